@@ -1,0 +1,74 @@
+/* Broker attributes, log, configuration, module entry point. */
+#ifndef FLUX_ATTR_H
+#define FLUX_ATTR_H
+
+#include <flux/rpc.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Cached for the life of the handle if the attribute cannot change. */
+const char *flux_attr_get (flux_t *h, const char *name);
+int flux_attr_set (flux_t *h, const char *name, const char *val);
+int flux_attr_set_ex (flux_t *h, const char *name, const char *val, bool force,
+                      flux_error_t *error);
+int flux_attr_set_cacheonly (flux_t *h, const char *name, const char *val);
+int flux_get_size (flux_t *h, uint32_t *size);
+int flux_get_rank (flux_t *h, uint32_t *rank);
+const char *flux_get_hostbyrank (flux_t *h, uint32_t rank);
+int flux_get_instance_starttime (flux_t *h, double *starttime);
+
+/* level: syslog(3). */
+void flux_log_set_appname (flux_t *h, const char *s);
+void flux_log_set_procid (flux_t *h, const char *s);
+int flux_vlog (flux_t *h, int level, const char *fmt, va_list ap);
+int flux_log (flux_t *h, int level, const char *fmt, ...)
+    __attribute__ ((format (printf, 3, 4)));
+/* Appends ": strerror(errno)" at level error. Keeps errno. */
+void flux_log_error (flux_t *h, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+enum {
+    FLUX_DMESG_CLEAR = 1,
+    FLUX_DMESG_FOLLOW = 2,
+};
+typedef void (*flux_log_f) (const char *buf, int len, void *arg);
+void flux_log_set_redirect (flux_t *h, flux_log_f fun, void *arg);
+const char *flux_strerror (int errnum);
+
+typedef struct flux_conf flux_conf_t;
+enum flux_conf_flags {
+    FLUX_CONF_INSTALLED = 1,
+    FLUX_CONF_INTREE = 2,
+    FLUX_CONF_AUTO = 0
+};
+flux_conf_t *flux_conf_create (void);
+flux_conf_t *flux_conf_copy (const flux_conf_t *conf);
+const flux_conf_t *flux_conf_incref (const flux_conf_t *conf);
+void flux_conf_decref (const flux_conf_t *conf);
+flux_conf_t *flux_conf_pack (const char *fmt, ...);
+/* path: a .toml or .json file, or a directory of them. */
+flux_conf_t *flux_conf_parse (const char *path, flux_error_t *error);
+int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
+                      ...);
+int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *path,
+                           const char *fmt, ...);
+const flux_conf_t *flux_get_conf (flux_t *h);
+int flux_set_conf_new (flux_t *h, const flux_conf_t *conf);
+int flux_conf_reload_decode (const flux_msg_t *msg, const flux_conf_t **conf);
+const char *flux_conf_builtin_get (const char *name, int flags);
+
+/* Entry point of a broker module (RFC 5); argv[0] is the first argument. */
+int mod_main (flux_t *h, int argc, char *argv[]);
+int flux_module_set_running (flux_t *h);
+bool flux_module_debug_test (flux_t *h, int flag, bool clear);
+int flux_module_config_request_decode (const flux_msg_t *msg, flux_conf_t **conf);
+
+const char *flux_core_version_string (void);
+int flux_core_version (int *major, int *minor, int *patch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

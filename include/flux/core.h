@@ -1,0 +1,16 @@
+/* libflux-core. */
+#ifndef FLUX_CORE_H
+#define FLUX_CORE_H
+
+#include <flux/attr.h>
+#include <flux/future.h>
+#include <flux/handle.h>
+#include <flux/job.h>
+#include <flux/kvs.h>
+#include <flux/message.h>
+#include <flux/reactor.h>
+#include <flux/rpc.h>
+#include <flux/subprocess.h>
+#include <flux/types.h>
+
+#endif

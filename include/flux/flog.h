@@ -1,0 +1,2 @@
+/* Part of <flux/attr.h>. */
+#include <flux/attr.h>

@@ -1,0 +1,2 @@
+/* Part of <flux/rpc.h>. */
+#include <flux/rpc.h>

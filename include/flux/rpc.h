@@ -1,0 +1,132 @@
+/* Requests, responses, RPCs, events and message handlers (RFC 6). */
+#ifndef FLUX_RPC_H
+#define FLUX_RPC_H
+
+#include <flux/future.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { FLUX_RPC_NORESPONSE = 1, FLUX_RPC_STREAMING = 2 };
+
+flux_future_t *flux_rpc (flux_t *h, const char *topic, const char *json_or_null,
+                         uint32_t nodeid, int flags);
+flux_future_t *flux_rpc_pack (flux_t *h, const char *topic, uint32_t nodeid, int flags,
+                              const char *fmt, ...);
+flux_future_t *flux_rpc_vpack (flux_t *h, const char *topic, uint32_t nodeid, int flags,
+                               const char *fmt, va_list ap);
+flux_future_t *flux_rpc_raw (flux_t *h, const char *topic, const void *data, size_t len,
+                             uint32_t nodeid, int flags);
+flux_future_t *flux_rpc_message (flux_t *h, const flux_msg_t *msg, uint32_t nodeid,
+                                 int flags);
+int flux_rpc_get (flux_future_t *f, const char **s);
+int flux_rpc_get_unpack (flux_future_t *f, const char *fmt, ...);
+int flux_rpc_get_raw (flux_future_t *f, const void **data, size_t *len);
+uint32_t flux_rpc_get_matchtag (flux_future_t *f);
+uint32_t flux_rpc_get_nodeid (flux_future_t *f);
+
+flux_msg_t *flux_request_encode (const char *topic, const char *s);
+flux_msg_t *flux_request_encode_raw (const char *topic, const void *data, size_t len);
+int flux_request_decode (const flux_msg_t *msg, const char **topic, const char **s);
+int flux_request_decode_raw (const flux_msg_t *msg, const char **topic,
+                             const void **data, size_t *len);
+int flux_request_unpack (const flux_msg_t *msg, const char **topic, const char *fmt,
+                         ...);
+
+flux_msg_t *flux_response_encode (const char *topic, const char *s);
+flux_msg_t *flux_response_encode_raw (const char *topic, const void *data, size_t len);
+flux_msg_t *flux_response_encode_error (const char *topic, int errnum,
+                                        const char *errstr);
+int flux_response_decode (const flux_msg_t *msg, const char **topic, const char **s);
+int flux_response_decode_raw (const flux_msg_t *msg, const char **topic,
+                              const void **data, size_t *len);
+int flux_response_decode_error (const flux_msg_t *msg, const char **errstr);
+/* Build the response to a request; nothing is sent. */
+flux_msg_t *flux_response_derive (const flux_msg_t *request, int errnum);
+int flux_respond (flux_t *h, const flux_msg_t *request, const char *s);
+int flux_respond_pack (flux_t *h, const flux_msg_t *request, const char *fmt, ...);
+int flux_respond_vpack (flux_t *h, const flux_msg_t *request, const char *fmt,
+                        va_list ap);
+int flux_respond_raw (flux_t *h, const flux_msg_t *request, const void *data,
+                      size_t len);
+int flux_respond_error (flux_t *h, const flux_msg_t *request, int errnum,
+                        const char *errstr);
+
+flux_msg_t *flux_event_encode (const char *topic, const char *s);
+flux_msg_t *flux_event_encode_raw (const char *topic, const void *data, size_t len);
+flux_msg_t *flux_event_pack (const char *topic, const char *fmt, ...);
+int flux_event_decode (const flux_msg_t *msg, const char **topic, const char **s);
+int flux_event_decode_raw (const flux_msg_t *msg, const char **topic, const void **data,
+                           size_t *len);
+int flux_event_unpack (const flux_msg_t *msg, const char **topic, const char *fmt, ...);
+int flux_event_subscribe (flux_t *h, const char *topic);
+int flux_event_unsubscribe (flux_t *h, const char *topic);
+flux_future_t *flux_event_subscribe_ex (flux_t *h, const char *topic, int flags);
+flux_future_t *flux_event_unsubscribe_ex (flux_t *h, const char *topic, int flags);
+flux_future_t *flux_event_publish (flux_t *h, const char *topic, int flags,
+                                   const char *s);
+flux_future_t *flux_event_publish_pack (flux_t *h, const char *topic, int flags,
+                                        const char *fmt, ...);
+flux_future_t *flux_event_publish_raw (flux_t *h, const char *topic, int flags,
+                                       const void *data, size_t len);
+int flux_event_publish_get_seq (flux_future_t *f, int *seq);
+
+typedef struct flux_msg_handler flux_msg_handler_t;
+typedef void (*flux_msg_handler_f) (flux_t *h, flux_msg_handler_t *mh,
+                                    const flux_msg_t *msg, void *arg);
+struct flux_msg_handler_spec {
+    int typemask;
+    const char *topic_glob;
+    flux_msg_handler_f cb;
+    uint32_t rolemask; /* roles allowed beside OWNER */
+};
+#define FLUX_MSGHANDLER_TABLE_END                                                      \
+    {                                                                                  \
+        0, NULL, NULL, 0                                                               \
+    }
+
+flux_msg_handler_t *flux_msg_handler_create (flux_t *h, struct flux_match match,
+                                             flux_msg_handler_f cb, void *arg);
+void flux_msg_handler_destroy (flux_msg_handler_t *mh);
+void flux_msg_handler_start (flux_msg_handler_t *mh);
+void flux_msg_handler_stop (flux_msg_handler_t *mh);
+void flux_msg_handler_allow_rolemask (flux_msg_handler_t *mh, uint32_t rolemask);
+void flux_msg_handler_deny_rolemask (flux_msg_handler_t *mh, uint32_t rolemask);
+int flux_msg_handler_addvec (flux_t *h, const struct flux_msg_handler_spec tab[],
+                             void *arg, flux_msg_handler_t **msg_handlers[]);
+/* Like addvec, but "foo" in a topic glob stands for service.foo. */
+int flux_msg_handler_addvec_ex (flux_t *h, const char *service,
+                                const struct flux_msg_handler_spec tab[], void *arg,
+                                flux_msg_handler_t **msg_handlers[]);
+void flux_msg_handler_delvec (flux_msg_handler_t *msg_handlers[]);
+int flux_dispatch_requeue (flux_t *h);
+
+/* True if request `cancel` (payload {matchtag}) names the sender and
+ * matchtag of request `msg`; true if `disconnect` comes from its sender. */
+bool flux_cancel_match (const flux_msg_t *cancel, const flux_msg_t *msg);
+bool flux_disconnect_match (const flux_msg_t *disconnect, const flux_msg_t *msg);
+
+flux_future_t *flux_service_register (flux_t *h, const char *name);
+flux_future_t *flux_service_unregister (flux_t *h, const char *name);
+
+/* Requests waiting for an answer, e.g. of a streaming service. */
+struct flux_msglist;
+struct flux_msglist *flux_msglist_create (void);
+void flux_msglist_destroy (struct flux_msglist *l);
+int flux_msglist_push (struct flux_msglist *l, const flux_msg_t *msg);
+int flux_msglist_append (struct flux_msglist *l, const flux_msg_t *msg);
+const flux_msg_t *flux_msglist_pop (struct flux_msglist *l);
+const flux_msg_t *flux_msglist_first (struct flux_msglist *l);
+const flux_msg_t *flux_msglist_next (struct flux_msglist *l);
+/* Remove the message at the cursor. */
+void flux_msglist_delete (struct flux_msglist *l);
+int flux_msglist_count (struct flux_msglist *l);
+int flux_msglist_cancel (flux_t *h, struct flux_msglist *l, const flux_msg_t *cancel);
+int flux_msglist_disconnect (struct flux_msglist *l, const flux_msg_t *disconnect);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,128 @@
+/* Local and remote subprocesses (RFC 42). */
+#ifndef FLUX_SUBPROCESS_H
+#define FLUX_SUBPROCESS_H
+
+#include <flux/future.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct flux_command flux_cmd_t;
+typedef struct flux_subprocess flux_subprocess_t;
+typedef struct flux_subprocess_server flux_subprocess_server_t;
+
+typedef enum {
+    FLUX_SUBPROCESS_INIT,
+    FLUX_SUBPROCESS_RUNNING,
+    FLUX_SUBPROCESS_EXITED, /* reaped; output may still come */
+    FLUX_SUBPROCESS_FAILED, /* could not start, or connection lost */
+    FLUX_SUBPROCESS_STOPPED,
+} flux_subprocess_state_t;
+
+enum {
+    FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH = 1,
+    FLUX_SUBPROCESS_FLAGS_NO_SETPGRP = 2,
+    FLUX_SUBPROCESS_FLAGS_FORK_EXEC = 4,
+    FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF = 8,
+};
+
+flux_cmd_t *flux_cmd_create (int argc, char *argv[], char **env);
+flux_cmd_t *flux_cmd_copy (const flux_cmd_t *src);
+void flux_cmd_destroy (flux_cmd_t *cmd);
+int flux_cmd_argv_append (flux_cmd_t *cmd, const char *arg);
+int flux_cmd_argv_appendf (flux_cmd_t *cmd, const char *fmt, ...);
+int flux_cmd_argv_delete (flux_cmd_t *cmd, int n);
+int flux_cmd_argc (const flux_cmd_t *cmd);
+const char *flux_cmd_arg (const flux_cmd_t *cmd, int n);
+char *flux_cmd_stringify (const flux_cmd_t *cmd);
+int flux_cmd_setenvf (flux_cmd_t *cmd, int overwrite, const char *name, const char *fmt,
+                      ...);
+void flux_cmd_unsetenv (flux_cmd_t *cmd, const char *name);
+const char *flux_cmd_getenv (const flux_cmd_t *cmd, const char *name);
+int flux_cmd_setcwd (flux_cmd_t *cmd, const char *cwd);
+const char *flux_cmd_getcwd (const flux_cmd_t *cmd);
+int flux_cmd_add_channel (flux_cmd_t *cmd, const char *name);
+int flux_cmd_setopt (flux_cmd_t *cmd, const char *var, const char *val);
+const char *flux_cmd_getopt (flux_cmd_t *cmd, const char *var);
+int flux_cmd_set_label (flux_cmd_t *cmd, const char *label);
+
+typedef void (*flux_subprocess_f) (flux_subprocess_t *p);
+typedef void (*flux_subprocess_output_f) (flux_subprocess_t *p, const char *stream);
+typedef void (*flux_subprocess_state_f) (flux_subprocess_t *p,
+                                         flux_subprocess_state_t state);
+typedef void (*flux_subprocess_credit_f) (flux_subprocess_t *p, const char *stream,
+                                          int bytes);
+typedef struct {
+    flux_subprocess_f on_completion; /* exited and all output read */
+    flux_subprocess_state_f on_state_change;
+    flux_subprocess_output_f on_channel_out;
+    flux_subprocess_output_f on_stdout;
+    flux_subprocess_output_f on_stderr;
+    flux_subprocess_credit_f on_credit;
+} flux_subprocess_ops_t;
+
+typedef void (*flux_subprocess_hook_f) (flux_subprocess_t *p, void *arg);
+typedef struct {
+    flux_subprocess_hook_f pre_exec; /* in the child */
+    void *pre_exec_arg;
+    flux_subprocess_hook_f post_fork; /* in the parent */
+    void *post_fork_arg;
+} flux_subprocess_hooks_t;
+
+flux_subprocess_t *flux_local_exec (flux_reactor_t *r, int flags, const flux_cmd_t *cmd,
+                                    const flux_subprocess_ops_t *ops);
+typedef void (*subprocess_log_f) (void *arg, const char *file, int line,
+                                  const char *func, const char *subsys, int level,
+                                  const char *fmt, va_list args);
+flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
+                                       const flux_cmd_t *cmd,
+                                       const flux_subprocess_ops_t *ops,
+                                       const flux_subprocess_hooks_t *hooks,
+                                       subprocess_log_f log_fn, void *log_data);
+flux_subprocess_t *flux_rexec (flux_t *h, int rank, int flags, const flux_cmd_t *cmd,
+                               const flux_subprocess_ops_t *ops);
+flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int flags,
+                                  const flux_cmd_t *cmd,
+                                  const flux_subprocess_ops_t *ops,
+                                  subprocess_log_f log_fn, void *log_data);
+
+int flux_subprocess_stream_start (flux_subprocess_t *p, const char *stream);
+int flux_subprocess_stream_stop (flux_subprocess_t *p, const char *stream);
+int flux_subprocess_write (flux_subprocess_t *p, const char *stream, const char *buf,
+                           size_t len);
+int flux_subprocess_close (flux_subprocess_t *p, const char *stream);
+/* Bytes that are valid until the next read; 0 is EOF, or nothing there. */
+int flux_subprocess_read (flux_subprocess_t *p, const char *stream, const char **bufp);
+int flux_subprocess_read_line (flux_subprocess_t *p, const char *stream,
+                               const char **bufp);
+int flux_subprocess_read_trimmed_line (flux_subprocess_t *p, const char *stream,
+                                       const char **bufp);
+bool flux_subprocess_read_stream_closed (flux_subprocess_t *p, const char *stream);
+int flux_subprocess_getline (flux_subprocess_t *p, const char *stream,
+                             const char **bufp);
+flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo);
+void flux_subprocess_incref (flux_subprocess_t *p);
+void flux_subprocess_decref (flux_subprocess_t *p);
+void flux_subprocess_destroy (flux_subprocess_t *p);
+flux_subprocess_state_t flux_subprocess_state (flux_subprocess_t *p);
+const char *flux_subprocess_state_string (flux_subprocess_state_t state);
+bool flux_subprocess_active (flux_subprocess_t *p);
+int flux_subprocess_rank (flux_subprocess_t *p);
+int flux_subprocess_fail_errno (flux_subprocess_t *p);
+const char *flux_subprocess_fail_error (flux_subprocess_t *p);
+int flux_subprocess_status (flux_subprocess_t *p); /* wait(2) */
+int flux_subprocess_exit_code (flux_subprocess_t *p);
+int flux_subprocess_signaled (flux_subprocess_t *p);
+pid_t flux_subprocess_pid (flux_subprocess_t *p);
+flux_cmd_t *flux_subprocess_get_cmd (flux_subprocess_t *p);
+flux_reactor_t *flux_subprocess_get_reactor (flux_subprocess_t *p);
+int flux_subprocess_aux_set (flux_subprocess_t *p, const char *name, void *x,
+                             flux_free_f free_fn);
+void *flux_subprocess_aux_get (flux_subprocess_t *p, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

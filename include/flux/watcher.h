@@ -1,0 +1,2 @@
+/* Part of <flux/reactor.h>. */
+#include <flux/reactor.h>

@@ -1,0 +1,34 @@
+/* A growing byte buffer. Always NUL-terminated behind its last byte. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buf {
+    char *data; /* NULL until something is added */
+    size_t len;
+    size_t cap;
+    int err; /* set once by a failed allocation; later calls do nothing */
+};
+#define BUF_INIT                                                                       \
+    {                                                                                  \
+        NULL, 0, 0, 0                                                                  \
+    }
+
+void buf_init (struct buf *b);
+void buf_fini (struct buf *b);
+void buf_reset (struct buf *b); /* len = 0, memory kept */
+int buf_add (struct buf *b, const void *data, size_t len);
+int buf_adds (struct buf *b, const char *s);
+int buf_addc (struct buf *b, char c);
+int buf_printf (struct buf *b, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+int buf_vprintf (struct buf *b, const char *fmt, va_list ap);
+/* Drop len bytes from the front. */
+void buf_consume (struct buf *b, size_t len);
+/* The bytes, owned by the caller; the buffer is empty after. Never NULL
+ * unless out of memory. */
+char *buf_take (struct buf *b, size_t *len);
+
+#endif

@@ -1,0 +1,22 @@
+/* base64 (RFC 4648, padded), hexadecimal, UTF-8. */
+#ifndef BASE_ENCODE_H
+#define BASE_ENCODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Bytes that the encoded form needs, with its NUL. */
+size_t base64_encoded_size (size_t len);
+/* Writes a NUL-terminated string; returns its length. */
+size_t base64_encode (char *dst, const void *src, size_t len);
+/* dst holds at least len / 4 * 3 bytes. The length, or -1 with EINVAL. */
+ssize_t base64_decode (void *dst, const char *src, size_t len);
+void hex_encode (char *dst, const void *src, size_t len); /* 2 * len + 1 */
+/* -1 with EINVAL unless len is even and all digits are hexadecimal. */
+int hex_decode (void *dst, const char *src, size_t len);
+bool utf8_valid (const char *s, size_t len);
+/* Columns on a terminal. */
+int utf8_width (const char *s);
+
+#endif
