@@ -1,16 +1,12 @@
-#include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/test.h"
 #include "core/pmi/client.h"
 #include "core/pmi/server.h"
 #include "core/pmi/wire.h"
