@@ -63,7 +63,7 @@ static optparse_t *create (const char *name)
     return p;
 }
 
-#define PARSE(p, ...) parse_list (p, (char *[]){ "prog", __VA_ARGS__, NULL })
+#define PARSE(p, ...) parse_list (p, (const char *[]) { "prog", __VA_ARGS__, NULL })
 static int parse_list (optparse_t *p, const char **argv)
 {
     int argc = 0;
@@ -113,7 +113,7 @@ static void test_dashes (void **state)
 
 static void test_permute (void **state)
 {
-    char *argv[] = { "prog", "one", "-c", "1", "two", "-a", "--", "-z", NULL };
+    const char *argv[] = { "prog", "one", "-c", "1", "two", "-a", "--", "-z", NULL };
     static const char *expect[] = { "prog", "-c", "1", "-a", "--", "one", "two", "-z" };
     optparse_t *p = create ("prog");
 
@@ -199,7 +199,7 @@ static struct optparse_subcommand subcommands[] = {
 static void test_subcommands (void **state)
 {
     optparse_t *p = create ("flux-mod");
-    char *argv[] = { "flux-mod", "load", "-a", "x", "y", NULL };
+    const char *argv[] = { "flux-mod", "load", "-a", "x", "y", NULL };
     const char *bad[] = { "flux-mod", "nosuch", NULL };
 
     assert_int_equal (optparse_reg_subcommands (p, subcommands), OPTPARSE_SUCCESS);
