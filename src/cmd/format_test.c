@@ -1,11 +1,8 @@
 #include "cmd/format.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/test.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 struct row {
     const char *name;

@@ -396,7 +396,7 @@ static int add_conf (optparse_t *p, json_t *files, flux_error_t *error)
         char *text = NULL;
         if (*s == '{') {
             o = json_loads (s, 0, &e);
-            snprintf (te.text, sizeof (te.text), "%s", o ? "" : e.text);
+            snprintf (te.text, sizeof (te.text), "%.120s", o ? "" : e.text);
         } else if (strchr (s, '=') && !strchr (s, '\n')) {
             size_t n = strcspn (s, "=");
             char *key = strndup (s, n);
