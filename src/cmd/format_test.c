@@ -2,6 +2,8 @@
 
 #include "base/test.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 struct row {

@@ -2,7 +2,9 @@
 #include "cmd/jobspec_cli.h"
 
 #include "base/test.h"
+
 #include "cmd/datetime.h"
+#include <string.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +72,7 @@ static void neutralize (json_t *o)
 
 static void check_json (json_t *o, const char *expected)
 {
-    char *s = json_dumps (o, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *s = json_dumps (o, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION (16));
     assert_non_null (s);
     assert_string_equal (s, expected);
     free (s);

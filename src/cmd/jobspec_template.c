@@ -36,11 +36,11 @@ struct jobspec_template *jobspec_template_create (json_t *jobspec)
     if (env) {
         char *s;
         json_object_set_new (system, "environment", json_string ("\001ENV\001"));
-        if ((s = json_dumps (env, JSON_COMPACT)))
+        if ((s = json_dumps (env, JSON_COMPACT | JSON_REAL_PRECISION (16))))
             t->env = strdup (s + 1);
         free (s);
     }
-    t->head = json_dumps (jobspec, JSON_COMPACT);
+    t->head = json_dumps (jobspec, JSON_COMPACT | JSON_REAL_PRECISION (16));
     char *mark = env && t->head ? strstr (t->head, MARK) : NULL;
     if (mark) {
         t->tail = strdup (mark + strlen (MARK));
