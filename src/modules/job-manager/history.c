@@ -122,3 +122,16 @@ bool history_oldest (struct history *h, flux_jobid_t *id, double *t_inactive)
     }
     return false;
 }
+
+size_t history_count_before (const struct history *h, double t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < h->count; i++) {
+        const struct slot *s = &h->ring[(h->head + i) % h->cap];
+        if (s->t_inactive >= t)
+            break;
+        n += idmap_lookup (h->records, s->id) != NULL;
+    }
+    return n;
+}

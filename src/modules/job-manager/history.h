@@ -23,5 +23,7 @@ size_t history_count (const struct history *h);
 bool history_remove (struct history *h, flux_jobid_t id);
 /* The job that has been inactive for longest. False if there is none. */
 bool history_oldest (struct history *h, flux_jobid_t *id, double *t_inactive);
+/* How many became inactive before t. */
+size_t history_count_before (const struct history *h, double t);
 
 #endif
