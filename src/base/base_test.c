@@ -1,0 +1,252 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/hashmap.h"
+#include "base/list.h"
+
+struct item {
+    int n;
+    struct list node;
+};
+
+static void test_list (void **state)
+{
+    struct list head;
+    struct item items[4];
+    int sum = 0;
+
+    list_init (&head);
+    assert_true (list_empty (&head));
+    assert_null (list_pop (&head));
+    for (int i = 0; i < 4; i++) {
+        items[i].n = i;
+        list_append (&head, &items[i].node);
+    }
+    list_foreach (&head, it) {
+        struct item *x = container_of (it, struct item, node);
+        sum += x->n;
+        if (x->n % 2)
+            list_remove (it);
+    }
+    assert_int_equal (sum, 6);
+    assert_int_equal (list_first (&head, struct item, node)->n, 0);
+    list_remove (list_pop (&head));
+    assert_int_equal (list_first (&head, struct item, node)->n, 2);
+}
+
+static int freed;
+static void count_free (void *arg)
+{
+    freed++;
+}
+
+static void test_hashmap (void **state)
+{
+    struct hashmap *m = hashmap_create (count_free);
+    char key[32];
+    size_t pos = 0, n = 0;
+    const char *k;
+    void *v;
+
+    freed = 0;
+    for (intptr_t i = 1; i <= 10000; i++) {
+        snprintf (key, sizeof (key), "key%d", (int)i);
+        assert_int_equal (hashmap_insert (m, key, (void *)i), 0);
+    }
+    assert_int_equal (hashmap_count (m), 10000);
+    for (intptr_t i = 1; i <= 10000; i++) {
+        snprintf (key, sizeof (key), "key%d", (int)i);
+        assert_ptr_equal (hashmap_lookup (m, key), (void *)i);
+    }
+    assert_null (hashmap_lookup (m, "key0"));
+    assert_int_equal (hashmap_insert (m, "key1", &n), 0);
+    assert_int_equal (freed, 1);
+    assert_ptr_equal (hashmap_take (m, "key1"), &n);
+    assert_false (hashmap_remove (m, "key1"));
+    assert_int_equal (freed, 1);
+    while (hashmap_next (m, &pos, &k, &v)) {
+        n++;
+        if ((intptr_t)v % 2)
+            assert_true (hashmap_remove (m, k));
+    }
+    assert_int_equal (n, 9999);
+    assert_int_equal (hashmap_count (m), 5000);
+    /* Many generations in a small map do not fill it with removed slots. */
+    for (int i = 0; i < 100000; i++) {
+        snprintf (key, sizeof (key), "gen%d", i);
+        hashmap_insert (m, key, &n);
+        assert_true (hashmap_remove (m, key));
+    }
+    hashmap_destroy (m);
+    assert_int_equal (freed, 1 + 9999 + 100000);
+    hashmap_destroy (NULL);
+}
+
+static void test_idmap (void **state)
+{
+    struct idmap *m = idmap_create (NULL);
+    uint64_t keys[] = { 0, 1, UINT64_MAX, 1ULL << 63, 42 };
+    size_t pos = 0, n = 0;
+    uint64_t key;
+
+    for (int i = 0; i < 5; i++)
+        assert_int_equal (idmap_insert (m, keys[i], &keys[i]), 0);
+    for (int i = 0; i < 5; i++)
+        assert_ptr_equal (idmap_lookup (m, keys[i]), &keys[i]);
+    assert_null (idmap_lookup (m, 2));
+    while (idmap_next (m, &pos, &key, NULL)) {
+        n++;
+        assert_true (idmap_remove (m, key));
+    }
+    assert_int_equal (n, 5);
+    assert_int_equal (idmap_count (m), 0);
+    idmap_destroy (m);
+}
+
+static void test_buf (void **state)
+{
+    struct buf b = BUF_INIT;
+    size_t len;
+    char *s;
+
+    assert_int_equal (buf_adds (&b, "hello "), 0);
+    assert_int_equal (buf_printf (&b, "%0200d", 7), 0);
+    assert_int_equal (b.len, 206);
+    assert_int_equal (b.data[205], '7');
+    buf_consume (&b, 205);
+    assert_string_equal (b.data, "7");
+    assert_int_equal (buf_addc (&b, '!'), 0);
+    s = buf_take (&b, &len);
+    assert_string_equal (s, "7!");
+    assert_int_equal (len, 2);
+    free (s);
+    s = buf_take (&b, &len);
+    assert_string_equal (s, "");
+    free (s);
+    buf_fini (&b);
+}
+
+static void test_base64 (void **state)
+{
+    static const char *vectors[][2] = {
+        { "", "" },
+        { "f", "Zg==" },
+        { "fo", "Zm8=" },
+        { "foo", "Zm9v" },
+        { "foob", "Zm9vYg==" },
+        { "fooba", "Zm9vYmE=" },
+        { "foobar", "Zm9vYmFy" },
+    };
+    static const char *bad[] = { "Z",    "Zg=",      "Zg",     "Z===", "====",
+                                 "Zh==", "Zg==Zg==", "Zm9v\n", "Zm 9", "Zg=a" };
+    char out[64];
+
+    for (size_t i = 0; i < sizeof (vectors) / sizeof (vectors[0]); i++) {
+        size_t len = strlen (vectors[i][0]);
+        assert_int_equal (base64_encode (out, vectors[i][0], len),
+                          strlen (vectors[i][1]));
+        assert_string_equal (out, vectors[i][1]);
+        assert_true (strlen (out) < base64_encoded_size (len));
+        assert_int_equal (base64_decode (out, vectors[i][1], strlen (vectors[i][1])),
+                          len);
+        assert_memory_equal (out, vectors[i][0], len);
+    }
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        errno = 0;
+        assert_int_equal (base64_decode (out, bad[i], strlen (bad[i])), -1);
+        assert_int_equal (errno, EINVAL);
+    }
+}
+
+static void test_hex (void **state)
+{
+    char out[16];
+
+    hex_encode (out, "\x00\xff\x1a", 3);
+    assert_string_equal (out, "00ff1a");
+    assert_int_equal (hex_decode (out, "00FF1a", 6), 0);
+    assert_memory_equal (out, "\x00\xff\x1a", 3);
+    assert_int_equal (hex_decode (out, "0", 1), -1);
+    assert_int_equal (hex_decode (out, "0g", 2), -1);
+}
+
+static void test_utf8 (void **state)
+{
+    static const char *bad[] = { "\x80",         "\xc0\x80",         "\xe0\x80\x80",
+                                 "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3",
+                                 "abcdefgh\xff" };
+
+    assert_true (utf8_valid ("", 0));
+    assert_true (utf8_valid ("\xc6\x92uZZybuNNy plain text", 22));
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
+        assert_false (utf8_valid (bad[i], strlen (bad[i])));
+    assert_int_equal (utf8_width ("\xc6\x92"
+                                  "ABC"),
+                      4);
+    assert_int_equal (utf8_width ("\xf0\x9f\x98\x83"), 2);
+    assert_int_equal (utf8_width ("e\xcc\x81"), 1);
+}
+
+static void test_file (void **state)
+{
+    char dir[] = "/tmp/base_test.XXXXXX";
+    char path[128];
+    struct stat st;
+    size_t len;
+    char *s;
+    int fd;
+
+    assert_non_null (mkdtemp (dir));
+    snprintf (path, sizeof (path), "%s/sub", dir);
+    assert_int_equal (mkdir (path, 0700), 0);
+    snprintf (path, sizeof (path), "%s/sub/file", dir);
+    assert_int_equal (file_write_all (path, "one", 3, 0600), 0);
+    assert_int_equal (file_write_all (path, "a\0b", 3, 0640), 0);
+    assert_int_equal (stat (path, &st), 0);
+    assert_int_equal (st.st_mode & 0777, 0640);
+    s = file_read_all (path, &len);
+    assert_int_equal (len, 3);
+    assert_memory_equal (s, "a\0b", 4);
+    free (s);
+    s = file_read_all ("/proc/self/status", &len);
+    assert_int_equal (strlen (s), len);
+    free (s);
+    assert_null (file_read_all ("/nonexistent", NULL));
+    assert_int_equal (errno, ENOENT);
+    snprintf (path, sizeof (path), "%s/link", dir);
+    assert_int_equal (symlink ("/", path), 0);
+    assert_int_equal (dir_remove (dir), 0);
+    assert_int_equal (stat (dir, &st), -1);
+    assert_int_equal (dir_remove (dir), -1);
+    fd = open ("/dev/null", O_RDONLY);
+    assert_int_equal (fd_set_nonblocking (fd), 0);
+    assert_int_equal (fd_set_cloexec (fd), 0);
+    assert_true (fcntl (fd, F_GETFL) & O_NONBLOCK);
+    assert_true (fcntl (fd, F_GETFD) & FD_CLOEXEC);
+    close (fd);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_list),   cmocka_unit_test (test_hashmap),
+        cmocka_unit_test (test_idmap),  cmocka_unit_test (test_buf),
+        cmocka_unit_test (test_base64), cmocka_unit_test (test_hex),
+        cmocka_unit_test (test_utf8),   cmocka_unit_test (test_file),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

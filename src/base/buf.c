@@ -1,0 +1,134 @@
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init (struct buf *b)
+{
+    *b = (struct buf)BUF_INIT;
+}
+
+void buf_fini (struct buf *b)
+{
+    free (b->data);
+    buf_init (b);
+}
+
+void buf_reset (struct buf *b)
+{
+    b->len = 0;
+    if (b->data)
+        b->data[0] = '\0';
+}
+
+/* Room for len more bytes and a NUL. */
+static int reserve (struct buf *b, size_t len)
+{
+    size_t cap = b->cap ? b->cap : 64;
+    char *data;
+
+    if (b->err) {
+        errno = b->err;
+        return -1;
+    }
+    if (len < b->cap - b->len)
+        return 0;
+    while (cap - b->len <= len) {
+        if (cap > SIZE_MAX / 2)
+            goto nomem;
+        cap *= 2;
+    }
+    if (!(data = realloc (b->data, cap)))
+        goto nomem;
+    b->data = data;
+    b->cap = cap;
+    return 0;
+nomem:
+    errno = b->err = ENOMEM;
+    return -1;
+}
+
+int buf_add (struct buf *b, const void *data, size_t len)
+{
+    if (reserve (b, len) < 0)
+        return -1;
+    if (len > 0)
+        memcpy (b->data + b->len, data, len);
+    b->len += len;
+    b->data[b->len] = '\0';
+    return 0;
+}
+
+int buf_adds (struct buf *b, const char *s)
+{
+    return buf_add (b, s, strlen (s));
+}
+
+int buf_addc (struct buf *b, char c)
+{
+    return buf_add (b, &c, 1);
+}
+
+int buf_vprintf (struct buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    int n;
+
+    if (reserve (b, 1) < 0)
+        return -1;
+    va_copy (again, ap);
+    n = vsnprintf (b->data + b->len, b->cap - b->len, fmt, again);
+    va_end (again);
+    if (n < 0)
+        return -1;
+    if ((size_t)n >= b->cap - b->len) {
+        if (reserve (b, n) < 0)
+            return -1;
+        vsnprintf (b->data + b->len, b->cap - b->len, fmt, ap);
+    }
+    b->len += n;
+    return 0;
+}
+
+int buf_printf (struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    int rc;
+
+    va_start (ap, fmt);
+    rc = buf_vprintf (b, fmt, ap);
+    va_end (ap);
+    return rc;
+}
+
+void buf_consume (struct buf *b, size_t len)
+{
+    if (len >= b->len) {
+        buf_reset (b);
+        return;
+    }
+    if (len == 0)
+        return;
+    memmove (b->data, b->data + len, b->len - len + 1);
+    b->len -= len;
+}
+
+char *buf_take (struct buf *b, size_t *len)
+{
+    char *data;
+
+    if (b->err || reserve (b, 0) < 0) {
+        buf_fini (b);
+        errno = ENOMEM;
+        return NULL;
+    }
+    b->data[b->len] = '\0';
+    data = b->data;
+    if (len)
+        *len = b->len;
+    buf_init (b);
+    return data;
+}
