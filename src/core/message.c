@@ -35,23 +35,11 @@ flux_msg_t *flux_msg_create (int type)
     return msg;
 }
 
-static void aux_free (struct msg_aux *a)
-{
-    if (a->destroy && a->value)
-        a->destroy (a->value);
-    free (a->name);
-    free (a);
-}
-
 static void destroy (flux_msg_t *msg)
 {
-    struct msg_aux *a;
     int saved_errno = errno;
 
-    while ((a = msg->aux)) {
-        msg->aux = a->next;
-        aux_free (a);
-    }
+    aux_destroy (&msg->aux);
     payload_unref (msg->payload);
     if (msg->routes != msg->routes_buf)
         free (msg->routes);
@@ -127,48 +115,23 @@ error:
     return NULL;
 }
 
-int flux_msg_aux_set (const flux_msg_t *const_msg, const char *name, void *value,
+int flux_msg_aux_set (const flux_msg_t *msg, const char *name, void *value,
                       flux_free_f destroy_fn)
 {
-    flux_msg_t *msg = (flux_msg_t *)const_msg;
-    struct msg_aux *a;
-
-    if (!msg || (!name && !value) || (!value && destroy_fn)) {
+    if (!msg) {
         errno = EINVAL;
         return -1;
     }
-    for (struct msg_aux **p = &msg->aux; name && (a = *p); p = &a->next) {
-        if (a->name && !strcmp (a->name, name)) {
-            *p = a->next;
-            aux_free (a);
-            break;
-        }
-    }
-    if (!value)
-        return 0;
-    if (!(a = calloc (1, sizeof (*a))) || (name && !(a->name = strdup (name)))) {
-        free (a);
-        errno = ENOMEM;
-        return -1;
-    }
-    a->value = value;
-    a->destroy = destroy_fn;
-    a->next = msg->aux;
-    msg->aux = a;
-    return 0;
+    return aux_set (&((flux_msg_t *)msg)->aux, name, value, destroy_fn);
 }
 
 void *flux_msg_aux_get (const flux_msg_t *msg, const char *name)
 {
-    if (!msg || !name) {
+    if (!msg) {
         errno = EINVAL;
         return NULL;
     }
-    for (struct msg_aux *a = msg->aux; a; a = a->next)
-        if (a->name && !strcmp (a->name, name))
-            return a->value;
-    errno = ENOENT;
-    return NULL;
+    return aux_get (msg->aux, name);
 }
 
 /* -1 with EINVAL without a message, EPROTO if it is of none of these types. */

@@ -2,6 +2,7 @@
 #ifndef CORE_MESSAGE_IMPL_H
 #define CORE_MESSAGE_IMPL_H
 
+#include "core/aux.h"
 #include "core/message.h"
 #include <stdatomic.h>
 
@@ -22,13 +23,6 @@ struct payload {
     struct bytes own; /* what bytes points to, if allocated in one piece */
 };
 
-struct msg_aux {
-    struct msg_aux *next;
-    char *name;
-    void *value;
-    flux_free_f destroy;
-};
-
 struct flux_msg {
     atomic_int refs;
     uint8_t type;
@@ -44,7 +38,7 @@ struct flux_msg {
     uint16_t route_count;
     uint32_t routes_len, routes_cap;
     uint32_t topic_len;
-    struct msg_aux *aux;
+    struct aux_item *aux;
     _Atomic (char *) last_error;
     char routes_buf[88];
     char topic_buf[48];

@@ -23,6 +23,7 @@ struct window {
 struct msgstream {
     int fd;
     bool is_socket;
+    bool drained; /* the last read got less than it asked for */
     struct window in, out;
 };
 
@@ -200,6 +201,12 @@ static int read_some (struct msgstream *s)
     size_t want = window_len (in) < READ_LEN ? READ_LEN : window_len (in);
     ssize_t n;
 
+    /* Save the read that would only say EAGAIN; the caller polls now. */
+    if (s->drained) {
+        s->drained = false;
+        errno = EAGAIN;
+        return -1;
+    }
     if (window_reserve (in, want) < 0)
         return -1;
     do {
@@ -215,6 +222,7 @@ static int read_some (struct msgstream *s)
         return -1;
     }
     in->end += n;
+    s->drained = in->end < in->cap;
     return 0;
 }
 

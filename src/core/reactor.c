@@ -119,7 +119,7 @@ flux_reactor_t *flux_reactor_create (int flags)
     ev_set_priority (&r->tail, EV_MINPRI);
     r->tail.data = r;
     ev_prepare_init (&r->last, before_sleep_cb);
-    ev_set_priority (&r->last, EV_MINPRI);
+    ev_set_priority (&r->last, EV_MINPRI + 1);
     r->last.data = r;
     ev_prepare_start (r->loop, &r->last);
     ev_unref (r->loop);
