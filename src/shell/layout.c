@@ -79,6 +79,13 @@ int layout_count (struct layout_node *nodes, int node_count, const struct jobspe
     return 0;
 }
 
+/* Tasks that a node gets in one round. */
+static int round_count (const struct layout_node *n, int done, int stride)
+{
+    int left = n->tasks - done;
+    return left < 0 ? 0 : left < stride ? left : stride;
+}
+
 static struct taskmap *map_cyclic (const struct layout_node *nodes, int node_count,
                                    int stride)
 {
@@ -87,15 +94,16 @@ static struct taskmap *map_cyclic (const struct layout_node *nodes, int node_cou
 
     for (int done = 0; more; done += stride) {
         more = false;
-        for (int i = 0; i < node_count; i++) {
-            int n = nodes[i].tasks - done;
-            if (n > stride)
-                n = stride;
-            if (n > 0 && taskmap_append (map, i, 1, n) < 0) {
+        for (int i = 0, run; i < node_count; i += run) {
+            int n = round_count (&nodes[i], done, stride);
+            for (run = 1; i + run < node_count
+                          && round_count (&nodes[i + run], done, stride) == n;)
+                run++;
+            if (n > 0 && taskmap_append (map, i, run, n) < 0) {
                 taskmap_destroy (map);
                 return NULL;
             }
-            more = more || nodes[i].tasks > done + stride;
+            more = more || n == stride;
         }
     }
     return map;
