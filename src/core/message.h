@@ -1,0 +1,36 @@
+/* What the rooms that move messages know of them beyond <flux/message.h>. */
+#ifndef CORE_MESSAGE_H
+#define CORE_MESSAGE_H
+
+#include <flux/message.h>
+#include <jansson.h>
+#include <sys/uio.h>
+
+#define MSG_PROTO_LEN 20
+#define MSG_MAX_ROUTES 256
+
+/* The parts of a message as frames, in RFC 3 order: routes (top first),
+ * delimiter, topic, payload, PROTO. They point into msg and proto. Returns
+ * their number, or -1 with EOVERFLOW if max is too small, EPROTO if the message is
+ * incomplete, ENOMEM. */
+int msg_parts (const flux_msg_t *msg, unsigned char proto[MSG_PROTO_LEN],
+               struct iovec *iov, int max);
+/* The reverse. Copies. NULL with EPROTO or ENOMEM. */
+flux_msg_t *msg_from_parts (const struct iovec *iov, int count);
+
+/* Encodes into dst, which has room for flux_msg_encode_size () bytes. */
+void msg_encode_to (const flux_msg_t *msg, void *dst);
+
+/* True if this is the only reference: then the holder may change it. */
+bool msg_is_unique (const flux_msg_t *msg);
+
+/* The decoded payload: borrowed, shared by all who hold the message, so it
+ * must not be changed. NULL with EPROTO if it is not an object. */
+json_t *msg_json (const flux_msg_t *msg);
+/* Sets the payload to an object, which is taken (also on failure) and must
+ * not be changed by anyone afterwards; it is encoded only when the message
+ * leaves the process. Unlike flux_msg_pack, this also shares objects that
+ * others hold references to. */
+int msg_take_json (flux_msg_t *msg, json_t *o);
+
+#endif
