@@ -237,6 +237,18 @@ static int merge_blocks (struct taskmap *map)
     for (int i = 0; rc == 0 && i < n; i++)
         rc = push_block (map, blocks[i]);
     free (blocks);
+    /* Rounds of a cyclic map only look alike once they are complete. */
+    n = map->nblocks;
+    map->nblocks = 0;
+    for (int i = 0; i < n; i++) {
+        struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
+        struct block *b = &map->blocks[i];
+        if (last && last->nodeid == b->nodeid && last->nnodes == b->nnodes
+            && last->ppn == b->ppn)
+            last->repeat += b->repeat;
+        else
+            map->blocks[map->nblocks++] = *b;
+    }
     return rc;
 }
 
