@@ -3,12 +3,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <flux/optparse.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
 static char log_text[1024];
 static int fatal_code;
@@ -63,7 +63,7 @@ static optparse_t *create (const char *name)
     return p;
 }
 
-#define PARSE(p, ...) parse_list (p, (const char *[]) { "prog", __VA_ARGS__, NULL })
+#define PARSE(p, ...) parse_list (p, (const char *[]){ "prog", __VA_ARGS__, NULL })
 static int parse_list (optparse_t *p, const char **argv)
 {
     int argc = 0;

@@ -1,0 +1,131 @@
+/* What all commands share: messages, the handle, job ids, user names. */
+#include "cmd/cmd.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *cmd_name = "flux";
+
+static flux_t *handle;
+
+static void say (const char *fmt, va_list ap)
+{
+    fflush (stdout);
+    fprintf (stderr, "%s: ", cmd_name);
+    vfprintf (stderr, fmt, ap);
+    fputc ('\n', stderr);
+}
+
+void cmd_warn (const char *fmt, ...)
+{
+    va_list ap;
+    va_start (ap, fmt);
+    say (fmt, ap);
+    va_end (ap);
+}
+
+void cmd_die (const char *fmt, ...)
+{
+    va_list ap;
+    va_start (ap, fmt);
+    say (fmt, ap);
+    va_end (ap);
+    exit (1);
+}
+
+const char *cmd_future_error (flux_future_t *f)
+{
+    int saved_errno = errno;
+    const char *s = f ? flux_future_error_string (f) : NULL;
+    return s ? s : flux_strerror (saved_errno);
+}
+
+static void close_handle (void)
+{
+    flux_close (handle);
+    handle = NULL;
+}
+
+flux_t *cmd_open (void)
+{
+    flux_error_t error;
+    if (handle)
+        return handle;
+    error.text[0] = '\0';
+    if (!(handle = flux_open_ex (NULL, 0, &error)))
+        cmd_die ("ERROR: Unable to connect to Flux: %s",
+                 error.text[0] ? error.text : strerror (errno));
+    atexit (close_handle);
+    return handle;
+}
+
+flux_jobid_t cmd_jobid (const char *s)
+{
+    flux_jobid_t id;
+    if (flux_job_id_parse (s, &id) < 0)
+        cmd_die ("error parsing jobid: \"%s\"", s);
+    return id;
+}
+
+const char *cmd_f58 (flux_jobid_t id)
+{
+    static char ring[4][32];
+    static unsigned int next;
+    char *buf = ring[next++ % 4];
+    if (flux_job_id_encode (id, "f58", buf, sizeof (ring[0])) < 0)
+        snprintf (buf, sizeof (ring[0]), "%ju", (uintmax_t)id);
+    return buf;
+}
+
+json_t *cmd_rpc_json (flux_future_t *f, const char *what)
+{
+    json_t *o = NULL;
+    json_error_t e;
+    const char *s;
+    if (!f || flux_rpc_get (f, &s) < 0) {
+        if (what)
+            cmd_die ("%s: %s", what, cmd_future_error (f));
+        cmd_die ("%s", cmd_future_error (f));
+    }
+    if (!s || !(o = json_loads (s, JSON_DECODE_ANY, &e)))
+        cmd_die ("%s: malformed response: %s", what ? what : "rpc",
+                 s ? e.text : "no payload");
+    return o;
+}
+
+const char *cmd_username (uint32_t userid)
+{
+    static struct {
+        uint32_t userid;
+        bool valid;
+        char name[64];
+    } cache[64];
+    unsigned int slot = userid % 64;
+    if (cache[slot].valid && cache[slot].userid == userid)
+        return cache[slot].name;
+    struct passwd *pw = getpwuid (userid);
+    if (pw)
+        snprintf (cache[slot].name, sizeof (cache[slot].name), "%s", pw->pw_name);
+    else
+        snprintf (cache[slot].name, sizeof (cache[slot].name), "%u", userid);
+    cache[slot].userid = userid;
+    cache[slot].valid = true;
+    return cache[slot].name;
+}
+
+uint32_t cmd_userid (const char *name)
+{
+    char *end;
+    if (!strcmp (name, "all"))
+        return FLUX_USERID_UNKNOWN;
+    struct passwd *pw = getpwnam (name);
+    if (pw)
+        return pw->pw_uid;
+    errno = 0;
+    unsigned long n = strtoul (name, &end, 10);
+    if (errno != 0 || *end != '\0' || end == name || *name == '-' || n > UINT32_MAX)
+        cmd_die ("unknown user '%s'", name);
+    return n;
+}

@@ -1,0 +1,101 @@
+#include "cmd/external.h"
+
+#include <errno.h>
+#include <flux/core.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_program (const char *path)
+{
+    struct stat st;
+    return stat (path, &st) == 0 && S_ISREG (st.st_mode) && access (path, X_OK) == 0;
+}
+
+/* First program dir/name of a colon-separated list; false if there is none. */
+static bool search (const char *dirs, const char *name, char *path, size_t len)
+{
+    while (dirs && *dirs) {
+        size_t n = strcspn (dirs, ":");
+        if (n > 0 && (size_t)snprintf (path, len, "%.*s/%s", (int)n, dirs, name) < len
+            && is_program (path))
+            return true;
+        dirs += n + (dirs[n] == ':');
+    }
+    return false;
+}
+
+static bool search_all (const char *name, char *path, size_t len)
+{
+    const char *dirs[] = {
+        getenv ("FLUX_EXEC_PATH_PREPEND"),
+        flux_conf_builtin_get ("exec_path", FLUX_CONF_AUTO),
+        getenv ("FLUX_EXEC_PATH"),
+        getenv ("PATH"),
+    };
+    for (size_t i = 0; i < sizeof (dirs) / sizeof (dirs[0]); i++) {
+        if (search (dirs[i], name, path, len))
+            return true;
+    }
+    return false;
+}
+
+static int run_python (const char *path, char **argv)
+{
+    int argc = 0;
+    while (argv[argc])
+        argc++;
+    char *args[argc + 2];
+    args[0] = (char *)"python3";
+    args[1] = (char *)path;
+    memcpy (args + 2, argv + 1, argc * sizeof (args[0]));
+    execvp (args[0], args);
+    return -1;
+}
+
+int external_exec (const char *name, char **argv)
+{
+    char path[PATH_MAX];
+    char file[NAME_MAX];
+    /* No path may hide in a command's name. */
+    if (strchr (name, '/')
+        || (size_t)snprintf (file, sizeof (file), "flux-%s", name) >= sizeof (file)) {
+        errno = ENOENT;
+        return -1;
+    }
+    if (search_all (file, path, sizeof (path))) {
+        execv (path, argv);
+        return -1;
+    }
+    if ((size_t)snprintf (file, sizeof (file), "flux-%s.py", name) < sizeof (file)
+        && search_all (file, path, sizeof (path)))
+        return run_python (path, argv);
+    errno = ENOENT;
+    return -1;
+}
+
+void external_set_path (void)
+{
+    char self[PATH_MAX];
+    char found[PATH_MAX];
+    char real[PATH_MAX];
+    const char *path = getenv ("PATH");
+    ssize_t n = readlink ("/proc/self/exe", self, sizeof (self) - 1);
+    if (n < 0)
+        return;
+    self[n] = '\0';
+    if (path && search (path, "flux", found, sizeof (found))
+        && (!strcmp (found, self) || (realpath (found, real) && !strcmp (real, self))))
+        return;
+    *strrchr (self, '/') = '\0';
+    size_t len = strlen (self) + (path ? strlen (path) : 0) + 32;
+    char *val = malloc (len);
+    if (!val)
+        return;
+    snprintf (val, len, "%s:%s", self, path && *path ? path : "/usr/bin:/bin");
+    setenv ("PATH", val, 1);
+    free (val);
+}

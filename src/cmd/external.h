@@ -1,0 +1,13 @@
+/* Commands that are programs of their own: flux-NAME or flux-NAME.py. */
+#ifndef CMD_EXTERNAL_H
+#define CMD_EXTERNAL_H
+
+/* Runs flux-NAME of FLUX_EXEC_PATH_PREPEND, the install directory,
+ * FLUX_EXEC_PATH, or PATH in its place. Returns only if there is none
+ * (-1, errno ENOENT) or it cannot be started (-1). argv[0] is NAME. */
+int external_exec (const char *name, char **argv);
+/* Makes sure that `flux` of PATH is this one, for jobs and programs that
+ * we start. */
+void external_set_path (void);
+
+#endif
