@@ -226,6 +226,32 @@ inval:
     return -1;
 }
 
+static int merge_blocks (struct taskmap *map)
+{
+    struct block *blocks = map->blocks;
+    int n = map->nblocks;
+    int rc = 0;
+
+    map->blocks = NULL;
+    map->nblocks = 0;
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = push_block (map, blocks[i]);
+    free (blocks);
+    /* Rounds of a cyclic map only look alike once they are complete. */
+    n = map->nblocks;
+    map->nblocks = 0;
+    for (int i = 0; i < n; i++) {
+        struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
+        struct block *b = &map->blocks[i];
+        if (last && last->nodeid == b->nodeid && last->nnodes == b->nnodes
+            && last->ppn == b->ppn)
+            last->repeat += b->repeat;
+        else
+            map->blocks[map->nblocks++] = *b;
+    }
+    return rc;
+}
+
 /* "0-3;4-7": the task ids of node 0, of node 1... */
 static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
 {
@@ -284,12 +310,7 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
             blocks[map->nblocks++] = (struct block){ map->owners[i], 1, 1, 1 };
         }
     }
-    int n = map->nblocks;
-    map->nblocks = 0;
-    for (int i = 0; i < n; i++)
-        if (push_block (map, map->blocks[i]) < 0)
-            return -1;
-    return 0;
+    return merge_blocks (map);
 }
 
 struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
