@@ -66,6 +66,17 @@ void cmd_usage_error (optparse_t *p, const char *fmt, ...)
     exit (1);
 }
 
+static bool add_options (const struct command *cmd, optparse_t *p)
+{
+    if (cmd->options && optparse_add_option_table (p, cmd->options) != OPTPARSE_SUCCESS)
+        return false;
+    for (int i = 0; i < 3 && cmd->more_options[i]; i++) {
+        if (optparse_add_option_table (p, cmd->more_options[i]) != OPTPARSE_SUCCESS)
+            return false;
+    }
+    return true;
+}
+
 optparse_t *command_optparse (const struct command *cmd)
 {
     char name[64];
@@ -74,8 +85,7 @@ optparse_t *command_optparse (const struct command *cmd)
     if (!p)
         return NULL;
     if ((cmd->usage && optparse_set (p, OPTPARSE_USAGE, cmd->usage) != OPTPARSE_SUCCESS)
-        || (cmd->options
-            && optparse_add_option_table (p, cmd->options) != OPTPARSE_SUCCESS)
+        || !add_options (cmd, p)
         || (cmd->subcommands
             && optparse_reg_subcommands (p, cmd->subcommands) != OPTPARSE_SUCCESS)
         || ((cmd->flags & CMD_MIXED_ARGS)
