@@ -1,0 +1,191 @@
+#include "broker/inflight.h"
+
+#include <errno.h>
+#include <flux/rpc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hashmap.h"
+
+/* Only what the answer needs is kept: the request belongs to its receiver. */
+struct inflight_entry {
+    struct inflight_entry *next;
+    uint64_t key;
+    flux_msg_t *response;
+};
+
+/* The sender and its matchtag name an RPC. */
+static bool make_key (const flux_msg_t *msg, uint64_t *key)
+{
+    const char *id = flux_msg_route_first (msg);
+    uint32_t matchtag;
+
+    if (flux_msg_get_matchtag (msg, &matchtag) < 0 || matchtag == FLUX_MATCHTAG_NONE)
+        return false;
+    *key = matchtag * 0x9E3779B97F4A7C15ull;
+    if (id)
+        *key ^= hash_bytes (id, strlen (id));
+    return true;
+}
+
+static bool same_rpc (const flux_msg_t *a, const flux_msg_t *b)
+{
+    uint32_t ta, tb;
+
+    return flux_msg_get_matchtag (a, &ta) == 0 && flux_msg_get_matchtag (b, &tb) == 0
+           && ta == tb && flux_msg_route_match_first (a, b);
+}
+
+static struct inflight_entry **slot (struct inflight *t, uint64_t key)
+{
+    return &t->slots[(key ^ (key >> 32)) & (t->nslots - 1)];
+}
+
+static int grow (struct inflight *t)
+{
+    struct inflight bigger = { .nslots = t->nslots ? t->nslots * 2 : 64 };
+
+    if (!(bigger.slots = calloc (bigger.nslots, sizeof (bigger.slots[0]))))
+        return -1;
+    for (size_t i = 0; i < t->nslots; i++) {
+        struct inflight_entry *e;
+
+        while ((e = t->slots[i])) {
+            struct inflight_entry **to = slot (&bigger, e->key);
+
+            t->slots[i] = e->next;
+            e->next = *to;
+            *to = e;
+        }
+    }
+    free (t->slots);
+    t->slots = bigger.slots;
+    t->nslots = bigger.nslots;
+    return 0;
+}
+
+int inflight_add (struct inflight *t, const flux_msg_t *request)
+{
+    struct inflight_entry *e, **to;
+    uint64_t key;
+
+    if (flux_msg_is_noresponse (request) || !make_key (request, &key))
+        return 0;
+    if (t->count >= t->nslots && grow (t) < 0)
+        return -1;
+    if (!(e = malloc (sizeof (*e))))
+        return -1;
+    if (!(e->response = flux_response_derive (request, 0))) {
+        free (e);
+        return -1;
+    }
+    e->key = key;
+    to = slot (t, key);
+    e->next = *to;
+    *to = e;
+    t->count++;
+    return 0;
+}
+
+static flux_msg_t *take (struct inflight *t, struct inflight_entry **at)
+{
+    struct inflight_entry *e = *at;
+    flux_msg_t *response = e->response;
+
+    *at = e->next;
+    free (e);
+    t->count--;
+    return response;
+}
+
+void inflight_end (struct inflight *t, const flux_msg_t *response)
+{
+    struct inflight_entry **at;
+    uint64_t key;
+    int errnum = 0;
+
+    if (t->count == 0 || !make_key (response, &key))
+        return;
+    if (flux_msg_is_streaming (response)
+        && (flux_msg_get_errnum (response, &errnum) < 0 || errnum == 0))
+        return;
+    for (at = slot (t, key); *at; at = &(*at)->next) {
+        if ((*at)->key == key && same_rpc ((*at)->response, response)) {
+            flux_msg_decref (take (t, at));
+            return;
+        }
+    }
+}
+
+typedef bool (*match_f) (const flux_msg_t *response, const void *arg);
+
+static flux_msg_t *take_match (struct inflight *t, match_f match, const void *arg)
+{
+    for (size_t i = 0; t->count > 0 && i < t->nslots; i++)
+        for (struct inflight_entry **at = &t->slots[i]; *at; at = &(*at)->next)
+            if (!match || match ((*at)->response, arg))
+                return take (t, at);
+    return NULL;
+}
+
+static bool same_service (const char *a, const char *b)
+{
+    size_t n = strcspn (a, ".");
+
+    return strncmp (a, b, n) == 0 && (b[n] == '.' || b[n] == '\0');
+}
+
+static bool match_disconnect (const flux_msg_t *response, const void *arg)
+{
+    const flux_msg_t *disconnect = arg;
+    const char *a, *b;
+
+    return flux_msg_get_topic (response, &a) == 0
+           && flux_msg_get_topic (disconnect, &b) == 0 && same_service (b, a)
+           && flux_msg_route_match_first (response, disconnect);
+}
+
+void inflight_disconnect (struct inflight *t, const flux_msg_t *disconnect)
+{
+    flux_msg_t *response;
+
+    while ((response = take_match (t, match_disconnect, disconnect)))
+        flux_msg_decref (response);
+}
+
+static flux_msg_t *set_error (flux_msg_t *response, int errnum, const char *errstr)
+{
+    if (response) {
+        (void)flux_msg_set_errnum (response, errnum);
+        if (errstr)
+            (void)flux_msg_set_string (response, errstr);
+    }
+    return response;
+}
+
+flux_msg_t *inflight_fail (struct inflight *t, int errnum, const char *errstr)
+{
+    return set_error (take_match (t, NULL, NULL), errnum, errstr);
+}
+
+static bool match_from (const flux_msg_t *response, const void *arg)
+{
+    const char *id = flux_msg_route_first (response);
+
+    return id && strcmp (id, arg) == 0;
+}
+
+flux_msg_t *inflight_fail_from (struct inflight *t, const char *id, int errnum)
+{
+    return set_error (take_match (t, match_from, id), errnum, NULL);
+}
+
+void inflight_fini (struct inflight *t)
+{
+    flux_msg_t *response;
+
+    while ((response = take_match (t, NULL, NULL)))
+        flux_msg_decref (response);
+    free (t->slots);
+    memset (t, 0, sizeof (*t));
+}

@@ -1,0 +1,178 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <flux/message.h>
+#include <flux/rpc.h>
+
+#include "broker/inflight.h"
+#include "broker/route.h"
+#include "broker/services.h"
+#include "broker/subs.h"
+
+static void test_services (void **state)
+{
+    struct services *s = services_create ();
+    const char *name;
+    int a, b;
+    size_t pos = 0;
+
+    assert_int_equal (services_add (s, "kvs", &a), 0);
+    assert_int_equal (services_add (s, "kvs", &b), -1);
+    assert_int_equal (errno, EEXIST);
+    assert_int_equal (services_add (s, "a.b", &b), -1);
+    assert_int_equal (services_add (s, "", &b), -1);
+    assert_ptr_equal (services_lookup (s, "kvs.get"), &a);
+    assert_ptr_equal (services_lookup (s, "kvs"), &a);
+    assert_null (services_lookup (s, "kv.get"));
+    assert_null (services_lookup (s, ".get"));
+    assert_int_equal (services_remove (s, "kvs", &b), -1);
+    assert_int_equal (errno, EPERM);
+    assert_int_equal (services_add (s, "sched", &a), 0);
+    while (services_next (s, &a, &pos, &name))
+        assert_true (strcmp (name, "kvs") == 0 || strcmp (name, "sched") == 0);
+    services_remove_owner (s, &a);
+    assert_null (services_lookup (s, "sched"));
+    assert_int_equal (services_remove (s, "kvs", &a), -1);
+    assert_int_equal (errno, ENOENT);
+    services_destroy (s);
+}
+
+static struct route route (int rank, const struct topology *t, struct services *s,
+                           const char *topic, uint32_t nodeid, bool upstream)
+{
+    flux_msg_t *msg = flux_request_encode (topic, NULL);
+    struct route r;
+
+    assert_non_null (msg);
+    flux_msg_set_nodeid (msg, nodeid);
+    if (upstream)
+        flux_msg_set_flag (msg, FLUX_MSGFLAG_UPSTREAM);
+    r = route_request (msg, rank, t, s);
+    flux_msg_decref (msg);
+    return r;
+}
+
+static void test_route (void **state)
+{
+    struct services *s = services_create ();
+    struct topology *t = topology_create ("kary:2", 7, NULL);
+    struct route r;
+    int owner;
+
+    services_add (s, "kvs", &owner);
+    r = route (1, t, s, "kvs.get", FLUX_NODEID_ANY, false);
+    assert_int_equal (r.kind, ROUTE_SERVICE);
+    assert_ptr_equal (r.owner, &owner);
+    assert_int_equal (route (1, t, s, "x.y", FLUX_NODEID_ANY, false).kind,
+                      ROUTE_PARENT);
+    r = route (0, t, s, "x.y", FLUX_NODEID_ANY, false);
+    assert_int_equal (r.kind, ROUTE_ERROR);
+    assert_int_equal (r.errnum, ENOSYS);
+    /* to a rank */
+    assert_int_equal (route (1, t, s, "kvs.get", 1, false).kind, ROUTE_SERVICE);
+    assert_int_equal (route (1, t, s, "x.y", 1, false).errnum, ENOSYS);
+    r = route (0, t, s, "kvs.get", 6, false);
+    assert_int_equal (r.kind, ROUTE_CHILD);
+    assert_int_equal (r.child, 2);
+    assert_int_equal (route (1, t, s, "kvs.get", 2, false).kind, ROUTE_PARENT);
+    assert_int_equal (route (1, t, s, "kvs.get", 7, false).errnum, EHOSTUNREACH);
+    /* upstream: skips the sender's services, then as any */
+    assert_int_equal (route (1, t, s, "kvs.get", 1, true).kind, ROUTE_PARENT);
+    assert_int_equal (route (0, t, s, "kvs.get", 1, true).kind, ROUTE_SERVICE);
+    assert_int_equal (route (0, t, s, "kvs.get", 0, true).errnum, ENOSYS);
+    topology_destroy (t);
+    services_destroy (s);
+}
+
+static void test_subs (void **state)
+{
+    struct subs s = { 0 };
+
+    assert_false (subs_match (&s, "foo"));
+    assert_int_equal (subs_add (&s, "foo."), 0);
+    assert_int_equal (subs_add (&s, "foo."), 0);
+    assert_true (subs_match (&s, "foo.bar"));
+    assert_false (subs_match (&s, "foo"));
+    assert_int_equal (subs_remove (&s, "foo."), 0);
+    assert_true (subs_match (&s, "foo.bar"));
+    assert_int_equal (subs_remove (&s, "foo."), 0);
+    assert_false (subs_match (&s, "foo.bar"));
+    assert_int_equal (subs_remove (&s, "foo."), -1);
+    assert_int_equal (subs_add (&s, ""), 0);
+    assert_true (subs_match (&s, "x"));
+    subs_fini (&s);
+}
+
+static flux_msg_t *request (const char *topic, const char *id, uint32_t matchtag)
+{
+    flux_msg_t *msg = flux_request_encode (topic, NULL);
+
+    flux_msg_set_matchtag (msg, matchtag);
+    flux_msg_route_enable (msg);
+    flux_msg_route_push (msg, id);
+    return msg;
+}
+
+static void test_inflight (void **state)
+{
+    struct inflight t = { 0 };
+    flux_msg_t *req, *rep;
+    int errnum;
+
+    for (int i = 1; i <= 200; i++) {
+        req = request ("foo.bar", i % 2 ? "a" : "b", i);
+        assert_int_equal (inflight_add (&t, req), 0);
+        if (i > 3) {
+            rep = flux_response_derive (req, 0);
+            inflight_end (&t, rep);
+            flux_msg_decref (rep);
+        }
+        flux_msg_decref (req);
+    }
+    assert_int_equal (t.count, 3);
+    /* a stream goes on until its error */
+    req = request ("foo.bar", "a", 1);
+    rep = flux_response_derive (req, 0);
+    flux_msg_set_streaming (rep);
+    inflight_end (&t, rep);
+    assert_int_equal (t.count, 3);
+    flux_msg_set_errnum (rep, ENODATA);
+    inflight_end (&t, rep);
+    assert_int_equal (t.count, 2);
+    flux_msg_decref (req);
+    flux_msg_decref (rep);
+    /* b disconnects */
+    req = request ("foo.disconnect", "b", 0);
+    flux_msg_set_noresponse (req);
+    assert_int_equal (inflight_add (&t, req), 0);
+    inflight_disconnect (&t, req);
+    flux_msg_decref (req);
+    assert_int_equal (t.count, 1);
+    rep = inflight_fail (&t, EHOSTUNREACH, NULL);
+    assert_non_null (rep);
+    assert_int_equal (flux_msg_get_errnum (rep, &errnum), 0);
+    assert_int_equal (errnum, EHOSTUNREACH);
+    assert_string_equal (flux_msg_route_first (rep), "a");
+    flux_msg_decref (rep);
+    assert_null (inflight_fail (&t, EHOSTUNREACH, NULL));
+    inflight_fini (&t);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_services),
+        cmocka_unit_test (test_route),
+        cmocka_unit_test (test_subs),
+        cmocka_unit_test (test_inflight),
+    };
+
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

@@ -1,0 +1,46 @@
+/* A transaction as it travels: the payload of a kvs.commit request.
+ *
+ *   header: "FKT1", u32 commit flags, u32 number of operations,
+ *           u32 length of the namespace, namespace, NUL
+ *   op:     u8 kind, u8 0, u16 flags, u32 key length, u32 data length,
+ *           key, NUL, data, NUL
+ * Integers are little endian. Keys are normalised. Values travel as bytes, so
+ * that neither side encodes what is stored as a blob. */
+#ifndef CORE_KVS_TXN_H
+#define CORE_KVS_TXN_H
+
+#include <flux/kvs.h>
+
+#include "base/buf.h"
+
+enum kvs_txn_kind {
+    KVS_TXN_VALUE = 1,   /* data: the bytes */
+    KVS_TXN_TREEOBJ = 2, /* data: tree object text (RFC 11) */
+    KVS_TXN_UNLINK = 3,  /* no data */
+};
+
+struct kvs_txn_op {
+    int kind;
+    int flags; /* FLUX_KVS_APPEND or 0 */
+    const char *key;
+    size_t key_len;
+    const char *data; /* NUL-terminated */
+    size_t len;
+};
+
+struct kvs_txn_reader {
+    const char *ns;
+    int flags;
+    int count;
+    const unsigned char *p, *end;
+};
+
+/* The payload, appended to b. txn may be NULL: no operations. */
+void kvs_txn_encode (const flux_kvs_txn_t *txn, const char *ns, int flags,
+                     struct buf *b);
+/* -1 with EPROTO unless it is such a payload. */
+int kvs_txn_read (struct kvs_txn_reader *r, const void *data, size_t len);
+/* 1: *op is set (it points into the payload), 0: end, -1: EPROTO. */
+int kvs_txn_next (struct kvs_txn_reader *r, struct kvs_txn_op *op);
+
+#endif

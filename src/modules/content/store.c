@@ -1,0 +1,271 @@
+#include "store.h"
+
+#include "base/hashmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t key_of (const void *digest)
+{
+    uint64_t key;
+
+    memcpy (&key, digest, sizeof (key));
+    return key;
+}
+
+static struct list *list_of (struct store *s, enum blob_state state)
+{
+    switch (state) {
+    case BLOB_CLEAN:
+        return &s->clean;
+    case BLOB_DIRTY:
+        return &s->dirty;
+    case BLOB_STORING:
+        return &s->storing;
+    default:
+        return &s->stale;
+    }
+}
+
+static size_t cost (const struct store *s, const struct blob *b)
+{
+    return sizeof (*b) + s->digest_size + b->len + 64;
+}
+
+static void enter (struct store *s, struct blob *b, enum blob_state state)
+{
+    b->state = state;
+    list_append (list_of (s, state), &b->node);
+    s->count[state]++;
+    s->bytes[state] += cost (s, b);
+}
+
+static void leave (struct store *s, struct blob *b)
+{
+    list_remove (&b->node);
+    s->count[b->state]--;
+    s->bytes[b->state] -= cost (s, b);
+}
+
+static void move (struct store *s, struct blob *b, enum blob_state state)
+{
+    leave (s, b);
+    enter (s, b, state);
+}
+
+int store_init (struct store *s, size_t digest_size, size_t clean_max, size_t stale_max)
+{
+    memset (s, 0, sizeof (*s));
+    s->digest_size = digest_size;
+    s->clean_max = clean_max;
+    s->stale_max = stale_max;
+    list_init (&s->clean);
+    list_init (&s->dirty);
+    list_init (&s->storing);
+    list_init (&s->stale);
+    return (s->map = idmap_create (NULL)) ? 0 : -1;
+}
+
+static void destroy (struct store *s, struct blob *b)
+{
+    struct blob *first = idmap_lookup (s->map, key_of (b->digest));
+
+    if (first != b) {
+        while (first->next != b)
+            first = first->next;
+        first->next = b->next;
+    } else if (b->next) {
+        idmap_insert (s->map, key_of (b->digest), b->next);
+    } else {
+        idmap_remove (s->map, key_of (b->digest));
+    }
+    leave (s, b);
+    free (b->data);
+    free (b);
+}
+
+static void destroy_list (struct store *s, struct list *l)
+{
+    while (!list_empty (l))
+        destroy (s, list_first (l, struct blob, node));
+}
+
+void store_fini (struct store *s)
+{
+    if (s->map) {
+        destroy_list (s, &s->clean);
+        destroy_list (s, &s->dirty);
+        destroy_list (s, &s->storing);
+        destroy_list (s, &s->stale);
+        idmap_destroy (s->map);
+        s->map = NULL;
+    }
+}
+
+static struct blob *find (struct store *s, const void *digest)
+{
+    struct blob *b = idmap_lookup (s->map, key_of (digest));
+
+    while (b && memcmp (b->digest, digest, s->digest_size))
+        b = b->next;
+    return b;
+}
+
+struct blob *store_lookup (struct store *s, const void *digest)
+{
+    struct blob *b = find (s, digest);
+
+    if (b && b->epoch != s->epoch) {
+        b->epoch = s->epoch;
+        if (b->state == BLOB_CLEAN)
+            move (s, b, BLOB_CLEAN);
+    }
+    return b;
+}
+
+/* Older than the others, or too many: out. What was used in this epoch may
+ * be needed by a reader that has not seen all yet. */
+static void shrink (struct store *s)
+{
+    while (s->bytes[BLOB_CLEAN] > s->clean_max) {
+        struct blob *b = list_first (&s->clean, struct blob, node);
+
+        if (b->epoch == s->epoch && s->bytes[BLOB_CLEAN] < 4 * s->clean_max)
+            break;
+        destroy (s, b);
+    }
+    while (s->bytes[BLOB_STALE] > s->stale_max)
+        destroy (s, list_first (&s->stale, struct blob, node));
+}
+
+static struct blob *add (struct store *s, const void *digest, const void *data,
+                         size_t len, enum blob_state state)
+{
+    struct blob *b;
+
+    if (!(b = calloc (1, sizeof (*b) + s->digest_size)))
+        return NULL;
+    if (!(b->data = malloc (len + 1))) {
+        free (b);
+        return NULL;
+    }
+    memcpy (b->digest, digest, s->digest_size);
+    if (len > 0)
+        memcpy (b->data, data, len);
+    b->data[len] = '\0';
+    b->len = len;
+    b->epoch = s->epoch;
+    list_init (&b->node);
+    b->next = idmap_lookup (s->map, key_of (digest));
+    if (idmap_insert (s->map, key_of (digest), b) < 0) {
+        free (b->data);
+        free (b);
+        return NULL;
+    }
+    enter (s, b, state);
+    return b;
+}
+
+struct blob *store_clean (struct store *s, const void *digest, const void *data,
+                          size_t len)
+{
+    struct blob *b = store_lookup (s, digest);
+
+    if (b && (b->state == BLOB_DIRTY || b->state == BLOB_STALE))
+        move (s, b, BLOB_CLEAN);
+    if (!b && (b = add (s, digest, data, len, BLOB_CLEAN)))
+        shrink (s);
+    return b;
+}
+
+struct blob *store_keep (struct store *s, const void *digest, const void *data,
+                         size_t len)
+{
+    struct blob *b = store_lookup (s, digest);
+
+    if (!b)
+        b = add (s, digest, data, len, BLOB_DIRTY);
+    else if (b->state == BLOB_STALE)
+        move (s, b, BLOB_DIRTY);
+    if (b)
+        b->keep = true;
+    return b;
+}
+
+struct blob *store_ref (struct store *s, const void *digest, const void *data,
+                        size_t len)
+{
+    struct blob *b = store_lookup (s, digest);
+
+    if (!b)
+        b = add (s, digest, data, len, BLOB_DIRTY);
+    else if (b->state == BLOB_STALE)
+        move (s, b, BLOB_DIRTY);
+    if (b)
+        b->refs++;
+    return b;
+}
+
+void store_unref (struct store *s, const void *digest)
+{
+    struct blob *b = find (s, digest);
+
+    if (!b || b->refs == 0 || --b->refs > 0 || b->keep)
+        return;
+    if (b->state == BLOB_DIRTY) {
+        b->epoch = s->epoch;
+        move (s, b, BLOB_STALE);
+        shrink (s);
+    }
+}
+
+void store_pin (struct store *s)
+{
+    list_foreach (&s->stale, it)
+        move (s, container_of (it, struct blob, node), BLOB_DIRTY);
+    list_foreach (&s->dirty, it)
+        container_of (it, struct blob, node)->keep = true;
+    list_foreach (&s->storing, it)
+        container_of (it, struct blob, node)->keep = true;
+}
+
+struct blob *store_begin (struct store *s)
+{
+    struct blob *b = list_first (&s->dirty, struct blob, node);
+
+    if (b)
+        move (s, b, BLOB_STORING);
+    return b;
+}
+
+void store_finish (struct store *s, const void *digest, bool ok)
+{
+    struct blob *b = find (s, digest);
+
+    if (b && b->state == BLOB_STORING) {
+        b->keep = b->keep || !ok;
+        b->epoch = s->epoch;
+        move (s, b, ok ? BLOB_CLEAN : BLOB_DIRTY);
+        shrink (s);
+    }
+}
+
+void store_tick (struct store *s, uint32_t clean_age, uint32_t stale_age)
+{
+    struct blob *b;
+
+    s->epoch++;
+    while ((b = list_first (&s->clean, struct blob, node))
+           && s->epoch - b->epoch > clean_age)
+        destroy (s, b);
+    while ((b = list_first (&s->stale, struct blob, node))
+           && s->epoch - b->epoch > stale_age)
+        destroy (s, b);
+    shrink (s);
+}
+
+void store_drop_clean (struct store *s)
+{
+    destroy_list (s, &s->clean);
+}

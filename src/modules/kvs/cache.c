@@ -1,0 +1,275 @@
+#include "cache.h"
+
+#include "base/hashmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ERROR_LIFE 2 /* ticks */
+
+struct entry {
+    struct list lru;
+    struct kvs_node *node;
+    char *data;
+    size_t len;
+    size_t bytes;
+    uint32_t epoch;
+    int errnum;
+    char ref[BLOBREF_MAX_SIZE];
+};
+
+struct kvs_cache {
+    struct hashmap *map;
+    struct list lru; /* most recently used first */
+    size_t max_bytes;
+    size_t bytes;
+    uint32_t epoch;
+    struct buf missing; /* array of char[BLOBREF_MAX_SIZE] */
+};
+
+static void entry_destroy (void *arg)
+{
+    struct entry *e = arg;
+
+    list_remove (&e->lru);
+    kvs_node_destroy (e->node);
+    free (e->data);
+    free (e);
+}
+
+struct kvs_cache *kvs_cache_create (size_t max_bytes)
+{
+    struct kvs_cache *c;
+
+    if (!(c = calloc (1, sizeof (*c))))
+        return NULL;
+    list_init (&c->lru);
+    c->max_bytes = max_bytes;
+    if (!(c->map = hashmap_create (entry_destroy))) {
+        free (c);
+        return NULL;
+    }
+    return c;
+}
+
+void kvs_cache_destroy (struct kvs_cache *c)
+{
+    if (c) {
+        hashmap_destroy (c->map);
+        buf_fini (&c->missing);
+        free (c);
+    }
+}
+
+static void drop (struct kvs_cache *c, struct entry *e)
+{
+    c->bytes -= e->bytes;
+    entry_destroy (hashmap_take (c->map, e->ref));
+}
+
+static struct entry *lookup (struct kvs_cache *c, const char *ref)
+{
+    struct entry *e = hashmap_lookup (c->map, ref);
+
+    if (e && e->epoch != c->epoch) {
+        e->epoch = c->epoch;
+        list_remove (&e->lru);
+        list_prepend (&c->lru, &e->lru);
+    }
+    return e;
+}
+
+/* Entries of this epoch stay, even if there are too many: a walk that needs
+ * them all must come to its end. */
+static void shrink (struct kvs_cache *c)
+{
+    while (c->bytes > c->max_bytes && !list_empty (&c->lru)) {
+        struct entry *e = container_of (c->lru.prev, struct entry, lru);
+
+        if (e->epoch == c->epoch)
+            break;
+        drop (c, e);
+    }
+}
+
+static struct entry *insert (struct kvs_cache *c, const char *ref)
+{
+    struct entry *e;
+
+    if (strlen (ref) >= sizeof (e->ref) || !(e = calloc (1, sizeof (*e))))
+        return NULL;
+    strcpy (e->ref, ref);
+    list_init (&e->lru);
+    e->epoch = c->epoch;
+    kvs_cache_remove (c, ref);
+    if (hashmap_insert (c->map, ref, e) < 0) {
+        free (e);
+        return NULL;
+    }
+    list_prepend (&c->lru, &e->lru);
+    e->bytes = sizeof (*e) + 64;
+    c->bytes += e->bytes;
+    return e;
+}
+
+int kvs_cache_insert (struct kvs_cache *c, const char *ref, const void *data,
+                      size_t len)
+{
+    struct entry *e;
+
+    if (!(e = insert (c, ref)) || !(e->data = malloc (len + 1))) {
+        kvs_cache_remove (c, ref);
+        errno = ENOMEM;
+        return -1;
+    }
+    if (len > 0)
+        memcpy (e->data, data, len);
+    e->data[len] = '\0';
+    e->len = len;
+    e->bytes += len;
+    c->bytes += len;
+    shrink (c);
+    return 0;
+}
+
+void kvs_cache_insert_error (struct kvs_cache *c, const char *ref, int errnum)
+{
+    struct entry *e;
+
+    if ((e = insert (c, ref)))
+        e->errnum = errnum ? errnum : EIO;
+}
+
+void kvs_cache_remove (struct kvs_cache *c, const char *ref)
+{
+    struct entry *e = hashmap_lookup (c->map, ref);
+
+    if (e)
+        drop (c, e);
+}
+
+static void note_missing (struct kvs_cache *c, const char *ref)
+{
+    char slot[BLOBREF_MAX_SIZE] = { 0 };
+
+    if (strlen (ref) >= sizeof (slot))
+        return;
+    for (size_t i = 0; i < kvs_cache_missing_count (c); i++)
+        if (!strcmp (kvs_cache_missing (c, i), ref))
+            return;
+    strcpy (slot, ref);
+    buf_add (&c->missing, slot, sizeof (slot));
+}
+
+static struct entry *want (struct kvs_cache *c, const char *ref)
+{
+    struct entry *e = lookup (c, ref);
+
+    if (!e) {
+        note_missing (c, ref);
+        errno = EAGAIN;
+        return NULL;
+    }
+    if (e->errnum) {
+        errno = e->errnum;
+        return NULL;
+    }
+    return e;
+}
+
+int kvs_cache_blob (struct kvs_cache *c, const char *ref, const char **data,
+                    size_t *len)
+{
+    struct entry *e = want (c, ref);
+
+    if (!e)
+        return -1;
+    *data = e->data;
+    *len = e->len;
+    return 0;
+}
+
+bool kvs_cache_has (struct kvs_cache *c, const char *ref)
+{
+    struct entry *e = lookup (c, ref);
+
+    return e && !e->errnum;
+}
+
+struct kvs_node *kvs_cache_dir (struct kvs_cache *c, const char *ref, int level)
+{
+    struct entry *e = want (c, ref);
+
+    if (!e)
+        return NULL;
+    if (e->node && e->node->level != level) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!e->node) {
+        if (!(e->node = kvs_node_decode (NULL, e->data, e->len, level)))
+            return NULL;
+        /* The decoded form is about as large again. */
+        e->bytes += e->len;
+        c->bytes += e->len;
+    }
+    return e->node;
+}
+
+static struct kvs_node *load (void *arg, struct kvs_node *parent, struct kvs_dirent *e)
+{
+    char ref[BLOBREF_MAX_SIZE];
+
+    if (kvs_dirent_ref (e, ref) < 0)
+        return NULL;
+    return kvs_cache_dir (arg, ref, parent->hdir ? parent->level + 1 : 0);
+}
+
+struct kvs_loader kvs_cache_loader (struct kvs_cache *c)
+{
+    return (struct kvs_loader){ load, c };
+}
+
+size_t kvs_cache_missing_count (const struct kvs_cache *c)
+{
+    return c->missing.len / BLOBREF_MAX_SIZE;
+}
+
+const char *kvs_cache_missing (const struct kvs_cache *c, size_t i)
+{
+    return c->missing.data + i * BLOBREF_MAX_SIZE;
+}
+
+void kvs_cache_missing_clear (struct kvs_cache *c)
+{
+    buf_reset (&c->missing);
+}
+
+void kvs_cache_tick (struct kvs_cache *c, uint32_t age)
+{
+    c->epoch++;
+    while (!list_empty (&c->lru)) {
+        struct entry *e = container_of (c->lru.prev, struct entry, lru);
+
+        if (c->epoch - e->epoch <= (e->errnum ? ERROR_LIFE : age))
+            break;
+        drop (c, e);
+    }
+    shrink (c);
+}
+
+void kvs_cache_drop (struct kvs_cache *c)
+{
+    while (!list_empty (&c->lru))
+        drop (c, container_of (c->lru.prev, struct entry, lru));
+}
+
+size_t kvs_cache_count (const struct kvs_cache *c)
+{
+    return hashmap_count (c->map);
+}
+
+size_t kvs_cache_bytes (const struct kvs_cache *c)
+{
+    return c->bytes;
+}

@@ -1,0 +1,520 @@
+#include "base/test.h"
+
+#include "fakestore.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static int put (struct fake *f, const char *key, const char *value)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+
+    assert_int_equal (flux_kvs_txn_put (txn, 0, key, value), 0);
+    return fake_commit (f, txn);
+}
+
+static int append (struct fake *f, const char *key, const char *value)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+
+    assert_int_equal (flux_kvs_txn_put (txn, FLUX_KVS_APPEND, key, value), 0);
+    return fake_commit (f, txn);
+}
+
+static int unlink_key (struct fake *f, const char *key)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+
+    assert_int_equal (flux_kvs_txn_unlink (txn, 0, key), 0);
+    return fake_commit (f, txn);
+}
+
+static int link_key (struct fake *f, const char *target, const char *key)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+
+    assert_int_equal (flux_kvs_txn_symlink (txn, 0, key, NULL, target), 0);
+    return fake_commit (f, txn);
+}
+
+static int put_treeobj (struct fake *f, const char *key, const char *s)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+
+    assert_int_equal (flux_kvs_txn_put_treeobj (txn, 0, key, s), 0);
+    return fake_commit (f, txn);
+}
+
+#define want_value(f, key, want)                                                       \
+    do {                                                                               \
+        char *s_ = fake_get (f, key, NULL);                                            \
+        assert_non_null (s_);                                                          \
+        assert_string_equal (s_, want);                                                \
+        free (s_);                                                                     \
+    } while (0)
+
+#define expect_error(f, key, flags, want)                                              \
+    do {                                                                               \
+        errno = 0;                                                                     \
+        assert_null (fake_lookup (f, key, flags, NULL));                               \
+        assert_int_equal (errno, want);                                                \
+    } while (0)
+
+static void test_put_get (void **state)
+{
+    struct fake f;
+
+    fake_init (&f);
+    assert_int_equal (put (&f, "a", "1"), 0);
+    assert_int_equal (put (&f, "b.c", "2"), 0);
+    assert_int_equal (put (&f, "b.d.e", "3"), 0);
+    want_value (&f, "a", "1");
+    want_value (&f, "b.c", "2");
+    want_value (&f, "b.d.e", "3");
+    expect_error (&f, "nosuch", 0, ENOENT);
+    expect_error (&f, "b", 0, EISDIR);
+    expect_error (&f, "a.x", 0, ENOENT);
+    expect_error (&f, "a", FLUX_KVS_READDIR, ENOTDIR);
+    expect_error (&f, "a", FLUX_KVS_READLINK, EINVAL);
+    expect_error (&f, ".", 0, EISDIR);
+    fake_reopen (&f);
+    want_value (&f, "b.d.e", "3");
+    assert_int_equal (put (&f, "a.b", "4"), 0);
+    want_value (&f, "a.b", "4");
+    assert_int_equal (unlink_key (&f, "b"), 0);
+    expect_error (&f, "b.c", 0, ENOENT);
+    assert_int_equal (unlink_key (&f, "nosuch.at.all"), 0);
+    fake_fini (&f);
+}
+
+static void test_digests (void **state)
+{
+    struct fake f;
+    char *s;
+
+    /* The digest of an empty directory is the one that is known. */
+    fake_init (&f);
+    assert_int_equal (put_treeobj (&f, "m", "{\"ver\":1,\"type\":\"dir\",\"data\":{}}"),
+                      0);
+    s = fake_lookup (&f, "m", FLUX_KVS_TREEOBJ, NULL);
+    assert_string_equal (
+        s, "{\"data\":[\"sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91\"],"
+           "\"type\":\"dirref\",\"ver\":1}");
+    free (s);
+    fake_fini (&f);
+}
+
+static void test_errors (void **state)
+{
+    struct fake f;
+
+    fake_init (&f);
+    assert_int_equal (put (&f, ".", "1"), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (put (&f, "dir.x", "1"), 0);
+    assert_int_equal (append (&f, "dir", "1"), -1);
+    assert_int_equal (errno, EISDIR);
+    assert_int_equal (link_key (&f, "dir.x", "l"), 0);
+    assert_int_equal (append (&f, "l", "1"), -1);
+    assert_int_equal (errno, EOPNOTSUPP);
+    assert_int_equal (put (&f, "bad\xff", "1"), -1);
+    assert_int_equal (errno, EINVAL);
+    fake_fini (&f);
+}
+
+/* All or none: what a refused transaction did is undone. */
+static void test_rollback (void **state)
+{
+    struct fake f;
+    flux_kvs_txn_t *txn;
+    char ref[BLOBREF_MAX_SIZE];
+
+    fake_init (&f);
+    for (int i = 0; i < 200; i++) {
+        char key[32];
+        snprintf (key, sizeof (key), "d.k%d", i);
+        assert_int_equal (put (&f, key, "v"), 0);
+    }
+    assert_int_equal (put (&f, "log", "one"), 0);
+    strcpy (ref, f.tree->rootref);
+    for (int reopen = 0; reopen < 2; reopen++) {
+        txn = flux_kvs_txn_create ();
+        flux_kvs_txn_put (txn, 0, "d.k7", "changed");
+        flux_kvs_txn_unlink (txn, 0, "d.k9");
+        flux_kvs_txn_put (txn, 0, "d.k9", "again");
+        flux_kvs_txn_put (txn, FLUX_KVS_APPEND, "log", "two");
+        flux_kvs_txn_put (txn, 0, "new.deep.key", "x");
+        flux_kvs_txn_unlink (txn, 0, "new");
+        flux_kvs_txn_put (txn, 0, "d.k7.below", "x");
+        flux_kvs_txn_unlink (txn, 0, "d");
+        flux_kvs_txn_put (txn, 0, ".", "bad");
+        assert_int_equal (fake_commit (&f, txn), -1);
+        assert_int_equal (errno, EINVAL);
+        assert_int_equal (f.tree->changes.len > 0, !reopen);
+        want_value (&f, "d.k7", "v");
+        want_value (&f, "d.k9", "v");
+        want_value (&f, "d.k199", "v");
+        want_value (&f, "log", "one");
+        expect_error (&f, "new", 0, ENOENT);
+        assert_int_equal (kvs_tree_hash (f.tree, &f.batch), 0);
+        assert_string_equal (f.tree->rootref, ref);
+        fake_store (&f);
+        fake_reopen (&f);
+    }
+    fake_fini (&f);
+}
+
+static void test_append (void **state)
+{
+    struct fake f;
+    struct buf want = BUF_INIT;
+    char *s;
+
+    fake_init (&f);
+    for (int i = 0; i < 3000; i++) {
+        char line[64];
+
+        snprintf (line, sizeof (line), "{\"timestamp\":%d,\"name\":\"event\"}\n", i);
+        buf_adds (&want, line);
+        assert_int_equal (append (&f, "a.log", line), 0);
+        if (i == 10 || i == 1500)
+            want_value (&f, "a.log", want.data);
+        if (i % 700 == 0)
+            fake_reopen (&f);
+    }
+    want_value (&f, "a.log", want.data);
+    s = fake_lookup (&f, "a.log", FLUX_KVS_TREEOBJ, NULL);
+    assert_true (strlen (s) < 1000); /* few blobs */
+    free (s);
+    /* A small value stays inline while it grows. */
+    append (&f, "z", "a");
+    append (&f, "z", "b");
+    s = fake_lookup (&f, "z", FLUX_KVS_TREEOBJ, NULL);
+    assert_string_equal (s, "{\"data\":\"YWI=\",\"type\":\"val\",\"ver\":1}");
+    free (s);
+    buf_fini (&want);
+    fake_fini (&f);
+}
+
+/* Appending to a value whose refs came from elsewhere. */
+static void test_append_foreign (void **state)
+{
+    struct fake f;
+    char *s, *t, big[5000];
+
+    fake_init (&f);
+    memset (big, 'x', sizeof (big));
+    big[sizeof (big) - 1] = '\0';
+    assert_int_equal (put (&f, "big", big), 0);
+    s = fake_lookup (&f, "big", FLUX_KVS_TREEOBJ, NULL);
+    assert_int_equal (put_treeobj (&f, "copy", s), 0);
+    free (s);
+    fake_reopen (&f);
+    assert_int_equal (append (&f, "copy", "tail"), 0);
+    assert_int_equal (append (&f, "copy", "tail"), 0);
+    want_value (&f, "big", big);
+    t = fake_get (&f, "copy", NULL);
+    assert_int_equal (strlen (t), sizeof (big) - 1 + 8);
+    free (t);
+    assert_int_equal (
+        put_treeobj (&f, "e", "{\"data\":[],\"type\":\"valref\",\"ver\":1}"), 0);
+    assert_int_equal (append (&f, "e", "tail"), 0);
+    want_value (&f, "e", "tail");
+    fake_fini (&f);
+}
+
+struct tail {
+    struct fake *f;
+    struct kvs_value_pos pos;
+};
+
+static void expect_tail (struct tail *t, const char *key, const char *want)
+{
+    char *s = fake_lookup (t->f, key, FLUX_KVS_TREEOBJ, NULL);
+    struct buf out = BUF_INIT;
+    int rc;
+
+    while ((rc = kvs_value_read (t->f->cache, s, strlen (s), &t->pos, &out)) < 0
+           && errno == EAGAIN && fake_load (t->f))
+        ;
+    if (want) {
+        assert_int_equal (rc, 0);
+        assert_string_equal (out.data ? out.data : "", want);
+    } else {
+        assert_int_equal (rc, -1);
+        assert_int_equal (errno, EINVAL);
+    }
+    free (s);
+    buf_fini (&out);
+}
+
+/* A reader of a growing log sees each byte once, whatever becomes of blobs. */
+static void test_value_pos (void **state)
+{
+    struct fake f;
+    struct tail t = { &f };
+    char big[3000];
+
+    fake_init (&f);
+    memset (big, 'y', sizeof (big));
+    big[sizeof (big) - 1] = '\0';
+    append (&f, "log", "one");
+    expect_tail (&t, "log", "one");
+    append (&f, "log", "two");
+    expect_tail (&t, "log", "two");
+    append (&f, "log", big); /* now a blob */
+    expect_tail (&t, "log", big);
+    append (&f, "log", "three"); /* extends it */
+    append (&f, "log", "four");
+    expect_tail (&t, "log", "threefour");
+    fake_reopen (&f);
+    append (&f, "log", "five"); /* a second blob */
+    expect_tail (&t, "log", "five");
+    append (&f, "log", "six");
+    expect_tail (&t, "log", "six");
+    put (&f, "log", "short");
+    expect_tail (&t, "log", NULL);
+    fake_fini (&f);
+}
+
+static void test_links (void **state)
+{
+    struct fake f;
+    char *s;
+
+    fake_init (&f);
+    put (&f, "a.b.c", "1");
+    link_key (&f, "a.b", "lb");
+    link_key (&f, "lb", "lb2");
+    link_key (&f, "loop1", "loop2");
+    link_key (&f, "loop2", "loop1");
+    link_key (&f, ".", "lroot");
+    link_key (&f, "nowhere", "dangling");
+    want_value (&f, "lb.c", "1");
+    want_value (&f, "lb2.c", "1");
+    want_value (&f, "lroot.a.b.c", "1");
+    expect_error (&f, "loop1", 0, ELOOP);
+    expect_error (&f, "loop1.x", 0, ELOOP);
+    expect_error (&f, "dangling", 0, ENOENT);
+    expect_error (&f, "lb", 0, EISDIR);
+    s = fake_lookup (&f, "lb2", FLUX_KVS_READLINK, NULL);
+    assert_string_equal (
+        s, "{\"data\":{\"target\":\"lb\"},\"type\":\"symlink\",\"ver\":1}");
+    free (s);
+    s = fake_lookup (&f, "lb2", FLUX_KVS_READDIR, NULL);
+    assert_string_equal (
+        s, "{\"data\":{\"c\":{\"data\":\"MQ==\",\"type\":\"val\",\"ver\":1}},"
+           "\"type\":\"dir\",\"ver\":1}");
+    free (s);
+    /* A write goes through links on its way, but replaces one at its end. */
+    assert_int_equal (put (&f, "lb2.d", "2"), 0);
+    want_value (&f, "a.b.d", "2");
+    assert_int_equal (put (&f, "loop1.x", "2"), -1);
+    assert_int_equal (errno, ELOOP);
+    assert_int_equal (put (&f, "lb", "3"), 0);
+    want_value (&f, "lb", "3");
+    want_value (&f, "a.b.c", "1");
+    fake_fini (&f);
+}
+
+/* An old root shows what was. */
+static void test_snapshot (void **state)
+{
+    struct fake f;
+    char ref[BLOBREF_MAX_SIZE], *s;
+
+    fake_init (&f);
+    for (int i = 0; i < 500; i++) {
+        char key[32];
+        snprintf (key, sizeof (key), "d.k%d", i);
+        put (&f, key, "old");
+    }
+    strcpy (ref, f.tree->rootref);
+    for (int i = 0; i < 500; i++) {
+        char key[32];
+        snprintf (key, sizeof (key), "d.k%d", i);
+        if (i % 2)
+            put (&f, key, "new");
+        else
+            unlink_key (&f, key);
+    }
+    for (int i = 0; i < 500; i++) {
+        char key[32];
+        snprintf (key, sizeof (key), "d.k%d", i);
+        s = fake_get (&f, key, ref);
+        assert_string_equal (s, "old");
+        free (s);
+        if (i % 2)
+            want_value (&f, key, "new");
+        else
+            expect_error (&f, key, 0, ENOENT);
+    }
+    s = fake_lookup (&f, "d", FLUX_KVS_READDIR, ref);
+    assert_true (strlen (s) > 500 * 40);
+    free (s);
+    /* Down to nothing again: the directory that was large is an empty one. */
+    for (int i = 1; i < 500; i += 2) {
+        char key[32];
+        snprintf (key, sizeof (key), "d.k%d", i);
+        unlink_key (&f, key);
+    }
+    s = fake_lookup (&f, "d", FLUX_KVS_READDIR, NULL);
+    assert_string_equal (s, "{\"data\":{},\"type\":\"dir\",\"ver\":1}");
+    free (s);
+    fake_fini (&f);
+}
+
+/* A commit's cost does not follow the size of the directory. */
+static void test_large_directory (void **state)
+{
+    struct fake f;
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    size_t len;
+
+    fake_init (&f);
+    for (int i = 0; i < 20000; i++) {
+        char key[32];
+        snprintf (key, sizeof (key), "d.key%d", i);
+        flux_kvs_txn_put (txn, 0, key, "value");
+    }
+    assert_int_equal (fake_commit (&f, txn), 0);
+    txn = flux_kvs_txn_create ();
+    flux_kvs_txn_put (txn, 0, "d.key777", "other");
+    assert_int_equal (fake_apply (&f, txn), 0);
+    flux_kvs_txn_destroy (txn);
+    len = f.batch.len;
+    assert_int_equal (kvs_tree_hash (f.tree, &f.batch), 0);
+    assert_true (f.batch.len - len < 16000);
+    fake_store (&f);
+    fake_reopen (&f);
+    want_value (&f, "d.key777", "other");
+    want_value (&f, "d.key19999", "value");
+    fake_fini (&f);
+}
+
+static void test_evict (void **state)
+{
+    struct fake f;
+
+    fake_init (&f);
+    for (int i = 0; i < 1000; i++) {
+        char key[64];
+        snprintf (key, sizeof (key), "job.%d.guest.x", i);
+        put (&f, key, "value");
+        if (i == 499)
+            f.tree->lru.epoch++;
+    }
+    assert_true (f.tree->lru.bytes > 100000);
+    f.tree->lru.epoch += 5;
+    want_value (&f, "job.7.guest.x", "value");
+    kvs_tree_evict (f.tree, 2, 1 << 20);
+    assert_true (f.tree->lru.bytes < 30000);
+    want_value (&f, "job.7.guest.x", "value");
+    want_value (&f, "job.999.guest.x", "value");
+    assert_int_equal (put (&f, "job.3.guest.y", "more"), 0);
+    want_value (&f, "job.3.guest.x", "value");
+    fake_fini (&f);
+}
+
+static void test_put_dir (void **state)
+{
+    struct fake f;
+
+    fake_init (&f);
+    assert_int_equal (
+        put_treeobj (
+            &f, "d",
+            "{\"ver\":1,\"type\":\"dir\",\"data\":{\"x\":{\"ver\":1,\"type\":"
+            "\"val\",\"data\":\"MQ==\"},\"y\":{\"ver\":1,\"type\":\"dir\","
+            "\"data\":{\"z\":{\"ver\":1,\"type\":\"val\",\"data\":\"Mg==\"}}}}}"),
+        0);
+    want_value (&f, "d.x", "1");
+    want_value (&f, "d.y.z", "2");
+    fake_reopen (&f);
+    want_value (&f, "d.y.z", "2");
+    fake_fini (&f);
+}
+
+static void test_changes (void **state)
+{
+    struct fake f;
+    struct kvs_change c;
+    size_t pos = 0;
+
+    fake_init (&f);
+    put (&f, "a", "1");
+    put (&f, "b.c", "1");
+    unlink_key (&f, "b");
+    assert_true (kvs_change_next (&f.tree->changes, &pos, &c));
+    assert_string_equal (c.key, "a");
+    assert_false (c.deep);
+    assert_true (kvs_change_next (&f.tree->changes, &pos, &c));
+    assert_string_equal (c.key, "b.c");
+    assert_true (kvs_change_next (&f.tree->changes, &pos, &c));
+    assert_string_equal (c.key, "b");
+    assert_true (c.deep);
+    assert_false (kvs_change_next (&f.tree->changes, &pos, &c));
+    fake_fini (&f);
+}
+
+/* Random operations against a plain list of what should be there. */
+static void test_model (void **state)
+{
+    enum { KEYS = 300 };
+    struct fake f;
+    int value[KEYS];
+    unsigned int seed = 1;
+
+    fake_init (&f);
+    memset (value, -1, sizeof (value));
+    for (int round = 0; round < 600; round++) {
+        flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+        int touched[8], to[8], n = 1 + rand_r (&seed) % 8;
+        bool bad = rand_r (&seed) % 4 == 0;
+
+        for (int i = 0; i < n; i++) {
+            char key[32], text[16];
+            int k = touched[i] = rand_r (&seed) % KEYS;
+
+            to[i] = rand_r (&seed) % 3 ? rand_r (&seed) % 1000 : -1;
+            snprintf (key, sizeof (key), "%s.%d", k % 2 ? "d" : "e.f", k);
+            snprintf (text, sizeof (text), "%d", to[i]);
+            if (to[i] < 0)
+                flux_kvs_txn_unlink (txn, 0, key);
+            else
+                flux_kvs_txn_put (txn, 0, key, text);
+        }
+        if (bad)
+            flux_kvs_txn_put (txn, 0, ".", "");
+        assert_int_equal (fake_commit (&f, txn), bad ? -1 : 0);
+        for (int i = 0; i < n && !bad; i++)
+            value[touched[i]] = to[i];
+        if (round % 50 == 0)
+            fake_reopen (&f);
+        for (int k = 0; k < KEYS && round % 20 == 0; k++) {
+            char key[32], text[16];
+
+            snprintf (key, sizeof (key), "%s.%d", k % 2 ? "d" : "e.f", k);
+            snprintf (text, sizeof (text), "%d", value[k]);
+            if (value[k] < 0)
+                expect_error (&f, key, 0, ENOENT);
+            else
+                want_value (&f, key, text);
+        }
+    }
+    fake_fini (&f);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_put_get),   cmocka_unit_test (test_digests),
+        cmocka_unit_test (test_errors),    cmocka_unit_test (test_rollback),
+        cmocka_unit_test (test_append),    cmocka_unit_test (test_append_foreign),
+        cmocka_unit_test (test_value_pos), cmocka_unit_test (test_links),
+        cmocka_unit_test (test_snapshot),  cmocka_unit_test (test_large_directory),
+        cmocka_unit_test (test_evict),     cmocka_unit_test (test_put_dir),
+        cmocka_unit_test (test_changes),   cmocka_unit_test (test_model),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

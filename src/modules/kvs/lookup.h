@@ -1,0 +1,44 @@
+/* Looking up a key: from a root, over links, to a tree object's text. */
+#ifndef KVS_LOOKUP_H
+#define KVS_LOOKUP_H
+
+#include "cache.h"
+
+#define LOOKUP_LINKS_MAX 10
+
+/* Where a walk reads: the leader's own tree, or a snapshot in the cache. */
+struct kvs_view {
+    struct kvs_node *root;
+    struct kvs_loader loader;
+    const char *rootref;
+};
+
+/* Opens a namespace for whoever asks; -1 with ENOTSUP, EPERM, EAGAIN. */
+typedef int (*kvs_view_f) (void *arg, const char *ns, struct kvs_view *view);
+
+struct kvs_lookup {
+    struct kvs_cache *cache;
+    kvs_view_f open; /* for links into other namespaces; may be NULL */
+    void *arg;
+    struct kvs_view view;
+    const char *key; /* "." or normalised */
+    int flags;       /* READDIR, READLINK, TREEOBJ */
+};
+
+/* The tree object is added to `out`. -1 with errno: EAGAIN: load what
+ * kvs_cache_missing() tells and call again; ENOENT, EISDIR, ENOTDIR, EINVAL,
+ * ELOOP, or that of `open` or of a load. */
+int kvs_lookup (const struct kvs_lookup *l, struct buf *out);
+
+/* How far a reader of a growing value has come. */
+struct kvs_value_pos {
+    size_t blob;   /* index in a valref */
+    size_t offset; /* in that blob, or in a val */
+};
+
+/* The bytes of a val or valref from *pos on are added to `out`, and *pos moves
+ * to the end. EINVAL if the value is shorter than *pos; EAGAIN. */
+int kvs_value_read (struct kvs_cache *cache, const char *text, size_t len,
+                    struct kvs_value_pos *pos, struct buf *out);
+
+#endif

@@ -1,0 +1,598 @@
+#include "node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char dir_head[] = "{\"data\":{";
+static const char dir_tail[] = "},\"type\":\"dir\",\"ver\":1}";
+
+void kvs_lru_init (struct kvs_lru *lru)
+{
+    memset (lru, 0, sizeof (*lru));
+    list_init (&lru->nodes);
+}
+
+static size_t dirent_size (const struct kvs_dirent *e)
+{
+    return sizeof (*e) + e->name_len + e->text_len + 2 + sizeof (e) + 16;
+}
+
+struct kvs_dirent *kvs_dirent_create (const char *name, size_t name_len, int type,
+                                      const char *text, size_t text_len)
+{
+    struct kvs_dirent *e;
+
+    if (!(e = malloc (sizeof (*e) + name_len + text_len + 2)))
+        return NULL;
+    e->child = NULL;
+    e->name_len = name_len;
+    e->text_len = text_len;
+    e->type = type;
+    e->ref = text != NULL;
+    memcpy (e->name, name, name_len);
+    e->name[name_len] = '\0';
+    if (text)
+        memcpy (e->name + name_len + 1, text, text_len);
+    e->name[name_len + 1 + text_len] = '\0';
+    return e;
+}
+
+static void destroy_node (struct kvs_node *n, struct buf *gone, size_t digest_size)
+{
+    if (!n)
+        return;
+    for (uint32_t i = 0; n->ent && i < (n->hdir ? NODE_FANOUT : n->count); i++) {
+        if (n->ent[i]) {
+            if (n->lru)
+                n->lru->bytes -= dirent_size (n->ent[i]);
+            kvs_dirent_destroy (n->ent[i], gone, digest_size);
+        }
+    }
+    if (n->hashed && gone)
+        buf_add (gone, n->digest, digest_size);
+    if (n->lru)
+        n->lru->bytes -= sizeof (*n);
+    list_remove (&n->lru_node);
+    free (n->ent);
+    free (n);
+}
+
+void kvs_dirent_destroy (struct kvs_dirent *e, struct buf *gone, size_t digest_size)
+{
+    if (e) {
+        int saved_errno = errno;
+        destroy_node (e->child, gone, digest_size);
+        free (e);
+        errno = saved_errno;
+    }
+}
+
+void kvs_node_destroy (struct kvs_node *n)
+{
+    int saved_errno = errno;
+
+    if (n && n->slot) {
+        n->slot->child = NULL;
+        n->parent->loaded--;
+    }
+    destroy_node (n, NULL, 0);
+    errno = saved_errno;
+}
+
+int kvs_dirent_ref (const struct kvs_dirent *e, char *ref)
+{
+    struct treetext t;
+    struct span name, value, inner;
+    size_t pos = 0;
+
+    if (treetext_parse (kvs_dirent_text (e), e->text_len, &t) < 0)
+        return -1;
+    if (t.type != TREEOBJ_DIRREF || treetext_next (t.data, &pos, &name, &value) != 1
+        || value.s[0] != '"' || !treetext_plain (value, &inner)
+        || inner.len >= BLOBREF_MAX_SIZE) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy (ref, inner.s, inner.len);
+    ref[inner.len] = '\0';
+    return 0;
+}
+
+struct kvs_node *kvs_node_create (struct kvs_lru *lru)
+{
+    struct kvs_node *n;
+
+    if (!(n = calloc (1, sizeof (*n))))
+        return NULL;
+    list_init (&n->lru_node);
+    n->dirty = true;
+    if ((n->lru = lru)) {
+        lru->bytes += sizeof (*n);
+        list_prepend (&lru->nodes, &n->lru_node);
+        n->epoch = lru->epoch;
+    }
+    return n;
+}
+
+void kvs_node_attach (struct kvs_node *parent, struct kvs_dirent *e,
+                      struct kvs_node *child)
+{
+    child->parent = parent;
+    child->slot = e;
+    e->child = child;
+    parent->loaded++;
+}
+
+void kvs_node_touch_dirty (struct kvs_node *n)
+{
+    for (; n && !n->dirty; n = n->parent)
+        n->dirty = true;
+}
+
+void kvs_node_touch (struct kvs_node *n)
+{
+    for (; n && n->lru && n->epoch != n->lru->epoch; n = n->parent) {
+        n->epoch = n->lru->epoch;
+        list_remove (&n->lru_node);
+        list_prepend (&n->lru->nodes, &n->lru_node);
+    }
+}
+
+/* Sorted array */
+
+static int compare (const struct kvs_dirent *e, const char *name, size_t len)
+{
+    size_t min = e->name_len < len ? e->name_len : len;
+    int rc = memcmp (e->name, name, min);
+
+    if (rc == 0)
+        rc = e->name_len < len ? -1 : e->name_len > len;
+    return rc;
+}
+
+/* Index of the name, or where it would stand. */
+static uint32_t search (const struct kvs_node *n, const char *name, size_t len,
+                        bool *found)
+{
+    uint32_t lo = 0, hi = n->count;
+
+    *found = false;
+    if (hi > 0 && compare (n->ent[hi - 1], name, len) < 0)
+        return hi; /* growing names are common */
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        int rc = compare (n->ent[mid], name, len);
+
+        if (rc == 0) {
+            *found = true;
+            return mid;
+        }
+        if (rc < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static int grow (struct kvs_node *n)
+{
+    uint32_t cap = n->cap ? n->cap * 2 : 4;
+    struct kvs_dirent **ent;
+
+    if (n->count < n->cap)
+        return 0;
+    if (!(ent = realloc (n->ent, cap * sizeof (*ent))))
+        return -1;
+    n->ent = ent;
+    n->cap = cap;
+    return 0;
+}
+
+static void account (struct kvs_node *n, const struct kvs_dirent *e, int sign)
+{
+    if (n->lru)
+        n->lru->bytes += sign > 0 ? dirent_size (e) : -dirent_size (e);
+}
+
+static void adopt (struct kvs_node *n, struct kvs_dirent *e)
+{
+    account (n, e, 1);
+    if (e->child)
+        kvs_node_attach (n, e, e->child);
+}
+
+static void release (struct kvs_node *n, struct kvs_dirent *e)
+{
+    account (n, e, -1);
+    if (e->child) {
+        e->child->parent = NULL;
+        e->child->slot = NULL;
+        n->loaded--;
+    }
+}
+
+/* FNV-1a, folded. Part of the format on disk: never to change. */
+static uint64_t hash_name (const char *name, size_t len)
+{
+    uint64_t h = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)name[i]) * 0x100000001b3;
+    return h ^ h >> 32;
+}
+
+static int bucket_of (const struct kvs_node *n, const char *name, size_t len)
+{
+    return hash_name (name, len) >> (4 * n->level) & (NODE_FANOUT - 1);
+}
+
+static int leaf_set (struct kvs_node *n, struct kvs_dirent *e, struct kvs_dirent **old)
+{
+    bool found;
+    uint32_t i = search (n, e->name, e->name_len, &found);
+
+    *old = NULL;
+    if (found) {
+        *old = n->ent[i];
+        release (n, *old);
+    } else {
+        if (grow (n) < 0)
+            return -1;
+        memmove (n->ent + i + 1, n->ent + i, (n->count - i) * sizeof (*n->ent));
+        n->count++;
+    }
+    n->ent[i] = e;
+    adopt (n, e);
+    kvs_node_touch_dirty (n);
+    return 0;
+}
+
+/* The bucket's node, created if there is none. */
+static struct kvs_node *bucket_node (struct kvs_node *n, int i)
+{
+    struct kvs_node *child;
+
+    if (n->ent[i])
+        return n->ent[i]->child;
+    if (!(child = kvs_node_create (n->lru)))
+        return NULL;
+    if (!(n->ent[i] = kvs_dirent_create ("", 0, TREEOBJ_DIRREF, NULL, 0))) {
+        kvs_node_destroy (child);
+        return NULL;
+    }
+    child->level = n->level + 1;
+    n->ent[i]->child = child;
+    adopt (n, n->ent[i]);
+    n->count++;
+    return child;
+}
+
+/* A leaf becomes an hdir in place: those who hold the node need not know. */
+static int split (struct kvs_node *n)
+{
+    struct kvs_dirent **ent = n->ent, **buckets;
+    uint32_t count = n->count;
+
+    if (!(buckets = calloc (NODE_FANOUT, sizeof (*buckets))))
+        return 0; /* a large leaf is as good, only slower */
+    n->ent = buckets;
+    n->cap = NODE_FANOUT;
+    n->count = 0;
+    n->hdir = true;
+    for (uint32_t i = 0; i < count; i++) {
+        struct kvs_dirent *old;
+        struct kvs_node *child;
+
+        release (n, ent[i]);
+        if (!(child = bucket_node (n, bucket_of (n, ent[i]->name, ent[i]->name_len)))
+            || leaf_set (child, ent[i], &old) < 0)
+            abort (); /* half a directory must never be hashed */
+    }
+    free (ent);
+    return 0;
+}
+
+int kvs_dir_set (struct kvs_node *n, struct kvs_dirent *e, struct kvs_dirent **old)
+{
+    while (n->hdir) {
+        struct kvs_node *child;
+
+        if (!(child = bucket_node (n, bucket_of (n, e->name, e->name_len)))) {
+            errno = ENOMEM;
+            return -1;
+        }
+        n = child;
+    }
+    if (leaf_set (n, e, old) < 0)
+        return -1;
+    if (n->count > NODE_MAX && n->level < NODE_LEVEL_MAX)
+        return split (n);
+    return 0;
+}
+
+/* A bucket without entries goes, and an hdir without buckets is a dir. */
+static void prune (struct kvs_node *n)
+{
+    while (n->level > 0 && n->count == 0) {
+        struct kvs_node *parent = n->parent;
+        struct kvs_dirent *slot = n->slot;
+
+        for (int i = 0; i < NODE_FANOUT; i++)
+            if (parent->ent[i] == slot)
+                parent->ent[i] = NULL;
+        release (parent, slot);
+        kvs_dirent_destroy (slot, NULL, 0);
+        parent->count--;
+        n = parent;
+    }
+    if (n->hdir && n->count == 0) {
+        free (n->ent);
+        n->ent = NULL;
+        n->cap = 0;
+        n->hdir = false;
+    }
+}
+
+struct kvs_dirent *kvs_dir_take (struct kvs_node *n, const char *name, size_t len)
+{
+    struct kvs_dirent *e;
+    bool found;
+    uint32_t i;
+
+    while (n->hdir) {
+        e = n->ent[bucket_of (n, name, len)];
+        if (!e || !e->child)
+            return NULL;
+        n = e->child;
+    }
+    i = search (n, name, len, &found);
+    if (!found)
+        return NULL;
+    e = n->ent[i];
+    n->count--;
+    memmove (n->ent + i, n->ent + i + 1, (n->count - i) * sizeof (*n->ent));
+    release (n, e);
+    kvs_node_touch_dirty (n);
+    prune (n);
+    return e;
+}
+
+struct kvs_dirent *kvs_dir_find (struct kvs_node *n, const char *name, size_t len,
+                                 const struct kvs_loader *loader)
+{
+    bool found;
+    uint32_t i;
+
+    while (n->hdir) {
+        struct kvs_dirent *e = n->ent[bucket_of (n, name, len)];
+
+        if (!e)
+            goto noent;
+        if (!(n = e->child ? e->child : loader->load (loader->arg, n, e)))
+            return NULL;
+    }
+    kvs_node_touch (n);
+    i = search (n, name, len, &found);
+    if (found)
+        return n->ent[i];
+noent:
+    errno = ENOENT;
+    return NULL;
+}
+
+bool kvs_dir_empty (const struct kvs_node *dir)
+{
+    return dir->count == 0;
+}
+
+int kvs_dir_foreach (struct kvs_node *n, const struct kvs_loader *loader,
+                     void (*fn) (struct kvs_dirent *e, void *arg), void *arg)
+{
+    int errnum = 0;
+
+    kvs_node_touch (n);
+    for (uint32_t i = 0; i < (n->hdir ? NODE_FANOUT : n->count); i++) {
+        struct kvs_dirent *e = n->ent[i];
+        struct kvs_node *child;
+
+        if (!n->hdir)
+            fn (e, arg);
+        else if (e
+                 && (!(child = e->child ? e->child : loader->load (loader->arg, n, e))
+                     || kvs_dir_foreach (child, loader, fn, arg) < 0))
+            errnum = errno;
+        if (errnum && errnum != EAGAIN)
+            break;
+    }
+    errno = errnum;
+    return errnum ? -1 : 0;
+}
+
+/* Encoding */
+
+static void encode_hdir (const struct kvs_node *n, struct buf *b)
+{
+    buf_adds (b, "{\"data\":{\"bucket\":[");
+    for (int i = 0; i < NODE_FANOUT; i++) {
+        if (i > 0)
+            buf_addc (b, ',');
+        if (n->ent[i])
+            buf_add (b, kvs_dirent_text (n->ent[i]), n->ent[i]->text_len);
+        else
+            buf_adds (b, "null");
+    }
+    buf_printf (b, "],\"func\":\"fnv1a64\",\"level\":%d,\"size\":%d}", n->level,
+                NODE_FANOUT);
+    buf_adds (b, ",\"type\":\"hdir\",\"ver\":1}");
+}
+
+void kvs_node_encode (const struct kvs_node *n, struct buf *b)
+{
+    if (n->hdir) {
+        encode_hdir (n, b);
+        return;
+    }
+    buf_add (b, dir_head, sizeof (dir_head) - 1);
+    for (uint32_t i = 0; i < n->count; i++) {
+        const struct kvs_dirent *e = n->ent[i];
+
+        if (i > 0)
+            buf_addc (b, ',');
+        treetext_quote (b, e->name, e->name_len);
+        buf_addc (b, ':');
+        buf_add (b, kvs_dirent_text (e), e->text_len);
+    }
+    buf_add (b, dir_tail, sizeof (dir_tail) - 1);
+}
+
+/* Decoding */
+
+static struct kvs_dirent *decode_entry (struct kvs_lru *lru, struct span name,
+                                        struct span value, int depth);
+
+static int decode_dir (struct kvs_node *n, struct span data, int depth)
+{
+    struct span name, value;
+    size_t pos = 0;
+    int rc;
+
+    while ((rc = treetext_next (data, &pos, &name, &value)) == 1) {
+        struct kvs_dirent *e, *old;
+
+        if (!(e = decode_entry (n->lru, name, value, depth)))
+            return -1;
+        /* Sorted input appends; anything else is sorted in. No split: the
+         * text on disk says what the shape is. */
+        if (leaf_set (n, e, &old) < 0) {
+            kvs_dirent_destroy (e, NULL, 0);
+            return -1;
+        }
+        kvs_dirent_destroy (old, NULL, 0);
+    }
+    return rc;
+}
+
+static int decode_bucket (struct kvs_node *n, int i, struct span value)
+{
+    struct treetext t;
+
+    if (value.len == 4 && !memcmp (value.s, "null", 4))
+        return 0;
+    if (treetext_parse (value.s, value.len, &t) < 0)
+        return -1;
+    if (t.type != TREEOBJ_DIRREF) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (!(n->ent[i] = kvs_dirent_create ("", 0, TREEOBJ_DIRREF, value.s, value.len)))
+        return -1;
+    adopt (n, n->ent[i]);
+    n->count++;
+    return 0;
+}
+
+static int decode_hdir (struct kvs_node *n, struct span data)
+{
+    struct span name, value, bucket = { NULL, 0 }, elem;
+    size_t pos = 0;
+    bool func = false;
+    int rc, i = 0;
+    struct buf level = BUF_INIT;
+
+    buf_printf (&level, "%d", n->level);
+    while ((rc = treetext_next (data, &pos, &name, &value)) == 1) {
+        if (name.len == 8 && !memcmp (name.s, "\"bucket\"", 8) && value.s[0] == '[')
+            bucket = value;
+        if (value.len == 9 && !memcmp (value.s, "\"fnv1a64\"", 9))
+            func = true;
+        if (name.len == 7 && !memcmp (name.s, "\"level\"", 7)
+            && (value.len != level.len || memcmp (value.s, level.data, level.len)))
+            rc = -1;
+    }
+    buf_fini (&level);
+    if (rc < 0 || !bucket.s || !func
+        || !(n->ent = calloc (NODE_FANOUT, sizeof (*n->ent))))
+        goto inval;
+    n->cap = NODE_FANOUT;
+    n->hdir = true;
+    pos = 0;
+    while ((rc = treetext_next (bucket, &pos, &name, &elem)) == 1)
+        if (i == NODE_FANOUT || decode_bucket (n, i++, elem) < 0)
+            goto inval;
+    if (rc == 0 && i == NODE_FANOUT)
+        return 0;
+inval:
+    errno = EINVAL;
+    return -1;
+}
+
+static struct kvs_node *decode_node (struct kvs_lru *lru, const struct treetext *t,
+                                     int level, int depth)
+{
+    struct kvs_node *n;
+    int rc;
+
+    if (!(n = kvs_node_create (lru)))
+        return NULL;
+    n->level = level;
+    if (t->type == TREEOBJ_DIR)
+        rc = decode_dir (n, t->data, depth);
+    else
+        rc = decode_hdir (n, t->data);
+    if (rc < 0) {
+        kvs_node_destroy (n);
+        return NULL;
+    }
+    return n;
+}
+
+static struct kvs_dirent *decode_entry (struct kvs_lru *lru, struct span name,
+                                        struct span value, int depth)
+{
+    struct kvs_dirent *e = NULL;
+    struct treetext t;
+    struct span inner;
+    struct buf b = BUF_INIT;
+
+    if (treetext_parse (value.s, value.len, &t) < 0)
+        return NULL;
+    if (t.type == TREETEXT_HDIR || depth > TREETEXT_DEPTH_MAX) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!treetext_plain (name, &inner)) {
+        if (treetext_unquote (name, &b) < 0)
+            goto done;
+        inner = (struct span){ b.data, b.len };
+    }
+    if (inner.len == 0 || memchr (inner.s, '.', inner.len)) {
+        errno = EINVAL;
+        goto done;
+    }
+    if (t.type != TREEOBJ_DIR) {
+        e = kvs_dirent_create (inner.s, inner.len, t.type, value.s, value.len);
+    } else if ((e = kvs_dirent_create (inner.s, inner.len, TREEOBJ_DIRREF, NULL, 0))
+               && !(e->child = decode_node (lru, &t, 0, depth + 1))) {
+        kvs_dirent_destroy (e, NULL, 0);
+        e = NULL;
+    }
+done:
+    buf_fini (&b);
+    return e;
+}
+
+struct kvs_node *kvs_node_decode (struct kvs_lru *lru, const char *s, size_t len,
+                                  int level)
+{
+    struct treetext t;
+
+    if (treetext_parse (s, len, &t) < 0)
+        return NULL;
+    if (t.type != TREEOBJ_DIR && t.type != TREETEXT_HDIR) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return decode_node (lru, &t, level, 0);
+}

@@ -1,0 +1,64 @@
+/* The leader's copy of a namespace: a tree of directory nodes that is changed
+ * in place, operation by operation, with an undo log per transaction; hashed
+ * once per turn from the changed nodes up to the root. */
+#ifndef KVS_TREE_H
+#define KVS_TREE_H
+
+#include "cache.h"
+#include "node.h"
+
+#include "core/kvs/txn.h"
+
+#define TREE_INLINE_MAX 1024        /* larger values become blobs */
+#define TREE_APPEND_INLINE_MAX 2048 /* as long as a value is appended to */
+#define TREE_APPEND_BLOB_MAX 16384  /* a short last blob is extended */
+#define TREE_LINKS_MAX 10
+
+struct kvs_tree {
+    struct kvs_cache *cache;
+    struct digest *digest;
+    struct kvs_lru lru;
+    struct kvs_node *root;
+    char rootref[BLOBREF_MAX_SIZE];
+    int sequence;
+    struct buf *blobs; /* batch under way (core/kvs/blobs.h), borrowed */
+    struct buf gone;   /* digests superseded since the last kvs_tree_hash */
+    struct buf changes;
+    bool pin; /* a transaction referred to blobs that it did not bring */
+};
+
+/* One changed key: kvs_change_next. */
+struct kvs_change {
+    const char *key;
+    bool deep; /* keys below it may have changed too */
+};
+
+/* An empty tree if rootref is NULL. Loads nothing yet. */
+struct kvs_tree *kvs_tree_create (struct kvs_cache *cache, struct digest *digest,
+                                  const char *rootref, int sequence);
+void kvs_tree_destroy (struct kvs_tree *t);
+
+/* Apply the operations of a transaction, all or none. Values that become
+ * blobs are added to `blobs`. 0, or -1 with errno: EAGAIN: something has to
+ * be loaded first, see kvs_cache_missing(); else why it is refused (EINVAL,
+ * EISDIR, ELOOP, EOPNOTSUPP, EPROTO...). Changed keys are added to
+ * t->changes. */
+int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *blobs);
+
+/* Hash what has changed, adding blobs of directories to `blobs`, and what
+ * they replace; sets t->rootref. -1 with ENOMEM. */
+int kvs_tree_hash (struct kvs_tree *t, struct buf *blobs);
+
+/* Start with *pos = 0. */
+bool kvs_change_next (const struct buf *changes, size_t *pos, struct kvs_change *c);
+
+/* The root directory, loaded if need be; NULL with errno (EAGAIN...). */
+struct kvs_node *kvs_tree_root (struct kvs_tree *t);
+struct kvs_loader kvs_tree_loader (struct kvs_tree *t);
+
+/* Forget directories that were not used for `age` epochs, or, the longest
+ * unused first, until no more than max_bytes are held. Those used in this
+ * epoch stay. Returns the bytes that were freed. */
+size_t kvs_tree_evict (struct kvs_tree *t, uint32_t age, size_t max_bytes);
+
+#endif
