@@ -1,0 +1,292 @@
+/* Finding the place of this broker in its instance.
+ *
+ * Happy path with PMI (RFC 13): rank, size and the map of nodes; the tree
+ * follows from them; bind for the children; put the business card; barrier;
+ * get the parent's card. Rank 0 gets all cards, for the list of hosts; the
+ * others are told by their parent.
+ *
+ * Failures are fatal: one line, exit 1. Without PMI: a single broker. */
+#include <flux/hostlist.h>
+#include <flux/taskmap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker.h"
+#include "broker/overlay/overlay.h"
+#include "core/pmi/client.h"
+
+static int set_place (struct broker *b, int rank, int size, const char *method,
+                      flux_error_t *error)
+{
+    b->rank = rank;
+    b->size = size;
+    if (!(b->topo = topology_create (attrs_val (b->attrs, "tbon.topo"), size, error)))
+        return -1;
+    if (attrs_put (b->attrs, "broker.boot-method", method, -1) < 0
+        || attrs_putf (b->attrs, "rank", -1, "%d", rank) < 0
+        || attrs_putf (b->attrs, "size", -1, "%d", size) < 0
+        || attrs_putf (b->attrs, "tbon.level", -1, "%d", topology_level (b->topo, rank))
+               < 0
+        || attrs_putf (b->attrs, "tbon.maxlevel", -1, "%d", topology_maxlevel (b->topo))
+               < 0
+        || attrs_putf (b->attrs, "tbon.descendants", -1, "%d",
+                       topology_descendants (b->topo, rank))
+               < 0) {
+        error_set (error, "out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+static int set_critical_ranks (struct broker *b, flux_error_t *error)
+{
+    const char *given = attrs_val (b->attrs, "broker.critical-ranks");
+    struct idset *ids;
+    char *s;
+    int rc;
+
+    if (given) {
+        if (!(ids = idset_decode (given)) || idset_last (ids) >= (unsigned)b->size) {
+            error_set (error, "broker.critical-ranks: '%s' is not a set of ranks",
+                       given);
+            idset_destroy (ids);
+            return -1;
+        }
+        idset_destroy (ids);
+        return 0;
+    }
+    ids = topology_internal (b->topo);
+    s = ids ? idset_encode (ids, IDSET_FLAG_RANGE) : NULL;
+    rc = s ? attrs_put (b->attrs, "broker.critical-ranks", s, -1) : -1;
+    free (s);
+    idset_destroy (ids);
+    return rc;
+}
+
+static int boot_single (struct broker *b, flux_error_t *error)
+{
+    if (set_place (b, 0, 1, "single", error) < 0)
+        return -1;
+    attrs_put (b->attrs, "instance-level", "0", -1);
+    attrs_put (b->attrs, "broker.mapping", "[[0,1,1,1]]", -1);
+    attrs_put (b->attrs, "hostlist", b->hostname, -1);
+    return 0;
+}
+
+/* ---- PMI ---- */
+
+/* RFC 34 text of the map of brokers to nodes, or NULL. */
+static struct taskmap *get_taskmap (struct pmi_client *pmi)
+{
+    struct taskmap *map = NULL;
+    const char *s;
+
+    if ((s = pmi_client_get (pmi, "flux.taskmap", NULL)) && *s)
+        map = taskmap_decode (s, NULL);
+    if (!map && (s = pmi_client_get (pmi, "PMI_process_mapping", NULL)) && *s)
+        map = taskmap_decode (s, NULL);
+    return map;
+}
+
+static bool same_node (struct taskmap *map, int a, int b)
+{
+    return map && taskmap_nodeid (map, a) >= 0
+           && taskmap_nodeid (map, a) == taskmap_nodeid (map, b);
+}
+
+/* Which kinds of sockets the children will come through. */
+static void count_children (struct broker *b, struct taskmap *map, bool *ipc, bool *tcp)
+{
+    const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
+    bool prefer_tcp = prefer && atoi (prefer) != 0;
+
+    *ipc = *tcp = false;
+    for (int i = 0; i < topology_child_count (b->topo, b->rank); i++) {
+        int child = topology_child (b->topo, b->rank, i);
+
+        if (!prefer_tcp && same_node (map, child, b->rank))
+            *ipc = true;
+        else
+            *tcp = true;
+    }
+}
+
+static int put_card (struct broker *b, struct pmi_client *pmi, flux_error_t *error)
+{
+    json_t *card = overlay_card (b);
+    char key[16];
+    char *s;
+    int rc;
+
+    snprintf (key, sizeof (key), "%d", b->rank);
+    s = card ? json_dumps (card, JSON_COMPACT) : NULL;
+    rc = s ? pmi_client_put (pmi, key, s, error) : -1;
+    free (s);
+    json_decref (card);
+    return rc;
+}
+
+static json_t *get_card (struct pmi_client *pmi, int rank, flux_error_t *error)
+{
+    char key[16];
+    const char *s;
+    json_t *card;
+
+    snprintf (key, sizeof (key), "%d", rank);
+    if (!(s = pmi_client_get (pmi, key, error)))
+        return NULL;
+    if (!(card = json_loads (s, 0, NULL))
+        || !json_is_string (json_object_get (card, "hostname"))) {
+        error_set (error, "business card of rank %d is malformed", rank);
+        json_decref (card);
+        errno = EPROTO;
+        return NULL;
+    }
+    return card;
+}
+
+/* Rank 0: names of all hosts. */
+static int collect_hosts (struct broker *b, struct pmi_client *pmi, flux_error_t *error)
+{
+    struct hostlist *hl = hostlist_create ();
+    char *s = NULL;
+    int rc = -1;
+
+    if (!hl || hostlist_append (hl, b->hostname) < 0)
+        goto done;
+    for (int r = 1; r < b->size; r++) {
+        json_t *card = get_card (pmi, r, error);
+
+        if (!card)
+            goto done;
+        hostlist_append (hl, json_string_value (json_object_get (card, "hostname")));
+        if (topology_parent (b->topo, r) == 0)
+            overlay_authorize (b, card);
+        json_decref (card);
+    }
+    if ((s = hostlist_encode (hl)))
+        rc = attrs_put (b->attrs, "hostlist", s, -1);
+done:
+    free (s);
+    hostlist_destroy (hl);
+    return rc;
+}
+
+static int authorize_children (struct broker *b, struct pmi_client *pmi,
+                               flux_error_t *error)
+{
+    for (int i = 0; i < topology_child_count (b->topo, b->rank); i++) {
+        json_t *card = get_card (pmi, topology_child (b->topo, b->rank, i), error);
+
+        if (!card)
+            return -1;
+        overlay_authorize (b, card);
+        json_decref (card);
+    }
+    return 0;
+}
+
+static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *map,
+                     flux_error_t *error)
+{
+    int parent = topology_parent (b->topo, b->rank);
+    bool ipc, tcp;
+
+    count_children (b, map, &ipc, &tcp);
+    if (overlay_create (b, error) < 0 || overlay_bind (b, ipc, tcp, error) < 0
+        || put_card (b, pmi, error) < 0 || pmi_client_barrier (pmi, error) < 0)
+        return -1;
+    if (b->rank == 0) {
+        if (collect_hosts (b, pmi, error) < 0)
+            return -1;
+    } else {
+        json_t *card = get_card (pmi, parent, error);
+        const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
+        bool local = same_node (map, parent, b->rank) && !(prefer && atoi (prefer));
+        int rc;
+
+        if (!card)
+            return -1;
+        rc = overlay_set_parent (b, card, local, error);
+        json_decref (card);
+        if (rc < 0 || (tcp && authorize_children (b, pmi, error) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+static void set_mapping (struct broker *b, struct taskmap *map)
+{
+    char *s = map ? taskmap_encode (map, 0) : NULL;
+
+    attrs_put (b->attrs, "broker.mapping", s, -1);
+    free (s);
+}
+
+static int boot_pmi (struct broker *b, struct pmi_client *pmi, flux_error_t *error)
+{
+    struct taskmap *map = NULL;
+    const char *s;
+    int rc = -1;
+
+    if (set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), "simple", error)
+        < 0)
+        return -1;
+    s = pmi_client_get (pmi, "flux.instance-level", NULL);
+    attrs_put (b->attrs, "instance-level", s && *s ? s : "0", -1);
+    if (s && *s && strcmp (s, "0") != 0)
+        attrs_put (b->attrs, "jobid", pmi_client_kvsname (pmi), -1);
+    map = get_taskmap (pmi);
+    set_mapping (b, map);
+    if (b->size == 1)
+        rc = attrs_put (b->attrs, "hostlist", b->hostname, -1);
+    else
+        rc = exchange (b, pmi, map, error);
+    if (rc == 0)
+        rc = pmi_client_finalize (pmi, error);
+    taskmap_destroy (map);
+    return rc;
+}
+
+static int try_method (struct broker *b, const char *method, flux_error_t *error)
+{
+    struct pmi_client *pmi;
+    int rc;
+
+    if (strcmp (method, "single") == 0)
+        return boot_single (b, error);
+    if (strcmp (method, "simple") != 0) {
+        errno = ENOENT;
+        error_set (error, "boot method '%s' is not available", method);
+        return -1;
+    }
+    if (!(pmi = pmi_client_open_env (error)))
+        return -1;
+    rc = boot_pmi (b, pmi, error);
+    if (rc < 0 && errno == ENOENT)
+        errno = EIO; /* not "there is no PMI" */
+    pmi_client_close (pmi);
+    return rc;
+}
+
+int boot_run (struct broker *b, flux_error_t *error)
+{
+    const char *method = attrs_val (b->attrs, "broker.boot-method");
+    const char *env = getenv ("FLUX_PMI_CLIENT_METHODS");
+    char *methods = strdup (method ? method : env ? env : "simple single");
+    char *saveptr = NULL;
+    int rc = -1;
+
+    error_set (error, "no boot method works");
+    for (char *m = strtok_r (methods, " ,", &saveptr); m;
+         m = strtok_r (NULL, " ,", &saveptr)) {
+        rc = try_method (b, m, error);
+        if (rc == 0 || errno != ENOENT)
+            break;
+    }
+    free (methods);
+    if (rc == 0)
+        rc = set_critical_ranks (b, error);
+    return rc;
+}

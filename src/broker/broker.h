@@ -1,0 +1,241 @@
+/* One broker: what its parts know of each other.
+ *
+ * The main thread owns all of this. Modules run in threads of their own and
+ * meet it only through a channel (core/channel.h). */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include <flux/core.h>
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "broker/attrs.h"
+#include "broker/groups.h"
+#include "broker/inflight.h"
+#include "broker/overlay/topology.h"
+#include "broker/services.h"
+#include "broker/state.h"
+#include "broker/subs.h"
+#include "core/reactor.h"
+
+#define ROUTE_ID_SIZE 40
+
+struct broker {
+    flux_reactor_t *reactor;
+    struct attrs *attrs;
+    json_t *conf; /* object, never changed in place */
+    struct topology *topo;
+    struct services *services;
+    struct groups *groups;
+
+    int rank, size;
+    char uuid[ROUTE_ID_SIZE]; /* route id and identity in the overlay */
+    char hostname[256];
+    uid_t owner;
+    bool verbose;
+    int exit_code;
+
+    struct router *router;
+    struct builtins *builtins;
+    struct log *log;
+    struct modules *modules;
+    struct local *local;
+    struct machine *machine;
+    struct rc *rc;
+    struct rc2 *rc2;
+    struct runat *runat;
+    struct overlay *overlay; /* NULL if size is 1 */
+    struct boot *boot;
+    struct groups_service *groups_service;
+
+    int init_argc; /* initial program */
+    char **init_argv;
+};
+
+/* ---- router.c: messages between peers ---- */
+
+enum peer_kind { PEER_BUILTIN, PEER_MODULE, PEER_CLIENT, PEER_CHILD, PEER_PARENT };
+
+/* Where messages come from and go to. Embedded in its owner. */
+struct peer {
+    enum peer_kind kind;
+    char id[ROUTE_ID_SIZE];
+    /* Takes *msg and sets it to NULL; -1 with errno: the caller keeps it. */
+    int (*send) (struct peer *p, flux_msg_t **msg);
+    void *arg;
+    struct flux_msg_cred cred; /* of a client */
+    struct subs subs;
+    struct inflight inflight; /* requests that it has not answered */
+    struct hashmap *used;     /* services that it talked to */
+    double t_active;          /* reactor time of the last message from it */
+    uint64_t last_used;
+    struct list node;
+};
+
+int router_init (struct broker *b);
+void router_fini (struct broker *b);
+/* p->id may be empty: then one is made. */
+int peer_add (struct broker *b, struct peer *p);
+/* Fails what it has not answered with errnum, and tells the services that it
+ * used. The peer may be freed afterwards. */
+void peer_remove (struct broker *b, struct peer *p, int errnum);
+struct peer *peer_lookup (struct broker *b, const char *id);
+void make_route_id (char id[ROUTE_ID_SIZE]);
+
+/* A message from a peer (NULL: from the broker itself) on its way. All take
+ * the message. */
+void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg);
+void router_request (struct broker *b, struct peer *from, flux_msg_t *msg);
+void router_response (struct broker *b, struct peer *from, flux_msg_t *msg);
+/* Sequence and distribute (rank 0), or send towards rank 0. */
+void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq);
+/* A sequenced event on its way down. */
+void router_event (struct broker *b, flux_msg_t *msg);
+/* Past the services here, as if it had UPSTREAM. */
+void router_forward_up (struct broker *b, const flux_msg_t *request);
+
+/* An RPC of the broker's own. cb may be NULL: no answer wanted. response is
+ * borrowed. json is taken. */
+typedef void (*broker_rpc_f) (struct broker *b, const flux_msg_t *response, void *arg);
+int broker_rpc (struct broker *b, const char *topic, uint32_t nodeid, json_t *json,
+                broker_rpc_f cb, void *arg);
+int broker_rpc_raw (struct broker *b, const char *topic, uint32_t nodeid,
+                    const void *data, size_t len);
+
+/* ---- builtin.c: services of the broker itself ---- */
+
+typedef void (*builtin_f) (struct broker *b, const flux_msg_t *msg, void *arg);
+struct builtin {
+    const char *topic;
+    builtin_f cb;
+    uint32_t rolemask; /* allowed beside OWNER */
+};
+int builtins_init (struct broker *b);
+void builtins_fini (struct broker *b);
+/* Topics of one part. The services (first words) are registered too. */
+int builtins_add (struct broker *b, const struct builtin *table, void *arg);
+/* Called with each disconnect that reaches a built-in service. */
+void builtins_on_disconnect (struct broker *b, builtin_f cb, void *arg);
+
+/* Answers to a request; none is sent if none is wanted. o is taken; NULL is
+ * an empty answer. */
+void broker_respond (struct broker *b, const flux_msg_t *req, json_t *o);
+void broker_respond_pack (struct broker *b, const flux_msg_t *req, const char *fmt,
+                          ...);
+void broker_respond_error (struct broker *b, const flux_msg_t *req, int errnum,
+                           const char *errstr);
+/* A service that must be asked with STREAMING: answers EPROTO if not. */
+bool broker_check_streaming (struct broker *b, const flux_msg_t *req);
+
+int core_services_init (struct broker *b); /* services_core.c: attr, ... */
+
+/* ---- log.c ---- */
+
+int log_init (struct broker *b);
+void log_fini (struct broker *b);
+void broker_log (struct broker *b, int level, const char *fmt, ...)
+    __attribute__ ((format (printf, 3, 4)));
+/* Before shutdown: what is followed ends. */
+void log_end_followers (struct broker *b);
+
+/* ---- modules.c, modhost.c ---- */
+
+/* Called once: errnum 0 when the module runs, else why it does not. */
+typedef void (*module_f) (struct broker *b, const char *name, int errnum,
+                          const char *errstr, void *arg);
+int modules_init (struct broker *b);
+void modules_fini (struct broker *b);
+/* path: a name to search for, or a path with a '/'. name NULL: from the path.
+ * -1 with errno and *error if it cannot start; cb is not called then. */
+int modules_load (struct broker *b, const char *path, const char *name, json_t *args,
+                  module_f cb, void *arg, flux_error_t *error);
+/* cb is called when it is gone. ENOENT. */
+int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
+bool modules_loaded (struct broker *b, const char *name);
+int modules_count (struct broker *b);
+void modules_foreach (struct broker *b,
+                      void (*fn) (struct broker *b, const char *name, void *arg),
+                      void *arg);
+/* A new configuration for all of them. */
+void modules_config (struct broker *b);
+
+/* ---- local.c: connector-local ---- */
+
+int local_init (struct broker *b, flux_error_t *error);
+void local_fini (struct broker *b);
+/* Writes what waits for clients, as far as it goes. */
+void local_flush (struct broker *b);
+
+/* ---- machine.c: the state machine ---- */
+
+int machine_init (struct broker *b);
+void machine_fini (struct broker *b);
+void machine_post (struct broker *b, enum state_event event);
+enum broker_state machine_state (struct broker *b);
+/* Membership of broker.online changed (rank 0), a child came or went. */
+void machine_online_changed (struct broker *b);
+void machine_children_changed (struct broker *b);
+
+/* ---- rc.c: rc1, rc3; rc2.c; runat.c ---- */
+
+int rc_init (struct broker *b);
+void rc_fini (struct broker *b);
+void rc1_start (struct broker *b);
+void rc3_start (struct broker *b);
+void rc_cleanup_start (struct broker *b);
+
+int rc2_init (struct broker *b);
+void rc2_fini (struct broker *b);
+void rc2_start (struct broker *b);
+/* signum to the initial program, if it runs. */
+void rc2_kill (struct broker *b, int signum);
+
+/* A command in the broker's environment for programs, by "sh -c". status is
+ * that of wait(2). */
+typedef void (*command_f) (struct broker *b, int status, void *arg);
+int command_run (struct broker *b, const char *cmdline, command_f cb, void *arg);
+char **broker_program_env (struct broker *b);
+void broker_program_env_free (char **env);
+
+int runat_init (struct broker *b);
+void runat_fini (struct broker *b);
+/* Runs the list, last pushed first; cb when all have ended. */
+void runat_start (struct broker *b, const char *name, command_f cb, void *arg);
+
+/* ---- groups_service.c ---- */
+
+int groups_service_init (struct broker *b);
+void groups_service_fini (struct broker *b);
+/* After a change of b->groups: tell followers and parent, once in this turn. */
+void groups_changed (struct broker *b);
+
+/* ---- overlay/overlay.c ---- */
+
+struct overlay_conf;
+int overlay_services_init (struct broker *b); /* overlay.*, also if size is 1 */
+void overlay_fini (struct broker *b);
+/* Starts to connect to the parent: EVENT_PARENT_READY or _FAIL follows. */
+int overlay_connect (struct broker *b, flux_error_t *error);
+bool overlay_send_parent (struct broker *b, flux_msg_t **msg);
+/* NULL if that child is not connected. */
+struct peer *overlay_child (struct broker *b, int rank);
+struct peer *overlay_parent (struct broker *b);
+void overlay_mcast (struct broker *b, const flux_msg_t *event);
+int overlay_child_count (struct broker *b); /* connected */
+/* Tell the children which state this broker is in. */
+void overlay_tell_state (struct broker *b, enum broker_state state);
+/* Answer children who wait for this broker to be ready for them. */
+void overlay_accept (struct broker *b);
+/* Last word to the parent. */
+void overlay_goodbye (struct broker *b);
+
+/* ---- boot/boot.c ---- */
+
+/* rank, size, topology, overlay endpoints: by PMI, or single. */
+int boot_run (struct broker *b, flux_error_t *error);
+void boot_fini (struct broker *b);
+
+void error_set (flux_error_t *error, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+
+#endif

@@ -1,0 +1,326 @@
+/* The state machine at work: what a broker does when it enters a state, and
+ * the services that ask about it. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/list.h"
+#include "broker/broker.h"
+#include "value/fsd.h"
+
+#define EVENT_QUEUE 32
+
+struct machine {
+    struct broker *b;
+    enum broker_state state;
+    double t_enter;
+    enum state_event queue[EVENT_QUEUE];
+    int queued;
+    struct reactor_task task;
+    int quorum;
+    double shutdown_timeout;        /* < 0: none */
+    flux_watcher_t *timer;          /* warnings and timeouts of the current state */
+    struct flux_msglist *waiters;   /* state-machine.wait */
+    struct flux_msglist *shutdowns; /* shutdown.start */
+};
+
+enum broker_state machine_state (struct broker *b)
+{
+    return b->machine->state;
+}
+
+/* ---- entering a state ---- */
+
+static void enter_join (struct broker *b)
+{
+    flux_error_t error;
+
+    if (b->rank == 0)
+        machine_post (b, EVENT_PARENT_NONE);
+    else if (overlay_connect (b, &error) < 0) {
+        broker_log (b, LOG_ERR, "%s", error.text);
+        b->exit_code = 1;
+        machine_post (b, EVENT_PARENT_FAIL);
+    }
+}
+
+static void enter_quorum (struct broker *b)
+{
+    struct idset *self = idset_create (b->size, 0);
+
+    if (self && idset_set (self, b->rank) == 0)
+        (void)groups_set (b->groups, "broker.online", self);
+    idset_destroy (self);
+    overlay_accept (b);
+    groups_changed (b);
+    machine_online_changed (b);
+}
+
+static void answer_waiters (struct broker *b)
+{
+    struct machine *m = b->machine;
+    const flux_msg_t *msg;
+
+    while ((msg = flux_msglist_pop (m->waiters))) {
+        if (m->state == STATE_RUN)
+            broker_respond (b, msg, NULL);
+        else
+            broker_respond_error (b, msg, ENOENT, "the broker will not reach run");
+        flux_msg_decref (msg);
+    }
+}
+
+static void enter_run (struct broker *b)
+{
+    answer_waiters (b);
+    overlay_tell_state (b, STATE_RUN);
+    if (b->rank == 0)
+        rc2_start (b);
+}
+
+static void enter_cleanup (struct broker *b)
+{
+    answer_waiters (b);
+    if (b->rank > 0) {
+        machine_post (b, EVENT_CLEANUP_NONE);
+        return;
+    }
+    rc2_kill (b, SIGHUP);
+    rc_cleanup_start (b);
+}
+
+static void shutdown_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
+                              void *arg)
+{
+    struct broker *b = arg;
+
+    broker_log (b, LOG_ERR, "shutdown: gave up on %d children",
+                overlay_child_count (b));
+    machine_post (b, EVENT_CHILDREN_TIMEOUT);
+}
+
+static void enter_shutdown (struct broker *b)
+{
+    struct machine *m = b->machine;
+
+    answer_waiters (b);
+    overlay_tell_state (b, STATE_SHUTDOWN);
+    if (overlay_child_count (b) == 0)
+        machine_post (b, EVENT_CHILDREN_NONE);
+    else if (m->shutdown_timeout >= 0) {
+        m->timer = flux_timer_watcher_create (b->reactor, m->shutdown_timeout, 0.,
+                                              shutdown_timeout, b);
+        flux_watcher_start (m->timer);
+    }
+}
+
+static void enter_goodbye (struct broker *b)
+{
+    const flux_msg_t *msg;
+
+    while ((msg = flux_msglist_pop (b->machine->shutdowns))) {
+        broker_respond_error (b, msg, ENODATA, NULL);
+        flux_msg_decref (msg);
+    }
+    machine_post (b, EVENT_GOODBYE);
+}
+
+static void enter_exit (struct broker *b)
+{
+    log_end_followers (b);
+    local_flush (b);
+    overlay_goodbye (b);
+    flux_reactor_stop (b->reactor);
+}
+
+static void enter (struct broker *b, enum broker_state state)
+{
+    flux_watcher_destroy (b->machine->timer);
+    b->machine->timer = NULL;
+    switch (state) {
+    case STATE_JOIN:
+        enter_join (b);
+        break;
+    case STATE_INIT:
+        rc1_start (b);
+        break;
+    case STATE_QUORUM:
+        enter_quorum (b);
+        break;
+    case STATE_RUN:
+        enter_run (b);
+        break;
+    case STATE_CLEANUP:
+        enter_cleanup (b);
+        break;
+    case STATE_SHUTDOWN:
+        enter_shutdown (b);
+        break;
+    case STATE_FINALIZE:
+        rc3_start (b);
+        break;
+    case STATE_GOODBYE:
+        enter_goodbye (b);
+        break;
+    case STATE_EXIT:
+        enter_exit (b);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- events ---- */
+
+static void handle_event (struct broker *b, enum state_event event)
+{
+    struct machine *m = b->machine;
+    enum broker_state next = state_next (m->state, event);
+    double now;
+    char took[32];
+
+    if (next == m->state)
+        return;
+    flux_reactor_now_update (b->reactor);
+    now = flux_reactor_now (b->reactor);
+    fsd_format (took, sizeof (took), now - m->t_enter);
+    broker_log (b, LOG_INFO, "%s: %s->%s %s", state_event_name (event),
+                state_name (m->state), state_name (next), took);
+    m->state = next;
+    m->t_enter = now;
+    enter (b, next);
+}
+
+static void run_events (void *arg)
+{
+    struct broker *b = arg;
+    struct machine *m = b->machine;
+
+    /* Entering a state may post the next event. */
+    for (int i = 0; i < m->queued; i++)
+        handle_event (b, m->queue[i]);
+    m->queued = 0;
+}
+
+void machine_post (struct broker *b, enum state_event event)
+{
+    struct machine *m = b->machine;
+
+    if (m->queued < EVENT_QUEUE)
+        m->queue[m->queued++] = event;
+    reactor_post (b->reactor, &m->task);
+}
+
+void machine_online_changed (struct broker *b)
+{
+    const struct idset *online;
+
+    if (b->rank == 0 && b->machine->state == STATE_QUORUM
+        && (online = groups_members (b->groups, "broker.online"))
+        && idset_count (online) >= (size_t)b->machine->quorum)
+        machine_post (b, EVENT_QUORUM_FULL);
+}
+
+void machine_children_changed (struct broker *b)
+{
+    if (b->machine->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)
+        machine_post (b, EVENT_CHILDREN_COMPLETE);
+}
+
+/* ---- services ---- */
+
+static void sm_get (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct machine *m = arg;
+
+    broker_respond_pack (b, msg, "{s:s s:f}", "state", state_name (m->state),
+                         "duration", flux_reactor_now (b->reactor) - m->t_enter);
+}
+
+static void sm_wait (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct machine *m = arg;
+
+    if (m->state == STATE_RUN)
+        broker_respond (b, msg, NULL);
+    else if (m->state > STATE_RUN)
+        broker_respond_error (b, msg, ENOENT, "the broker will not reach run");
+    else if (flux_msglist_append (m->waiters, msg) < 0)
+        broker_respond_error (b, msg, errno, NULL);
+}
+
+static void shutdown_start (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct machine *m = arg;
+
+    if (b->rank > 0) {
+        broker_respond_error (b, msg, EINVAL, "ask rank 0 to shut down");
+        return;
+    }
+    if (flux_msg_is_streaming (msg)) {
+        if (flux_msglist_append (m->shutdowns, msg) < 0)
+            broker_respond_error (b, msg, errno, NULL);
+    } else
+        broker_respond (b, msg, NULL);
+    machine_post (b, EVENT_SHUTDOWN);
+}
+
+static void disconnect (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct machine *m = arg;
+
+    (void)flux_msglist_disconnect (m->waiters, msg);
+    (void)flux_msglist_disconnect (m->shutdowns, msg);
+}
+
+static const struct builtin table[] = {
+    { "state-machine.get", sm_get, FLUX_ROLE_USER },
+    { "state-machine.wait", sm_wait, FLUX_ROLE_USER },
+    { "shutdown.start", shutdown_start, 0 },
+    { NULL },
+};
+
+static double get_timeout (struct broker *b, const char *name)
+{
+    const char *s = attrs_val (b->attrs, name);
+    double seconds;
+
+    if (!s || strcmp (s, "none") == 0 || fsd_parse (s, &seconds) < 0)
+        return -1.;
+    return seconds;
+}
+
+int machine_init (struct broker *b)
+{
+    struct machine *m = calloc (1, sizeof (*m));
+    const char *quorum = attrs_val (b->attrs, "broker.quorum");
+
+    if (!m || !(m->waiters = flux_msglist_create ())
+        || !(m->shutdowns = flux_msglist_create ())) {
+        free (m);
+        return -1;
+    }
+    b->machine = m;
+    m->b = b;
+    m->t_enter = flux_reactor_now (b->reactor);
+    m->quorum = quorum ? atoi (quorum) : b->size;
+    m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
+    reactor_task_init (&m->task, run_events, b);
+    builtins_on_disconnect (b, disconnect, m);
+    return builtins_add (b, table, m);
+}
+
+void machine_fini (struct broker *b)
+{
+    struct machine *m = b->machine;
+
+    if (m) {
+        reactor_task_cancel (&m->task);
+        flux_watcher_destroy (m->timer);
+        flux_msglist_destroy (m->waiters);
+        flux_msglist_destroy (m->shutdowns);
+        free (m);
+        b->machine = NULL;
+    }
+}

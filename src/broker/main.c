@@ -1,0 +1,379 @@
+/* flux-broker: options, directories, start, end. */
+#include <flux/optparse.h>
+#include <malloc.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "broker/broker.h"
+#include "broker/settings.h"
+#include "config.h"
+
+static struct optparse_option opts[] = {
+    { "verbose", 'v', 2, 0, "LEVEL", "Be talkative (level 2: also trace PMI)" },
+    { "setattr", 'S', 1, 0, "NAME=VAL", "Set a broker attribute" },
+    { "config-path", 'c', 1, 0, "PATH", "Read configuration from PATH" },
+    { "conf", 1001, 1, 0, "VALUE", "Add to the configuration" },
+    OPTPARSE_TABLE_END,
+};
+
+void error_set (flux_error_t *error, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    if (error) {
+        va_start (ap, fmt);
+        vsnprintf (error->text, sizeof (error->text), fmt, ap);
+        va_end (ap);
+    }
+    errno = saved_errno;
+}
+
+static int die (const char *text)
+{
+    fprintf (stderr, "flux-broker: %s\n", text);
+    return -1;
+}
+
+/* ---- configuration and attributes ---- */
+
+static int load_config (struct broker *b, optparse_t *p)
+{
+    const char *path = optparse_get_str (p, "config-path", getenv ("FLUX_CONF_DIR"));
+    flux_error_t error;
+    const char *value;
+
+    if (!(b->conf = json_object ()))
+        return die ("out of memory");
+    if (path && *path) {
+        if (config_load_path (b->conf, path, &error) < 0)
+            return die (error.text);
+        attrs_put (b->attrs, "config.path", path, -1);
+    }
+    while ((value = optparse_getopt_next (p, "conf")))
+        if (config_load_value (b->conf, value, &error) < 0)
+            return die (error.text);
+    return 0;
+}
+
+/* [tbon] keys stand for tbon.* attributes; -S goes before them. */
+static int apply_tbon_config (struct broker *b)
+{
+    json_t *tbon = json_object_get (b->conf, "tbon");
+    flux_error_t error;
+    const char *key;
+    json_t *val;
+
+    if (tbon && !json_is_object (tbon))
+        return die ("[tbon]: must be a table");
+    json_object_foreach (tbon, key, val) {
+        char name[128], num[32];
+        const char *s = json_string_value (val);
+
+        snprintf (name, sizeof (name), "tbon.%s", key);
+        if (json_is_integer (val)) {
+            snprintf (num, sizeof (num), "%lld", (long long)json_integer_value (val));
+            s = num;
+        }
+        if (!s) {
+            snprintf (name, sizeof (name), "tbon.%.60s: must be a string", key);
+            return die (name);
+        }
+        if (attrs_set_boot (b->attrs, name, s, &error) < 0)
+            return die (error.text);
+    }
+    return 0;
+}
+
+static int apply_setattr (struct broker *b, optparse_t *p)
+{
+    flux_error_t error;
+    const char *arg;
+
+    while ((arg = optparse_getopt_next (p, "setattr"))) {
+        size_t len = strcspn (arg, "=");
+        char name[128];
+
+        snprintf (name, sizeof (name), "%.*s", (int)len, arg);
+        if (attrs_set_boot (b->attrs, name, arg[len] ? arg + len + 1 : "", &error)
+            < 0) {
+            fprintf (stderr, "flux-broker: setattr %s\n", error.text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int set_basic_attrs (struct broker *b)
+{
+    struct attrs *a = b->attrs;
+    const char *fake = getenv ("FLUX_FAKE_HOSTNAME");
+    const char *given = attrs_val (a, "hostname");
+
+    b->owner = getuid ();
+    if (given || fake)
+        snprintf (b->hostname, sizeof (b->hostname), "%s", given ? given : fake);
+    else if (gethostname (b->hostname, sizeof (b->hostname) - 1) < 0)
+        return -1;
+    make_route_id (b->uuid);
+    if (attrs_put (a, "hostname", b->hostname, -1) < 0
+        || attrs_put (a, "broker.uuid", b->uuid, -1) < 0
+        || attrs_put (a, "version", FLUX_VERSION, -1) < 0
+        || attrs_putf (a, "broker.pid", -1, "%d", (int)getpid ()) < 0
+        || attrs_putf (a, "security.owner", -1, "%u", (unsigned)b->owner) < 0
+        || attrs_putf (a, "broker.starttime", -1, "%.2f", flux_reactor_time ()) < 0)
+        return -1;
+    if (!attrs_val (a, "conf.shell_initrc"))
+        attrs_put (a, "conf.shell_initrc",
+                   flux_conf_builtin_get ("shell_initrc", FLUX_CONF_AUTO), -1);
+    if (!attrs_val (a, "conf.shell_pluginpath"))
+        attrs_put (a, "conf.shell_pluginpath",
+                   flux_conf_builtin_get ("shell_pluginpath", FLUX_CONF_AUTO), -1);
+    return 0;
+}
+
+/* Where this instance is in the tree of instances. */
+static void set_parent_attrs (struct broker *b)
+{
+    const char *level = attrs_val (b->attrs, "instance-level");
+    const char *path = getenv ("FLUX_JOB_ID_PATH");
+    bool nested = level && atoi (level) > 0;
+
+    attrs_put (b->attrs, "parent-uri", nested ? getenv ("FLUX_URI") : NULL, -1);
+    if (nested)
+        attrs_put (b->attrs, "parent-kvs-namespace", getenv ("FLUX_KVS_NAMESPACE"), -1);
+    if (!attrs_val (b->attrs, "jobid-path"))
+        attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
+}
+
+/* ---- directories ---- */
+
+static int make_tmpdir (struct broker *b, const char *attr, const char *cleanup,
+                        const char *template)
+{
+    char path[64];
+
+    snprintf (path, sizeof (path), "%s", template);
+    if (!mkdtemp (path)) {
+        fprintf (stderr, "flux-broker: %s: %s\n", path, strerror (errno));
+        return -1;
+    }
+    if (attrs_put (b->attrs, attr, path, -1) < 0
+        || attrs_put (b->attrs, cleanup, "1", -1) < 0)
+        return -1;
+    return 0;
+}
+
+static int use_dir (struct broker *b, const char *attr, const char *cleanup)
+{
+    const char *path = attrs_val (b->attrs, attr);
+    bool created = mkdir (path, 0700) == 0;
+    struct stat st;
+
+    if (!created
+        && (errno != EEXIST || stat (path, &st) < 0 || !S_ISDIR (st.st_mode)
+            || access (path, W_OK | X_OK) < 0)) {
+        fprintf (stderr, "flux-broker: %s %s: %s\n", attr, path,
+                 errno == EEXIST ? "is not a directory" : strerror (errno));
+        return -1;
+    }
+    if (!attrs_val (b->attrs, cleanup))
+        return attrs_put (b->attrs, cleanup, created ? "1" : "0", -1);
+    return 0;
+}
+
+static int setup_rundir (struct broker *b)
+{
+    return attrs_val (b->attrs, "rundir")
+               ? use_dir (b, "rundir", "rundir-cleanup")
+               : make_tmpdir (b, "rundir", "rundir-cleanup", "/tmp/flux-XXXXXX");
+}
+
+/* What has to survive only as long as the instance lies in rundir, so that
+ * there is one thing to remove. */
+static int setup_statedir (struct broker *b)
+{
+    if (b->rank > 0)
+        return 0;
+    if (attrs_val (b->attrs, "statedir"))
+        return use_dir (b, "statedir", "statedir-cleanup");
+    attrs_put (b->attrs, "statedir-cleanup", attrs_val (b->attrs, "rundir-cleanup"),
+               -1);
+    return attrs_put (b->attrs, "statedir", attrs_val (b->attrs, "rundir"), -1);
+}
+
+static void remove_dir (struct broker *b, const char *attr, const char *cleanup)
+{
+    const char *path = attrs_val (b->attrs, attr);
+    const char *flag = attrs_val (b->attrs, cleanup);
+
+    if (path && flag && strcmp (flag, "1") == 0)
+        (void)dir_remove (path);
+}
+
+static int set_local_uri (struct broker *b)
+{
+    if (attrs_val (b->attrs, "local-uri"))
+        return 0;
+    return attrs_putf (b->attrs, "local-uri", -1, "local://%s/local-%d",
+                       attrs_val (b->attrs, "rundir"), b->rank);
+}
+
+/* Programs find the same flux that started this broker. */
+static void set_path (void)
+{
+    const char *bindir = flux_conf_builtin_get ("bindir", FLUX_CONF_AUTO);
+    const char *path = getenv ("PATH");
+    size_t len = bindir ? strlen (bindir) : 0;
+    char *s;
+
+    if (len == 0
+        || (path && strncmp (path, bindir, len) == 0
+            && (path[len] == ':' || path[len] == '\0')))
+        return;
+    if (asprintf (&s, "%s:%s", bindir, path ? path : "/usr/bin:/bin") >= 0) {
+        setenv ("PATH", s, 1);
+        free (s);
+    }
+}
+
+/* ---- signals ---- */
+
+static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct broker *b = arg;
+    int signum = flux_signal_watcher_get_signum (w);
+
+    broker_log (b, LOG_INFO, "signal %d", signum);
+    if (machine_state (b) == STATE_RUN)
+        rc2_kill (b, signum);
+    else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
+        b->exit_code = 128 + signum;
+    machine_post (b, EVENT_SHUTDOWN);
+}
+
+static flux_watcher_t *signal_watchers[3];
+
+static int watch_signals (struct broker *b)
+{
+    const int signums[] = { SIGTERM, SIGINT, SIGHUP };
+
+    signal (SIGPIPE, SIG_IGN);
+    for (int i = 0; i < 3; i++) {
+        /* Control-C goes to the whole process group: rank 0 decides. */
+        if (b->rank > 0 && signums[i] != SIGTERM) {
+            signal (signums[i], SIG_IGN);
+            continue;
+        }
+        signal_watchers[i] =
+            flux_signal_watcher_create (b->reactor, signums[i], signal_cb, b);
+        if (!signal_watchers[i])
+            return -1;
+        flux_watcher_start (signal_watchers[i]);
+        flux_watcher_unref (signal_watchers[i]);
+    }
+    return 0;
+}
+
+/* ---- life ---- */
+
+static int start (struct broker *b)
+{
+    flux_error_t error = { { 0 } };
+
+    if (setup_rundir (b) < 0)
+        return -1;
+    if (!(b->services = services_create ()) || router_init (b) < 0
+        || builtins_init (b) < 0)
+        return die (strerror (errno));
+    if (boot_run (b, &error) < 0) {
+        fprintf (stderr, "flux-broker: boot: %s\n", error.text);
+        return -1;
+    }
+    set_parent_attrs (b);
+    if (!attrs_val (b->attrs, "broker.quorum"))
+        attrs_putf (b->attrs, "broker.quorum", -1, "%d", b->size);
+    if (setup_statedir (b) < 0 || set_local_uri (b) < 0)
+        return -1;
+    set_path ();
+    if (log_init (b) < 0 || modules_init (b) < 0 || machine_init (b) < 0
+        || groups_service_init (b) < 0 || rc_init (b) < 0 || rc2_init (b) < 0
+        || runat_init (b) < 0 || core_services_init (b) < 0
+        || overlay_services_init (b) < 0 || watch_signals (b) < 0)
+        return die (strerror (errno));
+    if (local_init (b, &error) < 0)
+        return die (error.text);
+    return 0;
+}
+
+static void finish (struct broker *b)
+{
+    for (int i = 0; i < 3; i++)
+        flux_watcher_destroy (signal_watchers[i]);
+    local_fini (b);
+    overlay_fini (b);
+    modules_fini (b);
+    rc2_fini (b);
+    rc_fini (b);
+    runat_fini (b);
+    groups_service_fini (b);
+    machine_fini (b);
+    log_fini (b);
+    builtins_fini (b);
+    router_fini (b);
+    services_destroy (b->services);
+    topology_destroy (b->topo);
+    if (b->attrs) {
+        remove_dir (b, "statedir", "statedir-cleanup");
+        remove_dir (b, "rundir", "rundir-cleanup");
+    }
+    attrs_destroy (b->attrs);
+    json_decref (b->conf);
+}
+
+static int run (struct broker *b, optparse_t *p)
+{
+    b->verbose = optparse_hasopt (p, "verbose");
+    if (optparse_get_int (p, "verbose", b->verbose) > 1)
+        setenv ("FLUX_PMI_DEBUG", "1", 1);
+    if (!(b->attrs = attrs_create ()) || !(b->reactor = flux_reactor_create (0)))
+        return die (strerror (errno));
+    if (load_config (b, p) < 0 || apply_tbon_config (b) < 0 || apply_setattr (b, p) < 0
+        || set_basic_attrs (b) < 0 || start (b) < 0)
+        return -1;
+    machine_post (b, EVENT_START);
+    if (flux_reactor_run (b->reactor, 0) < 0)
+        return die (strerror (errno));
+    return 0;
+}
+
+int main (int argc, char *argv[])
+{
+    struct broker b = { 0 };
+    optparse_t *p = optparse_create ("flux-broker");
+    int optindex;
+
+    /* Many threads, little memory. */
+    mallopt (M_ARENA_MAX, 2);
+    if (!p || optparse_add_option_table (p, opts) != OPTPARSE_SUCCESS
+        || optparse_set (p, OPTPARSE_USAGE, "[OPTIONS] [INITIAL-PROGRAM [ARGS...]]")
+               != OPTPARSE_SUCCESS)
+        return 1;
+    if ((optindex = optparse_parse_args (p, argc, argv)) < 0)
+        return 2;
+    b.init_argc = argc - optindex;
+    b.init_argv = argv + optindex;
+    if (run (&b, p) < 0)
+        b.exit_code = 1;
+    finish (&b);
+    optparse_destroy (p);
+    flux_reactor_destroy (b.reactor);
+    return b.exit_code;
+}

@@ -1,0 +1,408 @@
+/* rc1 and rc3: which modules run where, in which order.
+ *
+ * Happy path: every module starts as soon as those that it needs run, and
+ * ends as soon as those that need it are gone. No process is started unless
+ * there are scripts in rc1.d or rc3.d, or broker.rc1_path names a command.
+ *
+ * Failures: a module that does not start fails rc1, and the broker shuts
+ * down. What did start is unloaded by rc3. */
+#include <dirent.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "broker/broker.h"
+#include "config.h"
+#include "value/fsd.h"
+
+#define MODULE_COUNT_MAX 32
+
+struct rc_module {
+    const char *name;
+    bool leader; /* rank 0 only */
+    const char *needs[5];
+};
+
+/* Sorted such that what a module needs stands above it. */
+static const struct rc_module table[] = {
+    { "heartbeat", false, { NULL } },
+    { "barrier", false, { NULL } },
+    { "rexec", false, { NULL } },
+    { "content", false, { NULL } },
+    { "content-sqlite", true, { "content" } },
+    { "kvs", false, { "content", "content-sqlite" } },
+    { "resource", false, { "kvs" } },
+    { "job-manager", true, { "kvs" } },
+    { "job-info", true, { "kvs" } },
+    { "job-list", true, { "job-manager", "job-info" } },
+    { "job-ingest", true, { "job-manager" } },
+    { "job-exec", true, { "job-manager", "rexec", "resource" } },
+    { "sched-simple", true, { "job-manager", "resource" } },
+};
+#define MODULE_COUNT ((int)(sizeof (table) / sizeof (table[0])))
+
+enum progress { IDLE, STARTING, RUNNING, ENDING, ABSENT };
+
+struct rc {
+    enum progress progress[MODULE_COUNT_MAX];
+    int failed;
+    bool starting; /* rc1 is under way */
+    bool ending;   /* rc3 is */
+    int others;    /* modules that are not in the table, being removed */
+    int *scripts_status;
+    flux_watcher_t *timer;
+    bool cleanup_done;
+};
+
+static void load_ready (struct broker *b);
+static void unload_ready (struct broker *b);
+
+/* The module that stands for an entry of the table here, or NULL. */
+static const char *module_name (struct broker *b, int i)
+{
+    const char *name = table[i].name;
+    const char *backing;
+
+    if (table[i].leader && b->rank > 0)
+        return NULL;
+    if (strcmp (name, "content-sqlite") == 0) {
+        backing = attrs_val (b->attrs, "content.backing-module");
+        return backing && strcmp (backing, "none") != 0 ? backing : NULL;
+    }
+    return name;
+}
+
+static bool needs (int i, int j)
+{
+    for (int k = 0; k < 5 && table[i].needs[k]; k++)
+        if (strcmp (table[i].needs[k], table[j].name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- scripts ---- */
+
+/* "rc1" or "rc3": paths of the scripts of the site and of FLUX_RC_EXTRA, as
+ * one command line that stops at the first failure; NULL if there are none. */
+static char *scripts_command (const char *rc)
+{
+    const char *dirs[2] = { FLUX_SYSCONFDIR, getenv ("FLUX_RC_EXTRA") };
+    char *cmd = NULL;
+
+    for (int d = 0; d < 2; d++) {
+        char pattern[4096];
+        glob_t g;
+
+        if (!dirs[d] || !*dirs[d])
+            continue;
+        snprintf (pattern, sizeof (pattern), "%s/%s.d/*", dirs[d], rc);
+        if (glob (pattern, 0, NULL, &g) != 0)
+            continue;
+        for (size_t i = 0; i < g.gl_pathc; i++) {
+            char *longer;
+
+            if (asprintf (&longer, "%s%s'%s'", cmd ? cmd : "", cmd ? " && " : "",
+                          g.gl_pathv[i])
+                < 0)
+                continue;
+            free (cmd);
+            cmd = longer;
+        }
+        globfree (&g);
+    }
+    return cmd;
+}
+
+/* ---- rc1 ---- */
+
+static void rc1_finish (struct broker *b, bool success)
+{
+    b->rc->starting = false;
+    if (!success && b->exit_code == 0)
+        b->exit_code = 1;
+    machine_post (b, success ? EVENT_RC1_SUCCESS : EVENT_RC1_FAIL);
+}
+
+static void rc1_script_done (struct broker *b, int status, void *arg)
+{
+    if (status != 0)
+        broker_log (b, LOG_ERR, "rc1 failed with status %d", status >> 8);
+    rc1_finish (b, status == 0);
+}
+
+static void rc1_scripts (struct broker *b)
+{
+    char *cmd = scripts_command ("rc1");
+
+    if (!cmd)
+        rc1_finish (b, true);
+    else if (command_run (b, cmd, rc1_script_done, NULL) < 0)
+        rc1_script_done (b, 1 << 8, NULL);
+    free (cmd);
+}
+
+static void load_failed (struct broker *b, const char *name, int errnum,
+                         const char *errstr)
+{
+    broker_log (b, LOG_ERR, "rc1: load %s: %s", name,
+                errstr && *errstr ? errstr : strerror (errnum));
+    b->rc->failed++;
+}
+
+static void loaded (struct broker *b, const char *name, int errnum, const char *errstr,
+                    void *arg)
+{
+    enum progress *progress = arg;
+
+    *progress = errnum ? IDLE : RUNNING;
+    if (errnum)
+        load_failed (b, name, errnum, errstr);
+    load_ready (b);
+}
+
+static bool can_load (struct broker *b, int i)
+{
+    for (int j = 0; j < MODULE_COUNT; j++)
+        if (needs (i, j) && module_name (b, j) && b->rc->progress[j] != RUNNING
+            && b->rc->progress[j] != ABSENT)
+            return false;
+    return true;
+}
+
+/* Starts what can start; ends rc1 when nothing is left to do. */
+static void load_ready (struct broker *b)
+{
+    struct rc *rc = b->rc;
+    int busy = 0;
+
+    if (!rc->starting)
+        return;
+    for (int i = 0; i < MODULE_COUNT; i++) {
+        const char *name = module_name (b, i);
+        flux_error_t error;
+
+        if (name && rc->progress[i] == IDLE && !rc->failed && can_load (b, i)) {
+            rc->progress[i] = STARTING;
+            if (modules_load (b, name, NULL, NULL, loaded, &rc->progress[i], &error)
+                < 0) {
+                if (errno == ENOENT) {
+                    /* until all modules have landed */
+                    rc->progress[i] = ABSENT;
+                    broker_log (b, LOG_WARNING, "rc1: %s: %s", name, error.text);
+                    i = -1;
+                    busy = 0;
+                    continue;
+                }
+                rc->progress[i] = IDLE;
+                load_failed (b, name, errno, error.text);
+            }
+        }
+        busy += rc->progress[i] == STARTING;
+    }
+    if (busy == 0) {
+        rc->starting = false;
+        if (rc->failed)
+            rc1_finish (b, false);
+        else
+            rc1_scripts (b);
+    }
+}
+
+static bool is_builtin_rc (struct broker *b, const char *attr, const char *dflt,
+                           const char **cmd)
+{
+    *cmd = attrs_val (b->attrs, attr);
+    return *cmd && strcmp (*cmd, dflt) == 0;
+}
+
+void rc1_start (struct broker *b)
+{
+    const char *cmd;
+
+    b->rc->starting = true;
+    if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd))
+        load_ready (b);
+    else if (!cmd || !*cmd)
+        machine_post (b, EVENT_RC1_NONE);
+    else if (command_run (b, cmd, rc1_script_done, NULL) < 0)
+        rc1_script_done (b, 1 << 8, NULL);
+}
+
+/* ---- cleanup ---- */
+
+static void cleanup_scripts_done (struct broker *b, int status, void *arg)
+{
+    machine_post (b, status == 0 ? EVENT_CLEANUP_SUCCESS : EVENT_CLEANUP_FAIL);
+}
+
+static void cleanup_idle (struct broker *b, const flux_msg_t *rep, void *arg)
+{
+    struct rc *rc = b->rc;
+
+    if (rc->cleanup_done)
+        return;
+    rc->cleanup_done = true;
+    flux_watcher_destroy (rc->timer);
+    rc->timer = NULL;
+    runat_start (b, "cleanup", cleanup_scripts_done, NULL);
+}
+
+static void cleanup_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
+                             void *arg)
+{
+    struct broker *b = arg;
+
+    broker_log (b, LOG_ERR, "cleanup: jobs did not end in time");
+    cleanup_idle (b, NULL, NULL);
+}
+
+/* No more jobs start, those that run are canceled, and then they are gone.
+ * Four requests at once: job-manager handles them in this order. */
+void rc_cleanup_start (struct broker *b)
+{
+    const char *timeout = attrs_val (b->attrs, "broker.cleanup-timeout");
+    double seconds;
+
+    if (!modules_loaded (b, "job-manager")) {
+        cleanup_idle (b, NULL, NULL);
+        return;
+    }
+    (void)broker_rpc (
+        b, "job-manager.queue-start", FLUX_NODEID_ANY,
+        json_pack ("{s:b s:b s:b}", "start", 0, "all", 1, "nocheckpoint", 1), NULL,
+        NULL);
+    (void)broker_rpc (b, "resource.acquire-mute", FLUX_NODEID_ANY, NULL, NULL, NULL);
+    (void)broker_rpc (b, "job-manager.raiseall", FLUX_NODEID_ANY,
+                      json_pack ("{s:b s:I s:i s:i s:s}", "dry_run", 0, "userid",
+                                 (json_int_t)FLUX_USERID_UNKNOWN, "states",
+                                 FLUX_JOB_STATE_RUN, "severity", 0, "type", "cancel"),
+                      NULL, NULL);
+    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY, NULL, cleanup_idle, NULL)
+        < 0) {
+        cleanup_idle (b, NULL, NULL);
+        return;
+    }
+    if (timeout && strcmp (timeout, "none") != 0 && fsd_parse (timeout, &seconds) == 0
+        && !b->rc->cleanup_done) {
+        b->rc->timer =
+            flux_timer_watcher_create (b->reactor, seconds, 0., cleanup_timeout, b);
+        flux_watcher_start (b->rc->timer);
+    }
+}
+
+/* ---- rc3 ---- */
+
+static void rc3_finish (struct broker *b)
+{
+    b->rc->ending = false;
+    machine_post (b, b->rc->failed ? EVENT_RC3_FAIL : EVENT_RC3_SUCCESS);
+}
+
+static void unloaded (struct broker *b, const char *name, int errnum,
+                      const char *errstr, void *arg)
+{
+    enum progress *progress = arg;
+
+    if (progress)
+        *progress = IDLE;
+    else
+        b->rc->others--;
+    unload_ready (b);
+}
+
+static bool can_unload (struct broker *b, int j)
+{
+    for (int i = 0; i < MODULE_COUNT; i++)
+        if (needs (i, j) && b->rc->progress[i] != IDLE)
+            return false;
+    return true;
+}
+
+static void unload_ready (struct broker *b)
+{
+    struct rc *rc = b->rc;
+    int busy = rc->others;
+
+    if (!rc->ending || rc->others > 0)
+        return;
+    for (int i = 0; i < MODULE_COUNT; i++) {
+        if (rc->progress[i] == RUNNING && can_unload (b, i)) {
+            rc->progress[i] = ENDING;
+            if (modules_remove (b, module_name (b, i), unloaded, &rc->progress[i]) < 0)
+                rc->progress[i] = IDLE;
+        }
+        busy += rc->progress[i] != IDLE;
+    }
+    if (busy == 0)
+        rc3_finish (b);
+}
+
+static void note_module (struct broker *b, const char *name, void *arg)
+{
+    for (int i = 0; i < MODULE_COUNT; i++) {
+        const char *here = module_name (b, i);
+
+        if (here && strcmp (here, name) == 0) {
+            b->rc->progress[i] = RUNNING;
+            return;
+        }
+    }
+    b->rc->others++;
+    if (modules_remove (b, name, unloaded, NULL) < 0)
+        b->rc->others--;
+}
+
+/* Whatever is loaded now, by whom ever. First those that are not in the table:
+ * they may need any of the others. */
+static void rc3_modules (struct broker *b)
+{
+    struct rc *rc = b->rc;
+
+    memset (rc->progress, 0, sizeof (rc->progress));
+    rc->others = 0;
+    rc->starting = false;
+    rc->ending = true;
+    modules_foreach (b, note_module, NULL);
+    unload_ready (b);
+}
+
+static void rc3_script_done (struct broker *b, int status, void *arg)
+{
+    if (status != 0) {
+        broker_log (b, LOG_ERR, "rc3 failed with status %d", status >> 8);
+        if (b->exit_code == 0)
+            b->exit_code = 1;
+    }
+    rc3_modules (b);
+}
+
+void rc3_start (struct broker *b)
+{
+    const char *cmd;
+    char *scripts = NULL;
+
+    b->rc->failed = 0;
+    if (is_builtin_rc (b, "broker.rc3_path", "flux modprobe rc3", &cmd))
+        cmd = scripts = scripts_command ("rc3");
+    if (!cmd || !*cmd)
+        rc3_modules (b);
+    else if (command_run (b, cmd, rc3_script_done, NULL) < 0)
+        rc3_script_done (b, 1 << 8, NULL);
+    free (scripts);
+}
+
+int rc_init (struct broker *b)
+{
+    return (b->rc = calloc (1, sizeof (*b->rc))) ? 0 : -1;
+}
+
+void rc_fini (struct broker *b)
+{
+    if (b->rc) {
+        flux_watcher_destroy (b->rc->timer);
+        free (b->rc);
+        b->rc = NULL;
+    }
+}
