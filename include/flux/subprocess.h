@@ -25,6 +25,7 @@ enum {
     FLUX_SUBPROCESS_FLAGS_NO_SETPGRP = 2,
     FLUX_SUBPROCESS_FLAGS_FORK_EXEC = 4,
     FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF = 8,
+    FLUX_SUBPROCESS_FLAGS_WAITABLE = 16, /* flux_rexec_bg: keep the status */
 };
 
 flux_cmd_t *flux_cmd_create (int argc, char *argv[], char **env);
@@ -86,6 +87,16 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
                                   const flux_cmd_t *cmd,
                                   const flux_subprocess_ops_t *ops,
                                   subprocess_log_f log_fn, void *log_data);
+
+/* In the background: the answer carries {pid}, output is discarded, and the
+ * process outlives the client. service NULL: "rexec". */
+flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flags,
+                              const flux_cmd_t *cmd);
+/* By label if it is not NULL, else by pid. ESRCH: no such process; ECHILD: it
+ * is not waitable. */
+flux_future_t *flux_rexec_wait (flux_t *h, const char *service, int rank, pid_t pid,
+                                const char *label);
+int flux_rexec_wait_get_status (flux_future_t *f, int *status);
 
 int flux_subprocess_stream_start (flux_subprocess_t *p, const char *stream);
 int flux_subprocess_stream_stop (flux_subprocess_t *p, const char *stream);

@@ -239,8 +239,22 @@ static flux_msg_t *op_recv (void *impl)
     return channel_recv (impl);
 }
 
+/* What nobody has vouched for yet comes from this process, which belongs to
+ * the instance owner (RFC 12). */
+static void stamp (flux_msg_t *msg)
+{
+    struct flux_msg_cred cred;
+
+    if (flux_msg_get_cred (msg, &cred) == 0 && cred.userid == FLUX_USERID_UNKNOWN) {
+        cred.userid = getuid ();
+        cred.rolemask = FLUX_ROLE_OWNER | FLUX_ROLE_LOCAL;
+        flux_msg_set_cred (msg, cred);
+    }
+}
+
 static int op_send_new (void *impl, flux_msg_t **msg, int flags)
 {
+    stamp (*msg);
     return channel_send (impl, msg);
 }
 
@@ -257,6 +271,8 @@ static int op_send (void *impl, const flux_msg_t *msg, int flags)
         cpy = (flux_msg_t *)flux_msg_incref (msg);
     else if (!(cpy = flux_msg_copy (msg, true)))
         return -1;
+    if (type != FLUX_MSGTYPE_EVENT)
+        stamp (cpy);
     if (channel_send (impl, &cpy) < 0) {
         flux_msg_decref (cpy);
         return -1;

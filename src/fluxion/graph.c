@@ -286,6 +286,7 @@ int graph_attach (struct graph *g, uint32_t parent, uint32_t child)
     g->edges[p->first + p->nchildren].weight = WEIGHT_UNTOUCHED;
     p->nchildren++;
     g->v[child].parent = parent;
+    g->v[child].at = p->nchildren - 1;
     g->nlive_edges++;
     g->ordered = false;
     g->generation++;
@@ -328,6 +329,8 @@ int graph_remove (struct graph *g, uint32_t v)
         i++;
     memmove (e + i, e + i + 1, (p->nchildren - i - 1) * sizeof (*e));
     p->nchildren--;
+    for (; i < p->nchildren; i++)
+        g->v[e[i].child].at = i;
     remove_xedges (g);
     g->ordered = false;
     g->generation++;
@@ -413,6 +416,13 @@ int graph_order (struct graph *g)
         return -1;
     g->ordered = true;
     return 0;
+}
+
+void graph_set_weight (struct graph *g, uint32_t v, uint32_t weight)
+{
+    const struct vertex *x = &g->v[v];
+
+    g->edges[g->v[x->parent].first + x->at].weight = weight;
 }
 
 static size_t put_id (char *p, int64_t id)

@@ -45,6 +45,7 @@ struct vertex {
     uint32_t nchildren;
     uint32_t children_cap;
     uint32_t post;   /* post-order rank, see graph_order */
+    uint32_t at;     /* index among the children of the parent */
     uint32_t nbelow; /* vertices of the subtree, itself included */
     int32_t rank;    /* broker rank, -1: none */
     uint32_t props;  /* index + 1 of g->props, 0: none */
@@ -132,6 +133,9 @@ int graph_add_xedge (struct graph *g, struct subsystem *s, uint32_t from, uint32
 /* Number the vertices in post-order (children in their order); cheap if nothing
  * has changed. The subtree of v has the ranks post - nbelow + 1 ... post. */
 int graph_order (struct graph *g);
+
+/* Of the edge to v from its parent. */
+void graph_set_weight (struct graph *g, uint32_t v, uint32_t weight);
 
 static inline const struct edge *graph_children (const struct graph *g, uint32_t v)
 {

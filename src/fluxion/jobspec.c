@@ -420,9 +420,10 @@ void request_destroy (struct request *r)
 }
 
 static int bind_all (struct resource *list, uint32_t count, const struct graph *g,
-                     flux_error_t *error)
+                     uint32_t *ord, flux_error_t *error)
 {
     for (uint32_t i = 0; i < count; i++) {
+        list[i].ord = (*ord)++;
         list[i].type_id = graph_find_type (g, list[i].type);
         if (list[i].type_id == UINT16_MAX) {
             snprintf (error->text, sizeof (error->text),
@@ -430,7 +431,7 @@ static int bind_all (struct resource *list, uint32_t count, const struct graph *
             errno = EINVAL;
             return -1;
         }
-        if (bind_all (list[i].with, list[i].nwith, g, error) < 0)
+        if (bind_all (list[i].with, list[i].nwith, g, ord, error) < 0)
             return -1;
     }
     return 0;
@@ -438,5 +439,6 @@ static int bind_all (struct resource *list, uint32_t count, const struct graph *
 
 int request_bind (struct request *r, const struct graph *g, flux_error_t *error)
 {
-    return bind_all (r->resources, r->nresources, g, error);
+    r->nall = 0;
+    return bind_all (r->resources, r->nresources, g, &r->nall, error);
 }

@@ -27,6 +27,7 @@ struct resource {
     uint32_t nwith;
     /* Filled in by request_bind. */
     uint16_t type_id;
+    uint32_t ord; /* number within the request, from 0 */
     bool is_slot;
 };
 
@@ -43,6 +44,7 @@ struct request {
     struct task *tasks;
     uint32_t ntasks;
     json_t *attributes; /* all of it, or NULL */
+    uint32_t nall;      /* resources at all levels, set by request_bind */
     double duration;    /* 0: as long as the graph lasts */
     const char *queue;  /* borrowed from attributes, or NULL */
     const char *cwd;

@@ -24,9 +24,8 @@ struct job {
     enum job_state state;
     int64_t at, end;
     double overhead;
-    struct selected *sel; /* what it holds, in post-order */
-    uint32_t nsel;
-    uint32_t *span;     /* per selected vertex: its span in the calendar */
+    uint32_t *span; /* what it holds, in post-order: spans of the calendar */
+    uint32_t nspan;
     char *jobspec_name; /* for people (resource-query: the file), or NULL */
 };
 

@@ -247,8 +247,8 @@ static bool same_width (const char *a, const struct split *sa, const char *b,
 {
     if (sa->digits == sb->digits)
         return true;
-    return sb->digits > sa->digits && a[sa->prefix_len] != '0'
-           && b[sb->prefix_len] != '0';
+    return sb->digits > sa->digits && b[sb->prefix_len] != '0'
+           && (sa->digits == 1 || a[sa->prefix_len] != '0');
 }
 
 /* The series that begins at i; returns the index behind it. */

@@ -29,8 +29,9 @@ struct jobspec {
  * "resources[0].with[1].count: must be a positive integer". */
 int jobspec_parse (json_t *o, struct jobspec *js, flux_error_t *error);
 /* json_loads with the text that users of Flux know:
- * "jobspec: invalid JSON: ...". Accepts YAML too if yaml is true and the
- * loader is linked (value/jobspec_yaml.c). */
+ * "jobspec: invalid JSON: ...". */
 json_t *jobspec_load (const char *s, size_t len, flux_error_t *error);
+/* YAML (of which JSON is a part). Needs jobspec_yaml_dep: libyaml. */
+json_t *jobspec_load_yaml (const char *s, size_t len, flux_error_t *error);
 
 #endif

@@ -20,7 +20,6 @@ struct taskmap {
     int nnodes;
     int *owners; /* node by task id */
     int ntasks;
-    bool deranged; /* task order is not what blocks say */
 };
 
 static void set_error (flux_error_t *error, const char *fmt, ...)
@@ -93,6 +92,12 @@ static int push_block (struct taskmap *map, struct block b)
     struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
     struct block *blocks;
 
+    /* One task on the same node again: a larger block. */
+    if (last && last->repeat == 1 && b.repeat == 1 && last->nnodes == 1 && b.nnodes == 1
+        && last->nodeid == b.nodeid) {
+        last->ppn += b.ppn;
+        return 0;
+    }
     if (last && last->nodeid == b.nodeid && last->nnodes == b.nnodes
         && last->ppn == b.ppn) {
         last->repeat += b.repeat;
@@ -101,12 +106,6 @@ static int push_block (struct taskmap *map, struct block b)
     if (last && last->repeat == 1 && b.repeat == 1 && last->ppn == b.ppn
         && last->nodeid + last->nnodes == b.nodeid) {
         last->nnodes += b.nnodes;
-        return 0;
-    }
-    /* One task on the same node again: a larger block. */
-    if (last && last->repeat == 1 && b.repeat == 1 && last->nnodes == 1 && b.nnodes == 1
-        && last->nodeid == b.nodeid) {
-        last->ppn += b.ppn;
         return 0;
     }
     blocks = realloc (map->blocks, (map->nblocks + 1) * sizeof (*blocks));
@@ -148,7 +147,7 @@ static int append_block (struct taskmap *map, struct block b)
 
 int taskmap_append (struct taskmap *map, int nodeid, int nnodes, int ppn)
 {
-    if (!map || map->deranged) {
+    if (!map) {
         errno = EINVAL;
         return -1;
     }
@@ -227,6 +226,32 @@ inval:
     return -1;
 }
 
+static int merge_blocks (struct taskmap *map)
+{
+    struct block *blocks = map->blocks;
+    int n = map->nblocks;
+    int rc = 0;
+
+    map->blocks = NULL;
+    map->nblocks = 0;
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = push_block (map, blocks[i]);
+    free (blocks);
+    /* Rounds of a cyclic map only look alike once they are complete. */
+    n = map->nblocks;
+    map->nblocks = 0;
+    for (int i = 0; i < n; i++) {
+        struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
+        struct block *b = &map->blocks[i];
+        if (last && last->nodeid == b->nodeid && last->nnodes == b->nnodes
+            && last->ppn == b->ppn)
+            last->repeat += b->repeat;
+        else
+            map->blocks[map->nblocks++] = *b;
+    }
+    return rc;
+}
+
 /* "0-3;4-7": the task ids of node 0, of node 1... */
 static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
 {
@@ -285,12 +310,7 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
             blocks[map->nblocks++] = (struct block){ map->owners[i], 1, 1, 1 };
         }
     }
-    int n = map->nblocks;
-    map->nblocks = 0;
-    for (int i = 0; i < n; i++)
-        if (push_block (map, map->blocks[i]) < 0)
-            return -1;
-    return 0;
+    return merge_blocks (map);
 }
 
 struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
@@ -376,8 +396,14 @@ char *taskmap_encode (const struct taskmap *map, int flags)
     }
     if (flags & TASKMAP_ENCODE_PMI)
         return encode_pmi (map);
-    if (flags & (TASKMAP_ENCODE_RAW | TASKMAP_ENCODE_RAW_DERANGED))
+    if (flags & TASKMAP_ENCODE_RAW)
         return encode_raw (map);
+    if (flags & TASKMAP_ENCODE_RAW_DERANGED) {
+        struct taskmap *tmp = taskmap_deranged (map);
+        char *s = tmp ? encode_raw (tmp) : NULL;
+        taskmap_destroy (tmp);
+        return s;
+    }
     return encode_blocks (map, flags);
 }
 

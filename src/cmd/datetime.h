@@ -1,0 +1,15 @@
+/* Times as people type them, for --begin-time and --since. */
+#ifndef CMD_DATETIME_H
+#define CMD_DATETIME_H
+
+/* now: seconds since the epoch. Local time zone. Accepts
+ *   now, today, tomorrow, midnight, noon
+ *   +FSD (from now), -FSD (before now), in FSD, FSD ago
+ *   YYYY-MM-DD and YYYY-MM-DD[T ]HH:MM[:SS], with Z for UTC
+ *   HH:MM[:SS][am|pm], 3pm: the next time that the clock shows it
+ *   [today|tomorrow] TIME
+ *   seconds since the epoch (ten digits or more), also with a leading @
+ * A date without a time is its midnight. -1 with EINVAL. */
+int datetime_parse (const char *s, double now, double *result);
+
+#endif

@@ -1,0 +1,100 @@
+/* Tables: the column-format language of `flux jobs`, `flux resource list` and
+ * others, as flux-jobs(1) describes it.
+ *
+ *   [sort:KEY,-KEY ]  LITERAL  [?:|+:|?+:]{FIELD[!CONV][:SPEC]}  ...
+ *
+ * ?: drops the column if all its cells are empty or zero, +: widens it to its
+ * longest cell. CONV: D d F H P (and s). SPEC is Python's, with the suffixes
+ * h (empty, 0s and the epoch become "-") and + (marks a truncated text); after
+ * !d it is strftime's, and may end in ::WIDTH.
+ *
+ * Pure: text in, text out; values come from the caller's format_source. */
+#ifndef CMD_FORMAT_H
+#define CMD_FORMAT_H
+
+#include "base/buf.h"
+
+#include <flux/types.h>
+#include <jansson.h>
+
+enum format_type {
+    FORMAT_NULL,
+    FORMAT_STRING,
+    FORMAT_INT,
+    FORMAT_FLOAT,
+    FORMAT_BOOL, /* True, False */
+};
+
+struct format_value {
+    enum format_type type;
+    union {
+        const char *s; /* valid until the next get */
+        int64_t i;
+        double f;
+        bool b;
+    };
+};
+
+/* A field as its source knows it. */
+struct format_field {
+    int id;
+    const char *arg;     /* rest of an open-ended name ("k" of user.k), or NULL */
+    const char *heading; /* static, or NULL: the name in capitals */
+};
+
+/* Where fields and values come from. */
+struct format_source {
+    /* False: no such field. */
+    bool (*resolve) (const char *name, struct format_field *field);
+    void (*get) (const struct format_field *field, const void *row,
+                 struct format_value *value, void *arg);
+    void *arg; /* passed to get */
+};
+
+struct format;
+
+/* NULL with EINVAL and *error: "Unknown format field: nosuch". */
+struct format *format_create (const char *text, const struct format_source *source,
+                              flux_error_t *error);
+void format_destroy (struct format *f);
+
+/* True if a field with this id is used, by a column or as a sort key. */
+bool format_uses (const struct format *f, int id);
+
+/* Columns with ?: or +: need to see all rows before the first is printed. */
+bool format_needs_scan (const struct format *f);
+void format_scan (struct format *f, const void *row);
+void format_scan_end (struct format *f);
+
+/* Add one line, without a newline. */
+void format_header (struct format *f, struct buf *out);
+void format_row (struct format *f, const void *row, struct buf *out);
+
+/* Replaces the keys that the format itself may have. -1 with *error. */
+int format_set_sort (struct format *f, const char *keys, flux_error_t *error);
+bool format_has_sort (const struct format *f);
+/* Stable. Nothing to do without keys. */
+int format_sort (struct format *f, const void **rows, size_t count);
+
+/* Duration as job tables show it: 0.139s, 10.49s, 5.269h; "" if negative. */
+void format_duration (char *buf, size_t len, double seconds);
+
+/* Named formats. A command's own, then those of the files
+ * flux/NAME.toml and flux/NAME.json in $XDG_CONFIG_HOME (~/.config) and
+ * $XDG_CONFIG_DIRS (/etc/xdg): { "formats": { "NAME": { "description",
+ * "format" } } }. */
+struct format_named {
+    const char *name;
+    const char *description;
+    const char *text;
+};
+/* The text for what -o was given: itself if it has a '{', else that of the
+ * named format. Owned by the caller. NULL with *error:
+ * "--format: No such format X (Did you mean '{X}'?)". */
+char *format_lookup (const char *progname, const struct format_named *named,
+                     const char *name, flux_error_t *error);
+/* For -o help. */
+void format_print_help (const char *progname, const struct format_named *named,
+                        struct buf *out);
+
+#endif

@@ -1,0 +1,147 @@
+#include "base/test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "core/subprocess/command.h"
+#include "core/subprocess/io.h"
+
+static void check_io (const char *data, size_t len, bool eof, const char *expect)
+{
+    struct buf b = BUF_INIT;
+    struct io io;
+
+    io_append (&b, "stdout", "0", data, len, eof);
+    assert_string_equal (b.data, expect);
+    json_t *o = json_loads (b.data, 0, NULL);
+    assert_int_equal (io_decode (o, &io), 0);
+    assert_string_equal (io.stream, "stdout");
+    assert_string_equal (io.rank, "0");
+    assert_int_equal (io.len, len);
+    if (len)
+        assert_memory_equal (io.data, data, len);
+    assert_int_equal (io.eof, eof);
+    free (io.data);
+    json_decref (o);
+    buf_fini (&b);
+}
+
+static void test_io (void **state)
+{
+    check_io ("hi\n", 3, false,
+              "{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"hi\\n\"}");
+    check_io (NULL, 0, true, "{\"stream\":\"stdout\",\"rank\":\"0\",\"eof\":true}");
+    check_io ("\"\\\t\r\1\x7f", 6, true,
+              "{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":"
+              "\"\\\"\\\\\\t\\r\\u0001\\u007f\",\"eof\":true}");
+    check_io ("\xff\0x", 3, false,
+              "{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"/wB4\","
+              "\"encoding\":\"base64\"}");
+    check_io ("\xc3\xa4", 2, false,
+              "{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"\xc3\xa4\"}");
+}
+
+static void test_io_bad (void **state)
+{
+    static const char *bad[] = {
+        "{}",
+        "[]",
+        "{\"stream\":\"a\",\"rank\":\"0\"}",
+        "{\"stream\":\"a\",\"rank\":0,\"eof\":true}",
+        "{\"stream\":\"a\",\"rank\":\"0\",\"data\":1}",
+        "{\"stream\":\"a\",\"rank\":\"0\",\"data\":\"!\",\"encoding\":\"base64\"}",
+        "{\"stream\":\"a\",\"rank\":\"0\",\"data\":\"x\",\"encoding\":\"latin1\"}",
+    };
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        struct io io;
+        json_t *o = json_loads (bad[i], 0, NULL);
+        assert_int_equal (io_decode (o, &io), -1);
+        assert_int_equal (errno, EPROTO);
+        json_decref (o);
+    }
+}
+
+static void test_prefix (void **state)
+{
+    assert_int_equal (utf8_prefix ("abc", 3, 10), 3);
+    assert_int_equal (utf8_prefix ("abcdef", 6, 4), 4);
+    assert_int_equal (utf8_prefix ("ab\xc3\xa4g", 5, 3), 2);
+    assert_int_equal (utf8_prefix ("\x80\x80\x80\x80\x80\x80", 6, 4), 4);
+    assert_int_equal (utf8_prefix ("", 0, 4), 0);
+}
+
+static void test_cmd (void **state)
+{
+    char *argv[] = { (char *)"a", (char *)"b c", NULL };
+    char *env[] = { (char *)"X=1", (char *)"Y=a=b", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (2, argv, env);
+
+    assert_non_null (cmd);
+    assert_int_equal (flux_cmd_argv_appendf (cmd, "%d", 7), 0);
+    assert_int_equal (flux_cmd_setenvf (cmd, 1, "X", "%s", "2"), 0);
+    assert_int_equal (flux_cmd_setenvf (cmd, 0, "X", "3"), -1);
+    assert_int_equal (errno, EEXIST);
+    assert_int_equal (flux_cmd_setenvf (cmd, 0, "A=B", "3"), -1);
+    assert_int_equal (flux_cmd_setcwd (cmd, "/tmp"), 0);
+    assert_int_equal (flux_cmd_setopt (cmd, "stdin_BUFSIZE", "5"), 0);
+    assert_int_equal (flux_cmd_add_channel (cmd, "PMI_FD"), 0);
+    assert_int_equal (flux_cmd_add_channel (cmd, "PMI_FD"), -1);
+    assert_int_equal (flux_cmd_set_label (cmd, "me"), 0);
+
+    json_t *o = cmd_encode (cmd);
+    assert_non_null (o);
+    flux_cmd_t *copy = cmd_decode (o);
+    assert_non_null (copy);
+    json_t *o2 = cmd_encode (copy);
+    assert_true (json_equal (o, o2));
+    assert_string_equal (flux_cmd_getenv (copy, "X"), "2");
+    assert_string_equal (flux_cmd_getenv (copy, "Y"), "a=b");
+    assert_null (flux_cmd_getenv (copy, "Z"));
+    assert_string_equal (flux_cmd_arg (copy, 2), "7");
+    assert_null (flux_cmd_arg (copy, 3));
+    char *s = flux_cmd_stringify (copy);
+    assert_string_equal (s, "a b c 7");
+    free (s);
+    flux_cmd_unsetenv (copy, "X");
+    assert_null (flux_cmd_getenv (copy, "X"));
+    assert_int_equal (flux_cmd_argv_delete (copy, 0), 0);
+    assert_int_equal (flux_cmd_argv_delete (copy, 2), -1);
+    assert_int_equal (flux_cmd_argc (copy), 2);
+    json_decref (o);
+    json_decref (o2);
+    flux_cmd_destroy (cmd);
+    flux_cmd_destroy (copy);
+}
+
+static void test_cmd_bad (void **state)
+{
+    static const char *bad[] = {
+        "{}",
+        "{\"cmdline\":{},\"env\":{}}",
+        "{\"cmdline\":[1],\"env\":{}}",
+        "{\"cmdline\":[\"a\"],\"env\":[]}",
+        "{\"cmdline\":[\"a\"],\"env\":{\"A\":1}}",
+        "{\"cmdline\":[\"a\"],\"env\":{\"A=\":\"1\"}}",
+        "{\"cmdline\":[\"a\"],\"env\":{},\"channels\":[2]}",
+        "{\"cmdline\":[\"a\"],\"env\":{},\"opts\":{\"x\":1}}",
+        "{\"cmdline\":[\"a\"],\"env\":{},\"cwd\":1}",
+    };
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        json_t *o = json_loads (bad[i], 0, NULL);
+        assert_null (cmd_decode (o));
+        assert_int_equal (errno, EPROTO);
+        json_decref (o);
+    }
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_io),  cmocka_unit_test (test_io_bad),
+        cmocka_unit_test (test_prefix), cmocka_unit_test (test_cmd),
+        cmocka_unit_test (test_cmd_bad),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

@@ -1,0 +1,18 @@
+/* flux_cmd_t as JSON (RFC 42): {cwd?, cmdline, env, opts, channels, label?}. */
+#ifndef CORE_SUBPROCESS_COMMAND_H
+#define CORE_SUBPROCESS_COMMAND_H
+
+#include <flux/subprocess.h>
+#include <jansson.h>
+
+/* NULL with EPROTO (or ENOMEM). */
+flux_cmd_t *cmd_decode (const json_t *o);
+json_t *cmd_encode (const flux_cmd_t *cmd);
+const char *cmd_label (const flux_cmd_t *cmd);
+/* NULL-terminated, borrowed; valid until the command changes. */
+char **cmd_argv (const flux_cmd_t *cmd);
+char **cmd_env (const flux_cmd_t *cmd);
+int cmd_channel_count (const flux_cmd_t *cmd);
+const char *cmd_channel (const flux_cmd_t *cmd, int index);
+
+#endif

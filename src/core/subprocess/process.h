@@ -1,0 +1,84 @@
+/* What the two kinds of flux_subprocess_t, local and remote, share. */
+#ifndef CORE_SUBPROCESS_PROCESS_H
+#define CORE_SUBPROCESS_PROCESS_H
+
+#include <flux/subprocess.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+
+#define CHANNEL_LIMIT (4 * 1024 * 1024)
+
+/* One stream between the process and us. */
+struct channel {
+    struct list node;
+    flux_subprocess_t *p;
+    char *name;
+    flux_subprocess_output_f output_cb; /* NULL: nothing is read from it */
+    bool writable;
+    bool line_buffered;
+    bool stopped;
+
+    struct buf in;   /* read, not yet taken by the user */
+    struct buf line; /* what the user's last read returned */
+    bool eof;        /* nothing more will come */
+    bool eof_told;
+
+    struct buf out; /* local: not yet written */
+    size_t limit;   /* bytes in each direction */
+    bool closing;   /* close when `out` is empty */
+    bool closed;
+
+    int fd; /* local: our end; -1 when closed */
+    flux_watcher_t *read_w;
+    flux_watcher_t *write_w;
+};
+
+struct flux_subprocess {
+    int refcount;
+    flux_reactor_t *reactor;
+    flux_t *h;
+    flux_cmd_t *cmd;
+    flux_subprocess_ops_t ops;
+    int flags;
+    int rank;
+    char *service;
+    struct list channels;
+    flux_subprocess_state_t state;
+    pid_t pid;
+    int status;
+    bool reaped;
+    bool completed;
+    int fail_errno;
+    flux_error_t fail_error;
+    struct list aux;
+    subprocess_log_f log_fn;
+    void *log_data;
+
+    flux_watcher_t *child_w; /* local */
+    flux_watcher_t *start_w; /* local: tells that it runs */
+
+    flux_future_t *f; /* remote: the exec request */
+    bool started;     /* remote: an answer came */
+    bool lost;        /* remote: the stream ended */
+};
+
+flux_subprocess_t *process_create (flux_reactor_t *r, int flags, const flux_cmd_t *cmd,
+                                   const flux_subprocess_ops_t *ops);
+struct channel *proc_channel_create (flux_subprocess_t *p, const char *name, bool writable,
+                                flux_subprocess_output_f output_cb);
+struct channel *channel_find (flux_subprocess_t *p, const char *name);
+/* stdin, stdout, stderr and those of the command, as flags and ops want. */
+int process_add_channels (flux_subprocess_t *p);
+void process_set_state (flux_subprocess_t *p, flux_subprocess_state_t state);
+/* Calls on_completion once the process and its output have ended. */
+void process_check_complete (flux_subprocess_t *p);
+/* Tells the user about what lies in `in`, and about EOF. */
+void channel_notify (struct channel *c);
+/* Remote: send to the server. */
+int remote_write (struct channel *c, const char *data, size_t len, bool eof);
+flux_future_t *remote_kill (flux_subprocess_t *p, int signum);
+int local_flush (struct channel *c);
+void local_read_start (struct channel *c);
+
+#endif

@@ -1,0 +1,282 @@
+/* Processes started by a server of RFC 42: the client's end. */
+#include <flux/core.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/subprocess/command.h"
+#include "core/subprocess/io.h"
+#include "core/subprocess/process.h"
+#include "core/subprocess/server.h"
+
+static void topic_set (char *buf, size_t len, flux_subprocess_t *p, const char *method)
+{
+    snprintf (buf, len, "%s.%s", p->service, method);
+}
+
+int remote_write (struct channel *c, const char *data, size_t len, bool eof)
+{
+    flux_subprocess_t *p = c->p;
+    struct buf b = BUF_INIT;
+    char topic[128];
+    char rank[16];
+    flux_future_t *f = NULL;
+
+    if (!p->f) {
+        errno = EPIPE;
+        return -1;
+    }
+    topic_set (topic, sizeof (topic), p, "write");
+    snprintf (rank, sizeof (rank), "%d", p->rank < 0 ? 0 : p->rank);
+    buf_printf (&b, "{\"matchtag\":%u,\"io\":", flux_rpc_get_matchtag (p->f));
+    io_append (&b, c->name, rank, data, len, eof);
+    buf_addc (&b, '}');
+    if (b.err)
+        errno = ENOMEM;
+    else
+        f = flux_rpc (p->h, topic, b.data, p->rank, FLUX_RPC_NORESPONSE);
+    buf_fini (&b);
+    flux_future_destroy (f);
+    return f ? 0 : -1;
+}
+
+flux_future_t *remote_kill (flux_subprocess_t *p, int signum)
+{
+    char topic[128];
+    topic_set (topic, sizeof (topic), p, "kill");
+    return flux_rpc_pack (p->h, topic, p->rank, 0, "{s:i s:i}", "pid", (int)p->pid,
+                          "signum", signum);
+}
+
+static void fail (flux_subprocess_t *p, int errnum, const char *text)
+{
+    p->fail_errno = errnum;
+    snprintf (p->fail_error.text, sizeof (p->fail_error.text), "%s",
+              text && *text ? text : flux_strerror (errnum));
+    p->lost = true;
+    process_set_state (p, FLUX_SUBPROCESS_FAILED);
+}
+
+static int got_output (flux_subprocess_t *p, json_t *o)
+{
+    struct io io;
+    struct channel *c;
+
+    if (io_decode (json_object_get (o, "io"), &io) < 0)
+        return -1;
+    if (!(c = channel_find (p, io.stream)) || !c->output_cb) {
+        free (io.data);
+        errno = EPROTO;
+        return -1;
+    }
+    if (io.len > 0)
+        buf_add (&c->in, io.data, io.len);
+    if (io.eof)
+        c->eof = true;
+    free (io.data);
+    channel_notify (c);
+    return 0;
+}
+
+static int got_credit (flux_subprocess_t *p, json_t *o)
+{
+    const char *name;
+    json_t *value;
+    json_t *channels = json_object_get (o, "channels");
+
+    if (!json_is_object (channels)) {
+        errno = EPROTO;
+        return -1;
+    }
+    json_object_foreach (channels, name, value)
+    {
+        struct channel *c = channel_find (p, name);
+        if (c && !c->closing && p->ops.on_credit)
+            p->ops.on_credit (p, name, json_integer_value (value));
+    }
+    return 0;
+}
+
+static int got_response (flux_subprocess_t *p, json_t *o)
+{
+    const char *type = json_string_value (json_object_get (o, "type"));
+    json_int_t n;
+
+    if (!type)
+        goto proto;
+    if (!strcmp (type, "output"))
+        return got_output (p, o);
+    if (!strcmp (type, "add-credit"))
+        return got_credit (p, o);
+    if (!strcmp (type, "started") || !strcmp (type, "attached")) {
+        if (json_unpack (o, "{s:I}", "pid", &n) < 0 || p->started)
+            goto proto;
+        p->pid = n;
+        p->started = true;
+        process_set_state (p, FLUX_SUBPROCESS_RUNNING);
+        return 0;
+    }
+    if (!strcmp (type, "stopped")) {
+        process_set_state (p, FLUX_SUBPROCESS_STOPPED);
+        return 0;
+    }
+    if (!strcmp (type, "finished")) {
+        if (json_unpack (o, "{s:I}", "status", &n) < 0 || p->reaped || !p->started)
+            goto proto;
+        p->status = n;
+        p->reaped = true;
+        process_set_state (p, FLUX_SUBPROCESS_EXITED);
+        return 0;
+    }
+    return 0; /* of a later version */
+proto:
+    errno = EPROTO;
+    return -1;
+}
+
+static bool output_ended (flux_subprocess_t *p)
+{
+    list_foreach (&p->channels, it)
+    {
+        struct channel *c = container_of (it, struct channel, node);
+        if (c->output_cb && !c->eof)
+            return false;
+    }
+    return true;
+}
+
+static void stream_end (flux_subprocess_t *p, flux_future_t *f)
+{
+    int errnum = errno;
+
+    if (errnum != ENODATA)
+        fail (p, errnum, flux_future_error_string (f));
+    else if (!p->started || !p->reaped || !output_ended (p))
+        fail (p, EPROTO, "process service ended the stream too early");
+    else {
+        p->lost = true;
+        process_check_complete (p);
+    }
+}
+
+static void exec_continuation (flux_future_t *f, void *arg)
+{
+    flux_subprocess_t *p = arg;
+    const char *s;
+    json_t *o;
+
+    flux_subprocess_incref (p);
+    if (flux_rpc_get (f, &s) < 0)
+        stream_end (p, f);
+    else {
+        o = s ? json_loads (s, JSON_ALLOW_NUL, NULL) : NULL;
+        /* the user's callback may drop p, and f with it */
+        int rc = o ? got_response (p, o) : -1;
+        json_decref (o);
+        if (rc < 0 && p->state != FLUX_SUBPROCESS_FAILED)
+            fail (p, EPROTO, "malformed response from process service");
+        if (p->refcount > 1 && !p->lost)
+            flux_future_reset (f);
+    }
+    flux_subprocess_decref (p);
+}
+
+static int exec_flags (const flux_subprocess_ops_t *ops)
+{
+    int flags = 0;
+    if (ops && ops->on_stdout)
+        flags |= SUBPROCESS_EXEC_STDOUT;
+    if (ops && ops->on_stderr)
+        flags |= SUBPROCESS_EXEC_STDERR;
+    if (ops && ops->on_channel_out)
+        flags |= SUBPROCESS_EXEC_CHANNEL;
+    if (ops && ops->on_credit)
+        flags |= SUBPROCESS_EXEC_WRITE_CREDIT;
+    return flags;
+}
+
+static const char *service_name (const char *service)
+{
+    return service ? service : "rexec";
+}
+
+flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int flags,
+                                  const flux_cmd_t *cmd,
+                                  const flux_subprocess_ops_t *ops,
+                                  subprocess_log_f log_fn, void *log_data)
+{
+    flux_subprocess_t *p;
+    char topic[128];
+    json_t *o = NULL;
+
+    if (!h || !cmd || rank < -1) {
+        errno = EINVAL;
+        return NULL;
+    }
+    int local = flags & ~FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
+    int unbuf = flags & FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
+    if (!(p = process_create (flux_get_reactor (h), unbuf, cmd, ops)))
+        return NULL;
+    p->h = h;
+    p->rank = rank;
+    p->log_fn = log_fn;
+    p->log_data = log_data;
+    if (!(p->service = strdup (service_name (service)))
+        || process_add_channels (p) < 0 || !(o = cmd_encode (cmd)))
+        goto error;
+    topic_set (topic, sizeof (topic), p, "exec");
+    if (!(p->f = flux_rpc_pack (h, topic, rank < 0 ? FLUX_NODEID_ANY : (uint32_t)rank,
+                                FLUX_RPC_STREAMING, "{s:O s:i s:i}", "cmd", o, "flags",
+                                exec_flags (ops), "local_flags", local))
+        || flux_future_then (p->f, -1., exec_continuation, p) < 0)
+        goto error;
+    json_decref (o);
+    return p;
+error:
+    json_decref (o);
+    flux_subprocess_destroy (p);
+    return NULL;
+}
+
+flux_subprocess_t *flux_rexec (flux_t *h, int rank, int flags, const flux_cmd_t *cmd,
+                               const flux_subprocess_ops_t *ops)
+{
+    return flux_rexec_ex (h, "rexec", rank, flags, cmd, ops, NULL, NULL);
+}
+
+flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flags,
+                              const flux_cmd_t *cmd)
+{
+    char topic[128];
+    json_t *o;
+    flux_future_t *f;
+
+    if (!h || !cmd || !(o = cmd_encode (cmd))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    snprintf (topic, sizeof (topic), "%s.exec", service_name (service));
+    int exec = flags & FLUX_SUBPROCESS_FLAGS_WAITABLE ? SUBPROCESS_EXEC_WAITABLE : 0;
+    f = flux_rpc_pack (h, topic, rank, 0, "{s:O s:i s:i}", "cmd", o, "flags", exec,
+                       "local_flags", flags & ~FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    json_decref (o);
+    return f;
+}
+
+flux_future_t *flux_rexec_wait (flux_t *h, const char *service, int rank, pid_t pid,
+                                const char *label)
+{
+    char topic[128];
+
+    snprintf (topic, sizeof (topic), "%s.wait", service_name (service));
+    if (label)
+        return flux_rpc_pack (h, topic, rank, 0, "{s:i s:s}", "pid", -1, "label", label);
+    return flux_rpc_pack (h, topic, rank, 0, "{s:i}", "pid", (int)pid);
+}
+
+int flux_rexec_wait_get_status (flux_future_t *f, int *status)
+{
+    return flux_rpc_get_unpack (f, "{s:i}", "status", status);
+}

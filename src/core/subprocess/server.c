@@ -1,0 +1,506 @@
+/* Happy path: exec -> started -> output... -> finished -> (all output sent)
+ * -> ENODATA. Failures:
+ * - the program does not start: error response with its errno;
+ * - the client disconnects: the process group gets SIGKILL, nothing is sent;
+ * - input beyond the bound: the process is killed, the stream ends in ENOSPC;
+ * - nobody waits for a waitable process: a bounded number of them is kept. */
+#include "core/subprocess/server.h"
+
+#include <flux/core.h>
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/hashmap.h"
+#include "base/list.h"
+#include "core/subprocess/command.h"
+#include "core/subprocess/io.h"
+#include "core/subprocess/process.h"
+
+#define INPUT_LIMIT (64 * 1024 * 1024) /* without credits */
+#define CREDIT_LIMIT (64 * 1024)       /* with them */
+#define ZOMBIE_LIMIT 1024
+#define PROCESS_LIMIT 65536
+#define WAIT_OUTPUT_LIMIT (64 * 1024)
+
+struct flux_subprocess_server {
+    flux_t *h;
+    char *service;
+    char *local_uri;
+    uint32_t rank;
+    char rank_str[16];
+    flux_msg_handler_t **handlers;
+    struct list procs;
+    struct hashmap *streams; /* "SENDER:MATCHTAG" -> struct proc */
+    struct idmap *pids;
+    int count;
+    int zombies;
+};
+
+struct proc {
+    struct list node;
+    flux_subprocess_server_t *s;
+    flux_subprocess_t *p;
+    const flux_msg_t *request; /* the exec request */
+    const flux_msg_t *waiter;
+    char *key; /* in streams, if attached */
+    int flags;
+    bool attached;
+    bool zombie;
+};
+
+static void proc_destroy (struct proc *pr)
+{
+    flux_subprocess_server_t *s = pr->s;
+
+    list_remove (&pr->node);
+    s->count--;
+    if (pr->zombie)
+        s->zombies--;
+    if (pr->key && hashmap_lookup (s->streams, pr->key) == pr)
+        hashmap_remove (s->streams, pr->key);
+    if (pr->p) {
+        pid_t pid = flux_subprocess_pid (pr->p);
+        if (idmap_lookup (s->pids, pid) == pr)
+            idmap_remove (s->pids, pid);
+        flux_subprocess_aux_set (pr->p, "proc", NULL, NULL);
+        flux_subprocess_destroy (pr->p);
+    }
+    flux_msg_decref (pr->request);
+    flux_msg_decref (pr->waiter);
+    free (pr->key);
+    free (pr);
+}
+
+static void proc_signal (struct proc *pr, int signum)
+{
+    flux_future_destroy (flux_subprocess_kill (pr->p, signum));
+}
+
+static void respond_text (struct proc *pr, struct buf *b)
+{
+    if (b->err || flux_respond (pr->s->h, pr->request, b->data) < 0)
+        flux_log_error (pr->s->h, "%s: error responding to exec", pr->s->service);
+}
+
+static void send_output (struct proc *pr, const char *stream, const char *data,
+                         size_t len, bool eof)
+{
+    struct buf b = BUF_INIT;
+
+    buf_printf (&b, "{\"type\":\"output\",\"pid\":%d,\"io\":",
+                (int)flux_subprocess_pid (pr->p));
+    io_append (&b, stream, pr->s->rank_str, data, len, eof);
+    buf_addc (&b, '}');
+    respond_text (pr, &b);
+    buf_fini (&b);
+}
+
+static void output_cb (flux_subprocess_t *p, const char *stream)
+{
+    struct proc *pr = flux_subprocess_aux_get (p, "proc");
+    const char *data;
+    int len = flux_subprocess_read (p, stream, &data);
+    bool eof = flux_subprocess_read_stream_closed (p, stream);
+
+    if (!pr || !pr->attached || len < 0)
+        return;
+    if (len > 0 || eof)
+        send_output (pr, stream, data, len, eof);
+    /* data and EOF went together: there is no second call to wait for */
+    struct channel *c = channel_find (p, stream);
+    if (eof && c)
+        c->eof_told = true;
+}
+
+static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
+{
+    struct proc *pr = flux_subprocess_aux_get (p, "proc");
+    struct buf b = BUF_INIT;
+
+    if (!pr || !pr->attached || !(pr->flags & SUBPROCESS_EXEC_WRITE_CREDIT))
+        return;
+    buf_adds (&b, "{\"type\":\"add-credit\",\"channels\":{");
+    json_append_string (&b, stream, strlen (stream));
+    buf_printf (&b, ":%d}}", bytes);
+    respond_text (pr, &b);
+    buf_fini (&b);
+}
+
+static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
+{
+    struct proc *pr = flux_subprocess_aux_get (p, "proc");
+    struct buf b = BUF_INIT;
+
+    if (!pr || !pr->attached)
+        return;
+    if (state == FLUX_SUBPROCESS_EXITED)
+        buf_printf (&b, "{\"type\":\"finished\",\"status\":%d}",
+                    flux_subprocess_status (p));
+    else if (state == FLUX_SUBPROCESS_STOPPED)
+        buf_adds (&b, "{\"type\":\"stopped\"}");
+    else
+        return;
+    respond_text (pr, &b);
+    buf_fini (&b);
+}
+
+static void respond_wait (struct proc *pr)
+{
+    if (flux_respond_pack (pr->s->h, pr->waiter, "{s:i}", "status",
+                           flux_subprocess_status (pr->p))
+        < 0)
+        flux_log_error (pr->s->h, "%s: error responding to wait", pr->s->service);
+}
+
+static void completion_cb (flux_subprocess_t *p)
+{
+    struct proc *pr = flux_subprocess_aux_get (p, "proc");
+
+    if (!pr)
+        return;
+    if (pr->attached)
+        flux_respond_error (pr->s->h, pr->request, ENODATA, NULL);
+    if (pr->waiter)
+        respond_wait (pr);
+    else if ((pr->flags & SUBPROCESS_EXEC_WAITABLE)
+             && pr->s->zombies < ZOMBIE_LIMIT) {
+        pr->zombie = true;
+        pr->s->zombies++;
+        return;
+    }
+    proc_destroy (pr);
+}
+
+static char *stream_key (const flux_msg_t *msg, uint32_t matchtag)
+{
+    const char *sender = flux_msg_route_first (msg);
+    char *key;
+    return asprintf (&key, "%s:%u", sender ? sender : "", matchtag) < 0 ? NULL : key;
+}
+
+static bool label_taken (flux_subprocess_server_t *s, const char *label)
+{
+    list_foreach (&s->procs, it)
+    {
+        struct proc *pr = container_of (it, struct proc, node);
+        const char *l = cmd_label (flux_subprocess_get_cmd (pr->p));
+        if (l && !strcmp (l, label))
+            return true;
+    }
+    return false;
+}
+
+static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
+{
+    flux_subprocess_server_t *s = pr->s;
+    flux_subprocess_ops_t ops = {
+        .on_completion = completion_cb,
+        .on_state_change = state_cb,
+        .on_credit = credit_cb,
+    };
+    char limit[16];
+
+    if (pr->flags & SUBPROCESS_EXEC_STDOUT)
+        ops.on_stdout = output_cb;
+    if (pr->flags & SUBPROCESS_EXEC_STDERR)
+        ops.on_stderr = output_cb;
+    if (pr->flags & SUBPROCESS_EXEC_CHANNEL)
+        ops.on_channel_out = output_cb;
+    bool credit = pr->flags & SUBPROCESS_EXEC_WRITE_CREDIT;
+    snprintf (limit, sizeof (limit), "%d", credit ? CREDIT_LIMIT : INPUT_LIMIT);
+    if ((s->local_uri && flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", s->local_uri) < 0)
+        || (!flux_cmd_getopt (cmd, "stdin_BUFSIZE")
+            && flux_cmd_setopt (cmd, "stdin_BUFSIZE", limit) < 0))
+        return -1;
+    local_flags &= FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH
+                   | FLUX_SUBPROCESS_FLAGS_NO_SETPGRP
+                   | FLUX_SUBPROCESS_FLAGS_FORK_EXEC;
+    local_flags |= FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
+    pr->p = flux_local_exec (flux_get_reactor (s->h), local_flags, cmd, &ops);
+    if (!pr->p || flux_subprocess_aux_set (pr->p, "proc", pr, NULL) < 0
+        || idmap_insert (s->pids, flux_subprocess_pid (pr->p), pr) < 0
+        || (pr->key && hashmap_insert (s->streams, pr->key, pr) < 0))
+        return -1;
+    return 0;
+}
+
+static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    json_t *o;
+    int flags;
+    int local_flags = 0;
+    flux_cmd_t *cmd = NULL;
+    struct proc *pr = NULL;
+    const char *errstr = NULL;
+    flux_error_t error;
+    uint32_t matchtag = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s:o s:i s?i}", "cmd", &o, "flags", &flags,
+                             "local_flags", &local_flags)
+            < 0
+        || flux_msg_get_matchtag (msg, &matchtag) < 0)
+        goto error;
+    if (!(cmd = cmd_decode (o))) {
+        errstr = "malformed command object";
+        goto error;
+    }
+    if (flux_cmd_argc (cmd) == 0 || !*flux_cmd_arg (cmd, 0)) {
+        errno = EPROTO;
+        errstr = "command is empty";
+        goto error;
+    }
+    if (s->count >= PROCESS_LIMIT) {
+        errno = EAGAIN;
+        errstr = "too many processes";
+        goto error;
+    }
+    if (cmd_label (cmd) && label_taken (s, cmd_label (cmd))) {
+        errno = EEXIST;
+        errstr = "a process with this label exists";
+        goto error;
+    }
+    if (!(pr = calloc (1, sizeof (*pr))))
+        goto error;
+    pr->s = s;
+    pr->flags = flags;
+    pr->attached = flux_msg_is_streaming (msg);
+    pr->request = flux_msg_incref (msg);
+    list_init (&pr->node);
+    list_append (&s->procs, &pr->node);
+    s->count++;
+    if (!pr->attached) /* nobody to read its output */
+        pr->flags &= SUBPROCESS_EXEC_WAITABLE;
+    else if (!(pr->key = stream_key (msg, matchtag)))
+        goto error;
+    if (start (pr, cmd, local_flags) < 0) {
+        int saved = errno;
+        snprintf (error.text, sizeof (error.text), "error launching process: %s",
+                  strerror (saved));
+        errstr = error.text;
+        errno = saved;
+        goto error;
+    }
+    if (flux_respond_pack (h, msg, "{s:s s:i}", "type", "started", "pid",
+                           (int)flux_subprocess_pid (pr->p))
+        < 0)
+        flux_log_error (h, "%s: error responding to exec", s->service);
+    flux_cmd_destroy (cmd);
+    return;
+error:;
+    int errnum = errno;
+    flux_cmd_destroy (cmd);
+    if (pr)
+        proc_destroy (pr);
+    if (flux_respond_error (h, msg, errnum, errstr) < 0)
+        flux_log_error (h, "%s: error responding to exec", s->service);
+}
+
+static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    int matchtag;
+    json_t *o;
+    struct io io = { 0 };
+    char *key = NULL;
+    struct proc *pr;
+
+    if (flux_request_unpack (msg, NULL, "{s:i s:o}", "matchtag", &matchtag, "io", &o) < 0
+        || io_decode (o, &io) < 0 || !(key = stream_key (msg, matchtag))) {
+        flux_log_error (h, "%s: malformed write request", s->service);
+        goto done;
+    }
+    /* unknown: it has just ended */
+    if (!(pr = hashmap_lookup (s->streams, key)))
+        goto done;
+    if (io.len > 0 && flux_subprocess_write (pr->p, io.stream, io.data, io.len) < 0
+        && errno == ENOSPC) {
+        proc_signal (pr, SIGKILL);
+        flux_respond_error (h, pr->request, ENOSPC, "input buffer is full");
+        pr->attached = false;
+        pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
+        goto done;
+    }
+    if (io.eof)
+        flux_subprocess_close (pr->p, io.stream);
+done:
+    free (io.data);
+    free (key);
+}
+
+static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char *label)
+{
+    if (!label)
+        return pid > 0 ? idmap_lookup (s->pids, pid) : NULL;
+    list_foreach (&s->procs, it)
+    {
+        struct proc *pr = container_of (it, struct proc, node);
+        const char *l = cmd_label (flux_subprocess_get_cmd (pr->p));
+        if (l && !strcmp (l, label))
+            return pr;
+    }
+    return NULL;
+}
+
+static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    int pid, signum;
+    const char *label = NULL;
+    struct proc *pr;
+    flux_future_t *f = NULL;
+    const char *errstr = NULL;
+
+    if (flux_request_unpack (msg, NULL, "{s:i s:i s?s}", "pid", &pid, "signum", &signum,
+                             "label", &label)
+        < 0)
+        goto error;
+    if (!(pr = find_proc (s, pid, label)) || pr->zombie) {
+        errno = ESRCH;
+        errstr = label ? "no process with this label" : "no process with this pid";
+        goto error;
+    }
+    if (signum < 0 || signum > 64) {
+        errno = EINVAL;
+        goto error;
+    }
+    if (!(f = flux_subprocess_kill (pr->p, signum)) || flux_future_get (f, NULL) < 0)
+        goto error;
+    flux_future_destroy (f);
+    flux_respond (h, msg, NULL);
+    return;
+error:
+    flux_respond_error (h, msg, errno, errstr);
+    flux_future_destroy (f);
+}
+
+static void wait_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    int pid;
+    const char *label = NULL;
+    const char *errstr = NULL;
+    struct proc *pr;
+
+    if (flux_request_unpack (msg, NULL, "{s:i s?s}", "pid", &pid, "label", &label) < 0)
+        goto error;
+    if (!(pr = find_proc (s, pid, label))) {
+        errno = ESRCH;
+        errstr = label ? "no process with this label" : "no process with this pid";
+        goto error;
+    }
+    if (!(pr->flags & SUBPROCESS_EXEC_WAITABLE) || pr->waiter) {
+        errno = pr->waiter ? EINVAL : ECHILD;
+        errstr = pr->waiter ? "process is already being waited on"
+                            : "process is not waitable";
+        goto error;
+    }
+    pr->waiter = flux_msg_incref (msg);
+    if (pr->zombie) {
+        respond_wait (pr);
+        proc_destroy (pr);
+    }
+    return;
+error:
+    flux_respond_error (h, msg, errno, errstr);
+}
+
+static json_t *describe (struct proc *pr)
+{
+    flux_cmd_t *cmd = flux_subprocess_get_cmd (pr->p);
+    const char *label = cmd_label (cmd);
+    return json_pack ("{s:i s:s s:i s:s s:o}", "pid", (int)flux_subprocess_pid (pr->p),
+                      "state", pr->zombie ? "Z" : "R", "rank", (int)pr->s->rank, "label",
+                      label ? label : "", "cmd", cmd_encode (cmd));
+}
+
+static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    json_t *procs = json_array ();
+
+    list_foreach (&s->procs, it)
+    {
+        struct proc *pr = container_of (it, struct proc, node);
+        json_array_append_new (procs, describe (pr));
+    }
+    if (flux_respond_pack (h, msg, "{s:i s:o}", "rank", (int)s->rank, "procs", procs) < 0)
+        flux_log_error (h, "%s: error responding to list", s->service);
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+
+    list_foreach (&s->procs, it)
+    {
+        struct proc *pr = container_of (it, struct proc, node);
+        if (pr->waiter && flux_disconnect_match (msg, pr->waiter)) {
+            flux_msg_decref (pr->waiter);
+            pr->waiter = NULL;
+        }
+        if (pr->attached && flux_disconnect_match (msg, pr->request)) {
+            pr->attached = false;
+            pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
+            proc_signal (pr, SIGKILL);
+        }
+    }
+}
+
+static const struct flux_msg_handler_spec handler_tab[] = {
+    { FLUX_MSGTYPE_REQUEST, "exec", exec_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "write", write_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "wait", wait_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "list", list_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "disconnect", disconnect_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+flux_subprocess_server_t *subprocess_server_create (flux_t *h, const char *service,
+                                                    const char *local_uri)
+{
+    flux_subprocess_server_t *s = calloc (1, sizeof (*s));
+
+    if (!s)
+        return NULL;
+    s->h = h;
+    list_init (&s->procs);
+    if (!(s->service = strdup (service))
+        || (local_uri && !(s->local_uri = strdup (local_uri)))
+        || flux_get_rank (h, &s->rank) < 0 || !(s->streams = hashmap_create (NULL))
+        || !(s->pids = idmap_create (NULL))
+        || flux_msg_handler_addvec_ex (h, service, handler_tab, s, &s->handlers) < 0) {
+        subprocess_server_destroy (s);
+        return NULL;
+    }
+    snprintf (s->rank_str, sizeof (s->rank_str), "%u", s->rank);
+    return s;
+}
+
+void subprocess_server_destroy (flux_subprocess_server_t *s)
+{
+    if (!s)
+        return;
+    int saved = errno;
+    flux_msg_handler_delvec (s->handlers);
+    list_foreach (&s->procs, it)
+    {
+        struct proc *pr = container_of (it, struct proc, node);
+        proc_signal (pr, SIGKILL);
+        proc_destroy (pr);
+    }
+    hashmap_destroy (s->streams);
+    idmap_destroy (s->pids);
+    free (s->service);
+    free (s->local_uri);
+    free (s);
+    errno = saved;
+}

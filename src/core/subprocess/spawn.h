@@ -1,0 +1,34 @@
+/* Starting a process: vfork and exec, so that the cost does not depend on the
+ * size of the parent, which may be a broker with many threads. */
+#ifndef CORE_SUBPROCESS_SPAWN_H
+#define CORE_SUBPROCESS_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum spawn_flags {
+    SPAWN_SETPGRP = 1, /* a process group of its own */
+    SPAWN_FORK = 2,    /* fork instead of vfork: pre_exec may do anything */
+    SPAWN_CWD_FALLBACK = 4, /* a missing cwd becomes /tmp, with a warning on fd 2 */
+};
+
+struct spawn {
+    char *const *argv; /* argv[0] without '/' is looked up in env's PATH */
+    char *const *env;
+    const char *cwd; /* NULL: the parent's */
+    /* fds[i] becomes descriptor i of the child; -1 is /dev/null. The child has
+     * no others. */
+    const int *fds;
+    int fd_count;
+    int flags;
+    /* In the child, before exec; with vfork it may only make system calls.
+     * An errno > 0 fails the start. */
+    int (*pre_exec) (void *arg);
+    void *pre_exec_arg;
+};
+
+/* The pid; or -1 with the errno of what failed in the child (ENOENT: no such
+ * program) or of fork. The child has all signals unblocked and at default. */
+pid_t spawn_process (const struct spawn *s);
+
+#endif

@@ -1,0 +1,46 @@
+/* The core of job-ingest: from a submitted request to a job that may be stored.
+ *
+ * The environment is most of a jobspec, and the same for all jobs of one
+ * submitter: it is checked when it is new, and otherwise passed along as text. */
+#ifndef JOB_INGEST_INGEST_H
+#define JOB_INGEST_INGEST_H
+
+#include "base/buf.h"
+#include "core/job/jsontext.h"
+#include "value/jobid.h"
+#include <flux/job.h>
+#include <jansson.h>
+
+struct ingest {
+    struct jobid_gen gen;
+    uint32_t owner;
+    json_t *queues; /* configuration: tables [queues] and [policy] */
+    json_t *policy;
+    char *env; /* the last environment that was found correct */
+    size_t env_len;
+};
+
+void ingest_init (struct ingest *in, uint32_t owner);
+void ingest_fini (struct ingest *in);
+/* Borrows. -1 with EINVAL and *error: nothing changes. */
+int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
+                      flux_error_t *error);
+
+struct ingest_job {
+    flux_jobid_t id;
+    uint32_t userid;
+    int urgency;
+    int flags;
+    double t_submit;
+    char *J;
+    char *jobspec; /* with the defaults of queue and policy */
+};
+
+/* payload: of a job-ingest.submit request. -1 with errno and *error. */
+int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
+                   double now, struct ingest_job *job, flux_error_t *error);
+void ingest_job_fini (struct ingest_job *job);
+/* One element of the array in job-manager.submit. */
+int ingest_job_encode (struct buf *b, const struct ingest_job *job);
+
+#endif

@@ -1,0 +1,356 @@
+/* job-ingest: takes jobs from users.
+ *
+ * A request's way: submit_cb checks it and adds it to the open batch; at the end
+ * of the reactor turn the batch is closed: one KVS commit with J and jobspec of
+ * all its jobs, one message with the jobs themselves to job-manager; when both
+ * are answered, so are the requests.
+ * While one batch is on its way the next one grows: the busier, the fewer
+ * commits for each job.
+ * Failures: a request that is wrong is refused at once; a job that job-manager
+ * refuses is removed from the KVS; if the commit fails, so do all its jobs. */
+#include "ingest.h"
+#include <flux/core.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* A batch that has grown to this is sent even if others are on their way. */
+#define BATCH_MAX_BYTES (4 << 20)
+
+struct batch_job {
+    const flux_msg_t *msg;
+    flux_jobid_t id;
+    bool refused;
+};
+
+struct batch {
+    struct ctx *ctx;
+    struct batch_job *jobs;
+    size_t count, cap;
+    size_t bytes;
+    flux_kvs_txn_t *txn;
+    struct buf request;
+    flux_future_t *f_commit, *f_submit;
+    int pending;
+};
+
+struct ctx {
+    flux_t *h;
+    struct ingest ingest;
+    struct batch *open;
+    int in_flight;
+    flux_watcher_t *prepare;
+    flux_msg_handler_t **handlers;
+    unsigned long njobs, nbatches, nrefused;
+};
+
+static void batch_destroy (struct batch *b)
+{
+    if (!b)
+        return;
+    for (size_t i = 0; i < b->count; i++)
+        flux_msg_decref (b->jobs[i].msg);
+    free (b->jobs);
+    flux_kvs_txn_destroy (b->txn);
+    buf_fini (&b->request);
+    flux_future_destroy (b->f_commit);
+    flux_future_destroy (b->f_submit);
+    free (b);
+}
+
+static struct batch *batch_create (struct ctx *ctx)
+{
+    struct batch *b = calloc (1, sizeof (*b));
+
+    if (!b || !(b->txn = flux_kvs_txn_create ())) {
+        free (b);
+        return NULL;
+    }
+    b->ctx = ctx;
+    buf_adds (&b->request, "{\"jobs\":[");
+    return b;
+}
+
+static int put (flux_kvs_txn_t *txn, flux_jobid_t id, const char *name,
+                const char *value)
+{
+    char key[64];
+
+    if (flux_job_kvs_key (key, sizeof (key), id, name) < 0)
+        return -1;
+    return flux_kvs_txn_put_raw (txn, 0, key, value, strlen (value));
+}
+
+static int batch_add (struct batch *b, const flux_msg_t *msg,
+                      const struct ingest_job *job)
+{
+    if (b->count == b->cap) {
+        size_t cap = b->cap ? 2 * b->cap : 16;
+        struct batch_job *p = realloc (b->jobs, cap * sizeof (*p));
+        if (!p)
+            return -1;
+        b->jobs = p;
+        b->cap = cap;
+    }
+    if (put (b->txn, job->id, "jobspec", job->jobspec) < 0
+        || put (b->txn, job->id, "J", job->J) < 0)
+        return -1;
+    if (b->count > 0)
+        buf_addc (&b->request, ',');
+    if (ingest_job_encode (&b->request, job) < 0)
+        return -1;
+    b->jobs[b->count++] = (struct batch_job){ flux_msg_incref (msg), job->id, false };
+    b->bytes = b->request.len;
+    return 0;
+}
+
+static struct batch_job *batch_find (struct batch *b, flux_jobid_t id)
+{
+    /* ids ascend */
+    size_t lo = 0, hi = b->count;
+
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (b->jobs[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < b->count && b->jobs[lo].id == id ? &b->jobs[lo] : NULL;
+}
+
+/* What job-manager refused leaves the KVS again. Nobody waits for that. */
+static void remove_refused (struct batch *b)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    char key[64];
+
+    for (size_t i = 0; txn && i < b->count; i++) {
+        if (b->jobs[i].refused
+            && flux_job_kvs_key (key, sizeof (key), b->jobs[i].id, NULL) >= 0)
+            flux_kvs_txn_unlink (txn, 0, key);
+    }
+    if (txn && !flux_kvs_txn_is_empty (txn))
+        flux_future_destroy (flux_kvs_commit (b->ctx->h, NULL, 0, txn));
+    flux_kvs_txn_destroy (txn);
+}
+
+static void respond_refused (struct batch *b)
+{
+    json_t *errors = NULL, *o;
+    size_t i;
+
+    if (flux_rpc_get_unpack (b->f_submit, "{s?o}", "errors", &errors) < 0)
+        return;
+    json_array_foreach (errors, i, o) {
+        json_int_t id;
+        int errnum;
+        const char *text;
+        struct batch_job *job;
+        if (json_unpack (o, "{s:I s:i s:s}", "id", &id, "errnum", &errnum, "text",
+                         &text)
+                < 0
+            || !(job = batch_find (b, id)))
+            continue;
+        job->refused = true;
+        b->ctx->nrefused++;
+        flux_respond_error (b->ctx->h, job->msg, errnum, text);
+    }
+    if (json_array_size (errors) > 0)
+        remove_refused (b);
+}
+
+static void batch_respond (struct batch *b)
+{
+    flux_t *h = b->ctx->h;
+    flux_future_t *failed = NULL;
+    char payload[64];
+
+    if (flux_future_get (b->f_commit, NULL) < 0)
+        failed = b->f_commit;
+    else if (flux_future_get (b->f_submit, NULL) < 0)
+        failed = b->f_submit;
+    if (failed) {
+        int errnum = errno;
+        const char *text = flux_future_error_string (failed);
+        flux_log (h, LOG_ERR, "%s of %zu jobs failed: %s",
+                  failed == b->f_commit ? "commit" : "submission", b->count, text);
+        for (size_t i = 0; i < b->count; i++)
+            flux_respond_error (h, b->jobs[i].msg, errnum, text);
+        return;
+    }
+    respond_refused (b);
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->jobs[i].refused)
+            continue;
+        snprintf (payload, sizeof (payload), "{\"id\":%llu}",
+                  (unsigned long long)b->jobs[i].id);
+        flux_respond (h, b->jobs[i].msg, payload);
+    }
+}
+
+static void batch_continuation (flux_future_t *f, void *arg)
+{
+    struct batch *b = arg;
+
+    if (--b->pending > 0)
+        return;
+    b->ctx->in_flight--;
+    batch_respond (b);
+    batch_destroy (b);
+}
+
+static void batch_send (struct batch *b)
+{
+    flux_t *h = b->ctx->h;
+
+    buf_adds (&b->request, "]}");
+    b->ctx->njobs += b->count;
+    b->ctx->nbatches++;
+    /* in this order, so that rank 0 has the jobspecs first */
+    if (!(b->f_commit = flux_kvs_commit (h, NULL, 0, b->txn))
+        || !(b->f_submit = flux_rpc (h, "job-manager.submit", b->request.data,
+                                     FLUX_NODEID_ANY, 0))
+        || flux_future_then (b->f_commit, -1., batch_continuation, b) < 0
+        || flux_future_then (b->f_submit, -1., batch_continuation, b) < 0) {
+        for (size_t i = 0; i < b->count; i++)
+            flux_respond_error (h, b->jobs[i].msg, errno, "cannot reach the KVS");
+        batch_destroy (b);
+        return;
+    }
+    b->pending = 2;
+    b->ctx->in_flight++;
+    flux_kvs_txn_destroy (b->txn);
+    b->txn = NULL;
+    buf_fini (&b->request);
+}
+
+static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct batch *b = ctx->open;
+
+    if (!b || (ctx->in_flight > 0 && b->bytes < BATCH_MAX_BYTES))
+        return;
+    ctx->open = NULL;
+    batch_send (b);
+}
+
+static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+    struct ingest_job job;
+    struct flux_msg_cred cred;
+    flux_error_t error = { "" };
+    const char *s;
+
+    if (flux_msg_get_cred (msg, &cred) < 0 || flux_request_decode (msg, NULL, &s) < 0
+        || ingest_decode (&ctx->ingest, s, cred, flux_reactor_time (), &job, &error)
+               < 0) {
+        flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
+        return;
+    }
+    if ((!ctx->open && !(ctx->open = batch_create (ctx)))
+        || batch_add (ctx->open, msg, &job) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    ingest_job_fini (&job);
+}
+
+static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
+{
+    json_t *queues = NULL, *policy = NULL;
+
+    if (flux_conf_unpack (conf, error, "{s?o s?o}", "queues", &queues, "policy",
+                          &policy)
+        < 0)
+        return -1;
+    return ingest_configure (&ctx->ingest, queues, policy, error);
+}
+
+static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                              void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_conf_t *conf;
+    flux_error_t error = { "" };
+
+    if (flux_module_config_request_decode (msg, &conf) < 0
+        || configure (ctx, conf, &error) < 0 || flux_set_conf_new (h, conf) < 0)
+        flux_respond_error (h, msg, errno, error.text);
+    else
+        flux_respond (h, msg, NULL);
+}
+
+static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_respond_pack (h, msg, "{s:I s:I s:I s:i}", "jobs", (json_int_t)ctx->njobs,
+                       "batches", (json_int_t)ctx->nbatches, "refused",
+                       (json_int_t)ctx->nrefused, "in_flight", ctx->in_flight);
+}
+
+static const struct flux_msg_handler_spec spec[] = {
+    { FLUX_MSGTYPE_REQUEST, "job-ingest.submit", submit_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-ingest.config-reload", config_reload_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-ingest.stats-get", stats_cb, FLUX_ROLE_USER },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+/* Ids of all ranks count from one moment, which job-manager knows: it makes
+ * sure that the ids of an instance that was restarted go on ascending. */
+static int init_ids (struct ctx *ctx)
+{
+    uint32_t rank;
+    double epoch = 0, start = 0;
+    flux_future_t *f;
+
+    if (flux_get_rank (ctx->h, &rank) < 0)
+        return -1;
+    f = flux_rpc (ctx->h, "job-manager.getinfo", NULL, FLUX_NODEID_ANY, 0);
+    if (!f || flux_rpc_get_unpack (f, "{s:F}", "epoch", &epoch) < 0) {
+        if (flux_get_instance_starttime (ctx->h, &start) < 0)
+            start = flux_reactor_time ();
+        epoch = start;
+    }
+    flux_future_destroy (f);
+    jobid_gen_init (&ctx->ingest.gen, rank, (uint64_t)(epoch * 1000));
+    return 0;
+}
+
+int mod_main (flux_t *h, int argc, char *argv[])
+{
+    struct ctx ctx = { .h = h };
+    flux_error_t error = { "" };
+    int rc = -1;
+
+    if (argc > 0) {
+        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
+        errno = EINVAL;
+        return -1;
+    }
+    ingest_init (&ctx.ingest, getuid ());
+    if (configure (&ctx, flux_get_conf (h), &error) < 0) {
+        flux_log (h, LOG_ERR, "%s", error.text);
+        goto done;
+    }
+    if (init_ids (&ctx) < 0
+        || !(ctx.prepare =
+                 flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, &ctx))
+        || flux_msg_handler_addvec (h, spec, &ctx, &ctx.handlers) < 0)
+        goto done;
+    flux_watcher_start (ctx.prepare);
+    if (flux_reactor_run (flux_get_reactor (h), 0) >= 0)
+        rc = 0;
+done:
+    flux_msg_handler_delvec (ctx.handlers);
+    flux_watcher_destroy (ctx.prepare);
+    batch_destroy (ctx.open);
+    ingest_fini (&ctx.ingest);
+    return rc;
+}

@@ -1,0 +1,95 @@
+/* What the wiring files of job-manager share. */
+#ifndef JOB_MANAGER_CTX_H
+#define JOB_MANAGER_CTX_H
+
+#include "manager.h"
+#include <flux/core.h>
+
+/* A request that is answered once the events that it caused are committed. */
+struct answer {
+    struct list link;
+    const flux_msg_t *msg;
+    char *payload; /* NULL: empty */
+};
+
+struct ctx {
+    flux_t *h;
+    struct manager *m;
+    uint32_t owner;
+    double epoch; /* of job ids */
+
+    flux_watcher_t *prepare;
+    flux_watcher_t *timer;
+    flux_msg_handler_t **handlers;
+
+    flux_future_t *f_commit;  /* one at a time: what comes meanwhile shares the next */
+    struct list answers;      /* with the next commit */
+    struct list answers_sent; /* with the one under way */
+
+    const flux_msg_t *sched; /* hello request of the scheduler, or NULL */
+    json_t *prioritize;      /* for sched.prioritize, or NULL */
+    const flux_msg_t *exec;
+    char *exec_topic; /* "job-exec.start" */
+    char *exec_kill_topic;
+
+    struct flux_msglist *readers;
+    struct flux_msglist *drains; /* wait until no job is active */
+    struct flux_msglist *idles;  /* wait until no job runs */
+
+    double inactive_age_limit; /* s; < 0: none */
+    int inactive_num_limit;    /* < 0: none */
+    bool purging;
+    struct buf scratch;
+    unsigned long njournal;
+};
+
+/* job-manager.c */
+/* Takes payload (may be NULL). */
+void ctx_answer (struct ctx *ctx, const flux_msg_t *msg, char *take_payload);
+/* True if the sender is the owner, or has user's uid. Responds EPERM if not. */
+bool ctx_allowed (struct ctx *ctx, const flux_msg_t *msg, uint32_t userid);
+void ctx_respond_text (struct ctx *ctx, const flux_msg_t *msg, flux_error_t *error);
+
+/* sched.c */
+extern const struct flux_msg_handler_spec sched_handlers[];
+void sched_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+void sched_alloc_op (const struct job *job, void *arg);
+void sched_cancel_op (const struct job *job, void *arg);
+void sched_prioritize_op (const struct job *job, void *arg);
+void sched_free_op (const struct job *job, void *arg);
+void sched_turn (struct ctx *ctx);
+void sched_expiration (struct ctx *ctx, const struct job *job, double expiration);
+
+/* exec.c */
+extern const struct flux_msg_handler_spec exec_handlers[];
+void exec_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+void exec_start_op (const struct job *job, bool reattach, void *arg);
+void exec_exception_op (const struct job *job, const struct event *ev, void *arg);
+/* Forwards a signal; -1 with *error. */
+int exec_kill (struct ctx *ctx, const struct job *job, int signum, flux_error_t *error);
+
+/* journal.c */
+extern const struct flux_msg_handler_spec journal_handlers[];
+void journal_turn (struct ctx *ctx);
+void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+
+/* request_jobs.c: what clients ask about jobs */
+extern const struct flux_msg_handler_spec job_handlers[];
+void job_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+void wait_answer (void *waiter, int errnum, const struct wait_result *res, void *arg);
+
+/* request_queue.c */
+extern const struct flux_msg_handler_spec queue_handlers[];
+void queue_turn (struct ctx *ctx);
+int queue_restore (struct ctx *ctx);
+int queue_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error);
+
+/* purge.c */
+extern const struct flux_msg_handler_spec purge_handlers[];
+int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error);
+void purge_turn (struct ctx *ctx);
+
+/* restart.c */
+int restart_from_kvs (struct ctx *ctx);
+
+#endif

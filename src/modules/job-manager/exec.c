@@ -1,0 +1,194 @@
+/* The exec service's protocol (RFC 32). */
+#include "ctx.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+void exec_start_op (const struct job *job, bool reattach, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct buf *b = &ctx->scratch;
+    flux_msg_t *msg;
+
+    buf_reset (b);
+    buf_printf (b, "{\"id\":%llu,\"userid\":%u,\"reattach\":%s,\"R\":",
+                (unsigned long long)job->id, job->userid, reattach ? "true" : "false");
+    buf_adds (b, job->R);
+    buf_adds (b, ",\"jobspec\":");
+    spec_add_full (&job->spec, b);
+    buf_addc (b, '}');
+    if (!(msg = flux_request_encode (ctx->exec_topic, b->data))
+        || flux_msg_set_streaming (msg) < 0 || flux_send_new (ctx->h, &msg, 0) < 0) {
+        flux_log_error (ctx->h, "%s: cannot be sent", ctx->exec_topic);
+        flux_msg_decref (msg);
+    }
+}
+
+/* The exec service listens to this event in order to end the job. */
+void exec_exception_op (const struct job *job, const struct event *ev, void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_future_t *f = flux_event_publish_pack (
+        ctx->h, "job-exception", 0, "{s:I s:s s:i s:s}", "id", (json_int_t)job->id,
+        "type", ev->exception, "severity", ev->severity, "note", ev->note);
+
+    if (!f)
+        flux_log_error (ctx->h, "job-exception: cannot be published");
+    flux_future_destroy (f);
+}
+
+static void kill_continuation (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_future_get (f, NULL) < 0 && errno != ENOENT)
+        flux_log (ctx->h, LOG_ERR, "%s: %s", ctx->exec_kill_topic,
+                  flux_future_error_string (f));
+    flux_future_destroy (f);
+}
+
+int exec_kill (struct ctx *ctx, const struct job *job, int signum, flux_error_t *error)
+{
+    flux_future_t *f;
+
+    if (signum <= 0 || signum > SIGRTMAX) {
+        snprintf (error->text, sizeof (error->text), "signal %d does not exist",
+                  signum);
+        errno = EINVAL;
+        return -1;
+    }
+    if (job->state != FLUX_JOB_STATE_RUN || !job->exec_sent || !ctx->exec) {
+        snprintf (error->text, sizeof (error->text), "job is not running");
+        errno = EINVAL;
+        return -1;
+    }
+    f = flux_rpc_pack (ctx->h, ctx->exec_kill_topic, FLUX_NODEID_ANY, 0, "{s:I s:i}",
+                       "id", (json_int_t)job->id, "signum", signum);
+    if (!f || flux_future_then (f, -1., kill_continuation, ctx) < 0) {
+        flux_future_destroy (f);
+        snprintf (error->text, sizeof (error->text), "cannot reach the exec service");
+        return -1;
+    }
+    return 0;
+}
+
+static void lost (struct ctx *ctx, const char *why)
+{
+    if (!ctx->exec)
+        return;
+    flux_log (ctx->h, LOG_DEBUG, "exec service is gone: %s", why);
+    flux_msg_decref (ctx->exec);
+    ctx->exec = NULL;
+    manager_exec_lost (ctx->m);
+}
+
+void exec_disconnect (struct ctx *ctx, const flux_msg_t *msg)
+{
+    if (ctx->exec && flux_disconnect_match (msg, ctx->exec))
+        lost (ctx, "disconnected");
+}
+
+static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *service;
+    char *start = NULL, *kill = NULL;
+
+    if (flux_request_unpack (msg, NULL, "{s:s}", "service", &service) < 0)
+        goto error;
+    if (asprintf (&start, "%s.start", service) < 0
+        || asprintf (&kill, "%s.kill", service) < 0)
+        goto error;
+    lost (ctx, "another one says hello");
+    free (ctx->exec_topic);
+    free (ctx->exec_kill_topic);
+    ctx->exec_topic = start;
+    ctx->exec_kill_topic = kill;
+    ctx->exec = flux_msg_incref (msg);
+    flux_respond (h, msg, NULL);
+    manager_exec_hello (ctx->m);
+    return;
+error:
+    flux_respond_error (h, msg, errno, NULL);
+    free (start);
+}
+
+/* A string that lives until the next call. */
+static const char *text_of (struct span data, const char *key, char *buf, size_t len)
+{
+    struct span v, text;
+
+    buf[0] = '\0';
+    if (jsontext_get (data, key, &v) < 0)
+        return buf;
+    if (jsontext_plain (v, &text)) {
+        snprintf (buf, len, "%.*s", (int)text.len, text.s);
+    } else {
+        json_t *o = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
+        snprintf (buf, len, "%s", json_is_string (o) ? json_string_value (o) : "");
+        json_decref (o);
+    }
+    return buf;
+}
+
+static int64_t int_of (struct span data, const char *key, int64_t dflt)
+{
+    struct span v;
+    int64_t i;
+
+    if (jsontext_get (data, key, &v) < 0 || !jsontext_int (v, &i))
+        return dflt;
+    return i;
+}
+
+static void answer (struct ctx *ctx, const char *s)
+{
+    struct span o = { s, strlen (s) }, v, data = { "{}", 2 };
+    char type[32], kind[64], text[1024];
+    bool final = false;
+    int64_t id = int_of (o, "id", -1);
+
+    text_of (o, "type", type, sizeof (type));
+    jsontext_get (o, "data", &data);
+    if (strcmp (type, "start") == 0) {
+        manager_exec_start (ctx->m, id);
+    } else if (strcmp (type, "finish") == 0) {
+        manager_exec_finish (ctx->m, id, int_of (data, "status", 0));
+    } else if (strcmp (type, "release") == 0) {
+        if (jsontext_get (data, "final", &v) == 0)
+            jsontext_bool (v, &final);
+        text_of (data, "ranks", text, sizeof (text));
+        manager_exec_release (ctx->m, id, text, final);
+    } else if (strcmp (type, "exception") == 0) {
+        text_of (data, "type", kind, sizeof (kind));
+        text_of (data, "note", text, sizeof (text));
+        manager_exec_exception (ctx->m, id, int_of (data, "severity", 0), kind, text);
+    } else if (strcmp (type, "reattached") != 0) {
+        flux_log (ctx->h, LOG_ERR, "%s: malformed answer: %.80s", ctx->exec_topic, s);
+    }
+}
+
+static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *s, *topic;
+
+    if (!ctx->exec_topic || flux_msg_get_topic (msg, &topic) < 0
+        || strcmp (topic, ctx->exec_topic) != 0)
+        return;
+    if (flux_response_decode (msg, NULL, &s) < 0)
+        lost (ctx, strerror (errno));
+    else if (s)
+        answer (ctx, s);
+}
+
+const struct flux_msg_handler_spec exec_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "job-manager.exec-hello", hello_cb, 0 },
+    { FLUX_MSGTYPE_RESPONSE, "*.start", start_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};

@@ -1,0 +1,399 @@
+/* job-manager: the life of all jobs.
+ *
+ * Each reactor turn ends in turn_cb: jobs are offered to the scheduler, readers
+ * of the journal get the events of the turn in one message, and one KVS commit
+ * takes the events of all jobs. While a commit is on its way, events of further
+ * turns collect for the next. Answers to requests that caused events wait in
+ * ctx->answers until these are committed.
+ * If a commit fails, the log and the memory no longer agree: the module stops,
+ * and with it the instance; what was committed before is found on restart. */
+#include "ctx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* --- answers --- */
+
+void ctx_answer (struct ctx *ctx, const flux_msg_t *msg, char *take_payload)
+{
+    struct answer *a = calloc (1, sizeof (*a));
+
+    if (!a) {
+        free (take_payload);
+        flux_respond_error (ctx->h, msg, ENOMEM, NULL);
+        return;
+    }
+    a->msg = flux_msg_incref (msg);
+    a->payload = take_payload;
+    list_append (&ctx->answers, &a->link);
+}
+
+static void send_answers (struct ctx *ctx, struct list *answers)
+{
+    struct list *l;
+
+    while ((l = list_pop (answers))) {
+        struct answer *a = container_of (l, struct answer, link);
+        flux_respond (ctx->h, a->msg, a->payload);
+        flux_msg_decref (a->msg);
+        free (a->payload);
+        free (a);
+    }
+}
+
+bool ctx_allowed (struct ctx *ctx, const flux_msg_t *msg, uint32_t userid)
+{
+    if (flux_msg_authorize (msg, userid) == 0)
+        return true;
+    flux_respond_error (ctx->h, msg, errno, "only the owner of the job may do that");
+    return false;
+}
+
+void ctx_respond_text (struct ctx *ctx, const flux_msg_t *msg, flux_error_t *error)
+{
+    flux_respond_error (ctx->h, msg, errno, error->text[0] ? error->text : NULL);
+}
+
+/* --- commits --- */
+
+static void commit_continuation (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_future_get (f, NULL) < 0) {
+        flux_log (ctx->h, LOG_CRIT, "job events cannot be committed: %s",
+                  flux_future_error_string (f));
+        flux_reactor_stop_error (flux_get_reactor (ctx->h));
+        return;
+    }
+    flux_future_destroy (f);
+    ctx->f_commit = NULL;
+    manager_committed (ctx->m);
+    send_answers (ctx, &ctx->answers_sent);
+}
+
+static void move_answers (struct ctx *ctx)
+{
+    struct list *l;
+
+    while ((l = list_pop (&ctx->answers)))
+        list_append (&ctx->answers_sent, l);
+}
+
+static void commit (struct ctx *ctx)
+{
+    flux_kvs_txn_t *txn;
+    const struct job *job;
+    struct span entries;
+    char key[64];
+
+    if (!(txn = flux_kvs_txn_create ()))
+        goto error;
+    while ((job = manager_next_commit (ctx->m, &entries))) {
+        if (flux_job_kvs_key (key, sizeof (key), job->id, "eventlog") < 0
+            || flux_kvs_txn_put_raw (txn, FLUX_KVS_APPEND, key, entries.s, entries.len)
+                   < 0)
+            goto error;
+    }
+    move_answers (ctx);
+    if (!(ctx->f_commit = flux_kvs_commit (ctx->h, NULL, 0, txn))
+        || flux_future_then (ctx->f_commit, -1., commit_continuation, ctx) < 0)
+        goto error;
+    flux_kvs_txn_destroy (txn);
+    return;
+error:
+    flux_log_error (ctx->h, "job events cannot be committed");
+    flux_kvs_txn_destroy (txn);
+    flux_reactor_stop_error (flux_get_reactor (ctx->h));
+}
+
+static void set_timer (struct ctx *ctx)
+{
+    double due = manager_next_due (ctx->m);
+
+    flux_watcher_stop (ctx->timer);
+    if (due > 0) {
+        double after = due - flux_reactor_time ();
+        flux_timer_watcher_reset (ctx->timer, after > 0 ? after : 0, 0);
+        flux_watcher_start (ctx->timer);
+    }
+}
+
+static void turn_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    manager_turn (ctx->m);
+    sched_turn (ctx);
+    journal_turn (ctx);
+    purge_turn (ctx);
+    if (!ctx->f_commit) {
+        if (!list_empty (&ctx->m->dirty))
+            commit (ctx);
+        else
+            send_answers (ctx, &ctx->answers);
+    }
+    queue_turn (ctx);
+    set_timer (ctx);
+}
+
+/* The turn does the work. */
+static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+}
+
+/* --- requests of other modules --- */
+
+static int submission_decode (struct span o, struct submission *s)
+{
+    struct span v;
+    int64_t id, userid, urgency, flags;
+
+    *s = (struct submission){ 0 };
+    if (jsontext_get (o, "id", &v) < 0 || !jsontext_int (v, &id)
+        || jsontext_get (o, "userid", &v) < 0 || !jsontext_int (v, &userid)
+        || jsontext_get (o, "urgency", &v) < 0 || !jsontext_int (v, &urgency)
+        || jsontext_get (o, "flags", &v) < 0 || !jsontext_int (v, &flags)
+        || jsontext_get (o, "jobspec", &s->jobspec) < 0)
+        return -1;
+    if (jsontext_get (o, "t_submit", &v) == 0)
+        jsontext_number (v, &s->t_submit);
+    s->id = id;
+    s->userid = userid;
+    s->urgency = urgency;
+    s->flags = flags;
+    return 0;
+}
+
+static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *payload;
+    struct span jobs, o;
+    size_t pos = 0;
+    json_t *errors = NULL;
+    char *answer = NULL;
+
+    if (flux_request_decode (msg, NULL, &payload) < 0 || !payload
+        || jsontext_get ((struct span){ payload, strlen (payload) }, "jobs", &jobs)
+               < 0) {
+        flux_respond_error (h, msg, EPROTO, "job-manager.submit: malformed request");
+        return;
+    }
+    while (jsontext_next (jobs, &pos, NULL, &o)) {
+        struct submission s;
+        flux_error_t error = { "" };
+        if (submission_decode (o, &s) < 0) {
+            flux_log (h, LOG_ERR, "submit: malformed job: %.80s", o.s);
+            continue;
+        }
+        if (manager_submit (ctx->m, &s, &error) == 0)
+            continue;
+        if (!errors)
+            errors = json_array ();
+        json_array_append_new (
+            errors, json_pack ("{s:I s:i s:s}", "id", (json_int_t)s.id, "errnum", errno,
+                               "text", error.text[0] ? error.text : strerror (errno)));
+    }
+    if (errors) {
+        json_t *a = json_pack ("{s:o}", "errors", errors);
+        answer = json_dumps (a, JSON_COMPACT);
+        json_decref (a);
+    }
+    ctx_answer (ctx, msg, answer ? answer : strdup ("{}"));
+}
+
+static void getinfo_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_respond_pack (h, msg, "{s:I s:f}", "max_jobid", (json_int_t)ctx->m->max_jobid,
+                       "epoch", ctx->epoch);
+}
+
+static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    struct manager *m = ctx->m;
+
+    flux_respond_pack (
+        h, msg, "{s:{s:i s:I} s:i s:i s:I s:{s:{}} s:{s:I s:I}}", "journal",
+        "listeners", flux_msglist_count (ctx->readers), "messages",
+        (json_int_t)ctx->njournal, "active_jobs", (int)idmap_count (m->jobs),
+        "inactive_jobs", (int)history_count (m->history), "max_jobid",
+        (json_int_t)m->max_jobid, "housekeeping", "running", "events", "posted",
+        (json_int_t)m->nevents, "commits", (json_int_t)m->ncommits);
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct ctx *ctx = arg;
+
+    sched_disconnect (ctx, msg);
+    exec_disconnect (ctx, msg);
+    journal_disconnect (ctx, msg);
+    job_disconnect (ctx, msg);
+    flux_msglist_disconnect (ctx->drains, msg);
+    flux_msglist_disconnect (ctx->idles, msg);
+}
+
+static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
+{
+    return queue_configure (ctx, conf, error) < 0
+                   || purge_configure (ctx, conf, error) < 0
+               ? -1
+               : 0;
+}
+
+static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                              void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_conf_t *conf;
+    flux_error_t error = { "" };
+
+    if (flux_module_config_request_decode (msg, &conf) < 0
+        || configure (ctx, conf, &error) < 0 || flux_set_conf_new (h, conf) < 0)
+        ctx_respond_text (ctx, msg, &error);
+    else
+        flux_respond (h, msg, NULL);
+}
+
+static const struct flux_msg_handler_spec main_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "job-manager.submit", submit_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.getinfo", getinfo_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.stats-get", stats_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.disconnect", disconnect_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.config-reload", config_reload_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+/* --- life --- */
+
+static double now_op (void *arg)
+{
+    return flux_reactor_time ();
+}
+
+static const struct manager_ops ops = {
+    .now = now_op,
+    .sched_alloc = sched_alloc_op,
+    .sched_cancel = sched_cancel_op,
+    .sched_prioritize = sched_prioritize_op,
+    .sched_free = sched_free_op,
+    .exec_start = exec_start_op,
+    .exception = exec_exception_op,
+};
+
+static const struct flux_msg_handler_spec *const handler_tables[] = {
+    main_handlers, sched_handlers, exec_handlers,  journal_handlers,
+    job_handlers,  queue_handlers, purge_handlers,
+};
+#define NTABLES (sizeof (handler_tables) / sizeof (handler_tables[0]))
+
+static void ctx_fini (struct ctx *ctx)
+{
+    flux_watcher_destroy (ctx->prepare);
+    flux_watcher_destroy (ctx->timer);
+    flux_future_destroy (ctx->f_commit);
+    send_answers (ctx, &ctx->answers_sent);
+    send_answers (ctx, &ctx->answers);
+    flux_msg_decref (ctx->sched);
+    flux_msg_decref (ctx->exec);
+    free (ctx->exec_topic);
+    free (ctx->exec_kill_topic);
+    json_decref (ctx->prioritize);
+    flux_msglist_destroy (ctx->readers);
+    flux_msglist_destroy (ctx->drains);
+    flux_msglist_destroy (ctx->idles);
+    buf_fini (&ctx->scratch);
+    manager_destroy (ctx->m);
+}
+
+static int ctx_init (struct ctx *ctx, flux_t *h)
+{
+    flux_reactor_t *r = flux_get_reactor (h);
+
+    *ctx = (struct ctx){
+        .h = h,
+        .owner = getuid (),
+        .inactive_age_limit = -1,
+        .inactive_num_limit = -1,
+    };
+    list_init (&ctx->answers);
+    list_init (&ctx->answers_sent);
+    buf_init (&ctx->scratch);
+    if (!(ctx->m = manager_create (&ops, ctx, wait_answer))
+        || !(ctx->readers = flux_msglist_create ())
+        || !(ctx->drains = flux_msglist_create ())
+        || !(ctx->idles = flux_msglist_create ())
+        || !(ctx->prepare = flux_prepare_watcher_create (r, turn_cb, ctx))
+        || !(ctx->timer = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx)))
+        return -1;
+    return 0;
+}
+
+/* Ids of a restarted instance go on where those of the last one ended. */
+static void init_epoch (struct ctx *ctx)
+{
+    if (flux_get_instance_starttime (ctx->h, &ctx->epoch) < 0)
+        ctx->epoch = flux_reactor_time ();
+    if (ctx->m->max_jobid > 0)
+        ctx->epoch -= (double)((ctx->m->max_jobid >> 24) + 1) / 1000;
+}
+
+static int run (struct ctx *ctx)
+{
+    flux_msg_handler_t **handlers[NTABLES] = { NULL };
+    int rc = -1;
+
+    for (size_t i = 0; i < NTABLES; i++) {
+        if (flux_msg_handler_addvec (ctx->h, handler_tables[i], ctx, &handlers[i]) < 0)
+            goto done;
+    }
+    flux_watcher_start (ctx->prepare);
+    if (flux_reactor_run (flux_get_reactor (ctx->h), 0) >= 0)
+        rc = 0;
+    /* what happened in the last turn is not to be lost */
+    if (rc == 0 && !ctx->f_commit && !list_empty (&ctx->m->dirty))
+        commit (ctx);
+    if (rc == 0 && ctx->f_commit)
+        flux_future_wait_for (ctx->f_commit, 10.);
+done:
+    for (size_t i = 0; i < NTABLES; i++)
+        flux_msg_handler_delvec (handlers[i]);
+    return rc;
+}
+
+int mod_main (flux_t *h, int argc, char *argv[])
+{
+    struct ctx ctx;
+    flux_error_t error = { "" };
+    int rc = -1;
+
+    if (argc > 0) {
+        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
+        errno = EINVAL;
+        return -1;
+    }
+    if (ctx_init (&ctx, h) < 0)
+        goto done;
+    if (configure (&ctx, flux_get_conf (h), &error) < 0) {
+        flux_log (h, LOG_ERR, "%s", error.text);
+        goto done;
+    }
+    if (queue_restore (&ctx) < 0 || restart_from_kvs (&ctx) < 0)
+        goto done;
+    init_epoch (&ctx);
+    rc = run (&ctx);
+done:
+    ctx_fini (&ctx);
+    return rc;
+}

@@ -1,0 +1,145 @@
+/* A job that is not inactive. */
+#ifndef JOB_MANAGER_JOB_H
+#define JOB_MANAGER_JOB_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "heap.h"
+#include "value/jobspec.h"
+#include <flux/job.h>
+#include <jansson.h>
+
+/* The text of a jobspec, kept once: job-exec gets all of it, the scheduler and
+ * the journal get it without the environment. Jobs that were submitted from one
+ * place have the same environment, so that it is shared. */
+struct env {
+    struct env *next;
+    uint64_t hash;
+    size_t len;
+    unsigned int refs;
+    char text[]; /* "environment":{...} with one comma */
+};
+
+struct env_table {
+    struct env **buckets;
+    size_t nbuckets;
+    size_t count;
+};
+
+void env_table_init (struct env_table *t);
+void env_table_fini (struct env_table *t);
+
+struct spec {
+    char *text; /* without environment, NUL-terminated */
+    size_t len;
+    size_t cut; /* where the environment was */
+    struct env *env;
+};
+
+/* -1 with EINVAL or ENOMEM. */
+int spec_init (struct spec *s, struct env_table *t, const char *text, size_t len);
+void spec_fini (struct spec *s, struct env_table *t);
+int spec_add_full (const struct spec *s, struct buf *b);
+
+/* What the queue's limits and the scheduler's bookkeeping look at. */
+struct job_facts {
+    int nnodes, ncores, ngpus;
+    double duration;
+};
+
+/* A condition for leaving DEPEND (RFC 26); owned by the job. */
+struct dependency {
+    struct list link;  /* job->dependencies */
+    struct list watch; /* among those who wait for the same job */
+    struct heap_node timer;
+    struct job *job;
+    enum {
+        DEP_AFTER_START,
+        DEP_AFTER_FINISH,
+        DEP_AFTER_SUCCESS,
+        DEP_AFTER_FAILURE,
+        DEP_AFTER_EXCEPT,
+        DEP_SINGLETON,
+        DEP_BEGIN_TIME,
+        DEP_OTHER, /* added by somebody else */
+    } type;
+    flux_jobid_t target;
+    double when;
+    char description[];
+};
+
+struct perilog {
+    struct list link;
+    char description[];
+};
+
+struct job {
+    flux_jobid_t id;
+    uint32_t userid;
+    int flags;
+    int urgency;
+    int64_t priority; /* -1: not set yet */
+    double t_submit;
+    double t_last; /* timestamp of the last event */
+    flux_job_state_t state;
+
+    /* RFC 21 facts, changed by event_apply alone */
+    int wait_status; /* of finish; -1: none */
+    char *exception; /* type of the first fatal exception */
+    char *exception_note;
+    int prologs, epilogs; /* running */
+    bool validated;
+    bool alloc_event;
+    bool started;
+    bool finished;
+    bool released; /* all of R */
+    bool freed;
+    bool restarted;
+    double expiration; /* of resource-update; 0: as R says */
+    json_t *annotations;
+    json_t *updates; /* jobspec-update: dotted key -> value */
+
+    /* the core's */
+    struct spec spec;
+    struct job_facts facts;
+    char *name;  /* attributes.system.job.name, or NULL */
+    char *queue; /* name, or NULL */
+    struct jobqueue *jobqueue;
+    char *R; /* text; NULL: none */
+    double t_expire;
+    struct heap_node queue_node; /* waits to be offered to the scheduler */
+    struct heap_node alloc_node; /* the scheduler works on it */
+    struct heap_node expire_node;
+    struct list dependencies;
+    struct list watchers; /* dependencies of others on this job */
+    struct list name_link;
+    struct list all_link;
+    bool alloc_canceled;
+    bool prioritize; /* the scheduler has to hear of the new priority */
+    bool exec_sent;  /* start request is out, final release is not in */
+    bool exec_done;
+    bool timed_out;
+
+    /* the eventlog, all of it; what is before `written` is committed or on
+     * its way */
+    struct buf log;
+    size_t written;
+    struct list dirty_link;
+    struct list commit_link;
+    struct list todo_link;
+};
+
+struct job *job_create (void);
+/* The spec and the dependencies must have been dropped. */
+void job_destroy (struct job *job);
+
+/* Virtual states. */
+static inline bool job_pending (const struct job *job)
+{
+    return job->state & FLUX_JOB_STATE_PENDING;
+}
+
+/* Of a job that is, or is about to be, inactive. */
+flux_job_result_t job_result (const struct job *job);
+
+#endif

@@ -1,0 +1,351 @@
+#include "jobqueue.h"
+#include "value/fsd.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct job_limits unlimited = {
+    .max = { -1, -1, -1, 0 },
+    .min = { -1, -1, -1, 0 },
+};
+
+/* Priority first, then the order of submission, which ids follow. */
+static bool waiting_before (const struct heap_node *x, const struct heap_node *y)
+{
+    const struct job *a = container_of (x, struct job, queue_node);
+    const struct job *b = container_of (y, struct job, queue_node);
+
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return a->id < b->id;
+}
+
+static void jobqueue_destroy (struct jobqueue *jq)
+{
+    if (!jq)
+        return;
+    heap_fini (&jq->waiting);
+    free (jq->name);
+    free (jq->disable_reason);
+    free (jq->stop_reason);
+    free (jq);
+}
+
+static struct jobqueue *jobqueue_create (const char *name)
+{
+    struct jobqueue *jq = calloc (1, sizeof (*jq));
+
+    if (!jq || (name && !(jq->name = strdup (name)))) {
+        free (jq);
+        errno = ENOMEM;
+        return NULL;
+    }
+    heap_init (&jq->waiting, waiting_before);
+    jq->enabled = true;
+    /* RFC 33: a named queue is born stopped, unless the instance is a job's or
+     * a person's, where there is nobody to start it: see jobqueues_configure */
+    jq->started = true;
+    jq->configured = true;
+    jq->limits = unlimited;
+    return jq;
+}
+
+int jobqueues_init (struct jobqueues *q)
+{
+    *q = (struct jobqueues){ 0 };
+    list_init (&q->queues);
+    struct jobqueue *jq = jobqueue_create (NULL);
+    if (!jq)
+        return -1;
+    list_append (&q->queues, &jq->link);
+    return 0;
+}
+
+void jobqueues_fini (struct jobqueues *q)
+{
+    struct list *l;
+
+    while ((l = list_pop (&q->queues)))
+        jobqueue_destroy (container_of (l, struct jobqueue, link));
+}
+
+static struct jobqueue *find (struct jobqueues *q, const char *name)
+{
+    list_foreach (&q->queues, l) {
+        struct jobqueue *jq = container_of (l, struct jobqueue, link);
+        if (name ? jq->name && strcmp (jq->name, name) == 0 : !jq->name)
+            return jq;
+    }
+    return NULL;
+}
+
+static int bad (flux_error_t *error, const char *where, const char *what)
+{
+    snprintf (error->text, sizeof (error->text), "config: %s: %s", where, what);
+    errno = EINVAL;
+    return -1;
+}
+
+static int parse_size (json_t *o, const char *where, struct job_facts *f,
+                       flux_error_t *error)
+{
+    const char *key;
+    json_t *v;
+
+    if (o && !json_is_object (o))
+        return bad (error, where, "must be a table");
+    json_object_foreach (o, key, v) {
+        int *dst = strcmp (key, "nnodes") == 0   ? &f->nnodes
+                   : strcmp (key, "ncores") == 0 ? &f->ncores
+                   : strcmp (key, "ngpus") == 0  ? &f->ngpus
+                                                 : NULL;
+        if (!dst)
+            return bad (error, where, "unknown key: nnodes, ncores, ngpus are known");
+        if (!json_is_integer (v) || json_integer_value (v) < -1)
+            return bad (error, where, "must be integers from -1 (no limit)");
+        *dst = json_integer_value (v);
+    }
+    return 0;
+}
+
+static int parse_duration (json_t *v, const char *where, double *duration,
+                           flux_error_t *error)
+{
+    if (json_is_number (v))
+        *duration = json_number_value (v);
+    else if (!json_is_string (v) || fsd_parse (json_string_value (v), duration) < 0)
+        return bad (error, where, "must be a Flux standard duration");
+    if (isinf (*duration))
+        *duration = 0;
+    return 0;
+}
+
+/* policy.limits of the instance or of a queue; the latter goes before. */
+static int parse_limits (json_t *policy, const char *where, struct job_limits *l,
+                         flux_error_t *error)
+{
+    json_t *limits = json_object_get (policy, "limits");
+    json_t *size = json_object_get (limits, "job-size");
+    json_t *duration = json_object_get (limits, "duration");
+    char path[128];
+
+    snprintf (path, sizeof (path), "%s.limits.duration", where);
+    if (duration && parse_duration (duration, path, &l->duration, error) < 0)
+        return -1;
+    snprintf (path, sizeof (path), "%s.limits.job-size.max", where);
+    if (parse_size (json_object_get (size, "max"), path, &l->max, error) < 0)
+        return -1;
+    snprintf (path, sizeof (path), "%s.limits.job-size.min", where);
+    return parse_size (json_object_get (size, "min"), path, &l->min, error);
+}
+
+static int set_queue (struct jobqueues *q, const char *name, struct job_limits limits)
+{
+    struct jobqueue *jq = find (q, name);
+
+    if (!jq) {
+        if (!(jq = jobqueue_create (name)))
+            return -1;
+        list_append (&q->queues, &jq->link);
+    }
+    jq->configured = true;
+    jq->limits = limits;
+    return 0;
+}
+
+static bool size_limited (const struct job_facts *f)
+{
+    return f->nnodes >= 0 || f->ncores >= 0 || f->ngpus >= 0;
+}
+
+/* Drop what the configuration does not name, unless jobs are in it. */
+static void sweep (struct jobqueues *q)
+{
+    q->need_size = false;
+    list_foreach (&q->queues, l) {
+        struct jobqueue *jq = container_of (l, struct jobqueue, link);
+        if (!jq->configured && jq->njobs == 0) {
+            list_remove (&jq->link);
+            jobqueue_destroy (jq);
+        } else if (size_limited (&jq->limits.max) || size_limited (&jq->limits.min)) {
+            q->need_size = true;
+        }
+    }
+}
+
+int jobqueues_configure (struct jobqueues *q, json_t *queues, json_t *policy,
+                         flux_error_t *error)
+{
+    struct job_limits general = unlimited;
+    const char *name;
+    json_t *o;
+
+    if (queues && !json_is_object (queues))
+        return bad (error, "queues", "must be a table of tables");
+    if (parse_limits (policy, "policy", &general, error) < 0)
+        return -1;
+    json_object_foreach (queues, name, o) {
+        struct job_limits l = general;
+        char where[64];
+        snprintf (where, sizeof (where), "queues.%s.policy", name);
+        if (!json_is_object (o))
+            return bad (error, where, "a queue must be a table");
+        if (parse_limits (json_object_get (o, "policy"), where, &l, error) < 0)
+            return -1;
+    }
+    list_foreach (&q->queues, it)
+        container_of (it, struct jobqueue, link)->configured = false;
+    q->named = json_object_size (queues) > 0;
+    json_object_foreach (queues, name, o) {
+        struct job_limits l = general;
+        parse_limits (json_object_get (o, "policy"), name, &l, error);
+        if (set_queue (q, name, l) < 0)
+            return -1;
+    }
+    if (!q->named && set_queue (q, NULL, general) < 0)
+        return -1;
+    sweep (q);
+    return 0;
+}
+
+struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
+                                   flux_error_t *error)
+{
+    struct jobqueue *jq = find (q, name);
+
+    if (jq && jq->configured)
+        return jq;
+    if (!name)
+        snprintf (error->text, sizeof (error->text),
+                  "no queue named, and there is no default queue");
+    else
+        snprintf (error->text, sizeof (error->text), "'%s' is not a valid queue", name);
+    errno = EINVAL;
+    return NULL;
+}
+
+static int over (flux_error_t *error, const char *what, int asked, const char *side,
+                 int limit)
+{
+    snprintf (error->text, sizeof (error->text),
+              "requested %s (%d) %s policy limit of %d", what, asked, side, limit);
+    errno = EINVAL;
+    return -1;
+}
+
+static int check_size (const struct job_limits *l, const struct job_facts *f,
+                       flux_error_t *error)
+{
+    const struct {
+        const char *name;
+        int asked, max, min;
+    } items[] = {
+        { "nnodes", f->nnodes, l->max.nnodes, l->min.nnodes },
+        { "ncores", f->ncores, l->max.ncores, l->min.ncores },
+        { "ngpus", f->ngpus, l->max.ngpus, l->min.ngpus },
+    };
+
+    for (int i = 0; i < 3; i++) {
+        if (items[i].max >= 0 && items[i].asked > items[i].max)
+            return over (error, items[i].name, items[i].asked, "exceeds", items[i].max);
+        if (items[i].min >= 0 && items[i].asked < items[i].min)
+            return over (error, items[i].name, items[i].asked, "is below",
+                         items[i].min);
+    }
+    return 0;
+}
+
+int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
+                    const struct job_facts *facts, flux_error_t *error)
+{
+    double max = jq->limits.duration;
+    char text[32];
+
+    if (!jq->enabled) {
+        snprintf (error->text, sizeof (error->text),
+                  jq->name ? "job submission to %s is disabled: %s"
+                           : "job submission is disabled%.0s: %s",
+                  jq->name ? jq->name : "",
+                  jq->disable_reason ? jq->disable_reason : "no reason given");
+        errno = EINVAL;
+        return -1;
+    }
+    if (max > 0 && (facts->duration == 0 || facts->duration > max)) {
+        fsd_format_digits (text, sizeof (text), max, 4);
+        snprintf (error->text, sizeof (error->text),
+                  "requested duration exceeds policy limit of %s", text);
+        errno = EINVAL;
+        return -1;
+    }
+    return check_size (&jq->limits, facts, error);
+}
+
+static void set_reason (char **dst, const char *reason)
+{
+    free (*dst);
+    *dst = reason && *reason ? strdup (reason) : NULL;
+}
+
+void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason)
+{
+    jq->enabled = enabled;
+    set_reason (&jq->disable_reason, enabled ? NULL : reason);
+}
+
+void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,
+                           bool nocheckpoint)
+{
+    jq->started = started;
+    jq->nocheckpoint = !started && nocheckpoint;
+    set_reason (&jq->stop_reason, started ? NULL : reason);
+}
+
+json_t *jobqueue_status (const struct jobqueue *jq)
+{
+    json_t *o = json_pack ("{s:b s:b}", "enable", jq->enabled, "start", jq->started);
+
+    if (o && jq->disable_reason)
+        json_object_set_new (o, "disable_reason", json_string (jq->disable_reason));
+    if (o && jq->stop_reason)
+        json_object_set_new (o, "stop_reason", json_string (jq->stop_reason));
+    return o;
+}
+
+json_t *jobqueues_save (const struct jobqueues *q)
+{
+    json_t *a = json_array ();
+
+    list_foreach (&q->queues, l) {
+        struct jobqueue *jq = container_of (l, struct jobqueue, link);
+        json_t *o = jobqueue_status (jq);
+        if (jq->name)
+            json_object_set_new (o, "name", json_string (jq->name));
+        if (jq->nocheckpoint)
+            json_object_set_new (o, "start", json_true ());
+        json_array_append_new (a, o);
+    }
+    return a;
+}
+
+void jobqueues_restore (struct jobqueues *q, json_t *saved)
+{
+    size_t i;
+    json_t *o;
+
+    json_array_foreach (saved, i, o) {
+        const char *name = NULL, *disabled = NULL, *stopped = NULL;
+        int enable, start;
+        struct jobqueue *jq;
+        if (json_unpack (o, "{s?s s:b s:b s?s s?s}", "name", &name, "enable", &enable,
+                         "start", &start, "disable_reason", &disabled, "stop_reason",
+                         &stopped)
+                < 0
+            || !(jq = find (q, name)))
+            continue;
+        jobqueue_set_enabled (jq, enable, disabled);
+        jobqueue_set_started (jq, start, stopped, false);
+    }
+}

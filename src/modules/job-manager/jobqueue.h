@@ -1,0 +1,57 @@
+/* Queues and their policy (RFC 33). */
+#ifndef JOB_MANAGER_JOBQUEUE_H
+#define JOB_MANAGER_JOBQUEUE_H
+
+#include "base/list.h"
+#include "job.h"
+#include <flux/types.h>
+#include <jansson.h>
+
+struct job_limits {
+    double duration;           /* s; 0: no limit */
+    struct job_facts max, min; /* -1: no limit */
+};
+
+struct jobqueue {
+    struct list link;
+    char *name; /* NULL: the anonymous queue */
+    bool enabled;
+    bool started;
+    bool nocheckpoint; /* stopped, but not to be remembered over a restart */
+    char *disable_reason;
+    char *stop_reason;
+    struct job_limits limits;
+    struct heap waiting; /* jobs to be offered to the scheduler */
+    unsigned int njobs;  /* active */
+    unsigned int nrunning;
+    bool configured; /* false: gone from the configuration, jobs remain */
+};
+
+struct jobqueues {
+    struct list queues;
+    bool named;
+    bool need_size; /* some limit looks at the size of jobs */
+};
+
+int jobqueues_init (struct jobqueues *q);
+void jobqueues_fini (struct jobqueues *q);
+/* From the tables [queues] and [policy] (either may be NULL). Queues that stay
+ * keep their status. -1 with EINVAL and *error: nothing changes. */
+int jobqueues_configure (struct jobqueues *q, json_t *queues, json_t *policy,
+                         flux_error_t *error);
+/* name NULL: the anonymous queue. NULL with EINVAL and *error. */
+struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
+                                   flux_error_t *error);
+/* May the job be submitted? -1 with EINVAL and *error. */
+int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
+                    const struct job_facts *facts, flux_error_t *error);
+void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason);
+void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,
+                           bool nocheckpoint);
+/* RFC 33 status object, new. */
+json_t *jobqueue_status (const struct jobqueue *jq);
+/* What survives a restart: array of {name?, enable, start, ...}; and back. */
+json_t *jobqueues_save (const struct jobqueues *q);
+void jobqueues_restore (struct jobqueues *q, json_t *saved);
+
+#endif

@@ -1,0 +1,857 @@
+#include "manager.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* An expiration so far away is none (schedulers write starttime + 100 years). */
+#define FOREVER (50. * 365 * 86400)
+
+static bool alloc_before (const struct heap_node *x, const struct heap_node *y)
+{
+    const struct job *a = container_of (x, struct job, alloc_node);
+    const struct job *b = container_of (y, struct job, alloc_node);
+
+    if (a->priority != b->priority)
+        return a->priority < b->priority;
+    return a->id > b->id;
+}
+
+static bool expire_before (const struct heap_node *x, const struct heap_node *y)
+{
+    return container_of (x, struct job, expire_node)->t_expire
+           < container_of (y, struct job, expire_node)->t_expire;
+}
+
+struct manager *manager_create (const struct manager_ops *ops, void *arg,
+                                waitable_f wait_cb)
+{
+    struct manager *m = calloc (1, sizeof (*m));
+
+    if (!m)
+        return NULL;
+    m->ops = ops;
+    m->arg = arg;
+    list_init (&m->all);
+    list_init (&m->dirty);
+    list_init (&m->in_commit);
+    list_init (&m->todo);
+    env_table_init (&m->envs);
+    heap_init (&m->allocs, alloc_before);
+    heap_init (&m->expirations, expire_before);
+    heap_init (&m->begins, begin_before);
+    buf_init (&m->journal);
+    if (jobqueues_init (&m->queues) < 0 || !(m->jobs = idmap_create (NULL))
+        || !(m->history = history_create ()) || !(m->names = hashmap_create (free))
+        || !(m->waitables = waitables_create (wait_cb, arg))) {
+        manager_destroy (m);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return m;
+}
+
+static int state_index (flux_job_state_t state)
+{
+    return __builtin_ctz (state);
+}
+
+static void forget (struct manager *m, struct job *job)
+{
+    depend_drop (job, m);
+    while (list_pop (&job->watchers))
+        ;
+    name_remove (m, job);
+    heap_remove (&m->expirations, &job->expire_node);
+    heap_remove (&m->allocs, &job->alloc_node);
+    if (job->jobqueue) {
+        heap_remove (&job->jobqueue->waiting, &job->queue_node);
+        job->jobqueue->njobs--;
+    }
+    m->nstate[state_index (job->state)]--;
+    idmap_remove (m->jobs, job->id);
+    spec_fini (&job->spec, &m->envs);
+    job_destroy (job);
+}
+
+void manager_destroy (struct manager *m)
+{
+    if (!m)
+        return;
+    m->stepping = true; /* what is freed now must not cause anything */
+    list_foreach (&m->all, l)
+        forget (m, container_of (l, struct job, all_link));
+    idmap_destroy (m->jobs);
+    waitables_destroy (m->waitables);
+    history_destroy (m->history);
+    hashmap_destroy (m->names);
+    heap_fini (&m->allocs);
+    heap_fini (&m->expirations);
+    heap_fini (&m->begins);
+    jobqueues_fini (&m->queues);
+    env_table_fini (&m->envs);
+    buf_fini (&m->journal);
+    free (m);
+}
+
+struct job *manager_lookup (struct manager *m, flux_jobid_t id)
+{
+    return idmap_lookup (m->jobs, id);
+}
+
+struct job *manager_lookup_active (struct manager *m, flux_jobid_t id,
+                                   flux_error_t *error)
+{
+    struct job *job = manager_lookup (m, id);
+
+    if (job && job->state != FLUX_JOB_STATE_INACTIVE)
+        return job;
+    snprintf (error->text, sizeof (error->text), "%s",
+              job || history_lookup (m->history, id, NULL) ? "job is inactive"
+                                                           : "unknown job id");
+    errno = ENOENT;
+    return NULL;
+}
+
+/* Add an entry to the journal; line is as in the eventlog. */
+static void journal_add (struct manager *m, const struct job *job,
+                         const struct event *ev, const char *line, size_t len)
+{
+    if (!m->journal_on)
+        return;
+    buf_printf (&m->journal, "%s{\"id\":%llu,\"entry\":", m->journal.len ? "," : "",
+                (unsigned long long)job->id);
+    buf_add (&m->journal, line, len - 1);
+    if (ev->type == EV_SUBMIT) {
+        buf_adds (&m->journal, ",\"jobspec\":");
+        buf_add (&m->journal, job->spec.text, job->spec.len);
+    }
+    if (ev->type == EV_ALLOC && job->R) {
+        buf_adds (&m->journal, ",\"R\":");
+        buf_adds (&m->journal, job->R);
+    }
+    buf_addc (&m->journal, '}');
+}
+
+static void state_changed (struct manager *m, struct job *job, flux_job_state_t old,
+                           double timestamp)
+{
+    const int running = FLUX_JOB_STATE_RUN | FLUX_JOB_STATE_CLEANUP;
+    bool was = old & running && job->alloc_event;
+    bool is = job->state & running && job->alloc_event;
+
+    m->nstate[state_index (old)]--;
+    m->nstate[state_index (job->state)]++;
+    if (job->jobqueue && was != is)
+        job->jobqueue->nrunning += is ? 1 : -1;
+    if (m->ops->state)
+        m->ops->state (job, timestamp, m->arg);
+}
+
+int manager_emit (struct manager *m, struct job *job, struct event *ev)
+{
+    flux_job_state_t old = job->state;
+    flux_error_t error;
+    size_t start = job->log.len;
+
+    if (ev->timestamp == 0) {
+        ev->timestamp = m->ops->now (m->arg);
+        if (ev->timestamp <= job->t_last)
+            ev->timestamp = job->t_last + 1e-6;
+    }
+    if (event_apply (job, ev, &error) < 0)
+        return -1;
+    m->nevents++;
+    event_encode (&job->log, ev);
+    journal_add (m, job, ev, job->log.data + start, job->log.len - start);
+    if (ev->type == EV_ANNOTATIONS
+        || (ev->type == EV_MEMO && ev->flags)) { /* volatile: journal only */
+        job->log.len = start;
+    } else if (list_empty (&job->dirty_link)) {
+        list_append (&m->dirty, &job->dirty_link);
+    }
+    if (job->state != old)
+        state_changed (m, job, old, ev->timestamp);
+    return 0;
+}
+
+static void emit (struct manager *m, struct job *job, enum event_type type)
+{
+    struct event ev = { .type = type };
+
+    manager_emit (m, job, &ev);
+}
+
+static int64_t priority_of (int urgency)
+{
+    if (urgency == FLUX_JOB_URGENCY_HOLD)
+        return FLUX_JOB_PRIORITY_MIN;
+    if (urgency == FLUX_JOB_URGENCY_EXPEDITE)
+        return FLUX_JOB_PRIORITY_MAX;
+    return urgency;
+}
+
+static void post_priority (struct manager *m, struct job *job)
+{
+    struct event ev = { .type = EV_PRIORITY, .priority = priority_of (job->urgency) };
+
+    manager_emit (m, job, &ev);
+}
+
+static void cancel_alloc (struct manager *m, struct job *job)
+{
+    if (heap_has (&job->alloc_node) && !job->alloc_canceled) {
+        job->alloc_canceled = true;
+        m->ops->sched_cancel (job, m->arg);
+    }
+}
+
+/* SCHED: into the queue, unless it is held. */
+static void enqueue (struct manager *m, struct job *job)
+{
+    struct heap *waiting = &job->jobqueue->waiting;
+
+    if (job->priority == FLUX_JOB_PRIORITY_MIN) {
+        heap_remove (waiting, &job->queue_node);
+        cancel_alloc (m, job);
+    } else if (!heap_has (&job->queue_node) && !heap_has (&job->alloc_node)) {
+        heap_insert (waiting, &job->queue_node);
+    }
+}
+
+static void start (struct manager *m, struct job *job)
+{
+    if (!m->exec_ready || job->exec_sent || job->exec_done || job->prologs > 0)
+        return;
+    job->exec_sent = true;
+    m->ops->exec_start (job, job->started, m->arg);
+}
+
+/* CLEANUP: whatever the job still holds has to come back first. */
+static void clean_up (struct manager *m, struct job *job)
+{
+    heap_remove (&job->jobqueue->waiting, &job->queue_node);
+    heap_remove (&m->expirations, &job->expire_node);
+    depend_drop (job, m);
+    cancel_alloc (m, job);
+    if (heap_has (&job->alloc_node) || (job->exec_sent && !job->exec_done)
+        || job->prologs > 0 || job->epilogs > 0)
+        return;
+    if (job->R && !job->freed) {
+        if (m->sched_ready)
+            m->ops->sched_free (job, m->arg);
+        if (job->alloc_event)
+            emit (m, job, EV_FREE);
+        job->freed = true;
+    }
+    emit (m, job, EV_CLEAN);
+    depend_inactive (m, job);
+}
+
+static void advance (struct manager *m, struct job *job)
+{
+    flux_job_state_t old;
+
+    do {
+        old = job->state;
+        switch (old) {
+        case FLUX_JOB_STATE_NEW:
+        case FLUX_JOB_STATE_INACTIVE:
+            break;
+        case FLUX_JOB_STATE_DEPEND:
+            if (list_empty (&job->dependencies))
+                emit (m, job, EV_DEPEND);
+            break;
+        case FLUX_JOB_STATE_PRIORITY:
+            post_priority (m, job);
+            break;
+        case FLUX_JOB_STATE_SCHED:
+            enqueue (m, job);
+            break;
+        case FLUX_JOB_STATE_RUN:
+            start (m, job);
+            break;
+        case FLUX_JOB_STATE_CLEANUP:
+            clean_up (m, job);
+            break;
+        }
+    } while (job->state != old);
+}
+
+/* The step of one job may cause steps of others (dependencies), in chains as
+ * long as users like: a list instead of recursion. */
+void manager_step (struct manager *m, struct job *job)
+{
+    struct list *l;
+
+    if (list_empty (&job->todo_link))
+        list_append (&m->todo, &job->todo_link);
+    if (m->stepping)
+        return;
+    m->stepping = true;
+    while ((l = list_pop (&m->todo)))
+        advance (m, container_of (l, struct job, todo_link));
+    m->stepping = false;
+}
+
+static char *span_dup (struct span s)
+{
+    return strndup (s.s, s.len);
+}
+
+/* A string member of the jobspec, decoded; NULL if there is none. */
+static char *spec_string (struct span spec, const char *path)
+{
+    struct span v, text;
+
+    if (jsontext_find (spec, path, &v) < 0)
+        return NULL;
+    if (jsontext_plain (v, &text))
+        return span_dup (text);
+    json_t *o = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
+    char *s = json_is_string (o) ? strdup (json_string_value (o)) : NULL;
+    json_decref (o);
+    return s;
+}
+
+static int read_size (struct job *job, flux_error_t *error)
+{
+    json_t *o = json_loadb (job->spec.text, job->spec.len, 0, NULL);
+    struct jobspec js;
+
+    if (!o || jobspec_parse (o, &js, error) < 0) {
+        json_decref (o);
+        errno = EINVAL;
+        return -1;
+    }
+    job->facts.ncores = js.nslots * js.cores_per_slot;
+    job->facts.ngpus = js.nslots * js.gpus_per_slot;
+    job->facts.nnodes = js.nnodes;
+    json_decref (o);
+    return 0;
+}
+
+/* What the core itself wants to know of the jobspec. */
+static int read_spec (struct manager *m, struct job *job, flux_error_t *error)
+{
+    struct span spec = { job->spec.text, job->spec.len }, v;
+
+    free (job->name);
+    free (job->queue);
+    job->name = spec_string (spec, "attributes.system.job.name");
+    job->queue = spec_string (spec, "attributes.system.queue");
+    job->facts.duration = 0;
+    if (jsontext_find (spec, "attributes.system.duration", &v) == 0)
+        jsontext_number (v, &job->facts.duration);
+    return m->queues.need_size ? read_size (job, error) : 0;
+}
+
+static int set_queue (struct manager *m, struct job *job, flux_error_t *error)
+{
+    struct jobqueue *jq = jobqueues_lookup (&m->queues, job->queue, error);
+
+    /* a queue that is named where there are no queues changes nothing */
+    if (!jq && !m->queues.named && job->queue) {
+        snprintf (error->text, sizeof (error->text),
+                  "'%s' is not a valid queue: no queues are configured", job->queue);
+        errno = EINVAL;
+    }
+    if (!jq || jobqueue_check (&m->queues, jq, &job->facts, error) < 0)
+        return -1;
+    if (job->jobqueue) {
+        heap_remove (&job->jobqueue->waiting, &job->queue_node);
+        job->jobqueue->njobs--;
+    }
+    job->jobqueue = jq;
+    jq->njobs++;
+    return 0;
+}
+
+static int check_submission (struct manager *m, const struct submission *s,
+                             flux_error_t *error)
+{
+    if (s->urgency < FLUX_JOB_URGENCY_MIN || s->urgency > FLUX_JOB_URGENCY_MAX) {
+        snprintf (error->text, sizeof (error->text), "urgency range is [%d:%d]",
+                  FLUX_JOB_URGENCY_MIN, FLUX_JOB_URGENCY_MAX);
+        errno = EINVAL;
+        return -1;
+    }
+    if (manager_lookup (m, s->id)) {
+        snprintf (error->text, sizeof (error->text), "job id is in use");
+        errno = EEXIST;
+        return -1;
+    }
+    return 0;
+}
+
+static struct job *new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
+                            flux_error_t *error)
+{
+    struct job *job = job_create ();
+
+    if (!job || spec_init (&job->spec, &m->envs, jobspec.s, jobspec.len) < 0
+        || (job->id = id, idmap_insert (m->jobs, id, job)) < 0) {
+        snprintf (error->text, sizeof (error->text), "%s",
+                  errno == ENOMEM ? "out of memory" : "jobspec is no JSON object");
+        if (job)
+            spec_fini (&job->spec, &m->envs);
+        job_destroy (job);
+        return NULL;
+    }
+    list_append (&m->all, &job->all_link);
+    m->nstate[state_index (job->state)]++;
+    return job;
+}
+
+int manager_submit (struct manager *m, const struct submission *s, flux_error_t *error)
+{
+    struct job *job;
+
+    if (check_submission (m, s, error) < 0
+        || !(job = new_job (m, s->id, s->jobspec, error)))
+        return -1;
+    job->userid = s->userid;
+    if (read_spec (m, job, error) < 0 || set_queue (m, job, error) < 0
+        || depend_add (m, job, error) < 0 || name_add (m, job) < 0
+        || (s->flags & FLUX_JOB_WAITABLE && waitables_add (m->waitables, s->id) < 0)) {
+        forget (m, job);
+        return -1;
+    }
+    struct event ev = {
+        .type = EV_SUBMIT,
+        .userid = s->userid,
+        .urgency = s->urgency,
+        .flags = s->flags,
+        .timestamp = s->t_submit,
+    };
+    if (s->id > m->max_jobid)
+        m->max_jobid = s->id;
+    manager_emit (m, job, &ev);
+    emit (m, job, EV_VALIDATE);
+    depend_post (m, job);
+    manager_step (m, job);
+    return 0;
+}
+
+void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
+                    const char *note, uint32_t userid)
+{
+    struct event ev = {
+        .type = EV_EXCEPTION,
+        .exception = type,
+        .severity = severity,
+        .note = note ? note : "",
+        .userid = userid,
+    };
+
+    if (manager_emit (m, job, &ev) < 0)
+        return;
+    m->ops->exception (job, &ev, m->arg);
+    manager_step (m, job);
+}
+
+static void reprioritize (struct manager *m, struct job *job)
+{
+    if (job->state != FLUX_JOB_STATE_SCHED
+        || job->priority == priority_of (job->urgency))
+        return;
+    post_priority (m, job);
+    heap_update (&job->jobqueue->waiting, &job->queue_node);
+    heap_update (&m->allocs, &job->alloc_node);
+    if (heap_has (&job->alloc_node) && job->priority > 0)
+        m->ops->sched_prioritize (job, m->arg);
+    manager_step (m, job);
+}
+
+int manager_set_urgency (struct manager *m, struct job *job, int urgency,
+                         uint32_t userid, flux_error_t *error)
+{
+    struct event ev = { .type = EV_URGENCY, .urgency = urgency, .userid = userid };
+
+    if (urgency < FLUX_JOB_URGENCY_MIN || urgency > FLUX_JOB_URGENCY_MAX) {
+        snprintf (error->text, sizeof (error->text), "urgency range is [%d:%d]",
+                  FLUX_JOB_URGENCY_MIN, FLUX_JOB_URGENCY_MAX);
+        errno = EINVAL;
+        return -1;
+    }
+    if (!job_pending (job)) {
+        snprintf (error->text, sizeof (error->text),
+                  "urgency cannot be changed: resources are allocated");
+        errno = EINVAL;
+        return -1;
+    }
+    if (urgency == job->urgency)
+        return 0;
+    manager_emit (m, job, &ev);
+    reprioritize (m, job);
+    return 0;
+}
+
+void manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile)
+{
+    struct event ev = { .type = EV_MEMO, .context = memo, .flags = is_volatile };
+
+    manager_emit (m, job, &ev);
+}
+
+int manager_post (struct manager *m, struct job *job, struct event *ev,
+                  flux_error_t *error)
+{
+    if (manager_emit (m, job, ev) < 0) {
+        snprintf (error->text, sizeof (error->text), "event %s cannot happen now",
+                  event_name (ev));
+        return -1;
+    }
+    manager_step (m, job);
+    return 0;
+}
+
+void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
+                          const char *reason, bool nocheckpoint)
+{
+    bool was = jq->started;
+
+    jobqueue_set_started (jq, start, reason, nocheckpoint);
+    if (!was || start)
+        return;
+    for (size_t i = 0; i < m->allocs.count; i++) {
+        struct job *job = container_of (m->allocs.nodes[i], struct job, alloc_node);
+        if (job->jobqueue == jq)
+            cancel_alloc (m, job);
+    }
+}
+
+void manager_turn (struct manager *m)
+{
+    struct heap_node *n;
+    double now = 0;
+
+    if (m->begins.count || m->expirations.count)
+        now = m->ops->now (m->arg);
+    while ((n = heap_first (&m->expirations))) {
+        struct job *job = container_of (n, struct job, expire_node);
+        if (job->t_expire > now)
+            break;
+        heap_remove (&m->expirations, n);
+        job->timed_out = true;
+        manager_raise (m, job, "timeout", 0, "resource allocation expired",
+                       FLUX_USERID_UNKNOWN);
+    }
+    depend_due (m, now);
+    manager_offer (m);
+}
+
+void manager_set_expiration (struct manager *m, struct job *job)
+{
+    struct span R = { job->R, job->R ? strlen (job->R) : 0 }, v;
+    double start = 0, end = 0;
+
+    heap_remove (&m->expirations, &job->expire_node);
+    if (job->expiration > 0) {
+        end = job->expiration;
+    } else if (jsontext_find (R, "execution.expiration", &v) == 0) {
+        jsontext_number (v, &end);
+        if (jsontext_find (R, "execution.starttime", &v) == 0)
+            jsontext_number (v, &start);
+    }
+    if (end <= 0 || (start > 0 && end - start > FOREVER))
+        return;
+    job->t_expire = end;
+    heap_insert (&m->expirations, &job->expire_node);
+}
+
+const struct job *manager_next_commit (struct manager *m, struct span *entries)
+{
+    struct list *l = list_pop (&m->dirty);
+
+    if (!l)
+        return NULL;
+    struct job *job = container_of (l, struct job, dirty_link);
+    *entries =
+        (struct span){ job->log.data + job->written, job->log.len - job->written };
+    job->written = job->log.len;
+    list_append (&m->in_commit, &job->commit_link);
+    return job;
+}
+
+void job_error_text (const struct job *job, char *buf, size_t len)
+{
+    int s = job->wait_status;
+
+    buf[0] = '\0';
+    if (job->exception)
+        snprintf (buf, len, "Fatal exception type=%s %s", job->exception,
+                  job->exception_note ? job->exception_note : "");
+    else if (WIFSIGNALED (s))
+        snprintf (buf, len, "task(s) %s", strsignal (WTERMSIG (s)));
+    else if (WEXITSTATUS (s) > 128 && WEXITSTATUS (s) < 128 + 65)
+        snprintf (buf, len, "task(s) %s", strsignal (WEXITSTATUS (s) - 128));
+    else if (WEXITSTATUS (s) != 0)
+        snprintf (buf, len, "task(s) exited with exit code %d", WEXITSTATUS (s));
+}
+
+static void remember (struct manager *m, const struct job *job)
+{
+    struct history_record rec = {
+        .result = job_result (job),
+        .started = job->started,
+        .exception = job->exception != NULL,
+        .status = job->wait_status,
+    };
+
+    history_add (m->history, job->id, job->t_last, rec);
+}
+
+static void finalize (struct manager *m, struct job *job)
+{
+    remember (m, job);
+    if (job->flags & FLUX_JOB_WAITABLE) {
+        struct wait_result res = {
+            .id = job->id,
+            .success = job_result (job) == FLUX_JOB_RESULT_COMPLETED,
+        };
+        job_error_text (job, res.errstr, sizeof (res.errstr));
+        waitables_finish (m->waitables, &res);
+    }
+    if (m->ops->inactive)
+        m->ops->inactive (job, m->arg);
+    forget (m, job);
+}
+
+void manager_committed (struct manager *m)
+{
+    struct list *l;
+
+    m->ncommits++;
+    while ((l = list_pop (&m->in_commit))) {
+        struct job *job = container_of (l, struct job, commit_link);
+        if (job->state == FLUX_JOB_STATE_INACTIVE && list_empty (&job->dirty_link))
+            finalize (m, job);
+    }
+}
+
+/* --- restart --- */
+
+static int replay_log (struct job *job, struct span log, flux_error_t *error)
+{
+    json_t *a = NULL;
+    const char *p = log.s, *end = log.s + log.len;
+
+    while (p < end) {
+        const char *nl = memchr (p, '\n', end - p);
+        struct event ev;
+        json_t *o = nl ? json_loadb (p, nl - p, 0, NULL) : NULL;
+        if (!o || event_decode (o, &ev, error) < 0 || event_apply (job, &ev, error) < 0
+            || depend_replay (job, &ev) < 0) {
+            if (!o)
+                snprintf (error->text, sizeof (error->text), "malformed eventlog");
+            json_decref (o);
+            json_decref (a);
+            errno = EINVAL;
+            return -1;
+        }
+        json_decref (o);
+        p = nl + 1;
+    }
+    return 0;
+}
+
+int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
+                    struct span jobspec, struct span R, flux_error_t *error)
+{
+    struct job *job = new_job (m, id, jobspec, error);
+
+    if (!job)
+        return -1;
+    m->nstate[state_index (job->state)]--;
+    int rc = replay_log (job, eventlog, error);
+    m->nstate[state_index (job->state)]++;
+    if (rc < 0 || read_spec (m, job, error) < 0) {
+        forget (m, job);
+        return -1;
+    }
+    if (id > m->max_jobid)
+        m->max_jobid = id;
+    if (job->state == FLUX_JOB_STATE_INACTIVE) {
+        remember (m, job);
+        forget (m, job);
+        return 0;
+    }
+    if (job->alloc_event && !job->freed && R.len > 0)
+        job->R = span_dup (R);
+    buf_add (&job->log, eventlog.s, eventlog.len);
+    job->written = job->log.len;
+    return 0;
+}
+
+/* Queues may have changed since the job was submitted: it stays all the same. */
+static void rejoin_queue (struct manager *m, struct job *job)
+{
+    flux_error_t error;
+    struct jobqueue *jq = jobqueues_lookup (&m->queues, job->queue, &error);
+
+    if (!jq)
+        jq = list_first (&m->queues.queues, struct jobqueue, link);
+    job->jobqueue = jq;
+    jq->njobs++;
+    if (job->R)
+        jq->nrunning++;
+}
+
+void manager_restarted (struct manager *m)
+{
+    list_foreach (&m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        flux_error_t error;
+        rejoin_queue (m, job);
+        name_add (m, job);
+        if (job->flags & FLUX_JOB_WAITABLE)
+            waitables_add (m->waitables, job->id);
+        if (job->state == FLUX_JOB_STATE_DEPEND && depend_add (m, job, &error) < 0)
+            manager_raise (m, job, "dependency", 0, error.text, FLUX_USERID_UNKNOWN);
+    }
+    list_foreach (&m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        /* the process that ran its prolog or epilog is gone */
+        job->prologs = job->epilogs = 0;
+        job->exec_done = job->finished && job->released;
+        emit (m, job, EV_FLUX_RESTART);
+        if (job->R && job->state == FLUX_JOB_STATE_RUN)
+            manager_set_expiration (m, job);
+        manager_step (m, job);
+    }
+}
+
+/* --- update --- */
+
+static int set_path (json_t *o, const char *path, json_t *value)
+{
+    for (;;) {
+        size_t n = strcspn (path, ".");
+        char key[64];
+        if (n == 0 || n >= sizeof (key))
+            return -1;
+        memcpy (key, path, n);
+        key[n] = '\0';
+        if (!path[n])
+            return json_object_set (o, key, value);
+        json_t *next = json_object_get (o, key);
+        if (!next) {
+            next = json_object ();
+            json_object_set_new (o, key, next);
+        }
+        o = next;
+        path += n + 1;
+    }
+}
+
+static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
+{
+    struct buf b = BUF_INIT;
+    struct spec spec;
+    const char *key;
+    json_t *value, *o;
+
+    spec_add_full (&job->spec, &b);
+    o = json_loadb (b.data, b.len, 0, NULL);
+    buf_fini (&b);
+    json_object_foreach (updates, key, value) {
+        if (!o || set_path (o, key, value) < 0) {
+            json_decref (o);
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    char *s = json_dumps (o, JSON_COMPACT);
+    json_decref (o);
+    if (!s || spec_init (&spec, &m->envs, s, strlen (s)) < 0) {
+        free (s);
+        return -1;
+    }
+    free (s);
+    spec_fini (&job->spec, &m->envs);
+    job->spec = spec;
+    return 0;
+}
+
+static int check_update (struct manager *m, struct job *job, json_t *updates,
+                         flux_error_t *error)
+{
+    static const char *const known[] = { "attributes.system.duration",
+                                         "attributes.system.queue",
+                                         "attributes.system.job.name",
+                                         "attributes.system.constraints" };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (updates, key, value) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++)
+            found |= strcmp (key, known[i]) == 0;
+        bool duration = strcmp (key, known[0]) == 0;
+        if (!found)
+            snprintf (error->text, sizeof (error->text), "update of %s not supported",
+                      key);
+        else if (!duration && !job_pending (job))
+            snprintf (error->text, sizeof (error->text),
+                      "update of %s: the job runs already", key);
+        else if (duration && (!json_is_number (value) || json_number_value (value) < 0))
+            snprintf (error->text, sizeof (error->text),
+                      "duration must be a number of seconds from 0");
+        else
+            continue;
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
+}
+
+int manager_update (struct manager *m, struct job *job, json_t *updates,
+                    flux_error_t *error)
+{
+    struct event ev = { .type = EV_JOBSPEC_UPDATE, .context = updates };
+    json_t *duration = json_object_get (updates, "attributes.system.duration");
+    json_t *queue = json_object_get (updates, "attributes.system.queue");
+    struct job_facts facts = job->facts;
+
+    if (check_update (m, job, updates, error) < 0)
+        return -1;
+    if (duration) {
+        facts.duration = json_number_value (duration);
+        if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0)
+            return -1;
+    }
+    if (queue) {
+        struct jobqueue *jq =
+            jobqueues_lookup (&m->queues, json_string_value (queue), error);
+        if (!jq || jobqueue_check (&m->queues, jq, &facts, error) < 0)
+            return -1;
+    }
+    if (rewrite_spec (m, job, updates) < 0) {
+        snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
+        return -1;
+    }
+    manager_emit (m, job, &ev);
+    name_remove (m, job);
+    read_spec (m, job, error);
+    name_add (m, job);
+    if (queue)
+        set_queue (m, job, error);
+    if (job_pending (job)) {
+        cancel_alloc (m, job); /* it is offered again, as it is now */
+    } else if (duration && job->R) {
+        struct span R = { job->R, strlen (job->R) }, v;
+        double start = job->t_last;
+        if (jsontext_find (R, "execution.starttime", &v) == 0)
+            jsontext_number (v, &start);
+        double d = json_number_value (duration);
+        struct event up = { .type = EV_RESOURCE_UPDATE,
+                            .expiration = d > 0 ? start + d : 0 };
+        manager_emit (m, job, &up);
+        manager_set_expiration (m, job);
+    }
+    manager_step (m, job);
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* The core of job-manager: all active jobs, and what happens to them.
+ *
+ * Nothing here sees a handle, a clock or a socket. What comes in is a call; what
+ * has to go out is told through struct manager_ops, except for two streams that
+ * the wiring collects once per reactor turn: eventlog entries to commit
+ * (manager_next_commit) and entries for the journal (m->journal).
+ *
+ * A job on its way:
+ *   manager_submit           submit, validate, depend, priority; waits in its queue
+ *   manager_turn             ops.sched_alloc
+ *   manager_sched_success    alloc; ops.exec_start
+ *   manager_exec_start       start
+ *   manager_exec_finish      finish
+ *   manager_exec_release     release; ops.sched_free; free, clean
+ *   manager_committed        forgotten, except for a record in history
+ * What may go wrong: manager_raise (anybody), manager_sched_deny,
+ * manager_sched_lost, manager_exec_lost: requests are repeated when a scheduler
+ * or an exec service says hello again. */
+#ifndef JOB_MANAGER_MANAGER_H
+#define JOB_MANAGER_MANAGER_H
+
+#include "base/hashmap.h"
+#include "core/job/jsontext.h"
+#include "event.h"
+#include "history.h"
+#include "job.h"
+#include "jobqueue.h"
+#include "waitable.h"
+
+struct manager_ops {
+    double (*now) (void *arg);
+    void (*sched_alloc) (const struct job *job, void *arg);
+    void (*sched_cancel) (const struct job *job, void *arg);
+    void (*sched_prioritize) (const struct job *job, void *arg);
+    void (*sched_free) (const struct job *job, void *arg);
+    void (*exec_start) (const struct job *job, bool reattach, void *arg);
+    /* every exception, fatal or not */
+    void (*exception) (const struct job *job, const struct event *ev, void *arg);
+    void (*state) (const struct job *job, double timestamp,
+                   void *arg); /* may be NULL */
+    /* the job is inactive, and its log committed */
+    void (*inactive) (const struct job *job, void *arg); /* may be NULL */
+};
+
+struct manager {
+    const struct manager_ops *ops;
+    void *arg;
+
+    struct idmap *jobs;
+    struct list all; /* in the order of submission */
+    size_t nstate[FLUX_JOB_NR_STATES];
+    flux_jobid_t max_jobid;
+    struct env_table envs;
+    struct history *history;
+    struct waitables *waitables;
+    struct jobqueues queues;
+    struct hashmap *names; /* for singletons: "uid:queue:name" */
+    struct heap expirations;
+    struct heap begins;
+
+    bool sched_ready;
+    unsigned int sched_limit; /* 0: unlimited */
+    struct heap allocs;       /* offered to the scheduler; least urgent first */
+    bool exec_ready;
+
+    bool journal_on;
+    struct buf journal; /* ",{entry},{entry}" */
+    struct list dirty;  /* jobs with events to commit */
+    struct list in_commit;
+    struct list todo; /* jobs whose next step is to be found */
+    bool stepping;
+    unsigned long nevents, ncommits;
+};
+
+struct manager *manager_create (const struct manager_ops *ops, void *arg,
+                                waitable_f wait_cb);
+void manager_destroy (struct manager *m);
+
+struct submission {
+    flux_jobid_t id;
+    uint32_t userid;
+    int urgency;
+    int flags;
+    double t_submit; /* 0: now */
+    struct span jobspec;
+};
+/* -1 with errno and *error: the job was refused and leaves no trace. */
+int manager_submit (struct manager *m, const struct submission *s, flux_error_t *error);
+struct job *manager_lookup (struct manager *m, flux_jobid_t id);
+/* The same for a client's request; NULL with ENOENT, and *error says whether
+ * the job is unknown or inactive. */
+struct job *manager_lookup_active (struct manager *m, flux_jobid_t id,
+                                   flux_error_t *error);
+
+/* Clients' requests. */
+void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
+                    const char *note, uint32_t userid);
+int manager_set_urgency (struct manager *m, struct job *job, int urgency,
+                         uint32_t userid, flux_error_t *error);
+void manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile);
+/* updates: dotted jobspec key -> value. */
+int manager_update (struct manager *m, struct job *job, json_t *updates,
+                    flux_error_t *error);
+/* Any other event, e.g. of a prolog. */
+int manager_post (struct manager *m, struct job *job, struct event *ev,
+                  flux_error_t *error);
+void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
+                          const char *reason, bool nocheckpoint);
+
+/* Scheduler (RFC 27). */
+void manager_sched_hello (struct manager *m,
+                          void (*cb) (const struct job *job, void *arg), void *arg);
+void manager_sched_ready (struct manager *m, unsigned int limit);
+void manager_sched_lost (struct manager *m);
+void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
+                            struct span annotations);
+void manager_sched_annotate (struct manager *m, flux_jobid_t id,
+                             struct span annotations);
+void manager_sched_deny (struct manager *m, flux_jobid_t id, const char *note);
+void manager_sched_canceled (struct manager *m, flux_jobid_t id);
+size_t manager_waiting (const struct manager *m); /* not offered yet */
+
+/* Exec service (RFC 32). */
+void manager_exec_hello (struct manager *m);
+void manager_exec_lost (struct manager *m);
+void manager_exec_start (struct manager *m, flux_jobid_t id);
+void manager_exec_release (struct manager *m, flux_jobid_t id, const char *ranks,
+                           bool final);
+void manager_exec_exception (struct manager *m, flux_jobid_t id, int severity,
+                             const char *type, const char *note);
+void manager_exec_finish (struct manager *m, flux_jobid_t id, int status);
+
+/* Once per turn: offers jobs to the scheduler and fires what is due. */
+void manager_turn (struct manager *m);
+/* Time of the next thing that becomes due; 0: nothing. */
+double manager_next_due (const struct manager *m);
+
+/* Entries to append to the eventlog of the job that is returned; NULL if there
+ * are no more. To be followed by one manager_committed for all. */
+const struct job *manager_next_commit (struct manager *m, struct span *entries);
+void manager_committed (struct manager *m);
+
+/* Restart: each job that the KVS has, in any order; then one manager_restarted.
+ * -1 with EINVAL and *error: the log or the jobspec cannot be understood. */
+int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
+                    struct span jobspec, struct span R, flux_error_t *error);
+void manager_restarted (struct manager *m);
+
+/* "task(s) exited with exit code 1", "task(s) Terminated", ... */
+void job_error_text (const struct job *job, char *buf, size_t len);
+
+/* Among the files of the core. */
+void manager_set_expiration (struct manager *m, struct job *job);
+void manager_offer (struct manager *m);
+void manager_step (struct manager *m, struct job *job);
+int manager_emit (struct manager *m, struct job *job, struct event *ev);
+
+int depend_add (struct manager *m, struct job *job, flux_error_t *error);
+void depend_post (struct manager *m, struct job *job);
+void depend_drop (struct job *job, struct manager *m);
+void depend_started (struct manager *m, struct job *job);
+void depend_inactive (struct manager *m, struct job *job);
+void depend_due (struct manager *m, double now);
+int depend_replay (struct job *job, const struct event *ev);
+int name_add (struct manager *m, struct job *job);
+void name_remove (struct manager *m, struct job *job);
+bool begin_before (const struct heap_node *x, const struct heap_node *y);
+
+#endif

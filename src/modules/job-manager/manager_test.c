@@ -1,0 +1,654 @@
+/* The core with a scheduler and an exec service that do what the test says, on
+ * a clock that the test turns. */
+#include "base/test.h"
+
+#include "modules/job-manager/manager.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPEC                                                                           \
+    "{\"resources\":[{\"type\":\"slot\",\"count\":1,\"with\":[{\"type\":\"core\","     \
+    "\"count\":1}],\"label\":\"task\"}],\"tasks\":[{\"command\":[\"true\"],\"slot\":"  \
+    "\"task\",\"count\":{\"per_slot\":1}}],\"attributes\":{\"system\":{\"duration\":"  \
+    "0,\"environment\":{\"A\":\"b\"}%s}},\"version\":1}"
+#define R_TEXT "{\"version\":1,\"execution\":{\"R_lite\":[]%s}}"
+
+struct world {
+    struct manager *m;
+    double now;
+    char told[65536]; /* what the core asked for, in order */
+    char waited[1024];
+};
+
+static void tell (struct world *w, const char *what, flux_jobid_t id)
+{
+    size_t n = strlen (w->told);
+
+    snprintf (w->told + n, sizeof (w->told) - n, "%s%d ", what, (int)id);
+}
+
+static double now (void *arg)
+{
+    return ((struct world *)arg)->now;
+}
+static void sched_alloc (const struct job *job, void *arg)
+{
+    tell (arg, "alloc", job->id);
+}
+static void sched_cancel (const struct job *job, void *arg)
+{
+    tell (arg, "cancel", job->id);
+}
+static void sched_prioritize (const struct job *job, void *arg)
+{
+    tell (arg, "prio", job->id);
+}
+static void sched_free (const struct job *job, void *arg)
+{
+    tell (arg, "free", job->id);
+}
+static void exec_start (const struct job *job, bool reattach, void *arg)
+{
+    tell (arg, reattach ? "reattach" : "start", job->id);
+}
+static void exception (const struct job *job, const struct event *ev, void *arg)
+{
+    tell (arg, ev->severity ? "warn" : "kill", job->id);
+}
+static void inactive (const struct job *job, void *arg)
+{
+    tell (arg, "gone", job->id);
+}
+
+static const struct manager_ops ops = {
+    .now = now,
+    .sched_alloc = sched_alloc,
+    .sched_cancel = sched_cancel,
+    .sched_prioritize = sched_prioritize,
+    .sched_free = sched_free,
+    .exec_start = exec_start,
+    .exception = exception,
+    .inactive = inactive,
+};
+
+static void waited (void *waiter, int errnum, const struct wait_result *res, void *arg)
+{
+    struct world *w = arg;
+    size_t n = strlen (w->waited);
+
+    snprintf (w->waited + n, sizeof (w->waited) - n, "%s:%d:%s ", (char *)waiter,
+              errnum ? -errnum : (int)res->id, errnum ? "" : res->errstr);
+}
+
+static void told (struct world *w, const char *expected)
+{
+    assert_string_equal (w->told, expected);
+    w->told[0] = '\0';
+}
+
+/* One turn, its commit included. */
+static void turn (struct world *w)
+{
+    struct span s;
+
+    manager_turn (w->m);
+    while (manager_next_commit (w->m, &s))
+        ;
+    manager_committed (w->m);
+}
+
+static int submit_full (struct world *w, flux_jobid_t id, int urgency, int flags,
+                        const char *extra, char *text)
+{
+    char spec[2048];
+    flux_error_t error = { "" };
+    int n = snprintf (spec, sizeof (spec), SPEC, extra);
+    struct submission s = {
+        .id = id,
+        .userid = 1000,
+        .urgency = urgency,
+        .flags = flags,
+        .jobspec = { spec, n },
+    };
+    int rc = manager_submit (w->m, &s, &error);
+
+    if (text)
+        strcpy (text, error.text);
+    return rc;
+}
+
+static void submit (struct world *w, flux_jobid_t id)
+{
+    assert_int_equal (submit_full (w, id, 16, 0, "", NULL), 0);
+}
+
+static void grant_R (struct world *w, flux_jobid_t id, const char *extra)
+{
+    char R[256];
+    int n = snprintf (R, sizeof (R), R_TEXT, extra);
+    const char *a = "{\"sched\":{\"resource_summary\":\"rank0/core0\"}}";
+
+    manager_sched_success (w->m, id, (struct span){ R, n },
+                           (struct span){ a, strlen (a) });
+}
+
+static void grant (struct world *w, flux_jobid_t id)
+{
+    grant_R (w, id, "");
+}
+
+static void run_to_end (struct world *w, flux_jobid_t id, int status)
+{
+    manager_exec_start (w->m, id);
+    manager_exec_finish (w->m, id, status);
+    manager_exec_release (w->m, id, "all", true);
+}
+
+static flux_job_state_t state_of (struct world *w, flux_jobid_t id)
+{
+    struct job *job = manager_lookup (w->m, id);
+
+    return job ? job->state : FLUX_JOB_STATE_INACTIVE;
+}
+
+static int setup (void **state)
+{
+    struct world *w = calloc (1, sizeof (*w));
+
+    w->now = 1000;
+    w->m = manager_create (&ops, w, waited);
+    manager_sched_ready (w->m, 0);
+    manager_exec_hello (w->m);
+    *state = w;
+    return w->m ? 0 : -1;
+}
+
+static int teardown (void **state)
+{
+    struct world *w = *state;
+
+    manager_destroy (w->m);
+    free (w);
+    return 0;
+}
+
+static const char *events_of (struct world *w, flux_jobid_t id)
+{
+    static char names[1024];
+    struct job *job = manager_lookup (w->m, id);
+    const char *p = job->log.data;
+
+    names[0] = '\0';
+    while (p && *p) {
+        const char *n = strstr (p, "\"name\":\"") + 8;
+        strncat (names, n, strcspn (n, "\""));
+        strcat (names, " ");
+        p = strchr (p, '\n') + 1;
+    }
+    return names;
+}
+
+static void happy (void **state)
+{
+    struct world *w = *state;
+    struct history_record rec;
+
+    w->m->journal_on = true;
+    submit (w, 1);
+    turn (w);
+    told (w, "alloc1 ");
+    grant (w, 1);
+    told (w, "start1 ");
+    assert_int_equal (state_of (w, 1), FLUX_JOB_STATE_RUN);
+    run_to_end (w, 1, 0);
+    told (w, "free1 ");
+    assert_string_equal (events_of (w, 1),
+                         "submit validate depend priority alloc start "
+                         "finish release free clean ");
+    assert_non_null (
+        strstr (manager_lookup (w->m, 1)->log.data,
+                "{\"timestamp\":1000.000004,\"name\":\"alloc\",\"context\":"
+                "{\"annotations\":{\"sched\":{\"resource_summary\":"
+                "\"rank0/core0\"}}}}\n"));
+    assert_non_null (strstr (w->m->journal.data, "\"system\":{\"duration\":0}}"));
+    turn (w);
+    told (w, "gone1 ");
+    assert_null (manager_lookup (w->m, 1));
+    assert_true (history_lookup (w->m->history, 1, &rec));
+    assert_int_equal (rec.result, FLUX_JOB_RESULT_COMPLETED);
+    assert_int_equal (w->m->envs.count, 0);
+    assert_int_equal (w->m->nstate[0] + w->m->nstate[3] + w->m->nstate[6], 0);
+}
+
+static void order (void **state)
+{
+    struct world *w = *state;
+    flux_error_t error;
+
+    manager_sched_ready (w->m, 2);
+    submit (w, 1);
+    submit_full (w, 2, 20, 0, "", NULL);
+    submit_full (w, 3, 0, 0, "", NULL); /* held */
+    submit (w, 4);
+    turn (w);
+    told (w, "alloc2 alloc1 ");
+    assert_int_equal (manager_waiting (w->m), 1);
+    /* an urgent job takes the place of the least urgent at the scheduler */
+    manager_set_urgency (w->m, manager_lookup (w->m, 3), 31, 0, &error);
+    turn (w);
+    told (w, "cancel1 ");
+    turn (w);
+    told (w, "");
+    manager_sched_canceled (w->m, 1);
+    turn (w);
+    told (w, "alloc3 ");
+    /* priority changes at the scheduler, and a hold takes back */
+    manager_set_urgency (w->m, manager_lookup (w->m, 2), 21, 0, &error);
+    told (w, "prio2 ");
+    manager_set_urgency (w->m, manager_lookup (w->m, 2), 0, 0, &error);
+    told (w, "cancel2 ");
+    manager_sched_canceled (w->m, 2);
+    turn (w);
+    told (w, "alloc1 ");
+    assert_int_equal (
+        manager_set_urgency (w->m, manager_lookup (w->m, 2), 32, 0, &error), -1);
+    assert_string_equal (error.text, "urgency range is [0:31]");
+}
+
+static void many (void **state)
+{
+    struct world *w = *state;
+
+    manager_sched_ready (w->m, 1);
+    for (int i = 1; i <= 1000; i++)
+        submit_full (w, i, 1 + i * 7 % 31, 0, "", NULL);
+    int64_t last = FLUX_JOB_PRIORITY_MAX;
+    flux_jobid_t last_id = 0;
+    for (int i = 1; i <= 1000; i++) {
+        turn (w);
+        struct job *job =
+            container_of (heap_first (&w->m->allocs), struct job, alloc_node);
+        assert_true (job->priority < last
+                     || (job->priority == last && job->id > last_id));
+        last = job->priority;
+        last_id = job->id;
+        grant (w, job->id);
+        run_to_end (w, last_id, 0);
+    }
+    turn (w);
+    assert_int_equal (history_count (w->m->history), 1000);
+    assert_int_equal (idmap_count (w->m->jobs), 0);
+}
+
+static void cancel (struct world *w, flux_jobid_t id)
+{
+    manager_raise (w->m, manager_lookup (w->m, id), "cancel", 0, "", 0);
+}
+
+static void canceled (void **state)
+{
+    struct world *w = *state;
+    struct history_record rec;
+
+    submit_full (w, 1, 0, 0, "", NULL); /* held: nothing to take back */
+    cancel (w, 1);
+    turn (w);
+    told (w, "kill1 gone1 ");
+    submit (w, 2); /* at the scheduler */
+    turn (w);
+    cancel (w, 2);
+    turn (w);
+    told (w, "alloc2 kill2 cancel2 ");
+    manager_sched_canceled (w->m, 2);
+    turn (w);
+    told (w, "gone2 ");
+    submit (w, 3); /* the grant and the cancellation cross */
+    turn (w);
+    cancel (w, 3);
+    grant (w, 3);
+    turn (w);
+    told (w, "alloc3 kill3 cancel3 free3 gone3 ");
+    submit (w, 4); /* running */
+    turn (w);
+    grant (w, 4);
+    manager_exec_start (w->m, 4);
+    cancel (w, 4);
+    turn (w);
+    told (w, "alloc4 start4 kill4 ");
+    manager_exec_finish (w->m, 4, 15);
+    manager_exec_release (w->m, 4, "all", true);
+    turn (w);
+    told (w, "free4 gone4 ");
+    assert_true (history_lookup (w->m->history, 4, &rec));
+    assert_int_equal (rec.result, FLUX_JOB_RESULT_CANCELED);
+    assert_int_equal (rec.status, 15);
+    submit (w, 5); /* no exec service yet */
+    manager_exec_lost (w->m);
+    turn (w);
+    grant (w, 5);
+    cancel (w, 5);
+    turn (w);
+    told (w, "alloc5 kill5 free5 gone5 ");
+    assert_int_equal (idmap_count (w->m->jobs), 0);
+}
+
+static void denied (void **state)
+{
+    struct world *w = *state;
+
+    submit (w, 1);
+    turn (w);
+    manager_sched_deny (w->m, 1, "never");
+    assert_non_null (strstr (manager_lookup (w->m, 1)->log.data,
+                             "{\"type\":\"alloc\",\"severity\":0,\"note\":\"never\"}"));
+    turn (w);
+    told (w, "alloc1 kill1 gone1 ");
+    manager_sched_deny (w->m, 1, "late"); /* must not matter */
+    grant (w, 1);
+    manager_exec_finish (w->m, 1, 0);
+}
+
+static const char *dep (const char *scheme, const char *value)
+{
+    static char s[256];
+
+    snprintf (s, sizeof (s), ",\"dependencies\":[{\"scheme\":\"%s\",\"value\":\"%s\"}]",
+              scheme, value);
+    return s;
+}
+
+static void dependencies (void **state)
+{
+    struct world *w = *state;
+    char text[200];
+
+    submit (w, 1);
+    submit_full (w, 2, 16, 0, dep ("afterstart", "1"), NULL);
+    submit_full (w, 3, 16, 0, dep ("afterany", "1"), NULL);
+    submit_full (w, 4, 16, 0, dep ("afterok", "1"), NULL);
+    submit_full (w, 5, 16, 0, dep ("afternotok", "1"), NULL);
+    submit_full (w, 6, 16, 0, dep ("afterok", "5"), NULL);
+    turn (w);
+    told (w, "alloc1 ");
+    assert_int_equal (state_of (w, 2), FLUX_JOB_STATE_DEPEND);
+    grant (w, 1);
+    manager_exec_start (w->m, 1);
+    turn (w);
+    told (w, "start1 alloc2 ");
+    manager_exec_finish (w->m, 1, 256);
+    manager_exec_release (w->m, 1, "all", true);
+    turn (w);
+    told (w, "free1 kill4 alloc3 alloc5 gone1 gone4 ");
+    grant (w, 5);
+    run_to_end (w, 5, 0);
+    turn (w);
+    assert_int_equal (state_of (w, 6), FLUX_JOB_STATE_SCHED);
+    assert_string_equal (events_of (w, 6),
+                         "submit validate dependency-add dependency-remove depend "
+                         "priority ");
+    /* of jobs that have ended */
+    assert_int_equal (submit_full (w, 7, 16, 0, dep ("afterok", "1"), text), -1);
+    assert_non_null (strstr (text, "dependency: afterok: job "));
+    assert_non_null (strstr (text, " failed or was canceled"));
+    assert_int_equal (submit_full (w, 7, 16, 0, dep ("afterok", "5"), text), 0);
+    assert_int_equal (state_of (w, 7), FLUX_JOB_STATE_SCHED);
+    assert_int_equal (submit_full (w, 8, 16, 0, dep ("foo", ""), text), -1);
+    assert_string_equal (text, "dependency scheme \"foo\" not supported");
+    assert_int_equal (submit_full (w, 8, 16, 0, dep ("afterok", "99"), text), -1);
+    assert_null (manager_lookup (w->m, 8));
+    assert_int_equal (submit_full (w, 8, 40, 0, "", text), -1);
+    assert_string_equal (text, "urgency range is [0:31]");
+}
+
+/* A chain of failures must not use the stack. */
+static void chain (void **state)
+{
+    struct world *w = *state;
+    char id[16];
+
+    submit_full (w, 1, 0, 0, "", NULL);
+    for (int i = 2; i <= 20000; i++) {
+        snprintf (id, sizeof (id), "%d", i - 1);
+        submit_full (w, i, 16, 0, dep ("afterok", id), NULL);
+    }
+    w->told[0] = '\0';
+    cancel (w, 1);
+    turn (w);
+    assert_int_equal (idmap_count (w->m->jobs), 0);
+}
+
+static void singleton (void **state)
+{
+    struct world *w = *state;
+    char text[200];
+    const char *named = ",\"job\":{\"name\":\"x\"}";
+    const char *single = ",\"job\":{\"name\":\"x\"},\"dependencies\":[{\"scheme\":"
+                         "\"singleton\",\"value\":\"\"}]";
+
+    submit_full (w, 1, 16, 0, named, NULL);
+    submit_full (w, 2, 16, 0, single, NULL);
+    submit_full (w, 3, 16, 0, single, NULL);
+    turn (w);
+    told (w, "alloc1 ");
+    cancel (w, 1);
+    manager_sched_canceled (w->m, 1);
+    turn (w);
+    told (w, "kill1 cancel1 alloc2 gone1 ");
+    grant (w, 2);
+    run_to_end (w, 2, 0);
+    turn (w);
+    told (w, "start2 free2 alloc3 gone2 ");
+    assert_int_equal (submit_full (w, 4, 16, 0, dep ("singleton", ""), text), -1);
+    assert_non_null (strstr (text, "must have a name"));
+}
+
+static void times (void **state)
+{
+    struct world *w = *state;
+
+    submit_full (w, 1, 16, 0, dep ("begin-time", "1010.5"), NULL);
+    submit (w, 2);
+    turn (w);
+    told (w, "alloc2 ");
+    grant_R (w, 2, ",\"starttime\":1000,\"expiration\":1005");
+    assert_true (manager_next_due (w->m) == 1005);
+    w->now = 1005;
+    turn (w);
+    told (w, "start2 kill2 ");
+    assert_non_null (strstr (manager_lookup (w->m, 2)->log.data,
+                             "\"type\":\"timeout\",\"severity\":0,\"note\":\"resource "
+                             "allocation expired\""));
+    assert_true (manager_next_due (w->m) == 1010.5);
+    w->now = 1011;
+    turn (w);
+    told (w, "alloc1 ");
+    assert_true (manager_next_due (w->m) == 0);
+    grant_R (w, 1, ",\"starttime\":1721520196,\"expiration\":4875116178");
+    assert_true (manager_next_due (w->m) == 0);
+}
+
+static void queues (void **state)
+{
+    struct world *w = *state;
+    flux_error_t error;
+    char text[200];
+    json_t *queues =
+        json_loads ("{\"a\":{},\"b\":{\"policy\":{\"limits\":{\"duration\":"
+                    "\"1h\"}}}}",
+                    0, NULL);
+
+    assert_int_equal (jobqueues_configure (&w->m->queues, queues, NULL, &error), 0);
+    json_decref (queues);
+    assert_int_equal (submit_full (w, 1, 16, 0, "", text), -1);
+    assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"c\"", text), -1);
+    assert_string_equal (text, "'c' is not a valid queue");
+    assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"b\"", text), -1);
+    assert_string_equal (text, "requested duration exceeds policy limit of 1h");
+    assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"a\"", text), 0);
+    turn (w);
+    told (w, "alloc1 ");
+    struct jobqueue *a = jobqueues_lookup (&w->m->queues, "a", &error);
+    manager_queue_start (w->m, a, false, "lunch", false);
+    manager_sched_canceled (w->m, 1);
+    turn (w);
+    told (w, "cancel1 ");
+    manager_queue_start (w->m, a, true, NULL, false);
+    turn (w);
+    told (w, "alloc1 ");
+    jobqueue_set_enabled (a, false, "closed");
+    assert_int_equal (submit_full (w, 2, 16, 0, ",\"queue\":\"a\"", text), -1);
+    assert_string_equal (text, "job submission to a is disabled: closed");
+    json_t *saved = jobqueues_save (&w->m->queues);
+    jobqueue_set_enabled (a, true, NULL);
+    jobqueues_restore (&w->m->queues, saved);
+    json_decref (saved);
+    assert_false (a->enabled);
+    json_t *bad = json_pack ("{s:{s:s}}", "limits", "duration", "x");
+    assert_int_equal (jobqueues_configure (&w->m->queues, NULL, bad, &error), -1);
+    assert_non_null (strstr (error.text, "policy.limits.duration"));
+    json_decref (bad);
+}
+
+static void losses (void **state)
+{
+    struct world *w = *state;
+
+    submit (w, 1);
+    submit (w, 2);
+    submit (w, 3);
+    turn (w);
+    grant (w, 1);
+    grant (w, 3);
+    manager_exec_start (w->m, 1);
+    told (w, "alloc1 alloc2 alloc3 start1 start3 ");
+    manager_sched_lost (w->m);
+    turn (w);
+    told (w, "");
+    manager_sched_ready (w->m, 0);
+    turn (w);
+    told (w, "alloc2 ");
+    manager_exec_lost (w->m);
+    manager_exec_hello (w->m);
+    told (w, "reattach1 start3 ");
+}
+
+static void hello (const struct job *job, void *arg)
+{
+    tell (arg, "hello", job->id);
+}
+
+static void waits (void **state)
+{
+    struct world *w = *state;
+    struct wait_result res;
+    char any[] = "any", one[] = "one";
+
+    submit_full (w, 1, 16, FLUX_JOB_WAITABLE, "", NULL);
+    submit_full (w, 2, 16, FLUX_JOB_WAITABLE, "", NULL);
+    submit (w, 3);
+    assert_int_equal (waitables_wait (w->m->waitables, 3, one, &res), -1);
+    assert_int_equal (errno, ECHILD);
+    assert_int_equal (waitables_wait (w->m->waitables, 2, one, &res), 0);
+    assert_int_equal (waitables_wait (w->m->waitables, FLUX_JOBID_ANY, any, &res), 0);
+    turn (w);
+    grant (w, 1);
+    grant (w, 2);
+    run_to_end (w, 2, 256);
+    assert_string_equal (w->waited, ""); /* not before it is committed */
+    turn (w);
+    assert_string_equal (w->waited, "one:2:task(s) exited with exit code 1 ");
+    run_to_end (w, 1, 9);
+    turn (w);
+    assert_non_null (strstr (w->waited, "any:1:task(s) Killed "));
+    assert_int_equal (waitables_wait (w->m->waitables, FLUX_JOBID_ANY, any, &res), -1);
+    submit_full (w, 4, 16, FLUX_JOB_WAITABLE, "", NULL);
+    cancel (w, 4);
+    turn (w);
+    assert_int_equal (waitables_wait (w->m->waitables, FLUX_JOBID_ANY, any, &res), 1);
+    assert_int_equal (res.id, 4);
+    assert_false (res.success);
+}
+
+static void replay (void **state)
+{
+    struct world *w = *state, w2 = { .now = 2000 };
+    flux_error_t error = { "" };
+    struct span none = { "", 0 };
+
+    submit (w, 1);
+    submit (w, 2);
+    submit_full (w, 3, 16, 0, dep ("afterok", "2"), NULL);
+    submit (w, 4);
+    manager_turn (w->m);
+    grant (w, 1);
+    run_to_end (w, 1, 0);
+    grant (w, 2);
+    manager_exec_start (w->m, 2);
+    w2.m = manager_create (&ops, &w2, waited);
+    for (int id = 4; id >= 1; id--) {
+        struct job *job = manager_lookup (w->m, id);
+        struct buf b = BUF_INIT;
+        spec_add_full (&job->spec, &b);
+        struct span log = { job->log.data, job->log.len }, spec = { b.data, b.len };
+        struct span R = { job->R, job->R ? strlen (job->R) : 0 };
+        assert_int_equal (manager_replay (w2.m, id, log, spec, R, &error), 0);
+        buf_fini (&b);
+    }
+    assert_int_equal (manager_replay (w2.m, 5, (struct span){ "{}\n", 3 },
+                                      (struct span){ "{}", 2 }, none, &error),
+                      -1);
+    manager_restarted (w2.m);
+    assert_int_equal (w2.m->max_jobid, 4);
+    assert_true (history_lookup (w2.m->history, 1, NULL));
+    manager_sched_hello (w2.m, hello, &w2);
+    manager_sched_ready (w2.m, 0);
+    manager_exec_hello (w2.m);
+    turn (&w2);
+    told (&w2, "hello2 reattach2 alloc4 ");
+    assert_int_equal (state_of (&w2, 3), FLUX_JOB_STATE_DEPEND);
+    manager_exec_finish (w2.m, 2, 0);
+    manager_exec_release (w2.m, 2, "all", true);
+    turn (&w2);
+    told (&w2, "free2 alloc3 gone2 ");
+    manager_destroy (w2.m);
+}
+
+static void updates (void **state)
+{
+    struct world *w = *state;
+    flux_error_t error;
+    struct job *job;
+    json_t *u = json_pack ("{s:i}", "attributes.system.duration", 60);
+
+    submit (w, 1);
+    job = manager_lookup (w->m, 1);
+    assert_int_equal (manager_update (w->m, job, u, &error), 0);
+    assert_non_null (strstr (job->spec.text, "\"duration\":60"));
+    assert_null (strstr (job->spec.text, "environment"));
+    turn (w);
+    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060");
+    json_object_set_new (u, "attributes.system.duration", json_integer (100));
+    assert_int_equal (manager_update (w->m, job, u, &error), 0);
+    assert_true (manager_next_due (w->m) == 1100);
+    json_object_set_new (u, "tasks", json_integer (100));
+    assert_int_equal (manager_update (w->m, job, u, &error), -1);
+    json_decref (u);
+    json_t *memo = json_pack ("{s:s}", "uri", "local:///x");
+    manager_memo (w->m, job, memo, false);
+    json_decref (memo);
+    assert_non_null (
+        json_object_get (json_object_get (job->annotations, "user"), "uri"));
+}
+
+int main (void)
+{
+#define T(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T (happy),        T (order),     T (many),   T (canceled), T (denied),
+        T (dependencies), T (chain),     T (times),  T (queues),   T (losses),
+        T (waits),        T (singleton), T (replay), T (updates),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

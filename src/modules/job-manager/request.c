@@ -1,0 +1,238 @@
+/* The scheduler's and the exec service's ends of the core. */
+#include "manager.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The most urgent job of all started queues. */
+static struct job *next_waiting (struct manager *m)
+{
+    struct job *best = NULL;
+
+    list_foreach (&m->queues.queues, l) {
+        struct jobqueue *jq = container_of (l, struct jobqueue, link);
+        struct heap_node *n = jq->started ? heap_first (&jq->waiting) : NULL;
+        if (!n)
+            continue;
+        struct job *job = container_of (n, struct job, queue_node);
+        if (!best || job->priority > best->priority
+            || (job->priority == best->priority && job->id < best->id))
+            best = job;
+    }
+    return best;
+}
+
+/* With a limit, a job that outranks one at the scheduler takes its place. */
+static bool make_room (struct manager *m, const struct job *job)
+{
+    if (m->sched_limit == 0 || m->allocs.count < m->sched_limit)
+        return true;
+    struct job *least = container_of (heap_first (&m->allocs), struct job, alloc_node);
+    if (job->priority > least->priority && !least->alloc_canceled) {
+        least->alloc_canceled = true;
+        m->ops->sched_cancel (least, m->arg);
+    }
+    return false;
+}
+
+void manager_offer (struct manager *m)
+{
+    struct job *job;
+
+    if (!m->sched_ready)
+        return;
+    while ((job = next_waiting (m)) && make_room (m, job)) {
+        heap_remove (&job->jobqueue->waiting, &job->queue_node);
+        heap_insert (&m->allocs, &job->alloc_node);
+        job->alloc_canceled = false;
+        m->ops->sched_alloc (job, m->arg);
+    }
+}
+
+size_t manager_waiting (const struct manager *m)
+{
+    size_t n = 0;
+
+    list_foreach (&m->queues.queues, l)
+        n += container_of (l, struct jobqueue, link)->waiting.count;
+    return n;
+}
+
+void manager_sched_hello (struct manager *m,
+                          void (*cb) (const struct job *job, void *arg), void *arg)
+{
+    manager_sched_lost (m);
+    list_foreach (&m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        if (job->R && !job->freed)
+            cb (job, arg);
+    }
+}
+
+void manager_sched_ready (struct manager *m, unsigned int limit)
+{
+    m->sched_ready = true;
+    m->sched_limit = limit;
+}
+
+void manager_sched_lost (struct manager *m)
+{
+    m->sched_ready = false;
+    while (m->allocs.count > 0) {
+        struct job *job =
+            container_of (heap_first (&m->allocs), struct job, alloc_node);
+        heap_remove (&m->allocs, &job->alloc_node);
+        job->alloc_canceled = false;
+        manager_step (m, job);
+    }
+}
+
+/* The job that waits for this answer, or NULL: the answer is late. */
+static struct job *answered (struct manager *m, flux_jobid_t id)
+{
+    struct job *job = manager_lookup (m, id);
+
+    return job && heap_has (&job->alloc_node) ? job : NULL;
+}
+
+void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
+                            struct span annotations)
+{
+    struct job *job = answered (m, id);
+
+    if (!job || job->R)
+        return;
+    heap_remove (&m->allocs, &job->alloc_node);
+    job->alloc_canceled = false;
+    job->R = strndup (R.s, R.len);
+    if (job->state == FLUX_JOB_STATE_SCHED) {
+        char *text = annotations.len ? strndup (annotations.s, annotations.len) : NULL;
+        struct event ev = { .type = EV_ALLOC, .text = text };
+        manager_emit (m, job, &ev);
+        free (text);
+        manager_set_expiration (m, job);
+    }
+    manager_step (m, job);
+}
+
+static void annotate (struct manager *m, struct job *job, struct span annotations)
+{
+    json_t *o = json_loadb (annotations.s, annotations.len, 0, NULL);
+    json_t *context = o ? json_pack ("{s:o}", "annotations", o) : NULL;
+    struct event ev = { .type = EV_ANNOTATIONS, .context = context };
+
+    if (context)
+        manager_emit (m, job, &ev);
+    json_decref (context);
+}
+
+void manager_sched_annotate (struct manager *m, flux_jobid_t id,
+                             struct span annotations)
+{
+    struct job *job = answered (m, id);
+
+    if (job)
+        annotate (m, job, annotations);
+}
+
+void manager_sched_deny (struct manager *m, flux_jobid_t id, const char *note)
+{
+    struct job *job = answered (m, id);
+
+    if (!job)
+        return;
+    heap_remove (&m->allocs, &job->alloc_node);
+    job->alloc_canceled = false;
+    if (job->state == FLUX_JOB_STATE_SCHED)
+        manager_raise (m, job, "alloc", 0, note ? note : "", FLUX_USERID_UNKNOWN);
+    else
+        manager_step (m, job);
+}
+
+void manager_sched_canceled (struct manager *m, flux_jobid_t id)
+{
+    struct job *job = answered (m, id);
+
+    if (!job)
+        return;
+    heap_remove (&m->allocs, &job->alloc_node);
+    job->alloc_canceled = false;
+    if (job->annotations && json_object_get (job->annotations, "sched"))
+        annotate (m, job, (struct span){ "{\"sched\":null}", 14 });
+    manager_step (m, job);
+}
+
+void manager_exec_hello (struct manager *m)
+{
+    m->exec_ready = true;
+    list_foreach (&m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        if (job->state == FLUX_JOB_STATE_RUN)
+            manager_step (m, job);
+    }
+}
+
+void manager_exec_lost (struct manager *m)
+{
+    m->exec_ready = false;
+    list_foreach (&m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        if (!job->exec_sent || job->exec_done)
+            continue;
+        if (job->state == FLUX_JOB_STATE_CLEANUP)
+            manager_exec_release (m, job->id, "all", true);
+        else
+            job->exec_sent = false; /* to be started, or reattached, on hello */
+    }
+}
+
+static struct job *executing (struct manager *m, flux_jobid_t id)
+{
+    struct job *job = manager_lookup (m, id);
+
+    return job && job->exec_sent && !job->exec_done ? job : NULL;
+}
+
+void manager_exec_start (struct manager *m, flux_jobid_t id)
+{
+    struct job *job = executing (m, id);
+    struct event ev = { .type = EV_START };
+
+    if (job && !job->started && manager_emit (m, job, &ev) == 0)
+        depend_started (m, job);
+}
+
+void manager_exec_finish (struct manager *m, flux_jobid_t id, int status)
+{
+    struct job *job = executing (m, id);
+    struct event ev = { .type = EV_FINISH, .status = status };
+
+    if (job && !job->finished && manager_emit (m, job, &ev) == 0)
+        manager_step (m, job);
+}
+
+void manager_exec_release (struct manager *m, flux_jobid_t id, const char *ranks,
+                           bool final)
+{
+    struct job *job = executing (m, id);
+    struct event ev = { .type = EV_RELEASE, .ranks = ranks, .final = final };
+
+    if (!job)
+        return;
+    job->exec_done = final;
+    manager_emit (m, job, &ev);
+    /* an exec service that ends a job without a word about why */
+    if (final && job->state == FLUX_JOB_STATE_RUN)
+        manager_raise (m, job, "exec", 0, "released without finish",
+                       FLUX_USERID_UNKNOWN);
+    manager_step (m, job);
+}
+
+void manager_exec_exception (struct manager *m, flux_jobid_t id, int severity,
+                             const char *type, const char *note)
+{
+    struct job *job = executing (m, id);
+
+    if (job)
+        manager_raise (m, job, type, severity, note, FLUX_USERID_UNKNOWN);
+}

@@ -1,0 +1,233 @@
+/* What clients ask about queues (RFC 33), and what survives a restart of it. */
+#include "ctx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#define KEY "checkpoint.job-manager"
+
+static struct jobqueue *lookup (struct ctx *ctx, const char *name, flux_error_t *error)
+{
+    if (!name && ctx->m->queues.named) {
+        snprintf (error->text, sizeof (error->text), "a queue must be named");
+        errno = EINVAL;
+        return NULL;
+    }
+    return jobqueues_lookup (&ctx->m->queues, name, error);
+}
+
+static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error = { "" };
+    const char *name = NULL;
+    struct jobqueue *jq;
+
+    if (flux_request_unpack (msg, NULL, "{s?s}", "name", &name) < 0
+        || !(jq = lookup (ctx, name, &error)))
+        ctx_respond_text (ctx, msg, &error);
+    else
+        flux_respond_pack (h, msg, "o", jobqueue_status (jq));
+}
+
+static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
+{
+    struct ctx *ctx = arg;
+    json_t *a = json_array ();
+
+    list_foreach (&ctx->m->queues.queues, l) {
+        struct jobqueue *jq = container_of (l, struct jobqueue, link);
+        if (jq->name && jq->configured)
+            json_array_append_new (a, json_string (jq->name));
+    }
+    flux_respond_pack (h, msg, "{s:o}", "queues", a);
+}
+
+static void save_continuation (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_future_get (f, NULL) < 0)
+        flux_log_error (ctx->h, "status of queues cannot be saved");
+    flux_future_destroy (f);
+}
+
+static void save (struct ctx *ctx)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    flux_future_t *f;
+
+    if (!txn
+        || flux_kvs_txn_pack (txn, 0, KEY, "{s:o}", "queues",
+                              jobqueues_save (&ctx->m->queues))
+               < 0
+        || !(f = flux_kvs_commit (ctx->h, NULL, 0, txn))
+        || flux_future_then (f, -1., save_continuation, ctx) < 0)
+        flux_log_error (ctx->h, "status of queues cannot be saved");
+    flux_kvs_txn_destroy (txn);
+}
+
+int queue_restore (struct ctx *ctx)
+{
+    flux_future_t *f = flux_kvs_lookup (ctx->h, NULL, 0, KEY);
+    json_t *queues;
+
+    if (f && flux_kvs_lookup_get_unpack (f, "{s:o}", "queues", &queues) == 0)
+        jobqueues_restore (&ctx->m->queues, queues);
+    else if (!f || errno != ENOENT)
+        flux_log_error (ctx->h, KEY);
+    flux_future_destroy (f);
+    return 0;
+}
+
+/* One queue, or all, or the anonymous one. */
+static int for_each (struct ctx *ctx, const char *name, bool all,
+                     void (*fn) (struct ctx *ctx, struct jobqueue *jq, bool on,
+                                 const char *reason, bool nocheckpoint),
+                     bool on, const char *reason, bool nocheckpoint,
+                     flux_error_t *error)
+{
+    struct jobqueue *jq;
+
+    if (!all) {
+        if (!(jq = lookup (ctx, name, error)))
+            return -1;
+        fn (ctx, jq, on, reason, nocheckpoint);
+        return 0;
+    }
+    list_foreach (&ctx->m->queues.queues, l)
+        fn (ctx, container_of (l, struct jobqueue, link), on, reason, nocheckpoint);
+    return 0;
+}
+
+static void enable (struct ctx *ctx, struct jobqueue *jq, bool on, const char *reason,
+                    bool nocheckpoint)
+{
+    jobqueue_set_enabled (jq, on, reason);
+}
+
+static void start (struct ctx *ctx, struct jobqueue *jq, bool on, const char *reason,
+                   bool nocheckpoint)
+{
+    manager_queue_start (ctx->m, jq, on, reason, nocheckpoint);
+}
+
+static void enable_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error = { "" };
+    const char *name = NULL, *reason = NULL;
+    int on, all = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b}", "name", &name, "enable",
+                             &on, "reason", &reason, "all", &all)
+            < 0
+        || for_each (ctx, name, all, enable, on, reason, false, &error) < 0) {
+        ctx_respond_text (ctx, msg, &error);
+        return;
+    }
+    save (ctx);
+    flux_respond (h, msg, NULL);
+}
+
+static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error = { "" };
+    const char *name = NULL, *reason = NULL;
+    int on, all = 0, nocheckpoint = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b s?b}", "name", &name, "start",
+                             &on, "reason", &reason, "all", &all, "nocheckpoint",
+                             &nocheckpoint)
+            < 0
+        || for_each (ctx, name, all, start, on, reason, nocheckpoint, &error) < 0) {
+        ctx_respond_text (ctx, msg, &error);
+        return;
+    }
+    if (!nocheckpoint)
+        save (ctx);
+    flux_respond (h, msg, NULL);
+}
+
+static size_t running (const struct ctx *ctx)
+{
+    return ctx->m->nstate[4] + ctx->m->nstate[5];
+}
+
+static void alloc_query_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_respond_pack (h, msg, "{s:i s:i s:i}", "queue_length",
+                       (int)manager_waiting (ctx->m), "alloc_pending",
+                       (int)ctx->m->allocs.count, "running", (int)running (ctx));
+}
+
+static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_msglist_append (ctx->drains, msg) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+}
+
+static void idle_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_msglist_append (ctx->idles, msg) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+}
+
+static void answer (struct ctx *ctx, struct flux_msglist *l, size_t pending)
+{
+    const flux_msg_t *msg;
+
+    while ((msg = flux_msglist_pop (l))) {
+        flux_respond_pack (ctx->h, msg, "{s:i}", "pending", (int)pending);
+        flux_msg_decref (msg);
+    }
+}
+
+void queue_turn (struct ctx *ctx)
+{
+    size_t active = idmap_count (ctx->m->jobs);
+
+    if (flux_msglist_count (ctx->drains) > 0 && active == 0)
+        answer (ctx, ctx->drains, 0);
+    if (flux_msglist_count (ctx->idles) > 0 && running (ctx) == 0
+        && ctx->m->allocs.count == 0 && ctx->m->nstate[6] == 0)
+        answer (ctx, ctx->idles, active);
+}
+
+int queue_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
+{
+    json_t *queues = NULL, *policy = NULL;
+
+    if (flux_conf_unpack (conf, error, "{s?o s?o}", "queues", &queues, "policy",
+                          &policy)
+        < 0)
+        return -1;
+    return jobqueues_configure (&ctx->m->queues, queues, policy, error);
+}
+
+const struct flux_msg_handler_spec queue_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "job-manager.queue-status", status_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.queue-list", list_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.queue-enable", enable_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.queue-start", start_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.alloc-query", alloc_query_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.drain", drain_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.idle", idle_cb, FLUX_ROLE_USER },
+    FLUX_MSGHANDLER_TABLE_END,
+};

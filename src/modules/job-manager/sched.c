@@ -1,0 +1,255 @@
+/* The scheduler's protocol (RFC 27). */
+#include "ctx.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+/* The protocol knows no matchtags: answers name the job. */
+static void send_request (struct ctx *ctx, const char *topic, const char *payload)
+{
+    flux_msg_t *msg = flux_request_encode (topic, payload);
+
+    if (!msg || flux_send_new (ctx->h, &msg, 0) < 0) {
+        flux_log_error (ctx->h, "%s: cannot be sent", topic);
+        flux_msg_decref (msg);
+    }
+}
+
+void sched_alloc_op (const struct job *job, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct buf *b = &ctx->scratch;
+
+    buf_reset (b);
+    buf_printf (b,
+                "{\"id\":%llu,\"priority\":%lld,\"userid\":%u,\"t_submit\":%.6f,"
+                "\"jobspec\":",
+                (unsigned long long)job->id, (long long)job->priority, job->userid,
+                job->t_submit);
+    buf_add (b, job->spec.text, job->spec.len);
+    buf_addc (b, '}');
+    send_request (ctx, "sched.alloc", b->data);
+}
+
+void sched_cancel_op (const struct job *job, void *arg)
+{
+    char payload[64];
+
+    snprintf (payload, sizeof (payload), "{\"id\":%llu}", (unsigned long long)job->id);
+    send_request (arg, "sched.cancel", payload);
+}
+
+void sched_free_op (const struct job *job, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct buf *b = &ctx->scratch;
+
+    buf_reset (b);
+    buf_printf (b, "{\"id\":%llu,\"R\":", (unsigned long long)job->id);
+    buf_adds (b, job->R);
+    buf_adds (b, ",\"final\":true}");
+    send_request (ctx, "sched.free", b->data);
+}
+
+void sched_prioritize_op (const struct job *job, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (!ctx->prioritize)
+        ctx->prioritize = json_array ();
+    json_array_append_new (ctx->prioritize, json_pack ("[I I]", (json_int_t)job->id,
+                                                       (json_int_t)job->priority));
+}
+
+void sched_turn (struct ctx *ctx)
+{
+    json_t *o;
+    char *s;
+
+    if (!ctx->prioritize)
+        return;
+    o = json_pack ("{s:o}", "jobs", ctx->prioritize);
+    ctx->prioritize = NULL;
+    if (o && (s = json_dumps (o, JSON_COMPACT))) {
+        if (ctx->m->sched_ready)
+            send_request (ctx, "sched.prioritize", s);
+        free (s);
+    }
+    json_decref (o);
+}
+
+static void forget_expiration (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_future_get (f, NULL) < 0 && errno != ENOSYS)
+        flux_log (ctx->h, LOG_ERR, "sched.expiration: %s",
+                  flux_future_error_string (f));
+    flux_future_destroy (f);
+}
+
+void sched_expiration (struct ctx *ctx, const struct job *job, double expiration)
+{
+    flux_future_t *f;
+
+    if (!ctx->m->sched_ready)
+        return;
+    f = flux_rpc_pack (ctx->h, "sched.expiration", FLUX_NODEID_ANY, 0, "{s:I s:f}",
+                       "id", (json_int_t)job->id, "expiration", expiration);
+    if (!f || flux_future_then (f, -1., forget_expiration, ctx) < 0)
+        flux_future_destroy (f);
+}
+
+static void lost (struct ctx *ctx, const char *why)
+{
+    if (!ctx->sched)
+        return;
+    flux_log (ctx->h, LOG_DEBUG, "scheduler is gone: %s", why);
+    flux_msg_decref (ctx->sched);
+    ctx->sched = NULL;
+    manager_sched_lost (ctx->m);
+}
+
+void sched_disconnect (struct ctx *ctx, const flux_msg_t *msg)
+{
+    if (ctx->sched && flux_disconnect_match (msg, ctx->sched))
+        lost (ctx, "disconnected");
+}
+
+struct hello {
+    struct ctx *ctx;
+    const flux_msg_t *msg;
+    int count;
+};
+
+static void hello_one (const struct job *job, void *arg)
+{
+    struct hello *hello = arg;
+    struct buf *b = &hello->ctx->scratch;
+
+    buf_reset (b);
+    buf_printf (b,
+                "{\"id\":%llu,\"priority\":%lld,\"userid\":%u,\"t_submit\":%.6f,\"R\":",
+                (unsigned long long)job->id, (long long)job->priority, job->userid,
+                job->t_submit);
+    buf_adds (b, job->R);
+    buf_addc (b, '}');
+    flux_respond (hello->ctx->h, hello->msg, b->data);
+    hello->count++;
+}
+
+static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    struct hello hello = { ctx, msg, 0 };
+
+    if (!flux_msg_is_streaming (msg)) {
+        flux_respond_error (h, msg, EPROTO, "sched-hello must be streaming");
+        return;
+    }
+    lost (ctx, "another one says hello");
+    ctx->sched = flux_msg_incref (msg);
+    manager_sched_hello (ctx->m, hello_one, &hello);
+    flux_respond_error (h, msg, ENODATA, NULL);
+    flux_log (h, LOG_DEBUG, "scheduler: hello, %d allocations", hello.count);
+}
+
+static void ready_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *mode;
+    int limit = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s?i}", "mode", &mode, "limit", &limit)
+        < 0) {
+        flux_respond_error (h, msg, errno, NULL);
+        return;
+    }
+    bool limited = strcmp (mode, "limited") == 0;
+    if ((!limited && strcmp (mode, "unlimited") != 0) || (limited && limit <= 0)) {
+        flux_respond_error (h, msg, EPROTO,
+                            "mode must be limited (with limit) or "
+                            "unlimited");
+        return;
+    }
+    if (!ctx->sched)
+        ctx->sched = flux_msg_incref (msg);
+    flux_respond_pack (h, msg, "{s:i}", "count", (int)manager_waiting (ctx->m));
+    manager_sched_ready (ctx->m, limited ? limit : 0);
+}
+
+static void answer (struct ctx *ctx, const char *s)
+{
+    struct span o = { s, strlen (s) }, v, R = { 0 }, text, annotations = { 0 };
+    int64_t id, type;
+    char note[256] = "";
+
+    if (jsontext_get (o, "id", &v) < 0 || !jsontext_int (v, &id)
+        || jsontext_get (o, "type", &v) < 0 || !jsontext_int (v, &type))
+        goto malformed;
+    jsontext_get (o, "annotations", &annotations);
+    switch (type) {
+    case 0: /* SUCCESS */
+        if (jsontext_get (o, "R", &R) < 0)
+            goto malformed;
+        manager_sched_success (ctx->m, id, R, annotations);
+        break;
+    case 1: /* ANNOTATE */
+        manager_sched_annotate (ctx->m, id, annotations);
+        break;
+    case 2: /* DENY */
+        if (jsontext_get (o, "note", &v) == 0) {
+            if (jsontext_plain (v, &text)) {
+                snprintf (note, sizeof (note), "%.*s", (int)text.len, text.s);
+            } else {
+                json_t *n = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
+                snprintf (note, sizeof (note), "%s",
+                          json_is_string (n) ? json_string_value (n) : "");
+                json_decref (n);
+            }
+        }
+        manager_sched_deny (ctx->m, id, note);
+        break;
+    case 3: /* CANCEL */
+        manager_sched_canceled (ctx->m, id);
+        break;
+    default:
+        goto malformed;
+    }
+    return;
+malformed:
+    flux_log (ctx->h, LOG_ERR, "sched.alloc: malformed answer: %.80s", s);
+}
+
+static void alloc_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *s;
+
+    /* RFC 27: an error can only mean that there is no scheduler */
+    if (flux_response_decode (msg, NULL, &s) < 0)
+        lost (ctx, strerror (errno));
+    else if (s)
+        answer (ctx, s);
+}
+
+static void other_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    if (flux_response_decode (msg, NULL, NULL) < 0)
+        lost (arg, strerror (errno));
+}
+
+const struct flux_msg_handler_spec sched_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "job-manager.sched-hello", hello_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.sched-ready", ready_cb, 0 },
+    { FLUX_MSGTYPE_RESPONSE, "sched.alloc", alloc_cb, 0 },
+    { FLUX_MSGTYPE_RESPONSE, "sched.free", other_cb, 0 },
+    { FLUX_MSGTYPE_RESPONSE, "sched.cancel", other_cb, 0 },
+    { FLUX_MSGTYPE_RESPONSE, "sched.prioritize", other_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};

@@ -1,0 +1,105 @@
+/* The environment of tasks: the jobspec's, and what Flux adds. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shell/shell.h"
+
+/* Those that shell_env_task fills in, at the end of sh->env. */
+enum { ENV_TASK_RANK, ENV_LOCAL_ID, ENV_PMI_FD, ENV_PMI_RANK, ENV_PMI_SIZE, ENV_SLOTS };
+
+/* Of the submitter's own environment; they would mislead the task. */
+static bool is_ours (const char *name)
+{
+    static const char *names[] = {
+        "FLUX_JOB_ID",       "FLUX_JOB_ID_PATH",   "FLUX_JOB_SIZE", "FLUX_JOB_NNODES",
+        "FLUX_JOB_TMPDIR",   "FLUX_TASK_RANK",     "FLUX_TASK_LOCAL_ID",
+        "FLUX_URI",          "FLUX_KVS_NAMESPACE", "FLUX_PROXY_REMOTE",
+        "FLUX_ENCLOSING_ID", "PMI_FD",             "PMI_RANK",      "PMI_SIZE",
+        "PMI_SPAWNED",
+    };
+    if (strncmp (name, "FLUX_", 5) && strncmp (name, "PMI_", 4))
+        return false;
+    for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
+        if (!strcmp (name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static int add (struct shell *sh, const char *name, const char *value)
+{
+    char *s;
+    if (asprintf (&s, "%s=%s", name, value) < 0)
+        return -1;
+    sh->env[sh->env_count++] = s;
+    return 0;
+}
+
+static int add_int (struct shell *sh, const char *name, int value)
+{
+    char s[16];
+    snprintf (s, sizeof (s), "%d", value);
+    return add (sh, name, s);
+}
+
+static int add_path (struct shell *sh)
+{
+    const char *path = sh->jobid_path;
+    char s[512];
+    size_t len = strlen (path);
+    snprintf (s, sizeof (s), "%s%s%s", path, len && path[len - 1] == '/' ? "" : "/",
+              sh->f58);
+    return add (sh, "FLUX_JOB_ID_PATH", s);
+}
+
+int shell_env_init (struct shell *sh)
+{
+    json_t *env = sh->jobspec.environment;
+    const char *uri = getenv ("FLUX_URI");
+    const char *name;
+    json_t *value;
+
+    sh->env = calloc (json_object_size (env) + ENV_SLOTS + 16, sizeof (char *));
+    if (!sh->env)
+        return -1;
+    json_object_foreach (env, name, value)
+    {
+        if (json_is_string (value) && !is_ours (name)
+            && add (sh, name, json_string_value (value)) < 0)
+            return -1;
+    }
+    if (uri && add (sh, "FLUX_URI", uri) < 0)
+        return -1;
+    if (add (sh, "FLUX_JOB_ID", sh->f58) < 0 || add_path (sh) < 0
+        || add_int (sh, "FLUX_JOB_SIZE", sh->ntasks) < 0
+        || add_int (sh, "FLUX_JOB_NNODES", sh->size) < 0
+        || add (sh, "FLUX_JOB_TMPDIR", sh->tmpdir) < 0)
+        return -1;
+    return 0;
+}
+
+char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd)
+{
+    static char slots[ENV_SLOTS][40];
+    int n = sh->env_count;
+
+    snprintf (slots[ENV_TASK_RANK], sizeof (slots[0]), "FLUX_TASK_RANK=%d", task->rank);
+    snprintf (slots[ENV_LOCAL_ID], sizeof (slots[0]), "FLUX_TASK_LOCAL_ID=%d",
+              task->localid);
+    snprintf (slots[ENV_PMI_FD], sizeof (slots[0]), "PMI_FD=%d", pmi_fd);
+    snprintf (slots[ENV_PMI_RANK], sizeof (slots[0]), "PMI_RANK=%d", task->rank);
+    snprintf (slots[ENV_PMI_SIZE], sizeof (slots[0]), "PMI_SIZE=%d", sh->ntasks);
+    for (int i = 0; i < (pmi_fd < 0 ? ENV_PMI_FD : ENV_SLOTS); i++)
+        sh->env[n++] = slots[i];
+    sh->env[n] = NULL;
+    return sh->env;
+}
+
+void shell_env_fini (struct shell *sh)
+{
+    for (int i = 0; i < sh->env_count; i++)
+        free (sh->env[i]);
+    free (sh->env);
+}

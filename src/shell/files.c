@@ -1,0 +1,156 @@
+/* FLUX_JOB_TMPDIR, and the files that come with a jobspec (RFC 37). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/encode.h"
+#include "base/file.h"
+#include "shell/shell.h"
+
+/* The broker's directory, which is that of its socket. */
+static void choose_dir (struct shell *sh)
+{
+    const char *uri = getenv ("FLUX_URI");
+    const char *dir = "/tmp";
+    int len = 4;
+    const char *slash;
+
+    if (uri && !strncmp (uri, "local://", 8) && (slash = strrchr (uri + 8, '/'))
+        && slash - (uri + 8) < 150) {
+        dir = uri + 8;
+        len = slash - dir;
+    }
+    snprintf (sh->tmpdir, sizeof (sh->tmpdir), "%.*s/jobtmp-%d-%s", len, dir, sh->rank,
+              sh->f58_plain);
+}
+
+static bool path_is_safe (const char *path)
+{
+    if (*path == '/' || *path == '\0')
+        return false;
+    for (const char *p = path; p; p = strchr (p, '/'), p = p ? p + 1 : NULL) {
+        size_t len = strcspn (p, "/");
+        if (len == 0 || (len == 1 && p[0] == '.') || (len == 2 && !strncmp (p, "..", 2)))
+            return false;
+    }
+    return true;
+}
+
+static int make_parents (char *path, size_t base_len)
+{
+    for (char *p = strchr (path + base_len + 1, '/'); p; p = strchr (p + 1, '/')) {
+        *p = '\0';
+        int rc = mkdir (path, 0700);
+        *p = '/';
+        if (rc < 0 && errno != EEXIST)
+            return -1;
+    }
+    return 0;
+}
+
+/* The bytes of a file object; owned by the caller. */
+static char *file_content (json_t *o, size_t *len)
+{
+    json_t *data = json_is_string (o) ? o : json_object_get (o, "data");
+    const char *encoding = json_string_value (json_object_get (o, "encoding"));
+    char *s;
+
+    if (!json_is_string (data)) {
+        s = data ? json_dumps (data, JSON_ENCODE_ANY) : strdup ("");
+        *len = s ? strlen (s) : 0;
+        return s;
+    }
+    *len = json_string_length (data);
+    if (!(s = malloc (*len + 1)))
+        return NULL;
+    if (encoding && !strcmp (encoding, "base64")) {
+        ssize_t n = base64_decode (s, json_string_value (data), *len);
+        if (n < 0) {
+            free (s);
+            errno = EINVAL;
+            return NULL;
+        }
+        *len = n;
+    } else
+        memcpy (s, json_string_value (data), *len);
+    return s;
+}
+
+static int write_file (struct shell *sh, const char *name, json_t *o)
+{
+    char path[4096];
+    int mode = 0600;
+    size_t len = 0;
+    json_t *m = json_object_get (o, "mode");
+
+    if (json_is_integer (m))
+        mode = json_integer_value (m) & 07777;
+    if (!path_is_safe (name)
+        || snprintf (path, sizeof (path), "%s/%s", sh->tmpdir, name)
+               >= (int)sizeof (path)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (make_parents (path, strlen (sh->tmpdir)) < 0)
+        return -1;
+    if (json_is_integer (m) && S_ISDIR (json_integer_value (m)))
+        return mkdir (path, mode);
+    char *data = file_content (o, &len);
+    if (!data)
+        return -1;
+    if (json_is_integer (m) && S_ISLNK (json_integer_value (m))) {
+        data = realloc (data, len + 1);
+        data[len] = '\0';
+        int rc = symlink (data, path);
+        free (data);
+        return rc;
+    }
+    int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    int rc = fd < 0 ? -1 : fd_write_all (fd, data, len);
+    if (fd >= 0)
+        close (fd);
+    free (data);
+    return rc;
+}
+
+static int write_files (struct shell *sh)
+{
+    json_t *files = NULL;
+    const char *name;
+    json_t *o;
+
+    if (json_unpack (sh->jobspec_json, "{s:{s:{s?o}}}", "attributes", "system", "files",
+                     &files)
+            < 0
+        || !files)
+        return 0;
+    json_object_foreach (files, name, o)
+    {
+        if (write_file (sh, name, o) < 0) {
+            shell_fatal (sh, 1, "files: %s: %s", name, strerror (errno));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int shell_tmpdir_create (struct shell *sh)
+{
+    choose_dir (sh);
+    if (mkdir (sh->tmpdir, 0700) < 0 && errno != EEXIST) {
+        shell_fatal (sh, 1, "mkdir %s: %s", sh->tmpdir, strerror (errno));
+        return -1;
+    }
+    return write_files (sh);
+}
+
+void shell_tmpdir_remove (struct shell *sh)
+{
+    if (sh->tmpdir[0] && rmdir (sh->tmpdir) < 0
+        && (errno == ENOTEMPTY || errno == EEXIST))
+        dir_remove (sh->tmpdir);
+}

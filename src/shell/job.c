@@ -1,0 +1,297 @@
+/* What a shell knows about its job: the start record, options, templates. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shell/layout.h"
+#include "shell/mustache.h"
+#include "shell/shell.h"
+#include "value/jobid.h"
+#include "value/rset.h"
+
+json_t *shell_option (struct shell *sh, const char *path)
+{
+    json_t *o = sh->jobspec.shell_options;
+    char name[64];
+
+    while (o && *path) {
+        size_t len = strcspn (path, ".");
+        if (len >= sizeof (name))
+            return NULL;
+        memcpy (name, path, len);
+        name[len] = '\0';
+        o = json_object_get (o, name);
+        path += len + (path[len] == '.');
+    }
+    return o;
+}
+
+static int parse_record (struct shell *sh, const char *text, size_t len,
+                         flux_error_t *error)
+{
+    json_error_t why;
+    json_int_t id, userid = 0;
+    json_t *R;
+    int broker_rank = 0;
+
+    sh->facts = json_loadb (text, len, JSON_DISABLE_EOF_CHECK, &why);
+    if (!sh->facts
+        || json_unpack (sh->facts, "{s:i s:i s:i s:s s:i}", "rank", &sh->rank, "size",
+                        &sh->size, "broker_rank", &broker_rank, "jobid_path",
+                        &sh->jobid_path, "instance_level", &sh->instance_level)
+               < 0) {
+        snprintf (error->text, sizeof (error->text), "malformed start record");
+        return -1;
+    }
+    sh->broker_rank = broker_rank;
+    text += why.position;
+    len -= why.position;
+    sh->start = json_loadb (text, len, JSON_ALLOW_NUL, &why);
+    if (!sh->start
+        || json_unpack (sh->start, "{s:I s:I s:o s:o}", "id", &id, "userid", &userid,
+                        "jobspec", &sh->jobspec_json, "R", &R)
+               < 0) {
+        snprintf (error->text, sizeof (error->text), "malformed start request: %.100s",
+                  why.text);
+        return -1;
+    }
+    sh->userid = userid;
+    if (jobspec_parse (sh->jobspec_json, &sh->jobspec, error) < 0)
+        return -1;
+    return (sh->R = rset_decode_json (R, error)) ? 0 : -1;
+}
+
+static int set_names (struct shell *sh)
+{
+    if (jobid_encode (sh->id, JOBID_F58PLAIN, sh->f58_plain, sizeof (sh->f58_plain)) < 0)
+        return -1;
+    snprintf (sh->f58, sizeof (sh->f58), "\xc6\x92%s", sh->f58_plain + 1);
+    return 0;
+}
+
+static int count_tasks (struct shell *sh, flux_error_t *error)
+{
+    struct idset *ranks = rset_ranks (sh->R);
+    int count = ranks ? idset_count (ranks) : 0;
+    struct layout_node *nodes = calloc (count + 1, sizeof (*nodes));
+    const char *scheme = NULL;
+    const char *value = NULL;
+    json_t *taskmap = shell_option (sh, "taskmap");
+    int rc = -1;
+    int i = 0;
+
+    if (!nodes || !ranks)
+        goto done;
+    for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
+         rank = idset_next (ranks, rank), i++) {
+        const struct idset *cores = rset_children (sh->R, rank, "core");
+        const struct idset *gpus = rset_children (sh->R, rank, "gpu");
+        nodes[i].cores = cores ? idset_count (cores) : 0;
+        nodes[i].gpus = gpus ? idset_count (gpus) : 0;
+    }
+    if (taskmap
+        && json_unpack (taskmap, "{s:s s?s}", "scheme", &scheme, "value", &value) < 0) {
+        snprintf (error->text, sizeof (error->text), "taskmap: expected a scheme");
+        goto done;
+    }
+    if (layout_count (nodes, count, &sh->jobspec, error) < 0
+        || !(sh->taskmap = layout_map (nodes, count, scheme, value, error)))
+        goto done;
+    sh->ntasks = taskmap_total_ntasks (sh->taskmap);
+    rc = 0;
+done:
+    idset_destroy (ranks);
+    free (nodes);
+    return rc;
+}
+
+static int create_tasks (struct shell *sh)
+{
+    const struct idset *ids = taskmap_taskids (sh->taskmap, sh->rank);
+    int count = ids ? idset_count (ids) : 0;
+    int i = 0;
+
+    if (!(sh->tasks = calloc (count + 1, sizeof (*sh->tasks))))
+        return -1;
+    sh->task_count = count;
+    for (unsigned int id = count ? idset_first (ids) : IDSET_INVALID_ID;
+         id != IDSET_INVALID_ID; id = idset_next (ids, id), i++) {
+        struct task *t = &sh->tasks[i];
+        t->sh = sh;
+        t->localid = i;
+        t->rank = id;
+        snprintf (t->rank_str, sizeof (t->rank_str), "%d", t->rank);
+        t->in.fd = t->pmi.fd = t->streams[0].src.fd = t->streams[1].src.fd = -1;
+    }
+    return 0;
+}
+
+static int parse_options (struct shell *sh, flux_error_t *error)
+{
+    json_t *o;
+
+    if ((o = shell_option (sh, "verbose")))
+        sh->verbose = json_is_true (o) ? 1 : json_integer_value (o);
+    sh->setpgrp = true;
+    if ((o = shell_option (sh, "nosetpgrp")))
+        sh->setpgrp = !(json_is_true (o) || json_integer_value (o) != 0);
+    if ((o = shell_option (sh, "exit-on-error")))
+        sh->exit_on_error = json_is_true (o) || json_integer_value (o) != 0;
+    sh->exit_timeout = 30.;
+    if ((o = shell_option (sh, "exit-timeout"))) {
+        if (json_is_string (o) && !strcmp (json_string_value (o), "none"))
+            sh->exit_timeout = -1.;
+        else if (json_is_number (o))
+            sh->exit_timeout = json_number_value (o);
+        else if (json_is_string (o)) {
+            char *end;
+            const char *s = json_string_value (o);
+            sh->exit_timeout = strtod (s, &end);
+            if (!strcmp (end, "m"))
+                sh->exit_timeout *= 60;
+            else if (!strcmp (end, "h"))
+                sh->exit_timeout *= 3600;
+            else if (end == s || (*end && strcmp (end, "s"))) {
+                snprintf (error->text, sizeof (error->text),
+                          "exit-timeout: invalid duration '%.60s'", s);
+                return -1;
+            }
+        }
+    }
+    if ((o = shell_option (sh, "signal"))) {
+        sh->signal_num = 10;
+        sh->signal_left = 60;
+        if (json_is_integer (o))
+            sh->signal_num = json_integer_value (o) > 1 ? json_integer_value (o) : 10;
+        else if (json_unpack (o, "{s?i s?F}", "signum", &sh->signal_num, "timeleft",
+                              &sh->signal_left)
+                 < 0) {
+            snprintf (error->text, sizeof (error->text),
+                      "signal: expected signum and timeleft");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int shell_parse (struct shell *sh, const char *text, size_t len, flux_error_t *error)
+{
+    error->text[0] = '\0';
+    if (parse_record (sh, text, len, error) < 0 || set_names (sh) < 0
+        || count_tasks (sh, error) < 0 || create_tasks (sh) < 0
+        || parse_options (sh, error) < 0)
+        return -1;
+    sh->host = rset_host (sh->R, sh->broker_rank);
+    if (!sh->host)
+        sh->host = "localhost";
+    return 0;
+}
+
+void shell_fini (struct shell *sh)
+{
+    free (sh->tasks);
+    taskmap_destroy (sh->taskmap);
+    rset_destroy (sh->R);
+    json_decref (sh->facts);
+    json_decref (sh->start);
+    buf_fini (&sh->scratch);
+    frame_reader_fini (&sh->in);
+}
+
+struct render {
+    struct shell *sh;
+    struct task *task;
+};
+
+static int render_id (struct shell *sh, struct buf *b, const char *type)
+{
+    char text[128];
+    enum jobid_type t;
+
+    if (!*type || !strcmp (type, "f58"))
+        return buf_adds (b, sh->f58);
+    if (jobid_type_parse (type, &t) < 0
+        || jobid_encode (sh->id, t, text, sizeof (text)) < 0)
+        return -1;
+    return buf_adds (b, text);
+}
+
+static int render_ids (struct buf *b, const struct idset *ids)
+{
+    char *s = ids ? idset_encode (ids, IDSET_FLAG_RANGE) : NULL;
+    buf_adds (b, s ? s : "");
+    free (s);
+    return 0;
+}
+
+static int render_node (struct shell *sh, struct buf *b, const char *name)
+{
+    const struct idset *cores = rset_children (sh->R, sh->broker_rank, "core");
+
+    if (!strcmp (name, "id"))
+        return buf_printf (b, "%d", sh->rank);
+    if (!strcmp (name, "name"))
+        return buf_adds (b, sh->host);
+    if (!strcmp (name, "broker_rank"))
+        return buf_printf (b, "%u", sh->broker_rank);
+    if (!strcmp (name, "cores"))
+        return render_ids (b, cores);
+    if (!strcmp (name, "gpus"))
+        return render_ids (b, rset_children (sh->R, sh->broker_rank, "gpu"));
+    if (!strcmp (name, "ncores"))
+        return buf_printf (b, "%zu", cores ? idset_count (cores) : 0);
+    return -1;
+}
+
+static int render_task (struct task *task, struct buf *b, const char *name)
+{
+    if (!task)
+        return -1;
+    if (!strcmp (name, "id") || !strcmp (name, "rank"))
+        return buf_printf (b, "%d", task->rank);
+    if (!strcmp (name, "index") || !strcmp (name, "localid"))
+        return buf_printf (b, "%d", task->localid);
+    return -1;
+}
+
+static int render_tag (struct buf *b, const char *tag, void *arg)
+{
+    struct render *r = arg;
+    struct shell *sh = r->sh;
+
+    if (!strncmp (tag, "id", 2) && (tag[2] == '\0' || tag[2] == '.'))
+        return render_id (sh, b, tag + 2 + (tag[2] == '.'));
+    if (!strncmp (tag, "jobid", 5) && (tag[5] == '\0' || tag[5] == '.'))
+        return render_id (sh, b, tag + 5 + (tag[5] == '.'));
+    if (!strcmp (tag, "name"))
+        return buf_adds (b, sh->jobspec.name ? sh->jobspec.name : "");
+    if (!strcmp (tag, "nnodes"))
+        return buf_printf (b, "%d", sh->size);
+    if (!strcmp (tag, "size") || !strcmp (tag, "ntasks"))
+        return buf_printf (b, "%d", sh->ntasks);
+    if (!strcmp (tag, "tmpdir"))
+        return buf_adds (b, sh->tmpdir);
+    if (!strcmp (tag, "taskid"))
+        return render_task (r->task, b, "id");
+    if (!strncmp (tag, "node.", 5))
+        return render_node (sh, b, tag + 5);
+    if (!strncmp (tag, "task.", 5))
+        return render_task (r->task, b, tag + 5);
+    return -1;
+}
+
+char *shell_render (struct shell *sh, struct task *task, const char *template)
+{
+    struct render r = { sh, task };
+    return mustache_render (template, render_tag, &r);
+}
+
+bool shell_template_per_task (const char *template)
+{
+    return strstr (template, "{{task") != NULL;
+}
+
+bool shell_template_per_node (const char *template)
+{
+    return strstr (template, "{{node") || strstr (template, "{{tmpdir");
+}

@@ -1,0 +1,94 @@
+/* Between job-exec and the shells of a rank.
+ *
+ * job-exec starts one `flux-shell --server` on each rank through rexec, when
+ * the first job comes there. For each job it forks a shell from itself: small
+ * and warm, with the start record already in its memory. Everything travels
+ * over the server's stdin and stdout, as lines:
+ *
+ *     TYPE ID TEXT\n
+ *
+ * TYPE is one letter, ID the job id in decimal. TEXT is JSON or a number; it
+ * has no newline.
+ *
+ * To the shells:
+ *   S  start: a JSON object of facts, one space, the payload of the job-exec
+ *      start request, as it came
+ *   i  standard input, an io object (RFC 24)
+ *   k  signal number for all tasks
+ *   B  end of a barrier: {"SHELL-RANK": what that shell sent with b, ...}
+ *   w  output for a file that the leader writes: [stream, rank, data, eof], the
+ *      data in base64; or "eof" when a shell has sent all
+ *   D  a task of another shell has exited first
+ *   x  the job's new expiration, seconds since the epoch
+ *   K  kill the shell itself (by the server)
+ *
+ * From the shells:
+ *   s  all tasks are started; the leader adds its taskmap
+ *   e  an entry for the exec eventlog, as it will stand there
+ *   t  the same, for the first exit of a task
+ *   o  an entry for guest.output; the leader's first is the header
+ *   b  entered a barrier: a JSON object, which all get with B
+ *   w  for the leader
+ *   x  exception {type, severity, note}
+ *   l  a line for the instance's log
+ *   X  the shell has exited (by the server): its wait status. The last.
+ *
+ * All shells of a rank write into one pipe. A write of up to PIPE_BUF bytes is
+ * atomic, so longer frames go in pieces: a lower-case TYPE is preceded by '+'
+ * in all but the last: "+o ID piece". Pieces of one shell are in order, with
+ * nothing else of that shell between. */
+#ifndef SHELL_PROTOCOL_H
+#define SHELL_PROTOCOL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define FRAME_MAX PIPE_BUF
+/* Text that surely fits in a frame beside type and id. */
+#define FRAME_TEXT_MAX (FRAME_MAX - 32)
+
+struct frame {
+    char type;
+    bool more; /* a piece: the next frame of this job goes on */
+    uint64_t id;
+    const char *text; /* NUL-terminated; valid until the next call */
+    size_t len;
+};
+
+/* Cuts a stream into frames. */
+struct frame_reader {
+    struct buf buf;
+    size_t pos;
+    size_t scanned;
+};
+void frame_reader_fini (struct frame_reader *r);
+/* Room for at least len bytes at the end; NULL with ENOMEM. Add what was put
+ * there to r->buf.len. */
+int frame_reader_add (struct frame_reader *r, const void *data, size_t len);
+/* 1: *f is set; 0: no whole frame; -1 with EPROTO: not a frame. */
+int frame_reader_next (struct frame_reader *r, struct frame *f);
+/* Drops what was handed out. */
+void frame_reader_compact (struct frame_reader *r);
+
+/* Appends one frame, unsplit. Newlines in text become spaces: they can only
+ * be white space between JSON tokens. */
+int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_t len);
+
+/* Collects the frames of one shell and writes them so that each write(2) is
+ * atomic. */
+struct frame_writer {
+    int fd;
+    uint64_t id;
+    size_t len;
+    char data[FRAME_MAX];
+};
+void frame_writer_init (struct frame_writer *w, int fd, uint64_t id);
+/* -1 if the reader has gone. */
+int frame_write (struct frame_writer *w, char type, const char *text, size_t len);
+int frame_flush (struct frame_writer *w);
+
+#endif

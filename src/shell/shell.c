@@ -1,0 +1,398 @@
+/* The life of a shell.
+ *
+ * Happy path: start record -> layout -> tasks started (s) -> output (o), exits
+ * (e) -> streams at their end -> peers' output written -> exit with the highest
+ * exit code.
+ *
+ * Failures: a bad record or option: FATAL log, exception, exit 1. A task that
+ * does not start: the same with 127 (no such program) or 126, after those that
+ * run got SIGKILL. The server or job-exec goes away (EOF, SIGHUP, EPIPE): the
+ * tasks get SIGKILL. */
+#include "shell/shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/subprocess/io.h"
+#include "value/rset.h"
+
+double monotonic_now (void)
+{
+    struct timespec ts;
+    clock_gettime (CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+static double wall_now (void)
+{
+    struct timespec ts;
+    clock_gettime (CLOCK_REALTIME, &ts);
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+static uint32_t to_epoll (int events)
+{
+    return events;
+}
+
+int shell_watch (struct shell *sh, struct source *src)
+{
+    struct epoll_event ev = { .events = to_epoll (src->events), .data.ptr = src };
+    if (epoll_ctl (sh->epoll_fd, EPOLL_CTL_ADD, src->fd, &ev) < 0)
+        return errno == EEXIST ? epoll_ctl (sh->epoll_fd, EPOLL_CTL_MOD, src->fd, &ev)
+                               : -1;
+    return 0;
+}
+
+void shell_unwatch (struct shell *sh, struct source *src)
+{
+    if (src->fd < 0)
+        return;
+    epoll_ctl (sh->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
+    close (src->fd);
+    src->fd = -1;
+}
+
+void shell_send (struct shell *sh, char type, struct buf *b)
+{
+    if (sh->broken || b->err)
+        return;
+    if (frame_write (&sh->out, type, b->data ? b->data : "", b->len) < 0)
+        sh->broken = true;
+}
+
+void shell_entry (struct buf *b, const char *name)
+{
+    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", wall_now (), name);
+}
+
+static void send_log (struct shell *sh, int level, const char *text)
+{
+    struct buf b = BUF_INIT;
+    shell_entry (&b, "log");
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"component\":\"flux-shell\",\"message\":",
+                level, sh->rank);
+    json_append_string (&b, text, strlen (text));
+    buf_adds (&b, "}}");
+    shell_send (sh, 'o', &b);
+    buf_fini (&b);
+}
+
+void shell_log (struct shell *sh, int level, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    if ((level == SHELL_DEBUG && sh->verbose < 1)
+        || (level == SHELL_TRACE && sh->verbose < 2))
+        return;
+    va_start (ap, fmt);
+    vsnprintf (text, sizeof (text), fmt, ap);
+    va_end (ap);
+    send_log (sh, level, text);
+}
+
+void shell_raise (struct shell *sh, const char *type, int severity, const char *note)
+{
+    struct buf b = BUF_INIT;
+    buf_printf (&b, "{\"type\":\"%s\",\"severity\":%d,\"note\":", type, severity);
+    json_append_string (&b, note, strlen (note));
+    buf_addc (&b, '}');
+    shell_send (sh, 'x', &b);
+    buf_fini (&b);
+}
+
+void shell_fatal (struct shell *sh, int rc, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start (ap, fmt);
+    vsnprintf (text, sizeof (text), fmt, ap);
+    va_end (ap);
+    if (sh->rc < rc)
+        sh->rc = rc;
+    send_log (sh, SHELL_FATAL, text);
+    shell_raise (sh, "exec", 0, text);
+}
+
+static void send_init (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+    if (sh->rank != 0)
+        return;
+    shell_entry (&b, "shell.init");
+    buf_printf (&b,
+                "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d}}",
+                sh->userid, sh->f58_plain, sh->broker_rank, sh->size);
+    shell_send (sh, 'e', &b);
+    buf_fini (&b);
+    shell_output_header (sh);
+}
+
+static void send_started (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+    if (sh->rank == 0) {
+        char *map = taskmap_encode (sh->taskmap, TASKMAP_ENCODE_WRAPPED);
+        shell_entry (&b, "shell.start");
+        buf_printf (&b, "{\"taskmap\":%s}}", map ? map : "{}");
+        free (map);
+    }
+    shell_send (sh, 's', &b);
+    buf_fini (&b);
+}
+
+static void set_signal_timer (struct shell *sh, double expiration)
+{
+    sh->signal_deadline = 0;
+    if (sh->signal_num > 0 && expiration > 0)
+        sh->signal_deadline = expiration - sh->signal_left;
+}
+
+static void update_expiration (struct shell *sh, const char *text)
+{
+    double expiration = strtod (text, NULL);
+    rset_set_times (sh->R, rset_starttime (sh->R), expiration);
+    set_signal_timer (sh, expiration);
+}
+
+static void other_exit (struct shell *sh)
+{
+    sh->other_exit_seen = true;
+    if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
+        sh->exit_deadline = monotonic_now () + sh->exit_timeout;
+}
+
+static void dispatch (struct shell *sh, const struct frame *f)
+{
+    switch (f->type) {
+    case 'i':
+        shell_input_frame (sh, f->text, f->len);
+        break;
+    case 'k':
+        shell_tasks_kill (sh, atoi (f->text));
+        break;
+    case 'B':
+        shell_pmi_exchange (sh, f->text, f->len);
+        break;
+    case 'w':
+        shell_output_peer (sh, f->text, f->len);
+        break;
+    case 'D':
+        other_exit (sh);
+        break;
+    case 'x':
+        update_expiration (sh, f->text);
+        break;
+    }
+}
+
+static void lost (struct shell *sh)
+{
+    sh->broken = true;
+    shell_unwatch (sh, &sh->in_src);
+    shell_tasks_kill (sh, SIGKILL);
+}
+
+static void input_ready (struct shell *sh, struct source *src, int revents)
+{
+    static char tmp[65536];
+    struct frame f;
+    int rc;
+
+    ssize_t n = read (src->fd, tmp, sizeof (tmp));
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0 || frame_reader_add (&sh->in, tmp, n) < 0) {
+        lost (sh);
+        return;
+    }
+    while ((rc = frame_reader_next (&sh->in, &f)) > 0)
+        dispatch (sh, &f);
+    frame_reader_compact (&sh->in);
+    if (rc < 0)
+        lost (sh);
+}
+
+static void signal_ready (struct shell *sh, struct source *src, int revents)
+{
+    struct signalfd_siginfo si;
+
+    while (read (src->fd, &si, sizeof (si)) == sizeof (si)) {
+        if (si.ssi_signo == SIGCHLD)
+            shell_tasks_reap (sh);
+        else if (si.ssi_signo == SIGHUP)
+            lost (sh);
+        else
+            shell_tasks_kill (sh, si.ssi_signo);
+    }
+}
+
+static int open_signals (struct shell *sh)
+{
+    sigset_t set;
+
+    sigemptyset (&set);
+    sigaddset (&set, SIGCHLD);
+    sigaddset (&set, SIGHUP);
+    sigaddset (&set, SIGTERM);
+    sigaddset (&set, SIGINT);
+    sigprocmask (SIG_BLOCK, &set, NULL);
+    signal (SIGPIPE, SIG_IGN);
+    sh->signal_src.fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    sh->signal_src.events = EPOLLIN;
+    sh->signal_src.ready = signal_ready;
+    return sh->signal_src.fd < 0 ? -1 : shell_watch (sh, &sh->signal_src);
+}
+
+static int open_loop (struct shell *sh, int in_fd, int out_fd)
+{
+    frame_writer_init (&sh->out, out_fd, sh->id);
+    if ((sh->epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) < 0)
+        return -1;
+    sh->in_src.fd = in_fd;
+    sh->in_src.events = EPOLLIN;
+    sh->in_src.ready = input_ready;
+    return shell_watch (sh, &sh->in_src) < 0 ? -1 : open_signals (sh);
+}
+
+static void change_dir (struct shell *sh)
+{
+    const char *cwd = sh->jobspec.cwd;
+
+    if (!cwd || chdir (cwd) == 0)
+        return;
+    shell_log (sh, SHELL_WARN, "Could not change dir to %s: %s. Going to /tmp instead",
+               cwd, strerror (errno));
+    if (chdir ("/tmp") < 0)
+        shell_log (sh, SHELL_ERROR, "chdir /tmp: %s", strerror (errno));
+}
+
+static int start (struct shell *sh)
+{
+    send_init (sh);
+    change_dir (sh);
+    if (shell_tmpdir_create (sh) < 0 || shell_env_init (sh) < 0
+        || shell_output_init (sh) < 0 || shell_rlimits_init (sh) < 0
+        || shell_affinity_init (sh) < 0 || shell_pmi_init (sh) < 0
+        || shell_tasks_start (sh) < 0)
+        return -1;
+    send_started (sh);
+    set_signal_timer (sh, rset_expiration (sh->R));
+    return 0;
+}
+
+static bool done (struct shell *sh)
+{
+    if (sh->running > 0 || sh->streams_open > 0)
+        return false;
+    return sh->broken || sh->peers_writing == 0;
+}
+
+/* Milliseconds to the next deadline, -1 if there is none. */
+static int next_timeout (struct shell *sh)
+{
+    double wait = INFINITY;
+
+    if (sh->exit_deadline > 0 && sh->running > 0)
+        wait = fmin (wait, sh->exit_deadline - monotonic_now ());
+    if (sh->signal_deadline > 0 && sh->running > 0)
+        wait = fmin (wait, sh->signal_deadline - wall_now ());
+    if (wait == INFINITY)
+        return -1;
+    return wait < 0 ? 0 : wait > 1e6 ? 1000000000 : (int)(wait * 1000) + 1;
+}
+
+static void check_deadlines (struct shell *sh)
+{
+    if (sh->running == 0)
+        return;
+    if (sh->exit_deadline > 0 && monotonic_now () >= sh->exit_deadline) {
+        char note[128];
+        sh->exit_deadline = 0;
+        sh->exit_timeout = -1;
+        snprintf (note, sizeof (note),
+                  "a task has exited, and others still run after exit-timeout");
+        if (!sh->other_exit_seen || sh->rank == 0)
+            shell_raise (sh, "exec", 0, note);
+    }
+    if (sh->signal_deadline > 0 && wall_now () >= sh->signal_deadline) {
+        sh->signal_deadline = 0;
+        shell_log (sh, SHELL_NOTICE, "Will expire in %.1fs, sending %s to all tasks",
+                   sh->signal_left, strsignal (sh->signal_num));
+        shell_tasks_kill (sh, sh->signal_num);
+    }
+}
+
+static void loop (struct shell *sh)
+{
+    struct epoll_event events[64];
+
+    while (!done (sh)) {
+        if (!sh->broken && frame_flush (&sh->out) < 0)
+            lost (sh);
+        int n = epoll_wait (sh->epoll_fd, events, 64, next_timeout (sh));
+        for (int i = 0; i < n; i++) {
+            struct source *src = events[i].data.ptr;
+            if (src->fd >= 0)
+                src->ready (sh, src, events[i].events);
+        }
+        check_deadlines (sh);
+    }
+}
+
+static void finish (struct shell *sh)
+{
+    shell_output_finish (sh);
+    if (!sh->broken)
+        frame_flush (&sh->out);
+    shell_tmpdir_remove (sh);
+}
+
+int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd)
+{
+    struct shell *sh = calloc (1, sizeof (*sh));
+    flux_error_t error;
+
+    if (!sh)
+        return 1;
+    sh->id = id;
+    sh->in_src.fd = sh->signal_src.fd = sh->epoll_fd = -1;
+    if (open_loop (sh, in_fd, out_fd) < 0) {
+        fprintf (stderr, "flux-shell: %s\n", strerror (errno));
+        free (sh);
+        return 1;
+    }
+    if (shell_parse (sh, text, len, &error) < 0)
+        shell_fatal (sh, 1, "%s", error.text[0] ? error.text : strerror (errno));
+    else if (start (sh) < 0) {
+        if (sh->rc == 0)
+            shell_fatal (sh, 1, "%s", strerror (errno));
+        shell_tasks_kill (sh, SIGKILL);
+    }
+    loop (sh);
+    finish (sh);
+    int rc = sh->rc;
+    /* the process ends: freeing is for those that look for leaks */
+    shell_tasks_fini (sh);
+    shell_pmi_fini (sh);
+    shell_output_fini (sh);
+    shell_affinity_fini (sh);
+    shell_env_fini (sh);
+    free (sh->rlimits);
+    shell_unwatch (sh, &sh->signal_src);
+    close (sh->epoll_fd);
+    shell_fini (sh);
+    free (sh);
+    return rc;
+}

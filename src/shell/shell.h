@@ -1,0 +1,201 @@
+/* A shell: the tasks of one job on one node. One process, one thread, one
+ * loop; it talks only to job-exec, in frames (protocol.h). */
+#ifndef SHELL_SHELL_H
+#define SHELL_SHELL_H
+
+#include <flux/idset.h>
+#include <flux/taskmap.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "shell/protocol.h"
+#include "value/jobspec.h"
+
+struct rset;
+struct pmi_server;
+struct output;
+struct rlimits;
+struct shell;
+struct task;
+
+/* As in RFC 24 log entries. */
+enum shell_log_level {
+    SHELL_FATAL = 2,
+    SHELL_ERROR = 3,
+    SHELL_WARN = 4,
+    SHELL_NOTICE = 5,
+    SHELL_DEBUG = 6,
+    SHELL_TRACE = 7,
+};
+
+/* A descriptor that the loop watches. */
+struct source {
+    int fd; /* -1: not open */
+    int events;
+    void (*ready) (struct shell *sh, struct source *src, int revents);
+    struct task *task;
+    int stream; /* 1 stdout, 2 stderr */
+};
+
+/* Output of a task that has not yet become entries or file content. */
+struct stream {
+    struct source src;
+    struct buf buf;
+    struct output *output;
+    bool ended;
+};
+
+struct task {
+    struct shell *sh;
+    int localid;
+    int rank;
+    char rank_str[12];
+    pid_t pid;
+    bool exited;
+    int status;
+    struct stream streams[2]; /* stdout, stderr */
+    struct source in;
+    struct buf in_buf;
+    bool in_eof; /* close when in_buf is empty */
+    struct source pmi;
+    struct buf pmi_buf;
+};
+
+struct shell {
+    uint64_t id;
+    char f58[24]; /* with its two-byte letter */
+    char f58_plain[24];
+    int rank; /* of this shell in the job; 0 is the leader */
+    int size; /* shells of the job */
+    uint32_t broker_rank;
+    uint32_t userid;
+    const char *host; /* owned by R */
+    int instance_level;
+    const char *jobid_path;
+
+    json_t *facts;
+    json_t *start;
+    json_t *jobspec_json;
+    struct jobspec jobspec;
+    struct rset *R;
+    struct taskmap *taskmap;
+    int ntasks; /* of the job */
+    struct task *tasks;
+    int task_count; /* here */
+    int running;
+    int streams_open;
+    struct rlimits *rlimits;
+    bool affinity; /* see affinity.c */
+    void *affinity_sets;
+
+    char tmpdir[256];
+    char **env; /* for all tasks; the last slots are set for each */
+    int env_count;
+
+    struct frame_reader in;
+    struct source in_src;
+    struct source signal_src;
+    struct frame_writer out;
+    int epoll_fd;
+    int verbose;
+    bool setpgrp;
+    bool broken; /* the reader has gone */
+    bool exit_seen;
+    bool other_exit_seen;
+    int rc; /* highest exit code */
+    double exit_timeout; /* < 0: none */
+    double exit_deadline;  /* monotonic; 0: not set */
+    double signal_deadline; /* of the epoch; 0: not set */
+    int signal_num;
+    double signal_left;
+    bool exit_on_error;
+
+    struct output *outputs[2];
+    int peers_writing; /* leader: shells that still send output to files */
+    size_t output_limit;
+    size_t output_total[2];
+    bool output_truncated[2];
+    struct buf scratch;
+
+    struct pmi_server *pmi;
+};
+
+/* job.c: from the start record to tasks; -1 with *error. */
+int shell_parse (struct shell *sh, const char *text, size_t len, flux_error_t *error);
+void shell_fini (struct shell *sh);
+/* A shell option, borrowed, or NULL: "output.stdout.type". */
+json_t *shell_option (struct shell *sh, const char *path);
+/* For task NULL, tags of tasks are unknown. Owned by the caller. */
+char *shell_render (struct shell *sh, struct task *task, const char *template);
+/* Rendering this gives another result for each task, or each node. */
+bool shell_template_per_task (const char *template);
+bool shell_template_per_node (const char *template);
+
+/* shell.c */
+int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd);
+int shell_watch (struct shell *sh, struct source *src);
+void shell_unwatch (struct shell *sh, struct source *src); /* and close */
+void shell_send (struct shell *sh, char type, struct buf *b);
+void shell_log (struct shell *sh, int level, const char *fmt, ...)
+    __attribute__ ((format (printf, 3, 4)));
+/* A log entry of level FATAL and an exception. */
+void shell_fatal (struct shell *sh, int rc, const char *fmt, ...)
+    __attribute__ ((format (printf, 3, 4)));
+void shell_raise (struct shell *sh, const char *type, int severity, const char *note);
+/* {"timestamp":T,"name":NAME,"context": into b; the caller adds the context
+ * and "}". */
+void shell_entry (struct buf *b, const char *name);
+
+/* env.c */
+int shell_env_init (struct shell *sh);
+void shell_env_fini (struct shell *sh);
+/* The environment of a task, valid until the next call. */
+char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd);
+
+/* files.c: FLUX_JOB_TMPDIR and what belongs there. */
+int shell_tmpdir_create (struct shell *sh);
+void shell_tmpdir_remove (struct shell *sh);
+
+/* task.c */
+int shell_tasks_start (struct shell *sh);
+void shell_tasks_reap (struct shell *sh);
+void shell_tasks_kill (struct shell *sh, int signum);
+void shell_tasks_fini (struct shell *sh);
+
+/* output.c */
+int shell_output_init (struct shell *sh);
+void shell_output_fini (struct shell *sh);
+void shell_output_header (struct shell *sh);
+void shell_output_ready (struct shell *sh, struct source *src, int revents);
+/* A w frame: from another shell, to a file that the leader writes. */
+void shell_output_peer (struct shell *sh, const char *text, size_t len);
+/* All local output is sent: tell the leader. */
+void shell_output_finish (struct shell *sh);
+
+/* input.c */
+/* Descriptor for a task's stdin, or -1; sets up task->in. */
+int shell_input_open (struct shell *sh, struct task *task, int *child_fd);
+void shell_input_frame (struct shell *sh, const char *text, size_t len);
+
+/* pmi.c */
+int shell_pmi_init (struct shell *sh);
+void shell_pmi_fini (struct shell *sh);
+int shell_pmi_open (struct shell *sh, struct task *task, int *child_fd);
+void shell_pmi_exchange (struct shell *sh, const char *text, size_t len);
+
+/* limits.c */
+int shell_rlimits_init (struct shell *sh);
+int shell_rlimits_apply (const struct shell *sh); /* in the child; errno or 0 */
+
+/* affinity.c */
+void affinity_probe (void); /* once, by the server */
+int shell_affinity_init (struct shell *sh);
+void shell_affinity_fini (struct shell *sh);
+void shell_affinity_apply (const struct shell *sh, int localid); /* in the child */
+
+double monotonic_now (void);
+
+#endif

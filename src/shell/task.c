@@ -1,0 +1,227 @@
+/* Starting, reaping and signalling tasks. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/subprocess/spawn.h"
+#include "shell/shell.h"
+
+static bool option_is_set (struct shell *sh, const char *name)
+{
+    json_t *o = shell_option (sh, name);
+    return o && !json_is_false (o)
+           && !(json_is_integer (o) && json_integer_value (o) == 0);
+}
+
+/* In the child, after vfork: system calls only. */
+static int prepare_child (void *arg)
+{
+    struct task *t = arg;
+    int err;
+
+    if ((err = shell_rlimits_apply (t->sh)) != 0)
+        return err;
+    shell_affinity_apply (t->sh, t->localid);
+    return 0;
+}
+
+static int prepare_traced (void *arg)
+{
+    int err = prepare_child (arg);
+    if (err == 0 && ptrace (PTRACE_TRACEME, 0, NULL, 0) < 0)
+        err = errno;
+    return err;
+}
+
+/* The command with its templates rendered; owned by the caller. */
+static char **make_argv (struct shell *sh, struct task *t)
+{
+    size_t count = json_array_size (sh->jobspec.command);
+    char **argv = calloc (count + 1, sizeof (*argv));
+
+    for (size_t i = 0; argv && i < count; i++) {
+        const char *arg = json_string_value (json_array_get (sh->jobspec.command, i));
+        argv[i] = strstr (arg, "{{") ? shell_render (sh, t, arg) : strdup (arg);
+    }
+    return argv;
+}
+
+static void free_argv (char **argv)
+{
+    for (int i = 0; argv && argv[i]; i++)
+        free (argv[i]);
+    free (argv);
+}
+
+static int open_stream (struct shell *sh, struct task *t, int stream, int *child_fd)
+{
+    struct source *src = &t->streams[stream - 1].src;
+    int fd[2];
+
+    if (pipe2 (fd, O_CLOEXEC) < 0)
+        return -1;
+    fcntl (fd[0], F_SETFL, O_NONBLOCK);
+    *child_fd = fd[1];
+    *src = (struct source){ .fd = fd[0],
+                            .events = EPOLLIN,
+                            .ready = shell_output_ready,
+                            .task = t,
+                            .stream = stream };
+    return shell_watch (sh, src);
+}
+
+static void start_failed (struct shell *sh, struct task *t, const char *arg, int err)
+{
+    shell_fatal (sh, err == ENOENT ? 127 : 126, "task %d (host %s): start failed: %s: %s",
+                 t->rank, sh->host, arg, strerror (err));
+    errno = err;
+}
+
+static int start_task (struct shell *sh, struct task *t)
+{
+    int fds[4] = { -1, -1, -1, -1 };
+    char **argv = make_argv (sh, t);
+    bool traced = option_is_set (sh, "stop-tasks-in-exec");
+    int rc = -1;
+
+    if (!argv || shell_input_open (sh, t, &fds[0]) < 0
+        || open_stream (sh, t, 1, &fds[1]) < 0 || open_stream (sh, t, 2, &fds[2]) < 0
+        || (sh->pmi && shell_pmi_open (sh, t, &fds[3]) < 0))
+        goto done;
+    struct spawn s = {
+        .argv = argv,
+        .env = shell_env_task (sh, t, sh->pmi ? 3 : -1),
+        .fds = fds,
+        .fd_count = sh->pmi ? 4 : 3,
+        .flags = sh->setpgrp ? SPAWN_SETPGRP : 0,
+        .pre_exec = traced ? prepare_traced : prepare_child,
+        .pre_exec_arg = t,
+    };
+    if ((t->pid = spawn_process (&s)) < 0) {
+        start_failed (sh, t, argv[0], errno);
+        goto done;
+    }
+    sh->running++;
+    sh->streams_open += 2;
+    rc = 0;
+done:;
+    int saved = errno;
+    for (int i = 0; i < 4; i++) {
+        if (fds[i] >= 0)
+            close (fds[i]);
+    }
+    free_argv (argv);
+    errno = saved;
+    return rc;
+}
+
+int shell_tasks_start (struct shell *sh)
+{
+    for (int i = 0; i < sh->task_count; i++) {
+        struct task *t = &sh->tasks[i];
+        t->pid = -1;
+        if (start_task (sh, t) < 0) {
+            shell_unwatch (sh, &t->streams[0].src);
+            shell_unwatch (sh, &t->streams[1].src);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void shell_tasks_kill (struct shell *sh, int signum)
+{
+    for (int i = 0; i < sh->task_count; i++) {
+        struct task *t = &sh->tasks[i];
+        bool open = t->streams[0].src.fd >= 0 || t->streams[1].src.fd >= 0;
+        if (t->pid <= 0 || (t->exited && !(open && sh->setpgrp)))
+            continue;
+        if (kill (sh->setpgrp ? -t->pid : t->pid, signum) < 0 && errno == EPERM)
+            kill (t->pid, signum);
+    }
+}
+
+static void send_exit (struct shell *sh, struct task *t)
+{
+    struct buf b = BUF_INIT;
+    bool signaled = WIFSIGNALED (t->status);
+
+    shell_entry (&b, "shell.task-exit");
+    buf_printf (&b,
+                "{\"localid\":%d,\"rank\":%d,\"state\":\"Exited\",\"pid\":%d,"
+                "\"wait_status\":%d,\"signaled\":%d,\"exitcode\":%d}}",
+                t->localid, t->rank, (int)t->pid, t->status,
+                signaled ? WTERMSIG (t->status) : 0,
+                signaled ? 128 + WTERMSIG (t->status) : WEXITSTATUS (t->status));
+    shell_send (sh, 't', &b);
+    buf_fini (&b);
+}
+
+static void task_exited (struct shell *sh, struct task *t, int status)
+{
+    int code = WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
+
+    t->exited = true;
+    t->status = status;
+    sh->running--;
+    if (code > sh->rc)
+        sh->rc = code;
+    shell_unwatch (sh, &t->in);
+    if (code != 0)
+        shell_log (sh, SHELL_DEBUG, "task %d: exited with status %d", t->rank, code);
+    if (!sh->exit_seen) {
+        sh->exit_seen = true;
+        send_exit (sh, t);
+        if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
+            sh->exit_deadline = monotonic_now () + sh->exit_timeout;
+    }
+    if (code != 0 && sh->exit_on_error) {
+        char note[64];
+        sh->exit_on_error = false;
+        snprintf (note, sizeof (note), "task %d: exited with exit code %d", t->rank, code);
+        shell_raise (sh, "exec", 0, note);
+    }
+}
+
+static struct task *find_task (struct shell *sh, pid_t pid)
+{
+    for (int i = 0; i < sh->task_count; i++) {
+        if (sh->tasks[i].pid == pid && !sh->tasks[i].exited)
+            return &sh->tasks[i];
+    }
+    return NULL;
+}
+
+void shell_tasks_reap (struct shell *sh)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
+        struct task *t = find_task (sh, pid);
+        if (t)
+            task_exited (sh, t, status);
+    }
+}
+
+void shell_tasks_fini (struct shell *sh)
+{
+    for (int i = 0; i < sh->task_count; i++) {
+        struct task *t = &sh->tasks[i];
+        for (int j = 0; j < 2; j++) {
+            shell_unwatch (sh, &t->streams[j].src);
+            buf_fini (&t->streams[j].buf);
+        }
+        shell_unwatch (sh, &t->in);
+        shell_unwatch (sh, &t->pmi);
+        buf_fini (&t->in_buf);
+        buf_fini (&t->pmi_buf);
+    }
+}
