@@ -418,10 +418,8 @@ static bool take (struct match *m, uint32_t u, const struct query *q,
                 return false;
             continue;
         }
-        if (e) {
-            c->pick->label = q->r->label;
+        if (e)
             c->units = 1;
-        }
         units += c->units;
         good[ngood++] = *c;
     }
@@ -559,7 +557,6 @@ static void slots_at (struct match *m, uint32_t u, const struct query *q,
             uint32_t end = bundle_end (&el[i], el[i].next, el[i].each);
             for (; el[i].next < end; el[i].next++) {
                 struct cand *part = &el[i].l.c[el[i].next];
-                part->pick->label = r->label;
                 tail = chain (tail, part->pick);
                 c->score += part->score;
             }

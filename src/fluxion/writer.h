@@ -9,7 +9,7 @@ struct selected {
     uint32_t v;
     bool exclusive;
     int64_t needs;     /* units taken */
-    const char *label; /* of the slot or resource, or NULL; borrowed */
+    const char *label; /* of the resource in the jobspec, or NULL; borrowed */
 };
 
 enum write_format {
