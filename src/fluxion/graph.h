@@ -1,0 +1,163 @@
+/* The resource graph: topology and properties, no allocations.
+ *
+ * Vertices are numbers into one array; strings are interned; the children of a
+ * vertex are contiguous, in the order in which they were added. The containment
+ * subsystem is a tree; other subsystems are lists of edges over the same vertices. */
+#ifndef FLUXION_GRAPH_H
+#define FLUXION_GRAPH_H
+
+#include <flux/types.h>
+
+#define VTX_NONE UINT32_MAX
+#define GRAPH_MAX_VERTICES 50000000u
+#define GRAPH_MAX_DEPTH 64
+
+/* Interned strings; id 0 is "". */
+struct strtab {
+    char **str;
+    uint32_t *slot; /* open addressing: id + 1 */
+    uint32_t count, cap, nslots;
+};
+int strtab_init (struct strtab *t);
+void strtab_fini (struct strtab *t);
+/* The id, or UINT32_MAX with ENOMEM. */
+uint32_t strtab_add (struct strtab *t, const char *s, size_t len);
+/* UINT32_MAX if the string was never added. */
+uint32_t strtab_find (const struct strtab *t, const char *s, size_t len);
+
+struct property {
+    uint32_t key, value; /* interned; value 0: none */
+};
+/* Sorted by key text. */
+struct properties {
+    uint32_t count;
+    struct property *item;
+};
+
+struct vertex {
+    int64_t uniq_id;
+    int64_t id; /* -1: none */
+    int64_t size;
+    uint32_t name; /* interned; 0: basename + id */
+    uint32_t basename;
+    uint32_t parent; /* in containment; VTX_NONE: the root */
+    uint32_t first;  /* children are g->edges[first .. first + nchildren) */
+    uint32_t nchildren;
+    uint32_t children_cap;
+    uint32_t post;   /* post-order rank, see graph_order */
+    uint32_t nbelow; /* vertices of the subtree, itself included */
+    int32_t rank;    /* broker rank, -1: none */
+    uint32_t props;  /* index + 1 of g->props, 0: none */
+    uint16_t type;
+    uint16_t unit; /* interned in types' table */
+    uint8_t depth; /* the root: 0 */
+    uint8_t down;
+    uint8_t gone; /* removed: not reachable any more */
+};
+
+/* A containment edge from parent to child. The weight orders visits under the
+ * policy `first`: untouched edges are the heaviest. */
+struct edge {
+    uint32_t child;
+    uint32_t weight;
+};
+#define WEIGHT_UNTOUCHED UINT32_MAX
+
+/* An edge of another subsystem. */
+struct xedge {
+    uint32_t from, to;
+};
+struct subsystem {
+    uint32_t name; /* interned in strings */
+    uint32_t root;
+    struct xedge *edge; /* in the order of the file */
+    uint32_t nedges, cap;
+};
+
+struct graph {
+    struct strtab strings;
+    struct strtab types; /* type and unit names; ids fit 16 bits */
+    struct vertex *v;
+    uint32_t nv, vcap;
+    uint32_t ngone;
+    struct edge *edges;
+    uint32_t nedges, ecap; /* with holes left by vertices that grew */
+    uint32_t nlive_edges;
+    struct properties *props;
+    uint32_t nprops, propcap;
+    struct subsystem *sub; /* other than containment */
+    uint32_t nsub;
+    uint32_t root;     /* VTX_NONE: empty */
+    uint32_t *by_post; /* vertex of each post-order rank */
+    bool ordered;
+    uint64_t generation; /* changes with each change of topology */
+    /* (parent, name) -> child, and rank -> vertices, built on demand */
+    uint32_t *path_slot;
+    uint32_t npath_slots;
+    uint64_t path_generation;
+    int64_t next_uniq;
+    /* types that occur often enough to have a name of their own in code */
+    uint16_t t_node, t_core, t_gpu, t_cluster, t_slot, t_xor_slot, t_storage_node;
+};
+
+struct graph *graph_create (void);
+void graph_destroy (struct graph *g);
+struct graph *graph_copy (const struct graph *g);
+
+/* UINT16_MAX with ENOMEM or EOVERFLOW. */
+uint16_t graph_type (struct graph *g, const char *name, size_t len);
+/* UINT16_MAX: no vertex and no builtin has this type. */
+uint16_t graph_find_type (const struct graph *g, const char *name);
+const char *graph_type_name (const struct graph *g, uint16_t type);
+const char *graph_string (const struct graph *g, uint32_t id);
+
+struct vertex_spec {
+    const char *type, *basename, *name, *unit; /* name NULL: basename + id */
+    int64_t id, uniq_id, size;
+    int32_t rank;
+};
+/* A vertex without a parent; the first one added so is the root once
+ * graph_attach has never been called on it. VTX_NONE with errno. */
+uint32_t graph_add_vertex (struct graph *g, const struct vertex_spec *spec);
+/* Containment edge; EEXIST if the child has a parent, ELOOP on a cycle. */
+int graph_attach (struct graph *g, uint32_t parent, uint32_t child);
+/* Room for n more children of the parent, so that they stay contiguous. */
+int graph_reserve_children (struct graph *g, uint32_t parent, uint32_t n);
+int graph_reserve_vertices (struct graph *g, uint32_t n);
+/* Unlink a vertex and all below; their numbers stay unused. */
+int graph_remove (struct graph *g, uint32_t v);
+struct subsystem *graph_subsystem (struct graph *g, const char *name, bool create);
+int graph_add_xedge (struct graph *g, struct subsystem *s, uint32_t from, uint32_t to);
+
+/* Number the vertices in post-order (children in their order); cheap if nothing
+ * has changed. The subtree of v has the ranks post - nbelow + 1 ... post. */
+int graph_order (struct graph *g);
+
+static inline const struct edge *graph_children (const struct graph *g, uint32_t v)
+{
+    return g->edges + g->v[v].first;
+}
+
+#define GRAPH_NAME_MAX 512
+/* The name, maybe composed in buf (GRAPH_NAME_MAX bytes). */
+const char *graph_name (const struct graph *g, uint32_t v, char *buf);
+/* "/cluster0/rack0/node1" in buf; -1 with EOVERFLOW. */
+int graph_path (const struct graph *g, uint32_t v, char *buf, size_t len);
+/* VTX_NONE with ENOENT. */
+uint32_t graph_find_path (struct graph *g, const char *path);
+uint32_t graph_find_child (struct graph *g, uint32_t parent, const char *name,
+                           size_t len);
+
+/* value may be NULL. */
+int graph_set_property (struct graph *g, uint32_t v, const char *key,
+                        const char *value);
+int graph_remove_property (struct graph *g, uint32_t v, const char *key);
+/* NULL: the vertex does not have it. */
+const struct property *graph_get_property (const struct graph *g, uint32_t v,
+                                           const char *key);
+const struct properties *graph_properties (const struct graph *g, uint32_t v);
+
+uint32_t graph_vertex_count (const struct graph *g);
+uint32_t graph_edge_count (const struct graph *g); /* containment and others */
+
+#endif
