@@ -1,0 +1,32 @@
+/* PMI-1 client (RFC 13), blocking: used before there is a reactor. */
+#ifndef CORE_PMI_CLIENT_H
+#define CORE_PMI_CLIENT_H
+
+#include <flux/types.h>
+
+struct pmi_client;
+
+/* Speaks the init, get_maxes and get_my_kvsname exchanges over fd, which is
+ * borrowed until close. NULL with errno and *error. */
+struct pmi_client *pmi_client_open (int fd, int rank, int size, flux_error_t *error);
+/* From PMI_FD, PMI_RANK, PMI_SIZE; the descriptor is closed with the client.
+ * ENOENT if the environment does not offer PMI-1. */
+struct pmi_client *pmi_client_open_env (flux_error_t *error);
+void pmi_client_close (struct pmi_client *c);
+
+int pmi_client_rank (const struct pmi_client *c);
+int pmi_client_size (const struct pmi_client *c);
+const char *pmi_client_kvsname (const struct pmi_client *c);
+
+/* -1 with errno and *error (may be NULL). */
+int pmi_client_put (struct pmi_client *c, const char *key, const char *value,
+                    flux_error_t *error);
+/* Valid until the next call; NULL with ENOENT if there is no such key. */
+const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t *error);
+int pmi_client_barrier (struct pmi_client *c, flux_error_t *error);
+int pmi_client_finalize (struct pmi_client *c, flux_error_t *error);
+int pmi_client_abort (struct pmi_client *c, int exitcode, const char *msg);
+/* Requests and responses are also written to stderr. */
+void pmi_client_trace (struct pmi_client *c, int on);
+
+#endif

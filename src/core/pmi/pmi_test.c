@@ -1,0 +1,200 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "core/pmi/client.h"
+#include "core/pmi/server.h"
+#include "core/pmi/wire.h"
+
+struct rec {
+    char last[4][PMI_LINE_MAX];
+    int count[4];
+    int barriers;
+    int abort_code;
+    char abort_msg[64];
+    int fds[4];
+};
+
+static void rec_respond (int client, const char *line, void *arg)
+{
+    struct rec *r = arg;
+
+    snprintf (r->last[client], sizeof (r->last[client]), "%s", line);
+    r->count[client]++;
+    if (r->fds[client] > 0)
+        assert_int_equal (write (r->fds[client], line, strlen (line)), strlen (line));
+}
+
+static void rec_barrier (struct pmi_server *s, void *arg)
+{
+    ((struct rec *)arg)->barriers++;
+    pmi_server_barrier_done (s, 0);
+}
+
+static void rec_abort (int client, int exitcode, const char *msg, void *arg)
+{
+    struct rec *r = arg;
+
+    r->abort_code = exitcode;
+    snprintf (r->abort_msg, sizeof (r->abort_msg), "%s", msg);
+}
+
+static const struct pmi_server_ops ops = {
+    .respond = rec_respond,
+    .barrier = rec_barrier,
+    .abort = rec_abort,
+};
+
+static void test_wire (void **state)
+{
+    char buf[16];
+    int i;
+
+    assert_true (pmi_wire_word ("a=1  cmd=get key=x\n", "cmd", buf, sizeof (buf)));
+    assert_string_equal (buf, "get");
+    assert_false (pmi_wire_word ("xcmd=get\n", "cmd", buf, sizeof (buf)));
+    assert_true (pmi_wire_string ("cmd=put value=a b = c\n", "value", buf, 16));
+    assert_string_equal (buf, "a b = c");
+    assert_false (pmi_wire_word ("cmd=put value=a key=b\n", "key", buf, 16));
+    assert_false (pmi_wire_word ("cmd=0123456789abcdef\n", "cmd", buf, sizeof (buf)));
+    assert_true (pmi_wire_int ("rc=-1\n", "rc", &i));
+    assert_int_equal (i, -1);
+    assert_false (pmi_wire_int ("rc=1x\n", "rc", &i));
+    assert_false (pmi_wire_int ("", "rc", &i));
+}
+
+static void test_server (void **state)
+{
+    struct rec r = { 0 };
+    struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 2, 2, 7);
+    const char *key, *value;
+    int pos = 0;
+
+    assert_non_null (s);
+    assert_int_equal (
+        pmi_server_request (s, 0, "cmd=init pmi_version=1 pmi_subversion=1\n"), 0);
+    assert_string_equal (r.last[0],
+                         "cmd=response_to_init rc=0 pmi_version=1 pmi_subversion=1\n");
+    pmi_server_request (s, 0, "pmi_subversion=1   pmi_version=2 cmd=init\n");
+    assert_non_null (strstr (r.last[0], "rc=-1"));
+    pmi_server_request (s, 0, "cmd=get_appnum\n");
+    assert_string_equal (r.last[0], "cmd=appnum rc=0 appnum=7\n");
+    pmi_server_request (s, 0, "cmd=get_universe_size\n");
+    assert_string_equal (r.last[0], "cmd=universe_size rc=0 size=2\n");
+
+    pmi_server_request (s, 0, "cmd=put kvsname=kvs1 key=k value=a  b\n");
+    assert_string_equal (r.last[0], "cmd=put_result rc=0\n");
+    pmi_server_request (s, 0, "cmd=put kvsname=other key=k value=x\n");
+    assert_non_null (strstr (r.last[0], "rc=-1"));
+    assert_true (pmi_server_dirty (s, &pos, &key, &value));
+    assert_string_equal (key, "k");
+    assert_string_equal (value, "a  b");
+    assert_false (pmi_server_dirty (s, &pos, &key, &value));
+
+    pmi_server_request (s, 0, "cmd=barrier_in\n");
+    assert_int_equal (r.barriers, 0);
+    pmi_server_request (s, 1, "cmd=barrier_in\n");
+    assert_int_equal (r.barriers, 1);
+    assert_string_equal (r.last[0], "cmd=barrier_out rc=0\n");
+    assert_string_equal (r.last[1], "cmd=barrier_out rc=0\n");
+    pos = 0;
+    assert_false (pmi_server_dirty (s, &pos, &key, &value));
+
+    pmi_server_request (s, 1, "key=k cmd=get  kvsname=kvs1\n");
+    assert_string_equal (r.last[1], "cmd=get_result rc=0 value=a  b\n");
+    pmi_server_request (s, 1, "cmd=get kvsname=kvs1 key=nosuch\n");
+    assert_null (strstr (r.last[1], "rc=0"));
+    assert_int_equal (pmi_server_store (s, "k", "new"), 0);
+    assert_string_equal (pmi_server_lookup (s, "k"), "new");
+
+    pmi_server_request (s, 1, "cmd=abort exitcode=3 error_msg=so it goes\n");
+    assert_int_equal (r.abort_code, 3);
+    assert_string_equal (r.abort_msg, "so it goes");
+    pmi_server_request (s, 1, "mcmd=spawn\n");
+    pmi_server_request (s, 1, "nprocs=1\n");
+    pmi_server_request (s, 1, "endcmd\n");
+    assert_non_null (strstr (r.last[1], "cmd=spawn_result rc=-1"));
+    pmi_server_request (s, 1, "cmd=finalize\n");
+    assert_string_equal (r.last[1], "cmd=finalize_ack rc=0\n");
+
+    errno = 0;
+    assert_int_equal (pmi_server_request (s, 1, "hello\n"), -1);
+    assert_int_equal (errno, EPROTO);
+    assert_int_equal (pmi_server_request (s, 1, "cmd=nosuch\n"), -1);
+    assert_int_equal (pmi_server_request (s, 2, "cmd=get_appnum\n"), -1);
+    pmi_server_destroy (s);
+}
+
+/* A server thread for one client over a socketpair. */
+static void *serve (void *arg)
+{
+    struct rec *r = arg;
+    struct pmi_server *s = pmi_server_create (&ops, r, "kvs", 1, 1, 0);
+    FILE *f = fdopen (r->fds[0], "r+");
+    char line[PMI_LINE_MAX];
+
+    assert_non_null (s);
+    while (fgets (line, sizeof (line), f))
+        if (pmi_server_request (s, 0, line) < 0)
+            break;
+    pmi_server_destroy (s);
+    fclose (f);
+    return NULL;
+}
+
+static void test_client (void **state)
+{
+    struct rec r = { 0 };
+    struct pmi_client *c;
+    flux_error_t error;
+    pthread_t t;
+    int sv[2];
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, sv), 0);
+    r.fds[0] = sv[0];
+    assert_int_equal (pthread_create (&t, NULL, serve, &r), 0);
+    assert_non_null (c = pmi_client_open (sv[1], 0, 1, &error));
+    assert_string_equal (pmi_client_kvsname (c), "kvs");
+    assert_int_equal (pmi_client_put (c, "0", "{\"uri\":[\"ipc:///x\"]}", &error), 0);
+    assert_int_equal (pmi_client_put (c, "a b", "x", &error), -1);
+    assert_int_equal (pmi_client_barrier (c, &error), 0);
+    assert_string_equal (pmi_client_get (c, "0", &error), "{\"uri\":[\"ipc:///x\"]}");
+    assert_null (pmi_client_get (c, "1", &error));
+    assert_int_equal (errno, ENOENT);
+    assert_int_equal (pmi_client_finalize (c, &error), 0);
+    pmi_client_close (c);
+    close (sv[1]);
+    pthread_join (t, NULL);
+}
+
+static void test_client_bad_server (void **state)
+{
+    flux_error_t error;
+    int sv[2];
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, sv), 0);
+    assert_int_equal (write (sv[0], "garbage\n", 8), 8);
+    assert_null (pmi_client_open (sv[1], 0, 1, &error));
+    assert_int_equal (errno, EPROTO);
+    assert_non_null (strstr (error.text, "garbage"));
+    assert_null (pmi_client_open (sv[1], 2, 1, &error));
+    close (sv[0]);
+    close (sv[1]);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_wire),
+        cmocka_unit_test (test_server),
+        cmocka_unit_test (test_client),
+        cmocka_unit_test (test_client_bad_server),
+    };
+
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
