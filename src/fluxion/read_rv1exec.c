@@ -1,0 +1,316 @@
+/* R of RFC 20 to a graph of cluster0 -> node -> core and gpu (the reader
+ * rv1exec), and the vertices that an R names. */
+#include "fluxion/reader.h"
+
+#include <errno.h>
+#include <flux/hostlist.h>
+#include <flux/idset.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* R, taken apart. The members borrow from json. */
+struct rv1 {
+    json_t *json;
+    json_t *R_lite;
+    json_t *properties; /* or NULL */
+    struct hostlist *hosts;
+    struct idset *ranks; /* all, so that the nth rank has the nth host */
+    int64_t starttime, expiration;
+};
+
+static int __attribute__ ((format (printf, 2, 3)))
+fail (flux_error_t *error, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start (ap, fmt);
+    vsnprintf (error->text, sizeof (error->text), fmt, ap);
+    va_end (ap);
+    errno = EINVAL;
+    return -1;
+}
+
+static void rv1_fini (struct rv1 *r)
+{
+    json_decref (r->json);
+    hostlist_destroy (r->hosts);
+    idset_destroy (r->ranks);
+}
+
+/* A larger id would cost memory without meaning anything. */
+static struct idset *decode_ids (json_t *o, const char *what, flux_error_t *error)
+{
+    const char *s = json_string_value (o);
+    idset_error_t e;
+    size_t count;
+    unsigned int max;
+    struct idset *ids;
+
+    if (!s) {
+        fail (error, "rv1exec: %s is not a string", what);
+        return NULL;
+    }
+    if (idset_decode_info (s, -1, &count, &max, &e) < 0
+        || (count > 0 && max >= GRAPH_MAX_VERTICES) || !(ids = idset_decode (s))) {
+        fail (error, "rv1exec: %s '%.60s' is no usable idset", what, s);
+        return NULL;
+    }
+    return ids;
+}
+
+static int collect_ranks (struct rv1 *r, flux_error_t *error)
+{
+    size_t i;
+    json_t *entry;
+
+    if (!(r->ranks = idset_create (0, IDSET_FLAG_AUTOGROW)))
+        return fail (error, "rv1exec: out of memory");
+    json_array_foreach (r->R_lite, i, entry) {
+        struct idset *ids = decode_ids (json_object_get (entry, "rank"), "rank", error);
+        int rc;
+
+        if (!ids)
+            return -1;
+        if (idset_has_intersection (r->ranks, ids)) {
+            idset_destroy (ids);
+            return fail (error, "rv1exec: R_lite[%zu]: a rank is there twice", i);
+        }
+        rc = idset_add (r->ranks, ids);
+        idset_destroy (ids);
+        if (rc < 0)
+            return fail (error, "rv1exec: out of memory");
+    }
+    return 0;
+}
+
+static int rv1_init (struct rv1 *r, const char *text, size_t len, flux_error_t *error)
+{
+    int version;
+    json_t *nodelist = NULL, *host;
+    double start = 0, end = 0;
+    json_error_t e;
+    size_t i;
+
+    memset (r, 0, sizeof (*r));
+    if (!(r->json = json_loadb (text, len, 0, &e)))
+        return fail (error, "rv1exec: line %d: %.100s", e.line, e.text);
+    if (json_unpack_ex (r->json, &e, 0, "{s:i s:{s:o s?o s?o s?F s?F}}", "version",
+                        &version, "execution", "R_lite", &r->R_lite, "nodelist",
+                        &nodelist, "properties", &r->properties, "starttime", &start,
+                        "expiration", &end)
+        < 0)
+        return fail (error, "rv1exec: %.120s", e.text);
+    if (version != 1)
+        return fail (error, "rv1exec: version %d is not 1", version);
+    if (!json_is_array (r->R_lite) || json_array_size (r->R_lite) == 0)
+        return fail (error, "rv1exec: execution.R_lite is no array of ranks");
+    if (start < 0 || end < 0 || start > 1e15 || end > 1e15)
+        return fail (error, "rv1exec: starttime or expiration out of range");
+    r->starttime = start;
+    r->expiration = end;
+    if (!(r->hosts = hostlist_create ()))
+        return fail (error, "rv1exec: out of memory");
+    json_array_foreach (nodelist, i, host) {
+        const char *s = json_string_value (host);
+        if (!s || hostlist_append (r->hosts, s) < 0)
+            return fail (error, "rv1exec: nodelist[%zu] is no hostlist", i);
+    }
+    if (collect_ranks (r, error) < 0)
+        return -1;
+    if (nodelist && (size_t)hostlist_count (r->hosts) != idset_count (r->ranks))
+        return fail (error, "rv1exec: nodelist has %d hosts for %zu ranks",
+                     hostlist_count (r->hosts), idset_count (r->ranks));
+    return 0;
+}
+
+static uint32_t add (struct graph *g, uint32_t parent, const struct vertex_spec *spec)
+{
+    struct vertex_spec s = *spec;
+    uint32_t v;
+
+    s.uniq_id = g->next_uniq;
+    v = graph_add_vertex (g, &s);
+    if (v != VTX_NONE && parent != VTX_NONE && graph_attach (g, parent, v) < 0)
+        return VTX_NONE;
+    return v;
+}
+
+static uint32_t add_node (struct graph *g, uint32_t root, const char *host, int rank)
+{
+    char basename[GRAPH_NAME_MAX];
+    size_t len = strlen (host), n = len;
+    struct vertex_spec spec = {
+        .type = "node", .name = host, .unit = "", .id = -1, .size = 1, .rank = rank
+    };
+
+    while (n > 0 && host[n - 1] >= '0' && host[n - 1] <= '9')
+        n--;
+    if (n < len && len - n < 18)
+        spec.id = strtoll (host + n, NULL, 10);
+    snprintf (basename, sizeof (basename), "%.*s", (int)n, host);
+    spec.basename = basename;
+    return add (g, root, &spec);
+}
+
+static int add_children (struct graph *g, uint32_t node, int rank, json_t *children,
+                         flux_error_t *error)
+{
+    const char *type;
+    json_t *value;
+
+    json_object_foreach (children, type, value) {
+        struct idset *ids = decode_ids (value, type, error);
+        unsigned int id;
+
+        if (!ids)
+            return -1;
+        if (graph_reserve_children (g, node, idset_count (ids)) < 0) {
+            idset_destroy (ids);
+            return fail (error, "rv1exec: too many children");
+        }
+        for (id = idset_first (ids); id != IDSET_INVALID_ID;
+             id = idset_next (ids, id)) {
+            struct vertex_spec spec = { .type = type,
+                                        .basename = type,
+                                        .unit = "",
+                                        .id = id,
+                                        .size = 1,
+                                        .rank = rank };
+            if (add (g, node, &spec) == VTX_NONE) {
+                idset_destroy (ids);
+                return fail (error, "rv1exec: cannot add %.40s%u", type, id);
+            }
+        }
+        idset_destroy (ids);
+    }
+    return 0;
+}
+
+/* The nth rank has the nth host. */
+static int rank_index (const struct idset *ranks, unsigned int rank)
+{
+    int n = 0;
+
+    for (unsigned int id = idset_first (ranks); id < rank; id = idset_next (ranks, id))
+        n++;
+    return n;
+}
+
+static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
+                      json_t *entry, uint32_t *node_by_rank, flux_error_t *error)
+{
+    struct idset *ids = decode_ids (json_object_get (entry, "rank"), "rank", error);
+    json_t *children = json_object_get (entry, "children");
+    unsigned int rank;
+    int index, rc = -1;
+
+    if (!ids)
+        return -1;
+    if (!json_is_object (children)) {
+        fail (error, "rv1exec: an entry of R_lite has no children");
+        goto out;
+    }
+    rank = idset_first (ids);
+    index = rank == IDSET_INVALID_ID ? 0 : rank_index (r->ranks, rank);
+    for (unsigned int last = rank; rank != IDSET_INVALID_ID;
+         rank = idset_next (ids, rank)) {
+        const char *host;
+        char fallback[32];
+        uint32_t node;
+
+        /* ranks between two of this entry belong to others */
+        while (last < rank) {
+            last = idset_next (r->ranks, last);
+            index++;
+        }
+        host = hostlist_nth (r->hosts, index);
+        if (!host) {
+            snprintf (fallback, sizeof (fallback), "node%u", rank);
+            host = fallback;
+        }
+        if ((node = add_node (g, root, host, rank)) == VTX_NONE) {
+            fail (error, "rv1exec: cannot add node of rank %u", rank);
+            goto out;
+        }
+        node_by_rank[rank] = node;
+        if (add_children (g, node, rank, children, error) < 0)
+            goto out;
+    }
+    rc = 0;
+out:
+    idset_destroy (ids);
+    return rc;
+}
+
+static int add_properties (struct graph *g, const struct rv1 *r,
+                           const uint32_t *node_by_rank, flux_error_t *error)
+{
+    const char *name;
+    json_t *value;
+
+    if (r->properties && !json_is_object (r->properties))
+        return fail (error, "rv1exec: properties is no object");
+    json_object_foreach (r->properties, name, value) {
+        struct idset *ids = decode_ids (value, name, error);
+        unsigned int rank;
+
+        if (!ids)
+            return -1;
+        for (rank = idset_first (ids); rank != IDSET_INVALID_ID;
+             rank = idset_next (ids, rank)) {
+            if (!idset_test (r->ranks, rank)
+                || graph_set_property (g, node_by_rank[rank], name, NULL) < 0) {
+                idset_destroy (ids);
+                return fail (error, "rv1exec: property %.60s: rank %u is not in R_lite",
+                             name, rank);
+            }
+        }
+        idset_destroy (ids);
+    }
+    return 0;
+}
+
+int fluxion_read_rv1exec (struct graph *g, const char *text, size_t len,
+                          const struct read_options *opt, flux_error_t *error)
+{
+    struct vertex_spec cluster = { .type = "cluster",
+                                   .basename = "cluster",
+                                   .unit = "",
+                                   .id = 0,
+                                   .size = 1,
+                                   .rank = -1 };
+    uint32_t *node_by_rank = NULL;
+    uint32_t root;
+    struct rv1 r;
+    json_t *entry;
+    size_t i;
+    int rc = -1;
+
+    if (opt && opt->allowlist)
+        return fail (error, "rv1exec: an allow list is not supported");
+    if (rv1_init (&r, text, len, error) < 0)
+        goto out;
+    if (!(node_by_rank = calloc (idset_last (r.ranks) + 1, sizeof (*node_by_rank)))) {
+        fail (error, "rv1exec: out of memory");
+        goto out;
+    }
+    if ((root = add (g, VTX_NONE, &cluster)) == VTX_NONE
+        || graph_reserve_children (g, root, idset_count (r.ranks)) < 0) {
+        fail (error, "rv1exec: out of memory");
+        goto out;
+    }
+    json_array_foreach (r.R_lite, i, entry) {
+        if (add_entry (g, &r, root, entry, node_by_rank, error) < 0)
+            goto out;
+    }
+    if (add_properties (g, &r, node_by_rank, error) < 0)
+        goto out;
+    g->root = root;
+    rc = graph_order (g);
+out:
+    free (node_by_rank);
+    rv1_fini (&r);
+    return rc;
+}
