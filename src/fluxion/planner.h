@@ -8,6 +8,7 @@
 #define FLUXION_PLANNER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct planner;
