@@ -7,8 +7,8 @@
 
 /* Types that a jobspec may name though no vertex has them. */
 static const char *const builtin_types[] = {
-    "slot", "xor_slot", "cluster",      "rack", "node", "socket", "gpu",
-    "core", "ssd",      "storage_node",
+    "slot",   "xor_slot", "cluster", "rack", "node",
+    "socket", "gpu",      "core",    "ssd",  "storage_node",
 };
 
 struct graph *graph_create (void)
@@ -100,8 +100,8 @@ struct graph *graph_copy (const struct graph *g)
     c->ecap = g->nedges;
     c->by_post = NULL;
     if (g->ordered)
-        c->by_post = dup_array (g->by_post, g->nv - g->ngone, sizeof (uint32_t),
-                                &failed);
+        c->by_post =
+            dup_array (g->by_post, g->nv - g->ngone, sizeof (uint32_t), &failed);
     c->props = dup_array (g->props, g->nprops, sizeof (*g->props), &failed);
     c->propcap = c->props ? g->nprops : 0;
     c->nprops = c->propcap;
@@ -572,8 +572,7 @@ static uint32_t find_property (const struct graph *g, const struct properties *p
     uint32_t i = 0;
     int cmp = 1;
 
-    while (i < p->count
-           && (cmp = strcmp (graph_string (g, p->item[i].key), key)) < 0)
+    while (i < p->count && (cmp = strcmp (graph_string (g, p->item[i].key), key)) < 0)
         i++;
     *found = i < p->count && cmp == 0;
     return i;
@@ -596,8 +595,7 @@ static struct properties *own_properties (struct graph *g, uint32_t v)
     return &g->props[g->nprops - 1];
 }
 
-int graph_set_property (struct graph *g, uint32_t v, const char *key,
-                        const char *value)
+int graph_set_property (struct graph *g, uint32_t v, const char *key, const char *value)
 {
     struct properties *p = own_properties (g, v);
     uint32_t k = intern (g, key), val = intern (g, value);

@@ -1,5 +1,5 @@
-#include "fluxion/graph.h"
 #include "base/hashmap.h"
+#include "fluxion/graph.h"
 
 #include <stdlib.h>
 #include <string.h>
