@@ -49,10 +49,11 @@ struct request {
     json_t *environment, *constraints; /* borrowed */
 };
 
-/* NULL with EINVAL; *error names the fault, and line and column where known. */
-struct request *request_parse (const char *text, size_t len, flux_error_t *error);
+/* NULL with EINVAL; *error says what is wrong, *line and *column (from 1, 0 if not
+ * known; both may be NULL) where. */
+struct request *request_parse (const char *text, size_t len, int *line, int *column,
+                               flux_error_t *error);
 void request_destroy (struct request *r);
-struct request *request_copy (const struct request *r);
 /* Resolve the type names; EINVAL if the graph does not know one. */
 int request_bind (struct request *r, const struct graph *g, flux_error_t *error);
 

@@ -21,10 +21,12 @@ int64_t planner_base (const struct planner *p);
 int64_t planner_duration (const struct planner *p);
 
 /* [at, at + duration) takes count. There is no span object: whoever adds knows
- * what to remove. Adding may exceed the total only if force is set. */
+ * what to remove. Nothing is checked but the range: ask planner_avail_during. */
 int planner_add (struct planner *p, int64_t at, int64_t duration, int64_t count);
-/* Exactly what was added, or a part of its count. */
+/* Exactly what was added; ENOENT if there is no such interval. */
 int planner_remove (struct planner *p, int64_t at, int64_t duration, int64_t count);
+/* A part of the count of an interval that stays. */
+int planner_reduce (struct planner *p, int64_t at, int64_t duration, int64_t count);
 
 int64_t planner_avail_at (const struct planner *p, int64_t at);
 /* The least over [at, at + duration). */

@@ -1,0 +1,37 @@
+/* JGF text taken apart: what the readers of graphs, growth, updates and partial
+ * cancels share. Everything is borrowed from the JSON document. */
+#ifndef FLUXION_JGF_H
+#define FLUXION_JGF_H
+
+#include "fluxion/graph.h"
+#include <jansson.h>
+
+struct jgf_node {
+    const char *key;  /* its id within the document */
+    const char *path; /* in containment, or NULL */
+    json_t *properties;
+    json_t *paths;
+    struct vertex_spec spec;
+    bool exclusive, down;
+    uint32_t v; /* for the caller */
+};
+
+struct jgf_edge {
+    uint32_t source, target; /* indices into node */
+    const char *subsystem;
+};
+
+struct jgf {
+    json_t *doc;
+    struct jgf_node *node;
+    uint32_t nnodes;
+    struct jgf_edge *edge; /* parent to child only */
+    uint32_t nedges;
+    bool shorthand;
+};
+
+/* EINVAL: *error says which node or edge. */
+int jgf_parse (struct jgf *j, const char *text, size_t len, flux_error_t *error);
+void jgf_fini (struct jgf *j);
+
+#endif
