@@ -1,0 +1,198 @@
+/* JSON Graph Format, in two generations and as shorthand. The vertices stand in
+ * post-order; each but the root brings the edge from its parent. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fluxion/writer_impl.h"
+
+static void write_properties (const struct graph *g, uint32_t v, struct buf *b)
+{
+    const struct properties *p = graph_properties (g, v);
+
+    if (!p || p->count == 0)
+        return;
+    buf_adds (b, ", \"properties\": {");
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (i > 0)
+            buf_add (b, ", ", 2);
+        write_json_string (b, graph_string (g, p->item[i].key));
+        buf_add (b, ": ", 2);
+        write_json_string (b, graph_string (g, p->item[i].value));
+    }
+    buf_addc (b, '}');
+}
+
+/* The path grows along with the depth: ancestors are not looked up again. */
+static void write_path (const struct graph *g, uint32_t v, struct buf *b)
+{
+    uint32_t chain[GRAPH_MAX_DEPTH + 1];
+    char name[GRAPH_NAME_MAX];
+    int n = 0;
+
+    for (; v != VTX_NONE && n <= GRAPH_MAX_DEPTH; v = g->v[v].parent)
+        chain[n++] = v;
+    buf_adds (b, ", \"paths\": {\"containment\": \"");
+    while (n-- > 0) {
+        buf_addc (b, '/');
+        buf_adds (b, graph_name (g, chain[n], name));
+    }
+    buf_adds (b, "\"}");
+}
+
+static void write_common (const struct graph *g, const struct selected *sel,
+                          const struct write_info *info, struct buf *b)
+{
+    write_path (g, sel->v, b);
+    if (sel->label) {
+        buf_adds (b, ", \"ephemeral\": {\"label\": ");
+        write_json_string (b, sel->label);
+        buf_addc (b, '}');
+    }
+    if (info && info->extra) {
+        struct buf extra = BUF_INIT;
+        info->extra (sel->v, &extra, info->extra_arg);
+        if (extra.len > 0) {
+            buf_adds (b, ", \"agfilter\": ");
+            buf_add (b, extra.data, extra.len);
+        }
+        buf_fini (&extra);
+    }
+}
+
+static void verbose_node (const struct graph *g, const struct selected *sel,
+                          const struct write_info *info, struct buf *b)
+{
+    const struct vertex *v = &g->v[sel->v];
+    char name[GRAPH_NAME_MAX];
+
+    buf_adds (b, "{\"id\": \"");
+    write_number (b, v->uniq_id);
+    buf_adds (b, "\", \"metadata\": {\"type\": ");
+    write_json_string (b, graph_type_name (g, v->type));
+    buf_adds (b, ", \"basename\": ");
+    write_json_string (b, graph_string (g, v->basename));
+    buf_adds (b, ", \"name\": ");
+    write_json_string (b, graph_name (g, sel->v, name));
+    buf_adds (b, ", \"id\": ");
+    write_number (b, v->id);
+    buf_adds (b, ", \"uniq_id\": ");
+    write_number (b, v->uniq_id);
+    buf_adds (b, ", \"rank\": ");
+    write_number (b, v->rank);
+    write_properties (g, sel->v, b);
+    buf_adds (b, sel->exclusive ? ", \"exclusive\": true" : ", \"exclusive\": false");
+    buf_adds (b, ", \"unit\": ");
+    write_json_string (b, graph_type_name (g, v->unit));
+    buf_adds (b, ", \"size\": ");
+    write_number (b, sel->needs);
+    write_common (g, sel, info, b);
+    buf_adds (b, "}}");
+}
+
+/* Leaves out what a reader knows by default. */
+static void compact_node (const struct graph *g, const struct selected *sel,
+                          const struct write_info *info, struct buf *b)
+{
+    const struct vertex *v = &g->v[sel->v];
+    const char *type = graph_type_name (g, v->type);
+    const char *basename = graph_string (g, v->basename);
+    const char *unit = graph_type_name (g, v->unit);
+    char name[GRAPH_NAME_MAX];
+
+    buf_adds (b, "{\"id\": \"");
+    write_number (b, v->uniq_id);
+    buf_adds (b, "\", \"metadata\": {\"type\": ");
+    write_json_string (b, type);
+    if (strcmp (basename, type) != 0) {
+        buf_adds (b, ", \"basename\": ");
+        write_json_string (b, basename);
+    }
+    if (v->name != 0) {
+        buf_adds (b, ", \"name\": ");
+        write_json_string (b, graph_name (g, sel->v, name));
+    }
+    buf_adds (b, ", \"id\": ");
+    write_number (b, v->id);
+    buf_adds (b, ", \"rank\": ");
+    write_number (b, v->rank);
+    write_properties (g, sel->v, b);
+    if (*unit) {
+        buf_adds (b, ", \"unit\": ");
+        write_json_string (b, unit);
+    }
+    if (sel->exclusive)
+        buf_adds (b, ", \"exclusive\": true");
+    if (sel->needs != 1) {
+        buf_adds (b, ", \"size\": ");
+        write_number (b, sel->needs);
+    }
+    write_common (g, sel, info, b);
+    buf_adds (b, "}}");
+}
+
+static void write_edge (const struct graph *g, uint32_t v, bool verbose, struct buf *b)
+{
+    buf_adds (b, "{\"source\": \"");
+    write_number (b, g->v[g->v[v].parent].uniq_id);
+    buf_adds (b, "\", \"target\": \"");
+    write_number (b, g->v[v].uniq_id);
+    buf_adds (b, verbose
+                     ? "\", \"metadata\": {\"name\": {\"containment\": \"contains\"}}}"
+                     : "\"}");
+}
+
+/* In shorthand, what stands below an exclusive vertex of the selection is left
+ * out. exclusive: a bit for each vertex of the graph. */
+static bool implied (const struct graph *g, const uint8_t *exclusive, uint32_t v)
+{
+    for (v = g->v[v].parent; v != VTX_NONE; v = g->v[v].parent)
+        if (exclusive[v])
+            return true;
+    return false;
+}
+
+int write_jgf (enum write_format format, const struct graph *g,
+               const struct selected *sel, uint32_t count,
+               const struct write_info *info, struct buf *b)
+{
+    bool verbose = format == WRITE_JGF_VERBOSE;
+    bool shorthand = format == WRITE_JGF_SHORTHAND;
+    uint8_t *exclusive = NULL;
+    bool first = true;
+
+    if (shorthand) {
+        if (!(exclusive = calloc (g->nv, 1)))
+            return -1;
+        for (uint32_t i = 0; i < count; i++)
+            exclusive[sel[i].v] = sel[i].exclusive;
+    }
+    buf_adds (b, "{\"graph\": {\"nodes\": [");
+    for (uint32_t i = 0; i < count; i++) {
+        if (shorthand && implied (g, exclusive, sel[i].v))
+            continue;
+        if (!first)
+            buf_add (b, ", ", 2);
+        first = false;
+        if (verbose)
+            verbose_node (g, &sel[i], info, b);
+        else
+            compact_node (g, &sel[i], info, b);
+    }
+    buf_adds (b, "], \"edges\": [");
+    first = true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (g->v[sel[i].v].parent == VTX_NONE
+            || (shorthand && implied (g, exclusive, sel[i].v)))
+            continue;
+        if (!first)
+            buf_add (b, ", ", 2);
+        first = false;
+        write_edge (g, sel[i].v, verbose, b);
+    }
+    buf_adds (b, "]}");
+    if (shorthand)
+        buf_adds (b, ", \"writer\": \"fluxion:jgf_shorthand\"");
+    buf_addc (b, '}');
+    free (exclusive);
+    return 0;
+}
