@@ -1,0 +1,21 @@
+/* What idset.c and idset_code.c share. */
+#ifndef VALUE_IDSET_IMPL_H
+#define VALUE_IDSET_IMPL_H
+
+#include <flux/idset.h>
+
+#define SMALL_WORDS 2
+/* Bounds what a text such as "4294967290" makes us allocate: 32 MB. */
+#define IDSET_MAX_SIZE (1UL << 28)
+
+struct idset {
+    uint64_t *words;
+    size_t nwords;
+    size_t size;  /* of the universe */
+    size_t count; /* of members */
+    unsigned int rr_next;
+    int flags;
+    uint64_t small[SMALL_WORDS];
+};
+
+#endif

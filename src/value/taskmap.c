@@ -1,0 +1,485 @@
+/* RFC 34. Expanded on creation: the tasks of each node, the node of each task. */
+#include <flux/taskmap.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define TASKMAP_MAX (1 << 24)
+
+struct block {
+    int nodeid, nnodes, ppn, repeat;
+};
+
+struct taskmap {
+    struct block *blocks;
+    int nblocks;
+    struct idset **nodes; /* task ids by node */
+    int nnodes;
+    int *owners; /* node by task id */
+    int ntasks;
+    bool deranged; /* task order is not what blocks say */
+};
+
+static void set_error (flux_error_t *error, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+
+static void set_error (flux_error_t *error, const char *fmt, ...)
+{
+    if (error) {
+        va_list ap;
+        va_start (ap, fmt);
+        vsnprintf (error->text, sizeof (error->text), fmt, ap);
+        va_end (ap);
+    }
+}
+
+struct taskmap *taskmap_create (void)
+{
+    return calloc (1, sizeof (struct taskmap));
+}
+
+void taskmap_destroy (struct taskmap *map)
+{
+    if (map) {
+        int saved_errno = errno;
+        for (int i = 0; i < map->nnodes; i++)
+            idset_destroy (map->nodes[i]);
+        free (map->nodes);
+        free (map->owners);
+        free (map->blocks);
+        free (map);
+        errno = saved_errno;
+    }
+}
+
+static int grow_nodes (struct taskmap *map, int nnodes)
+{
+    struct idset **nodes;
+
+    if (nnodes <= map->nnodes)
+        return 0;
+    if (!(nodes = realloc (map->nodes, nnodes * sizeof (*nodes))))
+        return -1;
+    map->nodes = nodes;
+    while (map->nnodes < nnodes) {
+        if (!(nodes[map->nnodes] = idset_create (0, IDSET_FLAG_AUTOGROW)))
+            return -1;
+        map->nnodes++;
+    }
+    return 0;
+}
+
+static int grow_tasks (struct taskmap *map, int ntasks)
+{
+    int *owners;
+
+    if (ntasks <= map->ntasks)
+        return 0;
+    if (!(owners = realloc (map->owners, ntasks * sizeof (*owners))))
+        return -1;
+    for (int i = map->ntasks; i < ntasks; i++)
+        owners[i] = -1;
+    map->owners = owners;
+    map->ntasks = ntasks;
+    return 0;
+}
+
+/* Merges with the last block where that says the same. */
+static int push_block (struct taskmap *map, struct block b)
+{
+    struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
+    struct block *blocks;
+
+    if (last && last->nodeid == b.nodeid && last->nnodes == b.nnodes
+        && last->ppn == b.ppn) {
+        last->repeat += b.repeat;
+        return 0;
+    }
+    if (last && last->repeat == 1 && b.repeat == 1 && last->ppn == b.ppn
+        && last->nodeid + last->nnodes == b.nodeid) {
+        last->nnodes += b.nnodes;
+        return 0;
+    }
+    /* One task on the same node again: a larger block. */
+    if (last && last->repeat == 1 && b.repeat == 1 && last->nnodes == 1 && b.nnodes == 1
+        && last->nodeid == b.nodeid) {
+        last->ppn += b.ppn;
+        return 0;
+    }
+    blocks = realloc (map->blocks, (map->nblocks + 1) * sizeof (*blocks));
+    if (!blocks)
+        return -1;
+    map->blocks = blocks;
+    map->blocks[map->nblocks++] = b;
+    return 0;
+}
+
+static int append_block (struct taskmap *map, struct block b)
+{
+    int64_t total;
+
+    if (b.nodeid < 0 || b.nnodes <= 0 || b.ppn <= 0 || b.repeat <= 0
+        || (int64_t)b.nodeid + b.nnodes > TASKMAP_MAX
+        || (int64_t)b.nnodes * b.ppn > TASKMAP_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    total = map->ntasks + (int64_t)b.nnodes * b.ppn * b.repeat;
+    if (total > TASKMAP_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    int task = map->ntasks;
+    if (grow_nodes (map, b.nodeid + b.nnodes) < 0 || grow_tasks (map, total) < 0)
+        return -1;
+    for (int r = 0; r < b.repeat; r++) {
+        for (int n = b.nodeid; n < b.nodeid + b.nnodes; n++) {
+            if (idset_range_set (map->nodes[n], task, task + b.ppn - 1) < 0)
+                return -1;
+            for (int i = 0; i < b.ppn; i++)
+                map->owners[task++] = n;
+        }
+    }
+    return push_block (map, b);
+}
+
+int taskmap_append (struct taskmap *map, int nodeid, int nnodes, int ppn)
+{
+    if (!map || map->deranged) {
+        errno = EINVAL;
+        return -1;
+    }
+    return append_block (map, (struct block){ nodeid, nnodes, ppn, 1 });
+}
+
+static int decode_array (struct taskmap *map, json_t *array, flux_error_t *error)
+{
+    size_t i;
+    json_t *entry;
+
+    if (!json_is_array (array)) {
+        set_error (error, "taskmap: map is not an array");
+        return -1;
+    }
+    json_array_foreach (array, i, entry) {
+        struct block b;
+        if (json_unpack_ex (entry, NULL, JSON_STRICT, "[i,i,i,i]", &b.nodeid, &b.nnodes,
+                            &b.ppn, &b.repeat)
+            < 0) {
+            set_error (error, "taskmap: map[%zu]: expected four integers", i);
+            return -1;
+        }
+        if (append_block (map, b) < 0) {
+            set_error (error, "taskmap: map[%zu]: value out of range", i);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int decode_json (struct taskmap *map, const char *s, flux_error_t *error)
+{
+    json_error_t jerror;
+    json_t *o = json_loads (s, 0, &jerror);
+    int rc = -1;
+
+    if (!o)
+        set_error (error, "taskmap: %.120s", jerror.text);
+    else if (json_is_object (o)) {
+        if (json_integer_value (json_object_get (o, "version")) != 1)
+            set_error (error, "taskmap: version must be 1");
+        else
+            rc = decode_array (map, json_object_get (o, "map"), error);
+    } else
+        rc = decode_array (map, o, error);
+    json_decref (o);
+    return rc;
+}
+
+/* (vector,(node,nnodes,ppn),...) */
+static int decode_pmi (struct taskmap *map, const char *s, flux_error_t *error)
+{
+    int n = 0;
+
+    if (sscanf (s, " ( vector %n", &n) != 0 || n == 0)
+        goto inval;
+    s += n;
+    while (*s == ',') {
+        struct block b = { .repeat = 1 };
+        n = 0;
+        if (sscanf (s, ", ( %9d , %9d , %9d ) %n", &b.nodeid, &b.nnodes, &b.ppn, &n)
+                != 3
+            || n == 0)
+            goto inval;
+        if (append_block (map, b) < 0) {
+            set_error (error, "taskmap: value out of range in PMI_process_mapping");
+            return -1;
+        }
+        s += n;
+    }
+    if (!strcmp (s, ")"))
+        return 0;
+inval:
+    set_error (error, "taskmap: invalid PMI_process_mapping");
+    return -1;
+}
+
+/* "0-3;4-7": the task ids of node 0, of node 1... */
+static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
+{
+    unsigned int id;
+
+    for (int node = 0;; node++) {
+        size_t len = strcspn (s, ";");
+        size_t count;
+        unsigned int maxid;
+        idset_error_t idset_error;
+        struct idset *ids;
+
+        if (idset_decode_info (s, len, &count, &maxid, &idset_error) < 0) {
+            set_error (error, "taskmap: node %d: %.100s", node, idset_error.text);
+            return -1;
+        }
+        if (count == 0 || maxid >= TASKMAP_MAX) {
+            set_error (error, "taskmap: node %d: %s", node,
+                       count ? "task id is too large" : "no task ids");
+            return -1;
+        }
+        if (grow_nodes (map, node + 1) < 0 || grow_tasks (map, maxid + 1) < 0)
+            return -1;
+        ids = map->nodes[node];
+        if (idset_decode_add (ids, s, len, NULL) < 0)
+            return -1;
+        for (id = idset_first (ids); id != IDSET_INVALID_ID;
+             id = idset_next (ids, id)) {
+            if (map->owners[id] != -1) {
+                set_error (error, "taskmap: duplicate task id %u", id);
+                return -1;
+            }
+            map->owners[id] = node;
+        }
+        if (s[len] == '\0')
+            break;
+        s += len + 1;
+    }
+    for (int i = 0; i < map->ntasks; i++) {
+        if (map->owners[i] < 0) {
+            set_error (error, "taskmap: task id %d is missing", i);
+            return -1;
+        }
+    }
+    /* Blocks follow from the order of the tasks. */
+    for (int i = 0; i < map->ntasks; i++) {
+        struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
+        if (last && last->nodeid == map->owners[i])
+            last->ppn++;
+        else {
+            struct block *blocks =
+                realloc (map->blocks, (map->nblocks + 1) * sizeof (*blocks));
+            if (!blocks)
+                return -1;
+            map->blocks = blocks;
+            blocks[map->nblocks++] = (struct block){ map->owners[i], 1, 1, 1 };
+        }
+    }
+    int n = map->nblocks;
+    map->nblocks = 0;
+    for (int i = 0; i < n; i++)
+        if (push_block (map, map->blocks[i]) < 0)
+            return -1;
+    return 0;
+}
+
+struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
+{
+    struct taskmap *map = taskmap_create ();
+    int rc;
+
+    if (!map || !s) {
+        taskmap_destroy (map);
+        set_error (error, s ? "taskmap: out of memory" : "taskmap: input is NULL");
+        errno = s ? ENOMEM : EINVAL;
+        return NULL;
+    }
+    s += strspn (s, " \t\n");
+    if (*s == '(')
+        rc = decode_pmi (map, s, error);
+    else if (*s == '[' || *s == '{')
+        rc = decode_json (map, s, error);
+    else if (*s == '\0')
+        rc = 0;
+    else
+        rc = decode_raw (map, s, error);
+    if (rc < 0) {
+        taskmap_destroy (map);
+        errno = EINVAL;
+        return NULL;
+    }
+    return map;
+}
+
+static char *encode_blocks (const struct taskmap *map, int flags)
+{
+    struct buf b = BUF_INIT;
+
+    if (flags & TASKMAP_ENCODE_WRAPPED)
+        buf_adds (&b, "{\"version\":1,\"map\":");
+    buf_addc (&b, '[');
+    for (int i = 0; i < map->nblocks; i++) {
+        const struct block *k = &map->blocks[i];
+        buf_printf (&b, "%s[%d,%d,%d,%d]", i ? "," : "", k->nodeid, k->nnodes, k->ppn,
+                    k->repeat);
+    }
+    buf_addc (&b, ']');
+    if (flags & TASKMAP_ENCODE_WRAPPED)
+        buf_addc (&b, '}');
+    return buf_take (&b, NULL);
+}
+
+static char *encode_pmi (const struct taskmap *map)
+{
+    struct buf b = BUF_INIT;
+
+    if (map->nblocks == 0)
+        return strdup ("");
+    buf_adds (&b, "(vector");
+    for (int i = 0; i < map->nblocks; i++)
+        for (int r = 0; r < map->blocks[i].repeat; r++)
+            buf_printf (&b, ",(%d,%d,%d)", map->blocks[i].nodeid, map->blocks[i].nnodes,
+                        map->blocks[i].ppn);
+    buf_addc (&b, ')');
+    return buf_take (&b, NULL);
+}
+
+static char *encode_raw (const struct taskmap *map)
+{
+    struct buf b = BUF_INIT;
+
+    for (int i = 0; i < map->nnodes; i++) {
+        char *s = idset_encode (map->nodes[i], IDSET_FLAG_RANGE);
+        if (i > 0)
+            buf_addc (&b, ';');
+        buf_adds (&b, s ? s : "");
+        free (s);
+    }
+    return buf_take (&b, NULL);
+}
+
+char *taskmap_encode (const struct taskmap *map, int flags)
+{
+    if (!map) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (flags & TASKMAP_ENCODE_PMI)
+        return encode_pmi (map);
+    if (flags & (TASKMAP_ENCODE_RAW | TASKMAP_ENCODE_RAW_DERANGED))
+        return encode_raw (map);
+    return encode_blocks (map, flags);
+}
+
+bool taskmap_unknown (const struct taskmap *map)
+{
+    return !map || map->ntasks == 0;
+}
+
+const struct idset *taskmap_taskids (const struct taskmap *map, int nodeid)
+{
+    if (!map || nodeid < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (nodeid >= map->nnodes) {
+        errno = ENOENT;
+        return NULL;
+    }
+    return map->nodes[nodeid];
+}
+
+int taskmap_nodeid (const struct taskmap *map, int taskid)
+{
+    if (!map || taskid < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (taskid >= map->ntasks) {
+        errno = ENOENT;
+        return -1;
+    }
+    return map->owners[taskid];
+}
+
+int taskmap_ntasks (const struct taskmap *map, int nodeid)
+{
+    const struct idset *ids = taskmap_taskids (map, nodeid);
+
+    return ids ? (int)idset_count (ids) : -1;
+}
+
+int taskmap_nnodes (const struct taskmap *map)
+{
+    if (!map) {
+        errno = EINVAL;
+        return -1;
+    }
+    return map->nnodes;
+}
+
+int taskmap_total_ntasks (const struct taskmap *map)
+{
+    if (!map) {
+        errno = EINVAL;
+        return -1;
+    }
+    return map->ntasks;
+}
+
+int taskmap_check (const struct taskmap *a, const struct taskmap *b,
+                   flux_error_t *error)
+{
+    if (!a || !b) {
+        set_error (error, "taskmap: map is NULL");
+        goto inval;
+    }
+    if (a->ntasks != b->ntasks) {
+        set_error (error, "got %d total tasks, expected %d", b->ntasks, a->ntasks);
+        goto inval;
+    }
+    if (a->nnodes != b->nnodes) {
+        set_error (error, "got %d nodes, expected %d", b->nnodes, a->nnodes);
+        goto inval;
+    }
+    for (int i = 0; i < a->nnodes; i++) {
+        size_t want = idset_count (a->nodes[i]), have = idset_count (b->nodes[i]);
+        if (want != have) {
+            set_error (error, "node %d has %zu tasks, expected %zu", i, have, want);
+            goto inval;
+        }
+    }
+    return 0;
+inval:
+    errno = EINVAL;
+    return -1;
+}
+
+/* The same number of tasks per node, in block order. */
+struct taskmap *taskmap_deranged (const struct taskmap *map)
+{
+    struct taskmap *new;
+
+    if (!map || !(new = taskmap_create ())) {
+        errno = map ? ENOMEM : EINVAL;
+        return NULL;
+    }
+    for (int i = 0; i < map->nnodes; i++) {
+        int count = idset_count (map->nodes[i]);
+        if (count > 0 && taskmap_append (new, i, 1, count) < 0) {
+            taskmap_destroy (new);
+            return NULL;
+        }
+    }
+    return new;
+}
