@@ -26,8 +26,9 @@ struct command {
     const char *summary; /* one line for `flux help` */
     const char *usage;   /* "[OPTIONS] NAME" */
     const char *group;   /* heading in `flux help`: "jobs", "instance", ... */
-    const struct optparse_option *options;   /* or NULL */
-    struct optparse_subcommand *subcommands; /* or NULL: then run is NULL too,
+    const struct optparse_option *options;         /* or NULL */
+    const struct optparse_option *more_options[3]; /* shared tables */
+    struct optparse_subcommand *subcommands;       /* or NULL: then run is NULL too,
                                                 * unless there is a default */
     /* argv[optparse_option_index (p)] is the first operand. Exit status:
      * 0, 1 error (one line said on stderr), 2 wrong usage. */

@@ -40,12 +40,10 @@ const struct command *command_find (const char *name)
     return NULL;
 }
 
-static void print_argparse_usage (optparse_t *p)
+static void print_usage2 (void)
 {
-    const char *prog = optparse_program_name (p);
-    const char *usage = current->usage;
-    const char *dash = strchr (prog, '-');
-    fprintf (stderr, "usage: flux %s %s\n", dash ? dash + 1 : prog, usage ? usage : "");
+    fprintf (stderr, "usage: flux %s %s\n", current->name,
+             current->usage ? current->usage : "");
 }
 
 void cmd_usage_error (optparse_t *p, const char *fmt, ...)
@@ -57,13 +55,24 @@ void cmd_usage_error (optparse_t *p, const char *fmt, ...)
     va_end (ap);
     fflush (stdout);
     if (current && (current->flags & CMD_USAGE2)) {
-        print_argparse_usage (p);
+        print_usage2 ();
         fprintf (stderr, "flux %s: error: %s\n", current->name, text);
         exit (2);
     }
     fprintf (stderr, "%s: %s\n", optparse_program_name (p), text);
     optparse_fprint_usage (p, stderr);
     exit (1);
+}
+
+static bool add_options (const struct command *cmd, optparse_t *p)
+{
+    if (cmd->options && optparse_add_option_table (p, cmd->options) != OPTPARSE_SUCCESS)
+        return false;
+    for (int i = 0; i < 3 && cmd->more_options[i]; i++) {
+        if (optparse_add_option_table (p, cmd->more_options[i]) != OPTPARSE_SUCCESS)
+            return false;
+    }
+    return true;
 }
 
 optparse_t *command_optparse (const struct command *cmd)
@@ -74,8 +83,7 @@ optparse_t *command_optparse (const struct command *cmd)
     if (!p)
         return NULL;
     if ((cmd->usage && optparse_set (p, OPTPARSE_USAGE, cmd->usage) != OPTPARSE_SUCCESS)
-        || (cmd->options
-            && optparse_add_option_table (p, cmd->options) != OPTPARSE_SUCCESS)
+        || !add_options (cmd, p)
         || (cmd->subcommands
             && optparse_reg_subcommands (p, cmd->subcommands) != OPTPARSE_SUCCESS)
         || ((cmd->flags & CMD_MIXED_ARGS)
@@ -101,8 +109,10 @@ static int log_usage2 (const char *fmt, ...)
     size_t n = strlen (cmd_name);
     if (!strncmp (what, cmd_name, n) && what[n] == ':')
         what += n + 1 + strspn (what + n + 1, " ");
-    if (strncmp (what, "Try ", 4) != 0)
+    if (strncmp (what, "Try ", 4) != 0) {
+        print_usage2 ();
         fprintf (stderr, "flux %s: error: %s\n", current->name, what);
+    }
     return 0;
 }
 
@@ -126,11 +136,8 @@ static int run_command (const struct command *cmd, int argc, char **argv)
         rc = cmd->run (p, argc, argv);
     else {
         int index = parse (cmd, p, argc, argv);
-        if (index < 0) {
-            if (cmd->flags & CMD_USAGE2)
-                print_argparse_usage (p);
+        if (index < 0)
             exit ((cmd->flags & CMD_USAGE2) ? 2 : 1);
-        }
         if (cmd->subcommands && (index < argc || !cmd->run))
             rc = optparse_run_subcommand (p, argc, argv);
         else

@@ -199,7 +199,7 @@ static json_t *fetch_ids (struct listing *l, flux_t *h, int argc, char **argv)
 {
     json_t *jobs = json_array ();
     json_t *job;
-    flux_future_t **f = calloc (argc, sizeof (*f));
+    flux_future_t **f = calloc ((size_t)argc + 1, sizeof (*f));
     if (!f)
         cmd_die ("out of memory");
     for (int i = 0; i < argc; i++) {

@@ -38,8 +38,10 @@ struct jobspec_template;
 struct jobspec_template *jobspec_template_create (json_t *jobspec);
 void jobspec_template_destroy (struct jobspec_template *t);
 /* The text for --cc=cc: {cc} replaced outside of the environment, and
- * FLUX_JOB_CC set. cc NULL: the jobspec as it is. Owned by the caller. */
-char *jobspec_template_expand (const struct jobspec_template *t, const char *cc);
+ * FLUX_JOB_CC set if set_env. cc NULL: the jobspec as it is. Owned by the
+ * caller. */
+char *jobspec_template_expand (const struct jobspec_template *t, const char *cc,
+                               bool set_env);
 
 /* --- parts, for tests --- */
 

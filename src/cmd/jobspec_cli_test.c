@@ -396,12 +396,12 @@ static void template(void **state)
                            "attributes", "system", "environment", "X", "{cc}", "d", 1);
     struct jobspec_template *t = jobspec_template_create (o);
     assert_non_null (t);
-    char *s = jobspec_template_expand (t, "12");
+    char *s = jobspec_template_expand (t, "12", true);
     assert_string_equal (s, "{\"command\":[\"echo 12\"],\"attributes\":{\"system\":{"
                             "\"environment\":{\"FLUX_JOB_CC\":\"12\",\"X\":\"{cc}\"},"
                             "\"d\":1}}}");
     free (s);
-    s = jobspec_template_expand (t, NULL);
+    s = jobspec_template_expand (t, NULL, false);
     char *plain = json_dumps (o, JSON_COMPACT);
     assert_string_equal (s, plain);
     free (s);

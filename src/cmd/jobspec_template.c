@@ -66,13 +66,14 @@ static void add_replaced (struct buf *b, const char *s, const char *cc)
     buf_adds (b, s);
 }
 
-char *jobspec_template_expand (const struct jobspec_template *t, const char *cc)
+char *jobspec_template_expand (const struct jobspec_template *t, const char *cc,
+                               bool set_env)
 {
     struct buf b = BUF_INIT;
     add_replaced (&b, t->head, cc);
     if (t->env) {
         buf_addc (&b, '{');
-        if (cc)
+        if (cc && set_env)
             buf_printf (&b, "\"FLUX_JOB_CC\":\"%s\"%s", cc, *t->env == '}' ? "" : ",");
         buf_adds (&b, t->env);
         add_replaced (&b, t->tail, cc);

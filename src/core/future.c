@@ -419,7 +419,6 @@ static int run_now (flux_future_t *f, double timeout)
         if (!timer)
             return -1;
         flux_watcher_start (timer);
-        flux_watcher_unref (timer);
     }
     f->now.running = true;
     if (!f->now.initialized) {

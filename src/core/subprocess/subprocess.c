@@ -17,7 +17,7 @@ struct aux_item {
     flux_free_f free_fn;
 };
 
-static void channel_destroy (struct channel *c)
+static void proc_channel_destroy (struct channel *c)
 {
     flux_watcher_destroy (c->read_w);
     flux_watcher_destroy (c->write_w);
@@ -30,7 +30,7 @@ static void channel_destroy (struct channel *c)
     free (c);
 }
 
-struct channel *channel_create (flux_subprocess_t *p, const char *name, bool writable,
+struct channel *proc_channel_create (flux_subprocess_t *p, const char *name, bool writable,
                                 flux_subprocess_output_f output_cb)
 {
     struct channel *c = calloc (1, sizeof (*c));
@@ -78,15 +78,15 @@ struct channel *channel_find (flux_subprocess_t *p, const char *name)
 int process_add_channels (flux_subprocess_t *p)
 {
     if (!(p->flags & FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH)) {
-        if (!channel_create (p, "stdin", true, NULL)
+        if (!proc_channel_create (p, "stdin", true, NULL)
             || (p->ops.on_stdout
-                && !channel_create (p, "stdout", false, p->ops.on_stdout))
+                && !proc_channel_create (p, "stdout", false, p->ops.on_stdout))
             || (p->ops.on_stderr
-                && !channel_create (p, "stderr", false, p->ops.on_stderr)))
+                && !proc_channel_create (p, "stderr", false, p->ops.on_stderr)))
             return -1;
     }
     for (int i = 0; i < cmd_channel_count (p->cmd); i++) {
-        if (!channel_create (p, cmd_channel (p->cmd, i), true, p->ops.on_channel_out))
+        if (!proc_channel_create (p, cmd_channel (p->cmd, i), true, p->ops.on_channel_out))
             return -1;
     }
     return 0;
@@ -143,7 +143,7 @@ void flux_subprocess_decref (flux_subprocess_t *p)
     flux_watcher_destroy (p->child_w);
     flux_watcher_destroy (p->start_w);
     while ((node = list_pop (&p->channels)))
-        channel_destroy (container_of (node, struct channel, node));
+        proc_channel_destroy (container_of (node, struct channel, node));
     flux_cmd_destroy (p->cmd);
     flux_reactor_decref (p->reactor);
     free (p->service);

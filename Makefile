@@ -1,0 +1,60 @@
+# A menu over meson. `make help`.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: help all demo check bench fmt fmt-check lint asan tsan fuzz install clean
+
+help:
+	@echo "make demo     build, start an instance of four brokers, run jobs in it"
+	@echo "make check    build and run all tests"
+	@echo "make bench    measure, beside the limits of this machine"
+	@echo "make fmt      format all sources (make fmt-check only looks)"
+	@echo "make lint     static analysis"
+	@echo "make asan     unit tests under the address and undefined sanitizers"
+	@echo "make tsan     unit tests under the thread sanitizer"
+	@echo "make fuzz     run the fuzz targets for a while (TIME=60)"
+	@echo "make install  install below PREFIX=$(PREFIX)"
+
+all:
+	@tools/setup.sh $(BUILD)
+	@ninja -C $(BUILD)
+
+demo: all
+	@BUILD=$(BUILD) tools/demo.sh
+
+check:
+	@BUILD=$(BUILD) tools/check.sh
+
+bench: all
+	@BUILD=$(BUILD) tools/bench.sh
+
+fmt:
+	@tools/fmt.sh
+
+fmt-check:
+	@tools/fmt.sh --check
+
+lint:
+	@tools/lint.sh
+
+asan:
+	@MESONFLAGS="-Db_sanitize=address,undefined -Db_lundef=false" tools/setup.sh build-asan
+	@BUILD=build-asan tools/check.sh --suite unit --suite fuzz
+
+tsan:
+	@MESONFLAGS="-Db_sanitize=thread -Db_lundef=false" tools/setup.sh build-tsan
+	@BUILD=build-tsan tools/check.sh --suite unit
+
+fuzz:
+	@TIME=$(or $(TIME),60) tools/fuzz.sh
+
+install:
+	@tools/setup.sh $(BUILD)
+	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib
+	@ninja -C $(BUILD) --quiet
+	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+	@echo "installed: $(abspath $(PREFIX))/bin/flux"
+
+clean:
+	@rm -rf $(BUILD) build-asan build-tsan

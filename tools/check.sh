@@ -1,0 +1,33 @@
+#!/bin/sh
+# Build, run all tests in parallel, end with one line:
+#   N passed, N failed, N skipped
+# Arguments go to `meson test`.
+set -eu
+cd "$(dirname "$0")/.."
+build=${BUILD:-build}
+
+tools/setup.sh "$build"
+ninja -C "$build" --quiet
+status=0
+meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
+# Every TAP point counts (units print TAP, too); a test that died without one
+# counts as one failure.
+report=$build/meson-logs/testlog.junit.xml
+set -- $(awk '
+    function attr (name) {
+        if (match ($0, " " name "=\"[0-9]+\""))
+            return substr ($0, RSTART + length (name) + 3, RLENGTH - length (name) - 4)
+        return 0
+    }
+    BEGIN { RS = ">" }
+    /<testsuite / {
+        tests += attr ("tests"); skipped += attr ("skipped")
+        failed += attr ("failures") + attr ("errors")
+    }
+    END { print tests - failed - skipped, failed + 0, skipped + 0 }' "$report")
+passed=$1 failed=$2 skipped=$3
+if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    failed=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$status" -eq 0 ] && [ "$failed" -eq 0 ]
