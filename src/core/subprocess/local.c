@@ -312,7 +312,7 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
         goto error;
     if (hooks && hooks->post_fork)
         hooks->post_fork (p, hooks->post_fork_arg);
-    if (!(p->child_w = flux_child_watcher_create (r, p->pid, true, child_cb, p))
+    if (!(p->child_w = flux_child_watcher_create (r, p->pid, false, child_cb, p))
         || !(p->start_w = flux_timer_watcher_create (r, 0., 0., start_cb, p))) {
         abandon (p);
         goto error;

@@ -253,7 +253,8 @@ int flux_subprocess_write (flux_subprocess_t *p, const char *stream, const char 
         return 0;
     if (p->h)
         return remote_write (c, buf, len, false) < 0 ? -1 : (int)len;
-    if (c->out.len + len > c->limit) {
+    /* a remote client may borrow a page before it knows its credit (RFC 42) */
+    if (c->out.len + len > c->limit + 4096) {
         errno = ENOSPC;
         return -1;
     }
