@@ -1,0 +1,1 @@
+#include <flux/reapi_cli.h>
