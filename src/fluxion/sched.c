@@ -833,3 +833,13 @@ int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
     *total = sched_row (s->total, s, v)[k];
     return *total - sched_row (s->avail, s, v)[k];
 }
+
+bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint32_t i,
+                          struct selected *sel)
+{
+    if (!job->span[i])
+        return false;
+    const struct span *sp = &s->span[job->span[i]];
+    *sel = (struct selected){ sp->v, sp->exclusive, sp->needs, NULL };
+    return true;
+}
