@@ -61,9 +61,9 @@ static int output_width (optparse_t *p)
     return 80;
 }
 
-static flux_future_t *lookup (optparse_t *p, int flags, const char *key)
+/* at: a snapshot, or NULL. */
+static flux_future_t *lookup (optparse_t *p, int flags, const char *key, const char *at)
 {
-    const char *at = optparse_get_str (p, "at", NULL);
     flux_future_t *f;
 
     if (at)
@@ -179,7 +179,7 @@ static void list_dir (optparse_t *p, const flux_kvsdir_t *dir, const char *key,
         if (!flux_kvsdir_isdir (dir, name))
             continue;
         path = join (key, name);
-        f = lookup (p, FLUX_KVS_READDIR, path);
+        f = lookup (p, FLUX_KVS_READDIR, path, NULL);
         if (flux_kvs_lookup_get_dir (f, &sub) == 0)
             list_dir (p, sub, path, true, first);
         flux_future_destroy (f);
@@ -202,7 +202,7 @@ int kvs_cmd_ls (optparse_t *p, int argc, char **argv)
     if (!f)
         cmd_die ("out of memory");
     for (i = 0; i < count; i++) {
-        f[i] = lookup (p, FLUX_KVS_READDIR, keys[i]);
+        f[i] = lookup (p, FLUX_KVS_READDIR, keys[i], NULL);
         if (flux_kvs_lookup_get_dir (f[i], &dir) < 0) {
             if (errno == ENOTDIR) {
                 names_add (&plain, strdup (keys[i]));
@@ -233,6 +233,11 @@ int kvs_cmd_ls (optparse_t *p, int argc, char **argv)
 
 /* --- dir --- */
 
+static const char *snapshot (optparse_t *p)
+{
+    return optparse_get_str (p, "at", NULL);
+}
+
 /* Up to the end of the line, or of the terminal. */
 static void print_entry (const char *key, const char *arrow, const char *value,
                          size_t len, int width)
@@ -256,7 +261,7 @@ static void print_entry (const char *key, const char *arrow, const char *value,
 
 static void print_value (optparse_t *p, const char *key, int width)
 {
-    flux_future_t *f = lookup (p, 0, key);
+    flux_future_t *f = lookup (p, 0, key, snapshot (p));
     const void *data;
     size_t len;
 
@@ -268,7 +273,7 @@ static void print_value (optparse_t *p, const char *key, int width)
 
 static void print_link (optparse_t *p, const char *key, int width)
 {
-    flux_future_t *f = lookup (p, FLUX_KVS_READLINK, key);
+    flux_future_t *f = lookup (p, FLUX_KVS_READLINK, key, snapshot (p));
     const char *ns, *target;
     char *text;
 
@@ -283,7 +288,7 @@ static void print_link (optparse_t *p, const char *key, int width)
 
 static void show_dir (optparse_t *p, const char *key, int width)
 {
-    flux_future_t *f = lookup (p, FLUX_KVS_READDIR, key);
+    flux_future_t *f = lookup (p, FLUX_KVS_READDIR, key, snapshot (p));
     const flux_kvsdir_t *dir;
     flux_kvsitr_t *itr;
     const char *name;
