@@ -103,6 +103,14 @@ static bool is_local (struct broker *b, struct taskmap *map, int rank)
     return !(prefer && atoi (prefer) != 0) && same_node (map, rank, b->rank);
 }
 
+/* The same answer on all brokers: no edge of the tree needs tcp. */
+static bool all_local (struct broker *b, struct taskmap *map)
+{
+    const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
+
+    return !(prefer && atoi (prefer) != 0) && map && taskmap_nnodes (map) == 1;
+}
+
 /* Which kinds of sockets the children will come through. */
 static void count_children (struct broker *b, struct taskmap *map, bool *ipc, bool *tcp)
 {
@@ -219,6 +227,9 @@ static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *m
         if (rc < 0 || (tcp && authorize_children (b, pmi, error) < 0))
             return -1;
     }
+    /* Nobody may knock before his key is known. */
+    if (!all_local (b, map) && pmi_client_barrier (pmi, error) < 0)
+        return -1;
     return 0;
 }
 

@@ -189,9 +189,9 @@ static flux_msg_t *make_msg (zmq_msg_t frames[], int count)
 /* The number of a connection may be used again before its end was reported. */
 static void note_conn (struct transport *t, int fd, const char *id)
 {
-    struct conn *c = idmap_lookup (t->conns, fd);
+    struct conn *c = fd >= 0 ? idmap_lookup (t->conns, fd) : NULL;
 
-    if (c && strcmp (c->id, id) == 0)
+    if (fd < 0 || (c && strcmp (c->id, id) == 0))
         return;
     if (!c) {
         if (!(c = calloc (1, sizeof (*c))) || idmap_insert (t->conns, fd, c) < 0) {
@@ -223,7 +223,8 @@ static bool child_recv_one (struct transport *t)
     if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)) {
         memcpy (id, zmq_msg_data (&frames[0]), len);
         id[len] = '\0';
-        note_conn (t, zmq_msg_get (&frames[0], ZMQ_SRCFD), id);
+        /* The frame of the id does not always know its connection. */
+        note_conn (t, zmq_msg_get (&frames[1], ZMQ_SRCFD), id);
         msg = make_msg (frames + 1, count - 1);
     }
     close_frames (frames, count);
