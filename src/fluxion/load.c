@@ -107,7 +107,7 @@ int fluxion_pick_R (struct graph *g, const char *R, size_t len, bool strict,
 
     *by_rank = false;
     if (!o) {
-        snprintf (error->text, sizeof (error->text), "R: line %d column %d: %s",
+        snprintf (error->text, sizeof (error->text), "R: line %d column %d: %.100s",
                   je.line, je.column, je.text);
         errno = EINVAL;
         return -1;

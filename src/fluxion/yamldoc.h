@@ -1,6 +1,6 @@
 /* A YAML (hence also JSON) document as a tree, with positions. */
-#ifndef FLUXION_YAML_H
-#define FLUXION_YAML_H
+#ifndef FLUXION_YAMLDOC_H
+#define FLUXION_YAMLDOC_H
 
 #include <flux/types.h>
 #include <jansson.h>

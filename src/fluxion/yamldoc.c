@@ -1,4 +1,4 @@
-#include "fluxion/yaml.h"
+#include "fluxion/yamldoc.h"
 
 #include <math.h>
 #include <stdio.h>
