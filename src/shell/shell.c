@@ -79,7 +79,7 @@ static void send_log (struct shell *sh, int level, const char *text)
 {
     struct buf b = BUF_INIT;
     shell_entry (&b, "log");
-    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"component\":\"flux-shell\",\"message\":",
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":",
                 level, sh->rank);
     json_append_string (&b, text, strlen (text));
     buf_adds (&b, "}}");
