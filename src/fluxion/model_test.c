@@ -284,7 +284,7 @@ static void take (struct model *m, uint64_t job, const struct shape *sh,
     }
     assert_int_equal (nodes, sh->nodes);
     if (sh->whole)
-        assert_int_equal (cores, sh->nodes * m->ncores);
+        assert_int_equal (cores, sh->nodes * sh->cores);
     else {
         assert_int_equal (cores, sh->nodes * sh->slots * sh->cores);
         assert_int_equal (gpus, sh->nodes * sh->slots * sh->gpus);
