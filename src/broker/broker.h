@@ -172,6 +172,7 @@ int machine_init (struct broker *b);
 void machine_fini (struct broker *b);
 void machine_post (struct broker *b, enum state_event event);
 enum broker_state machine_state (struct broker *b);
+double machine_start_time (struct broker *b); /* reactor time */
 /* Membership of broker.online changed (rank 0), a child came or went. */
 void machine_online_changed (struct broker *b);
 void machine_children_changed (struct broker *b);
@@ -226,6 +227,8 @@ int overlay_child_count (struct broker *b); /* connected */
 void overlay_tell_state (struct broker *b, enum broker_state state);
 /* Answer children who wait for this broker to be ready for them. */
 void overlay_accept (struct broker *b);
+/* Follow what the parent has told of its state. */
+void overlay_parent_state (struct broker *b);
 /* Last word to the parent. */
 void overlay_goodbye (struct broker *b);
 

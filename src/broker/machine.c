@@ -14,6 +14,7 @@
 struct machine {
     struct broker *b;
     enum broker_state state;
+    double t_start;
     double t_enter;
     enum state_event queue[EVENT_QUEUE];
     int queued;
@@ -28,6 +29,11 @@ struct machine {
 enum broker_state machine_state (struct broker *b)
 {
     return b->machine->state;
+}
+
+double machine_start_time (struct broker *b)
+{
+    return b->machine->t_start;
 }
 
 /* ---- entering a state ---- */
@@ -55,6 +61,7 @@ static void enter_quorum (struct broker *b)
     overlay_accept (b);
     groups_changed (b);
     machine_online_changed (b);
+    overlay_parent_state (b);
 }
 
 static void answer_waiters (struct broker *b)
@@ -303,7 +310,7 @@ int machine_init (struct broker *b)
     }
     b->machine = m;
     m->b = b;
-    m->t_enter = flux_reactor_now (b->reactor);
+    m->t_start = m->t_enter = flux_reactor_now (b->reactor);
     m->quorum = quorum ? atoi (quorum) : b->size;
     m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
     reactor_task_init (&m->task, run_events, b);

@@ -12,8 +12,6 @@
 #include "base/toml.h"
 #include "core/message.h"
 
-#pragma weak toml_decode
-
 struct flux_conf {
     int refs;
     json_t *obj;

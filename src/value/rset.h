@@ -21,7 +21,12 @@ char *rset_encode (const struct rset *r);
 /* Add a rank; cores and gpus are RFC 22 text ("" or NULL: none). */
 int rset_add_rank (struct rset *r, unsigned int rank, const char *host,
                    const char *cores, const char *gpus);
+/* The same with sets, which are taken (also on error), and with the host that
+ * the rank has in `like`. take_gpus may be NULL. */
+int rset_add_ids (struct rset *r, unsigned int rank, const struct rset *like,
+                  struct idset *take_cores, struct idset *take_gpus);
 int rset_add_property (struct rset *r, const char *name, const struct idset *ranks);
+int rset_remove_property (struct rset *r, const char *name, const struct idset *ranks);
 int rset_append (struct rset *r, const struct rset *other); /* EEXIST on overlap */
 /* Ranks of the set, new. */
 struct idset *rset_ranks (const struct rset *r);

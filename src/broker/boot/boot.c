@@ -95,17 +95,30 @@ static bool same_node (struct taskmap *map, int a, int b)
            && taskmap_nodeid (map, a) == taskmap_nodeid (map, b);
 }
 
+/* Reached by a socket in the file system? */
+static bool is_local (struct broker *b, struct taskmap *map, int rank)
+{
+    const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
+
+    return !(prefer && atoi (prefer) != 0) && same_node (map, rank, b->rank);
+}
+
+/* The same answer on all brokers: no edge of the tree needs tcp. */
+static bool all_local (struct broker *b, struct taskmap *map)
+{
+    const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
+
+    return !(prefer && atoi (prefer) != 0) && map && taskmap_nnodes (map) == 1;
+}
+
 /* Which kinds of sockets the children will come through. */
 static void count_children (struct broker *b, struct taskmap *map, bool *ipc, bool *tcp)
 {
-    const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
-    bool prefer_tcp = prefer && atoi (prefer) != 0;
-
     *ipc = *tcp = false;
     for (int i = 0; i < topology_child_count (b->topo, b->rank); i++) {
         int child = topology_child (b->topo, b->rank, i);
 
-        if (!prefer_tcp && same_node (map, child, b->rank))
+        if (is_local (b, map, child))
             *ipc = true;
         else
             *tcp = true;
@@ -194,25 +207,29 @@ static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *m
     bool ipc, tcp;
 
     count_children (b, map, &ipc, &tcp);
-    if (overlay_create (b, error) < 0 || overlay_bind (b, ipc, tcp, error) < 0
-        || put_card (b, pmi, error) < 0 || pmi_client_barrier (pmi, error) < 0)
+    if (overlay_create (b, error) < 0 || overlay_bind (b, ipc, tcp, error) < 0)
+        return -1;
+    if (b->rank > 0 && !is_local (b, map, parent))
+        overlay_need_key (b);
+    if (put_card (b, pmi, error) < 0 || pmi_client_barrier (pmi, error) < 0)
         return -1;
     if (b->rank == 0) {
         if (collect_hosts (b, pmi, error) < 0)
             return -1;
     } else {
         json_t *card = get_card (pmi, parent, error);
-        const char *prefer = attrs_val (b->attrs, "tbon.prefertcp");
-        bool local = same_node (map, parent, b->rank) && !(prefer && atoi (prefer));
         int rc;
 
         if (!card)
             return -1;
-        rc = overlay_set_parent (b, card, local, error);
+        rc = overlay_set_parent (b, card, is_local (b, map, parent), error);
         json_decref (card);
         if (rc < 0 || (tcp && authorize_children (b, pmi, error) < 0))
             return -1;
     }
+    /* Nobody may knock before his key is known. */
+    if (!all_local (b, map) && pmi_client_barrier (pmi, error) < 0)
+        return -1;
     return 0;
 }
 

@@ -9,6 +9,8 @@ int overlay_create (struct broker *b, flux_error_t *error);
 int overlay_bind (struct broker *b, bool ipc, bool tcp, flux_error_t *error);
 /* Business card: {hostname, pubkey?, uri: []}, new. */
 json_t *overlay_card (struct broker *b);
+/* This broker reaches its parent by tcp: the card must have its key. */
+void overlay_need_key (struct broker *b);
 /* A child's card: its key may connect. */
 void overlay_authorize (struct broker *b, json_t *card);
 /* The parent's card; local: it is on this node. */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERROR_LIFE 2 /* ticks */
-
 struct entry {
     struct list lru;
     struct kvs_node *node;
@@ -21,6 +19,7 @@ struct entry {
 struct kvs_cache {
     struct hashmap *map;
     struct list lru; /* most recently used first */
+    struct list errors;
     size_t max_bytes;
     size_t bytes;
     uint32_t epoch;
@@ -44,6 +43,7 @@ struct kvs_cache *kvs_cache_create (size_t max_bytes)
     if (!(c = calloc (1, sizeof (*c))))
         return NULL;
     list_init (&c->lru);
+    list_init (&c->errors);
     c->max_bytes = max_bytes;
     if (!(c->map = hashmap_create (entry_destroy))) {
         free (c);
@@ -71,7 +71,7 @@ static struct entry *lookup (struct kvs_cache *c, const char *ref)
 {
     struct entry *e = hashmap_lookup (c->map, ref);
 
-    if (e && e->epoch != c->epoch) {
+    if (e && !e->errnum && e->epoch != c->epoch) {
         e->epoch = c->epoch;
         list_remove (&e->lru);
         list_prepend (&c->lru, &e->lru);
@@ -138,6 +138,16 @@ void kvs_cache_insert_error (struct kvs_cache *c, const char *ref, int errnum)
 
     if ((e = insert (c, ref)))
         e->errnum = errnum ? errnum : EIO;
+    if (e) {
+        list_remove (&e->lru);
+        list_append (&c->errors, &e->lru);
+    }
+}
+
+void kvs_cache_clear_errors (struct kvs_cache *c)
+{
+    while (!list_empty (&c->errors))
+        drop (c, list_first (&c->errors, struct entry, lru));
 }
 
 void kvs_cache_remove (struct kvs_cache *c, const char *ref)
@@ -186,6 +196,17 @@ int kvs_cache_blob (struct kvs_cache *c, const char *ref, const char **data,
         return -1;
     *data = e->data;
     *len = e->len;
+    return 0;
+}
+
+int kvs_cache_error (struct kvs_cache *c, const char *ref)
+{
+    struct entry *e = lookup (c, ref);
+
+    if (e && e->errnum) {
+        errno = e->errnum;
+        return -1;
+    }
     return 0;
 }
 
@@ -251,7 +272,7 @@ void kvs_cache_tick (struct kvs_cache *c, uint32_t age)
     while (!list_empty (&c->lru)) {
         struct entry *e = container_of (c->lru.prev, struct entry, lru);
 
-        if (c->epoch - e->epoch <= (e->errnum ? ERROR_LIFE : age))
+        if (c->epoch - e->epoch <= age)
             break;
         drop (c, e);
     }

@@ -15,14 +15,17 @@ void kvs_cache_destroy (struct kvs_cache *c);
 /* Adds a blob (copied). */
 int kvs_cache_insert (struct kvs_cache *c, const char *ref, const void *data,
                       size_t len);
-/* Remembers for a while that a load failed. */
+/* Remembers that a load failed, until those who wait have been told. */
 void kvs_cache_insert_error (struct kvs_cache *c, const char *ref, int errnum);
+void kvs_cache_clear_errors (struct kvs_cache *c);
 void kvs_cache_remove (struct kvs_cache *c, const char *ref);
 
 /* Borrowed until the next insert or tick. -1 with EAGAIN: not here, and now in
  * the list of missing blobs; or the errno of a failed load. */
 int kvs_cache_blob (struct kvs_cache *c, const char *ref, const char **data,
                     size_t *len);
+/* -1 with its errno if the load of ref failed. */
+int kvs_cache_error (struct kvs_cache *c, const char *ref);
 bool kvs_cache_has (struct kvs_cache *c, const char *ref);
 /* A read-only directory node. Same errors, and EINVAL. */
 struct kvs_node *kvs_cache_dir (struct kvs_cache *c, const char *ref, int level);

@@ -488,9 +488,9 @@ static int unlink_key (struct apply *a, struct place *pl)
     return remove_entry (a, pl->dir, pl->name, pl->len);
 }
 
-static void note_change (struct kvs_tree *t, const char *key, bool deep)
+static void note_change (struct kvs_tree *t, const char *key, char kind)
 {
-    buf_addc (&t->changes, deep ? 'D' : 'K');
+    buf_addc (&t->changes, kind);
     buf_add (&t->changes, key, strlen (key) + 1);
 }
 
@@ -499,6 +499,7 @@ bool kvs_change_next (const struct buf *changes, size_t *pos, struct kvs_change 
     if (*pos >= changes->len)
         return false;
     c->deep = changes->data[*pos] == 'D';
+    c->append = changes->data[*pos] == 'A';
     c->key = changes->data + *pos + 1;
     *pos += strlen (c->key) + 2;
     return true;
@@ -530,10 +531,17 @@ static int apply_at (struct apply *a, struct place *pl, const struct kvs_txn_op 
     return put_value (a, pl, op->data, op->len, TREE_INLINE_MAX);
 }
 
+static char kind_of (struct apply *a, struct place *pl, const struct kvs_txn_op *op)
+{
+    if (op->kind != KVS_TXN_VALUE || (pl->dir && replaces_dir (a, pl)))
+        return 'D';
+    return (op->flags & FLUX_KVS_APPEND) ? 'A' : 'K';
+}
+
 static int apply_op (struct apply *a, const struct kvs_txn_op *op)
 {
     struct place pl = { 0 };
-    bool deep;
+    char kind = 'K';
     int rc;
 
     if (op->key_len == 0 || !strcmp (op->key, ".")
@@ -543,13 +551,13 @@ static int apply_op (struct apply *a, const struct kvs_txn_op *op)
     }
     rc = find_place (a, op->key, op->kind != KVS_TXN_UNLINK, &pl);
     if (rc == 0) {
-        deep = op->kind != KVS_TXN_VALUE || (pl.dir && replaces_dir (a, &pl));
+        kind = kind_of (a, &pl, op);
         rc = apply_at (a, &pl, op);
     }
     if (rc == 0) {
-        note_change (a->t, op->key, deep);
+        note_change (a->t, op->key, kind);
         if (strcmp (op->key, pl.path.data))
-            note_change (a->t, pl.path.data, deep);
+            note_change (a->t, pl.path.data, kind);
     }
     buf_fini (&pl.path);
     return rc;

@@ -30,7 +30,8 @@ struct kvs_tree {
 /* One changed key: kvs_change_next. */
 struct kvs_change {
     const char *key;
-    bool deep; /* keys below it may have changed too */
+    bool deep;   /* keys below it may have changed too */
+    bool append; /* what was there is still there */
 };
 
 /* An empty tree if rootref is NULL. Loads nothing yet. */

@@ -1,7 +1,7 @@
 /* Intrusive binary heap: the least element (by cmp) is first. Inserting,
  * removing and moving an element cost O(log n); the element knows its place. */
-#ifndef JOB_MANAGER_HEAP_H
-#define JOB_MANAGER_HEAP_H
+#ifndef BASE_HEAP_H
+#define BASE_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

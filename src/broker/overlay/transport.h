@@ -1,0 +1,53 @@
+/* How messages travel between brokers. In a shared object of its own, so that
+ * a single broker does not pay for it.
+ *
+ * All calls and callbacks happen on the broker's main thread; none blocks,
+ * except destroy, which waits a moment for what was sent. */
+#ifndef BROKER_TRANSPORT_H
+#define BROKER_TRANSPORT_H
+
+#include <flux/core.h>
+
+struct transport;
+
+struct transport_callbacks {
+    /* A message from the child with this id, which may be unknown. Taken. */
+    void (*child_recv) (const char *id, flux_msg_t *msg, void *arg);
+    /* Its connection is gone; comes behind all that it sent. */
+    void (*child_lost) (const char *id, void *arg);
+    void (*parent_recv) (flux_msg_t *msg, void *arg); /* taken */
+    void (*parent_lost) (void *arg);
+};
+
+struct transport_conf {
+    flux_reactor_t *reactor;
+    const char *id; /* what this broker is known by */
+    int io_threads;
+    int child_rcvhwm;
+    int tcp_user_timeout_ms; /* 0: the system's */
+    int connect_timeout_ms;
+    struct transport_callbacks cb;
+    void *arg;
+};
+
+struct transport_ops {
+    struct transport *(*create) (const struct transport_conf *conf);
+    void (*destroy) (struct transport *t);
+    /* Listens for children at an ipc:// or tcp:// URI; what it became (port
+     * numbers) goes to endpoint. tcp is encrypted and wants authorized keys;
+     * bind ipc first. */
+    int (*bind) (struct transport *t, const char *uri, char *endpoint, size_t size);
+    /* Z85 text; made by the first call. */
+    const char *(*pubkey) (struct transport *t);
+    int (*authorize) (struct transport *t, const char *pubkey);
+    /* pubkey: the parent's, for tcp. */
+    int (*connect) (struct transport *t, const char *uri, const char *pubkey);
+    /* The message is borrowed. EHOSTUNREACH if there is no such child. */
+    int (*send_child) (struct transport *t, const char *id, const flux_msg_t *msg);
+    int (*send_parent) (struct transport *t, const flux_msg_t *msg);
+};
+
+/* Symbol of type struct transport_ops in overlay-zmq.so. */
+#define TRANSPORT_SYMBOL "flux_overlay_transport"
+
+#endif

@@ -1,0 +1,519 @@
+/* Transport on ZeroMQ: ROUTER for the children, DEALER to the parent.
+ *
+ * Happy path: a child's DEALER connects with its id as routing id; the parts
+ * of a message (RFC 3) are its frames. ipc:// relies on the permissions of the
+ * directory; tcp:// is CURVE, and only keys that were authorized get in (ZAP).
+ *
+ * Failures: the monitor sockets tell at once when a connection is gone. What a
+ * dead child sent before is read first, then it is reported lost. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "base/hashmap.h"
+#include "broker/overlay/transport.h"
+#include "core/message.h"
+#include "core/reactor.h"
+
+#define MAX_FRAMES (MSG_MAX_ROUTES + 4)
+#define RECV_BATCH 256
+#define LINGER_MS 2000
+#define KEY_SIZE 41 /* Z85 */
+#define ID_SIZE 64
+
+/* A socket that is read when its descriptor says so. */
+struct sock {
+    struct transport *t;
+    void *zs;
+    flux_watcher_t *w;
+    struct reactor_task task; /* look again */
+    void (*recv) (struct transport *t);
+};
+
+/* Which child a connection belongs to. */
+struct conn {
+    int stale; /* disconnects to come of older connections of this number */
+    char id[ID_SIZE];
+};
+
+struct transport {
+    struct transport_conf conf;
+    void *ctx;
+    struct sock children, parent;
+    struct sock children_monitor, parent_monitor, zap;
+    struct idmap *conns; /* by descriptor */
+    struct hashmap *authorized;
+    char pubkey[KEY_SIZE], seckey[KEY_SIZE];
+    bool parent_gone;
+};
+
+/* ---- sockets in the reactor ---- */
+
+static bool readable (void *zs)
+{
+    int events = 0;
+    size_t len = sizeof (events);
+
+    return zmq_getsockopt (zs, ZMQ_EVENTS, &events, &len) == 0 && (events & ZMQ_POLLIN);
+}
+
+/* The descriptor is edge-triggered: read until there is nothing left, and
+ * look again after each send, which may have swallowed the edge. */
+static void look (void *arg)
+{
+    struct sock *s = arg;
+
+    if (s->zs && readable (s->zs))
+        s->recv (s->t);
+}
+
+static void sock_readable (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    look (arg);
+}
+
+static int sock_init (struct transport *t, struct sock *s, int type,
+                      void (*recv) (struct transport *t))
+{
+    int linger = 0, fd, hwm = 0;
+    size_t len = sizeof (fd);
+
+    s->t = t;
+    s->recv = recv;
+    reactor_task_init (&s->task, look, s);
+    if (!(s->zs = zmq_socket (t->ctx, type)))
+        return -1;
+    zmq_setsockopt (s->zs, ZMQ_LINGER, &linger, sizeof (linger));
+    zmq_setsockopt (s->zs, ZMQ_SNDHWM, &hwm, sizeof (hwm));
+    zmq_setsockopt (s->zs, ZMQ_RCVHWM, &hwm, sizeof (hwm));
+    if (zmq_getsockopt (s->zs, ZMQ_FD, &fd, &len) < 0
+        || !(s->w = flux_fd_watcher_create (t->conf.reactor, fd, FLUX_POLLIN,
+                                            sock_readable, s)))
+        return -1;
+    flux_watcher_start (s->w);
+    flux_watcher_unref (s->w);
+    return 0;
+}
+
+static void sock_fini (struct sock *s)
+{
+    if (s->t)
+        reactor_task_cancel (&s->task);
+    flux_watcher_destroy (s->w);
+    if (s->zs)
+        zmq_close (s->zs);
+    s->zs = NULL;
+}
+
+static int sock_monitor (struct transport *t, struct sock *s, struct sock *monitored,
+                         const char *endpoint, void (*recv) (struct transport *t))
+{
+    if (zmq_socket_monitor (monitored->zs, endpoint, ZMQ_EVENT_DISCONNECTED) < 0
+        || sock_init (t, s, ZMQ_PAIR, recv) < 0 || zmq_connect (s->zs, endpoint) < 0)
+        return -1;
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static int send_msg (struct sock *s, const char *id, const flux_msg_t *msg)
+{
+    unsigned char proto[MSG_PROTO_LEN];
+    struct iovec iov[MAX_FRAMES];
+    int count = msg_parts (msg, proto, iov, MAX_FRAMES);
+
+    if (count < 0)
+        return -1;
+    reactor_before_sleep (s->t->conf.reactor, &s->task);
+    if (id && zmq_send (s->zs, id, strlen (id), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (zmq_send (s->zs, iov[i].iov_base, iov[i].iov_len,
+                      ZMQ_DONTWAIT | (i < count - 1 ? ZMQ_SNDMORE : 0))
+            < 0)
+            return -1;
+    return 0;
+}
+
+/* Reads one message whole: its frames as iov, which point into frames. More
+ * frames than can be are read and dropped. Returns their number, -1 if there is
+ * no message. */
+static int recv_frames (void *zs, zmq_msg_t frames[], int max)
+{
+    int count = 0, extra = 0;
+    bool more = true;
+
+    while (more) {
+        zmq_msg_t *frame = &frames[count];
+
+        zmq_msg_init (frame);
+        if (zmq_msg_recv (frame, zs, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close (frame);
+            break;
+        }
+        more = zmq_msg_more (frame);
+        if (count < max - 1)
+            count++;
+        else {
+            extra++;
+            zmq_msg_close (frame);
+        }
+    }
+    if (extra > 0) {
+        while (count > 0)
+            zmq_msg_close (&frames[--count]);
+        return 0;
+    }
+    return count > 0 ? count : -1;
+}
+
+static void close_frames (zmq_msg_t frames[], int count)
+{
+    for (int i = 0; i < count; i++)
+        zmq_msg_close (&frames[i]);
+}
+
+static flux_msg_t *make_msg (zmq_msg_t frames[], int count)
+{
+    struct iovec iov[MAX_FRAMES];
+
+    for (int i = 0; i < count; i++) {
+        iov[i].iov_base = zmq_msg_data (&frames[i]);
+        iov[i].iov_len = zmq_msg_size (&frames[i]);
+    }
+    return msg_from_parts (iov, count);
+}
+
+/* The number of a connection may be used again before its end was reported. */
+static void note_conn (struct transport *t, int fd, const char *id)
+{
+    struct conn *c = fd >= 0 ? idmap_lookup (t->conns, fd) : NULL;
+
+    if (fd < 0 || (c && strcmp (c->id, id) == 0))
+        return;
+    if (!c) {
+        if (!(c = calloc (1, sizeof (*c))) || idmap_insert (t->conns, fd, c) < 0) {
+            free (c);
+            return;
+        }
+    } else {
+        char old[ID_SIZE];
+
+        strcpy (old, c->id);
+        c->stale++;
+        snprintf (c->id, sizeof (c->id), "%s", id);
+        t->conf.cb.child_lost (old, t->conf.arg);
+        return;
+    }
+    snprintf (c->id, sizeof (c->id), "%s", id);
+}
+
+static bool child_recv_one (struct transport *t)
+{
+    zmq_msg_t frames[MAX_FRAMES + 1];
+    int count = recv_frames (t->children.zs, frames, MAX_FRAMES + 1);
+    char id[ID_SIZE];
+    flux_msg_t *msg = NULL;
+    size_t len;
+
+    if (count < 0)
+        return false;
+    if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)) {
+        memcpy (id, zmq_msg_data (&frames[0]), len);
+        id[len] = '\0';
+        /* The frame of the id does not always know its connection. */
+        note_conn (t, zmq_msg_get (&frames[1], ZMQ_SRCFD), id);
+        msg = make_msg (frames + 1, count - 1);
+    }
+    close_frames (frames, count);
+    if (msg)
+        t->conf.cb.child_recv (id, msg, t->conf.arg);
+    return true;
+}
+
+static void children_recv (struct transport *t)
+{
+    int n = 0;
+
+    while (n < RECV_BATCH && child_recv_one (t))
+        n++;
+    if (n == RECV_BATCH)
+        reactor_post (t->conf.reactor, &t->children.task);
+}
+
+static bool parent_recv_one (struct transport *t)
+{
+    zmq_msg_t frames[MAX_FRAMES];
+    int count = recv_frames (t->parent.zs, frames, MAX_FRAMES);
+    flux_msg_t *msg;
+
+    if (count < 0)
+        return false;
+    msg = make_msg (frames, count);
+    close_frames (frames, count);
+    if (msg)
+        t->conf.cb.parent_recv (msg, t->conf.arg);
+    return true;
+}
+
+static void parent_recv (struct transport *t)
+{
+    int n = 0;
+
+    while (n < RECV_BATCH && parent_recv_one (t))
+        n++;
+    if (n == RECV_BATCH)
+        reactor_post (t->conf.reactor, &t->parent.task);
+}
+
+/* ---- lost connections ---- */
+
+/* Descriptor of the next DISCONNECTED event, or -1. */
+static int next_disconnect (struct sock *monitor)
+{
+    zmq_msg_t frames[4];
+    unsigned char *data;
+    uint32_t value = 0;
+    int count;
+
+    if ((count = recv_frames (monitor->zs, frames, 4)) < 0)
+        return -1;
+    data = zmq_msg_data (&frames[0]);
+    if (count > 0 && zmq_msg_size (&frames[0]) >= 6)
+        memcpy (&value, data + 2, 4);
+    close_frames (frames, count);
+    return value;
+}
+
+static void children_monitor_recv (struct transport *t)
+{
+    int fd;
+
+    while ((fd = next_disconnect (&t->children_monitor)) >= 0) {
+        struct conn *c;
+        char id[ID_SIZE];
+
+        while (child_recv_one (t))
+            ;
+        if (!(c = idmap_lookup (t->conns, fd)))
+            continue;
+        if (c->stale > 0) {
+            c->stale--;
+            continue;
+        }
+        strcpy (id, c->id);
+        idmap_remove (t->conns, fd);
+        t->conf.cb.child_lost (id, t->conf.arg);
+    }
+}
+
+static void parent_monitor_recv (struct transport *t)
+{
+    while (next_disconnect (&t->parent_monitor) >= 0) {
+        if (t->parent_gone)
+            continue;
+        t->parent_gone = true;
+        while (parent_recv_one (t))
+            ;
+        t->conf.cb.parent_lost (t->conf.arg);
+    }
+}
+
+/* ---- keys ---- */
+
+static const char *get_pubkey (struct transport *t)
+{
+    if (t->pubkey[0] == '\0' && zmq_curve_keypair (t->pubkey, t->seckey) < 0)
+        return NULL;
+    return t->pubkey;
+}
+
+static int authorize (struct transport *t, const char *pubkey)
+{
+    return hashmap_insert (t->authorized, pubkey, t);
+}
+
+/* RFC of ZeroMQ 27/ZAP: version, request id, domain, address, identity,
+ * mechanism, credentials. */
+static void zap_recv (struct transport *t)
+{
+    zmq_msg_t frames[10];
+    int count;
+
+    while ((count = recv_frames (t->zap.zs, frames, 10)) >= 0) {
+        bool ok = false;
+        char key[KEY_SIZE];
+
+        if (count == 7 && zmq_msg_size (&frames[5]) == 5
+            && memcmp (zmq_msg_data (&frames[5]), "CURVE", 5) == 0
+            && zmq_msg_size (&frames[6]) == 32) {
+            zmq_z85_encode (key, zmq_msg_data (&frames[6]), 32);
+            ok = hashmap_lookup (t->authorized, key) != NULL;
+        }
+        zmq_send (t->zap.zs, "1.0", 3, ZMQ_SNDMORE);
+        zmq_send (t->zap.zs, count > 1 ? zmq_msg_data (&frames[1]) : "",
+                  count > 1 ? zmq_msg_size (&frames[1]) : 0, ZMQ_SNDMORE);
+        zmq_send (t->zap.zs, ok ? "200" : "400", 3, ZMQ_SNDMORE);
+        zmq_send (t->zap.zs, ok ? "OK" : "unknown key", ok ? 2 : 11, ZMQ_SNDMORE);
+        zmq_send (t->zap.zs, "", 0, ZMQ_SNDMORE);
+        zmq_send (t->zap.zs, "", 0, 0);
+        close_frames (frames, count);
+    }
+}
+
+static int set_tcp_options (struct transport *t, void *zs)
+{
+    int on = 1, maxrt = t->conf.tcp_user_timeout_ms;
+
+    zmq_setsockopt (zs, ZMQ_TCP_KEEPALIVE, &on, sizeof (on));
+    if (maxrt > 0)
+        zmq_setsockopt (zs, ZMQ_TCP_MAXRT, &maxrt, sizeof (maxrt));
+    return 0;
+}
+
+/* From here on, what is bound is encrypted. */
+static int become_curve_server (struct transport *t)
+{
+    int on = 1;
+
+    if (!get_pubkey (t))
+        return -1;
+    if (!t->zap.zs
+        && (sock_init (t, &t->zap, ZMQ_REP, zap_recv) < 0
+            || zmq_bind (t->zap.zs, "inproc://zeromq.zap.01") < 0))
+        return -1;
+    if (zmq_setsockopt (t->children.zs, ZMQ_ZAP_DOMAIN, "flux", 4) < 0
+        || zmq_setsockopt (t->children.zs, ZMQ_CURVE_SERVER, &on, sizeof (on)) < 0
+        || zmq_setsockopt (t->children.zs, ZMQ_CURVE_SECRETKEY, t->seckey, KEY_SIZE - 1)
+               < 0)
+        return -1;
+    return set_tcp_options (t, t->children.zs);
+}
+
+/* ---- life ---- */
+
+static void transport_destroy (struct transport *t)
+{
+    int linger = LINGER_MS;
+
+    if (!t)
+        return;
+    if (t->children.zs)
+        zmq_setsockopt (t->children.zs, ZMQ_LINGER, &linger, sizeof (linger));
+    if (t->parent.zs && !t->parent_gone)
+        zmq_setsockopt (t->parent.zs, ZMQ_LINGER, &linger, sizeof (linger));
+    if (t->children.zs)
+        zmq_socket_monitor (t->children.zs, NULL, 0);
+    if (t->parent.zs)
+        zmq_socket_monitor (t->parent.zs, NULL, 0);
+    sock_fini (&t->children_monitor);
+    sock_fini (&t->parent_monitor);
+    sock_fini (&t->children);
+    sock_fini (&t->parent);
+    sock_fini (&t->zap);
+    if (t->ctx)
+        zmq_ctx_term (t->ctx);
+    idmap_destroy (t->conns);
+    hashmap_destroy (t->authorized);
+    free (t);
+}
+
+static struct transport *transport_create (const struct transport_conf *conf)
+{
+    struct transport *t = calloc (1, sizeof (*t));
+
+    if (!t)
+        return NULL;
+    t->conf = *conf;
+    if (!(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
+        || !(t->ctx = zmq_ctx_new ())) {
+        transport_destroy (t);
+        return NULL;
+    }
+    zmq_ctx_set (t->ctx, ZMQ_IO_THREADS, conf->io_threads);
+    return t;
+}
+
+static int open_children (struct transport *t)
+{
+    int on = 1;
+
+    if (sock_init (t, &t->children, ZMQ_ROUTER, children_recv) < 0
+        || zmq_setsockopt (t->children.zs, ZMQ_ROUTER_MANDATORY, &on, sizeof (on)) < 0)
+        return -1;
+    return sock_monitor (t, &t->children_monitor, &t->children, "inproc://children",
+                         children_monitor_recv);
+}
+
+static int transport_bind (struct transport *t, const char *uri, char *endpoint,
+                           size_t size)
+{
+    if (!t->children.zs && open_children (t) < 0)
+        return -1;
+    if (strncmp (uri, "tcp://", 6) == 0 && become_curve_server (t) < 0)
+        return -1;
+    if (zmq_bind (t->children.zs, uri) < 0)
+        return -1;
+    return zmq_getsockopt (t->children.zs, ZMQ_LAST_ENDPOINT, endpoint, &size);
+}
+
+static int transport_connect (struct transport *t, const char *uri, const char *pubkey)
+{
+    int timeout = t->conf.connect_timeout_ms;
+
+    if (sock_init (t, &t->parent, ZMQ_DEALER, parent_recv) < 0
+        || zmq_setsockopt (t->parent.zs, ZMQ_ROUTING_ID, t->conf.id,
+                           strlen (t->conf.id))
+               < 0
+        || sock_monitor (t, &t->parent_monitor, &t->parent, "inproc://parent",
+                         parent_monitor_recv)
+               < 0)
+        return -1;
+    if (timeout > 0)
+        zmq_setsockopt (t->parent.zs, ZMQ_CONNECT_TIMEOUT, &timeout, sizeof (timeout));
+    if (strncmp (uri, "tcp://", 6) == 0) {
+        if (!pubkey || !get_pubkey (t)) {
+            errno = EINVAL;
+            return -1;
+        }
+        set_tcp_options (t, t->parent.zs);
+        if (zmq_setsockopt (t->parent.zs, ZMQ_CURVE_SERVERKEY, pubkey, strlen (pubkey))
+                < 0
+            || zmq_setsockopt (t->parent.zs, ZMQ_CURVE_PUBLICKEY, t->pubkey,
+                               KEY_SIZE - 1)
+                   < 0
+            || zmq_setsockopt (t->parent.zs, ZMQ_CURVE_SECRETKEY, t->seckey,
+                               KEY_SIZE - 1)
+                   < 0)
+            return -1;
+    }
+    return zmq_connect (t->parent.zs, uri);
+}
+
+static int send_child (struct transport *t, const char *id, const flux_msg_t *msg)
+{
+    return send_msg (&t->children, id, msg);
+}
+
+static int send_parent (struct transport *t, const flux_msg_t *msg)
+{
+    if (t->parent_gone) {
+        errno = EHOSTUNREACH;
+        return -1;
+    }
+    return send_msg (&t->parent, NULL, msg);
+}
+
+__attribute__ ((visibility ("default")))
+const struct transport_ops flux_overlay_transport = {
+    .create = transport_create,
+    .destroy = transport_destroy,
+    .bind = transport_bind,
+    .pubkey = get_pubkey,
+    .authorize = authorize,
+    .connect = transport_connect,
+    .send_child = send_child,
+    .send_parent = send_parent,
+};

@@ -1,0 +1,77 @@
+/* The module's state, shared by its wiring. */
+#ifndef JOB_EXEC_CTX_H
+#define JOB_EXEC_CTX_H
+
+#include <flux/core.h>
+#include <flux/job.h>
+#include <flux/kvs.h>
+#include <flux/subprocess.h>
+
+#include "base/hashmap.h"
+#include "base/list.h"
+#include "job.h"
+#include "timer.h"
+
+struct config {
+    char *shell; /* path of flux-shell */
+    double kill_timeout;
+    int max_kill_count;
+    int term_signal;
+    int kill_signal;
+};
+
+struct ctx {
+    flux_t *h;
+    flux_msg_handler_t **handlers;
+    struct config config;
+    char *facts; /* {"jobid_path":...,"instance_level":N without the end */
+    struct idmap *jobs;
+    struct timer_heap timers;
+    flux_watcher_t *timer_w;
+    flux_watcher_t *prepare_w;
+
+    struct idmap *servers; /* by rank */
+    struct list dirty_servers;
+    struct list dead_servers;
+
+    struct list dirty_jobs;
+    struct list finished_jobs; /* wait for their last commit */
+    flux_future_t *commit;
+    struct timer delay_timer;
+    bool commit_due;
+    struct list committing; /* finished jobs whose last data it carries */
+    bool stopping;
+
+    long commit_count;
+    long job_count;
+};
+
+/* server.c: the flux-shell server of each rank. */
+void server_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len);
+void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
+                  const char *text, size_t len);
+void servers_flush (struct ctx *ctx);
+void servers_destroy (struct ctx *ctx);
+
+/* commit.c */
+void commit_mark (struct ctx *ctx, struct job *job);
+void commit_finished (struct ctx *ctx, struct job *job);
+/* Starts a commit if there is something, and none is on its way. */
+void commit_flush (struct ctx *ctx);
+
+/* kill.c */
+void kill_job (struct ctx *ctx, struct job *job, int signum);
+
+/* testexec.c */
+void testexec_start (struct ctx *ctx, struct job *job);
+void testexec_kill (struct ctx *ctx, struct job *job, int signum);
+
+/* job-exec.c */
+void exec_respond (struct ctx *ctx, struct job *job, const char *type, const char *data);
+void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
+                     void *arg);
+/* The last commit is done: release and forget. */
+void exec_release (struct ctx *ctx, struct job *job);
+struct ctx *job_ctx (struct job *job);
+
+#endif

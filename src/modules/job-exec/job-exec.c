@@ -1,0 +1,519 @@
+/* job-exec: runs jobs for job-manager (RFC 32). */
+#include "ctx.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "core/job/jsontext.h"
+#include "core/subprocess/io.h"
+#include "value/fsd.h"
+
+struct ctx *job_ctx (struct job *job)
+{
+    return job->arg;
+}
+
+void exec_respond (struct ctx *ctx, struct job *job, const char *type, const char *data)
+{
+    struct buf b = BUF_INIT;
+
+    if (!job->request)
+        return;
+    buf_printf (&b, "{\"id\":%llu,\"type\":\"%s\",\"data\":%s}",
+                (unsigned long long)job->id, type, data);
+    if (b.err || flux_respond (ctx->h, job->request, b.data) < 0)
+        flux_log_error (ctx->h, "job %llu: error responding with %s",
+                        (unsigned long long)job->id, type);
+    buf_fini (&b);
+}
+
+static void arm_timer (struct ctx *ctx)
+{
+    double when;
+
+    if (!timer_next (&ctx->timers, &when)) {
+        flux_watcher_stop (ctx->timer_w);
+        return;
+    }
+    double after = when - flux_reactor_time ();
+    flux_timer_watcher_reset (ctx->timer_w, after > 0 ? after : 0., 0.);
+    flux_watcher_start (ctx->timer_w);
+}
+
+void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
+                     void *arg)
+{
+    double before, now_next;
+    bool had = timer_next (&ctx->timers, &before);
+
+    if (timer_set (&ctx->timers, t, flux_reactor_time () + after, cb, arg) < 0) {
+        flux_log_error (ctx->h, "timer");
+        return;
+    }
+    timer_next (&ctx->timers, &now_next);
+    if (!had || now_next < before)
+        arm_timer (ctx);
+}
+
+static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+    timer_run (&ctx->timers, flux_reactor_time ());
+    arm_timer (ctx);
+}
+
+static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+    servers_flush (ctx);
+    commit_flush (ctx);
+}
+
+static void forget (struct ctx *ctx, struct job *job)
+{
+    timer_clear (&ctx->timers, &job->run_timer);
+    timer_clear (&ctx->timers, &job->expire_timer);
+    timer_clear (&ctx->timers, &job->kill_timer);
+    idmap_remove (ctx->jobs, job->id); /* frees it */
+}
+
+static void free_job (void *value)
+{
+    struct job *job = value;
+    flux_msg_decref (job->request);
+    job_destroy (job);
+}
+
+void exec_release (struct ctx *ctx, struct job *job)
+{
+    exec_respond (ctx, job, "release", "{\"ranks\":\"all\",\"final\":true}");
+    forget (ctx, job);
+}
+
+static void send_op (struct job *job, struct shell_ref *s, char type, const char *text,
+                     size_t len, void *arg)
+{
+    server_send (arg, job, s, type, text, len);
+}
+
+static void dirty_op (struct job *job, void *arg)
+{
+    commit_mark (arg, job);
+}
+
+static void start_op (struct job *job, void *arg)
+{
+    exec_respond (arg, job, "start", "{}");
+}
+
+static void exception_op (struct job *job, int severity, const char *type,
+                          const char *note, void *arg)
+{
+    struct buf b = BUF_INIT;
+    buf_printf (&b, "{\"severity\":%d,\"type\":", severity);
+    json_append_string (&b, type, strlen (type));
+    buf_adds (&b, ",\"note\":");
+    json_append_string (&b, note, strlen (note));
+    buf_addc (&b, '}');
+    if (!b.err)
+        exec_respond (arg, job, "exception", b.data);
+    buf_fini (&b);
+}
+
+static void finish_op (struct job *job, void *arg)
+{
+    struct ctx *ctx = arg;
+    char data[32];
+
+    snprintf (data, sizeof (data), "{\"status\":%d}", job->status);
+    exec_respond (ctx, job, "finish", data);
+    timer_clear (&ctx->timers, &job->run_timer);
+    timer_clear (&ctx->timers, &job->expire_timer);
+    timer_clear (&ctx->timers, &job->kill_timer);
+    commit_finished (ctx, job);
+}
+
+static void log_op (struct job *job, const char *text, void *arg)
+{
+    struct ctx *ctx = arg;
+    char id[32];
+    flux_job_id_encode (job->id, "f58", id, sizeof (id));
+    flux_log (ctx->h, LOG_INFO, "%s: %s", id, text);
+}
+
+static const struct job_ops ops = {
+    .send = send_op,
+    .dirty = dirty_op,
+    .start = start_op,
+    .exception = exception_op,
+    .finish = finish_op,
+    .log = log_op,
+};
+
+static void expire_cb (struct timer *t, void *arg)
+{
+    struct job *job = arg;
+    job_raise (job, 0, "timeout", "resource allocation expired");
+    kill_job (job_ctx (job), job, SIGALRM);
+}
+
+static void set_expiration (struct ctx *ctx, struct job *job, double expiration)
+{
+    /* a schedule's "never" is a century away */
+    double left = expiration - flux_reactor_time ();
+    timer_clear (&ctx->timers, &job->expire_timer);
+    if (expiration > 0 && left < 50. * 365 * 86400)
+        exec_set_timer (ctx, &job->expire_timer, left > 0 ? left : 0., expire_cb, job);
+}
+
+/* The request is for a job that we know, or knew. */
+static void reattach (struct ctx *ctx, struct job *job, const flux_msg_t *msg)
+{
+    flux_msg_decref (job->request);
+    job->request = (void *)flux_msg_incref (msg);
+    exec_respond (ctx, job, "reattached", "{}");
+    if (job->finished) {
+        char data[32];
+        snprintf (data, sizeof (data), "{\"status\":%d}", job->status);
+        exec_respond (ctx, job, "finish", data);
+    }
+}
+
+static void respond_invalid (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                             const char *text)
+{
+    struct job job = { .id = id, .request = (void *)msg };
+    exception_op (&job, 0, "exec", text, ctx);
+    exec_respond (ctx, &job, "start", "{}");
+    exec_respond (ctx, &job, "finish", "{\"status\":256}");
+    exec_respond (ctx, &job, "release", "{\"ranks\":\"all\",\"final\":true}");
+}
+
+static bool parse_head (const char *s, uint64_t *id, bool *again)
+{
+    struct span all, v;
+    int64_t n;
+
+    if (!s || jsontext_value (s, strlen (s), &all) < 0
+        || jsontext_get (all, "id", &v) < 0 || !jsontext_int (v, &n))
+        return false;
+    *id = n;
+    *again = false;
+    if (jsontext_get (all, "reattach", &v) == 0)
+        jsontext_bool (v, again);
+    return true;
+}
+
+static void start_job (struct ctx *ctx, struct job *job, const char *payload)
+{
+    double expiration = job_expiration (job);
+
+    ctx->job_count++;
+    job->expire_timer.when = 0;
+    job_event (job, "init", NULL);
+    job_event (job, "starting", NULL);
+    if (job->is_test)
+        testexec_start (ctx, job);
+    else
+        server_start_job (ctx, job, payload, strlen (payload));
+    if (!job->finished)
+        set_expiration (ctx, job, expiration);
+}
+
+static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *s;
+    uint64_t id;
+    bool again;
+    struct job *job;
+    flux_error_t error;
+
+    if (flux_request_decode (msg, NULL, &s) < 0 || !parse_head (s, &id, &again)) {
+        flux_log (h, LOG_ERR, "malformed start request");
+        flux_respond_error (h, msg, EPROTO, "malformed start request");
+        return;
+    }
+    if ((job = idmap_lookup (ctx->jobs, id))) {
+        reattach (ctx, job, msg);
+        return;
+    }
+    if (again) {
+        respond_invalid (ctx, msg, id, "lost contact with job shells");
+        return;
+    }
+    if (!(job = job_create (s, strlen (s), &error))) {
+        respond_invalid (ctx, msg, id, error.text);
+        return;
+    }
+    job->request = (void *)flux_msg_incref (msg);
+    job->ops = &ops;
+    job->arg = ctx;
+    if (idmap_insert (ctx->jobs, id, job) < 0) {
+        free_job (job);
+        respond_invalid (ctx, msg, id, "out of memory");
+        return;
+    }
+    start_job (ctx, job, s);
+}
+
+static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    json_int_t id;
+    int signum;
+    struct job *job;
+    char text[16];
+    const char *errstr = NULL;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:i}", "id", &id, "signum", &signum) < 0)
+        goto error;
+    if (signum < 1 || signum > SIGRTMAX) {
+        errno = EINVAL;
+        errstr = "invalid signal number";
+        goto error;
+    }
+    if (!(job = idmap_lookup (ctx->jobs, id)) || job->finished) {
+        errno = ENOENT;
+        errstr = "job is not running";
+        goto error;
+    }
+    snprintf (text, sizeof (text), "%d", signum);
+    if (job->is_test)
+        testexec_kill (ctx, job, signum);
+    else
+        job_send_all (job, 'k', text);
+    flux_respond (h, msg, NULL);
+    return;
+error:
+    flux_respond_error (h, msg, errno, errstr);
+}
+
+static void stdin_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *s;
+    struct span all, v, io;
+    int64_t id;
+    struct job *job;
+    const char *errstr = NULL;
+
+    if (flux_request_decode (msg, NULL, &s) < 0 || !s)
+        goto error;
+    errno = EPROTO;
+    if (jsontext_value (s, strlen (s), &all) < 0 || jsontext_get (all, "id", &v) < 0
+        || !jsontext_int (v, &id) || jsontext_get (all, "io", &io) < 0)
+        goto error;
+    if (!(job = idmap_lookup (ctx->jobs, id)) || job->finished) {
+        errno = ENOENT;
+        errstr = "job is not running";
+        goto error;
+    }
+    for (int i = 0; i < job->shell_count; i++) {
+        if (!job->shells[i].exited)
+            server_send (ctx, job, &job->shells[i], 'i', io.s, io.len);
+    }
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to stdin");
+    return;
+error:
+    flux_respond_error (h, msg, errno, errstr);
+}
+
+static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct ctx *ctx = arg;
+    json_int_t id;
+    double expiration;
+    struct job *job;
+    char text[32];
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:F}", "id", &id, "expiration", &expiration)
+        < 0)
+        goto error;
+    if (!(job = idmap_lookup (ctx->jobs, id)) || job->finished) {
+        errno = ENOENT;
+        goto error;
+    }
+    set_expiration (ctx, job, expiration);
+    snprintf (text, sizeof (text), "%.6f", expiration);
+    job_send_all (job, 'x', text);
+    flux_respond (h, msg, NULL);
+    return;
+error:
+    flux_respond_error (h, msg, errno, NULL);
+}
+
+static void exception_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                          void *arg)
+{
+    struct ctx *ctx = arg;
+    json_int_t id;
+    int severity;
+    const char *type;
+    struct job *job;
+
+    if (flux_event_unpack (msg, NULL, "{s:I s:s s:i}", "id", &id, "type", &type,
+                           "severity", &severity)
+        < 0) {
+        flux_log_error (h, "malformed job-exception event");
+        return;
+    }
+    if (severity != 0 || !(job = idmap_lookup (ctx->jobs, id)))
+        return;
+    job->exception = true;
+    bool limit = !strcmp (type, "timeout") || !strcmp (type, "timelimit");
+    kill_job (ctx, job, limit ? SIGALRM : ctx->config.term_signal);
+}
+
+static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    if (flux_respond_pack (h, msg, "{s:I s:I s:I s:I}", "jobs_active",
+                           (json_int_t)idmap_count (ctx->jobs), "jobs_started",
+                           (json_int_t)ctx->job_count, "commits",
+                           (json_int_t)ctx->commit_count, "shell_servers",
+                           (json_int_t)idmap_count (ctx->servers))
+        < 0)
+        flux_log_error (h, "error responding to stats-get");
+}
+
+static const struct flux_msg_handler_spec handler_tab[] = {
+    { FLUX_MSGTYPE_REQUEST, "start", start_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "stdin", stdin_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "expiration", expiration_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "stats-get", stats_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+static const struct flux_msg_handler_spec event_tab[] = {
+    { FLUX_MSGTYPE_EVENT, "job-exception", exception_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+/* TOML table [exec], then module arguments of the same names. */
+static int configure (struct ctx *ctx, int argc, char *argv[])
+{
+    struct config *c = &ctx->config;
+    const char *shell = NULL;
+    const char *timeout = NULL;
+    flux_error_t error;
+
+    c->kill_timeout = 5.;
+    c->max_kill_count = 8;
+    c->term_signal = SIGTERM;
+    c->kill_signal = SIGKILL;
+    if (flux_conf_unpack (flux_get_conf (ctx->h), &error, "{s?{s?s s?s s?i}}", "exec",
+                          "job-shell", &shell, "kill-timeout", &timeout,
+                          "max-kill-count", &c->max_kill_count)
+        < 0) {
+        flux_log (ctx->h, LOG_ERR, "error reading config [exec]: %s", error.text);
+        return -1;
+    }
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp (argv[i], "kill-timeout=", 13))
+            timeout = argv[i] + 13;
+        else if (!strncmp (argv[i], "job-shell=", 10))
+            shell = argv[i] + 10;
+        else {
+            flux_log (ctx->h, LOG_ERR, "unknown argument: %s", argv[i]);
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    if (timeout && fsd_parse (timeout, &c->kill_timeout) < 0) {
+        flux_log (ctx->h, LOG_ERR, "kill-timeout: invalid duration '%s'", timeout);
+        return -1;
+    }
+    if (!shell)
+        shell = flux_conf_builtin_get ("shell_path", FLUX_CONF_AUTO);
+    if (!shell || !(c->shell = strdup (shell))) {
+        flux_log (ctx->h, LOG_ERR, "path of flux-shell is unknown");
+        errno = ENOENT;
+        return -1;
+    }
+    return 0;
+}
+
+static int collect_facts (struct ctx *ctx)
+{
+    const char *path = flux_attr_get (ctx->h, "jobid-path");
+    const char *level = flux_attr_get (ctx->h, "instance-level");
+    struct buf b = BUF_INIT;
+
+    if (!path)
+        path = "/";
+    buf_adds (&b, "\"jobid_path\":");
+    json_append_string (&b, path, strlen (path));
+    buf_printf (&b, ",\"instance_level\":%d", level ? atoi (level) : 0);
+    ctx->facts = buf_take (&b, NULL);
+    return ctx->facts ? 0 : -1;
+}
+
+static int say_hello (struct ctx *ctx)
+{
+    flux_future_t *f = flux_rpc_pack (ctx->h, "job-manager.exec-hello", FLUX_NODEID_ANY,
+                                      0, "{s:s}", "service", "job-exec");
+    int rc = f ? flux_rpc_get (f, NULL) : -1;
+    if (rc < 0)
+        flux_log (ctx->h, LOG_ERR, "job-manager.exec-hello: %s",
+                  f ? flux_future_error_string (f) : strerror (errno));
+    flux_future_destroy (f);
+    return rc;
+}
+
+static int init (struct ctx *ctx, int argc, char *argv[])
+{
+    flux_reactor_t *r = flux_get_reactor (ctx->h);
+    static flux_msg_handler_t **events;
+
+    list_init (&ctx->dirty_servers);
+    list_init (&ctx->dead_servers);
+    list_init (&ctx->dirty_jobs);
+    list_init (&ctx->finished_jobs);
+    list_init (&ctx->committing);
+    if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->servers = idmap_create (NULL))
+        || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0)
+        return -1;
+    ctx->timer_w = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx);
+    ctx->prepare_w = flux_prepare_watcher_create (r, prepare_cb, ctx);
+    if (!ctx->timer_w || !ctx->prepare_w)
+        return -1;
+    flux_watcher_start (ctx->prepare_w);
+    if (flux_msg_handler_addvec_ex (ctx->h, "job-exec", handler_tab, ctx, &ctx->handlers)
+            < 0
+        || flux_msg_handler_addvec (ctx->h, event_tab, ctx, &events) < 0
+        || flux_event_subscribe (ctx->h, "job-exception") < 0)
+        return -1;
+    return say_hello (ctx);
+}
+
+static void fini (struct ctx *ctx)
+{
+    servers_flush (ctx);
+    flux_future_destroy (ctx->commit);
+    servers_destroy (ctx);
+    flux_msg_handler_delvec (ctx->handlers);
+    flux_watcher_destroy (ctx->timer_w);
+    flux_watcher_destroy (ctx->prepare_w);
+    idmap_destroy (ctx->jobs);
+    timer_heap_fini (&ctx->timers);
+    free (ctx->config.shell);
+    free (ctx->facts);
+}
+
+int mod_main (flux_t *h, int argc, char *argv[])
+{
+    struct ctx ctx = { .h = h };
+    int rc = -1;
+
+    if (init (&ctx, argc, argv) == 0 && flux_reactor_run (flux_get_reactor (h), 0) >= 0)
+        rc = 0;
+    fini (&ctx);
+    return rc;
+}

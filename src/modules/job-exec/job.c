@@ -1,0 +1,403 @@
+#include "job.h"
+
+#include <flux/idset.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/job/jsontext.h"
+#include "core/subprocess/io.h"
+#include "value/fsd.h"
+
+static int fail (flux_error_t *error, const char *text)
+{
+    snprintf (error->text, sizeof (error->text), "%s", text);
+    errno = EINVAL;
+    return -1;
+}
+
+static int add_shells (struct job *job, const struct idset *ranks)
+{
+    int i = 0;
+
+    job->shell_count = idset_count (ranks);
+    if (!(job->shells = calloc (job->shell_count + 1, sizeof (*job->shells))))
+        return -1;
+    for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
+         rank = idset_next (ranks, rank)) {
+        job->shells[i].rank = rank;
+        job->shells[i].job = job;
+        list_init (&job->shells[i++].node);
+    }
+    return 0;
+}
+
+static int parse_R (struct job *job, struct span R, flux_error_t *error)
+{
+    struct idset *ranks = idset_create (0, IDSET_FLAG_AUTOGROW);
+    struct span list, entry, value, text;
+    size_t pos = 0;
+    int rc = -1;
+
+    if (!ranks || jsontext_find (R, "execution.R_lite", &list) < 0) {
+        fail (error, "R: execution.R_lite is missing");
+        goto done;
+    }
+    while (jsontext_next (list, &pos, NULL, &entry)) {
+        if (jsontext_get (entry, "rank", &value) < 0 || !jsontext_plain (value, &text)
+            || idset_decode_add (ranks, text.s, text.len, NULL) < 0) {
+            fail (error, "R: invalid rank in execution.R_lite");
+            goto done;
+        }
+    }
+    if (idset_empty (ranks)) {
+        fail (error, "R: no ranks");
+        goto done;
+    }
+    if (jsontext_find (R, "execution.expiration", &value) == 0)
+        jsontext_number (value, &job->expire_timer.when);
+    rc = add_shells (job, ranks);
+done:
+    idset_destroy (ranks);
+    return rc;
+}
+
+static int parse_duration (struct span v, double *duration)
+{
+    struct span text;
+    char s[64];
+
+    if (jsontext_number (v, duration))
+        return *duration >= 0 ? 0 : -1;
+    if (!jsontext_plain (v, &text) || text.len >= sizeof (s))
+        return -1;
+    memcpy (s, text.s, text.len);
+    s[text.len] = '\0';
+    return fsd_parse (s, duration);
+}
+
+/* exec.test: {run_duration, wait_status, mock_exception} */
+static int parse_test (struct job *job, struct span jobspec, flux_error_t *error)
+{
+    struct span test, v, text;
+    int64_t status;
+
+    if (jsontext_find (jobspec, "attributes.system.exec.test", &test) < 0)
+        return 0;
+    job->is_test = true;
+    if (jsontext_get (test, "run_duration", &v) == 0) {
+        if (parse_duration (v, &job->test.duration) < 0)
+            return fail (error, "exec.test.run_duration: not a duration");
+    } else if (jsontext_find (jobspec, "attributes.system.duration", &v) == 0)
+        jsontext_number (v, &job->test.duration);
+    if (jsontext_get (test, "wait_status", &v) == 0) {
+        if (!jsontext_int (v, &status) || status < 0 || status > 0xffff)
+            return fail (error, "exec.test.wait_status: not a wait status");
+        job->test.wait_status = status;
+    }
+    if (jsontext_get (test, "mock_exception", &v) == 0) {
+        if (!jsontext_plain (v, &text) || text.len >= sizeof (job->test.mock_exception))
+            return fail (error, "exec.test.mock_exception: expected init or run");
+        memcpy (job->test.mock_exception, text.s, text.len);
+    }
+    return 0;
+}
+
+struct job *job_create (const char *payload, size_t len, flux_error_t *error)
+{
+    struct job *job = calloc (1, sizeof (*job));
+    struct span all, v, R, jobspec;
+    int64_t id, userid;
+
+    if (!job)
+        return NULL;
+    list_init (&job->dirty_node);
+    list_init (&job->commit_node);
+    if (jsontext_value (payload, len, &all) < 0 || jsontext_get (all, "id", &v) < 0
+        || !jsontext_int (v, &id) || jsontext_get (all, "userid", &v) < 0
+        || !jsontext_int (v, &userid) || jsontext_get (all, "jobspec", &jobspec) < 0
+        || jsontext_get (all, "R", &R) < 0) {
+        fail (error, "malformed start request");
+        goto error;
+    }
+    job->id = id;
+    job->userid = userid;
+    if (parse_R (job, R, error) < 0 || parse_test (job, jobspec, error) < 0)
+        goto error;
+    return job;
+error:
+    job_destroy (job);
+    errno = EINVAL;
+    return NULL;
+}
+
+void job_destroy (struct job *job)
+{
+    if (!job)
+        return;
+    for (int i = 0; i < job->shell_count; i++) {
+        list_remove (&job->shells[i].node);
+        buf_fini (&job->shells[i].piece);
+        buf_fini (&job->shells[i].barrier);
+    }
+    list_remove (&job->dirty_node);
+    list_remove (&job->commit_node);
+    free (job->shells);
+    buf_fini (&job->start_line);
+    buf_fini (&job->early);
+    buf_fini (&job->eventlog);
+    buf_fini (&job->output);
+    free (job);
+}
+
+struct shell_ref *job_shell (struct job *job, unsigned int rank)
+{
+    int lo = 0, hi = job->shell_count - 1;
+
+    while (lo <= hi) {
+        int mid = (lo + hi) / 2;
+        if (job->shells[mid].rank == rank)
+            return &job->shells[mid];
+        if (job->shells[mid].rank < rank)
+            lo = mid + 1;
+        else
+            hi = mid - 1;
+    }
+    return NULL;
+}
+
+static void mark_dirty (struct job *job)
+{
+    if (!job->dirty) {
+        job->dirty = true;
+        job->ops->dirty (job, job->arg);
+    }
+}
+
+static void add_line (struct job *job, struct buf *b, const char *line, size_t len)
+{
+    buf_add (b, line, len);
+    buf_addc (b, '\n');
+    mark_dirty (job);
+}
+
+void job_event (struct job *job, const char *name, const char *fmt, ...)
+{
+    struct timespec ts;
+    struct buf *b = &job->eventlog;
+    va_list ap;
+
+    clock_gettime (CLOCK_REALTIME, &ts);
+    buf_printf (b, "{\"timestamp\":%ld.%06ld,\"name\":\"%s\"", (long)ts.tv_sec,
+                ts.tv_nsec / 1000, name);
+    if (fmt) {
+        buf_adds (b, ",\"context\":");
+        va_start (ap, fmt);
+        buf_vprintf (b, fmt, ap);
+        va_end (ap);
+    }
+    buf_adds (b, "}\n");
+    mark_dirty (job);
+}
+
+void job_send_all (struct job *job, char type, const char *text)
+{
+    for (int i = 0; i < job->shell_count; i++) {
+        if (!job->shells[i].exited)
+            job->ops->send (job, &job->shells[i], type, text, strlen (text), job->arg);
+    }
+}
+
+void job_raise (struct job *job, int severity, const char *type, const char *note)
+{
+    if (severity == 0) {
+        /* the first says why; what follows from it is noise */
+        if (job->exception)
+            return;
+        job->exception = true;
+    }
+    job->ops->exception (job, severity, type, note, job->arg);
+}
+
+static void send_start (struct job *job)
+{
+    if (!job->start_sent) {
+        job->start_sent = true;
+        job->ops->start (job, job->arg);
+    }
+}
+
+static void got_started (struct job *job, struct shell_ref *s, const char *text,
+                         size_t len)
+{
+    if (s->started)
+        return;
+    s->started = true;
+    if (s == &job->shells[0])
+        buf_add (&job->start_line, text, len);
+    if (++job->started_count < job->shell_count)
+        return;
+    if (job->start_line.len > 0)
+        add_line (job, &job->eventlog, job->start_line.data, job->start_line.len);
+    send_start (job);
+}
+
+static void got_output (struct job *job, struct shell_ref *s, const char *text,
+                        size_t len)
+{
+    if (s == &job->shells[0] && !job->header_seen) {
+        job->header_seen = true;
+        add_line (job, &job->output, text, len);
+        if (job->early.len > 0)
+            buf_add (&job->output, job->early.data, job->early.len);
+        buf_fini (&job->early);
+    } else if (job->header_seen)
+        add_line (job, &job->output, text, len);
+    else {
+        buf_add (&job->early, text, len);
+        buf_addc (&job->early, '\n');
+    }
+}
+
+static void got_exit (struct job *job, struct shell_ref *s, const char *text, size_t len)
+{
+    if (job->exit_seen)
+        return;
+    job->exit_seen = true;
+    add_line (job, &job->eventlog, text, len);
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *other = &job->shells[i];
+        if (other != s && !other->exited)
+            job->ops->send (job, other, 'D', "", 0, job->arg);
+    }
+}
+
+static void end_barrier (struct job *job)
+{
+    struct buf b = BUF_INIT;
+
+    buf_addc (&b, '{');
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *s = &job->shells[i];
+        buf_printf (&b, "%s\"%d\":", i ? "," : "", i);
+        buf_add (&b, s->barrier.data, s->barrier.len);
+        buf_fini (&s->barrier);
+        s->in_barrier = false;
+    }
+    buf_addc (&b, '}');
+    job->barrier_count = 0;
+    if (!b.err)
+        job_send_all (job, 'B', b.data);
+    buf_fini (&b);
+}
+
+static void got_barrier (struct job *job, struct shell_ref *s, const char *text,
+                         size_t len)
+{
+    if (s->in_barrier)
+        return;
+    s->in_barrier = true;
+    buf_reset (&s->barrier);
+    buf_add (&s->barrier, text, len);
+    if (++job->barrier_count == job->shell_count)
+        end_barrier (job);
+}
+
+static void got_leader_output (struct job *job, struct shell_ref *s, const char *text,
+                               size_t len)
+{
+    if (s == &job->shells[0])
+        return;
+    if (len == 5 && !memcmp (text, "\"eof\"", 5))
+        s->eof_sent = true;
+    if (!job->shells[0].exited)
+        job->ops->send (job, &job->shells[0], 'w', text, len, job->arg);
+}
+
+static void got_exception (struct job *job, const char *text, size_t len)
+{
+    json_t *o = json_loadb (text, len, 0, NULL);
+    const char *type, *note = "";
+    int severity;
+
+    if (o
+        && json_unpack (o, "{s:s s:i s?s}", "type", &type, "severity", &severity, "note",
+                        &note)
+               == 0)
+        job_raise (job, severity, type, note);
+    json_decref (o);
+}
+
+void job_frame (struct job *job, struct shell_ref *s, char type, const char *text,
+                size_t len)
+{
+    switch (type) {
+    case 's':
+        got_started (job, s, text, len);
+        break;
+    case 'e':
+        add_line (job, &job->eventlog, text, len);
+        break;
+    case 't':
+        got_exit (job, s, text, len);
+        break;
+    case 'o':
+        got_output (job, s, text, len);
+        break;
+    case 'b':
+        got_barrier (job, s, text, len);
+        break;
+    case 'w':
+        got_leader_output (job, s, text, len);
+        break;
+    case 'x':
+        got_exception (job, text, len);
+        break;
+    case 'l':
+        job->ops->log (job, text, job->arg);
+        break;
+    case 'X':
+        job_shell_exited (job, s, atoi (text));
+        break;
+    }
+}
+
+void job_finish (struct job *job, int status)
+{
+    if (job->finished)
+        return;
+    send_start (job);
+    job->finished = true;
+    job->status = status;
+    job_event (job, "complete", "{\"status\":%d}", status);
+    job_event (job, "done", NULL);
+    if (job->early.len > 0) { /* a leader that said nothing */
+        buf_add (&job->output, job->early.data, job->early.len);
+        buf_fini (&job->early);
+    }
+    job->ops->finish (job, job->arg);
+}
+
+void job_shell_exited (struct job *job, struct shell_ref *s, int status)
+{
+    if (s->exited)
+        return;
+    s->exited = true;
+    s->status = status;
+    list_remove (&s->node);
+    if (status > job->status)
+        job->status = status;
+    if (job->shell_count > 1 && !s->eof_sent && s != &job->shells[0])
+        got_leader_output (job, s, "\"eof\"", 5);
+    job_event (job, "shell-exit", "{\"rank\":%u,\"wait_status\":%d}", s->rank, status);
+    if (++job->exited_count == job->shell_count)
+        job_finish (job, job->status);
+}
+
+double job_expiration (const struct job *job)
+{
+    return job->expire_timer.when;
+}

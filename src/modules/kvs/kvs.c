@@ -1,0 +1,765 @@
+#include "service.h"
+
+#include "base/hashmap.h"
+#include "core/kvs/blobs.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define NAME_MAX_LEN 200
+
+void kvs_respond_error (struct kvs *kvs, const flux_msg_t *msg, int errnum)
+{
+    if (flux_respond_error (kvs->h, msg, errnum, NULL) < 0)
+        flux_log_error (kvs->h, "error responding to kvs request");
+}
+
+static void run_turn (void *arg)
+{
+    kvs_turn (arg);
+}
+
+void kvs_want_turn (struct kvs *kvs)
+{
+    reactor_post (flux_get_reactor (kvs->h), &kvs->turn);
+}
+
+/* Namespaces */
+
+static void ns_destroy (void *arg)
+{
+    struct kvs_ns *ns = arg;
+
+    if (ns) {
+        kvs_commit_fail_all (ns, ENOTSUP);
+        kvs_tree_destroy (ns->tree);
+        flux_msglist_destroy (ns->versions);
+        free (ns->name);
+        free (ns);
+    }
+}
+
+struct kvs_ns *kvs_ns_lookup (struct kvs *kvs, const char *name)
+{
+    struct kvs_ns *ns = hashmap_lookup (kvs->namespaces, name);
+
+    /* Without a root it is only being asked for. */
+    return ns && ns->rootref[0] ? ns : NULL;
+}
+
+int kvs_ns_authorize (const struct kvs_ns *ns, const flux_msg_t *msg)
+{
+    return flux_msg_authorize (msg, ns->owner);
+}
+
+static struct kvs_ns *ns_create (struct kvs *kvs, const char *name, uint32_t owner,
+                                 int flags)
+{
+    struct kvs_ns *ns;
+
+    if (!(ns = calloc (1, sizeof (*ns))))
+        return NULL;
+    list_init (&ns->queue);
+    ns->kvs = kvs;
+    ns->owner = owner;
+    ns->flags = flags;
+    if (!(ns->name = strdup (name)) || !(ns->versions = flux_msglist_create ())
+        || hashmap_insert (kvs->namespaces, name, ns) < 0) {
+        ns_destroy (ns);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return ns;
+}
+
+/* rootref NULL: empty. An empty root is stored like any other. */
+static int ns_open_tree (struct kvs_ns *ns, const char *rootref, int sequence)
+{
+    struct kvs *kvs = ns->kvs;
+    struct buf blobs = BUF_INIT;
+    flux_future_t *f = NULL;
+    int rc = -1;
+
+    if (!(ns->tree = kvs_tree_create (kvs->cache, kvs->digest, rootref, sequence)))
+        return -1;
+    ns->sequence = sequence;
+    blobs_begin (&blobs, digest_size (kvs->digest), 0);
+    if (!rootref) {
+        if (kvs_tree_hash (ns->tree, &blobs) < 0)
+            goto done;
+    } else {
+        blobs_pin (&blobs);
+    }
+    if (!blobs.err)
+        f = flux_rpc_raw (kvs->h, "content.commit", blobs.data, blobs.len, 0,
+                          FLUX_RPC_NORESPONSE);
+    if (!f)
+        goto done;
+    strcpy (ns->rootref, ns->tree->rootref);
+    rc = 0;
+done:
+    flux_future_destroy (f);
+    buf_fini (&blobs);
+    return rc;
+}
+
+void kvs_answer_versions (struct kvs_ns *ns)
+{
+    const flux_msg_t *msg = flux_msglist_first (ns->versions);
+
+    while (msg) {
+        int sequence;
+
+        if (flux_request_unpack (msg, NULL, "{s:i}", "sequence", &sequence) < 0
+            || ns->sequence >= sequence) {
+            if (flux_respond_pack (ns->kvs->h, msg, "{s:s s:i}", "rootref", ns->rootref,
+                                   "sequence", ns->sequence)
+                < 0)
+                flux_log_error (ns->kvs->h, "error responding to kvs.wait-version");
+            flux_msglist_delete (ns->versions);
+        }
+        msg = flux_msglist_next (ns->versions);
+    }
+}
+
+void kvs_ns_set_root (struct kvs_ns *ns, const char *rootref, int sequence)
+{
+    if (ns->tree || sequence <= ns->sequence
+        || strlen (rootref) >= sizeof (ns->rootref))
+        return;
+    strcpy (ns->rootref, rootref);
+    ns->sequence = sequence;
+    kvs_answer_versions (ns);
+}
+
+/* Rank 0 has told about a namespace, or that there is none. */
+static void fetched (flux_future_t *f, void *arg)
+{
+    struct kvs *kvs = arg;
+    const char *name = flux_future_aux_get (f, "name"), *rootref;
+    struct kvs_ns *ns = hashmap_lookup (kvs->namespaces, name);
+    char key[256];
+    json_int_t owner;
+    int sequence, flags;
+
+    snprintf (key, sizeof (key), "ns:%s", name);
+    if (flux_rpc_get_unpack (f, "{s:s s:i s:I s:i}", "rootref", &rootref, "sequence",
+                             &sequence, "owner", &owner, "flags", &flags)
+        < 0) {
+        kvs_cache_insert_error (kvs->cache, key, errno == EAGAIN ? EIO : errno);
+        if (ns && !ns->rootref[0])
+            hashmap_remove (kvs->namespaces, name);
+    } else if (ns) {
+        ns->owner = owner;
+        ns->flags = flags;
+        kvs_ns_set_root (ns, rootref, sequence);
+    }
+    hashmap_remove (kvs->loading, key);
+    kvs_want_turn (kvs);
+}
+
+int kvs_ns_fetch (struct kvs *kvs, const char *name)
+{
+    struct kvs_ns *ns;
+    flux_future_t *f;
+    char key[256], *copy;
+
+    if (kvs->rank == 0 || strlen (name) > NAME_MAX_LEN) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    snprintf (key, sizeof (key), "ns:%s", name);
+    if (hashmap_lookup (kvs->loading, key)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if (kvs_cache_error (kvs->cache, key) < 0)
+        return -1;
+    if (!(copy = strdup (name)))
+        return -1;
+    if (!(f = flux_rpc_pack (kvs->h, "kvs.getroot", 0, 0, "{s:s}", "namespace", name))
+        || flux_future_aux_set (f, "name", copy, free) < 0) {
+        flux_future_destroy (f);
+        free (copy);
+        return -1;
+    }
+    /* Without a root yet; an event may be here before the answer. */
+    if (!(ns = ns_create (kvs, name, kvs->owner, 0))
+        || flux_future_then (f, -1., fetched, kvs) < 0
+        || hashmap_insert (kvs->loading, key, f) < 0) {
+        if (ns)
+            hashmap_remove (kvs->namespaces, name);
+        flux_future_destroy (f);
+        return -1;
+    }
+    ns->sequence = -1;
+    errno = EAGAIN;
+    return -1;
+}
+
+/* A request about a namespace that this rank does not know yet. */
+struct deferred {
+    struct waiter w;
+    struct kvs *kvs;
+    const flux_msg_t *msg;
+    bool (*answer) (struct kvs *kvs, const flux_msg_t *msg);
+};
+
+static bool run_deferred (struct waiter *w)
+{
+    struct deferred *d = container_of (w, struct deferred, w);
+
+    return d->answer (d->kvs, d->msg);
+}
+
+static void destroy_deferred (struct waiter *w)
+{
+    struct deferred *d = container_of (w, struct deferred, w);
+
+    flux_msg_decref (d->msg);
+    free (d);
+}
+
+static bool disconnect_deferred (struct waiter *w, const flux_msg_t *msg)
+{
+    return flux_disconnect_match (msg, container_of (w, struct deferred, w)->msg);
+}
+
+static void answer_or_defer (struct kvs *kvs, const flux_msg_t *msg,
+                             bool (*answer) (struct kvs *, const flux_msg_t *))
+{
+    struct deferred *d;
+
+    if (answer (kvs, msg))
+        return;
+    if (!(d = calloc (1, sizeof (*d)))) {
+        kvs_respond_error (kvs, msg, ENOMEM);
+        return;
+    }
+    d->w = (struct waiter){ .run = run_deferred,
+                            .destroy = destroy_deferred,
+                            .disconnect = disconnect_deferred };
+    list_init (&d->w.node);
+    d->kvs = kvs;
+    d->msg = flux_msg_incref (msg);
+    d->answer = answer;
+    if (kvs_stall (kvs, &d->w) < 0) {
+        kvs_respond_error (kvs, msg, errno);
+        destroy_deferred (&d->w);
+    }
+}
+
+/* The namespace of a request. NULL and *again, or answered with an error. */
+static struct kvs_ns *request_ns (struct kvs *kvs, const flux_msg_t *msg, bool *again)
+{
+    struct kvs_ns *ns = NULL;
+    const char *name;
+
+    *again = false;
+    if (flux_request_unpack (msg, NULL, "{s:s}", "namespace", &name) < 0)
+        goto error;
+    if (!(ns = kvs_ns_lookup (kvs, name))) {
+        kvs_ns_fetch (kvs, name);
+        if (errno == EAGAIN) {
+            *again = true;
+            return NULL;
+        }
+        goto error;
+    }
+    if (kvs_ns_authorize (ns, msg) < 0)
+        goto error;
+    return ns;
+error:
+    kvs_respond_error (kvs, msg, errno);
+    return NULL;
+}
+
+/* Whoever asks for a root may come back to it much later. */
+static void keep_root (struct kvs *kvs)
+{
+    struct buf b = BUF_INIT;
+    flux_future_t *f = NULL;
+
+    blobs_begin (&b, digest_size (kvs->digest), 0);
+    blobs_pin (&b);
+    if (!b.err)
+        f = flux_rpc_raw (kvs->h, "content.commit", b.data, b.len, 0,
+                          FLUX_RPC_NORESPONSE);
+    flux_future_destroy (f);
+    buf_fini (&b);
+}
+
+static bool answer_getroot (struct kvs *kvs, const flux_msg_t *msg)
+{
+    bool again;
+    struct kvs_ns *ns = request_ns (kvs, msg, &again);
+
+    if (ns
+        && flux_respond_pack (kvs->h, msg, "{s:s s:s s:i s:I s:i}", "namespace",
+                              ns->name, "rootref", ns->rootref, "sequence",
+                              ns->sequence, "owner", (json_int_t)ns->owner, "flags",
+                              ns->flags)
+               < 0)
+        flux_log_error (kvs->h, "error responding to kvs.getroot");
+    if (ns && ns->tree)
+        keep_root (kvs);
+    return !again;
+}
+
+static void getroot_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    answer_or_defer (arg, msg, answer_getroot);
+}
+
+static bool answer_wait_version (struct kvs *kvs, const flux_msg_t *msg)
+{
+    bool again;
+    struct kvs_ns *ns = request_ns (kvs, msg, &again);
+    int sequence;
+
+    if (!ns)
+        return !again;
+    if (flux_request_unpack (msg, NULL, "{s:i}", "sequence", &sequence) < 0
+        || flux_msglist_append (ns->versions, msg) < 0)
+        kvs_respond_error (kvs, msg, errno);
+    else
+        kvs_answer_versions (ns);
+    return true;
+}
+
+static void wait_version_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                             void *arg)
+{
+    answer_or_defer (arg, msg, answer_wait_version);
+}
+
+static void publish_created (struct kvs *kvs, const char *what, const char *name)
+{
+    char topic[256];
+    flux_future_t *f;
+
+    snprintf (topic, sizeof (topic), "kvs.namespace-%s-%s", name, what);
+    if (!(f = flux_event_publish_pack (kvs->h, topic, FLUX_MSGFLAG_PRIVATE, "{s:s}",
+                                       "namespace", name)))
+        flux_log_error (kvs->h, "kvs: publishing %s", topic);
+    flux_future_destroy (f);
+}
+
+static bool name_valid (const char *name)
+{
+    return *name && strlen (name) <= NAME_MAX_LEN
+           && strspn (name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                            "0123456789-_.:+=@%/")
+                  == strlen (name);
+}
+
+static void ns_create_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                          void *arg)
+{
+    struct kvs *kvs = arg;
+    unsigned char digest[DIGEST_MAX_SIZE];
+    const char *name, *rootref;
+    json_int_t owner;
+    int flags;
+    struct kvs_ns *ns;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s:s s:I s:i}", "namespace", &name,
+                             "rootref", &rootref, "owner", &owner, "flags", &flags)
+        < 0)
+        goto error;
+    errno = 0;
+    if (kvs->rank > 0)
+        errno = EPROTO;
+    else if (kvs_ns_lookup (kvs, name))
+        errno = EEXIST;
+    else if (flags || !name_valid (name)
+             || (*rootref
+                 && blobref_decode (rootref, digest)
+                        != (ssize_t)digest_size (kvs->digest)))
+        errno = EINVAL;
+    if (errno)
+        goto error;
+    if ((uint32_t)owner == FLUX_USERID_UNKNOWN)
+        owner = kvs->owner;
+    if (!(ns = ns_create (kvs, name, owner, flags)))
+        goto error;
+    if (ns_open_tree (ns, *rootref ? rootref : NULL, 0) < 0) {
+        hashmap_remove (kvs->namespaces, name);
+        goto error;
+    }
+    publish_created (kvs, "created", name);
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.namespace-create");
+    return;
+error:
+    kvs_respond_error (kvs, msg, errno);
+}
+
+static void ns_forget (struct kvs *kvs, const char *name)
+{
+    struct kvs_ns *ns = kvs_ns_lookup (kvs, name);
+    const flux_msg_t *msg;
+
+    if (!ns)
+        return;
+    while ((msg = flux_msglist_pop (ns->versions))) {
+        kvs_respond_error (kvs, msg, ENOTSUP);
+        flux_msg_decref (msg);
+    }
+    if (kvs->watches)
+        kvs_watches_removed (kvs->watches, name);
+    hashmap_remove (kvs->namespaces, name);
+}
+
+static void ns_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                          void *arg)
+{
+    struct kvs *kvs = arg;
+    struct kvs_ns *ns;
+    const char *name;
+
+    if (flux_request_unpack (msg, NULL, "{s:s}", "namespace", &name) < 0)
+        goto error;
+    errno = 0;
+    if (kvs->rank > 0)
+        errno = EPROTO;
+    else if (!strcmp (name, KVS_PRIMARY_NAMESPACE))
+        errno = ENOTSUP;
+    if (errno)
+        goto error;
+    if ((ns = kvs_ns_lookup (kvs, name)) && ns->busy) {
+        errno = EBUSY;
+        goto error;
+    }
+    if (ns) {
+        publish_created (kvs, "removed", name);
+        ns_forget (kvs, name);
+    }
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.namespace-remove");
+    return;
+error:
+    kvs_respond_error (kvs, msg, errno);
+}
+
+static int by_creation (const void *a, const void *b)
+{
+    const char *x = json_string_value (json_object_get (*(json_t **)a, "namespace"));
+    const char *y = json_string_value (json_object_get (*(json_t **)b, "namespace"));
+    bool px = !strcmp (x, KVS_PRIMARY_NAMESPACE),
+         py = !strcmp (y, KVS_PRIMARY_NAMESPACE);
+
+    return px != py ? py - px : strcmp (x, y);
+}
+
+static void ns_list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct kvs *kvs = arg;
+    size_t pos = 0, count = 0, max = hashmap_count (kvs->namespaces);
+    json_t **list = calloc (max + 1, sizeof (*list)), *array = json_array ();
+    void *value;
+
+    while (list && hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
+        struct kvs_ns *ns = value;
+        json_t *o = json_pack ("{s:s s:I s:i}", "namespace", ns->name, "owner",
+                               (json_int_t)ns->owner, "flags", ns->flags);
+        if (o)
+            list[count++] = o;
+    }
+    if (list)
+        qsort (list, count, sizeof (*list), by_creation);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new (array, list[i]);
+    if (flux_respond_pack (h, msg, "{s:o}", "namespaces", array) < 0)
+        flux_log_error (h, "error responding to kvs.namespace-list");
+    free (list);
+}
+
+/* Followers */
+
+static void setroot_event (struct kvs *kvs, const flux_msg_t *msg)
+{
+    const char *name, *rootref;
+    json_t *rootdir = NULL;
+    struct kvs_ns *ns;
+    json_int_t owner;
+    int sequence;
+    char *text;
+
+    if (flux_event_unpack (msg, NULL, "{s:s s:s s:i s:I s?o}", "namespace", &name,
+                           "rootref", &rootref, "sequence", &sequence, "owner", &owner,
+                           "rootdir", &rootdir)
+        < 0) {
+        flux_log_error (kvs->h, "kvs: malformed setroot event");
+        return;
+    }
+    if (!(ns = hashmap_lookup (kvs->namespaces, name)) || sequence <= ns->sequence)
+        return;
+    ns->owner = owner;
+    /* Canonical text comes back as it was, so it has the same digest. */
+    if (rootdir && (text = json_dumps (rootdir, JSON_COMPACT | JSON_SORT_KEYS))) {
+        kvs_cache_insert (kvs->cache, rootref, text, strlen (text));
+        free (text);
+    }
+    kvs_ns_set_root (ns, rootref, sequence);
+}
+
+static void event_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct kvs *kvs = arg;
+    const char *topic, *name, *dash;
+
+    if (kvs->rank == 0 || flux_event_decode (msg, &topic, NULL) < 0
+        || !(dash = strrchr (topic, '-')))
+        return;
+    if (!strcmp (dash, "-setroot"))
+        setroot_event (kvs, msg);
+    else if (!strcmp (dash, "-removed")
+             && flux_event_unpack (msg, NULL, "{s:s}", "namespace", &name) == 0)
+        ns_forget (kvs, name);
+}
+
+/* Housekeeping */
+
+static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                          void *arg)
+{
+    struct kvs *kvs = arg;
+    size_t pos = 0;
+    void *value;
+
+    kvs_cache_tick (kvs->cache, CACHE_AGE);
+    while (hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
+        struct kvs_ns *ns = value;
+
+        if (ns->tree) {
+            kvs_tree_evict (ns->tree, TREE_AGE, TREE_MAX);
+            ns->tree->lru.epoch++;
+        }
+    }
+}
+
+static void dropcache_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                          void *arg)
+{
+    struct kvs *kvs = arg;
+    size_t pos = 0;
+    void *value;
+
+    kvs_cache_drop (kvs->cache);
+    while (hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
+        struct kvs_ns *ns = value;
+
+        if (ns->tree) {
+            ns->tree->lru.epoch++;
+            kvs_tree_evict (ns->tree, 0, 0);
+        }
+    }
+    if (msg && flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.dropcache");
+}
+
+static void dropcache_event_cb (flux_t *h, flux_msg_handler_t *mh,
+                                const flux_msg_t *msg, void *arg)
+{
+    dropcache_cb (h, mh, NULL, arg);
+}
+
+static json_t *stats_namespaces (struct kvs *kvs)
+{
+    json_t *o = json_object ();
+    size_t pos = 0;
+    void *value;
+
+    while (o && hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
+        struct kvs_ns *ns = value;
+        json_t *v = json_pack (
+            "{s:i s:I s:i s:I}", "store revision", ns->sequence, "#bytes",
+            (json_int_t)(ns->tree ? ns->tree->lru.bytes : 0), "#versionwaiters",
+            flux_msglist_count (ns->versions), "owner", (json_int_t)ns->owner);
+        json_object_set_new (o, ns->name, v);
+    }
+    return o;
+}
+
+static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct kvs *kvs = arg;
+
+    if (flux_respond_pack (
+            h, msg, "{s:{s:I s:I s:I} s:o s:{s:I s:I s:I s:I} s:{s:I s:I s:I}}",
+            "cache", "#entries", (json_int_t)kvs_cache_count (kvs->cache), "#bytes",
+            (json_int_t)kvs_cache_bytes (kvs->cache), "#watchers",
+            (json_int_t)(kvs->watches ? kvs_watches_count (kvs->watches) : 0),
+            "namespace", stats_namespaces (kvs), "transaction-opcount", "commits",
+            (json_int_t)kvs->stats.commits, "transactions",
+            (json_int_t)kvs->stats.transactions, "operations",
+            (json_int_t)kvs->stats.operations, "failed", (json_int_t)kvs->stats.failed,
+            "pending_requests", "lookups", (json_int_t)kvs->stalled_count,
+            "queued-bytes", (json_int_t)kvs->queued_bytes, "unacked-bytes",
+            (json_int_t)kvs->unacked_bytes)
+        < 0)
+        flux_log_error (h, "error responding to kvs.stats-get");
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct kvs *kvs = arg;
+    size_t pos = 0;
+    void *value;
+
+    list_foreach (&kvs->stalled, it) {
+        struct waiter *w = container_of (it, struct waiter, node);
+
+        if (w->disconnect && w->disconnect (w, msg)) {
+            list_remove (&w->node);
+            kvs->stalled_count--;
+            w->destroy (w);
+        }
+    }
+    while (hashmap_next (kvs->namespaces, &pos, NULL, &value))
+        flux_msglist_disconnect (((struct kvs_ns *)value)->versions, msg);
+}
+
+/* Start and end */
+
+static const struct flux_msg_handler_spec handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "kvs.lookup", kvs_lookup_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.commit", kvs_commit_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.sync", kvs_sync_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.getroot", getroot_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.wait-version", wait_version_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.namespace-create", ns_create_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.namespace-remove", ns_remove_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.namespace-list", ns_list_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.dropcache", dropcache_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.stats-get", stats_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.disconnect", disconnect_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_EVENT, "kvs.namespace-*", event_cb, 0 },
+    { FLUX_MSGTYPE_EVENT, "kvs.dropcache", dropcache_event_cb, 0 },
+    { FLUX_MSGTYPE_EVENT, "heartbeat.pulse", heartbeat_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+/* Where the last instance in this statedir, or the last kvs module, ended. */
+static int read_checkpoint (struct kvs *kvs, char *rootref, int *sequence)
+{
+    flux_future_t *f;
+    const char *ref;
+    int rc = -1;
+
+    *rootref = '\0';
+    *sequence = 0;
+    if (!(f = flux_rpc (kvs->h, "content.checkpoint-get", "{}", 0, 0)))
+        return -1;
+    if (flux_rpc_get_unpack (f, "{s:[{s:s s?i}]}", "value", "rootref", &ref, "sequence",
+                             sequence)
+        == 0) {
+        if (strlen (ref) < BLOBREF_MAX_SIZE) {
+            strcpy (rootref, ref);
+            rc = 0;
+        }
+    } else if (errno == ENOENT || errno == ENOSYS) {
+        rc = 0;
+    }
+    flux_future_destroy (f);
+    return rc;
+}
+
+static int start_leader (struct kvs *kvs)
+{
+    char rootref[BLOBREF_MAX_SIZE];
+    struct kvs_ns *ns;
+    int sequence;
+
+    if (read_checkpoint (kvs, rootref, &sequence) < 0) {
+        flux_log_error (kvs->h, "kvs: reading the checkpoint");
+        return -1;
+    }
+    if (!(kvs->watches = kvs_watches_create (kvs))
+        || !(ns = ns_create (kvs, KVS_PRIMARY_NAMESPACE, kvs->owner, 0))
+        || ns_open_tree (ns, *rootref ? rootref : NULL, sequence) < 0)
+        return -1;
+    ns->checkpointed = *rootref != '\0';
+    if (*rootref)
+        flux_log (kvs->h, LOG_INFO, "kvs: restored checkpoint, version %d", sequence);
+    return 0;
+}
+
+/* A statedir that ends with the instance keeps nothing from anyone. */
+static bool state_is_kept (flux_t *h)
+{
+    const char *statedir = flux_attr_get (h, "statedir");
+    const char *cleanup = flux_attr_get (h, "statedir-cleanup");
+
+    return statedir && !(cleanup && !strcmp (cleanup, "1"));
+}
+
+static int kvs_init (struct kvs *kvs, flux_t *h)
+{
+    const char *hash = flux_attr_get (h, "content.hash");
+    const char *owner = flux_attr_get (h, "security.owner");
+
+    memset (kvs, 0, sizeof (*kvs));
+    kvs->h = h;
+    kvs->owner = owner ? strtoul (owner, NULL, 10) : getuid ();
+    kvs->durable = state_is_kept (h);
+    list_init (&kvs->stalled);
+    reactor_task_init (&kvs->turn, run_turn, kvs);
+    if (flux_get_rank (h, &kvs->rank) < 0
+        || !(kvs->digest = digest_create (hash ? hash : "sha1"))
+        || !(kvs->cache = kvs_cache_create (CACHE_MAX))
+        || !(kvs->namespaces = hashmap_create (ns_destroy))
+        || !(kvs->loading = hashmap_create ((hashmap_free_f)flux_future_destroy)))
+        return -1;
+    if (kvs->rank == 0)
+        return start_leader (kvs);
+    return flux_event_subscribe (h, "kvs.namespace-");
+}
+
+static void kvs_fini (struct kvs *kvs)
+{
+    flux_msg_handler_delvec (kvs->handlers);
+    reactor_task_cancel (&kvs->turn);
+    list_foreach (&kvs->stalled, it) {
+        struct waiter *w = container_of (it, struct waiter, node);
+        list_remove (&w->node);
+        w->destroy (w);
+    }
+    kvs_watches_destroy (kvs->watches);
+    if (kvs->namespaces)
+        hashmap_destroy (kvs->namespaces);
+    if (kvs->loading)
+        hashmap_destroy (kvs->loading);
+    kvs_cache_destroy (kvs->cache);
+    digest_destroy (kvs->digest);
+}
+
+int mod_main (flux_t *h, int argc, char *argv[])
+{
+    struct kvs kvs;
+    int rc = -1;
+
+    if (kvs_init (&kvs, h) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
+        || flux_event_subscribe (h, "heartbeat.pulse") < 0
+        || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0)
+        flux_log_error (h, "kvs: starting");
+    else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
+        flux_log_error (h, "kvs: reactor");
+    if (rc >= 0 && kvs.rank == 0) {
+        kvs_turn (&kvs); /* what has arrived is still done */
+        if (kvs_checkpoint_now (&kvs) < 0)
+            flux_log_error (h, "kvs: writing the checkpoint");
+    }
+    kvs_fini (&kvs);
+    return rc < 0 ? -1 : 0;
+}
