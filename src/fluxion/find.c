@@ -279,15 +279,18 @@ static void mark_job (struct find *f, uint64_t jobid)
 
     for (uint32_t i = 0; i < f->g->nv; i++)
         f->mark[i] &= ~(MARK_JOB | MARK_JOB_X);
-    for (uint32_t i = 0; job && i < job->nsel; i++)
-        f->mark[job->sel[i].v] |= MARK_JOB | (job->sel[i].exclusive ? MARK_JOB_X : 0);
+    for (uint32_t i = 0; job && i < job->nspan; i++) {
+        struct selected sel;
+        if (scheduler_job_holds (f->s, job, i, &sel))
+            f->mark[sel.v] |= MARK_JOB | (sel.exclusive ? MARK_JOB_X : 0);
+    }
 }
 
 /* Down, allocated and reserved pass on to all below: parents stand behind their
  * children in post-order. */
 static void mark_states (struct find *f)
 {
-    for (uint32_t i = graph_vertex_count (f->g); i-- > 0;) {
+    for (uint32_t i = f->g->v[f->g->root].nbelow; i-- > 0;) {
         uint32_t v = f->g->by_post[i];
         uint32_t parent = f->g->v[v].parent;
 
@@ -370,7 +373,7 @@ static bool leaf_applies (struct find *f, const struct term *t)
 /* One bit per vertex for each operand on the stack. */
 static int evaluate (struct find *f)
 {
-    uint32_t n = graph_vertex_count (f->g);
+    uint32_t n = f->g->v[f->g->root].nbelow;
     uint8_t *stack[TERMS_MAX];
     int top = 0, rc = -1;
 
@@ -414,15 +417,13 @@ static int count_use (struct find *f)
 
     if (!(f->used = calloc ((size_t)f->g->nv * ntypes, sizeof (*f->used))))
         return -1;
-    for (uint32_t i = 0; job && i < job->nsel; i++) {
-        const struct selected *sel = &job->sel[i];
-        uint32_t v = sel->v;
-        uint16_t type = f->g->v[v].type;
-
-        if (!sel->exclusive)
+    for (uint32_t i = 0; job && i < job->nspan; i++) {
+        struct selected sel;
+        if (!scheduler_job_holds (f->s, job, i, &sel) || !sel.exclusive)
             continue;
-        for (; v != VTX_NONE; v = f->g->v[v].parent)
-            f->used[(size_t)v * ntypes + type] += sel->needs;
+        uint16_t type = f->g->v[sel.v].type;
+        for (uint32_t v = sel.v; v != VTX_NONE; v = f->g->v[v].parent)
+            f->used[(size_t)v * ntypes + type] += sel.needs;
     }
     return 0;
 }
@@ -453,7 +454,7 @@ static void print_agfilter (uint32_t v, struct buf *b, void *arg)
 static int print (struct find *f, enum write_format format, struct buf *b)
 {
     struct write_info info = { 0 };
-    uint32_t n = graph_vertex_count (f->g), count = 0;
+    uint32_t n = f->g->v[f->g->root].nbelow, count = 0;
     struct selected *sel = calloc (n ? n : 1, sizeof (*sel));
     int rc;
 

@@ -1,7 +1,7 @@
 #include "fluxion/jobspec.h"
 #include "base/buf.h"
 #include "fluxion/count.h"
-#include "fluxion/yaml.h"
+#include "fluxion/yamldoc.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -690,6 +690,27 @@ static void select_picks (struct match *m, const struct pick *p)
     }
 }
 
+/* Nodes that are not shared: a part of one stands for all of it. */
+static void select_whole_nodes (struct match *m)
+{
+    struct graph *g = m->s->g;
+    uint32_t n = m->s->nsel;
+
+    for (uint32_t i = 0; i < n && !m->fault; i++) {
+        uint32_t v = m->s->sel[i].v;
+        while (v != VTX_NONE && !takes_whole (m, v))
+            v = g->v[v].parent;
+        if (v == VTX_NONE)
+            continue;
+        m->s->sel[i].exclusive = true;
+        m->s->sel[i].needs = g->v[m->s->sel[i].v].size;
+        if (m->s->vs[v].mark == m->s->mark && v != m->s->sel[i].v)
+            continue;
+        select_vertex (m, v, true, g->v[v].size, NULL);
+        select_below (m, v);
+    }
+}
+
 static void select_above (struct match *m)
 {
     struct graph *g = m->s->g;
@@ -697,12 +718,8 @@ static void select_above (struct match *m)
 
     for (uint32_t i = 0; i < n && !m->fault; i++)
         for (uint32_t v = g->v[m->s->sel[i].v].parent;
-             v != VTX_NONE && m->s->vs[v].mark != m->s->mark; v = g->v[v].parent) {
-            bool whole = takes_whole (m, v);
-            select_vertex (m, v, whole, g->v[v].size, NULL);
-            if (whole)
-                select_below (m, v);
-        }
+             v != VTX_NONE && m->s->vs[v].mark != m->s->mark; v = g->v[v].parent)
+            select_vertex (m, v, false, g->v[v].size, NULL);
 }
 
 static int by_post (const void *pa, const void *pb, void *arg)
@@ -729,6 +746,8 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
     if (!m->fault) {
         s->mark++;
         select_picks (m, picks);
+        if (s->policy.node_exclusive)
+            select_whole_nodes (m);
         select_above (m);
     }
     if (m->fault) {

@@ -78,6 +78,10 @@ int scheduler_shrink_ranks (struct scheduler *s, const char *ranks,
                             flux_error_t *error);
 void scheduler_set_status (struct scheduler *s, uint32_t v, bool down);
 
+/* The i-th vertex that a job holds (i < job->nspan); false: given back. */
+bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint32_t i,
+                          struct selected *sel);
+
 /* Visits of the last match or cancel. */
 struct scheduler_counts {
     uint64_t preorder, postorder;

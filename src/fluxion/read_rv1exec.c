@@ -314,3 +314,96 @@ out:
     rv1_fini (&r);
     return rc;
 }
+
+/* Vertices below a node, by type and id. */
+static int pick_type (struct graph *g, uint32_t node, const char *type,
+                      const struct idset *ids, struct picks *p, uint32_t *picked,
+                      flux_error_t *error)
+{
+    uint16_t t = graph_find_type (g, type);
+    uint32_t last = g->v[node].post;
+    size_t found = 0;
+
+    for (uint32_t i = last - g->v[node].nbelow + 1; i < last; i++) {
+        uint32_t v = g->by_post[i];
+        if (g->v[v].type != t || g->v[v].id < 0 || !idset_test (ids, g->v[v].id))
+            continue;
+        found++;
+        if (picks_add (p, v, true, g->v[v].size) < 0)
+            return fail (error, "rv1exec: out of memory");
+    }
+    *picked += found;
+    if (found < idset_count (ids))
+        return fail (error, "rv1exec: rank %d does not have %s of these ids",
+                     g->v[node].rank, type);
+    return 0;
+}
+
+/* The node itself is taken if all that is below it is. */
+static int pick_node (struct graph *g, const struct rv1 *r, uint32_t node,
+                      struct picks *p, flux_error_t *error)
+{
+    uint32_t picked = 0;
+    json_t *entry, *val;
+    const char *type;
+    size_t i;
+
+    json_array_foreach (r->R_lite, i, entry) {
+        struct idset *ranks =
+            decode_ids (json_object_get (entry, "rank"), "rank", error);
+        bool here = ranks && idset_test (ranks, g->v[node].rank);
+        idset_destroy (ranks);
+        if (!ranks)
+            return -1;
+        if (!here)
+            continue;
+        json_object_foreach (json_object_get (entry, "children"), type, val) {
+            struct idset *ids = decode_ids (val, type, error);
+            int rc = ids ? pick_type (g, node, type, ids, p, &picked, error) : -1;
+            idset_destroy (ids);
+            if (rc < 0)
+                return -1;
+        }
+    }
+    if (picks_add (p, node, picked > 0 && picked + 1 == g->v[node].nbelow,
+                   g->v[node].size)
+        < 0)
+        return fail (error, "rv1exec: out of memory");
+    return 0;
+}
+
+static int pick_ranks (struct graph *g, const struct rv1 *r, struct picks *p,
+                       flux_error_t *error)
+{
+    size_t missing = idset_count (r->ranks);
+
+    if (graph_order (g) < 0)
+        return fail (error, "rv1exec: out of memory");
+    for (uint32_t v = 0; v < g->nv; v++) {
+        const struct vertex *x = &g->v[v];
+        if (x->gone || x->type != g->t_node || x->rank < 0
+            || !idset_test (r->ranks, x->rank))
+            continue;
+        missing--;
+        if (pick_node (g, r, v, p, error) < 0)
+            return -1;
+    }
+    if (missing > 0)
+        return fail (error, "rv1exec: %zu ranks are not in the graph", missing);
+    return 0;
+}
+
+int fluxion_pick_rv1exec (struct graph *g, const char *text, size_t len, bool strict,
+                          struct picks *p, flux_error_t *error)
+{
+    struct rv1 r;
+    int rc = rv1_init (&r, text, len, error);
+
+    if (rc == 0) {
+        p->starttime = r.starttime;
+        p->expiration = r.expiration;
+        rc = pick_ranks (g, &r, p, error);
+    }
+    rv1_fini (&r);
+    return rc;
+}

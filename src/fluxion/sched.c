@@ -105,9 +105,14 @@ static int64_t held_units (const struct scheduler *s, uint32_t v)
     return s->vs[v].exclusive ? s->g->v[v].size : 0;
 }
 
-static void sum_rows (struct scheduler *s)
+void sched_sum (struct scheduler *s)
 {
+    size_t size = (size_t)s->nrows * s->ntracked * sizeof (int64_t);
     struct graph *g = s->g;
+
+    memset (s->total, 0, size);
+    memset (s->avail, 0, size);
+    memset (s->usable, 0, size);
 
     for (uint32_t i = 0; g->root != VTX_NONE && i < g->v[g->root].nbelow; i++) {
         uint32_t v = g->by_post[i], p = g->v[v].parent;
@@ -217,7 +222,7 @@ int sched_rebuild (struct scheduler *s)
     track_leaves (s);
     if (rebuild_rows (s) < 0)
         return -1;
-    sum_rows (s);
+    sched_sum (s);
     index_destroy (s->index);
     if (!(s->index = index_create (s)))
         return -1;
@@ -832,4 +837,14 @@ int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
         return -1;
     *total = sched_row (s->total, s, v)[k];
     return *total - sched_row (s->avail, s, v)[k];
+}
+
+bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint32_t i,
+                          struct selected *sel)
+{
+    if (!job->span[i])
+        return false;
+    const struct span *sp = &s->span[job->span[i]];
+    *sel = (struct selected){ sp->v, sp->exclusive, sp->needs, NULL };
+    return true;
 }

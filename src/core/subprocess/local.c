@@ -63,7 +63,7 @@ static void tell_credit (struct channel *c, int bytes)
         c->p->ops.on_credit (c->p, c->name, bytes);
 }
 
-int local_flush (struct channel *c)
+int process_flush_input (struct channel *c)
 {
     size_t done = 0;
 
@@ -99,7 +99,7 @@ static void write_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     struct channel *c = arg;
     flux_subprocess_t *p = c->p;
     flux_subprocess_incref (p);
-    local_flush (c);
+    process_flush_input (c);
     flux_subprocess_decref (p);
 }
 
@@ -135,7 +135,7 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     flux_subprocess_decref (p);
 }
 
-void local_read_start (struct channel *c)
+void process_read_start (struct channel *c)
 {
     if (!c->eof && c->read_w)
         flux_watcher_start (c->read_w);
@@ -312,7 +312,7 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
         goto error;
     if (hooks && hooks->post_fork)
         hooks->post_fork (p, hooks->post_fork_arg);
-    if (!(p->child_w = flux_child_watcher_create (r, p->pid, true, child_cb, p))
+    if (!(p->child_w = flux_child_watcher_create (r, p->pid, false, child_cb, p))
         || !(p->start_w = flux_timer_watcher_create (r, 0., 0., start_cb, p))) {
         abandon (p);
         goto error;

@@ -76,9 +76,9 @@ void process_check_complete (flux_subprocess_t *p);
 /* Tells the user about what lies in `in`, and about EOF. */
 void channel_notify (struct channel *c);
 /* Remote: send to the server. */
-int remote_write (struct channel *c, const char *data, size_t len, bool eof);
-flux_future_t *remote_kill (flux_subprocess_t *p, int signum);
-int local_flush (struct channel *c);
-void local_read_start (struct channel *c);
+int process_remote_write (struct channel *c, const char *data, size_t len, bool eof);
+flux_future_t *process_remote_kill (flux_subprocess_t *p, int signum);
+int process_flush_input (struct channel *c);
+void process_read_start (struct channel *c);
 
 #endif

@@ -16,7 +16,7 @@ static void topic_set (char *buf, size_t len, flux_subprocess_t *p, const char *
     snprintf (buf, len, "%s.%s", p->service, method);
 }
 
-int remote_write (struct channel *c, const char *data, size_t len, bool eof)
+int process_remote_write (struct channel *c, const char *data, size_t len, bool eof)
 {
     flux_subprocess_t *p = c->p;
     struct buf b = BUF_INIT;
@@ -42,7 +42,7 @@ int remote_write (struct channel *c, const char *data, size_t len, bool eof)
     return f ? 0 : -1;
 }
 
-flux_future_t *remote_kill (flux_subprocess_t *p, int signum)
+flux_future_t *process_remote_kill (flux_subprocess_t *p, int signum)
 {
     char topic[128];
     topic_set (topic, sizeof (topic), p, "kill");

@@ -217,7 +217,7 @@ int flux_subprocess_stream_start (flux_subprocess_t *p, const char *stream)
     }
     if (c->stopped) {
         c->stopped = false;
-        local_read_start (c);
+        process_read_start (c);
         if (c->in.len > 0 || c->eof)
             channel_notify (c);
     }
@@ -252,15 +252,16 @@ int flux_subprocess_write (flux_subprocess_t *p, const char *stream, const char 
     if (len == 0)
         return 0;
     if (p->h)
-        return remote_write (c, buf, len, false) < 0 ? -1 : (int)len;
-    if (c->out.len + len > c->limit) {
+        return process_remote_write (c, buf, len, false) < 0 ? -1 : (int)len;
+    /* a remote client may borrow a page before it knows its credit (RFC 42) */
+    if (c->out.len + len > c->limit + 4096) {
         errno = ENOSPC;
         return -1;
     }
     if (buf_add (&c->out, buf, len) < 0)
         return -1;
     /* a broken pipe is not the writer's error: the exit status tells */
-    local_flush (c);
+    process_flush_input (c);
     return len;
 }
 
@@ -276,8 +277,8 @@ int flux_subprocess_close (flux_subprocess_t *p, const char *stream)
         return 0;
     c->closing = true;
     if (p->h)
-        return p->state == FLUX_SUBPROCESS_FAILED ? 0 : remote_write (c, NULL, 0, true);
-    return local_flush (c);
+        return p->state == FLUX_SUBPROCESS_FAILED ? 0 : process_remote_write (c, NULL, 0, true);
+    return process_flush_input (c);
 }
 
 static struct channel *readable (flux_subprocess_t *p, const char *stream)
@@ -305,7 +306,7 @@ static int take (struct channel *c, size_t len, const char **bufp)
         buf_consume (&c->in, len);
     }
     if (was_full && !c->stopped)
-        local_read_start (c);
+        process_read_start (c);
     *bufp = c->line.data ? c->line.data : "";
     return len;
 }
@@ -375,7 +376,7 @@ flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo)
         return NULL;
     }
     if (p->h)
-        return remote_kill (p, signo);
+        return process_remote_kill (p, signo);
     if (!(f = flux_future_create (NULL, NULL)))
         return NULL;
     flux_future_set_reactor (f, p->reactor);

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
-#include "heap.h"
+#include "base/heap.h"
 #include "value/jobspec.h"
 #include <flux/job.h>
 #include <jansson.h>

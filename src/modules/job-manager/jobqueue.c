@@ -84,7 +84,7 @@ static struct jobqueue *find (struct jobqueues *q, const char *name)
 
 static int bad (flux_error_t *error, const char *where, const char *what)
 {
-    snprintf (error->text, sizeof (error->text), "config: %s: %s", where, what);
+    snprintf (error->text, sizeof (error->text), "config: %.80s: %.70s", where, what);
     errno = EINVAL;
     return -1;
 }

@@ -93,6 +93,7 @@ void manager_destroy (struct manager *m)
     jobqueues_fini (&m->queues);
     env_table_fini (&m->envs);
     buf_fini (&m->journal);
+    recent_fini (&m->recent);
     free (m);
 }
 
@@ -428,6 +429,7 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
     };
     if (s->id > m->max_jobid)
         m->max_jobid = s->id;
+    recent_add (&m->recent, s->id, s->userid);
     manager_emit (m, job, &ev);
     emit (m, job, EV_VALIDATE);
     depend_post (m, job);
@@ -674,6 +676,7 @@ int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
     }
     if (id > m->max_jobid)
         m->max_jobid = id;
+    recent_add (&m->recent, id, job->userid);
     if (job->state == FLUX_JOB_STATE_INACTIVE) {
         remember (m, job);
         forget (m, job);
@@ -702,6 +705,7 @@ static void rejoin_queue (struct manager *m, struct job *job)
 
 void manager_restarted (struct manager *m)
 {
+    recent_sort (&m->recent);
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         flux_error_t error;

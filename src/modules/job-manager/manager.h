@@ -25,6 +25,7 @@
 #include "history.h"
 #include "job.h"
 #include "jobqueue.h"
+#include "recent.h"
 #include "waitable.h"
 
 struct manager_ops {
@@ -52,6 +53,7 @@ struct manager {
     flux_jobid_t max_jobid;
     struct env_table envs;
     struct history *history;
+    struct recent recent;
     struct waitables *waitables;
     struct jobqueues queues;
     struct hashmap *names; /* for singletons: "uid:queue:name" */

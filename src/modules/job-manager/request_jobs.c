@@ -387,6 +387,50 @@ static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     free (jobs);
 }
 
+static bool known (flux_jobid_t id, void *arg)
+{
+    struct manager *m = arg;
+
+    return manager_lookup (m, id) || history_lookup (m->history, id, NULL);
+}
+
+/* False if o is there and is no integer. */
+static bool slice_part (json_t *o, int *value, const int **ptr)
+{
+    *ptr = NULL;
+    if (!o || json_is_null (o))
+        return true;
+    *value = json_integer_value (o);
+    *ptr = value;
+    return json_is_integer (o);
+}
+
+static void history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct ctx *ctx = arg;
+    json_t *start = NULL, *stop = NULL, *step = NULL, *jobs;
+    const int *pstart, *pstop, *pstep;
+    int i, j, k;
+    uint32_t userid;
+
+    if (flux_request_unpack (msg, NULL, "{s?o s?o s?o}", "start", &start, "stop", &stop,
+                             "step", &step)
+            < 0
+        || flux_msg_get_userid (msg, &userid) < 0) {
+        flux_respond_error (h, msg, errno, NULL);
+        return;
+    }
+    if (!slice_part (start, &i, &pstart) || !slice_part (stop, &j, &pstop)
+        || !slice_part (step, &k, &pstep)
+        || !(jobs = recent_slice (&ctx->m->recent, userid, pstart, pstop, pstep, known,
+                                  ctx->m))) {
+        flux_respond_error (h, msg, EPROTO, "start, stop and step must be integers");
+        return;
+    }
+    flux_respond_pack (h, msg, "{s:o}", "jobs", jobs);
+}
+
 /* --- plugins: there are none --- */
 
 static void jobtap_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -418,6 +462,7 @@ const struct flux_msg_handler_spec job_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.update", update_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.wait", wait_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "job-manager.list", list_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.history.get", history_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.jobtap", jobtap_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };

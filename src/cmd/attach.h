@@ -1,0 +1,24 @@
+/* Following a job from a terminal: its output, its input, its fate. */
+#ifndef CMD_ATTACH_H
+#define CMD_ATTACH_H
+
+#include <flux/core.h>
+
+struct attach_options {
+    bool label;              /* lines begin with "RANK: " */
+    bool show_events;        /* of the job */
+    bool show_exec;          /* of its exec service and shell */
+    bool show_status;        /* what it waits for, even if stderr is no terminal */
+    bool quiet;              /* no exceptions, no last line */
+    bool read_only;          /* nothing goes to its standard input */
+    bool no_signals;         /* leave Ctrl-C and Ctrl-Z alone */
+    const char *stdin_ranks; /* NULL: "all" */
+    const char *wait_event;  /* return when this event was seen; NULL: the end */
+    FILE *out;               /* NULL: stdout */
+};
+
+/* The job's exit code (128 + n for signal n; 1 if it ended without one), 0 if
+ * detached or wait_event was seen. Says on stderr what went wrong. */
+int attach_job (flux_t *h, flux_jobid_t id, const struct attach_options *opts);
+
+#endif

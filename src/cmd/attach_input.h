@@ -1,0 +1,15 @@
+/* The standard input of this process, forwarded to a job. */
+#ifndef CMD_ATTACH_INPUT_H
+#define CMD_ATTACH_INPUT_H
+
+#include <flux/core.h>
+
+struct attach_input;
+
+/* Nothing is read before attach_input_start. NULL if there is no input. */
+struct attach_input *attach_input_create (flux_t *h, flux_jobid_t id,
+                                          const char *ranks);
+void attach_input_start (struct attach_input *in);
+void attach_input_destroy (struct attach_input *in);
+
+#endif

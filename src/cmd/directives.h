@@ -1,0 +1,13 @@
+/* Submission directives in a batch script (RFC 36). */
+#ifndef CMD_DIRECTIVES_H
+#define CMD_DIRECTIVES_H
+
+#include <flux/types.h>
+
+/* Options that the script gives ("# flux: -N4"), as an argument vector with a
+ * NULL at the end; free with directives_free. *count without the NULL. NULL
+ * with EINVAL and *error: "line 3: ...". */
+char **directives_parse (const char *script, int *count, flux_error_t *error);
+void directives_free (char **args);
+
+#endif

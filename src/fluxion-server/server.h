@@ -1,0 +1,31 @@
+/* gRPC wiring: sockets, calls and streams around a service. */
+#ifndef FLUXION_SERVER_SERVER_H
+#define FLUXION_SERVER_SERVER_H
+
+#include <flux/types.h>
+
+#include "fluxion-server/service.h"
+
+struct server_config {
+    const char *host; /* "" or NULL: all interfaces */
+    int port;         /* 0: any free one */
+    /* PEM texts; cert and key together, ca optional: then clients must show a
+     * certificate that it signed. */
+    const char *tls_cert, *tls_key, *tls_ca;
+    int max_message; /* bytes of a request */
+};
+
+struct server;
+
+/* Bound, but not yet answering. NULL with *error. */
+struct server *server_create (const struct server_config *conf, struct service *service,
+                              flux_error_t *error);
+void server_destroy (struct server *s);
+/* "[::]:4242" */
+const char *server_address (const struct server *s);
+/* Answers calls until server_shutdown; one thread executes them in order. */
+void server_run (struct server *s);
+/* Any thread, once: no new calls; those under way are cancelled. */
+void server_shutdown (struct server *s);
+
+#endif

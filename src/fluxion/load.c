@@ -1,0 +1,132 @@
+#include "fluxion/load.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    reader_f read;
+} readers[] = {
+    { "grug", fluxion_read_grug },
+    { "jgf", fluxion_read_jgf },
+    { "jgf_shorthand", fluxion_read_jgf },
+    { "rv1exec", fluxion_read_rv1exec },
+    { "rv1exec_force", fluxion_read_rv1exec },
+    { "hwloc", fluxion_read_hwloc },
+};
+
+reader_f fluxion_reader (const char *format)
+{
+    for (size_t i = 0; i < sizeof (readers) / sizeof (readers[0]); i++)
+        if (strcmp (readers[i].name, format) == 0)
+            return readers[i].read;
+    errno = EINVAL;
+    return NULL;
+}
+
+struct scheduler *fluxion_load (const char *format, const char *text, size_t len,
+                                const char *allowlist, uint32_t reserve_vertices,
+                                const struct scheduler_options *opt,
+                                flux_error_t *error)
+{
+    struct read_options ro = { .allowlist = allowlist };
+    reader_f read = fluxion_reader (format);
+    struct graph *g;
+
+    error->text[0] = '\0';
+    if (!read) {
+        snprintf (error->text, sizeof (error->text), "unknown graph format: %s",
+                  format);
+        return NULL;
+    }
+    if (!(g = graph_create ()))
+        return NULL;
+    if (reserve_vertices)
+        graph_reserve_vertices (g, reserve_vertices);
+    if (read (g, text, len, &ro, error) < 0) {
+        if (!error->text[0])
+            snprintf (error->text, sizeof (error->text), "%s", strerror (errno));
+        graph_destroy (g);
+        return NULL;
+    }
+    return scheduler_create (g, opt, error);
+}
+
+static int fail (flux_error_t *error, const char *text)
+{
+    snprintf (error->text, sizeof (error->text), "%s", text);
+    errno = EINVAL;
+    return -1;
+}
+
+/* RFC 20, RFC 40: who wrote the scheduling key. */
+static int writer_format (json_t *scheduling, bool *shorthand, flux_error_t *error)
+{
+    const char *w = json_string_value (json_object_get (scheduling, "writer"));
+
+    *shorthand = false;
+    if (!w)
+        return 0;
+    if (strncmp (w, "fluxion", 7) != 0 || (w[7] && w[7] != ':'))
+        return fail (error, "unsupported scheduling.writer scheme (not fluxion)");
+    w += w[7] ? 8 : 7;
+    if (*w == '\0' || strcmp (w, "jgf") == 0)
+        return 0;
+    if (strcmp (w, "jgf_shorthand") != 0)
+        return fail (error, "unsupported fluxion scheduling.writer format");
+    *shorthand = true;
+    return 0;
+}
+
+static int pick_scheduling (struct graph *g, json_t *sched, bool strict,
+                            struct picks *picks, flux_error_t *error)
+{
+    bool shorthand;
+    char *text;
+    int rc;
+
+    if (writer_format (sched, &shorthand, error) < 0)
+        return -1;
+    if (!(text = json_dumps (sched, JSON_COMPACT)))
+        return -1;
+    rc = (shorthand ? fluxion_pick_shorthand
+                    : fluxion_pick_jgf) (g, text, strlen (text), strict, picks, error);
+    free (text);
+    return rc;
+}
+
+int fluxion_pick_R (struct graph *g, const char *R, size_t len, bool strict,
+                    struct picks *picks, bool *by_rank, flux_error_t *error)
+{
+    json_error_t je;
+    json_t *o = json_loadb (R, len, 0, &je);
+    json_t *sched, *exec;
+    int rc;
+
+    *by_rank = false;
+    if (!o) {
+        snprintf (error->text, sizeof (error->text), "R: line %d column %d: %.100s",
+                  je.line, je.column, je.text);
+        errno = EINVAL;
+        return -1;
+    }
+    if (json_object_get (o, "graph")) {
+        rc = pick_scheduling (g, o, strict, picks, error);
+        json_decref (o);
+        return rc;
+    }
+    exec = json_object_get (o, "execution");
+    sched = json_object_get (o, "scheduling");
+    if (json_object_get (sched, "graph")) {
+        rc = pick_scheduling (g, sched, strict, picks, error);
+        picks->starttime = json_number_value (json_object_get (exec, "starttime"));
+        picks->expiration = json_number_value (json_object_get (exec, "expiration"));
+    } else {
+        rc = fluxion_pick_rv1exec (g, R, len, strict, picks, error);
+        *by_rank = true;
+    }
+    json_decref (o);
+    return rc;
+}

@@ -1,0 +1,596 @@
+/* The simple scheduler: strict order of priority, nodes, cores and GPUs.
+ *
+ * Happy path:
+ *  1. resource.acquire answers with R and what is up: the allocator is made.
+ *  2. sched-hello: the resources of running jobs are taken.
+ *  3. sched-ready; job-manager sends one sched.alloc for each job.
+ *  4. At the end of a turn in which something changed, jobs get resources in
+ *     order of priority, until one has to wait.
+ *
+ * Failures: a request that can never be satisfied is denied; resource.acquire
+ * ends or a commit fails: the module exits. */
+#include <flux/core.h>
+#include <flux/schedutil.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "alloc.h"
+#include "base/hashmap.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "core/reactor.h"
+#include "value/jobspec.h"
+
+struct job {
+    flux_jobid_t id;
+    int64_t priority;
+    struct jobspec spec; /* only the numbers, and constraints */
+    flux_msg_t *msg;     /* what to answer to, without the jobspec */
+    struct heap_node node;
+};
+
+struct ctx {
+    flux_t *h;
+    schedutil_t *util;
+    flux_msg_handler_t **handlers;
+    flux_future_t *acquire;
+    const char *mode;
+    enum alloc_mode alloc_mode;
+    struct alloc *alloc; /* NULL until resources are known */
+    double expiration;
+    struct idmap *jobs;
+    struct heap queue;
+    flux_jobid_t blocked; /* the head of the queue that has to wait, or 0 */
+    struct reactor_task schedule;
+    struct flux_msglist *waiting; /* status requests from before */
+};
+
+static bool job_before (const struct heap_node *a, const struct heap_node *b)
+{
+    const struct job *x = container_of (a, struct job, node);
+    const struct job *y = container_of (b, struct job, node);
+
+    if (x->priority != y->priority)
+        return x->priority > y->priority;
+    return x->id < y->id;
+}
+
+static void job_destroy (void *arg)
+{
+    struct job *job = arg;
+
+    if (job) {
+        flux_msg_decref (job->msg);
+        json_decref (job->spec.constraints);
+        free (job);
+    }
+}
+
+static void remove_job (struct ctx *ctx, struct job *job)
+{
+    if (job->id == ctx->blocked)
+        ctx->blocked = 0;
+    heap_remove (&ctx->queue, &job->node);
+    idmap_remove (ctx->jobs, job->id);
+}
+
+/* Something changed that may let the blocked job run. */
+static void reschedule (struct ctx *ctx)
+{
+    ctx->blocked = 0;
+    if (ctx->queue.count > 0)
+        reactor_post (flux_get_reactor (ctx->h), &ctx->schedule);
+}
+
+static void set_times (struct ctx *ctx, struct rset *r, double duration)
+{
+    double now = flux_reactor_time ();
+    double expiration = ctx->expiration;
+
+    if (duration > 0 && (expiration == 0 || now + duration < expiration))
+        expiration = now + duration;
+    rset_set_times (r, now, expiration);
+}
+
+static int grant (struct ctx *ctx, struct job *job, struct rset *r)
+{
+    char *summary = rset_dump (r);
+    char *R;
+    int rc = -1;
+
+    set_times (ctx, r, job->spec.duration);
+    R = rset_encode (r);
+    if (R && summary)
+        rc = schedutil_alloc_respond_success_pack (
+            ctx->util, job->msg, R, "{s:{s:s}}", "sched", "resource_summary", summary);
+    free (R);
+    free (summary);
+    return rc;
+}
+
+static void deny (struct ctx *ctx, const flux_msg_t *msg, const char *note)
+{
+    if (schedutil_alloc_respond_deny (ctx->util, msg, note) < 0)
+        flux_log_error (ctx->h, "sched.alloc: cannot deny");
+}
+
+/* False if the job has to wait. */
+static bool try_job (struct ctx *ctx, struct job *job)
+{
+    flux_error_t error = { "out of memory" };
+    struct rset *r = alloc_alloc (ctx->alloc, &job->spec, &error);
+
+    if (!r && errno == ENOSPC)
+        return false;
+    if (!r)
+        deny (ctx, job->msg, error.text);
+    else if (grant (ctx, job, r) < 0) {
+        flux_log_error (ctx->h, "sched.alloc: cannot answer");
+        (void)alloc_free (ctx->alloc, r, NULL);
+    }
+    rset_destroy (r);
+    remove_job (ctx, job);
+    return true;
+}
+
+static void schedule (void *arg)
+{
+    struct ctx *ctx = arg;
+    struct heap_node *node;
+
+    while (ctx->alloc && (node = heap_first (&ctx->queue))) {
+        struct job *job = container_of (node, struct job, node);
+        if (job->id == ctx->blocked)
+            return;
+        if (!try_job (ctx, job)) {
+            ctx->blocked = job->id;
+            return;
+        }
+    }
+}
+
+static struct job *job_create (const flux_msg_t *msg, flux_jobid_t id, int64_t priority,
+                               const struct jobspec *spec)
+{
+    struct job *job = calloc (1, sizeof (*job));
+
+    if (!job)
+        return NULL;
+    job->id = id;
+    job->priority = priority;
+    job->spec.nnodes = spec->nnodes;
+    job->spec.node_exclusive = spec->node_exclusive;
+    job->spec.nslots = spec->nslots;
+    job->spec.slots_per_node = spec->slots_per_node;
+    job->spec.cores_per_slot = spec->cores_per_slot;
+    job->spec.gpus_per_slot = spec->gpus_per_slot;
+    job->spec.duration = spec->duration;
+    job->spec.constraints = json_incref (spec->constraints);
+    /* The request without its jobspec: queued jobs should be small. */
+    if (!(job->msg = flux_msg_copy (msg, false))
+        || flux_msg_pack (job->msg, "{s:I}", "id", (json_int_t)id) < 0) {
+        job_destroy (job);
+        return NULL;
+    }
+    return job;
+}
+
+static void alloc_cb (flux_t *h, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error;
+    struct jobspec spec;
+    json_int_t id, priority;
+    json_t *o;
+    struct job *job;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:I s:o}", "id", &id, "priority",
+                             &priority, "jobspec", &o)
+        < 0) {
+        flux_log_error (h, "sched.alloc: malformed request");
+        return;
+    }
+    if (jobspec_parse (o, &spec, &error) < 0
+        || (ctx->alloc && alloc_feasible (ctx->alloc, &spec, &error) < 0)) {
+        deny (ctx, msg, error.text);
+        return;
+    }
+    if (!(job = job_create (msg, id, priority, &spec))
+        || idmap_insert (ctx->jobs, id, job) < 0) {
+        job_destroy (job);
+        deny (ctx, msg, "scheduler is out of memory");
+        return;
+    }
+    if (heap_insert (&ctx->queue, &job->node) < 0) {
+        deny (ctx, msg, "scheduler is out of memory");
+        idmap_remove (ctx->jobs, id);
+        return;
+    }
+    reactor_post (flux_get_reactor (h), &ctx->schedule);
+}
+
+static void free_cb (flux_t *h, const flux_msg_t *msg, const char *unused, void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error = { "out of memory" };
+    json_int_t id;
+    struct rset *r;
+    json_t *R;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:o}", "id", &id, "R", &R) < 0) {
+        flux_log_error (h, "sched.free: malformed request");
+        return;
+    }
+    if (!(r = rset_decode_json (R, &error)) || alloc_free (ctx->alloc, r, &error) < 0)
+        flux_log (h, LOG_ERR, "sched.free: job %jd: %s", (intmax_t)id, error.text);
+    else
+        reschedule (ctx);
+    rset_destroy (r);
+}
+
+static void cancel_cb (flux_t *h, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct job *job;
+    json_int_t id;
+
+    if (flux_request_unpack (msg, NULL, "{s:I}", "id", &id) < 0) {
+        flux_log_error (h, "sched.cancel: malformed request");
+        return;
+    }
+    /* Not in the queue: it has been answered meanwhile. */
+    if (!(job = idmap_lookup (ctx->jobs, id)))
+        return;
+    if (schedutil_alloc_respond_cancel (ctx->util, job->msg) < 0)
+        flux_log_error (h, "sched.cancel: cannot answer");
+    remove_job (ctx, job);
+    reschedule (ctx);
+}
+
+static void prioritize_cb (flux_t *h, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    json_t *jobs, *entry;
+    size_t i;
+
+    if (flux_request_unpack (msg, NULL, "{s:o}", "jobs", &jobs) < 0) {
+        flux_log_error (h, "sched.prioritize: malformed request");
+        return;
+    }
+    json_array_foreach (jobs, i, entry) {
+        json_int_t id, priority;
+        struct job *job;
+        if (json_unpack (entry, "[I,I]", &id, &priority) < 0)
+            continue;
+        if ((job = idmap_lookup (ctx->jobs, id))) {
+            job->priority = priority;
+            heap_update (&ctx->queue, &job->node);
+        }
+    }
+    reactor_post (flux_get_reactor (h), &ctx->schedule);
+}
+
+static int hello_cb (flux_t *h, const flux_msg_t *msg, const char *R, void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error = { "out of memory" };
+    const char *free_ranks = NULL;
+    struct idset *ids = NULL;
+    struct rset *r = rset_decode (R, &error);
+    json_int_t id = 0;
+    int rc = -1;
+
+    if (r && flux_msg_unpack (msg, "{s:I s?s}", "id", &id, "free", &free_ranks) == 0
+        && (!free_ranks || (ids = idset_decode (free_ranks)))
+        && (!ids || rset_remove_ranks (r, ids) == 0))
+        rc = alloc_take (ctx->alloc, r, &error);
+    if (rc < 0) {
+        flux_log (h, LOG_ERR, "hello: job %jd: %s", (intmax_t)id, error.text);
+        /* The job's resources are not what they were: it cannot go on. */
+        flux_future_destroy (flux_job_raise (h, id, "scheduler-restart", 0,
+                                             "failed to reallocate R for running job"));
+    }
+    idset_destroy (ids);
+    rset_destroy (r);
+    return 0;
+}
+
+static const struct schedutil_ops ops = {
+    .hello = hello_cb,
+    .alloc = alloc_cb,
+    .free = free_cb,
+    .cancel = cancel_cb,
+    .prioritize = prioritize_cb,
+};
+
+static void respond_status (struct ctx *ctx, const flux_msg_t *msg)
+{
+    struct rset *down = alloc_down (ctx->alloc);
+    struct rset *used = alloc_allocated (ctx->alloc);
+    char *a = rset_encode (alloc_all (ctx->alloc));
+    char *b = down ? rset_encode (down) : NULL;
+    char *c = used ? rset_encode (used) : NULL;
+    char *s = NULL;
+
+    if (!a || !b || !c
+        || asprintf (&s, "{\"all\":%s,\"down\":%s,\"allocated\":%s}", a, b, c) < 0) {
+        s = NULL;
+        flux_respond_error (ctx->h, msg, ENOMEM, NULL);
+    } else if (flux_respond (ctx->h, msg, s) < 0)
+        flux_log_error (ctx->h, "resource-status: cannot answer");
+    free (s);
+    free (a);
+    free (b);
+    free (c);
+    rset_destroy (down);
+    rset_destroy (used);
+}
+
+static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (ctx->alloc)
+        respond_status (ctx, msg);
+    else if (flux_msglist_count (ctx->waiting) >= 1024)
+        flux_respond_error (h, msg, EAGAIN, "resources are not known yet");
+    else if (flux_msglist_append (ctx->waiting, msg) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+}
+
+static void feasibility_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error;
+    struct jobspec spec;
+    json_t *o;
+
+    if (flux_request_unpack (msg, NULL, "{s:o}", "jobspec", &o) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (jobspec_parse (o, &spec, &error) < 0
+             || (ctx->alloc && alloc_feasible (ctx->alloc, &spec, &error) < 0))
+        flux_respond_error (h, msg, EINVAL, error.text);
+    else
+        flux_respond (h, msg, NULL);
+}
+
+/* Nothing to do: expirations are no matter of this scheduler. */
+static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    flux_respond (h, msg, NULL);
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_msglist_disconnect (ctx->waiting, msg);
+}
+
+static const struct flux_msg_handler_spec handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "sched.resource-status", status_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "sched.expiration", expiration_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "sched-simple.disconnect", disconnect_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "sched.disconnect", disconnect_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "feasibility.check", feasibility_cb, FLUX_ROLE_USER },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+static int set_up (struct ctx *ctx, const char *ranks, bool up)
+{
+    struct idset *ids = idset_decode (ranks);
+    int rc = ids ? alloc_set_up (ctx->alloc, ids, up) : -1;
+
+    idset_destroy (ids);
+    return rc;
+}
+
+static int shrink (struct ctx *ctx, const char *ranks)
+{
+    struct idset *ids = idset_decode (ranks);
+    int rc = ids ? alloc_shrink (ctx->alloc, ids) : -1;
+
+    idset_destroy (ids);
+    return rc;
+}
+
+static int set_properties (struct ctx *ctx, json_t *o, bool add)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (o, name, value) {
+        const char *s = json_string_value (value);
+        struct idset *ids = s ? idset_decode (s) : NULL;
+        int rc = ids ? alloc_set_property (ctx->alloc, name, ids, add) : -1;
+        idset_destroy (ids);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A job that could be satisfied once may not be any more. */
+static void deny_infeasible (struct ctx *ctx)
+{
+    flux_error_t error;
+    size_t pos = 0;
+    void *value;
+
+    while (idmap_next (ctx->jobs, &pos, NULL, &value)) {
+        struct job *job = value;
+        if (alloc_feasible (ctx->alloc, &job->spec, &error) < 0) {
+            deny (ctx, job->msg, error.text);
+            remove_job (ctx, job);
+        }
+    }
+}
+
+static int begin (struct ctx *ctx, json_t *resources)
+{
+    flux_error_t error = { "out of memory" };
+    struct rset *r = rset_decode_json (resources, &error);
+    char *s;
+
+    if (!r || !(ctx->alloc = alloc_create (r, ctx->alloc_mode))) {
+        flux_log (ctx->h, LOG_ERR, "resource.acquire: %s", error.text);
+        rset_destroy (r);
+        return -1;
+    }
+    ctx->expiration = rset_expiration (r);
+    if ((s = rset_dump (r)))
+        flux_log (ctx->h, LOG_DEBUG, "resources: %.512s", s);
+    free (s);
+    rset_destroy (r);
+    return 0;
+}
+
+/* The first answer has come and was applied. */
+static int introduce (struct ctx *ctx)
+{
+    const flux_msg_t *msg;
+    int count;
+
+    if (schedutil_hello (ctx->util) < 0) {
+        flux_log_error (ctx->h, "hello");
+        return -1;
+    }
+    if (schedutil_ready (ctx->util, ctx->mode, &count) < 0) {
+        flux_log_error (ctx->h, "ready");
+        return -1;
+    }
+    flux_log (ctx->h, LOG_DEBUG, "ready: %d jobs wait", count);
+    while ((msg = flux_msglist_pop (ctx->waiting))) {
+        respond_status (ctx, msg);
+        flux_msg_decref (msg);
+    }
+    return 0;
+}
+
+static int apply (struct ctx *ctx, flux_future_t *f)
+{
+    const char *up = NULL, *down = NULL, *gone = NULL;
+    json_t *R = NULL, *add = NULL, *remove = NULL;
+    double expiration = -1;
+    bool first = !ctx->alloc;
+
+    if (flux_rpc_get_unpack (f, "{s?o s?s s?s s?s s?o s?o s?F}", "resources", &R, "up",
+                             &up, "down", &down, "shrink", &gone, "property-add", &add,
+                             "property-remove", &remove, "expiration", &expiration)
+        < 0) {
+        flux_log (ctx->h, LOG_ERR, "resource.acquire: %s",
+                  flux_future_error_string (f));
+        return -1;
+    }
+    if ((first && (!R || begin (ctx, R) < 0)) || (up && set_up (ctx, up, true) < 0)
+        || (down && set_up (ctx, down, false) < 0) || (gone && shrink (ctx, gone) < 0)
+        || set_properties (ctx, remove, false) < 0
+        || set_properties (ctx, add, true) < 0) {
+        flux_log (ctx->h, LOG_ERR, "resource.acquire: malformed response");
+        return -1;
+    }
+    if (expiration >= 0)
+        ctx->expiration = expiration;
+    if (first && introduce (ctx) < 0)
+        return -1;
+    if (gone || add || remove)
+        deny_infeasible (ctx);
+    reschedule (ctx);
+    return 0;
+}
+
+static void acquire_cb (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (apply (ctx, f) < 0)
+        flux_reactor_stop_error (flux_get_reactor (ctx->h));
+    else
+        flux_future_reset (f);
+}
+
+static int parse_args (struct ctx *ctx, int argc, char **argv)
+{
+    static const char *const modes[] = { [ALLOC_WORST_FIT] = "worst-fit",
+                                         [ALLOC_BEST_FIT] = "best-fit",
+                                         [ALLOC_FIRST_FIT] = "first-fit" };
+
+    ctx->mode = "unlimited";
+    for (int i = 0; i < argc; i++) {
+        int m = -1;
+        if (!strncmp (argv[i], "mode=", 5)) {
+            ctx->mode = argv[i] + 5;
+            continue;
+        }
+        if (!strncmp (argv[i], "alloc-mode=", 11))
+            for (int n = 0; n < 3; n++)
+                if (!strcmp (argv[i] + 11, modes[n]))
+                    m = n;
+        if (m < 0) {
+            flux_log (ctx->h, LOG_ERR, "unknown argument: %s", argv[i]);
+            errno = EINVAL;
+            return -1;
+        }
+        ctx->alloc_mode = m;
+    }
+    return 0;
+}
+
+static int ctx_init (struct ctx *ctx, flux_t *h)
+{
+    flux_future_t *f;
+    int rc;
+
+    heap_init (&ctx->queue, job_before);
+    reactor_task_init (&ctx->schedule, schedule, ctx);
+    if (!(ctx->jobs = idmap_create (job_destroy))
+        || !(ctx->waiting = flux_msglist_create ())
+        || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
+        || !(ctx->util = schedutil_create (
+                 h, SCHEDUTIL_FREE_NOLOOKUP | SCHEDUTIL_HELLO_PARTIAL_OK, &ops, ctx)))
+        return -1;
+    f = flux_service_register (h, "feasibility");
+    rc = f ? flux_future_get (f, NULL) : -1;
+    flux_future_destroy (f);
+    if (rc < 0)
+        return -1;
+    if (!(ctx->acquire = flux_rpc (h, "resource.acquire", NULL, FLUX_NODEID_ANY,
+                                   FLUX_RPC_STREAMING))
+        || flux_future_then (ctx->acquire, -1., acquire_cb, ctx) < 0)
+        return -1;
+    return 0;
+}
+
+static void ctx_fini (struct ctx *ctx)
+{
+    reactor_task_cancel (&ctx->schedule);
+    flux_future_destroy (ctx->acquire);
+    schedutil_destroy (ctx->util);
+    flux_msg_handler_delvec (ctx->handlers);
+    flux_msglist_destroy (ctx->waiting);
+    heap_fini (&ctx->queue);
+    idmap_destroy (ctx->jobs);
+    alloc_destroy (ctx->alloc);
+}
+
+int mod_main (flux_t *h, int argc, char **argv)
+{
+    struct ctx ctx = { .h = h };
+    int rc = -1;
+
+    if (parse_args (&ctx, argc, argv) < 0)
+        return -1;
+    if (ctx_init (&ctx, h) < 0)
+        flux_log_error (h, "cannot start");
+    else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) > 0)
+        rc = 0;
+    ctx_fini (&ctx);
+    return rc;
+}

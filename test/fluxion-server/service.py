@@ -1,0 +1,336 @@
+"""The fluxion service as its clients see it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+
+import grpc
+import harness
+from harness import Client, Server, pb, read, refused
+
+GRAPH = read("cluster-nodes.json")
+JOBSPEC = read("jobspec.yaml")
+
+
+def picked(response):
+    """(core, socket, node) ids of an allocation."""
+    nodes = json.loads(response.allocation)["graph"]["nodes"]
+    ids = {n["metadata"]["type"]: n["metadata"] for n in nodes}
+    return tuple(ids[t]["uniq_id"] for t in ("core", "socket", "node"))
+
+
+def edges(response):
+    return [
+        (int(e["source"]), int(e["target"]))
+        for e in json.loads(response.allocation)["graph"]["edges"]
+    ]
+
+
+def greeting():
+    "start-up prints two lines"
+    with Server() as s:
+        assert s.greeting[0] == "🦩️ This is the fluxion graph server", s.greeting
+        assert s.greeting[1].startswith("[GRPCServer] gRPC Listening on 127.0.0.1:")
+        assert s.stop() == 0
+        assert s.errors == "", s.errors
+
+
+def lonode():
+    "A1-A3, A5: policy lonode; allocation text byte for byte"
+    with Server() as s:
+        c = Client(s.address)
+        assert c.init(GRAPH, "lonode").ByteSize() == 0
+        r = c.match(JOBSPEC)
+        with open(os.path.join(os.path.dirname(__file__), "allocation.json")) as f:
+            assert r.allocation == f.read()
+        assert (r.status, r.jobid, r.reserved, r.at) == (0, 1, False, 0)
+        for jobid, ids in (2, (26, 5, 2)), (3, (44, 6, 3)), (4, (62, 7, 3)):
+            r = c.match(JOBSPEC)
+            assert (r.jobid, r.reserved, r.at) == (jobid, False, 0)
+            assert picked(r) == ids, picked(r)
+        refused(c.match, JOBSPEC, text="Allocation was not possible")
+        r = c.match(JOBSPEC, True)
+        assert (r.reserved, r.at) == (True, 3600), r
+        # the failed attempt took number 5
+        assert r.jobid == 6, r.jobid
+        assert c.cancel(r.jobid).status == pb.CancelResponse.CANCEL_SUCCESS
+        assert c.cancel(1).status == pb.CancelResponse.CANCEL_SUCCESS
+        assert picked(c.match(JOBSPEC)) == (8, 4, 2)
+
+
+def first():
+    "A4: no policy means first"
+    with Server() as s:
+        c = Client(s.address)
+        c.init(GRAPH)
+        r = c.match(JOBSPEC)
+        assert picked(r) == (79, 7, 3)
+        assert edges(r) == [(7, 79), (3, 7), (1, 3), (0, 1)], edges(r)
+        assert picked(c.match(JOBSPEC)) == (43, 5, 2)
+        assert picked(c.match(JOBSPEC)) == (61, 6, 3)
+        assert picked(c.match(JOBSPEC)) == (25, 4, 2)
+        refused(c.match, JOBSPEC, text="Allocation was not possible")
+
+
+def errors():
+    "A6: bad graphs, policies, jobspecs and messages are refused with a text"
+    precondition = grpc.StatusCode.FAILED_PRECONDITION
+    with Server() as s:
+        c = Client(s.address)
+        refused(c.match, JOBSPEC, code=precondition, text="graph not initialized")
+        refused(c.cancel, 1, code=precondition, text="graph not initialized")
+        init = "issue initializing resource api client -1"
+        for bad in ("", "garbage", "{}", '{"graph": {"nodes": []}}', "[" * 100000):
+            refused(c.init, bad, "lonode", text=init)
+        refused(c.init, GRAPH, "nosuch", text=init)
+        c.init(GRAPH, "lonode")
+        match = "[Fluxion] Error in ReapiCliMatchAllocate"
+        for bad in ("", "garbage", "version: 1", JOBSPEC + "\n  - oops: ["):
+            refused(c.match, bad, text=match)
+        # a refused Init leaves the loaded graph alone, parse errors use no id
+        refused(c.init, "garbage", text=init)
+        assert c.match(JOBSPEC).jobid == 1
+        assert c.cancel(99).status == pb.CancelResponse.CANCEL_SUCCESS
+        raw = c.channel.unary_unary("/fluxion.FluxionService/Match")
+        refused(raw, b"\xff\xff\xff", code=grpc.StatusCode.INVALID_ARGUMENT)
+        raw = c.channel.unary_unary("/fluxion.FluxionService/Nosuch")
+        refused(raw, b"", code=grpc.StatusCode.UNIMPLEMENTED)
+
+
+def init_again():
+    "Init replaces graph and jobs"
+    with Server() as s:
+        c = Client(s.address)
+        for _ in range(2):
+            c.init(GRAPH, "lonode")
+            assert c.match(JOBSPEC).jobid == 1
+
+
+def additions():
+    "Satisfy, Info, Find, PartialCancel, Shrink and Grow"
+    with Server() as s:
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+
+        def satisfy(jobspec):
+            return c.call(
+                "Satisfy", pb.SatisfyRequest(jobspec=jobspec), pb.SatisfyResponse
+            )
+
+        assert satisfy(JOBSPEC).satisfiable
+        many = JOBSPEC.replace("type: node\n              count: 1",
+                               "type: node\n              count: 9")
+        assert many != JOBSPEC and not satisfy(many).satisfiable
+        refused(satisfy, "x: y", code=grpc.StatusCode.INVALID_ARGUMENT)
+
+        def info(jobid):
+            return c.call("Info", pb.InfoRequest(jobid=jobid), pb.InfoResponse)
+
+        r = c.match(JOBSPEC)
+        assert info(r.jobid).mode == "ALLOCATED"
+        refused(info, 77, code=grpc.StatusCode.NOT_FOUND)
+
+        def find(criteria):
+            request = pb.FindRequest(criteria=criteria, format="simple")
+            return c.call("Find", request, pb.FindResponse).result
+
+        assert "core0" in find(f"jobid-alloc={r.jobid}")
+        refused(find, "nosuch=", code=grpc.StatusCode.INVALID_ARGUMENT)
+
+        def partial(jobid, text):
+            request = pb.PartialCancelRequest(jobid=jobid, R=text)
+            return c.call("PartialCancel", request, pb.PartialCancelResponse)
+
+        refused(partial, r.jobid, "garbage", code=grpc.StatusCode.INVALID_ARGUMENT)
+        c.cancel(r.jobid)
+
+        path = "/tiny0/rack0/node1"
+        c.call("Shrink", pb.ShrinkRequest(path=path), pb.ShrinkResponse)
+        assert [picked(c.match(JOBSPEC))[2] for _ in range(2)] == [2, 2]
+        refused(c.match, JOBSPEC)
+        c.call("Grow", pb.GrowRequest(subgraph=subgraph(path)), pb.GrowResponse)
+        assert picked(c.match(JOBSPEC))[2] == 3
+        shrink = pb.ShrinkRequest(path="/nosuch")
+        try:
+            c.call("Shrink", shrink, pb.ShrinkResponse)
+        except grpc.RpcError as e:
+            assert e.code() in (
+                grpc.StatusCode.NOT_FOUND,
+                grpc.StatusCode.INVALID_ARGUMENT,
+            )
+        else:
+            raise AssertionError("Shrink of an unknown path was accepted")
+
+
+def subgraph(path):
+    """The part of the graph at and below a path, with the way to it."""
+    graph = json.loads(GRAPH)["graph"]
+
+    def wanted(node):
+        p = node["metadata"]["paths"]["containment"]
+        return p == path or p.startswith(path + "/") or path.startswith(p + "/")
+
+    nodes = [n for n in graph["nodes"] if wanted(n)]
+    ids = {n["id"] for n in nodes}
+    edges = [e for e in graph["edges"] if e["source"] in ids and e["target"] in ids]
+    return json.dumps({"graph": {"nodes": nodes, "edges": edges}})
+
+
+def version2():
+    "a JGF version 2 graph is accepted"
+    with Server() as s:
+        c = Client(s.address)
+        c.init(read("cluster-nodes-v2.json"), "lonode")
+        spec = JOBSPEC.replace("        - type: rack\n          count: 1\n          with:\n", "")
+        spec = "\n".join(
+            [
+                "version: 1",
+                "resources:",
+                "  - type: slot",
+                "    count: 1",
+                "    label: default",
+                "    with:",
+                "      - type: core",
+                "        count: 1",
+                "attributes: {system: {duration: 60}}",
+                "tasks: [{command: [a], slot: default, count: {per_slot: 1}}]",
+            ]
+        )
+        assert c.match(spec).jobid == 1
+
+
+def tools():
+    "health checking and reflection answer the usual tools"
+    with Server() as s:
+        channel = grpc.insecure_channel(s.address)
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        serving = b"\x08\x01"
+        assert check(b"", timeout=30) == serving
+        assert check(b"\x0a\x16fluxion.FluxionService", timeout=30) == serving
+        refused(check, b"\x0a\x01x", code=grpc.StatusCode.NOT_FOUND)
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=30)
+        assert next(watch) == serving
+        watch.cancel()
+        for version in ("v1alpha", "v1"):
+            info = channel.stream_stream(
+                f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+            )
+            wanted = [b"\x3a\x00", b"\x1a\x0dfluxion.proto", b"\x22\x16fluxion.FluxionService"]
+            answers = list(info(iter(wanted), timeout=30))
+            assert len(answers) == 3
+            assert b"grpc.health.v1.Health" in answers[0]
+            assert b"FluxionService" in answers[1] and b"MatchRequest" in answers[1]
+            assert b"MatchRequest" in answers[2]
+
+
+def garbage():
+    "garbage, half a request and a vanished client leave the server working"
+    with Server() as s:
+        for data in (b"\0" * 4096, b"GET / HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(range(256)) * 64):
+            with socket.create_connection(("127.0.0.1", s.port)) as raw:
+                raw.sendall(data)
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+        future = c.channel.unary_unary("/fluxion.FluxionService/Match").future(b"x" * 99)
+        future.cancel()
+        expired = c.channel.unary_unary("/fluxion.FluxionService/Match")
+        try:
+            expired(b"", timeout=0)
+        except grpc.RpcError as e:
+            assert e.code() == grpc.StatusCode.DEADLINE_EXCEEDED, e.code()
+        assert picked(c.match(JOBSPEC)) == (8, 4, 2)
+        assert s.stop() == 0
+
+
+def options():
+    "bad options: one line, status 2; port in use: status 1"
+    program = os.path.join(harness.BUILD, "src", "fluxion-server", "fluxion")
+
+    def status(*args):
+        p = subprocess.run([program, *args], capture_output=True, text=True, timeout=60)
+        return p.returncode, p.stderr
+
+    assert status("--nosuch")[0] == 2
+    assert status("operand")[0] == 2
+    assert status("--port=70000")[0] == 2
+    assert status("--tls-cert=/dev/null")[0] == 2
+    code, text = status("--tls-cert=/nonexistent", "--tls-key=/nonexistent")
+    assert code == 1 and "No such file" in text
+    with Server() as s:
+        code, text = status("--host=127.0.0.1", f"--port={s.port}")
+        assert code == 1 and "failed to listen" in text, text
+
+
+def tls():
+    "TLS: a client with the CA is served, one in clear text is not"
+    with tempfile.TemporaryDirectory() as d:
+        key, cert = os.path.join(d, "key.pem"), os.path.join(d, "cert.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+            + ["-keyout", key, "-out", cert, "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+            check=True,
+            capture_output=True,
+        )
+        with Server(f"--tls-cert={cert}", f"--tls-key={key}") as s:
+            with open(cert, "rb") as f:
+                creds = grpc.ssl_channel_credentials(f.read())
+            c = Client(s.address, credentials=creds)
+            c.init(GRAPH, "lonode")
+            assert c.match(JOBSPEC).jobid == 1
+            clear = Client(s.address, timeout=10)
+            refused(clear.match, JOBSPEC, code=grpc.StatusCode.UNAVAILABLE)
+
+
+def log():
+    "the request log has the lines of the reference"
+    with Server() as s:
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+        c.match(JOBSPEC)
+        c.cancel(1)
+        s.stop()
+        out = s.output
+    start = (
+        '[Fluxion] Created flux memory graph[Fluxion] match policy: {"matcher_policy": '
+        '"lonode"}[Fluxion] There are no errors\n\n💼️ Allocation Result\n       Overhead: '
+    )
+    assert out.startswith(start), out[:400]
+    for line in (
+        "\n       Reserved: false\n         Status: MATCH_SUCCESS\n          Jobid: 1\n"
+        "             At: 0\n     Allocation: {",
+        "[Fluxion] received cancel request jobID:1\n",
+    ):
+        assert line in out, out
+
+
+def clients():
+    "the example clients print what the README shows"
+    with Server() as s:
+        files = [os.path.join(harness.EXAMPLES, f) for f in ("cluster-nodes.json", "jobspec.yaml")]
+        programs = [
+            [sys.executable, os.path.join(harness.EXAMPLES, "client.py"), "--wait=0"]
+            + [f"--host={s.address}"],
+            [os.path.join(harness.BUILD, "src", "fluxion-server", "fluxion-client")]
+            + [s.address, *files, "0"],
+        ]
+        go = os.environ.get("FLUXION_GO_CLIENT")
+        if go:
+            programs.append(
+                [go, "--host=127.0.0.1", f"--port={s.port}", "--wait=0s"]
+                + [f"--cluster-nodes={files[0]}", f"--jobspec={files[1]}"]
+            )
+        for program in programs:
+            p = subprocess.run(program, capture_output=True, text=True, timeout=60)
+            assert p.returncode == 0, (program, p.stdout, p.stderr)
+            text = p.stdout + p.stderr
+            assert "success" in text or "CANCEL_SUCCESS" in text, text
+
+
+harness.run(
+    [greeting, lonode, first, errors, init_again, additions, version2]
+    + [tools, garbage, options, tls, log, clients]
+)

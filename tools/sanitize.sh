@@ -1,0 +1,39 @@
+#!/bin/sh
+# Run tests under a sanitizer.
+#   tools/sanitize.sh address|thread [SUITE...]    suites: unit fuzz system
+# System tests run whole instances of the sanitized programs; what a sanitizer
+# finds in a broker or a shell is collected and fails the run.
+set -eu
+cd "$(dirname "$0")/.."
+case ${1:-} in
+address) build=build-asan sanitize=address,undefined ;;
+thread) build=build-tsan sanitize=thread ;;
+*)
+    echo "usage: tools/sanitize.sh address|thread [SUITE...]" >&2
+    exit 2
+    ;;
+esac
+shift
+MESONFLAGS="-Db_sanitize=$sanitize -Db_lundef=false" tools/setup.sh $build
+reports=$PWD/$build/reports
+rm -rf "$reports"
+mkdir -p "$reports"
+# Leaks of short-lived commands at exit are no leaks of theirs alone: libraries
+# keep what they keep.
+export ASAN_OPTIONS="detect_leaks=${LEAKS:-0}:log_path=$reports/asan:abort_on_error=0"
+export UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan"
+export TSAN_OPTIONS="log_path=$reports/tsan:suppressions=$PWD/test/tsan.supp:second_deadlock_stack=1"
+status=0
+set -- ${*:-unit fuzz}
+suites=
+for s in "$@"; do
+    suites="$suites --suite $s"
+done
+# shellcheck disable=SC2086
+BUILD=$build tools/check.sh --timeout-multiplier 5 $suites || status=$?
+if [ -n "$(ls "$reports")" ]; then
+    head -n 60 "$reports"/*
+    echo "sanitize: $(ls "$reports" | wc -l) reports in $build/reports" >&2
+    status=1
+fi
+exit $status
