@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <flux/rpc.h>
+#include <cmocka.h>
 
 #include "core/channel.h"
 

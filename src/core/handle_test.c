@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <flux/attr.h>
 #include <jansson.h>
+#include <cmocka.h>
 
 #include "core/msgstream.h"
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "core/message_impl.h"
 
 struct payload *payload_create (const void *data, size_t len)
@@ -56,26 +57,22 @@ void payload_unref (struct payload *p)
     free (p);
 }
 
-/* NUL-terminated. */
+/* NUL-terminated. The text is written where it stays, behind its length. */
 static struct bytes *encode (const json_t *o)
 {
-    char small[4096];
-    struct bytes *b;
-    size_t len = json_dumpb (o, small, sizeof (small), JSON_COMPACT);
+    struct bytes head = { 0 };
+    struct buf b = BUF_INIT;
+    struct bytes *p;
+    size_t len;
 
-    if (len == 0) {
-        errno = EINVAL;
+    buf_add (&b, &head, sizeof (head));
+    if (json_encode (&b, o) < 0) {
+        buf_fini (&b);
         return NULL;
     }
-    if (!(b = malloc (sizeof (*b) + len + 1)))
-        return NULL;
-    if (len <= sizeof (small))
-        memcpy (b->data, small, len);
-    else
-        json_dumpb (o, b->data, len, JSON_COMPACT);
-    b->data[len] = '\0';
-    b->len = len + 1;
-    return b;
+    if ((p = (struct bytes *)buf_take (&b, &len)))
+        p->len = len - sizeof (head) + 1;
+    return p;
 }
 
 const struct bytes *payload_bytes (struct payload *p)
@@ -217,7 +214,7 @@ json_t *msg_json (const flux_msg_t *msg)
         errno = EPROTO;
         return NULL;
     }
-    if (!(o = json_loads (s, JSON_ALLOW_NUL, &error))) {
+    if (!(o = json_decode (s, strlen (s), &error))) {
         set_last_error (msg, "%s", error.text);
         errno = EPROTO;
         return NULL;

@@ -2,9 +2,9 @@
  * if there is one, else in rundir. Provides content-backing.
  *
  * Options, as module arguments or in the table [content-sqlite]:
- * journal_mode, synchronous (SQLite pragmas). With a statedir the defaults
- * survive a crash of the broker (WAL); without, the file dies with the
- * instance and is not protected. */
+ * journal_mode, synchronous (SQLite pragmas). In a statedir that outlives the
+ * instance the defaults survive a crash of the broker (WAL); else the file is
+ * not protected. */
 #include "base/buf.h"
 #include "base/digest.h"
 #include "core/kvs/blobs.h"
@@ -237,6 +237,8 @@ static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
 {
     const char *statedir = flux_attr_get (h, "statedir");
     const char *dir = statedir ? statedir : flux_attr_get (h, "rundir");
+    const char *cleanup = flux_attr_get (h, "statedir-cleanup");
+    bool kept = statedir && !(cleanup && !strcmp (cleanup, "1"));
     const flux_conf_t *conf = flux_get_conf (h);
     flux_error_t error;
 
@@ -246,7 +248,7 @@ static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
         return -1;
     }
     snprintf (o->path, sizeof (o->path), "%s/content.sqlite", dir);
-    o->journal_mode = statedir ? "WAL" : "OFF";
+    o->journal_mode = kept ? "WAL" : "OFF";
     o->synchronous = "OFF";
     if (conf
         && flux_conf_unpack (conf, &error, "{s?{s?s s?s}}", "content-sqlite",

@@ -1,15 +1,32 @@
 /* Writing exec.eventlog and output of all jobs to the KVS.
  *
- * What comes while a commit is on its way goes into the next one: a job that
- * starts and ends meanwhile costs a share of one commit. Its release waits for
- * the commit with its last entries. */
+ * What comes while a commit is on its way goes into the next one, and running
+ * jobs wait COMMIT_DELAY for more to say: a job that starts and ends meanwhile
+ * costs a share of one commit. Its release waits for the commit with its last
+ * entries. */
 #include "ctx.h"
 
 #include <syslog.h>
 
+#define COMMIT_DELAY 0.005
+
+static void delay_cb (struct timer *t, void *arg)
+{
+    struct ctx *ctx = arg;
+    ctx->commit_due = true;
+}
+
 void commit_mark (struct ctx *ctx, struct job *job)
 {
     list_append (&ctx->dirty_jobs, &job->dirty_node);
+    if (ctx->delay_timer.index == 0 && !ctx->commit_due)
+        exec_set_timer (ctx, &ctx->delay_timer, COMMIT_DELAY, delay_cb, ctx);
+}
+
+void commit_finished (struct ctx *ctx, struct job *job)
+{
+    list_append (&ctx->finished_jobs, &job->commit_node);
+    ctx->commit_due = true;
 }
 
 static int put (flux_kvs_txn_t *txn, struct job *job, const char *name, struct buf *b,
@@ -73,7 +90,7 @@ void commit_flush (struct ctx *ctx)
 {
     flux_kvs_txn_t *txn;
 
-    if (ctx->commit || list_empty (&ctx->dirty_jobs))
+    if (ctx->commit || !ctx->commit_due || list_empty (&ctx->dirty_jobs))
         return;
     if (!(txn = flux_kvs_txn_create ())) {
         flux_log_error (ctx->h, "kvs transaction");
@@ -81,6 +98,8 @@ void commit_flush (struct ctx *ctx)
     }
     while (!list_empty (&ctx->dirty_jobs))
         add_job (ctx, txn, container_of (ctx->dirty_jobs.next, struct job, dirty_node));
+    timer_clear (&ctx->timers, &ctx->delay_timer);
+    ctx->commit_due = false;
     ctx->commit_count++;
     if (!(ctx->commit = flux_kvs_commit (ctx->h, NULL, 0, txn))
         || flux_future_then (ctx->commit, -1., commit_continuation, ctx) < 0) {

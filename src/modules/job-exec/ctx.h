@@ -37,6 +37,8 @@ struct ctx {
     struct list dirty_jobs;
     struct list finished_jobs; /* wait for their last commit */
     flux_future_t *commit;
+    struct timer delay_timer;
+    bool commit_due;
     struct list committing; /* finished jobs whose last data it carries */
     bool stopping;
 
@@ -53,6 +55,7 @@ void servers_destroy (struct ctx *ctx);
 
 /* commit.c */
 void commit_mark (struct ctx *ctx, struct job *job);
+void commit_finished (struct ctx *ctx, struct job *job);
 /* Starts a commit if there is something, and none is on its way. */
 void commit_flush (struct ctx *ctx);
 

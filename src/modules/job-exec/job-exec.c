@@ -133,7 +133,7 @@ static void finish_op (struct job *job, void *arg)
     timer_clear (&ctx->timers, &job->run_timer);
     timer_clear (&ctx->timers, &job->expire_timer);
     timer_clear (&ctx->timers, &job->kill_timer);
-    list_append (&ctx->finished_jobs, &job->commit_node);
+    commit_finished (ctx, job);
 }
 
 static void log_op (struct job *job, const char *text, void *arg)

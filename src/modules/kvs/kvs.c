@@ -695,6 +695,15 @@ static int start_leader (struct kvs *kvs)
     return 0;
 }
 
+/* A statedir that ends with the instance keeps nothing from anyone. */
+static bool state_is_kept (flux_t *h)
+{
+    const char *statedir = flux_attr_get (h, "statedir");
+    const char *cleanup = flux_attr_get (h, "statedir-cleanup");
+
+    return statedir && !(cleanup && !strcmp (cleanup, "1"));
+}
+
 static int kvs_init (struct kvs *kvs, flux_t *h)
 {
     const char *hash = flux_attr_get (h, "content.hash");
@@ -703,7 +712,7 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
     memset (kvs, 0, sizeof (*kvs));
     kvs->h = h;
     kvs->owner = owner ? strtoul (owner, NULL, 10) : getuid ();
-    kvs->durable = flux_attr_get (h, "statedir") != NULL;
+    kvs->durable = state_is_kept (h);
     list_init (&kvs->stalled);
     reactor_task_init (&kvs->turn, run_turn, kvs);
     if (flux_get_rank (h, &kvs->rank) < 0

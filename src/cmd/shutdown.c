@@ -1,0 +1,64 @@
+/* flux shutdown: end an instance, and show how it goes. */
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+static struct optparse_option opts[] = {
+    { .name = "background", .usage = "Do not wait" },
+    { .name = "quiet", .usage = "Show only errors" },
+    { .name = "verbose",
+      .key = 'v',
+      .has_arg = 2,
+      .arginfo = "LEVEL",
+      .usage = "Show more of the log" },
+    { .name = "yes", .key = 'y', .usage = "Do not ask" },
+    OPTPARSE_TABLE_END,
+};
+
+static int run (optparse_t *p, int argc, char **argv)
+{
+    const char *s;
+    int i = optparse_option_index (p);
+    int level = optparse_hasopt (p, "quiet")     ? LOG_WARNING
+                : optparse_hasopt (p, "verbose") ? LOG_DEBUG
+                                                 : LOG_INFO;
+    if (argc - i > 1)
+        optparse_fatal_usage (p, 1, NULL);
+    if (i < argc)
+        setenv ("FLUX_URI", argv[i], 1);
+    flux_t *h = cmd_open ();
+    bool bg = optparse_hasopt (p, "background");
+    flux_future_t *f =
+        flux_rpc_pack (h, "shutdown.start", 0, bg ? 0 : FLUX_RPC_STREAMING, "{s:i}",
+                       "loglevel", level);
+    if (bg) {
+        if (!f || flux_rpc_get (f, NULL) < 0)
+            cmd_die ("%s", cmd_future_error (f));
+        flux_future_destroy (f);
+        return 0;
+    }
+    while (f && flux_rpc_get (f, &s) == 0) {
+        if (s)
+            puts (s);
+        fflush (stdout);
+        flux_future_reset (f);
+    }
+    /* The end of the stream, or of the broker. */
+    if (!f
+        || (errno != ENODATA && errno != ECONNRESET && errno != EPIPE && errno != EIO))
+        cmd_die ("%s", cmd_future_error (f));
+    flux_future_destroy (f);
+    return 0;
+}
+
+const struct command cmd_shutdown = {
+    .name = "shutdown",
+    .summary = "Shut down the instance",
+    .usage = "[OPTIONS] [URI]",
+    .group = "instance",
+    .options = opts,
+    .run = run,
+};
