@@ -92,9 +92,13 @@ fails 'drain out of range' 1 'idset is out of range' flux resource drain 9 x
 fails 'drain an unknown host' 1 'nosuchhost' flux resource drain nosuchhost x
 fails 'undrain what is not drained' 1 'rank 2 not drained' flux resource undrain 2
 job=$(flux submit -N4 true)
+succeeds 'the scheduler is unloaded' flux module remove sched-simple
 succeeds 'the module is reloaded' flux module reload resource
+like 'without a scheduler, too' '^ *free +3 ' flux resource list
+succeeds 'the scheduler is loaded' flux module load sched-simple
 like 'drained ranks are remembered' 'other reason' flux resource drain
 succeeds 'undrain' flux resource undrain 1
+like 'the job that waited runs' 'finish status=0' event "$job" finish
 is 'nothing is drained' '0' sh -c 'flux resource drain -n | wc -l'
 
 like 'a job that can never run is denied' 'unsatisfiable request' \
