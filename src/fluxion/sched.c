@@ -105,9 +105,14 @@ static int64_t held_units (const struct scheduler *s, uint32_t v)
     return s->vs[v].exclusive ? s->g->v[v].size : 0;
 }
 
-static void sum_rows (struct scheduler *s)
+void sched_sum (struct scheduler *s)
 {
+    size_t size = (size_t)s->nrows * s->ntracked * sizeof (int64_t);
     struct graph *g = s->g;
+
+    memset (s->total, 0, size);
+    memset (s->avail, 0, size);
+    memset (s->usable, 0, size);
 
     for (uint32_t i = 0; g->root != VTX_NONE && i < g->v[g->root].nbelow; i++) {
         uint32_t v = g->by_post[i], p = g->v[v].parent;
@@ -217,7 +222,7 @@ int sched_rebuild (struct scheduler *s)
     track_leaves (s);
     if (rebuild_rows (s) < 0)
         return -1;
-    sum_rows (s);
+    sched_sum (s);
     index_destroy (s->index);
     if (!(s->index = index_create (s)))
         return -1;

@@ -79,7 +79,7 @@ static void send_log (struct shell *sh, int level, const char *text)
 {
     struct buf b = BUF_INIT;
     shell_entry (&b, "log");
-    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"component\":\"flux-shell\",\"message\":",
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":",
                 level, sh->rank);
     json_append_string (&b, text, strlen (text));
     buf_adds (&b, "}}");
@@ -356,10 +356,10 @@ static void finish (struct shell *sh)
     shell_output_finish (sh);
     if (!sh->broken)
         frame_flush (&sh->out);
-    shell_tmpdir_remove (sh);
+    shell_tmpdir_clean (sh);
 }
 
-int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd)
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd)
 {
     struct shell *sh = calloc (1, sizeof (*sh));
     flux_error_t error;
@@ -367,6 +367,7 @@ int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd)
     if (!sh)
         return 1;
     sh->id = id;
+    sh->slot = slot;
     sh->in_src.fd = sh->signal_src.fd = sh->epoll_fd = -1;
     if (open_loop (sh, in_fd, out_fd) < 0) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));

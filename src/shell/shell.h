@@ -91,6 +91,7 @@ struct shell {
     bool affinity; /* see affinity.c */
     void *affinity_sets;
 
+    int slot; /* no other shell of this broker has it now */
     char tmpdir[256];
     char **env; /* for all tasks; the last slots are set for each */
     int env_count;
@@ -135,7 +136,7 @@ bool shell_template_per_task (const char *template);
 bool shell_template_per_node (const char *template);
 
 /* shell.c */
-int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd);
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd);
 int shell_watch (struct shell *sh, struct source *src);
 void shell_unwatch (struct shell *sh, struct source *src); /* and close */
 void shell_send (struct shell *sh, char type, struct buf *b);
@@ -157,7 +158,8 @@ char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd);
 
 /* files.c: FLUX_JOB_TMPDIR and what belongs there. */
 int shell_tmpdir_create (struct shell *sh);
-void shell_tmpdir_remove (struct shell *sh);
+void shell_tmpdir_clean (struct shell *sh);
+void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot);
 
 /* task.c */
 int shell_tasks_start (struct shell *sh);
