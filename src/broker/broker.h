@@ -173,6 +173,8 @@ void machine_fini (struct broker *b);
 void machine_post (struct broker *b, enum state_event event);
 enum broker_state machine_state (struct broker *b);
 double machine_start_time (struct broker *b); /* reactor time */
+/* Leave cleanup, shutdown or finalize without waiting any longer. */
+void machine_force (struct broker *b);
 /* Membership of broker.online changed (rank 0), a child came or went. */
 void machine_online_changed (struct broker *b);
 void machine_children_changed (struct broker *b);

@@ -219,6 +219,23 @@ void machine_post (struct broker *b, enum state_event event)
     reactor_post (b->reactor, &m->task);
 }
 
+void machine_force (struct broker *b)
+{
+    switch (b->machine->state) {
+    case STATE_CLEANUP:
+        machine_post (b, EVENT_CLEANUP_FAIL);
+        break;
+    case STATE_SHUTDOWN:
+        machine_post (b, EVENT_CHILDREN_TIMEOUT);
+        break;
+    case STATE_FINALIZE:
+        machine_post (b, EVENT_RC3_FAIL);
+        break;
+    default:
+        break;
+    }
+}
+
 void machine_online_changed (struct broker *b)
 {
     const struct idset *online;
