@@ -57,8 +57,7 @@ void shell_unwatch (struct shell *sh, struct source *src)
 {
     if (src->fd < 0)
         return;
-    epoll_ctl (sh->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
-    close (src->fd);
+    close (src->fd); /* nobody else has it open: it leaves the epoll set */
     src->fd = -1;
 }
 
@@ -353,10 +352,30 @@ static void loop (struct shell *sh)
 
 static void finish (struct shell *sh)
 {
+    struct buf b = BUF_INIT;
+
     shell_output_finish (sh);
+    buf_printf (&b, "%d", sh->rc << 8);
+    shell_send (sh, 'X', &b);
+    buf_fini (&b);
     if (!sh->broken)
         frame_flush (&sh->out);
     shell_tmpdir_clean (sh);
+}
+
+/* The process ends: only those that look for leaks want this. */
+static void free_all (struct shell *sh)
+{
+    shell_tasks_fini (sh);
+    shell_pmi_fini (sh);
+    shell_output_fini (sh);
+    shell_affinity_fini (sh);
+    shell_env_fini (sh);
+    free (sh->rlimits);
+    shell_unwatch (sh, &sh->signal_src);
+    close (sh->epoll_fd);
+    shell_fini (sh);
+    free (sh);
 }
 
 int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd)
@@ -384,16 +403,10 @@ int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, i
     loop (sh);
     finish (sh);
     int rc = sh->rc;
-    /* the process ends: freeing is for those that look for leaks */
-    shell_tasks_fini (sh);
-    shell_pmi_fini (sh);
-    shell_output_fini (sh);
-    shell_affinity_fini (sh);
-    shell_env_fini (sh);
-    free (sh->rlimits);
-    shell_unwatch (sh, &sh->signal_src);
-    close (sh->epoll_fd);
-    shell_fini (sh);
-    free (sh);
+#ifdef __SANITIZE_ADDRESS__
+    free_all (sh);
+#else
+    (void)free_all;
+#endif
     return rc;
 }
