@@ -3,6 +3,7 @@
  * A candidate's score is known before it is known whether it serves: so candidates
  * are tried best first, and only as many as are needed. Where that order depends on
  * what is found (slots of several cores, anywhere below), all of them are tried. */
+#include "fluxion/index.h"
 #include "fluxion/match_priv.h"
 
 #include <stdio.h>
@@ -43,8 +44,6 @@ static struct cand *list_add (struct match *m, struct list *l)
     c->order = l->n++;
     return c;
 }
-
-#define NODE_FACTOR 10000
 
 static int64_t node_factor (const struct match *m, uint32_t v)
 {
@@ -251,6 +250,14 @@ static int by_weight (const void *pa, const void *pb)
     return a->uniq > b->uniq ? -1 : a->uniq < b->uniq;
 }
 
+struct visits {
+    struct visit *list; /* NULL: fan */
+    uint32_t n, at;
+    struct fan *fan;
+    struct fan_pos pos;
+    enum fan_filter filter;
+};
+
 static struct visit *visit_order (struct match *m, uint32_t u)
 {
     struct graph *g = m->s->g;
@@ -272,6 +279,27 @@ static struct visit *visit_order (struct match *m, uint32_t u)
     return visit;
 }
 
+/* Where only live jobs count, what cannot serve need not be visited. */
+static bool visits_start (struct match *m, uint32_t u, enum fan_filter filter,
+                          struct visits *vs)
+{
+    memset (vs, 0, sizeof (*vs));
+    if (m->w.now && !m->w.ignore && (vs->fan = index_fan (m->s, u))) {
+        fan_start (vs->fan, &vs->pos);
+        vs->filter = filter;
+        return true;
+    }
+    vs->n = m->s->g->v[u].nchildren;
+    return (vs->list = visit_order (m, u));
+}
+
+static uint32_t visits_next (struct visits *vs)
+{
+    if (vs->fan)
+        return fan_next (vs->fan, &vs->pos, vs->filter);
+    return vs->at < vs->n ? vs->list[vs->at++].child : VTX_NONE;
+}
+
 /* What a search for one resource of a request looks for. */
 struct query {
     const struct resource *r;
@@ -279,6 +307,7 @@ struct query {
     uint32_t nbeside;
     bool pristine; /* nothing of the request has matched yet: levels may be missing */
     bool excl;
+    bool slots;   /* each vertex is one slot, whatever its size */
     int64_t want; /* units, at most */
 };
 
@@ -307,6 +336,26 @@ static bool has_child_of (const struct graph *g, uint32_t u, const struct resour
     return false;
 }
 
+static bool wants_idle (const struct match *m, const struct query *q)
+{
+    return q->excl || q->r->exclusive == EXCL_TRUE
+           || (m->s->policy.node_exclusive && q->r->type_id == m->s->g->t_node);
+}
+
+/* Which children can serve now: a shared vertex may even if nothing is left below
+ * it, if nothing is asked for below it. */
+static enum fan_filter useful_children (struct match *m, const struct query *q)
+{
+    const int64_t *need = need_one (m, q->r);
+
+    if (!q->pristine && !q->r->is_slot && wants_idle (m, q))
+        return FAN_IDLE;
+    for (int k = 0; k < m->s->ntracked; k++)
+        if (need[k] > 0)
+            return FAN_USEFUL;
+    return FAN_ALL;
+}
+
 static void slots_at (struct match *m, uint32_t u, const struct query *q,
                       struct list *out);
 
@@ -316,8 +365,9 @@ static void gather (struct match *m, uint32_t u, const struct query *q, bool ver
                     struct list *out)
 {
     struct graph *g = m->s->g;
-    struct visit *visit;
+    struct visits visits;
     int64_t found = 0;
+    uint32_t v;
 
     if (m->fault)
         return;
@@ -325,10 +375,9 @@ static void gather (struct match *m, uint32_t u, const struct query *q, bool ver
         slots_at (m, u, q, out);
         return;
     }
-    if (!(visit = visit_order (m, u)))
+    if (!visits_start (m, u, useful_children (m, q), &visits))
         return;
-    for (uint32_t i = 0; i < g->v[u].nchildren && !m->fault; i++) {
-        uint32_t v = visit[i].child;
+    while (!m->fault && (v = visits_next (&visits)) != VTX_NONE) {
         uint32_t was = out->n;
         if (m->s->policy.stop_on_first && verify && found >= q->want)
             break;
@@ -384,6 +433,59 @@ static const struct resource *slot_vertex (const struct match *m,
     return e;
 }
 
+/* Is every vertex between the root and v fit to be passed through? If a live job or
+ * status forbids it, v is of no use until that changes. */
+static bool can_reach (struct match *m, uint32_t v, struct order *o)
+{
+    struct scheduler *s = m->s;
+
+    for (uint32_t p = s->g->v[v].parent; p != s->g->root; p = s->g->v[p].parent) {
+        if (can_pass (m, p))
+            continue;
+        if (m->w.now && !m->w.ignore && (s->vs[p].exclusive || s->g->v[p].down))
+            order_park (s, o, v, p);
+        return false;
+    }
+    return true;
+}
+
+/* The whole graph is searched for one type: take what comes first in its order.
+ * False: that cannot be done here. */
+static bool take_ordered (struct match *m, uint32_t u, const struct query *q,
+                          struct list *l)
+{
+    struct scheduler *s = m->s;
+    struct order_query oq = { .by = -1, .need = need_below (m, q->r) };
+    struct order *o;
+    int64_t units = 0;
+    uint32_t at = 0, v;
+
+    if (u != s->g->root || q->nbeside != 1 || !(o = index_order (s, q->r->type_id))
+        || (!q->pristine && !order_is_direct (o)))
+        return false;
+    oq.now = m->w.now && !m->w.ignore;
+    oq.idle = wants_idle (m, q);
+    for (int k = 0; k < s->ntracked && oq.by < 0; k++)
+        if (oq.need[k] > 0)
+            oq.by = k;
+    while (units < q->want && (v = order_next (s, o, &at, &oq)) != VTX_NONE) {
+        struct pick *p;
+        if (!can_reach (m, v, o) || !(p = try_vertex (m, v, q->r, q->excl))) {
+            if (m->fault)
+                return true;
+            continue;
+        }
+        struct cand *c = list_add (m, l);
+        if (!c)
+            return true;
+        c->v = v;
+        c->units = s->g->v[v].size;
+        c->pick = p;
+        units += q->slots ? 1 : c->units;
+    }
+    return true;
+}
+
 /* Best candidates for r below u, up to what it wants. False: less than its
  * minimum. *kids: the picks. */
 static bool take (struct match *m, uint32_t u, const struct query *q,
@@ -400,15 +502,18 @@ static bool take (struct match *m, uint32_t u, const struct query *q,
     if (lazy && e) {
         sub.r = e;
         sub.excl = true;
+        sub.slots = true;
         sub.beside = e;
         sub.nbeside = 1;
     } else {
         e = NULL;
     }
-    gather (m, u, &sub, !lazy, &l);
+    if (!lazy || !take_ordered (m, u, &sub, &l)) {
+        gather (m, u, &sub, !lazy, &l);
+        sort_list (m, &l);
+    }
     if (m->fault)
         return false;
-    sort_list (m, &l);
     struct cand *good = l.c;
     uint32_t ngood = 0;
     for (uint32_t i = 0; i < l.n && units < q->want; i++) {

@@ -1,4 +1,5 @@
 /* Match operations: now, later, or whether ever. */
+#include "fluxion/index.h"
 #include "fluxion/match_priv.h"
 
 #include <math.h>
@@ -281,7 +282,8 @@ static void set_weights (struct scheduler *s)
                 || sched_row (s->total, s, v)[k] == 0)
                 continue;
             int64_t left = sched_row (s->avail, s, v)[k];
-            graph_set_weight (g, v, left < WEIGHT_UNTOUCHED ? left : UINT32_MAX - 1);
+            uint32_t weight = left < WEIGHT_UNTOUCHED ? left : UINT32_MAX - 1;
+            index_weight (s, v, graph_set_weight (g, v, weight), weight);
             break;
         }
     }

@@ -207,6 +207,7 @@ int sched_rebuild (struct scheduler *s)
 {
     struct graph *g = s->g;
 
+    index_destroy (s);
     if (graph_order (g) < 0 || find_unit_sizes (s) < 0)
         return -1;
     if (g->nv > s->nvs) {
@@ -223,7 +224,6 @@ int sched_rebuild (struct scheduler *s)
     if (rebuild_rows (s) < 0)
         return -1;
     sched_sum (s);
-    index_destroy (s->index);
     if (!(s->index = index_create (s)))
         return -1;
     s->generation = g->generation;
@@ -341,7 +341,7 @@ void scheduler_destroy (struct scheduler *s)
 
     if (!s)
         return;
-    index_destroy (s->index);
+    index_destroy (s);
     for (uint32_t i = 0; i < s->njob; i++)
         free_job (s->job[i]);
     for (uint32_t i = 0; i < s->nplan; i++)

@@ -6,6 +6,8 @@
 #include "value/constraint.h"
 
 #define MAX_TRACKED 16
+/* What the id of a node weighs for policies that look at nodes first. */
+#define NODE_FACTOR 10000
 #define FOREVER 3153600000LL /* 100 years */
 /* More spans than this on one vertex, and they get a planner. */
 #define SPANS_FOR_PLANNER 16
@@ -123,7 +125,7 @@ void *arena_alloc (struct arena *a, size_t size); /* zeroed; NULL: ENOMEM */
 
 /* Vertices of a type in the order in which the policy wants them. */
 struct index *index_create (struct scheduler *s);
-void index_destroy (struct index *ix);
+void index_destroy (struct scheduler *s);
 /* For tests. */
 bool index_check (struct scheduler *s, flux_error_t *error);
 /* v's live state or usable count has changed. */

@@ -106,8 +106,8 @@ is 'wait: all' 0 sh -c 'flux job wait -a; echo $?'
 
 # urgency, memo, purge
 held=$(flux submit --urgency=hold true)
-like 'urgency: old' 'old job urgency: 0' sh -c "flux job urgency -v $held 5 2>&1"
 fails 'urgency: range' 1 'urgency range is \[0:31\]' flux job urgency $held 77
+like 'urgency: old' 'old job urgency: 0' sh -c "flux job urgency -v $held 5 2>&1"
 flux job wait-event -t 30 $held clean >/dev/null
 fails 'urgency: inactive' 1 "^flux-job: $held: job is inactive$" flux job urgency $held 20
 fails 'raise: severity' 1 'exception severity range is \[0:7\]' \

@@ -94,6 +94,8 @@ static int sock_init (struct transport *t, struct sock *s, int type,
         return -1;
     flux_watcher_start (s->w);
     flux_watcher_unref (s->w);
+    /* The descriptor says nothing before it was looked at once. */
+    reactor_post (t->conf.reactor, &s->task);
     return 0;
 }
 
