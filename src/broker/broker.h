@@ -175,6 +175,8 @@ enum broker_state machine_state (struct broker *b);
 double machine_start_time (struct broker *b); /* reactor time */
 /* Leave cleanup, shutdown or finalize without waiting any longer. */
 void machine_force (struct broker *b);
+/* A line of the log, for those who wait for the shutdown. */
+void machine_log (struct broker *b, int severity, const char *text);
 /* Membership of broker.online changed (rank 0), a child came or went. */
 void machine_online_changed (struct broker *b);
 void machine_children_changed (struct broker *b);

@@ -279,7 +279,7 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
     if (strchr (path, '/')) {
         snprintf (file, sizeof (file), "%s", path);
         if (access (file, R_OK) < 0) {
-            error_set (error, "%s: %s", path, strerror (errno));
+            error_set (error, "%s", strerror (errno));
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
