@@ -1,6 +1,7 @@
 /* resource-query: try out the graph scheduler, line by line. */
 #include "base/buf.h"
 #include "base/file.h"
+#include "fluxion/draw.h"
 #include "fluxion/tools/session.h"
 
 #include <getopt.h>
@@ -215,6 +216,50 @@ static void print_load (struct session *ss, double seconds)
     fprintf (ss->out, "INFO: Edge Count: %u\n", graph_edge_count (g));
 }
 
+static void print_counts (struct session *ss)
+{
+    struct graph *g = scheduler_graph (ss->s);
+    uint32_t *count = calloc (g->nv + 1, sizeof (*count));
+    uint32_t types = 0, last = 0;
+    uint8_t *seen = calloc (g->types.count, 1);
+
+    for (uint32_t v = 0; count && seen && v < g->nv; v++) {
+        const struct vertex *x = &g->v[v];
+        if (x->gone)
+            continue;
+        types += !seen[x->type];
+        seen[x->type] = 1;
+        if (x->rank >= 0 && (uint32_t)x->rank < g->nv) {
+            count[x->rank]++;
+            last = (uint32_t)x->rank + 1 > last ? (uint32_t)x->rank + 1 : last;
+        }
+    }
+    fprintf (ss->out, "INFO: by_type Key-Value Pairs: %u\n", types);
+    fprintf (ss->out, "INFO: by_name Key-Value Pairs: %u\n", graph_vertex_count (g));
+    fprintf (ss->out, "INFO: by_path Key-Value Pairs: %u\n", graph_vertex_count (g));
+    for (uint32_t r = 0; r < last; r++)
+        if (count[r])
+            fprintf (ss->out, "INFO: number of vertices with rank %u: %u\n", r,
+                     count[r]);
+    free (count);
+    free (seen);
+}
+
+static void write_graph (struct session *ss, const struct options *o)
+{
+    bool xml = strcmp (o->graph_format, "graphml") == 0;
+    struct buf b = BUF_INIT, name = BUF_INIT;
+
+    buf_printf (&name, "%s.%s", o->graph_output, xml ? "graphml" : "dot");
+    if (graph_draw (scheduler_graph (ss->s), xml, &b) < 0
+        || file_write_all (name.data, b.data, b.len, 0666) < 0) {
+        fprintf (stderr, "[ERROR] can't write %s: %s\n", name.data, strerror (errno));
+        exit (1);
+    }
+    buf_fini (&b);
+    buf_fini (&name);
+}
+
 static void run (struct session *ss, bool prompt)
 {
     char *line = NULL;
@@ -258,6 +303,10 @@ int main (int argc, char **argv)
     load (&ss, &o);
     if (o.elapse)
         print_load (&ss, session_now () - t0);
+    if (o.elapse)
+        print_counts (&ss);
+    if (o.graph_output)
+        write_graph (&ss, &o);
     run (&ss, !o.no_prompt && isatty (STDIN_FILENO));
     scheduler_destroy (ss.s);
     buf_fini (&o.filters);
