@@ -215,7 +215,7 @@ int scheduler_update (struct scheduler *s, uint64_t id, const struct picks *pick
 int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
                     flux_error_t *error)
 {
-    if (fluxion_grow_jgf (&s->g, jgf, len, error) < 0)
+    if (fluxion_grow_jgf (s->g, jgf, len, error) < 0)
         return -1;
     if (sched_rebuild (s) < 0)
         return fail (error, errno, "%s", strerror (errno));

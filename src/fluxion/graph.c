@@ -418,11 +418,15 @@ int graph_order (struct graph *g)
     return 0;
 }
 
-void graph_set_weight (struct graph *g, uint32_t v, uint32_t weight)
+uint32_t graph_set_weight (struct graph *g, uint32_t v, uint32_t weight)
 {
     const struct vertex *x = &g->v[v];
 
-    g->edges[g->v[x->parent].first + x->at].weight = weight;
+    struct edge *e = &g->edges[g->v[x->parent].first + x->at];
+    uint32_t was = e->weight;
+
+    e->weight = weight;
+    return was;
 }
 
 static size_t put_id (char *p, int64_t id)

@@ -134,8 +134,8 @@ int graph_add_xedge (struct graph *g, struct subsystem *s, uint32_t from, uint32
  * has changed. The subtree of v has the ranks post - nbelow + 1 ... post. */
 int graph_order (struct graph *g);
 
-/* Of the edge to v from its parent. */
-void graph_set_weight (struct graph *g, uint32_t v, uint32_t weight);
+/* Of the edge to v from its parent; returns what it was. */
+uint32_t graph_set_weight (struct graph *g, uint32_t v, uint32_t weight);
 
 static inline const struct edge *graph_children (const struct graph *g, uint32_t v)
 {

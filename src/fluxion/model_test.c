@@ -284,7 +284,7 @@ static void take (struct model *m, uint64_t job, const struct shape *sh,
     }
     assert_int_equal (nodes, sh->nodes);
     if (sh->whole)
-        assert_int_equal (cores, sh->nodes * m->ncores);
+        assert_int_equal (cores, sh->nodes * sh->cores);
     else {
         assert_int_equal (cores, sh->nodes * sh->slots * sh->cores);
         assert_int_equal (gpus, sh->nodes * sh->slots * sh->gpus);
@@ -369,11 +369,13 @@ static void step_partial_cancel (struct model *m)
     node = h->node;
     job = scheduler_job (m->s, id);
     assert_non_null (job);
-    for (uint32_t i = 0; i < job->nsel; i++) {
-        const struct selected *sel = &job->sel[i];
-        if (node_of (m, sel->v) == node)
-            picks_add (&picks, sel->v, sel->exclusive, sel->needs);
-        else if (node_of (m, sel->v) >= 0)
+    for (uint32_t i = 0; i < job->nspan; i++) {
+        struct selected sel;
+        if (!scheduler_job_holds (m->s, job, i, &sel))
+            continue;
+        if (node_of (m, sel.v) == node)
+            picks_add (&picks, sel.v, sel.exclusive, sel.needs);
+        else if (node_of (m, sel.v) >= 0)
             rest = true;
     }
     if (scheduler_partial_cancel (m->s, id, &picks, false, &full, &error) < 0)

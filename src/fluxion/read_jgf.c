@@ -172,7 +172,7 @@ int fluxion_read_jgf (struct graph *g, const char *text, size_t len,
     return rc;
 }
 
-/* Growth is tried on the graph itself; what was added is taken back on failure. */
+/* Growth is tried on a copy. */
 static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
 {
     uint32_t was = g->nv;
@@ -204,7 +204,7 @@ static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
     return check_parents (g, j, error);
 }
 
-int fluxion_grow_jgf (struct graph **g, const char *text, size_t len,
+int fluxion_grow_jgf (struct graph *g, const char *text, size_t len,
                       flux_error_t *error)
 {
     struct graph *copy;
@@ -213,19 +213,19 @@ int fluxion_grow_jgf (struct graph **g, const char *text, size_t len,
 
     if (jgf_parse (&j, text, len, error) < 0)
         return -1;
-    if (!(copy = graph_copy (*g))) {
+    if (!(copy = graph_copy (g))) {
         jgf_fini (&j);
         return -1;
     }
     rc = grow (copy, &j, error);
     jgf_fini (&j);
-    if (rc < 0) {
-        graph_destroy (copy);
-        return -1;
+    if (rc == 0) {
+        struct graph was = *g;
+        *g = *copy;
+        *copy = was;
     }
-    graph_destroy (*g);
-    *g = copy;
-    return 0;
+    graph_destroy (copy);
+    return rc;
 }
 
 void picks_fini (struct picks *p)

@@ -27,9 +27,8 @@ typedef int (*reader_f) (struct graph *g, const char *text, size_t len,
 reader_f fluxion_reader (const char *format);
 
 /* Add JGF to a graph that has vertices: those present already (same path and
- * rank) are skipped. On success *g is another graph in which the vertices have
- * kept their numbers; nothing is changed on failure. */
-int fluxion_grow_jgf (struct graph **g, const char *text, size_t len,
+ * rank) are skipped. On failure nothing has changed. */
+int fluxion_grow_jgf (struct graph *g, const char *text, size_t len,
                       flux_error_t *error);
 
 /* Vertices of the graph that a text names, for update and partial cancel. */

@@ -105,9 +105,14 @@ static int64_t held_units (const struct scheduler *s, uint32_t v)
     return s->vs[v].exclusive ? s->g->v[v].size : 0;
 }
 
-static void sum_rows (struct scheduler *s)
+void sched_sum (struct scheduler *s)
 {
+    size_t size = (size_t)s->nrows * s->ntracked * sizeof (int64_t);
     struct graph *g = s->g;
+
+    memset (s->total, 0, size);
+    memset (s->avail, 0, size);
+    memset (s->usable, 0, size);
 
     for (uint32_t i = 0; g->root != VTX_NONE && i < g->v[g->root].nbelow; i++) {
         uint32_t v = g->by_post[i], p = g->v[v].parent;
@@ -202,6 +207,7 @@ int sched_rebuild (struct scheduler *s)
 {
     struct graph *g = s->g;
 
+    index_destroy (s);
     if (graph_order (g) < 0 || find_unit_sizes (s) < 0)
         return -1;
     if (g->nv > s->nvs) {
@@ -217,8 +223,7 @@ int sched_rebuild (struct scheduler *s)
     track_leaves (s);
     if (rebuild_rows (s) < 0)
         return -1;
-    sum_rows (s);
-    index_destroy (s->index);
+    sched_sum (s);
     if (!(s->index = index_create (s)))
         return -1;
     s->generation = g->generation;
@@ -336,7 +341,7 @@ void scheduler_destroy (struct scheduler *s)
 
     if (!s)
         return;
-    index_destroy (s->index);
+    index_destroy (s);
     for (uint32_t i = 0; i < s->njob; i++)
         free_job (s->job[i]);
     for (uint32_t i = 0; i < s->nplan; i++)

@@ -6,6 +6,8 @@
 #include "value/constraint.h"
 
 #define MAX_TRACKED 16
+/* What the id of a node weighs for policies that look at nodes first. */
+#define NODE_FACTOR 10000
 #define FOREVER 3153600000LL /* 100 years */
 /* More spans than this on one vertex, and they get a planner. */
 #define SPANS_FOR_PLANNER 16
@@ -88,6 +90,9 @@ struct scheduler {
 /* Rows, totals and all that is derived; after a change of topology or status. */
 int sched_rebuild (struct scheduler *s);
 
+/* Make the sums in the rows anew. */
+void sched_sum (struct scheduler *s);
+
 static inline int64_t *sched_row (int64_t *table, const struct scheduler *s, uint32_t v)
 {
     return table + (size_t)s->vs[v].agg * s->ntracked;
@@ -120,7 +125,9 @@ void *arena_alloc (struct arena *a, size_t size); /* zeroed; NULL: ENOMEM */
 
 /* Vertices of a type in the order in which the policy wants them. */
 struct index *index_create (struct scheduler *s);
-void index_destroy (struct index *ix);
+void index_destroy (struct scheduler *s);
+/* For tests. */
+bool index_check (struct scheduler *s, flux_error_t *error);
 /* v's live state or usable count has changed. */
 void index_touch (struct scheduler *s, uint32_t v);
 

@@ -1,8 +1,8 @@
 /* flux-shell: the parent of a rank's shells, or with --job one shell.
  *
  * The server reads frames from stdin, forks a shell for each start record and
- * gives it the later frames through a pipe. It reports its exit when all that
- * it wrote lies in stdout before. At EOF it kills its shells and ends; shells
+ * gives it the later frames through a pipe. A shell reports its own exit as its
+ * last frame; the server does so for one that was killed. At EOF it kills its shells and ends; shells
  * whose server dies get SIGHUP. */
 #include <errno.h>
 #include <fcntl.h>
@@ -92,8 +92,6 @@ static void child_flush (struct child *c)
 static int run_child (const struct frame *f, int slot, int in_fd)
 {
     prctl (PR_SET_PDEATHSIG, SIGHUP);
-    if (getppid () == 1)
-        return 1;
     close (server.signal_fd);
     return shell_run (f->id, slot, f->text, f->len, in_fd, 1);
 }
@@ -190,7 +188,8 @@ static void reap (void)
             if (c->pid == pid) {
                 uint64_t id = c->id;
                 child_destroy (c);
-                report_exit (id, status);
+                if (!WIFEXITED (status)) /* else it has said so itself */
+                    report_exit (id, status);
                 break;
             }
         }
