@@ -131,6 +131,9 @@ void broker_respond_error (struct broker *b, const flux_msg_t *req, int errnum,
 bool broker_check_streaming (struct broker *b, const flux_msg_t *req);
 
 int core_services_init (struct broker *b); /* services_core.c: attr, ... */
+/* Rank 0 tells the others of a new configuration by this event. */
+#define CONFIG_SYNC_TOPIC "config.sync"
+void config_sync (struct broker *b, const flux_msg_t *event);
 
 /* ---- log.c ---- */
 

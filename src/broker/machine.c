@@ -52,6 +52,31 @@ static void enter_join (struct broker *b)
     }
 }
 
+static void quorum_warn (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct broker *b = arg;
+    const struct idset *online = groups_members (b->groups, "broker.online");
+    struct idset *missing = idset_create (b->size, 0);
+    char *s = NULL;
+
+    if (missing && online && idset_range_set (missing, 0, b->size - 1) == 0
+        && idset_subtract (missing, online) == 0)
+        s = idset_encode (missing, IDSET_FLAG_RANGE);
+    broker_log (b, LOG_ERR, "quorum delayed: waiting for ranks %s", s ? s : "?");
+    free (s);
+    idset_destroy (missing);
+}
+
+static void start_timer (struct broker *b, double seconds, double repeat,
+                         flux_watcher_f cb)
+{
+    struct machine *m = b->machine;
+
+    if (seconds >= 0
+        && (m->timer = flux_timer_watcher_create (b->reactor, seconds, repeat, cb, b)))
+        flux_watcher_start (m->timer);
+}
+
 static void enter_quorum (struct broker *b)
 {
     struct idset *self = idset_create (b->size, 0);
@@ -61,6 +86,8 @@ static void enter_quorum (struct broker *b)
     idset_destroy (self);
     overlay_accept (b);
     groups_changed (b);
+    if (b->rank == 0)
+        start_timer (b, b->machine->quorum_warn, b->machine->quorum_warn, quorum_warn);
     machine_online_changed (b);
     overlay_parent_state (b);
 }
@@ -108,6 +135,14 @@ static void shutdown_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
     machine_post (b, EVENT_CHILDREN_TIMEOUT);
 }
 
+static void shutdown_warn (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct broker *b = arg;
+
+    broker_log (b, LOG_ERR, "shutdown delayed: waiting for %d children",
+                overlay_child_count (b));
+}
+
 static void enter_shutdown (struct broker *b)
 {
     struct machine *m = b->machine;
@@ -116,11 +151,10 @@ static void enter_shutdown (struct broker *b)
     overlay_tell_state (b, STATE_SHUTDOWN);
     if (overlay_child_count (b) == 0)
         machine_post (b, EVENT_CHILDREN_NONE);
-    else if (m->shutdown_timeout >= 0) {
-        m->timer = flux_timer_watcher_create (b->reactor, m->shutdown_timeout, 0.,
-                                              shutdown_timeout, b);
-        flux_watcher_start (m->timer);
-    }
+    else if (m->shutdown_timeout >= 0)
+        start_timer (b, m->shutdown_timeout, 0., shutdown_timeout);
+    else
+        start_timer (b, m->shutdown_warn, m->shutdown_warn, shutdown_warn);
 }
 
 static void enter_goodbye (struct broker *b)
@@ -357,6 +391,8 @@ int machine_init (struct broker *b)
     m->t_start = m->t_enter = flux_reactor_now (b->reactor);
     m->quorum = quorum ? atoi (quorum) : b->size;
     m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
+    m->shutdown_warn = get_timeout (b, "broker.shutdown-warn");
+    m->quorum_warn = get_timeout (b, "broker.quorum-warn");
     reactor_task_init (&m->task, run_events, b);
     builtins_on_disconnect (b, disconnect, m);
     return builtins_add (b, table, m);

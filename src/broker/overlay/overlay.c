@@ -653,7 +653,7 @@ static void *load_transport (struct overlay *ov, flux_error_t *error)
 
     snprintf (path, sizeof (path), "%.*s/overlay-zmq.so",
               slash ? (int)(slash - broker) : 0, broker);
-    if (!(ov->dso = dlopen (path, RTLD_NOW | RTLD_LOCAL))
+    if (!(ov->dso = dlopen (path, RTLD_LAZY | RTLD_LOCAL))
         || !(ov->ops = dlsym (ov->dso, TRANSPORT_SYMBOL)))
         error_set (error, "overlay: %s", dlerror ());
     return (void *)ov->ops;
