@@ -167,7 +167,6 @@ static void update_expiration (struct shell *sh, const char *text)
 
 static void other_exit (struct shell *sh)
 {
-    sh->other_exit_seen = true;
     if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
         sh->exit_deadline = monotonic_now () + sh->exit_timeout;
 }
@@ -322,8 +321,7 @@ static void check_deadlines (struct shell *sh)
         sh->exit_timeout = -1;
         snprintf (note, sizeof (note),
                   "a task has exited, and others still run after exit-timeout");
-        if (!sh->other_exit_seen || sh->rank == 0)
-            shell_raise (sh, "exec", 0, note);
+        shell_raise (sh, "exec", 0, note);
     }
     if (sh->signal_deadline > 0 && wall_now () >= sh->signal_deadline) {
         sh->signal_deadline = 0;

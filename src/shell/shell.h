@@ -59,7 +59,8 @@ struct task {
     struct stream streams[2]; /* stdout, stderr */
     struct source in;
     struct buf in_buf;
-    bool in_eof; /* close when in_buf is empty */
+    bool in_seen; /* it got some input */
+    bool in_eof;  /* close when in_buf is empty */
     struct source pmi;
     struct buf pmi_buf;
 };
@@ -105,7 +106,6 @@ struct shell {
     bool setpgrp;
     bool broken; /* the reader has gone */
     bool exit_seen;
-    bool other_exit_seen;
     int rc; /* highest exit code */
     double exit_timeout; /* < 0: none */
     double exit_deadline;  /* monotonic; 0: not set */
