@@ -20,7 +20,8 @@ struct machine {
     int queued;
     struct reactor_task task;
     int quorum;
-    double shutdown_timeout;        /* < 0: none */
+    double shutdown_timeout; /* < 0: none, like the next two */
+    double quorum_warn, shutdown_warn;
     flux_watcher_t *timer;          /* warnings and timeouts of the current state */
     struct flux_msglist *waiters;   /* state-machine.wait */
     struct flux_msglist *shutdowns; /* shutdown.start */
