@@ -186,6 +186,7 @@ void machine_log (struct broker *b, int severity, const char *text);
 /* Membership of broker.online changed (rank 0), a child came or went. */
 void machine_online_changed (struct broker *b);
 void machine_children_changed (struct broker *b);
+void machine_child_left (struct broker *b, const char *hostname, int rank);
 
 /* ---- rc.c: rc1, rc3; rc2.c; runat.c ---- */
 

@@ -282,6 +282,26 @@ void machine_online_changed (struct broker *b)
         machine_post (b, EVENT_QUORUM_FULL);
 }
 
+/* With PMI nobody starts a broker again: one that left before all were there
+ * will not come back, and its parent gives up, too, up to rank 0. */
+static bool quorum_is_lost (struct broker *b)
+{
+    const char *method = attrs_val (b->attrs, "broker.boot-method");
+
+    return b->machine->state == STATE_QUORUM && method && strcmp (method, "simple") == 0
+           && b->machine->quorum == b->size;
+}
+
+void machine_child_left (struct broker *b, const char *hostname, int rank)
+{
+    if (quorum_is_lost (b)) {
+        broker_log (b, LOG_ERR, "%s (rank %d) left before all brokers were online",
+                    hostname, rank);
+        b->exit_code = 1;
+        machine_post (b, EVENT_QUORUM_FAIL);
+    }
+}
+
 void machine_children_changed (struct broker *b)
 {
     if (b->machine->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)

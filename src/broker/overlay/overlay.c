@@ -206,6 +206,7 @@ static void child_gone (struct child *c, enum subtree status, const char *why)
     peer_leave_via (b, c->peer.id);
     set_child_status (c, status);
     subtree_left (b, c->rank);
+    machine_child_left (b, c->hostname, c->rank);
     machine_children_changed (b);
 }
 
