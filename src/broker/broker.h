@@ -47,6 +47,7 @@ struct broker {
     struct overlay *overlay; /* NULL if size is 1 */
     struct boot *boot;
     struct groups_service *groups_service;
+    struct trace *trace;
 
     int init_argc; /* initial program */
     char **init_argv;
@@ -164,6 +165,14 @@ void modules_foreach (struct broker *b,
                       void *arg);
 /* A new configuration for all of them. */
 void modules_config (struct broker *b);
+
+/* ---- trace.c ---- */
+
+int trace_init (struct broker *b);
+void trace_fini (struct broker *b);
+/* dir: "rx" what a module is sent, "tx" what it sends. */
+void trace_message (struct broker *b, const char *name, const char *dir,
+                    const flux_msg_t *msg);
 
 /* ---- local.c: connector-local ---- */
 
