@@ -320,6 +320,8 @@ static int start (struct broker *b)
 
 static void finish (struct broker *b)
 {
+    bool threads_left = b->modules && modules_count (b) > 0;
+
     for (int i = 0; i < 3; i++)
         flux_watcher_destroy (signal_watchers[i]);
     local_fini (b);
@@ -342,6 +344,9 @@ static void finish (struct broker *b)
     }
     attrs_destroy (b->attrs);
     json_decref (b->conf);
+    /* Modules that did not end must not see libraries end under them. */
+    if (threads_left)
+        _exit (b->exit_code);
 }
 
 static int run (struct broker *b, optparse_t *p)

@@ -77,7 +77,8 @@ void trace_message (struct broker *b, const char *name, const char *dir,
     char line[8192];
     int type;
 
-    if (list_empty (&b->trace->tracers) || flux_msg_get_type (msg, &type) < 0)
+    if (!b->trace || list_empty (&b->trace->tracers)
+        || flux_msg_get_type (msg, &type) < 0)
         return;
     (void)flux_msg_get_topic (msg, &topic);
     list_foreach (&b->trace->tracers, it) {
