@@ -71,15 +71,15 @@ void shell_send (struct shell *sh, char type, struct buf *b)
 
 void shell_entry (struct buf *b, const char *name)
 {
-    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", wall_now (), name);
+    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", wall_now (),
+                name);
 }
 
 static void send_log (struct shell *sh, int level, const char *text)
 {
     struct buf b = BUF_INIT;
     shell_entry (&b, "log");
-    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":",
-                level, sh->rank);
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":", level, sh->rank);
     json_append_string (&b, text, strlen (text));
     buf_adds (&b, "}}");
     shell_send (sh, 'o', &b);
@@ -130,8 +130,7 @@ static void send_init (struct shell *sh)
     if (sh->rank != 0)
         return;
     shell_entry (&b, "shell.init");
-    buf_printf (&b,
-                "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d}}",
+    buf_printf (&b, "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d}}",
                 sh->userid, sh->f58_plain, sh->broker_rank, sh->size);
     shell_send (sh, 'e', &b);
     buf_fini (&b);
@@ -376,7 +375,8 @@ static void free_all (struct shell *sh)
     free (sh);
 }
 
-int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd)
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
+               int out_fd)
 {
     struct shell *sh = calloc (1, sizeof (*sh));
     flux_error_t error;
