@@ -25,6 +25,8 @@
 #include "core/subprocess/io.h"
 #include "value/rset.h"
 
+#define HOLD_TIME 0.002
+
 double monotonic_now (void)
 {
     struct timespec ts;
@@ -65,6 +67,8 @@ void shell_send (struct shell *sh, char type, struct buf *b)
 {
     if (sh->broken || b->err)
         return;
+    if (type == 'b' || type == 'x' || type == 'w') /* somebody waits for it */
+        sh->hold_until = 0;
     if (frame_write (&sh->out, type, b->data ? b->data : "", b->len) < 0)
         sh->broken = true;
 }
@@ -285,6 +289,7 @@ static int start (struct shell *sh)
         || shell_tasks_start (sh) < 0)
         return -1;
     send_started (sh);
+    sh->hold_until = monotonic_now () + HOLD_TIME;
     set_signal_timer (sh, rset_expiration (sh->R));
     return 0;
 }
@@ -305,6 +310,8 @@ static int next_timeout (struct shell *sh)
         wait = fmin (wait, sh->exit_deadline - monotonic_now ());
     if (sh->signal_deadline > 0 && sh->running > 0)
         wait = fmin (wait, sh->signal_deadline - wall_now ());
+    if (sh->hold_until > 0)
+        wait = fmin (wait, sh->hold_until - monotonic_now ());
     if (wait == INFINITY)
         return -1;
     return wait < 0 ? 0 : wait > 1e6 ? 1000000000 : (int)(wait * 1000) + 1;
@@ -330,13 +337,23 @@ static void check_deadlines (struct shell *sh)
     }
 }
 
+/* A task that ends at once takes all that there is to say into one write, and
+ * so into one message to job-exec. */
+static void flush (struct shell *sh)
+{
+    if (sh->hold_until > 0 && monotonic_now () < sh->hold_until)
+        return;
+    sh->hold_until = 0;
+    if (!sh->broken && frame_flush (&sh->out) < 0)
+        lost (sh);
+}
+
 static void loop (struct shell *sh)
 {
     struct epoll_event events[64];
 
     while (!done (sh)) {
-        if (!sh->broken && frame_flush (&sh->out) < 0)
-            lost (sh);
+        flush (sh);
         int n = epoll_wait (sh->epoll_fd, events, 64, next_timeout (sh));
         for (int i = 0; i < n; i++) {
             struct source *src = events[i].data.ptr;

@@ -108,6 +108,7 @@ struct shell {
     bool exit_seen;
     int rc;                 /* highest exit code */
     double exit_timeout;    /* < 0: none */
+    double hold_until;      /* monotonic: frames wait for more; 0: not */
     double exit_deadline;   /* monotonic; 0: not set */
     double signal_deadline; /* of the epoch; 0: not set */
     int signal_num;
