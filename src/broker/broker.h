@@ -79,6 +79,9 @@ int peer_add (struct broker *b, struct peer *p);
 /* Fails what it has not answered with errnum, and tells the services that it
  * used. The peer may be freed afterwards. */
 void peer_remove (struct broker *b, struct peer *p, int errnum);
+/* Requests that came through this peer are wanted no more: those who were to
+ * answer get disconnects. */
+void peer_leave_via (struct broker *b, const char *id);
 struct peer *peer_lookup (struct broker *b, const char *id);
 void make_route_id (char id[ROUTE_ID_SIZE]);
 
@@ -173,6 +176,10 @@ void machine_fini (struct broker *b);
 void machine_post (struct broker *b, enum state_event event);
 enum broker_state machine_state (struct broker *b);
 double machine_start_time (struct broker *b); /* reactor time */
+/* Leave cleanup, shutdown or finalize without waiting any longer. */
+void machine_force (struct broker *b);
+/* A line of the log, for those who wait for the shutdown. */
+void machine_log (struct broker *b, int severity, const char *text);
 /* Membership of broker.online changed (rank 0), a child came or went. */
 void machine_online_changed (struct broker *b);
 void machine_children_changed (struct broker *b);

@@ -62,6 +62,10 @@ static void to_stderr (struct log *lg, const struct logline *line)
 {
     char buf[LINE_MAX_LEN + 128];
 
+    if (lg->b->machine && machine_state (lg->b) > STATE_RUN) {
+        logline_format (buf, sizeof (buf), line);
+        machine_log (lg->b, line->severity, buf);
+    }
     if (line->severity > lg->stderr_level || (lg->b->rank > 0 && !lg->stderr_local))
         return;
     logline_format (buf, sizeof (buf) - 1, line);

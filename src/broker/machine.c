@@ -24,6 +24,7 @@ struct machine {
     flux_watcher_t *timer;          /* warnings and timeouts of the current state */
     struct flux_msglist *waiters;   /* state-machine.wait */
     struct flux_msglist *shutdowns; /* shutdown.start */
+    bool logging;
 };
 
 enum broker_state machine_state (struct broker *b)
@@ -219,6 +220,23 @@ void machine_post (struct broker *b, enum state_event event)
     reactor_post (b->reactor, &m->task);
 }
 
+void machine_force (struct broker *b)
+{
+    switch (b->machine->state) {
+    case STATE_CLEANUP:
+        machine_post (b, EVENT_CLEANUP_FAIL);
+        break;
+    case STATE_SHUTDOWN:
+        machine_post (b, EVENT_CHILDREN_TIMEOUT);
+        break;
+    case STATE_FINALIZE:
+        machine_post (b, EVENT_RC3_FAIL);
+        break;
+    default:
+        break;
+    }
+}
+
 void machine_online_changed (struct broker *b)
 {
     const struct idset *online;
@@ -271,6 +289,32 @@ static void shutdown_start (struct broker *b, const flux_msg_t *msg, void *arg)
     } else
         broker_respond (b, msg, NULL);
     machine_post (b, EVENT_SHUTDOWN);
+}
+
+/* Those who asked for the shutdown see what goes on, as far as they want. */
+void machine_log (struct broker *b, int severity, const char *text)
+{
+    struct machine *m = b->machine;
+    const flux_msg_t *msg;
+
+    if (!m || m->logging)
+        return;
+    m->logging = true;
+    for (msg = flux_msglist_first (m->shutdowns); msg;
+         msg = flux_msglist_next (m->shutdowns)) {
+        int level = LOG_DEBUG;
+        flux_msg_t *rep;
+
+        (void)flux_msg_unpack (msg, "{s?i}", "loglevel", &level);
+        if (severity > level || !(rep = flux_response_derive (msg, 0)))
+            continue;
+        flux_msg_set_streaming (rep);
+        if (flux_msg_set_string (rep, text) == 0)
+            router_response (b, NULL, rep);
+        else
+            flux_msg_decref (rep);
+    }
+    m->logging = false;
 }
 
 static void disconnect (struct broker *b, const flux_msg_t *msg, void *arg)

@@ -252,6 +252,11 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
     int signum = flux_signal_watcher_get_signum (w);
 
     broker_log (b, LOG_INFO, "signal %d", signum);
+    if (machine_state (b) >= STATE_CLEANUP && machine_state (b) < STATE_EXIT) {
+        /* Asked again: do not wait for what does not come. */
+        machine_force (b);
+        return;
+    }
     if (machine_state (b) == STATE_RUN)
         rc2_kill (b, signum);
     else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)

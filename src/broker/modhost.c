@@ -305,6 +305,10 @@ static void *module_thread (void *arg)
     }
     flux_watcher_destroy (host.prepare);
     flux_msg_handler_delvec (host.handlers);
+    /* A module that leaks a future keeps its handle alive: the broker learns of
+     * the end nevertheless. */
+    if (host.h)
+        channel_shutdown (mh->end);
     flux_close (host.h);
     if (dso)
         dlclose (dso);

@@ -37,6 +37,7 @@ struct module {
     void *load_arg;
     struct list removers;
     bool removing;
+    bool exited; /* said so: nothing more comes */
 };
 
 struct modules {
@@ -97,7 +98,7 @@ static void died (struct module *m, int errnum, const char *errstr)
     }
 }
 
-/* The thread has closed its end: nothing of the module runs any more. */
+/* The thread is at its end: nothing of the module runs any more. */
 static void module_gone (struct module *m)
 {
     struct broker *b = m->b;
@@ -131,7 +132,7 @@ static void module_recv (void *arg)
     flux_msg_t *msg;
     int n = 0;
 
-    while (n++ < RECV_BATCH && (msg = channel_recv (m->end))) {
+    while (!m->exited && n++ < RECV_BATCH && (msg = channel_recv (m->end))) {
         struct flux_msg_cred cred;
 
         if (flux_msg_get_cred (msg, &cred) == 0) {
@@ -143,11 +144,13 @@ static void module_recv (void *arg)
         }
         router_recv (m->b, &m->peer, msg);
     }
-    if (n > RECV_BATCH) {
+    if (!m->exited && n > RECV_BATCH) {
         reactor_post (m->b->reactor, &m->recv_task);
         return;
     }
-    if (errno == ECONNRESET) {
+    /* The channel stays open if the module leaves something behind that
+     * refers to its handle. */
+    if (m->exited || errno == ECONNRESET) {
         module_gone (m);
         return;
     }
@@ -276,7 +279,7 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
     if (strchr (path, '/')) {
         snprintf (file, sizeof (file), "%s", path);
         if (access (file, R_OK) < 0) {
-            error_set (error, "%s: %s", path, strerror (errno));
+            error_set (error, "%s", strerror (errno));
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
@@ -495,6 +498,7 @@ static void module_status (struct broker *b, const flux_msg_t *msg, void *arg)
         m->status = m->load_cb ? MODULE_INIT : status;
         /* From here on there is no such service. */
         services_remove_owner (b->services, &m->peer);
+        m->exited = status == MODULE_EXITED;
     }
     broker_respond (b, msg, NULL);
 }

@@ -117,7 +117,8 @@ static int spawn_program (struct broker *b, bool interactive)
         return spawn (b, sh, interactive);
     if (b->init_argc > 1 || is_plain_word (b->init_argv[0]))
         rc = spawn (b, b->init_argv, interactive);
-    if (b->init_argc > 1 || rc != ENOENT)
+    /* Without a path it may be a word that the shell knows. */
+    if (b->init_argc > 1 || rc != ENOENT || strchr (b->init_argv[0], '/'))
         return rc;
     sh[1] = (char *)"-c";
     sh[2] = b->init_argv[0];

@@ -42,6 +42,7 @@ struct attach {
     bool stop;
     int status;
     int exit_code;
+    char *held; /* line about an exception of the shell, whose log explains it */
     flux_watcher_t *sigint, *sigtstp, *timer;
     double t_sigint, t_sigtstp;
     const char *status_text;
@@ -81,6 +82,16 @@ static void show_event (struct attach *a, const char *prefix, double t,
     free (s);
 }
 
+static void release_held (struct attach *a)
+{
+    if (a->held) {
+        status_erase (a);
+        fputs (a->held, stderr);
+    }
+    free (a->held);
+    a->held = NULL;
+}
+
 static void show_exception (struct attach *a, double t, json_t *context)
 {
     const char *type = "", *note = "";
@@ -92,9 +103,13 @@ static void show_exception (struct attach *a, double t, json_t *context)
         a->exception = true;
     if (a->opts->quiet || a->opts->show_events)
         return;
-    status_erase (a);
-    fprintf (stderr, "%.3fs: job.exception %s type=%s severity=%d %s\n", t - a->t0,
-             cmd_f58 (a->id), type, severity, note);
+    release_held (a);
+    if (asprintf (&a->held, "%.3fs: job.exception %s type=%s severity=%d %s\n",
+                  t - a->t0, cmd_f58 (a->id), type, severity, note)
+        < 0)
+        a->held = NULL;
+    if (strcmp (type, "exec") != 0)
+        release_held (a);
 }
 
 /* --- the job's log --- */
@@ -237,6 +252,8 @@ static void print_log (struct attach *a, double t, json_t *context)
         fprintf (stderr, "[%d]", rank);
     fprintf (stderr, ": %s%s%s%s\n", labels[level & 7], component ? component : "",
              component ? ": " : "", message);
+    if (level <= 2)
+        release_held (a);
 }
 
 static void output_event (struct attach *a, double t, const char *name, json_t *context)
@@ -413,6 +430,7 @@ static void watch_terminal (struct attach *a)
 
 static void fini (struct attach *a)
 {
+    release_held (a);
     status_erase (a);
     stream_end (&a->main);
     stream_end (&a->exec);
@@ -427,6 +445,7 @@ static int conclude (struct attach *a)
 {
     int code, s = a->status;
 
+    release_held (a);
     if (!a->finished)
         return a->exception ? 1 : a->exit_code;
     code = flux_job_waitstatus_to_exitcode (s, NULL);

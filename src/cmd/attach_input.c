@@ -38,7 +38,9 @@ static size_t incomplete (const char *s, size_t len)
 
 static json_t *encode (struct attach_input *in, const char *data, size_t len, bool eof)
 {
-    json_t *io = json_pack ("{s:s s:s}", "stream", "stdin", "rank", in->ranks);
+    /* the end is for all: who gets no input must not wait for it either */
+    json_t *io =
+        json_pack ("{s:s s:s}", "stream", "stdin", "rank", eof ? "all" : in->ranks);
 
     if (len > 0 && utf8_valid (data, len)) {
         json_object_set_new (io, "data", json_stringn (data, len));

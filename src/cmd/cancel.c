@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static struct optparse_option options[] = {
     { .name = "all", .key = 'a', .usage = "Cancel all jobs that match" },
@@ -54,7 +55,7 @@ static int state_mask (optparse_t *p)
 static int cancel_matching (optparse_t *p)
 {
     const char *user = optparse_get_str (p, "user", NULL);
-    uint32_t userid = cmd_userid (user ? user : "$USER");
+    uint32_t userid = user ? cmd_userid (user) : getuid ();
     bool dry_run = optparse_hasopt (p, "dry-run");
     bool quiet = optparse_hasopt (p, "quiet");
     int count, errors;

@@ -303,6 +303,20 @@ static struct idset *pick (const struct idset *universe, const struct idset *ids
     return out;
 }
 
+static void check_ranks (const struct idset *ids, unsigned int count)
+{
+    struct idset *bad = idset_copy (ids);
+    char text[256];
+
+    if (!bad || count == 0 || idset_range_clear (bad, 0, count - 1) < 0)
+        cmd_die ("%s", flux_strerror (errno));
+    if (!idset_empty (bad)) {
+        list_ranks (bad, text, sizeof (text));
+        cmd_die ("One or more invalid --ranks specified: %s", text);
+    }
+    idset_destroy (bad);
+}
+
 static struct idset *choose_ranks (optparse_t *p)
 {
     const char *job = optparse_get_str (p, "jobid", NULL);
@@ -323,17 +337,12 @@ static struct idset *choose_ranks (optparse_t *p)
         ids = idset_copy (universe);
     else {
         ids = parse_ranks ("rank", ranks);
+        check_ranks (ids, job ? idset_count (universe) : size);
         if (job) {
             struct idset *tmp = pick (universe, ids);
             idset_destroy (ids);
             ids = tmp;
         }
-    }
-    struct idset *bad = idset_difference (ids, universe);
-    if (!bad || !idset_empty (bad)) {
-        char text[256];
-        list_ranks (bad, text, sizeof (text));
-        cmd_die ("One or more invalid --ranks specified: %s", text);
     }
     if (exclude) {
         struct idset *x = parse_ranks ("exclude", exclude);
@@ -342,7 +351,6 @@ static struct idset *choose_ranks (optparse_t *p)
         idset_destroy (x);
         idset_destroy (y);
     }
-    idset_destroy (bad);
     idset_destroy (universe);
     if (idset_empty (ids))
         cmd_die ("No targets specified");

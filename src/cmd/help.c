@@ -56,9 +56,19 @@ void help_print_all (FILE *f)
     fprintf (f, "\nSee 'flux help COMMAND' for more about a command.\n");
 }
 
+static struct optparse_option opts[] = {
+    { .name = "scdoc", .flags = OPTPARSE_OPT_HIDDEN },
+    OPTPARSE_TABLE_END,
+};
+
 static int run (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
+    bool scdoc = optparse_hasopt (p, "scdoc");
+    if (scdoc && i < argc && !strcmp (argv[i], "flux")) {
+        help_print_scdoc_main (stdout);
+        return 0;
+    }
     if (i >= argc) {
         help_print_all (stdout);
         return 0;
@@ -66,6 +76,10 @@ static int run (optparse_t *p, int argc, char **argv)
     const struct command *cmd = command_find (argv[i]);
     if (!cmd)
         cmd_die ("No help found for '%s'", argv[i]);
+    if (scdoc) {
+        help_print_scdoc (stdout, cmd);
+        return 0;
+    }
     optparse_t *q = command_optparse (cmd);
     if (!q)
         cmd_die ("%s: bad option table", argv[i]);
@@ -80,5 +94,6 @@ const struct command cmd_help = {
     .summary = "Describe a command",
     .usage = "[COMMAND]",
     .group = "other",
+    .options = opts,
     .run = run,
 };

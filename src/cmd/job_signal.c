@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* One request for each id, all under way at once; one line for each that failed. */
 static int for_each_id (int n, char **ids,
@@ -72,7 +73,7 @@ static uint32_t user_option (optparse_t *p)
 {
     const char *s = optparse_get_str (p, "user", NULL);
 
-    return s ? cmd_userid (s) : cmd_userid ("$USER");
+    return s ? cmd_userid (s) : getuid ();
 }
 
 int job_killall (optparse_t *p, int argc, char **argv)

@@ -74,6 +74,15 @@ static struct optparse_option status_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+static struct optparse_option errors_opts[] = {
+    { .name = "timeout",
+      .key = 't',
+      .has_arg = 1,
+      .arginfo = "FSD",
+      .usage = "Give up on a broker after this time (default 0.5s; 0: never)" },
+    OPTPARSE_TABLE_END,
+};
+
 static struct hostlist *get_hosts (flux_t *h)
 {
     const char *s = flux_attr_get (h, "hostlist");
@@ -479,7 +488,7 @@ static int cmd_disconnect (optparse_t *p, int argc, char **argv)
 static struct optparse_subcommand subcommands[] = {
     { "status", "[OPTIONS]", "Display the status of the tree", cmd_status, 0,
       status_opts },
-    { "errors", "", "Say why brokers are lost", cmd_errors, 0, NULL },
+    { "errors", "", "Say why brokers are lost", cmd_errors, 0, errors_opts },
     { "lookup", "RANKS|HOSTS", "Translate ranks to hosts, and back", cmd_lookup, 0,
       NULL },
     { "parentof", "RANK|HOST", "Print the rank of a broker's parent", cmd_parentof, 0,

@@ -28,9 +28,9 @@ struct optparse_option queue_list_opts[] = {
 
 static const struct format_named named[] = {
     { "default", "Default flux queue list format string",
-      "?:{queuem:<8.8} {color_enabled}{enabled:>2}{color_off} "
-      "{color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} "
-      "{limits.timelimit!F:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} "
+      "?:{queuem:<8.8}{color_enabled} {enabled:>2}{color_off} "
+      "{color_started}{started:>2}{color_off} {defaults.timelimit:>8} "
+      "{limits.timelimit:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} "
       "{limits.range.ngpus:>10}" },
     { NULL, NULL, NULL },
 };

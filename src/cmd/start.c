@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -445,7 +446,48 @@ static void make_rundir (struct start *st)
         cmd_die ("%s: not a directory", path);
 }
 
-static void watch_signals (struct start *st, flux_watcher_t *w[3])
+/* Processes whose broker died are ours now (subreaper). Reap those that have
+ * ended; brokers are left to their watchers. */
+static void reap_orphans (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct start *st = arg;
+    siginfo_t si;
+
+    for (;;) {
+        si.si_pid = 0;
+        if (waitid (P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || si.si_pid == 0)
+            return;
+        for (int i = 0; i < st->size; i++)
+            if (st->clients[i].pid == si.si_pid)
+                return;
+        (void)waitpid (si.si_pid, NULL, WNOHANG);
+    }
+}
+
+/* What a killed rank 0 left behind. Killing one may bring its children. */
+static void kill_orphans (void)
+{
+    char path[64];
+    char *s, *cp, *end;
+    size_t len;
+
+    snprintf (path, sizeof (path), "/proc/self/task/%d/children", (int)getpid ());
+    while ((s = file_read_all (path, &len)) && len > 0) {
+        for (cp = s; *cp; cp = end) {
+            pid_t pid = strtol (cp, &end, 10);
+
+            if (end == cp || pid <= 0)
+                break;
+            (void)kill (pid, SIGKILL);
+            (void)waitpid (pid, NULL, 0);
+            end += strspn (end, " \n");
+        }
+        free (s);
+    }
+    free (s);
+}
+
+static void watch_signals (struct start *st, flux_watcher_t *w[4])
 {
     const int signums[3] = { SIGTERM, SIGINT, SIGHUP };
 
@@ -456,6 +498,10 @@ static void watch_signals (struct start *st, flux_watcher_t *w[3])
         flux_watcher_start (w[i]);
         flux_watcher_unref (w[i]);
     }
+    if (!(w[3] = flux_signal_watcher_create (st->reactor, SIGCHLD, reap_orphans, st)))
+        cmd_die ("signal watcher: %s", strerror (errno));
+    flux_watcher_start (w[3]);
+    flux_watcher_unref (w[3]);
 }
 
 static int exit_code (int status)
@@ -465,19 +511,22 @@ static int exit_code (int status)
 
 static int run_session (struct start *st, char **program)
 {
-    flux_watcher_t *w[3];
+    flux_watcher_t *w[4];
 
     if (!(st->reactor = flux_reactor_create (0))
         || !(st->clients = calloc (st->size, sizeof (struct client))))
         cmd_die ("out of memory");
+    (void)prctl (PR_SET_CHILD_SUBREAPER, 1);
     make_rundir (st);
     create_pmi (st);
     watch_signals (st, w);
     for (int rank = 0; rank < st->size; rank++)
         spawn_broker (st, rank, program);
     (void)flux_reactor_run (st->reactor, 0);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         flux_watcher_destroy (w[i]);
+    if (WIFSIGNALED (st->status))
+        kill_orphans ();
     for (int i = 0; i < st->size; i++) {
         close_client (&st->clients[i]);
         flux_watcher_destroy (st->clients[i].w_child);

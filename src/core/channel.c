@@ -92,6 +92,16 @@ static void wake (int fd)
         return;
 }
 
+void channel_shutdown (struct channel_end *end)
+{
+    pthread_mutex_lock (&end->out->lock);
+    end->out->peer_gone = true;
+    end->out->signaled = true;
+    /* Under the lock: behind it the other end may free the channel. */
+    wake (end->out->fd);
+    pthread_mutex_unlock (&end->out->lock);
+}
+
 void channel_close (struct channel_end *end)
 {
     int saved_errno = errno;
@@ -105,13 +115,7 @@ void channel_close (struct channel_end *end)
     end->in->queue = (struct msgqueue){ 0 };
     pthread_mutex_unlock (&end->in->lock);
 
-    pthread_mutex_lock (&end->out->lock);
-    end->out->peer_gone = true;
-    end->out->signaled = true;
-    /* Under the lock: behind it the other end may free the channel. */
-    wake (end->out->fd);
-    pthread_mutex_unlock (&end->out->lock);
-
+    channel_shutdown (end);
     msgqueue_fini (&left);
     msgqueue_fini (&end->mine);
     if (__atomic_sub_fetch (&end->ch->refs, 1, __ATOMIC_ACQ_REL) == 0)

@@ -13,6 +13,10 @@ struct channel_end;
 
 /* 0, or -1 with ENOMEM, EMFILE. */
 int channel_create (struct channel_end *ends[2]);
+/* Tell the other end that nothing will follow what was sent; this end stays
+ * valid until channel_close. */
+void channel_shutdown (struct channel_end *end);
+
 
 /* Closes this end. The other end still gets what was sent before, then
  * ECONNRESET; what it sends is dropped. */

@@ -65,12 +65,25 @@ static void awake_cb (struct ev_loop *loop, ev_idle *w, int revents)
 {
 }
 
+static void stay_awake (flux_reactor_t *r)
+{
+    if (!ev_is_active (&r->awake)) {
+        ev_idle_start (r->loop, &r->awake);
+        ev_check_start (r->loop, &r->tail);
+    }
+}
+
+/* Tasks may bring about more of them. Those that never end have to let the
+ * reactor look at its descriptors, without sleeping. */
 static void before_sleep_cb (struct ev_loop *loop, ev_prepare *w, int revents)
 {
     flux_reactor_t *r = w->data;
 
     flux_reactor_incref (r);
-    run_tasks (&r->before_sleep);
+    for (int i = 0; i < 100 && !list_empty (&r->before_sleep); i++)
+        run_tasks (&r->before_sleep);
+    if (!list_empty (&r->before_sleep))
+        stay_awake (r);
     flux_reactor_decref (r);
 }
 
@@ -79,10 +92,7 @@ void reactor_post (flux_reactor_t *r, struct reactor_task *t)
     if (reactor_task_is_queued (t))
         return;
     list_append (&r->posted, &t->node);
-    if (!ev_is_active (&r->awake)) {
-        ev_idle_start (r->loop, &r->awake);
-        ev_check_start (r->loop, &r->tail);
-    }
+    stay_awake (r);
 }
 
 void reactor_before_sleep (flux_reactor_t *r, struct reactor_task *t)

@@ -203,13 +203,38 @@ static void tasks (void **state)
     flux_reactor_destroy (r);
 }
 
+static void before_sleep_again (void *arg)
+{
+    struct posted *p = arg;
+
+    if (++p->count < 5)
+        reactor_before_sleep (p->r, &p->task);
+}
+
+/* A task that brings about another is not left alone with a long sleep. */
+static void tasks_before_sleep (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    struct posted p = { .r = r };
+    int count = 0;
+    flux_watcher_t *w = flux_timer_watcher_create (r, 0.001, 0, count_cb, &count);
+
+    reactor_task_init (&p.task, before_sleep_again, &p);
+    reactor_before_sleep (r, &p.task);
+    flux_watcher_start (w);
+    assert_int_equal (flux_reactor_run (r, FLUX_REACTOR_ONCE), 0);
+    assert_int_equal (p.count, 5);
+    flux_watcher_destroy (w);
+    flux_reactor_destroy (r);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (timers),        cmocka_unit_test (descriptors),
         cmocka_unit_test (children),      cmocka_unit_test (signals_and_stop),
         cmocka_unit_test (loop_watchers), cmocka_unit_test (files),
-        cmocka_unit_test (tasks),
+        cmocka_unit_test (tasks),         cmocka_unit_test (tasks_before_sleep),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

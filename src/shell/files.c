@@ -1,4 +1,5 @@
 /* FLUX_JOB_TMPDIR, and the files that come with a jobspec (RFC 37). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,8 +12,8 @@
 #include "base/file.h"
 #include "shell/shell.h"
 
-/* The broker's directory, which is that of its socket. */
-static void choose_dir (struct shell *sh)
+/* In the broker's directory, which is that of its socket. */
+void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot)
 {
     const char *uri = getenv ("FLUX_URI");
     const char *dir = "/tmp";
@@ -24,8 +25,21 @@ static void choose_dir (struct shell *sh)
         dir = uri + 8;
         len = slash - dir;
     }
-    snprintf (sh->tmpdir, sizeof (sh->tmpdir), "%.*s/jobtmp-%d-%s", len, dir, sh->rank,
-              sh->f58_plain);
+    snprintf (buf, size, "%.*s/jobtmp-%u-%d", len, dir, rank, slot);
+}
+
+static bool dir_is_empty (const char *path)
+{
+    DIR *d = opendir (path);
+    struct dirent *e;
+    int count = 0;
+
+    if (!d)
+        return false;
+    while (count == 0 && (e = readdir (d)))
+        count += strcmp (e->d_name, ".") != 0 && strcmp (e->d_name, "..") != 0;
+    closedir (d);
+    return count == 0;
 }
 
 static bool path_is_safe (const char *path)
@@ -140,17 +154,25 @@ static int write_files (struct shell *sh)
 
 int shell_tmpdir_create (struct shell *sh)
 {
-    choose_dir (sh);
-    if (mkdir (sh->tmpdir, 0700) < 0 && errno != EEXIST) {
+    shell_tmpdir_path (sh->tmpdir, sizeof (sh->tmpdir), sh->broker_rank, sh->slot);
+    if (mkdir (sh->tmpdir, 0700) == 0)
+        return write_files (sh);
+    if (errno == EEXIST && !dir_is_empty (sh->tmpdir)) {
+        /* of a shell that was killed */
+        dir_remove (sh->tmpdir);
+        errno = mkdir (sh->tmpdir, 0700) < 0 ? errno : EEXIST;
+    }
+    if (errno != EEXIST) {
         shell_fatal (sh, 1, "mkdir %s: %s", sh->tmpdir, strerror (errno));
         return -1;
     }
     return write_files (sh);
 }
 
-void shell_tmpdir_remove (struct shell *sh)
+/* An empty one stays for the next job of this slot: making and removing a
+ * directory costs a small job more than all its other files. */
+void shell_tmpdir_clean (struct shell *sh)
 {
-    if (sh->tmpdir[0] && rmdir (sh->tmpdir) < 0
-        && (errno == ENOTEMPTY || errno == EEXIST))
+    if (sh->tmpdir[0] && !dir_is_empty (sh->tmpdir))
         dir_remove (sh->tmpdir);
 }

@@ -31,7 +31,8 @@
  *   w  for the leader
  *   x  exception {type, severity, note}
  *   l  a line for the instance's log
- *   X  the shell has exited (by the server): its wait status. The last.
+ *   X  the shell exits: its wait status. The last (by the server, if the shell
+ *      was killed).
  *
  * All shells of a rank write into one pipe. A write of up to PIPE_BUF bytes is
  * atomic, so longer frames go in pieces: a lower-case TYPE is preceded by '+'

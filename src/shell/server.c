@@ -1,8 +1,8 @@
 /* flux-shell: the parent of a rank's shells, or with --job one shell.
  *
  * The server reads frames from stdin, forks a shell for each start record and
- * gives it the later frames through a pipe. It reports its exit when all that
- * it wrote lies in stdout before. At EOF it kills its shells and ends; shells
+ * gives it the later frames through a pipe. A shell reports its own exit as its
+ * last frame; the server does so for one that was killed. At EOF it kills its shells and ends; shells
  * whose server dies get SIGHUP. */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,7 @@ struct child {
     struct list node;
     uint64_t id;
     pid_t pid;
+    int slot;
     int fd; /* its stdin, -1 when it has gone */
     struct buf out;
 };
@@ -38,11 +39,15 @@ static struct {
     struct idmap *ids;
     int signal_fd;
     int count;
+    unsigned int rank;
+    struct idset *slots; /* free ones */
+    int slot_max;
 } server;
 
 static void child_destroy (struct child *c)
 {
     list_remove (&c->node);
+    idset_set (server.slots, c->slot);
     if (idmap_lookup (server.ids, c->id) == c)
         idmap_remove (server.ids, c->id);
     if (c->fd >= 0)
@@ -84,13 +89,30 @@ static void child_flush (struct child *c)
         buf_consume (&c->out, done);
 }
 
-static int run_child (const struct frame *f, int in_fd)
+static int run_child (const struct frame *f, int slot, int in_fd)
 {
     prctl (PR_SET_PDEATHSIG, SIGHUP);
-    if (getppid () == 1)
-        return 1;
     close (server.signal_fd);
-    return shell_run (f->id, f->text, f->len, in_fd, 1);
+    return shell_run (f->id, slot, f->text, f->len, in_fd, 1);
+}
+
+static int take_slot (void)
+{
+    unsigned int slot = idset_first (server.slots);
+
+    if (slot == IDSET_INVALID_ID)
+        return server.slot_max++;
+    idset_clear (server.slots, slot);
+    return slot;
+}
+
+static void remove_tmpdirs (void)
+{
+    char path[256];
+    for (int i = 0; i < server.slot_max; i++) {
+        shell_tmpdir_path (path, sizeof (path), server.rank, i);
+        rmdir (path);
+    }
 }
 
 static void start_child (const struct frame *f)
@@ -102,10 +124,11 @@ static void start_child (const struct frame *f)
         goto error;
     c->id = f->id;
     c->fd = fd[1];
+    c->slot = take_slot ();
     c->pid = fork ();
     if (c->pid == 0) {
         close (fd[1]);
-        int rc = run_child (f, fd[0]);
+        int rc = run_child (f, c->slot, fd[0]);
 #ifdef __SANITIZE_ADDRESS__
         exit (rc);
 #else
@@ -165,7 +188,8 @@ static void reap (void)
             if (c->pid == pid) {
                 uint64_t id = c->id;
                 child_destroy (c);
-                report_exit (id, status);
+                if (!WIFEXITED (status)) /* else it has said so itself */
+                    report_exit (id, status);
                 break;
             }
         }
@@ -230,7 +254,8 @@ static int run_server (void)
     int cap = 0;
 
     list_init (&server.children);
-    if (!(server.ids = idmap_create (NULL)) || open_signals () < 0) {
+    server.slots = idset_create (64, IDSET_FLAG_AUTOGROW);
+    if (!server.slots || !(server.ids = idmap_create (NULL)) || open_signals () < 0) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));
         return 1;
     }
@@ -255,6 +280,8 @@ static int run_server (void)
     free (fds);
     while (!list_empty (&server.children))
         child_destroy (container_of (server.children.next, struct child, node));
+    remove_tmpdirs ();
+    idset_destroy (server.slots);
     idmap_destroy (server.ids);
     frame_reader_fini (&server.in);
     return 0;
@@ -277,7 +304,7 @@ static int run_single (void)
         fprintf (stderr, "flux-shell: expected a start frame on standard input\n");
         return 1;
     }
-    int rc = shell_run (f.id, f.text, f.len, 0, 1);
+    int rc = shell_run (f.id, getpid (), f.text, f.len, 0, 1);
     frame_reader_fini (&server.in);
     return rc;
 }
@@ -285,11 +312,13 @@ static int run_single (void)
 int main (int argc, char *argv[])
 {
     json_object_seed (0x666c7578); /* not worth /dev/urandom: the keys are the owner's */
-    if (argc == 2 && !strcmp (argv[1], "--server"))
+    if (argc == 3 && !strcmp (argv[1], "--server")) {
+        server.rank = strtoul (argv[2], NULL, 10);
         return run_server ();
+    }
     if (argc == 2 && !strcmp (argv[1], "--job"))
         return run_single ();
-    fprintf (stderr, "Usage: flux-shell --server | --job\n"
+    fprintf (stderr, "Usage: flux-shell --server RANK | --job\n"
                      "Runs the tasks of jobs on one node. Started by job-exec, which\n"
                      "speaks with it over standard input and output.\n");
     return 2;

@@ -57,8 +57,7 @@ void shell_unwatch (struct shell *sh, struct source *src)
 {
     if (src->fd < 0)
         return;
-    epoll_ctl (sh->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
-    close (src->fd);
+    close (src->fd); /* nobody else has it open: it leaves the epoll set */
     src->fd = -1;
 }
 
@@ -79,7 +78,7 @@ static void send_log (struct shell *sh, int level, const char *text)
 {
     struct buf b = BUF_INIT;
     shell_entry (&b, "log");
-    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"component\":\"flux-shell\",\"message\":",
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":",
                 level, sh->rank);
     json_append_string (&b, text, strlen (text));
     buf_adds (&b, "}}");
@@ -168,7 +167,6 @@ static void update_expiration (struct shell *sh, const char *text)
 
 static void other_exit (struct shell *sh)
 {
-    sh->other_exit_seen = true;
     if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
         sh->exit_deadline = monotonic_now () + sh->exit_timeout;
 }
@@ -323,8 +321,7 @@ static void check_deadlines (struct shell *sh)
         sh->exit_timeout = -1;
         snprintf (note, sizeof (note),
                   "a task has exited, and others still run after exit-timeout");
-        if (!sh->other_exit_seen || sh->rank == 0)
-            shell_raise (sh, "exec", 0, note);
+        shell_raise (sh, "exec", 0, note);
     }
     if (sh->signal_deadline > 0 && wall_now () >= sh->signal_deadline) {
         sh->signal_deadline = 0;
@@ -353,13 +350,33 @@ static void loop (struct shell *sh)
 
 static void finish (struct shell *sh)
 {
+    struct buf b = BUF_INIT;
+
     shell_output_finish (sh);
+    buf_printf (&b, "%d", sh->rc << 8);
+    shell_send (sh, 'X', &b);
+    buf_fini (&b);
     if (!sh->broken)
         frame_flush (&sh->out);
-    shell_tmpdir_remove (sh);
+    shell_tmpdir_clean (sh);
 }
 
-int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd)
+/* The process ends: only those that look for leaks want this. */
+static void free_all (struct shell *sh)
+{
+    shell_tasks_fini (sh);
+    shell_pmi_fini (sh);
+    shell_output_fini (sh);
+    shell_affinity_fini (sh);
+    shell_env_fini (sh);
+    free (sh->rlimits);
+    shell_unwatch (sh, &sh->signal_src);
+    close (sh->epoll_fd);
+    shell_fini (sh);
+    free (sh);
+}
+
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd)
 {
     struct shell *sh = calloc (1, sizeof (*sh));
     flux_error_t error;
@@ -367,6 +384,7 @@ int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd)
     if (!sh)
         return 1;
     sh->id = id;
+    sh->slot = slot;
     sh->in_src.fd = sh->signal_src.fd = sh->epoll_fd = -1;
     if (open_loop (sh, in_fd, out_fd) < 0) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));
@@ -383,16 +401,10 @@ int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd)
     loop (sh);
     finish (sh);
     int rc = sh->rc;
-    /* the process ends: freeing is for those that look for leaks */
-    shell_tasks_fini (sh);
-    shell_pmi_fini (sh);
-    shell_output_fini (sh);
-    shell_affinity_fini (sh);
-    shell_env_fini (sh);
-    free (sh->rlimits);
-    shell_unwatch (sh, &sh->signal_src);
-    close (sh->epoll_fd);
-    shell_fini (sh);
-    free (sh);
+#ifdef __SANITIZE_ADDRESS__
+    free_all (sh);
+#else
+    (void)free_all;
+#endif
     return rc;
 }

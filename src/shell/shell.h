@@ -59,7 +59,8 @@ struct task {
     struct stream streams[2]; /* stdout, stderr */
     struct source in;
     struct buf in_buf;
-    bool in_eof; /* close when in_buf is empty */
+    bool in_seen; /* it got some input */
+    bool in_eof;  /* close when in_buf is empty */
     struct source pmi;
     struct buf pmi_buf;
 };
@@ -91,6 +92,7 @@ struct shell {
     bool affinity; /* see affinity.c */
     void *affinity_sets;
 
+    int slot; /* no other shell of this broker has it now */
     char tmpdir[256];
     char **env; /* for all tasks; the last slots are set for each */
     int env_count;
@@ -104,7 +106,6 @@ struct shell {
     bool setpgrp;
     bool broken; /* the reader has gone */
     bool exit_seen;
-    bool other_exit_seen;
     int rc; /* highest exit code */
     double exit_timeout; /* < 0: none */
     double exit_deadline;  /* monotonic; 0: not set */
@@ -135,7 +136,7 @@ bool shell_template_per_task (const char *template);
 bool shell_template_per_node (const char *template);
 
 /* shell.c */
-int shell_run (uint64_t id, const char *text, size_t len, int in_fd, int out_fd);
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd);
 int shell_watch (struct shell *sh, struct source *src);
 void shell_unwatch (struct shell *sh, struct source *src); /* and close */
 void shell_send (struct shell *sh, char type, struct buf *b);
@@ -157,7 +158,8 @@ char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd);
 
 /* files.c: FLUX_JOB_TMPDIR and what belongs there. */
 int shell_tmpdir_create (struct shell *sh);
-void shell_tmpdir_remove (struct shell *sh);
+void shell_tmpdir_clean (struct shell *sh);
+void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot);
 
 /* task.c */
 int shell_tasks_start (struct shell *sh);

@@ -60,7 +60,12 @@ int fsd_format_digits (char *buf, size_t len, double seconds, int digits)
             u++;
         if (seconds == 0)
             u--;
-        n = snprintf (buf, len, "%.*g%s", digits, seconds / u->seconds, u->suffix);
+        double x = seconds / u->seconds;
+        /* Never an exponent: 130ms, not 1.3e+02ms. */
+        if (x >= pow (10, digits) - 0.5)
+            n = snprintf (buf, len, "%.0f%s", x, u->suffix);
+        else
+            n = snprintf (buf, len, "%.*g%s", digits, x, u->suffix);
     }
     if (n < 0 || (size_t)n >= len) {
         errno = EOVERFLOW;

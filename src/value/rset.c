@@ -195,6 +195,24 @@ int rset_add_ids (struct rset *r, unsigned int rank, const struct rset *like,
     return rc;
 }
 
+int rset_add_like (struct rset *r, unsigned int rank, const char *host,
+                   const struct rset *from, unsigned int rank_from)
+{
+    struct entry *e = rset_find (from, rank_from);
+    struct shared_host *h;
+    int rc;
+
+    if (!e) {
+        errno = ENOENT;
+        return -1;
+    }
+    if (!(h = rset_host_create (host)))
+        return -1;
+    rc = rset_insert (r, rank, h, e->kids);
+    host_unref (h);
+    return rc;
+}
+
 static struct property *find_property (const struct rset *r, const char *name)
 {
     for (int i = 0; i < r->nprops; i++)
@@ -565,4 +583,12 @@ struct rset *rset_filter (const struct rset *r, json_t *constraint, flux_error_t
     new = rset_select (r, satisfies, &arg);
     constraint_destroy (arg.c);
     return new;
+}
+
+void rset_swap (struct rset *a, struct rset *b)
+{
+    struct rset tmp = *a;
+
+    *a = *b;
+    *b = tmp;
 }

@@ -11,6 +11,7 @@ struct rset;
 
 struct rset *rset_create (void);
 void rset_destroy (struct rset *r);
+void rset_swap (struct rset *a, struct rset *b);
 struct rset *rset_copy (const struct rset *r);
 /* NULL with EINVAL and *error. */
 struct rset *rset_decode (const char *s, flux_error_t *error);
@@ -25,6 +26,9 @@ int rset_add_rank (struct rset *r, unsigned int rank, const char *host,
  * the rank has in `like`. take_gpus may be NULL. */
 int rset_add_ids (struct rset *r, unsigned int rank, const struct rset *like,
                   struct idset *take_cores, struct idset *take_gpus);
+/* What `rank_from` has in `from`, for another rank and host. */
+int rset_add_like (struct rset *r, unsigned int rank, const char *host,
+                   const struct rset *from, unsigned int rank_from);
 int rset_add_property (struct rset *r, const char *name, const struct idset *ranks);
 int rset_remove_property (struct rset *r, const char *name, const struct idset *ranks);
 int rset_append (struct rset *r, const struct rset *other); /* EEXIST on overlap */

@@ -94,6 +94,8 @@ static int sock_init (struct transport *t, struct sock *s, int type,
         return -1;
     flux_watcher_start (s->w);
     flux_watcher_unref (s->w);
+    /* The descriptor says nothing before it was looked at once. */
+    reactor_post (t->conf.reactor, &s->task);
     return 0;
 }
 
@@ -223,8 +225,9 @@ static bool child_recv_one (struct transport *t)
     if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)) {
         memcpy (id, zmq_msg_data (&frames[0]), len);
         id[len] = '\0';
-        /* The frame of the id does not always know its connection. */
-        note_conn (t, zmq_msg_get (&frames[1], ZMQ_SRCFD), id);
+        /* Frames that zmq looked at ahead do not know their connection, the
+         * last one does; a lone frame may not, but a child begins with more. */
+        note_conn (t, zmq_msg_get (&frames[count - 1], ZMQ_SRCFD), id);
         msg = make_msg (frames + 1, count - 1);
     }
     close_frames (frames, count);

@@ -139,17 +139,21 @@ int jsontext_get (struct span object, const char *key, struct span *value)
 static int find (struct span object, const char *path, struct span *parent,
                  struct span *name, struct span *value)
 {
+    struct span v;
+
     for (;;) {
         size_t n = strcspn (path, ".");
-        if (get (object, path, n, name, value) < 0)
+        if (get (object, path, n, name, &v) < 0)
             return -1;
-        if (parent)
-            *parent = object;
         if (!path[n])
-            return 0;
+            break;
         path += n + 1;
-        object = *value;
+        object = v;
     }
+    if (parent)
+        *parent = object;
+    *value = v;
+    return 0;
 }
 
 int jsontext_find (struct span object, const char *path, struct span *value)

@@ -152,9 +152,12 @@ static flux_subprocess_t *start_process (struct server *sv)
         .on_stderr = stderr_cb,
     };
     struct ctx *ctx = sv->ctx;
-    char *argv[] = { ctx->config.shell, (char *)"--server", NULL };
-    flux_cmd_t *cmd = flux_cmd_create (2, argv, NULL);
+    char rank[16];
+    char *argv[] = { ctx->config.shell, (char *)"--server", rank, NULL };
     flux_subprocess_t *p = NULL;
+
+    snprintf (rank, sizeof (rank), "%u", sv->rank);
+    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
 
     /* the jobspec has the tasks' environment; nothing of the broker's leaks */
     if (cmd && flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") == 0

@@ -32,6 +32,18 @@ void ingest_fini (struct ingest *in)
     json_decref (in->queues);
     json_decref (in->policy);
     free (in->env);
+    free (in->J);
+    free (in->jobspec);
+    free (in->lite);
+}
+
+static void forget_last (struct ingest *in)
+{
+    free (in->J);
+    free (in->jobspec);
+    free (in->lite);
+    in->J = in->jobspec = in->lite = NULL;
+    in->J_len = 0;
 }
 
 /* policy.jobspec.defaults.system.KEY of a queue or of the instance. */
@@ -87,6 +99,7 @@ int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
     }
     json_decref (in->queues);
     json_decref (in->policy);
+    forget_last (in);
     in->queues = json_incref (queues);
     in->policy = json_incref (policy);
     return 0;
@@ -223,50 +236,61 @@ static char *put_back (json_t *spec, struct span member)
 
 /* --- requests --- */
 
-static int check_jobspec (struct ingest *in, struct ingest_job *job,
-                          flux_error_t *error)
+/* in->lite and in->environment from in->jobspec. */
+static int split (struct ingest *in)
 {
-    struct span whole, member = { "", 0 }, env;
-    struct jobspec js;
-    size_t len = strlen (job->jobspec);
+    size_t len = strlen (in->jobspec);
+    struct span whole = { in->jobspec, len }, member;
     struct buf lite = BUF_INIT;
-    json_t *spec = NULL;
-    int rc = -1;
 
-    if (jsontext_value (job->jobspec, len, &whole) == 0
-        && jsontext_member (whole, "attributes.system.environment", &member, &env)
-               == 0) {
-        if (check_environment (in, env, error) < 0)
-            return -1;
-        buf_add (&lite, job->jobspec, member.s - job->jobspec);
-        buf_adds (&lite, member.s + member.len);
-        spec = jobspec_load (lite.data, lite.len, error);
-    } else {
-        member.len = 0;
-        spec = jobspec_load (job->jobspec, len, error);
-    }
-    if (!spec)
-        goto done;
+    free (in->lite);
+    in->lite = NULL;
+    in->environment = (struct span){ in->jobspec, 0 };
+    if (jsontext_member (whole, "attributes.system.environment", &member,
+                         &in->environment)
+        < 0)
+        member = (struct span){ in->jobspec + len, 0 };
+    buf_add (&lite, in->jobspec, member.s - in->jobspec);
+    buf_adds (&lite, member.s + member.len);
+    in->lite = buf_take (&lite, NULL);
+    return in->lite ? 0 : -1;
+}
+
+static int check_jobspec (struct ingest *in, int flags, flux_error_t *error)
+{
+    struct span member = { "", 0 }, env, whole = { in->jobspec, strlen (in->jobspec) };
+    struct jobspec js;
+    json_t *spec;
+    char *s;
+
+    if (split (in) < 0)
+        return fail (error, ENOMEM, "out of memory");
+    if (in->environment.len > 0 && check_environment (in, in->environment, error) < 0)
+        return -1;
+    if (!(spec = jobspec_load (in->lite, strlen (in->lite), error)))
+        return -1;
     if (!json_is_object (spec)) {
-        fail (error, EINVAL, "jobspec: must be an object");
-        goto done;
+        json_decref (spec);
+        return fail (error, EINVAL, "jobspec: must be an object");
     }
-    if (!(job->flags & FLUX_JOB_NOVALIDATE) && jobspec_parse (spec, &js, error) < 0)
-        goto done;
-    rc = 0;
+    if (!(flags & FLUX_JOB_NOVALIDATE) && jobspec_parse (spec, &js, error) < 0) {
+        json_decref (spec);
+        errno = EINVAL;
+        return -1;
+    }
     if ((in->queues || in->policy) && apply_defaults (in, spec)) {
-        char *s = put_back (spec, member);
-        if (s) {
-            free (job->jobspec);
-            job->jobspec = s;
-        } else {
-            rc = fail (error, ENOMEM, "out of memory");
+        jsontext_member (whole, "attributes.system.environment", &member, &env);
+        if (!(s = put_back (spec, member))) {
+            json_decref (spec);
+            return fail (error, ENOMEM, "out of memory");
         }
+        free (in->jobspec);
+        in->jobspec = s;
+        if (split (in) < 0)
+            return fail (error, ENOMEM, "out of memory");
     }
-done:
     json_decref (spec);
-    buf_fini (&lite);
-    return rc;
+    return 0;
 }
 
 static int check_request (struct ingest *in, struct ingest_job *job,
@@ -302,61 +326,69 @@ static int read_int (struct span o, const char *key, int *value)
     return 0;
 }
 
-static int read_request (struct ingest_job *job, const char *payload,
+static int read_request (struct ingest_job *job, const char *payload, struct span *J,
                          flux_error_t *error)
 {
-    struct span o, J, text;
+    struct span o, v;
 
     if (!payload || jsontext_value (payload, strlen (payload), &o) < 0
-        || jsontext_get (o, "J", &J) < 0 || !jsontext_plain (J, &text)
+        || jsontext_get (o, "J", &v) < 0 || !jsontext_plain (v, J)
         || read_int (o, "urgency", &job->urgency) < 0
         || read_int (o, "flags", &job->flags) < 0)
         return fail (error, EPROTO, "request must have J, urgency and flags");
-    if (!(job->J = strndup (text.s, text.len)))
+    return 0;
+}
+
+/* in->J and what follows from it. On failure nothing is remembered. */
+static int read_J (struct ingest *in, struct span J, int flags, flux_error_t *error)
+{
+    if (in->J && in->J_len == J.len && in->flags == flags
+        && memcmp (in->J, J.s, J.len) == 0)
+        return 0;
+    forget_last (in);
+    if (!(in->J = strndup (J.s, J.len)))
         return fail (error, ENOMEM, "out of memory");
+    if (!(in->jobspec = flux_unwrap_string (in->J, true, &in->userid, error))
+        || check_jobspec (in, flags, error) < 0) {
+        int saved_errno = errno;
+        forget_last (in);
+        errno = saved_errno;
+        return -1;
+    }
+    in->J_len = J.len;
+    in->flags = flags;
     return 0;
 }
 
 int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
                    double now, struct ingest_job *job, flux_error_t *error)
 {
+    struct span J;
+
     *job = (struct ingest_job){ .t_submit = now };
-    if (read_request (job, payload, error) < 0
-        || check_request (in, job, cred, error) < 0)
-        goto error;
-    if (!(job->jobspec = flux_unwrap_string (job->J, true, &job->userid, error)))
-        goto error;
-    if (job->userid != cred.userid) {
-        fail (error, EPERM, "signer uid %u is not that of the request, %u", job->userid,
-              cred.userid);
-        goto error;
-    }
-    if (check_jobspec (in, job, error) < 0)
-        goto error;
+    if (read_request (job, payload, &J, error) < 0
+        || check_request (in, job, cred, error) < 0
+        || read_J (in, J, job->flags, error) < 0)
+        return -1;
+    if (in->userid != cred.userid)
+        return fail (error, EPERM, "signer uid %u is not that of the request, %u",
+                     in->userid, cred.userid);
+    job->userid = in->userid;
+    job->J = in->J;
+    job->jobspec = in->jobspec;
+    job->lite = in->lite;
+    job->environment = in->environment;
     job->id = jobid_gen_next (&in->gen, (uint64_t)(now * 1000));
     return 0;
-error:
-    ingest_job_fini (job);
-    return -1;
 }
 
-void ingest_job_fini (struct ingest_job *job)
-{
-    int saved_errno = errno;
-
-    free (job->J);
-    free (job->jobspec);
-    job->J = job->jobspec = NULL;
-    errno = saved_errno;
-}
-
-int ingest_job_encode (struct buf *b, const struct ingest_job *job)
+int ingest_job_encode (struct buf *b, const struct ingest_job *job, int env)
 {
     buf_printf (b,
                 "{\"id\":%llu,\"userid\":%u,\"urgency\":%d,\"flags\":%d,\"t_submit\":"
-                "%.6f,\"jobspec\":",
+                "%.6f,\"env\":%d,\"jobspec\":",
                 (unsigned long long)job->id, job->userid, job->urgency, job->flags,
-                job->t_submit);
-    buf_adds (b, job->jobspec);
+                job->t_submit, env);
+    buf_adds (b, job->lite);
     return buf_addc (b, '}');
 }

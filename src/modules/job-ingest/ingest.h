@@ -18,6 +18,14 @@ struct ingest {
     json_t *policy;
     char *env; /* the last environment that was found correct */
     size_t env_len;
+    /* the last jobspec that was accepted: bulk submission repeats itself */
+    char *J;
+    size_t J_len;
+    int flags;
+    uint32_t userid;
+    char *jobspec;           /* with the defaults of queue and policy */
+    char *lite;              /* the same without environment */
+    struct span environment; /* in jobspec; length 0: there is none */
 };
 
 void ingest_init (struct ingest *in, uint32_t owner);
@@ -26,21 +34,24 @@ void ingest_fini (struct ingest *in);
 int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
                       flux_error_t *error);
 
+/* The texts belong to struct ingest, until the next call. */
 struct ingest_job {
     flux_jobid_t id;
     uint32_t userid;
     int urgency;
     int flags;
     double t_submit;
-    char *J;
-    char *jobspec; /* with the defaults of queue and policy */
+    const char *J;
+    const char *jobspec;
+    const char *lite;
+    struct span environment;
 };
 
 /* payload: of a job-ingest.submit request. -1 with errno and *error. */
 int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
                    double now, struct ingest_job *job, flux_error_t *error);
-void ingest_job_fini (struct ingest_job *job);
-/* One element of the array in job-manager.submit. */
-int ingest_job_encode (struct buf *b, const struct ingest_job *job);
+/* One element of the array "jobs" in job-manager.submit; env is the index of its
+ * environment in the array "envs", or -1. */
+int ingest_job_encode (struct buf *b, const struct ingest_job *job, int env);
 
 #endif

@@ -43,16 +43,17 @@ static void accepts (void **state)
     ingest_init (&in, 1000);
     jobid_gen_init (&in.gen, 0, 1000000 - 5);
     assert_int_equal (submit (&in, spec, 16, 0, owner, &a, NULL), 0);
-    assert_int_equal (submit (&in, spec, 16, 0, owner, &b, NULL), 0);
     assert_string_equal (a.jobspec, spec);
+    assert_null (strstr (a.lite, "environment"));
+    assert_int_equal (submit (&in, spec, 16, 0, owner, &b, NULL), 0);
+    assert_string_equal (b.jobspec, spec);
+    assert_true (b.environment.len == strlen ("{\"A\":\"b\"}"));
     assert_true (a.id >> 24 == 5 && b.id == a.id + 1);
-    ingest_job_encode (&buf, &a);
+    ingest_job_encode (&buf, &b, 0);
     json_t *o = json_loads (buf.data, 0, NULL);
     assert_true (json_is_object (json_object_get (o, "jobspec")));
     json_decref (o);
     buf_fini (&buf);
-    ingest_job_fini (&a);
-    ingest_job_fini (&b);
     ingest_fini (&in);
 }
 
@@ -82,6 +83,7 @@ static void refuses (void **state)
     assert_int_equal (submit (&in, good, 17, 0, guest, &job, text), -1);
     assert_int_equal (submit (&in, good, 16, FLUX_JOB_WAITABLE, guest, &job, text), -1);
     assert_int_equal (submit (&in, good, 16, 0, other, &job, text), -1);
+    assert_string_equal (text, "signer uid 1000 is not that of the request, 1001");
     assert_int_equal (errno, EPERM);
     assert_int_equal (ingest_decode (&in, NULL, owner, 1, &job, &error), -1);
     assert_int_equal (ingest_decode (&in, "{\"J\":\"a.b\"}", owner, 1, &job, &error),
@@ -116,7 +118,6 @@ static void defaults (void **state)
     assert_non_null (
         json_object_get (json_object_get (s, "constraints"), "properties"));
     json_decref (o);
-    ingest_job_fini (&job);
     json_decref (policy);
     json_decref (queues);
     policy = json_pack ("{s:{s:{s:{s:s}}}}", "jobspec", "defaults", "system",

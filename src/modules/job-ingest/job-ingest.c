@@ -33,6 +33,9 @@ struct batch {
     size_t bytes;
     flux_kvs_txn_t *txn;
     struct buf request;
+    struct buf envs; /* distinct environments: ",{...},{...}" */
+    int nenvs;
+    size_t last_env; /* where the last one begins in envs */
     flux_future_t *f_commit, *f_submit;
     int pending;
 };
@@ -56,6 +59,7 @@ static void batch_destroy (struct batch *b)
     free (b->jobs);
     flux_kvs_txn_destroy (b->txn);
     buf_fini (&b->request);
+    buf_fini (&b->envs);
     flux_future_destroy (b->f_commit);
     flux_future_destroy (b->f_submit);
     free (b);
@@ -84,6 +88,21 @@ static int put (flux_kvs_txn_t *txn, flux_jobid_t id, const char *name,
     return flux_kvs_txn_put_raw (txn, 0, key, value, strlen (value));
 }
 
+/* Jobs that come together mostly have the same environment. */
+static int batch_env (struct batch *b, struct span env)
+{
+    if (env.len == 0)
+        return -1;
+    if (b->nenvs == 0 || b->envs.len - b->last_env != env.len
+        || memcmp (b->envs.data + b->last_env, env.s, env.len) != 0) {
+        if (b->nenvs++ > 0)
+            buf_addc (&b->envs, ',');
+        b->last_env = b->envs.len;
+        buf_add (&b->envs, env.s, env.len);
+    }
+    return b->nenvs - 1;
+}
+
 static int batch_add (struct batch *b, const flux_msg_t *msg,
                       const struct ingest_job *job)
 {
@@ -100,10 +119,10 @@ static int batch_add (struct batch *b, const flux_msg_t *msg,
         return -1;
     if (b->count > 0)
         buf_addc (&b->request, ',');
-    if (ingest_job_encode (&b->request, job) < 0)
+    if (ingest_job_encode (&b->request, job, batch_env (b, job->environment)) < 0)
         return -1;
     b->jobs[b->count++] = (struct batch_job){ flux_msg_incref (msg), job->id, false };
-    b->bytes = b->request.len;
+    b->bytes += strlen (job->jobspec) + strlen (job->J);
     return 0;
 }
 
@@ -207,6 +226,8 @@ static void batch_send (struct batch *b)
 {
     flux_t *h = b->ctx->h;
 
+    buf_adds (&b->request, "],\"envs\":[");
+    buf_add (&b->request, b->envs.data ? b->envs.data : "", b->envs.len);
     buf_adds (&b->request, "]}");
     b->ctx->njobs += b->count;
     b->ctx->nbatches++;
@@ -226,6 +247,7 @@ static void batch_send (struct batch *b)
     flux_kvs_txn_destroy (b->txn);
     b->txn = NULL;
     buf_fini (&b->request);
+    buf_fini (&b->envs);
 }
 
 static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -257,7 +279,6 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if ((!ctx->open && !(ctx->open = batch_create (ctx)))
         || batch_add (ctx->open, msg, &job) < 0)
         flux_respond_error (h, msg, errno, NULL);
-    ingest_job_fini (&job);
 }
 
 static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)

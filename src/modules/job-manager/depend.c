@@ -287,7 +287,8 @@ int depend_add (struct manager *m, struct job *job, flux_error_t *error)
     json_t *o;
     int rc = 0;
 
-    if (jsontext_find (spec, "attributes.system.dependencies", &v) < 0)
+    if (!job->has_dependencies
+        || jsontext_find (spec, "attributes.system.dependencies", &v) < 0)
         return 0;
     list_init (&logged);
     bool replayed = !list_empty (&job->dependencies) || job->t_submit > 0;

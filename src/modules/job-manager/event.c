@@ -61,6 +61,40 @@ int buf_json_string (struct buf *b, const char *s)
     return buf_addc (b, '"');
 }
 
+/* Events are most of what this module writes; printf would be most of its time. */
+static void add_int (struct buf *b, long long i)
+{
+    char tmp[24], *p = tmp + sizeof (tmp);
+    unsigned long long u = i < 0 ? 0 - (unsigned long long)i : (unsigned long long)i;
+
+    do {
+        *--p = '0' + u % 10;
+    } while (u /= 10);
+    if (i < 0)
+        *--p = '-';
+    buf_add (b, p, tmp + sizeof (tmp) - p);
+}
+
+/* As "%.6f". */
+static void add_timestamp (struct buf *b, double t)
+{
+    unsigned long long us = (unsigned long long)(t * 1e6 + 0.5);
+    char tmp[7];
+
+    add_int (b, us / 1000000);
+    us %= 1000000;
+    tmp[0] = '.';
+    for (int i = 6; i > 0; i--, us /= 10)
+        tmp[i] = '0' + us % 10;
+    buf_add (b, tmp, sizeof (tmp));
+}
+
+static void add_number (struct buf *b, const char *prefix, long long i)
+{
+    buf_adds (b, prefix);
+    add_int (b, i);
+}
+
 static void add_json (struct buf *b, json_t *o)
 {
     char *s = json_dumps (o, JSON_COMPACT);
@@ -74,7 +108,9 @@ static void add_json (struct buf *b, json_t *o)
 
 static void add_string (struct buf *b, const char *key, const char *value)
 {
-    buf_printf (b, "\"%s\":", key);
+    buf_addc (b, '"');
+    buf_adds (b, key);
+    buf_adds (b, "\":");
     buf_json_string (b, value ? value : "");
 }
 
@@ -99,21 +135,24 @@ static void add_members (struct buf *b, const struct event *ev)
 {
     switch (ev->type) {
     case EV_SUBMIT:
-        buf_printf (b, "\"userid\":%u,\"urgency\":%d,\"flags\":%d,\"version\":1",
-                    ev->userid, ev->urgency, ev->flags);
+        add_number (b, "\"userid\":", ev->userid);
+        add_number (b, ",\"urgency\":", ev->urgency);
+        add_number (b, ",\"flags\":", ev->flags);
+        buf_adds (b, ",\"version\":1");
         break;
     case EV_DEPENDENCY_ADD:
     case EV_DEPENDENCY_REMOVE:
         add_string (b, "description", ev->description);
         break;
     case EV_PRIORITY:
-        buf_printf (b, "\"priority\":%lld", (long long)ev->priority);
+        add_number (b, "\"priority\":", ev->priority);
         break;
     case EV_URGENCY:
         buf_printf (b, "\"urgency\":%d,\"userid\":%u", ev->urgency, ev->userid);
         break;
     case EV_ALLOC:
-        buf_printf (b, "\"annotations\":%s", ev->text);
+        buf_adds (b, "\"annotations\":");
+        buf_adds (b, ev->text);
         break;
     case EV_PROLOG_START:
     case EV_EPILOG_START:
@@ -124,11 +163,11 @@ static void add_members (struct buf *b, const struct event *ev)
         add_perilog (b, ev, true);
         break;
     case EV_FINISH:
-        buf_printf (b, "\"status\":%d", ev->status);
+        add_number (b, "\"status\":", ev->status);
         break;
     case EV_RELEASE:
         add_string (b, "ranks", ev->ranks);
-        buf_printf (b, ",\"final\":%s", ev->final ? "true" : "false");
+        buf_adds (b, ev->final ? ",\"final\":true" : ",\"final\":false");
         break;
     case EV_EXCEPTION:
         add_exception (b, ev);
@@ -163,8 +202,16 @@ static bool has_context (const struct event *ev)
 
 int event_encode (struct buf *b, const struct event *ev)
 {
-    buf_printf (b, "{\"timestamp\":%.6f,\"name\":", ev->timestamp);
-    buf_json_string (b, event_name (ev));
+    buf_adds (b, "{\"timestamp\":");
+    add_timestamp (b, ev->timestamp);
+    buf_adds (b, ",\"name\":\"");
+    if (ev->type == EV_OTHER) {
+        b->len--;
+        buf_json_string (b, ev->name);
+    } else {
+        buf_adds (b, names[ev->type]);
+        buf_addc (b, '"');
+    }
     if (has_context (ev)) {
         buf_adds (b, ",\"context\":");
         if (ev->context) {

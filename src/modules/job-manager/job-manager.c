@@ -147,10 +147,46 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
 
 /* --- requests of other modules --- */
 
-static int submission_decode (struct span o, struct submission *s)
+/* The environments of a submit request, as the core wants them. */
+struct envs {
+    struct buf text;
+    struct {
+        size_t offset, len;
+    } * items;
+    size_t count;
+};
+
+static void envs_fini (struct envs *e)
+{
+    buf_fini (&e->text);
+    free (e->items);
+}
+
+static int envs_init (struct envs *e, struct span array)
 {
     struct span v;
-    int64_t id, userid, urgency, flags;
+    size_t pos = 0, n = 0;
+
+    *e = (struct envs){ .text = BUF_INIT };
+    while (jsontext_next (array, &pos, NULL, &v))
+        n++;
+    if (!(e->items = calloc (n + 1, sizeof (*e->items))))
+        return -1;
+    for (pos = 0; jsontext_next (array, &pos, NULL, &v); e->count++) {
+        e->items[e->count].offset = e->text.len;
+        buf_adds (&e->text, "\"environment\":");
+        buf_add (&e->text, v.s, v.len);
+        buf_addc (&e->text, ',');
+        e->items[e->count].len = e->text.len - e->items[e->count].offset;
+    }
+    return e->text.err ? -1 : 0;
+}
+
+static int submission_decode (struct span o, const struct envs *envs,
+                              struct submission *s)
+{
+    struct span v;
+    int64_t id, userid, urgency, flags, env;
 
     *s = (struct submission){ 0 };
     if (jsontext_get (o, "id", &v) < 0 || !jsontext_int (v, &id)
@@ -161,6 +197,10 @@ static int submission_decode (struct span o, struct submission *s)
         return -1;
     if (jsontext_get (o, "t_submit", &v) == 0)
         jsontext_number (v, &s->t_submit);
+    if (jsontext_get (o, "env", &v) == 0 && jsontext_int (v, &env) && env >= 0
+        && (size_t)env < envs->count)
+        s->env = (struct span){ envs->text.data + envs->items[env].offset,
+                                envs->items[env].len };
     s->id = id;
     s->userid = userid;
     s->urgency = urgency;
@@ -173,21 +213,28 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
     const char *payload;
-    struct span jobs, o;
+    struct span whole, jobs, env_array = { "[]", 2 }, o;
+    struct envs envs;
     size_t pos = 0;
     json_t *errors = NULL;
     char *answer = NULL;
 
     if (flux_request_decode (msg, NULL, &payload) < 0 || !payload
-        || jsontext_get ((struct span){ payload, strlen (payload) }, "jobs", &jobs)
-               < 0) {
+        || jsontext_value (payload, strlen (payload), &whole) < 0
+        || jsontext_get (whole, "jobs", &jobs) < 0) {
         flux_respond_error (h, msg, EPROTO, "job-manager.submit: malformed request");
+        return;
+    }
+    jsontext_get (whole, "envs", &env_array);
+    if (envs_init (&envs, env_array) < 0) {
+        envs_fini (&envs);
+        flux_respond_error (h, msg, ENOMEM, NULL);
         return;
     }
     while (jsontext_next (jobs, &pos, NULL, &o)) {
         struct submission s;
         flux_error_t error = { "" };
-        if (submission_decode (o, &s) < 0) {
+        if (submission_decode (o, &envs, &s) < 0) {
             flux_log (h, LOG_ERR, "submit: malformed job: %.80s", o.s);
             continue;
         }
@@ -204,6 +251,7 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         answer = json_dumps (a, JSON_COMPACT);
         json_decref (a);
     }
+    envs_fini (&envs);
     ctx_answer (ctx, msg, answer ? answer : strdup ("{}"));
 }
 

@@ -49,14 +49,20 @@ static int env_table_grow (struct env_table *t)
 
 static struct env *env_get (struct env_table *t, const char *s, size_t len)
 {
-    uint64_t hash = hash_bytes (s, len);
+    struct env *last = t->last;
 
+    if (last && last->len == len && memcmp (last->text, s, len) == 0) {
+        last->refs++;
+        return last;
+    }
+    uint64_t hash = hash_bytes (s, len);
     if (t->count >= t->nbuckets && env_table_grow (t) < 0)
         return NULL;
     struct env **bucket = &t->buckets[hash % t->nbuckets];
     for (struct env *e = *bucket; e; e = e->next) {
         if (e->hash == hash && e->len == len && memcmp (e->text, s, len) == 0) {
             e->refs++;
+            t->last = e;
             return e;
         }
     }
@@ -70,6 +76,7 @@ static struct env *env_get (struct env_table *t, const char *s, size_t len)
     e->text[len] = '\0';
     *bucket = e;
     t->count++;
+    t->last = e;
     return e;
 }
 
@@ -82,6 +89,8 @@ static void env_put (struct env_table *t, struct env *e)
         p = &(*p)->next;
     *p = e->next;
     t->count--;
+    if (t->last == e)
+        t->last = NULL;
     free (e);
 }
 
@@ -108,6 +117,33 @@ int spec_init (struct spec *s, struct env_table *t, const char *text, size_t len
     memcpy (s->text, text, s->cut);
     memcpy (s->text + s->cut, env.s + env.len, s->len - s->cut);
     s->text[s->len] = '\0';
+    return 0;
+}
+
+int spec_init_split (struct spec *s, struct env_table *t, struct span text,
+                     struct span env)
+{
+    struct span system;
+
+    *s = (struct spec){ 0 };
+    if (env.len == 0)
+        return spec_init (s, t, text.s, text.len);
+    if (jsontext_find (text, "attributes.system", &system) < 0)
+        return -1;
+    size_t pos = 0;
+    struct span first;
+    if (!jsontext_next (system, &pos, NULL, &first))
+        env.len--; /* the comma */
+    if (!(s->env = env_get (t, env.s, env.len))
+        || !(s->text = strndup (text.s, text.len))) {
+        if (s->env)
+            env_put (t, s->env);
+        s->env = NULL;
+        errno = ENOMEM;
+        return -1;
+    }
+    s->len = text.len;
+    s->cut = system.s + 1 - text.s;
     return 0;
 }
 

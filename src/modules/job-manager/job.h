@@ -3,8 +3,9 @@
 #define JOB_MANAGER_JOB_H
 
 #include "base/buf.h"
-#include "base/list.h"
 #include "base/heap.h"
+#include "base/list.h"
+#include "core/job/jsontext.h"
 #include "value/jobspec.h"
 #include <flux/job.h>
 #include <jansson.h>
@@ -24,6 +25,7 @@ struct env_table {
     struct env **buckets;
     size_t nbuckets;
     size_t count;
+    struct env *last; /* found or added */
 };
 
 void env_table_init (struct env_table *t);
@@ -38,6 +40,14 @@ struct spec {
 
 /* -1 with EINVAL or ENOMEM. */
 int spec_init (struct spec *s, struct env_table *t, const char *text, size_t len);
+/* The same from what job-ingest took apart: env goes where attributes.system
+ * begins. */
+int spec_init_split (struct spec *s, struct env_table *t, struct span text,
+                     struct span env);
+static inline struct span spec_text (const struct spec *s)
+{
+    return (struct span){ s->text, s->len };
+}
 void spec_fini (struct spec *s, struct env_table *t);
 int spec_add_full (const struct spec *s, struct buf *b);
 
@@ -105,6 +115,7 @@ struct job {
     char *name;  /* attributes.system.job.name, or NULL */
     char *queue; /* name, or NULL */
     struct jobqueue *jobqueue;
+    bool has_dependencies;
     char *R; /* text; NULL: none */
     double t_expire;
     struct heap_node queue_node; /* waits to be offered to the scheduler */

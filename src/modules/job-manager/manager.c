@@ -1,6 +1,7 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,17 +152,23 @@ static void state_changed (struct manager *m, struct job *job, flux_job_state_t 
         m->ops->state (job, timestamp, m->arg);
 }
 
+/* Whole microseconds, as they are written, so that none comes twice. */
+static double next_timestamp (struct manager *m, const struct job *job)
+{
+    long long us = llround (m->ops->now (m->arg) * 1e6);
+    long long last = llround (job->t_last * 1e6);
+
+    return (double)(us > last ? us : last + 1) / 1e6;
+}
+
 int manager_emit (struct manager *m, struct job *job, struct event *ev)
 {
     flux_job_state_t old = job->state;
     flux_error_t error;
     size_t start = job->log.len;
 
-    if (ev->timestamp == 0) {
-        ev->timestamp = m->ops->now (m->arg);
-        if (ev->timestamp <= job->t_last)
-            ev->timestamp = job->t_last + 1e-6;
-    }
+    if (ev->timestamp == 0)
+        ev->timestamp = next_timestamp (m, job);
     if (event_apply (job, ev, &error) < 0)
         return -1;
     m->nevents++;
@@ -302,13 +309,11 @@ static char *span_dup (struct span s)
     return strndup (s.s, s.len);
 }
 
-/* A string member of the jobspec, decoded; NULL if there is none. */
-static char *spec_string (struct span spec, const char *path)
+/* A string, decoded; NULL if v is none. */
+static char *string_of (struct span v)
 {
-    struct span v, text;
+    struct span text;
 
-    if (jsontext_find (spec, path, &v) < 0)
-        return NULL;
     if (jsontext_plain (v, &text))
         return span_dup (text);
     json_t *o = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
@@ -334,18 +339,34 @@ static int read_size (struct job *job, flux_error_t *error)
     return 0;
 }
 
+static bool is (struct span key, const char *name)
+{
+    return key.len == strlen (name) && memcmp (key.s, name, key.len) == 0;
+}
+
 /* What the core itself wants to know of the jobspec. */
 static int read_spec (struct manager *m, struct job *job, flux_error_t *error)
 {
-    struct span spec = { job->spec.text, job->spec.len }, v;
+    struct span system, key, v, name;
+    size_t pos = 0;
 
     free (job->name);
     free (job->queue);
-    job->name = spec_string (spec, "attributes.system.job.name");
-    job->queue = spec_string (spec, "attributes.system.queue");
+    job->name = job->queue = NULL;
     job->facts.duration = 0;
-    if (jsontext_find (spec, "attributes.system.duration", &v) == 0)
-        jsontext_number (v, &job->facts.duration);
+    job->has_dependencies = false;
+    if (jsontext_find (spec_text (&job->spec), "attributes.system", &system) < 0)
+        return 0;
+    while (jsontext_next (system, &pos, &key, &v)) {
+        if (is (key, "duration"))
+            jsontext_number (v, &job->facts.duration);
+        else if (is (key, "queue") && !job->queue)
+            job->queue = string_of (v);
+        else if (is (key, "dependencies"))
+            job->has_dependencies = true;
+        else if (is (key, "job") && !job->name && jsontext_get (v, "name", &name) == 0)
+            job->name = string_of (name);
+    }
     return m->queues.need_size ? read_size (job, error) : 0;
 }
 
@@ -388,11 +409,11 @@ static int check_submission (struct manager *m, const struct submission *s,
 }
 
 static struct job *new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
-                            flux_error_t *error)
+                            struct span env, flux_error_t *error)
 {
     struct job *job = job_create ();
 
-    if (!job || spec_init (&job->spec, &m->envs, jobspec.s, jobspec.len) < 0
+    if (!job || spec_init_split (&job->spec, &m->envs, jobspec, env) < 0
         || (job->id = id, idmap_insert (m->jobs, id, job)) < 0) {
         snprintf (error->text, sizeof (error->text), "%s",
                   errno == ENOMEM ? "out of memory" : "jobspec is no JSON object");
@@ -411,7 +432,7 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
     struct job *job;
 
     if (check_submission (m, s, error) < 0
-        || !(job = new_job (m, s->id, s->jobspec, error)))
+        || !(job = new_job (m, s->id, s->jobspec, s->env, error)))
         return -1;
     job->userid = s->userid;
     if (read_spec (m, job, error) < 0 || set_queue (m, job, error) < 0
@@ -663,7 +684,7 @@ static int replay_log (struct job *job, struct span log, flux_error_t *error)
 int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
                     struct span jobspec, struct span R, flux_error_t *error)
 {
-    struct job *job = new_job (m, id, jobspec, error);
+    struct job *job = new_job (m, id, jobspec, (struct span){ "", 0 }, error);
 
     if (!job)
         return -1;

@@ -85,6 +85,9 @@ struct submission {
     int flags;
     double t_submit; /* 0: now */
     struct span jobspec;
+    /* length 0: in jobspec, if anywhere; else "environment":{...} with a comma
+     * behind if attributes.system has other members */
+    struct span env;
 };
 /* -1 with errno and *error: the job was refused and leaves no trace. */
 int manager_submit (struct manager *m, const struct submission *s, flux_error_t *error);

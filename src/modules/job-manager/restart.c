@@ -1,6 +1,7 @@
 /* Jobs of an instance that was stopped are found in the KVS (RFC 16): three
  * levels of directories below "job", then a directory for each job. Lookups of
- * one job do not wait for those of another: WINDOW are under way at a time. */
+ * one job do not wait for those of another: WINDOW are under way at a time. The
+ * reactor does not run yet: it would tell the broker that the module is ready. */
 #include "ctx.h"
 
 #include <errno.h>
@@ -11,19 +12,14 @@
 #define WINDOW 256
 
 struct lookup {
-    struct list link;
-    struct restart *restart;
     flux_jobid_t id;
     flux_future_t *f[3]; /* eventlog, jobspec, R */
-    int pending;
 };
 
 struct restart {
     struct ctx *ctx;
     flux_jobid_t *ids;
-    size_t count, cap, next;
-    int in_flight;
-    size_t nbad;
+    size_t count, cap;
 };
 
 static int add_id (struct restart *r, flux_jobid_t id)
@@ -86,73 +82,61 @@ static struct span value_of (flux_future_t *f)
     return (struct span){ data, len };
 }
 
-static void replay (struct lookup *l)
+static void replay (struct ctx *ctx, const struct lookup *l)
 {
-    struct ctx *ctx = l->restart->ctx;
     flux_error_t error = { "" };
     struct span log = value_of (l->f[0]);
 
     /* no eventlog: never answered, so nobody knows of the job */
-    if (log.len == 0)
-        return;
-    if (manager_replay (ctx->m, l->id, log, value_of (l->f[1]), value_of (l->f[2]),
-                        &error)
-        < 0) {
+    if (log.len > 0
+        && manager_replay (ctx->m, l->id, log, value_of (l->f[1]), value_of (l->f[2]),
+                           &error)
+               < 0)
         flux_log (ctx->h, LOG_ERR, "job %llu cannot be restored: %s",
                   (unsigned long long)l->id, error.text);
-        l->restart->nbad++;
-    }
 }
 
-static void start_lookups (struct restart *r);
-
-static void lookup_continuation (flux_future_t *f, void *arg)
-{
-    struct lookup *l = arg;
-    struct restart *r = l->restart;
-
-    if (--l->pending > 0)
-        return;
-    replay (l);
-    for (int i = 0; i < 3; i++)
-        flux_future_destroy (l->f[i]);
-    free (l);
-    r->in_flight--;
-    start_lookups (r);
-}
-
-static int start_lookup (struct restart *r, flux_jobid_t id)
+static int lookup_start (struct ctx *ctx, struct lookup *l, flux_jobid_t id)
 {
     static const char *const keys[] = { "eventlog", "jobspec", "R" };
-    struct lookup *l = calloc (1, sizeof (*l));
     char key[64];
 
-    if (!l)
-        return -1;
-    l->restart = r;
     l->id = id;
-    l->pending = 3;
     for (int i = 0; i < 3; i++) {
         flux_job_kvs_key (key, sizeof (key), id, keys[i]);
-        if (!(l->f[i] = flux_kvs_lookup (r->ctx->h, NULL, 0, key))
-            || flux_future_then (l->f[i], -1., lookup_continuation, l) < 0)
+        if (!(l->f[i] = flux_kvs_lookup (ctx->h, NULL, 0, key)))
             return -1;
     }
-    r->in_flight++;
     return 0;
 }
 
-static void start_lookups (struct restart *r)
+static void lookup_fini (struct lookup *l)
 {
-    while (r->in_flight < WINDOW && r->next < r->count) {
-        if (start_lookup (r, r->ids[r->next++]) < 0) {
-            flux_log_error (r->ctx->h, "restart");
-            flux_reactor_stop_error (flux_get_reactor (r->ctx->h));
-            return;
-        }
+    for (int i = 0; i < 3; i++) {
+        flux_future_destroy (l->f[i]);
+        l->f[i] = NULL;
     }
-    if (r->in_flight == 0)
-        flux_reactor_stop (flux_get_reactor (r->ctx->h));
+}
+
+static int replay_all (struct restart *r)
+{
+    struct lookup *window = calloc (WINDOW, sizeof (*window));
+    int rc = window ? 0 : -1;
+
+    for (size_t i = 0; rc == 0 && i < r->count + WINDOW; i++) {
+        struct lookup *l = &window[i % WINDOW];
+        if (i >= WINDOW) {
+            if (i - WINDOW < r->count)
+                replay (r->ctx, l);
+            lookup_fini (l);
+        }
+        if (i < r->count)
+            rc = lookup_start (r->ctx, l, r->ids[i]);
+    }
+    for (int i = 0; window && i < WINDOW; i++)
+        lookup_fini (&window[i]);
+    free (window);
+    return rc;
 }
 
 int restart_from_kvs (struct ctx *ctx)
@@ -165,8 +149,8 @@ int restart_from_kvs (struct ctx *ctx)
         rc = -1;
     } else if (r.count > 0) {
         qsort (r.ids, r.count, sizeof (*r.ids), compare);
-        start_lookups (&r);
-        rc = flux_reactor_run (flux_get_reactor (ctx->h), 0) < 0 ? -1 : 0;
+        if ((rc = replay_all (&r)) < 0)
+            flux_log_error (ctx->h, "restart");
         manager_restarted (ctx->m);
         flux_log (ctx->h, LOG_INFO, "restart: %zu active and %zu inactive jobs",
                   idmap_count (ctx->m->jobs), history_count (ctx->m->history));

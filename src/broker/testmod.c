@@ -1,0 +1,63 @@
+/* A module for tests: does on demand what modules should not do.
+ *
+ * Arguments: "fail" (mod_main fails at once), "service=NAME" (registers it).
+ * Requests: testmod.hold is never answered, testmod.die ends the module with an
+ * error, testmod.args answers the arguments. */
+#include <flux/core.h>
+#include <string.h>
+
+static int args_count;
+static char **args;
+
+static void hold_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
+{
+}
+
+static void die_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    errno = ENOTRECOVERABLE;
+    flux_reactor_stop_error (flux_get_reactor (h));
+}
+
+static void args_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
+{
+    (void)flux_respond_pack (h, msg, "{s:s}", "first", args_count ? args[0] : "");
+}
+
+static const struct flux_msg_handler_spec spec[] = {
+    { FLUX_MSGTYPE_REQUEST, "hold", hold_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "die", die_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "args", args_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+int mod_main (flux_t *h, int argc, char *argv[])
+{
+    flux_msg_handler_t **handlers = NULL;
+    const char *name = flux_aux_get (h, "flux::name");
+    int rc;
+
+    args_count = argc;
+    args = argv;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp (argv[i], "fail") == 0) {
+            errno = EPERM;
+            return -1;
+        }
+        if (strncmp (argv[i], "service=", 8) == 0) {
+            flux_future_t *f = flux_service_register (h, argv[i] + 8);
+
+            rc = f ? flux_rpc_get (f, NULL) : -1;
+            flux_future_destroy (f);
+            if (rc < 0)
+                return -1;
+        }
+    }
+    if (flux_msg_handler_addvec_ex (h, name, spec, NULL, &handlers) < 0)
+        return -1;
+    rc = flux_reactor_run (flux_get_reactor (h), 0);
+    flux_msg_handler_delvec (handlers);
+    return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,202 @@
+#include "service.h"
+#include "update.h"
+
+#include "value/eventlog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX 64
+
+/* A request, until all its keys have been looked up. */
+struct lookup {
+    struct job_info *ji;
+    const flux_msg_t *msg;
+    flux_jobid_t id;
+    int flags;
+    int count;
+    int pending;
+    const char *keys[KEYS_MAX]; /* borrowed from msg */
+    flux_future_t *f[KEYS_MAX];
+    flux_future_t *log; /* the eventlog, if it is needed beside */
+};
+
+static void lookup_destroy (struct lookup *l)
+{
+    if (l) {
+        for (int i = 0; i < l->count; i++)
+            flux_future_destroy (l->f[i]);
+        flux_future_destroy (l->log);
+        flux_msg_decref (l->msg);
+        l->ji->lookups--;
+        free (l);
+    }
+}
+
+flux_future_t *job_info_kvs_lookup (struct job_info *ji, flux_jobid_t id,
+                                    const char *key, int flags)
+{
+    char path[256];
+
+    if (flux_job_kvs_key (path, sizeof (path), id, key) < 0)
+        return NULL;
+    return flux_kvs_lookup (ji->h, KVS_PRIMARY_NAMESPACE, flags, path);
+}
+
+int job_info_authorize (const flux_msg_t *msg, const char *log, size_t len)
+{
+    struct flux_msg_cred cred;
+    const char *pos = log, *line;
+    json_t *entry = NULL, *context;
+    json_int_t userid;
+    size_t n;
+    int rc = -1;
+
+    if (flux_msg_get_cred (msg, &cred) < 0)
+        return -1;
+    if ((cred.rolemask & FLUX_ROLE_OWNER))
+        return 0;
+    if (!eventlog_next_line (&pos, log + len, &line, &n)
+        || !(entry = eventlog_entry_decode (line, n))
+        || eventlog_entry_parse (entry, NULL, NULL, &context) < 0
+        || json_unpack (context, "{s:I}", "userid", &userid) < 0)
+        errno = EINVAL;
+    else
+        rc = flux_msg_cred_authorize (cred, userid);
+    json_decref (entry);
+    return rc;
+}
+
+/* The value as it goes into the answer; NULL with errno. */
+static json_t *make_value (struct lookup *l, const char *key, const char *data,
+                           size_t len, const char *log, size_t log_len)
+{
+    bool object = !strcmp (key, "jobspec") || !strcmp (key, "R");
+    bool current = object && (l->flags & JOB_INFO_CURRENT);
+    json_t *o, *text;
+    char *s;
+
+    if (!object || (!current && !(l->flags & JOB_INFO_JSON_DECODE)))
+        return json_stringn (data ? data : "", len);
+    if (!(o = json_loadb (data ? data : "", len, 0, NULL))
+        || (current && update_apply_log (o, key, log, log_len) < 0)) {
+        json_decref (o);
+        errno = EINVAL;
+        return NULL;
+    }
+    if ((l->flags & JOB_INFO_JSON_DECODE))
+        return o;
+    s = json_dumps (o, JSON_COMPACT);
+    text = s ? json_string (s) : NULL;
+    free (s);
+    json_decref (o);
+    return text;
+}
+
+static int make_answer (struct lookup *l, json_t *answer)
+{
+    const void *log = NULL, *data;
+    size_t log_len = 0, len;
+
+    if (l->log) {
+        if (flux_kvs_lookup_get_raw (l->log, &log, &log_len) < 0
+            || job_info_authorize (l->msg, log, log_len) < 0)
+            return -1;
+    }
+    for (int i = 0; i < l->count; i++) {
+        json_t *value;
+
+        if (flux_kvs_lookup_get_raw (l->f[i], &data, &len) < 0
+            || !(value = make_value (l, l->keys[i], data, len, log, log_len)))
+            return -1;
+        if (json_object_set_new (answer, l->keys[i], value) < 0) {
+            errno = ENOMEM;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void one_done (flux_future_t *f, void *arg)
+{
+    struct lookup *l = arg;
+    json_t *answer;
+
+    if (--l->pending > 0)
+        return;
+    if (!(answer = json_pack ("{s:I}", "id", (json_int_t)l->id)))
+        errno = ENOMEM;
+    if (!answer || make_answer (l, answer) < 0)
+        job_info_respond_error (l->ji, l->msg, errno, NULL);
+    else if (flux_respond_pack (l->ji->h, l->msg, "O", answer) < 0)
+        flux_log_error (l->ji->h, "error responding to job-info.lookup");
+    json_decref (answer);
+    lookup_destroy (l);
+}
+
+static int send_lookup (struct lookup *l, const char *key, flux_future_t **f)
+{
+    if (!(*f = job_info_kvs_lookup (l->ji, l->id, key, 0))
+        || flux_future_then (*f, -1., one_done, l) < 0)
+        return -1;
+    l->pending++;
+    return 0;
+}
+
+static bool needs_log (struct lookup *l)
+{
+    struct flux_msg_cred cred = { 0 };
+
+    flux_msg_get_cred (l->msg, &cred);
+    return !(cred.rolemask & FLUX_ROLE_OWNER) || (l->flags & JOB_INFO_CURRENT);
+}
+
+static int start (struct lookup *l)
+{
+    json_t *keys, *key;
+    json_int_t id;
+    size_t i;
+
+    if (flux_request_unpack (l->msg, NULL, "{s:I s:o s:i}", "id", &id, "keys", &keys,
+                             "flags", &l->flags)
+        < 0)
+        return -1;
+    l->id = id;
+    if (!json_is_array (keys) || json_array_size (keys) > KEYS_MAX
+        || (l->flags & ~(JOB_INFO_JSON_DECODE | JOB_INFO_CURRENT))) {
+        errno = EPROTO;
+        return -1;
+    }
+    json_array_foreach (keys, i, key) {
+        if (!json_is_string (key)) {
+            errno = EPROTO;
+            return -1;
+        }
+        l->keys[i] = json_string_value (key);
+        l->count++;
+        if (send_lookup (l, l->keys[i], &l->f[i]) < 0)
+            return -1;
+    }
+    if (needs_log (l) || l->count == 0)
+        return send_lookup (l, "eventlog", &l->log);
+    return 0;
+}
+
+void job_info_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct job_info *ji = arg;
+    struct lookup *l;
+
+    if (!(l = calloc (1, sizeof (*l)))) {
+        job_info_respond_error (ji, msg, ENOMEM, NULL);
+        return;
+    }
+    l->ji = ji;
+    ji->lookups++;
+    l->msg = flux_msg_incref (msg);
+    if (start (l) < 0) {
+        job_info_respond_error (ji, msg, errno, NULL);
+        lookup_destroy (l);
+    }
+}

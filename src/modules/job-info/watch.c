@@ -1,0 +1,528 @@
+/* Watching eventlogs (RFC 41).
+ *
+ * A job that is watched has one KVS watch of its main log, whoever watches what
+ * of it: the log tells who may watch, serves the watchers of the log itself, and
+ * tells when the job is over. Each other log that is watched has a KVS watch of
+ * its own. All guest logs are complete before `clean` is posted; what a watch
+ * has not seen by then is looked up once more. */
+#include "service.h"
+#include "update.h"
+
+#include "base/hashmap.h"
+#include "value/eventlog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct job {
+    struct job_info *ji;
+    flux_jobid_t id;
+    struct list watches;
+    flux_future_t *f;
+    struct buf log;
+    bool known; /* the log has been seen */
+    bool over;  /* clean was posted */
+    int errnum; /* the log cannot be watched */
+};
+
+enum kind { MAIN_LOG, GUEST_LOG, UPDATES };
+
+struct watch {
+    struct list node;
+    struct job *job;
+    const flux_msg_t *msg;
+    enum kind kind;
+    char *path;
+    bool waitcreate;
+    bool admitted; /* may watch, and was started */
+    size_t pos;    /* MAIN_LOG, UPDATES: in the job's log; else bytes seen */
+    flux_future_t *f;
+    struct buf partial; /* of a line */
+    json_t *object;     /* UPDATES: the current object */
+    bool last_look;
+    bool dead; /* ended while it is being served */
+    int busy;
+};
+
+static void job_release (struct job *job);
+
+static void watch_free (struct watch *w)
+{
+    struct job *job = w->job;
+
+    list_remove (&w->node);
+    job->ji->watches--;
+    /* A KVS watch that is still alive has to be told. */
+    if (w->f && w->kind == GUEST_LOG && !w->last_look)
+        flux_kvs_lookup_cancel (w->f);
+    flux_future_destroy (w->f);
+    flux_msg_decref (w->msg);
+    buf_fini (&w->partial);
+    json_decref (w->object);
+    free (w->path);
+    free (w);
+    job_release (job);
+}
+
+static void watch_end (struct watch *w, int errnum)
+{
+    if (w->dead)
+        return;
+    if (errnum)
+        job_info_respond_error (w->job->ji, w->msg, errnum, NULL);
+    w->dead = true;
+    if (!w->busy)
+        watch_free (w);
+}
+
+static void hold (struct watch *w)
+{
+    w->busy++;
+}
+
+static void release (struct watch *w)
+{
+    if (--w->busy == 0 && w->dead)
+        watch_free (w);
+}
+
+/* The last event of a log? */
+static bool is_last (const struct watch *w, const char *line, size_t len)
+{
+    const char *end = w->kind == MAIN_LOG                        ? "\"clean\""
+                      : !strcmp (w->path, "guest.exec.eventlog") ? "\"done\""
+                                                                 : NULL;
+    json_t *entry;
+    const char *name;
+    bool last;
+
+    if (!end || !memmem (line, len, end, strlen (end))
+        || !(entry = eventlog_entry_decode (line, len)))
+        return false;
+    last = eventlog_entry_parse (entry, NULL, &name, NULL) == 0
+           && !strncmp (name, end + 1, strlen (end) - 2)
+           && strlen (name) == strlen (end) - 2;
+    json_decref (entry);
+    return last;
+}
+
+static void send_line (struct watch *w, const char *line, size_t len)
+{
+    if (flux_respond_pack (w->job->ji->h, w->msg, "{s:s%}", "event", line, len) < 0)
+        flux_log_error (w->job->ji->h, "error responding to job-info.eventlog-watch");
+}
+
+/* Whole lines of data are sent; returns how much that was. */
+static size_t send_lines (struct watch *w, const char *data, size_t len)
+{
+    const char *p = data, *end = data + len, *newline;
+
+    while (!w->dead && (newline = memchr (p, '\n', end - p))) {
+        size_t n = newline + 1 - p;
+
+        send_line (w, p, n);
+        if (is_last (w, p, n))
+            watch_end (w, ENODATA);
+        p += n;
+    }
+    return p - data;
+}
+
+/* Guest logs */
+
+static void guest_data (struct watch *w, const char *data, size_t len)
+{
+    size_t used;
+
+    w->pos += len;
+    buf_add (&w->partial, data, len);
+    if (w->partial.len > 0) {
+        used = send_lines (w, w->partial.data, w->partial.len);
+        buf_consume (&w->partial, used);
+    }
+}
+
+/* The job is over: what is there now is all that there will be. */
+static void guest_last (flux_future_t *f, void *arg)
+{
+    struct watch *w = arg;
+    const void *data;
+    size_t len;
+
+    hold (w);
+    if (flux_kvs_lookup_get_raw (f, &data, &len) == 0) {
+        if (len > w->pos)
+            guest_data (w, (const char *)data + w->pos, len - w->pos);
+        watch_end (w, ENODATA);
+    } else {
+        watch_end (w, errno == ENOENT && w->waitcreate ? ENODATA : errno);
+    }
+    release (w);
+}
+
+static void guest_finish (struct watch *w)
+{
+    struct job_info *ji = w->job->ji;
+
+    if (w->last_look)
+        return;
+    if (w->f)
+        flux_kvs_lookup_cancel (w->f);
+    flux_future_destroy (w->f);
+    w->last_look = true;
+    if (!(w->f = job_info_kvs_lookup (ji, w->job->id, w->path, 0))
+        || flux_future_then (w->f, -1., guest_last, w) < 0)
+        watch_end (w, errno);
+}
+
+static void guest_cb (flux_future_t *f, void *arg)
+{
+    struct watch *w = arg;
+    const void *data;
+    size_t len;
+
+    hold (w);
+    if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
+        int errnum = errno;
+
+        w->last_look = true; /* nothing to cancel any more */
+        watch_end (w, errnum);
+    } else {
+        if (len > 0)
+            guest_data (w, data, len);
+        flux_future_reset (f);
+    }
+    release (w);
+}
+
+static void guest_start (struct watch *w)
+{
+    int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
+
+    if (w->job->over) {
+        guest_finish (w);
+        return;
+    }
+    if (w->waitcreate)
+        flags |= FLUX_KVS_WAITCREATE;
+    if (!(w->f = job_info_kvs_lookup (w->job->ji, w->job->id, w->path, flags))
+        || flux_future_then (w->f, -1., guest_cb, w) < 0)
+        watch_end (w, errno);
+}
+
+/* Updates */
+
+static void send_object (struct watch *w)
+{
+    if (flux_respond_pack (w->job->ji->h, w->msg, "{s:I s:O}", "id",
+                           (json_int_t)w->job->id, w->path, w->object)
+        < 0)
+        flux_log_error (w->job->ji->h, "error responding to job-info.update-watch");
+}
+
+/* Events of the log that have not been applied yet. */
+static void updates_follow (struct watch *w, bool quiet)
+{
+    const char *end = w->job->log.data + w->job->log.len;
+    const char *p = w->job->log.data + w->pos, *newline;
+    bool changed = false;
+
+    while (p < end && (newline = memchr (p, '\n', end - p))) {
+        json_t *entry = eventlog_entry_decode (p, newline + 1 - p), *context;
+        const char *name;
+
+        if (entry && eventlog_entry_parse (entry, NULL, &name, &context) == 0)
+            changed |= update_apply (w->object, w->path, name, context);
+        json_decref (entry);
+        p = newline + 1;
+    }
+    w->pos = p - w->job->log.data;
+    if (changed && !quiet)
+        send_object (w);
+    if (w->job->over)
+        watch_end (w, ENODATA);
+}
+
+static void updates_object (flux_future_t *f, void *arg)
+{
+    struct watch *w = arg;
+    const void *data;
+    size_t len;
+
+    hold (w);
+    if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
+        watch_end (w, errno);
+    } else if (!(w->object = json_loadb (data ? data : "", len, 0, NULL))) {
+        watch_end (w, EINVAL);
+    } else {
+        bool over = w->job->over;
+
+        w->job->over = false;
+        updates_follow (w, true);
+        w->job->over = over;
+        send_object (w);
+        if (over)
+            watch_end (w, ENODATA);
+    }
+    release (w);
+}
+
+static void updates_start (struct watch *w)
+{
+    int flags = w->job->over ? 0 : FLUX_KVS_WAITCREATE;
+
+    if (!(w->f = job_info_kvs_lookup (w->job->ji, w->job->id, w->path, flags))
+        || flux_future_then (w->f, -1., updates_object, w) < 0)
+        watch_end (w, errno);
+}
+
+/* The job's log */
+
+static void main_follow (struct watch *w)
+{
+    w->pos += send_lines (w, w->job->log.data + w->pos, w->job->log.len - w->pos);
+    if (!w->dead && w->job->over)
+        watch_end (w, ENODATA);
+}
+
+/* The log has grown, or is known for the first time. */
+static void serve (struct watch *w)
+{
+    struct job *job = w->job;
+
+    hold (w);
+    if (!w->admitted) {
+        w->admitted = true;
+        if (job_info_authorize (w->msg, job->log.data, job->log.len) < 0)
+            watch_end (w, errno);
+        else if (w->kind == GUEST_LOG)
+            guest_start (w);
+        else if (w->kind == UPDATES)
+            updates_start (w);
+    } else if (w->kind == GUEST_LOG && job->over) {
+        guest_finish (w);
+    } else if (w->kind == UPDATES && w->object) {
+        updates_follow (w, false);
+    }
+    if (!w->dead && w->kind == MAIN_LOG)
+        main_follow (w);
+    release (w);
+}
+
+/* The job lives as long as it has a watch: keep them all until the end. */
+static void serve_all (struct job *job)
+{
+    size_t count = 0;
+
+    list_foreach (&job->watches, it) {
+        hold (container_of (it, struct watch, node));
+        count++;
+    }
+    list_foreach (&job->watches, it)
+        serve (container_of (it, struct watch, node));
+    for (struct list *l = job->watches.next; count > 0; count--) {
+        struct watch *w = container_of (l, struct watch, node);
+
+        l = l->next;
+        release (w);
+    }
+}
+
+static bool log_has_clean (const char *data, size_t len)
+{
+    struct watch w = { .kind = MAIN_LOG };
+    const char *p = data, *end = data + len, *newline;
+
+    while ((newline = memchr (p, '\n', end - p))) {
+        if (is_last (&w, p, newline + 1 - p))
+            return true;
+        p = newline + 1;
+    }
+    return false;
+}
+
+static void job_fail (struct job *job, int errnum)
+{
+    size_t count = 0;
+
+    job->errnum = errnum;
+    list_foreach (&job->watches, it)
+        count++;
+    /* The last one takes the job with it. */
+    while (count-- > 0)
+        watch_end (list_first (&job->watches, struct watch, node), errnum);
+}
+
+static void log_cb (flux_future_t *f, void *arg)
+{
+    struct job *job = arg;
+    const void *data;
+    size_t len, mark = job->log.len;
+
+    if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
+        job_fail (job, errno);
+        return;
+    }
+    if (len > 0)
+        buf_add (&job->log, data, len);
+    flux_future_reset (f);
+    job->known = true;
+    if (log_has_clean (job->log.data + mark, job->log.len - mark))
+        job->over = true;
+    serve_all (job); /* may destroy the job */
+}
+
+static void job_release (struct job *job)
+{
+    if (!list_empty (&job->watches))
+        return;
+    if (job->f && !job->errnum)
+        flux_kvs_lookup_cancel (job->f);
+    flux_future_destroy (job->f);
+    buf_fini (&job->log);
+    idmap_take (job->ji->jobs, job->id);
+    free (job);
+}
+
+static struct job *job_open (struct job_info *ji, flux_jobid_t id, bool waitcreate)
+{
+    struct job *job = idmap_lookup (ji->jobs, id);
+    int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
+
+    if (job)
+        return job;
+    if (waitcreate)
+        flags |= FLUX_KVS_WAITCREATE;
+    if (!(job = calloc (1, sizeof (*job))))
+        return NULL;
+    job->ji = ji;
+    job->id = id;
+    list_init (&job->watches);
+    if (!(job->f = job_info_kvs_lookup (ji, id, "eventlog", flags))
+        || flux_future_then (job->f, -1., log_cb, job) < 0
+        || idmap_insert (ji->jobs, id, job) < 0) {
+        flux_future_destroy (job->f);
+        free (job);
+        return NULL;
+    }
+    return job;
+}
+
+/* Requests */
+
+static void start (struct job_info *ji, const flux_msg_t *msg, flux_jobid_t id,
+                   const char *path, enum kind kind, bool waitcreate)
+{
+    struct watch *w = NULL;
+    struct job *job;
+
+    if (ji->watches >= WATCHES_MAX) {
+        errno = EAGAIN;
+        goto error;
+    }
+    if (!(w = calloc (1, sizeof (*w))) || !(w->path = strdup (path))
+        || !(job = job_open (ji, id, waitcreate)))
+        goto error;
+    w->job = job;
+    w->kind = kind;
+    w->waitcreate = waitcreate;
+    w->msg = flux_msg_incref (msg);
+    list_append (&job->watches, &w->node);
+    ji->watches++;
+    if (job->known)
+        serve (w);
+    return;
+error:
+    job_info_respond_error (ji, msg, errno, NULL);
+    if (w)
+        free (w->path);
+    free (w);
+}
+
+void job_info_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    json_int_t id;
+    const char *path;
+    int flags = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:s s?i}", "id", &id, "path", &path,
+                             "flags", &flags)
+        < 0)
+        job_info_respond_error (arg, msg, errno, NULL);
+    else if (!flux_msg_is_streaming (msg))
+        job_info_respond_error (
+            arg, msg, EPROTO, "eventlog-watch request rejected without streaming flag");
+    else if (flags & ~FLUX_JOB_EVENT_WATCH_WAITCREATE)
+        job_info_respond_error (arg, msg, EPROTO,
+                                "eventlog-watch request rejected with invalid flag");
+    else
+        start (arg, msg, id, path, !strcmp (path, "eventlog") ? MAIN_LOG : GUEST_LOG,
+               (flags & FLUX_JOB_EVENT_WATCH_WAITCREATE) != 0);
+}
+
+void job_info_update_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                               void *arg)
+{
+    json_int_t id;
+    const char *key;
+    int flags = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:s s?i}", "id", &id, "key", &key,
+                             "flags", &flags)
+        < 0)
+        job_info_respond_error (arg, msg, errno, NULL);
+    else if (!flux_msg_is_streaming (msg))
+        job_info_respond_error (arg, msg, EPROTO,
+                                "update-watch request rejected without streaming flag");
+    else if (strcmp (key, "R") && strcmp (key, "jobspec"))
+        job_info_respond_error (arg, msg, EINVAL,
+                                "update-watch unsupported key specified");
+    else
+        start (arg, msg, id, key, UPDATES, false);
+}
+
+/* Ends the watches that match; the last of a job takes the job with it. */
+static void end_matching (struct job_info *ji, const flux_msg_t *msg, int errnum,
+                          bool (*match) (const flux_msg_t *a, const flux_msg_t *b))
+{
+    size_t pos = 0;
+    void *value;
+
+    while (idmap_next (ji->jobs, &pos, NULL, &value)) {
+        struct job *job = value;
+        size_t count = 0;
+
+        list_foreach (&job->watches, it)
+            count++;
+        for (struct list *l = job->watches.next; count > 0; count--) {
+            struct watch *w = container_of (l, struct watch, node);
+
+            l = l->next;
+            if (match (msg, w->msg))
+                watch_end (w, errnum);
+        }
+    }
+}
+
+void job_info_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    end_matching (arg, msg, ENODATA, flux_cancel_match);
+}
+
+void job_info_disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                             void *arg)
+{
+    end_matching (arg, msg, 0, flux_disconnect_match);
+}
+
+static bool match_all (const flux_msg_t *a, const flux_msg_t *b)
+{
+    return true;
+}
+
+void job_info_watch_fini (struct job_info *ji)
+{
+    end_matching (ji, NULL, ENOSYS, match_all);
+}

@@ -1,0 +1,222 @@
+/* Job records to JSON text (RFC 43). */
+#include "jobs.h"
+
+#include "core/kvs/treetext.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+const char *const job_attrs[] = {
+    "userid",
+    "urgency",
+    "priority",
+    "t_submit",
+    "t_depend",
+    "t_priority",
+    "t_sched",
+    "t_run",
+    "t_cleanup",
+    "t_inactive",
+    "state",
+    "name",
+    "cwd",
+    "queue",
+    "project",
+    "bank",
+    "ntasks",
+    "ncores",
+    "nnodes",
+    "ranks",
+    "nodelist",
+    "duration",
+    "expiration",
+    "success",
+    "result",
+    "waitstatus",
+    "exception_occurred",
+    "exception_type",
+    "exception_severity",
+    "exception_note",
+    "annotations",
+    "dependencies",
+    NULL,
+};
+
+enum attr {
+    A_USERID,
+    A_URGENCY,
+    A_PRIORITY,
+    A_T,
+    A_STATE = A_T + T_COUNT,
+    A_NAME,
+    A_CWD,
+    A_QUEUE,
+    A_PROJECT,
+    A_BANK,
+    A_NTASKS,
+    A_NCORES,
+    A_NNODES,
+    A_RANKS,
+    A_NODELIST,
+    A_DURATION,
+    A_EXPIRATION,
+    A_SUCCESS,
+    A_RESULT,
+    A_WAITSTATUS,
+    A_EXCEPTION,
+    A_EXCEPTION_TYPE,
+    A_EXCEPTION_SEVERITY,
+    A_EXCEPTION_NOTE,
+    A_ANNOTATIONS,
+    A_DEPENDENCIES,
+};
+
+int job_attrs_decode (json_t *array, uint64_t *bits, const char **bad)
+{
+    json_t *value;
+    size_t i;
+
+    *bits = 0;
+    *bad = "";
+    if (!json_is_array (array))
+        goto inval;
+    json_array_foreach (array, i, value) {
+        const char *s = json_string_value (value);
+        int n = 0;
+
+        if (!s)
+            goto inval;
+        *bad = s;
+        if (!strcmp (s, "all")) {
+            *bits = JOB_ATTRS_ALL;
+            continue;
+        }
+        if (!strcmp (s, "id"))
+            continue;
+        while (job_attrs[n] && strcmp (job_attrs[n], s) != 0)
+            n++;
+        if (!job_attrs[n])
+            goto inval;
+        *bits |= (uint64_t)1 << n;
+    }
+    return 0;
+inval:
+    errno = EINVAL;
+    return -1;
+}
+
+struct encoder {
+    struct buf *b;
+    uint64_t attrs;
+};
+
+static bool begin (struct encoder *e, int attr, bool is_set)
+{
+    if (!is_set || !(e->attrs & (uint64_t)1 << attr))
+        return false;
+    buf_addc (e->b, ',');
+    buf_addc (e->b, '"');
+    buf_adds (e->b, job_attrs[attr]);
+    buf_adds (e->b, "\":");
+    return true;
+}
+
+static void add_int (struct encoder *e, int attr, bool is_set, int64_t n)
+{
+    if (begin (e, attr, is_set))
+        buf_printf (e->b, "%" PRId64, n);
+}
+
+static void add_real (struct encoder *e, int attr, bool is_set, double x)
+{
+    char s[40];
+
+    if (!begin (e, attr, is_set && isfinite (x)))
+        return;
+    snprintf (s, sizeof (s), "%.17g", x);
+    buf_adds (e->b, s);
+    if (!strpbrk (s, ".e"))
+        buf_adds (e->b, ".0");
+}
+
+static void add_string (struct encoder *e, int attr, const char *s)
+{
+    if (begin (e, attr, s != NULL))
+        treetext_quote (e->b, s, strlen (s));
+}
+
+static void add_text (struct encoder *e, int attr, const char *json)
+{
+    if (begin (e, attr, json != NULL))
+        buf_adds (e->b, json);
+}
+
+static void add_bool (struct encoder *e, int attr, bool is_set, bool value)
+{
+    if (begin (e, attr, is_set))
+        buf_adds (e->b, value ? "true" : "false");
+}
+
+static void encode_outcome (struct encoder *e, const struct job *job)
+{
+    bool over = job->state == FLUX_JOB_STATE_INACTIVE;
+    bool exception = job->exception_severity >= 0;
+
+    add_bool (e, A_SUCCESS, over, job->result == FLUX_JOB_RESULT_COMPLETED);
+    add_int (e, A_RESULT, over, job->result);
+    add_int (e, A_WAITSTATUS, job->has_waitstatus, job->waitstatus);
+    add_bool (e, A_EXCEPTION, over || exception, exception);
+    add_string (e, A_EXCEPTION_TYPE, job->exception_type);
+    add_int (e, A_EXCEPTION_SEVERITY, exception, job->exception_severity);
+    add_string (e, A_EXCEPTION_NOTE, job->exception_note);
+}
+
+void job_encode (const struct job *job, uint64_t attrs, struct buf *b)
+{
+    struct encoder e = { b, attrs };
+
+    buf_printf (b, "{\"id\":%" PRIu64, job->id);
+    add_int (&e, A_USERID, true, job->userid);
+    add_int (&e, A_URGENCY, true, job->urgency);
+    add_int (&e, A_PRIORITY, job->has_priority, job->priority);
+    for (int t = 0; t < T_COUNT; t++)
+        add_real (&e, A_T + t, job->t[t] > 0., job->t[t]);
+    add_int (&e, A_STATE, true, job->state);
+    add_string (&e, A_NAME, job->name);
+    add_string (&e, A_CWD, job->cwd);
+    add_string (&e, A_QUEUE, job->queue);
+    add_string (&e, A_PROJECT, job->project);
+    add_string (&e, A_BANK, job->bank);
+    add_int (&e, A_NTASKS, job->ntasks >= 0, job->ntasks);
+    add_int (&e, A_NCORES, job->ncores >= 0, job->ncores);
+    add_int (&e, A_NNODES, job->nnodes >= 0, job->nnodes);
+    add_string (&e, A_RANKS, job->ranks);
+    add_string (&e, A_NODELIST, job->nodelist);
+    add_real (&e, A_DURATION, job->has_duration, job->duration);
+    add_real (&e, A_EXPIRATION, job->has_R, job->expiration);
+    encode_outcome (&e, job);
+    add_text (&e, A_ANNOTATIONS, job->annotations);
+    add_text (&e, A_DEPENDENCIES, job->dependencies);
+    buf_addc (b, '}');
+}
+
+/* Without braces: the caller may have more to say. */
+void job_counts_encode (const struct job_counts *c, struct buf *b)
+{
+    static const char *const states[] = { NULL,  "depend",  "priority", "sched",
+                                          "run", "cleanup", "inactive" };
+    int total = 0;
+
+    buf_adds (b, "\"job_states\":{");
+    for (int i = 1; i < 7; i++) {
+        buf_printf (b, "\"%s\":%d,", states[i], c->states[i]);
+        total += c->states[i];
+    }
+    buf_printf (b, "\"total\":%d},", total);
+    buf_printf (b,
+                "\"successful\":%d,\"failed\":%d,\"canceled\":%d,\"timeout\":%d,"
+                "\"inactive_purged\":%d",
+                c->results[0], c->results[1] + c->results[2] + c->results[3],
+                c->results[2], c->results[3], c->purged);
+}

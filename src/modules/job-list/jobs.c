@@ -1,0 +1,567 @@
+#include "jobs.h"
+
+#include "base/hashmap.h"
+#include "value/eventlog.h"
+#include "value/jobspec.h"
+#include "value/rset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct job *of (const struct order_node *n)
+{
+    return container_of (n, struct job, node);
+}
+
+static int by_id (const struct job *a, const struct job *b)
+{
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int by_time (const struct order_node *x, const struct order_node *y, int t)
+{
+    const struct job *a = of (x), *b = of (y);
+
+    if (a->t[t] != b->t[t])
+        return a->t[t] > b->t[t] ? -1 : 1;
+    return -by_id (a, b);
+}
+
+static int pending_before (const struct order_node *x, const struct order_node *y)
+{
+    const struct job *a = of (x), *b = of (y);
+
+    if (a->priority != b->priority)
+        return a->priority > b->priority ? -1 : 1;
+    return by_id (a, b);
+}
+
+static int running_before (const struct order_node *x, const struct order_node *y)
+{
+    return by_time (x, y, T_RUN);
+}
+
+static int inactive_before (const struct order_node *x, const struct order_node *y)
+{
+    return by_time (x, y, T_INACTIVE);
+}
+
+int jobs_init (struct jobs *jobs)
+{
+    memset (jobs, 0, sizeof (*jobs));
+    order_init (&jobs->pending, pending_before);
+    order_init (&jobs->running, running_before);
+    order_init (&jobs->inactive, inactive_before);
+    if (!(jobs->map = idmap_create (NULL)) || !(jobs->strings = intern_create ())
+        || !(jobs->queues = hashmap_create (free))) {
+        jobs_fini (jobs);
+        return -1;
+    }
+    return 0;
+}
+
+void jobs_fini (struct jobs *jobs)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (jobs->map && idmap_next (jobs->map, &pos, NULL, &value))
+        free (value);
+    idmap_destroy (jobs->map);
+    intern_destroy (jobs->strings);
+    hashmap_destroy (jobs->queues);
+    memset (jobs, 0, sizeof (*jobs));
+}
+
+struct job *jobs_lookup (struct jobs *jobs, flux_jobid_t id)
+{
+    return idmap_lookup (jobs->map, id);
+}
+
+static void set (struct jobs *jobs, const char **field, const char *s)
+{
+    const char *old = *field;
+
+    *field = intern_get (jobs->strings, s);
+    intern_put (jobs->strings, old);
+}
+
+static void set_json (struct jobs *jobs, const char **field, json_t *o)
+{
+    bool empty = !o || (json_is_object (o) && json_object_size (o) == 0)
+                 || (json_is_array (o) && json_array_size (o) == 0);
+    char *s = empty ? NULL : json_dumps (o, JSON_COMPACT | JSON_SORT_KEYS);
+
+    set (jobs, field, s);
+    free (s);
+}
+
+/* Counting */
+
+static int bit_index (unsigned int bit)
+{
+    return __builtin_ctz (bit);
+}
+
+static struct job_counts *queue_counts (struct jobs *jobs, const char *queue)
+{
+    struct job_counts *c;
+
+    if (!queue)
+        return NULL;
+    if ((c = hashmap_lookup (jobs->queues, queue)))
+        return c;
+    if (!(c = calloc (1, sizeof (*c) + strlen (queue) + 1)))
+        return NULL;
+    strcpy ((char *)(c + 1), queue);
+    c->queue = (char *)(c + 1);
+    if (hashmap_insert (jobs->queues, queue, c) < 0) {
+        free (c);
+        return NULL;
+    }
+    return c;
+}
+
+static void count_in (struct job_counts *c, const struct job *job, int n)
+{
+    if (!c)
+        return;
+    c->states[bit_index (job->state)] += n;
+    if (job->state == FLUX_JOB_STATE_INACTIVE && job->result)
+        c->results[bit_index (job->result)] += n;
+}
+
+static void count (struct jobs *jobs, const struct job *job, int n)
+{
+    count_in (&jobs->counts, job, n);
+    count_in (queue_counts (jobs, job->queue), job, n);
+}
+
+static struct order *order_of (struct jobs *jobs, const struct job *job)
+{
+    if ((job->state & FLUX_JOB_STATE_RUNNING))
+        return &jobs->running;
+    return job->state == FLUX_JOB_STATE_INACTIVE ? &jobs->inactive : &jobs->pending;
+}
+
+/* A job is taken out before what it is ordered and counted by changes. */
+static void take_out (struct jobs *jobs, struct job *job)
+{
+    count (jobs, job, -1);
+    order_remove (order_of (jobs, job), &job->node);
+}
+
+static void put_in (struct jobs *jobs, struct job *job)
+{
+    count (jobs, job, 1);
+    order_insert (order_of (jobs, job), &job->node);
+}
+
+/* Jobspec and R */
+
+static void set_tasks_per (struct job *job, const struct jobspec *js)
+{
+    const char *type;
+    int n;
+
+    if (js->shell_options
+        && json_unpack (js->shell_options, "{s:{s:s s?i}}", "per-resource", "type",
+                        &type, "count", &n)
+               == 0) {
+        job->tasks_per = 1;
+        json_unpack (js->shell_options, "{s:{s:i}}", "per-resource", "count",
+                     &job->tasks_per);
+        job->per_core = !strcmp (type, "core");
+    }
+}
+
+static void settle_ntasks (struct job *job)
+{
+    if (job->tasks_per > 0 && job->per_core && job->ncores > 0)
+        job->ntasks = job->tasks_per * job->ncores;
+    else if (job->tasks_per > 0 && !job->per_core && job->nnodes > 0)
+        job->ntasks = job->tasks_per * job->nnodes;
+}
+
+static void set_jobspec (struct jobs *jobs, struct job *job, json_t *o)
+{
+    struct jobspec js;
+    flux_error_t error;
+
+    if (jobspec_parse (o, &js, &error) < 0)
+        return;
+    set (jobs, &job->name, js.name);
+    set (jobs, &job->cwd, js.cwd);
+    set (jobs, &job->queue, js.queue);
+    set (jobs, &job->project, js.project);
+    set (jobs, &job->bank, js.bank);
+    job->duration = js.duration;
+    job->has_duration = true;
+    job->ntasks = js.ntasks;
+    if (js.nnodes > 0)
+        job->nnodes = js.nnodes;
+    if (js.cores_per_slot > 0 && !js.node_exclusive)
+        job->ncores = js.nslots * js.cores_per_slot;
+    set_tasks_per (job, &js);
+    settle_ntasks (job);
+}
+
+static void set_R (struct jobs *jobs, struct job *job, json_t *o)
+{
+    struct rset *r;
+    struct idset *ranks;
+    struct hostlist *hosts;
+    char *s;
+
+    if (!(r = rset_decode_json (o, NULL)))
+        return;
+    if ((ranks = rset_ranks (r))) {
+        s = idset_encode (ranks, IDSET_FLAG_RANGE);
+        set (jobs, &job->ranks, s);
+        job->nnodes = idset_count (ranks);
+        free (s);
+        idset_destroy (ranks);
+    }
+    if ((hosts = rset_nodelist (r))) {
+        s = hostlist_encode (hosts);
+        set (jobs, &job->nodelist, s);
+        free (s);
+        hostlist_destroy (hosts);
+    }
+    job->ncores = rset_count (r, "core");
+    job->expiration = rset_expiration (r);
+    job->has_R = true;
+    settle_ntasks (job);
+    rset_destroy (r);
+}
+
+/* A jobspec-update names what it changes by its path. */
+static void update_jobspec (struct jobs *jobs, struct job *job, json_t *context)
+{
+    const char *path;
+    json_t *value;
+
+    json_object_foreach (context, path, value) {
+        const char *s = json_string_value (value);
+
+        if (!strcmp (path, "attributes.system.duration")) {
+            job->duration = json_number_value (value);
+            job->has_duration = true;
+        } else if (!strcmp (path, "attributes.system.queue")) {
+            set (jobs, &job->queue, s);
+        } else if (!strcmp (path, "attributes.system.bank")) {
+            set (jobs, &job->bank, s);
+        } else if (!strcmp (path, "attributes.system.project")) {
+            set (jobs, &job->project, s);
+        } else if (!strcmp (path, "attributes.system.job.name")) {
+            set (jobs, &job->name, s);
+        } else if (!strcmp (path, "attributes.system.cwd")) {
+            set (jobs, &job->cwd, s);
+        }
+    }
+}
+
+/* Annotations and dependencies */
+
+/* null deletes, objects are merged (RFC 27). */
+static void merge (json_t *o, json_t *from)
+{
+    const char *name;
+    json_t *value, *mine;
+
+    json_object_foreach (from, name, value) {
+        if (json_is_null (value)) {
+            json_object_del (o, name);
+        } else if (json_is_object (value)) {
+            mine = json_object_get (o, name);
+            if (!json_is_object (mine)) {
+                mine = json_object ();
+                json_object_set_new (o, name, mine);
+            }
+            merge (mine, value);
+            if (json_object_size (mine) == 0)
+                json_object_del (o, name);
+        } else {
+            json_object_set (o, name, value);
+        }
+    }
+}
+
+static void annotate (struct jobs *jobs, struct job *job, json_t *from)
+{
+    json_t *o = NULL;
+
+    if (!json_is_object (from))
+        return;
+    if (job->annotations)
+        o = json_loads (job->annotations, 0, NULL);
+    if (!o && !(o = json_object ()))
+        return;
+    merge (o, from);
+    set_json (jobs, &job->annotations, o);
+    json_decref (o);
+}
+
+static void depend (struct jobs *jobs, struct job *job, json_t *context, bool add)
+{
+    json_t *array = NULL, *value;
+    const char *s;
+    size_t i;
+
+    if (json_unpack (context, "{s:s}", "description", &s) < 0)
+        return;
+    if (job->dependencies)
+        array = json_loads (job->dependencies, 0, NULL);
+    if (!array && !(array = json_array ()))
+        return;
+    json_array_foreach (array, i, value) {
+        if (!strcmp (json_string_value (value), s))
+            json_array_remove (array, i--);
+    }
+    if (add)
+        json_array_append_new (array, json_string (s));
+    set_json (jobs, &job->dependencies, array);
+    json_decref (array);
+}
+
+/* Events */
+
+static void set_state (struct job *job, flux_job_state_t state, int t, double timestamp)
+{
+    job->state = state;
+    if (job->t[t] == 0.)
+        job->t[t] = timestamp;
+}
+
+static void set_result (struct job *job)
+{
+    if (job->exception_severity == 0) {
+        const char *type = job->exception_type ? job->exception_type : "";
+
+        if (!strcmp (type, "cancel"))
+            job->result = FLUX_JOB_RESULT_CANCELED;
+        else if (!strcmp (type, "timeout"))
+            job->result = FLUX_JOB_RESULT_TIMEOUT;
+        else
+            job->result = FLUX_JOB_RESULT_FAILED;
+    } else if (job->has_waitstatus && job->waitstatus == 0) {
+        job->result = FLUX_JOB_RESULT_COMPLETED;
+    } else {
+        job->result = FLUX_JOB_RESULT_FAILED;
+    }
+}
+
+static void on_submit (struct job *job, double timestamp, json_t *context)
+{
+    json_int_t userid = 0;
+    int urgency = FLUX_JOB_URGENCY_DEFAULT;
+
+    json_unpack (context, "{s?I s?i}", "userid", &userid, "urgency", &urgency);
+    job->userid = userid;
+    job->urgency = urgency;
+    job->t[T_SUBMIT] = timestamp;
+}
+
+static void on_exception (struct jobs *jobs, struct job *job, double timestamp,
+                          json_t *context)
+{
+    const char *type, *note = "";
+    int severity;
+
+    if (json_unpack (context, "{s:s s:i s?s}", "type", &type, "severity", &severity,
+                     "note", &note)
+        < 0)
+        return;
+    if (job->exception_severity < 0 || severity < job->exception_severity) {
+        set (jobs, &job->exception_type, type);
+        set (jobs, &job->exception_note, note);
+        job->exception_severity = severity;
+    }
+    if (severity == 0
+        && !(job->state & (FLUX_JOB_STATE_CLEANUP | FLUX_JOB_STATE_INACTIVE)))
+        set_state (job, FLUX_JOB_STATE_CLEANUP, T_CLEANUP, timestamp);
+}
+
+static void on_finish (struct job *job, double timestamp, json_t *context)
+{
+    int status;
+
+    if (json_unpack (context, "{s:i}", "status", &status) == 0) {
+        job->waitstatus = status;
+        job->has_waitstatus = true;
+    }
+    if (job->state == FLUX_JOB_STATE_RUN)
+        set_state (job, FLUX_JOB_STATE_CLEANUP, T_CLEANUP, timestamp);
+}
+
+static void on_priority (struct job *job, double timestamp, json_t *context)
+{
+    json_int_t priority;
+
+    if (json_unpack (context, "{s:I}", "priority", &priority) == 0) {
+        job->priority = priority;
+        job->has_priority = true;
+    }
+    if (job->state == FLUX_JOB_STATE_PRIORITY)
+        set_state (job, FLUX_JOB_STATE_SCHED, T_SCHED, timestamp);
+}
+
+static void on_memo (struct jobs *jobs, struct job *job, json_t *context)
+{
+    json_t *o = json_pack ("{s:O}", "user", context);
+
+    annotate (jobs, job, o);
+    json_decref (o);
+}
+
+/* The state of a job: rarely more than one comparison that succeeds. */
+static void apply_state (struct jobs *jobs, struct job *job, const char *name,
+                         double timestamp, json_t *context, json_t *jobspec, json_t *R)
+{
+    int urgency;
+
+    if (!strcmp (name, "submit")) {
+        on_submit (job, timestamp, context);
+    } else if (!strcmp (name, "validate")) {
+        set_state (job, FLUX_JOB_STATE_DEPEND, T_DEPEND, timestamp);
+    } else if (!strcmp (name, "depend")) {
+        set_state (job, FLUX_JOB_STATE_PRIORITY, T_PRIORITY, timestamp);
+    } else if (!strcmp (name, "priority")) {
+        on_priority (job, timestamp, context);
+    } else if (!strcmp (name, "alloc")) {
+        annotate (jobs, job, json_object_get (context, "annotations"));
+        set_state (job, FLUX_JOB_STATE_RUN, T_RUN, timestamp);
+    } else if (!strcmp (name, "finish")) {
+        on_finish (job, timestamp, context);
+    } else if (!strcmp (name, "clean")) {
+        set_state (job, FLUX_JOB_STATE_INACTIVE, T_INACTIVE, timestamp);
+        set_result (job);
+    } else if (!strcmp (name, "exception")) {
+        on_exception (jobs, job, timestamp, context);
+    } else if (!strcmp (name, "urgency")) {
+        if (json_unpack (context, "{s:i}", "urgency", &urgency) == 0)
+            job->urgency = urgency;
+    } else if (!strcmp (name, "flux-restart")) {
+        if (job->state == FLUX_JOB_STATE_SCHED)
+            job->state = FLUX_JOB_STATE_PRIORITY;
+    } else if (!strcmp (name, "dependency-add")) {
+        depend (jobs, job, context, true);
+    } else if (!strcmp (name, "dependency-remove")) {
+        depend (jobs, job, context, false);
+    } else if (!strcmp (name, "annotations")) {
+        annotate (jobs, job, json_object_get (context, "annotations"));
+    } else if (!strcmp (name, "memo")) {
+        on_memo (jobs, job, context);
+    } else if (!strcmp (name, "jobspec-update")) {
+        update_jobspec (jobs, job, context);
+    } else if (!strcmp (name, "resource-update")) {
+        json_unpack (context, "{s?F}", "expiration", &job->expiration);
+    }
+    if (jobspec)
+        set_jobspec (jobs, job, jobspec);
+    if (R)
+        set_R (jobs, job, R);
+}
+
+static struct job *job_create (struct jobs *jobs, flux_jobid_t id)
+{
+    struct job *job;
+
+    if (!(job = calloc (1, sizeof (*job))))
+        return NULL;
+    job->id = id;
+    job->state = FLUX_JOB_STATE_NEW;
+    job->ntasks = job->ncores = job->nnodes = -1;
+    job->exception_severity = -1;
+    if (idmap_insert (jobs->map, id, job) < 0) {
+        free (job);
+        return NULL;
+    }
+    put_in (jobs, job);
+    return job;
+}
+
+static void job_forget (struct jobs *jobs, struct job *job)
+{
+    const char **strings[] = { &job->name,           &job->cwd,
+                               &job->queue,          &job->project,
+                               &job->bank,           &job->ranks,
+                               &job->nodelist,       &job->exception_type,
+                               &job->exception_note, &job->annotations,
+                               &job->dependencies };
+
+    take_out (jobs, job);
+    for (size_t i = 0; i < sizeof (strings) / sizeof (strings[0]); i++)
+        intern_put (jobs->strings, *strings[i]);
+    idmap_remove (jobs->map, job->id);
+    free (job);
+}
+
+int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobspec,
+                json_t *R)
+{
+    struct job *job = jobs_lookup (jobs, id);
+    double timestamp;
+    const char *name;
+    json_t *context;
+
+    if (eventlog_entry_parse (entry, &timestamp, &name, &context) < 0)
+        return -1;
+    if (!job) {
+        if (strcmp (name, "submit") != 0)
+            return 0; /* of a job that was purged */
+        if (!(job = job_create (jobs, id)))
+            return -1;
+    } else if (!strcmp (name, "invalidate")) {
+        job_forget (jobs, job);
+        return 0;
+    } else if (job->state == FLUX_JOB_STATE_INACTIVE && strcmp (name, "memo") != 0
+               && strcmp (name, "annotations") != 0) {
+        return 0; /* seen before, after a restart */
+    }
+    take_out (jobs, job);
+    apply_state (jobs, job, name, timestamp, context, jobspec, R);
+    put_in (jobs, job);
+    if (jobs->changed)
+        jobs->changed (job, jobs->arg);
+    return 0;
+}
+
+void jobs_purge (struct jobs *jobs, flux_jobid_t id)
+{
+    struct job *job = jobs_lookup (jobs, id);
+    struct job_counts *c;
+
+    if (job) {
+        if ((c = queue_counts (jobs, job->queue)))
+            c->purged++;
+        jobs->counts.purged++;
+        job_forget (jobs, job);
+    }
+}
+
+static struct job *first_of (const struct order *o)
+{
+    struct order_node *n = order_first (o);
+
+    return n ? container_of (n, struct job, node) : NULL;
+}
+
+struct job *jobs_next (struct jobs *jobs, const struct job *job)
+{
+    const struct order *all[] = { &jobs->pending, &jobs->running, &jobs->inactive };
+    struct order_node *n;
+    int i = 0;
+
+    if (job) {
+        if ((n = order_next (&job->node)))
+            return container_of (n, struct job, node);
+        while (all[i] != order_of (jobs, job))
+            i++;
+        i++;
+    }
+    for (; i < 3; i++)
+        if (all[i]->root)
+            return first_of (all[i]);
+    return NULL;
+}

@@ -1,0 +1,95 @@
+/* What job-list knows of jobs: compact records, ordered for listing, fed with
+ * events (RFC 21). Pure. */
+#ifndef JOB_LIST_JOBS_H
+#define JOB_LIST_JOBS_H
+
+#include "intern.h"
+#include "order.h"
+
+#include "base/buf.h"
+#include "base/list.h"
+
+#include <flux/job.h>
+#include <jansson.h>
+
+enum job_time {
+    T_SUBMIT,
+    T_DEPEND,
+    T_PRIORITY,
+    T_SCHED,
+    T_RUN,
+    T_CLEANUP,
+    T_INACTIVE,
+    T_COUNT
+};
+
+/* Strings are interned, or NULL if unset. */
+struct job {
+    flux_jobid_t id;
+    struct order_node node; /* pending, running or inactive jobs */
+    double t[T_COUNT];      /* 0: unset */
+    double duration, expiration;
+    const char *name, *cwd, *queue, *project, *bank;
+    const char *ranks, *nodelist;
+    const char *exception_type, *exception_note;
+    const char *annotations;  /* text of an object */
+    const char *dependencies; /* text of an array */
+    uint32_t userid;
+    uint32_t priority;
+    int ntasks, ncores, nnodes; /* -1: unset */
+    int waitstatus;
+    int tasks_per; /* tasks of a resource, if a shell option decides */
+    uint8_t state; /* flux_job_state_t */
+    uint8_t result;
+    int8_t exception_severity; /* -1: none */
+    uint8_t urgency;
+    bool has_priority, has_waitstatus, has_duration, has_R, per_core;
+};
+
+struct job_counts {
+    const char *queue; /* NULL: of all jobs; owned */
+    int states[7];     /* by bit */
+    int results[4];    /* by bit */
+    int purged;
+};
+
+struct jobs {
+    struct idmap *map;
+    struct intern *strings;
+    struct order pending, running, inactive;
+    struct job_counts counts;
+    struct hashmap *queues; /* name -> struct job_counts */
+    /* Called when a job has a new state, or is new. */
+    void (*changed) (struct job *job, void *arg);
+    void *arg;
+};
+
+int jobs_init (struct jobs *jobs);
+void jobs_fini (struct jobs *jobs);
+
+struct job *jobs_lookup (struct jobs *jobs, flux_jobid_t id);
+/* One event. jobspec, R: NULL, or the object that comes with the event.
+ * -1 with EINVAL (a malformed event is ignored), ENOMEM. */
+int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobspec,
+                json_t *R);
+/* Forget a job. */
+void jobs_purge (struct jobs *jobs, flux_jobid_t id);
+
+/* Listing order: pending, running, inactive. NULL: start, or end. */
+struct job *jobs_next (struct jobs *jobs, const struct job *job);
+
+/* Attributes as bits, in the order of job_attrs. */
+extern const char *const job_attrs[];
+#define JOB_ATTRS_ALL (~(uint64_t)0)
+/* -1 with EINVAL and the name in *bad. */
+int job_attrs_decode (json_t *array, uint64_t *bits, const char **bad);
+/* {"id":...,...} is added to b. */
+void job_encode (const struct job *job, uint64_t attrs, struct buf *b);
+void job_counts_encode (const struct job_counts *c, struct buf *b);
+
+/* Constraints (RFC 43): checks what RFC 31 does not. */
+struct constraint;
+struct constraint *job_constraint (json_t *o, flux_error_t *error);
+bool job_match (const struct constraint *c, const struct job *job);
+
+#endif

@@ -1,0 +1,215 @@
+#include "base/test.h"
+
+#include "jobs.h"
+
+#include "base/hashmap.h"
+#include "value/constraint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void event (struct jobs *jobs, flux_jobid_t id, double t, const char *name,
+                   const char *context, const char *jobspec, const char *R)
+{
+    json_t *c = context ? json_loads (context, 0, NULL) : NULL;
+    json_t *js = jobspec ? json_loads (jobspec, 0, NULL) : NULL;
+    json_t *r = R ? json_loads (R, 0, NULL) : NULL;
+    json_t *entry = json_pack ("{s:f s:s}", "timestamp", t, "name", name);
+
+    if (c)
+        json_object_set (entry, "context", c);
+    assert_int_equal (jobs_event (jobs, id, entry, js, r), 0);
+    json_decref (entry);
+    json_decref (c);
+    json_decref (js);
+    json_decref (r);
+}
+
+static const char jobspec[] =
+    "{\"resources\":[{\"type\":\"slot\",\"count\":2,\"label\":\"task\",\"with\":"
+    "[{\"type\":\"core\",\"count\":3}]}],\"tasks\":[{\"command\":[\"true\"],\"slot\":"
+    "\"task\",\"count\":{\"per_slot\":1}}],\"attributes\":{\"system\":{\"duration\":0,"
+    "\"cwd\":\"/tmp\",\"queue\":\"batch\"}},\"version\":1}";
+static const char R[] =
+    "{\"version\":1,\"execution\":{\"R_lite\":[{\"rank\":\"1-2\",\"children\":{"
+    "\"core\":"
+    "\"0-2\"}}],\"nodelist\":[\"n[1-2]\"],\"starttime\":1.0,\"expiration\":99.5}}";
+
+static void submit (struct jobs *jobs, flux_jobid_t id, double t)
+{
+    event (jobs, id, t, "submit", "{\"userid\":42,\"urgency\":16,\"flags\":0}", jobspec,
+           NULL);
+    event (jobs, id, t + .1, "validate", NULL, NULL, NULL);
+    event (jobs, id, t + .2, "depend", NULL, NULL, NULL);
+    event (jobs, id, t + .3, "priority", "{\"priority\":16}", NULL, NULL);
+}
+
+static void run (struct jobs *jobs, flux_jobid_t id, double t, int status)
+{
+    char context[64];
+
+    event (jobs, id, t, "alloc",
+           "{\"annotations\":{\"sched\":{\"resource_summary\":\"x\"}}}", NULL, R);
+    event (jobs, id, t + .1, "start", NULL, NULL, NULL);
+    snprintf (context, sizeof (context), "{\"status\":%d}", status);
+    if (status >= 0) {
+        event (jobs, id, t + .2, "finish", context, NULL, NULL);
+        event (jobs, id, t + .3, "clean", NULL, NULL, NULL);
+    }
+}
+
+static void test_record (void **state)
+{
+    struct jobs jobs;
+    struct buf b = BUF_INIT;
+
+    assert_int_equal (jobs_init (&jobs), 0);
+    submit (&jobs, 1, 1.);
+    event (&jobs, 1, 2., "dependency-add", "{\"description\":\"a\"}", NULL, NULL);
+    event (&jobs, 1, 2., "dependency-add", "{\"description\":\"b\"}", NULL, NULL);
+    event (&jobs, 1, 2., "dependency-remove", "{\"description\":\"a\"}", NULL, NULL);
+    job_encode (jobs_lookup (&jobs, 1), JOB_ATTRS_ALL, &b);
+    assert_string_equal (
+        b.data,
+        "{\"id\":1,\"userid\":42,\"urgency\":16,\"priority\":16,\"t_submit\":1.0,"
+        "\"t_depend\":1.1000000000000001,\"t_priority\":1.2,\"t_sched\":1.3,"
+        "\"state\":8,\"name\":\"true\",\"cwd\":\"/tmp\",\"queue\":\"batch\","
+        "\"ntasks\":2,\"ncores\":6,\"duration\":0.0,\"dependencies\":[\"b\"]}");
+    run (&jobs, 1, 3., 256);
+    event (&jobs, 1, 4., "memo", "{\"uri\":\"local:///x\"}", NULL, NULL);
+    buf_reset (&b);
+    job_encode (jobs_lookup (&jobs, 1), ~(uint64_t)0x7f8, &b);
+    assert_string_equal (
+        b.data,
+        "{\"id\":1,\"userid\":42,\"urgency\":16,\"priority\":16,\"name\":\"true\","
+        "\"cwd\":\"/tmp\",\"queue\":\"batch\",\"ntasks\":2,\"ncores\":6,\"nnodes\":2,"
+        "\"ranks\":\"1-2\",\"nodelist\":\"n[1-2]\",\"duration\":0.0,\"expiration\":99."
+        "5,"
+        "\"success\":false,\"result\":2,\"waitstatus\":256,\"exception_occurred\":"
+        "false,"
+        "\"annotations\":{\"sched\":{\"resource_summary\":\"x\"},\"user\":{\"uri\":"
+        "\"local:///x\"}},\"dependencies\":[\"b\"]}");
+    buf_reset (&b);
+    job_counts_encode (hashmap_lookup (jobs.queues, "batch"), &b);
+    assert_non_null (strstr (b.data, "\"inactive\":1,\"total\":1}"));
+    assert_non_null (strstr (b.data, "\"failed\":1"));
+    jobs_purge (&jobs, 1);
+    assert_null (jobs_lookup (&jobs, 1));
+    assert_int_equal (intern_count (jobs.strings), 0);
+    buf_fini (&b);
+    jobs_fini (&jobs);
+}
+
+static void expect_order (struct jobs *jobs, const char *want)
+{
+    char s[256] = "";
+
+    for (struct job *job = jobs_next (jobs, NULL); job; job = jobs_next (jobs, job))
+        sprintf (s + strlen (s), "%d ", (int)job->id);
+    assert_string_equal (s, want);
+}
+
+static void test_order (void **state)
+{
+    struct jobs jobs;
+
+    assert_int_equal (jobs_init (&jobs), 0);
+    for (int i = 1; i <= 9; i++)
+        submit (&jobs, i, i);
+    expect_order (&jobs, "1 2 3 4 5 6 7 8 9 ");
+    event (&jobs, 5, 20., "priority", "{\"priority\":17}", NULL, NULL);
+    run (&jobs, 2, 21., -1);
+    run (&jobs, 1, 22., -1);
+    run (&jobs, 3, 23., 0);
+    run (&jobs, 4, 24., 0);
+    expect_order (&jobs, "5 6 7 8 9 1 2 4 3 ");
+    event (&jobs, 7, 25., "exception",
+           "{\"type\":\"cancel\",\"severity\":0,\"note\":\"\"}", NULL, NULL);
+    event (&jobs, 7, 26., "clean", NULL, NULL, NULL);
+    expect_order (&jobs, "5 6 8 9 1 2 7 4 3 ");
+    assert_int_equal (jobs.counts.results[2], 1);
+    assert_int_equal (jobs_lookup (&jobs, 7)->result, FLUX_JOB_RESULT_CANCELED);
+    event (&jobs, 9, 27., "invalidate", NULL, NULL, NULL);
+    expect_order (&jobs, "5 6 8 1 2 7 4 3 ");
+    jobs_fini (&jobs);
+}
+
+static bool matches (struct jobs *jobs, flux_jobid_t id, const char *constraint)
+{
+    json_t *o = json_loads (constraint, 0, NULL);
+    flux_error_t error;
+    struct constraint *c = job_constraint (o, &error);
+    bool match;
+
+    if (!c)
+        fail_msg ("%s: %s", constraint, error.text);
+    match = job_match (c, jobs_lookup (jobs, id));
+    constraint_destroy (c);
+    json_decref (o);
+    return match;
+}
+
+static void test_match (void **state)
+{
+    static const char *const bad[] = {
+        "{\"userid\":[\"x\"]}", "{\"states\":[\"nosuch\"]}",   "{\"t_run\":[\"5\"]}",
+        "{\"foo\":[1]}",        "{\"and\":[{\"ranks\":[1]}]}", "{\"results\":[\"bad\"]}"
+    };
+    struct jobs jobs;
+
+    assert_int_equal (jobs_init (&jobs), 0);
+    submit (&jobs, 1, 1.);
+    run (&jobs, 1, 3., 0);
+    submit (&jobs, 2, 5.);
+    assert_true (matches (&jobs, 1, "{}"));
+    assert_true (matches (&jobs, 1, "{\"userid\":[41,42]}"));
+    assert_false (matches (&jobs, 1, "{\"userid\":[41]}"));
+    assert_true (matches (&jobs, 1, "{\"name\":[\"tr*\"]}"));
+    assert_true (matches (&jobs, 1, "{\"queue\":[\"batch\"]}"));
+    assert_true (matches (&jobs, 1, "{\"states\":[64]}"));
+    assert_true (matches (&jobs, 2, "{\"states\":[\"pending\"]}"));
+    assert_true (matches (&jobs, 1, "{\"results\":[\"completed\"]}"));
+    assert_true (matches (&jobs, 1, "{\"hostlist\":[\"n[2-9]\"]}"));
+    assert_false (matches (&jobs, 2, "{\"hostlist\":[\"n[2-9]\"]}"));
+    assert_true (matches (&jobs, 1, "{\"ranks\":[\"2-4\"]}"));
+    assert_false (matches (&jobs, 1, "{\"ranks\":[\"3-4\"]}"));
+    assert_true (matches (&jobs, 1, "{\"t_run\":[\">=3.0\"]}"));
+    assert_false (matches (&jobs, 1, "{\"t_run\":[\">3.0\"]}"));
+    assert_false (matches (&jobs, 2, "{\"t_run\":[\">0\"]}"));
+    assert_true (matches (
+        &jobs, 1, "{\"and\":[{\"userid\":[42]},{\"not\":[{\"states\":[8]}]}]}"));
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        json_t *o = json_loads (bad[i], 0, NULL);
+        flux_error_t error;
+
+        assert_null (job_constraint (o, &error));
+        json_decref (o);
+    }
+    jobs_fini (&jobs);
+}
+
+static void test_memory (void **state)
+{
+    struct jobs jobs;
+
+    assert_int_equal (jobs_init (&jobs), 0);
+    for (int i = 0; i < 5000; i++) {
+        submit (&jobs, i, i + 1);
+        run (&jobs, i, i + 2, 0);
+    }
+    assert_true (sizeof (struct job) < 400);
+    assert_true (intern_count (jobs.strings) < 20);
+    jobs_fini (&jobs);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_record),
+        cmocka_unit_test (test_order),
+        cmocka_unit_test (test_match),
+        cmocka_unit_test (test_memory),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

@@ -1,0 +1,50 @@
+/* The state of the resources of an instance: who is there, who is drained,
+ * who is excluded, and what the scheduler may use. Pure: no handle, no clock. */
+#ifndef RESOURCE_INVENTORY_H
+#define RESOURCE_INVENTORY_H
+
+#include <jansson.h>
+
+#include "value/rset.h"
+
+struct drain {
+    double timestamp;
+    char *reason; /* or NULL */
+};
+
+struct inventory {
+    int size;
+    struct hostlist *hosts; /* by rank */
+    struct rset *R;         /* NULL until it is known */
+    struct idset *online;
+    struct idset *torpid;
+    struct idset *excluded;
+    struct idset *drained;
+    struct drain *drains; /* by rank */
+};
+
+/* hosts is taken. */
+int inventory_init (struct inventory *inv, struct hostlist *take_hosts);
+void inventory_fini (struct inventory *inv);
+
+/* Ranks that a scheduler may use now: online, not drained, not excluded, in R. */
+struct idset *inventory_up (const struct inventory *inv);
+
+enum drain_mode {
+    DRAIN_NEW = 0,       /* EEXIST if one of them is drained */
+    DRAIN_UPDATE = 1,    /* keep the reason and time of those that have one */
+    DRAIN_OVERWRITE = 2, /* a new reason and time for all */
+};
+/* Nothing has changed on error. */
+int inventory_drain (struct inventory *inv, const struct idset *ranks,
+                     const char *reason, double timestamp, enum drain_mode mode,
+                     flux_error_t *error);
+int inventory_undrain (struct inventory *inv, const struct idset *ranks, bool force,
+                       flux_error_t *error);
+/* Restores what an eventlog of an earlier run says (drain, undrain). */
+void inventory_replay (struct inventory *inv, const char *eventlog, size_t len);
+
+/* {R?, online, offline, exclude, torpid, drain: {idset: {timestamp, reason}}} */
+json_t *inventory_status (const struct inventory *inv);
+
+#endif

@@ -1,0 +1,455 @@
+/* The resources of an instance: which there are, which are up.
+ *
+ * On rank 0: at the start, an event "restart"; R comes from source.c, or when
+ * all hosts have reported; the group broker.online tells who is there.
+ * On all others: looks at its machine, passes reports on, and no more. */
+#include "resource.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "value/eventlog.h"
+
+json_t *resource_context (struct resource *ctx, const struct idset *ranks)
+{
+    struct hostlist *hl = hostlist_create ();
+    char *ids = idset_encode (ranks, IDSET_FLAG_RANGE);
+    char *names;
+    unsigned int rank;
+    json_t *o;
+
+    for (rank = idset_first (ranks); rank != IDSET_INVALID_ID;
+         rank = idset_next (ranks, rank)) {
+        const char *name = hostlist_nth (ctx->inv.hosts, rank);
+        if (name)
+            hostlist_append (hl, name);
+    }
+    names = hostlist_encode (hl);
+    o = json_pack ("{s:s s:s}", "idset", ids ? ids : "", "nodelist",
+                   names ? names : "");
+    free (ids);
+    free (names);
+    hostlist_destroy (hl);
+    return o;
+}
+
+static json_t *drain_context (struct resource *ctx, const struct idset *ranks,
+                              const char *reason, int overwrite)
+{
+    json_t *o = resource_context (ctx, ranks);
+
+    if (reason)
+        json_object_set_new (o, "reason", json_string (reason));
+    json_object_set_new (o, "overwrite", json_integer (overwrite));
+    return o;
+}
+
+void resource_drain (struct resource *ctx, const struct idset *ranks,
+                     const char *reason)
+{
+    if (inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (), DRAIN_UPDATE,
+                         NULL)
+        < 0)
+        return;
+    journal_post (ctx, "drain", drain_context (ctx, ranks, reason, 0));
+    acquire_changed (ctx);
+}
+
+static enum drain_mode parse_mode (const char *mode)
+{
+    if (mode && !strcmp (mode, "update"))
+        return DRAIN_UPDATE;
+    if (mode && !strcmp (mode, "overwrite"))
+        return DRAIN_OVERWRITE;
+    return DRAIN_NEW;
+}
+
+static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct resource *ctx = arg;
+    flux_error_t error = { "malformed request" };
+    const char *targets, *reason = NULL, *mode = NULL;
+    struct idset *ranks = NULL;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
+                             &reason, "mode", &mode)
+            < 0
+        || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
+        || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (),
+                            parse_mode (mode), &error)
+               < 0)
+        flux_respond_error (h, msg, errno, error.text);
+    else {
+        journal_post (ctx, "drain",
+                      drain_context (ctx, ranks, reason, parse_mode (mode)));
+        journal_answer (ctx, msg);
+        acquire_changed (ctx);
+    }
+    idset_destroy (ranks);
+}
+
+static void undrain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct resource *ctx = arg;
+    flux_error_t error = { "malformed request" };
+    const char *targets, *reason = NULL, *mode = NULL;
+    struct idset *ranks = NULL;
+    json_t *context;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
+                             &reason, "mode", &mode)
+            < 0
+        || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
+        || inventory_undrain (&ctx->inv, ranks, mode && !strcmp (mode, "force"), &error)
+               < 0) {
+        flux_respond_error (h, msg, errno, error.text);
+        idset_destroy (ranks);
+        return;
+    }
+    context = resource_context (ctx, ranks);
+    if (reason)
+        json_object_set_new (context, "reason", json_string (reason));
+    journal_post (ctx, "undrain", context);
+    journal_answer (ctx, msg);
+    acquire_changed (ctx);
+    idset_destroy (ranks);
+}
+
+static void respond_status (struct resource *ctx, const flux_msg_t *msg)
+{
+    json_t *o = inventory_status (&ctx->inv);
+
+    if (!o || flux_respond_pack (ctx->h, msg, "O", o) < 0)
+        flux_log_error (ctx->h, "status: cannot answer");
+    json_decref (o);
+}
+
+static void respond_R (struct resource *ctx, const flux_msg_t *msg)
+{
+    char *s = rset_encode (ctx->inv.R);
+
+    if (!s || flux_respond (ctx->h, msg, s) < 0)
+        flux_log_error (ctx->h, "get: cannot answer");
+    free (s);
+}
+
+/* What a scheduler would say, if there was one. */
+static void respond_own_status (struct resource *ctx, const flux_msg_t *msg)
+{
+    struct idset *up = inventory_up (&ctx->inv);
+    struct rset *all = rset_copy (ctx->inv.R);
+    struct rset *down = all ? rset_copy (all) : NULL;
+    struct rset *none = rset_create ();
+    int rc = -1;
+
+    if (up && down && none && rset_remove_ranks (all, ctx->inv.excluded) == 0
+        && rset_remove_ranks (down, ctx->inv.excluded) == 0
+        && rset_remove_ranks (down, up) == 0)
+        rc = flux_respond_pack (ctx->h, msg, "{s:o s:o s:o}", "all",
+                                rset_encode_json (all), "down", rset_encode_json (down),
+                                "allocated", rset_encode_json (none));
+    if (rc < 0)
+        flux_log_error (ctx->h, "sched-status: cannot answer");
+    rset_destroy (all);
+    rset_destroy (down);
+    rset_destroy (none);
+    idset_destroy (up);
+}
+
+static void sched_status_done (flux_future_t *f, void *arg)
+{
+    struct resource *ctx = arg;
+    const flux_msg_t *msg = flux_future_aux_get (f, "request");
+    const char *s;
+
+    if (flux_rpc_get (f, &s) == 0)
+        flux_respond (ctx->h, msg, s);
+    else if (errno == ENOSYS)
+        respond_own_status (ctx, msg);
+    else
+        flux_respond_error (ctx->h, msg, errno, flux_future_error_string (f));
+    flux_future_destroy (f);
+}
+
+static void respond_sched_status (struct resource *ctx, const flux_msg_t *msg)
+{
+    flux_future_t *f =
+        flux_rpc (ctx->h, "sched.resource-status", NULL, FLUX_NODEID_ANY, 0);
+
+    if (!f
+        || flux_future_aux_set (f, "request", (void *)flux_msg_incref (msg),
+                                (flux_free_f)flux_msg_decref)
+               < 0
+        || flux_future_then (f, -1., sched_status_done, ctx) < 0) {
+        flux_respond_error (ctx->h, msg, errno, NULL);
+        flux_future_destroy (f);
+    }
+}
+
+/* Requests that need R. */
+static void answer (struct resource *ctx, const flux_msg_t *msg)
+{
+    const char *topic;
+
+    if (flux_msg_get_topic (msg, &topic) < 0)
+        return;
+    if (!strcmp (topic, "resource.status"))
+        respond_status (ctx, msg);
+    else if (!strcmp (topic, "resource.sched-status"))
+        respond_sched_status (ctx, msg);
+    else
+        respond_R (ctx, msg);
+}
+
+static void query_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct resource *ctx = arg;
+
+    if (ctx->inv.R)
+        answer (ctx, msg);
+    else if (flux_msglist_count (ctx->waiting) >= 1024)
+        flux_respond_error (h, msg, EAGAIN, "resources are not known yet");
+    else if (flux_msglist_append (ctx->waiting, msg) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+}
+
+void resource_defined (struct resource *ctx)
+{
+    const flux_msg_t *msg;
+
+    while ((msg = flux_msglist_pop (ctx->waiting))) {
+        answer (ctx, msg);
+        flux_msg_decref (msg);
+    }
+}
+
+static void reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct resource *ctx = arg;
+    flux_error_t error = { "malformed request" };
+    struct rset *r;
+    json_t *o;
+
+    if (ctx->acquirer)
+        flux_respond_error (h, msg, EBUSY, "resources are in use by the scheduler");
+    else if (flux_request_unpack (msg, NULL, "{s:o}", "R", &o) < 0
+             || !(r = rset_decode_json (o, &error)))
+        flux_respond_error (h, msg, EINVAL, error.text);
+    else {
+        source_define (ctx, r, "reload");
+        journal_answer (ctx, msg);
+    }
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct resource *ctx = arg;
+
+    acquire_disconnect (ctx, msg);
+    flux_msglist_disconnect (ctx->waiting, msg);
+    flux_msglist_disconnect (ctx->journal_readers, msg);
+}
+
+static const struct flux_msg_handler_spec common_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "resource.report", report_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.discover", discover_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+static const struct flux_msg_handler_spec root_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "resource.report", report_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.drain", drain_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.undrain", undrain_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.status", query_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "resource.sched-status", query_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "resource.get", query_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "resource.reload", reload_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.journal", journal_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.acquire", acquire_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.acquire-mute", acquire_mute_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "resource.disconnect", disconnect_cb, FLUX_ROLE_USER },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+/* Posts what joined and what left. */
+static void post_members (struct resource *ctx, struct idset *old,
+                          const struct idset *new, const char *joined, const char *left)
+{
+    struct idset *more = idset_difference (new, old);
+    struct idset *less = idset_difference (old, new);
+    char *m = idset_encode (more, IDSET_FLAG_RANGE);
+    char *l = idset_encode (less, IDSET_FLAG_RANGE);
+
+    if (m && *m)
+        journal_post (ctx, joined, json_pack ("{s:s}", "idset", m));
+    if (l && *l)
+        journal_post (ctx, left, json_pack ("{s:s}", "idset", l));
+    free (m);
+    free (l);
+    idset_destroy (more);
+    idset_destroy (less);
+}
+
+static void members_cb (flux_future_t *f, void *arg)
+{
+    struct resource *ctx = arg;
+    bool online = f == ctx->online;
+    struct idset **members = online ? &ctx->inv.online : &ctx->inv.torpid;
+    const char *s;
+    struct idset *ids;
+
+    if (flux_rpc_get_unpack (f, "{s:s}", "members", &s) < 0
+        || !(ids = idset_decode (s))) {
+        flux_log (ctx->h, LOG_ERR, "groups.get: %s", flux_future_error_string (f));
+        flux_reactor_stop_error (flux_get_reactor (ctx->h));
+        return;
+    }
+    post_members (ctx, *members, ids, online ? "online" : "torpid",
+                  online ? "offline" : "lively");
+    idset_destroy (*members);
+    *members = ids;
+    acquire_changed (ctx);
+    flux_future_reset (f);
+}
+
+static flux_future_t *watch_group (struct resource *ctx, const char *name)
+{
+    flux_future_t *f = flux_rpc_pack (ctx->h, "groups.get", 0, FLUX_RPC_STREAMING,
+                                      "{s:s}", "name", name);
+
+    if (f && flux_future_then (f, -1., members_cb, ctx) < 0) {
+        flux_future_destroy (f);
+        return NULL;
+    }
+    return f;
+}
+
+static void post_restart (struct resource *ctx)
+{
+    struct idset *all = idset_create (0, IDSET_FLAG_AUTOGROW);
+    char *ids, *names;
+
+    (void)idset_range_set (all, 0, ctx->size - 1);
+    ids = idset_encode (all, IDSET_FLAG_RANGE);
+    names = hostlist_encode (ctx->inv.hosts);
+    journal_post (ctx, "restart",
+                  json_pack ("{s:s s:s s:s}", "ranks", ids ? ids : "", "online", "",
+                             "nodelist", names ? names : ""));
+    free (ids);
+    free (names);
+    idset_destroy (all);
+}
+
+static int set_excluded (struct resource *ctx)
+{
+    flux_error_t error;
+    struct idset *ranks;
+
+    if (!ctx->settings.exclude)
+        return 0;
+    if (!(ranks = targets_decode (ctx->settings.exclude, ctx->inv.hosts, &error))) {
+        flux_log (ctx->h, LOG_ERR, "resource.exclude: %s", error.text);
+        return -1;
+    }
+    idset_destroy (ctx->inv.excluded);
+    ctx->inv.excluded = ranks;
+    return 0;
+}
+
+static int init_root (struct resource *ctx)
+{
+    const char *text = flux_attr_get (ctx->h, "hostlist");
+    struct hostlist *hosts = text ? hostlist_decode (text) : NULL;
+
+    if (!hosts || hostlist_count (hosts) != (int)ctx->size) {
+        flux_log (ctx->h, LOG_ERR, "hostlist '%s' does not have %u hosts",
+                  text ? text : "", ctx->size);
+        hostlist_destroy (hosts);
+        errno = EINVAL;
+        return -1;
+    }
+    if (inventory_init (&ctx->inv, hosts) < 0
+        || !(ctx->waiting = flux_msglist_create ()) || set_excluded (ctx) < 0)
+        return -1;
+    post_restart (ctx);
+    if (source_init (ctx) < 0
+        || flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
+        || !(ctx->online = watch_group (ctx, "broker.online"))
+        || !(ctx->torpid = watch_group (ctx, "broker.torpid")))
+        return -1;
+    return 0;
+}
+
+static int init_settings (struct resource *ctx)
+{
+    flux_error_t error;
+    json_t *o = NULL, *conf;
+    int rc;
+
+    if (flux_conf_unpack (flux_get_conf (ctx->h), &error, "{s?o}", "resource", &o)
+        < 0) {
+        flux_log (ctx->h, LOG_ERR, "configuration: %s", error.text);
+        return -1;
+    }
+    conf = o ? json_pack ("{s:O}", "resource", o) : json_object ();
+    if ((rc = settings_init (&ctx->settings, conf, &error)) < 0)
+        flux_log (ctx->h, LOG_ERR, "%s", error.text);
+    json_decref (conf);
+    return rc;
+}
+
+static int init (struct resource *ctx)
+{
+    report_prepare (ctx);
+    acquire_prepare (ctx);
+    if (journal_init (ctx) < 0)
+        return -1;
+    if (flux_get_rank (ctx->h, &ctx->rank) < 0 || flux_get_size (ctx->h, &ctx->size) < 0
+        || init_settings (ctx) < 0)
+        return -1;
+    if (ctx->rank == 0 && init_root (ctx) < 0)
+        return -1;
+    if (report_init (ctx) < 0)
+        return -1;
+    if (ctx->rank > 0
+        && flux_msg_handler_addvec (ctx->h, common_handlers, ctx, &ctx->handlers) < 0)
+        return -1;
+    return report_local (ctx);
+}
+
+static void fini (struct resource *ctx)
+{
+    flux_future_destroy (ctx->online);
+    flux_future_destroy (ctx->torpid);
+    flux_msg_handler_delvec (ctx->handlers);
+    report_fini (ctx);
+    acquire_fini (ctx);
+    journal_fini (ctx);
+    flux_msglist_destroy (ctx->waiting);
+    inventory_fini (&ctx->inv);
+    settings_fini (&ctx->settings);
+}
+
+int mod_main (flux_t *h, int argc, char **argv)
+{
+    struct resource ctx = { .h = h };
+    int rc = -1;
+
+    if (argc > 0) {
+        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
+        errno = EINVAL;
+        return -1;
+    }
+    if (init (&ctx) < 0)
+        flux_log_error (h, "cannot start");
+    else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) > 0)
+        rc = 0;
+    fini (&ctx);
+    return rc;
+}

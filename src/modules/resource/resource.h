@@ -1,0 +1,99 @@
+/* What the files of the resource module share.
+ *
+ *   resource.c   start, requests (drain, undrain, status, get, reload)
+ *   source.c     where R comes from
+ *   report.c     what each host has, collected up the tree
+ *   journal.c    events and R into the KVS, once per turn
+ *   acquire.c    the scheduler's subscription (RFC 28)
+ *   inventory.c  the state (pure), settings.c  [resource], topo.c  hwloc */
+#ifndef RESOURCE_RESOURCE_H
+#define RESOURCE_RESOURCE_H
+
+#include <flux/core.h>
+
+#include "base/buf.h"
+#include "core/reactor.h"
+#include "inventory.h"
+#include "settings.h"
+
+struct resource {
+    flux_t *h;
+    uint32_t rank, size;
+    struct settings settings;
+    flux_msg_handler_t **handlers;
+
+    /* report.c */
+    struct rset *outbox; /* for the parent, of this turn */
+    struct reactor_task send_outbox;
+    struct rset *reports;   /* rank 0: all so far */
+    struct idset *expected; /* rank 0: the lowest rank of each host */
+    bool reported;
+
+    /* Below: rank 0 only. */
+    struct inventory inv;
+    const char *method; /* how R was found, NULL until it is */
+    flux_future_t *online;
+    flux_future_t *torpid;
+    bool verify;
+
+    /* journal.c */
+    struct buf lines; /* of this turn */
+    bool put_R;
+    struct flux_msglist *answers; /* to be sent when this turn is committed */
+    struct reactor_task commit;
+    json_t *journal;
+    struct flux_msglist *journal_readers;
+
+    /* acquire.c */
+    const flux_msg_t *acquirer;
+    struct idset *told; /* what the acquirer knows as up; NULL: nothing yet */
+    bool muted;
+    struct reactor_task tell;
+
+    struct flux_msglist *waiting; /* for R */
+};
+
+/* source.c: sets inv.R if configuration, KVS or enclosing job know it. -1 if
+ * they say something that cannot be. */
+int source_init (struct resource *ctx);
+/* inv.R was made from reports. */
+void source_define (struct resource *ctx, struct rset *take_R, const char *method);
+
+/* report.c */
+/* prepare: what fini relies on. */
+void report_prepare (struct resource *ctx);
+int report_init (struct resource *ctx);
+void report_fini (struct resource *ctx);
+/* Looks at this machine, if that is this rank's duty. */
+int report_local (struct resource *ctx);
+void report_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
+void discover_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
+
+/* journal.c */
+int journal_init (struct resource *ctx);
+void journal_fini (struct resource *ctx);
+/* context is taken, may be NULL. */
+void journal_post (struct resource *ctx, const char *name, json_t *take_context);
+/* Answer msg (empty) when what was posted is in the KVS. */
+void journal_answer (struct resource *ctx, const flux_msg_t *msg);
+void journal_put_R (struct resource *ctx);
+void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
+
+/* acquire.c */
+void acquire_prepare (struct resource *ctx);
+void acquire_fini (struct resource *ctx);
+/* Something changed: tell the acquirer at the end of the turn. */
+void acquire_changed (struct resource *ctx);
+void acquire_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
+void acquire_mute_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg);
+void acquire_disconnect (struct resource *ctx, const flux_msg_t *msg);
+
+/* resource.c: answers those who waited for R. */
+void resource_defined (struct resource *ctx);
+/* {"idset":"0-1","nodelist":"a,b"} */
+json_t *resource_context (struct resource *ctx, const struct idset *ranks);
+void resource_drain (struct resource *ctx, const struct idset *ranks,
+                     const char *reason);
+
+#endif

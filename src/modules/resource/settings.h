@@ -1,0 +1,25 @@
+/* The [resource] table of the configuration. */
+#ifndef RESOURCE_SETTINGS_H
+#define RESOURCE_SETTINGS_H
+
+#include <jansson.h>
+
+#include "value/rset.h"
+
+struct settings {
+    struct rset *R; /* of `path` or `config`, ranks as written there; or NULL */
+    char *exclude;  /* idset or hostlist, or NULL */
+    bool norestrict;
+    bool verify;
+    int journal_max;
+};
+
+/* conf: the whole configuration. -1 with EINVAL and *error. */
+int settings_init (struct settings *s, json_t *conf, flux_error_t *error);
+void settings_fini (struct settings *s);
+
+/* An idset, or a hostlist of which every name is in hosts: the ranks, new. */
+struct idset *targets_decode (const char *targets, struct hostlist *hosts,
+                              flux_error_t *error);
+
+#endif

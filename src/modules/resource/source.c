@@ -1,0 +1,149 @@
+/* Where R comes from: configuration, else the KVS (this module was reloaded,
+ * or the instance restarted), else the enclosing job, else all who look. */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "resource.h"
+
+void source_define (struct resource *ctx, struct rset *take_R, const char *method)
+{
+    rset_destroy (ctx->inv.R);
+    ctx->inv.R = take_R;
+    ctx->method = method;
+    journal_post (ctx, "resource-define", json_pack ("{s:s}", "method", method));
+    journal_put_R (ctx);
+    acquire_changed (ctx);
+    resource_defined (ctx);
+}
+
+static int from_settings (struct resource *ctx)
+{
+    flux_error_t error;
+    struct rset *r = rset_copy (ctx->settings.R);
+    struct idset *ranks;
+    unsigned int last;
+
+    if (!r)
+        return -1;
+    if (rset_rerank (r, ctx->inv.hosts, &error) < 0) {
+        /* Pretended hosts are fine as long as nobody wants to verify them. */
+        if (errno != ENOENT || ctx->settings.verify) {
+            flux_log (ctx->h, LOG_ERR, "configured resources: %s", error.text);
+            rset_destroy (r);
+            return -1;
+        }
+    }
+    ranks = rset_ranks (r);
+    last = idset_last (ranks);
+    idset_destroy (ranks);
+    if (last != IDSET_INVALID_ID && last >= ctx->size)
+        flux_log (ctx->h, LOG_INFO,
+                  "configured resources exceed the %u ranks of this "
+                  "instance",
+                  ctx->size);
+    source_define (ctx, r, "configuration");
+    ctx->verify = ctx->settings.verify;
+    return 0;
+}
+
+static bool same_hosts (struct resource *ctx, const struct rset *r)
+{
+    struct hostlist *hl = rset_nodelist (r);
+    char *a = hl ? hostlist_encode (hl) : NULL;
+    char *b = hostlist_encode (ctx->inv.hosts);
+    bool same = a && b && !strcmp (a, b);
+
+    hostlist_destroy (hl);
+    free (a);
+    free (b);
+    return same;
+}
+
+/* Two lookups in one round trip. */
+static int from_kvs (struct resource *ctx)
+{
+    flux_future_t *f1, *f2;
+    const char *s;
+    struct rset *r = NULL;
+
+    f1 = flux_kvs_lookup (ctx->h, KVS_PRIMARY_NAMESPACE, 0, "resource.R");
+    f2 = flux_kvs_lookup (ctx->h, KVS_PRIMARY_NAMESPACE, 0, "resource.eventlog");
+    if (f2 && flux_kvs_lookup_get (f2, &s) == 0 && s)
+        inventory_replay (&ctx->inv, s, strlen (s));
+    if (f1 && flux_kvs_lookup_get (f1, &s) == 0 && s && !ctx->settings.R)
+        r = rset_decode (s, NULL);
+    flux_future_destroy (f1);
+    flux_future_destroy (f2);
+    if (!r)
+        return -1;
+    if (!same_hosts (ctx, r)) {
+        rset_destroy (r);
+        return -1;
+    }
+    source_define (ctx, r, "kvs");
+    ctx->verify = ctx->settings.verify;
+    return 0;
+}
+
+static struct rset *fetch_job_R (flux_t *parent, const char *jobid)
+{
+    flux_future_t *f;
+    flux_jobid_t id;
+    const char *s;
+    struct rset *r = NULL;
+
+    if (flux_job_id_parse (jobid, &id) < 0)
+        return NULL;
+    f = flux_rpc_pack (parent, "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[s] s:i}",
+                       "id", (json_int_t)id, "keys", "R", "flags", 0);
+    if (f && flux_rpc_get_unpack (f, "{s:s}", "R", &s) == 0)
+        r = rset_decode (s, NULL);
+    flux_future_destroy (f);
+    return r;
+}
+
+static int from_job (struct resource *ctx)
+{
+    const char *uri = flux_attr_get (ctx->h, "parent-uri");
+    const char *jobid = flux_attr_get (ctx->h, "jobid");
+    flux_error_t error;
+    struct rset *r;
+    flux_t *parent;
+
+    if (!uri || !jobid)
+        return -1;
+    if (!(parent = flux_open (uri, 0))) {
+        flux_log_error (ctx->h, "parent-uri %s", uri);
+        return -1;
+    }
+    r = fetch_job_R (parent, jobid);
+    flux_close (parent);
+    if (!r) {
+        flux_log (ctx->h, LOG_ERR, "cannot get R of job %s", jobid);
+        return -1;
+    }
+    if (rset_count (r, "node") != (int)ctx->size
+        || rset_rerank (r, ctx->inv.hosts, &error) < 0) {
+        flux_log (ctx->h, LOG_INFO,
+                  "R of job %s does not fit the ranks of this "
+                  "instance",
+                  jobid);
+        rset_destroy (r);
+        return -1;
+    }
+    rset_set_nslots (r, 0);
+    source_define (ctx, r, "job-info");
+    return 0;
+}
+
+int source_init (struct resource *ctx)
+{
+    int kvs = from_kvs (ctx);
+
+    if (ctx->settings.R)
+        return from_settings (ctx);
+    if (kvs < 0)
+        (void)from_job (ctx);
+    return 0;
+}
