@@ -886,14 +886,26 @@ bool scheduler_is_reserved (struct scheduler *s, uint32_t v)
     return false;
 }
 
+/* The root is asked about all types that leaves have. */
+static bool is_filtered (const struct scheduler *s, uint32_t v, int k)
+{
+    for (uint32_t i = 0; i < s->nfilters; i++)
+        if (s->filter[i].tracked == k
+            && (s->filter[i].high == UINT16_MAX || s->filter[i].high == s->g->v[v].type))
+            return true;
+    return v == s->g->root;
+}
+
 int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
                               int64_t *total)
 {
     int k = tracked_index (s, type);
 
-    if (k < 0 || s->vs[v].agg == UINT32_MAX)
+    if (k < 0 || s->vs[v].agg == UINT32_MAX || !is_filtered (s, v, k))
         return -1;
     *total = sched_row (s->total, s, v)[k];
+    if (*total == 0)
+        return -1;
     return *total - sched_row (s->avail, s, v)[k];
 }
 
