@@ -79,6 +79,9 @@ int peer_add (struct broker *b, struct peer *p);
 /* Fails what it has not answered with errnum, and tells the services that it
  * used. The peer may be freed afterwards. */
 void peer_remove (struct broker *b, struct peer *p, int errnum);
+/* Requests that came through this peer are wanted no more: those who were to
+ * answer get disconnects. */
+void peer_leave_via (struct broker *b, const char *id);
 struct peer *peer_lookup (struct broker *b, const char *id);
 void make_route_id (char id[ROUTE_ID_SIZE]);
 

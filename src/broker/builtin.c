@@ -27,7 +27,7 @@ struct builtins {
 
 static void respond_msg (struct broker *b, flux_msg_t *rep)
 {
-    router_response (b, NULL, rep);
+    router_response (b, &b->builtins->peer, rep);
 }
 
 void broker_respond (struct broker *b, const flux_msg_t *req, json_t *o)

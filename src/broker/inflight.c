@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <flux/rpc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hashmap.h"
+#include "core/message.h"
 
 /* Only what the answer needs is kept: the request belongs to its receiver. */
 struct inflight_entry {
@@ -168,16 +170,39 @@ flux_msg_t *inflight_fail (struct inflight *t, int errnum, const char *errstr)
     return set_error (take_match (t, NULL, NULL), errnum, errstr);
 }
 
-static bool match_from (const flux_msg_t *response, const void *arg)
+static bool match_via (const flux_msg_t *response, const void *arg)
 {
-    const char *id = flux_msg_route_first (response);
+    unsigned char proto[MSG_PROTO_LEN];
+    struct iovec iov[MSG_MAX_ROUTES + 4];
+    int count = msg_parts (response, proto, iov, MSG_MAX_ROUTES + 4);
 
-    return id && strcmp (id, arg) == 0;
+    for (int i = 0; i < count && iov[i].iov_len > 0; i++)
+        if (strcmp (iov[i].iov_base, arg) == 0)
+            return true;
+    return false;
 }
 
-flux_msg_t *inflight_fail_from (struct inflight *t, const char *id, int errnum)
+flux_msg_t *inflight_leave_via (struct inflight *t, const char *id)
 {
-    return set_error (take_match (t, match_from, id), errnum, NULL);
+    flux_msg_t *msg = take_match (t, match_via, id);
+    char topic[160];
+    const char *s;
+
+    if (!msg || flux_msg_get_topic (msg, &s) < 0)
+        return NULL;
+    snprintf (topic, sizeof (topic), "%.*s.disconnect", (int)strcspn (s, "."), s);
+    if (flux_msg_set_type (msg, FLUX_MSGTYPE_REQUEST) < 0
+        || flux_msg_set_topic (msg, topic) < 0
+        || flux_msg_set_payload (msg, NULL, 0) < 0
+        || flux_msg_set_matchtag (msg, FLUX_MATCHTAG_NONE) < 0
+        || flux_msg_set_nodeid (msg, FLUX_NODEID_ANY) < 0
+        || flux_msg_clear_flag (msg, FLUX_MSGFLAG_STREAMING) < 0
+        || flux_msg_set_noresponse (msg) < 0) {
+        flux_msg_decref (msg);
+        return NULL;
+    }
+    inflight_disconnect (t, msg);
+    return msg;
 }
 
 void inflight_fini (struct inflight *t)

@@ -22,8 +22,8 @@ void inflight_disconnect (struct inflight *t, const flux_msg_t *disconnect);
 /* Takes one request out and gives its response, with errnum set; NULL if
  * there is none left. */
 flux_msg_t *inflight_fail (struct inflight *t, int errnum, const char *errstr);
-/* The same for those that were sent by the client or module of this route
- * id only. */
-flux_msg_t *inflight_fail_from (struct inflight *t, const char *id, int errnum);
+/* Takes one request out that came through the peer of this route id, and gives
+ * the disconnect of its sender, for who was to answer; NULL if there is none. */
+flux_msg_t *inflight_leave_via (struct inflight *t, const char *id);
 
 #endif

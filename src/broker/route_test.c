@@ -124,6 +124,7 @@ static void test_inflight (void **state)
 {
     struct inflight t = { 0 };
     flux_msg_t *req, *rep;
+    const char *topic;
     int errnum;
 
     for (int i = 1; i <= 200; i++) {
@@ -155,6 +156,21 @@ static void test_inflight (void **state)
     inflight_disconnect (&t, req);
     flux_msg_decref (req);
     assert_int_equal (t.count, 1);
+    /* through a peer that is gone */
+    req = request ("foo.bar", "c", 9);
+    flux_msg_route_push (req, "child");
+    assert_int_equal (inflight_add (&t, req), 0);
+    flux_msg_decref (req);
+    assert_null (inflight_leave_via (&t, "other"));
+    req = inflight_leave_via (&t, "child");
+    assert_non_null (req);
+    assert_int_equal (flux_request_decode (req, &topic, NULL), 0);
+    assert_string_equal (topic, "foo.disconnect");
+    assert_string_equal (flux_msg_route_first (req), "c");
+    flux_msg_decref (req);
+    assert_null (inflight_leave_via (&t, "child"));
+    assert_int_equal (t.count, 1);
+
     rep = inflight_fail (&t, EHOSTUNREACH, NULL);
     assert_non_null (rep);
     assert_int_equal (flux_msg_get_errnum (rep, &errnum), 0);

@@ -168,12 +168,34 @@ void peer_remove (struct broker *b, struct peer *p, int errnum)
     subs_fini (&p->subs);
 }
 
+void peer_leave_via (struct broker *b, const char *id)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (hashmap_next (b->router->peers, &pos, NULL, &value)) {
+        struct peer *p = value;
+        flux_msg_t *msg;
+
+        if (p->kind != PEER_MODULE && p->kind != PEER_CLIENT && p->kind != PEER_BUILTIN)
+            continue;
+        while ((msg = inflight_leave_via (&p->inflight, id))) {
+            struct flux_msg_cred cred = { b->owner, FLUX_ROLE_OWNER };
+
+            flux_msg_set_cred (msg, cred);
+            if (p->send (p, &msg) < 0)
+                flux_msg_decref (msg);
+        }
+    }
+}
+
 static void deliver (struct broker *b, struct peer *to, flux_msg_t *msg)
 {
     const char *topic;
 
-    /* The broker itself always answers. */
-    if (to->kind != PEER_BUILTIN && inflight_add (&to->inflight, msg) < 0) {
+    /* The broker itself answers at once, but for streams and the like. */
+    if ((to->kind != PEER_BUILTIN || flux_msg_is_streaming (msg))
+        && inflight_add (&to->inflight, msg) < 0) {
         broker_respond_error (b, msg, ENOMEM, NULL);
         flux_msg_decref (msg);
         return;

@@ -29,14 +29,11 @@ static struct optparse_option get_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
-static struct eventlog_formatter formatter (optparse_t *p)
+static struct eventlog_formatter formatter (optparse_t *p, bool human)
 {
-    struct eventlog_formatter f = { .time = EVENTLOG_TIME_RAW };
-
-    f.json = optparse_hasopt (p, "unformatted");
-    if (optparse_hasopt (p, "human"))
-        f.time = EVENTLOG_TIME_HUMAN;
-    return f;
+    return (struct eventlog_formatter){ .time = human ? EVENTLOG_TIME_HUMAN
+                                                      : EVENTLOG_TIME_RAW,
+                                        .json = optparse_hasopt (p, "unformatted") };
 }
 
 static void print_event (struct eventlog_formatter *fmt, const char *line, size_t len,
@@ -98,7 +95,8 @@ static bool get_event (const char *line, size_t len, json_t *entry, void *arg)
 
 static int cmd_get (optparse_t *p, int argc, char **argv)
 {
-    struct get g = { formatter (p), optparse_get_int (p, "count", -1) };
+    struct get g = { formatter (p, optparse_hasopt (p, "human")),
+                     optparse_get_int (p, "count", -1) };
     const char *key = argv[optparse_option_index (p)];
     bool watch = optparse_hasopt (p, "watch");
     int flags = watch ? FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND : 0;
@@ -219,7 +217,7 @@ static int cmd_wait_event (optparse_t *p, int argc, char **argv)
     int i = optparse_option_index (p);
     int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
     double timeout = optparse_get_duration (p, "timeout", -1.), end = -1.;
-    struct wait w = { p, formatter (p), NULL, false };
+    struct wait w = { p, formatter (p, false), NULL, false };
     flux_future_t *f;
 
     kvs_cmd_operands (p, argc, 2, 2);

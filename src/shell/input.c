@@ -40,7 +40,8 @@ static void flush_input (struct shell *sh, struct task *t)
 
 static void input_ready (struct shell *sh, struct source *src, int revents)
 {
-    if (src->events == 0) /* the task has closed it */
+    /* EPOLLOUT may be stale: a frame of the same turn has been written since */
+    if (revents & (EPOLLERR | EPOLLHUP)) /* the task has closed it */
         shell_unwatch (sh, src);
     else
         flush_input (sh, src->task);

@@ -74,7 +74,7 @@ static void test_map (void **state)
     check_map ("[[0,2,2,1]]", even, 2, NULL, NULL);
     check_map ("[[0,1,3,1],[1,1,1,1]]", odd, 2, "block", "");
     check_map ("[[0,2,1,2]]", even, 2, "cyclic", "");
-    check_map ("[[0,2,1,1],[0,1,1,2]]", odd, 2, "cyclic", NULL);
+    check_map ("[[0,2,1,1],[0,1,2,1]]", odd, 2, "cyclic", NULL);
     check_map ("[[0,2,2,1]]", even, 2, "cyclic", "2");
     check_map ("[[1,1,2,1],[0,1,2,1]]", even, 2, "manual", "[[1,1,2,1],[0,1,2,1]]");
     check_map ("taskmap: manual: does not fit the job's tasks per node", odd, 2, "manual",

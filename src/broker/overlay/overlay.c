@@ -203,6 +203,7 @@ static void child_gone (struct child *c, enum subtree status, const char *why)
     c->connected = false;
     snprintf (c->error, sizeof (c->error), "%s", why);
     peer_remove (b, &c->peer, EHOSTUNREACH);
+    peer_leave_via (b, c->peer.id);
     set_child_status (c, status);
     subtree_left (b, c->rank);
     machine_children_changed (b);

@@ -5,6 +5,9 @@
 #include "fluxion/tools/session.h"
 
 #include <getopt.h>
+#ifdef HAVE_LIBEDIT
+#include <histedit.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -260,22 +263,77 @@ static void write_graph (struct session *ss, const struct options *o)
     buf_fini (&name);
 }
 
-static void run (struct session *ss, bool prompt)
+static void run_file (struct session *ss)
+{
+    char *line = NULL;
+    size_t size = 0;
+
+    while (getline (&line, &size, stdin) >= 0 && !session_command (ss, line))
+        fflush (ss->out);
+    free (line);
+}
+
+#define PROMPT "resource-query> "
+
+#ifdef HAVE_LIBEDIT
+static char *prompt (EditLine *el)
+{
+    static char text[] = PROMPT;
+
+    return text;
+}
+
+/* On a terminal: editing, and a history kept from one session to the next. */
+static void run_terminal (struct session *ss)
+{
+    EditLine *el = el_init ("resource-query", stdin, stdout, stderr);
+    History *h = history_init ();
+    const char *home = getenv ("HOME");
+    struct buf file = BUF_INIT;
+    HistEvent ev;
+    const char *line;
+    int len;
+
+    if (!el || !h) {
+        run_file (ss);
+        return;
+    }
+    buf_printf (&file, "%s/.resource_query_history", home ? home : ".");
+    history (h, &ev, H_SETSIZE, 1000);
+    history (h, &ev, H_SETUNIQUE, 1);
+    history (h, &ev, H_LOAD, file.data);
+    el_set (el, EL_PROMPT, prompt);
+    el_set (el, EL_EDITOR, "emacs");
+    el_set (el, EL_HIST, history, h);
+    el_source (el, NULL);
+    while ((line = el_gets (el, &len)) && len > 0) {
+        if (len > 1)
+            history (h, &ev, H_ENTER, line);
+        if (session_command (ss, line))
+            break;
+        fflush (ss->out);
+    }
+    history (h, &ev, H_SAVE, file.data);
+    history_end (h);
+    el_end (el);
+    buf_fini (&file);
+}
+#else
+static void run_terminal (struct session *ss)
 {
     char *line = NULL;
     size_t size = 0;
 
     for (;;) {
-        if (prompt) {
-            fputs ("resource-query> ", stdout);
-            fflush (stdout);
-        }
+        fputs (PROMPT, stdout);
+        fflush (stdout);
         if (getline (&line, &size, stdin) < 0 || session_command (ss, line))
             break;
         fflush (ss->out);
     }
     free (line);
 }
+#endif
 
 int main (int argc, char **argv)
 {
@@ -307,7 +365,10 @@ int main (int argc, char **argv)
         print_counts (&ss);
     if (o.graph_output)
         write_graph (&ss, &o);
-    run (&ss, !o.no_prompt && isatty (STDIN_FILENO));
+    if (!o.no_prompt && isatty (STDIN_FILENO))
+        run_terminal (&ss);
+    else
+        run_file (&ss);
     scheduler_destroy (ss.s);
     buf_fini (&o.filters);
     if (ss.out != stdout)
