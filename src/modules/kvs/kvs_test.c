@@ -536,8 +536,9 @@ int main (void)
         cmocka_unit_test (test_append),    cmocka_unit_test (test_append_foreign),
         cmocka_unit_test (test_value_pos), cmocka_unit_test (test_links),
         cmocka_unit_test (test_snapshot),  cmocka_unit_test (test_large_directory),
-        cmocka_unit_test (test_evict),     cmocka_unit_test (test_put_dir),
-        cmocka_unit_test (test_changes),   cmocka_unit_test (test_model),
+        cmocka_unit_test (test_evict),     cmocka_unit_test (test_evict_buckets),
+        cmocka_unit_test (test_put_dir),   cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_model),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
