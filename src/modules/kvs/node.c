@@ -359,13 +359,6 @@ struct kvs_dirent *kvs_dir_take (struct kvs_node *n, const char *name, size_t le
     return e;
 }
 
-struct kvs_node *kvs_dir_holder (struct kvs_node *n, const struct kvs_dirent *e)
-{
-    while (n->hdir && e->name_len > 0)
-        n = n->ent[bucket_of (n, e->name, e->name_len)]->child;
-    return n;
-}
-
 struct kvs_dirent *kvs_dir_find (struct kvs_node *n, const char *name, size_t len,
                                  const struct kvs_loader *loader)
 {

@@ -95,10 +95,6 @@ void kvs_node_touch (struct kvs_node *n);
 
 /* Operations on a whole directory, given by its top node. */
 
-/* The node that holds the entry e of directory n: n itself, or the leaf below
- * if n is an hdir (the way to it is loaded, since e was found). For a bucket's
- * own entry, which has no name, the hdir. */
-struct kvs_node *kvs_dir_holder (struct kvs_node *n, const struct kvs_dirent *e);
 /* NULL with ENOENT, or the loader's errno. */
 struct kvs_dirent *kvs_dir_find (struct kvs_node *dir, const char *name, size_t len,
                                  const struct kvs_loader *loader);
