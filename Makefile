@@ -53,7 +53,7 @@ install:
 	@tools/setup.sh $(BUILD)
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib
 	@ninja -C $(BUILD) --quiet
-	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+	@meson install -C $(BUILD) --no-rebuild --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 	@echo "installed: $(abspath $(PREFIX))/bin/flux"
 
 clean:
