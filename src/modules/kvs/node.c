@@ -382,6 +382,15 @@ noent:
     return NULL;
 }
 
+struct kvs_node *kvs_dir_holder (struct kvs_node *dir, const struct kvs_dirent *e)
+{
+    if (e->name_len == 0) /* a bucket */
+        return dir;
+    while (dir->hdir)
+        dir = dir->ent[bucket_of (dir, e->name, e->name_len)]->child;
+    return dir;
+}
+
 bool kvs_dir_empty (const struct kvs_node *dir)
 {
     return dir->count == 0;
