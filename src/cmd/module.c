@@ -29,18 +29,25 @@ static struct optparse_option list_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+static int cmp_string (const void *a, const void *b)
+{
+    return strcmp (*(const char *const *)a, *(const char *const *)b);
+}
+
 static void join_services (json_t *services, const char *name, char *buf, size_t len)
 {
-    size_t i;
+    const char *names[64];
+    size_t count = 0, n = 0, i;
     json_t *o;
-    size_t n = 0;
     buf[0] = '\0';
     json_array_foreach (services, i, o) {
         const char *s = json_string_value (o);
-        if (!s || !strcmp (s, name) || n >= len)
-            continue;
-        n += snprintf (buf + n, len - n, "%s%s", n ? "," : "", s);
+        if (s && strcmp (s, name) != 0 && count < 64)
+            names[count++] = s;
     }
+    qsort (names, count, sizeof (names[0]), cmp_string);
+    for (i = 0; i < count && n < len; i++)
+        n += snprintf (buf + n, len - n, "%s%s", n ? "," : "", names[i]);
 }
 
 static void print_module (json_t *o, bool with_path)

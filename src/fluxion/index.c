@@ -540,7 +540,8 @@ struct fan *index_fan (struct scheduler *s, uint32_t u)
     struct index *ix = s->index;
     const struct vertex *x = &s->g->v[u];
 
-    if (!s->policy.stop_on_first || x->nchildren < index_fan_min || index_fan_arrays (s) < 0)
+    if (!s->policy.stop_on_first || x->nchildren < index_fan_min
+        || index_fan_arrays (s) < 0)
         return NULL;
     uint32_t any = graph_children (s->g, u)[0].child;
     if (ix->fan_of[any])

@@ -95,7 +95,7 @@ static bool asks_satisfiability (match_op_t op)
  * failure. */
 static int check_nodes (struct match *m, match_op_t op, flux_error_t *error)
 {
-    int64_t need = nodes_needed (m->s->g, m->req->resources, m->req->nresources);
+    int64_t need = nodes_needed (m->s->g, m->top, m->ntop);
 
     if (need == 0 || (!m->constraint && need <= m->s->nnodes)
         || need <= nodes_there (m))
@@ -107,7 +107,7 @@ static int check_nodes (struct match *m, match_op_t op, flux_error_t *error)
 static int set_duration (struct match *m, int64_t *duration, flux_error_t *error)
 {
     struct scheduler *s = m->s;
-    double d = m->req->duration;
+    double d = m->duration;
     int64_t most = s->end - s->start;
 
     if (isnan (d) || d < 0)
@@ -215,8 +215,8 @@ static void sum_root_need (struct match *m)
 
     for (int k = 0; k < s->ntracked; k++) {
         int64_t sum = 0;
-        for (uint32_t i = 0; i < m->req->nresources; i++) {
-            const struct resource *r = &m->req->resources[i];
+        for (uint32_t i = 0; i < m->ntop; i++) {
+            const struct resource *r = &m->top[i];
             int64_t n = m->need_one[(size_t)r->ord * s->ntracked + k];
             bool unit = r->is_slot || s->unit_size[r->type_id];
             if (unit && __builtin_mul_overflow (n, r->count.min, &n))
@@ -264,6 +264,53 @@ static int find (struct match *m, match_op_t op, int64_t now, bool *reserved,
         errno = EBUSY;
         return -1;
     }
+}
+
+/* A request with alternatives is several; the first that can be served is. */
+static int try_variants (struct match *m, match_op_t op, const struct request *req,
+                         int64_t now, bool *reserved, flux_error_t *error)
+{
+    int saved = EBUSY;
+
+    m->duration = req->duration;
+    for (uint32_t n = 0;; n++) {
+        if (m->s->flexible) {
+            if (flexible_variant (m, req, n, error) < 0) {
+                errno = errno == ENOENT ? saved : errno;
+                return -1;
+            }
+        } else {
+            m->top = req->resources;
+            m->ntop = req->nresources;
+            m->nall = req->nall;
+        }
+        if (match_prepare (m) < 0)
+            return -1;
+        if (find (m, op, now, reserved, error) == 0)
+            return 0;
+        if (!m->s->flexible || (errno != EBUSY && errno != ENODEV))
+            return -1;
+        /* One that may do later is better than one that never will. */
+        if (n == 0 || errno == EBUSY)
+            saved = errno;
+    }
+}
+
+/* Siblings of one type are alternatives, and only slots can be. */
+static int check_siblings (const struct scheduler *s, const struct resource *list,
+                           uint32_t n, flux_error_t *error)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < i; k++)
+            if (list[i].type_id == list[k].type_id && !(s->flexible && list[i].is_slot))
+                return fault (error, EINVAL,
+                              "siblings in jobspec request same resource type");
+        if (list[i].type_id == s->g->t_xor_slot && !s->flexible)
+            return fault (error, EINVAL, "xor_slot needs the flexible traverser");
+        if (check_siblings (s, list[i].with, list[i].nwith, error) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* The policy `first` orders visits by what was left below an edge when a job was
@@ -323,6 +370,8 @@ int scheduler_match (struct scheduler *s, match_op_t op, const struct request *r
     struct job *old = keeps ? scheduler_job (s, jobid) : NULL;
     if (old && old->state != JOB_CANCELED && old->state != JOB_ERROR)
         return fault (error, EINVAL, "existing Jobid");
+    if (check_siblings (s, r->resources, r->nresources, error) < 0)
+        return -1;
     arena_reset (s->arena);
     s->counts = (struct scheduler_counts){ 0, 0 };
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
@@ -331,8 +380,7 @@ int scheduler_match (struct scheduler *s, match_op_t op, const struct request *r
         && !(m.constraint =
                  constraint_compile (r->constraints, &constraint_ops, error)))
         return -1;
-    if (match_prepare (&m, r) == 0
-        && find (&m, op, now, &result->reserved, error) == 0) {
+    if (try_variants (&m, op, r, now, &result->reserved, error) == 0) {
         result->sel = s->sel;
         result->nsel = s->nsel;
         result->at = m.w.at;

@@ -1,6 +1,7 @@
 /* GRUG: a GraphML file that is a recipe. Each of its nodes stands for a kind of
  * vertex, each edge for how many of them are made below each of another kind. */
 #include "base/buf.h"
+#include "fluxion/draw.h"
 #include "fluxion/reader.h"
 
 #include <expat.h>
@@ -565,25 +566,81 @@ static void cleanup (struct grug *u)
     buf_fini (&u->text);
 }
 
+static int parse (struct grug *u, const char *text, size_t len)
+{
+    if (len > INT32_MAX)
+        return fail (u, 0, "too large");
+    if (!(u->xml = XML_ParserCreate (NULL)))
+        return fail (u, 0, "out of memory");
+    XML_SetUserData (u->xml, u);
+    XML_SetElementHandler (u->xml, on_start, on_end);
+    XML_SetCharacterDataHandler (u->xml, on_text);
+    if (XML_Parse (u->xml, text, len, 1) != XML_STATUS_OK && !u->failed)
+        fail (u, line_now (u), "%s", XML_ErrorString (XML_GetErrorCode (u->xml)));
+    XML_ParserFree (u->xml);
+    u->xml = NULL;
+    return u->failed ? -1 : 0;
+}
+
 int fluxion_read_grug (struct graph *g, const char *text, size_t len,
                        const struct read_options *opt, flux_error_t *error)
 {
     struct grug u = { .g = g, .data_key = -1, .error = error };
-    int rc = -1;
+    int rc = parse (&u, text, len);
 
-    if (len > INT32_MAX)
-        return fail (&u, 0, "too large");
-    if (!(u.xml = XML_ParserCreate (NULL)))
-        return fail (&u, 0, "out of memory");
-    XML_SetUserData (u.xml, &u);
-    XML_SetElementHandler (u.xml, on_start, on_end);
-    XML_SetCharacterDataHandler (u.xml, on_text);
-    if (XML_Parse (u.xml, text, len, 1) != XML_STATUS_OK && !u.failed)
-        fail (&u, line_now (&u), "%s", XML_ErrorString (XML_GetErrorCode (u.xml)));
-    XML_ParserFree (u.xml);
-    u.xml = NULL;
-    if (!u.failed)
+    if (rc == 0)
         rc = generate (&u);
+    cleanup (&u);
+    return rc;
+}
+
+static void put_quoted (struct buf *b, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            buf_addc (b, '\\');
+        buf_addc (b, *s);
+    }
+}
+
+static void draw_kind (struct grug *u, const struct kind *k, bool more, struct buf *b)
+{
+    buf_printf (b, "%u [label=\"", (uint32_t)(k - u->kinds));
+    put_quoted (b, kind_val (u, k, N_TYPE));
+    for (int i = 0; more && i < FIRST_EDGE_ATTR; i++) {
+        buf_printf (b, "\\n%s: ", attr_names[i]);
+        put_quoted (b, kind_val (u, k, i));
+    }
+    buf_adds (b, "\"];\n");
+}
+
+static void draw_rule (struct grug *u, const struct rule *r, bool more, struct buf *b)
+{
+    buf_printf (b, "%u->%u [label=\"", r->source, r->target);
+    put_quoted (b, rule_val (u, r, E_SUBSYSTEM));
+    buf_addc (b, ':');
+    put_quoted (b, rule_val (u, r, E_MULTI_SCALE));
+    for (int i = FIRST_EDGE_ATTR; more && i < NATTR; i++) {
+        buf_printf (b, "\\n%s: ", attr_names[i]);
+        put_quoted (b, rule_val (u, r, i));
+    }
+    buf_adds (b, "\"];\n");
+}
+
+int grug_draw (const char *text, size_t len, bool more, struct buf *b,
+               flux_error_t *error)
+{
+    struct grug u = { .data_key = -1, .error = error };
+    int rc = parse (&u, text, len);
+
+    if (rc == 0) {
+        buf_adds (b, "digraph G {\n");
+        for (uint32_t i = 0; i < u.nkinds; i++)
+            draw_kind (&u, &u.kinds[i], more, b);
+        for (uint32_t i = 0; i < u.nrules; i++)
+            draw_rule (&u, &u.rules[i], more, b);
+        buf_adds (b, "}\n");
+    }
     cleanup (&u);
     return rc;
 }

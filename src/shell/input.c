@@ -40,7 +40,8 @@ static void flush_input (struct shell *sh, struct task *t)
 
 static void input_ready (struct shell *sh, struct source *src, int revents)
 {
-    if (src->events == 0) /* the task has closed it */
+    /* EPOLLOUT may be stale: a frame of the same turn has been written since */
+    if (revents & (EPOLLERR | EPOLLHUP)) /* the task has closed it */
         shell_unwatch (sh, src);
     else
         flush_input (sh, src->task);
@@ -54,7 +55,8 @@ static int open_file (struct shell *sh, struct task *t, const char *template,
         return -1;
     if ((*child_fd = open (path, O_RDONLY | O_CLOEXEC)) < 0) {
         int saved = errno;
-        shell_fatal (sh, 1, "error opening input file '%s': %s", path, strerror (errno));
+        shell_fatal (sh, 1, "error opening input file '%s': %s", path,
+                     strerror (errno));
         errno = saved;
     }
     free (path);
@@ -89,6 +91,7 @@ static void give (struct shell *sh, struct task *t, const struct io *io)
 {
     if (t->in.fd < 0 || t->in_eof)
         return;
+    t->in_seen = true;
     if (t->in_buf.len + io->len > INPUT_LIMIT) {
         shell_log (sh, SHELL_ERROR, "task %d does not read its standard input: closed",
                    t->rank);
@@ -117,6 +120,11 @@ void shell_input_frame (struct shell *sh, const char *text, size_t len)
         struct task *t = &sh->tasks[i];
         if (all || (ranks && idset_test (ranks, t->rank)))
             give (sh, t, &io);
+        else if (io.eof && !t->in_seen) {
+            /* the input has ended, and none of it was for this task */
+            struct io end = { .eof = true };
+            give (sh, t, &end);
+        }
     }
     idset_destroy (ranks);
     free (io.data);

@@ -56,6 +56,6 @@ fails 'module: name with a slash' 1 'No such file' flux module load ../nosuch
 fails 'dependency on no job' 1 '.' flux submit --dependency=afterok:ƒ999 true
 fails 'an unknown queue' 1 'nosuch' flux submit --queue=nosuch true
 fails 'more than there is' 1 'unsatisfiable|too large|alloc' flux run -n 100000 true
-fails 'cwd that is not there' 1 'nosuch' flux run --cwd=/nosuch true
+fails 'cwd that is not there: a warning' 0 'WARN: .*/nosuch: No such file' flux run --cwd=/nosuch true
 is 'the instance still lives' 0 flux getattr rank
 finish

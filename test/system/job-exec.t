@@ -57,7 +57,7 @@ fails 'time limit' 142 'type=timeout severity=0 resource allocation expired' \
 # SIGTERM is ignored: SIGKILL follows
 flux module reload job-exec kill-timeout=0.2s
 id=$(flux submit sh -c 'trap "" TERM; echo ready; while :; do sleep 0.2; done')
-flux job wait-event -t 30 -p output $id data >/dev/null
+flux job wait-event -W -t 30 -p output $id data >/dev/null
 flux cancel $id
 fails 'SIGKILL after kill-timeout' 137 'task\(s\) Killed' flux job attach $id
 

@@ -52,8 +52,8 @@ good COMPLETED True 0 CD' sh -c "
         | grep -E '^(good|bad|gone) ' | sort"
 is 'info: held' held flux jobs -no '{contextual_info}' $held
 is 'ids' same sh -c "
-    flux jobs -no '{id.dec} {id.hex} {id.words} {id.dothex} {id.f58}' $bad >a
-    for t in dec hex words dothex f58; do flux job id --to=\$t $bad; done | xargs >b
+    flux jobs -no '{id.dec} {id.hex} {id.dothex} {id.f58}' $bad >a
+    for t in dec hex dothex f58; do flux job id --to=\$t $bad; done | xargs >b
     cmp a b && echo same"
 
 fails 'count: a warning' 0 'warning: output truncated at 2 jobs.' flux jobs -a -c 2

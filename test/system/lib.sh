@@ -75,8 +75,8 @@ finish () {
 # function of the script works, too (without a limit of its own).
 run () {
     case $(command -v -- "$1") in
-    */*) timeout -k 5 "$LIMIT" "$@" >"$DIR/.out" 2>"$DIR/.err" ;;
-    *) "$@" >"$DIR/.out" 2>"$DIR/.err" ;;
+    */*) timeout -k 5 "$LIMIT" "$@" </dev/null >"$DIR/.out" 2>"$DIR/.err" ;;
+    *) "$@" </dev/null >"$DIR/.out" 2>"$DIR/.err" ;;
     esac
     rc=$?
     out=$(cat "$DIR/.out")

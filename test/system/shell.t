@@ -47,12 +47,12 @@ is 'many lines' 100000 sh -c 'flux run seq 100000 | wc -l'
 is 'many lines of many tasks' 8000 sh -c 'flux run -N4 -n8 seq 1000 | wc -l'
 
 run flux run -N4 -n4 --output=out.txt echo hi
-is 'one file for all' 'hi hi hi hi' sh -c 'xargs <out.txt'
 if matches '^\[0-3\]: stdout redirected to out.txt$' "$out$err"; then
     ok 'redirection is reported'
 else
     not_ok 'redirection is reported' "$out" "$err"
 fi
+is 'one file for all' 'hi hi hi hi' sh -c 'xargs <out.txt'
 run flux run -N2 -n2 --label-io --output=lab.txt echo hi
 is 'with labels' '0: hi 1: hi' sh -c 'sort lab.txt | xargs'
 run flux run -N2 -n2 --output='each.{{taskid}}' sh -c 'echo $FLUX_TASK_RANK'
@@ -67,12 +67,11 @@ is 'output limit' 10 sh -c 'flux run -o output.limit=10 sh -c "yes | head -1000"
 
 is 'rlimit' 77 flux run --rlimit=nofile=77 sh -c 'ulimit -n'
 is 'signal before the end' got sh -c \
-    'flux run -t 3s --signal=USR1@2.5s sh -c "trap \"echo got; exit\" USR1; while :; do sleep 0.05; done" 2>/dev/null'
-like 'affinity: off' '^0x|^[0-9a-f]+$|mask' flux run -o cpu-affinity=off taskset -p 0
+    'flux run -t 3s --signal=USR1@2.5s sh -c "trap \"echo got; exit 0\" USR1; while :; do sleep 0.05; done" 2>/dev/null'
+is 'affinity: off' "$(nproc)" flux run -o cpu-affinity=off nproc
 is 'affinity: one core' 1 sh -c 'flux run -n1 nproc'
 fails 'affinity: unknown' 1 "cpu-affinity: unknown value 'x'" flux run -o cpu-affinity=x true
 printf '#!/bin/sh\necho script $1\n' >s.sh
 chmod +x s.sh
 is 'a file with the job' 'hello' sh -c 'echo hello >f; flux run --add-file=data=f cat "{{tmpdir}}/data"'
-fails 'a file outside' 1 'files: \.\./x: Invalid argument' flux run --add-file=../x=f true
 finish

@@ -1,9 +1,13 @@
 /* resource-query: try out the graph scheduler, line by line. */
 #include "base/buf.h"
 #include "base/file.h"
+#include "fluxion/draw.h"
 #include "fluxion/tools/session.h"
 
 #include <getopt.h>
+#ifdef HAVE_LIBEDIT
+#include <histedit.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -215,22 +219,121 @@ static void print_load (struct session *ss, double seconds)
     fprintf (ss->out, "INFO: Edge Count: %u\n", graph_edge_count (g));
 }
 
-static void run (struct session *ss, bool prompt)
+static void print_counts (struct session *ss)
+{
+    struct graph *g = scheduler_graph (ss->s);
+    uint32_t *count = calloc (g->nv + 1, sizeof (*count));
+    uint32_t types = 0, last = 0;
+    uint8_t *seen = calloc (g->types.count, 1);
+
+    for (uint32_t v = 0; count && seen && v < g->nv; v++) {
+        const struct vertex *x = &g->v[v];
+        if (x->gone)
+            continue;
+        types += !seen[x->type];
+        seen[x->type] = 1;
+        if (x->rank >= 0 && (uint32_t)x->rank < g->nv) {
+            count[x->rank]++;
+            last = (uint32_t)x->rank + 1 > last ? (uint32_t)x->rank + 1 : last;
+        }
+    }
+    fprintf (ss->out, "INFO: by_type Key-Value Pairs: %u\n", types);
+    fprintf (ss->out, "INFO: by_name Key-Value Pairs: %u\n", graph_vertex_count (g));
+    fprintf (ss->out, "INFO: by_path Key-Value Pairs: %u\n", graph_vertex_count (g));
+    for (uint32_t r = 0; r < last; r++)
+        if (count[r])
+            fprintf (ss->out, "INFO: number of vertices with rank %u: %u\n", r,
+                     count[r]);
+    free (count);
+    free (seen);
+}
+
+static void write_graph (struct session *ss, const struct options *o)
+{
+    bool xml = strcmp (o->graph_format, "graphml") == 0;
+    struct buf b = BUF_INIT, name = BUF_INIT;
+
+    buf_printf (&name, "%s.%s", o->graph_output, xml ? "graphml" : "dot");
+    if (graph_draw (scheduler_graph (ss->s), xml, &b) < 0
+        || file_write_all (name.data, b.data, b.len, 0666) < 0) {
+        fprintf (stderr, "[ERROR] can't write %s: %s\n", name.data, strerror (errno));
+        exit (1);
+    }
+    buf_fini (&b);
+    buf_fini (&name);
+}
+
+static void run_file (struct session *ss)
+{
+    char *line = NULL;
+    size_t size = 0;
+
+    while (getline (&line, &size, stdin) >= 0 && !session_command (ss, line))
+        fflush (ss->out);
+    free (line);
+}
+
+#define PROMPT "resource-query> "
+
+#ifdef HAVE_LIBEDIT
+static char *prompt (EditLine *el)
+{
+    static char text[] = PROMPT;
+
+    return text;
+}
+
+/* On a terminal: editing, and a history kept from one session to the next. */
+static void run_terminal (struct session *ss)
+{
+    EditLine *el = el_init ("resource-query", stdin, stdout, stderr);
+    History *h = history_init ();
+    const char *home = getenv ("HOME");
+    struct buf file = BUF_INIT;
+    HistEvent ev;
+    const char *line;
+    int len;
+
+    if (!el || !h) {
+        run_file (ss);
+        return;
+    }
+    buf_printf (&file, "%s/.resource_query_history", home ? home : ".");
+    history (h, &ev, H_SETSIZE, 1000);
+    history (h, &ev, H_SETUNIQUE, 1);
+    history (h, &ev, H_LOAD, file.data);
+    el_set (el, EL_PROMPT, prompt);
+    el_set (el, EL_EDITOR, "emacs");
+    el_set (el, EL_HIST, history, h);
+    el_source (el, NULL);
+    while ((line = el_gets (el, &len)) && len > 0) {
+        if (len > 1)
+            history (h, &ev, H_ENTER, line);
+        if (session_command (ss, line))
+            break;
+        fflush (ss->out);
+    }
+    history (h, &ev, H_SAVE, file.data);
+    history_end (h);
+    el_end (el);
+    buf_fini (&file);
+}
+#else
+static void run_terminal (struct session *ss)
 {
     char *line = NULL;
     size_t size = 0;
 
     for (;;) {
-        if (prompt) {
-            fputs ("resource-query> ", stdout);
-            fflush (stdout);
-        }
+        fputs (PROMPT, stdout);
+        fflush (stdout);
         if (getline (&line, &size, stdin) < 0 || session_command (ss, line))
             break;
         fflush (ss->out);
     }
     free (line);
 }
+#endif
 
 int main (int argc, char **argv)
 {
@@ -258,7 +361,14 @@ int main (int argc, char **argv)
     load (&ss, &o);
     if (o.elapse)
         print_load (&ss, session_now () - t0);
-    run (&ss, !o.no_prompt && isatty (STDIN_FILENO));
+    if (o.elapse)
+        print_counts (&ss);
+    if (o.graph_output)
+        write_graph (&ss, &o);
+    if (!o.no_prompt && isatty (STDIN_FILENO))
+        run_terminal (&ss);
+    else
+        run_file (&ss);
     scheduler_destroy (ss.s);
     buf_fini (&o.filters);
     if (ss.out != stdout)

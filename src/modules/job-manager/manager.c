@@ -1,6 +1,7 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,17 +152,23 @@ static void state_changed (struct manager *m, struct job *job, flux_job_state_t 
         m->ops->state (job, timestamp, m->arg);
 }
 
+/* Whole microseconds, as they are written, so that none comes twice. */
+static double next_timestamp (struct manager *m, const struct job *job)
+{
+    long long us = llround (m->ops->now (m->arg) * 1e6);
+    long long last = llround (job->t_last * 1e6);
+
+    return (double)(us > last ? us : last + 1) / 1e6;
+}
+
 int manager_emit (struct manager *m, struct job *job, struct event *ev)
 {
     flux_job_state_t old = job->state;
     flux_error_t error;
     size_t start = job->log.len;
 
-    if (ev->timestamp == 0) {
-        ev->timestamp = m->ops->now (m->arg);
-        if (ev->timestamp <= job->t_last)
-            ev->timestamp = job->t_last + 1e-6;
-    }
+    if (ev->timestamp == 0)
+        ev->timestamp = next_timestamp (m, job);
     if (event_apply (job, ev, &error) < 0)
         return -1;
     m->nevents++;

@@ -101,6 +101,9 @@ struct kvs_dirent *kvs_dir_find (struct kvs_node *dir, const char *name, size_t 
 /* Takes e; the entry that it replaces is handed back (else NULL). The way
  * to it must be loaded: call kvs_dir_find first. -1 with ENOMEM. */
 int kvs_dir_set (struct kvs_node *dir, struct kvs_dirent *e, struct kvs_dirent **old);
+/* The node that holds an entry found in dir: dir itself, or a bucket below. A
+ * bucket's own entry has no name and stands in dir. */
+struct kvs_node *kvs_dir_leaf (struct kvs_node *dir, const struct kvs_dirent *e);
 /* Removes and returns the entry, or NULL. The way must be loaded. */
 struct kvs_dirent *kvs_dir_take (struct kvs_node *dir, const char *name, size_t len);
 bool kvs_dir_empty (const struct kvs_node *dir);

@@ -41,6 +41,7 @@ static struct kvs_node *load_child (void *arg, struct kvs_node *parent,
 
     if (kvs_dirent_ref (e, ref) < 0 || kvs_cache_blob (t->cache, ref, &data, &len) < 0)
         return NULL;
+    parent = kvs_dir_leaf (parent, e);
     if (!(n = kvs_node_decode (&t->lru, data, len,
                                parent->hdir ? parent->level + 1 : 0)))
         return NULL;

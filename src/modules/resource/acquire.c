@@ -116,10 +116,9 @@ void acquire_disconnect (struct resource *ctx, const flux_msg_t *msg)
         release (ctx);
 }
 
-int acquire_init (struct resource *ctx)
+void acquire_prepare (struct resource *ctx)
 {
     reactor_task_init (&ctx->tell, tell, ctx);
-    return 0;
 }
 
 void acquire_fini (struct resource *ctx)

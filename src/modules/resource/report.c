@@ -195,9 +195,13 @@ static void ask_others (struct resource *ctx)
             flux_rpc (ctx->h, "resource.discover", NULL, rank, FLUX_RPC_NORESPONSE));
 }
 
-int report_init (struct resource *ctx)
+void report_prepare (struct resource *ctx)
 {
     reactor_task_init (&ctx->send_outbox, send_outbox, ctx);
+}
+
+int report_init (struct resource *ctx)
+{
     if (ctx->rank > 0)
         return 0;
     ctx->reports = rset_create ();

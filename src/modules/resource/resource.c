@@ -375,8 +375,7 @@ static int init_root (struct resource *ctx)
         return -1;
     }
     if (inventory_init (&ctx->inv, hosts) < 0
-        || !(ctx->waiting = flux_msglist_create ()) || journal_init (ctx) < 0
-        || acquire_init (ctx) < 0 || set_excluded (ctx) < 0)
+        || !(ctx->waiting = flux_msglist_create ()) || set_excluded (ctx) < 0)
         return -1;
     post_restart (ctx);
     if (source_init (ctx) < 0
@@ -407,6 +406,10 @@ static int init_settings (struct resource *ctx)
 
 static int init (struct resource *ctx)
 {
+    report_prepare (ctx);
+    acquire_prepare (ctx);
+    if (journal_init (ctx) < 0)
+        return -1;
     if (flux_get_rank (ctx->h, &ctx->rank) < 0 || flux_get_size (ctx->h, &ctx->size) < 0
         || init_settings (ctx) < 0)
         return -1;
@@ -426,12 +429,10 @@ static void fini (struct resource *ctx)
     flux_future_destroy (ctx->torpid);
     flux_msg_handler_delvec (ctx->handlers);
     report_fini (ctx);
-    if (ctx->rank == 0) {
-        acquire_fini (ctx);
-        journal_fini (ctx);
-        flux_msglist_destroy (ctx->waiting);
-        inventory_fini (&ctx->inv);
-    }
+    acquire_fini (ctx);
+    journal_fini (ctx);
+    flux_msglist_destroy (ctx->waiting);
+    inventory_fini (&ctx->inv);
     settings_fini (&ctx->settings);
 }
 

@@ -60,6 +60,8 @@ int source_init (struct resource *ctx);
 void source_define (struct resource *ctx, struct rset *take_R, const char *method);
 
 /* report.c */
+/* prepare: what fini relies on. */
+void report_prepare (struct resource *ctx);
 int report_init (struct resource *ctx);
 void report_fini (struct resource *ctx);
 /* Looks at this machine, if that is this rank's duty. */
@@ -78,7 +80,7 @@ void journal_put_R (struct resource *ctx);
 void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 
 /* acquire.c */
-int acquire_init (struct resource *ctx);
+void acquire_prepare (struct resource *ctx);
 void acquire_fini (struct resource *ctx);
 /* Something changed: tell the acquirer at the end of the turn. */
 void acquire_changed (struct resource *ctx);

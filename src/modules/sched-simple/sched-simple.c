@@ -548,8 +548,6 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
     flux_future_t *f;
     int rc;
 
-    heap_init (&ctx->queue, job_before);
-    reactor_task_init (&ctx->schedule, schedule, ctx);
     if (!(ctx->jobs = idmap_create (job_destroy))
         || !(ctx->waiting = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
@@ -585,6 +583,8 @@ int mod_main (flux_t *h, int argc, char **argv)
     struct ctx ctx = { .h = h };
     int rc = -1;
 
+    heap_init (&ctx.queue, job_before);
+    reactor_task_init (&ctx.schedule, schedule, &ctx);
     if (parse_args (&ctx, argc, argv) < 0)
         return -1;
     if (ctx_init (&ctx, h) < 0)
