@@ -23,11 +23,11 @@
 #define CLEAN_MAX_LEADER (256 * 1024)
 #define CLEAN_MAX_FOLLOWER (16 * 1024 * 1024)
 #define STALE_MAX (1024 * 1024)
-#define CLEAN_AGE 4                  /* heartbeats */
-#define STALE_AGE 5                  /* heartbeats */
-#define BATCH_MAX (1024 * 1024)      /* bytes in one message down */
-#define DIRTY_EARLY (1024 * 1024)    /* write before the delay is over */
-#define DIRTY_MAX (64 * 1024 * 1024) /* hold answers back beyond this */
+#define CLEAN_AGE 4                   /* heartbeats */
+#define STALE_AGE 5                   /* heartbeats */
+#define BATCH_MAX (2 * 1024 * 1024)   /* bytes in one message down */
+#define DIRTY_EARLY (4 * 1024 * 1024) /* write before the delay is over */
+#define DIRTY_MAX (64 * 1024 * 1024)  /* hold answers back beyond this */
 #define TRIM_MIN (1024 * 1024)
 #define FLUSH_DELAY 0.5 /* s */
 #define HELD_MAX 4096

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_LEN 200
-#define TRIM_MIN (4 * 1024 * 1024)
+#define TRIM_MIN (1024 * 1024)
 
 void kvs_respond_error (struct kvs *kvs, const flux_msg_t *msg, int errnum)
 {

@@ -25,10 +25,10 @@
 #define UNACKED_MAX (64 * 1024 * 1024)      /* blobs that content did not answer */
 #define UNASKED_MAX (1024 * 1024)           /* blobs sent without asking for one */
 #define PUBLISH_DELAY 0.01                  /* s, of an instance of one broker */
-#define CACHE_MAX (1024 * 1024)
-#define TREE_MAX (1024 * 1024)
-#define CACHE_AGE 4   /* heartbeats */
-#define TREE_AGE 4    /* heartbeats */
+#define CACHE_MAX (4 * 1024 * 1024)
+#define TREE_MAX (32 * 1024 * 1024)
+#define CACHE_AGE 2   /* heartbeats */
+#define TREE_AGE 2    /* heartbeats */
 #define TREE_TURNS 64 /* of disuse, if the tree is too large */
 #define STALLED_MAX 65536
 
