@@ -12,11 +12,12 @@
 #include <string.h>
 #include <time.h>
 
+/* Processor time: the work is all computing, and machines are shared. */
 static double now (void)
 {
     struct timespec ts;
 
-    clock_gettime (CLOCK_MONOTONIC, &ts);
+    clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &ts);
     return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
@@ -205,6 +206,14 @@ static void bench_policy (const char *text, int nodes, const char *policy)
             fill (ctx, nodes / 2);
         for (size_t i = 0; i < NSHAPES; i++) {
             char *js = jobspec (shapes[i].resources, 3600);
+            uint64_t id;
+            double t = now ();
+            /* The first of a kind makes the order that the others use. */
+            if (match (ctx, MATCH_ALLOCATE, js, &id))
+                reapi_cli_cancel (ctx, id, false);
+            snprintf (what, sizeof (what), "%s, %s: the first", shapes[i].name, policy);
+            if (f == 0)
+                report (nodes, what, (now () - t) * 1e3, "ms", 0, true);
             double r = rate (ctx, js, &cancels);
             snprintf (what, sizeof (what), "%s, %s, %s", shapes[i].name, policy,
                       fullness[f]);

@@ -269,20 +269,21 @@ static json_t *read_value (struct reader *r)
     return read_number (r);
 }
 
-json_t *json_decode (const char *s, size_t len, json_error_t *error)
+json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *error)
 {
     struct reader r = { .p = s, .end = s + len };
     json_t *o = NULL;
 
     skip_space (&r);
-    if (r.p < r.end && (*r.p == '{' || *r.p == '[')) {
+    if (!(flags & ~(size_t)(JSON_ALLOW_NUL | JSON_DECODE_ANY)) && r.p < r.end
+        && (*r.p == '{' || *r.p == '[')) {
         o = read_value (&r);
         skip_space (&r);
         if (o && r.p == r.end)
             return o;
         json_decref (o);
     }
-    return json_loadb (s, len, JSON_ALLOW_NUL, error);
+    return json_loadb (s, len, flags, error);
 }
 
 static int write_value (struct buf *b, const json_t *o, int depth);
@@ -421,6 +422,17 @@ static int write_value (struct buf *b, const json_t *o, int depth)
     }
     errno = EINVAL;
     return -1;
+}
+
+char *json_encode_str (const json_t *o)
+{
+    struct buf b = BUF_INIT;
+
+    if (json_encode (&b, o) < 0) {
+        buf_fini (&b);
+        return NULL;
+    }
+    return buf_take (&b, NULL);
 }
 
 int json_encode (struct buf *b, const json_t *o)

@@ -7,13 +7,15 @@
 
 #include "base/buf.h"
 
-/* An object or array; NULL with *error filled in. Strings may hold NULs, as
- * with JSON_ALLOW_NUL. s[len] need not be NUL. */
-json_t *json_decode (const char *s, size_t len, json_error_t *error);
+/* Like json_loadb: NULL with *error filled in. s[len] need not be NUL. */
+json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *error);
 
 /* Appends the compact form. 0, or -1 with ENOMEM, or EINVAL if it is nested
  * deeper than can be decoded. Numbers are as short as they can be without
  * losing anything. */
 int json_encode (struct buf *b, const json_t *o);
+
+/* Like json_dumps with JSON_COMPACT | JSON_ENCODE_ANY. */
+char *json_encode_str (const json_t *o);
 
 #endif

@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
     const char *s = (const char *)data;
-    json_t *a = json_decode (s, size, NULL);
+    json_t *a = json_decode (s, size, JSON_ALLOW_NUL, NULL);
     json_t *b = json_loadb (s, size, JSON_ALLOW_NUL, NULL);
     struct buf buf = BUF_INIT;
     json_t *c;

@@ -49,7 +49,7 @@ static const char *bad[] = {
 static void agrees_with_jansson (void **state)
 {
     for (size_t i = 0; i < sizeof (good) / sizeof (good[0]); i++) {
-        json_t *a = json_decode (good[i], strlen (good[i]), NULL);
+        json_t *a = json_decode (good[i], strlen (good[i]), JSON_ALLOW_NUL, NULL);
         json_t *b = json_loads (good[i], JSON_ALLOW_NUL, NULL);
         struct buf buf = BUF_INIT;
         json_t *c;
@@ -71,7 +71,7 @@ static void refuses (void **state)
     json_error_t error;
 
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
-        assert_null (json_decode (bad[i], strlen (bad[i]), &error));
+        assert_null (json_decode (bad[i], strlen (bad[i]), JSON_ALLOW_NUL, &error));
         assert_true (strlen (error.text) > 0);
         assert_null (json_loads (bad[i], JSON_ALLOW_NUL, NULL));
     }

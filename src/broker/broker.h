@@ -47,6 +47,7 @@ struct broker {
     struct overlay *overlay; /* NULL if size is 1 */
     struct boot *boot;
     struct groups_service *groups_service;
+    struct trace *trace;
 
     int init_argc; /* initial program */
     char **init_argv;
@@ -131,6 +132,9 @@ void broker_respond_error (struct broker *b, const flux_msg_t *req, int errnum,
 bool broker_check_streaming (struct broker *b, const flux_msg_t *req);
 
 int core_services_init (struct broker *b); /* services_core.c: attr, ... */
+/* Rank 0 tells the others of a new configuration by this event. */
+#define CONFIG_SYNC_TOPIC "config.sync"
+void config_sync (struct broker *b, const flux_msg_t *event);
 
 /* ---- log.c ---- */
 
@@ -162,6 +166,14 @@ void modules_foreach (struct broker *b,
 /* A new configuration for all of them. */
 void modules_config (struct broker *b);
 
+/* ---- trace.c ---- */
+
+int trace_init (struct broker *b);
+void trace_fini (struct broker *b);
+/* dir: "rx" what a module is sent, "tx" what it sends. */
+void trace_message (struct broker *b, const char *name, const char *dir,
+                    const flux_msg_t *msg);
+
 /* ---- local.c: connector-local ---- */
 
 int local_init (struct broker *b, flux_error_t *error);
@@ -183,6 +195,7 @@ void machine_log (struct broker *b, int severity, const char *text);
 /* Membership of broker.online changed (rank 0), a child came or went. */
 void machine_online_changed (struct broker *b);
 void machine_children_changed (struct broker *b);
+void machine_child_left (struct broker *b, const char *hostname, int rank);
 
 /* ---- rc.c: rc1, rc3; rc2.c; runat.c ---- */
 

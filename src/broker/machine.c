@@ -20,7 +20,8 @@ struct machine {
     int queued;
     struct reactor_task task;
     int quorum;
-    double shutdown_timeout;        /* < 0: none */
+    double shutdown_timeout; /* < 0: none, like the next two */
+    double quorum_warn, shutdown_warn;
     flux_watcher_t *timer;          /* warnings and timeouts of the current state */
     struct flux_msglist *waiters;   /* state-machine.wait */
     struct flux_msglist *shutdowns; /* shutdown.start */
@@ -52,6 +53,31 @@ static void enter_join (struct broker *b)
     }
 }
 
+static void quorum_warn (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct broker *b = arg;
+    const struct idset *online = groups_members (b->groups, "broker.online");
+    struct idset *missing = idset_create (b->size, 0);
+    char *s = NULL;
+
+    if (missing && online && idset_range_set (missing, 0, b->size - 1) == 0
+        && idset_subtract (missing, online) == 0)
+        s = idset_encode (missing, IDSET_FLAG_RANGE);
+    broker_log (b, LOG_ERR, "quorum delayed: waiting for ranks %s", s ? s : "?");
+    free (s);
+    idset_destroy (missing);
+}
+
+static void start_timer (struct broker *b, double seconds, double repeat,
+                         flux_watcher_f cb)
+{
+    struct machine *m = b->machine;
+
+    if (seconds >= 0
+        && (m->timer = flux_timer_watcher_create (b->reactor, seconds, repeat, cb, b)))
+        flux_watcher_start (m->timer);
+}
+
 static void enter_quorum (struct broker *b)
 {
     struct idset *self = idset_create (b->size, 0);
@@ -61,6 +87,8 @@ static void enter_quorum (struct broker *b)
     idset_destroy (self);
     overlay_accept (b);
     groups_changed (b);
+    if (b->rank == 0)
+        start_timer (b, b->machine->quorum_warn, b->machine->quorum_warn, quorum_warn);
     machine_online_changed (b);
     overlay_parent_state (b);
 }
@@ -108,6 +136,14 @@ static void shutdown_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
     machine_post (b, EVENT_CHILDREN_TIMEOUT);
 }
 
+static void shutdown_warn (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct broker *b = arg;
+
+    broker_log (b, LOG_ERR, "shutdown delayed: waiting for %d children",
+                overlay_child_count (b));
+}
+
 static void enter_shutdown (struct broker *b)
 {
     struct machine *m = b->machine;
@@ -116,11 +152,10 @@ static void enter_shutdown (struct broker *b)
     overlay_tell_state (b, STATE_SHUTDOWN);
     if (overlay_child_count (b) == 0)
         machine_post (b, EVENT_CHILDREN_NONE);
-    else if (m->shutdown_timeout >= 0) {
-        m->timer = flux_timer_watcher_create (b->reactor, m->shutdown_timeout, 0.,
-                                              shutdown_timeout, b);
-        flux_watcher_start (m->timer);
-    }
+    else if (m->shutdown_timeout >= 0)
+        start_timer (b, m->shutdown_timeout, 0., shutdown_timeout);
+    else
+        start_timer (b, m->shutdown_warn, m->shutdown_warn, shutdown_warn);
 }
 
 static void enter_goodbye (struct broker *b)
@@ -247,6 +282,26 @@ void machine_online_changed (struct broker *b)
         machine_post (b, EVENT_QUORUM_FULL);
 }
 
+/* With PMI nobody starts a broker again: one that left before all were there
+ * will not come back, and its parent gives up, too, up to rank 0. */
+static bool quorum_is_lost (struct broker *b)
+{
+    const char *method = attrs_val (b->attrs, "broker.boot-method");
+
+    return b->machine->state == STATE_QUORUM && method && strcmp (method, "simple") == 0
+           && b->machine->quorum == b->size;
+}
+
+void machine_child_left (struct broker *b, const char *hostname, int rank)
+{
+    if (quorum_is_lost (b)) {
+        broker_log (b, LOG_ERR, "%s (rank %d) left before all brokers were online",
+                    hostname, rank);
+        b->exit_code = 1;
+        machine_post (b, EVENT_QUORUM_FAIL);
+    }
+}
+
 void machine_children_changed (struct broker *b)
 {
     if (b->machine->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)
@@ -357,6 +412,8 @@ int machine_init (struct broker *b)
     m->t_start = m->t_enter = flux_reactor_now (b->reactor);
     m->quorum = quorum ? atoi (quorum) : b->size;
     m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
+    m->shutdown_warn = get_timeout (b, "broker.shutdown-warn");
+    m->quorum_warn = get_timeout (b, "broker.quorum-warn");
     reactor_task_init (&m->task, run_events, b);
     builtins_on_disconnect (b, disconnect, m);
     return builtins_add (b, table, m);

@@ -308,9 +308,9 @@ static int start (struct broker *b)
     if (setup_statedir (b) < 0 || set_local_uri (b) < 0)
         return -1;
     set_path ();
-    if (log_init (b) < 0 || modules_init (b) < 0 || machine_init (b) < 0
-        || groups_service_init (b) < 0 || rc_init (b) < 0 || rc2_init (b) < 0
-        || runat_init (b) < 0 || core_services_init (b) < 0
+    if (log_init (b) < 0 || modules_init (b) < 0 || trace_init (b) < 0
+        || machine_init (b) < 0 || groups_service_init (b) < 0 || rc_init (b) < 0
+        || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
         || overlay_services_init (b) < 0 || watch_signals (b) < 0)
         return die (strerror (errno));
     if (local_init (b, &error) < 0)
@@ -320,6 +320,8 @@ static int start (struct broker *b)
 
 static void finish (struct broker *b)
 {
+    bool threads_left = b->modules && modules_count (b) > 0;
+
     for (int i = 0; i < 3; i++)
         flux_watcher_destroy (signal_watchers[i]);
     local_fini (b);
@@ -330,6 +332,7 @@ static void finish (struct broker *b)
     runat_fini (b);
     groups_service_fini (b);
     machine_fini (b);
+    trace_fini (b);
     log_fini (b);
     builtins_fini (b);
     router_fini (b);
@@ -341,6 +344,9 @@ static void finish (struct broker *b)
     }
     attrs_destroy (b->attrs);
     json_decref (b->conf);
+    /* Modules that did not end must not see libraries end under them. */
+    if (threads_left)
+        _exit (b->exit_code);
 }
 
 static int run (struct broker *b, optparse_t *p)

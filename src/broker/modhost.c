@@ -276,7 +276,7 @@ static int run (struct host *host, void **dso)
     struct modhost *mh = host->mh;
     mod_main_f main_fn;
 
-    if (!(*dso = dlopen (mh->path, RTLD_NOW | RTLD_LOCAL)))
+    if (!(*dso = dlopen (mh->path, RTLD_LAZY | RTLD_LOCAL)))
         return fail (mh, ENOENT, dlerror ());
     if (!(main_fn = (mod_main_f)dlsym (*dso, "mod_main")))
         return fail (mh, EINVAL, "module does not define mod_main");

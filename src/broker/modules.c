@@ -73,6 +73,7 @@ static int module_send (struct peer *p, flux_msg_t **msg)
 {
     struct module *m = p->arg;
 
+    trace_message (m->b, m->name, "rx", *msg);
     return channel_send (m->end, msg);
 }
 
@@ -142,6 +143,7 @@ static void module_recv (void *arg)
             if (msg_is_unique (msg))
                 flux_msg_set_cred (msg, cred);
         }
+        trace_message (m->b, m->name, "tx", msg);
         router_recv (m->b, &m->peer, msg);
     }
     if (!m->exited && n > RECV_BATCH) {

@@ -43,7 +43,7 @@ static const struct rc_module table[] = {
 };
 #define MODULE_COUNT ((int)(sizeof (table) / sizeof (table[0])))
 
-enum progress { IDLE, STARTING, RUNNING, ENDING, ABSENT };
+enum progress { IDLE, STARTING, RUNNING, ENDING };
 
 struct rc {
     enum progress progress[MODULE_COUNT_MAX];
@@ -165,8 +165,7 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
 static bool can_load (struct broker *b, int i)
 {
     for (int j = 0; j < MODULE_COUNT; j++)
-        if (needs (i, j) && module_name (b, j) && b->rc->progress[j] != RUNNING
-            && b->rc->progress[j] != ABSENT)
+        if (needs (i, j) && module_name (b, j) && b->rc->progress[j] != RUNNING)
             return false;
     return true;
 }
@@ -187,14 +186,6 @@ static void load_ready (struct broker *b)
             rc->progress[i] = STARTING;
             if (modules_load (b, name, NULL, NULL, loaded, &rc->progress[i], &error)
                 < 0) {
-                if (errno == ENOENT) {
-                    /* until all modules have landed */
-                    rc->progress[i] = ABSENT;
-                    broker_log (b, LOG_WARNING, "rc1: %s: %s", name, error.text);
-                    i = -1;
-                    busy = 0;
-                    continue;
-                }
                 rc->progress[i] = IDLE;
                 load_failed (b, name, errno, error.text);
             }

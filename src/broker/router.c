@@ -324,6 +324,8 @@ void router_event (struct broker *b, flux_msg_t *msg)
             broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
                         b->router->event_seq);
         b->router->event_seq = seq;
+        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0)
+            config_sync (b, msg);
     }
     overlay_mcast (b, msg);
     list_foreach (&b->router->subscribers, it) {

@@ -82,13 +82,38 @@ static void config_get (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond (b, msg, json_incref (b->conf));
 }
 
-static void config_set (struct broker *b, json_t *conf)
+static void config_replace (struct broker *b, json_t *conf)
 {
     json_t *old = b->conf;
 
     b->conf = json_incref (conf);
     json_decref (old);
     modules_config (b);
+}
+
+/* Here and, from rank 0, everywhere. */
+static void config_set (struct broker *b, json_t *conf)
+{
+    flux_msg_t *event;
+
+    config_replace (b, conf);
+    if (b->rank > 0 || b->size == 1
+        || !(event = flux_event_encode (CONFIG_SYNC_TOPIC, NULL)))
+        return;
+    flux_msg_set_cred (event, (struct flux_msg_cred){ b->owner, FLUX_ROLE_OWNER });
+    flux_msg_set_private (event);
+    if (msg_take_json (event, json_deep_copy (conf)) < 0)
+        flux_msg_decref (event);
+    else
+        router_publish (b, event, NULL);
+}
+
+void config_sync (struct broker *b, const flux_msg_t *event)
+{
+    json_t *o = msg_json (event);
+
+    if (o)
+        config_replace (b, o);
 }
 
 static void config_load (struct broker *b, const flux_msg_t *msg, void *arg)

@@ -288,6 +288,28 @@ static void end_is_seen (void **state)
     flux_close (h);
 }
 
+static void ignore_cb (flux_future_t *f, void *arg)
+{
+}
+
+/* A future that nobody destroyed does not keep the connection open. */
+static void forgotten_future (void **state)
+{
+    struct channel_end *ends[2];
+    flux_future_t *f;
+    flux_t *h;
+
+    assert_int_equal (channel_create (ends), 0);
+    h = channel_open_handle (ends[0], 0);
+    f = flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, 0);
+    assert_int_equal (flux_future_then (f, -1, ignore_cb, NULL), 0);
+    flux_close (h);
+    flux_msg_decref (channel_recv (ends[1]));
+    assert_null (channel_recv (ends[1]));
+    assert_int_equal (errno, ECONNRESET);
+    channel_close (ends[1]);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +322,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (composite, setup, teardown),
         cmocka_unit_test_setup_teardown (chain, setup, teardown),
         cmocka_unit_test (end_is_seen),
+        cmocka_unit_test (forgotten_future),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -214,7 +214,7 @@ json_t *msg_json (const flux_msg_t *msg)
         errno = EPROTO;
         return NULL;
     }
-    if (!(o = json_decode (s, strlen (s), &error))) {
+    if (!(o = json_decode (s, strlen (s), JSON_ALLOW_NUL, &error))) {
         set_last_error (msg, "%s", error.text);
         errno = EPROTO;
         return NULL;

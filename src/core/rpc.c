@@ -22,9 +22,12 @@ static void release (struct rpc *rpc)
 {
     for (int i = 0; i < 2; i++) {
         if (rpc->held[i]) {
-            dispatch_release (rpc->held[i]);
-            flux_decref (rpc->held[i]);
+            flux_t *h = rpc->held[i];
+
             rpc->held[i] = NULL;
+            dispatch_release (h);
+            if (h->root != h)
+                flux_decref (h);
         }
     }
 }
@@ -81,7 +84,11 @@ static void init_cb (flux_future_t *f, void *arg)
         flux_future_fulfill_error (f, errno, NULL);
         return;
     }
-    rpc->held[rpc->held[0] ? 1 : 0] = flux_incref (h);
+    rpc->held[rpc->held[0] ? 1 : 0] = h;
+    /* A clone may go before us. The handle itself may not: a future that
+     * somebody forgot must not keep a connection open. */
+    if (h->root != h)
+        flux_incref (h);
 }
 
 /* Waiting for one response needs no reactor. */

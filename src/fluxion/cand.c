@@ -38,7 +38,10 @@ static int64_t own_score (const struct match *m, uint32_t v)
     struct graph *g = m->s->g;
 
     if (m->s->policy.kind == POLICY_VARIATION) {
-        const struct property *p = graph_get_property (g, v, "perf_class");
+        const struct property *p = NULL;
+        /* What is below a node is as good as the node. */
+        for (uint32_t u = v; u != VTX_NONE && !p; u = g->v[u].parent)
+            p = graph_get_property (g, u, "perf_class");
         const char *s = p ? graph_string (g, p->value) : "";
         char *end;
         long n = strtol (s, &end, 10);

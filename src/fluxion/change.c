@@ -71,7 +71,7 @@ static uint32_t release_marked (struct scheduler *s, struct job *job)
     return kept;
 }
 
-static void compact_spans (struct job *job)
+static void compact_spans (struct scheduler *s, struct job *job)
 {
     uint32_t n = 0;
 
@@ -79,14 +79,7 @@ static void compact_spans (struct job *job)
         if (job->span[i])
             job->span[n++] = job->span[i];
     job->nspan = n;
-}
-
-static void end_job (struct scheduler *s, struct job *job)
-{
-    for (uint32_t i = job->nspan; i-- > 0;)
-        sched_release (s, job, i);
-    planner_remove (s->calendar, job->at, job->end - job->at, 1);
-    sched_retire (s, job);
+    sched_recount (s, job);
 }
 
 int scheduler_partial_cancel (struct scheduler *s, uint64_t id,
@@ -104,9 +97,9 @@ int scheduler_partial_cancel (struct scheduler *s, uint64_t id,
     mark_picks (s, picks, by_rank);
     *full = release_marked (s, job) == 0;
     if (*full)
-        end_job (s, job);
+        sched_end (s, job);
     else
-        compact_spans (job);
+        compact_spans (s, job);
     return 0;
 }
 
@@ -241,12 +234,12 @@ static void release_everywhere (struct scheduler *s)
         }
         if (!hit)
             continue;
-        compact_spans (job);
+        compact_spans (s, job);
         bool left = false;
         for (uint32_t i = 0; i < job->nspan; i++)
             left |= s->span[job->span[i]].exclusive;
         if (!left)
-            end_job (s, job);
+            sched_end (s, job);
     }
 }
 

@@ -88,11 +88,18 @@ static bool check_root_plans (struct scheduler *s, flux_error_t *error)
         int64_t used = 0;
         if (!planner_check (p))
             return wrong (error, "planner of the root is damaged");
-        for (uint32_t i = 1; i < s->nspan; i++) {
-            const struct span *sp = &s->span[i];
-            if (sp->v != VTX_NONE && sp->exclusive && sp->at <= s->start
-                && sp->end > s->start && s->g->v[sp->v].type == s->tracked[k])
-                used += sp->needs;
+        for (uint32_t i = 0; i < s->njob; i++) {
+            struct job *job = s->job[i];
+            if (!job || !job->units)
+                continue;
+            int64_t was = job->units[k];
+            sched_recount (s, job);
+            if (was != job->units[k])
+                return wrong (error, "job %llu keeps %lld units, not %lld",
+                              (unsigned long long)job->id, (long long)job->units[k],
+                              (long long)was);
+            if (job->at <= s->start && job->end > s->start)
+                used += was;
         }
         if (planner_total (p) - planner_avail_at (p, s->start) != used)
             return wrong (

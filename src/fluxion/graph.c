@@ -18,6 +18,7 @@ struct graph *graph_create (void)
     if (!g)
         return NULL;
     g->root = VTX_NONE;
+    g->max_vertices = GRAPH_MAX_VERTICES;
     if (strtab_init (&g->strings) < 0 || strtab_init (&g->types) < 0)
         goto error;
     for (size_t i = 0; i < sizeof (builtin_types) / sizeof (builtin_types[0]); i++) {
@@ -158,7 +159,7 @@ int graph_reserve_vertices (struct graph *g, uint32_t n)
 {
     uint64_t want = (uint64_t)g->nv + n;
 
-    if (want > GRAPH_MAX_VERTICES) {
+    if (want > g->max_vertices) {
         errno = EOVERFLOW;
         return -1;
     }

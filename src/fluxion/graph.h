@@ -97,6 +97,7 @@ struct graph {
     uint32_t npath_slots;
     uint64_t path_generation;
     int64_t next_uniq;
+    uint32_t max_vertices; /* GRAPH_MAX_VERTICES unless set lower */
     /* types that occur often enough to have a name of their own in code */
     uint16_t t_node, t_core, t_gpu, t_cluster, t_slot, t_xor_slot, t_storage_node;
 };

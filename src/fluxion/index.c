@@ -236,12 +236,11 @@ struct ranked {
     uint32_t post, v;
 };
 
+/* Among equal scores, as the policy looks at nodes first: by uniq_id. */
 static int compare_low (const void *pa, const void *pb)
 {
     const struct ranked *a = pa, *b = pb;
 
-    if (a->score != b->score)
-        return a->score < b->score ? -1 : 1;
     if (a->uniq != b->uniq)
         return a->uniq < b->uniq ? -1 : 1;
     return a->post < b->post ? -1 : 1;
@@ -251,11 +250,67 @@ static int compare_high (const void *pa, const void *pb)
 {
     const struct ranked *a = pa, *b = pb;
 
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
     if (a->uniq != b->uniq)
         return a->uniq > b->uniq ? -1 : 1;
     return a->post < b->post ? -1 : 1;
+}
+
+#define RADIX_BITS 11
+#define RADIX (1u << RADIX_BITS)
+
+/* Stable, so that equal scores stay in post-order. A graph of 100,000 nodes has
+ * millions of cores. */
+static int sort_by_score (struct ranked *r, uint32_t n, bool low)
+{
+    int64_t min = INT64_MAX, max = INT64_MIN;
+    struct ranked *from = r, *to, *spare;
+
+    for (uint32_t i = 0; i < n; i++) {
+        min = r[i].score < min ? r[i].score : min;
+        max = r[i].score > max ? r[i].score : max;
+    }
+    if (n < 2 || min == max)
+        return 0;
+    if (!(to = spare = malloc ((size_t)n * sizeof (*to))))
+        return -1;
+    uint64_t range = (uint64_t)max - (uint64_t)min;
+    for (int shift = 0; shift < 64 && range >> shift; shift += RADIX_BITS) {
+        uint32_t count[RADIX + 1] = { 0 };
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t key =
+                low ? (uint64_t)from[i].score - min : (uint64_t)max - from[i].score;
+            count[(key >> shift & (RADIX - 1)) + 1]++;
+        }
+        for (uint32_t i = 0; i < RADIX; i++)
+            count[i + 1] += count[i];
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t key =
+                low ? (uint64_t)from[i].score - min : (uint64_t)max - from[i].score;
+            to[count[key >> shift & (RADIX - 1)]++] = from[i];
+        }
+        struct ranked *t = from;
+        from = to;
+        to = t;
+    }
+    if (from != r)
+        memcpy (r, from, (size_t)n * sizeof (*r));
+    free (spare);
+    return 0;
+}
+
+static int sort_ranked (struct scheduler *s, struct ranked *r, uint32_t n)
+{
+    bool low = s->policy.kind == POLICY_LOW;
+
+    if (sort_by_score (r, n, low) < 0)
+        return -1;
+    for (uint32_t i = 0, k; s->policy.node_centric && i < n; i = k) {
+        for (k = i + 1; k < n && r[k].score == r[i].score;)
+            k++;
+        if (k > i + 1)
+            qsort (r + i, k - i, sizeof (*r), low ? compare_low : compare_high);
+    }
+    return 0;
 }
 
 static bool below_same (const struct graph *g, uint32_t v)
@@ -292,8 +347,10 @@ static struct ranked *rank_vertices (struct scheduler *s, uint16_t type, uint32_
         }
         (*n)++;
     }
-    qsort (r, *n, sizeof (*r),
-           s->policy.kind == POLICY_LOW ? compare_low : compare_high);
+    if (sort_ranked (s, r, *n) < 0) {
+        free (r);
+        return NULL;
+    }
     return r;
 }
 

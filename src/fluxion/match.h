@@ -26,6 +26,7 @@ struct job {
     double overhead;
     uint32_t *span; /* what it holds, in post-order: spans of the calendar */
     uint32_t nspan;
+    int64_t *units;     /* per tracked type: what nobody else can use meanwhile */
     char *jobspec_name; /* for people (resource-query: the file), or NULL */
 };
 

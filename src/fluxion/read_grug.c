@@ -407,7 +407,7 @@ static int multiply (struct grug *u, const struct rule *r, int64_t scale)
                       INT32_MAX, &stride)
                < 0)
         return -1;
-    if ((uint64_t)src->nmade * scale + u->g->nv > GRAPH_MAX_VERTICES)
+    if ((uint64_t)src->nmade * scale + u->g->nv > u->g->max_vertices)
         return fail (u, r->line, "too many vertices");
     /* Ids count on across the sources within the nearest `scope` levels. */
     for (int64_t i = 0; i < scope && i < u->nscale; i++)

@@ -165,6 +165,51 @@ static int set_root_plans (struct scheduler *s)
     return 0;
 }
 
+/* A job keeps from others what it holds exclusively, and all that is below that. Its
+ * spans are in post-order: backwards, a vertex comes before what is below it. */
+static void count_units (const struct scheduler *s, const struct job *job,
+                         int64_t *units)
+{
+    uint32_t covered = UINT32_MAX; /* from this post-order rank on */
+
+    memset (units, 0, s->ntracked * sizeof (*units));
+    for (uint32_t i = job->nspan; i-- > 0;) {
+        const struct span *sp = &s->span[job->span[i]];
+        if (!job->span[i] || !sp->exclusive)
+            continue;
+        const struct vertex *x = &s->g->v[sp->v];
+        if (x->post >= covered)
+            continue;
+        covered = x->post - x->nbelow + 1;
+        for (int k = 0; k < s->ntracked; k++) {
+            if (x->type == s->tracked[k])
+                units[k] += x->size;
+            if (s->vs[sp->v].agg != UINT32_MAX)
+                units[k] += s->total[(size_t)s->vs[sp->v].agg * s->ntracked + k];
+        }
+    }
+}
+
+static void plan_units (struct scheduler *s, const struct job *job,
+                        const int64_t *units, int sign)
+{
+    for (int k = 0; k < s->ntracked; k++) {
+        if (units[k] == 0)
+            continue;
+        if (sign > 0)
+            planner_add (s->root_plan[k], job->at, job->end - job->at, units[k]);
+        else
+            planner_remove (s->root_plan[k], job->at, job->end - job->at, units[k]);
+    }
+}
+
+void sched_recount (struct scheduler *s, struct job *job)
+{
+    plan_units (s, job, job->units, -1);
+    count_units (s, job, job->units);
+    plan_units (s, job, job->units, 1);
+}
+
 /* The plans of the root know jobs by type; if the tracked types change, they are
  * made anew. */
 static int replay_root_plans (struct scheduler *s)
@@ -175,11 +220,17 @@ static int replay_root_plans (struct scheduler *s)
     }
     if (set_root_plans (s) < 0)
         return -1;
-    for (uint32_t i = 1; i < s->nspan; i++) {
-        const struct span *sp = &s->span[i];
-        int k = sp->v == VTX_NONE ? -1 : tracked_index (s, s->g->v[sp->v].type);
-        if (k >= 0 && sp->exclusive)
-            planner_add (s->root_plan[k], sp->at, sp->end - sp->at, sp->needs);
+    for (uint32_t i = 0; i < s->njob; i++) {
+        struct job *job = s->job[i];
+        if (!job || !job->nspan)
+            continue;
+        int64_t *units = calloc (s->ntracked + 1, sizeof (*units));
+        if (!units)
+            return -1;
+        free (job->units);
+        job->units = units;
+        count_units (s, job, units);
+        plan_units (s, job, units, 1);
     }
     return 0;
 }
@@ -330,6 +381,7 @@ static void free_job (struct job *j)
 {
     if (j) {
         free (j->span);
+        free (j->units);
         free (j->jobspec_name);
         free (j);
     }
@@ -379,13 +431,15 @@ static void *copy_mem (const void *p, size_t size, bool *failed)
     return copy;
 }
 
-static struct job *copy_job (const struct job *j, bool *failed)
+static struct job *copy_job (const struct job *j, int ntracked, bool *failed)
 {
     struct job *c = copy_mem (j, sizeof (*j), failed);
 
     if (!c)
         return NULL;
     c->span = copy_mem (j->span, j->nspan * sizeof (*j->span), failed);
+    c->units =
+        j->units ? copy_mem (j->units, ntracked * sizeof (*j->units), failed) : NULL;
     c->jobspec_name = j->jobspec_name ? strdup (j->jobspec_name) : NULL;
     return c;
 }
@@ -429,7 +483,7 @@ struct scheduler *scheduler_copy (const struct scheduler *s)
     c->njob = c->job ? s->njob : 0;
     for (uint32_t i = 0; i < c->njob; i++)
         if (s->job[i]) {
-            c->job[i] = copy_job (s->job[i], &failed);
+            c->job[i] = copy_job (s->job[i], s->ntracked, &failed);
             if (c->job[i] && c->by_id
                 && idmap_insert (c->by_id, c->job[i]->id, (void *)(uintptr_t)(i + 1))
                        < 0)
@@ -558,6 +612,8 @@ void sched_retire (struct scheduler *s, struct job *job)
     free (job->span);
     job->span = NULL;
     job->nspan = 0;
+    free (job->units);
+    job->units = NULL;
     if (s->ncanceled == CANCELED_KEPT) {
         uint32_t old = s->canceled[s->canceled_head];
         s->canceled_head = (s->canceled_head + 1) % CANCELED_KEPT;
@@ -596,19 +652,12 @@ static int64_t tokens (const struct span *sp)
     return sp->exclusive ? TOKENS : 1;
 }
 
-static void count_units (struct scheduler *s, const struct span *sp, int sign)
+/* What a live exclusive span takes from the sums above it. */
+static void count_avail (struct scheduler *s, const struct span *sp, int sign)
 {
     int k = tracked_index (s, s->g->v[sp->v].type);
 
-    if (!sp->exclusive)
-        return;
-    if (k >= 0) {
-        if (sign > 0)
-            planner_add (s->root_plan[k], sp->at, sp->end - sp->at, sp->needs);
-        else
-            planner_remove (s->root_plan[k], sp->at, sp->end - sp->at, sp->needs);
-    }
-    if (k < 0 || sp->reserved)
+    if (!sp->exclusive || sp->reserved || k < 0)
         return;
     for (uint32_t p = s->g->v[sp->v].parent; p != VTX_NONE; p = s->g->v[p].parent)
         sched_row (s->avail, s, p)[k] -= sign * sp->needs;
@@ -638,7 +687,7 @@ static void link_span (struct scheduler *s, uint32_t i)
         if (first || sp->exclusive)
             after_change (s, sp->v, &b);
     }
-    count_units (s, sp, 1);
+    count_avail (s, sp, 1);
 }
 
 static void unlink_span (struct scheduler *s, uint32_t i)
@@ -665,7 +714,7 @@ static void unlink_span (struct scheduler *s, uint32_t i)
         if (last || sp->exclusive)
             after_change (s, sp->v, &b);
     }
-    count_units (s, sp, -1);
+    count_avail (s, sp, -1);
     sp->v = VTX_NONE;
     sp->next = s->span_free;
     s->span_free = i;
@@ -688,7 +737,8 @@ int sched_hold (struct scheduler *s, struct job *job, const struct selected *sel
     uint32_t slot = sched_slot (s, job->id);
     uint32_t *list = malloc ((nsel + 1) * sizeof (*list));
 
-    if (!list || reserve_spans (s, nsel) < 0
+    job->units = calloc (s->ntracked + 1, sizeof (*job->units));
+    if (!list || !job->units || reserve_spans (s, nsel) < 0
         || planner_add (s->calendar, job->at, job->end - job->at, 1) < 0) {
         free (list);
         return -1;
@@ -708,6 +758,8 @@ int sched_hold (struct scheduler *s, struct job *job, const struct selected *sel
         };
         link_span (s, n);
     }
+    count_units (s, job, job->units);
+    plan_units (s, job, job->units, 1);
     return 0;
 }
 
@@ -716,6 +768,16 @@ void sched_release (struct scheduler *s, struct job *job, uint32_t i)
     if (job->span[i])
         unlink_span (s, job->span[i]);
     job->span[i] = 0;
+}
+
+void sched_end (struct scheduler *s, struct job *job)
+{
+    plan_units (s, job, job->units, -1);
+    /* Parents before children: a freed parent passes sums on. */
+    for (uint32_t i = job->nspan; i-- > 0;)
+        sched_release (s, job, i);
+    planner_remove (s->calendar, job->at, job->end - job->at, 1);
+    sched_retire (s, job);
 }
 
 int scheduler_cancel (struct scheduler *s, uint64_t id)
@@ -727,11 +789,7 @@ int scheduler_cancel (struct scheduler *s, uint64_t id)
         return -1;
     }
     s->counts.preorder = s->counts.postorder = job->nspan;
-    /* Parents before children: a freed parent passes sums on. */
-    for (uint32_t i = job->nspan; i-- > 0;)
-        sched_release (s, job, i);
-    planner_remove (s->calendar, job->at, job->end - job->at, 1);
-    sched_retire (s, job);
+    sched_end (s, job);
     return 0;
 }
 
@@ -828,14 +886,26 @@ bool scheduler_is_reserved (struct scheduler *s, uint32_t v)
     return false;
 }
 
+/* The root is asked about all types that leaves have. */
+static bool is_filtered (const struct scheduler *s, uint32_t v, int k)
+{
+    for (uint32_t i = 0; i < s->nfilters; i++)
+        if (s->filter[i].tracked == k
+            && (s->filter[i].high == UINT16_MAX || s->filter[i].high == s->g->v[v].type))
+            return true;
+    return v == s->g->root;
+}
+
 int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
                               int64_t *total)
 {
     int k = tracked_index (s, type);
 
-    if (k < 0 || s->vs[v].agg == UINT32_MAX)
+    if (k < 0 || s->vs[v].agg == UINT32_MAX || !is_filtered (s, v, k))
         return -1;
     *total = sched_row (s->total, s, v)[k];
+    if (*total == 0)
+        return -1;
     return *total - sched_row (s->avail, s, v)[k];
 }
 

@@ -66,7 +66,7 @@ struct scheduler {
     uint32_t nspan, span_cap, span_free;
     struct planner **plan; /* tokens over time, for vertices with many spans */
     uint32_t nplan;
-    struct planner *root_plan[MAX_TRACKED]; /* exclusive units over time */
+    struct planner *root_plan[MAX_TRACKED]; /* units that jobs keep, over time */
     struct planner *calendar;               /* where anything starts or ends */
 
     struct job **job;
@@ -110,12 +110,16 @@ bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w);
 /* Give a job what is in sel. ENOMEM: nothing is changed. */
 int sched_hold (struct scheduler *s, struct job *job, const struct selected *sel,
                 uint32_t nsel);
+/* After some of its spans are gone. */
+void sched_recount (struct scheduler *s, struct job *job);
 /* One of its spans, by index in job->span (0 after). */
 void sched_release (struct scheduler *s, struct job *job, uint32_t i);
 struct job *sched_add_job (struct scheduler *s, uint64_t id, flux_error_t *error);
 void sched_drop_job (struct scheduler *s, struct job *job); /* forget it at once */
-void sched_retire (struct scheduler *s, struct job *job);   /* CANCELED, remembered */
-uint32_t sched_slot (struct scheduler *s, uint64_t id);     /* UINT32_MAX: unknown */
+/* All that it holds is given back; the job stays known. */
+void sched_end (struct scheduler *s, struct job *job);
+void sched_retire (struct scheduler *s, struct job *job); /* CANCELED, remembered */
+uint32_t sched_slot (struct scheduler *s, uint64_t id);   /* UINT32_MAX: unknown */
 
 /* Memory that lives as long as one call. */
 struct arena *arena_create (void);

@@ -79,8 +79,9 @@ static int open_stream (struct shell *sh, struct task *t, int stream, int *child
 
 static void start_failed (struct shell *sh, struct task *t, const char *arg, int err)
 {
-    shell_fatal (sh, err == ENOENT ? 127 : 126, "task %d (host %s): start failed: %s: %s",
-                 t->rank, sh->host, arg, strerror (err));
+    shell_fatal (sh, err == ENOENT ? 127 : 126,
+                 "task %d (host %s): start failed: %s: %s", t->rank, sh->host, arg,
+                 strerror (err));
     errno = err;
 }
 
@@ -185,7 +186,8 @@ static void task_exited (struct shell *sh, struct task *t, int status)
     if (code != 0 && sh->exit_on_error) {
         char note[64];
         sh->exit_on_error = false;
-        snprintf (note, sizeof (note), "task %d: exited with exit code %d", t->rank, code);
+        snprintf (note, sizeof (note), "task %d: exited with exit code %d", t->rank,
+                  code);
         shell_raise (sh, "exec", 0, note);
     }
 }

@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "value/eventlog.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ static double now (void)
 
 static int add_json (struct buf *b, const json_t *o)
 {
-    char *s = json_dumps (o, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *s = json_encode_str (o);
 
     if (!s || buf_adds (b, s) < 0) {
         free (s);
@@ -106,7 +107,7 @@ int eventlog_entry_parse (json_t *entry, double *timestamp, const char **name,
 
 json_t *eventlog_entry_decode (const char *s, size_t len)
 {
-    json_t *entry = json_loadb (s, len, 0, NULL);
+    json_t *entry = json_decode (s, len, 0, NULL);
 
     if (!entry || !eventlog_entry_valid (entry)) {
         json_decref (entry);
@@ -226,7 +227,7 @@ static void add_context (struct buf *b, json_t *context, bool color)
     json_t *value;
 
     json_object_foreach (context, key, value) {
-        char *s = json_dumps (value, JSON_COMPACT | JSON_ENCODE_ANY);
+        char *s = json_encode_str (value);
         if (b->len > 0)
             buf_addc (b, ' ');
         add_painted (b, color, PAINT_KEY, key);
@@ -255,7 +256,7 @@ char *eventlog_format (struct eventlog_formatter *f, json_t *entry)
     if (eventlog_entry_parse (entry, &t, &name, &context) < 0)
         return NULL;
     if (f->json)
-        return json_dumps (entry, JSON_COMPACT);
+        return json_encode_str (entry);
     format_time (f, text, sizeof (text), t);
     add_painted (&b, f->color, PAINT_TIME, text);
     buf_addc (&b, ' ');

@@ -1,4 +1,5 @@
 /* RFC 25. Every message begins with the place in the document. */
+#include "base/json.h"
 #include "value/jobspec.h"
 
 #include <limits.h>
@@ -369,7 +370,7 @@ int jobspec_parse (json_t *o, struct jobspec *js, flux_error_t *error)
 json_t *jobspec_load (const char *s, size_t len, flux_error_t *error)
 {
     json_error_t jerror;
-    json_t *o = json_loadb (s, len, 0, &jerror);
+    json_t *o = json_decode (s, len, 0, &jerror);
 
     if (!o)
         fail (error, "jobspec: invalid JSON: %.120s", jerror.text);

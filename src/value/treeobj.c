@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "value/treeobj.h"
 
 #include <errno.h>
@@ -331,7 +332,7 @@ char *treeobj_encode (const json_t *obj, size_t *len)
 
 json_t *treeobj_decode (const char *s, size_t len)
 {
-    json_t *obj = json_loadb (s, len, 0, NULL);
+    json_t *obj = json_decode (s, len, 0, NULL);
 
     if (!obj || !treeobj_valid (obj, false)) {
         json_decref (obj);

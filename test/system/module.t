@@ -36,6 +36,21 @@ flux module remove testmod
 wait $ping
 like 'gets an error' '' cat hold.out
 
+# Trace: the first line that comes.
+trace () {
+    flux module trace --topic='kvs.*' kvs >trace.out &
+    tracer=$!
+    until grep -q 'kvs rx request kvs' trace.out; do
+        flux kvs put trace=1
+    done
+    kill $tracer
+    wait $tracer
+    return 0
+}
+succeeds 'trace' trace
+like 'says what went by' ' kvs rx request kvs\.[a-z-]+ \[[0-9]+\]$' cat trace.out
+fails 'trace of an unknown module' 1 'no such module' flux module trace nosuch
+
 # Noise on the local socket.
 sock=$(flux getattr local-uri | sed s,local://,,)
 noise () {

@@ -90,6 +90,11 @@ is 'rc1_path' 'from rc1
 0' flux start -Sbroker.rc1_path="sh $DIR/rc1.sh" -Sbroker.rc3_path= \
     sh -c 'flux getattr rank'
 fails 'rc1 fails' 1 '' flux start -Sbroker.rc1_path=false -Sbroker.rc3_path= echo never
+# A follower that cannot start must not keep the others waiting.
+echo 'test $(flux getattr rank) -ne 3' >rc1-rank3.sh
+fails 'rc1 fails on a leaf' 1 'left before all brokers were online' \
+    flux start -s4 -Stbon.topo=kary:2 -Sbroker.rc1_path="sh $DIR/rc1-rank3.sh" \
+    -Sbroker.rc3_path= echo never
 is 'no modules' 0 sh -c \
     'flux start -Sbroker.rc1_path= -Sbroker.rc3_path= flux module list | grep -c heartbeat; true'
 finish

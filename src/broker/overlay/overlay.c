@@ -206,6 +206,7 @@ static void child_gone (struct child *c, enum subtree status, const char *why)
     peer_leave_via (b, c->peer.id);
     set_child_status (c, status);
     subtree_left (b, c->rank);
+    machine_child_left (b, c->hostname, c->rank);
     machine_children_changed (b);
 }
 
@@ -653,7 +654,7 @@ static void *load_transport (struct overlay *ov, flux_error_t *error)
 
     snprintf (path, sizeof (path), "%.*s/overlay-zmq.so",
               slash ? (int)(slash - broker) : 0, broker);
-    if (!(ov->dso = dlopen (path, RTLD_NOW | RTLD_LOCAL))
+    if (!(ov->dso = dlopen (path, RTLD_LAZY | RTLD_LOCAL))
         || !(ov->ops = dlsym (ov->dso, TRANSPORT_SYMBOL)))
         error_set (error, "overlay: %s", dlerror ());
     return (void *)ov->ops;

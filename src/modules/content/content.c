@@ -518,6 +518,8 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         return;
     }
     schedule_flush (c);
+    if (flux_msg_is_noresponse (msg))
+        return;
     if (unwritten (c) >= DIRTY_MAX && c->backing
         && flux_msglist_count (c->held) < HELD_MAX) {
         if (flux_msglist_append (c->held, msg) < 0)
@@ -527,6 +529,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     return;
 error:
+    flux_log_error (h, "content.commit");
     respond_errno (h, msg, errno);
 }
 

@@ -60,7 +60,8 @@ static void add_job (struct ctx *ctx, flux_kvs_txn_t *txn, struct job *job)
     job->dirty = false;
     if (put (txn, job, "exec.eventlog", &job->eventlog, &job->eventlog_exists) < 0
         || put (txn, job, "output", &job->output, &job->output_exists) < 0)
-        flux_log_error (ctx->h, "job %llu: output is lost", (unsigned long long)job->id);
+        flux_log_error (ctx->h, "job %llu: output is lost",
+                        (unsigned long long)job->id);
     if (job->finished) {
         list_remove (&job->commit_node);
         list_append (&ctx->committing, &job->commit_node);

@@ -47,7 +47,8 @@ struct ctx {
 };
 
 /* server.c: the flux-shell server of each rank. */
-void server_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len);
+void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
+                       size_t len);
 void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
                   const char *text, size_t len);
 void servers_flush (struct ctx *ctx);
@@ -67,7 +68,8 @@ void testexec_start (struct ctx *ctx, struct job *job);
 void testexec_kill (struct ctx *ctx, struct job *job, int signum);
 
 /* job-exec.c */
-void exec_respond (struct ctx *ctx, struct job *job, const char *type, const char *data);
+void exec_respond (struct ctx *ctx, struct job *job, const char *type,
+                   const char *data);
 void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
                      void *arg);
 /* The last commit is done: release and forget. */

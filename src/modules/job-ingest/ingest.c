@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "ingest.h"
 #include "value/fsd.h"
 #include "value/jobspec.h"
@@ -214,7 +215,7 @@ static char *put_back (json_t *spec, struct span member)
 {
     struct span system, text;
     struct buf b = BUF_INIT;
-    char *s = json_dumps (spec, JSON_COMPACT);
+    char *s = json_encode_str (spec);
 
     if (!s)
         return NULL;

@@ -38,6 +38,8 @@ static void ns_destroy (void *arg)
         kvs_commit_fail_all (ns, ENOTSUP);
         kvs_tree_destroy (ns->tree);
         flux_msglist_destroy (ns->versions);
+        list_remove (&ns->publish_node);
+        buf_fini (&ns->unpublished);
         free (ns->name);
         free (ns);
     }
@@ -64,6 +66,7 @@ static struct kvs_ns *ns_create (struct kvs *kvs, const char *name, uint32_t own
     if (!(ns = calloc (1, sizeof (*ns))))
         return NULL;
     list_init (&ns->queue);
+    list_init (&ns->publish_node);
     ns->kvs = kvs;
     ns->owner = owner;
     ns->flags = flags;
@@ -714,8 +717,11 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
     kvs->owner = owner ? strtoul (owner, NULL, 10) : getuid ();
     kvs->durable = state_is_kept (h);
     list_init (&kvs->stalled);
+    list_init (&kvs->unpublished);
     reactor_task_init (&kvs->turn, run_turn, kvs);
-    if (flux_get_rank (h, &kvs->rank) < 0
+    if (flux_get_rank (h, &kvs->rank) < 0 || flux_get_size (h, &kvs->size) < 0
+        || !(kvs->publish_timer = flux_timer_watcher_create (
+                 flux_get_reactor (h), PUBLISH_DELAY, 0., kvs_publish_cb, kvs))
         || !(kvs->digest = digest_create (hash ? hash : "sha1"))
         || !(kvs->cache = kvs_cache_create (CACHE_MAX))
         || !(kvs->namespaces = hashmap_create (ns_destroy))
@@ -730,6 +736,7 @@ static void kvs_fini (struct kvs *kvs)
 {
     flux_msg_handler_delvec (kvs->handlers);
     reactor_task_cancel (&kvs->turn);
+    flux_watcher_destroy (kvs->publish_timer);
     list_foreach (&kvs->stalled, it) {
         struct waiter *w = container_of (it, struct waiter, node);
         list_remove (&w->node);
