@@ -891,7 +891,8 @@ static bool is_filtered (const struct scheduler *s, uint32_t v, int k)
 {
     for (uint32_t i = 0; i < s->nfilters; i++)
         if (s->filter[i].tracked == k
-            && (s->filter[i].high == UINT16_MAX || s->filter[i].high == s->g->v[v].type))
+            && (s->filter[i].high == UINT16_MAX
+                || s->filter[i].high == s->g->v[v].type))
             return true;
     return v == s->g->root;
 }
