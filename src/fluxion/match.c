@@ -124,7 +124,8 @@ static int by_weight (const void *pa, const void *pb)
 }
 
 struct visits {
-    struct visit *list; /* NULL: fan */
+    struct visit *list; /* in order; NULL: fan, or edges as they are */
+    const struct edge *edge;
     uint32_t n, at;
     struct fan *fan;
     struct fan_pos pos;
@@ -147,22 +148,25 @@ static struct visit *visit_order (struct match *m, uint32_t u)
         visit[i].weight = e[i].weight;
         visit[i].uniq = g->v[e[i].child].uniq_id;
     }
-    if (m->s->policy.stop_on_first)
-        qsort (visit, n, sizeof (*visit), by_weight);
+    qsort (visit, n, sizeof (*visit), by_weight);
     return visit;
 }
 
-/* Where only live jobs count, what cannot serve need not be visited. */
+/* Where only live jobs count, what cannot serve need not be visited. Where it only
+ * matters whether there is a match, any order will do. */
 static bool visits_start (struct match *m, uint32_t u, enum fan_filter filter,
                           struct visits *vs)
 {
     memset (vs, 0, sizeof (*vs));
-    if (m->w.now && !m->w.ignore && (vs->fan = index_fan (m->s, u))) {
+    vs->n = m->s->g->v[u].nchildren;
+    vs->edge = graph_children (m->s->g, u);
+    if (!m->s->policy.stop_on_first || m->w.ignore)
+        return true;
+    if ((vs->fan = index_fan (m->s, u))) {
         fan_start (vs->fan, &vs->pos);
-        vs->filter = filter;
+        vs->filter = m->w.now ? filter : FAN_ALL;
         return true;
     }
-    vs->n = m->s->g->v[u].nchildren;
     return (vs->list = visit_order (m, u));
 }
 
@@ -170,7 +174,9 @@ static uint32_t visits_next (struct visits *vs)
 {
     if (vs->fan)
         return fan_next (vs->fan, &vs->pos, vs->filter);
-    return vs->at < vs->n ? vs->list[vs->at++].child : VTX_NONE;
+    if (vs->at == vs->n)
+        return VTX_NONE;
+    return vs->list ? vs->list[vs->at++].child : vs->edge[vs->at++].child;
 }
 
 static bool is_beside (const struct query *q, uint16_t type)

@@ -171,7 +171,8 @@ static int write_nodelist (const struct gather *ga, const struct graph *g,
     if (!hl || !(s = hostlist_encode (hl)))
         goto out;
     buf_adds (b, ", \"nodelist\": [");
-    write_json_string (b, s);
+    if (ga->count > 0)
+        write_json_string (b, s);
     buf_addc (b, ']');
     rc = 0;
 out:

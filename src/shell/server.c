@@ -91,6 +91,9 @@ static void child_flush (struct child *c)
 
 static int run_child (const struct frame *f, int slot, int in_fd)
 {
+    /* out of the server's group: what kills that must not kill the shell, which
+     * has tasks to end */
+    setpgid (0, 0);
     prctl (PR_SET_PDEATHSIG, SIGHUP);
     close (server.signal_fd);
     return shell_run (f->id, slot, f->text, f->len, in_fd, 1);

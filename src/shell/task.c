@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,8 @@ static int prepare_child (void *arg)
     struct task *t = arg;
     int err;
 
+    /* a shell that is killed leaves nothing behind */
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
     if ((err = shell_rlimits_apply (t->sh)) != 0)
         return err;
     shell_affinity_apply (t->sh, t->localid);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every row of data/cases.tsv through resource-query; compares byte for byte.
+"""Runs every row of data/cases.tsv and own/cases.tsv through resource-query; compares byte for byte.
 
 usage: cases.py RESOURCE-QUERY [FILTER]; TAP on standard output.
 """
@@ -12,12 +12,14 @@ import sys
 import tempfile
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+OWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own")
 
 
 def run(program, args, commands, out):
     """The text that a row produces, or the reason why there is none."""
     with open(os.path.join(HERE, commands), encoding="utf-8") as f:
         text = f.read().replace("@TEST_SRCDIR@/data/resource", HERE)
+        text = text.replace("@OWN@", OWN)
     argv = [program] + [out if a == "OUT" else a for a in shlex.split(args)]
     p = subprocess.run(
         argv, input=text, text=True, capture_output=True, cwd=HERE, timeout=120
@@ -33,6 +35,11 @@ def main():
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     with open(os.path.join(HERE, "cases.tsv"), encoding="utf-8") as f:
         rows = [line.rstrip("\n").split("\t") for line in f][1:]
+    # Our own: NAME and arguments; own/NAME.in gives own/NAME.out.
+    with open(os.path.join(OWN, "cases.tsv"), encoding="utf-8") as f:
+        for line in f:
+            name, args = line.rstrip("\n").split("\t")
+            rows.append([f"../own/{name}.out", f"../own/{name}.in", args])
     rows = [r for r in rows if wanted in " ".join(r)]
     failed = 0
     print(f"1..{len(rows)}")

@@ -23,6 +23,7 @@ struct config {
 struct ctx {
     flux_t *h;
     flux_msg_handler_t **handlers;
+    flux_msg_handler_t **event_handlers;
     struct config config;
     char *facts; /* {"jobid_path":...,"instance_level":N without the end */
     struct idmap *jobs;

@@ -475,8 +475,6 @@ static int say_hello (struct ctx *ctx)
 static int init (struct ctx *ctx, int argc, char *argv[])
 {
     flux_reactor_t *r = flux_get_reactor (ctx->h);
-    static flux_msg_handler_t **events;
-
     list_init (&ctx->dirty_servers);
     list_init (&ctx->dead_servers);
     list_init (&ctx->dirty_jobs);
@@ -493,7 +491,7 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     if (flux_msg_handler_addvec_ex (ctx->h, "job-exec", handler_tab, ctx,
                                     &ctx->handlers)
             < 0
-        || flux_msg_handler_addvec (ctx->h, event_tab, ctx, &events) < 0
+        || flux_msg_handler_addvec (ctx->h, event_tab, ctx, &ctx->event_handlers) < 0
         || flux_event_subscribe (ctx->h, "job-exception") < 0)
         return -1;
     return say_hello (ctx);
@@ -505,6 +503,7 @@ static void fini (struct ctx *ctx)
     flux_future_destroy (ctx->commit);
     servers_destroy (ctx);
     flux_msg_handler_delvec (ctx->handlers);
+    flux_msg_handler_delvec (ctx->event_handlers);
     flux_watcher_destroy (ctx->timer_w);
     flux_watcher_destroy (ctx->prepare_w);
     idmap_destroy (ctx->jobs);

@@ -243,8 +243,7 @@ static struct kvs_node *load (void *arg, struct kvs_node *parent, struct kvs_dir
 
     if (kvs_dirent_ref (e, ref) < 0)
         return NULL;
-    /* only buckets of an hdir have no name */
-    return kvs_cache_dir (arg, ref, e->name_len == 0 ? parent->level + 1 : 0);
+    return kvs_cache_dir (arg, ref, parent->hdir ? parent->level + 1 : 0);
 }
 
 struct kvs_loader kvs_cache_loader (struct kvs_cache *c)

@@ -391,9 +391,11 @@ static bool turn (struct kvs_ns *ns)
         answer_group (g, 0);
         group_destroy (g);
     }
+    ns->written += blobs.len;
     buf_fini (&blobs);
     if (count > 0 && kvs->watches)
         kvs_watches_changed (kvs->watches, ns);
+    kvs_tree_shrink (ns->tree, TREE_TURNS, TREE_MAX);
     return true;
 }
 

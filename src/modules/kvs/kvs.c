@@ -4,6 +4,7 @@
 #include "core/kvs/blobs.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_LEN 200
+#define TRIM_MIN (1024 * 1024)
 
 void kvs_respond_error (struct kvs *kvs, const flux_msg_t *msg, int errnum)
 {
@@ -531,6 +533,20 @@ static void event_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 /* Housekeeping */
 
+/* Epochs also pass by turns: age is measured from a heartbeat long ago. */
+static void age_tree (struct kvs_ns *ns)
+{
+    uint32_t now = ns->tree->lru.epoch++;
+
+    kvs_tree_evict (ns->tree, now - ns->epochs[0], SIZE_MAX);
+    memmove (ns->epochs, ns->epochs + 1, sizeof (ns->epochs) - sizeof (ns->epochs[0]));
+    ns->epochs[TREE_AGE - 1] = now;
+    if (ns->written > TRIM_MIN) {
+        malloc_trim (0);
+        ns->written = 0;
+    }
+}
+
 static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                           void *arg)
 {
@@ -542,10 +558,8 @@ static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     while (hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
         struct kvs_ns *ns = value;
 
-        if (ns->tree) {
-            kvs_tree_evict (ns->tree, TREE_AGE, TREE_MAX);
-            ns->tree->lru.epoch++;
-        }
+        if (ns->tree)
+            age_tree (ns);
     }
 }
 

@@ -26,9 +26,10 @@
 #define UNASKED_MAX (1024 * 1024)           /* blobs sent without asking for one */
 #define PUBLISH_DELAY 0.01                  /* s, of an instance of one broker */
 #define CACHE_MAX (4 * 1024 * 1024)
-#define TREE_MAX (4 * 1024 * 1024)
-#define CACHE_AGE 4 /* heartbeats */
-#define TREE_AGE 4
+#define TREE_MAX (32 * 1024 * 1024)
+#define CACHE_AGE 2   /* heartbeats */
+#define TREE_AGE 2    /* heartbeats */
+#define TREE_TURNS 64 /* of disuse, if the tree is too large */
 #define STALLED_MAX 65536
 
 struct hashmap;
@@ -72,6 +73,8 @@ struct kvs_ns {
     bool busy;                     /* a commit is on its way to the disk */
     bool checkpointed;             /* the last root is on disk */
     struct list publish_node;      /* its new root waits to be published */
+    uint32_t epochs[TREE_AGE];     /* of the tree, at the last heartbeats */
+    size_t written;                /* bytes since memory was given back */
     struct buf unpublished;        /* keys changed since */
     struct flux_msglist *versions; /* wait-version requests */
 };
