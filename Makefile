@@ -11,8 +11,8 @@ help:
 	@echo "make bench    measure, beside the limits of this machine"
 	@echo "make fmt      format all sources (make fmt-check only looks)"
 	@echo "make lint     static analysis"
-	@echo "make asan     unit tests under the address and undefined sanitizers"
-	@echo "make tsan     unit tests under the thread sanitizer"
+	@echo "make asan     tests under the address and undefined sanitizers (SUITES=unit system)"
+	@echo "make tsan     tests under the thread sanitizer"
 	@echo "make fuzz     run the fuzz targets for a while (TIME=60)"
 	@echo "make install  install below PREFIX=$(PREFIX)"
 
@@ -27,7 +27,7 @@ check:
 	@BUILD=$(BUILD) tools/check.sh
 
 bench: all
-	@BUILD=$(BUILD) tools/bench.sh
+	@BUILD=$(BUILD) bench/run
 
 fmt:
 	@tools/fmt.sh
@@ -39,12 +39,10 @@ lint:
 	@tools/lint.sh
 
 asan:
-	@MESONFLAGS="-Db_sanitize=address,undefined -Db_lundef=false" tools/setup.sh build-asan
-	@BUILD=build-asan tools/check.sh --suite unit --suite fuzz
+	@tools/sanitize.sh address $(SUITES)
 
 tsan:
-	@MESONFLAGS="-Db_sanitize=thread -Db_lundef=false" tools/setup.sh build-tsan
-	@BUILD=build-tsan tools/check.sh --suite unit
+	@tools/sanitize.sh thread $(SUITES)
 
 fuzz:
 	@TIME=$(or $(TIME),60) tools/fuzz.sh
@@ -53,8 +51,8 @@ install:
 	@tools/setup.sh $(BUILD)
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib
 	@ninja -C $(BUILD) --quiet
-	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+	@meson install -C $(BUILD) --no-rebuild --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 	@echo "installed: $(abspath $(PREFIX))/bin/flux"
 
 clean:
-	@rm -rf $(BUILD) build-asan build-tsan
+	@rm -rf $(BUILD) build-asan build-tsan build-fuzz

@@ -1,4 +1,4 @@
-/* Rates of the KVS. usage: flux start bench-kvs [SECONDS]
+/* Rates of the KVS. usage: flux start bench-kvs [SECONDS [NAME]]
  *
  * Prints one line for each measurement: name, operations per second. */
 #include <flux/core.h>
@@ -9,6 +9,7 @@
 
 static flux_t *h;
 static double seconds = 1.;
+static const char *only; /* measurements whose name has this */
 
 static void die (const char *what)
 {
@@ -17,13 +18,13 @@ static void die (const char *what)
 }
 
 struct load {
-    int window;   /* operations in flight */
-    int keys;     /* over so many keys */
+    int window; /* operations in flight */
+    int keys;   /* over so many keys */
     const char *prefix;
-    size_t len;   /* of a value */
+    size_t len; /* of a value */
     bool lookup;
-    bool grow;    /* each commit makes a new key */
-    int limit;    /* operations, or 0: as many as fit the time */
+    bool grow; /* each commit makes a new key */
+    int limit; /* operations, or 0: as many as fit the time */
     int started, done;
     double end;
 };
@@ -70,6 +71,8 @@ static void measure (const char *name, struct load l)
 {
     double start = flux_reactor_time ();
 
+    if (only && !strstr (name, only))
+        return;
     l.end = start + seconds;
     for (int i = 0; i < l.window; i++)
         start_one (&l);
@@ -83,15 +86,18 @@ int main (int argc, char *argv[])
 {
     if (argc > 1)
         seconds = atof (argv[1]);
+    if (argc > 2)
+        only = argv[2];
     if (!(h = flux_open (NULL, 0)))
         die ("flux_open");
     measure ("commit, 100 bytes, 64 keys, one at a time",
              (struct load){ .window = 1, .keys = 64, .prefix = "a", .len = 100 });
     measure ("commit, 100 bytes, 64 keys, 16 in flight",
              (struct load){ .window = 16, .keys = 64, .prefix = "a", .len = 100 });
-    measure ("commit into one directory up to 100000, 64",
-             (struct load){ .window = 64, .grow = true, .prefix = "g", .len = 100,
-                            .limit = 100000 });
+    measure (
+        "commit into one directory up to 100000, 64",
+        (struct load){
+            .window = 64, .grow = true, .prefix = "g", .len = 100, .limit = 100000 });
     measure ("commit, directory of 100000, one at a time",
              (struct load){ .window = 1, .keys = 99991, .prefix = "g", .len = 100 });
     measure ("commit, directory of 100000, 16 in flight",
@@ -100,8 +106,9 @@ int main (int argc, char *argv[])
              (struct load){ .window = 1, .keys = 64, .prefix = "a", .lookup = true });
     measure ("lookup, 16 in flight",
              (struct load){ .window = 16, .keys = 64, .prefix = "a", .lookup = true });
-    measure ("lookup, directory of 100000, 16 in flight",
-             (struct load){ .window = 16, .keys = 99991, .prefix = "g", .lookup = true });
+    measure (
+        "lookup, directory of 100000, 16 in flight",
+        (struct load){ .window = 16, .keys = 99991, .prefix = "g", .lookup = true });
     flux_close (h);
     return 0;
 }

@@ -109,7 +109,8 @@ static void set_status (struct proc *pr, int status)
 {
     if (WIFSIGNALED (status)) {
         pr->code = 128 + WTERMSIG (status);
-        snprintf (pr->outcome, sizeof (pr->outcome), "%s", strsignal (WTERMSIG (status)));
+        snprintf (pr->outcome, sizeof (pr->outcome), "%s",
+                  strsignal (WTERMSIG (status)));
     } else {
         pr->code = WEXITSTATUS (status);
         if (pr->code != 0)
@@ -128,10 +129,10 @@ static void completion_cb (flux_subprocess_t *p)
 static void failed (struct proc *pr, int errnum, const char *text)
 {
     cmd_warn ("Error: rank %u: %s: %s", pr->rank, ex.name, text);
-    pr->code = errnum == EHOSTUNREACH                       ? EXIT_LOST
-               : errnum == EACCES || errnum == EPERM        ? 126
-               : errnum == ENOENT || errnum == ENOTDIR      ? 127
-                                                            : 1;
+    pr->code = errnum == EHOSTUNREACH                  ? EXIT_LOST
+               : errnum == EACCES || errnum == EPERM   ? 126
+               : errnum == ENOENT || errnum == ENOTDIR ? 127
+                                                       : 1;
     proc_done (pr);
 }
 
@@ -261,9 +262,9 @@ static struct idset *job_ranks (const char *s)
 {
     flux_jobid_t id = cmd_jobid (s);
     struct idset *ids = idset_create (0, IDSET_FLAG_AUTOGROW);
-    flux_future_t *f = flux_rpc_pack (ex.h, "job-info.lookup", FLUX_NODEID_ANY, 0,
-                                      "{s:I s:[s] s:i}", "id", (json_int_t)id, "keys",
-                                      "R", "flags", 1);
+    flux_future_t *f =
+        flux_rpc_pack (ex.h, "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[s] s:i}",
+                       "id", (json_int_t)id, "keys", "R", "flags", 1);
     json_t *list, *entry;
     const char *rank;
     size_t i;
@@ -272,8 +273,7 @@ static struct idset *job_ranks (const char *s)
         || flux_rpc_get_unpack (f, "{s:{s:{s:o}}}", "R", "execution", "R_lite", &list)
                < 0)
         cmd_die ("%s: %s", s, f ? cmd_future_error (f) : flux_strerror (errno));
-    json_array_foreach (list, i, entry)
-    {
+    json_array_foreach (list, i, entry) {
         if (json_unpack (entry, "{s:s}", "rank", &rank) < 0
             || idset_decode_add (ids, rank, -1, NULL) < 0)
             cmd_die ("%s: malformed R", s);
@@ -439,8 +439,8 @@ static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_
     return ex.active > 0 ? 128 + SIGINT : code;
 }
 
-static int run_background (optparse_t *p, const struct idset *ids, const flux_cmd_t *cmd,
-                           const char *service)
+static int run_background (optparse_t *p, const struct idset *ids,
+                           const flux_cmd_t *cmd, const char *service)
 {
     int flags = optparse_hasopt (p, "waitable") ? FLUX_SUBPROCESS_FLAGS_WAITABLE : 0;
     flux_future_t **f = calloc (ex.count, sizeof (*f));
@@ -503,23 +503,39 @@ static int run_exec (optparse_t *p, int argc, char **argv)
 }
 
 static const struct optparse_option opts[] = {
-    { .name = "rank", .key = 'r', .has_arg = 1, .arginfo = "IDSET",
+    { .name = "rank",
+      .key = 'r',
+      .has_arg = 1,
+      .arginfo = "IDSET",
       .usage = "Run on these ranks (default: all)" },
-    { .name = "exclude", .key = 'x', .has_arg = 1, .arginfo = "IDSET",
+    { .name = "exclude",
+      .key = 'x',
+      .has_arg = 1,
+      .arginfo = "IDSET",
       .usage = "Leave these ranks out" },
-    { .name = "jobid", .key = 'j', .has_arg = 1, .arginfo = "JOBID",
+    { .name = "jobid",
+      .key = 'j',
+      .has_arg = 1,
+      .arginfo = "JOBID",
       .usage = "Run on the nodes of a job; ranks are positions in it" },
-    { .name = "dir", .key = 'd', .has_arg = 1, .arginfo = "PATH",
+    { .name = "dir",
+      .key = 'd',
+      .has_arg = 1,
+      .arginfo = "PATH",
       .usage = "Working directory (default: the current one)" },
     { .name = "label-io", .key = 'l', .usage = "Prefix each line with its rank" },
     { .name = "noinput", .key = 'n', .usage = "Standard input is empty" },
     { .name = "verbose", .key = 'v', .usage = "Tell what happens" },
     { .name = "quiet", .key = 'q', .usage = "Do not report exit statuses" },
-    { .name = "service", .has_arg = 1, .arginfo = "NAME",
+    { .name = "service",
+      .has_arg = 1,
+      .arginfo = "NAME",
       .usage = "Process service to use (default: rexec)" },
     { .name = "bg", .usage = "Start in the background, print the pids" },
     { .name = "waitable", .usage = "With --bg: keep the exit status" },
-    { .name = "label", .has_arg = 1, .arginfo = "NAME",
+    { .name = "label",
+      .has_arg = 1,
+      .arginfo = "NAME",
       .usage = "Name by which the process can be found" },
     { .name = "with-imp", .flags = OPTPARSE_OPT_HIDDEN, .usage = "" },
     OPTPARSE_TABLE_END,

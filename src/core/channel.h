@@ -17,7 +17,6 @@ int channel_create (struct channel_end *ends[2]);
  * valid until channel_close. */
 void channel_shutdown (struct channel_end *end);
 
-
 /* Closes this end. The other end still gets what was sent before, then
  * ECONNRESET; what it sends is dropped. */
 void channel_close (struct channel_end *end);

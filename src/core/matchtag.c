@@ -26,6 +26,9 @@ struct matchtags *matchtags_create (void)
 void matchtags_destroy (struct matchtags *m)
 {
     if (m) {
+        for (uint32_t i = 1; i < m->count; i++)
+            if (m->slots[i].used && m->slots[i].cb)
+                m->slots[i].cb (NULL, m->slots[i].arg);
         free (m->slots);
         free (m);
     }

@@ -21,7 +21,8 @@ uint32_t matchtags_alloc (struct matchtags *m);
 /* Unknown tags are ignored. */
 void matchtags_free (struct matchtags *m, uint32_t tag);
 uint32_t matchtags_avail (const struct matchtags *m);
-/* Whom a response with this tag is for. cb may be NULL. */
+/* Whom a response with this tag is for. cb may be NULL; it is called with
+ * NULL when the tags are destroyed: no response will come. */
 void matchtags_bind (struct matchtags *m, uint32_t tag, matchtag_f cb, void *arg);
 /* True if somebody was called. */
 bool matchtags_deliver (struct matchtags *m, uint32_t tag, const flux_msg_t *response);

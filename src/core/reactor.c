@@ -148,6 +148,8 @@ void flux_reactor_decref (flux_reactor_t *r)
 
     if (!r || --r->refs > 0)
         return;
+    while (list_pop (&r->posted) || list_pop (&r->before_sleep))
+        ; /* their owners may still cancel them */
     ev_loop_destroy (r->loop);
     free (r);
     errno = saved_errno;

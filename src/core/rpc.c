@@ -57,6 +57,11 @@ static void response_cb (const flux_msg_t *msg, void *arg)
     const char *errstr = NULL;
     int errnum = 0;
 
+    if (!msg) { /* the handle is closed */
+        rpc->pending = false;
+        rpc->held[0] = rpc->held[1] = NULL;
+        return;
+    }
     flux_msg_get_errnum (msg, &errnum);
     if (errnum != 0 || !flux_msg_is_streaming (msg))
         finish (rpc);

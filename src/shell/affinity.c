@@ -58,8 +58,8 @@ void affinity_probe (void)
     if (count < 1 || !(machine.cpus = calloc (count, sizeof (*machine.cpus))))
         return;
     for (int cpu = 0; cpu < count; cpu++) {
-        struct idset *threads
-            = read_siblings (cpu, text, sizeof (text)) ? idset_decode (text) : NULL;
+        struct idset *threads =
+            read_siblings (cpu, text, sizeof (text)) ? idset_decode (text) : NULL;
         /* a core counts when its first thread is met */
         if (threads && idset_first (threads) == (unsigned int)cpu)
             add_core (threads);
@@ -175,5 +175,6 @@ void shell_affinity_apply (const struct shell *sh, int localid)
     const struct affinity *a = sh->affinity_sets;
     /* may fail in a container with fewer CPUs: the task runs anyway */
     if (sh->affinity)
-        sched_setaffinity (0, sizeof (cpu_set_t), a->tasks ? &a->tasks[localid] : &a->all);
+        sched_setaffinity (0, sizeof (cpu_set_t),
+                           a->tasks ? &a->tasks[localid] : &a->all);
 }

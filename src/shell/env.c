@@ -13,11 +13,11 @@ enum { ENV_TASK_RANK, ENV_LOCAL_ID, ENV_PMI_FD, ENV_PMI_RANK, ENV_PMI_SIZE, ENV_
 static bool is_ours (const char *name)
 {
     static const char *names[] = {
-        "FLUX_JOB_ID",       "FLUX_JOB_ID_PATH",   "FLUX_JOB_SIZE", "FLUX_JOB_NNODES",
-        "FLUX_JOB_TMPDIR",   "FLUX_TASK_RANK",     "FLUX_TASK_LOCAL_ID",
-        "FLUX_URI",          "FLUX_KVS_NAMESPACE", "FLUX_PROXY_REMOTE",
-        "FLUX_ENCLOSING_ID", "PMI_FD",             "PMI_RANK",      "PMI_SIZE",
-        "PMI_SPAWNED",
+        "FLUX_JOB_ID",        "FLUX_JOB_ID_PATH",  "FLUX_JOB_SIZE",
+        "FLUX_JOB_NNODES",    "FLUX_JOB_TMPDIR",   "FLUX_TASK_RANK",
+        "FLUX_TASK_LOCAL_ID", "FLUX_URI",          "FLUX_KVS_NAMESPACE",
+        "FLUX_PROXY_REMOTE",  "FLUX_ENCLOSING_ID", "PMI_FD",
+        "PMI_RANK",           "PMI_SIZE",          "PMI_SPAWNED",
     };
     if (strncmp (name, "FLUX_", 5) && strncmp (name, "PMI_", 4))
         return false;
@@ -64,8 +64,7 @@ int shell_env_init (struct shell *sh)
     sh->env = calloc (json_object_size (env) + ENV_SLOTS + 16, sizeof (char *));
     if (!sh->env)
         return -1;
-    json_object_foreach (env, name, value)
-    {
+    json_object_foreach (env, name, value) {
         if (json_is_string (value) && !is_ours (name)
             && add (sh, name, json_string_value (value)) < 0)
             return -1;

@@ -48,7 +48,8 @@ static bool path_is_safe (const char *path)
         return false;
     for (const char *p = path; p; p = strchr (p, '/'), p = p ? p + 1 : NULL) {
         size_t len = strcspn (p, "/");
-        if (len == 0 || (len == 1 && p[0] == '.') || (len == 2 && !strncmp (p, "..", 2)))
+        if (len == 0 || (len == 1 && p[0] == '.')
+            || (len == 2 && !strncmp (p, "..", 2)))
             return false;
     }
     return true;
@@ -142,8 +143,7 @@ static int write_files (struct shell *sh)
             < 0
         || !files)
         return 0;
-    json_object_foreach (files, name, o)
-    {
+    json_object_foreach (files, name, o) {
         if (write_file (sh, name, o) < 0) {
             shell_fatal (sh, 1, "files: %s: %s", name, strerror (errno));
             return -1;

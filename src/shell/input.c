@@ -55,7 +55,8 @@ static int open_file (struct shell *sh, struct task *t, const char *template,
         return -1;
     if ((*child_fd = open (path, O_RDONLY | O_CLOEXEC)) < 0) {
         int saved = errno;
-        shell_fatal (sh, 1, "error opening input file '%s': %s", path, strerror (errno));
+        shell_fatal (sh, 1, "error opening input file '%s': %s", path,
+                     strerror (errno));
         errno = saved;
     }
     free (path);

@@ -63,7 +63,8 @@ static int parse_record (struct shell *sh, const char *text, size_t len,
 
 static int set_names (struct shell *sh)
 {
-    if (jobid_encode (sh->id, JOBID_F58PLAIN, sh->f58_plain, sizeof (sh->f58_plain)) < 0)
+    if (jobid_encode (sh->id, JOBID_F58PLAIN, sh->f58_plain, sizeof (sh->f58_plain))
+        < 0)
         return -1;
     snprintf (sh->f58, sizeof (sh->f58), "\xc6\x92%s", sh->f58_plain + 1);
     return 0;

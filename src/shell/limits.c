@@ -18,14 +18,22 @@ static const struct {
     const char *name;
     int resource;
 } names[] = {
-    { "cpu", RLIMIT_CPU },         { "fsize", RLIMIT_FSIZE },
-    { "data", RLIMIT_DATA },       { "stack", RLIMIT_STACK },
-    { "core", RLIMIT_CORE },       { "nofile", RLIMIT_NOFILE },
-    { "as", RLIMIT_AS },           { "rss", RLIMIT_RSS },
-    { "nproc", RLIMIT_NPROC },     { "memlock", RLIMIT_MEMLOCK },
-    { "locks", RLIMIT_LOCKS },     { "sigpending", RLIMIT_SIGPENDING },
-    { "msgqueue", RLIMIT_MSGQUEUE }, { "nice", RLIMIT_NICE },
-    { "rtprio", RLIMIT_RTPRIO },   { "rttime", RLIMIT_RTTIME },
+    { "cpu", RLIMIT_CPU },
+    { "fsize", RLIMIT_FSIZE },
+    { "data", RLIMIT_DATA },
+    { "stack", RLIMIT_STACK },
+    { "core", RLIMIT_CORE },
+    { "nofile", RLIMIT_NOFILE },
+    { "as", RLIMIT_AS },
+    { "rss", RLIMIT_RSS },
+    { "nproc", RLIMIT_NPROC },
+    { "memlock", RLIMIT_MEMLOCK },
+    { "locks", RLIMIT_LOCKS },
+    { "sigpending", RLIMIT_SIGPENDING },
+    { "msgqueue", RLIMIT_MSGQUEUE },
+    { "nice", RLIMIT_NICE },
+    { "rtprio", RLIMIT_RTPRIO },
+    { "rttime", RLIMIT_RTTIME },
 };
 
 static int find_resource (const char *name)

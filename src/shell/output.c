@@ -50,10 +50,11 @@ void shell_output_header (struct shell *sh)
 {
     struct buf b = BUF_INIT;
     shell_entry (&b, "header");
-    buf_printf (&b,
-                "{\"version\":1,\"encoding\":{\"stdout\":\"UTF-8\",\"stderr\":\"UTF-8\"},"
-                "\"count\":{\"stdout\":%d,\"stderr\":%d},\"options\":{}}}",
-                sh->ntasks, sh->ntasks);
+    buf_printf (
+        &b,
+        "{\"version\":1,\"encoding\":{\"stdout\":\"UTF-8\",\"stderr\":\"UTF-8\"},"
+        "\"count\":{\"stdout\":%d,\"stderr\":%d},\"options\":{}}}",
+        sh->ntasks, sh->ntasks);
     shell_send (sh, 'o', &b);
     buf_fini (&b);
 }
@@ -78,7 +79,8 @@ static void send_redirect (struct shell *sh, const char *name, struct task *task
     buf_fini (&b);
 }
 
-static void write_file (struct shell *sh, struct output *o, const char *data, size_t len)
+static void write_file (struct shell *sh, struct output *o, const char *data,
+                        size_t len)
 {
     if (len > 0 && o->fd >= 0 && fd_write_all (o->fd, data, len) < 0) {
         shell_log (sh, SHELL_ERROR, "writing %s: %s", o->name, strerror (errno));
@@ -125,8 +127,8 @@ static size_t take_quota (struct shell *sh, const char *name, size_t len)
     return 0;
 }
 
-static void emit (struct shell *sh, struct output *o, const char *rank, const char *data,
-                  size_t len, bool eof)
+static void emit (struct shell *sh, struct output *o, const char *rank,
+                  const char *data, size_t len, bool eof)
 {
     struct buf *b = &sh->scratch;
 
@@ -262,7 +264,8 @@ static int parse_options (struct shell *sh, int i, struct stream_options *opts)
     type = json_string_value (json_object_get (o, "type"));
     if (json_object_get (o, "label"))
         opts->label = is_true (json_object_get (o, "label"));
-    buffer = json_string_value (json_object_get (json_object_get (o, "buffer"), "type"));
+    buffer =
+        json_string_value (json_object_get (json_object_get (o, "buffer"), "type"));
     if (buffer)
         opts->unbuffered = !strcmp (buffer, "none");
     if (type && !strcmp (type, "file")) {
@@ -290,7 +293,8 @@ static int open_file (struct shell *sh, struct output *o, const char *path)
     o->kind = OUTPUT_FILE;
     o->fd = open (path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
     if (o->fd < 0) {
-        shell_fatal (sh, 1, "error opening output file '%s': %s", path, strerror (errno));
+        shell_fatal (sh, 1, "error opening output file '%s': %s", path,
+                     strerror (errno));
         return -1;
     }
     return 0;
@@ -399,8 +403,7 @@ int shell_output_init (struct shell *sh)
     if (parse_options (sh, 0, &opts[0]) < 0)
         return -1;
     opts[1] = opts[0];
-    if (parse_options (sh, 1, &opts[1]) < 0
-        || open_output (sh, 0, &opts[0], NULL) < 0
+    if (parse_options (sh, 1, &opts[1]) < 0 || open_output (sh, 0, &opts[0], NULL) < 0
         || open_output (sh, 1, &opts[1], opts[0].path) < 0)
         return -1;
     return 0;

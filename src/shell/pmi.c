@@ -60,10 +60,8 @@ void shell_pmi_exchange (struct shell *sh, const char *text, size_t len)
         json_decref (all);
         return;
     }
-    json_object_foreach (all, rank, keys)
-    {
-        json_object_foreach (keys, key, value)
-        {
+    json_object_foreach (all, rank, keys) {
+        json_object_foreach (keys, key, value) {
             if (json_is_string (value))
                 pmi_server_store (sh->pmi, key, json_string_value (value));
         }
@@ -116,7 +114,8 @@ int shell_pmi_init (struct shell *sh)
 
     if ((option && !strcmp (option, "off")) || sh->task_count == 0)
         return 0;
-    if (!(sh->pmi = pmi_server_create (&ops, sh, sh->f58, sh->ntasks, sh->task_count, 0)))
+    if (!(sh->pmi =
+              pmi_server_create (&ops, sh, sh->f58, sh->ntasks, sh->task_count, 0)))
         return -1;
     snprintf (level, sizeof (level), "%d", sh->instance_level + 1);
     preset (sh, "flux.instance-level", level);
@@ -157,8 +156,9 @@ int shell_pmi_open (struct shell *sh, struct task *t, int *child_fd)
         return -1;
     fcntl (fd[0], F_SETFL, O_NONBLOCK);
     *child_fd = fd[1];
-    t->pmi = (struct source){ .fd = fd[0], .events = EPOLLIN, .ready = pmi_ready,
-                              .task = t };
+    t->pmi = (struct source){
+        .fd = fd[0], .events = EPOLLIN, .ready = pmi_ready, .task = t
+    };
     return shell_watch (sh, &t->pmi);
 }
 

@@ -127,8 +127,8 @@ static void put (struct frame_writer *w, const char *head, size_t head_len,
 int frame_write (struct frame_writer *w, char type, const char *text, size_t len)
 {
     char head[32];
-    int head_len = snprintf (head, sizeof (head), "+%c %llu ", type,
-                             (unsigned long long)w->id);
+    int head_len =
+        snprintf (head, sizeof (head), "+%c %llu ", type, (unsigned long long)w->id);
     int rc = 0;
 
     if (w->len + head_len + len + 1 > FRAME_MAX)

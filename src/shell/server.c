@@ -91,6 +91,9 @@ static void child_flush (struct child *c)
 
 static int run_child (const struct frame *f, int slot, int in_fd)
 {
+    /* out of the server's group: what kills that must not kill the shell, which
+     * has tasks to end */
+    setpgid (0, 0);
     prctl (PR_SET_PDEATHSIG, SIGHUP);
     close (server.signal_fd);
     return shell_run (f->id, slot, f->text, f->len, in_fd, 1);
@@ -182,8 +185,7 @@ static void reap (void)
     while (read (server.signal_fd, &si, sizeof (si)) == sizeof (si))
         ;
     while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
-        list_foreach (&server.children, it)
-        {
+        list_foreach (&server.children, it) {
             struct child *c = container_of (it, struct child, node);
             if (c->pid == pid) {
                 uint64_t id = c->id;
@@ -239,8 +241,7 @@ static int wait_events (struct pollfd **fds, int *cap)
     }
     (*fds)[0] = (struct pollfd){ .fd = 0, .events = POLLIN };
     (*fds)[1] = (struct pollfd){ .fd = server.signal_fd, .events = POLLIN };
-    list_foreach (&server.children, it)
-    {
+    list_foreach (&server.children, it) {
         struct child *c = container_of (it, struct child, node);
         if (c->out.len > 0 && c->fd >= 0)
             (*fds)[n++] = (struct pollfd){ .fd = c->fd, .events = POLLOUT };
@@ -270,8 +271,7 @@ static int run_server (void)
             break;
         if (fds[1].revents)
             reap ();
-        list_foreach (&server.children, it)
-        {
+        list_foreach (&server.children, it) {
             struct child *c = container_of (it, struct child, node);
             if (c->out.len > 0)
                 child_flush (c);
@@ -311,7 +311,8 @@ static int run_single (void)
 
 int main (int argc, char *argv[])
 {
-    json_object_seed (0x666c7578); /* not worth /dev/urandom: the keys are the owner's */
+    json_object_seed (
+        0x666c7578); /* not worth /dev/urandom: the keys are the owner's */
     if (argc == 3 && !strcmp (argv[1], "--server")) {
         server.rank = strtoul (argv[2], NULL, 10);
         return run_server ();

@@ -25,6 +25,8 @@
 #include "core/subprocess/io.h"
 #include "value/rset.h"
 
+#define HOLD_TIME 0.002
+
 double monotonic_now (void)
 {
     struct timespec ts;
@@ -65,21 +67,23 @@ void shell_send (struct shell *sh, char type, struct buf *b)
 {
     if (sh->broken || b->err)
         return;
+    if (type == 'b' || type == 'x' || type == 'w') /* somebody waits for it */
+        sh->hold_until = 0;
     if (frame_write (&sh->out, type, b->data ? b->data : "", b->len) < 0)
         sh->broken = true;
 }
 
 void shell_entry (struct buf *b, const char *name)
 {
-    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", wall_now (), name);
+    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", wall_now (),
+                name);
 }
 
 static void send_log (struct shell *sh, int level, const char *text)
 {
     struct buf b = BUF_INIT;
     shell_entry (&b, "log");
-    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":",
-                level, sh->rank);
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":", level, sh->rank);
     json_append_string (&b, text, strlen (text));
     buf_adds (&b, "}}");
     shell_send (sh, 'o', &b);
@@ -130,8 +134,7 @@ static void send_init (struct shell *sh)
     if (sh->rank != 0)
         return;
     shell_entry (&b, "shell.init");
-    buf_printf (&b,
-                "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d}}",
+    buf_printf (&b, "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d}}",
                 sh->userid, sh->f58_plain, sh->broker_rank, sh->size);
     shell_send (sh, 'e', &b);
     buf_fini (&b);
@@ -286,6 +289,7 @@ static int start (struct shell *sh)
         || shell_tasks_start (sh) < 0)
         return -1;
     send_started (sh);
+    sh->hold_until = monotonic_now () + HOLD_TIME;
     set_signal_timer (sh, rset_expiration (sh->R));
     return 0;
 }
@@ -306,6 +310,8 @@ static int next_timeout (struct shell *sh)
         wait = fmin (wait, sh->exit_deadline - monotonic_now ());
     if (sh->signal_deadline > 0 && sh->running > 0)
         wait = fmin (wait, sh->signal_deadline - wall_now ());
+    if (sh->hold_until > 0)
+        wait = fmin (wait, sh->hold_until - monotonic_now ());
     if (wait == INFINITY)
         return -1;
     return wait < 0 ? 0 : wait > 1e6 ? 1000000000 : (int)(wait * 1000) + 1;
@@ -331,13 +337,23 @@ static void check_deadlines (struct shell *sh)
     }
 }
 
+/* A task that ends at once takes all that there is to say into one write, and
+ * so into one message to job-exec. */
+static void flush (struct shell *sh)
+{
+    if (sh->hold_until > 0 && monotonic_now () < sh->hold_until)
+        return;
+    sh->hold_until = 0;
+    if (!sh->broken && frame_flush (&sh->out) < 0)
+        lost (sh);
+}
+
 static void loop (struct shell *sh)
 {
     struct epoll_event events[64];
 
     while (!done (sh)) {
-        if (!sh->broken && frame_flush (&sh->out) < 0)
-            lost (sh);
+        flush (sh);
         int n = epoll_wait (sh->epoll_fd, events, 64, next_timeout (sh));
         for (int i = 0; i < n; i++) {
             struct source *src = events[i].data.ptr;
@@ -376,7 +392,8 @@ static void free_all (struct shell *sh)
     free (sh);
 }
 
-int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd)
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
+               int out_fd)
 {
     struct shell *sh = calloc (1, sizeof (*sh));
     flux_error_t error;

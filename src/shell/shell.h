@@ -106,9 +106,10 @@ struct shell {
     bool setpgrp;
     bool broken; /* the reader has gone */
     bool exit_seen;
-    int rc; /* highest exit code */
-    double exit_timeout; /* < 0: none */
-    double exit_deadline;  /* monotonic; 0: not set */
+    int rc;                 /* highest exit code */
+    double exit_timeout;    /* < 0: none */
+    double hold_until;      /* monotonic: frames wait for more; 0: not */
+    double exit_deadline;   /* monotonic; 0: not set */
     double signal_deadline; /* of the epoch; 0: not set */
     int signal_num;
     double signal_left;
@@ -136,7 +137,8 @@ bool shell_template_per_task (const char *template);
 bool shell_template_per_node (const char *template);
 
 /* shell.c */
-int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd, int out_fd);
+int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
+               int out_fd);
 int shell_watch (struct shell *sh, struct source *src);
 void shell_unwatch (struct shell *sh, struct source *src); /* and close */
 void shell_send (struct shell *sh, char type, struct buf *b);

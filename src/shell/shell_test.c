@@ -42,8 +42,10 @@ static void test_layout (void **state)
     check_layout ("2,1", &js, 2, 2, NULL);
     js = (struct jobspec){ .nnodes = 2, .nslots = 2, .cores_per_slot = 1, .ntasks = 2 };
     check_layout ("1,1", &js, 2, 16, NULL);
-    check_layout ("3,3", &js, 2, 16, "{\"per-resource\":{\"type\":\"node\",\"count\":3}}");
-    check_layout ("4,4", &js, 2, 2, "{\"per-resource\":{\"type\":\"core\",\"count\":2}}");
+    check_layout ("3,3", &js, 2, 16,
+                  "{\"per-resource\":{\"type\":\"node\",\"count\":3}}");
+    check_layout ("4,4", &js, 2, 2,
+                  "{\"per-resource\":{\"type\":\"core\",\"count\":2}}");
     check_layout ("1,1", &js, 2, 2, "{\"per-resource\":{\"type\":\"node\"}}");
     check_layout ("per-resource: unknown type 'x'", &js, 2, 2,
                   "{\"per-resource\":{\"type\":\"x\"}}");
@@ -77,8 +79,8 @@ static void test_map (void **state)
     check_map ("[[0,2,1,1],[0,1,2,1]]", odd, 2, "cyclic", NULL);
     check_map ("[[0,2,2,1]]", even, 2, "cyclic", "2");
     check_map ("[[1,1,2,1],[0,1,2,1]]", even, 2, "manual", "[[1,1,2,1],[0,1,2,1]]");
-    check_map ("taskmap: manual: does not fit the job's tasks per node", odd, 2, "manual",
-               "[[0,2,2,1]]");
+    check_map ("taskmap: manual: does not fit the job's tasks per node", odd, 2,
+               "manual", "[[0,2,2,1]]");
     check_map ("taskmap: cyclic: invalid stride 'x'", odd, 2, "cyclic", "x");
     check_map ("taskmap: unknown scheme 'spiral'", odd, 2, "spiral", "");
 }
@@ -155,7 +157,9 @@ static void test_frame_append (void **state)
 
 static void test_frame_bad (void **state)
 {
-    static const char *bad[] = { "\n", "S\n", "S x\n", "1 2 3\n", "+ 2 3\n", "S 12x\n" };
+    static const char *bad[] = {
+        "\n", "S\n", "S x\n", "1 2 3\n", "+ 2 3\n", "S 12x\n"
+    };
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
         struct frame_reader r = { 0 };
         struct frame f;

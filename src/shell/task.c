@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,8 @@ static int prepare_child (void *arg)
     struct task *t = arg;
     int err;
 
+    /* a shell that is killed leaves nothing behind */
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
     if ((err = shell_rlimits_apply (t->sh)) != 0)
         return err;
     shell_affinity_apply (t->sh, t->localid);
@@ -79,8 +82,9 @@ static int open_stream (struct shell *sh, struct task *t, int stream, int *child
 
 static void start_failed (struct shell *sh, struct task *t, const char *arg, int err)
 {
-    shell_fatal (sh, err == ENOENT ? 127 : 126, "task %d (host %s): start failed: %s: %s",
-                 t->rank, sh->host, arg, strerror (err));
+    shell_fatal (sh, err == ENOENT ? 127 : 126,
+                 "task %d (host %s): start failed: %s: %s", t->rank, sh->host, arg,
+                 strerror (err));
     errno = err;
 }
 
@@ -185,7 +189,8 @@ static void task_exited (struct shell *sh, struct task *t, int status)
     if (code != 0 && sh->exit_on_error) {
         char note[64];
         sh->exit_on_error = false;
-        snprintf (note, sizeof (note), "task %d: exited with exit code %d", t->rank, code);
+        snprintf (note, sizeof (note), "task %d: exited with exit code %d", t->rank,
+                  code);
         shell_raise (sh, "exec", 0, note);
     }
 }

@@ -1,5 +1,5 @@
-#include "base/json.h"
 #include "value/eventlog.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,5 +1,5 @@
-#include "base/json.h"
 #include "value/treeobj.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -59,6 +59,27 @@ flux queue drain -t 60s
 is 'all are inactive' '"active_jobs":0' \
     sh -c 'flux module stats job-manager | grep -o "\"active_jobs\":[0-9]*"'
 
+# jobspecs from files
+flux submit --dry-run echo json >spec.json
+is 'submit: JSON' json sh -c 'flux job attach $(flux job submit spec.json)'
+cat >spec.yaml <<'EOF'
+version: 1
+resources:
+  - {type: slot, count: 1, label: task, with: [{type: core, count: 1}]}
+tasks:
+  - {command: [echo, yaml], slot: task, count: {per_slot: 1}}
+attributes:
+  system:
+    duration: 0
+EOF
+is 'submit: YAML' yaml sh -c 'flux job attach $(flux job submit <spec.yaml)'
+fails 'submit: neither' 1 "^flux-job: jobspec: invalid JSON: " \
+    sh -c 'echo not json | flux job submit'
+fails 'submit: not YAML' 1 '^flux-job: jobspec: invalid YAML: line 2' \
+    sh -c 'echo "a: [" | flux job submit'
+fails 'submit: no jobspec' 1 '^flux-job: version' sh -c 'echo "{}" | flux job submit'
+fails 'submit: no file' 1 '^flux-job: nosuch: No such file' flux job submit nosuch
+
 # dependencies
 bad=$(flux submit false)
 good=$(flux submit true)

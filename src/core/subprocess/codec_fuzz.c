@@ -20,8 +20,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         flux_cmd_destroy (cmd);
     }
     if (io_decode (o, &io) == 0) {
-        json_t *again
-            = io_encode (io.stream, io.rank, io.data ? io.data : "", io.len, io.eof);
+        json_t *again =
+            io_encode (io.stream, io.rank, io.data ? io.data : "", io.len, io.eof);
         json_decref (again);
         free (io.data);
     }

@@ -139,8 +139,8 @@ static void test_cmd_bad (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_io),  cmocka_unit_test (test_io_bad),
-        cmocka_unit_test (test_prefix), cmocka_unit_test (test_cmd),
+        cmocka_unit_test (test_io),      cmocka_unit_test (test_io_bad),
+        cmocka_unit_test (test_prefix),  cmocka_unit_test (test_cmd),
         cmocka_unit_test (test_cmd_bad),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -369,7 +369,8 @@ json_t *cmd_encode (const flux_cmd_t *cmd)
         return NULL;
     }
     if ((cmd->cwd && json_object_set_new (o, "cwd", json_string (cmd->cwd)) < 0)
-        || (cmd->label && json_object_set_new (o, "label", json_string (cmd->label)) < 0)) {
+        || (cmd->label
+            && json_object_set_new (o, "label", json_string (cmd->label)) < 0)) {
         json_decref (o);
         errno = EINVAL;
         return NULL;
@@ -382,8 +383,7 @@ static int strv_decode (struct strv *s, const json_t *a)
     size_t index;
     json_t *value;
 
-    json_array_foreach (a, index, value)
-    {
+    json_array_foreach (a, index, value) {
         if (!json_is_string (value)
             || strv_take (s, strdup (json_string_value (value))) < 0)
             return -1;
@@ -396,8 +396,7 @@ static int env_decode (flux_cmd_t *cmd, json_t *o)
     const char *name;
     json_t *value;
 
-    json_object_foreach (o, name, value)
-    {
+    json_object_foreach (o, name, value) {
         char *entry;
         if (!json_is_string (value) || !*name || strchr (name, '='))
             return -1;
@@ -413,8 +412,7 @@ static int opts_decode (flux_cmd_t *cmd, json_t *o)
     const char *name;
     json_t *value;
 
-    json_object_foreach (o, name, value)
-    {
+    json_object_foreach (o, name, value) {
         if (!json_is_string (value))
             return -1;
     }
@@ -429,12 +427,13 @@ flux_cmd_t *cmd_decode (const json_t *o)
     flux_cmd_t *cmd;
 
     if (!o
-        || json_unpack ((json_t *)o, "{s?s s:o s:o s?o s?o s?s}", "cwd", &cwd, "cmdline",
-                        &argv, "env", &env, "opts", &opts, "channels", &channels,
-                        "label", &label)
+        || json_unpack ((json_t *)o, "{s?s s:o s:o s?o s?o s?s}", "cwd", &cwd,
+                        "cmdline", &argv, "env", &env, "opts", &opts, "channels",
+                        &channels, "label", &label)
                < 0
         || !json_is_array (argv) || !json_is_object (env)
-        || (opts && !json_is_object (opts)) || (channels && !json_is_array (channels))) {
+        || (opts && !json_is_object (opts))
+        || (channels && !json_is_array (channels))) {
         errno = EPROTO;
         return NULL;
     }

@@ -131,8 +131,7 @@ int io_decode (const json_t *o, struct io *io)
                         "rank", &rank, "data", &data, "encoding", &encoding, "eof",
                         &eof)
                < 0
-        || !json_is_string (rank) || (data && !json_is_string (data))
-        || (!data && !eof)
+        || !json_is_string (rank) || (data && !json_is_string (data)) || (!data && !eof)
         || (encoding && strcmp (encoding, "base64") && strcmp (encoding, "UTF-8"))) {
         errno = EPROTO;
         return -1;

@@ -149,8 +149,7 @@ static void tell_running (flux_subprocess_t *p)
     p->start_w = NULL;
     if (p->ops.on_state_change)
         p->ops.on_state_change (p, FLUX_SUBPROCESS_RUNNING);
-    list_foreach (&p->channels, it)
-    {
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->writable)
             tell_credit (c, c->limit);
@@ -219,8 +218,7 @@ static int open_channels (flux_subprocess_t *p, int *fds, int *fd_count)
 
     for (int i = 0; i < 3; i++)
         fds[i] = through ? i : -1;
-    list_foreach (&p->channels, it)
-    {
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         int slot = !strcmp (c->name, "stdin")    ? 0
                    : !strcmp (c->name, "stdout") ? 1
@@ -320,8 +318,7 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
     p->state = FLUX_SUBPROCESS_RUNNING;
     flux_watcher_start (p->child_w);
     flux_watcher_start (p->start_w);
-    list_foreach (&p->channels, it)
-    {
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->output_cb && !c->stopped)
             flux_watcher_start (c->read_w);

@@ -65,8 +65,8 @@ struct flux_subprocess {
 
 flux_subprocess_t *process_create (flux_reactor_t *r, int flags, const flux_cmd_t *cmd,
                                    const flux_subprocess_ops_t *ops);
-struct channel *proc_channel_create (flux_subprocess_t *p, const char *name, bool writable,
-                                flux_subprocess_output_f output_cb);
+struct channel *proc_channel_create (flux_subprocess_t *p, const char *name,
+                                     bool writable, flux_subprocess_output_f output_cb);
 struct channel *channel_find (flux_subprocess_t *p, const char *name);
 /* stdin, stdout, stderr and those of the command, as flags and ops want. */
 int process_add_channels (flux_subprocess_t *p);

@@ -90,8 +90,7 @@ static int got_credit (flux_subprocess_t *p, json_t *o)
         errno = EPROTO;
         return -1;
     }
-    json_object_foreach (channels, name, value)
-    {
+    json_object_foreach (channels, name, value) {
         struct channel *c = channel_find (p, name);
         if (c && !c->closing && p->ops.on_credit)
             p->ops.on_credit (p, name, json_integer_value (value));
@@ -138,8 +137,7 @@ proto:
 
 static bool output_ended (flux_subprocess_t *p)
 {
-    list_foreach (&p->channels, it)
-    {
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->output_cb && !c->eof)
             return false;
@@ -223,8 +221,8 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
     p->rank = rank;
     p->log_fn = log_fn;
     p->log_data = log_data;
-    if (!(p->service = strdup (service_name (service)))
-        || process_add_channels (p) < 0 || !(o = cmd_encode (cmd)))
+    if (!(p->service = strdup (service_name (service))) || process_add_channels (p) < 0
+        || !(o = cmd_encode (cmd)))
         goto error;
     topic_set (topic, sizeof (topic), p, "exec");
     if (!(p->f = flux_rpc_pack (h, topic, rank < 0 ? FLUX_NODEID_ANY : (uint32_t)rank,
@@ -272,7 +270,8 @@ flux_future_t *flux_rexec_wait (flux_t *h, const char *service, int rank, pid_t 
 
     snprintf (topic, sizeof (topic), "%s.wait", service_name (service));
     if (label)
-        return flux_rpc_pack (h, topic, rank, 0, "{s:i s:s}", "pid", -1, "label", label);
+        return flux_rpc_pack (h, topic, rank, 0, "{s:i s:s}", "pid", -1, "label",
+                              label);
     return flux_rpc_pack (h, topic, rank, 0, "{s:i}", "pid", (int)pid);
 }
 

@@ -167,8 +167,7 @@ static void completion_cb (flux_subprocess_t *p)
         flux_respond_error (pr->s->h, pr->request, ENODATA, NULL);
     if (pr->waiter)
         respond_wait (pr);
-    else if ((pr->flags & SUBPROCESS_EXEC_WAITABLE)
-             && pr->s->zombies < ZOMBIE_LIMIT) {
+    else if ((pr->flags & SUBPROCESS_EXEC_WAITABLE) && pr->s->zombies < ZOMBIE_LIMIT) {
         pr->zombie = true;
         pr->s->zombies++;
         return;
@@ -185,8 +184,7 @@ static char *stream_key (const flux_msg_t *msg, uint32_t matchtag)
 
 static bool label_taken (flux_subprocess_server_t *s, const char *label)
 {
-    list_foreach (&s->procs, it)
-    {
+    list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
         const char *l = cmd_label (flux_subprocess_get_cmd (pr->p));
         if (l && !strcmp (l, label))
@@ -218,8 +216,7 @@ static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
             && flux_cmd_setopt (cmd, "stdin_BUFSIZE", limit) < 0))
         return -1;
     local_flags &= FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH
-                   | FLUX_SUBPROCESS_FLAGS_NO_SETPGRP
-                   | FLUX_SUBPROCESS_FLAGS_FORK_EXEC;
+                   | FLUX_SUBPROCESS_FLAGS_NO_SETPGRP | FLUX_SUBPROCESS_FLAGS_FORK_EXEC;
     local_flags |= FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
     pr->p = flux_local_exec (flux_get_reactor (s->h), local_flags, cmd, &ops);
     if (!pr->p || flux_subprocess_aux_set (pr->p, "proc", pr, NULL) < 0
@@ -229,7 +226,8 @@ static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
     return 0;
 }
 
-static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     flux_subprocess_server_t *s = arg;
     json_t *o;
@@ -311,7 +309,8 @@ static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     char *key = NULL;
     struct proc *pr;
 
-    if (flux_request_unpack (msg, NULL, "{s:i s:o}", "matchtag", &matchtag, "io", &o) < 0
+    if (flux_request_unpack (msg, NULL, "{s:i s:o}", "matchtag", &matchtag, "io", &o)
+            < 0
         || io_decode (o, &io) < 0 || !(key = stream_key (msg, matchtag))) {
         flux_log_error (h, "%s: malformed write request", s->service);
         goto done;
@@ -338,8 +337,7 @@ static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char 
 {
     if (!label)
         return pid > 0 ? idmap_lookup (s->pids, pid) : NULL;
-    list_foreach (&s->procs, it)
-    {
+    list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
         const char *l = cmd_label (flux_subprocess_get_cmd (pr->p));
         if (l && !strcmp (l, label))
@@ -348,7 +346,8 @@ static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char 
     return NULL;
 }
 
-static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     flux_subprocess_server_t *s = arg;
     int pid, signum;
@@ -380,7 +379,8 @@ error:
     flux_future_destroy (f);
 }
 
-static void wait_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void wait_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     flux_subprocess_server_t *s = arg;
     int pid;
@@ -416,21 +416,22 @@ static json_t *describe (struct proc *pr)
     flux_cmd_t *cmd = flux_subprocess_get_cmd (pr->p);
     const char *label = cmd_label (cmd);
     return json_pack ("{s:i s:s s:i s:s s:o}", "pid", (int)flux_subprocess_pid (pr->p),
-                      "state", pr->zombie ? "Z" : "R", "rank", (int)pr->s->rank, "label",
-                      label ? label : "", "cmd", cmd_encode (cmd));
+                      "state", pr->zombie ? "Z" : "R", "rank", (int)pr->s->rank,
+                      "label", label ? label : "", "cmd", cmd_encode (cmd));
 }
 
-static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     flux_subprocess_server_t *s = arg;
     json_t *procs = json_array ();
 
-    list_foreach (&s->procs, it)
-    {
+    list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
         json_array_append_new (procs, describe (pr));
     }
-    if (flux_respond_pack (h, msg, "{s:i s:o}", "rank", (int)s->rank, "procs", procs) < 0)
+    if (flux_respond_pack (h, msg, "{s:i s:o}", "rank", (int)s->rank, "procs", procs)
+        < 0)
         flux_log_error (h, "%s: error responding to list", s->service);
 }
 
@@ -439,8 +440,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 {
     flux_subprocess_server_t *s = arg;
 
-    list_foreach (&s->procs, it)
-    {
+    list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
         if (pr->waiter && flux_disconnect_match (msg, pr->waiter)) {
             flux_msg_decref (pr->waiter);
@@ -491,8 +491,7 @@ void subprocess_server_destroy (flux_subprocess_server_t *s)
         return;
     int saved = errno;
     flux_msg_handler_delvec (s->handlers);
-    list_foreach (&s->procs, it)
-    {
+    list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
         proc_signal (pr, SIGKILL);
         proc_destroy (pr);

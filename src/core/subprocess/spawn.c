@@ -135,9 +135,10 @@ static int change_dir (const struct spawn *s)
 /* Handlers must not run in the child between unblocking and exec. */
 static void reset_signals (void)
 {
-    static const int signums[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM, SIGTERM,
-                                   SIGUSR1, SIGUSR2, SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN,
-                                   SIGTTOU, SIGWINCH, SIGURG, SIGIO };
+    static const int signums[] = { SIGHUP,  SIGINT,   SIGQUIT, SIGPIPE,
+                                   SIGALRM, SIGTERM,  SIGUSR1, SIGUSR2,
+                                   SIGCHLD, SIGCONT,  SIGTSTP, SIGTTIN,
+                                   SIGTTOU, SIGWINCH, SIGURG,  SIGIO };
     struct sigaction sa = { .sa_handler = SIG_DFL };
     sigset_t none;
 

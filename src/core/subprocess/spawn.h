@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 enum spawn_flags {
-    SPAWN_SETPGRP = 1, /* a process group of its own */
-    SPAWN_FORK = 2,    /* fork instead of vfork: pre_exec may do anything */
+    SPAWN_SETPGRP = 1,      /* a process group of its own */
+    SPAWN_FORK = 2,         /* fork instead of vfork: pre_exec may do anything */
     SPAWN_CWD_FALLBACK = 4, /* a missing cwd becomes /tmp, with a warning on fd 2 */
 };
 

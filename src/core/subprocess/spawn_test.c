@@ -12,7 +12,8 @@
 static char *env[] = { (char *)"PATH=/usr/bin:/bin", (char *)"FOO=bar", NULL };
 
 /* Output of a command, through a pipe; *status is its wait status. */
-static void run (const char *script, struct spawn *s, char *out, size_t len, int *status)
+static void run (const char *script, struct spawn *s, char *out, size_t len,
+                 int *status)
 {
     int fd[2];
     char *argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };

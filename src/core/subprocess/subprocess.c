@@ -30,8 +30,8 @@ static void proc_channel_destroy (struct channel *c)
     free (c);
 }
 
-struct channel *proc_channel_create (flux_subprocess_t *p, const char *name, bool writable,
-                                flux_subprocess_output_f output_cb)
+struct channel *proc_channel_create (flux_subprocess_t *p, const char *name,
+                                     bool writable, flux_subprocess_output_f output_cb)
 {
     struct channel *c = calloc (1, sizeof (*c));
     char var[128];
@@ -66,8 +66,7 @@ struct channel *proc_channel_create (flux_subprocess_t *p, const char *name, boo
 
 struct channel *channel_find (flux_subprocess_t *p, const char *name)
 {
-    list_foreach (&p->channels, it)
-    {
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (!strcmp (c->name, name))
             return c;
@@ -86,7 +85,8 @@ int process_add_channels (flux_subprocess_t *p)
             return -1;
     }
     for (int i = 0; i < cmd_channel_count (p->cmd); i++) {
-        if (!proc_channel_create (p, cmd_channel (p->cmd, i), true, p->ops.on_channel_out))
+        if (!proc_channel_create (p, cmd_channel (p->cmd, i), true,
+                                  p->ops.on_channel_out))
             return -1;
     }
     return 0;
@@ -169,8 +169,7 @@ void process_check_complete (flux_subprocess_t *p)
 {
     if (p->completed || !p->reaped || (p->h && !p->lost))
         return;
-    list_foreach (&p->channels, it)
-    {
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->output_cb && !c->eof_told)
             return;
@@ -277,7 +276,9 @@ int flux_subprocess_close (flux_subprocess_t *p, const char *stream)
         return 0;
     c->closing = true;
     if (p->h)
-        return p->state == FLUX_SUBPROCESS_FAILED ? 0 : process_remote_write (c, NULL, 0, true);
+        return p->state == FLUX_SUBPROCESS_FAILED
+                   ? 0
+                   : process_remote_write (c, NULL, 0, true);
     return process_flush_input (c);
 }
 
@@ -476,8 +477,7 @@ flux_reactor_t *flux_subprocess_get_reactor (flux_subprocess_t *p)
 
 static struct aux_item *aux_find (flux_subprocess_t *p, const char *name)
 {
-    list_foreach (&p->aux, it)
-    {
+    list_foreach (&p->aux, it) {
         struct aux_item *item = container_of (it, struct aux_item, node);
         if (name && item->name && !strcmp (item->name, name))
             return item;

@@ -14,20 +14,22 @@
 
 #include <flux/core.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #define BLOB_MAX (1024 * 1024 * 1024)
-#define CLEAN_MAX_LEADER (2 * 1024 * 1024)
+#define CLEAN_MAX_LEADER (256 * 1024)
 #define CLEAN_MAX_FOLLOWER (16 * 1024 * 1024)
-#define STALE_MAX (4 * 1024 * 1024)
+#define STALE_MAX (1024 * 1024)
 #define CLEAN_AGE 4                   /* heartbeats */
-#define STALE_AGE 15                  /* heartbeats */
-#define BATCH_MAX (4 * 1024 * 1024)   /* bytes in one message down */
-#define DIRTY_EARLY (8 * 1024 * 1024) /* write before the delay is over */
+#define STALE_AGE 5                   /* heartbeats */
+#define BATCH_MAX (2 * 1024 * 1024)   /* bytes in one message down */
+#define DIRTY_EARLY (4 * 1024 * 1024) /* write before the delay is over */
 #define DIRTY_MAX (64 * 1024 * 1024)  /* hold answers back beyond this */
-#define FLUSH_DELAY 0.5               /* s */
+#define TRIM_MIN (1024 * 1024)
+#define FLUSH_DELAY 0.5 /* s */
 #define HELD_MAX 4096
 
 struct content {
@@ -41,6 +43,7 @@ struct content {
     int batches;           /* on their way down */
     bool flushing;         /* no delay until all is clean */
     flux_watcher_t *timer;
+    size_t freed, written; /* bytes since memory was given back */
     struct flux_msglist *flush_waiters;
     struct flux_msglist *held; /* content.commit, not answered yet */
     char *checkpoint;          /* kept here while there is no backing store */
@@ -275,6 +278,7 @@ static void batch_done (flux_future_t *f, void *arg)
     bool ok = flux_future_get (f, NULL) == 0;
 
     c->batches--;
+    c->written += payload->len;
     if (!ok)
         flux_log_error (c->h, "content: writing blobs to the backing store");
     finish_batch (c, payload, ok);
@@ -518,6 +522,8 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         return;
     }
     schedule_flush (c);
+    if (flux_msg_is_noresponse (msg))
+        return;
     if (unwritten (c) >= DIRTY_MAX && c->backing
         && flux_msglist_count (c->held) < HELD_MAX) {
         if (flux_msglist_append (c->held, msg) < 0)
@@ -527,6 +533,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     return;
 error:
+    flux_log_error (h, "content.commit");
     respond_errno (h, msg, errno);
 }
 
@@ -670,12 +677,28 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log_error (h, "error responding to content.stats-get");
 }
 
+static size_t held_bytes (const struct content *c)
+{
+    const size_t *bytes = c->store.bytes;
+
+    return bytes[BLOB_CLEAN] + bytes[BLOB_DIRTY] + bytes[BLOB_STORING]
+           + bytes[BLOB_STALE];
+}
+
 static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                           void *arg)
 {
     struct content *c = arg;
 
+    size_t before = held_bytes (c);
+
     store_tick (&c->store, CLEAN_AGE, STALE_AGE);
+    /* What a burst of jobs needed goes back to the system. */
+    c->freed += before - held_bytes (c);
+    if (c->freed + c->written > TRIM_MIN) {
+        malloc_trim (0);
+        c->freed = c->written = 0;
+    }
 }
 
 static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

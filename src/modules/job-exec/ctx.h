@@ -20,9 +20,13 @@ struct config {
     int kill_signal;
 };
 
+/* Commits of output that may be on their way at once. */
+#define COMMITS_MAX 16
+
 struct ctx {
     flux_t *h;
     flux_msg_handler_t **handlers;
+    flux_msg_handler_t **event_handlers;
     struct config config;
     char *facts; /* {"jobid_path":...,"instance_level":N without the end */
     struct idmap *jobs;
@@ -35,8 +39,9 @@ struct ctx {
     struct list dead_servers;
 
     struct list dirty_jobs;
-    struct list finished_jobs; /* wait for their last commit */
-    flux_future_t *commit;
+    struct list finished_jobs;           /* wait for their last commit */
+    flux_future_t *commits[COMMITS_MAX]; /* on their way */
+    int commits_on_way;
     struct timer delay_timer;
     bool commit_due;
     struct list committing; /* finished jobs whose last data it carries */
@@ -47,7 +52,8 @@ struct ctx {
 };
 
 /* server.c: the flux-shell server of each rank. */
-void server_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len);
+void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
+                       size_t len);
 void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
                   const char *text, size_t len);
 void servers_flush (struct ctx *ctx);
@@ -67,7 +73,8 @@ void testexec_start (struct ctx *ctx, struct job *job);
 void testexec_kill (struct ctx *ctx, struct job *job, int signum);
 
 /* job-exec.c */
-void exec_respond (struct ctx *ctx, struct job *job, const char *type, const char *data);
+void exec_respond (struct ctx *ctx, struct job *job, const char *type,
+                   const char *data);
 void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
                      void *arg);
 /* The last commit is done: release and forget. */

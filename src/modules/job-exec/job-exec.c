@@ -223,7 +223,8 @@ static void start_job (struct ctx *ctx, struct job *job, const char *payload)
         set_expiration (ctx, job, expiration);
 }
 
-static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
 {
     struct ctx *ctx = arg;
     const char *s;
@@ -260,7 +261,8 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, 
     start_job (ctx, job, s);
 }
 
-static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     struct ctx *ctx = arg;
     json_int_t id;
@@ -292,7 +294,8 @@ error:
     flux_respond_error (h, msg, errno, errstr);
 }
 
-static void stdin_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void stdin_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
 {
     struct ctx *ctx = arg;
     const char *s;
@@ -332,7 +335,8 @@ static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     struct job *job;
     char text[32];
 
-    if (flux_request_unpack (msg, NULL, "{s:I s:F}", "id", &id, "expiration", &expiration)
+    if (flux_request_unpack (msg, NULL, "{s:I s:F}", "id", &id, "expiration",
+                             &expiration)
         < 0)
         goto error;
     if (!(job = idmap_lookup (ctx->jobs, id)) || job->finished) {
@@ -370,7 +374,8 @@ static void exception_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     kill_job (ctx, job, limit ? SIGALRM : ctx->config.term_signal);
 }
 
-static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
 {
     struct ctx *ctx = arg;
     if (flux_respond_pack (h, msg, "{s:I s:I s:I s:I}", "jobs_active",
@@ -470,8 +475,6 @@ static int say_hello (struct ctx *ctx)
 static int init (struct ctx *ctx, int argc, char *argv[])
 {
     flux_reactor_t *r = flux_get_reactor (ctx->h);
-    static flux_msg_handler_t **events;
-
     list_init (&ctx->dirty_servers);
     list_init (&ctx->dead_servers);
     list_init (&ctx->dirty_jobs);
@@ -485,9 +488,10 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     if (!ctx->timer_w || !ctx->prepare_w)
         return -1;
     flux_watcher_start (ctx->prepare_w);
-    if (flux_msg_handler_addvec_ex (ctx->h, "job-exec", handler_tab, ctx, &ctx->handlers)
+    if (flux_msg_handler_addvec_ex (ctx->h, "job-exec", handler_tab, ctx,
+                                    &ctx->handlers)
             < 0
-        || flux_msg_handler_addvec (ctx->h, event_tab, ctx, &events) < 0
+        || flux_msg_handler_addvec (ctx->h, event_tab, ctx, &ctx->event_handlers) < 0
         || flux_event_subscribe (ctx->h, "job-exception") < 0)
         return -1;
     return say_hello (ctx);
@@ -496,9 +500,11 @@ static int init (struct ctx *ctx, int argc, char *argv[])
 static void fini (struct ctx *ctx)
 {
     servers_flush (ctx);
-    flux_future_destroy (ctx->commit);
+    while (ctx->commits_on_way > 0)
+        flux_future_destroy (ctx->commits[--ctx->commits_on_way]);
     servers_destroy (ctx);
     flux_msg_handler_delvec (ctx->handlers);
+    flux_msg_handler_delvec (ctx->event_handlers);
     flux_watcher_destroy (ctx->timer_w);
     flux_watcher_destroy (ctx->prepare_w);
     idmap_destroy (ctx->jobs);

@@ -63,17 +63,18 @@ static void finish_op (struct job *job, void *arg)
 static void log_op (struct job *job, const char *text, void *arg)
 {
 }
-static const struct job_ops ops
-    = { send_op, dirty_op, start_op, exception_op, finish_op, log_op };
+static const struct job_ops ops = { send_op,      dirty_op,  start_op,
+                                    exception_op, finish_op, log_op };
 
 static struct job *create (const char *ranks, const char *system)
 {
     char s[512];
     flux_error_t error = { "" };
-    snprintf (s, sizeof (s),
-              "{\"id\":7,\"userid\":1,\"jobspec\":{\"attributes\":{\"system\":%s}},"
-              "\"R\":{\"execution\":{\"R_lite\":[{\"rank\":\"%s\"}],\"expiration\":12}}}",
-              system, ranks);
+    snprintf (
+        s, sizeof (s),
+        "{\"id\":7,\"userid\":1,\"jobspec\":{\"attributes\":{\"system\":%s}},"
+        "\"R\":{\"execution\":{\"R_lite\":[{\"rank\":\"%s\"}],\"expiration\":12}}}",
+        system, ranks);
     struct job *job = job_create (s, strlen (s), &error);
     if (!job)
         buf_adds (&trace, error.text);
@@ -148,8 +149,8 @@ static void test_failed_start (void **state)
 
 static void test_test_exec (void **state)
 {
-    struct job *job
-        = create ("0", "{\"exec\":{\"test\":{\"run_duration\":\"10ms\",\"wait_status\":9}}}");
+    struct job *job = create (
+        "0", "{\"exec\":{\"test\":{\"run_duration\":\"10ms\",\"wait_status\":9}}}");
     assert_non_null (job);
     assert_true (job->is_test);
     assert_true (job->test.duration == 0.01);

@@ -262,7 +262,8 @@ static void got_output (struct job *job, struct shell_ref *s, const char *text,
     }
 }
 
-static void got_exit (struct job *job, struct shell_ref *s, const char *text, size_t len)
+static void got_exit (struct job *job, struct shell_ref *s, const char *text,
+                      size_t len)
 {
     if (job->exit_seen)
         return;
@@ -324,8 +325,8 @@ static void got_exception (struct job *job, const char *text, size_t len)
     int severity;
 
     if (o
-        && json_unpack (o, "{s:s s:i s?s}", "type", &type, "severity", &severity, "note",
-                        &note)
+        && json_unpack (o, "{s:s s:i s?s}", "type", &type, "severity", &severity,
+                        "note", &note)
                == 0)
         job_raise (job, severity, type, note);
     json_decref (o);

@@ -78,8 +78,8 @@ struct job_ops {
     /* eventlog or output got something. */
     void (*dirty) (struct job *job, void *arg);
     void (*start) (struct job *job, void *arg);
-    void (*exception) (struct job *job, int severity, const char *type, const char *note,
-                       void *arg);
+    void (*exception) (struct job *job, int severity, const char *type,
+                       const char *note, void *arg);
     /* Status is final; the release follows the last commit. */
     void (*finish) (struct job *job, void *arg);
     void (*log) (struct job *job, const char *text, void *arg);

@@ -61,8 +61,9 @@ static void server_lost (struct server *sv, int errnum, const char *why)
             snprintf (note, sizeof (note), "node failure on %s (rank %u)", host,
                       sv->rank);
         else
-            snprintf (note, sizeof (note), "lost contact with job shell on %s (rank %u): %s",
-                      host, sv->rank, why);
+            snprintf (note, sizeof (note),
+                      "lost contact with job shell on %s (rank %u): %s", host, sv->rank,
+                      why);
         job_raise (job, 0, type, note);
         job_shell_exited (job, s, SIGKILL);
     }
@@ -127,7 +128,8 @@ static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
 {
     struct server *sv = flux_subprocess_aux_get (p, "server");
     if (state == FLUX_SUBPROCESS_FAILED)
-        server_lost (sv, flux_subprocess_fail_errno (p), flux_subprocess_fail_error (p));
+        server_lost (sv, flux_subprocess_fail_errno (p),
+                     flux_subprocess_fail_error (p));
 }
 
 static void completion_cb (flux_subprocess_t *p)
@@ -208,8 +210,8 @@ void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char ty
     mark_dirty (sv);
 }
 
-static int start_shell (struct ctx *ctx, struct job *job, int index, const char *payload,
-                        size_t len)
+static int start_shell (struct ctx *ctx, struct job *job, int index,
+                        const char *payload, size_t len)
 {
     struct shell_ref *s = &job->shells[index];
     struct server *sv = get_server (ctx, s->rank);
@@ -228,7 +230,8 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
     return 0;
 }
 
-void server_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len)
+void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
+                       size_t len)
 {
     for (int i = 0; i < job->shell_count; i++) {
         if (start_shell (ctx, job, i, payload, len) < 0) {

@@ -56,7 +56,8 @@ void timer_clear (struct timer_heap *h, struct timer *t)
         sift_down (h, i, last);
 }
 
-int timer_set (struct timer_heap *h, struct timer *t, double when, timer_f cb, void *arg)
+int timer_set (struct timer_heap *h, struct timer *t, double when, timer_f cb,
+               void *arg)
 {
     timer_clear (h, t);
     if (h->count + 2 > h->cap) {

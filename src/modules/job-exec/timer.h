@@ -24,7 +24,8 @@ struct timer_heap {
 
 void timer_heap_fini (struct timer_heap *h);
 /* (Re)starts. -1 with ENOMEM. */
-int timer_set (struct timer_heap *h, struct timer *t, double when, timer_f cb, void *arg);
+int timer_set (struct timer_heap *h, struct timer *t, double when, timer_f cb,
+               void *arg);
 void timer_clear (struct timer_heap *h, struct timer *t);
 /* The earliest deadline; false if there is none. */
 bool timer_next (const struct timer_heap *h, double *when);

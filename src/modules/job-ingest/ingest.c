@@ -1,5 +1,5 @@
-#include "base/json.h"
 #include "ingest.h"
+#include "base/json.h"
 #include "value/fsd.h"
 #include "value/jobspec.h"
 

@@ -100,7 +100,7 @@ static void encode_root (struct kvs_ns *ns, struct buf *b)
     treetext_quote (b, ns->name, strlen (ns->name));
     buf_printf (b, ",\"sequence\":%d,\"owner\":%u,\"rootref\":\"%s\"", ns->sequence,
                 ns->owner, ns->rootref);
-    add_keys (b, &ns->tree->changes);
+    add_keys (b, &ns->unpublished);
     kvs_node_encode (ns->tree->root, &dir);
     if (dir.len <= ROOTDIR_MAX) {
         buf_adds (b, ",\"rootdir\":");
@@ -111,7 +111,7 @@ static void encode_root (struct kvs_ns *ns, struct buf *b)
 }
 
 /* As flux_event_publish(), but nobody waits for an answer. */
-static void publish (struct kvs_ns *ns)
+void kvs_publish (struct kvs_ns *ns)
 {
     struct buf root = BUF_INIT, b = BUF_INIT;
     flux_future_t *f = NULL;
@@ -135,6 +135,36 @@ static void publish (struct kvs_ns *ns)
     free (base64);
     buf_fini (&root);
     buf_fini (&b);
+    buf_reset (&ns->unpublished);
+    list_remove (&ns->publish_node);
+}
+
+/* Followers need each root at once: their clients wait for versions. Where
+ * there are none, an event now and then tells the same. */
+static void publish (struct kvs_ns *ns)
+{
+    struct kvs *kvs = ns->kvs;
+
+    if (ns->unpublished.len <= KEYS_MAX)
+        buf_add (&ns->unpublished, ns->tree->changes.data, ns->tree->changes.len);
+    if (kvs->size > 1) {
+        kvs_publish (ns);
+    } else if (list_empty (&ns->publish_node)) {
+        if (list_empty (&kvs->unpublished)) {
+            flux_timer_watcher_reset (kvs->publish_timer, PUBLISH_DELAY, 0.);
+            flux_watcher_start (kvs->publish_timer);
+        }
+        list_append (&kvs->unpublished, &ns->publish_node);
+    }
+}
+
+void kvs_publish_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct kvs *kvs = arg;
+
+    flux_watcher_stop (w);
+    while (!list_empty (&kvs->unpublished))
+        kvs_publish (list_first (&kvs->unpublished, struct kvs_ns, publish_node));
 }
 
 /* The end of a turn */
@@ -186,11 +216,30 @@ static void stored (flux_future_t *f, void *arg)
     kvs_want_turn (kvs);
 }
 
+/* Most turns are small: content answers once for many of them. */
+static int send_unanswered (struct kvs *kvs, struct buf *blobs)
+{
+    flux_future_t *f;
+
+    if (!(f = flux_rpc_raw (kvs->h, "content.commit", blobs->data, blobs->len, 0,
+                            FLUX_RPC_NORESPONSE)))
+        return -1;
+    flux_future_destroy (f);
+    kvs->unasked_bytes += blobs->len;
+    return 0;
+}
+
 static int send_blobs (struct group *g, struct buf *blobs)
 {
     struct kvs *kvs = g->kvs;
     flux_future_t *f;
 
+    if (!g->durable && kvs->unasked_bytes + blobs->len < UNASKED_MAX) {
+        if (send_unanswered (kvs, blobs) < 0)
+            return -1;
+        group_destroy (g);
+        return 0;
+    }
     if (!(f = flux_rpc_raw (kvs->h, "content.commit", blobs->data, blobs->len, 0, 0)))
         return -1;
     if (flux_future_then (f, -1., stored, g) < 0
@@ -200,6 +249,7 @@ static int send_blobs (struct group *g, struct buf *blobs)
     }
     g->blob_bytes = blobs->len;
     kvs->unacked_bytes += blobs->len;
+    kvs->unasked_bytes = 0;
     return 0;
 }
 
@@ -341,9 +391,11 @@ static bool turn (struct kvs_ns *ns)
         answer_group (g, 0);
         group_destroy (g);
     }
+    ns->written += blobs.len;
     buf_fini (&blobs);
     if (count > 0 && kvs->watches)
         kvs_watches_changed (kvs->watches, ns);
+    kvs_tree_shrink (ns->tree, TREE_TURNS, TREE_MAX);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "core/kvs/blobs.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_LEN 200
+#define TRIM_MIN (1024 * 1024)
 
 void kvs_respond_error (struct kvs *kvs, const flux_msg_t *msg, int errnum)
 {
@@ -38,6 +40,8 @@ static void ns_destroy (void *arg)
         kvs_commit_fail_all (ns, ENOTSUP);
         kvs_tree_destroy (ns->tree);
         flux_msglist_destroy (ns->versions);
+        list_remove (&ns->publish_node);
+        buf_fini (&ns->unpublished);
         free (ns->name);
         free (ns);
     }
@@ -64,6 +68,7 @@ static struct kvs_ns *ns_create (struct kvs *kvs, const char *name, uint32_t own
     if (!(ns = calloc (1, sizeof (*ns))))
         return NULL;
     list_init (&ns->queue);
+    list_init (&ns->publish_node);
     ns->kvs = kvs;
     ns->owner = owner;
     ns->flags = flags;
@@ -528,6 +533,20 @@ static void event_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 /* Housekeeping */
 
+/* Epochs also pass by turns: age is measured from a heartbeat long ago. */
+static void age_tree (struct kvs_ns *ns)
+{
+    uint32_t now = ns->tree->lru.epoch++;
+
+    kvs_tree_evict (ns->tree, now - ns->epochs[0], SIZE_MAX);
+    memmove (ns->epochs, ns->epochs + 1, sizeof (ns->epochs) - sizeof (ns->epochs[0]));
+    ns->epochs[TREE_AGE - 1] = now;
+    if (ns->written > TRIM_MIN) {
+        malloc_trim (0);
+        ns->written = 0;
+    }
+}
+
 static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                           void *arg)
 {
@@ -539,10 +558,8 @@ static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     while (hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
         struct kvs_ns *ns = value;
 
-        if (ns->tree) {
-            kvs_tree_evict (ns->tree, TREE_AGE, TREE_MAX);
-            ns->tree->lru.epoch++;
-        }
+        if (ns->tree)
+            age_tree (ns);
     }
 }
 
@@ -714,8 +731,11 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
     kvs->owner = owner ? strtoul (owner, NULL, 10) : getuid ();
     kvs->durable = state_is_kept (h);
     list_init (&kvs->stalled);
+    list_init (&kvs->unpublished);
     reactor_task_init (&kvs->turn, run_turn, kvs);
-    if (flux_get_rank (h, &kvs->rank) < 0
+    if (flux_get_rank (h, &kvs->rank) < 0 || flux_get_size (h, &kvs->size) < 0
+        || !(kvs->publish_timer = flux_timer_watcher_create (
+                 flux_get_reactor (h), PUBLISH_DELAY, 0., kvs_publish_cb, kvs))
         || !(kvs->digest = digest_create (hash ? hash : "sha1"))
         || !(kvs->cache = kvs_cache_create (CACHE_MAX))
         || !(kvs->namespaces = hashmap_create (ns_destroy))
@@ -730,6 +750,7 @@ static void kvs_fini (struct kvs *kvs)
 {
     flux_msg_handler_delvec (kvs->handlers);
     reactor_task_cancel (&kvs->turn);
+    flux_watcher_destroy (kvs->publish_timer);
     list_foreach (&kvs->stalled, it) {
         struct waiter *w = container_of (it, struct waiter, node);
         list_remove (&w->node);

@@ -412,6 +412,33 @@ static void test_evict (void **state)
     fake_fini (&f);
 }
 
+/* Directories in the buckets of an hdir are the buckets' children: a bucket must
+ * not go while one of them is in memory. */
+static void test_evict_buckets (void **state)
+{
+    struct fake f;
+    char key[64];
+
+    fake_init (&f);
+    for (int i = 0; i < 500; i++) {
+        snprintf (key, sizeof (key), "job.%d.x", i);
+        put (&f, key, "value");
+    }
+    fake_reopen (&f);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 500; i += 3) {
+            snprintf (key, sizeof (key), "job.%d.y", i);
+            put (&f, key, "more");
+        }
+        f.tree->lru.epoch += 5;
+        want_value (&f, "job.7.x", "value");
+        kvs_tree_evict (f.tree, 2, 1 << 20);
+    }
+    want_value (&f, "job.9.y", "more");
+    want_value (&f, "job.499.x", "value");
+    fake_fini (&f);
+}
+
 static void test_put_dir (void **state)
 {
     struct fake f;
@@ -509,8 +536,9 @@ int main (void)
         cmocka_unit_test (test_append),    cmocka_unit_test (test_append_foreign),
         cmocka_unit_test (test_value_pos), cmocka_unit_test (test_links),
         cmocka_unit_test (test_snapshot),  cmocka_unit_test (test_large_directory),
-        cmocka_unit_test (test_evict),     cmocka_unit_test (test_put_dir),
-        cmocka_unit_test (test_changes),   cmocka_unit_test (test_model),
+        cmocka_unit_test (test_evict),     cmocka_unit_test (test_evict_buckets),
+        cmocka_unit_test (test_put_dir),   cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_model),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

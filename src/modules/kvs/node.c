@@ -382,11 +382,13 @@ noent:
     return NULL;
 }
 
-struct kvs_node *kvs_dir_leaf (struct kvs_node *n, const struct kvs_dirent *e)
+struct kvs_node *kvs_dir_holder (struct kvs_node *dir, const struct kvs_dirent *e)
 {
-    while (n->hdir && e->name_len > 0)
-        n = n->ent[bucket_of (n, e->name, e->name_len)]->child;
-    return n;
+    if (e->name_len == 0) /* a bucket */
+        return dir;
+    while (dir->hdir)
+        dir = dir->ent[bucket_of (dir, e->name, e->name_len)]->child;
+    return dir;
 }
 
 bool kvs_dir_empty (const struct kvs_node *dir)

@@ -98,12 +98,12 @@ void kvs_node_touch (struct kvs_node *n);
 /* NULL with ENOENT, or the loader's errno. */
 struct kvs_dirent *kvs_dir_find (struct kvs_node *dir, const char *name, size_t len,
                                  const struct kvs_loader *loader);
+/* The node whose entry e is: dir itself or, if it is an hdir, a leaf below. That
+ * one is the parent of e's child. */
+struct kvs_node *kvs_dir_holder (struct kvs_node *dir, const struct kvs_dirent *e);
 /* Takes e; the entry that it replaces is handed back (else NULL). The way
  * to it must be loaded: call kvs_dir_find first. -1 with ENOMEM. */
 int kvs_dir_set (struct kvs_node *dir, struct kvs_dirent *e, struct kvs_dirent **old);
-/* The node that holds an entry found in dir: dir itself, or a bucket below. A
- * bucket's own entry has no name and stands in dir. */
-struct kvs_node *kvs_dir_leaf (struct kvs_node *dir, const struct kvs_dirent *e);
 /* Removes and returns the entry, or NULL. The way must be loaded. */
 struct kvs_dirent *kvs_dir_take (struct kvs_node *dir, const char *name, size_t len);
 bool kvs_dir_empty (const struct kvs_node *dir);

@@ -23,10 +23,13 @@
 
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* transactions that wait */
 #define UNACKED_MAX (64 * 1024 * 1024)      /* blobs that content did not answer */
+#define UNASKED_MAX (1024 * 1024)           /* blobs sent without asking for one */
+#define PUBLISH_DELAY 0.01                  /* s, of an instance of one broker */
 #define CACHE_MAX (4 * 1024 * 1024)
-#define TREE_MAX (4 * 1024 * 1024)
-#define CACHE_AGE 4 /* heartbeats */
-#define TREE_AGE 4
+#define TREE_MAX (32 * 1024 * 1024)
+#define CACHE_AGE 2   /* heartbeats */
+#define TREE_AGE 2    /* heartbeats */
+#define TREE_TURNS 64 /* of disuse, if the tree is too large */
 #define STALLED_MAX 65536
 
 struct hashmap;
@@ -35,6 +38,7 @@ struct watches;
 struct kvs {
     flux_t *h;
     uint32_t rank;
+    uint32_t size;
     uint32_t owner; /* of the instance */
     bool durable;   /* an answered commit has to survive a crash */
     struct digest *digest;
@@ -45,6 +49,9 @@ struct kvs {
     size_t stalled_count;
     size_t queued_bytes;
     size_t unacked_bytes;
+    size_t unasked_bytes;
+    struct list unpublished; /* struct kvs_ns */
+    flux_watcher_t *publish_timer;
     struct watches *watches; /* NULL on followers */
     struct kvs_stats {
         uint64_t commits, transactions, operations, failed;
@@ -65,6 +72,10 @@ struct kvs_ns {
     struct list queue;             /* struct commit */
     bool busy;                     /* a commit is on its way to the disk */
     bool checkpointed;             /* the last root is on disk */
+    struct list publish_node;      /* its new root waits to be published */
+    uint32_t epochs[TREE_AGE];     /* of the tree, at the last heartbeats */
+    size_t written;                /* bytes since memory was given back */
+    struct buf unpublished;        /* keys changed since */
     struct flux_msglist *versions; /* wait-version requests */
 };
 
@@ -96,6 +107,9 @@ void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
 void kvs_sync_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 void kvs_turn (struct kvs *kvs);
+/* Tells all ranks about the root. */
+void kvs_publish (struct kvs_ns *ns);
+void kvs_publish_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg);
 void kvs_commit_fail_all (struct kvs_ns *ns, int errnum);
 char *kvs_checkpoint_encode (const char *rootref, int sequence);
 /* The primary namespace's root goes to disk, at the module's end. */

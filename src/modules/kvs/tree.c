@@ -39,9 +39,9 @@ static struct kvs_node *load_child (void *arg, struct kvs_node *parent,
     size_t len;
     struct kvs_node *n;
 
+    parent = kvs_dir_holder (parent, e);
     if (kvs_dirent_ref (e, ref) < 0 || kvs_cache_blob (t->cache, ref, &data, &len) < 0)
         return NULL;
-    parent = kvs_dir_leaf (parent, e);
     if (!(n = kvs_node_decode (&t->lru, data, len,
                                parent->hdir ? parent->level + 1 : 0)))
         return NULL;
@@ -680,22 +680,38 @@ int kvs_tree_hash (struct kvs_tree *t, struct buf *blobs)
     return blobref_encode (digest_name (t->digest), t->root->digest, size, t->rootref);
 }
 
-size_t kvs_tree_evict (struct kvs_tree *t, uint32_t age, size_t max_bytes)
+/* Children before parents: a pass may make others free to go. */
+static void evict (struct kvs_tree *t, uint32_t age, size_t max_bytes, bool both)
 {
-    size_t before = t->lru.bytes, last;
+    size_t last;
 
     do {
         last = t->lru.bytes;
         for (struct list *l = t->lru.nodes.prev; l != &t->lru.nodes;) {
             struct kvs_node *n = container_of (l, struct kvs_node, lru_node);
+            bool old = t->lru.epoch - n->epoch > age, many = t->lru.bytes > max_bytes;
 
             l = l->prev;
-            if (n->epoch == t->lru.epoch
-                || (t->lru.epoch - n->epoch <= age && t->lru.bytes <= max_bytes))
+            if (n->epoch == t->lru.epoch || !(both ? old && many : old || many))
                 break;
             if (n != t->root && !n->dirty && n->loaded == 0 && n->slot)
                 kvs_node_destroy (n);
         }
     } while (t->lru.bytes < last);
+}
+
+size_t kvs_tree_evict (struct kvs_tree *t, uint32_t age, size_t max_bytes)
+{
+    size_t before = t->lru.bytes;
+
+    evict (t, age, max_bytes, false);
     return before - t->lru.bytes;
+}
+
+void kvs_tree_shrink (struct kvs_tree *t, uint32_t min_age, size_t max_bytes)
+{
+    if (t->lru.bytes > max_bytes) {
+        t->lru.epoch++;
+        evict (t, min_age, max_bytes, true);
+    }
 }

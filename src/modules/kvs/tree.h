@@ -61,5 +61,8 @@ struct kvs_loader kvs_tree_loader (struct kvs_tree *t);
  * unused first, until no more than max_bytes are held. Those used in this
  * epoch stay. Returns the bytes that were freed. */
 size_t kvs_tree_evict (struct kvs_tree *t, uint32_t age, size_t max_bytes);
+/* After each turn: if more than max_bytes are held, a new epoch begins, and
+ * directories that were not used for min_age such turns are forgotten. */
+void kvs_tree_shrink (struct kvs_tree *t, uint32_t min_age, size_t max_bytes);
 
 #endif

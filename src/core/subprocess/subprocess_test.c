@@ -1,0 +1,141 @@
+#include "base/test.h"
+
+#include <flux/core.h>
+#include <flux/subprocess.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+
+static struct buf out, err;
+static int lines, completions, eofs;
+
+static void line_cb (flux_subprocess_t *p, const char *stream)
+{
+    const char *s;
+    int n = flux_subprocess_getline (p, stream, &s);
+    assert_true (n >= 0);
+    if (n == 0) {
+        assert_true (flux_subprocess_read_stream_closed (p, stream));
+        eofs++;
+    } else {
+        buf_add (strcmp (stream, "stdout") ? &err : &out, s, n);
+        lines++;
+    }
+}
+
+static void completion_cb (flux_subprocess_t *p)
+{
+    completions++;
+    flux_reactor_stop (flux_subprocess_get_reactor (p));
+}
+
+static const flux_subprocess_ops_t ops = {
+    .on_completion = completion_cb,
+    .on_stdout = line_cb,
+    .on_stderr = line_cb,
+};
+
+static flux_subprocess_t *start (flux_reactor_t *r, const char *script)
+{
+    char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)script, NULL };
+    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
+    flux_subprocess_t *p = flux_local_exec (r, 0, cmd, &ops);
+
+    flux_cmd_destroy (cmd);
+    assert_non_null (p);
+    buf_reset (&out);
+    buf_reset (&err);
+    lines = eofs = completions = 0;
+    return p;
+}
+
+static void test_echo (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, "cat; echo e >&2; printf partial; exit 3");
+
+    assert_int_equal (flux_subprocess_write (p, "stdin", "a\nb\n", 4), 4);
+    assert_int_equal (flux_subprocess_close (p, "stdin"), 0);
+    assert_int_equal (flux_subprocess_write (p, "stdin", "c", 1), -1);
+    flux_reactor_run (r, 0);
+    assert_string_equal (out.data, "a\nb\npartial");
+    assert_string_equal (err.data, "e\n");
+    assert_int_equal (lines, 4);
+    assert_int_equal (eofs, 2);
+    assert_int_equal (completions, 1);
+    assert_int_equal (flux_subprocess_exit_code (p), 3);
+    assert_int_equal (flux_subprocess_state (p), FLUX_SUBPROCESS_EXITED);
+    assert_int_equal (flux_subprocess_signaled (p), -1);
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
+/* More than pipes hold, both ways at once. */
+static void test_bulk (void **state)
+{
+    static char data[1024 * 1024];
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, "exec cat");
+
+    memset (data, 'x', sizeof (data));
+    for (size_t i = 99; i < sizeof (data); i += 100)
+        data[i] = '\n';
+    assert_int_equal (flux_subprocess_write (p, "stdin", data, sizeof (data)),
+                      sizeof (data));
+    flux_subprocess_close (p, "stdin");
+    flux_reactor_run (r, 0);
+    assert_int_equal (out.len, sizeof (data));
+    assert_memory_equal (out.data, data, sizeof (data));
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
+static void test_kill (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    /* a child of the process gets the signal, too */
+    flux_subprocess_t *p = start (r, "sleep 300; echo not reached");
+
+    flux_future_destroy (flux_subprocess_kill (p, SIGKILL));
+    flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_signaled (p), SIGKILL);
+    assert_int_equal (out.len, 0);
+    assert_null (flux_subprocess_kill (p, SIGKILL));
+    assert_int_equal (errno, ESRCH);
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
+static void test_errors (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    char *argv[] = { (char *)"/nonexistent", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL);
+    flux_cmd_t *empty = flux_cmd_create (0, NULL, NULL);
+
+    assert_null (flux_local_exec (r, 0, cmd, &ops));
+    assert_int_equal (errno, ENOENT);
+    assert_null (flux_local_exec (r, 0, empty, &ops));
+    assert_int_equal (errno, EINVAL);
+    flux_cmd_destroy (cmd);
+    flux_cmd_destroy (empty);
+    flux_reactor_destroy (r);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_echo),
+        cmocka_unit_test (test_bulk),
+        cmocka_unit_test (test_kill),
+        cmocka_unit_test (test_errors),
+    };
+    int rc = cmocka_run_group_tests (tests, NULL, NULL);
+    buf_fini (&out);
+    buf_fini (&err);
+    return rc;
+}
