@@ -138,10 +138,10 @@ static int push_numbered (struct hostlist *hl, struct buf *b, const struct expr 
 static int expand (struct hostlist *hl, struct buf *b, const struct expr *e)
 {
     const char *p = e->ids;
-    const char *end = p + e->ids_len;
 
     if (!e->ids)
         return push (hl, e->prefix, e->prefix_len);
+    const char *end = p + e->ids_len;
     for (;;) {
         unsigned long lo, hi;
         int width, hi_width;
