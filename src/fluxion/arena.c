@@ -77,3 +77,16 @@ void *arena_alloc (struct arena *a, size_t size)
     memset (p, 0, size);
     return p;
 }
+
+struct arena_mark arena_mark (const struct arena *a)
+{
+    return (struct arena_mark){ a->now, a->now->used };
+}
+
+void arena_release (struct arena *a, struct arena_mark mark)
+{
+    a->now = mark.chunk;
+    a->now->used = mark.used;
+    free_chunks (a->now->next);
+    a->now->next = NULL;
+}

@@ -27,7 +27,7 @@ static void mark_picks (struct scheduler *s, const struct picks *picks, bool by_
 {
     struct graph *g = s->g;
 
-    s->mark++;
+    sched_new_mark (s);
     for (uint32_t i = 0; i < picks->count; i++) {
         const struct picked *p = &picks->item[i];
         if (g->v[p->v].gone)
@@ -47,7 +47,7 @@ static uint32_t release_marked (struct scheduler *s, struct job *job)
 {
     struct graph *g = s->g;
     uint32_t kept = 0, released = 0;
-    uint32_t go = s->mark, keep = ++s->mark;
+    uint32_t go = s->mark, keep = sched_new_mark (s);
 
     for (uint32_t i = 0; i < job->nspan; i++) {
         if (!job->span[i])
@@ -134,7 +134,7 @@ static int add_selected (struct scheduler *s, uint32_t v, bool exclusive)
 static int select_picked (struct scheduler *s, const struct picks *picks)
 {
     s->nsel = 0;
-    s->mark++;
+    sched_new_mark (s);
     for (uint32_t i = 0; i < picks->count; i++)
         if (picks->item[i].exclusive && add_selected (s, picks->item[i].v, true) < 0)
             return -1;
@@ -258,7 +258,7 @@ int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
         return fail (error, EINVAL, "the root cannot be removed");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
         return fail (error, errno, "%s", strerror (errno));
-    s->mark++;
+    sched_new_mark (s);
     mark_below (s, v);
     release_everywhere (s);
     if (graph_remove (s->g, v) < 0 || sched_rebuild (s) < 0)
@@ -280,7 +280,7 @@ int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t
         idset_destroy (ids);
         return fail (error, errno, "%s", strerror (errno));
     }
-    s->mark++;
+    sched_new_mark (s);
     for (uint32_t v = 0; v < g->nv; v++)
         if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
             && idset_test (ids, g->v[v].rank)) {

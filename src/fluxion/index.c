@@ -9,26 +9,13 @@
  * held or down is taken out when it is met there ("parked"), and put back when that
  * one is free again. */
 #include "fluxion/index.h"
+#include "fluxion/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 uint32_t index_fan_min = 64, index_order_min = 64;
-#define FANOUT 16
-#define NOWHERE UINT32_MAX
-
-/* Bitmap with summaries: a bit of a level stands for a word of the one below. */
-struct bitmap {
-    uint64_t *level[6];
-    int nlevels;
-};
-
-struct maxtree {
-    int64_t *level[9]; /* level[0]: one entry per vertex */
-    uint32_t count[9];
-    int nlevels;
-};
 
 struct order {
     uint16_t type;
@@ -59,143 +46,14 @@ struct index {
     uint32_t *pos; /* of a vertex in its order */
     struct fan **fan;
     uint32_t nfans;
-    uint32_t *fan_of;   /* by vertex: fan + 1 of its parent, if any has one */
-    uint32_t *fan_slot; /* by vertex */
-    uint8_t *parked;    /* by vertex: some below it were taken out */
+    uint32_t *fan_of;          /* by vertex: fan + 1 of its parent, if any has one */
+    uint32_t *fan_slot;        /* by vertex */
+    uint8_t *parked;           /* by vertex: some below it were taken out */
+    struct idmap *child_types; /* of vertices with many children */
+    uint32_t *journal;         /* vertices that were touched, if anybody reads it */
+    uint32_t njournal, journal_cap;
+    uint64_t journal_start; /* number of the first one */
 };
-
-/* Bitmaps */
-
-static void bitmap_fini (struct bitmap *b)
-{
-    for (int i = 0; i < b->nlevels; i++)
-        free (b->level[i]);
-    b->nlevels = 0;
-}
-
-static int bitmap_init (struct bitmap *b, uint32_t n)
-{
-    b->nlevels = 0;
-    do {
-        n = (n + 63) / 64;
-        if (!(b->level[b->nlevels] = calloc (n ? n : 1, sizeof (uint64_t)))) {
-            bitmap_fini (b);
-            return -1;
-        }
-        b->nlevels++;
-    } while (n > 1);
-    return 0;
-}
-
-static void bitmap_set (struct bitmap *b, uint32_t i)
-{
-    for (int k = 0; k < b->nlevels; k++, i /= 64) {
-        uint64_t was = b->level[k][i / 64];
-        b->level[k][i / 64] = was | 1ull << i % 64;
-        if (was)
-            return;
-    }
-}
-
-static void bitmap_clear (struct bitmap *b, uint32_t i)
-{
-    for (int k = 0; k < b->nlevels; k++, i /= 64)
-        if ((b->level[k][i / 64] &= ~(1ull << i % 64)))
-            return;
-}
-
-/* First bit at or after i; NOWHERE. */
-static uint32_t bitmap_next (const struct bitmap *b, uint32_t i, uint32_t n)
-{
-    int k = 0;
-
-    if (i >= n)
-        return NOWHERE;
-    for (;;) {
-        uint64_t w = b->level[k][i / 64] >> i % 64;
-        if (w) {
-            i += __builtin_ctzll (w);
-            break;
-        }
-        if (++k == b->nlevels)
-            return NOWHERE;
-        i = i / 64 + 1;
-        uint32_t size = (n + 63) / 64;
-        for (int j = 1; j < k; j++)
-            size = (size + 63) / 64;
-        if (i >= size)
-            return NOWHERE;
-    }
-    while (k-- > 0)
-        i = i * 64 + __builtin_ctzll (b->level[k][i]);
-    return i;
-}
-
-/* Trees of the greatest */
-
-static void maxtree_fini (struct maxtree *t)
-{
-    for (int i = 0; i < t->nlevels; i++)
-        free (t->level[i]);
-    t->nlevels = 0;
-}
-
-static int maxtree_init (struct maxtree *t, uint32_t n)
-{
-    t->nlevels = 0;
-    for (;;) {
-        t->count[t->nlevels] = n;
-        if (!(t->level[t->nlevels] = calloc (n ? n : 1, sizeof (int64_t)))) {
-            maxtree_fini (t);
-            return -1;
-        }
-        t->nlevels++;
-        if (n <= 1)
-            return 0;
-        n = (n + FANOUT - 1) / FANOUT;
-    }
-}
-
-static void maxtree_set (struct maxtree *t, uint32_t i, int64_t value)
-{
-    t->level[0][i] = value;
-    for (int k = 1; k < t->nlevels; k++) {
-        uint32_t from = i / FANOUT * FANOUT, to = from + FANOUT;
-        int64_t max = INT64_MIN;
-        if (to > t->count[k - 1])
-            to = t->count[k - 1];
-        for (uint32_t j = from; j < to; j++)
-            max = t->level[k - 1][j] > max ? t->level[k - 1][j] : max;
-        i /= FANOUT;
-        if (t->level[k][i] == max)
-            return;
-        t->level[k][i] = max;
-    }
-}
-
-/* First entry at or after i that is at least `least`. */
-static uint32_t maxtree_next (const struct maxtree *t, uint32_t i, int64_t least)
-{
-    int k = 0;
-
-    while (i < t->count[k] && t->level[k][i] < least) {
-        i++;
-        /* At the start of a block: look at the block as a whole. */
-        while (k + 1 < t->nlevels && i % FANOUT == 0 && i < t->count[k]) {
-            i /= FANOUT;
-            k++;
-        }
-    }
-    if (i >= t->count[k])
-        return NOWHERE;
-    while (k > 0) {
-        i *= FANOUT;
-        k--;
-        while (t->level[k][i] < least)
-            i++;
-    }
-    return i;
-}
 
 /* Orders */
 
@@ -448,6 +306,62 @@ static void unpark (struct scheduler *s, uint32_t v)
     }
 }
 
+/* Types of children */
+
+#define TYPES_MAX 15
+
+struct type_list {
+    uint16_t n; /* TYPES_MAX + 1: more than fit */
+    uint16_t type[TYPES_MAX];
+};
+
+static struct type_list *list_types (const struct graph *g, uint32_t u)
+{
+    struct type_list *t = calloc (1, sizeof (*t));
+    const struct edge *e = graph_children (g, u);
+
+    for (uint32_t i = 0; t && i < g->v[u].nchildren; i++) {
+        uint16_t type = g->v[e[i].child].type;
+        uint16_t k = 0;
+        while (k < t->n && t->type[k] != type)
+            k++;
+        if (k < t->n)
+            continue;
+        if (t->n == TYPES_MAX) {
+            t->n++;
+            break;
+        }
+        t->type[t->n++] = type;
+    }
+    return t;
+}
+
+bool index_has_child (struct scheduler *s, uint32_t u, uint16_t type)
+{
+    const struct graph *g = s->g;
+    const struct edge *e = graph_children (g, u);
+    struct type_list *t = NULL;
+
+    if (g->v[u].nchildren > TYPES_MAX) {
+        t = idmap_lookup (s->index->child_types, u);
+        if (!t && (t = list_types (g, u))
+            && idmap_insert (s->index->child_types, u, t) < 0) {
+            free (t);
+            t = NULL;
+        }
+    }
+    if (t && t->n <= TYPES_MAX) {
+        for (uint16_t i = 0; i < t->n; i++)
+            if (t->type[i] == type)
+                return true;
+        return false;
+    }
+    for (uint32_t i = 0; i < g->v[u].nchildren; i++)
+        if (g->v[e[i].child].type == type)
+            return true;
+    return false;
+}
+
 /* Fans */
 
 static void fan_destroy (struct fan *f)
@@ -687,10 +601,12 @@ struct index *index_create (struct scheduler *s)
     if (!ix)
         return NULL;
     ix->ntypes = s->g->types.count;
+    ix->child_types = idmap_create (free);
     ix->order = calloc (ix->ntypes + 1, sizeof (*ix->order));
     ix->parked = calloc (s->g->nv + 1, 1);
     ix->pos = malloc ((s->g->nv + 1) * sizeof (*ix->pos));
-    if (!ix->order || !ix->parked || !ix->pos) {
+    if (!ix->order || !ix->parked || !ix->pos || !ix->child_types) {
+        idmap_destroy (ix->child_types);
         free (ix->order);
         free (ix->parked);
         free (ix->pos);
@@ -710,11 +626,49 @@ void index_destroy (struct scheduler *s)
     for (uint32_t i = 0; i < ix->ntypes; i++)
         order_destroy (ix->order[i], s->ntracked);
     index_drop_fans (s);
+    idmap_destroy (ix->child_types);
+    free (ix->journal);
     free (ix->order);
     free (ix->parked);
     free (ix->pos);
     free (ix);
     s->index = NULL;
+}
+
+#define JOURNAL_MAX 1000000u
+
+static void journal_add (struct index *ix, uint32_t v)
+{
+    if (ix->njournal && ix->journal[ix->njournal - 1] == v)
+        return;
+    if (ix->njournal == ix->journal_cap) {
+        uint32_t cap = ix->journal_cap ? ix->journal_cap * 2 : 1024;
+        uint32_t *list =
+            cap > JOURNAL_MAX ? NULL : realloc (ix->journal, cap * sizeof (*list));
+        if (list) {
+            ix->journal = list;
+            ix->journal_cap = cap;
+        } else {
+            /* Readers see the gap. */
+            ix->journal_start += ix->njournal + 1;
+            ix->njournal = 0;
+            if (ix->journal_cap == 0)
+                return;
+        }
+    }
+    ix->journal[ix->njournal++] = v;
+}
+
+bool index_journal (struct scheduler *s, uint64_t *seq, const uint32_t **v, uint32_t *n)
+{
+    struct index *ix = s->index;
+    uint64_t end = ix->journal_start + ix->njournal;
+    bool whole = *seq >= ix->journal_start;
+
+    *n = whole ? end - *seq : 0;
+    *v = whole ? ix->journal + (*seq - ix->journal_start) : NULL;
+    *seq = end;
+    return whole;
 }
 
 void index_touch (struct scheduler *s, uint32_t v)
@@ -724,6 +678,8 @@ void index_touch (struct scheduler *s, uint32_t v)
     if (!ix)
         return;
     struct order *o = ix->order[s->g->v[v].type];
+    if (s->memos)
+        journal_add (ix, v);
     if (o)
         order_refresh (s, o, v);
     if (ix->parked[v] && !s->vs[v].exclusive && !s->g->v[v].down)

@@ -46,4 +46,12 @@ uint32_t fan_next (const struct fan *f, struct fan_pos *p, enum fan_filter filte
 void index_weight (struct scheduler *s, uint32_t v, uint32_t was, uint32_t weight);
 void index_drop_fans (struct scheduler *s);
 
+bool index_has_child (struct scheduler *s, uint32_t u, uint16_t type);
+/* Vertices touched since *seq, which moves on. False: some are not known any more. */
+bool index_journal (struct scheduler *s, uint64_t *seq, const uint32_t **v,
+                    uint32_t *n);
+
+/* Remembered scores of slots (memo.c). */
+void memos_destroy (struct scheduler *s);
+
 #endif

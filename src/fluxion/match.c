@@ -32,7 +32,7 @@ bool match_takes_whole (const struct match *m, uint32_t v)
     return m->s->policy.node_exclusive && is_node (m, v);
 }
 
-static bool can_pass (struct match *m, uint32_t v)
+bool match_can_pass (struct match *m, uint32_t v)
 {
     m->s->counts.preorder++;
     if (match_takes_whole (m, v) ? !sched_idle (m->s, v, &m->w)
@@ -187,22 +187,13 @@ static bool is_beside (const struct query *q, uint16_t type)
     return false;
 }
 
-static bool has_child_of (const struct graph *g, uint32_t u, const struct query *q)
+bool match_has_slot_at (struct match *m, uint32_t u, const struct query *q)
 {
-    const struct edge *e = graph_children (g, u);
-    uint16_t last = UINT16_MAX;
-
-    for (uint32_t i = 0; i < g->v[u].nchildren; i++) {
-        uint16_t type = g->v[e[i].child].type;
-        if (type == last)
-            continue;
-        last = type;
-        for (uint32_t n = 0; n < q->nbeside; n++) {
-            const struct resource *r = &q->beside[n];
-            for (uint32_t k = 0; r->is_slot && k < r->nwith; k++)
-                if (r->with[k].type_id == type)
-                    return true;
-        }
+    for (uint32_t n = 0; n < q->nbeside; n++) {
+        const struct resource *r = &q->beside[n];
+        for (uint32_t k = 0; r->is_slot && k < r->nwith; k++)
+            if (index_has_child (m->s, u, r->with[k].type_id))
+                return true;
     }
     return false;
 }
@@ -239,7 +230,7 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
 
     if (m->fault)
         return;
-    if (q->r->is_slot && (!q->pristine || has_child_of (g, u, q))) {
+    if (q->r->is_slot && (!q->pristine || match_has_slot_at (m, u, q))) {
         match_slots (m, u, q, out);
         return;
     }
@@ -260,7 +251,8 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
             c->units = g->v[v].size;
             c->pick = p;
         } else if (q->pristine && g->v[v].nchildren && !is_beside (q, g->v[v].type)
-                   && enough_below (m, v, need_one (m, q->r)) && can_pass (m, v)) {
+                   && enough_below (m, v, need_one (m, q->r))
+                   && match_can_pass (m, v)) {
             match_gather (m, v, q, verify, out);
             for (uint32_t k = was; k < out->n; k++)
                 out->c[k].score += cand_node_factor (m, v);
@@ -307,7 +299,7 @@ static bool can_reach (struct match *m, uint32_t v, struct order *o)
     struct scheduler *s = m->s;
 
     for (uint32_t p = s->g->v[v].parent; p != s->g->root; p = s->g->v[p].parent) {
-        if (can_pass (m, p))
+        if (match_can_pass (m, p))
             continue;
         if (m->w.now && !m->w.ignore && (s->vs[p].exclusive || s->g->v[p].down))
             order_park (s, o, v, p);
@@ -368,7 +360,8 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         sub.beside = e;
         sub.nbeside = 1;
     }
-    if (!lazy || !take_ordered (m, u, &sub, l)) {
+    bool done = lazy ? take_ordered (m, u, &sub, l) : memo_take (m, u, q, l);
+    if (!done) {
         match_gather (m, u, &sub, !lazy, l);
         cand_sort (m, l);
     }
@@ -476,7 +469,7 @@ static bool match_top (struct match *m, struct pick **kids)
             if (count_fit (&r->count, g->v[g->root].size) == 0
                 || !(p = try_vertex (m, g->root, r, false)))
                 return false;
-        } else if (is_beside (&q, type) || !can_pass (m, g->root)
+        } else if (is_beside (&q, type) || !match_can_pass (m, g->root)
                    || !enough_below (m, g->root, need_one (m, r))
                    || !take (m, g->root, &q, &p)) {
             return false;

@@ -83,6 +83,11 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
 void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l);
 /* Sibling slots, among which each slot may be of any kind. */
 uint32_t match_alternatives (const struct query *q);
+bool match_can_pass (struct match *m, uint32_t v);
+/* Does u have children that a slot of the query is made of? */
+bool match_has_slot_at (struct match *m, uint32_t u, const struct query *q);
+/* Like match_best, for slots anywhere below the root (memo.c). False: not done. */
+bool memo_take (struct match *m, uint32_t u, const struct query *q, struct list *l);
 /* Link p, and what follows it, at the tail; returns the new tail. */
 struct pick **pick_chain (struct pick **tail, struct pick *p);
 /* Slots that fit under u (slots.c); each is one candidate. */

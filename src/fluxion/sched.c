@@ -1,5 +1,5 @@
 /* State of the scheduler: who holds what, when, and the sums kept over it. */
-#include "fluxion/sched.h"
+#include "fluxion/index.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +258,7 @@ int sched_rebuild (struct scheduler *s)
 {
     struct graph *g = s->g;
 
+    memos_destroy (s);
     index_destroy (s);
     if (graph_order (g) < 0 || find_unit_sizes (s) < 0)
         return -1;
@@ -393,6 +394,7 @@ void scheduler_destroy (struct scheduler *s)
 
     if (!s)
         return;
+    memos_destroy (s);
     index_destroy (s);
     for (uint32_t i = 0; i < s->njob; i++)
         free_job (s->job[i]);
@@ -454,6 +456,7 @@ struct scheduler *scheduler_copy (const struct scheduler *s)
         return NULL;
     *c = *s;
     c->index = NULL;
+    c->memos = NULL;
     c->sel = NULL;
     c->nsel = c->sel_cap = 0;
     c->plan = NULL;
@@ -918,4 +921,14 @@ bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint
     const struct span *sp = &s->span[job->span[i]];
     *sel = (struct selected){ sp->v, sp->exclusive, sp->needs, NULL };
     return true;
+}
+
+uint32_t sched_new_mark (struct scheduler *s)
+{
+    if (++s->mark == 0) {
+        for (uint32_t v = 0; v < s->nvs; v++)
+            s->vs[v].mark = 0;
+        s->mark = 1;
+    }
+    return s->mark;
 }

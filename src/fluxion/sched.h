@@ -81,6 +81,7 @@ struct scheduler {
     uint64_t generation; /* of the graph that the rows were made for */
     uint32_t mark;
     struct index *index;
+    struct memos *memos;
     struct selected *sel;
     uint32_t nsel, sel_cap;
     struct scheduler_counts counts;
@@ -97,6 +98,9 @@ static inline int64_t *sched_row (int64_t *table, const struct scheduler *s, uin
 {
     return table + (size_t)s->vs[v].agg * s->ntracked;
 }
+
+/* A value that no vertex has as its mark. */
+uint32_t sched_new_mark (struct scheduler *s);
 
 /* Is a vertex free of (exclusive) jobs during [at, at + duration)? `now`: live
  * allocations count whatever their end. */
@@ -126,6 +130,13 @@ struct arena *arena_create (void);
 void arena_destroy (struct arena *a);
 void arena_reset (struct arena *a);
 void *arena_alloc (struct arena *a, size_t size); /* zeroed; NULL: ENOMEM */
+/* Give back all that was taken since the mark. */
+struct arena_mark {
+    void *chunk;
+    size_t used;
+};
+struct arena_mark arena_mark (const struct arena *a);
+void arena_release (struct arena *a, struct arena_mark mark);
 
 /* Vertices of a type in the order in which the policy wants them. */
 struct index *index_create (struct scheduler *s);

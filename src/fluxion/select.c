@@ -93,7 +93,7 @@ void match_select (struct match *m, const struct pick *picks)
     struct scheduler *s = m->s;
 
     s->nsel = 0;
-    s->mark++;
+    sched_new_mark (s);
     select_picks (m, picks);
     if (s->policy.node_exclusive)
         select_whole_nodes (m);

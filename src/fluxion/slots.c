@@ -210,7 +210,7 @@ void match_slots (struct match *m, uint32_t u, const struct query *q, struct lis
     }
     if (n > 1)
         split_slots (kind, n, q->want);
-    m->s->mark++;
+    sched_new_mark (m->s);
     for (uint32_t k = 0; k < n; k++) {
         widen (kind[k].el, kind[k].r, kind[k].slots);
         for (int64_t i = 0; i < kind[k].slots; i++) {

@@ -91,7 +91,12 @@ is 'color' 1 sh -c "flux jobs -f completed -n --color=always | grep -c '^.\[01;3
 is 'no color in a pipe' 0 sh -c "flux jobs -an | grep -c '\[0' || true"
 is 'other users' '' flux jobs -n --user=1234567
 fails 'unknown user' 1 "unknown user 'nosuch'" flux jobs --user=nosuch
-is 'since: nothing' '' sh -c 'sleep 0; flux jobs -n --since=now --name=bad'
+is 'since: nothing' '' flux jobs -n --since=now --name=bad
 is 'options after operands' bad flux jobs $bad -no '{name}'
+is "pgrep" "$held" flux pgrep "^hel"
+is "pgrep -a" "bad gone" sh -c "flux pgrep -a -o {name} \"bad|gone\" | sort | xargs"
+fails "pgrep: no match" 1 "" flux pgrep nosuch
+fails "pkill" 0 "Canceled 1 job$" flux pkill --wait "^held"
+is "it is gone" CANCELED flux jobs -no "{result}" $held
 flux cancel --all >/dev/null 2>&1
 finish

@@ -4,8 +4,14 @@
  *  1. job-manager sends sched.alloc; ops->alloc is called.
  *  2. The scheduler calls schedutil_alloc_respond_success_pack; R joins the
  *     transaction of this turn of the reactor, the answer waits.
- *  3. Before the reactor sleeps, the transaction is committed.
- *  4. The commit is acknowledged; all its answers are sent.
+ *  3. Before the reactor sleeps, the transaction is sent to the KVS, and behind
+ *     it all its answers.
+ *
+ * RFC 27 wants R in the KVS before the answer. The KVS applies commits in the
+ * order in which they come, and nobody can act on the answer before the commit
+ * is in its queue: whatever job-manager commits next (the alloc event) is
+ * applied after R. So the answer need not wait for the acknowledgement, and a
+ * core does not lie idle for a round trip with each job.
  *
  * Failure: a commit that fails is fatal to the scheduler (the reactor stops
  * with an error); job-manager then asks the next one again. */
@@ -104,8 +110,7 @@ static void committed (flux_future_t *f, void *arg)
     if (flux_future_get (f, NULL) < 0) {
         flux_log_error (h, "commit of R failed");
         flux_reactor_stop_error (flux_get_reactor (h));
-    } else
-        send_answers (b);
+    }
     batch_destroy (b);
 }
 
@@ -121,7 +126,9 @@ static void flush (void *arg)
         flux_log_error (util->h, "commit of R cannot be sent");
         flux_reactor_stop_error (flux_get_reactor (util->h));
         batch_destroy (b);
+        return;
     }
+    send_answers (b);
 }
 
 /* ,"annotations":{...} */

@@ -1,9 +1,11 @@
 /* Writing exec.eventlog and output of all jobs to the KVS.
  *
- * What comes while a commit is on its way goes into the next one, and running
- * jobs wait COMMIT_DELAY for more to say: a job that starts and ends meanwhile
- * costs a share of one commit. Its release waits for the commit with its last
- * entries. */
+ * Running jobs wait COMMIT_DELAY for more to say: a job that starts and ends
+ * meanwhile costs a share of one commit. All jobs that end in one turn share one.
+ * Their release is sent behind the commit with their last entries: the KVS applies
+ * commits in the order in which they come, so that what job-manager commits next
+ * (the clean event) is applied after them, and no core lies idle for a round trip.
+ * COMMITS_MAX bounds what is on its way. */
 #include "ctx.h"
 
 #include <syslog.h>
@@ -82,16 +84,21 @@ static void commit_continuation (flux_future_t *f, void *arg)
     if (flux_future_get (f, NULL) < 0)
         flux_log (ctx->h, LOG_ERR, "kvs commit of job output failed: %s",
                   flux_future_error_string (f));
+    for (int i = 0; i < ctx->commits_on_way; i++)
+        if (ctx->commits[i] == f) {
+            ctx->commits[i] = ctx->commits[--ctx->commits_on_way];
+            break;
+        }
     flux_future_destroy (f);
-    ctx->commit = NULL;
-    release_committed (ctx);
 }
 
 void commit_flush (struct ctx *ctx)
 {
     flux_kvs_txn_t *txn;
+    flux_future_t *f;
 
-    if (ctx->commit || !ctx->commit_due || list_empty (&ctx->dirty_jobs))
+    if (ctx->commits_on_way == COMMITS_MAX || !ctx->commit_due
+        || list_empty (&ctx->dirty_jobs))
         return;
     if (!(txn = flux_kvs_txn_create ())) {
         flux_log_error (ctx->h, "kvs transaction");
@@ -102,12 +109,12 @@ void commit_flush (struct ctx *ctx)
     timer_clear (&ctx->timers, &ctx->delay_timer);
     ctx->commit_due = false;
     ctx->commit_count++;
-    if (!(ctx->commit = flux_kvs_commit (ctx->h, NULL, 0, txn))
-        || flux_future_then (ctx->commit, -1., commit_continuation, ctx) < 0) {
+    if (!(f = flux_kvs_commit (ctx->h, NULL, 0, txn))
+        || flux_future_then (f, -1., commit_continuation, ctx) < 0) {
         flux_log_error (ctx->h, "kvs commit of job output");
-        flux_future_destroy (ctx->commit);
-        ctx->commit = NULL;
-        release_committed (ctx);
-    }
+        flux_future_destroy (f);
+    } else
+        ctx->commits[ctx->commits_on_way++] = f;
+    release_committed (ctx);
     flux_kvs_txn_destroy (txn);
 }

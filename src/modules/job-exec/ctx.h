@@ -20,6 +20,9 @@ struct config {
     int kill_signal;
 };
 
+/* Commits of output that may be on their way at once. */
+#define COMMITS_MAX 16
+
 struct ctx {
     flux_t *h;
     flux_msg_handler_t **handlers;
@@ -36,8 +39,9 @@ struct ctx {
     struct list dead_servers;
 
     struct list dirty_jobs;
-    struct list finished_jobs; /* wait for their last commit */
-    flux_future_t *commit;
+    struct list finished_jobs;           /* wait for their last commit */
+    flux_future_t *commits[COMMITS_MAX]; /* on their way */
+    int commits_on_way;
     struct timer delay_timer;
     bool commit_due;
     struct list committing; /* finished jobs whose last data it carries */

@@ -500,7 +500,8 @@ static int init (struct ctx *ctx, int argc, char *argv[])
 static void fini (struct ctx *ctx)
 {
     servers_flush (ctx);
-    flux_future_destroy (ctx->commit);
+    while (ctx->commits_on_way > 0)
+        flux_future_destroy (ctx->commits[--ctx->commits_on_way]);
     servers_destroy (ctx);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msg_handler_delvec (ctx->event_handlers);

@@ -98,6 +98,9 @@ void kvs_node_touch (struct kvs_node *n);
 /* NULL with ENOENT, or the loader's errno. */
 struct kvs_dirent *kvs_dir_find (struct kvs_node *dir, const char *name, size_t len,
                                  const struct kvs_loader *loader);
+/* The node whose entry e is: dir itself or, if it is an hdir, a leaf below. That
+ * one is the parent of e's child. */
+struct kvs_node *kvs_dir_holder (struct kvs_node *dir, const struct kvs_dirent *e);
 /* Takes e; the entry that it replaces is handed back (else NULL). The way
  * to it must be loaded: call kvs_dir_find first. -1 with ENOMEM. */
 int kvs_dir_set (struct kvs_node *dir, struct kvs_dirent *e, struct kvs_dirent **old);

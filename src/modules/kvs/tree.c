@@ -39,6 +39,7 @@ static struct kvs_node *load_child (void *arg, struct kvs_node *parent,
     size_t len;
     struct kvs_node *n;
 
+    parent = kvs_dir_holder (parent, e);
     if (kvs_dirent_ref (e, ref) < 0 || kvs_cache_blob (t->cache, ref, &data, &len) < 0)
         return NULL;
     if (!(n = kvs_node_decode (&t->lru, data, len,
