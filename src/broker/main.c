@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -244,6 +245,34 @@ static void set_path (void)
     }
 }
 
+/* ---- flux start ---- */
+
+static pid_t start_pid; /* of the flux start that waits for this broker, or 0 */
+static bool start_removes_rundir;
+
+/* Rank 0 does not outlive the flux start that started it. */
+static void follow_start (struct broker *b)
+{
+    const char *s = getenv ("FLUX_START_PID");
+    pid_t pid = s ? atoi (s) : 0;
+
+    if (pid > 0 && pid == getppid () && b->rank == 0) {
+        start_pid = pid;
+        start_removes_rundir = strchr (s, ' ') != NULL;
+        (void)prctl (PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid () != pid)
+            (void)raise (SIGTERM);
+    }
+    unsetenv ("FLUX_START_PID");
+}
+
+/* What it cannot do any more. */
+static void stand_in_for_start (struct broker *b)
+{
+    if (start_removes_rundir && getppid () != start_pid)
+        attrs_put (b->attrs, "rundir-cleanup", "1", -1);
+}
+
 /* ---- signals ---- */
 
 static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -313,6 +342,7 @@ static int start (struct broker *b)
         || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
         || overlay_services_init (b) < 0 || watch_signals (b) < 0)
         return die (strerror (errno));
+    follow_start (b);
     if (local_init (b, &error) < 0)
         return die (error.text);
     return 0;
@@ -339,6 +369,7 @@ static void finish (struct broker *b)
     services_destroy (b->services);
     topology_destroy (b->topo);
     if (b->attrs) {
+        stand_in_for_start (b);
         remove_dir (b, "statedir", "statedir-cleanup");
         remove_dir (b, "rundir", "rundir-cleanup");
     }

@@ -6,7 +6,8 @@
  * process's place.
  *
  * Failures: when a broker ends that should not (--test-exit-mode), the others
- * get --test-exit-timeout to end, then SIGKILL. */
+ * get --test-exit-timeout to end, then SIGKILL. When this process is killed,
+ * rank 0 shuts the instance down (FLUX_START_PID tells it who its parent is). */
 #include <ctype.h>
 #include <fcntl.h>
 #include <flux/hostlist.h>
@@ -53,6 +54,7 @@ struct start {
     int status; /* of wait(2), of rank 0 */
     bool leader_mode;
     bool exiting;
+    bool interrupted;
     double exit_timeout;
     flux_watcher_t *timer;
     char rundir[4096];
@@ -283,13 +285,17 @@ static char **broker_env (struct start *st, int rank)
 {
     static const char *replaced[] = { "PMI_FD=",   "PMI_RANK=",
                                       "PMI_SIZE=", "FLUX_FAKE_HOSTNAME=",
-                                      "FLUX_URI=", "FLUX_JOB_ID_PATH=" };
+                                      "FLUX_URI=", "FLUX_JOB_ID_PATH=",
+                                      "FLUX_START_PID=" };
     size_t count = 0, n = 0;
     char **env;
 
     while (environ[count])
         count++;
-    if (!(env = calloc (count + 5, sizeof (*env)))
+    if (!(env = calloc (count + 6, sizeof (*env)))
+        || asprintf (&env[n++], "FLUX_START_PID=%d%s", (int)getpid (),
+                     st->remove_rundir ? " remove-rundir" : "")
+               < 0
         || asprintf (&env[n++], "PMI_FD=%d", PMI_CHILD_FD) < 0
         || asprintf (&env[n++], "PMI_RANK=%d", rank) < 0
         || asprintf (&env[n++], "PMI_SIZE=%d", st->size) < 0
@@ -314,7 +320,7 @@ static char **broker_env (struct start *st, int rank)
 
 static void free_broker_env (struct start *st, char **env)
 {
-    for (int i = 0; i < (st->hosts ? 4 : 3); i++)
+    for (int i = 0; i < (st->hosts ? 5 : 4); i++)
         free (env[i]);
     free (env);
 }
@@ -422,6 +428,7 @@ static void forward_signal (flux_reactor_t *r, flux_watcher_t *w, int revents,
 {
     struct start *st = arg;
 
+    st->interrupted = true;
     if (st->clients[0].pid > 0)
         (void)kill (st->clients[0].pid, flux_signal_watcher_get_signum (w));
 }
@@ -464,7 +471,8 @@ static void reap_orphans (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     }
 }
 
-/* What a killed rank 0 left behind. Killing one may bring its children. */
+/* What a killed rank 0, or a killed initial program, left behind. Killing one
+ * may bring its children. */
 static void kill_orphans (void)
 {
     char path[64];
@@ -525,7 +533,7 @@ static int run_session (struct start *st, char **program)
     (void)flux_reactor_run (st->reactor, 0);
     for (int i = 0; i < 4; i++)
         flux_watcher_destroy (w[i]);
-    if (WIFSIGNALED (st->status))
+    if (st->interrupted || exit_code (st->status) >= 128)
         kill_orphans ();
     for (int i = 0; i < st->size; i++) {
         close_client (&st->clients[i]);

@@ -84,6 +84,25 @@ fails 'SIGTERM ends it' 143 '' flux start -s2 sh term
 fails 'flux shutdown hangs up' 129 '' \
     flux start -s2 sh -c 'flux shutdown --background; sleep 1000 || true'
 
+# flux start is killed: its brokers shut down, and take the directory along.
+cat >killstart <<'SH'
+flux exec flux getattr broker.pid >pids
+flux getattr rundir >rundir
+kill -9 $(ps -o ppid= -p $(flux getattr broker.pid))
+exec sleep 1000
+SH
+flux start -s3 sh killstart 2>/dev/null
+for p in $(cat pids); do
+    timeout 20 tail -s 0.1 --pid="$p" -f /dev/null
+done
+is 'no broker outlives flux start' '' sh -c \
+    'for p in $(cat pids); do kill -0 $p 2>/dev/null && echo $p; done; true'
+is 'nor does its directory' gone sh -c 'test -e "$(cat rundir)" || echo gone'
+echo 'echo $$ >pid; sleep 1000; true' >leaves
+fails 'a child of the initial program ends with it' 129 '' \
+    flux start -s2 sh -c 'sh leaves & flux shutdown --background; sleep 1000; true'
+is 'it is gone' gone sh -c 'kill -0 $(cat pid) 2>/dev/null || echo gone'
+
 # rc scripts
 echo 'echo from rc1' >rc1.sh
 is 'rc1_path' 'from rc1
