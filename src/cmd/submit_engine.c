@@ -258,8 +258,14 @@ static void journal_cb (flux_future_t *f, void *arg)
 static void open_journal (struct submit *s)
 {
     /* Before the first submission: no event can be missed. */
+    json_t *allow = json_pack ("{s:i s:i s:i s:i}", "start", 1, "finish", 1,
+                               "exception", 1, "clean", 1);
+    if (!allow
+        || (s->opt->wait_event
+            && json_object_set_new (allow, s->opt->wait_event, json_integer (1)) < 0))
+        cmd_die ("out of memory");
     s->journal = flux_rpc_pack (s->h, "job-manager.events-journal", 0,
-                                FLUX_RPC_STREAMING, "{s:b}", "full", 0);
+                                FLUX_RPC_STREAMING, "{s:o}", "allow", allow);
     if (!s->journal || flux_future_then (s->journal, -1, journal_cb, s) < 0)
         cmd_die ("ERROR: job-manager.events-journal: %s", strerror (errno));
 }

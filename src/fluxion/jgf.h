@@ -1,5 +1,5 @@
 /* JGF text taken apart: what the readers of graphs, growth, updates and partial
- * cancels share. Everything is borrowed from the JSON document. */
+ * cancels share. Strings are borrowed from the text, which it owns. */
 #ifndef FLUXION_JGF_H
 #define FLUXION_JGF_H
 
@@ -7,10 +7,10 @@
 #include <jansson.h>
 
 struct jgf_node {
-    const char *key;  /* its id within the document */
-    const char *path; /* in containment, or NULL */
-    json_t *properties;
-    json_t *paths;
+    const char *key;    /* its id within the document */
+    const char *path;   /* in containment, or NULL */
+    json_t *properties; /* of strings, numbers and null; or NULL */
+    json_t *paths;      /* in other subsystems, or NULL */
     struct vertex_spec spec;
     bool exclusive, down;
     uint32_t v; /* for the caller */
@@ -22,7 +22,7 @@ struct jgf_edge {
 };
 
 struct jgf {
-    json_t *doc;
+    char *text;
     struct jgf_node *node;
     uint32_t nnodes;
     struct jgf_edge *edge; /* parent to child only */
@@ -30,7 +30,7 @@ struct jgf {
     bool shorthand;
 };
 
-/* EINVAL: *error says which node or edge. */
+/* EINVAL: *error says which node or edge, or where in the text. */
 int jgf_parse (struct jgf *j, const char *text, size_t len, flux_error_t *error);
 void jgf_fini (struct jgf *j);
 

@@ -97,7 +97,8 @@ void commit_flush (struct ctx *ctx)
     flux_kvs_txn_t *txn;
     flux_future_t *f;
 
-    if (ctx->commits_on_way == COMMITS_MAX || !ctx->commit_due || list_empty (&ctx->dirty_jobs))
+    if (ctx->commits_on_way == COMMITS_MAX || !ctx->commit_due
+        || list_empty (&ctx->dirty_jobs))
         return;
     if (!(txn = flux_kvs_txn_create ())) {
         flux_log_error (ctx->h, "kvs transaction");

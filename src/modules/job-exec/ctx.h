@@ -39,7 +39,7 @@ struct ctx {
     struct list dead_servers;
 
     struct list dirty_jobs;
-    struct list finished_jobs; /* wait for their last commit */
+    struct list finished_jobs;           /* wait for their last commit */
     flux_future_t *commits[COMMITS_MAX]; /* on their way */
     int commits_on_way;
     struct timer delay_timer;

@@ -225,7 +225,7 @@ int event_encode (struct buf *b, const struct event *ev)
     return buf_adds (b, "}\n");
 }
 
-static enum event_type type_of (const char *name)
+enum event_type event_type_of (const char *name)
 {
     for (int i = 0; i < EV_OTHER; i++) {
         if (strcmp (names[i], name) == 0)
@@ -302,7 +302,7 @@ int event_decode (json_t *entry, struct event *ev, flux_error_t *error)
         errno = EINVAL;
         return -1;
     }
-    ev->type = type_of (ev->name);
+    ev->type = event_type_of (ev->name);
     if (decode_context (ev->context, ev) < 0) {
         snprintf (error->text, sizeof (error->text), "event %s: malformed context",
                   ev->name);

@@ -60,6 +60,8 @@ struct event {
 };
 
 const char *event_name (const struct event *ev);
+/* EV_OTHER for a name that is not in RFC 21. */
+enum event_type event_type_of (const char *name);
 
 /* One line of an eventlog, newline included. */
 int event_encode (struct buf *b, const struct event *ev);

@@ -44,6 +44,7 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
     heap_init (&m->expirations, expire_before);
     heap_init (&m->begins, begin_before);
     buf_init (&m->journal);
+    buf_init (&m->journal_index);
     if (jobqueues_init (&m->queues) < 0 || !(m->jobs = idmap_create (NULL))
         || !(m->history = history_create ()) || !(m->names = hashmap_create (free))
         || !(m->waitables = waitables_create (wait_cb, arg))) {
@@ -94,6 +95,7 @@ void manager_destroy (struct manager *m)
     jobqueues_fini (&m->queues);
     env_table_fini (&m->envs);
     buf_fini (&m->journal);
+    buf_fini (&m->journal_index);
     recent_fini (&m->recent);
     free (m);
 }
@@ -121,10 +123,14 @@ struct job *manager_lookup_active (struct manager *m, flux_jobid_t id,
 static void journal_add (struct manager *m, const struct job *job,
                          const struct event *ev, const char *line, size_t len)
 {
+    struct journal_item item = { .type = ev->type };
+
     if (!m->journal_on)
         return;
-    buf_printf (&m->journal, "%s{\"id\":%llu,\"entry\":", m->journal.len ? "," : "",
-                (unsigned long long)job->id);
+    if (m->journal.len > 0)
+        buf_addc (&m->journal, ',');
+    item.start = m->journal.len;
+    buf_printf (&m->journal, "{\"id\":%llu,\"entry\":", (unsigned long long)job->id);
     buf_add (&m->journal, line, len - 1);
     if (ev->type == EV_SUBMIT) {
         buf_adds (&m->journal, ",\"jobspec\":");
@@ -135,6 +141,8 @@ static void journal_add (struct manager *m, const struct job *job,
         buf_adds (&m->journal, job->R);
     }
     buf_addc (&m->journal, '}');
+    item.len = m->journal.len - item.start;
+    buf_add (&m->journal_index, &item, sizeof (item));
 }
 
 static void state_changed (struct manager *m, struct job *job, flux_job_state_t old,

@@ -43,6 +43,12 @@ struct manager_ops {
     void (*inactive) (const struct job *job, void *arg); /* may be NULL */
 };
 
+/* Where an entry stands in the journal. */
+struct journal_item {
+    size_t start, len;
+    int type; /* enum event_type */
+};
+
 struct manager {
     const struct manager_ops *ops;
     void *arg;
@@ -66,8 +72,9 @@ struct manager {
     bool exec_ready;
 
     bool journal_on;
-    struct buf journal; /* ",{entry},{entry}" */
-    struct list dirty;  /* jobs with events to commit */
+    struct buf journal;       /* "{entry},{entry}" */
+    struct buf journal_index; /* struct journal_item of each entry in it */
+    struct list dirty;        /* jobs with events to commit */
     struct list in_commit;
     struct list todo; /* jobs whose next step is to be found */
     bool stepping;
