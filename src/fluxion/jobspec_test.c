@@ -132,11 +132,9 @@ static void valid (void **state)
     assert_true (r->resources[0].is_slot);
     assert_int_equal (r->resources[0].with[0].type_id, g->t_core);
     request_destroy (r);
-    r = request_parse (
-        "{\"version\": 1, \"resources\": [{\"type\": \"moon\", \"count\": "
-        "1}], \"tasks\": [{\"command\": [\"x\"], \"slot\": \"a\", "
-        "\"count\": {\"total\": 1}}], \"attributes\": null}",
-        148, NULL, NULL, &error);
+    static const char moon[] = "version: 1\nresources: [{type: moon, count: 1}]\n"
+                               "tasks: " TASKS "\nattributes: null\n";
+    r = request_parse (moon, strlen (moon), NULL, NULL, &error);
     assert_non_null (r);
     assert_int_equal (request_bind (r, g, &error), -1);
     assert_string_equal (error.text,
