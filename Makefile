@@ -3,6 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+.PHONY: fluxion-python fluxion-go fluxion-c fluxion-load
 .PHONY: help all demo check bench fmt fmt-check lint asan tsan fuzz install clean
 
 help:
@@ -14,6 +15,8 @@ help:
 	@echo "make asan     tests under the address and undefined sanitizers (SUITES=unit system)"
 	@echo "make tsan     tests under the thread sanitizer"
 	@echo "make fuzz     run the fuzz targets for a while (TIME=60)"
+	@echo "make fluxion-python, fluxion-go, fluxion-c   clients of the fluxion service"
+	@echo "make fluxion-load   the fluxion service under load (TIME=60)"
 	@echo "make install  install below PREFIX=$(PREFIX)"
 
 all:
@@ -53,6 +56,27 @@ install:
 	@ninja -C $(BUILD) --quiet
 	@meson install -C $(BUILD) --no-rebuild --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 	@echo "installed: $(abspath $(PREFIX))/bin/flux"
+
+# Clients of the fluxion service, see examples/fluxion.
+fluxion-python: all
+	@protoc --python_out=examples/fluxion -Isrc/fluxion-server/proto fluxion.proto
+	@echo "run: /usr/bin/python3 examples/fluxion/client.py"
+
+fluxion-go: all
+	@ninja -C $(BUILD) --quiet test/fluxion-server/fluxion-go
+	@echo "run: $(BUILD)/test/fluxion-server/fluxion-go --cluster-nodes examples/fluxion/cluster-nodes.json --jobspec examples/fluxion/jobspec.yaml"
+
+fluxion-c: all
+	@ninja -C $(BUILD) --quiet src/fluxion-server/fluxion-client
+	@echo "run: $(BUILD)/src/fluxion-server/fluxion-client localhost:4242 examples/fluxion/cluster-nodes.json examples/fluxion/jobspec.yaml"
+
+# The service under load for a minute, checked by replaying its record.
+fluxion-load: all
+	@ninja -C $(BUILD) --quiet test/fluxion-server/fluxion_pb2.py test/fluxion-server/fluxion-go-load
+	@FLUX_BUILD_DIR=$(abspath $(BUILD)) FLUX_SOURCE_DIR=$(CURDIR) \
+	    FLUXION_PB2=$(abspath $(BUILD))/test/fluxion-server \
+	    FLUXION_GO_LOAD=$(abspath $(BUILD))/test/fluxion-server/fluxion-go-load \
+	    /usr/bin/python3 test/fluxion-server/load.py $(or $(TIME),60)
 
 clean:
 	@rm -rf $(BUILD) build-asan build-tsan build-fuzz

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Aliases let a short text stand for a huge tree. */
 #define YAML_MAX_NODES 1000000u
+#define YAML_ALIAS_FACTOR 4
 #define YAML_MAX_DEPTH 100
 
 int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
@@ -14,7 +16,9 @@ int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
     yaml_parser_t parser;
 
     memset (y, 0, sizeof (*y));
-    y->budget = YAML_MAX_NODES;
+    y->budget = len < YAML_MAX_NODES / YAML_ALIAS_FACTOR
+                    ? 1000 + YAML_ALIAS_FACTOR * (uint32_t)len
+                    : YAML_MAX_NODES;
     if (!yaml_parser_initialize (&parser)) {
         errno = ENOMEM;
         return -1;

@@ -176,6 +176,11 @@ is 'a large directory' '3000
 changed
 3000' many
 is 'a large directory, another rank' 3000 flux exec -r 3 flux kvs get many.key3000
+nested () {
+    seq 1 200 | sed 's|.*|many.sub.key&=&|' | xargs flux kvs put &&
+        flux exec -r 3 flux kvs get many.sub.key77
+}
+is 'a large directory in a large directory, another rank' 77 nested
 flux kvs sync
 succeeds 'reload' flux module reload kvs
 is 'the checkpoint is taken up' changed flux kvs get many.key77

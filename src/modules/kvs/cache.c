@@ -243,7 +243,9 @@ static struct kvs_node *load (void *arg, struct kvs_node *parent, struct kvs_dir
 
     if (kvs_dirent_ref (e, ref) < 0)
         return NULL;
-    return kvs_cache_dir (arg, ref, parent->hdir ? parent->level + 1 : 0);
+    /* A bucket has no name; anything else is the top of a directory. */
+    return kvs_cache_dir (arg, ref,
+                          parent->hdir && e->name_len == 0 ? parent->level + 1 : 0);
 }
 
 struct kvs_loader kvs_cache_loader (struct kvs_cache *c)
