@@ -228,6 +228,38 @@ out:
     return rc;
 }
 
+/* Before anything is made: short idsets can stand for billions of vertices. */
+static int check_size (const struct graph *g, const struct rv1 *r, flux_error_t *error)
+{
+    uint64_t total = 1, marks = 0;
+    json_t *entry, *value;
+    const char *key;
+    size_t i, n;
+
+    json_array_foreach (r->R_lite, i, entry) {
+        const char *ranks = json_string_value (json_object_get (entry, "rank"));
+        uint64_t below = 1;
+        json_object_foreach (json_object_get (entry, "children"), key, value) {
+            const char *s = json_string_value (value);
+            if (s && idset_decode_info (s, -1, &n, NULL, NULL) == 0)
+                below += n;
+        }
+        if (ranks && idset_decode_info (ranks, -1, &n, NULL, NULL) == 0)
+            total += n * below;
+        if (below > g->max_vertices || total > g->max_vertices)
+            return fail (error, "rv1exec: R_lite[%zu]: more than %u vertices", i,
+                         g->max_vertices);
+    }
+    json_object_foreach (r->properties, key, value) {
+        const char *s = json_string_value (value);
+        if (s && idset_decode_info (s, -1, &n, NULL, NULL) == 0)
+            marks += n;
+        if (marks > g->max_vertices)
+            return fail (error, "rv1exec: property %.60s: too many ranks in all", key);
+    }
+    return 0;
+}
+
 static int add_properties (struct graph *g, const struct rv1 *r,
                            const uint32_t *node_by_rank, flux_error_t *error)
 {
@@ -274,7 +306,7 @@ int fluxion_read_rv1exec (struct graph *g, const char *text, size_t len,
 
     if (opt && opt->allowlist)
         return fail (error, "rv1exec: an allow list is not supported");
-    if (rv1_init (&r, text, len, error) < 0)
+    if (rv1_init (&r, text, len, error) < 0 || check_size (g, &r, error) < 0)
         goto out;
     if (!(node_by_rank =
               calloc (idset_universe_size (r.ranks), sizeof (*node_by_rank)))) {
