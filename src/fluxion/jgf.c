@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char jgf_containment[] = "containment";
+
 /* An edge by the ids of its ends, which may be defined after it. */
 struct raw_edge {
     char *source, *target;
@@ -139,43 +141,71 @@ static bool read_paths (struct jscan *s, struct jgf_node *n)
     return !s->fault;
 }
 
+static bool read_member (struct jscan *s, struct jgf_node *n, struct metadata *m,
+                         const char *key)
+{
+    bool there;
+
+    /* A graph has hundreds of thousands of these keys. */
+    switch (*key) {
+    case 't':
+        if (strcmp (key, "type") == 0)
+            return read_text (s, &m->type);
+        break;
+    case 'b':
+        if (strcmp (key, "basename") == 0)
+            return read_text (s, &m->basename);
+        break;
+    case 'n':
+        if (strcmp (key, "name") == 0)
+            return read_text (s, &m->name);
+        break;
+    case 'i':
+        if (strcmp (key, "id") == 0)
+            return read_number (s, &m->id, &m->has_id);
+        break;
+    case 'u':
+        if (strcmp (key, "unit") == 0)
+            return read_text (s, &m->unit);
+        if (strcmp (key, "uniq_id") == 0)
+            return read_number (s, &m->uniq, &m->has_uniq);
+        break;
+    case 's':
+        if (strcmp (key, "size") == 0)
+            return read_number (s, &m->size, &there);
+        if (strcmp (key, "status") == 0)
+            return read_flag (s, &n->down);
+        break;
+    case 'r':
+        if (strcmp (key, "rank") == 0)
+            return read_number (s, &m->rank, &there);
+        break;
+    case 'e':
+        if (strcmp (key, "exclusive") == 0)
+            return read_flag (s, &n->exclusive);
+        break;
+    case 'p':
+        if (strcmp (key, "properties") == 0 && !n->properties)
+            return read_properties (s, &n->properties);
+        if (strcmp (key, "paths") == 0) {
+            m->has_paths = true;
+            return read_paths (s, n);
+        }
+        break;
+    }
+    return jscan_skip (s);
+}
+
 static bool read_metadata (struct jscan *s, struct jgf_node *n, struct metadata *m)
 {
     char *key;
-    bool ok = true, there;
+    bool ok = true;
 
     if (!jscan_object (s))
         return false;
     m->there = true;
-    while (ok && jscan_next_key (s, &key)) {
-        if (strcmp (key, "type") == 0)
-            ok = read_text (s, &m->type);
-        else if (strcmp (key, "basename") == 0)
-            ok = read_text (s, &m->basename);
-        else if (strcmp (key, "name") == 0)
-            ok = read_text (s, &m->name);
-        else if (strcmp (key, "unit") == 0)
-            ok = read_text (s, &m->unit);
-        else if (strcmp (key, "id") == 0)
-            ok = read_number (s, &m->id, &m->has_id);
-        else if (strcmp (key, "uniq_id") == 0)
-            ok = read_number (s, &m->uniq, &m->has_uniq);
-        else if (strcmp (key, "size") == 0)
-            ok = read_number (s, &m->size, &there);
-        else if (strcmp (key, "rank") == 0)
-            ok = read_number (s, &m->rank, &there);
-        else if (strcmp (key, "exclusive") == 0)
-            ok = read_flag (s, &n->exclusive);
-        else if (strcmp (key, "status") == 0)
-            ok = read_flag (s, &n->down);
-        else if (strcmp (key, "properties") == 0 && !n->properties)
-            ok = read_properties (s, &n->properties);
-        else if (strcmp (key, "paths") == 0) {
-            m->has_paths = true;
-            ok = read_paths (s, n);
-        } else
-            ok = jscan_skip (s);
-    }
+    while (ok && jscan_next_key (s, &key))
+        ok = read_member (s, n, m, key);
     return ok && !s->fault;
 }
 
@@ -305,6 +335,11 @@ static bool read_nodes (struct parser *p)
     return !p->s.fault;
 }
 
+static const char *known (const char *subsystem)
+{
+    return strcmp (subsystem, jgf_containment) == 0 ? jgf_containment : subsystem;
+}
+
 /* The old form names the subsystem and relation in metadata.name. */
 static bool read_edge_metadata (struct jscan *s, struct raw_edge *e)
 {
@@ -318,13 +353,13 @@ static bool read_edge_metadata (struct jscan *s, struct raw_edge *e)
         if (strcmp (key, "subsystem") == 0 && jscan_peek (s) == '"') {
             if (!jscan_string (s, &text))
                 return false;
-            e->subsystem = text;
+            e->subsystem = known (text);
         } else if (strcmp (key, "name") == 0 && jscan_peek (s) == '{') {
             jscan_object (s);
             while (jscan_next_key (s, &subsystem)) {
                 if (!read_text (s, &text))
                     return false;
-                e->subsystem = subsystem;
+                e->subsystem = known (subsystem);
                 e->relation = text;
             }
         } else if (!jscan_skip (s)) {
@@ -343,7 +378,7 @@ static bool read_edge (struct parser *p)
     if (!grow (&p->edge, p->nedges, &p->edge_cap, sizeof (*e)))
         return jscan_fail (s, "too many edges");
     e = &p->edge[p->nedges++];
-    *e = (struct raw_edge){ .subsystem = "containment" };
+    *e = (struct raw_edge){ .subsystem = jgf_containment };
     if (!jscan_object (s))
         return false;
     while (jscan_next_key (s, &key)) {
@@ -447,6 +482,36 @@ static int index_nodes (struct parser *p, struct table *t)
     return 0;
 }
 
+/* Most documents number their nodes from 0, in order: then no table is needed. */
+static bool is_number (const char *key, uint32_t *n)
+{
+    const char *p = key;
+
+    for (*n = 0; *p >= '0' && *p <= '9' && p - key < 9; p++)
+        *n = *n * 10 + (*p - '0');
+    return *p == '\0' && p > key && (*key != '0' || p == key + 1);
+}
+
+static bool in_order (const struct jgf *j)
+{
+    uint32_t n;
+
+    for (uint32_t i = 0; i < j->nnodes; i++)
+        if (!is_number (j->node[i].key, &n) || n != i)
+            return false;
+    return true;
+}
+
+/* Index + 1 of the node, 0: unknown. */
+static uint32_t find_node (const struct jgf *j, const struct table *t, const char *key)
+{
+    uint32_t n;
+
+    if (t->slot)
+        return *find_slot (j, t, key);
+    return is_number (key, &n) && n < j->nnodes ? n + 1 : 0;
+}
+
 /* An edge back to the parent is of no use. */
 static bool goes_up (const struct raw_edge *e)
 {
@@ -467,8 +532,8 @@ static int resolve_edges (struct parser *p, const struct table *t)
                          "fetch_jgf: JGF does not contain a required key "
                          "(source|target) in edge %u",
                          i);
-        uint32_t source = *find_slot (j, t, r->source);
-        uint32_t target = *find_slot (j, t, r->target);
+        uint32_t source = find_node (j, t, r->source);
+        uint32_t target = find_node (j, t, r->target);
         if (!source || !target)
             return fail (p, "fetch_jgf: edge %u (%.30s to %.30s): unknown vertex %.30s",
                          i, r->source, r->target, source ? r->target : r->source);
@@ -490,7 +555,7 @@ static int finish (struct parser *p)
     if (missing)
         return fail (p, "fetch_jgf: JGF does not contain a required key (%s).",
                      missing);
-    int rc = index_nodes (p, &t);
+    int rc = in_order (p->j) ? 0 : index_nodes (p, &t);
     if (rc == 0)
         rc = resolve_edges (p, &t);
     free (t.slot);

@@ -18,8 +18,9 @@ struct jgf_node {
 
 struct jgf_edge {
     uint32_t source, target; /* indices into node */
-    const char *subsystem;
+    const char *subsystem;   /* the pointer jgf_containment, or another name */
 };
+extern const char jgf_containment[];
 
 struct jgf {
     char *text;

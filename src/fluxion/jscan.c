@@ -184,7 +184,7 @@ static char *unescape (struct jscan *s, char *out)
 
 bool jscan_string (struct jscan *s, char **out)
 {
-    bool ascii = true;
+    unsigned char high = 0;
 
     if (s->fault)
         return false;
@@ -192,6 +192,10 @@ bool jscan_string (struct jscan *s, char **out)
     if (*s->p != '"')
         return jscan_fail (s, "expected a string");
     char *to = *out = ++s->p;
+    /* Most strings have nothing to unescape: they stay where they are. */
+    for (unsigned char c = *to; c >= 0x20 && c != '"' && c != '\\'; c = *++to)
+        high |= c;
+    s->p = to;
     for (;;) {
         unsigned char c = *s->p;
         if (c == '"')
@@ -204,12 +208,12 @@ bool jscan_string (struct jscan *s, char **out)
                 return false;
             continue;
         }
-        ascii &= c < 0x80;
+        high |= c;
         *to++ = *s->p++;
     }
     s->p++;
     *to = '\0';
-    if (!ascii && !utf8_valid (*out, to - *out))
+    if (high >= 0x80 && !utf8_valid (*out, to - *out))
         return jscan_fail (s, "not UTF-8");
     return true;
 }

@@ -21,7 +21,7 @@ __attribute__ ((format (printf, 2, 3))) static int fail (flux_error_t *error,
 
 static bool contained (const struct jgf_edge *e)
 {
-    return strcmp (e->subsystem, "containment") == 0;
+    return e->subsystem == jgf_containment;
 }
 
 /* "/cluster0" and not "/cluster0/rack0". */
@@ -188,7 +188,7 @@ static int load (struct graph *g, struct jgf *j, const struct read_options *opt,
     if (find_root (g, j, error) < 0 || reserve_children (g, j) < 0)
         return -1;
     for (uint32_t i = 0; i < j->nedges; i++)
-        if (read_wants (opt, j->edge[i].subsystem)
+        if ((contained (&j->edge[i]) || read_wants (opt, j->edge[i].subsystem))
             && add_edge (g, j, &j->edge[i], error) < 0)
             return -1;
     set_subsystem_roots (g, j);
