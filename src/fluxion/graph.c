@@ -190,6 +190,8 @@ static uint32_t intern (struct graph *g, const char *s)
     return s && *s ? strtab_add (&g->strings, s, strlen (s)) : 0;
 }
 
+static size_t put_id (char *p, int64_t id);
+
 /* A name that is what basename and id make is not stored. */
 static bool name_is_default (const struct vertex_spec *spec)
 {
@@ -201,7 +203,7 @@ static bool name_is_default (const struct vertex_spec *spec)
     if (strncmp (spec->name, spec->basename, len) != 0)
         return false;
     if (spec->id != -1)
-        snprintf (id, sizeof (id), "%lld", (long long)spec->id);
+        put_id (id, spec->id);
     return strcmp (spec->name + len, id) == 0;
 }
 

@@ -299,7 +299,7 @@ static bool read_node (struct parser *p, char *key)
         return false;
     while (jscan_next_key (s, &name)) {
         bool ok;
-        if (strcmp (name, "metadata") == 0 && !m.there) {
+        if (*name == 'm' && strcmp (name, "metadata") == 0 && !m.there) {
             ok = read_metadata (s, n, &m);
         } else if (strcmp (name, "id") == 0 && !key && jscan_peek (s) == '"') {
             ok = jscan_string (s, &text);
@@ -427,6 +427,18 @@ static bool read_graph (struct parser *p)
     return !p->s.fault;
 }
 
+static bool read_free_ranks (struct parser *p)
+{
+    char *text = NULL;
+
+    if (p->j->free_ranks)
+        return jscan_fail (&p->s, "free_ranks is there twice");
+    if (!read_text (&p->s, &text) || !text)
+        return !p->s.fault;
+    p->j->free_ranks = idset_decode (text);
+    return p->j->free_ranks || jscan_fail (&p->s, "free_ranks is not an idset");
+}
+
 static bool read_document (struct parser *p)
 {
     char *key, *writer;
@@ -437,6 +449,8 @@ static bool read_document (struct parser *p)
         bool ok;
         if (strcmp (key, "graph") == 0 && !p->has_graph) {
             ok = read_graph (p);
+        } else if (strcmp (key, "free_ranks") == 0) {
+            ok = read_free_ranks (p);
         } else if (strcmp (key, "writer") == 0 && jscan_peek (&p->s) == '"') {
             ok = jscan_string (&p->s, &writer);
             p->j->shorthand = ok && strcmp (writer, "fluxion:jgf_shorthand") == 0;
@@ -593,6 +607,7 @@ void jgf_fini (struct jgf *j)
         json_decref (j->node[i].properties);
         json_decref (j->node[i].paths);
     }
+    idset_destroy (j->free_ranks);
     free (j->node);
     free (j->edge);
     free (j->text);

@@ -4,6 +4,7 @@
 #define FLUXION_JGF_H
 
 #include "fluxion/graph.h"
+#include <flux/idset.h>
 #include <jansson.h>
 
 struct jgf_node {
@@ -29,6 +30,10 @@ struct jgf {
     struct jgf_edge *edge; /* parent to child only */
     uint32_t nedges;
     bool shorthand;
+    /* Ranks that a job has given back already: what it holds there no more, an update
+     * does not take, nor a partial cancel give back again. To a graph as such they
+     * mean nothing. NULL: none. */
+    struct idset *free_ranks;
 };
 
 /* EINVAL: *error says which node or edge, or where in the text. */

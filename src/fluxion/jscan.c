@@ -51,8 +51,15 @@ char jscan_peek (struct jscan *s)
     space (s);
     if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9'))
         return '0';
-    if (*s->p && strchr ("{[\"tfn", *s->p))
+    switch (*s->p) {
+    case '{':
+    case '[':
+    case '"':
+    case 't':
+    case 'f':
+    case 'n':
         return *s->p;
+    }
     jscan_fail (s, *s->p ? "unexpected character" : "unexpected end");
     return 0;
 }

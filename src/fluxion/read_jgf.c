@@ -308,6 +308,13 @@ static int pick_subtree (struct graph *g, uint32_t v, struct picks *p)
     return 0;
 }
 
+static bool given_back (const struct graph *g, uint32_t v, const struct jgf *j)
+{
+    while (v != VTX_NONE && g->v[v].rank < 0)
+        v = g->v[v].parent;
+    return v != VTX_NONE && idset_test (j->free_ranks, g->v[v].rank);
+}
+
 static int pick (struct graph *g, const char *text, size_t len, bool strict,
                  bool shorthand, struct picks *p, flux_error_t *error)
 {
@@ -325,6 +332,8 @@ static int pick (struct graph *g, const char *text, size_t len, bool strict,
         else if (strict && !same_vertex (g, v, &n->spec))
             rc = fail (error, "inconsistent input vertex for %s (id=%s)", n->path,
                        n->key);
+        else if (j.free_ranks && given_back (g, v, &j))
+            continue;
         else
             rc = picks_add (p, v, n->exclusive, n->spec.size);
         if (rc == 0 && n->exclusive && (shorthand || j.shorthand))

@@ -1,0 +1,210 @@
+/* Random jobs that draw power, against plain counting: four supplies, each for three
+ * nodes of four cores; a job wants some nodes, a core and some power on each. */
+#include "fluxion/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/test.h"
+
+#define PDUS 4
+#define NODES 3 /* of each */
+#define CORES 4
+#define WATTS 1000
+#define MAX_JOBS 64
+
+struct plain {
+    int cores[PDUS][NODES]; /* in use */
+    int64_t watts[PDUS];
+};
+
+static void put_node (struct buf *b, int id, const char *type, int n, int size,
+                      const char *paths)
+{
+    buf_printf (b,
+                "%s{\"id\": \"%d\", \"metadata\": {\"type\": \"%s\", \"id\": %d, "
+                "\"size\": %d, \"paths\": {%s}}}",
+                id ? "," : "", id, type, n, size, paths);
+}
+
+static void put_edge (struct buf *b, int from, int to, const char *subsystem)
+{
+    buf_printf (b,
+                "%s{\"source\": \"%d\", \"target\": \"%d\", \"metadata\": "
+                "{\"subsystem\": \"%s\"}}",
+                b->len ? "," : "", from, to, subsystem);
+}
+
+static char *make_graph (void)
+{
+    struct buf n = BUF_INIT, e = BUF_INIT, all = BUF_INIT;
+    char paths[256];
+    int id = 0;
+
+    put_node (&n, id++, "cluster", 0, 1, "\"containment\": \"/cluster0\"");
+    put_node (&n, id++, "power", 0, 1, "\"power\": \"/power0\"");
+    for (int p = 0; p < PDUS; p++) {
+        int pdu = id++;
+        snprintf (paths, sizeof (paths), "\"power\": \"/power0/pdu%d\"", p);
+        put_node (&n, pdu, "pdu", p, WATTS, paths);
+        put_edge (&e, 1, pdu, "power");
+        for (int i = 0; i < NODES; i++) {
+            int node = id++, number = p * NODES + i;
+            snprintf (paths, sizeof (paths), "\"containment\": \"/cluster0/node%d\"",
+                      number);
+            put_node (&n, node, "node", number, 1, paths);
+            put_edge (&e, 0, node, "containment");
+            put_edge (&e, pdu, node, "power");
+            for (int c = 0; c < CORES; c++) {
+                snprintf (paths, sizeof (paths),
+                          "\"containment\": \"/cluster0/node%d/core%d\"", number, c);
+                put_node (&n, id, "core", c, 1, paths);
+                put_edge (&e, node, id++, "containment");
+            }
+        }
+    }
+    buf_printf (&all, "{\"graph\": {\"nodes\": [%s], \"edges\": [%s]}}", n.data,
+                e.data);
+    buf_fini (&n);
+    buf_fini (&e);
+    return all.data;
+}
+
+static struct request *make_request (struct scheduler *s, int nodes, int watts,
+                                     bool slots)
+{
+    char text[1024];
+    flux_error_t error;
+    const char *inner = "with: [{type: slot, count: 1, label: s, with: "
+                        "[{type: core, count: 1}]}, {type: pdu, count: %d}]";
+    const char *outer = "with: [{type: core, count: 1}, {type: pdu, count: %d}]";
+    size_t at;
+
+    /* Slots of nodes are whole nodes, and of a core and power anywhere. */
+    at = snprintf (text, sizeof (text),
+                   slots ? "version: 9999\nresources: [{type: slot, count: %d, "
+                           "label: s, "
+                         : "version: 9999\nresources: [{type: node, count: %d, ",
+                   nodes);
+    at += snprintf (text + at, sizeof (text) - at, slots ? outer : inner, watts);
+    snprintf (text + at, sizeof (text) - at,
+              "}]\ntasks: [{command: [a], slot: s, count: {per_slot: 1}}]\n"
+              "attributes: {system: {duration: 0}}\n");
+    struct request *r = request_parse (text, strlen (text), NULL, NULL, &error);
+    if (!r)
+        fail_msg ("%s: %s", error.text, text);
+    assert_int_equal (request_bind (r, scheduler_graph (s), &error), 0);
+    return r;
+}
+
+/* Nodes draw from one supply each: count what fits. */
+static bool fits (const struct plain *p, int want, int watts, bool slots)
+{
+    int n = 0;
+
+    for (int k = 0; k < PDUS; k++) {
+        int here = 0;
+        for (int i = 0; i < NODES; i++)
+            here += slots ? CORES - p->cores[k][i] : p->cores[k][i] < CORES;
+        int power = (WATTS - p->watts[k]) / watts;
+        n += here < power ? here : power;
+    }
+    return n >= want;
+}
+
+static void count_job (struct scheduler *s, const struct selected *sel, uint32_t n,
+                       struct plain *p, int sign)
+{
+    struct graph *g = scheduler_graph (s);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct vertex *v = &g->v[sel[i].v];
+        const char *type = graph_type_name (g, v->type);
+        if (strcmp (type, "core") == 0) {
+            int64_t node = g->v[v->parent].id;
+            p->cores[node / NODES][node % NODES] += sign;
+        } else if (strcmp (type, "pdu") == 0) {
+            p->watts[v->id] += sign * sel[i].needs;
+            assert_true (p->watts[v->id] >= 0 && p->watts[v->id] <= WATTS);
+        }
+    }
+}
+
+static void cancel (struct scheduler *s, uint64_t id, struct plain *p)
+{
+    struct job *job = scheduler_job (s, id);
+    struct selected sel;
+
+    for (uint32_t i = 0; i < job->nspan; i++)
+        if (scheduler_job_holds (s, job, i, &sel))
+            count_job (s, &sel, 1, p, -1);
+    assert_int_equal (scheduler_cancel (s, id), 0);
+}
+
+static void run (const char *policy, unsigned int seed)
+{
+    struct scheduler_options opt = {
+        .policy = policy,
+        .subsystems = "containment,power",
+    };
+    char *text = make_graph ();
+    struct plain plain = { 0 };
+    uint64_t ids[MAX_JOBS], next = 1;
+    flux_error_t error;
+    int n = 0;
+
+    struct scheduler *s =
+        fluxion_load ("jgf", text, strlen (text), NULL, 0, &opt, &error);
+    free (text);
+    if (!s)
+        fail_msg ("%s", error.text);
+    for (int step = 0; step < 400; step++) {
+        if (n == MAX_JOBS || (n > 0 && rand_r (&seed) % 3 == 0)) {
+            int i = rand_r (&seed) % n;
+            cancel (s, ids[i], &plain);
+            ids[i] = ids[--n];
+        } else {
+            int want = 1 + rand_r (&seed) % 5, watts = 50 + rand_r (&seed) % 400;
+            bool slots = rand_r (&seed) % 2, expected = fits (&plain, want, watts, slots);
+            struct request *r = make_request (s, want, watts, slots);
+            struct match_result result;
+            int rc =
+                scheduler_match (s, MATCH_ALLOCATE, r, next, 0, &result, &error);
+            if ((rc == 0) != expected)
+                fail_msg ("policy %s step %d: %d %s of %d W: %s", policy, step, want,
+                          slots ? "slots" : "nodes", watts,
+                          rc == 0 ? "too good" : error.text);
+            if (rc == 0) {
+                count_job (s, result.sel, result.nsel, &plain, 1);
+                ids[n++] = next;
+            }
+            next++;
+            request_destroy (r);
+        }
+        if (!scheduler_check (s, &error))
+            fail_msg ("policy %s step %d: %s", policy, step, error.text);
+    }
+    struct scheduler *copy = scheduler_copy (s);
+    assert_non_null (copy);
+    assert_true (scheduler_check (copy, &error));
+    scheduler_destroy (copy);
+    scheduler_destroy (s);
+}
+
+static void test_draw (void **state)
+{
+    static const char *const policies[] = { "first", "low", "high", "lonode",
+                                            "hinode", "locality" };
+
+    for (size_t i = 0; i < sizeof (policies) / sizeof (policies[0]); i++)
+        for (unsigned int seed = 1; seed <= 10; seed++)
+            run (policies[i], seed);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test (test_draw) };
+
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
