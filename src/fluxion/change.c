@@ -174,8 +174,9 @@ static int check_free (struct scheduler *s, const struct window *w, flux_error_t
         uint32_t v = s->sel[i].v;
         uint8_t down = s->g->v[v].down;
         s->g->v[v].down = 0; /* what runs there, runs there */
-        bool ok = is_pool (s, v) ? s->sel[i].needs <= pool_free (s, v, w)
-                  : s->sel[i].exclusive ? sched_idle (s, v, w) : sched_shareable (s, v, w);
+        bool ok = is_pool (s, v)        ? s->sel[i].needs <= pool_free (s, v, w)
+                  : s->sel[i].exclusive ? sched_idle (s, v, w)
+                                        : sched_shareable (s, v, w);
         s->g->v[v].down = down;
         if (!ok) {
             if (graph_path (s->g, v, path, sizeof (path)) < 0)

@@ -370,7 +370,8 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         sub.beside = e;
         sub.nbeside = 1;
     }
-    bool done = lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
+    bool done =
+        lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
     if (!done) {
         match_gather (m, u, &sub, !lazy, l);
         cand_sort (m, l);

@@ -187,8 +187,8 @@ static bool draw_from (struct match *m, uint32_t v, const struct resource *r)
 }
 
 /* Depth first, each vertex once; what is down feeds nobody. */
-static bool climb (struct match *m, uint32_t u, const struct resource *r, uint32_t stamp,
-                   int depth, bool *fed)
+static bool climb (struct match *m, uint32_t u, const struct resource *r,
+                   uint32_t stamp, int depth, bool *fed)
 {
     struct scheduler *s = m->s;
 

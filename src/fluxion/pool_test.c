@@ -166,11 +166,11 @@ static void run (const char *policy, unsigned int seed)
             ids[i] = ids[--n];
         } else {
             int want = 1 + rand_r (&seed) % 5, watts = 50 + rand_r (&seed) % 400;
-            bool slots = rand_r (&seed) % 2, expected = fits (&plain, want, watts, slots);
+            bool slots = rand_r (&seed) % 2,
+                 expected = fits (&plain, want, watts, slots);
             struct request *r = make_request (s, want, watts, slots);
             struct match_result result;
-            int rc =
-                scheduler_match (s, MATCH_ALLOCATE, r, next, 0, &result, &error);
+            int rc = scheduler_match (s, MATCH_ALLOCATE, r, next, 0, &result, &error);
             if ((rc == 0) != expected)
                 fail_msg ("policy %s step %d: %d %s of %d W: %s", policy, step, want,
                           slots ? "slots" : "nodes", watts,
@@ -194,8 +194,8 @@ static void run (const char *policy, unsigned int seed)
 
 static void test_draw (void **state)
 {
-    static const char *const policies[] = { "first", "low", "high", "lonode",
-                                            "hinode", "locality" };
+    static const char *const policies[] = { "first",  "low",    "high",
+                                            "lonode", "hinode", "locality" };
 
     for (size_t i = 0; i < sizeof (policies) / sizeof (policies[0]); i++)
         for (unsigned int seed = 1; seed <= 10; seed++)

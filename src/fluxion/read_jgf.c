@@ -83,10 +83,10 @@ static bool left_out (const struct jgf_node *n, const struct read_options *opt)
 /* Does the edge go from child to parent, as the paths tell? */
 static bool goes_up (const struct jgf *j, const struct jgf_edge *e)
 {
-    const char *from = json_string_value (
-        json_object_get (j->node[e->source].paths, e->subsystem));
-    const char *to = json_string_value (
-        json_object_get (j->node[e->target].paths, e->subsystem));
+    const char *from =
+        json_string_value (json_object_get (j->node[e->source].paths, e->subsystem));
+    const char *to =
+        json_string_value (json_object_get (j->node[e->target].paths, e->subsystem));
     size_t len = to ? strlen (to) : 0;
 
     return from && to && strncmp (from, to, len) == 0 && from[len] == '/';

@@ -45,8 +45,8 @@ struct scheduler {
     struct graph *g;
     struct policy policy;
     bool flexible;
-    int64_t start, end; /* time range of the graph */
-    char *subsystems; /* subscribed ones; the first is the tree */
+    int64_t start, end;  /* time range of the graph */
+    char *subsystems;    /* subscribed ones; the first is the tree */
     struct pools *pools; /* NULL: no other subsystem is subscribed */
     char *filter_spec;
 

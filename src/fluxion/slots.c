@@ -198,8 +198,7 @@ static bool draw_slot (struct match *m, uint32_t u, const struct resource *r,
     uint32_t drawn = m->s->pools->nlog;
 
     for (uint32_t i = 0; i < r->nwith; i++)
-        if (is_pool_type (m->s, r->with[i].type_id)
-            && !pool_draw (m, u, &r->with[i])) {
+        if (is_pool_type (m->s, r->with[i].type_id) && !pool_draw (m, u, &r->with[i])) {
             pool_undo (m, drawn);
             return false;
         }

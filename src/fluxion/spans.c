@@ -184,7 +184,8 @@ static void unlink_span (struct scheduler *s, uint32_t i)
         s->span[sp->next].prev = sp->prev;
     st->nspans--;
     if (st->plan)
-        planner_remove (s->plan[st->plan - 1], sp->at, sp->end - sp->at, tokens (s, sp));
+        planner_remove (s->plan[st->plan - 1], sp->at, sp->end - sp->at,
+                        tokens (s, sp));
     if (!sp->reserved) {
         bool last = st->live == 1;
         struct before b;
