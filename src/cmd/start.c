@@ -283,10 +283,10 @@ static void create_pmi (struct start *st)
 /* Ours come first and replace those of the environment. */
 static char **broker_env (struct start *st, int rank)
 {
-    static const char *replaced[] = { "PMI_FD=",   "PMI_RANK=",
-                                      "PMI_SIZE=", "FLUX_FAKE_HOSTNAME=",
-                                      "FLUX_URI=", "FLUX_JOB_ID_PATH=",
-                                      "FLUX_START_PID=" };
+    static const char *replaced[] = {
+        "PMI_FD=",   "PMI_RANK=",         "PMI_SIZE=",      "FLUX_FAKE_HOSTNAME=",
+        "FLUX_URI=", "FLUX_JOB_ID_PATH=", "FLUX_START_PID="
+    };
     size_t count = 0, n = 0;
     char **env;
 
