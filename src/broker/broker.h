@@ -34,6 +34,7 @@ struct broker {
     uid_t owner;
     bool verbose;
     int exit_code;
+    int exit_signum; /* what asked a running instance to end, or 0 */
 
     struct router *router;
     struct builtins *builtins;
@@ -48,6 +49,7 @@ struct broker {
     struct boot *boot;
     struct groups_service *groups_service;
     struct trace *trace;
+    struct memory *memory;
 
     int init_argc; /* initial program */
     char **init_argv;
@@ -173,6 +175,14 @@ void trace_fini (struct broker *b);
 /* dir: "rx" what a module is sent, "tx" what it sends. */
 void trace_message (struct broker *b, const char *name, const char *dir,
                     const flux_msg_t *msg);
+
+/* ---- memory.c ---- */
+
+void memory_limit (void); /* before there are threads */
+int memory_init (struct broker *b);
+void memory_fini (struct broker *b);
+/* A message passes: when there were many, free memory is given back. */
+void memory_used (struct broker *b);
 
 /* ---- local.c: connector-local ---- */
 

@@ -1,6 +1,5 @@
 /* flux-broker: options, directories, start, end. */
 #include <flux/optparse.h>
-#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -286,9 +285,10 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
         machine_force (b);
         return;
     }
-    if (machine_state (b) == STATE_RUN)
+    if (machine_state (b) == STATE_RUN) {
+        b->exit_signum = signum;
         rc2_kill (b, signum);
-    else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
+    } else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
         b->exit_code = 128 + signum;
     machine_post (b, EVENT_SHUTDOWN);
 }
@@ -340,7 +340,8 @@ static int start (struct broker *b)
     if (log_init (b) < 0 || modules_init (b) < 0 || trace_init (b) < 0
         || machine_init (b) < 0 || groups_service_init (b) < 0 || rc_init (b) < 0
         || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
-        || overlay_services_init (b) < 0 || watch_signals (b) < 0)
+        || overlay_services_init (b) < 0 || memory_init (b) < 0
+        || watch_signals (b) < 0)
         return die (strerror (errno));
     follow_start (b);
     if (local_init (b, &error) < 0)
@@ -361,6 +362,7 @@ static void finish (struct broker *b)
     rc_fini (b);
     runat_fini (b);
     groups_service_fini (b);
+    memory_fini (b);
     machine_fini (b);
     trace_fini (b);
     log_fini (b);
@@ -402,8 +404,7 @@ int main (int argc, char *argv[])
     optparse_t *p = optparse_create ("flux-broker");
     int optindex;
 
-    /* Many threads, little memory. */
-    mallopt (M_ARENA_MAX, 2);
+    memory_limit ();
     if (!p || optparse_add_option_table (p, opts) != OPTPARSE_SUCCESS
         || optparse_set (p, OPTPARSE_USAGE, "[OPTIONS] [INITIAL-PROGRAM [ARGS...]]")
                != OPTPARSE_SUCCESS)

@@ -362,6 +362,7 @@ void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
     int type;
 
     from->t_active = flux_reactor_now (b->reactor);
+    memory_used (b);
     if (flux_msg_get_type (msg, &type) < 0)
         type = 0;
     switch (type) {

@@ -14,7 +14,8 @@ static const struct {
     const char *intree;
 } builtins[] = {
     { "prefix", FLUX_PREFIX, FLUX_BUILD_DIR },
-    { "bindir", FLUX_BINDIR, FLUX_BUILD_DIR "/src/cmd:" FLUX_BUILD_DIR "/src/fluxion-server" },
+    { "bindir", FLUX_BINDIR,
+      FLUX_BUILD_DIR "/src/cmd:" FLUX_BUILD_DIR "/src/fluxion-server" },
     { "libdir", FLUX_LIBDIR, FLUX_BUILD_DIR "/src/core" },
     { "libexecdir", FLUX_LIBEXECDIR, FLUX_BUILD_DIR },
     { "confdir", FLUX_SYSCONFDIR, FLUX_SOURCE_DIR "/etc" },

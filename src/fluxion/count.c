@@ -39,7 +39,8 @@ int64_t count_fit (const struct count_spec *c, int64_t avail)
         return 0;
     if (c->op == '+')
         return c->min + (top - c->min) / c->operand * c->operand;
-    for (int64_t next = step (c, n); next <= top && next > n; next = step (c, n))
+    for (int64_t next = step (c, n); next <= top && next > n && next < INT64_MAX;
+         next = step (c, n))
         n = next;
     return n;
 }

@@ -9,7 +9,7 @@
 #include <flux/types.h>
 
 #define VTX_NONE UINT32_MAX
-#define GRAPH_MAX_VERTICES 50000000u
+#define GRAPH_MAX_VERTICES (1u << 24)
 #define GRAPH_MAX_DEPTH 64
 
 /* Interned strings; id 0 is "". */

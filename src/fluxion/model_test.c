@@ -462,7 +462,8 @@ static void test_model (void **state)
     for (unsigned int seed = 1; seed <= 200; seed++) {
         if (only && seed != (unsigned int)atoi (only))
             continue;
-        print_message ("seed %u\n", seed);
+        if (only)
+            print_message ("# seed %u\n", seed);
         play (seed, policies[seed % (sizeof (policies) / sizeof (policies[0]))]);
     }
 }

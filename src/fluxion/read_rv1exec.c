@@ -188,23 +188,14 @@ static int add_children (struct graph *g, uint32_t node, int rank, json_t *child
     return 0;
 }
 
-/* The nth rank has the nth host. */
-static int rank_index (const struct idset *ranks, unsigned int rank)
-{
-    int n = 0;
-
-    for (unsigned int id = idset_first (ranks); id < rank; id = idset_next (ranks, id))
-        n++;
-    return n;
-}
-
+/* by_rank holds the index of each rank's host, and then its node. */
 static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
-                      json_t *entry, uint32_t *node_by_rank, flux_error_t *error)
+                      json_t *entry, uint32_t *by_rank, flux_error_t *error)
 {
     struct idset *ids = decode_ids (json_object_get (entry, "rank"), "rank", error);
     json_t *children = json_object_get (entry, "children");
     unsigned int rank;
-    int index, rc = -1;
+    int rc = -1;
 
     if (!ids)
         return -1;
@@ -212,20 +203,13 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
         fail (error, "rv1exec: an entry of R_lite has no children");
         goto out;
     }
-    rank = idset_first (ids);
-    index = rank == IDSET_INVALID_ID ? 0 : rank_index (r->ranks, rank);
-    for (unsigned int last = rank; rank != IDSET_INVALID_ID;
+    for (rank = idset_first (ids); rank != IDSET_INVALID_ID;
          rank = idset_next (ids, rank)) {
         const char *host;
         char fallback[32];
         uint32_t node;
 
-        /* ranks between two of this entry belong to others */
-        while (last < rank) {
-            last = idset_next (r->ranks, last);
-            index++;
-        }
-        host = hostlist_nth (r->hosts, index);
+        host = hostlist_nth (r->hosts, by_rank[rank]);
         if (!host) {
             snprintf (fallback, sizeof (fallback), "node%u", rank);
             host = fallback;
@@ -234,7 +218,7 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
             fail (error, "rv1exec: cannot add node of rank %u", rank);
             goto out;
         }
-        node_by_rank[rank] = node;
+        by_rank[rank] = node;
         if (add_children (g, node, rank, children, error) < 0)
             goto out;
     }
@@ -242,6 +226,38 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
 out:
     idset_destroy (ids);
     return rc;
+}
+
+/* Before anything is made: short idsets can stand for billions of vertices. */
+static int check_size (const struct graph *g, const struct rv1 *r, flux_error_t *error)
+{
+    uint64_t total = 1, marks = 0;
+    json_t *entry, *value;
+    const char *key;
+    size_t i, n;
+
+    json_array_foreach (r->R_lite, i, entry) {
+        const char *ranks = json_string_value (json_object_get (entry, "rank"));
+        uint64_t below = 1;
+        json_object_foreach (json_object_get (entry, "children"), key, value) {
+            const char *s = json_string_value (value);
+            if (s && idset_decode_info (s, -1, &n, NULL, NULL) == 0)
+                below += n;
+        }
+        if (ranks && idset_decode_info (ranks, -1, &n, NULL, NULL) == 0)
+            total += n * below;
+        if (below > g->max_vertices || total > g->max_vertices)
+            return fail (error, "rv1exec: R_lite[%zu]: more than %u vertices", i,
+                         g->max_vertices);
+    }
+    json_object_foreach (r->properties, key, value) {
+        const char *s = json_string_value (value);
+        if (s && idset_decode_info (s, -1, &n, NULL, NULL) == 0)
+            marks += n;
+        if (marks > g->max_vertices)
+            return fail (error, "rv1exec: property %.60s: too many ranks in all", key);
+    }
+    return 0;
 }
 
 static int add_properties (struct graph *g, const struct rv1 *r,
@@ -282,7 +298,7 @@ int fluxion_read_rv1exec (struct graph *g, const char *text, size_t len,
                                    .size = 1,
                                    .rank = -1 };
     uint32_t *node_by_rank = NULL;
-    uint32_t root;
+    uint32_t root, n = 0;
     struct rv1 r;
     json_t *entry;
     size_t i;
@@ -290,12 +306,16 @@ int fluxion_read_rv1exec (struct graph *g, const char *text, size_t len,
 
     if (opt && opt->allowlist)
         return fail (error, "rv1exec: an allow list is not supported");
-    if (rv1_init (&r, text, len, error) < 0)
+    if (rv1_init (&r, text, len, error) < 0 || check_size (g, &r, error) < 0)
         goto out;
-    if (!(node_by_rank = calloc (idset_last (r.ranks) + 1, sizeof (*node_by_rank)))) {
+    if (!(node_by_rank =
+              calloc (idset_universe_size (r.ranks), sizeof (*node_by_rank)))) {
         fail (error, "rv1exec: out of memory");
         goto out;
     }
+    for (unsigned int id = idset_first (r.ranks); id != IDSET_INVALID_ID;
+         id = idset_next (r.ranks, id))
+        node_by_rank[id] = n++;
     if ((root = add (g, VTX_NONE, &cluster)) == VTX_NONE
         || graph_reserve_children (g, root, idset_count (r.ranks)) < 0) {
         fail (error, "rv1exec: out of memory");
@@ -340,30 +360,19 @@ static int pick_type (struct graph *g, uint32_t node, const char *type,
 }
 
 /* The node itself is taken if all that is below it is. */
-static int pick_node (struct graph *g, const struct rv1 *r, uint32_t node,
-                      struct picks *p, flux_error_t *error)
+static int pick_node (struct graph *g, json_t *entry, uint32_t node, struct picks *p,
+                      flux_error_t *error)
 {
     uint32_t picked = 0;
-    json_t *entry, *val;
+    json_t *val;
     const char *type;
-    size_t i;
 
-    json_array_foreach (r->R_lite, i, entry) {
-        struct idset *ranks =
-            decode_ids (json_object_get (entry, "rank"), "rank", error);
-        bool here = ranks && idset_test (ranks, g->v[node].rank);
-        idset_destroy (ranks);
-        if (!ranks)
+    json_object_foreach (json_object_get (entry, "children"), type, val) {
+        struct idset *ids = decode_ids (val, type, error);
+        int rc = ids ? pick_type (g, node, type, ids, p, &picked, error) : -1;
+        idset_destroy (ids);
+        if (rc < 0)
             return -1;
-        if (!here)
-            continue;
-        json_object_foreach (json_object_get (entry, "children"), type, val) {
-            struct idset *ids = decode_ids (val, type, error);
-            int rc = ids ? pick_type (g, node, type, ids, p, &picked, error) : -1;
-            idset_destroy (ids);
-            if (rc < 0)
-                return -1;
-        }
     }
     if (picks_add (p, node, picked > 0 && picked + 1 == g->v[node].nbelow,
                    g->v[node].size)
@@ -372,22 +381,53 @@ static int pick_node (struct graph *g, const struct rv1 *r, uint32_t node,
     return 0;
 }
 
+/* The entry of R_lite by rank; each rank is in one. */
+static json_t **index_entries (const struct rv1 *r, flux_error_t *error)
+{
+    json_t **entries = calloc (idset_universe_size (r->ranks), sizeof (*entries));
+    json_t *entry;
+    size_t i;
+
+    if (!entries) {
+        fail (error, "rv1exec: out of memory");
+        return NULL;
+    }
+    json_array_foreach (r->R_lite, i, entry) {
+        struct idset *ids = decode_ids (json_object_get (entry, "rank"), "rank", error);
+        if (!ids) {
+            free (entries);
+            return NULL;
+        }
+        for (unsigned int id = idset_first (ids); id != IDSET_INVALID_ID;
+             id = idset_next (ids, id))
+            entries[id] = entry;
+        idset_destroy (ids);
+    }
+    return entries;
+}
+
 static int pick_ranks (struct graph *g, const struct rv1 *r, struct picks *p,
                        flux_error_t *error)
 {
     size_t missing = idset_count (r->ranks);
+    json_t **entries;
 
     if (graph_order (g) < 0)
         return fail (error, "rv1exec: out of memory");
+    if (!(entries = index_entries (r, error)))
+        return -1;
     for (uint32_t v = 0; v < g->nv; v++) {
         const struct vertex *x = &g->v[v];
         if (x->gone || x->type != g->t_node || x->rank < 0
             || !idset_test (r->ranks, x->rank))
             continue;
         missing--;
-        if (pick_node (g, r, v, p, error) < 0)
+        if (pick_node (g, entries[x->rank], v, p, error) < 0) {
+            free (entries);
             return -1;
+        }
     }
+    free (entries);
     if (missing > 0)
         return fail (error, "rv1exec: %zu ranks are not in the graph", missing);
     return 0;

@@ -91,6 +91,16 @@ struct scheduler {
 /* Rows, totals and all that is derived; after a change of topology or status. */
 int sched_rebuild (struct scheduler *s);
 
+/* Index of a type among those tracked, or -1. */
+int sched_tracked (const struct scheduler *s, uint16_t type);
+/* What v adds to the usable units of its parent, of the kth tracked type. */
+int64_t sched_contribution (const struct scheduler *s, uint32_t v, int k);
+/* Units that a job keeps from others, by tracked type; and in the root's plans. */
+void sched_count_units (const struct scheduler *s, const struct job *job,
+                        int64_t *units);
+void sched_plan_units (struct scheduler *s, const struct job *job, const int64_t *units,
+                       int sign);
+void sched_free_job (struct job *j);
 /* Make the sums in the rows anew. */
 void sched_sum (struct scheduler *s);
 

@@ -11,6 +11,17 @@
 
 /* Bounds what a hostile constraint does to the stack. */
 #define MAX_DEPTH 64
+/* Bounds the memory that short texts such as "a[0-999999]" stand for: 64-bit words
+ * of rank sets, hosts at HOST_COST each. */
+#define MAX_COST (1 << 22)
+#define HOST_COST 4
+
+/* What applies to the whole constraint while it is compiled. */
+struct compiler {
+    const struct constraint_ops *ops;
+    int depth;
+    size_t cost;
+};
 
 enum kind { ALL, ANY, NONE, PROPERTIES, HOSTS, RANKS, OTHER };
 
@@ -62,6 +73,15 @@ static int invalid (void)
     return -1;
 }
 
+static int spend (struct compiler *k, size_t cost, flux_error_t *error)
+{
+    k->cost += cost;
+    if (k->cost <= MAX_COST)
+        return 0;
+    set_error (error, "constraint has too many hosts or ranks");
+    return invalid ();
+}
+
 static int compile_properties (struct constraint *c, json_t *values,
                                flux_error_t *error)
 {
@@ -85,7 +105,8 @@ static int compile_properties (struct constraint *c, json_t *values,
     return 0;
 }
 
-static int compile_hosts (struct constraint *c, json_t *values, flux_error_t *error)
+static int compile_hosts (struct compiler *k, struct constraint *c, json_t *values,
+                          flux_error_t *error)
 {
     size_t i;
     json_t *value;
@@ -95,10 +116,13 @@ static int compile_hosts (struct constraint *c, json_t *values, flux_error_t *er
     json_array_foreach (values, i, value) {
         const char *s = json_string_value (value);
         if (!s || hostlist_append (c->hostlist, s) < 0) {
-            set_error (error, "invalid hostlist '%.80s'", s ? s : "(not a string)");
+            set_error (error, "invalid hostlist '%.80s'%s", s ? s : "(not a string)",
+                       s && errno == EOVERFLOW ? ": too many hosts" : "");
             return invalid ();
         }
     }
+    if (spend (k, HOST_COST * (size_t)hostlist_count (c->hostlist), error) < 0)
+        return -1;
     if (!c->ops->hostname)
         return 0;
     if (!(c->hosts = hashmap_create (NULL)))
@@ -110,27 +134,35 @@ static int compile_hosts (struct constraint *c, json_t *values, flux_error_t *er
     return 0;
 }
 
-static int compile_ranks (struct constraint *c, json_t *values, flux_error_t *error)
+static int compile_ranks (struct compiler *k, struct constraint *c, json_t *values,
+                          flux_error_t *error)
 {
     size_t i;
     json_t *value;
+    unsigned int maxid;
 
     if (!(c->ranks = idset_create (0, IDSET_FLAG_AUTOGROW)))
         return -1;
     json_array_foreach (values, i, value) {
         const char *s = json_string_value (value);
-        if (!s || idset_decode_add (c->ranks, s, -1, NULL) < 0) {
+        if (!s || idset_decode_info (s, -1, NULL, &maxid, NULL) < 0) {
             set_error (error, "invalid idset '%.80s'", s ? s : "(not a string)");
             return invalid ();
         }
+        if (maxid == IDSET_INVALID_ID)
+            continue;
+        /* Doubling makes the set at most twice as long as needed. */
+        if (spend (k, 2 * (maxid / 64 + 1), error) < 0)
+            return -1;
+        if (idset_decode_add (c->ranks, s, -1, NULL) < 0)
+            return -1;
     }
     return 0;
 }
 
-static struct constraint *compile (json_t *o, const struct constraint_ops *ops,
-                                   int depth, flux_error_t *error);
+static struct constraint *compile (struct compiler *k, json_t *o, flux_error_t *error);
 
-static int compile_children (struct constraint *c, json_t *values, int depth,
+static int compile_children (struct compiler *k, struct constraint *c, json_t *values,
                              flux_error_t *error)
 {
     size_t i;
@@ -139,15 +171,18 @@ static int compile_children (struct constraint *c, json_t *values, int depth,
     if (!(c->children = calloc (json_array_size (values) + 1, sizeof (*c->children))))
         return -1;
     json_array_foreach (values, i, value) {
-        if (!(c->children[i] = compile (value, c->ops, depth + 1, error)))
+        k->depth++;
+        c->children[i] = compile (k, value, error);
+        k->depth--;
+        if (!c->children[i])
             return -1;
         c->count++;
     }
     return 0;
 }
 
-static int compile_op (struct constraint *c, const char *op, json_t *values, int depth,
-                       flux_error_t *error)
+static int compile_op (struct compiler *k, struct constraint *c, const char *op,
+                       json_t *values, flux_error_t *error)
 {
     static const char *const logic[] = { [ALL] = "and", [ANY] = "or", [NONE] = "not" };
 
@@ -158,7 +193,7 @@ static int compile_op (struct constraint *c, const char *op, json_t *values, int
     for (size_t i = 0; i < sizeof (logic) / sizeof (logic[0]); i++) {
         if (!strcmp (op, logic[i])) {
             c->kind = i;
-            return compile_children (c, values, depth, error);
+            return compile_children (k, c, values, error);
         }
     }
     if (!strcmp (op, "properties") && c->ops->property) {
@@ -167,11 +202,11 @@ static int compile_op (struct constraint *c, const char *op, json_t *values, int
     }
     if (!strcmp (op, "hostlist") && (c->ops->hostname || c->ops->host)) {
         c->kind = HOSTS;
-        return compile_hosts (c, values, error);
+        return compile_hosts (k, c, values, error);
     }
     if (!strcmp (op, "ranks") && c->ops->rank) {
         c->kind = RANKS;
-        return compile_ranks (c, values, error);
+        return compile_ranks (k, c, values, error);
     }
     if (c->ops->other && c->ops->known && c->ops->known (op)) {
         c->kind = OTHER;
@@ -182,8 +217,7 @@ static int compile_op (struct constraint *c, const char *op, json_t *values, int
     return invalid ();
 }
 
-static struct constraint *compile (json_t *o, const struct constraint_ops *ops,
-                                   int depth, flux_error_t *error)
+static struct constraint *compile (struct compiler *k, json_t *o, flux_error_t *error)
 {
     struct constraint *c;
     const char *op;
@@ -194,17 +228,18 @@ static struct constraint *compile (json_t *o, const struct constraint_ops *ops,
         errno = EINVAL;
         return NULL;
     }
-    if (depth > MAX_DEPTH || json_object_size (o) > 1) {
-        set_error (error, depth > MAX_DEPTH ? "constraint is nested too deeply"
-                                            : "constraint has more than one operator");
+    if (k->depth > MAX_DEPTH || json_object_size (o) > 1) {
+        set_error (error, k->depth > MAX_DEPTH
+                              ? "constraint is nested too deeply"
+                              : "constraint has more than one operator");
         errno = EINVAL;
         return NULL;
     }
     if (!(c = calloc (1, sizeof (*c))))
         return NULL;
-    c->ops = ops;
+    c->ops = k->ops;
     json_object_foreach (o, op, values) {
-        if (compile_op (c, op, values, depth, error) < 0) {
+        if (compile_op (k, c, op, values, error) < 0) {
             constraint_destroy (c);
             return NULL;
         }
@@ -215,10 +250,11 @@ static struct constraint *compile (json_t *o, const struct constraint_ops *ops,
 struct constraint *constraint_compile (json_t *o, const struct constraint_ops *ops,
                                        flux_error_t *error)
 {
+    struct compiler k = { .ops = ops };
     struct constraint *c;
 
     set_error (error, "%s", "");
-    if (!(c = compile (o, ops, 0, error)) && error && !error->text[0])
+    if (!(c = compile (&k, o, error)) && error && !error->text[0])
         set_error (error, "%s", strerror (errno));
     return c;
 }

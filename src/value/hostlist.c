@@ -7,14 +7,17 @@
 
 #include "base/buf.h"
 
-/* Bounds what "h[0-4000000000]" makes us allocate. */
-#define HOSTLIST_MAX (1 << 24)
+/* Bound what "h[0-4000000000]", or a long prefix before many numbers, makes us
+ * allocate: names, and the bytes of all of them. */
+#define HOSTLIST_MAX (1 << 20)
+#define HOSTLIST_MAX_BYTES (1 << 26)
 
 struct hostlist {
     char **names;
     int count;
     int cap;
-    int current; /* -1: none */
+    int current;  /* -1: none */
+    size_t bytes; /* of all names */
 };
 
 struct hostlist *hostlist_create (void)
@@ -28,8 +31,10 @@ struct hostlist *hostlist_create (void)
 
 static void truncate_to (struct hostlist *hl, int count)
 {
-    while (hl->count > count)
-        free (hl->names[--hl->count]);
+    while (hl->count > count) {
+        hl->bytes -= strlen (hl->names[--hl->count]);
+        free (hl->names[hl->count]);
+    }
 }
 
 void hostlist_destroy (struct hostlist *hl)
@@ -45,7 +50,7 @@ void hostlist_destroy (struct hostlist *hl)
 
 static int push (struct hostlist *hl, const char *name, size_t len)
 {
-    if (hl->count == HOSTLIST_MAX) {
+    if (hl->count == HOSTLIST_MAX || len > HOSTLIST_MAX_BYTES - hl->bytes) {
         errno = EOVERFLOW;
         return -1;
     }
@@ -59,6 +64,7 @@ static int push (struct hostlist *hl, const char *name, size_t len)
     }
     if (!(hl->names[hl->count] = strndup (name, len)))
         return -1;
+    hl->bytes += len;
     hl->count++;
     return 0;
 }
@@ -138,10 +144,11 @@ static int push_numbered (struct hostlist *hl, struct buf *b, const struct expr 
 static int expand (struct hostlist *hl, struct buf *b, const struct expr *e)
 {
     const char *p = e->ids;
+    const char *end;
 
     if (!e->ids)
         return push (hl, e->prefix, e->prefix_len);
-    const char *end = p + e->ids_len;
+    end = p + e->ids_len;
     for (;;) {
         unsigned long lo, hi;
         int width, hi_width;
@@ -393,6 +400,7 @@ int hostlist_find (struct hostlist *hl, const char *hostname)
 
 static void remove_at (struct hostlist *hl, int i)
 {
+    hl->bytes -= strlen (hl->names[i]);
     free (hl->names[i]);
     hl->count--;
     memmove (&hl->names[i], &hl->names[i + 1], (hl->count - i) * sizeof (*hl->names));
@@ -452,9 +460,10 @@ void hostlist_uniq (struct hostlist *hl)
         return;
     hostlist_sort (hl);
     for (int i = 0; i < hl->count; i++) {
-        if (n > 0 && !strcmp (hl->names[n - 1], hl->names[i]))
+        if (n > 0 && !strcmp (hl->names[n - 1], hl->names[i])) {
+            hl->bytes -= strlen (hl->names[i]);
             free (hl->names[i]);
-        else
+        } else
             hl->names[n++] = hl->names[i];
     }
     hl->count = n;

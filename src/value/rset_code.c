@@ -8,12 +8,26 @@
 #include "base/hashmap.h"
 #include "value/rset_impl.h"
 
-#define MAX_RANKS (1 << 22)
+/* Bound what a short text such as "0-999999999" makes us allocate. */
+#define MAX_RANK (1 << 22)
+#define MAX_CHILD (1 << 16)
+#define MAX_PROPERTIES 4096
+#define MAX_PROPERTY_BYTES (1 << 26)
 
 static int invalid (void)
 {
     errno = EINVAL;
     return -1;
+}
+
+/* Checked before anything is allocated. An idset that is none passes: its decoder
+ * says what is wrong. */
+static bool fits (const char *ids, unsigned int limit)
+{
+    unsigned int maxid;
+
+    return !ids || idset_decode_info (ids, -1, NULL, &maxid, NULL) < 0
+           || maxid == IDSET_INVALID_ID || maxid < limit;
 }
 
 static int decode_lite (struct rset *r, size_t i, json_t *entry, flux_error_t *error)
@@ -31,14 +45,19 @@ static int decode_lite (struct rset *r, size_t i, json_t *entry, flux_error_t *e
         rset_error (error, "R_lite[%zu]: expected rank and children", i);
         return invalid ();
     }
+    if (!fits (ranks, MAX_RANK)) {
+        rset_error (error, "R_lite[%zu].rank: %.80s: ranks end at %d", i, ranks,
+                    MAX_RANK - 1);
+        return invalid ();
+    }
+    if (!fits (cores, MAX_CHILD) || !fits (gpus, MAX_CHILD)) {
+        rset_error (error, "R_lite[%zu].children: %.80s: ids end at %d", i,
+                    fits (cores, MAX_CHILD) ? gpus : cores, MAX_CHILD - 1);
+        return invalid ();
+    }
     if (!(ids = idset_decode_ex (ranks, -1, -1, IDSET_FLAG_AUTOGROW, &ierror))) {
         rset_error (error, "R_lite[%zu].rank: %.100s", i, ierror.text);
         return invalid ();
-    }
-    if (idset_count (ids) > MAX_RANKS) {
-        rset_error (error, "R_lite[%zu].rank: too many ranks", i);
-        errno = EINVAL;
-        goto out;
     }
     if (!(kids = rset_kids_decode (cores, gpus))) {
         rset_error (error, "R_lite[%zu].children: invalid idset", i);
@@ -72,7 +91,9 @@ static int decode_nodelist (struct rset *r, json_t *nodelist, flux_error_t *erro
     json_array_foreach (nodelist, i, value) {
         const char *s = json_string_value (value);
         if (!s || hostlist_append (hl, s) < 0) {
-            rset_error (error, "nodelist[%zu]: invalid hostlist", i);
+            rset_error (error, "nodelist[%zu]: %s", i,
+                        s && errno == EOVERFLOW ? "too many hosts"
+                                                : "invalid hostlist");
             goto out;
         }
     }
@@ -100,14 +121,23 @@ static int decode_properties (struct rset *r, json_t *o, flux_error_t *error)
 {
     const char *name;
     json_t *value;
+    size_t bytes = 0;
 
+    if (json_object_size (o) > MAX_PROPERTIES) {
+        rset_error (error, "properties: more than %d", MAX_PROPERTIES);
+        return invalid ();
+    }
     json_object_foreach (o, name, value) {
         const char *s = json_string_value (value);
-        struct idset *ranks = s ? idset_decode (s) : NULL;
+        struct idset *ranks = s && fits (s, MAX_RANK) ? idset_decode (s) : NULL;
         int rc = -1;
 
-        if (!ranks)
+        if (s && !fits (s, MAX_RANK))
+            rset_error (error, "properties.%.60s: ranks end at %d", name, MAX_RANK - 1);
+        else if (!ranks)
             rset_error (error, "properties.%.60s: invalid idset", name);
+        else if ((bytes += idset_universe_size (ranks) / 8) > MAX_PROPERTY_BYTES)
+            rset_error (error, "properties.%.60s: too many ranks in all", name);
         else if ((rc = rset_add_property (r, name, ranks)) < 0)
             rset_error (error, "properties.%.60s: invalid name", name);
         idset_destroy (ranks);

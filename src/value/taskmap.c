@@ -1,4 +1,6 @@
-/* RFC 34. Expanded on creation: the tasks of each node, the node of each task. */
+/* RFC 34. Expanded on creation to the node of each task. The tasks of a node become
+ * an idset when asked for: such sets for all nodes would take memory that grows with
+ * the square of the size of the job. */
 #include <flux/taskmap.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -13,11 +15,18 @@ struct block {
     int nodeid, nnodes, ppn, repeat;
 };
 
+struct node {
+    int ntasks;
+    struct idset *taskids; /* made by taskmap_taskids () */
+};
+
 struct taskmap {
     struct block *blocks;
     int nblocks;
-    struct idset **nodes; /* task ids by node */
+    struct node *nodes;
     int nnodes;
+    int *starts; /* by node, where its tasks begin in `tasks`; made with it */
+    int *tasks;  /* task ids, by node */
     int *owners; /* node by task id */
     int ntasks;
 };
@@ -45,8 +54,10 @@ void taskmap_destroy (struct taskmap *map)
     if (map) {
         int saved_errno = errno;
         for (int i = 0; i < map->nnodes; i++)
-            idset_destroy (map->nodes[i]);
+            idset_destroy (map->nodes[i].taskids);
         free (map->nodes);
+        free (map->starts);
+        free (map->tasks);
         free (map->owners);
         free (map->blocks);
         free (map);
@@ -56,18 +67,15 @@ void taskmap_destroy (struct taskmap *map)
 
 static int grow_nodes (struct taskmap *map, int nnodes)
 {
-    struct idset **nodes;
+    struct node *nodes;
 
     if (nnodes <= map->nnodes)
         return 0;
     if (!(nodes = realloc (map->nodes, nnodes * sizeof (*nodes))))
         return -1;
+    memset (&nodes[map->nnodes], 0, (nnodes - map->nnodes) * sizeof (*nodes));
     map->nodes = nodes;
-    while (map->nnodes < nnodes) {
-        if (!(nodes[map->nnodes] = idset_create (0, IDSET_FLAG_AUTOGROW)))
-            return -1;
-        map->nnodes++;
-    }
+    map->nnodes = nnodes;
     return 0;
 }
 
@@ -84,6 +92,62 @@ static int grow_tasks (struct taskmap *map, int ntasks)
     map->owners = owners;
     map->ntasks = ntasks;
     return 0;
+}
+
+/* Forgets what was made from an earlier state of the map. */
+static void changed (struct taskmap *map)
+{
+    free (map->starts);
+    free (map->tasks);
+    map->starts = map->tasks = NULL;
+    for (int i = 0; i < map->nnodes; i++) {
+        idset_destroy (map->nodes[i].taskids);
+        map->nodes[i].taskids = NULL;
+    }
+}
+
+/* Sorts the tasks by node. */
+static int index_tasks (struct taskmap *map)
+{
+    int *next;
+    int sum = 0;
+
+    if (map->tasks)
+        return 0;
+    map->starts = calloc ((size_t)map->nnodes + 1, sizeof (*map->starts));
+    map->tasks = calloc ((size_t)map->ntasks + 1, sizeof (*map->tasks));
+    next = calloc ((size_t)map->nnodes + 1, sizeof (*next));
+    if (!map->starts || !map->tasks || !next) {
+        free (map->starts);
+        free (map->tasks);
+        free (next);
+        map->starts = map->tasks = NULL;
+        return -1;
+    }
+    for (int i = 0; i < map->nnodes; i++) {
+        map->starts[i] = next[i] = sum;
+        sum += map->nodes[i].ntasks;
+    }
+    map->starts[map->nnodes] = sum;
+    for (int i = 0; i < map->ntasks; i++)
+        map->tasks[next[map->owners[i]]++] = i;
+    free (next);
+    return 0;
+}
+
+static struct idset *collect_taskids (struct taskmap *map, int nodeid)
+{
+    struct idset *ids;
+
+    if (index_tasks (map) < 0 || !(ids = idset_create (0, IDSET_FLAG_AUTOGROW)))
+        return NULL;
+    for (int i = map->starts[nodeid]; i < map->starts[nodeid + 1]; i++) {
+        if (idset_set (ids, map->tasks[i]) < 0) {
+            idset_destroy (ids);
+            return NULL;
+        }
+    }
+    return ids;
 }
 
 /* Merges with the last block where that says the same. */
@@ -132,12 +196,13 @@ static int append_block (struct taskmap *map, struct block b)
         return -1;
     }
     int task = map->ntasks;
+    if (map->tasks)
+        changed (map);
     if (grow_nodes (map, b.nodeid + b.nnodes) < 0 || grow_tasks (map, total) < 0)
         return -1;
     for (int r = 0; r < b.repeat; r++) {
         for (int n = b.nodeid; n < b.nodeid + b.nnodes; n++) {
-            if (idset_range_set (map->nodes[n], task, task + b.ppn - 1) < 0)
-                return -1;
+            map->nodes[n].ntasks += b.ppn;
             for (int i = 0; i < b.ppn; i++)
                 map->owners[task++] = n;
         }
@@ -252,17 +317,39 @@ static int merge_blocks (struct taskmap *map)
     return rc;
 }
 
+/* One node's tasks: ids are ranges in ascending order, already checked. */
+static int own_tasks (struct taskmap *map, int node, const char *s, size_t len,
+                      flux_error_t *error)
+{
+    const char *end = s + len;
+
+    if (s < end && *s == '[')
+        s++;
+    while (s < end && *s != ']') {
+        char *p;
+        long lo = strtol (s, &p, 10);
+        long hi = *p == '-' ? strtol (p + 1, &p, 10) : lo;
+        for (long id = lo; id <= hi; id++) {
+            if (map->owners[id] != -1) {
+                set_error (error, "taskmap: duplicate task id %ld", id);
+                return -1;
+            }
+            map->owners[id] = node;
+            map->nodes[node].ntasks++;
+        }
+        s = p + (p < end);
+    }
+    return 0;
+}
+
 /* "0-3;4-7": the task ids of node 0, of node 1... */
 static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
 {
-    unsigned int id;
-
     for (int node = 0;; node++) {
         size_t len = strcspn (s, ";");
         size_t count;
         unsigned int maxid;
         idset_error_t idset_error;
-        struct idset *ids;
 
         if (idset_decode_info (s, len, &count, &maxid, &idset_error) < 0) {
             set_error (error, "taskmap: node %d: %.100s", node, idset_error.text);
@@ -275,17 +362,8 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
         }
         if (grow_nodes (map, node + 1) < 0 || grow_tasks (map, maxid + 1) < 0)
             return -1;
-        ids = map->nodes[node];
-        if (idset_decode_add (ids, s, len, NULL) < 0)
+        if (own_tasks (map, node, s, len, error) < 0)
             return -1;
-        for (id = idset_first (ids); id != IDSET_INVALID_ID;
-             id = idset_next (ids, id)) {
-            if (map->owners[id] != -1) {
-                set_error (error, "taskmap: duplicate task id %u", id);
-                return -1;
-            }
-            map->owners[id] = node;
-        }
         if (s[len] == '\0')
             break;
         s += len + 1;
@@ -374,16 +452,24 @@ static char *encode_pmi (const struct taskmap *map)
     return buf_take (&b, NULL);
 }
 
-static char *encode_raw (const struct taskmap *map)
+static char *encode_raw (struct taskmap *map)
 {
     struct buf b = BUF_INIT;
 
-    for (int i = 0; i < map->nnodes; i++) {
-        char *s = idset_encode (map->nodes[i], IDSET_FLAG_RANGE);
-        if (i > 0)
+    if (index_tasks (map) < 0)
+        return NULL;
+    for (int n = 0; n < map->nnodes; n++) {
+        const int *t = &map->tasks[map->starts[n]];
+        int count = map->nodes[n].ntasks;
+        if (n > 0)
             buf_addc (&b, ';');
-        buf_adds (&b, s ? s : "");
-        free (s);
+        for (int i = 0, last; i < count; i = last + 1) {
+            for (last = i; last + 1 < count && t[last + 1] == t[last] + 1;)
+                last++;
+            buf_printf (&b, i > 0 ? ",%d" : "%d", t[i]);
+            if (last > i)
+                buf_printf (&b, "-%d", t[last]);
+        }
     }
     return buf_take (&b, NULL);
 }
@@ -397,7 +483,7 @@ char *taskmap_encode (const struct taskmap *map, int flags)
     if (flags & TASKMAP_ENCODE_PMI)
         return encode_pmi (map);
     if (flags & TASKMAP_ENCODE_RAW)
-        return encode_raw (map);
+        return encode_raw ((struct taskmap *)map);
     if (flags & TASKMAP_ENCODE_RAW_DERANGED) {
         struct taskmap *tmp = taskmap_deranged (map);
         char *s = tmp ? encode_raw (tmp) : NULL;
@@ -414,6 +500,8 @@ bool taskmap_unknown (const struct taskmap *map)
 
 const struct idset *taskmap_taskids (const struct taskmap *map, int nodeid)
 {
+    struct node *node;
+
     if (!map || nodeid < 0) {
         errno = EINVAL;
         return NULL;
@@ -422,7 +510,10 @@ const struct idset *taskmap_taskids (const struct taskmap *map, int nodeid)
         errno = ENOENT;
         return NULL;
     }
-    return map->nodes[nodeid];
+    node = &map->nodes[nodeid];
+    if (!node->taskids)
+        node->taskids = collect_taskids ((struct taskmap *)map, nodeid);
+    return node->taskids;
 }
 
 int taskmap_nodeid (const struct taskmap *map, int taskid)
@@ -440,9 +531,15 @@ int taskmap_nodeid (const struct taskmap *map, int taskid)
 
 int taskmap_ntasks (const struct taskmap *map, int nodeid)
 {
-    const struct idset *ids = taskmap_taskids (map, nodeid);
-
-    return ids ? (int)idset_count (ids) : -1;
+    if (!map || nodeid < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (nodeid >= map->nnodes) {
+        errno = ENOENT;
+        return -1;
+    }
+    return map->nodes[nodeid].ntasks;
 }
 
 int taskmap_nnodes (const struct taskmap *map)
@@ -479,9 +576,9 @@ int taskmap_check (const struct taskmap *a, const struct taskmap *b,
         goto inval;
     }
     for (int i = 0; i < a->nnodes; i++) {
-        size_t want = idset_count (a->nodes[i]), have = idset_count (b->nodes[i]);
+        int want = a->nodes[i].ntasks, have = b->nodes[i].ntasks;
         if (want != have) {
-            set_error (error, "node %d has %zu tasks, expected %zu", i, have, want);
+            set_error (error, "node %d has %d tasks, expected %d", i, have, want);
             goto inval;
         }
     }
@@ -501,7 +598,7 @@ struct taskmap *taskmap_deranged (const struct taskmap *map)
         return NULL;
     }
     for (int i = 0; i < map->nnodes; i++) {
-        int count = idset_count (map->nodes[i]);
+        int count = map->nodes[i].ntasks;
         if (count > 0 && taskmap_append (new, i, 1, count) < 0) {
             taskmap_destroy (new);
             return NULL;

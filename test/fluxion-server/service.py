@@ -238,7 +238,7 @@ def garbage():
         future.cancel()
         expired = c.channel.unary_unary("/fluxion.FluxionService/Match")
         try:
-            expired(b"", timeout=0)
+            expired(b"", timeout=-10)
         except grpc.RpcError as e:
             assert e.code() == grpc.StatusCode.DEADLINE_EXCEEDED, e.code()
         assert picked(c.match(JOBSPEC)) == (8, 4, 2)

@@ -3,8 +3,8 @@
 under_flux 4
 
 ok=$(flux submit true)
-bad=$(flux submit false)
 flux job wait-event -t 30 $ok clean >/dev/null
+bad=$(flux submit false)
 flux job wait-event -t 30 $bad clean >/dev/null
 sleeper=$(flux submit sleep 300)
 flux job wait-event -t 30 $sleeper start >/dev/null

@@ -51,7 +51,7 @@ ordered () {
 }
 is 'timestamps ascend strictly' yes ordered
 is 'last' $id flux job last
-is 'jobspec is stored' true sh -c "flux job info $id jobspec | grep -o '\"true\"' | tr -d '\"'"
+is 'jobspec is stored' true sh -c "flux job info $id jobspec | jq -r '.tasks[0].command[0]'"
 
 # bulk: all jobs, one commit for many
 flux submit --cc=1-200 --quiet --setattr=exec.test.run_duration=0.001s true

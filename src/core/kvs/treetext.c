@@ -167,6 +167,9 @@ int treetext_parse (const char *s, size_t len, struct treetext *t)
     int rc;
 
     memset (t, 0, sizeof (*t));
+    /* An array would have elements without names. */
+    if (len == 0 || s[0] != '{')
+        goto inval;
     while ((rc = treetext_next ((struct span){ s, len }, &pos, &name, &value)) == 1) {
         if (is (name, "\"data\""))
             t->data = value;
@@ -175,12 +178,11 @@ int treetext_parse (const char *s, size_t len, struct treetext *t)
         else if (is (name, "\"ver\""))
             ver = is (value, "1");
     }
-    if (rc < 0 || len == 0 || s[0] != '{' || !ver || t->type == TREEOBJ_INVALID
-        || !data_fits (t)) {
-        errno = EINVAL;
-        return -1;
-    }
-    return 0;
+    if (rc == 0 && ver && t->type != TREEOBJ_INVALID && data_fits (t))
+        return 0;
+inval:
+    errno = EINVAL;
+    return -1;
 }
 
 bool treetext_plain (struct span quoted, struct span *inner)

@@ -95,7 +95,7 @@ static int check_flags (int flags, int allowed)
 int flux_kvs_txn_put_raw (flux_kvs_txn_t *txn, int flags, const char *key,
                           const void *data, size_t len)
 {
-    if (check_flags (flags, FLUX_KVS_APPEND) < 0)
+    if (check_flags (flags, FLUX_KVS_APPEND | KVS_TXN_COLD) < 0)
         return -1;
     return add (txn, KVS_TXN_VALUE, flags, key, data, len);
 }

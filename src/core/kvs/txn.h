@@ -19,9 +19,13 @@ enum kvs_txn_kind {
     KVS_TXN_UNLINK = 3,  /* no data */
 };
 
+/* A flag of an operation, beside FLUX_KVS_APPEND: this was the last change for
+ * long in the directory that holds the key. The leader drops it from memory. */
+#define KVS_TXN_COLD 0x8000
+
 struct kvs_txn_op {
     int kind;
-    int flags; /* FLUX_KVS_APPEND or 0 */
+    int flags; /* FLUX_KVS_APPEND, KVS_TXN_COLD */
     const char *key;
     size_t key_len;
     const char *data; /* NUL-terminated */

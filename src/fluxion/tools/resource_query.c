@@ -83,8 +83,13 @@ static const char *const subsystem_names[] = {
 static void check_subsystems (const char *name)
 {
     for (int i = 0; subsystem_names[i]; i++)
-        if (strcasecmp (subsystem_names[i], name) == 0)
+        if (strcasecmp (subsystem_names[i], name) == 0) {
+            if (i > 0)
+                fprintf (stderr,
+                         "[WARN] --match-subsystems %s: only containment is matched\n",
+                         name);
             return;
+        }
     wrong ("unknown subsystem for --match-subsystems", name);
 }
 

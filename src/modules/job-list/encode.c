@@ -134,6 +134,22 @@ static void add_real (struct encoder *e, int attr, bool is_set, double x)
 
     if (!begin (e, attr, is_set && isfinite (x)))
         return;
+    /* Times are whole microseconds: printing them so costs a tenth. */
+    if (x >= 0 && x < 1e12 && (double)llround (x * 1e6) / 1e6 == x) {
+        char *p = s + sizeof (s) - 1;
+        uint64_t us = llround (x * 1e6);
+
+        *p = '\0';
+        for (int i = 0; us > 0 || i < 7; i++, us /= 10) {
+            if (i == 6)
+                *--p = '.';
+            *--p = '0' + us % 10;
+        }
+        for (char *end = s + sizeof (s) - 2; *end == '0' && end[-1] != '.'; end--)
+            *end = '\0';
+        buf_adds (e->b, p);
+        return;
+    }
     snprintf (s, sizeof (s), "%.17g", x);
     buf_adds (e->b, s);
     if (!strpbrk (s, ".e"))

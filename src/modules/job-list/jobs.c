@@ -49,6 +49,7 @@ static int inactive_before (const struct order_node *x, const struct order_node 
 int jobs_init (struct jobs *jobs)
 {
     memset (jobs, 0, sizeof (*jobs));
+    pool_init (&jobs->records, sizeof (struct job));
     order_init (&jobs->pending, pending_before);
     order_init (&jobs->running, running_before);
     order_init (&jobs->inactive, inactive_before);
@@ -66,7 +67,8 @@ void jobs_fini (struct jobs *jobs)
     void *value;
 
     while (jobs->map && idmap_next (jobs->map, &pos, NULL, &value))
-        free (value);
+        pool_put (&jobs->records, value);
+    pool_fini (&jobs->records);
     idmap_destroy (jobs->map);
     intern_destroy (jobs->strings);
     hashmap_destroy (jobs->queues);
@@ -467,14 +469,14 @@ static struct job *job_create (struct jobs *jobs, flux_jobid_t id)
 {
     struct job *job;
 
-    if (!(job = calloc (1, sizeof (*job))))
+    if (!(job = pool_get (&jobs->records)))
         return NULL;
     job->id = id;
     job->state = FLUX_JOB_STATE_NEW;
     job->ntasks = job->ncores = job->nnodes = -1;
     job->exception_severity = -1;
     if (idmap_insert (jobs->map, id, job) < 0) {
-        free (job);
+        pool_put (&jobs->records, job);
         return NULL;
     }
     put_in (jobs, job);
@@ -494,7 +496,7 @@ static void job_forget (struct jobs *jobs, struct job *job)
     for (size_t i = 0; i < sizeof (strings) / sizeof (strings[0]); i++)
         intern_put (jobs->strings, *strings[i]);
     idmap_remove (jobs->map, job->id);
-    free (job);
+    pool_put (&jobs->records, job);
 }
 
 int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobspec,

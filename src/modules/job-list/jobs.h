@@ -5,6 +5,7 @@
 
 #include "intern.h"
 #include "order.h"
+#include "pool.h"
 
 #include "base/buf.h"
 #include "base/list.h"
@@ -55,6 +56,7 @@ struct job_counts {
 
 struct jobs {
     struct idmap *map;
+    struct pool records; /* struct job */
     struct intern *strings;
     struct order pending, running, inactive;
     struct job_counts counts;

@@ -73,7 +73,7 @@ static void test_record (void **state)
     assert_string_equal (
         b.data,
         "{\"id\":1,\"userid\":42,\"urgency\":16,\"priority\":16,\"t_submit\":1.0,"
-        "\"t_depend\":1.1000000000000001,\"t_priority\":1.2,\"t_sched\":1.3,"
+        "\"t_depend\":1.1,\"t_priority\":1.2,\"t_sched\":1.3,"
         "\"state\":8,\"name\":\"true\",\"cwd\":\"/tmp\",\"queue\":\"batch\","
         "\"ntasks\":2,\"ncores\":6,\"duration\":0.0,\"dependencies\":[\"b\"]}");
     run (&jobs, 1, 3., 256);

@@ -9,6 +9,8 @@
  * and with it the instance; what was committed before is found on restart. */
 #include "ctx.h"
 
+#include "core/kvs/txn.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,9 +95,11 @@ static void commit (struct ctx *ctx)
     if (!(txn = flux_kvs_txn_create ()))
         goto error;
     while ((job = manager_next_commit (ctx->m, &entries))) {
+        int flags = FLUX_KVS_APPEND;
+        if (job->state == FLUX_JOB_STATE_INACTIVE)
+            flags |= KVS_TXN_COLD;
         if (flux_job_kvs_key (key, sizeof (key), job->id, "eventlog") < 0
-            || flux_kvs_txn_put_raw (txn, FLUX_KVS_APPEND, key, entries.s, entries.len)
-                   < 0)
+            || flux_kvs_txn_put_raw (txn, flags, key, entries.s, entries.len) < 0)
             goto error;
     }
     move_answers (ctx);

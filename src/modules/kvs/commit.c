@@ -395,6 +395,7 @@ static bool turn (struct kvs_ns *ns)
     buf_fini (&blobs);
     if (count > 0 && kvs->watches)
         kvs_watches_changed (kvs->watches, ns);
+    kvs_tree_cool (ns->tree);
     kvs_tree_shrink (ns->tree, TREE_TURNS, TREE_MAX);
     return true;
 }

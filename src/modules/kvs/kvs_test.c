@@ -412,6 +412,47 @@ static void test_evict (void **state)
     fake_fini (&f);
 }
 
+static int append_cold (struct fake *f, const char *key, const char *value)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+
+    assert_int_equal (
+        flux_kvs_txn_put_raw (txn, FLUX_KVS_APPEND | KVS_TXN_COLD, key, value, 3), 0);
+    return fake_commit (f, txn);
+}
+
+static void test_cold (void **state)
+{
+    struct fake f;
+    size_t before = 0;
+    char key[64];
+
+    fake_init (&f);
+    for (int i = 0; i < 200; i++) {
+        snprintf (key, sizeof (key), "job.%d.guest.x", i);
+        put (&f, key, "a value that takes more place than a reference would take");
+        snprintf (key, sizeof (key), "job.%d.log", i);
+        append (&f, key, "one");
+    }
+    before = f.tree->lru.bytes;
+    for (int i = 0; i < 200; i++) {
+        snprintf (key, sizeof (key), "job.%d.log", i);
+        append_cold (&f, key, "two");
+        kvs_tree_cool (f.tree);
+    }
+    append_cold (&f, "log", "two"); /* in the root, which stays */
+    kvs_tree_cool (f.tree);
+    assert_true (f.tree->lru.bytes < before / 2);
+    want_value (&f, "job.7.log", "onetwo");
+    assert_int_equal (append (&f, "job.8.log", "three"), 0);
+    want_value (&f, "job.8.log", "onetwothree");
+    want_value (&f, "job.199.guest.x",
+                "a value that takes more place than a reference would take");
+    fake_reopen (&f);
+    want_value (&f, "job.199.log", "onetwo");
+    fake_fini (&f);
+}
+
 /* Directories in the buckets of an hdir are the buckets' children: a bucket must
  * not go while one of them is in memory. */
 static void test_evict_buckets (void **state)
@@ -531,14 +572,14 @@ static void test_model (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_put_get),   cmocka_unit_test (test_digests),
-        cmocka_unit_test (test_errors),    cmocka_unit_test (test_rollback),
-        cmocka_unit_test (test_append),    cmocka_unit_test (test_append_foreign),
-        cmocka_unit_test (test_value_pos), cmocka_unit_test (test_links),
-        cmocka_unit_test (test_snapshot),  cmocka_unit_test (test_large_directory),
-        cmocka_unit_test (test_evict),     cmocka_unit_test (test_evict_buckets),
-        cmocka_unit_test (test_put_dir),   cmocka_unit_test (test_changes),
-        cmocka_unit_test (test_model),
+        cmocka_unit_test (test_put_get),       cmocka_unit_test (test_digests),
+        cmocka_unit_test (test_errors),        cmocka_unit_test (test_rollback),
+        cmocka_unit_test (test_append),        cmocka_unit_test (test_append_foreign),
+        cmocka_unit_test (test_value_pos),     cmocka_unit_test (test_links),
+        cmocka_unit_test (test_snapshot),      cmocka_unit_test (test_large_directory),
+        cmocka_unit_test (test_evict),         cmocka_unit_test (test_cold),
+        cmocka_unit_test (test_evict_buckets), cmocka_unit_test (test_put_dir),
+        cmocka_unit_test (test_changes),       cmocka_unit_test (test_model),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ struct apply {
     struct buf *blobs;
     struct undo *log;
     size_t count, cap;
-    size_t blobs_mark, changes_mark;
+    size_t blobs_mark, changes_mark, cold_mark;
 };
 
 /* Where the last name of a key belongs. */
@@ -84,6 +84,7 @@ void kvs_tree_destroy (struct kvs_tree *t)
         kvs_node_destroy (t->root);
         buf_fini (&t->gone);
         buf_fini (&t->changes);
+        buf_fini (&t->cold);
         free (t);
     }
 }
@@ -162,6 +163,7 @@ static void rollback (struct apply *a)
     }
     a->blobs->len = a->blobs_mark;
     a->t->changes.len = a->changes_mark;
+    a->t->cold.len = a->cold_mark;
 }
 
 static void finish (struct apply *a)
@@ -559,6 +561,8 @@ static int apply_op (struct apply *a, const struct kvs_txn_op *op)
         note_change (a->t, op->key, kind);
         if (strcmp (op->key, pl.path.data))
             note_change (a->t, pl.path.data, kind);
+        if ((op->flags & KVS_TXN_COLD))
+            buf_add (&a->t->cold, pl.path.data, strlen (pl.path.data) + 1);
     }
     buf_fini (&pl.path);
     return rc;
@@ -567,7 +571,11 @@ static int apply_op (struct apply *a, const struct kvs_txn_op *op)
 int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *blobs)
 {
     struct apply a = {
-        .t = t, .blobs = blobs, .blobs_mark = blobs->len, .changes_mark = t->changes.len
+        .t = t,
+        .blobs = blobs,
+        .blobs_mark = blobs->len,
+        .changes_mark = t->changes.len,
+        .cold_mark = t->cold.len,
     };
     struct kvs_txn_op op;
     size_t gone_mark = t->gone.len;
@@ -714,4 +722,41 @@ void kvs_tree_shrink (struct kvs_tree *t, uint32_t min_age, size_t max_bytes)
         t->lru.epoch++;
         evict (t, min_age, max_bytes, true);
     }
+}
+
+static struct kvs_node *load_nothing (void *arg, struct kvs_node *parent,
+                                      struct kvs_dirent *e)
+{
+    errno = EAGAIN;
+    return NULL;
+}
+
+/* The directory that holds the key, if it is in memory, and is not the root. */
+static struct kvs_node *loaded_dir (struct kvs_tree *t, const char *key)
+{
+    struct kvs_loader loader = { load_nothing, NULL };
+    struct kvs_node *n = t->root;
+    const char *dot;
+
+    while (n && (dot = strchr (key, '.'))) {
+        struct kvs_dirent *e = kvs_dir_find (n, key, dot - key, &loader);
+
+        n = e ? e->child : NULL;
+        key = dot + 1;
+    }
+    return n && n != t->root ? n : NULL;
+}
+
+void kvs_tree_cool (struct kvs_tree *t)
+{
+    const char *key = t->cold.data;
+
+    for (size_t pos = 0; !t->cold.err && pos < t->cold.len;) {
+        struct kvs_node *n = loaded_dir (t, key + pos);
+
+        if (n && !n->dirty && n->slot)
+            kvs_node_destroy (n);
+        pos += strlen (key + pos) + 1;
+    }
+    buf_fini (&t->cold);
 }

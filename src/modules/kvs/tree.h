@@ -24,7 +24,8 @@ struct kvs_tree {
     struct buf *blobs; /* batch under way (core/kvs/blobs.h), borrowed */
     struct buf gone;   /* digests superseded since the last kvs_tree_hash */
     struct buf changes;
-    bool pin; /* a transaction referred to blobs that it did not bring */
+    struct buf cold; /* keys, each with its NUL: KVS_TXN_COLD */
+    bool pin;        /* a transaction referred to blobs that it did not bring */
 };
 
 /* One changed key: kvs_change_next. */
@@ -64,5 +65,7 @@ size_t kvs_tree_evict (struct kvs_tree *t, uint32_t age, size_t max_bytes);
 /* After each turn: if more than max_bytes are held, a new epoch begins, and
  * directories that were not used for min_age such turns are forgotten. */
 void kvs_tree_shrink (struct kvs_tree *t, uint32_t min_age, size_t max_bytes);
+/* After kvs_tree_hash: forget the directories that KVS_TXN_COLD spoke of. */
+void kvs_tree_cool (struct kvs_tree *t);
 
 #endif

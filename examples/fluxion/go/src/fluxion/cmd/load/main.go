@@ -90,7 +90,7 @@ func main() {
 	address := flag.String("address", "localhost:4242", "HOST:PORT of the service")
 	count := flag.Int("clients", 32, "number of clients")
 	span := flag.Duration("time", time.Minute, "how long")
-	pause := flag.Duration("pause", 10*time.Millisecond, "mean pause of a client")
+	pause := flag.Duration("pause", 40*time.Millisecond, "mean pause of a client")
 	jobspec := flag.String("jobspec", "jobspec.yaml", "path of the jobspec")
 	flag.Parse()
 	text, err := ioutil.ReadFile(*jobspec)
