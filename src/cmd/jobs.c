@@ -128,6 +128,7 @@ static json_t *filter_constraint (const char *filter)
     free (copy);
     if (json_array_size (states) + json_array_size (results) == 0)
         cmd_die ("ERROR: Invalid filter specified: %s", filter);
+    json_t *o;
     if (json_array_size (results) == 0)
         o = json_pack ("{s:O}", "states", states);
     else if (json_array_size (states) == 0)
