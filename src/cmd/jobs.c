@@ -115,7 +115,6 @@ static json_t *filter_constraint (const char *filter)
 {
     json_t *states = json_array ();
     json_t *results = json_array ();
-    json_t *o;
     char *copy = strdup (filter);
     char *rest = copy;
     char *word;
