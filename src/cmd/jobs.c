@@ -115,7 +115,6 @@ static json_t *filter_constraint (const char *filter)
 {
     json_t *states = json_array ();
     json_t *results = json_array ();
-    json_t *o;
     char *copy = strdup (filter);
     char *rest = copy;
     char *word;
@@ -128,6 +127,7 @@ static json_t *filter_constraint (const char *filter)
     free (copy);
     if (json_array_size (states) + json_array_size (results) == 0)
         cmd_die ("ERROR: Invalid filter specified: %s", filter);
+    json_t *o;
     if (json_array_size (results) == 0)
         o = json_pack ("{s:O}", "states", states);
     else if (json_array_size (states) == 0)
