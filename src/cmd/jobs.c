@@ -319,11 +319,12 @@ static json_t *fetch_list (struct listing *l, flux_t *h, flux_future_t *f)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     if (l->count && json_array_size (jobs) > (size_t)l->count) {
         json_array_remove (jobs, l->count);
-        fprintf (stderr,
-                 "warning: output truncated at %d jobs.\n"
-                 "Use --count to increase returned results or use filters to alter "
-                 "results.\n",
-                 l->count);
+        if (l->header && !optparse_hasopt (l->p, "json")) /* a person reads it */
+            fprintf (stderr,
+                     "warning: output truncated at %d jobs.\n"
+                     "Use --count to increase returned results or use filters to alter "
+                     "results.\n",
+                     l->count);
     }
     return json_incref (jobs);
 }

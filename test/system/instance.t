@@ -64,7 +64,7 @@ like 'ping a rank' '^2!broker.ping pad=0 seq=0 time=[0-9.]+ ms \(.*!.*\)$' \
     flux ping --count=1 --rank=2 broker
 like 'ping RANK!SERVICE' '^3!broker.ping pad=5 seq=1 ' \
     flux ping --count=2 --interval=1ms --pad=5 '3!broker'
-fails 'ping: no such service' 1 '^flux-ping: nosuch.ping: ' flux ping --count=1 nosuch
+fails 'ping: no such service' 1 '^flux-ping: nosuch.ping: Function not implemented$' flux ping --count=1 nosuch
 fails 'ping: no such rank' 1 '^flux-ping: 9!broker.ping: No route to host$' \
     flux ping --count=1 --rank=9 broker
 
