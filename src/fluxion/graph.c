@@ -39,6 +39,13 @@ error:
     return NULL;
 }
 
+static void free_subsystem (struct subsystem *s)
+{
+    free (s->edge);
+    free (s->up);
+    free (s->up_first);
+}
+
 void graph_destroy (struct graph *g)
 {
     int saved = errno;
@@ -49,7 +56,7 @@ void graph_destroy (struct graph *g)
         free (g->props[i].item);
     free (g->props);
     for (uint32_t i = 0; i < g->nsub; i++)
-        free (g->sub[i].edge);
+        free_subsystem (&g->sub[i]);
     free (g->sub);
     free (g->v);
     free (g->edges);
@@ -83,6 +90,8 @@ static int copy_strtab (struct strtab *to, const struct strtab *from)
     return 0;
 }
 
+static int index_parents (const struct graph *g, struct subsystem *s);
+
 struct graph *graph_copy (const struct graph *g)
 {
     struct graph *c = calloc (1, sizeof (*c));
@@ -115,6 +124,9 @@ struct graph *graph_copy (const struct graph *g)
         c->sub[i].edge = dup_array (g->sub[i].edge, g->sub[i].nedges,
                                     sizeof (struct xedge), &failed);
         c->sub[i].cap = g->sub[i].nedges;
+        c->sub[i].up = c->sub[i].up_first = NULL;
+        if (g->ordered && index_parents (c, &c->sub[i]) < 0)
+            failed = true;
     }
     if (copy_strtab (&c->strings, &g->strings) < 0
         || copy_strtab (&c->types, &g->types) < 0 || failed) {
@@ -368,6 +380,96 @@ int graph_add_xedge (struct graph *g, struct subsystem *s, uint32_t from, uint32
         s->cap = cap;
     }
     s->edge[s->nedges++] = (struct xedge){ from, to };
+    g->ordered = false;
+    g->generation++;
+    return 0;
+}
+
+const char *graph_dominant (const struct graph *g)
+{
+    return g->dominant ? g->strings.str[g->dominant] : "containment";
+}
+
+/* The tree becomes a list of edges, parents in the order of their numbers. */
+static int demote (struct graph *g)
+{
+    struct subsystem *s = graph_subsystem (g, graph_dominant (g), true);
+
+    if (!s)
+        return -1;
+    s->root = g->root;
+    for (uint32_t v = 0; v < g->nv; v++)
+        for (uint32_t i = 0; i < g->v[v].nchildren && !g->v[v].gone; i++)
+            if (graph_add_xedge (g, s, v, g->edges[g->v[v].first + i].child) < 0)
+                return -1;
+    for (uint32_t v = 0; v < g->nv; v++) {
+        g->v[v].parent = VTX_NONE;
+        g->v[v].first = g->v[v].nchildren = g->v[v].children_cap = 0;
+    }
+    g->nedges = g->nlive_edges = 0;
+    return 0;
+}
+
+int graph_promote (struct graph *g, const char *name)
+{
+    struct subsystem *s = graph_subsystem (g, name, false);
+    struct subsystem up;
+    int rc = 0;
+
+    if (strcmp (name, graph_dominant (g)) == 0)
+        return 0;
+    if (!s || s->root == VTX_NONE) {
+        errno = ENOENT;
+        return -1;
+    }
+    if (demote (g) < 0)
+        return -1;
+    s = graph_subsystem (g, name, false);
+    up = *s;
+    memmove (s, s + 1, (g->sub + g->nsub - (s + 1)) * sizeof (*s));
+    g->nsub--;
+    g->root = up.root;
+    g->dominant = up.name;
+    for (uint32_t i = 0; i < up.nedges && rc == 0; i++)
+        if (up.edge[i].to != g->root && g->v[up.edge[i].to].parent == VTX_NONE)
+            rc = graph_attach (g, up.edge[i].from, up.edge[i].to);
+    free_subsystem (&up);
+    g->ordered = false;
+    g->generation++;
+    return rc < 0 ? -1 : graph_order (g);
+}
+
+int graph_xpath (const struct graph *g, const struct subsystem *s, uint32_t v,
+                 char *buf, size_t size)
+{
+    uint32_t chain[GRAPH_MAX_DEPTH], n = 0;
+    char tmp[GRAPH_NAME_MAX];
+    size_t at = 0;
+
+    for (; v != s->root && n < GRAPH_MAX_DEPTH - 1; v = s->up[s->up_first[v]]) {
+        if (!s->up_first || s->up_first[v] == s->up_first[v + 1]) {
+            errno = ENOENT;
+            return -1;
+        }
+        chain[n++] = v;
+    }
+    if (v != s->root) {
+        errno = ENOENT;
+        return -1;
+    }
+    chain[n++] = v;
+    while (n > 0) {
+        const char *name = graph_name (g, chain[--n], tmp);
+        size_t len = strlen (name);
+        if (at + len + 2 > size) {
+            errno = EOVERFLOW;
+            return -1;
+        }
+        buf[at++] = '/';
+        memcpy (buf + at, name, len);
+        at += len;
+    }
+    buf[at] = '\0';
     return 0;
 }
 
@@ -405,6 +507,57 @@ static int number (struct graph *g)
     }
 }
 
+/* Edges by child, in their order. */
+static int index_parents (const struct graph *g, struct subsystem *s)
+{
+    uint32_t *first = calloc ((size_t)g->nv + 2, sizeof (*first));
+    uint32_t *up = malloc (((size_t)s->nedges + 1) * sizeof (*up));
+
+    free (s->up);
+    free (s->up_first);
+    s->up = up;
+    s->up_first = first;
+    if (!first || !up)
+        return -1;
+    for (uint32_t i = 0; i < s->nedges; i++)
+        first[s->edge[i].to + 2]++;
+    for (uint32_t v = 0; v < g->nv; v++)
+        first[v + 2] += first[v + 1];
+    for (uint32_t i = 0; i < s->nedges; i++)
+        up[first[s->edge[i].to + 1]++] = s->edge[i].from;
+    return 0;
+}
+
+/* Vertices of other subsystems alone have no rank, and are as deep as in those. */
+static int order_others (struct graph *g)
+{
+    for (uint32_t i = 0; i < g->nsub; i++)
+        if (index_parents (g, &g->sub[i]) < 0)
+            return -1;
+    for (uint32_t v = 0; v < g->nv && g->nsub; v++) {
+        uint32_t top = v;
+        if (v == g->root || g->v[v].gone)
+            continue;
+        while (g->v[top].parent != VTX_NONE)
+            top = g->v[top].parent;
+        if (top == g->root)
+            continue;
+        g->v[v].post = POST_NONE;
+        g->v[v].nbelow = 1;
+        g->v[v].depth = 0;
+        for (uint32_t i = 0; i < g->nsub && g->v[v].depth == 0; i++) {
+            const struct subsystem *s = &g->sub[i];
+            uint32_t u = v;
+            while (u != s->root && s->up_first[u] != s->up_first[u + 1]
+                   && g->v[v].depth < GRAPH_MAX_DEPTH - 1) {
+                u = s->up[s->up_first[u]];
+                g->v[v].depth++;
+            }
+        }
+    }
+    return 0;
+}
+
 int graph_order (struct graph *g)
 {
     if (g->ordered || g->root == VTX_NONE)
@@ -413,7 +566,7 @@ int graph_order (struct graph *g)
     if (!by_post)
         return -1;
     g->by_post = by_post;
-    if (number (g) < 0)
+    if (number (g) < 0 || order_others (g) < 0)
         return -1;
     g->ordered = true;
     return 0;
@@ -550,7 +703,25 @@ uint32_t graph_find_child (struct graph *g, uint32_t parent, const char *name,
     return VTX_NONE;
 }
 
-uint32_t graph_find_path (struct graph *g, const char *path)
+/* Paths of other subsystems are rare: whoever has the name at the end is tried. */
+static uint32_t find_xpath (struct graph *g, const char *path)
+{
+    char buf[GRAPH_NAME_MAX * 4];
+    const char *name = strrchr (path, '/') + 1;
+
+    if (graph_order (g) < 0)
+        return VTX_NONE;
+    for (uint32_t i = 0; i < g->nsub; i++)
+        for (uint32_t v = 0; v < g->nv; v++)
+            if (!g->v[v].gone && name_is (g, v, name, strlen (name))
+                && graph_xpath (g, &g->sub[i], v, buf, sizeof (buf)) == 0
+                && strcmp (buf, path) == 0)
+                return v;
+    errno = ENOENT;
+    return VTX_NONE;
+}
+
+static uint32_t find_tree_path (struct graph *g, const char *path)
 {
     uint32_t v = VTX_NONE;
 
@@ -571,6 +742,13 @@ uint32_t graph_find_path (struct graph *g, const char *path)
         }
     }
     return v;
+}
+
+uint32_t graph_find_path (struct graph *g, const char *path)
+{
+    uint32_t v = find_tree_path (g, path);
+
+    return v == VTX_NONE && g->nsub && *path == '/' ? find_xpath (g, path) : v;
 }
 
 const struct properties *graph_properties (const struct graph *g, uint32_t v)

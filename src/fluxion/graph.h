@@ -9,6 +9,7 @@
 #include <flux/types.h>
 
 #define VTX_NONE UINT32_MAX
+#define POST_NONE UINT32_MAX
 #define GRAPH_MAX_VERTICES (1u << 24)
 #define GRAPH_MAX_DEPTH 64
 
@@ -44,7 +45,7 @@ struct vertex {
     uint32_t first;  /* children are g->edges[first .. first + nchildren) */
     uint32_t nchildren;
     uint32_t children_cap;
-    uint32_t post;   /* post-order rank, see graph_order */
+    uint32_t post;   /* post-order rank, see graph_order; POST_NONE: not in the tree */
     uint32_t at;     /* index among the children of the parent */
     uint32_t nbelow; /* vertices of the subtree, itself included */
     int32_t rank;    /* broker rank, -1: none */
@@ -73,6 +74,8 @@ struct subsystem {
     uint32_t root;
     struct xedge *edge; /* in the order of the file */
     uint32_t nedges, cap;
+    /* Made by graph_order: the parents of v are up[up_first[v] .. up_first[v + 1]). */
+    uint32_t *up, *up_first;
 };
 
 struct graph {
@@ -89,6 +92,7 @@ struct graph {
     struct subsystem *sub; /* other than containment */
     uint32_t nsub;
     uint32_t root;     /* VTX_NONE: empty */
+    uint32_t dominant; /* name of the subsystem that is the tree; 0: containment */
     uint32_t *by_post; /* vertex of each post-order rank */
     bool ordered;
     uint64_t generation; /* changes with each change of topology */
@@ -130,6 +134,16 @@ int graph_reserve_vertices (struct graph *g, uint32_t n);
 int graph_remove (struct graph *g, uint32_t v);
 struct subsystem *graph_subsystem (struct graph *g, const char *name, bool create);
 int graph_add_xedge (struct graph *g, struct subsystem *s, uint32_t from, uint32_t to);
+/* Make another subsystem the tree that matches go down; the one that was becomes a
+ * list of edges. Of several parents the first counts. ENOENT: there is none, or it
+ * has no root; ELOOP. */
+int graph_promote (struct graph *g, const char *name);
+/* The name of the subsystem that is the tree. */
+const char *graph_dominant (const struct graph *g);
+/* "/power0/pdu1" in another subsystem; -1 with ENOENT if v is not in it. After
+ * graph_order. */
+int graph_xpath (const struct graph *g, const struct subsystem *s, uint32_t v,
+                 char *buf, size_t len);
 
 /* Number the vertices in post-order (children in their order); cheap if nothing
  * has changed. The subtree of v has the ranks post - nbelow + 1 ... post. */
@@ -148,7 +162,7 @@ static inline const struct edge *graph_children (const struct graph *g, uint32_t
 const char *graph_name (const struct graph *g, uint32_t v, char *buf);
 /* "/cluster0/rack0/node1" in buf; -1 with EOVERFLOW. */
 int graph_path (const struct graph *g, uint32_t v, char *buf, size_t len);
-/* VTX_NONE with ENOENT. */
+/* In the tree, else in any other subsystem; VTX_NONE with ENOENT. */
 uint32_t graph_find_path (struct graph *g, const char *path);
 uint32_t graph_find_child (struct graph *g, uint32_t parent, const char *name,
                            size_t len);

@@ -26,12 +26,58 @@ reader_f fluxion_reader (const char *format)
     return NULL;
 }
 
+bool read_wants (const struct read_options *opt, const char *subsystem)
+{
+    if (strcmp (subsystem, "containment") == 0)
+        return true;
+    for (int i = 0; opt && opt->subsystems && opt->subsystems[i]; i++)
+        if (strcmp (opt->subsystems[i], subsystem) == 0)
+            return true;
+    return false;
+}
+
+#define MAX_SUBSYSTEMS 16
+
+/* "containment:contains,power": what is after a colon names relations, and all of
+ * them are taken. */
+static char *split_subsystems (const char *spec, const char *names[MAX_SUBSYSTEMS + 1])
+{
+    char *copy = strdup (spec ? spec : ""), *save = NULL;
+    int n = 0;
+
+    for (char *s = copy ? strtok_r (copy, ",", &save) : NULL; s && n < MAX_SUBSYSTEMS;
+         s = strtok_r (NULL, ",", &save)) {
+        s[strcspn (s, ":")] = '\0';
+        names[n++] = s;
+    }
+    names[n] = NULL;
+    return copy;
+}
+
+static int read_graph (reader_f read, struct graph *g, const char *text, size_t len,
+                       const struct read_options *ro, flux_error_t *error)
+{
+    const char *dominant = ro->subsystems[0];
+
+    if (read (g, text, len, ro, error) < 0)
+        return -1;
+    if (!dominant || graph_promote (g, dominant) == 0)
+        return 0;
+    snprintf (error->text, sizeof (error->text),
+              errno == ENOENT ? "the graph has no subsystem %.80s, or no root of it"
+                              : "subsystem %.80s is not a tree",
+              dominant);
+    errno = EINVAL;
+    return -1;
+}
+
 struct scheduler *fluxion_load (const char *format, const char *text, size_t len,
                                 const char *allowlist, uint32_t reserve_vertices,
                                 const struct scheduler_options *opt,
                                 flux_error_t *error)
 {
-    struct read_options ro = { .allowlist = allowlist };
+    const char *names[MAX_SUBSYSTEMS + 1];
+    struct read_options ro = { .allowlist = allowlist, .subsystems = names };
     reader_f read = fluxion_reader (format);
     struct graph *g;
 
@@ -43,9 +89,12 @@ struct scheduler *fluxion_load (const char *format, const char *text, size_t len
     }
     if (!(g = graph_create ()))
         return NULL;
+    char *copy = split_subsystems (opt->subsystems, names);
     if (reserve_vertices)
         graph_reserve_vertices (g, reserve_vertices);
-    if (read (g, text, len, &ro, error) < 0) {
+    int rc = read_graph (read, g, text, len, &ro, error);
+    free (copy);
+    if (rc < 0) {
         if (!error->text[0])
             snprintf (error->text, sizeof (error->text), "%s", strerror (errno));
         graph_destroy (g);

@@ -76,6 +76,7 @@ struct grug {
     int nscale;
     int32_t next_rank;
     bool failed;
+    const struct read_options *opt;
     flux_error_t *error;
 };
 
@@ -427,15 +428,31 @@ static int multiply (struct grug *u, const struct rule *r, int64_t scale)
     return 0;
 }
 
+/* The first parent of each vertex in a subsystem. */
+static uint32_t *parents (struct grug *u, const char *name)
+{
+    uint32_t *up = malloc (((size_t)u->g->nv + 1) * sizeof (*up));
+    struct subsystem *s = graph_subsystem (u->g, name, false);
+    bool contained = strcmp (name, "containment") == 0;
+
+    for (uint32_t v = 0; up && v < u->g->nv; v++)
+        up[v] = contained ? u->g->v[v].parent : VTX_NONE;
+    for (uint32_t i = 0; up && s && i < s->nedges; i++)
+        if (up[s->edge[i].to] == VTX_NONE)
+            up[s->edge[i].to] = s->edge[i].from;
+    return up;
+}
+
 /* The ancestor n levels up, or VTX_NONE. */
-static uint32_t above (const struct graph *g, uint32_t v, int64_t n)
+static uint32_t above (const uint32_t *up, uint32_t v, int64_t n)
 {
     while (n-- > 0 && v != VTX_NONE)
-        v = g->v[v].parent;
+        v = up[v];
     return v;
 }
 
-static int associate (struct grug *u, const struct rule *r, bool by_path)
+/* up: by path; NULL: all. */
+static int associate (struct grug *u, const struct rule *r, const uint32_t *up)
 {
     struct kind *src = &u->kinds[r->source], *tgt = &u->kinds[r->target];
     int64_t tgt_up, src_up;
@@ -448,17 +465,32 @@ static int associate (struct grug *u, const struct rule *r, bool by_path)
                < 0)
         return -1;
     uint16_t type = graph_find_type (u->g, kind_val (u, tgt, N_TYPE));
-    for (uint32_t j = 0; j < src->nmade; j++)
+    for (uint32_t j = 0; j < src->nmade; j++) {
+        uint32_t s = src->made[j], top = up ? above (up, s, src_up) : VTX_NONE;
+        if (up && top == VTX_NONE)
+            continue;
         for (uint32_t v = 0; v < u->g->nv; v++) {
-            uint32_t s = src->made[j];
             if (u->g->v[v].type != type || v == s)
                 continue;
-            if (by_path && above (u->g, v, tgt_up) != above (u->g, s, src_up))
+            if (up && above (up, v, tgt_up) != top)
                 continue;
             if (link_vertices (u, r, s, v) < 0)
                 return -1;
         }
+    }
     return 0;
+}
+
+static int associate_by_path (struct grug *u, const struct rule *r)
+{
+    uint32_t *up = parents (u, rule_val (u, r, E_AS_TGT_SUBSYSTEM));
+    int rc;
+
+    if (!up)
+        return fail (u, 0, "out of memory");
+    rc = associate (u, r, up);
+    free (up);
+    return rc;
 }
 
 static int walk (struct grug *u, uint32_t kind);
@@ -469,7 +501,9 @@ static int apply (struct grug *u, const struct rule *r)
     const char *method = rule_val (u, r, E_GEN_METHOD);
     int64_t scale;
 
-    if (tgt->open)
+    if (!read_wants (u->opt, rule_val (u, r, E_SUBSYSTEM)))
+        return 0;
+    if (tgt->open && strcmp (method, "MULTIPLY") == 0)
         return fail (u, r->line, "the recipe has a cycle");
     if (parse_int (u, rule_val (u, r, E_MULTI_SCALE), r->line, E_MULTI_SCALE, 0,
                    INT32_MAX, &scale)
@@ -479,9 +513,9 @@ static int apply (struct grug *u, const struct rule *r)
         if (multiply (u, r, scale) < 0)
             return -1;
     } else if (strcmp (method, "ASSOCIATE_IN") == 0) {
-        return associate (u, r, false);
+        return associate (u, r, NULL);
     } else if (strcmp (method, "ASSOCIATE_BY_PATH_IN") == 0) {
-        return associate (u, r, true);
+        return associate_by_path (u, r);
     } else {
         return fail (u, r->line, "unknown gen_method: %s", method);
     }
@@ -515,7 +549,8 @@ static int make_roots (struct grug *u, bool containment)
         uint32_t v;
         if (parse_int (u, kind_val (u, k, N_ROOT), k->line, N_ROOT, 0, 1, &is_root) < 0)
             return -1;
-        if (!is_root || containment != (strcmp (name, "containment") == 0))
+        if (!is_root || containment != (strcmp (name, "containment") == 0)
+            || !read_wants (u->opt, name))
             continue;
         if (containment && u->g->root != VTX_NONE)
             return fail (u, k->line, "two roots of the containment subsystem");
@@ -585,7 +620,7 @@ static int parse (struct grug *u, const char *text, size_t len)
 int fluxion_read_grug (struct graph *g, const char *text, size_t len,
                        const struct read_options *opt, flux_error_t *error)
 {
-    struct grug u = { .g = g, .data_key = -1, .error = error };
+    struct grug u = { .g = g, .data_key = -1, .opt = opt, .error = error };
     int rc = parse (&u, text, len);
 
     if (rc == 0)

@@ -66,6 +66,32 @@ static int add_node (struct graph *g, struct jgf_node *n, flux_error_t *error)
     return set_properties (g, n, error);
 }
 
+/* Nodes that are in none of the subsystems that are read are left out. */
+static bool left_out (const struct jgf_node *n, const struct read_options *opt)
+{
+    const char *name;
+    json_t *val;
+
+    if (n->path || !n->paths)
+        return false;
+    json_object_foreach (n->paths, name, val)
+        if (read_wants (opt, name))
+            return false;
+    return true;
+}
+
+/* Does the edge go from child to parent, as the paths tell? */
+static bool goes_up (const struct jgf *j, const struct jgf_edge *e)
+{
+    const char *from = json_string_value (
+        json_object_get (j->node[e->source].paths, e->subsystem));
+    const char *to = json_string_value (
+        json_object_get (j->node[e->target].paths, e->subsystem));
+    size_t len = to ? strlen (to) : 0;
+
+    return from && to && strncmp (from, to, len) == 0 && from[len] == '/';
+}
+
 /* Children lists are sized before they are filled, so that none has to move. */
 static int reserve_children (struct graph *g, const struct jgf *j)
 {
@@ -78,7 +104,7 @@ static int reserve_children (struct graph *g, const struct jgf *j)
         if (contained (&j->edge[i]))
             count[j->edge[i].source]++;
     for (uint32_t i = 0; i < j->nnodes && rc == 0; i++)
-        if (count[i])
+        if (count[i] && j->node[i].v != VTX_NONE)
             rc = graph_reserve_children (g, j->node[i].v, count[i]);
     free (count);
     return rc;
@@ -90,9 +116,14 @@ static int add_edge (struct graph *g, const struct jgf *j, const struct jgf_edge
     uint32_t from = j->node[e->source].v, to = j->node[e->target].v;
 
     if (!contained (e)) {
+        if (from == VTX_NONE || to == VTX_NONE || goes_up (j, e))
+            return 0;
         struct subsystem *s = graph_subsystem (g, e->subsystem, true);
         return s ? graph_add_xedge (g, s, from, to) : -1;
     }
+    if (from == VTX_NONE || to == VTX_NONE)
+        return fail (error, "fetch_jgf: edge %s to %s: a node without a path",
+                     j->node[e->source].key, j->node[e->target].key);
     if (g->v[to].parent == from) /* said twice */
         return 0;
     if (graph_attach (g, from, to) < 0)
@@ -122,7 +153,7 @@ static int check_parents (struct graph *g, struct jgf *j, flux_error_t *error)
 {
     for (uint32_t i = 0; i < j->nnodes; i++) {
         struct jgf_node *n = &j->node[i];
-        if (n->path && n->v != g->root && g->v[n->v].parent == VTX_NONE)
+        if (n->path && n->v != g->root && !g->dominant && g->v[n->v].parent == VTX_NONE)
             return fail (error, "fetch_jgf: node %s (%s) has no parent", n->key,
                          n->path);
     }
@@ -144,17 +175,21 @@ static void set_subsystem_roots (struct graph *g, const struct jgf *j)
     }
 }
 
-static int load (struct graph *g, struct jgf *j, flux_error_t *error)
+static int load (struct graph *g, struct jgf *j, const struct read_options *opt,
+                 flux_error_t *error)
 {
     if (graph_reserve_vertices (g, j->nnodes) < 0)
         return fail (error, "fetch_jgf: too many nodes");
     for (uint32_t i = 0; i < j->nnodes; i++)
-        if (add_node (g, &j->node[i], error) < 0)
+        if (left_out (&j->node[i], opt))
+            j->node[i].v = VTX_NONE;
+        else if (add_node (g, &j->node[i], error) < 0)
             return -1;
     if (find_root (g, j, error) < 0 || reserve_children (g, j) < 0)
         return -1;
     for (uint32_t i = 0; i < j->nedges; i++)
-        if (add_edge (g, j, &j->edge[i], error) < 0)
+        if (read_wants (opt, j->edge[i].subsystem)
+            && add_edge (g, j, &j->edge[i], error) < 0)
             return -1;
     set_subsystem_roots (g, j);
     return check_parents (g, j, error);
@@ -167,7 +202,7 @@ int fluxion_read_jgf (struct graph *g, const char *text, size_t len,
 
     if (jgf_parse (&j, text, len, error) < 0)
         return -1;
-    int rc = load (g, &j, error);
+    int rc = load (g, &j, opt, error);
     jgf_fini (&j);
     return rc;
 }
@@ -195,7 +230,7 @@ static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
         const struct jgf_edge *e = &j->edge[i];
         if (j->node[e->source].v < was && j->node[e->target].v < was)
             continue;
-        if (j->node[e->target].v < was)
+        if (j->node[e->target].v < was && contained (e))
             return fail (error, "fetch_jgf: edge %s to %s: a second parent",
                          j->node[e->source].key, j->node[e->target].key);
         if (add_edge (g, j, e, error) < 0)

@@ -10,6 +10,10 @@ struct read_options {
     const char *const *subsystems; /* NULL-terminated; NULL: containment alone */
 };
 
+/* Is the subsystem to be read? Containment always is: other subsystems are made of
+ * its vertices. */
+bool read_wants (const struct read_options *opt, const char *subsystem);
+
 int fluxion_read_grug (struct graph *g, const char *text, size_t len,
                        const struct read_options *opt, flux_error_t *error);
 /* Old, compact and shorthand JGF, and JGF v2. */
