@@ -1,5 +1,5 @@
 /* Changes to jobs and to the graph that no match makes. */
-#include "fluxion/sched.h"
+#include "fluxion/pool.h"
 
 #include <flux/idset.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static void mark_picks (struct scheduler *s, const struct picks *picks, bool by_
         const struct picked *p = &picks->item[i];
         if (g->v[p->v].gone)
             continue;
-        if (by_rank && g->v[p->v].type == g->t_node) {
+        if (by_rank && g->v[p->v].type == g->t_node && g->v[p->v].post != POST_NONE) {
             uint32_t last = g->v[p->v].post;
             for (uint32_t k = last - g->v[p->v].nbelow + 1; k <= last; k++)
                 s->vs[g->by_post[k]].mark = s->mark;
@@ -48,12 +48,17 @@ static uint32_t release_marked (struct scheduler *s, struct job *job)
     struct graph *g = s->g;
     uint32_t kept = 0, released = 0;
     uint32_t go = s->mark, keep = sched_new_mark (s);
+    bool pools = false;
 
     for (uint32_t i = 0; i < job->nspan; i++) {
         if (!job->span[i])
             continue;
         const struct span *sp = &s->span[job->span[i]];
         uint32_t v = sp->v;
+        if (is_pool (s, v)) {
+            pools = true;
+            continue;
+        }
         bool has_kept = s->vs[v].mark == keep;
         bool asked = s->vs[v].mark == go;
         bool on_the_way = !sp->exclusive;
@@ -67,6 +72,9 @@ static uint32_t release_marked (struct scheduler *s, struct job *job)
             released++;
         }
     }
+    /* What was drawn from pools is not known by vertex: it goes with the last. */
+    for (uint32_t i = 0; pools && i < job->nspan && kept == 0; i++)
+        sched_release (s, job, i);
     s->counts.preorder = s->counts.postorder = released;
     return kept;
 }
@@ -111,6 +119,10 @@ static int by_post (const void *pa, const void *pb, void *arg)
     uint32_t a = g->v[((const struct selected *)pa)->v].post;
     uint32_t b = g->v[((const struct selected *)pb)->v].post;
 
+    if (a == b) { /* not of the tree */
+        a = ((const struct selected *)pa)->v;
+        b = ((const struct selected *)pb)->v;
+    }
     return a < b ? -1 : a > b;
 }
 
@@ -138,9 +150,13 @@ static int select_picked (struct scheduler *s, const struct picks *picks)
     for (uint32_t i = 0; i < picks->count; i++)
         if (picks->item[i].exclusive && add_selected (s, picks->item[i].v, true) < 0)
             return -1;
-    for (uint32_t i = 0; i < picks->count; i++)
+    for (uint32_t i = 0; i < picks->count; i++) {
+        uint32_t n = s->nsel;
         if (add_selected (s, picks->item[i].v, false) < 0)
             return -1;
+        if (s->nsel > n && is_pool (s, picks->item[i].v))
+            s->sel[n].needs = picks->item[i].size;
+    }
     for (uint32_t i = 0, n = s->nsel; i < n; i++)
         for (uint32_t v = s->g->v[s->sel[i].v].parent; v != VTX_NONE;
              v = s->g->v[v].parent)
@@ -158,8 +174,8 @@ static int check_free (struct scheduler *s, const struct window *w, flux_error_t
         uint32_t v = s->sel[i].v;
         uint8_t down = s->g->v[v].down;
         s->g->v[v].down = 0; /* what runs there, runs there */
-        bool ok =
-            s->sel[i].exclusive ? sched_idle (s, v, w) : sched_shareable (s, v, w);
+        bool ok = is_pool (s, v) ? s->sel[i].needs <= pool_free (s, v, w)
+                  : s->sel[i].exclusive ? sched_idle (s, v, w) : sched_shareable (s, v, w);
         s->g->v[v].down = down;
         if (!ok) {
             if (graph_path (s->g, v, path, sizeof (path)) < 0)
@@ -248,6 +264,8 @@ static void mark_below (struct scheduler *s, uint32_t v)
     struct graph *g = s->g;
     uint32_t last = g->v[v].post;
 
+    if (last == POST_NONE)
+        return;
     for (uint32_t i = last - g->v[v].nbelow + 1; i <= last; i++)
         s->vs[g->by_post[i]].mark = s->mark;
 }
@@ -255,7 +273,9 @@ static void mark_below (struct scheduler *s, uint32_t v)
 int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
 {
     if (s->g->v[v].parent == VTX_NONE)
-        return fail (error, EINVAL, "the root cannot be removed");
+        return fail (error, EINVAL,
+                     v == s->g->root ? "the root cannot be removed"
+                                     : "what is not in the tree cannot be removed");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
         return fail (error, errno, "%s", strerror (errno));
     sched_new_mark (s);
@@ -283,7 +303,7 @@ int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t
     sched_new_mark (s);
     for (uint32_t v = 0; v < g->nv; v++)
         if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
-            && idset_test (ids, g->v[v].rank)) {
+            && g->v[v].parent != VTX_NONE && idset_test (ids, g->v[v].rank)) {
             mark_below (s, v);
             found++;
         }

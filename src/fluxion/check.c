@@ -1,5 +1,5 @@
 /* Does all that the scheduler keeps agree with its jobs? */
-#include "fluxion/sched.h"
+#include "fluxion/pool.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +20,23 @@ __attribute__ ((format (printf, 2, 3))) static bool wrong (flux_error_t *error,
 static bool overlap (const struct span *a, const struct span *b)
 {
     return a->at < b->end && b->at < a->end;
+}
+
+/* Units are most where some span starts. */
+static bool check_pool (struct scheduler *s, uint32_t v, flux_error_t *error)
+{
+    int64_t live = 0;
+
+    for (uint32_t i = s->vs[v].spans; i; i = s->span[i].next) {
+        int64_t sum = 0, at = s->span[i].at;
+        live += s->span[i].reserved ? 0 : s->span[i].needs;
+        for (uint32_t k = s->vs[v].spans; k; k = s->span[k].next)
+            if (s->span[k].at <= at && s->span[k].end > at)
+                sum += s->span[k].needs;
+        if (sum > s->g->v[v].size)
+            return wrong (error, "pool %u: more is drawn than there is", v);
+    }
+    return live == s->pools->live[v] || wrong (error, "pool %u: count is wrong", v);
 }
 
 static bool check_vertex (struct scheduler *s, uint32_t v, flux_error_t *error)
@@ -44,7 +61,7 @@ static bool check_vertex (struct scheduler *s, uint32_t v, flux_error_t *error)
         return wrong (error, "vertex %u: counts are wrong", v);
     if (st->plan && !planner_check (s->plan[st->plan - 1]))
         return wrong (error, "vertex %u: planner is damaged", v);
-    return true;
+    return !is_pool (s, v) || check_pool (s, v, error);
 }
 
 static bool check_job (struct scheduler *s, const struct job *job, flux_error_t *error)

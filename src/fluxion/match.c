@@ -4,7 +4,7 @@
  * are tried best first, and only as many as are needed. Where that order depends on
  * what is found (slots of several cores, anywhere below), all of them are tried. */
 #include "fluxion/index.h"
-#include "fluxion/match_priv.h"
+#include "fluxion/pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +74,7 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
     struct scheduler *s = m->s;
     bool whole = r->exclusive == EXCL_TRUE || match_takes_whole (m, v);
     struct pick *p, *kids = NULL;
+    uint32_t drawn = m->pools ? s->pools->nlog : 0;
 
     if (m->fault)
         return NULL;
@@ -91,8 +92,11 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
         return NULL;
     if (r->nwith
         && (!enough_below (m, v, need_below (m, r))
-            || !choose_below (m, v, r->with, r->nwith, excl, &kids)))
+            || !choose_below (m, v, r->with, r->nwith, excl, &kids))) {
+        if (m->pools)
+            pool_undo (m, drawn);
         return NULL;
+    }
     if (!(p = arena_alloc (s->arena, sizeof (*p)))) {
         m->fault = ENOMEM;
         return NULL;
@@ -104,6 +108,8 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
     p->needs = s->g->v[v].size;
     p->label = r->label;
     p->kids = kids;
+    if (m->pools)
+        pool_keep (m, p, drawn);
     return p;
 }
 
@@ -242,8 +248,11 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
             break;
         if (!q->r->is_slot && g->v[v].type == q->r->type_id) {
             struct pick *p = NULL;
+            uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
             if (verify && !(p = try_vertex (m, v, q->r, q->excl)))
                 continue;
+            if (m->pools && !m->s->policy.stop_on_first)
+                pool_undo (m, drawn); /* not all candidates will be taken */
             struct cand *c = cand_add (m, out);
             if (!c)
                 return;
@@ -350,6 +359,7 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     struct query sub = *q;
     const struct resource *e = slot_vertex (m, q);
     bool lazy = fits_policy_lazily (m) && (!q->r->is_slot || e);
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
     int64_t units = 0;
     uint32_t good = 0;
 
@@ -360,13 +370,17 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         sub.beside = e;
         sub.nbeside = 1;
     }
-    bool done = lazy ? take_ordered (m, u, &sub, l) : memo_take (m, u, q, l);
+    bool done = lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
     if (!done) {
         match_gather (m, u, &sub, !lazy, l);
         cand_sort (m, l);
     }
+    if (m->pools)
+        pool_undo (m, drawn);
     for (uint32_t i = 0; i < l->n && units < q->want && !m->fault; i++) {
         struct cand *c = &l->c[i];
+        if (c->pick && m->pools && !pool_redraw (m, c->pick))
+            continue;
         if (!c->pick && !(c->pick = try_vertex (m, c->v, sub.r, sub.excl)))
             continue;
         if (sub.slots)
@@ -384,6 +398,7 @@ static bool take (struct match *m, uint32_t u, const struct query *q,
 {
     struct list l = { 0 };
     struct pick **tail = kids;
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
 
     match_best (m, u, q, &l);
     if (m->fault)
@@ -392,8 +407,12 @@ static bool take (struct match *m, uint32_t u, const struct query *q,
     if (count == 0 && q->r->count.min > 0)
         return false;
     *kids = NULL;
+    if (m->pools)
+        pool_undo (m, drawn);
     for (uint32_t i = 0; i < l.n && count > 0; i++) {
         struct pick *p = l.c[i].pick;
+        if (m->pools)
+            pool_redraw (m, p); /* there was room for all of the list */
         if (!q->r->is_slot && !p->exclusive && p->needs > count)
             p->needs = count;
         count -= l.c[i].units;
@@ -438,6 +457,11 @@ static bool choose_below (struct match *m, uint32_t u, const struct resource *wi
         struct pick *p = NULL;
         if (is_later_alternative (&q))
             continue;
+        if (m->pools && is_pool_type (m->s, with[i].type_id)) {
+            if (!pool_draw (m, u, &with[i]))
+                return false;
+            continue;
+        }
         if (!take (m, u, &q, &p))
             return false;
         if (p)
@@ -465,6 +489,11 @@ static bool match_top (struct match *m, struct pick **kids)
         struct pick *p = NULL;
         if (is_later_alternative (&q))
             continue;
+        if (m->pools && is_pool_type (m->s, r->type_id)) {
+            if (!pool_draw_any (m, r))
+                return false;
+            continue;
+        }
         if (!r->is_slot && r->type_id == type) {
             if (count_fit (&r->count, g->v[g->root].size) == 0
                 || !(p = try_vertex (m, g->root, r, false)))
@@ -502,8 +531,9 @@ static void sum_need (struct match *m, const struct resource *r, bool excl)
     for (uint32_t i = 0; i < r->nwith; i++) {
         const struct resource *w = &r->with[i];
         sum_need (m, w, excl);
-        if (w->is_slot && s->flexible && slots_of (r->with, r->nwith) > 1)
-            continue; /* which of them is not known */
+        if ((w->is_slot && s->flexible && slots_of (r->with, r->nwith) > 1)
+            || is_pool_type (s, w->type_id))
+            continue; /* which of them is not known; not below */
         bool wexcl = excl || w->exclusive == EXCL_TRUE;
         for (int k = 0; k < s->ntracked; k++) {
             int64_t n = 0;
@@ -535,6 +565,7 @@ int match_prepare (struct match *m)
         return -1;
     for (uint32_t i = 0; i < m->ntop; i++)
         sum_need (m, &m->top[i], false);
+    m->pools = pools_asked (m->s, m->top, m->ntop);
     return 0;
 }
 
@@ -547,11 +578,15 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
     m->fault = 0;
     m->error = error;
     s->nsel = 0;
+    if (m->pools)
+        pool_undo (m, 0);
     bool found = match_top (m, &picks);
     if (!m->fault && !found)
         m->fault = EBUSY;
     if (!m->fault)
         match_select (m, picks);
+    if (m->pools)
+        pool_undo (m, 0);
     if (m->fault) {
         errno = m->fault;
         return -1;

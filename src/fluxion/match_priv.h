@@ -12,6 +12,8 @@ struct pick {
     int64_t needs;
     const char *label;
     struct pick *kids, *next;
+    struct draw *draws; /* from pools, with what is below; see pool.h */
+    uint32_t ndraws;
 };
 
 struct match {
@@ -25,7 +27,8 @@ struct match {
     uint32_t constraint_v;
     int64_t *need, *need_one;
     int64_t root_need[MAX_TRACKED];
-    int fault; /* errno that ends the match */
+    bool pools; /* the request names what comes from pools */
+    int fault;  /* errno that ends the match */
     flux_error_t *error;
 };
 
@@ -93,6 +96,8 @@ struct pick **pick_chain (struct pick **tail, struct pick *p);
 /* Slots that fit under u (slots.c); each is one candidate. */
 void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out);
 
+bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
+                    const char *label);
 /* From picks to s->sel (select.c): all that is above them too, in post-order. */
 void match_select (struct match *m, const struct pick *picks);
 

@@ -298,6 +298,8 @@ static int pick_subtree (struct graph *g, uint32_t v, struct picks *p)
 {
     if (graph_order (g) < 0)
         return -1;
+    if (g->v[v].post == POST_NONE)
+        return 0;
     for (uint32_t i = g->v[v].post - g->v[v].nbelow + 1; i < g->v[v].post; i++) {
         uint32_t u = g->by_post[i];
         if (picks_add (p, u, true, g->v[u].size) < 0)

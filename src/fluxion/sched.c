@@ -1,5 +1,6 @@
 /* State of the scheduler: who holds what, when, and the sums kept over it. */
 #include "fluxion/index.h"
+#include "fluxion/pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +164,7 @@ int sched_rebuild (struct scheduler *s)
         s->nvs = g->nv;
     }
     track_leaves (s);
-    if (rebuild_rows (s) < 0)
+    if (rebuild_rows (s) < 0 || pools_rebuild (s) < 0)
         return -1;
     sched_sum (s);
     if (!(s->index = index_create (s)))
@@ -236,6 +237,8 @@ struct scheduler *scheduler_create (struct graph *g,
     }
     s->g = g;
     s->end = FOREVER;
+    if (opt->subsystems && !(s->subsystems = strdup (opt->subsystems)))
+        goto error;
     if (policy_parse (opt->policy && *opt->policy ? opt->policy : "first", &s->policy,
                       error)
         < 0)
@@ -276,6 +279,8 @@ void scheduler_destroy (struct scheduler *s)
         return;
     memos_destroy (s);
     index_destroy (s);
+    pools_destroy (s);
+    free (s->subsystems);
     for (uint32_t i = 0; i < s->njob; i++)
         sched_free_job (s->job[i]);
     for (uint32_t i = 0; i < s->nplan; i++)
@@ -337,6 +342,8 @@ struct scheduler *scheduler_copy (const struct scheduler *s)
     *c = *s;
     c->index = NULL;
     c->memos = NULL;
+    c->pools = NULL;
+    c->subsystems = s->subsystems ? strdup (s->subsystems) : NULL;
     c->sel = NULL;
     c->nsel = c->sel_cap = 0;
     c->plan = NULL;
@@ -373,7 +380,7 @@ struct scheduler *scheduler_copy (const struct scheduler *s)
                 failed = true;
         }
     if (failed || !c->g || !c->calendar || !c->arena || !c->by_id || !c->job
-        || !(c->index = index_create (c))) {
+        || !(c->index = index_create (c)) || pools_rebuild (c) < 0) {
         if (!c->vs)
             c->nvs = 0;
         scheduler_destroy (c);

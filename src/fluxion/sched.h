@@ -46,7 +46,8 @@ struct scheduler {
     struct policy policy;
     bool flexible;
     int64_t start, end; /* time range of the graph */
-    char *subsystems;
+    char *subsystems; /* subscribed ones; the first is the tree */
+    struct pools *pools; /* NULL: no other subsystem is subscribed */
     char *filter_spec;
 
     struct filter *filter;
@@ -120,6 +121,9 @@ struct window {
 };
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w);
 bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w);
+
+/* Units of a pool in use at most during the window. */
+int64_t sched_units_used (struct scheduler *s, uint32_t v, const struct window *w);
 
 /* Give a job what is in sel. ENOMEM: nothing is changed. */
 int sched_hold (struct scheduler *s, struct job *job, const struct selected *sel,

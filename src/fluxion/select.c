@@ -1,11 +1,11 @@
-#include "fluxion/match_priv.h"
+#include "fluxion/pool.h"
 
 #include <stdlib.h>
 
 /* Selection: picks and all that is above them, in post-order. */
 
-static bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
-                           const char *label)
+bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
+                    const char *label)
 {
     struct scheduler *s = m->s;
 
@@ -85,6 +85,10 @@ static int by_post (const void *pa, const void *pb, void *arg)
     uint32_t a = g->v[((const struct selected *)pa)->v].post;
     uint32_t b = g->v[((const struct selected *)pb)->v].post;
 
+    if (a == b) { /* not of the tree */
+        a = ((const struct selected *)pa)->v;
+        b = ((const struct selected *)pb)->v;
+    }
     return a < b ? -1 : a > b;
 }
 
@@ -97,6 +101,8 @@ void match_select (struct match *m, const struct pick *picks)
     select_picks (m, picks);
     if (s->policy.node_exclusive)
         select_whole_nodes (m);
+    if (m->pools)
+        pool_select (m);
     select_above (m);
     if (!m->fault)
         qsort_r (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);

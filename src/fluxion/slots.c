@@ -1,7 +1,8 @@
 /* Slots: bundles of whole vertices under one vertex. Sibling slots (flexible
  * traverser) are kinds of slots: as many slots as possible are made of any kinds. */
-#include "fluxion/match_priv.h"
+#include "fluxion/pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ static bool fill_elements (struct match *m, uint32_t u, const struct resource *r
             .nbeside = r->nwith,
             .excl = true,
         };
+        if (m->pools && is_pool_type (m->s, r->with[i].type_id))
+            continue; /* each slot draws, once it is made */
         if (__builtin_mul_overflow (want, r->with[i].count.max, &sub.want))
             sub.want = INT64_MAX;
         match_best (m, u, &sub, &el[i].l);
@@ -188,10 +191,32 @@ static void split_slots (struct kind *kind, uint32_t n, int64_t want)
         kind[k].slots = sp.best[k];
 }
 
+/* What the slot itself draws from above. */
+static bool draw_slot (struct match *m, uint32_t u, const struct resource *r,
+                       struct cand *c)
+{
+    uint32_t drawn = m->s->pools->nlog;
+
+    for (uint32_t i = 0; i < r->nwith; i++)
+        if (is_pool_type (m->s, r->with[i].type_id)
+            && !pool_draw (m, u, &r->with[i])) {
+            pool_undo (m, drawn);
+            return false;
+        }
+    if (!c->pick) {
+        m->fault = EINVAL;
+        snprintf (m->error->text, sizeof (m->error->text),
+                  "a slot has to be made of more than what it draws from above");
+        return false;
+    }
+    pool_keep (m, c->pick, drawn);
+    return !m->fault;
+}
+
 void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out)
 {
     struct kind kind[MAX_KINDS];
-    uint32_t n = 0;
+    uint32_t n = 0, was = out->n, drawn = m->pools ? m->s->pools->nlog : 0;
 
     for (uint32_t i = 0; i < q->nbeside && n < MAX_KINDS; i++) {
         const struct resource *r = &q->beside[i];
@@ -218,10 +243,17 @@ void match_slots (struct match *m, uint32_t u, const struct query *q, struct lis
             if (!c)
                 return;
             c->v = u;
-            if (!bundle (m, &kind[k], c)) {
+            if (!bundle (m, &kind[k], c)
+                || (m->pools && !draw_slot (m, u, kind[k].r, c))) {
                 out->n--;
                 break;
             }
         }
     }
+    if (!m->pools)
+        return;
+    /* Only the policy that takes what it finds first keeps what it drew. */
+    pool_undo (m, drawn);
+    for (; was < out->n && m->s->policy.stop_on_first; was++)
+        pool_redraw (m, out->c[was].pick);
 }

@@ -1,6 +1,6 @@
 /* Who holds what and when: spans, and the sums that change with them. */
 #include "fluxion/index.h"
-#include "fluxion/sched.h"
+#include "fluxion/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,8 +123,11 @@ static int reserve_spans (struct scheduler *s, uint32_t n)
     return 0;
 }
 
-static int64_t tokens (const struct span *sp)
+/* Of a pool, its units. */
+static int64_t tokens (const struct scheduler *s, const struct span *sp)
 {
+    if (is_pool (s, sp->v))
+        return sp->needs;
     return sp->exclusive ? TOKENS : 1;
 }
 
@@ -151,7 +154,7 @@ static void link_span (struct scheduler *s, uint32_t i)
     st->spans = i;
     st->nspans++;
     if (st->plan)
-        planner_add (s->plan[st->plan - 1], sp->at, sp->end - sp->at, tokens (sp));
+        planner_add (s->plan[st->plan - 1], sp->at, sp->end - sp->at, tokens (s, sp));
     if (!sp->reserved) {
         /* Only the first and an exclusive holder change what is usable. */
         bool first = st->live == 0;
@@ -159,6 +162,8 @@ static void link_span (struct scheduler *s, uint32_t i)
         if (first || sp->exclusive)
             before_change (s, sp->v, &b);
         st->live++;
+        if (is_pool (s, sp->v))
+            s->pools->live[sp->v] += sp->needs;
         st->exclusive += sp->exclusive;
         if (first || sp->exclusive)
             after_change (s, sp->v, &b);
@@ -179,13 +184,15 @@ static void unlink_span (struct scheduler *s, uint32_t i)
         s->span[sp->next].prev = sp->prev;
     st->nspans--;
     if (st->plan)
-        planner_remove (s->plan[st->plan - 1], sp->at, sp->end - sp->at, tokens (sp));
+        planner_remove (s->plan[st->plan - 1], sp->at, sp->end - sp->at, tokens (s, sp));
     if (!sp->reserved) {
         bool last = st->live == 1;
         struct before b;
         if (last || sp->exclusive)
             before_change (s, sp->v, &b);
         st->live--;
+        if (is_pool (s, sp->v))
+            s->pools->live[sp->v] -= sp->needs;
         st->exclusive -= sp->exclusive;
         if (last || sp->exclusive)
             after_change (s, sp->v, &b);
@@ -282,7 +289,7 @@ static int make_plan (struct scheduler *s, uint32_t v)
         return -1;
     for (uint32_t i = s->vs[v].spans; i; i = s->span[i].next) {
         const struct span *sp = &s->span[i];
-        planner_add (plan[s->nplan], sp->at, sp->end - sp->at, tokens (sp));
+        planner_add (plan[s->nplan], sp->at, sp->end - sp->at, tokens (s, sp));
     }
     s->vs[v].plan = ++s->nplan;
     return 0;
@@ -305,7 +312,28 @@ static int64_t tokens_used (struct scheduler *s, uint32_t v, const struct window
     for (uint32_t i = st->spans; i; i = s->span[i].next) {
         const struct span *sp = &s->span[i];
         if (sp->at < w->at + w->duration && sp->end > w->at)
-            used |= tokens (sp);
+            used |= tokens (s, sp);
+    }
+    return used;
+}
+
+int64_t sched_units_used (struct scheduler *s, uint32_t v, const struct window *w)
+{
+    struct vstate *st = &s->vs[v];
+    int64_t used = 0;
+
+    if (!st->nspans)
+        return 0;
+    if (!st->plan)
+        make_plan (s, v);
+    if (st->plan) {
+        const struct planner *p = s->plan[st->plan - 1];
+        return planner_total (p) - planner_avail_during (p, w->at, w->duration);
+    }
+    for (uint32_t i = st->spans; i; i = s->span[i].next) {
+        const struct span *sp = &s->span[i];
+        if (sp->at < w->at + w->duration && sp->end > w->at)
+            used += sp->needs;
     }
     return used;
 }
@@ -327,6 +355,8 @@ bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w)
         return true;
     if (s->g->v[v].down || (w->now && st->exclusive))
         return false;
+    if (is_pool (s, v))
+        return pool_free (s, v, w) > 0;
     /* All are live and shared: nothing to look for. */
     if (st->nspans == 0 || (w->now && st->nspans == st->live))
         return true;

@@ -31,18 +31,44 @@ static void write_path (const struct graph *g, uint32_t v, struct buf *b)
 
     for (; v != VTX_NONE && n <= GRAPH_MAX_DEPTH; v = g->v[v].parent)
         chain[n++] = v;
-    buf_adds (b, ", \"paths\": {\"containment\": \"");
+    buf_adds (b, "\"");
     while (n-- > 0) {
         buf_addc (b, '/');
         buf_adds (b, graph_name (g, chain[n], name));
     }
-    buf_adds (b, "\"}");
+    buf_addc (b, '"');
+}
+
+/* The tree's first, then those of the others that the vertex is in, as they were
+ * read. */
+static void write_paths (const struct graph *g, uint32_t v, struct buf *b)
+{
+    bool first = g->nsub > 0 && g->v[v].post == POST_NONE;
+    char path[GRAPH_NAME_MAX * 8];
+
+    buf_adds (b, ", \"paths\": {");
+    if (!first) {
+        write_json_string (b, graph_dominant (g));
+        buf_add (b, ": ", 2);
+        write_path (g, v, b);
+    }
+    for (uint32_t i = 0; i < g->nsub; i++) {
+        if (graph_xpath (g, &g->sub[i], v, path, sizeof (path)) < 0)
+            continue;
+        if (!first)
+            buf_add (b, ", ", 2);
+        first = false;
+        write_json_string (b, graph_string (g, g->sub[i].name));
+        buf_add (b, ": ", 2);
+        write_json_string (b, path);
+    }
+    buf_addc (b, '}');
 }
 
 static void write_common (const struct graph *g, const struct selected *sel,
                           const struct write_info *info, struct buf *b)
 {
-    write_path (g, sel->v, b);
+    write_paths (g, sel->v, b);
     if (sel->label) {
         buf_adds (b, ", \"ephemeral\": {\"label\": ");
         write_json_string (b, sel->label);
@@ -136,9 +162,62 @@ static void write_edge (const struct graph *g, uint32_t v, bool verbose, struct 
     write_number (b, g->v[g->v[v].parent].uniq_id);
     buf_adds (b, "\", \"target\": \"");
     write_number (b, g->v[v].uniq_id);
-    buf_adds (b, verbose
-                     ? "\", \"metadata\": {\"name\": {\"containment\": \"contains\"}}}"
-                     : "\"}");
+    if (verbose) {
+        buf_adds (b, "\", \"metadata\": {\"name\": {");
+        write_json_string (b, graph_dominant (g));
+        buf_adds (b, ": \"contains\"}}}");
+    } else if (g->dominant) {
+        buf_adds (b, "\", \"metadata\": {\"subsystem\": ");
+        write_json_string (b, graph_dominant (g));
+        buf_adds (b, "}}");
+    } else {
+        buf_adds (b, "\"}");
+    }
+}
+
+static bool is_selected (const struct graph *g, const struct selected *sel,
+                         uint32_t count, uint32_t v)
+{
+    uint32_t low = 0, high = count;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (g->v[sel[mid].v].post < g->v[v].post)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (; low < count && g->v[sel[low].v].post == g->v[v].post; low++)
+        if (sel[low].v == v)
+            return true;
+    return false;
+}
+
+/* What feeds what, within the selection. */
+static void write_xedges (const struct graph *g, const struct selected *sel,
+                          uint32_t count, bool verbose, bool first, struct buf *b)
+{
+    for (uint32_t i = 0; i < g->nsub; i++) {
+        const struct subsystem *s = &g->sub[i];
+        for (uint32_t k = 0; k < count && s->up_first; k++) {
+            uint32_t v = sel[k].v;
+            for (uint32_t n = s->up_first[v]; n < s->up_first[v + 1]; n++) {
+                if (!is_selected (g, sel, count, s->up[n]))
+                    continue;
+                if (!first)
+                    buf_add (b, ", ", 2);
+                first = false;
+                buf_adds (b, "{\"source\": \"");
+                write_number (b, g->v[s->up[n]].uniq_id);
+                buf_adds (b, "\", \"target\": \"");
+                write_number (b, g->v[v].uniq_id);
+                buf_adds (b, verbose ? "\", \"metadata\": {\"name\": {"
+                                     : "\", \"metadata\": {\"subsystem\": ");
+                write_json_string (b, graph_string (g, s->name));
+                buf_adds (b, verbose ? ": \"contains\"}}}" : "}}");
+            }
+        }
+    }
 }
 
 /* In shorthand, what stands below an exclusive vertex of the selection is left
@@ -189,6 +268,8 @@ int write_jgf (enum write_format format, const struct graph *g,
         first = false;
         write_edge (g, sel[i].v, verbose, b);
     }
+    if (g->nsub)
+        write_xedges (g, sel, count, verbose, first, b);
     buf_adds (b, "]}");
     if (shorthand)
         buf_adds (b, ", \"writer\": \"fluxion:jgf_shorthand\"");

@@ -54,6 +54,13 @@ fails 'cancel on four nodes' 143 'task\(s\) Terminated' flux job attach $id
 fails 'time limit' 142 'type=timeout severity=0 resource allocation expired' \
     flux run -t 0.2s sleep 300
 
+limits () {
+    for id in $(flux submit --cc=1-8 -t 0.2s --wait-event=clean sleep 300); do
+        flux job eventlog "$id" | grep -c exception
+    done | sort -u
+}
+is 'one exception for a time limit' 1 limits
+
 # SIGTERM is ignored: SIGKILL follows
 flux module reload job-exec kill-timeout=0.2s
 id=$(flux submit sh -c 'trap "" TERM; echo ready; while :; do sleep 0.2; done')

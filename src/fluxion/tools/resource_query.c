@@ -75,21 +75,31 @@ __attribute__ ((noreturn)) static void wrong (const char *what, const char *valu
     exit (1);
 }
 
-static const char *const subsystem_names[] = {
-    "CA",   "IBA",     "IBBA",    "PFS1BA", "PA",       "C+IBA", "C+IBBA", "C+PFS1BA",
-    "C+PA", "IB+IBBA", "C+P+IBA", "VA",     "V+PFS1BA", "ALL",   NULL,
+/* The first is the tree that a match goes down. */
+static const struct {
+    const char *name, *subsystems;
+} subsystem_sets[] = {
+    { "CA", "containment" },
+    { "IBA", "ibnet" },
+    { "IBBA", "ibnetbw" },
+    { "PFS1BA", "pfs1bw" },
+    { "PA", "power" },
+    { "C+IBA", "containment,ibnet" },
+    { "C+IBBA", "containment,ibnetbw" },
+    { "C+PFS1BA", "containment,pfs1bw" },
+    { "C+PA", "containment,power" },
+    { "IB+IBBA", "ibnet,ibnetbw" },
+    { "C+P+IBA", "containment,power,ibnet" },
+    { "VA", "virtual1" },
+    { "V+PFS1BA", "virtual1,pfs1bw" },
+    { "ALL", "containment,ibnet,ibnetbw,pfs1bw,power" },
 };
 
-static void check_subsystems (const char *name)
+static const char *find_subsystems (const char *name)
 {
-    for (int i = 0; subsystem_names[i]; i++)
-        if (strcasecmp (subsystem_names[i], name) == 0) {
-            if (i > 0)
-                fprintf (stderr,
-                         "[WARN] --match-subsystems %s: only containment is matched\n",
-                         name);
-            return;
-        }
+    for (size_t i = 0; i < sizeof (subsystem_sets) / sizeof (subsystem_sets[0]); i++)
+        if (strcasecmp (subsystem_sets[i].name, name) == 0)
+            return subsystem_sets[i].subsystems;
     wrong ("unknown subsystem for --match-subsystems", name);
 }
 
@@ -186,7 +196,7 @@ static void check_options (const struct options *o, struct session *ss)
         wrong ("unknown format for --graph-format", o->graph_format);
     if (strcmp (o->traverser, "simple") && strcmp (o->traverser, "flexible"))
         wrong ("unknown policy for --traverser-policy", o->traverser);
-    check_subsystems (o->subsystems);
+    find_subsystems (o->subsystems);
 }
 
 static void load (struct session *ss, struct options *o)
@@ -195,6 +205,7 @@ static void load (struct session *ss, struct options *o)
         .policy = o->policy,
         .traverser = o->traverser,
         .prune_filters = o->filters_set ? o->filters.data : NULL,
+        .subsystems = find_subsystems (o->subsystems),
     };
     flux_error_t error;
     size_t len;
