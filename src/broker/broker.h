@@ -34,6 +34,7 @@ struct broker {
     uid_t owner;
     bool verbose;
     int exit_code;
+    int exit_signum; /* what asked a running instance to end, or 0 */
 
     struct router *router;
     struct builtins *builtins;

@@ -285,9 +285,10 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
         machine_force (b);
         return;
     }
-    if (machine_state (b) == STATE_RUN)
+    if (machine_state (b) == STATE_RUN) {
+        b->exit_signum = signum;
         rc2_kill (b, signum);
-    else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
+    } else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
         b->exit_code = 128 + signum;
     machine_post (b, EVENT_SHUTDOWN);
 }

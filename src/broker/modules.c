@@ -424,12 +424,58 @@ static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
     }
 }
 
+/* Modules that end, or are of no more use, when the one that they said hello
+ * to goes. The scheduler is known by its service. */
+static const struct {
+    const char *name;
+    const char *users[3];
+} users_table[] = {
+    { "job-manager", { "sched", "job-exec", "job-list" } },
+    { "resource", { "sched" } },
+};
+
+static struct module *find_user (struct broker *b, const char *user)
+{
+    void *owner = services_lookup (b->services, user);
+
+    list_foreach (&b->modules->list, it) {
+        struct module *m = container_of (it, struct module, node);
+
+        if (&m->peer == owner)
+            return m;
+    }
+    return NULL;
+}
+
+static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
+{
+    char list[128] = "";
+
+    for (size_t i = 0; i < sizeof (users_table) / sizeof (users_table[0]); i++) {
+        for (int j = 0; j < 3 && users_table[i].users[j]; j++) {
+            struct module *m;
+
+            if (strcmp (users_table[i].name, name) == 0
+                && (m = find_user (b, users_table[i].users[j]))
+                && strlen (list) + strlen (m->name) + 3 < sizeof (list)) {
+                strcat (list, *list ? ", " : "");
+                strcat (list, m->name);
+            }
+        }
+    }
+    error_set (error, "is in use: remove %s first", list);
+    return *list;
+}
+
 static void module_remove (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     const char *name;
+    flux_error_t error;
 
     if (flux_msg_unpack (msg, "{s:s}", "name", &name) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
+    else if (find (b, name) && is_in_use (b, name, &error))
+        broker_respond_error (b, msg, EBUSY, error.text);
     else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
         broker_respond_error (b, msg, errno, NULL);
         flux_msg_decref (msg);

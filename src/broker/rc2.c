@@ -168,6 +168,9 @@ void rc2_kill (struct broker *b, int signum)
 void rc2_fini (struct broker *b)
 {
     if (b->rc2) {
+        /* The instance was faster than the program that was to end first. */
+        if (b->rc2->pid > 0 && b->exit_code == 0 && b->exit_signum)
+            b->exit_code = 128 + b->exit_signum;
         rc2_kill (b, SIGKILL);
         take_terminal_back (b->rc2);
         flux_watcher_destroy (b->rc2->w);

@@ -127,11 +127,16 @@ static json_t *filter_constraint (const char *filter)
     free (copy);
     if (json_array_size (states) + json_array_size (results) == 0)
         cmd_die ("ERROR: Invalid filter specified: %s", filter);
+    json_t *o;
     if (json_array_size (results) == 0)
-        return json_pack ("{s:o}", "states", states);
-    if (json_array_size (states) == 0)
-        return json_pack ("{s:o}", "results", results);
-    return json_pack ("{s:[{s:o},{s:o}]}", "or", "states", states, "results", results);
+        o = json_pack ("{s:O}", "states", states);
+    else if (json_array_size (states) == 0)
+        o = json_pack ("{s:O}", "results", results);
+    else
+        o = json_pack ("{s:[{s:O},{s:O}]}", "or", "states", states, "results", results);
+    json_decref (states);
+    json_decref (results);
+    return o;
 }
 
 static json_t *list_constraint (const char *op, const char *list)
@@ -314,11 +319,12 @@ static json_t *fetch_list (struct listing *l, flux_t *h, flux_future_t *f)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     if (l->count && json_array_size (jobs) > (size_t)l->count) {
         json_array_remove (jobs, l->count);
-        fprintf (stderr,
-                 "warning: output truncated at %d jobs.\n"
-                 "Use --count to increase returned results or use filters to alter "
-                 "results.\n",
-                 l->count);
+        if (l->header && !optparse_hasopt (l->p, "json")) /* a person reads it */
+            fprintf (stderr,
+                     "warning: output truncated at %d jobs.\n"
+                     "Use --count to increase returned results or use filters to alter "
+                     "results.\n",
+                     l->count);
     }
     return json_incref (jobs);
 }

@@ -82,7 +82,7 @@ static void print_response (struct ping *ping, flux_future_t *f)
     if (flux_rpc_get_unpack (f, "{s:i s:F s?s s?i s?i}", "seq", &seq, "time", &t0,
                              "route", &route, "userid", &userid, "rolemask", &rolemask)
         < 0)
-        fail (ping, cmd_future_error (f));
+        fail (ping, errno == ENOSYS ? strerror (ENOSYS) : cmd_future_error (f));
     if (ping->received == 0)
         header (ping);
     if (ping->nodeid == FLUX_NODEID_ANY)

@@ -109,9 +109,9 @@ static void each_state (const char *list, void (*fn) (const char *state, void *a
     free (copy);
 }
 
-static const char *get_format (optparse_t *p, const struct format_named *named)
+static char *get_format (optparse_t *p, const struct format_named *named)
 {
-    static char *text;
+    char *text;
     flux_error_t error;
     const char *name = optparse_get_str (p, "format", "default");
 
@@ -186,7 +186,7 @@ static void no_operands (optparse_t *p, int argc, char **argv)
 
 static int run_list (optparse_t *p, int argc, char **argv)
 {
-    const char *format = get_format (p, list_formats);
+    char *format = get_format (p, list_formats);
     struct sched_status s;
     struct list_arg l = { .p = p, .s = &s };
 
@@ -194,6 +194,7 @@ static int run_list (optparse_t *p, int argc, char **argv)
     fetch_sched (&s);
     each_state (optparse_get_str (p, "states", "free,allocated,down"), add_state, &l);
     resource_table_print (&l.table, format, !optparse_hasopt (p, "no-header"));
+    free (format);
     for (size_t i = 0; i < l.table.count; i++)
         free ((char *)l.table.rows[i].state);
     resource_table_fini (&l.table);
@@ -379,7 +380,7 @@ static struct optparse_option status_opts[] = {
 
 static int run_status (optparse_t *p, int argc, char **argv)
 {
-    const char *format = get_format (p, status_formats);
+    char *format = get_format (p, status_formats);
     struct resource_table t = { 0 }, drained = { 0 };
     struct idset *available, *excluded;
     struct status st;
@@ -395,6 +396,7 @@ static int run_status (optparse_t *p, int argc, char **argv)
     for (size_t i = 0; i < drained.count; i++)
         resource_table_add (&t, drained.rows[i], rset_copy (drained.rows[i].r));
     resource_table_print (&t, format, !optparse_hasopt (p, "no-header"));
+    free (format);
     resource_table_fini (&t);
     resource_table_fini (&drained);
     idset_destroy (available);
@@ -419,7 +421,7 @@ static struct optparse_option drain_opts[] = {
 
 static int list_drained (optparse_t *p)
 {
-    const char *format = get_format (p, drain_formats);
+    char *format = get_format (p, drain_formats);
     struct resource_table t = { 0 };
     struct idset *available;
     struct status st;
@@ -428,6 +430,7 @@ static int list_drained (optparse_t *p)
     available = rset_ranks (st.R);
     add_drained (&t, &st, available);
     resource_table_print (&t, format, !optparse_hasopt (p, "no-header"));
+    free (format);
     resource_table_fini (&t);
     idset_destroy (available);
     status_fini (&st);

@@ -1,6 +1,7 @@
 #include "core/channel.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -247,11 +248,12 @@ static flux_msg_t *op_recv (void *impl)
  * the instance owner (RFC 12). */
 static void stamp (flux_msg_t *msg)
 {
-    static uid_t uid = (uid_t)-1; /* saves a system call for each message */
+    static _Atomic uid_t known = (uid_t)-1; /* saves a system call for each message */
+    uid_t uid = atomic_load_explicit (&known, memory_order_relaxed);
     struct flux_msg_cred cred;
 
     if (uid == (uid_t)-1)
-        uid = getuid ();
+        atomic_store_explicit (&known, uid = getuid (), memory_order_relaxed);
     if (flux_msg_get_cred (msg, &cred) == 0 && cred.userid == FLUX_USERID_UNKNOWN) {
         cred.userid = uid;
         cred.rolemask = FLUX_ROLE_OWNER | FLUX_ROLE_LOCAL;

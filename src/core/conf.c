@@ -368,15 +368,23 @@ int flux_module_config_request_decode (const flux_msg_t *msg, flux_conf_t **conf
     return 0;
 }
 
+static void decref_aux (void *arg)
+{
+    flux_conf_decref (arg);
+}
+
 int flux_conf_reload_decode (const flux_msg_t *msg, const flux_conf_t **conf)
 {
     flux_conf_t *c;
 
     if (flux_module_config_request_decode (msg, &c) < 0)
         return -1;
+    /* The message keeps what the caller borrows. */
+    if (flux_msg_aux_set (msg, "flux::conf", c, decref_aux) < 0) {
+        flux_conf_decref (c);
+        return -1;
+    }
     if (conf)
         *conf = c;
-    else
-        flux_conf_decref (c);
     return 0;
 }

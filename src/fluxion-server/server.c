@@ -308,7 +308,6 @@ void server_run (struct server *s)
 {
     gpr_timespec forever = gpr_inf_future (GPR_CLOCK_REALTIME);
 
-    grpc_server_start (s->handle);
     request_call (s);
     for (;;) {
         grpc_event ev = grpc_completion_queue_next (s->cq, forever, NULL);
@@ -397,6 +396,8 @@ struct server *server_create (const struct server_config *conf, struct service *
         goto error;
     }
     snprintf (s->address, sizeof (s->address), fmt, host, port);
+    /* Here, so that a shutdown may come at any time from now on. */
+    grpc_server_start (s->handle);
     return s;
 error:
     grpc_server_start (s->handle); /* gRPC wants a start before a shutdown */

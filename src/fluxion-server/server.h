@@ -17,7 +17,7 @@ struct server_config {
 
 struct server;
 
-/* Bound, but not yet answering. NULL with *error. */
+/* Bound; connections wait until server_run. NULL with *error. */
 struct server *server_create (const struct server_config *conf, struct service *service,
                               flux_error_t *error);
 void server_destroy (struct server *s);

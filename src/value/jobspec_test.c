@@ -22,7 +22,7 @@ static json_t *load_file (const char *dir, const char *name)
     text = file_read_all (path, &len);
     assert_non_null (text);
     if (!(o = jobspec_load_yaml (text, len, &error)))
-        print_message ("%s: %s\n", name, error.text);
+        print_message ("# %s: %s\n", name, error.text);
     free (text);
     return o;
 }
@@ -58,7 +58,7 @@ static void expect_valid (const char *name, json_t *o)
     flux_error_t error;
 
     if (jobspec_parse (o, &js, &error) < 0) {
-        print_message ("%s: %s\n", name, error.text);
+        print_message ("# %s: %s\n", name, error.text);
         fail ();
     }
 }
@@ -70,7 +70,7 @@ static void expect_invalid (const char *name, json_t *o)
 
     assert_int_equal (jobspec_parse (o, &js, &error), -1);
     assert_true (strchr (error.text, ':') != NULL);
-    print_message ("%s: %s\n", name, error.text);
+    print_message ("# %s: %s\n", name, error.text);
 }
 
 static void test_files (void **state)

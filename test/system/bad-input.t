@@ -1,6 +1,7 @@
 # Bad input: one clear line, and the instance lives.
 . "${0%/*}/lib.sh"
 under_flux 1
+SCRIPT_DIR=${SCRIPT%/*}
 
 fails 'unknown command' 1 'is not a flux command' flux nosuch
 fails 'unknown option' 2 'nosuch' flux run --nosuch true
@@ -49,6 +50,21 @@ succeeds 'a frame of four gigabytes' garbage ffee0012ffffffff
 succeeds 'a frame that is too short' garbage ffee001200000004
 is 'the instance lives' 0 flux getattr rank
 is 'and runs jobs' hello flux run echo hello
+
+# Requests that are well-formed, with payloads of wrong types, to all services.
+rss () {
+    awk '$1 == "VmRSS:" { print $2 }' "/proc/$(flux getattr broker.pid)/status"
+}
+succeeds 'wrong payloads' timeout 60 python3 "$SCRIPT_DIR/service-fuzz.py" 2000 1
+before=$(rss)
+succeeds 'more of them' timeout 60 python3 "$SCRIPT_DIR/service-fuzz.py" 4000 2
+after=$(rss)
+if [ "$after" -lt $((before + 4096)) ]; then
+    ok 'memory does not grow'
+else
+    not_ok 'memory does not grow' "$before KiB, then $after KiB"
+fi
+is 'jobs run after that' hello flux run echo hello
 
 fails 'kvs: no such key' 1 'nosuch' flux kvs get nosuch
 fails 'empty key' 1 '.' flux kvs get ''

@@ -41,6 +41,22 @@ is 'module debug' 0x0 flux module debug kvs
 is 'module debug: setbit' 0x10 flux module debug --setbit=0x10 kvs
 fails 'module debug: no mask' 1 'not a mask' flux module debug --set=x kvs
 succeeds 'module reload' flux module reload barrier
+fails 'module reload: in use' 1 \
+    '^flux-module: reload job-manager: is in use: remove sched-simple, job-exec, job-list first$' \
+    flux module reload job-manager
+fails 'module remove: in use' 1 \
+    '^flux-module: remove resource: is in use: remove sched-simple first$' \
+    flux module remove resource
+reload () {
+    for m in sched-simple job-exec job-list job-manager resource; do
+        flux module remove $m || return 1
+    done
+    for m in resource job-manager job-list job-exec sched-simple; do
+        flux module load $m || return 1
+    done
+    flux run echo again
+}
+is 'modules come back' again reload
 fails 'module: unknown subcommand' 1 'nosuch' flux module nosuch
 
 like 'ping' '^0!kvs.ping pad=0 seq=0 time=[0-9.]+ ms \(.*\)$' flux ping --count=1 kvs
@@ -48,7 +64,7 @@ like 'ping a rank' '^2!broker.ping pad=0 seq=0 time=[0-9.]+ ms \(.*!.*\)$' \
     flux ping --count=1 --rank=2 broker
 like 'ping RANK!SERVICE' '^3!broker.ping pad=5 seq=1 ' \
     flux ping --count=2 --interval=1ms --pad=5 '3!broker'
-fails 'ping: no such service' 1 '^flux-ping: nosuch.ping: ' flux ping --count=1 nosuch
+fails 'ping: no such service' 1 '^flux-ping: nosuch.ping: Function not implemented$' flux ping --count=1 nosuch
 fails 'ping: no such rank' 1 '^flux-ping: 9!broker.ping: No route to host$' \
     flux ping --count=1 --rank=9 broker
 

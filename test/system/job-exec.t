@@ -54,6 +54,13 @@ fails 'cancel on four nodes' 143 'task\(s\) Terminated' flux job attach $id
 fails 'time limit' 142 'type=timeout severity=0 resource allocation expired' \
     flux run -t 0.2s sleep 300
 
+limits () {
+    for id in $(flux submit --cc=1-8 -t 0.2s --wait-event=clean sleep 300); do
+        flux job eventlog "$id" | grep -c exception
+    done | sort -u
+}
+is 'one exception for a time limit' 1 limits
+
 # SIGTERM is ignored: SIGKILL follows
 flux module reload job-exec kill-timeout=0.2s
 id=$(flux submit sh -c 'trap "" TERM; echo ready; while :; do sleep 0.2; done')
@@ -68,5 +75,10 @@ like 'flux-shell is killed' 'type="exec" severity=0 note="lost contact with job 
     flux job wait-event -t 30 $id exception
 like 'the job ends' ' clean$' flux job wait-event -t 30 $id clean
 is 'the next one gets another' 2 flux run --requires=rank:2 sh -c 'echo ${FLUX_URI##*-}'
+id=$(flux submit --wait-event=start -N4 sleep 300)
+server=$(flux exec -r 3 pgrep -P "$(flux exec -r 3 flux getattr broker.pid)" flux-shell)
+pkill -9 -P "$server"
+fails 'one shell is killed' 143 'lost contact with job shell on rank 3: Killed' \
+    flux job attach $id
 is 'stats' 0 sh -c 'flux module stats job-exec | jq .jobs_active'
 finish

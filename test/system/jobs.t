@@ -57,6 +57,7 @@ is 'ids' same sh -c "
     cmp a b && echo same"
 
 fails 'count: a warning' 0 'warning: output truncated at 2 jobs.' flux jobs -a -c 2
+is 'count: none for scripts' '' sh -c 'flux jobs -an -c 2 2>&1 >/dev/null'
 is 'count' 2 sh -c 'flux jobs -an -c 2 2>/dev/null | wc -l'
 is 'count is exact: no warning' '' sh -c 'flux jobs -an -c 7 2>&1 >/dev/null'
 is 'sort' 'bad gone good held killed missing running' \

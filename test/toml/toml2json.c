@@ -14,6 +14,7 @@ int main (void)
 
     if (!o) {
         fprintf (stderr, "line %d: %s\n", error.line, error.text);
+        free (text);
         return 1;
     }
     json_dumpf (o, stdout, JSON_COMPACT);

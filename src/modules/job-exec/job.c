@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "core/job/jsontext.h"
@@ -332,6 +333,20 @@ static void got_exception (struct job *job, const char *text, size_t len)
     json_decref (o);
 }
 
+/* Tasks that are killed make a shell exit with 128 + signal. A shell that is
+ * itself killed has taken its tasks along: the others would wait for them. */
+static void shell_reported_exit (struct job *job, struct shell_ref *s, int status)
+{
+    if (WIFSIGNALED (status) && job->exited_count + 1 < job->shell_count) {
+        char note[128];
+
+        snprintf (note, sizeof (note), "lost contact with job shell on rank %u: %s",
+                  s->rank, strsignal (WTERMSIG (status)));
+        job_raise (job, 0, "exec", note);
+    }
+    job_shell_exited (job, s, status);
+}
+
 void job_frame (struct job *job, struct shell_ref *s, char type, const char *text,
                 size_t len)
 {
@@ -361,7 +376,7 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         job->ops->log (job, text, job->arg);
         break;
     case 'X':
-        job_shell_exited (job, s, atoi (text));
+        shell_reported_exit (job, s, atoi (text));
         break;
     }
 }

@@ -233,6 +233,13 @@ void manager_exec_exception (struct manager *m, flux_jobid_t id, int severity,
 {
     struct job *job = executing (m, id);
 
-    if (job)
-        manager_raise (m, job, type, severity, note, FLUX_USERID_UNKNOWN);
+    if (!job)
+        return;
+    if (strcmp (type, "timeout") == 0) { /* both of us have a clock: once is enough */
+        if (job->timed_out)
+            return;
+        job->timed_out = true;
+        heap_remove (&m->expirations, &job->expire_node);
+    }
+    manager_raise (m, job, type, severity, note, FLUX_USERID_UNKNOWN);
 }

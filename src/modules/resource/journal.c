@@ -6,20 +6,23 @@
 #include "resource.h"
 #include "value/eventlog.h"
 
+/* How long the end of the module waits for what is on its way to the KVS. */
+#define FINI_TIMEOUT 10.
+
 struct commit {
+    struct list node;
+    flux_future_t *f;
     struct resource *ctx;
     struct flux_msglist *answers;
 };
 
-static void committed (flux_future_t *f, void *arg)
+static void finish (struct commit *c, int errnum, const char *text)
 {
-    struct commit *c = arg;
     flux_t *h = c->ctx->h;
-    int errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
     const flux_msg_t *msg;
 
     if (errnum)
-        flux_log (h, LOG_ERR, "commit to the KVS: %s", flux_future_error_string (f));
+        flux_log (h, LOG_ERR, "commit to the KVS: %s", text);
     while ((msg = flux_msglist_pop (c->answers))) {
         if (errnum)
             flux_respond_error (h, msg, errnum, "commit to the KVS failed");
@@ -27,9 +30,17 @@ static void committed (flux_future_t *f, void *arg)
             flux_respond (h, msg, NULL);
         flux_msg_decref (msg);
     }
+    list_remove (&c->node);
     flux_msglist_destroy (c->answers);
+    flux_future_destroy (c->f);
     free (c);
-    flux_future_destroy (f);
+}
+
+static void committed (flux_future_t *f, void *arg)
+{
+    int errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
+
+    finish (arg, errnum, flux_future_error_string (f));
 }
 
 static int fill (struct resource *ctx, flux_kvs_txn_t *txn)
@@ -58,10 +69,14 @@ static void commit (void *arg)
         || !(f = flux_kvs_commit (ctx->h, KVS_PRIMARY_NAMESPACE, 0, txn)))
         goto error;
     c->ctx = ctx;
-    c->answers = ctx->answers;
-    if (flux_future_then (f, -1., committed, c) < 0
-        || !(ctx->answers = flux_msglist_create ()))
+    c->f = f;
+    c->answers = flux_msglist_create ();
+    if (!c->answers || flux_future_then (f, -1., committed, c) < 0)
         goto error;
+    struct flux_msglist *empty = c->answers;
+    c->answers = ctx->answers;
+    ctx->answers = empty;
+    list_append (&ctx->commits, &c->node);
     buf_reset (&ctx->lines);
     ctx->put_R = false;
     flux_kvs_txn_destroy (txn);
@@ -70,6 +85,8 @@ error:
     flux_log_error (ctx->h, "commit to the KVS");
     flux_kvs_txn_destroy (txn);
     flux_future_destroy (f);
+    if (c)
+        flux_msglist_destroy (c->answers);
     free (c);
 }
 
@@ -137,6 +154,7 @@ void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void 
 int journal_init (struct resource *ctx)
 {
     reactor_task_init (&ctx->commit, commit, ctx);
+    list_init (&ctx->commits);
     ctx->journal = json_array ();
     ctx->answers = flux_msglist_create ();
     ctx->journal_readers = flux_msglist_create ();
@@ -145,7 +163,17 @@ int journal_init (struct resource *ctx)
 
 void journal_fini (struct resource *ctx)
 {
+    struct commit *c;
+
     reactor_task_cancel (&ctx->commit);
+    if (ctx->lines.len > 0 || ctx->put_R)
+        commit (ctx);
+    while ((c = list_first (&ctx->commits, struct commit, node))) {
+        if (flux_future_wait_for (c->f, FINI_TIMEOUT) < 0)
+            finish (c, errno, "no answer");
+        else
+            committed (c->f, c);
+    }
     buf_fini (&ctx->lines);
     json_decref (ctx->journal);
     flux_msglist_destroy (ctx->answers);

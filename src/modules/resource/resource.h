@@ -12,6 +12,7 @@
 #include <flux/core.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "core/reactor.h"
 #include "inventory.h"
 #include "settings.h"
@@ -41,6 +42,7 @@ struct resource {
     bool put_R;
     struct flux_msglist *answers; /* to be sent when this turn is committed */
     struct reactor_task commit;
+    struct list commits; /* on their way */
     json_t *journal;
     struct flux_msglist *journal_readers;
 

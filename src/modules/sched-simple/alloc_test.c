@@ -312,24 +312,24 @@ static void test_speed (void **state)
 
     for (int i = 0; i < count; i++)
         assert_non_null (jobs[i] = alloc_alloc (a, &js, NULL));
-    print_message ("alloc, 10000 nodes: %.2f us\n", (now () - t) / count * 1e6);
+    print_message ("# alloc, 10000 nodes: %.2f us\n", (now () - t) / count * 1e6);
     t = now ();
     for (int i = 0; i < count; i++)
         free (rset_encode (jobs[i]));
-    print_message ("encode of R: %.2f us\n", (now () - t) / count * 1e6);
+    print_message ("# encode of R: %.2f us\n", (now () - t) / count * 1e6);
     t = now ();
     for (int i = 0; i < count; i++) {
         assert_int_equal (alloc_free (a, jobs[i], NULL), 0);
         rset_destroy (jobs[i]);
     }
-    print_message ("free: %.2f us\n", (now () - t) / count * 1e6);
+    print_message ("# free: %.2f us\n", (now () - t) / count * 1e6);
     js = slots (640000, 1, 0);
     jobs[0] = alloc_alloc (a, &js, NULL);
     js = slots (1, 1, 0);
     t = now ();
     for (int i = 0; i < count; i++)
         assert_null (alloc_alloc (a, &js, NULL));
-    print_message ("refusal when full: %.2f us\n", (now () - t) / count * 1e6);
+    print_message ("# refusal when full: %.2f us\n", (now () - t) / count * 1e6);
     rset_destroy (jobs[0]);
     free (jobs);
     alloc_destroy (a);
