@@ -373,6 +373,10 @@ struct subsystem *graph_subsystem (struct graph *g, const char *name, bool creat
 
 int graph_add_xedge (struct graph *g, struct subsystem *s, uint32_t from, uint32_t to)
 {
+    if (s->nedges >= (uint64_t)g->max_vertices * XEDGES_PER_VERTEX) {
+        errno = EOVERFLOW;
+        return -1;
+    }
     if (s->nedges == s->cap) {
         uint32_t cap = s->cap ? s->cap * 2 : 16;
         struct xedge *e = realloc (s->edge, (size_t)cap * sizeof (*e));

@@ -12,6 +12,8 @@
 #define POST_NONE UINT32_MAX
 #define GRAPH_MAX_VERTICES (1u << 24)
 #define GRAPH_MAX_DEPTH 64
+/* Of the edges of a subsystem, for each vertex that a graph may have. */
+#define XEDGES_PER_VERTEX 32
 
 /* Interned strings; id 0 is "". */
 struct strtab {

@@ -388,7 +388,8 @@ static int link_vertices (struct grug *u, const struct rule *r, uint32_t from,
     }
     struct subsystem *s = graph_subsystem (u->g, name, true);
     if (!s || graph_add_xedge (u->g, s, from, to) < 0)
-        return fail (u, 0, "out of memory");
+        return fail (u, r->line,
+                     errno == EOVERFLOW ? "too many edges" : "out of memory");
     return 0;
 }
 
@@ -451,11 +452,36 @@ static uint32_t above (const uint32_t *up, uint32_t v, int64_t n)
     return v;
 }
 
+/* Vertices of a type as chains in the order of their numbers: head[top] is the first
+ * (+ 1) that has this top, next[v] the one after v. Without paths all are in one. */
+struct chains {
+    uint32_t *head, *next;
+};
+
+static int chain_up (const struct graph *g, uint16_t type, const uint32_t *up,
+                     int64_t levels, struct chains *c)
+{
+    c->head = calloc ((size_t)g->nv + 1, sizeof (*c->head));
+    c->next = calloc ((size_t)g->nv + 1, sizeof (*c->next));
+    if (!c->head || !c->next)
+        return -1;
+    for (uint32_t v = g->nv; v-- > 0;) {
+        uint32_t top = up ? above (up, v, levels) : 0;
+        if (g->v[v].type != type || top == VTX_NONE)
+            continue;
+        c->next[v] = c->head[top];
+        c->head[top] = v + 1;
+    }
+    return 0;
+}
+
 /* up: by path; NULL: all. */
 static int associate (struct grug *u, const struct rule *r, const uint32_t *up)
 {
     struct kind *src = &u->kinds[r->source], *tgt = &u->kinds[r->target];
+    struct chains c = { 0 };
     int64_t tgt_up, src_up;
+    int rc = 0;
 
     if (parse_int (u, rule_val (u, r, E_AS_TGT_UPLVL), r->line, E_AS_TGT_UPLVL, 0,
                    GRAPH_MAX_DEPTH, &tgt_up)
@@ -464,21 +490,20 @@ static int associate (struct grug *u, const struct rule *r, const uint32_t *up)
                       GRAPH_MAX_DEPTH, &src_up)
                < 0)
         return -1;
-    uint16_t type = graph_find_type (u->g, kind_val (u, tgt, N_TYPE));
-    for (uint32_t j = 0; j < src->nmade; j++) {
-        uint32_t s = src->made[j], top = up ? above (up, s, src_up) : VTX_NONE;
-        if (up && top == VTX_NONE)
-            continue;
-        for (uint32_t v = 0; v < u->g->nv; v++) {
-            if (u->g->v[v].type != type || v == s)
-                continue;
-            if (up && above (up, v, tgt_up) != top)
-                continue;
-            if (link_vertices (u, r, s, v) < 0)
-                return -1;
-        }
+    if (chain_up (u->g, graph_find_type (u->g, kind_val (u, tgt, N_TYPE)), up, tgt_up,
+                  &c)
+        < 0)
+        rc = fail (u, 0, "out of memory");
+    for (uint32_t j = 0; j < src->nmade && rc == 0; j++) {
+        uint32_t s = src->made[j], top = up ? above (up, s, src_up) : 0;
+        uint32_t i = top == VTX_NONE ? 0 : c.head[top];
+        for (; i && rc == 0; i = c.next[i - 1])
+            if (i - 1 != s)
+                rc = link_vertices (u, r, s, i - 1);
     }
-    return 0;
+    free (c.head);
+    free (c.next);
+    return rc;
 }
 
 static int associate_by_path (struct grug *u, const struct rule *r)
