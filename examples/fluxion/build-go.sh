@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build the Go client with Debian's golang-google-grpc-dev: no module proxy.
-# usage: build-go.sh PROTO OUTPUT WORKDIR COMMAND (client or load)
+# usage: build-go.sh PROTO OUTPUT WORKDIR COMMAND (client, load or cases)
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 proto=$1 output=$2 work=$3

@@ -330,7 +330,24 @@ def clients():
             assert "success" in text or "CANCEL_SUCCESS" in text, text
 
 
+def go_cases():
+    "A1-A6 with Go's client"
+    with Server() as s:
+        p = subprocess.run(
+            [os.environ["FLUXION_GO_CASES"], f"--address={s.address}"]
+            + [f"--cluster-nodes={harness.EXAMPLES}/cluster-nodes.json"]
+            + [f"--jobspec={harness.EXAMPLES}/jobspec.yaml"]
+            + [f"--allocation={os.path.dirname(__file__)}/allocation.json"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert p.returncode == 0, p.stderr
+        assert p.stdout == "all cases pass\n", p.stdout
+
+
 harness.run(
     [greeting, lonode, first, errors, init_again, additions, version2]
     + [tools, garbage, options, tls, log, clients]
+    + ([go_cases] if "FLUXION_GO_CASES" in os.environ else [])
 )
