@@ -35,20 +35,9 @@ static int state_mask (optparse_t *p)
     const char *s;
     int mask = 0;
 
-    while ((s = optparse_getopt_next (p, "states"))) {
-        flux_job_state_t state;
-        if (strcasecmp (s, "pending") == 0)
-            mask |= FLUX_JOB_STATE_PENDING;
-        else if (strcasecmp (s, "running") == 0)
-            mask |= FLUX_JOB_STATE_RUNNING;
-        else if (strcasecmp (s, "active") == 0)
-            mask |= FLUX_JOB_STATE_ACTIVE;
-        else if (flux_job_strtostate (s, &state) == 0
-                 && state != FLUX_JOB_STATE_INACTIVE)
-            mask |= state;
-        else
+    while ((s = optparse_getopt_next (p, "states")))
+        if (cmd_add_states (s, &mask) < 0 || mask & FLUX_JOB_STATE_INACTIVE)
             cmd_die ("ERROR: Invalid state '%s' specified", s);
-    }
     return mask ? mask : FLUX_JOB_STATE_ACTIVE;
 }
 

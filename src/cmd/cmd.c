@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *cmd_name = "flux";
 
@@ -128,4 +129,23 @@ uint32_t cmd_userid (const char *name)
     if (errno != 0 || *end != '\0' || end == name || *name == '-' || n > UINT32_MAX)
         cmd_die ("unknown user '%s'", name);
     return n;
+}
+
+int cmd_add_states (const char *name, int *mask)
+{
+    flux_job_state_t state;
+
+    if (strcasecmp (name, "pending") == 0)
+        *mask |= FLUX_JOB_STATE_PENDING;
+    else if (strcasecmp (name, "running") == 0)
+        *mask |= FLUX_JOB_STATE_RUNNING;
+    else if (strcasecmp (name, "active") == 0)
+        *mask |= FLUX_JOB_STATE_ACTIVE;
+    else if (flux_job_strtostate (name, &state) == 0)
+        *mask |= state;
+    else {
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
 }

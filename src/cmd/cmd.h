@@ -71,4 +71,8 @@ const char *cmd_username (uint32_t userid);
 /* "$USER", a number or "all" (FLUX_USERID_UNKNOWN); dies if unknown. */
 uint32_t cmd_userid (const char *name);
 
+/* Adds what --states names (a state, or pending, running, active) to the mask.
+ * -1 with EINVAL if there is no such state. */
+int cmd_add_states (const char *name, int *mask);
+
 #endif

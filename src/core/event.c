@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "core/message.h"
 
 flux_msg_t *flux_event_encode_raw (const char *topic, const void *data, size_t len)
 {
@@ -72,14 +73,7 @@ int flux_event_decode_raw (const flux_msg_t *msg, const char **topic, const void
         errno = EINVAL;
         return -1;
     }
-    if (decode (msg, topic) < 0)
-        return -1;
-    if (!flux_msg_has_payload (msg)) {
-        *data = NULL;
-        *len = 0;
-        return 0;
-    }
-    return flux_msg_get_payload (msg, data, len);
+    return decode (msg, topic) < 0 ? -1 : msg_raw (msg, data, len);
 }
 
 int flux_event_unpack (const flux_msg_t *msg, const char **topic, const char *fmt, ...)

@@ -24,6 +24,9 @@ void msg_encode_to (const flux_msg_t *msg, void *dst);
 /* True if this is the only reference: then the holder may change it. */
 bool msg_is_unique (const flux_msg_t *msg);
 
+/* The payload as bytes; NULL and 0 if there is none, which is no error. */
+int msg_raw (const flux_msg_t *msg, const void **data, size_t *len);
+
 /* The decoded payload: borrowed, shared by all who hold the message, so it
  * must not be changed. NULL with EPROTO if it is not an object. */
 json_t *msg_json (const flux_msg_t *msg);

@@ -132,6 +132,16 @@ bool flux_msg_has_payload (const flux_msg_t *msg)
     return msg && msg->payload;
 }
 
+int msg_raw (const flux_msg_t *msg, const void **data, size_t *len)
+{
+    if (!flux_msg_has_payload (msg)) {
+        *data = NULL;
+        *len = 0;
+        return 0;
+    }
+    return flux_msg_get_payload (msg, data, len);
+}
+
 int flux_msg_get_payload (const flux_msg_t *msg, const void **buf, size_t *size)
 {
     const struct bytes *b;

@@ -1,4 +1,5 @@
 /* Requests: encode and decode. */
+#include "core/message.h"
 #include <flux/rpc.h>
 
 flux_msg_t *flux_request_encode_raw (const char *topic, const void *data, size_t len)
@@ -63,14 +64,7 @@ int flux_request_decode_raw (const flux_msg_t *msg, const char **topic,
         errno = EINVAL;
         return -1;
     }
-    if (decode (msg, topic) < 0)
-        return -1;
-    if (!flux_msg_has_payload (msg)) {
-        *data = NULL;
-        *len = 0;
-        return 0;
-    }
-    return flux_msg_get_payload (msg, data, len);
+    return decode (msg, topic) < 0 ? -1 : msg_raw (msg, data, len);
 }
 
 int flux_request_unpack (const flux_msg_t *msg, const char **topic, const char *fmt,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/message.h"
 #include "core/message_impl.h"
 
 flux_msg_t *flux_response_encode_raw (const char *topic, const void *data, size_t len)
@@ -73,14 +74,7 @@ int flux_response_decode_raw (const flux_msg_t *msg, const char **topic,
         errno = EINVAL;
         return -1;
     }
-    if (decode (msg, topic) < 0)
-        return -1;
-    if (!flux_msg_has_payload (msg)) {
-        *data = NULL;
-        *len = 0;
-        return 0;
-    }
-    return flux_msg_get_payload (msg, data, len);
+    return decode (msg, topic) < 0 ? -1 : msg_raw (msg, data, len);
 }
 
 int flux_response_decode_error (const flux_msg_t *msg, const char **errstr)
