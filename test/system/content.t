@@ -3,8 +3,9 @@
 
 # Before the instance of the rest: one that dies.
 crash () {
-    mkdir -p state
-    flux start -Sstatedir="$DIR/state" sh -c '
+    # a broker that is killed cannot remove its directory: the test does
+    mkdir -p state run
+    flux start -Sstatedir="$DIR/state" -Srundir="$DIR/run" sh -c '
         i=0
         while [ $i -lt 50 ]; do
             flux kvs put key$i=$i.$(printf %01500d $i) && echo $i >acked
