@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "cmd/output.h"
 
 #define BORROWED_CREDIT 4096 /* before the first add-credit (RFC 42) */
 #define EXIT_LOST 68
@@ -75,7 +76,7 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
     fwrite (data, n, 1, f);
     if (ex.label && data[n - 1] != '\n')
         fputc ('\n', f);
-    fflush (f);
+    output_push (f);
 }
 
 static void update_stdin (void)
