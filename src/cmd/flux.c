@@ -3,7 +3,7 @@
  *   flux [-h] [-p]... [-r] [-v] [-V] CMD ARGS
  *
  * A name that is not in the table is looked for as program flux-NAME. */
-#include "base/stdio_fds.h"
+#include "base/file.h"
 #include "cmd/cmd.h"
 #include "cmd/external.h"
 #include "cmd/help.h"
@@ -219,7 +219,7 @@ static int parse_driver_options (int argc, char **argv, struct driver_options *o
 int main (int argc, char **argv)
 {
     struct driver_options opt = { 0 };
-    if (stdio_fds_open () < 0)
+    if (fd_fill_standard () < 0)
         cmd_die ("opening /dev/null: %s", strerror (errno));
     output_init ();
     int i = parse_driver_options (argc, argv, &opt);
