@@ -507,8 +507,8 @@ static void open_output (flux_reactor_t *r)
     static const char *const names[] = { "stdout", "stderr" };
 
     for (int i = 0; i < 2; i++) {
-        ex.out[i] = sink_create (r, 1 + i, i ? "standard error" : "standard output",
-                                 resume_output, (void *)names[i]);
+        ex.out[i] = sink_create (r, 1 + i, i ? "errors" : "output", resume_output,
+                                 (void *)names[i]);
         if (!ex.out[i])
             cmd_die ("%s", flux_strerror (errno));
     }

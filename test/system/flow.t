@@ -52,7 +52,7 @@ if kill -0 "$(cat victim)" 2>/dev/null; then
 else
     ok 'a paused process ends with its client'
 fi
-fails 'a full disk is reported' 1 'standard output: No space left on device' \
+fails 'a full disk is reported' 1 'writing output: No space left on device' \
     sh -c 'flux exec -n -r 1 echo x >/dev/full'
 
 # --- flux exec: who may ---
