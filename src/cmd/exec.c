@@ -481,6 +481,8 @@ static int run_exec (optparse_t *p, int argc, char **argv)
         optparse_fprint_usage (p, stderr);
         return 1;
     }
+    if (optparse_hasopt (p, "with-imp"))
+        cmd_die ("--with-imp: there is no IMP, so nothing can be run as another user");
     ex.t0 = flux_reactor_time ();
     ex.label = optparse_hasopt (p, "label-io");
     ex.quiet = optparse_hasopt (p, "quiet");
