@@ -42,7 +42,7 @@ struct kvs_leader {
     struct digest *digest;
     bool kept;
     struct list spaces;
-    struct list batches; /* that the store has not answered */
+    struct list batches;     /* that the store has not answered */
     struct hashmap *refused; /* sender -> errno of its refused ordered commit */
     size_t unasked_bytes;
     struct kvs_leader_stats stats;
