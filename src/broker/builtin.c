@@ -137,7 +137,6 @@ void builtins_fini (struct broker *b)
 {
     if (b->builtins) {
         hashmap_destroy (b->builtins->topics);
-        inflight_fini (&b->builtins->peer.inflight);
         free (b->builtins);
         b->builtins = NULL;
     }

@@ -203,7 +203,6 @@ static void child_gone (struct child *c, enum subtree status, const char *why)
     c->connected = false;
     snprintf (c->error, sizeof (c->error), "%s", why);
     peer_remove (b, &c->peer, EHOSTUNREACH);
-    peer_leave_via (b, c->peer.id);
     set_child_status (c, status);
     subtree_left (b, c->rank);
     machine_child_left (b, c->hostname, c->rank);
@@ -581,25 +580,6 @@ struct peer *overlay_parent (struct broker *b)
     return b->overlay && b->overlay->parent_connected ? &b->overlay->parent : NULL;
 }
 
-bool overlay_send_parent (struct broker *b, flux_msg_t **msg)
-{
-    struct peer *p = overlay_parent (b);
-
-    return p && p->send (p, msg) == 0;
-}
-
-void overlay_mcast (struct broker *b, const flux_msg_t *event)
-{
-    struct overlay *ov = b->overlay;
-
-    for (int i = 0; ov && i < ov->child_count; i++) {
-        struct child *c = &ov->children[i];
-
-        if (c->connected)
-            (void)ov->ops->send_child (ov->transport, c->peer.id, event);
-    }
-}
-
 int overlay_child_count (struct broker *b)
 {
     struct overlay *ov = b->overlay;
@@ -966,10 +946,10 @@ static void stats_cb (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = b->overlay;
 
-    broker_respond_pack (b, msg, "{s:i s:i s:i}", "child-count",
-                         ov ? ov->child_count : 0, "child-connected",
-                         overlay_child_count (b), "parent-rpc",
-                         ov ? (int)ov->parent.inflight.count : 0);
+    broker_respond_pack (
+        b, msg, "{s:i s:i s:i}", "child-count", ov ? ov->child_count : 0,
+        "child-connected", overlay_child_count (b), "parent-rpc",
+        ov && ov->parent_connected ? (int)ov->parent.inflight->to_count : 0);
 }
 
 static const struct builtin table[] = {
@@ -996,11 +976,8 @@ void overlay_fini (struct broker *b)
     if (ov->transport)
         ov->ops->destroy (ov->transport);
     flux_watcher_destroy (ov->timer);
-    for (int i = 0; i < ov->child_count; i++) {
+    for (int i = 0; i < ov->child_count; i++)
         flux_msg_decref (ov->children[i].hello);
-        inflight_fini (&ov->children[i].peer.inflight);
-    }
-    inflight_fini (&ov->parent.inflight);
     json_decref (ov->uris);
     free (ov);
     b->overlay = NULL;
