@@ -21,8 +21,9 @@ static flux_msg_t *request (const char *topic, const char *id, uint32_t matchtag
     return msg;
 }
 
-static void add (struct inflight *t, struct inflight_peer *to, struct inflight_peer *from,
-                 const char *topic, const char *id, uint32_t matchtag)
+static void add (struct inflight *t, struct inflight_peer *to,
+                 struct inflight_peer *from, const char *topic, const char *id,
+                 uint32_t matchtag)
 {
     flux_msg_t *msg = request (topic, id, matchtag);
 
@@ -64,12 +65,15 @@ static void responses (void **state)
     assert_int_equal (client.from_count, 3);
     /* twice, by another, to another sender, without a tag */
     assert_int_equal (respond (t, &svc, "foo.bar", "a", 5, false, 0), INFLIGHT_UNKNOWN);
-    assert_int_equal (respond (t, &other, "foo.bar", "a", 1, false, 0), INFLIGHT_UNKNOWN);
+    assert_int_equal (respond (t, &other, "foo.bar", "a", 1, false, 0),
+                      INFLIGHT_UNKNOWN);
     assert_int_equal (respond (t, &svc, "foo.bar", "b", 1, false, 0), INFLIGHT_UNKNOWN);
-    assert_int_equal (respond (t, &svc, "foo.bar", "a", 0, false, 0), INFLIGHT_UNTRACKED);
+    assert_int_equal (respond (t, &svc, "foo.bar", "a", 0, false, 0),
+                      INFLIGHT_UNTRACKED);
     /* a stream goes on until its error */
     assert_int_equal (respond (t, &svc, "foo.bar", "a", 1, true, 0), INFLIGHT_GOES_ON);
-    assert_int_equal (respond (t, &svc, "foo.bar", "a", 1, true, ENODATA), INFLIGHT_ENDED);
+    assert_int_equal (respond (t, &svc, "foo.bar", "a", 1, true, ENODATA),
+                      INFLIGHT_ENDED);
     assert_int_equal (respond (t, &svc, "foo.bar", "a", 1, true, 0), INFLIGHT_UNKNOWN);
     assert_int_equal (inflight_count (t), 2);
     inflight_destroy (t);

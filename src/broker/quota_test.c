@@ -67,7 +67,8 @@ static flux_msg_t *message (size_t len)
 static json_int_t charged (struct quota *q, const char *key)
 {
     json_t *o = quota_stats (q);
-    json_int_t n = json_integer_value (json_object_get (json_object_get (o, "total"), key));
+    json_int_t n =
+        json_integer_value (json_object_get (json_object_get (o, "total"), key));
 
     json_decref (o);
     return n;
@@ -136,9 +137,18 @@ static void sizes (void **state)
     static const struct {
         const char *s;
         uint64_t value;
-    } good[] = { { "1", 1 }, { "64k", 65536 }, { "256M", 256u << 20 }, { "2G", 2ull << 30 } };
-    static const char *bad[] = { "", "0", "x", "-1", "1x", "1kk", "1K",
-                                 "99999999999999999999", "18446744073709551615k" };
+    } good[] = {
+        { "1", 1 }, { "64k", 65536 }, { "256M", 256u << 20 }, { "2G", 2ull << 30 }
+    };
+    static const char *bad[] = { "",
+                                 "0",
+                                 "x",
+                                 "-1",
+                                 "1x",
+                                 "1kk",
+                                 "1K",
+                                 "99999999999999999999",
+                                 "18446744073709551615k" };
     uint64_t value;
 
     for (size_t i = 0; i < sizeof (good) / sizeof (good[0]); i++) {

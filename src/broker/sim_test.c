@@ -62,9 +62,10 @@ struct node {
     struct broker b;
     int rank, parent;
     bool alive, joined;
+    bool deaf; /* gave its parent up: what still comes is not for it */
     bool lost_child, lost_parent; /* to be told behind what is under way */
     int life;
-    struct link up, down; /* to and from the parent */
+    struct link up, down;                /* to and from the parent */
     struct peer parent_peer, child_peer; /* the latter is in the parent's tables */
     struct service here, common;         /* "rankN" and "all" */
     struct sim_client clients[MAX_CLIENTS];
@@ -204,8 +205,7 @@ static void parent_stuck (struct peer *p)
 {
     struct node *n = p->arg;
 
-    n->lost_parent = true;
-    msgqueue_fini (&n->down.q);
+    n->lost_parent = n->deaf = true;
 }
 
 static bool carry_up (struct node *c)
@@ -240,7 +240,7 @@ static bool carry_down (struct node *c)
         kill_node (c); /* RFC: a broker without its parent ends */
         return true;
     }
-    if (c->alive && c->joined)
+    if (c->alive && c->joined && !c->deaf)
         router_recv (&c->b, &c->parent_peer, msg);
     else
         flux_msg_decref (msg);
@@ -509,7 +509,7 @@ static void start_node (struct node *n)
     make_route_id (n->b.uuid);
     n->life++;
     n->alive = true;
-    n->joined = false;
+    n->joined = n->deaf = false;
     n->lost_parent = false;
     check ((n->b.services = services_create ()) && router_init (&n->b) == 0
                && builtins_init (&n->b) == 0,
@@ -553,8 +553,6 @@ static void join (struct node *n)
 
 static void kill_node (struct node *n)
 {
-    struct builtins *bi = n->b.builtins;
-
     n->alive = false;
     for (int i = 0; i < MAX_CLIENTS; i++)
         n->clients[i].alive = false;
@@ -573,9 +571,8 @@ static void kill_node (struct node *n)
     }
     msgqueue_fini (&n->down.q);
     n->lost_child = n->joined && n->child_peer.inflight;
-    router_fini (&n->b);
-    n->b.builtins = bi;
     builtins_fini (&n->b);
+    router_fini (&n->b);
     services_destroy (n->b.services);
 }
 
