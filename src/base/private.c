@@ -74,8 +74,8 @@ static int check_entry (int fd, const char *name, char *why)
     struct stat st;
 
     if (fstatat (fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : fail (why, errno, "%.60s: %s", name,
-                                           strerror (errno));
+        return errno == ENOENT ? 0
+                               : fail (why, errno, "%.60s: %s", name, strerror (errno));
     if (S_ISLNK (st.st_mode))
         return fail (why, ELOOP, "%.60s: is a symbolic link", name);
     if (st.st_uid != geteuid ())
@@ -84,8 +84,7 @@ static int check_entry (int fd, const char *name, char *why)
     return 0;
 }
 
-int private_dir_check (int fd, const char *const prefixes[],
-                       char why[PRIVATE_WHY_SIZE])
+int private_dir_check (int fd, const char *const prefixes[], char why[PRIVATE_WHY_SIZE])
 {
     int copy = openat (fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy >= 0 ? fdopendir (copy) : NULL;

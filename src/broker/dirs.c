@@ -102,22 +102,23 @@ static int check_length (const char *path)
 
     if (strlen (path) + name <= max)
         return 0;
-    fprintf (stderr,
-             "flux-broker: rundir %s: too long for the path of a socket (at most %zu)\n",
-             path, max - name);
+    fprintf (
+        stderr,
+        "flux-broker: rundir %s: too long for the path of a socket (at most %zu)\n",
+        path, max - name);
     return -1;
 }
 
 int dirs_setup_rundir (struct broker *b)
 {
-    int rc = attrs_val (b->attrs, "rundir")
-                 ? use_dir (b, "rundir", "rundir-cleanup")
-                 : make_tmpdir (b);
+    int rc = attrs_val (b->attrs, "rundir") ? use_dir (b, "rundir", "rundir-cleanup")
+                                            : make_tmpdir (b);
     const char *path = attrs_val (b->attrs, "rundir");
 
     if (rc < 0 || check_length (path) < 0)
         return -1;
-    signals_take_along (path, strcmp (attrs_val (b->attrs, "rundir-cleanup"), "1") == 0);
+    signals_take_along (path,
+                        strcmp (attrs_val (b->attrs, "rundir-cleanup"), "1") == 0);
     return 0;
 }
 

@@ -148,6 +148,7 @@ static void enter_shutdown (struct broker *b)
     struct machine *m = b->machine;
 
     answer_waiters (b);
+    command_stop_all (b);
     overlay_enter (b, STATE_SHUTDOWN);
     if (overlay_child_count (b) == 0)
         machine_post (b, EVENT_CHILDREN_NONE);

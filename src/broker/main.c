@@ -242,6 +242,7 @@ static void finish (struct broker *b)
     local_fini (b);
     overlay_fini (b);
     modules_fini (b);
+    command_fini (b);
     rc2_fini (b);
     rc_fini (b);
     runat_fini (b);

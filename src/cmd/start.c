@@ -30,6 +30,7 @@
 
 #include "base/file.h"
 #include "base/private.h"
+#include "base/proc.h"
 #include "cmd/cmd.h"
 #include "config.h"
 #include "core/pmi/server.h"
@@ -558,30 +559,6 @@ static void reap_orphans (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     }
 }
 
-/* What a killed rank 0, or a killed initial program, left behind. Killing one
- * may bring its children. */
-static void kill_orphans (void)
-{
-    char path[64];
-    char *s, *cp, *end;
-    size_t len;
-
-    snprintf (path, sizeof (path), "/proc/self/task/%d/children", (int)getpid ());
-    while ((s = file_read_all (path, &len)) && len > 0) {
-        for (cp = s; *cp; cp = end) {
-            pid_t pid = strtol (cp, &end, 10);
-
-            if (end == cp || pid <= 0)
-                break;
-            (void)kill (pid, SIGKILL);
-            (void)waitpid (pid, NULL, 0);
-            end += strspn (end, " \n");
-        }
-        free (s);
-    }
-    free (s);
-}
-
 #define SIGNALS 5
 
 static void watch_signals (struct start *st, flux_watcher_t *w[SIGNALS + 1])
@@ -631,8 +608,9 @@ static int run_session (struct start *st, char **program)
     for (int rank = 0; rank < st->size; rank++)
         spawn_broker (st, rank, program);
     (void)flux_reactor_run (st->reactor, 0);
+    /* What a killed rank 0, or a killed initial program, left behind. */
     if (st->interrupted || exit_code (st->status) >= 128)
-        kill_orphans ();
+        proc_kill_children ();
     for (int i = 0; i < st->size; i++) {
         close_client (&st->clients[i]);
         flux_watcher_destroy (st->clients[i].w_child);
