@@ -14,7 +14,7 @@
 struct fanout_item {
     struct list node;
     size_t len;
-    int waiting;   /* readers that have not taken all of it */
+    int waiting;    /* readers that have not taken all of it */
     uint64_t *for_; /* bits of the readers */
 };
 
