@@ -35,7 +35,7 @@ static void failed (struct sink *s, int errnum)
 {
     s->errnum = errnum;
     if (errnum != EPIPE) /* the reader has gone: it knows */
-        cmd_warn ("%s: %s", s->name, flux_strerror (errnum));
+        cmd_warn ("writing %s: %s", s->name, flux_strerror (errnum));
     buf_fini (&s->buf);
     s->pos = 0;
 }

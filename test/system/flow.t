@@ -52,7 +52,7 @@ if kill -0 "$(cat victim)" 2>/dev/null; then
 else
     ok 'a paused process ends with its client'
 fi
-fails 'a full disk is reported' 1 'standard output: No space left on device' \
+fails 'a full disk is reported' 1 'writing output: No space left on device' \
     sh -c 'flux exec -n -r 1 echo x >/dev/full'
 
 # --- standard input of jobs ---
@@ -96,7 +96,7 @@ is 'lines are whole, and in order' same sh -c '
 
 # --- flux exec: who may ---
 
-fails 'there is no IMP' 1 '^flux-exec: --with-imp: this instance has no IMP$' \
+fails 'there is no IMP' 1 '^flux-exec: --with-imp: there is no IMP, so nothing can be run as another user$' \
     flux exec --with-imp -r 0 id
 id=$(flux submit --wait true)
 fails 'the nodes of an ended job are not its own' 1 'job has no nodes: it is not running' \
