@@ -1,0 +1,49 @@
+# Limits are durations: whoever sets the date does not change them.
+. "${0%/*}/lib.sh"
+
+SHIM=$FLUX_TEST_BUILD/test/clock-shim.so
+if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
+    if ! [ -e "$SHIM" ]; then
+        echo '1..0 # SKIP no clock shim in this build'
+        exit 0
+    fi
+    python3 -c 'import struct; open("offset", "wb").write(struct.pack("<q", 0))'
+    CLOCK_SHIM=$DIR/offset LD_PRELOAD=$SHIM
+    export CLOCK_SHIM LD_PRELOAD
+fi
+under_flux 2
+
+set_clock () {
+    python3 -c 'import struct, sys
+f = open("offset", "r+b"); f.write(struct.pack("<q", int(sys.argv[1])))' "$1"
+}
+
+started () {
+    id=$(flux submit "$@") && flux job wait-event "$id" start >/dev/null && echo "$id"
+}
+
+ok 'an instance whose clock can be set'
+long=$(started -n1 -t 10m sleep 300)
+before=$(date +%s)
+set_clock 3600
+after=$(date +%s)
+if [ $((after - before)) -ge 3600 ]; then ok 'an hour ahead'; else not_ok 'an hour ahead'; fi
+short=$(started -n1 -t 1s sleep 300)
+like 'a limit of a second' timeout flux job wait-event "$short" exception
+set_clock 0
+short=$(started -n1 -t 2s sleep 300)
+set_clock -3600
+like 'an hour back: a limit of two seconds' timeout flux job wait-event "$short" exception
+is 'and it ends' '' flux job wait-event -q "$short" clean
+# the pause between SIGTERM and SIGKILL
+set_clock 0
+stubborn=$(started -n1 sh -c 'trap "" TERM; touch trapped; while :; do sleep 1; done')
+until [ -e trapped ]; do :; done
+set_clock -3600
+flux cancel "$stubborn"
+is 'a job that ignores SIGTERM gets SIGKILL' '' flux job wait-event -q "$stubborn" clean
+# cancel shortens nothing else
+flux cancel "$long"
+is 'all end' '' flux job wait-event -q "$long" clean
+set_clock 0
+finish
