@@ -826,6 +826,7 @@ static void rejoin_queue (struct manager *m, struct job *job)
 void manager_restarted (struct manager *m)
 {
     recent_sort (&m->recent);
+    history_sort (m->history);
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         flux_error_t error;
