@@ -260,10 +260,8 @@ struct peer *overlay_child (struct broker *b, int rank);
 struct peer *overlay_parent (struct broker *b);
 void overlay_mcast (struct broker *b, const flux_msg_t *event);
 int overlay_child_count (struct broker *b); /* connected */
-/* Tell the children which state this broker is in. */
-void overlay_tell_state (struct broker *b, enum broker_state state);
-/* Answer children who wait for this broker to be ready for them. */
-void overlay_accept (struct broker *b);
+/* This broker is in a new state: its children are let in, or told. */
+void overlay_enter (struct broker *b, enum broker_state state);
 /* Follow what the parent has told of its state. */
 void overlay_parent_state (struct broker *b);
 /* Last word to the parent. */

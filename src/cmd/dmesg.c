@@ -1,5 +1,6 @@
 /* flux dmesg: the log ring of the local broker. flux logger: add to it. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <flux/flog.h>
 #include <math.h>
@@ -91,13 +92,13 @@ static void print_line (struct printer *pr, const char *data, size_t len)
         if (pr->human)
             print_human_time (pr, e.timestamp);
         else
-            fputs (e.timestamp, stdout);
+            fputs (safe (e.timestamp), stdout);
         const char *style = !pr->color        ? ""
                             : e.severity <= 3 ? "\033[1;31m"
                             : e.severity == 4 ? "\033[33m"
                                               : "";
-        printf (" %s%s.%s[%s]: %s%s\n", style, e.appname, severities[e.severity],
-                e.rank, e.message, *style ? "\033[0m" : "");
+        printf (" %s%s.%s[%s]: %s%s\n", style, safe (e.appname), severities[e.severity],
+                safe (e.rank), safe (e.message), *style ? "\033[0m" : "");
     }
     free (line);
 }
@@ -146,7 +147,7 @@ static int run_dmesg (optparse_t *p, int argc, char **argv)
     while (f && flux_rpc_get_raw (f, &data, &len) == 0) {
         print_line (&pr, data, len);
         if (follow)
-            fflush (stdout);
+            output_flush ();
         flux_future_reset (f);
     }
     if (!f || errno != ENODATA)

@@ -40,6 +40,47 @@ static void commit_destroy (struct commit *c)
     }
 }
 
+/* Ordered commits (core/kvs/txn.h): after one that was refused, none of that
+ * sender is applied until it says that it knows. */
+
+static const char *sender_of (const flux_msg_t *msg)
+{
+    const char *id = flux_msg_route_first (msg);
+
+    return id ? id : "";
+}
+
+static int owner_only (const flux_msg_t *msg)
+{
+    struct flux_msg_cred cred;
+
+    if (flux_msg_get_cred (msg, &cred) < 0)
+        return -1;
+    if (!(cred.rolemask & FLUX_ROLE_OWNER)) {
+        errno = EPERM;
+        return -1;
+    }
+    return 0;
+}
+
+static int order_check (struct kvs *kvs, const flux_msg_t *msg)
+{
+    void *errnum = hashmap_lookup (kvs->refused, sender_of (msg));
+
+    if (errnum) {
+        errno = (intptr_t)errnum;
+        return -1;
+    }
+    return 0;
+}
+
+static void refuse_ordered (struct kvs *kvs, const flux_msg_t *msg, int errnum)
+{
+    if (hashmap_insert (kvs->refused, sender_of (msg), (void *)(intptr_t)errnum) < 0)
+        flux_log_error (kvs->h, "kvs: remembering a refused commit");
+    kvs_respond_error (kvs, msg, errnum);
+}
+
 static void dequeue (struct kvs *kvs, struct commit *c)
 {
     list_remove (&c->node);
@@ -272,6 +313,12 @@ static int apply (struct kvs_ns *ns, struct commit *c, struct buf *blobs)
 {
     struct kvs *kvs = ns->kvs;
 
+    bool ordered = (c->txn.flags & KVS_TXN_ORDERED) != 0;
+
+    if (ordered && order_check (kvs, c->msg) < 0) {
+        kvs_respond_error (kvs, c->msg, errno);
+        return 0;
+    }
     if (c->sync || kvs_tree_apply (ns->tree, c->txn, blobs) == 0) {
         kvs->stats.operations += c->txn.count;
         return 1;
@@ -279,7 +326,10 @@ static int apply (struct kvs_ns *ns, struct commit *c, struct buf *blobs)
     if (errno == EAGAIN)
         return -1;
     kvs->stats.failed++;
-    kvs_respond_error (kvs, c->msg, errno);
+    if (ordered)
+        refuse_ordered (kvs, c->msg, errno);
+    else
+        kvs_respond_error (kvs, c->msg, errno);
     return 0;
 }
 
@@ -516,11 +566,29 @@ void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
         errno = ENOTSUP;
         goto error;
     }
-    if (kvs_ns_authorize (ns, msg) < 0 || enqueue (ns, msg, txn, len, false) < 0)
+    if (kvs_ns_authorize (ns, msg) < 0)
         goto error;
+    if ((txn.flags & KVS_TXN_ORDERED)
+        && (owner_only (msg) < 0 || order_check (kvs, msg) < 0))
+        goto error;
+    if (enqueue (ns, msg, txn, len, false) < 0) {
+        if (!(txn.flags & KVS_TXN_ORDERED))
+            goto error;
+        refuse_ordered (kvs, msg, errno);
+    }
     return;
 error:
     kvs_respond_error (kvs, msg, errno);
+}
+
+void kvs_order_reset_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct kvs *kvs = arg;
+
+    hashmap_remove (kvs->refused, sender_of (msg));
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.order-reset");
 }
 
 /* A checkpoint of the primary namespace, now. */

@@ -645,6 +645,8 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     }
     while (hashmap_next (kvs->namespaces, &pos, NULL, &value))
         flux_msglist_disconnect (((struct kvs_ns *)value)->versions, msg);
+    if (kvs->health)
+        kvs_health_disconnect (kvs->health, msg);
 }
 
 /* Start and end */
@@ -653,6 +655,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "kvs.lookup", kvs_lookup_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.commit", kvs_commit_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.sync", kvs_sync_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.order-reset", kvs_order_reset_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.getroot", getroot_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.wait-version", wait_version_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-create", ns_create_cb, 0 },
@@ -703,6 +706,7 @@ static int start_leader (struct kvs *kvs)
         return -1;
     }
     if (!(kvs->watches = kvs_watches_create (kvs))
+        || !(kvs->health = kvs_health_create (kvs))
         || !(ns = ns_create (kvs, KVS_PRIMARY_NAMESPACE, kvs->owner, 0))
         || ns_open_tree (ns, *rootref ? rootref : NULL, sequence) < 0)
         return -1;
@@ -739,6 +743,7 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
         || !(kvs->digest = digest_create (hash ? hash : "sha1"))
         || !(kvs->cache = kvs_cache_create (CACHE_MAX))
         || !(kvs->namespaces = hashmap_create (ns_destroy))
+        || !(kvs->refused = hashmap_create (NULL))
         || !(kvs->loading = hashmap_create ((hashmap_free_f)flux_future_destroy)))
         return -1;
     if (kvs->rank == 0)
@@ -757,6 +762,9 @@ static void kvs_fini (struct kvs *kvs)
         w->destroy (w);
     }
     kvs_watches_destroy (kvs->watches);
+    kvs_health_destroy (kvs->health);
+    if (kvs->refused)
+        hashmap_destroy (kvs->refused);
     if (kvs->namespaces)
         hashmap_destroy (kvs->namespaces);
     if (kvs->loading)

@@ -4,6 +4,7 @@
  *   commit.c   transactions: the leader's turn, the followers' relay
  *   load.c     blobs from the content service, and who waits for them
  *   read.c     lookup requests
+ *   health.c   who wants to know whether the store is well
  *   watch.c    the kvs-watch service (leader only)
  *
  * One turn of the leader: all transactions that have arrived are applied, the
@@ -33,6 +34,7 @@
 #define STALLED_MAX 65536
 
 struct hashmap;
+struct kvs_health;
 struct watches;
 
 struct kvs {
@@ -53,6 +55,8 @@ struct kvs {
     struct list unpublished; /* struct kvs_ns */
     flux_watcher_t *publish_timer;
     struct watches *watches; /* NULL on followers */
+    struct kvs_health *health;
+    struct hashmap *refused; /* sender -> errno of its refused ordered commit */
     struct kvs_stats {
         uint64_t commits, transactions, operations, failed;
     } stats;
@@ -106,6 +110,8 @@ void kvs_want_turn (struct kvs *kvs);
 void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
 void kvs_sync_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
+void kvs_order_reset_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg);
 void kvs_turn (struct kvs *kvs);
 /* Tells all ranks about the root. */
 void kvs_publish (struct kvs_ns *ns);
@@ -114,6 +120,13 @@ void kvs_commit_fail_all (struct kvs_ns *ns, int errnum);
 char *kvs_checkpoint_encode (const char *rootref, int sequence);
 /* The primary namespace's root goes to disk, at the module's end. */
 int kvs_checkpoint_now (struct kvs *kvs);
+
+/* health.c */
+struct kvs_health *kvs_health_create (struct kvs *kvs);
+void kvs_health_destroy (struct kvs_health *hl);
+/* errnum 0: the store is well. Those who listen are told if it is news. */
+void kvs_health_disconnect (struct kvs_health *hl, const flux_msg_t *msg);
+void kvs_health_set (struct kvs_health *hl, int errnum, const char *text);
 
 /* load.c */
 /* Ask for all that kvs_cache_missing() tells. -1 if nothing was asked for. */
