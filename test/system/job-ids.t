@@ -22,13 +22,13 @@ ascending () {
 
 in_instance 0 "$submits
     $submits
-    flux job purge -f --num-limit=0"
+    flux job purge -f --num-limit=0 >purged"
 in_instance 0 "$submits"
 in_instance 7200 "$submits"
 in_instance -86400 "$submits
     $submits"
 in_instance 3600 "$submits
-    flux job purge -f --num-limit=0"
+    flux job purge -f --num-limit=0 >purged"
 in_instance -86400 "$submits"
 is 'no id comes twice, all ascend: over restarts, purges, a clock set back' '8
 ascending' ascending
