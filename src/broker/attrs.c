@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/quota.h"
 #include "value/fsd.h"
 
 struct attr {
@@ -27,9 +28,10 @@ static const struct attr_def {
     const char *name;
     int flags;
     const char *dflt;
-    enum { TEXT, DURATION, NUMBER } type;
+    enum { TEXT, DURATION, NUMBER, SIZE } type;
 } defs[] = {
     { "broker.boot-method", ATTR_IMMUTABLE, NULL },
+    { "broker.client-queue-bytes", ATTR_RUNTIME, "256M", SIZE },
     { "broker.cleanup-timeout", 0, "none", DURATION },
     { "broker.critical-ranks", ATTR_IMMUTABLE, NULL },
     { "broker.exit-norestart", ATTR_RUNTIME, NULL },
@@ -39,6 +41,10 @@ static const struct attr_def {
     { "broker.pid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "broker.quorum", ATTR_IMMUTABLE, NULL },
     { "broker.quorum-warn", ATTR_IMMUTABLE, "1m", DURATION },
+    { "broker.quota-bytes", ATTR_RUNTIME, "1G", SIZE },
+    { "broker.quota-connections", ATTR_RUNTIME, "64k", SIZE },
+    { "broker.quota-matches", ATTR_RUNTIME, "1M", SIZE },
+    { "broker.quota-messages", ATTR_RUNTIME, "4M", SIZE },
     { "broker.rc1_path", ATTR_IMMUTABLE, "flux modprobe rc1" },
     { "broker.rc2_none", ATTR_IMMUTABLE, NULL },
     { "broker.rc2_pgrp", ATTR_IMMUTABLE, NULL },
@@ -92,6 +98,7 @@ static const struct attr_def {
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.parent-endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER },
+    { "tbon.queue-bytes", ATTR_RUNTIME, "256M", SIZE },
     { "tbon.tcp_user_timeout", ATTR_IMMUTABLE, "20s", DURATION },
     { "tbon.topo", ATTR_IMMUTABLE, "kary:32" },
     { "tbon.torpid_max", ATTR_RUNTIME, "30s", DURATION },
@@ -271,6 +278,7 @@ static int check_type (const char *name, const char *val, flux_error_t *error)
 {
     const struct attr_def *def = find_def (name);
     double seconds;
+    uint64_t size;
     char *end;
 
     if (!def || def->type == TEXT)
@@ -278,6 +286,13 @@ static int check_type (const char *name, const char *val, flux_error_t *error)
     if (def->type == DURATION) {
         if (strcmp (val, "none") != 0 && fsd_parse (val, &seconds) < 0)
             return fail (error, EINVAL, "%s: '%s' is not a duration", name, val);
+        return 0;
+    }
+    if (def->type == SIZE) {
+        if (quota_parse (val, &size) < 0)
+            return fail (error, EINVAL,
+                         "%s: '%s' is not a number above 0 (k, M, G, T may follow)",
+                         name, val);
         return 0;
     }
     (void)strtol (val, &end, 10);
