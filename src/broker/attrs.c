@@ -54,6 +54,7 @@ static const struct attr_def {
     { "conf.*", ATTR_RUNTIME, NULL },
     { "config.path", ATTR_IMMUTABLE, NULL },
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
+    { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824" },
     { "content.hash", ATTR_IMMUTABLE, "sha1" },
     { "content.*", 0, NULL },
     { "cron.*", 0, NULL },

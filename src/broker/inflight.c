@@ -100,6 +100,19 @@ static flux_msg_t *take (struct inflight *t, struct inflight_entry **at)
     return response;
 }
 
+bool inflight_has (const struct inflight *t, const flux_msg_t *response)
+{
+    uint64_t key;
+
+    if (t->count == 0 || !make_key (response, &key))
+        return false;
+    for (struct inflight_entry *e = *slot ((struct inflight *)t, key); e; e = e->next)
+        if (e->key == key && same_rpc (e->response, response)
+            && msg_routes_equal (e->response, response))
+            return true;
+    return false;
+}
+
 void inflight_end (struct inflight *t, const flux_msg_t *response)
 {
     struct inflight_entry **at;

@@ -4,6 +4,7 @@
 #define BROKER_INFLIGHT_H
 
 #include <flux/message.h>
+#include <stdbool.h>
 
 struct inflight {
     struct inflight_entry **slots;
@@ -14,6 +15,8 @@ struct inflight {
 void inflight_fini (struct inflight *t);
 /* Remembers a request, unless nobody waits for the answer. */
 int inflight_add (struct inflight *t, const flux_msg_t *request);
+/* True if this responds to a request that is remembered, on the same way back. */
+bool inflight_has (const struct inflight *t, const flux_msg_t *response);
 /* Forgets the request that this response ends. */
 void inflight_end (struct inflight *t, const flux_msg_t *response);
 /* A disconnect, sent on behalf of a client that is gone: nobody waits for

@@ -85,7 +85,7 @@ static void enter_quorum (struct broker *b)
     if (self && idset_set (self, b->rank) == 0)
         (void)groups_set (b->groups, "broker.online", self);
     idset_destroy (self);
-    overlay_accept (b);
+    overlay_enter (b, STATE_QUORUM);
     groups_changed (b);
     if (b->rank == 0)
         start_timer (b, b->machine->quorum_warn, b->machine->quorum_warn, quorum_warn);
@@ -110,7 +110,7 @@ static void answer_waiters (struct broker *b)
 static void enter_run (struct broker *b)
 {
     answer_waiters (b);
-    overlay_tell_state (b, STATE_RUN);
+    overlay_enter (b, STATE_RUN);
     if (b->rank == 0)
         rc2_start (b);
 }
@@ -149,7 +149,7 @@ static void enter_shutdown (struct broker *b)
     struct machine *m = b->machine;
 
     answer_waiters (b);
-    overlay_tell_state (b, STATE_SHUTDOWN);
+    overlay_enter (b, STATE_SHUTDOWN);
     if (overlay_child_count (b) == 0)
         machine_post (b, EVENT_CHILDREN_NONE);
     else if (m->shutdown_timeout >= 0)

@@ -404,6 +404,8 @@ int main (int argc, char *argv[])
     optparse_t *p = optparse_create ("flux-broker");
     int optindex;
 
+    if (fd_fill_standard () < 0)
+        return 1;
     memory_limit ();
     if (!p || optparse_add_option_table (p, opts) != OPTPARSE_SUCCESS
         || optparse_set (p, OPTPARSE_USAGE, "[OPTIONS] [INITIAL-PROGRAM [ARGS...]]")

@@ -282,6 +282,12 @@ void router_response (struct broker *b, struct peer *from, flux_msg_t *msg)
     const char *id;
     struct peer *to;
 
+    /* A guest that serves knows whom it serves, and may not speak for others. */
+    if (from && from->kind == PEER_CLIENT && !(from->cred.rolemask & FLUX_ROLE_OWNER)
+        && !inflight_has (&from->inflight, msg)) {
+        flux_msg_decref (msg);
+        return;
+    }
     if (from)
         inflight_end (&from->inflight, msg);
     if (!(id = flux_msg_route_last (msg))) {
@@ -291,6 +297,53 @@ void router_response (struct broker *b, struct peer *from, flux_msg_t *msg)
     to = peer_lookup (b, id);
     if (!to || flux_msg_route_delete_last (msg) < 0 || to->send (to, &msg) < 0)
         flux_msg_decref (msg);
+}
+
+static bool from_owner (const flux_msg_t *msg)
+{
+    uint32_t rolemask;
+
+    return flux_msg_get_rolemask (msg, &rolemask) == 0 && (rolemask & FLUX_ROLE_OWNER);
+}
+
+/* The name of a service that runs, or is known to, on this rank or another. */
+static bool names_service (struct broker *b, const char *topic, uint32_t userid)
+{
+    struct peer *p = services_lookup (b->services, topic);
+
+    if (p && p->kind == PEER_CLIENT && !(p->cred.rolemask & FLUX_ROLE_OWNER))
+        return p->cred.userid != userid;
+    return p || rc_knows (topic, service_name_len (topic));
+}
+
+static bool module_listens (struct broker *b, const char *topic)
+{
+    list_foreach (&b->router->subscribers, it) {
+        struct peer *p = container_of (it, struct peer, node);
+
+        if (p->kind == PEER_MODULE && subs_match (&p->subs, topic))
+            return true;
+    }
+    return false;
+}
+
+/* Others than the owner say what they like to each other, in words that do no harm
+ * to a terminal, but not to services: these tell their ranks by events what is so. */
+bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cred cred,
+                         flux_error_t *error)
+{
+    if ((cred.rolemask & FLUX_ROLE_OWNER))
+        return true;
+    for (const char *s = topic; *s; s++)
+        if (*s <= ' ' || *s > '~') {
+            error_set (error, "the topic of an event must be printable");
+            return false;
+        }
+    if (!names_service (b, topic, cred.userid) && !module_listens (b, topic))
+        return true;
+    error_set (error, "event %s is for the instance owner: services listen to it",
+               topic);
+    return false;
 }
 
 static void event_to (struct peer *p, flux_msg_t *msg)
@@ -324,7 +377,7 @@ void router_event (struct broker *b, flux_msg_t *msg)
             broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
                         b->router->event_seq);
         b->router->event_seq = seq;
-        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0)
+        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0 && from_owner (msg))
             config_sync (b, msg);
     }
     overlay_mcast (b, msg);
@@ -357,6 +410,20 @@ void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq)
     router_event (b, msg);
 }
 
+/* An event that came as a message, not by event.publish: nobody waits for an answer. */
+static void publish_from (struct broker *b, flux_msg_t *msg)
+{
+    struct flux_msg_cred cred;
+    const char *topic;
+    flux_error_t error;
+
+    if (flux_msg_get_cred (msg, &cred) == 0 && flux_msg_get_topic (msg, &topic) == 0
+        && router_may_publish (b, topic, cred, &error))
+        router_publish (b, msg, NULL);
+    else
+        flux_msg_decref (msg);
+}
+
 void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
     int type;
@@ -376,7 +443,7 @@ void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
         if (from->kind == PEER_PARENT)
             router_event (b, msg);
         else
-            router_publish (b, msg, NULL);
+            publish_from (b, msg);
         break;
     default:
         flux_msg_decref (msg);

@@ -1,5 +1,6 @@
 /* flux overlay: the tree of brokers and how it is. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include "value/fsd.h"
 
@@ -245,10 +246,10 @@ static void print_node (struct tree *t, int rank, const char *prefix)
     printf ("%s", t->pretty ? prefix : "");
     if (marked)
         printf (t->color ? "\033[7m%d %s\033[0m" : "<<%d %s>>", rank,
-                host (t->hosts, rank));
+                safe (host (t->hosts, rank)));
     else
-        printf ("%d %s", rank, host (t->hosts, rank));
-    printf (": %s%s%s", t->color ? status_color (status) : "", status,
+        printf ("%d %s", rank, safe (host (t->hosts, rank)));
+    printf (": %s%s%s", t->color ? status_color (status) : "", safe (status),
             t->color ? "\033[0m" : "");
     if (t->verbose > 0 && fsd_format (since, sizeof (since), n->duration) >= 0)
         printf (" for %s", since);
@@ -377,7 +378,8 @@ static int cmd_errors (optparse_t *p, int argc, char **argv)
     ask (&t);
     for (int i = 0; i < t.count; i++) {
         if (t.nodes[i].error)
-            printf ("%s (rank %d): %s\n", host (t.hosts, i), i, t.nodes[i].error);
+            printf ("%s (rank %d): %s\n", safe (host (t.hosts, i)), i,
+                    safe_lines (t.nodes[i].error));
     }
     forget (&t);
     free (t.nodes);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "core/connector.h"
 #include "core/msgstream.h"
 
@@ -49,7 +50,8 @@ static int try_connect (const char *path)
         return -1;
     }
     strcpy (addr.sun_path, path);
-    if ((fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+    fd = fd_above_standard (socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (fd < 0)
         return -1;
     if (connect (fd, (struct sockaddr *)&addr, sizeof (addr)) < 0) {
         int saved_errno = errno;

@@ -21,6 +21,9 @@ flux_msg_t *msg_from_parts (const struct iovec *iov, int count);
 /* Encodes into dst, which has room for flux_msg_encode_size () bytes. */
 void msg_encode_to (const flux_msg_t *msg, void *dst);
 
+/* True if both came the same way. */
+bool msg_routes_equal (const flux_msg_t *a, const flux_msg_t *b);
+
 /* True if this is the only reference: then the holder may change it. */
 bool msg_is_unique (const flux_msg_t *msg);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/message.h"
 #include "core/message_impl.h"
 
 void flux_msg_route_enable (flux_msg_t *msg)
@@ -170,4 +171,10 @@ bool flux_msg_route_match_first (const flux_msg_t *a, const flux_msg_t *b)
     if (!id_a || !id_b)
         return !id_a && !id_b;
     return !strcmp (id_a, id_b);
+}
+
+bool msg_routes_equal (const flux_msg_t *a, const flux_msg_t *b)
+{
+    return a->route_count == b->route_count && a->routes_len == b->routes_len
+           && memcmp (a->routes, b->routes, a->routes_len) == 0;
 }

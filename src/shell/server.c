@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "shell/protocol.h"
@@ -311,6 +312,8 @@ static int run_single (void)
 
 int main (int argc, char *argv[])
 {
+    if (fd_fill_standard () < 0)
+        return 1;
     json_object_seed (
         0x666c7578); /* not worth /dev/urandom: the keys are the owner's */
     if (argc == 3 && !strcmp (argv[1], "--server")) {

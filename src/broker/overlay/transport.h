@@ -16,7 +16,7 @@ struct transport_callbacks {
     /* Its connection is gone; comes behind all that it sent. */
     void (*child_lost) (const char *id, void *arg);
     void (*parent_recv) (flux_msg_t *msg, void *arg); /* taken */
-    void (*parent_lost) (void *arg);
+    void (*parent_lost) (const char *why, void *arg); /* once, and behind, too */
 };
 
 struct transport_conf {

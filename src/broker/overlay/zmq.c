@@ -320,7 +320,7 @@ static void parent_monitor_recv (struct transport *t)
         t->parent_gone = true;
         while (parent_recv_one (t))
             ;
-        t->conf.cb.parent_lost (t->conf.arg);
+        t->conf.cb.parent_lost ("lost the connection", t->conf.arg);
     }
 }
 

@@ -1,0 +1,117 @@
+/* Where the children of this broker find it, and where it finds its parent. */
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/overlay/overlay.h"
+#include "broker/overlay/overlay_impl.h"
+
+/* The address that others reach this node at: of the interface that
+ * tbon.interface-hint names, else of the first that is up and not loopback. */
+static void find_address (struct broker *b, char *buf, size_t size)
+{
+    const char *hint = attrs_val (b->attrs, "tbon.interface-hint");
+    struct ifaddrs *list = NULL;
+
+    snprintf (buf, size, "127.0.0.1");
+    if (getifaddrs (&list) < 0)
+        return;
+    for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
+        struct sockaddr_in *sin = (struct sockaddr_in *)ifa->ifa_addr;
+        bool named = hint && strcmp (ifa->ifa_name, hint) == 0;
+
+        if (!sin || sin->sin_family != AF_INET || !(ifa->ifa_flags & IFF_UP)
+            || ((ifa->ifa_flags & IFF_LOOPBACK) && !named))
+            continue;
+        (void)inet_ntop (AF_INET, &sin->sin_addr, buf, size);
+        if (named || !hint || strcmp (hint, "default-route") == 0
+            || strcmp (hint, "hostname") == 0)
+            break;
+    }
+    freeifaddrs (list);
+}
+
+static int bind_uri (struct overlay *ov, const char *uri, flux_error_t *error)
+{
+    char endpoint[512];
+
+    if (ov->ops->bind (ov->transport, uri, endpoint, sizeof (endpoint)) < 0) {
+        error_set (error, "overlay: bind %.100s: %s", uri, strerror (errno));
+        return -1;
+    }
+    json_array_append_new (ov->uris, json_string (endpoint));
+    if (!attrs_val (ov->b->attrs, "tbon.endpoint"))
+        attrs_put (ov->b->attrs, "tbon.endpoint", endpoint, -1);
+    return 0;
+}
+
+int overlay_bind (struct broker *b, bool ipc, bool tcp, flux_error_t *error)
+{
+    struct overlay *ov = b->overlay;
+    char uri[512], addr[64];
+
+    if (ipc) {
+        snprintf (uri, sizeof (uri), "ipc://%s/tbon-%d", attrs_val (b->attrs, "rundir"),
+                  b->rank);
+        if (bind_uri (ov, uri, error) < 0)
+            return -1;
+    }
+    if (tcp) {
+        find_address (b, addr, sizeof (addr));
+        snprintf (uri, sizeof (uri), "tcp://%s:*", addr);
+        if (bind_uri (ov, uri, error) < 0)
+            return -1;
+    }
+    ov->needs_key = tcp;
+    return 0;
+}
+
+json_t *overlay_card (struct broker *b)
+{
+    struct overlay *ov = b->overlay;
+    json_t *card = json_pack ("{s:s s:O}", "hostname", b->hostname, "uri", ov->uris);
+
+    if (card && ov->needs_key)
+        json_object_set_new (card, "pubkey",
+                             json_string (ov->ops->pubkey (ov->transport)));
+    return card;
+}
+
+void overlay_need_key (struct broker *b)
+{
+    b->overlay->needs_key = true;
+}
+
+void overlay_authorize (struct broker *b, json_t *card)
+{
+    const char *key = json_string_value (json_object_get (card, "pubkey"));
+
+    if (key)
+        (void)b->overlay->ops->authorize (b->overlay->transport, key);
+}
+
+int overlay_set_parent (struct broker *b, json_t *card, bool local, flux_error_t *error)
+{
+    struct overlay *ov = b->overlay;
+    const char *key = json_string_value (json_object_get (card, "pubkey"));
+    json_t *uri;
+    size_t i;
+
+    json_array_foreach (json_object_get (card, "uri"), i, uri) {
+        const char *s = json_string_value (uri);
+
+        if (s && strncmp (s, local ? "ipc://" : "tcp://", 6) == 0)
+            snprintf (ov->parent_uri, sizeof (ov->parent_uri), "%s", s);
+    }
+    if (!ov->parent_uri[0]) {
+        error_set (error, "business card of the parent has no %s address",
+                   local ? "ipc" : "tcp");
+        errno = EPROTO;
+        return -1;
+    }
+    if (key && !local)
+        snprintf (ov->parent_key, sizeof (ov->parent_key), "%s", key);
+    return attrs_put (b->attrs, "tbon.parent-endpoint", ov->parent_uri, -1);
+}
