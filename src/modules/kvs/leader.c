@@ -590,6 +590,27 @@ void kvs_leader_commit (struct kvs_space *s, void *req, const char *sender,
 
 /* Start and end */
 
+bool kvs_leader_unsent (const struct kvs_leader *l, const char *ref, const char **data,
+                        size_t *len)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+    struct blobs_reader r;
+    struct blobs_entry e;
+    ssize_t size;
+
+    if (l->unsent.len == 0 || (size = blobref_decode (ref, digest)) < 0
+        || blobs_read (&r, l->unsent.data, l->unsent.len) < 0)
+        return false;
+    while (blobs_next (&r, &e) == 1) {
+        if (e.kind == 'B' && !memcmp (e.digest, digest, size)) {
+            *data = e.data;
+            *len = e.len;
+            return true;
+        }
+    }
+    return false;
+}
+
 int kvs_leader_errnum (const struct kvs_leader *l)
 {
     return l->errnum;

@@ -79,9 +79,9 @@ struct request {
 
 struct writer {
     bool ordered;
-    int sent;     /* the last that was sent */
-    int pending;  /* in flight */
-    int acked;    /* the highest that was acknowledged */
+    int sent;        /* the last that was sent */
+    int pending;     /* in flight */
+    int acked;       /* the highest that was acknowledged */
     int broken;      /* ordered: the first that was refused; 0: none */
     char fate[8192]; /* of each: '?' 'a' (acknowledged) 'r' (refused) */
 };
@@ -196,7 +196,8 @@ static void drop_blob (const struct blobs_entry *e)
 
 static void take_checkpoint (const char *json)
 {
-    const char *p = strstr (json, "\"rootref\":\""), *q = strstr (json, "\"sequence\":");
+    const char *p = strstr (json, "\"rootref\":\""),
+               *q = strstr (json, "\"sequence\":");
 
     holds (p && q);
     snprintf (w.checkpoint, sizeof (w.checkpoint), "%.45s", p + 11);
@@ -242,11 +243,15 @@ static void load_into (struct kvs_cache *cache, const char *ref, struct letter *
 static void fill (struct letter *l, const char *ref)
 {
     struct blob *b = hashmap_lookup (w.blobs, ref);
+    const char *data;
+    size_t len;
 
     if (l->ref != ref)
         strcpy (l->ref, ref);
     if (b)
         buf_add (&l->data, b->data.data, b->data.len);
+    else if (kvs_leader_unsent (w.leader, ref, &data, &len))
+        buf_add (&l->data, data, len);
     else
         l->errnum = ENOENT;
 }
@@ -467,8 +472,9 @@ static void read_on (struct reader *r, struct follower *f)
                 r->loads++;
         holds (r->loads < LOADS_MAX);
         if (errnum != EAGAIN)
-            fprintf (stderr, "%s %s: %s, blob %s: %s, kept %d\n", f ? "follower" : "leader", r->read.key,
-                     strerror (errnum), ref ? ref : "-", strerror (cause), w.kept);
+            fprintf (stderr, "%s %s: %s, blob %s: %s, kept %d\n",
+                     f ? "follower" : "leader", r->read.key, strerror (errnum),
+                     ref ? ref : "-", strerror (cause), w.kept);
         holds (errnum == EAGAIN);
     }
     buf_fini (&out);
@@ -492,9 +498,10 @@ static void start_reader (struct follower *f)
     r->writer = draw (WRITERS);
     r->dir = draw (3) == 0;
     r->read.ns = strdup ("primary");
-    holds (asprintf (&r->read.key, r->dir      ? "w%d.d"
-                                   : draw (2) ? "w%d.deep.er.and.deep.er.x"
-                                              : "w%d.big",
+    holds (asprintf (&r->read.key,
+                     r->dir     ? "w%d.d"
+                     : draw (2) ? "w%d.deep.er.and.deep.er.x"
+                                : "w%d.big",
                      r->writer)
            > 0);
     /* Whoever waits for the version of an answer sees what was answered. */
@@ -820,8 +827,7 @@ static void step (void)
     }
     ask_missing (w.cache, w.loading, &w.loads);
     for (int i = 0; i < FOLLOWERS; i++)
-        ask_missing (w.followers[i].cache, w.followers[i].loading,
-                     &w.followers[i].up);
+        ask_missing (w.followers[i].cache, w.followers[i].loading, &w.followers[i].up);
 }
 
 static bool busy (void)
