@@ -117,6 +117,9 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg);
 void router_response (struct broker *b, struct peer *from, flux_msg_t *msg);
 /* Sequence and distribute (rank 0), or send towards rank 0. */
 void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq);
+/* Whether the sender may publish events of this topic; the reason if not. */
+bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cred cred,
+                         flux_error_t *error);
 /* A sequenced event on its way down. */
 void router_event (struct broker *b, flux_msg_t *msg);
 /* Past the services here, as if it had UPSTREAM. */
@@ -142,6 +145,8 @@ int builtins_init (struct broker *b);
 void builtins_fini (struct broker *b);
 /* Topics of one part. The services (first words) are registered too. */
 int builtins_add (struct broker *b, const struct builtin *table, void *arg);
+/* [{topic, type, rolemask}] of all; NULL if there is no memory. */
+json_t *builtins_describe (struct broker *b);
 /* Called with each disconnect that reaches a built-in service. */
 void builtins_on_disconnect (struct broker *b, builtin_f cb, void *arg);
 
@@ -231,6 +236,8 @@ void machine_child_left (struct broker *b, const char *hostname, int rank);
 
 /* ---- rc.c: rc1, rc3; rc2.c; runat.c ---- */
 
+/* True if rc1 has a module of this name, here or on another rank. */
+bool rc_knows (const char *name, size_t len);
 int rc_init (struct broker *b);
 void rc_fini (struct broker *b);
 void rc1_start (struct broker *b);

@@ -94,6 +94,23 @@ static bool allowed (const flux_msg_t *msg, const struct builtin *builtin)
            && (rolemask & (FLUX_ROLE_OWNER | builtin->rolemask));
 }
 
+json_t *builtins_describe (struct broker *b)
+{
+    json_t *o = json_array ();
+    const char *topic;
+    size_t pos = 0;
+    void *value;
+
+    while (o && hashmap_next (b->builtins->topics, &pos, &topic, &value)) {
+        const struct entry *e = value;
+
+        json_array_append_new (o, json_pack ("{s:s s:i s:I}", "topic", topic, "type",
+                                             FLUX_MSGTYPE_REQUEST, "rolemask",
+                                             (json_int_t)e->builtin->rolemask));
+    }
+    return o;
+}
+
 static int builtin_send (struct peer *p, flux_msg_t **msgp)
 {
     struct builtins *bi = p->arg;
@@ -110,7 +127,8 @@ static int builtin_send (struct peer *p, flux_msg_t **msgp)
         else if (allowed (msg, e->builtin))
             e->builtin->cb (bi->b, msg, e->arg);
         else
-            broker_respond_error (bi->b, msg, EPERM, NULL);
+            broker_respond_error (bi->b, msg, EPERM,
+                                  "Request requires owner credentials");
     } else if (strcmp (topic + service_name_len (topic), ".disconnect") == 0)
         disconnected (bi, msg);
     else {

@@ -196,16 +196,21 @@ static int client_send (struct peer *p, flux_msg_t **msg)
     return 0;
 }
 
-/* RFC 12: what a client may claim to be. */
+/* RFC 12: what a client may claim to be. Only who speaks for the owner may bring
+ * routes in a request: the first one says whose it is. */
 static void assign_cred (struct client *c, flux_msg_t *msg)
 {
     struct flux_msg_cred cred;
+    int type;
 
     if (!(c->peer.cred.rolemask & FLUX_ROLE_OWNER) || flux_msg_get_cred (msg, &cred) < 0
         || cred.userid == FLUX_USERID_UNKNOWN || cred.rolemask == FLUX_ROLE_NONE)
         cred = c->peer.cred;
     cred.rolemask |= FLUX_ROLE_LOCAL;
     flux_msg_set_cred (msg, cred);
+    if (!(cred.rolemask & FLUX_ROLE_OWNER) && flux_msg_get_type (msg, &type) == 0
+        && type != FLUX_MSGTYPE_RESPONSE)
+        flux_msg_route_clear (msg);
 }
 
 static void client_recv (void *arg)

@@ -639,6 +639,53 @@ void router_response (struct broker *b, struct peer *from, flux_msg_t *msg)
         flux_msg_decref (msg);
 }
 
+static bool from_owner (const flux_msg_t *msg)
+{
+    uint32_t rolemask;
+
+    return flux_msg_get_rolemask (msg, &rolemask) == 0 && (rolemask & FLUX_ROLE_OWNER);
+}
+
+/* The name of a service that runs, or is known to, on this rank or another. */
+static bool names_service (struct broker *b, const char *topic, uint32_t userid)
+{
+    struct peer *p = services_lookup (b->services, topic);
+
+    if (p && p->kind == PEER_CLIENT && !(p->cred.rolemask & FLUX_ROLE_OWNER))
+        return p->cred.userid != userid;
+    return p || rc_knows (topic, service_name_len (topic));
+}
+
+static bool module_listens (struct broker *b, const char *topic)
+{
+    list_foreach (&b->router->subscribers, it) {
+        struct peer *p = container_of (it, struct peer, node);
+
+        if (p->kind == PEER_MODULE && subs_match (&p->subs, topic))
+            return true;
+    }
+    return false;
+}
+
+/* Others than the owner say what they like to each other, in words that do no harm
+ * to a terminal, but not to services: these tell their ranks by events what is so. */
+bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cred cred,
+                         flux_error_t *error)
+{
+    if ((cred.rolemask & FLUX_ROLE_OWNER))
+        return true;
+    for (const char *s = topic; *s; s++)
+        if (*s <= ' ' || *s > '~') {
+            error_set (error, "the topic of an event must be printable");
+            return false;
+        }
+    if (!names_service (b, topic, cred.userid) && !module_listens (b, topic))
+        return true;
+    error_set (error, "event %s is for the instance owner: services listen to it",
+               topic);
+    return false;
+}
+
 static void event_to (struct broker *b, struct peer *p, flux_msg_t *msg)
 {
     flux_msg_t *ref = (flux_msg_t *)flux_msg_incref (msg);
@@ -670,7 +717,7 @@ void router_event (struct broker *b, flux_msg_t *msg)
             broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
                         b->router->event_seq);
         b->router->event_seq = seq;
-        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0)
+        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0 && from_owner (msg))
             config_sync (b, msg);
     }
     b->router->in_event = true;
@@ -708,10 +755,18 @@ void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq)
     router_event (b, msg);
 }
 
-/* A guest has to ask event.publish, which looks at the topic and can refuse. */
-static bool may_send_events (const struct peer *from)
+/* An event that came as a message, not by event.publish: nobody waits for an answer. */
+static void publish_from (struct broker *b, flux_msg_t *msg)
 {
-    return from->kind != PEER_CLIENT || (from->cred.rolemask & FLUX_ROLE_OWNER);
+    struct flux_msg_cred cred;
+    const char *topic;
+    flux_error_t error;
+
+    if (flux_msg_get_cred (msg, &cred) == 0 && flux_msg_get_topic (msg, &topic) == 0
+        && router_may_publish (b, topic, cred, &error))
+        router_publish (b, msg, NULL);
+    else
+        flux_msg_decref (msg);
 }
 
 void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
@@ -732,10 +787,8 @@ void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
     case FLUX_MSGTYPE_EVENT:
         if (from->kind == PEER_PARENT)
             router_event (b, msg);
-        else if (may_send_events (from))
-            router_publish (b, msg, NULL);
         else
-            flux_msg_decref (msg);
+            publish_from (b, msg);
         break;
     default:
         flux_msg_decref (msg);

@@ -195,11 +195,30 @@ static flux_msg_t *make_event (const flux_msg_t *msg)
     return event;
 }
 
+/* Each rank on the way to rank 0 knows what its services listen to. */
+static bool may_publish (struct broker *b, const flux_msg_t *msg)
+{
+    struct flux_msg_cred cred;
+    const char *topic;
+    flux_error_t error;
+
+    if (flux_msg_get_cred (msg, &cred) < 0
+        || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
+        broker_respond_error (b, msg, EPROTO, NULL);
+    else if (!router_may_publish (b, topic, cred, &error))
+        broker_respond_error (b, msg, EPERM, error.text);
+    else
+        return true;
+    return false;
+}
+
 static void event_publish (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     flux_msg_t *event;
     uint32_t seq = 0;
 
+    if (!may_publish (b, msg))
+        return;
     if (b->rank > 0) {
         router_forward_up (b, msg);
         return;
@@ -369,6 +388,11 @@ static void broker_setenv (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond (b, msg, NULL);
 }
 
+static void broker_handlers (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    broker_respond_pack (b, msg, "{s:o}", "handlers", builtins_describe (b));
+}
+
 static void broker_stats (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     broker_respond_pack (b, msg, "{s:i s:s s:i s:o}", "pid", (int)getpid (), "state",
@@ -403,6 +427,7 @@ static const struct builtin table[] = {
     { "service.remove", service_remove, FLUX_ROLE_USER },
     { "broker.ping", broker_ping, FLUX_ROLE_USER },
     { "broker.getenv", broker_getenv, 0 },
+    { "broker.handlers", broker_handlers, 0 },
     { "broker.setenv", broker_setenv, 0 },
     { "broker.stats-get", broker_stats, 0 },
     { "broker.panic", broker_panic, 0 },

@@ -118,6 +118,11 @@ void memory_used (struct broker *b)
 {
 }
 
+bool rc_knows (const char *name, size_t len)
+{
+    return false;
+}
+
 void config_sync (struct broker *b, const flux_msg_t *event)
 {
 }

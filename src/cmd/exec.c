@@ -611,7 +611,7 @@ static int run_exec (optparse_t *p, int argc, char **argv)
     }
     /* to run it without would be to run it as somebody else */
     if (optparse_hasopt (p, "with-imp"))
-        cmd_die ("--with-imp: this instance has no IMP");
+        cmd_die ("--with-imp: there is no IMP, so nothing can be run as another user");
     ex.t0 = clock_monotonic ();
     ex.label = optparse_hasopt (p, "label-io");
     ex.quiet = optparse_hasopt (p, "quiet");

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/message.h"
 #include "core/message_impl.h"
 
 void flux_msg_route_enable (flux_msg_t *msg)

@@ -57,7 +57,7 @@ fails 'a full disk is reported' 1 'writing output: No space left on device' \
 
 # --- flux exec: who may ---
 
-fails 'there is no IMP' 1 '^flux-exec: --with-imp: this instance has no IMP$' \
+fails 'there is no IMP' 1 '^flux-exec: --with-imp: there is no IMP, so nothing can be run as another user$' \
     flux exec --with-imp -r 0 id
 id=$(flux submit --wait true)
 fails 'the nodes of an ended job are not its own' 1 'job has no nodes: it is not running' \

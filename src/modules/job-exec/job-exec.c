@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "core/job/jsontext.h"
 #include "core/subprocess/io.h"
@@ -247,6 +248,18 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         return;
     }
     if (!(job = job_create (s, strlen (s), &error))) {
+        respond_invalid (ctx, msg, id, error.text);
+        return;
+    }
+    /* Its tasks would run as this user. Nobody lets such a job in; should one be there,
+     * it ends here. */
+    if (job->userid != getuid ()) {
+        snprintf (
+            error.text, sizeof (error.text),
+            "a job of uid %u cannot run in an instance of uid %u without a setuid "
+            "helper",
+            job->userid, getuid ());
+        free_job (job);
         respond_invalid (ctx, msg, id, error.text);
         return;
     }

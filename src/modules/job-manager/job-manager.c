@@ -212,6 +212,18 @@ static int submission_decode (struct span o, const struct envs *envs,
     return 0;
 }
 
+/* As job-ingest does: nobody else's job gets in on another way. */
+static int check_user (struct ctx *ctx, const struct submission *s, flux_error_t *error)
+{
+    if (s->userid == ctx->owner)
+        return 0;
+    snprintf (error->text, sizeof (error->text),
+              "a job of uid %u cannot run in an instance of uid %u", s->userid,
+              ctx->owner);
+    errno = EPERM;
+    return -1;
+}
+
 static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
@@ -242,7 +254,8 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
             flux_log (h, LOG_ERR, "submit: malformed job: %.80s", o.s);
             continue;
         }
-        if (manager_submit (ctx->m, &s, &error) == 0)
+        if (check_user (ctx, &s, &error) == 0
+            && manager_submit (ctx->m, &s, &error) == 0)
             continue;
         if (!errors)
             errors = json_array ();
