@@ -25,9 +25,9 @@ if [ $((after - before)) -ge 3600 ]; then ok 'an hour ahead'; else not_ok 'an ho
 short=$(started -n1 -t 1s sleep 300)
 like 'a limit of a second' timeout flux job wait-event "$short" exception
 set_clock 0
-short=$(started -n1 -t 2s sleep 300)
+short=$(started -n1 -t 4s sleep 300)
 set_clock -3600
-like 'an hour back: a limit of two seconds' timeout flux job wait-event "$short" exception
+like 'an hour back: a limit of four seconds' timeout flux job wait-event "$short" exception
 is 'and it ends' '' flux job wait-event -q "$short" clean
 # the pause between SIGTERM and SIGKILL
 set_clock 0
