@@ -47,7 +47,8 @@ static void flush (struct sink *s, bool wait)
         size_t n = s->buf.len - s->pos;
         if (!writable (s->fd, wait ? -1 : 0))
             break;
-        ssize_t done = write (s->fd, s->buf.data + s->pos, n < s->piece ? n : s->piece);
+        ssize_t done =
+            write (s->fd, s->buf.data + s->pos, n < s->piece ? n : s->piece);
         if (done >= 0)
             s->pos += done;
         else if (errno == EAGAIN && !wait)

@@ -696,8 +696,7 @@ enum subtree overlay_core_status (const struct overlay_core *ov, double *since)
 struct overlay_core *overlay_core_create (const struct overlay_core_conf *conf)
 {
     int count = topology_child_count (conf->topo, conf->rank);
-    struct overlay_core *ov =
-        calloc (1, sizeof (*ov) + count * sizeof (ov->children[0]));
+    struct overlay_core *ov = calloc (1, sizeof (*ov) + count * sizeof (ov->children[0]));
 
     if (!ov || !(ov->holders = hashmap_create (NULL))) {
         free (ov);

@@ -37,7 +37,8 @@ static void health_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     double now = flux_reactor_now (b->reactor);
     json_t *children = json_array ();
     double since = machine_start_time (b);
-    enum subtree status = ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;
+    enum subtree status =
+        ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;
 
     for (int i = 0; ov && i < ov->child_count; i++) {
         struct overlay_child *c = overlay_core_child_at (ov->core, i);
