@@ -589,6 +589,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
         flux_log (h, LOG_ERR, "%s", error.text);
         goto done;
     }
+    ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
     if (!(ctx.f_health = kvs_health_watch (h))
         || flux_future_then (ctx.f_health, -1., health_continuation, &ctx) < 0) {
         flux_log_error (h, "kvs.health");
