@@ -76,6 +76,7 @@ struct transport {
     flux_watcher_t *wake;
     struct hashmap *authorized;
     char pubkey[KEY_SIZE], seckey[KEY_SIZE];
+    char bound[512];         /* path of an ipc socket, or "" */
     const char *parent_path; /* in parent_uri, if that is ipc */
     char parent_uri[512];
     bool parent_known; /* it is who it should be */
@@ -625,6 +626,8 @@ static void transport_destroy (struct transport *t)
     sock_fini (&t->zap);
     if (t->ctx)
         zmq_ctx_term (t->ctx);
+    if (t->bound[0])
+        (void)unlink (t->bound);
     idmap_destroy (t->conns);
     hashmap_destroy (t->windows);
     window_unref (t->parent_window);
@@ -683,6 +686,8 @@ static int bind_ipc (struct transport *t, const char *uri)
     mask = umask (0177);
     rc = zmq_bind (t->children.zs, uri);
     umask (mask);
+    if (rc == 0)
+        snprintf (t->bound, sizeof (t->bound), "%s", uri + strlen ("ipc://"));
     return rc;
 }
 
