@@ -507,8 +507,8 @@ static void open_output (flux_reactor_t *r)
     static const char *const names[] = { "stdout", "stderr" };
 
     for (int i = 0; i < 2; i++) {
-        ex.out[i] = sink_create (r, 1 + i, i ? "standard error" : "standard output",
-                                 resume_output, (void *)names[i]);
+        ex.out[i] = sink_create (r, 1 + i, i ? "errors" : "output", resume_output,
+                                 (void *)names[i]);
         if (!ex.out[i])
             cmd_die ("%s", flux_strerror (errno));
     }
@@ -611,7 +611,7 @@ static int run_exec (optparse_t *p, int argc, char **argv)
     }
     /* to run it without would be to run it as somebody else */
     if (optparse_hasopt (p, "with-imp"))
-        cmd_die ("--with-imp: this instance has no IMP");
+        cmd_die ("--with-imp: there is no IMP, so nothing can be run as another user");
     ex.t0 = clock_monotonic ();
     ex.label = optparse_hasopt (p, "label-io");
     ex.quiet = optparse_hasopt (p, "quiet");

@@ -35,7 +35,7 @@ static void failed (struct sink *s, int errnum)
 {
     s->errnum = errnum;
     if (errnum != EPIPE) /* the reader has gone: it knows */
-        cmd_warn ("%s: %s", s->name, flux_strerror (errnum));
+        cmd_warn ("writing %s: %s", s->name, flux_strerror (errnum));
     buf_fini (&s->buf);
     s->pos = 0;
 }
@@ -47,8 +47,7 @@ static void flush (struct sink *s, bool wait)
         size_t n = s->buf.len - s->pos;
         if (!writable (s->fd, wait ? -1 : 0))
             break;
-        ssize_t done =
-            write (s->fd, s->buf.data + s->pos, n < s->piece ? n : s->piece);
+        ssize_t done = write (s->fd, s->buf.data + s->pos, n < s->piece ? n : s->piece);
         if (done >= 0)
             s->pos += done;
         else if (errno == EAGAIN && !wait)

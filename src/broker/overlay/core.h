@@ -36,11 +36,11 @@ struct overlay_child {
     bool connected; /* joined, not left */
     bool torpid;
     enum subtree status;
-    double t_status;    /* when it got this status */
-    double t_heard;     /* when the holder last said something */
-    char error[128];    /* why it left */
-    flux_msg_t *hello;  /* of the holder, until this broker is ready */
-    flux_msg_t *claim;  /* hello of another who wants the place */
+    double t_status;   /* when it got this status */
+    double t_heard;    /* when the holder last said something */
+    char error[128];   /* why it left */
+    flux_msg_t *hello; /* of the holder, until this broker is ready */
+    flux_msg_t *claim; /* hello of another who wants the place */
     char claim_id[OVERLAY_ID_SIZE];
     double t_claim;
     int probe; /* number of the question whether the holder lives */
@@ -110,7 +110,6 @@ int overlay_core_disconnect (struct overlay_core *ov, int rank);
 int overlay_core_send_child (struct overlay_core *ov, struct overlay_child *c,
                              const flux_msg_t *msg);
 int overlay_core_send_parent (struct overlay_core *ov, const flux_msg_t *msg);
-void overlay_core_mcast (struct overlay_core *ov, const flux_msg_t *msg);
 
 /* ---- what is so ---- */
 
@@ -119,7 +118,7 @@ struct overlay_child *overlay_core_child_at (struct overlay_core *ov, int index)
 /* NULL if that is no child of this broker. */
 struct overlay_child *overlay_core_child (struct overlay_core *ov, int rank);
 int overlay_core_connected_count (const struct overlay_core *ov);
-bool overlay_core_has_parent (const struct overlay_core *ov); /* joined */
+bool overlay_core_has_parent (const struct overlay_core *ov);  /* joined */
 int overlay_core_parent_state (const struct overlay_core *ov); /* 0: not told */
 /* Of the tree below and with this broker. */
 enum subtree overlay_core_status (const struct overlay_core *ov, double *since);

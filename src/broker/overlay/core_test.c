@@ -27,13 +27,13 @@ struct life {
     int rank, index;
     char uuid[OVERLAY_ID_SIZE];
     enum broker_state state;
-    bool dead;          /* killed: nothing is heard of it any more */
-    bool stopped;       /* does nothing for now */
-    struct link *up;    /* to its parent */
+    bool dead;                          /* killed: nothing is heard of it any more */
+    bool stopped;                       /* does nothing for now */
+    struct link *up;                    /* to its parent */
     bool greeted, joined, failed, left; /* as its parent_* operations told */
-    bool in[RANKS];     /* children who joined and have not left */
-    int joins, leaves;  /* of children */
-    int heard;          /* messages of children */
+    bool in[RANKS];                     /* children who joined and have not left */
+    int joins, leaves;                  /* of children */
+    int heard;                          /* messages of children */
 };
 
 /* A connection of a child's life to a parent's. Ends keep order; what was sent
@@ -42,7 +42,7 @@ struct link {
     struct list node;
     struct life *child, *parent;
     bool cut;
-    bool expelled; /* by an operator */
+    bool expelled;                /* by an operator */
     bool told_child, told_parent; /* that it is cut */
     struct list down, uplist;
 };
@@ -155,8 +155,8 @@ static int op_joined (struct overlay_child *c, void *arg)
         struct link *other = container_of (it, struct link, node);
 
         if (other != l && other->parent == b && other->child->rank == c->rank
-            && !other->cut && !other->expelled && !other->child->dead && other->child->joined
-            && !other->child->left)
+            && !other->cut && !other->expelled && !other->child->dead
+            && other->child->joined && !other->child->left)
             fail_run (b->w, "a living broker was displaced", c->rank);
     }
     b->in[c->rank] = true;
@@ -418,7 +418,8 @@ static void garbage (struct life *b)
     static const char *payloads[] = {
         "{}",
         "[]",
-        "{\"rank\":-1,\"uuid\":\"x\",\"version\":\"1\",\"hostname\":\"h\",\"status\":1}",
+        "{\"rank\":-1,\"uuid\":\"x\",\"version\":\"1\",\"hostname\":\"h\",\"status\":"
+        "1}",
         "{\"rank\":1,\"uuid\":\"\",\"version\":\"1\",\"hostname\":\"h\",\"status\":1}",
         "{\"rank\":1,\"uuid\":\"x\",\"version\":7,\"hostname\":null,\"status\":99}",
     };
@@ -763,7 +764,9 @@ static void test_torpid (void **state)
     a->stopped = true;
     for (int i = 0; i < 10; i++)
         pass (&w, 5.);
-    printf("t %f heard %f conn %d root %d stopped %d dead %d a %d\n", w.t, c->t_heard, c->connected, w.holder[0]->index, w.holder[0]->stopped, w.holder[0]->dead, a->dead);
+    printf ("t %f heard %f conn %d root %d stopped %d dead %d a %d\n", w.t, c->t_heard,
+            c->connected, w.holder[0]->index, w.holder[0]->stopped, w.holder[0]->dead,
+            a->dead);
     assert_true (c->torpid);
     a->stopped = false;
     pass (&w, 6.);

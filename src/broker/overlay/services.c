@@ -37,8 +37,7 @@ static void health_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     double now = flux_reactor_now (b->reactor);
     json_t *children = json_array ();
     double since = machine_start_time (b);
-    enum subtree status =
-        ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;
+    enum subtree status = ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;
 
     for (int i = 0; ov && i < ov->child_count; i++) {
         struct overlay_child *c = overlay_core_child_at (ov->core, i);
@@ -71,10 +70,10 @@ static void stats_cb (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = b->overlay;
 
-    broker_respond_pack (b, msg, "{s:i s:i s:i}", "child-count",
-                         ov ? ov->child_count : 0, "child-connected",
-                         overlay_child_count (b), "parent-rpc",
-                         ov ? (int)ov->parent.inflight.count : 0);
+    broker_respond_pack (
+        b, msg, "{s:i s:i s:i}", "child-count", ov ? ov->child_count : 0,
+        "child-connected", overlay_child_count (b), "parent-rpc",
+        ov && ov->parent.inflight ? (int)ov->parent.inflight->to_count : 0);
 }
 
 static const struct builtin table[] = {

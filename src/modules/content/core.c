@@ -52,16 +52,16 @@ struct content {
     struct store store;
     struct hashmap *loads; /* blobref -> struct load */
     bool backing;
-    enum flight flight;   /* what the store has not answered yet */
-    struct buf batch;     /* FLIGHT_BATCH */
-    struct list syncs;    /* struct synced; FLIGHT_SYNCED: the first */
-    struct list flushes;  /* struct token */
-    struct list held;     /* struct token: taken, not answered yet */
-    struct list stores;   /* struct token: followers, at the parent */
-    bool timing;          /* the timer runs */
-    int errnum;           /* of the store's last answer */
-    double retry_delay;   /* s, while it fails */
-    char *checkpoint;     /* that no store has */
+    enum flight flight;  /* what the store has not answered yet */
+    struct buf batch;    /* FLIGHT_BATCH */
+    struct list syncs;   /* struct synced; FLIGHT_SYNCED: the first */
+    struct list flushes; /* struct token */
+    struct list held;    /* struct token: taken, not answered yet */
+    struct list stores;  /* struct token: followers, at the parent */
+    bool timing;         /* the timer runs */
+    int errnum;          /* of the store's last answer */
+    double retry_delay;  /* s, while it fails */
+    char *checkpoint;    /* that no store has */
     size_t written;
 };
 
@@ -654,9 +654,8 @@ void content_commit (struct content *c, void *token, const void *payload, size_t
         answer (c, token, errno, NULL);
     else if (info.fsync && !c->backing)
         answer (c, token, ENOTSUP, "there is no backing store to sync to");
-    else if ((info.synced && c->backing
-                  ? commit_synced (c, token, payload, len, &info)
-                  : commit_behind (c, token, payload, len, &info))
+    else if ((info.synced && c->backing ? commit_synced (c, token, payload, len, &info)
+                                        : commit_behind (c, token, payload, len, &info))
              < 0)
         answer (c, token, errno, NULL);
 }

@@ -16,14 +16,14 @@
 struct sim {
     struct digest *digest;
     struct content *core;
-    struct hashmap *disk;   /* blobref -> "" */
-    char checkpoint[256];   /* on the disk */
-    struct buf flight;      /* with the store */
+    struct hashmap *disk; /* blobref -> "" */
+    char checkpoint[256]; /* on the disk */
+    struct buf flight;    /* with the store */
     bool in_flight;
-    bool refuse;            /* to send */
-    double delay;           /* of the timer; < 0: none */
-    int answers[TOKENS];    /* -1: none yet */
-    char text[512];         /* of the last error */
+    bool refuse;         /* to send */
+    double delay;        /* of the timer; < 0: none */
+    int answers[TOKENS]; /* -1: none yet */
+    char text[512];      /* of the last error */
     int loads, logs;
     unsigned char loading[DIGEST_MAX_SIZE];
     void *storing;
@@ -478,13 +478,15 @@ static void test_load (void **state)
         content_loaded (s.core, digest, 0, NULL, "onf", 3); /* a bit flipped */
         assert_int_equal (s.answers[0], EBADMSG);
         assert_int_equal (s.answers[1], EBADMSG);
-        assert_non_null (strstr (s.text, "sha1-fe05bcdcdc4928012781a5f1a2a77cbb5398e106"));
+        assert_non_null (
+            strstr (s.text, "sha1-fe05bcdcdc4928012781a5f1a2a77cbb5398e106"));
         assert_int_equal (s.logs, 1);
         assert_false (in_memory (&s, "one"));
         content_load (s.core, token (2), digest);
         content_loaded (s.core, digest, ENOENT, NULL, NULL, 0);
         assert_int_equal (s.answers[2], ENOENT);
-        assert_non_null (strstr (s.text, "sha1-fe05bcdcdc4928012781a5f1a2a77cbb5398e106"));
+        assert_non_null (
+            strstr (s.text, "sha1-fe05bcdcdc4928012781a5f1a2a77cbb5398e106"));
         content_load (s.core, token (3), digest);
         content_loaded (s.core, digest, 0, NULL, "one", 3);
         content_loaded (s.core, digest, 0, NULL, "one", 3); /* nobody asked */
@@ -592,12 +594,12 @@ static int bury (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_behind),       cmocka_unit_test (test_behind_fails),
-        cmocka_unit_test (test_synced),       cmocka_unit_test (test_synced_fails),
-        cmocka_unit_test (test_shared),       cmocka_unit_test (test_flush),
+        cmocka_unit_test (test_behind),        cmocka_unit_test (test_behind_fails),
+        cmocka_unit_test (test_synced),        cmocka_unit_test (test_synced_fails),
+        cmocka_unit_test (test_shared),        cmocka_unit_test (test_flush),
         cmocka_unit_test (test_backing_comes), cmocka_unit_test (test_backing_goes),
-        cmocka_unit_test (test_limits),       cmocka_unit_test (test_held),
-        cmocka_unit_test (test_load),         cmocka_unit_test (test_follower_store),
+        cmocka_unit_test (test_limits),        cmocka_unit_test (test_held),
+        cmocka_unit_test (test_load),          cmocka_unit_test (test_follower_store),
         cmocka_unit_test (test_seeds),
     };
     return cmocka_run_group_tests (tests, NULL, bury);
