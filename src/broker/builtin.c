@@ -154,8 +154,9 @@ int builtins_init (struct broker *b)
 void builtins_fini (struct broker *b)
 {
     if (b->builtins) {
+        if (b->builtins->peer.inflight)
+            peer_remove (b, &b->builtins->peer, ENOSYS);
         hashmap_destroy (b->builtins->topics);
-        inflight_fini (&b->builtins->peer.inflight);
         free (b->builtins);
         b->builtins = NULL;
     }

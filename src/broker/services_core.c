@@ -231,6 +231,20 @@ static void event_publish (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond_pack (b, msg, "{s:I}", "seq", (json_int_t)seq);
 }
 
+/* Each new prefix is one that all events are compared with. */
+static int subscribe (struct broker *b, struct peer *p, const char *topic)
+{
+    size_t before = p->subs.count;
+    int rc;
+
+    if (!quota_take (b->quota, p->user, QUOTA_MATCHES, 1))
+        return -1;
+    rc = subs_add (&p->subs, topic);
+    if (p->subs.count == before)
+        quota_give (b->quota, p->user, QUOTA_MATCHES, 1);
+    return rc;
+}
+
 static void event_subscribe (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct peer *p = local_sender (b, msg);
@@ -238,10 +252,21 @@ static void event_subscribe (struct broker *b, const flux_msg_t *msg, void *arg)
 
     if (!p || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (subs_add (&p->subs, topic) < 0)
-        broker_respond_error (b, msg, errno, NULL);
+    else if (subscribe (b, p, topic) < 0)
+        broker_respond_error (b, msg, errno,
+                              errno == ENOBUFS ? quota_reason (b->quota) : NULL);
     else
         broker_respond (b, msg, NULL);
+}
+
+static int unsubscribe (struct broker *b, struct peer *p, const char *topic)
+{
+    size_t before = p->subs.count;
+
+    if (subs_remove (&p->subs, topic) < 0)
+        return -1;
+    quota_give (b->quota, p->user, QUOTA_MATCHES, before - p->subs.count);
+    return 0;
 }
 
 static void event_unsubscribe (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -251,7 +276,7 @@ static void event_unsubscribe (struct broker *b, const flux_msg_t *msg, void *ar
 
     if (!p || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (subs_remove (&p->subs, topic) < 0)
+    else if (unsubscribe (b, p, topic) < 0)
         broker_respond_error (b, msg, errno, NULL);
     else
         broker_respond (b, msg, NULL);
@@ -284,8 +309,10 @@ static void service_add (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EPERM, NULL);
     else if (services_add (b->services, service, p) < 0)
         broker_respond_error (b, msg, errno, NULL);
-    else
+    else {
+        p->serves = true;
         broker_respond (b, msg, NULL);
+    }
 }
 
 static void service_remove (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -368,8 +395,9 @@ static void broker_handlers (struct broker *b, const flux_msg_t *msg, void *arg)
 
 static void broker_stats (struct broker *b, const flux_msg_t *msg, void *arg)
 {
-    broker_respond_pack (b, msg, "{s:i s:s s:i}", "pid", (int)getpid (), "state",
-                         state_name (machine_state (b)), "modules", modules_count (b));
+    broker_respond_pack (b, msg, "{s:i s:s s:i s:o}", "pid", (int)getpid (), "state",
+                         state_name (machine_state (b)), "modules", modules_count (b),
+                         "router", router_stats (b));
 }
 
 static void broker_panic (struct broker *b, const flux_msg_t *msg, void *arg)

@@ -105,7 +105,7 @@ static struct msgstream *connect_stream (const char *path, flux_error_t *error)
     }
     if (read_verdict (fd) < 0) {
         set_error (error, "%s: the broker refused the connection: %s", path,
-                   strerror (errno));
+                   errno == EAGAIN ? "this user has too many" : strerror (errno));
     } else if (!(stream = msgstream_create (fd)))
         set_error (error, "%s: %s", path, strerror (errno));
     if (!stream) {

@@ -120,6 +120,12 @@ const char *flux_msg_route_last (const flux_msg_t *msg)
     return msg ? msg_route_top (msg) : NULL;
 }
 
+const char *msg_routes (const flux_msg_t *msg, size_t *len)
+{
+    *len = msg->route_count > 0 ? msg->routes_len : 0;
+    return msg->routes;
+}
+
 int flux_msg_route_count (const flux_msg_t *msg)
 {
     if (!msg) {
@@ -171,10 +177,4 @@ bool flux_msg_route_match_first (const flux_msg_t *a, const flux_msg_t *b)
     if (!id_a || !id_b)
         return !id_a && !id_b;
     return !strcmp (id_a, id_b);
-}
-
-bool msg_routes_equal (const flux_msg_t *a, const flux_msg_t *b)
-{
-    return a->route_count == b->route_count && a->routes_len == b->routes_len
-           && memcmp (a->routes, b->routes, a->routes_len) == 0;
 }
