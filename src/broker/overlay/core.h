@@ -64,7 +64,7 @@ struct overlay_core_ops {
      * left. id and welcome are the parent's. */
     int (*parent_joined) (const char *id, json_t *welcome, flux_error_t *error,
                           void *arg);
-    void (*parent_failed) (const char *why, void *arg);
+    void (*parent_failed) (int errnum, const char *why, void *arg);
     void (*parent_left) (const char *why, void *arg);
     void (*parent_state) (int state, void *arg);
     void (*parent_msg) (flux_msg_t *msg, void *arg); /* taken */

@@ -201,7 +201,7 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
     return 0;
 }
 
-static void op_parent_failed (const char *why, void *arg)
+static void op_parent_failed (int errnum, const char *why, void *arg)
 {
     struct life *b = arg;
 

@@ -14,6 +14,7 @@
 #include "broker/overlay/core.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/overlay/transport.h"
+#include "broker/rlimits.h"
 #include "config.h"
 #include "core/message.h"
 #include "value/fsd.h"
@@ -204,14 +205,18 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
     return 0;
 }
 
-static void op_parent_failed (const char *why, void *arg)
+/* It cannot tell it to anybody else. */
+static void op_parent_failed (int errnum, const char *why, void *arg)
 {
     struct overlay *ov = arg;
     struct broker *b = ov->b;
 
     if (machine_state (b) >= STATE_SHUTDOWN)
         return;
-    broker_log (b, LOG_ERR, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
+    if (errnum != ESHUTDOWN)
+        fprintf (stderr, "flux-broker: overlay: rank %d: %s\n",
+                 topology_parent (b->topo, b->rank), why);
+    broker_log (b, LOG_INFO, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
                 why);
     b->exit_code = 1;
     machine_post (b, EVENT_PARENT_FAIL);
@@ -426,9 +431,11 @@ static struct overlay_core *create_core (struct overlay *ov)
 int overlay_create (struct broker *b, flux_error_t *error)
 {
     int count = topology_child_count (b->topo, b->rank);
-    struct overlay *ov = calloc (1, sizeof (*ov) + count * sizeof (struct child));
+    struct overlay *ov;
 
-    if (!ov) {
+    if (limits_check_overlay (count, error) < 0)
+        return -1;
+    if (!(ov = calloc (1, sizeof (*ov) + count * sizeof (struct child)))) {
         error_set (error, "out of memory");
         return -1;
     }
