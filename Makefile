@@ -4,11 +4,12 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .PHONY: fluxion-python fluxion-go fluxion-c fluxion-load
-.PHONY: help all demo check bench fmt fmt-check lint asan tsan fuzz install clean
+.PHONY: help all demo check torture bench fmt fmt-check lint asan tsan fuzz install clean
 
 help:
 	@echo "make demo     build, start an instance of four brokers, run jobs in it"
 	@echo "make check    build and run all tests"
+	@echo "make torture  long runs: faults and kills at random moments (COUNT=100)"
 	@echo "make bench    measure, beside the limits of this machine"
 	@echo "make fmt      format all sources (make fmt-check only looks)"
 	@echo "make lint     static analysis"
@@ -28,6 +29,10 @@ demo: all
 
 check:
 	@BUILD=$(BUILD) tools/check.sh
+
+# Every script of test/torture, one after the other, one line for each.
+torture: all
+	@BUILD=$(BUILD) tools/torture.sh $(or $(COUNT),100)
 
 bench: all
 	@BUILD=$(BUILD) bench/run

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -240,13 +241,41 @@ static void test_file (void **state)
     close (fd);
 }
 
+/* In a child, whose descriptors may go. */
+static int standard_child (void)
+{
+    int fd;
+
+    close (0);
+    close (2);
+    if (fd_fill_standard () < 0 || fcntl (0, F_GETFD) < 0 || fcntl (2, F_GETFD) < 0)
+        return 1;
+    close (1);
+    fd = fd_above_standard (open ("/dev/zero", O_RDONLY | O_CLOEXEC));
+    if (fd <= 2 || fcntl (1, F_GETFD) >= 0 || !(fcntl (fd, F_GETFD) & FD_CLOEXEC))
+        return 2;
+    return fd_above_standard (fd) == fd && fd_above_standard (-1) == -1 ? 0 : 3;
+}
+
+static void test_standard (void **state)
+{
+    pid_t pid = fork ();
+    int status;
+
+    if (pid == 0)
+        _exit (standard_child ());
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    assert_int_equal (status, 0);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_list),   cmocka_unit_test (test_hashmap),
-        cmocka_unit_test (test_idmap),  cmocka_unit_test (test_buf),
-        cmocka_unit_test (test_base64), cmocka_unit_test (test_hex),
-        cmocka_unit_test (test_utf8),   cmocka_unit_test (test_file),
+        cmocka_unit_test (test_list),     cmocka_unit_test (test_hashmap),
+        cmocka_unit_test (test_idmap),    cmocka_unit_test (test_buf),
+        cmocka_unit_test (test_base64),   cmocka_unit_test (test_hex),
+        cmocka_unit_test (test_utf8),     cmocka_unit_test (test_file),
+        cmocka_unit_test (test_standard),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

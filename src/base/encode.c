@@ -125,10 +125,9 @@ inval:
     return -1;
 }
 
-/* Decodes one code point of at most len bytes (RFC 3629: no overlong forms,
- * no surrogates). Returns its length, or 0. */
-static size_t utf8_next (const unsigned char *s, size_t len, uint32_t *code)
+size_t utf8_next (const char *text, size_t len, uint32_t *code)
 {
+    const unsigned char *s = (const unsigned char *)text;
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     uint32_t c;
     size_t n;
@@ -162,7 +161,7 @@ static size_t utf8_next (const unsigned char *s, size_t len, uint32_t *code)
 
 bool utf8_valid (const char *s, size_t len)
 {
-    const unsigned char *p = (const unsigned char *)s;
+    const char *p = s;
 
     while (len > 0) {
         uint32_t code;
@@ -213,7 +212,7 @@ static int code_width (uint32_t c)
 
 int utf8_width (const char *s)
 {
-    const unsigned char *p = (const unsigned char *)s;
+    const char *p = s;
     size_t len = strlen (s);
     int width = 0;
 

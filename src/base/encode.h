@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Bytes that the encoded form needs, with its NUL. */
@@ -15,6 +16,9 @@ ssize_t base64_decode (void *dst, const char *src, size_t len);
 void hex_encode (char *dst, const void *src, size_t len); /* 2 * len + 1 */
 /* -1 with EINVAL unless len is even and all digits are hexadecimal. */
 int hex_decode (void *dst, const char *src, size_t len);
+/* Decodes one code point of at most len bytes (RFC 3629: no overlong forms, no
+ * surrogates). Its length, or 0 if there is none. */
+size_t utf8_next (const char *s, size_t len, uint32_t *code);
 bool utf8_valid (const char *s, size_t len);
 /* Columns on a terminal. */
 int utf8_width (const char *s);

@@ -196,3 +196,28 @@ int fd_set_cloexec (int fd)
         return -1;
     return fcntl (fd, F_SETFD, flags | FD_CLOEXEC);
 }
+
+int fd_fill_standard (void)
+{
+    int fd;
+
+    /* open gives the lowest number that is free */
+    do {
+        if ((fd = open ("/dev/null", O_RDWR)) < 0)
+            return -1;
+    } while (fd <= STDERR_FILENO);
+    return close (fd);
+}
+
+int fd_above_standard (int fd)
+{
+    int up, saved_errno;
+
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    up = fcntl (fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    saved_errno = errno;
+    close (fd);
+    errno = saved_errno;
+    return up;
+}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/quota.h"
 #include "value/fsd.h"
 
 struct attr {
@@ -28,11 +29,12 @@ static const struct attr_def {
     const char *name;
     int flags;
     const char *dflt;
-    enum { TEXT, DURATION, NUMBER, CHOICE, URI } type;
+    enum { TEXT, DURATION, NUMBER, SIZE, CHOICE, URI } type;
     long min, max; /* of a NUMBER; a DURATION of 0 is taken if max is 0 */
     const char *choices[2];
 } defs[] = {
     { "broker.boot-method", ATTR_IMMUTABLE, NULL },
+    { "broker.client-queue-bytes", ATTR_RUNTIME, "256M", SIZE },
     { "broker.cleanup-timeout", 0, "none", DURATION },
     { "broker.critical-ranks", ATTR_IMMUTABLE, NULL },
     { "broker.exit-norestart", ATTR_RUNTIME, NULL, NUMBER, 0, 255 },
@@ -42,6 +44,10 @@ static const struct attr_def {
     { "broker.pid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "broker.quorum", ATTR_IMMUTABLE, NULL, NUMBER, 1, INT_MAX },
     { "broker.quorum-warn", ATTR_IMMUTABLE, "1m", DURATION },
+    { "broker.quota-bytes", ATTR_RUNTIME, "1G", SIZE },
+    { "broker.quota-connections", ATTR_RUNTIME, "64k", SIZE },
+    { "broker.quota-matches", ATTR_RUNTIME, "1M", SIZE },
+    { "broker.quota-messages", ATTR_RUNTIME, "4M", SIZE },
     { "broker.rc1_path", ATTR_IMMUTABLE, "flux modprobe rc1" },
     { "broker.rc2_none", ATTR_IMMUTABLE, NULL },
     { "broker.rc2_pgrp", ATTR_IMMUTABLE, NULL },
@@ -57,6 +63,7 @@ static const struct attr_def {
     { "conf.*", ATTR_RUNTIME, NULL },
     { "config.path", ATTR_IMMUTABLE, NULL },
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
+    { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
     { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
     { "content.*", 0, NULL },
     { "cron.*", 0, NULL },
@@ -94,6 +101,7 @@ static const struct attr_def {
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.parent-endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
+    { "tbon.queue-bytes", ATTR_RUNTIME, "256M", SIZE },
     { "tbon.tcp_user_timeout", ATTR_IMMUTABLE, "20s", DURATION },
     { "tbon.topo", ATTR_IMMUTABLE, "kary:32" },
     { "tbon.torpid_max", ATTR_RUNTIME, "30s", DURATION },
@@ -303,6 +311,17 @@ static int check_duration (const struct attr_def *def, const char *name,
 
 /* Values of a known type are refused where they are set, not where they are
  * used much later. */
+static int check_size (const char *name, const char *val, flux_error_t *error)
+{
+    uint64_t size;
+
+    if (quota_parse (val, &size) < 0)
+        return fail (error, EINVAL,
+                     "%s: '%s' is not a number above 0 (k, M, G, T may follow)", name,
+                     val);
+    return 0;
+}
+
 static int check_type (const char *name, const char *val, flux_error_t *error)
 {
     const struct attr_def *def = find_def (name);
@@ -317,6 +336,8 @@ static int check_type (const char *name, const char *val, flux_error_t *error)
             return fail (error, EINVAL, "%s: must be '%s' or '%s'", name,
                          def->choices[0], def->choices[1]);
         return 0;
+    case SIZE:
+        return check_size (name, val, error);
     case URI:
         if (strncmp (val, "local:///", 9) != 0)
             return fail (error, EINVAL, "%s: '%s' is not local:///PATH", name, val);

@@ -13,9 +13,11 @@
 #include "broker/groups.h"
 #include "broker/inflight.h"
 #include "broker/overlay/topology.h"
+#include "broker/quota.h"
 #include "broker/services.h"
 #include "broker/state.h"
 #include "broker/subs.h"
+#include "core/msgqueue.h"
 #include "core/reactor.h"
 
 #define ROUTE_ID_SIZE 40
@@ -37,6 +39,7 @@ struct broker {
     int exit_signum; /* what asked a running instance to end, or 0 */
 
     struct router *router;
+    struct quota *quota;
     struct builtins *builtins;
     struct log *log;
     struct modules *modules;
@@ -63,30 +66,49 @@ enum peer_kind { PEER_BUILTIN, PEER_MODULE, PEER_CLIENT, PEER_CHILD, PEER_PARENT
 struct peer {
     enum peer_kind kind;
     char id[ROUTE_ID_SIZE];
-    /* Takes *msg and sets it to NULL; -1 with errno: the caller keeps it. */
+    /* Takes *msg and sets it to NULL; -1 with errno: the caller keeps it. EAGAIN: it
+     * takes no more now; the router keeps what comes until peer_writable. Adds and
+     * removes no peer: whoever has to close one does it at the turn's end. */
     int (*send) (struct peer *p, flux_msg_t **msg);
+    /* Called at the turn's end if so much waits for it that something would be lost:
+     * the peer has to be removed. For those whose send says EAGAIN. */
+    void (*stuck) (struct peer *p);
     void *arg;
     struct flux_msg_cred cred; /* of a client */
+    struct user *user;         /* who pays for a client, or NULL */
+    bool serves;               /* a client that registered a service */
     struct subs subs;
-    struct inflight inflight; /* requests that it has not answered */
-    struct hashmap *used;     /* services that it talked to */
-    double t_active;          /* reactor time of the last message from it */
+    struct inflight_peer *inflight; /* what it has to answer, what came through it */
+    struct hashmap *used;           /* services that it talked to */
+    double t_active;                /* reactor time of the last message from it */
     uint64_t last_used;
-    struct list node;
+    struct msgqueue out; /* waits for peer_writable */
+    size_t out_bytes;
+    bool is_stuck;
+    struct list node, stuck_node;
 };
 
 int router_init (struct broker *b);
 void router_fini (struct broker *b);
 /* p->id may be empty: then one is made. */
 int peer_add (struct broker *b, struct peer *p);
-/* Fails what it has not answered with errnum, and tells the services that it
- * used. The peer may be freed afterwards. */
+/* Takes it out of all tables. The peer may be freed or added again at once. At the end
+ * of this turn, and so many at a time that nobody else has to wait, what it has not
+ * answered fails with errnum, and those who were to answer requests that came through
+ * it, and the services that it used, get disconnects. */
 void peer_remove (struct broker *b, struct peer *p, int errnum);
-/* Requests that came through this peer are wanted no more: those who were to
- * answer get disconnects. */
-void peer_leave_via (struct broker *b, const char *id);
+/* It takes messages again. */
+void peer_writable (struct broker *b, struct peer *p);
 struct peer *peer_lookup (struct broker *b, const char *id);
 void make_route_id (char id[ROUTE_ID_SIZE]);
+/* What was left for the end of the turn. True if there is more. The reactor calls it,
+ * where there is one. */
+bool router_turn (struct broker *b);
+bool router_pending (struct broker *b);
+size_t router_inflight (struct broker *b); /* requests */
+void router_set_queue_max (struct broker *b, size_t bytes);
+/* Counters of "broker.stats-get", new. */
+json_t *router_stats (struct broker *b);
 
 /* A message from a peer (NULL: from the broker itself) on its way. All take
  * the message. */
@@ -95,6 +117,9 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg);
 void router_response (struct broker *b, struct peer *from, flux_msg_t *msg);
 /* Sequence and distribute (rank 0), or send towards rank 0. */
 void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq);
+/* Whether the sender may publish events of this topic; the reason if not. */
+bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cred cred,
+                         flux_error_t *error);
 /* A sequenced event on its way down. */
 void router_event (struct broker *b, flux_msg_t *msg);
 /* Past the services here, as if it had UPSTREAM. */
@@ -120,6 +145,8 @@ int builtins_init (struct broker *b);
 void builtins_fini (struct broker *b);
 /* Topics of one part. The services (first words) are registered too. */
 int builtins_add (struct broker *b, const struct builtin *table, void *arg);
+/* [{topic, type, rolemask}] of all; NULL if there is no memory. */
+json_t *builtins_describe (struct broker *b);
 /* Called with each disconnect that reaches a built-in service. */
 void builtins_on_disconnect (struct broker *b, builtin_f cb, void *arg);
 
@@ -209,6 +236,8 @@ void machine_child_left (struct broker *b, const char *hostname, int rank);
 
 /* ---- rc.c: rc1, rc3; rc2.c; runat.c ---- */
 
+/* True if rc1 has a module of this name, here or on another rank. */
+bool rc_knows (const char *name, size_t len);
 int rc_init (struct broker *b);
 void rc_fini (struct broker *b);
 void rc1_start (struct broker *b);
@@ -250,11 +279,9 @@ int overlay_services_init (struct broker *b); /* overlay.*, also if size is 1 */
 void overlay_fini (struct broker *b);
 /* Starts to connect to the parent: EVENT_PARENT_READY or _FAIL follows. */
 int overlay_connect (struct broker *b, flux_error_t *error);
-bool overlay_send_parent (struct broker *b, flux_msg_t **msg);
 /* NULL if that child is not connected. */
 struct peer *overlay_child (struct broker *b, int rank);
 struct peer *overlay_parent (struct broker *b);
-void overlay_mcast (struct broker *b, const flux_msg_t *event);
 int overlay_child_count (struct broker *b); /* connected */
 /* This broker is in a new state: its children are let in, or told. */
 void overlay_enter (struct broker *b, enum broker_state state);

@@ -91,6 +91,23 @@ static bool allowed (const flux_msg_t *msg, const struct builtin *builtin)
            && (rolemask & (FLUX_ROLE_OWNER | builtin->rolemask));
 }
 
+json_t *builtins_describe (struct broker *b)
+{
+    json_t *o = json_array ();
+    const char *topic;
+    size_t pos = 0;
+    void *value;
+
+    while (o && hashmap_next (b->builtins->topics, &pos, &topic, &value)) {
+        const struct entry *e = value;
+
+        json_array_append_new (o, json_pack ("{s:s s:i s:I}", "topic", topic, "type",
+                                             FLUX_MSGTYPE_REQUEST, "rolemask",
+                                             (json_int_t)e->builtin->rolemask));
+    }
+    return o;
+}
+
 static int builtin_send (struct peer *p, flux_msg_t **msgp)
 {
     struct builtins *bi = p->arg;
@@ -104,7 +121,8 @@ static int builtin_send (struct peer *p, flux_msg_t **msgp)
         if (allowed (msg, e->builtin))
             e->builtin->cb (bi->b, msg, e->arg);
         else
-            broker_respond_error (bi->b, msg, EPERM, NULL);
+            broker_respond_error (bi->b, msg, EPERM,
+                                  "Request requires owner credentials");
     } else if (strcmp (topic + service_name_len (topic), ".disconnect") == 0)
         disconnected (bi, msg);
     else {
@@ -136,8 +154,9 @@ int builtins_init (struct broker *b)
 void builtins_fini (struct broker *b)
 {
     if (b->builtins) {
+        if (b->builtins->peer.inflight)
+            peer_remove (b, &b->builtins->peer, ENOSYS);
         hashmap_destroy (b->builtins->topics);
-        inflight_fini (&b->builtins->peer.inflight);
         free (b->builtins);
         b->builtins = NULL;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "broker/broker.h"
 #include "broker/dirs.h"
 #include "broker/rlimits.h"
@@ -277,6 +278,8 @@ int main (int argc, char *argv[])
     optparse_t *p = optparse_create ("flux-broker");
     int optindex;
 
+    if (fd_fill_standard () < 0)
+        return 1;
     signals_boot ();
     memory_limit ();
     if (!p || optparse_add_option_table (p, opts) != OPTPARSE_SUCCESS

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "core/dispatch.h"
 #include "core/message.h"
 
 #define STACK_SIZE (1024 * 1024)
@@ -199,6 +200,12 @@ static void config_reload_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t
         (void)flux_respond (h, msg, NULL);
 }
 
+static void handlers_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
+                         void *arg)
+{
+    (void)flux_respond_pack (h, msg, "{s:o}", "handlers", dispatch_describe (h));
+}
+
 static const struct flux_msg_handler_spec spec[] = {
     { FLUX_MSGTYPE_REQUEST, "ping", ping_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "stats-get", stats_cb, FLUX_ROLE_USER },
@@ -207,6 +214,7 @@ static const struct flux_msg_handler_spec spec[] = {
     { FLUX_MSGTYPE_REQUEST, "rusage", rusage_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "shutdown", shutdown_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "debug", debug_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "handlers", handlers_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "config-reload", config_reload_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };

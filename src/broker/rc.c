@@ -44,6 +44,14 @@ static const struct rc_module table[] = {
 };
 #define MODULE_COUNT ((int)(sizeof (table) / sizeof (table[0])))
 
+bool rc_knows (const char *name, size_t len)
+{
+    for (int i = 0; i < MODULE_COUNT; i++)
+        if (strlen (table[i].name) == len && memcmp (table[i].name, name, len) == 0)
+            return true;
+    return false;
+}
+
 enum progress { IDLE, STARTING, RUNNING, ENDING };
 
 struct rc {

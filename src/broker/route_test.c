@@ -11,7 +11,6 @@
 #include <flux/message.h>
 #include <flux/rpc.h>
 
-#include "broker/inflight.h"
 #include "broker/route.h"
 #include "broker/services.h"
 #include "broker/subs.h"
@@ -110,84 +109,12 @@ static void test_subs (void **state)
     subs_fini (&s);
 }
 
-static flux_msg_t *request (const char *topic, const char *id, uint32_t matchtag)
-{
-    flux_msg_t *msg = flux_request_encode (topic, NULL);
-
-    flux_msg_set_matchtag (msg, matchtag);
-    flux_msg_route_enable (msg);
-    flux_msg_route_push (msg, id);
-    return msg;
-}
-
-static void test_inflight (void **state)
-{
-    struct inflight t = { 0 };
-    flux_msg_t *req, *rep;
-    const char *topic;
-    int errnum;
-
-    for (int i = 1; i <= 200; i++) {
-        req = request ("foo.bar", i % 2 ? "a" : "b", i);
-        assert_int_equal (inflight_add (&t, req), 0);
-        if (i > 3) {
-            rep = flux_response_derive (req, 0);
-            inflight_end (&t, rep);
-            flux_msg_decref (rep);
-        }
-        flux_msg_decref (req);
-    }
-    assert_int_equal (t.count, 3);
-    /* a stream goes on until its error */
-    req = request ("foo.bar", "a", 1);
-    rep = flux_response_derive (req, 0);
-    flux_msg_set_streaming (rep);
-    inflight_end (&t, rep);
-    assert_int_equal (t.count, 3);
-    flux_msg_set_errnum (rep, ENODATA);
-    inflight_end (&t, rep);
-    assert_int_equal (t.count, 2);
-    flux_msg_decref (req);
-    flux_msg_decref (rep);
-    /* b disconnects */
-    req = request ("foo.disconnect", "b", 0);
-    flux_msg_set_noresponse (req);
-    assert_int_equal (inflight_add (&t, req), 0);
-    inflight_disconnect (&t, req);
-    flux_msg_decref (req);
-    assert_int_equal (t.count, 1);
-    /* through a peer that is gone */
-    req = request ("foo.bar", "c", 9);
-    flux_msg_route_push (req, "child");
-    assert_int_equal (inflight_add (&t, req), 0);
-    flux_msg_decref (req);
-    assert_null (inflight_leave_via (&t, "other"));
-    req = inflight_leave_via (&t, "child");
-    assert_non_null (req);
-    assert_int_equal (flux_request_decode (req, &topic, NULL), 0);
-    assert_string_equal (topic, "foo.disconnect");
-    assert_string_equal (flux_msg_route_first (req), "c");
-    flux_msg_decref (req);
-    assert_null (inflight_leave_via (&t, "child"));
-    assert_int_equal (t.count, 1);
-
-    rep = inflight_fail (&t, EHOSTUNREACH, NULL);
-    assert_non_null (rep);
-    assert_int_equal (flux_msg_get_errnum (rep, &errnum), 0);
-    assert_int_equal (errnum, EHOSTUNREACH);
-    assert_string_equal (flux_msg_route_first (rep), "a");
-    flux_msg_decref (rep);
-    assert_null (inflight_fail (&t, EHOSTUNREACH, NULL));
-    inflight_fini (&t);
-}
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_services),
         cmocka_unit_test (test_route),
         cmocka_unit_test (test_subs),
-        cmocka_unit_test (test_inflight),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

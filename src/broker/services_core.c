@@ -195,11 +195,30 @@ static flux_msg_t *make_event (const flux_msg_t *msg)
     return event;
 }
 
+/* Each rank on the way to rank 0 knows what its services listen to. */
+static bool may_publish (struct broker *b, const flux_msg_t *msg)
+{
+    struct flux_msg_cred cred;
+    const char *topic;
+    flux_error_t error;
+
+    if (flux_msg_get_cred (msg, &cred) < 0
+        || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
+        broker_respond_error (b, msg, EPROTO, NULL);
+    else if (!router_may_publish (b, topic, cred, &error))
+        broker_respond_error (b, msg, EPERM, error.text);
+    else
+        return true;
+    return false;
+}
+
 static void event_publish (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     flux_msg_t *event;
     uint32_t seq = 0;
 
+    if (!may_publish (b, msg))
+        return;
     if (b->rank > 0) {
         router_forward_up (b, msg);
         return;
@@ -212,6 +231,20 @@ static void event_publish (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond_pack (b, msg, "{s:I}", "seq", (json_int_t)seq);
 }
 
+/* Each new prefix is one that all events are compared with. */
+static int subscribe (struct broker *b, struct peer *p, const char *topic)
+{
+    size_t before = p->subs.count;
+    int rc;
+
+    if (!quota_take (b->quota, p->user, QUOTA_MATCHES, 1))
+        return -1;
+    rc = subs_add (&p->subs, topic);
+    if (p->subs.count == before)
+        quota_give (b->quota, p->user, QUOTA_MATCHES, 1);
+    return rc;
+}
+
 static void event_subscribe (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct peer *p = local_sender (b, msg);
@@ -219,10 +252,21 @@ static void event_subscribe (struct broker *b, const flux_msg_t *msg, void *arg)
 
     if (!p || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (subs_add (&p->subs, topic) < 0)
-        broker_respond_error (b, msg, errno, NULL);
+    else if (subscribe (b, p, topic) < 0)
+        broker_respond_error (b, msg, errno,
+                              errno == ENOBUFS ? quota_reason (b->quota) : NULL);
     else
         broker_respond (b, msg, NULL);
+}
+
+static int unsubscribe (struct broker *b, struct peer *p, const char *topic)
+{
+    size_t before = p->subs.count;
+
+    if (subs_remove (&p->subs, topic) < 0)
+        return -1;
+    quota_give (b->quota, p->user, QUOTA_MATCHES, before - p->subs.count);
+    return 0;
 }
 
 static void event_unsubscribe (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -232,7 +276,7 @@ static void event_unsubscribe (struct broker *b, const flux_msg_t *msg, void *ar
 
     if (!p || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (subs_remove (&p->subs, topic) < 0)
+    else if (unsubscribe (b, p, topic) < 0)
         broker_respond_error (b, msg, errno, NULL);
     else
         broker_respond (b, msg, NULL);
@@ -265,8 +309,10 @@ static void service_add (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EPERM, NULL);
     else if (services_add (b->services, service, p) < 0)
         broker_respond_error (b, msg, errno, NULL);
-    else
+    else {
+        p->serves = true;
         broker_respond (b, msg, NULL);
+    }
 }
 
 static void service_remove (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -342,10 +388,16 @@ static void broker_setenv (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond (b, msg, NULL);
 }
 
+static void broker_handlers (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    broker_respond_pack (b, msg, "{s:o}", "handlers", builtins_describe (b));
+}
+
 static void broker_stats (struct broker *b, const flux_msg_t *msg, void *arg)
 {
-    broker_respond_pack (b, msg, "{s:i s:s s:i}", "pid", (int)getpid (), "state",
-                         state_name (machine_state (b)), "modules", modules_count (b));
+    broker_respond_pack (b, msg, "{s:i s:s s:i s:o}", "pid", (int)getpid (), "state",
+                         state_name (machine_state (b)), "modules", modules_count (b),
+                         "router", router_stats (b));
 }
 
 static void broker_panic (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -375,6 +427,7 @@ static const struct builtin table[] = {
     { "service.remove", service_remove, FLUX_ROLE_USER },
     { "broker.ping", broker_ping, FLUX_ROLE_USER },
     { "broker.getenv", broker_getenv, 0 },
+    { "broker.handlers", broker_handlers, 0 },
     { "broker.setenv", broker_setenv, 0 },
     { "broker.stats-get", broker_stats, 0 },
     { "broker.panic", broker_panic, 0 },

@@ -3,9 +3,11 @@
  * the job. The job's own log decides: when it ends, what is left of the output
  * is committed, and the other two come to their end too. */
 #include "cmd/attach.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "cmd/attach_input.h"
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 #include "value/eventlog.h"
 #include <flux/idset.h>
 
@@ -77,8 +79,8 @@ static void show_event (struct attach *a, const char *prefix, double t,
     char *s = context ? json_dumps (context, JSON_COMPACT) : NULL;
 
     status_erase (a);
-    fprintf (stderr, "%.3fs: %s.%s%s%s\n", t - a->t0, prefix, name, s ? " " : "",
-             s ? s : "");
+    fprintf (stderr, "%.3fs: %s.%s%s%s\n", t - a->t0, prefix, safe (name), s ? " " : "",
+             safe (s));
     free (s);
 }
 
@@ -105,7 +107,7 @@ static void show_exception (struct attach *a, double t, json_t *context)
         return;
     release_held (a);
     if (asprintf (&a->held, "%.3fs: job.exception %s type=%s severity=%d %s\n",
-                  t - a->t0, cmd_f58 (a->id), type, severity, note)
+                  t - a->t0, cmd_f58 (a->id), safe (type), severity, safe_lines (note))
         < 0)
         a->held = NULL;
     if (strcmp (type, "exec") != 0)
@@ -211,7 +213,7 @@ static void print_data (struct attach *a, json_t *context)
         else
             fwrite (data, 1, len, fp);
     }
-    fflush (fp);
+    output_push (fp);
     idset_destroy (ranks);
     free (data);
 }
@@ -229,8 +231,8 @@ static void print_redirect (struct attach *a, json_t *context)
     if ((ranks = idset_decode (rank)))
         s = idset_encode (ranks, IDSET_FLAG_RANGE | IDSET_FLAG_BRACKETS);
     status_erase (a);
-    fprintf (stderr, "%s: %s redirected%s%s\n", s ? s : rank, stream,
-             *path ? " to " : "", path);
+    fprintf (stderr, "%s: %s redirected%s%s\n", s ? s : safe (rank), safe (stream),
+             *path ? " to " : "", safe (path));
     free (s);
     idset_destroy (ranks);
 }
@@ -250,8 +252,8 @@ static void print_log (struct attach *a, double t, json_t *context)
     fprintf (stderr, "%.3fs: flux-shell", t - a->t0);
     if (rank >= 0)
         fprintf (stderr, "[%d]", rank);
-    fprintf (stderr, ": %s%s%s%s\n", labels[level & 7], component ? component : "",
-             component ? ": " : "", message);
+    fprintf (stderr, ": %s%s%s%s\n", labels[level & 7], safe (component),
+             component ? ": " : "", safe_lines (message));
     if (level <= 2)
         release_held (a);
 }
@@ -279,10 +281,11 @@ static void exec_event (struct attach *a, double t, const char *name, json_t *co
                  &stream, "rank", &rank, "data", &data);
     status_erase (a);
     if (rank >= 0)
-        fprintf (stderr, "%.3fs: %s[%d]: %s: %s", t - a->t0, component, rank, stream,
-                 data);
+        fprintf (stderr, "%.3fs: %s[%d]: %s: %s", t - a->t0, safe (component), rank,
+                 safe (stream), safe_lines (data));
     else
-        fprintf (stderr, "%.3fs: %s: %s: %s", t - a->t0, component, stream, data);
+        fprintf (stderr, "%.3fs: %s: %s: %s", t - a->t0, safe (component),
+                 safe (stream), safe_lines (data));
     if (!*data || data[strlen (data) - 1] != '\n')
         fputc ('\n', stderr);
 }
@@ -309,7 +312,7 @@ static void main_end (struct attach *a, int errnum)
         const char *text =
             errnum == ENOENT ? "No such job" : cmd_future_error (a->main.f);
         fprintf (stderr, "flux-job: Failed to attach to %s: %s\n", cmd_f58 (a->id),
-                 text);
+                 safe_lines (text));
         a->exit_code = 1;
         a->stop = true;
         flux_reactor_stop (flux_get_reactor (a->h));
@@ -381,7 +384,7 @@ static void canceled (flux_future_t *f, void *arg)
 static void sigint_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct attach *a = arg;
-    double now = flux_reactor_time ();
+    double now = clock_monotonic ();
 
     status_erase (a);
     if (now - a->t_sigint <= 2.0) {
@@ -399,7 +402,7 @@ static void sigint_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
 static void sigtstp_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct attach *a = arg;
-    double now = flux_reactor_time ();
+    double now = clock_monotonic ();
 
     status_erase (a);
     if (now - a->t_sigint <= 2.0 || now - a->t_sigtstp <= 2.0)

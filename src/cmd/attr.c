@@ -1,5 +1,6 @@
 /* flux getattr, setattr, lsattr: broker attributes. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static int run_getattr (optparse_t *p, int argc, char **argv)
     const char *val = flux_attr_get (cmd_open (), argv[i]);
     if (!val)
         cmd_die ("%s: %s", argv[i], flux_strerror (errno));
-    puts (val);
+    puts (safe (val));
     return 0;
 }
 
@@ -77,7 +78,7 @@ static void print_values (flux_t *h, const char **names, size_t count)
         if (!f[i] || flux_rpc_get_unpack (f[i], "{s?s}", "value", &val) < 0 || !val
             || !*val)
             val = "-";
-        printf ("%-40s%s\n", names[i], val);
+        printf ("%-40s%s\n", safe (names[i]), safe (val));
         flux_future_destroy (f[i]);
     }
 }
@@ -101,7 +102,7 @@ static int run_lsattr (optparse_t *p, int argc, char **argv)
         print_values (h, names, count);
     else
         for (size_t i = 0; i < count; i++)
-            puts (names[i]);
+            puts (safe (names[i]));
     free (names);
     json_decref (o);
     flux_future_destroy (f);

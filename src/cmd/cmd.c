@@ -1,5 +1,6 @@
 /* What all commands share: messages, the handle, job ids, user names. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -13,10 +14,10 @@ static flux_t *handle;
 
 static void say (const char *fmt, va_list ap)
 {
+    char text[4096];
     fflush (stdout);
-    fprintf (stderr, "%s: ", cmd_name);
-    vfprintf (stderr, fmt, ap);
-    fputc ('\n', stderr);
+    vsnprintf (text, sizeof (text), fmt, ap);
+    fprintf (stderr, "%s: %s\n", cmd_name, safe_lines (text));
 }
 
 void cmd_warn (const char *fmt, ...)

@@ -1,5 +1,6 @@
 /* flux dmesg: the log ring of the local broker. flux logger: add to it. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <flux/flog.h>
 #include <math.h>
@@ -91,13 +92,13 @@ static void print_line (struct printer *pr, const char *data, size_t len)
         if (pr->human)
             print_human_time (pr, e.timestamp);
         else
-            fputs (e.timestamp, stdout);
+            fputs (safe (e.timestamp), stdout);
         const char *style = !pr->color        ? ""
                             : e.severity <= 3 ? "\033[1;31m"
                             : e.severity == 4 ? "\033[33m"
                                               : "";
-        printf (" %s%s.%s[%s]: %s%s\n", style, e.appname, severities[e.severity],
-                e.rank, e.message, *style ? "\033[0m" : "");
+        printf (" %s%s.%s[%s]: %s%s\n", style, safe (e.appname), severities[e.severity],
+                safe (e.rank), safe (e.message), *style ? "\033[0m" : "");
     }
     free (line);
 }
@@ -146,7 +147,7 @@ static int run_dmesg (optparse_t *p, int argc, char **argv)
     while (f && flux_rpc_get_raw (f, &data, &len) == 0) {
         print_line (&pr, data, len);
         if (follow)
-            fflush (stdout);
+            output_flush ();
         flux_future_reset (f);
     }
     if (!f || errno != ENODATA)
@@ -195,6 +196,16 @@ static int severity (const char *s)
     cmd_die ("unknown severity '%s'", s);
 }
 
+/* An entry, ready to be sent: goes out as a request that is answered. */
+static void append_entry (const char *buf, int len, void *arg)
+{
+    flux_future_t *f = flux_rpc_raw (arg, "log.append", buf, len, FLUX_NODEID_ANY, 0);
+
+    if (!f || flux_future_get (f, NULL) < 0)
+        cmd_die ("%s", cmd_future_error (f));
+    flux_future_destroy (f);
+}
+
 static int run_logger (optparse_t *p, int argc, char **argv)
 {
     char text[1024] = "";
@@ -207,6 +218,7 @@ static int run_logger (optparse_t *p, int argc, char **argv)
         n += snprintf (text + n, sizeof (text) - n, "%s%s", n ? " " : "", argv[i]);
     flux_t *h = cmd_open ();
     flux_log_set_appname (h, optparse_get_str (p, "appname", "logger"));
+    flux_log_set_redirect (h, append_entry, h);
     if (flux_log (h, level, "%s", text) < 0)
         cmd_die ("%s", strerror (errno));
     return 0;

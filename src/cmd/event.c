@@ -1,5 +1,6 @@
 /* flux event: publish and subscribe. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <flux/event.h>
 #include <stdio.h>
@@ -97,13 +98,13 @@ static void print_event (const flux_msg_t *msg, bool raw)
     const void *data = NULL;
     size_t len = 0;
     if (!raw && flux_event_decode (msg, &topic, &s) == 0)
-        printf ("%s\t%s\n", topic, s ? s : "");
+        printf ("%s\t%s\n", safe (topic), safe (s));
     else if (flux_event_decode_raw (msg, &topic, &data, &len) == 0) {
-        printf ("%s\t", topic);
+        printf ("%s\t", safe (topic));
         fwrite (data, 1, len, stdout);
         fputc ('\n', stdout);
     }
-    fflush (stdout);
+    output_flush ();
 }
 
 static int cmd_sub (optparse_t *p, int argc, char **argv)

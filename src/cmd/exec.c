@@ -1,5 +1,6 @@
 /* flux exec: run a command on brokers. */
 #include "cmd/cmd.h"
+#include "cmd/sink.h"
 
 #include <flux/idset.h>
 #include <flux/job.h>
@@ -12,17 +13,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/list.h"
+#include "core/subprocess/credit.h"
+#include "value/eventlog.h"
 
 #define BORROWED_CREDIT 4096 /* before the first add-credit (RFC 42) */
+#define INPUT_WINDOW (1024 * 1024)
 #define EXIT_LOST 68
+#define LINE_LIMIT (1024 * 1024) /* longer ones are printed in pieces */
 
 extern char **environ;
 
 struct proc {
     unsigned int rank;
     flux_subprocess_t *p;
-    long credit;
+    struct buf partial[2]; /* of a line of stdout, stderr */
+    struct credit_out credit;
     bool credited;
     bool done;
     int code; /* exit status for the shell */
@@ -42,7 +50,7 @@ static struct {
     bool stdin_eof;
     bool interrupted;
     double t0;
-    int width; /* of a label */
+    struct sink *out[2]; /* stdout, stderr */
 } ex;
 
 static void verbose (const char *fmt, ...)
@@ -50,7 +58,7 @@ static void verbose (const char *fmt, ...)
     va_list ap;
     if (ex.verbose < 1)
         return;
-    fprintf (stderr, "%.3fs: ", flux_reactor_time () - ex.t0);
+    fprintf (stderr, "%.3fs: ", clock_monotonic () - ex.t0);
     va_start (ap, fmt);
     vfprintf (stderr, fmt, ap);
     va_end (ap);
@@ -62,33 +70,100 @@ static struct proc *proc_of (flux_subprocess_t *p)
     return flux_subprocess_aux_get (p, "proc");
 }
 
+static void print_labelled (struct sink *out, unsigned int rank, const char *data,
+                            size_t len)
+{
+    struct buf b = BUF_INIT;
+
+    while (len > 0) {
+        const char *nl = memchr (data, '\n', len);
+        size_t n = nl ? (size_t)(nl - data) : len;
+        buf_printf (&b, "%u: ", rank);
+        buf_add (&b, data, n);
+        buf_addc (&b, '\n');
+        n += nl ? 1 : 0;
+        data += n;
+        len -= n;
+    }
+    if (b.err)
+        cmd_die ("out of memory");
+    sink_write (out, b.data, b.len);
+    buf_fini (&b);
+}
+
+/* Lines of several ranks do not mix: what has no newline yet is kept. */
+static void print_output (struct proc *pr, int i, const char *data, size_t len,
+                          bool eof)
+{
+    struct buf *b = &pr->partial[i];
+    const char *nl = len > 0 ? memrchr (data, '\n', len) : NULL;
+    size_t rest = nl ? (size_t)(data + len - (nl + 1)) : len;
+
+    if (eof || (!nl && b->len + len >= LINE_LIMIT))
+        rest = 0;
+    if (b->len > 0 || rest == len) {
+        if (buf_add (b, data, len) < 0)
+            cmd_die ("out of memory");
+        data = b->data;
+        len = b->len;
+    }
+    if (len > rest && ex.label)
+        print_labelled (ex.out[i], pr->rank, data, len - rest);
+    else if (len > rest)
+        sink_write (ex.out[i], data, len - rest);
+    if (data == b->data)
+        buf_consume (b, len - rest);
+    else if (rest > 0 && buf_add (b, data + len - rest, rest) < 0)
+        cmd_die ("out of memory");
+}
+
+/* Nobody reads our output: those who produce it wait. */
+static void pause_output (const char *stream)
+{
+    for (int i = 0; i < ex.count; i++) {
+        if (!ex.procs[i].done)
+            flux_subprocess_stream_stop (ex.procs[i].p, stream);
+    }
+}
+
+static void resume_output (struct sink *s, void *arg)
+{
+    for (int i = 0; i < ex.count && !sink_full (s); i++) {
+        if (!ex.procs[i].done)
+            flux_subprocess_stream_start (ex.procs[i].p, arg);
+    }
+}
+
 static void output_cb (flux_subprocess_t *p, const char *stream)
 {
-    FILE *f = !strcmp (stream, "stdout") ? stdout : stderr;
+    int i = !strcmp (stream, "stderr");
     const char *data;
-    int n = flux_subprocess_getline (p, stream, &data);
+    int n = flux_subprocess_read (p, stream, &data);
+    bool eof = flux_subprocess_read_stream_closed (p, stream);
 
-    if (n <= 0)
-        return;
-    if (ex.label)
-        fprintf (f, "%u: ", proc_of (p)->rank);
-    fwrite (data, n, 1, f);
-    if (ex.label && data[n - 1] != '\n')
-        fputc ('\n', f);
-    fflush (f);
+    if (n > 0 || eof)
+        print_output (proc_of (p), i, data, n > 0 ? n : 0, eof);
+    if (sink_full (ex.out[i]))
+        pause_output (stream);
+}
+
+/* The slowest of them sets the pace. */
+static long stdin_room (void)
+{
+    long least = 65536;
+
+    for (int i = 0; i < ex.count; i++) {
+        if (!ex.procs[i].done && ex.procs[i].credit.room < least)
+            least = ex.procs[i].credit.room;
+    }
+    return least;
 }
 
 static void update_stdin (void)
 {
-    long least = 65536;
-
     if (!ex.stdin_w || ex.stdin_eof)
         return;
-    for (int i = 0; i < ex.count; i++) {
-        if (!ex.procs[i].done && ex.procs[i].credit < least)
-            least = ex.procs[i].credit;
-    }
-    if (least > 0 && ex.active > 0)
+    if (ex.active > 0 && stdin_room () > 0)
         flux_watcher_start (ex.stdin_w);
     else
         flux_watcher_stop (ex.stdin_w);
@@ -99,6 +174,10 @@ static void proc_done (struct proc *pr)
     if (pr->done)
         return;
     pr->done = true;
+    for (int i = 0; i < 2; i++) {
+        if (ex.out[i]) /* of one that was lost in the middle of a line */
+            print_output (pr, i, "", 0, true);
+    }
     if (--ex.active == 0)
         flux_watcher_stop (ex.stdin_w);
     else
@@ -152,19 +231,10 @@ static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
 
     if (strcmp (stream, "stdin") != 0)
         return;
-    pr->credit += bytes - (pr->credited ? 0 : BORROWED_CREDIT);
+    credit_out_add (&pr->credit, bytes - (pr->credited ? 0 : BORROWED_CREDIT),
+                    INPUT_WINDOW);
     pr->credited = true;
     update_stdin ();
-}
-
-static long stdin_room (void)
-{
-    long least = 65536;
-    for (int i = 0; i < ex.count; i++) {
-        if (!ex.procs[i].done && ex.procs[i].credit < least)
-            least = ex.procs[i].credit;
-    }
-    return least;
 }
 
 static void close_stdin (void)
@@ -197,8 +267,9 @@ static void stdin_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
         struct proc *pr = &ex.procs[i];
         if (pr->done)
             continue;
-        pr->credit -= n;
-        flux_subprocess_write (pr->p, "stdin", buf, n);
+        credit_out_spend (&pr->credit, n);
+        if (flux_subprocess_write (pr->p, "stdin", buf, n) < 0)
+            cmd_die ("rank %u: cannot send input: %s", pr->rank, flux_strerror (errno));
     }
     update_stdin ();
 }
@@ -257,22 +328,47 @@ static void print_outcomes (void)
     }
 }
 
+/* Its nodes are the job's from `alloc` until `free`. */
+static void check_has_nodes (const char *s, const char *eventlog)
+{
+    json_t *log = eventlog_decode (eventlog, strlen (eventlog)), *entry;
+    bool has = false;
+    const char *name;
+    size_t i;
+
+    json_array_foreach (log, i, entry) {
+        if (eventlog_entry_parse (entry, NULL, &name, NULL) < 0)
+            continue;
+        if (!strcmp (name, "alloc"))
+            has = true;
+        else if (!strcmp (name, "free") || !strcmp (name, "clean"))
+            has = false;
+    }
+    if (!log)
+        cmd_die ("%s: malformed eventlog", s);
+    if (!has)
+        cmd_die ("%s: job has no nodes: it is not running", s);
+    json_decref (log);
+}
+
 /* The ranks of a job's R, in order. */
 static struct idset *job_ranks (const char *s)
 {
     flux_jobid_t id = cmd_jobid (s);
     struct idset *ids = idset_create (0, IDSET_FLAG_AUTOGROW);
     flux_future_t *f =
-        flux_rpc_pack (ex.h, "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[s] s:i}",
-                       "id", (json_int_t)id, "keys", "R", "flags", 1);
+        flux_rpc_pack (ex.h, "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[ss] s:i}",
+                       "id", (json_int_t)id, "keys", "R", "eventlog", "flags", 1);
     json_t *list, *entry;
-    const char *rank;
+    const char *rank, *eventlog;
     size_t i;
 
     if (!f
-        || flux_rpc_get_unpack (f, "{s:{s:{s:o}}}", "R", "execution", "R_lite", &list)
+        || flux_rpc_get_unpack (f, "{s:{s:{s:o}} s:s}", "R", "execution", "R_lite",
+                                &list, "eventlog", &eventlog)
                < 0)
         cmd_die ("%s: %s", s, f ? cmd_future_error (f) : flux_strerror (errno));
+    check_has_nodes (s, eventlog);
     json_array_foreach (list, i, entry) {
         if (json_unpack (entry, "{s:s}", "rank", &rank) < 0
             || idset_decode_add (ids, rank, -1, NULL) < 0)
@@ -376,6 +472,9 @@ static flux_cmd_t *make_command (optparse_t *p, int argc, char **argv)
     if (optparse_hasopt (p, "label")
         && flux_cmd_set_label (cmd, optparse_get_str (p, "label", "")) < 0)
         cmd_die ("invalid --label");
+    if (flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") < 0
+        || flux_cmd_setopt (cmd, "stderr_LINE_BUFFER", "false") < 0)
+        cmd_die ("%s", flux_strerror (errno));
     ex.name = argv[i];
     return cmd;
 }
@@ -396,11 +495,35 @@ static void start_all (const struct idset *ids, const flux_cmd_t *cmd,
          rank = idset_next (ids, rank), i++) {
         struct proc *pr = &ex.procs[i];
         pr->rank = rank;
-        pr->credit = BORROWED_CREDIT;
+        credit_out_init (&pr->credit, BORROWED_CREDIT);
         pr->p = flux_rexec_ex (ex.h, service, rank, 0, cmd, &ops, NULL, NULL);
         if (!pr->p || flux_subprocess_aux_set (pr->p, "proc", pr, NULL) < 0)
             cmd_die ("rank %u: %s", rank, flux_strerror (errno));
     }
+}
+
+static void open_output (flux_reactor_t *r)
+{
+    static const char *const names[] = { "stdout", "stderr" };
+
+    for (int i = 0; i < 2; i++) {
+        ex.out[i] = sink_create (r, 1 + i, i ? "errors" : "output", resume_output,
+                                 (void *)names[i]);
+        if (!ex.out[i])
+            cmd_die ("%s", flux_strerror (errno));
+    }
+}
+
+static int finish_output (void)
+{
+    int rc = 0;
+
+    for (int i = 0; i < 2; i++) {
+        if (sink_finish (ex.out[i]) < 0)
+            rc = -1;
+        sink_destroy (ex.out[i]);
+    }
+    return rc;
 }
 
 static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_t *cmd,
@@ -415,6 +538,7 @@ static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_
     flux_watcher_start (term_w);
     flux_watcher_unref (int_w);
     flux_watcher_unref (term_w);
+    open_output (r);
     start_all (ids, cmd, service);
     if (optparse_hasopt (p, "noinput"))
         close_stdin ();
@@ -426,16 +550,20 @@ static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_
         if (flux_reactor_run (r, FLUX_REACTOR_ONCE) < 0)
             break;
     }
-    if (!ex.quiet)
-        print_outcomes ();
     for (int i = 0; i < ex.count; i++) {
         if (ex.procs[i].code > code)
             code = ex.procs[i].code;
         flux_subprocess_destroy (ex.procs[i].p);
+        buf_fini (&ex.procs[i].partial[0]);
+        buf_fini (&ex.procs[i].partial[1]);
     }
     flux_watcher_destroy (ex.stdin_w);
     flux_watcher_destroy (int_w);
     flux_watcher_destroy (term_w);
+    if (finish_output () < 0 && code == 0)
+        code = 1;
+    if (!ex.quiet)
+        print_outcomes ();
     return ex.active > 0 ? 128 + SIGINT : code;
 }
 
@@ -481,7 +609,10 @@ static int run_exec (optparse_t *p, int argc, char **argv)
         optparse_fprint_usage (p, stderr);
         return 1;
     }
-    ex.t0 = flux_reactor_time ();
+    /* to run it without would be to run it as somebody else */
+    if (optparse_hasopt (p, "with-imp"))
+        cmd_die ("--with-imp: there is no IMP, so nothing can be run as another user");
+    ex.t0 = clock_monotonic ();
     ex.label = optparse_hasopt (p, "label-io");
     ex.quiet = optparse_hasopt (p, "quiet");
     ex.verbose = optparse_getopt (p, "verbose", NULL);
@@ -537,7 +668,9 @@ static const struct optparse_option opts[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Name by which the process can be found" },
-    { .name = "with-imp", .flags = OPTPARSE_OPT_HIDDEN, .usage = "" },
+    { .name = "with-imp",
+      .flags = OPTPARSE_OPT_HIDDEN,
+      .usage = "Refused: there is no IMP to run the command with" },
     OPTPARSE_TABLE_END,
 };
 

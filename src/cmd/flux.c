@@ -3,9 +3,11 @@
  *   flux [-h] [-p]... [-r] [-v] [-V] CMD ARGS
  *
  * A name that is not in the table is looked for as program flux-NAME. */
+#include "base/file.h"
 #include "cmd/cmd.h"
 #include "cmd/external.h"
 #include "cmd/help.h"
+#include "cmd/output.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -56,10 +58,10 @@ void cmd_usage_error (optparse_t *p, const char *fmt, ...)
     fflush (stdout);
     if (current && (current->flags & CMD_USAGE2)) {
         print_usage2 ();
-        fprintf (stderr, "flux %s: error: %s\n", current->name, text);
+        fprintf (stderr, "flux %s: error: %s\n", current->name, safe_lines (text));
         exit (2);
     }
-    fprintf (stderr, "%s: %s\n", optparse_program_name (p), text);
+    fprintf (stderr, "%s: %s\n", optparse_program_name (p), safe_lines (text));
     optparse_fprint_usage (p, stderr);
     exit (1);
 }
@@ -217,6 +219,9 @@ static int parse_driver_options (int argc, char **argv, struct driver_options *o
 int main (int argc, char **argv)
 {
     struct driver_options opt = { 0 };
+    if (fd_fill_standard () < 0)
+        cmd_die ("opening /dev/null: %s", strerror (errno));
+    output_init ();
     int i = parse_driver_options (argc, argv, &opt);
     if (i >= argc) {
         help_print_all (stderr);
@@ -230,9 +235,9 @@ int main (int argc, char **argv)
         return run_command (cmd, argc - i, argv + i);
     external_exec (argv[i], argv + i);
     if (errno != ENOENT)
-        fprintf (stderr, "flux: %s: %s\n", argv[i], strerror (errno));
+        fprintf (stderr, "flux: %s: %s\n", safe (argv[i]), strerror (errno));
     else
         fprintf (stderr, "flux: `%s' is not a flux command.  See 'flux --help'\n",
-                 argv[i]);
+                 safe (argv[i]));
     return 1;
 }

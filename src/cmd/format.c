@@ -1,6 +1,7 @@
 #include "cmd/format.h"
 
 #include "base/encode.h"
+#include "base/printable.h"
 #include "value/fsd.h"
 
 #include <ctype.h>
@@ -480,7 +481,7 @@ static void add_value (struct buf *b, const struct column *c,
         return;
     }
     if (v->type == FORMAT_STRING)
-        buf_adds (b, v->s ? v->s : "");
+        buf_add_printable (b, v->s ? v->s : "", v->s ? strlen (v->s) : 0, 0);
     else if (v->type == FORMAT_BOOL)
         buf_adds (b, v->b ? "True" : "False");
     else if (v->type != FORMAT_NULL)

@@ -1,5 +1,6 @@
 /* flux job info, eventlog, wait-event. */
 #include "cmd/job.h"
+#include "cmd/output.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -147,7 +148,7 @@ static int follow_eventlog (optparse_t *p, flux_jobid_t id, const char *path,
         if (entry)
             print_entry (&fmt, entry);
         json_decref (entry);
-        fflush (stdout);
+        output_flush ();
         flux_future_reset (f);
     }
     if (errno != ENODATA)

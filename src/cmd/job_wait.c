@@ -1,5 +1,6 @@
 /* flux job wait, status. */
 #include "cmd/job.h"
+#include "cmd/output.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -51,7 +52,7 @@ static int wait_all (bool verbose)
             return rc;
         }
         if (!success) {
-            fprintf (stderr, "%s: %s\n", cmd_f58 (id), errstr);
+            fprintf (stderr, "%s: %s\n", cmd_f58 (id), safe_lines (errstr));
             rc = 1;
         } else if (verbose) {
             fprintf (stderr, "%s: job completed successfully\n", cmd_f58 (id));

@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/datetime.h"
 #include "cmd/jobs_fields.h"
+#include "cmd/output.h"
 
 #include <flux/idset.h>
 #include <stdio.h>
@@ -219,7 +220,7 @@ static json_t *fetch_ids (struct listing *l, flux_t *h, int argc, char **argv)
             json_array_append (jobs, job);
         else {
             if (errno == ENOENT)
-                fprintf (stderr, "JobID %s unknown\n", argv[i]);
+                fprintf (stderr, "JobID %s unknown\n", safe (argv[i]));
             else
                 cmd_warn ("ERROR: %s: %s", argv[i], cmd_future_error (f[i]));
             l->errors++;

@@ -2,6 +2,7 @@
 #include "cmd/kvs_cmd.h"
 
 #include "base/file.h"
+#include "cmd/output.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -92,7 +93,7 @@ static void print_value (optparse_t *p, flux_future_t *f, const char *key)
         fwrite (data, 1, len, stdout);
     if (!optparse_hasopt (p, "raw") && !optparse_hasopt (p, "stream") && len > 0)
         putchar ('\n');
-    fflush (stdout);
+    output_flush ();
 }
 
 static void get_key (optparse_t *p, const char *key)

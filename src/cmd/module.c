@@ -1,5 +1,6 @@
 /* flux module: list, load, remove, reload, stats, debug, trace. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -67,10 +68,10 @@ static void print_module (json_t *o, bool with_path)
     else
         snprintf (idle_text, sizeof (idle_text), "idle");
     join_services (services, name, list, sizeof (list));
-    printf ("%-24s %4s  %c %5d %5d %s", name, idle_text,
+    printf ("%-24s %4s  %c %5d %5d %s", safe (name), idle_text,
             status >= 0 && status < 4 ? "IRFE"[status] : '?', sendqueue, recvqueue,
-            list);
-    printf (with_path ? "%s%s\n" : "\n", *list ? " " : "", path);
+            safe (list));
+    printf (with_path ? "%s%s\n" : "\n", *list ? " " : "", safe (path));
 }
 
 static int cmd_list (optparse_t *p, int argc, char **argv)
@@ -386,7 +387,7 @@ static int cmd_trace (optparse_t *p, int argc, char **argv)
         optparse_get_str (p, "topic", "*"), "full", optparse_hasopt (p, "full"));
     while (f && flux_rpc_get (f, &s) == 0) {
         puts (s);
-        fflush (stdout);
+        output_flush ();
         flux_future_reset (f);
     }
     if (!f || errno != ENODATA)

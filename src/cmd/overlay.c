@@ -1,5 +1,7 @@
 /* flux overlay: the tree of brokers and how it is. */
+#include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include "value/fsd.h"
 
@@ -147,7 +149,7 @@ static void send_health (struct tree *t, json_t *o, int parent)
     n->parent = parent;
     n->size = size;
     n->rtt_ms = -1;
-    n->t_sent = flux_reactor_time ();
+    n->t_sent = clock_monotonic ();
     n->f = flux_rpc (t->h, "overlay.health", NULL, rank, 0);
     json_array_foreach (children, i, child) {
         send_health (t, child, rank);
@@ -198,7 +200,7 @@ static void take_health (struct tree *t, json_t *o, double timeout)
         && flux_rpc_get_unpack (n->f, "{s:s s?F s?o}", "status", &status, "duration",
                                 &duration, "children", &children)
                == 0) {
-        n->rtt_ms = (flux_reactor_time () - n->t_sent) * 1000;
+        n->rtt_ms = (clock_monotonic () - n->t_sent) * 1000;
         set_status (n, status, duration);
         take_children (t, children);
     } else if (down) {
@@ -245,10 +247,10 @@ static void print_node (struct tree *t, int rank, const char *prefix)
     printf ("%s", t->pretty ? prefix : "");
     if (marked)
         printf (t->color ? "\033[7m%d %s\033[0m" : "<<%d %s>>", rank,
-                host (t->hosts, rank));
+                safe (host (t->hosts, rank)));
     else
-        printf ("%d %s", rank, host (t->hosts, rank));
-    printf (": %s%s%s", t->color ? status_color (status) : "", status,
+        printf ("%d %s", rank, safe (host (t->hosts, rank)));
+    printf (": %s%s%s", t->color ? status_color (status) : "", safe (status),
             t->color ? "\033[0m" : "");
     if (t->verbose > 0 && fsd_format (since, sizeof (since), n->duration) >= 0)
         printf (" for %s", since);
@@ -377,7 +379,8 @@ static int cmd_errors (optparse_t *p, int argc, char **argv)
     ask (&t);
     for (int i = 0; i < t.count; i++) {
         if (t.nodes[i].error)
-            printf ("%s (rank %d): %s\n", host (t.hosts, i), i, t.nodes[i].error);
+            printf ("%s (rank %d): %s\n", safe (host (t.hosts, i)), i,
+                    safe_lines (t.nodes[i].error));
     }
     forget (&t);
     free (t.nodes);

@@ -1,5 +1,6 @@
 /* flux ping: round trips to a service. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +96,7 @@ static void print_response (struct ping *ping, flux_future_t *f)
         printf (" userid=%u rolemask=0x%x", (unsigned int)userid,
                 (unsigned int)rolemask);
     fputc ('\n', stdout);
-    fflush (stdout);
+    output_flush ();
     ping->received++;
 }
 

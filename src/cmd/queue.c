@@ -1,5 +1,6 @@
 /* flux queue: submission and scheduling, and how much is going on. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 #include "cmd/queue_list.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static json_t *queue_names (const char *what, flux_future_t **f)
 
 static void print_reason (const char *reason)
 {
-    printf ("%s%s\n", reason ? ": " : "", reason ? reason : "");
+    printf ("%s%s\n", reason ? ": " : "", safe (reason));
 }
 
 static void print_status (const char *what, const char *name, bool submission,
@@ -61,12 +62,12 @@ static void print_status (const char *what, const char *name, bool submission,
         < 0)
         fail (what, "%s", cmd_future_error (f));
     if (submission) {
-        printf ("%s%sJob submission is %s", name ? name : "", name ? ": " : "",
+        printf ("%s%sJob submission is %s", safe (name), name ? ": " : "",
                 enable ? "enabled" : "disabled");
         print_reason (enable ? NULL : disabled);
     }
     if (scheduling) {
-        printf ("%s%sScheduling is %s", name ? name : "", name ? ": " : "",
+        printf ("%s%sScheduling is %s", safe (name), name ? ": " : "",
                 start ? "started" : "stopped");
         print_reason (start ? NULL : stopped);
     }

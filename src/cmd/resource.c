@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cmd/output.h"
 #include "cmd/resource_table.h"
 #include "value/eventlog.h"
 #include "value/rset.h"
@@ -574,7 +575,7 @@ static bool print_entries (const char *s, struct eventlog_formatter *f, bool qui
         if (found)
             return true;
     }
-    fflush (stdout);
+    output_flush ();
     return false;
 }
 

@@ -1,5 +1,6 @@
 /* flux shutdown: end an instance, and show how it goes. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static int run (optparse_t *p, int argc, char **argv)
     while (f && flux_rpc_get (f, &s) == 0) {
         if (s)
             puts (s);
-        fflush (stdout);
+        output_push (stdout);
         flux_future_reset (f);
     }
     /* The end of the stream, or of the broker. */

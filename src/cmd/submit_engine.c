@@ -7,6 +7,7 @@
 
 #include "base/hashmap.h"
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/watch.h"
 
@@ -105,7 +106,7 @@ static void submit_cb (flux_future_t *f, void *arg)
     flux_future_destroy (f);
     print_ids (s);
     if (job->answered && !job->refused && s->watch) {
-        fflush (stdout);
+        output_push (stdout);
         watch_add (s->watch, job->id);
     }
     feed (s);
@@ -168,8 +169,8 @@ static void exception (struct submit *s, struct job *job, json_t *context)
     if (severity > 0)
         return;
     if (!s->opt->watch && s->opt->wait)
-        fprintf (stderr, "%s: exception: type=%s note=%s\n", cmd_f58 (job->id), type,
-                 note);
+        fprintf (stderr, "%s: exception: type=%s note=%s\n", cmd_f58 (job->id),
+                 safe (type), safe_lines (note));
     job->failed = true;
     if (job->exit_code == 0)
         job->exit_code = 1;

@@ -1,5 +1,6 @@
 /* flux uptime: one line about the instance, and what is disabled in it. */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include "value/fsd.h"
 
@@ -127,9 +128,9 @@ static int run (optparse_t *p, int argc, char **argv)
     localtime_r (&now, &tm);
     strftime (clock, sizeof (clock), "%H:%M:%S", &tm);
     int size = atoi (attr (f.size, "1"));
-    printf (" %s %s %s,  owner %s,  depth %s,  size %d", clock, state, up,
-            cmd_username (strtoul (attr (f.owner, "0"), NULL, 10)), attr (f.depth, "0"),
-            size);
+    printf (" %s %s %s,  owner %s,  depth %s,  size %d", clock, safe (state), up,
+            safe (cmd_username (strtoul (attr (f.owner, "0"), NULL, 10))),
+            safe (attr (f.depth, "0")), size);
     int drained = drained_count (&f);
     int offline = offline_count (&f, size);
     if (drained > 0)

@@ -1,5 +1,6 @@
 /* flux version */
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 #include "config.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ static int run (optparse_t *p, int argc, char **argv)
     printf ("commands:    \t\t%s\n", FLUX_VERSION);
     printf ("libflux-core:\t\t%s\n", flux_core_version_string ());
     if (broker)
-        printf ("broker:  \t\t%s\n", broker);
+        printf ("broker:  \t\t%s\n", safe (broker));
     if (uri)
         printf ("FLUX_URI:\t\t%s\n", uri);
     flux_close (h);

@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/list.h"
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static void print_data (struct watch *w, json_t *context)
     }
     FILE *f = !strcmp (stream, "stderr") ? stderr : stdout;
     write_data (f, w->label ? rank : NULL, data, len);
-    fflush (f);
+    output_push (f);
     free (raw);
 }
 
@@ -85,7 +86,8 @@ static void print_entry (struct watch *w, const char *line)
         if (json_unpack (context, "{s:s s:s s:s}", "stream", &stream, "rank", &rank,
                          "path", &path)
             == 0)
-            fprintf (stderr, "%s: %s redirected to %s\n", rank, stream, path);
+            fprintf (stderr, "%s: %s redirected to %s\n", safe (rank), safe (stream),
+                     safe (path));
     }
     json_decref (entry);
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "core/connector.h"
 #include "core/msgstream.h"
 
@@ -49,7 +50,8 @@ static int try_connect (const char *path)
         return -1;
     }
     strcpy (addr.sun_path, path);
-    if ((fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+    fd = fd_above_standard (socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (fd < 0)
         return -1;
     if (connect (fd, (struct sockaddr *)&addr, sizeof (addr)) < 0) {
         int saved_errno = errno;
@@ -103,7 +105,7 @@ static struct msgstream *connect_stream (const char *path, flux_error_t *error)
     }
     if (read_verdict (fd) < 0) {
         set_error (error, "%s: the broker refused the connection: %s", path,
-                   strerror (errno));
+                   errno == EAGAIN ? "this user has too many" : strerror (errno));
     } else if (!(stream = msgstream_create (fd)))
         set_error (error, "%s: %s", path, strerror (errno));
     if (!stream) {

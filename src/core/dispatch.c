@@ -10,6 +10,7 @@
 
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "core/dispatch.h"
 #include "core/handle_impl.h"
 
 /* Messages handled in one reactor turn before others have theirs. */
@@ -228,8 +229,9 @@ static void handle_response (struct dispatch *d, flux_msg_t **msg, const char *t
         stash (d, msg);
 }
 
-/* Events go to every handler. Those found so far are held while others are
- * called, since a callback may destroy any of them. */
+/* Events go to every handler that admits the sender's role: anybody may publish.
+ * Those found so far are held while others are called, since a callback may destroy
+ * any of them. */
 static void handle_event (struct dispatch *d, flux_msg_t **msg, const char *topic,
                           int type)
 {
@@ -237,6 +239,7 @@ static void handle_event (struct dispatch *d, flux_msg_t **msg, const char *topi
     struct list *lists[2] = { topic ? hashmap_lookup (d->exact, topic) : NULL,
                               &d->patterns };
     size_t count = 0, cap = 16;
+    bool refused = false;
 
     for (int i = 0; i < 2; i++) {
         if (!lists[i])
@@ -247,6 +250,10 @@ static void handle_event (struct dispatch *d, flux_msg_t **msg, const char *topi
 
             if (!wants (mh, *msg, type) || !flux_msg_cmp (*msg, mh->match))
                 continue;
+            if (type == FLUX_MSGTYPE_EVENT && !role_allowed (mh, *msg)) {
+                refused = true;
+                continue;
+            }
             if (count == cap) {
                 struct flux_msg_handler **more = malloc (2 * cap * sizeof (*more));
                 if (!more)
@@ -268,7 +275,7 @@ static void handle_event (struct dispatch *d, flux_msg_t **msg, const char *topi
     }
     if (found != small)
         free (found);
-    if (count == 0)
+    if (count == 0 && !refused)
         stash (d, msg);
 }
 
@@ -308,6 +315,36 @@ static void handle_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
         handle_msg (d, msg);
     }
     dispatch_decref (d);
+}
+
+static json_t *describe (const struct flux_msg_handler *mh)
+{
+    return json_pack ("{s:s s:i s:I}", "topic", mh->topic ? mh->topic : "*", "type",
+                      mh->match.typemask, "rolemask", (json_int_t)mh->rolemask);
+}
+
+static void describe_list (json_t *to, const struct list *l)
+{
+    list_foreach (l, it) {
+        struct flux_msg_handler *mh = container_of (it, struct flux_msg_handler, node);
+
+        if (mh->running)
+            json_array_append_new (to, describe (mh));
+    }
+}
+
+json_t *dispatch_describe (flux_t *h)
+{
+    json_t *o = json_array ();
+    size_t pos = 0;
+    void *value;
+
+    if (o && h->dispatch) {
+        while (hashmap_next (h->dispatch->exact, &pos, NULL, &value))
+            describe_list (o, value);
+        describe_list (o, &h->dispatch->patterns);
+    }
+    return o;
 }
 
 static bool is_pattern (const struct flux_match *m)

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <cmocka.h>
 
+#include "core/dispatch.h"
 #include "core/msgstream.h"
 
 static int open_loop (void **state)
@@ -144,6 +145,46 @@ static void events (void **state)
     flux_msg_handler_destroy (a);
     flux_msg_handler_destroy (b);
     flux_msg_handler_destroy (all);
+    flux_msg_destroy (msg);
+}
+
+/* An event of another user comes only to who admits it, whoever else listens. */
+static void event_roles (void **state)
+{
+    flux_t *h = *state;
+    struct event_count c = { 0 };
+    flux_msg_handler_t *exact, *any, *open;
+    flux_msg_t *msg = flux_event_encode ("x.y", NULL);
+    uint32_t role = FLUX_ROLE_USER;
+    json_t *described, *o;
+    size_t i;
+
+    exact = handler (h, FLUX_MSGTYPE_EVENT, "x.y", event_b_cb, &c);
+    any = handler (h, FLUX_MSGTYPE_EVENT, NULL, event_b_cb, &c);
+    open = handler (h, FLUX_MSGTYPE_EVENT, "x.*", event_a_cb, &c);
+    flux_msg_handler_allow_rolemask (open, FLUX_ROLE_USER);
+    assert_int_equal (flux_opt_set (h, "flux::testing_rolemask", &role, sizeof (role)),
+                      0);
+    assert_int_equal (flux_send (h, msg, 0), 0);
+    assert_true (flux_reactor_run (flux_get_reactor (h), 0) >= 0);
+    assert_int_equal (c.a, 1);
+    assert_int_equal (c.b, 0);
+    described = dispatch_describe (h);
+    assert_int_equal (json_array_size (described), 3);
+    json_array_foreach (described, i, o) {
+        const char *topic;
+        int type, rolemask;
+
+        assert_int_equal (json_unpack (o, "{s:s s:i s:i}", "topic", &topic, "type",
+                                       &type, "rolemask", &rolemask),
+                          0);
+        assert_int_equal (type, FLUX_MSGTYPE_EVENT);
+        assert_int_equal (rolemask, strcmp (topic, "x.*") ? 1 : 3);
+    }
+    json_decref (described);
+    flux_msg_handler_destroy (exact);
+    flux_msg_handler_destroy (any);
+    flux_msg_handler_destroy (open);
     flux_msg_destroy (msg);
 }
 
@@ -598,11 +639,11 @@ int main (void)
 {
 #define T(name) cmocka_unit_test_setup_teardown (name, open_loop, close_loop)
     const struct CMUnitTest tests[] = {
-        T (handlers),   T (roles),         T (events),   T (recv_matches),
-        T (waits),      T (multiple),      T (chains),   T (composites),
-        T (noresponse), T (late_response), T (msglists), T (logs),
-        T (attrs),      T (confs),         T (opens),    T (sockets),
-        T (fd_handles),
+        T (handlers),     T (roles),      T (events),        T (event_roles),
+        T (recv_matches), T (waits),      T (multiple),      T (chains),
+        T (composites),   T (noresponse), T (late_response), T (msglists),
+        T (logs),         T (attrs),      T (confs),         T (opens),
+        T (sockets),      T (fd_handles),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

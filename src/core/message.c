@@ -40,6 +40,7 @@ static void destroy (flux_msg_t *msg)
     int saved_errno = errno;
 
     aux_destroy (&msg->aux);
+    msg_account_sub (msg->account, msg->charge);
     payload_unref (msg->payload);
     if (msg->routes != msg->routes_buf)
         free (msg->routes);
@@ -75,6 +76,14 @@ void flux_msg_destroy (flux_msg_t *msg)
 bool msg_is_unique (const flux_msg_t *msg)
 {
     return atomic_load_explicit (&msg->refs, memory_order_acquire) == 1;
+}
+
+void msg_charge (flux_msg_t *msg, struct msg_account *a, uint64_t amount)
+{
+    msg_account_add (a, amount);
+    msg_account_sub (msg->account, msg->charge);
+    msg->account = a;
+    msg->charge = amount;
 }
 
 flux_msg_t *flux_msg_copy (const flux_msg_t *msg, bool payload)

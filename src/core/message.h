@@ -4,6 +4,7 @@
 
 #include <flux/message.h>
 #include <jansson.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #define MSG_PROTO_LEN 20
@@ -17,6 +18,35 @@ int msg_parts (const flux_msg_t *msg, unsigned char proto[MSG_PROTO_LEN],
                struct iovec *iov, int max);
 /* The reverse. Copies. NULL with EPROTO or ENOMEM. */
 flux_msg_t *msg_from_parts (const struct iovec *iov, int count);
+
+/* The route ids, NUL-terminated, one behind the other, the first pushed (the sender)
+ * first; *len is 0 if there are none. Borrowed. */
+const char *msg_routes (const flux_msg_t *msg, size_t *len);
+
+/* What messages cost whom, and all together in the parent (which may be NULL). It
+ * outlives the messages that are charged to it. */
+struct msg_account {
+    _Atomic uint64_t used;
+    struct msg_account *parent;
+};
+
+static inline void msg_account_add (struct msg_account *a, uint64_t amount)
+{
+    for (; a; a = a->parent)
+        atomic_fetch_add_explicit (&a->used, amount, memory_order_relaxed);
+}
+
+static inline void msg_account_sub (struct msg_account *a, uint64_t amount)
+{
+    for (; a; a = a->parent)
+        atomic_fetch_sub_explicit (&a->used, amount, memory_order_relaxed);
+}
+
+/* Charged until the last reference goes, in whatever thread; copies are free. A second
+ * charge replaces the first. */
+void msg_charge (flux_msg_t *msg, struct msg_account *a, uint64_t amount);
+/* Length of the payload if it is encoded already, else 0. */
+size_t msg_known_len (const flux_msg_t *msg);
 
 /* Encodes into dst, which has room for flux_msg_encode_size () bytes. */
 void msg_encode_to (const flux_msg_t *msg, void *dst);

@@ -7,6 +7,8 @@
 
 #include "core/message_impl.h"
 
+#define STRING_MAX 4096 /* of a route id or a topic */
+
 static void put32 (unsigned char *p, uint32_t val)
 {
     val = htonl (val);
@@ -143,39 +145,45 @@ int flux_msg_encode (const flux_msg_t *msg, void *buf, size_t size)
     return 0;
 }
 
-/* A string that fills its part, with or without its NUL. */
-static bool string_is_valid (const char *s, size_t len)
-{
-    if (len > 0 && s[len - 1] == '\0')
-        len--;
-    return len > 0 && len <= 4096 && !memchr (s, '\0', len);
-}
-
-static int take_topic (flux_msg_t *msg, const struct iovec *part)
+/* The length of a string that fills its part, with or without its NUL; 0 if it is
+ * none, or too long. */
+static size_t string_len (const struct iovec *part)
 {
     const char *s = part->iov_base;
     size_t len = part->iov_len;
 
-    if (!string_is_valid (s, len) || s[len - 1] != '\0') {
+    if (len > 0 && s[len - 1] == '\0')
+        len--;
+    return len <= STRING_MAX && (len == 0 || !memchr (s, '\0', len)) ? len : 0;
+}
+
+static int take_topic (flux_msg_t *msg, const struct iovec *part)
+{
+    size_t len = string_len (part);
+
+    /* With its NUL. */
+    if (len == 0 || len == part->iov_len) {
         errno = EPROTO;
         return -1;
     }
-    return flux_msg_set_topic (msg, s);
+    return flux_msg_set_topic (msg, part->iov_base);
 }
 
 /* The parts are the stack from its top; the first pushed comes first in
  * memory. */
 static int take_routes (flux_msg_t *msg, const struct iovec *parts, int count)
 {
-    char id[4097];
+    char id[STRING_MAX + 1];
 
     for (int i = count - 1; i >= 0; i--) {
-        if (!string_is_valid (parts[i].iov_base, parts[i].iov_len)) {
+        size_t len = string_len (&parts[i]);
+
+        if (len == 0) {
             errno = EPROTO;
             return -1;
         }
-        memcpy (id, parts[i].iov_base, parts[i].iov_len);
-        id[parts[i].iov_len] = '\0';
+        memcpy (id, parts[i].iov_base, len);
+        id[len] = '\0';
         if (flux_msg_route_push (msg, id) < 0)
             return -1;
     }

@@ -39,6 +39,8 @@ struct flux_msg {
     uint32_t routes_len, routes_cap;
     uint32_t topic_len;
     struct aux_item *aux;
+    struct msg_account *account; /* pays charge until the message goes */
+    uint64_t charge;
     _Atomic (char *) last_error;
     char routes_buf[88];
     char topic_buf[48];

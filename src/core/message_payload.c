@@ -90,6 +90,15 @@ const struct bytes *payload_bytes (struct payload *p)
     return expected;
 }
 
+size_t msg_known_len (const flux_msg_t *msg)
+{
+    const struct bytes *b =
+        msg->payload ? atomic_load_explicit (&msg->payload->bytes, memory_order_acquire)
+                     : NULL;
+
+    return b ? b->len : 0;
+}
+
 static void set_last_error (const flux_msg_t *const_msg, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
 static void set_last_error (const flux_msg_t *const_msg, const char *fmt, ...)

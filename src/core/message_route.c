@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/message.h"
 #include "core/message_impl.h"
 
 void flux_msg_route_enable (flux_msg_t *msg)
@@ -117,6 +118,12 @@ const char *flux_msg_route_first (const flux_msg_t *msg)
 const char *flux_msg_route_last (const flux_msg_t *msg)
 {
     return msg ? msg_route_top (msg) : NULL;
+}
+
+const char *msg_routes (const flux_msg_t *msg, size_t *len)
+{
+    *len = msg->route_count > 0 ? msg->routes_len : 0;
+    return msg->routes;
 }
 
 int flux_msg_route_count (const flux_msg_t *msg)

@@ -162,6 +162,45 @@ static void routes (void **state)
     flux_msg_destroy (msg);
 }
 
+/* A request with one route id of len bytes, with its NUL or without. */
+static flux_msg_t *decode_with_id (size_t len, bool nul)
+{
+    size_t part = len + nul, n = 0;
+    unsigned char *buf = calloc (1, part + 64);
+    flux_msg_t *msg;
+
+    assert_non_null (buf);
+    buf[n++] = 255;
+    buf[n++] = 0;
+    buf[n++] = 0;
+    buf[n++] = part >> 8;
+    buf[n++] = part;
+    memset (buf + n, 'r', len);
+    n += part;
+    buf[n++] = 0; /* end of the routes */
+    memcpy (buf + n, "\x02t", 3);
+    n += 3;
+    buf[n++] = 20;
+    memcpy (buf + n, "\x8e\x01\x01\x09", 4); /* request, with routes and topic */
+    memset (buf + n + 4, 0, 16);
+    msg = flux_msg_decode (buf, n + 20);
+    free (buf);
+    return msg;
+}
+
+static void longest_route_id (void **state)
+{
+    for (int nul = 0; nul <= 1; nul++) {
+        flux_msg_t *msg = decode_with_id (4096, nul);
+
+        assert_non_null (msg);
+        assert_int_equal (strlen (flux_msg_route_first (msg)), 4096);
+        flux_msg_decref (msg);
+        assert_null (decode_with_id (4097, nul));
+        assert_int_equal (errno, EPROTO);
+    }
+}
+
 static void packs (void **state)
 {
     flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
@@ -293,7 +332,7 @@ int main (void)
         cmocka_unit_test (routes),          cmocka_unit_test (packs),
         cmocka_unit_test (compares),        cmocka_unit_test (parts_round_trip),
         cmocka_unit_test (authorizes),      cmocka_unit_test (queue_is_a_ring),
-        cmocka_unit_test (prints),
+        cmocka_unit_test (prints),          cmocka_unit_test (longest_route_id),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

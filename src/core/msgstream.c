@@ -11,6 +11,7 @@
 
 #define PREFACE_LEN 8
 #define READ_LEN (64 * 1024)
+#define LARGE (4 * 1024 * 1024) /* grows by a quarter, no more by its size */
 
 static const unsigned char magic[4] = { 0xFF, 0xEE, 0x00, 0x12 };
 
@@ -42,19 +43,18 @@ static int window_reserve (struct window *w, size_t len)
     if (w->cap - w->end >= len && w->data)
         return 0;
     while (cap < used + len)
-        cap *= 2;
-    if (cap > w->cap) {
-        if (!(data = malloc (cap)))
-            return -1;
-        if (used > 0)
-            memcpy (data, w->data + w->start, used);
-        free (w->data);
-        w->data = data;
-        w->cap = cap;
-    } else
+        cap += cap < LARGE ? cap : cap / 4;
+    if (w->start > 0)
         memmove (w->data, w->data + w->start, used);
     w->start = 0;
     w->end = used;
+    /* Pages of a large block move, they are not copied. */
+    if (cap > w->cap || !w->data) {
+        if (!(data = realloc (w->data, cap)))
+            return -1;
+        w->data = data;
+        w->cap = cap;
+    }
     return 0;
 }
 
@@ -164,6 +164,12 @@ int msgstream_flush (struct msgstream *s)
 size_t msgstream_unsent (const struct msgstream *s)
 {
     return window_len (&s->out);
+}
+
+void msgstream_discard (struct msgstream *s)
+{
+    free (s->out.data);
+    s->out = (struct window){ 0 };
 }
 
 /* The length of the first message with its preface if all of it is there; 0

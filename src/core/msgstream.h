@@ -29,6 +29,9 @@ int msgstream_flush (struct msgstream *s);
 /* Bytes not yet written: the bound for a slow reader is the owner's. */
 size_t msgstream_unsent (const struct msgstream *s);
 
+/* Forgets what is not yet written: the stream is at its end. */
+void msgstream_discard (struct msgstream *s);
+
 /* The next message, owned by the caller; or NULL with EAGAIN (the socket has
  * no more now), ECONNRESET (end of file, also after half a message), EPROTO
  * (not a message: close the connection), EMSGSIZE or the socket's error.

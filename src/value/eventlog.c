@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/printable.h"
 
 static double now (void)
 {
@@ -169,10 +170,12 @@ static void add_painted (struct buf *b, bool color, enum paint paint, const char
         [PAINT_VALUE] = "\033[35m",
     };
 
-    if (!color)
-        buf_adds (b, s);
-    else
-        buf_printf (b, "%s%s\033[0m", codes[paint], s);
+    if (color)
+        buf_adds (b, codes[paint]);
+    /* Names, keys and texts are whatever users posted. */
+    buf_add_printable (b, s, strlen (s), 0);
+    if (color)
+        buf_adds (b, "\033[0m");
 }
 
 static void add_iso (char *text, size_t size, double t)

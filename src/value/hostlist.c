@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hashmap.h"
 
 /* Bound what "h[0-4000000000]", or a long prefix before many numbers, makes us
  * allocate: names, and the bytes of all of them. */
@@ -18,7 +19,21 @@ struct hostlist {
     int cap;
     int current;  /* -1: none */
     size_t bytes; /* of all names */
+    /* Name -> its first index + 1, made by the find that sees a long list a second
+     * time, gone with the next change. */
+    struct hashmap *index;
+    int finds;
 };
+
+/* Shorter lists are searched faster than an index is made. */
+#define INDEX_FROM 32
+
+static void changed (struct hostlist *hl)
+{
+    hashmap_destroy (hl->index);
+    hl->index = NULL;
+    hl->finds = 0;
+}
 
 struct hostlist *hostlist_create (void)
 {
@@ -31,6 +46,7 @@ struct hostlist *hostlist_create (void)
 
 static void truncate_to (struct hostlist *hl, int count)
 {
+    changed (hl);
     while (hl->count > count) {
         hl->bytes -= strlen (hl->names[--hl->count]);
         free (hl->names[hl->count]);
@@ -50,6 +66,8 @@ void hostlist_destroy (struct hostlist *hl)
 
 static int push (struct hostlist *hl, const char *name, size_t len)
 {
+    if (hl->index)
+        changed (hl);
     if (hl->count == HOSTLIST_MAX || len > HOSTLIST_MAX_BYTES - hl->bytes) {
         errno = EOVERFLOW;
         return -1;
@@ -384,47 +402,99 @@ const char *hostlist_nth (struct hostlist *hl, int n)
     return at (hl, n);
 }
 
-int hostlist_find (struct hostlist *hl, const char *hostname)
+/* Without memory there is no index, and finding is slow. */
+static void make_index (struct hostlist *hl)
 {
-    if (!hl || !hostname)
-        return invalid ();
-    for (int i = 0; i < hl->count; i++) {
-        if (!strcmp (hl->names[i], hostname)) {
-            hl->current = i;
-            return i;
+    if (!(hl->index = hashmap_create (NULL)))
+        return;
+    for (int i = hl->count - 1; i >= 0; i--) {
+        if (hashmap_insert (hl->index, hl->names[i], (void *)((intptr_t)i + 1)) < 0) {
+            changed (hl);
+            return;
         }
     }
-    errno = ENOENT;
+}
+
+static int find_name (struct hostlist *hl, const char *name)
+{
+    if (!hl->index && hl->count >= INDEX_FROM && hl->finds++ > 0)
+        make_index (hl);
+    if (hl->index)
+        return (int)(intptr_t)hashmap_lookup (hl->index, name) - 1;
+    for (int i = 0; i < hl->count; i++)
+        if (!strcmp (hl->names[i], name))
+            return i;
     return -1;
+}
+
+int hostlist_find (struct hostlist *hl, const char *hostname)
+{
+    int i;
+
+    if (!hl || !hostname)
+        return invalid ();
+    if ((i = find_name (hl, hostname)) < 0)
+        errno = ENOENT;
+    else
+        hl->current = i;
+    return i;
 }
 
 static void remove_at (struct hostlist *hl, int i)
 {
+    changed (hl);
     hl->bytes -= strlen (hl->names[i]);
     free (hl->names[i]);
     hl->count--;
     memmove (&hl->names[i], &hl->names[i + 1], (hl->count - i) * sizeof (*hl->names));
 }
 
+/* How often each name of the list occurs. */
+static struct hashmap *count_names (const struct hostlist *hl)
+{
+    struct hashmap *counts = hashmap_create (NULL);
+
+    for (int i = 0; counts && i < hl->count; i++) {
+        intptr_t n = (intptr_t)hashmap_lookup (counts, hl->names[i]);
+        if (hashmap_insert (counts, hl->names[i], (void *)(n + 1)) < 0) {
+            hashmap_destroy (counts);
+            return NULL;
+        }
+    }
+    return counts;
+}
+
+/* Each name of `hosts` takes away the first one that is still there. */
 int hostlist_delete (struct hostlist *hl, const char *hosts)
 {
     struct hostlist *del;
-    int count = 0;
+    struct hashmap *counts;
+    int before, kept = 0;
 
     if (!hl || !hosts)
         return invalid ();
     if (!(del = hostlist_decode (hosts)))
         return -1;
-    for (int i = 0; i < del->count; i++) {
-        int n = hostlist_find (hl, del->names[i]);
-        if (n >= 0) {
-            remove_at (hl, n);
-            count++;
-        }
-    }
-    hl->current = -1;
+    counts = count_names (del);
     hostlist_destroy (del);
-    return count;
+    if (!counts)
+        return -1;
+    changed (hl);
+    before = hl->count;
+    for (int i = 0; i < before; i++) {
+        char *name = hl->names[i];
+        intptr_t n = (intptr_t)hashmap_lookup (counts, name);
+        if (n > 0) {
+            (void)hashmap_insert (counts, name, (void *)(n - 1));
+            hl->bytes -= strlen (name);
+            free (name);
+        } else
+            hl->names[kept++] = name;
+    }
+    hl->count = kept;
+    hl->current = -1;
+    hashmap_destroy (counts);
+    return before - kept;
 }
 
 int hostlist_count (struct hostlist *hl)
@@ -448,7 +518,10 @@ static int compare (const void *pa, const void *pb)
 
 void hostlist_sort (struct hostlist *hl)
 {
-    if (hl && hl->count > 1)
+    if (!hl)
+        return;
+    changed (hl);
+    if (hl->count > 1)
         qsort (hl->names, hl->count, sizeof (*hl->names), compare);
 }
 

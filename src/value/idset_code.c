@@ -59,6 +59,11 @@ char *idset_encode (const struct idset *s, int flags)
     if (brackets)
         buf_addc (&b, '[');
     for (id = idset_first (s); id != IDSET_INVALID_ID; id = idset_next (s, id)) {
+        if (b.len > IDSET_MAX_TEXT) {
+            buf_fini (&b);
+            errno = EOVERFLOW;
+            return NULL;
+        }
         if (b.len > (brackets ? 1 : 0))
             buf_addc (&b, ',');
         add_number (&b, id);

@@ -7,6 +7,8 @@
 #define SMALL_WORDS 2
 /* Bounds what a text such as "4294967290" makes us allocate: 32 MB. */
 #define IDSET_MAX_SIZE (1UL << 28)
+/* And how long a text without ranges becomes. */
+#define IDSET_MAX_TEXT (1UL << 24)
 
 struct idset {
     uint64_t *words;

@@ -215,6 +215,16 @@ static int parse_task_count (json_t *count, struct jobspec *js, flux_error_t *er
     return 0;
 }
 
+/* What all slots hold together fits an int: nobody who adds it up overflows. */
+static int check_total (const struct jobspec *js, flux_error_t *error)
+{
+    if ((int64_t)js->nslots * js->cores_per_slot > INT_MAX)
+        return fail (error, "resources: too many cores in all");
+    if ((int64_t)js->nslots * js->gpus_per_slot > INT_MAX)
+        return fail (error, "resources: too many gpus in all");
+    return 0;
+}
+
 static int parse_tasks (json_t *tasks, const char *label, struct jobspec *js,
                         flux_error_t *error)
 {
@@ -349,6 +359,7 @@ int jobspec_parse (json_t *o, struct jobspec *js, flux_error_t *error)
             return fail (error, "%s: is missing", keys[i]);
     if (check_keys (o, "jobspec", keys, error) < 0
         || parse_resources (json_object_get (o, "resources"), js, &label, error) < 0
+        || check_total (js, error) < 0
         || parse_tasks (json_object_get (o, "tasks"), label, js, error) < 0)
         return -1;
     attributes = json_object_get (o, "attributes");

@@ -128,6 +128,12 @@ int rset_reserve (struct rset *r, int count)
     return 0;
 }
 
+void rset_push (struct rset *r, unsigned int rank, struct kids *kids)
+{
+    kids->refs++;
+    r->entries[r->count++] = (struct entry){ rank, NULL, kids };
+}
+
 int rset_insert (struct rset *r, unsigned int rank, struct shared_host *host,
                  struct kids *kids)
 {

@@ -1,4 +1,5 @@
 /* RFC 20 text. */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "value/rset_impl.h"
 
 /* Bound what a short text such as "0-999999999" makes us allocate. */
-#define MAX_RANK (1 << 22)
+#define MAX_RANK (1 << 20)
 #define MAX_CHILD (1 << 16)
 #define MAX_PROPERTIES 4096
 #define MAX_PROPERTY_BYTES (1 << 26)
@@ -63,19 +64,61 @@ static int decode_lite (struct rset *r, size_t i, json_t *entry, flux_error_t *e
         rset_error (error, "R_lite[%zu].children: invalid idset", i);
         goto out;
     }
-    for (rank = idset_first (ids); rank != IDSET_INVALID_ID;
-         rank = idset_next (ids, rank)) {
-        if (rset_insert (r, rank, NULL, kids) < 0) {
-            rset_error (error, "R_lite[%zu]: rank %u appears twice", i, rank);
-            errno = EINVAL;
-            goto out;
-        }
+    if (idset_count (ids) > (size_t)(MAX_RANK - r->count)) {
+        rset_error (error, "R_lite[%zu]: ranks appear twice", i);
+        errno = EINVAL;
+        goto out;
     }
+    if (rset_reserve (r, r->count + idset_count (ids)) < 0)
+        goto out;
+    for (rank = idset_first (ids); rank != IDSET_INVALID_ID;
+         rank = idset_next (ids, rank))
+        rset_push (r, rank, kids);
     rc = 0;
 out:
     rset_kids_unref (kids);
     idset_destroy (ids);
     return rc;
+}
+
+static int cmp_rank (const void *pa, const void *pb)
+{
+    const struct entry *a = pa, *b = pb;
+
+    return a->rank < b->rank ? -1 : a->rank > b->rank;
+}
+
+/* The entries of R_lite come in any order, and may interleave. */
+static int sort_ranks (struct rset *r, flux_error_t *error)
+{
+    bool sorted = true;
+
+    for (int i = 1; i < r->count && sorted; i++)
+        sorted = r->entries[i - 1].rank < r->entries[i].rank;
+    if (sorted)
+        return 0;
+    qsort (r->entries, r->count, sizeof (*r->entries), cmp_rank);
+    for (int i = 1; i < r->count; i++) {
+        if (r->entries[i - 1].rank == r->entries[i].rank) {
+            rset_error (error, "R_lite: rank %u appears twice", r->entries[i].rank);
+            return invalid ();
+        }
+    }
+    return 0;
+}
+
+/* So that nobody who adds them up overflows. */
+static int check_total (const struct rset *r, flux_error_t *error)
+{
+    int64_t total = 0;
+
+    for (int i = 0; i < r->count; i++)
+        for (int t = 0; t < NTYPES; t++)
+            total += idset_count (r->entries[i].kids->ids[t]);
+    if (total <= INT_MAX)
+        return 0;
+    rset_error (error, "R_lite: too many cores and gpus in all");
+    return invalid ();
 }
 
 /* One host for each rank, in order of rank. */
@@ -182,6 +225,8 @@ struct rset *rset_decode_json (const json_t *o, flux_error_t *error)
     json_array_foreach (lite, i, entry)
         if (decode_lite (r, i, entry, error) < 0)
             goto inval;
+    if (sort_ranks (r, error) < 0 || check_total (r, error) < 0)
+        goto inval;
     if (nodelist && json_array_size (nodelist) > 0
         && decode_nodelist (r, nodelist, error) < 0)
         goto inval;

@@ -45,6 +45,9 @@ void rset_error (flux_error_t *error, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
 struct entry *rset_find (const struct rset *r, unsigned int rank);
 int rset_reserve (struct rset *r, int count);
+/* Adds behind the last, where there is room (rset_reserve): for a decoder that sorts
+ * afterwards. */
+void rset_push (struct rset *r, unsigned int rank, struct kids *kids);
 /* Refers to host and kids. EEXIST if the rank is there. */
 int rset_insert (struct rset *r, unsigned int rank, struct shared_host *host,
                  struct kids *kids);

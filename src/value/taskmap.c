@@ -3,13 +3,18 @@
  * the square of the size of the job. */
 #include <flux/taskmap.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 
+/* Bound what a short text such as "[[16777215,1,1,1]]" makes us allocate, and how long
+ * a text becomes that says the same without `repeat`. */
 #define TASKMAP_MAX (1 << 24)
+#define TASKMAP_MAX_NODES (1 << 20)
+#define TASKMAP_MAX_TEXT (1 << 24)
 
 struct block {
     int nodeid, nnodes, ppn, repeat;
@@ -22,13 +27,13 @@ struct node {
 
 struct taskmap {
     struct block *blocks;
-    int nblocks;
+    int nblocks, blocks_cap;
     struct node *nodes;
-    int nnodes;
+    int nnodes, nodes_cap;
     int *starts; /* by node, where its tasks begin in `tasks`; made with it */
     int *tasks;  /* task ids, by node */
     int *owners; /* node by task id */
-    int ntasks;
+    int ntasks, tasks_cap;
 };
 
 static void set_error (flux_error_t *error, const char *fmt, ...)
@@ -65,31 +70,41 @@ void taskmap_destroy (struct taskmap *map)
     }
 }
 
+/* Room for count items, and for as many again: many small blocks cost no copy each. */
+static int reserve (void *array, int *cap, int count, size_t size)
+{
+    void **p = array;
+    int want = count > *cap * 2 ? count : *cap * 2;
+    void *data;
+
+    if (count <= *cap)
+        return 0;
+    if (!(data = realloc (*p, want * size)))
+        return -1;
+    *p = data;
+    *cap = want;
+    return 0;
+}
+
 static int grow_nodes (struct taskmap *map, int nnodes)
 {
-    struct node *nodes;
-
     if (nnodes <= map->nnodes)
         return 0;
-    if (!(nodes = realloc (map->nodes, nnodes * sizeof (*nodes))))
+    if (reserve (&map->nodes, &map->nodes_cap, nnodes, sizeof (*map->nodes)) < 0)
         return -1;
-    memset (&nodes[map->nnodes], 0, (nnodes - map->nnodes) * sizeof (*nodes));
-    map->nodes = nodes;
+    memset (&map->nodes[map->nnodes], 0, (nnodes - map->nnodes) * sizeof (*map->nodes));
     map->nnodes = nnodes;
     return 0;
 }
 
 static int grow_tasks (struct taskmap *map, int ntasks)
 {
-    int *owners;
-
     if (ntasks <= map->ntasks)
         return 0;
-    if (!(owners = realloc (map->owners, ntasks * sizeof (*owners))))
+    if (reserve (&map->owners, &map->tasks_cap, ntasks, sizeof (*map->owners)) < 0)
         return -1;
     for (int i = map->ntasks; i < ntasks; i++)
-        owners[i] = -1;
-    map->owners = owners;
+        map->owners[i] = -1;
     map->ntasks = ntasks;
     return 0;
 }
@@ -150,11 +165,18 @@ static struct idset *collect_taskids (struct taskmap *map, int nodeid)
     return ids;
 }
 
+static int add_block (struct taskmap *map, struct block b)
+{
+    if (reserve (&map->blocks, &map->blocks_cap, map->nblocks + 1, sizeof (b)) < 0)
+        return -1;
+    map->blocks[map->nblocks++] = b;
+    return 0;
+}
+
 /* Merges with the last block where that says the same. */
 static int push_block (struct taskmap *map, struct block b)
 {
     struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
-    struct block *blocks;
 
     /* One task on the same node again: a larger block. */
     if (last && last->repeat == 1 && b.repeat == 1 && last->nnodes == 1 && b.nnodes == 1
@@ -172,12 +194,7 @@ static int push_block (struct taskmap *map, struct block b)
         last->nnodes += b.nnodes;
         return 0;
     }
-    blocks = realloc (map->blocks, (map->nblocks + 1) * sizeof (*blocks));
-    if (!blocks)
-        return -1;
-    map->blocks = blocks;
-    map->blocks[map->nblocks++] = b;
-    return 0;
+    return add_block (map, b);
 }
 
 static int append_block (struct taskmap *map, struct block b)
@@ -185,7 +202,7 @@ static int append_block (struct taskmap *map, struct block b)
     int64_t total;
 
     if (b.nodeid < 0 || b.nnodes <= 0 || b.ppn <= 0 || b.repeat <= 0
-        || (int64_t)b.nodeid + b.nnodes > TASKMAP_MAX
+        || (int64_t)b.nodeid + b.nnodes > TASKMAP_MAX_NODES
         || (int64_t)b.nnodes * b.ppn > TASKMAP_MAX) {
         errno = EINVAL;
         return -1;
@@ -263,28 +280,56 @@ static int decode_json (struct taskmap *map, const char *s, flux_error_t *error)
     return rc;
 }
 
+static const char *skip_space (const char *s)
+{
+    return s + strspn (s, " \t\n");
+}
+
+/* White space may stand around each word. NULL if s does not begin with it. */
+static const char *expect (const char *s, const char *word)
+{
+    s = s ? skip_space (s) : NULL;
+    if (!s || strncmp (s, word, strlen (word)) != 0)
+        return NULL;
+    return skip_space (s + strlen (word));
+}
+
+static const char *scan_int (const char *s, int *n)
+{
+    char *end;
+    long value;
+
+    if (!s || *s < '0' || *s > '9')
+        return NULL;
+    value = strtol (s, &end, 10);
+    *n = value > INT_MAX ? INT_MAX : (int)value;
+    return end;
+}
+
+/* ,(node,nnodes,ppn) */
+static const char *scan_pmi_block (const char *s, struct block *b)
+{
+    s = expect (expect (s, ","), "(");
+    s = expect (scan_int (s, &b->nodeid), ",");
+    s = expect (scan_int (s, &b->nnodes), ",");
+    return expect (scan_int (s, &b->ppn), ")");
+}
+
 /* (vector,(node,nnodes,ppn),...) */
 static int decode_pmi (struct taskmap *map, const char *s, flux_error_t *error)
 {
-    int n = 0;
-
-    if (sscanf (s, " ( vector %n", &n) != 0 || n == 0)
+    if (!(s = expect (expect (s, "("), "vector")))
         goto inval;
-    s += n;
     while (*s == ',') {
         struct block b = { .repeat = 1 };
-        n = 0;
-        if (sscanf (s, ", ( %9d , %9d , %9d ) %n", &b.nodeid, &b.nnodes, &b.ppn, &n)
-                != 3
-            || n == 0)
+        if (!(s = scan_pmi_block (s, &b)))
             goto inval;
         if (append_block (map, b) < 0) {
             set_error (error, "taskmap: value out of range in PMI_process_mapping");
             return -1;
         }
-        s += n;
     }
-    if (!strcmp (s, ")"))
+    if ((s = expect (s, ")")) && *s == '\0')
         return 0;
 inval:
     set_error (error, "taskmap: invalid PMI_process_mapping");
@@ -298,7 +343,7 @@ static int merge_blocks (struct taskmap *map)
     int rc = 0;
 
     map->blocks = NULL;
-    map->nblocks = 0;
+    map->nblocks = map->blocks_cap = 0;
     for (int i = 0; rc == 0 && i < n; i++)
         rc = push_block (map, blocks[i]);
     free (blocks);
@@ -360,6 +405,10 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
                        count ? "task id is too large" : "no task ids");
             return -1;
         }
+        if (node >= TASKMAP_MAX_NODES) {
+            set_error (error, "taskmap: more than %d nodes", TASKMAP_MAX_NODES);
+            return -1;
+        }
         if (grow_nodes (map, node + 1) < 0 || grow_tasks (map, maxid + 1) < 0)
             return -1;
         if (own_tasks (map, node, s, len, error) < 0)
@@ -379,14 +428,8 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
         struct block *last = map->nblocks ? &map->blocks[map->nblocks - 1] : NULL;
         if (last && last->nodeid == map->owners[i])
             last->ppn++;
-        else {
-            struct block *blocks =
-                realloc (map->blocks, (map->nblocks + 1) * sizeof (*blocks));
-            if (!blocks)
-                return -1;
-            map->blocks = blocks;
-            blocks[map->nblocks++] = (struct block){ map->owners[i], 1, 1, 1 };
-        }
+        else if (add_block (map, (struct block){ map->owners[i], 1, 1, 1 }) < 0)
+            return -1;
     }
     return merge_blocks (map);
 }
@@ -437,6 +480,13 @@ static char *encode_blocks (const struct taskmap *map, int flags)
     return buf_take (&b, NULL);
 }
 
+static char *too_long (struct buf *b)
+{
+    buf_fini (b);
+    errno = EOVERFLOW;
+    return NULL;
+}
+
 static char *encode_pmi (const struct taskmap *map)
 {
     struct buf b = BUF_INIT;
@@ -444,10 +494,16 @@ static char *encode_pmi (const struct taskmap *map)
     if (map->nblocks == 0)
         return strdup ("");
     buf_adds (&b, "(vector");
-    for (int i = 0; i < map->nblocks; i++)
-        for (int r = 0; r < map->blocks[i].repeat; r++)
-            buf_printf (&b, ",(%d,%d,%d)", map->blocks[i].nodeid, map->blocks[i].nnodes,
-                        map->blocks[i].ppn);
+    for (int i = 0; i < map->nblocks; i++) {
+        const struct block *k = &map->blocks[i];
+        char text[48];
+        int len =
+            snprintf (text, sizeof (text), ",(%d,%d,%d)", k->nodeid, k->nnodes, k->ppn);
+        if ((size_t)k->repeat * len > TASKMAP_MAX_TEXT - b.len)
+            return too_long (&b);
+        for (int r = 0; r < k->repeat; r++)
+            buf_add (&b, text, len);
+    }
     buf_addc (&b, ')');
     return buf_take (&b, NULL);
 }
@@ -463,6 +519,8 @@ static char *encode_raw (struct taskmap *map)
         int count = map->nodes[n].ntasks;
         if (n > 0)
             buf_addc (&b, ';');
+        if (b.len > TASKMAP_MAX_TEXT)
+            return too_long (&b);
         for (int i = 0, last; i < count; i = last + 1) {
             for (last = i; last + 1 < count && t[last + 1] == t[last] + 1;)
                 last++;

@@ -569,13 +569,6 @@ int overlay_core_send_parent (struct overlay_core *ov, const flux_msg_t *msg)
     return 0;
 }
 
-void overlay_core_mcast (struct overlay_core *ov, const flux_msg_t *msg)
-{
-    for (int i = 0; i < ov->child_count; i++)
-        if (ov->children[i].connected)
-            (void)ov->conf.ops.send_child (ov->children[i].id, msg, ov->arg);
-}
-
 /* Those who are not in will not come in. */
 static void refuse_all (struct overlay_core *ov)
 {
@@ -606,8 +599,11 @@ void overlay_core_enter (struct overlay_core *ov, enum broker_state state)
     }
     if (state >= STATE_SHUTDOWN)
         refuse_all (ov);
-    if ((msg = control_msg (CONTROL_STATE, state)))
-        overlay_core_mcast (ov, msg);
+    if (!(msg = control_msg (CONTROL_STATE, state)))
+        return;
+    for (int i = 0; i < ov->child_count; i++)
+        if (ov->children[i].connected)
+            (void)ov->conf.ops.send_child (ov->children[i].id, msg, ov->arg);
     flux_msg_decref (msg);
 }
 

@@ -110,7 +110,6 @@ int overlay_core_disconnect (struct overlay_core *ov, int rank);
 int overlay_core_send_child (struct overlay_core *ov, struct overlay_child *c,
                              const flux_msg_t *msg);
 int overlay_core_send_parent (struct overlay_core *ov, const flux_msg_t *msg);
-void overlay_core_mcast (struct overlay_core *ov, const flux_msg_t *msg);
 
 /* ---- what is so ---- */
 

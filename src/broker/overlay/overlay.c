@@ -97,7 +97,6 @@ static void op_child_left (struct overlay_child *place, void *arg)
     struct idset *ids = topology_subtree (b->topo, place->rank);
 
     peer_remove (b, p, EHOSTUNREACH);
-    peer_leave_via (b, p->id);
     if (ids)
         groups_clear_all (b->groups, ids);
     idset_destroy (ids);
@@ -288,19 +287,6 @@ struct peer *overlay_parent (struct broker *b)
     return b->overlay && overlay_core_has_parent (b->overlay->core)
                ? &b->overlay->parent
                : NULL;
-}
-
-bool overlay_send_parent (struct broker *b, flux_msg_t **msg)
-{
-    struct peer *p = overlay_parent (b);
-
-    return p && p->send (p, msg) == 0;
-}
-
-void overlay_mcast (struct broker *b, const flux_msg_t *event)
-{
-    if (b->overlay)
-        overlay_core_mcast (b->overlay->core, event);
 }
 
 int overlay_child_count (struct broker *b)
@@ -505,8 +491,10 @@ void overlay_fini (struct broker *b)
         ov->ops->destroy (ov->transport);
     flux_watcher_destroy (ov->timer);
     for (int i = 0; i < ov->child_count; i++)
-        inflight_fini (&ov->children[i].peer.inflight);
-    inflight_fini (&ov->parent.inflight);
+        if (ov->children[i].peer.inflight)
+            peer_remove (b, &ov->children[i].peer, EHOSTUNREACH);
+    if (ov->parent.inflight)
+        peer_remove (b, &ov->parent, EHOSTUNREACH);
     overlay_core_destroy (ov->core);
     json_decref (ov->uris);
     free (ov);

@@ -70,10 +70,10 @@ static void stats_cb (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = b->overlay;
 
-    broker_respond_pack (b, msg, "{s:i s:i s:i}", "child-count",
-                         ov ? ov->child_count : 0, "child-connected",
-                         overlay_child_count (b), "parent-rpc",
-                         ov ? (int)ov->parent.inflight.count : 0);
+    broker_respond_pack (
+        b, msg, "{s:i s:i s:i}", "child-count", ov ? ov->child_count : 0,
+        "child-connected", overlay_child_count (b), "parent-rpc",
+        ov && ov->parent.inflight ? (int)ov->parent.inflight->to_count : 0);
 }
 
 static const struct builtin table[] = {

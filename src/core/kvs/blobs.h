@@ -17,8 +17,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* When content.commit answers. Without a flag: when the blobs are in memory,
+ * where they stay, dirty, until the backing store has them; an error then says
+ * that the store is failing and that no more may be taken, while these blobs
+ * are kept all the same (but EPROTO, EFBIG, ENOMEM: nothing was taken).
+ *
+ * With a flag the answer is the store's: 0, or the errno of its failure
+ * (ENOSPC, EIO, ...), and then nothing of the batch is filed or owed: neither
+ * blobs nor checkpoint, and no 'S' is applied. Whatever was dirty before goes
+ * down before it; if one fails, all that wait behind it fail too.
+ * Without a backing store BLOBS_FSYNC is refused (ENOTSUP, with a text);
+ * BLOBS_SYNC alone is answered from memory, where a checkpoint waits for a
+ * backing store to come. */
 enum {
-    BLOBS_SYNC = 1, /* answer when it would survive a crash of the broker */
+    BLOBS_SYNC = 1,  /* it survives kill -9 of the broker */
+    BLOBS_FSYNC = 2, /* it is on the disk, if the directory is kept; implies SYNC */
 };
 
 struct blobs_entry {

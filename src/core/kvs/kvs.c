@@ -100,8 +100,9 @@ int flux_kvs_wait_version (flux_t *h, const char *ns, int version)
         errno = EINVAL;
         return -1;
     }
-    if ((f = flux_rpc_pack (h, "kvs.wait-version", FLUX_NODEID_ANY, 0, "{s:s s:i}",
-                            "namespace", kvs_namespace (ns), "sequence", version)))
+    if ((f = flux_rpc_pack (h, "kvs.wait-version", FLUX_NODEID_ANY, 0, "{s:s s:I}",
+                            "namespace", kvs_namespace (ns), "sequence",
+                            (json_int_t)version)))
         rc = flux_future_get (f, NULL);
     flux_future_destroy (f);
     return rc;

@@ -2,10 +2,13 @@
 #include "core/kvs/treetext.h"
 #include "core/kvs/txn.h"
 
+#include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMIT_FLAGS (FLUX_KVS_NO_MERGE | FLUX_KVS_TXN_COMPACT | FLUX_KVS_SYNC)
+#define COMMIT_FLAGS                                                                   \
+    (FLUX_KVS_NO_MERGE | FLUX_KVS_TXN_COMPACT | FLUX_KVS_SYNC | KVS_TXN_ORDERED)
 
 flux_future_t *flux_kvs_commit (flux_t *h, const char *ns, int flags,
                                 flux_kvs_txn_t *txn)
@@ -21,8 +24,8 @@ flux_future_t *flux_kvs_commit (flux_t *h, const char *ns, int flags,
     if (payload.err)
         errno = ENOMEM;
     else
-        f = flux_rpc_raw (h, "kvs.commit", payload.data, payload.len, FLUX_NODEID_ANY,
-                          0);
+        f = flux_rpc_raw (h, "kvs.commit", payload.data, payload.len,
+                          (flags & KVS_TXN_ORDERED) ? 0 : FLUX_NODEID_ANY, 0);
     buf_fini (&payload);
     return f;
 }
@@ -40,10 +43,14 @@ int flux_kvs_commit_get_rootref (flux_future_t *f, const char **rootref)
 
 int flux_kvs_commit_get_sequence (flux_future_t *f, int *seq)
 {
-    int n;
+    json_int_t n;
 
-    if (flux_rpc_get_unpack (f, "{s:i}", "sequence", &n) < 0)
+    if (flux_rpc_get_unpack (f, "{s:I}", "sequence", &n) < 0)
         return -1;
+    if (n > INT_MAX) {
+        errno = EOVERFLOW;
+        return -1;
+    }
     if (seq)
         *seq = n;
     return 0;

@@ -23,6 +23,17 @@ enum kvs_txn_kind {
  * long in the directory that holds the key. The leader drops it from memory. */
 #define KVS_TXN_COLD 0x8000
 
+/* A flag of a commit, for services that send commits without waiting for the
+ * answers; only the instance owner may use it. flux_kvs_commit() takes it beside
+ * the public flags and sends such a commit to rank 0, which promises:
+ *  - Ordered commits are applied in the order in which they arrive.
+ *  - While the store fails they are held in their place, and are applied when it
+ *    is well again. Their number of bytes is bounded.
+ *  - If one is refused nevertheless (bad content, or the bound), all that the same
+ *    sender has sent since are refused with the same errno, until the sender has
+ *    seen it and calls kvs_order_reset(): what was applied is a prefix. */
+#define KVS_TXN_ORDERED 0x10000
+
 struct kvs_txn_op {
     int kind;
     int flags; /* FLUX_KVS_APPEND, KVS_TXN_COLD */

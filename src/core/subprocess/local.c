@@ -124,13 +124,15 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     flux_subprocess_incref (p);
+    if (n > 0 && buf_add (&c->in, tmp, n) < 0) {
+        /* output with a hole is worse than none: the status tells */
+        kill (p->pid, SIGKILL);
+        n = 0;
+    }
     if (n <= 0)
         end_output (c);
-    else {
-        buf_add (&c->in, tmp, n);
-        if (c->in.len >= c->limit)
-            flux_watcher_stop (c->read_w); /* until the user reads */
-    }
+    else if (c->in.len >= c->limit)
+        flux_watcher_stop (c->read_w); /* until the user reads */
     channel_notify (c);
     flux_subprocess_decref (p);
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "core/subprocess/credit.h"
 
 #define CHANNEL_LIMIT (4 * 1024 * 1024)
 
@@ -28,6 +29,12 @@ struct channel {
     size_t limit;   /* bytes in each direction */
     bool closing;   /* close when `out` is empty */
     bool closed;
+
+    /* output: at the server what may be sent, at the client what was granted */
+    bool paced;
+    struct credit_out may_send;
+    struct credit_in granted;
+    int unsent_credit; /* server: of input, not yet told */
 
     int fd; /* local: our end; -1 when closed */
     flux_watcher_t *read_w;
@@ -78,6 +85,10 @@ void channel_notify (struct channel *c);
 /* Remote: send to the server. */
 int process_remote_write (struct channel *c, const char *data, size_t len, bool eof);
 flux_future_t *process_remote_kill (flux_subprocess_t *p, int signum);
+/* The user has taken something, or wants more: grants what there is room for. */
+void process_remote_credit (struct channel *c);
+/* The user can be told something. */
+bool channel_has_line (const struct channel *c);
 int process_flush_input (struct channel *c);
 void process_read_start (struct channel *c);
 

@@ -59,6 +59,34 @@ static void fail (flux_subprocess_t *p, int errnum, const char *text)
     process_set_state (p, FLUX_SUBPROCESS_FAILED);
 }
 
+static void send_credit (struct channel *c, size_t len)
+{
+    flux_subprocess_t *p = c->p;
+    char topic[128];
+
+    topic_set (topic, sizeof (topic), p, "credit");
+    flux_future_t *f = flux_rpc_pack (
+        p->h, topic, p->rank < 0 ? FLUX_NODEID_ANY : (uint32_t)p->rank,
+        FLUX_RPC_NORESPONSE, "{s:i s:{s:I}}", "matchtag",
+        (int)flux_rpc_get_matchtag (p->f), "channels", c->name, (json_int_t)len);
+    if (!f)
+        fail (p, errno, "cannot ask the process service for more output");
+    flux_future_destroy (f);
+}
+
+void process_remote_credit (struct channel *c)
+{
+    /* data that the user waits to see grow (half a line) must not stop the rest */
+    bool held = c->stopped || channel_has_line (c);
+    size_t n;
+
+    if (!c->paced || c->eof || !c->p->f || c->p->lost)
+        return;
+    n = credit_in_grant (&c->granted, held ? c->in.len : 0);
+    if (n > 0)
+        send_credit (c, n);
+}
+
 static int got_output (flux_subprocess_t *p, json_t *o)
 {
     struct io io;
@@ -71,12 +99,17 @@ static int got_output (flux_subprocess_t *p, json_t *o)
         errno = EPROTO;
         return -1;
     }
-    if (io.len > 0)
-        buf_add (&c->in, io.data, io.len);
+    int rc = io.len > 0 ? buf_add (&c->in, io.data, io.len) : 0;
+    credit_in_received (&c->granted, io.len);
     if (io.eof)
         c->eof = true;
     free (io.data);
+    if (rc < 0) {
+        fail (p, ENOMEM, "out of memory for output");
+        return -1;
+    }
     channel_notify (c);
+    process_remote_credit (c);
     return 0;
 }
 
@@ -192,7 +225,7 @@ static int exec_flags (const flux_subprocess_ops_t *ops)
         flags |= SUBPROCESS_EXEC_CHANNEL;
     if (ops && ops->on_credit)
         flags |= SUBPROCESS_EXEC_WRITE_CREDIT;
-    return flags;
+    return flags | SUBPROCESS_EXEC_OUTPUT_CREDIT;
 }
 
 static const char *service_name (const char *service)
@@ -224,6 +257,11 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
     if (!(p->service = strdup (service_name (service))) || process_add_channels (p) < 0
         || !(o = cmd_encode (cmd)))
         goto error;
+    list_foreach (&p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        c->paced = c->output_cb != NULL;
+        credit_in_init (&c->granted, SUBPROCESS_OUTPUT_WINDOW);
+    }
     topic_set (topic, sizeof (topic), p, "exec");
     if (!(p->f = flux_rpc_pack (h, topic, rank < 0 ? FLUX_NODEID_ANY : (uint32_t)rank,
                                 FLUX_RPC_STREAMING, "{s:O s:i s:i}", "cmd", o, "flags",

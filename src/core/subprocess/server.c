@@ -3,6 +3,8 @@
  * - the program does not start: error response with its errno;
  * - the client disconnects: the process group gets SIGKILL, nothing is sent;
  * - input beyond the bound: the process is killed, the stream ends in ENOSPC;
+ * - a client that does not read: it grants no credit, and the process waits at its
+ *   full pipe;
  * - nobody waits for a waitable process: a bounded number of them is kept. */
 #include "core/subprocess/server.h"
 
@@ -21,8 +23,8 @@
 #include "core/subprocess/io.h"
 #include "core/subprocess/process.h"
 
-#define INPUT_LIMIT (64 * 1024 * 1024) /* without credits */
-#define CREDIT_LIMIT (64 * 1024)       /* with them */
+#define INPUT_LIMIT (4 * 1024 * 1024) /* without credits */
+#define CREDIT_LIMIT (64 * 1024)      /* with them */
 #define ZOMBIE_LIMIT 1024
 #define PROCESS_LIMIT 65536
 #define WAIT_OUTPUT_LIMIT (64 * 1024)
@@ -111,19 +113,44 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
         return;
     if (len > 0 || eof)
         send_output (pr, stream, data, len, eof);
-    /* data and EOF went together: there is no second call to wait for */
     struct channel *c = channel_find (p, stream);
-    if (eof && c)
+    /* data and EOF went together: there is no second call to wait for */
+    if (eof)
         c->eof_told = true;
+    if (c->paced) {
+        credit_out_spend (&c->may_send, len);
+        if (!credit_out_open (&c->may_send) && !eof)
+            flux_subprocess_stream_stop (p, stream);
+    }
+}
+
+/* Nobody waits for its output any more: it must not wait either. */
+static void detach (struct proc *pr)
+{
+    pr->attached = false;
+    pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
+    list_foreach (&pr->p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        c->paced = false;
+        if (c->output_cb)
+            flux_subprocess_stream_start (pr->p, c->name);
+    }
 }
 
 static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
 {
     struct proc *pr = flux_subprocess_aux_get (p, "proc");
+    struct channel *c = channel_find (p, stream);
     struct buf b = BUF_INIT;
 
     if (!pr || !pr->attached || !(pr->flags & SUBPROCESS_EXEC_WRITE_CREDIT))
         return;
+    /* few messages: a client has three quarters of its credit meanwhile */
+    c->unsent_credit += bytes;
+    if ((size_t)c->unsent_credit < c->limit / 4)
+        return;
+    bytes = c->unsent_credit;
+    c->unsent_credit = 0;
     buf_adds (&b, "{\"type\":\"add-credit\",\"channels\":{");
     json_append_string (&b, stream, strlen (stream));
     buf_printf (&b, ":%d}}", bytes);
@@ -223,6 +250,11 @@ static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
         || idmap_insert (s->pids, flux_subprocess_pid (pr->p), pr) < 0
         || (pr->key && hashmap_insert (s->streams, pr->key, pr) < 0))
         return -1;
+    list_foreach (&pr->p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        c->paced = c->output_cb && (pr->flags & SUBPROCESS_EXEC_OUTPUT_CREDIT);
+        credit_out_init (&c->may_send, SUBPROCESS_OUTPUT_WINDOW);
+    }
     return 0;
 }
 
@@ -322,8 +354,7 @@ static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         && errno == ENOSPC) {
         proc_signal (pr, SIGKILL);
         flux_respond_error (h, pr->request, ENOSPC, "input buffer is full");
-        pr->attached = false;
-        pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
+        detach (pr);
         goto done;
     }
     if (io.eof)
@@ -331,6 +362,39 @@ static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 done:
     free (io.data);
     free (key);
+}
+
+static void credit_request_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                               void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    int matchtag;
+    json_t *channels, *value;
+    const char *name;
+    char *key = NULL;
+    struct proc *pr;
+
+    if (flux_request_unpack (msg, NULL, "{s:i s:o}", "matchtag", &matchtag, "channels",
+                             &channels)
+            < 0
+        || !(key = stream_key (msg, matchtag))) {
+        flux_log_error (h, "%s: malformed credit request", s->service);
+        return;
+    }
+    pr = hashmap_lookup (s->streams, key);
+    free (key);
+    if (!pr || !pr->attached)
+        return;                   /* it has just ended */
+    flux_subprocess_t *p = pr->p; /* reading on may end it */
+    flux_subprocess_incref (p);
+    json_object_foreach (channels, name, value) {
+        struct channel *c = channel_find (p, name);
+        if (c && c->paced
+            && credit_out_add (&c->may_send, json_integer_value (value),
+                               SUBPROCESS_OUTPUT_WINDOW))
+            flux_subprocess_stream_start (p, name);
+    }
+    flux_subprocess_decref (p);
 }
 
 static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char *label)
@@ -447,9 +511,8 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
             pr->waiter = NULL;
         }
         if (pr->attached && flux_disconnect_match (msg, pr->request)) {
-            pr->attached = false;
-            pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
             proc_signal (pr, SIGKILL);
+            detach (pr);
         }
     }
 }
@@ -457,6 +520,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 static const struct flux_msg_handler_spec handler_tab[] = {
     { FLUX_MSGTYPE_REQUEST, "exec", exec_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "write", write_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "credit", credit_request_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "wait", wait_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "list", list_cb, 0 },

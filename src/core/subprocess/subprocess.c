@@ -179,7 +179,7 @@ void process_check_complete (flux_subprocess_t *p)
         p->ops.on_completion (p);
 }
 
-static bool has_line (const struct channel *c)
+bool channel_has_line (const struct channel *c)
 {
     return c->in.len > 0
            && (!c->line_buffered || memchr (c->in.data, '\n', c->in.len)
@@ -193,7 +193,7 @@ void channel_notify (struct channel *c)
     if (c->stopped || !c->output_cb || p->refcount == 0)
         return;
     flux_subprocess_incref (p);
-    while (has_line (c) && !c->stopped) {
+    while (channel_has_line (c) && !c->stopped) {
         size_t before = c->in.len;
         c->output_cb (p, c->name);
         if (c->in.len >= before)
@@ -219,6 +219,8 @@ int flux_subprocess_stream_start (flux_subprocess_t *p, const char *stream)
         process_read_start (c);
         if (c->in.len > 0 || c->eof)
             channel_notify (c);
+        if (p->h)
+            process_remote_credit (c);
     }
     return 0;
 }
@@ -306,7 +308,9 @@ static int take (struct channel *c, size_t len, const char **bufp)
             return -1;
         buf_consume (&c->in, len);
     }
-    if (was_full && !c->stopped)
+    if (c->p->h)
+        process_remote_credit (c);
+    else if (was_full && !c->stopped)
         process_read_start (c);
     *bufp = c->line.data ? c->line.data : "";
     return len;

@@ -112,6 +112,22 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     }
 }
 
+/* Names are each user's own: nobody enters, or breaks, a barrier of another. */
+static struct barrier *find_for (struct ctx *ctx, const flux_msg_t *msg,
+                                 const char *name, int nprocs)
+{
+    struct barrier *b = NULL;
+    uint32_t userid;
+    char *key;
+
+    if (flux_msg_get_userid (msg, &userid) < 0
+        || asprintf (&key, "%u:%s", userid, name) < 0)
+        return NULL;
+    b = find_or_create (ctx, key, nprocs);
+    free (key);
+    return b;
+}
+
 static void enter_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
@@ -126,7 +142,7 @@ static void enter_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         (void)flux_respond_error (h, msg, EPROTO, NULL);
         return;
     }
-    if (!(b = find_or_create (ctx, name, nprocs))) {
+    if (!(b = find_for (ctx, msg, name, nprocs))) {
         (void)flux_respond_error (h, msg, errno, NULL);
         return;
     }

@@ -220,6 +220,33 @@ void store_unref (struct store *s, const void *digest)
     }
 }
 
+struct blob *store_hold (struct store *s, const void *digest, const void *data,
+                         size_t len)
+{
+    struct blob *b = store_lookup (s, digest);
+
+    if (!b)
+        b = add (s, digest, data, len, BLOB_STORING);
+    else if (b->state == BLOB_STALE)
+        move (s, b, BLOB_STORING);
+    if (b)
+        b->refs++;
+    return b;
+}
+
+void store_release (struct store *s, const void *digest)
+{
+    struct blob *b = find (s, digest);
+
+    if (!b || b->state == BLOB_CLEAN)
+        return;
+    if (b->refs > 0)
+        b->refs--;
+    b->epoch = s->epoch;
+    move (s, b, b->refs > 0 || b->keep ? BLOB_DIRTY : BLOB_STALE);
+    shrink (s);
+}
+
 void store_pin (struct store *s)
 {
     list_foreach (&s->stale, it)

@@ -60,6 +60,12 @@ struct blob *store_keep (struct store *s, const void *digest, const void *data,
 struct blob *store_ref (struct store *s, const void *digest, const void *data,
                         size_t len);
 void store_unref (struct store *s, const void *digest);
+/* As store_ref, but the caller writes it (a synced batch): being stored, unless
+ * it is dirty for others. Then store_finish if it was written; else it is as if
+ * store_hold had not been called, though readable for a while. */
+struct blob *store_hold (struct store *s, const void *digest, const void *data,
+                         size_t len);
+void store_release (struct store *s, const void *digest);
 /* All that is held becomes a keeper, stale blobs included. */
 void store_pin (struct store *s);
 

@@ -41,7 +41,7 @@ static void accepts (void **state)
     const char *spec = SPEC ("\"duration\":0,\"environment\":{\"A\":\"b\"}");
 
     ingest_init (&in, 1000);
-    jobid_gen_init (&in.gen, 0, 1000000 - 5);
+    jobid_gen_init (&in.gen, 0, 1000000 - 5, 0);
     assert_int_equal (submit (&in, spec, 16, 0, owner, &a, NULL), 0);
     assert_string_equal (a.jobspec, spec);
     assert_null (strstr (a.lite, "environment"));
@@ -66,6 +66,7 @@ static void refuses (void **state)
     const char *good = SPEC ("\"duration\":0");
     const struct flux_msg_cred guest = { 1000, FLUX_ROLE_USER };
     const struct flux_msg_cred other = { 1001, FLUX_ROLE_USER };
+    const struct flux_msg_cred claimed = { 1001, FLUX_ROLE_OWNER };
 
     ingest_init (&in, 1000);
     assert_int_equal (submit (&in, "not json", 16, 0, owner, &job, text), -1);
@@ -83,8 +84,19 @@ static void refuses (void **state)
     assert_int_equal (submit (&in, good, 17, 0, guest, &job, text), -1);
     assert_int_equal (submit (&in, good, 16, FLUX_JOB_WAITABLE, guest, &job, text), -1);
     assert_int_equal (submit (&in, good, 16, 0, other, &job, text), -1);
+    assert_string_equal (text, "this instance runs jobs of its owner (uid 1000) only: "
+                               "there is no setuid helper to run those of uid 1001");
+    assert_int_equal (errno, EPERM);
+    /* nor if the owner says whose it is, or signs for another */
+    assert_int_equal (submit (&in, good, 16, 0, claimed, &job, text), -1);
+    assert_int_equal (errno, EPERM);
+    ingest_fini (&in);
+    ingest_init (&in, 1001);
+    assert_int_equal (submit (&in, good, 16, 0, claimed, &job, text), -1);
     assert_string_equal (text, "signer uid 1000 is not that of the request, 1001");
     assert_int_equal (errno, EPERM);
+    ingest_fini (&in);
+    ingest_init (&in, 1000);
     assert_int_equal (ingest_decode (&in, NULL, owner, 1, &job, &error), -1);
     assert_int_equal (ingest_decode (&in, "{\"J\":\"a.b\"}", owner, 1, &job, &error),
                       -1);

@@ -2,6 +2,8 @@
 
 #include "base/hashmap.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +25,10 @@ struct kvs_cache {
     size_t max_bytes;
     size_t bytes;
     uint32_t epoch;
-    struct buf missing; /* array of char[BLOBREF_MAX_SIZE] */
+    struct buf missing;         /* array of char[BLOBREF_MAX_SIZE] */
+    struct hashmap *missed_set; /* the same, to be found */
+    char failed[BLOBREF_MAX_SIZE];
+    int failed_errnum;
 };
 
 static void entry_destroy (void *arg)
@@ -45,8 +50,9 @@ struct kvs_cache *kvs_cache_create (size_t max_bytes)
     list_init (&c->lru);
     list_init (&c->errors);
     c->max_bytes = max_bytes;
-    if (!(c->map = hashmap_create (entry_destroy))) {
-        free (c);
+    if (!(c->map = hashmap_create (entry_destroy))
+        || !(c->missed_set = hashmap_create (NULL))) {
+        kvs_cache_destroy (c);
         return NULL;
     }
     return c;
@@ -55,7 +61,10 @@ struct kvs_cache *kvs_cache_create (size_t max_bytes)
 void kvs_cache_destroy (struct kvs_cache *c)
 {
     if (c) {
-        hashmap_destroy (c->map);
+        if (c->map)
+            hashmap_destroy (c->map);
+        if (c->missed_set)
+            hashmap_destroy (c->missed_set);
         buf_fini (&c->missing);
         free (c);
     }
@@ -162,13 +171,34 @@ static void note_missing (struct kvs_cache *c, const char *ref)
 {
     char slot[BLOBREF_MAX_SIZE] = { 0 };
 
-    if (strlen (ref) >= sizeof (slot))
+    if (strlen (ref) >= sizeof (slot) || hashmap_lookup (c->missed_set, ref)
+        || hashmap_insert (c->missed_set, ref, c) < 0)
         return;
-    for (size_t i = 0; i < kvs_cache_missing_count (c); i++)
-        if (!strcmp (kvs_cache_missing (c, i), ref))
-            return;
     strcpy (slot, ref);
     buf_add (&c->missing, slot, sizeof (slot));
+}
+
+/* Always -1. */
+static int fail (struct kvs_cache *c, const char *ref, int errnum)
+{
+    snprintf (c->failed, sizeof (c->failed), "%s", ref);
+    c->failed_errnum = errnum;
+    errno = errnum == ENOENT ? EBADMSG : errnum;
+    return -1;
+}
+
+const char *kvs_cache_failed (const struct kvs_cache *c, int *errnum)
+{
+    if (!c->failed[0])
+        return NULL;
+    if (errnum)
+        *errnum = c->failed_errnum;
+    return c->failed;
+}
+
+void kvs_cache_clear_failed (struct kvs_cache *c)
+{
+    c->failed[0] = '\0';
 }
 
 static struct entry *want (struct kvs_cache *c, const char *ref)
@@ -181,7 +211,7 @@ static struct entry *want (struct kvs_cache *c, const char *ref)
         return NULL;
     }
     if (e->errnum) {
-        errno = e->errnum;
+        fail (c, ref, e->errnum);
         return NULL;
     }
     return e;
@@ -217,6 +247,17 @@ bool kvs_cache_has (struct kvs_cache *c, const char *ref)
     return e && !e->errnum;
 }
 
+struct kvs_node *kvs_cache_decode (struct kvs_cache *c, struct kvs_lru *lru,
+                                   const char *ref, const char *data, size_t len,
+                                   int level)
+{
+    struct kvs_node *n = kvs_node_decode (lru, data, len, level);
+
+    if (!n && errno == EINVAL)
+        fail (c, ref, EBADMSG);
+    return n;
+}
+
 struct kvs_node *kvs_cache_dir (struct kvs_cache *c, const char *ref, int level)
 {
     struct entry *e = want (c, ref);
@@ -224,11 +265,11 @@ struct kvs_node *kvs_cache_dir (struct kvs_cache *c, const char *ref, int level)
     if (!e)
         return NULL;
     if (e->node && e->node->level != level) {
-        errno = EINVAL;
+        fail (c, ref, EBADMSG);
         return NULL;
     }
     if (!e->node) {
-        if (!(e->node = kvs_node_decode (NULL, e->data, e->len, level)))
+        if (!(e->node = kvs_cache_decode (c, NULL, ref, e->data, e->len, level)))
             return NULL;
         /* The decoded form is about as large again. */
         e->bytes += e->len;
@@ -250,7 +291,7 @@ static struct kvs_node *load (void *arg, struct kvs_node *parent, struct kvs_dir
 
 struct kvs_loader kvs_cache_loader (struct kvs_cache *c)
 {
-    return (struct kvs_loader){ load, c };
+    return (struct kvs_loader){ load, c, false };
 }
 
 size_t kvs_cache_missing_count (const struct kvs_cache *c)
@@ -265,6 +306,8 @@ const char *kvs_cache_missing (const struct kvs_cache *c, size_t i)
 
 void kvs_cache_missing_clear (struct kvs_cache *c)
 {
+    for (size_t i = 0; i < kvs_cache_missing_count (c); i++)
+        hashmap_remove (c->missed_set, kvs_cache_missing (c, i));
     buf_reset (&c->missing);
 }
 

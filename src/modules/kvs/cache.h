@@ -27,10 +27,21 @@ int kvs_cache_blob (struct kvs_cache *c, const char *ref, const char **data,
 /* -1 with its errno if the load of ref failed. */
 int kvs_cache_error (struct kvs_cache *c, const char *ref);
 bool kvs_cache_has (struct kvs_cache *c, const char *ref);
-/* A read-only directory node. Same errors, and EINVAL. */
+/* A read-only directory node. Same errors. */
 struct kvs_node *kvs_cache_dir (struct kvs_cache *c, const char *ref, int level);
 /* Loads through kvs_cache_dir, for walks over read-only nodes. */
 struct kvs_loader kvs_cache_loader (struct kvs_cache *c);
+
+/* A directory of a tree. A blob that is none is damage: EBADMSG. */
+struct kvs_node *kvs_cache_decode (struct kvs_cache *c, struct kvs_lru *lru,
+                                   const char *ref, const char *data, size_t len,
+                                   int level);
+
+/* The blob because of which a walk failed since kvs_cache_clear_failed(), and the
+ * errno of its load (ENOENT: there is none; walks fail with EBADMSG then, since a
+ * tree refers to it). NULL: it was no blob's fault. */
+const char *kvs_cache_failed (const struct kvs_cache *c, int *errnum);
+void kvs_cache_clear_failed (struct kvs_cache *c);
 
 /* What walks have missed since kvs_cache_missing_clear. */
 size_t kvs_cache_missing_count (const struct kvs_cache *c);

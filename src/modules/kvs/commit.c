@@ -1,76 +1,18 @@
 #include "service.h"
 
 #include "base/encode.h"
-#include "base/hashmap.h"
 #include "core/kvs/blobs.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <syslog.h>
 
 #define KEYS_MAX 65536    /* bytes of key names in an event */
 #define ROOTDIR_MAX 16384 /* bytes of a root directory in an event */
-
-/* A transaction that waits for its turn. */
-struct commit {
-    struct list node;
-    const flux_msg_t *msg;
-    size_t len;
-    struct kvs_txn_reader txn;
-    bool sync; /* no transaction: only a checkpoint is asked for */
-};
-
-/* The transactions of a turn, until they are answered. */
-struct group {
-    struct kvs *kvs;
-    struct kvs_ns *ns;
-    struct list commits;
-    char response[BLOBREF_MAX_SIZE + 64];
-    size_t blob_bytes;
-    bool durable; /* answered when the blobs are on disk */
-};
-
-static void commit_destroy (struct commit *c)
-{
-    if (c) {
-        flux_msg_decref (c->msg);
-        free (c);
-    }
-}
-
-static void dequeue (struct kvs *kvs, struct commit *c)
-{
-    list_remove (&c->node);
-    kvs->queued_bytes -= c->len;
-}
-
-void kvs_commit_fail_all (struct kvs_ns *ns, int errnum)
-{
-    list_foreach (&ns->queue, it) {
-        struct commit *c = container_of (it, struct commit, node);
-
-        kvs_respond_error (ns->kvs, c->msg, errnum);
-        dequeue (ns->kvs, c);
-        commit_destroy (c);
-    }
-}
-
-char *kvs_checkpoint_encode (const char *rootref, int sequence)
-{
-    struct timeval tv;
-    char *s;
-
-    gettimeofday (&tv, NULL);
-    if (asprintf (&s,
-                  "{\"version\":1,\"rootref\":\"%s\",\"sequence\":%d,"
-                  "\"timestamp\":%jd.%06d}",
-                  rootref, sequence, (intmax_t)tv.tv_sec, (int)tv.tv_usec)
-        < 0)
-        return NULL;
-    return s;
-}
 
 /* Telling the world */
 
@@ -98,11 +40,12 @@ static void encode_root (struct kvs_ns *ns, struct buf *b)
 
     buf_adds (b, "{\"namespace\":");
     treetext_quote (b, ns->name, strlen (ns->name));
-    buf_printf (b, ",\"sequence\":%d,\"owner\":%u,\"rootref\":\"%s\"", ns->sequence,
-                ns->owner, ns->rootref);
+    buf_printf (b, ",\"sequence\":%" PRId64 ",\"owner\":%u,\"rootref\":\"%s\"",
+                ns->sequence, ns->owner, ns->rootref);
     add_keys (b, &ns->unpublished);
-    kvs_node_encode (ns->tree->root, &dir);
-    if (dir.len <= ROOTDIR_MAX) {
+    if (ns->space->tree->root)
+        kvs_node_encode (ns->space->tree->root, true, &dir);
+    if (dir.len > 0 && dir.len <= ROOTDIR_MAX) {
         buf_adds (b, ",\"rootdir\":");
         buf_add (b, dir.data, dir.len);
     }
@@ -141,12 +84,12 @@ void kvs_publish (struct kvs_ns *ns)
 
 /* Followers need each root at once: their clients wait for versions. Where
  * there are none, an event now and then tells the same. */
-static void publish (struct kvs_ns *ns)
+static void publish (struct kvs_ns *ns, const struct buf *changes)
 {
     struct kvs *kvs = ns->kvs;
 
     if (ns->unpublished.len <= KEYS_MAX)
-        buf_add (&ns->unpublished, ns->tree->changes.data, ns->tree->changes.len);
+        buf_add (&ns->unpublished, changes->data, changes->len);
     if (kvs->size > 1) {
         kvs_publish (ns);
     } else if (list_empty (&ns->publish_node)) {
@@ -167,332 +110,175 @@ void kvs_publish_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
         kvs_publish (list_first (&kvs->unpublished, struct kvs_ns, publish_node));
 }
 
-/* The end of a turn */
+/* The leader's effects */
 
-static void answer_group (struct group *g, int errnum)
+static void answer (void *arg, void *req, const char *rootref, int64_t sequence)
 {
-    while (!list_empty (&g->commits)) {
-        struct commit *c = list_first (&g->commits, struct commit, node);
+    struct kvs *kvs = arg;
+    char s[BLOBREF_MAX_SIZE + 64];
 
-        if (errnum)
-            kvs_respond_error (g->kvs, c->msg, errnum);
-        else if (flux_respond (g->kvs->h, c->msg, g->response) < 0)
-            flux_log_error (g->kvs->h, "error responding to kvs.commit");
-        list_remove (&c->node);
-        commit_destroy (c);
-    }
+    snprintf (s, sizeof (s), "{\"rootref\":\"%s\",\"sequence\":%" PRId64 "}", rootref,
+              sequence);
+    if (flux_respond (kvs->h, req, s) < 0)
+        flux_log_error (kvs->h, "error responding to kvs.commit");
+    flux_msg_decref (req);
 }
 
-static void group_destroy (void *arg)
+static void refuse (void *arg, void *req, int errnum, const char *text)
 {
-    struct group *g = arg;
+    kvs_respond_text (arg, req, errnum, text);
+    flux_msg_decref (req);
+}
 
-    if (g) {
-        /* Some are left only if the module ends: the broker answers them. */
-        list_foreach (&g->commits, it) {
-            struct commit *c = container_of (it, struct commit, node);
-            list_remove (&c->node);
-            commit_destroy (c);
-        }
-        free (g);
-    }
+static void advance (void *arg, struct kvs_space *s, const struct buf *changes)
+{
+    struct kvs *kvs = arg;
+    struct kvs_ns *ns = s->owner;
+
+    strcpy (ns->rootref, s->rootref);
+    ns->sequence = s->sequence;
+    publish (ns, changes);
+    kvs_answer_versions (ns);
+    if (kvs->watches)
+        kvs_watches_changed (kvs->watches, ns, changes);
 }
 
 static void stored (flux_future_t *f, void *arg)
 {
-    struct group *g = arg;
-    struct kvs *kvs = g->kvs;
-    int errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
+    struct kvs_batch *b = arg;
 
-    kvs->unacked_bytes -= g->blob_bytes;
-    if (errnum)
-        flux_log_error (kvs->h, "kvs: storing a commit");
-    if (g->durable) {
-        answer_group (g, errnum);
-        if (g->ns)
-            g->ns->busy = false;
-    }
+    if (flux_future_get (f, NULL) < 0)
+        kvs_leader_stored (
+            b, errno, flux_future_has_error (f) ? flux_future_error_string (f) : NULL);
+    else
+        kvs_leader_stored (b, 0, NULL);
     flux_future_destroy (f);
-    kvs_want_turn (kvs);
 }
 
-/* Most turns are small: content answers once for many of them. */
-static int send_unanswered (struct kvs *kvs, struct buf *blobs)
+static int store (void *arg, struct buf *blobs, struct kvs_batch *batch)
 {
+    struct kvs *kvs = arg;
     flux_future_t *f;
 
     if (!(f = flux_rpc_raw (kvs->h, "content.commit", blobs->data, blobs->len, 0,
-                            FLUX_RPC_NORESPONSE)))
+                            batch ? 0 : FLUX_RPC_NORESPONSE)))
         return -1;
-    flux_future_destroy (f);
-    kvs->unasked_bytes += blobs->len;
-    return 0;
-}
-
-static int send_blobs (struct group *g, struct buf *blobs)
-{
-    struct kvs *kvs = g->kvs;
-    flux_future_t *f;
-
-    if (!g->durable && kvs->unasked_bytes + blobs->len < UNASKED_MAX) {
-        if (send_unanswered (kvs, blobs) < 0)
-            return -1;
-        group_destroy (g);
+    if (!batch) {
+        flux_future_destroy (f);
         return 0;
     }
-    if (!(f = flux_rpc_raw (kvs->h, "content.commit", blobs->data, blobs->len, 0, 0)))
-        return -1;
-    if (flux_future_then (f, -1., stored, g) < 0
-        || flux_future_aux_set (f, "group", g, group_destroy) < 0) {
+    if (flux_future_then (f, -1., stored, batch) < 0) {
         flux_future_destroy (f);
         return -1;
     }
-    g->blob_bytes = blobs->len;
-    kvs->unacked_bytes += blobs->len;
-    kvs->unasked_bytes = 0;
+    *kvs_batch_aux (batch) = f;
     return 0;
 }
 
-static struct group *group_create (struct kvs_ns *ns)
+static void health (void *arg, int errnum, const char *text)
 {
-    struct group *g;
+    struct kvs *kvs = arg;
 
-    if (!(g = calloc (1, sizeof (*g))))
-        return NULL;
-    list_init (&g->commits);
-    g->kvs = ns->kvs;
-    g->ns = ns;
-    return g;
+    if (errnum)
+        flux_log (kvs->h, LOG_ERR, "kvs: commits are refused: %s", text);
+    else
+        flux_log (kvs->h, LOG_INFO, "kvs: the store is well again");
+    kvs_health_set (kvs->health, errnum, text);
 }
 
-/* Applying */
-
-/* 1: applied, 0: refused (and answered), -1: has to wait for a load. */
-static int apply (struct kvs_ns *ns, struct commit *c, struct buf *blobs)
+void kvs_probe_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
-    struct kvs *kvs = ns->kvs;
+    struct kvs *kvs = arg;
 
-    if (c->sync || kvs_tree_apply (ns->tree, c->txn, blobs) == 0) {
-        kvs->stats.operations += c->txn.count;
-        return 1;
-    }
-    if (errno == EAGAIN)
-        return -1;
-    kvs->stats.failed++;
-    kvs_respond_error (kvs, c->msg, errno);
-    return 0;
-}
-
-/* Moves what can be done in one go from the queue to the group.
- * The number of transactions that change something. */
-static int collect (struct kvs_ns *ns, struct group *g, struct buf *blobs)
-{
-    int count = 0, rc;
-
-    while (!list_empty (&ns->queue)) {
-        struct commit *c = list_first (&ns->queue, struct commit, node);
-        bool alone = (c->txn.flags & FLUX_KVS_NO_MERGE) != 0;
-
-        if (alone && count > 0)
-            break;
-        if ((rc = apply (ns, c, blobs)) < 0)
-            break;
-        dequeue (ns->kvs, c);
-        if (rc == 0) {
-            commit_destroy (c);
-            continue;
-        }
-        list_append (&g->commits, &c->node);
-        if (c->sync || (c->txn.flags & FLUX_KVS_SYNC))
-            g->durable = true;
-        if (!c->sync && c->txn.count > 0)
-            count++;
-        if (alone && c->txn.count > 0)
-            break;
-    }
-    return count;
-}
-
-static int finish_turn (struct kvs_ns *ns, struct group *g, struct buf *blobs,
-                        int count)
-{
-    struct kvs *kvs = ns->kvs;
-    char *checkpoint;
-
-    if (count > 0) {
-        if (kvs_tree_hash (ns->tree, blobs) < 0)
-            return -1;
-        strcpy (ns->rootref, ns->tree->rootref);
-        ns->sequence++;
-        ns->checkpointed = false;
-        kvs->stats.commits++;
-        kvs->stats.transactions += count;
-    }
-    snprintf (g->response, sizeof (g->response), "{\"rootref\":\"%s\",\"sequence\":%d}",
-              ns->rootref, ns->sequence);
-    if (g->durable && !strcmp (ns->name, KVS_PRIMARY_NAMESPACE)) {
-        if (!(checkpoint = kvs_checkpoint_encode (ns->rootref, ns->sequence)))
-            return -1;
-        blobs_checkpoint (blobs, checkpoint);
-        free (checkpoint);
-        ns->checkpointed = true;
-    }
-    return blobs->err ? -1 : 0;
-}
-
-/* One commit of a namespace. True if there was something to do. */
-static bool turn (struct kvs_ns *ns)
-{
-    struct kvs *kvs = ns->kvs;
-    struct buf blobs = BUF_INIT;
-    struct group *g;
-    size_t empty;
-    int count;
-
-    if (!(g = group_create (ns)))
-        return false;
-    g->durable = kvs->durable && !strcmp (ns->name, KVS_PRIMARY_NAMESPACE);
-    blobs_begin (&blobs, digest_size (kvs->digest), 0);
-    empty = blobs.len;
-    buf_reset (&ns->tree->changes);
-    count = collect (ns, g, &blobs);
-    if (list_empty (&g->commits)) {
-        group_destroy (g);
-        buf_fini (&blobs);
-        return false;
-    }
-    if (count == 0)
-        g->durable = g->durable && !ns->checkpointed;
-    if (finish_turn (ns, g, &blobs, count) < 0) {
-        flux_log_error (kvs->h, "kvs: commit to %s", ns->name);
-        answer_group (g, ENOMEM);
-        group_destroy (g);
-        buf_fini (&blobs);
-        return false;
-    }
-    if (count > 0) {
-        publish (ns);
-        kvs_answer_versions (ns);
-    }
-    if (!g->durable)
-        answer_group (g, 0);
-    if (blobs.len > empty) {
-        if (g->durable) {
-            blobs.data[4] = BLOBS_SYNC;
-            ns->busy = true;
-        }
-        if (send_blobs (g, &blobs) < 0) {
-            flux_log_error (kvs->h, "kvs: sending blobs to content");
-            answer_group (g, errno);
-            ns->busy = false;
-            group_destroy (g);
-        }
-    } else {
-        answer_group (g, 0);
-        group_destroy (g);
-    }
-    ns->written += blobs.len;
-    buf_fini (&blobs);
-    if (count > 0 && kvs->watches)
-        kvs_watches_changed (kvs->watches, ns);
-    kvs_tree_cool (ns->tree);
-    kvs_tree_shrink (ns->tree, TREE_TURNS, TREE_MAX);
-    return true;
-}
-
-void kvs_turn (struct kvs *kvs)
-{
-    size_t pos = 0;
-    void *value;
-    bool again = false;
-
-    kvs_run_stalled (kvs);
-    while (kvs->rank == 0 && hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
-        struct kvs_ns *ns = value;
-
-        if (list_empty (&ns->queue) || ns->busy || kvs->unacked_bytes > UNACKED_MAX)
-            continue;
-        if (turn (ns) && !list_empty (&ns->queue))
-            again = true;
-    }
+    flux_watcher_stop (w);
+    kvs_leader_probe (kvs->leader);
     kvs_load_missing (kvs);
-    kvs_cache_clear_errors (kvs->cache);
-    if (again)
-        kvs_want_turn (kvs);
 }
+
+static void probe_after (void *arg, double seconds)
+{
+    struct kvs *kvs = arg;
+
+    flux_watcher_stop (kvs->probe_timer);
+    flux_timer_watcher_reset (kvs->probe_timer, seconds, 0.);
+    flux_watcher_start (kvs->probe_timer);
+}
+
+static void want_turn (void *arg)
+{
+    kvs_want_turn (arg);
+}
+
+static double now (void *arg)
+{
+    struct timeval tv;
+
+    gettimeofday (&tv, NULL);
+    return tv.tv_sec + tv.tv_usec * 1e-6;
+}
+
+const struct kvs_leader_ops kvs_leader_wiring = {
+    .answer = answer,
+    .refuse = refuse,
+    .store = store,
+    .advance = advance,
+    .health = health,
+    .probe_after = probe_after,
+    .want_turn = want_turn,
+    .now = now,
+};
 
 /* Requests */
 
-static int enqueue (struct kvs_ns *ns, const flux_msg_t *msg, struct kvs_txn_reader txn,
-                    size_t len, bool sync)
-{
-    struct commit *c;
-
-    if (ns->kvs->queued_bytes + len > QUEUE_BYTES_MAX) {
-        errno = EAGAIN;
-        return -1;
-    }
-    if (!(c = calloc (1, sizeof (*c))))
-        return -1;
-    list_init (&c->node);
-    c->msg = flux_msg_incref (msg);
-    c->txn = txn;
-    c->len = len + sizeof (*c);
-    c->sync = sync;
-    ns->kvs->queued_bytes += c->len;
-    list_append (&ns->queue, &c->node);
-    kvs_want_turn (ns->kvs);
-    return 0;
-}
-
 /* The leader has committed: this rank sees it before its client does. */
-static void relayed (flux_future_t *f, void *arg)
+static void relayed_to (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f,
+                        const char *name)
 {
-    struct kvs *kvs = arg;
-    const flux_msg_t *msg = flux_future_aux_get (f, "request");
-    const char *ns_name = flux_future_aux_get (f, "namespace"), *rootref, *s;
-    struct kvs_ns *ns;
-    int sequence;
+    const char *rootref;
+    json_int_t sequence;
+    struct kvs_ns *ns = kvs_ns_lookup (kvs, name);
 
-    if (flux_rpc_get_unpack (f, "{s:s s:i}", "rootref", &rootref, "sequence", &sequence)
-            < 0
-        || flux_rpc_get (f, &s) < 0) {
-        kvs_respond_error (kvs, msg, errno);
-    } else {
-        if (ns_name && (ns = kvs_ns_lookup (kvs, ns_name)))
-            kvs_ns_set_root (ns, rootref, sequence);
-        if (flux_respond (kvs->h, msg, s) < 0)
-            flux_log_error (kvs->h, "error responding to kvs.commit");
-    }
-    flux_future_destroy (f);
+    if (ns
+        && flux_rpc_get_unpack (f, "{s:s s:I}", "rootref", &rootref, "sequence",
+                                &sequence)
+               == 0)
+        kvs_ns_set_root (ns, rootref, sequence);
+    kvs_relay_answer (kvs, msg, f);
 }
 
-static int relay (struct kvs *kvs, const flux_msg_t *msg, const char *ns_name)
+static void relayed_commit (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f)
 {
-    flux_msg_t *cpy = NULL;
-    flux_future_t *f = NULL;
-    struct flux_msg_cred cred;
-    const char *topic;
+    struct kvs_txn_reader txn;
     const void *data;
     size_t len;
-    char *name;
 
-    if (flux_request_decode_raw (msg, &topic, &data, &len) < 0
-        || flux_msg_get_cred (msg, &cred) < 0
-        || !(cpy = flux_request_encode_raw (topic, data, len))
-        || flux_msg_set_cred (cpy, cred) < 0
-        || !(f = flux_rpc_message (kvs->h, cpy, 0, 0))
-        || flux_future_aux_set (f, "request", (void *)flux_msg_incref (msg),
-                                (flux_free_f)flux_msg_decref)
-               < 0
-        || !(name = strdup (ns_name))
-        || flux_future_aux_set (f, "namespace", name, free) < 0
-        || flux_future_then (f, -1., relayed, kvs) < 0) {
-        flux_msg_destroy (cpy);
-        flux_future_destroy (f);
+    if (flux_request_decode_raw (msg, NULL, &data, &len) == 0
+        && kvs_txn_read (&txn, data, len) == 0)
+        relayed_to (kvs, msg, f, txn.ns);
+}
+
+static void relayed_sync (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f)
+{
+    relayed_to (kvs, msg, f, KVS_PRIMARY_NAMESPACE);
+}
+
+static const char *sender_of (const flux_msg_t *msg)
+{
+    const char *id = flux_msg_route_first (msg);
+
+    return id ? id : "";
+}
+
+static int owner_only (const flux_msg_t *msg)
+{
+    struct flux_msg_cred cred;
+
+    if (flux_msg_get_cred (msg, &cred) < 0)
+        return -1;
+    if (!(cred.rolemask & FLUX_ROLE_OWNER)) {
+        errno = EPERM;
         return -1;
     }
-    flux_msg_destroy (cpy);
     return 0;
 }
 
@@ -507,8 +293,16 @@ void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
     if (flux_request_decode_raw (msg, NULL, &data, &len) < 0
         || kvs_txn_read (&txn, data, len) < 0)
         goto error;
+    if ((txn.flags & KVS_TXN_ORDERED)) {
+        if (owner_only (msg) < 0)
+            goto error;
+        if (kvs->rank > 0) { /* here the sender's place in the order would be lost */
+            kvs_respond_text (kvs, msg, EINVAL, "ordered commits go to rank 0");
+            return;
+        }
+    }
     if (kvs->rank > 0) {
-        if (relay (kvs, msg, txn.ns) < 0)
+        if (kvs_relay (kvs, msg, relayed_commit) < 0)
             goto error;
         return;
     }
@@ -516,11 +310,27 @@ void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
         errno = ENOTSUP;
         goto error;
     }
-    if (kvs_ns_authorize (ns, msg) < 0 || enqueue (ns, msg, txn, len, false) < 0)
+    if (kvs_ns_authorize (ns, msg) < 0)
         goto error;
+    kvs_leader_commit (ns->space, (void *)flux_msg_incref (msg), sender_of (msg), &txn,
+                       len);
     return;
 error:
     kvs_respond_error (kvs, msg, errno);
+}
+
+void kvs_order_reset_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct kvs *kvs = arg;
+
+    if (!kvs->leader) {
+        kvs_respond_text (kvs, msg, EINVAL, "ordered commits go to rank 0");
+        return;
+    }
+    kvs_leader_order_reset (kvs->leader, sender_of (msg));
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.order-reset");
 }
 
 /* A checkpoint of the primary namespace, now. */
@@ -528,35 +338,63 @@ void kvs_sync_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void
 {
     struct kvs *kvs = arg;
     struct kvs_ns *ns = kvs_ns_lookup (kvs, KVS_PRIMARY_NAMESPACE);
-    struct kvs_txn_reader none = { 0 };
 
     if (kvs->rank > 0) {
-        if (relay (kvs, msg, KVS_PRIMARY_NAMESPACE) < 0)
+        if (kvs_relay (kvs, msg, relayed_sync) < 0)
             kvs_respond_error (kvs, msg, errno);
-    } else if (!ns || enqueue (ns, msg, none, 0, true) < 0) {
-        kvs_respond_error (kvs, msg, ns ? errno : ENOTSUP);
+    } else if (ns) {
+        kvs_leader_commit (ns->space, (void *)flux_msg_incref (msg), sender_of (msg),
+                           NULL, 0);
+    } else {
+        kvs_respond_error (kvs, msg, ENOTSUP);
     }
 }
 
-int kvs_checkpoint_now (struct kvs *kvs)
+/* The end */
+
+/* The reactor is over: what the primary namespace waits for is waited for here. */
+static void wait_for_store (struct kvs *kvs, struct kvs_space *s)
 {
-    struct kvs_ns *ns = kvs_ns_lookup (kvs, KVS_PRIMARY_NAMESPACE);
+    while (s->batch) {
+        struct kvs_batch *b = s->batch;
+        flux_future_t *f = *kvs_batch_aux (b);
+        int errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
+
+        kvs_leader_stored (b, errnum, NULL);
+        flux_future_destroy (f);
+        if (!errnum)
+            kvs_leader_turn (kvs->leader);
+    }
+}
+
+static int put_checkpoint (struct kvs *kvs, struct kvs_space *s)
+{
     struct buf b = BUF_INIT;
     flux_future_t *f = NULL;
-    char *checkpoint;
+    char json[BLOBREF_MAX_SIZE + 128];
     int rc = -1;
 
-    if (!ns || ns->checkpointed)
-        return 0;
-    if ((checkpoint = kvs_checkpoint_encode (ns->rootref, ns->sequence))) {
-        blobs_begin (&b, digest_size (kvs->digest), BLOBS_SYNC);
-        blobs_checkpoint (&b, checkpoint);
-        if (!b.err
-            && (f = flux_rpc_raw (kvs->h, "content.commit", b.data, b.len, 0, 0)))
-            rc = flux_future_get (f, NULL);
-    }
+    snprintf (json, sizeof (json),
+              "{\"version\":1,\"rootref\":\"%s\",\"sequence\":%" PRId64
+              ",\"timestamp\":%.6f}",
+              s->rootref, s->sequence, now (kvs));
+    blobs_begin (&b, digest_size (kvs->digest), BLOBS_SYNC);
+    blobs_checkpoint (&b, json);
+    if (!b.err && (f = flux_rpc_raw (kvs->h, "content.commit", b.data, b.len, 0, 0)))
+        rc = flux_future_get (f, NULL);
     flux_future_destroy (f);
     buf_fini (&b);
-    free (checkpoint);
     return rc;
+}
+
+int kvs_finish (struct kvs *kvs)
+{
+    struct kvs_ns *ns = kvs_ns_lookup (kvs, KVS_PRIMARY_NAMESPACE);
+
+    if (!ns)
+        return 0;
+    wait_for_store (kvs, ns->space);
+    kvs_leader_turn (kvs->leader);
+    wait_for_store (kvs, ns->space);
+    return ns->space->checkpointed ? 0 : put_checkpoint (kvs, ns->space);
 }

@@ -32,7 +32,7 @@ static inline void fake_init (struct fake *f)
     f->blobs = hashmap_create (fake_free_blob);
     f->digest = digest_create ("sha1");
     f->cache = kvs_cache_create (1 << 20);
-    f->tree = kvs_tree_create (f->cache, f->digest, NULL, 0);
+    f->tree = kvs_tree_create (f->cache, f->digest, NULL);
 }
 
 static inline void fake_fini (struct fake *f)
@@ -52,7 +52,7 @@ static inline void fake_reopen (struct fake *f)
     strcpy (ref, f->tree->rootref);
     kvs_tree_destroy (f->tree);
     kvs_cache_drop (f->cache);
-    f->tree = kvs_tree_create (f->cache, f->digest, ref, 0);
+    f->tree = kvs_tree_create (f->cache, f->digest, ref);
 }
 
 static inline void fake_store (struct fake *f)
@@ -61,6 +61,8 @@ static inline void fake_store (struct fake *f)
     struct blobs_entry e;
     char ref[BLOBREF_MAX_SIZE];
 
+    if (f->batch.len == 0)
+        return;
     if (blobs_read (&r, f->batch.data, f->batch.len) < 0)
         abort ();
     while (blobs_next (&r, &e) == 1) {

@@ -14,10 +14,16 @@
 #define NAME_MAX_LEN 200
 #define TRIM_MIN (1024 * 1024)
 
+void kvs_respond_text (struct kvs *kvs, const flux_msg_t *msg, int errnum,
+                       const char *text)
+{
+    if (flux_respond_error (kvs->h, msg, errnum, text) < 0)
+        flux_log_error (kvs->h, "error responding to kvs request");
+}
+
 void kvs_respond_error (struct kvs *kvs, const flux_msg_t *msg, int errnum)
 {
-    if (flux_respond_error (kvs->h, msg, errnum, NULL) < 0)
-        flux_log_error (kvs->h, "error responding to kvs request");
+    kvs_respond_text (kvs, msg, errnum, NULL);
 }
 
 static void run_turn (void *arg)
@@ -32,14 +38,24 @@ void kvs_want_turn (struct kvs *kvs)
 
 /* Namespaces */
 
+static void refuse_versions (struct kvs_ns *ns, int errnum)
+{
+    const flux_msg_t *msg;
+
+    while ((msg = kvs_versions_pop (&ns->versions, INT64_MAX))) {
+        kvs_respond_error (ns->kvs, msg, errnum);
+        flux_msg_decref (msg);
+    }
+}
+
 static void ns_destroy (void *arg)
 {
     struct kvs_ns *ns = arg;
 
     if (ns) {
-        kvs_commit_fail_all (ns, ENOTSUP);
-        kvs_tree_destroy (ns->tree);
-        flux_msglist_destroy (ns->versions);
+        kvs_space_destroy (ns->space);
+        refuse_versions (ns, ENOTSUP);
+        kvs_versions_fini (&ns->versions);
         list_remove (&ns->publish_node);
         buf_fini (&ns->unpublished);
         free (ns->name);
@@ -67,13 +83,11 @@ static struct kvs_ns *ns_create (struct kvs *kvs, const char *name, uint32_t own
 
     if (!(ns = calloc (1, sizeof (*ns))))
         return NULL;
-    list_init (&ns->queue);
     list_init (&ns->publish_node);
     ns->kvs = kvs;
     ns->owner = owner;
     ns->flags = flags;
-    if (!(ns->name = strdup (name)) || !(ns->versions = flux_msglist_create ())
-        || hashmap_insert (kvs->namespaces, name, ns) < 0) {
+    if (!(ns->name = strdup (name)) || hashmap_insert (kvs->namespaces, name, ns) < 0) {
         ns_destroy (ns);
         errno = ENOMEM;
         return NULL;
@@ -81,59 +95,35 @@ static struct kvs_ns *ns_create (struct kvs *kvs, const char *name, uint32_t own
     return ns;
 }
 
-/* rootref NULL: empty. An empty root is stored like any other. */
-static int ns_open_tree (struct kvs_ns *ns, const char *rootref, int sequence)
+/* Of the leader. rootref NULL: empty. */
+static int ns_open (struct kvs_ns *ns, const char *rootref, int64_t sequence)
 {
-    struct kvs *kvs = ns->kvs;
-    struct buf blobs = BUF_INIT;
-    flux_future_t *f = NULL;
-    int rc = -1;
+    bool primary = !strcmp (ns->name, KVS_PRIMARY_NAMESPACE);
 
-    if (!(ns->tree = kvs_tree_create (kvs->cache, kvs->digest, rootref, sequence)))
+    if (!(ns->space =
+              kvs_space_create (ns->kvs->leader, ns, primary, rootref, sequence)))
         return -1;
+    strcpy (ns->rootref, ns->space->rootref);
     ns->sequence = sequence;
-    blobs_begin (&blobs, digest_size (kvs->digest), 0);
-    if (!rootref) {
-        if (kvs_tree_hash (ns->tree, &blobs) < 0)
-            goto done;
-    } else {
-        blobs_pin (&blobs);
-    }
-    if (!blobs.err)
-        f = flux_rpc_raw (kvs->h, "content.commit", blobs.data, blobs.len, 0,
-                          FLUX_RPC_NORESPONSE);
-    if (!f)
-        goto done;
-    strcpy (ns->rootref, ns->tree->rootref);
-    rc = 0;
-done:
-    flux_future_destroy (f);
-    buf_fini (&blobs);
-    return rc;
+    return 0;
 }
 
 void kvs_answer_versions (struct kvs_ns *ns)
 {
-    const flux_msg_t *msg = flux_msglist_first (ns->versions);
+    const flux_msg_t *msg;
 
-    while (msg) {
-        int sequence;
-
-        if (flux_request_unpack (msg, NULL, "{s:i}", "sequence", &sequence) < 0
-            || ns->sequence >= sequence) {
-            if (flux_respond_pack (ns->kvs->h, msg, "{s:s s:i}", "rootref", ns->rootref,
-                                   "sequence", ns->sequence)
-                < 0)
-                flux_log_error (ns->kvs->h, "error responding to kvs.wait-version");
-            flux_msglist_delete (ns->versions);
-        }
-        msg = flux_msglist_next (ns->versions);
+    while ((msg = kvs_versions_pop (&ns->versions, ns->sequence))) {
+        if (flux_respond_pack (ns->kvs->h, msg, "{s:s s:I}", "rootref", ns->rootref,
+                               "sequence", (json_int_t)ns->sequence)
+            < 0)
+            flux_log_error (ns->kvs->h, "error responding to kvs.wait-version");
+        flux_msg_decref (msg);
     }
 }
 
-void kvs_ns_set_root (struct kvs_ns *ns, const char *rootref, int sequence)
+void kvs_ns_set_root (struct kvs_ns *ns, const char *rootref, int64_t sequence)
 {
-    if (ns->tree || sequence <= ns->sequence
+    if (ns->space || sequence <= ns->sequence
         || strlen (rootref) >= sizeof (ns->rootref))
         return;
     strcpy (ns->rootref, rootref);
@@ -148,11 +138,11 @@ static void fetched (flux_future_t *f, void *arg)
     const char *name = flux_future_aux_get (f, "name"), *rootref;
     struct kvs_ns *ns = hashmap_lookup (kvs->namespaces, name);
     char key[256];
-    json_int_t owner;
-    int sequence, flags;
+    json_int_t owner, sequence;
+    int flags;
 
     snprintf (key, sizeof (key), "ns:%s", name);
-    if (flux_rpc_get_unpack (f, "{s:s s:i s:I s:i}", "rootref", &rootref, "sequence",
+    if (flux_rpc_get_unpack (f, "{s:s s:I s:I s:i}", "rootref", &rootref, "sequence",
                              &sequence, "owner", &owner, "flags", &flags)
         < 0) {
         kvs_cache_insert_error (kvs->cache, key, errno == EAGAIN ? EIO : errno);
@@ -304,13 +294,13 @@ static bool answer_getroot (struct kvs *kvs, const flux_msg_t *msg)
     struct kvs_ns *ns = request_ns (kvs, msg, &again);
 
     if (ns
-        && flux_respond_pack (kvs->h, msg, "{s:s s:s s:i s:I s:i}", "namespace",
+        && flux_respond_pack (kvs->h, msg, "{s:s s:s s:I s:I s:i}", "namespace",
                               ns->name, "rootref", ns->rootref, "sequence",
-                              ns->sequence, "owner", (json_int_t)ns->owner, "flags",
-                              ns->flags)
+                              (json_int_t)ns->sequence, "owner", (json_int_t)ns->owner,
+                              "flags", ns->flags)
                < 0)
         flux_log_error (kvs->h, "error responding to kvs.getroot");
-    if (ns && ns->tree)
+    if (ns && ns->space)
         keep_root (kvs);
     return !again;
 }
@@ -325,15 +315,17 @@ static bool answer_wait_version (struct kvs *kvs, const flux_msg_t *msg)
 {
     bool again;
     struct kvs_ns *ns = request_ns (kvs, msg, &again);
-    int sequence;
+    json_int_t sequence;
 
     if (!ns)
         return !again;
-    if (flux_request_unpack (msg, NULL, "{s:i}", "sequence", &sequence) < 0
-        || flux_msglist_append (ns->versions, msg) < 0)
+    if (flux_request_unpack (msg, NULL, "{s:I}", "sequence", &sequence) < 0
+        || kvs_versions_add (&ns->versions, sequence, (void *)msg) < 0) {
         kvs_respond_error (kvs, msg, errno);
-    else
+    } else {
+        flux_msg_incref (msg);
         kvs_answer_versions (ns);
+    }
     return true;
 }
 
@@ -393,7 +385,7 @@ static void ns_create_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
         owner = kvs->owner;
     if (!(ns = ns_create (kvs, name, owner, flags)))
         goto error;
-    if (ns_open_tree (ns, *rootref ? rootref : NULL, 0) < 0) {
+    if (ns_open (ns, *rootref ? rootref : NULL, 0) < 0) {
         hashmap_remove (kvs->namespaces, name);
         goto error;
     }
@@ -408,14 +400,9 @@ error:
 static void ns_forget (struct kvs *kvs, const char *name)
 {
     struct kvs_ns *ns = kvs_ns_lookup (kvs, name);
-    const flux_msg_t *msg;
 
     if (!ns)
         return;
-    while ((msg = flux_msglist_pop (ns->versions))) {
-        kvs_respond_error (kvs, msg, ENOTSUP);
-        flux_msg_decref (msg);
-    }
     if (kvs->watches)
         kvs_watches_removed (kvs->watches, name);
     hashmap_remove (kvs->namespaces, name);
@@ -437,7 +424,7 @@ static void ns_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
         errno = ENOTSUP;
     if (errno)
         goto error;
-    if ((ns = kvs_ns_lookup (kvs, name)) && ns->busy) {
+    if ((ns = kvs_ns_lookup (kvs, name)) && ns->space->batch) {
         errno = EBUSY;
         goto error;
     }
@@ -493,11 +480,10 @@ static void setroot_event (struct kvs *kvs, const flux_msg_t *msg)
     const char *name, *rootref;
     json_t *rootdir = NULL;
     struct kvs_ns *ns;
-    json_int_t owner;
-    int sequence;
+    json_int_t owner, sequence;
     char *text;
 
-    if (flux_event_unpack (msg, NULL, "{s:s s:s s:i s:I s?o}", "namespace", &name,
+    if (flux_event_unpack (msg, NULL, "{s:s s:s s:I s:I s?o}", "namespace", &name,
                            "rootref", &rootref, "sequence", &sequence, "owner", &owner,
                            "rootdir", &rootdir)
         < 0) {
@@ -536,14 +522,15 @@ static void event_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 /* Epochs also pass by turns: age is measured from a heartbeat long ago. */
 static void age_tree (struct kvs_ns *ns)
 {
-    uint32_t now = ns->tree->lru.epoch++;
+    struct kvs_tree *tree = ns->space->tree;
+    uint32_t now = tree->lru.epoch++;
 
-    kvs_tree_evict (ns->tree, now - ns->epochs[0], SIZE_MAX);
+    kvs_tree_evict (tree, now - ns->epochs[0], SIZE_MAX);
     memmove (ns->epochs, ns->epochs + 1, sizeof (ns->epochs) - sizeof (ns->epochs[0]));
     ns->epochs[TREE_AGE - 1] = now;
-    if (ns->written > TRIM_MIN) {
+    if (ns->space->written > TRIM_MIN) {
         malloc_trim (0);
-        ns->written = 0;
+        ns->space->written = 0;
     }
 }
 
@@ -558,7 +545,7 @@ static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     while (hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
         struct kvs_ns *ns = value;
 
-        if (ns->tree)
+        if (ns->space)
             age_tree (ns);
     }
 }
@@ -574,9 +561,9 @@ static void dropcache_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     while (hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
         struct kvs_ns *ns = value;
 
-        if (ns->tree) {
-            ns->tree->lru.epoch++;
-            kvs_tree_evict (ns->tree, 0, 0);
+        if (ns->space) {
+            ns->space->tree->lru.epoch++;
+            kvs_tree_evict (ns->space->tree, 0, 0);
         }
     }
     if (msg && flux_respond (h, msg, NULL) < 0)
@@ -598,9 +585,9 @@ static json_t *stats_namespaces (struct kvs *kvs)
     while (o && hashmap_next (kvs->namespaces, &pos, NULL, &value)) {
         struct kvs_ns *ns = value;
         json_t *v = json_pack (
-            "{s:i s:I s:i s:I}", "store revision", ns->sequence, "#bytes",
-            (json_int_t)(ns->tree ? ns->tree->lru.bytes : 0), "#versionwaiters",
-            flux_msglist_count (ns->versions), "owner", (json_int_t)ns->owner);
+            "{s:I s:I s:I s:I}", "store revision", (json_int_t)ns->sequence, "#bytes",
+            (json_int_t)(ns->space ? ns->space->tree->lru.bytes : 0), "#versionwaiters",
+            (json_int_t)ns->versions.count, "owner", (json_int_t)ns->owner);
         json_object_set_new (o, ns->name, v);
     }
     return o;
@@ -610,27 +597,45 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
     struct kvs *kvs = arg;
+    struct kvs_leader_stats stats = { 0 };
 
+    if (kvs->leader)
+        stats = kvs_leader_stats (kvs->leader);
     if (flux_respond_pack (
             h, msg, "{s:{s:I s:I s:I} s:o s:{s:I s:I s:I s:I} s:{s:I s:I s:I}}",
             "cache", "#entries", (json_int_t)kvs_cache_count (kvs->cache), "#bytes",
             (json_int_t)kvs_cache_bytes (kvs->cache), "#watchers",
             (json_int_t)(kvs->watches ? kvs_watches_count (kvs->watches) : 0),
             "namespace", stats_namespaces (kvs), "transaction-opcount", "commits",
-            (json_int_t)kvs->stats.commits, "transactions",
-            (json_int_t)kvs->stats.transactions, "operations",
-            (json_int_t)kvs->stats.operations, "failed", (json_int_t)kvs->stats.failed,
-            "pending_requests", "lookups", (json_int_t)kvs->stalled_count,
-            "queued-bytes", (json_int_t)kvs->queued_bytes, "unacked-bytes",
-            (json_int_t)kvs->unacked_bytes)
+            (json_int_t)stats.commits, "transactions", (json_int_t)stats.transactions,
+            "operations", (json_int_t)stats.operations, "failed",
+            (json_int_t)stats.failed, "pending_requests", "lookups",
+            (json_int_t)kvs->stalled_count, "queued-bytes",
+            (json_int_t)stats.queued_bytes, "unacked-bytes",
+            (json_int_t)stats.unacked_bytes)
         < 0)
         flux_log_error (h, "error responding to kvs.stats-get");
+}
+
+static bool same_sender (void *req, const void *msg)
+{
+    return flux_disconnect_match (msg, req);
+}
+
+static void disconnect_versions (struct kvs_ns *ns, const flux_msg_t *msg)
+{
+    const flux_msg_t *req;
+    size_t pos = 0;
+
+    while ((req = kvs_versions_take (&ns->versions, &pos, same_sender, msg)))
+        flux_msg_decref (req);
 }
 
 static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
     struct kvs *kvs = arg;
+    const char *sender;
     size_t pos = 0;
     void *value;
 
@@ -644,7 +649,11 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         }
     }
     while (hashmap_next (kvs->namespaces, &pos, NULL, &value))
-        flux_msglist_disconnect (((struct kvs_ns *)value)->versions, msg);
+        disconnect_versions (value, msg);
+    if (kvs->health)
+        kvs_health_disconnect (kvs->health, msg);
+    if (kvs->leader && (sender = flux_msg_route_first (msg)))
+        kvs_leader_order_reset (kvs->leader, sender);
 }
 
 /* Start and end */
@@ -653,6 +662,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "kvs.lookup", kvs_lookup_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.commit", kvs_commit_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.sync", kvs_sync_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.order-reset", kvs_order_reset_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.getroot", getroot_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.wait-version", wait_version_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-create", ns_create_cb, 0 },
@@ -668,18 +678,18 @@ static const struct flux_msg_handler_spec handlers[] = {
 };
 
 /* Where the last instance in this statedir, or the last kvs module, ended. */
-static int read_checkpoint (struct kvs *kvs, char *rootref, int *sequence)
+static int read_checkpoint (struct kvs *kvs, char *rootref, int64_t *sequence)
 {
+    json_int_t seq = 0;
     flux_future_t *f;
     const char *ref;
     int rc = -1;
 
     *rootref = '\0';
-    *sequence = 0;
     if (!(f = flux_rpc (kvs->h, "content.checkpoint-get", "{}", 0, 0)))
         return -1;
-    if (flux_rpc_get_unpack (f, "{s:[{s:s s?i}]}", "value", "rootref", &ref, "sequence",
-                             sequence)
+    if (flux_rpc_get_unpack (f, "{s:[{s:s s?I}]}", "value", "rootref", &ref, "sequence",
+                             &seq)
         == 0) {
         if (strlen (ref) < BLOBREF_MAX_SIZE) {
             strcpy (rootref, ref);
@@ -687,28 +697,70 @@ static int read_checkpoint (struct kvs *kvs, char *rootref, int *sequence)
         }
     } else if (errno == ENOENT || errno == ENOSYS) {
         rc = 0;
+    } else {
+        flux_log (kvs->h, LOG_ERR, "kvs: reading the checkpoint: %s",
+                  flux_future_error_string (f));
     }
+    *sequence = seq;
     flux_future_destroy (f);
     return rc;
 }
 
-static int start_leader (struct kvs *kvs)
+/* On a root that is not there nothing could be read, and no commit be made. */
+static int verify_root (struct kvs *kvs, const char *rootref)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+    struct kvs_node *n = NULL;
+    const char *why = "it is no directory";
+    const void *data;
+    size_t len;
+    flux_future_t *f = NULL;
+    int rc = -1;
+
+    if (blobref_decode (rootref, digest) != (ssize_t)digest_size (kvs->digest))
+        why = "it is no blobref of this instance's content.hash";
+    else if (!(f = flux_rpc_raw (kvs->h, "content.load", digest,
+                                 digest_size (kvs->digest), 0, 0)))
+        why = strerror (errno);
+    else if (flux_rpc_get_raw (f, &data, &len) < 0)
+        why = errno == ENOENT ? "the store does not have it"
+                              : flux_future_error_string (f);
+    else if ((n = kvs_node_decode (NULL, data, len, 0)))
+        rc = 0;
+    if (rc < 0) {
+        flux_log (kvs->h, LOG_ERR,
+                  "kvs: the checkpoint's root %s cannot be used: %s. The state "
+                  "directory is damaged; nothing was changed",
+                  rootref, why);
+        errno = EBADMSG;
+    }
+    kvs_node_destroy (n);
+    flux_future_destroy (f);
+    return rc;
+}
+
+static int start_leader (struct kvs *kvs, bool kept)
 {
     char rootref[BLOBREF_MAX_SIZE];
     struct kvs_ns *ns;
-    int sequence;
+    int64_t sequence;
 
-    if (read_checkpoint (kvs, rootref, &sequence) < 0) {
-        flux_log_error (kvs->h, "kvs: reading the checkpoint");
+    if (read_checkpoint (kvs, rootref, &sequence) < 0
+        || (*rootref && verify_root (kvs, rootref) < 0))
         return -1;
-    }
-    if (!(kvs->watches = kvs_watches_create (kvs))
+    if (!(kvs->leader = kvs_leader_create (&kvs_leader_wiring, kvs, kvs->cache,
+                                           kvs->digest, kept))
+        || !(kvs->probe_timer = flux_timer_watcher_create (
+                 flux_get_reactor (kvs->h), PROBE_MIN, 0., kvs_probe_cb, kvs))
+        || !(kvs->watches = kvs_watches_create (kvs))
+        || !(kvs->health = kvs_health_create (kvs))
         || !(ns = ns_create (kvs, KVS_PRIMARY_NAMESPACE, kvs->owner, 0))
-        || ns_open_tree (ns, *rootref ? rootref : NULL, sequence) < 0)
+        || ns_open (ns, *rootref ? rootref : NULL, sequence) < 0)
         return -1;
-    ns->checkpointed = *rootref != '\0';
+    ns->space->checkpointed = *rootref != '\0';
     if (*rootref)
-        flux_log (kvs->h, LOG_INFO, "kvs: restored checkpoint, version %d", sequence);
+        flux_log (kvs->h, LOG_INFO, "kvs: restored checkpoint, version %lld",
+                  (long long)sequence);
     return 0;
 }
 
@@ -729,7 +781,6 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
     memset (kvs, 0, sizeof (*kvs));
     kvs->h = h;
     kvs->owner = owner ? strtoul (owner, NULL, 10) : getuid ();
-    kvs->durable = state_is_kept (h);
     list_init (&kvs->stalled);
     list_init (&kvs->unpublished);
     reactor_task_init (&kvs->turn, run_turn, kvs);
@@ -742,7 +793,7 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
         || !(kvs->loading = hashmap_create ((hashmap_free_f)flux_future_destroy)))
         return -1;
     if (kvs->rank == 0)
-        return start_leader (kvs);
+        return start_leader (kvs, state_is_kept (h));
     return flux_event_subscribe (h, "kvs.namespace-");
 }
 
@@ -759,6 +810,9 @@ static void kvs_fini (struct kvs *kvs)
     kvs_watches_destroy (kvs->watches);
     if (kvs->namespaces)
         hashmap_destroy (kvs->namespaces);
+    kvs_leader_destroy (kvs->leader);
+    kvs_health_destroy (kvs->health);
+    flux_watcher_destroy (kvs->probe_timer);
     if (kvs->loading)
         hashmap_destroy (kvs->loading);
     kvs_cache_destroy (kvs->cache);
@@ -777,9 +831,11 @@ int mod_main (flux_t *h, int argc, char *argv[])
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
         flux_log_error (h, "kvs: reactor");
     if (rc >= 0 && kvs.rank == 0) {
-        kvs_turn (&kvs); /* what has arrived is still done */
-        if (kvs_checkpoint_now (&kvs) < 0)
+        kvs_run_stalled (&kvs);
+        if (kvs_finish (&kvs) < 0) {
             flux_log_error (h, "kvs: writing the checkpoint");
+            rc = -1;
+        }
     }
     kvs_fini (&kvs);
     return rc < 0 ? -1 : 0;

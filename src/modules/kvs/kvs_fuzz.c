@@ -42,7 +42,7 @@ static void fuzz_node (const uint8_t *data, size_t size)
         if ((n = kvs_node_decode (NULL, (const char *)data, size, level))) {
             struct buf b = BUF_INIT;
 
-            kvs_node_encode (n, &b);
+            kvs_node_encode (n, false, &b);
             buf_fini (&b);
             kvs_node_destroy (n);
         }

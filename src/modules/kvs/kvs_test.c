@@ -569,6 +569,153 @@ static void test_model (void **state)
     fake_fini (&f);
 }
 
+/* Batches that are stored or refused, at random: readers see what is stored until
+ * the store has answered, and a refused batch leaves nothing, not in memory, not
+ * in later hashes. A second tree that only ever gets what was stored tells what is
+ * right. */
+
+enum { BATCH_KEYS = 400 };
+
+static void random_key (unsigned int *seed, char *key, size_t size)
+{
+    int k = rand_r (seed) % BATCH_KEYS;
+
+    if (rand_r (seed) % 40 == 0)
+        snprintf (key, size, "%s", k % 2 ? "d" : "e.f");
+    else
+        snprintf (key, size, "%s.%d%s", k % 2 ? "d" : "e.f", k, k % 5 ? "" : ".x.y");
+}
+
+static flux_kvs_txn_t *random_txn (unsigned int *seed)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    char key[32], big[3000];
+
+    for (int i = 1 + rand_r (seed) % 30; i > 0; i--) {
+        random_key (seed, key, sizeof (key));
+        switch (rand_r (seed) % 8) {
+        case 0:
+        case 1:
+            flux_kvs_txn_unlink (txn, 0, key);
+            break;
+        case 2:
+            flux_kvs_txn_mkdir (txn, 0, key);
+            break;
+        case 3:
+            memset (big, 'a' + rand_r (seed) % 26, sizeof (big));
+            flux_kvs_txn_put_raw (txn, 0, key, big, sizeof (big));
+            break;
+        default:
+            flux_kvs_txn_put (txn, 0, key, rand_r (seed) % 2 ? "one" : "two");
+        }
+    }
+    if (rand_r (seed) % 6 == 0)
+        flux_kvs_txn_put (txn, 0, ".", "bad");
+    return txn;
+}
+
+/* All that a reader can see, as one text. */
+static void dump (struct fake *f, const char *key, struct buf *out)
+{
+    char *s = fake_lookup (f, key, FLUX_KVS_READDIR, NULL);
+    flux_kvsdir_t *dir;
+    flux_kvsitr_t *itr;
+    const char *name;
+
+    assert_non_null (s);
+    assert_non_null (dir = flux_kvsdir_create (NULL, NULL, key, s));
+    assert_non_null (itr = flux_kvsitr_create (dir));
+    while ((name = flux_kvsitr_next (itr))) {
+        char *path = flux_kvsdir_key_at (dir, name);
+
+        buf_printf (out, "%s ", path);
+        if (flux_kvsdir_isdir (dir, name)) {
+            dump (f, path, out);
+        } else {
+            char *value = fake_get (f, path, NULL);
+
+            buf_printf (out, "%.8s ", value);
+            free (value);
+        }
+        free (path);
+    }
+    flux_kvsitr_destroy (itr);
+    flux_kvsdir_destroy (dir);
+    free (s);
+}
+
+static void same_for_readers (struct fake *a, struct fake *b)
+{
+    struct buf x = BUF_INIT, y = BUF_INIT;
+
+    dump (a, ".", &x);
+    dump (b, ".", &y);
+    assert_string_equal (x.data ? x.data : "", y.data ? y.data : "");
+    buf_fini (&x);
+    buf_fini (&y);
+}
+
+static void run_batch (struct fake *f, unsigned int seed, int count)
+{
+    if (f->batch.len == 0)
+        blobs_begin (&f->batch, 20, 0);
+    for (int i = 0; i < count; i++) {
+        flux_kvs_txn_t *txn = random_txn (&seed);
+
+        fake_apply (f, txn); /* some are refused */
+        flux_kvs_txn_destroy (txn);
+    }
+    assert_int_equal (kvs_tree_hash (f->tree, &f->batch), 0);
+}
+
+static void batches (unsigned int seed, bool reopen)
+{
+    struct fake f, right;
+
+    fake_init (&f);
+    fake_init (&right);
+    run_batch (&f, 0, 0);
+    run_batch (&right, 0, 0);
+    for (int round = 0; round < 12; round++) {
+        unsigned int batch = rand_r (&seed);
+        int count = 1 + rand_r (&seed) % 6;
+        bool ok = rand_r (&seed) % 3 > 0;
+
+        fake_store (&f);
+        if (reopen && rand_r (&seed) % 3 == 0)
+            fake_reopen (&f);
+        kvs_tree_keep (f.tree);
+        run_batch (&f, batch, count);
+        f.tree->lru.epoch += 5;
+        if (reopen)
+            kvs_tree_evict (f.tree, 2, rand_r (&seed) % 2 ? 0 : 1 << 20);
+        same_for_readers (&f, &right);
+        if (ok) {
+            run_batch (&right, batch, count);
+            fake_store (&right);
+            kvs_tree_stored (f.tree);
+            fake_store (&f);
+        } else {
+            kvs_tree_restore (f.tree);
+            buf_reset (&f.batch);
+            blobs_begin (&f.batch, 20, 0);
+        }
+        same_for_readers (&f, &right);
+        /* What has to be loaded first may split a directory earlier. */
+        if (!reopen)
+            assert_string_equal (f.tree->rootref, right.tree->rootref);
+        assert_true (list_empty (&f.tree->lru.images));
+    }
+    fake_fini (&f);
+    fake_fini (&right);
+}
+
+static void test_batches (void **state)
+{
+    for (unsigned int seed = 1; seed <= 150; seed++)
+        batches (seed, seed % 2);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -580,6 +727,7 @@ int main (void)
         cmocka_unit_test (test_evict),         cmocka_unit_test (test_cold),
         cmocka_unit_test (test_evict_buckets), cmocka_unit_test (test_put_dir),
         cmocka_unit_test (test_changes),       cmocka_unit_test (test_model),
+        cmocka_unit_test (test_batches),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

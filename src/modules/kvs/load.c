@@ -97,3 +97,12 @@ void kvs_run_stalled (struct kvs *kvs)
     }
     kvs_load_missing (kvs);
 }
+
+void kvs_turn (struct kvs *kvs)
+{
+    kvs_run_stalled (kvs);
+    if (kvs->leader)
+        kvs_leader_turn (kvs->leader);
+    kvs_load_missing (kvs);
+    kvs_cache_clear_errors (kvs->cache);
+}

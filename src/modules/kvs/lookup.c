@@ -57,9 +57,9 @@ static int read_dir (struct walk *w, struct kvs_node *dir, struct buf *out)
     struct listing ls = { 0 };
     int rc;
 
-    if (!dir->hdir) {
+    if (!kvs_node_entries (dir, w->view.loader.stored).hdir) {
         kvs_node_touch (dir);
-        kvs_node_encode (dir, out);
+        kvs_node_encode (dir, w->view.loader.stored, out);
         return 0;
     }
     rc = kvs_dir_foreach (dir, &w->view.loader, list_entry, &ls);
@@ -145,6 +145,9 @@ static int read_valref (struct kvs_cache *cache, const struct treetext *t,
                 break;
         } else if (len < skip) {
             errnum = EINVAL;
+            break;
+        } else if (out->len - mark + len - skip > LOOKUP_VALUE_MAX) {
+            errnum = EFBIG;
             break;
         } else if (!errnum) {
             buf_add (out, data + skip, len - skip);
@@ -265,10 +268,21 @@ static int finish_root (struct walk *w, struct buf *out)
     return finish_dir (w, w->view.root, out);
 }
 
-static int finish_value (struct walk *w, struct kvs_dirent *e, struct buf *out)
+int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len,
+                      struct buf *out)
 {
     struct kvs_value_pos pos = { 0, 0 };
     struct buf raw = BUF_INIT;
+    int rc = kvs_value_read (cache, found, len, &pos, &raw);
+
+    if (rc == 0)
+        treetext_add_val (out, raw.data, raw.len);
+    buf_fini (&raw);
+    return rc;
+}
+
+static int finish_value (struct walk *w, struct kvs_dirent *e, struct buf *out)
+{
     int rc = -1;
 
     if (w->l->flags & FLUX_KVS_READLINK) {
@@ -278,11 +292,12 @@ static int finish_value (struct walk *w, struct kvs_dirent *e, struct buf *out)
     } else if (e->type == TREEOBJ_VAL) {
         rc = buf_add (out, kvs_dirent_text (e), e->text_len);
     } else {
-        rc = kvs_value_read (w->l->cache, kvs_dirent_text (e), e->text_len, &pos, &raw);
-        if (rc == 0)
-            treetext_add_val (out, raw.data, raw.len);
+        rc = kvs_value_finish (w->l->cache, kvs_dirent_text (e), e->text_len, out);
+        if (rc < 0 && errno == EAGAIN && w->l->found) {
+            buf_add (w->l->found, kvs_dirent_text (e), e->text_len);
+            errno = EAGAIN;
+        }
     }
-    buf_fini (&raw);
     return rc;
 }
 

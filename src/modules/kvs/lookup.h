@@ -23,12 +23,21 @@ struct kvs_lookup {
     struct kvs_view view;
     const char *key; /* "." or normalised */
     int flags;       /* READDIR, READLINK, TREEOBJ */
+    /* If the blobs of a value have to be loaded (EAGAIN), the value's tree object
+     * is added: kvs_value_finish() goes on from there. May be NULL. */
+    struct buf *found;
 };
+
+#define LOOKUP_VALUE_MAX (1024 * 1024 * 1024) /* bytes; longer: EFBIG */
 
 /* The tree object is added to `out`. -1 with errno: EAGAIN: load what
  * kvs_cache_missing() tells and call again; ENOENT, EISDIR, ENOTDIR, EINVAL,
  * ELOOP, or that of `open` or of a load. */
 int kvs_lookup (const struct kvs_lookup *l, struct buf *out);
+
+/* The text of a value of which `found` is the tree object. Errors as above. */
+int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len,
+                      struct buf *out);
 
 /* How far a reader of a growing value has come. */
 struct kvs_value_pos {

@@ -11,6 +11,7 @@ void kvs_lru_init (struct kvs_lru *lru)
 {
     memset (lru, 0, sizeof (*lru));
     list_init (&lru->nodes);
+    list_init (&lru->images);
 }
 
 static size_t dirent_size (const struct kvs_dirent *e)
@@ -30,6 +31,7 @@ struct kvs_dirent *kvs_dirent_create (const char *name, size_t name_len, int typ
     e->text_len = text_len;
     e->type = type;
     e->ref = text != NULL;
+    e->refs = 1;
     memcpy (e->name, name, name_len);
     e->name[name_len] = '\0';
     if (text)
@@ -38,10 +40,28 @@ struct kvs_dirent *kvs_dirent_create (const char *name, size_t name_len, int typ
     return e;
 }
 
+static uint32_t slots (const struct kvs_entries *es)
+{
+    return !es->ent ? 0 : es->hdir ? NODE_FANOUT : es->count;
+}
+
+static void image_destroy (struct kvs_image *img)
+{
+    if (img) {
+        img->node->image = NULL;
+        list_remove (&img->link);
+        for (uint32_t i = 0; i < slots (&img->was); i++)
+            kvs_dirent_destroy (img->was.ent[i], NULL, 0);
+        free (img->was.ent);
+        free (img);
+    }
+}
+
 static void destroy_node (struct kvs_node *n, struct buf *gone, size_t digest_size)
 {
     if (!n)
         return;
+    image_destroy (n->image);
     for (uint32_t i = 0; n->ent && i < (n->hdir ? NODE_FANOUT : n->count); i++) {
         if (n->ent[i]) {
             if (n->lru)
@@ -60,9 +80,11 @@ static void destroy_node (struct kvs_node *n, struct buf *gone, size_t digest_si
 
 void kvs_dirent_destroy (struct kvs_dirent *e, struct buf *gone, size_t digest_size)
 {
-    if (e) {
+    if (e && --e->refs == 0) {
         int saved_errno = errno;
-        destroy_node (e->child, gone, digest_size);
+        /* With a new digest a child moves on to a new entry. */
+        if (e->child && (!e->child->slot || e->child->slot == e))
+            destroy_node (e->child, gone, digest_size);
         free (e);
         errno = saved_errno;
     }
@@ -72,10 +94,10 @@ void kvs_node_destroy (struct kvs_node *n)
 {
     int saved_errno = errno;
 
-    if (n && n->slot) {
+    if (n && n->slot)
         n->slot->child = NULL;
+    if (n && n->parent)
         n->parent->loaded--;
-    }
     destroy_node (n, NULL, 0);
     errno = saved_errno;
 }
@@ -152,17 +174,16 @@ static int compare (const struct kvs_dirent *e, const char *name, size_t len)
 }
 
 /* Index of the name, or where it would stand. */
-static uint32_t search (const struct kvs_node *n, const char *name, size_t len,
-                        bool *found)
+static uint32_t search (struct kvs_entries n, const char *name, size_t len, bool *found)
 {
-    uint32_t lo = 0, hi = n->count;
+    uint32_t lo = 0, hi = n.count;
 
     *found = false;
-    if (hi > 0 && compare (n->ent[hi - 1], name, len) < 0)
+    if (hi > 0 && compare (n.ent[hi - 1], name, len) < 0)
         return hi; /* growing names are common */
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        int rc = compare (n->ent[mid], name, len);
+        int rc = compare (n.ent[mid], name, len);
 
         if (rc == 0) {
             *found = true;
@@ -174,6 +195,13 @@ static uint32_t search (const struct kvs_node *n, const char *name, size_t len,
             hi = mid;
     }
     return lo;
+}
+
+struct kvs_entries kvs_node_entries (const struct kvs_node *n, bool stored)
+{
+    if (stored && n->image && !n->image->created)
+        return n->image->was;
+    return (struct kvs_entries){ n->ent, n->count, n->hdir };
 }
 
 static int grow (struct kvs_node *n)
@@ -208,9 +236,84 @@ static void release (struct kvs_node *n, struct kvs_dirent *e)
     account (n, e, -1);
     if (e->child) {
         e->child->parent = NULL;
-        e->child->slot = NULL;
         n->loaded--;
     }
+}
+
+/* Images */
+
+int kvs_node_save (struct kvs_node *n)
+{
+    struct kvs_image *img;
+    size_t size;
+
+    if (!n->lru || !n->lru->keep || n->image)
+        return 0;
+    if (!(img = calloc (1, sizeof (*img))))
+        return -1;
+    img->created = !n->hashed;
+    if (n->hashed && n->ent) {
+        size = (n->hdir ? NODE_FANOUT : n->count) * sizeof (*n->ent);
+        if (!(img->was.ent = malloc (size + 1))) {
+            free (img);
+            return -1;
+        }
+        memcpy (img->was.ent, n->ent, size);
+        img->was.count = n->count;
+        img->was.hdir = n->hdir;
+        img->cap = n->hdir ? NODE_FANOUT : n->count;
+        for (uint32_t i = 0; i < slots (&img->was); i++)
+            if (n->ent[i])
+                n->ent[i]->refs++;
+    }
+    img->dirty = n->dirty;
+    memcpy (img->digest, n->digest, sizeof (img->digest));
+    img->node = n;
+    n->image = img;
+    list_append (&n->lru->images, &img->link);
+    return 0;
+}
+
+void kvs_images_drop (struct kvs_lru *lru)
+{
+    while (!list_empty (&lru->images))
+        image_destroy (list_first (&lru->images, struct kvs_image, link));
+    lru->keep = false;
+}
+
+/* Exchanges what the node is and what it was. */
+static void swap_image (struct kvs_image *img)
+{
+    struct kvs_node *n = img->node;
+    struct kvs_entries now = kvs_node_entries (n, false);
+
+    for (uint32_t i = 0; i < slots (&now); i++)
+        if (now.ent[i])
+            account (n, now.ent[i], -1);
+    n->ent = img->was.ent;
+    n->count = img->was.count;
+    n->hdir = img->was.hdir;
+    n->cap = img->cap;
+    n->loaded = 0;
+    n->dirty = img->dirty;
+    memcpy (n->digest, img->digest, sizeof (n->digest));
+    img->was = now;
+    now = kvs_node_entries (n, false);
+    for (uint32_t i = 0; i < slots (&now); i++)
+        if (now.ent[i])
+            adopt (n, now.ent[i]);
+}
+
+void kvs_images_restore (struct kvs_lru *lru)
+{
+    list_foreach (&lru->images, it) {
+        struct kvs_image *img = container_of (it, struct kvs_image, link);
+
+        /* New nodes go with the entries that lead to them. */
+        if (!img->created)
+            swap_image (img);
+    }
+    kvs_images_drop (lru);
 }
 
 /* FNV-1a, folded. Part of the format on disk: never to change. */
@@ -231,7 +334,7 @@ static int bucket_of (const struct kvs_node *n, const char *name, size_t len)
 static int leaf_set (struct kvs_node *n, struct kvs_dirent *e, struct kvs_dirent **old)
 {
     bool found;
-    uint32_t i = search (n, e->name, e->name_len, &found);
+    uint32_t i = search (kvs_node_entries (n, false), e->name, e->name_len, &found);
 
     *old = NULL;
     if (found) {
@@ -347,7 +450,7 @@ struct kvs_dirent *kvs_dir_take (struct kvs_node *n, const char *name, size_t le
             return NULL;
         n = e->child;
     }
-    i = search (n, name, len, &found);
+    i = search (kvs_node_entries (n, false), name, len, &found);
     if (!found)
         return NULL;
     e = n->ent[i];
@@ -362,21 +465,23 @@ struct kvs_dirent *kvs_dir_take (struct kvs_node *n, const char *name, size_t le
 struct kvs_dirent *kvs_dir_find (struct kvs_node *n, const char *name, size_t len,
                                  const struct kvs_loader *loader)
 {
+    struct kvs_entries es = kvs_node_entries (n, loader->stored);
     bool found;
     uint32_t i;
 
-    while (n->hdir) {
-        struct kvs_dirent *e = n->ent[bucket_of (n, name, len)];
+    while (es.hdir) {
+        struct kvs_dirent *e = es.ent[bucket_of (n, name, len)];
 
         if (!e)
             goto noent;
         if (!(n = e->child ? e->child : loader->load (loader->arg, n, e)))
             return NULL;
+        es = kvs_node_entries (n, loader->stored);
     }
     kvs_node_touch (n);
-    i = search (n, name, len, &found);
+    i = search (es, name, len, &found);
     if (found)
-        return n->ent[i];
+        return es.ent[i];
 noent:
     errno = ENOENT;
     return NULL;
@@ -384,11 +489,37 @@ noent:
 
 struct kvs_node *kvs_dir_holder (struct kvs_node *dir, const struct kvs_dirent *e)
 {
-    if (e->name_len == 0) /* a bucket */
-        return dir;
-    while (dir->hdir)
-        dir = dir->ent[bucket_of (dir, e->name, e->name_len)]->child;
-    return dir;
+    bool found;
+    uint32_t i;
+
+    if (e->name_len == 0) { /* a bucket */
+        for (i = 0; dir->hdir && i < NODE_FANOUT; i++)
+            if (dir->ent[i] == e)
+                return dir;
+        return NULL;
+    }
+    while (dir->hdir) {
+        const struct kvs_dirent *b = dir->ent[bucket_of (dir, e->name, e->name_len)];
+
+        if (!b || !b->child)
+            return NULL;
+        dir = b->child;
+    }
+    i = search (kvs_node_entries (dir, false), e->name, e->name_len, &found);
+    return found && dir->ent[i] == e ? dir : NULL;
+}
+
+int kvs_dir_save (struct kvs_node *n, const char *name, size_t len)
+{
+    while (n) {
+        const struct kvs_dirent *b;
+
+        if (kvs_node_save (n) < 0)
+            return -1;
+        b = n->hdir ? n->ent[bucket_of (n, name, len)] : NULL;
+        n = b ? b->child : NULL;
+    }
+    return 0;
 }
 
 bool kvs_dir_empty (const struct kvs_node *dir)
@@ -399,14 +530,15 @@ bool kvs_dir_empty (const struct kvs_node *dir)
 int kvs_dir_foreach (struct kvs_node *n, const struct kvs_loader *loader,
                      void (*fn) (struct kvs_dirent *e, void *arg), void *arg)
 {
+    struct kvs_entries es = kvs_node_entries (n, loader->stored);
     int errnum = 0;
 
     kvs_node_touch (n);
-    for (uint32_t i = 0; i < (n->hdir ? NODE_FANOUT : n->count); i++) {
-        struct kvs_dirent *e = n->ent[i];
+    for (uint32_t i = 0; i < slots (&es); i++) {
+        struct kvs_dirent *e = es.ent[i];
         struct kvs_node *child;
 
-        if (!n->hdir)
+        if (!es.hdir)
             fn (e, arg);
         else if (e
                  && (!(child = e->child ? e->child : loader->load (loader->arg, n, e))
@@ -421,31 +553,33 @@ int kvs_dir_foreach (struct kvs_node *n, const struct kvs_loader *loader,
 
 /* Encoding */
 
-static void encode_hdir (const struct kvs_node *n, struct buf *b)
+static void encode_hdir (struct kvs_dirent **ent, int level, struct buf *b)
 {
     buf_adds (b, "{\"data\":{\"bucket\":[");
     for (int i = 0; i < NODE_FANOUT; i++) {
         if (i > 0)
             buf_addc (b, ',');
-        if (n->ent[i])
-            buf_add (b, kvs_dirent_text (n->ent[i]), n->ent[i]->text_len);
+        if (ent[i])
+            buf_add (b, kvs_dirent_text (ent[i]), ent[i]->text_len);
         else
             buf_adds (b, "null");
     }
-    buf_printf (b, "],\"func\":\"fnv1a64\",\"level\":%d,\"size\":%d}", n->level,
+    buf_printf (b, "],\"func\":\"fnv1a64\",\"level\":%d,\"size\":%d}", level,
                 NODE_FANOUT);
     buf_adds (b, ",\"type\":\"hdir\",\"ver\":1}");
 }
 
-void kvs_node_encode (const struct kvs_node *n, struct buf *b)
+void kvs_node_encode (const struct kvs_node *n, bool stored, struct buf *b)
 {
-    if (n->hdir) {
-        encode_hdir (n, b);
+    struct kvs_entries es = kvs_node_entries (n, stored);
+
+    if (es.hdir) {
+        encode_hdir (es.ent, n->level, b);
         return;
     }
     buf_add (b, dir_head, sizeof (dir_head) - 1);
-    for (uint32_t i = 0; i < n->count; i++) {
-        const struct kvs_dirent *e = n->ent[i];
+    for (uint32_t i = 0; i < es.count; i++) {
+        const struct kvs_dirent *e = es.ent[i];
 
         if (i > 0)
             buf_addc (b, ',');

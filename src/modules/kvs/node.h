@@ -29,6 +29,7 @@ struct kvs_dirent {
     uint32_t text_len;
     uint8_t type; /* VAL VALREF DIRREF SYMLINK */
     bool ref;     /* false: child was never hashed, so text is not set yet */
+    uint8_t refs; /* arrays that hold it: a node's, its image's, an undo log */
     char name[];  /* name NUL text NUL */
 };
 
@@ -37,13 +38,35 @@ struct kvs_lru {
     struct list nodes; /* most recently used first */
     size_t bytes;
     uint32_t epoch;
+    bool keep;          /* changed nodes leave an image */
+    struct list images; /* struct kvs_image */
+};
+
+/* What a node's entries are to a reader, or were before a batch. */
+struct kvs_entries {
+    struct kvs_dirent **ent; /* sorted; of an hdir NODE_FANOUT, some NULL */
+    uint32_t count;          /* entries, or buckets in use */
+    bool hdir;
+};
+
+/* A node as it was when the batch under way began: what readers see until the
+ * store has the batch, and what comes back if it refuses. Nodes keep their
+ * identity, so that only changed ones cost something. */
+struct kvs_image {
+    struct list link; /* in lru->images */
+    struct kvs_node *node;
+    struct kvs_entries was; /* none if the node is new */
+    uint32_t cap;
+    bool created, dirty;
+    unsigned char digest[DIGEST_MAX_SIZE];
 };
 
 struct kvs_node {
     struct list lru_node;
     struct kvs_lru *lru;
     struct kvs_node *parent; /* NULL for a root */
-    struct kvs_dirent *slot; /* in the parent */
+    struct kvs_dirent *slot; /* in the parent, or taken out of it: owns the node */
+    struct kvs_image *image; /* NULL: unchanged since the last that was stored */
     struct kvs_dirent **ent; /* sorted; of an hdir NODE_FANOUT, some NULL */
     uint32_t count;          /* entries, or buckets in use */
     uint32_t cap;
@@ -61,6 +84,7 @@ struct kvs_node {
 struct kvs_loader {
     struct kvs_node *(*load) (void *arg, struct kvs_node *parent, struct kvs_dirent *e);
     void *arg;
+    bool stored; /* read what is stored: images, where there are any */
 };
 
 void kvs_lru_init (struct kvs_lru *lru);
@@ -68,8 +92,8 @@ void kvs_lru_init (struct kvs_lru *lru);
 /* text NULL: a directory that was never hashed. */
 struct kvs_dirent *kvs_dirent_create (const char *name, size_t name_len, int type,
                                       const char *text, size_t text_len);
-/* Destroys the subtree in memory too. Digests of nodes that had been hashed
- * are added to `gone` unless it is NULL. */
+/* Gives back one reference. The last destroys the subtree in memory too; digests
+ * of nodes that had been hashed are added to `gone` unless it is NULL. */
 void kvs_dirent_destroy (struct kvs_dirent *e, struct buf *gone, size_t digest_size);
 static inline const char *kvs_dirent_text (const struct kvs_dirent *e)
 {
@@ -86,8 +110,16 @@ struct kvs_node *kvs_node_decode (struct kvs_lru *lru, const char *s, size_t len
 void kvs_node_destroy (struct kvs_node *n);
 void kvs_node_attach (struct kvs_node *parent, struct kvs_dirent *e,
                       struct kvs_node *child);
+/* The entries for whoever reads what is stored, or works on what will be. */
+struct kvs_entries kvs_node_entries (const struct kvs_node *n, bool stored);
 /* The canonical text of the node; children have to be hashed. */
-void kvs_node_encode (const struct kvs_node *n, struct buf *b);
+void kvs_node_encode (const struct kvs_node *n, bool stored, struct buf *b);
+/* Leave an image of the node, if the tree is to keep any. -1 with ENOMEM. */
+int kvs_node_save (struct kvs_node *n);
+/* What has changed is stored: images go. */
+void kvs_images_drop (struct kvs_lru *lru);
+/* What has changed is undone, to the last bit. */
+void kvs_images_restore (struct kvs_lru *lru);
 /* Marks the node and those above it as changed. */
 void kvs_node_touch_dirty (struct kvs_node *n);
 /* The node and those above it are in use. */
@@ -99,8 +131,10 @@ void kvs_node_touch (struct kvs_node *n);
 struct kvs_dirent *kvs_dir_find (struct kvs_node *dir, const char *name, size_t len,
                                  const struct kvs_loader *loader);
 /* The node whose entry e is: dir itself or, if it is an hdir, a leaf below. That
- * one is the parent of e's child. */
+ * one is the parent of e's child. NULL: e was taken out since. */
 struct kvs_node *kvs_dir_holder (struct kvs_node *dir, const struct kvs_dirent *e);
+/* Leaves images of all nodes that a change of this entry touches. */
+int kvs_dir_save (struct kvs_node *dir, const char *name, size_t len);
 /* Takes e; the entry that it replaces is handed back (else NULL). The way
  * to it must be loaded: call kvs_dir_find first. -1 with ENOMEM. */
 int kvs_dir_set (struct kvs_node *dir, struct kvs_dirent *e, struct kvs_dirent **old);

@@ -1,6 +1,8 @@
 #include "service.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,66 +14,188 @@ struct stalled {
     struct kvs_read read;
 };
 
-struct open_arg {
-    struct kvs *kvs;
-    const flux_msg_t *msg;
+/* The root of a namespace that a lookup reads, on followers. */
+struct kvs_pin {
+    char *ns;
+    char rootref[BLOBREF_MAX_SIZE];
 };
 
-int kvs_open_view (struct kvs *kvs, const char *name, const flux_msg_t *msg,
-                   struct kvs_view *view)
+/* One pass of a lookup: it cannot be interrupted. */
+struct pass {
+    struct kvs *kvs;
+    struct kvs_read *read;
+    const flux_msg_t *msg;
+    const struct kvs_ns *opened[LOOKUP_LINKS_MAX + 1];
+    size_t count;
+};
+
+static const struct kvs_pin *find_pin (const struct kvs_read *r, const char *ns)
 {
+    for (size_t i = 0; i < r->pin_count; i++)
+        if (!strcmp (r->pins[i].ns, ns))
+            return &r->pins[i];
+    return NULL;
+}
+
+/* The pass stops here: the next one goes on with the same roots. */
+static int pin_opened (struct pass *p)
+{
+    struct kvs_read *r = p->read;
+    struct kvs_pin *pins;
+
+    for (size_t i = 0; i < p->count; i++) {
+        const struct kvs_ns *ns = p->opened[i];
+
+        if (find_pin (r, ns->name))
+            continue;
+        if (!(pins = realloc (r->pins, (r->pin_count + 1) * sizeof (*pins))))
+            return -1;
+        r->pins = pins;
+        if (!(pins[r->pin_count].ns = strdup (ns->name)))
+            return -1;
+        strcpy (pins[r->pin_count++].rootref, ns->rootref);
+    }
+    return 0;
+}
+
+/* All that was found so far; the lookup starts anew. True if that was anything. */
+static bool unpin (struct kvs_read *r)
+{
+    bool any = r->pin_count > 0 || r->value.len > 0;
+
+    for (size_t i = 0; i < r->pin_count; i++)
+        free (r->pins[i].ns);
+    free (r->pins);
+    r->pins = NULL;
+    r->pin_count = 0;
+    buf_reset (&r->value);
+    return any;
+}
+
+static int open_view (struct pass *p, const char *name, struct kvs_view *view)
+{
+    struct kvs *kvs = p->kvs;
     struct kvs_ns *ns = kvs_ns_lookup (kvs, name);
+    const struct kvs_pin *pin;
 
     if (!ns)
         return kvs_ns_fetch (kvs, name);
-    if (kvs_ns_authorize (ns, msg) < 0)
+    if (kvs_ns_authorize (ns, p->msg) < 0)
         return -1;
-    if (ns->tree) {
-        view->loader = kvs_tree_loader (ns->tree);
-        view->root = kvs_tree_root (ns->tree);
+    if (ns->space) {
+        view->rootref = ns->rootref;
+        view->loader = kvs_tree_loader (ns->space->tree);
+        view->root = kvs_tree_root (ns->space->tree);
     } else {
+        pin = find_pin (p->read, name);
+        view->rootref = pin ? pin->rootref : ns->rootref;
+        if (!pin && p->count < sizeof (p->opened) / sizeof (p->opened[0]))
+            p->opened[p->count++] = ns;
         view->loader = kvs_cache_loader (kvs->cache);
-        view->root = kvs_cache_dir (kvs->cache, ns->rootref, 0);
+        view->root = kvs_cache_dir (kvs->cache, view->rootref, 0);
     }
-    view->rootref = ns->rootref;
     return view->root ? 0 : -1;
 }
 
 static int open_for_link (void *arg, const char *name, struct kvs_view *view)
 {
-    struct open_arg *a = arg;
-
-    return kvs_open_view (a->kvs, name, a->msg, view);
+    return open_view (arg, name, view);
 }
 
 static int open_snapshot (struct kvs *kvs, const char *rootref, const flux_msg_t *msg,
                           struct kvs_view *view)
 {
+    int errnum;
+
     /* Whoever knows a digest could read anything with it. */
     if (flux_msg_authorize (msg, kvs->owner) < 0)
         return -1;
     view->loader = kvs_cache_loader (kvs->cache);
     view->root = kvs_cache_dir (kvs->cache, rootref, 0);
     view->rootref = rootref;
+    if (!view->root && kvs_cache_failed (kvs->cache, &errnum))
+        errno = errnum; /* the name is wrong, not the tree */
     return view->root ? 0 : -1;
 }
 
-int kvs_read_run (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg,
-                  int flags, struct buf *out)
+static int run_pass (struct pass *p, int flags, struct buf *out)
 {
-    struct open_arg arg = { kvs, msg };
-    struct kvs_lookup l = { .cache = kvs->cache,
+    struct kvs_read *r = p->read;
+    struct kvs_lookup l = { .cache = p->kvs->cache,
                             .open = open_for_link,
-                            .arg = &arg,
+                            .arg = p,
                             .key = r->key,
-                            .flags = flags };
+                            .flags = flags,
+                            .found = flags == 0 ? &r->value : NULL };
     int rc;
 
+    kvs_cache_clear_failed (p->kvs->cache);
+    if (flags == 0 && r->value.len > 0)
+        return kvs_value_finish (p->kvs->cache, r->value.data, r->value.len, out);
     if (r->rootref)
-        rc = open_snapshot (kvs, r->rootref, msg, &l.view);
+        rc = open_snapshot (p->kvs, r->rootref, p->msg, &l.view);
     else
-        rc = kvs_open_view (kvs, r->ns, msg, &l.view);
+        rc = open_view (p, r->ns, &l.view);
     return rc < 0 ? -1 : kvs_lookup (&l, out);
+}
+
+/* A blob was superseded, and dropped, before this slow reader came to it? */
+static bool is_late (struct kvs *kvs, const struct kvs_read *r)
+{
+    int errnum;
+
+    if (!kvs_cache_failed (kvs->cache, &errnum) || errnum != ENOENT || r->rootref)
+        return false;
+    for (size_t i = 0; i < r->pin_count; i++) {
+        struct kvs_ns *ns = kvs_ns_lookup (kvs, r->pins[i].ns);
+
+        if (ns && strcmp (ns->rootref, r->pins[i].rootref))
+            return true;
+    }
+    return kvs->leader && r->value.len > 0;
+}
+
+int kvs_read_run (struct kvs *kvs, struct kvs_read *r, const flux_msg_t *msg, int flags,
+                  struct buf *out)
+{
+    struct pass p = { .kvs = kvs, .read = r, .msg = msg };
+    size_t mark = out->len;
+    int rc = run_pass (&p, flags, out);
+
+    if (rc < 0 && errno == EAGAIN) {
+        rc = pin_opened (&p);
+        errno = rc < 0 ? ENOMEM : EAGAIN;
+        return -1;
+    }
+    if (rc < 0 && is_late (kvs, r)) {
+        unpin (r);
+        if (kvs->leader) {
+            out->len = mark;
+            return run_pass (&p, flags, out);
+        }
+        errno = ESTALE;
+    }
+    if (rc == 0)
+        unpin (r); /* whoever looks again wants what is new */
+    return rc;
+}
+
+void kvs_read_failed (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg,
+                      int errnum)
+{
+    int cause;
+    const char *ref = kvs_cache_failed (kvs->cache, &cause);
+    char text[1024];
+
+    if (ref && errnum != ENOENT) {
+        snprintf (text, sizeof (text), "%.800s: blob %s: %s", r->key, ref,
+                  cause == ENOENT    ? "missing"
+                  : cause == EBADMSG ? "damaged"
+                                     : strerror (cause));
+        kvs_respond_text (kvs, msg, errnum, text);
+    } else {
+        kvs_respond_error (kvs, msg, errnum);
+    }
 }
 
 void kvs_read_fini (struct kvs_read *r)
@@ -79,6 +203,8 @@ void kvs_read_fini (struct kvs_read *r)
     free (r->key);
     free (r->ns);
     free (r->rootref);
+    unpin (r);
+    buf_fini (&r->value);
 }
 
 static char *unquote (struct span quoted)
@@ -151,7 +277,7 @@ proto:
 }
 
 /* True unless it has to wait. */
-static bool answer (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg)
+static bool answer (struct kvs *kvs, struct kvs_read *r, const flux_msg_t *msg)
 {
     struct buf out = BUF_INIT;
 
@@ -162,7 +288,9 @@ static bool answer (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t 
         buf_fini (&out);
         if (errnum == EAGAIN)
             return false;
-        kvs_respond_error (kvs, msg, errnum);
+        /* The leader has the newest root in memory. */
+        if (errnum != ESTALE || kvs_relay (kvs, msg, kvs_relay_answer) < 0)
+            kvs_read_failed (kvs, r, msg, errnum == ESTALE ? errno : errnum);
         return true;
     }
     buf_addc (&out, '}');

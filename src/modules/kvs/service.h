@@ -1,82 +1,77 @@
 /* The kvs module: state that its files share.
  *
  *   kvs.c      start and end, namespaces, roots and versions
- *   commit.c   transactions: the leader's turn, the followers' relay
+ *   commit.c   the leader's effects: answers, blobs to content, the new root
+ *   relay.c    what followers hand on to the leader
  *   load.c     blobs from the content service, and who waits for them
  *   read.c     lookup requests
+ *   health.c   who wants to know whether the store is well
  *   watch.c    the kvs-watch service (leader only)
  *
- * One turn of the leader: all transactions that have arrived are applied, the
- * tree is hashed once, the blobs go to content in one message, the new root is
- * published, watchers are told, and the transactions are answered. */
+ * and, without handle, clock or socket:
+ *
+ *   leader.c   what becomes of transactions
+ *   tree.c, node.c   the leader's tree of a namespace
+ *   lookup.c   from a root to a value
+ *   cache.c    blobs, and what walks have missed
+ *   versions.c who waits for which version */
 #ifndef KVS_SERVICE_H
 #define KVS_SERVICE_H
 
 #include "cache.h"
+#include "leader.h"
 #include "lookup.h"
-#include "tree.h"
+#include "versions.h"
 
 #include "base/list.h"
 #include "core/reactor.h"
 
 #include <flux/core.h>
 
-#define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* transactions that wait */
-#define UNACKED_MAX (64 * 1024 * 1024)      /* blobs that content did not answer */
-#define UNASKED_MAX (1024 * 1024)           /* blobs sent without asking for one */
-#define PUBLISH_DELAY 0.01                  /* s, of an instance of one broker */
+#define PUBLISH_DELAY 0.01 /* s, of an instance of one broker */
 #define CACHE_MAX (4 * 1024 * 1024)
-#define TREE_MAX (32 * 1024 * 1024)
-#define CACHE_AGE 2   /* heartbeats */
-#define TREE_AGE 2    /* heartbeats */
-#define TREE_TURNS 64 /* of disuse, if the tree is too large */
+#define CACHE_AGE 2 /* heartbeats */
+#define TREE_AGE 2  /* heartbeats */
 #define STALLED_MAX 65536
 
 struct hashmap;
+struct kvs_health;
 struct watches;
 
 struct kvs {
     flux_t *h;
     uint32_t rank;
     uint32_t size;
-    uint32_t owner; /* of the instance */
-    bool durable;   /* an answered commit has to survive a crash */
+    uint32_t owner;            /* of the instance */
+    struct kvs_leader *leader; /* NULL on followers */
     struct digest *digest;
     struct kvs_cache *cache;
     struct hashmap *namespaces; /* name -> struct kvs_ns */
     struct hashmap *loading;    /* blobref -> future, owned */
     struct list stalled;        /* struct waiter: a load will bring it on */
     size_t stalled_count;
-    size_t queued_bytes;
-    size_t unacked_bytes;
-    size_t unasked_bytes;
     struct list unpublished; /* struct kvs_ns */
     flux_watcher_t *publish_timer;
     struct watches *watches; /* NULL on followers */
-    struct kvs_stats {
-        uint64_t commits, transactions, operations, failed;
-    } stats;
+    struct kvs_health *health;
+    flux_watcher_t *probe_timer;
     struct reactor_task turn;
     flux_msg_handler_t **handlers;
 };
 
-/* A namespace. Of the leader it has a tree; of a follower only a root. */
+/* A namespace. */
 struct kvs_ns {
     struct kvs *kvs;
     char *name;
     uint32_t owner;
     int flags;
     char rootref[BLOBREF_MAX_SIZE];
-    int sequence;
-    struct kvs_tree *tree;
-    struct list queue;             /* struct commit */
-    bool busy;                     /* a commit is on its way to the disk */
-    bool checkpointed;             /* the last root is on disk */
-    struct list publish_node;      /* its new root waits to be published */
-    uint32_t epochs[TREE_AGE];     /* of the tree, at the last heartbeats */
-    size_t written;                /* bytes since memory was given back */
-    struct buf unpublished;        /* keys changed since */
-    struct flux_msglist *versions; /* wait-version requests */
+    int64_t sequence;
+    struct kvs_space *space;      /* NULL on followers: they only know the root */
+    struct list publish_node;     /* its new root waits to be published */
+    uint32_t epochs[TREE_AGE];    /* of the tree, at the last heartbeats */
+    struct buf unpublished;       /* keys changed since */
+    struct kvs_versions versions; /* wait-version requests */
 };
 
 /* A request that goes on when blobs have been loaded. */
@@ -93,55 +88,85 @@ struct kvs_ns *kvs_ns_lookup (struct kvs *kvs, const char *name);
 /* EPERM unless the sender may use the namespace. */
 int kvs_ns_authorize (const struct kvs_ns *ns, const flux_msg_t *msg);
 /* A newer root (followers). Older ones are ignored. */
-void kvs_ns_set_root (struct kvs_ns *ns, const char *rootref, int sequence);
+void kvs_ns_set_root (struct kvs_ns *ns, const char *rootref, int64_t sequence);
 void kvs_answer_versions (struct kvs_ns *ns);
 /* Asks rank 0 about a namespace; those that are stalled go on after it.
  * errno EAGAIN, or ENOTSUP if that is what is known. Always -1. */
 int kvs_ns_fetch (struct kvs *kvs, const char *name);
 void kvs_respond_error (struct kvs *kvs, const flux_msg_t *msg, int errnum);
+void kvs_respond_text (struct kvs *kvs, const flux_msg_t *msg, int errnum,
+                       const char *text);
 /* Run kvs_turn when all that has arrived has been seen. */
 void kvs_want_turn (struct kvs *kvs);
 
 /* commit.c */
+extern const struct kvs_leader_ops kvs_leader_wiring;
 void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
 void kvs_sync_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
-void kvs_turn (struct kvs *kvs);
+void kvs_order_reset_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg);
 /* Tells all ranks about the root. */
 void kvs_publish (struct kvs_ns *ns);
 void kvs_publish_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg);
-void kvs_commit_fail_all (struct kvs_ns *ns, int errnum);
-char *kvs_checkpoint_encode (const char *rootref, int sequence);
-/* The primary namespace's root goes to disk, at the module's end. */
-int kvs_checkpoint_now (struct kvs *kvs);
+void kvs_probe_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg);
+/* At the module's end: what has arrived is done, and the primary namespace's root
+ * is stored. -1 with errno if it could not be. */
+int kvs_finish (struct kvs *kvs);
+
+/* relay.c */
+/* Sends the request to rank 0 on behalf of its sender; then (kvs, msg, f) is
+ * called with the answer. */
+typedef void (*kvs_relay_f) (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f);
+int kvs_relay (struct kvs *kvs, const flux_msg_t *msg, kvs_relay_f then);
+/* Hands the answer on as it is. */
+void kvs_relay_answer (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f);
+
+/* health.c */
+struct kvs_health *kvs_health_create (struct kvs *kvs);
+void kvs_health_destroy (struct kvs_health *hl);
+/* errnum 0: the store is well. Those who listen are told if it is news. */
+void kvs_health_disconnect (struct kvs_health *hl, const flux_msg_t *msg);
+void kvs_health_set (struct kvs_health *hl, int errnum, const char *text);
 
 /* load.c */
 /* Ask for all that kvs_cache_missing() tells. -1 if nothing was asked for. */
 int kvs_load_missing (struct kvs *kvs);
 int kvs_stall (struct kvs *kvs, struct waiter *w);
 void kvs_run_stalled (struct kvs *kvs);
+/* Stalled requests, then the leader's transactions. */
+void kvs_turn (struct kvs *kvs);
 
 /* read.c */
 void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
-/* A view of a namespace for kvs_lookup(). msg: who asks. */
-int kvs_open_view (struct kvs *kvs, const char *ns, const flux_msg_t *msg,
-                   struct kvs_view *view);
+/* A lookup, from its request to its answer. However often it has to wait for
+ * blobs, it sees one root of each namespace: a follower pins the root; the leader
+ * finds the entry in one go, in its tree, and pins that. */
 struct kvs_read {
     char *key, *ns, *rootref; /* rootref: of lookupat, else NULL */
     int flags;
+    struct buf value; /* the entry that was found: its blobs are being loaded */
+    struct kvs_pin *pins;
+    size_t pin_count;
 };
 /* -1 with EPROTO. */
 int kvs_read_decode (const flux_msg_t *msg, struct kvs_read *r);
 void kvs_read_fini (struct kvs_read *r);
-int kvs_read_run (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg,
-                  int flags, struct buf *out);
+/* -1 with errno: EAGAIN: call again when something was loaded; ESTALE: a blob of
+ * the pinned root is gone, ask the leader. */
+int kvs_read_run (struct kvs *kvs, struct kvs_read *r, const flux_msg_t *msg, int flags,
+                  struct buf *out);
+/* After a failure: answers with a text that names key and blob if it was one. */
+void kvs_read_failed (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg,
+                      int errnum);
 
 /* watch.c */
 struct watches *kvs_watches_create (struct kvs *kvs);
 void kvs_watches_destroy (struct watches *ws);
-/* The namespace has a new root; the keys are in ns->tree->changes. */
-void kvs_watches_changed (struct watches *ws, struct kvs_ns *ns);
+/* The namespace has a new root. */
+void kvs_watches_changed (struct watches *ws, struct kvs_ns *ns,
+                          const struct buf *changes);
 void kvs_watches_removed (struct watches *ws, const char *ns);
 size_t kvs_watches_count (const struct watches *ws);
 

@@ -34,32 +34,43 @@ static struct kvs_node *load_child (void *arg, struct kvs_node *parent,
                                     struct kvs_dirent *e)
 {
     struct kvs_tree *t = arg;
+    /* A bucket has no name; anything else is the top of a directory. */
+    int level = e->name_len == 0 ? parent->level + 1 : 0;
     char ref[BLOBREF_MAX_SIZE];
     const char *data;
     size_t len;
     struct kvs_node *n;
 
-    parent = kvs_dir_holder (parent, e);
     if (kvs_dirent_ref (e, ref) < 0 || kvs_cache_blob (t->cache, ref, &data, &len) < 0)
         return NULL;
-    if (!(n = kvs_node_decode (&t->lru, data, len,
-                               parent->hdir ? parent->level + 1 : 0)))
+    if (!(n = kvs_cache_decode (t->cache, &t->lru, ref, data, len, level)))
         return NULL;
     n->dirty = false;
     if (blobref_decode (ref, n->digest) == (ssize_t)digest_size (t->digest))
         n->hashed = true;
-    kvs_node_attach (parent, e, n);
+    if ((parent = kvs_dir_holder (parent, e))) {
+        kvs_node_attach (parent, e, n);
+    } else { /* only those who read what was still need it */
+        n->slot = e;
+        e->child = n;
+    }
     kvs_cache_remove (t->cache, ref);
     return n;
 }
 
 struct kvs_loader kvs_tree_loader (struct kvs_tree *t)
 {
-    return (struct kvs_loader){ load_child, t };
+    return (struct kvs_loader){ load_child, t, true };
+}
+
+/* For changes. */
+static struct kvs_loader work_loader (struct kvs_tree *t)
+{
+    return (struct kvs_loader){ load_child, t, false };
 }
 
 struct kvs_tree *kvs_tree_create (struct kvs_cache *cache, struct digest *digest,
-                                  const char *rootref, int sequence)
+                                  const char *rootref)
 {
     struct kvs_tree *t;
 
@@ -67,7 +78,6 @@ struct kvs_tree *kvs_tree_create (struct kvs_cache *cache, struct digest *digest
         return NULL;
     t->cache = cache;
     t->digest = digest;
-    t->sequence = sequence;
     kvs_lru_init (&t->lru);
     if (rootref && strlen (rootref) < sizeof (t->rootref)) {
         strcpy (t->rootref, rootref);
@@ -97,7 +107,7 @@ struct kvs_node *kvs_tree_root (struct kvs_tree *t)
     if (t->root)
         return t->root;
     if (kvs_cache_blob (t->cache, t->rootref, &data, &len) < 0
-        || !(t->root = kvs_node_decode (&t->lru, data, len, 0)))
+        || !(t->root = kvs_cache_decode (t->cache, &t->lru, t->rootref, data, len, 0)))
         return NULL;
     t->root->dirty = false;
     if (blobref_decode (t->rootref, t->root->digest)
@@ -127,7 +137,8 @@ static int put (struct apply *a, struct kvs_node *dir, struct kvs_dirent *e)
 {
     struct kvs_dirent *old;
 
-    if (!e || log_reserve (a) < 0 || kvs_dir_set (dir, e, &old) < 0) {
+    if (!e || log_reserve (a) < 0 || kvs_dir_save (dir, e->name, e->name_len) < 0
+        || kvs_dir_set (dir, e, &old) < 0) {
         kvs_dirent_destroy (e, NULL, 0);
         errno = ENOMEM;
         return -1;
@@ -139,7 +150,7 @@ static int put (struct apply *a, struct kvs_node *dir, struct kvs_dirent *e)
 static int remove_entry (struct apply *a, struct kvs_node *dir, const char *name,
                          size_t len)
 {
-    if (log_reserve (a) < 0)
+    if (log_reserve (a) < 0 || kvs_dir_save (dir, name, len) < 0)
         return -1;
     a->log[a->count++] = (struct undo){ dir, kvs_dir_take (dir, name, len), NULL };
     return 0;
@@ -230,7 +241,7 @@ static int make_dir (struct apply *a, struct kvs_node *dir, const char *name,
 static int step (struct apply *a, struct place *pl, struct kvs_node **dir,
                  const char *name, size_t len, bool create)
 {
-    struct kvs_loader loader = kvs_tree_loader (a->t);
+    struct kvs_loader loader = work_loader (a->t);
     struct kvs_dirent *e = kvs_dir_find (*dir, name, len, &loader);
 
     if (!e && errno != ENOENT)
@@ -396,7 +407,7 @@ static int append_valref (struct apply *a, struct place *pl, const struct kvs_di
         return -1;
     }
     buf_fini (&blob);
-    if (extend)
+    if (extend && !a->t->lru.keep)
         supersede (a->t, ref);
     buf_add (&text, kvs_dirent_text (e),
              extend ? offset : offset + (ref[0] ? strlen (ref) + 2 : 0));
@@ -407,7 +418,7 @@ static int append_valref (struct apply *a, struct place *pl, const struct kvs_di
 
 static int append (struct apply *a, struct place *pl, const struct kvs_txn_op *op)
 {
-    struct kvs_loader loader = kvs_tree_loader (a->t);
+    struct kvs_loader loader = work_loader (a->t);
     struct kvs_dirent *e = kvs_dir_find (pl->dir, pl->name, pl->len, &loader);
     struct treetext t;
     struct buf b = BUF_INIT;
@@ -482,7 +493,7 @@ static int put_treeobj (struct apply *a, struct place *pl, const struct kvs_txn_
 
 static int unlink_key (struct apply *a, struct place *pl)
 {
-    struct kvs_loader loader = kvs_tree_loader (a->t);
+    struct kvs_loader loader = work_loader (a->t);
 
     if (!pl->dir)
         return 0;
@@ -511,7 +522,7 @@ bool kvs_change_next (const struct buf *changes, size_t *pos, struct kvs_change 
 /* The entry that the operation is about to replace is a directory? */
 static bool replaces_dir (struct apply *a, struct place *pl)
 {
-    struct kvs_loader loader = kvs_tree_loader (a->t);
+    struct kvs_loader loader = work_loader (a->t);
     struct kvs_dirent *e = kvs_dir_find (pl->dir, pl->name, pl->len, &loader);
 
     return e && e->type == TREEOBJ_DIRREF;
@@ -519,7 +530,7 @@ static bool replaces_dir (struct apply *a, struct place *pl)
 
 static int apply_at (struct apply *a, struct place *pl, const struct kvs_txn_op *op)
 {
-    struct kvs_loader loader = kvs_tree_loader (a->t);
+    struct kvs_loader loader = work_loader (a->t);
 
     /* The way to the entry has to be in memory before it is set. */
     if (pl->dir && !kvs_dir_find (pl->dir, pl->name, pl->len, &loader)
@@ -579,9 +590,10 @@ int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *b
     };
     struct kvs_txn_op op;
     size_t gone_mark = t->gone.len;
-    int rc, errnum = 0;
+    int rc, errnum = 0, count = 0;
 
     while ((rc = kvs_txn_next (&txn, &op)) == 1) {
+        count++;
         if (apply_op (&a, &op) < 0) {
             if (!errnum || errnum == EAGAIN)
                 errnum = errno;
@@ -590,7 +602,7 @@ int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *b
                 break;
         }
     }
-    if (rc < 0)
+    if (rc < 0 || (rc == 0 && count != txn.count))
         errnum = EPROTO;
     if (errnum || blobs->err || t->changes.err) {
         rollback (&a);
@@ -604,11 +616,34 @@ int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *b
     return 0;
 }
 
+/* Batches that may be refused */
+
+void kvs_tree_keep (struct kvs_tree *t)
+{
+    strcpy (t->kept, t->rootref);
+    t->lru.keep = true;
+}
+
+void kvs_tree_stored (struct kvs_tree *t)
+{
+    kvs_images_drop (&t->lru);
+}
+
+void kvs_tree_restore (struct kvs_tree *t)
+{
+    kvs_images_restore (&t->lru);
+    strcpy (t->rootref, t->kept);
+    buf_reset (&t->gone);
+    buf_reset (&t->changes);
+    buf_reset (&t->cold);
+}
+
 /* Hashing */
 
-static int set_ref (struct kvs_tree *t, struct kvs_node *n, struct kvs_dirent **slot)
+/* The entry's text names the child's new digest. What others hold, too, stays. */
+static int set_ref (struct kvs_tree *t, struct kvs_dirent **slot)
 {
-    struct kvs_dirent *e = *slot;
+    struct kvs_dirent *e = *slot, *ne;
     char ref[BLOBREF_MAX_SIZE];
     struct buf text = BUF_INIT;
 
@@ -619,23 +654,36 @@ static int set_ref (struct kvs_tree *t, struct kvs_node *n, struct kvs_dirent **
     treetext_add_dirref (&text, ref);
     if (text.err)
         return -1;
-    if (e->text_len != text.len) {
-        struct kvs_dirent *ne =
-            kvs_dirent_create (e->name, e->name_len, e->type, text.data, text.len);
-        if (!ne) {
-            buf_fini (&text);
-            return -1;
-        }
-        ne->child = e->child;
-        ne->child->slot = ne;
-        t->lru.bytes += text.len - e->text_len;
-        free (e);
-        *slot = ne;
-    } else {
+    if (e->text_len == text.len && e->refs == 1) {
         memcpy (e->name + e->name_len + 1, text.data, text.len);
+        buf_fini (&text);
+        return 0;
     }
+    ne = kvs_dirent_create (e->name, e->name_len, e->type, text.data, text.len);
+    t->lru.bytes += text.len - e->text_len;
     buf_fini (&text);
+    if (!ne)
+        return -1;
+    ne->child = e->child;
+    ne->child->slot = ne;
+    *slot = ne;
+    kvs_dirent_destroy (e, NULL, 0);
     return 0;
+}
+
+static int hash_node (struct kvs_tree *t, struct kvs_node *n, struct buf *blobs);
+
+static int hash_child (struct kvs_tree *t, struct kvs_node *n, struct kvs_dirent **slot,
+                       struct buf *blobs)
+{
+    struct kvs_node *child = (*slot)->child;
+    size_t mark = blobs->len;
+
+    if (hash_node (t, child, blobs) < 0)
+        return -1;
+    if (blobs->len == mark && (*slot)->text_len > 0)
+        return 0; /* it came out as it was */
+    return kvs_node_save (n) < 0 ? -1 : set_ref (t, slot);
 }
 
 static int hash_node (struct kvs_tree *t, struct kvs_node *n, struct buf *blobs)
@@ -643,15 +691,17 @@ static int hash_node (struct kvs_tree *t, struct kvs_node *n, struct buf *blobs)
     size_t size = digest_size (t->digest), offset;
     unsigned char digest[DIGEST_MAX_SIZE];
 
+    if (!n->hashed && kvs_node_save (n) < 0)
+        return -1;
     for (uint32_t i = 0; n->loaded > 0 && i < (n->hdir ? NODE_FANOUT : n->count); i++) {
         struct kvs_dirent *e = n->ent[i];
 
         if (e && e->child && e->child->dirty
-            && (hash_node (t, e->child, blobs) < 0 || set_ref (t, n, &n->ent[i]) < 0))
+            && hash_child (t, n, &n->ent[i], blobs) < 0)
             return -1;
     }
     offset = blobs_open (blobs, size);
-    kvs_node_encode (n, blobs);
+    kvs_node_encode (n, false, blobs);
     if (blobs->err
         || digest_hash (t->digest, blobs->data + offset, blobs->len - offset, digest)
                < 0) {
@@ -662,7 +712,7 @@ static int hash_node (struct kvs_tree *t, struct kvs_node *n, struct buf *blobs)
         blobs->len = offset - 5 - size; /* it came out as it was */
     } else {
         blobs_close (blobs, offset, digest, size);
-        if (n->hashed)
+        if (n->hashed && !t->lru.keep)
             buf_add (&t->gone, n->digest, size);
     }
     memcpy (n->digest, digest, size);
@@ -702,7 +752,7 @@ static void evict (struct kvs_tree *t, uint32_t age, size_t max_bytes, bool both
             l = l->prev;
             if (n->epoch == t->lru.epoch || !(both ? old && many : old || many))
                 break;
-            if (n != t->root && !n->dirty && n->loaded == 0 && n->slot)
+            if (n != t->root && !n->dirty && !n->image && n->loaded == 0 && n->parent)
                 kvs_node_destroy (n);
         }
     } while (t->lru.bytes < last);
@@ -734,7 +784,7 @@ static struct kvs_node *load_nothing (void *arg, struct kvs_node *parent,
 /* The directory that holds the key, if it is in memory, and is not the root. */
 static struct kvs_node *loaded_dir (struct kvs_tree *t, const char *key)
 {
-    struct kvs_loader loader = { load_nothing, NULL };
+    struct kvs_loader loader = { load_nothing, NULL, false };
     struct kvs_node *n = t->root;
     const char *dot;
 
@@ -754,7 +804,7 @@ void kvs_tree_cool (struct kvs_tree *t)
     for (size_t pos = 0; !t->cold.err && pos < t->cold.len;) {
         struct kvs_node *n = loaded_dir (t, key + pos);
 
-        if (n && !n->dirty && n->slot)
+        if (n && !n->dirty && !n->image && n->parent)
             kvs_node_destroy (n);
         pos += strlen (key + pos) + 1;
     }

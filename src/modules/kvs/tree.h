@@ -1,6 +1,7 @@
 /* The leader's copy of a namespace: a tree of directory nodes that is changed
  * in place, operation by operation, with an undo log per transaction; hashed
- * once per turn from the changed nodes up to the root. */
+ * once per turn from the changed nodes up to the root. Between kvs_tree_keep() and
+ * kvs_tree_stored() or kvs_tree_restore() readers see what was before. */
 #ifndef KVS_TREE_H
 #define KVS_TREE_H
 
@@ -20,9 +21,8 @@ struct kvs_tree {
     struct kvs_lru lru;
     struct kvs_node *root;
     char rootref[BLOBREF_MAX_SIZE];
-    int sequence;
-    struct buf *blobs; /* batch under way (core/kvs/blobs.h), borrowed */
-    struct buf gone;   /* digests superseded since the last kvs_tree_hash */
+    char kept[BLOBREF_MAX_SIZE]; /* rootref at kvs_tree_keep */
+    struct buf gone;             /* digests superseded since the last kvs_tree_hash */
     struct buf changes;
     struct buf cold; /* keys, each with its NUL: KVS_TXN_COLD */
     bool pin;        /* a transaction referred to blobs that it did not bring */
@@ -37,7 +37,7 @@ struct kvs_change {
 
 /* An empty tree if rootref is NULL. Loads nothing yet. */
 struct kvs_tree *kvs_tree_create (struct kvs_cache *cache, struct digest *digest,
-                                  const char *rootref, int sequence);
+                                  const char *rootref);
 void kvs_tree_destroy (struct kvs_tree *t);
 
 /* Apply the operations of a transaction, all or none. Values that become
@@ -51,11 +51,18 @@ int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *b
  * they replace; sets t->rootref. -1 with ENOMEM. */
 int kvs_tree_hash (struct kvs_tree *t, struct buf *blobs);
 
+/* From now on changed nodes keep what they were, until the batch is stored, or
+ * refused: then the tree is what it was at kvs_tree_keep(). */
+void kvs_tree_keep (struct kvs_tree *t);
+void kvs_tree_stored (struct kvs_tree *t);
+void kvs_tree_restore (struct kvs_tree *t);
+
 /* Start with *pos = 0. */
 bool kvs_change_next (const struct buf *changes, size_t *pos, struct kvs_change *c);
 
 /* The root directory, loaded if need be; NULL with errno (EAGAIN...). */
 struct kvs_node *kvs_tree_root (struct kvs_tree *t);
+/* For readers: what is stored. */
 struct kvs_loader kvs_tree_loader (struct kvs_tree *t);
 
 /* Forget directories that were not used for `age` epochs, or, the longest
@@ -65,7 +72,7 @@ size_t kvs_tree_evict (struct kvs_tree *t, uint32_t age, size_t max_bytes);
 /* After each turn: if more than max_bytes are held, a new epoch begins, and
  * directories that were not used for min_age such turns are forgotten. */
 void kvs_tree_shrink (struct kvs_tree *t, uint32_t min_age, size_t max_bytes);
-/* After kvs_tree_hash: forget the directories that KVS_TXN_COLD spoke of. */
+/* After kvs_tree_hash, and kvs_tree_stored: forget the directories that KVS_TXN_COLD spoke of. */
 void kvs_tree_cool (struct kvs_tree *t);
 
 #endif

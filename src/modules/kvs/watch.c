@@ -19,6 +19,8 @@ struct watch {
     struct kvs_read read;
     struct watch_key *key;
     struct kvs_value_pos pos; /* of WATCH_APPEND: what was sent */
+    struct buf entry;         /* of WATCH_APPEND: whose blobs are being loaded */
+    bool newer;               /* a commit came while they were */
     char *last;               /* of WATCH_UNIQ, WATCH_FULL: what was sent */
     bool started;             /* the first value was sent */
     bool mentioned;           /* the key was in a commit since it was looked at */
@@ -67,6 +69,7 @@ static void watch_destroy (struct watch *w)
     }
     flux_msg_decref (w->msg);
     kvs_read_fini (&w->read);
+    buf_fini (&w->entry);
     free (w->last);
     free (w);
     ws->count--;
@@ -164,12 +167,14 @@ static bool not_there (struct watch *w, int errnum)
     }
     if (errnum == ENOENT && !w->started && (w->read.flags & FLUX_KVS_WAITCREATE))
         return true;
-    return finish (w, errnum);
+    kvs_read_failed (w->ws->kvs, &w->read, w->msg, errnum);
+    watch_destroy (w);
+    return false;
 }
 
 /* The tree object tells blobs apart; but what a link at the end of the key
  * leads to, and what is wrong with a directory, only a plain lookup says. */
-static int read_growing (struct watch *w, struct buf *text, struct buf *raw)
+static int find_entry (struct watch *w, struct buf *text)
 {
     struct kvs *kvs = w->ws->kvs;
     struct treetext t;
@@ -177,22 +182,48 @@ static int read_growing (struct watch *w, struct buf *text, struct buf *raw)
     if (kvs_read_run (kvs, &w->read, w->msg, FLUX_KVS_TREEOBJ, text) < 0
         || treetext_parse (text->data, text->len, &t) < 0)
         return -1;
-    if (t.type != TREEOBJ_VAL && t.type != TREEOBJ_VALREF) {
-        buf_reset (text);
-        if (kvs_read_run (kvs, &w->read, w->msg, 0, text) < 0)
-            return -1;
+    if (t.type == TREEOBJ_VAL || t.type == TREEOBJ_VALREF)
+        return 0;
+    buf_reset (text);
+    return kvs_read_run (kvs, &w->read, w->msg, 0, text);
+}
+
+/* The entry stays what it is while its blobs are loaded, however fast it grows.
+ * If one was superseded, and is gone, what is newer is looked at. */
+static int read_growing (struct watch *w, struct buf *raw)
+{
+    struct kvs_cache *cache = w->ws->kvs->cache;
+    bool late = w->entry.len > 0;
+    int errnum, cause;
+
+    if (!late && find_entry (w, &w->entry) < 0) {
+        errnum = errno;
+        buf_reset (&w->entry);
+        errno = errnum;
+        return -1;
     }
-    return kvs_value_read (kvs->cache, text->data, text->len, &w->pos, raw);
+    kvs_cache_clear_failed (cache);
+    if (kvs_value_read (cache, w->entry.data, w->entry.len, &w->pos, raw) == 0) {
+        buf_reset (&w->entry);
+        return 0;
+    }
+    errnum = errno;
+    if (errnum != EAGAIN)
+        buf_reset (&w->entry);
+    if (late && kvs_cache_failed (cache, &cause) && cause == ENOENT)
+        return read_growing (w, raw);
+    errno = errnum;
+    return -1;
 }
 
 static bool look_append (struct watch *w)
 {
-    struct buf text = BUF_INIT, raw = BUF_INIT, val = BUF_INIT;
+    struct buf raw = BUF_INIT, val = BUF_INIT;
     bool more = true;
 
     if (w->replaced && w->started) {
         more = finish (w, EINVAL);
-    } else if (read_growing (w, &text, &raw) < 0) {
+    } else if (read_growing (w, &raw) < 0) {
         more = not_there (w, errno);
     } else if (raw.len > 0 || !w->started) {
         w->replaced = false;
@@ -204,7 +235,6 @@ static bool look_append (struct watch *w)
         }
         more = sent (w);
     }
-    buf_fini (&text);
     buf_fini (&raw);
     buf_fini (&val);
     return more;
@@ -253,16 +283,19 @@ static bool look_value (struct watch *w)
 /* True if the watch still exists. */
 static bool look (struct watch *w)
 {
-    bool more;
+    bool more, newer;
 
     w->stalled = false;
     if ((w->read.flags & FLUX_KVS_WATCH_APPEND))
         more = look_append (w);
     else
         more = look_value (w);
-    if (more && !w->stalled)
-        w->mentioned = w->replaced = false;
-    return more;
+    if (!more || w->stalled)
+        return more;
+    newer = w->newer;
+    w->mentioned = newer;
+    w->replaced = w->newer = false;
+    return newer ? look (w) : true;
 }
 
 /* Those that wait for a load stay in the list. */
@@ -326,6 +359,8 @@ static void start_ready (struct watches *ws)
 
 static void make_ready (struct watch *w, bool mentioned, bool replaced)
 {
+    if (w->stalled && mentioned && (w->entry.len > 0 || w->read.value.len > 0))
+        w->newer = true;
     w->mentioned |= mentioned;
     w->replaced |= replaced;
     if (list_empty (&w->ready))
@@ -380,12 +415,13 @@ static void notify_below (struct watches *ws, const char *ns, const char *key)
     free (prefix);
 }
 
-void kvs_watches_changed (struct watches *ws, struct kvs_ns *ns)
+void kvs_watches_changed (struct watches *ws, struct kvs_ns *ns,
+                          const struct buf *changes)
 {
     struct kvs_change c;
     size_t pos = 0;
 
-    while (ws->count > 0 && kvs_change_next (&ns->tree->changes, &pos, &c)) {
+    while (ws->count > 0 && kvs_change_next (changes, &pos, &c)) {
         struct watch_key *k = key_lookup (ws, ns->name, c.key, false);
 
         if (k) {
