@@ -42,7 +42,7 @@ static struct sim {
     flux_jobid_t stored_max, next_max, last_answered;
     bool in_commit, refused, outage;
     int commits, refusals, crashes, pauses;
-} *S;
+} * S;
 
 static unsigned int draw (unsigned int n)
 {
@@ -113,10 +113,10 @@ static void waited (void *waiter, int errnum, const struct wait_result *res, voi
 {
 }
 
-static const struct manager_ops ops = { now,        mono,
-                                        sched_alloc, sched_cancel,
-                                        sched_prioritize, sched_free,
-                                        exec_start, exception };
+static const struct manager_ops ops = {
+    now,        mono,       sched_alloc, sched_cancel, sched_prioritize,
+    sched_free, exec_start, exception
+};
 
 /* --- the KVS --- */
 
