@@ -254,6 +254,9 @@ void rc2_kill (struct broker *b, int signum);
  * that of wait(2). */
 typedef void (*command_f) (struct broker *b, int status, void *arg);
 int command_run (struct broker *b, const char *cmdline, command_f cb, void *arg);
+/* They are asked to end: nobody waits for them any longer. */
+void command_stop_all (struct broker *b);
+void command_fini (struct broker *b);
 char **broker_program_env (struct broker *b);
 void broker_program_env_free (char **env);
 

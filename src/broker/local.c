@@ -386,7 +386,8 @@ static int listen_on (struct local *l, flux_error_t *error)
     (void)unlink (l->path);
     if ((l->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0
         || bind (l->fd, (struct sockaddr *)&addr, sizeof (addr)) < 0
-        || (l->allow_guest && chmod (l->path, 0777) < 0) || listen (l->fd, 1024) < 0) {
+        || chmod (l->path, l->allow_guest ? 0777 : 0600) < 0
+        || listen (l->fd, 1024) < 0) {
         error_set (error, "%s: %s", l->path, strerror (errno));
         return -1;
     }

@@ -34,8 +34,8 @@ struct transport_ops {
     struct transport *(*create) (const struct transport_conf *conf);
     void (*destroy) (struct transport *t);
     /* Listens for children at an ipc:// or tcp:// URI; what it became (port
-     * numbers) goes to endpoint. tcp is encrypted and wants authorized keys;
-     * bind ipc first. */
+     * numbers) goes to endpoint. ipc is for this user's processes only; tcp is
+     * encrypted and wants authorized keys; bind ipc first. */
     int (*bind) (struct transport *t, const char *uri, char *endpoint, size_t size);
     /* Z85 text; made by the first call. */
     const char *(*pubkey) (struct transport *t);

@@ -1,15 +1,21 @@
 /* Transport on ZeroMQ: ROUTER for the children, DEALER to the parent.
  *
  * Happy path: a child's DEALER connects with its id as routing id; the parts
- * of a message (RFC 3) are its frames. ipc:// relies on the permissions of the
- * directory; tcp:// is CURVE, and only keys that were authorized get in (ZAP).
+ * of a message (RFC 3) are its frames. Over ipc:// both ends ask the kernel who the
+ * other is, and want this user; the socket is this user's alone, too. tcp:// is
+ * CURVE, and only keys that were authorized get in (ZAP).
  *
  * Failures: the monitor sockets tell at once when a connection is gone. What a
- * dead child sent before is read first, then it is reported lost. */
+ * dead child sent before is read first, then it is reported lost. A parent that is
+ * not there (any more) when its child connects is lost, too. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "base/hashmap.h"
@@ -46,7 +52,12 @@ struct transport {
     struct idmap *conns; /* by descriptor */
     struct hashmap *authorized;
     char pubkey[KEY_SIZE], seckey[KEY_SIZE];
+    const char *parent_path; /* in parent_uri, if that is ipc */
+    char parent_uri[512];
+    bool parent_known; /* it is who it should be */
+    bool parent_heard;
     bool parent_gone;
+    const char *parent_why;
 };
 
 /* ---- sockets in the reactor ---- */
@@ -110,9 +121,10 @@ static void sock_fini (struct sock *s)
 }
 
 static int sock_monitor (struct transport *t, struct sock *s, struct sock *monitored,
-                         const char *endpoint, void (*recv) (struct transport *t))
+                         const char *endpoint, int events,
+                         void (*recv) (struct transport *t))
 {
-    if (zmq_socket_monitor (monitored->zs, endpoint, ZMQ_EVENT_DISCONNECTED) < 0
+    if (zmq_socket_monitor (monitored->zs, endpoint, events) < 0
         || sock_init (t, s, ZMQ_PAIR, recv) < 0 || zmq_connect (s->zs, endpoint) < 0)
         return -1;
     return 0;
@@ -246,6 +258,8 @@ static void children_recv (struct transport *t)
         reactor_post (t->conf.reactor, &t->children.task);
 }
 
+static void parent_monitor_recv (struct transport *t);
+
 static bool parent_recv_one (struct transport *t)
 {
     zmq_msg_t frames[MAX_FRAMES];
@@ -254,8 +268,12 @@ static bool parent_recv_one (struct transport *t)
 
     if (count < 0)
         return false;
-    msg = make_msg (frames, count);
+    /* That it is connected was told before it could say anything. */
+    if (!t->parent_known && !t->parent_gone)
+        parent_monitor_recv (t);
+    msg = t->parent_known ? make_msg (frames, count) : NULL;
     close_frames (frames, count);
+    t->parent_heard = true;
     if (msg)
         t->conf.cb.parent_recv (msg, t->conf.arg);
     return true;
@@ -273,28 +291,33 @@ static void parent_recv (struct transport *t)
 
 /* ---- lost connections ---- */
 
-/* Descriptor of the next DISCONNECTED event, or -1. */
-static int next_disconnect (struct sock *monitor)
+/* The next event of a monitor; value is a descriptor in those that are used. */
+static bool next_event (struct sock *monitor, int *event, int *value)
 {
     zmq_msg_t frames[4];
     unsigned char *data;
-    uint32_t value = 0;
+    uint16_t e = 0;
+    uint32_t v = 0;
     int count;
 
     if ((count = recv_frames (monitor->zs, frames, 4)) < 0)
-        return -1;
+        return false;
     data = zmq_msg_data (&frames[0]);
-    if (count > 0 && zmq_msg_size (&frames[0]) >= 6)
-        memcpy (&value, data + 2, 4);
+    if (count > 0 && zmq_msg_size (&frames[0]) >= 6) {
+        memcpy (&e, data, 2);
+        memcpy (&v, data + 2, 4);
+    }
     close_frames (frames, count);
-    return value;
+    *event = e;
+    *value = (int)v;
+    return true;
 }
 
 static void children_monitor_recv (struct transport *t)
 {
-    int fd;
+    int event, fd;
 
-    while ((fd = next_disconnect (&t->children_monitor)) >= 0) {
+    while (next_event (&t->children_monitor, &event, &fd)) {
         struct conn *c;
         char id[ID_SIZE];
 
@@ -312,15 +335,66 @@ static void children_monitor_recv (struct transport *t)
     }
 }
 
+static void parent_is_gone (struct transport *t, const char *why)
+{
+    if (t->parent_gone)
+        return;
+    t->parent_gone = true;
+    while (parent_recv_one (t))
+        ;
+    t->conf.cb.parent_lost (why, t->conf.arg);
+}
+
+/* The kernel knows who listens at the other end. Over tcp the key has told. */
+static void parent_is_connected (struct transport *t, int fd)
+{
+    struct ucred cred;
+    socklen_t len = sizeof (cred);
+
+    if (t->parent_path
+        && (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0
+            || cred.uid != geteuid ()))
+        parent_is_gone (t, "its socket belongs to another user");
+    else
+        t->parent_known = true;
+}
+
+/* It was bound before anybody was told of it: nobody there means no more. */
+static bool is_deserted (const char *path)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool deserted;
+
+    if (fd < 0)
+        return false;
+    strncpy (addr.sun_path, path, sizeof (addr.sun_path) - 1);
+    deserted = connect (fd, (struct sockaddr *)&addr, sizeof (addr)) < 0
+               && (errno == ENOENT || errno == ECONNREFUSED);
+    close (fd);
+    return deserted;
+}
+
 static void parent_monitor_recv (struct transport *t)
 {
-    while (next_disconnect (&t->parent_monitor) >= 0) {
-        if (t->parent_gone)
-            continue;
-        t->parent_gone = true;
-        while (parent_recv_one (t))
-            ;
-        t->conf.cb.parent_lost ("lost the connection", t->conf.arg);
+    int event, value;
+
+    while (next_event (&t->parent_monitor, &event, &value)) {
+        switch (event) {
+        case ZMQ_EVENT_CONNECTED:
+            parent_is_connected (t, value);
+            break;
+        case ZMQ_EVENT_CONNECT_RETRIED:
+            if (t->parent_path && is_deserted (t->parent_path))
+                parent_is_gone (t, "there is no broker at its socket");
+            break;
+        case ZMQ_EVENT_DISCONNECTED:
+            parent_is_gone (t, t->parent_why);
+            break;
+        default:
+            t->parent_why = "it refused the connection";
+            break;
+        }
     }
 }
 
@@ -405,7 +479,7 @@ static void transport_destroy (struct transport *t)
         return;
     if (t->children.zs)
         zmq_setsockopt (t->children.zs, ZMQ_LINGER, &linger, sizeof (linger));
-    if (t->parent.zs && !t->parent_gone)
+    if (t->parent.zs && t->parent_heard && !t->parent_gone)
         zmq_setsockopt (t->parent.zs, ZMQ_LINGER, &linger, sizeof (linger));
     if (t->children.zs)
         zmq_socket_monitor (t->children.zs, NULL, 0);
@@ -441,13 +515,30 @@ static struct transport *transport_create (const struct transport_conf *conf)
 
 static int open_children (struct transport *t)
 {
-    int on = 1;
+    int on = 1, hwm = t->conf.child_rcvhwm;
 
     if (sock_init (t, &t->children, ZMQ_ROUTER, children_recv) < 0
+        || zmq_setsockopt (t->children.zs, ZMQ_RCVHWM, &hwm, sizeof (hwm)) < 0
         || zmq_setsockopt (t->children.zs, ZMQ_ROUTER_MANDATORY, &on, sizeof (on)) < 0)
         return -1;
     return sock_monitor (t, &t->children_monitor, &t->children, "inproc://children",
-                         children_monitor_recv);
+                         ZMQ_EVENT_DISCONNECTED, children_monitor_recv);
+}
+
+/* A socket that is this user's alone, whatever the umask; the mode is only the first
+ * of two doors. No other thread of the broker makes files while it boots. */
+static int bind_ipc (struct transport *t, const char *uri)
+{
+    uid_t uid = geteuid ();
+    mode_t mask;
+    int rc;
+
+    if (zmq_setsockopt (t->children.zs, ZMQ_IPC_FILTER_UID, &uid, sizeof (uid)) < 0)
+        return -1;
+    mask = umask (0177);
+    rc = zmq_bind (t->children.zs, uri);
+    umask (mask);
+    return rc;
 }
 
 static int transport_bind (struct transport *t, const char *uri, char *endpoint,
@@ -455,9 +546,10 @@ static int transport_bind (struct transport *t, const char *uri, char *endpoint,
 {
     if (!t->children.zs && open_children (t) < 0)
         return -1;
-    if (strncmp (uri, "tcp://", 6) == 0 && become_curve_server (t) < 0)
-        return -1;
-    if (zmq_bind (t->children.zs, uri) < 0)
+    if (strncmp (uri, "ipc://", 6) == 0) {
+        if (bind_ipc (t, uri) < 0)
+            return -1;
+    } else if (become_curve_server (t) < 0 || zmq_bind (t->children.zs, uri) < 0)
         return -1;
     return zmq_getsockopt (t->children.zs, ZMQ_LAST_ENDPOINT, endpoint, &size);
 }
@@ -465,12 +557,20 @@ static int transport_bind (struct transport *t, const char *uri, char *endpoint,
 static int transport_connect (struct transport *t, const char *uri, const char *pubkey)
 {
     int timeout = t->conf.connect_timeout_ms;
+    const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED
+                       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                       | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+                       | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED;
 
+    t->parent_why = "lost the connection";
+    snprintf (t->parent_uri, sizeof (t->parent_uri), "%s", uri);
+    if (strncmp (uri, "ipc://", 6) == 0)
+        t->parent_path = t->parent_uri + 6;
     if (sock_init (t, &t->parent, ZMQ_DEALER, parent_recv) < 0
         || zmq_setsockopt (t->parent.zs, ZMQ_ROUTING_ID, t->conf.id,
                            strlen (t->conf.id))
                < 0
-        || sock_monitor (t, &t->parent_monitor, &t->parent, "inproc://parent",
+        || sock_monitor (t, &t->parent_monitor, &t->parent, "inproc://parent", events,
                          parent_monitor_recv)
                < 0)
         return -1;
