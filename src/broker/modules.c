@@ -99,6 +99,15 @@ static void died (struct module *m, int errnum, const char *errstr)
     }
 }
 
+/* What it was to save may be lost. */
+static void ended_badly (struct module *m, int errnum, const char *errstr)
+{
+    broker_log (m->b, LOG_ERR, "module %s failed at its end: %s", m->name,
+                errstr[0] ? errstr : strerror (errnum));
+    if (m->b->exit_code == 0)
+        m->b->exit_code = 1;
+}
+
 /* The thread is at its end: nothing of the module runs any more. */
 static void module_gone (struct module *m)
 {
@@ -117,6 +126,8 @@ static void module_gone (struct module *m)
                    m->host->errstr[0] ? m->host->errstr : NULL);
     else if (was_running && errnum != 0 && machine_state (b) < STATE_FINALIZE)
         died (m, errnum, m->host->errstr);
+    else if (was_running && errnum != 0)
+        ended_badly (m, errnum, m->host->errstr);
     list_foreach (&m->removers, it) {
         struct waiter *waiter = container_of (it, struct waiter, node);
 

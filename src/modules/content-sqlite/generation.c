@@ -41,8 +41,8 @@ static void read_boot_id (char *id, size_t size)
 static void write_record (struct generation *g)
 {
     char s[RECORD_SIZE + 1];
-    int n = snprintf (s, sizeof (s), RECORD "boot %s\n", g->written, g->synced,
-                      g->boot_id);
+    int n =
+        snprintf (s, sizeof (s), RECORD "boot %s\n", g->written, g->synced, g->boot_id);
 
     memset (s + n, ' ', RECORD_SIZE - n);
     s[RECORD_SIZE - 1] = '\n';
