@@ -5,7 +5,8 @@
  * there are scripts in rc1.d or rc3.d, or broker.rc1_path names a command.
  *
  * Failures: a module that does not start fails rc1, and the broker shuts
- * down. What did start is unloaded by rc3. */
+ * down; in recovery mode the broker goes on without it and those that need it.
+ * What did start is unloaded by rc3. */
 #include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ bool rc_knows (const char *name, size_t len)
     return false;
 }
 
-enum progress { IDLE, STARTING, RUNNING, ENDING };
+enum progress { IDLE, STARTING, RUNNING, ENDING, FAILED };
 
 struct rc {
     enum progress progress[MODULE_COUNT_MAX];
@@ -159,12 +160,21 @@ static void rc1_scripts (struct broker *b)
     free (cmd);
 }
 
+/* Who repairs an instance wants to get in, with whatever can be started. */
+static bool is_recovery (struct broker *b)
+{
+    const char *s = attrs_val (b->attrs, "broker.recovery-mode");
+
+    return s && *s && strcmp (s, "0") != 0;
+}
+
 static void load_failed (struct broker *b, const char *name, int errnum,
                          const char *errstr)
 {
     broker_log (b, LOG_ERR, "rc1: load %s: %s", name,
                 errstr && *errstr ? errstr : strerror (errnum));
-    b->rc->failed++;
+    if (!is_recovery (b))
+        b->rc->failed++;
 }
 
 static void loaded (struct broker *b, const char *name, int errnum, const char *errstr,
@@ -172,7 +182,7 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
 {
     enum progress *progress = arg;
 
-    *progress = errnum ? IDLE : RUNNING;
+    *progress = errnum ? FAILED : RUNNING;
     if (errnum)
         load_failed (b, name, errnum, errstr);
     load_ready (b);
@@ -202,7 +212,7 @@ static void load_ready (struct broker *b)
             rc->progress[i] = STARTING;
             if (modules_load (b, name, NULL, NULL, loaded, &rc->progress[i], &error)
                 < 0) {
-                rc->progress[i] = IDLE;
+                rc->progress[i] = FAILED;
                 load_failed (b, name, errno, error.text);
             }
         }

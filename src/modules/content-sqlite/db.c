@@ -703,14 +703,13 @@ int db_load (struct db *db, const void *digest, size_t digest_size, struct buf *
     step = sqlite3_step (db->load);
     if (step == SQLITE_DONE) {
         errno = ENOENT;
-        name_blob (db, digest, error, "is missing");
+        name_blob (db, digest, error, "missing");
     } else if (step != SQLITE_ROW) {
         int errnum = errno_of (db);
         name_blob (db, digest, error, sqlite3_errmsg (db->conn));
         errno = errnum;
     } else if ((rc = read_row (db, digest, out)) < 0) {
-        name_blob (db, digest, error,
-                   errno == EBADMSG ? "is damaged" : strerror (errno));
+        name_blob (db, digest, error, errno == EBADMSG ? "damaged" : strerror (errno));
     }
     saved_errno = errno;
     sqlite3_reset (db->load);
@@ -730,7 +729,7 @@ int db_validate (struct db *db, const void *digest, size_t digest_size,
         return 0;
     if (step != SQLITE_DONE)
         return fail (db, error, "validate");
-    name_blob (db, digest, error, "is missing");
+    name_blob (db, digest, error, "missing");
     errno = ENOENT;
     return -1;
 }

@@ -311,7 +311,8 @@ static void log_failure (struct content *c, int errnum, const char *text)
     snprintf (line, sizeof (line),
               "the backing store fails: %s; what it does not have stays in memory",
               text ? text : strerror (errnum));
-    c->ops.log (c->arg, LOG_ERR, line);
+    /* The store has said it, and who asked will. */
+    c->ops.log (c->arg, LOG_DEBUG, line);
 }
 
 static void store_failed (struct content *c, int errnum, const char *text)
@@ -330,7 +331,7 @@ static void store_failed (struct content *c, int errnum, const char *text)
 static void store_works (struct content *c)
 {
     if (c->errnum)
-        c->ops.log (c->arg, LOG_INFO, "the backing store works again");
+        c->ops.log (c->arg, LOG_DEBUG, "the backing store works again");
     c->errnum = 0;
     c->retry_delay = 0.;
 }
