@@ -76,7 +76,7 @@ struct peer {
     void *arg;
     struct flux_msg_cred cred; /* of a client */
     struct user *user;         /* who pays for a client, or NULL */
-    bool serves;               /* a client that registered a service */
+    size_t serves;             /* services that a client registered */
     struct subs subs;
     struct inflight_peer *inflight; /* what it has to answer, what came through it */
     struct hashmap *used;           /* services that it talked to */
@@ -117,6 +117,8 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg);
 void router_response (struct broker *b, struct peer *from, flux_msg_t *msg);
 /* Sequence and distribute (rank 0), or send towards rank 0. */
 void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq);
+/* No blanks, no control characters, nothing but ASCII: fit for a terminal. */
+bool is_printable (const char *s);
 /* Whether the sender may publish events of this topic; the reason if not. */
 bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cred cred,
                          flux_error_t *error);

@@ -35,6 +35,7 @@ struct local {
     struct list dead;
     struct reactor_task reap;
     bool allow_guest, allow_root;
+    double t_guest_line; /* reactor time when the log was told of a guest */
     int count;
     uint64_t queue_max;
     flux_watcher_t *retry; /* accept again */
@@ -86,6 +87,20 @@ static void reap_dead (void *arg)
 }
 
 /* Nothing comes from it or goes to it any more; the rest is done by reap_dead. */
+/* Guests do not fill the log: a line a second is about them. */
+static bool worth_a_line (struct client *c)
+{
+    struct local *l = c->local;
+    double now = flux_reactor_now (l->b->reactor);
+
+    if ((c->peer.cred.rolemask & FLUX_ROLE_OWNER))
+        return true;
+    if (l->t_guest_line > 0 && now - l->t_guest_line < 1.)
+        return false;
+    l->t_guest_line = now;
+    return true;
+}
+
 static void client_close (struct client *c, const char *why)
 {
     struct local *l = c->local;
@@ -93,7 +108,7 @@ static void client_close (struct client *c, const char *why)
     if (c->closed)
         return;
     c->closed = true;
-    if (why)
+    if (why && worth_a_line (c))
         broker_log (l->b, LOG_ERR, "connector-local: closing client %.8s: %s",
                     c->peer.id, why);
     flux_watcher_stop (c->r);

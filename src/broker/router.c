@@ -390,7 +390,7 @@ void peer_remove (struct broker *b, struct peer *p, int errnum)
         services_remove_owner (b->services, p);
     list_remove (&p->node);
     list_remove (&p->stuck_node);
-    quota_give (b->quota, p->user, QUOTA_MATCHES, p->subs.count);
+    quota_give (b->quota, p->user, QUOTA_MATCHES, p->subs.count + p->serves);
     subs_fini (&p->subs);
     msgqueue_fini (&p->out);
     p->out_bytes = 0;
@@ -680,6 +680,13 @@ static bool module_listens (struct broker *b, const char *topic)
     return false;
 }
 
+bool is_printable (const char *s)
+{
+    while (*s > ' ' && *s <= '~')
+        s++;
+    return *s == '\0';
+}
+
 /* Others than the owner say what they like to each other, in words that do no harm
  * to a terminal, but not to services: these tell their ranks by events what is so. */
 bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cred cred,
@@ -687,11 +694,10 @@ bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cr
 {
     if ((cred.rolemask & FLUX_ROLE_OWNER))
         return true;
-    for (const char *s = topic; *s; s++)
-        if (*s <= ' ' || *s > '~') {
-            error_set (error, "the topic of an event must be printable");
-            return false;
-        }
+    if (!is_printable (topic)) {
+        error_set (error, "the topic of an event must be printable");
+        return false;
+    }
     if (!names_service (b, topic, cred.userid) && !module_listens (b, topic))
         return true;
     error_set (error, "event %s is for the instance owner: services listen to it",

@@ -295,7 +295,20 @@ static bool may_register (const flux_msg_t *msg, const char *service)
     if ((cred.rolemask & FLUX_ROLE_OWNER))
         return true;
     snprintf (prefix, sizeof (prefix), "%u-", cred.userid);
-    return strncmp (service, prefix, strlen (prefix)) == 0;
+    return strncmp (service, prefix, strlen (prefix)) == 0 && is_printable (service);
+}
+
+/* The name is charged like a subscription, until it or the peer goes. */
+static int serve (struct broker *b, struct peer *p, const char *service)
+{
+    if (!quota_take (b->quota, p->user, QUOTA_MATCHES, 1))
+        return -1;
+    if (services_add (b->services, service, p) < 0) {
+        quota_give (b->quota, p->user, QUOTA_MATCHES, 1);
+        return -1;
+    }
+    p->serves++;
+    return 0;
 }
 
 static void service_add (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -307,12 +320,11 @@ static void service_add (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EPROTO, NULL);
     else if (!may_register (msg, service))
         broker_respond_error (b, msg, EPERM, NULL);
-    else if (services_add (b->services, service, p) < 0)
-        broker_respond_error (b, msg, errno, NULL);
-    else {
-        p->serves = true;
+    else if (serve (b, p, service) < 0)
+        broker_respond_error (b, msg, errno,
+                              errno == ENOBUFS ? quota_reason (b->quota) : NULL);
+    else
         broker_respond (b, msg, NULL);
-    }
 }
 
 static void service_remove (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -324,8 +336,13 @@ static void service_remove (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EPROTO, NULL);
     else if (services_remove (b->services, service, p) < 0)
         broker_respond_error (b, msg, errno, NULL);
-    else
+    else {
+        if (p->serves > 0) {
+            quota_give (b->quota, p->user, QUOTA_MATCHES, 1);
+            p->serves--;
+        }
         broker_respond (b, msg, NULL);
+    }
 }
 
 /* ---- broker ---- */

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from wire import *
 
@@ -468,6 +469,36 @@ def namespaces():
                 check(m.errnum == EPERM, f"{topic} {ns} {key}: {m}")
         guest.close()
     owner.ok("kvs.namespace-remove", {"namespace": "g"})
+
+
+def floods():
+    """What a guest does wrong does not push the instance's words out of the log; what
+    he registers is printable, and has an end."""
+    owner = Client()
+    owner.ok("log.append", b"<6>1 2026-01-01T00:00:00Z 0 me - - - the owner's word")
+    start = time.monotonic()
+    for _ in range(300):
+        guest = Client(guest=True)
+        guest.sock.sendall(b"\xff\xee\x00\x12\x00\x00\x00\x04none")
+        check(guest.sock.recv(1) == b"", "the connection is open")
+    lines = flux("dmesg").splitlines()
+    count = len([x for x in lines if "closing client" in x])
+    check(1 <= count <= time.monotonic() - start + 2, f"{count} lines about guests")
+    check([x for x in lines if "the owner's word" in x], "the owner's word")
+    guest = Client(guest=True)
+    m = guest.rpc("service.add", {"service": "65534-\x1b[2J"})
+    check(m.errnum == EPERM, f"an escape as a service: {m}")
+    owner.ok("attr.set", {"name": "broker.quota-matches", "value": "1000"})
+    codes = [guest.rpc("service.add", {"service": f"65534-{i}"}).errnum
+             for i in range(1100)]
+    check(codes[0] == 0 and codes[-1] == ENOBUFS, f"services: {codes[0]}, {codes[-1]}")
+    guest.close()
+    owner.rpc("65534-0.x", {})  # answered for who is gone
+    guest = Client(guest=True)
+    guest.ok("service.add", {"service": "65534-0"})
+    guest.ok("service.remove", {"service": "65534-0"})
+    guest.close()
+    owner.ok("attr.set", {"name": "broker.quota-matches", "value": "1M"})
 
 
 def jobs():
