@@ -4,7 +4,7 @@
  * Failures: a stranger gets EPERM as his byte, a user with too many connections
  * EAGAIN; what is no message, or a reader so slow that broker.client-queue-bytes wait
  * for him, closes the connection. If his user's clients together have more than his
- * share of broker.quota-bytes waiting, the one with the longest queue is closed. At the
+ * share of broker.quota-bytes waiting, the one that has not read for longest goes. At the
  * limit of open files nobody is accepted until one closes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +50,7 @@ struct client {
     struct msgstream *stream;
     flux_watcher_t *r, *w;
     struct reactor_task recv_task, flush_task;
+    double t_read; /* when it last took something of what waited */
     bool closed;
 };
 
@@ -130,6 +131,8 @@ static void client_flush (void *arg)
     if (c->closed)
         return;
     rc = msgstream_flush (c->stream);
+    if (msgstream_unsent (c->stream) < before)
+        c->t_read = flux_reactor_now (c->local->b->reactor);
     quota_unqueue (c->local->b->quota, c->peer.user,
                    before - msgstream_unsent (c->stream));
     if (rc == 0)
@@ -146,7 +149,15 @@ static void close_slow (struct client *c, const char *why)
     client_close (c, why);
 }
 
-/* His clients are sent more than they read: the worst of them goes. */
+static bool is_slower (const struct client *a, const struct client *b)
+{
+    if (a->t_read != b->t_read)
+        return a->t_read < b->t_read;
+    return msgstream_unsent (a->stream) > msgstream_unsent (b->stream);
+}
+
+/* His clients are sent more than they read: the one goes that has not read for the
+ * longest time. */
 static void close_slowest (struct local *l, struct user *user)
 {
     struct client *worst = NULL;
@@ -154,13 +165,20 @@ static void close_slowest (struct local *l, struct user *user)
     list_foreach (&l->clients, it) {
         struct client *c = container_of (it, struct client, node);
 
-        if (c->peer.user == user
-            && (!worst
-                || msgstream_unsent (c->stream) > msgstream_unsent (worst->stream)))
+        if (c->peer.user == user && msgstream_unsent (c->stream) > 0
+            && (!worst || is_slower (c, worst)))
             worst = c;
     }
     if (worst)
         close_slow (worst, "it does not read, and its user has too much waiting");
+}
+
+/* What waits only for the end of the turn need not. */
+static void make_room (struct client *c)
+{
+    client_flush (c);
+    if (!quota_queue (c->local->b->quota, c->peer.user, 0))
+        close_slowest (c->local, c->peer.user);
 }
 
 static bool is_request (const flux_msg_t *msg)
@@ -207,8 +225,10 @@ static int client_send (struct peer *p, flux_msg_t **msg)
     }
     flux_msg_decref (*msg);
     *msg = NULL;
+    if (before == 0)
+        c->t_read = flux_reactor_now (l->b->reactor);
     if (!quota_queue (l->b->quota, p->user, msgstream_unsent (c->stream) - before))
-        close_slowest (l, p->user);
+        make_room (c);
     reactor_before_sleep (l->b->reactor, &c->flush_task);
     return 0;
 }

@@ -567,7 +567,6 @@ static void kill_node (struct node *n)
         struct node *c = &sim.nodes[r];
 
         if (c->parent == n->rank) {
-            c->child_peer.inflight = NULL; /* went with the broker */
             msgqueue_fini (&c->up.q);
             c->lost_child = false;
             if (c->alive && c->joined)
@@ -578,12 +577,15 @@ static void kill_node (struct node *n)
     n->lost_child = n->joined && n->child_peer.inflight;
     builtins_fini (&n->b);
     router_fini (&n->b);
+    for (int r = 1; r < sim.size; r++)
+        if (sim.nodes[r].parent == n->rank)
+            sim.nodes[r].child_peer.inflight = NULL; /* went with the broker */
     services_destroy (n->b.services);
 }
 
 static void act_node (struct node *n)
 {
-    struct node *p = &sim.nodes[n->parent];
+    struct node *p = &sim.nodes[n->rank > 0 ? n->parent : 0];
 
     if (!n->alive)
         start_node (n);

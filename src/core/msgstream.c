@@ -64,8 +64,9 @@ static void window_consume (struct window *w, size_t len)
     if (w->start < w->end)
         return;
     w->start = w->end = 0;
-    /* Do not keep the memory of one large message for ever. */
-    if (w->cap > 1024 * 1024) {
+    /* Do not keep the memory of one large message for ever: there may be thousands of
+     * streams. */
+    if (w->cap > 2 * READ_LEN) {
         free (w->data);
         w->data = NULL;
         w->cap = 0;
