@@ -352,8 +352,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
         if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
             flux_log_error (h, "content-sqlite: reactor");
         /* Take what is still in memory, then go. */
-        if (call (h, "content.flush", NULL) < 0 && errno != ENOSYS)
+        if (call (h, "content.flush", NULL) < 0 && errno != ENOSYS) {
             flux_log_error (h, "content-sqlite: content.flush");
+            rc = -1;
+        }
         call (h, "content.unregister-backing", NULL);
     }
     sqlite_fini (&s);
