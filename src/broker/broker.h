@@ -187,7 +187,7 @@ void modules_fini (struct broker *b);
  * -1 with errno and *error if it cannot start; cb is not called then. */
 int modules_load (struct broker *b, const char *path, const char *name, json_t *args,
                   module_f cb, void *arg, flux_error_t *error);
-/* cb is called when it is gone. ENOENT. */
+/* cb is called when it is gone, with what it ended with. ENOENT. */
 int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
 /* The peer of this id, if it is a module, logged an error: that is why it ends, if it
  * ends now. */

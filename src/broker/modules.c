@@ -138,7 +138,7 @@ static void module_gone (struct module *m)
         struct waiter *waiter = container_of (it, struct waiter, node);
 
         list_remove (&waiter->node);
-        waiter->cb (b, m->name, 0, NULL, waiter->arg);
+        waiter->cb (b, m->name, errnum, why[0] ? why : NULL, waiter->arg);
         free (waiter);
     }
     module_destroy (m);

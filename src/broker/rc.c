@@ -322,6 +322,14 @@ static void unloaded (struct broker *b, const char *name, int errnum,
 {
     enum progress *progress = arg;
 
+    /* What it could not save is lost. */
+    if (errnum) {
+        broker_log (b, LOG_ERR, "rc3: %s: %s", name,
+                    errstr && *errstr ? errstr : strerror (errnum));
+        b->rc->failed++;
+        if (b->exit_code == 0)
+            b->exit_code = 1;
+    }
     if (progress)
         *progress = IDLE;
     else

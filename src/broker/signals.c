@@ -96,14 +96,22 @@ static void follow_start (void)
     unsetenv ("FLUX_START_PID");
 }
 
+/* A write beyond RLIMIT_FSIZE is an error of that write. Programs do not inherit a
+ * handler, as they would SIG_IGN. */
+static void no_handler (int signum)
+{
+}
+
 void signals_boot (void)
 {
+    struct sigaction none = { .sa_handler = no_handler, .sa_flags = SA_RESTART };
     struct sigaction sa = { .sa_handler = boot_handler };
 
     /* One after the other: the first is the last. */
     fill (&sa.sa_mask);
     for (int i = 0; i < COUNT; i++)
         (void)sigaction (signums[i], &sa, NULL);
+    (void)sigaction (SIGXFSZ, &none, NULL);
     signal (SIGPIPE, SIG_IGN);
     signals_release ();
     follow_start ();

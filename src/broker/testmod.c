@@ -54,6 +54,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
 {
     flux_msg_handler_t **handlers = NULL;
     const char *name = flux_aux_get (h, "flux::name");
+    bool bad_end = false;
     int rc;
 
     args_count = argc;
@@ -63,6 +64,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
             errno = EPERM;
             return -1;
         }
+        bad_end |= strcmp (argv[i], "bad-end") == 0;
         if (strcmp (argv[i], "late") == 0)
             die_late (h);
         if (strncmp (argv[i], "service=", 8) == 0) {
@@ -78,5 +80,9 @@ int mod_main (flux_t *h, int argc, char *argv[])
         return -1;
     rc = flux_reactor_run (flux_get_reactor (h), 0);
     flux_msg_handler_delvec (handlers);
-    return rc < 0 ? -1 : 0;
+    if (bad_end) {
+        flux_log (h, LOG_ERR, "it could not be saved");
+        errno = EIO;
+    }
+    return rc < 0 || bad_end ? -1 : 0;
 }
