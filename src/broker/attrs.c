@@ -29,8 +29,9 @@ static const struct attr_def {
     const char *name;
     int flags;
     const char *dflt;
-    enum { TEXT, DURATION, NUMBER, SIZE, HASH, URI } type;
+    enum { TEXT, DURATION, NUMBER, SIZE, CHOICE, URI } type;
     long min, max; /* of a NUMBER; a DURATION of 0 is taken if max is 0 */
+    const char *choices[2];
 } defs[] = {
     { "broker.boot-method", ATTR_IMMUTABLE, NULL },
     { "broker.client-queue-bytes", ATTR_RUNTIME, "256M", SIZE },
@@ -63,7 +64,7 @@ static const struct attr_def {
     { "config.path", ATTR_IMMUTABLE, NULL },
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
     { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
-    { "content.hash", ATTR_IMMUTABLE, "sha1", HASH },
+    { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
     { "content.*", 0, NULL },
     { "cron.*", 0, NULL },
     { "hostlist", ATTR_IMMUTABLE, NULL },
@@ -79,7 +80,7 @@ static const struct attr_def {
     { "log-level", ATTR_RUNTIME, "7", NUMBER, -1, 7 },
     { "log-ring-size", ATTR_RUNTIME, "1024", NUMBER, 0, 1000000 },
     { "log-stderr-level", ATTR_RUNTIME, "3", NUMBER, -1, 7 },
-    { "log-stderr-mode", ATTR_RUNTIME, "leader" },
+    { "log-stderr-mode", ATTR_RUNTIME, "leader", CHOICE, 0, 0, { "leader", "local" } },
     { "log-syslog-enable", ATTR_RUNTIME, "0", NUMBER, 0, 1 },
     { "log-syslog-level", ATTR_RUNTIME, "3", NUMBER, -1, 7 },
     { "parent-kvs-namespace", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
@@ -100,7 +101,7 @@ static const struct attr_def {
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.parent-endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
-    { "tbon.queue-bytes", ATTR_RUNTIME, "256M", SIZE },
+    { "tbon.queue-bytes", ATTR_RUNTIME, "64M", SIZE },
     { "tbon.tcp_user_timeout", ATTR_IMMUTABLE, "20s", DURATION },
     { "tbon.topo", ATTR_IMMUTABLE, "kary:32" },
     { "tbon.torpid_max", ATTR_RUNTIME, "30s", DURATION },
@@ -330,10 +331,10 @@ static int check_type (const char *name, const char *val, flux_error_t *error)
         return check_duration (def, name, val, error);
     case NUMBER:
         return check_number (def, name, val, error);
-    case HASH:
-        if (strcmp (val, "sha1") != 0 && strcmp (val, "sha256") != 0)
-            return fail (error, EINVAL, "%s: '%s' is neither sha1 nor sha256", name,
-                         val);
+    case CHOICE:
+        if (strcmp (val, def->choices[0]) != 0 && strcmp (val, def->choices[1]) != 0)
+            return fail (error, EINVAL, "%s: must be '%s' or '%s'", name,
+                         def->choices[0], def->choices[1]);
         return 0;
     case SIZE:
         return check_size (name, val, error);

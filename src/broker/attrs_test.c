@@ -102,6 +102,7 @@ static void test_types (void **state)
         { "content.hash", "sha256", { "md5", "" } },
         { "instance-level", "3", { "-1", "x" } },
         { "local-uri", "local:///x/y", { "/x/y", "local://x", "ssh://x" } },
+        { "log-stderr-mode", "local", { "loud", "" } },
         { "log-level", "-1", { "8", "-2", "x", "3x" } },
         { "log-critical-level", "7", { "8" } },
         { "log-forward-level", "7", { "8" } },

@@ -34,8 +34,10 @@ static int make_tmpdir (struct broker *b)
         return fail ("rundir", "TMPDIR", strerror (ENAMETOOLONG));
     signals_hold ();
     if (!private_mkdtemp (path)) {
+        fprintf (stderr, "flux-broker: rundir %s/flux-XXXXXX: %s\n", private_tmpdir (),
+                 strerror (errno));
         signals_release ();
-        return fail ("rundir", path, strerror (errno));
+        return -1;
     }
     signals_take_along (path, true);
     signals_release ();

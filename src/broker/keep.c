@@ -10,9 +10,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "broker/rlimits.h"
+
 struct keep {
     struct broker *b;
-    pid_t program; /* -1: ended */
+    pid_t keeper; /* -1: ended, like program */
+    pid_t program;
     int flags;
     int fd; /* from the keeper */
     flux_watcher_t *w;
@@ -52,7 +55,7 @@ static void keeper_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
         keep_kill (k, SIGKILL);
         status = SIGKILL;
     }
-    k->program = -1;
+    k->program = k->keeper = -1;
     k->cb (k->b, status, k->arg);
 }
 
@@ -60,26 +63,28 @@ static int spawn_keeper (struct keep *k, int write_fd, char **argv, char **env,
                          pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
-    char fd[16], flags[8], broker[16];
+    char fd[16], flags[8], broker[16], nofile[24];
     size_t argc = 0;
     char **v;
     int rc;
 
     while (argv[argc])
         argc++;
-    if (!(v = calloc (argc + 6, sizeof (*v))))
+    if (!(v = calloc (argc + 7, sizeof (*v))))
         return ENOMEM;
     snprintf (fd, sizeof (fd), "%d", write_fd);
     snprintf (flags, sizeof (flags), "-%s%s%s", (k->flags & KEEP_PGRP) ? "p" : "",
               (k->flags & KEEP_FOREGROUND) ? "t" : "",
               (k->flags & KEEP_RUNDIR) ? "r" : "");
     snprintf (broker, sizeof (broker), "%d", (int)getpid ());
+    snprintf (nofile, sizeof (nofile), "%lu", (unsigned long)limits_soft_nofile ());
     v[0] = (char *)keeper_path ();
     v[1] = fd;
     v[2] = flags;
     v[3] = (char *)attrs_val (k->b->attrs, "rundir");
     v[4] = broker;
-    memcpy (v + 5, argv, argc * sizeof (*v));
+    v[5] = nofile;
+    memcpy (v + 6, argv, argc * sizeof (*v));
     posix_spawn_file_actions_init (&actions);
     /* The same number: it stays open. */
     posix_spawn_file_actions_adddup2 (&actions, write_fd, write_fd);
@@ -113,6 +118,7 @@ static int start (struct keep *k, char **argv, char **env)
         return -answer;
     }
     k->program = answer;
+    k->keeper = pid;
     if (!(k->w =
               flux_child_watcher_create (k->b->reactor, pid, false, keeper_ended, k)))
         return errno;
@@ -129,7 +135,7 @@ struct keep *keep_start (struct broker *b, char **argv, char **env, int flags,
     if (!k)
         return NULL;
     k->b = b;
-    k->program = -1;
+    k->program = k->keeper = -1;
     k->flags = flags;
     k->fd = -1;
     k->cb = cb;
@@ -160,6 +166,8 @@ void keep_destroy (struct keep *k)
     if (k) {
         keep_kill (k, SIGKILL);
         flux_watcher_destroy (k->w);
+        if (k->keeper > 0)
+            (void)waitpid (k->keeper, NULL, 0);
         if (k->fd >= 0)
             close (k->fd);
         free (k);

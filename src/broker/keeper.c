@@ -1,7 +1,8 @@
-/* flux-keeper FD FLAGS RUNDIR BROKER PROGRAM [ARGS...]: runs a program for a broker, and sees
+/* flux-keeper FD FLAGS RUNDIR BROKER NOFILE PROGRAM [ARGS...]: runs a program for a broker, and sees
  * to it that nothing of it outlives the broker.
  *
- * Happy path: the program is started; its pid goes to FD, then its status, as ints.
+ * Happy path: the program is started, with NOFILE as its soft limit of descriptors,
+ * which is the one that the broker was started with; its pid goes to FD, then its status, as ints.
  *
  * Failures: it cannot be started: FD gets -errno. The broker dies (PR_SET_PDEATHSIG:
  * started by its main thread, which ends with it): the program, its process group if
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,16 @@
 extern char **environ;
 
 static int fd;
+
+static void limit_descriptors (unsigned long soft)
+{
+    struct rlimit rl;
+
+    if (getrlimit (RLIMIT_NOFILE, &rl) == 0 && soft < rl.rlim_cur) {
+        rl.rlim_cur = soft;
+        (void)setrlimit (RLIMIT_NOFILE, &rl);
+    }
+}
 
 static void tell (int value)
 {
@@ -90,7 +102,7 @@ int main (int argc, char *argv[])
     pid_t broker, program = -1;
     int rc, status;
 
-    if (argc < 6)
+    if (argc < 7)
         return 2;
     sigfillset (&all);
     sigprocmask (SIG_BLOCK, &all, NULL);
@@ -99,12 +111,13 @@ int main (int argc, char *argv[])
     sigaddset (&wanted, DEATH);
     fd = atoi (argv[1]);
     broker = atoi (argv[4]);
+    limit_descriptors (strtoul (argv[5], NULL, 10));
     (void)fd_set_cloexec (fd);
     (void)prctl (PR_SET_CHILD_SUBREAPER, 1);
     (void)prctl (PR_SET_PDEATHSIG, DEATH);
     if (getppid () != broker)
         return 1;
-    if ((rc = spawn (&program, argv[2], argv + 5)) != 0) {
+    if ((rc = spawn (&program, argv[2], argv + 6)) != 0) {
         tell (-rc);
         return 1;
     }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "broker/broker.h"
 #include "broker/dirs.h"
+#include "broker/rlimits.h"
 #include "broker/settings.h"
 #include "broker/signals.h"
 #include "config.h"
@@ -189,21 +190,6 @@ static void set_path (void)
 
 /* ---- life ---- */
 
-static int set_quorum (struct broker *b)
-{
-    const char *s = attrs_val (b->attrs, "broker.quorum");
-
-    if (!s)
-        return attrs_putf (b->attrs, "broker.quorum", -1, "%d", b->size);
-    if (atol (s) <= b->size)
-        return 0;
-    /* Each broker knows, one says so. */
-    if (b->rank == 0)
-        fprintf (stderr, "flux-broker: broker.quorum: %s of %d brokers will never be\n",
-                 s, b->size);
-    return -1;
-}
-
 static int start (struct broker *b)
 {
     flux_error_t error = { { 0 } };
@@ -214,20 +200,21 @@ static int start (struct broker *b)
         || builtins_init (b) < 0)
         return die (strerror (errno));
     if (boot_run (b, &error) < 0) {
-        fprintf (stderr, "flux-broker: boot: %s\n", error.text);
+        if (error.text[0])
+            fprintf (stderr, "flux-broker: boot: %s\n", error.text);
         return -1;
     }
     /* Nothing below waits: a signal is an event soon. */
     signals_hold ();
     set_parent_attrs (b);
-    if (set_quorum (b) < 0)
-        return -1;
     if (dirs_setup_statedir (b) < 0 || set_local_uri (b) < 0)
         return -1;
     set_path ();
-    if (log_init (b) < 0 || modules_init (b) < 0 || trace_init (b) < 0
-        || machine_init (b) < 0 || groups_service_init (b) < 0 || rc_init (b) < 0
-        || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
+    if (log_init (b) < 0)
+        return -1;
+    if (modules_init (b) < 0 || trace_init (b) < 0 || machine_init (b) < 0
+        || groups_service_init (b) < 0 || rc_init (b) < 0 || rc2_init (b) < 0
+        || runat_init (b) < 0 || core_services_init (b) < 0
         || overlay_services_init (b) < 0 || memory_init (b) < 0 || signals_init (b) < 0)
         return die (strerror (errno));
     if (local_init (b, &error) < 0)
@@ -267,6 +254,10 @@ static void finish (struct broker *b)
 
 static int run (struct broker *b, optparse_t *p)
 {
+    flux_error_t error;
+
+    if (limits_init (&error) < 0)
+        return die (error.text);
     b->verbose = optparse_hasopt (p, "verbose");
     if (optparse_get_int (p, "verbose", b->verbose) > 1)
         setenv ("FLUX_PMI_DEBUG", "1", 1);

@@ -48,6 +48,7 @@ struct client {
     int rank;
     pid_t pid; /* 0: ended */
     int fd;
+    bool placed; /* it knows its place: PMI is over */
     size_t len;
     char line[PMI_LINE_MAX];
     flux_watcher_t *w_fd, *w_child;
@@ -231,6 +232,7 @@ static void client_readable (flux_reactor_t *r, flux_watcher_t *w, int revents,
             close_client (c);
             return;
         }
+        c->placed |= strncmp (c->line, "cmd=finalize", 12) == 0;
         nl[1] = next;
         c->len -= nl + 1 - c->line;
         memmove (c->line, nl + 1, c->len + 1);
@@ -377,8 +379,7 @@ static void say_exit (struct client *c, int status)
                  (int)c->pid, WEXITSTATUS (status));
 }
 
-/* A broker closes its end when it knows its place: that may be known, but not read
- * yet. */
+/* What brokers said, but was not read yet, counts. */
 static bool is_booting (struct start *st)
 {
     bool booting = false;
@@ -389,7 +390,7 @@ static bool is_booting (struct start *st)
 
         while (c->fd >= 0 && poll (&pfd, 1, 0) > 0)
             client_readable (st->reactor, c->w_fd, FLUX_POLLIN, c);
-        booting |= c->fd >= 0;
+        booting |= !c->placed;
     }
     return booting;
 }
@@ -537,7 +538,7 @@ static void make_rundir (struct start *st)
         cmd_die ("TMPDIR: %s", strerror (ENAMETOOLONG));
     check_length (st);
     if (!private_mkdtemp (st->rundir))
-        cmd_die ("%s: %s", st->rundir, strerror (errno));
+        cmd_die ("%s/flux-XXXXXX: %s", private_tmpdir (), strerror (errno));
     st->remove_rundir = true;
 }
 
