@@ -169,12 +169,34 @@ static void test_frame_bad (void **state)
     }
 }
 
+/* A line that is no frame costs nobody else anything. */
+static void test_frame_after_bad (void **state)
+{
+    static const char *text = "o 12 good\nnonsense\nt 34x\n\nX 56 0\n";
+    struct frame_reader r = { 0 };
+    struct frame f;
+
+    frame_reader_add (&r, text, strlen (text));
+    assert_int_equal (frame_reader_next (&r, &f), 1);
+    assert_int_equal (frame_reader_next (&r, &f), -1);
+    assert_false (f.id_known);
+    assert_int_equal (frame_reader_next (&r, &f), -1);
+    assert_true (f.id_known);
+    assert_int_equal (f.id, 34);
+    assert_int_equal (frame_reader_next (&r, &f), -1);
+    assert_int_equal (frame_reader_next (&r, &f), 1);
+    assert_int_equal (f.id, 56);
+    assert_int_equal (frame_reader_next (&r, &f), 0);
+    frame_reader_fini (&r);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_layout),       cmocka_unit_test (test_map),
-        cmocka_unit_test (test_mustache),     cmocka_unit_test (test_frames),
-        cmocka_unit_test (test_frame_append), cmocka_unit_test (test_frame_bad),
+        cmocka_unit_test (test_layout),          cmocka_unit_test (test_map),
+        cmocka_unit_test (test_mustache),        cmocka_unit_test (test_frames),
+        cmocka_unit_test (test_frame_append),    cmocka_unit_test (test_frame_bad),
+        cmocka_unit_test (test_frame_after_bad),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
