@@ -187,6 +187,10 @@ int modules_load (struct broker *b, const char *path, const char *name, json_t *
                   module_f cb, void *arg, flux_error_t *error);
 /* cb is called when it is gone. ENOENT. */
 int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
+/* The peer of this id, if it is a module, logged an error: that is why it ends, if it
+ * ends now. */
+void modules_note_error (struct broker *b, const char *id, const char *text,
+                         size_t len);
 bool modules_loaded (struct broker *b, const char *name);
 int modules_count (struct broker *b);
 void modules_foreach (struct broker *b,

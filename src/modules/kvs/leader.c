@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FSYNC 2 /* BLOBS_FSYNC */
-
 /* A transaction that waits for its turn, or for the store. */
 struct commit {
     struct list node;
@@ -295,7 +293,7 @@ static void send_waiting (struct kvs_space *s, struct kvs_batch *b, struct buf *
     struct kvs_leader *l = s->leader;
 
     if ((l->kept || b->sync) && s->primary) {
-        blobs->data[4] = BLOBS_SYNC | (b->sync ? FSYNC : 0);
+        blobs->data[4] = BLOBS_SYNC | (b->sync ? BLOBS_FSYNC : 0);
         b->checkpoint = true;
         add_checkpoint (s, s->tree->rootref, s->sequence + (b->count > 0), blobs);
     }

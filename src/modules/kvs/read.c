@@ -62,7 +62,7 @@ void kvs_read_failed (struct kvs *kvs, const struct kvs_reading *r,
     char text[1024];
 
     if (ref && errnum != ENOENT) {
-        snprintf (text, sizeof (text), "%.800s: blob %s: %s", r->key, ref,
+        snprintf (text, sizeof (text), "blob %s of key '%.800s': %s", ref, r->key,
                   cause == ENOENT    ? "missing"
                   : cause == EBADMSG ? "damaged"
                                      : strerror (cause));
