@@ -41,6 +41,7 @@ struct attach {
     bool started;
     bool finished;
     bool exception; /* fatal */
+    bool lost;      /* output, or what the exec service said */
     bool stop;
     int status;
     int exit_code;
@@ -336,6 +337,10 @@ static void stream_continuation (flux_future_t *f, void *arg)
     if (flux_job_event_watch_get (f, &line) < 0) {
         if (s == &a->main)
             main_end (a, errno);
+        else if (errno != ENODATA && errno != ENOENT) {
+            cmd_warn ("%s: %s", s->path, cmd_future_error (f));
+            a->lost = true;
+        }
         stream_end (s);
         if (!a->main.f && !a->exec.f && !a->output.f)
             flux_reactor_stop (flux_get_reactor (a->h));
@@ -452,6 +457,8 @@ static int conclude (struct attach *a)
     if (!a->finished)
         return a->exception ? 1 : a->exit_code;
     code = flux_job_waitstatus_to_exitcode (s, NULL);
+    if (code == 0 && a->lost)
+        return 1;
     if (a->opts->quiet || code == 0)
         return code;
     if (code > 128 && code <= 128 + SIGRTMAX)

@@ -56,7 +56,13 @@ static int run_python (const char *path, char **argv)
     return -1;
 }
 
-int external_exec (const char *name, char **argv)
+static void say_path (const char *path, bool verbose)
+{
+    if (verbose)
+        fprintf (stderr, "flux: running %s\n", path);
+}
+
+int external_exec (const char *name, char **argv, bool verbose)
 {
     char path[PATH_MAX];
     char file[NAME_MAX];
@@ -67,12 +73,15 @@ int external_exec (const char *name, char **argv)
         return -1;
     }
     if (search_all (file, path, sizeof (path))) {
+        say_path (path, verbose);
         execv (path, argv);
         return -1;
     }
     if ((size_t)snprintf (file, sizeof (file), "flux-%s.py", name) < sizeof (file)
-        && search_all (file, path, sizeof (path)))
+        && search_all (file, path, sizeof (path))) {
+        say_path (path, verbose);
         return run_python (path, argv);
+    }
     errno = ENOENT;
     return -1;
 }

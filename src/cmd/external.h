@@ -2,10 +2,13 @@
 #ifndef CMD_EXTERNAL_H
 #define CMD_EXTERNAL_H
 
+#include <stdbool.h>
+
 /* Runs flux-NAME of FLUX_EXEC_PATH_PREPEND, the install directory,
  * FLUX_EXEC_PATH, or PATH in its place. Returns only if there is none
- * (-1, errno ENOENT) or it cannot be started (-1). argv[0] is NAME. */
-int external_exec (const char *name, char **argv);
+ * (-1, errno ENOENT) or it cannot be started (-1). argv[0] is NAME. verbose: says
+ * on stderr what is run. */
+int external_exec (const char *name, char **argv, bool verbose);
 /* Makes sure that `flux` of PATH is this one, for jobs and programs that
  * we start. */
 void external_set_path (void);

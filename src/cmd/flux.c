@@ -231,9 +231,11 @@ int main (int argc, char **argv)
     if (opt.parents || opt.root)
         select_instance (&opt);
     const struct command *cmd = command_find (argv[i]);
+    if (cmd && opt.verbose)
+        fprintf (stderr, "flux: running %s, a command of this program\n", cmd->name);
     if (cmd)
         return run_command (cmd, argc - i, argv + i);
-    external_exec (argv[i], argv + i);
+    external_exec (argv[i], argv + i, opt.verbose);
     if (errno != ENOENT)
         fprintf (stderr, "flux: %s: %s\n", safe (argv[i]), strerror (errno));
     else

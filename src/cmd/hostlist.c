@@ -55,21 +55,24 @@ static struct hostlist *attr_hosts (void)
     return hl;
 }
 
-static struct hostlist *job_hosts (flux_jobid_t id, const char *arg)
+static struct hostlist *job_hosts (flux_jobid_t id, const char *arg, bool fallback)
 {
     const char *s = "";
     flux_future_t *f =
         flux_rpc_pack (cmd_open (), "job-list.list-id", 0, 0, "{s:I s:[s]}", "id",
                        (json_int_t)id, "attrs", "nodelist");
-    if (!f || flux_rpc_get_unpack (f, "{s:{s?s}}", "job", "nodelist", &s) < 0)
-        cmd_die ("ERROR: %s: %s", arg, cmd_future_error (f));
+    if (!f || flux_rpc_get_unpack (f, "{s:{s?s}}", "job", "nodelist", &s) < 0) {
+        if (errno != ENOENT || !fallback)
+            cmd_die ("ERROR: %s: %s", arg, cmd_future_error (f));
+        s = arg;
+    }
     struct hostlist *hl = hostlist_decode (s);
     flux_future_destroy (f);
     return hl;
 }
 
 /* instance, local, avail? ... a hostlist, a job id. */
-static struct hostlist *source (const char *s)
+static struct hostlist *source (const char *s, bool fallback)
 {
     char name[256];
     flux_jobid_t id;
@@ -82,7 +85,7 @@ static struct hostlist *source (const char *s)
         return hostlist_decode (name);
     }
     if (!strncmp (s, "ƒ", strlen ("ƒ")) && flux_job_id_parse (s, &id) == 0)
-        return job_hosts (id, s);
+        return job_hosts (id, s, fallback);
     if ((hl = hostlist_decode (s)))
         return hl;
     cmd_die ("ERROR: Invalid jobid or hostlist %s", s);
@@ -99,10 +102,8 @@ static struct hostlist *filter (struct hostlist *a, struct hostlist *b, bool in)
     struct hostlist *r = hostlist_create ();
     for (int i = 0; i < hostlist_count (a); i++) {
         const char *name = hostlist_nth (a, i);
-        char copy[256];
-        snprintf (copy, sizeof (copy), "%s", name);
-        if (has (b, copy) == in)
-            hostlist_append (r, copy);
+        if (has (b, name) == in)
+            hostlist_append (r, name);
     }
     return r;
 }
@@ -189,14 +190,15 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
     int i = optparse_option_index (p);
-    struct hostlist *hl = source (i < argc ? argv[i++] : "instance");
+    struct hostlist *hl =
+        source (i < argc ? argv[i++] : "instance", optparse_hasopt (p, "fallback"));
     for (; i < argc; i++) {
-        struct hostlist *next = source (argv[i]);
+        struct hostlist *next = source (argv[i], optparse_hasopt (p, "fallback"));
         combine (p, &hl, next);
         hostlist_destroy (next);
     }
     if ((s = optparse_get_str (p, "exclude", NULL))) {
-        struct hostlist *x = source (s);
+        struct hostlist *x = source (s, optparse_hasopt (p, "fallback"));
         replace (&hl, filter (hl, x, false));
         hostlist_destroy (x);
     }

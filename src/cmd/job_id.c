@@ -17,7 +17,6 @@ struct optparse_option job_id_opts[] = {
       .has_arg = 1,
       .arginfo = "dec|kvs|hex|dothex|words|f58|f58plain|emoji",
       .usage = "Convert to this form (default: dec)" },
-    { .name = "from", .has_arg = 1, .arginfo = "TYPE", .flags = OPTPARSE_OPT_HIDDEN },
     OPTPARSE_TABLE_END,
 };
 

@@ -144,7 +144,9 @@ struct optparse_option job_attach_opts[] = {
       .has_arg = 1,
       .arginfo = "RANKS",
       .usage = "Send stdin to these ranks only (default: all)" },
-    { .name = "unbuffered", .key = 'u', .usage = "Do not buffer stdin" },
+    { .name = "unbuffered",
+      .key = 'u',
+      .usage = "Do not buffer stdin (which is always so)" },
     OPTPARSE_TABLE_END,
 };
 

@@ -70,7 +70,6 @@ static struct optparse_option opts[] = {
     { .name = "recursive", .key = 'R', .usage = "List the jobs of instances, too" },
     { .name = "recurse-all", .usage = "Also of other users' instances" },
     { .name = "level", .has_arg = 1, .arginfo = "N", .usage = "Recurse N levels" },
-    { .name = "threads", .has_arg = 1, .flags = OPTPARSE_OPT_HIDDEN },
     OPTPARSE_TABLE_END,
 };
 

@@ -15,7 +15,7 @@ static struct optparse_option opts[] = {
       .has_arg = 2,
       .arginfo = "LEVEL",
       .usage = "Show more of the log" },
-    { .name = "yes", .key = 'y', .usage = "Do not ask" },
+    { .name = "yes", .key = 'y', .usage = "Do not ask (which is always so)" },
     OPTPARSE_TABLE_END,
 };
 

@@ -279,6 +279,8 @@ static void free_early (void *list)
 static void finish (struct submit *s)
 {
     progress_destroy (s->progress);
+    if (s->watch && watch_failed (s->watch) && s->exit_code == 0)
+        s->exit_code = 1;
     watch_destroy (s->watch);
     flux_future_destroy (s->journal);
     idmap_destroy (s->by_id);
@@ -303,7 +305,7 @@ int submit_all (flux_t *h, const struct submit_options *opt, submit_next_f next,
     feed (&s);
     if (!s.exhausted || s.in_flight > 0) {
         if (flux_reactor_run (flux_get_reactor (h), 0) < 0)
-            s.exit_code = 1;
+            cmd_die ("ERROR: lost connection to the broker");
     }
     finish (&s);
     return s.exit_code;

@@ -14,6 +14,7 @@
 struct watch {
     flux_t *h;
     bool label;
+    bool failed;
     void (*idle_cb) (void *arg);
     void *arg;
     struct list jobs;
@@ -99,8 +100,10 @@ static void output_cb (flux_future_t *f, void *arg)
     const char *line;
     if (flux_job_event_watch_get (f, &line) < 0) {
         /* ENODATA: the end; ENOENT: the job never had output. */
-        if (errno != ENODATA && errno != ENOENT)
+        if (errno != ENODATA && errno != ENOENT) {
             cmd_warn ("ERROR: output: %s", cmd_future_error (f));
+            w->failed = true;
+        }
         watched_destroy (j);
         if (list_empty (&w->jobs))
             w->idle_cb (w->arg);
@@ -146,6 +149,11 @@ void watch_add (struct watch *w, flux_jobid_t id)
     if (!j->f || flux_future_then (j->f, -1, output_cb, j) < 0)
         cmd_die ("ERROR: output: %s", strerror (errno));
     list_append (&w->jobs, &j->node);
+}
+
+bool watch_failed (const struct watch *w)
+{
+    return w->failed;
 }
 
 bool watch_idle (const struct watch *w)

@@ -10,6 +10,8 @@ struct watch *watch_create (flux_t *h, bool label, void (*idle_cb) (void *arg),
                             void *arg);
 void watch_destroy (struct watch *w);
 void watch_add (struct watch *w, flux_jobid_t id);
+/* Output of a job was lost; a line about it was said. */
+bool watch_failed (const struct watch *w);
 bool watch_idle (const struct watch *w);
 
 #endif
