@@ -16,7 +16,7 @@
  * Failures: while the store below the KVS fails, the KVS holds the commit in its
  * place. If it refuses one nevertheless, that one and all behind it are sent again,
  * in their order, until they are taken; answers behind them wait. A commit that can
- * never be taken, or a KVS that is gone, is fatal to the scheduler (the reactor
+ * never be taken is fatal to the scheduler (the reactor
  * stops with an error); job-manager then asks the next one again. */
 #include <errno.h>
 #include <flux/core.h>
@@ -115,9 +115,11 @@ static void send_answers (struct batch *b)
     }
 }
 
+/* Could the same commit be accepted later? A KVS that is not there may be loaded
+ * again. */
 static bool is_transient (int errnum)
 {
-    return errnum != ENOSYS && errnum != EPERM && errnum != EPROTO && errnum != EINVAL
+    return errnum != EPERM && errnum != EPROTO && errnum != EINVAL
            && errnum != EHOSTUNREACH;
 }
 

@@ -197,6 +197,15 @@ static void answer_id (struct job_list *jl, const flux_msg_t *msg,
     buf_fini (&b);
 }
 
+static int wait_for_id (struct job_list *jl, const flux_msg_t *msg)
+{
+    if (flux_msglist_count (jl->id_waiters) >= ID_WAITERS_MAX) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return flux_msglist_append (jl->id_waiters, msg);
+}
+
 /* Is there such a job? It may have been submitted a moment ago. */
 static void looked_up (flux_future_t *f, void *arg)
 {
@@ -210,7 +219,7 @@ static void looked_up (flux_future_t *f, void *arg)
         respond_error (jl, msg, errno, NULL);
     else if ((job = jobs_lookup (&jl->jobs, q.id)) && has_reached (job, q.state))
         answer_id (jl, msg, &q, job);
-    else if (flux_msglist_append (jl->id_waiters, msg) < 0)
+    else if (wait_for_id (jl, msg) < 0)
         respond_error (jl, msg, errno, NULL);
     flux_future_destroy (f);
 }
@@ -250,7 +259,7 @@ static void list_id_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
             goto error;
     } else if (has_reached (job, q.state)) {
         answer_id (jl, msg, &q, job);
-    } else if (flux_msglist_append (jl->id_waiters, msg) < 0) {
+    } else if (wait_for_id (jl, msg) < 0) {
         goto error;
     }
     return;

@@ -12,6 +12,7 @@
 
 #define RESPONSE_MAX (1024 * 1024) /* bytes of one streamed response */
 #define DEFERRED_MAX 4096
+#define ID_WAITERS_MAX 65536
 
 struct job_list {
     flux_t *h;

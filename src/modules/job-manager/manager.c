@@ -10,6 +10,10 @@
 /* An expiration so far away is none (schedulers write starttime + 100 years). */
 #define FOREVER (50. * 365 * 86400)
 
+/* What clients may add to one job. */
+#define EVENTLOG_MAX (1 << 20)
+#define MEMO_MAX (64 << 10)
+
 static bool alloc_before (const struct heap_node *x, const struct heap_node *y)
 {
     const struct job *a = container_of (x, struct job, alloc_node);
@@ -543,16 +547,38 @@ int manager_set_urgency (struct manager *m, struct job *job, int urgency,
     }
     if (urgency == job->urgency)
         return 0;
+    if (manager_check_room (job, error) < 0)
+        return -1;
     manager_emit (m, job, &ev);
     reprioritize (m, job);
     return 0;
 }
 
-void manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile)
+int manager_check_room (const struct job *job, flux_error_t *error)
+{
+    if (job->log.len < EVENTLOG_MAX)
+        return 0;
+    snprintf (error->text, sizeof (error->text), "the job has too many events");
+    errno = E2BIG;
+    return -1;
+}
+
+int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile,
+                  flux_error_t *error)
 {
     struct event ev = { .type = EV_MEMO, .context = memo, .flags = is_volatile };
+    json_t *old = json_object_get (job->annotations, "user");
+    size_t size = json_dumpb (memo, NULL, 0, 0);
 
-    manager_emit (m, job, &ev);
+    if (size > MEMO_MAX || (old && json_dumpb (old, NULL, 0, 0) + size > MEMO_MAX)) {
+        snprintf (error->text, sizeof (error->text),
+                  "memos of a job are limited to %d bytes", MEMO_MAX);
+        errno = E2BIG;
+        return -1;
+    }
+    if (manager_check_room (job, error) < 0)
+        return -1;
+    return manager_emit (m, job, &ev);
 }
 
 int manager_post (struct manager *m, struct job *job, struct event *ev,
@@ -949,7 +975,8 @@ int manager_update (struct manager *m, struct job *job, json_t *updates,
     json_t *queue = json_object_get (updates, "attributes.system.queue");
     struct job_facts facts = job->facts;
 
-    if (check_update (m, job, updates, error) < 0)
+    if (check_update (m, job, updates, error) < 0
+        || manager_check_room (job, error) < 0)
         return -1;
     if (duration) {
         facts.duration = json_number_value (duration);

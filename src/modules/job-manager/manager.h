@@ -121,7 +121,12 @@ void manager_raise (struct manager *m, struct job *job, const char *type, int se
                     const char *note, uint32_t userid);
 int manager_set_urgency (struct manager *m, struct job *job, int urgency,
                          uint32_t userid, flux_error_t *error);
-void manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile);
+/* -1 with E2BIG and *error: nothing changes. */
+int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile,
+                  flux_error_t *error);
+/* May a client add an event? What it adds is kept in memory and in the KVS: -1 with
+ * E2BIG and *error where it is too much. */
+int manager_check_room (const struct job *job, flux_error_t *error);
 /* updates: dotted jobspec key -> value. */
 int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error);

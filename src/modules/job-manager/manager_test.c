@@ -746,6 +746,50 @@ static void clock_is_set (void **state)
     told (w, "alloc2 ");
 }
 
+/* Memos cost memory and eventlog: there is an end to it, and the job still ends. */
+static void limits (void **state)
+{
+    struct world *w = *state;
+    flux_error_t error;
+    struct job *job;
+    char *big = calloc (1, 65537);
+    int n = 0, rc;
+
+    memset (big, 'x', 65536);
+    submit (w, 1);
+    job = manager_lookup (w->m, 1);
+    json_t *memo = json_pack ("{s:s}", "a", big);
+    assert_int_equal (manager_memo (w->m, job, memo, true, &error), -1);
+    assert_int_equal (errno, E2BIG);
+    json_decref (memo);
+    big[30000] = '\0';
+    for (const char *key = "ab"; *key; key++) {
+        char k[2] = { *key };
+        memo = json_pack ("{s:s}", k, big);
+        assert_int_equal (manager_memo (w->m, job, memo, true, &error), 0);
+        json_decref (memo);
+    }
+    memo = json_pack ("{s:s}", "c", big);
+    assert_int_equal (manager_memo (w->m, job, memo, true, &error), -1);
+    json_decref (memo);
+    memo = json_pack ("{s:n s:n s:s}", "a", "b", "c", "short");
+    do {
+        rc = manager_memo (w->m, job, memo, false, &error);
+        manager_seal_journal (w->m);
+        buf_reset (&w->m->sent.text);
+        buf_reset (&w->m->sent.index);
+    } while (rc == 0 && n++ < 100000);
+    assert_int_equal (rc, -1);
+    assert_string_equal (error.text, "the job has too many events");
+    json_decref (memo);
+    assert_int_equal (manager_set_urgency (w->m, job, 3, 0, &error), -1);
+    told (w, "");
+    cancel (w, 1);
+    turn (w);
+    told (w, "kill1 gone1 ");
+    free (big);
+}
+
 /* Who starts the instance anew may be somebody else than before. */
 static void replay_of_others (void **state)
 {
@@ -818,7 +862,7 @@ static void updates (void **state)
     assert_int_equal (manager_update (w->m, job, u, &error), -1);
     json_decref (u);
     json_t *memo = json_pack ("{s:s}", "uri", "local:///x");
-    manager_memo (w->m, job, memo, false);
+    assert_int_equal (manager_memo (w->m, job, memo, false, &error), 0);
     json_decref (memo);
     struct world w2 = { .now = 1001 };
     struct span R = { job->R, strlen (job->R) };
@@ -856,6 +900,7 @@ int main (void)
         T (clock_is_set),
         T (replay_without_R),
         T (replay_of_others),
+        T (limits),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

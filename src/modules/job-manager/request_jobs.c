@@ -53,6 +53,12 @@ static void raise_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     if (!ctx_allowed (ctx, msg, job->userid) || !ctx_storing (ctx, msg))
         return;
+    /* a job can always be ended, once */
+    if ((severity > 0 || job->state == FLUX_JOB_STATE_CLEANUP)
+        && manager_check_room (job, &error) < 0) {
+        ctx_respond_text (ctx, msg, &error);
+        return;
+    }
     manager_raise (ctx->m, job, type, severity, note, userid);
     ctx_answer (ctx, msg, NULL);
 }
@@ -227,8 +233,10 @@ static void memo_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPROTO, "memo must be an object");
         return;
     }
-    manager_memo (ctx->m, job, memo, is_volatile);
-    ctx_answer (ctx, msg, NULL);
+    if (manager_memo (ctx->m, job, memo, is_volatile, &error) < 0)
+        ctx_respond_text (ctx, msg, &error);
+    else
+        ctx_answer (ctx, msg, NULL);
 }
 
 static void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

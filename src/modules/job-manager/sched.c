@@ -193,7 +193,7 @@ static void answer (struct ctx *ctx, const char *s)
     jsontext_get (o, "annotations", &annotations);
     switch (type) {
     case 0: /* SUCCESS */
-        if (jsontext_get (o, "R", &R) < 0)
+        if (jsontext_get (o, "R", &R) < 0 || R.s[0] != '{')
             goto malformed;
         manager_sched_success (ctx->m, id, R, annotations);
         break;

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "core/kvs/kvs_health.h"
+#include "core/kvs/txn.h"
 #include "resource.h"
 #include "value/eventlog.h"
 
@@ -39,7 +41,10 @@ static void finish (struct commit *c, int errnum, const char *text)
 static void committed (flux_future_t *f, void *arg)
 {
     int errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
+    struct commit *c = arg;
 
+    if (errnum) /* what comes next is not to be refused with it */
+        flux_future_destroy (kvs_order_reset (c->ctx->h));
     finish (arg, errnum, flux_future_error_string (f));
 }
 
@@ -66,7 +71,7 @@ static void commit (void *arg)
     flux_future_t *f = NULL;
 
     if (!c || !txn || fill (ctx, txn) < 0
-        || !(f = flux_kvs_commit (ctx->h, KVS_PRIMARY_NAMESPACE, 0, txn)))
+        || !(f = flux_kvs_commit (ctx->h, KVS_PRIMARY_NAMESPACE, KVS_TXN_ORDERED, txn)))
         goto error;
     c->ctx = ctx;
     c->f = f;

@@ -194,6 +194,10 @@ static void alloc_cb (flux_t *h, const flux_msg_t *msg, void *arg)
         flux_log_error (h, "sched.alloc: malformed request");
         return;
     }
+    if (idmap_lookup (ctx->jobs, id)) {
+        flux_log (h, LOG_ERR, "sched.alloc: job %jd is asked for twice", (intmax_t)id);
+        return;
+    }
     if (jobspec_parse (o, &spec, &error) < 0
         || (ctx->alloc && alloc_feasible (ctx->alloc, &spec, &error) < 0)) {
         deny (ctx, msg, error.text);
@@ -223,6 +227,11 @@ static void free_cb (flux_t *h, const flux_msg_t *msg, const char *unused, void 
 
     if (flux_request_unpack (msg, NULL, "{s:I s:o}", "id", &id, "R", &R) < 0) {
         flux_log_error (h, "sched.free: malformed request");
+        return;
+    }
+    if (!ctx->alloc) {
+        flux_log (h, LOG_ERR, "sched.free: job %jd: nothing is allocated",
+                  (intmax_t)id);
         return;
     }
     if (!(r = rset_decode_json (R, &error)) || alloc_free (ctx->alloc, r, &error) < 0)
