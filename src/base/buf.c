@@ -24,8 +24,7 @@ void buf_reset (struct buf *b)
         b->data[0] = '\0';
 }
 
-/* Room for len more bytes and a NUL. */
-static int reserve (struct buf *b, size_t len)
+int buf_reserve (struct buf *b, size_t len)
 {
     size_t cap = b->cap ? b->cap : 64;
     char *data;
@@ -53,7 +52,7 @@ nomem:
 
 int buf_add (struct buf *b, const void *data, size_t len)
 {
-    if (reserve (b, len) < 0)
+    if (buf_reserve (b, len) < 0)
         return -1;
     if (len > 0)
         memcpy (b->data + b->len, data, len);
@@ -77,7 +76,7 @@ int buf_vprintf (struct buf *b, const char *fmt, va_list ap)
     va_list again;
     int n;
 
-    if (reserve (b, 1) < 0)
+    if (buf_reserve (b, 1) < 0)
         return -1;
     va_copy (again, ap);
     n = vsnprintf (b->data + b->len, b->cap - b->len, fmt, again);
@@ -85,7 +84,7 @@ int buf_vprintf (struct buf *b, const char *fmt, va_list ap)
     if (n < 0)
         return -1;
     if ((size_t)n >= b->cap - b->len) {
-        if (reserve (b, n) < 0)
+        if (buf_reserve (b, n) < 0)
             return -1;
         vsnprintf (b->data + b->len, b->cap - b->len, fmt, ap);
     }
@@ -120,7 +119,7 @@ char *buf_take (struct buf *b, size_t *len)
 {
     char *data;
 
-    if (b->err || reserve (b, 0) < 0) {
+    if (b->err || buf_reserve (b, 0) < 0) {
         buf_fini (b);
         errno = ENOMEM;
         return NULL;

@@ -20,6 +20,8 @@ void buf_init (struct buf *b);
 void buf_fini (struct buf *b);
 void buf_reset (struct buf *b); /* len = 0, memory kept */
 int buf_add (struct buf *b, const void *data, size_t len);
+/* Room for len more bytes and a NUL, to be written behind data + len. */
+int buf_reserve (struct buf *b, size_t len);
 int buf_adds (struct buf *b, const char *s);
 int buf_addc (struct buf *b, char c);
 int buf_printf (struct buf *b, const char *fmt, ...)

@@ -302,20 +302,6 @@ void treetext_quote (struct buf *b, const char *s, size_t len)
     buf_addc (b, '"');
 }
 
-static int reserve (struct buf *b, size_t more)
-{
-    size_t len = b->len;
-    char zero[256] = { 0 };
-
-    while (more > 0 && !b->err) {
-        size_t n = more < sizeof (zero) ? more : sizeof (zero);
-        buf_add (b, zero, n);
-        more -= n;
-    }
-    b->len = len;
-    return b->err ? -1 : 0;
-}
-
 int treetext_val_decode (const struct treetext *t, struct buf *b)
 {
     struct span inner;
@@ -325,7 +311,7 @@ int treetext_val_decode (const struct treetext *t, struct buf *b)
         errno = EINVAL;
         return -1;
     }
-    if (reserve (b, inner.len / 4 * 3 + 4) < 0) {
+    if (buf_reserve (b, inner.len / 4 * 3 + 4) < 0) {
         errno = ENOMEM;
         return -1;
     }
@@ -339,7 +325,7 @@ int treetext_val_decode (const struct treetext *t, struct buf *b)
 void treetext_add_val (struct buf *b, const void *data, size_t len)
 {
     buf_adds (b, "{\"data\":\"");
-    if (reserve (b, base64_encoded_size (len)) == 0)
+    if (buf_reserve (b, base64_encoded_size (len)) == 0)
         b->len += base64_encode (b->data + b->len, data, len);
     buf_adds (b, "\",\"type\":\"val\",\"ver\":1}");
 }

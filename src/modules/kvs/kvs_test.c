@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "fakestore.h"
+#include "reading.h"
 #include "versions.h"
 
 #include <errno.h>
@@ -717,6 +718,49 @@ static void test_batches (void **state)
         batches (seed, seed % 2);
 }
 
+static int find_newest (void *arg, const char *ns, struct kvs_root *root)
+{
+    struct fake *f = arg;
+
+    *root = (struct kvs_root){ "primary", f->tree->rootref, NULL };
+    return 0;
+}
+
+/* With each blob that a reader gets, a writer makes a new root. */
+static void test_reader_beside_writer (void **state)
+{
+    struct kvs_reading r = { .key = strdup ("a.b.c.d.e.f.g.h.i.j"),
+                             .ns = strdup ("primary") };
+    struct fake f;
+    struct kvs_cache *cache = kvs_cache_create (1 << 20);
+    struct kvs_roots roots = { .cache = cache, .find = find_newest, .arg = &f };
+    struct buf out = BUF_INIT;
+    int passes = 0;
+
+    fake_init (&f);
+    assert_int_equal (put (&f, r.key, "first"), 0);
+    while (kvs_reading_run (&r, &roots, 0, &out) < 0) {
+        assert_int_equal (errno, EAGAIN);
+        assert_true (++passes < 20);
+        for (size_t i = 0; i < kvs_cache_missing_count (cache); i++) {
+            const char *ref = kvs_cache_missing (cache, i);
+            struct buf *b = hashmap_lookup (f.blobs, ref);
+
+            assert_non_null (b);
+            kvs_cache_insert (cache, ref, b->data, b->len);
+        }
+        kvs_cache_missing_clear (cache);
+        assert_int_equal (put (&f, r.key, passes % 2 ? "odd" : "even"), 0);
+    }
+    /* What was there when it asked. */
+    assert_string_equal (out.data,
+                         "{\"data\":\"Zmlyc3Q=\",\"type\":\"val\",\"ver\":1}");
+    buf_fini (&out);
+    kvs_reading_fini (&r);
+    kvs_cache_destroy (cache);
+    fake_fini (&f);
+}
+
 static bool is_odd (void *req, const void *arg)
 {
     return *(int *)req % 2 == 1;
@@ -827,16 +871,27 @@ static void test_damage (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_put_get),       cmocka_unit_test (test_digests),
-        cmocka_unit_test (test_errors),        cmocka_unit_test (test_rollback),
-        cmocka_unit_test (test_append),        cmocka_unit_test (test_append_foreign),
-        cmocka_unit_test (test_value_pos),     cmocka_unit_test (test_links),
-        cmocka_unit_test (test_snapshot),      cmocka_unit_test (test_large_directory),
-        cmocka_unit_test (test_evict),         cmocka_unit_test (test_cold),
-        cmocka_unit_test (test_evict_buckets), cmocka_unit_test (test_put_dir),
-        cmocka_unit_test (test_changes),       cmocka_unit_test (test_model),
-        cmocka_unit_test (test_batches),       cmocka_unit_test (test_versions),
-        cmocka_unit_test (test_missing),       cmocka_unit_test (test_damage),
+        cmocka_unit_test (test_put_get),
+        cmocka_unit_test (test_digests),
+        cmocka_unit_test (test_errors),
+        cmocka_unit_test (test_rollback),
+        cmocka_unit_test (test_append),
+        cmocka_unit_test (test_append_foreign),
+        cmocka_unit_test (test_value_pos),
+        cmocka_unit_test (test_links),
+        cmocka_unit_test (test_snapshot),
+        cmocka_unit_test (test_large_directory),
+        cmocka_unit_test (test_evict),
+        cmocka_unit_test (test_cold),
+        cmocka_unit_test (test_evict_buckets),
+        cmocka_unit_test (test_put_dir),
+        cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_model),
+        cmocka_unit_test (test_batches),
+        cmocka_unit_test (test_versions),
+        cmocka_unit_test (test_reader_beside_writer),
+        cmocka_unit_test (test_missing),
+        cmocka_unit_test (test_damage),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
