@@ -1,6 +1,7 @@
 /* flux kvs eventlog: get, append, wait-event. */
 #include "base/clock.h"
 #include "cmd/kvs_cmd.h"
+#include "cmd/output.h"
 
 #include "value/eventlog.h"
 
@@ -50,7 +51,7 @@ static void print_event (struct eventlog_formatter *fmt, const char *line, size_
         puts (s);
         free (s);
     }
-    fflush (stdout);
+    output_flush ();
 }
 
 /* The lines that a response brings. fn returns false to end. */
@@ -104,6 +105,8 @@ static int cmd_get (optparse_t *p, int argc, char **argv)
     flux_future_t *f;
 
     kvs_cmd_operands (p, argc, 1, 1);
+    if (optparse_hasopt (p, "color"))
+        g.fmt.color = optparse_get_color (p, "color");
     if (optparse_hasopt (p, "waitcreate"))
         flags |= FLUX_KVS_WAITCREATE;
     if (!(f = flux_kvs_lookup (cmd_open (), kvs_cmd_ns (p), flags, key)))

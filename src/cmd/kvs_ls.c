@@ -2,6 +2,7 @@
 #include "cmd/kvs_cmd.h"
 
 #include "base/encode.h"
+#include "cmd/output.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -117,7 +118,7 @@ static char *classified (const char *name, const char *suffix)
 {
     char *s;
 
-    if (asprintf (&s, "%s%s", name, suffix) < 0)
+    if (asprintf (&s, "%s%s", safe (name), suffix) < 0)
         cmd_die ("out of memory");
     return s;
 }
@@ -166,7 +167,7 @@ static void list_dir (optparse_t *p, const flux_kvsdir_t *dir, const char *key,
     while ((name = flux_kvsitr_next (itr)))
         names_add (&names, classified (name, suffix_of (p, dir, name)));
     if (header)
-        printf ("%s%s:\n", *first ? "" : "\n", key);
+        printf ("%s%s:\n", *first ? "" : "\n", safe (key));
     *first = false;
     print_names (p, &names);
     names_clear (&names);
@@ -208,7 +209,7 @@ int kvs_cmd_ls (optparse_t *p, int argc, char **argv)
                 names_add (&plain, strdup (keys[i]));
             } else {
                 fflush (stdout);
-                fprintf (stderr, "%s: %s\n", keys[i], cmd_future_error (f[i]));
+                fprintf (stderr, "%s: %s\n", safe (keys[i]), cmd_future_error (f[i]));
                 status = 1;
             }
         } else if (optparse_hasopt (p, "directory")) {
@@ -256,7 +257,11 @@ static void print_entry (const char *key, const char *arrow, const char *value,
         len = room - 3;
         cut = true;
     }
-    printf ("%s%s%.*s%s\n", key, arrow, (int)len, value, cut ? "..." : "");
+    char *text = strndup (value, len);
+    if (!text)
+        cmd_die ("out of memory");
+    printf ("%s%s%s%s\n", safe (key), arrow, safe_lines (text), cut ? "..." : "");
+    free (text);
 }
 
 static void print_value (optparse_t *p, const char *key, int width)
@@ -306,9 +311,9 @@ static void show_dir (optparse_t *p, const char *key, int width)
             if (optparse_hasopt (p, "recursive"))
                 show_dir (p, path, width);
             else
-                printf ("%s.\n", path);
+                printf ("%s.\n", safe (path));
         } else if (optparse_hasopt (p, "directory")) {
-            puts (path);
+            puts (safe (path));
         } else {
             print_value (p, path, width);
         }

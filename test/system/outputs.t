@@ -144,6 +144,14 @@ flux cancel --message="$evil" "$jid"
 flux job wait-event -q "$jid" clean
 succeeds 'job status: note' clean_of_escapes flux job status -v "$jid"
 succeeds 'job attach: note' clean_of_escapes flux job attach "$jid"
+flux kvs put "evil.$ESC[31mkey=1"
+flux kvs put --raw evil.value=- <<EOL
+$evil
+EOL
+succeeds 'kvs ls: key' clean_of_escapes flux kvs ls evil
+succeeds 'kvs ls -R: key' clean_of_escapes flux kvs ls -R .
+succeeds 'kvs dir: key and value' clean_of_escapes flux kvs dir -R evil
+is 'kvs get --raw: as it is' "$evil" flux kvs get --raw evil.value
 succeeds 'error text: what the user typed' clean_of_escapes flux getattr "$evil"
 succeeds 'error text: usage' clean_of_escapes flux queue status "$evil"
 succeeds 'error text: unknown command' clean_of_escapes flux "$evil"
