@@ -101,7 +101,7 @@ static const struct attr_def {
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.parent-endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
-    { "tbon.queue-bytes", ATTR_RUNTIME, "256M", SIZE },
+    { "tbon.queue-bytes", ATTR_RUNTIME, "64M", SIZE },
     { "tbon.tcp_user_timeout", ATTR_IMMUTABLE, "20s", DURATION },
     { "tbon.topo", ATTR_IMMUTABLE, "kary:32" },
     { "tbon.torpid_max", ATTR_RUNTIME, "30s", DURATION },

@@ -582,6 +582,7 @@ int modules_init (struct broker *b)
     if (!(b->modules = calloc (1, sizeof (*b->modules))))
         return -1;
     list_init (&b->modules->list);
+    channel_set_rank (b->rank);
     return builtins_add (b, table, NULL);
 }
 

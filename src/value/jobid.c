@@ -199,7 +199,7 @@ void jobid_gen_init (struct jobid_gen *g, uint16_t id, uint64_t epoch_ms,
 {
     *g = (struct jobid_gen){
         .epoch_ms = epoch_ms,
-        .last_ms = floor ? (floor >> 24) + 1 : 0,
+        .last_ms = (floor >> 24) + 1,
         .id = id & 0x3fff,
     };
 }

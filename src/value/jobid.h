@@ -29,7 +29,7 @@ struct jobid_gen {
     uint16_t id;
     uint16_t seq;
 };
-/* All ids will be greater than floor (0: any), whatever the clock says. */
+/* All ids will be greater than floor, whatever the clock says. None is 0. */
 void jobid_gen_init (struct jobid_gen *g, uint16_t id, uint64_t epoch_ms,
                      uint64_t floor);
 /* Always ascending, whatever the clock does: borrows from the next

@@ -312,6 +312,8 @@ static void test_jobid (void **state)
         assert_true (m > n);
         n = m;
     }
+    jobid_gen_init (&g, 0, 1000, 0);
+    assert_true (jobid_gen_next (&g, 900) > 0);
     /* beyond what was handed out before, also with the clock set back */
     jobid_gen_init (&g, 3, 1000, 5ULL << 24 | 9 << 10 | 7);
     assert_true (jobid_gen_next (&g, 0) == (6ULL << 24 | 3 << 10));

@@ -24,11 +24,13 @@ after=$(date +%s)
 if [ $((after - before)) -ge 3600 ]; then ok 'an hour ahead'; else not_ok 'an hour ahead'; fi
 short=$(started -n1 -t 1s sleep 300)
 like 'a limit of a second' timeout flux job wait-event "$short" exception
+like 'one of ten minutes is far' RUN flux jobs -no '{state}' "$long"
 set_clock 0
-short=$(started -n1 -t 2s sleep 300)
+short=$(started -n1 -t 4s sleep 300)
 set_clock -3600
-like 'an hour back: a limit of two seconds' timeout flux job wait-event "$short" exception
+like 'an hour back: a limit of four seconds' timeout flux job wait-event "$short" exception
 is 'and it ends' '' flux job wait-event -q "$short" clean
+like 'one of ten minutes is still far' RUN flux jobs -no '{state}' "$long"
 # the pause between SIGTERM and SIGKILL
 set_clock 0
 stubborn=$(started -n1 sh -c 'trap "" TERM; touch trapped; while :; do sleep 1; done')

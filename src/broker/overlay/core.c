@@ -359,7 +359,7 @@ void overlay_core_child_lost (struct overlay_core *ov, const char *id)
             claim_drop (&ov->children[i]);
 }
 
-int overlay_core_disconnect (struct overlay_core *ov, int rank)
+int overlay_core_disconnect (struct overlay_core *ov, int rank, const char *why)
 {
     struct overlay_child *c = overlay_core_child (ov, rank);
 
@@ -368,7 +368,7 @@ int overlay_core_disconnect (struct overlay_core *ov, int rank)
         return -1;
     }
     tell_child (ov, c->id, CONTROL_DISCONNECT, 0);
-    child_gone (ov, c, SUBTREE_LOST, "disconnected by an operator");
+    child_gone (ov, c, SUBTREE_LOST, why);
     return 0;
 }
 

@@ -72,11 +72,26 @@ static int child_send (struct peer *p, flux_msg_t **msg)
 {
     struct child *c = p->arg;
 
+    if (c->ov->ops->full (c->ov->transport, p->id)) {
+        errno = EAGAIN;
+        return -1;
+    }
     if (overlay_core_send_child (c->ov->core, c->place, *msg) < 0)
         return -1;
     flux_msg_decref (*msg);
     *msg = NULL;
     return 0;
+}
+
+/* What it has to be told does not fit any more. */
+static void child_stuck (struct peer *p)
+{
+    struct child *c = p->arg;
+
+    broker_log (c->ov->b, LOG_ERR, "overlay: rank %d does not read what it is sent",
+                c->place->rank);
+    (void)overlay_core_disconnect (c->ov->core, c->place->rank,
+                                   "it does not read what it is sent");
 }
 
 static int op_child_joined (struct overlay_child *place, void *arg)
@@ -144,11 +159,22 @@ static int parent_send (struct peer *p, flux_msg_t **msg)
 {
     struct overlay *ov = p->arg;
 
+    if (ov->ops->full (ov->transport, NULL)) {
+        errno = EAGAIN;
+        return -1;
+    }
     if (overlay_core_send_parent (ov->core, *msg) < 0)
         return -1;
     flux_msg_decref (*msg);
     *msg = NULL;
     return 0;
+}
+
+static void parent_stuck (struct peer *p)
+{
+    struct overlay *ov = p->arg;
+
+    overlay_core_parent_lost (ov->core, "it does not read what it is sent");
 }
 
 static void follow_state (struct broker *b, int state)
@@ -252,6 +278,17 @@ static void parent_recv (flux_msg_t *msg, void *arg)
 static void parent_lost (const char *why, void *arg)
 {
     overlay_core_parent_lost (((struct overlay *)arg)->core, why);
+}
+
+static void writable (void *arg)
+{
+    struct overlay *ov = arg;
+
+    for (int i = 0; i < ov->child_count; i++)
+        if (ov->children[i].peer.inflight)
+            peer_writable (ov->b, &ov->children[i].peer);
+    if (ov->parent.inflight)
+        peer_writable (ov->b, &ov->parent);
 }
 
 int overlay_connect (struct broker *b, flux_error_t *error)
@@ -359,7 +396,7 @@ static int open_transport (struct overlay *ov, flux_error_t *error)
         .child_rcvhwm = attr_int (b, "tbon.child_rcvhwm"),
         .tcp_user_timeout_ms = 1e3 * duration_attr (b, "tbon.tcp_user_timeout", 0),
         .connect_timeout_ms = 1e3 * duration_attr (b, "tbon.connect_timeout", 0),
-        .cb = { child_recv, child_lost, parent_recv, parent_lost },
+        .cb = { child_recv, child_lost, parent_recv, parent_lost, writable },
         .arg = ov,
     };
 
@@ -410,6 +447,7 @@ int overlay_create (struct broker *b, flux_error_t *error)
     }
     ov->parent.kind = PEER_PARENT;
     ov->parent.send = parent_send;
+    ov->parent.stuck = parent_stuck;
     ov->parent.arg = ov;
     ov->child_count = count;
     for (int i = 0; i < count; i++) {
@@ -419,6 +457,7 @@ int overlay_create (struct broker *b, flux_error_t *error)
         c->place = overlay_core_child_at (ov->core, i);
         c->peer.kind = PEER_CHILD;
         c->peer.send = child_send;
+        c->peer.stuck = child_stuck;
         c->peer.arg = c;
     }
     return open_transport (ov, error);

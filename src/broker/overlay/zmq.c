@@ -9,9 +9,11 @@
  * dead child sent before is read first, then it is reported lost. A parent that is
  * not there (any more) when its child connects is lost, too. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,7 +28,9 @@
 #define MAX_FRAMES (MSG_MAX_ROUTES + 4)
 #define RECV_BATCH 256
 #define LINGER_MS 2000
-#define KEY_SIZE 41 /* Z85 */
+#define WINDOW_MAX (4u << 20) /* bytes on their way, until more has to wait */
+#define FRAME_BYTES 64        /* what a frame costs beside its data */
+#define KEY_SIZE 41           /* Z85 */
 #define ID_SIZE 64
 
 /* A socket that is read when its descriptor says so. */
@@ -36,6 +40,22 @@ struct sock {
     flux_watcher_t *w;
     struct reactor_task task; /* look again */
     void (*recv) (struct transport *t);
+};
+
+/* What is on its way to one broker: counted when it is sent, and again by the I/O thread
+ * when it was written (or dropped with the connection). Whoever comes last frees it. */
+struct window {
+    _Atomic size_t bytes;
+    atomic_bool waited; /* tell when there is room */
+    atomic_int refs;
+    int wake_fd;
+};
+
+/* The last part of a message, which knows what all of it costs. */
+struct tail {
+    struct window *w;
+    size_t size;
+    unsigned char proto[MSG_PROTO_LEN];
 };
 
 /* Which child a connection belongs to. */
@@ -49,7 +69,11 @@ struct transport {
     void *ctx;
     struct sock children, parent;
     struct sock children_monitor, parent_monitor, zap;
-    struct idmap *conns; /* by descriptor */
+    struct idmap *conns;     /* by descriptor */
+    struct hashmap *windows; /* by child */
+    struct window *parent_window;
+    int wake_fd; /* there is room again */
+    flux_watcher_t *wake;
     struct hashmap *authorized;
     char pubkey[KEY_SIZE], seckey[KEY_SIZE];
     char bound[512];         /* path of an ipc socket, or "" */
@@ -131,25 +155,128 @@ static int sock_monitor (struct transport *t, struct sock *s, struct sock *monit
     return 0;
 }
 
+/* ---- what is on its way ---- */
+
+static struct window *window_create (int wake_fd)
+{
+    struct window *w = calloc (1, sizeof (*w));
+
+    if (w) {
+        atomic_init (&w->refs, 1);
+        w->wake_fd = wake_fd;
+    }
+    return w;
+}
+
+static void window_unref (void *arg)
+{
+    struct window *w = arg;
+
+    if (w && atomic_fetch_sub (&w->refs, 1) == 1)
+        free (w);
+}
+
+static struct window *child_window (struct transport *t, const char *id)
+{
+    struct window *w = hashmap_lookup (t->windows, id);
+
+    if (!w && (w = window_create (t->wake_fd))
+        && hashmap_insert (t->windows, id, w) < 0) {
+        window_unref (w);
+        w = NULL;
+    }
+    return w;
+}
+
+static void wake_reactor (int fd)
+{
+    uint64_t one = 1;
+
+    /* Can only fail if it was written before and not read yet. */
+    if (write (fd, &one, sizeof (one)) < 0)
+        return;
+}
+
+/* In the I/O thread, mostly. */
+static void tail_free (void *data, void *hint)
+{
+    struct tail *tail = hint;
+    struct window *w = tail->w;
+    size_t before = atomic_fetch_sub (&w->bytes, tail->size);
+
+    if (before - tail->size <= WINDOW_MAX / 2 && atomic_exchange (&w->waited, false))
+        wake_reactor (w->wake_fd);
+    window_unref (w);
+    free (tail);
+}
+
+static bool window_full (struct window *w)
+{
+    if (!w || atomic_load (&w->bytes) <= WINDOW_MAX)
+        return false;
+    atomic_store (&w->waited, true);
+    /* The last of it may have gone before anybody waited. */
+    return atomic_load (&w->bytes) > WINDOW_MAX / 2;
+}
+
+static bool full (struct transport *t, const char *id)
+{
+    return window_full (id ? hashmap_lookup (t->windows, id) : t->parent_window);
+}
+
+static void wake_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct transport *t = arg;
+    uint64_t count;
+
+    if (read (t->wake_fd, &count, sizeof (count)) == sizeof (count))
+        t->conf.cb.writable (t->conf.arg);
+}
+
 /* ---- messages ---- */
 
-static int send_msg (struct sock *s, const char *id, const flux_msg_t *msg)
+static int send_tail (struct sock *s, struct tail *tail)
 {
-    unsigned char proto[MSG_PROTO_LEN];
-    struct iovec iov[MAX_FRAMES];
-    int count = msg_parts (msg, proto, iov, MAX_FRAMES);
+    zmq_msg_t frame;
 
-    if (count < 0)
+    if (zmq_msg_init_data (&frame, tail->proto, MSG_PROTO_LEN, tail_free, tail) < 0) {
+        free (tail);
         return -1;
+    }
+    atomic_fetch_add (&tail->w->refs, 1);
+    atomic_fetch_add (&tail->w->bytes, tail->size);
+    if (zmq_msg_send (&frame, s->zs, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close (&frame);
+        return -1;
+    }
+    return 0;
+}
+
+static int send_msg (struct sock *s, const char *id, struct window *w,
+                     const flux_msg_t *msg)
+{
+    struct tail *tail = w ? malloc (sizeof (*tail)) : NULL;
+    struct iovec iov[MAX_FRAMES];
+    int count;
+
+    if (!tail || (count = msg_parts (msg, tail->proto, iov, MAX_FRAMES)) < 0)
+        goto error;
+    tail->w = w;
+    tail->size = FRAME_BYTES * count;
     reactor_before_sleep (s->t->conf.reactor, &s->task);
     if (id && zmq_send (s->zs, id, strlen (id), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return -1;
-    for (int i = 0; i < count; i++)
+        goto error;
+    for (int i = 0; i < count - 1; i++) {
+        tail->size += iov[i].iov_len;
         if (zmq_send (s->zs, iov[i].iov_base, iov[i].iov_len,
-                      ZMQ_DONTWAIT | (i < count - 1 ? ZMQ_SNDMORE : 0))
+                      ZMQ_DONTWAIT | ZMQ_SNDMORE)
             < 0)
-            return -1;
-    return 0;
+            goto error;
+    }
+    return send_tail (s, tail);
+error:
+    free (tail);
+    return -1;
 }
 
 /* Reads one message whole: its frames as iov, which point into frames. More
@@ -201,6 +328,12 @@ static flux_msg_t *make_msg (zmq_msg_t frames[], int count)
     return msg_from_parts (iov, count);
 }
 
+static void child_lost (struct transport *t, const char *id)
+{
+    hashmap_remove (t->windows, id);
+    t->conf.cb.child_lost (id, t->conf.arg);
+}
+
 /* The number of a connection may be used again before its end was reported. */
 static void note_conn (struct transport *t, int fd, const char *id)
 {
@@ -219,7 +352,7 @@ static void note_conn (struct transport *t, int fd, const char *id)
         strcpy (old, c->id);
         c->stale++;
         snprintf (c->id, sizeof (c->id), "%s", id);
-        t->conf.cb.child_lost (old, t->conf.arg);
+        child_lost (t, old);
         return;
     }
     snprintf (c->id, sizeof (c->id), "%s", id);
@@ -332,7 +465,7 @@ static void children_monitor_recv (struct transport *t)
         }
         strcpy (id, c->id);
         idmap_remove (t->conns, fd);
-        t->conf.cb.child_lost (id, t->conf.arg);
+        child_lost (t, id);
     }
 }
 
@@ -496,6 +629,11 @@ static void transport_destroy (struct transport *t)
     if (t->bound[0])
         (void)unlink (t->bound);
     idmap_destroy (t->conns);
+    hashmap_destroy (t->windows);
+    window_unref (t->parent_window);
+    flux_watcher_destroy (t->wake);
+    if (t->wake_fd >= 0)
+        close (t->wake_fd);
     hashmap_destroy (t->authorized);
     free (t);
 }
@@ -507,12 +645,19 @@ static struct transport *transport_create (const struct transport_conf *conf)
     if (!t)
         return NULL;
     t->conf = *conf;
-    if (!(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
+    t->wake_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (t->wake_fd < 0 || !(t->windows = hashmap_create (window_unref))
+        || !(t->parent_window = window_create (t->wake_fd))
+        || !(t->wake = flux_fd_watcher_create (conf->reactor, t->wake_fd, FLUX_POLLIN,
+                                               wake_cb, t))
+        || !(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
         || !(t->ctx = zmq_ctx_new ())) {
         transport_destroy (t);
         return NULL;
     }
     zmq_ctx_set (t->ctx, ZMQ_IO_THREADS, conf->io_threads);
+    flux_watcher_start (t->wake);
+    flux_watcher_unref (t->wake);
     return t;
 }
 
@@ -602,7 +747,7 @@ static int transport_connect (struct transport *t, const char *uri, const char *
 
 static int send_child (struct transport *t, const char *id, const flux_msg_t *msg)
 {
-    return send_msg (&t->children, id, msg);
+    return send_msg (&t->children, id, child_window (t, id), msg);
 }
 
 static int send_parent (struct transport *t, const flux_msg_t *msg)
@@ -611,7 +756,7 @@ static int send_parent (struct transport *t, const flux_msg_t *msg)
         errno = EHOSTUNREACH;
         return -1;
     }
-    return send_msg (&t->parent, NULL, msg);
+    return send_msg (&t->parent, NULL, t->parent_window, msg);
 }
 
 __attribute__ ((visibility ("default")))
@@ -624,4 +769,5 @@ const struct transport_ops flux_overlay_transport = {
     .connect = transport_connect,
     .send_child = send_child,
     .send_parent = send_parent,
+    .full = full,
 };

@@ -2,9 +2,15 @@
  * if there is one, else in rundir. Provides content-backing.
  *
  * Options, as module arguments or in the table [content-sqlite]:
- * journal_mode, synchronous (SQLite pragmas). In a statedir that outlives the
- * instance the defaults survive a crash of the broker (WAL); else the file is
- * not protected. */
+ * journal_mode, synchronous (SQLite pragmas). The default is a write-ahead log,
+ * so that a batch that fails, or during which the broker is killed, is there as
+ * a whole or not at all. In a statedir that outlives the instance it is synced
+ * when it is moved into the database, and with each batch that has BLOBS_FSYNC;
+ * else never.
+ *
+ * Failures: a batch is answered with its errno and undone. A database that has
+ * lost what it had stops the start, unless broker.recovery-mode is set. What
+ * cannot be saved at the end makes the module, and so the instance, fail. */
 #include "base/buf.h"
 #include "base/digest.h"
 #include "core/kvs/blobs.h"
@@ -28,6 +34,9 @@ struct sqlite {
     struct digest *digest;
     struct db *db;
     struct buf scratch;
+    const char *path;
+    size_t blob_max;
+    int failure; /* errno of the last batch, or 0 */
     struct timing load_time, store_time;
     flux_msg_handler_t **handlers;
 };
@@ -58,6 +67,23 @@ static void respond_error (struct sqlite *s, const flux_msg_t *msg, flux_error_t
         flux_log_error (s->h, "error responding to content-backing request");
 }
 
+static int check_size (const struct sqlite *s, size_t len)
+{
+    if (len <= s->blob_max)
+        return 0;
+    errno = EFBIG;
+    return -1;
+}
+
+static void log_errno (struct sqlite *s, const flux_error_t *error)
+{
+    int saved_errno = errno;
+
+    flux_log (s->h, LOG_ERR, "content-sqlite: %s: %s", s->path,
+              error->text[0] ? error->text : strerror (saved_errno));
+    errno = saved_errno;
+}
+
 static int decode_digest (struct sqlite *s, const flux_msg_t *msg, const void **digest)
 {
     size_t len;
@@ -81,12 +107,35 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
     if (decode_digest (s, msg, &digest) < 0
         || db_load (s->db, digest, digest_size (s->digest), &s->scratch, &error) < 0) {
+        if (errno != ENOENT && errno != EPROTO)
+            log_errno (s, &error);
         respond_error (s, msg, &error);
         return;
     }
     timing_add (&s->load_time, start);
     if (flux_respond_raw (h, msg, s->scratch.data, s->scratch.len) < 0)
         flux_log_error (h, "error responding to content-backing.load");
+}
+
+static void undo (struct sqlite *s)
+{
+    flux_error_t error = { "" };
+
+    if (db_rollback (s->db, &error) < 0)
+        log_errno (s, &error);
+}
+
+static int store_one (struct sqlite *s, const void *digest, const void *data,
+                      size_t len, flux_error_t *error)
+{
+    if (db_begin (s->db, false, error) < 0)
+        return -1;
+    if (db_store (s->db, digest, digest_size (s->digest), data, len, error) < 0
+        || db_commit (s->db, error) < 0) {
+        undo (s);
+        return -1;
+    }
+    return 0;
 }
 
 static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -99,9 +148,9 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     const void *data;
     size_t len;
 
-    if (flux_request_decode_raw (msg, NULL, &data, &len) < 0
+    if (flux_request_decode_raw (msg, NULL, &data, &len) < 0 || check_size (s, len) < 0
         || digest_hash (s->digest, data, len, digest) < 0
-        || db_store (s->db, digest, digest_size (s->digest), data, len, &error) < 0) {
+        || store_one (s, digest, data, len, &error) < 0) {
         respond_error (s, msg, &error);
         return;
     }
@@ -110,48 +159,77 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log_error (h, "error responding to content-backing.store");
 }
 
+static int store_entry (struct sqlite *s, const struct blobs_entry *e,
+                        flux_error_t *error)
+{
+    if (e->kind == 'C')
+        return db_checkpoint_put (s->db, e->data, error);
+    if (e->kind != 'B')
+        return 0;
+    if (check_size (s, e->len) < 0)
+        return -1;
+    return db_store (s->db, e->digest, digest_size (s->digest), e->data, e->len, error);
+}
+
 static int store_batch (struct sqlite *s, struct blobs_reader *r, flux_error_t *error)
 {
     struct blobs_entry e;
     int rc;
 
-    while ((rc = blobs_next (r, &e)) == 1) {
-        if (e.kind == 'B'
-            && db_store (s->db, e.digest, r->digest_size, e.data, e.len, error) < 0)
+    while ((rc = blobs_next (r, &e)) == 1)
+        if (store_entry (s, &e, error) < 0)
             return -1;
-        if (e.kind == 'C' && db_checkpoint_put (s->db, e.data, error) < 0)
-            return -1;
-    }
     return rc;
 }
 
 /* All blobs and the checkpoint of a batch, or none. */
+static int commit (struct sqlite *s, const void *data, size_t len, flux_error_t *error)
+{
+    struct blobs_reader r;
+
+    if (blobs_read (&r, data, len) < 0)
+        return -1;
+    if (r.digest_size != digest_size (s->digest)) {
+        errno = EPROTO;
+        return -1;
+    }
+    if (db_begin (s->db, (r.flags & BLOBS_FSYNC) != 0, error) < 0)
+        return -1;
+    if (store_batch (s, &r, error) < 0 || db_commit (s->db, error) < 0) {
+        undo (s);
+        return -1;
+    }
+    return 0;
+}
+
+/* Once for each failure, not for each batch while it lasts. */
+static void log_failure (struct sqlite *s, const flux_error_t *error)
+{
+    if (errno != s->failure)
+        log_errno (s, error);
+    s->failure = errno;
+}
+
 static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
     struct sqlite *s = arg;
     flux_error_t error = { "" };
     double start = flux_reactor_time ();
-    struct blobs_reader r;
     const void *data;
     size_t len;
 
     if (flux_request_decode_raw (msg, NULL, &data, &len) < 0
-        || blobs_read (&r, data, len) < 0 || db_begin (s->db, &error) < 0)
-        goto error;
-    if (store_batch (s, &r, &error) < 0 || db_commit (s->db, &error) < 0) {
-        db_rollback (s->db);
-        goto error;
+        || commit (s, data, len, &error) < 0) {
+        log_failure (s, &error);
+        if (!flux_msg_is_noresponse (msg))
+            respond_error (s, msg, &error);
+        return;
     }
+    s->failure = 0;
     timing_add (&s->store_time, start);
     if (!flux_msg_is_noresponse (msg) && flux_respond (h, msg, NULL) < 0)
         flux_log_error (h, "error responding to content-backing.commit");
-    return;
-error:
-    flux_log (h, LOG_ERR, "content-sqlite: %s",
-              error.text[0] ? error.text : "bad batch");
-    if (!flux_msg_is_noresponse (msg))
-        respond_error (s, msg, &error);
 }
 
 static void validate_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -162,7 +240,7 @@ static void validate_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
     const void *digest;
 
     if (decode_digest (s, msg, &digest) < 0
-        || db_validate (s->db, digest, digest_size (s->digest)) < 0)
+        || db_validate (s->db, digest, digest_size (s->digest), &error) < 0)
         respond_error (s, msg, &error);
     else if (flux_respond (h, msg, NULL) < 0)
         flux_log_error (h, "error responding to content-backing.validate");
@@ -185,6 +263,17 @@ static void checkpoint_get_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
         flux_log_error (h, "error responding to content-backing.checkpoint-get");
 }
 
+static int put_checkpoint (struct sqlite *s, const char *json, flux_error_t *error)
+{
+    if (db_begin (s->db, false, error) < 0)
+        return -1;
+    if (db_checkpoint_put (s->db, json, error) < 0 || db_commit (s->db, error) < 0) {
+        undo (s);
+        return -1;
+    }
+    return 0;
+}
+
 static void checkpoint_put_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                void *arg)
 {
@@ -195,7 +284,7 @@ static void checkpoint_put_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
 
     if (flux_request_unpack (msg, NULL, "{s:o}", "value", &value) < 0
         || !(text = json_dumps (value, JSON_COMPACT))
-        || db_checkpoint_put (s->db, text, &error) < 0)
+        || put_checkpoint (s, text, &error) < 0)
         respond_error (s, msg, &error);
     else if (flux_respond (h, msg, NULL) < 0)
         flux_log_error (h, "error responding to content-backing.checkpoint-put");
@@ -229,51 +318,65 @@ static const struct flux_msg_handler_spec handlers[] = {
 };
 
 struct options {
-    const char *journal_mode, *synchronous;
+    struct db_options db;
     char path[4096];
 };
+
+static bool is_set (flux_t *h, const char *name)
+{
+    const char *s = flux_attr_get (h, name);
+
+    return s && *s && strcmp (s, "0") != 0;
+}
+
+static int parse_args (flux_t *h, int argc, char *argv[], struct options *o)
+{
+    flux_error_t error;
+
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp (argv[i], "journal_mode=", 13)) {
+            o->db.journal_mode = argv[i] + 13;
+        } else if (!strncmp (argv[i], "synchronous=", 12)) {
+            o->db.synchronous = argv[i] + 12;
+        } else if (strcmp (argv[i], "truncate") != 0) {
+            flux_log (h, LOG_ERR, "content-sqlite: unknown option '%s'", argv[i]);
+            errno = EINVAL;
+            return -1;
+        } else if (db_remove (o->path, &error) < 0) {
+            flux_log (h, LOG_ERR, "content-sqlite: %s", error.text);
+            return -1;
+        }
+    }
+    return 0;
+}
 
 static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
 {
     const char *statedir = flux_attr_get (h, "statedir");
     const char *dir = statedir ? statedir : flux_attr_get (h, "rundir");
-    const char *cleanup = flux_attr_get (h, "statedir-cleanup");
-    bool kept = statedir && !(cleanup && !strcmp (cleanup, "1"));
     const flux_conf_t *conf = flux_get_conf (h);
     flux_error_t error;
 
-    if (!dir) {
-        flux_log (h, LOG_ERR, "content-sqlite: neither statedir nor rundir is set");
+    memset (o, 0, sizeof (*o));
+    if (!dir || strlen (dir) > sizeof (o->path) - 32) {
+        flux_log (h, LOG_ERR, "content-sqlite: %s",
+                  dir ? "statedir is too long" : "neither statedir nor rundir is set");
         errno = EINVAL;
         return -1;
     }
     snprintf (o->path, sizeof (o->path), "%s/content.sqlite", dir);
-    o->journal_mode = kept ? "WAL" : "OFF";
-    o->synchronous = "OFF";
+    o->db.kept = statedir && !is_set (h, "statedir-cleanup");
+    o->db.recovery = is_set (h, "broker.recovery-mode");
     if (conf
         && flux_conf_unpack (conf, &error, "{s?{s?s s?s}}", "content-sqlite",
-                             "journal_mode", &o->journal_mode, "synchronous",
-                             &o->synchronous)
+                             "journal_mode", &o->db.journal_mode, "synchronous",
+                             &o->db.synchronous)
                < 0) {
         flux_log (h, LOG_ERR, "content-sqlite: %s", error.text);
         errno = EINVAL;
         return -1;
     }
-    for (int i = 0; i < argc; i++) {
-        if (!strncmp (argv[i], "journal_mode=", 13)) {
-            o->journal_mode = argv[i] + 13;
-        } else if (!strncmp (argv[i], "synchronous=", 12)) {
-            o->synchronous = argv[i] + 12;
-        } else if (strcmp (argv[i], "truncate") != 0) {
-            flux_log (h, LOG_ERR, "content-sqlite: unknown option '%s'", argv[i]);
-            errno = EINVAL;
-            return -1;
-        } else if (remove (o->path) < 0 && errno != ENOENT) {
-            flux_log_error (h, "content-sqlite: %s", o->path);
-            return -1;
-        }
-    }
-    return 0;
+    return parse_args (h, argc, argv, o);
 }
 
 static void done (flux_future_t *f, void *arg)
@@ -325,38 +428,68 @@ static void sqlite_fini (struct sqlite *s)
     buf_fini (&s->scratch);
 }
 
-static int sqlite_init (struct sqlite *s, flux_t *h, int argc, char *argv[])
+static int open_db (struct sqlite *s, flux_t *h, struct options *o)
+{
+    flux_error_t error, warning;
+
+    o->db.digest = s->digest;
+    s->path = o->path;
+    if ((s->db = db_open (o->path, &o->db, &warning, &error))) {
+        if (warning.text[0])
+            flux_log (h, LOG_ERR, "content-sqlite: %s: recovering from damage: %s",
+                      o->path, warning.text);
+        return 0;
+    }
+    if (errno != EBADMSG) {
+        flux_log (h, LOG_ERR, "content-sqlite: %s: %s", o->path, error.text);
+        return -1;
+    }
+    flux_log (h, LOG_ERR, "content-sqlite: %s is damaged: %s", o->path, error.text);
+    flux_log (h, LOG_ERR,
+              "content-sqlite: restore it from a copy, or start with what is"
+              " left by flux start --recovery=DIR, and ask flux fsck");
+    return -1;
+}
+
+static int sqlite_init (struct sqlite *s, flux_t *h, struct options *o)
 {
     const char *hash = flux_attr_get (h, "content.hash");
-    struct options o;
-    flux_error_t error;
+    const char *limit = flux_attr_get (h, "content.blob-size-limit");
 
     memset (s, 0, sizeof (*s));
     s->h = h;
-    if (parse_options (h, argc, argv, &o) < 0
-        || !(s->digest = digest_create (hash ? hash : "sha1")))
+    /* content has looked whether it is a number. */
+    s->blob_max = limit ? strtoull (limit, NULL, 10) : DB_BLOB_MAX;
+    if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0)
         return -1;
-    if (!(s->db = db_open (o.path, o.journal_mode, o.synchronous, &error))) {
-        flux_log (h, LOG_ERR, "content-sqlite: %s: %s", o.path, error.text);
-        return -1;
-    }
     return flux_msg_handler_addvec (h, handlers, s, &s->handlers);
+}
+
+/* Take what is still in memory, then go. */
+static int save_rest (struct sqlite *s)
+{
+    int rc = 0;
+
+    if (call (s->h, "content.flush", NULL) < 0 && errno != ENOSYS) {
+        flux_log_error (s->h, "content-sqlite: the last state could not be saved");
+        rc = -1;
+    }
+    call (s->h, "content.unregister-backing", NULL);
+    return rc;
 }
 
 int mod_main (flux_t *h, int argc, char *argv[])
 {
-    struct sqlite s;
+    struct options o;
+    struct sqlite s = { 0 };
     int rc = -1;
 
-    if (sqlite_init (&s, h, argc, argv) == 0 && register_backing (h) == 0) {
+    if (parse_options (h, argc, argv, &o) == 0 && sqlite_init (&s, h, &o) == 0
+        && register_backing (h) == 0) {
         if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
             flux_log_error (h, "content-sqlite: reactor");
-        /* Take what is still in memory, then go. */
-        if (call (h, "content.flush", NULL) < 0 && errno != ENOSYS) {
-            flux_log_error (h, "content-sqlite: content.flush");
+        if (save_rest (&s) < 0)
             rc = -1;
-        }
-        call (h, "content.unregister-backing", NULL);
     }
     sqlite_fini (&s);
     return rc < 0 ? -1 : 0;

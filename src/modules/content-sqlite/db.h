@@ -1,35 +1,62 @@
-/* Blobs and checkpoints in an SQLite file. */
+/* Blobs and checkpoints in an SQLite file.
+ *
+ * A call that fails returns -1 or NULL, sets errno and says in *error (not the
+ * file's name, but) what failed and why: ENOSPC, EIO, ENOMEM of the disk and the machine, EBADMSG where
+ * what is read is damaged, ENOENT where it is not there. Every system call goes
+ * through SQLite's VFS, whose name tests may give. */
 #ifndef CONTENT_SQLITE_DB_H
 #define CONTENT_SQLITE_DB_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 
 #include <flux/types.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#define DB_CHECKPOINTS 5 /* kept */
+#define DB_CHECKPOINTS 5                 /* kept */
+#define DB_BLOB_MAX (1024 * 1024 * 1024) /* that is loaded */
 
 struct db;
 
-/* journal_mode, synchronous: values of the SQLite pragmas. */
-struct db *db_open (const char *path, const char *journal_mode, const char *synchronous,
-                    flux_error_t *error);
-void db_close (struct db *db);
+struct db_options {
+    /* Values of the SQLite pragmas, or NULL: write-ahead log, and synced as
+     * far as `kept` asks for. journal_mode=OFF is refused: a batch that failed
+     * could not be undone. */
+    const char *journal_mode, *synchronous;
+    bool kept;             /* the file outlives the instance: db_sync is honoured */
+    bool recovery;         /* open though something is missing */
+    struct digest *digest; /* borrowed */
+    const char *vfs;       /* NULL: the default one */
+};
 
-/* A transaction around many stores. */
-int db_begin (struct db *db, flux_error_t *error);
+/* Creates what is not there, with mode 0600. A kept file that has lost what it
+ * once had, or whose newest checkpoint cannot be read, is refused with EBADMSG
+ * unless `recovery` is set, when warning (may be NULL) tells about it. */
+struct db *db_open (const char *path, const struct db_options *opts,
+                    flux_error_t *warning, flux_error_t *error);
+void db_close (struct db *db);
+/* Removes the file and all that belongs to it. */
+int db_remove (const char *path, flux_error_t *error);
+
+/* A transaction around many stores. sync: db_commit returns when all is on the
+ * disk (of a file that is kept). If anything fails in between, db_rollback:
+ * then nothing of it is there, also not after a crash. */
+int db_begin (struct db *db, bool sync, flux_error_t *error);
 int db_commit (struct db *db, flux_error_t *error);
-void db_rollback (struct db *db);
+int db_rollback (struct db *db, flux_error_t *error);
 
 /* A blob that is there already stays as it is. */
 int db_store (struct db *db, const void *digest, size_t digest_size, const void *data,
               size_t len, flux_error_t *error);
-/* The blob replaces the content of out. ENOENT, EIO, EPROTO (damaged). */
+/* The blob, checked against its digest, replaces the content of out. */
 int db_load (struct db *db, const void *digest, size_t digest_size, struct buf *out,
              flux_error_t *error);
-int db_validate (struct db *db, const void *digest, size_t digest_size);
+int db_validate (struct db *db, const void *digest, size_t digest_size,
+                 flux_error_t *error);
 int db_checkpoint_put (struct db *db, const char *json, flux_error_t *error);
-/* A JSON array, newest first, is added to out. */
+/* A JSON array, newest first, is added to out. In recovery only those whose
+ * root can be loaded. */
 int db_checkpoint_get (struct db *db, struct buf *out, flux_error_t *error);
 
 int64_t db_count (struct db *db);

@@ -92,10 +92,17 @@ static void stop (struct ctx *ctx, const char *why)
     flux_reactor_stop_error (flux_get_reactor (ctx->h));
 }
 
-/* Could the same commit be accepted later? */
+static void retry_later (struct ctx *ctx)
+{
+    flux_timer_watcher_reset (ctx->retry, RETRY_AFTER, 0.);
+    flux_watcher_start (ctx->retry);
+}
+
+/* Could the same commit be accepted later? A KVS that is not there may be loaded
+ * again. */
 static bool is_transient (int errnum)
 {
-    return errnum != ENOSYS && errnum != EPERM && errnum != EPROTO && errnum != EINVAL
+    return errnum != EPERM && errnum != EPROTO && errnum != EINVAL
            && errnum != EHOSTUNREACH;
 }
 
@@ -116,8 +123,7 @@ static void commit_refused (struct ctx *ctx, flux_future_t *f)
     ctx->saved_jobid = 0;
     if (!ctx->m->paused) {
         manager_pause (ctx->m, errnum, flux_future_error_string (f));
-        flux_timer_watcher_reset (ctx->retry, RETRY_AFTER, 0.);
-        flux_watcher_start (ctx->retry);
+        retry_later (ctx);
     }
 }
 
@@ -150,9 +156,27 @@ static void resume (struct ctx *ctx)
     manager_resume (ctx->m);
 }
 
+static int watch_health (struct ctx *ctx);
+
 static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
-    resume (arg);
+    struct ctx *ctx = arg;
+
+    if (ctx->f_health)
+        resume (ctx);
+    else if (watch_health (ctx) < 0)
+        stop (ctx, strerror (errno));
+}
+
+/* The module has ended: it may be loaded again, and then says how it is. */
+static void health_ended (struct ctx *ctx, flux_future_t *f)
+{
+    flux_log (ctx->h, LOG_DEBUG, "the KVS has ended");
+    if (!ctx->m->paused)
+        manager_pause (ctx->m, ENOSYS, "the KVS is not loaded");
+    retry_later (ctx);
+    ctx->f_health = NULL;
+    flux_future_destroy (f);
 }
 
 static void health_continuation (flux_future_t *f, void *arg)
@@ -162,7 +186,10 @@ static void health_continuation (flux_future_t *f, void *arg)
     int errnum;
 
     if (kvs_health_get (f, &errnum, &text) < 0) {
-        stop (ctx, flux_future_error_string (f));
+        if (errno == ENOSYS)
+            health_ended (ctx, f);
+        else
+            stop (ctx, flux_future_error_string (f));
         return;
     }
     if (errnum) {
@@ -177,6 +204,13 @@ static void health_continuation (flux_future_t *f, void *arg)
         resume (ctx);
     }
     flux_future_reset (f);
+}
+
+static int watch_health (struct ctx *ctx)
+{
+    if (!(ctx->f_health = kvs_health_watch (ctx->h)))
+        return -1;
+    return flux_future_then (ctx->f_health, -1., health_continuation, ctx);
 }
 
 static void move_answers (struct ctx *ctx)
@@ -589,8 +623,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
         flux_log (h, LOG_ERR, "%s", error.text);
         goto done;
     }
-    if (!(ctx.f_health = kvs_health_watch (h))
-        || flux_future_then (ctx.f_health, -1., health_continuation, &ctx) < 0) {
+    ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
+    if (watch_health (&ctx) < 0) {
         flux_log_error (h, "kvs.health");
         goto done;
     }

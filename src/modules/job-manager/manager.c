@@ -35,6 +35,7 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
         return NULL;
     m->ops = ops;
     m->arg = arg;
+    m->owner = FLUX_USERID_UNKNOWN;
     list_init (&m->all);
     list_init (&m->dirty);
     list_init (&m->in_commit);
@@ -845,7 +846,11 @@ void manager_restarted (struct manager *m)
         emit (m, job, EV_FLUX_RESTART);
         if (job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_set_expiration (m, job);
-        if (!job->R && job->state == FLUX_JOB_STATE_RUN)
+        if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)
+            manager_raise (m, job, "restart", 0,
+                           "only jobs of the instance owner can run",
+                           FLUX_USERID_UNKNOWN);
+        else if (!job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_raise (m, job, "restart", 0, "R is missing", FLUX_USERID_UNKNOWN);
         else
             manager_step (m, job);

@@ -85,7 +85,8 @@ struct manager {
     struct journal sent;    /* of the commit under way: to be published after it */
     struct list dirty;      /* jobs with events to commit */
     struct list in_commit;
-    int paused; /* errno of the KVS, or 0 */
+    uint32_t owner; /* whose jobs may run; FLUX_USERID_UNKNOWN: everybody's */
+    int paused;     /* errno of the KVS, or 0 */
     char *pause_text;
     struct list todo; /* jobs whose next step is to be found */
     bool stepping;

@@ -746,6 +746,32 @@ static void clock_is_set (void **state)
     told (w, "alloc2 ");
 }
 
+/* Who starts the instance anew may be somebody else than before. */
+static void replay_of_others (void **state)
+{
+    struct world *w = *state, w2 = { .now = 2000 };
+    flux_error_t error = { "" };
+    struct span none = { "", 0 };
+
+    submit (w, 1);
+    submit (w, 2);
+    run_to_end (w, 2, 0);
+    w2.m = manager_create (&ops, &w2, waited);
+    w2.m->owner = 0;
+    for (int id = 1; id <= 2; id++) {
+        struct job *job = manager_lookup (w->m, id);
+        struct span log = { job->log.data, job->log.len };
+        assert_int_equal (
+            manager_replay (w2.m, id, log, spec_text (&job->spec), none, &error), 0);
+    }
+    manager_restarted (w2.m);
+    manager_exec_hello (w2.m);
+    manager_sched_ready (w2.m, 0);
+    turn (&w2);
+    told (&w2, "kill1 kill2 gone1 gone2 ");
+    manager_destroy (w2.m);
+}
+
 /* alloc was committed, R was not: the job cannot go on, and the others can. */
 static void replay_without_R (void **state)
 {
@@ -811,12 +837,25 @@ int main (void)
 {
 #define T(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T (happy),    T (order),        T (many),
-        T (canceled), T (denied),       T (dependencies),
-        T (chain),    T (times),        T (queues),
-        T (losses),   T (waits),        T (singleton),
-        T (replay),   T (updates),      T (commit_fails),
-        T (pauses),   T (clock_is_set), T (replay_without_R),
+        T (happy),
+        T (order),
+        T (many),
+        T (canceled),
+        T (denied),
+        T (dependencies),
+        T (chain),
+        T (times),
+        T (queues),
+        T (losses),
+        T (waits),
+        T (singleton),
+        T (replay),
+        T (updates),
+        T (commit_fails),
+        T (pauses),
+        T (clock_is_set),
+        T (replay_without_R),
+        T (replay_of_others),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

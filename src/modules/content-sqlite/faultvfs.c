@@ -1,0 +1,151 @@
+#include "faultvfs.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct file {
+    sqlite3_file base;
+    sqlite3_file *real; /* behind this struct */
+};
+
+static struct faults *faults;
+static sqlite3_vfs *real_vfs;
+static sqlite3_vfs vfs;
+
+static sqlite3_file *real_of (sqlite3_file *f)
+{
+    return ((struct file *)f)->real;
+}
+
+static bool strikes (void)
+{
+    int k = ++faults->calls;
+
+    if (faults->at == 0 || k < faults->at || faults->failed >= faults->count)
+        return false;
+    faults->failed++;
+    return true;
+}
+
+static int do_close (sqlite3_file *f)
+{
+    return real_of (f)->pMethods ? real_of (f)->pMethods->xClose (real_of (f))
+                                 : SQLITE_OK;
+}
+
+static int do_read (sqlite3_file *f, void *p, int n, sqlite3_int64 at)
+{
+    return real_of (f)->pMethods->xRead (real_of (f), p, n, at);
+}
+
+static int do_write (sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+    if (!strikes ())
+        return real_of (f)->pMethods->xWrite (real_of (f), p, n, at);
+    if (faults->kind == FAULT_SHORT)
+        real_of (f)->pMethods->xWrite (real_of (f), p, n / 2, at);
+    return faults->kind == FAULT_ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+}
+
+static int do_truncate (sqlite3_file *f, sqlite3_int64 size)
+{
+    if (faults->kind == FAULT_EIO && strikes ())
+        return SQLITE_IOERR_TRUNCATE;
+    return real_of (f)->pMethods->xTruncate (real_of (f), size);
+}
+
+static int do_sync (sqlite3_file *f, int flags)
+{
+    /* The tests do not cut the power: nothing need reach the disk. */
+    return strikes () ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+}
+
+static int do_size (sqlite3_file *f, sqlite3_int64 *size)
+{
+    return real_of (f)->pMethods->xFileSize (real_of (f), size);
+}
+
+static int do_lock (sqlite3_file *f, int level)
+{
+    return real_of (f)->pMethods->xLock (real_of (f), level);
+}
+
+static int do_unlock (sqlite3_file *f, int level)
+{
+    return real_of (f)->pMethods->xUnlock (real_of (f), level);
+}
+
+static int do_check_lock (sqlite3_file *f, int *out)
+{
+    return real_of (f)->pMethods->xCheckReservedLock (real_of (f), out);
+}
+
+static int do_control (sqlite3_file *f, int op, void *arg)
+{
+    return real_of (f)->pMethods->xFileControl (real_of (f), op, arg);
+}
+
+static int do_sector (sqlite3_file *f)
+{
+    return real_of (f)->pMethods->xSectorSize (real_of (f));
+}
+
+static int do_device (sqlite3_file *f)
+{
+    return real_of (f)->pMethods->xDeviceCharacteristics (real_of (f));
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 1,
+    .xClose = do_close,
+    .xRead = do_read,
+    .xWrite = do_write,
+    .xTruncate = do_truncate,
+    .xSync = do_sync,
+    .xFileSize = do_size,
+    .xLock = do_lock,
+    .xUnlock = do_unlock,
+    .xCheckReservedLock = do_check_lock,
+    .xFileControl = do_control,
+    .xSectorSize = do_sector,
+    .xDeviceCharacteristics = do_device,
+};
+
+static int do_open (sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *file,
+                    int flags, int *out)
+{
+    struct file *f = (struct file *)file;
+    int rc;
+
+    memset (f, 0, vfs.szOsFile);
+    f->real = (sqlite3_file *)(f + 1);
+    if ((flags & SQLITE_OPEN_CREATE) && strikes ())
+        return SQLITE_CANTOPEN;
+    if ((rc = real_vfs->xOpen (real_vfs, name, f->real, flags, out)) == SQLITE_OK)
+        f->base.pMethods = &methods;
+    return rc;
+}
+
+void faultvfs_init (struct faults *f)
+{
+    faults = f;
+    memset (f, 0, sizeof (*f));
+    if (real_vfs)
+        return;
+    real_vfs = sqlite3_vfs_find (NULL);
+    vfs = *real_vfs;
+    vfs.zName = FAULTVFS;
+    vfs.szOsFile = sizeof (struct file) + real_vfs->szOsFile;
+    vfs.xOpen = do_open;
+    vfs.pNext = NULL;
+    sqlite3_vfs_register (&vfs, 0);
+}
+
+void faultvfs_arm (struct faults *f, enum fault_kind kind, int at, int count)
+{
+    f->kind = kind;
+    f->at = at;
+    f->count = count;
+    f->calls = f->failed = 0;
+}

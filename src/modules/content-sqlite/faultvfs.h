@@ -1,0 +1,27 @@
+/* Tests only: an SQLite VFS whose k-th system call fails. */
+#ifndef CONTENT_SQLITE_FAULTVFS_H
+#define CONTENT_SQLITE_FAULTVFS_H
+
+#include <stdbool.h>
+
+enum fault_kind {
+    FAULT_ENOSPC, /* a write or a truncation to more */
+    FAULT_EIO,    /* any */
+    FAULT_SHORT,  /* a write of half of its bytes, then EIO */
+};
+
+struct faults {
+    enum fault_kind kind;
+    int at;    /* the k-th call fails, from 1; 0: none */
+    int count; /* and so many in all; INT_MAX: the disk stays bad */
+    int calls; /* seen */
+    int failed;
+};
+
+#define FAULTVFS "fault"
+
+/* Registered once; then *f rules all files that are opened by FAULTVFS. */
+void faultvfs_init (struct faults *f);
+void faultvfs_arm (struct faults *f, enum fault_kind kind, int at, int count);
+
+#endif
