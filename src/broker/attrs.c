@@ -1,6 +1,7 @@
 #include "broker/attrs.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,18 +29,20 @@ static const struct attr_def {
     const char *name;
     int flags;
     const char *dflt;
-    enum { TEXT, DURATION, NUMBER, SIZE } type;
+    enum { TEXT, DURATION, NUMBER, SIZE, CHOICE, URI } type;
+    long min, max; /* of a NUMBER; a DURATION of 0 is taken if max is 0 */
+    const char *choices[2];
 } defs[] = {
     { "broker.boot-method", ATTR_IMMUTABLE, NULL },
     { "broker.client-queue-bytes", ATTR_RUNTIME, "256M", SIZE },
     { "broker.cleanup-timeout", 0, "none", DURATION },
     { "broker.critical-ranks", ATTR_IMMUTABLE, NULL },
-    { "broker.exit-norestart", ATTR_RUNTIME, NULL },
-    { "broker.exit-restart", ATTR_RUNTIME, NULL },
+    { "broker.exit-norestart", ATTR_RUNTIME, NULL, NUMBER, 0, 255 },
+    { "broker.exit-restart", ATTR_RUNTIME, NULL, NUMBER, 0, 255 },
     { "broker.mapping", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "broker.module-nopanic", ATTR_RUNTIME, NULL },
     { "broker.pid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
-    { "broker.quorum", ATTR_IMMUTABLE, NULL },
+    { "broker.quorum", ATTR_IMMUTABLE, NULL, NUMBER, 1, INT_MAX },
     { "broker.quorum-warn", ATTR_IMMUTABLE, "1m", DURATION },
     { "broker.quota-bytes", ATTR_RUNTIME, "1G", SIZE },
     { "broker.quota-connections", ATTR_RUNTIME, "64k", SIZE },
@@ -49,7 +52,7 @@ static const struct attr_def {
     { "broker.rc2_none", ATTR_IMMUTABLE, NULL },
     { "broker.rc2_pgrp", ATTR_IMMUTABLE, NULL },
     { "broker.rc3_path", ATTR_IMMUTABLE, "flux modprobe rc3" },
-    { "broker.recovery-mode", ATTR_IMMUTABLE, NULL },
+    { "broker.recovery-mode", ATTR_IMMUTABLE, NULL, NUMBER, 0, 1 },
     { "broker.sd-notify", ATTR_IMMUTABLE, NULL },
     { "broker.sd-stop-timeout", ATTR_IMMUTABLE, "none", DURATION },
     { "broker.shutdown-timeout", ATTR_IMMUTABLE, "none", DURATION },
@@ -60,36 +63,36 @@ static const struct attr_def {
     { "conf.*", ATTR_RUNTIME, NULL },
     { "config.path", ATTR_IMMUTABLE, NULL },
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
-    { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824" },
-    { "content.hash", ATTR_IMMUTABLE, "sha1" },
+    { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
+    { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
     { "content.*", 0, NULL },
     { "cron.*", 0, NULL },
     { "hostlist", ATTR_IMMUTABLE, NULL },
     { "hostname", ATTR_IMMUTABLE, NULL },
-    { "instance-level", ATTR_IMMUTABLE, NULL },
+    { "instance-level", ATTR_IMMUTABLE, NULL, NUMBER, 0, INT_MAX },
     { "jobid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "jobid-path", ATTR_IMMUTABLE, NULL },
     { "kvs.*", 0, NULL },
-    { "local-uri", ATTR_IMMUTABLE, NULL },
-    { "log-critical-level", ATTR_RUNTIME, "2", NUMBER },
+    { "local-uri", ATTR_IMMUTABLE, NULL, URI },
+    { "log-critical-level", ATTR_RUNTIME, "2", NUMBER, -1, 7 },
     { "log-filename", ATTR_IMMUTABLE, NULL },
-    { "log-forward-level", ATTR_RUNTIME, "3", NUMBER },
-    { "log-level", ATTR_RUNTIME, "7", NUMBER },
-    { "log-ring-size", ATTR_RUNTIME, "1024", NUMBER },
-    { "log-stderr-level", ATTR_RUNTIME, "3", NUMBER },
-    { "log-stderr-mode", ATTR_RUNTIME, "leader" },
-    { "log-syslog-enable", ATTR_RUNTIME, "0", NUMBER },
-    { "log-syslog-level", ATTR_RUNTIME, "3", NUMBER },
+    { "log-forward-level", ATTR_RUNTIME, "3", NUMBER, -1, 7 },
+    { "log-level", ATTR_RUNTIME, "7", NUMBER, -1, 7 },
+    { "log-ring-size", ATTR_RUNTIME, "1024", NUMBER, 0, 1000000 },
+    { "log-stderr-level", ATTR_RUNTIME, "3", NUMBER, -1, 7 },
+    { "log-stderr-mode", ATTR_RUNTIME, "leader", CHOICE, 0, 0, { "leader", "local" } },
+    { "log-syslog-enable", ATTR_RUNTIME, "0", NUMBER, 0, 1 },
+    { "log-syslog-level", ATTR_RUNTIME, "3", NUMBER, -1, 7 },
     { "parent-kvs-namespace", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "parent-uri", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "rank", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "rundir", ATTR_IMMUTABLE, NULL },
-    { "rundir-cleanup", 0, NULL },
+    { "rundir-cleanup", 0, NULL, NUMBER, 0, 1 },
     { "security.owner", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "size", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "statedir", ATTR_IMMUTABLE, NULL },
-    { "statedir-cleanup", 0, NULL },
-    { "tbon.child_rcvhwm", ATTR_IMMUTABLE, "0", NUMBER },
+    { "statedir-cleanup", 0, NULL, NUMBER, 0, 1 },
+    { "tbon.child_rcvhwm", ATTR_IMMUTABLE, "0", NUMBER, 0, INT_MAX },
     { "tbon.connect_timeout", ATTR_IMMUTABLE, "30s", DURATION },
     { "tbon.descendants", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
@@ -97,14 +100,14 @@ static const struct attr_def {
     { "tbon.level", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.parent-endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
-    { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER },
-    { "tbon.queue-bytes", ATTR_RUNTIME, "256M", SIZE },
+    { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
+    { "tbon.queue-bytes", ATTR_RUNTIME, "64M", SIZE },
     { "tbon.tcp_user_timeout", ATTR_IMMUTABLE, "20s", DURATION },
     { "tbon.topo", ATTR_IMMUTABLE, "kary:32" },
     { "tbon.torpid_max", ATTR_RUNTIME, "30s", DURATION },
-    { "tbon.torpid_min", ATTR_RUNTIME, "5s", DURATION },
-    { "tbon.zmq_io_threads", ATTR_IMMUTABLE, "1", NUMBER },
-    { "tbon.zmqdebug", ATTR_IMMUTABLE, "0", NUMBER },
+    { "tbon.torpid_min", ATTR_RUNTIME, "5s", DURATION, 0, 1 },
+    { "tbon.zmq_io_threads", ATTR_IMMUTABLE, "1", NUMBER, 1, 64 },
+    { "tbon.zmqdebug", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
     { "test.*", ATTR_RUNTIME, NULL },
     { "version", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
 };
@@ -272,33 +275,76 @@ void attrs_on_set (struct attrs *a, const char *name, attrs_check_f check, void 
     }
 }
 
+static int check_number (const struct attr_def *def, const char *name, const char *val,
+                         flux_error_t *error)
+{
+    const char *digits = val + (*val == '-');
+    long n;
+
+    if (!*digits || strspn (digits, "0123456789") != strlen (digits))
+        return fail (error, EINVAL, "%s: '%s' is not a number", name, val);
+    errno = 0;
+    n = strtol (val, NULL, 10);
+    if (errno || n < def->min || n > def->max)
+        return fail (error, EINVAL, "%s: %s is not between %ld and %ld", name, val,
+                     def->min, def->max);
+    return 0;
+}
+
+/* As milliseconds it must be an int: that is what sockets take. */
+static int check_duration (const struct attr_def *def, const char *name,
+                           const char *val, flux_error_t *error)
+{
+    double seconds;
+
+    if (strcmp (val, "none") == 0 && def->max == 0)
+        return 0;
+    if (fsd_parse (val, &seconds) < 0)
+        return fail (error, EINVAL, "%s: '%s' is not a duration", name, val);
+    if (def->max > 0 && seconds <= 0)
+        return fail (error, EINVAL, "%s: must be more than 0", name);
+    if (!(seconds <= INT_MAX / 1000))
+        return fail (error, EINVAL, "%s: '%s' is more than %ds", name, val,
+                     INT_MAX / 1000);
+    return 0;
+}
+
 /* Values of a known type are refused where they are set, not where they are
  * used much later. */
+static int check_size (const char *name, const char *val, flux_error_t *error)
+{
+    uint64_t size;
+
+    if (quota_parse (val, &size) < 0)
+        return fail (error, EINVAL,
+                     "%s: '%s' is not a number above 0 (k, M, G, T may follow)", name,
+                     val);
+    return 0;
+}
+
 static int check_type (const char *name, const char *val, flux_error_t *error)
 {
     const struct attr_def *def = find_def (name);
-    double seconds;
-    uint64_t size;
-    char *end;
 
-    if (!def || def->type == TEXT)
+    switch (def ? def->type : TEXT) {
+    case DURATION:
+        return check_duration (def, name, val, error);
+    case NUMBER:
+        return check_number (def, name, val, error);
+    case CHOICE:
+        if (strcmp (val, def->choices[0]) != 0 && strcmp (val, def->choices[1]) != 0)
+            return fail (error, EINVAL, "%s: must be '%s' or '%s'", name,
+                         def->choices[0], def->choices[1]);
         return 0;
-    if (def->type == DURATION) {
-        if (strcmp (val, "none") != 0 && fsd_parse (val, &seconds) < 0)
-            return fail (error, EINVAL, "%s: '%s' is not a duration", name, val);
+    case SIZE:
+        return check_size (name, val, error);
+    case URI:
+        if (strncmp (val, "local:///", 9) != 0)
+            return fail (error, EINVAL, "%s: '%s' is not local:///PATH", name, val);
+        return 0;
+    default:
         return 0;
     }
-    if (def->type == SIZE) {
-        if (quota_parse (val, &size) < 0)
-            return fail (error, EINVAL,
-                         "%s: '%s' is not a number above 0 (k, M, G, T may follow)",
-                         name, val);
-        return 0;
-    }
-    (void)strtol (val, &end, 10);
-    if (end == val || *end != '\0')
-        return fail (error, EINVAL, "%s: '%s' is not a number", name, val);
-    return 0;
 }
 
 static int set (struct attrs *a, const char *name, const char *val, flux_error_t *error)

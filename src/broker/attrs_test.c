@@ -84,11 +84,67 @@ static void test_list (void **state)
     attrs_destroy (a);
 }
 
+/* What -S and attr.set refuse, for each attribute with a type. */
+static void test_types (void **state)
+{
+    static const struct {
+        const char *name, *good, *bad[6];
+    } rows[] = {
+        { "broker.quorum", "1", { "0", "-1", "foo", "9-10", "", "1e3" } },
+        { "broker.exit-restart", "42", { "-1", "256", "x" } },
+        { "broker.recovery-mode", "1", { "2", "yes" } },
+        { "broker.cleanup-timeout", "none", { "-1", "nan", "inf", "soon", "" } },
+        { "broker.quorum-warn", "1.5m", { "-1s", "nan", "1x", "99999999999" } },
+        { "broker.sd-stop-timeout", "none", { "-1", "x" } },
+        { "broker.shutdown-timeout", "0", { "-0.1", "1e400" } },
+        { "broker.shutdown-warn", "60", { "nan" } },
+        { "broker.unload-builtins-timeout", "1m", { "x" } },
+        { "content.hash", "sha256", { "md5", "" } },
+        { "instance-level", "3", { "-1", "x" } },
+        { "local-uri", "local:///x/y", { "/x/y", "local://x", "ssh://x" } },
+        { "log-stderr-mode", "local", { "loud", "" } },
+        { "log-level", "-1", { "8", "-2", "x", "3x" } },
+        { "log-critical-level", "7", { "8" } },
+        { "log-forward-level", "7", { "8" } },
+        { "log-stderr-level", "7", { "8" } },
+        { "log-syslog-level", "7", { "8" } },
+        { "log-syslog-enable", "1", { "2", "on" } },
+        { "log-ring-size", "0", { "-1", "99999999999999999999", "NaN" } },
+        { "rundir-cleanup", "0", { "2", "yes" } },
+        { "statedir-cleanup", "1", { "2", "yes" } },
+        { "tbon.child_rcvhwm", "10", { "-1", "x" } },
+        { "tbon.connect_timeout", "30s", { "-1", "inf", "30 s" } },
+        { "tbon.prefertcp", "-1", { "x", "0x1", " 1" } },
+        { "tbon.tcp_user_timeout", "0", { "-1", "3000000s" } },
+        { "tbon.torpid_max", "0", { "-1", "nan" } },
+        { "tbon.torpid_min", "0.5", { "0", "none", "-1", "x" } },
+        { "tbon.zmq_io_threads", "2", { "0", "-1", "65", "x" } },
+        { "tbon.zmqdebug", "1", { "x" } },
+    };
+
+    for (size_t i = 0; i < sizeof (rows) / sizeof (rows[0]); i++) {
+        struct attrs *a = attrs_create ();
+        flux_error_t error;
+
+        assert_int_equal (attrs_set_boot (a, rows[i].name, rows[i].good, &error), 0);
+        for (int j = 0; j < 6 && rows[i].bad[j]; j++) {
+            error.text[0] = '\0';
+            if (attrs_set_boot (a, rows[i].name, rows[i].bad[j], &error) == 0)
+                fail_msg ("%s: '%s' is taken", rows[i].name, rows[i].bad[j]);
+            assert_int_equal (errno, EINVAL);
+            assert_non_null (strstr (error.text, rows[i].name));
+        }
+        assert_string_equal (attrs_val (a, rows[i].name), rows[i].good);
+        attrs_destroy (a);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_set),
         cmocka_unit_test (test_boot),
+        cmocka_unit_test (test_types),
         cmocka_unit_test (test_list),
     };
 

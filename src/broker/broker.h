@@ -187,6 +187,10 @@ int modules_load (struct broker *b, const char *path, const char *name, json_t *
                   module_f cb, void *arg, flux_error_t *error);
 /* cb is called when it is gone. ENOENT. */
 int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
+/* The peer of this id, if it is a module, logged an error: that is why it ends, if it
+ * ends now. */
+void modules_note_error (struct broker *b, const char *id, const char *text,
+                         size_t len);
 bool modules_loaded (struct broker *b, const char *name);
 int modules_count (struct broker *b);
 void modules_foreach (struct broker *b,
@@ -254,6 +258,9 @@ void rc2_kill (struct broker *b, int signum);
  * that of wait(2). */
 typedef void (*command_f) (struct broker *b, int status, void *arg);
 int command_run (struct broker *b, const char *cmdline, command_f cb, void *arg);
+/* They are asked to end: nobody waits for them any longer. */
+void command_stop_all (struct broker *b);
+void command_fini (struct broker *b);
 char **broker_program_env (struct broker *b);
 void broker_program_env_free (char **env);
 

@@ -7,6 +7,9 @@
 #include "broker/broker.h"
 #include "core/message.h"
 
+/* It is read in the router's thread, where all others wait. */
+#define PAYLOAD_MAX (16u << 20)
+
 struct entry {
     const struct builtin *builtin;
     void *arg;
@@ -118,7 +121,10 @@ static int builtin_send (struct peer *p, flux_msg_t **msgp)
     *msgp = NULL;
     (void)flux_msg_get_topic (msg, &topic);
     if ((e = hashmap_lookup (bi->topics, topic))) {
-        if (allowed (msg, e->builtin))
+        if (msg_known_len (msg) > PAYLOAD_MAX)
+            broker_respond_error (bi->b, msg, EMSGSIZE,
+                                  "more than 16 MB in a request to the broker itself");
+        else if (allowed (msg, e->builtin))
             e->builtin->cb (bi->b, msg, e->arg);
         else
             broker_respond_error (bi->b, msg, EPERM,

@@ -1,12 +1,12 @@
 /* Programs that the broker starts: their environment, and "sh -c". */
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "broker/broker.h"
+#include "broker/keep.h"
 
 extern char **environ;
 
@@ -79,63 +79,66 @@ void broker_program_env_free (char **env)
 }
 
 struct command {
+    struct list node;
     struct broker *b;
-    flux_watcher_t *w;
+    struct keep *shell;
     command_f cb;
     void *arg;
 };
 
-static void command_done (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
-{
-    struct command *c = arg;
-    int status = flux_child_watcher_get_rstatus (w);
+static struct list commands = { &commands, &commands }; /* that run */
 
-    flux_watcher_destroy (w);
-    c->cb (c->b, status, c->arg);
-    free (c);
+static void command_destroy (struct command *c)
+{
+    if (c) {
+        list_remove (&c->node);
+        keep_destroy (c->shell);
+        free (c);
+    }
 }
 
-static pid_t spawn_shell (struct broker *b, const char *cmdline)
+static void command_done (struct broker *b, int status, void *arg)
 {
-    char *argv[] = { (char *)"sh", (char *)"-c", (char *)cmdline, NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    char **env = broker_program_env (b);
-    sigset_t none;
-    pid_t pid = -1;
+    struct command *c = arg;
+    command_f cb = c->cb;
+    void *cb_arg = c->arg;
 
-    if (!env)
-        return -1;
-    sigemptyset (&none);
-    posix_spawnattr_init (&attr);
-    posix_spawnattr_setflags (&attr, POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigmask (&attr, &none);
-    posix_spawn_file_actions_init (&actions);
-    posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
-    if ((errno = posix_spawn (&pid, "/bin/sh", &actions, &attr, argv, env)) != 0)
-        pid = -1;
-    posix_spawn_file_actions_destroy (&actions);
-    posix_spawnattr_destroy (&attr);
-    broker_program_env_free (env);
-    return pid;
+    command_destroy (c);
+    cb (b, status, cb_arg);
 }
 
 int command_run (struct broker *b, const char *cmdline, command_f cb, void *arg)
 {
+    char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)cmdline, NULL };
     struct command *c = calloc (1, sizeof (*c));
-    pid_t pid;
+    char **env = c ? broker_program_env (b) : NULL;
 
-    if (!c || (pid = spawn_shell (b, cmdline)) < 0) {
+    if (!env) {
         free (c);
         return -1;
     }
+    list_init (&c->node);
     c->b = b;
     c->cb = cb;
     c->arg = arg;
-    if (!(c->w = flux_child_watcher_create (b->reactor, pid, false, command_done, c))) {
-        free (c);
+    c->shell = keep_start (b, argv, env, KEEP_PGRP | KEEP_NO_INPUT, command_done, c);
+    broker_program_env_free (env);
+    if (!c->shell) {
+        command_destroy (c);
         return -1;
     }
-    flux_watcher_start (c->w);
+    list_append (&commands, &c->node);
     return 0;
+}
+
+void command_stop_all (struct broker *b)
+{
+    list_foreach (&commands, it)
+        keep_kill (container_of (it, struct command, node)->shell, SIGTERM);
+}
+
+void command_fini (struct broker *b)
+{
+    list_foreach (&commands, it)
+        command_destroy (container_of (it, struct command, node));
 }

@@ -21,6 +21,7 @@
 
 #define QUEUE_ATTR "broker.client-queue-bytes"
 #define RETRY_ACCEPT 1. /* s */
+#define SAY_AGAIN 60.   /* s, that there are no descriptors */
 /* Messages taken from one client before others get a turn. */
 #define RECV_BATCH 128
 #define ACCEPT_BATCH 64
@@ -37,7 +38,8 @@ struct local {
     int count;
     uint64_t queue_max;
     flux_watcher_t *retry; /* accept again */
-    bool full;             /* no descriptor is left: said so */
+    bool full;             /* no descriptor is left */
+    double t_said;         /* when that was logged */
 };
 
 struct client {
@@ -331,10 +333,14 @@ static void accept_one (struct local *l, int fd)
  * look again from time to time. */
 static void stop_accepting (struct local *l)
 {
-    if (!l->full)
+    double now = flux_reactor_now (l->b->reactor);
+
+    if (now - l->t_said > SAY_AGAIN) {
         broker_log (l->b, LOG_ERR,
                     "connector-local: accept: %s: no clients until one closes",
                     strerror (errno));
+        l->t_said = now;
+    }
     l->full = true;
     flux_watcher_stop (l->listener);
     flux_timer_watcher_reset (l->retry, RETRY_ACCEPT, 0.);
@@ -386,7 +392,8 @@ static int listen_on (struct local *l, flux_error_t *error)
     (void)unlink (l->path);
     if ((l->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0
         || bind (l->fd, (struct sockaddr *)&addr, sizeof (addr)) < 0
-        || (l->allow_guest && chmod (l->path, 0777) < 0) || listen (l->fd, 1024) < 0) {
+        || chmod (l->path, l->allow_guest ? 0777 : 0600) < 0
+        || listen (l->fd, 1024) < 0) {
         error_set (error, "%s: %s", l->path, strerror (errno));
         return -1;
     }

@@ -136,6 +136,7 @@ void broker_log (struct broker *b, int level, const char *fmt, ...)
 
 static void log_append (struct broker *b, const flux_msg_t *msg, void *arg)
 {
+    struct logline line;
     const void *text;
     size_t len;
 
@@ -143,7 +144,11 @@ static void log_append (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EPROTO, NULL);
         return;
     }
-    append (arg, text, len < LINE_MAX_LEN ? len : LINE_MAX_LEN);
+    if (len > LINE_MAX_LEN)
+        len = LINE_MAX_LEN;
+    if (logline_decode (text, len, &line) == 0 && line.severity <= LOG_ERR)
+        modules_note_error (b, flux_msg_route_last (msg), line.msg, line.msg_len);
+    append (arg, text, len);
     broker_respond (b, msg, NULL);
 }
 

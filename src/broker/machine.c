@@ -1,23 +1,22 @@
 /* The state machine at work: what a broker does when it enters a state, and
  * the services that ask about it. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "broker/broker.h"
 #include "value/fsd.h"
-
-#define EVENT_QUEUE 32
 
 struct machine {
     struct broker *b;
     enum broker_state state;
     double t_start;
     double t_enter;
-    enum state_event queue[EVENT_QUEUE];
-    int queued;
+    struct state_queue queue;
     struct reactor_task task;
     int quorum;
     double shutdown_timeout; /* < 0: none, like the next two */
@@ -149,6 +148,7 @@ static void enter_shutdown (struct broker *b)
     struct machine *m = b->machine;
 
     answer_waiters (b);
+    command_stop_all (b);
     overlay_enter (b, STATE_SHUTDOWN);
     if (overlay_child_count (b) == 0)
         machine_post (b, EVENT_CHILDREN_NONE);
@@ -238,21 +238,20 @@ static void handle_event (struct broker *b, enum state_event event)
 static void run_events (void *arg)
 {
     struct broker *b = arg;
-    struct machine *m = b->machine;
+    enum state_event event;
 
     /* Entering a state may post the next event. */
-    for (int i = 0; i < m->queued; i++)
-        handle_event (b, m->queue[i]);
-    m->queued = 0;
+    while (state_queue_take (&b->machine->queue, &event))
+        handle_event (b, event);
 }
 
 void machine_post (struct broker *b, enum state_event event)
 {
-    struct machine *m = b->machine;
-
-    if (m->queued < EVENT_QUEUE)
-        m->queue[m->queued++] = event;
-    reactor_post (b->reactor, &m->task);
+    if (state_queue_add (&b->machine->queue, event) < 0) {
+        fprintf (stderr, "flux-broker: out of memory\n");
+        _exit (1);
+    }
+    reactor_post (b->reactor, &b->machine->task);
 }
 
 void machine_force (struct broker *b)
@@ -426,6 +425,7 @@ void machine_fini (struct broker *b)
     if (m) {
         reactor_task_cancel (&m->task);
         flux_watcher_destroy (m->timer);
+        state_queue_fini (&m->queue);
         flux_msglist_destroy (m->waiters);
         flux_msglist_destroy (m->shutdowns);
         free (m);

@@ -1,18 +1,16 @@
 /* flux-broker: options, directories, start, end. */
 #include <flux/optparse.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "broker/broker.h"
+#include "broker/dirs.h"
+#include "broker/rlimits.h"
 #include "broker/settings.h"
+#include "broker/signals.h"
 #include "config.h"
 
 static struct optparse_option opts[] = {
@@ -92,6 +90,13 @@ static int apply_tbon_config (struct broker *b)
     return 0;
 }
 
+static bool is_follower (void)
+{
+    const char *rank = getenv ("PMI_RANK");
+
+    return rank && atoi (rank) > 0;
+}
+
 static int apply_setattr (struct broker *b, optparse_t *p)
 {
     flux_error_t error;
@@ -104,7 +109,9 @@ static int apply_setattr (struct broker *b, optparse_t *p)
         snprintf (name, sizeof (name), "%.*s", (int)len, arg);
         if (attrs_set_boot (b->attrs, name, arg[len] ? arg + len + 1 : "", &error)
             < 0) {
-            fprintf (stderr, "flux-broker: setattr %s\n", error.text);
+            /* All brokers have these arguments: one says what is wrong. */
+            if (!is_follower ())
+                fprintf (stderr, "flux-broker: setattr %s\n", error.text);
             return -1;
         }
     }
@@ -153,70 +160,7 @@ static void set_parent_attrs (struct broker *b)
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }
 
-/* ---- directories ---- */
-
-static int make_tmpdir (struct broker *b, const char *attr, const char *cleanup,
-                        const char *template)
-{
-    char path[64];
-
-    snprintf (path, sizeof (path), "%s", template);
-    if (!mkdtemp (path)) {
-        fprintf (stderr, "flux-broker: %s: %s\n", path, strerror (errno));
-        return -1;
-    }
-    if (attrs_put (b->attrs, attr, path, -1) < 0
-        || attrs_put (b->attrs, cleanup, "1", -1) < 0)
-        return -1;
-    return 0;
-}
-
-static int use_dir (struct broker *b, const char *attr, const char *cleanup)
-{
-    const char *path = attrs_val (b->attrs, attr);
-    bool created = mkdir (path, 0700) == 0;
-    struct stat st;
-
-    if (!created
-        && (errno != EEXIST || stat (path, &st) < 0 || !S_ISDIR (st.st_mode)
-            || access (path, W_OK | X_OK) < 0)) {
-        fprintf (stderr, "flux-broker: %s %s: %s\n", attr, path,
-                 errno == EEXIST ? "is not a directory" : strerror (errno));
-        return -1;
-    }
-    if (!attrs_val (b->attrs, cleanup))
-        return attrs_put (b->attrs, cleanup, created ? "1" : "0", -1);
-    return 0;
-}
-
-static int setup_rundir (struct broker *b)
-{
-    return attrs_val (b->attrs, "rundir")
-               ? use_dir (b, "rundir", "rundir-cleanup")
-               : make_tmpdir (b, "rundir", "rundir-cleanup", "/tmp/flux-XXXXXX");
-}
-
-/* What has to survive only as long as the instance lies in rundir, so that
- * there is one thing to remove. */
-static int setup_statedir (struct broker *b)
-{
-    if (b->rank > 0)
-        return 0;
-    if (attrs_val (b->attrs, "statedir"))
-        return use_dir (b, "statedir", "statedir-cleanup");
-    attrs_put (b->attrs, "statedir-cleanup", attrs_val (b->attrs, "rundir-cleanup"),
-               -1);
-    return attrs_put (b->attrs, "statedir", attrs_val (b->attrs, "rundir"), -1);
-}
-
-static void remove_dir (struct broker *b, const char *attr, const char *cleanup)
-{
-    const char *path = attrs_val (b->attrs, attr);
-    const char *flag = attrs_val (b->attrs, cleanup);
-
-    if (path && flag && strcmp (flag, "1") == 0)
-        (void)dir_remove (path);
-}
+/* ---- start and end ---- */
 
 static int set_local_uri (struct broker *b)
 {
@@ -244,106 +188,35 @@ static void set_path (void)
     }
 }
 
-/* ---- flux start ---- */
-
-static pid_t start_pid; /* of the flux start that waits for this broker, or 0 */
-static bool start_removes_rundir;
-
-/* Rank 0 does not outlive the flux start that started it. */
-static void follow_start (struct broker *b)
-{
-    const char *s = getenv ("FLUX_START_PID");
-    pid_t pid = s ? atoi (s) : 0;
-
-    if (pid > 0 && pid == getppid () && b->rank == 0) {
-        start_pid = pid;
-        start_removes_rundir = strchr (s, ' ') != NULL;
-        (void)prctl (PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid () != pid)
-            (void)raise (SIGTERM);
-    }
-    unsetenv ("FLUX_START_PID");
-}
-
-/* What it cannot do any more. */
-static void stand_in_for_start (struct broker *b)
-{
-    if (start_removes_rundir && getppid () != start_pid)
-        attrs_put (b->attrs, "rundir-cleanup", "1", -1);
-}
-
-/* ---- signals ---- */
-
-static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
-{
-    struct broker *b = arg;
-    int signum = flux_signal_watcher_get_signum (w);
-
-    broker_log (b, LOG_INFO, "signal %d", signum);
-    if (machine_state (b) >= STATE_CLEANUP && machine_state (b) < STATE_EXIT) {
-        /* Asked again: do not wait for what does not come. */
-        machine_force (b);
-        return;
-    }
-    if (machine_state (b) == STATE_RUN) {
-        b->exit_signum = signum;
-        rc2_kill (b, signum);
-    } else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
-        b->exit_code = 128 + signum;
-    machine_post (b, EVENT_SHUTDOWN);
-}
-
-static flux_watcher_t *signal_watchers[3];
-
-static int watch_signals (struct broker *b)
-{
-    const int signums[] = { SIGTERM, SIGINT, SIGHUP };
-
-    signal (SIGPIPE, SIG_IGN);
-    for (int i = 0; i < 3; i++) {
-        /* Control-C goes to the whole process group: rank 0 decides. */
-        if (b->rank > 0 && signums[i] != SIGTERM) {
-            signal (signums[i], SIG_IGN);
-            continue;
-        }
-        signal_watchers[i] =
-            flux_signal_watcher_create (b->reactor, signums[i], signal_cb, b);
-        if (!signal_watchers[i])
-            return -1;
-        flux_watcher_start (signal_watchers[i]);
-        flux_watcher_unref (signal_watchers[i]);
-    }
-    return 0;
-}
-
 /* ---- life ---- */
 
 static int start (struct broker *b)
 {
     flux_error_t error = { { 0 } };
 
-    if (setup_rundir (b) < 0)
+    if (dirs_setup_rundir (b) < 0)
         return -1;
     if (!(b->services = services_create ()) || router_init (b) < 0
         || builtins_init (b) < 0)
         return die (strerror (errno));
     if (boot_run (b, &error) < 0) {
-        fprintf (stderr, "flux-broker: boot: %s\n", error.text);
+        if (error.text[0])
+            fprintf (stderr, "flux-broker: boot: %s\n", error.text);
         return -1;
     }
+    /* Nothing below waits: a signal is an event soon. */
+    signals_hold ();
     set_parent_attrs (b);
-    if (!attrs_val (b->attrs, "broker.quorum"))
-        attrs_putf (b->attrs, "broker.quorum", -1, "%d", b->size);
-    if (setup_statedir (b) < 0 || set_local_uri (b) < 0)
+    if (dirs_setup_statedir (b) < 0 || set_local_uri (b) < 0)
         return -1;
     set_path ();
-    if (log_init (b) < 0 || modules_init (b) < 0 || trace_init (b) < 0
-        || machine_init (b) < 0 || groups_service_init (b) < 0 || rc_init (b) < 0
-        || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
-        || overlay_services_init (b) < 0 || memory_init (b) < 0
-        || watch_signals (b) < 0)
+    if (log_init (b) < 0)
+        return -1;
+    if (modules_init (b) < 0 || trace_init (b) < 0 || machine_init (b) < 0
+        || groups_service_init (b) < 0 || rc_init (b) < 0 || rc2_init (b) < 0
+        || runat_init (b) < 0 || core_services_init (b) < 0
+        || overlay_services_init (b) < 0 || memory_init (b) < 0 || signals_init (b) < 0)
         return die (strerror (errno));
-    follow_start (b);
     if (local_init (b, &error) < 0)
         return die (error.text);
     return 0;
@@ -353,11 +226,11 @@ static void finish (struct broker *b)
 {
     bool threads_left = b->modules && modules_count (b) > 0;
 
-    for (int i = 0; i < 3; i++)
-        flux_watcher_destroy (signal_watchers[i]);
+    signals_fini (b);
     local_fini (b);
     overlay_fini (b);
     modules_fini (b);
+    command_fini (b);
     rc2_fini (b);
     rc_fini (b);
     runat_fini (b);
@@ -370,11 +243,8 @@ static void finish (struct broker *b)
     router_fini (b);
     services_destroy (b->services);
     topology_destroy (b->topo);
-    if (b->attrs) {
-        stand_in_for_start (b);
-        remove_dir (b, "statedir", "statedir-cleanup");
-        remove_dir (b, "rundir", "rundir-cleanup");
-    }
+    if (b->attrs)
+        dirs_cleanup (b);
     attrs_destroy (b->attrs);
     json_decref (b->conf);
     /* Modules that did not end must not see libraries end under them. */
@@ -384,6 +254,10 @@ static void finish (struct broker *b)
 
 static int run (struct broker *b, optparse_t *p)
 {
+    flux_error_t error;
+
+    if (limits_init (&error) < 0)
+        return die (error.text);
     b->verbose = optparse_hasopt (p, "verbose");
     if (optparse_get_int (p, "verbose", b->verbose) > 1)
         setenv ("FLUX_PMI_DEBUG", "1", 1);
@@ -406,6 +280,7 @@ int main (int argc, char *argv[])
 
     if (fd_fill_standard () < 0)
         return 1;
+    signals_boot ();
     memory_limit ();
     if (!p || optparse_add_option_table (p, opts) != OPTPARSE_SUCCESS
         || optparse_set (p, OPTPARSE_USAGE, "[OPTIONS] [INITIAL-PROGRAM [ARGS...]]")

@@ -37,7 +37,9 @@ struct module {
     void *load_arg;
     struct list removers;
     bool removing;
-    bool exited; /* said so: nothing more comes */
+    bool exited;   /* said so: nothing more comes */
+    bool by_hand;  /* it is not part of what the instance promises */
+    char why[160]; /* the last error that it logged */
 };
 
 struct modules {
@@ -69,6 +71,9 @@ static void module_destroy (struct module *m)
     }
 }
 
+static void loaded_cb (struct broker *b, const char *name, int errnum,
+                       const char *errstr, void *arg);
+
 static int module_send (struct peer *p, flux_msg_t **msg)
 {
     struct module *m = p->arg;
@@ -92,7 +97,7 @@ static void died (struct module *m, int errnum, const char *errstr)
 
     broker_log (b, LOG_ERR, "module %s failed: %s", m->name,
                 errstr[0] ? errstr : strerror (errnum));
-    if (!attrs_val (b->attrs, "broker.module-nopanic")) {
+    if (!m->by_hand && !attrs_val (b->attrs, "broker.module-nopanic")) {
         if (b->exit_code == 0)
             b->exit_code = 1;
         machine_post (b, EVENT_PANIC);
@@ -108,26 +113,38 @@ static void ended_badly (struct module *m, int errnum, const char *errstr)
         m->b->exit_code = 1;
 }
 
+void modules_note_error (struct broker *b, const char *id, const char *text, size_t len)
+{
+    struct peer *p = id ? peer_lookup (b, id) : NULL;
+
+    if (p && p->kind == PEER_MODULE) {
+        struct module *m = p->arg;
+
+        snprintf (m->why, sizeof (m->why), "%.*s", (int)len, text);
+    }
+}
+
 /* The thread is at its end: nothing of the module runs any more. */
 static void module_gone (struct module *m)
 {
     struct broker *b = m->b;
     bool was_running = m->status >= MODULE_RUNNING && !m->load_cb;
+    const char *why;
     int errnum;
 
     modhost_join (m->host);
     errnum = m->host->errnum;
+    why = m->host->errstr[0] ? m->host->errstr : m->why;
     list_remove (&m->node);
     b->modules->count--;
     peer_remove (b, &m->peer, ENOSYS);
     broker_log (b, LOG_DEBUG, "rmmod %s", m->name);
     if (m->load_cb)
-        load_done (m, errnum ? errnum : ECANCELED,
-                   m->host->errstr[0] ? m->host->errstr : NULL);
+        load_done (m, errnum ? errnum : ECANCELED, why[0] ? why : NULL);
     else if (was_running && errnum != 0 && machine_state (b) < STATE_FINALIZE)
-        died (m, errnum, m->host->errstr);
+        died (m, errnum, why);
     else if (was_running && errnum != 0)
-        ended_badly (m, errnum, m->host->errstr);
+        ended_badly (m, errnum, why);
     list_foreach (&m->removers, it) {
         struct waiter *waiter = container_of (it, struct waiter, node);
 
@@ -309,6 +326,7 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
     free (name);
     m->load_cb = cb;
     m->load_arg = arg;
+    m->by_hand = cb == loaded_cb;
     list_append (&b->modules->list, &m->node);
     b->modules->count++;
     broker_log (b, LOG_DEBUG, "insmod %s", m->name);
@@ -575,6 +593,7 @@ int modules_init (struct broker *b)
     if (!(b->modules = calloc (1, sizeof (*b->modules))))
         return -1;
     list_init (&b->modules->list);
+    channel_set_rank (b->rank);
     return builtins_add (b, table, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <syslog.h>
 
 #include "broker/broker.h"
@@ -134,10 +135,17 @@ static void rc1_finish (struct broker *b, bool success)
     machine_post (b, success ? EVENT_RC1_SUCCESS : EVENT_RC1_FAIL);
 }
 
+static int exit_status (int status)
+{
+    return WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
+}
+
 static void rc1_script_done (struct broker *b, int status, void *arg)
 {
+    if (machine_state (b) != STATE_INIT)
+        return; /* it was stopped */
     if (status != 0)
-        broker_log (b, LOG_ERR, "rc1 failed with status %d", status >> 8);
+        broker_log (b, LOG_ERR, "rc1 failed with status %d", exit_status (status));
     rc1_finish (b, status == 0);
 }
 
@@ -380,7 +388,7 @@ static void rc3_modules (struct broker *b)
 static void rc3_script_done (struct broker *b, int status, void *arg)
 {
     if (status != 0) {
-        broker_log (b, LOG_ERR, "rc3 failed with status %d", status >> 8);
+        broker_log (b, LOG_ERR, "rc3 failed with status %d", exit_status (status));
         if (b->exit_code == 0)
             b->exit_code = 1;
     }

@@ -3,7 +3,6 @@
  * No arguments: $SHELL, in the terminal's foreground if there is one. One
  * argument: a command line for $SHELL. More: a program and its arguments. */
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +11,11 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/keep.h"
 
 struct rc2 {
-    pid_t pid;
-    bool own_pgrp;
-    bool foreground; /* it has the terminal */
-    flux_watcher_t *w;
+    struct keep *program; /* NULL: not started, or ended */
+    bool foreground;      /* it has the terminal */
 };
 
 int rc2_init (struct broker *b)
@@ -37,17 +35,13 @@ static void take_terminal_back (struct rc2 *rc2)
     sigaction (SIGTTOU, &saved, NULL);
 }
 
-static void rc2_done (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+static void rc2_done (struct broker *b, int status, void *arg)
 {
-    struct broker *b = arg;
-    int status = flux_child_watcher_get_rstatus (w);
     int code = WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
 
-    if (WIFSTOPPED (status) || WIFCONTINUED (status))
-        return;
-    b->rc2->pid = -1;
+    keep_destroy (b->rc2->program);
+    b->rc2->program = NULL;
     take_terminal_back (b->rc2);
-    flux_watcher_stop (w);
     if (code != 0)
         broker_log (b, LOG_INFO, "rc2.0: %s %d",
                     WIFSIGNALED (status) ? "killed by signal" : "exited with status",
@@ -75,35 +69,22 @@ static bool is_plain_word (const char *s)
 
 static int spawn (struct broker *b, char **argv, bool interactive)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
+    const char *cleanup = attrs_val (b->attrs, "rundir-cleanup");
     char **env = broker_program_env (b);
-    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-    sigset_t none, dflt;
-    int rc;
+    int flags = 0, rc = 0;
 
     if (!env)
         return ENOMEM;
-    sigemptyset (&none);
-    sigemptyset (&dflt);
-    sigaddset (&dflt, SIGPIPE);
-    posix_spawnattr_init (&attr);
-    posix_spawnattr_setsigmask (&attr, &none);
-    posix_spawnattr_setsigdefault (&attr, &dflt);
-    posix_spawn_file_actions_init (&actions);
-    if (interactive || attrs_val (b->attrs, "broker.rc2_pgrp")) {
-        flags |= POSIX_SPAWN_SETPGROUP;
-        posix_spawnattr_setpgroup (&attr, 0);
-        b->rc2->own_pgrp = true;
-    }
+    if (interactive || attrs_val (b->attrs, "broker.rc2_pgrp"))
+        flags |= KEEP_PGRP;
     if (interactive && tcgetpgrp (STDIN_FILENO) == getpgrp ()) {
-        posix_spawn_file_actions_addtcsetpgrp_np (&actions, STDIN_FILENO);
+        flags |= KEEP_FOREGROUND;
         b->rc2->foreground = true;
     }
-    posix_spawnattr_setflags (&attr, flags);
-    rc = posix_spawnp (&b->rc2->pid, argv[0], &actions, &attr, argv, env);
-    posix_spawn_file_actions_destroy (&actions);
-    posix_spawnattr_destroy (&attr);
+    if (cleanup && strcmp (cleanup, "1") == 0)
+        flags |= KEEP_RUNDIR;
+    if (!(b->rc2->program = keep_start (b, argv, env, flags, rc2_done, NULL)))
+        rc = errno;
     broker_program_env_free (env);
     return rc;
 }
@@ -142,38 +123,23 @@ void rc2_start (struct broker *b)
 
     if (attrs_val (b->attrs, "broker.rc2_none"))
         return; /* runs until it is told to shut down */
-    if ((rc = spawn_program (b, interactive)) != 0) {
+    if ((rc = spawn_program (b, interactive)) != 0)
         start_failed (b, rc);
-        return;
-    }
-    b->rc2->w = flux_child_watcher_create (b->reactor, b->rc2->pid, false, rc2_done, b);
-    if (!b->rc2->w) {
-        broker_log (b, LOG_ERR, "rc2: %s", strerror (errno));
-        machine_post (b, EVENT_RC2_FAIL);
-        return;
-    }
-    flux_watcher_start (b->rc2->w);
 }
 
 void rc2_kill (struct broker *b, int signum)
 {
-    pid_t pid = b->rc2->pid;
-
-    if (pid > 0) {
-        (void)kill (b->rc2->own_pgrp ? -pid : pid, signum);
-        (void)kill (b->rc2->own_pgrp ? -pid : pid, SIGCONT);
-    }
+    keep_kill (b->rc2->program, signum);
 }
 
 void rc2_fini (struct broker *b)
 {
     if (b->rc2) {
         /* The instance was faster than the program that was to end first. */
-        if (b->rc2->pid > 0 && b->exit_code == 0 && b->exit_signum)
+        if (b->rc2->program && b->exit_code == 0 && b->exit_signum)
             b->exit_code = 128 + b->exit_signum;
-        rc2_kill (b, SIGKILL);
+        keep_destroy (b->rc2->program);
         take_terminal_back (b->rc2);
-        flux_watcher_destroy (b->rc2->w);
         free (b->rc2);
         b->rc2 = NULL;
     }

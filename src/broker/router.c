@@ -30,6 +30,9 @@ struct rpc {
     void *arg;
 };
 
+/* What must not be refused may wait in so many times the room of what can be. */
+#define MUST_ROOM 4
+
 /* What a peer that is gone leaves to be done. */
 struct departed {
     struct list node;
@@ -256,11 +259,13 @@ static bool is_disconnect (const flux_msg_t *msg)
            && strcmp (topic + service_name_len (topic), ".disconnect") == 0;
 }
 
-/* A peer that takes no more now. A request that does not fit is refused; anything else that
- * does not fit would be lost, so the peer is. */
+/* A peer that takes no more now. A request that does not fit is refused. Anything else
+ * that does not fit would be lost, so the peer is; but that has four times the room,
+ * because a burst of answers is no fault of whoever gets them. */
 static int hold (struct broker *b, struct peer *p, flux_msg_t **msg)
 {
     ssize_t size = flux_msg_encode_size (*msg);
+    bool may_refuse;
     int type;
 
     if (size < 0 || flux_msg_get_type (*msg, &type) < 0)
@@ -269,9 +274,12 @@ static int hold (struct broker *b, struct peer *p, flux_msg_t **msg)
         errno = EHOSTUNREACH;
         return -1;
     }
+    may_refuse = type == FLUX_MSGTYPE_REQUEST && !is_disconnect (*msg);
     /* One message may always wait, however large it is. */
-    if (p->out.count > 0 && p->out_bytes + size > b->router->queue_max) {
-        if (type != FLUX_MSGTYPE_REQUEST || is_disconnect (*msg)) {
+    if (p->out.count > 0
+        && (p->out_bytes + size) / (may_refuse ? 1 : MUST_ROOM)
+               > b->router->queue_max) {
+        if (!may_refuse) {
             p->is_stuck = true;
             list_append (&b->router->stuck, &p->stuck_node);
             wake (b);
@@ -575,6 +583,11 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
         }
         if (from->kind == PEER_CLIENT || from->kind == PEER_MODULE)
             remember_used (from, msg);
+        /* The answers would wait as well. */
+        if (from->out_bytes > b->router->queue_max && !is_disconnect (msg)) {
+            refuse (b, msg, ENOBUFS, "too much waits for the one who asks");
+            return;
+        }
     }
     route_on (b, from, route_request (msg, b->rank, b->topo, b->services), msg);
 }

@@ -27,7 +27,9 @@ static void command_ended (struct broker *b, int status, void *arg)
                                          : WEXITSTATUS (status));
         b->runat->status = status;
     }
-    run_next (b);
+    /* Unless the instance went on without it. */
+    if (machine_state (b) <= STATE_CLEANUP)
+        run_next (b);
 }
 
 /* Last pushed, first run. */

@@ -1,5 +1,6 @@
 #include "broker/state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *state_names[STATE_COUNT] = {
@@ -106,4 +107,37 @@ bool state_parse (const char *name, enum broker_state *state)
         }
     }
     return false;
+}
+
+int state_queue_add (struct state_queue *q, enum state_event event)
+{
+    if (q->count > 0 && q->v[q->head + q->count - 1] == event)
+        return 0;
+    if (q->head + q->count == q->cap) {
+        size_t cap = q->cap ? q->cap * 2 : 32;
+        enum state_event *v = realloc (q->v, cap * sizeof (*v));
+
+        if (!v)
+            return -1;
+        q->v = v;
+        q->cap = cap;
+    }
+    q->v[q->head + q->count++] = event;
+    return 0;
+}
+
+bool state_queue_take (struct state_queue *q, enum state_event *event)
+{
+    if (q->count == 0)
+        return false;
+    *event = q->v[q->head++];
+    if (--q->count == 0)
+        q->head = 0;
+    return true;
+}
+
+void state_queue_fini (struct state_queue *q)
+{
+    free (q->v);
+    memset (q, 0, sizeof (*q));
 }

@@ -10,6 +10,7 @@
 #define BROKER_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum broker_state {
     STATE_NONE,
@@ -58,6 +59,17 @@ enum state_event {
 /* The state after the event; the same state if the event means nothing in
  * it. */
 enum broker_state state_next (enum broker_state state, enum state_event event);
+
+/* Events that wait for their turn, in order; one that is posted again right behind
+ * itself is kept once. All zero is empty. */
+struct state_queue {
+    enum state_event *v;
+    size_t head, count, cap;
+};
+int state_queue_add (struct state_queue *q, enum state_event event); /* ENOMEM */
+bool state_queue_take (struct state_queue *q, enum state_event *event);
+void state_queue_fini (struct state_queue *q);
+
 const char *state_name (enum broker_state state);
 const char *state_event_name (enum state_event event);
 bool state_parse (const char *name, enum broker_state *state);

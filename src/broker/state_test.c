@@ -113,9 +113,38 @@ static void test_groups (void **state)
     groups_destroy (root);
 }
 
+/* Any number of events in a turn: none is lost, none overtakes. */
+static void test_queue (void **state)
+{
+    struct state_queue q = { 0 };
+    enum state_event event;
+
+    assert_false (state_queue_take (&q, &event));
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal (state_queue_add (&q, EVENT_QUORUM_FULL), 0);
+    assert_int_equal (state_queue_add (&q, EVENT_SHUTDOWN), 0);
+    assert_int_equal (state_queue_add (&q, EVENT_QUORUM_FULL), 0);
+    assert_true (state_queue_take (&q, &event));
+    assert_int_equal (event, EVENT_QUORUM_FULL);
+    assert_true (state_queue_take (&q, &event));
+    assert_int_equal (event, EVENT_SHUTDOWN);
+    assert_true (state_queue_take (&q, &event));
+    assert_int_equal (event, EVENT_QUORUM_FULL);
+    assert_false (state_queue_take (&q, &event));
+    for (int i = 0; i < 500; i++)
+        assert_int_equal (state_queue_add (&q, i % EVENT_COUNT), 0);
+    for (int i = 0; i < 500; i++) {
+        assert_true (state_queue_take (&q, &event));
+        assert_int_equal (event, i % EVENT_COUNT);
+    }
+    assert_false (state_queue_take (&q, &event));
+    state_queue_fini (&q);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_queue),
         cmocka_unit_test (test_happy),
         cmocka_unit_test (test_failures),
         cmocka_unit_test (test_groups),

@@ -5,6 +5,7 @@
  * error, testmod.args answers the arguments. */
 #include <flux/core.h>
 #include <string.h>
+#include <syslog.h>
 
 static int args_count;
 static char **args;
@@ -18,6 +19,22 @@ static void die_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
 {
     errno = ENOTRECOVERABLE;
     flux_reactor_stop_error (flux_get_reactor (h));
+}
+
+static void late_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    flux_watcher_destroy (w);
+    flux_log (arg, LOG_ERR, "it is too late");
+    errno = EIO;
+    flux_reactor_stop_error (r);
+}
+
+/* Dies by itself when it runs. */
+static void die_late (flux_t *h)
+{
+    flux_reactor_t *r = flux_get_reactor (h);
+
+    flux_watcher_start (flux_timer_watcher_create (r, 0.001, 0., late_cb, h));
 }
 
 static void args_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -46,6 +63,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
             errno = EPERM;
             return -1;
         }
+        if (strcmp (argv[i], "late") == 0)
+            die_late (h);
         if (strncmp (argv[i], "service=", 8) == 0) {
             flux_future_t *f = flux_service_register (h, argv[i] + 8);
 

@@ -3,6 +3,7 @@
  * the job. The job's own log decides: when it ends, what is left of the output
  * is committed, and the other two come to their end too. */
 #include "cmd/attach.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "cmd/attach_input.h"
 #include "cmd/cmd.h"
@@ -383,7 +384,7 @@ static void canceled (flux_future_t *f, void *arg)
 static void sigint_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct attach *a = arg;
-    double now = flux_reactor_time ();
+    double now = clock_monotonic ();
 
     status_erase (a);
     if (now - a->t_sigint <= 2.0) {
@@ -401,7 +402,7 @@ static void sigint_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
 static void sigtstp_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct attach *a = arg;
-    double now = flux_reactor_time ();
+    double now = clock_monotonic ();
 
     status_erase (a);
     if (now - a->t_sigint <= 2.0 || now - a->t_sigtstp <= 2.0)

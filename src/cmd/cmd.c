@@ -66,7 +66,7 @@ flux_t *cmd_open (void)
 flux_jobid_t cmd_jobid (const char *s)
 {
     flux_jobid_t id;
-    if (flux_job_id_parse (s, &id) < 0)
+    if (flux_job_id_parse (s, &id) < 0 || id == FLUX_JOBID_ANY)
         cmd_die ("error parsing jobid: \"%s\"", s);
     return id;
 }

@@ -20,7 +20,6 @@ struct run {
     bool verbose, quiet;
     const char *hash;
     int in_flight;
-
 };
 
 struct load {
@@ -154,8 +153,7 @@ static int run (optparse_t *p, int argc, char **argv)
     if (!(r.fsck = fsck_create (report, &r)))
         cmd_die ("out of memory");
     checkpoints = get_checkpoints (r.h);
-    json_array_foreach (checkpoints, i, c)
-    {
+    json_array_foreach (checkpoints, i, c) {
         const char *rootref;
         int sequence = 0;
 
@@ -173,9 +171,13 @@ static int run (optparse_t *p, int argc, char **argv)
 }
 
 static const struct optparse_option options[] = {
-    { .name = "verbose", .key = 'v', .usage = "List keys on stderr as they are checked" },
+    { .name = "verbose",
+      .key = 'v',
+      .usage = "List keys on stderr as they are checked" },
     { .name = "quiet", .key = 'q', .usage = "Say nothing: the exit status tells" },
-    { .name = "all", .key = 'a', .usage = "Check all checkpoints, not only the newest" },
+    { .name = "all",
+      .key = 'a',
+      .usage = "Check all checkpoints, not only the newest" },
     OPTPARSE_TABLE_END,
 };
 

@@ -32,8 +32,9 @@ static const struct {
     const char *ref, *data; /* NULL: missing */
 } store[] = {
     { "root", DIR ("\"a\":" VAL ",\"b\":" VALREF ("\"v1\",\"v2\"") ",\"c\":" DIRREF (
-                  "sub") ",\"d\":" LINK ",\"e\":" DIRREF ("sub") ",\"f\":" DIR (
-                  "\"x\":" VALREF ("\"v1\"")) ",\"big\":" DIRREF ("hdir")) },
+                  "sub") ",\"d\":" LINK
+                         ",\"e\":" DIRREF ("sub") ",\"f\":" DIR (
+                             "\"x\":" VALREF ("\"v1\"")) ",\"big\":" DIRREF ("hdir")) },
     { "v1", "one" },
     { "v2", "two" },
     { "sub", DIR ("\"y\":" VALREF ("\"v2\"")) },

@@ -139,8 +139,10 @@ static int follow_eventlog (optparse_t *p, flux_jobid_t id, const char *path,
                             const char *name)
 {
     struct eventlog_formatter fmt = formatter (p);
-    flux_future_t *f =
-        flux_job_event_watch (cmd_open (), id, path, FLUX_JOB_EVENT_WATCH_WAITCREATE);
+    /* The job has to exist; its other logs come when it runs. */
+    bool main_log = strcmp (path, "eventlog") == 0;
+    flux_future_t *f = flux_job_event_watch (
+        cmd_open (), id, path, main_log ? 0 : FLUX_JOB_EVENT_WATCH_WAITCREATE);
     const char *line;
 
     while (flux_job_event_watch_get (f, &line) == 0) {

@@ -320,7 +320,7 @@ int job_purge (optparse_t *p, int argc, char **argv)
     double age = optparse_get_duration (p, "age-limit", -1.);
     int num = optparse_get_int (p, "num-limit", -1);
     int batch = optparse_get_int (p, "batch", 50);
-    int count, total, purged = 0, all = -1;
+    int count, total, purged = 0;
 
     if (i < argc)
         return purge_ids (argc - i, argv + i, force);
@@ -332,14 +332,12 @@ int job_purge (optparse_t *p, int argc, char **argv)
             || flux_rpc_get_unpack (f, "{s:i s:i}", "count", &count, "total", &total)
                    < 0)
             cmd_die ("purge: %s", f ? cmd_future_error (f) : strerror (errno));
-        if (all < 0)
-            all = total;
         purged += count;
         flux_future_destroy (f);
     } while (force && count == batch);
     if (force)
-        printf ("purged %d inactive jobs, %d remaining\n", purged, all - purged);
+        printf ("purged %d inactive jobs, %d remaining\n", purged, total - count);
     else
-        printf ("use --force to purge %d of %d inactive jobs\n", purged, all);
+        printf ("use --force to purge %d of %d inactive jobs\n", count, total);
     return 0;
 }

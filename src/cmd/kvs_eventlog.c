@@ -1,4 +1,5 @@
 /* flux kvs eventlog: get, append, wait-event. */
+#include "base/clock.h"
 #include "cmd/kvs_cmd.h"
 
 #include "value/eventlog.h"
@@ -227,9 +228,9 @@ static int cmd_wait_event (optparse_t *p, int argc, char **argv)
     if (!(f = flux_kvs_lookup (cmd_open (), kvs_cmd_ns (p), flags, argv[i])))
         cmd_die ("%s: %s", argv[i], strerror (errno));
     if (timeout >= 0)
-        end = flux_reactor_time () + timeout;
+        end = clock_monotonic () + timeout;
     while (!w.found) {
-        double left = end < 0 ? -1. : end - flux_reactor_time ();
+        double left = end < 0 ? -1. : end - clock_monotonic ();
 
         if (flux_future_wait_for (f, end < 0 ? -1. : left > 0 ? left : 0) < 0) {
             if (errno == ETIMEDOUT)

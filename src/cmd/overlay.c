@@ -1,4 +1,5 @@
 /* flux overlay: the tree of brokers and how it is. */
+#include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
@@ -148,7 +149,7 @@ static void send_health (struct tree *t, json_t *o, int parent)
     n->parent = parent;
     n->size = size;
     n->rtt_ms = -1;
-    n->t_sent = flux_reactor_time ();
+    n->t_sent = clock_monotonic ();
     n->f = flux_rpc (t->h, "overlay.health", NULL, rank, 0);
     json_array_foreach (children, i, child) {
         send_health (t, child, rank);
@@ -199,7 +200,7 @@ static void take_health (struct tree *t, json_t *o, double timeout)
         && flux_rpc_get_unpack (n->f, "{s:s s?F s?o}", "status", &status, "duration",
                                 &duration, "children", &children)
                == 0) {
-        n->rtt_ms = (flux_reactor_time () - n->t_sent) * 1000;
+        n->rtt_ms = (clock_monotonic () - n->t_sent) * 1000;
         set_status (n, status, duration);
         take_children (t, children);
     } else if (down) {

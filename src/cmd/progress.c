@@ -1,4 +1,5 @@
 #include "cmd/progress.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static void draw (struct progress *p)
     if (total < p->total)
         total = p->total;
     double part = total ? (double)finished / total : 0;
-    double elapsed = flux_reactor_time () - p->start;
+    double elapsed = clock_monotonic () - p->start;
     int n = snprintf (text, sizeof (text), "PD:%-3d R:%-3d CD:%-3d F:%-3d ",
                       p->count[PROGRESS_PENDING], p->count[PROGRESS_RUNNING],
                       p->count[PROGRESS_DONE], p->count[PROGRESS_FAILED]);
@@ -56,7 +57,7 @@ struct progress *progress_create (flux_reactor_t *r, size_t total, bool jps)
     p->r = r;
     p->total = total;
     p->jps = jps;
-    p->start = flux_reactor_time ();
+    p->start = clock_monotonic ();
     if (!(p->timer = flux_timer_watcher_create (r, REDRAW, REDRAW, timer_cb, p))) {
         free (p);
         return NULL;

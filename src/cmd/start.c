@@ -5,13 +5,17 @@
  * the exit status is that of rank 0. Without it the broker takes this
  * process's place.
  *
- * Failures: when a broker ends that should not (--test-exit-mode), the others
- * get --test-exit-timeout to end, then SIGKILL. When this process is killed,
- * rank 0 shuts the instance down (FLUX_START_PID tells it who its parent is). */
+ * Failures: when a broker ends before all have found their places (PMI), there will
+ * be no instance: the others are ended at once. When one ends later that should not
+ * (--test-exit-mode), they get --test-exit-timeout to end, then SIGKILL. Who is still
+ * there a moment after rank 0 is told by SIGTERM. Signals go to rank 0, which shuts the
+ * instance down. When this process is killed, rank 0 does so, too (FLUX_START_PID tells
+ * it who its parent is). */
 #include <ctype.h>
 #include <fcntl.h>
 #include <flux/hostlist.h>
 #include <flux/taskmap.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -20,10 +24,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/private.h"
+#include "base/proc.h"
 #include "cmd/cmd.h"
 #include "config.h"
 #include "core/pmi/server.h"
@@ -32,6 +39,7 @@
 
 #define MAX_SIZE 4096
 #define PMI_CHILD_FD 3
+#define STRAGGLER_TIMEOUT .5 /* s, after the end of rank 0 */
 
 extern char **environ;
 
@@ -40,6 +48,7 @@ struct client {
     int rank;
     pid_t pid; /* 0: ended */
     int fd;
+    bool placed; /* it knows its place: PMI is over */
     size_t len;
     char line[PMI_LINE_MAX];
     flux_watcher_t *w_fd, *w_child;
@@ -55,8 +64,9 @@ struct start {
     bool leader_mode;
     bool exiting;
     bool interrupted;
+    bool aborted; /* the start was given up */
     double exit_timeout;
-    flux_watcher_t *timer;
+    flux_watcher_t *timer, *stragglers;
     char rundir[4096];
     bool remove_rundir;
     struct hostlist *hosts;
@@ -222,6 +232,7 @@ static void client_readable (flux_reactor_t *r, flux_watcher_t *w, int revents,
             close_client (c);
             return;
         }
+        c->placed |= strncmp (c->line, "cmd=finalize", 12) == 0;
         nl[1] = next;
         c->len -= nl + 1 - c->line;
         memmove (c->line, nl + 1, c->len + 1);
@@ -341,6 +352,12 @@ static void exit_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     kill_all (st, SIGKILL);
 }
 
+static void end_stragglers (flux_reactor_t *r, flux_watcher_t *w, int revents,
+                            void *arg)
+{
+    kill_all (arg, SIGTERM);
+}
+
 static void start_exit_timer (struct start *st)
 {
     if (st->exiting)
@@ -356,9 +373,38 @@ static void say_exit (struct client *c, int status)
     if (WIFSIGNALED (status))
         fprintf (stderr, "flux-start: %d (pid %d) %s\n", c->rank, (int)c->pid,
                  strsignal (WTERMSIG (status)));
-    else if (c->st->verbose > 0 || (c->rank > 0 && WEXITSTATUS (status) != 0))
+    else if (c->st->verbose > 0
+             || (c->rank > 0 && WEXITSTATUS (status) != 0 && !c->st->interrupted))
         fprintf (stderr, "flux-start: %d (pid %d) exited with rc=%d\n", c->rank,
                  (int)c->pid, WEXITSTATUS (status));
+}
+
+/* What brokers said, but was not read yet, counts. */
+static bool is_booting (struct start *st)
+{
+    bool booting = false;
+
+    for (int i = 0; i < st->size; i++) {
+        struct client *c = &st->clients[i];
+        struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+
+        while (c->fd >= 0 && poll (&pfd, 1, 0) > 0)
+            client_readable (st->reactor, c->w_fd, FLUX_POLLIN, c);
+        booting |= !c->placed;
+    }
+    return booting;
+}
+
+/* Its fault is the instance's, what the others end with means nothing. Rank 0 gets
+ * the time to say what is wrong with all. */
+static void abort_start (struct start *st, int status)
+{
+    st->aborted = true;
+    st->status = status;
+    for (int i = 1; i < st->size; i++)
+        if (st->clients[i].pid > 0)
+            (void)kill (st->clients[i].pid, SIGTERM);
+    flux_watcher_start (st->stragglers);
 }
 
 static void broker_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -366,17 +412,38 @@ static void broker_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     struct client *c = arg;
     struct start *st = c->st;
     int status = flux_child_watcher_get_rstatus (w);
+    bool booting = is_booting (st);
 
-    say_exit (c, status);
+    /* While it boots it says itself what is wrong. */
+    if (!st->aborted && !(booting && WIFEXITED (status)))
+        say_exit (c, status);
     c->pid = 0;
     flux_watcher_stop (w);
     close_client (c);
-    if (c->rank == 0)
-        st->status = status;
     if (--st->left == 0)
         flux_reactor_stop (r);
-    else if (c->rank == 0 || !st->leader_mode)
+    if (st->aborted)
+        return;
+    if (c->rank == 0)
+        st->status = status;
+    if (booting)
+        abort_start (st, status);
+    else if (c->rank == 0)
+        flux_watcher_start (st->stragglers);
+    if (booting || c->rank == 0 || !st->leader_mode)
         start_exit_timer (st);
+}
+
+/* Not all brokers can be started. */
+__attribute__ ((noreturn)) static void give_up (struct start *st, const char *what,
+                                                int errnum)
+{
+    kill_all (st, SIGKILL);
+    while (waitpid (-1, NULL, 0) > 0)
+        ;
+    if (st->remove_rundir)
+        (void)dir_remove (st->rundir);
+    cmd_die ("%s: %s", what, strerror (errnum));
 }
 
 static void spawn_broker (struct start *st, int rank, char **program)
@@ -391,7 +458,7 @@ static void spawn_broker (struct start *st, int rank, char **program)
     if (st->verbose > 0)
         say_args (&a, rank);
     if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
-        cmd_die ("socketpair: %s", strerror (errno));
+        give_up (st, "socketpair", errno);
     posix_spawn_file_actions_init (&actions);
     posix_spawn_file_actions_adddup2 (&actions, sv[1], PMI_CHILD_FD);
     if (rank > 0)
@@ -399,10 +466,8 @@ static void spawn_broker (struct start *st, int rank, char **program)
     rc = posix_spawnp (&c->pid, a.v[0], &actions, NULL, a.v, env);
     posix_spawn_file_actions_destroy (&actions);
     close (sv[1]);
-    if (rc != 0) {
-        kill_all (st, SIGKILL);
-        cmd_die ("%s: %s", a.v[0], strerror (rc));
-    }
+    if (rc != 0)
+        give_up (st, a.v[0], rc);
     c->st = st;
     c->rank = rank;
     c->fd = sv[0];
@@ -410,10 +475,8 @@ static void spawn_broker (struct start *st, int rank, char **program)
         flux_fd_watcher_create (st->reactor, c->fd, FLUX_POLLIN, client_readable, c);
     c->w_child =
         flux_child_watcher_create (st->reactor, c->pid, false, broker_ended, c);
-    if (!c->w_fd || !c->w_child) {
-        kill_all (st, SIGKILL);
-        cmd_die ("watcher: %s", strerror (errno));
-    }
+    if (!c->w_fd || !c->w_child)
+        give_up (st, "watcher", errno);
     flux_watcher_start (c->w_fd);
     flux_watcher_start (c->w_child);
     st->left++;
@@ -431,26 +494,52 @@ static void forward_signal (flux_reactor_t *r, flux_watcher_t *w, int revents,
     st->interrupted = true;
     if (st->clients[0].pid > 0)
         (void)kill (st->clients[0].pid, flux_signal_watcher_get_signum (w));
+    else
+        kill_all (st, SIGTERM);
+}
+
+static void check_length (struct start *st)
+{
+    char longest[64];
+    size_t max = sizeof (((struct sockaddr_un *)0)->sun_path) - 1;
+    size_t len = snprintf (longest, sizeof (longest), "/local-%d", st->size - 1);
+
+    if (strlen (st->rundir) + len > max)
+        cmd_die ("%s: too long for the path of a socket (at most %zu)", st->rundir,
+                 max - len);
+}
+
+static void use_rundir (struct start *st, const char *path)
+{
+    char why[PRIVATE_WHY_SIZE];
+    int fd = private_dir_open (path, why);
+
+    if (fd < 0)
+        cmd_die ("%s: %s", path, why);
+    close (fd);
+    if (!realpath (path, st->rundir))
+        cmd_die ("%s: %s", path, strerror (errno));
+    check_length (st);
 }
 
 static void make_rundir (struct start *st)
 {
     const char *path = optparse_get_str (st->p, "test-rundir",
                                          optparse_get_str (st->p, "rundir", NULL));
-    struct stat sb;
 
     st->remove_rundir = optparse_hasopt (st->p, "test-rundir-cleanup");
-    if (!path) {
-        strcpy (st->rundir, "/tmp/flux-XXXXXX");
-        if (!mkdtemp (st->rundir))
-            cmd_die ("%s: %s", st->rundir, strerror (errno));
-        st->remove_rundir = true;
+    if (path) {
+        use_rundir (st, path);
         return;
     }
-    if (!realpath (path, st->rundir))
-        cmd_die ("%s: %s", path, strerror (errno));
-    if (stat (st->rundir, &sb) < 0 || !S_ISDIR (sb.st_mode))
-        cmd_die ("%s: not a directory", path);
+    if ((size_t)snprintf (st->rundir, sizeof (st->rundir), "%s/flux-XXXXXX",
+                          private_tmpdir ())
+        >= sizeof (st->rundir))
+        cmd_die ("TMPDIR: %s", strerror (ENAMETOOLONG));
+    check_length (st);
+    if (!private_mkdtemp (st->rundir))
+        cmd_die ("%s/flux-XXXXXX: %s", private_tmpdir (), strerror (errno));
+    st->remove_rundir = true;
 }
 
 /* Processes whose broker died are ours now (subreaper). Reap those that have
@@ -471,45 +560,24 @@ static void reap_orphans (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     }
 }
 
-/* What a killed rank 0, or a killed initial program, left behind. Killing one
- * may bring its children. */
-static void kill_orphans (void)
+#define SIGNALS 5
+
+static void watch_signals (struct start *st, flux_watcher_t *w[SIGNALS + 1])
 {
-    char path[64];
-    char *s, *cp, *end;
-    size_t len;
+    const int signums[SIGNALS] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM };
 
-    snprintf (path, sizeof (path), "/proc/self/task/%d/children", (int)getpid ());
-    while ((s = file_read_all (path, &len)) && len > 0) {
-        for (cp = s; *cp; cp = end) {
-            pid_t pid = strtol (cp, &end, 10);
-
-            if (end == cp || pid <= 0)
-                break;
-            (void)kill (pid, SIGKILL);
-            (void)waitpid (pid, NULL, 0);
-            end += strspn (end, " \n");
-        }
-        free (s);
-    }
-    free (s);
-}
-
-static void watch_signals (struct start *st, flux_watcher_t *w[4])
-{
-    const int signums[3] = { SIGTERM, SIGINT, SIGHUP };
-
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SIGNALS; i++) {
         w[i] = flux_signal_watcher_create (st->reactor, signums[i], forward_signal, st);
         if (!w[i])
             cmd_die ("signal watcher: %s", strerror (errno));
         flux_watcher_start (w[i]);
         flux_watcher_unref (w[i]);
     }
-    if (!(w[3] = flux_signal_watcher_create (st->reactor, SIGCHLD, reap_orphans, st)))
+    w[SIGNALS] = flux_signal_watcher_create (st->reactor, SIGCHLD, reap_orphans, st);
+    if (!w[SIGNALS])
         cmd_die ("signal watcher: %s", strerror (errno));
-    flux_watcher_start (w[3]);
-    flux_watcher_unref (w[3]);
+    flux_watcher_start (w[SIGNALS]);
+    flux_watcher_unref (w[SIGNALS]);
 }
 
 static int exit_code (int status)
@@ -517,34 +585,46 @@ static int exit_code (int status)
     return WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
 }
 
+static void init_session (struct start *st)
+{
+    if (!(st->reactor = flux_reactor_create (0))
+        || !(st->clients = calloc (st->size, sizeof (struct client)))
+        || !(st->stragglers = flux_timer_watcher_create (st->reactor, STRAGGLER_TIMEOUT,
+                                                         0., end_stragglers, st)))
+        cmd_die ("out of memory");
+    for (int i = 0; i < st->size; i++)
+        st->clients[i].fd = -1;
+    (void)prctl (PR_SET_CHILD_SUBREAPER, 1);
+}
+
 static int run_session (struct start *st, char **program)
 {
-    flux_watcher_t *w[4];
+    flux_watcher_t *w[SIGNALS + 1];
 
-    if (!(st->reactor = flux_reactor_create (0))
-        || !(st->clients = calloc (st->size, sizeof (struct client))))
-        cmd_die ("out of memory");
-    (void)prctl (PR_SET_CHILD_SUBREAPER, 1);
-    make_rundir (st);
+    init_session (st);
     create_pmi (st);
+    /* From here on a signal waits until the reactor runs. */
     watch_signals (st, w);
+    make_rundir (st);
     for (int rank = 0; rank < st->size; rank++)
         spawn_broker (st, rank, program);
     (void)flux_reactor_run (st->reactor, 0);
-    for (int i = 0; i < 4; i++)
-        flux_watcher_destroy (w[i]);
+    /* What a killed rank 0, or a killed initial program, left behind. */
     if (st->interrupted || exit_code (st->status) >= 128)
-        kill_orphans ();
+        proc_kill_children ();
     for (int i = 0; i < st->size; i++) {
         close_client (&st->clients[i]);
         flux_watcher_destroy (st->clients[i].w_child);
     }
     flux_watcher_destroy (st->timer);
+    flux_watcher_destroy (st->stragglers);
     pmi_server_destroy (st->pmi);
     free (st->clients);
-    flux_reactor_destroy (st->reactor);
     if (st->remove_rundir)
         (void)dir_remove (st->rundir);
+    for (int i = 0; i < SIGNALS + 1; i++)
+        flux_watcher_destroy (w[i]);
+    flux_reactor_destroy (st->reactor);
     return exit_code (st->status);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/connector.h"
+#include "core/message.h"
 #include "core/msgqueue.h"
 
 /* What waits for one end. The lock protects all of it. */
@@ -261,9 +262,22 @@ static void stamp (flux_msg_t *msg)
     }
 }
 
+static atomic_int own_rank = -1;
+
+void channel_set_rank (int rank)
+{
+    atomic_store (&own_rank, rank);
+}
+
+static void prepare (flux_msg_t *msg)
+{
+    stamp (msg);
+    msg_encode_early (msg, atomic_load_explicit (&own_rank, memory_order_relaxed));
+}
+
 static int op_send_new (void *impl, flux_msg_t **msg, int flags)
 {
-    stamp (*msg);
+    prepare (*msg);
     return channel_send (impl, msg);
 }
 
@@ -281,7 +295,7 @@ static int op_send (void *impl, const flux_msg_t *msg, int flags)
     else if (!(cpy = flux_msg_copy (msg, true)))
         return -1;
     if (type != FLUX_MSGTYPE_EVENT)
-        stamp (cpy);
+        prepare (cpy);
     if (channel_send (impl, &cpy) < 0) {
         flux_msg_decref (cpy);
         return -1;

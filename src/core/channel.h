@@ -45,6 +45,9 @@ int channel_pollevents (struct channel_end *end);
 size_t channel_recv_count (struct channel_end *end);
 size_t channel_send_count (struct channel_end *end);
 
+/* The rank of this process, so that handles know which requests leave it. */
+void channel_set_rank (int rank);
+
 /* A handle on an end, which it owns and closes. */
 flux_t *channel_open_handle (struct channel_end *end, int flags);
 

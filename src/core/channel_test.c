@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/channel.h"
+#include "core/message.h"
 
 static void echo_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
@@ -312,6 +313,65 @@ static void forgotten_future (void **state)
     channel_close (ends[1]);
 }
 
+/* A request as it comes from a socket. */
+static flux_msg_t *from_outside (void)
+{
+    flux_msg_t *msg = flux_request_encode ("a.b", NULL), *decoded;
+    char buf[128];
+
+    assert_int_equal (flux_msg_encode (msg, buf, sizeof (buf)), 0);
+    decoded = flux_msg_decode (buf, flux_msg_encode_size (msg));
+    flux_msg_decref (msg);
+    assert_non_null (decoded);
+    return decoded;
+}
+
+/* The length of the payload as it is when the other end gets the message. */
+static size_t known_len (struct channel_end *end)
+{
+    flux_msg_t *msg = channel_recv (end);
+    size_t len = msg_known_len (msg);
+    int n;
+
+    assert_int_equal (flux_msg_unpack (msg, "{s:i}", "n", &n), 0);
+    assert_int_equal (n, 1);
+    flux_msg_decref (msg);
+    return len;
+}
+
+static void encodes_what_leaves (void **state)
+{
+    struct channel_end *ends[2];
+    flux_msg_t *inside = flux_request_encode ("a.b", NULL);
+    flux_msg_t *outside = from_outside (), *msg;
+    flux_t *h;
+
+    assert_int_equal (channel_create (ends), 0);
+    h = channel_open_handle (ends[0], 0);
+    channel_set_rank (3);
+    assert_int_equal (flux_respond_pack (h, inside, "{s:i}", "n", 1), 0);
+    assert_int_equal (known_len (ends[1]), 0);
+    assert_int_equal (flux_respond_pack (h, outside, "{s:i}", "n", 1), 0);
+    assert_int_equal (known_len (ends[1]), 8);
+    /* kept by the sender, and copied */
+    msg = flux_response_derive (outside, 0);
+    flux_msg_pack (msg, "{s:i}", "n", 1);
+    assert_int_equal (flux_send (h, msg, 0), 0);
+    assert_int_equal (known_len (ends[1]), 8);
+    flux_msg_decref (msg);
+    flux_future_destroy (
+        flux_rpc_pack (h, "a.b", 3, FLUX_RPC_NORESPONSE, "{s:i}", "n", 1));
+    assert_int_equal (known_len (ends[1]), 0);
+    flux_future_destroy (
+        flux_rpc_pack (h, "a.b", 4, FLUX_RPC_NORESPONSE, "{s:i}", "n", 1));
+    assert_int_equal (known_len (ends[1]), 8);
+    channel_set_rank (-1);
+    flux_msg_decref (inside);
+    flux_msg_decref (outside);
+    flux_close (h);
+    channel_close (ends[1]);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +385,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (chain, setup, teardown),
         cmocka_unit_test (end_is_seen),
         cmocka_unit_test (forgotten_future),
+        cmocka_unit_test (encodes_what_leaves),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -102,6 +102,7 @@ flux_msg_t *flux_msg_copy (const flux_msg_t *msg, bool payload)
     cpy->rolemask = msg->rolemask;
     cpy->aux1 = msg->aux1;
     cpy->aux2 = msg->aux2;
+    cpy->outside = msg->outside;
     if (msg->routes_len > cpy->routes_cap) {
         if (!(cpy->routes = malloc (msg->routes_len))) {
             cpy->routes = cpy->routes_buf;

@@ -45,6 +45,10 @@ static inline void msg_account_sub (struct msg_account *a, uint64_t amount)
 /* Charged until the last reference goes, in whatever thread; copies are free. A second
  * charge replaces the first. */
 void msg_charge (flux_msg_t *msg, struct msg_account *a, uint64_t amount);
+/* By the thread that made a message, before it hands it to another: what will leave the
+ * process as bytes (the answer to something that came as bytes, a request for another
+ * rank than this) is encoded now, so that the router need not. */
+void msg_encode_early (flux_msg_t *msg, int rank);
 /* Length of the payload if it is encoded already, else 0. */
 size_t msg_known_len (const flux_msg_t *msg);
 

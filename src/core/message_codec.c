@@ -231,6 +231,8 @@ flux_msg_t *msg_from_parts (const struct iovec *parts, int count)
         flux_msg_destroy (msg);
         return NULL;
     }
+    if (msg)
+        msg->outside = true;
     return msg;
 }
 

@@ -36,6 +36,7 @@ struct flux_msg {
     char *routes;
     char *topic;
     uint16_t route_count;
+    bool outside; /* came as bytes; so the answer to it will leave as bytes */
     uint32_t routes_len, routes_cap;
     uint32_t topic_len;
     struct aux_item *aux;

@@ -11,6 +11,11 @@
 #include "base/json.h"
 #include "core/message_impl.h"
 
+/* One tree is read by all threads that share the payload; nobody changes it. */
+#if !JSON_HAVE_ATOMIC_BUILTINS && !JSON_HAVE_SYNC_BUILTINS
+#error "jansson's reference counts are not atomic"
+#endif
+
 struct payload *payload_create (const void *data, size_t len)
 {
     struct payload *p;
@@ -88,6 +93,32 @@ const struct bytes *payload_bytes (struct payload *p)
         return b;
     free (b); /* another thread was faster */
     return expected;
+}
+
+/* The tree goes with the encoding: its end is work, too. */
+static void encode_and_drop_tree (struct payload *p)
+{
+    if (payload_bytes (p) && atomic_load_explicit (&p->refs, memory_order_acquire) == 1)
+        json_decref (atomic_exchange (&p->json, NULL));
+}
+
+static bool leaves (const flux_msg_t *msg, int rank)
+{
+    if (msg->type == FLUX_MSGTYPE_RESPONSE)
+        return msg->outside;
+    if (msg->type == FLUX_MSGTYPE_REQUEST && rank >= 0)
+        return (msg->flags & FLUX_MSGFLAG_UPSTREAM)
+               || (msg->aux1 != FLUX_NODEID_ANY && msg->aux1 != (uint32_t)rank);
+    return false;
+}
+
+void msg_encode_early (flux_msg_t *msg, int rank)
+{
+    struct payload *p = msg->payload;
+
+    if (p && !atomic_load_explicit (&p->bytes, memory_order_relaxed)
+        && leaves (msg, rank))
+        encode_and_drop_tree (p);
 }
 
 size_t msg_known_len (const flux_msg_t *msg)

@@ -11,7 +11,8 @@
 #include "fluxion-server/server.h"
 
 static const struct optparse_option options[] = {
-    { "host", 'H', 1, 0, "ADDR", "Listen on ADDR (default: all interfaces)", 0, NULL },
+    { "host", 'H', 1, 0, "ADDR",
+      "Listen on ADDR (default: localhost; 0.0.0.0: all interfaces)", 0, NULL },
     { "port", 'p', 1, 0, "N", "Listen on port N (default: 4242; 0: any)", 0, NULL },
     { "tls-cert", 1001, 1, 0, "FILE", "PEM certificate chain of this server", 0, NULL },
     { "tls-key", 1002, 1, 0, "FILE", "PEM private key of this server", 0, NULL },
@@ -20,6 +21,8 @@ static const struct optparse_option options[] = {
     { "record", 1004, 1, 0, "FILE",
       "Append each change as one line of JSON, so that it can be replayed", 0, NULL },
     { "max-message", 1005, 1, 0, "SIZE", "Refuse larger requests (default: 256M)", 0,
+      NULL },
+    { "max-jobspec", 1006, 1, 0, "SIZE", "Refuse larger jobspecs (default: 1M)", 0,
       NULL },
     { "quiet", 'q', 0, 0, NULL, "No request log on standard output", 0, NULL },
     { "version", 'V', 0, 0, NULL, "Print the version", 0, NULL },
@@ -67,6 +70,7 @@ static char *read_pem (optparse_t *p, const char *option)
 int main (int argc, char *argv[])
 {
     struct server_config conf = { 0 };
+    struct service_limits limits = { 0 };
     struct service *service;
     struct server *server;
     optparse_t *p = optparse_create ("fluxion");
@@ -77,6 +81,8 @@ int main (int argc, char *argv[])
     sigset_t set;
     int index;
 
+    if (fd_fill_standard () < 0)
+        return 1;
     if (!p || optparse_add_option_table (p, options) != OPTPARSE_SUCCESS)
         return 1;
     optparse_set (p, OPTPARSE_USAGE, "[OPTIONS]");
@@ -90,7 +96,13 @@ int main (int argc, char *argv[])
         printf ("fluxion %s\n", flux_core_version_string ());
         return 0;
     }
-    conf.host = optparse_get_str (p, "host", "");
+    /* Everybody who reaches the port controls the graph: only those of this host,
+     * unless more is asked for. */
+    conf.host = optparse_get_str (p, "host", "localhost");
+    if (!*conf.host) {
+        fprintf (stderr, "fluxion: --host: an address is expected\n");
+        return 2;
+    }
     conf.port = optparse_get_int (p, "port", 4242);
     if (conf.port < 0 || conf.port > 65535) {
         fprintf (stderr, "fluxion: --port=%d: not in 0-65535\n", conf.port);
@@ -98,6 +110,11 @@ int main (int argc, char *argv[])
     }
     uint64_t max = optparse_get_size_int (p, "max-message", "256M");
     conf.max_message = max > INT32_MAX ? INT32_MAX : (int)max;
+    limits.jobspec = optparse_get_size_int (p, "max-jobspec", "1M");
+    if (conf.max_message <= 0 || limits.jobspec == 0) {
+        fprintf (stderr, "fluxion: --max-message, --max-jobspec: must not be 0\n");
+        return 2;
+    }
     conf.tls_cert = read_pem (p, "tls-cert");
     conf.tls_key = read_pem (p, "tls-key");
     conf.tls_ca = read_pem (p, "tls-ca");
@@ -111,7 +128,7 @@ int main (int argc, char *argv[])
                  "this port controls the graph.\n"
                  "fluxion: WARNING: use --host=localhost, or --tls-cert, --tls-key and "
                  "--tls-ca.\n",
-                 *conf.host ? conf.host : "all interfaces");
+                 conf.host);
     if ((path = optparse_get_str (p, "record", NULL))
         && !(record = fopen (path, "a"))) {
         fprintf (stderr, "fluxion: --record=%s: %s\n", path, strerror (errno));
@@ -129,8 +146,8 @@ int main (int argc, char *argv[])
 
     printf ("🦩️ This is the fluxion graph server\n");
     fflush (stdout);
-    if (!(service =
-              service_create (optparse_hasopt (p, "quiet") ? NULL : stdout, record)))
+    if (!(service = service_create (optparse_hasopt (p, "quiet") ? NULL : stdout,
+                                    record, &limits)))
         return 1;
     if (!(server = server_create (&conf, service, &error))) {
         fprintf (stderr, "[GRPCServer] failed to listen: %s\n", error.text);
@@ -143,12 +160,15 @@ int main (int argc, char *argv[])
     server_run (server);
     pthread_join (thread, NULL);
     server_destroy (server);
+    int record_errno = service_record_errno (service);
     service_destroy (service);
-    if (record)
-        fclose (record);
+    if (record && fclose (record) == EOF && !record_errno)
+        record_errno = errno;
+    if (record_errno)
+        fprintf (stderr, "fluxion: --record=%s: %s\n", path, strerror (record_errno));
     free ((char *)conf.tls_cert);
     free ((char *)conf.tls_key);
     free ((char *)conf.tls_ca);
     optparse_destroy (p);
-    return 0;
+    return record_errno ? 1 : 0;
 }

@@ -363,7 +363,7 @@ struct server *server_create (const struct server_config *conf, struct service *
           { .integer = 1000 } },
     };
     grpc_channel_args channel_args = { sizeof (args) / sizeof (args[0]), args };
-    const char *host = conf->host && *conf->host ? conf->host : "[::]";
+    const char *host = conf->host;
     const char *fmt = strchr (host, ':') && *host != '[' ? "[%s]:%d" : "%s:%d";
     struct server *s = calloc (1, sizeof (*s));
     grpc_server_credentials *creds = NULL;

@@ -7,8 +7,8 @@
 #include "fluxion-server/service.h"
 
 struct server_config {
-    const char *host; /* "" or NULL: all interfaces */
-    int port;         /* 0: any free one */
+    const char *host;
+    int port; /* 0: any free one */
     /* PEM texts; cert and key together, ca optional: then clients must show a
      * certificate that it signed. */
     const char *tls_cert, *tls_key, *tls_ca;

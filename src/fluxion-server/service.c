@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/printable.h"
+
 #include "fluxion.pb-c.h"
 
 struct service {
     reapi_cli_ctx_t *ctx; /* NULL until Init succeeded */
     FILE *log;
     FILE *record;
+    int record_errno;
+    struct service_limits limits;
 };
 
 /* A method unpacks its own request: `data` is what came from the wire. */
@@ -22,16 +27,29 @@ struct method {
     void (*call) (struct service *s, const ProtobufCMessage *req, struct reply *reply);
     const ProtobufCMessageDescriptor *request;
     bool before_init; /* may be called without a graph */
+    bool changes;     /* is recorded */
 };
 
-struct service *service_create (FILE *log, FILE *record)
+struct service *service_create (FILE *log, FILE *record,
+                                const struct service_limits *limits)
 {
     struct service *s = calloc (1, sizeof (*s));
     if (s) {
         s->log = log;
         s->record = record;
+        if (limits)
+            s->limits = *limits;
+        if (s->limits.jobspec == 0)
+            s->limits.jobspec = SERVICE_MAX_JOBSPEC;
+        if (s->limits.criteria == 0)
+            s->limits.criteria = SERVICE_MAX_CRITERIA;
     }
     return s;
+}
+
+int service_record_errno (const struct service *s)
+{
+    return s->record_errno;
 }
 
 void service_destroy (struct service *s)
@@ -45,23 +63,31 @@ void service_destroy (struct service *s)
 static void __attribute__ ((format (printf, 2, 3)))
 say (struct service *s, const char *fmt, ...)
 {
+    struct buf text = BUF_INIT, shown = BUF_INIT;
     va_list ap;
 
     if (!s->log)
         return;
     va_start (ap, fmt);
-    vfprintf (s->log, fmt, ap);
+    buf_vprintf (&text, fmt, ap);
     va_end (ap);
+    /* Policies, names and errors come from clients. */
+    if (text.len > 0
+        && buf_add_printable (&shown, text.data, text.len, PRINTABLE_LINES) == 0)
+        fwrite (shown.data, 1, shown.len, s->log);
     fflush (s->log);
+    buf_fini (&text);
+    buf_fini (&shown);
 }
 
 /* Takes the reference. */
 static void record (struct service *s, json_t *entry)
 {
-    if (s->record && entry) {
-        json_dumpf (entry, s->record, JSON_COMPACT);
-        fputc ('\n', s->record);
-        fflush (s->record);
+    if (s->record && !s->record_errno) {
+        errno = ENOMEM;
+        if (!entry || json_dumpf (entry, s->record, JSON_COMPACT) < 0
+            || fputc ('\n', s->record) == EOF || fflush (s->record) == EOF)
+            s->record_errno = errno ? errno : EIO;
     }
     json_decref (entry);
 }
@@ -157,6 +183,18 @@ out:
     reapi_cli_destroy (ctx);
 }
 
+static bool is_too_long (const char *text, size_t max, const char *what,
+                         struct reply *reply)
+{
+    size_t len = strlen (text);
+
+    if (len <= max)
+        return false;
+    fail (reply, GRPC_STATUS_RESOURCE_EXHAUSTED, "%s: %zu bytes, the limit is %zu",
+          what, len, max);
+    return true;
+}
+
 static void call_match (struct service *s, const ProtobufCMessage *m,
                         struct reply *reply)
 {
@@ -170,6 +208,8 @@ static void call_match (struct service *s, const ProtobufCMessage *m,
     double overhead = 0;
     int rc;
 
+    if (is_too_long (req->jobspec, s->limits.jobspec, "jobspec", reply))
+        return;
     rc = reapi_cli_match (s->ctx, op, req->jobspec, &jobid, &reserved, &R, &at,
                           &overhead);
     if (rc < 0 || !R || !*R) {
@@ -239,6 +279,8 @@ static void call_satisfy (struct service *s, const ProtobufCMessage *m,
     bool sat = false;
     double overhead = 0;
 
+    if (is_too_long (req->jobspec, s->limits.jobspec, "jobspec", reply))
+        return;
     if (reapi_cli_match_satisfy (s->ctx, req->jobspec, &sat, &overhead) < 0
         && errno != ENODEV && errno != EBUSY) {
         fail_detail (reply, GRPC_STATUS_INVALID_ARGUMENT, "jobspec", s->ctx);
@@ -283,6 +325,8 @@ static void call_find (struct service *s, const ProtobufCMessage *m,
     const char *format = *req->format ? req->format : "rv1_nosched";
     char *R = NULL;
 
+    if (is_too_long (req->criteria, s->limits.criteria, "find: criteria", reply))
+        return;
     if (reapi_cli_find (s->ctx, req->criteria, format, &R) < 0) {
         fail_detail (reply, GRPC_STATUS_INVALID_ARGUMENT, "find", s->ctx);
         return;
@@ -344,16 +388,16 @@ static void call_shrink (struct service *s, const ProtobufCMessage *m,
 }
 
 static const struct method methods[] = {
-    { "Match", call_match, &fluxion__match_request__descriptor, false },
-    { "Cancel", call_cancel, &fluxion__cancel_request__descriptor, false },
-    { "Init", call_init, &fluxion__init_request__descriptor, true },
-    { "Satisfy", call_satisfy, &fluxion__satisfy_request__descriptor, false },
-    { "Info", call_info, &fluxion__info_request__descriptor, false },
-    { "Find", call_find, &fluxion__find_request__descriptor, false },
+    { "Match", call_match, &fluxion__match_request__descriptor, false, true },
+    { "Cancel", call_cancel, &fluxion__cancel_request__descriptor, false, true },
+    { "Init", call_init, &fluxion__init_request__descriptor, true, true },
+    { "Satisfy", call_satisfy, &fluxion__satisfy_request__descriptor, false, false },
+    { "Info", call_info, &fluxion__info_request__descriptor, false, false },
+    { "Find", call_find, &fluxion__find_request__descriptor, false, false },
     { "PartialCancel", call_partial_cancel,
-      &fluxion__partial_cancel_request__descriptor, false },
-    { "Grow", call_grow, &fluxion__grow_request__descriptor, false },
-    { "Shrink", call_shrink, &fluxion__shrink_request__descriptor, false },
+      &fluxion__partial_cancel_request__descriptor, false, true },
+    { "Grow", call_grow, &fluxion__grow_request__descriptor, false, true },
+    { "Shrink", call_shrink, &fluxion__shrink_request__descriptor, false, true },
 };
 
 static const struct method *find_method (const char *path)
@@ -382,6 +426,11 @@ void service_call (struct service *s, const char *path, const uint8_t *data, siz
     }
     if (!s->ctx && !method->before_init) {
         fail (reply, GRPC_STATUS_FAILED_PRECONDITION, "graph not initialized");
+        return;
+    }
+    if (method->changes && s->record_errno) {
+        fail (reply, GRPC_STATUS_UNAVAILABLE, "changes cannot be recorded: %s",
+              strerror (s->record_errno));
         return;
     }
     if (!(req = protobuf_c_message_unpack (method->request, NULL, len, data))) {

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     struct reply reply;
     size_t n;
 
-    if (size == 0 || !(s = service_create (NULL, NULL)))
+    if (size == 0 || !(s = service_create (NULL, NULL, NULL)))
         return 0;
     n = data[0] / 2 % 11;
     if (n == 9)

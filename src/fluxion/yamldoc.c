@@ -1,4 +1,5 @@
 #include "fluxion/yamldoc.h"
+#include "base/yaml_guard.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,6 +64,12 @@ int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
     if (deep) {
         snprintf (error->text, sizeof (error->text), "nested too deeply");
         errno = deep < 0 ? ENOMEM : EINVAL;
+        return -1;
+    }
+    if (yaml_has_many_anchors (text, len)) {
+        snprintf (error->text, sizeof (error->text), "more than %d anchors",
+                  YAML_MAX_ANCHORS);
+        errno = EINVAL;
         return -1;
     }
     memset (y, 0, sizeof (*y));

@@ -1,4 +1,6 @@
-/* Standard input of tasks: io objects that job-exec passes on, or a file. */
+/* Standard input of tasks: io objects that job-exec passes on, or a file. What
+ * comes is kept once for all tasks, and each takes it at its own pace; job-exec is
+ * told (c) what all have taken, and holds the sender back until then. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,40 +11,94 @@
 #include "core/subprocess/io.h"
 #include "shell/shell.h"
 
-#define INPUT_LIMIT (32 * 1024 * 1024)
+/* One io object. */
+struct input {
+    struct fanout_item item;
+    char *data;
+    size_t cost; /* of its text, as job-exec counts it */
+    bool eof;
+};
+
+static void tell_taken (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+    struct fanout_item *item;
+    size_t cost = 0;
+
+    while ((item = fanout_pop (&sh->input))) {
+        struct input *in = container_of (item, struct input, item);
+        cost += in->cost;
+        free (in->data);
+        free (in);
+    }
+    if (cost > 0) {
+        buf_printf (&b, "%zu", cost);
+        shell_send (sh, 'c', &b);
+        buf_fini (&b);
+    }
+}
+
+void shell_input_close (struct shell *sh, struct task *t)
+{
+    shell_unwatch (sh, &t->in);
+    fanout_drop (&sh->input, t->localid);
+    tell_taken (sh);
+}
+
+/* False: the pipe is full, or broken. */
+static bool write_item (struct shell *sh, struct task *t, struct input *in, size_t off)
+{
+    /* the end is for all, its data for some */
+    bool mine = in->item.len > 0 && (t->in_end != in || t->in_end_data);
+
+    while (mine && off < in->item.len) {
+        ssize_t n = write (t->in.fd, in->data + off, in->item.len - off);
+        if (n >= 0) {
+            off += n;
+            fanout_advance (&sh->input, t->localid, n);
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN)
+            shell_input_close (sh, t);
+        return false;
+    }
+    return true;
+}
 
 static void flush_input (struct shell *sh, struct task *t)
 {
-    size_t done = 0;
+    struct fanout_item *item;
+    size_t off;
+    int events = 0;
 
-    if (t->in.fd < 0)
-        return;
-    while (done < t->in_buf.len) {
-        ssize_t n = write (t->in.fd, t->in_buf.data + done, t->in_buf.len - done);
-        if (n >= 0)
-            done += n;
-        else if (errno == EAGAIN)
+    while (t->in.fd >= 0 && (item = fanout_at (&sh->input, t->localid, &off))) {
+        struct input *in = container_of (item, struct input, item);
+        bool last = t->in_end == in;
+        if (!write_item (sh, t, in, off)) {
+            events = EPOLLOUT;
             break;
-        else if (errno != EINTR) {
-            shell_unwatch (sh, &t->in);
+        }
+        if (last) {
+            shell_input_close (sh, t);
             return;
         }
+        if (fanout_at (&sh->input, t->localid, &off) == item)
+            fanout_advance (&sh->input, t->localid, item->len - off);
     }
-    buf_consume (&t->in_buf, done);
-    int events = t->in_buf.len > 0 ? EPOLLOUT : 0;
-    if (events == 0 && t->in_eof)
-        shell_unwatch (sh, &t->in);
-    else if (events != t->in.events) {
+    if (t->in.fd >= 0 && events != t->in.events) {
         t->in.events = events;
         shell_watch (sh, &t->in);
     }
+    tell_taken (sh);
 }
 
 static void input_ready (struct shell *sh, struct source *src, int revents)
 {
     /* EPOLLOUT may be stale: a frame of the same turn has been written since */
     if (revents & (EPOLLERR | EPOLLHUP)) /* the task has closed it */
-        shell_unwatch (sh, src);
+        shell_input_close (sh, src->task);
     else
         flush_input (sh, src->task);
 }
@@ -87,46 +143,68 @@ int shell_input_open (struct shell *sh, struct task *t, int *child_fd)
     return 0;
 }
 
-static void give (struct shell *sh, struct task *t, const struct io *io)
+static void give (struct shell *sh, struct task *t, struct input *in, bool data)
 {
-    if (t->in.fd < 0 || t->in_eof)
+    if (t->in.fd < 0 || t->in_end)
         return;
     t->in_seen = true;
-    if (t->in_buf.len + io->len > INPUT_LIMIT) {
-        shell_log (sh, SHELL_ERROR, "task %d does not read its standard input: closed",
-                   t->rank);
-        shell_unwatch (sh, &t->in);
-        return;
+    if (in->eof) {
+        t->in_end = in;
+        t->in_end_data = data;
     }
-    if (io->len > 0)
-        buf_add (&t->in_buf, io->data, io->len);
-    t->in_eof = io->eof;
-    flush_input (sh, t);
+    fanout_give (&sh->input, t->localid);
 }
 
 void shell_input_frame (struct shell *sh, const char *text, size_t len)
 {
     json_t *o = json_loadb (text, len, JSON_ALLOW_NUL, NULL);
-    struct io io;
+    struct io io = { 0 };
+    struct input *in = calloc (1, sizeof (*in));
 
-    if (!o || io_decode (o, &io) < 0) {
+    if (!in || !sh->input.readers || !o || io_decode (o, &io) < 0
+        || fanout_add (&sh->input, &in->item, io.len) < 0) {
+        struct buf b = BUF_INIT;
         shell_log (sh, SHELL_ERROR, "malformed standard input object");
+        buf_printf (&b, "%zu", len); /* or its sender waits for ever */
+        shell_send (sh, 'c', &b);
+        buf_fini (&b);
+        free (io.data);
+        free (in);
         json_decref (o);
         return;
     }
+    in->data = io.data;
+    in->cost = len;
+    in->eof = io.eof;
     bool all = !strcmp (io.rank, "all");
     struct idset *ranks = all ? NULL : idset_decode (io.rank);
     for (int i = 0; i < sh->task_count; i++) {
         struct task *t = &sh->tasks[i];
         if (all || (ranks && idset_test (ranks, t->rank)))
-            give (sh, t, &io);
-        else if (io.eof && !t->in_seen) {
+            give (sh, t, in, true);
+        else if (io.eof && !t->in_seen)
             /* the input has ended, and none of it was for this task */
-            struct io end = { .eof = true };
-            give (sh, t, &end);
-        }
+            give (sh, t, in, false);
     }
     idset_destroy (ranks);
-    free (io.data);
     json_decref (o);
+    for (int i = 0; i < sh->task_count; i++)
+        flush_input (sh, &sh->tasks[i]);
+    tell_taken (sh);
+}
+
+void shell_input_fini (struct shell *sh)
+{
+    struct fanout_item *item;
+
+    if (!sh->input.readers)
+        return;
+    for (int i = 0; i < sh->input.count; i++)
+        fanout_drop (&sh->input, i);
+    while ((item = fanout_pop (&sh->input))) {
+        struct input *in = container_of (item, struct input, item);
+        free (in->data);
+        free (in);
+    }
+    fanout_fini (&sh->input);
 }

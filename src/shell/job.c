@@ -30,20 +30,24 @@ static int parse_record (struct shell *sh, const char *text, size_t len,
                          flux_error_t *error)
 {
     json_error_t why;
-    json_int_t id, userid = 0;
+    json_int_t id, userid = 0, window = 0;
     json_t *R;
     int broker_rank = 0;
 
     sh->facts = json_loadb (text, len, JSON_DISABLE_EOF_CHECK, &why);
     if (!sh->facts
-        || json_unpack (sh->facts, "{s:i s:i s:i s:s s:i}", "rank", &sh->rank, "size",
-                        &sh->size, "broker_rank", &broker_rank, "jobid_path",
-                        &sh->jobid_path, "instance_level", &sh->instance_level)
-               < 0) {
+        || json_unpack (sh->facts, "{s:i s:i s:i s:s s:i s:I s:F}", "rank", &sh->rank,
+                        "size", &sh->size, "broker_rank", &broker_rank, "jobid_path",
+                        &sh->jobid_path, "instance_level", &sh->instance_level,
+                        "output_window", &window, "time_left", &sh->time_left)
+               < 0
+        || window < 1) {
         snprintf (error->text, sizeof (error->text), "malformed start record");
         return -1;
     }
     sh->broker_rank = broker_rank;
+    sh->output_window = window;
+    credit_out_init (&sh->credit, window);
     text += why.position;
     len -= why.position;
     sh->start = json_loadb (text, len, JSON_ALLOW_NUL, &why);
@@ -115,6 +119,8 @@ static int create_tasks (struct shell *sh)
     if (!(sh->tasks = calloc (count + 1, sizeof (*sh->tasks))))
         return -1;
     sh->task_count = count;
+    if (fanout_init (&sh->input, count) < 0)
+        return -1;
     for (unsigned int id = count ? idset_first (ids) : IDSET_INVALID_ID;
          id != IDSET_INVALID_ID; id = idset_next (ids, id), i++) {
         struct task *t = &sh->tasks[i];

@@ -180,6 +180,43 @@ static void stream_data (struct shell *sh, struct stream *st, struct output *o)
     }
 }
 
+/* What is on its way to job-exec has a bound: until there is credit, the tasks wait
+ * at their full pipes. */
+static void set_paused (struct shell *sh, bool paused)
+{
+    if (sh->output_paused == paused)
+        return;
+    sh->output_paused = paused;
+    for (int i = 0; i < sh->task_count * 2; i++) {
+        struct source *src = &sh->tasks[i / 2].streams[i % 2].src;
+        if (src->fd < 0)
+            continue;
+        src->events = paused ? 0 : EPOLLIN;
+        if (paused)
+            epoll_ctl (sh->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
+        else
+            shell_watch (sh, src);
+    }
+}
+
+void shell_output_credit (struct shell *sh, const char *text)
+{
+    if (credit_out_add (&sh->credit, strtoll (text, NULL, 10), sh->output_window))
+        set_paused (sh, false);
+}
+
+void shell_output_tell_peers (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+
+    if (sh->peer_written == 0)
+        return;
+    buf_printf (&b, "%zu", sh->peer_written);
+    sh->peer_written = 0;
+    shell_send (sh, 'a', &b);
+    buf_fini (&b);
+}
+
 static void stream_end (struct shell *sh, struct stream *st, struct output *o)
 {
     struct task *t = st->src.task;
@@ -199,13 +236,20 @@ void shell_output_ready (struct shell *sh, struct source *src, int revents)
     struct stream *st = &src->task->streams[src->stream - 1];
     struct output *o = output_of (sh, src->task, src->stream);
 
+    if (sh->output_paused && !sh->broken) /* an event of the same turn */
+        return;
     ssize_t n = read (src->fd, tmp, sizeof (tmp));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n > 0 && buf_add (&st->buf, tmp, n) == 0)
         stream_data (sh, st, o);
-    else
+    else {
+        if (n > 0)
+            shell_fatal (sh, 1, "out of memory for output of task %d", src->task->rank);
         stream_end (sh, st, o);
+    }
+    if (!credit_out_open (&sh->credit) && !sh->broken)
+        set_paused (sh, true);
 }
 
 void shell_output_peer (struct shell *sh, const char *text, size_t len)
@@ -213,6 +257,7 @@ void shell_output_peer (struct shell *sh, const char *text, size_t len)
     json_t *o;
     struct io io;
 
+    sh->peer_written += len;
     if (len == 5 && !memcmp (text, "\"eof\"", 5)) {
         if (sh->peers_writing > 0)
             sh->peers_writing--;

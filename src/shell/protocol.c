@@ -29,6 +29,7 @@ static int parse (char *line, char *end, struct frame *f)
 {
     char *p = line;
 
+    f->id_known = false;
     f->more = *p == '+';
     if (f->more)
         p++;
@@ -39,6 +40,7 @@ static int parse (char *line, char *end, struct frame *f)
     if (*p < '0' || *p > '9')
         return -1;
     f->id = strtoull (p, &p, 10);
+    f->id_known = true;
     if (*p == ' ')
         p++;
     else if (p != end)
@@ -57,6 +59,10 @@ int frame_reader_next (struct frame_reader *r, struct frame *f)
     char *nl = memchr (data + r->scanned, '\n', r->buf.len - r->scanned);
     if (!nl) {
         r->scanned = r->buf.len;
+        if (r->buf.len - r->pos > FRAME_LINE_MAX) {
+            errno = EMSGSIZE;
+            return -1;
+        }
         return 0;
     }
     char *line = data + r->pos;

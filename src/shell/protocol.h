@@ -19,7 +19,8 @@
  *   w  output for a file that the leader writes: [stream, rank, data, eof], the
  *      data in base64; or "eof" when a shell has sent all
  *   D  a task of another shell has exited first
- *   x  the job's new expiration, seconds since the epoch
+ *   x  the job's new expiration: seconds since the epoch, and seconds left
+ *   C  credit: bytes of o and w text that the shell may send again
  *   K  kill the shell itself (by the server)
  *
  * From the shells:
@@ -31,8 +32,15 @@
  *   w  for the leader
  *   x  exception {type, severity, note}
  *   l  a line for the instance's log
+ *   c  bytes of i text that all tasks here have taken
+ *   a  bytes of w text that the leader has written
  *   X  the shell exits: its wait status. The last (by the server, if the shell
  *      was killed).
+ *
+ * Nothing piles up: a shell has output_window (a fact) bytes of o and w text on
+ * their way, and stops reading its tasks' pipes until it gets credit for what is
+ * in the KVS, or in the leader's file. Input waits at its sender until the tasks
+ * have taken what was sent before.
  *
  * All shells of a rank write into one pipe. A write of up to PIPE_BUF bytes is
  * atomic, so longer frames go in pieces: a lower-case TYPE is preceded by '+'
@@ -58,7 +66,11 @@ struct frame {
     uint64_t id;
     const char *text; /* NUL-terminated; valid until the next call */
     size_t len;
+    bool id_known; /* of a line that is no frame */
 };
+
+/* Longer lines are not frames, but a broken writer. */
+#define FRAME_LINE_MAX (256 * 1024 * 1024)
 
 /* Cuts a stream into frames. */
 struct frame_reader {
@@ -70,7 +82,9 @@ void frame_reader_fini (struct frame_reader *r);
 /* Room for at least len bytes at the end; NULL with ENOMEM. Add what was put
  * there to r->buf.len. */
 int frame_reader_add (struct frame_reader *r, const void *data, size_t len);
-/* 1: *f is set; 0: no whole frame; -1 with EPROTO: not a frame. */
+/* 1: *f is set; 0: no whole frame; -1 with EPROTO: a line that is not a frame. It
+ * is skipped, f->id tells whose it was if f->id_known, and the next call goes on
+ * behind it. -1 with EMSGSIZE: a line without end; the stream is of no use. */
 int frame_reader_next (struct frame_reader *r, struct frame *f);
 /* Drops what was handed out. */
 void frame_reader_compact (struct frame_reader *r);

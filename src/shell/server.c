@@ -2,8 +2,12 @@
  *
  * The server reads frames from stdin, forks a shell for each start record and
  * gives it the later frames through a pipe. A shell reports its own exit as its
- * last frame; the server does so for one that was killed. At EOF it kills its shells and ends; shells
- * whose server dies get SIGHUP. */
+ * last frame; the server does so for one that was killed. At EOF it kills its
+ * shells and ends; shells whose server dies get SIGHUP.
+ *
+ * Failures: no descriptor or process for a shell: it waits until one is free. More
+ * for a shell than it reads: it is killed, and its job gets an exception. A line
+ * that is no frame is skipped. No other shell of the rank pays. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,16 +26,21 @@
 #include "shell/protocol.h"
 #include "shell/shell.h"
 
-/* More than a shell's own bounds on stdin (input.c) would let it take. */
-#define CHILD_BUFFER_MAX (64 * 1024 * 1024)
+/* What job-exec has on its way to a shell has bounds, which are smaller; a barrier
+ * of a large job is one frame. */
+#define CHILD_BUFFER_MAX (192 * 1024 * 1024)
+#define RETRY_MS 100 /* when a shell waits for a descriptor or a process */
 
 struct child {
     struct list node;
     uint64_t id;
-    pid_t pid;
+    pid_t pid;    /* 0: cannot be started yet */
+    char *record; /* of one that waits */
+    size_t record_len;
     int slot;
     int fd; /* its stdin, -1 when it has gone */
     struct buf out;
+    size_t out_pos; /* written already */
 };
 
 static struct {
@@ -40,6 +49,7 @@ static struct {
     struct idmap *ids;
     int signal_fd;
     int count;
+    int waiting; /* of them, without a process */
     unsigned int rank;
     struct idset *slots; /* free ones */
     int slot_max;
@@ -48,7 +58,11 @@ static struct {
 static void child_destroy (struct child *c)
 {
     list_remove (&c->node);
-    idset_set (server.slots, c->slot);
+    if (c->pid == 0)
+        server.waiting--;
+    else
+        idset_set (server.slots, c->slot);
+    free (c->record);
     if (idmap_lookup (server.ids, c->id) == c)
         idmap_remove (server.ids, c->id);
     if (c->fd >= 0)
@@ -58,25 +72,38 @@ static void child_destroy (struct child *c)
     server.count--;
 }
 
-static void report_exit (uint64_t id, int status)
+static void report (uint64_t id, char type, const char *text)
 {
     struct frame_writer w;
-    char text[16];
-    int n = snprintf (text, sizeof (text), "%d", status);
 
     frame_writer_init (&w, 1, id);
-    if (frame_write (&w, 'X', text, n) < 0 || frame_flush (&w) < 0)
+    if (frame_write (&w, type, text, strlen (text)) < 0 || frame_flush (&w) < 0)
         exit (1);
+}
+
+static void report_exit (uint64_t id, int status)
+{
+    char text[16];
+    snprintf (text, sizeof (text), "%d", status);
+    report (id, 'X', text);
+}
+
+static void report_exception (uint64_t id, const char *note)
+{
+    char text[256];
+    snprintf (text, sizeof (text), "{\"type\":\"exec\",\"severity\":0,\"note\":\"%s\"}",
+              note);
+    report (id, 'x', text);
 }
 
 static void child_flush (struct child *c)
 {
-    size_t done = 0;
-
-    while (c->fd >= 0 && done < c->out.len) {
-        ssize_t n = write (c->fd, c->out.data + done, c->out.len - done);
+    if (c->pid == 0)
+        return;
+    while (c->fd >= 0 && c->out_pos < c->out.len) {
+        ssize_t n = write (c->fd, c->out.data + c->out_pos, c->out.len - c->out_pos);
         if (n >= 0)
-            done += n;
+            c->out_pos += n;
         else if (errno == EAGAIN)
             break;
         else if (errno != EINTR) {
@@ -85,19 +112,24 @@ static void child_flush (struct child *c)
         }
     }
     if (c->fd < 0)
-        buf_reset (&c->out);
-    else
-        buf_consume (&c->out, done);
+        c->out_pos = c->out.len;
+    if (c->out_pos > c->out.len / 2) { /* moving the rest pays */
+        buf_consume (&c->out, c->out_pos);
+        c->out_pos = 0;
+    }
 }
 
-static int run_child (const struct frame *f, int slot, int in_fd)
+static int run_child (struct child *c, const char *record, size_t len, int in_fd)
 {
     /* out of the server's group: what kills that must not kill the shell, which
      * has tasks to end */
     setpgid (0, 0);
     prctl (PR_SET_PDEATHSIG, SIGHUP);
-    close (server.signal_fd);
-    return shell_run (f->id, slot, f->text, f->len, in_fd, 1);
+    /* the pipes of the other shells, too */
+    if (in_fd > 3)
+        close_range (3, in_fd - 1, 0);
+    close_range (in_fd + 1, ~0U, 0);
+    return shell_run (c->id, c->slot, record, len, in_fd, 1);
 }
 
 static int take_slot (void)
@@ -119,43 +151,100 @@ static void remove_tmpdirs (void)
     }
 }
 
-static void start_child (const struct frame *f)
+/* -1: there is no descriptor or process for it now. */
+static int fork_child (struct child *c, const char *record, size_t len)
 {
-    struct child *c = calloc (1, sizeof (*c));
-    int fd[2] = { -1, -1 };
+    int fd[2];
 
-    if (!c || idmap_lookup (server.ids, f->id) || pipe2 (fd, O_CLOEXEC) < 0)
-        goto error;
-    c->id = f->id;
-    c->fd = fd[1];
+    if (pipe2 (fd, O_CLOEXEC) < 0)
+        return -1;
     c->slot = take_slot ();
+    c->fd = fd[1];
     c->pid = fork ();
     if (c->pid == 0) {
-        close (fd[1]);
-        int rc = run_child (f, c->slot, fd[0]);
+        int rc = run_child (c, record, len, fd[0]);
 #ifdef __SANITIZE_ADDRESS__
         exit (rc);
 #else
         _exit (rc);
 #endif
     }
-    if (c->pid < 0)
-        goto error;
     close (fd[0]);
+    if (c->pid < 0) {
+        idset_set (server.slots, c->slot);
+        close (fd[1]);
+        c->fd = -1;
+        c->pid = 0;
+        return -1;
+    }
     fcntl (fd[1], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+static void retry_waiting (void)
+{
+    list_foreach (&server.children, it) {
+        struct child *c = container_of (it, struct child, node);
+        if (server.waiting == 0)
+            break;
+        if (c->pid > 0)
+            continue;
+        if (fork_child (c, c->record, c->record_len) < 0)
+            break; /* in order of arrival */
+        server.waiting--;
+        free (c->record);
+        c->record = NULL;
+        child_flush (c);
+    }
+}
+
+/* Frames for it are kept meanwhile. */
+static int wait_for_child (struct child *c, const struct frame *f)
+{
+    if (!(c->record = malloc (f->len + 1)))
+        return -1;
+    memcpy (c->record, f->text, f->len + 1);
+    c->record_len = f->len;
+    server.waiting++;
+    return 0;
+}
+
+static void start_child (const struct frame *f)
+{
+    struct child *c = calloc (1, sizeof (*c));
+
+    if (!c || idmap_lookup (server.ids, f->id)) {
+        free (c);
+        goto error;
+    }
+    c->id = f->id;
+    c->fd = -1;
     list_init (&c->node);
     list_append (&server.children, &c->node);
-    idmap_insert (server.ids, c->id, c);
     server.count++;
+    if ((server.waiting > 0 || fork_child (c, f->text, f->len) < 0)
+        && wait_for_child (c, f) < 0) {
+        server.waiting++; /* as child_destroy counts */
+        child_destroy (c);
+        goto error;
+    }
+    if (idmap_insert (server.ids, c->id, c) < 0 && c->pid > 0)
+        kill (c->pid, SIGKILL);
     return;
 error:
-    fprintf (stderr, "flux-shell: cannot start a shell: %s\n", strerror (errno));
-    if (fd[0] >= 0) {
-        close (fd[0]);
-        close (fd[1]);
-    }
-    free (c);
+    report_exception (f->id, "cannot start a job shell: out of memory");
     report_exit (f->id, 1 << 8);
+}
+
+static void kill_child (struct child *c)
+{
+    if (c->pid > 0) {
+        kill (c->pid, SIGKILL);
+        return;
+    }
+    uint64_t id = c->id;
+    child_destroy (c);
+    report_exit (id, SIGKILL);
 }
 
 static void route (const struct frame *f)
@@ -168,12 +257,17 @@ static void route (const struct frame *f)
     if (!c)
         return; /* it has just ended */
     if (f->type == 'K') {
-        kill (c->pid, SIGKILL);
+        kill_child (c);
         return;
     }
-    if (c->out.len + f->len > CHILD_BUFFER_MAX)
+    if (c->pid > 0 && c->fd < 0)
+        return; /* it takes no more: it is ending */
+    if (c->out.len + f->len > CHILD_BUFFER_MAX
+        || frame_append (&c->out, f->type, f->id, f->text, f->len) < 0) {
+        report_exception (c->id, "the job shell does not read what is sent to it");
+        kill_child (c);
         return;
-    frame_append (&c->out, f->type, f->id, f->text, f->len);
+    }
     child_flush (c);
 }
 
@@ -210,12 +304,19 @@ static bool read_frames (void)
         return true;
     if (n <= 0 || frame_reader_add (&server.in, tmp, n) < 0)
         return false;
-    while ((rc = frame_reader_next (&server.in, &f)) > 0)
-        route (&f);
-    frame_reader_compact (&server.in);
-    if (rc < 0)
+    while ((rc = frame_reader_next (&server.in, &f)) != 0) {
+        if (rc > 0) {
+            route (&f);
+            continue;
+        }
         fprintf (stderr, "flux-shell: malformed frame\n");
-    return rc == 0;
+        if (errno == EMSGSIZE)
+            return false;
+        if (f.id_known)
+            report_exception (f.id, "malformed frame from job-exec");
+    }
+    frame_reader_compact (&server.in);
+    return true;
 }
 
 static int open_signals (void)
@@ -247,7 +348,7 @@ static int wait_events (struct pollfd **fds, int *cap)
         if (c->out.len > 0 && c->fd >= 0)
             (*fds)[n++] = (struct pollfd){ .fd = c->fd, .events = POLLOUT };
     }
-    return poll (*fds, n, -1);
+    return poll (*fds, n, server.waiting > 0 ? RETRY_MS : -1);
 }
 
 static int run_server (void)
@@ -272,6 +373,8 @@ static int run_server (void)
             break;
         if (fds[1].revents)
             reap ();
+        if (server.waiting > 0)
+            retry_waiting ();
         list_foreach (&server.children, it) {
             struct child *c = container_of (it, struct child, node);
             if (c->out.len > 0)

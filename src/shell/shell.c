@@ -22,24 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/subprocess/io.h"
 #include "value/rset.h"
 
 #define HOLD_TIME 0.002
-
-double monotonic_now (void)
-{
-    struct timespec ts;
-    clock_gettime (CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec + ts.tv_nsec * 1e-9;
-}
-
-static double wall_now (void)
-{
-    struct timespec ts;
-    clock_gettime (CLOCK_REALTIME, &ts);
-    return ts.tv_sec + ts.tv_nsec * 1e-9;
-}
 
 static uint32_t to_epoll (int events)
 {
@@ -67,15 +54,17 @@ void shell_send (struct shell *sh, char type, struct buf *b)
 {
     if (sh->broken || b->err)
         return;
-    if (type == 'b' || type == 'x' || type == 'w') /* somebody waits for it */
+    if (strchr ("bxwca", type)) /* somebody waits for it */
         sh->hold_until = 0;
+    if (type == 'o' || type == 'w')
+        credit_out_spend (&sh->credit, b->len);
     if (frame_write (&sh->out, type, b->data ? b->data : "", b->len) < 0)
         sh->broken = true;
 }
 
 void shell_entry (struct buf *b, const char *name)
 {
-    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", wall_now (),
+    buf_printf (b, "{\"timestamp\":%.6f,\"name\":\"%s\",\"context\":", clock_wall (),
                 name);
 }
 
@@ -154,24 +143,26 @@ static void send_started (struct shell *sh)
     buf_fini (&b);
 }
 
-static void set_signal_timer (struct shell *sh, double expiration)
+/* left: until the job expires; 0: it does not. */
+static void set_signal_timer (struct shell *sh, double left)
 {
     sh->signal_deadline = 0;
-    if (sh->signal_num > 0 && expiration > 0)
-        sh->signal_deadline = expiration - sh->signal_left;
+    if (sh->signal_num > 0 && left > 0)
+        sh->signal_deadline = clock_monotonic () + left - sh->signal_left;
 }
 
 static void update_expiration (struct shell *sh, const char *text)
 {
-    double expiration = strtod (text, NULL);
+    char *end;
+    double expiration = strtod (text, &end);
     rset_set_times (sh->R, rset_starttime (sh->R), expiration);
-    set_signal_timer (sh, expiration);
+    set_signal_timer (sh, strtod (end, NULL));
 }
 
 static void other_exit (struct shell *sh)
 {
     if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
-        sh->exit_deadline = monotonic_now () + sh->exit_timeout;
+        sh->exit_deadline = clock_monotonic () + sh->exit_timeout;
 }
 
 static void dispatch (struct shell *sh, const struct frame *f)
@@ -189,6 +180,9 @@ static void dispatch (struct shell *sh, const struct frame *f)
     case 'w':
         shell_output_peer (sh, f->text, f->len);
         break;
+    case 'C':
+        shell_output_credit (sh, f->text);
+        break;
     case 'D':
         other_exit (sh);
         break;
@@ -201,6 +195,7 @@ static void dispatch (struct shell *sh, const struct frame *f)
 static void lost (struct shell *sh)
 {
     sh->broken = true;
+    shell_output_credit (sh, "1000000000"); /* nobody will grant any */
     shell_unwatch (sh, &sh->in_src);
     shell_tasks_kill (sh, SIGKILL);
 }
@@ -221,6 +216,7 @@ static void input_ready (struct shell *sh, struct source *src, int revents)
     while ((rc = frame_reader_next (&sh->in, &f)) > 0)
         dispatch (sh, &f);
     frame_reader_compact (&sh->in);
+    shell_output_tell_peers (sh);
     if (rc < 0)
         lost (sh);
 }
@@ -289,8 +285,8 @@ static int start (struct shell *sh)
         || shell_tasks_start (sh) < 0)
         return -1;
     send_started (sh);
-    sh->hold_until = monotonic_now () + HOLD_TIME;
-    set_signal_timer (sh, rset_expiration (sh->R));
+    sh->hold_until = clock_monotonic () + HOLD_TIME;
+    set_signal_timer (sh, sh->time_left);
     return 0;
 }
 
@@ -307,11 +303,11 @@ static int next_timeout (struct shell *sh)
     double wait = INFINITY;
 
     if (sh->exit_deadline > 0 && sh->running > 0)
-        wait = fmin (wait, sh->exit_deadline - monotonic_now ());
+        wait = fmin (wait, sh->exit_deadline - clock_monotonic ());
     if (sh->signal_deadline > 0 && sh->running > 0)
-        wait = fmin (wait, sh->signal_deadline - wall_now ());
+        wait = fmin (wait, sh->signal_deadline - clock_monotonic ());
     if (sh->hold_until > 0)
-        wait = fmin (wait, sh->hold_until - monotonic_now ());
+        wait = fmin (wait, sh->hold_until - clock_monotonic ());
     if (wait == INFINITY)
         return -1;
     return wait < 0 ? 0 : wait > 1e6 ? 1000000000 : (int)(wait * 1000) + 1;
@@ -321,7 +317,7 @@ static void check_deadlines (struct shell *sh)
 {
     if (sh->running == 0)
         return;
-    if (sh->exit_deadline > 0 && monotonic_now () >= sh->exit_deadline) {
+    if (sh->exit_deadline > 0 && clock_monotonic () >= sh->exit_deadline) {
         char note[128];
         sh->exit_deadline = 0;
         sh->exit_timeout = -1;
@@ -329,7 +325,7 @@ static void check_deadlines (struct shell *sh)
                   "a task has exited, and others still run after exit-timeout");
         shell_raise (sh, "exec", 0, note);
     }
-    if (sh->signal_deadline > 0 && wall_now () >= sh->signal_deadline) {
+    if (sh->signal_deadline > 0 && clock_monotonic () >= sh->signal_deadline) {
         sh->signal_deadline = 0;
         shell_log (sh, SHELL_NOTICE, "Will expire in %.1fs, sending %s to all tasks",
                    sh->signal_left, strsignal (sh->signal_num));
@@ -341,7 +337,7 @@ static void check_deadlines (struct shell *sh)
  * so into one message to job-exec. */
 static void flush (struct shell *sh)
 {
-    if (sh->hold_until > 0 && monotonic_now () < sh->hold_until)
+    if (sh->hold_until > 0 && clock_monotonic () < sh->hold_until)
         return;
     sh->hold_until = 0;
     if (!sh->broken && frame_flush (&sh->out) < 0)
@@ -381,6 +377,7 @@ static void finish (struct shell *sh)
 static void free_all (struct shell *sh)
 {
     shell_tasks_fini (sh);
+    shell_input_fini (sh);
     shell_pmi_fini (sh);
     shell_output_fini (sh);
     shell_affinity_fini (sh);

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/fanout.h"
+#include "core/subprocess/credit.h"
 #include "shell/protocol.h"
 #include "value/jobspec.h"
 
@@ -20,6 +22,7 @@ struct output;
 struct rlimits;
 struct shell;
 struct task;
+struct input;
 
 /* As in RFC 24 log entries. */
 enum shell_log_level {
@@ -58,9 +61,9 @@ struct task {
     int status;
     struct stream streams[2]; /* stdout, stderr */
     struct source in;
-    struct buf in_buf;
-    bool in_seen; /* it got some input */
-    bool in_eof;  /* close when in_buf is empty */
+    bool in_seen;         /* it got some input */
+    struct input *in_end; /* close behind this one */
+    bool in_end_data;     /* whose data is for this task, too */
     struct source pmi;
     struct buf pmi_buf;
 };
@@ -110,11 +113,17 @@ struct shell {
     double exit_timeout;    /* < 0: none */
     double hold_until;      /* monotonic: frames wait for more; 0: not */
     double exit_deadline;   /* monotonic; 0: not set */
-    double signal_deadline; /* of the epoch; 0: not set */
+    double signal_deadline; /* monotonic; 0: not set */
     int signal_num;
     double signal_left;
+    double time_left; /* of the job at its start; 0: no limit */
     bool exit_on_error;
 
+    struct fanout input;      /* for the tasks; readers are their local ids */
+    struct credit_out credit; /* for o and w frames */
+    size_t output_window;
+    bool output_paused;
+    size_t peer_written; /* leader: of w frames, not yet told */
     struct output *outputs[2];
     int peers_writing; /* leader: shells that still send output to files */
     size_t output_limit;
@@ -174,6 +183,10 @@ int shell_output_init (struct shell *sh);
 void shell_output_fini (struct shell *sh);
 void shell_output_header (struct shell *sh);
 void shell_output_ready (struct shell *sh, struct source *src, int revents);
+/* A C frame. */
+void shell_output_credit (struct shell *sh, const char *text);
+/* Leader: tells what it has written for its peers. */
+void shell_output_tell_peers (struct shell *sh);
 /* A w frame: from another shell, to a file that the leader writes. */
 void shell_output_peer (struct shell *sh, const char *text, size_t len);
 /* All local output is sent: tell the leader. */
@@ -183,6 +196,9 @@ void shell_output_finish (struct shell *sh);
 /* Descriptor for a task's stdin, or -1; sets up task->in. */
 int shell_input_open (struct shell *sh, struct task *task, int *child_fd);
 void shell_input_frame (struct shell *sh, const char *text, size_t len);
+/* The task takes no more. */
+void shell_input_close (struct shell *sh, struct task *task);
+void shell_input_fini (struct shell *sh);
 
 /* pmi.c */
 int shell_pmi_init (struct shell *sh);
@@ -199,7 +215,5 @@ void affinity_probe (void); /* once, by the server */
 int shell_affinity_init (struct shell *sh);
 void shell_affinity_fini (struct shell *sh);
 void shell_affinity_apply (const struct shell *sh, int localid); /* in the child */
-
-double monotonic_now (void);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/subprocess/spawn.h"
 #include "shell/shell.h"
 
@@ -177,14 +178,14 @@ static void task_exited (struct shell *sh, struct task *t, int status)
     sh->running--;
     if (code > sh->rc)
         sh->rc = code;
-    shell_unwatch (sh, &t->in);
+    shell_input_close (sh, t);
     if (code != 0)
         shell_log (sh, SHELL_DEBUG, "task %d: exited with status %d", t->rank, code);
     if (!sh->exit_seen) {
         sh->exit_seen = true;
         send_exit (sh, t);
         if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
-            sh->exit_deadline = monotonic_now () + sh->exit_timeout;
+            sh->exit_deadline = clock_monotonic () + sh->exit_timeout;
     }
     if (code != 0 && sh->exit_on_error) {
         char note[64];
@@ -204,6 +205,15 @@ static struct task *find_task (struct shell *sh, pid_t pid)
     return NULL;
 }
 
+/* stop-tasks-in-exec: a traced task has called exec. We let go of it, stopped, so
+ * that a debugger can take it, or SIGCONT lets it run. */
+static void leave_stopped (struct shell *sh, struct task *t, int signum)
+{
+    if (ptrace (PTRACE_DETACH, t->pid, NULL, signum == SIGTRAP ? SIGSTOP : signum) < 0)
+        shell_log (sh, SHELL_ERROR, "task %d: cannot detach from it: %s", t->rank,
+                   strerror (errno));
+}
+
 void shell_tasks_reap (struct shell *sh)
 {
     int status;
@@ -211,7 +221,9 @@ void shell_tasks_reap (struct shell *sh)
 
     while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
         struct task *t = find_task (sh, pid);
-        if (t)
+        if (t && WIFSTOPPED (status))
+            leave_stopped (sh, t, WSTOPSIG (status));
+        else if (t)
             task_exited (sh, t, status);
     }
 }
@@ -226,7 +238,6 @@ void shell_tasks_fini (struct shell *sh)
         }
         shell_unwatch (sh, &t->in);
         shell_unwatch (sh, &t->pmi);
-        buf_fini (&t->in_buf);
         buf_fini (&t->pmi_buf);
     }
 }

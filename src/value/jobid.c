@@ -194,9 +194,14 @@ int jobid_decode (const char *s, uint64_t *id)
     return decode_number (s, len, 10, id);
 }
 
-void jobid_gen_init (struct jobid_gen *g, uint16_t id, uint64_t epoch_ms)
+void jobid_gen_init (struct jobid_gen *g, uint16_t id, uint64_t epoch_ms,
+                     uint64_t floor)
 {
-    *g = (struct jobid_gen){ .epoch_ms = epoch_ms, .id = id & 0x3fff };
+    *g = (struct jobid_gen){
+        .epoch_ms = epoch_ms,
+        .last_ms = (floor >> 24) + 1,
+        .id = id & 0x3fff,
+    };
 }
 
 uint64_t jobid_gen_next (struct jobid_gen *g, uint64_t now_ms)

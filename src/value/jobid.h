@@ -29,7 +29,9 @@ struct jobid_gen {
     uint16_t id;
     uint16_t seq;
 };
-void jobid_gen_init (struct jobid_gen *g, uint16_t id, uint64_t epoch_ms);
+/* All ids will be greater than floor, whatever the clock says. None is 0. */
+void jobid_gen_init (struct jobid_gen *g, uint16_t id, uint64_t epoch_ms,
+                     uint64_t floor);
 /* Always ascending, whatever the clock does: borrows from the next
  * millisecond if 1024 ids are not enough. */
 uint64_t jobid_gen_next (struct jobid_gen *g, uint64_t now_ms);

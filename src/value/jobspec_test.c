@@ -127,6 +127,31 @@ static void test_fields (void **state)
     assert_memory_equal (error.text, "jobspec: invalid JSON:", 22);
 }
 
+static void test_yaml_anchors (void **state)
+{
+    char *s = malloc (5000 * 16);
+    size_t len = 0;
+    flux_error_t error = { "" };
+    json_t *o;
+
+    for (int i = 0; i < 5000; i++)
+        len += sprintf (s + len, "- &a%d x\n", i);
+    assert_null (jobspec_load_yaml (s, len, &error));
+    assert_non_null (strstr (error.text, "more than 4096 anchors"));
+    /* Others of that kind are none. */
+    for (size_t i = 0; i < len; i++)
+        s[i] = s[i] == '&' ? '+' : s[i];
+    assert_non_null (o = jobspec_load_yaml (s, len, &error));
+    json_decref (o);
+    len = sprintf (s, "script: \"");
+    for (int i = 0; i < 5000; i++)
+        len += sprintf (s + len, "a && b & ");
+    s[len++] = '"';
+    assert_non_null (o = jobspec_load_yaml (s, len, &error));
+    json_decref (o);
+    free (s);
+}
+
 static void test_yaml (void **state)
 {
     static const char *bad[] = { "", "a: [1", "? [a]\n: 1", "a: &x [*x]", "\xff" };
@@ -156,6 +181,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_files),
         cmocka_unit_test (test_fields),
+        cmocka_unit_test (test_yaml_anchors),
         cmocka_unit_test (test_yaml),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

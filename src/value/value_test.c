@@ -304,7 +304,7 @@ static void test_jobid (void **state)
     assert_int_equal (jobid_encode (id, JOBID_KVS, buf, 23), -1);
     assert_int_equal (errno, EOVERFLOW);
 
-    jobid_gen_init (&g, 3, 1000);
+    jobid_gen_init (&g, 3, 1000, 0);
     n = jobid_gen_next (&g, 1005);
     assert_true (n == (5ULL << 24 | 3 << 10));
     for (int i = 0; i < 3000; i++) {
@@ -312,6 +312,13 @@ static void test_jobid (void **state)
         assert_true (m > n);
         n = m;
     }
+    jobid_gen_init (&g, 0, 1000, 0);
+    assert_true (jobid_gen_next (&g, 900) > 0);
+    /* beyond what was handed out before, also with the clock set back */
+    jobid_gen_init (&g, 3, 1000, 5ULL << 24 | 9 << 10 | 7);
+    assert_true (jobid_gen_next (&g, 0) == (6ULL << 24 | 3 << 10));
+    assert_true (jobid_gen_next (&g, 1002) == (6ULL << 24 | 3 << 10 | 1));
+    assert_true (jobid_gen_next (&g, 1010) == (10ULL << 24 | 3 << 10));
 }
 
 static void check_fsd (const char *s, double want)

@@ -15,7 +15,7 @@ id=$(flux job last)
 flux kvs put a.b=1
 while read -r line; do
     # shellcheck disable=SC2086
-    fails "full: $line" 1 '^flux(-[a-z]+)?: writing output: No space left on device$' \
+    fails "full: $line" 1 '^flux(-[a-z]+)?: .*output: No space left on device$' \
         full $line
 done <<EOL
 flux --help

@@ -1,16 +1,16 @@
 """Send well-formed RFC 3 requests with payloads of wrong types to all services.
 
 usage: service-fuzz.py COUNT SEED; FLUX_URI names the instance. Exits 0 when
-all were sent: the caller looks whether the instance still lives.
+all were sent and most were answered: the caller looks whether the instance still lives.
 """
 
 import json
 import os
 import random
-import socket
-import struct
 import subprocess
 import sys
+
+from wire import *
 
 METHODS = """get set list load remove add rm append clear dmesg debug ping stats-get
 stats-clear config-reload subscribe unsubscribe publish pub enter exec write kill
@@ -61,67 +61,56 @@ def payload():
     return json.dumps({key: value() for key in keys}).encode() + b"\0"
 
 
-def part(data):
-    if len(data) < 255:
-        return bytes([len(data)]) + data
-    return b"\xff" + struct.pack(">I", len(data)) + data
-
-
 def request(topic, data, tag):
-    flags = 0x09 | random.choice([0, 0, 0x40, 0x04])
-    if flags & 0x04:
-        tag = 0
-    parts = part(b"") + part(topic.encode() + b"\0")
-    if data is not None:
-        flags |= 0x02
-        parts += part(data)
-    nodeid = random.choice([0xFFFFFFFF, 0xFFFFFFFF, 0, 1, 99])
-    parts += part(struct.pack(">BBBBIIII", 0x8E, 1, 1, flags, 0xFFFFFFFF, 0, nodeid, tag))
-    return b"\xff\xee\x00\x12" + struct.pack(">I", 8 + len(parts)) + parts
+    flags = random.choice([0, 0, F_STREAMING, F_NORESPONSE])
+    return encode(REQUEST, topic, data, flags=flags,
+                  aux1=random.choice([ANY, ANY, 0, 1, 99]),
+                  aux2=0 if flags & F_NORESPONSE else tag)
 
 
-def connect():
-    s = socket.socket(socket.AF_UNIX)
-    s.connect(os.environ["FLUX_URI"].replace("local://", ""))
-    s.recv(1)
-    return s
-
-
-def drain(s):
-    s.setblocking(False)
+def drain(client):
+    """How many answers are here; None if the broker closed the connection."""
+    count = 0
+    client.sock.setblocking(False)
     try:
-        while s.recv(1 << 16):
-            pass
+        while client.recv():
+            count += 1
     except BlockingIOError:
-        return True
+        return count
     except ConnectionError:
-        pass
+        return None
     finally:
-        s.settimeout(10)
-    return False
+        client.sock.settimeout(10)
 
 
 def main():
     random.seed(int(sys.argv[2]))
+    count, answers = int(sys.argv[1]), 0
     lines = subprocess.check_output(["flux", "module", "list"], text=True).splitlines()
     services = "broker attr event log module service sched content-backing".split()
     for line in lines[1:]:
         services.append(line.split()[0])
-    s = connect()
-    for i in range(int(sys.argv[1])):
+    c = Client(timeout=10)
+    for i in range(count):
         topic = random.choice(services) + "." + random.choice(METHODS)
         # a request that is carried out as it should be, and ends something
         if topic in ("module.remove", "broker.kill"):
             continue
         try:
-            s.sendall(request(topic, payload(), i + 1))
-            alive = drain(s)
+            c.sock.sendall(request(topic, payload(), i + 1))
+            n = drain(c)
         except ConnectionError:
-            alive = False
-        if not alive or random.randrange(500) == 0:
-            s.close()
-            s = connect()
-    s.close()
+            n = None
+        answers += n or 0
+        if n is None or random.randrange(500) == 0:
+            c.close()
+            c = Client(timeout=10)
+    c.ping()
+    answers += len(c.kept)
+    c.close()
+    if answers < count / 4:
+        sys.exit(f"{count} requests, but {answers} answers")
 
 
-main()
+if __name__ == "__main__":
+    main()

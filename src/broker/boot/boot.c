@@ -16,13 +16,59 @@
 #include "broker/overlay/overlay.h"
 #include "core/pmi/client.h"
 
+static int set_quorum (struct broker *b, flux_error_t *error)
+{
+    const char *s = attrs_val (b->attrs, "broker.quorum");
+
+    if (!s)
+        return attrs_putf (b->attrs, "broker.quorum", -1, "%d", b->size);
+    if (atol (s) <= b->size)
+        return 0;
+    error_set (error, "broker.quorum: %s is more than the instance has (%d)", s,
+               b->size);
+    errno = EINVAL;
+    return -1;
+}
+
+static int set_critical_ranks (struct broker *b, flux_error_t *error)
+{
+    const char *given = attrs_val (b->attrs, "broker.critical-ranks");
+    struct idset *ids;
+    char *s;
+    int rc;
+
+    if (given) {
+        if (!(ids = idset_decode (given)) || idset_last (ids) >= (unsigned)b->size) {
+            /* All brokers see it, one says it. */
+            error_set (
+                error,
+                b->rank == 0 ? "broker.critical-ranks: '%s' is not a set of ranks" : "",
+                given);
+            idset_destroy (ids);
+            return -1;
+        }
+        idset_destroy (ids);
+        return 0;
+    }
+    ids = topology_internal (b->topo);
+    s = ids ? idset_encode (ids, IDSET_FLAG_RANGE) : NULL;
+    rc = s ? attrs_put (b->attrs, "broker.critical-ranks", s, -1) : -1;
+    free (s);
+    idset_destroy (ids);
+    return rc;
+}
+
 static int set_place (struct broker *b, int rank, int size, const char *method,
                       flux_error_t *error)
 {
     b->rank = rank;
     b->size = size;
-    if (!(b->topo = topology_create (attrs_val (b->attrs, "tbon.topo"), size, error)))
+    if (!(b->topo = topology_create (attrs_val (b->attrs, "tbon.topo"), size, error))
+        || set_quorum (b, error) < 0 || set_critical_ranks (b, error) < 0) {
+        if (rank > 0)
+            error->text[0] = '\0'; /* all brokers see it, one says it */
         return -1;
+    }
     if (attrs_put (b->attrs, "broker.boot-method", method, -1) < 0
         || attrs_putf (b->attrs, "rank", -1, "%d", rank) < 0
         || attrs_putf (b->attrs, "size", -1, "%d", size) < 0
@@ -37,31 +83,6 @@ static int set_place (struct broker *b, int rank, int size, const char *method,
         return -1;
     }
     return 0;
-}
-
-static int set_critical_ranks (struct broker *b, flux_error_t *error)
-{
-    const char *given = attrs_val (b->attrs, "broker.critical-ranks");
-    struct idset *ids;
-    char *s;
-    int rc;
-
-    if (given) {
-        if (!(ids = idset_decode (given)) || idset_last (ids) >= (unsigned)b->size) {
-            error_set (error, "broker.critical-ranks: '%s' is not a set of ranks",
-                       given);
-            idset_destroy (ids);
-            return -1;
-        }
-        idset_destroy (ids);
-        return 0;
-    }
-    ids = topology_internal (b->topo);
-    s = ids ? idset_encode (ids, IDSET_FLAG_RANGE) : NULL;
-    rc = s ? attrs_put (b->attrs, "broker.critical-ranks", s, -1) : -1;
-    free (s);
-    idset_destroy (ids);
-    return rc;
 }
 
 static int boot_single (struct broker *b, flux_error_t *error)
@@ -303,7 +324,5 @@ int boot_run (struct broker *b, flux_error_t *error)
             break;
     }
     free (methods);
-    if (rc == 0)
-        rc = set_critical_ranks (b, error);
     return rc;
 }

@@ -359,7 +359,7 @@ void overlay_core_child_lost (struct overlay_core *ov, const char *id)
             claim_drop (&ov->children[i]);
 }
 
-int overlay_core_disconnect (struct overlay_core *ov, int rank)
+int overlay_core_disconnect (struct overlay_core *ov, int rank, const char *why)
 {
     struct overlay_child *c = overlay_core_child (ov, rank);
 
@@ -368,7 +368,7 @@ int overlay_core_disconnect (struct overlay_core *ov, int rank)
         return -1;
     }
     tell_child (ov, c->id, CONTROL_DISCONNECT, 0);
-    child_gone (ov, c, SUBTREE_LOST, "disconnected by an operator");
+    child_gone (ov, c, SUBTREE_LOST, why);
     return 0;
 }
 
@@ -460,10 +460,10 @@ int overlay_core_hello (struct overlay_core *ov)
     return rc;
 }
 
-static void parent_fail (struct overlay_core *ov, const char *why)
+static void parent_fail (struct overlay_core *ov, int errnum, const char *why)
 {
     ov->parent = PARENT_GONE;
-    ov->conf.ops.parent_failed (why, ov->arg);
+    ov->conf.ops.parent_failed (errnum, why, ov->arg);
 }
 
 static void parent_gone (struct overlay_core *ov, const char *why)
@@ -474,7 +474,7 @@ static void parent_gone (struct overlay_core *ov, const char *why)
     if (was == PARENT_JOINED)
         ov->conf.ops.parent_left (why, ov->arg);
     else if (was == PARENT_GREETED)
-        ov->conf.ops.parent_failed (why, ov->arg);
+        ov->conf.ops.parent_failed (EHOSTUNREACH, why, ov->arg);
 }
 
 void overlay_core_parent_lost (struct overlay_core *ov, const char *why)
@@ -489,22 +489,24 @@ static void hello_response (struct overlay_core *ov, const flux_msg_t *msg)
     json_t *conf, *attrs;
     int errnum, state;
 
-    if (flux_msg_get_errnum (msg, &errnum) < 0 || errnum != 0) {
+    if (flux_msg_get_errnum (msg, &errnum) < 0)
+        errnum = EPROTO;
+    if (errnum != 0) {
         (void)flux_msg_get_string (msg, &text);
-        parent_fail (ov, text ? text : strerror (errnum));
+        parent_fail (ov, errnum, text ? text : strerror (errnum));
         return;
     }
     if (flux_msg_unpack (msg, "{s:s s:i s:o s:o}", "uuid", &uuid, "state", &state,
                          "conf", &conf, "attrs", &attrs)
             < 0
         || strlen (uuid) >= OVERLAY_ID_SIZE) {
-        parent_fail (ov, "answer to hello is malformed");
+        parent_fail (ov, EPROTO, "answer to hello is malformed");
         return;
     }
     ov->parent = PARENT_JOINED;
     ov->parent_state = state;
     if (ov->conf.ops.parent_joined (uuid, msg_json (msg), &error, ov->arg) < 0) {
-        parent_fail (ov, error.text[0] ? error.text : strerror (errno));
+        parent_fail (ov, errno, error.text[0] ? error.text : strerror (errno));
         return;
     }
     /* Children may have come or gone since the hello. */

@@ -64,7 +64,7 @@ struct overlay_core_ops {
      * left. id and welcome are the parent's. */
     int (*parent_joined) (const char *id, json_t *welcome, flux_error_t *error,
                           void *arg);
-    void (*parent_failed) (const char *why, void *arg);
+    void (*parent_failed) (int errnum, const char *why, void *arg);
     void (*parent_left) (const char *why, void *arg);
     void (*parent_state) (int state, void *arg);
     void (*parent_msg) (flux_msg_t *msg, void *arg); /* taken */
@@ -104,8 +104,8 @@ int overlay_core_hello (struct overlay_core *ov);
  * who are in are told. */
 void overlay_core_enter (struct overlay_core *ov, enum broker_state state);
 void overlay_core_goodbye (struct overlay_core *ov);
-/* An operator wants it out. ENOENT. */
-int overlay_core_disconnect (struct overlay_core *ov, int rank);
+/* An operator wants it out, or it does not read. ENOENT. */
+int overlay_core_disconnect (struct overlay_core *ov, int rank, const char *why);
 /* Message is borrowed. EHOSTUNREACH. */
 int overlay_core_send_child (struct overlay_core *ov, struct overlay_child *c,
                              const flux_msg_t *msg);

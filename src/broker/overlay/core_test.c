@@ -201,7 +201,7 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
     return 0;
 }
 
-static void op_parent_failed (const char *why, void *arg)
+static void op_parent_failed (int errnum, const char *why, void *arg)
 {
     struct life *b = arg;
 
@@ -446,7 +446,7 @@ static void expel (struct life *b, int rank)
 
     if (l)
         l->expelled = true;
-    if ((overlay_core_disconnect (b->core, rank) == 0) != there)
+    if ((overlay_core_disconnect (b->core, rank, "test") == 0) != there)
         fail_run (b->w, "disconnect", rank);
 }
 
@@ -797,9 +797,9 @@ static void test_disconnect (void **state)
 
     world_init (&w, 1);
     a = joined_child (&w, 1);
-    assert_int_equal (overlay_core_disconnect (w.holder[0]->core, 2), -1);
+    assert_int_equal (overlay_core_disconnect (w.holder[0]->core, 2, "test"), -1);
     assert_int_equal (errno, ENOENT);
-    assert_int_equal (overlay_core_disconnect (w.holder[0]->core, 1), 0);
+    assert_int_equal (overlay_core_disconnect (w.holder[0]->core, 1, "test"), 0);
     pass (&w, 1.);
     assert_true (a->left);
     assert_int_equal (overlay_core_child (w.holder[0]->core, 1)->status, SUBTREE_LOST);

@@ -14,6 +14,7 @@
 #include "broker/overlay/core.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/overlay/transport.h"
+#include "broker/rlimits.h"
 #include "config.h"
 #include "core/message.h"
 #include "value/fsd.h"
@@ -71,11 +72,26 @@ static int child_send (struct peer *p, flux_msg_t **msg)
 {
     struct child *c = p->arg;
 
+    if (c->ov->ops->full (c->ov->transport, p->id)) {
+        errno = EAGAIN;
+        return -1;
+    }
     if (overlay_core_send_child (c->ov->core, c->place, *msg) < 0)
         return -1;
     flux_msg_decref (*msg);
     *msg = NULL;
     return 0;
+}
+
+/* What it has to be told does not fit any more. */
+static void child_stuck (struct peer *p)
+{
+    struct child *c = p->arg;
+
+    broker_log (c->ov->b, LOG_ERR, "overlay: rank %d does not read what it is sent",
+                c->place->rank);
+    (void)overlay_core_disconnect (c->ov->core, c->place->rank,
+                                   "it does not read what it is sent");
 }
 
 static int op_child_joined (struct overlay_child *place, void *arg)
@@ -143,11 +159,22 @@ static int parent_send (struct peer *p, flux_msg_t **msg)
 {
     struct overlay *ov = p->arg;
 
+    if (ov->ops->full (ov->transport, NULL)) {
+        errno = EAGAIN;
+        return -1;
+    }
     if (overlay_core_send_parent (ov->core, *msg) < 0)
         return -1;
     flux_msg_decref (*msg);
     *msg = NULL;
     return 0;
+}
+
+static void parent_stuck (struct peer *p)
+{
+    struct overlay *ov = p->arg;
+
+    overlay_core_parent_lost (ov->core, "it does not read what it is sent");
 }
 
 static void follow_state (struct broker *b, int state)
@@ -178,14 +205,18 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
     return 0;
 }
 
-static void op_parent_failed (const char *why, void *arg)
+/* It cannot tell it to anybody else. */
+static void op_parent_failed (int errnum, const char *why, void *arg)
 {
     struct overlay *ov = arg;
     struct broker *b = ov->b;
 
     if (machine_state (b) >= STATE_SHUTDOWN)
         return;
-    broker_log (b, LOG_ERR, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
+    if (errnum != ESHUTDOWN)
+        fprintf (stderr, "flux-broker: overlay: rank %d: %s\n",
+                 topology_parent (b->topo, b->rank), why);
+    broker_log (b, LOG_INFO, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
                 why);
     b->exit_code = 1;
     machine_post (b, EVENT_PARENT_FAIL);
@@ -247,6 +278,17 @@ static void parent_recv (flux_msg_t *msg, void *arg)
 static void parent_lost (const char *why, void *arg)
 {
     overlay_core_parent_lost (((struct overlay *)arg)->core, why);
+}
+
+static void writable (void *arg)
+{
+    struct overlay *ov = arg;
+
+    for (int i = 0; i < ov->child_count; i++)
+        if (ov->children[i].peer.inflight)
+            peer_writable (ov->b, &ov->children[i].peer);
+    if (ov->parent.inflight)
+        peer_writable (ov->b, &ov->parent);
 }
 
 int overlay_connect (struct broker *b, flux_error_t *error)
@@ -354,7 +396,7 @@ static int open_transport (struct overlay *ov, flux_error_t *error)
         .child_rcvhwm = attr_int (b, "tbon.child_rcvhwm"),
         .tcp_user_timeout_ms = 1e3 * duration_attr (b, "tbon.tcp_user_timeout", 0),
         .connect_timeout_ms = 1e3 * duration_attr (b, "tbon.connect_timeout", 0),
-        .cb = { child_recv, child_lost, parent_recv, parent_lost },
+        .cb = { child_recv, child_lost, parent_recv, parent_lost, writable },
         .arg = ov,
     };
 
@@ -389,9 +431,11 @@ static struct overlay_core *create_core (struct overlay *ov)
 int overlay_create (struct broker *b, flux_error_t *error)
 {
     int count = topology_child_count (b->topo, b->rank);
-    struct overlay *ov = calloc (1, sizeof (*ov) + count * sizeof (struct child));
+    struct overlay *ov;
 
-    if (!ov) {
+    if (limits_check_overlay (count, error) < 0)
+        return -1;
+    if (!(ov = calloc (1, sizeof (*ov) + count * sizeof (struct child)))) {
         error_set (error, "out of memory");
         return -1;
     }
@@ -403,6 +447,7 @@ int overlay_create (struct broker *b, flux_error_t *error)
     }
     ov->parent.kind = PEER_PARENT;
     ov->parent.send = parent_send;
+    ov->parent.stuck = parent_stuck;
     ov->parent.arg = ov;
     ov->child_count = count;
     for (int i = 0; i < count; i++) {
@@ -412,6 +457,7 @@ int overlay_create (struct broker *b, flux_error_t *error)
         c->place = overlay_core_child_at (ov->core, i);
         c->peer.kind = PEER_CHILD;
         c->peer.send = child_send;
+        c->peer.stuck = child_stuck;
         c->peer.arg = c;
     }
     return open_transport (ov, error);

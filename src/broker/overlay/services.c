@@ -60,7 +60,10 @@ static void disconnect_subtree_cb (struct broker *b, const flux_msg_t *msg, void
 
     if (flux_msg_unpack (msg, "{s:i}", "rank", &rank) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (!b->overlay || overlay_core_disconnect (b->overlay->core, rank) < 0)
+    else if (!b->overlay
+             || overlay_core_disconnect (b->overlay->core, rank,
+                                         "disconnected by an operator")
+                    < 0)
         broker_respond_error (b, msg, ENOENT, "no such child is connected");
     else
         broker_respond (b, msg, NULL);

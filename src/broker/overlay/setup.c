@@ -1,5 +1,6 @@
 /* Where the children of this broker find it, and where it finds its parent. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -10,27 +11,39 @@
 
 /* The address that others reach this node at: of the interface that
  * tbon.interface-hint names, else of the first that is up and not loopback. */
-static void find_address (struct broker *b, char *buf, size_t size)
+static int find_address (struct broker *b, char *buf, size_t size, flux_error_t *error)
 {
     const char *hint = attrs_val (b->attrs, "tbon.interface-hint");
+    bool any =
+        !hint || strcmp (hint, "default-route") == 0 || strcmp (hint, "hostname") == 0;
+    bool found = any; /* loopback is better than nothing */
     struct ifaddrs *list = NULL;
 
     snprintf (buf, size, "127.0.0.1");
-    if (getifaddrs (&list) < 0)
-        return;
+    if (getifaddrs (&list) < 0) {
+        error_set (error, "overlay: interfaces: %s", strerror (errno));
+        return -1;
+    }
     for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
         struct sockaddr_in *sin = (struct sockaddr_in *)ifa->ifa_addr;
-        bool named = hint && strcmp (ifa->ifa_name, hint) == 0;
 
         if (!sin || sin->sin_family != AF_INET || !(ifa->ifa_flags & IFF_UP)
-            || ((ifa->ifa_flags & IFF_LOOPBACK) && !named))
+            || (any ? (ifa->ifa_flags & IFF_LOOPBACK) != 0
+                    : strcmp (ifa->ifa_name, hint) != 0))
             continue;
         (void)inet_ntop (AF_INET, &sin->sin_addr, buf, size);
-        if (named || !hint || strcmp (hint, "default-route") == 0
-            || strcmp (hint, "hostname") == 0)
-            break;
+        found = true;
+        break;
     }
     freeifaddrs (list);
+    if (!found) {
+        error_set (error,
+                   "tbon.interface-hint: no interface '%.60s' with an IPv4 address",
+                   hint);
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
 }
 
 static int bind_uri (struct overlay *ov, const char *uri, flux_error_t *error)
@@ -59,7 +72,8 @@ int overlay_bind (struct broker *b, bool ipc, bool tcp, flux_error_t *error)
             return -1;
     }
     if (tcp) {
-        find_address (b, addr, sizeof (addr));
+        if (find_address (b, addr, sizeof (addr), error) < 0)
+            return -1;
         snprintf (uri, sizeof (uri), "tcp://%s:*", addr);
         if (bind_uri (ov, uri, error) < 0)
             return -1;

@@ -17,6 +17,8 @@ struct transport_callbacks {
     void (*child_lost) (const char *id, void *arg);
     void (*parent_recv) (flux_msg_t *msg, void *arg); /* taken */
     void (*parent_lost) (const char *why, void *arg); /* once, and behind, too */
+    /* There is room again where full said that there was none. */
+    void (*writable) (void *arg);
 };
 
 struct transport_conf {
@@ -34,8 +36,8 @@ struct transport_ops {
     struct transport *(*create) (const struct transport_conf *conf);
     void (*destroy) (struct transport *t);
     /* Listens for children at an ipc:// or tcp:// URI; what it became (port
-     * numbers) goes to endpoint. tcp is encrypted and wants authorized keys;
-     * bind ipc first. */
+     * numbers) goes to endpoint. ipc is for this user's processes only; tcp is
+     * encrypted and wants authorized keys; bind ipc first. */
     int (*bind) (struct transport *t, const char *uri, char *endpoint, size_t size);
     /* Z85 text; made by the first call. */
     const char *(*pubkey) (struct transport *t);
@@ -45,6 +47,9 @@ struct transport_ops {
     /* The message is borrowed. EHOSTUNREACH if there is no such child. */
     int (*send_child) (struct transport *t, const char *id, const flux_msg_t *msg);
     int (*send_parent) (struct transport *t, const flux_msg_t *msg);
+    /* So much is on its way to this child (NULL: the parent) that more should wait until
+     * writable is called; it can be sent all the same. */
+    bool (*full) (struct transport *t, const char *id);
 };
 
 /* Symbol of type struct transport_ops in overlay-zmq.so. */

@@ -1,15 +1,23 @@
 /* Transport on ZeroMQ: ROUTER for the children, DEALER to the parent.
  *
  * Happy path: a child's DEALER connects with its id as routing id; the parts
- * of a message (RFC 3) are its frames. ipc:// relies on the permissions of the
- * directory; tcp:// is CURVE, and only keys that were authorized get in (ZAP).
+ * of a message (RFC 3) are its frames. Over ipc:// both ends ask the kernel who the
+ * other is, and want this user; the socket is this user's alone, too. tcp:// is
+ * CURVE, and only keys that were authorized get in (ZAP).
  *
  * Failures: the monitor sockets tell at once when a connection is gone. What a
- * dead child sent before is read first, then it is reported lost. */
+ * dead child sent before is read first, then it is reported lost. A parent that is
+ * not there (any more) when its child connects is lost, too. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "base/hashmap.h"
@@ -20,7 +28,9 @@
 #define MAX_FRAMES (MSG_MAX_ROUTES + 4)
 #define RECV_BATCH 256
 #define LINGER_MS 2000
-#define KEY_SIZE 41 /* Z85 */
+#define WINDOW_MAX (4u << 20) /* bytes on their way, until more has to wait */
+#define FRAME_BYTES 64        /* what a frame costs beside its data */
+#define KEY_SIZE 41           /* Z85 */
 #define ID_SIZE 64
 
 /* A socket that is read when its descriptor says so. */
@@ -30,6 +40,22 @@ struct sock {
     flux_watcher_t *w;
     struct reactor_task task; /* look again */
     void (*recv) (struct transport *t);
+};
+
+/* What is on its way to one broker: counted when it is sent, and again by the I/O thread
+ * when it was written (or dropped with the connection). Whoever comes last frees it. */
+struct window {
+    _Atomic size_t bytes;
+    atomic_bool waited; /* tell when there is room */
+    atomic_int refs;
+    int wake_fd;
+};
+
+/* The last part of a message, which knows what all of it costs. */
+struct tail {
+    struct window *w;
+    size_t size;
+    unsigned char proto[MSG_PROTO_LEN];
 };
 
 /* Which child a connection belongs to. */
@@ -43,10 +69,20 @@ struct transport {
     void *ctx;
     struct sock children, parent;
     struct sock children_monitor, parent_monitor, zap;
-    struct idmap *conns; /* by descriptor */
+    struct idmap *conns;     /* by descriptor */
+    struct hashmap *windows; /* by child */
+    struct window *parent_window;
+    int wake_fd; /* there is room again */
+    flux_watcher_t *wake;
     struct hashmap *authorized;
     char pubkey[KEY_SIZE], seckey[KEY_SIZE];
+    char bound[512];         /* path of an ipc socket, or "" */
+    const char *parent_path; /* in parent_uri, if that is ipc */
+    char parent_uri[512];
+    bool parent_known; /* it is who it should be */
+    bool parent_heard;
     bool parent_gone;
+    const char *parent_why;
 };
 
 /* ---- sockets in the reactor ---- */
@@ -110,33 +146,137 @@ static void sock_fini (struct sock *s)
 }
 
 static int sock_monitor (struct transport *t, struct sock *s, struct sock *monitored,
-                         const char *endpoint, void (*recv) (struct transport *t))
+                         const char *endpoint, int events,
+                         void (*recv) (struct transport *t))
 {
-    if (zmq_socket_monitor (monitored->zs, endpoint, ZMQ_EVENT_DISCONNECTED) < 0
+    if (zmq_socket_monitor (monitored->zs, endpoint, events) < 0
         || sock_init (t, s, ZMQ_PAIR, recv) < 0 || zmq_connect (s->zs, endpoint) < 0)
         return -1;
     return 0;
 }
 
+/* ---- what is on its way ---- */
+
+static struct window *window_create (int wake_fd)
+{
+    struct window *w = calloc (1, sizeof (*w));
+
+    if (w) {
+        atomic_init (&w->refs, 1);
+        w->wake_fd = wake_fd;
+    }
+    return w;
+}
+
+static void window_unref (void *arg)
+{
+    struct window *w = arg;
+
+    if (w && atomic_fetch_sub (&w->refs, 1) == 1)
+        free (w);
+}
+
+static struct window *child_window (struct transport *t, const char *id)
+{
+    struct window *w = hashmap_lookup (t->windows, id);
+
+    if (!w && (w = window_create (t->wake_fd))
+        && hashmap_insert (t->windows, id, w) < 0) {
+        window_unref (w);
+        w = NULL;
+    }
+    return w;
+}
+
+static void wake_reactor (int fd)
+{
+    uint64_t one = 1;
+
+    /* Can only fail if it was written before and not read yet. */
+    if (write (fd, &one, sizeof (one)) < 0)
+        return;
+}
+
+/* In the I/O thread, mostly. */
+static void tail_free (void *data, void *hint)
+{
+    struct tail *tail = hint;
+    struct window *w = tail->w;
+    size_t before = atomic_fetch_sub (&w->bytes, tail->size);
+
+    if (before - tail->size <= WINDOW_MAX / 2 && atomic_exchange (&w->waited, false))
+        wake_reactor (w->wake_fd);
+    window_unref (w);
+    free (tail);
+}
+
+static bool window_full (struct window *w)
+{
+    if (!w || atomic_load (&w->bytes) <= WINDOW_MAX)
+        return false;
+    atomic_store (&w->waited, true);
+    /* The last of it may have gone before anybody waited. */
+    return atomic_load (&w->bytes) > WINDOW_MAX / 2;
+}
+
+static bool full (struct transport *t, const char *id)
+{
+    return window_full (id ? hashmap_lookup (t->windows, id) : t->parent_window);
+}
+
+static void wake_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct transport *t = arg;
+    uint64_t count;
+
+    if (read (t->wake_fd, &count, sizeof (count)) == sizeof (count))
+        t->conf.cb.writable (t->conf.arg);
+}
+
 /* ---- messages ---- */
 
-static int send_msg (struct sock *s, const char *id, const flux_msg_t *msg)
+static int send_tail (struct sock *s, struct tail *tail)
 {
-    unsigned char proto[MSG_PROTO_LEN];
-    struct iovec iov[MAX_FRAMES];
-    int count = msg_parts (msg, proto, iov, MAX_FRAMES);
+    zmq_msg_t frame;
 
-    if (count < 0)
+    if (zmq_msg_init_data (&frame, tail->proto, MSG_PROTO_LEN, tail_free, tail) < 0) {
+        free (tail);
         return -1;
+    }
+    atomic_fetch_add (&tail->w->refs, 1);
+    atomic_fetch_add (&tail->w->bytes, tail->size);
+    if (zmq_msg_send (&frame, s->zs, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close (&frame);
+        return -1;
+    }
+    return 0;
+}
+
+static int send_msg (struct sock *s, const char *id, struct window *w,
+                     const flux_msg_t *msg)
+{
+    struct tail *tail = w ? malloc (sizeof (*tail)) : NULL;
+    struct iovec iov[MAX_FRAMES];
+    int count;
+
+    if (!tail || (count = msg_parts (msg, tail->proto, iov, MAX_FRAMES)) < 0)
+        goto error;
+    tail->w = w;
+    tail->size = FRAME_BYTES * count;
     reactor_before_sleep (s->t->conf.reactor, &s->task);
     if (id && zmq_send (s->zs, id, strlen (id), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return -1;
-    for (int i = 0; i < count; i++)
+        goto error;
+    for (int i = 0; i < count - 1; i++) {
+        tail->size += iov[i].iov_len;
         if (zmq_send (s->zs, iov[i].iov_base, iov[i].iov_len,
-                      ZMQ_DONTWAIT | (i < count - 1 ? ZMQ_SNDMORE : 0))
+                      ZMQ_DONTWAIT | ZMQ_SNDMORE)
             < 0)
-            return -1;
-    return 0;
+            goto error;
+    }
+    return send_tail (s, tail);
+error:
+    free (tail);
+    return -1;
 }
 
 /* Reads one message whole: its frames as iov, which point into frames. More
@@ -188,6 +328,12 @@ static flux_msg_t *make_msg (zmq_msg_t frames[], int count)
     return msg_from_parts (iov, count);
 }
 
+static void child_lost (struct transport *t, const char *id)
+{
+    hashmap_remove (t->windows, id);
+    t->conf.cb.child_lost (id, t->conf.arg);
+}
+
 /* The number of a connection may be used again before its end was reported. */
 static void note_conn (struct transport *t, int fd, const char *id)
 {
@@ -206,7 +352,7 @@ static void note_conn (struct transport *t, int fd, const char *id)
         strcpy (old, c->id);
         c->stale++;
         snprintf (c->id, sizeof (c->id), "%s", id);
-        t->conf.cb.child_lost (old, t->conf.arg);
+        child_lost (t, old);
         return;
     }
     snprintf (c->id, sizeof (c->id), "%s", id);
@@ -246,6 +392,8 @@ static void children_recv (struct transport *t)
         reactor_post (t->conf.reactor, &t->children.task);
 }
 
+static void parent_monitor_recv (struct transport *t);
+
 static bool parent_recv_one (struct transport *t)
 {
     zmq_msg_t frames[MAX_FRAMES];
@@ -254,8 +402,12 @@ static bool parent_recv_one (struct transport *t)
 
     if (count < 0)
         return false;
-    msg = make_msg (frames, count);
+    /* That it is connected was told before it could say anything. */
+    if (!t->parent_known && !t->parent_gone)
+        parent_monitor_recv (t);
+    msg = t->parent_known ? make_msg (frames, count) : NULL;
     close_frames (frames, count);
+    t->parent_heard = true;
     if (msg)
         t->conf.cb.parent_recv (msg, t->conf.arg);
     return true;
@@ -273,28 +425,33 @@ static void parent_recv (struct transport *t)
 
 /* ---- lost connections ---- */
 
-/* Descriptor of the next DISCONNECTED event, or -1. */
-static int next_disconnect (struct sock *monitor)
+/* The next event of a monitor; value is a descriptor in those that are used. */
+static bool next_event (struct sock *monitor, int *event, int *value)
 {
     zmq_msg_t frames[4];
     unsigned char *data;
-    uint32_t value = 0;
+    uint16_t e = 0;
+    uint32_t v = 0;
     int count;
 
     if ((count = recv_frames (monitor->zs, frames, 4)) < 0)
-        return -1;
+        return false;
     data = zmq_msg_data (&frames[0]);
-    if (count > 0 && zmq_msg_size (&frames[0]) >= 6)
-        memcpy (&value, data + 2, 4);
+    if (count > 0 && zmq_msg_size (&frames[0]) >= 6) {
+        memcpy (&e, data, 2);
+        memcpy (&v, data + 2, 4);
+    }
     close_frames (frames, count);
-    return value;
+    *event = e;
+    *value = (int)v;
+    return true;
 }
 
 static void children_monitor_recv (struct transport *t)
 {
-    int fd;
+    int event, fd;
 
-    while ((fd = next_disconnect (&t->children_monitor)) >= 0) {
+    while (next_event (&t->children_monitor, &event, &fd)) {
         struct conn *c;
         char id[ID_SIZE];
 
@@ -308,19 +465,70 @@ static void children_monitor_recv (struct transport *t)
         }
         strcpy (id, c->id);
         idmap_remove (t->conns, fd);
-        t->conf.cb.child_lost (id, t->conf.arg);
+        child_lost (t, id);
     }
+}
+
+static void parent_is_gone (struct transport *t, const char *why)
+{
+    if (t->parent_gone)
+        return;
+    t->parent_gone = true;
+    while (parent_recv_one (t))
+        ;
+    t->conf.cb.parent_lost (why, t->conf.arg);
+}
+
+/* The kernel knows who listens at the other end. Over tcp the key has told. */
+static void parent_is_connected (struct transport *t, int fd)
+{
+    struct ucred cred;
+    socklen_t len = sizeof (cred);
+
+    if (t->parent_path
+        && (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0
+            || cred.uid != geteuid ()))
+        parent_is_gone (t, "its socket belongs to another user");
+    else
+        t->parent_known = true;
+}
+
+/* It was bound before anybody was told of it: nobody there means no more. */
+static bool is_deserted (const char *path)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool deserted;
+
+    if (fd < 0)
+        return false;
+    strncpy (addr.sun_path, path, sizeof (addr.sun_path) - 1);
+    deserted = connect (fd, (struct sockaddr *)&addr, sizeof (addr)) < 0
+               && (errno == ENOENT || errno == ECONNREFUSED);
+    close (fd);
+    return deserted;
 }
 
 static void parent_monitor_recv (struct transport *t)
 {
-    while (next_disconnect (&t->parent_monitor) >= 0) {
-        if (t->parent_gone)
-            continue;
-        t->parent_gone = true;
-        while (parent_recv_one (t))
-            ;
-        t->conf.cb.parent_lost ("lost the connection", t->conf.arg);
+    int event, value;
+
+    while (next_event (&t->parent_monitor, &event, &value)) {
+        switch (event) {
+        case ZMQ_EVENT_CONNECTED:
+            parent_is_connected (t, value);
+            break;
+        case ZMQ_EVENT_CONNECT_RETRIED:
+            if (t->parent_path && is_deserted (t->parent_path))
+                parent_is_gone (t, "there is no broker at its socket");
+            break;
+        case ZMQ_EVENT_DISCONNECTED:
+            parent_is_gone (t, t->parent_why);
+            break;
+        default:
+            t->parent_why = "it refused the connection";
+            break;
+        }
     }
 }
 
@@ -405,7 +613,7 @@ static void transport_destroy (struct transport *t)
         return;
     if (t->children.zs)
         zmq_setsockopt (t->children.zs, ZMQ_LINGER, &linger, sizeof (linger));
-    if (t->parent.zs && !t->parent_gone)
+    if (t->parent.zs && t->parent_heard && !t->parent_gone)
         zmq_setsockopt (t->parent.zs, ZMQ_LINGER, &linger, sizeof (linger));
     if (t->children.zs)
         zmq_socket_monitor (t->children.zs, NULL, 0);
@@ -418,7 +626,14 @@ static void transport_destroy (struct transport *t)
     sock_fini (&t->zap);
     if (t->ctx)
         zmq_ctx_term (t->ctx);
+    if (t->bound[0])
+        (void)unlink (t->bound);
     idmap_destroy (t->conns);
+    hashmap_destroy (t->windows);
+    window_unref (t->parent_window);
+    flux_watcher_destroy (t->wake);
+    if (t->wake_fd >= 0)
+        close (t->wake_fd);
     hashmap_destroy (t->authorized);
     free (t);
 }
@@ -430,24 +645,50 @@ static struct transport *transport_create (const struct transport_conf *conf)
     if (!t)
         return NULL;
     t->conf = *conf;
-    if (!(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
+    t->wake_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (t->wake_fd < 0 || !(t->windows = hashmap_create (window_unref))
+        || !(t->parent_window = window_create (t->wake_fd))
+        || !(t->wake = flux_fd_watcher_create (conf->reactor, t->wake_fd, FLUX_POLLIN,
+                                               wake_cb, t))
+        || !(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
         || !(t->ctx = zmq_ctx_new ())) {
         transport_destroy (t);
         return NULL;
     }
     zmq_ctx_set (t->ctx, ZMQ_IO_THREADS, conf->io_threads);
+    flux_watcher_start (t->wake);
+    flux_watcher_unref (t->wake);
     return t;
 }
 
 static int open_children (struct transport *t)
 {
-    int on = 1;
+    int on = 1, hwm = t->conf.child_rcvhwm;
 
     if (sock_init (t, &t->children, ZMQ_ROUTER, children_recv) < 0
+        || zmq_setsockopt (t->children.zs, ZMQ_RCVHWM, &hwm, sizeof (hwm)) < 0
         || zmq_setsockopt (t->children.zs, ZMQ_ROUTER_MANDATORY, &on, sizeof (on)) < 0)
         return -1;
     return sock_monitor (t, &t->children_monitor, &t->children, "inproc://children",
-                         children_monitor_recv);
+                         ZMQ_EVENT_DISCONNECTED, children_monitor_recv);
+}
+
+/* A socket that is this user's alone, whatever the umask; the mode is only the first
+ * of two doors. No other thread of the broker makes files while it boots. */
+static int bind_ipc (struct transport *t, const char *uri)
+{
+    uid_t uid = geteuid ();
+    mode_t mask;
+    int rc;
+
+    if (zmq_setsockopt (t->children.zs, ZMQ_IPC_FILTER_UID, &uid, sizeof (uid)) < 0)
+        return -1;
+    mask = umask (0177);
+    rc = zmq_bind (t->children.zs, uri);
+    umask (mask);
+    if (rc == 0)
+        snprintf (t->bound, sizeof (t->bound), "%s", uri + strlen ("ipc://"));
+    return rc;
 }
 
 static int transport_bind (struct transport *t, const char *uri, char *endpoint,
@@ -455,9 +696,10 @@ static int transport_bind (struct transport *t, const char *uri, char *endpoint,
 {
     if (!t->children.zs && open_children (t) < 0)
         return -1;
-    if (strncmp (uri, "tcp://", 6) == 0 && become_curve_server (t) < 0)
-        return -1;
-    if (zmq_bind (t->children.zs, uri) < 0)
+    if (strncmp (uri, "ipc://", 6) == 0) {
+        if (bind_ipc (t, uri) < 0)
+            return -1;
+    } else if (become_curve_server (t) < 0 || zmq_bind (t->children.zs, uri) < 0)
         return -1;
     return zmq_getsockopt (t->children.zs, ZMQ_LAST_ENDPOINT, endpoint, &size);
 }
@@ -465,12 +707,20 @@ static int transport_bind (struct transport *t, const char *uri, char *endpoint,
 static int transport_connect (struct transport *t, const char *uri, const char *pubkey)
 {
     int timeout = t->conf.connect_timeout_ms;
+    const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED
+                       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                       | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+                       | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED;
 
+    t->parent_why = "lost the connection";
+    snprintf (t->parent_uri, sizeof (t->parent_uri), "%s", uri);
+    if (strncmp (uri, "ipc://", 6) == 0)
+        t->parent_path = t->parent_uri + 6;
     if (sock_init (t, &t->parent, ZMQ_DEALER, parent_recv) < 0
         || zmq_setsockopt (t->parent.zs, ZMQ_ROUTING_ID, t->conf.id,
                            strlen (t->conf.id))
                < 0
-        || sock_monitor (t, &t->parent_monitor, &t->parent, "inproc://parent",
+        || sock_monitor (t, &t->parent_monitor, &t->parent, "inproc://parent", events,
                          parent_monitor_recv)
                < 0)
         return -1;
@@ -497,7 +747,7 @@ static int transport_connect (struct transport *t, const char *uri, const char *
 
 static int send_child (struct transport *t, const char *id, const flux_msg_t *msg)
 {
-    return send_msg (&t->children, id, msg);
+    return send_msg (&t->children, id, child_window (t, id), msg);
 }
 
 static int send_parent (struct transport *t, const flux_msg_t *msg)
@@ -506,7 +756,7 @@ static int send_parent (struct transport *t, const flux_msg_t *msg)
         errno = EHOSTUNREACH;
         return -1;
     }
-    return send_msg (&t->parent, NULL, msg);
+    return send_msg (&t->parent, NULL, t->parent_window, msg);
 }
 
 __attribute__ ((visibility ("default")))
@@ -519,4 +769,5 @@ const struct transport_ops flux_overlay_transport = {
     .connect = transport_connect,
     .send_child = send_child,
     .send_parent = send_parent,
+    .full = full,
 };

@@ -13,8 +13,12 @@
  * applied after R. So the answer need not wait for the acknowledgement, and a
  * core does not lie idle for a round trip with each job.
  *
- * Failure: a commit that fails is fatal to the scheduler (the reactor stops
- * with an error); job-manager then asks the next one again. */
+ * Failures: while the store below the KVS fails, the KVS holds the commit in its
+ * place. If it refuses one nevertheless, that one and all behind it are sent again,
+ * in their order, until they are taken; answers behind them wait. A commit that can
+ * never be taken, or a KVS that is gone, is fatal to the scheduler (the reactor
+ * stops with an error); job-manager then asks the next one again. */
+#include <errno.h>
 #include <flux/core.h>
 #include <flux/kvs.h>
 #include <flux/schedutil.h>
@@ -25,7 +29,11 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "core/kvs/kvs_health.h"
+#include "core/kvs/txn.h"
 #include "core/reactor.h"
+
+#define RETRY_AFTER 1. /* s */
 
 enum { SUCCESS = 0, ANNOTATE = 1, DENY = 2, CANCEL = 3 };
 
@@ -35,7 +43,7 @@ struct batch {
     flux_kvs_txn_t *txn;
     flux_future_t *f;
     struct list answers;
-    struct list node; /* in util->commits */
+    struct list node; /* in util->commits or util->again */
 };
 
 struct answer {
@@ -53,6 +61,8 @@ struct schedutil_ctx {
     struct reactor_task flush;
     struct batch *batch; /* of this turn */
     struct list commits; /* in flight */
+    struct list again;   /* refused, and what came behind */
+    flux_watcher_t *retry;
 };
 
 static void answer_destroy (struct answer *a)
@@ -95,23 +105,85 @@ static struct batch *batch_create (struct schedutil_ctx *util)
 
 static void send_answers (struct batch *b)
 {
-    list_foreach (&b->answers, it) {
-        struct answer *a = container_of (it, struct answer, node);
+    struct list *node;
+
+    while ((node = list_pop (&b->answers))) {
+        struct answer *a = container_of (node, struct answer, node);
         if (flux_respond (b->util->h, a->msg, a->payload) < 0)
             flux_log_error (b->util->h, "sched.alloc: cannot answer");
+        answer_destroy (a);
     }
+}
+
+static bool is_transient (int errnum)
+{
+    return errnum != ENOSYS && errnum != EPERM && errnum != EPROTO && errnum != EINVAL
+           && errnum != EHOSTUNREACH;
+}
+
+/* The KVS refuses all that is behind it as well. */
+static void refused (struct batch *b)
+{
+    struct schedutil_ctx *util = b->util;
+
+    if (list_empty (&util->again))
+        flux_log_error (util->h, "commit of R is refused, and sent again");
+    flux_future_destroy (b->f);
+    b->f = NULL;
+    list_remove (&b->node);
+    list_append (&util->again, &b->node);
+}
+
+static void retry_later (struct schedutil_ctx *util)
+{
+    if (list_empty (&util->again) || !list_empty (&util->commits))
+        return;
+    flux_timer_watcher_reset (util->retry, RETRY_AFTER, 0.);
+    flux_watcher_start (util->retry);
 }
 
 static void committed (flux_future_t *f, void *arg)
 {
     struct batch *b = arg;
-    flux_t *h = b->util->h;
+    struct schedutil_ctx *util = b->util;
+    flux_t *h = util->h;
 
-    if (flux_future_get (f, NULL) < 0) {
+    if (flux_future_get (f, NULL) == 0) {
+        batch_destroy (b);
+    } else if (is_transient (errno)) {
+        refused (b);
+    } else {
         flux_log_error (h, "commit of R failed");
         flux_reactor_stop_error (flux_get_reactor (h));
+        batch_destroy (b);
     }
-    batch_destroy (b);
+    retry_later (util);
+}
+
+static void send_commit (struct schedutil_ctx *util, struct batch *b)
+{
+    list_append (&util->commits, &b->node);
+    b->f = flux_kvs_commit (util->h, KVS_PRIMARY_NAMESPACE, KVS_TXN_ORDERED, b->txn);
+    if (!b->f || flux_future_then (b->f, -1., committed, b) < 0) {
+        flux_log_error (util->h, "commit of R cannot be sent");
+        flux_reactor_stop_error (flux_get_reactor (util->h));
+        batch_destroy (b);
+        return;
+    }
+    send_answers (b);
+}
+
+/* All that was in flight has come back. */
+static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct schedutil_ctx *util = arg;
+    flux_future_t *f = kvs_order_reset (util->h);
+    struct list *node;
+
+    flux_watcher_stop (w);
+    flux_future_destroy (f); /* by order it comes before the commits */
+    while ((node = list_pop (&util->again)))
+        send_commit (util, container_of (node, struct batch, node));
 }
 
 static void flush (void *arg)
@@ -120,15 +192,10 @@ static void flush (void *arg)
     struct batch *b = util->batch;
 
     util->batch = NULL;
-    list_append (&util->commits, &b->node);
-    b->f = flux_kvs_commit (util->h, KVS_PRIMARY_NAMESPACE, 0, b->txn);
-    if (!b->f || flux_future_then (b->f, -1., committed, b) < 0) {
-        flux_log_error (util->h, "commit of R cannot be sent");
-        flux_reactor_stop_error (flux_get_reactor (util->h));
-        batch_destroy (b);
-        return;
-    }
-    send_answers (b);
+    if (list_empty (&util->again))
+        send_commit (util, b);
+    else
+        list_append (&util->again, &b->node);
 }
 
 /* ,"annotations":{...} */
@@ -350,8 +417,11 @@ schedutil_t *schedutil_create (flux_t *h, int flags, const struct schedutil_ops 
     util->ops = ops;
     util->arg = arg;
     list_init (&util->commits);
+    list_init (&util->again);
     reactor_task_init (&util->flush, flush, util);
-    if (flux_msg_handler_addvec (h, handlers, util, &util->handlers) < 0
+    if (!(util->retry =
+              flux_timer_watcher_create (flux_get_reactor (h), 0., 0., retry_cb, util))
+        || flux_msg_handler_addvec (h, handlers, util, &util->handlers) < 0
         || register_service (h) < 0) {
         schedutil_destroy (util);
         return NULL;
@@ -368,6 +438,9 @@ void schedutil_destroy (schedutil_t *util)
         batch_destroy (util->batch);
         while ((node = list_pop (&util->commits)))
             batch_destroy (container_of (node, struct batch, node));
+        while ((node = list_pop (&util->again)))
+            batch_destroy (container_of (node, struct batch, node));
+        flux_watcher_destroy (util->retry);
         flux_msg_handler_delvec (util->handlers);
         free (util);
         errno = saved_errno;

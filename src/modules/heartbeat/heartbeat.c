@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <syslog.h>
 
+#include "base/clock.h"
 #include "value/fsd.h"
 
 struct heartbeat {
@@ -57,7 +58,7 @@ static void pulse (struct heartbeat *hb)
 
 static void watch (struct heartbeat *hb)
 {
-    double silence = flux_reactor_now (flux_get_reactor (hb->h)) - hb->last;
+    double silence = clock_monotonic () - hb->last;
 
     if (silence > hb->period * hb->warn_thresh && !hb->warned) {
         hb->warned = true;
@@ -82,7 +83,7 @@ static void pulse_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct heartbeat *hb = arg;
 
-    hb->last = flux_reactor_now (flux_get_reactor (h));
+    hb->last = clock_monotonic ();
     hb->warned = false;
     hb->count++;
 }
@@ -144,7 +145,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
         flux_log (h, LOG_ERR, "%s", error.text);
         return -1;
     }
-    hb.last = flux_reactor_now (r);
+    hb.last = clock_monotonic ();
     if (!(hb.timer = flux_timer_watcher_create (r, hb.period, hb.period, timer_cb, &hb))
         || flux_msg_handler_addvec (h, spec, &hb, &handlers) < 0
         || (hb.rank > 0 && flux_event_subscribe (h, "heartbeat.pulse") < 0))

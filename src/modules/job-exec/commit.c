@@ -2,15 +2,63 @@
  *
  * Running jobs wait COMMIT_DELAY for more to say: a job that starts and ends
  * meanwhile costs a share of one commit. All jobs that end in one turn share one.
- * Their release is sent behind the commit with their last entries: the KVS applies
- * commits in the order in which they come, so that what job-manager commits next
- * (the clean event) is applied after them, and no core lies idle for a round trip.
- * COMMITS_MAX bounds what is on its way. */
+ * Commits are ordered: the KVS applies them as they were sent. When one is answered,
+ * shells get credit for the output that it held, and the jobs that ended with it
+ * are released.
+ *
+ * Failures: a store that fails holds the commits in their places; COMMITS_MAX bounds
+ * them, the shells' windows what piles up behind, and the jobs run on until their
+ * pipes are full. A commit that is refused nevertheless: its jobs get an exception,
+ * and what the KVS refused behind it goes the same way. */
 #include "ctx.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
+#include "core/kvs/kvs_health.h"
+#include "core/kvs/txn.h"
+
 #define COMMIT_DELAY 0.005
+/* Of one commit; what is left goes into the next. */
+#define COMMIT_BYTES_MAX (4 * 1024 * 1024)
+
+/* Output of one shell in a commit; of a job without output the shell is -1. */
+struct part {
+    uint64_t id;
+    int shell;
+    size_t cost;
+};
+
+struct commit {
+    struct list node;
+    struct ctx *ctx;
+    flux_future_t *f;
+    struct list finished; /* jobs whose last data it carries */
+    struct part *parts;
+    int part_count;
+    int part_cap;
+    size_t bytes;
+};
+
+static void commit_destroy (struct commit *c)
+{
+    if (!c)
+        return;
+    while (!list_empty (&c->finished))
+        list_remove (c->finished.next);
+    list_remove (&c->node);
+    flux_future_destroy (c->f);
+    free (c->parts);
+    free (c);
+}
+
+void commits_destroy (struct ctx *ctx)
+{
+    while (!list_empty (&ctx->commits))
+        commit_destroy (container_of (ctx->commits.next, struct commit, node));
+}
 
 static void delay_cb (struct timer *t, void *arg)
 {
@@ -20,19 +68,21 @@ static void delay_cb (struct timer *t, void *arg)
 
 void commit_mark (struct ctx *ctx, struct job *job)
 {
-    list_append (&ctx->dirty_jobs, &job->dirty_node);
-    if (ctx->delay_timer.index == 0 && !ctx->commit_due)
+    if (list_empty (&job->dirty_node))
+        list_append (&ctx->dirty_jobs, &job->dirty_node);
+    if (job->urgent)
+        ctx->commit_due = true;
+    else if (ctx->delay_timer.index == 0 && !ctx->commit_due)
         exec_set_timer (ctx, &ctx->delay_timer, COMMIT_DELAY, delay_cb, ctx);
 }
 
 void commit_finished (struct ctx *ctx, struct job *job)
 {
-    list_append (&ctx->finished_jobs, &job->commit_node);
     ctx->commit_due = true;
 }
 
-static int put (flux_kvs_txn_t *txn, struct job *job, const char *name, struct buf *b,
-                bool *exists)
+static int put (struct commit *c, flux_kvs_txn_t *txn, struct job *job,
+                const char *name, struct buf *b, bool *exists)
 {
     char key[128];
 
@@ -49,6 +99,7 @@ static int put (flux_kvs_txn_t *txn, struct job *job, const char *name, struct b
     if (flux_kvs_txn_put_raw (txn, flags, key, b->data, b->len) < 0)
         return -1;
     *exists = true;
+    c->bytes += b->len;
     if (job->finished)
         buf_fini (b);
     else
@@ -56,65 +107,175 @@ static int put (flux_kvs_txn_t *txn, struct job *job, const char *name, struct b
     return 0;
 }
 
-static void add_job (struct ctx *ctx, flux_kvs_txn_t *txn, struct job *job)
+static int add_part (struct commit *c, uint64_t id, int shell, size_t cost)
+{
+    if (c->part_count == c->part_cap) {
+        int cap = c->part_cap ? c->part_cap * 2 : 16;
+        struct part *parts = realloc (c->parts, cap * sizeof (*parts));
+        if (!parts) {
+            errno = ENOMEM;
+            return -1;
+        }
+        c->parts = parts;
+        c->part_cap = cap;
+    }
+    c->parts[c->part_count++] = (struct part){ id, shell, cost };
+    return 0;
+}
+
+/* What its shells have sent since the last commit. */
+static int add_parts (struct commit *c, struct job *job)
+{
+    int count = c->part_count;
+
+    for (int i = 0; i < job->shell_count && !job->finished; i++) {
+        struct shell_ref *s = &job->shells[i];
+        if (s->uncommitted > 0 && add_part (c, job->id, i, s->uncommitted) < 0)
+            return -1;
+        s->uncommitted = 0;
+    }
+    return c->part_count > count || job->finished ? 0 : add_part (c, job->id, -1, 0);
+}
+
+static void not_stored (struct job *job, const char *why)
+{
+    char note[256];
+
+    snprintf (note, sizeof (note), "output cannot be stored: %s", why);
+    job_raise (job, 0, "exec", note);
+}
+
+static void add_job (struct ctx *ctx, struct commit *c, flux_kvs_txn_t *txn,
+                     struct job *job)
 {
     list_remove (&job->dirty_node);
-    job->dirty = false;
-    if (put (txn, job, "exec.eventlog", &job->eventlog, &job->eventlog_exists) < 0
-        || put (txn, job, "output", &job->output, &job->output_exists) < 0)
-        flux_log_error (ctx->h, "job %llu: output is lost",
-                        (unsigned long long)job->id);
-    if (job->finished) {
-        list_remove (&job->commit_node);
-        list_append (&ctx->committing, &job->commit_node);
+    job->dirty = job->urgent = false;
+    if (put (c, txn, job, "exec.eventlog", &job->eventlog, &job->eventlog_exists) < 0
+        || put (c, txn, job, "output", &job->output, &job->output_exists) < 0
+        || add_parts (c, job) < 0)
+        not_stored (job, strerror (errno));
+    if (job->finished)
+        list_append (&c->finished, &job->commit_node);
+}
+
+static void output_done (struct commit *c, const char *error)
+{
+    for (int i = 0; i < c->part_count; i++) {
+        struct part *p = &c->parts[i];
+        struct job *job = idmap_lookup (c->ctx->jobs, p->id);
+        if (!job || job->finished)
+            continue;
+        if (error)
+            not_stored (job, error);
+        if (p->shell >= 0)
+            job_output_done (job, &job->shells[p->shell], p->cost);
     }
 }
 
-static void release_committed (struct ctx *ctx)
-{
-    struct list *node;
-    while ((node = list_pop (&ctx->committing)))
-        exec_release (ctx, container_of (node, struct job, commit_node));
-}
-
-static void commit_continuation (flux_future_t *f, void *arg)
+/* The KVS refuses all that was sent behind a refused commit until it is told that
+ * we know. */
+static void order_reset (flux_future_t *f, void *arg)
 {
     struct ctx *ctx = arg;
 
     if (flux_future_get (f, NULL) < 0)
-        flux_log (ctx->h, LOG_ERR, "kvs commit of job output failed: %s",
-                  flux_future_error_string (f));
-    for (int i = 0; i < ctx->commits_on_way; i++)
-        if (ctx->commits[i] == f) {
-            ctx->commits[i] = ctx->commits[--ctx->commits_on_way];
-            break;
-        }
+        flux_log (ctx->h, LOG_ERR, "kvs.order-reset: %s", flux_future_error_string (f));
     flux_future_destroy (f);
+}
+
+static void go_on_after (struct ctx *ctx)
+{
+    flux_future_t *f = kvs_order_reset (ctx->h);
+
+    if (!f || flux_future_then (f, -1., order_reset, ctx) < 0) {
+        flux_log_error (ctx->h, "kvs.order-reset");
+        flux_future_destroy (f);
+    }
+}
+
+static void commit_continuation (flux_future_t *f, void *arg)
+{
+    struct commit *c = arg;
+    struct ctx *ctx = c->ctx;
+    const char *error = NULL;
+    struct list *node;
+
+    if (flux_future_get (f, NULL) < 0) {
+        error = flux_future_error_string (f);
+        flux_log (ctx->h, LOG_ERR, "kvs commit of job output failed: %s", error);
+        go_on_after (ctx);
+    }
+    output_done (c, error);
+    while ((node = list_pop (&c->finished))) {
+        struct job *job = container_of (node, struct job, commit_node);
+        if (error)
+            not_stored (job, error);
+        exec_release (ctx, job);
+    }
+    ctx->commits_on_way--;
+    commit_destroy (c);
+}
+
+static struct commit *commit_create (struct ctx *ctx)
+{
+    struct commit *c = calloc (1, sizeof (*c));
+
+    if (c) {
+        c->ctx = ctx;
+        list_init (&c->node);
+        list_init (&c->finished);
+    }
+    return c;
+}
+
+/* It did not leave: as if it had been refused. */
+static void commit_failed (struct ctx *ctx, struct commit *c)
+{
+    const char *error = strerror (errno);
+    struct list *node;
+
+    flux_log (ctx->h, LOG_ERR, "kvs commit of job output: %s", error);
+    output_done (c, error);
+    while ((node = list_pop (&c->finished))) {
+        struct job *job = container_of (node, struct job, commit_node);
+        not_stored (job, error);
+        exec_release (ctx, job);
+    }
+    commit_destroy (c);
+}
+
+static void start_commit (struct ctx *ctx)
+{
+    struct commit *c = commit_create (ctx);
+    flux_kvs_txn_t *txn = c ? flux_kvs_txn_create () : NULL;
+
+    if (!txn) { /* the jobs stay where they are: later */
+        flux_log_error (ctx->h, "kvs transaction");
+        commit_destroy (c);
+        return;
+    }
+    while (!list_empty (&ctx->dirty_jobs) && c->bytes < COMMIT_BYTES_MAX)
+        add_job (ctx, c, txn,
+                 container_of (ctx->dirty_jobs.next, struct job, dirty_node));
+    ctx->commit_count++;
+    if (!(c->f = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn))
+        || flux_future_then (c->f, -1., commit_continuation, c) < 0)
+        commit_failed (ctx, c);
+    else {
+        list_append (&ctx->commits, &c->node);
+        ctx->commits_on_way++;
+    }
+    flux_kvs_txn_destroy (txn);
 }
 
 void commit_flush (struct ctx *ctx)
 {
-    flux_kvs_txn_t *txn;
-    flux_future_t *f;
-
-    if (ctx->commits_on_way == COMMITS_MAX || !ctx->commit_due
-        || list_empty (&ctx->dirty_jobs))
-        return;
-    if (!(txn = flux_kvs_txn_create ())) {
-        flux_log_error (ctx->h, "kvs transaction");
-        return;
+    while (ctx->commit_due && ctx->commits_on_way < COMMITS_MAX
+           && !list_empty (&ctx->dirty_jobs)) {
+        start_commit (ctx);
+        if (list_empty (&ctx->dirty_jobs)) {
+            timer_clear (&ctx->timers, &ctx->delay_timer);
+            ctx->commit_due = false;
+        }
     }
-    while (!list_empty (&ctx->dirty_jobs))
-        add_job (ctx, txn, container_of (ctx->dirty_jobs.next, struct job, dirty_node));
-    timer_clear (&ctx->timers, &ctx->delay_timer);
-    ctx->commit_due = false;
-    ctx->commit_count++;
-    if (!(f = flux_kvs_commit (ctx->h, NULL, 0, txn))
-        || flux_future_then (f, -1., commit_continuation, ctx) < 0) {
-        flux_log_error (ctx->h, "kvs commit of job output");
-        flux_future_destroy (f);
-    } else
-        ctx->commits[ctx->commits_on_way++] = f;
-    release_committed (ctx);
-    flux_kvs_txn_destroy (txn);
 }

@@ -23,6 +23,11 @@ struct config {
 /* Commits of output that may be on their way at once. */
 #define COMMITS_MAX 16
 
+/* Output that is on its way from shells to the KVS: for all, and for one. */
+#define OUTPUT_BUDGET (64 * 1024 * 1024)
+#define OUTPUT_WINDOW_MAX (256 * 1024)
+#define OUTPUT_WINDOW_MIN (16 * 1024)
+
 struct ctx {
     flux_t *h;
     flux_msg_handler_t **handlers;
@@ -39,30 +44,30 @@ struct ctx {
     struct list dead_servers;
 
     struct list dirty_jobs;
-    struct list finished_jobs;           /* wait for their last commit */
-    flux_future_t *commits[COMMITS_MAX]; /* on their way */
+    struct list commits; /* on their way */
     int commits_on_way;
     struct timer delay_timer;
     bool commit_due;
-    struct list committing; /* finished jobs whose last data it carries */
-    bool stopping;
 
+    size_t shell_count; /* of all jobs */
     long commit_count;
     long job_count;
 };
 
 /* server.c: the flux-shell server of each rank. */
 void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
-                       size_t len);
+                       size_t len, double left);
 void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
                   const char *text, size_t len);
+void server_send_shared (struct ctx *ctx, struct job *job, struct shared_text *st);
 void servers_flush (struct ctx *ctx);
 void servers_destroy (struct ctx *ctx);
 
 /* commit.c */
+void commits_destroy (struct ctx *ctx);
 void commit_mark (struct ctx *ctx, struct job *job);
 void commit_finished (struct ctx *ctx, struct job *job);
-/* Starts a commit if there is something, and none is on its way. */
+/* Commits what is due, as far as COMMITS_MAX allows. */
 void commit_flush (struct ctx *ctx);
 
 /* kill.c */

@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/job/jsontext.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
@@ -39,7 +40,7 @@ static void arm_timer (struct ctx *ctx)
         flux_watcher_stop (ctx->timer_w);
         return;
     }
-    double after = when - flux_reactor_time ();
+    double after = when - clock_monotonic ();
     flux_timer_watcher_reset (ctx->timer_w, after > 0 ? after : 0., 0.);
     flux_watcher_start (ctx->timer_w);
 }
@@ -50,7 +51,7 @@ void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
     double before, now_next;
     bool had = timer_next (&ctx->timers, &before);
 
-    if (timer_set (&ctx->timers, t, flux_reactor_time () + after, cb, arg) < 0) {
+    if (timer_set (&ctx->timers, t, clock_monotonic () + after, cb, arg) < 0) {
         flux_log_error (ctx->h, "timer");
         return;
     }
@@ -62,7 +63,7 @@ void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
 static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct ctx *ctx = arg;
-    timer_run (&ctx->timers, flux_reactor_time ());
+    timer_run (&ctx->timers, clock_monotonic ());
     arm_timer (ctx);
 }
 
@@ -75,6 +76,8 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
 
 static void forget (struct ctx *ctx, struct job *job)
 {
+    if (!job->is_test)
+        ctx->shell_count -= job->shell_count;
     timer_clear (&ctx->timers, &job->run_timer);
     timer_clear (&ctx->timers, &job->expire_timer);
     timer_clear (&ctx->timers, &job->kill_timer);
@@ -103,6 +106,22 @@ static void send_op (struct job *job, struct shell_ref *s, char type, const char
 static void dirty_op (struct job *job, void *arg)
 {
     commit_mark (arg, job);
+}
+
+static void send_shared_op (struct job *job, struct shared_text *st, void *arg)
+{
+    server_send_shared (arg, job, st);
+}
+
+static void input_done_op (struct job *job, void *request, int errnum, void *arg)
+{
+    struct ctx *ctx = arg;
+    const flux_msg_t *msg = request;
+    int rc = errnum ? flux_respond_error (ctx->h, msg, errnum, "job is not running")
+                    : flux_respond (ctx->h, msg, NULL);
+    if (rc < 0)
+        flux_log_error (ctx->h, "error responding to stdin");
+    flux_msg_decref (msg);
 }
 
 static void start_op (struct job *job, void *arg)
@@ -147,6 +166,8 @@ static void log_op (struct job *job, const char *text, void *arg)
 
 static const struct job_ops ops = {
     .send = send_op,
+    .send_shared = send_shared_op,
+    .input_done = input_done_op,
     .dirty = dirty_op,
     .start = start_op,
     .exception = exception_op,
@@ -161,13 +182,12 @@ static void expire_cb (struct timer *t, void *arg)
     kill_job (job_ctx (job), job, SIGALRM);
 }
 
-static void set_expiration (struct ctx *ctx, struct job *job, double expiration)
+/* left: until the job expires; 0: it does not. */
+static void set_limit (struct ctx *ctx, struct job *job, double left)
 {
-    /* a schedule's "never" is a century away */
-    double left = expiration - flux_reactor_time ();
     timer_clear (&ctx->timers, &job->expire_timer);
-    if (expiration > 0 && left < 50. * 365 * 86400)
-        exec_set_timer (ctx, &job->expire_timer, left > 0 ? left : 0., expire_cb, job);
+    if (left > 0)
+        exec_set_timer (ctx, &job->expire_timer, left, expire_cb, job);
 }
 
 /* The request is for a job that we know, or knew. */
@@ -208,20 +228,32 @@ static bool parse_head (const char *s, uint64_t *id, bool *again)
     return true;
 }
 
+/* A share of the budget for each shell that runs. */
+static size_t output_window (const struct ctx *ctx)
+{
+    size_t n = OUTPUT_BUDGET / ctx->shell_count;
+
+    return n > OUTPUT_WINDOW_MAX   ? OUTPUT_WINDOW_MAX
+           : n < OUTPUT_WINDOW_MIN ? OUTPUT_WINDOW_MIN
+                                   : n;
+}
+
 static void start_job (struct ctx *ctx, struct job *job, const char *payload)
 {
-    double expiration = job_expiration (job);
+    double left = job_time_left (job, clock_wall ());
 
     ctx->job_count++;
-    job->expire_timer.when = 0;
     job_event (job, "init", NULL);
     job_event (job, "starting", NULL);
     if (job->is_test)
         testexec_start (ctx, job);
-    else
-        server_start_job (ctx, job, payload, strlen (payload));
+    else {
+        ctx->shell_count += job->shell_count;
+        job_set_window (job, output_window (ctx));
+        server_start_job (ctx, job, payload, strlen (payload), left);
+    }
     if (!job->finished)
-        set_expiration (ctx, job, expiration);
+        set_limit (ctx, job, left);
 }
 
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -328,12 +360,17 @@ static void stdin_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         errstr = "job is not running";
         goto error;
     }
-    for (int i = 0; i < job->shell_count; i++) {
-        if (!job->shells[i].exited)
-            server_send (ctx, job, &job->shells[i], 'i', io.s, io.len);
+    if (job->is_test) {
+        errno = EINVAL;
+        errstr = "a simulated job has no input";
+        goto error;
     }
-    if (flux_respond (h, msg, NULL) < 0)
-        flux_log_error (h, "error responding to stdin");
+    flux_msg_incref (msg);
+    if (job_input (job, (void *)msg, io.s, io.len) < 0) {
+        flux_msg_decref (msg);
+        errstr = errno == EAGAIN ? "too much input waits for the tasks" : NULL;
+        goto error;
+    }
     return;
 error:
     flux_respond_error (h, msg, errno, errstr);
@@ -346,7 +383,7 @@ static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     json_int_t id;
     double expiration;
     struct job *job;
-    char text[32];
+    char text[64];
 
     if (flux_request_unpack (msg, NULL, "{s:I s:F}", "id", &id, "expiration",
                              &expiration)
@@ -356,8 +393,12 @@ static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         errno = ENOENT;
         goto error;
     }
-    set_expiration (ctx, job, expiration);
-    snprintf (text, sizeof (text), "%.6f", expiration);
+    double left = job_change_expiration (
+        job, expiration,
+        job->expire_timer.index ? job->expire_timer.when - clock_monotonic () : 0.,
+        clock_wall ());
+    set_limit (ctx, job, left);
+    snprintf (text, sizeof (text), "%.6f %.6f", expiration, left);
     job_send_all (job, 'x', text);
     flux_respond (h, msg, NULL);
     return;
@@ -491,8 +532,7 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     list_init (&ctx->dirty_servers);
     list_init (&ctx->dead_servers);
     list_init (&ctx->dirty_jobs);
-    list_init (&ctx->finished_jobs);
-    list_init (&ctx->committing);
+    list_init (&ctx->commits);
     if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->servers = idmap_create (NULL))
         || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0)
         return -1;
@@ -513,8 +553,7 @@ static int init (struct ctx *ctx, int argc, char *argv[])
 static void fini (struct ctx *ctx)
 {
     servers_flush (ctx);
-    while (ctx->commits_on_way > 0)
-        flux_future_destroy (ctx->commits[--ctx->commits_on_way]);
+    commits_destroy (ctx);
     servers_destroy (ctx);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msg_handler_delvec (ctx->event_handlers);

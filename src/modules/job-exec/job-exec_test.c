@@ -63,8 +63,24 @@ static void finish_op (struct job *job, void *arg)
 static void log_op (struct job *job, const char *text, void *arg)
 {
 }
-static const struct job_ops ops = { send_op,      dirty_op,  start_op,
-                                    exception_op, finish_op, log_op };
+static void send_shared_op (struct job *job, struct shared_text *st, void *arg)
+{
+    buf_printf (&trace, "shared:%.*s ", (int)st->len - 1, st->text);
+}
+static void input_done_op (struct job *job, void *request, int errnum, void *arg)
+{
+    buf_printf (&trace, "done(%s,%d) ", (const char *)request, errnum);
+}
+static const struct job_ops ops = {
+    .send = send_op,
+    .send_shared = send_shared_op,
+    .input_done = input_done_op,
+    .dirty = dirty_op,
+    .start = start_op,
+    .exception = exception_op,
+    .finish = finish_op,
+    .log = log_op,
+};
 
 static struct job *create (const char *ranks, const char *system)
 {
@@ -78,8 +94,10 @@ static struct job *create (const char *ranks, const char *system)
     struct job *job = job_create (s, strlen (s), &error);
     if (!job)
         buf_adds (&trace, error.text);
-    else
+    else {
         job->ops = &ops;
+        job_set_window (job, 1000);
+    }
     return job;
 }
 
@@ -103,7 +121,7 @@ static void test_two_shells (void **state)
 
     assert_non_null (job);
     assert_int_equal (job->shell_count, 2);
-    assert_true (job_expiration (job) == 12);
+    assert_true (job->expiration == 12);
     assert_null (job_shell (job, 2));
     frame (job, 3, 'o', "early");
     frame (job, 1, 'o', "header");
@@ -117,7 +135,7 @@ static void test_two_shells (void **state)
     frame (job, 1, 'b', "{\"a\":1}");
     check ("");
     frame (job, 3, 'b', "{}");
-    check ("B1:{\"0\":{\"a\":1},\"1\":{}} B3:{\"0\":{\"a\":1},\"1\":{}} ");
+    check ("shared:B 7 {\"0\":{\"a\":1},\"1\":{}} "); /* one text, not one for each */
     frame (job, 3, 'w', "data");
     check ("w1:data ");
     frame (job, 3, 't', "EXIT");
@@ -136,6 +154,131 @@ static void test_two_shells (void **state)
     check ("finish(256) ");
     assert_non_null (strstr (job->eventlog.data,
                              "\"name\":\"complete\",\"context\":{\"status\":256}}\n"));
+    job_destroy (job);
+}
+
+static void input (struct job *job, const char *name, size_t len)
+{
+    static char text[5 * 1024 * 1024];
+    memset (text, 'x', len);
+    buf_reset (&trace);
+    assert_int_equal (job_input (job, (void *)name, text, len), 0);
+    buf_reset (&trace);
+    buf_adds (&trace, "");
+}
+
+/* A request is answered when all shells have passed it on to their tasks. */
+static void test_input (void **state)
+{
+    struct job *job = create ("1,3", "{}");
+
+    assert_int_equal (job_input (job, (void *)"A", "{}", 2), 0);
+    check ("i1:{} i3:{} ");
+    input (job, "B", 100);
+    frame (job, 1, 'c', "102");
+    check ("");
+    frame (job, 3, 'c', "1");
+    check ("");
+    frame (job, 3, 'c', "1");
+    check ("done(A,0) ");
+    frame (job, 3, 'X', "0");
+    buf_reset (&trace);
+    buf_adds (&trace, "");
+    input (job, "C", 100);
+    frame (job, 1, 'c', "99");
+    check ("");
+    frame (job, 1, 'X', "0");
+    check ("done(C,0) start finish(0) ");
+    job_destroy (job);
+    check ("");
+}
+
+static void test_input_is_bounded (void **state)
+{
+    struct job *job = create ("0", "{}");
+
+    input (job, "A", 5 * 1024 * 1024); /* one alone may be large */
+    assert_int_equal (job_input (job, (void *)"B", "{}", 2), -1);
+    assert_int_equal (errno, EAGAIN);
+    frame (job, 0, 'c', "99999999999");
+    check ("done(A,0) ");
+    input (job, "C", 3 * 1024 * 1024);
+    assert_int_equal (job_input (job, (void *)"D", "{}", 2), 0);
+    buf_reset (&trace);
+    job_destroy (job);
+    check ("done(C,2) done(D,2) ");
+}
+
+/* A shell gets credit for what is stored, in few messages. */
+static void test_output_credit (void **state)
+{
+    struct job *job = create ("0", "{}");
+    struct shell_ref *s = job_shell (job, 0);
+    char text[1200];
+
+    frame (job, 0, 'o', "header");
+    memset (text, 'o', sizeof (text));
+    job_frame (job, s, 'o', text, 494);
+    job_frame (job, s, 'o', text, 600);
+    assert_int_equal (s->held, 1100);
+    assert_int_equal (s->uncommitted, 1100);
+    check ("");
+    job_output_done (job, s, 6);
+    check ("");
+    job_output_done (job, s, 494);
+    check ("C0:500 "); /* 600 are held, and 100 overdrawn */
+    job_output_done (job, s, 600);
+    check ("C0:600 ");
+    assert_int_equal (s->held, 0);
+    job_output_done (job, s, 1);
+    frame (job, 0, 'X', "0");
+    check ("start finish(0) ");
+    job_destroy (job);
+}
+
+/* For a file that the leader writes: when it has. */
+static void test_peer_credit (void **state)
+{
+    struct job *job = create ("0-2", "{}");
+    char text[900];
+
+    memset (text, 'w', sizeof (text));
+    job_frame (job, job_shell (job, 1), 'w', text, 900);
+    job_frame (job, job_shell (job, 2), 'w', text, 300);
+    job_frame (job, job_shell (job, 1), 'w', text, 300);
+    buf_reset (&trace);
+    buf_adds (&trace, "");
+    frame (job, 1, 'a', "900"); /* not the leader */
+    frame (job, 0, 'a', "899");
+    check ("");
+    frame (job, 0, 'a', "1");
+    check ("C1:900 "); /* 300 are held, and 200 overdrawn */
+    frame (job, 0, 'a', "300");
+    check ("C2:300 ");
+    frame (job, 0, 'X', "0");
+    check ("C1:300 "); /* nobody will write it */
+    job_destroy (job);
+}
+
+/* The date may jump: limits do not. */
+static void test_limits (void **state)
+{
+    struct job *job = create ("0", "{}");
+
+    job->starttime = 1000;
+    job->expiration = 1600;
+    assert_true (job_time_left (job, 1000) == 600);
+    assert_true (job_time_left (job, 1010) == 590);        /* a prolog */
+    assert_true (job_time_left (job, 1000 - 3600) == 600); /* clock set back */
+    assert_true (job_change_expiration (job, 1700, 300, 1000 + 3600) == 400);
+    assert_true (job_change_expiration (job, 1650, 400, 1000 - 3600) == 350);
+    assert_true (job_change_expiration (job, 1300, 10, 1000) < 1); /* at once */
+    assert_true (job_change_expiration (job, 0, 10, 1000) == 0);   /* never */
+    assert_true (job_change_expiration (job, 2000, 0, 1500) == 500);
+    job->expiration = 1e11;
+    assert_true (job_time_left (job, 1000) == 0);
+    job->expiration = 0;
+    assert_true (job_time_left (job, 1000) == 0);
     job_destroy (job);
 }
 
@@ -167,9 +310,10 @@ static void test_test_exec (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_timers),
-        cmocka_unit_test (test_two_shells),
-        cmocka_unit_test (test_failed_start),
+        cmocka_unit_test (test_timers),        cmocka_unit_test (test_two_shells),
+        cmocka_unit_test (test_input),         cmocka_unit_test (test_input_is_bounded),
+        cmocka_unit_test (test_output_credit), cmocka_unit_test (test_peer_credit),
+        cmocka_unit_test (test_limits),        cmocka_unit_test (test_failed_start),
         cmocka_unit_test (test_test_exec),
     };
     int rc = cmocka_run_group_tests (tests, NULL, NULL);

@@ -11,7 +11,13 @@
 
 #include "core/job/jsontext.h"
 #include "core/subprocess/io.h"
+#include "shell/protocol.h"
 #include "value/fsd.h"
+
+/* Of input that waits for the tasks: the senders of a job share it. */
+#define INPUT_MAX (4 * 1024 * 1024)
+/* Output that is committed without waiting for more. */
+#define URGENT (64 * 1024)
 
 static int fail (flux_error_t *error, const char *text)
 {
@@ -25,7 +31,8 @@ static int add_shells (struct job *job, const struct idset *ranks)
     int i = 0;
 
     job->shell_count = idset_count (ranks);
-    if (!(job->shells = calloc (job->shell_count + 1, sizeof (*job->shells))))
+    if (!(job->shells = calloc (job->shell_count + 1, sizeof (*job->shells)))
+        || fanout_init (&job->input, job->shell_count) < 0)
         return -1;
     for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
          rank = idset_next (ranks, rank)) {
@@ -59,7 +66,9 @@ static int parse_R (struct job *job, struct span R, flux_error_t *error)
         goto done;
     }
     if (jsontext_find (R, "execution.expiration", &value) == 0)
-        jsontext_number (value, &job->expire_timer.when);
+        jsontext_number (value, &job->expiration);
+    if (jsontext_find (R, "execution.starttime", &value) == 0)
+        jsontext_number (value, &job->starttime);
     rc = add_shells (job, ranks);
 done:
     idset_destroy (ranks);
@@ -117,6 +126,8 @@ struct job *job_create (const char *payload, size_t len, flux_error_t *error)
         return NULL;
     list_init (&job->dirty_node);
     list_init (&job->commit_node);
+    list_init (&job->peer_writes);
+    list_init (&job->input.items);
     if (jsontext_value (payload, len, &all) < 0 || jsontext_get (all, "id", &v) < 0
         || !jsontext_int (v, &id) || jsontext_get (all, "userid", &v) < 0
         || !jsontext_int (v, &userid) || jsontext_get (all, "jobspec", &jobspec) < 0
@@ -135,6 +146,93 @@ error:
     return NULL;
 }
 
+/* One request of a client. */
+struct input {
+    struct fanout_item item;
+    void *request;
+};
+
+static void answer_input (struct job *job, int errnum)
+{
+    struct fanout_item *item;
+
+    while ((item = fanout_pop (&job->input))) {
+        struct input *in = container_of (item, struct input, item);
+        job->ops->input_done (job, in->request, errnum, job->arg);
+        free (in);
+    }
+}
+
+static void end_input (struct job *job)
+{
+    for (int i = 0; i < job->input.count; i++)
+        fanout_drop (&job->input, i);
+    answer_input (job, ENOENT);
+}
+
+int job_input (struct job *job, void *request, const char *io, size_t len)
+{
+    struct input *in;
+
+    if (job->input.bytes > 0 && job->input.bytes + len > INPUT_MAX) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if (!(in = calloc (1, sizeof (*in)))
+        || fanout_add (&job->input, &in->item, len) < 0) {
+        free (in);
+        errno = ENOMEM;
+        return -1;
+    }
+    in->request = request;
+    for (int i = 0; i < job->shell_count; i++) {
+        if (!job->shells[i].exited) {
+            fanout_give (&job->input, i);
+            job->ops->send (job, &job->shells[i], 'i', io, len, job->arg);
+        }
+    }
+    answer_input (job, 0);
+    return 0;
+}
+
+static void got_input_taken (struct job *job, struct shell_ref *s, const char *text)
+{
+    fanout_advance (&job->input, s - job->shells, strtoull (text, NULL, 10));
+    answer_input (job, 0);
+}
+
+void job_set_window (struct job *job, size_t window)
+{
+    job->output_window = window;
+    for (int i = 0; i < job->shell_count; i++)
+        credit_in_init (&job->shells[i].granted, window);
+}
+
+/* o or w text of a shell. */
+static void count_output (struct shell_ref *s, size_t len)
+{
+    credit_in_received (&s->granted, len);
+    s->held += len;
+}
+
+void job_output_done (struct job *job, struct shell_ref *s, size_t cost)
+{
+    char text[24];
+
+    s->held -= cost < s->held ? cost : s->held;
+    size_t n = credit_in_grant (&s->granted, s->held);
+    if (n > 0 && !s->exited) {
+        snprintf (text, sizeof (text), "%zu", n);
+        job->ops->send (job, s, 'C', text, strlen (text), job->arg);
+    }
+}
+
+void shared_text_unref (struct shared_text *st)
+{
+    if (st && --st->refs == 0)
+        free (st);
+}
+
 void job_destroy (struct job *job)
 {
     if (!job)
@@ -144,6 +242,11 @@ void job_destroy (struct job *job)
         buf_fini (&job->shells[i].piece);
         buf_fini (&job->shells[i].barrier);
     }
+    struct list *node;
+    while ((node = list_pop (&job->peer_writes)))
+        free (container_of (node, struct peer_write, node));
+    end_input (job);
+    fanout_fini (&job->input);
     list_remove (&job->dirty_node);
     list_remove (&job->commit_node);
     free (job->shells);
@@ -152,6 +255,32 @@ void job_destroy (struct job *job)
     buf_fini (&job->eventlog);
     buf_fini (&job->output);
     free (job);
+}
+
+static double bounded_left (double left)
+{
+    /* a schedule's "never" is a century away */
+    return left > 50. * 365 * 86400 ? 0. : left > 0 ? left : 1e-6;
+}
+
+double job_time_left (const struct job *job, double wall)
+{
+    if (job->expiration <= 0)
+        return 0.;
+    return bounded_left (job->expiration
+                         - (wall < job->starttime ? job->starttime : wall));
+}
+
+double job_change_expiration (struct job *job, double expiration, double left,
+                              double wall)
+{
+    double old = job->expiration;
+
+    job->expiration = expiration;
+    if (expiration <= 0)
+        return 0.;
+    return bounded_left (old > 0 && left > 0 ? left + (expiration - old)
+                                             : expiration - wall);
 }
 
 struct shell_ref *job_shell (struct job *job, unsigned int rank)
@@ -249,6 +378,8 @@ static void got_started (struct job *job, struct shell_ref *s, const char *text,
 static void got_output (struct job *job, struct shell_ref *s, const char *text,
                         size_t len)
 {
+    count_output (s, len);
+    s->uncommitted += len;
     if (s == &job->shells[0] && !job->header_seen) {
         job->header_seen = true;
         add_line (job, &job->output, text, len);
@@ -260,6 +391,12 @@ static void got_output (struct job *job, struct shell_ref *s, const char *text,
     else {
         buf_add (&job->early, text, len);
         buf_addc (&job->early, '\n');
+    }
+    if (job->output.err || job->early.err) /* later calls would add behind a hole */
+        job_raise (job, 0, "exec", "out of memory for output");
+    if (job->output.len >= URGENT && !job->urgent) {
+        job->urgent = true;
+        job->ops->dirty (job, job->arg);
     }
 }
 
@@ -277,9 +414,29 @@ static void got_exit (struct job *job, struct shell_ref *s, const char *text,
     }
 }
 
+static struct shared_text *shared_text_create (const struct job *job, char type,
+                                               const struct buf *b)
+{
+    struct shared_text *st;
+    struct buf frame = BUF_INIT;
+
+    if (b->err || frame_append (&frame, type, job->id, b->data, b->len) < 0
+        || !(st = malloc (sizeof (*st) + frame.len))) {
+        buf_fini (&frame);
+        return NULL;
+    }
+    *st = (struct shared_text){ .refs = 1, .len = frame.len };
+    list_init (&st->waiting);
+    memcpy (st->text, frame.data, frame.len);
+    buf_fini (&frame);
+    return st;
+}
+
+/* All keys go to all shells: one text, which their servers share. */
 static void end_barrier (struct job *job)
 {
     struct buf b = BUF_INIT;
+    struct shared_text *st;
 
     buf_addc (&b, '{');
     for (int i = 0; i < job->shell_count; i++) {
@@ -291,8 +448,11 @@ static void end_barrier (struct job *job)
     }
     buf_addc (&b, '}');
     job->barrier_count = 0;
-    if (!b.err)
-        job_send_all (job, 'B', b.data);
+    if ((st = shared_text_create (job, 'B', &b)))
+        job->ops->send_shared (job, st, job->arg);
+    else
+        job_raise (job, 0, "exec", "out of memory for a barrier of the job's tasks");
+    shared_text_unref (st);
     buf_fini (&b);
 }
 
@@ -311,12 +471,41 @@ static void got_barrier (struct job *job, struct shell_ref *s, const char *text,
 static void got_leader_output (struct job *job, struct shell_ref *s, const char *text,
                                size_t len)
 {
+    struct peer_write *pw;
+
     if (s == &job->shells[0])
         return;
+    count_output (s, len);
     if (len == 5 && !memcmp (text, "\"eof\"", 5))
         s->eof_sent = true;
-    if (!job->shells[0].exited)
+    if (job->shells[0].exited)
+        job_output_done (job, s, len); /* nobody will write it */
+    else if (!(pw = calloc (1, sizeof (*pw))))
+        job_raise (job, 0, "exec", "out of memory for output");
+    else {
+        *pw = (struct peer_write){ .s = s, .cost = len };
+        list_init (&pw->node);
+        list_append (&job->peer_writes, &pw->node);
         job->ops->send (job, &job->shells[0], 'w', text, len, job->arg);
+    }
+}
+
+/* The leader has written so much: those who sent it may send more. */
+static void got_written (struct job *job, struct shell_ref *s, size_t cost)
+{
+    if (s != &job->shells[0])
+        return;
+    for (cost += job->peer_written; !list_empty (&job->peer_writes);) {
+        struct peer_write *pw =
+            container_of (job->peer_writes.next, struct peer_write, node);
+        if (pw->cost > cost)
+            break;
+        cost -= pw->cost;
+        list_remove (&pw->node);
+        job_output_done (job, pw->s, pw->cost);
+        free (pw);
+    }
+    job->peer_written = cost;
 }
 
 static void got_exception (struct job *job, const char *text, size_t len)
@@ -369,6 +558,12 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
     case 'w':
         got_leader_output (job, s, text, len);
         break;
+    case 'a':
+        got_written (job, s, strtoull (text, NULL, 10));
+        break;
+    case 'c':
+        got_input_taken (job, s, text);
+        break;
     case 'x':
         got_exception (job, text, len);
         break;
@@ -388,6 +583,7 @@ void job_finish (struct job *job, int status)
     send_start (job);
     job->finished = true;
     job->status = status;
+    end_input (job);
     job_event (job, "complete", "{\"status\":%d}", status);
     job_event (job, "done", NULL);
     if (job->early.len > 0) { /* a leader that said nothing */
@@ -404,6 +600,10 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
     s->exited = true;
     s->status = status;
     list_remove (&s->node);
+    fanout_drop (&job->input, s - job->shells);
+    answer_input (job, 0);
+    if (s == &job->shells[0])
+        got_written (job, s, SIZE_MAX / 2); /* nobody will */
     if (status > job->status)
         job->status = status;
     if (job->shell_count > 1 && !s->eof_sent && s != &job->shells[0])
@@ -411,9 +611,4 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
     job_event (job, "shell-exit", "{\"rank\":%u,\"wait_status\":%d}", s->rank, status);
     if (++job->exited_count == job->shell_count)
         job_finish (job, job->status);
-}
-
-double job_expiration (const struct job *job)
-{
-    return job->expire_timer.when;
 }

@@ -6,7 +6,9 @@
 #include <flux/types.h>
 
 #include "base/buf.h"
+#include "base/fanout.h"
 #include "base/list.h"
+#include "core/subprocess/credit.h"
 #include "timer.h"
 
 struct job;
@@ -19,9 +21,12 @@ struct shell_ref {
     bool eof_sent; /* has told the leader that its output ended */
     bool in_barrier;
     int status;
-    struct buf piece;   /* of a frame that came in pieces */
-    struct buf barrier; /* what it brought into the barrier */
-    struct list node;   /* in the list of its rank's server */
+    struct credit_in granted; /* o and w text that it may send */
+    size_t held;              /* of what came: not yet in the KVS or a file */
+    size_t uncommitted;       /* of that: since the last commit */
+    struct buf piece;         /* of a frame that came in pieces */
+    struct buf barrier;       /* what it brought into the barrier */
+    struct list node;         /* in the list of its rank's server */
     struct job *job;
 };
 
@@ -32,6 +37,23 @@ struct test_exec {
     char mock_exception[16]; /* "", "init" or "run" */
 };
 
+/* One text for many shells; freed with its last reference. */
+struct shared_text {
+    int refs;
+    int sending;         /* shells' servers that are at it */
+    struct list waiting; /* those whose turn it will be */
+    size_t len;
+    char text[];
+};
+void shared_text_unref (struct shared_text *st);
+
+/* From a shell to the leader's file. */
+struct peer_write {
+    struct list node;
+    struct shell_ref *s;
+    size_t cost;
+};
+
 struct job {
     uint64_t id;
     uint32_t userid;
@@ -39,6 +61,12 @@ struct job {
     const struct job_ops *ops;
     void *arg;
 
+    double starttime; /* of R; 0 if unset */
+    double expiration;
+    size_t output_window;
+    struct fanout input;      /* of clients, until all shells have taken it */
+    struct list peer_writes;  /* until the leader has written them */
+    size_t peer_written;      /* of the first of them */
     struct shell_ref *shells; /* ascending ranks */
     int shell_count;
     int started_count;
@@ -66,7 +94,9 @@ struct job {
     struct buf output;
     bool eventlog_exists; /* in the KVS */
     bool output_exists;
-    bool dirty; /* in the list of the committer */
+    bool dirty;  /* in the list of the committer */
+    bool urgent; /* and should not wait for more */
+    int commits; /* on their way */
     struct list dirty_node;
     struct list commit_node; /* finished, waits for its last commit */
 };
@@ -75,7 +105,11 @@ struct job_ops {
     /* A frame for one shell. */
     void (*send) (struct job *job, struct shell_ref *s, char type, const char *text,
                   size_t len, void *arg);
-    /* eventlog or output got something. */
+    /* The same frame for all shells that run; st is borrowed. */
+    void (*send_shared) (struct job *job, struct shared_text *st, void *arg);
+    /* A request of job_input is done; errnum 0: all tasks have taken it. */
+    void (*input_done) (struct job *job, void *request, int errnum, void *arg);
+    /* eventlog or output got something, or much. */
     void (*dirty) (struct job *job, void *arg);
     void (*start) (struct job *job, void *arg);
     void (*exception) (struct job *job, int severity, const char *type,
@@ -85,8 +119,18 @@ struct job_ops {
     void (*log) (struct job *job, const char *text, void *arg);
 };
 
+/* Seconds until the limit of a job that starts at this time of the wall's clock;
+ * 0: it has none. That clock can shorten the duration that R grants (a prolog took
+ * some of it), not lengthen it; from then on nobody asks it. */
+double job_time_left (const struct job *job, double wall);
+/* The limit moves by as much as the expiration does, whatever the date is. left: as
+ * it is now, 0 for none. */
+double job_change_expiration (struct job *job, double expiration, double left,
+                              double wall);
 /* From the payload of a start request. NULL with EINVAL and *error. */
 struct job *job_create (const char *payload, size_t len, flux_error_t *error);
+/* Before any shell starts: how much each may have on its way. */
+void job_set_window (struct job *job, size_t window);
 void job_destroy (struct job *job);
 struct shell_ref *job_shell (struct job *job, unsigned int rank);
 
@@ -100,9 +144,12 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
 void job_shell_exited (struct job *job, struct shell_ref *s, int status);
 void job_raise (struct job *job, int severity, const char *type, const char *note);
 void job_send_all (struct job *job, char type, const char *text);
+/* An io object for standard input: answered with input_done when the tasks have
+ * taken it. -1 with EAGAIN if too much of it waits already, or ENOMEM. */
+int job_input (struct job *job, void *request, const char *io, size_t len);
+/* Of what this shell sent, so much is where it belongs: it may send more. */
+void job_output_done (struct job *job, struct shell_ref *s, size_t cost);
 /* Ends the job with this wait status: complete, done. */
 void job_finish (struct job *job, int status);
-/* Times of R; 0 if unset. */
-double job_expiration (const struct job *job);
 
 #endif

@@ -1,9 +1,14 @@
 /* One flux-shell server on each rank that runs jobs, started by the first.
  *
- * Frames for its shells are collected and written once per reactor turn; what
- * it prints is cut into frames for the jobs. If it is lost, so are its shells:
- * their jobs get an exception, node-failure if the rank cannot be reached. The
- * next job starts another. */
+ * Frames for its shells are collected and written once per reactor turn, as far as
+ * its credit reaches; what it prints is cut into frames for the jobs.
+ *
+ * Failures: no descriptor or process on its rank: tried again until there is one.
+ * If it is lost, so are its shells: their jobs get an exception, node-failure if the
+ * rank cannot be reached; the next job starts another. A line that is no frame fails
+ * the job whose it is, and no other. A barrier's keys, which may be many megabytes
+ * for many ranks, go to SENDERS_MAX of them at a time; what other jobs have to say
+ * to a rank does not wait for it. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,24 +19,73 @@
 #include "shell/protocol.h"
 
 /* A message that a broker forwards without making others wait long. */
-#define WRITE_MAX (1024 * 1024)
+#define WRITE_MAX (256 * 1024)
+/* On its way to one server, in its broker's memory at worst. */
+#define WINDOW (1024 * 1024)
+#define SENDERS_MAX 16
+/* Of one frame of a shell: the keys that its tasks bring into a barrier. */
+#define PIECES_MAX (64 * 1024 * 1024)
+#define RETRY_AFTER 0.2
+
+/* A shared text for this server. */
+struct share {
+    struct list node;
+    struct list turn_node; /* in the text's list of those that wait */
+    struct server *sv;
+    struct shared_text *st;
+    bool sending;
+    size_t pos;
+};
 
 struct server {
     struct ctx *ctx;
     unsigned int rank;
     flux_subprocess_t *p;
+    struct credit_out credit;
+    struct timer retry_timer;
     struct frame_reader in;
     struct buf out;
+    size_t out_pos; /* written already */
+    struct list shares;
     struct list shells;
     struct list dirty_node;
     struct list dead_node;
     bool dead;
 };
 
+static void mark_dirty (struct server *sv);
+
+static void next_turn (struct shared_text *st)
+{
+    struct list *node;
+
+    while (st->sending < SENDERS_MAX && (node = list_pop (&st->waiting))) {
+        struct share *sh = container_of (node, struct share, turn_node);
+        sh->sending = true;
+        st->sending++;
+        mark_dirty (sh->sv);
+    }
+}
+
+static void share_destroy (struct share *sh)
+{
+    list_remove (&sh->node);
+    list_remove (&sh->turn_node);
+    if (sh->sending) {
+        sh->st->sending--;
+        next_turn (sh->st);
+    }
+    shared_text_unref (sh->st);
+    free (sh);
+}
+
 static void server_destroy (struct server *sv)
 {
     list_remove (&sv->dirty_node);
     list_remove (&sv->dead_node);
+    timer_clear (&sv->ctx->timers, &sv->retry_timer);
+    while (!list_empty (&sv->shares))
+        share_destroy (container_of (sv->shares.next, struct share, node));
     flux_subprocess_destroy (sv->p);
     frame_reader_fini (&sv->in);
     buf_fini (&sv->out);
@@ -69,6 +123,23 @@ static void server_lost (struct server *sv, int errnum, const char *why)
     }
 }
 
+/* What a shell says makes no sense: its job fails, the others go on. */
+static void shell_broken (struct server *sv, uint64_t id, const char *what)
+{
+    struct ctx *ctx = sv->ctx;
+    struct job *job = idmap_lookup (ctx->jobs, id);
+    struct shell_ref *s = job ? job_shell (job, sv->rank) : NULL;
+    char note[256];
+
+    if (!s || s->exited || job->finished)
+        return;
+    snprintf (note, sizeof (note), "%s from job shell on %s (rank %u)", what,
+              flux_get_hostbyrank (ctx->h, sv->rank), sv->rank);
+    buf_fini (&s->piece);
+    job_raise (job, 0, "exec", note);
+    server_send (ctx, job, s, 'K', "", 0);
+}
+
 static void dispatch (struct server *sv, const struct frame *f)
 {
     struct job *job = idmap_lookup (sv->ctx->jobs, f->id);
@@ -77,7 +148,9 @@ static void dispatch (struct server *sv, const struct frame *f)
     if (!s || s->exited || job->finished)
         return;
     if (f->more) {
-        buf_add (&s->piece, f->text, f->len);
+        if (s->piece.len + f->len > PIECES_MAX
+            || buf_add (&s->piece, f->text, f->len) < 0)
+            shell_broken (sv, f->id, "too large a message");
         return;
     }
     if (s->piece.len == 0) {
@@ -86,8 +159,10 @@ static void dispatch (struct server *sv, const struct frame *f)
     }
     struct buf whole = s->piece;
     buf_init (&s->piece);
-    buf_add (&whole, f->text, f->len);
-    job_frame (job, s, f->type, whole.data, whole.len);
+    if (buf_add (&whole, f->text, f->len) < 0)
+        shell_broken (sv, f->id, "too large a message");
+    else
+        job_frame (job, s, f->type, whole.data, whole.len);
     buf_fini (&whole);
 }
 
@@ -101,15 +176,24 @@ static void stdout_cb (flux_subprocess_t *p, const char *stream)
 
     if (n <= 0 || sv->dead)
         return;
-    frame_reader_add (&sv->in, data, n);
-    while ((rc = frame_reader_next (&sv->in, &f)) > 0)
-        dispatch (sv, &f);
-    frame_reader_compact (&sv->in);
-    if (rc < 0) {
+    rc = frame_reader_add (&sv->in, data, n);
+    while (rc >= 0 && (rc = frame_reader_next (&sv->in, &f)) != 0) {
+        if (rc > 0) {
+            dispatch (sv, &f);
+            continue;
+        }
         flux_log (sv->ctx->h, LOG_ERR, "rank %u: malformed frame from flux-shell",
                   sv->rank);
+        if (errno == EMSGSIZE)
+            break;
+        if (f.id_known)
+            shell_broken (sv, f.id, "malformed frame");
+        rc = 0;
+    }
+    frame_reader_compact (&sv->in);
+    if (rc < 0) {
         flux_future_destroy (flux_subprocess_kill (p, SIGKILL));
-        server_lost (sv, EPROTO, "malformed frame");
+        server_lost (sv, EPROTO, "flux-shell sends no frames");
     }
 }
 
@@ -124,12 +208,49 @@ static void stderr_cb (flux_subprocess_t *p, const char *stream)
                   line[n - 1] == '\n' ? n - 1 : n, line);
 }
 
+static flux_subprocess_t *start_process (struct server *sv);
+
+/* Nothing was written to it yet, so nothing is lost. */
+static void retry_cb (struct timer *t, void *arg)
+{
+    struct server *sv = arg;
+
+    flux_subprocess_destroy (sv->p);
+    if (!(sv->p = start_process (sv)))
+        server_lost (sv, errno, strerror (errno));
+}
+
+/* What a node lacks now and has again later. */
+static bool is_shortage (int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == EAGAIN || errnum == ENOMEM;
+}
+
 static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
 {
     struct server *sv = flux_subprocess_aux_get (p, "server");
-    if (state == FLUX_SUBPROCESS_FAILED)
-        server_lost (sv, flux_subprocess_fail_errno (p),
-                     flux_subprocess_fail_error (p));
+    int errnum;
+
+    if (state != FLUX_SUBPROCESS_FAILED || sv->dead)
+        return;
+    errnum = flux_subprocess_fail_errno (p);
+    if (flux_subprocess_pid (p) < 0 && is_shortage (errnum)) {
+        flux_log (sv->ctx->h, LOG_ERR, "rank %u: cannot start flux-shell yet: %s",
+                  sv->rank, flux_subprocess_fail_error (p));
+        exec_set_timer (sv->ctx, &sv->retry_timer, RETRY_AFTER, retry_cb, sv);
+        return;
+    }
+    server_lost (sv, errnum, flux_subprocess_fail_error (p));
+}
+
+static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
+{
+    struct server *sv = flux_subprocess_aux_get (p, "server");
+
+    if (strcmp (stream, "stdin") != 0 || sv->dead)
+        return;
+    credit_out_add (&sv->credit, bytes, WINDOW);
+    mark_dirty (sv);
 }
 
 static void completion_cb (flux_subprocess_t *p)
@@ -152,17 +273,21 @@ static flux_subprocess_t *start_process (struct server *sv)
         .on_state_change = state_cb,
         .on_stdout = stdout_cb,
         .on_stderr = stderr_cb,
+        .on_credit = credit_cb,
     };
     struct ctx *ctx = sv->ctx;
-    char rank[16];
+    char rank[16], window[16];
     char *argv[] = { ctx->config.shell, (char *)"--server", rank, NULL };
     flux_subprocess_t *p = NULL;
 
+    credit_out_init (&sv->credit, 0); /* until it runs */
+    snprintf (window, sizeof (window), "%d", WINDOW);
     snprintf (rank, sizeof (rank), "%u", sv->rank);
     flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
 
     /* the jobspec has the tasks' environment; nothing of the broker's leaks */
     if (cmd && flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") == 0
+        && flux_cmd_setopt (cmd, "stdin_BUFSIZE", window) == 0
         && flux_cmd_setcwd (cmd, "/") == 0
         && flux_cmd_set_label (cmd, "job-exec.shells") == 0)
         p = flux_rexec (ctx->h, sv->rank, 0, cmd, &ops);
@@ -187,6 +312,7 @@ static struct server *get_server (struct ctx *ctx, unsigned int rank)
     list_init (&sv->shells);
     list_init (&sv->dirty_node);
     list_init (&sv->dead_node);
+    list_init (&sv->shares);
     if (!(sv->p = start_process (sv)) || idmap_insert (ctx->servers, rank, sv) < 0) {
         server_destroy (sv);
         return NULL;
@@ -206,12 +332,37 @@ void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char ty
     struct server *sv = idmap_lookup (ctx->servers, s->rank);
     if (!sv)
         return;
-    frame_append (&sv->out, type, job->id, text, len);
+    if (frame_append (&sv->out, type, job->id, text, len) < 0)
+        server_lost (sv, ENOMEM, "out of memory");
     mark_dirty (sv);
 }
 
+void server_send_shared (struct ctx *ctx, struct job *job, struct shared_text *st)
+{
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *s = &job->shells[i];
+        struct server *sv = s->exited ? NULL : idmap_lookup (ctx->servers, s->rank);
+        struct share *sh;
+
+        if (!sv)
+            continue;
+        if (!(sh = calloc (1, sizeof (*sh)))) {
+            shell_broken (sv, job->id, "no memory for a barrier");
+            continue;
+        }
+        sh->sv = sv;
+        sh->st = st;
+        st->refs++;
+        list_init (&sh->node);
+        list_init (&sh->turn_node);
+        list_append (&sv->shares, &sh->node);
+        list_append (&st->waiting, &sh->turn_node);
+    }
+    next_turn (st);
+}
+
 static int start_shell (struct ctx *ctx, struct job *job, int index,
-                        const char *payload, size_t len)
+                        const char *payload, size_t len, double left)
 {
     struct shell_ref *s = &job->shells[index];
     struct server *sv = get_server (ctx, s->rank);
@@ -219,22 +370,27 @@ static int start_shell (struct ctx *ctx, struct job *job, int index,
 
     if (!sv)
         return -1;
-    buf_printf (&b, "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,%s} ", index,
-                job->shell_count, s->rank, ctx->facts);
+    buf_printf (&b,
+                "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,"
+                "\"output_window\":%zu,\"time_left\":%.6f,%s} ",
+                index, job->shell_count, s->rank, job->output_window, left, ctx->facts);
     buf_add (&b, payload, len);
-    if (!b.err)
-        frame_append (&sv->out, 'S', job->id, b.data, b.len);
+    int rc = b.err ? -1 : frame_append (&sv->out, 'S', job->id, b.data, b.len);
     buf_fini (&b);
+    if (rc < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
     list_append (&sv->shells, &s->node);
     mark_dirty (sv);
     return 0;
 }
 
 void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
-                       size_t len)
+                       size_t len, double left)
 {
     for (int i = 0; i < job->shell_count; i++) {
-        if (start_shell (ctx, job, i, payload, len) < 0) {
+        if (start_shell (ctx, job, i, payload, len, left) < 0) {
             char note[128];
             snprintf (note, sizeof (note), "rank %u: cannot start flux-shell: %s",
                       job->shells[i].rank, strerror (errno));
@@ -244,13 +400,73 @@ void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
     }
 }
 
-/* Whole frames, unless one alone is too long. */
-static size_t write_size (const struct buf *b)
+/* At most len bytes, as far as credit and message size allow. */
+static ssize_t write_some (struct server *sv, const char *data, size_t len)
 {
-    if (b->len <= WRITE_MAX)
-        return b->len;
-    char *nl = memrchr (b->data, '\n', WRITE_MAX);
-    return nl ? (size_t)(nl + 1 - b->data) : WRITE_MAX;
+    if (len > WRITE_MAX)
+        len = WRITE_MAX;
+    if ((int64_t)len > sv->credit.room)
+        len = sv->credit.room;
+    if (flux_subprocess_write (sv->p, "stdin", data, len) < 0)
+        return -1;
+    credit_out_spend (&sv->credit, len);
+    return len;
+}
+
+/* A shared text that was begun must go on; another waits until the frames of other
+ * jobs are gone. */
+static struct share *choose_share (struct server *sv)
+{
+    struct share *first = NULL;
+
+    list_foreach (&sv->shares, it) {
+        struct share *sh = container_of (it, struct share, node);
+        if (sh->pos > 0 && sh->pos < sh->st->len)
+            return sh;
+        if (!first && sh->sending && sh->pos == 0)
+            first = sh;
+    }
+    return sv->out_pos == sv->out.len ? first : NULL;
+}
+
+/* The next server's turn comes when most of this one's text has arrived. */
+static void end_shares (struct server *sv)
+{
+    list_foreach (&sv->shares, it) {
+        struct share *sh = container_of (it, struct share, node);
+        if (sh->pos == sh->st->len && sv->credit.room >= WINDOW * 3 / 4)
+            share_destroy (sh);
+    }
+}
+
+static void compact_out (struct server *sv)
+{
+    if (sv->out_pos > sv->out.len / 2) { /* moving the rest pays */
+        buf_consume (&sv->out, sv->out_pos);
+        sv->out_pos = 0;
+    }
+}
+
+static int server_flush (struct server *sv)
+{
+    ssize_t n = 0;
+
+    while (credit_out_open (&sv->credit)) {
+        struct share *sh = choose_share (sv);
+        if (sh) {
+            n = write_some (sv, sh->st->text + sh->pos, sh->st->len - sh->pos);
+            sh->pos += n > 0 ? n : 0;
+        } else if (sv->out_pos < sv->out.len) {
+            n = write_some (sv, sv->out.data + sv->out_pos, sv->out.len - sv->out_pos);
+            sv->out_pos += n > 0 ? n : 0;
+        } else
+            break;
+        if (n < 0)
+            return -1;
+    }
+    compact_out (sv);
+    end_shares (sv);
+    return 0;
 }
 
 void servers_flush (struct ctx *ctx)
@@ -259,14 +475,8 @@ void servers_flush (struct ctx *ctx)
 
     while ((node = list_pop (&ctx->dirty_servers))) {
         struct server *sv = container_of (node, struct server, dirty_node);
-        while (sv->out.len > 0) {
-            size_t n = write_size (&sv->out);
-            if (flux_subprocess_write (sv->p, "stdin", sv->out.data, n) < 0) {
-                server_lost (sv, errno, strerror (errno));
-                break;
-            }
-            buf_consume (&sv->out, n);
-        }
+        if (!sv->dead && server_flush (sv) < 0)
+            server_lost (sv, errno, strerror (errno));
     }
     while ((node = list_pop (&ctx->dead_servers)))
         server_destroy (container_of (node, struct server, dead_node));

@@ -4,7 +4,12 @@
  * of it: the log tells who may watch, serves the watchers of the log itself, and
  * tells when the job is over. Each other log that is watched has a KVS watch of
  * its own. All guest logs are complete before `clean` is posted; what a watch
- * has not seen by then is looked up once more. */
+ * has not seen by then is looked up once more.
+ *
+ * Only a watch of the main log may wait for a job that does not exist yet
+ * (WAITCREATE); for other logs the flag means that the job has to exist, and to
+ * write the log before it ends. All others get ENOENT, also when they join a job
+ * that somebody waits for. */
 #include "service.h"
 #include "update.h"
 
@@ -20,6 +25,7 @@ struct job {
     struct list watches;
     flux_future_t *f;
     struct buf log;
+    bool waits; /* f waits until the log is created */
     bool known; /* the log has been seen */
     bool over;  /* clean was posted */
     int errnum; /* the log cannot be watched */
@@ -37,8 +43,9 @@ struct watch {
     bool admitted; /* may watch, and was started */
     size_t pos;    /* MAIN_LOG, UPDATES: in the job's log; else bytes seen */
     flux_future_t *f;
-    struct buf partial; /* of a line */
-    json_t *object;     /* UPDATES: the current object */
+    flux_future_t *probe; /* does the job exist? */
+    struct buf partial;   /* of a line */
+    json_t *object;       /* UPDATES: the current object */
     bool last_look;
     bool dead; /* ended while it is being served */
     int busy;
@@ -56,6 +63,7 @@ static void watch_free (struct watch *w)
     if (w->f && w->kind == GUEST_LOG && !w->last_look)
         flux_kvs_lookup_cancel (w->f);
     flux_future_destroy (w->f);
+    flux_future_destroy (w->probe);
     flux_msg_decref (w->msg);
     buf_fini (&w->partial);
     json_decref (w->object);
@@ -341,6 +349,44 @@ static bool log_has_clean (const char *data, size_t len)
     return false;
 }
 
+static bool waits_for_job (const struct watch *w)
+{
+    return w->kind == MAIN_LOG && w->waitcreate;
+}
+
+static int follow_log (struct job *job);
+static void job_fail (struct job *job, int errnum);
+
+/* There is no such job: those that did not want to wait for it are told. The last
+ * watch takes the job with it. */
+static void job_missing (struct job *job)
+{
+    size_t left = 0, count = 0;
+
+    list_foreach (&job->watches, it) {
+        left += waits_for_job (container_of (it, struct watch, node));
+        count++;
+    }
+    if (left > 0) {
+        flux_future_destroy (job->f);
+        job->f = NULL;
+        job->waits = true;
+        if (follow_log (job) < 0) {
+            job_fail (job, errno);
+            return;
+        }
+    } else {
+        job->errnum = ENOENT;
+    }
+    for (struct list *l = job->watches.next; count > 0; count--) {
+        struct watch *w = container_of (l, struct watch, node);
+
+        l = l->next;
+        if (!waits_for_job (w))
+            watch_end (w, ENOENT);
+    }
+}
+
 static void job_fail (struct job *job, int errnum)
 {
     size_t count = 0;
@@ -360,7 +406,10 @@ static void log_cb (flux_future_t *f, void *arg)
     size_t len, mark = job->log.len;
 
     if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
-        job_fail (job, errno);
+        if (errno == ENOENT)
+            job_missing (job);
+        else
+            job_fail (job, errno);
         return;
     }
     if (len > 0)
@@ -384,23 +433,30 @@ static void job_release (struct job *job)
     free (job);
 }
 
+static int follow_log (struct job *job)
+{
+    int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
+
+    if (job->waits)
+        flags |= FLUX_KVS_WAITCREATE;
+    if (!(job->f = job_info_kvs_lookup (job->ji, job->id, "eventlog", flags)))
+        return -1;
+    return flux_future_then (job->f, -1., log_cb, job);
+}
+
 static struct job *job_open (struct job_info *ji, flux_jobid_t id, bool waitcreate)
 {
     struct job *job = idmap_lookup (ji->jobs, id);
-    int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
 
     if (job)
         return job;
-    if (waitcreate)
-        flags |= FLUX_KVS_WAITCREATE;
     if (!(job = calloc (1, sizeof (*job))))
         return NULL;
     job->ji = ji;
     job->id = id;
+    job->waits = waitcreate;
     list_init (&job->watches);
-    if (!(job->f = job_info_kvs_lookup (ji, id, "eventlog", flags))
-        || flux_future_then (job->f, -1., log_cb, job) < 0
-        || idmap_insert (ji->jobs, id, job) < 0) {
+    if (follow_log (job) < 0 || idmap_insert (ji->jobs, id, job) < 0) {
         flux_future_destroy (job->f);
         free (job);
         return NULL;
@@ -409,6 +465,24 @@ static struct job *job_open (struct job_info *ji, flux_jobid_t id, bool waitcrea
 }
 
 /* Requests */
+
+static void probe_cb (flux_future_t *f, void *arg)
+{
+    struct watch *w = arg;
+
+    if (flux_kvs_lookup_get_raw (f, NULL, NULL) < 0)
+        watch_end (w, errno);
+}
+
+/* The job's log is being waited for by somebody else: this one does not want to. */
+static void probe_job (struct watch *w)
+{
+    struct job *job = w->job;
+
+    if (!(w->probe = job_info_kvs_lookup (job->ji, job->id, "eventlog", 0))
+        || flux_future_then (w->probe, -1., probe_cb, w) < 0)
+        watch_end (w, errno);
+}
 
 static void start (struct job_info *ji, const flux_msg_t *msg, flux_jobid_t id,
                    const char *path, enum kind kind, bool waitcreate)
@@ -421,7 +495,7 @@ static void start (struct job_info *ji, const flux_msg_t *msg, flux_jobid_t id,
         goto error;
     }
     if (!(w = calloc (1, sizeof (*w))) || !(w->path = strdup (path))
-        || !(job = job_open (ji, id, waitcreate)))
+        || !(job = job_open (ji, id, waitcreate && kind == MAIN_LOG)))
         goto error;
     w->job = job;
     w->kind = kind;
@@ -431,6 +505,8 @@ static void start (struct job_info *ji, const flux_msg_t *msg, flux_jobid_t id,
     ji->watches++;
     if (job->known)
         serve (w);
+    else if (job->waits && !waits_for_job (w))
+        probe_job (w);
     return;
 error:
     job_info_respond_error (ji, msg, errno, NULL);

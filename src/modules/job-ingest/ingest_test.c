@@ -41,7 +41,7 @@ static void accepts (void **state)
     const char *spec = SPEC ("\"duration\":0,\"environment\":{\"A\":\"b\"}");
 
     ingest_init (&in, 1000);
-    jobid_gen_init (&in.gen, 0, 1000000 - 5);
+    jobid_gen_init (&in.gen, 0, 1000000 - 5, 0);
     assert_int_equal (submit (&in, spec, 16, 0, owner, &a, NULL), 0);
     assert_string_equal (a.jobspec, spec);
     assert_null (strstr (a.lite, "environment"));

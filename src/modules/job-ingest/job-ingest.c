@@ -2,12 +2,15 @@
  *
  * A request's way: submit_cb checks it and adds it to the open batch; at the end
  * of the reactor turn the batch is closed: one KVS commit with J and jobspec of
- * all its jobs, one message with the jobs themselves to job-manager; when both
- * are answered, so are the requests.
- * While one batch is on its way the next one grows: the busier, the fewer
- * commits for each job.
- * Failures: a request that is wrong is refused at once; a job that job-manager
- * refuses is removed from the KVS; if the commit fails, so do all its jobs. */
+ * all its jobs; when that is acknowledged, one message with the jobs themselves to
+ * job-manager; when that is answered, so are the requests.
+ * While one batch is being committed the next one grows: the busier, the fewer
+ * commits for each job. Batches reach job-manager in the order of their ids.
+ * Failures: a request that is wrong is refused at once; if the commit fails, all
+ * its jobs are refused, and job-manager never hears of them; a job that
+ * job-manager refuses is removed from the KVS again, before that is answered. If
+ * job-manager is gone, so is the instance, and the next start removes what is
+ * left. Too many bytes on their way: EAGAIN. */
 #include "ingest.h"
 #include <flux/core.h>
 
@@ -19,6 +22,8 @@
 
 /* A batch that has grown to this is sent even if others are on their way. */
 #define BATCH_MAX_BYTES (4 << 20)
+/* Of all batches; more is refused. */
+#define MAX_BYTES (256 << 20)
 
 struct batch_job {
     const flux_msg_t *msg;
@@ -36,15 +41,15 @@ struct batch {
     struct buf envs; /* distinct environments: ",{...},{...}" */
     int nenvs;
     size_t last_env; /* where the last one begins in envs */
-    flux_future_t *f_commit, *f_submit;
-    int pending;
+    flux_future_t *f_commit, *f_submit, *f_remove;
 };
 
 struct ctx {
     flux_t *h;
     struct ingest ingest;
     struct batch *open;
-    int in_flight;
+    int committing, in_flight; /* batches */
+    size_t bytes;              /* of all batches */
     flux_watcher_t *prepare;
     flux_msg_handler_t **handlers;
     unsigned long njobs, nbatches, nrefused;
@@ -54,6 +59,7 @@ static void batch_destroy (struct batch *b)
 {
     if (!b)
         return;
+    b->ctx->bytes -= b->bytes;
     for (size_t i = 0; i < b->count; i++)
         flux_msg_decref (b->jobs[i].msg);
     free (b->jobs);
@@ -62,6 +68,7 @@ static void batch_destroy (struct batch *b)
     buf_fini (&b->envs);
     flux_future_destroy (b->f_commit);
     flux_future_destroy (b->f_submit);
+    flux_future_destroy (b->f_remove);
     free (b);
 }
 
@@ -122,7 +129,9 @@ static int batch_add (struct batch *b, const flux_msg_t *msg,
     if (ingest_job_encode (&b->request, job, batch_env (b, job->environment)) < 0)
         return -1;
     b->jobs[b->count++] = (struct batch_job){ flux_msg_incref (msg), job->id, false };
-    b->bytes += strlen (job->jobspec) + strlen (job->J);
+    size_t bytes = strlen (job->jobspec) + strlen (job->J);
+    b->bytes += bytes;
+    b->ctx->bytes += bytes;
     return 0;
 }
 
@@ -141,29 +150,34 @@ static struct batch_job *batch_find (struct batch *b, flux_jobid_t id)
     return lo < b->count && b->jobs[lo].id == id ? &b->jobs[lo] : NULL;
 }
 
-/* What job-manager refused leaves the KVS again. Nobody waits for that. */
-static void remove_refused (struct batch *b)
+static void batch_done (struct batch *b)
 {
-    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
-    char key[64];
-
-    for (size_t i = 0; txn && i < b->count; i++) {
-        if (b->jobs[i].refused
-            && flux_job_kvs_key (key, sizeof (key), b->jobs[i].id, NULL) >= 0)
-            flux_kvs_txn_unlink (txn, 0, key);
-    }
-    if (txn && !flux_kvs_txn_is_empty (txn))
-        flux_future_destroy (flux_kvs_commit (b->ctx->h, NULL, 0, txn));
-    flux_kvs_txn_destroy (txn);
+    b->ctx->in_flight--;
+    batch_destroy (b);
 }
 
-static void respond_refused (struct batch *b)
+/* All jobs of the batch, unless they have their answer. */
+static void respond_error (struct batch *b, int errnum, const char *text)
 {
-    json_t *errors = NULL, *o;
+    for (size_t i = 0; i < b->count; i++)
+        flux_respond_error (b->ctx->h, b->jobs[i].msg, errnum, text);
+}
+
+static void fail (struct batch *b, const char *what, flux_future_t *f)
+{
+    int errnum = errno;
+    const char *text = f ? flux_future_error_string (f) : strerror (errnum);
+
+    flux_log (b->ctx->h, LOG_ERR, "%s of %zu jobs failed: %s", what, b->count, text);
+    respond_error (b, errnum, text);
+    batch_done (b);
+}
+
+static void respond_refused (struct batch *b, json_t *errors)
+{
+    json_t *o;
     size_t i;
 
-    if (flux_rpc_get_unpack (b->f_submit, "{s?o}", "errors", &errors) < 0)
-        return;
     json_array_foreach (errors, i, o) {
         json_int_t id;
         int errnum;
@@ -171,55 +185,95 @@ static void respond_refused (struct batch *b)
         struct batch_job *job;
         if (json_unpack (o, "{s:I s:i s:s}", "id", &id, "errnum", &errnum, "text",
                          &text)
-                < 0
-            || !(job = batch_find (b, id)))
+                == 0
+            && (job = batch_find (b, id)))
+            flux_respond_error (b->ctx->h, job->msg, errnum, text);
+    }
+}
+
+static json_t *errors_of (struct batch *b)
+{
+    json_t *errors = NULL;
+
+    (void)flux_rpc_get_unpack (b->f_submit, "{s?o}", "errors", &errors);
+    return errors;
+}
+
+static void removed (flux_future_t *f, void *arg)
+{
+    struct batch *b = arg;
+
+    if (flux_future_get (f, NULL) < 0)
+        flux_log_error (b->ctx->h, "jobs that were refused are not removed");
+    respond_refused (b, errors_of (b));
+    batch_done (b);
+}
+
+/* What job-manager refused leaves the KVS again. */
+static int remove_refused (struct batch *b, json_t *errors)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    char key[64];
+    json_t *o;
+    size_t i;
+
+    json_array_foreach (errors, i, o) {
+        json_int_t id = json_integer_value (json_object_get (o, "id"));
+        struct batch_job *job = batch_find (b, id);
+        if (!job)
             continue;
         job->refused = true;
         b->ctx->nrefused++;
-        flux_respond_error (b->ctx->h, job->msg, errnum, text);
+        if (txn && flux_job_kvs_key (key, sizeof (key), id, NULL) >= 0)
+            flux_kvs_txn_unlink (txn, 0, key);
     }
-    if (json_array_size (errors) > 0)
-        remove_refused (b);
+    if (txn)
+        b->f_remove = flux_kvs_commit (b->ctx->h, NULL, 0, txn);
+    flux_kvs_txn_destroy (txn);
+    return b->f_remove ? flux_future_then (b->f_remove, -1., removed, b) : -1;
 }
 
-static void batch_respond (struct batch *b)
+static void submitted (flux_future_t *f, void *arg)
 {
-    flux_t *h = b->ctx->h;
-    flux_future_t *failed = NULL;
+    struct batch *b = arg;
+    json_t *errors;
     char payload[64];
+    bool removing = false;
 
-    if (flux_future_get (b->f_commit, NULL) < 0)
-        failed = b->f_commit;
-    else if (flux_future_get (b->f_submit, NULL) < 0)
-        failed = b->f_submit;
-    if (failed) {
-        int errnum = errno;
-        const char *text = flux_future_error_string (failed);
-        flux_log (h, LOG_ERR, "%s of %zu jobs failed: %s",
-                  failed == b->f_commit ? "commit" : "submission", b->count, text);
-        for (size_t i = 0; i < b->count; i++)
-            flux_respond_error (h, b->jobs[i].msg, errnum, text);
+    if (flux_future_get (f, NULL) < 0) {
+        fail (b, "submission", f);
         return;
     }
-    respond_refused (b);
+    if (json_array_size (errors = errors_of (b)) > 0
+        && !(removing = remove_refused (b, errors) == 0))
+        respond_refused (b, errors);
     for (size_t i = 0; i < b->count; i++) {
         if (b->jobs[i].refused)
             continue;
         snprintf (payload, sizeof (payload), "{\"id\":%llu}",
                   (unsigned long long)b->jobs[i].id);
-        flux_respond (h, b->jobs[i].msg, payload);
+        flux_respond (b->ctx->h, b->jobs[i].msg, payload);
     }
+    if (!removing)
+        batch_done (b);
 }
 
-static void batch_continuation (flux_future_t *f, void *arg)
+static void committed (flux_future_t *f, void *arg)
 {
     struct batch *b = arg;
 
-    if (--b->pending > 0)
+    b->ctx->committing--;
+    if (flux_future_get (f, NULL) < 0) {
+        fail (b, "commit", f);
         return;
-    b->ctx->in_flight--;
-    batch_respond (b);
-    batch_destroy (b);
+    }
+    if (!(b->f_submit = flux_rpc (b->ctx->h, "job-manager.submit", b->request.data,
+                                  FLUX_NODEID_ANY, 0))
+        || flux_future_then (b->f_submit, -1., submitted, b) < 0) {
+        fail (b, "submission", NULL);
+        return;
+    }
+    buf_fini (&b->request);
 }
 
 static void batch_send (struct batch *b)
@@ -229,25 +283,18 @@ static void batch_send (struct batch *b)
     buf_adds (&b->request, "],\"envs\":[");
     buf_add (&b->request, b->envs.data ? b->envs.data : "", b->envs.len);
     buf_adds (&b->request, "]}");
+    buf_fini (&b->envs);
     b->ctx->njobs += b->count;
     b->ctx->nbatches++;
-    /* in this order, so that rank 0 has the jobspecs first */
-    if (!(b->f_commit = flux_kvs_commit (h, NULL, 0, b->txn))
-        || !(b->f_submit = flux_rpc (h, "job-manager.submit", b->request.data,
-                                     FLUX_NODEID_ANY, 0))
-        || flux_future_then (b->f_commit, -1., batch_continuation, b) < 0
-        || flux_future_then (b->f_submit, -1., batch_continuation, b) < 0) {
-        for (size_t i = 0; i < b->count; i++)
-            flux_respond_error (h, b->jobs[i].msg, errno, "cannot reach the KVS");
-        batch_destroy (b);
+    b->ctx->in_flight++;
+    if (b->request.err || !(b->f_commit = flux_kvs_commit (h, NULL, 0, b->txn))
+        || flux_future_then (b->f_commit, -1., committed, b) < 0) {
+        fail (b, "commit", NULL);
         return;
     }
-    b->pending = 2;
-    b->ctx->in_flight++;
+    b->ctx->committing++;
     flux_kvs_txn_destroy (b->txn);
     b->txn = NULL;
-    buf_fini (&b->request);
-    buf_fini (&b->envs);
 }
 
 static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -255,7 +302,7 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     struct ctx *ctx = arg;
     struct batch *b = ctx->open;
 
-    if (!b || (ctx->in_flight > 0 && b->bytes < BATCH_MAX_BYTES))
+    if (!b || (ctx->committing > 0 && b->bytes < BATCH_MAX_BYTES))
         return;
     ctx->open = NULL;
     batch_send (b);
@@ -270,6 +317,10 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_error_t error = { "" };
     const char *s;
 
+    if (ctx->bytes > MAX_BYTES) {
+        flux_respond_error (h, msg, EAGAIN, "too many submissions are on their way");
+        return;
+    }
     if (flux_msg_get_cred (msg, &cred) < 0 || flux_request_decode (msg, NULL, &s) < 0
         || ingest_decode (&ctx->ingest, s, cred, flux_reactor_time (), &job, &error)
                < 0) {
@@ -323,25 +374,28 @@ static const struct flux_msg_handler_spec spec[] = {
     FLUX_MSGHANDLER_TABLE_END,
 };
 
-/* Ids of all ranks count from one moment, which job-manager knows: it makes
- * sure that the ids of an instance that was restarted go on ascending. */
+/* Ids of all ranks count from one moment, which job-manager knows, and begin
+ * beyond the highest one that was ever handed out: where the clock is behind,
+ * their time is as well, but none comes twice. */
 static int init_ids (struct ctx *ctx)
 {
     uint32_t rank;
-    double epoch = 0, start = 0;
+    double epoch = 0;
+    json_int_t max = 0;
     flux_future_t *f;
+    int rc = -1;
 
     if (flux_get_rank (ctx->h, &rank) < 0)
         return -1;
     f = flux_rpc (ctx->h, "job-manager.getinfo", NULL, FLUX_NODEID_ANY, 0);
-    if (!f || flux_rpc_get_unpack (f, "{s:F}", "epoch", &epoch) < 0) {
-        if (flux_get_instance_starttime (ctx->h, &start) < 0)
-            start = flux_reactor_time ();
-        epoch = start;
-    }
+    if (!f
+        || flux_rpc_get_unpack (f, "{s:F s:I}", "epoch", &epoch, "max_jobid", &max) < 0)
+        flux_log_error (ctx->h, "job-manager does not say which job ids are in use");
+    else
+        rc = 0;
     flux_future_destroy (f);
-    jobid_gen_init (&ctx->ingest.gen, rank, (uint64_t)(epoch * 1000));
-    return 0;
+    jobid_gen_init (&ctx->ingest.gen, rank, (uint64_t)(epoch * 1000), max);
+    return rc;
 }
 
 int mod_main (flux_t *h, int argc, char *argv[])

@@ -5,6 +5,9 @@
 #include "manager.h"
 #include <flux/core.h>
 
+/* Decimal; see checkpoint_jobid(). */
+#define MAX_JOBID_KEY "checkpoint.max-jobid"
+
 /* A request that is answered once the events that it caused are committed. */
 struct answer {
     struct list link;
@@ -23,6 +26,10 @@ struct ctx {
     flux_msg_handler_t **handlers;
 
     flux_future_t *f_commit;  /* one at a time: what comes meanwhile shares the next */
+    bool refused;             /* the KVS refused one: it is to be made again */
+    flux_watcher_t *retry;    /* when the store says nothing about why */
+    flux_future_t *f_health;  /* of the store below the KVS */
+    flux_jobid_t saved_jobid; /* the highest one in the KVS */
     struct list answers;      /* with the next commit */
     struct list answers_sent; /* with the one under way */
 
@@ -48,6 +55,11 @@ struct ctx {
 void ctx_answer (struct ctx *ctx, const flux_msg_t *msg, char *take_payload);
 /* True if the sender is the owner, or has user's uid. Responds EPERM if not. */
 bool ctx_allowed (struct ctx *ctx, const flux_msg_t *msg, uint32_t userid);
+/* False, and the request is answered, if events cannot be stored now. A request
+ * that wants no answer is promised nothing: it passes. */
+bool ctx_storing (struct ctx *ctx, const flux_msg_t *msg);
+/* Room in a list of requests that wait? Responds EAGAIN if not. */
+bool ctx_room (struct ctx *ctx, struct flux_msglist *l, const flux_msg_t *msg);
 void ctx_respond_text (struct ctx *ctx, const flux_msg_t *msg, flux_error_t *error);
 
 /* sched.c */
@@ -70,7 +82,7 @@ int exec_kill (struct ctx *ctx, const struct job *job, int signum, flux_error_t 
 
 /* journal.c */
 extern const struct flux_msg_handler_spec journal_handlers[];
-void journal_turn (struct ctx *ctx);
+void journal_publish (struct ctx *ctx);
 void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg);
 
 /* request_jobs.c: what clients ask about jobs */

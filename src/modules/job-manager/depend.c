@@ -6,9 +6,13 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Begin-times are on the wall clock, which may be set: it is looked at so often. */
+#define CLOCK_CHECK 10.
 
 static const struct scheme {
     const char *name;
@@ -391,13 +395,18 @@ void depend_due (struct manager *m, double now)
 
 double manager_next_due (const struct manager *m)
 {
-    struct heap_node *a = heap_first (&m->begins), *b = heap_first (&m->expirations);
-    double ta = a ? container_of (a, struct dependency, timer)->when : 0;
-    double tb = b ? container_of (b, struct job, expire_node)->t_expire : 0;
+    struct heap_node *n;
+    double due = INFINITY, t;
 
-    if (ta == 0 || tb == 0)
-        return ta + tb;
-    return ta < tb ? ta : tb;
+    if ((n = heap_first (&m->begins))) {
+        t = container_of (n, struct dependency, timer)->when - m->ops->now (m->arg);
+        due = fmin (fmin (due, t), CLOCK_CHECK);
+    }
+    if ((n = heap_first (&m->expirations))) {
+        t = container_of (n, struct job, expire_node)->t_expire - m->ops->mono (m->arg);
+        due = fmin (due, t);
+    }
+    return isinf (due) ? -1 : fmax (due, 0);
 }
 
 int name_add (struct manager *m, struct job *job)

@@ -506,7 +506,8 @@ int event_apply (struct job *job, const struct event *ev, flux_error_t *error)
         apply_annotations (job, ev);
         break;
     case EV_JOBSPEC_UPDATE:
-        merge_set (&job->updates, ev->context);
+        if (job->updates || (job->updates = json_object ()))
+            json_object_update (job->updates, ev->context);
         break;
     case EV_RESOURCE_UPDATE:
         job->expiration = ev->expiration;

@@ -108,6 +108,34 @@ bool history_remove (struct history *h, flux_jobid_t id)
     return idmap_remove (h->records, id);
 }
 
+int history_put_back (struct history *h, flux_jobid_t id, double t_inactive,
+                      struct history_record rec)
+{
+    if (h->count == h->cap && grow (h) < 0)
+        return -1;
+    if (idmap_insert (h->records, id, pack (rec)) < 0)
+        return -1;
+    h->head = (h->head + h->cap - 1) % h->cap;
+    h->count++;
+    h->ring[h->head] = (struct slot){ id, t_inactive };
+    return 0;
+}
+
+static int compare (const void *a, const void *b)
+{
+    const struct slot *x = a, *y = b;
+
+    if (x->t_inactive != y->t_inactive)
+        return x->t_inactive < y->t_inactive ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void history_sort (struct history *h)
+{
+    if (h->count > 0 && h->head + h->count <= h->cap)
+        qsort (h->ring + h->head, h->count, sizeof (*h->ring), compare);
+}
+
 bool history_oldest (struct history *h, flux_jobid_t *id, double *t_inactive)
 {
     while (h->count > 0) {

@@ -1,20 +1,27 @@
 /* job-manager: the life of all jobs.
  *
- * Each reactor turn ends in turn_cb: jobs are offered to the scheduler, readers
- * of the journal get the events of the turn in one message, and one KVS commit
- * takes the events of all jobs. While a commit is on its way, events of further
- * turns collect for the next. Answers to requests that caused events wait in
- * ctx->answers until these are committed.
- * If a commit fails, the log and the memory no longer agree: the module stops,
- * and with it the instance; what was committed before is found on restart. */
+ * Each reactor turn ends in turn_cb: jobs are offered to the scheduler, and one
+ * KVS commit takes the events of all jobs. While a commit is on its way, events of
+ * further turns collect for the next. When it is acknowledged, readers of the
+ * journal get its events in one message, and the requests that caused them their
+ * answers.
+ * Failures: while the store below the KVS fails (kvs.health), the core is paused;
+ * a commit under way is held by the KVS. A commit that is refused is made again,
+ * as part of the next, when the store is well. Without a KVS the module stops, and
+ * with it the instance; what was committed before is found on restart. */
 #include "ctx.h"
 
+#include "core/kvs/kvs_health.h"
 #include "core/kvs/txn.h"
+
+#define WAITERS_MAX 1024
+#define RETRY_AFTER 1. /* s */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- answers --- */
@@ -59,22 +66,151 @@ void ctx_respond_text (struct ctx *ctx, const flux_msg_t *msg, flux_error_t *err
     flux_respond_error (ctx->h, msg, errno, error->text[0] ? error->text : NULL);
 }
 
+bool ctx_storing (struct ctx *ctx, const flux_msg_t *msg)
+{
+    flux_error_t error;
+
+    if (flux_msg_is_noresponse (msg) || manager_check_paused (ctx->m, &error) == 0)
+        return true;
+    flux_respond_error (ctx->h, msg, errno, error.text);
+    return false;
+}
+
+bool ctx_room (struct ctx *ctx, struct flux_msglist *l, const flux_msg_t *msg)
+{
+    if (flux_msglist_count (l) < WAITERS_MAX)
+        return true;
+    flux_respond_error (ctx->h, msg, EAGAIN, "too many requests wait for the same");
+    return false;
+}
+
 /* --- commits --- */
+
+static void stop (struct ctx *ctx, const char *why)
+{
+    flux_log (ctx->h, LOG_CRIT, "job events cannot be committed: %s", why);
+    flux_reactor_stop_error (flux_get_reactor (ctx->h));
+}
+
+static void retry_later (struct ctx *ctx)
+{
+    flux_timer_watcher_reset (ctx->retry, RETRY_AFTER, 0.);
+    flux_watcher_start (ctx->retry);
+}
+
+/* Could the same commit be accepted later? A KVS that is not there may be loaded
+ * again. */
+static bool is_transient (int errnum)
+{
+    return errnum != EPERM && errnum != EPROTO && errnum != EINVAL
+           && errnum != EHOSTUNREACH;
+}
+
+static void commit_refused (struct ctx *ctx, flux_future_t *f)
+{
+    int errnum = errno;
+
+    if (!is_transient (errnum)) {
+        errno = errnum;
+        stop (ctx, flux_future_error_string (f));
+        return;
+    }
+    flux_log (ctx->h, LOG_ERR,
+              "job events are refused by the KVS, which is asked again: %s",
+              flux_future_error_string (f));
+    manager_commit_failed (ctx->m);
+    ctx->refused = true;
+    ctx->saved_jobid = 0;
+    if (!ctx->m->paused) {
+        manager_pause (ctx->m, errnum, flux_future_error_string (f));
+        retry_later (ctx);
+    }
+}
 
 static void commit_continuation (flux_future_t *f, void *arg)
 {
     struct ctx *ctx = arg;
 
+    ctx->f_commit = NULL;
     if (flux_future_get (f, NULL) < 0) {
-        flux_log (ctx->h, LOG_CRIT, "job events cannot be committed: %s",
-                  flux_future_error_string (f));
-        flux_reactor_stop_error (flux_get_reactor (ctx->h));
-        return;
+        commit_refused (ctx, f);
+    } else {
+        manager_committed (ctx->m);
+        journal_publish (ctx);
+        send_answers (ctx, &ctx->answers_sent);
     }
     flux_future_destroy (f);
-    ctx->f_commit = NULL;
-    manager_committed (ctx->m);
-    send_answers (ctx, &ctx->answers_sent);
+}
+
+/* Ordered commits that were refused are forgiven, then comes the next one. */
+static void resume (struct ctx *ctx)
+{
+    flux_watcher_stop (ctx->retry);
+    if (ctx->refused) {
+        flux_future_t *f = kvs_order_reset (ctx->h);
+        if (!f)
+            flux_log_error (ctx->h, "kvs.order-reset");
+        flux_future_destroy (f); /* it comes before the next commit, by order */
+        ctx->refused = false;
+    }
+    manager_resume (ctx->m);
+}
+
+static int watch_health (struct ctx *ctx);
+
+static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (ctx->f_health)
+        resume (ctx);
+    else if (watch_health (ctx) < 0)
+        stop (ctx, strerror (errno));
+}
+
+/* The module has ended: it may be loaded again, and then says how it is. */
+static void health_ended (struct ctx *ctx, flux_future_t *f)
+{
+    flux_log (ctx->h, LOG_DEBUG, "the KVS has ended");
+    if (!ctx->m->paused)
+        manager_pause (ctx->m, ENOSYS, "the KVS is not loaded");
+    retry_later (ctx);
+    ctx->f_health = NULL;
+    flux_future_destroy (f);
+}
+
+static void health_continuation (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *text;
+    int errnum;
+
+    if (kvs_health_get (f, &errnum, &text) < 0) {
+        if (errno == ENOSYS)
+            health_ended (ctx, f);
+        else
+            stop (ctx, flux_future_error_string (f));
+        return;
+    }
+    if (errnum) {
+        char reason[256];
+        snprintf (reason, sizeof (reason), "the KVS cannot store: %s",
+                  text && *text ? text : strerror (errnum));
+        flux_log (ctx->h, LOG_ERR, "paused: %s", reason);
+        flux_watcher_stop (ctx->retry);
+        manager_pause (ctx->m, errnum, reason);
+    } else if (ctx->m->paused) {
+        flux_log (ctx->h, LOG_INFO, "the KVS stores again: jobs go on");
+        resume (ctx);
+    }
+    flux_future_reset (f);
+}
+
+static int watch_health (struct ctx *ctx)
+{
+    if (!(ctx->f_health = kvs_health_watch (ctx->h)))
+        return -1;
+    return flux_future_then (ctx->f_health, -1., health_continuation, ctx);
 }
 
 static void move_answers (struct ctx *ctx)
@@ -85,6 +221,21 @@ static void move_answers (struct ctx *ctx)
         list_append (&ctx->answers_sent, l);
 }
 
+/* With the events of a submission goes the highest id: none comes twice, not
+ * even when the jobs are purged. */
+static int checkpoint_jobid (struct ctx *ctx, flux_kvs_txn_t *txn)
+{
+    char buf[32];
+
+    if (ctx->m->max_jobid <= ctx->saved_jobid)
+        return 0;
+    int n = snprintf (buf, sizeof (buf), "%llu", (unsigned long long)ctx->m->max_jobid);
+    if (flux_kvs_txn_put_raw (txn, 0, MAX_JOBID_KEY, buf, n) < 0)
+        return -1;
+    ctx->saved_jobid = ctx->m->max_jobid;
+    return 0;
+}
+
 static void commit (struct ctx *ctx)
 {
     flux_kvs_txn_t *txn;
@@ -92,7 +243,7 @@ static void commit (struct ctx *ctx)
     struct span entries;
     char key[64];
 
-    if (!(txn = flux_kvs_txn_create ()))
+    if (!(txn = flux_kvs_txn_create ()) || checkpoint_jobid (ctx, txn) < 0)
         goto error;
     while ((job = manager_next_commit (ctx->m, &entries))) {
         int flags = FLUX_KVS_APPEND;
@@ -103,7 +254,7 @@ static void commit (struct ctx *ctx)
             goto error;
     }
     move_answers (ctx);
-    if (!(ctx->f_commit = flux_kvs_commit (ctx->h, NULL, 0, txn))
+    if (!(ctx->f_commit = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn))
         || flux_future_then (ctx->f_commit, -1., commit_continuation, ctx) < 0)
         goto error;
     flux_kvs_txn_destroy (txn);
@@ -116,12 +267,11 @@ error:
 
 static void set_timer (struct ctx *ctx)
 {
-    double due = manager_next_due (ctx->m);
+    double after = manager_next_due (ctx->m);
 
     flux_watcher_stop (ctx->timer);
-    if (due > 0) {
-        double after = due - flux_reactor_time ();
-        flux_timer_watcher_reset (ctx->timer, after > 0 ? after : 0, 0);
+    if (after >= 0) {
+        flux_timer_watcher_reset (ctx->timer, after, 0);
         flux_watcher_start (ctx->timer);
     }
 }
@@ -132,13 +282,18 @@ static void turn_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 
     manager_turn (ctx->m);
     sched_turn (ctx);
-    journal_turn (ctx);
     purge_turn (ctx);
-    if (!ctx->f_commit) {
-        if (!list_empty (&ctx->m->dirty))
+    if (!ctx->f_commit && !ctx->refused) {
+        if (manager_seal_journal (ctx->m) < 0) {
+            stop (ctx, "out of memory");
+            return;
+        }
+        if (!list_empty (&ctx->m->dirty)) {
             commit (ctx);
-        else
+        } else {
+            journal_publish (ctx);
             send_answers (ctx, &ctx->answers);
+        }
     }
     queue_turn (ctx);
     set_timer (ctx);
@@ -347,8 +502,17 @@ static double now_op (void *arg)
     return flux_reactor_time ();
 }
 
+static double mono_op (void *arg)
+{
+    struct timespec ts;
+
+    clock_gettime (CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
 static const struct manager_ops ops = {
     .now = now_op,
+    .mono = mono_op,
     .sched_alloc = sched_alloc_op,
     .sched_cancel = sched_cancel_op,
     .sched_prioritize = sched_prioritize_op,
@@ -367,7 +531,9 @@ static void ctx_fini (struct ctx *ctx)
 {
     flux_watcher_destroy (ctx->prepare);
     flux_watcher_destroy (ctx->timer);
+    flux_watcher_destroy (ctx->retry);
     flux_future_destroy (ctx->f_commit);
+    flux_future_destroy (ctx->f_health);
     send_answers (ctx, &ctx->answers_sent);
     send_answers (ctx, &ctx->answers);
     flux_msg_decref (ctx->sched);
@@ -400,12 +566,15 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
         || !(ctx->drains = flux_msglist_create ())
         || !(ctx->idles = flux_msglist_create ())
         || !(ctx->prepare = flux_prepare_watcher_create (r, turn_cb, ctx))
-        || !(ctx->timer = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx)))
+        || !(ctx->timer = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx))
+        || !(ctx->retry = flux_timer_watcher_create (r, 0., 0., retry_cb, ctx)))
         return -1;
     return 0;
 }
 
-/* Ids of a restarted instance go on where those of the last one ended. */
+/* Ids of a restarted instance go on where those of the last one ended: their
+ * time counts from a moment before this start, as long as all starts before took.
+ * Where a clock is wrong, job-ingest still begins beyond max_jobid. */
 static void init_epoch (struct ctx *ctx)
 {
     if (flux_get_instance_starttime (ctx->h, &ctx->epoch) < 0)
@@ -452,6 +621,11 @@ int mod_main (flux_t *h, int argc, char *argv[])
         goto done;
     if (configure (&ctx, flux_get_conf (h), &error) < 0) {
         flux_log (h, LOG_ERR, "%s", error.text);
+        goto done;
+    }
+    ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
+    if (watch_health (&ctx) < 0) {
+        flux_log_error (h, "kvs.health");
         goto done;
     }
     if (queue_restore (&ctx) < 0 || restart_from_kvs (&ctx) < 0)

@@ -116,8 +116,9 @@ struct job {
     char *queue; /* name, or NULL */
     struct jobqueue *jobqueue;
     bool has_dependencies;
-    char *R; /* text; NULL: none */
-    double t_expire;
+    char *R;                     /* text; NULL: none */
+    double t_alloc;              /* monotonic: when the allocation began */
+    double t_expire;             /* monotonic */
     struct heap_node queue_node; /* waits to be offered to the scheduler */
     struct heap_node alloc_node; /* the scheduler works on it */
     struct heap_node expire_node;
@@ -131,9 +132,10 @@ struct job {
     bool exec_done;
     bool timed_out;
 
-    /* the eventlog, all of it; what is before `written` is committed or on
-     * its way */
+    /* the eventlog, all of it; what is before `committed` is in the KVS, what is
+     * before `written` is there or on its way */
     struct buf log;
+    size_t committed;
     size_t written;
     struct list dirty_link;
     struct list commit_link;

@@ -1,7 +1,7 @@
 /* The journal: all events of all jobs, for job-list and whoever else follows.
  * A reader first gets the events of the jobs that are active, then one response
- * with an empty array, then one response for each reactor turn with events. A
- * reader that names the events it wants ("allow") is spared all others, above all
+ * with an empty array, then one response for each commit of events. Nothing is
+ * told that the KVS has not acknowledged: what is told survives. A reader that names the events it wants ("allow") is spared all others, above all
  * the jobspecs. */
 #include "ctx.h"
 
@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define READERS_MAX 1024
 
 /* So that one response of the backlog does not grow without bound. */
 #define BACKLOG_CHUNK (1 << 20)
@@ -62,7 +64,7 @@ static bool entry_wanted (const struct filter *f, struct span text)
 
 static void add_backlog (struct buf *b, const struct job *job, const struct filter *f)
 {
-    const char *p = job->log.data, *end = p + job->log.len;
+    const char *p = job->log.data, *end = p + job->committed;
 
     while (p && p < end) {
         const char *nl = memchr (p, '\n', end - p);
@@ -123,8 +125,9 @@ static void send_backlog (struct ctx *ctx, const flux_msg_t *msg, struct filter 
 
 static void send_turn (struct ctx *ctx, const flux_msg_t *msg, const struct filter *f)
 {
-    const struct journal_item *item = (void *)ctx->m->journal_index.data;
-    size_t count = ctx->m->journal_index.len / sizeof (*item), empty;
+    const struct journal *sent = &ctx->m->sent;
+    const struct journal_item *item = (void *)sent->index.data;
+    size_t count = sent->index.len / sizeof (*item), empty;
     struct buf *b = &ctx->scratch;
 
     begin (b);
@@ -133,22 +136,22 @@ static void send_turn (struct ctx *ctx, const flux_msg_t *msg, const struct filt
         if (wanted (f, item[i].type)) {
             if (b->len > empty)
                 buf_addc (b, ',');
-            buf_add (b, ctx->m->journal.data + item[i].start, item[i].len);
+            buf_add (b, sent->text.data + item[i].start, item[i].len);
         }
     if (b->len > empty)
         end (ctx, msg, b);
 }
 
-void journal_turn (struct ctx *ctx)
+void journal_publish (struct ctx *ctx)
 {
-    if (ctx->m->journal.len == 0)
+    if (ctx->m->sent.text.len == 0)
         return;
     ctx->njournal++;
     for (const flux_msg_t *msg = flux_msglist_first (ctx->readers); msg;
          msg = flux_msglist_next (ctx->readers))
         send_turn (ctx, msg, flux_msg_aux_get (msg, filter_key));
-    buf_reset (&ctx->m->journal);
-    buf_reset (&ctx->m->journal_index);
+    buf_reset (&ctx->m->sent.text);
+    buf_reset (&ctx->m->sent.index);
 }
 
 static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -161,7 +164,10 @@ static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
         flux_respond_error (h, msg, EPROTO, "events-journal must be streaming");
         return;
     }
-    journal_turn (ctx); /* what others have to hear is in the backlog */
+    if (flux_msglist_count (ctx->readers) >= READERS_MAX) {
+        flux_respond_error (h, msg, EAGAIN, "the journal has too many readers");
+        return;
+    }
     f = filter_create (msg);
     if (errno == ENOMEM || (f && flux_msg_aux_set (msg, filter_key, f, free) < 0)) {
         free (f);
@@ -171,7 +177,6 @@ static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     send_backlog (ctx, msg, f);
     if (flux_msglist_append (ctx->readers, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);
-    ctx->m->journal_on = true;
 }
 
 static void journal_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -180,13 +185,11 @@ static void journal_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
     struct ctx *ctx = arg;
 
     flux_msglist_cancel (h, ctx->readers, msg);
-    ctx->m->journal_on = flux_msglist_count (ctx->readers) > 0;
 }
 
 void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg)
 {
     flux_msglist_disconnect (ctx->readers, msg);
-    ctx->m->journal_on = flux_msglist_count (ctx->readers) > 0;
 }
 
 const struct flux_msg_handler_spec journal_handlers[] = {

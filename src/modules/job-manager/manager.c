@@ -35,6 +35,7 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
         return NULL;
     m->ops = ops;
     m->arg = arg;
+    m->owner = FLUX_USERID_UNKNOWN;
     list_init (&m->all);
     list_init (&m->dirty);
     list_init (&m->in_commit);
@@ -43,8 +44,10 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
     heap_init (&m->allocs, alloc_before);
     heap_init (&m->expirations, expire_before);
     heap_init (&m->begins, begin_before);
-    buf_init (&m->journal);
-    buf_init (&m->journal_index);
+    buf_init (&m->journal.text);
+    buf_init (&m->journal.index);
+    buf_init (&m->sent.text);
+    buf_init (&m->sent.index);
     if (jobqueues_init (&m->queues) < 0 || !(m->jobs = idmap_create (NULL))
         || !(m->history = history_create ()) || !(m->names = hashmap_create (free))
         || !(m->waitables = waitables_create (wait_cb, arg))) {
@@ -94,8 +97,11 @@ void manager_destroy (struct manager *m)
     heap_fini (&m->begins);
     jobqueues_fini (&m->queues);
     env_table_fini (&m->envs);
-    buf_fini (&m->journal);
-    buf_fini (&m->journal_index);
+    buf_fini (&m->journal.text);
+    buf_fini (&m->journal.index);
+    buf_fini (&m->sent.text);
+    buf_fini (&m->sent.index);
+    free (m->pause_text);
     recent_fini (&m->recent);
     free (m);
 }
@@ -124,25 +130,45 @@ static void journal_add (struct manager *m, const struct job *job,
                          const struct event *ev, const char *line, size_t len)
 {
     struct journal_item item = { .type = ev->type };
+    struct buf *b = &m->journal.text;
 
-    if (!m->journal_on)
-        return;
-    if (m->journal.len > 0)
-        buf_addc (&m->journal, ',');
-    item.start = m->journal.len;
-    buf_printf (&m->journal, "{\"id\":%llu,\"entry\":", (unsigned long long)job->id);
-    buf_add (&m->journal, line, len - 1);
+    if (b->len > 0)
+        buf_addc (b, ',');
+    item.start = b->len;
+    buf_printf (b, "{\"id\":%llu,\"entry\":", (unsigned long long)job->id);
+    buf_add (b, line, len - 1);
     if (ev->type == EV_SUBMIT) {
-        buf_adds (&m->journal, ",\"jobspec\":");
-        buf_add (&m->journal, job->spec.text, job->spec.len);
+        buf_adds (b, ",\"jobspec\":");
+        buf_add (b, job->spec.text, job->spec.len);
     }
     if (ev->type == EV_ALLOC && job->R) {
-        buf_adds (&m->journal, ",\"R\":");
-        buf_adds (&m->journal, job->R);
+        buf_adds (b, ",\"R\":");
+        buf_adds (b, job->R);
     }
-    buf_addc (&m->journal, '}');
-    item.len = m->journal.len - item.start;
-    buf_add (&m->journal_index, &item, sizeof (item));
+    buf_addc (b, '}');
+    item.len = b->len - item.start;
+    buf_add (&m->journal.index, &item, sizeof (item));
+}
+
+int manager_seal_journal (struct manager *m)
+{
+    struct journal_item *item = (void *)m->journal.index.data;
+    size_t count = m->journal.index.len / sizeof (*item), shift = m->sent.text.len + 1;
+
+    if (m->sent.text.len == 0) {
+        struct journal empty = m->sent;
+        m->sent = m->journal;
+        m->journal = empty;
+    } else if (count > 0) {
+        buf_addc (&m->sent.text, ',');
+        buf_add (&m->sent.text, m->journal.text.data, m->journal.text.len);
+        for (size_t i = 0; i < count; i++)
+            item[i].start += shift;
+        buf_add (&m->sent.index, item, m->journal.index.len);
+        buf_reset (&m->journal.text);
+        buf_reset (&m->journal.index);
+    }
+    return m->sent.text.err || m->sent.index.err ? -1 : 0;
 }
 
 static void state_changed (struct manager *m, struct job *job, flux_job_state_t old,
@@ -408,7 +434,9 @@ static int check_submission (struct manager *m, const struct submission *s,
         errno = EINVAL;
         return -1;
     }
-    if (manager_lookup (m, s->id)) {
+    if (manager_check_paused (m, error) < 0)
+        return -1;
+    if (manager_lookup (m, s->id) || history_lookup (m->history, s->id, NULL)) {
         snprintf (error->text, sizeof (error->text), "job id is in use");
         errno = EEXIST;
         return -1;
@@ -439,6 +467,8 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
 {
     struct job *job;
 
+    if (s->id > m->max_jobid) /* refused or not: it was handed out */
+        m->max_jobid = s->id;
     if (check_submission (m, s, error) < 0
         || !(job = new_job (m, s->id, s->jobspec, s->env, error)))
         return -1;
@@ -456,8 +486,6 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
         .flags = s->flags,
         .timestamp = s->t_submit,
     };
-    if (s->id > m->max_jobid)
-        m->max_jobid = s->id;
     recent_add (&m->recent, s->id, s->userid);
     manager_emit (m, job, &ev);
     emit (m, job, EV_VALIDATE);
@@ -557,39 +585,45 @@ void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
 void manager_turn (struct manager *m)
 {
     struct heap_node *n;
-    double now = 0;
+    double mono = m->expirations.count ? m->ops->mono (m->arg) : 0;
 
-    if (m->begins.count || m->expirations.count)
-        now = m->ops->now (m->arg);
     while ((n = heap_first (&m->expirations))) {
         struct job *job = container_of (n, struct job, expire_node);
-        if (job->t_expire > now)
+        if (job->t_expire > mono)
             break;
         heap_remove (&m->expirations, n);
         job->timed_out = true;
         manager_raise (m, job, "timeout", 0, "resource allocation expired",
                        FLUX_USERID_UNKNOWN);
     }
-    depend_due (m, now);
+    if (m->begins.count)
+        depend_due (m, m->ops->now (m->arg));
     manager_offer (m);
 }
 
+static double number_of (const char *R, const char *path)
+{
+    struct span text = { R, R ? strlen (R) : 0 }, v;
+    double d = 0;
+
+    if (R && jsontext_find (text, path, &v) == 0)
+        jsontext_number (v, &d);
+    return d;
+}
+
+/* R says when the allocation ends on the wall clock; from its beginning on only
+ * the length counts. */
 void manager_set_expiration (struct manager *m, struct job *job)
 {
-    struct span R = { job->R, job->R ? strlen (job->R) : 0 }, v;
-    double start = 0, end = 0;
+    double start = number_of (job->R, "execution.starttime"), end = job->expiration;
 
     heap_remove (&m->expirations, &job->expire_node);
-    if (job->expiration > 0) {
-        end = job->expiration;
-    } else if (jsontext_find (R, "execution.expiration", &v) == 0) {
-        jsontext_number (v, &end);
-        if (jsontext_find (R, "execution.starttime", &v) == 0)
-            jsontext_number (v, &start);
-    }
+    if (end <= 0)
+        end = number_of (job->R, "execution.expiration");
     if (end <= 0 || (start > 0 && end - start > FOREVER))
         return;
-    job->t_expire = end;
+    job->t_expire = start > 0 ? job->t_alloc + (end - start)
+                              : m->ops->mono (m->arg) + end - m->ops->now (m->arg);
     heap_insert (&m->expirations, &job->expire_node);
 }
 
@@ -605,6 +639,49 @@ const struct job *manager_next_commit (struct manager *m, struct span *entries)
     job->written = job->log.len;
     list_append (&m->in_commit, &job->commit_link);
     return job;
+}
+
+static void uncommit (struct manager *m, struct job *job)
+{
+    job->written = job->committed;
+    if (list_empty (&job->dirty_link))
+        list_append (&m->dirty, &job->dirty_link);
+}
+
+void manager_commit_failed (struct manager *m)
+{
+    struct list *l;
+
+    while ((l = list_pop (&m->in_commit)))
+        uncommit (m, container_of (l, struct job, commit_link));
+}
+
+/* --- pause --- */
+
+int manager_check_paused (const struct manager *m, flux_error_t *error)
+{
+    if (!m->paused)
+        return 0;
+    snprintf (error->text, sizeof (error->text), "job-manager is paused: %s",
+              m->pause_text ? m->pause_text : strerror (m->paused));
+    errno = m->paused;
+    return -1;
+}
+
+void manager_pause (struct manager *m, int errnum, const char *text)
+{
+    m->paused = errnum;
+    free (m->pause_text);
+    m->pause_text = text && *text ? strdup (text) : NULL;
+    for (size_t i = 0; i < m->allocs.count; i++)
+        cancel_alloc (m, container_of (m->allocs.nodes[i], struct job, alloc_node));
+}
+
+void manager_resume (struct manager *m)
+{
+    m->paused = 0;
+    free (m->pause_text);
+    m->pause_text = NULL;
 }
 
 void job_error_text (const struct job *job, char *buf, size_t len)
@@ -623,7 +700,8 @@ void job_error_text (const struct job *job, char *buf, size_t len)
         snprintf (buf, len, "task(s) exited with exit code %d", WEXITSTATUS (s));
 }
 
-static void remember (struct manager *m, const struct job *job)
+/* t_inactive: monotonic. */
+static void remember (struct manager *m, const struct job *job, double t_inactive)
 {
     struct history_record rec = {
         .result = job_result (job),
@@ -632,12 +710,12 @@ static void remember (struct manager *m, const struct job *job)
         .status = job->wait_status,
     };
 
-    history_add (m->history, job->id, job->t_last, rec);
+    history_add (m->history, job->id, t_inactive, rec);
 }
 
 static void finalize (struct manager *m, struct job *job)
 {
-    remember (m, job);
+    remember (m, job, m->ops->mono (m->arg));
     if (job->flags & FLUX_JOB_WAITABLE) {
         struct wait_result res = {
             .id = job->id,
@@ -658,6 +736,7 @@ void manager_committed (struct manager *m)
     m->ncommits++;
     while ((l = list_pop (&m->in_commit))) {
         struct job *job = container_of (l, struct job, commit_link);
+        job->committed = job->written;
         if (job->state == FLUX_JOB_STATE_INACTIVE && list_empty (&job->dirty_link))
             finalize (m, job);
     }
@@ -689,6 +768,16 @@ static int replay_log (struct job *job, struct span log, flux_error_t *error)
     return 0;
 }
 
+static int rewrite_spec (struct manager *m, struct job *job, json_t *updates);
+
+/* A moment in the past. What the clock says is all that is known over a restart. */
+static double monotonic_of (struct manager *m, double wall)
+{
+    double ago = m->ops->now (m->arg) - wall;
+
+    return m->ops->mono (m->arg) - (ago > 0 ? ago : 0);
+}
+
 int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
                     struct span jobspec, struct span R, flux_error_t *error)
 {
@@ -699,6 +788,8 @@ int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
     m->nstate[state_index (job->state)]--;
     int rc = replay_log (job, eventlog, error);
     m->nstate[state_index (job->state)]++;
+    if (rc == 0 && job->updates && (rc = rewrite_spec (m, job, job->updates)) < 0)
+        snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
     if (rc < 0 || read_spec (m, job, error) < 0) {
         forget (m, job);
         return -1;
@@ -707,14 +798,15 @@ int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
         m->max_jobid = id;
     recent_add (&m->recent, id, job->userid);
     if (job->state == FLUX_JOB_STATE_INACTIVE) {
-        remember (m, job);
+        remember (m, job, monotonic_of (m, job->t_last));
         forget (m, job);
         return 0;
     }
     if (job->alloc_event && !job->freed && R.len > 0)
         job->R = span_dup (R);
     buf_add (&job->log, eventlog.s, eventlog.len);
-    job->written = job->log.len;
+    job->committed = job->written = job->log.len;
+    job->t_alloc = monotonic_of (m, number_of (job->R, "execution.starttime"));
     return 0;
 }
 
@@ -735,6 +827,7 @@ static void rejoin_queue (struct manager *m, struct job *job)
 void manager_restarted (struct manager *m)
 {
     recent_sort (&m->recent);
+    history_sort (m->history);
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         flux_error_t error;
@@ -753,7 +846,14 @@ void manager_restarted (struct manager *m)
         emit (m, job, EV_FLUX_RESTART);
         if (job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_set_expiration (m, job);
-        manager_step (m, job);
+        if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)
+            manager_raise (m, job, "restart", 0,
+                           "only jobs of the instance owner can run",
+                           FLUX_USERID_UNKNOWN);
+        else if (!job->R && job->state == FLUX_JOB_STATE_RUN)
+            manager_raise (m, job, "restart", 0, "R is missing", FLUX_USERID_UNKNOWN);
+        else
+            manager_step (m, job);
     }
 }
 

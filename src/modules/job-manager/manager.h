@@ -3,7 +3,8 @@
  * Nothing here sees a handle, a clock or a socket. What comes in is a call; what
  * has to go out is told through struct manager_ops, except for two streams that
  * the wiring collects once per reactor turn: eventlog entries to commit
- * (manager_next_commit) and entries for the journal (m->journal).
+ * (manager_next_commit), and entries for the journal, which readers get once the
+ * commit that holds them is acknowledged (m->sent).
  *
  * A job on its way:
  *   manager_submit           submit, validate, depend, priority; waits in its queue
@@ -15,7 +16,10 @@
  *   manager_committed        forgotten, except for a record in history
  * What may go wrong: manager_raise (anybody), manager_sched_deny,
  * manager_sched_lost, manager_exec_lost: requests are repeated when a scheduler
- * or an exec service says hello again. */
+ * or an exec service says hello again. manager_commit_failed: what was to be
+ * committed is part of the next commit. manager_pause: the KVS cannot store;
+ * nothing is submitted and nothing is asked of the scheduler until
+ * manager_resume; jobs that run go on. */
 #ifndef JOB_MANAGER_MANAGER_H
 #define JOB_MANAGER_MANAGER_H
 
@@ -29,7 +33,8 @@
 #include "waitable.h"
 
 struct manager_ops {
-    double (*now) (void *arg);
+    double (*now) (void *arg);  /* wall clock: timestamps, begin-time */
+    double (*mono) (void *arg); /* monotonic: durations */
     void (*sched_alloc) (const struct job *job, void *arg);
     void (*sched_cancel) (const struct job *job, void *arg);
     void (*sched_prioritize) (const struct job *job, void *arg);
@@ -47,6 +52,11 @@ struct manager_ops {
 struct journal_item {
     size_t start, len;
     int type; /* enum event_type */
+};
+
+struct journal {
+    struct buf text;  /* "{entry},{entry}" */
+    struct buf index; /* struct journal_item of each entry in it */
 };
 
 struct manager {
@@ -71,11 +81,13 @@ struct manager {
     struct heap allocs;       /* offered to the scheduler; least urgent first */
     bool exec_ready;
 
-    bool journal_on;
-    struct buf journal;       /* "{entry},{entry}" */
-    struct buf journal_index; /* struct journal_item of each entry in it */
-    struct list dirty;        /* jobs with events to commit */
+    struct journal journal; /* since the last commit */
+    struct journal sent;    /* of the commit under way: to be published after it */
+    struct list dirty;      /* jobs with events to commit */
     struct list in_commit;
+    uint32_t owner; /* whose jobs may run; FLUX_USERID_UNKNOWN: everybody's */
+    int paused;     /* errno of the KVS, or 0 */
+    char *pause_text;
     struct list todo; /* jobs whose next step is to be found */
     bool stepping;
     unsigned long nevents, ncommits;
@@ -144,13 +156,25 @@ void manager_exec_finish (struct manager *m, flux_jobid_t id, int status);
 
 /* Once per turn: offers jobs to the scheduler and fires what is due. */
 void manager_turn (struct manager *m);
-/* Time of the next thing that becomes due; 0: nothing. */
+/* Seconds until the next thing becomes due; < 0: nothing. */
 double manager_next_due (const struct manager *m);
 
 /* Entries to append to the eventlog of the job that is returned; NULL if there
- * are no more. To be followed by one manager_committed for all. */
+ * are no more. To be followed by one manager_committed for all, or by
+ * manager_commit_failed if the KVS has none of them: they come again. */
 const struct job *manager_next_commit (struct manager *m, struct span *entries);
 void manager_committed (struct manager *m);
+void manager_commit_failed (struct manager *m);
+/* m->journal joins m->sent, with the commit that is about to be made. -1: out of
+ * memory. */
+int manager_seal_journal (struct manager *m);
+
+/* The KVS cannot store, for a reason; it can again. */
+void manager_pause (struct manager *m, int errnum, const char *text);
+void manager_resume (struct manager *m);
+/* Whatever would cause an event is refused while paused: -1 with errno and
+ * *error. */
+int manager_check_paused (const struct manager *m, flux_error_t *error);
 
 /* Restart: each job that the KVS has, in any order; then one manager_restarted.
  * -1 with EINVAL and *error: the log or the jobspec cannot be understood. */

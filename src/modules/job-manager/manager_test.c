@@ -18,6 +18,7 @@
 struct world {
     struct manager *m;
     double now;
+    double skew;      /* how far the clock was set */
     char told[65536]; /* what the core asked for, in order */
     char waited[1024];
 };
@@ -32,6 +33,10 @@ static void tell (struct world *w, const char *what, flux_jobid_t id)
 static double now (void *arg)
 {
     return ((struct world *)arg)->now;
+}
+static double mono (void *arg)
+{
+    return ((struct world *)arg)->now - ((struct world *)arg)->skew;
 }
 static void sched_alloc (const struct job *job, void *arg)
 {
@@ -64,6 +69,7 @@ static void inactive (const struct job *job, void *arg)
 
 static const struct manager_ops ops = {
     .now = now,
+    .mono = mono,
     .sched_alloc = sched_alloc,
     .sched_cancel = sched_cancel,
     .sched_prioritize = sched_prioritize,
@@ -195,7 +201,6 @@ static void happy (void **state)
     struct world *w = *state;
     struct history_record rec;
 
-    w->m->journal_on = true;
     submit (w, 1);
     turn (w);
     told (w, "alloc1 ");
@@ -212,7 +217,7 @@ static void happy (void **state)
                 "{\"timestamp\":1000.000004,\"name\":\"alloc\",\"context\":"
                 "{\"annotations\":{\"sched\":{\"resource_summary\":"
                 "\"rank0/core0\"}}}}\n"));
-    assert_non_null (strstr (w->m->journal.data, "\"system\":{\"duration\":0}}"));
+    assert_non_null (strstr (w->m->journal.text.data, "\"system\":{\"duration\":0}}"));
     turn (w);
     told (w, "gone1 ");
     assert_null (manager_lookup (w->m, 1));
@@ -453,20 +458,20 @@ static void times (void **state)
     turn (w);
     told (w, "alloc2 ");
     grant_R (w, 2, ",\"starttime\":1000,\"expiration\":1005");
-    assert_true (manager_next_due (w->m) == 1005);
+    assert_true (manager_next_due (w->m) == 5);
     w->now = 1005;
     turn (w);
     told (w, "start2 kill2 ");
     assert_non_null (strstr (manager_lookup (w->m, 2)->log.data,
                              "\"type\":\"timeout\",\"severity\":0,\"note\":\"resource "
                              "allocation expired\""));
-    assert_true (manager_next_due (w->m) == 1010.5);
+    assert_true (manager_next_due (w->m) == 5.5);
     w->now = 1011;
     turn (w);
     told (w, "alloc1 ");
-    assert_true (manager_next_due (w->m) == 0);
+    assert_true (manager_next_due (w->m) == -1);
     grant_R (w, 1, ",\"starttime\":1721520196,\"expiration\":4875116178");
-    assert_true (manager_next_due (w->m) == 0);
+    assert_true (manager_next_due (w->m) == -1);
 }
 
 static void queues (void **state)
@@ -615,6 +620,183 @@ static void replay (void **state)
     manager_destroy (w2.m);
 }
 
+/* The entries that the journal would publish. */
+static void published (struct world *w, const char *expected)
+{
+    const struct journal_item *item = (void *)w->m->sent.index.data;
+    size_t count = w->m->sent.index.len / sizeof (*item);
+    char names[256] = "";
+
+    for (size_t i = 0; i < count; i++) {
+        struct span entry = { w->m->sent.text.data + item[i].start, item[i].len };
+        struct span name, text;
+        assert_int_equal (jsontext_find (entry, "entry.name", &name), 0);
+        assert_true (jsontext_plain (name, &text));
+        assert_int_equal (item[i].type, event_type_of (strndupa (text.s, text.len)));
+        snprintf (names + strlen (names), sizeof (names) - strlen (names), "%.*s ",
+                  (int)text.len, text.s);
+    }
+    assert_string_equal (names, expected);
+    buf_reset (&w->m->sent.text);
+    buf_reset (&w->m->sent.index);
+}
+
+static size_t committing (struct world *w, char *text)
+{
+    struct span s;
+    size_t n = 0;
+
+    text[0] = '\0';
+    while (manager_next_commit (w->m, &s)) {
+        strncat (text, s.s, s.len);
+        n++;
+    }
+    return n;
+}
+
+/* What a refused commit held comes with the next one, once, and before what
+ * happened meanwhile; nobody hears of it before. */
+static void commit_fails (void **state)
+{
+    struct world *w = *state;
+    char first[4096], second[4096], whole[4096];
+
+    submit (w, 1);
+    assert_int_equal (manager_seal_journal (w->m), 0);
+    assert_int_equal (committing (w, first), 1);
+    manager_turn (w->m);
+    grant (w, 1);
+    assert_int_equal (manager_lookup (w->m, 1)->committed, 0);
+    manager_commit_failed (w->m);
+    assert_int_equal (manager_seal_journal (w->m), 0);
+    assert_int_equal (committing (w, second), 1);
+    assert_true (strncmp (second, first, strlen (first)) == 0);
+    assert_string_equal (second, manager_lookup (w->m, 1)->log.data);
+    published (w, "submit validate depend priority alloc ");
+    manager_committed (w->m);
+    assert_int_equal (manager_lookup (w->m, 1)->committed, strlen (second));
+    /* the end of a job, refused, is no end yet */
+    run_to_end (w, 1, 0);
+    assert_int_equal (committing (w, whole), 1);
+    manager_commit_failed (w->m);
+    assert_non_null (manager_lookup (w->m, 1));
+    assert_false (history_lookup (w->m->history, 1, NULL));
+    turn (w);
+    assert_null (manager_lookup (w->m, 1));
+    assert_true (history_lookup (w->m->history, 1, NULL));
+}
+
+static void pauses (void **state)
+{
+    struct world *w = *state;
+    char text[160];
+    flux_error_t error;
+
+    submit (w, 1);
+    submit (w, 2);
+    turn (w);
+    grant (w, 1);
+    told (w, "alloc1 alloc2 start1 ");
+    manager_pause (w->m, ENOSPC, "the disk is full");
+    told (w, "cancel2 ");
+    manager_sched_canceled (w->m, 2);
+    turn (w);
+    told (w, ""); /* nothing is asked for */
+    assert_int_equal (submit_full (w, 3, 16, 0, "", text), -1);
+    assert_int_equal (errno, ENOSPC);
+    assert_string_equal (text, "job-manager is paused: the disk is full");
+    assert_int_equal (w->m->max_jobid, 3); /* not to be used again */
+    assert_int_equal (manager_check_paused (w->m, &error), -1);
+    run_to_end (w, 1, 0); /* what runs goes on */
+    turn (w);
+    told (w, "free1 gone1 ");
+    manager_resume (w->m);
+    assert_int_equal (manager_check_paused (w->m, &error), 0);
+    turn (w);
+    told (w, "alloc2 ");
+    assert_int_equal (submit_full (w, 1, 16, 0, "", text), -1);
+    assert_string_equal (text, "job id is in use"); /* by a job of the past */
+}
+
+/* Durations do not follow the wall clock when it is set. */
+static void clock_is_set (void **state)
+{
+    struct world *w = *state;
+
+    submit (w, 1);
+    turn (w);
+    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060");
+    assert_true (manager_next_due (w->m) == 60);
+    w->now += 3600; /* set ahead */
+    w->skew = 3600;
+    turn (w);
+    told (w, "alloc1 start1 ");
+    assert_true (manager_next_due (w->m) == 60);
+    w->now -= 7200; /* and back */
+    w->skew = -3600;
+    assert_true (manager_next_due (w->m) == 60);
+    w->now += 61;
+    turn (w);
+    told (w, "kill1 ");
+    /* begin-time is on the wall clock */
+    submit_full (w, 2, 16, 0, dep ("begin-time", "10000"), NULL);
+    assert_true (manager_next_due (w->m) == 10); /* looks at the clock again */
+    w->now = 10001;
+    turn (w);
+    told (w, "alloc2 ");
+}
+
+/* Who starts the instance anew may be somebody else than before. */
+static void replay_of_others (void **state)
+{
+    struct world *w = *state, w2 = { .now = 2000 };
+    flux_error_t error = { "" };
+    struct span none = { "", 0 };
+
+    submit (w, 1);
+    submit (w, 2);
+    run_to_end (w, 2, 0);
+    w2.m = manager_create (&ops, &w2, waited);
+    w2.m->owner = 0;
+    for (int id = 1; id <= 2; id++) {
+        struct job *job = manager_lookup (w->m, id);
+        struct span log = { job->log.data, job->log.len };
+        assert_int_equal (
+            manager_replay (w2.m, id, log, spec_text (&job->spec), none, &error), 0);
+    }
+    manager_restarted (w2.m);
+    manager_exec_hello (w2.m);
+    manager_sched_ready (w2.m, 0);
+    turn (&w2);
+    told (&w2, "kill1 kill2 gone1 gone2 ");
+    manager_destroy (w2.m);
+}
+
+/* alloc was committed, R was not: the job cannot go on, and the others can. */
+static void replay_without_R (void **state)
+{
+    struct world *w = *state, w2 = { .now = 2000 };
+    flux_error_t error = { "" };
+    struct span none = { "", 0 };
+    struct job *job;
+
+    submit (w, 1);
+    manager_turn (w->m);
+    grant (w, 1);
+    job = manager_lookup (w->m, 1);
+    w2.m = manager_create (&ops, &w2, waited);
+    assert_int_equal (manager_replay (w2.m, 1,
+                                      (struct span){ job->log.data, job->log.len },
+                                      spec_text (&job->spec), none, &error),
+                      0);
+    manager_restarted (w2.m);
+    manager_exec_hello (w2.m);
+    manager_sched_ready (w2.m, 0);
+    turn (&w2);
+    told (&w2, "kill1 gone1 ");
+    manager_destroy (w2.m);
+}
+
 static void updates (void **state)
 {
     struct world *w = *state;
@@ -631,13 +813,22 @@ static void updates (void **state)
     grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060");
     json_object_set_new (u, "attributes.system.duration", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), 0);
-    assert_true (manager_next_due (w->m) == 1100);
+    assert_true (manager_next_due (w->m) == 100);
     json_object_set_new (u, "tasks", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), -1);
     json_decref (u);
     json_t *memo = json_pack ("{s:s}", "uri", "local:///x");
     manager_memo (w->m, job, memo, false);
     json_decref (memo);
+    struct world w2 = { .now = 1001 };
+    struct span R = { job->R, strlen (job->R) };
+    w2.m = manager_create (&ops, &w2, waited);
+    assert_int_equal (
+        manager_replay (w2.m, 1, (struct span){ job->log.data, job->log.len },
+                        (struct span){ "{\"attributes\":{}}", 17 }, R, &error),
+        0);
+    assert_non_null (strstr (manager_lookup (w2.m, 1)->spec.text, "\"duration\":100"));
+    manager_destroy (w2.m);
     assert_non_null (
         json_object_get (json_object_get (job->annotations, "user"), "uri"));
 }
@@ -646,9 +837,25 @@ int main (void)
 {
 #define T(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T (happy),        T (order),     T (many),   T (canceled), T (denied),
-        T (dependencies), T (chain),     T (times),  T (queues),   T (losses),
-        T (waits),        T (singleton), T (replay), T (updates),
+        T (happy),
+        T (order),
+        T (many),
+        T (canceled),
+        T (denied),
+        T (dependencies),
+        T (chain),
+        T (times),
+        T (queues),
+        T (losses),
+        T (waits),
+        T (singleton),
+        T (replay),
+        T (updates),
+        T (commit_fails),
+        T (pauses),
+        T (clock_is_set),
+        T (replay_without_R),
+        T (replay_of_others),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

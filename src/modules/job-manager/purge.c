@@ -1,5 +1,6 @@
 /* Inactive jobs leave the KVS: on request, or by the limits of the configuration
- * (job-manager.inactive-age-limit, inactive-num-limit). */
+ * (job-manager.inactive-age-limit, inactive-num-limit). Whoever asked, and job-list,
+ * hear of it when the KVS has acknowledged it; if it does not, the jobs stay. */
 #include "ctx.h"
 #include "value/fsd.h"
 
@@ -7,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #define BATCH 1000
 
@@ -21,72 +23,174 @@ static bool beyond (struct ctx *ctx, struct limits lim, double now, double t_ina
            || (lim.age >= 0 && now - t_inactive > lim.age);
 }
 
-static void purged (flux_future_t *f, void *arg)
-{
-    struct ctx *ctx = arg;
+/* Jobs that are leaving. They are out of the history at once, so that nobody
+ * chooses them again, and come back if the KVS keeps them. */
+struct purge {
+    struct ctx *ctx;
+    const flux_msg_t *msg; /* NULL: nobody asked */
+    size_t total;
+    flux_kvs_txn_t *txn;
+    json_t *ids;
+    struct victim {
+        flux_jobid_t id;
+        double t_inactive;
+        struct history_record rec;
+    } * victims;
+    size_t count;
+};
 
-    if (flux_future_get (f, NULL) < 0)
-        flux_log_error (ctx->h, "purged jobs cannot be removed from the KVS");
-    flux_future_destroy (f);
-    ctx->purging = false;
+static void purge_destroy (void *arg)
+{
+    struct purge *p = arg;
+
+    if (!p)
+        return;
+    int saved_errno = errno;
+    flux_msg_decref (p->msg);
+    flux_kvs_txn_destroy (p->txn);
+    json_decref (p->ids);
+    free (p->victims);
+    free (p);
+    errno = saved_errno;
 }
 
-static void announce (struct ctx *ctx, json_t *ids)
+static struct purge *purge_create (struct ctx *ctx, const flux_msg_t *msg, int max)
 {
-    flux_future_destroy (flux_event_publish_pack (ctx->h, "job-purge-inactive", 0,
-                                                  "{s:O}", "jobs", ids));
+    struct purge *p = calloc (1, sizeof (*p));
+
+    if (!p)
+        return NULL;
+    p->ctx = ctx;
+    p->total = history_count (ctx->m->history);
+    if (msg)
+        p->msg = flux_msg_incref (msg);
+    if (!(p->txn = flux_kvs_txn_create ()) || !(p->ids = json_array ())
+        || !(p->victims = calloc (max, sizeof (*p->victims)))) {
+        purge_destroy (p);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return p;
 }
 
-static int remove_job (struct ctx *ctx, flux_kvs_txn_t *txn, json_t *ids,
-                       flux_jobid_t id)
+static int purge_add (struct purge *p, flux_jobid_t id, double t_inactive)
 {
+    struct history *h = p->ctx->m->history;
+    struct victim v = { .id = id, .t_inactive = t_inactive };
     char key[64];
 
-    if (flux_job_kvs_key (key, sizeof (key), id, NULL) < 0
-        || flux_kvs_txn_unlink (txn, 0, key) < 0
-        || json_array_append_new (ids, json_integer (id)) < 0)
+    if (!history_lookup (h, id, &v.rec)
+        || flux_job_kvs_key (key, sizeof (key), id, NULL) < 0
+        || flux_kvs_txn_unlink (p->txn, 0, key) < 0
+        || json_array_append_new (p->ids, json_integer (id)) < 0)
         return -1;
-    history_remove (ctx->m->history, id);
+    history_remove (h, id);
+    p->victims[p->count++] = v;
     return 0;
 }
 
-/* The number of jobs that were removed, oldest first, or -1. */
-static int purge (struct ctx *ctx, struct limits lim, int batch)
+static void purge_failed (struct purge *p, const char *why)
 {
-    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
-    json_t *ids = json_array ();
-    flux_future_t *f = NULL;
-    double now = flux_reactor_time (), t;
-    flux_jobid_t id;
-    int n = 0;
+    int errnum = errno;
 
-    while (txn && ids && n < batch && history_oldest (ctx->m->history, &id, &t)
+    flux_log (p->ctx->h, LOG_ERR, "inactive jobs cannot be purged: %s", why);
+    for (size_t i = p->count; i > 0; i--) {
+        const struct victim *v = &p->victims[i - 1];
+        history_put_back (p->ctx->m->history, v->id, v->t_inactive, v->rec);
+    }
+    if (p->msg)
+        flux_respond_error (p->ctx->h, p->msg, errnum, why);
+}
+
+/* They are out of the KVS: now everybody may hear. */
+static void purge_done (struct purge *p)
+{
+    flux_future_destroy (flux_event_publish_pack (p->ctx->h, "job-purge-inactive", 0,
+                                                  "{s:O}", "jobs", p->ids));
+    if (p->msg)
+        flux_respond_pack (p->ctx->h, p->msg, "{s:i s:i}", "count", (int)p->count,
+                           "total", (int)p->total);
+}
+
+static void purge_continuation (flux_future_t *f, void *arg)
+{
+    struct purge *p = arg;
+
+    p->ctx->purging = false;
+    if (flux_future_get (f, NULL) < 0)
+        purge_failed (p, flux_future_error_string (f));
+    else
+        purge_done (p);
+    flux_future_destroy (f);
+}
+
+/* Takes p, and answers. */
+static void purge_commit (struct purge *p)
+{
+    flux_future_t *f;
+
+    if (p->count == 0) {
+        if (p->msg)
+            flux_respond_pack (p->ctx->h, p->msg, "{s:i s:i}", "count", 0, "total",
+                               (int)p->total);
+        purge_destroy (p);
+        return;
+    }
+    if (!(f = flux_kvs_commit (p->ctx->h, NULL, 0, p->txn))
+        || flux_future_aux_set (f, NULL, p, purge_destroy) < 0) {
+        purge_failed (p, strerror (errno));
+        purge_destroy (p);
+        flux_future_destroy (f);
+        return;
+    }
+    p->ctx->purging = true;
+    if (flux_future_then (f, -1., purge_continuation, p) < 0) {
+        p->ctx->purging = false;
+        purge_failed (p, strerror (errno));
+        flux_future_destroy (f);
+    }
+}
+
+/* Oldest first. msg may be NULL. */
+static int purge (struct ctx *ctx, const flux_msg_t *msg, struct limits lim, int batch)
+{
+    struct purge *p = purge_create (ctx, msg, batch);
+    double now = ctx->m->ops->mono (ctx), t;
+    flux_jobid_t id;
+
+    if (!p)
+        return -1;
+    while (p->count < (size_t)batch && history_oldest (ctx->m->history, &id, &t)
            && beyond (ctx, lim, now, t)) {
-        if (remove_job (ctx, txn, ids, id) < 0)
+        if (purge_add (p, id, t) < 0)
             break;
-        n++;
     }
-    if (n > 0) {
-        announce (ctx, ids);
-        ctx->purging = true;
-        if (!(f = flux_kvs_commit (ctx->h, NULL, 0, txn))
-            || flux_future_then (f, -1., purged, ctx) < 0) {
-            flux_future_destroy (f);
-            ctx->purging = false;
-            n = -1;
-        }
-    }
-    json_decref (ids);
-    flux_kvs_txn_destroy (txn);
-    return n;
+    purge_commit (p);
+    return 0;
 }
 
 void purge_turn (struct ctx *ctx)
 {
     struct limits lim = { ctx->inactive_age_limit, ctx->inactive_num_limit };
+    flux_jobid_t id;
+    double t;
 
-    if (!ctx->purging && (lim.age >= 0 || lim.num >= 0))
-        purge (ctx, lim, BATCH);
+    if (ctx->purging || ctx->m->paused || (lim.age < 0 && lim.num < 0)
+        || !history_oldest (ctx->m->history, &id, &t)
+        || !beyond (ctx, lim, ctx->m->ops->mono (ctx), t))
+        return;
+    if (purge (ctx, NULL, lim, BATCH) < 0)
+        flux_log_error (ctx->h, "inactive jobs cannot be purged");
+}
+
+static size_t count_beyond (struct ctx *ctx, struct limits lim, size_t total)
+{
+    double now = ctx->m->ops->mono (ctx);
+    size_t old =
+        lim.age < 0 ? 0 : history_count_before (ctx->m->history, now - lim.age);
+    size_t more = lim.num >= 0 && total > (size_t)lim.num ? total - lim.num : 0;
+
+    return old > more ? old : more;
 }
 
 static void purge_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -94,7 +198,7 @@ static void purge_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
     struct limits lim;
-    int batch, force = 0, count;
+    int batch, force = 0;
     size_t total = history_count (ctx->m->history);
 
     if (flux_request_unpack (msg, NULL, "{s:F s:i s:i s?b}", "age_limit", &lim.age,
@@ -107,19 +211,11 @@ static void purge_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPROTO, "batch must be in [1:1000]");
         return;
     }
-    if (force) {
-        count = purge (ctx, lim, batch);
-    } else {
-        size_t old = lim.age < 0 ? 0
-                                 : history_count_before (
-                                     ctx->m->history, flux_reactor_time () - lim.age);
-        size_t more = lim.num >= 0 && total > (size_t)lim.num ? total - lim.num : 0;
-        count = old > more ? old : more;
-    }
-    if (count < 0)
+    if (!force)
+        flux_respond_pack (h, msg, "{s:i s:i}", "count",
+                           (int)count_beyond (ctx, lim, total), "total", (int)total);
+    else if (ctx_storing (ctx, msg) && purge (ctx, msg, lim, batch) < 0)
         flux_respond_error (h, msg, errno, NULL);
-    else
-        flux_respond_pack (h, msg, "{s:i s:i}", "count", count, "total", (int)total);
 }
 
 static void purge_id_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -128,34 +224,32 @@ static void purge_id_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
     struct ctx *ctx = arg;
     json_int_t id;
     int force = 0;
-    flux_kvs_txn_t *txn = NULL;
-    json_t *ids = NULL;
-    flux_future_t *f;
+    struct purge *p;
 
-    if (flux_request_unpack (msg, NULL, "{s:I s?b}", "id", &id, "force", &force) < 0)
-        goto error;
+    if (flux_request_unpack (msg, NULL, "{s:I s?b}", "id", &id, "force", &force) < 0) {
+        flux_respond_error (h, msg, errno, NULL);
+        return;
+    }
     if (!history_lookup (ctx->m->history, id, NULL)) {
         flux_respond_error (h, msg, ENOENT,
                             manager_lookup (ctx->m, id) ? "job is active"
                                                         : "unknown job id");
         return;
     }
-    if (force) {
-        if (!(txn = flux_kvs_txn_create ()) || !(ids = json_array ())
-            || remove_job (ctx, txn, ids, id) < 0
-            || !(f = flux_kvs_commit (h, NULL, 0, txn)))
-            goto error;
-        flux_future_then (f, -1., purged, ctx);
-        announce (ctx, ids);
+    if (!force) {
+        flux_respond_pack (h, msg, "{s:i}", "count", 1);
+        return;
     }
-    flux_respond_pack (h, msg, "{s:i}", "count", 1);
-    json_decref (ids);
-    flux_kvs_txn_destroy (txn);
-    return;
-error:
-    flux_respond_error (h, msg, errno, NULL);
-    json_decref (ids);
-    flux_kvs_txn_destroy (txn);
+    if (!ctx_storing (ctx, msg))
+        return;
+    /* put back as the oldest one, if at all: its own time is of no matter then */
+    if (!(p = purge_create (ctx, msg, 1))
+        || purge_add (p, id, ctx->m->ops->mono (ctx)) < 0) {
+        flux_respond_error (h, msg, errno, NULL);
+        purge_destroy (p);
+        return;
+    }
+    purge_commit (p);
 }
 
 int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)

@@ -39,7 +39,7 @@ void manager_offer (struct manager *m)
 {
     struct job *job;
 
-    if (!m->sched_ready)
+    if (!m->sched_ready || m->paused)
         return;
     while ((job = next_waiting (m)) && make_room (m, job)) {
         heap_remove (&job->jobqueue->waiting, &job->queue_node);
@@ -110,6 +110,7 @@ void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
         struct event ev = { .type = EV_ALLOC, .text = text };
         manager_emit (m, job, &ev);
         free (text);
+        job->t_alloc = m->ops->mono (m->arg);
         manager_set_expiration (m, job);
     }
     manager_step (m, job);

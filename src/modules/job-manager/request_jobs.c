@@ -51,7 +51,7 @@ static void raise_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         ctx_respond_text (ctx, msg, &error);
         return;
     }
-    if (!ctx_allowed (ctx, msg, job->userid))
+    if (!ctx_allowed (ctx, msg, job->userid) || !ctx_storing (ctx, msg))
         return;
     manager_raise (ctx->m, job, type, severity, note, userid);
     ctx_answer (ctx, msg, NULL);
@@ -132,6 +132,8 @@ static void raiseall_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
         ctx_respond_text (ctx, msg, &error);
         return;
     }
+    if (!dry_run && !ctx_storing (ctx, msg))
+        return;
     list_foreach (&ctx->m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         if (!matches (&match, job))
@@ -188,7 +190,7 @@ static void urgency_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
         ctx_respond_text (ctx, msg, &error);
         return;
     }
-    if (!ctx_allowed (ctx, msg, job->userid))
+    if (!ctx_allowed (ctx, msg, job->userid) || !ctx_storing (ctx, msg))
         return;
     if (!(cred.rolemask & FLUX_ROLE_OWNER) && urgency > FLUX_JOB_URGENCY_DEFAULT
         && urgency > job->urgency) {
@@ -219,7 +221,7 @@ static void memo_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         ctx_respond_text (ctx, msg, &error);
         return;
     }
-    if (!ctx_allowed (ctx, msg, job->userid))
+    if (!ctx_allowed (ctx, msg, job->userid) || !ctx_storing (ctx, msg))
         return;
     if (!json_is_object (memo)) {
         flux_respond_error (h, msg, EPROTO, "memo must be an object");
@@ -245,7 +247,7 @@ static void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         ctx_respond_text (ctx, msg, &error);
         return;
     }
-    if (!ctx_allowed (ctx, msg, job->userid))
+    if (!ctx_allowed (ctx, msg, job->userid) || !ctx_storing (ctx, msg))
         return;
     if (!job_pending (job) && !(cred.rolemask & FLUX_ROLE_OWNER)) {
         flux_respond_error (h, msg, EPERM, "guests cannot update a running job");

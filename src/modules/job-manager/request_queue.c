@@ -18,6 +18,21 @@ static struct jobqueue *lookup (struct ctx *ctx, const char *name, flux_error_t 
     return jobqueues_lookup (&ctx->m->queues, name, error);
 }
 
+/* While paused all queues are as if disabled and stopped. */
+static json_t *status_of (struct ctx *ctx, const struct jobqueue *jq)
+{
+    json_t *o = jobqueue_status (jq);
+    flux_error_t error;
+
+    if (o && manager_check_paused (ctx->m, &error) < 0) {
+        json_object_set_new (o, "enable", json_false ());
+        json_object_set_new (o, "start", json_false ());
+        json_object_set_new (o, "disable_reason", json_string (error.text));
+        json_object_set_new (o, "stop_reason", json_string (error.text));
+    }
+    return o;
+}
+
 static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
@@ -30,7 +45,7 @@ static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         || !(jq = lookup (ctx, name, &error)))
         ctx_respond_text (ctx, msg, &error);
     else
-        flux_respond_pack (h, msg, "o", jobqueue_status (jq));
+        flux_respond_pack (h, msg, "o", status_of (ctx, jq));
 }
 
 static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -47,27 +62,76 @@ static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_respond_pack (h, msg, "{s:o}", "queues", a);
 }
 
+/* A change that is answered once it is saved, or taken back. */
+struct change {
+    struct ctx *ctx;
+    const flux_msg_t *msg;
+    json_t *before;
+};
+
+static void change_destroy (void *arg)
+{
+    struct change *c = arg;
+
+    flux_msg_decref (c->msg);
+    json_decref (c->before);
+    free (c);
+}
+
+static void undo (struct change *c, const char *why)
+{
+    flux_error_t error;
+    int errnum = errno;
+
+    snprintf (error.text, sizeof (error.text), "status of queues cannot be saved: %s",
+              why);
+    flux_log (c->ctx->h, LOG_ERR, "%s", error.text);
+    jobqueues_restore (&c->ctx->m->queues, c->before);
+    flux_respond_error (c->ctx->h, c->msg, errnum, error.text);
+}
+
 static void save_continuation (flux_future_t *f, void *arg)
 {
-    struct ctx *ctx = arg;
+    struct change *c = arg;
 
     if (flux_future_get (f, NULL) < 0)
-        flux_log_error (ctx->h, "status of queues cannot be saved");
+        undo (c, flux_future_error_string (f));
+    else
+        flux_respond (c->ctx->h, c->msg, NULL);
     flux_future_destroy (f);
 }
 
-static void save (struct ctx *ctx)
+static struct change *change_begin (struct ctx *ctx, const flux_msg_t *msg)
+{
+    struct change *c = calloc (1, sizeof (*c));
+
+    if (!c)
+        return NULL;
+    c->ctx = ctx;
+    c->msg = flux_msg_incref (msg);
+    c->before = jobqueues_save (&ctx->m->queues);
+    return c;
+}
+
+/* Takes c, and answers its request. */
+static void change_save (struct change *c)
 {
     flux_kvs_txn_t *txn = flux_kvs_txn_create ();
-    flux_future_t *f;
+    flux_future_t *f = NULL;
 
-    if (!txn
-        || flux_kvs_txn_pack (txn, 0, KEY, "{s:o}", "queues",
-                              jobqueues_save (&ctx->m->queues))
-               < 0
-        || !(f = flux_kvs_commit (ctx->h, NULL, 0, txn))
-        || flux_future_then (f, -1., save_continuation, ctx) < 0)
-        flux_log_error (ctx->h, "status of queues cannot be saved");
+    if (txn
+        && flux_kvs_txn_pack (txn, 0, KEY, "{s:o}", "queues",
+                              jobqueues_save (&c->ctx->m->queues))
+               == 0)
+        f = flux_kvs_commit (c->ctx->h, NULL, 0, txn);
+    if (!f || flux_future_aux_set (f, NULL, c, change_destroy) < 0) {
+        undo (c, strerror (errno));
+        change_destroy (c);
+        flux_future_destroy (f);
+    } else if (flux_future_then (f, -1., save_continuation, c) < 0) {
+        undo (c, strerror (errno));
+        flux_future_destroy (f);
+    }
     flux_kvs_txn_destroy (txn);
 }
 
@@ -122,17 +186,21 @@ static void enable_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct ctx *ctx = arg;
     flux_error_t error = { "" };
     const char *name = NULL, *reason = NULL;
+    struct change *c = change_begin (ctx, msg);
     int on, all = 0;
 
-    if (flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b}", "name", &name, "enable",
-                             &on, "reason", &reason, "all", &all)
-            < 0
+    if (!c
+        || flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b}", "name", &name, "enable",
+                                &on, "reason", &reason, "all", &all)
+               < 0
+        || manager_check_paused (ctx->m, &error) < 0
         || for_each (ctx, name, all, enable, on, reason, false, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
+        if (c)
+            change_destroy (c);
         return;
     }
-    save (ctx);
-    flux_respond (h, msg, NULL);
+    change_save (c);
 }
 
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -141,18 +209,26 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct ctx *ctx = arg;
     flux_error_t error = { "" };
     const char *name = NULL, *reason = NULL;
+    struct change *c = change_begin (ctx, msg);
     int on, all = 0, nocheckpoint = 0;
 
-    if (flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b s?b}", "name", &name, "start",
-                             &on, "reason", &reason, "all", &all, "nocheckpoint",
-                             &nocheckpoint)
-            < 0
+    if (!c
+        || flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b s?b}", "name", &name,
+                                "start", &on, "reason", &reason, "all", &all,
+                                "nocheckpoint", &nocheckpoint)
+               < 0
+        || (!nocheckpoint && manager_check_paused (ctx->m, &error) < 0)
         || for_each (ctx, name, all, start, on, reason, nocheckpoint, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
+        if (c)
+            change_destroy (c);
         return;
     }
-    if (!nocheckpoint)
-        save (ctx);
+    if (!nocheckpoint) {
+        change_save (c);
+        return;
+    }
+    change_destroy (c);
     flux_respond (h, msg, NULL);
 }
 
@@ -176,6 +252,8 @@ static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
 
+    if (!ctx_room (ctx, ctx->drains, msg))
+        return;
     if (flux_msglist_append (ctx->drains, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);
 }
@@ -185,6 +263,8 @@ static void idle_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
 
+    if (!ctx_room (ctx, ctx->idles, msg))
+        return;
     if (flux_msglist_append (ctx->idles, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);
 }
@@ -206,7 +286,7 @@ void queue_turn (struct ctx *ctx)
     if (flux_msglist_count (ctx->drains) > 0 && active == 0)
         answer (ctx, ctx->drains, 0);
     if (flux_msglist_count (ctx->idles) > 0 && running (ctx) == 0
-        && ctx->m->allocs.count == 0 && ctx->m->nstate[6] == 0)
+        && ctx->m->allocs.count == 0 && (ctx->m->nstate[6] == 0 || ctx->m->paused))
         answer (ctx, ctx->idles, active);
 }
 

@@ -358,8 +358,11 @@ static void wait_for_store (struct kvs *kvs, struct kvs_space *s)
     while (s->batch) {
         struct kvs_batch *b = s->batch;
         flux_future_t *f = *kvs_batch_aux (b);
-        int errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
+        int errnum;
 
+        if (!f) /* content could not be told */
+            return;
+        errnum = flux_future_get (f, NULL) < 0 ? errno : 0;
         kvs_leader_stored (b, errnum, NULL);
         flux_future_destroy (f);
         if (!errnum)

@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "fakestore.h"
+#include "versions.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -716,6 +717,113 @@ static void test_batches (void **state)
         batches (seed, seed % 2);
 }
 
+static bool is_odd (void *req, const void *arg)
+{
+    return *(int *)req % 2 == 1;
+}
+
+/* Who waits for a version is answered when it is there, the lowest first. */
+static void test_versions (void **state)
+{
+    enum { COUNT = 50000 };
+    struct kvs_versions v = { 0 };
+    int *want = calloc (COUNT, sizeof (*want)), *got, seen = 0, last = 0, odd = 0;
+    unsigned int seed = 7;
+    size_t pos = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        want[i] = 1 + rand_r (&seed) % 1000;
+        odd += want[i] % 2;
+        assert_int_equal (kvs_versions_add (&v, want[i], &want[i]), 0);
+    }
+    assert_null (kvs_versions_pop (&v, 0));
+    while ((got = kvs_versions_take (&v, &pos, is_odd, NULL))) {
+        assert_int_equal (*got % 2, 1);
+        odd--;
+    }
+    assert_int_equal (odd, 0);
+    for (int sequence = 1; sequence <= 1000; sequence++) {
+        while ((got = kvs_versions_pop (&v, sequence))) {
+            assert_true (*got >= last && *got == sequence);
+            last = *got;
+            seen++;
+        }
+    }
+    assert_int_equal (v.count, 0);
+    assert_true (seen > COUNT / 3);
+    for (int i = 0; i < VERSIONS_MAX; i++)
+        assert_int_equal (kvs_versions_add (&v, i, want), 0);
+    assert_int_equal (kvs_versions_add (&v, 1, want), -1);
+    assert_int_equal (errno, EAGAIN);
+    kvs_versions_fini (&v);
+    free (want);
+}
+
+/* A walk that misses many blobs notes each once, in constant time. */
+static void test_missing (void **state)
+{
+    enum { COUNT = 100000 };
+    struct kvs_cache *c = kvs_cache_create (1 << 20);
+    char ref[BLOBREF_MAX_SIZE];
+    const char *data;
+    int errnum;
+    size_t len;
+
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < COUNT; i++) {
+            snprintf (ref, sizeof (ref), "sha1-%040d", i);
+            assert_int_equal (kvs_cache_blob (c, ref, &data, &len), -1);
+            assert_int_equal (errno, EAGAIN);
+        }
+    assert_int_equal (kvs_cache_missing_count (c), COUNT);
+    assert_string_equal (kvs_cache_missing (c, COUNT - 1), ref);
+    kvs_cache_missing_clear (c);
+    kvs_cache_blob (c, ref, &data, &len);
+    assert_int_equal (kvs_cache_missing_count (c), 1);
+    /* A tree refers to it: that it is not there is damage. */
+    kvs_cache_insert_error (c, ref, ENOENT);
+    assert_int_equal (kvs_cache_blob (c, ref, &data, &len), -1);
+    assert_int_equal (errno, EBADMSG);
+    assert_string_equal (kvs_cache_failed (c, &errnum), ref);
+    assert_int_equal (errnum, ENOENT);
+    kvs_cache_clear_failed (c);
+    assert_null (kvs_cache_failed (c, NULL));
+    kvs_cache_destroy (c);
+}
+
+/* What is no directory, or half of one, is damage, and named. */
+static void test_damage (void **state)
+{
+    static const char *const bad[] = { "", "{", "{\"data\":[],\"type\":\"val\"}",
+                                       "{\"data\":{\"bucket\":[null],\"func\":"
+                                       "\"fnv1a64\",\"level\":0,\"size\":2000000000},"
+                                       "\"type\":\"hdir\",\"ver\":1}" };
+    struct fake f;
+
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        fake_init (&f);
+        put (&f, "d.x", "1");
+        put (&f, "e", "2");
+        for (int round = 0; round < 2; round++) {
+            char *s = fake_lookup (&f, "d", FLUX_KVS_TREEOBJ, NULL), ref[46];
+            struct buf *b;
+
+            snprintf (ref, sizeof (ref), "%.45s", strstr (s, "sha1-"));
+            free (s);
+            b = hashmap_lookup (f.blobs, ref);
+            buf_reset (b);
+            buf_add (b, bad[i], strlen (bad[i]));
+            fake_reopen (&f);
+            expect_error (&f, "d.x", 0, EBADMSG);
+            assert_string_equal (kvs_cache_failed (f.cache, NULL), ref);
+            want_value (&f, "e", "2");
+            assert_int_equal (put (&f, "d.y", "1"), -1);
+            assert_int_equal (errno, EBADMSG);
+        }
+        fake_fini (&f);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -727,7 +835,8 @@ int main (void)
         cmocka_unit_test (test_evict),         cmocka_unit_test (test_cold),
         cmocka_unit_test (test_evict_buckets), cmocka_unit_test (test_put_dir),
         cmocka_unit_test (test_changes),       cmocka_unit_test (test_model),
-        cmocka_unit_test (test_batches),
+        cmocka_unit_test (test_batches),       cmocka_unit_test (test_versions),
+        cmocka_unit_test (test_missing),       cmocka_unit_test (test_damage),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

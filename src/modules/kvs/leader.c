@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FSYNC 2 /* BLOBS_FSYNC */
-
 /* A transaction that waits for its turn, or for the store. */
 struct commit {
     struct list node;
@@ -50,7 +48,8 @@ struct kvs_leader {
     char *text;
     double delay;      /* until the next probe */
     bool probing;      /* this turn is one */
-    struct buf unsent; /* answered from memory, but content could not be told */
+    struct buf unsent; /* content could not be told: no memory for the message */
+    struct kvs_batch *unsent_batch;
 };
 
 static void destroy_commit (struct commit *c)
@@ -294,7 +293,7 @@ static void send_waiting (struct kvs_space *s, struct kvs_batch *b, struct buf *
     struct kvs_leader *l = s->leader;
 
     if ((l->kept || b->sync) && s->primary) {
-        blobs->data[4] = BLOBS_SYNC | (b->sync ? FSYNC : 0);
+        blobs->data[4] = BLOBS_SYNC | (b->sync ? BLOBS_FSYNC : 0);
         b->checkpoint = true;
         add_checkpoint (s, s->tree->rootref, s->sequence + (b->count > 0), blobs);
     }
@@ -309,22 +308,22 @@ static void send_waiting (struct kvs_space *s, struct kvs_batch *b, struct buf *
         kvs_leader_stored (b, errno, NULL);
 }
 
-/* As many as content is to answer for; else nobody waits. */
-static int send_blobs (struct kvs_batch *b, struct buf *blobs, bool ask)
+/* Whoever is told about the root may load its blobs. Takes b. */
+static void conclude (struct kvs_space *s, struct kvs_batch *b, bool asked)
 {
-    struct kvs_leader *l = b->leader;
+    struct kvs_leader *l = s->leader;
 
-    if (l->ops->store (l->arg, blobs, ask ? b : NULL) < 0) {
-        int errnum = errno;
-
-        l->unsent = *blobs; /* what is answered must not be lost */
-        buf_init (blobs);
-        fall_ill (l, errnum, NULL);
-        refuse_waiting (l);
-        return -1;
+    l->unasked_bytes = asked ? 0 : l->unasked_bytes + b->bytes;
+    if (b->count > 0)
+        advance (s, b, &b->changes);
+    answer_all (b, s);
+    if (asked) {
+        l->stats.unacked_bytes += b->bytes;
+        list_append (&l->batches, &b->node);
+    } else {
+        batch_destroy (b);
     }
-    l->unasked_bytes = ask ? 0 : l->unasked_bytes + blobs->len;
-    return 0;
+    finish (s);
 }
 
 /* Answered from memory. Most turns are small: content answers once for many of
@@ -333,22 +332,44 @@ static void send_answered (struct kvs_space *s, struct kvs_batch *b, struct buf 
 {
     struct kvs_leader *l = s->leader;
     bool ask = b->count > 0 && l->unasked_bytes + blobs->len >= UNASKED_MAX;
+    int errnum;
 
-    b->bytes = blobs->len;
-    /* Whoever is told about the root may load its blobs. */
-    if (b->count > 0) {
-        if (send_blobs (b, blobs, ask) < 0)
-            ask = false;
-        advance (s, b, &b->changes);
+    b->bytes = b->count > 0 ? blobs->len : 0;
+    if (b->count == 0 || l->ops->store (l->arg, blobs, ask ? b : NULL) == 0) {
+        conclude (s, b, ask);
+        return;
     }
-    answer_all (b, s);
-    if (ask) {
-        l->stats.unacked_bytes += b->bytes;
-        list_append (&l->batches, &b->node);
+    /* The tree has moved on: nobody is told until content has been. */
+    errnum = errno;
+    l->unsent = *blobs;
+    buf_init (blobs);
+    l->unsent_batch = b;
+    b->space = s;
+    s->batch = b;
+    list_append (&l->batches, &b->node);
+    fall_ill (l, errnum, NULL);
+    refuse_waiting (l);
+}
+
+static int send_unsent (struct kvs_leader *l)
+{
+    struct kvs_batch *b = l->unsent_batch;
+    struct kvs_space *s = b->space;
+
+    if (l->ops->store (l->arg, &l->unsent, NULL) < 0) {
+        l->ops->probe_after (l->arg, PROBE_MAX);
+        return -1;
+    }
+    buf_fini (&l->unsent);
+    buf_init (&l->unsent);
+    l->unsent_batch = NULL;
+    if (s) {
+        s->batch = NULL;
+        conclude (s, b, false);
     } else {
         batch_destroy (b);
     }
-    finish (s);
+    return 0;
 }
 
 /* Applying */
@@ -383,8 +404,8 @@ static int apply (struct kvs_space *s, struct commit *c, struct buf *blobs)
 }
 
 /* Moves what can be done in one go from the queue to the batch: commits that ask
- * for a sync are not mixed with those that do not. */
-static void collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs)
+ * for a sync are not mixed with those that do not. False: the next has to wait. */
+static bool collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs)
 {
     while (!list_empty (&s->queue)) {
         struct commit *c = list_first (&s->queue, struct commit, node);
@@ -394,7 +415,7 @@ static void collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs
         if ((alone && b->count > 0) || c->sync != b->sync)
             break;
         if ((rc = apply (s, c, blobs)) < 0)
-            break;
+            return false;
         if (rc == 0)
             continue;
         list_remove (&c->node);
@@ -405,16 +426,17 @@ static void collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs
         if (alone && c->txn.count > 0)
             break;
     }
+    return true;
 }
 
-/* One batch of a namespace. True if there is one. */
+/* One batch of a namespace. False if nothing could be done. */
 static bool turn (struct kvs_space *s)
 {
     struct kvs_leader *l = s->leader;
     struct commit *first = list_first (&s->queue, struct commit, node);
     struct buf blobs = BUF_INIT;
     struct kvs_batch *b;
-    bool waits;
+    bool waits, ready;
 
     if (!first || !(b = batch_create (s)))
         return false;
@@ -424,12 +446,12 @@ static bool turn (struct kvs_space *s)
     buf_reset (&s->tree->changes);
     if (waits)
         kvs_tree_keep (s->tree);
-    collect (s, b, &blobs);
+    ready = collect (s, b, &blobs);
     if (list_empty (&b->commits)) {
         kvs_tree_stored (s->tree);
         batch_destroy (b);
         buf_fini (&blobs);
-        return false;
+        return ready;
     }
     if (b->count > 0 && kvs_tree_hash (s->tree, &blobs) < 0) {
         if (waits)
@@ -489,16 +511,8 @@ void kvs_leader_probe (struct kvs_leader *l)
 {
     struct kvs_space *s = list_first (&l->spaces, struct kvs_space, node);
 
-    if (!l->errnum || !s || s->batch)
+    if (!l->errnum || !s || (l->unsent_batch && send_unsent (l) < 0) || s->batch)
         return;
-    if (l->unsent.len > 0) {
-        if (l->ops->store (l->arg, &l->unsent, NULL) < 0) {
-            l->ops->probe_after (l->arg, PROBE_MAX);
-            return;
-        }
-        buf_fini (&l->unsent);
-        buf_init (&l->unsent);
-    }
     l->probing = true;
     if (!turn (s) || !s->batch)
         try_checkpoint (s);
@@ -573,6 +587,27 @@ void kvs_leader_commit (struct kvs_space *s, void *req, const char *sender,
 }
 
 /* Start and end */
+
+bool kvs_leader_unsent (const struct kvs_leader *l, const char *ref, const char **data,
+                        size_t *len)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+    struct blobs_reader r;
+    struct blobs_entry e;
+    ssize_t size;
+
+    if (l->unsent.len == 0 || (size = blobref_decode (ref, digest)) < 0
+        || blobs_read (&r, l->unsent.data, l->unsent.len) < 0)
+        return false;
+    while (blobs_next (&r, &e) == 1) {
+        if (e.kind == 'B' && !memcmp (e.digest, digest, size)) {
+            *data = e.data;
+            *len = e.len;
+            return true;
+        }
+    }
+    return false;
+}
 
 int kvs_leader_errnum (const struct kvs_leader *l)
 {

@@ -99,6 +99,9 @@ void kvs_leader_probe (struct kvs_leader *l);
 /* For whoever stores it: what belongs to the batch. */
 void **kvs_batch_aux (struct kvs_batch *b);
 
+/* A blob that content could not be told about yet. */
+bool kvs_leader_unsent (const struct kvs_leader *l, const char *ref, const char **data,
+                        size_t *len);
 int kvs_leader_errnum (const struct kvs_leader *l);
 struct kvs_leader_stats kvs_leader_stats (const struct kvs_leader *l);
 

@@ -52,9 +52,13 @@ int kvs_load_missing (struct kvs *kvs)
     size_t count = kvs_cache_missing_count (kvs->cache);
 
     for (size_t i = 0; i < count; i++) {
-        const char *ref = kvs_cache_missing (kvs->cache, i);
+        const char *ref = kvs_cache_missing (kvs->cache, i), *data;
+        size_t len;
 
-        if (load (kvs, ref) < 0) {
+        if (kvs->leader && kvs_leader_unsent (kvs->leader, ref, &data, &len)) {
+            kvs_cache_insert (kvs->cache, ref, data, len);
+            kvs_want_turn (kvs);
+        } else if (load (kvs, ref) < 0) {
             kvs_cache_insert_error (kvs->cache, ref, errno);
             kvs_want_turn (kvs);
         }

@@ -268,13 +268,36 @@ static int finish_root (struct walk *w, struct buf *out)
     return finish_dir (w, w->view.root, out);
 }
 
+/* 1: the value is one blob, and its text was added; 0: it is something else. */
+static int add_single (struct kvs_cache *cache, const char *found, size_t len,
+                       struct buf *out)
+{
+    struct treetext t;
+    struct span name, first, second;
+    const char *data;
+    size_t pos = 0, size;
+
+    if (treetext_parse (found, len, &t) < 0)
+        return -1;
+    if (t.type != TREEOBJ_VALREF || treetext_next (t.data, &pos, &name, &first) != 1
+        || treetext_next (t.data, &pos, &name, &second) != 0)
+        return 0;
+    if (read_blob (cache, first, &data, &size) < 0)
+        return -1;
+    treetext_add_val (out, data, size);
+    return 1;
+}
+
 int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len,
                       struct buf *out)
 {
     struct kvs_value_pos pos = { 0, 0 };
     struct buf raw = BUF_INIT;
-    int rc = kvs_value_read (cache, found, len, &pos, &raw);
+    int rc = add_single (cache, found, len, out);
 
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    rc = kvs_value_read (cache, found, len, &pos, &raw);
     if (rc == 0)
         treetext_add_val (out, raw.data, raw.len);
     buf_fini (&raw);

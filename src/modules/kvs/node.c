@@ -266,7 +266,6 @@ int kvs_node_save (struct kvs_node *n)
             if (n->ent[i])
                 n->ent[i]->refs++;
     }
-    img->dirty = n->dirty;
     memcpy (img->digest, n->digest, sizeof (img->digest));
     img->node = n;
     n->image = img;
@@ -295,7 +294,6 @@ static void swap_image (struct kvs_image *img)
     n->hdir = img->was.hdir;
     n->cap = img->cap;
     n->loaded = 0;
-    n->dirty = img->dirty;
     memcpy (n->digest, img->digest, sizeof (n->digest));
     img->was = now;
     now = kvs_node_entries (n, false);
@@ -312,6 +310,14 @@ void kvs_images_restore (struct kvs_lru *lru)
         /* New nodes go with the entries that lead to them. */
         if (!img->created)
             swap_image (img);
+    }
+    /* Above a dirty node all are dirty, also those that left no image: hashing
+     * them once more finds that they are what they were. */
+    list_foreach (&lru->images, it) {
+        struct kvs_image *img = container_of (it, struct kvs_image, link);
+
+        for (struct kvs_node *n = img->created ? NULL : img->node; n; n = n->parent)
+            n->dirty = true;
     }
     kvs_images_drop (lru);
 }

@@ -57,7 +57,7 @@ struct kvs_image {
     struct kvs_node *node;
     struct kvs_entries was; /* none if the node is new */
     uint32_t cap;
-    bool created, dirty;
+    bool created;
     unsigned char digest[DIGEST_MAX_SIZE];
 };
 

@@ -11,184 +11,58 @@ struct stalled {
     struct waiter w;
     struct kvs *kvs;
     const flux_msg_t *msg;
-    struct kvs_read read;
+    struct kvs_reading read;
 };
 
-/* The root of a namespace that a lookup reads, on followers. */
-struct kvs_pin {
-    char *ns;
-    char rootref[BLOBREF_MAX_SIZE];
-};
-
-/* One pass of a lookup: it cannot be interrupted. */
-struct pass {
+struct asker {
     struct kvs *kvs;
-    struct kvs_read *read;
     const flux_msg_t *msg;
-    const struct kvs_ns *opened[LOOKUP_LINKS_MAX + 1];
-    size_t count;
 };
 
-static const struct kvs_pin *find_pin (const struct kvs_read *r, const char *ns)
+static int find_root (void *arg, const char *name, struct kvs_root *root)
 {
-    for (size_t i = 0; i < r->pin_count; i++)
-        if (!strcmp (r->pins[i].ns, ns))
-            return &r->pins[i];
-    return NULL;
-}
+    struct asker *a = arg;
+    struct kvs_ns *ns = kvs_ns_lookup (a->kvs, name);
 
-/* The pass stops here: the next one goes on with the same roots. */
-static int pin_opened (struct pass *p)
-{
-    struct kvs_read *r = p->read;
-    struct kvs_pin *pins;
-
-    for (size_t i = 0; i < p->count; i++) {
-        const struct kvs_ns *ns = p->opened[i];
-
-        if (find_pin (r, ns->name))
-            continue;
-        if (!(pins = realloc (r->pins, (r->pin_count + 1) * sizeof (*pins))))
-            return -1;
-        r->pins = pins;
-        if (!(pins[r->pin_count].ns = strdup (ns->name)))
-            return -1;
-        strcpy (pins[r->pin_count++].rootref, ns->rootref);
-    }
+    if (!ns)
+        return kvs_ns_fetch (a->kvs, name);
+    if (kvs_ns_authorize (ns, a->msg) < 0)
+        return -1;
+    root->name = ns->name;
+    root->rootref = ns->rootref;
+    root->tree = ns->space ? ns->space->tree : NULL;
     return 0;
 }
 
-/* All that was found so far; the lookup starts anew. True if that was anything. */
-static bool unpin (struct kvs_read *r)
+static int may_read_any (void *arg)
 {
-    bool any = r->pin_count > 0 || r->value.len > 0;
+    struct asker *a = arg;
 
-    for (size_t i = 0; i < r->pin_count; i++)
-        free (r->pins[i].ns);
-    free (r->pins);
-    r->pins = NULL;
-    r->pin_count = 0;
-    buf_reset (&r->value);
-    return any;
+    return flux_msg_authorize (a->msg, a->kvs->owner);
 }
 
-static int open_view (struct pass *p, const char *name, struct kvs_view *view)
+int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,
+                  int flags, struct buf *out)
 {
-    struct kvs *kvs = p->kvs;
-    struct kvs_ns *ns = kvs_ns_lookup (kvs, name);
-    const struct kvs_pin *pin;
+    struct asker a = { kvs, msg };
+    struct kvs_roots roots = { .cache = kvs->cache,
+                               .leader = kvs->leader != NULL,
+                               .find = find_root,
+                               .may_read_any = may_read_any,
+                               .arg = &a };
 
-    if (!ns)
-        return kvs_ns_fetch (kvs, name);
-    if (kvs_ns_authorize (ns, p->msg) < 0)
-        return -1;
-    if (ns->space) {
-        view->rootref = ns->rootref;
-        view->loader = kvs_tree_loader (ns->space->tree);
-        view->root = kvs_tree_root (ns->space->tree);
-    } else {
-        pin = find_pin (p->read, name);
-        view->rootref = pin ? pin->rootref : ns->rootref;
-        if (!pin && p->count < sizeof (p->opened) / sizeof (p->opened[0]))
-            p->opened[p->count++] = ns;
-        view->loader = kvs_cache_loader (kvs->cache);
-        view->root = kvs_cache_dir (kvs->cache, view->rootref, 0);
-    }
-    return view->root ? 0 : -1;
+    return kvs_reading_run (r, &roots, flags, out);
 }
 
-static int open_for_link (void *arg, const char *name, struct kvs_view *view)
-{
-    return open_view (arg, name, view);
-}
-
-static int open_snapshot (struct kvs *kvs, const char *rootref, const flux_msg_t *msg,
-                          struct kvs_view *view)
-{
-    int errnum;
-
-    /* Whoever knows a digest could read anything with it. */
-    if (flux_msg_authorize (msg, kvs->owner) < 0)
-        return -1;
-    view->loader = kvs_cache_loader (kvs->cache);
-    view->root = kvs_cache_dir (kvs->cache, rootref, 0);
-    view->rootref = rootref;
-    if (!view->root && kvs_cache_failed (kvs->cache, &errnum))
-        errno = errnum; /* the name is wrong, not the tree */
-    return view->root ? 0 : -1;
-}
-
-static int run_pass (struct pass *p, int flags, struct buf *out)
-{
-    struct kvs_read *r = p->read;
-    struct kvs_lookup l = { .cache = p->kvs->cache,
-                            .open = open_for_link,
-                            .arg = p,
-                            .key = r->key,
-                            .flags = flags,
-                            .found = flags == 0 ? &r->value : NULL };
-    int rc;
-
-    kvs_cache_clear_failed (p->kvs->cache);
-    if (flags == 0 && r->value.len > 0)
-        return kvs_value_finish (p->kvs->cache, r->value.data, r->value.len, out);
-    if (r->rootref)
-        rc = open_snapshot (p->kvs, r->rootref, p->msg, &l.view);
-    else
-        rc = open_view (p, r->ns, &l.view);
-    return rc < 0 ? -1 : kvs_lookup (&l, out);
-}
-
-/* A blob was superseded, and dropped, before this slow reader came to it? */
-static bool is_late (struct kvs *kvs, const struct kvs_read *r)
-{
-    int errnum;
-
-    if (!kvs_cache_failed (kvs->cache, &errnum) || errnum != ENOENT || r->rootref)
-        return false;
-    for (size_t i = 0; i < r->pin_count; i++) {
-        struct kvs_ns *ns = kvs_ns_lookup (kvs, r->pins[i].ns);
-
-        if (ns && strcmp (ns->rootref, r->pins[i].rootref))
-            return true;
-    }
-    return kvs->leader && r->value.len > 0;
-}
-
-int kvs_read_run (struct kvs *kvs, struct kvs_read *r, const flux_msg_t *msg, int flags,
-                  struct buf *out)
-{
-    struct pass p = { .kvs = kvs, .read = r, .msg = msg };
-    size_t mark = out->len;
-    int rc = run_pass (&p, flags, out);
-
-    if (rc < 0 && errno == EAGAIN) {
-        rc = pin_opened (&p);
-        errno = rc < 0 ? ENOMEM : EAGAIN;
-        return -1;
-    }
-    if (rc < 0 && is_late (kvs, r)) {
-        unpin (r);
-        if (kvs->leader) {
-            out->len = mark;
-            return run_pass (&p, flags, out);
-        }
-        errno = ESTALE;
-    }
-    if (rc == 0)
-        unpin (r); /* whoever looks again wants what is new */
-    return rc;
-}
-
-void kvs_read_failed (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg,
-                      int errnum)
+void kvs_read_failed (struct kvs *kvs, const struct kvs_reading *r,
+                      const flux_msg_t *msg, int errnum)
 {
     int cause;
     const char *ref = kvs_cache_failed (kvs->cache, &cause);
     char text[1024];
 
     if (ref && errnum != ENOENT) {
-        snprintf (text, sizeof (text), "%.800s: blob %s: %s", r->key, ref,
+        snprintf (text, sizeof (text), "blob %s of key '%.800s': %s", ref, r->key,
                   cause == ENOENT    ? "missing"
                   : cause == EBADMSG ? "damaged"
                                      : strerror (cause));
@@ -196,15 +70,6 @@ void kvs_read_failed (struct kvs *kvs, const struct kvs_read *r, const flux_msg_
     } else {
         kvs_respond_error (kvs, msg, errnum);
     }
-}
-
-void kvs_read_fini (struct kvs_read *r)
-{
-    free (r->key);
-    free (r->ns);
-    free (r->rootref);
-    unpin (r);
-    buf_fini (&r->value);
 }
 
 static char *unquote (struct span quoted)
@@ -236,7 +101,7 @@ static bool is_name (struct span s, const char *name)
     return s.len == strlen (name) + 2 && !memcmp (s.s + 1, name, s.len - 2);
 }
 
-int kvs_read_decode (const flux_msg_t *msg, struct kvs_read *r)
+int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
 {
     struct span name, value, flags = { NULL, 0 };
     const char *s;
@@ -258,7 +123,7 @@ int kvs_read_decode (const flux_msg_t *msg, struct kvs_read *r)
             flags = value;
         } else if (is_name (name, "rootdir") && !r->rootref) {
             if (!(r->rootref = dirref_of (value))) {
-                kvs_read_fini (r);
+                kvs_reading_fini (r);
                 memset (r, 0, sizeof (*r));
                 errno = EINVAL;
                 return -1;
@@ -270,14 +135,14 @@ int kvs_read_decode (const flux_msg_t *msg, struct kvs_read *r)
     r->flags = strtol (flags.s, NULL, 10);
     return 0;
 proto:
-    kvs_read_fini (r);
+    kvs_reading_fini (r);
     memset (r, 0, sizeof (*r));
     errno = EPROTO;
     return -1;
 }
 
 /* True unless it has to wait. */
-static bool answer (struct kvs *kvs, struct kvs_read *r, const flux_msg_t *msg)
+static bool answer (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg)
 {
     struct buf out = BUF_INIT;
 
@@ -314,7 +179,7 @@ static void destroy_stalled (struct waiter *w)
     struct stalled *st = container_of (w, struct stalled, w);
 
     flux_msg_decref (st->msg);
-    kvs_read_fini (&st->read);
+    kvs_reading_fini (&st->read);
     free (st);
 }
 
@@ -326,7 +191,7 @@ static bool disconnect_stalled (struct waiter *w, const flux_msg_t *msg)
 void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     struct kvs *kvs = arg;
-    struct kvs_read r;
+    struct kvs_reading r;
     struct stalled *st;
 
     if (kvs_read_decode (msg, &r) < 0) {
@@ -334,11 +199,11 @@ void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
         return;
     }
     if (answer (kvs, &r, msg)) {
-        kvs_read_fini (&r);
+        kvs_reading_fini (&r);
         return;
     }
     if (!(st = calloc (1, sizeof (*st)))) {
-        kvs_read_fini (&r);
+        kvs_reading_fini (&r);
         kvs_respond_error (kvs, msg, ENOMEM);
         return;
     }

@@ -12,7 +12,7 @@
  *
  *   leader.c   what becomes of transactions
  *   tree.c, node.c   the leader's tree of a namespace
- *   lookup.c   from a root to a value
+ *   reading.c, lookup.c   from a root to a value
  *   cache.c    blobs, and what walks have missed
  *   versions.c who waits for which version */
 #ifndef KVS_SERVICE_H
@@ -21,6 +21,7 @@
 #include "cache.h"
 #include "leader.h"
 #include "lookup.h"
+#include "reading.h"
 #include "versions.h"
 
 #include "base/list.h"
@@ -140,26 +141,14 @@ void kvs_turn (struct kvs *kvs);
 /* read.c */
 void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
-/* A lookup, from its request to its answer. However often it has to wait for
- * blobs, it sees one root of each namespace: a follower pins the root; the leader
- * finds the entry in one go, in its tree, and pins that. */
-struct kvs_read {
-    char *key, *ns, *rootref; /* rootref: of lookupat, else NULL */
-    int flags;
-    struct buf value; /* the entry that was found: its blobs are being loaded */
-    struct kvs_pin *pins;
-    size_t pin_count;
-};
 /* -1 with EPROTO. */
-int kvs_read_decode (const flux_msg_t *msg, struct kvs_read *r);
-void kvs_read_fini (struct kvs_read *r);
-/* -1 with errno: EAGAIN: call again when something was loaded; ESTALE: a blob of
- * the pinned root is gone, ask the leader. */
-int kvs_read_run (struct kvs *kvs, struct kvs_read *r, const flux_msg_t *msg, int flags,
-                  struct buf *out);
+int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r);
+/* kvs_reading_run for whoever sent msg. */
+int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,
+                  int flags, struct buf *out);
 /* After a failure: answers with a text that names key and blob if it was one. */
-void kvs_read_failed (struct kvs *kvs, const struct kvs_read *r, const flux_msg_t *msg,
-                      int errnum);
+void kvs_read_failed (struct kvs *kvs, const struct kvs_reading *r,
+                      const flux_msg_t *msg, int errnum);
 
 /* watch.c */
 struct watches *kvs_watches_create (struct kvs *kvs);

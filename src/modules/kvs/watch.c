@@ -16,7 +16,7 @@ struct watch {
     struct list ready; /* in ws->ready if it is to be looked at now */
     struct watches *ws;
     const flux_msg_t *msg;
-    struct kvs_read read;
+    struct kvs_reading read;
     struct watch_key *key;
     struct kvs_value_pos pos; /* of WATCH_APPEND: what was sent */
     struct buf entry;         /* of WATCH_APPEND: whose blobs are being loaded */
@@ -68,7 +68,7 @@ static void watch_destroy (struct watch *w)
         free (name);
     }
     flux_msg_decref (w->msg);
-    kvs_read_fini (&w->read);
+    kvs_reading_fini (&w->read);
     buf_fini (&w->entry);
     free (w->last);
     free (w);

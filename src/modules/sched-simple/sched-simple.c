@@ -12,6 +12,7 @@
 #include <flux/core.h>
 #include <flux/schedutil.h>
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -516,6 +517,19 @@ static void acquire_cb (flux_future_t *f, void *arg)
         flux_future_reset (f);
 }
 
+/* RFC 27: unlimited, or limited=N. */
+static bool is_mode (const char *s)
+{
+    char *end;
+
+    if (!strcmp (s, "unlimited"))
+        return true;
+    if (strncmp (s, "limited=", 8) || s[8] < '1' || s[8] > '9')
+        return false;
+    errno = 0;
+    return strtol (s + 8, &end, 10) <= INT_MAX && errno == 0 && *end == '\0';
+}
+
 static int parse_args (struct ctx *ctx, int argc, char **argv)
 {
     static const char *const modes[] = { [ALLOC_WORST_FIT] = "worst-fit",
@@ -525,7 +539,7 @@ static int parse_args (struct ctx *ctx, int argc, char **argv)
     ctx->mode = "unlimited";
     for (int i = 0; i < argc; i++) {
         int m = -1;
-        if (!strncmp (argv[i], "mode=", 5)) {
+        if (!strncmp (argv[i], "mode=", 5) && is_mode (argv[i] + 5)) {
             ctx->mode = argv[i] + 5;
             continue;
         }

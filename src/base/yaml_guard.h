@@ -1,0 +1,15 @@
+/* What a YAML text is asked before libyaml reads it. */
+#ifndef BASE_YAML_GUARD_H
+#define BASE_YAML_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* libyaml compares each anchor with all before it: a megabyte of them takes minutes. */
+#define YAML_MAX_ANCHORS 4096
+
+/* True if there are more words that may be anchors (&name): within strings they are
+ * none, but documents do not have thousands of those either. */
+bool yaml_has_many_anchors (const char *text, size_t len);
+
+#endif

@@ -1,0 +1,954 @@
+/* A simulated cluster: a leader, followers, the content store and its disk, and
+ * clients, in one process. What happens next is drawn from a seed: which channel
+ * (in order for each pair of peers) moves on, who sends what, when the disk fails,
+ * when all brokers are killed and start again from what the disk holds.
+ *
+ *   sim_test [FIRST [COUNT]]   these seeds; without, some of them
+ *
+ * What must hold, whatever the seed:
+ *  - what was acknowledged is there after a crash, what was refused never is;
+ *  - a transaction is there as a whole, to every reader, on every rank;
+ *  - ordered commits of a sender are applied as a prefix;
+ *  - a reader sees what its rank knew when it asked, or newer;
+ *  - a reader is done after as many loads as the way is long. */
+#include "base/test.h"
+
+#include "base/hashmap.h"
+#include "core/kvs/blobs.h"
+#include "leader.h"
+#include "reading.h"
+#include "versions.h"
+
+#include <errno.h>
+#include <flux/kvs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLLOWERS = 2, WRITERS = 4, KEYS = 60, WINDOW = 6, LOADS_MAX = 100 };
+
+static unsigned int seed, first_seed;
+
+#define holds(cond)                                                                    \
+    do {                                                                               \
+        if (!(cond)) {                                                                 \
+            fprintf (stderr, "seed %u: %s:%d: %s\n", first_seed, __FILE__, __LINE__,   \
+                     #cond);                                                           \
+            abort ();                                                                  \
+        }                                                                              \
+    } while (0)
+
+static int draw (int n)
+{
+    return rand_r (&seed) % n;
+}
+
+/* Messages, in order */
+
+enum kind { STORE, LOAD, LOADED, ROOT, ASK, ANSWER };
+
+struct letter {
+    struct list node;
+    enum kind kind;
+    struct kvs_batch *batch;
+    struct reader *reader;
+    struct buf data;
+    char ref[BLOBREF_MAX_SIZE];
+    int64_t sequence;
+    int errnum;
+};
+
+struct channel {
+    struct list letters;
+};
+
+/* Blobs of the store: a reference for each tree that brought it. */
+struct blob {
+    int refs;
+    bool durable;
+    struct buf data;
+};
+
+/* A commit of a writer. */
+struct request {
+    int writer;
+    int n;
+    bool ordered;
+    struct buf payload;
+};
+
+struct writer {
+    bool ordered;
+    int sent;        /* the last that was sent */
+    int pending;     /* in flight */
+    int acked;       /* the highest that was acknowledged */
+    int broken;      /* ordered: the first that was refused; 0: none */
+    char fate[8192]; /* of each: '?' 'a' (acknowledged) 'r' (refused) */
+};
+
+struct reader {
+    struct list node;
+    struct kvs_reading read;
+    int writer;
+    int floor; /* what its rank knew when it asked */
+    int loads;
+    bool dir;
+    bool asked; /* the leader answers it */
+};
+
+struct follower {
+    struct kvs_cache *cache;
+    char rootref[BLOBREF_MAX_SIZE];
+    int64_t sequence;
+    struct hashmap *loading;
+    struct channel up, down;
+    struct list readers;
+    struct kvs_versions versions;
+};
+
+static struct world {
+    bool kept;
+    struct digest *digest;
+    struct hashmap *blobs; /* blobref -> struct blob */
+    char checkpoint[BLOBREF_MAX_SIZE];
+    int64_t checkpoint_sequence;
+    bool disk_bad;
+    int errnum; /* that it fails with */
+    struct kvs_cache *cache;
+    struct kvs_leader *leader;
+    struct kvs_space *space;
+    struct hashmap *loading;
+    struct channel store, loads; /* leader to content */
+    struct follower followers[FOLLOWERS];
+    struct list readers; /* of the leader */
+    struct writer writers[WRITERS];
+    bool turn, probe, ill;
+    int64_t acked_sequence;
+    long answered, refused, looked_up, late, crashes;
+} w;
+
+static void channel_init (struct channel *c)
+{
+    list_init (&c->letters);
+}
+
+static struct letter *post (struct channel *c, enum kind kind)
+{
+    struct letter *l = calloc (1, sizeof (*l));
+
+    l->kind = kind;
+    list_append (&c->letters, &l->node);
+    return l;
+}
+
+static void letter_destroy (struct letter *l)
+{
+    buf_fini (&l->data);
+    free (l);
+}
+
+static void channel_clear (struct channel *c)
+{
+    while (!list_empty (&c->letters)) {
+        struct letter *l = list_first (&c->letters, struct letter, node);
+
+        list_remove (&l->node);
+        letter_destroy (l);
+    }
+}
+
+/* Content */
+
+static void blob_destroy (void *arg)
+{
+    struct blob *b = arg;
+
+    buf_fini (&b->data);
+    free (b);
+}
+
+static void take_blob (const struct blobs_entry *e, bool durable)
+{
+    char ref[BLOBREF_MAX_SIZE];
+    struct blob *b;
+
+    blobref_encode ("sha1", e->digest, 20, ref);
+    if (!(b = hashmap_lookup (w.blobs, ref))) {
+        b = calloc (1, sizeof (*b));
+        buf_add (&b->data, e->data, e->len);
+        hashmap_insert (w.blobs, ref, b);
+    }
+    b->refs++;
+    b->durable |= durable;
+}
+
+/* Sometimes at once: a store keeps stale blobs only for a while. */
+static void drop_blob (const struct blobs_entry *e)
+{
+    char ref[BLOBREF_MAX_SIZE];
+    struct blob *b;
+
+    blobref_encode ("sha1", e->digest, 20, ref);
+    if ((b = hashmap_lookup (w.blobs, ref)) && --b->refs == 0 && !b->durable
+        && draw (2))
+        hashmap_remove (w.blobs, ref);
+}
+
+static void take_checkpoint (const char *json)
+{
+    const char *p = strstr (json, "\"rootref\":\""),
+               *q = strstr (json, "\"sequence\":");
+
+    holds (p && q);
+    snprintf (w.checkpoint, sizeof (w.checkpoint), "%.45s", p + 11);
+    w.checkpoint_sequence = atoll (q + 11);
+}
+
+static void take_payload (const struct buf *data)
+{
+    struct blobs_reader r;
+    struct blobs_entry e;
+
+    holds (blobs_read (&r, data->data, data->len) == 0);
+    while (blobs_next (&r, &e) == 1) {
+        if (e.kind == 'B')
+            take_blob (&e, (r.flags & BLOBS_SYNC) != 0);
+        else if (e.kind == 'S')
+            drop_blob (&e);
+        else if (e.kind == 'C')
+            take_checkpoint (e.data);
+    }
+}
+
+static void content_step (void)
+{
+    struct letter *l = list_first (&w.store.letters, struct letter, node);
+    bool sync = (l->data.data[4] & BLOBS_SYNC) != 0, fail = w.disk_bad && draw (10);
+
+    list_remove (&l->node);
+    if (sync && !fail)
+        take_payload (&l->data);
+    kvs_leader_stored (l->batch, fail ? w.errnum : 0, NULL);
+    letter_destroy (l);
+}
+
+static void load_into (struct kvs_cache *cache, const char *ref, struct letter *l)
+{
+    if (l->errnum)
+        kvs_cache_insert_error (cache, ref, l->errnum);
+    else
+        kvs_cache_insert (cache, ref, l->data.data, l->data.len);
+}
+
+static void fill (struct letter *l, const char *ref)
+{
+    struct blob *b = hashmap_lookup (w.blobs, ref);
+    const char *data;
+    size_t len;
+
+    if (l->ref != ref)
+        strcpy (l->ref, ref);
+    if (b)
+        buf_add (&l->data, b->data.data, b->data.len);
+    else if (kvs_leader_unsent (w.leader, ref, &data, &len))
+        buf_add (&l->data, data, len);
+    else
+        l->errnum = ENOENT;
+}
+
+/* The leader's effects */
+
+static int expected_floor (int writer)
+{
+    return w.writers[writer].acked;
+}
+
+static void answer (void *arg, void *req, const char *rootref, int64_t sequence)
+{
+    struct request *r = req;
+    struct writer *wr = &w.writers[r->writer];
+
+    if (r->n > 0) {
+        holds (wr->fate[r->n] == '?');
+        holds (!r->ordered || wr->fate[r->n - 1] != '?');
+        holds (!r->ordered || !wr->broken || r->n < wr->broken);
+        holds (sequence >= w.acked_sequence);
+        w.acked_sequence = sequence;
+        wr->fate[r->n] = 'a';
+        if (r->n > wr->acked)
+            wr->acked = r->n;
+        wr->pending--;
+    }
+    w.answered++;
+    buf_fini (&r->payload);
+    free (r);
+}
+
+static void refuse (void *arg, void *req, int errnum, const char *text)
+{
+    struct request *r = req;
+    struct writer *wr = &w.writers[r->writer];
+
+    holds (errnum != 0);
+    if (r->n > 0) {
+        holds (wr->fate[r->n] == '?');
+        wr->fate[r->n] = 'r';
+        if (r->ordered && (!wr->broken || r->n < wr->broken))
+            wr->broken = r->n;
+        wr->pending--;
+    }
+    w.refused++;
+    buf_fini (&r->payload);
+    free (r);
+}
+
+static int store (void *arg, struct buf *blobs, struct kvs_batch *batch)
+{
+    struct letter *l;
+
+    if (draw (400) == 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    /* What only memory has to take is there before the root that leads to it is
+     * known to anyone, whatever the disk does. */
+    if (!(blobs->data[4] & BLOBS_SYNC))
+        take_payload (blobs);
+    if (batch) {
+        l = post (&w.store, STORE);
+        l->batch = batch;
+        buf_add (&l->data, blobs->data, blobs->len);
+    }
+    return 0;
+}
+
+static void advance (void *arg, struct kvs_space *s, const struct buf *changes)
+{
+    for (int i = 0; i < FOLLOWERS; i++) {
+        struct letter *l = post (&w.followers[i].down, ROOT);
+
+        strcpy (l->ref, s->rootref);
+        l->sequence = s->sequence;
+    }
+}
+
+static void health (void *arg, int errnum, const char *text)
+{
+    holds (!w.ill || !errnum || errnum != kvs_leader_errnum (w.leader) || w.ill);
+    w.ill = errnum != 0;
+}
+
+static void probe_after (void *arg, double seconds)
+{
+    holds (seconds >= PROBE_MIN && seconds <= PROBE_MAX);
+    w.probe = true;
+}
+
+static void want_turn (void *arg)
+{
+    w.turn = true;
+}
+
+static double now (void *arg)
+{
+    return 1.5;
+}
+
+static const struct kvs_leader_ops ops = { .answer = answer,
+                                           .refuse = refuse,
+                                           .store = store,
+                                           .advance = advance,
+                                           .health = health,
+                                           .probe_after = probe_after,
+                                           .want_turn = want_turn,
+                                           .now = now };
+
+/* Readers */
+
+static int find_leader (void *arg, const char *ns, struct kvs_root *root)
+{
+    *root = (struct kvs_root){ "primary", w.space->rootref, w.space->tree };
+    return 0;
+}
+
+static int find_follower (void *arg, const char *ns, struct kvs_root *root)
+{
+    struct follower *f = arg;
+
+    *root = (struct kvs_root){ "primary", f->rootref, NULL };
+    return 0;
+}
+
+static int may_read_any (void *arg)
+{
+    return 0;
+}
+
+static int number_of (const char *text, size_t len)
+{
+    struct treetext t;
+    struct buf b = BUF_INIT;
+    int n;
+
+    holds (treetext_parse (text, len, &t) == 0 && treetext_val_decode (&t, &b) == 0);
+    n = atoi (b.data);
+    buf_fini (&b);
+    return n;
+}
+
+/* Each transaction of a writer sets a key and its twin to its number. */
+static void check_dir (const struct buf *out)
+{
+    int value[KEYS];
+    struct treetext t;
+    struct span name, val, inner;
+    size_t pos = 0;
+
+    memset (value, 0, sizeof (value));
+    holds (treetext_parse (out->data, out->len, &t) == 0);
+    while (treetext_next (t.data, &pos, &name, &val) == 1) {
+        struct treetext entry;
+
+        holds (treetext_plain (name, &inner));
+        holds (treetext_parse (val.s, val.len, &entry) == 0);
+        if (entry.type == TREEOBJ_VAL)
+            value[atoi (inner.s + 1)] = number_of (val.s, val.len);
+    }
+    for (int i = 0; i < KEYS / 2; i++)
+        holds (value[i] == value[i + KEYS / 2]);
+}
+
+static void check_value (const struct reader *r, const struct buf *out)
+{
+    const struct writer *wr = &w.writers[r->writer];
+    int n = number_of (out->data, out->len);
+
+    holds (n >= r->floor);
+    holds (n == 0 || wr->fate[n] != 'r');
+}
+
+static void reader_destroy (struct reader *r)
+{
+    list_remove (&r->node);
+    kvs_reading_fini (&r->read);
+    free (r);
+}
+
+/* Of a rank; f NULL: the leader's. */
+static void read_on (struct reader *r, struct follower *f)
+{
+    struct kvs_roots roots = { .cache = f ? f->cache : w.cache,
+                               .leader = !f,
+                               .find = f ? find_follower : find_leader,
+                               .may_read_any = may_read_any,
+                               .arg = f };
+    struct buf out = BUF_INIT;
+    int flags = r->dir ? FLUX_KVS_READDIR : 0;
+
+    size_t missing = kvs_cache_missing_count (roots.cache);
+
+    if (kvs_reading_run (&r->read, &roots, flags, &out) == 0) {
+        if (r->dir)
+            check_dir (&out);
+        else
+            check_value (r, &out);
+        w.looked_up++;
+        reader_destroy (r);
+    } else if (errno == ESTALE) {
+        holds (f && !w.kept);
+        w.late++;
+        r->asked = true;
+        post (&f->up, ASK)->reader = r;
+    } else if (errno == ENOENT) {
+        holds (r->floor == 0);
+        reader_destroy (r);
+    } else {
+        int errnum = errno, cause = 0;
+        const char *ref = kvs_cache_failed (roots.cache, &cause);
+
+        for (size_t i = missing; i < kvs_cache_missing_count (roots.cache); i++)
+            if (!hashmap_lookup (f ? f->loading : w.loading,
+                                 kvs_cache_missing (roots.cache, i)))
+                r->loads++;
+        holds (r->loads < LOADS_MAX);
+        if (errnum != EAGAIN)
+            fprintf (stderr, "%s %s: %s, blob %s: %s, kept %d\n",
+                     f ? "follower" : "leader", r->read.key, strerror (errnum),
+                     ref ? ref : "-", strerror (cause), w.kept);
+        holds (errnum == EAGAIN);
+    }
+    buf_fini (&out);
+}
+
+static void run_readers (struct list *readers, struct follower *f)
+{
+    list_foreach (readers, it) {
+        struct reader *r = container_of (it, struct reader, node);
+
+        if (!r->asked)
+            read_on (r, f);
+    }
+}
+
+static void start_reader (struct follower *f)
+{
+    struct reader *r = calloc (1, sizeof (*r));
+
+    list_init (&r->node);
+    r->writer = draw (WRITERS);
+    r->dir = draw (3) == 0;
+    r->read.ns = strdup ("primary");
+    holds (asprintf (&r->read.key,
+                     r->dir     ? "w%d.d"
+                     : draw (2) ? "w%d.deep.er.and.deep.er.x"
+                                : "w%d.big",
+                     r->writer)
+           > 0);
+    /* Whoever waits for the version of an answer sees what was answered. */
+    if (!f || f->sequence >= w.acked_sequence)
+        r->floor = expected_floor (r->writer);
+    list_append (f ? &f->readers : &w.readers, &r->node);
+    read_on (r, f);
+}
+
+static void ask_missing (struct kvs_cache *cache, struct hashmap *loading,
+                         struct channel *to)
+{
+    for (size_t i = 0; i < kvs_cache_missing_count (cache); i++) {
+        const char *ref = kvs_cache_missing (cache, i);
+
+        if (hashmap_lookup (loading, ref))
+            continue;
+        hashmap_insert (loading, ref, loading);
+        strcpy (post (to, LOAD)->ref, ref);
+    }
+    kvs_cache_missing_clear (cache);
+}
+
+static void leader_loads_step (void)
+{
+    struct letter *l = list_first (&w.loads.letters, struct letter, node);
+
+    list_remove (&l->node);
+    fill (l, l->ref);
+    load_into (w.cache, l->ref, l);
+    hashmap_remove (w.loading, l->ref);
+    letter_destroy (l);
+    run_readers (&w.readers, NULL);
+    kvs_leader_turn (w.leader);
+    kvs_cache_clear_errors (w.cache);
+}
+
+static void up_step (struct follower *f)
+{
+    struct letter *l = list_first (&f->up.letters, struct letter, node);
+
+    list_remove (&l->node);
+    if (l->kind == LOAD) {
+        fill (post (&f->down, LOADED), l->ref);
+    } else { /* the leader reads for it */
+        list_remove (&l->reader->node);
+        list_append (&w.readers, &l->reader->node);
+        l->reader->asked = false;
+        l->reader->loads = 0;
+        read_on (l->reader, NULL);
+    }
+    letter_destroy (l);
+}
+
+static void down_step (struct follower *f)
+{
+    struct letter *l = list_first (&f->down.letters, struct letter, node);
+    int *waits_for;
+
+    list_remove (&l->node);
+    if (l->kind == LOADED) {
+        load_into (f->cache, l->ref, l);
+        hashmap_remove (f->loading, l->ref);
+        run_readers (&f->readers, f);
+        kvs_cache_clear_errors (f->cache);
+    } else if (l->sequence > f->sequence) {
+        strcpy (f->rootref, l->ref);
+        f->sequence = l->sequence;
+        while ((waits_for = kvs_versions_pop (&f->versions, f->sequence))) {
+            holds (*waits_for <= f->sequence);
+            free (waits_for);
+            start_reader (f);
+        }
+    }
+    letter_destroy (l);
+}
+
+static void wait_version (struct follower *f)
+{
+    int *version = malloc (sizeof (*version));
+
+    *version = w.acked_sequence;
+    if (*version <= f->sequence)
+        free (version);
+    else
+        holds (kvs_versions_add (&f->versions, *version, version) == 0);
+}
+
+/* Writers */
+
+static void write_number (flux_kvs_txn_t *txn, int writer, const char *key, int n)
+{
+    char path[64], value[32];
+
+    snprintf (path, sizeof (path), "w%d.%s", writer, key);
+    snprintf (value, sizeof (value), "%d", n);
+    flux_kvs_txn_put (txn, 0, path, value);
+}
+
+static void send_commit (int i)
+{
+    struct writer *wr = &w.writers[i];
+    struct request *r;
+    flux_kvs_txn_t *txn;
+    struct kvs_txn_reader reader;
+    char big[3000], key[32], sender[16];
+    int flags = wr->ordered ? KVS_TXN_ORDERED : 0, k = draw (KEYS / 2);
+
+    if (wr->pending >= WINDOW || wr->sent + 2 >= (int)sizeof (wr->fate))
+        return;
+    snprintf (sender, sizeof (sender), "writer%d", i);
+    if (wr->broken && wr->pending == 0) {
+        kvs_leader_order_reset (w.leader, sender);
+        wr->broken = 0;
+    }
+    r = calloc (1, sizeof (*r));
+    r->writer = i;
+    r->n = ++wr->sent;
+    r->ordered = wr->ordered;
+    wr->fate[r->n] = '?';
+    wr->pending++;
+    txn = flux_kvs_txn_create ();
+    write_number (txn, i, "deep.er.and.deep.er.x", r->n);
+    snprintf (key, sizeof (key), "d.k%d", k);
+    write_number (txn, i, key, r->n);
+    snprintf (key, sizeof (key), "w%d.big", i);
+    memset (big, ' ', sizeof (big));
+    snprintf (big, 32, "%d", r->n);
+    flux_kvs_txn_put_raw (txn, 0, key, big, sizeof (big));
+    if (draw (20) == 0) /* refused for what it says, after it did something */
+        flux_kvs_txn_put (txn, 0, ".", "bad");
+    snprintf (key, sizeof (key), "d.k%d", k + KEYS / 2);
+    write_number (txn, i, key, r->n);
+    flags |= draw (15) == 0 ? FLUX_KVS_SYNC : 0;
+    flags |= draw (10) == 0 ? FLUX_KVS_NO_MERGE : 0;
+    kvs_txn_encode (txn, "primary", flags, &r->payload);
+    flux_kvs_txn_destroy (txn);
+    holds (kvs_txn_read (&reader, r->payload.data, r->payload.len) == 0);
+    kvs_leader_commit (w.space, r, sender, &reader, r->payload.len);
+}
+
+static void send_sync (void)
+{
+    kvs_leader_commit (w.space, calloc (1, sizeof (struct request)), "", NULL, 0);
+}
+
+/* Start, crash and end */
+
+static void start_follower (struct follower *f)
+{
+    f->cache = kvs_cache_create (1 << 20);
+    f->loading = hashmap_create (NULL);
+    strcpy (f->rootref, w.space->rootref);
+    f->sequence = w.space->sequence;
+    channel_init (&f->up);
+    channel_init (&f->down);
+    list_init (&f->readers);
+}
+
+static void start (void)
+{
+    do {
+        w.cache = kvs_cache_create (1 << 20);
+        w.leader = kvs_leader_create (&ops, NULL, w.cache, w.digest, w.kept);
+        w.space = kvs_space_create (w.leader, NULL, true,
+                                    w.checkpoint[0] ? w.checkpoint : NULL,
+                                    w.checkpoint_sequence);
+        if (!w.space) {
+            kvs_leader_destroy (w.leader);
+            kvs_cache_destroy (w.cache);
+        }
+    } while (!w.space);
+    w.loading = hashmap_create (NULL);
+    w.acked_sequence = w.space->sequence;
+    w.turn = w.probe = w.ill = false;
+    list_init (&w.readers);
+    for (int i = 0; i < FOLLOWERS; i++)
+        start_follower (&w.followers[i]);
+}
+
+static void drop_readers (struct list *readers)
+{
+    while (!list_empty (readers))
+        reader_destroy (list_first (readers, struct reader, node));
+}
+
+static void stop (void)
+{
+    int *version;
+
+    for (int i = 0; i < FOLLOWERS; i++) {
+        struct follower *f = &w.followers[i];
+
+        drop_readers (&f->readers);
+        channel_clear (&f->up);
+        channel_clear (&f->down);
+        while ((version = kvs_versions_pop (&f->versions, INT64_MAX)))
+            free (version);
+        kvs_versions_fini (&f->versions);
+        hashmap_destroy (f->loading);
+        kvs_cache_destroy (f->cache);
+    }
+    drop_readers (&w.readers);
+    channel_clear (&w.loads);
+    channel_clear (&w.store);
+    hashmap_destroy (w.loading);
+}
+
+/* What readers see, at the end or after a crash: nothing pending any more. */
+static void check_all (void)
+{
+    for (int i = 0; i < WRITERS; i++) {
+        struct reader r = { .writer = i, .floor = w.writers[i].acked };
+        struct kvs_roots roots = { w.cache, true, find_leader, may_read_any, NULL };
+        const char *keys[] = { "deep.er.and.deep.er.x", "big", "d" };
+        int last[2] = { 0, 0 };
+
+        for (int k = 0; k < 3; k++) {
+            struct buf out = BUF_INIT;
+            int rc;
+
+            r.read.ns = strdup ("primary");
+            holds (asprintf (&r.read.key, "w%d.%s", i, keys[k]) > 0);
+            while ((rc = kvs_reading_run (&r.read, &roots,
+                                          k == 2 ? FLUX_KVS_READDIR : 0, &out))
+                       < 0
+                   && errno == EAGAIN) {
+                ask_missing (w.cache, w.loading, &w.loads);
+                leader_loads_step ();
+            }
+            if (rc < 0) {
+                holds (errno == ENOENT && r.floor == 0);
+            } else if (k == 2) {
+                check_dir (&out);
+            } else {
+                check_value (&r, &out);
+                last[k] = number_of (out.data, out.len);
+            }
+            buf_fini (&out);
+            kvs_reading_fini (&r.read);
+            memset (&r.read, 0, sizeof (r.read));
+        }
+        holds (last[0] == last[1]);
+    }
+}
+
+static void crash (void)
+{
+    for (int i = 0; i < WRITERS; i++) {
+        w.writers[i].pending = 0;
+        w.writers[i].broken = 0;
+    }
+    /* Requests die with their senders: nobody is told anything. */
+    for (int i = 0; i < WRITERS; i++)
+        for (int n = 1; n <= w.writers[i].sent; n++)
+            if (w.writers[i].fate[n] == '?')
+                w.writers[i].fate[n] = 'c';
+    stop ();
+    w.crashes++;
+}
+
+static void step (void)
+{
+    struct follower *f = &w.followers[draw (FOLLOWERS)];
+
+    switch (draw (12)) {
+    case 0:
+    case 1:
+        send_commit (draw (WRITERS));
+        break;
+    case 2:
+        if (draw (3) == 0)
+            start_reader (f);
+        break;
+    case 3:
+        if (draw (3) == 0)
+            start_reader (NULL);
+        break;
+    case 4:
+        wait_version (f);
+        break;
+    case 5:
+        if (!list_empty (&w.store.letters))
+            content_step ();
+        break;
+    case 6:
+        if (!list_empty (&w.loads.letters))
+            leader_loads_step ();
+        break;
+    case 7:
+        if (!list_empty (&f->up.letters))
+            up_step (f);
+        break;
+    case 8:
+        if (!list_empty (&f->down.letters))
+            down_step (f);
+        break;
+    case 9:
+        if (w.turn) {
+            w.turn = false;
+            kvs_leader_turn (w.leader);
+        }
+        break;
+    case 10:
+        if (w.probe && draw (4) == 0) {
+            w.probe = false;
+            kvs_leader_probe (w.leader);
+        }
+        break;
+    default:
+        if (draw (60) == 0)
+            w.disk_bad = !w.disk_bad;
+        if (draw (40) == 0)
+            send_sync ();
+        if (draw (20) == 0) {
+            w.space->tree->lru.epoch += 3;
+            kvs_tree_evict (w.space->tree, 1, draw (2) ? 0 : 1 << 20);
+            kvs_cache_tick (f->cache, 0);
+            kvs_cache_tick (w.cache, 0);
+            run_readers (&f->readers, f); /* as any load would */
+            run_readers (&w.readers, NULL);
+        }
+    }
+    ask_missing (w.cache, w.loading, &w.loads);
+    for (int i = 0; i < FOLLOWERS; i++)
+        ask_missing (w.followers[i].cache, w.followers[i].loading, &w.followers[i].up);
+}
+
+static bool busy (void)
+{
+    bool b = w.turn || w.probe || !list_empty (&w.store.letters)
+             || !list_empty (&w.loads.letters) || !list_empty (&w.space->queue)
+             || !list_empty (&w.readers);
+
+    for (int i = 0; i < FOLLOWERS; i++)
+        b = b || !list_empty (&w.followers[i].up.letters)
+            || !list_empty (&w.followers[i].down.letters)
+            || !list_empty (&w.followers[i].readers);
+    return b;
+}
+
+/* The disk is well, nobody sends: all comes to its end. */
+static void settle (void)
+{
+    int left = 200000;
+
+    w.disk_bad = false;
+    while (busy ()) {
+        holds (left-- > 0);
+        if (w.turn) {
+            w.turn = false;
+            kvs_leader_turn (w.leader);
+        }
+        if (w.probe && list_empty (&w.store.letters)) {
+            w.probe = false;
+            kvs_leader_probe (w.leader);
+        }
+        if (!list_empty (&w.store.letters))
+            content_step ();
+        if (!list_empty (&w.loads.letters))
+            leader_loads_step ();
+        for (int i = 0; i < FOLLOWERS; i++) {
+            if (!list_empty (&w.followers[i].up.letters))
+                up_step (&w.followers[i]);
+            if (!list_empty (&w.followers[i].down.letters))
+                down_step (&w.followers[i]);
+            ask_missing (w.followers[i].cache, w.followers[i].loading,
+                         &w.followers[i].up);
+        }
+        ask_missing (w.cache, w.loading, &w.loads);
+    }
+    for (int i = 0; i < WRITERS; i++)
+        holds (w.writers[i].pending == 0);
+    holds (!w.ill && kvs_leader_errnum (w.leader) == 0);
+}
+
+/* Requests that the leader still holds are refused by it when it goes: nobody
+ * hears that. */
+static void kill_leader (void)
+{
+    struct writer saved[WRITERS];
+
+    memcpy (saved, w.writers, sizeof (saved));
+    kvs_leader_destroy (w.leader);
+    kvs_cache_destroy (w.cache);
+    memcpy (w.writers, saved, sizeof (saved));
+}
+
+static void run (unsigned int s)
+{
+    memset (&w, 0, sizeof (w));
+    seed = first_seed = s;
+    w.kept = draw (3) > 0;
+    w.errnum = draw (2) ? ENOSPC : EIO;
+    w.digest = digest_create ("sha1");
+    w.blobs = hashmap_create (blob_destroy);
+    channel_init (&w.store);
+    channel_init (&w.loads);
+    for (int i = 0; i < WRITERS; i++)
+        w.writers[i].ordered = i % 2;
+    start ();
+    for (int lives = 1 + (w.kept ? draw (4) : 0); lives > 0; lives--) {
+        for (int i = 200 + draw (1500); i > 0; i--)
+            step ();
+        if (lives > 1) {
+            kill_leader ();
+            crash ();
+            start ();
+            check_all ();
+        }
+    }
+    settle ();
+    check_all ();
+    kill_leader ();
+    stop ();
+    hashmap_destroy (w.blobs);
+    digest_destroy (w.digest);
+}
+
+static void test_seeds (void **state)
+{
+    long answered = 0, refused = 0, looked_up = 0, late = 0, crashes = 0;
+
+    for (unsigned int s = 200; s <= 500; s++) {
+        run (s);
+        answered += w.answered;
+        refused += w.refused;
+        looked_up += w.looked_up;
+        late += w.late;
+        crashes += w.crashes;
+    }
+    /* All that can happen has happened. */
+    assert_true (answered > 1000 && refused > 1000 && looked_up > 1000);
+    assert_true (late > 0 && crashes > 50);
+}
+
+int main (int argc, char *argv[])
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test (test_seeds) };
+
+    if (argc > 1) {
+        unsigned int from = atoi (argv[1]), count = argc > 2 ? atoi (argv[2]) : 1;
+
+        for (unsigned int s = from; s < from + count; s++)
+            run (s);
+        printf ("%u seeds from %u: ok\n", count, from);
+        return 0;
+    }
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
