@@ -529,8 +529,8 @@ static void seeds (void **state)
         pauses += S->pauses;
     }
     if (n)
-        print_message ("%u seeds: %d jobs, %d crashes, %d refusals, %d outages\n", count,
-                   jobs, crashes, refusals, pauses);
+        print_message ("%u seeds: %d jobs, %d crashes, %d refusals, %d outages\n",
+                       count, jobs, crashes, refusals, pauses);
     assert_true (one || (crashes > 0 && refusals > 0 && pauses > 0));
 }
 
