@@ -15,7 +15,8 @@
 #include "core/kvs/txn.h"
 
 #define WAITERS_MAX 1024
-#define RETRY_AFTER 1. /* s */
+#define RETRY_AFTER 1.           /* s */
+#define RESERVE (10000ull << 24) /* ids of 10 s */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -221,18 +222,19 @@ static void move_answers (struct ctx *ctx)
         list_append (&ctx->answers_sent, l);
 }
 
-/* With the events of a submission goes the highest id: none comes twice, not
- * even when the jobs are purged. */
+/* With the events of a submission goes a bound of all ids, some seconds ahead, so
+ * that few commits have to: none comes twice, not even when the jobs are purged. */
 static int checkpoint_jobid (struct ctx *ctx, flux_kvs_txn_t *txn)
 {
     char buf[32];
 
     if (ctx->m->max_jobid <= ctx->saved_jobid)
         return 0;
-    int n = snprintf (buf, sizeof (buf), "%llu", (unsigned long long)ctx->m->max_jobid);
+    flux_jobid_t bound = ctx->m->max_jobid + RESERVE;
+    int n = snprintf (buf, sizeof (buf), "%llu", (unsigned long long)bound);
     if (flux_kvs_txn_put_raw (txn, 0, MAX_JOBID_KEY, buf, n) < 0)
         return -1;
-    ctx->saved_jobid = ctx->m->max_jobid;
+    ctx->saved_jobid = bound;
     return 0;
 }
 
