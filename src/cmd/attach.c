@@ -8,6 +8,7 @@
 #include "cmd/attach_input.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "core/job/watch.h"
 #include "value/eventlog.h"
 #include <flux/idset.h>
 
@@ -19,6 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Of a log on its way here. */
+#define WINDOW (512 * 1024)
+
 struct attach;
 
 struct stream {
@@ -28,6 +32,7 @@ struct stream {
     void (*event) (struct attach *a, double t, const char *name, json_t *context);
     flux_future_t *f;
     bool seen;
+    size_t taken; /* bytes, since the watch was told */
 };
 
 struct attach {
@@ -356,7 +361,10 @@ static void stream_continuation (flux_future_t *f, void *arg)
         s->event (a, t, name, context);
     }
     json_decref (entry);
+    s->taken += strlen (line);
     flux_future_reset (f);
+    if (s->taken >= WINDOW / 4 && job_event_watch_credit (f, a->id, s->taken) == 0)
+        s->taken = 0;
 }
 
 static int follow (struct attach *a, struct stream *s, const char *path, int flags,
@@ -365,7 +373,7 @@ static int follow (struct attach *a, struct stream *s, const char *path, int fla
                                   json_t *context))
 {
     *s = (struct stream){ .a = a, .path = path, .prefix = prefix, .event = event };
-    s->f = flux_job_event_watch (a->h, a->id, path, flags);
+    s->f = job_event_watch_window (a->h, a->id, path, flags, WINDOW);
     return s->f ? flux_future_then (s->f, -1., stream_continuation, s) : -1;
 }
 

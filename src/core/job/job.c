@@ -305,6 +305,25 @@ flux_future_t *flux_job_event_watch (flux_t *h, flux_jobid_t id, const char *pat
                           "path", path, "flags", flags);
 }
 
+flux_future_t *job_event_watch_window (flux_t *h, flux_jobid_t id, const char *path,
+                                       int flags, size_t window)
+{
+    return flux_rpc_pack (h, "job-info.eventlog-watch", FLUX_NODEID_ANY,
+                          FLUX_RPC_STREAMING, "{s:I s:s s:i s:I}", "id", (json_int_t)id,
+                          "path", path, "flags", flags, "window", (json_int_t)window);
+}
+
+int job_event_watch_credit (flux_future_t *f, flux_jobid_t id, size_t bytes)
+{
+    flux_future_t *f2 = flux_rpc_pack (
+        flux_future_get_flux (f), "job-info.eventlog-watch-credit", FLUX_NODEID_ANY,
+        FLUX_RPC_NORESPONSE, "{s:I s:i s:I}", "id", (json_int_t)id, "matchtag",
+        (int)flux_rpc_get_matchtag (f), "bytes", (json_int_t)bytes);
+
+    flux_future_destroy (f2);
+    return f2 ? 0 : -1;
+}
+
 int flux_job_event_watch_get (flux_future_t *f, const char **event)
 {
     const char *s;

@@ -1,4 +1,5 @@
 #include "core/kvs/kvs_impl.h"
+#include "core/kvs/kvs_window.h"
 #include "core/kvs/treetext.h"
 
 #include <jansson.h>
@@ -324,4 +325,42 @@ int flux_kvs_lookup_cancel (flux_future_t *f)
         return -1;
     flux_future_destroy (f2);
     return 0;
+}
+
+/* Watching with a window */
+
+flux_future_t *kvs_watch_window (flux_t *h, const char *ns, int flags, const char *key,
+                                 size_t window, bool last)
+{
+    char *norm = kvs_key_normalize (key);
+    struct lookup *l = norm ? lookup_create (norm, flags) : NULL;
+    flux_future_t *f = NULL;
+
+    if (l
+        && (!(f = flux_rpc_pack (h, "kvs-watch.lookup", FLUX_NODEID_ANY,
+                                 FLUX_RPC_STREAMING, "{s:s s:s s:i s:I s:b}", "key",
+                                 norm, "namespace", kvs_namespace (ns), "flags", flags,
+                                 "window", (json_int_t)window, "last", last))
+            || flux_future_aux_set (f, aux_name, l, lookup_destroy) < 0)) {
+        flux_future_destroy (f);
+        lookup_destroy (l);
+        f = NULL;
+    }
+    free (norm);
+    return f;
+}
+
+int kvs_watch_credit (flux_future_t *f, const char *ns, size_t bytes, bool last)
+{
+    struct lookup *l = get_ctx (f);
+    flux_future_t *f2 = NULL;
+
+    if (l)
+        f2 = flux_rpc_pack (flux_future_get_flux (f), "kvs-watch.lookup-credit",
+                            FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE,
+                            "{s:s s:s s:i s:I s:b}", "namespace", kvs_namespace (ns),
+                            "key", l->key, "matchtag", (int)flux_rpc_get_matchtag (f),
+                            "bytes", (json_int_t)bytes, "last", last);
+    flux_future_destroy (f2);
+    return f2 ? 0 : -1;
 }

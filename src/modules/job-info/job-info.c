@@ -31,6 +31,8 @@ static const struct flux_msg_handler_spec handlers[] = {
       FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-info.eventlog-watch-cancel", job_info_cancel_cb,
       FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-info.eventlog-watch-credit", job_info_credit_cb,
+      FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-info.update-watch", job_info_update_watch_cb,
       FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-info.update-watch-cancel", job_info_cancel_cb,

@@ -37,6 +37,8 @@ void job_info_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
                         void *arg);
 void job_info_update_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                void *arg);
+void job_info_credit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg);
 void job_info_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                          void *arg);
 void job_info_disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

@@ -3,8 +3,12 @@
  * A job that is watched has one KVS watch of its main log, whoever watches what
  * of it: the log tells who may watch, serves the watchers of the log itself, and
  * tells when the job is over. Each other log that is watched has a KVS watch of
- * its own. All guest logs are complete before `clean` is posted; what a watch
- * has not seen by then is looked up once more.
+ * its own. All guest logs are complete before `clean` is posted: the KVS watch then
+ * ends with what is there.
+ *
+ * Guest logs may be large, and their readers slow: the KVS sends no more than a
+ * window of them, until the reader has taken it. A reader that does not say what it
+ * takes gets all, as fast as the KVS reads it.
  *
  * Only a watch of the main log may wait for a job that does not exist yet
  * (WAITCREATE); for other logs the flag means that the job has to exist, and to
@@ -12,12 +16,18 @@
  * that somebody waits for. */
 #include "service.h"
 #include "update.h"
+#include "window.h"
 
 #include "base/hashmap.h"
+#include "core/kvs/kvs_window.h"
 #include "value/eventlog.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
+
+#define WINDOW (256 * 1024)
+#define WINDOW_MAX (1024 * 1024)
 
 struct job {
     struct job_info *ji;
@@ -41,13 +51,17 @@ struct watch {
     char *path;
     bool waitcreate;
     bool admitted; /* may watch, and was started */
-    size_t pos;    /* MAIN_LOG, UPDATES: in the job's log; else bytes seen */
+    size_t pos;    /* MAIN_LOG, UPDATES: in the job's log */
+    size_t window_size;
+    bool credits; /* the reader says what it takes */
+    struct window window;
     flux_future_t *f;
     flux_future_t *probe; /* does the job exist? */
     struct buf partial;   /* of a line */
     json_t *object;       /* UPDATES: the current object */
-    bool last_look;
-    bool dead; /* ended while it is being served */
+    bool f_ended;         /* nothing to cancel any more */
+    bool last;            /* the KVS watch was told to end */
+    bool dead;            /* ended while it is being served */
     int busy;
 };
 
@@ -60,7 +74,7 @@ static void watch_free (struct watch *w)
     list_remove (&w->node);
     job->ji->watches--;
     /* A KVS watch that is still alive has to be told. */
-    if (w->f && w->kind == GUEST_LOG && !w->last_look)
+    if (w->f && w->kind == GUEST_LOG && !w->f_ended)
         flux_kvs_lookup_cancel (w->f);
     flux_future_destroy (w->f);
     flux_future_destroy (w->probe);
@@ -138,49 +152,31 @@ static size_t send_lines (struct watch *w, const char *data, size_t len)
 
 /* Guest logs */
 
+static void grant (struct watch *w, size_t bytes, bool last)
+{
+    if (!w->dead && w->f && !w->f_ended && (bytes > 0 || last)
+        && kvs_watch_credit (w->f, KVS_PRIMARY_NAMESPACE, bytes, last) < 0)
+        watch_end (w, errno);
+}
+
 static void guest_data (struct watch *w, const char *data, size_t len)
 {
-    size_t used;
-
-    w->pos += len;
-    buf_add (&w->partial, data, len);
-    if (w->partial.len > 0) {
-        used = send_lines (w, w->partial.data, w->partial.len);
-        buf_consume (&w->partial, used);
+    if (buf_add (&w->partial, data, len) < 0) {
+        watch_end (w, ENOMEM);
+        return;
     }
+    if (w->partial.len > 0)
+        buf_consume (&w->partial, send_lines (w, w->partial.data, w->partial.len));
+    grant (w, w->credits ? window_got (&w->window, len, w->partial.len) : len, false);
 }
 
 /* The job is over: what is there now is all that there will be. */
-static void guest_last (flux_future_t *f, void *arg)
-{
-    struct watch *w = arg;
-    const void *data;
-    size_t len;
-
-    hold (w);
-    if (flux_kvs_lookup_get_raw (f, &data, &len) == 0) {
-        if (len > w->pos)
-            guest_data (w, (const char *)data + w->pos, len - w->pos);
-        watch_end (w, ENODATA);
-    } else {
-        watch_end (w, errno == ENOENT && w->waitcreate ? ENODATA : errno);
-    }
-    release (w);
-}
-
 static void guest_finish (struct watch *w)
 {
-    struct job_info *ji = w->job->ji;
-
-    if (w->last_look)
-        return;
-    if (w->f)
-        flux_kvs_lookup_cancel (w->f);
-    flux_future_destroy (w->f);
-    w->last_look = true;
-    if (!(w->f = job_info_kvs_lookup (ji, w->job->id, w->path, 0))
-        || flux_future_then (w->f, -1., guest_last, w) < 0)
-        watch_end (w, errno);
+    if (!w->last) {
+        w->last = true;
+        grant (w, 0, true);
+    }
 }
 
 static void guest_cb (flux_future_t *f, void *arg)
@@ -193,8 +189,8 @@ static void guest_cb (flux_future_t *f, void *arg)
     if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
         int errnum = errno;
 
-        w->last_look = true; /* nothing to cancel any more */
-        watch_end (w, errnum);
+        w->f_ended = true;
+        watch_end (w, errnum == ENOENT && w->last && w->waitcreate ? ENODATA : errnum);
     } else {
         if (len > 0)
             guest_data (w, data, len);
@@ -206,14 +202,14 @@ static void guest_cb (flux_future_t *f, void *arg)
 static void guest_start (struct watch *w)
 {
     int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
+    char key[256];
 
-    if (w->job->over) {
-        guest_finish (w);
-        return;
-    }
+    w->last = w->job->over;
     if (w->waitcreate)
         flags |= FLUX_KVS_WAITCREATE;
-    if (!(w->f = job_info_kvs_lookup (w->job->ji, w->job->id, w->path, flags))
+    if (flux_job_kvs_key (key, sizeof (key), w->job->id, w->path) < 0
+        || !(w->f = kvs_watch_window (w->job->ji->h, KVS_PRIMARY_NAMESPACE, flags, key,
+                                      w->window_size, w->last))
         || flux_future_then (w->f, -1., guest_cb, w) < 0)
         watch_end (w, errno);
 }
@@ -484,8 +480,9 @@ static void probe_job (struct watch *w)
         watch_end (w, errno);
 }
 
+/* window: of a reader that says what it takes; 0: it does not. */
 static void start (struct job_info *ji, const flux_msg_t *msg, flux_jobid_t id,
-                   const char *path, enum kind kind, bool waitcreate)
+                   const char *path, enum kind kind, bool waitcreate, size_t window)
 {
     struct watch *w = NULL;
     struct job *job;
@@ -500,6 +497,8 @@ static void start (struct job_info *ji, const flux_msg_t *msg, flux_jobid_t id,
     w->job = job;
     w->kind = kind;
     w->waitcreate = waitcreate;
+    w->credits = window > 0;
+    w->window_size = window > 0 ? window : WINDOW;
     w->msg = flux_msg_incref (msg);
     list_append (&job->watches, &w->node);
     ji->watches++;
@@ -520,10 +519,11 @@ void job_info_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
 {
     json_int_t id;
     const char *path;
+    json_int_t window = 0;
     int flags = 0;
 
-    if (flux_request_unpack (msg, NULL, "{s:I s:s s?i}", "id", &id, "path", &path,
-                             "flags", &flags)
+    if (flux_request_unpack (msg, NULL, "{s:I s:s s?i s?I}", "id", &id, "path", &path,
+                             "flags", &flags, "window", &window)
         < 0)
         job_info_respond_error (arg, msg, errno, NULL);
     else if (!flux_msg_is_streaming (msg))
@@ -532,9 +532,12 @@ void job_info_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     else if (flags & ~FLUX_JOB_EVENT_WATCH_WAITCREATE)
         job_info_respond_error (arg, msg, EPROTO,
                                 "eventlog-watch request rejected with invalid flag");
+    else if (window < 0 || window > WINDOW_MAX)
+        job_info_respond_error (arg, msg, EPROTO,
+                                "eventlog-watch request rejected with invalid window");
     else
         start (arg, msg, id, path, !strcmp (path, "eventlog") ? MAIN_LOG : GUEST_LOG,
-               (flags & FLUX_JOB_EVENT_WATCH_WAITCREATE) != 0);
+               (flags & FLUX_JOB_EVENT_WATCH_WAITCREATE) != 0, window);
 }
 
 void job_info_update_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -555,7 +558,32 @@ void job_info_update_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
         job_info_respond_error (arg, msg, EINVAL,
                                 "update-watch unsupported key specified");
     else
-        start (arg, msg, id, key, UPDATES, false);
+        start (arg, msg, id, key, UPDATES, false, 0);
+}
+
+/* The reader has taken so many bytes of its lines. */
+void job_info_credit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct job_info *ji = arg;
+    json_int_t id, bytes;
+    struct job *job;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:I}", "id", &id, "bytes", &bytes) < 0
+        || bytes < 0) {
+        flux_log (h, LOG_ERR, "malformed job-info.eventlog-watch-credit");
+        return;
+    }
+    if (!(job = idmap_lookup (ji->jobs, id)))
+        return;
+    list_foreach (&job->watches, it) {
+        struct watch *w = container_of (it, struct watch, node);
+
+        if (w->credits && flux_cancel_match (msg, w->msg)) {
+            grant (w, window_taken (&w->window, bytes), false);
+            return;
+        }
+    }
 }
 
 /* Ends the watches that match; the last of a job takes the job with it. */

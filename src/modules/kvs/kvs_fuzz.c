@@ -55,7 +55,7 @@ static void fuzz_value (const uint8_t *data, size_t size)
     struct kvs_value_pos pos = { 0, 0 };
     struct buf out = BUF_INIT;
 
-    kvs_value_read (c, (const char *)data, size, &pos, &out);
+    kvs_value_read (c, (const char *)data, size, &pos, LOOKUP_VALUE_MAX, &out);
     buf_fini (&out);
     kvs_cache_destroy (c);
 }

@@ -273,7 +273,9 @@ static void expect_tail (struct tail *t, const char *key, const char *want)
     struct buf out = BUF_INIT;
     int rc;
 
-    while ((rc = kvs_value_read (t->f->cache, s, strlen (s), &t->pos, &out)) < 0
+    while ((rc = kvs_value_read (t->f->cache, s, strlen (s), &t->pos, LOOKUP_VALUE_MAX,
+                                 &out))
+               < 0
            && errno == EAGAIN && fake_load (t->f))
         ;
     if (want) {
@@ -313,6 +315,44 @@ static void test_value_pos (void **state)
     expect_tail (&t, "log", "six");
     put (&f, "log", "short");
     expect_tail (&t, "log", NULL);
+    fake_fini (&f);
+}
+
+/* The same value by pieces of any size: nothing twice, nothing left out. */
+static void test_value_pieces (void **state)
+{
+    struct fake f;
+    char part[7000], *text;
+    struct buf want = BUF_INIT;
+
+    fake_init (&f);
+    for (int i = 0; i < 12; i++) {
+        memset (part, 'a' + i, sizeof (part) - 1);
+        part[sizeof (part) - 1] = '\0';
+        append (&f, "log", part);
+        buf_adds (&want, part);
+    }
+    text = fake_lookup (&f, "log", FLUX_KVS_TREEOBJ, NULL);
+    for (size_t max = 1; max < 100000; max = max * 7 + 3) {
+        struct kvs_value_pos pos = { 0, 0 };
+        struct buf got = BUF_INIT;
+        size_t before;
+
+        kvs_cache_drop (f.cache);
+        do {
+            before = got.len;
+            while (kvs_value_read (f.cache, text, strlen (text), &pos, max, &got) < 0) {
+                assert_int_equal (errno, EAGAIN);
+                assert_int_equal (kvs_cache_missing_count (f.cache), 1);
+                assert_true (fake_load (&f));
+            }
+            assert_true (got.len - before <= max);
+        } while (got.len > before);
+        assert_string_equal (got.data, want.data);
+        buf_fini (&got);
+    }
+    free (text);
+    buf_fini (&want);
     fake_fini (&f);
 }
 
@@ -920,6 +960,7 @@ int main (void)
         cmocka_unit_test (test_blob_max),
         cmocka_unit_test (test_append_foreign),
         cmocka_unit_test (test_value_pos),
+        cmocka_unit_test (test_value_pieces),
         cmocka_unit_test (test_links),
         cmocka_unit_test (test_snapshot),
         cmocka_unit_test (test_large_directory),

@@ -126,7 +126,7 @@ static int read_blob (struct kvs_cache *cache, struct span quoted, const char **
 }
 
 static int read_valref (struct kvs_cache *cache, const struct treetext *t,
-                        struct kvs_value_pos *pos, struct buf *out)
+                        struct kvs_value_pos *pos, size_t max, struct buf *out)
 {
     struct kvs_value_pos at = *pos;
     struct span name, value;
@@ -135,10 +135,14 @@ static int read_valref (struct kvs_cache *cache, const struct treetext *t,
 
     while ((rc = treetext_next (t->data, &p, &name, &value)) == 1) {
         const char *data;
-        size_t len, skip = i == pos->blob ? pos->offset : 0;
+        size_t len, skip = i == pos->blob ? pos->offset : 0, got = out->len - mark;
 
         if (i++ < pos->blob)
             continue;
+        if (got >= max || (errnum && max < LOOKUP_VALUE_MAX)) {
+            rc = 0;
+            break;
+        }
         if (read_blob (cache, value, &data, &len) < 0) {
             errnum = errno;
             if (errnum != EAGAIN)
@@ -150,10 +154,13 @@ static int read_valref (struct kvs_cache *cache, const struct treetext *t,
             errnum = EFBIG;
             break;
         } else if (!errnum) {
-            buf_add (out, data + skip, len - skip);
-            at = (struct kvs_value_pos){ i - 1, len };
+            size_t n = len - skip < max - got ? len - skip : max - got;
+            buf_add (out, data + skip, n);
+            at = (struct kvs_value_pos){ i - 1, skip + n };
         }
     }
+    if (errnum == EAGAIN && max < LOOKUP_VALUE_MAX && out->len > mark)
+        errnum = 0; /* what is here, first */
     if (!errnum && (rc < 0 || (i <= pos->blob && (pos->blob > 0 || pos->offset > 0))))
         errnum = EINVAL;
     if (errnum) {
@@ -166,7 +173,7 @@ static int read_valref (struct kvs_cache *cache, const struct treetext *t,
 }
 
 int kvs_value_read (struct kvs_cache *cache, const char *text, size_t len,
-                    struct kvs_value_pos *pos, struct buf *out)
+                    struct kvs_value_pos *pos, size_t max, struct buf *out)
 {
     struct treetext t;
 
@@ -175,7 +182,7 @@ int kvs_value_read (struct kvs_cache *cache, const char *text, size_t len,
     if (t.type == TREEOBJ_VAL)
         return read_val (&t, pos, out);
     if (t.type == TREEOBJ_VALREF)
-        return read_valref (cache, &t, pos, out);
+        return read_valref (cache, &t, pos, max, out);
     errno = EINVAL;
     return -1;
 }
@@ -297,7 +304,7 @@ int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len,
 
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    rc = kvs_value_read (cache, found, len, &pos, &raw);
+    rc = kvs_value_read (cache, found, len, &pos, LOOKUP_VALUE_MAX, &raw);
     if (rc == 0)
         treetext_add_val (out, raw.data, raw.len);
     buf_fini (&raw);

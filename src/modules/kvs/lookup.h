@@ -46,8 +46,10 @@ struct kvs_value_pos {
 };
 
 /* The bytes of a val or valref from *pos on are added to `out`, and *pos moves
- * to the end. EINVAL if the value is shorter than *pos; EAGAIN. */
+ * behind them. Below LOOKUP_VALUE_MAX, max bounds how many bytes of blobs that are,
+ * and blobs are loaded one by one: the end has come when nothing is added. EINVAL if
+ * the value is shorter than *pos; EAGAIN. */
 int kvs_value_read (struct kvs_cache *cache, const char *text, size_t len,
-                    struct kvs_value_pos *pos, struct buf *out);
+                    struct kvs_value_pos *pos, size_t max, struct buf *out);
 
 #endif

@@ -8,6 +8,8 @@
 
 #define WATCHES_MAX 262144
 #define STREAM_CHUNK (1024 * 1024)
+#define PIECE (128 * 1024)
+#define WINDOW_MAX (64 * 1024 * 1024)
 
 /* One request to kvs-watch.lookup. */
 struct watch {
@@ -21,6 +23,9 @@ struct watch {
     struct kvs_value_pos pos; /* of WATCH_APPEND: what was sent */
     struct buf entry;         /* of WATCH_APPEND: whose blobs are being loaded */
     bool newer;               /* a commit came while they were */
+    bool windowed;            /* of WATCH_APPEND: no more is sent than ... */
+    json_int_t credit;        /* ... this many bytes, until the reader gives more */
+    bool ends;                /* ... and ends with what is there */
     char *last;               /* of WATCH_UNIQ, WATCH_FULL: what was sent */
     bool started;             /* the first value was sent */
     bool mentioned;           /* the key was in a commit since it was looked at */
@@ -190,7 +195,7 @@ static int find_entry (struct watch *w, struct buf *text)
 
 /* The entry stays what it is while its blobs are loaded, however fast it grows.
  * If one was superseded, and is gone, what is newer is looked at. */
-static int read_growing (struct watch *w, struct buf *raw)
+static int read_growing (struct watch *w, size_t max, struct buf *raw)
 {
     struct kvs_cache *cache = w->ws->kvs->cache;
     bool late = w->entry.len > 0;
@@ -203,7 +208,7 @@ static int read_growing (struct watch *w, struct buf *raw)
         return -1;
     }
     kvs_cache_clear_failed (cache);
-    if (kvs_value_read (cache, w->entry.data, w->entry.len, &w->pos, raw) == 0) {
+    if (kvs_value_read (cache, w->entry.data, w->entry.len, &w->pos, max, raw) == 0) {
         buf_reset (&w->entry);
         return 0;
     }
@@ -211,9 +216,40 @@ static int read_growing (struct watch *w, struct buf *raw)
     if (errnum != EAGAIN)
         buf_reset (&w->entry);
     if (late && kvs_cache_failed (cache, &cause) && cause == ENOENT)
-        return read_growing (w, raw);
+        return read_growing (w, max, raw);
     errno = errnum;
     return -1;
+}
+
+/* A piece of the value, as far as the reader has room; w->newer if there may be
+ * more of it. */
+static bool look_window (struct watch *w)
+{
+    struct buf raw = BUF_INIT, val = BUF_INIT;
+    bool more = true;
+
+    w->newer = false;
+    if (w->replaced && w->started) {
+        more = finish (w, EINVAL);
+    } else if (w->credit <= 0) {
+        w->mentioned = false;
+    } else if (read_growing (w, w->credit < PIECE ? w->credit : PIECE, &raw) < 0) {
+        if (errno == ENOENT && w->ends)
+            more = finish (w, ENOENT);
+        else
+            more = not_there (w, errno);
+    } else if (raw.len > 0 || !w->started) {
+        w->credit -= raw.len;
+        treetext_add_val (&val, raw.data, raw.len);
+        respond (w, val.data, val.len);
+        more = sent (w);
+        w->newer = true;
+    } else if (w->ends) {
+        more = finish (w, ENODATA);
+    }
+    buf_fini (&raw);
+    buf_fini (&val);
+    return more;
 }
 
 static bool look_append (struct watch *w)
@@ -221,9 +257,11 @@ static bool look_append (struct watch *w)
     struct buf raw = BUF_INIT, val = BUF_INIT;
     bool more = true;
 
+    if (w->windowed)
+        return look_window (w);
     if (w->replaced && w->started) {
         more = finish (w, EINVAL);
-    } else if (read_growing (w, &raw) < 0) {
+    } else if (read_growing (w, LOOKUP_VALUE_MAX, &raw) < 0) {
         more = not_there (w, errno);
     } else if (raw.len > 0 || !w->started) {
         w->replaced = false;
@@ -480,6 +518,28 @@ void kvs_watches_removed (struct watches *ws, const char *ns)
 
 /* Requests */
 
+static int decode_window (struct watch *w, const flux_msg_t *msg)
+{
+    json_int_t window = -1;
+    int last = 0;
+
+    if (flux_request_unpack (msg, NULL, "{s?I s?b}", "window", &window, "last", &last)
+        < 0)
+        return -1;
+    if (window > WINDOW_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    w->windowed = window >= 0;
+    w->credit = window;
+    w->ends = last;
+    if (w->ends && !w->windowed) {
+        errno = EPROTO;
+        return -1;
+    }
+    return 0;
+}
+
 static struct watch *watch_create (struct watches *ws, const flux_msg_t *msg)
 {
     struct watch *w;
@@ -503,6 +563,8 @@ static struct watch *watch_create (struct watches *ws, const flux_msg_t *msg)
         errno = EPROTO;
         goto error;
     }
+    if ((w->read.flags & FLUX_KVS_WATCH_APPEND) && decode_window (w, msg) < 0)
+        goto error;
     if (!(w->key = key_lookup (ws, w->read.ns, w->read.key, true)))
         goto error;
     list_append (&w->key->watches, &w->node);
@@ -548,6 +610,44 @@ static void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     end_all (arg, ENODATA, match_cancel, msg);
 }
 
+static struct watch *find_windowed (struct watch_key *k, const flux_msg_t *msg)
+{
+    if (k) {
+        list_foreach (&k->watches, it) {
+            struct watch *w = container_of (it, struct watch, node);
+            if (w->windowed && flux_cancel_match (msg, w->msg))
+                return w;
+        }
+    }
+    return NULL;
+}
+
+/* The reader has taken so much; last: it wants no more than there is now. A watch
+ * that has ended meanwhile needs nothing. */
+static void credit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct watches *ws = arg;
+    const char *ns, *key;
+    json_int_t bytes;
+    int last = 0;
+    struct watch *w;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s:s s:I s?b}", "namespace", &ns, "key",
+                             &key, "bytes", &bytes, "last", &last)
+            < 0
+        || bytes < 0) {
+        flux_log (h, LOG_ERR, "malformed kvs-watch.lookup-credit");
+        return;
+    }
+    if (!(w = find_windowed (key_lookup (ws, ns, key, false), msg)))
+        return;
+    w->credit = bytes > WINDOW_MAX - w->credit ? WINDOW_MAX : w->credit + bytes;
+    w->ends |= last;
+    make_ready (w, true, false);
+    start_ready (ws);
+}
+
 static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
@@ -568,6 +668,7 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "kvs-watch.lookup", lookup_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs-watch.lookup-cancel", cancel_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs-watch.lookup-credit", credit_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs-watch.disconnect", disconnect_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs-watch.stats-get", stats_cb, FLUX_ROLE_USER },
     FLUX_MSGHANDLER_TABLE_END,
