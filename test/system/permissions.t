@@ -36,7 +36,7 @@ chown 65534:65534 theirs
 mkdir open group planted
 chmod 777 open
 chmod 770 group
-ln -s /tmp/nowhere planted/content.sqlite
+ln -s "$DIR/nowhere" planted/content.sqlite
 ln -s "$DIR/good" link
 mkdir theirfile
 touch theirfile/local-0
@@ -44,24 +44,24 @@ chown 65534 theirfile/local-0
 is 'a directory of ours' "$DIR/good" flux start --rundir="$DIR/good" flux getattr rundir
 for option in --rundir= -Sstatedir=; do
     for size in '' -s2; do
-        name="${option}DIR $size"
-        fails "$name: another user's" 1 'theirs: belongs to user 65534$' \
+        what="${option}DIR $size"
+        fails "$what: another user's" 1 'theirs: belongs to user 65534$' \
             flux start $size $option"$DIR/theirs" true
-        fails "$name: writable by all" 1 'open: others may write to it \(mode 0777\)$' \
+        fails "$what: writable by all" 1 'open: others may write to it \(mode 0777\)$' \
             flux start $size $option"$DIR/open" true
-        fails "$name: writable by the group" 1 'group: others may write to it' \
+        fails "$what: writable by the group" 1 'group: others may write to it' \
             flux start $size $option"$DIR/group" true
-        fails "$name: a file" 1 'modes: is not a directory$' \
+        fails "$what: a file" 1 'modes: is not a directory$' \
             flux start $size $option"$DIR/modes" true
-        fails "$name: a planted link" 1 'content.sqlite: is a symbolic link$' \
+        fails "$what: a planted link" 1 'content.sqlite: is a symbolic link$' \
             flux start $size $option"$DIR/planted" true
-        fails "$name: a planted file" 1 'local-0: belongs to user 65534$' \
+        fails "$what: a planted file" 1 'local-0: belongs to user 65534$' \
             flux start $size $option"$DIR/theirfile" true
-        fails "$name: a link" 1 'link: is a symbolic link$' \
+        fails "$what: a link" 1 'link: is a symbolic link$' \
             flux start $size $option"$DIR/link" true
     done
 done
-is 'nothing was made through the link' gone sh -c 'test -e /tmp/nowhere || echo gone'
+is 'nothing was made through the link' gone sh -c "test -e $DIR/nowhere || echo gone"
 
 # Another user knocks at the sockets of an instance, which is as open as it can be:
 # the doors of the file system stand ajar.
