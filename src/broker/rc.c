@@ -64,6 +64,8 @@ struct rc {
     int *scripts_status;
     flux_watcher_t *timer;
     bool cleanup_done;
+    flux_watcher_t *again; /* the next attempt to cancel the jobs */
+    int refusals;          /* since the last that was taken */
 };
 
 static void load_ready (struct broker *b);
@@ -249,6 +251,11 @@ void rc1_start (struct broker *b)
 
 /* ---- cleanup ---- */
 
+/* A store that fails keeps job-manager from canceling anything, and jobs from their
+ * end: so long is waited until it is well again. */
+#define CANCEL_EVERY 1. /* s */
+#define REFUSALS_MAX 10
+
 static void cleanup_scripts_done (struct broker *b, int status, void *arg)
 {
     machine_post (b, status == 0 ? EVENT_CLEANUP_SUCCESS : EVENT_CLEANUP_FAIL);
@@ -263,6 +270,8 @@ static void cleanup_idle (struct broker *b, const flux_msg_t *rep, void *arg)
     rc->cleanup_done = true;
     flux_watcher_destroy (rc->timer);
     rc->timer = NULL;
+    flux_watcher_destroy (rc->again);
+    rc->again = NULL;
     runat_start (b, "cleanup", cleanup_scripts_done, NULL);
 }
 
@@ -273,6 +282,42 @@ static void cleanup_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
 
     broker_log (b, LOG_ERR, "cleanup: jobs did not end in time");
     cleanup_idle (b, NULL, NULL);
+}
+
+static void cancel_answered (struct broker *b, const flux_msg_t *rep, void *arg)
+{
+    struct rc *rc = b->rc;
+    const char *text = NULL;
+
+    if (rc->cleanup_done)
+        return;
+    if (flux_response_decode (rep, NULL, NULL) == 0) {
+        rc->refusals = 0;
+        return;
+    }
+    if (++rc->refusals < REFUSALS_MAX)
+        return;
+    if (flux_response_decode_error (rep, &text) < 0)
+        text = strerror (errno);
+    broker_log (b, LOG_ERR, "cleanup: jobs cannot be ended: %s", text);
+    if (b->exit_code == 0)
+        b->exit_code = 1;
+    cleanup_idle (b, NULL, NULL);
+}
+
+/* Once more is not twice: a job that is canceled does not run any more. */
+static int cancel_jobs (struct broker *b)
+{
+    return broker_rpc (b, "job-manager.raiseall", FLUX_NODEID_ANY,
+                       json_pack ("{s:b s:I s:i s:i s:s}", "dry_run", 0, "userid",
+                                  (json_int_t)FLUX_USERID_UNKNOWN, "states",
+                                  FLUX_JOB_STATE_RUN, "severity", 0, "type", "cancel"),
+                       cancel_answered, NULL);
+}
+
+static void cancel_again (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    (void)cancel_jobs (arg);
 }
 
 /* No more jobs start, those that run are canceled, and then they are gone.
@@ -291,16 +336,16 @@ void rc_cleanup_start (struct broker *b)
         json_pack ("{s:b s:b s:b}", "start", 0, "all", 1, "nocheckpoint", 1), NULL,
         NULL);
     (void)broker_rpc (b, "resource.acquire-mute", FLUX_NODEID_ANY, NULL, NULL, NULL);
-    (void)broker_rpc (b, "job-manager.raiseall", FLUX_NODEID_ANY,
-                      json_pack ("{s:b s:I s:i s:i s:s}", "dry_run", 0, "userid",
-                                 (json_int_t)FLUX_USERID_UNKNOWN, "states",
-                                 FLUX_JOB_STATE_RUN, "severity", 0, "type", "cancel"),
-                      NULL, NULL);
+    (void)cancel_jobs (b);
     if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY, NULL, cleanup_idle, NULL)
         < 0) {
         cleanup_idle (b, NULL, NULL);
         return;
     }
+    if (!b->rc->cleanup_done
+        && (b->rc->again = flux_timer_watcher_create (b->reactor, CANCEL_EVERY,
+                                                      CANCEL_EVERY, cancel_again, b)))
+        flux_watcher_start (b->rc->again);
     if (timeout && strcmp (timeout, "none") != 0 && fsd_parse (timeout, &seconds) == 0
         && !b->rc->cleanup_done) {
         b->rc->timer =
@@ -427,6 +472,7 @@ void rc_fini (struct broker *b)
 {
     if (b->rc) {
         flux_watcher_destroy (b->rc->timer);
+        flux_watcher_destroy (b->rc->again);
         free (b->rc);
         b->rc = NULL;
     }

@@ -465,7 +465,7 @@ static int conclude (struct attach *a)
     if (!a->finished)
         return a->exception ? 1 : a->exit_code;
     code = flux_job_waitstatus_to_exitcode (s, NULL);
-    if (code == 0 && a->lost)
+    if (code == 0 && (a->lost || a->exception))
         return 1;
     if (a->opts->quiet || code == 0)
         return code;

@@ -112,7 +112,7 @@ fails 'blob-size-limit, past the cache' 1 'File too large' \
 fails 'blob-size-limit, another rank' 1 'File too large' \
     flux start -s2 -Scontent.blob-size-limit=1000 sh -c \
     'head -c 1001 /dev/zero | flux exec -r1 flux content store'
-fails 'blob-size-limit: no number' 1 "content.blob-size-limit: 'foo' is not a size" \
+fails 'blob-size-limit: no number' 1 "content.blob-size-limit: 'foo' is not a number" \
     flux start -Scontent.blob-size-limit=foo true
 fails 'sync without a backing store' 1 'no backing store' \
     flux start -Scontent.backing-module=none flux kvs put --sync a=1

@@ -589,19 +589,15 @@ int db_rollback (struct db *db, flux_error_t *error)
     return rc;
 }
 
+/* Its pages are not touched here: what the compressor does not write costs nothing. */
 static int scratch (struct db *db, size_t size)
 {
-    static const char zero[4096];
-
     buf_reset (&db->lz);
-    while (db->lz.len < size)
-        if (buf_add (&db->lz, zero, sizeof (zero)) < 0) {
-            buf_fini (&db->lz);
-            buf_init (&db->lz);
-            errno = ENOMEM;
-            return -1;
-        }
-    return 0;
+    if (buf_reserve (&db->lz, size) == 0)
+        return 0;
+    buf_fini (&db->lz);
+    errno = ENOMEM;
+    return -1;
 }
 
 /* Bytes of the compressed form in db->lz, or 0: as it is. */

@@ -30,6 +30,7 @@ struct ctx {
     flux_watcher_t *retry;    /* when the store says nothing about why */
     flux_future_t *f_health;  /* of the store below the KVS */
     flux_jobid_t saved_jobid; /* the highest one in the KVS */
+    size_t blob_max;          /* what the KVS takes in one piece */
     struct list answers;      /* with the next commit */
     struct list answers_sent; /* with the one under way */
 

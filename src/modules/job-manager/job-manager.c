@@ -15,7 +15,8 @@
 #include "core/kvs/txn.h"
 
 #define WAITERS_MAX 1024
-#define RETRY_AFTER 1. /* s */
+#define RETRY_AFTER 1.           /* s */
+#define RESERVE (10000ull << 24) /* ids of 10 s */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -221,18 +222,34 @@ static void move_answers (struct ctx *ctx)
         list_append (&ctx->answers_sent, l);
 }
 
-/* With the events of a submission goes the highest id: none comes twice, not
- * even when the jobs are purged. */
+/* With the events of a submission goes a bound of all ids, some seconds ahead, so
+ * that few commits have to: none comes twice, not even when the jobs are purged. */
 static int checkpoint_jobid (struct ctx *ctx, flux_kvs_txn_t *txn)
 {
     char buf[32];
 
     if (ctx->m->max_jobid <= ctx->saved_jobid)
         return 0;
-    int n = snprintf (buf, sizeof (buf), "%llu", (unsigned long long)ctx->m->max_jobid);
+    flux_jobid_t bound = ctx->m->max_jobid + RESERVE;
+    int n = snprintf (buf, sizeof (buf), "%llu", (unsigned long long)bound);
     if (flux_kvs_txn_put_raw (txn, 0, MAX_JOBID_KEY, buf, n) < 0)
         return -1;
-    ctx->saved_jobid = ctx->m->max_jobid;
+    ctx->saved_jobid = bound;
+    return 0;
+}
+
+/* However much a job has to say: a piece of its eventlog is no more than a blob. */
+static int append (struct ctx *ctx, flux_kvs_txn_t *txn, int flags, const char *key,
+                   struct span s)
+{
+    do {
+        size_t n = s.len < ctx->blob_max ? s.len : ctx->blob_max;
+
+        if (flux_kvs_txn_put_raw (txn, flags, key, s.s, n) < 0)
+            return -1;
+        s.s += n;
+        s.len -= n;
+    } while (s.len > 0);
     return 0;
 }
 
@@ -250,7 +267,7 @@ static void commit (struct ctx *ctx)
         if (job->state == FLUX_JOB_STATE_INACTIVE)
             flags |= KVS_TXN_COLD;
         if (flux_job_kvs_key (key, sizeof (key), job->id, "eventlog") < 0
-            || flux_kvs_txn_put_raw (txn, flags, key, entries.s, entries.len) < 0)
+            || append (ctx, txn, flags, key, entries) < 0)
             goto error;
     }
     move_answers (ctx);
@@ -606,6 +623,13 @@ done:
     return rc;
 }
 
+static size_t blob_max (flux_t *h)
+{
+    const char *s = flux_attr_get (h, "content.blob-size-limit");
+
+    return s ? strtoull (s, NULL, 10) : SIZE_MAX;
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct ctx ctx;
@@ -623,6 +647,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
         flux_log (h, LOG_ERR, "%s", error.text);
         goto done;
     }
+    ctx.blob_max = blob_max (h);
     ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
     if (watch_health (&ctx) < 0) {
         flux_log_error (h, "kvs.health");

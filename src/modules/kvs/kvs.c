@@ -739,6 +739,14 @@ static int verify_root (struct kvs *kvs, const char *rootref)
     return rc;
 }
 
+/* Whether it is a number content has looked at. */
+static size_t blob_max (flux_t *h)
+{
+    const char *s = flux_attr_get (h, "content.blob-size-limit");
+
+    return s ? strtoull (s, NULL, 10) : TREE_BLOB_MAX;
+}
+
 static int start_leader (struct kvs *kvs, bool kept)
 {
     char rootref[BLOBREF_MAX_SIZE];
@@ -749,7 +757,7 @@ static int start_leader (struct kvs *kvs, bool kept)
         || (*rootref && verify_root (kvs, rootref) < 0))
         return -1;
     if (!(kvs->leader = kvs_leader_create (&kvs_leader_wiring, kvs, kvs->cache,
-                                           kvs->digest, kept))
+                                           kvs->digest, kept, blob_max (kvs->h)))
         || !(kvs->probe_timer = flux_timer_watcher_create (
                  flux_get_reactor (kvs->h), PROBE_MIN, 0., kvs_probe_cb, kvs))
         || !(kvs->watches = kvs_watches_create (kvs))

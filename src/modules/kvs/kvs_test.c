@@ -198,6 +198,47 @@ static void test_append (void **state)
     fake_fini (&f);
 }
 
+/* Each blob has a limit, the value that is made of them has none. */
+static void test_blob_max (void **state)
+{
+    char piece[101], want[401];
+    struct fake f;
+
+    fake_init (&f);
+    f.tree->blob_max = 3000;
+    for (int i = 0; i < 4; i++)
+        memset (want + i * 100, 'a' + i, 100);
+    want[400] = '\0';
+    for (int i = 0; i < 40; i++) {
+        memset (piece, 'a' + i % 4, 100);
+        piece[100] = '\0';
+        assert_int_equal (append (&f, "log", piece), 0);
+    }
+    char *s = fake_get (&f, "log", NULL);
+    assert_int_equal (strlen (s), 4000);
+    assert_memory_equal (s, want, 400);
+    assert_memory_equal (s + 3600, want, 400);
+    free (s);
+
+    char *big = strndup ("", 0);
+    big = realloc (big, 3002);
+    memset (big, 'x', 3001);
+    big[3001] = '\0';
+    errno = 0;
+    assert_int_equal (append (&f, "log", big), -1);
+    assert_int_equal (errno, EFBIG);
+    assert_int_equal (append (&f, "new", big), -1);
+    big[3000] = '\0';
+    assert_int_equal (append (&f, "small", "12"), 0);
+    assert_int_equal (append (&f, "small", big), 0); /* beside it */
+    s = fake_get (&f, "small", NULL);
+    assert_int_equal (strlen (s), 3002);
+    free (s);
+    free (big);
+    expect_error (&f, "new", 0, ENOENT);
+    fake_fini (&f);
+}
+
 /* Appending to a value whose refs came from elsewhere. */
 static void test_append_foreign (void **state)
 {
@@ -916,6 +957,7 @@ int main (void)
         cmocka_unit_test (test_errors),
         cmocka_unit_test (test_rollback),
         cmocka_unit_test (test_append),
+        cmocka_unit_test (test_blob_max),
         cmocka_unit_test (test_append_foreign),
         cmocka_unit_test (test_value_pos),
         cmocka_unit_test (test_value_pieces),

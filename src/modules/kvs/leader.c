@@ -17,6 +17,7 @@ struct commit {
     size_t len;
     struct kvs_txn_reader txn;
     bool sync;
+    bool alone; /* a batch that held it and others could not be stored */
 };
 
 /* The transactions of a turn, until they are answered. */
@@ -39,6 +40,7 @@ struct kvs_leader {
     struct kvs_cache *cache;
     struct digest *digest;
     bool kept;
+    size_t blob_max;
     struct list spaces;
     struct list batches;     /* that the store has not answered */
     struct hashmap *refused; /* sender -> errno of its refused ordered commit */
@@ -206,6 +208,32 @@ static void refuse_all (struct kvs_batch *b, struct kvs_space *s, bool hold, int
     }
 }
 
+/* The fault is a commit's, not the store's. */
+static bool is_unfit (int errnum)
+{
+    return errnum == EFBIG || errnum == EINVAL || errnum == EPROTO || errnum == EMSGSIZE
+           || errnum == EOVERFLOW;
+}
+
+/* Of several, whose it is shows when each comes alone. */
+static void refuse_unfit (struct kvs_batch *b, struct kvs_space *s, int errnum,
+                          const char *text)
+{
+    if (b->commits.next == b->commits.prev) {
+        b->leader->stats.failed++;
+        refuse_all (b, s, false, errnum, text);
+        return;
+    }
+    while (!list_empty (&b->commits)) {
+        struct commit *c = container_of (b->commits.prev, struct commit, node);
+
+        c->alone = true;
+        list_remove (&c->node);
+        list_prepend (&s->queue, &c->node);
+        b->leader->stats.queued_bytes += c->len;
+    }
+}
+
 /* What the turn made is what readers see. */
 static void advance (struct kvs_space *s, const struct kvs_batch *b,
                      const struct buf *changes)
@@ -245,6 +273,12 @@ static void reject (struct kvs_batch *b, struct kvs_space *s, int errnum,
     bool ill = l->errnum || !b->sync || (l->kept && errnum != ENOTSUP);
 
     kvs_tree_restore (s->tree);
+    if (is_unfit (errnum)) {
+        refuse_unfit (b, s, errnum, text);
+        if (l->errnum) /* it was a probe, and says nothing */
+            l->ops->probe_after (l->arg, l->delay);
+        return;
+    }
     refuse_all (b, s, ill, errnum, text);
     if (ill) {
         fall_ill (l, errnum, text);
@@ -374,6 +408,12 @@ static int send_unsent (struct kvs_leader *l)
 
 /* Applying */
 
+static void explain_size (const struct kvs_leader *l, char *text, size_t size)
+{
+    snprintf (text, size, "%s: content.blob-size-limit is %zu", strerror (EFBIG),
+              l->blob_max);
+}
+
 /* 1: applied, 0: refused, -1: it has to wait. */
 static int apply (struct kvs_space *s, struct commit *c, struct buf *blobs)
 {
@@ -394,6 +434,8 @@ static int apply (struct kvs_space *s, struct commit *c, struct buf *blobs)
     if ((ref = kvs_cache_failed (l->cache, &cause)))
         snprintf (text, sizeof (text), "blob %s: %s", ref,
                   cause == ENOENT ? "missing" : strerror (cause));
+    else if (errnum == EFBIG)
+        explain_size (l, text, sizeof (text));
     l->stats.failed++;
     l->stats.queued_bytes -= c->len;
     list_remove (&c->node);
@@ -412,7 +454,8 @@ static bool collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs
         bool alone = (c->txn.flags & FLUX_KVS_NO_MERGE) != 0;
         int rc;
 
-        if ((alone && b->count > 0) || c->sync != b->sync)
+        if ((alone && b->count > 0) || (c->alone && !list_empty (&b->commits))
+            || c->sync != b->sync)
             break;
         if ((rc = apply (s, c, blobs)) < 0)
             return false;
@@ -423,10 +466,26 @@ static bool collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs
         list_append (&b->commits, &c->node);
         if (c->txn.count > 0)
             b->count++;
-        if (alone && c->txn.count > 0)
+        if ((alone && c->txn.count > 0) || c->alone)
             break;
     }
     return true;
+}
+
+/* The tree is as it was, if it was kept. Takes b. */
+static void hash_failed (struct kvs_space *s, struct kvs_batch *b, int errnum)
+{
+    char text[128] = "";
+
+    if (s->tree->lru.keep)
+        kvs_tree_restore (s->tree);
+    if (is_unfit (errnum)) {
+        explain_size (s->leader, text, sizeof (text));
+        refuse_unfit (b, s, errnum, text);
+    } else {
+        refuse_all (b, s, false, errnum, NULL);
+    }
+    batch_destroy (b);
 }
 
 /* One batch of a namespace. False if nothing could be done. */
@@ -444,7 +503,7 @@ static bool turn (struct kvs_space *s)
     waits = (l->kept && s->primary) || b->sync || l->probing;
     blobs_begin (&blobs, digest_size (l->digest), 0);
     buf_reset (&s->tree->changes);
-    if (waits)
+    if (waits || l->blob_max < TREE_BLOB_MAX)
         kvs_tree_keep (s->tree);
     ready = collect (s, b, &blobs);
     if (list_empty (&b->commits)) {
@@ -454,10 +513,7 @@ static bool turn (struct kvs_space *s)
         return ready;
     }
     if (b->count > 0 && kvs_tree_hash (s->tree, &blobs) < 0) {
-        if (waits)
-            kvs_tree_restore (s->tree);
-        refuse_all (b, s, false, ENOMEM, NULL);
-        batch_destroy (b);
+        hash_failed (s, b, errno);
         buf_fini (&blobs);
         return true;
     }
@@ -621,7 +677,7 @@ struct kvs_leader_stats kvs_leader_stats (const struct kvs_leader *l)
 
 struct kvs_leader *kvs_leader_create (const struct kvs_leader_ops *ops, void *arg,
                                       struct kvs_cache *cache, struct digest *digest,
-                                      bool kept)
+                                      bool kept, size_t blob_max)
 {
     struct kvs_leader *l;
 
@@ -632,6 +688,7 @@ struct kvs_leader *kvs_leader_create (const struct kvs_leader_ops *ops, void *ar
     l->cache = cache;
     l->digest = digest;
     l->kept = kept;
+    l->blob_max = blob_max;
     list_init (&l->spaces);
     list_init (&l->batches);
     if (!(l->refused = hashmap_create (NULL))) {
@@ -664,6 +721,7 @@ static int open_tree (struct kvs_space *s, const char *rootref)
 
     if (!(s->tree = kvs_tree_create (l->cache, l->digest, rootref)))
         return -1;
+    s->tree->blob_max = l->blob_max;
     blobs_begin (&blobs, digest_size (l->digest), 0);
     if (!rootref && kvs_tree_hash (s->tree, &blobs) < 0)
         goto done;

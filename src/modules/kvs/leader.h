@@ -8,8 +8,10 @@
  * and answers move with kvs_leader_stored. One that is not kept is answered from
  * memory; a commit that asks for FLUX_KVS_SYNC waits for the store there, too.
  *
- * Failures: a refused transaction leaves nothing; those beside it go on. A batch
- * that the store refuses is undone, and the KVS is ill: its commits and all that
+ * Failures: a refused transaction leaves nothing; those beside it go on. What can
+ * never be stored (a blob above content's limit) is refused when it is applied or
+ * hashed, or when the store says so, alone: a batch that holds such a one is tried
+ * again, each transaction by itself. A batch that the store fails to keep is undone, and the KVS is ill: its commits and all that
  * come are refused with the store's errno, but ordered ones (core/kvs/txn.h) go
  * back to their place and wait. Readers see what was acknowledged. kvs_leader_probe
  * tries again, each time later, with what waits or with a checkpoint of what is
@@ -71,10 +73,10 @@ struct kvs_space {
     size_t written;          /* bytes, for whoever gives memory back */
 };
 
-/* kept: what was answered has to survive the brokers. */
+/* kept: what was answered has to survive the brokers. blob_max: what content takes. */
 struct kvs_leader *kvs_leader_create (const struct kvs_leader_ops *ops, void *arg,
                                       struct kvs_cache *cache, struct digest *digest,
-                                      bool kept);
+                                      bool kept, size_t blob_max);
 /* Requests that wait are refused with ENOSYS. */
 void kvs_leader_destroy (struct kvs_leader *l);
 

@@ -9,6 +9,7 @@
  *  - what was acknowledged is there after a crash, what was refused never is;
  *  - a transaction is there as a whole, to every reader, on every rank;
  *  - ordered commits of a sender are applied as a prefix;
+ *  - what can never be stored is refused, and is no failure of the store;
  *  - a reader sees what its rank knew when it asked, or newer;
  *  - a reader is done after as many loads as the way is long. */
 #include "base/test.h"
@@ -26,6 +27,7 @@
 #include <string.h>
 
 enum { FOLLOWERS = 2, WRITERS = 4, KEYS = 60, WINDOW = 6, LOADS_MAX = 100 };
+enum { BLOB_MAX = 7000 }; /* more than a directory of KEYS numbers */
 
 static unsigned int seed, first_seed;
 
@@ -74,6 +76,7 @@ struct request {
     int writer;
     int n;
     bool ordered;
+    bool unfit; /* more than a blob may be */
     struct buf payload;
 };
 
@@ -108,6 +111,7 @@ struct follower {
 
 static struct world {
     bool kept;
+    size_t blob_max;
     struct digest *digest;
     struct hashmap *blobs; /* blobref -> struct blob */
     char checkpoint[BLOBREF_MAX_SIZE];
@@ -124,7 +128,7 @@ static struct world {
     struct writer writers[WRITERS];
     bool turn, probe, ill;
     int64_t acked_sequence;
-    long answered, refused, looked_up, late, crashes;
+    long answered, refused, unfit, looked_up, late, crashes;
 } w;
 
 static void channel_init (struct channel *c)
@@ -224,11 +228,12 @@ static void content_step (void)
 {
     struct letter *l = list_first (&w.store.letters, struct letter, node);
     bool sync = (l->data.data[4] & BLOBS_SYNC) != 0, fail = w.disk_bad && draw (10);
+    int errnum = fail ? w.errnum : sync && draw (100) == 0 ? EINVAL : 0;
 
     list_remove (&l->node);
-    if (sync && !fail)
+    if (sync && !errnum)
         take_payload (&l->data);
-    kvs_leader_stored (l->batch, fail ? w.errnum : 0, NULL);
+    kvs_leader_stored (l->batch, errnum, NULL);
     letter_destroy (l);
 }
 
@@ -269,6 +274,7 @@ static void answer (void *arg, void *req, const char *rootref, int64_t sequence)
     struct writer *wr = &w.writers[r->writer];
 
     if (r->n > 0) {
+        holds (!r->unfit);
         holds (wr->fate[r->n] == '?');
         holds (!r->ordered || wr->fate[r->n - 1] != '?');
         holds (!r->ordered || !wr->broken || r->n < wr->broken);
@@ -290,6 +296,7 @@ static void refuse (void *arg, void *req, int errnum, const char *text)
     struct writer *wr = &w.writers[r->writer];
 
     holds (errnum != 0);
+    w.unfit += r->unfit && errnum == EFBIG;
     if (r->n > 0) {
         holds (wr->fate[r->n] == '?');
         wr->fate[r->n] = 'r';
@@ -334,6 +341,7 @@ static void advance (void *arg, struct kvs_space *s, const struct buf *changes)
 
 static void health (void *arg, int errnum, const char *text)
 {
+    holds (errnum != EFBIG && errnum != EINVAL);
     holds (!w.ill || !errnum || errnum != kvs_leader_errnum (w.leader) || w.ill);
     w.ill = errnum != 0;
 }
@@ -601,6 +609,19 @@ static void write_number (flux_kvs_txn_t *txn, int writer, const char *key, int 
     flux_kvs_txn_put (txn, 0, path, value);
 }
 
+/* A value, or a directory of small ones, that is more than BLOB_MAX. */
+static void write_unfit (flux_kvs_txn_t *txn, int writer)
+{
+    int n = draw (2) ? 1 : 8;
+    char key[64], data[BLOB_MAX + 1];
+
+    memset (data, 'x', sizeof (data));
+    for (int i = 0; i < n; i++) {
+        snprintf (key, sizeof (key), "w%d.unfit.k%d", writer, i);
+        flux_kvs_txn_put_raw (txn, 0, key, data, n == 1 ? BLOB_MAX + 1 : 1000);
+    }
+}
+
 static void send_commit (int i)
 {
     struct writer *wr = &w.writers[i];
@@ -633,6 +654,8 @@ static void send_commit (int i)
     flux_kvs_txn_put_raw (txn, 0, key, big, sizeof (big));
     if (draw (20) == 0) /* refused for what it says, after it did something */
         flux_kvs_txn_put (txn, 0, ".", "bad");
+    if ((r->unfit = w.blob_max == BLOB_MAX && draw (20) == 0))
+        write_unfit (txn, i);
     snprintf (key, sizeof (key), "d.k%d", k + KEYS / 2);
     write_number (txn, i, key, r->n);
     flags |= draw (15) == 0 ? FLUX_KVS_SYNC : 0;
@@ -665,7 +688,8 @@ static void start (void)
 {
     do {
         w.cache = kvs_cache_create (1 << 20);
-        w.leader = kvs_leader_create (&ops, NULL, w.cache, w.digest, w.kept);
+        w.leader =
+            kvs_leader_create (&ops, NULL, w.cache, w.digest, w.kept, w.blob_max);
         w.space = kvs_space_create (w.leader, NULL, true,
                                     w.checkpoint[0] ? w.checkpoint : NULL,
                                     w.checkpoint_sequence);
@@ -895,6 +919,7 @@ static void run (unsigned int s)
     memset (&w, 0, sizeof (w));
     seed = first_seed = s;
     w.kept = draw (3) > 0;
+    w.blob_max = draw (2) ? BLOB_MAX : TREE_BLOB_MAX;
     w.errnum = draw (2) ? ENOSPC : EIO;
     w.digest = digest_create ("sha1");
     w.blobs = hashmap_create (blob_destroy);
@@ -923,19 +948,20 @@ static void run (unsigned int s)
 
 static void test_seeds (void **state)
 {
-    long answered = 0, refused = 0, looked_up = 0, late = 0, crashes = 0;
+    long answered = 0, refused = 0, looked_up = 0, late = 0, crashes = 0, unfit = 0;
 
     for (unsigned int s = 200; s <= 500; s++) {
         run (s);
         answered += w.answered;
         refused += w.refused;
+        unfit += w.unfit;
         looked_up += w.looked_up;
         late += w.late;
         crashes += w.crashes;
     }
     /* All that can happen has happened. */
     assert_true (answered > 1000 && refused > 1000 && looked_up > 1000);
-    assert_true (late > 0 && crashes > 50);
+    assert_true (late > 0 && crashes > 50 && unfit > 100);
 }
 
 int main (int argc, char *argv[])

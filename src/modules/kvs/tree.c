@@ -78,6 +78,7 @@ struct kvs_tree *kvs_tree_create (struct kvs_cache *cache, struct digest *digest
         return NULL;
     t->cache = cache;
     t->digest = digest;
+    t->blob_max = TREE_BLOB_MAX;
     kvs_lru_init (&t->lru);
     if (rootref && strlen (rootref) < sizeof (t->rootref)) {
         strcpy (t->rootref, rootref);
@@ -137,6 +138,11 @@ static int put (struct apply *a, struct kvs_node *dir, struct kvs_dirent *e)
 {
     struct kvs_dirent *old;
 
+    if (e && e->text_len > TREE_ENTRY_MAX) {
+        kvs_dirent_destroy (e, NULL, 0);
+        errno = EFBIG;
+        return -1;
+    }
     if (!e || log_reserve (a) < 0 || kvs_dir_save (dir, e->name, e->name_len) < 0
         || kvs_dir_set (dir, e, &old) < 0) {
         kvs_dirent_destroy (e, NULL, 0);
@@ -301,6 +307,10 @@ static int add_blob (struct apply *a, const void *data, size_t len, char *ref)
 {
     unsigned char digest[DIGEST_MAX_SIZE];
 
+    if (len > a->t->blob_max) {
+        errno = EFBIG;
+        return -1;
+    }
     if (digest_hash (a->t->digest, data, len, digest) < 0
         || blobref_encode (digest_name (a->t->digest), digest,
                            digest_size (a->t->digest), ref)
@@ -397,7 +407,8 @@ static int append_valref (struct apply *a, struct place *pl, const struct kvs_di
         return -1;
     extend = ref[0] && kvs_cache_has (a->t->cache, ref)
              && kvs_cache_blob (a->t->cache, ref, &tail, &tail_len) == 0
-             && tail_len + op->len <= TREE_APPEND_BLOB_MAX;
+             && tail_len + op->len <= TREE_APPEND_BLOB_MAX
+             && tail_len + op->len <= a->t->blob_max;
     if (extend)
         buf_add (&blob, tail, tail_len);
     buf_add (&blob, op->data, op->len);
@@ -413,6 +424,21 @@ static int append_valref (struct apply *a, struct place *pl, const struct kvs_di
              extend ? offset : offset + (ref[0] ? strlen (ref) + 2 : 0));
     buf_printf (&text, "%s\"%s\"],\"type\":\"valref\",\"ver\":1}",
                 !extend && count > 0 ? "," : "", newref);
+    return put_text (a, pl, TREEOBJ_VALREF, &text);
+}
+
+/* Together they are more than one blob may be. */
+static int put_two (struct apply *a, struct place *pl, const struct buf *value,
+                    const struct kvs_txn_op *op)
+{
+    char first[BLOBREF_MAX_SIZE], second[BLOBREF_MAX_SIZE];
+    struct buf text = BUF_INIT;
+
+    if (add_blob (a, value->data, value->len, first) < 0
+        || add_blob (a, op->data, op->len, second) < 0)
+        return -1;
+    buf_printf (&text, "{\"data\":[\"%s\",\"%s\"],\"type\":\"valref\",\"ver\":1}",
+                first, second);
     return put_text (a, pl, TREEOBJ_VALREF, &text);
 }
 
@@ -440,8 +466,12 @@ static int append (struct apply *a, struct place *pl, const struct kvs_txn_op *o
         buf_fini (&b);
         return -1;
     }
-    buf_add (&b, op->data, op->len);
-    rc = put_value (a, pl, b.data, b.len, TREE_APPEND_INLINE_MAX);
+    if (b.len > 0 && op->len <= a->t->blob_max && b.len + op->len > a->t->blob_max) {
+        rc = put_two (a, pl, &b, op);
+    } else {
+        buf_add (&b, op->data, op->len);
+        rc = put_value (a, pl, b.data, b.len, TREE_APPEND_INLINE_MAX);
+    }
     buf_fini (&b);
     return rc;
 }
@@ -451,6 +481,10 @@ static int put_dir (struct apply *a, struct place *pl, const char *s, size_t len
 {
     struct kvs_dirent *e;
 
+    if (len > TREE_ENTRY_MAX) {
+        errno = EFBIG;
+        return -1;
+    }
     if (!(e = kvs_dirent_create (pl->name, pl->len, TREEOBJ_DIRREF, NULL, 0))
         || !(e->child = kvs_node_decode (&a->t->lru, s, len, 0))) {
         kvs_dirent_destroy (e, NULL, 0);
@@ -702,6 +736,10 @@ static int hash_node (struct kvs_tree *t, struct kvs_node *n, struct buf *blobs)
     }
     offset = blobs_open (blobs, size);
     kvs_node_encode (n, false, blobs);
+    if (!blobs->err && blobs->len - offset > t->blob_max) {
+        errno = EFBIG;
+        return -1;
+    }
     if (blobs->err
         || digest_hash (t->digest, blobs->data + offset, blobs->len - offset, digest)
                < 0) {

@@ -14,10 +14,13 @@
 #define TREE_APPEND_INLINE_MAX 2048 /* as long as a value is appended to */
 #define TREE_APPEND_BLOB_MAX 16384  /* a short last blob is extended */
 #define TREE_LINKS_MAX 10
+#define TREE_BLOB_MAX (1024 * 1024 * 1024) /* unless kvs_tree.blob_max is less */
+#define TREE_ENTRY_MAX (8 * 1024 * 1024)   /* of a directory: 64 of them are a blob */
 
 struct kvs_tree {
     struct kvs_cache *cache;
     struct digest *digest;
+    size_t blob_max; /* what content takes */
     struct kvs_lru lru;
     struct kvs_node *root;
     char rootref[BLOBREF_MAX_SIZE];
@@ -42,13 +45,14 @@ void kvs_tree_destroy (struct kvs_tree *t);
 
 /* Apply the operations of a transaction, all or none. Values that become
  * blobs are added to `blobs`. 0, or -1 with errno: EAGAIN: something has to
- * be loaded first, see kvs_cache_missing(); else why it is refused (EINVAL,
+ * be loaded first, see kvs_cache_missing(); else why it is refused (EFBIG, EINVAL,
  * EISDIR, ELOOP, EOPNOTSUPP, EPROTO...). Changed keys are added to
  * t->changes. */
 int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *blobs);
 
 /* Hash what has changed, adding blobs of directories to `blobs`, and what
- * they replace; sets t->rootref. -1 with ENOMEM. */
+ * they replace; sets t->rootref. -1 with ENOMEM, or EFBIG: a directory is more than
+ * a blob may be. After kvs_tree_keep() that is undone by kvs_tree_restore(). */
 int kvs_tree_hash (struct kvs_tree *t, struct buf *blobs);
 
 /* From now on changed nodes keep what they were, until the batch is stored, or
