@@ -49,6 +49,7 @@ static struct {
     flux_watcher_t *stdin_w;
     bool stdin_eof;
     bool interrupted;
+    bool given_up; /* interrupted twice */
     double t0;
     struct sink *out[2]; /* stdout, stderr */
 } ex;
@@ -284,6 +285,7 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
     int signum = flux_signal_watcher_get_signum (w);
 
     if (ex.interrupted) {
+        ex.given_up = true;
         flux_reactor_stop_error (r);
         return;
     }
@@ -564,7 +566,13 @@ static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_
         code = 1;
     if (!ex.quiet)
         print_outcomes ();
-    return ex.active > 0 ? 128 + SIGINT : code;
+    if (ex.active == 0)
+        return code;
+    if (ex.given_up)
+        return 128 + SIGINT;
+    cmd_warn ("lost connection to the broker: what became of %d processes is unknown",
+              ex.active);
+    return 1;
 }
 
 static int run_background (optparse_t *p, const struct idset *ids,

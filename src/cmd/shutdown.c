@@ -19,6 +19,19 @@ static struct optparse_option opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+/* Rank 0 ends the stream before it goes. Another rank goes before that: a connection
+ * to it closes. */
+static bool ended (uint32_t rank, int errnum)
+{
+    if (errnum == ENODATA)
+        return true;
+    if (errnum != ECONNRESET && errnum != EPIPE && errnum != EIO)
+        return false;
+    if (rank == 0)
+        cmd_die ("lost connection to the broker before the instance had ended");
+    return true;
+}
+
 static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
@@ -31,6 +44,9 @@ static int run (optparse_t *p, int argc, char **argv)
     if (i < argc)
         setenv ("FLUX_URI", argv[i], 1);
     flux_t *h = cmd_open ();
+    uint32_t rank;
+    if (flux_get_rank (h, &rank) < 0)
+        cmd_die ("rank of the broker: %s", flux_strerror (errno));
     bool bg = optparse_hasopt (p, "background");
     flux_future_t *f =
         flux_rpc_pack (h, "shutdown.start", 0, bg ? 0 : FLUX_RPC_STREAMING, "{s:i}",
@@ -47,10 +63,8 @@ static int run (optparse_t *p, int argc, char **argv)
         output_push (stdout);
         flux_future_reset (f);
     }
-    /* The end of the stream, or of the broker. */
-    if (!f
-        || (errno != ENODATA && errno != ECONNRESET && errno != EPIPE && errno != EIO))
-        cmd_die ("%s", cmd_future_error (f));
+    if (!f || !ended (rank, errno))
+        cmd_die ("%s", f ? cmd_future_error (f) : flux_strerror (errno));
     flux_future_destroy (f);
     return 0;
 }

@@ -101,7 +101,8 @@ follow watch flux submit --watch sh -c 'echo started; sleep 1000'
 follow eventlog flux job eventlog -F "$id"
 follow dmesg flux dmesg -f
 follow event flux event sub
-for name in attach watch eventlog dmesg; do
+follow exec flux exec -n sh -c 'echo up; while kill -0 $PPID; do sleep 0.1; done 2>/dev/null'
+for name in attach watch eventlog dmesg exec; do
     eval "pid=\$pid_$name"
     until [ -s "$DIR/$name.out" ] || ! kill -0 "$pid" 2>/dev/null; do :; done
 done
@@ -109,7 +110,7 @@ until [ -s "$DIR/event.out" ]; do
     flux event pub foo >/dev/null
 done
 kill -9 "$(cat "$DIR/broker.pid")"
-for name in attach watch eventlog dmesg event; do
+for name in attach watch eventlog dmesg event exec; do
     eval "pid=\$pid_$name"
     wait "$pid"
     rc=$?
@@ -120,5 +121,27 @@ for name in attach watch eventlog dmesg event; do
     fi
 done
 kill -9 "$(cat "$DIR/initial.pid")" 2>/dev/null
+wait $start
+
+# --- one that dies while it shuts down ---
+
+rm "$DIR/uri"
+printf '#!/bin/sh\necho $$ >%s/rc3.pid\nexec sleep 1000\n' "$DIR" >"$DIR/rc3"
+chmod +x "$DIR/rc3"
+unset FLUX_URI
+flux start -s1 -Sbroker.rc3_path="$DIR/rc3" sh "$DIR/initial" >"$DIR/start.out" 2>&1 &
+start=$!
+until [ -s "$DIR/uri" ] || ! kill -0 $start 2>/dev/null; do :; done
+FLUX_URI=$(cat "$DIR/uri")
+export FLUX_URI
+flux shutdown >"$DIR/shutdown.out" 2>"$DIR/shutdown.err" &
+shutdown=$!
+until [ -s "$DIR/rc3.pid" ] || ! kill -0 $shutdown 2>/dev/null; do :; done
+kill -9 "$(cat "$DIR/broker.pid")"
+wait $shutdown
+is 'shutdown: says so and ends with 1' \
+    '1 flux-shutdown: lost connection to the broker before the instance had ended' \
+    echo $? "$(cat "$DIR/shutdown.err")"
+kill -9 "$(cat "$DIR/rc3.pid")" 2>/dev/null
 wait $start
 finish
