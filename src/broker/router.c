@@ -334,7 +334,7 @@ static void remember_used (struct peer *p, const flux_msg_t *msg)
 
     if (flux_msg_get_topic (msg, &topic) < 0 || flux_msg_get_nodeid (msg, &nodeid) < 0
         || flux_msg_get_flags (msg, &flags) < 0
-        || (len = service_name_len (topic)) > 128)
+        || (len = service_name_len (topic)) > SERVICE_NAME_MAX)
         return;
     hash = hash_bytes (topic, len) ^ nodeid ^ ((uint64_t)flags << 32);
     if (hash == p->last_used)

@@ -42,6 +42,10 @@ int services_add (struct services *s, const char *name, void *owner)
         errno = EINVAL;
         return -1;
     }
+    if (strlen (name) > SERVICE_NAME_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (hashmap_lookup (s->owners, name)) {
         errno = EEXIST;
         return -1;

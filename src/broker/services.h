@@ -10,8 +10,11 @@ struct services;
 struct services *services_create (void);
 void services_destroy (struct services *s);
 
+/* Longer names would be free memory, and get no disconnects. */
+#define SERVICE_NAME_MAX 128
+
 /* owner is opaque and not NULL. EEXIST if the name is taken, EINVAL if it is
- * empty or contains a '.'. */
+ * empty or contains a '.', ENAMETOOLONG. */
 int services_add (struct services *s, const char *name, void *owner);
 /* ENOENT if there is none, EPERM if it belongs to another. */
 int services_remove (struct services *s, const char *name, void *owner);

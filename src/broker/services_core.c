@@ -245,16 +245,27 @@ static int subscribe (struct broker *b, struct peer *p, const char *topic)
     return rc;
 }
 
+/* The text for errno when a name was not taken, or NULL. */
+static const char *name_refused (struct broker *b, int max, char text[64])
+{
+    if (errno == ENOBUFS)
+        return quota_reason (b->quota);
+    if (errno != ENAMETOOLONG)
+        return NULL;
+    snprintf (text, 64, "the name has more than %d bytes", max);
+    return text;
+}
+
 static void event_subscribe (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct peer *p = local_sender (b, msg);
     const char *topic;
+    char text[64];
 
     if (!p || flux_msg_unpack (msg, "{s:s}", "topic", &topic) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
     else if (subscribe (b, p, topic) < 0)
-        broker_respond_error (b, msg, errno,
-                              errno == ENOBUFS ? quota_reason (b->quota) : NULL);
+        broker_respond_error (b, msg, errno, name_refused (b, SUBS_PREFIX_MAX, text));
     else
         broker_respond (b, msg, NULL);
 }
@@ -315,14 +326,14 @@ static void service_add (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct peer *p = local_sender (b, msg);
     const char *service;
+    char text[64];
 
     if (!p || flux_msg_unpack (msg, "{s:s}", "service", &service) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
     else if (!may_register (msg, service))
         broker_respond_error (b, msg, EPERM, NULL);
     else if (serve (b, p, service) < 0)
-        broker_respond_error (b, msg, errno,
-                              errno == ENOBUFS ? quota_reason (b->quota) : NULL);
+        broker_respond_error (b, msg, errno, name_refused (b, SERVICE_NAME_MAX, text));
     else
         broker_respond (b, msg, NULL);
 }
