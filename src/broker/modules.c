@@ -450,6 +450,8 @@ static const struct {
 } users_table[] = {
     { "job-manager", { "sched", "job-exec", "job-list" } },
     { "resource", { "sched" } },
+    /* what it holds, and that it has a backing store, would be forgotten */
+    { "content", { "kvs", "content-backing" } },
 };
 
 static struct module *find_user (struct broker *b, const char *user)

@@ -44,6 +44,9 @@ succeeds 'module reload' flux module reload barrier
 fails 'module reload: in use' 1 \
     '^flux-module: reload job-manager: is in use: remove sched-simple, job-exec, job-list first$' \
     flux module reload job-manager
+fails 'module reload: what the KVS stands on' 1 \
+    '^flux-module: reload content: is in use: remove kvs, content-sqlite first$' \
+    flux module reload content
 fails 'module remove: in use' 1 \
     '^flux-module: remove resource: is in use: remove sched-simple first$' \
     flux module remove resource
