@@ -122,8 +122,8 @@ fails 'journal_mode=OFF' 1 'journal_mode=OFF: a batch that fails could not be un
 # a disk that is full at the end
 full () {
     LD_PRELOAD="$FLUX_TEST_BUILD/test/torture/faultdisk.so" FAULTDISK="$DIR/fault" \
-        flux start "$@" sh -c "echo hi | flux content store >/dev/null
-            echo ENOSPC 1 0 >$DIR/fault"
+        flux start "$@" sh -c "echo ENOSPC 1 0 >$DIR/fault
+            echo hi | flux content store >/dev/null"
 }
 fails 'what cannot be saved is a failure' 1 'the last state could not be saved' full
 rm -f fault
@@ -132,4 +132,7 @@ fails 'in a state directory, too' 1 'the last state could not be saved' \
     full -Sstatedir="$S"
 rm -f fault fault.hit
 succeeds 'faults of the disk' env WITHOUT=jobs "$FLUX_TEST_SOURCE/test/torture/disk-faults" 4
+mkdir -m 700 two
+fails 'one store, one instance' 1 'content.sqlite: .*another instance uses it' \
+    flux start -Sstatedir="$DIR/two" flux start -Sstatedir="$DIR/two" true
 finish

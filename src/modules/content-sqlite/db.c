@@ -61,7 +61,9 @@ static int fail (struct db *db, flux_error_t *error, const char *what)
 
     if (error)
         snprintf (error->text, sizeof (error->text), "%.60s: %s", what,
-                  sqlite3_errmsg (db->conn));
+                  sqlite3_errcode (db->conn) == SQLITE_BUSY
+                      ? "another instance uses it"
+                      : sqlite3_errmsg (db->conn));
     errno = errnum;
     return -1;
 }
