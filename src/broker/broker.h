@@ -300,7 +300,6 @@ void overlay_goodbye (struct broker *b);
 
 /* rank, size, topology, overlay endpoints: by PMI, or single. */
 int boot_run (struct broker *b, flux_error_t *error);
-void boot_fini (struct broker *b);
 
 void error_set (flux_error_t *error, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));

@@ -637,11 +637,6 @@ void overlay_core_tick (struct overlay_core *ov)
 
 /* ---- what is so ---- */
 
-int overlay_core_child_count (const struct overlay_core *ov)
-{
-    return ov->child_count;
-}
-
 struct overlay_child *overlay_core_child_at (struct overlay_core *ov, int index)
 {
     return &ov->children[index];

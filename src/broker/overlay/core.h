@@ -113,7 +113,6 @@ int overlay_core_send_parent (struct overlay_core *ov, const flux_msg_t *msg);
 
 /* ---- what is so ---- */
 
-int overlay_core_child_count (const struct overlay_core *ov);
 struct overlay_child *overlay_core_child_at (struct overlay_core *ov, int index);
 /* NULL if that is no child of this broker. */
 struct overlay_child *overlay_core_child (struct overlay_core *ov, int rank);

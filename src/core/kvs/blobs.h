@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BLOB_SIZE_MAX (1024 * 1024 * 1024) /* unless content.blob-size-limit is less */
+
 /* When content.commit answers. Without a flag: when the blobs are in memory,
  * where they stay, dirty, until the backing store has them; an error then says
  * that the store is failing and that no more may be taken, while these blobs

@@ -19,18 +19,6 @@ int kvs_health_get (flux_future_t *f, int *errnum, const char **text)
     return 0;
 }
 
-int kvs_health_cancel (flux_future_t *f)
-{
-    flux_future_t *f2;
-
-    if (!(f2 = flux_rpc_pack (flux_future_get_flux (f), "kvs.health-cancel", 0,
-                              FLUX_RPC_NORESPONSE, "{s:i}", "matchtag",
-                              (int)flux_rpc_get_matchtag (f))))
-        return -1;
-    flux_future_destroy (f2);
-    return 0;
-}
-
 flux_future_t *kvs_order_reset (flux_t *h)
 {
     return flux_rpc (h, "kvs.order-reset", NULL, 0, 0);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "core/kvs/blobs.h"
+#include "core/kvs/storage.h"
 #include "db.h"
 
 #include <flux/core.h>
@@ -365,7 +366,7 @@ static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
         return -1;
     }
     snprintf (o->path, sizeof (o->path), "%s/content.sqlite", dir);
-    o->db.kept = statedir && !is_set (h, "statedir-cleanup");
+    o->db.kept = storage_is_kept (h);
     o->db.recovery = is_set (h, "broker.recovery-mode");
     if (conf
         && flux_conf_unpack (conf, &error, "{s?{s?s s?s}}", "content-sqlite",
@@ -454,12 +455,10 @@ static int open_db (struct sqlite *s, flux_t *h, struct options *o)
 static int sqlite_init (struct sqlite *s, flux_t *h, struct options *o)
 {
     const char *hash = flux_attr_get (h, "content.hash");
-    const char *limit = flux_attr_get (h, "content.blob-size-limit");
 
     memset (s, 0, sizeof (*s));
     s->h = h;
-    /* content has looked whether it is a number. */
-    s->blob_max = limit ? strtoull (limit, NULL, 10) : DB_BLOB_MAX;
+    s->blob_max = storage_blob_max (h);
     if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0)
         return -1;
     return flux_msg_handler_addvec (h, handlers, s, &s->handlers);

@@ -1,7 +1,8 @@
 #include "db.h"
-
 #include "file.h"
 #include "generation.h"
+
+#include "core/kvs/blobs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -653,7 +654,7 @@ static int unpack (struct buf *out, const void *data, size_t len, int64_t size)
     errno = EBADMSG;
     if (size < 0)
         return len > 0 ? buf_add (out, data, len) : 0;
-    if (size > DB_BLOB_MAX || (uint64_t)size > (uint64_t)len * LZ4_RATIO_MAX + 16)
+    if (size > BLOB_SIZE_MAX || (uint64_t)size > (uint64_t)len * LZ4_RATIO_MAX + 16)
         return -1;
     if (resize (out, size) < 0)
         return -1;

@@ -14,8 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DB_CHECKPOINTS 5                 /* kept */
-#define DB_BLOB_MAX (1024 * 1024 * 1024) /* that is loaded */
+#define DB_CHECKPOINTS 5 /* kept */
 
 struct db;
 

@@ -7,6 +7,8 @@
  * hands over the blobs of a turn. */
 #include "core.h"
 
+#include "core/kvs/storage.h"
+
 #include <flux/core.h>
 #include <jansson.h>
 #include <malloc.h>
@@ -454,28 +456,6 @@ static void service_fini (struct service *s)
     free (s->backing);
 }
 
-static int parse_limit (flux_t *h, size_t *limit)
-{
-    const char *s = flux_attr_get (h, "content.blob-size-limit");
-    char *end;
-    long long n;
-
-    *limit = CONTENT_BLOB_MAX;
-    if (!s)
-        return 0;
-    errno = 0;
-    n = strtoll (s, &end, 10);
-    if (errno || *end || end == s || n < 1 || n > CONTENT_BLOB_MAX) {
-        flux_log (h, LOG_ERR,
-                  "content.blob-size-limit: '%s' is not a size from 1 to %d", s,
-                  CONTENT_BLOB_MAX);
-        errno = EINVAL;
-        return -1;
-    }
-    *limit = n;
-    return 0;
-}
-
 static int service_init (struct service *s, flux_t *h)
 {
     const char *hash = flux_attr_get (h, "content.hash");
@@ -483,8 +463,9 @@ static int service_init (struct service *s, flux_t *h)
 
     memset (s, 0, sizeof (*s));
     s->h = h;
-    if (flux_get_rank (h, &s->rank) < 0 || parse_limit (h, &opts.blob_max) < 0)
+    if (flux_get_rank (h, &s->rank) < 0)
         return -1;
+    opts.blob_max = storage_blob_max (h);
     if (!(s->digest = digest_create (hash ? hash : "sha1"))) {
         flux_log (h, LOG_ERR, "content.hash: unknown digest '%s'", hash);
         return -1;

@@ -22,8 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTENT_BLOB_MAX (1024 * 1024 * 1024) /* default of blob_max */
-
 struct content;
 
 /* Effects. None of them may call the core. A token stands for a request: it

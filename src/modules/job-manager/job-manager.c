@@ -12,6 +12,7 @@
 #include "ctx.h"
 
 #include "core/kvs/kvs_health.h"
+#include "core/kvs/storage.h"
 #include "core/kvs/txn.h"
 
 #define WAITERS_MAX 1024
@@ -623,13 +624,6 @@ done:
     return rc;
 }
 
-static size_t blob_max (flux_t *h)
-{
-    const char *s = flux_attr_get (h, "content.blob-size-limit");
-
-    return s ? strtoull (s, NULL, 10) : SIZE_MAX;
-}
-
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct ctx ctx;
@@ -647,7 +641,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
         flux_log (h, LOG_ERR, "%s", error.text);
         goto done;
     }
-    ctx.blob_max = blob_max (h);
+    ctx.blob_max = storage_blob_max (h);
     ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
     if (watch_health (&ctx) < 0) {
         flux_log_error (h, "kvs.health");

@@ -581,18 +581,6 @@ int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_vola
     return manager_emit (m, job, &ev);
 }
 
-int manager_post (struct manager *m, struct job *job, struct event *ev,
-                  flux_error_t *error)
-{
-    if (manager_emit (m, job, ev) < 0) {
-        snprintf (error->text, sizeof (error->text), "event %s cannot happen now",
-                  event_name (ev));
-        return -1;
-    }
-    manager_step (m, job);
-    return 0;
-}
-
 void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
                           const char *reason, bool nocheckpoint)
 {

@@ -130,9 +130,6 @@ int manager_check_room (const struct job *job, flux_error_t *error);
 /* updates: dotted jobspec key -> value. */
 int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error);
-/* Any other event, e.g. of a prolog. */
-int manager_post (struct manager *m, struct job *job, struct event *ev,
-                  flux_error_t *error);
 void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
                           const char *reason, bool nocheckpoint);
 

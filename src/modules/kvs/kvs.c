@@ -2,6 +2,7 @@
 
 #include "base/hashmap.h"
 #include "core/kvs/blobs.h"
+#include "core/kvs/storage.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -739,14 +740,6 @@ static int verify_root (struct kvs *kvs, const char *rootref)
     return rc;
 }
 
-/* Whether it is a number content has looked at. */
-static size_t blob_max (flux_t *h)
-{
-    const char *s = flux_attr_get (h, "content.blob-size-limit");
-
-    return s ? strtoull (s, NULL, 10) : TREE_BLOB_MAX;
-}
-
 static int start_leader (struct kvs *kvs, bool kept)
 {
     char rootref[BLOBREF_MAX_SIZE];
@@ -756,8 +749,9 @@ static int start_leader (struct kvs *kvs, bool kept)
     if (read_checkpoint (kvs, rootref, &sequence) < 0
         || (*rootref && verify_root (kvs, rootref) < 0))
         return -1;
-    if (!(kvs->leader = kvs_leader_create (&kvs_leader_wiring, kvs, kvs->cache,
-                                           kvs->digest, kept, blob_max (kvs->h)))
+    if (!(kvs->leader =
+              kvs_leader_create (&kvs_leader_wiring, kvs, kvs->cache, kvs->digest, kept,
+                                 storage_blob_max (kvs->h)))
         || !(kvs->probe_timer = flux_timer_watcher_create (
                  flux_get_reactor (kvs->h), PROBE_MIN, 0., kvs_probe_cb, kvs))
         || !(kvs->watches = kvs_watches_create (kvs))
@@ -770,15 +764,6 @@ static int start_leader (struct kvs *kvs, bool kept)
         flux_log (kvs->h, LOG_INFO, "kvs: restored checkpoint, version %lld",
                   (long long)sequence);
     return 0;
-}
-
-/* A statedir that ends with the instance keeps nothing from anyone. */
-static bool state_is_kept (flux_t *h)
-{
-    const char *statedir = flux_attr_get (h, "statedir");
-    const char *cleanup = flux_attr_get (h, "statedir-cleanup");
-
-    return statedir && !(cleanup && !strcmp (cleanup, "1"));
 }
 
 static int kvs_init (struct kvs *kvs, flux_t *h)
@@ -801,7 +786,7 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
         || !(kvs->loading = hashmap_create ((hashmap_free_f)flux_future_destroy)))
         return -1;
     if (kvs->rank == 0)
-        return start_leader (kvs, state_is_kept (h));
+        return start_leader (kvs, storage_is_kept (h));
     return flux_event_subscribe (h, "kvs.namespace-");
 }
 

@@ -503,7 +503,7 @@ static bool turn (struct kvs_space *s)
     waits = (l->kept && s->primary) || b->sync || l->probing;
     blobs_begin (&blobs, digest_size (l->digest), 0);
     buf_reset (&s->tree->changes);
-    if (waits || l->blob_max < TREE_BLOB_MAX)
+    if (waits || l->blob_max < BLOB_SIZE_MAX)
         kvs_tree_keep (s->tree);
     ready = collect (s, b, &blobs);
     if (list_empty (&b->commits)) {

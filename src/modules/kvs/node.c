@@ -528,11 +528,6 @@ int kvs_dir_save (struct kvs_node *n, const char *name, size_t len)
     return 0;
 }
 
-bool kvs_dir_empty (const struct kvs_node *dir)
-{
-    return dir->count == 0;
-}
-
 int kvs_dir_foreach (struct kvs_node *n, const struct kvs_loader *loader,
                      void (*fn) (struct kvs_dirent *e, void *arg), void *arg)
 {

@@ -140,7 +140,6 @@ int kvs_dir_save (struct kvs_node *dir, const char *name, size_t len);
 int kvs_dir_set (struct kvs_node *dir, struct kvs_dirent *e, struct kvs_dirent **old);
 /* Removes and returns the entry, or NULL. The way must be loaded. */
 struct kvs_dirent *kvs_dir_take (struct kvs_node *dir, const char *name, size_t len);
-bool kvs_dir_empty (const struct kvs_node *dir);
 /* Calls fn for each entry (in no order if large). -1 with the errno of a
  * loader; goes on after EAGAIN, so that one call asks for all that misses. */
 int kvs_dir_foreach (struct kvs_node *dir, const struct kvs_loader *loader,

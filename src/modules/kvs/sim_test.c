@@ -919,7 +919,7 @@ static void run (unsigned int s)
     memset (&w, 0, sizeof (w));
     seed = first_seed = s;
     w.kept = draw (3) > 0;
-    w.blob_max = draw (2) ? BLOB_MAX : TREE_BLOB_MAX;
+    w.blob_max = draw (2) ? BLOB_MAX : BLOB_SIZE_MAX;
     w.errnum = draw (2) ? ENOSPC : EIO;
     w.digest = digest_create ("sha1");
     w.blobs = hashmap_create (blob_destroy);

@@ -78,7 +78,7 @@ struct kvs_tree *kvs_tree_create (struct kvs_cache *cache, struct digest *digest
         return NULL;
     t->cache = cache;
     t->digest = digest;
-    t->blob_max = TREE_BLOB_MAX;
+    t->blob_max = BLOB_SIZE_MAX;
     kvs_lru_init (&t->lru);
     if (rootref && strlen (rootref) < sizeof (t->rootref)) {
         strcpy (t->rootref, rootref);

@@ -14,8 +14,7 @@
 #define TREE_APPEND_INLINE_MAX 2048 /* as long as a value is appended to */
 #define TREE_APPEND_BLOB_MAX 16384  /* a short last blob is extended */
 #define TREE_LINKS_MAX 10
-#define TREE_BLOB_MAX (1024 * 1024 * 1024) /* unless kvs_tree.blob_max is less */
-#define TREE_ENTRY_MAX (8 * 1024 * 1024)   /* of a directory: 64 of them are a blob */
+#define TREE_ENTRY_MAX (8 * 1024 * 1024) /* of a directory: 64 of them are a blob */
 
 struct kvs_tree {
     struct kvs_cache *cache;
