@@ -474,8 +474,9 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
         return fail (db, error, path);
     /* Exclusive first: then the log needs no shared memory. */
     if (set_exclusive (db, error) < 0
-        || set_journal_mode (db, o->journal_mode ? o->journal_mode : "WAL", error) < 0
+        /* before the log: to begin one, too, is synced or not */
         || set_synchronous (db, synchronous, error) < 0
+        || set_journal_mode (db, o->journal_mode ? o->journal_mode : "WAL", error) < 0
         || run_sql (db, cache, error) < 0
         || run_sql (db, "PRAGMA wal_autocheckpoint=0", error) < 0
         || run_sql (db, schema, error) < 0 || prepare (db, error) < 0)
