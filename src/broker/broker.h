@@ -1,7 +1,7 @@
 /* One broker: what its parts know of each other.
  *
  * The main thread owns all of this. Modules run in threads of their own and
- * meet it only through a channel (core/channel.h). */
+ * meet it only through a channel (core/handle/channel.h). */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
@@ -17,8 +17,8 @@
 #include "broker/services.h"
 #include "broker/state.h"
 #include "broker/subs.h"
-#include "core/msgqueue.h"
-#include "core/reactor.h"
+#include "core/message/msgqueue.h"
+#include "core/reactor/reactor.h"
 
 #define ROUTE_ID_SIZE 40
 

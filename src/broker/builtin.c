@@ -5,7 +5,7 @@
 
 #include "base/hashmap.h"
 #include "broker/broker.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 /* It is read in the router's thread, where all others wait. */
 #define PAYLOAD_MAX (16u << 20)

@@ -5,7 +5,7 @@
 
 #include "base/list.h"
 #include "broker/broker.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 struct getter {
     struct list node;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/hashmap.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 #define MIN_SLOTS 64
 

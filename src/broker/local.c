@@ -17,7 +17,7 @@
 
 #include "base/list.h"
 #include "broker/broker.h"
-#include "core/msgstream.h"
+#include "core/message/msgstream.h"
 
 #define QUEUE_ATTR "broker.client-queue-bytes"
 #define RETRY_ACCEPT 1. /* s */

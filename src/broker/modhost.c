@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "core/dispatch.h"
-#include "core/message.h"
+#include "core/handle/dispatch.h"
+#include "core/message/message.h"
 
 #define STACK_SIZE (1024 * 1024)
 

@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "broker/attrs.h"
-#include "core/channel.h"
+#include "core/handle/channel.h"
 
 enum module_status {
     MODULE_INIT = 0,

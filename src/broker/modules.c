@@ -11,8 +11,8 @@
 #include "base/list.h"
 #include "broker/broker.h"
 #include "broker/modhost.h"
-#include "core/channel.h"
-#include "core/message.h"
+#include "core/handle/channel.h"
+#include "core/message/message.h"
 
 #define RECV_BATCH 256
 

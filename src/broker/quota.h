@@ -10,7 +10,7 @@
 #include <jansson.h>
 #include <sys/types.h>
 
-#include "core/message.h"
+#include "core/message/message.h"
 
 enum quota_slot {
     QUOTA_BYTES,       /* of messages that wait, or that a module keeps */

@@ -23,7 +23,7 @@
 #include "base/list.h"
 #include "broker/broker.h"
 #include "broker/route.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 struct rpc {
     broker_rpc_f cb;

@@ -7,7 +7,7 @@
 
 #include "base/encode.h"
 #include "broker/broker.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 /* The sender, if it is a peer of this broker: for what concerns only local
  * clients and modules. */

@@ -8,7 +8,7 @@
 
 #include "base/list.h"
 #include "broker/broker.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 struct tracer {
     struct list node;

@@ -16,7 +16,7 @@
 #include "broker/overlay/transport.h"
 #include "broker/rlimits.h"
 #include "config.h"
-#include "core/message.h"
+#include "core/message/message.h"
 #include "value/fsd.h"
 
 /* ---- effects of the core: children ---- */
