@@ -9,14 +9,14 @@
 #include <jansson.h>
 #include <sys/types.h>
 
-#include "broker/attrs.h"
-#include "broker/groups.h"
-#include "broker/inflight.h"
+#include "broker/lifecycle/state.h"
 #include "broker/overlay/topology.h"
-#include "broker/quota.h"
-#include "broker/services.h"
-#include "broker/state.h"
-#include "broker/subs.h"
+#include "broker/routing/inflight.h"
+#include "broker/routing/quota.h"
+#include "broker/routing/services.h"
+#include "broker/routing/subs.h"
+#include "broker/service/attrs.h"
+#include "broker/service/groups.h"
 #include "core/message/msgqueue.h"
 #include "core/reactor/reactor.h"
 
