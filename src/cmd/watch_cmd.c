@@ -1,8 +1,8 @@
 /* flux watch: output and state of many jobs.
  *
  * Happy path: job-list says which jobs; what is still active is followed by its
- * eventlog; output is copied in the order of the list, a window of jobs at a time,
- * those that run before all others. The end of the last output is the end. */
+ * eventlog; output of jobs that have ended is copied one after the other, in the order of
+ * the list, that of the others as it comes. The end of the last output is the end. */
 #include "cmd/cmd.h"
 #include "cmd/datetime.h"
 #include "cmd/jobs_filter.h"
@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Inactive jobs whose output is on its way at a time. */
-#define WINDOW 32
 
 static struct optparse_option opts[] = {
     { .name = "active", .key = 'a', .usage = "Watch all active jobs" },
@@ -63,10 +60,10 @@ struct follow {
     optparse_t *p;
     struct job *jobs;
     size_t count;
-    size_t next; /* the first inactive job whose output was not asked for */
-    size_t in_flight;
-    size_t logs; /* eventlogs that have not ended */
-    struct watch *watch;
+    size_t next;         /* the first inactive job whose output was not asked for */
+    size_t logs;         /* eventlogs that have not ended */
+    struct watch *watch; /* output of active jobs */
+    struct watch *ended; /* of one that is not */
     struct progress *progress;
     bool verbose;
     bool prefix; /* several jobs: lines say which one */
@@ -230,7 +227,8 @@ static void on_event (struct job *job, double t, const char *name, json_t *conte
 
 static void check_end (struct follow *fl)
 {
-    if (fl->logs == 0 && fl->next == fl->count && watch_idle (fl->watch))
+    if (fl->logs == 0 && fl->next == fl->count && watch_idle (fl->watch)
+        && watch_idle (fl->ended))
         flux_reactor_stop (flux_get_reactor (fl->h));
 }
 
@@ -262,25 +260,20 @@ static void log_cb (flux_future_t *f, void *arg)
 
 /* --- output --- */
 
-static void feed (struct follow *fl)
+static void active_ended (void *arg)
 {
-    for (; fl->next < fl->count && fl->in_flight < WINDOW; fl->next++) {
-        struct job *job = &fl->jobs[fl->next];
-        if (job->active)
-            continue;
-        fl->in_flight++;
-        watch_add (fl->watch, job->id);
-    }
+    check_end (arg);
 }
 
-/* Outputs of active jobs count against the window, too: it is then fuller. */
-static void output_ended (void *arg)
+static void copy_next (void *arg)
 {
     struct follow *fl = arg;
-    if (fl->in_flight > 0)
-        fl->in_flight--;
-    feed (fl);
-    check_end (fl);
+    while (fl->next < fl->count && fl->jobs[fl->next].active)
+        fl->next++;
+    if (fl->next < fl->count)
+        watch_add (fl->ended, fl->jobs[fl->next++].id);
+    else
+        check_end (fl);
 }
 
 static void follow_active (struct follow *fl, struct job *job)
@@ -291,7 +284,6 @@ static void follow_active (struct follow *fl, struct job *job)
     if (!job->f || flux_future_then (job->f, -1., log_cb, job) < 0)
         cmd_die ("ERROR: %s: %s", cmd_f58 (job->id), strerror (errno));
     fl->logs++;
-    fl->in_flight++;
     watch_add (fl->watch, job->id);
 }
 
@@ -323,9 +315,10 @@ static int conclude (struct follow *fl)
         if (fl->jobs[i].exit_code > code)
             code = fl->jobs[i].exit_code;
     }
-    if (code == 0 && (fl->lost || watch_failed (fl->watch)))
+    if (code == 0 && (fl->lost || watch_failed (fl->watch) || watch_failed (fl->ended)))
         code = 1;
     watch_destroy (fl->watch);
+    watch_destroy (fl->ended);
     return code;
 }
 
@@ -333,9 +326,10 @@ static int follow (struct follow *fl)
 {
     bool label = optparse_hasopt (fl->p, "label-io");
     fl->prefix = label || fl->count > 1;
-    fl->watch = watch_create (fl->h, label ? WATCH_LABEL_JOB : WATCH_NO_LABEL,
-                              output_ended, fl);
-    if (!fl->watch)
+    enum watch_label kind = label ? WATCH_LABEL_JOB : WATCH_NO_LABEL;
+    fl->watch = watch_create (fl->h, kind, active_ended, fl);
+    fl->ended = watch_create (fl->h, kind, copy_next, fl);
+    if (!fl->watch || !fl->ended)
         cmd_die ("out of memory");
     open_progress (fl);
     for (size_t i = 0; i < fl->count; i++) {
@@ -344,12 +338,14 @@ static int follow (struct follow *fl)
     }
     for (size_t i = 0; i < fl->count; i++) {
         if (!fl->jobs[i].active) {
-            progress_count (fl->progress, PROGRESS_PENDING, fl->jobs[i].started ? 0 : 1);
-            progress_count (fl->progress, PROGRESS_RUNNING, fl->jobs[i].started ? 1 : 0);
+            progress_count (fl->progress, PROGRESS_PENDING,
+                            fl->jobs[i].started ? 0 : 1);
+            progress_count (fl->progress, PROGRESS_RUNNING,
+                            fl->jobs[i].started ? 1 : 0);
             ended (&fl->jobs[i]);
         }
     }
-    feed (fl);
+    copy_next (fl);
     if (flux_reactor_run (flux_get_reactor (fl->h), 0) < 0)
         cmd_die ("ERROR: lost connection to the broker");
     return conclude (fl);
