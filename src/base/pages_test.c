@@ -21,8 +21,9 @@ static void large_blocks_lie_on_huge_pages (void **state)
 
 static void what_was_used_is_kept (void **state)
 {
-    static const size_t sizes[] = { 10, 1000, PAGES_HUGE, PAGES_HUGE + 1,
-                                    5 * PAGES_HUGE, PAGES_HUGE, 500 };
+    static const size_t sizes[] = {
+        10, 1000, PAGES_HUGE, PAGES_HUGE + 1, 5 * PAGES_HUGE, PAGES_HUGE, 500
+    };
     char *p = pages_alloc (0);
     size_t used = 0;
 
