@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/pages.h"
 #include "core/message/message_impl.h"
 
 /* One tree is read by all threads that share the payload; nobody changes it. */
@@ -20,7 +21,7 @@ struct payload *payload_create (const void *data, size_t len)
 {
     struct payload *p;
 
-    if (!(p = malloc (sizeof (*p) + len)))
+    if (!(p = pages_alloc (sizeof (*p) + len)))
         return NULL;
     atomic_init (&p->refs, 1);
     atomic_init (&p->json, NULL);

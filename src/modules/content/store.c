@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "base/hashmap.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static struct blob *add (struct store *s, const void *digest, const void *data,
 
     if (!(b = calloc (1, sizeof (*b) + s->digest_size)))
         return NULL;
-    if (!(b->data = malloc (len + 1))) {
+    if (!(b->data = pages_alloc (len + 1))) {
         free (b);
         return NULL;
     }

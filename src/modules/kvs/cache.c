@@ -1,6 +1,7 @@
 #include "cache.h"
 
 #include "base/hashmap.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,7 +127,7 @@ int kvs_cache_insert (struct kvs_cache *c, const char *ref, const void *data,
 {
     struct entry *e;
 
-    if (!(e = insert (c, ref)) || !(e->data = malloc (len + 1))) {
+    if (!(e = insert (c, ref)) || !(e->data = pages_alloc (len + 1))) {
         kvs_cache_remove (c, ref);
         errno = ENOMEM;
         return -1;
