@@ -13,7 +13,7 @@
 #include <flux/core.h>
 
 #include "bench.h"
-#include "core/channel.h"
+#include "core/handle/channel.h"
 
 #define IN_FLIGHT 64
 

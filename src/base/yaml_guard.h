@@ -8,8 +8,8 @@
 /* libyaml compares each anchor with all before it: a megabyte of them takes minutes. */
 #define YAML_MAX_ANCHORS 4096
 
-/* True if there are more words that may be anchors (&name): within strings they are
- * none, but documents do not have thousands of those either. */
+/* True if there are more words that may be anchors (&name). They may also be text
+ * within strings: yaml_too_many_anchors tells. */
 bool yaml_has_many_anchors (const char *text, size_t len);
 
 #endif

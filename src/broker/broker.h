@@ -1,7 +1,7 @@
 /* One broker: what its parts know of each other.
  *
  * The main thread owns all of this. Modules run in threads of their own and
- * meet it only through a channel (core/channel.h). */
+ * meet it only through a channel (core/handle/channel.h). */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
@@ -9,16 +9,16 @@
 #include <jansson.h>
 #include <sys/types.h>
 
-#include "broker/attrs.h"
-#include "broker/groups.h"
-#include "broker/inflight.h"
+#include "broker/lifecycle/state.h"
 #include "broker/overlay/topology.h"
-#include "broker/quota.h"
-#include "broker/services.h"
-#include "broker/state.h"
-#include "broker/subs.h"
-#include "core/msgqueue.h"
-#include "core/reactor.h"
+#include "broker/routing/inflight.h"
+#include "broker/routing/quota.h"
+#include "broker/routing/services.h"
+#include "broker/routing/subs.h"
+#include "broker/service/attrs.h"
+#include "broker/service/groups.h"
+#include "core/message/msgqueue.h"
+#include "core/reactor/reactor.h"
 
 #define ROUTE_ID_SIZE 40
 

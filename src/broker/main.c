@@ -7,10 +7,10 @@
 
 #include "base/file.h"
 #include "broker/broker.h"
-#include "broker/dirs.h"
-#include "broker/rlimits.h"
-#include "broker/settings.h"
-#include "broker/signals.h"
+#include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/rlimits.h"
+#include "broker/lifecycle/settings.h"
+#include "broker/lifecycle/signals.h"
 #include "config.h"
 
 static struct optparse_option opts[] = {

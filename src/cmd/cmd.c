@@ -1,6 +1,6 @@
 /* What all commands share: messages, the handle, job ids, user names. */
 #include "cmd/cmd.h"
-#include "cmd/output.h"
+#include "cmd/output/output.h"
 
 #include <pwd.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/external.h"
 #include "cmd/help.h"
-#include "cmd/output.h"
+#include "cmd/output/output.h"
 
 #include <getopt.h>
 #include <stdio.h>

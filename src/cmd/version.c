@@ -1,6 +1,6 @@
 /* flux version */
 #include "cmd/cmd.h"
-#include "cmd/output.h"
+#include "cmd/output/output.h"
 #include "config.h"
 
 #include <stdio.h>

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/toml.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 struct flux_conf {
     int refs;

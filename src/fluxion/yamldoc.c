@@ -1,5 +1,5 @@
 #include "fluxion/yamldoc.h"
-#include "base/yaml_guard.h"
+#include "base/yaml_anchors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
         errno = deep < 0 ? ENOMEM : EINVAL;
         return -1;
     }
-    if (yaml_has_many_anchors (text, len)) {
+    if (yaml_too_many_anchors (text, len)) {
         snprintf (error->text, sizeof (error->text), "more than %d anchors",
                   YAML_MAX_ANCHORS);
         errno = EINVAL;

@@ -23,7 +23,7 @@
 #include "base/file.h"
 #include "base/hashmap.h"
 #include "base/list.h"
-#include "shell/protocol.h"
+#include "core/shell/protocol.h"
 #include "shell/shell.h"
 
 /* What job-exec has on its way to a shell has bounds, which are smaller; a barrier

@@ -12,8 +12,8 @@
 
 #include "base/buf.h"
 #include "base/fanout.h"
+#include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
-#include "shell/protocol.h"
 #include "value/jobspec.h"
 
 struct rset;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/shell/protocol.h"
 #include "shell/layout.h"
 #include "shell/mustache.h"
-#include "shell/protocol.h"
 
 static void check_layout (const char *counts, struct jobspec *js, int node_count,
                           int cores, const char *options)

@@ -148,6 +148,58 @@ static int parse_number (const char **pos, const char *end, unsigned long *n,
     return *width > 0 ? 0 : invalid ();
 }
 
+/* The next range of an expression's ids. 1: one was found, 0: the end. */
+struct range {
+    unsigned long lo, hi;
+    int width; /* [00-2] is 00,01,02: the first decides */
+};
+
+static int next_range (const char **pos, const char *end, struct range *r)
+{
+    const char *p = *pos;
+    int hi_width;
+
+    if (p > end)
+        return 0;
+    if (parse_number (&p, end, &r->lo, &r->width) < 0)
+        return -1;
+    r->hi = r->lo;
+    if (p < end && *p == '-') {
+        p++;
+        if (parse_number (&p, end, &r->hi, &hi_width) < 0 || r->hi < r->lo
+            || r->hi - r->lo >= HOSTLIST_MAX)
+            return invalid ();
+    }
+    if (p < end && *p != ',')
+        return invalid ();
+    *pos = p + 1;
+    return 1;
+}
+
+/* Names in all expressions of a text, -1 if it cannot be decoded: what is invalid
+ * costs nothing. */
+static int count_decoded (const char *s)
+{
+    unsigned long count = 0;
+    struct expr e;
+    struct range r;
+    int rc;
+
+    while ((rc = next_expr (&s, &e)) == 1) {
+        const char *p = e.ids;
+        count += !e.ids;
+        while (e.ids && (rc = next_range (&p, e.ids + e.ids_len, &r)) == 1)
+            count += r.hi - r.lo + 1;
+        if (rc < 0)
+            return -1;
+        if (count > HOSTLIST_MAX) {
+            errno = EOVERFLOW;
+            return -1;
+        }
+    }
+    return rc < 0 ? -1 : (int)count;
+}
+
 static int push_numbered (struct hostlist *hl, struct buf *b, const struct expr *e,
                           unsigned long n, int width)
 {
@@ -162,33 +214,16 @@ static int push_numbered (struct hostlist *hl, struct buf *b, const struct expr 
 static int expand (struct hostlist *hl, struct buf *b, const struct expr *e)
 {
     const char *p = e->ids;
-    const char *end;
+    struct range r;
+    int rc;
 
     if (!e->ids)
         return push (hl, e->prefix, e->prefix_len);
-    end = p + e->ids_len;
-    for (;;) {
-        unsigned long lo, hi;
-        int width, hi_width;
-
-        if (parse_number (&p, end, &lo, &width) < 0)
-            return -1;
-        hi = lo;
-        if (p < end && *p == '-') {
-            p++;
-            if (parse_number (&p, end, &hi, &hi_width) < 0 || hi < lo
-                || hi - lo >= HOSTLIST_MAX)
-                return invalid ();
-            /* [00-2] is 00,01,02: the first decides. */
-        }
-        for (unsigned long n = lo; n <= hi; n++)
-            if (push_numbered (hl, b, e, n, width) < 0)
+    while ((rc = next_range (&p, e->ids + e->ids_len, &r)) == 1)
+        for (unsigned long n = r.lo; n <= r.hi; n++)
+            if (push_numbered (hl, b, e, n, r.width) < 0)
                 return -1;
-        if (p == end)
-            return 0;
-        if (*p++ != ',')
-            return invalid ();
-    }
+    return rc;
 }
 
 /* All or nothing. The number of hosts added, or -1. */
@@ -199,6 +234,8 @@ static int append_text (struct hostlist *hl, const char *s)
     struct expr e;
     int rc;
 
+    if (count_decoded (s) < 0)
+        return -1;
     while ((rc = next_expr (&s, &e)) == 1) {
         if ((rc = expand (hl, &b, &e)) < 0)
             break;

@@ -149,6 +149,13 @@ static void test_yaml_anchors (void **state)
     s[len++] = '"';
     assert_non_null (o = jobspec_load_yaml (s, len, &error));
     json_decref (o);
+    /* What looks like one within a string is text. */
+    len = sprintf (s, "script: \"");
+    for (int i = 0; i < 5000; i++)
+        len += sprintf (s + len, "ls &a%d ", i);
+    s[len++] = '"';
+    assert_non_null (o = jobspec_load_yaml (s, len, &error));
+    json_decref (o);
     free (s);
 }
 

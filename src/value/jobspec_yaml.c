@@ -8,7 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "base/yaml_guard.h"
+#include "base/yaml_anchors.h"
 #include "value/jobspec.h"
 
 /* Aliases can make a small text mean a huge or an endless document. */
@@ -169,7 +169,7 @@ json_t *jobspec_load_yaml (const char *s, size_t len, flux_error_t *error)
     yaml_document_t doc;
     json_t *o = NULL;
 
-    if (yaml_has_many_anchors (s, len)) {
+    if (yaml_too_many_anchors (s, len)) {
         if (error)
             snprintf (error->text, sizeof (error->text),
                       "jobspec: invalid YAML: more than %d anchors", YAML_MAX_ANCHORS);

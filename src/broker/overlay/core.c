@@ -17,7 +17,7 @@
 #include <syslog.h>
 
 #include "base/hashmap.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 /* How long the holder of a place may take to say that it lives. */
 #define CLAIM_TIMEOUT 5.

@@ -12,7 +12,7 @@
 
 #include "base/list.h"
 #include "broker/overlay/core.h"
-#include "core/message.h"
+#include "core/message/message.h"
 
 #define RANKS 15
 #define LIVES 400 /* that there ever are: brokers, their successors, impostors */

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "broker/lifecycle/rlimits.h"
 #include "broker/overlay/core.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/overlay/transport.h"
-#include "broker/rlimits.h"
 #include "config.h"
-#include "core/message.h"
+#include "core/message/message.h"
 #include "value/fsd.h"
 
 /* ---- effects of the core: children ---- */

@@ -22,8 +22,8 @@
 
 #include "base/hashmap.h"
 #include "broker/overlay/transport.h"
-#include "core/message.h"
-#include "core/reactor.h"
+#include "core/message/message.h"
+#include "core/reactor/reactor.h"
 
 #define MAX_FRAMES (MSG_MAX_ROUTES + 4)
 #define RECV_BATCH 256

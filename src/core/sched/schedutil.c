@@ -31,7 +31,7 @@
 #include "base/list.h"
 #include "core/kvs/kvs_health.h"
 #include "core/kvs/txn.h"
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 
 #define RETRY_AFTER 1. /* s */
 

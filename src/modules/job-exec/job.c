@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "core/job/jsontext.h"
+#include "core/shell/protocol.h"
 #include "core/subprocess/io.h"
-#include "shell/protocol.h"
 #include "value/fsd.h"
 
 /* Of input that waits for the tasks: the senders of a job share it. */

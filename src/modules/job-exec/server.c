@@ -15,8 +15,8 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "core/shell/protocol.h"
 #include "ctx.h"
-#include "shell/protocol.h"
 
 /* A message that a broker forwards without making others wait long. */
 #define WRITE_MAX (256 * 1024)

@@ -25,7 +25,7 @@
 #include "versions.h"
 
 #include "base/list.h"
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 
 #include <flux/core.h>
 

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 #include "inventory.h"
 #include "settings.h"
 

@@ -22,7 +22,7 @@
 #include "base/hashmap.h"
 #include "base/heap.h"
 #include "base/list.h"
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 #include "value/jobspec.h"
 
 struct job {

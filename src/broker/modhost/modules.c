@@ -1,0 +1,605 @@
+/* The broker's side of its modules. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/hashmap.h"
+#include "base/list.h"
+#include "broker/broker.h"
+#include "broker/modhost/modhost.h"
+#include "core/handle/channel.h"
+#include "core/message/message.h"
+
+#define RECV_BATCH 256
+
+struct waiter {
+    struct list node;
+    module_f cb;
+    void *arg;
+};
+
+struct module {
+    struct list node;
+    struct broker *b;
+    struct peer peer;
+    char *name;
+    char *path;
+    enum module_status status;
+    struct modhost *host;
+    struct channel_end *end;
+    flux_watcher_t *w;
+    struct reactor_task recv_task;
+    module_f load_cb;
+    void *load_arg;
+    struct list removers;
+    bool removing;
+    bool exited;   /* said so: nothing more comes */
+    bool by_hand;  /* it is not part of what the instance promises */
+    char why[160]; /* the last error that it logged */
+};
+
+struct modules {
+    struct list list;
+    int count;
+};
+
+static struct module *find (struct broker *b, const char *name)
+{
+    list_foreach (&b->modules->list, it) {
+        struct module *m = container_of (it, struct module, node);
+
+        if (strcmp (m->name, name) == 0)
+            return m;
+    }
+    return NULL;
+}
+
+static void module_destroy (struct module *m)
+{
+    if (m) {
+        reactor_task_cancel (&m->recv_task);
+        flux_watcher_destroy (m->w);
+        channel_close (m->end);
+        modhost_destroy (m->host);
+        free (m->name);
+        free (m->path);
+        free (m);
+    }
+}
+
+static void loaded_cb (struct broker *b, const char *name, int errnum,
+                       const char *errstr, void *arg);
+
+static int module_send (struct peer *p, flux_msg_t **msg)
+{
+    struct module *m = p->arg;
+
+    trace_message (m->b, m->name, "rx", *msg);
+    return channel_send (m->end, msg);
+}
+
+static void load_done (struct module *m, int errnum, const char *errstr)
+{
+    module_f cb = m->load_cb;
+
+    m->load_cb = NULL;
+    if (cb)
+        cb (m->b, m->name, errnum, errstr, m->load_arg);
+}
+
+static void died (struct module *m, int errnum, const char *errstr)
+{
+    struct broker *b = m->b;
+
+    broker_log (b, LOG_ERR, "module %s failed: %s", m->name,
+                errstr[0] ? errstr : strerror (errnum));
+    if (!m->by_hand && !attrs_val (b->attrs, "broker.module-nopanic")) {
+        if (b->exit_code == 0)
+            b->exit_code = 1;
+        machine_post (b, EVENT_PANIC);
+    }
+}
+
+void modules_note_error (struct broker *b, const char *id, const char *text, size_t len)
+{
+    struct peer *p = id ? peer_lookup (b, id) : NULL;
+
+    if (p && p->kind == PEER_MODULE) {
+        struct module *m = p->arg;
+
+        snprintf (m->why, sizeof (m->why), "%.*s", (int)len, text);
+    }
+}
+
+/* The thread is at its end: nothing of the module runs any more. */
+static void module_gone (struct module *m)
+{
+    struct broker *b = m->b;
+    bool was_running = m->status >= MODULE_RUNNING && !m->load_cb;
+    const char *why;
+    int errnum;
+
+    modhost_join (m->host);
+    errnum = m->host->errnum;
+    why = m->host->errstr[0] ? m->host->errstr : m->why;
+    list_remove (&m->node);
+    b->modules->count--;
+    peer_remove (b, &m->peer, ENOSYS);
+    broker_log (b, LOG_DEBUG, "rmmod %s", m->name);
+    if (m->load_cb)
+        load_done (m, errnum ? errnum : ECANCELED, why[0] ? why : NULL);
+    else if (was_running && errnum != 0 && machine_state (b) < STATE_FINALIZE)
+        died (m, errnum, why);
+    list_foreach (&m->removers, it) {
+        struct waiter *waiter = container_of (it, struct waiter, node);
+
+        list_remove (&waiter->node);
+        waiter->cb (b, m->name, errnum, why[0] ? why : NULL, waiter->arg);
+        free (waiter);
+    }
+    module_destroy (m);
+}
+
+static void module_recv (void *arg)
+{
+    struct module *m = arg;
+    flux_msg_t *msg;
+    int n = 0;
+
+    while (!m->exited && n++ < RECV_BATCH && (msg = channel_recv (m->end))) {
+        struct flux_msg_cred cred;
+
+        if (flux_msg_get_cred (msg, &cred) == 0) {
+            if (cred.userid == FLUX_USERID_UNKNOWN || cred.rolemask == FLUX_ROLE_NONE)
+                cred = m->peer.cred;
+            cred.rolemask |= FLUX_ROLE_LOCAL;
+            if (msg_is_unique (msg))
+                flux_msg_set_cred (msg, cred);
+        }
+        trace_message (m->b, m->name, "tx", msg);
+        router_recv (m->b, &m->peer, msg);
+    }
+    if (!m->exited && n > RECV_BATCH) {
+        reactor_post (m->b->reactor, &m->recv_task);
+        return;
+    }
+    /* The channel stays open if the module leaves something behind that
+     * refers to its handle. */
+    if (m->exited || errno == ECONNRESET) {
+        module_gone (m);
+        return;
+    }
+    /* Arms the descriptor, unless something came since. */
+    if ((channel_pollevents (m->end) & FLUX_POLLIN))
+        reactor_post (m->b->reactor, &m->recv_task);
+}
+
+static void module_readable (flux_reactor_t *r, flux_watcher_t *w, int revents,
+                             void *arg)
+{
+    module_recv (arg);
+}
+
+/* ---- finding the file ---- */
+
+static bool try_path (char *buf, size_t size, const char *dir, int dirlen,
+                      const char *name)
+{
+    if ((size_t)snprintf (buf, size, "%.*s/%s.so", dirlen, dir, name) < size
+        && access (buf, R_OK) == 0)
+        return true;
+    /* The build tree may have a folder for each. */
+    return (size_t)snprintf (buf, size, "%.*s/%s/%s.so", dirlen, dir, name, name) < size
+           && access (buf, R_OK) == 0;
+}
+
+static bool search (const char *dirs, const char *name, char *buf, size_t size)
+{
+    while (dirs && *dirs) {
+        size_t len = strcspn (dirs, ":");
+
+        if (len > 0 && try_path (buf, size, dirs, len, name))
+            return true;
+        dirs += len + (dirs[len] == ':');
+    }
+    return false;
+}
+
+static bool find_module (const char *name, char *buf, size_t size)
+{
+    const char *env = getenv ("FLUX_MODULE_PATH");
+
+    return search (env, name, buf, size)
+           || search (flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO), name, buf,
+                      size);
+}
+
+static char *name_of_path (const char *path)
+{
+    const char *base = strrchr (path, '/');
+    size_t len;
+
+    base = base ? base + 1 : path;
+    len = strlen (base);
+    if (len > 3 && strcmp (base + len - 3, ".so") == 0)
+        len -= 3;
+    return strndup (base, len);
+}
+
+/* ---- load and remove ---- */
+
+static struct module *module_create (struct broker *b, const char *name,
+                                     const char *path)
+{
+    struct module *m = calloc (1, sizeof (*m));
+
+    if (!m)
+        return NULL;
+    m->b = b;
+    list_init (&m->node);
+    list_init (&m->removers);
+    reactor_task_init (&m->recv_task, module_recv, m);
+    m->peer.kind = PEER_MODULE;
+    m->peer.send = module_send;
+    m->peer.arg = m;
+    m->peer.cred = (struct flux_msg_cred){ b->owner, FLUX_ROLE_OWNER };
+    make_route_id (m->peer.id);
+    if (!(m->name = strdup (name)) || !(m->path = strdup (path))) {
+        module_destroy (m);
+        return NULL;
+    }
+    return m;
+}
+
+static int module_start (struct module *m, json_t *args)
+{
+    struct broker *b = m->b;
+    struct channel_end *ends[2];
+
+    m->host = modhost_create (m->name, m->path, m->peer.id, args, b->attrs, b->conf);
+    if (!m->host || channel_create (ends) < 0)
+        return -1;
+    m->end = ends[0];
+    m->w = flux_fd_watcher_create (b->reactor, channel_pollfd (m->end), FLUX_POLLIN,
+                                   module_readable, m);
+    if (!m->w || peer_add (b, &m->peer) < 0) {
+        channel_close (ends[1]);
+        return -1;
+    }
+    if (services_add (b->services, m->name, &m->peer) < 0
+        || modhost_start (m->host, ends[1]) < 0) {
+        int saved_errno = errno;
+
+        peer_remove (b, &m->peer, ENOSYS);
+        errno = saved_errno;
+        return -1;
+    }
+    flux_watcher_start (m->w);
+    /* Arms it. */
+    if ((channel_pollevents (m->end) & FLUX_POLLIN))
+        reactor_post (b->reactor, &m->recv_task);
+    return 0;
+}
+
+int modules_load (struct broker *b, const char *path, const char *name_arg,
+                  json_t *args, module_f cb, void *arg, flux_error_t *error)
+{
+    char file[4096];
+    char *name = name_arg ? strdup (name_arg) : name_of_path (path);
+    struct module *m = NULL;
+
+    error->text[0] = '\0';
+    if (!name)
+        return -1;
+    if (strchr (path, '/')) {
+        snprintf (file, sizeof (file), "%s", path);
+        if (access (file, R_OK) < 0) {
+            error_set (error, "%s", strerror (errno));
+            goto error;
+        }
+    } else if (!find_module (path, file, sizeof (file))) {
+        error_set (error, "module not found in search path");
+        errno = ENOENT;
+        goto error;
+    }
+    if (find (b, name)) {
+        errno = EEXIST;
+        goto error;
+    }
+    if (!(m = module_create (b, name, file)) || module_start (m, args) < 0)
+        goto error;
+    free (name);
+    m->load_cb = cb;
+    m->load_arg = arg;
+    m->by_hand = cb == loaded_cb;
+    list_append (&b->modules->list, &m->node);
+    b->modules->count++;
+    broker_log (b, LOG_DEBUG, "insmod %s", m->name);
+    return 0;
+error:
+    if (m) {
+        int saved_errno = errno;
+
+        module_destroy (m);
+        errno = saved_errno;
+    }
+    free (name);
+    return -1;
+}
+
+static void ask_to_end (struct module *m)
+{
+    flux_msg_t *msg;
+    char topic[256];
+
+    if (m->removing)
+        return;
+    m->removing = true;
+    snprintf (topic, sizeof (topic), "%s.shutdown", m->name);
+    if (!(msg = flux_request_encode (topic, NULL)))
+        return;
+    flux_msg_set_noresponse (msg);
+    flux_msg_route_enable (msg);
+    flux_msg_set_cred (msg, m->peer.cred);
+    if (channel_send (m->end, &msg) < 0)
+        flux_msg_decref (msg);
+}
+
+int modules_remove (struct broker *b, const char *name, module_f cb, void *arg)
+{
+    struct module *m = find (b, name);
+    struct waiter *waiter;
+
+    if (!m) {
+        errno = ENOENT;
+        return -1;
+    }
+    if (!(waiter = calloc (1, sizeof (*waiter))))
+        return -1;
+    waiter->cb = cb;
+    waiter->arg = arg;
+    list_append (&m->removers, &waiter->node);
+    ask_to_end (m);
+    return 0;
+}
+
+bool modules_loaded (struct broker *b, const char *name)
+{
+    return find (b, name) != NULL;
+}
+
+int modules_count (struct broker *b)
+{
+    return b->modules->count;
+}
+
+void modules_foreach (struct broker *b,
+                      void (*fn) (struct broker *b, const char *name, void *arg),
+                      void *arg)
+{
+    list_foreach (&b->modules->list, it)
+        fn (b, container_of (it, struct module, node)->name, arg);
+}
+
+static void config_done (struct broker *b, const flux_msg_t *rep, void *arg)
+{
+    const char *topic = "?", *text = NULL;
+    int errnum;
+
+    (void)flux_msg_get_topic (rep, &topic);
+    if (flux_msg_get_errnum (rep, &errnum) == 0 && errnum != 0 && errnum != ENOSYS) {
+        if (flux_msg_get_string (rep, &text) < 0 || !text)
+            text = strerror (errnum);
+        broker_log (b, LOG_ERR, "%s: %s", topic, text);
+    }
+}
+
+void modules_config (struct broker *b)
+{
+    list_foreach (&b->modules->list, it) {
+        struct module *m = container_of (it, struct module, node);
+        char topic[256];
+
+        snprintf (topic, sizeof (topic), "%s.config-reload", m->name);
+        (void)broker_rpc (b, topic, b->rank, json_deep_copy (b->conf), config_done,
+                          NULL);
+    }
+}
+
+/* ---- the service ---- */
+
+static void loaded_cb (struct broker *b, const char *name, int errnum,
+                       const char *errstr, void *arg)
+{
+    const flux_msg_t *msg = arg;
+
+    if (errnum)
+        broker_respond_error (b, msg, errnum, errstr);
+    else
+        broker_respond (b, msg, NULL);
+    flux_msg_decref (msg);
+}
+
+static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    const char *path, *name = NULL;
+    flux_error_t error;
+    json_t *args = NULL;
+
+    if (flux_msg_unpack (msg, "{s:s s?s s?o}", "path", &path, "name", &name, "args",
+                         &args)
+        < 0)
+        broker_respond_error (b, msg, EPROTO, NULL);
+    else if (modules_load (b, path, name, args, loaded_cb,
+                           (void *)flux_msg_incref (msg), &error)
+             < 0) {
+        broker_respond_error (b, msg, errno, error.text[0] ? error.text : NULL);
+        flux_msg_decref (msg);
+    }
+}
+
+/* Modules that end, or are of no more use, when the one that they said hello
+ * to goes. The scheduler is known by its service. */
+static const struct {
+    const char *name;
+    const char *users[3];
+} users_table[] = {
+    { "job-manager", { "sched", "job-exec", "job-list" } },
+    { "resource", { "sched" } },
+    /* what it holds, and that it has a backing store, would be forgotten */
+    { "content", { "kvs", "content-backing" } },
+};
+
+static struct module *find_user (struct broker *b, const char *user)
+{
+    void *owner = services_lookup (b->services, user);
+
+    list_foreach (&b->modules->list, it) {
+        struct module *m = container_of (it, struct module, node);
+
+        if (&m->peer == owner)
+            return m;
+    }
+    return NULL;
+}
+
+static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
+{
+    char list[128] = "";
+
+    for (size_t i = 0; i < sizeof (users_table) / sizeof (users_table[0]); i++) {
+        for (int j = 0; j < 3 && users_table[i].users[j]; j++) {
+            struct module *m;
+
+            if (strcmp (users_table[i].name, name) == 0
+                && (m = find_user (b, users_table[i].users[j]))
+                && strlen (list) + strlen (m->name) + 3 < sizeof (list)) {
+                strcat (list, *list ? ", " : "");
+                strcat (list, m->name);
+            }
+        }
+    }
+    error_set (error, "is in use: remove %s first", list);
+    return *list;
+}
+
+static void module_remove (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    const char *name;
+    flux_error_t error;
+
+    if (flux_msg_unpack (msg, "{s:s}", "name", &name) < 0)
+        broker_respond_error (b, msg, EPROTO, NULL);
+    else if (find (b, name) && is_in_use (b, name, &error))
+        broker_respond_error (b, msg, EBUSY, error.text);
+    else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
+        broker_respond_error (b, msg, errno, NULL);
+        flux_msg_decref (msg);
+    }
+}
+
+static json_t *list_services (struct broker *b, void *owner, const char *except)
+{
+    json_t *services = json_array ();
+    const char *name;
+    size_t pos = 0;
+
+    while (services_next (b->services, owner, &pos, &name))
+        if (strcmp (name, except) != 0)
+            json_array_append_new (services, json_string (name));
+    return services;
+}
+
+static json_t *list_entry (const char *name, const char *path, int idle, int status,
+                           json_t *services, size_t sendq, size_t recvq)
+{
+    return json_pack ("{s:s s:s s:i s:i s:o s:i s:i}", "name", name, "path", path,
+                      "idle", idle, "status", status, "services", services, "sendqueue",
+                      (int)sendq, "recvqueue", (int)recvq);
+}
+
+static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    /* Parts of the broker that are modules of the original's. */
+    static const char *builtins[] = { "config", "connector-local", "groups",
+                                      "overlay" };
+    double now = flux_reactor_now (b->reactor);
+    json_t *mods = json_array ();
+
+    list_foreach (&b->modules->list, it) {
+        struct module *m = container_of (it, struct module, node);
+
+        json_array_append_new (
+            mods,
+            list_entry (m->name, m->path, (int)(now - m->peer.t_active), m->status,
+                        list_services (b, &m->peer, m->name),
+                        channel_send_count (m->end), channel_recv_count (m->end)));
+    }
+    for (size_t i = 0; i < sizeof (builtins) / sizeof (builtins[0]); i++)
+        json_array_append_new (mods, list_entry (builtins[i], "builtin", 0,
+                                                 MODULE_RUNNING, json_array (), 0, 0));
+    broker_respond_pack (b, msg, "{s:o}", "mods", mods);
+}
+
+static void module_status (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    const char *id = flux_msg_route_last (msg);
+    struct peer *p = id ? peer_lookup (b, id) : NULL;
+    struct module *m;
+    int status, errnum = 0;
+
+    if (!p || p->kind != PEER_MODULE
+        || flux_msg_unpack (msg, "{s:i s?i}", "status", &status, "errnum", &errnum) < 0
+        || status < MODULE_RUNNING || status > MODULE_EXITED) {
+        broker_respond_error (b, msg, EPROTO, NULL);
+        return;
+    }
+    m = p->arg;
+    if (status == MODULE_RUNNING && m->load_cb) {
+        m->status = status;
+        load_done (m, 0, NULL);
+    } else if (status >= MODULE_FINALIZING) {
+        m->status = m->load_cb ? MODULE_INIT : status;
+        /* From here on there is no such service. */
+        services_remove_owner (b->services, &m->peer);
+        m->exited = status == MODULE_EXITED;
+    }
+    broker_respond (b, msg, NULL);
+}
+
+static const struct builtin table[] = {
+    { "module.load", module_load, 0 },
+    { "module.remove", module_remove, 0 },
+    { "module.list", module_list, FLUX_ROLE_USER },
+    { "module.status", module_status, 0 },
+    { NULL },
+};
+
+int modules_init (struct broker *b)
+{
+    if (!(b->modules = calloc (1, sizeof (*b->modules))))
+        return -1;
+    list_init (&b->modules->list);
+    channel_set_rank (b->rank);
+    return builtins_add (b, table, NULL);
+}
+
+/* Threads that did not end are left to the end of the process. */
+void modules_fini (struct broker *b)
+{
+    struct modules *mods = b->modules;
+
+    if (mods) {
+        list_foreach (&mods->list, it) {
+            struct module *m = container_of (it, struct module, node);
+
+            flux_watcher_stop (m->w);
+        }
+        free (mods);
+        b->modules = NULL;
+    }
+}

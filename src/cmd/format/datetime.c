@@ -1,0 +1,210 @@
+#include "cmd/format/datetime.h"
+
+#include "value/fsd.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+static int invalid (void)
+{
+    errno = EINVAL;
+    return -1;
+}
+
+/* Cut the next word off *s; NULL at the end. */
+static char *next_word (char **s)
+{
+    char *word = *s + strspn (*s, " \t");
+    if (!*word)
+        return NULL;
+    *s = word + strcspn (word, " \t");
+    if (**s)
+        *(*s)++ = '\0';
+    return word;
+}
+
+static int parse_epoch (const char *s, double *result)
+{
+    char *end;
+    bool marked = *s == '@';
+    if (marked)
+        s++;
+    if (!isdigit ((unsigned char)*s) || (!marked && strspn (s, "0123456789") < 10))
+        return -1;
+    double x = strtod (s, &end);
+    if (*end)
+        return -1;
+    *result = x;
+    return 0;
+}
+
+/* HH:MM[:SS][am|pm] or HH(am|pm); the whole of s. */
+static int parse_clock (const char *s, struct tm *tm)
+{
+    int hour, min = 0, sec = 0;
+    int n = 0;
+    bool colon = false;
+    if (!isdigit ((unsigned char)*s) || sscanf (s, "%2d%n", &hour, &n) != 1)
+        return -1;
+    s += n;
+    if (*s == ':') {
+        colon = true;
+        if (!isdigit ((unsigned char)s[1]) || sscanf (s, ":%2d%n", &min, &n) != 1)
+            return -1;
+        s += n;
+        if (*s == ':') {
+            if (!isdigit ((unsigned char)s[1]) || sscanf (s, ":%2d%n", &sec, &n) != 1)
+                return -1;
+            s += n;
+        }
+    }
+    bool am = !strcasecmp (s, "am");
+    bool pm = !strcasecmp (s, "pm");
+    if ((*s && !am && !pm) || (!colon && !am && !pm))
+        return -1;
+    if (min > 59 || sec > 60 || hour > 23 || ((am || pm) && (hour < 1 || hour > 12)))
+        return -1;
+    if (am || pm)
+        hour = hour % 12 + (pm ? 12 : 0);
+    tm->tm_hour = hour;
+    tm->tm_min = min;
+    tm->tm_sec = sec;
+    return 0;
+}
+
+static int parse_date (const char *s, struct tm *tm)
+{
+    int year, mon, day, n = 0;
+    if (sscanf (s, "%4d-%2d-%2d%n", &year, &mon, &day, &n) != 3 || s[n] != '\0' || n < 8
+        || mon < 1 || mon > 12 || day < 1 || day > 31)
+        return -1;
+    tm->tm_year = year - 1900;
+    tm->tm_mon = mon - 1;
+    tm->tm_mday = day;
+    return 0;
+}
+
+/* No such day as February 30: mktime would take it for March 2. */
+static int make_time (struct tm *tm, bool utc, double *result)
+{
+    int mday = tm->tm_mday;
+    tm->tm_isdst = -1;
+    time_t t = utc ? timegm (tm) : mktime (tm);
+    if (t == (time_t)-1 || (mday > 0 && mday <= 31 && tm->tm_mday != mday))
+        return invalid ();
+    *result = t;
+    return 0;
+}
+
+static int day_number (const char *word)
+{
+    if (!strcasecmp (word, "today"))
+        return 0;
+    if (!strcasecmp (word, "tomorrow"))
+        return 1;
+    if (!strcasecmp (word, "yesterday"))
+        return -1;
+    return -2;
+}
+
+static bool parse_time_word (const char *word, struct tm *tm)
+{
+    if (!strcasecmp (word, "noon") || !strcasecmp (word, "midnight")) {
+        tm->tm_hour = tolower ((unsigned char)*word) == 'n' ? 12 : 0;
+        return true;
+    }
+    return parse_clock (word, tm) == 0;
+}
+
+/* [DATE|today|tomorrow] [TIME] */
+static int parse_calendar (char *s, double now, double *result)
+{
+    struct tm tm;
+    time_t t = (time_t)now;
+    bool utc = false;
+    bool dated = false;
+    char *word;
+    size_t len = strlen (s);
+    char *sep = len > 10 && s[4] == '-' && toupper ((unsigned char)s[10]) == 'T'
+                    ? s + 10
+                    : NULL;
+    if (sep)
+        *sep = ' ';
+    if (len > 11 && s[4] == '-' && toupper ((unsigned char)s[len - 1]) == 'Z') {
+        s[len - 1] = '\0';
+        utc = true;
+    }
+    localtime_r (&t, &tm);
+    tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+    if (!(word = next_word (&s)))
+        return invalid ();
+    int day = day_number (word);
+    if (day > -2) {
+        tm.tm_mday += day;
+        mktime (&tm);
+        tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+        dated = true;
+    } else if (parse_date (word, &tm) == 0)
+        dated = true;
+    if (dated && !(word = next_word (&s)))
+        return make_time (&tm, utc, result);
+    if (!parse_time_word (word, &tm) || next_word (&s))
+        return invalid ();
+    if (make_time (&tm, utc, result) < 0)
+        return -1;
+    if (!dated && *result <= now) {
+        tm.tm_mday++;
+        tm.tm_isdst = -1;
+        *result = mktime (&tm);
+    }
+    return 0;
+}
+
+static int parse_relative (const char *s, double now, double *result)
+{
+    double d;
+    char text[64];
+    size_t len = strlen (s);
+    int sign = 1;
+    if (*s == '+' || *s == '-')
+        sign = *s++ == '+' ? 1 : -1;
+    else if (!strncasecmp (s, "in ", 3))
+        s += 3;
+    else if (len > 4 && !strcasecmp (s + len - 4, " ago") && len < sizeof (text)) {
+        snprintf (text, sizeof (text), "%.*s", (int)(len - 4), s);
+        s = text;
+        sign = -1;
+    } else
+        return -1;
+    s += strspn (s, " ");
+    if (fsd_parse (s, &d) < 0)
+        return -1;
+    *result = now + sign * d;
+    return 0;
+}
+
+int datetime_parse (const char *s, double now, double *result)
+{
+    char text[64];
+    s += strspn (s, " \t");
+    size_t len = strlen (s);
+    while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
+        len--;
+    if (len == 0 || len >= sizeof (text))
+        return invalid ();
+    memcpy (text, s, len);
+    text[len] = '\0';
+    if (!strcasecmp (text, "now")) {
+        *result = now;
+        return 0;
+    }
+    if (parse_epoch (text, result) == 0 || parse_relative (text, now, result) == 0)
+        return 0;
+    return parse_calendar (text, now, result);
+}

@@ -1,0 +1,726 @@
+#include "cmd/format/jobs_fields.h"
+
+#include "cmd/cmd.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What is asked of job-list: bits, in the order of attr_names. */
+enum {
+    A_USERID = 1 << 0,
+    A_URGENCY = 1 << 1,
+    A_PRIORITY = 1 << 2,
+    A_T_SUBMIT = 1 << 3,
+    A_T_DEPEND = 1 << 4,
+    A_T_PRIORITY = 1 << 5,
+    A_T_SCHED = 1 << 6,
+    A_T_RUN = 1 << 7,
+    A_T_CLEANUP = 1 << 8,
+    A_T_INACTIVE = 1 << 9,
+    A_STATE = 1 << 10,
+    A_NAME = 1 << 11,
+    A_CWD = 1 << 12,
+    A_QUEUE = 1 << 13,
+    A_PROJECT = 1 << 14,
+    A_BANK = 1 << 15,
+    A_NTASKS = 1 << 16,
+    A_NCORES = 1 << 17,
+    A_NNODES = 1 << 18,
+    A_RANKS = 1 << 19,
+    A_NODELIST = 1 << 20,
+    A_DURATION = 1 << 21,
+    A_EXPIRATION = 1 << 22,
+    A_SUCCESS = 1 << 23,
+    A_RESULT = 1 << 24,
+    A_WAITSTATUS = 1 << 25,
+    A_EXC = 1 << 26, /* four attributes */
+    A_ANNOTATIONS = 1 << 27,
+    A_DEPENDENCIES = 1 << 28,
+};
+static const char *const attr_names[] = {
+    "userid",  "urgency",    "priority",  "t_submit",    "t_depend",    "t_priority",
+    "t_sched", "t_run",      "t_cleanup", "t_inactive",  "state",       "name",
+    "cwd",     "queue",      "project",   "bank",        "ntasks",      "ncores",
+    "nnodes",  "ranks",      "nodelist",  "duration",    "expiration",  "success",
+    "result",  "waitstatus", NULL,        "annotations", "dependencies"
+};
+#define NATTRS (sizeof (attr_names) / sizeof (attr_names[0]))
+static const char *const exc_names[] = { "exception_occurred", "exception_type",
+                                         "exception_severity", "exception_note" };
+
+/* A cell straight from the attribute of the same name, or computed. */
+enum kind { STRING, INT, FLOAT, JSON, SPECIAL };
+enum special {
+    ID_F58,
+    ID_F58PLAIN,
+    ID_DEC,
+    ID_HEX,
+    ID_DOTHEX,
+    ID_WORDS,
+    ID_EMOJI,
+    ID_KVS,
+    USERNAME,
+    STATE,
+    STATE_SINGLE,
+    STATE_EMOJI,
+    STATUS,
+    STATUS_ABBREV,
+    STATUS_EMOJI,
+    RESULT,
+    RESULT_ABBREV,
+    RESULT_EMOJI,
+    SUCCESS,
+    RUNTIME,
+    T_REMAINING,
+    RETURNCODE,
+    EXC_OCCURRED,
+    EXC_SEVERITY,
+    EXC_TYPE,
+    EXC_NOTE,
+    ANNOTATIONS,
+    SCHED,
+    USER,
+    DEPENDENCIES,
+    CONTEXT_INFO,
+    CONTEXT_TIME,
+    INACTIVE_REASON,
+    URI,
+    URI_LOCAL,
+    INSTANCE,
+};
+
+#define A_STATUS (A_STATE | A_RESULT)
+#define A_RUNTIME (A_STATE | A_T_RUN | A_T_CLEANUP)
+#define A_RETURN (A_STATUS | A_WAITSTATUS | A_EXC)
+#define A_CONTEXT                                                                      \
+    (A_STATE | A_URGENCY | A_PRIORITY | A_NODELIST | A_DEPENDENCIES | A_ANNOTATIONS)
+
+static const struct field {
+    const char *name;
+    const char *heading;
+    enum kind kind;
+    enum special special;
+    unsigned int attrs;
+} fields[] = {
+    { "id", "JOBID", SPECIAL, ID_F58, 0 },
+    { "id.f58", "JOBID", SPECIAL, ID_F58, 0 },
+    { "id.f58plain", "JOBID", SPECIAL, ID_F58PLAIN, 0 },
+    { "id.dec", "JOBID", SPECIAL, ID_DEC, 0 },
+    { "id.hex", "JOBID", SPECIAL, ID_HEX, 0 },
+    { "id.dothex", "JOBID", SPECIAL, ID_DOTHEX, 0 },
+    { "id.words", "JOBID", SPECIAL, ID_WORDS, 0 },
+    { "id.emoji", "JOBID", SPECIAL, ID_EMOJI, 0 },
+    { "id.kvs", "JOBID", SPECIAL, ID_KVS, 0 },
+    { "userid", "UID", INT, 0, A_USERID },
+    { "username", "USER", SPECIAL, USERNAME, A_USERID },
+    { "urgency", "URG", INT, 0, A_URGENCY },
+    { "priority", "PRI", INT, 0, A_PRIORITY },
+    { "state", "STATE", SPECIAL, STATE, A_STATE },
+    { "state_single", "S", SPECIAL, STATE_SINGLE, A_STATE },
+    { "state_emoji", "STATE", SPECIAL, STATE_EMOJI, A_STATE },
+    { "name", "NAME", STRING, 0, A_NAME },
+    { "cwd", "CWD", STRING, 0, A_CWD },
+    { "queue", "QUEUE", STRING, 0, A_QUEUE },
+    { "project", "PROJECT", STRING, 0, A_PROJECT },
+    { "bank", "BANK", STRING, 0, A_BANK },
+    { "ntasks", "NTASKS", INT, 0, A_NTASKS },
+    { "ncores", "NCORES", INT, 0, A_NCORES },
+    { "duration", "DURATION", FLOAT, 0, A_DURATION },
+    { "nnodes", "NNODES", INT, 0, A_NNODES },
+    { "expiration", "EXPIRATION", FLOAT, 0, A_EXPIRATION },
+    { "t_remaining", "T_REMAINING", SPECIAL, T_REMAINING, A_EXPIRATION | A_STATE },
+    { "ranks", "RANKS", STRING, 0, A_RANKS },
+    { "nodelist", "NODELIST", STRING, 0, A_NODELIST },
+    { "success", "SUCCESS", SPECIAL, SUCCESS, A_SUCCESS | A_STATE },
+    { "result", "RESULT", SPECIAL, RESULT, A_STATUS },
+    { "result_abbrev", "RS", SPECIAL, RESULT_ABBREV, A_STATUS },
+    { "result_emoji", "RESULT", SPECIAL, RESULT_EMOJI, A_STATUS },
+    { "t_submit", "T_SUBMIT", FLOAT, 0, A_T_SUBMIT },
+    { "t_depend", "T_DEPEND", FLOAT, 0, A_T_DEPEND },
+    { "t_priority", "T_PRIORITY", FLOAT, 0, A_T_PRIORITY },
+    { "t_sched", "T_SCHED", FLOAT, 0, A_T_SCHED },
+    { "t_run", "T_RUN", FLOAT, 0, A_T_RUN },
+    { "t_cleanup", "T_CLEANUP", FLOAT, 0, A_T_CLEANUP },
+    { "t_inactive", "T_INACTIVE", FLOAT, 0, A_T_INACTIVE },
+    { "runtime", "RUNTIME", SPECIAL, RUNTIME, A_RUNTIME },
+    { "status", "STATUS", SPECIAL, STATUS, A_STATUS },
+    { "status_abbrev", "ST", SPECIAL, STATUS_ABBREV, A_STATUS },
+    { "status_emoji", "STATUS", SPECIAL, STATUS_EMOJI, A_STATUS },
+    { "waitstatus", "WSTATUS", INT, 0, A_WAITSTATUS },
+    { "returncode", "RC", SPECIAL, RETURNCODE, A_RETURN },
+    { "exception.occurred", "EXCEPTION-OCCURRED", SPECIAL, EXC_OCCURRED, A_EXC },
+    { "exception.severity", "EXCEPTION-SEVERITY", SPECIAL, EXC_SEVERITY, A_EXC },
+    { "exception.type", "EXCEPTION-TYPE", SPECIAL, EXC_TYPE, A_EXC },
+    { "exception.note", "EXCEPTION-NOTE", SPECIAL, EXC_NOTE, A_EXC },
+    { "annotations", "ANNOTATIONS", SPECIAL, ANNOTATIONS, A_ANNOTATIONS },
+    { "sched", "SCHED", SPECIAL, SCHED, A_ANNOTATIONS },
+    { "user", "USER", SPECIAL, USER, A_ANNOTATIONS },
+    { "dependencies", "DEPENDENCIES", SPECIAL, DEPENDENCIES, A_DEPENDENCIES },
+    { "contextual_info", "INFO", SPECIAL, CONTEXT_INFO, A_CONTEXT },
+    { "contextual_time", "TIME", SPECIAL, CONTEXT_TIME, A_RUNTIME | A_DURATION },
+    { "inactive_reason", "INACTIVE-REASON", SPECIAL, INACTIVE_REASON, A_RETURN },
+    { "uri", "URI", SPECIAL, URI, A_ANNOTATIONS },
+    { "uri.local", "URI", SPECIAL, URI_LOCAL, A_ANNOTATIONS },
+    { "instance.stats", "STATS", SPECIAL, INSTANCE, 0 },
+    { "instance.stats.total", "NJOBS", SPECIAL, INSTANCE, 0 },
+    { "instance.utilization", "CORE%", SPECIAL, INSTANCE, 0 },
+    { "instance.gpu_utilization", "GPU%", SPECIAL, INSTANCE, 0 },
+    { "instance.progress", "PROG", SPECIAL, INSTANCE, 0 },
+};
+#define NFIELDS (sizeof (fields) / sizeof (fields[0]))
+
+const struct format_named jobs_formats[] = {
+    { "default", "Default flux-jobs format string",
+      "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
+      "{status_abbrev:>2.2} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} "
+      "{contextual_info}" },
+    { "cute", "Cute flux-jobs format string (default with emojis)",
+      "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
+      "{status_emoji:>5.5} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} "
+      "{contextual_info}" },
+    { "long", "Extended flux-jobs format string",
+      "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} {status:>9.9} "
+      "{ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} {t_remaining!F:>12h} "
+      "{contextual_time!F:>8h} {contextual_info}" },
+    { "deps", "Show job urgency, priority, and dependencies",
+      "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
+      "{state:<8.8} {dependencies}" },
+    { "endreason", "Show why each job became inactive",
+      "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
+      "{status_abbrev:>2.2} {t_inactive!d:%b%d %R::>12h} {inactive_reason}" },
+    { NULL, NULL, NULL },
+};
+
+/* --- lookup --- */
+
+static bool resolve (const char *name, struct format_field *field)
+{
+    static const struct {
+        const char *prefix;
+        const char *field;
+    } open_ended[] = { { "annotations.", "annotations" },
+                       { "sched.", "sched" },
+                       { "user.", "user" } };
+    static const struct {
+        const char *name;
+        const char *heading;
+    } headings[] = { { "sched.t_estimate", "T_ESTIMATE" },
+                     { "sched.reason_pending", "REASON" },
+                     { "sched.resource_summary", "RESOURCES" } };
+    for (size_t i = 0; i < NFIELDS; i++) {
+        if (!strcmp (fields[i].name, name)) {
+            *field = (struct format_field){ .id = i, .heading = fields[i].heading };
+            return true;
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        size_t n = strlen (open_ended[i].prefix);
+        if (strncmp (name, open_ended[i].prefix, n) || !name[n])
+            continue;
+        if (!resolve (open_ended[i].field, field))
+            return false;
+        field->arg = name + n;
+        field->heading = NULL;
+        for (int k = 0; k < 3; k++) {
+            if (!strcmp (name, headings[k].name))
+                field->heading = headings[k].heading;
+        }
+        return true;
+    }
+    /* instance.resources.{all,up,down,allocated,free}.{ncores,ngpus} */
+    if (!strncmp (name, "instance.", 9)) {
+        *field = (struct format_field){ .id = NFIELDS - 1 };
+        return true;
+    }
+    return false;
+}
+
+json_t *jobs_attrs (const struct format *f, bool color)
+{
+    unsigned int bits = color ? A_STATUS | A_ANNOTATIONS : 0;
+    for (size_t i = 0; i < NFIELDS; i++) {
+        if (!f || format_uses (f, i))
+            bits |= fields[i].attrs;
+    }
+    json_t *a = json_array ();
+    for (size_t i = 0; i < NATTRS; i++) {
+        if ((bits & (1u << i)) && attr_names[i])
+            json_array_append_new (a, json_string (attr_names[i]));
+    }
+    for (int i = 0; (bits & A_EXC) && i < 4; i++)
+        json_array_append_new (a, json_string (exc_names[i]));
+    return a;
+}
+
+/* --- values of a job --- */
+
+static int get_int (const json_t *job, const char *name)
+{
+    return json_integer_value (json_object_get (job, name));
+}
+
+static double get_number (const json_t *job, const char *name)
+{
+    return json_number_value (json_object_get (job, name));
+}
+
+static const char *get_string (const json_t *job, const char *name)
+{
+    const char *s = json_string_value (json_object_get (job, name));
+    return s ? s : "";
+}
+
+bool jobs_is_active (const json_t *job)
+{
+    return get_int (job, "state") & FLUX_JOB_STATE_ACTIVE;
+}
+
+const char *jobs_status_abbrev (const json_t *job)
+{
+    if (get_int (job, "state") & FLUX_JOB_STATE_INACTIVE)
+        return flux_job_resulttostr (get_int (job, "result"), "S");
+    return flux_job_statetostr (get_int (job, "state"), "S");
+}
+
+const char *jobs_uri (const json_t *job)
+{
+    json_t *user = json_object_get (json_object_get (job, "annotations"), "user");
+    return json_string_value (json_object_get (user, "uri"));
+}
+
+static const char *emoji (const json_t *job, bool with_result)
+{
+    int state = get_int (job, "state");
+    if ((state & FLUX_JOB_STATE_INACTIVE) && with_result) {
+        switch (get_int (job, "result")) {
+        case FLUX_JOB_RESULT_COMPLETED:
+            return "😎";
+        case FLUX_JOB_RESULT_FAILED:
+            return "😭";
+        case FLUX_JOB_RESULT_CANCELED:
+            return "😡";
+        default:
+            return "⌛";
+        }
+    }
+    switch (state) {
+    case FLUX_JOB_STATE_NEW:
+        return "🥚";
+    case FLUX_JOB_STATE_DEPEND:
+    case FLUX_JOB_STATE_PRIORITY:
+    case FLUX_JOB_STATE_SCHED:
+        return "🥱";
+    case FLUX_JOB_STATE_RUN:
+        return "🏃";
+    case FLUX_JOB_STATE_CLEANUP:
+        return "🧹";
+    default:
+        return "🪦";
+    }
+}
+
+static double runtime (const struct jobs_source *js, const json_t *job)
+{
+    double t_run = get_number (job, "t_run");
+    double t_cleanup = get_number (job, "t_cleanup");
+    if (t_run <= 0)
+        return 0;
+    double end = t_cleanup > 0 ? t_cleanup : js->now;
+    return end > t_run ? end - t_run : 0;
+}
+
+/* -128: it never ran. Signals are negative, as wait(2) numbers them. */
+static bool returncode (const json_t *job, int *rc)
+{
+    json_t *o = json_object_get (job, "waitstatus");
+    if (jobs_is_active (job))
+        return false;
+    if (!o) {
+        *rc = -128;
+        return true;
+    }
+    int status = json_integer_value (o);
+    *rc = WIFSIGNALED (status) ? -WTERMSIG (status) : WEXITSTATUS (status);
+    return true;
+}
+
+static const char *inactive_reason (struct jobs_source *js, const json_t *job)
+{
+    int rc;
+    const char *note = get_string (job, "exception_note");
+    const char *type = get_string (job, "exception_type");
+    if (!(get_int (job, "state") & FLUX_JOB_STATE_INACTIVE))
+        return "";
+    switch (get_int (job, "result")) {
+    case FLUX_JOB_RESULT_CANCELED:
+        snprintf (js->text, sizeof (js->text), "Canceled%s%s", *note ? ": " : "", note);
+        return js->text;
+    case FLUX_JOB_RESULT_TIMEOUT:
+        return "Timeout";
+    }
+    if (!returncode (job, &rc) || rc == -128) {
+        snprintf (js->text, sizeof (js->text), "Exception: type=%s note=%s", type,
+                  note);
+        return *type ? js->text : "";
+    }
+    int signum = rc < 0 ? -rc : rc > 128 ? rc - 128 : 0;
+    if (signum > 0 && signum < NSIG && strsignal (signum))
+        return strsignal (signum);
+    if (rc == 127)
+        return "command not found";
+    if (rc == 126)
+        return "permission denied";
+    snprintf (js->text, sizeof (js->text), "Exit %d", rc);
+    return js->text;
+}
+
+static const char *dependencies (struct jobs_source *js, const json_t *job)
+{
+    size_t i, n = 0;
+    json_t *o;
+    js->text[0] = '\0';
+    json_array_foreach (json_object_get (job, "dependencies"), i, o) {
+        const char *s = json_string_value (o);
+        if (s && n < sizeof (js->text))
+            n +=
+                snprintf (js->text + n, sizeof (js->text) - n, "%s%s", n ? "," : "", s);
+    }
+    return js->text;
+}
+
+/* What one wants to know of a job in its state. */
+static const char *context_info (struct jobs_source *js, const json_t *job)
+{
+    char buf[sizeof (js->text)];
+    json_t *sched;
+    switch (get_int (job, "state")) {
+    case FLUX_JOB_STATE_DEPEND:
+        snprintf (buf, sizeof (buf), "depends:%s", dependencies (js, job));
+        memcpy (js->text, buf, sizeof (buf));
+        return js->text;
+    case FLUX_JOB_STATE_PRIORITY:
+        return "priority-wait";
+    case FLUX_JOB_STATE_SCHED:
+        if (get_int (job, "urgency") == FLUX_JOB_URGENCY_HOLD)
+            return "held";
+        if (json_object_get (job, "priority") && get_int (job, "priority") == 0)
+            return "priority-hold";
+        sched = json_object_get (json_object_get (job, "annotations"), "sched");
+        double eta = get_number (sched, "t_estimate") - js->now;
+        if (!json_object_get (sched, "t_estimate"))
+            return "";
+        if (eta < 0)
+            return "eta:now";
+        format_duration (buf, sizeof (buf) - 8, eta);
+        snprintf (js->text, sizeof (js->text), "eta:%.*s", 64, buf);
+        return js->text;
+    default:
+        return get_string (job, "nodelist");
+    }
+}
+
+static const char *job_id (struct jobs_source *js, const json_t *job,
+                           enum special special)
+{
+    static const char *const types[] = { "f58",    "f58plain", "dec",   "hex",
+                                         "dothex", "words",    "emoji", "kvs" };
+    flux_jobid_t id = json_integer_value (json_object_get (job, "id"));
+    if (flux_job_id_encode (id, types[special], js->text, sizeof (js->text)) < 0)
+        return "";
+    return js->text;
+}
+
+static const char *uri_local (struct jobs_source *js, const json_t *job)
+{
+    const char *uri = jobs_uri (job);
+    const char *path =
+        uri && !strncmp (uri, "ssh://", 6) ? strchr (uri + 6, '/') : NULL;
+    if (!path)
+        return uri ? uri : "";
+    snprintf (js->text, sizeof (js->text), "local://%s", path);
+    return js->text;
+}
+
+/* Text of any JSON value; strings bare. */
+static const char *json_text (struct jobs_source *js, json_t *o)
+{
+    if (json_is_string (o))
+        return json_string_value (o);
+    size_t n = o ? json_dumpb (o, js->text, sizeof (js->text) - 1,
+                               JSON_COMPACT | JSON_ENCODE_ANY)
+                 : 0;
+    js->text[n < sizeof (js->text) ? n : sizeof (js->text) - 1] = '\0';
+    return js->text;
+}
+
+static void annotation (struct jobs_source *js, const json_t *job, const char *base,
+                        const char *path, struct format_value *v)
+{
+    char copy[256];
+    char *rest = copy;
+    char *key;
+    json_t *o = json_object_get (job, "annotations");
+    if (base)
+        o = json_object_get (o, base);
+    snprintf (copy, sizeof (copy), "%s", path ? path : "");
+    while (path && o && (key = strsep (&rest, ".")))
+        o = json_object_get (o, key);
+    if (json_is_integer (o))
+        *v = (struct format_value){ .type = FORMAT_INT, .i = json_integer_value (o) };
+    else if (json_is_real (o))
+        *v = (struct format_value){ .type = FORMAT_FLOAT, .f = json_real_value (o) };
+    else
+        *v = (struct format_value){ .type = FORMAT_STRING, .s = json_text (js, o) };
+}
+
+static void set_string (struct format_value *v, const char *s)
+{
+    *v = (struct format_value){ .type = FORMAT_STRING, .s = s ? s : "" };
+}
+
+static void set_float (struct format_value *v, double x)
+{
+    *v = (struct format_value){ .type = FORMAT_FLOAT, .f = x };
+}
+
+static void set_int (struct format_value *v, int64_t i)
+{
+    *v = (struct format_value){ .type = FORMAT_INT, .i = i };
+}
+
+static void set_bool (struct format_value *v, bool b)
+{
+    *v = (struct format_value){ .type = FORMAT_BOOL, .b = b };
+}
+
+static void get_exception (const json_t *job, enum special special,
+                           struct format_value *v)
+{
+    bool occurred = json_is_true (json_object_get (job, "exception_occurred"));
+    if (special == EXC_OCCURRED)
+        set_bool (v, occurred);
+    else if (!occurred)
+        set_string (v, "");
+    else if (special == EXC_SEVERITY)
+        set_int (v, get_int (job, "exception_severity"));
+    else
+        set_string (v, get_string (job, special == EXC_TYPE ? "exception_type"
+                                                            : "exception_note"));
+}
+
+static void get_status (const json_t *job, enum special special, struct format_value *v)
+{
+    int state = get_int (job, "state");
+    int result = get_int (job, "result");
+    bool inactive = state & FLUX_JOB_STATE_INACTIVE;
+    const char *s;
+    switch (special) {
+    case STATE:
+        s = flux_job_statetostr (state, "L");
+        break;
+    case STATE_SINGLE:
+        s = flux_job_statetostr (state, "S");
+        break;
+    case STATE_EMOJI:
+        s = emoji (job, false);
+        break;
+    case STATUS:
+        s = inactive ? flux_job_resulttostr (result, "L")
+                     : flux_job_statetostr (state, "L");
+        break;
+    case STATUS_ABBREV:
+        s = jobs_status_abbrev (job);
+        break;
+    case STATUS_EMOJI:
+        s = emoji (job, true);
+        break;
+    case RESULT:
+        s = inactive ? flux_job_resulttostr (result, "L") : "";
+        break;
+    case RESULT_ABBREV:
+        s = inactive ? flux_job_resulttostr (result, "S") : "";
+        break;
+    default:
+        s = inactive ? emoji (job, true) : "";
+    }
+    set_string (v, s);
+}
+
+static void get_time (struct jobs_source *js, const json_t *job, enum special special,
+                      struct format_value *v)
+{
+    double t;
+    switch (special) {
+    case RUNTIME:
+        set_float (v, runtime (js, job));
+        break;
+    case T_REMAINING:
+        t = get_number (job, "expiration") - js->now;
+        set_float (v, get_int (job, "state") == FLUX_JOB_STATE_RUN && t > 0 ? t : 0);
+        break;
+    default:
+        if (get_number (job, "t_run") > 0)
+            set_float (v, runtime (js, job));
+        else
+            set_float (v, get_number (job, "duration"));
+    }
+}
+
+static void get_special (struct jobs_source *js, const json_t *job,
+                         const struct format_field *field, struct format_value *v)
+{
+    enum special special = fields[field->id].special;
+    int rc;
+    switch (special) {
+    case ID_F58 ... ID_KVS:
+        set_string (v, job_id (js, job, special));
+        break;
+    case USERNAME:
+        set_string (v, cmd_username (get_int (job, "userid")));
+        break;
+    case STATE ... RESULT_EMOJI:
+        get_status (job, special, v);
+        break;
+    case SUCCESS:
+        if (get_int (job, "state") & FLUX_JOB_STATE_INACTIVE)
+            set_bool (v, json_is_true (json_object_get (job, "success")));
+        break;
+    case RUNTIME:
+    case T_REMAINING:
+    case CONTEXT_TIME:
+        get_time (js, job, special, v);
+        break;
+    case RETURNCODE:
+        if (returncode (job, &rc))
+            set_int (v, rc);
+        break;
+    case EXC_OCCURRED ... EXC_NOTE:
+        get_exception (job, special, v);
+        break;
+    case ANNOTATIONS:
+        annotation (js, job, NULL, field->arg, v);
+        break;
+    case SCHED:
+        annotation (js, job, "sched", field->arg, v);
+        break;
+    case USER:
+        annotation (js, job, "user", field->arg, v);
+        break;
+    case DEPENDENCIES:
+        set_string (v, dependencies (js, job));
+        break;
+    case CONTEXT_INFO:
+        set_string (v, context_info (js, job));
+        break;
+    case INACTIVE_REASON:
+        set_string (v, inactive_reason (js, job));
+        break;
+    case URI:
+        set_string (v, jobs_uri (job));
+        break;
+    case URI_LOCAL:
+        set_string (v, uri_local (js, job));
+        break;
+    case INSTANCE:
+        break;
+    }
+}
+
+static void get (const struct format_field *field, const void *row,
+                 struct format_value *v, void *arg)
+{
+    struct jobs_source *js = arg;
+    const struct field *f = &fields[field->id];
+    const json_t *job = row;
+    json_t *o = f->kind == SPECIAL ? NULL : json_object_get (job, f->name);
+    switch (f->kind) {
+    case SPECIAL:
+        get_special (js, job, field, v);
+        break;
+    case STRING:
+        set_string (v, json_string_value (o));
+        break;
+    case INT:
+        if (o)
+            set_int (v, json_integer_value (o));
+        break;
+    case FLOAT:
+        if (o)
+            set_float (v, json_number_value (o));
+        break;
+    case JSON:
+        set_string (v, json_text (js, o));
+        break;
+    }
+}
+
+void jobs_source_init (struct jobs_source *js, double now)
+{
+    js->source = (struct format_source){ resolve, get, js };
+    js->now = now;
+}
+
+/* --- --json --- */
+
+static json_t *exception_json (const json_t *job)
+{
+    if (!json_is_true (json_object_get (job, "exception_occurred")))
+        return json_pack ("{s:b}", "occurred", 0);
+    return json_pack ("{s:b s:O? s:O? s:O?}", "occurred", 1, "severity",
+                      json_object_get (job, "exception_severity"), "type",
+                      json_object_get (job, "exception_type"), "note",
+                      json_object_get (job, "exception_note"));
+}
+
+/* Under which name, and from which field. */
+static const char *const json_fields[] = {
+    "id.dec",     "userid",     "username",   "urgency",    "priority", "state",
+    "name",       "cwd",        "queue",      "project",    "bank",     "ntasks",
+    "ncores",     "duration",   "nnodes",     "ranks",      "nodelist", "success",
+    "result",     "t_submit",   "t_depend",   "t_priority", "t_sched",  "t_run",
+    "t_cleanup",  "t_inactive", "expiration", "runtime",    "status",   "waitstatus",
+    "returncode", "uri"
+};
+
+static json_t *value_json (const struct format_value *v)
+{
+    switch (v->type) {
+    case FORMAT_STRING:
+        return *v->s ? json_string (v->s) : NULL;
+    case FORMAT_INT:
+        return json_integer (v->i);
+    case FORMAT_FLOAT:
+        return json_real (v->f);
+    case FORMAT_BOOL:
+        return json_boolean (v->b);
+    default:
+        return NULL;
+    }
+}
+
+json_t *jobs_to_json (struct jobs_source *js, const json_t *job)
+{
+    json_t *o = json_object ();
+    json_object_set (o, "id", json_object_get (job, "id"));
+    json_object_set_new (o, "jobid", json_string (job_id (js, job, ID_F58)));
+    for (size_t i = 1; i < sizeof (json_fields) / sizeof (json_fields[0]); i++) {
+        struct format_field field = { 0 };
+        struct format_value v = { .type = FORMAT_NULL };
+        resolve (json_fields[i], &field);
+        get (&field, job, &v, js);
+        json_t *x = value_json (&v);
+        if (x)
+            json_object_set_new (o, json_fields[i], x);
+    }
+    json_object_set_new (o, "exception", exception_json (job));
+    json_t *annotations = json_object_get (job, "annotations");
+    json_t *deps = json_object_get (job, "dependencies");
+    json_object_set_new (o, "annotations",
+                         annotations ? json_incref (annotations) : json_object ());
+    json_object_set_new (o, "dependencies", deps ? json_incref (deps) : json_array ());
+    return o;
+}

@@ -1,0 +1,421 @@
+/* flux module: list, load, remove, reload, stats, debug, trace. */
+#include "cmd/cmd.h"
+#include "cmd/output/output.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void check_operands (optparse_t *p, int argc, int min, int max)
+{
+    int n = argc - optparse_option_index (p);
+    if (n < min || (max >= 0 && n > max))
+        optparse_fatal_usage (p, 1, NULL);
+}
+
+/* "load kvs: File exists" */
+static void check (flux_future_t *f, const char *what, const char *name)
+{
+    if (!f || flux_rpc_get (f, NULL) < 0)
+        cmd_die ("%s %s: %s", what, name, cmd_future_error (f));
+    flux_future_destroy (f);
+}
+
+/* --- list --- */
+
+static struct optparse_option list_opts[] = {
+    { .name = "long", .key = 'l', .usage = "Show the path of each module too" },
+    OPTPARSE_TABLE_END,
+};
+
+static int cmp_string (const void *a, const void *b)
+{
+    return strcmp (*(const char *const *)a, *(const char *const *)b);
+}
+
+static void join_services (json_t *services, const char *name, char *buf, size_t len)
+{
+    const char *names[64];
+    size_t count = 0, n = 0, i;
+    json_t *o;
+    buf[0] = '\0';
+    json_array_foreach (services, i, o) {
+        const char *s = json_string_value (o);
+        if (s && strcmp (s, name) != 0 && count < 64)
+            names[count++] = s;
+    }
+    qsort (names, count, sizeof (names[0]), cmp_string);
+    for (i = 0; i < count && n < len; i++)
+        n += snprintf (buf + n, len - n, "%s%s", n ? "," : "", names[i]);
+}
+
+static void print_module (json_t *o, bool with_path)
+{
+    const char *name, *path = "";
+    json_t *services = NULL;
+    double idle = 0;
+    int status = 1, sendqueue = 0, recvqueue = 0;
+    char idle_text[16], list[256];
+    if (json_unpack (o, "{s:s s?s s?F s?i s?o s?i s?i}", "name", &name, "path", &path,
+                     "idle", &idle, "status", &status, "services", &services,
+                     "sendqueue", &sendqueue, "recvqueue", &recvqueue)
+        < 0)
+        return;
+    if (idle < 100)
+        snprintf (idle_text, sizeof (idle_text), "%d", (int)idle);
+    else
+        snprintf (idle_text, sizeof (idle_text), "idle");
+    join_services (services, name, list, sizeof (list));
+    printf ("%-24s %4s  %c %5d %5d %s", safe (name), idle_text,
+            status >= 0 && status < 4 ? "IRFE"[status] : '?', sendqueue, recvqueue,
+            safe (list));
+    printf (with_path ? "%s%s\n" : "\n", *list ? " " : "", safe (path));
+}
+
+static int cmd_list (optparse_t *p, int argc, char **argv)
+{
+    size_t i;
+    json_t *o;
+    check_operands (p, argc, 0, 0);
+    flux_future_t *f = flux_rpc (cmd_open (), "module.list", NULL, FLUX_NODEID_ANY, 0);
+    json_t *list = cmd_rpc_json (f, "list");
+    printf ("%-24s %4s  %c %s %s %s\n", "Module", "Idle", 'S', "Sendq", "Recvq",
+            "Service");
+    json_array_foreach (json_object_get (list, "mods"), i, o) {
+        print_module (o, optparse_hasopt (p, "long"));
+    }
+    json_decref (list);
+    flux_future_destroy (f);
+    return 0;
+}
+
+/* --- load, remove, reload --- */
+
+static struct optparse_option load_opts[] = {
+    { .name = "name",
+      .has_arg = 1,
+      .arginfo = "NAME",
+      .usage = "Load under this name" },
+    OPTPARSE_TABLE_END,
+};
+static struct optparse_option remove_opts[] = {
+    { .name = "force", .key = 'f', .usage = "It is no error if it is not loaded" },
+    OPTPARSE_TABLE_END,
+};
+static struct optparse_option reload_opts[] = {
+    { .name = "force", .key = 'f', .usage = "It is no error if it is not loaded" },
+    { .name = "name",
+      .has_arg = 1,
+      .arginfo = "NAME",
+      .usage = "Load under this name" },
+    OPTPARSE_TABLE_END,
+};
+
+static void load (optparse_t *p, const char *what, int argc, char **argv)
+{
+    char path[PATH_MAX];
+    const char *file = argv[0];
+    const char *name = optparse_get_str (p, "name", NULL);
+    json_t *args = json_array ();
+    /* A path is ours to resolve: the broker has another working directory. */
+    if (strchr (file, '/')) {
+        if (!realpath (file, path))
+            cmd_die ("%s %s: %s", what, file, strerror (errno));
+        file = path;
+    }
+    for (int i = 1; i < argc; i++)
+        json_array_append_new (args, json_string (argv[i]));
+    json_t *o = json_pack ("{s:s s:o}", "path", file, "args", args);
+    if (!o)
+        cmd_die ("%s: arguments are not valid UTF-8", what);
+    if (name)
+        json_object_set_new (o, "name", json_string (name));
+    char *s = json_dumps (o, JSON_COMPACT);
+    check (flux_rpc (cmd_open (), "module.load", s, FLUX_NODEID_ANY, 0), what, argv[0]);
+    free (s);
+    json_decref (o);
+}
+
+/* The name of the module in dir/name.so. */
+static char *module_name (const char *path)
+{
+    const char *base = strrchr (path, '/');
+    char *name = strdup (base ? base + 1 : path);
+    char *dot = name ? strstr (name, ".so") : NULL;
+    if (dot && strchr (path, '/'))
+        *dot = '\0';
+    return name;
+}
+
+static void unload (optparse_t *p, const char *what, const char *name)
+{
+    flux_future_t *f = flux_rpc_pack (cmd_open (), "module.remove", FLUX_NODEID_ANY, 0,
+                                      "{s:s}", "name", name);
+    if (f && flux_rpc_get (f, NULL) < 0 && errno == ENOENT
+        && optparse_hasopt (p, "force")) {
+        flux_future_destroy (f);
+        return;
+    }
+    check (f, what, name);
+}
+
+static int cmd_load (optparse_t *p, int argc, char **argv)
+{
+    int i = optparse_option_index (p);
+    check_operands (p, argc, 1, -1);
+    load (p, "load", argc - i, argv + i);
+    return 0;
+}
+
+static int cmd_remove (optparse_t *p, int argc, char **argv)
+{
+    check_operands (p, argc, 1, 1);
+    unload (p, "remove", argv[optparse_option_index (p)]);
+    return 0;
+}
+
+static int cmd_reload (optparse_t *p, int argc, char **argv)
+{
+    int i = optparse_option_index (p);
+    check_operands (p, argc, 1, -1);
+    char *name = module_name (argv[i]);
+    if (!name)
+        cmd_die ("out of memory");
+    unload (p, "reload", optparse_get_str (p, "name", name));
+    load (p, "reload", argc - i, argv + i);
+    free (name);
+    return 0;
+}
+
+/* --- stats --- */
+
+static struct optparse_option stats_opts[] = {
+    { .name = "parse",
+      .key = 'p',
+      .has_arg = 1,
+      .arginfo = "PATH",
+      .usage = "Print only this part, e.g. cache.size" },
+    { .name = "scale",
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Multiply a number by N" },
+    { .name = "type",
+      .key = 't',
+      .has_arg = 1,
+      .arginfo = "int|double",
+      .usage = "Convert a number" },
+    { .name = "rusage", .key = 'R', .usage = "Show getrusage(2) of the module" },
+    { .name = "clear", .key = 'c', .usage = "Clear the module's counters" },
+    { .name = "clear-all", .key = 'C', .usage = "Clear them on all ranks" },
+    OPTPARSE_TABLE_END,
+};
+
+static void print_number (optparse_t *p, json_t *o)
+{
+    double x = json_number_value (o) * optparse_get_double (p, "scale", 1.0);
+    const char *type =
+        optparse_get_str (p, "type", json_is_integer (o) ? "int" : "double");
+    if (!strcmp (type, "int"))
+        printf ("%jd\n", (intmax_t)x);
+    else if (!strcmp (type, "double"))
+        printf ("%f\n", x);
+    else
+        cmd_die ("stats: unknown type '%s'", type);
+}
+
+static void print_stats (optparse_t *p, json_t *o, const char *name)
+{
+    const char *path = optparse_get_str (p, "parse", NULL);
+    char *copy = path ? strdup (path) : NULL;
+    char *rest = copy;
+    char *key;
+    while (o && rest && (key = strsep (&rest, ".")))
+        o = json_object_get (o, key);
+    if (!o)
+        cmd_die ("stats %s: no such value: %s", name, path);
+    free (copy);
+    if (json_is_number (o))
+        print_number (p, o);
+    else {
+        char *s = json_dumps (o, JSON_COMPACT | JSON_ENCODE_ANY);
+        puts (s);
+        free (s);
+    }
+}
+
+static int cmd_stats (optparse_t *p, int argc, char **argv)
+{
+    char topic[256];
+    flux_t *h = cmd_open ();
+    check_operands (p, argc, 1, 1);
+    const char *name = argv[optparse_option_index (p)];
+    if (optparse_hasopt (p, "clear-all")) {
+        snprintf (topic, sizeof (topic), "%s.stats-clear", name);
+        flux_future_t *f = flux_event_publish (h, topic, 0, NULL);
+        check (f, "stats", name);
+        return 0;
+    }
+    snprintf (topic, sizeof (topic), "%s.%s", name,
+              optparse_hasopt (p, "clear")    ? "stats-clear"
+              : optparse_hasopt (p, "rusage") ? "rusage"
+                                              : "stats-get");
+    flux_future_t *f = flux_rpc (h, topic, NULL, FLUX_NODEID_ANY, 0);
+    if (optparse_hasopt (p, "clear")) {
+        check (f, "stats", name);
+        return 0;
+    }
+    json_t *o = cmd_rpc_json (f, topic);
+    print_stats (p, o, name);
+    json_decref (o);
+    flux_future_destroy (f);
+    return 0;
+}
+
+/* --- debug --- */
+
+static struct optparse_option debug_opts[] = {
+    { .name = "clear", .key = 'c', .usage = "Clear all flags" },
+    { .name = "set",
+      .key = 'S',
+      .has_arg = 1,
+      .arginfo = "MASK",
+      .usage = "Replace the flags" },
+    { .name = "setbit",
+      .key = 's',
+      .has_arg = 1,
+      .arginfo = "MASK",
+      .usage = "Set these flags" },
+    { .name = "clearbit",
+      .key = 'C',
+      .has_arg = 1,
+      .arginfo = "MASK",
+      .usage = "Clear these flags" },
+    OPTPARSE_TABLE_END,
+};
+
+static int mask (const char *s)
+{
+    char *end;
+    unsigned long n = strtoul (s, &end, 0);
+    if (end == s || *end || n > INT_MAX)
+        cmd_die ("debug: %s: not a mask", s);
+    return n;
+}
+
+static int cmd_debug (optparse_t *p, int argc, char **argv)
+{
+    static const struct {
+        const char *option;
+        const char *op;
+    } ops[] = { { "set", "set" }, { "setbit", "setbit" }, { "clearbit", "clrbit" } };
+    char topic[256];
+    const char *op = "setbit"; /* of no bit: only asks */
+    int flags = 0;
+    check_operands (p, argc, 1, 1);
+    const char *name = argv[optparse_option_index (p)];
+    snprintf (topic, sizeof (topic), "%s.debug", name);
+    for (int i = 0; i < 3; i++) {
+        if (optparse_hasopt (p, ops[i].option)) {
+            op = ops[i].op;
+            flags = mask (optparse_get_str (p, ops[i].option, "0"));
+        }
+    }
+    if (optparse_hasopt (p, "clear"))
+        op = "clr";
+    flux_future_t *f = flux_rpc_pack (cmd_open (), topic, FLUX_NODEID_ANY, 0,
+                                      "{s:s s:i}", "op", op, "flags", flags);
+    if (!f || flux_rpc_get_unpack (f, "{s:i}", "flags", &flags) < 0)
+        cmd_die ("debug %s: %s", name, cmd_future_error (f));
+    printf ("0x%x\n", flags);
+    flux_future_destroy (f);
+    return 0;
+}
+
+/* --- trace --- */
+
+static struct optparse_option trace_opts[] = {
+    { .name = "topic",
+      .key = 'T',
+      .has_arg = 1,
+      .arginfo = "GLOB",
+      .usage = "Only topics that match" },
+    { .name = "type",
+      .key = 't',
+      .has_arg = 1,
+      .arginfo = "TYPE,...",
+      .flags = OPTPARSE_OPT_AUTOSPLIT,
+      .usage = "Only these: request, response, event, control" },
+    { .name = "full", .key = 'f', .usage = "Print payloads too" },
+    OPTPARSE_TABLE_END,
+};
+
+static int typemask (optparse_t *p)
+{
+    static const struct {
+        const char *name;
+        int type;
+    } types[] = { { "request", FLUX_MSGTYPE_REQUEST },
+                  { "response", FLUX_MSGTYPE_RESPONSE },
+                  { "event", FLUX_MSGTYPE_EVENT },
+                  { "control", FLUX_MSGTYPE_CONTROL } };
+    const char *s;
+    int bits = 0;
+    optparse_getopt_iterator_reset (p, "type");
+    while ((s = optparse_getopt_next (p, "type"))) {
+        int i = 0;
+        while (i < 4 && strcmp (types[i].name, s) != 0)
+            i++;
+        if (i == 4)
+            cmd_die ("trace: unknown message type '%s'", s);
+        bits |= types[i].type;
+    }
+    return bits ? bits : FLUX_MSGTYPE_ANY;
+}
+
+static int cmd_trace (optparse_t *p, int argc, char **argv)
+{
+    const char *s;
+    check_operands (p, argc, 1, -1);
+    json_t *names = json_array ();
+    for (int i = optparse_option_index (p); i < argc; i++)
+        json_array_append_new (names, json_string (argv[i]));
+    flux_future_t *f = flux_rpc_pack (
+        cmd_open (), "module.trace", FLUX_NODEID_ANY, FLUX_RPC_STREAMING,
+        "{s:o s:i s:s s:b}", "names", names, "typemask", typemask (p), "topic_glob",
+        optparse_get_str (p, "topic", "*"), "full", optparse_hasopt (p, "full"));
+    while (f && flux_rpc_get (f, &s) == 0) {
+        puts (s);
+        output_flush ();
+        flux_future_reset (f);
+    }
+    if (!f || errno != ENODATA)
+        cmd_die ("trace: %s", cmd_future_error (f));
+    flux_future_destroy (f);
+    return 0;
+}
+
+static struct optparse_subcommand subcommands[] = {
+    { "list", "[-l]", "List loaded modules", cmd_list, 0, list_opts },
+    { "remove", "[-f] NAME", "Unload module", cmd_remove, 0, remove_opts },
+    { "unload", "[-f] NAME", "Unload module", cmd_remove, OPTPARSE_SUBCMD_HIDDEN,
+      remove_opts },
+    { "load", "[--name=NAME] NAME|PATH [ARGS...]", "Load module", cmd_load, 0,
+      load_opts },
+    { "reload", "[-f] [--name=NAME] NAME|PATH [ARGS...]", "Reload module", cmd_reload,
+      0, reload_opts },
+    { "stats", "[OPTIONS] NAME", "Display stats on module", cmd_stats, 0, stats_opts },
+    { "debug", "[OPTIONS] NAME", "Get/set module debug flags", cmd_debug, 0,
+      debug_opts },
+    { "trace", "[OPTIONS] NAME...", "Trace module messages", cmd_trace, 0, trace_opts },
+    OPTPARSE_SUBCMD_END,
+};
+
+const struct command cmd_module = {
+    .name = "module",
+    .summary = "Manage broker modules",
+    .usage = "COMMAND [OPTIONS]",
+    .group = "instance",
+    .subcommands = subcommands,
+};

@@ -1,0 +1,79 @@
+/* flux shutdown: end an instance, and show how it goes. */
+#include "cmd/cmd.h"
+#include "cmd/output/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+static struct optparse_option opts[] = {
+    { .name = "background", .usage = "Do not wait" },
+    { .name = "quiet", .usage = "Show only errors" },
+    { .name = "verbose",
+      .key = 'v',
+      .has_arg = 2,
+      .arginfo = "LEVEL",
+      .usage = "Show more of the log" },
+    { .name = "yes", .key = 'y', .usage = "Do not ask (which is always so)" },
+    OPTPARSE_TABLE_END,
+};
+
+/* Rank 0 ends the stream before it goes. Another rank goes before that: a connection
+ * to it closes. */
+static bool ended (uint32_t rank, int errnum)
+{
+    if (errnum == ENODATA)
+        return true;
+    if (errnum != ECONNRESET && errnum != EPIPE && errnum != EIO)
+        return false;
+    if (rank == 0)
+        cmd_die ("lost connection to the broker before the instance had ended");
+    return true;
+}
+
+static int run (optparse_t *p, int argc, char **argv)
+{
+    const char *s;
+    int i = optparse_option_index (p);
+    int level = optparse_hasopt (p, "quiet")     ? LOG_WARNING
+                : optparse_hasopt (p, "verbose") ? LOG_DEBUG
+                                                 : LOG_INFO;
+    if (argc - i > 1)
+        optparse_fatal_usage (p, 1, NULL);
+    if (i < argc)
+        setenv ("FLUX_URI", argv[i], 1);
+    flux_t *h = cmd_open ();
+    uint32_t rank;
+    if (flux_get_rank (h, &rank) < 0)
+        cmd_die ("rank of the broker: %s", flux_strerror (errno));
+    bool bg = optparse_hasopt (p, "background");
+    flux_future_t *f =
+        flux_rpc_pack (h, "shutdown.start", 0, bg ? 0 : FLUX_RPC_STREAMING, "{s:i}",
+                       "loglevel", level);
+    if (bg) {
+        if (!f || flux_rpc_get (f, NULL) < 0)
+            cmd_die ("%s", cmd_future_error (f));
+        flux_future_destroy (f);
+        return 0;
+    }
+    while (f && flux_rpc_get (f, &s) == 0) {
+        if (s)
+            puts (s);
+        output_push (stdout);
+        flux_future_reset (f);
+    }
+    if (!f || !ended (rank, errno))
+        cmd_die ("%s", f ? cmd_future_error (f) : flux_strerror (errno));
+    flux_future_destroy (f);
+    return 0;
+}
+
+const struct command cmd_shutdown = {
+    .name = "shutdown",
+    .summary = "Shut down the instance",
+    .usage = "[OPTIONS] [URI]",
+    .group = "instance",
+    .options = opts,
+    .run = run,
+};

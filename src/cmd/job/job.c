@@ -1,0 +1,99 @@
+/* flux job: all that can be asked of one job, or done to it. */
+#include "cmd/job/job.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int job_operands (optparse_t *p, int argc, int min, int max)
+{
+    int i = optparse_option_index (p);
+
+    if (argc - i < min || (max >= 0 && argc - i > max)) {
+        optparse_fprint_usage (p, stderr);
+        exit (1);
+    }
+    return i;
+}
+
+const char *job_path (const char *name)
+{
+    if (strcmp (name, "exec") == 0 || strcmp (name, "guest.exec") == 0)
+        return "guest.exec.eventlog";
+    if (strcmp (name, "output") == 0)
+        return "guest.output";
+    if (strcmp (name, "input") == 0)
+        return "guest.input";
+    return name;
+}
+
+int job_signum (const char *s)
+{
+    char *end;
+    long n = strtol (s, &end, 10);
+
+    if (end != s && *end == '\0' && n > 0 && n <= SIGRTMAX)
+        return n;
+    const char *name = strncasecmp (s, "SIG", 3) == 0 ? s + 3 : s;
+    for (int i = 1; i < NSIG; i++) {
+        const char *abbrev = sigabbrev_np (i);
+        if (abbrev && strcasecmp (abbrev, name) == 0)
+            return i;
+    }
+    cmd_die ("kill: Invalid signal %s", s);
+}
+
+static struct optparse_subcommand subcommands[] = {
+    { "attach", "[OPTIONS] id", "Interactively attach to job", job_attach, 0,
+      job_attach_opts },
+    { "eventlog", "[OPTIONS] id", "Display eventlog for a job", job_eventlog, 0,
+      job_eventlog_opts },
+    { "id", "[OPTIONS] [id ...]", "Convert job ids to other encodings", job_id, 0,
+      job_id_opts },
+    { "info", "[OPTIONS] id key", "Display info for a job", job_info, 0,
+      job_info_opts },
+    { "kill", "[OPTIONS] ids...", "Send signal to one or more running jobs", job_kill,
+      0, job_kill_opts },
+    { "killall", "[OPTIONS]", "Send signal to multiple running jobs", job_killall, 0,
+      job_killall_opts },
+    { "last", "[N | SLICE]", "List my most recently submitted job ids", job_last, 0,
+      NULL },
+    { "list-ids", "[OPTIONS] ids...", "List data of jobs, by id", job_list_ids, 0,
+      job_list_ids_opts },
+    { "memo", "[OPTIONS] id key=value ...", "Post a memo to the eventlog of a job",
+      job_memo, 0, job_memo_opts },
+    { "namespace", "[id ...]", "Convert job ids to the names of KVS namespaces",
+      job_namespace, 0, NULL },
+    { "purge", "[OPTIONS] [ids...]", "Purge inactive jobs", job_purge, 0,
+      job_purge_opts },
+    { "raise", "[OPTIONS] ids...", "Raise exception on one or more jobs", job_raise, 0,
+      job_raise_opts },
+    { "raiseall", "[OPTIONS] type [message ...]", "Raise exception on multiple jobs",
+      job_raiseall, 0, job_raiseall_opts },
+    { "status", "[OPTIONS] ids...", "Wait for jobs to end, and exit as they did",
+      job_status, 0, job_status_opts },
+    { "submit", "[OPTIONS] [jobspec]", "Run job", job_submit, 0, job_submit_opts },
+    { "taskmap", "[OPTIONS] id|taskmap", "Tell which task runs where", job_taskmap, 0,
+      job_taskmap_opts },
+    { "timeleft", "[OPTIONS] [id]", "Tell how much time a job has left", job_timeleft,
+      0, job_timeleft_opts },
+    { "urgency", "[OPTIONS] id urgency",
+      "Set job urgency (0-31, hold, expedite, "
+      "default)",
+      job_urgency, 0, job_urgency_opts },
+    { "wait", "[OPTIONS] [id]", "Wait for job(s) to complete", job_wait, 0,
+      job_wait_opts },
+    { "wait-event", "[OPTIONS] id event", "Wait for an event", job_wait_event, 0,
+      job_wait_event_opts },
+    OPTPARSE_SUBCMD_END,
+};
+
+const struct command cmd_job = {
+    .name = "job",
+    .summary = "Submit, follow and signal single jobs",
+    .usage = "COMMAND [OPTIONS] ARGS",
+    .group = "jobs",
+    .subcommands = subcommands,
+};

@@ -1,0 +1,175 @@
+#include "cmd/jobspec/directives.h"
+
+#include "base/buf.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct parser {
+    const char *prefix; /* what stands before "flux:", e.g. "# " */
+    size_t prefix_len;
+    bool ended; /* a line without the prefix has been seen */
+    int line;
+    char **args;
+    int count;
+    struct buf word;
+    bool in_word;
+    char quote; /* ' or ", or 0 */
+    bool triple;
+    flux_error_t *error;
+};
+
+static int fail (struct parser *p, const char *text)
+{
+    snprintf (p->error->text, sizeof (p->error->text), "line %d: %s", p->line, text);
+    errno = EINVAL;
+    return -1;
+}
+
+static int end_word (struct parser *p)
+{
+    if (!p->in_word)
+        return 0;
+    char **a = realloc (p->args, (p->count + 2) * sizeof (*a));
+    char *s = buf_take (&p->word, NULL);
+    if (a)
+        p->args = a;
+    if (!a || !s) {
+        free (s);
+        return fail (p, "out of memory");
+    }
+    p->args[p->count++] = s;
+    p->args[p->count] = NULL;
+    p->in_word = false;
+    return 0;
+}
+
+/* One directive's text: shell quoting, '#' begins a comment. */
+static int parse_text (struct parser *p, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = s[i];
+        if (p->quote) {
+            bool three = i + 2 < len && s[i + 1] == c && s[i + 2] == c;
+            if (c == p->quote && (!p->triple || three)) {
+                i += p->triple ? 2 : 0;
+                p->quote = 0;
+                p->triple = false;
+            } else
+                buf_addc (&p->word, c);
+        } else if (c == '\'' || c == '"') {
+            p->quote = c;
+            p->triple = i + 2 < len && s[i + 1] == c && s[i + 2] == c;
+            i += p->triple ? 2 : 0;
+            p->in_word = true;
+        } else if (c == '\\' && i + 1 < len) {
+            buf_addc (&p->word, s[++i]);
+            p->in_word = true;
+        } else if (isspace ((unsigned char)c)) {
+            if (end_word (p) < 0)
+                return -1;
+        } else if (c == '#' && !p->in_word)
+            break;
+        else {
+            buf_addc (&p->word, c);
+            p->in_word = true;
+        }
+    }
+    if (p->quote && !p->triple)
+        return fail (p, "no closing quotation");
+    if (p->triple) {
+        buf_addc (&p->word, '\n');
+        return 0;
+    }
+    return end_word (p);
+}
+
+/* Length up to and with "flux:" of a line that begins with a sentinel, else 0.
+ * *prefix_len: what stands before it, which holds no word characters. */
+static size_t sentinel (const char *s, size_t len, size_t *prefix_len)
+{
+    size_t i = 0;
+    while (i < len && !isalnum ((unsigned char)s[i]) && s[i] != '_')
+        i++;
+    if (len - i < 5 || (strncmp (s + i, "flux:", 5) && strncmp (s + i, "FLUX:", 5)))
+        return 0;
+    *prefix_len = i;
+    return i + 5;
+}
+
+static bool is_blank (const char *s, size_t len)
+{
+    while (len > 0 && isspace ((unsigned char)s[len - 1]))
+        len--;
+    return len == 0;
+}
+
+/* Inside of triple quotes: the prefix and the indentation are dropped. */
+static int continue_triple (struct parser *p, const char *s, size_t len)
+{
+    size_t n = p->prefix_len;
+    while (n > 0 && isspace ((unsigned char)p->prefix[n - 1]))
+        n--;
+    if (len < n || strncmp (s, p->prefix, n))
+        return fail (p, "a quoted text in triple quotes is not closed");
+    s += n;
+    len -= n;
+    size_t indent = 0;
+    while (indent < len && (s[indent] == ' ' || s[indent] == '\t'))
+        indent++;
+    return parse_text (p, s + indent, len - indent);
+}
+
+static int parse_line (struct parser *p, const char *s, size_t len)
+{
+    size_t prefix_len = 0;
+    if (p->triple)
+        return continue_triple (p, s, len);
+    size_t n = sentinel (s, len, &prefix_len);
+    if (n == 0) {
+        /* Directives end with the first line that is neither blank nor has
+         * their prefix. */
+        if (p->prefix && !is_blank (s, len)
+            && (len < p->prefix_len || strncmp (s, p->prefix, p->prefix_len)))
+            p->ended = true;
+        return 0;
+    }
+    if (p->ended)
+        return fail (p, "orphan directive: it comes after the first command");
+    if (!p->prefix) {
+        p->prefix = s;
+        p->prefix_len = prefix_len;
+    } else if (prefix_len != p->prefix_len || strncmp (s, p->prefix, prefix_len))
+        return fail (p, "directive begins otherwise than those before it");
+    return parse_text (p, s + n, len - n);
+}
+
+char **directives_parse (const char *script, int *count, flux_error_t *error)
+{
+    struct parser p = { .error = error, .args = calloc (1, sizeof (char *)) };
+    int rc = p.args ? 0 : fail (&p, "out of memory");
+    while (rc == 0 && *script) {
+        size_t len = strcspn (script, "\n");
+        p.line++;
+        rc = parse_line (&p, script, len);
+        script += len + (script[len] == '\n');
+    }
+    if (rc == 0 && p.triple)
+        rc = fail (&p, "a quoted text in triple quotes is not closed");
+    buf_fini (&p.word);
+    if (rc < 0) {
+        directives_free (p.args);
+        return NULL;
+    }
+    *count = p.count;
+    return p.args;
+}
+
+void directives_free (char **args)
+{
+    for (int i = 0; args && args[i]; i++)
+        free (args[i]);
+    free (args);
+}

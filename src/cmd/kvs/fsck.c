@@ -1,0 +1,191 @@
+/* flux fsck: is all there that the KVS's checkpoints refer to?
+ *
+ * Blobs are asked for at the backing store itself, which checks each against its
+ * digest; many requests are under way at a time. */
+#include "cmd/cmd.h"
+#include "cmd/kvs/fsck_walk.h"
+
+#include "base/encode.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IN_FLIGHT_MAX 64
+#define DIGEST_MAX 32
+
+struct run {
+    flux_t *h;
+    struct fsck *fsck;
+    bool verbose, quiet;
+    const char *hash;
+    int in_flight;
+};
+
+struct load {
+    struct run *run;
+    struct fsck_item *item;
+};
+
+static void load_more (struct run *r);
+
+static void report (void *arg, const char *key, const char *text)
+{
+    struct run *r = arg;
+
+    if (text && !r->quiet)
+        cmd_warn ("%s: %s", key, text);
+    else if (!text && r->verbose)
+        fprintf (stderr, "%s\n", key);
+}
+
+static void loaded (flux_future_t *f, void *arg)
+{
+    struct load *l = arg;
+    struct run *r = l->run;
+    const void *data = NULL;
+    size_t len = 0;
+    int rc = flux_rpc_get_raw (f, &data, &len);
+
+    r->in_flight--;
+    if (fsck_loaded (r->fsck, l->item, rc < 0 ? cmd_future_error (f) : NULL, data, len)
+        < 0)
+        cmd_die ("out of memory");
+    flux_future_destroy (f);
+    free (l);
+    load_more (r);
+}
+
+/* The digest's length, or 0 if this instance can have no such blob. */
+static size_t parse_ref (struct run *r, const char *ref, unsigned char *digest)
+{
+    size_t n = strlen (r->hash), len;
+
+    if (strncmp (ref, r->hash, n) || ref[n] != '-')
+        return 0;
+    len = strlen (ref + n + 1);
+    if (len == 0 || len > 2 * DIGEST_MAX || hex_decode (digest, ref + n + 1, len) < 0)
+        return 0;
+    return len / 2;
+}
+
+static void load (struct run *r, struct fsck_item *item)
+{
+    unsigned char digest[DIGEST_MAX];
+    size_t len = parse_ref (r, item->ref, digest);
+    struct load *l;
+    flux_future_t *f;
+
+    if (len == 0) {
+        char why[FSCK_REF_MAX + 32];
+
+        snprintf (why, sizeof (why), "%s is no reference to a blob", item->ref);
+        if (fsck_loaded (r->fsck, item, why, NULL, 0) < 0)
+            cmd_die ("out of memory");
+        return;
+    }
+    if (!(l = calloc (1, sizeof (*l))))
+        cmd_die ("out of memory");
+    l->run = r;
+    l->item = item;
+    if (!(f = flux_rpc_raw (r->h, "content-backing.load", digest, len, 0, 0))
+        || flux_future_then (f, -1., loaded, l) < 0)
+        cmd_die ("loading a blob: %s", strerror (errno));
+    r->in_flight++;
+}
+
+static void load_more (struct run *r)
+{
+    struct fsck_item *item;
+
+    while (r->in_flight < IN_FLIGHT_MAX && (item = fsck_next (r->fsck)))
+        load (r, item);
+}
+
+static void check_root (struct run *r, const char *rootref, int sequence)
+{
+    struct fsck_counts before = fsck_counts (r->fsck), after;
+
+    if (fsck_add_root (r->fsck, rootref) < 0)
+        cmd_die ("checkpoint: %s", strerror (errno));
+    load_more (r);
+    if (flux_reactor_run (flux_get_reactor (r->h), 0) < 0)
+        cmd_die ("reactor: %s", strerror (errno));
+    after = fsck_counts (r->fsck);
+    if (!r->quiet)
+        printf ("version %d: %zu keys and %zu blobs checked, %zu damaged\n", sequence,
+                after.keys - before.keys, after.blobs - before.blobs,
+                after.damaged - before.damaged);
+}
+
+static json_t *get_checkpoints (flux_t *h)
+{
+    flux_future_t *f;
+    json_t *list;
+
+    if (!(f = flux_rpc (h, "content-backing.checkpoint-get", "{}", 0, 0))
+        || flux_rpc_get_unpack (f, "{s:o}", "value", &list) < 0) {
+        if (f && errno == ENOENT)
+            cmd_die ("there is no checkpoint");
+        if (f && errno == ENOSYS)
+            cmd_die ("there is no backing store");
+        cmd_die ("reading the checkpoints: %s",
+                 f ? cmd_future_error (f) : strerror (errno));
+    }
+    json_incref (list);
+    flux_future_destroy (f);
+    return list;
+}
+
+static int run (optparse_t *p, int argc, char **argv)
+{
+    struct run r = { .h = cmd_open (),
+                     .verbose = optparse_hasopt (p, "verbose"),
+                     .quiet = optparse_hasopt (p, "quiet") };
+    json_t *checkpoints, *c;
+    size_t i;
+    int damaged;
+
+    if (optparse_option_index (p) < argc)
+        optparse_fatal_usage (p, 1, NULL);
+    if (!(r.hash = flux_attr_get (r.h, "content.hash")))
+        r.hash = "sha1";
+    if (!(r.fsck = fsck_create (report, &r)))
+        cmd_die ("out of memory");
+    checkpoints = get_checkpoints (r.h);
+    json_array_foreach (checkpoints, i, c) {
+        const char *rootref;
+        int sequence = 0;
+
+        if (i > 0 && !optparse_hasopt (p, "all"))
+            break;
+        if (json_unpack (c, "{s:s s?i}", "rootref", &rootref, "sequence", &sequence)
+            < 0)
+            cmd_die ("a checkpoint names no root");
+        check_root (&r, rootref, sequence);
+    }
+    damaged = fsck_counts (r.fsck).damaged > 0;
+    json_decref (checkpoints);
+    fsck_destroy (r.fsck);
+    return damaged;
+}
+
+static const struct optparse_option options[] = {
+    { .name = "verbose",
+      .key = 'v',
+      .usage = "List keys on stderr as they are checked" },
+    { .name = "quiet", .key = 'q', .usage = "Say nothing: the exit status tells" },
+    { .name = "all",
+      .key = 'a',
+      .usage = "Check all checkpoints, not only the newest" },
+    OPTPARSE_TABLE_END,
+};
+
+const struct command cmd_fsck = {
+    .name = "fsck",
+    .summary = "Check what the KVS's backing store holds",
+    .usage = "[OPTIONS]",
+    .group = "instance",
+    .options = options,
+    .run = run,
+};

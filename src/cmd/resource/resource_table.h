@@ -1,0 +1,29 @@
+/* Tables of `flux resource`: one kind of row serves list, status and drain. */
+#ifndef CMD_RESOURCE_TABLE_H
+#define CMD_RESOURCE_TABLE_H
+
+#include "cmd/format/format.h"
+#include "value/rset.h"
+
+struct resource_row {
+    const char *state;
+    bool online;
+    const char *reason; /* or NULL */
+    double timestamp;
+    struct rset *r; /* owned by the table */
+};
+
+struct resource_table {
+    struct resource_row *rows;
+    size_t count;
+};
+
+/* r is taken. */
+void resource_table_add (struct resource_table *t, struct resource_row row,
+                         struct rset *take_r);
+void resource_table_fini (struct resource_table *t);
+/* Prints it, or dies where the format is wrong. */
+void resource_table_print (const struct resource_table *t, const char *text,
+                           bool header);
+
+#endif

@@ -1,0 +1,234 @@
+#include "cmd/submit/bulk.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct input_list {
+    char **items;
+    size_t count;
+    bool linked; /* steps together with the list before */
+};
+
+struct bulk {
+    struct input_list *lists;
+    size_t nlists;
+    size_t count;
+};
+
+static int fail (flux_error_t *error, const char *fmt, ...)
+{
+    va_list ap;
+    va_start (ap, fmt);
+    vsnprintf (error->text, sizeof (error->text), fmt, ap);
+    va_end (ap);
+    errno = EINVAL;
+    return -1;
+}
+
+bool bulk_is_separator (const char *arg)
+{
+    return !strcmp (arg, ":::") || !strcmp (arg, ":::+") || !strcmp (arg, "::::")
+           || !strcmp (arg, "::::+");
+}
+
+static int add_item (struct input_list *l, const char *s, size_t len)
+{
+    if ((l->count & (l->count - 1)) == 0) {
+        char **a = realloc (l->items, (l->count ? l->count * 2 : 1) * sizeof (*a));
+        if (!a)
+            return -1;
+        l->items = a;
+    }
+    if (!(l->items[l->count] = strndup (s, len)))
+        return -1;
+    l->count++;
+    return 0;
+}
+
+static int add_file (struct input_list *l, const char *path, const char *sep,
+                     flux_error_t *error)
+{
+    size_t len;
+    char *s = !strcmp (path, "-") ? fd_read_all (STDIN_FILENO, &len)
+                                  : file_read_all (path, &len);
+    if (!s)
+        return fail (error, "%s: %s", path, strerror (errno));
+    if (!sep || !*sep)
+        sep = "\n";
+    int rc = 0;
+    for (char *p = s; *p && rc == 0;) {
+        char *end = strstr (p, sep);
+        size_t n = end ? (size_t)(end - p) : strlen (p);
+        size_t text = n;
+        while (!end && text > 0 && p[text - 1] == '\n')
+            text--;
+        if (text > 0)
+            rc = add_item (l, p, text);
+        p += n + (end ? strlen (sep) : 0);
+    }
+    free (s);
+    return rc < 0 ? fail (error, "out of memory") : 0;
+}
+
+static struct input_list *add_list (struct bulk *b)
+{
+    struct input_list *a = realloc (b->lists, (b->nlists + 1) * sizeof (*a));
+    if (!a)
+        return NULL;
+    b->lists = a;
+    a[b->nlists] = (struct input_list){ 0 };
+    return &a[b->nlists++];
+}
+
+static int parse_lists (struct bulk *b, int argc, char **args, const char *sep,
+                        flux_error_t *error)
+{
+    for (int i = 0; i < argc;) {
+        const char *op = args[i++];
+        bool file = !strncmp (op, "::::", 4);
+        struct input_list *l = add_list (b);
+        if (!l)
+            return fail (error, "out of memory");
+        l->linked = op[strlen (op) - 1] == '+';
+        if (l->linked && b->nlists == 1)
+            return fail (error, "%s must not be the first list", op);
+        for (; i < argc && !bulk_is_separator (args[i]); i++) {
+            if (file ? add_file (l, args[i], sep, error) < 0
+                     : add_item (l, args[i], strlen (args[i])) < 0)
+                return file ? -1 : fail (error, "out of memory");
+        }
+        if (l->count == 0)
+            return fail (error, "%s: no inputs", op);
+    }
+    return 0;
+}
+
+struct bulk *bulk_create (int argc, char **args, const char *sep, flux_error_t *error)
+{
+    struct bulk *b = calloc (1, sizeof (*b));
+    int rc = b ? 0 : fail (error, "out of memory");
+    if (rc == 0 && argc > 0)
+        rc = parse_lists (b, argc, args, sep, error);
+    else if (rc == 0) {
+        struct input_list *l = add_list (b);
+        rc = l ? add_file (l, "-", sep, error) : fail (error, "out of memory");
+    }
+    if (rc < 0) {
+        bulk_destroy (b);
+        return NULL;
+    }
+    b->count = 1;
+    for (size_t i = 0; i < b->nlists; i++) {
+        if (!b->lists[i].linked)
+            b->count *= b->lists[i].count;
+    }
+    return b;
+}
+
+void bulk_destroy (struct bulk *b)
+{
+    if (!b)
+        return;
+    int saved_errno = errno;
+    for (size_t i = 0; i < b->nlists; i++) {
+        for (size_t k = 0; k < b->lists[i].count; k++)
+            free (b->lists[i].items[k]);
+        free (b->lists[i].items);
+    }
+    free (b->lists);
+    free (b);
+    errno = saved_errno;
+}
+
+size_t bulk_count (const struct bulk *b)
+{
+    return b->count;
+}
+
+/* The last list steps fastest; a linked list has the index of the one that it
+ * is linked with, from the beginning again if it is shorter. */
+static const char *item (const struct bulk *b, size_t i, size_t list)
+{
+    size_t base = list;
+    while (b->lists[base].linked)
+        base--;
+    for (size_t k = b->nlists; k-- > base + 1;) {
+        if (!b->lists[k].linked)
+            i /= b->lists[k].count;
+    }
+    size_t index = i % b->lists[base].count;
+    return b->lists[list].items[index % b->lists[list].count];
+}
+
+static void add_path (struct buf *out, const char *s, const char *how)
+{
+    const char *slash = strrchr (s, '/');
+    const char *base = slash ? slash + 1 : s;
+    if (!strcmp (how, "./") || !strcmp (how, "./%"))
+        s = base;
+    size_t len = strlen (s);
+    const char *dot = strrchr (s, '.');
+    if (how[strlen (how) - 1] == '%' && dot && dot > (strchr (s, '/') ? base : s))
+        len = dot - s;
+    if (!strcmp (how, ".//")) {
+        if (!slash)
+            return;
+        len = slash - s;
+    }
+    buf_add (out, s, len);
+}
+
+/* What stands between the braces: N, N.HOW or .HOW. */
+static bool add_field (struct buf *out, const struct bulk *b, size_t i,
+                       const char *name, flux_error_t *error)
+{
+    char *how;
+    if (!strcmp (name, "seq") || !strcmp (name, "seq1")) {
+        buf_printf (out, "%zu", i + (name[3] == '1'));
+        return true;
+    }
+    unsigned long list = strtoul (name, &how, 10);
+    bool known = !*how || !strcmp (how, ".%") || !strcmp (how, "./")
+                 || !strcmp (how, "./%") || !strcmp (how, ".//");
+    if (!known || *name == '-' || *name == '+' || *name == ' ')
+        return false;
+    if (list >= b->nlists) {
+        fail (error, "{%s}: there are only %zu input lists", name, b->nlists);
+        return true;
+    }
+    if (*how)
+        add_path (out, item (b, i, list), how);
+    else
+        buf_adds (out, item (b, i, list));
+    return true;
+}
+
+char *bulk_expand (const struct bulk *b, size_t i, const char *s, flux_error_t *error)
+{
+    struct buf out = BUF_INIT;
+    error->text[0] = '\0';
+    while (*s) {
+        char name[16];
+        size_t n = *s == '{' ? strcspn (s + 1, "{}") : 0;
+        if (*s != '{' || s[n + 1] != '}' || n >= sizeof (name)) {
+            buf_addc (&out, *s++);
+            continue;
+        }
+        memcpy (name, s + 1, n);
+        name[n] = '\0';
+        /* Others, such as {cc} and {{id}}, are not ours. */
+        if (!add_field (&out, b, i, name, error))
+            buf_add (&out, s, n + 2);
+        s += n + 2;
+    }
+    if (error->text[0]) {
+        buf_fini (&out);
+        return NULL;
+    }
+    return buf_take (&out, NULL);
+}

@@ -1,0 +1,313 @@
+/* Happy path: submissions are sent, a window of them in flight; ids are printed
+ * in the order of submission as answers come; if someone waits, job-manager's
+ * journal, opened first, says what becomes of each job.
+ *
+ * One journal serves any number of jobs: there is no request for each of them. */
+#include "cmd/submit/submit.h"
+
+#include "base/hashmap.h"
+#include "cmd/cmd.h"
+#include "cmd/output/output.h"
+#include "cmd/output/progress.h"
+#include "cmd/submit/watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WINDOW 512
+
+struct job {
+    flux_jobid_t id;
+    int exit_code;
+    bool answered;
+    bool refused;
+    bool started;
+    bool done;
+    bool failed; /* by an exception before it finished */
+};
+
+struct submit {
+    flux_t *h;
+    const struct submit_options *opt;
+    submit_next_f next;
+    void *next_arg;
+    bool exhausted;
+    struct job **jobs; /* in order of submission */
+    size_t count;
+    size_t cap;
+    size_t printed;   /* ids of jobs before this one are printed */
+    size_t in_flight; /* submissions without an answer */
+    size_t waiting;   /* jobs that were accepted and are not done */
+    struct idmap *by_id;
+    struct idmap *early; /* id to array of journal entries */
+    flux_future_t *journal;
+    struct progress *progress;
+    struct watch *watch;
+    int exit_code;
+};
+
+static void feed (struct submit *s);
+static void replay_early (struct submit *s, flux_jobid_t id);
+
+static bool wants_journal (const struct submit *s)
+{
+    return s->opt->wait || s->opt->wait_event || s->opt->watch || s->opt->progress;
+}
+
+static void check_end (struct submit *s)
+{
+    if (s->exhausted && s->in_flight == 0 && s->waiting == 0
+        && (!s->watch || watch_idle (s->watch)))
+        flux_reactor_stop (flux_get_reactor (s->h));
+}
+
+static void output_ended (void *arg)
+{
+    check_end (arg);
+}
+
+/* --- submission --- */
+
+static void print_ids (struct submit *s)
+{
+    while (s->printed < s->count && s->jobs[s->printed]->answered) {
+        struct job *job = s->jobs[s->printed++];
+        if (!job->refused && !s->opt->quiet)
+            puts (cmd_f58 (job->id));
+    }
+}
+
+static void accepted (struct submit *s, struct job *job)
+{
+    if (idmap_insert (s->by_id, job->id, job) < 0)
+        cmd_die ("out of memory");
+    progress_count (s->progress, PROGRESS_PENDING, 1);
+    if (wants_journal (s)) {
+        s->waiting++;
+        replay_early (s, job->id);
+    }
+}
+
+static void submit_cb (flux_future_t *f, void *arg)
+{
+    struct submit *s = arg;
+    struct job *job = flux_future_aux_get (f, "job");
+    job->answered = true;
+    s->in_flight--;
+    if (flux_job_submit_get_id (f, &job->id) < 0) {
+        cmd_warn ("ERROR: %s", cmd_future_error (f));
+        job->refused = true;
+        s->exit_code = s->exit_code > 1 ? s->exit_code : 1;
+    } else
+        accepted (s, job);
+    flux_future_destroy (f);
+    print_ids (s);
+    if (job->answered && !job->refused && s->watch) {
+        output_push (stdout);
+        watch_add (s->watch, job->id);
+    }
+    feed (s);
+    check_end (s);
+}
+
+static struct job *add_job (struct submit *s)
+{
+    if (s->count == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 64;
+        struct job **a = realloc (s->jobs, cap * sizeof (*a));
+        if (!a)
+            cmd_die ("out of memory");
+        s->jobs = a;
+        s->cap = cap;
+    }
+    struct job *job = calloc (1, sizeof (*job));
+    if (!job)
+        cmd_die ("out of memory");
+    return s->jobs[s->count++] = job;
+}
+
+static void feed (struct submit *s)
+{
+    char *jobspec;
+    while (!s->exhausted && s->in_flight < WINDOW) {
+        if (!(jobspec = s->next (s->next_arg))) {
+            s->exhausted = true;
+            break;
+        }
+        struct job *job = add_job (s);
+        flux_future_t *f =
+            flux_job_submit (s->h, jobspec, s->opt->urgency, s->opt->flags);
+        if (!f || flux_future_aux_set (f, "job", job, NULL) < 0
+            || flux_future_then (f, -1, submit_cb, s) < 0)
+            cmd_die ("ERROR: submit: %s", strerror (errno));
+        free (jobspec);
+        s->in_flight++;
+    }
+}
+
+/* --- what becomes of the jobs --- */
+
+static void done (struct submit *s, struct job *job)
+{
+    if (job->done)
+        return;
+    job->done = true;
+    s->waiting--;
+    if ((s->opt->wait || s->opt->watch) && job->exit_code > s->exit_code)
+        s->exit_code = job->exit_code;
+}
+
+static void exception (struct submit *s, struct job *job, json_t *context)
+{
+    const char *type = "", *note = "";
+    int severity = 0;
+    (void)json_unpack (context, "{s?s s?i s?s}", "type", &type, "severity", &severity,
+                       "note", &note);
+    if (severity > 0)
+        return;
+    if (!s->opt->watch && s->opt->wait)
+        fprintf (stderr, "%s: exception: type=%s note=%s\n", cmd_f58 (job->id),
+                 safe (type), safe_lines (note));
+    job->failed = true;
+    if (job->exit_code == 0)
+        job->exit_code = 1;
+}
+
+static void event (struct submit *s, struct job *job, const char *name, json_t *context)
+{
+    int status;
+    if (!strcmp (name, "start")) {
+        job->started = true;
+        progress_count (s->progress, PROGRESS_PENDING, -1);
+        progress_count (s->progress, PROGRESS_RUNNING, 1);
+    } else if (!strcmp (name, "finish")) {
+        if (json_unpack (context, "{s:i}", "status", &status) == 0) {
+            flux_error_t error;
+            int rc = flux_job_waitstatus_to_exitcode (status, &error);
+            if (rc > job->exit_code)
+                job->exit_code = rc;
+        }
+    } else if (!strcmp (name, "exception"))
+        exception (s, job, context);
+    else if (!strcmp (name, "clean")) {
+        progress_count (s->progress, job->started ? PROGRESS_RUNNING : PROGRESS_PENDING,
+                        -1);
+        progress_count (s->progress,
+                        job->exit_code == 0 ? PROGRESS_DONE : PROGRESS_FAILED, 1);
+        done (s, job);
+    }
+    if (s->opt->wait_event && !strcmp (name, s->opt->wait_event))
+        done (s, job);
+}
+
+/* Events of a job may come before the answer to its submission. Those of
+ * unknown ids are kept while answers are due. */
+static void keep_early (struct submit *s, flux_jobid_t id, json_t *entry)
+{
+    json_t *list = idmap_lookup (s->early, id);
+    if (!list) {
+        list = json_array ();
+        if (!list || idmap_insert (s->early, id, list) < 0)
+            cmd_die ("out of memory");
+    }
+    json_array_append (list, entry);
+}
+
+static void handle_entry (struct submit *s, flux_jobid_t id, json_t *entry)
+{
+    struct job *job = idmap_lookup (s->by_id, id);
+    const char *name = json_string_value (json_object_get (entry, "name"));
+    if (!name)
+        return;
+    if (job)
+        event (s, job, name, json_object_get (entry, "context"));
+    else if (s->in_flight > 0)
+        keep_early (s, id, entry);
+}
+
+static void replay_early (struct submit *s, flux_jobid_t id)
+{
+    size_t i;
+    json_t *entry;
+    json_t *list = idmap_take (s->early, id);
+    json_array_foreach (list, i, entry) {
+        handle_entry (s, id, entry);
+    }
+    json_decref (list);
+}
+
+static void journal_cb (flux_future_t *f, void *arg)
+{
+    struct submit *s = arg;
+    json_t *events, *o;
+    size_t i;
+    if (flux_rpc_get_unpack (f, "{s:o}", "events", &events) < 0)
+        cmd_die ("ERROR: job-manager.events-journal: %s", cmd_future_error (f));
+    json_array_foreach (events, i, o) {
+        json_int_t id;
+        json_t *entry;
+        if (json_unpack (o, "{s:I s:o}", "id", &id, "entry", &entry) == 0)
+            handle_entry (s, id, entry);
+    }
+    flux_future_reset (f);
+    check_end (s);
+}
+
+static void open_journal (struct submit *s)
+{
+    /* Before the first submission: no event can be missed. */
+    json_t *allow = json_pack ("{s:i s:i s:i s:i}", "start", 1, "finish", 1,
+                               "exception", 1, "clean", 1);
+    if (!allow
+        || (s->opt->wait_event
+            && json_object_set_new (allow, s->opt->wait_event, json_integer (1)) < 0))
+        cmd_die ("out of memory");
+    s->journal = flux_rpc_pack (s->h, "job-manager.events-journal", 0,
+                                FLUX_RPC_STREAMING, "{s:o}", "allow", allow);
+    if (!s->journal || flux_future_then (s->journal, -1, journal_cb, s) < 0)
+        cmd_die ("ERROR: job-manager.events-journal: %s", strerror (errno));
+}
+
+static void free_early (void *list)
+{
+    json_decref (list);
+}
+
+static void finish (struct submit *s)
+{
+    progress_destroy (s->progress);
+    if (s->watch && watch_failed (s->watch) && s->exit_code == 0)
+        s->exit_code = 1;
+    watch_destroy (s->watch);
+    flux_future_destroy (s->journal);
+    idmap_destroy (s->by_id);
+    idmap_destroy (s->early);
+    for (size_t i = 0; i < s->count; i++)
+        free (s->jobs[i]);
+    free (s->jobs);
+}
+
+int submit_all (flux_t *h, const struct submit_options *opt, submit_next_f next,
+                void *arg)
+{
+    struct submit s = { .h = h, .opt = opt, .next = next, .next_arg = arg };
+    if (!(s.by_id = idmap_create (NULL)) || !(s.early = idmap_create (free_early)))
+        cmd_die ("out of memory");
+    if (opt->progress)
+        s.progress = progress_create (flux_get_reactor (h), opt->total, opt->jps);
+    enum watch_label label = opt->label ? WATCH_LABEL_RANK : WATCH_NO_LABEL;
+    if (opt->watch && !(s.watch = watch_create (h, label, output_ended, &s)))
+        cmd_die ("out of memory");
+    if (wants_journal (&s))
+        open_journal (&s);
+    feed (&s);
+    if (!s.exhausted || s.in_flight > 0) {
+        if (flux_reactor_run (flux_get_reactor (h), 0) < 0)
+            cmd_die ("ERROR: lost connection to the broker");
+    }
+    finish (&s);
+    return s.exit_code;
+}

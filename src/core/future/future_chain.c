@@ -1,0 +1,144 @@
+/* Chains: a future for the result of a step that starts when the one before
+ * it has ended (flux_future_and_then (3)).
+ *
+ * next owns prev. The continuation of prev may destroy prev. */
+#include "core/future/future_impl.h"
+
+static void chain_cb (flux_future_t *prev, void *arg)
+{
+    flux_future_t *next = prev->next;
+    bool failed = flux_future_has_error (prev);
+    flux_continuation_f cb = failed ? prev->or_cb : prev->and_cb;
+
+    if (!next)
+        return;
+    flux_future_incref (prev);
+    flux_future_incref (next);
+    prev->continued = false;
+    if (cb)
+        cb (prev, failed ? prev->or_arg : prev->and_arg);
+    if (!prev->continued && flux_future_is_ready (prev))
+        flux_future_fulfill_with (next, prev);
+    flux_future_decref (next);
+    flux_future_decref (prev);
+}
+
+static void init_chain (flux_future_t *next, void *arg)
+{
+    flux_future_t *prev = next->prev;
+
+    if (!prev)
+        return;
+    future_set_context (prev, flux_future_get_reactor (next),
+                        next->h ? flux_future_get_flux (next) : NULL);
+    if (flux_future_then (prev, -1., chain_cb, NULL) < 0)
+        flux_future_fulfill_error (next, errno, NULL);
+}
+
+static flux_future_t *get_next (flux_future_t *prev)
+{
+    flux_future_t *next;
+
+    if (prev->next)
+        return prev->next;
+    if (!(next = flux_future_create (init_chain, NULL)))
+        return NULL;
+    next->prev = prev;
+    prev->next = next;
+    next->h = prev->h;
+    next->reactor = prev->reactor;
+    return next;
+}
+
+void future_fini_chain (flux_future_t *f)
+{
+    flux_future_t *prev = f->prev;
+
+    if (f->next)
+        f->next->prev = NULL;
+    f->next = NULL;
+    if (prev) {
+        prev->next = NULL;
+        f->prev = NULL;
+        flux_future_destroy (prev);
+    }
+}
+
+flux_future_t *flux_future_and_then (flux_future_t *f, flux_continuation_f cb,
+                                     void *arg)
+{
+    flux_future_t *next;
+
+    if (!f || !cb) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if ((next = get_next (f))) {
+        f->and_cb = cb;
+        f->and_arg = arg;
+    }
+    return next;
+}
+
+flux_future_t *flux_future_or_then (flux_future_t *f, flux_continuation_f cb, void *arg)
+{
+    flux_future_t *next;
+
+    if (!f || !cb) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if ((next = get_next (f))) {
+        f->or_cb = cb;
+        f->or_arg = arg;
+    }
+    return next;
+}
+
+/* A step of the chain has a result: pass it on. For a stream, make room for
+ * the one behind it. */
+static void pass_on_cb (flux_future_t *f, void *arg)
+{
+    flux_future_t *next = arg;
+
+    if (flux_future_fulfill_with (next, f) < 0)
+        flux_future_fulfill_error (next, errno, NULL);
+    if (!flux_future_has_error (f))
+        flux_future_reset (f);
+}
+
+int flux_future_continue (flux_future_t *prev, flux_future_t *f)
+{
+    flux_future_t *next;
+
+    if (!prev || !(next = prev->next)) {
+        errno = EINVAL;
+        return -1;
+    }
+    prev->continued = true;
+    if (!f)
+        return 0;
+    if (flux_future_aux_set (next, NULL, f, (flux_free_f)flux_future_destroy) < 0)
+        return -1;
+    future_set_context (f, prev->reactor, prev->h);
+    return flux_future_then (f, -1., pass_on_cb, next);
+}
+
+void flux_future_continue_error (flux_future_t *prev, int errnum, const char *errstr)
+{
+    if (prev && prev->next) {
+        prev->continued = true;
+        flux_future_fulfill_error (prev->next, errnum, errstr);
+    }
+}
+
+int flux_future_fulfill_next (flux_future_t *f, void *result, flux_free_f free_fn)
+{
+    if (!f || !f->next) {
+        errno = EINVAL;
+        return -1;
+    }
+    f->continued = true;
+    flux_future_fulfill (f->next, result, free_fn);
+    return 0;
+}

@@ -1,0 +1,338 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/message/message.h"
+#include "core/message/msgqueue.h"
+
+/* RFC 3: a request with two hops, topic and payload, written by hand. */
+static const unsigned char request[] = "\x03"
+                                       "r2\0"
+                                       "\x03"
+                                       "r1\0"
+                                       "\x00"
+                                       "\x06"
+                                       "a.foo\0"
+                                       "\x03"
+                                       "{}\0"
+                                       "\x14\x8e\x01\x01\x0b"
+                                       "\x00\x00\x04\xd2"
+                                       "\x00\x00\x00\x01"
+                                       "\xff\xff\xff\xff"
+                                       "\x00\x00\x00\x2a";
+#define REQUEST_LEN (sizeof (request) - 1)
+
+static void decodes_request (void **state)
+{
+    flux_msg_t *msg = flux_msg_decode (request, REQUEST_LEN);
+    const char *s;
+    uint32_t u;
+    int type;
+    char buf[128];
+
+    assert_non_null (msg);
+    assert_int_equal (flux_msg_get_type (msg, &type), 0);
+    assert_int_equal (type, FLUX_MSGTYPE_REQUEST);
+    assert_int_equal (flux_msg_get_topic (msg, &s), 0);
+    assert_string_equal (s, "a.foo");
+    assert_int_equal (flux_msg_get_string (msg, &s), 0);
+    assert_string_equal (s, "{}");
+    assert_int_equal (flux_msg_get_userid (msg, &u), 0);
+    assert_int_equal (u, 1234);
+    assert_int_equal (flux_msg_get_rolemask (msg, &u), 0);
+    assert_int_equal (u, FLUX_ROLE_OWNER);
+    assert_int_equal (flux_msg_get_nodeid (msg, &u), 0);
+    assert_int_equal (u, FLUX_NODEID_ANY);
+    assert_int_equal (flux_msg_get_matchtag (msg, &u), 0);
+    assert_int_equal (u, 42);
+    assert_int_equal (flux_msg_route_count (msg), 2);
+    assert_string_equal (flux_msg_route_first (msg), "r1");
+    assert_string_equal (flux_msg_route_last (msg), "r2");
+
+    assert_int_equal (flux_msg_encode_size (msg), REQUEST_LEN);
+    assert_int_equal (flux_msg_encode (msg, buf, sizeof (buf)), 0);
+    assert_memory_equal (buf, request, REQUEST_LEN);
+    assert_int_equal (flux_msg_encode (msg, buf, REQUEST_LEN - 1), -1);
+    flux_msg_destroy (msg);
+}
+
+static void decodes_control (void **state)
+{
+    static const unsigned char bytes[] = "\x14\x8e\x01\x08\x00"
+                                         "\xff\xff\xff\xff"
+                                         "\x00\x00\x00\x00"
+                                         "\x00\x00\x00\x03"
+                                         "\x00\x00\x00\x07";
+    flux_msg_t *msg = flux_msg_decode (bytes, sizeof (bytes) - 1);
+    int type, status;
+
+    assert_non_null (msg);
+    assert_int_equal (flux_msg_get_control (msg, &type, &status), 0);
+    assert_int_equal (type, 3);
+    assert_int_equal (status, 7);
+    assert_int_equal (flux_msg_get_topic (msg, &(const char *){ NULL }), -1);
+    flux_msg_destroy (msg);
+}
+
+static void refuses_damaged (void **state)
+{
+    unsigned char buf[sizeof (request)];
+
+    for (size_t len = 0; len < REQUEST_LEN; len++) {
+        assert_null (flux_msg_decode (request, len));
+        assert_int_equal (errno, EPROTO);
+    }
+    for (size_t i = 0; i < REQUEST_LEN; i++) {
+        memcpy (buf, request, sizeof (buf));
+        buf[i] ^= 0xff; /* must not crash; may still be a message */
+        flux_msg_destroy (flux_msg_decode (buf, REQUEST_LEN));
+    }
+    memcpy (buf, request, sizeof (buf));
+    buf[REQUEST_LEN - 20] = 0x8f;
+    assert_null (flux_msg_decode (buf, REQUEST_LEN));
+}
+
+static void long_parts (void **state)
+{
+    size_t sizes[] = { 0, 1, 253, 254, 255, 256, 70000 };
+
+    for (size_t i = 0; i < sizeof (sizes) / sizeof (sizes[0]); i++) {
+        flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_EVENT);
+        char *data = calloc (1, sizes[i] + 1);
+        const void *out;
+        size_t len;
+        ssize_t size;
+        void *buf;
+
+        memset (data, 'x', sizes[i]);
+        flux_msg_set_topic (msg, "e");
+        assert_int_equal (flux_msg_set_payload (msg, data, sizes[i]), 0);
+        size = flux_msg_encode_size (msg);
+        assert_int_equal (size, 3 + sizes[i] + (sizes[i] < 255 ? 1 : 5) + 21);
+        buf = malloc (size);
+        assert_int_equal (flux_msg_encode (msg, buf, size), 0);
+        flux_msg_destroy (msg);
+        msg = flux_msg_decode (buf, size);
+        assert_non_null (msg);
+        assert_int_equal (flux_msg_get_payload (msg, &out, &len), 0);
+        assert_int_equal (len, sizes[i]);
+        assert_memory_equal (out, data, len);
+        flux_msg_destroy (msg);
+        free (buf);
+        free (data);
+    }
+}
+
+static void routes (void **state)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+    flux_msg_t *cpy;
+    char id[64], *s;
+
+    assert_int_equal (flux_msg_route_push (msg, "x"), -1);
+    flux_msg_route_enable (msg);
+    for (int i = 0; i < 40; i++) {
+        snprintf (id, sizeof (id), "route-number-%d", i);
+        assert_int_equal (flux_msg_route_push (msg, id), 0);
+        assert_string_equal (flux_msg_route_last (msg), id);
+    }
+    cpy = flux_msg_copy (msg, false);
+    assert_true (flux_msg_route_match_first (msg, cpy));
+    for (int i = 39; i >= 0; i--) {
+        snprintf (id, sizeof (id), "route-number-%d", i);
+        assert_string_equal (flux_msg_route_last (msg), id);
+        assert_int_equal (flux_msg_route_delete_last (msg), 0);
+    }
+    assert_int_equal (flux_msg_route_count (msg), 0);
+    assert_null (flux_msg_route_last (msg));
+    assert_int_equal (flux_msg_route_delete_last (msg), 0);
+    assert_int_equal (flux_msg_route_count (cpy), 40);
+    flux_msg_route_clear (cpy);
+    flux_msg_route_push (cpy, "0a2b3c4d-0000-0000-0000-000000000000");
+    flux_msg_route_push (cpy, "b");
+    s = flux_msg_route_string (cpy);
+    assert_string_equal (s, "0a2b3c4d!b");
+    free (s);
+    flux_msg_destroy (cpy);
+    flux_msg_destroy (msg);
+}
+
+/* A request with one route id of len bytes, with its NUL or without. */
+static flux_msg_t *decode_with_id (size_t len, bool nul)
+{
+    size_t part = len + nul, n = 0;
+    unsigned char *buf = calloc (1, part + 64);
+    flux_msg_t *msg;
+
+    assert_non_null (buf);
+    buf[n++] = 255;
+    buf[n++] = 0;
+    buf[n++] = 0;
+    buf[n++] = part >> 8;
+    buf[n++] = part;
+    memset (buf + n, 'r', len);
+    n += part;
+    buf[n++] = 0; /* end of the routes */
+    memcpy (buf + n, "\x02t", 3);
+    n += 3;
+    buf[n++] = 20;
+    memcpy (buf + n, "\x8e\x01\x01\x09", 4); /* request, with routes and topic */
+    memset (buf + n + 4, 0, 16);
+    msg = flux_msg_decode (buf, n + 20);
+    free (buf);
+    return msg;
+}
+
+static void longest_route_id (void **state)
+{
+    for (int nul = 0; nul <= 1; nul++) {
+        flux_msg_t *msg = decode_with_id (4096, nul);
+
+        assert_non_null (msg);
+        assert_int_equal (strlen (flux_msg_route_first (msg)), 4096);
+        flux_msg_decref (msg);
+        assert_null (decode_with_id (4097, nul));
+        assert_int_equal (errno, EPROTO);
+    }
+}
+
+static void packs (void **state)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+    json_t *shared = json_pack ("{s:i}", "n", 1);
+    const char *s;
+    int n;
+
+    assert_int_equal (flux_msg_pack (msg, "[i]", 1), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (flux_msg_pack (msg, "{s:i s:{s:s}}", "a", 7, "b", "c", "d"), 0);
+    assert_int_equal (flux_msg_unpack (msg, "{s:i}", "a", &n), 0);
+    assert_int_equal (n, 7);
+    assert_int_equal (flux_msg_get_string (msg, &s), 0);
+    assert_string_equal (s, "{\"a\":7,\"b\":{\"c\":\"d\"}}");
+    assert_int_equal (flux_msg_unpack (msg, "{s:s}", "a", &s), -1);
+    assert_int_equal (errno, EPROTO);
+    assert_true (strlen (flux_msg_last_error (msg)) > 0);
+
+    /* What the packer keeps may change without changing the message. */
+    assert_int_equal (flux_msg_pack (msg, "{s:O}", "x", shared), 0);
+    json_object_set_new (shared, "n", json_integer (2));
+    assert_int_equal (flux_msg_unpack (msg, "{s:{s:i}}", "x", "n", &n), 0);
+    assert_int_equal (n, 1);
+    json_decref (shared);
+
+    assert_int_equal (flux_msg_set_string (msg, "[1]"), 0);
+    assert_int_equal (flux_msg_unpack (msg, "{s:i}", "x", &n), -1);
+    assert_int_equal (errno, EPROTO);
+    assert_int_equal (flux_msg_set_string (msg, NULL), 0);
+    assert_false (flux_msg_has_payload (msg));
+    flux_msg_destroy (msg);
+}
+
+static void compares (void **state)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+    struct flux_match m = FLUX_MATCH_ANY;
+
+    flux_msg_set_topic (msg, "kvs.get");
+    flux_msg_set_matchtag (msg, 5);
+    assert_true (flux_msg_cmp (msg, m));
+    assert_false (flux_msg_cmp (msg, FLUX_MATCH_EVENT));
+    m.topic_glob = "kvs.*";
+    assert_true (flux_msg_cmp (msg, m));
+    m.topic_glob = "kvs";
+    assert_false (flux_msg_cmp (msg, m));
+    m.topic_glob = NULL;
+    m.matchtag = 6;
+    assert_false (flux_msg_cmp (msg, m));
+    m.matchtag = 5;
+    assert_true (flux_msg_cmp (msg, m));
+    flux_msg_destroy (msg);
+}
+
+static void parts_round_trip (void **state)
+{
+    flux_msg_t *msg = flux_msg_decode (request, REQUEST_LEN);
+    unsigned char proto[MSG_PROTO_LEN];
+    struct iovec iov[8];
+    flux_msg_t *back;
+    char buf[128];
+    int n;
+
+    assert_int_equal (msg_parts (msg, proto, iov, 5), -1);
+    n = msg_parts (msg, proto, iov, 8);
+    assert_int_equal (n, 6);
+    back = msg_from_parts (iov, n);
+    assert_non_null (back);
+    assert_int_equal (flux_msg_encode (back, buf, sizeof (buf)), 0);
+    assert_memory_equal (buf, request, REQUEST_LEN);
+    flux_msg_destroy (back);
+    flux_msg_destroy (msg);
+}
+
+static void authorizes (void **state)
+{
+    struct flux_msg_cred owner = { 100, FLUX_ROLE_OWNER };
+    struct flux_msg_cred guest = { 200, FLUX_ROLE_USER };
+    struct flux_msg_cred none = { FLUX_USERID_UNKNOWN, FLUX_ROLE_USER };
+
+    assert_int_equal (flux_msg_cred_authorize (owner, 200), 0);
+    assert_int_equal (flux_msg_cred_authorize (guest, 200), 0);
+    assert_int_equal (flux_msg_cred_authorize (guest, 100), -1);
+    assert_int_equal (errno, EPERM);
+    assert_int_equal (flux_msg_cred_authorize (none, FLUX_USERID_UNKNOWN), -1);
+}
+
+static void queue_is_a_ring (void **state)
+{
+    struct msgqueue q = { 0 };
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_EVENT);
+
+    for (uint32_t i = 0; i < 100; i++) {
+        flux_msg_t *m = flux_msg_copy (msg, false);
+
+        flux_msg_set_seq (m, i);
+        assert_int_equal (i % 2 ? msgqueue_push (&q, m) : msgqueue_push_head (&q, m),
+                          0);
+        if (i % 3 == 0)
+            flux_msg_decref (msgqueue_pop (&q));
+    }
+    assert_int_equal (q.count, 66);
+    flux_msg_decref (msgqueue_take (&q, 10));
+    assert_int_equal (q.count, 65);
+    msgqueue_fini (&q);
+    flux_msg_destroy (msg);
+}
+
+static void prints (void **state)
+{
+    flux_msg_t *msg = flux_msg_decode (request, REQUEST_LEN);
+    char *s = NULL;
+    size_t len;
+    FILE *f = open_memstream (&s, &len);
+
+    flux_msg_fprint (f, msg);
+    fclose (f);
+    assert_non_null (strstr (s, "> a.foo\n> {}\n"));
+    assert_non_null (strstr (s, "> |r2\n> |r1\n> |\n"));
+    free (s);
+    flux_msg_destroy (msg);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (decodes_request), cmocka_unit_test (decodes_control),
+        cmocka_unit_test (refuses_damaged), cmocka_unit_test (long_parts),
+        cmocka_unit_test (routes),          cmocka_unit_test (packs),
+        cmocka_unit_test (compares),        cmocka_unit_test (parts_round_trip),
+        cmocka_unit_test (authorizes),      cmocka_unit_test (queue_is_a_ring),
+        cmocka_unit_test (prints),          cmocka_unit_test (longest_route_id),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+#include "core/message/msgstream.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "core/message/message.h"
+
+#define PREFACE_LEN 8
+#define READ_LEN (64 * 1024)
+#define LARGE (4 * 1024 * 1024) /* grows by a quarter, no more by its size */
+
+static const unsigned char magic[4] = { 0xFF, 0xEE, 0x00, 0x12 };
+
+/* Bytes between start and end of an allocation of size cap. */
+struct window {
+    unsigned char *data;
+    size_t start, end, cap;
+};
+
+struct msgstream {
+    int fd;
+    bool is_socket;
+    bool drained; /* the last read got less than it asked for */
+    struct window in, out;
+};
+
+static size_t window_len (const struct window *w)
+{
+    return w->end - w->start;
+}
+
+/* Room for len bytes behind end. */
+static int window_reserve (struct window *w, size_t len)
+{
+    size_t used = window_len (w);
+    size_t cap = w->cap ? w->cap : READ_LEN;
+    unsigned char *data;
+
+    if (w->cap - w->end >= len && w->data)
+        return 0;
+    while (cap < used + len)
+        cap += cap < LARGE ? cap : cap / 4;
+    if (w->start > 0)
+        memmove (w->data, w->data + w->start, used);
+    w->start = 0;
+    w->end = used;
+    /* Pages of a large block move, they are not copied. */
+    if (cap > w->cap || !w->data) {
+        if (!(data = realloc (w->data, cap)))
+            return -1;
+        w->data = data;
+        w->cap = cap;
+    }
+    return 0;
+}
+
+static void window_consume (struct window *w, size_t len)
+{
+    w->start += len;
+    if (w->start < w->end)
+        return;
+    w->start = w->end = 0;
+    /* Do not keep the memory of one large message for ever: there may be thousands of
+     * streams. */
+    if (w->cap > 2 * READ_LEN) {
+        free (w->data);
+        w->data = NULL;
+        w->cap = 0;
+    }
+}
+
+struct msgstream *msgstream_create (int fd)
+{
+    struct msgstream *s;
+    int type;
+    socklen_t len = sizeof (type);
+
+    if (fd < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (fd_set_nonblocking (fd) < 0 || fd_set_cloexec (fd) < 0
+        || !(s = calloc (1, sizeof (*s))))
+        return NULL;
+    s->fd = fd;
+    s->is_socket = getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    return s;
+}
+
+void msgstream_destroy (struct msgstream *s)
+{
+    int saved_errno = errno;
+
+    if (!s)
+        return;
+    close (s->fd);
+    free (s->in.data);
+    free (s->out.data);
+    free (s);
+    errno = saved_errno;
+}
+
+int msgstream_fd (const struct msgstream *s)
+{
+    return s->fd;
+}
+
+int msgstream_send (struct msgstream *s, const flux_msg_t *msg)
+{
+    ssize_t size = flux_msg_encode_size (msg);
+    unsigned char *p;
+    uint32_t len;
+
+    if (size < 0)
+        return -1;
+    if (size > MSGSTREAM_MAX_LEN) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    if (window_reserve (&s->out, PREFACE_LEN + size) < 0)
+        return -1;
+    p = s->out.data + s->out.end;
+    len = htonl (size);
+    memcpy (p, magic, 4);
+    memcpy (p + 4, &len, 4);
+    msg_encode_to (msg, p + PREFACE_LEN);
+    s->out.end += PREFACE_LEN + size;
+    return 0;
+}
+
+static ssize_t write_some (struct msgstream *s, const void *data, size_t len)
+{
+    ssize_t n;
+
+    do {
+        n = s->is_socket ? send (s->fd, data, len, MSG_NOSIGNAL)
+                         : write (s->fd, data, len);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+int msgstream_flush (struct msgstream *s)
+{
+    struct window *out = &s->out;
+
+    while (window_len (out) > 0) {
+        ssize_t n = write_some (s, out->data + out->start, window_len (out));
+
+        if (n < 0) {
+            if (errno == EWOULDBLOCK)
+                errno = EAGAIN;
+            if (errno == EPIPE)
+                errno = ECONNRESET;
+            return -1;
+        }
+        window_consume (out, n);
+    }
+    return 0;
+}
+
+size_t msgstream_unsent (const struct msgstream *s)
+{
+    return window_len (&s->out);
+}
+
+void msgstream_discard (struct msgstream *s)
+{
+    free (s->out.data);
+    s->out = (struct window){ 0 };
+}
+
+/* The length of the first message with its preface if all of it is there; 0
+ * if it is not; -1 with EPROTO or EMSGSIZE. */
+static ssize_t complete_len (const struct msgstream *s)
+{
+    const unsigned char *p = s->in.data + s->in.start;
+    size_t have = window_len (&s->in);
+    uint32_t len;
+
+    if (have > 0 && memcmp (p, magic, have < 4 ? have : 4) != 0) {
+        errno = EPROTO;
+        return -1;
+    }
+    if (have < PREFACE_LEN)
+        return 0;
+    memcpy (&len, p + 4, 4);
+    len = ntohl (len);
+    if (len > MSGSTREAM_MAX_LEN) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    return have - PREFACE_LEN < len ? 0 : (ssize_t)PREFACE_LEN + len;
+}
+
+bool msgstream_buffered (const struct msgstream *s)
+{
+    return complete_len (s) != 0;
+}
+
+/* Room grows with what arrives, not with what a header announces. */
+static int read_some (struct msgstream *s)
+{
+    struct window *in = &s->in;
+    size_t want = window_len (in) < READ_LEN ? READ_LEN : window_len (in);
+    ssize_t n;
+
+    /* Save the read that would only say EAGAIN; the caller polls now. */
+    if (s->drained) {
+        s->drained = false;
+        errno = EAGAIN;
+        return -1;
+    }
+    if (window_reserve (in, want) < 0)
+        return -1;
+    do {
+        n = read (s->fd, in->data + in->end, in->cap - in->end);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        if (errno == EWOULDBLOCK)
+            errno = EAGAIN;
+        return -1;
+    }
+    if (n == 0) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    in->end += n;
+    s->drained = in->end < in->cap;
+    return 0;
+}
+
+flux_msg_t *msgstream_recv (struct msgstream *s)
+{
+    flux_msg_t *msg;
+    ssize_t len;
+
+    while ((len = complete_len (s)) == 0)
+        if (read_some (s) < 0)
+            return NULL;
+    if (len < 0)
+        return NULL;
+    msg = flux_msg_decode (s->in.data + s->in.start + PREFACE_LEN, len - PREFACE_LEN);
+    window_consume (&s->in, len);
+    return msg;
+}
