@@ -2,7 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/format/datetime.h"
 #include "cmd/format/jobs_fields.h"
-#include "cmd/job/jobs_filter.h"
+#include "cmd/format/jobs_filter.h"
 #include "cmd/output/output.h"
 
 #include <flux/idset.h>

@@ -6,7 +6,7 @@
 #include "cmd/submit/watch.h"
 #include "cmd/cmd.h"
 #include "cmd/format/datetime.h"
-#include "cmd/job/jobs_filter.h"
+#include "cmd/format/jobs_filter.h"
 #include "cmd/output/output.h"
 #include "cmd/output/progress.h"
 #include "value/eventlog.h"

@@ -45,11 +45,11 @@ static void add_jobs (struct top_model *m, const char *const *names, size_t n)
     json_t *jobs = json_array (), *o;
     for (size_t i = 0; i < n; i++)
         json_array_append_new (
-            jobs, json_pack ("{s:I s:i s:i s:s s:i s:i s:f s:f}", "id",
-                             (json_int_t)(n - i), "userid", i == 2 ? 1 : 0, "state",
-                             FLUX_JOB_STATE_RUN, "name", names[i], "ntasks",
-                             (int)(i % 3) + 1, "nnodes", (int)i + 1, "t_submit", 900.,
-                             "t_run", NOW - 10 - (double)i));
+            jobs,
+            json_pack ("{s:I s:i s:i s:s s:i s:i s:f s:f}", "id", (json_int_t)(n - i),
+                       "userid", i == 2 ? 1 : 0, "state", FLUX_JOB_STATE_RUN, "name",
+                       names[i], "ntasks", (int)(i % 3) + 1, "nnodes", (int)i + 1,
+                       "t_submit", 900., "t_run", NOW - 10 - (double)i));
     o = json_array_get (jobs, 0);
     json_object_set_new (o, "annotations",
                          json_pack ("{s:{s:s}}", "user", "uri", "local:///x"));
@@ -89,21 +89,26 @@ static void test_summary (void **state)
     init (&m);
     give (&m, top_resources, R4);
     give (&m, top_stats, stats);
-    expect_row (&m, 80, 24, 0,
-                "ƒ                                                                       "
-                "      ∞");
-    expect_row (&m, 80, 24, 1,
-                "    nodes [||||||||||||      ||||||2/4]                         3 pending");
-    expect_row (&m, 80, 24, 2,
-                "    cores [||||||||||||      ||||||4/8]                         5 running");
-    expect_row (&m, 80, 24, 3,
-                "     gpus [                        0/0]        6 complete,      4 failed");
+    expect_row (
+        &m, 80, 24, 0,
+        "ƒ                                                                       "
+        "      ∞");
+    expect_row (
+        &m, 80, 24, 1,
+        "    nodes [||||||||||||      ||||||2/4]                         3 pending");
+    expect_row (
+        &m, 80, 24, 2,
+        "    cores [||||||||||||      ||||||4/8]                         5 running");
+    expect_row (
+        &m, 80, 24, 3,
+        "     gpus [                        0/0]        6 complete,      4 failed");
     expect_row (&m, 80, 24, 5,
                 " size: 4                       uptime: 1.3m                           "
                 "   0.88.0");
     assert_int_equal (top_key (&m, 'd'), TOP_DRAW);
-    expect_row (&m, 80, 24, 3,
-                "     gpus [                        0/0]                        10 inactive");
+    expect_row (
+        &m, 80, 24, 3,
+        "     gpus [                        0/0]                        10 inactive");
     m.expiration = NOW + 3600;
     m.depth = 1;
     expect_row (&m, 40, 24, 0, "ƒ                                    1h");
@@ -133,7 +138,8 @@ static void test_queues (void **state)
     assert_int_equal (m.cores.down, 0);
     json_t *o = top_list_payload (&m);
     char *s = json_dumps (json_object_get (o, "constraint"), JSON_COMPACT);
-    assert_string_equal (s, "{\"and\":[{\"states\":[\"running\"]},{\"queue\":[\"big\"]}]}");
+    assert_string_equal (
+        s, "{\"and\":[{\"states\":[\"running\"]},{\"queue\":[\"big\"]}]}");
     free (s);
     json_decref (o);
     assert_int_equal (top_key (&m, 'l'), TOP_ASK); /* all again */
@@ -159,9 +165,10 @@ static void test_rows (void **state)
     expect_row (&m, 80, 24, 7, "          ƒ5     root  R      1      1     10s flux");
     expect_row (&m, 80, 24, 9,
                 "          ƒ3  garlick  R      3      3     12s \\u001b[31mred");
-    expect_row (&m, 80, 24, -1,
-                " 4 running                   ? help  / filter  s sort  v view  c cancel  q"
-                " quit");
+    expect_row (
+        &m, 80, 24, -1,
+        " 4 running                   ? help  / filter  s sort  v view  c cancel  q"
+        " quit");
     assert_int_equal (top_layout (&m, NOW, 80, 24, &c), 0);
     assert_int_equal (canvas_cell (&c, 50, 7)->style, STYLE_INSTANCE | STYLE_REVERSE);
     assert_int_equal (canvas_cell (&c, 50, 8)->style, STYLE_PLAIN);
@@ -345,11 +352,12 @@ static void test_views (void **state)
           "\"t_submit\":940.0},{\"nosuch\":1}]}");
     expect_row (&m, 80, 24, 7, "          ƒ8     root  S      2             1m w");
     top_key (&m, 'v');
-    give (&m, top_jobs,
-          "{\"jobs\":[{\"id\":7,\"userid\":0,\"state\":64,\"name\":\"w\",\"ntasks\":2,"
-          "\"nnodes\":1,\"t_submit\":1.0,\"t_run\":2.0,\"t_cleanup\":7.0,\"t_inactive\":"
-          "9.0,\"result\":1},{\"id\":6,\"state\":64,\"name\":\"x\",\"t_submit\":1.0,"
-          "\"t_inactive\":3.0,\"result\":4}]}");
+    give (
+        &m, top_jobs,
+        "{\"jobs\":[{\"id\":7,\"userid\":0,\"state\":64,\"name\":\"w\",\"ntasks\":2,"
+        "\"nnodes\":1,\"t_submit\":1.0,\"t_run\":2.0,\"t_cleanup\":7.0,\"t_inactive\":"
+        "9.0,\"result\":1},{\"id\":6,\"state\":64,\"name\":\"x\",\"t_submit\":1.0,"
+        "\"t_inactive\":3.0,\"result\":4}]}");
     expect_row (&m, 80, 24, 7, "          ƒ8     root CD      2      1      5s w");
     expect_row (&m, 80, 24, 8, "          ƒ7     root CA                    2s x");
     assert_int_equal (top_key (&m, 'c'), TOP_DRAW);
