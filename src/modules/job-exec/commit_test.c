@@ -338,7 +338,8 @@ static void cannot_be_sent (void **state)
 
     fail_send = 1;
     end (job, "a");
-    expect ("exception(1: output cannot be stored: Cannot allocate memory) release(1) ");
+    expect (
+        "exception(1: output cannot be stored: Cannot allocate memory) release(1) ");
     assert_int_equal (ctx.commits_on_way, 0);
 }
 
@@ -352,7 +353,8 @@ static void bounded (void **state)
     answer (0, 0);
     commit_flush (&ctx);
     assert_int_equal (sent_count, COMMITS_MAX + 1);
-    assert_int_equal (strlen (sent[COMMITS_MAX].text), strlen ("output+= ") + COMMITS_MAX);
+    assert_int_equal (strlen (sent[COMMITS_MAX].text),
+                      strlen ("output+= ") + COMMITS_MAX);
 }
 
 /* The k-th answer is errnum: each job is released once, with an exception if and only if
