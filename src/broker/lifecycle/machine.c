@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/machine.h"
+#include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/rc2.h"
 #include "broker/overlay/overlay.h"
@@ -238,6 +239,7 @@ static void handle_event (struct broker *b, enum state_event event)
                 state_name (b->state), state_name (next), took);
     b->state = next;
     b->t_enter = now;
+    notify_state (b, next);
     enter (b, next);
 }
 
@@ -290,6 +292,7 @@ static void child_left (struct broker *b, const char *hostname, int rank)
 
 static void children_changed (struct broker *b)
 {
+    notify_progress (b);
     if (b->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)
         broker_post (b, EVENT_CHILDREN_COMPLETE);
 }
@@ -327,6 +330,7 @@ static void shutdown_start (struct broker *b, const flux_msg_t *msg, void *arg)
             broker_respond_error (b, msg, errno, NULL);
     } else
         broker_respond (b, msg, NULL);
+    b->asked_to_end = true;
     broker_post (b, EVENT_SHUTDOWN);
 }
 

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
+#include "base/buf.h"
+
 #define MSG_PROTO_LEN 20
 #define MSG_MAX_ROUTES 256
 
@@ -52,6 +54,17 @@ void msg_encode_early (flux_msg_t *msg, int rank);
 /* Length of the payload if it is encoded already, else 0. */
 size_t msg_known_len (const flux_msg_t *msg);
 
+#define MSG_LARGE (256 * 1024) /* bytes of a payload that is worth the trouble */
+
+/* flux_msg_decode of what lies in a block of memory: if the payload is large, the
+ * message keeps the block, and *block is NULL. */
+flux_msg_t *msg_decode_in (const void *buf, size_t size, void **block);
+/* Of a message whose payload is written by others: what comes before it (returns its
+ * length) and, MSG_TAIL_LEN bytes, what comes behind it. */
+#define MSG_TAIL_LEN (1 + MSG_PROTO_LEN)
+size_t msg_encode_head (const flux_msg_t *msg, void *dst);
+void msg_encode_tail (const flux_msg_t *msg, void *dst);
+
 /* Encodes into dst, which has room for flux_msg_encode_size () bytes. */
 void msg_encode_to (const flux_msg_t *msg, void *dst);
 
@@ -60,6 +73,20 @@ bool msg_is_unique (const flux_msg_t *msg);
 
 /* The payload as bytes; NULL and 0 if there is none, which is no error. */
 int msg_raw (const flux_msg_t *msg, const void **data, size_t *len);
+
+/* The payload is what b holds, which is taken: b is empty then, unless it is short and
+ * was copied. -1 with ENOMEM, and b is as it was. */
+int msg_take_payload (flux_msg_t *msg, struct buf *b);
+/* Both messages have the payload of src. */
+void msg_share_payload (flux_msg_t *msg, const flux_msg_t *src);
+
+/* The bytes of a payload, for those who need them longer than the message. */
+struct payload;
+struct payload *msg_payload (const flux_msg_t *msg); /* borrowed; NULL: there is none */
+struct payload *payload_ref (struct payload *p);
+void payload_unref (struct payload *p);
+/* What msg_take_payload took is b's again, if nobody else holds it. */
+void payload_give_back (struct payload *p, struct buf *b);
 
 /* The decoded payload: borrowed, shared by all who hold the message, so it
  * must not be changed. NULL with EPROTO if it is not an object. */

@@ -1,8 +1,8 @@
 /* job-ingest: takes jobs from users.
  *
  * A request's way: submit_cb checks it and adds it to the open batch; at the end
- * of the reactor turn the batch is closed: one KVS commit with J and jobspec of
- * all its jobs; when that is acknowledged, one message with the jobs themselves to
+ * of the reactor turn the batch is closed: one KVS commit with the jobspecs of all
+ * its jobs; when that is acknowledged, one message with the jobs themselves to
  * job-manager; when that is answered, so are the requests.
  * While one batch is being committed the next one grows: the busier, the fewer
  * commits for each job. Batches reach job-manager in the order of their ids.
@@ -49,7 +49,8 @@ struct ctx {
     struct ingest ingest;
     struct batch *open;
     int committing, in_flight; /* batches */
-    size_t bytes;              /* of all batches */
+    bool ending;
+    size_t bytes; /* of all batches */
     flux_watcher_t *prepare;
     flux_msg_handler_t **handlers;
     unsigned long njobs, nbatches, nrefused;
@@ -86,13 +87,13 @@ static struct batch *batch_create (struct ctx *ctx)
 }
 
 static int put (flux_kvs_txn_t *txn, flux_jobid_t id, const char *name,
-                const char *value)
+                struct span value)
 {
     char key[64];
 
     if (flux_job_kvs_key (key, sizeof (key), id, name) < 0)
         return -1;
-    return flux_kvs_txn_put_raw (txn, 0, key, value, strlen (value));
+    return flux_kvs_txn_put_raw (txn, 0, key, value.s, value.len);
 }
 
 /* Jobs that come together mostly have the same environment. */
@@ -122,14 +123,14 @@ static int batch_add (struct batch *b, const flux_msg_t *msg,
         b->cap = cap;
     }
     if (put (b->txn, job->id, "jobspec", job->jobspec) < 0
-        || put (b->txn, job->id, "J", job->J) < 0)
+        || (job->J.len > 0 && put (b->txn, job->id, "J", job->J) < 0))
         return -1;
     if (b->count > 0)
         buf_addc (&b->request, ',');
     if (ingest_job_encode (&b->request, job, batch_env (b, job->environment)) < 0)
         return -1;
     b->jobs[b->count++] = (struct batch_job){ flux_msg_incref (msg), job->id, false };
-    size_t bytes = strlen (job->jobspec) + strlen (job->J);
+    size_t bytes = job->jobspec.len + job->J.len;
     b->bytes += bytes;
     b->ctx->bytes += bytes;
     return 0;
@@ -317,6 +318,12 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_error_t error = { "" };
     const char *s;
 
+    if (ctx->ending) {
+        flux_respond_error (h, msg, EAGAIN,
+                            "job-ingest ends: try again when module "
+                            "job-ingest is loaded");
+        return;
+    }
     if (ctx->bytes > MAX_BYTES) {
         flux_respond_error (h, msg, EAGAIN, "too many submissions are on their way");
         return;
@@ -398,6 +405,18 @@ static int init_ids (struct ctx *ctx)
     return rc;
 }
 
+/* What was begun is brought to its end: who is told that he was refused is not
+ * submitted. */
+static void finish (struct ctx *ctx)
+{
+    flux_reactor_t *r = flux_get_reactor (ctx->h);
+
+    ctx->ending = true;
+    while (ctx->open || ctx->in_flight > 0)
+        if (flux_reactor_run (r, FLUX_REACTOR_ONCE) < 0)
+            return;
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct ctx ctx = { .h = h };
@@ -420,8 +439,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
         || flux_msg_handler_addvec (h, spec, &ctx, &ctx.handlers) < 0)
         goto done;
     flux_watcher_start (ctx.prepare);
-    if (flux_reactor_run (flux_get_reactor (h), 0) >= 0)
+    if (flux_reactor_run (flux_get_reactor (h), 0) >= 0) {
+        finish (&ctx);
         rc = 0;
+    }
 done:
     flux_msg_handler_delvec (ctx.handlers);
     flux_watcher_destroy (ctx.prepare);
