@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 void buf_init (struct buf *b)
 {
     *b = (struct buf)BUF_INIT;
@@ -40,7 +42,7 @@ int buf_reserve (struct buf *b, size_t len)
             goto nomem;
         cap *= 2;
     }
-    if (!(data = realloc (b->data, cap)))
+    if (!(data = pages_realloc (b->data, b->len, cap)))
         goto nomem;
     b->data = data;
     b->cap = cap;

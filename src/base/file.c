@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pages.h"
+
 static void close_keep_errno (int fd)
 {
     int saved_errno = errno;
@@ -39,12 +41,13 @@ char *fd_read_all (int fd, size_t *lenp)
     /* A regular file in one read: its size, one byte to see its end, NUL. */
     if (fstat (fd, &st) == 0 && S_ISREG (st.st_mode) && st.st_size > 0)
         cap = st.st_size + 2;
-    if (!(data = malloc (cap)))
+    if (!(data = pages_alloc (cap)))
         return NULL;
     for (;;) {
         ssize_t n;
         if (len + 1 == cap) {
-            char *more = cap <= SIZE_MAX / 2 ? realloc (data, cap * 2) : NULL;
+            char *more =
+                cap <= SIZE_MAX / 2 ? pages_realloc (data, len, cap * 2) : NULL;
             if (!more) {
                 errno = ENOMEM;
                 goto error;

@@ -36,7 +36,8 @@ struct broker {
     uid_t owner;
     bool verbose;
     int exit_code;
-    int exit_signum; /* what asked a running instance to end, or 0 */
+    int exit_signum;   /* what asked a running instance to end, or 0 */
+    bool asked_to_end; /* by flux shutdown */
 
     struct router *router;
     struct quota *quota;
@@ -53,6 +54,7 @@ struct broker {
     struct groups_service *groups_service;
     struct trace *trace;
     struct memory *memory;
+    struct notify *notify; /* NULL if nobody is to be told */
 
     int init_argc; /* initial program */
     char **init_argv;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rlimits.h"
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"
@@ -222,6 +223,18 @@ static int start (struct broker *b)
     return 0;
 }
 
+/* After flux shutdown: the status that tells whoever starts brokers again, like
+ * systemd, not to do so. */
+static void set_final_status (struct broker *b)
+{
+    const char *code = b->attrs ? attrs_val (b->attrs, "broker.exit-restart") : NULL;
+
+    if (!code && b->attrs)
+        code = attrs_val (b->attrs, "broker.exit-norestart");
+    if (code && b->asked_to_end)
+        b->exit_code = atoi (code);
+}
+
 static void finish (struct broker *b)
 {
     bool threads_left = b->modules && modules_count (b) > 0;
@@ -237,12 +250,14 @@ static void finish (struct broker *b)
     groups_service_fini (b);
     memory_fini (b);
     machine_fini (b);
+    notify_fini (b);
     trace_fini (b);
     log_fini (b);
     builtins_fini (b);
     router_fini (b);
     services_destroy (b->services);
     topology_destroy (b->topo);
+    set_final_status (b);
     if (b->attrs)
         dirs_cleanup (b);
     attrs_destroy (b->attrs);
@@ -264,7 +279,11 @@ static int run (struct broker *b, optparse_t *p)
     if (!(b->attrs = attrs_create ()) || !(b->reactor = flux_reactor_create (0)))
         return die (strerror (errno));
     if (load_config (b, p) < 0 || apply_tbon_config (b) < 0 || apply_setattr (b, p) < 0
-        || set_basic_attrs (b) < 0 || start (b) < 0)
+        || set_basic_attrs (b) < 0)
+        return -1;
+    if (notify_init (b, &error) < 0)
+        return die (error.text);
+    if (start (b) < 0)
         return -1;
     machine_post (b, EVENT_START);
     if (flux_reactor_run (b->reactor, 0) < 0)

@@ -2,7 +2,7 @@
 #ifndef FLUXION_FIND_H
 #define FLUXION_FIND_H
 
-#include "fluxion/match.h"
+#include "fluxion/match/match.h"
 
 /* Appends the text to *b (nothing if no vertex is meant).
  * EINVAL: "invalid criteria: EXPR." */

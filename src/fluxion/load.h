@@ -2,7 +2,7 @@
 #ifndef FLUXION_LOAD_H
 #define FLUXION_LOAD_H
 
-#include "fluxion/match.h"
+#include "fluxion/match/match.h"
 
 /* NULL with EINVAL and *error. format: grug, jgf, ... */
 struct scheduler *fluxion_load (const char *format, const char *text, size_t len,

@@ -71,7 +71,7 @@ def replay(record, folder):
     graph, out = f"{folder}/graph.json", f"{folder}/out"
     with open(graph, "w", encoding="utf-8") as f:
         f.write(GRAPH)
-    program = os.path.join(harness.BUILD, "src", "fluxion", "resource-query")
+    program = os.path.join(harness.BUILD, "src", "fluxion-tools", "resource-query")
     subprocess.run(
         [program, "-L", graph, "-f", "jgf", "-F", "jgf", "-P", "lonode", "-d"]
         + ["-S", "CA", "-t", out],

@@ -54,14 +54,16 @@ flux module load "$FLUX_TEST_BUILD/src/broker/testmod.so"
 idle_inflight=$(stat inflight)
 
 # ---- many watchers, requests, clients
-idle=$("$timer" 15 flux getattr rank)
+# Only the long run measures (and builds what it measures with).
+measure () { [ -z "${CROWD_RATIO:-}" ] || "$timer" 15 flux getattr rank; }
+idle=$(measure)
 background hold "$crowd" hold "$CROWD_WATCHERS" "$CROWD_REQUESTS" "$CROWD_CLIENTS" \
     testmod.hold
-busy=$("$timer" 15 flux getattr rank)
-echo "# getattr rank: idle $idle ms, in the crowd $busy ms," \
-    "ratio $(awk "BEGIN { printf \"%.2f\", $busy / $idle }")"
+busy=$(measure)
 like 'all of it is in flight' '"inflight":[0-9]{4}' flux module stats broker
 if [ -n "${CROWD_RATIO:-}" ]; then
+    echo "# getattr rank: idle $idle ms, in the crowd $busy ms," \
+        "ratio $(awk "BEGIN { printf \"%.2f\", $busy / $idle }")"
     succeeds "getattr rank takes at most $CROWD_RATIO times as long" \
         awk "BEGIN { exit !($busy <= $CROWD_RATIO * $idle) }"
 fi

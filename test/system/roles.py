@@ -508,8 +508,8 @@ def jobs():
     before = owner.ok("job-list.list", query).json()["jobs"]
     spec = json.loads(flux("run", "--dry-run", "touch", "/tmp/no-such-dir/x"))
     for flags in (0, 1, 2, 4, 8, 15, 0x4000):
-        for J in (signed(spec), signed(spec, 0)):
-            o = {"J": J, "urgency": 16, "flags": flags}
+        for what in ({"J": signed(spec)}, {"J": signed(spec, 0)}, {"jobspec": spec}):
+            o = {**what, "urgency": 16, "flags": flags}
             m = guest.rpc("job-ingest.submit", o)
             check(m.errnum == EPERM and "setuid helper" in m.text(), f"submit: {m}")
             m = guest.rpc("job-ingest.submit", o, userid=0, rolemask=OWNER)

@@ -60,6 +60,8 @@ sql "UPDATE objects SET object = CAST(X'00' || SUBSTR(object, 2) AS BLOB)
      WHERE LENGTH(object) = 3000"
 fails 'flipped bits are not served' 1 'blob sha1-[0-9a-f]{40}: damaged' \
     start flux kvs get --raw big
+fails 'the key is named once' 1 "^flux-kvs: blob sha1-[0-9a-f]{40} of key 'big': damaged\$" \
+    start flux kvs get --raw big
 fails 'fsck names key and blob' 1 '^flux-fsck: big: blob sha1-[0-9a-f]{40}: damaged$' \
     start flux fsck
 sql "UPDATE objects SET size = 2000000000 WHERE LENGTH(object) = 3000"

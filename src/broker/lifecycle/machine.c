@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "broker/broker.h"
+#include "broker/lifecycle/notify.h"
 #include "value/fsd.h"
 
 struct machine {
@@ -232,6 +233,7 @@ static void handle_event (struct broker *b, enum state_event event)
                 state_name (m->state), state_name (next), took);
     m->state = next;
     m->t_enter = now;
+    notify_state (b, next);
     enter (b, next);
 }
 
@@ -303,6 +305,7 @@ void machine_child_left (struct broker *b, const char *hostname, int rank)
 
 void machine_children_changed (struct broker *b)
 {
+    notify_progress (b);
     if (b->machine->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)
         machine_post (b, EVENT_CHILDREN_COMPLETE);
 }
@@ -342,6 +345,7 @@ static void shutdown_start (struct broker *b, const flux_msg_t *msg, void *arg)
             broker_respond_error (b, msg, errno, NULL);
     } else
         broker_respond (b, msg, NULL);
+    b->asked_to_end = true;
     machine_post (b, EVENT_SHUTDOWN);
 }
 

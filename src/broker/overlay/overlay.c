@@ -386,6 +386,13 @@ static int attr_int (struct broker *b, const char *name)
     return s ? atoi (s) : 0;
 }
 
+static void socket_log (const char *text, void *arg)
+{
+    struct overlay *ov = arg;
+
+    broker_log (ov->b, LOG_DEBUG, "%s", text);
+}
+
 static int open_transport (struct overlay *ov, flux_error_t *error)
 {
     struct broker *b = ov->b;
@@ -396,7 +403,8 @@ static int open_transport (struct overlay *ov, flux_error_t *error)
         .child_rcvhwm = attr_int (b, "tbon.child_rcvhwm"),
         .tcp_user_timeout_ms = 1e3 * duration_attr (b, "tbon.tcp_user_timeout", 0),
         .connect_timeout_ms = 1e3 * duration_attr (b, "tbon.connect_timeout", 0),
-        .cb = { child_recv, child_lost, parent_recv, parent_lost, writable },
+        .cb = { child_recv, child_lost, parent_recv, parent_lost, writable,
+                attr_int (b, "tbon.zmqdebug") != 0 ? socket_log : NULL },
         .arg = ov,
     };
 

@@ -19,6 +19,7 @@ struct transport_callbacks {
     void (*parent_lost) (const char *why, void *arg); /* once, and behind, too */
     /* There is room again where full said that there was none. */
     void (*writable) (void *arg);
+    void (*log) (const char *text, void *arg); /* NULL: nothing is said of sockets */
 };
 
 struct transport_conf {

@@ -149,6 +149,8 @@ static int sock_monitor (struct transport *t, struct sock *s, struct sock *monit
                          const char *endpoint, int events,
                          void (*recv) (struct transport *t))
 {
+    if (t->conf.cb.log)
+        events = ZMQ_EVENT_ALL;
     if (zmq_socket_monitor (monitored->zs, endpoint, events) < 0
         || sock_init (t, s, ZMQ_PAIR, recv) < 0 || zmq_connect (s->zs, endpoint) < 0)
         return -1;
@@ -425,6 +427,41 @@ static void parent_recv (struct transport *t)
 
 /* ---- lost connections ---- */
 
+static const char *event_name (int event)
+{
+    static const char *names[] = {
+        "connected",
+        "connect delayed",
+        "connect retried",
+        "listening",
+        "bind failed",
+        "accepted",
+        "accept failed",
+        "closed",
+        "close failed",
+        "disconnected",
+        "monitor stopped",
+        "handshake failed",
+        "handshake succeeded",
+        "handshake failed: protocol",
+        "handshake failed: authentication",
+    };
+    unsigned int i = __builtin_ctz (event | 1 << 30);
+
+    return i < sizeof (names) / sizeof (names[0]) ? names[i] : "another event";
+}
+
+static void log_event (struct sock *monitor, int event, int value, zmq_msg_t *address)
+{
+    struct transport *t = monitor->t;
+    char text[512];
+
+    snprintf (text, sizeof (text), "zmq: %s socket: %s %d %.*s",
+              monitor == &t->parent_monitor ? "parent" : "children", event_name (event),
+              value, (int)zmq_msg_size (address), (char *)zmq_msg_data (address));
+    t->conf.cb.log (text, t->conf.arg);
+}
+
 /* The next event of a monitor; value is a descriptor in those that are used. */
 static bool next_event (struct sock *monitor, int *event, int *value)
 {
@@ -441,6 +478,8 @@ static bool next_event (struct sock *monitor, int *event, int *value)
         memcpy (&e, data, 2);
         memcpy (&v, data + 2, 4);
     }
+    if (monitor->t->conf.cb.log && count > 1)
+        log_event (monitor, e, (int)v, &frames[1]);
     close_frames (frames, count);
     *event = e;
     *value = (int)v;
@@ -455,6 +494,8 @@ static void children_monitor_recv (struct transport *t)
         struct conn *c;
         char id[ID_SIZE];
 
+        if (event != ZMQ_EVENT_DISCONNECTED)
+            continue;
         while (child_recv_one (t))
             ;
         if (!(c = idmap_lookup (t->conns, fd)))
@@ -525,8 +566,12 @@ static void parent_monitor_recv (struct transport *t)
         case ZMQ_EVENT_DISCONNECTED:
             parent_is_gone (t, t->parent_why);
             break;
-        default:
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
             t->parent_why = "it refused the connection";
+            break;
+        default:
             break;
         }
     }

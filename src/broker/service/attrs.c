@@ -53,12 +53,11 @@ static const struct attr_def {
     { "broker.rc2_pgrp", ATTR_IMMUTABLE, NULL },
     { "broker.rc3_path", ATTR_IMMUTABLE, "flux modprobe rc3" },
     { "broker.recovery-mode", ATTR_IMMUTABLE, NULL, NUMBER, 0, 1 },
-    { "broker.sd-notify", ATTR_IMMUTABLE, NULL },
+    { "broker.sd-notify", ATTR_IMMUTABLE, NULL, NUMBER, 0, 1 },
     { "broker.sd-stop-timeout", ATTR_IMMUTABLE, "none", DURATION },
     { "broker.shutdown-timeout", ATTR_IMMUTABLE, "none", DURATION },
     { "broker.shutdown-warn", ATTR_IMMUTABLE, "1m", DURATION },
     { "broker.starttime", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
-    { "broker.unload-builtins-timeout", ATTR_IMMUTABLE, "1m", DURATION },
     { "broker.uuid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "conf.*", ATTR_RUNTIME, NULL },
     { "config.path", ATTR_IMMUTABLE, NULL },
@@ -110,6 +109,14 @@ static const struct attr_def {
     { "tbon.zmqdebug", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
     { "test.*", ATTR_RUNTIME, NULL },
     { "version", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
+};
+
+/* Other implementations have them. */
+static const struct {
+    const char *name, *why;
+} refused[] = {
+    { "broker.unload-builtins-timeout",
+      "the broker's own services are no modules: nothing is unloaded" },
 };
 
 __attribute__ ((format (printf, 3, 4))) static int
@@ -373,6 +380,9 @@ int attrs_set_boot (struct attrs *a, const char *name, const char *val,
 {
     const struct attr_def *def = find_def (name);
 
+    for (size_t i = 0; i < sizeof (refused) / sizeof (refused[0]); i++)
+        if (strcmp (refused[i].name, name) == 0)
+            return fail (error, ENOENT, "%s: %s", name, refused[i].why);
     if (!def)
         return fail (error, ENOENT, "%s: unknown attribute", name);
     if ((def->flags & ATTR_NOBOOT))

@@ -98,7 +98,7 @@ static void test_types (void **state)
         { "broker.sd-stop-timeout", "none", { "-1", "x" } },
         { "broker.shutdown-timeout", "0", { "-0.1", "1e400" } },
         { "broker.shutdown-warn", "60", { "nan" } },
-        { "broker.unload-builtins-timeout", "1m", { "x" } },
+        { "broker.sd-notify", "1", { "yes", "2", "" } },
         { "content.hash", "sha256", { "md5", "" } },
         { "instance-level", "3", { "-1", "x" } },
         { "local-uri", "local:///x/y", { "/x/y", "local://x", "ssh://x" } },

@@ -96,6 +96,14 @@ static void print_value (optparse_t *p, flux_future_t *f, const char *key)
     output_flush ();
 }
 
+/* What is said of a blob names the key already. */
+static void die_about (const char *key, const char *text)
+{
+    if (strstr (text, key))
+        cmd_die ("%s", text);
+    cmd_die ("%s: %s", key, text);
+}
+
 static void get_key (optparse_t *p, const char *key)
 {
     int flags = get_flags (p), count = optparse_get_int (p, "count", 0), n = 0;
@@ -116,7 +124,7 @@ static void get_key (optparse_t *p, const char *key)
         flux_future_reset (f);
     }
     if (flux_rpc_get (f, NULL) < 0 && !(many && errno == ENODATA))
-        cmd_die ("%s: %s", key, cmd_future_error (f));
+        die_about (key, cmd_future_error (f));
     flux_future_destroy (f);
 }
 

@@ -33,13 +33,16 @@ static void draw (struct progress *p)
     int n = snprintf (text, sizeof (text), "PD:%-3d R:%-3d CD:%-3d F:%-3d ",
                       p->count[PROGRESS_PENDING], p->count[PROGRESS_RUNNING],
                       p->count[PROGRESS_DONE], p->count[PROGRESS_FAILED]);
-    int bar = width - n - 9 - (p->jps ? 14 : 0);
+    int bar = width - n - 9 - (p->jps ? 14 : 9);
     fprintf (stderr, "\r%s│", text);
     for (int i = 0; i < bar; i++)
         fputs (i < (int)(part * bar) ? "█" : " ", stderr);
     fprintf (stderr, "│%5.1f%%", part * 100);
     if (p->jps)
         fprintf (stderr, " %6.1f job/s", elapsed > 0 ? finished / elapsed : 0.0);
+    else
+        fprintf (stderr, " %2d:%02d:%02d", (int)(elapsed / 3600),
+                 (int)(elapsed / 60) % 60, (int)elapsed % 60);
     fputs ("\033[K", stderr);
     fflush (stderr);
 }
@@ -74,6 +77,12 @@ void progress_destroy (struct progress *p)
     fputc ('\n', stderr);
     flux_watcher_destroy (p->timer);
     free (p);
+}
+
+void progress_since (struct progress *p, double when)
+{
+    if (p && when < clock_wall ())
+        p->start = clock_monotonic () - (clock_wall () - when);
 }
 
 void progress_count (struct progress *p, enum progress_state state, int n)

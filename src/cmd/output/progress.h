@@ -1,4 +1,5 @@
-/* The bar of --progress: PD:0   R:0   CD:100 F:0   │███…│100.0%  2.5 job/s */
+/* The bar of --progress: PD:0   R:0   CD:100 F:0   │███…│100.0%  2.5 job/s
+ * or, without jps, the time that has passed: │███…│100.0% 0:00:41 */
 #ifndef CMD_PROGRESS_H
 #define CMD_PROGRESS_H
 
@@ -18,6 +19,8 @@ struct progress;
 struct progress *progress_create (flux_reactor_t *r, size_t total, bool jps);
 /* Draws the end, too. */
 void progress_destroy (struct progress *p);
+/* Counts time from then (on the wall's clock), not from the bar's creation. */
+void progress_since (struct progress *p, double when);
 void progress_count (struct progress *p, enum progress_state state, int n);
 
 #endif

@@ -64,7 +64,7 @@ static void check_end (struct submit *s)
         flux_reactor_stop (flux_get_reactor (s->h));
 }
 
-static void watch_idle_cb (void *arg)
+static void output_ended (void *arg)
 {
     check_end (arg);
 }
@@ -298,7 +298,8 @@ int submit_all (flux_t *h, const struct submit_options *opt, submit_next_f next,
         cmd_die ("out of memory");
     if (opt->progress)
         s.progress = progress_create (flux_get_reactor (h), opt->total, opt->jps);
-    if (opt->watch && !(s.watch = watch_create (h, opt->label, watch_idle_cb, &s)))
+    enum watch_label label = opt->label ? WATCH_LABEL_RANK : WATCH_NO_LABEL;
+    if (opt->watch && !(s.watch = watch_create (h, label, output_ended, &s)))
         cmd_die ("out of memory");
     if (wants_journal (&s))
         open_journal (&s);

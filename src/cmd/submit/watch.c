@@ -13,9 +13,9 @@
 
 struct watch {
     flux_t *h;
-    bool label;
+    enum watch_label label;
     bool failed;
-    void (*idle_cb) (void *arg);
+    void (*ended_cb) (void *arg);
     void *arg;
     struct list jobs;
 };
@@ -23,6 +23,7 @@ struct watch {
 struct watched {
     struct list node;
     struct watch *w;
+    flux_jobid_t id;
     flux_future_t *f;
 };
 
@@ -49,8 +50,20 @@ static void write_data (FILE *f, const char *label, const char *data, size_t len
     }
 }
 
-static void print_data (struct watch *w, json_t *context)
+static const char *make_label (const struct watched *j, const char *rank, char *buf,
+                               size_t len)
 {
+    if (j->w->label == WATCH_NO_LABEL)
+        return NULL;
+    if (j->w->label == WATCH_LABEL_RANK)
+        return safe (rank);
+    snprintf (buf, len, "%s: %s", cmd_f58 (j->id), safe (rank));
+    return buf;
+}
+
+static void print_data (const struct watched *j, json_t *context)
+{
+    char label[96];
     const char *stream = "stdout", *rank = "", *data = NULL, *encoding = NULL;
     size_t len = 0;
     char *raw = NULL;
@@ -70,18 +83,18 @@ static void print_data (struct watch *w, json_t *context)
         len = n;
     }
     FILE *f = !strcmp (stream, "stderr") ? stderr : stdout;
-    write_data (f, w->label ? rank : NULL, data, len);
+    write_data (f, make_label (j, rank, label, sizeof (label)), data, len);
     output_push (f);
     free (raw);
 }
 
-static void print_entry (struct watch *w, const char *line)
+static void print_entry (const struct watched *j, const char *line)
 {
     json_t *entry = json_loads (line, 0, NULL);
     json_t *context = json_object_get (entry, "context");
     const char *name = json_string_value (json_object_get (entry, "name"));
     if (name && !strcmp (name, "data"))
-        print_data (w, context);
+        print_data (j, context);
     else if (name && !strcmp (name, "redirect")) {
         const char *stream = "", *rank = "", *path = "";
         if (json_unpack (context, "{s:s s:s s:s}", "stream", &stream, "rank", &rank,
@@ -105,22 +118,21 @@ static void output_cb (flux_future_t *f, void *arg)
             w->failed = true;
         }
         watched_destroy (j);
-        if (list_empty (&w->jobs))
-            w->idle_cb (w->arg);
+        w->ended_cb (w->arg);
         return;
     }
-    print_entry (w, line);
+    print_entry (j, line);
     flux_future_reset (f);
 }
 
-struct watch *watch_create (flux_t *h, bool label, void (*idle_cb) (void *arg),
-                            void *arg)
+struct watch *watch_create (flux_t *h, enum watch_label label,
+                            void (*ended_cb) (void *arg), void *arg)
 {
     struct watch *w = calloc (1, sizeof (*w));
     if (w) {
         w->h = h;
         w->label = label;
-        w->idle_cb = idle_cb;
+        w->ended_cb = ended_cb;
         w->arg = arg;
         list_init (&w->jobs);
     }
@@ -144,6 +156,7 @@ void watch_add (struct watch *w, flux_jobid_t id)
         cmd_die ("out of memory");
     list_init (&j->node);
     j->w = w;
+    j->id = id;
     j->f = flux_job_event_watch (w->h, id, "guest.output",
                                  FLUX_JOB_EVENT_WATCH_WAITCREATE);
     if (!j->f || flux_future_then (j->f, -1, output_cb, j) < 0)

@@ -5,9 +5,14 @@
 #include <flux/core.h>
 
 struct watch;
-/* idle_cb is called whenever no job is left. */
-struct watch *watch_create (flux_t *h, bool label, void (*idle_cb) (void *arg),
-                            void *arg);
+enum watch_label {
+    WATCH_NO_LABEL,
+    WATCH_LABEL_RANK, /* "0: line" */
+    WATCH_LABEL_JOB,  /* "ƒid: 0: line" */
+};
+/* ended_cb is called whenever the output of a job has come to its end. */
+struct watch *watch_create (flux_t *h, enum watch_label label,
+                            void (*ended_cb) (void *arg), void *arg);
 void watch_destroy (struct watch *w);
 void watch_add (struct watch *w, flux_jobid_t id);
 /* Output of a job was lost; a line about it was said. */

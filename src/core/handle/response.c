@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/handle/take.h"
 #include "core/message/message.h"
 #include "core/message/message_impl.h"
 
@@ -153,6 +154,35 @@ int flux_respond_raw (flux_t *h, const flux_msg_t *request, const void *data,
         flux_msg_destroy (msg);
         return -1;
     }
+    return respond_new (h, msg);
+}
+
+int respond_take (flux_t *h, const flux_msg_t *request, struct buf *b)
+{
+    flux_msg_t *msg = NULL;
+    int rc = -1;
+
+    if (!wants_response (h, request)) {
+        rc = errno == 0 ? 0 : -1;
+    } else if ((msg = flux_response_derive (request, 0))
+               && msg_take_payload (msg, b) == 0) {
+        rc = respond_new (h, msg);
+        msg = NULL;
+    }
+    flux_msg_destroy (msg);
+    buf_fini (b);
+    return rc;
+}
+
+int respond_share (flux_t *h, const flux_msg_t *request, const flux_msg_t *src)
+{
+    flux_msg_t *msg;
+
+    if (!wants_response (h, request))
+        return errno == 0 ? 0 : -1;
+    if (!(msg = flux_response_derive (request, 0)))
+        return -1;
+    msg_share_payload (msg, src);
     return respond_new (h, msg);
 }
 

@@ -8,6 +8,8 @@
 
 #include "core/future/future_impl.h"
 #include "core/handle/handle_impl.h"
+#include "core/handle/take.h"
+#include "core/message/message.h"
 
 struct rpc {
     flux_future_t *f;
@@ -193,6 +195,41 @@ flux_future_t *flux_rpc_raw (flux_t *h, const char *topic, const void *data, siz
     if (!flags_are_valid (h, flags)
         || !(msg = flux_request_encode_raw (topic, data, len)))
         return NULL;
+    return rpc_send (h, msg, nodeid, flags);
+}
+
+flux_future_t *rpc_take (flux_t *h, const char *topic, struct buf *b, uint32_t nodeid,
+                         int flags)
+{
+    struct payload *p;
+    flux_future_t *f;
+    flux_msg_t *msg;
+
+    if (!flags_are_valid (h, flags)
+        || !(msg = flux_request_encode_raw (topic, NULL, 0)))
+        return NULL;
+    if (msg_take_payload (msg, b) < 0) {
+        flux_msg_destroy (msg);
+        return NULL;
+    }
+    p = payload_ref (msg_payload (msg));
+    if ((f = rpc_send (h, msg, nodeid, flags)))
+        buf_fini (b);
+    else
+        payload_give_back (p, b);
+    payload_unref (p);
+    return f;
+}
+
+flux_future_t *rpc_share (flux_t *h, const char *topic, const flux_msg_t *src,
+                          uint32_t nodeid, int flags)
+{
+    flux_msg_t *msg;
+
+    if (!flags_are_valid (h, flags)
+        || !(msg = flux_request_encode_raw (topic, NULL, 0)))
+        return NULL;
+    msg_share_payload (msg, src);
     return rpc_send (h, msg, nodeid, flags);
 }
 

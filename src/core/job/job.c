@@ -3,6 +3,7 @@
 #include <flux/job.h>
 
 #include "base/buf.h"
+#include "core/job/jsontext.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -153,28 +154,46 @@ int flux_job_kvs_namespace (char *buf, int bufsz, flux_jobid_t id)
     return n;
 }
 
-/* J needs no JSON escapes, so that the request is put together as text. */
+/* Who submits is known by the connection, so that a signature of mechanism none adds
+ * nothing: the jobspec travels as it is. What is not even JSON from afar is wrapped,
+ * so that job-ingest can say what is wrong with it. */
+static void add_jobspec (struct buf *b, const char *jobspec, int flags)
+{
+    struct span v;
+    char *J = NULL;
+
+    if (!(flags & FLUX_JOB_PRE_SIGNED)) {
+        if (jsontext_value (jobspec, strlen (jobspec), &v) == 0) {
+            buf_adds (b, "\"jobspec\":");
+            buf_add (b, v.s, v.len);
+            return;
+        }
+        if (!(jobspec = J = flux_sign_none (jobspec, getuid ()))) {
+            b->err = ENOMEM;
+            return;
+        }
+    }
+    buf_adds (b, "\"J\":\"");
+    buf_adds (b, jobspec); /* base64 needs no escapes */
+    buf_addc (b, '"');
+    free (J);
+}
+
 flux_future_t *flux_job_submit (flux_t *h, const char *jobspec, int urgency, int flags)
 {
     struct buf b = BUF_INIT;
-    char *J = NULL;
     flux_future_t *f = NULL;
 
     if (!h || !jobspec) {
         errno = EINVAL;
         return NULL;
     }
-    if (!(flags & FLUX_JOB_PRE_SIGNED)
-        && !(jobspec = J = flux_sign_none (jobspec, getuid ())))
-        return NULL;
-    buf_adds (&b, "{\"J\":\"");
-    buf_adds (&b, jobspec);
-    if (buf_printf (&b, "\",\"urgency\":%d,\"flags\":%d}", urgency,
-                    flags & ~FLUX_JOB_PRE_SIGNED)
-        == 0)
+    buf_printf (&b, "{\"urgency\":%d,\"flags\":%d,", urgency,
+                flags & ~FLUX_JOB_PRE_SIGNED);
+    add_jobspec (&b, jobspec, flags);
+    if (buf_addc (&b, '}') == 0)
         f = flux_rpc (h, "job-ingest.submit", b.data, FLUX_NODEID_ANY, 0);
     buf_fini (&b);
-    free (J);
     return f;
 }
 

@@ -1,3 +1,4 @@
+#include "core/handle/take.h"
 #include "core/kvs/kvs_impl.h"
 #include "core/kvs/treetext.h"
 #include "core/kvs/txn.h"
@@ -24,8 +25,8 @@ flux_future_t *flux_kvs_commit (flux_t *h, const char *ns, int flags,
     if (payload.err)
         errno = ENOMEM;
     else
-        f = flux_rpc_raw (h, "kvs.commit", payload.data, payload.len,
-                          (flags & KVS_TXN_ORDERED) ? 0 : FLUX_NODEID_ANY, 0);
+        f = rpc_take (h, "kvs.commit", &payload,
+                      (flags & KVS_TXN_ORDERED) ? 0 : FLUX_NODEID_ANY, 0);
     buf_fini (&payload);
     return f;
 }

@@ -1,4 +1,5 @@
 #include "core/kvs/kvs_impl.h"
+#include "core/kvs/kvs_raw.h"
 #include "core/kvs/kvs_window.h"
 #include "core/kvs/treetext.h"
 
@@ -97,6 +98,7 @@ static flux_future_t *lookup (flux_t *h, const char *ns, const char *root, int f
 {
     bool watch = (flags & WATCH_FLAGS) != 0;
     bool stream = (flags & (FLUX_KVS_WATCH | FLUX_KVS_STREAM)) != 0;
+    int asked = flags == 0 ? KVS_LOOKUP_RAW : flags;
     struct buf payload = BUF_INIT;
     flux_future_t *f = NULL;
     struct lookup *l = NULL;
@@ -110,7 +112,7 @@ static flux_future_t *lookup (flux_t *h, const char *ns, const char *root, int f
         && (!root || (l->root = strdup (root)))) {
         buf_adds (&payload, "{\"key\":");
         treetext_quote (&payload, norm, strlen (norm));
-        buf_printf (&payload, ",\"flags\":%d,", flags);
+        buf_printf (&payload, ",\"flags\":%d,", asked);
         buf_adds (&payload, root ? "\"rootdir\":" : "\"namespace\":");
         if (root)
             buf_adds (&payload, root);
@@ -158,16 +160,43 @@ static struct lookup *get_ctx (flux_future_t *f)
     return l;
 }
 
+/* The bytes of a value that came as they are; NULL: it is something else, or an
+ * error. */
+static struct lookup *get_bytes (flux_future_t *f, const char **data, size_t *len)
+{
+    struct lookup *l = get_ctx (f);
+    const void *payload;
+    const char *s;
+    size_t n;
+
+    if (!l || flux_rpc_get_raw (f, &payload, &n) < 0)
+        return NULL;
+    s = payload;
+    if (n <= KVS_RAW_HEAD_LEN || memcmp (s, KVS_RAW_HEAD, KVS_RAW_HEAD_LEN) || s[n - 1])
+        return NULL;
+    *data = s + KVS_RAW_HEAD_LEN;
+    *len = n - KVS_RAW_HEAD_LEN - 1;
+    return l;
+}
+
 /* The text of the tree object in the response. An empty span: the sentinel
  * between what was there and what is new. */
 static struct lookup *get_text (flux_future_t *f, struct span *text)
 {
-    struct lookup *l = get_ctx (f);
+    struct lookup *l;
     struct span name, value;
     const char *s;
-    size_t pos = 0;
+    size_t pos = 0, len;
 
-    if (!l || flux_rpc_get (f, &s) < 0)
+    if ((l = get_bytes (f, &s, &len))) {
+        buf_reset (&l->text);
+        treetext_add_val (&l->text, s, len);
+        *text = (struct span){ l->text.data, l->text.len };
+        if (l->text.err)
+            errno = ENOMEM;
+        return l->text.err ? NULL : l;
+    }
+    if (!(l = get_ctx (f)) || flux_rpc_get (f, &s) < 0)
         return NULL;
     while (s
            && treetext_next ((struct span){ s, strlen (s) }, &pos, &name, &value) == 1)
@@ -186,7 +215,16 @@ int flux_kvs_lookup_get_raw (flux_future_t *f, const void **data, size_t *len)
     struct span text;
     struct treetext t;
     struct lookup *l;
+    const char *bytes;
+    size_t n;
 
+    if (get_bytes (f, &bytes, &n)) {
+        if (data)
+            *data = n > 0 ? bytes : NULL;
+        if (len)
+            *len = n;
+        return 0;
+    }
     if (!(l = get_text (f, &text)))
         return -1;
     buf_reset (&l->value);
@@ -244,9 +282,11 @@ int flux_kvs_lookup_get_treeobj (flux_future_t *f, const char **treeobj)
 
     if (!(l = get_text (f, &text)))
         return -1;
-    buf_reset (&l->text);
-    if (text.len > 0 && buf_add (&l->text, text.s, text.len) < 0)
-        return -1;
+    if (text.s != l->text.data) {
+        buf_reset (&l->text);
+        if (text.len > 0 && buf_add (&l->text, text.s, text.len) < 0)
+            return -1;
+    }
     if (treeobj)
         *treeobj = text.len > 0 ? l->text.data : NULL;
     return 0;

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
+#include "base/buf.h"
+
 #define MSG_PROTO_LEN 20
 #define MSG_MAX_ROUTES 256
 
@@ -60,6 +62,20 @@ bool msg_is_unique (const flux_msg_t *msg);
 
 /* The payload as bytes; NULL and 0 if there is none, which is no error. */
 int msg_raw (const flux_msg_t *msg, const void **data, size_t *len);
+
+/* The payload is what b holds, which is taken: b is empty then, unless it is short and
+ * was copied. -1 with ENOMEM, and b is as it was. */
+int msg_take_payload (flux_msg_t *msg, struct buf *b);
+/* Both messages have the payload of src. */
+void msg_share_payload (flux_msg_t *msg, const flux_msg_t *src);
+
+/* The bytes of a payload, for those who need them longer than the message. */
+struct payload;
+struct payload *msg_payload (const flux_msg_t *msg); /* borrowed; NULL: there is none */
+struct payload *payload_ref (struct payload *p);
+void payload_unref (struct payload *p);
+/* What msg_take_payload took is b's again, if nobody else holds it. */
+void payload_give_back (struct payload *p, struct buf *b);
 
 /* The decoded payload: borrowed, shared by all who hold the message, so it
  * must not be changed. NULL with EPROTO if it is not an object. */

@@ -11,7 +11,7 @@
 
 struct bytes {
     size_t len;
-    char data[];
+    const char *data;
 };
 
 /* Shared by copies of a message, and by threads. At least one of json and
@@ -20,7 +20,9 @@ struct payload {
     atomic_int refs;
     _Atomic (json_t *) json;
     _Atomic (struct bytes *) bytes;
-    struct bytes own; /* what bytes points to, if allocated in one piece */
+    struct bytes own; /* what bytes points to if they came first */
+    void *block;      /* taken over: own.data lies in it; else NULL */
+    char copy[];      /* what own.data points to otherwise */
 };
 
 struct flux_msg {
@@ -48,9 +50,9 @@ struct flux_msg {
 };
 
 struct payload *payload_create (const void *data, size_t len);
+/* Takes block, in which the bytes lie, on success. */
+struct payload *payload_create_in (void *block, const void *data, size_t len);
 struct payload *payload_create_json (json_t *o); /* takes o on success */
-struct payload *payload_ref (struct payload *p);
-void payload_unref (struct payload *p);
 /* NULL with ENOMEM. */
 const struct bytes *payload_bytes (struct payload *p);
 

@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/pages.h"
 #include "core/message/message_impl.h"
+
+#define TAKE_MIN (64 * 1024)
 
 /* One tree is read by all threads that share the payload; nobody changes it. */
 #if !JSON_HAVE_ATOMIC_BUILTINS && !JSON_HAVE_SYNC_BUILTINS
@@ -20,14 +23,29 @@ struct payload *payload_create (const void *data, size_t len)
 {
     struct payload *p;
 
-    if (!(p = malloc (sizeof (*p) + len)))
+    if (!(p = pages_alloc (sizeof (*p) + len)))
         return NULL;
     atomic_init (&p->refs, 1);
     atomic_init (&p->json, NULL);
     atomic_init (&p->bytes, &p->own);
-    p->own.len = len;
+    p->own = (struct bytes){ len, p->copy };
+    p->block = NULL;
     if (len > 0)
-        memcpy (p->own.data, data, len);
+        memcpy (p->copy, data, len);
+    return p;
+}
+
+struct payload *payload_create_in (void *block, const void *data, size_t len)
+{
+    struct payload *p;
+
+    if (!(p = malloc (sizeof (*p))))
+        return NULL;
+    atomic_init (&p->refs, 1);
+    atomic_init (&p->json, NULL);
+    atomic_init (&p->bytes, &p->own);
+    p->own = (struct bytes){ len, data };
+    p->block = block;
     return p;
 }
 
@@ -40,7 +58,8 @@ struct payload *payload_create_json (json_t *o)
     atomic_init (&p->refs, 1);
     atomic_init (&p->json, o);
     atomic_init (&p->bytes, NULL);
-    p->own.len = 0;
+    p->own = (struct bytes){ 0 };
+    p->block = NULL;
     return p;
 }
 
@@ -59,6 +78,7 @@ void payload_unref (struct payload *p)
     json_decref (atomic_load (&p->json));
     if ((b = atomic_load (&p->bytes)) != &p->own)
         free (b);
+    free (p->block);
     free (p);
 }
 
@@ -75,8 +95,10 @@ static struct bytes *encode (const json_t *o)
         buf_fini (&b);
         return NULL;
     }
-    if ((p = (struct bytes *)buf_take (&b, &len)))
+    if ((p = (struct bytes *)buf_take (&b, &len))) {
         p->len = len - sizeof (head) + 1;
+        p->data = (const char *)(p + 1);
+    }
     return p;
 }
 
@@ -215,6 +237,42 @@ int flux_msg_set_payload (flux_msg_t *msg, const void *buf, size_t size)
         return -1;
     replace (msg, p);
     return 0;
+}
+
+int msg_take_payload (flux_msg_t *msg, struct buf *b)
+{
+    struct payload *p;
+
+    if (b->len < TAKE_MIN && !b->err) /* a copy costs less than the block */
+        return flux_msg_set_payload (msg, b->data ? b->data : "", b->len);
+    if (b->err || buf_reserve (b, 0) < 0
+        || !(p = payload_create_in (b->data, b->data, b->len))) {
+        errno = ENOMEM;
+        return -1;
+    }
+    replace (msg, p);
+    buf_init (b);
+    return 0;
+}
+
+void payload_give_back (struct payload *p, struct buf *b)
+{
+    if (p && p->block && atomic_load (&p->refs) == 1) {
+        b->data = p->block;
+        b->len = p->own.len;
+        b->cap = p->own.len + 1; /* at least */
+        p->block = NULL;
+    }
+}
+
+void msg_share_payload (flux_msg_t *msg, const flux_msg_t *src)
+{
+    replace (msg, src->payload ? payload_ref (src->payload) : NULL);
+}
+
+struct payload *msg_payload (const flux_msg_t *msg)
+{
+    return msg->payload;
 }
 
 int flux_msg_set_string (flux_msg_t *msg, const char *s)

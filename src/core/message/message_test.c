@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/message/message.h"
 #include "core/message/msgqueue.h"
+#include "core/message/msgstream.h"
 
 /* RFC 3: a request with two hops, topic and payload, written by hand. */
 static const unsigned char request[] = "\x03"
@@ -324,6 +327,67 @@ static void prints (void **state)
     flux_msg_destroy (msg);
 }
 
+static flux_msg_t *with_payload (struct buf *b, int c, size_t len)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_EVENT);
+
+    buf_reserve (b, len);
+    memset (b->data, c, len);
+    b->len = len;
+    assert_int_equal (msg_take_payload (msg, b), 0);
+    return msg;
+}
+
+static void takes_over (void **state)
+{
+    struct buf b = BUF_INIT, back = BUF_INIT;
+    flux_msg_t *small = with_payload (&b, 's', 100), *large, *other;
+    const void *data;
+    size_t len;
+
+    assert_int_equal (b.len, 100); /* it was copied */
+    large = with_payload (&b, 'l', 1000000);
+    assert_null (b.data);
+    assert_int_equal (flux_msg_get_payload (large, &data, &len), 0);
+    assert_int_equal (len, 1000000);
+    other = flux_msg_create (FLUX_MSGTYPE_EVENT);
+    msg_share_payload (other, large);
+    payload_give_back (msg_payload (large), &back); /* two have it */
+    assert_null (back.data);
+    flux_msg_destroy (large);
+    assert_int_equal (flux_msg_get_payload (other, &data, &len), 0);
+    assert_true (len == 1000000 && ((const char *)data)[999999] == 'l');
+    struct payload *p = payload_ref (msg_payload (other));
+    flux_msg_destroy (other);
+    payload_give_back (p, &back);
+    payload_unref (p);
+    assert_true (back.data == data && back.len == 1000000);
+    buf_fini (&back);
+    flux_msg_destroy (small);
+}
+
+/* RFC 3: the length in the preface is that of the message parts, without the preface. */
+static void frames (void **state)
+{
+    static const unsigned char preface[] = { 0xff, 0xee, 0x00, 0x12, 0, 0, 0 };
+    flux_msg_t *msg = flux_msg_decode (request, REQUEST_LEN);
+    unsigned char bytes[256];
+    struct msgstream *s;
+    int fds[2];
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_non_null (s = msgstream_create (fds[0]));
+    assert_int_equal (msgstream_send (s, msg), 0);
+    assert_int_equal (msgstream_flush (s), 0);
+    assert_int_equal (read (fds[1], bytes, sizeof (bytes)), 8 + REQUEST_LEN);
+    assert_memory_equal (bytes, preface, sizeof (preface));
+    assert_int_equal (bytes[7], REQUEST_LEN);
+    assert_memory_equal (bytes + 8, request, REQUEST_LEN);
+    msgstream_destroy (s);
+    close (fds[1]);
+    flux_msg_destroy (msg);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +397,7 @@ int main (void)
         cmocka_unit_test (compares),        cmocka_unit_test (parts_round_trip),
         cmocka_unit_test (authorizes),      cmocka_unit_test (queue_is_a_ring),
         cmocka_unit_test (prints),          cmocka_unit_test (longest_route_id),
+        cmocka_unit_test (takes_over),      cmocka_unit_test (frames),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

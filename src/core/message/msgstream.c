@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/pages.h"
 #include "core/message/message.h"
 
 #define PREFACE_LEN 8
@@ -48,9 +49,8 @@ static int window_reserve (struct window *w, size_t len)
         memmove (w->data, w->data + w->start, used);
     w->start = 0;
     w->end = used;
-    /* Pages of a large block move, they are not copied. */
     if (cap > w->cap || !w->data) {
-        if (!(data = realloc (w->data, cap)))
+        if (!(data = pages_realloc (w->data, used, cap)))
             return -1;
         w->data = data;
         w->cap = cap;

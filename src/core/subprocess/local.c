@@ -118,7 +118,7 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 {
     struct channel *c = arg;
     flux_subprocess_t *p = c->p;
-    static __thread char tmp[READ_SIZE];
+    char tmp[READ_SIZE]; /* thread-local storage would be zeroed for each thread */
 
     ssize_t n = read (c->fd, tmp, sizeof (tmp));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))

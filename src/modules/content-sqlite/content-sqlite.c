@@ -13,6 +13,7 @@
  * cannot be saved at the end makes the module, and so the instance, fail. */
 #include "base/buf.h"
 #include "base/digest.h"
+#include "core/handle/take.h"
 #include "core/kvs/blobs.h"
 #include "core/kvs/storage.h"
 #include "db.h"
@@ -114,7 +115,7 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         return;
     }
     timing_add (&s->load_time, start);
-    if (flux_respond_raw (h, msg, s->scratch.data, s->scratch.len) < 0)
+    if (respond_take (h, msg, &s->scratch) < 0)
         flux_log_error (h, "error responding to content-backing.load");
 }
 

@@ -2,12 +2,15 @@
 #include "file.h"
 #include "generation.h"
 
+#include "base/pages.h"
 #include "core/kvs/blobs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <lz4.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +20,12 @@
 #include <unistd.h>
 
 #define COMPRESS_MIN 256
+#define SAMPLE_MIN (1024 * 1024) /* a sample tells whether it can be compressed */
+#define SAMPLE (32 * 1024)
 #define CACHE_KB 2048
-#define LZ4_RATIO_MAX 255 /* of the format */
-#define WAL_HEADER 32     /* bytes; the salt is in 16..23 */
+#define SCRATCH_MAX (4 * 1024 * 1024) /* kept from one blob to the next */
+#define LZ4_RATIO_MAX 255             /* of the format */
+#define WAL_HEADER 32                 /* bytes; the salt is in 16..23 */
 #define WAL_FRAME_HEADER 24
 #define WAL_FRAMES_MAX 2000 /* then they move into the database */
 
@@ -488,11 +494,59 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
     return 0;
 }
 
+/* SQLite puts together in fresh memory what does not fit a page. */
+
+static void *mem_alloc (int size)
+{
+    return pages_alloc (size);
+}
+
+static void *mem_realloc (void *p, int size)
+{
+    size_t used = malloc_usable_size (p);
+
+    return pages_realloc (p, used < (size_t)size ? used : (size_t)size, size);
+}
+
+static int mem_size (void *p)
+{
+    return malloc_usable_size (p);
+}
+
+static int mem_roundup (int size)
+{
+    return (size + 7) & ~7;
+}
+
+static int mem_init (void *arg)
+{
+    return SQLITE_OK;
+}
+
+static void mem_shutdown (void *arg)
+{
+}
+
+static void set_allocator (void)
+{
+    static struct sqlite3_mem_methods mem = { .xMalloc = mem_alloc,
+                                              .xFree = free,
+                                              .xRealloc = mem_realloc,
+                                              .xSize = mem_size,
+                                              .xRoundup = mem_roundup,
+                                              .xInit = mem_init,
+                                              .xShutdown = mem_shutdown };
+
+    sqlite3_config (SQLITE_CONFIG_MALLOC, &mem); /* not if it is in use already */
+}
+
 struct db *db_open (const char *path, const struct db_options *opts,
                     flux_error_t *warning, flux_error_t *error)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct db *db;
 
+    pthread_once (&once, set_allocator);
     if (warning)
         warning->text[0] = '\0';
     if (!(db = calloc (1, sizeof (*db)))) {
@@ -604,12 +658,21 @@ static int scratch (struct db *db, size_t size)
     return -1;
 }
 
+/* A piece from the middle of something large does not get shorter. */
+static bool is_dense (const char *data, size_t len)
+{
+    char out[SAMPLE];
+
+    return len >= SAMPLE_MIN
+           && LZ4_compress_default (data + len / 2, out, SAMPLE, SAMPLE / 16 * 15) <= 0;
+}
+
 /* Bytes of the compressed form in db->lz, or 0: as it is. */
 static size_t compress (struct db *db, const void *data, size_t len)
 {
     int n;
 
-    if (len < COMPRESS_MIN || len > LZ4_MAX_INPUT_SIZE
+    if (len < COMPRESS_MIN || len > LZ4_MAX_INPUT_SIZE || is_dense (data, len)
         || ((size_t)LZ4_compressBound (len) > db->lz.cap
             && scratch (db, LZ4_compressBound (len)) < 0))
         return 0;
@@ -622,6 +685,7 @@ int db_store (struct db *db, const void *digest, size_t digest_size, const void 
 {
     size_t n = compress (db, data, len);
     int64_t size = n > 0 ? (int64_t)len : -1;
+    int rc;
 
     if (n > 0) {
         data = db->lz.data;
@@ -630,7 +694,10 @@ int db_store (struct db *db, const void *digest, size_t digest_size, const void 
     sqlite3_bind_blob (db->store, 1, digest, digest_size, SQLITE_STATIC);
     sqlite3_bind_int64 (db->store, 2, size);
     sqlite3_bind_blob64 (db->store, 3, data ? data : "", len, SQLITE_STATIC);
-    return run (db, db->store, error, "store");
+    rc = run (db, db->store, error, "store");
+    if (db->lz.cap > SCRATCH_MAX)
+        buf_fini (&db->lz);
+    return rc;
 }
 
 /* Loading */
@@ -639,7 +706,7 @@ static int resize (struct buf *out, size_t size)
 {
     char *data;
 
-    if (!(data = realloc (out->data, size + 1)))
+    if (!(data = pages_realloc (out->data, 0, size + 1)))
         return -1;
     data[size] = '\0';
     out->data = data;

@@ -7,7 +7,9 @@
  * hands over the blobs of a turn. */
 #include "core.h"
 
+#include "core/handle/take.h"
 #include "core/kvs/storage.h"
+#include "core/message/message.h"
 
 #include <flux/core.h>
 #include <jansson.h>
@@ -24,7 +26,8 @@ struct service {
     struct digest *digest;
     size_t digest_size;
     struct content *core;
-    char *backing; /* service name, or NULL */
+    char *backing;            /* service name, or NULL */
+    const flux_msg_t *loaded; /* the answer that is being handled */
     flux_watcher_t *timer;
     size_t held, written; /* bytes, when memory was last given back */
     flux_msg_handler_t **handlers;
@@ -38,6 +41,16 @@ static void respond_errno (flux_t *h, const flux_msg_t *msg, int errnum)
 
 /* Effects of the core. A token is a request message. */
 
+/* These bytes are the payload of the answer that is being handled? */
+static bool is_loaded (const struct service *s, const void *data)
+{
+    const void *payload;
+    size_t len;
+
+    return s->loaded && data && msg_raw (s->loaded, &payload, &len) == 0
+           && payload == data;
+}
+
 static void do_respond (void *arg, void *token, int errnum, const char *text,
                         const void *data, size_t len)
 {
@@ -48,11 +61,22 @@ static void do_respond (void *arg, void *token, int errnum, const char *text,
         flux_log (s->h, LOG_ERR, "content: a batch that nobody waits for: %s",
                   text ? text : strerror (errnum));
     if (!flux_msg_is_noresponse (msg)
-        && (errnum ? flux_respond_error (s->h, msg, errnum, text)
-                   : flux_respond_raw (s->h, msg, data, len))
+        && (errnum                ? flux_respond_error (s->h, msg, errnum, text)
+            : is_loaded (s, data) ? respond_share (s->h, msg, s->loaded)
+                                  : flux_respond_raw (s->h, msg, data, len))
                < 0)
         flux_log_error (s->h, "error responding to content request");
     flux_msg_decref (msg);
+}
+
+static void *do_ref (void *arg, void *token)
+{
+    return payload_ref (msg_payload (token));
+}
+
+static void do_unref (void *owner)
+{
+    payload_unref (owner);
 }
 
 static void do_drop (void *arg, void *token)
@@ -86,12 +110,15 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
 static void loaded (flux_future_t *f, void *arg)
 {
     struct service *s = arg;
-    const void *digest = flux_future_aux_get (f, "digest"), *data = NULL;
+    const void *digest = flux_future_aux_get (f, "digest"), *data = NULL, *msg = NULL;
     size_t len = 0;
     int errnum = flux_rpc_get_raw (f, &data, &len) < 0 ? errno : 0;
 
+    if (errnum == 0 && flux_future_get (f, &msg) == 0)
+        s->loaded = msg;
     content_loaded (s->core, digest, errnum,
                     errnum ? flux_future_error_string (f) : NULL, data, len);
+    s->loaded = NULL;
     flux_future_destroy (f);
 }
 
@@ -169,12 +196,14 @@ static void committed (flux_future_t *f, void *arg)
     flux_future_destroy (f);
 }
 
-static int do_commit (void *arg, const void *payload, size_t len)
+static int do_commit (void *arg, void *token, struct buf *batch)
 {
+    static const char topic[] = "content-backing.commit";
     struct service *s = arg;
     flux_future_t *f;
 
-    if (!(f = flux_rpc_raw (s->h, "content-backing.commit", payload, len, 0, 0))
+    if (!(f = token ? rpc_share (s->h, topic, token, 0, 0)
+                    : rpc_take (s->h, topic, batch, 0, 0))
         || flux_future_then (f, -1., committed, s) < 0) {
         flux_future_destroy (f);
         return -1;
@@ -186,6 +215,8 @@ static const struct content_ops ops = {
     .load = do_load,
     .store = do_store,
     .commit = do_commit,
+    .ref = do_ref,
+    .unref = do_unref,
     .respond = do_respond,
     .drop = do_drop,
     .timer = do_timer,

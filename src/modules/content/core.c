@@ -20,6 +20,7 @@
 #define DIRTY_EARLY (4 * 1024 * 1024) /* write before the delay is over */
 #define DIRTY_MAX (64 * 1024 * 1024)  /* hold answers back beyond this */
 #define FLUSH_DELAY 0.5               /* s */
+#define KEEP_MIN (64 * 1024)          /* bytes of a blob that is not copied */
 #define RETRY_DELAY_MAX 30.           /* s */
 
 struct token {
@@ -53,7 +54,7 @@ struct content {
     struct hashmap *loads; /* blobref -> struct load */
     bool backing;
     enum flight flight;  /* what the store has not answered yet */
-    struct buf batch;    /* FLIGHT_BATCH */
+    struct buf batch;    /* FLIGHT_BATCH: the digests of its blobs */
     struct list syncs;   /* struct synced; FLIGHT_SYNCED: the first */
     struct list flushes; /* struct token */
     struct list held;    /* struct token: taken, not answered yet */
@@ -197,7 +198,7 @@ static int check_loaded (struct content *c, const void *digest, const char *ref,
         return EBADMSG;
     }
     /* Not being able to keep it is no reason not to answer. */
-    store_clean (&c->store, digest, data, len);
+    store_clean (&c->store, digest, (struct bytes_of){ data, len, NULL });
     return 0;
 }
 
@@ -260,11 +261,6 @@ static void for_each_blob (struct content *c, const void *payload, size_t len,
 static void file_clean (struct store *s, const void *digest)
 {
     store_finish (s, digest, true);
-}
-
-static void file_dirty (struct store *s, const void *digest)
-{
-    store_finish (s, digest, false);
 }
 
 static void apply_superseded (struct content *c, const void *payload, size_t len)
@@ -349,11 +345,11 @@ static void store_gone (struct content *c)
     fail_waiters (c, ENOSYS, "the backing store is gone");
 }
 
-static void finish_batch (struct content *c, int errnum)
+static void finish_batch (struct content *c, bool ok)
 {
-    for_each_blob (c, c->batch.data, c->batch.len, errnum ? file_dirty : file_clean);
+    for (size_t i = 0; i < c->batch.len; i += c->digest_size)
+        store_finish (&c->store, c->batch.data + i, ok);
     buf_fini (&c->batch);
-    buf_init (&c->batch);
 }
 
 static void finish_synced (struct content *c, int errnum, const char *text)
@@ -381,7 +377,7 @@ void content_committed (struct content *c, int errnum, const char *text)
 
     c->flight = FLIGHT_NONE;
     if (flight == FLIGHT_BATCH)
-        finish_batch (c, errnum);
+        finish_batch (c, errnum == 0);
     else if (flight == FLIGHT_SYNCED)
         finish_synced (c, errnum, text);
     else
@@ -400,37 +396,53 @@ void content_committed (struct content *c, int errnum, const char *text)
         store_gone (c);
 }
 
+static int add_to_batch (struct content *c, struct buf *payload, const struct blob *b)
+{
+    if (buf_add (&c->batch, b->digest, c->digest_size) < 0) {
+        store_finish (&c->store, b->digest, false);
+        return -1;
+    }
+    blobs_add (payload, b->digest, c->digest_size, b->data, b->len);
+    return payload->err ? -1 : 0;
+}
+
 static int send_batch (struct content *c)
 {
+    struct buf payload = BUF_INIT;
     struct blob *b;
+    size_t len;
+    int rc = 0;
 
-    blobs_begin (&c->batch, c->digest_size, 0);
-    while (c->batch.len < BATCH_MAX && (b = store_begin (&c->store))) {
-        size_t len = c->batch.len;
-
-        blobs_add (&c->batch, b->digest, c->digest_size, b->data, b->len);
-        if (c->batch.err) { /* the payload ends before this blob */
-            store_finish (&c->store, b->digest, false);
-            c->batch.len = len;
-            errno = ENOMEM;
-            return -1;
-        }
-    }
-    if (c->ops.commit (c->arg, c->batch.data, c->batch.len) < 0)
+    blobs_begin (&payload, c->digest_size, 0);
+    while (rc == 0 && payload.len < BATCH_MAX && (b = store_begin (&c->store)))
+        rc = add_to_batch (c, &payload, b);
+    len = payload.len;
+    if (rc < 0 || payload.err)
+        errno = ENOMEM;
+    else
+        rc = c->ops.commit (c->arg, NULL, &payload);
+    buf_fini (&payload);
+    if (rc < 0)
         return -1;
     c->flight = FLIGHT_BATCH;
-    c->written += c->batch.len;
+    c->written += len;
     return 0;
 }
 
 static int send_synced (struct content *c)
 {
     struct synced *s = list_first (&c->syncs, struct synced, node);
+    bool own = s->own.len > 0;
+    struct buf came = { .data = (char *)s->payload, .len = s->len };
 
-    if (c->ops.commit (c->arg, s->payload, s->len) < 0)
+    if (c->ops.commit (c->arg, own ? NULL : s->token, own ? &s->own : &came) < 0)
         return -1;
     c->flight = FLIGHT_SYNCED;
     c->written += s->len;
+    if (own) { /* it is gone, and has no blobs */
+        s->payload = NULL;
+        s->len = 0;
+    }
     return 0;
 }
 
@@ -451,7 +463,7 @@ static void advance (struct content *c, bool now)
     if (dirty && (now || in_a_hurry (c))) {
         if (send_batch (c) < 0) {
             errnum = errno;
-            finish_batch (c, errnum);
+            finish_batch (c, false);
             store_failed (c, errnum, NULL);
         }
     } else if (!list_empty (&c->syncs)) {
@@ -561,10 +573,22 @@ static void give_back (struct content *c, const void *payload, size_t len, size_
             }
 }
 
-typedef struct blob *(*take_f) (struct store *s, const void *digest, const void *data,
-                                size_t len);
+/* Most of a large payload stays where it is; what is small is copied. */
+static struct bytes_of bytes_of (struct content *c, void *token, size_t payload_len,
+                                 const void *data, size_t len)
+{
+    struct bytes_of from = { data, len, NULL };
 
-static int take_blobs (struct content *c, const void *payload, size_t len, bool synced)
+    if (c->ops.ref && len >= KEEP_MIN && len >= payload_len / 2)
+        from.owner = c->ops.ref (c->arg, token);
+    return from;
+}
+
+typedef struct blob *(*take_f) (struct store *s, const void *digest,
+                                struct bytes_of from);
+
+static int take_blobs (struct content *c, void *token, const void *payload, size_t len,
+                       bool synced)
 {
     take_f take = synced ? store_hold : store_ref;
     struct blobs_reader r;
@@ -575,7 +599,7 @@ static int take_blobs (struct content *c, const void *payload, size_t len, bool 
         return -1;
     while (blobs_next (&r, &e) == 1) {
         if (e.kind == 'B') {
-            if (!take (&c->store, e.digest, e.data, e.len)) {
+            if (!take (&c->store, e.digest, bytes_of (c, token, len, e.data, e.len))) {
                 give_back (c, payload, len, count,
                            synced ? store_release : store_unref);
                 errno = ENOMEM;
@@ -621,7 +645,7 @@ static int commit_synced (struct content *c, void *token, const void *payload,
 
     if (!(s = synced_create (token, payload, len)))
         return -1;
-    if (take_blobs (c, payload, len, true) < 0) {
+    if (take_blobs (c, token, payload, len, true) < 0) {
         synced_destroy (s);
         errno = ENOMEM;
         return -1;
@@ -636,7 +660,7 @@ static int commit_behind (struct content *c, void *token, const void *payload,
                           size_t len, const struct batch_info *info)
 {
     if ((info->checkpoint && take_checkpoint (c, payload, len) < 0)
-        || take_blobs (c, payload, len, false) < 0)
+        || take_blobs (c, token, payload, len, false) < 0)
         return -1;
     apply_superseded (c, payload, len);
     advance (c, false);
@@ -718,7 +742,7 @@ void content_stored (struct content *c, void *token, int errnum, const char *tex
         text = "the parent answered with the digest of something else";
     }
     if (errnum == 0) {
-        store_clean (&c->store, digest, data, len);
+        store_clean (&c->store, digest, (struct bytes_of){ data, len, NULL });
         c->ops.respond (c->arg, token, 0, NULL, digest, digest_len);
     } else {
         answer (c, token, errnum, text);
@@ -738,7 +762,8 @@ void content_store (struct content *c, void *token, const void *data, size_t len
     } else if (c->errnum && unwritten (c) >= DIRTY_MAX) {
         answer (c, token, c->errnum, NULL);
     } else if (digest_hash (c->opts.digest, data, len, digest) < 0
-               || !store_keep (&c->store, digest, data, len)) {
+               || !store_keep (&c->store, digest,
+                               bytes_of (c, token, len, data, len))) {
         answer (c, token, ENOMEM, NULL);
     } else {
         c->ops.respond (c->arg, token, 0, NULL, digest, c->digest_size);
@@ -825,7 +850,8 @@ struct content *content_create (const struct content_options *opts,
     list_init (&c->stores);
     buf_init (&c->batch);
     if (store_init (&c->store, c->digest_size,
-                    opts->leader ? CLEAN_MAX_LEADER : CLEAN_MAX_FOLLOWER, STALE_MAX)
+                    opts->leader ? CLEAN_MAX_LEADER : CLEAN_MAX_FOLLOWER, STALE_MAX,
+                    ops->unref)
             < 0
         || !(c->loads = hashmap_create (load_destroy))) {
         content_destroy (c);

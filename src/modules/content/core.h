@@ -16,6 +16,7 @@
 #ifndef CONTENT_CORE_H
 #define CONTENT_CORE_H
 
+#include "base/buf.h"
 #include "base/digest.h"
 
 #include <stdbool.h>
@@ -35,8 +36,14 @@ struct content_ops {
     int (*load) (void *arg, const void *digest);
     /* Followers: to the parent -> content_stored, with the same token. */
     int (*store) (void *arg, void *token, const void *data, size_t len);
-    /* Leader: a batch to the store -> content_committed. One at a time. */
-    int (*commit) (void *arg, const void *payload, size_t len);
+    /* Leader: a batch to the store -> content_committed. One at a time. With a
+     * token the bytes are what came with it, and stay; without they are taken on
+     * success. */
+    int (*commit) (void *arg, void *token, struct buf *batch);
+    /* A reference to the bytes that came with the token, so that they may outlive it;
+     * given back by unref. Both may be NULL: then large blobs are copied, too. */
+    void *(*ref) (void *arg, void *token);
+    void (*unref) (void *owner);
     /* errnum 0: with data and len. Else text may be NULL. */
     void (*respond) (void *arg, void *token, int errnum, const char *text,
                      const void *data, size_t len);

@@ -82,7 +82,7 @@ static int sim_store (void *arg, void *tok, const void *data, size_t len)
     return 0;
 }
 
-static int sim_commit (void *arg, const void *payload, size_t len)
+static int sim_commit (void *arg, void *tok, struct buf *batch)
 {
     struct sim *s = arg;
 
@@ -92,12 +92,31 @@ static int sim_commit (void *arg, const void *payload, size_t len)
         return -1;
     }
     buf_reset (&s->flight);
-    buf_add (&s->flight, payload, len);
+    buf_add (&s->flight, batch->data, batch->len);
+    if (!tok)
+        buf_fini (batch);
     s->in_flight = true;
     return 0;
 }
 
-static const struct content_ops ops = { sim_load, sim_store, sim_commit, sim_respond,
+/* Who holds on to the bytes of which request. */
+static int refs[TOKENS];
+
+static void *sim_ref (void *arg, void *tok)
+{
+    int *ref = &refs[(intptr_t)tok - 1];
+
+    ++*ref;
+    return ref;
+}
+
+static void sim_unref (void *owner)
+{
+    assert_true (--*(int *)owner >= 0);
+}
+
+static const struct content_ops ops = { sim_load, sim_store, sim_commit,
+                                        sim_ref,  sim_unref, sim_respond,
                                         sim_drop, sim_timer, sim_log };
 
 static void sim_init (struct sim *s, bool leader)
@@ -286,6 +305,39 @@ static void test_synced (void **state)
     assert_string_equal (s.checkpoint, "{1}");
     assert_false (s.in_flight);
     sim_fini (&s);
+}
+
+/* A large blob stays where its request has it, until the store has it; what is small,
+ * or there already, costs no reference. */
+static void test_large_is_kept_in_place (void **state)
+{
+    char large[80000];
+    struct sim s;
+
+    memset (large, 'x', sizeof (large) - 1);
+    large[sizeof (large) - 1] = '\0';
+    sim_init (&s, true);
+    memset (refs, 0, sizeof (refs));
+    commit (&s, 0, 0, "small", NULL, NULL);
+    commit (&s, 1, 0, large, NULL, NULL);
+    commit (&s, 2, 0, large, NULL, NULL);
+    assert_int_equal (refs[0] + refs[2], 0);
+    assert_int_equal (refs[1], 1);
+    content_timeout (s.core);
+    disk_answers (&s, EIO);
+    assert_int_equal (refs[1], 1);
+    content_timeout (s.core);
+    disk_answers (&s, 0);
+    assert_true (on_disk (&s, large));
+    content_drop_clean (s.core);
+    assert_int_equal (refs[1], 0);
+    large[0] = 'y';
+    commit (&s, 3, BLOBS_SYNC, large, NULL, NULL);
+    assert_int_equal (refs[3], 1);
+    disk_answers (&s, ENOSPC);
+    assert_int_equal (s.answers[3], ENOSPC);
+    sim_fini (&s);
+    assert_int_equal (refs[3], 0);
 }
 
 /* A failed batch owes nothing, and takes all behind it along. */
@@ -594,12 +646,19 @@ static int bury (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_behind),        cmocka_unit_test (test_behind_fails),
-        cmocka_unit_test (test_synced),        cmocka_unit_test (test_synced_fails),
-        cmocka_unit_test (test_shared),        cmocka_unit_test (test_flush),
-        cmocka_unit_test (test_backing_comes), cmocka_unit_test (test_backing_goes),
-        cmocka_unit_test (test_limits),        cmocka_unit_test (test_held),
-        cmocka_unit_test (test_load),          cmocka_unit_test (test_follower_store),
+        cmocka_unit_test (test_behind),
+        cmocka_unit_test (test_behind_fails),
+        cmocka_unit_test (test_synced),
+        cmocka_unit_test (test_synced_fails),
+        cmocka_unit_test (test_large_is_kept_in_place),
+        cmocka_unit_test (test_shared),
+        cmocka_unit_test (test_flush),
+        cmocka_unit_test (test_backing_comes),
+        cmocka_unit_test (test_backing_goes),
+        cmocka_unit_test (test_limits),
+        cmocka_unit_test (test_held),
+        cmocka_unit_test (test_load),
+        cmocka_unit_test (test_follower_store),
         cmocka_unit_test (test_seeds),
     };
     return cmocka_run_group_tests (tests, NULL, bury);

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "base/hashmap.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,17 +55,27 @@ static void move (struct store *s, struct blob *b, enum blob_state state)
     enter (s, b, state);
 }
 
-int store_init (struct store *s, size_t digest_size, size_t clean_max, size_t stale_max)
+int store_init (struct store *s, size_t digest_size, size_t clean_max, size_t stale_max,
+                void (*unref) (void *owner))
 {
     memset (s, 0, sizeof (*s));
     s->digest_size = digest_size;
     s->clean_max = clean_max;
     s->stale_max = stale_max;
+    s->unref = unref;
     list_init (&s->clean);
     list_init (&s->dirty);
     list_init (&s->storing);
     list_init (&s->stale);
     return (s->map = idmap_create (NULL)) ? 0 : -1;
+}
+
+static void free_bytes (struct store *s, struct blob *b)
+{
+    if (b->owner)
+        s->unref (b->owner);
+    else
+        free ((char *)b->data);
 }
 
 static void destroy (struct store *s, struct blob *b)
@@ -81,7 +92,7 @@ static void destroy (struct store *s, struct blob *b)
         idmap_remove (s->map, key_of (b->digest));
     }
     leave (s, b);
-    free (b->data);
+    free_bytes (s, b);
     free (b);
 }
 
@@ -139,27 +150,42 @@ static void shrink (struct store *s)
         destroy (s, list_first (&s->stale, struct blob, node));
 }
 
-static struct blob *add (struct store *s, const void *digest, const void *data,
-                         size_t len, enum blob_state state)
+static int take_bytes (struct blob *b, struct bytes_of *from)
+{
+    char *copy;
+
+    b->len = from->len;
+    if ((b->owner = from->owner)) {
+        b->data = from->data;
+        from->owner = NULL;
+        return 0;
+    }
+    if (!(copy = pages_alloc (from->len + 1)))
+        return -1;
+    if (from->len > 0)
+        memcpy (copy, from->data, from->len);
+    copy[from->len] = '\0';
+    b->data = copy;
+    return 0;
+}
+
+static struct blob *add (struct store *s, const void *digest, struct bytes_of *from,
+                         enum blob_state state)
 {
     struct blob *b;
 
     if (!(b = calloc (1, sizeof (*b) + s->digest_size)))
         return NULL;
-    if (!(b->data = malloc (len + 1))) {
+    if (take_bytes (b, from) < 0) {
         free (b);
         return NULL;
     }
     memcpy (b->digest, digest, s->digest_size);
-    if (len > 0)
-        memcpy (b->data, data, len);
-    b->data[len] = '\0';
-    b->len = len;
     b->epoch = s->epoch;
     list_init (&b->node);
     b->next = idmap_lookup (s->map, key_of (digest));
     if (idmap_insert (s->map, key_of (digest), b) < 0) {
-        free (b->data);
+        free_bytes (s, b);
         free (b);
         return NULL;
     }
@@ -167,43 +193,51 @@ static struct blob *add (struct store *s, const void *digest, const void *data,
     return b;
 }
 
-struct blob *store_clean (struct store *s, const void *digest, const void *data,
-                          size_t len)
+/* It was there already, or there is no memory. */
+static void unused (struct store *s, struct bytes_of *from)
+{
+    if (from->owner)
+        s->unref (from->owner);
+}
+
+struct blob *store_clean (struct store *s, const void *digest, struct bytes_of from)
 {
     struct blob *b = store_lookup (s, digest);
 
     if (b && (b->state == BLOB_DIRTY || b->state == BLOB_STALE))
         move (s, b, BLOB_CLEAN);
-    if (!b && (b = add (s, digest, data, len, BLOB_CLEAN)))
+    /* What is larger than all may be would go at once. */
+    if (!b && from.len < 4 * s->clean_max && (b = add (s, digest, &from, BLOB_CLEAN)))
         shrink (s);
+    unused (s, &from);
     return b;
 }
 
-struct blob *store_keep (struct store *s, const void *digest, const void *data,
-                         size_t len)
+struct blob *store_keep (struct store *s, const void *digest, struct bytes_of from)
 {
     struct blob *b = store_lookup (s, digest);
 
     if (!b)
-        b = add (s, digest, data, len, BLOB_DIRTY);
+        b = add (s, digest, &from, BLOB_DIRTY);
     else if (b->state == BLOB_STALE)
         move (s, b, BLOB_DIRTY);
     if (b)
         b->keep = true;
+    unused (s, &from);
     return b;
 }
 
-struct blob *store_ref (struct store *s, const void *digest, const void *data,
-                        size_t len)
+struct blob *store_ref (struct store *s, const void *digest, struct bytes_of from)
 {
     struct blob *b = store_lookup (s, digest);
 
     if (!b)
-        b = add (s, digest, data, len, BLOB_DIRTY);
+        b = add (s, digest, &from, BLOB_DIRTY);
     else if (b->state == BLOB_STALE)
         move (s, b, BLOB_DIRTY);
     if (b)
         b->refs++;
+    unused (s, &from);
     return b;
 }
 
@@ -220,17 +254,17 @@ void store_unref (struct store *s, const void *digest)
     }
 }
 
-struct blob *store_hold (struct store *s, const void *digest, const void *data,
-                         size_t len)
+struct blob *store_hold (struct store *s, const void *digest, struct bytes_of from)
 {
     struct blob *b = store_lookup (s, digest);
 
     if (!b)
-        b = add (s, digest, data, len, BLOB_STORING);
+        b = add (s, digest, &from, BLOB_STORING);
     else if (b->state == BLOB_STALE)
         move (s, b, BLOB_STORING);
     if (b)
         b->refs++;
+    unused (s, &from);
     return b;
 }
 

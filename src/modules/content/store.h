@@ -30,7 +30,8 @@ struct blob {
     uint32_t refs;  /* of trees, while dirty */
     uint32_t epoch; /* of last use */
     uint32_t len;
-    char *data;
+    const char *data;
+    void *owner; /* of the bytes; NULL: the blob */
     unsigned char digest[];
 };
 
@@ -41,30 +42,36 @@ struct store {
     size_t count[4], bytes[4]; /* by state */
     size_t clean_max, stale_max;
     uint32_t epoch;
+    void (*unref) (void *owner);
 };
 
-int store_init (struct store *s, size_t digest_size, size_t clean_max,
-                size_t stale_max);
+/* unref: gives back a reference to what owns the bytes of blobs. */
+int store_init (struct store *s, size_t digest_size, size_t clean_max, size_t stale_max,
+                void (*unref) (void *owner));
 void store_fini (struct store *s);
 
 /* Borrowed until the next call that adds or evicts. Marks it as used. */
 struct blob *store_lookup (struct store *s, const void *digest);
 
-/* Add a copy of the bytes, or find what is there already.
+/* Bytes that a caller has, and their owner if they may stay where they are: a
+ * reference to it, which is taken. */
+struct bytes_of {
+    const void *data;
+    size_t len;
+    void *owner; /* NULL: they are copied */
+};
+
+/* Add the bytes, or find what is there already.
  * store_clean: known to be stored below. store_keep: dirty until written.
  * store_ref: dirty, wanted by one more tree. NULL with ENOMEM. */
-struct blob *store_clean (struct store *s, const void *digest, const void *data,
-                          size_t len);
-struct blob *store_keep (struct store *s, const void *digest, const void *data,
-                         size_t len);
-struct blob *store_ref (struct store *s, const void *digest, const void *data,
-                        size_t len);
+struct blob *store_clean (struct store *s, const void *digest, struct bytes_of from);
+struct blob *store_keep (struct store *s, const void *digest, struct bytes_of from);
+struct blob *store_ref (struct store *s, const void *digest, struct bytes_of from);
 void store_unref (struct store *s, const void *digest);
 /* As store_ref, but the caller writes it (a synced batch): being stored, unless
  * it is dirty for others. Then store_finish if it was written; else it is as if
  * store_hold had not been called, though readable for a while. */
-struct blob *store_hold (struct store *s, const void *digest, const void *data,
-                         size_t len);
+struct blob *store_hold (struct store *s, const void *digest, struct bytes_of from);
 void store_release (struct store *s, const void *digest);
 /* All that is held becomes a keeper, stale blobs included. */
 void store_pin (struct store *s);

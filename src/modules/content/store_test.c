@@ -20,11 +20,11 @@ static void test_states (void **state)
     struct store s;
     struct blob *b;
 
-    assert_int_equal (store_init (&s, 20, 1 << 20, 1 << 20), 0);
+    assert_int_equal (store_init (&s, 20, 1 << 20, 1 << 20, NULL), 0);
     assert_null (store_lookup (&s, digest (1)));
-    store_keep (&s, digest (1), "one", 3);
-    store_clean (&s, digest (2), "two", 3);
-    store_ref (&s, digest (3), "three", 5);
+    store_keep (&s, digest (1), (struct bytes_of){ "one", 3, NULL });
+    store_clean (&s, digest (2), (struct bytes_of){ "two", 3, NULL });
+    store_ref (&s, digest (3), (struct bytes_of){ "three", 5, NULL });
     assert_int_equal (s.count[BLOB_DIRTY], 2);
     assert_string_equal (store_lookup (&s, digest (3))->data, "three");
     b = store_begin (&s);
@@ -42,11 +42,11 @@ static void test_supersede (void **state)
 {
     struct store s;
 
-    assert_int_equal (store_init (&s, 20, 1 << 20, 1 << 20), 0);
-    store_ref (&s, digest (1), "one", 3);
-    store_ref (&s, digest (1), "one", 3);
-    store_ref (&s, digest (2), "two", 3);
-    store_keep (&s, digest (3), "three", 5);
+    assert_int_equal (store_init (&s, 20, 1 << 20, 1 << 20, NULL), 0);
+    store_ref (&s, digest (1), (struct bytes_of){ "one", 3, NULL });
+    store_ref (&s, digest (1), (struct bytes_of){ "one", 3, NULL });
+    store_ref (&s, digest (2), (struct bytes_of){ "two", 3, NULL });
+    store_keep (&s, digest (3), (struct bytes_of){ "three", 5, NULL });
     store_unref (&s, digest (1));
     store_unref (&s, digest (2));
     store_unref (&s, digest (3));
@@ -58,7 +58,7 @@ static void test_supersede (void **state)
     store_finish (&s, digest (1), false); /* failed: dirty again */
     assert_string_equal (store_begin (&s)->data, "one");
     /* It comes back. */
-    store_ref (&s, digest (2), "two", 3);
+    store_ref (&s, digest (2), (struct bytes_of){ "two", 3, NULL });
     assert_int_equal (s.count[BLOB_STALE], 0);
     store_unref (&s, digest (2));
     assert_int_equal (s.count[BLOB_STALE], 1);
@@ -72,10 +72,11 @@ static void test_bounds (void **state)
     struct store s;
     char data[1000] = { 0 };
 
-    assert_int_equal (store_init (&s, 20, 10000, 10000), 0);
+    assert_int_equal (store_init (&s, 20, 10000, 10000, NULL), 0);
     for (int i = 0; i < 100; i++) {
-        store_clean (&s, digest (i), data, sizeof (data));
-        store_ref (&s, digest (100 + i), data, sizeof (data));
+        store_clean (&s, digest (i), (struct bytes_of){ data, sizeof (data), NULL });
+        store_ref (&s, digest (100 + i),
+                   (struct bytes_of){ data, sizeof (data), NULL });
         store_unref (&s, digest (100 + i));
     }
     assert_true (s.bytes[BLOB_STALE] <= 10000);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEYS_MAX 64
 
@@ -18,7 +19,8 @@ struct lookup {
     int pending;
     const char *keys[KEYS_MAX]; /* borrowed from msg */
     flux_future_t *f[KEYS_MAX];
-    flux_future_t *log; /* the eventlog, if it is needed beside */
+    flux_future_t *log;  /* the eventlog, if it is needed beside */
+    flux_future_t *spec; /* the jobspec, if J is asked for */
 };
 
 static void lookup_destroy (struct lookup *l)
@@ -27,6 +29,7 @@ static void lookup_destroy (struct lookup *l)
         for (int i = 0; i < l->count; i++)
             flux_future_destroy (l->f[i]);
         flux_future_destroy (l->log);
+        flux_future_destroy (l->spec);
         flux_msg_decref (l->msg);
         l->ji->lookups--;
         free (l);
@@ -93,10 +96,36 @@ static json_t *make_value (struct lookup *l, const char *key, const char *data,
     return text;
 }
 
+/* A signature of mechanism none by the owner is not stored: it says nothing that the
+ * jobspec does not. */
+static json_t *make_J (struct lookup *l)
+{
+    const void *data;
+    size_t len;
+    char *J;
+
+    if (errno != ENOENT || flux_kvs_lookup_get_raw (l->spec, &data, &len) < 0
+        || !(J = flux_sign_none (data ? data : "", getuid ())))
+        return NULL;
+    json_t *o = json_string (J);
+    free (J);
+    return o;
+}
+
+static json_t *value_of (struct lookup *l, int i, const char *log, size_t log_len)
+{
+    const void *data;
+    size_t len;
+
+    if (flux_kvs_lookup_get_raw (l->f[i], &data, &len) == 0)
+        return make_value (l, l->keys[i], data, len, log, log_len);
+    return strcmp (l->keys[i], "J") == 0 ? make_J (l) : NULL;
+}
+
 static int make_answer (struct lookup *l, json_t *answer)
 {
-    const void *log = NULL, *data;
-    size_t log_len = 0, len;
+    const void *log = NULL;
+    size_t log_len = 0;
 
     if (l->log) {
         if (flux_kvs_lookup_get_raw (l->log, &log, &log_len) < 0
@@ -104,10 +133,9 @@ static int make_answer (struct lookup *l, json_t *answer)
             return -1;
     }
     for (int i = 0; i < l->count; i++) {
-        json_t *value;
+        json_t *value = value_of (l, i, log, log_len);
 
-        if (flux_kvs_lookup_get_raw (l->f[i], &data, &len) < 0
-            || !(value = make_value (l, l->keys[i], data, len, log, log_len)))
+        if (!value)
             return -1;
         if (json_object_set_new (answer, l->keys[i], value) < 0) {
             errno = ENOMEM;
@@ -174,7 +202,9 @@ static int start (struct lookup *l)
         }
         l->keys[i] = json_string_value (key);
         l->count++;
-        if (send_lookup (l, l->keys[i], &l->f[i]) < 0)
+        if (send_lookup (l, l->keys[i], &l->f[i]) < 0
+            || (strcmp (l->keys[i], "J") == 0 && !l->spec
+                && send_lookup (l, "jobspec", &l->spec) < 0))
             return -1;
     }
     if (needs_log (l) || l->count == 0)

@@ -25,7 +25,23 @@ static int fail (flux_error_t *error, int errnum, const char *fmt, ...)
 
 void ingest_init (struct ingest *in, uint32_t owner)
 {
-    *in = (struct ingest){ .owner = owner };
+    *in = (struct ingest){ .owner = owner, .scratch = BUF_INIT };
+}
+
+static void forget_last (struct ingest *in)
+{
+    free (in->lite);
+    free (in->changed);
+    in->lite = in->changed = NULL;
+    in->lite_len = 0;
+}
+
+static void forget_texts (struct ingest *in)
+{
+    free (in->unwrapped);
+    free (in->whole);
+    free (in->J);
+    in->unwrapped = in->whole = in->J = NULL;
 }
 
 void ingest_fini (struct ingest *in)
@@ -33,18 +49,9 @@ void ingest_fini (struct ingest *in)
     json_decref (in->queues);
     json_decref (in->policy);
     free (in->env);
-    free (in->J);
-    free (in->jobspec);
-    free (in->lite);
-}
-
-static void forget_last (struct ingest *in)
-{
-    free (in->J);
-    free (in->jobspec);
-    free (in->lite);
-    in->J = in->jobspec = in->lite = NULL;
-    in->J_len = 0;
+    buf_fini (&in->scratch);
+    forget_last (in);
+    forget_texts (in);
 }
 
 /* policy.jobspec.defaults.system.KEY of a queue or of the instance. */
@@ -106,13 +113,74 @@ int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
     return 0;
 }
 
+#define STEP 64
+
+static size_t common_prefix (const char *a, const char *b, size_t max)
+{
+    size_t n = 0;
+
+    while (max - n >= STEP && memcmp (a + n, b + n, STEP) == 0)
+        n += STEP;
+    while (n < max && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* Both pointers are behind the ends. */
+static size_t common_suffix (const char *a, const char *b, size_t max)
+{
+    size_t n = 0;
+
+    while (max - n >= STEP && memcmp (a - n - STEP, b - n - STEP, STEP) == 0)
+        n += STEP;
+    while (n < max && a[-1 - (ssize_t)n] == b[-1 - (ssize_t)n])
+        n++;
+    return n;
+}
+
+static bool is_digit (char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool all_digits (const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!is_digit (s[i]))
+            return false;
+    }
+    return len > 0;
+}
+
+/* Does env differ from the last correct one by one run of digits only (FLUX_JOB_CC)?
+ * Where all values are strings, digits are within strings, so that others in their
+ * place are as correct; unless they belong to an escape (\u0041). */
+static bool is_similar (const struct ingest *in, struct span env)
+{
+    const char *a = in->env, *b = env.s;
+    size_t min = in->env_len < env.len ? in->env_len : env.len;
+    size_t head = common_prefix (a, b, min);
+    size_t tail = common_suffix (a + in->env_len, b + env.len, min - head);
+
+    while (head > 0 && is_digit (a[head - 1]))
+        head--;
+    while (tail > 0 && is_digit (b[env.len - tail]))
+        tail--;
+    size_t before = head < 6 ? head : 6;
+    return all_digits (a + head, in->env_len - tail - head)
+           && all_digits (b + head, env.len - tail - head)
+           && !memchr (a + head - before, '\\', before);
+}
+
 static int check_environment (struct ingest *in, struct span env, flux_error_t *error)
 {
     const char *name;
     json_t *value;
     json_error_t jerror;
 
-    if (in->env_len == env.len && memcmp (in->env, env.s, env.len) == 0)
+    if (in->env
+        && ((in->env_len == env.len && memcmp (in->env, env.s, env.len) == 0)
+            || is_similar (in, env)))
         return 0;
     json_t *o = json_loadb (env.s, env.len, JSON_DECODE_ANY, &jerror);
     if (!json_is_object (o)) {
@@ -210,87 +278,102 @@ static bool apply_defaults (struct ingest *in, json_t *spec)
     return apply_queue (in, system) || changed;
 }
 
-/* spec, which has no environment, as text with it. */
-static char *put_back (json_t *spec, struct span member)
+/* The jobspec with its environment, which goes where attributes.system begins. */
+static char *put_back (const char *lite, struct span member)
 {
-    struct span system, text;
+    struct span system, text = { lite, strlen (lite) };
     struct buf b = BUF_INIT;
-    char *s = json_encode_str (spec);
 
-    if (!s)
-        return NULL;
-    text = (struct span){ s, strlen (s) };
     if (member.len == 0 || jsontext_find (text, "attributes.system", &system) < 0)
-        return s;
+        return strdup (lite);
     while (member.len && (*member.s == ',' || *member.s == ' ' || *member.s == '\n'))
         member.s++, member.len--;
     while (member.len && member.s[member.len - 1] == ',')
         member.len--;
-    buf_add (&b, s, system.s + 1 - s);
+    buf_add (&b, lite, system.s + 1 - lite);
     buf_add (&b, member.s, member.len);
     if (system.len > 2)
         buf_addc (&b, ',');
     buf_adds (&b, system.s + 1);
-    free (s);
     return buf_take (&b, NULL);
 }
 
 /* --- requests --- */
 
-/* in->lite and in->environment from in->jobspec. */
-static int split (struct ingest *in)
+/* Checks a jobspec without environment, and remembers it. */
+static int check_lite (struct ingest *in, struct span lite, int flags,
+                       flux_error_t *error)
 {
-    size_t len = strlen (in->jobspec);
-    struct span whole = { in->jobspec, len }, member;
-    struct buf lite = BUF_INIT;
-
-    free (in->lite);
-    in->lite = NULL;
-    in->environment = (struct span){ in->jobspec, 0 };
-    if (jsontext_member (whole, "attributes.system.environment", &member,
-                         &in->environment)
-        < 0)
-        member = (struct span){ in->jobspec + len, 0 };
-    buf_add (&lite, in->jobspec, member.s - in->jobspec);
-    buf_adds (&lite, member.s + member.len);
-    in->lite = buf_take (&lite, NULL);
-    return in->lite ? 0 : -1;
-}
-
-static int check_jobspec (struct ingest *in, int flags, flux_error_t *error)
-{
-    struct span member = { "", 0 }, env, whole = { in->jobspec, strlen (in->jobspec) };
     struct jobspec js;
     json_t *spec;
-    char *s;
+    int rc = -1;
 
-    if (split (in) < 0)
-        return fail (error, ENOMEM, "out of memory");
-    if (in->environment.len > 0 && check_environment (in, in->environment, error) < 0)
+    if (in->lite && in->lite_len == lite.len && in->flags == flags
+        && memcmp (in->lite, lite.s, lite.len) == 0)
+        return 0;
+    if (!(spec = jobspec_load (lite.s, lite.len, error)))
         return -1;
-    if (!(spec = jobspec_load (in->lite, strlen (in->lite), error)))
-        return -1;
-    if (!json_is_object (spec)) {
-        json_decref (spec);
-        return fail (error, EINVAL, "jobspec: must be an object");
-    }
-    if (!(flags & FLUX_JOB_NOVALIDATE) && jobspec_parse (spec, &js, error) < 0) {
-        json_decref (spec);
+    forget_last (in);
+    if (!json_is_object (spec))
+        fail (error, EINVAL, "jobspec: must be an object");
+    else if (!(flags & FLUX_JOB_NOVALIDATE) && jobspec_parse (spec, &js, error) < 0)
         errno = EINVAL;
-        return -1;
-    }
-    if ((in->queues || in->policy) && apply_defaults (in, spec)) {
-        jsontext_member (whole, "attributes.system.environment", &member, &env);
-        if (!(s = put_back (spec, member))) {
-            json_decref (spec);
-            return fail (error, ENOMEM, "out of memory");
-        }
-        free (in->jobspec);
-        in->jobspec = s;
-        if (split (in) < 0)
-            return fail (error, ENOMEM, "out of memory");
-    }
+    else if (((in->queues || in->policy) && apply_defaults (in, spec)
+              && !(in->changed = json_encode_str (spec)))
+             || !(in->lite = strndup (lite.s, lite.len)))
+        fail (error, ENOMEM, "out of memory");
+    else
+        rc = 0;
+    in->lite_len = lite.len;
+    in->flags = flags;
+    int saved_errno = errno;
     json_decref (spec);
+    errno = saved_errno;
+    return rc;
+}
+
+static char *sign (struct span spec, uint32_t userid)
+{
+    char *s = strndup (spec.s, spec.len);
+    char *J = s ? flux_sign_none (s, userid) : NULL;
+
+    free (s);
+    return J;
+}
+
+/* The job's texts from those of the request. J.len is 0 if there is none. */
+static int check_jobspec (struct ingest *in, struct ingest_job *job, struct span spec,
+                          struct span J, flux_error_t *error)
+{
+    struct span member = { spec.s + spec.len, 0 };
+
+    job->environment = (struct span){ spec.s, 0 };
+    if (jsontext_member (spec, "attributes.system.environment", &member,
+                         &job->environment)
+            == 0
+        && check_environment (in, job->environment, error) < 0)
+        return -1;
+    buf_reset (&in->scratch);
+    buf_add (&in->scratch, spec.s, member.s - spec.s);
+    buf_add (&in->scratch, member.s + member.len,
+             spec.s + spec.len - member.s - member.len);
+    if (in->scratch.err)
+        return fail (error, ENOMEM, "out of memory");
+    job->lite = (struct span){ in->scratch.data, in->scratch.len };
+    if (check_lite (in, job->lite, job->flags, error) < 0)
+        return -1;
+    job->jobspec = spec;
+    job->J = J;
+    if (!in->changed)
+        return 0;
+    /* what was submitted is to be found in J */
+    if (!(in->whole = put_back (in->changed, member))
+        || (J.len == 0 && !(in->J = sign (spec, job->userid))))
+        return fail (error, ENOMEM, "out of memory");
+    job->lite = (struct span){ in->changed, strlen (in->changed) };
+    job->jobspec = (struct span){ in->whole, strlen (in->whole) };
+    if (in->J)
+        job->J = (struct span){ in->J, strlen (in->J) };
     return 0;
 }
 
@@ -334,58 +417,72 @@ static int read_int (struct span o, const char *key, int *value)
     return 0;
 }
 
+/* Either J or spec has a length. */
 static int read_request (struct ingest_job *job, const char *payload, struct span *J,
-                         flux_error_t *error)
+                         struct span *spec, flux_error_t *error)
 {
     struct span o, v;
 
+    *J = *spec = (struct span){ "", 0 };
     if (!payload || jsontext_value (payload, strlen (payload), &o) < 0
-        || jsontext_get (o, "J", &v) < 0 || !jsontext_plain (v, J)
         || read_int (o, "urgency", &job->urgency) < 0
-        || read_int (o, "flags", &job->flags) < 0)
-        return fail (error, EPROTO, "request must have J, urgency and flags");
+        || read_int (o, "flags", &job->flags) < 0
+        || (jsontext_get (o, "jobspec", spec) < 0
+            && (jsontext_get (o, "J", &v) < 0 || !jsontext_plain (v, J)
+                || J->len == 0)))
+        return fail (error, EPROTO,
+                     "request must have jobspec or J, urgency and flags");
     return 0;
 }
 
-/* in->J and what follows from it. On failure nothing is remembered. */
-static int read_J (struct ingest *in, struct span J, int flags, flux_error_t *error)
+/* Would job-info put together the same from the jobspec and the owner? */
+static bool is_implied (struct ingest *in, struct span J, uint32_t userid)
 {
-    if (in->J && in->J_len == J.len && in->flags == flags
-        && memcmp (in->J, J.s, J.len) == 0)
-        return 0;
-    forget_last (in);
-    if (!(in->J = strndup (J.s, J.len)))
+    char *empty = flux_sign_none ("", userid);
+    const char *payload = empty ? strchr (empty, '.') : NULL;
+    size_t len = payload ? payload + 1 - empty : 0;
+    bool same = len > 0 && userid == in->owner && J.len > len + 5
+                && memcmp (J.s, empty, len) == 0
+                && memcmp (J.s + J.len - 5, ".none", 5) == 0;
+
+    free (empty);
+    return same;
+}
+
+/* What is signed, and by whom. */
+static int unwrap (struct ingest *in, struct span *J, uint32_t *userid,
+                   struct span *spec, flux_error_t *error)
+{
+    char *s = strndup (J->s, J->len);
+
+    if (!s)
         return fail (error, ENOMEM, "out of memory");
-    if (!(in->jobspec = flux_unwrap_string (in->J, true, &in->userid, error))
-        || check_jobspec (in, flags, error) < 0) {
-        int saved_errno = errno;
-        forget_last (in);
-        errno = saved_errno;
+    in->unwrapped = flux_unwrap_string (s, true, userid, error);
+    free (s);
+    if (!in->unwrapped)
         return -1;
-    }
-    in->J_len = J.len;
-    in->flags = flags;
+    *spec = (struct span){ in->unwrapped, strlen (in->unwrapped) };
+    if (is_implied (in, *J, *userid))
+        J->len = 0;
     return 0;
 }
 
 int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
                    double now, struct ingest_job *job, flux_error_t *error)
 {
-    struct span J;
+    struct span J, spec;
 
-    *job = (struct ingest_job){ .t_submit = now };
-    if (read_request (job, payload, &J, error) < 0
+    forget_texts (in);
+    *job = (struct ingest_job){ .t_submit = now, .userid = cred.userid };
+    if (read_request (job, payload, &J, &spec, error) < 0
         || check_request (in, job, cred, error) < 0
-        || read_J (in, J, job->flags, error) < 0)
+        || (J.len > 0 && unwrap (in, &J, &job->userid, &spec, error) < 0))
         return -1;
-    if (in->userid != cred.userid)
+    if (job->userid != cred.userid)
         return fail (error, EPERM, "signer uid %u is not that of the request, %u",
-                     in->userid, cred.userid);
-    job->userid = in->userid;
-    job->J = in->J;
-    job->jobspec = in->jobspec;
-    job->lite = in->lite;
-    job->environment = in->environment;
+                     job->userid, cred.userid);
+    if (check_jobspec (in, job, spec, J, error) < 0)
+        return -1;
     job->id = jobid_gen_next (&in->gen, (uint64_t)(now * 1000));
     return 0;
 }
@@ -397,6 +494,6 @@ int ingest_job_encode (struct buf *b, const struct ingest_job *job, int env)
                 "%.6f,\"env\":%d,\"jobspec\":",
                 (unsigned long long)job->id, job->userid, job->urgency, job->flags,
                 job->t_submit, env);
-    buf_adds (b, job->lite);
+    buf_add (b, job->lite.s, job->lite.len);
     return buf_addc (b, '}');
 }

@@ -1,7 +1,8 @@
 /* The core of job-ingest: from a submitted request to a job that may be stored.
  *
- * The environment is most of a jobspec, and the same for all jobs of one
- * submitter: it is checked when it is new, and otherwise passed along as text. */
+ * What one submitter sends repeats itself: the environment, which is most of a
+ * jobspec, and mostly what is around it, too. Both are checked when they are new,
+ * and otherwise passed along as text. */
 #ifndef JOB_INGEST_INGEST_H
 #define JOB_INGEST_INGEST_H
 
@@ -18,14 +19,14 @@ struct ingest {
     json_t *policy;
     char *env; /* the last environment that was found correct */
     size_t env_len;
-    /* the last jobspec that was accepted: bulk submission repeats itself */
-    char *J;
-    size_t J_len;
+    /* the last jobspec that was accepted, without environment */
+    char *lite;
+    size_t lite_len;
     int flags;
-    uint32_t userid;
-    char *jobspec;           /* with the defaults of queue and policy */
-    char *lite;              /* the same without environment */
-    struct span environment; /* in jobspec; length 0: there is none */
+    char *changed; /* with the defaults of queue and policy; NULL: as it was */
+
+    struct buf scratch;
+    char *unwrapped, *whole, *J; /* of struct ingest_job */
 };
 
 void ingest_init (struct ingest *in, uint32_t owner);
@@ -34,20 +35,23 @@ void ingest_fini (struct ingest *in);
 int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
                       flux_error_t *error);
 
-/* The texts belong to struct ingest, until the next call. */
+/* The texts belong to struct ingest or the payload, until the next call. */
 struct ingest_job {
     flux_jobid_t id;
     uint32_t userid;
     int urgency;
     int flags;
     double t_submit;
-    const char *J;
-    const char *jobspec;
-    const char *lite;
-    struct span environment;
+    struct span jobspec;
+    struct span lite;        /* the same without environment */
+    struct span environment; /* length 0: there is none */
+    /* signed jobspec; length 0: that of mechanism none for the jobspec as it is,
+     * which need not be stored */
+    struct span J;
 };
 
-/* payload: of a job-ingest.submit request. -1 with errno and *error. */
+/* payload: of a job-ingest.submit request, with a signed jobspec "J" or, where the
+ * connection says enough about who submits, "jobspec". -1 with errno and *error. */
 int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
                    double now, struct ingest_job *job, flux_error_t *error);
 /* One element of the array "jobs" in job-manager.submit; env is the index of its

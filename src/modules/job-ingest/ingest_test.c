@@ -33,6 +33,22 @@ static int submit (struct ingest *in, const char *jobspec, int urgency, int flag
     return rc;
 }
 
+static bool is (struct span v, const char *s)
+{
+    return v.len == strlen (s) && memcmp (v.s, s, v.len) == 0;
+}
+
+/* The same as it comes from our own clients: not signed. */
+static int submit_plain (struct ingest *in, const char *jobspec, struct ingest_job *job,
+                         flux_error_t *error)
+{
+    static char payload[4096];
+
+    snprintf (payload, sizeof (payload), "{\"urgency\":16,\"flags\":0,\"jobspec\":%s}",
+              jobspec);
+    return ingest_decode (in, payload, owner, 1000, job, error);
+}
+
 static void accepts (void **state)
 {
     struct ingest in;
@@ -43,10 +59,11 @@ static void accepts (void **state)
     ingest_init (&in, 1000);
     jobid_gen_init (&in.gen, 0, 1000000 - 5, 0);
     assert_int_equal (submit (&in, spec, 16, 0, owner, &a, NULL), 0);
-    assert_string_equal (a.jobspec, spec);
-    assert_null (strstr (a.lite, "environment"));
+    assert_true (is (a.jobspec, spec));
+    assert_null (memmem (a.lite.s, a.lite.len, "environment", 11));
+    assert_int_equal (a.J.len, 0); /* follows from the jobspec */
     assert_int_equal (submit (&in, spec, 16, 0, owner, &b, NULL), 0);
-    assert_string_equal (b.jobspec, spec);
+    assert_true (is (b.jobspec, spec));
     assert_true (b.environment.len == strlen ("{\"A\":\"b\"}"));
     assert_true (a.id >> 24 == 5 && b.id == a.id + 1);
     ingest_job_encode (&buf, &b, 0);
@@ -107,6 +124,78 @@ static void refuses (void **state)
     ingest_fini (&in);
 }
 
+/* What was submitted is kept where the jobspec is no longer the same. */
+static void changed (struct ingest *in)
+{
+    const char *spec = SPEC ("\"environment\":{\"A\":\"b\"},\"duration\":0");
+    struct ingest_job job;
+    flux_error_t error = { "" };
+    uint32_t uid;
+
+    for (int i = 0; i < 2; i++) { /* new, and as remembered */
+        assert_int_equal (submit_plain (in, spec, &job, &error), 0);
+        json_t *o = json_loadb (job.jobspec.s, job.jobspec.len, 0, NULL);
+        json_t *s = json_object_get (json_object_get (o, "attributes"), "system");
+        assert_true (json_number_value (json_object_get (s, "duration")) == 3600);
+        assert_non_null (json_object_get (json_object_get (s, "environment"), "A"));
+        json_decref (o);
+        assert_null (memmem (job.lite.s, job.lite.len, "environment", 11));
+        char *J = strndup (job.J.s, job.J.len);
+        char *original = flux_unwrap_string (J, true, &uid, &error);
+        assert_string_equal (original, spec);
+        assert_int_equal (uid, 1000);
+        free (original);
+        free (J);
+    }
+}
+
+/* Which of them differ from the one before only in what needs no look. */
+static void environments (void **state)
+{
+    static const struct {
+        const char *env;
+        int rc;
+    } tests[] = {
+        { "{\"CC\":\"9\",\"B\":\"1\"}", 0 },
+        { "{\"CC\":\"10\",\"B\":\"1\"}", 0 },
+        { "{\"CC\":\"100\",\"B\":\"1\"}", 0 },
+        { "{\"CC\":\"\",\"B\":\"1\"}", 0 },
+        { "{\"CC\":10,\"B\":\"1\"}", -1 },
+        { "{\"CC\":\"1\"0,\"B\":\"1\"}", -1 },
+        { "{\"CC\":\"10\",\"B\":\"\\ud835\\udc00\"}", 0 },
+        { "{\"CC\":\"10\",\"B\":\"\\u0835\\udc00\"}", -1 },
+        { "{\"CC\":\"10\",\"B\":\"\\ud835\\udc0\"}", -1 },
+        { "{\"CC\":\"11\",\"B\":\"\\ud835\\udc00\"}", 0 },
+        { "{\"CC\":null,\"B\":\"1\"}", 0 },
+        { "{\"CC\":nul1,\"B\":\"1\"}", -1 },
+        { "{}", 0 },
+        { "{1}", -1 },
+    };
+    struct ingest in;
+    struct ingest_job job;
+    flux_error_t error;
+
+    ingest_init (&in, 1000);
+    for (size_t i = 0; i < sizeof (tests) / sizeof (tests[0]); i++) {
+        char spec[1024];
+        snprintf (spec, sizeof (spec), SPEC ("\"duration\":0,\"environment\":%s"),
+                  tests[i].env);
+        if (submit_plain (&in, spec, &job, &error) != tests[i].rc)
+            fail_msg ("%s", tests[i].env);
+        if (tests[i].rc == 0) {
+            assert_true (is (job.jobspec, spec));
+            assert_true (is (job.environment, tests[i].env));
+            assert_int_equal (job.J.len, 0);
+        }
+    }
+    /* the same without environment is remembered, but not with other flags */
+    assert_int_equal (submit_plain (&in, "{\"x\":1}", &job, &error), -1);
+    assert_int_equal (
+        submit (&in, "{\"x\":1}", 16, FLUX_JOB_NOVALIDATE, owner, &job, NULL), 0);
+    assert_int_equal (submit_plain (&in, "{\"x\":1}", &job, &error), -1);
+    ingest_fini (&in);
+}
+
 static void defaults (void **state)
 {
     struct ingest in;
@@ -122,7 +211,7 @@ static void defaults (void **state)
                               SPEC ("\"environment\":{\"A\":\"b\"},\"duration\":0"), 16,
                               0, owner, &job, NULL),
                       0);
-    json_t *o = json_loads (job.jobspec, 0, NULL);
+    json_t *o = json_loadb (job.jobspec.s, job.jobspec.len, 0, NULL);
     json_t *s = json_object_get (json_object_get (o, "attributes"), "system");
     assert_true (json_number_value (json_object_get (s, "duration")) == 3600);
     assert_string_equal (json_string_value (json_object_get (s, "queue")), "q");
@@ -130,6 +219,7 @@ static void defaults (void **state)
     assert_non_null (
         json_object_get (json_object_get (s, "constraints"), "properties"));
     json_decref (o);
+    changed (&in);
     json_decref (policy);
     json_decref (queues);
     policy = json_pack ("{s:{s:{s:{s:s}}}}", "jobspec", "defaults", "system",
@@ -159,9 +249,8 @@ static void signs (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (accepts),
-        cmocka_unit_test (refuses),
-        cmocka_unit_test (defaults),
+        cmocka_unit_test (accepts),      cmocka_unit_test (refuses),
+        cmocka_unit_test (environments), cmocka_unit_test (defaults),
         cmocka_unit_test (signs),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

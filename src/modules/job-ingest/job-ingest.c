@@ -1,8 +1,8 @@
 /* job-ingest: takes jobs from users.
  *
  * A request's way: submit_cb checks it and adds it to the open batch; at the end
- * of the reactor turn the batch is closed: one KVS commit with J and jobspec of
- * all its jobs; when that is acknowledged, one message with the jobs themselves to
+ * of the reactor turn the batch is closed: one KVS commit with the jobspecs of all
+ * its jobs; when that is acknowledged, one message with the jobs themselves to
  * job-manager; when that is answered, so are the requests.
  * While one batch is being committed the next one grows: the busier, the fewer
  * commits for each job. Batches reach job-manager in the order of their ids.
@@ -86,13 +86,13 @@ static struct batch *batch_create (struct ctx *ctx)
 }
 
 static int put (flux_kvs_txn_t *txn, flux_jobid_t id, const char *name,
-                const char *value)
+                struct span value)
 {
     char key[64];
 
     if (flux_job_kvs_key (key, sizeof (key), id, name) < 0)
         return -1;
-    return flux_kvs_txn_put_raw (txn, 0, key, value, strlen (value));
+    return flux_kvs_txn_put_raw (txn, 0, key, value.s, value.len);
 }
 
 /* Jobs that come together mostly have the same environment. */
@@ -122,14 +122,14 @@ static int batch_add (struct batch *b, const flux_msg_t *msg,
         b->cap = cap;
     }
     if (put (b->txn, job->id, "jobspec", job->jobspec) < 0
-        || put (b->txn, job->id, "J", job->J) < 0)
+        || (job->J.len > 0 && put (b->txn, job->id, "J", job->J) < 0))
         return -1;
     if (b->count > 0)
         buf_addc (&b->request, ',');
     if (ingest_job_encode (&b->request, job, batch_env (b, job->environment)) < 0)
         return -1;
     b->jobs[b->count++] = (struct batch_job){ flux_msg_incref (msg), job->id, false };
-    size_t bytes = strlen (job->jobspec) + strlen (job->J);
+    size_t bytes = job->jobspec.len + job->J.len;
     b->bytes += bytes;
     b->ctx->bytes += bytes;
     return 0;

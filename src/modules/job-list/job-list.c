@@ -53,6 +53,7 @@ struct query {
     int max;
     double since;
     struct constraint *constraint;
+    int states; /* no others match */
 };
 
 static int query_decode (const flux_msg_t *msg, struct query *q, flux_error_t *error)
@@ -81,7 +82,10 @@ static int query_decode (const flux_msg_t *msg, struct query *q, flux_error_t *e
     }
     if (constraint && json_is_null (constraint))
         constraint = NULL;
-    return (q->constraint = job_constraint (constraint, error)) ? 0 : -1;
+    if (!(q->constraint = job_constraint (constraint, error)))
+        return -1;
+    q->states = job_constraint_states (constraint);
+    return 0;
 }
 
 static void flush_stream (struct job_list *jl, const flux_msg_t *msg, struct buf *b,
@@ -101,8 +105,8 @@ static void list (struct job_list *jl, const flux_msg_t *msg, const struct query
     int count = 0;
 
     buf_adds (&b, "{\"jobs\":[");
-    for (struct job *job = jobs_next (&jl->jobs, NULL); job;
-         job = jobs_next (&jl->jobs, job)) {
+    for (struct job *job = jobs_next (&jl->jobs, NULL, q->states); job;
+         job = jobs_next (&jl->jobs, job, q->states)) {
         /* They come newest first: the rest is older still. */
         if (job->state == FLUX_JOB_STATE_INACTIVE && q->since > 0
             && job->t[T_INACTIVE] <= q->since)

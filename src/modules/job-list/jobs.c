@@ -549,8 +549,10 @@ static struct job *first_of (const struct order *o)
     return n ? container_of (n, struct job, node) : NULL;
 }
 
-struct job *jobs_next (struct jobs *jobs, const struct job *job)
+struct job *jobs_next (struct jobs *jobs, const struct job *job, int states)
 {
+    static const int kinds[] = { FLUX_JOB_STATE_PENDING, FLUX_JOB_STATE_RUNNING,
+                                 FLUX_JOB_STATE_INACTIVE };
     const struct order *all[] = { &jobs->pending, &jobs->running, &jobs->inactive };
     struct order_node *n;
     int i = 0;
@@ -563,7 +565,7 @@ struct job *jobs_next (struct jobs *jobs, const struct job *job)
         i++;
     }
     for (; i < 3; i++)
-        if (all[i]->root)
+        if ((kinds[i] & states) && all[i]->root)
             return first_of (all[i]);
     return NULL;
 }

@@ -77,8 +77,9 @@ int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobsp
 /* Forget a job. */
 void jobs_purge (struct jobs *jobs, flux_jobid_t id);
 
-/* Listing order: pending, running, inactive. NULL: start, or end. */
-struct job *jobs_next (struct jobs *jobs, const struct job *job);
+/* Listing order: pending, running, inactive; of these, those that have a state in the
+ * mask, and maybe others with them. NULL: start, or end. */
+struct job *jobs_next (struct jobs *jobs, const struct job *job, int states);
 
 /* Attributes as bits, in the order of job_attrs. */
 extern const char *const job_attrs[];
@@ -92,6 +93,8 @@ void job_counts_encode (const struct job_counts *c, struct buf *b);
 /* Constraints (RFC 43): checks what RFC 31 does not. */
 struct constraint;
 struct constraint *job_constraint (json_t *o, flux_error_t *error);
+/* States outside of this mask never match o, which job_constraint has accepted. */
+int job_constraint_states (json_t *o);
 bool job_match (const struct constraint *c, const struct job *job);
 
 #endif

@@ -105,7 +105,8 @@ static void expect_order (struct jobs *jobs, const char *want)
 {
     char s[256] = "";
 
-    for (struct job *job = jobs_next (jobs, NULL); job; job = jobs_next (jobs, job))
+    for (struct job *job = jobs_next (jobs, NULL, ~0); job;
+         job = jobs_next (jobs, job, ~0))
         sprintf (s + strlen (s), "%d ", (int)job->id);
     assert_string_equal (s, want);
 }
@@ -128,6 +129,12 @@ static void test_order (void **state)
            "{\"type\":\"cancel\",\"severity\":0,\"note\":\"\"}", NULL, NULL);
     event (&jobs, 7, 26., "clean", NULL, NULL, NULL);
     expect_order (&jobs, "5 6 8 9 1 2 7 4 3 ");
+    assert_ptr_equal (jobs_next (&jobs, NULL, FLUX_JOB_STATE_RUN),
+                      jobs_lookup (&jobs, 1));
+    assert_ptr_equal (jobs_next (&jobs, NULL, FLUX_JOB_STATE_INACTIVE),
+                      jobs_lookup (&jobs, 7));
+    assert_null (jobs_next (&jobs, jobs_lookup (&jobs, 2),
+                            FLUX_JOB_STATE_PENDING | FLUX_JOB_STATE_RUN));
     assert_int_equal (jobs.counts.results[2], 1);
     assert_int_equal (jobs_lookup (&jobs, 7)->result, FLUX_JOB_RESULT_CANCELED);
     event (&jobs, 9, 27., "invalidate", NULL, NULL, NULL);
@@ -189,6 +196,32 @@ static void test_match (void **state)
     jobs_fini (&jobs);
 }
 
+static int states (const char *constraint)
+{
+    json_t *o = json_loads (constraint, 0, NULL);
+    int mask = job_constraint_states (o);
+
+    json_decref (o);
+    return mask;
+}
+
+/* What may be skipped never matches. */
+static void test_states (void **state)
+{
+    assert_int_equal (job_constraint_states (NULL), ~0);
+    assert_int_equal (states ("{\"userid\":[1]}"), ~0);
+    assert_int_equal (states ("{\"states\":[\"running\"]}"), FLUX_JOB_STATE_RUNNING);
+    assert_int_equal (states ("{\"states\":[\"sched\",32]}"),
+                      FLUX_JOB_STATE_SCHED | FLUX_JOB_STATE_CLEANUP);
+    assert_int_equal (states ("{\"and\":[{\"userid\":[1]},{\"states\":[\"active\"]},"
+                              "{\"states\":[\"run\",\"inactive\"]}]}"),
+                      FLUX_JOB_STATE_RUN);
+    assert_int_equal (states ("{\"results\":[\"failed\"]}"), FLUX_JOB_STATE_INACTIVE);
+    assert_int_equal (states ("{\"not\":[{\"states\":[\"run\"]}]}"), ~0);
+    assert_int_equal (states ("{\"or\":[{\"states\":[\"run\"]},{\"userid\":[1]}]}"),
+                      ~0);
+}
+
 static void test_memory (void **state)
 {
     struct jobs jobs;
@@ -206,9 +239,8 @@ static void test_memory (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_record),
-        cmocka_unit_test (test_order),
-        cmocka_unit_test (test_match),
+        cmocka_unit_test (test_record), cmocka_unit_test (test_order),
+        cmocka_unit_test (test_match),  cmocka_unit_test (test_states),
         cmocka_unit_test (test_memory),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -236,6 +236,31 @@ struct constraint *job_constraint (json_t *o, flux_error_t *error)
     return constraint_compile (o, &ops, error);
 }
 
+/* What is asked for at the top, or beside others in an "and": enough to look only at
+ * the few jobs that run when many wait. */
+int job_constraint_states (json_t *o)
+{
+    const char *op;
+    json_t *values, *value;
+    int all = ~0;
+    size_t i;
+
+    json_object_foreach (o, op, values) {
+        int mask = 0, some = 0;
+        if (!strcmp (op, "and")) {
+            json_array_foreach (values, i, value)
+                all &= job_constraint_states (value);
+        } else if (!strcmp (op, "states")) {
+            json_array_foreach (values, i, value)
+                some |= parse_states (value, &mask) == 0 ? mask : ~0;
+            all &= some;
+        } else if (!strcmp (op, "results")) {
+            all &= FLUX_JOB_STATE_INACTIVE;
+        }
+    }
+    return all;
+}
+
 bool job_match (const struct constraint *c, const struct job *job)
 {
     return constraint_match (c, (void *)job);

@@ -1,8 +1,9 @@
 /* The journal: all events of all jobs, for job-list and whoever else follows.
  * A reader first gets the events of the jobs that are active, then one response
  * with an empty array, then one response for each commit of events. Nothing is
- * told that the KVS has not acknowledged: what is told survives. A reader that names the events it wants ("allow") is spared all others, above all
- * the jobspecs. */
+ * told that the KVS has not acknowledged: what is told survives. A reader that names the
+ * events it wants ("allow") is spared all others, above all the jobspecs; one that only
+ * wants to know when to look ("backlog": false) those of before. */
 #include "ctx.h"
 
 #include <errno.h>
@@ -104,6 +105,14 @@ static void end (struct ctx *ctx, const flux_msg_t *msg, struct buf *b)
     flux_respond (ctx->h, msg, b->data);
 }
 
+static bool wants_backlog (const flux_msg_t *msg)
+{
+    int backlog = 1;
+
+    (void)flux_request_unpack (msg, NULL, "{s?b}", "backlog", &backlog);
+    return backlog;
+}
+
 static void send_backlog (struct ctx *ctx, const flux_msg_t *msg, struct filter *f)
 {
     struct buf *b = &ctx->scratch;
@@ -174,7 +183,10 @@ static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
         flux_respond_error (h, msg, ENOMEM, NULL);
         return;
     }
-    send_backlog (ctx, msg, f);
+    if (wants_backlog (msg))
+        send_backlog (ctx, msg, f);
+    else
+        flux_respond (h, msg, "{\"events\":[]}");
     if (flux_msglist_append (ctx->readers, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);
 }

@@ -1,6 +1,7 @@
 #include "cache.h"
 
 #include "base/hashmap.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +11,10 @@
 struct entry {
     struct list lru;
     struct kvs_node *node;
-    char *data;
+    const char *data;
     size_t len;
+    void *owner; /* of data */
+    void (*unref) (void *owner);
     size_t bytes;
     uint32_t epoch;
     int errnum;
@@ -37,7 +40,8 @@ static void entry_destroy (void *arg)
 
     list_remove (&e->lru);
     kvs_node_destroy (e->node);
-    free (e->data);
+    if (e->unref)
+        e->unref (e->owner);
     free (e);
 }
 
@@ -121,24 +125,39 @@ static struct entry *insert (struct kvs_cache *c, const char *ref)
     return e;
 }
 
-int kvs_cache_insert (struct kvs_cache *c, const char *ref, const void *data,
-                      size_t len)
+int kvs_cache_insert_held (struct kvs_cache *c, const char *ref, const void *data,
+                           size_t len, void *owner, void (*unref) (void *owner))
 {
     struct entry *e;
 
-    if (!(e = insert (c, ref)) || !(e->data = malloc (len + 1))) {
-        kvs_cache_remove (c, ref);
+    if (!(e = insert (c, ref))) {
+        unref (owner);
         errno = ENOMEM;
         return -1;
     }
-    if (len > 0)
-        memcpy (e->data, data, len);
-    e->data[len] = '\0';
+    e->data = data;
+    e->owner = owner;
+    e->unref = unref;
     e->len = len;
     e->bytes += len;
     c->bytes += len;
     shrink (c);
     return 0;
+}
+
+int kvs_cache_insert (struct kvs_cache *c, const char *ref, const void *data,
+                      size_t len)
+{
+    char *copy;
+
+    if (!(copy = pages_alloc (len + 1))) {
+        kvs_cache_remove (c, ref);
+        return -1;
+    }
+    if (len > 0)
+        memcpy (copy, data, len);
+    copy[len] = '\0';
+    return kvs_cache_insert_held (c, ref, copy, len, copy, free);
 }
 
 void kvs_cache_insert_error (struct kvs_cache *c, const char *ref, int errnum)

@@ -15,6 +15,9 @@ void kvs_cache_destroy (struct kvs_cache *c);
 /* Adds a blob (copied). */
 int kvs_cache_insert (struct kvs_cache *c, const char *ref, const void *data,
                       size_t len);
+/* The bytes stay where they are, until unref (owner). */
+int kvs_cache_insert_held (struct kvs_cache *c, const char *ref, const void *data,
+                           size_t len, void *owner, void (*unref) (void *owner));
 /* Remembers that a load failed, until those who wait have been told. */
 void kvs_cache_insert_error (struct kvs_cache *c, const char *ref, int errnum);
 void kvs_cache_clear_errors (struct kvs_cache *c);

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "base/encode.h"
+#include "core/handle/take.h"
 #include "core/kvs/blobs.h"
 
 #include <inttypes.h>
@@ -160,8 +161,8 @@ static int store (void *arg, struct buf *blobs, struct kvs_batch *batch)
     struct kvs *kvs = arg;
     flux_future_t *f;
 
-    if (!(f = flux_rpc_raw (kvs->h, "content.commit", blobs->data, blobs->len, 0,
-                            batch ? 0 : FLUX_RPC_NORESPONSE)))
+    if (!(f = rpc_take (kvs->h, "content.commit", blobs, 0,
+                        batch ? 0 : FLUX_RPC_NORESPONSE)))
         return -1;
     if (!batch) {
         flux_future_destroy (f);

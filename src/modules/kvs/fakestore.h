@@ -4,6 +4,7 @@
 
 #include "base/hashmap.h"
 #include "core/kvs/blobs.h"
+#include "core/kvs/kvs_raw.h"
 #include "lookup.h"
 #include "tree.h"
 
@@ -160,10 +161,10 @@ static inline char *fake_lookup (struct fake *f, const char *key, int flags,
     return buf_take (&out, NULL);
 }
 
-/* The value as a string, owned by the caller. */
+/* The value as a string, owned by the caller: as it is, and from its tree object. */
 static inline char *fake_get (struct fake *f, const char *key, const char *rootref)
 {
-    char *s = fake_lookup (f, key, 0, rootref);
+    char *s = fake_lookup (f, key, 0, rootref), *raw;
     struct treetext t;
     struct buf b = BUF_INIT;
 
@@ -172,7 +173,11 @@ static inline char *fake_get (struct fake *f, const char *key, const char *rootr
     if (treetext_parse (s, strlen (s), &t) < 0 || treetext_val_decode (&t, &b) < 0)
         abort ();
     free (s);
-    return buf_take (&b, NULL);
+    if (!(raw = fake_lookup (f, key, KVS_LOOKUP_RAW, rootref))
+        || strcmp (raw, b.data ? b.data : ""))
+        abort ();
+    buf_fini (&b);
+    return raw;
 }
 
 #endif

@@ -198,6 +198,30 @@ static void test_append (void **state)
     fake_fini (&f);
 }
 
+/* The list of blobs is written anew with each append: it grows slower than the value. */
+static void test_append_long (void **state)
+{
+    char piece[8001];
+    struct fake f;
+    char *s;
+
+    memset (piece, 'x', sizeof (piece) - 1);
+    piece[sizeof (piece) - 1] = '\0';
+    fake_init (&f);
+    for (int i = 0; i < 1200; i++) {
+        piece[0] = 'a' + i % 26;
+        assert_int_equal (append (&f, "log", piece), 0);
+    }
+    s = fake_lookup (&f, "log", FLUX_KVS_TREEOBJ, NULL);
+    assert_true (strlen (s) < 22000); /* not 600 blobs */
+    free (s);
+    s = fake_get (&f, "log", NULL);
+    assert_int_equal (strlen (s), 1200 * 8000);
+    assert_int_equal (s[1199 * 8000], 'a' + 1199 % 26);
+    free (s);
+    fake_fini (&f);
+}
+
 /* Each blob has a limit, the value that is made of them has none. */
 static void test_blob_max (void **state)
 {
@@ -957,6 +981,7 @@ int main (void)
         cmocka_unit_test (test_errors),
         cmocka_unit_test (test_rollback),
         cmocka_unit_test (test_append),
+        cmocka_unit_test (test_append_long),
         cmocka_unit_test (test_blob_max),
         cmocka_unit_test (test_append_foreign),
         cmocka_unit_test (test_value_pos),

@@ -39,8 +39,8 @@ struct kvs_leader_ops {
     void (*answer) (void *arg, void *req, const char *rootref, int64_t sequence);
     /* text may be NULL. */
     void (*refuse) (void *arg, void *req, int errnum, const char *text);
-    /* A payload of core/kvs/blobs.h for content.commit. batch NULL: nobody waits
-     * for the answer. -1 with errno: there is none. */
+    /* A payload of core/kvs/blobs.h for content.commit, which is taken. batch NULL:
+     * nobody waits for the answer. -1 with errno: there is none, and blobs stays. */
     int (*store) (void *arg, struct buf *blobs, struct kvs_batch *batch);
     /* The space has a new root; changes: kvs_change_next. */
     void (*advance) (void *arg, struct kvs_space *s, const struct buf *changes);

@@ -1,21 +1,37 @@
 #include "service.h"
 
 #include "base/hashmap.h"
+#include "core/message/message.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define HOLD_MIN (64 * 1024) /* bytes of an answer that are not copied */
+
+static void unref (void *owner)
+{
+    payload_unref (owner);
+}
 
 static void loaded (flux_future_t *f, void *arg)
 {
     struct kvs *kvs = arg;
     const char *ref = flux_future_aux_get (f, "ref");
-    const void *data;
+    const void *data, *msg;
     size_t len;
+    int rc;
 
-    if (flux_rpc_get_raw (f, &data, &len) < 0)
+    if (flux_rpc_get_raw (f, &data, &len) < 0 || flux_future_get (f, &msg) < 0) {
         kvs_cache_insert_error (kvs->cache, ref, errno);
-    else if (kvs_cache_insert (kvs->cache, ref, data, len) < 0)
-        kvs_cache_insert_error (kvs->cache, ref, ENOMEM);
+    } else {
+        if (len < HOLD_MIN)
+            rc = kvs_cache_insert (kvs->cache, ref, data, len);
+        else
+            rc = kvs_cache_insert_held (kvs->cache, ref, data, len,
+                                        payload_ref (msg_payload (msg)), unref);
+        if (rc < 0)
+            kvs_cache_insert_error (kvs->cache, ref, ENOMEM);
+    }
     hashmap_remove (kvs->loading, ref); /* destroys f */
     kvs_want_turn (kvs);
 }

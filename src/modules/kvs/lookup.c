@@ -1,5 +1,7 @@
 #include "lookup.h"
 
+#include "core/kvs/kvs_raw.h"
+
 #include <flux/kvs.h>
 
 #include <errno.h>
@@ -295,34 +297,37 @@ static int add_single (struct kvs_cache *cache, const char *found, size_t len,
     return 1;
 }
 
-int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len,
+int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len, bool raw,
                       struct buf *out)
 {
     struct kvs_value_pos pos = { 0, 0 };
-    struct buf raw = BUF_INIT;
-    int rc = add_single (cache, found, len, out);
+    struct buf bytes = BUF_INIT;
+    int rc;
 
-    if (rc != 0)
+    if (raw)
+        return kvs_value_read (cache, found, len, &pos, LOOKUP_VALUE_MAX, out);
+    if ((rc = add_single (cache, found, len, out)) != 0)
         return rc < 0 ? -1 : 0;
-    rc = kvs_value_read (cache, found, len, &pos, LOOKUP_VALUE_MAX, &raw);
+    rc = kvs_value_read (cache, found, len, &pos, LOOKUP_VALUE_MAX, &bytes);
     if (rc == 0)
-        treetext_add_val (out, raw.data, raw.len);
-    buf_fini (&raw);
+        treetext_add_val (out, bytes.data, bytes.len);
+    buf_fini (&bytes);
     return rc;
 }
 
 static int finish_value (struct walk *w, struct kvs_dirent *e, struct buf *out)
 {
+    bool raw = w->l->flags == KVS_LOOKUP_RAW;
     int rc = -1;
 
     if (w->l->flags & FLUX_KVS_READLINK) {
         errno = EINVAL;
     } else if (w->l->flags & FLUX_KVS_READDIR) {
         errno = ENOTDIR;
-    } else if (e->type == TREEOBJ_VAL) {
+    } else if (e->type == TREEOBJ_VAL && !raw) {
         rc = buf_add (out, kvs_dirent_text (e), e->text_len);
     } else {
-        rc = kvs_value_finish (w->l->cache, kvs_dirent_text (e), e->text_len, out);
+        rc = kvs_value_finish (w->l->cache, kvs_dirent_text (e), e->text_len, raw, out);
         if (rc < 0 && errno == EAGAIN && w->l->found) {
             buf_add (w->l->found, kvs_dirent_text (e), e->text_len);
             errno = EAGAIN;

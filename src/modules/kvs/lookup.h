@@ -22,7 +22,7 @@ struct kvs_lookup {
     void *arg;
     struct kvs_view view;
     const char *key; /* "." or normalised */
-    int flags;       /* READDIR, READLINK, TREEOBJ */
+    int flags;       /* READDIR, READLINK, TREEOBJ, KVS_LOOKUP_RAW */
     /* If the blobs of a value have to be loaded (EAGAIN), the value's tree object
      * is added: kvs_value_finish() goes on from there. May be NULL. */
     struct buf *found;
@@ -35,8 +35,9 @@ struct kvs_lookup {
  * ELOOP, or that of `open` or of a load. */
 int kvs_lookup (const struct kvs_lookup *l, struct buf *out);
 
-/* The text of a value of which `found` is the tree object. Errors as above. */
-int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len,
+/* The text of a value, or (raw) its bytes; `found` is its tree object. Errors as
+ * above. */
+int kvs_value_finish (struct kvs_cache *cache, const char *found, size_t len, bool raw,
                       struct buf *out);
 
 /* How far a reader of a growing value has come. */

@@ -1,5 +1,8 @@
 #include "service.h"
 
+#include "core/handle/take.h"
+#include "core/kvs/kvs_raw.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -144,9 +147,13 @@ proto:
 /* True unless it has to wait. */
 static bool answer (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg)
 {
+    bool raw = r->flags == KVS_LOOKUP_RAW;
     struct buf out = BUF_INIT;
 
-    buf_adds (&out, "{\"val\":");
+    if (raw)
+        buf_add (&out, KVS_RAW_HEAD, KVS_RAW_HEAD_LEN);
+    else
+        buf_adds (&out, "{\"val\":");
     if (kvs_read_run (kvs, r, msg, r->flags, &out) < 0) {
         int errnum = errno;
 
@@ -158,12 +165,15 @@ static bool answer (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *ms
             kvs_read_failed (kvs, r, msg, errnum == ESTALE ? errno : errnum);
         return true;
     }
-    buf_addc (&out, '}');
-    if (out.err)
+    if (!raw)
+        buf_addc (&out, '}');
+    buf_addc (&out, '\0');
+    if (out.err) {
+        buf_fini (&out);
         kvs_respond_error (kvs, msg, ENOMEM);
-    else if (flux_respond (kvs->h, msg, out.data) < 0)
+    } else if (respond_take (kvs->h, msg, &out) < 0) {
         flux_log_error (kvs->h, "error responding to kvs.lookup");
-    buf_fini (&out);
+    }
     return true;
 }
 

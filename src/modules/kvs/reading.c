@@ -1,5 +1,7 @@
 #include "reading.h"
 
+#include "core/kvs/kvs_raw.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,17 +108,19 @@ static int open_snapshot (const struct kvs_roots *roots, const char *rootref,
 static int run_pass (struct pass *p, int flags, struct buf *out)
 {
     struct kvs_reading *r = p->read;
+    bool is_value = flags == 0 || flags == KVS_LOOKUP_RAW;
     struct kvs_lookup l = { .cache = p->roots->cache,
                             .open = open_for_link,
                             .arg = p,
                             .key = r->key,
                             .flags = flags,
-                            .found = flags == 0 ? &r->value : NULL };
+                            .found = is_value ? &r->value : NULL };
     int rc;
 
     kvs_cache_clear_failed (p->roots->cache);
-    if (flags == 0 && r->value.len > 0)
-        return kvs_value_finish (p->roots->cache, r->value.data, r->value.len, out);
+    if (is_value && r->value.len > 0)
+        return kvs_value_finish (p->roots->cache, r->value.data, r->value.len,
+                                 flags == KVS_LOOKUP_RAW, out);
     if (r->rootref)
         rc = open_snapshot (p->roots, r->rootref, &l.view);
     else

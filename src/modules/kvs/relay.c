@@ -1,5 +1,8 @@
 #include "service.h"
 
+#include "core/handle/take.h"
+#include "core/message/message.h"
+
 #include <stdlib.h>
 
 struct relay {
@@ -29,14 +32,13 @@ static flux_msg_t *copy_request (const flux_msg_t *msg)
 {
     struct flux_msg_cred cred;
     const char *topic;
-    const void *data;
-    size_t len;
     flux_msg_t *cpy;
 
-    if (flux_request_decode_raw (msg, &topic, &data, &len) < 0
+    if (flux_request_decode (msg, &topic, NULL) < 0
         || flux_msg_get_cred (msg, &cred) < 0
-        || !(cpy = flux_request_encode_raw (topic, data, len)))
+        || !(cpy = flux_request_encode_raw (topic, NULL, 0)))
         return NULL;
+    msg_share_payload (cpy, msg);
     if (flux_msg_set_cred (cpy, cred) < 0) {
         flux_msg_destroy (cpy);
         return NULL;
@@ -70,12 +72,12 @@ int kvs_relay (struct kvs *kvs, const flux_msg_t *msg, kvs_relay_f then)
 
 void kvs_relay_answer (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f)
 {
-    const char *s;
+    const void *answer;
 
-    if (flux_rpc_get (f, &s) < 0)
+    if (flux_future_get (f, &answer) < 0)
         kvs_respond_text (kvs, msg, errno,
                           flux_future_has_error (f) ? flux_future_error_string (f)
                                                     : NULL);
-    else if (flux_respond (kvs->h, msg, s) < 0)
+    else if (respond_share (kvs->h, msg, answer) < 0)
         flux_log_error (kvs->h, "error responding to kvs request");
 }

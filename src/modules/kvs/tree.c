@@ -345,7 +345,7 @@ static int put_value (struct apply *a, struct place *pl, const void *data, size_
     }
     if (add_blob (a, data, len, ref) < 0)
         return -1;
-    if (inline_max == TREE_APPEND_INLINE_MAX)
+    if (inline_max == TREE_APPEND_INLINE_MAX && len < TREE_APPEND_BLOB_MAX)
         kvs_cache_insert (a->t->cache, ref, data, len);
     buf_printf (&text, "{\"data\":[\"%s\"],\"type\":\"valref\",\"ver\":1}", ref);
     return put_text (a, pl, TREEOBJ_VALREF, &text);
@@ -368,7 +368,7 @@ static int last_ref (const struct kvs_dirent *e, char *ref, size_t *offset,
         while (*q != '"')
             q--;
         last = (struct span){ q, t.data.s + t.data.len - 1 - q };
-        *count = 2; /* or more */
+        *count = t.data.len / (last.len + 1);
     } else {
         while (treetext_next (t.data, &pos, &name, &value) == 1) {
             last = value;
@@ -393,27 +393,40 @@ static void supersede (struct kvs_tree *t, const char *ref)
 }
 
 /* A log that grows by small pieces must not become a long list of tiny
- * blobs: the last one is written anew while it is short and at hand. */
+ * blobs: the last one is written anew while it is short and at hand. The longer the
+ * list, which is written anew, too, the longer the last one may be: so to append costs
+ * as the root of what is there. */
+static size_t tail_max (const struct apply *a, size_t count)
+{
+    size_t max = TREE_APPEND_BLOB_MAX + count / 256 * TREE_APPEND_BLOB_MAX;
+
+    return max < a->t->blob_max ? max : a->t->blob_max;
+}
+
 static int append_valref (struct apply *a, struct place *pl, const struct kvs_dirent *e,
                           const struct kvs_txn_op *op)
 {
     char ref[BLOBREF_MAX_SIZE], newref[BLOBREF_MAX_SIZE];
-    size_t offset, count, tail_len = 0;
+    size_t offset, count, tail_len = 0, max;
     const char *tail = "";
     struct buf blob = BUF_INIT, text = BUF_INIT;
+    struct span bytes = { op->data, op->len };
     bool extend;
 
     if (last_ref (e, ref, &offset, &count) < 0)
         return -1;
+    max = tail_max (a, count);
     extend = ref[0] && kvs_cache_has (a->t->cache, ref)
              && kvs_cache_blob (a->t->cache, ref, &tail, &tail_len) == 0
-             && tail_len + op->len <= TREE_APPEND_BLOB_MAX
-             && tail_len + op->len <= a->t->blob_max;
-    if (extend)
+             && tail_len + op->len <= max;
+    if (extend) {
         buf_add (&blob, tail, tail_len);
-    buf_add (&blob, op->data, op->len);
-    if (blob.err || add_blob (a, blob.data, blob.len, newref) < 0
-        || kvs_cache_insert (a->t->cache, newref, blob.data, blob.len) < 0) {
+        buf_add (&blob, op->data, op->len);
+        bytes = (struct span){ blob.data, blob.len };
+    }
+    if (blob.err || add_blob (a, bytes.s, bytes.len, newref) < 0
+        || (bytes.len < max
+            && kvs_cache_insert (a->t->cache, newref, bytes.s, bytes.len) < 0)) {
         buf_fini (&blob);
         return -1;
     }

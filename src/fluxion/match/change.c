@@ -1,0 +1,323 @@
+/* Changes to jobs and to the graph that no match makes. */
+#include "fluxion/match/pool.h"
+
+#include <flux/idset.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__ ((format (printf, 3, 4))) static int
+fail (flux_error_t *error, int errnum, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start (ap, fmt);
+    vsnprintf (error->text, sizeof (error->text), fmt, ap);
+    va_end (ap);
+    errno = errnum;
+    return -1;
+}
+
+/* Partial cancel. A picked exclusive vertex, or with by_rank a picked node, gives
+ * back all that the job holds from there down. What was only held on the way to it
+ * goes when nothing below is left. */
+
+static void mark_picks (struct scheduler *s, const struct picks *picks, bool by_rank)
+{
+    struct graph *g = s->g;
+
+    sched_new_mark (s);
+    for (uint32_t i = 0; i < picks->count; i++) {
+        const struct picked *p = &picks->item[i];
+        if (g->v[p->v].gone)
+            continue;
+        if (by_rank && g->v[p->v].type == g->t_node && g->v[p->v].post != POST_NONE) {
+            uint32_t last = g->v[p->v].post;
+            for (uint32_t k = last - g->v[p->v].nbelow + 1; k <= last; k++)
+                s->vs[g->by_post[k]].mark = s->mark;
+        } else if (p->exclusive || by_rank) {
+            s->vs[p->v].mark = s->mark;
+        }
+    }
+}
+
+/* In post-order, children first: keep what has something kept below. */
+static uint32_t release_marked (struct scheduler *s, struct job *job)
+{
+    struct graph *g = s->g;
+    uint32_t kept = 0, released = 0;
+    uint32_t go = s->mark, keep = sched_new_mark (s);
+    bool pools = false;
+
+    for (uint32_t i = 0; i < job->nspan; i++) {
+        if (!job->span[i])
+            continue;
+        const struct span *sp = &s->span[job->span[i]];
+        uint32_t v = sp->v;
+        if (is_pool (s, v)) {
+            pools = true;
+            continue;
+        }
+        bool has_kept = s->vs[v].mark == keep;
+        bool asked = s->vs[v].mark == go;
+        bool on_the_way = !sp->exclusive;
+        if (has_kept || (!asked && !on_the_way)) {
+            for (uint32_t p = g->v[v].parent; p != VTX_NONE && s->vs[p].mark != keep;
+                 p = g->v[p].parent)
+                s->vs[p].mark = keep;
+            kept++;
+        } else {
+            sched_release (s, job, i);
+            released++;
+        }
+    }
+    /* What was drawn from pools is not known by vertex: it goes with the last. */
+    for (uint32_t i = 0; pools && i < job->nspan && kept == 0; i++)
+        sched_release (s, job, i);
+    s->counts.preorder = s->counts.postorder = released;
+    return kept;
+}
+
+static void compact_spans (struct scheduler *s, struct job *job)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < job->nspan; i++)
+        if (job->span[i])
+            job->span[n++] = job->span[i];
+    job->nspan = n;
+    sched_recount (s, job);
+}
+
+int scheduler_partial_cancel (struct scheduler *s, uint64_t id,
+                              const struct picks *picks, bool by_rank, bool *full,
+                              flux_error_t *error)
+{
+    struct job *job = scheduler_job (s, id);
+
+    if (!job || (job->state != JOB_ALLOCATED && job->state != JOB_RESERVED))
+        return fail (error, ENOENT, "nonexistent job %llu", (unsigned long long)id);
+    if (job->state == JOB_RESERVED)
+        return fail (error, EINVAL, "reservations not supported by partial cancel");
+    if (s->generation != s->g->generation && sched_rebuild (s) < 0)
+        return fail (error, errno, "%s", strerror (errno));
+    mark_picks (s, picks, by_rank);
+    *full = release_marked (s, job) == 0;
+    if (*full)
+        sched_end (s, job);
+    else
+        compact_spans (s, job);
+    return 0;
+}
+
+/* Update: an allocation that was made elsewhere. */
+
+static int by_post (const void *pa, const void *pb, void *arg)
+{
+    const struct graph *g = arg;
+    uint32_t a = g->v[((const struct selected *)pa)->v].post;
+    uint32_t b = g->v[((const struct selected *)pb)->v].post;
+
+    if (a == b) { /* not of the tree */
+        a = ((const struct selected *)pa)->v;
+        b = ((const struct selected *)pb)->v;
+    }
+    return a < b ? -1 : a > b;
+}
+
+static int add_selected (struct scheduler *s, uint32_t v, bool exclusive)
+{
+    if (s->vs[v].mark == s->mark)
+        return 0;
+    s->vs[v].mark = s->mark;
+    if (s->nsel == s->sel_cap) {
+        uint32_t cap = s->sel_cap ? s->sel_cap * 2 : 256;
+        struct selected *sel = realloc (s->sel, cap * sizeof (*sel));
+        if (!sel)
+            return -1;
+        s->sel = sel;
+        s->sel_cap = cap;
+    }
+    s->sel[s->nsel++] = (struct selected){ v, exclusive, s->g->v[v].size, NULL };
+    return 0;
+}
+
+static int select_picked (struct scheduler *s, const struct picks *picks)
+{
+    s->nsel = 0;
+    sched_new_mark (s);
+    for (uint32_t i = 0; i < picks->count; i++)
+        if (picks->item[i].exclusive && add_selected (s, picks->item[i].v, true) < 0)
+            return -1;
+    for (uint32_t i = 0; i < picks->count; i++) {
+        uint32_t n = s->nsel;
+        if (add_selected (s, picks->item[i].v, false) < 0)
+            return -1;
+        if (s->nsel > n && is_pool (s, picks->item[i].v))
+            s->sel[n].needs = picks->item[i].size;
+    }
+    for (uint32_t i = 0, n = s->nsel; i < n; i++)
+        for (uint32_t v = s->g->v[s->sel[i].v].parent; v != VTX_NONE;
+             v = s->g->v[v].parent)
+            if (add_selected (s, v, false) < 0)
+                return -1;
+    qsort_r (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
+    return 0;
+}
+
+static int check_free (struct scheduler *s, const struct window *w, flux_error_t *error)
+{
+    char path[4096];
+
+    for (uint32_t i = 0; i < s->nsel; i++) {
+        uint32_t v = s->sel[i].v;
+        uint8_t down = s->g->v[v].down;
+        s->g->v[v].down = 0; /* what runs there, runs there */
+        bool ok = is_pool (s, v)        ? s->sel[i].needs <= pool_free (s, v, w)
+                  : s->sel[i].exclusive ? sched_idle (s, v, w)
+                                        : sched_shareable (s, v, w);
+        s->g->v[v].down = down;
+        if (!ok) {
+            if (graph_path (s->g, v, path, sizeof (path)) < 0)
+                *path = '\0';
+            return fail (error, EINVAL, "resource already allocated: %s", path);
+        }
+    }
+    return 0;
+}
+
+int scheduler_update (struct scheduler *s, uint64_t id, const struct picks *picks,
+                      int64_t at, int64_t duration, bool reserve,
+                      struct match_result *result, flux_error_t *error)
+{
+    struct window w = { at, duration, !reserve && at == s->start, false };
+    struct job *job;
+
+    error->text[0] = '\0';
+    if (at < s->start || duration < 1 || at >= s->end)
+        return fail (error, EINVAL, "invalid time (%lld, %lld)", (long long)at,
+                     (long long)duration);
+    if (duration > s->end - at)
+        w.duration = s->end - at;
+    if (picks->count == 0)
+        return fail (error, EINVAL, "no resources are named");
+    if (s->generation != s->g->generation && sched_rebuild (s) < 0)
+        return fail (error, errno, "%s", strerror (errno));
+    if (select_picked (s, picks) < 0)
+        return fail (error, ENOMEM, "out of memory");
+    if (check_free (s, &w, error) < 0 || !(job = sched_add_job (s, id, error)))
+        return -1;
+    job->at = at;
+    job->end = at + w.duration;
+    job->state = reserve ? JOB_RESERVED : JOB_ALLOCATED;
+    if (sched_hold (s, job, s->sel, s->nsel) < 0) {
+        job->state = JOB_INIT;
+        sched_drop_job (s, job);
+        return fail (error, ENOMEM, "out of memory");
+    }
+    *result = (struct match_result){ s->sel, s->nsel, job->at, job->end, reserve };
+    return 0;
+}
+
+/* Grow and shrink */
+
+int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
+                    flux_error_t *error)
+{
+    if (fluxion_grow_jgf (s->g, jgf, len, error) < 0)
+        return -1;
+    if (sched_rebuild (s) < 0)
+        return fail (error, errno, "%s", strerror (errno));
+    return 0;
+}
+
+/* Jobs lose what is marked; a job with nothing left ends. */
+static void release_everywhere (struct scheduler *s)
+{
+    uint32_t go = s->mark;
+
+    for (uint32_t slot = 0; slot < s->njob; slot++) {
+        struct job *job = s->job[slot];
+        bool hit = false;
+        if (!job || job->state == JOB_CANCELED)
+            continue;
+        for (uint32_t i = job->nspan; i-- > 0;) {
+            uint32_t v = s->span[job->span[i]].v;
+            if (s->vs[v].mark == go) {
+                sched_release (s, job, i);
+                hit = true;
+            }
+        }
+        if (!hit)
+            continue;
+        compact_spans (s, job);
+        bool left = false;
+        for (uint32_t i = 0; i < job->nspan; i++)
+            left |= s->span[job->span[i]].exclusive;
+        if (!left)
+            sched_end (s, job);
+    }
+}
+
+static void mark_below (struct scheduler *s, uint32_t v)
+{
+    struct graph *g = s->g;
+    uint32_t last = g->v[v].post;
+
+    if (last == POST_NONE)
+        return;
+    for (uint32_t i = last - g->v[v].nbelow + 1; i <= last; i++)
+        s->vs[g->by_post[i]].mark = s->mark;
+}
+
+int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
+{
+    if (s->g->v[v].parent == VTX_NONE)
+        return fail (error, EINVAL,
+                     v == s->g->root ? "the root cannot be removed"
+                                     : "what is not in the tree cannot be removed");
+    if (s->generation != s->g->generation && sched_rebuild (s) < 0)
+        return fail (error, errno, "%s", strerror (errno));
+    sched_new_mark (s);
+    mark_below (s, v);
+    release_everywhere (s);
+    if (graph_remove (s->g, v) < 0 || sched_rebuild (s) < 0)
+        return fail (error, errno, "%s", strerror (errno));
+    return 0;
+}
+
+int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t *error)
+{
+    struct idset *ids = idset_decode (ranks);
+    struct graph *g = s->g;
+    uint32_t found = 0;
+
+    if (!ids || idset_empty (ids)) {
+        idset_destroy (ids);
+        return fail (error, EINVAL, "not an idset: %s", ranks);
+    }
+    if (s->generation != g->generation && sched_rebuild (s) < 0) {
+        idset_destroy (ids);
+        return fail (error, errno, "%s", strerror (errno));
+    }
+    sched_new_mark (s);
+    for (uint32_t v = 0; v < g->nv; v++)
+        if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
+            && g->v[v].parent != VTX_NONE && idset_test (ids, g->v[v].rank)) {
+            mark_below (s, v);
+            found++;
+        }
+    if (found)
+        release_everywhere (s);
+    for (uint32_t v = 0; found && v < g->nv; v++)
+        if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
+            && idset_test (ids, g->v[v].rank))
+            graph_remove (g, v);
+    idset_destroy (ids);
+    if (!found)
+        return fail (error, ENOENT, "there is no such rank: %s", ranks);
+    if (sched_rebuild (s) < 0)
+        return fail (error, errno, "%s", strerror (errno));
+    return 0;
+}

@@ -1,0 +1,596 @@
+/* One match at one time: walk the graph with a request, and choose.
+ *
+ * A candidate's score is known before it is known whether it serves: so candidates
+ * are tried best first, and only as many as are needed. Where that order depends on
+ * what is found (slots of several cores, anywhere below), all of them are tried. */
+#include "fluxion/match/index.h"
+#include "fluxion/match/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Conditions on a vertex itself */
+
+static bool is_node (const struct match *m, uint32_t v)
+{
+    return m->s->g->v[v].type == m->s->g->t_node;
+}
+
+static bool meets_constraint (struct match *m, uint32_t v)
+{
+    uint16_t type = m->s->g->v[v].type;
+
+    if (!m->constraint || (type != m->s->g->t_node && type != m->s->g->t_storage_node))
+        return true;
+    m->constraint_v = v;
+    return constraint_match (m->constraint, m);
+}
+
+bool match_takes_whole (const struct match *m, uint32_t v)
+{
+    return m->s->policy.node_exclusive && is_node (m, v);
+}
+
+bool match_can_pass (struct match *m, uint32_t v)
+{
+    m->s->counts.preorder++;
+    if (match_takes_whole (m, v) ? !sched_idle (m->s, v, &m->w)
+                                 : !sched_shareable (m->s, v, &m->w))
+        return false;
+    return meets_constraint (m, v);
+}
+
+/* Are there as many units below v as the resource needs under one vertex? */
+static bool enough_below (struct match *m, uint32_t v, const int64_t *need)
+{
+    struct scheduler *s = m->s;
+
+    if (!m->w.now || m->w.ignore || s->vs[v].agg == UINT32_MAX)
+        return true;
+    const int64_t *usable = sched_row (s->usable, s, v);
+    for (int k = 0; k < s->ntracked; k++)
+        if (usable[k] < need[k])
+            return false;
+    return true;
+}
+
+static const int64_t *need_below (struct match *m, const struct resource *r)
+{
+    return m->need + (size_t)r->ord * m->s->ntracked;
+}
+
+static const int64_t *need_one (struct match *m, const struct resource *r)
+{
+    return m->need_one + (size_t)r->ord * m->s->ntracked;
+}
+
+static bool choose_below (struct match *m, uint32_t u, const struct resource *with,
+                          uint32_t nwith, bool excl, struct pick **kids);
+
+static struct pick *try_vertex (struct match *m, uint32_t v, const struct resource *r,
+                                bool excl)
+{
+    struct scheduler *s = m->s;
+    bool whole = r->exclusive == EXCL_TRUE || match_takes_whole (m, v);
+    struct pick *p, *kids = NULL;
+    uint32_t drawn = m->pools ? s->pools->nlog : 0;
+
+    if (m->fault)
+        return NULL;
+    if (excl && r->exclusive == EXCL_FALSE) {
+        m->fault = EINVAL;
+        snprintf (m->error->text, sizeof (m->error->text),
+                  "by_excl: exclusivity conflicts at jobspec=%s", r->type);
+        return NULL;
+    }
+    s->counts.preorder++;
+    excl |= whole;
+    if (excl ? !sched_idle (s, v, &m->w) : !sched_shareable (s, v, &m->w))
+        return NULL;
+    if (!meets_constraint (m, v))
+        return NULL;
+    if (r->nwith
+        && (!enough_below (m, v, need_below (m, r))
+            || !choose_below (m, v, r->with, r->nwith, excl, &kids))) {
+        if (m->pools)
+            pool_undo (m, drawn);
+        return NULL;
+    }
+    if (!(p = arena_alloc (s->arena, sizeof (*p)))) {
+        m->fault = ENOMEM;
+        return NULL;
+    }
+    s->counts.postorder++;
+    p->v = v;
+    p->exclusive = excl;
+    p->whole = whole;
+    p->needs = s->g->v[v].size;
+    p->label = r->label;
+    p->kids = kids;
+    if (m->pools)
+        pool_keep (m, p, drawn);
+    return p;
+}
+
+/* Children in the order in which the policy `first` visits them: heaviest edge
+ * first, then latest vertex. */
+struct visit {
+    uint32_t weight, child;
+    int64_t uniq;
+};
+
+static int by_weight (const void *pa, const void *pb)
+{
+    const struct visit *a = pa, *b = pb;
+
+    if (a->weight != b->weight)
+        return a->weight > b->weight ? -1 : 1;
+    return a->uniq > b->uniq ? -1 : a->uniq < b->uniq;
+}
+
+struct visits {
+    struct visit *list; /* in order; NULL: fan, or edges as they are */
+    const struct edge *edge;
+    uint32_t n, at;
+    struct fan *fan;
+    struct fan_pos pos;
+    enum fan_filter filter;
+};
+
+static struct visit *visit_order (struct match *m, uint32_t u)
+{
+    struct graph *g = m->s->g;
+    const struct edge *e = graph_children (g, u);
+    uint32_t n = g->v[u].nchildren;
+    struct visit *visit = arena_alloc (m->s->arena, (n + 1) * sizeof (*visit));
+
+    if (!visit) {
+        m->fault = ENOMEM;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        visit[i].child = e[i].child;
+        visit[i].weight = e[i].weight;
+        visit[i].uniq = g->v[e[i].child].uniq_id;
+    }
+    qsort (visit, n, sizeof (*visit), by_weight);
+    return visit;
+}
+
+/* Where only live jobs count, what cannot serve need not be visited. Where it only
+ * matters whether there is a match, any order will do. */
+static bool visits_start (struct match *m, uint32_t u, enum fan_filter filter,
+                          struct visits *vs)
+{
+    memset (vs, 0, sizeof (*vs));
+    vs->n = m->s->g->v[u].nchildren;
+    vs->edge = graph_children (m->s->g, u);
+    if (!m->s->policy.stop_on_first || m->w.ignore)
+        return true;
+    if ((vs->fan = index_fan (m->s, u))) {
+        fan_start (vs->fan, &vs->pos);
+        vs->filter = m->w.now ? filter : FAN_ALL;
+        return true;
+    }
+    return (vs->list = visit_order (m, u));
+}
+
+static uint32_t visits_next (struct visits *vs)
+{
+    if (vs->fan)
+        return fan_next (vs->fan, &vs->pos, vs->filter);
+    if (vs->at == vs->n)
+        return VTX_NONE;
+    return vs->list ? vs->list[vs->at++].child : vs->edge[vs->at++].child;
+}
+
+static bool is_beside (const struct query *q, uint16_t type)
+{
+    for (uint32_t i = 0; i < q->nbeside; i++)
+        if (!q->beside[i].is_slot && q->beside[i].type_id == type)
+            return true;
+    return false;
+}
+
+bool match_has_slot_at (struct match *m, uint32_t u, const struct query *q)
+{
+    for (uint32_t n = 0; n < q->nbeside; n++) {
+        const struct resource *r = &q->beside[n];
+        for (uint32_t k = 0; r->is_slot && k < r->nwith; k++)
+            if (index_has_child (m->s, u, r->with[k].type_id))
+                return true;
+    }
+    return false;
+}
+
+static bool wants_idle (const struct match *m, const struct query *q)
+{
+    return q->excl || q->r->exclusive == EXCL_TRUE
+           || (m->s->policy.node_exclusive && q->r->type_id == m->s->g->t_node);
+}
+
+/* Which children can serve now: a shared vertex may even if nothing is left below
+ * it, if nothing is asked for below it. */
+static enum fan_filter useful_children (struct match *m, const struct query *q)
+{
+    const int64_t *need = need_one (m, q->r);
+
+    if (!q->pristine && !q->r->is_slot && wants_idle (m, q))
+        return FAN_IDLE;
+    for (int k = 0; k < m->s->ntracked; k++)
+        if (need[k] > 0)
+            return FAN_USEFUL;
+    return FAN_ALL;
+}
+
+/* Candidates below u, in the order of discovery; verified (with picks) only if
+ * `verify` is set. Levels add the factor of nodes that are passed through. */
+void match_gather (struct match *m, uint32_t u, const struct query *q, bool verify,
+                   struct list *out)
+{
+    struct graph *g = m->s->g;
+    struct visits visits;
+    int64_t found = 0;
+    uint32_t v;
+
+    if (m->fault)
+        return;
+    if (q->r->is_slot && (!q->pristine || match_has_slot_at (m, u, q))) {
+        match_slots (m, u, q, out);
+        return;
+    }
+    if (!visits_start (m, u, useful_children (m, q), &visits))
+        return;
+    while (!m->fault && (v = visits_next (&visits)) != VTX_NONE) {
+        uint32_t was = out->n;
+        if (m->s->policy.stop_on_first && verify && found >= q->want)
+            break;
+        if (!q->r->is_slot && g->v[v].type == q->r->type_id) {
+            struct pick *p = NULL;
+            uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
+            if (verify && !(p = try_vertex (m, v, q->r, q->excl)))
+                continue;
+            if (m->pools && !m->s->policy.stop_on_first)
+                pool_undo (m, drawn); /* not all candidates will be taken */
+            struct cand *c = cand_add (m, out);
+            if (!c)
+                return;
+            cand_set (m, c, v, 0);
+            c->units = g->v[v].size;
+            c->pick = p;
+        } else if (q->pristine && g->v[v].nchildren && !is_beside (q, g->v[v].type)
+                   && enough_below (m, v, need_one (m, q->r))
+                   && match_can_pass (m, v)) {
+            match_gather (m, v, q, verify, out);
+            for (uint32_t k = was; k < out->n; k++)
+                out->c[k].score += cand_node_factor (m, v);
+        }
+        for (uint32_t k = was; k < out->n; k++)
+            found += out->c[k].units;
+    }
+}
+
+static int64_t want_of (const struct count_spec *c)
+{
+    return c->max;
+}
+
+/* Take units from the chosen candidates: chain their picks. */
+struct pick **pick_chain (struct pick **tail, struct pick *p)
+{
+    *tail = p;
+    while (p->next)
+        p = p->next;
+    return &p->next;
+}
+
+static bool fits_policy_lazily (const struct match *m)
+{
+    return m->s->policy.kind != POLICY_LOCALITY && !m->s->policy.stop_on_first;
+}
+
+/* Is one vertex one slot, so that slots can be searched like vertices? */
+static const struct resource *slot_vertex (const struct match *m, const struct query *q)
+{
+    const struct resource *r = q->r, *e = r->with;
+
+    if (!r->is_slot || r->nwith != 1 || e->is_slot || e->count.min != 1
+        || e->count.max != 1 || match_alternatives (q) > 1)
+        return NULL;
+    return e;
+}
+
+/* Is every vertex between the root and v fit to be passed through? If a live job or
+ * status forbids it, v is of no use until that changes. */
+static bool can_reach (struct match *m, uint32_t v, struct order *o)
+{
+    struct scheduler *s = m->s;
+
+    for (uint32_t p = s->g->v[v].parent; p != s->g->root; p = s->g->v[p].parent) {
+        if (match_can_pass (m, p))
+            continue;
+        if (m->w.now && !m->w.ignore && (s->vs[p].exclusive || s->g->v[p].down))
+            order_park (s, o, v, p);
+        return false;
+    }
+    return true;
+}
+
+/* The whole graph is searched for one type: take what comes first in its order.
+ * False: that cannot be done here. */
+static bool take_ordered (struct match *m, uint32_t u, const struct query *q,
+                          struct list *l)
+{
+    struct scheduler *s = m->s;
+    struct order_query oq = { .by = -1, .need = need_below (m, q->r) };
+    struct order *o;
+    int64_t units = 0;
+    uint32_t at = 0, v;
+
+    if (u != s->g->root || q->nbeside != 1 || !(o = index_order (s, q->r->type_id))
+        || (!q->pristine && !order_is_direct (o)))
+        return false;
+    oq.now = m->w.now && !m->w.ignore;
+    oq.idle = wants_idle (m, q);
+    for (int k = 0; k < s->ntracked && oq.by < 0; k++)
+        if (oq.need[k] > 0)
+            oq.by = k;
+    while (units < q->want && (v = order_next (s, o, &at, &oq)) != VTX_NONE) {
+        struct pick *p;
+        if (!can_reach (m, v, o) || !(p = try_vertex (m, v, q->r, q->excl))) {
+            if (m->fault)
+                return true;
+            continue;
+        }
+        struct cand *c = cand_add (m, l);
+        if (!c)
+            return true;
+        c->v = v;
+        c->units = s->g->v[v].size;
+        c->pick = p;
+        units += q->slots ? 1 : c->units;
+    }
+    return true;
+}
+
+void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l)
+{
+    struct query sub = *q;
+    const struct resource *e = slot_vertex (m, q);
+    bool lazy = fits_policy_lazily (m) && (!q->r->is_slot || e);
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
+    int64_t units = 0;
+    uint32_t good = 0;
+
+    if (lazy && e) {
+        sub.r = e;
+        sub.excl = true;
+        sub.slots = true;
+        sub.beside = e;
+        sub.nbeside = 1;
+    }
+    bool done =
+        lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
+    if (!done) {
+        match_gather (m, u, &sub, !lazy, l);
+        cand_sort (m, l);
+    }
+    if (m->pools)
+        pool_undo (m, drawn);
+    for (uint32_t i = 0; i < l->n && units < q->want && !m->fault; i++) {
+        struct cand *c = &l->c[i];
+        if (c->pick && m->pools && !pool_redraw (m, c->pick))
+            continue;
+        if (!c->pick && !(c->pick = try_vertex (m, c->v, sub.r, sub.excl)))
+            continue;
+        if (sub.slots)
+            c->units = 1;
+        units += c->units;
+        l->c[good++] = *c;
+    }
+    l->n = good;
+    l->units = units;
+}
+
+/* As many of the best as the count allows. False: less than its minimum. */
+static bool take (struct match *m, uint32_t u, const struct query *q,
+                  struct pick **kids)
+{
+    struct list l = { 0 };
+    struct pick **tail = kids;
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
+
+    match_best (m, u, q, &l);
+    if (m->fault)
+        return false;
+    int64_t count = count_fit (&q->r->count, l.units);
+    if (count == 0 && q->r->count.min > 0)
+        return false;
+    *kids = NULL;
+    if (m->pools)
+        pool_undo (m, drawn);
+    for (uint32_t i = 0; i < l.n && count > 0; i++) {
+        struct pick *p = l.c[i].pick;
+        if (m->pools)
+            pool_redraw (m, p); /* there was room for all of the list */
+        if (!q->r->is_slot && !p->exclusive && p->needs > count)
+            p->needs = count;
+        count -= l.c[i].units;
+        tail = pick_chain (tail, p);
+    }
+    return true;
+}
+
+uint32_t match_alternatives (const struct query *q)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < q->nbeside; i++)
+        n += q->beside[i].is_slot;
+    return n;
+}
+
+/* Sibling slots are searched together, with the first of them. */
+static bool is_later_alternative (const struct query *q)
+{
+    if (!q->r->is_slot)
+        return false;
+    for (const struct resource *r = q->beside; r < q->r; r++)
+        if (r->is_slot)
+            return true;
+    return false;
+}
+
+static bool choose_below (struct match *m, uint32_t u, const struct resource *with,
+                          uint32_t nwith, bool excl, struct pick **kids)
+{
+    struct pick **tail = kids;
+
+    for (uint32_t i = 0; i < nwith; i++) {
+        struct query q = {
+            .r = &with[i],
+            .beside = with,
+            .nbeside = nwith,
+            .excl = excl,
+            .want = want_of (&with[i].count),
+        };
+        struct pick *p = NULL;
+        if (is_later_alternative (&q))
+            continue;
+        if (m->pools && is_pool_type (m->s, with[i].type_id)) {
+            if (!pool_draw (m, u, &with[i]))
+                return false;
+            continue;
+        }
+        if (!take (m, u, &q, &p))
+            return false;
+        if (p)
+            tail = pick_chain (tail, p);
+    }
+    return true;
+}
+
+/* The top level: the root itself may match, or be passed through. */
+static bool match_top (struct match *m, struct pick **kids)
+{
+    struct graph *g = m->s->g;
+    struct pick **tail = kids;
+    uint16_t type = g->v[g->root].type;
+
+    for (uint32_t i = 0; i < m->ntop; i++) {
+        const struct resource *r = &m->top[i];
+        struct query q = {
+            .r = r,
+            .beside = m->top,
+            .nbeside = m->ntop,
+            .pristine = true,
+            .want = want_of (&r->count),
+        };
+        struct pick *p = NULL;
+        if (is_later_alternative (&q))
+            continue;
+        if (m->pools && is_pool_type (m->s, r->type_id)) {
+            if (!pool_draw_any (m, r))
+                return false;
+            continue;
+        }
+        if (!r->is_slot && r->type_id == type) {
+            if (count_fit (&r->count, g->v[g->root].size) == 0
+                || !(p = try_vertex (m, g->root, r, false)))
+                return false;
+        } else if (is_beside (&q, type) || !match_can_pass (m, g->root)
+                   || !enough_below (m, g->root, need_one (m, r))
+                   || !take (m, g->root, &q, &p)) {
+            return false;
+        }
+        if (p)
+            tail = pick_chain (tail, p);
+    }
+    return true;
+}
+
+static uint32_t slots_of (const struct resource *list, uint32_t n)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        count += list[i].is_slot;
+    return count;
+}
+
+/* Units that only a new exclusive job can use, by tracked type: under one vertex
+ * of r, and for the least that can be passed through for (one vertex or slot). */
+static void sum_need (struct match *m, const struct resource *r, bool excl)
+{
+    struct scheduler *s = m->s;
+    int64_t *below = m->need + (size_t)r->ord * s->ntracked;
+    int64_t *one = m->need_one + (size_t)r->ord * s->ntracked;
+
+    excl |= r->exclusive == EXCL_TRUE || r->is_slot
+            || (s->policy.node_exclusive && r->type_id == s->g->t_node);
+    for (uint32_t i = 0; i < r->nwith; i++) {
+        const struct resource *w = &r->with[i];
+        sum_need (m, w, excl);
+        if ((w->is_slot && s->flexible && slots_of (r->with, r->nwith) > 1)
+            || is_pool_type (s, w->type_id))
+            continue; /* which of them is not known; not below */
+        bool wexcl = excl || w->exclusive == EXCL_TRUE;
+        for (int k = 0; k < s->ntracked; k++) {
+            int64_t n = 0;
+            if (wexcl && !w->is_slot && w->type_id == s->tracked[k])
+                n = w->count.min;
+            int64_t times = w->is_slot || s->unit_size[w->type_id] ? w->count.min
+                                                                   : (w->count.min > 0);
+            int64_t sub = m->need[(size_t)w->ord * s->ntracked + k];
+            if (__builtin_mul_overflow (sub, times, &sub)
+                || __builtin_add_overflow (sub, n, &sub)
+                || __builtin_add_overflow (below[k], sub, &below[k]))
+                below[k] = INT64_MAX;
+        }
+    }
+    for (int k = 0; k < s->ntracked; k++) {
+        one[k] = below[k];
+        if (excl && !r->is_slot && r->type_id == s->tracked[k] && one[k] < INT64_MAX)
+            one[k]++;
+    }
+}
+
+int match_prepare (struct match *m)
+{
+    size_t n = (size_t)m->nall * m->s->ntracked + 1;
+
+    m->need = arena_alloc (m->s->arena, n * sizeof (int64_t));
+    m->need_one = arena_alloc (m->s->arena, n * sizeof (int64_t));
+    if (!m->need || !m->need_one)
+        return -1;
+    for (uint32_t i = 0; i < m->ntop; i++)
+        sum_need (m, &m->top[i], false);
+    m->pools = pools_asked (m->s, m->top, m->ntop);
+    return 0;
+}
+
+int match_now (struct match *m, const struct window *w, flux_error_t *error)
+{
+    struct scheduler *s = m->s;
+    struct pick *picks = NULL;
+
+    m->w = *w;
+    m->fault = 0;
+    m->error = error;
+    s->nsel = 0;
+    if (m->pools)
+        pool_undo (m, 0);
+    bool found = match_top (m, &picks);
+    if (!m->fault && !found)
+        m->fault = EBUSY;
+    if (!m->fault)
+        match_select (m, picks);
+    if (m->pools)
+        pool_undo (m, 0);
+    if (m->fault) {
+        errno = m->fault;
+        return -1;
+    }
+    return 0;
+}

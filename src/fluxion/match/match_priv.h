@@ -1,0 +1,109 @@
+/* One match at one time, as its files share it and the operations use it. */
+#ifndef FLUXION_MATCH_PRIV_H
+#define FLUXION_MATCH_PRIV_H
+
+#include "fluxion/match/sched.h"
+
+/* A vertex that was chosen, with what was chosen below it. */
+struct pick {
+    uint32_t v;
+    bool exclusive;
+    bool whole; /* all of its subtree is taken too */
+    int64_t needs;
+    const char *label;
+    struct pick *kids, *next;
+    struct draw *draws; /* from pools, with what is below; see pool.h */
+    uint32_t ndraws;
+};
+
+struct match {
+    struct scheduler *s;
+    const struct resource *top; /* the request's resources */
+    uint32_t ntop;
+    uint32_t nall; /* resources at all levels */
+    double duration;
+    struct window w;
+    struct constraint *constraint; /* on nodes, or NULL */
+    uint32_t constraint_v;
+    int64_t *need, *need_one;
+    int64_t root_need[MAX_TRACKED];
+    bool pools; /* the request names what comes from pools */
+    int fault;  /* errno that ends the match */
+    flux_error_t *error;
+};
+
+/* Sum up what the request needs. */
+int match_prepare (struct match *m);
+/* 0 with s->sel filled in, or -1 with EBUSY, EINVAL, ENOMEM. */
+int match_now (struct match *m, const struct window *w, flux_error_t *error);
+
+/* Candidates (cand.c) */
+
+struct cand {
+    int64_t score;
+    int64_t uniq;
+    uint32_t v;
+    uint32_t order;
+    int64_t units;
+    struct pick *pick;
+};
+
+struct list {
+    struct cand *c;
+    uint32_t n, cap;
+    int64_t units;
+};
+
+/* At the end of the list; NULL with m->fault. */
+struct cand *cand_add (struct match *m, struct list *l);
+/* The score of v by itself. */
+void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor);
+/* What passing through v adds. */
+int64_t cand_node_factor (const struct match *m, uint32_t v);
+/* Best first, by the policy. */
+void cand_sort (struct match *m, struct list *l);
+
+/* The walk (match.c) */
+
+/* What a search for one resource of a request looks for. */
+struct query {
+    const struct resource *r;
+    const struct resource *beside; /* all of its level: where to stop going down */
+    uint32_t nbeside;
+    bool pristine; /* nothing of the request has matched yet: levels may be missing */
+    bool excl;
+    bool slots;   /* each vertex is one slot, whatever its size */
+    int64_t want; /* units, at most */
+};
+
+/* Is v a node that is not to be shared? */
+bool match_takes_whole (const struct match *m, uint32_t v);
+/* Candidates below u, in the order of discovery; verified (with picks) only if
+ * `verify` is set. */
+void match_gather (struct match *m, uint32_t u, const struct query *q, bool verify,
+                   struct list *out);
+/* The best below u, verified, best first, up to what the query wants. */
+void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l);
+/* Sibling slots, among which each slot may be of any kind. */
+uint32_t match_alternatives (const struct query *q);
+bool match_can_pass (struct match *m, uint32_t v);
+/* Does u have children that a slot of the query is made of? */
+bool match_has_slot_at (struct match *m, uint32_t u, const struct query *q);
+/* Like match_best, for slots anywhere below the root (memo.c). False: not done. */
+bool memo_take (struct match *m, uint32_t u, const struct query *q, struct list *l);
+/* Link p, and what follows it, at the tail; returns the new tail. */
+struct pick **pick_chain (struct pick **tail, struct pick *p);
+/* Slots that fit under u (slots.c); each is one candidate. */
+void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out);
+
+bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
+                    const char *label);
+/* From picks to s->sel (select.c): all that is above them too, in post-order. */
+void match_select (struct match *m, const struct pick *picks);
+
+/* Alternatives (flexible.c). Each way to choose among the xor_slots of a request, in
+ * order: the nth, made in the arena. -1: there is none; EINVAL: too many. */
+int flexible_variant (struct match *m, const struct request *req, uint32_t n,
+                      flux_error_t *error);
+
+#endif

@@ -1,0 +1,306 @@
+#include "fluxion/match/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool subscribed (const struct scheduler *s, const struct subsystem *sub)
+{
+    const char *name = graph_string (s->g, sub->name), *p = s->subsystems;
+    size_t len = strlen (name);
+
+    while (p && *p) {
+        size_t n = strcspn (p, ",:");
+        if (n == len && memcmp (p, name, n) == 0)
+            return true;
+        p += strcspn (p, ",");
+        p += *p == ',';
+    }
+    return false;
+}
+
+void pools_destroy (struct scheduler *s)
+{
+    struct pools *p = s->pools;
+
+    if (!p)
+        return;
+    free (p->used);
+    free (p->is_type);
+    free (p->is_pool);
+    free (p->live);
+    free (p->trial);
+    free (p->seen);
+    free (p->log);
+    free (p);
+    s->pools = NULL;
+}
+
+static bool any_subscribed (const struct scheduler *s)
+{
+    for (uint32_t i = 0; i < s->g->nsub; i++)
+        if (subscribed (s, &s->g->sub[i]))
+            return true;
+    return false;
+}
+
+static void find_pools (struct scheduler *s)
+{
+    struct graph *g = s->g;
+    struct pools *p = s->pools;
+
+    for (uint32_t i = 0; i < g->nsub; i++) {
+        const struct subsystem *sub = &g->sub[i];
+        p->used[i] = subscribed (s, sub);
+        for (uint32_t k = 0; p->used[i] && k < sub->nedges; k++)
+            if (g->v[sub->edge[k].from].nchildren == 0)
+                p->is_pool[sub->edge[k].from] = 1;
+    }
+    for (uint32_t v = 0; v < g->nv; v++) {
+        p->is_pool[v] |= g->v[v].post == POST_NONE;
+        p->is_pool[v] &= !g->v[v].gone;
+        p->is_type[g->v[v].type] |= p->is_pool[v];
+    }
+    for (uint32_t v = 0; v < g->nv; v++)
+        if (!g->v[v].gone && !p->is_pool[v])
+            p->is_type[g->v[v].type] = 0;
+}
+
+int pools_rebuild (struct scheduler *s)
+{
+    struct graph *g = s->g;
+    struct pools *p;
+
+    pools_destroy (s);
+    if (!any_subscribed (s))
+        return 0;
+    if (!(p = s->pools = calloc (1, sizeof (*p))))
+        return -1;
+    p->used = calloc (g->nsub, 1);
+    p->is_type = calloc (g->types.count, 1);
+    p->is_pool = calloc (g->nv, 1);
+    p->live = calloc (g->nv, sizeof (*p->live));
+    p->trial = calloc (g->nv, sizeof (*p->trial));
+    p->seen = calloc (g->nv, sizeof (*p->seen));
+    if (!p->used || !p->is_type || !p->is_pool || !p->live || !p->trial || !p->seen) {
+        pools_destroy (s);
+        errno = ENOMEM;
+        return -1;
+    }
+    find_pools (s);
+    for (uint32_t v = 0; v < g->nv; v++)
+        for (uint32_t i = p->is_pool[v] ? s->vs[v].spans : 0; i; i = s->span[i].next)
+            p->live[v] += s->span[i].reserved ? 0 : s->span[i].needs;
+    return 0;
+}
+
+bool pools_asked (const struct scheduler *s, const struct resource *list, uint32_t n)
+{
+    for (uint32_t i = 0; s->pools && i < n; i++)
+        if (is_pool_type (s, list[i].type_id)
+            || pools_asked (s, list[i].with, list[i].nwith))
+            return true;
+    return false;
+}
+
+int64_t pool_free (struct scheduler *s, uint32_t v, const struct window *w)
+{
+    int64_t used = 0;
+
+    if (!w->ignore) {
+        used = sched_units_used (s, v, w);
+        if (w->now && s->pools->live[v] > used)
+            used = s->pools->live[v];
+    }
+    return s->g->v[v].size - used;
+}
+
+static bool log_draw (struct match *m, uint32_t v, int64_t units, bool exclusive)
+{
+    struct pools *p = m->s->pools;
+
+    if (p->nlog == p->cap) {
+        uint32_t cap = p->cap ? p->cap * 2 : 64;
+        struct draw *log = realloc (p->log, cap * sizeof (*log));
+        if (!log) {
+            m->fault = ENOMEM;
+            return false;
+        }
+        p->log = log;
+        p->cap = cap;
+    }
+    p->log[p->nlog++] = (struct draw){ v, units, exclusive };
+    p->trial[v] += units;
+    return true;
+}
+
+void pool_undo (struct match *m, uint32_t nlog)
+{
+    struct pools *p = m->s->pools;
+
+    while (p->nlog > nlog) {
+        p->nlog--;
+        p->trial[p->log[p->nlog].v] -= p->log[p->nlog].units;
+    }
+}
+
+static int64_t units_left (struct match *m, uint32_t v)
+{
+    return pool_free (m->s, v, &m->w) - m->s->pools->trial[v];
+}
+
+static bool draw_list (struct match *m, uint32_t u, const struct resource *list,
+                       uint32_t n);
+
+/* Is v up, and nothing that it is in held by another job? */
+static bool reachable (struct match *m, uint32_t v)
+{
+    struct scheduler *s = m->s;
+
+    if (s->g->v[v].down && !m->w.ignore)
+        return false;
+    while ((v = s->g->v[v].parent) != VTX_NONE)
+        if (!sched_shareable (s, v, &m->w))
+            return false;
+    return true;
+}
+
+/* Take from v itself, and from above it what is asked for with that. */
+static bool draw_from (struct match *m, uint32_t v, const struct resource *r)
+{
+    struct scheduler *s = m->s;
+    int64_t left = units_left (m, v), size = s->g->v[v].size;
+    bool whole = r->exclusive == EXCL_TRUE;
+    uint32_t nlog = s->pools->nlog;
+
+    if (s->g->v[v].type != r->type_id || !reachable (m, v))
+        return false;
+    int64_t units = count_fit (&r->count, left);
+    if ((units == 0 && r->count.min > 0) || (whole && left < size))
+        return false;
+    if (units > 0 && !log_draw (m, v, whole ? size : units, whole))
+        return false;
+    if (draw_list (m, v, r->with, r->nwith))
+        return true;
+    pool_undo (m, nlog);
+    return false;
+}
+
+/* Depth first, each vertex once; what is down feeds nobody. */
+static bool climb (struct match *m, uint32_t u, const struct resource *r,
+                   uint32_t stamp, int depth, bool *fed)
+{
+    struct scheduler *s = m->s;
+
+    for (uint32_t i = 0; i < s->g->nsub && depth < GRAPH_MAX_DEPTH; i++) {
+        const struct subsystem *sub = &s->g->sub[i];
+        if (!s->pools->used[i])
+            continue;
+        for (uint32_t k = sub->up_first[u]; k < sub->up_first[u + 1]; k++) {
+            uint32_t v = sub->up[k];
+            *fed = true;
+            if (s->pools->seen[v] == stamp || (s->g->v[v].down && !m->w.ignore))
+                continue;
+            s->pools->seen[v] = stamp;
+            s->counts.preorder++;
+            if (is_pool (s, v) && draw_from (m, v, r))
+                return true;
+            if (m->fault || climb (m, v, r, stamp, depth + 1, fed))
+                return !m->fault;
+        }
+    }
+    return false;
+}
+
+bool pool_draw (struct match *m, uint32_t u, const struct resource *r)
+{
+    struct pools *p = m->s->pools;
+    const struct vertex *x = &m->s->g->v[u];
+    bool fed = false;
+
+    for (uint32_t i = 0; i < x->nchildren; i++) {
+        uint32_t v = graph_children (m->s->g, u)[i].child;
+        if (is_pool (m->s, v) && draw_from (m, v, r))
+            return true;
+    }
+    for (; u != VTX_NONE && !fed; u = m->s->g->v[u].parent)
+        if (climb (m, u, r, ++p->stamp, 0, &fed))
+            return true;
+    return false;
+}
+
+bool pool_draw_any (struct match *m, const struct resource *r)
+{
+    struct graph *g = m->s->g;
+
+    for (uint32_t v = 0; v < g->nv && !m->fault; v++)
+        if (!g->v[v].gone && is_pool (m->s, v) && draw_from (m, v, r))
+            return true;
+    return false;
+}
+
+static bool draw_list (struct match *m, uint32_t u, const struct resource *list,
+                       uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (!is_pool_type (m->s, list[i].type_id)) {
+            m->fault = EINVAL;
+            snprintf (m->error->text, sizeof (m->error->text),
+                      "%s cannot be below %s: only what feeds it can", list[i].type,
+                      graph_type_name (m->s->g, m->s->g->v[u].type));
+            return false;
+        }
+        if (!pool_draw (m, u, &list[i]))
+            return false;
+    }
+    return true;
+}
+
+void pool_keep (struct match *m, struct pick *p, uint32_t nlog)
+{
+    struct pools *pools = m->s->pools;
+    uint32_t n = pools->nlog - nlog;
+    struct draw *d;
+
+    if (n == 0)
+        return;
+    if (!(d = arena_alloc (m->s->arena, (p->ndraws + n) * sizeof (*d)))) {
+        m->fault = ENOMEM;
+        return;
+    }
+    if (p->ndraws)
+        memcpy (d, p->draws, p->ndraws * sizeof (*d));
+    memcpy (d + p->ndraws, pools->log + nlog, n * sizeof (*d));
+    p->draws = d;
+    p->ndraws += n;
+}
+
+bool pool_redraw (struct match *m, const struct pick *p)
+{
+    uint32_t nlog = m->s->pools->nlog;
+
+    for (; p; p = p->next)
+        for (uint32_t i = 0; i < p->ndraws; i++) {
+            const struct draw *d = &p->draws[i];
+            if (units_left (m, d->v) < d->units
+                || !log_draw (m, d->v, d->units, d->exclusive)) {
+                pool_undo (m, nlog);
+                return false;
+            }
+        }
+    return true;
+}
+
+/* What several vertices draw from one pool is one entry. */
+void pool_select (struct match *m)
+{
+    struct scheduler *s = m->s;
+    struct pools *p = s->pools;
+
+    for (uint32_t i = 0; i < p->nlog && !m->fault; i++) {
+        const struct draw *d = &p->log[i];
+        int64_t sum = p->trial[d->v];
+        if (s->vs[d->v].mark != s->mark)
+            select_vertex (m, d->v, d->exclusive, sum, NULL);
+    }
+}

@@ -1,0 +1,109 @@
+#include "fluxion/match/pool.h"
+
+#include <stdlib.h>
+
+/* Selection: picks and all that is above them, in post-order. */
+
+bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
+                    const char *label)
+{
+    struct scheduler *s = m->s;
+
+    if (s->vs[v].mark == s->mark)
+        return true;
+    s->vs[v].mark = s->mark;
+    if (s->nsel == s->sel_cap) {
+        uint32_t cap = s->sel_cap ? s->sel_cap * 2 : 256;
+        struct selected *sel = realloc (s->sel, cap * sizeof (*sel));
+        if (!sel) {
+            m->fault = ENOMEM;
+            return false;
+        }
+        s->sel = sel;
+        s->sel_cap = cap;
+    }
+    s->sel[s->nsel++] = (struct selected){ v, exclusive, needs, label };
+    return true;
+}
+
+static void select_below (struct match *m, uint32_t v)
+{
+    struct graph *g = m->s->g;
+
+    for (uint32_t i = g->v[v].post - g->v[v].nbelow + 1; i < g->v[v].post; i++) {
+        uint32_t u = g->by_post[i];
+        if (!select_vertex (m, u, true, g->v[u].size, NULL))
+            return;
+    }
+}
+
+static void select_picks (struct match *m, const struct pick *p)
+{
+    for (; p && !m->fault; p = p->next) {
+        select_vertex (m, p->v, p->exclusive, p->needs, p->label);
+        select_picks (m, p->kids);
+        if (p->whole)
+            select_below (m, p->v);
+    }
+}
+
+/* Nodes that are not shared: a part of one stands for all of it. */
+static void select_whole_nodes (struct match *m)
+{
+    struct graph *g = m->s->g;
+    uint32_t n = m->s->nsel;
+
+    for (uint32_t i = 0; i < n && !m->fault; i++) {
+        uint32_t v = m->s->sel[i].v;
+        while (v != VTX_NONE && !match_takes_whole (m, v))
+            v = g->v[v].parent;
+        if (v == VTX_NONE)
+            continue;
+        m->s->sel[i].exclusive = true;
+        m->s->sel[i].needs = g->v[m->s->sel[i].v].size;
+        if (m->s->vs[v].mark == m->s->mark && v != m->s->sel[i].v)
+            continue;
+        select_vertex (m, v, true, g->v[v].size, NULL);
+        select_below (m, v);
+    }
+}
+
+static void select_above (struct match *m)
+{
+    struct graph *g = m->s->g;
+    uint32_t n = m->s->nsel;
+
+    for (uint32_t i = 0; i < n && !m->fault; i++)
+        for (uint32_t v = g->v[m->s->sel[i].v].parent;
+             v != VTX_NONE && m->s->vs[v].mark != m->s->mark; v = g->v[v].parent)
+            select_vertex (m, v, false, g->v[v].size, NULL);
+}
+
+static int by_post (const void *pa, const void *pb, void *arg)
+{
+    const struct graph *g = arg;
+    uint32_t a = g->v[((const struct selected *)pa)->v].post;
+    uint32_t b = g->v[((const struct selected *)pb)->v].post;
+
+    if (a == b) { /* not of the tree */
+        a = ((const struct selected *)pa)->v;
+        b = ((const struct selected *)pb)->v;
+    }
+    return a < b ? -1 : a > b;
+}
+
+void match_select (struct match *m, const struct pick *picks)
+{
+    struct scheduler *s = m->s;
+
+    s->nsel = 0;
+    sched_new_mark (s);
+    select_picks (m, picks);
+    if (s->policy.node_exclusive)
+        select_whole_nodes (m);
+    if (m->pools)
+        pool_select (m);
+    select_above (m);
+    if (!m->fault)
+        qsort_r (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
+}
