@@ -48,6 +48,7 @@ struct ctx {
     int commits_on_way;
     struct timer delay_timer;
     bool commit_due;
+    bool commit_much; /* output that should not wait for an answer */
 
     size_t shell_count; /* of all jobs */
     long commit_count;
