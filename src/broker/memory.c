@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "broker/broker.h"
+#include "broker/memory.h"
 
 #define BURST 256 /* messages */
 #define QUIET 0.2 /* s */
