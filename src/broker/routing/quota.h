@@ -32,6 +32,8 @@ struct user {
     size_t count[QUOTA_SLOTS];  /* connections and matches */
     uint64_t refused;           /* requests and connections */
     uint64_t closed;            /* clients that did not read */
+    double t_line;              /* when the log was last told of one of them */
+    uint64_t unsaid;            /* what it was not told since */
 };
 
 struct quota;
@@ -60,8 +62,5 @@ int quota_charge (struct quota *q, struct user *user, flux_msg_t *msg, bool may)
 const char *quota_reason (const struct quota *q);
 /* {limits: {...}, total: {...}, users: [{userid, bytes, ...}]}, new. */
 json_t *quota_stats (const struct quota *q);
-
-/* "256M" and the like: -1 with EINVAL. */
-int quota_parse (const char *s, uint64_t *value);
 
 #endif

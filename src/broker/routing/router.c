@@ -21,8 +21,16 @@
 #include "base/encode.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/memory.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/inflight.h"
+#include "broker/routing/quota.h"
 #include "broker/routing/route.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
+#include "broker/routing/subs.h"
 #include "core/message/message.h"
 
 struct rpc {
@@ -41,6 +49,7 @@ struct departed {
     struct hashmap *used;
     size_t used_pos;
     int errnum;
+    char why[96];
 };
 
 struct router {
@@ -88,7 +97,7 @@ static int set_limit (const char *name, const char *val, void *arg, flux_error_t
     struct broker *b = arg;
     uint64_t limit;
 
-    if (quota_parse (val, &limit) < 0) {
+    if (attrs_parse_size (val, &limit) < 0) {
         error_set (error, "%s: '%s' is not a number", name, val);
         return -1;
     }
@@ -401,6 +410,7 @@ void peer_remove (struct broker *b, struct peer *p, int errnum)
     d->inflight = p->inflight;
     d->used = p->used;
     d->errnum = errnum;
+    memcpy (d->why, p->why, sizeof (d->why));
     p->inflight = NULL;
     p->used = NULL;
     p->last_used = 0;
@@ -415,7 +425,8 @@ static bool depart (struct broker *b, struct departed *d)
     flux_msg_t *msg;
     const char *key;
 
-    if ((msg = inflight_fail (b->router->inflight, d->inflight, d->errnum, NULL)))
+    if ((msg = inflight_fail (b->router->inflight, d->inflight, d->errnum,
+                              d->why[0] ? d->why : NULL)))
         router_response (b, NULL, msg);
     else if (d->used && hashmap_next (d->used, &d->used_pos, &key, NULL))
         send_disconnect (b, d->id, key);
@@ -540,15 +551,22 @@ static void deliver (struct broker *b, struct peer *to, struct peer *from,
 
 static void answer_unroutable (struct broker *b, flux_msg_t *msg, int errnum)
 {
-    char text[160];
+    char text[200];
     const char *topic = NULL;
+    size_t len;
 
-    if (errnum == ENOSYS && flux_msg_get_topic (msg, &topic) == 0) {
+    if (errnum != ENOSYS || flux_msg_get_topic (msg, &topic) < 0) {
+        refuse (b, msg, errnum, NULL);
+        return;
+    }
+    len = service_name_len (topic);
+    if (services_reserved (b->services, topic))
+        snprintf (text, sizeof (text), "%.100s: try again when module %.*s is loaded",
+                  topic, (int)len, topic);
+    else
         snprintf (text, sizeof (text), "No service matching %.100s is registered",
                   topic);
-        refuse (b, msg, errnum, text);
-    } else
-        refuse (b, msg, errnum, NULL);
+    refuse (b, msg, errnum, text);
 }
 
 static void route_on (struct broker *b, struct peer *from, struct route r,
@@ -559,9 +577,9 @@ static void route_on (struct broker *b, struct peer *from, struct route r,
     if (r.kind == ROUTE_SERVICE)
         to = r.owner;
     else if (r.kind == ROUTE_PARENT)
-        to = overlay_parent (b);
+        to = router_parent (b);
     else if (r.kind == ROUTE_CHILD)
-        to = overlay_child (b, r.child);
+        to = router_child (b, r.child);
     if (is_disconnect (msg))
         tell_others (b, to ? to->inflight : NULL, msg);
     if (to)
@@ -666,7 +684,7 @@ static bool names_service (struct broker *b, const char *topic, uint32_t userid)
 
     if (p && p->kind == PEER_CLIENT && !(p->cred.rolemask & FLUX_ROLE_OWNER))
         return p->cred.userid != userid;
-    return p || rc_knows (topic, service_name_len (topic));
+    return p || services_reserved (b->services, topic);
 }
 
 static bool module_listens (struct broker *b, const char *topic)
@@ -736,8 +754,9 @@ void router_event (struct broker *b, flux_msg_t *msg)
             broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
                         b->router->event_seq);
         b->router->event_seq = seq;
-        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0 && from_owner (msg))
-            config_sync (b, msg);
+        if (b->hooks.config_sync && strcmp (topic, CONFIG_SYNC_TOPIC) == 0
+            && from_owner (msg))
+            b->hooks.config_sync (b, msg);
     }
     b->router->in_event = true;
     list_foreach (&b->router->children, it)
@@ -755,7 +774,7 @@ void router_event (struct broker *b, flux_msg_t *msg)
 void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq)
 {
     if (b->rank > 0) {
-        struct peer *parent = overlay_parent (b);
+        struct peer *parent = router_parent (b);
 
         if (!parent || peer_send (b, parent, &msg) < 0)
             flux_msg_decref (msg);
