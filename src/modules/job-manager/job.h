@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "base/heap.h"
+#include "base/jsontext.h"
 #include "base/list.h"
-#include "core/job/jsontext.h"
 #include "value/jobspec.h"
 #include <flux/job.h>
 #include <jansson.h>

@@ -24,7 +24,7 @@
 #define JOB_MANAGER_MANAGER_H
 
 #include "base/hashmap.h"
-#include "core/job/jsontext.h"
+#include "base/jsontext.h"
 #include "event.h"
 #include "history.h"
 #include "job.h"
