@@ -5,6 +5,7 @@
  * events of the state machine: before and in run they end the instance in an orderly
  * way, after it they say not to wait any longer. */
 #include "broker/lifecycle/signals.h"
+#include "broker/lifecycle/guard.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static bool start_is_gone (void)
 /* Only what is allowed in a handler. */
 static void boot_handler (int signum)
 {
+    guard_end ();
     if (made.tbon[0])
         (void)unlink (made.tbon);
     if (made.remove || (start_removes_rundir && start_is_gone ()))
