@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/keep.h"
 #include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rlimits.h"
 #include "broker/lifecycle/settings.h"
@@ -260,6 +261,7 @@ static void finish (struct broker *b)
     set_final_status (b);
     if (b->attrs)
         dirs_cleanup (b);
+    keep_end ();
     attrs_destroy (b->attrs);
     json_decref (b->conf);
     /* Modules that did not end must not see libraries end under them. */
