@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "broker/attrs.h"
 #include "broker/lifecycle/rlimits.h"
 
 struct keep {

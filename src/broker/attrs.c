@@ -1,4 +1,4 @@
-#include "broker/service/attrs.h"
+#include "broker/attrs.h"
 
 #include <fnmatch.h>
 #include <limits.h>
@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/routing/quota.h"
 #include "value/fsd.h"
 
 struct attr {
@@ -322,7 +321,7 @@ static int check_size (const char *name, const char *val, flux_error_t *error)
 {
     uint64_t size;
 
-    if (quota_parse (val, &size) < 0)
+    if (attrs_parse_size (val, &size) < 0)
         return fail (error, EINVAL,
                      "%s: '%s' is not a number above 0 (k, M, G, T may follow)", name,
                      val);
@@ -453,4 +452,29 @@ bool attrs_next (const struct attrs *a, size_t *pos, const char **name,
         *flags = a->v[*pos].flags;
     (*pos)++;
     return true;
+}
+
+int attrs_parse_size (const char *s, uint64_t *value)
+{
+    static const char units[] = "kMGT";
+    unsigned long long n;
+    const char *unit;
+    char *end;
+    int shift = 0;
+
+    errno = 0;
+    n = strtoull (s, &end, 10);
+    if (end == s || *s == '-' || errno != 0)
+        goto inval;
+    if (*end && (unit = strchr (units, *end))) {
+        shift = 10 * (unit - units + 1);
+        end++;
+    }
+    if (*end || n == 0 || n > (UINT64_MAX >> shift >> 1))
+        goto inval;
+    *value = n << shift;
+    return 0;
+inval:
+    errno = EINVAL;
+    return -1;
 }

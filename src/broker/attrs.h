@@ -3,6 +3,7 @@
 #define BROKER_ATTRS_H
 
 #include <flux/types.h>
+#include <stdint.h>
 
 struct attrs;
 
@@ -46,5 +47,8 @@ const char *attrs_val (const struct attrs *a, const char *name);
 /* Sorted by name. False at the end; start with *pos = 0. */
 bool attrs_next (const struct attrs *a, size_t *pos, const char **name,
                  const char **val, int *flags);
+
+/* "256M" and the like, for values that are sizes: -1 with EINVAL. */
+int attrs_parse_size (const char *s, uint64_t *value);
 
 #endif

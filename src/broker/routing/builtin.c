@@ -5,6 +5,9 @@
 
 #include "base/hashmap.h"
 #include "broker/broker.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
 #include "core/message/message.h"
 
 /* It is read in the router's thread, where all others wait. */

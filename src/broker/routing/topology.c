@@ -1,4 +1,4 @@
-#include "broker/overlay/topology.h"
+#include "broker/routing/topology.h"
 
 #include <stdio.h>
 #include <stdlib.h>

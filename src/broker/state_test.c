@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "broker/lifecycle/state.h"
 #include "broker/service/groups.h"
+#include "broker/state.h"
 
 static void test_happy (void **state)
 {

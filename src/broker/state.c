@@ -1,4 +1,4 @@
-#include "broker/lifecycle/state.h"
+#include "broker/state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "broker/service/attrs.h"
+#include "broker/attrs.h"
 
 static int refuse (const char *name, const char *val, void *arg, flux_error_t *error)
 {
@@ -139,12 +139,38 @@ static void test_types (void **state)
     }
 }
 
+static void sizes (void **state)
+{
+    static const struct {
+        const char *s;
+        uint64_t value;
+    } good[] = {
+        { "1", 1 }, { "64k", 65536 }, { "256M", 256u << 20 }, { "2G", 2ull << 30 }
+    };
+    static const char *bad[] = { "",
+                                 "0",
+                                 "x",
+                                 "-1",
+                                 "1x",
+                                 "1kk",
+                                 "1K",
+                                 "99999999999999999999",
+                                 "18446744073709551615k" };
+    uint64_t value;
+
+    for (size_t i = 0; i < sizeof (good) / sizeof (good[0]); i++) {
+        assert_int_equal (attrs_parse_size (good[i].s, &value), 0);
+        assert_int_equal (value, good[i].value);
+    }
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
+        assert_int_equal (attrs_parse_size (bad[i], &value), -1);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_set),
-        cmocka_unit_test (test_boot),
-        cmocka_unit_test (test_types),
+        cmocka_unit_test (sizes),     cmocka_unit_test (test_set),
+        cmocka_unit_test (test_boot), cmocka_unit_test (test_types),
         cmocka_unit_test (test_list),
     };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "broker/overlay/topology.h"
+#include "broker/routing/topology.h"
 
 static void check_consistent (struct topology *t)
 {
