@@ -23,9 +23,9 @@ case " $* " in
 *" system "*) leaks=0 ;;
 *) leaks=1 ;;
 esac
-export ASAN_OPTIONS="detect_leaks=${LEAKS:-$leaks}:log_path=$reports/asan:abort_on_error=0:verify_asan_link_order=0"
+export ASAN_OPTIONS="detect_leaks=${LEAKS:-$leaks}:log_path=$reports/asan:abort_on_error=0:verify_asan_link_order=0:allocator_may_return_null=1"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan"
-export TSAN_OPTIONS="log_path=$reports/tsan:suppressions=$PWD/test/tsan.supp:second_deadlock_stack=1"
+export TSAN_OPTIONS="log_path=$reports/tsan:suppressions=$PWD/test/tsan.supp:second_deadlock_stack=1:allocator_may_return_null=1"
 # Sanitized programs are several times as slow, and some tests count memory.
 export FLUX_TEST_SANITIZER="$sanitize" LIMIT="${LIMIT:-240}" SCRIPT_LIMIT="${SCRIPT_LIMIT:-1200}"
 status=0

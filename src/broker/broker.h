@@ -68,6 +68,7 @@ enum peer_kind { PEER_BUILTIN, PEER_MODULE, PEER_CLIENT, PEER_CHILD, PEER_PARENT
 struct peer {
     enum peer_kind kind;
     char id[ROUTE_ID_SIZE];
+    char why[96]; /* what is said to those whom it owes an answer when it goes */
     /* Takes *msg and sets it to NULL; -1 with errno: the caller keeps it. EAGAIN: it
      * takes no more now; the router keeps what comes until peer_writable. Adds and
      * removes no peer: whoever has to close one does it at the turn's end. */

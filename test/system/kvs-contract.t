@@ -24,11 +24,11 @@ is 'what was put is there after the end' 1 kept flux kvs get dir.one
 
 forget "$big"
 fails 'a missing blob of a value is named, with its key' 1 \
-    "^flux-kvs: big: blob $big of key 'big': missing\$" kept flux kvs get big
+    "^flux-kvs: blob $big of key 'big': missing\$" kept flux kvs get big
 is 'what is beside it is well' 1 kept flux kvs get small
 forget "$dir"
 fails 'a missing directory is named, with its key' 1 \
-    "^flux-kvs: dir.one: blob $dir of key 'dir.one': missing\$" kept flux kvs get dir.one
+    "^flux-kvs: blob $dir of key 'dir.one': missing\$" kept flux kvs get dir.one
 fails 'a write into it is refused' 1 "blob $dir: missing" kept flux kvs put dir.two=2
 is 'and leaves nothing' 1 kept flux kvs get small
 

@@ -128,6 +128,8 @@ static void module_gone (struct module *m)
     why = m->host->errstr[0] ? m->host->errstr : m->why;
     list_remove (&m->node);
     b->modules->count--;
+    snprintf (m->peer.why, sizeof (m->peer.why),
+              "module %.32s has ended: try again when it is loaded", m->name);
     peer_remove (b, &m->peer, ENOSYS);
     broker_log (b, LOG_DEBUG, "rmmod %s", m->name);
     if (m->load_cb)

@@ -35,7 +35,6 @@ struct local {
     struct list dead;
     struct reactor_task reap;
     bool allow_guest, allow_root;
-    double t_guest_line; /* reactor time when the log was told of a guest */
     int count;
     uint64_t queue_max;
     flux_watcher_t *retry; /* accept again */
@@ -87,31 +86,40 @@ static void reap_dead (void *arg)
         accept_again (l);
 }
 
-/* Nothing comes from it or goes to it any more; the rest is done by reap_dead. */
-/* Guests do not fill the log: a line a second is about them. */
-static bool worth_a_line (struct client *c)
+/* Guests do not fill the log: of each of them there is a line a second. It says how many
+ * there would have been since the last one. */
+static bool worth_a_line (struct client *c, char more[48])
 {
-    struct local *l = c->local;
-    double now = flux_reactor_now (l->b->reactor);
+    struct user *user = c->peer.user;
+    double now = flux_reactor_now (c->local->b->reactor);
 
-    if ((c->peer.cred.rolemask & FLUX_ROLE_OWNER))
+    more[0] = '\0';
+    if ((c->peer.cred.rolemask & FLUX_ROLE_OWNER) || !user)
         return true;
-    if (l->t_guest_line > 0 && now - l->t_guest_line < 1.)
+    if (user->t_line > 0 && now - user->t_line < 1.) {
+        user->unsaid++;
         return false;
-    l->t_guest_line = now;
+    }
+    if (user->unsaid > 0)
+        snprintf (more, 48, " (and %llu before)", (unsigned long long)user->unsaid);
+    user->t_line = now;
+    user->unsaid = 0;
     return true;
 }
 
+/* Nothing comes from it or goes to it any more; the rest is done by reap_dead. */
 static void client_close (struct client *c, const char *why)
 {
     struct local *l = c->local;
+    char more[48];
 
     if (c->closed)
         return;
     c->closed = true;
-    if (why && worth_a_line (c))
-        broker_log (l->b, LOG_ERR, "connector-local: closing client %.8s: %s",
-                    c->peer.id, why);
+    if (why && worth_a_line (c, more))
+        broker_log (l->b, LOG_ERR,
+                    "connector-local: closing client %.8s of user %u: %s%s", c->peer.id,
+                    (unsigned)c->peer.cred.userid, why, more);
     flux_watcher_stop (c->r);
     flux_watcher_stop (c->w);
     quota_unqueue (l->b->quota, c->peer.user, msgstream_unsent (c->stream));

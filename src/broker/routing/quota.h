@@ -32,6 +32,8 @@ struct user {
     size_t count[QUOTA_SLOTS];  /* connections and matches */
     uint64_t refused;           /* requests and connections */
     uint64_t closed;            /* clients that did not read */
+    double t_line;              /* when the log was last told of one of them */
+    uint64_t unsaid;            /* what it was not told since */
 };
 
 struct quota;

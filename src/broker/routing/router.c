@@ -41,6 +41,7 @@ struct departed {
     struct hashmap *used;
     size_t used_pos;
     int errnum;
+    char why[96];
 };
 
 struct router {
@@ -401,6 +402,7 @@ void peer_remove (struct broker *b, struct peer *p, int errnum)
     d->inflight = p->inflight;
     d->used = p->used;
     d->errnum = errnum;
+    memcpy (d->why, p->why, sizeof (d->why));
     p->inflight = NULL;
     p->used = NULL;
     p->last_used = 0;
@@ -415,7 +417,8 @@ static bool depart (struct broker *b, struct departed *d)
     flux_msg_t *msg;
     const char *key;
 
-    if ((msg = inflight_fail (b->router->inflight, d->inflight, d->errnum, NULL)))
+    if ((msg = inflight_fail (b->router->inflight, d->inflight, d->errnum,
+                              d->why[0] ? d->why : NULL)))
         router_response (b, NULL, msg);
     else if (d->used && hashmap_next (d->used, &d->used_pos, &key, NULL))
         send_disconnect (b, d->id, key);
@@ -540,15 +543,22 @@ static void deliver (struct broker *b, struct peer *to, struct peer *from,
 
 static void answer_unroutable (struct broker *b, flux_msg_t *msg, int errnum)
 {
-    char text[160];
+    char text[200];
     const char *topic = NULL;
+    size_t len;
 
-    if (errnum == ENOSYS && flux_msg_get_topic (msg, &topic) == 0) {
+    if (errnum != ENOSYS || flux_msg_get_topic (msg, &topic) < 0) {
+        refuse (b, msg, errnum, NULL);
+        return;
+    }
+    len = service_name_len (topic);
+    if (rc_knows (topic, len))
+        snprintf (text, sizeof (text), "%.100s: try again when module %.*s is loaded",
+                  topic, (int)len, topic);
+    else
         snprintf (text, sizeof (text), "No service matching %.100s is registered",
                   topic);
-        refuse (b, msg, errnum, text);
-    } else
-        refuse (b, msg, errnum, NULL);
+    refuse (b, msg, errnum, text);
 }
 
 static void route_on (struct broker *b, struct peer *from, struct route r,

@@ -19,6 +19,7 @@ struct node {
     char *status; /* NULL: nobody said */
     double duration;
     double rtt_ms; /* < 0: it did not answer */
+    bool silent;   /* and nobody says that it is gone */
     char *error;
     flux_future_t *f;
     double t_sent;
@@ -203,7 +204,9 @@ static void take_health (struct tree *t, json_t *o, double timeout)
         n->rtt_ms = (clock_monotonic () - n->t_sent) * 1000;
         set_status (n, status, duration);
         take_children (t, children);
-    } else if (down) {
+    } else if (!down) {
+        n->silent = n->f != NULL;
+    } else {
         json_array_foreach (json_object_get (o, "children"), i, child) {
             int r = json_integer_value (json_object_get (child, "rank"));
             set_status (&t->nodes[r], n->status, n->duration);
@@ -252,6 +255,9 @@ static void print_node (struct tree *t, int rank, const char *prefix)
         printf ("%d %s", rank, safe (host (t->hosts, rank)));
     printf (": %s%s%s", t->color ? status_color (status) : "", safe (status),
             t->color ? "\033[0m" : "");
+    /* Its parent calls it torpid later: tbon.torpid_max. */
+    if (n->silent)
+        printf (", does not answer");
     if (t->verbose > 0 && fsd_format (since, sizeof (since), n->duration) >= 0)
         printf (" for %s", since);
     if (t->verbose > 1 && n->rtt_ms >= 0)
@@ -271,7 +277,8 @@ static void print_tree (struct tree *t, json_t *o, const char *prefix,
     json_t *children = json_object_get (o, "children");
     size_t count = json_array_size (children);
     bool only_down = optparse_hasopt (t->p, "down");
-    if (!only_down || strcmp (status_of (&t->nodes[rank]), "full") != 0)
+    if (!only_down || t->nodes[rank].silent
+        || strcmp (status_of (&t->nodes[rank]), "full") != 0)
         print_node (t, rank, only_down ? "" : prefix);
     if (!t->ghost && is_down (status_of (&t->nodes[rank])))
         return;

@@ -1,4 +1,7 @@
-/* flux shutdown: end an instance, and show how it goes. */
+/* flux shutdown: end an instance, and show how it goes.
+ *
+ * Rank 0 ends the stream before it goes, so that a closed connection is a failure.
+ * Another rank goes before that, and cannot tell. */
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 
@@ -19,19 +22,6 @@ static struct optparse_option opts[] = {
     OPTPARSE_TABLE_END,
 };
 
-/* Rank 0 ends the stream before it goes. Another rank goes before that: a connection
- * to it closes. */
-static bool ended (uint32_t rank, int errnum)
-{
-    if (errnum == ENODATA)
-        return true;
-    if (errnum != ECONNRESET && errnum != EPIPE && errnum != EIO)
-        return false;
-    if (rank == 0)
-        cmd_die ("lost connection to the broker before the instance had ended");
-    return true;
-}
-
 static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
@@ -48,6 +38,10 @@ static int run (optparse_t *p, int argc, char **argv)
     if (flux_get_rank (h, &rank) < 0)
         cmd_die ("rank of the broker: %s", flux_strerror (errno));
     bool bg = optparse_hasopt (p, "background");
+    if (rank > 0 && !bg)
+        cmd_die ("rank %u ends before the instance does: ask rank 0, or give "
+                 "--background",
+                 rank);
     flux_future_t *f =
         flux_rpc_pack (h, "shutdown.start", 0, bg ? 0 : FLUX_RPC_STREAMING, "{s:i}",
                        "loglevel", level);
@@ -63,7 +57,9 @@ static int run (optparse_t *p, int argc, char **argv)
         output_push (stdout);
         flux_future_reset (f);
     }
-    if (!f || !ended (rank, errno))
+    if (f && (errno == ECONNRESET || errno == EPIPE || errno == EIO))
+        cmd_die ("lost connection to the broker before the instance had ended");
+    if (!f || errno != ENODATA)
         cmd_die ("%s", f ? cmd_future_error (f) : flux_strerror (errno));
     flux_future_destroy (f);
     return 0;

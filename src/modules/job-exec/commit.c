@@ -8,8 +8,9 @@
  *
  * Failures: a store that fails holds the commits in their places; COMMITS_MAX bounds
  * them, the shells' windows what piles up behind, and the jobs run on until their
- * pipes are full. A commit that is refused nevertheless: its jobs get an exception,
- * and what the KVS refused behind it goes the same way. */
+ * pipes are full. A KVS that is not there has applied nothing: all that it did not take
+ * is sent again, in order, and nothing before. A commit that is refused nevertheless:
+ * its jobs get an exception, and what the KVS refused behind it goes the same way. */
 #include "ctx.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "core/kvs/txn.h"
 
 #define COMMIT_DELAY 0.005
+#define AGAIN_DELAY 0.1 /* until a KVS that is not loaded is asked again */
 /* Of one commit; what is left goes into the next. */
 #define COMMIT_BYTES_MAX (4 * 1024 * 1024)
 
@@ -34,7 +36,8 @@ struct part {
 struct commit {
     struct list node;
     struct ctx *ctx;
-    flux_future_t *f;
+    flux_future_t *f; /* NULL: it waits to be sent again */
+    flux_kvs_txn_t *txn;
     struct list finished; /* jobs whose last data it carries */
     struct part *parts;
     int part_count;
@@ -50,6 +53,7 @@ static void commit_destroy (struct commit *c)
         list_remove (c->finished.next);
     list_remove (&c->node);
     flux_future_destroy (c->f);
+    flux_kvs_txn_destroy (c->txn);
     free (c->parts);
     free (c);
 }
@@ -193,18 +197,12 @@ static void go_on_after (struct ctx *ctx)
     }
 }
 
-static void commit_continuation (flux_future_t *f, void *arg)
+/* The last word about a commit: error is NULL if the KVS has it. */
+static void commit_done (struct commit *c, const char *error)
 {
-    struct commit *c = arg;
     struct ctx *ctx = c->ctx;
-    const char *error = NULL;
     struct list *node;
 
-    if (flux_future_get (f, NULL) < 0) {
-        error = flux_future_error_string (f);
-        flux_log (ctx->h, LOG_ERR, "kvs commit of job output failed: %s", error);
-        go_on_after (ctx);
-    }
     output_done (c, error);
     while ((node = list_pop (&c->finished))) {
         struct job *job = container_of (node, struct job, commit_node);
@@ -214,6 +212,83 @@ static void commit_continuation (flux_future_t *f, void *arg)
     }
     ctx->commits_on_way--;
     commit_destroy (c);
+}
+
+static void commit_continuation (flux_future_t *f, void *arg);
+
+static int send (struct commit *c)
+{
+    if ((c->f = flux_kvs_commit (c->ctx->h, NULL, KVS_TXN_ORDERED, c->txn))
+        && flux_future_then (c->f, -1., commit_continuation, c) == 0)
+        return 0;
+    flux_future_destroy (c->f);
+    c->f = NULL;
+    return -1;
+}
+
+static void send_again (struct timer *t, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    ctx->commits_again = 0;
+    list_foreach (&ctx->commits, it) {
+        struct commit *c = container_of (it, struct commit, node);
+        if (send (c) < 0) {
+            flux_log_error (ctx->h, "kvs commit of job output");
+            commit_done (c, strerror (errno));
+        }
+    }
+}
+
+/* When all that was on its way has come back. */
+static void commit_again (struct commit *c)
+{
+    struct ctx *ctx = c->ctx;
+
+    flux_future_destroy (c->f);
+    c->f = NULL;
+    if (ctx->commits_again++ == 0 && !ctx->without_kvs)
+        flux_log (ctx->h, LOG_ERR, "the KVS is not loaded: job output waits for it");
+    ctx->without_kvs = true;
+    if (ctx->commits_again == ctx->commits_on_way)
+        exec_set_timer (ctx, &ctx->again_timer, AGAIN_DELAY, send_again, ctx);
+}
+
+/* The KVS was loaded again between two: what it took would stand before what it did
+ * not. */
+static void fail_earlier (struct commit *c)
+{
+    list_foreach (&c->ctx->commits, it) {
+        struct commit *earlier = container_of (it, struct commit, node);
+        if (earlier == c)
+            return;
+        if (!earlier->f) {
+            c->ctx->commits_again--;
+            commit_done (earlier, "the KVS has ended");
+        }
+    }
+}
+
+static void commit_continuation (flux_future_t *f, void *arg)
+{
+    struct commit *c = arg;
+    struct ctx *ctx = c->ctx;
+
+    if (flux_future_get (f, NULL) == 0) {
+        fail_earlier (c);
+        ctx->without_kvs = false;
+        commit_done (c, NULL);
+    } else if (errno == ENOSYS) {
+        commit_again (c);
+        return;
+    } else {
+        flux_log (ctx->h, LOG_ERR, "kvs commit of job output failed: %s",
+                  flux_future_error_string (f));
+        go_on_after (ctx);
+        commit_done (c, flux_future_error_string (f));
+    }
+    if (ctx->commits_again > 0 && ctx->commits_again == ctx->commits_on_way)
+        exec_set_timer (ctx, &ctx->again_timer, AGAIN_DELAY, send_again, ctx);
 }
 
 static struct commit *commit_create (struct ctx *ctx)
@@ -228,50 +303,33 @@ static struct commit *commit_create (struct ctx *ctx)
     return c;
 }
 
-/* It did not leave: as if it had been refused. */
-static void commit_failed (struct ctx *ctx, struct commit *c)
-{
-    const char *error = strerror (errno);
-    struct list *node;
-
-    flux_log (ctx->h, LOG_ERR, "kvs commit of job output: %s", error);
-    output_done (c, error);
-    while ((node = list_pop (&c->finished))) {
-        struct job *job = container_of (node, struct job, commit_node);
-        not_stored (job, error);
-        exec_release (ctx, job);
-    }
-    commit_destroy (c);
-}
-
 static void start_commit (struct ctx *ctx)
 {
     struct commit *c = commit_create (ctx);
-    flux_kvs_txn_t *txn = c ? flux_kvs_txn_create () : NULL;
 
-    if (!txn) { /* the jobs stay where they are: later */
+    if (!c
+        || !(c->txn =
+                 flux_kvs_txn_create ())) { /* the jobs stay where they are: later */
         flux_log_error (ctx->h, "kvs transaction");
         commit_destroy (c);
         return;
     }
     while (!list_empty (&ctx->dirty_jobs) && c->bytes < COMMIT_BYTES_MAX)
-        add_job (ctx, c, txn,
+        add_job (ctx, c, c->txn,
                  container_of (ctx->dirty_jobs.next, struct job, dirty_node));
     ctx->commit_count++;
-    if (!(c->f = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn))
-        || flux_future_then (c->f, -1., commit_continuation, c) < 0)
-        commit_failed (ctx, c);
-    else {
-        list_append (&ctx->commits, &c->node);
-        ctx->commits_on_way++;
+    list_append (&ctx->commits, &c->node);
+    ctx->commits_on_way++;
+    if (send (c) < 0) {
+        flux_log_error (ctx->h, "kvs commit of job output");
+        commit_done (c, strerror (errno));
     }
-    flux_kvs_txn_destroy (txn);
 }
 
 void commit_flush (struct ctx *ctx)
 {
-    while (ctx->commit_due && ctx->commits_on_way < COMMITS_MAX
-           && !list_empty (&ctx->dirty_jobs)) {
+    while (ctx->commit_due && ctx->commits_again == 0
+           && ctx->commits_on_way < COMMITS_MAX && !list_empty (&ctx->dirty_jobs)) {
         start_commit (ctx);
         if (list_empty (&ctx->dirty_jobs)) {
             timer_clear (&ctx->timers, &ctx->delay_timer);

@@ -46,6 +46,9 @@ struct ctx {
     struct list dirty_jobs;
     struct list commits; /* on their way */
     int commits_on_way;
+    int commits_again; /* of these, that wait for a KVS */
+    bool without_kvs;
+    struct timer again_timer;
     struct timer delay_timer;
     bool commit_due;
 

@@ -49,7 +49,8 @@ struct ctx {
     struct ingest ingest;
     struct batch *open;
     int committing, in_flight; /* batches */
-    size_t bytes;              /* of all batches */
+    bool ending;
+    size_t bytes; /* of all batches */
     flux_watcher_t *prepare;
     flux_msg_handler_t **handlers;
     unsigned long njobs, nbatches, nrefused;
@@ -317,6 +318,12 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_error_t error = { "" };
     const char *s;
 
+    if (ctx->ending) {
+        flux_respond_error (h, msg, EAGAIN,
+                            "job-ingest ends: try again when module "
+                            "job-ingest is loaded");
+        return;
+    }
     if (ctx->bytes > MAX_BYTES) {
         flux_respond_error (h, msg, EAGAIN, "too many submissions are on their way");
         return;
@@ -398,6 +405,18 @@ static int init_ids (struct ctx *ctx)
     return rc;
 }
 
+/* What was begun is brought to its end: who is told that he was refused is not
+ * submitted. */
+static void finish (struct ctx *ctx)
+{
+    flux_reactor_t *r = flux_get_reactor (ctx->h);
+
+    ctx->ending = true;
+    while (ctx->open || ctx->in_flight > 0)
+        if (flux_reactor_run (r, FLUX_REACTOR_ONCE) < 0)
+            return;
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct ctx ctx = { .h = h };
@@ -420,8 +439,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
         || flux_msg_handler_addvec (h, spec, &ctx, &ctx.handlers) < 0)
         goto done;
     flux_watcher_start (ctx.prepare);
-    if (flux_reactor_run (flux_get_reactor (h), 0) >= 0)
+    if (flux_reactor_run (flux_get_reactor (h), 0) >= 0) {
+        finish (&ctx);
         rc = 0;
+    }
 done:
     flux_msg_handler_delvec (ctx.handlers);
     flux_watcher_destroy (ctx.prepare);

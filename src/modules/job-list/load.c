@@ -83,6 +83,7 @@ static json_t *decode (flux_future_t *f)
 }
 
 /* The log is replayed as if it had come from the journal. */
+/* A job without a log is about to be submitted: it comes by the journal. */
 static int replay (struct job_list *jl, struct item *it, flux_jobid_t id)
 {
     json_t *jobspec, *R, *log, *entry;
@@ -90,8 +91,9 @@ static int replay (struct job_list *jl, struct item *it, flux_jobid_t id)
     const char *name;
     size_t len, i;
 
-    if (flux_kvs_lookup_get_raw (it->f[0], &data, &len) < 0
-        || !(log = eventlog_decode (data ? data : "", len)))
+    if (flux_kvs_lookup_get_raw (it->f[0], &data, &len) < 0)
+        return errno == ENOENT ? 0 : -1;
+    if (!(log = eventlog_decode (data ? data : "", len)))
         return -1;
     jobspec = decode (it->f[1]);
     R = decode (it->f[2]);

@@ -391,6 +391,16 @@ static int put_checkpoint (struct kvs *kvs, struct kvs_space *s)
     return rc;
 }
 
+/* Nobody is told that his commit was refused while the store has it: he would make it
+ * again. */
+void kvs_settle (struct kvs *kvs)
+{
+    struct kvs_ns *ns = kvs_ns_lookup (kvs, KVS_PRIMARY_NAMESPACE);
+
+    if (ns)
+        wait_for_store (kvs, ns->space);
+}
+
 int kvs_finish (struct kvs *kvs)
 {
     struct kvs_ns *ns = kvs_ns_lookup (kvs, KVS_PRIMARY_NAMESPACE);

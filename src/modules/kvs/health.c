@@ -102,7 +102,7 @@ void kvs_health_destroy (struct kvs_health *hl)
         return;
     flux_msg_handler_delvec (hl->handlers);
     while (hl->listeners && (msg = flux_msglist_pop (hl->listeners))) {
-        kvs_respond_error (hl->kvs, msg, ENOSYS);
+        kvs_respond_text (hl->kvs, msg, ENOSYS, KVS_ENDED);
         flux_msg_decref (msg);
     }
     flux_msglist_destroy (hl->listeners);

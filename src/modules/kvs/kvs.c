@@ -801,6 +801,8 @@ static void kvs_fini (struct kvs *kvs)
         w->destroy (w);
     }
     kvs_watches_destroy (kvs->watches);
+    if (kvs->leader)
+        kvs_leader_end (kvs->leader);
     if (kvs->namespaces)
         hashmap_destroy (kvs->namespaces);
     kvs_leader_destroy (kvs->leader);
@@ -823,6 +825,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
         flux_log_error (h, "kvs: starting");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
         flux_log_error (h, "kvs: reactor");
+    if (kvs.leader && rc < 0)
+        kvs_settle (&kvs);
     if (rc >= 0 && kvs.rank == 0) {
         kvs_run_stalled (&kvs);
         if (kvs_finish (&kvs) < 0) {

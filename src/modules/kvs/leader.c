@@ -46,6 +46,7 @@ struct kvs_leader {
     struct hashmap *refused; /* sender -> errno of its refused ordered commit */
     size_t unasked_bytes;
     struct kvs_leader_stats stats;
+    bool ending;
     int errnum; /* of the store; 0: well */
     char *text;
     double delay;      /* until the next probe */
@@ -757,6 +758,11 @@ struct kvs_space *kvs_space_create (struct kvs_leader *l, void *owner, bool prim
     return s;
 }
 
+void kvs_leader_end (struct kvs_leader *l)
+{
+    l->ending = true;
+}
+
 void kvs_space_destroy (struct kvs_space *s)
 {
     if (!s)
@@ -766,10 +772,13 @@ void kvs_space_destroy (struct kvs_space *s)
         struct commit *c = list_first (&s->queue, struct commit, node);
 
         s->leader->stats.queued_bytes -= c->len;
-        refuse (s->leader, c, ENOTSUP, NULL);
+        if (s->leader->ending)
+            refuse (s->leader, c, ENOSYS, KVS_ENDED);
+        else
+            refuse (s->leader, c, ENOTSUP, NULL);
     }
     if (s->batch) { /* its answer will find nobody */
-        refuse_all (s->batch, s, false, ENOSYS, NULL);
+        refuse_all (s->batch, s, false, ENOSYS, KVS_ENDED);
         s->batch->space = NULL;
     }
     kvs_tree_destroy (s->tree);

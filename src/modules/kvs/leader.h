@@ -85,6 +85,9 @@ struct kvs_space *kvs_space_create (struct kvs_leader *l, void *owner, bool prim
                                     const char *rootref, int64_t sequence);
 /* What waits is refused with ENOTSUP. */
 void kvs_space_destroy (struct kvs_space *s);
+/* From here on it is the KVS that ends, not a namespace. */
+void kvs_leader_end (struct kvs_leader *l);
+#define KVS_ENDED "the KVS has ended: try again when module kvs is loaded"
 
 /* Takes req in any case. txn NULL: only a checkpoint is asked for. sender: whose
  * ordered commits these are. len: what req costs. */

@@ -114,6 +114,7 @@ void kvs_probe_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 /* At the module's end: what has arrived is done, and the primary namespace's root
  * is stored. -1 with errno if it could not be. */
 int kvs_finish (struct kvs *kvs);
+void kvs_settle (struct kvs *kvs);
 
 /* relay.c */
 /* Sends the request to rank 0 on behalf of its sender; then (kvs, msg, f) is

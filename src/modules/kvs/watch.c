@@ -718,7 +718,7 @@ void kvs_watches_destroy (struct watches *ws)
             left++;
         while (left-- > 0) {
             struct watch *w = list_first (&k->watches, struct watch, node);
-            kvs_respond_error (ws->kvs, w->msg, ENOSYS);
+            kvs_respond_text (ws->kvs, w->msg, ENOSYS, KVS_ENDED);
             watch_destroy (w);
         }
     }
