@@ -6,5 +6,5 @@ MESONFLAGS="-Dwerror=false" tools/setup.sh build-lint
 meson configure build-lint -Dc_args=-fanalyzer >/dev/null
 ninja -C build-lint --quiet
 if command -v shellcheck >/dev/null 2>&1; then
-    shellcheck -s sh tools/*.sh test/system/*.sh test/system/*.t
+    shellcheck -s sh tools/*.sh test/system/*.sh test/system/*/*.t
 fi

@@ -15,7 +15,7 @@
 #include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/rc2.h"
-#include "broker/lifecycle/rlimits.h"
+#include "broker/rlimits.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"

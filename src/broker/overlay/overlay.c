@@ -12,7 +12,7 @@
 #include <syslog.h>
 
 #include "broker/attrs.h"
-#include "broker/lifecycle/rlimits.h"
+#include "broker/rlimits.h"
 #include "broker/overlay/core.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/overlay/transport.h"
