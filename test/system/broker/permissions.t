@@ -152,7 +152,7 @@ while c.recv(4096):
     pass
 PY
 mkdir -m 777 fake
-cat >trap <<'SH'
+cat >./trap <<'SH'
 setpriv --reuid=65534 --regid=65534 --clear-groups /usr/bin/python3 fake.py "$PWD/fake/tbon-0" \
     >fake.out &
 while ! grep -q ready fake.out; do kill -0 $! || exit 9; done

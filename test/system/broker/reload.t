@@ -17,7 +17,8 @@ EOL
 while_submitting () {
     subject=$1
     shift
-    : >ids >refused
+    : >ids
+    : >refused
     rm -f enough
     sh submit.sh &
     submitter=$!

@@ -144,7 +144,7 @@ flux cancel --message="$evil" "$jid"
 flux job wait-event -q "$jid" clean
 succeeds 'job status: note' clean_of_escapes flux job status -v "$jid"
 succeeds 'job attach: note' clean_of_escapes flux job attach "$jid"
-flux kvs put "evil.$ESC[31mkey=1"
+flux kvs put "evil.${ESC}[31mkey=1"
 flux kvs put --raw evil.value=- <<EOL
 $evil
 EOL
