@@ -121,6 +121,9 @@ int main (int argc, char *argv[])
         tell (-rc);
         return 1;
     }
+    /* A job that is an instance is killed as a group: who cleans up behind it is not
+     * part of that. The program stays where it is, for a terminal's sake. */
+    (void)setpgid (0, 0);
     tell (program);
     for (;;) {
         int signum = sigwaitinfo (&wanted, NULL);

@@ -21,5 +21,7 @@ if [ $rc -eq 1 ] && matches '^not ok b .*: status 7$' "$out" \
 else
     not_ok 'one that does not' "status $rc" "$out" "$err"
 fi
+printf '#!/bin/sh\necho "not here"; exit 77\n' >scripts/b
+like 'one that cannot be run here' '^skipped b: not here$' torture 3
 fails 'no number' 2 'COUNT=many is not a number' torture many
 finish

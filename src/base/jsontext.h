@@ -1,20 +1,16 @@
-/* Reading JSON text without building a tree: finds the span of a value so that
+/* Members of JSON text, without building a tree: finds the span of a value so that
  * it can be spliced into another text. Jobspecs pass through several services,
  * and most of their bytes (the environment) interest none of them.
  *
- * The scanner is safe on any input, but it only checks what it must in order to
- * find the end of a value. Text from a user is validated elsewhere. */
-#ifndef CORE_JOB_JSONTEXT_H
-#define CORE_JOB_JSONTEXT_H
+ * Safe on any input; what it checks is said in base/jscan.h. */
+#ifndef BASE_JSONTEXT_H
+#define BASE_JSONTEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct span {
-    const char *s;
-    size_t len;
-};
+#include "base/jscan.h"
 
 /* The span of the one value that fills s (white space around it allowed).
  * -1 with EINVAL. */

@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "core/job/jsontext.h"
+#include "base/jsontext.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

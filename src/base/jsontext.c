@@ -1,112 +1,19 @@
-#include "jsontext.h"
+#include "base/jsontext.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *skip_space (const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
-        p++;
-    return p;
-}
-
-/* p is behind the opening quote; the result is behind the closing one. */
-static const char *skip_string (const char *p, const char *end)
-{
-    for (;;) {
-        const char *q = memchr (p, '"', end - p);
-        if (!q)
-            return NULL;
-        const char *b = q;
-        while (b > p && b[-1] == '\\')
-            b--;
-        if ((q - b) % 2 == 0)
-            return q + 1;
-        p = q + 1;
-    }
-}
-
-static const char *skip_scalar (const char *p, const char *end)
-{
-    const char *start = p;
-
-    while (p < end && !strchr (",]} \n\t\r", *p))
-        p++;
-    return p == start ? NULL : p;
-}
-
-/* Behind the value at p, or NULL. */
-static const char *skip_value (const char *p, const char *end)
-{
-    size_t depth = 0;
-
-    if (p >= end)
-        return NULL;
-    if (*p != '{' && *p != '[' && *p != '"')
-        return skip_scalar (p, end);
-    while (p < end) {
-        char c = *p++;
-        if (c == '"') {
-            if (!(p = skip_string (p, end)))
-                return NULL;
-        } else if (c == '{' || c == '[') {
-            depth++;
-            continue;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        } else {
-            continue;
-        }
-        if (depth == 0)
-            return p;
-    }
-    return NULL;
-}
-
 int jsontext_value (const char *s, size_t len, struct span *value)
 {
-    const char *end = s + len;
-    const char *p = skip_space (s, end);
-    const char *q = skip_value (p, end);
-
-    if (!q || skip_space (q, end) != end) {
-        errno = EINVAL;
-        return -1;
-    }
-    *value = (struct span){ p, q - p };
-    return 0;
+    return json_span (s, len, value);
 }
 
 bool jsontext_next (struct span c, size_t *pos, struct span *key, struct span *value)
 {
-    const char *end = c.s + c.len;
-    bool object = c.len > 0 && c.s[0] == '{';
+    struct span ignored;
 
-    if (c.len < 2 || (!object && c.s[0] != '['))
-        return false;
-    const char *p = skip_space (c.s + (*pos ? *pos : 1), end);
-    if (*pos && p < end && *p == ',')
-        p = skip_space (p + 1, end);
-    if (p >= end || *p == '}' || *p == ']')
-        return false;
-    if (object) {
-        const char *k = p + 1;
-        if (*p != '"' || !(p = skip_string (k, end)))
-            return false;
-        if (key)
-            *key = (struct span){ k, p - 1 - k };
-        p = skip_space (p, end);
-        if (p >= end || *p != ':')
-            return false;
-        p = skip_space (p + 1, end);
-    }
-    const char *q = skip_value (p, end);
-    if (!q)
-        return false;
-    *value = (struct span){ p, q - p };
-    *pos = q - c.s;
-    return true;
+    return json_span_next (c, pos, key ? key : &ignored, value) == 1;
 }
 
 static int get (struct span object, const char *key, size_t keylen, struct span *name,
@@ -161,6 +68,20 @@ int jsontext_find (struct span object, const char *path, struct span *value)
     return find (object, path, NULL, NULL, value);
 }
 
+static bool is_space (char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static size_t strspn_in (const char *p, const char *end)
+{
+    const char *start = p;
+
+    while (p < end && is_space (*p))
+        p++;
+    return p - start;
+}
+
 int jsontext_member (struct span object, const char *path, struct span *member,
                      struct span *value)
 {
@@ -170,12 +91,12 @@ int jsontext_member (struct span object, const char *path, struct span *member,
         return -1;
     const char *start = name.s - 1;
     const char *end = value->s + value->len;
-    const char *after = skip_space (end, parent.s + parent.len);
+    const char *after = end + strspn_in (end, parent.s + parent.len);
     if (after < parent.s + parent.len && *after == ',') {
         end = after + 1;
     } else {
         const char *before = start;
-        while (before > parent.s && strchr (" \n\t\r", before[-1]))
+        while (before > parent.s && is_space (before[-1]))
             before--;
         if (before > parent.s && before[-1] == ',')
             start = before - 1;
@@ -226,8 +147,5 @@ bool jsontext_bool (struct span v, bool *b)
 
 bool jsontext_plain (struct span v, struct span *text)
 {
-    if (v.len < 2 || v.s[0] != '"' || memchr (v.s, '\\', v.len))
-        return false;
-    *text = (struct span){ v.s + 1, v.len - 2 };
-    return true;
+    return json_span_plain (v, text);
 }
