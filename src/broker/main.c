@@ -11,6 +11,7 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/keep.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rc.h"
@@ -267,6 +268,7 @@ static void finish (struct broker *b)
     set_final_status (b);
     if (b->attrs)
         dirs_cleanup (b);
+    keep_end ();
     attrs_destroy (b->attrs);
     json_decref (b->conf);
     /* Modules that did not end must not see libraries end under them. */

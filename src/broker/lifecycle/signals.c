@@ -8,6 +8,7 @@
 #include "broker/attrs.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/rc2.h"
+#include "broker/lifecycle/guard.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ static bool start_is_gone (void)
 /* Only what is allowed in a handler. */
 static void boot_handler (int signum)
 {
+    guard_end ();
     if (made.tbon[0])
         (void)unlink (made.tbon);
     if (made.remove || (start_removes_rundir && start_is_gone ()))
