@@ -16,7 +16,6 @@
 #include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/rc2.h"
-#include "broker/lifecycle/rlimits.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"
@@ -24,6 +23,7 @@
 #include "broker/modhost/modules.h"
 #include "broker/modhost/trace.h"
 #include "broker/overlay/overlay.h"
+#include "broker/rlimits.h"
 #include "broker/routing/builtin.h"
 #include "broker/routing/local.h"
 #include "broker/routing/router.h"
@@ -159,11 +159,12 @@ static void set_parent_attrs (struct broker *b)
 {
     const char *level = attrs_val (b->attrs, "instance-level");
     const char *path = getenv ("FLUX_JOB_ID_PATH");
+    const char *ns = getenv ("FLUX_KVS_NAMESPACE");
     bool nested = level && atoi (level) > 0;
 
     attrs_put (b->attrs, "parent-uri", nested ? getenv ("FLUX_URI") : NULL, -1);
-    if (nested)
-        attrs_put (b->attrs, "parent-kvs-namespace", getenv ("FLUX_KVS_NAMESPACE"), -1);
+    if (nested) /* jobs have no namespace of their own */
+        attrs_put (b->attrs, "parent-kvs-namespace", ns ? ns : "primary", -1);
     if (!attrs_val (b->attrs, "jobid-path"))
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "broker/attrs.h"
-#include "broker/lifecycle/rlimits.h"
+#include "broker/rlimits.h"
 
 struct keep {
     struct broker *b;

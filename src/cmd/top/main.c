@@ -8,6 +8,7 @@
  * it is only taken when the first instance has been reached. */
 #include "cmd/cmd.h"
 #include "cmd/live/live.h"
+#include "cmd/live/target.h"
 #include "cmd/output/output.h"
 #include "cmd/top/layout.h"
 #include "cmd/top/options.h"
@@ -290,13 +291,15 @@ static void open_job (struct top *t)
     struct level *l = t->level;
     const struct top_job *job = top_selected (&l->m);
     flux_error_t error;
-    char *path;
-    if (!job || !job->uri
-        || asprintf (&path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0)
+    char *path, *uri = job && job->uri ? target_form (job->uri) : NULL;
+    if (!uri || asprintf (&path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0) {
+        free (uri);
         return;
-    if (enter (t, job->uri, path, &error) < 0)
+    }
+    if (enter (t, uri, path, &error) < 0)
         top_say (&l->m, "%s: %s", cmd_f58 (job->id), error.text);
     free (path);
+    free (uri);
 }
 
 /* False: this is the outermost instance. */
@@ -469,13 +472,6 @@ static bool use_color (optparse_t *p)
     return !optparse_hasopt (p, "color") || optparse_get_color (p, "color");
 }
 
-/* A URI, or a job of this instance that is one. */
-static char *resolve (const char *target)
-{
-    (void)target;
-    return NULL;
-}
-
 static void check_terminal (void)
 {
     if (!isatty (STDIN_FILENO))
@@ -508,8 +504,8 @@ int main (int argc, char **argv)
     if (t.dump && !t.test_exit)
         cmd_die ("--test-exit-dump is for --test-exit");
     check_terminal ();
-    if (i < argc)
-        uri = resolve (argv[i]);
+    if (i < argc && !(uri = target_resolve (argv[i], &error)))
+        cmd_die ("%s", error.text);
     if (!(t.r = flux_reactor_create (0)))
         cmd_die ("%s", strerror (errno));
     if (enter (&t, uri, "", &error) < 0)

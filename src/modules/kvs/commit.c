@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include "base/jsonout.h"
 #include "core/handle/take.h"
 #include "core/kvs/blobs.h"
 #include "core/message/message.h"
@@ -29,7 +30,7 @@ static void add_keys (struct buf *b, const struct buf *changes)
     buf_adds (b, ",\"keys\":[");
     while (kvs_change_next (changes, &pos, &c)) {
         buf_adds (b, sep);
-        treetext_quote (b, c.key, strlen (c.key));
+        json_add_string (b, c.key, strlen (c.key));
         sep = ",";
     }
     buf_addc (b, ']');
@@ -40,7 +41,7 @@ static void encode_root (struct kvs_ns *ns, struct buf *b)
     struct buf dir = BUF_INIT;
 
     buf_adds (b, "{\"namespace\":");
-    treetext_quote (b, ns->name, strlen (ns->name));
+    json_add_string (b, ns->name, strlen (ns->name));
     buf_printf (b, ",\"sequence\":%" PRId64 ",\"owner\":%u,\"rootref\":\"%s\"",
                 ns->sequence, ns->owner, ns->rootref);
     add_keys (b, &ns->unpublished);

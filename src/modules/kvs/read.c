@@ -80,7 +80,7 @@ static char *unquote (struct span quoted)
 {
     struct buf b = BUF_INIT;
 
-    if (quoted.s[0] != '"' || treetext_unquote (quoted, &b) < 0
+    if (quoted.s[0] != '"' || json_span_unquote (quoted, &b) < 0
         || memchr (b.data ? b.data : "", 0, b.len)) {
         buf_fini (&b);
         return NULL;

@@ -14,7 +14,7 @@ static bool copy_string (struct span v, char *out, size_t size)
 {
     struct span inner;
 
-    if (v.s[0] != '"' || !treetext_plain (v, &inner) || inner.len == 0
+    if (v.s[0] != '"' || !json_span_plain (v, &inner) || inner.len == 0
         || inner.len >= size)
         return false;
     memcpy (out, inner.s, inner.len);
