@@ -1,5 +1,5 @@
 # flux web (web.py asks, browser.py drives a Chromium if there is one).
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 under_flux 2
 
 fails 'an unknown option' 1 "unrecognized option '--nosuch'" flux web --nosuch

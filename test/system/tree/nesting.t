@@ -1,6 +1,6 @@
 #!/bin/sh
 # Instances as jobs of instances: where they are, what they are made of.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 
 under_flux 2
 

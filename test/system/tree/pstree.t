@@ -1,5 +1,5 @@
 # Jobs as a tree, over three levels of instances.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 PATH=$FLUX_TEST_BUILD/src/cmd/hierarchy:$PATH
 under_flux 2
 

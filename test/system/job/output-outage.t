@@ -1,6 +1,6 @@
 # The disk below a kept state directory fails while jobs write: they wait when the windows
 # are full, and what they wrote is whole afterwards, in order, and there once.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 
 if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
     trap '' XFSZ

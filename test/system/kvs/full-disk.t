@@ -1,5 +1,5 @@
 # A disk that is full, of a few MB, and what stands on it (see test/torture/disk-faults).
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 full_disk () {
     "$FLUX_TEST_SOURCE/test/torture/full-disk" "$@"
 }
