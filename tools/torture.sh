@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs each script of test/torture with a count, one after the other:
 #   ok NAME (SECONDS s): LAST LINE OF ITS OUTPUT
-# or "not ok" with all of its output behind it. Fails if one fails, or if there is none.
+# or "not ok" with all of its output behind it; "skipped" if it ends with 77. Fails if one fails, or if there is none.
 # The scripts find the build in FLUX_TEST_BUILD, as those of test/system do.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -27,8 +27,9 @@ for script in "$dir"/*; do
     start=$(date +%s)
     if "$script" "$count" >"$log" 2>&1 </dev/null; then
         echo "ok ${script##*/} ($(($(date +%s) - start)) s): $(tail -n 1 "$log")"
+    elif status=$?; [ $status -eq 77 ]; then
+        echo "skipped ${script##*/}: $(tail -n 1 "$log")"
     else
-        status=$?
         failed=$((failed + 1))
         echo "not ok ${script##*/} ($(($(date +%s) - start)) s): status $status"
         sed 's/^/# /' "$log"

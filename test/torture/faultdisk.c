@@ -83,6 +83,16 @@ ssize_t write (int fd, const void *data, size_t len)
     FAIL_OR (fd, REAL (write) (fd, data, len));
 }
 
+int ftruncate (int fd, off_t len)
+{
+    FAIL_OR (fd, REAL (ftruncate) (fd, len));
+}
+
+int ftruncate64 (int fd, off64_t len)
+{
+    FAIL_OR (fd, REAL (ftruncate64) (fd, len));
+}
+
 int fsync (int fd)
 {
     FAIL_OR (fd, REAL (fsync) (fd));

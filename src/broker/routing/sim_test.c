@@ -17,6 +17,12 @@
 #include "base/hashmap.h"
 #include "base/test.h"
 #include "broker/broker.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/quota.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
+#include "broker/routing/subs.h"
+#include "broker/routing/topology.h"
 
 #define MAX_NODES 7
 #define MAX_CLIENTS 4
@@ -100,46 +106,25 @@ static uint32_t draw (uint32_t n)
 
 /* ---- what the router asks of its surroundings ---- */
 
-struct peer *overlay_parent (struct broker *b)
+static struct peer *parent_of (struct broker *b)
 {
     struct node *n = container_of (b, struct node, b);
 
     return n->joined && !n->lost_parent ? &n->parent_peer : NULL;
 }
 
-struct peer *overlay_child (struct broker *b, int rank)
+static struct peer *child_of (struct broker *b, int rank)
 {
     struct node *c = &sim.nodes[rank];
 
     return c->child_peer.inflight ? &c->child_peer : NULL;
 }
 
-void memory_used (struct broker *b)
-{
-}
+static const struct router_links links = { parent_of, child_of };
 
-bool rc_knows (const char *name, size_t len)
+static void log_line (struct broker *b, int level, const char *text)
 {
-    return false;
-}
-
-void config_sync (struct broker *b, const flux_msg_t *event)
-{
-}
-
-void broker_log (struct broker *b, int level, const char *fmt, ...)
-{
-    char text[200];
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (text, sizeof (text), fmt, ap);
-    va_end (ap);
     check (false, "rank %d logs: %s", b->rank, text); /* a gap in the events */
-}
-
-void error_set (flux_error_t *error, const char *fmt, ...)
-{
 }
 
 /* ---- links ---- */
@@ -511,6 +496,8 @@ static void start_node (struct node *n)
     n->b.rank = n->rank;
     n->b.size = sim.size;
     n->b.topo = sim.topo;
+    n->b.links = &links;
+    n->b.hooks.log = log_line;
     make_route_id (n->b.uuid);
     n->life++;
     n->alive = true;

@@ -31,6 +31,17 @@ struct timing {
     double min, max, mean, m2; /* ms; m2: sum of squared deviations */
 };
 
+/* A refusal that is not true yet: what failed might be there after a crash. */
+#define HELD_AGAIN 0.1 /* s, until the log is cut again */
+#define HELD_MAX 30.   /* s, then it is said all the same */
+struct held {
+    struct flux_msglist *requests;
+    int errnum;
+    flux_error_t error;
+    double since;
+    flux_watcher_t *timer;
+};
+
 struct sqlite {
     flux_t *h;
     struct digest *digest;
@@ -39,6 +50,7 @@ struct sqlite {
     const char *path;
     size_t blob_max;
     int failure; /* errno of the last batch, or 0 */
+    struct held held;
     struct timing load_time, store_time;
     flux_msg_handler_t **handlers;
 };
@@ -127,6 +139,62 @@ static void undo (struct sqlite *s)
         log_errno (s, &error);
 }
 
+static void answer_held (struct sqlite *s)
+{
+    const flux_msg_t *msg;
+
+    flux_watcher_stop (s->held.timer);
+    while ((msg = flux_msglist_pop (s->held.requests))) {
+        errno = s->held.errnum;
+        respond_error (s, msg, &s->held.error);
+        flux_msg_decref (msg);
+    }
+}
+
+static void give_up_held (struct sqlite *s)
+{
+    flux_log (s->h, LOG_CRIT,
+              "content-sqlite: %s: what was refused cannot be undone: it may be there "
+              "if the broker is killed now",
+              s->path);
+    answer_held (s);
+}
+
+static void held_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct sqlite *s = arg;
+    flux_error_t error;
+
+    if (db_settle (s->db, &error) == 0)
+        answer_held (s);
+    else if (flux_reactor_now (r) - s->held.since > HELD_MAX)
+        give_up_held (s);
+}
+
+/* Refuses, when that is true. */
+static void refuse (struct sqlite *s, const flux_msg_t *msg, flux_error_t *error)
+{
+    struct held *held = &s->held;
+
+    if (!db_in_doubt (s->db)
+        || (!held->requests && !(held->requests = flux_msglist_create ()))
+        || (!held->timer
+            && !(held->timer = flux_timer_watcher_create (
+                     flux_get_reactor (s->h), HELD_AGAIN, HELD_AGAIN, held_cb, s)))) {
+        respond_error (s, msg, error);
+        return;
+    }
+    if (flux_msglist_count (held->requests) == 0) {
+        held->errnum = errno;
+        held->error = *error;
+        held->since = flux_reactor_now (flux_get_reactor (s->h));
+        flux_timer_watcher_reset (held->timer, HELD_AGAIN, HELD_AGAIN);
+        flux_watcher_start (held->timer);
+    }
+    if (flux_msglist_append (held->requests, msg) < 0)
+        respond_error (s, msg, error);
+}
+
 static int store_one (struct sqlite *s, const void *digest, const void *data,
                       size_t len, flux_error_t *error)
 {
@@ -153,7 +221,7 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (flux_request_decode_raw (msg, NULL, &data, &len) < 0 || check_size (s, len) < 0
         || digest_hash (s->digest, data, len, digest) < 0
         || store_one (s, digest, data, len, &error) < 0) {
-        respond_error (s, msg, &error);
+        refuse (s, msg, &error);
         return;
     }
     timing_add (&s->store_time, start);
@@ -225,7 +293,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         || commit (s, data, len, &error) < 0) {
         log_failure (s, &error);
         if (!flux_msg_is_noresponse (msg))
-            respond_error (s, msg, &error);
+            refuse (s, msg, &error);
         return;
     }
     s->failure = 0;
@@ -287,7 +355,7 @@ static void checkpoint_put_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
     if (flux_request_unpack (msg, NULL, "{s:o}", "value", &value) < 0
         || !(text = json_dumps (value, JSON_COMPACT))
         || put_checkpoint (s, text, &error) < 0)
-        respond_error (s, msg, &error);
+        refuse (s, msg, &error);
     else if (flux_respond (h, msg, NULL) < 0)
         flux_log_error (h, "error responding to content-backing.checkpoint-put");
     free (text);
@@ -425,6 +493,8 @@ static int register_backing (flux_t *h)
 static void sqlite_fini (struct sqlite *s)
 {
     flux_msg_handler_delvec (s->handlers);
+    flux_watcher_destroy (s->held.timer);
+    flux_msglist_destroy (s->held.requests);
     db_close (s->db);
     digest_destroy (s->digest);
     buf_fini (&s->scratch);
@@ -470,6 +540,14 @@ static int save_rest (struct sqlite *s)
 {
     int rc = 0;
 
+    if (s->held.requests && flux_msglist_count (s->held.requests) > 0) {
+        flux_error_t error;
+
+        if (db_settle (s->db, &error) == 0)
+            answer_held (s);
+        else
+            give_up_held (s);
+    }
     if (call (s->h, "content.flush", NULL) < 0 && errno != ENOSYS) {
         flux_log_error (s->h, "content-sqlite: the last state could not be saved");
         rc = -1;

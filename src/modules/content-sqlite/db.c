@@ -264,6 +264,16 @@ static void move_frames (struct db *db)
         db->frames = frames;
 }
 
+/* A header of zeros ends the log as well. */
+static bool blot_out (sqlite3_file *f, sqlite3_int64 at)
+{
+    static const char
+        zeros[WAL_HEADER > WAL_FRAME_HEADER ? WAL_HEADER : WAL_FRAME_HEADER];
+
+    return f->pMethods->xWrite (f, zeros, at == 0 ? WAL_HEADER : WAL_FRAME_HEADER, at)
+           == SQLITE_OK;
+}
+
 static int cut_log (struct db *db, flux_error_t *error)
 {
     sqlite3_file *f = wal_file (db);
@@ -278,11 +288,22 @@ static int cut_log (struct db *db, flux_error_t *error)
             && !memcmp (salt, db->salt, sizeof (salt)))
             end = WAL_HEADER
                   + (sqlite3_int64)db->frames * (WAL_FRAME_HEADER + db->page_size);
-        if (size > end && f->pMethods->xTruncate (f, end) != SQLITE_OK)
+        if (size > end && f->pMethods->xTruncate (f, end) != SQLITE_OK
+            && !blot_out (f, end))
             return set_error (error, EIO, "write-ahead log: cannot be undone");
     }
     db->tainted = false;
     return 0;
+}
+
+bool db_in_doubt (const struct db *db)
+{
+    return db->tainted;
+}
+
+int db_settle (struct db *db, flux_error_t *error)
+{
+    return db->tainted ? cut_log (db, error) : 0;
 }
 
 static int open_generation (struct db *db, const char *path, bool create,

@@ -44,6 +44,10 @@ int db_remove (const char *path, flux_error_t *error);
 int db_begin (struct db *db, bool sync, flux_error_t *error);
 int db_commit (struct db *db, flux_error_t *error);
 int db_rollback (struct db *db, flux_error_t *error);
+/* The disk does not let go of what failed: after a crash now it might be there. Nobody
+ * is told that it was refused before db_settle, which tries again, returns 0. */
+bool db_in_doubt (const struct db *db);
+int db_settle (struct db *db, flux_error_t *error);
 
 /* A blob that is there already stays as it is. */
 int db_store (struct db *db, const void *digest, size_t digest_size, const void *data,

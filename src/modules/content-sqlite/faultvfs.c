@@ -41,7 +41,7 @@ static int do_read (sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 
 static int do_write (sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-    if (!strikes ())
+    if (faults->kind == FAULT_CUT || !strikes ())
         return real_of (f)->pMethods->xWrite (real_of (f), p, n, at);
     if (faults->kind == FAULT_SHORT)
         real_of (f)->pMethods->xWrite (real_of (f), p, n / 2, at);
@@ -50,7 +50,7 @@ static int do_write (sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 
 static int do_truncate (sqlite3_file *f, sqlite3_int64 size)
 {
-    if (faults->kind == FAULT_EIO && strikes ())
+    if ((faults->kind == FAULT_EIO || faults->kind == FAULT_CUT) && strikes ())
         return SQLITE_IOERR_TRUNCATE;
     return real_of (f)->pMethods->xTruncate (real_of (f), size);
 }

@@ -8,6 +8,7 @@ enum fault_kind {
     FAULT_ENOSPC, /* a write or a truncation to more */
     FAULT_EIO,    /* any */
     FAULT_SHORT,  /* a write of half of its bytes, then EIO */
+    FAULT_CUT,    /* a sync or a truncation; writes are good */
 };
 
 struct faults {
