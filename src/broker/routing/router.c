@@ -525,6 +525,26 @@ static void tell_others (struct broker *b, const struct inflight_peer *to,
     }
 }
 
+static void answer_unroutable (struct broker *b, flux_msg_t *msg, int errnum)
+{
+    char text[200];
+    const char *topic = NULL;
+    size_t len;
+
+    if (errnum != ENOSYS || flux_msg_get_topic (msg, &topic) < 0) {
+        refuse (b, msg, errnum, NULL);
+        return;
+    }
+    len = service_name_len (topic);
+    if (services_reserved (b->services, topic))
+        snprintf (text, sizeof (text), "%.100s: try again when module %.*s is loaded",
+                  topic, (int)len, topic);
+    else
+        snprintf (text, sizeof (text), "No service matching %.100s is registered",
+                  topic);
+    refuse (b, msg, errnum, text);
+}
+
 static void deliver (struct broker *b, struct peer *to, struct peer *from,
                      flux_msg_t *msg)
 {
@@ -544,29 +564,11 @@ static void deliver (struct broker *b, struct peer *to, struct peer *from,
             inflight_undo (b->router->inflight, to->inflight);
         if (errnum == ENOBUFS)
             refuse (b, msg, errnum, "too much waits for the one who is to answer this");
+        else if (errnum == ECONNRESET && to->kind == PEER_MODULE)
+            answer_unroutable (b, msg, ENOSYS); /* it has ended, and took nothing */
         else
             refuse (b, msg, errnum == ECONNRESET ? EHOSTUNREACH : errnum, NULL);
     }
-}
-
-static void answer_unroutable (struct broker *b, flux_msg_t *msg, int errnum)
-{
-    char text[200];
-    const char *topic = NULL;
-    size_t len;
-
-    if (errnum != ENOSYS || flux_msg_get_topic (msg, &topic) < 0) {
-        refuse (b, msg, errnum, NULL);
-        return;
-    }
-    len = service_name_len (topic);
-    if (services_reserved (b->services, topic))
-        snprintf (text, sizeof (text), "%.100s: try again when module %.*s is loaded",
-                  topic, (int)len, topic);
-    else
-        snprintf (text, sizeof (text), "No service matching %.100s is registered",
-                  topic);
-    refuse (b, msg, errnum, text);
 }
 
 static void route_on (struct broker *b, struct peer *from, struct route r,
