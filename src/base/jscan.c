@@ -484,8 +484,9 @@ static const char *skip_container (const char *p, const char *end)
         }
         /* Behind a value: all that ends here, then a comma. */
         first = false;
-        while (p < end
-               && *p == (object[(depth - 1) / 64] >> (depth - 1) % 64 & 1 ? '}' : ']')) {
+        while (
+            p < end
+            && *p == (object[(depth - 1) / 64] >> (depth - 1) % 64 & 1 ? '}' : ']')) {
             p++;
             if (--depth == 0)
                 return p;

@@ -47,8 +47,17 @@ static bool by_span (const char *s, size_t len)
 static void takes_what_is_json (void **state)
 {
     static const char *good[] = {
-        "1", "-0", "1.5e+7", "\"\"", "true", " null ", "{}", "[ ]", "[[],{},[[]]]",
-        "{\"a\":{\"b\":[1,{\"c\":\"]}\"}]},\"\\\"\":false}", "[\"\\\\\",\"\\u00e4\xc3\xa4\"]",
+        "1",
+        "-0",
+        "1.5e+7",
+        "\"\"",
+        "true",
+        " null ",
+        "{}",
+        "[ ]",
+        "[[],{},[[]]]",
+        "{\"a\":{\"b\":[1,{\"c\":\"]}\"}]},\"\\\"\":false}",
+        "[\"\\\\\",\"\\u00e4\xc3\xa4\"]",
         "[\"\\ud83d\\ude00\"]",
     };
     const char *fault;
@@ -92,9 +101,10 @@ static void refuses_what_is_not (void **state)
         { "[\"a", "unexpected end of a string" },
         { "[\"\xff\"]", "not UTF-8" },
     };
-    static const char *no_value[] = { "",    "{",     "[1,]",     "[1 2]",   "{\"a\" 1}",
-                                      "[1}", "[] x", "{\"a\":}", "{\"a\"}", "[,1]",
-                                      "]",   "{1:2}", "[\"a",     "{]",      "[[]" };
+    static const char *no_value[] = { "",          "{",    "[1,]", "[1 2]",
+                                      "{\"a\" 1}", "[1}",  "[] x", "{\"a\":}",
+                                      "{\"a\"}",   "[,1]", "]",    "{1:2}",
+                                      "[\"a",      "{]",   "[[]" };
     const char *fault;
 
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
@@ -177,7 +187,8 @@ static void unescapes_in_place (void **state)
     assert_true (jscan_next_key_in_place (&s, &key));
     assert_string_equal (key, "k\"");
     assert_true (jscan_string_in_place (&s, &val));
-    assert_string_equal (val, "a\xc3\xa4\n\xf0\x9f\x98\x80" "b");
+    assert_string_equal (val, "a\xc3\xa4\n\xf0\x9f\x98\x80"
+                              "b");
     assert_true (jscan_next_key_in_place (&s, &key));
     assert_true (jscan_string_in_place (&s, &val));
     assert_string_equal (val, "plain");
@@ -236,14 +247,10 @@ static void writes_as_jansson (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (takes_what_is_json),
-        cmocka_unit_test (refuses_what_is_not),
-        cmocka_unit_test (depth_is_bounded),
-        cmocka_unit_test (tells_where),
-        cmocka_unit_test (reads_integers),
-        cmocka_unit_test (unescapes_in_place),
-        cmocka_unit_test (iterates_over_spans),
-        cmocka_unit_test (writes_as_jansson),
+        cmocka_unit_test (takes_what_is_json),  cmocka_unit_test (refuses_what_is_not),
+        cmocka_unit_test (depth_is_bounded),    cmocka_unit_test (tells_where),
+        cmocka_unit_test (reads_integers),      cmocka_unit_test (unescapes_in_place),
+        cmocka_unit_test (iterates_over_spans), cmocka_unit_test (writes_as_jansson),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

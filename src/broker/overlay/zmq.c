@@ -254,6 +254,33 @@ static int send_tail (struct sock *s, struct tail *tail)
     return 0;
 }
 
+static void payload_done (void *data, void *payload)
+{
+    payload_unref (payload);
+}
+
+/* A large payload goes out from where it is. */
+static int send_part (struct sock *s, const struct iovec *part, const flux_msg_t *msg)
+{
+    const void *data;
+    zmq_msg_t frame;
+    size_t len;
+
+    if (part->iov_len < MSG_LARGE || msg_raw (msg, &data, &len) < 0
+        || part->iov_base != data)
+        return zmq_send (s->zs, part->iov_base, part->iov_len,
+                         ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    if (zmq_msg_init_data (&frame, part->iov_base, len, payload_done, msg_payload (msg))
+        < 0)
+        return -1;
+    payload_ref (msg_payload (msg));
+    if (zmq_msg_send (&frame, s->zs, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+        zmq_msg_close (&frame);
+        return -1;
+    }
+    return 0;
+}
+
 static int send_msg (struct sock *s, const char *id, struct window *w,
                      const flux_msg_t *msg)
 {
@@ -270,9 +297,7 @@ static int send_msg (struct sock *s, const char *id, struct window *w,
         goto error;
     for (int i = 0; i < count - 1; i++) {
         tail->size += iov[i].iov_len;
-        if (zmq_send (s->zs, iov[i].iov_base, iov[i].iov_len,
-                      ZMQ_DONTWAIT | ZMQ_SNDMORE)
-            < 0)
+        if (send_part (s, &iov[i], msg) < 0)
             goto error;
     }
     return send_tail (s, tail);
@@ -319,15 +344,42 @@ static void close_frames (zmq_msg_t frames[], int count)
         zmq_msg_close (&frames[i]);
 }
 
+static void free_frame (void *frame)
+{
+    zmq_msg_close (frame);
+    free (frame);
+}
+
+/* A frame that may stay when the others go. */
+static zmq_msg_t *keep_frame (zmq_msg_t *frame)
+{
+    zmq_msg_t *kept = malloc (sizeof (*kept));
+
+    if (kept) {
+        zmq_msg_init (kept);
+        zmq_msg_move (kept, frame);
+    }
+    return kept;
+}
+
+/* A large payload, the last but one, stays in its frame. */
 static flux_msg_t *make_msg (zmq_msg_t frames[], int count)
 {
+    struct msg_block block = { NULL, free_frame };
     struct iovec iov[MAX_FRAMES];
+    flux_msg_t *msg;
 
     for (int i = 0; i < count; i++) {
         iov[i].iov_base = zmq_msg_data (&frames[i]);
         iov[i].iov_len = zmq_msg_size (&frames[i]);
     }
-    return msg_from_parts (iov, count);
+    if (count > 1 && iov[count - 2].iov_len >= MSG_LARGE
+        && (block.p = keep_frame (&frames[count - 2])))
+        iov[count - 2].iov_base = zmq_msg_data (block.p);
+    msg = msg_from_parts_in (iov, count, &block);
+    if (block.p)
+        free_frame (block.p);
+    return msg;
 }
 
 static void child_lost (struct transport *t, const char *id)

@@ -8,7 +8,6 @@
 #include "cmd/web/hub.h"
 
 #include "base/list.h"
-#include "cmd/live/live.h"
 #include "cmd/live/target.h"
 #include "cmd/web/bars.h"
 #include "cmd/web/guard.h"
@@ -663,7 +662,7 @@ bool hubs_check (struct hubs *hs)
     return false;
 }
 
-flux_t *hubs_handle (struct hubs *hs, const char *path)
+struct live *hubs_live (struct hubs *hs, const char *path)
 {
     unsigned long long ids[PATH_DEPTH_MAX];
     int n = instance_path (path, ids);
@@ -679,7 +678,7 @@ flux_t *hubs_handle (struct hubs *hs, const char *path)
         errno = ENOTCONN;
         return NULL;
     }
-    return live_handle (hub->live);
+    return hub->live;
 }
 
 /* --- clients, from outside --- */

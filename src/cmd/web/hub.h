@@ -4,6 +4,7 @@
 #ifndef CMD_WEB_HUB_H
 #define CMD_WEB_HUB_H
 
+#include "cmd/live/live.h"
 #include "cmd/web/stream.h"
 
 #include <flux/core.h>
@@ -24,8 +25,8 @@ void hubs_destroy (struct hubs *hs);
 /* After flux_reactor_run has failed: true if that was a connection of ours. */
 bool hubs_check (struct hubs *hs);
 
-/* The handle of an instance that is open, else NULL with ENOTCONN. */
-flux_t *hubs_handle (struct hubs *hs, const char *path);
+/* An instance that is open, else NULL with ENOTCONN. */
+struct live *hubs_live (struct hubs *hs, const char *path);
 
 /* A new reader of events; the first is "hello" with what is given. constraint and hello
  * are taken. NULL with EINVAL (path), EAGAIN (too many

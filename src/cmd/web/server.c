@@ -61,7 +61,7 @@ struct request {
     struct MHD_Connection *conn;
     struct buf body;
     bool too_long;
-    flux_future_t *f;
+    struct live_once *once;
     bool suspended;
     unsigned int status; /* of the answer that came meanwhile; 0: none */
     char *answer;
@@ -223,33 +223,32 @@ static void answered (flux_future_t *f, void *arg)
 {
     struct request *req = arg;
     const char *s = NULL;
-    if (flux_rpc_get (f, &s) < 0) {
+    req->once = NULL;
+    if (!f) {
+        req->status = MHD_HTTP_NOT_FOUND;
+        req->answer = error_text ("the instance has ended");
+    } else if (flux_rpc_get (f, &s) < 0) {
         req->status = status_of (errno);
         req->answer = error_text (flux_future_error_string (f));
     } else {
         req->status = MHD_HTTP_OK;
         req->answer = strdup (s ? s : "{}");
     }
-    req->f = NULL;
-    flux_future_destroy (f);
     resume (req);
 }
 
-static enum MHD_Result wait_for (struct request *req, flux_future_t *f)
+static enum MHD_Result wait_for (struct request *req, struct live *l, flux_future_t *f)
 {
-    if (!f || flux_future_then (f, 30., answered, req) < 0) {
-        flux_future_destroy (f);
+    if (!(req->once = live_then (l, f, answered, req)))
         return send_error (req->conn, MHD_HTTP_INTERNAL_SERVER_ERROR, strerror (errno));
-    }
-    req->f = f;
     req->suspended = true;
     MHD_suspend_connection (req->conn);
     return MHD_YES;
 }
 
-static flux_t *get_handle (struct request *req, const char *path)
+static struct live *get_instance (struct request *req, const char *path)
 {
-    return hubs_handle (req->s->hubs, path ? path : "");
+    return hubs_live (req->s->hubs, path ? path : "");
 }
 
 static enum MHD_Result no_instance (struct request *req)
@@ -261,45 +260,49 @@ static enum MHD_Result get_job (struct request *req)
 {
     const char *id = query (req->conn, "id");
     flux_jobid_t n;
-    flux_t *h;
+    struct live *l;
     if (!id || flux_job_id_parse (id, &n) < 0)
         return send_error (req->conn, MHD_HTTP_BAD_REQUEST, "no valid job id");
-    if (!(h = get_handle (req, query (req->conn, "path"))))
+    if (!(l = get_instance (req, query (req->conn, "path"))))
         return no_instance (req);
-    return wait_for (req, flux_rpc_pack (h, "job-info.lookup", 0, 0,
-                                         "{s:I s:[s,s] s:i}", "id", (json_int_t)n,
-                                         "keys", "eventlog", "jobspec", "flags", 0));
+    return wait_for (req, l,
+                     flux_rpc_pack (live_handle (l), "job-info.lookup", 0, 0,
+                                    "{s:I s:[s,s] s:i}", "id", (json_int_t)n, "keys",
+                                    "eventlog", "jobspec", "flags", 0));
 }
 
 static enum MHD_Result post_cancel (struct request *req, json_t *o)
 {
     const char *path = "", *id;
     flux_jobid_t n;
-    flux_t *h;
+    struct live *l;
     if (json_unpack (o, "{s?s s:s}", "path", &path, "id", &id) < 0
         || flux_job_id_parse (id, &n) < 0)
         return send_error (req->conn, MHD_HTTP_BAD_REQUEST, "path, id: no valid job");
-    if (!(h = get_handle (req, path)))
+    if (!(l = get_instance (req, path)))
         return no_instance (req);
-    return wait_for (req, flux_job_cancel (h, n, "flux web"));
+    return wait_for (req, l, flux_job_cancel (live_handle (l), n, "flux web"));
 }
 
 static enum MHD_Result post_drain (struct request *req, json_t *o, bool drain)
 {
     const char *path = "", *targets, *reason = NULL;
-    flux_t *h;
+    struct live *l;
     if (json_unpack (o, "{s?s s:s s?s}", "path", &path, "targets", &targets, "reason",
                      &reason)
         < 0)
         return send_error (req->conn, MHD_HTTP_BAD_REQUEST, "path, targets, reason");
-    if (!(h = get_handle (req, path)))
+    if (!(l = get_instance (req, path)))
         return no_instance (req);
     if (drain)
-        return wait_for (req, flux_rpc_pack (h, "resource.drain", 0, 0,
-                                             "{s:s s:s* s:s}", "targets", targets,
-                                             "reason", reason, "mode", "update"));
-    return wait_for (req, flux_rpc_pack (h, "resource.undrain", 0, 0, "{s:s s:s}",
-                                         "targets", targets, "mode", "default"));
+        return wait_for (req, l,
+                         flux_rpc_pack (live_handle (l), "resource.drain", 0, 0,
+                                        "{s:s s:s* s:s}", "targets", targets, "reason",
+                                        reason, "mode", "update"));
+    return wait_for (req, l,
+                     flux_rpc_pack (live_handle (l), "resource.undrain", 0, 0,
+                                    "{s:s s:s}", "targets", targets, "mode",
+                                    "default"));
 }
 
 /* --- events --- */
@@ -439,7 +442,7 @@ static struct request *request_create (struct server *s, struct MHD_Connection *
 static void request_destroy (struct request *req)
 {
     list_remove (&req->node);
-    flux_future_destroy (req->f);
+    live_forget (req->once);
     client_destroy (req->client);
     buf_fini (&req->body);
     free (req->answer);

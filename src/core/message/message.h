@@ -56,9 +56,17 @@ size_t msg_known_len (const flux_msg_t *msg);
 
 #define MSG_LARGE (256 * 1024) /* bytes of a payload that is worth the trouble */
 
-/* flux_msg_decode of what lies in a block of memory: if the payload is large, the
- * message keeps the block, and *block is NULL. */
-flux_msg_t *msg_decode_in (const void *buf, size_t size, void **block);
+/* Memory that others made, and how it is given back, in whatever thread. */
+struct msg_block {
+    void *p;
+    void (*free) (void *p);
+};
+
+/* flux_msg_decode, or msg_from_parts, of what lies in a block of memory: if the payload
+ * is large, the message keeps the block, and block->p is NULL. */
+flux_msg_t *msg_decode_in (const void *buf, size_t size, struct msg_block *block);
+flux_msg_t *msg_from_parts_in (const struct iovec *iov, int count,
+                               struct msg_block *block);
 /* Of a message whose payload is written by others: what comes before it (returns its
  * length) and, MSG_TAIL_LEN bytes, what comes behind it. */
 #define MSG_TAIL_LEN (1 + MSG_PROTO_LEN)

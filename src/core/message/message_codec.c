@@ -221,19 +221,19 @@ static int take_routes (flux_msg_t *msg, const struct iovec *parts, int count)
 }
 
 /* A large payload keeps the block in which it is. */
-static struct payload *take_payload (const struct iovec *part, void **block)
+static struct payload *take_payload (const struct iovec *part, struct msg_block *block)
 {
     struct payload *p;
 
-    if (!block || !*block || part->iov_len < MSG_LARGE)
+    if (!block || !block->p || part->iov_len < MSG_LARGE)
         return payload_create (part->iov_base, part->iov_len);
     if ((p = payload_create_in (*block, part->iov_base, part->iov_len)))
-        *block = NULL;
+        block->p = NULL;
     return p;
 }
 
 static int take_parts (flux_msg_t *msg, const struct iovec *parts, int count,
-                       void **block)
+                       struct msg_block *block)
 {
     int i = 0;
 
@@ -266,7 +266,8 @@ eproto:
     return -1;
 }
 
-static flux_msg_t *from_parts (const struct iovec *parts, int count, void **block)
+flux_msg_t *msg_from_parts_in (const struct iovec *parts, int count,
+                               struct msg_block *block)
 {
     flux_msg_t *msg = flux_msg_create (0);
 
@@ -281,7 +282,7 @@ static flux_msg_t *from_parts (const struct iovec *parts, int count, void **bloc
 
 flux_msg_t *msg_from_parts (const struct iovec *parts, int count)
 {
-    return from_parts (parts, count, NULL);
+    return msg_from_parts_in (parts, count, NULL);
 }
 
 flux_msg_t *flux_msg_decode (const void *buf, size_t size)
@@ -289,7 +290,7 @@ flux_msg_t *flux_msg_decode (const void *buf, size_t size)
     return msg_decode_in (buf, size, NULL);
 }
 
-flux_msg_t *msg_decode_in (const void *buf, size_t size, void **block)
+flux_msg_t *msg_decode_in (const void *buf, size_t size, struct msg_block *block)
 {
     struct iovec parts[MSG_MAX_ROUTES + 4];
     const unsigned char *p = buf;
@@ -311,7 +312,7 @@ flux_msg_t *msg_decode_in (const void *buf, size_t size, void **block)
         parts[count++].iov_len = len;
         p += len;
     }
-    return from_parts (parts, count, block);
+    return msg_from_parts_in (parts, count, block);
 eproto:
     errno = EPROTO;
     return NULL;

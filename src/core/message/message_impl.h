@@ -22,7 +22,8 @@ struct payload {
     _Atomic (struct bytes *) bytes;
     struct bytes own; /* what bytes points to if they came first */
     void *block;      /* taken over: own.data lies in it; else NULL */
-    char copy[];      /* what own.data points to otherwise */
+    void (*free_block) (void *block);
+    char copy[]; /* what own.data points to otherwise */
 };
 
 struct flux_msg {
@@ -50,8 +51,9 @@ struct flux_msg {
 };
 
 struct payload *payload_create (const void *data, size_t len);
-/* Takes block, in which the bytes lie, on success. */
-struct payload *payload_create_in (void *block, const void *data, size_t len);
+/* Takes the block, in which the bytes lie, on success. */
+struct payload *payload_create_in (struct msg_block block, const void *data,
+                                   size_t len);
 struct payload *payload_create_json (json_t *o); /* takes o on success */
 /* NULL with ENOMEM. */
 const struct bytes *payload_bytes (struct payload *p);

@@ -35,7 +35,7 @@ struct payload *payload_create (const void *data, size_t len)
     return p;
 }
 
-struct payload *payload_create_in (void *block, const void *data, size_t len)
+struct payload *payload_create_in (struct msg_block block, const void *data, size_t len)
 {
     struct payload *p;
 
@@ -45,7 +45,8 @@ struct payload *payload_create_in (void *block, const void *data, size_t len)
     atomic_init (&p->json, NULL);
     atomic_init (&p->bytes, &p->own);
     p->own = (struct bytes){ len, data };
-    p->block = block;
+    p->block = block.p;
+    p->free_block = block.free;
     return p;
 }
 
@@ -78,7 +79,8 @@ void payload_unref (struct payload *p)
     json_decref (atomic_load (&p->json));
     if ((b = atomic_load (&p->bytes)) != &p->own)
         free (b);
-    free (p->block);
+    if (p->block)
+        p->free_block (p->block);
     free (p);
 }
 
@@ -246,7 +248,8 @@ int msg_take_payload (flux_msg_t *msg, struct buf *b)
     if (b->len < TAKE_MIN && !b->err) /* a copy costs less than the block */
         return flux_msg_set_payload (msg, b->data ? b->data : "", b->len);
     if (b->err || buf_reserve (b, 0) < 0
-        || !(p = payload_create_in (b->data, b->data, b->len))) {
+        || !(p = payload_create_in ((struct msg_block){ b->data, free }, b->data,
+                                    b->len))) {
         errno = ENOMEM;
         return -1;
     }

@@ -368,6 +368,52 @@ static void takes_over (void **state)
     flux_msg_destroy (small);
 }
 
+static int freed;
+
+static void free_it (void *p)
+{
+    freed++;
+    free (p);
+}
+
+/* A block is kept with the last reference to its payload, or stays the caller's. */
+static void keeps_blocks (void **state)
+{
+    for (size_t len = 100; len <= 1000000; len *= 10000) {
+        struct buf b = BUF_INIT;
+        flux_msg_t *msg = with_payload (&b, 'x', len), *other;
+        unsigned char proto[MSG_PROTO_LEN];
+        struct msg_block block = { malloc (len), free_it };
+        struct iovec iov[8];
+        const void *data;
+        int count;
+
+        buf_fini (&b);
+        flux_msg_set_topic (msg, "e");
+        assert_int_equal (count = msg_parts (msg, proto, iov, 8), 3);
+        memcpy (block.p, iov[1].iov_base, len);
+        iov[1].iov_base = block.p;
+        freed = 0;
+        assert_non_null (other = msg_from_parts_in (iov, count, &block));
+        assert_int_equal (flux_msg_get_payload (other, &data, NULL), 0);
+        if (len >= MSG_LARGE)
+            assert_true (!block.p && data == iov[1].iov_base);
+        else
+            assert_true (block.p && data != iov[1].iov_base);
+        flux_msg_destroy (msg);
+        assert_int_equal (freed, 0);
+        flux_msg_destroy (other);
+        assert_int_equal (freed, len >= MSG_LARGE);
+        free (block.p);
+        /* What is no message gives it back in any case. */
+        block = (struct msg_block){ malloc (1000000), free_it };
+        iov[0] = (struct iovec){ block.p, 1000000 };
+        assert_null (msg_from_parts_in (iov, 1, &block));
+        assert_non_null (block.p);
+        free (block.p);
+    }
+}
+
 /* RFC 3: the length in the preface is that of the message parts, without the preface. */
 static void frames (void **state)
 {
@@ -468,7 +514,7 @@ int main (void)
         cmocka_unit_test (authorizes),      cmocka_unit_test (queue_is_a_ring),
         cmocka_unit_test (prints),          cmocka_unit_test (longest_route_id),
         cmocka_unit_test (takes_over),      cmocka_unit_test (frames),
-        cmocka_unit_test (streams),
+        cmocka_unit_test (streams),         cmocka_unit_test (keeps_blocks),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -324,7 +324,7 @@ static int read_some (struct msgstream *s)
 flux_msg_t *msgstream_recv (struct msgstream *s)
 {
     struct window *in = &s->in;
-    void *block = NULL;
+    struct msg_block block = { NULL, free };
     bool whole;
     flux_msg_t *msg;
     ssize_t len;
@@ -335,9 +335,9 @@ flux_msg_t *msgstream_recv (struct msgstream *s)
     if (len < 0)
         return NULL;
     if ((whole = in->start == 0 && in->cap == (size_t)len))
-        block = in->data;
+        block.p = in->data;
     msg = msg_decode_in (in->data + in->start + PREFACE_LEN, len - PREFACE_LEN, &block);
-    if (whole && !block)
+    if (whole && !block.p)
         *in = (struct window){ 0 }; /* the message has it */
     else
         window_consume (in, len);

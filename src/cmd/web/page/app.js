@@ -29,6 +29,12 @@ function el(tag, props = {}, ...children) {
   return e;
 }
 
+// Only if something is new: what has the focus or is pressed stays.
+function replace(box, children) {
+  if (box.childNodes.length !== children.length || children.some((c, i) => box.childNodes[i] !== c))
+    box.replaceChildren(...children);
+}
+
 function duration(s) {
   s = Math.max(s, 0);
   if (s < 10) return s.toFixed(1) + ' s';
@@ -163,6 +169,13 @@ function fromHash() {
   connect();
 }
 
+function drawFacts() {
+  const i = data.info;
+  $('#facts').textContent = i
+    ? `${hosts(i.host)} · ${plural(i.size, 'broker')}${i.depth ? ' · depth ' + i.depth : ''} · up ${duration(now() - i.start)} · ${i.version}`
+    : '';
+}
+
 function drawPath() {
   const ids = view.path ? view.path.split('/') : [];
   const i = data.info;
@@ -174,9 +187,7 @@ function drawPath() {
   });
   $('#path').replaceChildren(...items);
   document.title = (ids.length ? ids.at(-1) + ' · ' : '') + 'Flux' + (i ? ' on ' + hosts(i.host) : '');
-  $('#facts').textContent = i
-    ? `${hosts(i.host)} · ${plural(i.size, 'broker')}${i.depth ? ' · depth ' + i.depth : ''} · up ${duration(now() - i.start)} · ${i.version}`
-    : '';
+  drawFacts();
 }
 
 // ---- tiles ----
@@ -231,21 +242,36 @@ function jobTime(j) {
   return duration(now() - (j.t_run ?? j.t_submit));
 }
 
+// Elements stay as long as their job is the same: a click needs its two halves on one.
+const rowCache = new Map();
+
 function jobRow(j, top) {
+  let row = rowCache.get(j.id);
+  if (row?.job !== j) {
+    row = makeRow(j);
+    row.job = j;
+  }
+  row.style.top = top + 'px';
+  row.setAttribute('aria-selected', j.id === selected);
+  const time = row.querySelector('.c-time'), text = jobTime(j);
+  if (time.textContent !== text) time.textContent = text;
+  return row;
+}
+
+function makeRow(j) {
   const [cls, text] = status(j);
   const cell = (c, ...kids) => el('span', { cls: c }, ...kids);
   const swatch = el('i', { cls: 'swatch' });
   swatch.style.background = j.t_run ? color(j.name ?? j.id) : 'transparent';
   swatch.style.opacity = j.state === 64 ? .5 : 1;
-  const row = el('div', { cls: 'job', id: 'job-' + j.id, attrs: { role: 'option', 'aria-selected': j.id === selected } },
+  const row = el('div', { cls: 'job', id: 'job-' + j.id, attrs: { role: 'option' } },
     cell('c-id', j.id),
     cell('c-name', swatch, j.name ?? '', j.instance && j.state !== 64
       ? el('button', { cls: 'enter', textContent: 'open ›', tabIndex: -1, title: 'Look into this instance',
           on: { click: (e) => { e.stopPropagation(); go((view.path ? view.path + '/' : '') + j.id); } } }) : null),
     cell('c-user', j.queue ?? ''), cell('c-st', el('span', { cls: 'chip ' + cls, textContent: text })),
     cell('c-n', j.nnodes > 0 ? String(j.nnodes) : ''), cell('c-n', j.ncores > 0 ? String(j.ncores) : ''),
-    cell('c-time', jobTime(j)), cell('c-where', hosts(j.nodelist ?? '')));
-  row.style.top = top + 'px';
+    cell('c-time'), cell('c-where', hosts(j.nodelist ?? '')));
   row.addEventListener('click', () => { select(j.id); openJob(j); });
   return row;
 }
@@ -262,10 +288,12 @@ function drawJobs() {
     const j = data.rows.get(data.order[i]);
     if (j) rows.push(jobRow(j, i * ROW));
   }
+  rowCache.clear();
+  for (const row of rows) rowCache.set(row.job.id, row);
   if (n === 0 && data.stats)
     rows.push(el('p', { cls: 'empty', textContent: view.text ? 'No job has this name.'
       : { running: 'No job is running.', pending: 'No job is waiting.', failed: 'No job has failed.' }[view.state] ?? 'No job has ended.' }));
-  box.replaceChildren(spacer, ...rows);
+  replace(box, [spacer, ...rows]);
   if (selected && document.getElementById('job-' + selected)) box.setAttribute('aria-activedescendant', 'job-' + selected);
   else box.removeAttribute('aria-activedescendant');
   const c = data.stats ? counts(data.stats) : null;
@@ -362,14 +390,26 @@ async function loadJob(j, more) {
 function drawNodes() {
   const list = data.nodes?.nodes ?? [], box = $('#nodes');
   box.classList.toggle('many', list.length > 64);
-  box.replaceChildren(...list.map((n) => {
-    const name = n.h + (n.z > n.r ? ' …' : '');
-    const level = el('i');
-    level.style.height = n.c ? 100 * n.u / n.c + '%' : '0';
-    return el('button', { cls: 'node ' + n.s, attrs: { 'aria-label': `${name}, rank ${n.r}, ${n.u} of ${n.c} cores used${n.s === 'up' ? '' : ', ' + n.s}` },
-      title: `${name}\nrank ${n.r}${n.z > n.r ? '-' + n.z : ''}: ${n.u} of ${n.c} cores used${n.s === 'up' ? '' : '\n' + n.s + (n.why ? ': ' + n.why : '')}`,
-      on: { click: () => openNode(n) } }, level, el('b', { textContent: list.length > 1 ? 'r' + n.r : name }), el('span', { textContent: `${n.u}/${n.c}` }));
-  }));
+  while (box.childElementCount > list.length) box.lastElementChild.remove();
+  while (box.childElementCount < list.length) {
+    const b = el('button', {}, el('i'), el('b'), el('span'));
+    b.addEventListener('click', () => openNode(b.node));
+    box.append(b);
+  }
+  list.forEach((n, i) => drawNode(box.children[i], n, list.length));
+}
+
+function drawNode(b, n, count) {
+  const old = b.node, name = n.h + (n.z > n.r ? ' …' : '');
+  b.node = n;
+  if (old && old.r === n.r && old.u === n.u && old.c === n.c && old.s === n.s && old.why === n.why && old.h === n.h) return;
+  const state = n.s === 'up' ? '' : n.s;
+  b.className = 'node ' + n.s;
+  b.setAttribute('aria-label', `${name}, rank ${n.r}, ${n.u} of ${n.c} cores used${state && ', ' + state}`);
+  b.title = `${name}\nrank ${n.r}${n.z > n.r ? '-' + n.z : ''}: ${n.u} of ${n.c} cores used${state && '\n' + state}${n.why ? ': ' + n.why : ''}`;
+  b.children[0].style.height = n.c ? 100 * n.u / n.c + '%' : '0';
+  b.children[1].textContent = count > 1 ? 'r' + n.r : name;
+  b.children[2].textContent = `${n.u}/${n.c}`;
 }
 
 function openNode(n) {
@@ -664,7 +704,7 @@ function setFilter() {
 
 function tick() {
   if (document.hidden) return;
-  redraw(drawPath);
+  redraw(drawFacts);
   redraw(drawTimeline);
   if (data.order.length > 0 && (view.state === 'running' || view.state === 'pending')) redraw(drawJobs);
 }

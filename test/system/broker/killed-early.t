@@ -1,5 +1,5 @@
 # A lone broker that is killed before its program runs leaves nothing.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 mkdir tmp
 
 # gone COMMAND...: it is killed, and then the directory goes

@@ -101,6 +101,15 @@ like 'flux jobs -R goes as deep' '^ƒ[^/]+/ƒ[^/]+:$' flux jobs -R
 is 'instance fields of flux jobs' 'flux PD:0 R:2 CD:0 F:0 2' \
     flux jobs -no '{name} {instance.stats} {instance.resources.all.nnodes}'
 
+# A picture of it.
+flux jobs -aR --svg >jobs.svg
+succeeds "jobs -R --svg draws them" python3 -c "
+import xml.dom.minidom as m
+t = [e.firstChild.data for e in m.parse(\"jobs.svg\").getElementsByTagName(\"title\")]
+assert len([x for x in t if x.startswith((\"sleep \", \"lone \"))]) == 3, t
+assert len([x for x in t if x.startswith(\"b \")]) == 2, t"
+fails "neither by name nor by state" 1 "neither name nor state" flux jobs --svg=x
+
 # An instance that is gone is shown, with a line about it.
 uri=$(flux-hierarchy list --leaves | sed -n '1s,.* ssh://[^/]*,,p')
 mv "$uri" "$uri.gone"

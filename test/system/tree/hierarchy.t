@@ -1,5 +1,5 @@
 # flux-hierarchy: shapes, errors, and a tree of three levels that runs.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 PATH=$FLUX_TEST_BUILD/src/cmd/hierarchy:$PATH
 DATA=$FLUX_TEST_SOURCE/test/fuzz/hierarchy
 fh=flux-hierarchy
