@@ -39,6 +39,7 @@ static const struct attr_def {
     { "broker.exit-norestart", ATTR_RUNTIME, NULL, NUMBER, 0, 255 },
     { "broker.exit-restart", ATTR_RUNTIME, NULL, NUMBER, 0, 255 },
     { "broker.mapping", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
+    { "broker.modules_file", ATTR_IMMUTABLE, NULL },
     { "broker.module-nopanic", ATTR_RUNTIME, NULL },
     { "broker.pid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "broker.quorum", ATTR_IMMUTABLE, NULL, NUMBER, 1, INT_MAX },

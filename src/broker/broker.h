@@ -63,6 +63,7 @@ struct broker {
     struct quota *quota;
     struct builtins *builtins;
     struct log *log;
+    struct modlist *modlist; /* what rc1 loads */
     struct modules *modules;
     struct local *local;
     struct machine *machine;

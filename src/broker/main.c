@@ -20,6 +20,7 @@
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"
 #include "broker/memory.h"
+#include "broker/modhost/modlist.h"
 #include "broker/modhost/modules.h"
 #include "broker/modhost/trace.h"
 #include "broker/overlay/overlay.h"
@@ -169,6 +170,21 @@ static void set_parent_attrs (struct broker *b)
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }
 
+static int load_modlist (struct broker *b)
+{
+    const char *path = attrs_val (b->attrs, "broker.modules_file");
+    flux_error_t error;
+
+    if (!path && (path = flux_conf_builtin_get ("modules_file", FLUX_CONF_AUTO)))
+        attrs_put (b->attrs, "broker.modules_file", path, -1);
+    if (!(b->modlist = modlist_read (path, &error))) {
+        if (!is_follower ())
+            die (error.text);
+        return -1;
+    }
+    return 0;
+}
+
 /* ---- start and end ---- */
 
 static int set_local_uri (struct broker *b)
@@ -271,6 +287,7 @@ static void finish (struct broker *b)
     keep_end ();
     attrs_destroy (b->attrs);
     json_decref (b->conf);
+    modlist_destroy (b->modlist);
     /* Modules that did not end must not see libraries end under them. */
     if (threads_left)
         _exit (b->exit_code);
@@ -288,7 +305,7 @@ static int run (struct broker *b, optparse_t *p)
     if (!(b->attrs = attrs_create ()) || !(b->reactor = flux_reactor_create (0)))
         return die (strerror (errno));
     if (load_config (b, p) < 0 || apply_tbon_config (b) < 0 || apply_setattr (b, p) < 0
-        || set_basic_attrs (b) < 0)
+        || set_basic_attrs (b) < 0 || load_modlist (b) < 0)
         return -1;
     if (notify_init (b, &error) < 0)
         return die (error.text);

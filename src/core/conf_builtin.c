@@ -32,6 +32,8 @@ static const struct {
     /* In the build tree, each module has a folder below this. */
     { "module_path", FLUX_MODULEDIR, FLUX_BUILD_DIR "/src/modules" },
     { "connector_path", FLUX_LIBEXECDIR "/connectors", FLUX_BUILD_DIR "/connectors" },
+    { "modules_file", FLUX_LIBEXECDIR "/modules.toml",
+      FLUX_SOURCE_DIR "/etc/modules.toml" },
     { "rc1_path", FLUX_SYSCONFDIR "/rc1", FLUX_SOURCE_DIR "/etc/rc1" },
     { "rc3_path", FLUX_SYSCONFDIR "/rc3", FLUX_SOURCE_DIR "/etc/rc3" },
     { "shell_initrc", FLUX_SYSCONFDIR "/shell/initrc.lua",

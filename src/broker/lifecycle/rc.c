@@ -1,4 +1,4 @@
-/* rc1 and rc3: which modules run where, in which order.
+/* rc1 and rc3: the modules of b->modlist, and scripts.
  *
  * Happy path: every module starts as soon as those that it needs run, and
  * ends as soon as those that need it are gone. No process is started unless
@@ -20,46 +20,21 @@
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/runat.h"
+#include "broker/modhost/modlist.h"
 #include "broker/modhost/modules.h"
 #include "broker/routing/router.h"
 #include "broker/routing/services.h"
 #include "config.h"
 #include "value/fsd.h"
 
-#define MODULE_COUNT_MAX 32
-
-struct rc_module {
-    const char *name;
-    bool leader; /* rank 0 only */
-    const char *needs[5];
-};
-
-/* Sorted such that what a module needs stands above it. */
-static const struct rc_module table[] = {
-    { "heartbeat", false, { NULL } },
-    { "barrier", false, { NULL } },
-    { "rexec", false, { NULL } },
-    { "content", false, { NULL } },
-    { "content-sqlite", true, { "content" } },
-    { "kvs", false, { "content", "content-sqlite" } },
-    { "resource", false, { "kvs" } },
-    { "job-manager", true, { "kvs" } },
-    { "job-info", true, { "kvs" } },
-    { "job-list", true, { "job-manager", "job-info" } },
-    { "job-ingest", true, { "job-manager" } },
-    { "job-exec", true, { "job-manager", "rexec", "resource" } },
-    { "sched-simple", true, { "job-manager", "resource" } },
-};
-#define MODULE_COUNT ((int)(sizeof (table) / sizeof (table[0])))
-
 enum progress { IDLE, STARTING, RUNNING, ENDING, FAILED };
 
 struct rc {
-    enum progress progress[MODULE_COUNT_MAX];
+    enum progress *progress; /* of each entry of the list */
     int failed;
     bool starting; /* rc1 is under way */
     bool ending;   /* rc3 is */
-    int others;    /* modules that are not in the table, being removed */
+    int others;    /* modules that are not in the list, being removed */
     int *scripts_status;
     flux_watcher_t *timer;
     bool cleanup_done;
@@ -70,27 +45,25 @@ struct rc {
 static void load_ready (struct broker *b);
 static void unload_ready (struct broker *b);
 
-/* The module that stands for an entry of the table here, or NULL. */
+/* The module that stands for an entry of the list here, or NULL. */
 static const char *module_name (struct broker *b, int i)
 {
-    const char *name = table[i].name;
-    const char *backing;
+    const struct modlist_entry *e = &b->modlist->entry[i];
+    const char *name;
 
-    if (table[i].leader && b->rank > 0)
+    if (e->leader && b->rank > 0)
         return NULL;
-    if (strcmp (name, "content-sqlite") == 0) {
-        backing = attrs_val (b->attrs, "content.backing-module");
-        return backing && strcmp (backing, "none") != 0 ? backing : NULL;
-    }
-    return name;
+    if (!e->attribute)
+        return e->name;
+    name = attrs_val (b->attrs, e->attribute);
+    return name && strcmp (name, "none") != 0 ? name : NULL;
 }
 
-static bool needs (int i, int j)
+static bool needs (struct broker *b, int i, int j)
 {
-    for (int k = 0; k < 5 && table[i].needs[k]; k++)
-        if (strcmp (table[i].needs[k], table[j].name) == 0)
-            return true;
-    return false;
+    const struct modlist *l = b->modlist;
+
+    return modlist_names (l->entry[i].after, l->entry[j].name);
 }
 
 /* ---- scripts ---- */
@@ -191,8 +164,8 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
 
 static bool can_load (struct broker *b, int i)
 {
-    for (int j = 0; j < MODULE_COUNT; j++)
-        if (needs (i, j) && module_name (b, j) && b->rc->progress[j] != RUNNING)
+    for (int j = 0; j < b->modlist->count; j++)
+        if (needs (b, i, j) && module_name (b, j) && b->rc->progress[j] != RUNNING)
             return false;
     return true;
 }
@@ -205,7 +178,7 @@ static void load_ready (struct broker *b)
 
     if (!rc->starting)
         return;
-    for (int i = 0; i < MODULE_COUNT; i++) {
+    for (int i = 0; i < b->modlist->count; i++) {
         const char *name = module_name (b, i);
         flux_error_t error;
 
@@ -383,8 +356,8 @@ static void unloaded (struct broker *b, const char *name, int errnum,
 
 static bool can_unload (struct broker *b, int j)
 {
-    for (int i = 0; i < MODULE_COUNT; i++)
-        if (needs (i, j) && b->rc->progress[i] != IDLE)
+    for (int i = 0; i < b->modlist->count; i++)
+        if (needs (b, i, j) && b->rc->progress[i] != IDLE)
             return false;
     return true;
 }
@@ -396,7 +369,7 @@ static void unload_ready (struct broker *b)
 
     if (!rc->ending || rc->others > 0)
         return;
-    for (int i = 0; i < MODULE_COUNT; i++) {
+    for (int i = 0; i < b->modlist->count; i++) {
         if (rc->progress[i] == RUNNING && can_unload (b, i)) {
             rc->progress[i] = ENDING;
             if (modules_remove (b, module_name (b, i), unloaded, &rc->progress[i]) < 0)
@@ -410,7 +383,7 @@ static void unload_ready (struct broker *b)
 
 static void note_module (struct broker *b, const char *name, void *arg)
 {
-    for (int i = 0; i < MODULE_COUNT; i++) {
+    for (int i = 0; i < b->modlist->count; i++) {
         const char *here = module_name (b, i);
 
         if (here && strcmp (here, name) == 0) {
@@ -423,13 +396,13 @@ static void note_module (struct broker *b, const char *name, void *arg)
         b->rc->others--;
 }
 
-/* Whatever is loaded now, by whom ever. First those that are not in the table:
+/* Whatever is loaded now, by whom ever. First those that are not in the list:
  * they may need any of the others. */
 static void rc3_modules (struct broker *b)
 {
     struct rc *rc = b->rc;
 
-    memset (rc->progress, 0, sizeof (rc->progress));
+    memset (rc->progress, 0, b->modlist->count * sizeof (*rc->progress));
     rc->others = 0;
     rc->starting = false;
     rc->ending = true;
@@ -464,10 +437,13 @@ void rc3_start (struct broker *b)
 
 int rc_init (struct broker *b)
 {
-    for (int i = 0; i < MODULE_COUNT; i++)
-        if (services_reserve (b->services, table[i].name) < 0)
+    for (int i = 0; i < b->modlist->count; i++)
+        if (services_reserve (b->services, b->modlist->entry[i].name) < 0)
             return -1;
-    return (b->rc = calloc (1, sizeof (*b->rc))) ? 0 : -1;
+    if (!(b->rc = calloc (1, sizeof (*b->rc))))
+        return -1;
+    b->rc->progress = calloc (b->modlist->count + 1, sizeof (*b->rc->progress));
+    return b->rc->progress ? 0 : -1;
 }
 
 void rc_fini (struct broker *b)
@@ -475,6 +451,7 @@ void rc_fini (struct broker *b)
     if (b->rc) {
         flux_watcher_destroy (b->rc->timer);
         flux_watcher_destroy (b->rc->again);
+        free (b->rc->progress);
         free (b->rc);
         b->rc = NULL;
     }

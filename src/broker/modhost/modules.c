@@ -12,6 +12,7 @@
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/modhost/modhost.h"
+#include "broker/modhost/modlist.h"
 #include "broker/modhost/modules.h"
 #include "broker/modhost/trace.h"
 #include "broker/routing/builtin.h"
@@ -450,18 +451,6 @@ static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
     }
 }
 
-/* Modules that end, or are of no more use, when the one that they said hello
- * to goes. The scheduler is known by its service. */
-static const struct {
-    const char *name;
-    const char *users[3];
-} users_table[] = {
-    { "job-manager", { "sched", "job-exec", "job-list" } },
-    { "resource", { "sched" } },
-    /* what it holds, and that it has a backing store, would be forgotten */
-    { "content", { "kvs", "content-backing" } },
-};
-
 static struct module *find_user (struct broker *b, const char *user)
 {
     void *owner = services_lookup (b->services, user);
@@ -475,20 +464,20 @@ static struct module *find_user (struct broker *b, const char *user)
     return NULL;
 }
 
+/* Those that end, or are of no more use, when the one that they said hello to goes. */
 static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
 {
+    const struct modlist_entry *e = modlist_find (b->modlist, name);
     char list[128] = "";
+    size_t i;
+    json_t *user;
 
-    for (size_t i = 0; i < sizeof (users_table) / sizeof (users_table[0]); i++) {
-        for (int j = 0; j < 3 && users_table[i].users[j]; j++) {
-            struct module *m;
+    json_array_foreach (e ? e->used_by : NULL, i, user) {
+        struct module *m = find_user (b, json_string_value (user));
 
-            if (strcmp (users_table[i].name, name) == 0
-                && (m = find_user (b, users_table[i].users[j]))
-                && strlen (list) + strlen (m->name) + 3 < sizeof (list)) {
-                strcat (list, *list ? ", " : "");
-                strcat (list, m->name);
-            }
+        if (m && strlen (list) + strlen (m->name) + 3 < sizeof (list)) {
+            strcat (list, *list ? ", " : "");
+            strcat (list, m->name);
         }
     }
     error_set (error, "is in use: remove %s first", list);
