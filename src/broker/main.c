@@ -11,11 +11,11 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/keep.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/rc2.h"
-#include "broker/lifecycle/rlimits.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"
@@ -23,6 +23,7 @@
 #include "broker/modhost/modules.h"
 #include "broker/modhost/trace.h"
 #include "broker/overlay/overlay.h"
+#include "broker/rlimits.h"
 #include "broker/routing/builtin.h"
 #include "broker/routing/local.h"
 #include "broker/routing/router.h"
@@ -158,11 +159,12 @@ static void set_parent_attrs (struct broker *b)
 {
     const char *level = attrs_val (b->attrs, "instance-level");
     const char *path = getenv ("FLUX_JOB_ID_PATH");
+    const char *ns = getenv ("FLUX_KVS_NAMESPACE");
     bool nested = level && atoi (level) > 0;
 
     attrs_put (b->attrs, "parent-uri", nested ? getenv ("FLUX_URI") : NULL, -1);
-    if (nested)
-        attrs_put (b->attrs, "parent-kvs-namespace", getenv ("FLUX_KVS_NAMESPACE"), -1);
+    if (nested) /* jobs have no namespace of their own */
+        attrs_put (b->attrs, "parent-kvs-namespace", ns ? ns : "primary", -1);
     if (!attrs_val (b->attrs, "jobid-path"))
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }
@@ -266,6 +268,7 @@ static void finish (struct broker *b)
     set_final_status (b);
     if (b->attrs)
         dirs_cleanup (b);
+    keep_end ();
     attrs_destroy (b->attrs);
     json_decref (b->conf);
     /* Modules that did not end must not see libraries end under them. */

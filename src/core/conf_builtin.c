@@ -28,7 +28,7 @@ static const struct {
     /* A list of folders with flux-NAME programs. */
     { "exec_path", FLUX_CMDDIR,
       FLUX_BUILD_DIR "/src/cmd:" FLUX_BUILD_DIR "/src/broker:" FLUX_BUILD_DIR
-                     "/src/fluxion-server" },
+                     "/src/fluxion-server:" FLUX_BUILD_DIR "/src/cmd/hierarchy" },
     /* In the build tree, each module has a folder below this. */
     { "module_path", FLUX_MODULEDIR, FLUX_BUILD_DIR "/src/modules" },
     { "connector_path", FLUX_LIBEXECDIR "/connectors", FLUX_BUILD_DIR "/connectors" },

@@ -242,6 +242,23 @@ def _():
         assert 'sleeper' in text and '1 running' in text, text
 
 
+@case('a target: a job that is an instance, a URI, and what is none')
+def _():
+    job, uri = nest()
+    for target in (job, uri):
+        t = top(target)
+        t.wait('depth: 1')
+        t.wait('inner')
+        quit(t)
+    for target, text in (('nosuch', b'nosuch is not a valid Flux jobid'),
+                         ('f1', b'jobid f1 not found'),
+                         (SLEEP, b'is not an instance'), ('local:///nosuch', b'connecting')):
+        t = top(target)
+        quit(t, '', 1)
+        assert text in t.all, t.all
+    flux('cancel', job)
+
+
 @case('a queue that is not configured')
 def _():
     t = top('-q', 'nosuch')

@@ -18,6 +18,7 @@
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/signals.h"
 
 static int fail (const char *attr, const char *path, const char *why)
@@ -41,6 +42,7 @@ static int make_tmpdir (struct broker *b)
         return -1;
     }
     signals_take_along (path, true);
+    guard_start (path);
     signals_release ();
     if (attrs_put (b->attrs, "rundir", path, -1) < 0
         || attrs_put (b->attrs, "rundir-cleanup", "1", -1) < 0)
@@ -76,8 +78,13 @@ static int use_dir (struct broker *b, const char *attr, const char *cleanup)
     signals_hold ();
     created = mkdir (path, 0700) == 0;
     errnum = errno;
-    if (created && strcmp (attr, "rundir") == 0)
+    if (created && strcmp (attr, "rundir") == 0) {
+        const char *stays = attrs_val (b->attrs, cleanup);
+
         signals_take_along (path, true);
+        if (!stays || strcmp (stays, "0") != 0)
+            guard_start (path);
+    }
     signals_release ();
     if (!created && errnum != EEXIST)
         return fail (attr, path, strerror (errnum));
@@ -149,6 +156,7 @@ static void remove_dir (struct broker *b, const char *attr, const char *cleanup)
 
 void dirs_cleanup (struct broker *b)
 {
+    guard_end ();
     remove_dir (b, "statedir", "statedir-cleanup");
     remove_dir (b, "rundir", "rundir-cleanup");
 }

@@ -13,6 +13,7 @@
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
+#include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/keep.h"
 #include "broker/lifecycle/rc2.h"
 
@@ -88,6 +89,8 @@ static int spawn (struct broker *b, char **argv, bool interactive)
         flags |= KEEP_RUNDIR;
     if (!(b->rc2->program = keep_start (b, argv, env, flags, rc2_done, NULL)))
         rc = errno;
+    else
+        guard_end ();
     broker_program_env_free (env);
     return rc;
 }

@@ -6,6 +6,7 @@
  * way, after it they say not to wait any longer. */
 #include "broker/lifecycle/signals.h"
 #include "broker/attrs.h"
+#include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/rc2.h"
 
@@ -40,6 +41,7 @@ static bool start_is_gone (void)
 /* Only what is allowed in a handler. */
 static void boot_handler (int signum)
 {
+    guard_end ();
     if (made.tbon[0])
         (void)unlink (made.tbon);
     if (made.remove || (start_removes_rundir && start_is_gone ()))

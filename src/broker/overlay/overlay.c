@@ -12,10 +12,10 @@
 #include <syslog.h>
 
 #include "broker/attrs.h"
-#include "broker/lifecycle/rlimits.h"
 #include "broker/overlay/core.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/overlay/transport.h"
+#include "broker/rlimits.h"
 #include "broker/routing/router.h"
 #include "broker/routing/topology.h"
 #include "broker/service/groups.h"

@@ -427,6 +427,28 @@ void local_flush (struct broker *b)
     }
 }
 
+/* Guests have to pass the directory of the socket. One that the broker has made lets
+ * them pass, not look; for another its owner is told. */
+static void let_pass (struct local *l)
+{
+    const char *ours = attrs_val (l->b->attrs, "rundir-cleanup");
+    const char *rundir = attrs_val (l->b->attrs, "rundir");
+    size_t len = strrchr (l->path, '/') - l->path;
+    char dir[sizeof (((struct sockaddr_un *)0)->sun_path)];
+    struct stat st;
+
+    snprintf (dir, sizeof (dir), "%.*s", (int)len, l->path);
+    if (len == 0 || stat (dir, &st) < 0 || (st.st_mode & S_IXOTH))
+        return;
+    if (rundir && strcmp (dir, rundir) == 0 && ours && strcmp (ours, "1") == 0
+        && chmod (dir, 0711) == 0)
+        return;
+    broker_log (l->b, LOG_ERR,
+                "connector-local: guests may connect, but not pass %s: it needs mode "
+                "o+x",
+                dir);
+}
+
 static int listen_on (struct local *l, flux_error_t *error)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -444,6 +466,8 @@ static int listen_on (struct local *l, flux_error_t *error)
         error_set (error, "%s: %s", l->path, strerror (errno));
         return -1;
     }
+    if (l->allow_guest)
+        let_pass (l);
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* A cluster of routers in one process: N routing cores in a tree, whose links keep what
- * they carry until the draw says so, in order. Clients ask, services answer at once,
+/* A cluster of brokers in one process: N routing cores, each on an overlay core, in a
+ * tree whose links keep what they carry until the draw says so, in order. Clients ask, services answer at once,
  * later, as a stream, or never; clients, modules and brokers come and go; a reader may
  * stop. No reactor, no socket, no thread, no clock: a step is whatever is drawn next.
  *
@@ -17,6 +17,7 @@
 #include "base/hashmap.h"
 #include "base/test.h"
 #include "broker/broker.h"
+#include "broker/overlay/core.h"
 #include "broker/routing/builtin.h"
 #include "broker/routing/quota.h"
 #include "broker/routing/router.h"
@@ -58,18 +59,29 @@ struct service {
     int count;
 };
 
+/* What is under way from a broker of this id, or to it. Without a message: the other
+ * end is gone. */
+struct letter {
+    struct list node;
+    char id[OVERLAY_ID_SIZE];
+    flux_msg_t *msg;
+};
+
 /* From one broker to another. */
 struct link {
-    struct msgqueue q;
-    size_t cap; /* then the sender has to wait */
+    struct list letters;
+    size_t count;
+    size_t cap; /* then the router has to wait */
 };
 
 struct node {
     struct broker b;
     int rank, parent;
-    bool alive, joined;
-    bool deaf; /* gave its parent up: what still comes is not for it */
-    bool lost_child, lost_parent; /* to be told behind what is under way */
+    bool alive;
+    bool asked;       /* its parent for a place */
+    bool joined;      /* it has it */
+    bool lost_parent; /* it ends */
+    struct overlay_core *ov;
     int life;
     struct link up, down;                /* to and from the parent */
     struct peer parent_peer, child_peer; /* the latter is in the parent's tables */
@@ -130,7 +142,7 @@ static void log_line (struct broker *b, int level, const char *text)
 /* ---- links ---- */
 
 /* As it comes out of a socket. */
-static flux_msg_t *pass (flux_msg_t *msg)
+static flux_msg_t *pass (const flux_msg_t *msg)
 {
     ssize_t len = flux_msg_encode_size (msg);
     char *buf = malloc (len);
@@ -140,80 +152,106 @@ static flux_msg_t *pass (flux_msg_t *msg)
     out = flux_msg_decode (buf, len);
     check (out, "decode");
     free (buf);
-    flux_msg_decref (msg);
     return out;
 }
 
-static int link_put (struct link *l, flux_msg_t **msg)
+static void link_put (struct link *l, const char *id, const flux_msg_t *msg)
 {
-    if (l->q.count >= l->cap) {
-        errno = EAGAIN;
-        return -1;
+    struct letter *letter = calloc (1, sizeof (*letter));
+
+    check (letter, "out of memory");
+    strcpy (letter->id, id);
+    letter->msg = msg ? pass (msg) : NULL;
+    list_append (&l->letters, &letter->node);
+    l->count++;
+}
+
+static struct letter *link_take (struct link *l)
+{
+    struct letter *letter = list_first (&l->letters, struct letter, node);
+
+    if (letter) {
+        list_remove (&letter->node);
+        l->count--;
     }
-    check (msgqueue_push (&l->q, pass (*msg)) == 0, "out of memory");
-    *msg = NULL;
-    return 0;
+    return letter;
+}
+
+static void link_clear (struct link *l)
+{
+    struct letter *letter;
+
+    while ((letter = link_take (l))) {
+        flux_msg_decref (letter->msg);
+        free (letter);
+    }
+}
+
+static int handed_over (int rc, flux_msg_t **msg)
+{
+    if (rc == 0) {
+        flux_msg_decref (*msg);
+        *msg = NULL;
+    }
+    return rc;
+}
+
+static int full (const struct link *l)
+{
+    errno = EAGAIN;
+    return l->count >= l->cap;
 }
 
 static int to_child (struct peer *p, flux_msg_t **msg)
 {
     struct node *c = p->arg;
+    struct overlay_core *ov = sim.nodes[c->parent].ov;
 
-    if (!c->alive) { /* not told yet */
-        errno = EHOSTUNREACH;
+    if (full (&c->down))
         return -1;
-    }
-    return link_put (&c->down, msg);
+    return handed_over (
+        overlay_core_send_child (ov, overlay_core_child (ov, c->rank), *msg), msg);
 }
 
 static int to_parent (struct peer *p, flux_msg_t **msg)
 {
     struct node *n = p->arg;
 
-    return link_put (&n->up, msg);
+    if (full (&n->up))
+        return -1;
+    return handed_over (overlay_core_send_parent (n->ov, *msg), msg);
 }
 
 static void kill_node (struct node *n);
-
-static void leave_parent (struct node *c)
-{
-    if (c->child_peer.inflight)
-        peer_remove (&sim.nodes[c->parent].b, &c->child_peer, EHOSTUNREACH);
-}
 
 static void child_stuck (struct peer *p)
 {
     struct node *c = p->arg;
 
-    leave_parent (c);
-    msgqueue_fini (&c->up.q);
-    c->lost_child = false;
-    c->lost_parent = c->alive;
+    (void)overlay_core_disconnect (sim.nodes[c->parent].ov, c->rank, "does not read");
 }
 
 static void parent_stuck (struct peer *p)
 {
     struct node *n = p->arg;
 
-    n->lost_parent = n->deaf = true;
+    overlay_core_parent_lost (n->ov, "does not read");
 }
 
 static bool carry_up (struct node *c)
 {
     struct node *p = &sim.nodes[c->parent];
-    flux_msg_t *msg = msgqueue_pop (&c->up.q);
+    struct letter *l = link_take (&c->up);
 
-    if (!msg) {
-        if (!c->lost_child)
-            return false;
-        c->lost_child = false;
-        leave_parent (c);
-        return true;
-    }
-    if (c->child_peer.inflight && p->alive)
-        router_recv (&p->b, &c->child_peer, msg);
+    if (!l)
+        return false;
+    if (!p->alive)
+        flux_msg_decref (l->msg);
+    else if (l->msg)
+        overlay_core_child_recv (p->ov, l->id, l->msg);
     else
-        flux_msg_decref (msg);
+        overlay_core_child_lost (p->ov, l->id);
+    free (l);
     if (c->alive && c->joined && !c->lost_parent && draw (2))
         peer_writable (&c->b, &c->parent_peer);
     return true;
@@ -222,22 +260,149 @@ static bool carry_up (struct node *c)
 static bool carry_down (struct node *c)
 {
     struct node *p = &sim.nodes[c->parent];
-    flux_msg_t *msg = msgqueue_pop (&c->down.q);
+    struct letter *l = link_take (&c->down);
 
-    if (!msg) {
+    if (!l) {
         if (!c->lost_parent || !c->alive)
             return false;
         kill_node (c); /* RFC: a broker without its parent ends */
         return true;
     }
-    if (c->alive && c->joined && !c->deaf)
-        router_recv (&c->b, &c->parent_peer, msg);
+    if (!c->alive || strcmp (l->id, c->b.uuid) != 0)
+        flux_msg_decref (l->msg);
+    else if (l->msg)
+        overlay_core_parent_recv (c->ov, l->msg);
     else
-        flux_msg_decref (msg);
+        overlay_core_parent_lost (c->ov, "is gone");
+    free (l);
     if (p->alive && c->child_peer.inflight && draw (2))
         peer_writable (&p->b, &c->child_peer);
     return true;
 }
+
+/* ---- what the overlay asks of its surroundings ---- */
+
+static double op_now (void *arg)
+{
+    return sim.step;
+}
+
+static enum broker_state op_state (void *arg)
+{
+    return STATE_RUN;
+}
+
+static int op_send_child (const char *id, const flux_msg_t *msg, void *arg)
+{
+    struct node *n = arg;
+
+    for (int r = 1; r < sim.size; r++) {
+        struct node *c = &sim.nodes[r];
+
+        if (c->parent == n->rank && c->alive && c->asked
+            && strcmp (c->b.uuid, id) == 0) {
+            link_put (&c->down, id, msg);
+            return 0;
+        }
+    }
+    errno = EHOSTUNREACH; /* not told yet */
+    return -1;
+}
+
+static int op_send_parent (const flux_msg_t *msg, void *arg)
+{
+    struct node *n = arg;
+
+    link_put (&n->up, n->b.uuid, msg);
+    return 0;
+}
+
+static json_t *op_welcome (void *arg)
+{
+    return json_pack ("{s:{} s:{}}", "conf", "attrs");
+}
+
+static int op_child_joined (struct overlay_child *child, void *arg)
+{
+    struct node *n = arg, *c = &sim.nodes[child->rank];
+
+    check (!c->child_peer.inflight, "rank %d joins twice", c->rank);
+    memset (&c->child_peer, 0, sizeof (c->child_peer));
+    c->child_peer.kind = PEER_CHILD;
+    c->child_peer.send = to_child;
+    c->child_peer.stuck = child_stuck;
+    c->child_peer.arg = c;
+    strcpy (c->child_peer.id, child->id);
+    return peer_add (&n->b, &c->child_peer);
+}
+
+static void op_child_left (struct overlay_child *child, void *arg)
+{
+    struct node *n = arg;
+
+    peer_remove (&n->b, &sim.nodes[child->rank].child_peer, EHOSTUNREACH);
+}
+
+static void op_child_torpid (struct overlay_child *child, void *arg)
+{
+}
+
+static void op_child_msg (struct overlay_child *child, flux_msg_t *msg, void *arg)
+{
+    struct node *n = arg;
+
+    router_recv (&n->b, &sim.nodes[child->rank].child_peer, msg);
+}
+
+static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *error,
+                             void *arg)
+{
+    struct node *n = arg;
+
+    memset (&n->parent_peer, 0, sizeof (n->parent_peer));
+    n->parent_peer.kind = PEER_PARENT;
+    n->parent_peer.send = to_parent;
+    n->parent_peer.stuck = parent_stuck;
+    n->parent_peer.arg = n;
+    strcpy (n->parent_peer.id, id);
+    n->joined = true;
+    return peer_add (&n->b, &n->parent_peer);
+}
+
+static void op_parent_failed (int errnum, const char *why, void *arg)
+{
+    struct node *n = arg;
+
+    n->lost_parent = true;
+}
+
+static void op_parent_left (const char *why, void *arg)
+{
+    struct node *n = arg;
+
+    n->lost_parent = true;
+}
+
+static void op_parent_state (int state, void *arg)
+{
+}
+
+static void op_parent_msg (flux_msg_t *msg, void *arg)
+{
+    struct node *n = arg;
+
+    router_recv (&n->b, &n->parent_peer, msg);
+}
+
+static void op_log (int severity, const char *text, void *arg)
+{
+}
+
+static const struct overlay_core_ops overlay_ops = {
+    op_now,           op_state,       op_send_child,   op_send_parent, op_welcome,
+    op_child_joined,  op_child_left,  op_child_torpid, op_child_msg,   op_parent_joined,
+    op_parent_failed, op_parent_left, op_parent_state, op_parent_msg,  op_log,
+};
 
 /* ---- services ---- */
 
@@ -490,6 +655,9 @@ static void act_client (struct node *n)
 static void start_node (struct node *n)
 {
     static const uint64_t tight[QUOTA_SLOTS] = { 1 << 20, 400, 100, 60 };
+    struct overlay_core_conf conf = {
+        .topo = sim.topo, .hostname = "host", .version = "1", .ops = overlay_ops
+    };
     char name[16];
 
     memset (&n->b, 0, sizeof (n->b));
@@ -501,8 +669,7 @@ static void start_node (struct node *n)
     make_route_id (n->b.uuid);
     n->life++;
     n->alive = true;
-    n->joined = n->deaf = false;
-    n->lost_parent = false;
+    n->asked = n->joined = n->lost_parent = false;
     check ((n->b.services = services_create ()) && router_init (&n->b) == 0
                && builtins_init (&n->b) == 0,
            "broker");
@@ -511,36 +678,22 @@ static void start_node (struct node *n)
         for (int i = 0; i < QUOTA_SLOTS; i++)
             quota_set_limit (n->b.quota, i, tight[i]);
     }
+    conf.rank = n->rank;
+    conf.uuid = n->b.uuid;
+    conf.arg = n;
+    check ((n->ov = overlay_core_create (&conf)), "overlay");
     snprintf (name, sizeof (name), "rank%d", n->rank);
     start_service (n, &n->here, name);
     if (draw (2))
         start_service (n, &n->common, "all");
 }
 
-/* Its parent takes it in; an older life that it did not know to be gone ends. */
+/* It asks its parent for its place. */
 static void join (struct node *n)
 {
-    struct node *p = &sim.nodes[n->parent];
-
-    leave_parent (n);
-    n->lost_child = false;
-    msgqueue_fini (&n->up.q);
-    msgqueue_fini (&n->down.q);
     n->up.cap = n->down.cap = sim.small_queues ? 4 + draw (30) : SIZE_MAX;
-    memset (&n->child_peer, 0, sizeof (n->child_peer));
-    memset (&n->parent_peer, 0, sizeof (n->parent_peer));
-    n->child_peer.kind = PEER_CHILD;
-    n->child_peer.send = to_child;
-    n->child_peer.stuck = child_stuck;
-    n->parent_peer.kind = PEER_PARENT;
-    n->parent_peer.send = to_parent;
-    n->parent_peer.stuck = parent_stuck;
-    n->child_peer.arg = n->parent_peer.arg = n;
-    memcpy (n->child_peer.id, n->b.uuid, ROUTE_ID_SIZE);
-    memcpy (n->parent_peer.id, p->b.uuid, ROUTE_ID_SIZE);
-    check (peer_add (&p->b, &n->child_peer) == 0, "child");
-    check (peer_add (&n->b, &n->parent_peer) == 0, "parent");
-    n->joined = true;
+    n->asked = true;
+    check (overlay_core_hello (n->ov) == 0, "hello");
 }
 
 static void kill_node (struct node *n)
@@ -554,14 +707,16 @@ static void kill_node (struct node *n)
         struct node *c = &sim.nodes[r];
 
         if (c->parent == n->rank) {
-            msgqueue_fini (&c->up.q);
-            c->lost_child = false;
-            if (c->alive && c->joined)
-                c->lost_parent = true;
+            link_clear (&c->up);
+            if (c->alive && c->asked)
+                link_put (&c->down, c->b.uuid, NULL);
         }
     }
-    msgqueue_fini (&n->down.q);
-    n->lost_child = n->joined && n->child_peer.inflight;
+    link_clear (&n->down);
+    if (n->asked && sim.nodes[n->parent].alive)
+        link_put (&n->up, n->b.uuid, NULL);
+    overlay_core_destroy (n->ov);
+    n->ov = NULL;
     builtins_fini (&n->b);
     router_fini (&n->b);
     for (int r = 1; r < sim.size; r++)
@@ -576,7 +731,7 @@ static void act_node (struct node *n)
 
     if (!n->alive)
         start_node (n);
-    else if (n->rank > 0 && !n->joined) {
+    else if (n->rank > 0 && !n->asked) {
         if (p->alive && (p->rank == 0 || (p->joined && !p->lost_parent)))
             join (n);
     } else if (n->rank > 0 && draw (12) == 0)
@@ -642,7 +797,7 @@ static void settle (void)
                     peer_writable (&n->b, &n->parent_peer);
                 if (n->child_peer.inflight && sim.nodes[n->parent].alive)
                     peer_writable (&sim.nodes[n->parent].b, &n->child_peer);
-                more |= n->up.q.count + n->down.q.count > 0;
+                more |= n->up.count + n->down.count > 0;
             }
             more |= run_service (n, &n->here) | run_service (n, &n->common);
         }
@@ -756,9 +911,13 @@ static void run_seed (uint64_t seed)
     for (int r = 0; r < sim.size; r++) {
         sim.nodes[r].rank = r;
         sim.nodes[r].parent = parents[r];
+        list_init (&sim.nodes[r].up.letters);
+        list_init (&sim.nodes[r].down.letters);
         start_node (&sim.nodes[r]);
         if (r > 0)
             join (&sim.nodes[r]);
+        while (r > 0 && !sim.nodes[r].joined)
+            check (carry_up (&sim.nodes[r]) | carry_down (&sim.nodes[r]), "join");
     }
     for (sim.step = 0; sim.step < STEPS; sim.step++)
         step ();
@@ -774,7 +933,7 @@ static void run_seed (uint64_t seed)
     for (int r = sim.size - 1; r >= 0; r--) {
         if (sim.nodes[r].alive)
             kill_node (&sim.nodes[r]);
-        msgqueue_fini (&sim.nodes[r].up.q);
+        link_clear (&sim.nodes[r].up);
     }
     topology_destroy (sim.topo);
 }

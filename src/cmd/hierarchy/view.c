@@ -157,7 +157,7 @@ void view_dot (const struct hierarchy *t, struct buf *out)
 
 /* --- boxes --- */
 
-#define LEAF_W 104.0
+#define LEAF_W 126.0
 #define LEAF_H 40.0
 #define PAD 10.0
 #define HEAD 38.0

@@ -4,6 +4,7 @@
 #include "cmd/format/jobs_fields.h"
 #include "cmd/format/jobs_filter.h"
 #include "cmd/job/instance_info.h"
+#include "cmd/job/jobs_svg.h"
 #include "cmd/output/output.h"
 
 #include <flux/idset.h>
@@ -60,6 +61,10 @@ static struct optparse_option opts[] = {
       .arginfo = "KEY,-KEY,...",
       .usage = "Sort by keys" },
     { .name = "json", .usage = "Print all attributes as JSON" },
+    { .name = "svg",
+      .has_arg = 2,
+      .arginfo = "name|state",
+      .usage = "Print a picture: what ran where and when, colored by that" },
     { .name = "color",
       .key = 'L',
       .has_arg = 2,
@@ -384,6 +389,22 @@ static void list_instance (struct listing *l, flux_t *h, const char *path, int l
     flux_future_destroy (f);
 }
 
+/* --- a picture --- */
+
+static int draw (struct listing *l, flux_t *h)
+{
+    json_decref (l->attrs);
+    l->attrs = jobs_svg_attrs ();
+    l->header = false;
+    flux_future_t *f = ask_list (l, h);
+    json_t *jobs = fetch_list (l, h, f);
+    int errors = jobs_svg (h, jobs, optparse_get_str (l->p, "svg", NULL),
+                           optparse_hasopt (l->p, "recursive"), l->constraint);
+    json_decref (jobs);
+    flux_future_destroy (f);
+    return errors;
+}
+
 /* --- the command --- */
 
 static void print_format_help (void)
@@ -438,7 +459,11 @@ static int run (optparse_t *p, int argc, char **argv)
     prepare (&l, p);
     l.constraint = make_constraint (p);
     flux_t *h = cmd_open ();
-    if (optparse_hasopt (p, "recursive") || optparse_hasopt (p, "recurse-all")) {
+    if (optparse_hasopt (p, "svg")) {
+        if (i < argc)
+            cmd_die ("ERROR: --svg with job ids is not supported");
+        l.errors = draw (&l, h);
+    } else if (optparse_hasopt (p, "recursive") || optparse_hasopt (p, "recurse-all")) {
         if (i < argc)
             cmd_die ("ERROR: --recursive with job ids is not supported");
         list_instance (&l, h, "", 0);

@@ -23,9 +23,17 @@ struct live {
     flux_future_t *resources;
     flux_msg_handler_t *pulse;
     struct list queries;
+    struct list once;
     bool paused;
     bool lost;
     bool blind; /* a journal was refused */
+};
+
+struct live_once {
+    struct list node;
+    flux_future_t *f;
+    void (*cb) (flux_future_t *f, void *arg);
+    void *arg;
 };
 
 struct live_query {
@@ -129,6 +137,59 @@ void live_ask_end (struct live_query *q)
     free (q);
 }
 
+/* --- requests of their own --- */
+
+void live_forget (struct live_once *once)
+{
+    if (once) {
+        list_remove (&once->node);
+        flux_future_destroy (once->f);
+        free (once);
+    }
+}
+
+static void once_cb (flux_future_t *f, void *arg)
+{
+    struct live_once *once = arg;
+    void (*cb) (flux_future_t *, void *) = once->cb;
+    void *cb_arg = once->arg;
+    once->f = NULL;
+    live_forget (once);
+    cb (f, cb_arg);
+    flux_future_destroy (f);
+}
+
+struct live_once *live_then (struct live *l, flux_future_t *take_f,
+                             void (*cb) (flux_future_t *f, void *arg), void *arg)
+{
+    struct live_once *once = take_f ? calloc (1, sizeof (*once)) : NULL;
+    if (!once) {
+        flux_future_destroy (take_f);
+        return NULL;
+    }
+    once->f = take_f;
+    once->cb = cb;
+    once->arg = arg;
+    list_init (&once->node);
+    if (flux_future_then (take_f, -1., once_cb, once) < 0) {
+        live_forget (once);
+        return NULL;
+    }
+    list_append (&l->once, &once->node);
+    return once;
+}
+
+static void drop_once (struct live *l)
+{
+    while (!list_empty (&l->once)) {
+        struct live_once *once = list_first (&l->once, struct live_once, node);
+        void (*cb) (flux_future_t *, void *) = once->cb;
+        void *arg = once->arg;
+        live_forget (once);
+        cb (NULL, arg);
+    }
+}
+
 /* --- signals --- */
 
 static void changed (struct live *l, int signals)
@@ -212,6 +273,7 @@ struct live *live_open (flux_reactor_t *r, const char *uri, const struct live_op
     if (!l)
         return NULL;
     list_init (&l->queries);
+    list_init (&l->once);
     l->r = r;
     l->ops = ops;
     l->arg = arg;
@@ -230,12 +292,14 @@ void live_close (struct live *l)
 {
     if (!l)
         return;
+    drop_once (l);
     list_foreach (&l->queries, it) {
         live_ask_end (container_of (it, struct live_query, node));
     }
     flux_future_destroy (l->jobs);
     flux_future_destroy (l->resources);
     flux_msg_handler_destroy (l->pulse);
+    flux_comms_error_set (l->h, NULL, NULL);
     flux_close (l->h);
     free (l);
 }

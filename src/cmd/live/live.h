@@ -50,4 +50,13 @@ struct live_query *live_ask (struct live *l, int signals, const char *topic,
 void live_ask_again (struct live_query *q);
 void live_ask_end (struct live_query *q);
 
+/* A request of its own, which does not outlive the instance's connection: cb has the
+ * answer (f is destroyed behind it), or f NULL when the connection is closed before.
+ * Takes f; NULL with errno (f NULL, or it cannot be waited for): cb is not called. */
+struct live_once;
+struct live_once *live_then (struct live *l, flux_future_t *take_f,
+                             void (*cb) (flux_future_t *f, void *arg), void *arg);
+/* Nobody wants the answer any more. */
+void live_forget (struct live_once *once);
+
 #endif

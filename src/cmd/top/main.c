@@ -8,6 +8,7 @@
  * it is only taken when the first instance has been reached. */
 #include "cmd/cmd.h"
 #include "cmd/live/live.h"
+#include "cmd/live/target.h"
 #include "cmd/output/output.h"
 #include "cmd/top/layout.h"
 #include "cmd/top/options.h"
@@ -238,17 +239,16 @@ static void expiration_cb (flux_future_t *f, void *arg)
 {
     struct level *l = arg;
     double t = 0;
-    if (flux_rpc_get_unpack (f, "{s:{s:{s?F}}}", "R", "execution", "expiration", &t)
-        == 0)
+    if (f
+        && flux_rpc_get_unpack (f, "{s:{s:{s?F}}}", "R", "execution", "expiration", &t)
+               == 0)
         l->m.expiration = t;
-    flux_future_destroy (f);
 }
 
 static void ask_expiration (struct level *l)
 {
-    flux_future_t *f = flux_rpc (live_handle (l->live), "resource.status", NULL, 0, 0);
-    if (!f || flux_future_then (f, -1., expiration_cb, l) < 0)
-        flux_future_destroy (f);
+    live_then (l->live, flux_rpc (live_handle (l->live), "resource.status", NULL, 0, 0),
+               expiration_cb, l);
 }
 
 static int ask (struct level *l)
@@ -290,13 +290,15 @@ static void open_job (struct top *t)
     struct level *l = t->level;
     const struct top_job *job = top_selected (&l->m);
     flux_error_t error;
-    char *path;
-    if (!job || !job->uri
-        || asprintf (&path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0)
+    char *path, *uri = job && job->uri ? target_form (job->uri) : NULL;
+    if (!uri || asprintf (&path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0) {
+        free (uri);
         return;
-    if (enter (t, job->uri, path, &error) < 0)
+    }
+    if (enter (t, uri, path, &error) < 0)
         top_say (&l->m, "%s: %s", cmd_f58 (job->id), error.text);
     free (path);
+    free (uri);
 }
 
 /* False: this is the outermost instance. */
@@ -312,40 +314,35 @@ static bool leave (struct top *t)
 }
 
 struct cancel {
-    struct level *level; /* compared only: it may be gone */
-    struct top *top;
+    struct level *level;
     flux_jobid_t id;
 };
 
 static void canceled (flux_future_t *f, void *arg)
 {
-    struct cancel *c = flux_future_aux_get (f, "cancel");
-    struct top *t = c->top;
-    if (t->level == c->level) {
-        if (flux_future_get (f, NULL) < 0)
-            top_say (&t->level->m, "cancel %s: %s", cmd_f58 (c->id),
-                     cmd_future_error (f));
-        else
-            top_say (&t->level->m, "%s is canceled", cmd_f58 (c->id));
-        draw (t);
-    }
-    flux_future_destroy (f);
+    struct cancel *c = arg;
+    struct level *l = c->level;
+    if (f && flux_future_get (f, NULL) < 0)
+        top_say (&l->m, "cancel %s: %s", cmd_f58 (c->id), cmd_future_error (f));
+    else if (f)
+        top_say (&l->m, "%s is canceled", cmd_f58 (c->id));
+    if (f && l->top->level == l)
+        draw (l->top);
+    free (c);
 }
 
 static void cancel (struct top *t)
 {
     struct level *l = t->level;
     struct cancel *c = calloc (1, sizeof (*c));
-    flux_future_t *f = flux_job_cancel (live_handle (l->live), l->m.target, NULL);
-    if (!c || !f || flux_future_aux_set (f, "cancel", c, free) < 0) {
-        top_say (&l->m, "cancel: %s", strerror (errno));
-        flux_future_destroy (f);
-        free (c);
+    if (!c)
         return;
+    *c = (struct cancel){ .level = l, .id = l->m.target };
+    if (!live_then (l->live, flux_job_cancel (live_handle (l->live), l->m.target, NULL),
+                    canceled, c)) {
+        top_say (&l->m, "cancel: %s", strerror (errno));
+        free (c);
     }
-    *c = (struct cancel){ .level = l, .top = t, .id = l->m.target };
-    if (flux_future_then (f, -1., canceled, NULL) < 0)
-        flux_future_destroy (f);
 }
 
 static void act (struct top *t, enum top_action action)
@@ -469,13 +466,6 @@ static bool use_color (optparse_t *p)
     return !optparse_hasopt (p, "color") || optparse_get_color (p, "color");
 }
 
-/* A URI, or a job of this instance that is one. */
-static char *resolve (const char *target)
-{
-    (void)target;
-    return NULL;
-}
-
 static void check_terminal (void)
 {
     if (!isatty (STDIN_FILENO))
@@ -508,8 +498,8 @@ int main (int argc, char **argv)
     if (t.dump && !t.test_exit)
         cmd_die ("--test-exit-dump is for --test-exit");
     check_terminal ();
-    if (i < argc)
-        uri = resolve (argv[i]);
+    if (i < argc && !(uri = target_resolve (argv[i], &error)))
+        cmd_die ("%s", error.text);
     if (!(t.r = flux_reactor_create (0)))
         cmd_die ("%s", strerror (errno));
     if (enter (&t, uri, "", &error) < 0)

@@ -1,5 +1,5 @@
-/* A simulated cluster: a leader, followers, the content store and its disk, and
- * clients, in one process. What happens next is drawn from a seed: which channel
+/* A simulated cluster: a leader, followers, the content service and its disk, and
+ * clients, in one process; leader, followers and content are the real cores. What happens next is drawn from a seed: which channel
  * (in order for each pair of peers) moves on, who sends what, when the disk fails,
  * when all brokers are killed and start again from what the disk holds.
  *
@@ -17,6 +17,7 @@
 #include "base/hashmap.h"
 #include "core/kvs/blobs.h"
 #include "leader.h"
+#include "modules/content/core.h"
 #include "reading.h"
 #include "versions.h"
 
@@ -47,7 +48,7 @@ static int draw (int n)
 
 /* Messages, in order */
 
-enum kind { STORE, LOAD, LOADED, ROOT, ASK, ANSWER };
+enum kind { STORE, LOAD, LOADED, ROOT, ASK };
 
 struct letter {
     struct list node;
@@ -64,11 +65,13 @@ struct channel {
     struct list letters;
 };
 
-/* Blobs of the store: a reference for each tree that brought it. */
-struct blob {
-    int refs;
-    bool durable;
-    struct buf data;
+/* A request to content: a batch of the leader, or a blob for it (to NULL) or for a
+ * follower. */
+struct token {
+    struct kvs_batch *batch;
+    struct follower *to;
+    char ref[BLOBREF_MAX_SIZE]; /* empty: a batch */
+    struct buf payload;
 };
 
 /* A commit of a writer. */
@@ -113,7 +116,9 @@ static struct world {
     bool kept;
     size_t blob_max;
     struct digest *digest;
-    struct hashmap *blobs; /* blobref -> struct blob */
+    struct hashmap *blobs; /* of the disk: blobref -> struct buf */
+    struct content *content;
+    bool content_timer;
     char checkpoint[BLOBREF_MAX_SIZE];
     int64_t checkpoint_sequence;
     bool disk_bad;
@@ -122,7 +127,9 @@ static struct world {
     struct kvs_leader *leader;
     struct kvs_space *space;
     struct hashmap *loading;
-    struct channel store, loads; /* leader to content */
+    struct channel disk;           /* content to it: batches and loads */
+    struct channel stored, loaded; /* content to the leader */
+    struct channel loads;          /* leader to content */
     struct follower followers[FOLLOWERS];
     struct list readers; /* of the leader */
     struct writer writers[WRITERS];
@@ -161,44 +168,28 @@ static void channel_clear (struct channel *c)
     }
 }
 
-/* Content */
+/* The disk: what is on it survives. */
 
 static void blob_destroy (void *arg)
 {
-    struct blob *b = arg;
-
-    buf_fini (&b->data);
-    free (b);
+    buf_fini (arg);
+    free (arg);
 }
 
-static void take_blob (const struct blobs_entry *e, bool durable)
+static void write_blob (const struct blobs_entry *e)
 {
     char ref[BLOBREF_MAX_SIZE];
-    struct blob *b;
+    struct buf *b;
 
     blobref_encode ("sha1", e->digest, 20, ref);
-    if (!(b = hashmap_lookup (w.blobs, ref))) {
-        b = calloc (1, sizeof (*b));
-        buf_add (&b->data, e->data, e->len);
-        hashmap_insert (w.blobs, ref, b);
-    }
-    b->refs++;
-    b->durable |= durable;
+    if (hashmap_lookup (w.blobs, ref))
+        return;
+    b = calloc (1, sizeof (*b));
+    buf_add (b, e->data, e->len);
+    hashmap_insert (w.blobs, ref, b);
 }
 
-/* Sometimes at once: a store keeps stale blobs only for a while. */
-static void drop_blob (const struct blobs_entry *e)
-{
-    char ref[BLOBREF_MAX_SIZE];
-    struct blob *b;
-
-    blobref_encode ("sha1", e->digest, 20, ref);
-    if ((b = hashmap_lookup (w.blobs, ref)) && --b->refs == 0 && !b->durable
-        && draw (2))
-        hashmap_remove (w.blobs, ref);
-}
-
-static void take_checkpoint (const char *json)
+static void write_checkpoint (const char *json)
 {
     const char *p = strstr (json, "\"rootref\":\""),
                *q = strstr (json, "\"sequence\":");
@@ -208,7 +199,7 @@ static void take_checkpoint (const char *json)
     w.checkpoint_sequence = atoll (q + 11);
 }
 
-static void take_payload (const struct buf *data)
+static void write_batch (const struct buf *data)
 {
     struct blobs_reader r;
     struct blobs_entry e;
@@ -216,25 +207,163 @@ static void take_payload (const struct buf *data)
     holds (blobs_read (&r, data->data, data->len) == 0);
     while (blobs_next (&r, &e) == 1) {
         if (e.kind == 'B')
-            take_blob (&e, (r.flags & BLOBS_SYNC) != 0);
-        else if (e.kind == 'S')
-            drop_blob (&e);
+            write_blob (&e);
         else if (e.kind == 'C')
-            take_checkpoint (e.data);
+            write_checkpoint (e.data);
     }
 }
 
-static void content_step (void)
+static void disk_step (void)
 {
-    struct letter *l = list_first (&w.store.letters, struct letter, node);
-    bool sync = (l->data.data[4] & BLOBS_SYNC) != 0, fail = w.disk_bad && draw (10);
-    int errnum = fail ? w.errnum : sync && draw (100) == 0 ? EINVAL : 0;
+    struct letter *l = list_first (&w.disk.letters, struct letter, node);
+    unsigned char digest[DIGEST_MAX_SIZE];
+    struct buf *b;
 
     list_remove (&l->node);
-    if (sync && !errnum)
-        take_payload (&l->data);
-    kvs_leader_stored (l->batch, errnum, NULL);
+    if (l->kind == STORE) {
+        if (!(w.disk_bad && draw (10)))
+            write_batch (&l->data);
+        else
+            l->errnum = w.errnum;
+        content_committed (w.content, l->errnum, NULL);
+    } else {
+        holds (blobref_decode (l->ref, digest) == 20);
+        b = hashmap_lookup (w.blobs, l->ref);
+        content_loaded (w.content, digest, b ? 0 : ENOENT, NULL, b ? b->data : NULL,
+                        b ? b->len : 0);
+    }
     letter_destroy (l);
+}
+
+/* Content's effects */
+
+static int content_load_op (void *arg, const void *digest)
+{
+    blobref_encode ("sha1", digest, 20, post (&w.disk, LOAD)->ref);
+    return 0;
+}
+
+static int content_commit_op (void *arg, void *token, struct buf *batch)
+{
+    struct letter *l;
+
+    if (draw (400) == 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    l = post (&w.disk, STORE);
+    buf_add (&l->data, batch->data, batch->len);
+    if (!token)
+        buf_fini (batch);
+    return 0;
+}
+
+static void token_destroy (struct token *t)
+{
+    buf_fini (&t->payload);
+    free (t);
+}
+
+static void content_respond (void *arg, void *token, int errnum, const char *text,
+                             const void *data, size_t len)
+{
+    struct token *t = token;
+    struct letter *l;
+
+    if (t->ref[0]) {
+        l = post (t->to ? &t->to->down : &w.loaded, LOADED);
+        strcpy (l->ref, t->ref);
+        if (!errnum)
+            buf_add (&l->data, data, len);
+    } else {
+        l = post (&w.stored, STORE);
+        l->batch = t->batch;
+    }
+    l->errnum = errnum;
+    token_destroy (t);
+}
+
+static void content_drop (void *arg, void *token)
+{
+    token_destroy (token);
+}
+
+static void content_timer (void *arg, double delay)
+{
+    w.content_timer = true;
+}
+
+static void content_log (void *arg, int level, const char *text)
+{
+}
+
+static const struct content_ops content_ops = { .load = content_load_op,
+                                                .commit = content_commit_op,
+                                                .respond = content_respond,
+                                                .drop = content_drop,
+                                                .timer = content_timer,
+                                                .log = content_log };
+
+static void start_content (void)
+{
+    struct content_options opts = { true, w.digest, w.blob_max };
+
+    holds ((w.content = content_create (&opts, &content_ops, NULL)) != NULL);
+    content_set_backing (w.content, true);
+}
+
+/* What the disk was about to write is there, or is not. */
+static void kill_content (void)
+{
+    content_destroy (w.content);
+    list_foreach (&w.disk.letters, it) {
+        struct letter *l = container_of (it, struct letter, node);
+
+        if (l->kind == STORE && draw (2))
+            write_batch (&l->data);
+    }
+    channel_clear (&w.disk);
+    channel_clear (&w.stored);
+    channel_clear (&w.loaded);
+    w.content_timer = false;
+}
+
+static void content_timer_step (void)
+{
+    w.content_timer = false;
+    content_timeout (w.content);
+}
+
+static void stored_step (void)
+{
+    struct letter *l = list_first (&w.stored.letters, struct letter, node);
+
+    list_remove (&l->node);
+    if (l->batch)
+        kvs_leader_stored (l->batch, l->errnum, NULL);
+    letter_destroy (l);
+}
+
+/* A blob for the leader, or for a follower. */
+static void ask_content (const char *ref, struct follower *to)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+    const char *data;
+    struct token *t;
+    size_t len;
+
+    if (kvs_leader_unsent (w.leader, ref, &data, &len)) {
+        struct letter *l = post (to ? &to->down : &w.loaded, LOADED);
+
+        strcpy (l->ref, ref);
+        buf_add (&l->data, data, len);
+        return;
+    }
+    t = calloc (1, sizeof (*t));
+    strcpy (t->ref, ref);
+    t->to = to;
+    holds (blobref_decode (ref, digest) == 20);
+    content_load (w.content, t, digest);
 }
 
 static void load_into (struct kvs_cache *cache, const char *ref, struct letter *l)
@@ -243,22 +372,6 @@ static void load_into (struct kvs_cache *cache, const char *ref, struct letter *
         kvs_cache_insert_error (cache, ref, l->errnum);
     else
         kvs_cache_insert (cache, ref, l->data.data, l->data.len);
-}
-
-static void fill (struct letter *l, const char *ref)
-{
-    struct blob *b = hashmap_lookup (w.blobs, ref);
-    const char *data;
-    size_t len;
-
-    if (l->ref != ref)
-        strcpy (l->ref, ref);
-    if (b)
-        buf_add (&l->data, b->data.data, b->data.len);
-    else if (kvs_leader_unsent (w.leader, ref, &data, &len))
-        buf_add (&l->data, data, len);
-    else
-        l->errnum = ENOENT;
 }
 
 /* The leader's effects */
@@ -311,21 +424,16 @@ static void refuse (void *arg, void *req, int errnum, const char *text)
 
 static int store (void *arg, struct buf *blobs, struct kvs_batch *batch)
 {
-    struct letter *l;
+    struct token *t;
 
     if (draw (400) == 0) {
         errno = ENOMEM;
         return -1;
     }
-    /* What only memory has to take is there before the root that leads to it is
-     * known to anyone, whatever the disk does. */
-    if (!(blobs->data[4] & BLOBS_SYNC))
-        take_payload (blobs);
-    if (batch) {
-        l = post (&w.store, STORE);
-        l->batch = batch;
-        buf_add (&l->data, blobs->data, blobs->len);
-    }
+    t = calloc (1, sizeof (*t));
+    t->batch = batch;
+    buf_add (&t->payload, blobs->data, blobs->len);
+    content_commit (w.content, t, t->payload.data, t->payload.len);
     return 0;
 }
 
@@ -538,7 +646,15 @@ static void leader_loads_step (void)
     struct letter *l = list_first (&w.loads.letters, struct letter, node);
 
     list_remove (&l->node);
-    fill (l, l->ref);
+    ask_content (l->ref, NULL);
+    letter_destroy (l);
+}
+
+static void leader_loaded_step (void)
+{
+    struct letter *l = list_first (&w.loaded.letters, struct letter, node);
+
+    list_remove (&l->node);
     load_into (w.cache, l->ref, l);
     hashmap_remove (w.loading, l->ref);
     letter_destroy (l);
@@ -553,7 +669,7 @@ static void up_step (struct follower *f)
 
     list_remove (&l->node);
     if (l->kind == LOAD) {
-        fill (post (&f->down, LOADED), l->ref);
+        ask_content (l->ref, f);
     } else { /* the leader reads for it */
         list_remove (&l->reader->node);
         list_append (&w.readers, &l->reader->node);
@@ -686,6 +802,7 @@ static void start_follower (struct follower *f)
 
 static void start (void)
 {
+    start_content ();
     do {
         w.cache = kvs_cache_create (1 << 20);
         w.leader =
@@ -730,7 +847,7 @@ static void stop (void)
     }
     drop_readers (&w.readers);
     channel_clear (&w.loads);
-    channel_clear (&w.store);
+    kill_content ();
     hashmap_destroy (w.loading);
 }
 
@@ -754,7 +871,11 @@ static void check_all (void)
                        < 0
                    && errno == EAGAIN) {
                 ask_missing (w.cache, w.loading, &w.loads);
-                leader_loads_step ();
+                while (!list_empty (&w.loads.letters))
+                    leader_loads_step ();
+                while (list_empty (&w.loaded.letters))
+                    disk_step ();
+                leader_loaded_step ();
             }
             if (rc < 0) {
                 holds (errno == ENOENT && r.floor == 0);
@@ -808,12 +929,18 @@ static void step (void)
         wait_version (f);
         break;
     case 5:
-        if (!list_empty (&w.store.letters))
-            content_step ();
+        if (draw (2) && !list_empty (&w.disk.letters))
+            disk_step ();
+        else if (!list_empty (&w.stored.letters))
+            stored_step ();
+        else if (w.content_timer && draw (10) == 0)
+            content_timer_step ();
         break;
     case 6:
-        if (!list_empty (&w.loads.letters))
+        if (draw (2) && !list_empty (&w.loads.letters))
             leader_loads_step ();
+        else if (!list_empty (&w.loaded.letters))
+            leader_loaded_step ();
         break;
     case 7:
         if (!list_empty (&f->up.letters))
@@ -841,6 +968,7 @@ static void step (void)
         if (draw (40) == 0)
             send_sync ();
         if (draw (20) == 0) {
+            content_tick (w.content);
             w.space->tree->lru.epoch += 3;
             kvs_tree_evict (w.space->tree, 1, draw (2) ? 0 : 1 << 20);
             kvs_cache_tick (f->cache, 0);
@@ -856,7 +984,8 @@ static void step (void)
 
 static bool busy (void)
 {
-    bool b = w.turn || w.probe || !list_empty (&w.store.letters)
+    bool b = w.turn || w.probe || !list_empty (&w.disk.letters)
+             || !list_empty (&w.stored.letters) || !list_empty (&w.loaded.letters)
              || !list_empty (&w.loads.letters) || !list_empty (&w.space->queue)
              || !list_empty (&w.readers);
 
@@ -879,14 +1008,20 @@ static void settle (void)
             w.turn = false;
             kvs_leader_turn (w.leader);
         }
-        if (w.probe && list_empty (&w.store.letters)) {
+        if (w.probe && list_empty (&w.disk.letters)) {
             w.probe = false;
             kvs_leader_probe (w.leader);
         }
-        if (!list_empty (&w.store.letters))
-            content_step ();
+        if (w.content_timer)
+            content_timer_step ();
+        if (!list_empty (&w.disk.letters))
+            disk_step ();
+        if (!list_empty (&w.stored.letters))
+            stored_step ();
         if (!list_empty (&w.loads.letters))
             leader_loads_step ();
+        if (!list_empty (&w.loaded.letters))
+            leader_loaded_step ();
         for (int i = 0; i < FOLLOWERS; i++) {
             if (!list_empty (&w.followers[i].up.letters))
                 up_step (&w.followers[i]);
@@ -923,8 +1058,10 @@ static void run (unsigned int s)
     w.errnum = draw (2) ? ENOSPC : EIO;
     w.digest = digest_create ("sha1");
     w.blobs = hashmap_create (blob_destroy);
-    channel_init (&w.store);
+    channel_init (&w.disk);
+    channel_init (&w.stored);
     channel_init (&w.loads);
+    channel_init (&w.loaded);
     for (int i = 0; i < WRITERS; i++)
         w.writers[i].ordered = i % 2;
     start ();
