@@ -233,11 +233,14 @@ void msgstream_discard (struct msgstream *s)
  * if it is not; -1 with EPROTO or EMSGSIZE. */
 static ssize_t complete_len (const struct msgstream *s)
 {
-    const unsigned char *p = s->in.data + s->in.start;
+    const unsigned char *p;
     size_t have = window_len (&s->in);
     uint32_t len;
 
-    if (have > 0 && memcmp (p, magic, have < 4 ? have : 4) != 0) {
+    if (have == 0)
+        return 0;
+    p = s->in.data + s->in.start;
+    if (memcmp (p, magic, have < 4 ? have : 4) != 0) {
         errno = EPROTO;
         return -1;
     }
