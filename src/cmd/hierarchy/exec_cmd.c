@@ -3,6 +3,7 @@
 #include "cmd/hierarchy/leaves.h"
 
 #include "cmd/jobspec/jobspec_cli.h"
+#include "core/job/uri.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static struct optparse_option options[] = {
 
 static void run_child (const struct leaf_handle *leaf, char **argv)
 {
-    char *uri = found_local_uri (leaf->uri);
+    char *uri = uri_form (leaf->uri, URI_CONNECT);
 
     if (!uri || setenv ("FLUX_URI", uri, 1) < 0
         || setenv ("FLUX_HIERARCHY_ID", leaf->id, 1) < 0)

@@ -5,9 +5,10 @@
  * reason; the others are not affected. */
 #include "cmd/hierarchy/hierarchy.h"
 
+#include "core/job/uri.h"
+
 #include <flux/job.h>
 #include <flux/kvs.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,26 +21,13 @@
 
 /* --- connections --- */
 
-char *found_local_uri (const char *uri)
-{
-    char host[HOST_NAME_MAX + 1] = "";
-    char *s;
-    size_t n;
-
-    gethostname (host, sizeof (host) - 1);
-    n = strlen (host);
-    if (strncmp (uri, "ssh://", 6) != 0 || strncmp (uri + 6, host, n) != 0
-        || uri[6 + n] != '/')
-        return strdup (uri);
-    if (asprintf (&s, "local://%s", uri + 6 + n) < 0)
-        return NULL;
-    return s;
-}
-
 flux_t *found_open (const char *uri, flux_error_t *error)
 {
-    char *local = found_local_uri (uri);
+    char *local = uri_form (uri, URI_CONNECT);
     flux_t *h = local ? flux_open_ex (local, 0, error) : NULL;
+
+    if (!local)
+        snprintf (error->text, sizeof (error->text), "%s: %s", uri, strerror (errno));
 
     free (local);
     return h;

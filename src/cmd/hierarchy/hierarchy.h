@@ -51,8 +51,6 @@ json_t *found_all (flux_t *h);
 json_t *found_leaves (json_t *tree);
 /* What reaches the instance from here. NULL with *error. */
 flux_t *found_open (const char *uri, flux_error_t *error);
-/* The same as text for FLUX_URI; owned by the caller. */
-char *found_local_uri (const char *uri);
 
 /* --- starting one (start.c) --- */
 

@@ -296,16 +296,16 @@ static void follow_children (struct node *n)
 
 /* --- the command --- */
 
-/* By this `flux jobs -R`, `flux pstree` and `flux-hierarchy list` see an instance. */
-static void note_job (struct node *n)
+/* By this `flux-hierarchy list` knows the roots. */
+static void note_root (struct node *n)
 {
-    json_t *memo = json_pack ("{s:s}", "uri", n->uri);
     flux_future_t *f;
 
-    if (!strcmp (n->plan.id, "0"))
-        json_object_set_new (memo, "hierarchy", json_string (n->plan.group));
-    f = flux_rpc_pack (n->parent, "job-manager.memo", 0, 0, "{s:I s:b s:o}", "id",
-                       (json_int_t)n->jobid, "volatile", false, "memo", memo);
+    if (strcmp (n->plan.id, "0") != 0)
+        return;
+    f = flux_rpc_pack (n->parent, "job-manager.memo", 0, 0, "{s:I s:b s:{s:s}}", "id",
+                       (json_int_t)n->jobid, "volatile", false, "memo", "hierarchy",
+                       n->plan.group);
     if (!f || flux_future_get (f, NULL) < 0)
         cmd_die ("job memo: %s", cmd_future_error (f));
     flux_future_destroy (f);
@@ -334,7 +334,7 @@ static int run (optparse_t *p, int argc, char **argv)
         cmd_die ("/proc/self/exe: %s", strerror (errno));
     n.h = cmd_open ();
     find_place (&n);
-    note_job (&n);
+    note_root (&n);
     if (!n.plan.tree) {
         report (&n, "ready", json_pack ("{s:i}", "leaves", 1));
         stay (&n);

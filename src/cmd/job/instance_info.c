@@ -1,25 +1,6 @@
 #include "cmd/job/instance_info.h"
 
 #include <flux/idset.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-char *instance_reach (const char *uri)
-{
-    char host[HOST_NAME_MAX + 1] = "";
-    char *s;
-    size_t n;
-
-    gethostname (host, sizeof (host) - 1);
-    n = strlen (host);
-    if (strncmp (uri, "ssh://", 6) != 0 || strncmp (uri + 6, host, n) != 0
-        || uri[6 + n] != '/')
-        return strdup (uri);
-    return asprintf (&s, "local://%s", uri + 6 + n) < 0 ? NULL : s;
-}
 
 /* --- jobs --- */
 

@@ -10,8 +10,4 @@
  * What the instance does not tell is not there. New reference. */
 json_t *instance_info (flux_t *h);
 
-/* The form of an instance's URI that reaches it from here: local:// if its socket is
- * on this host. Owned by the caller; NULL with ENOMEM. */
-char *instance_reach (const char *uri);
-
 #endif

@@ -6,6 +6,7 @@
 #include "cmd/job/instance_info.h"
 #include "cmd/job/jobs_svg.h"
 #include "cmd/output/output.h"
+#include "core/job/uri.h"
 
 #include <flux/idset.h>
 #include <stdio.h>
@@ -252,7 +253,7 @@ static void ask_instances (json_t *jobs)
     json_t *job;
     json_array_foreach (jobs, i, job) {
         char *uri = jobs_uri (job) && jobs_is_active (job)
-                        ? instance_reach (jobs_uri (job))
+                        ? uri_form (jobs_uri (job), URI_CONNECT)
                         : NULL;
         flux_t *h = uri ? flux_open (uri, 0) : NULL;
         if (h)
@@ -347,7 +348,6 @@ static void recurse (struct listing *l, json_t *jobs, const char *path, int leve
     json_array_foreach (jobs, i, job) {
         flux_error_t error = { { 0 } };
         char child[1024];
-        char local[1024];
         const char *uri = jobs_uri (job);
         flux_jobid_t id = json_integer_value (json_object_get (job, "id"));
         if (!uri || !jobs_is_active (job))
@@ -356,14 +356,11 @@ static void recurse (struct listing *l, json_t *jobs, const char *path, int leve
             && (uint32_t)json_integer_value (json_object_get (job, "userid"))
                    != getuid ())
             continue;
-        const char *sock = !strncmp (uri, "ssh://", 6) ? strchr (uri + 6, '/') : NULL;
-        if (sock && access (sock, F_OK) == 0) {
-            snprintf (local, sizeof (local), "local://%s", sock);
-            uri = local;
-        }
         snprintf (child, sizeof (child), "%s%s%s", path, *path ? "/" : "",
                   cmd_f58 (id));
-        flux_t *h = flux_open_ex (uri, 0, &error);
+        char *reach = uri_form (uri, URI_CONNECT);
+        flux_t *h = reach ? flux_open_ex (reach, 0, &error) : NULL;
+        free (reach);
         if (!h) {
             cmd_warn ("ERROR: %s: %s", child, error.text);
             l->errors++;

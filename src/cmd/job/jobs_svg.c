@@ -10,6 +10,7 @@
 #include "cmd/format/jobs_fields.h"
 #include "cmd/job/instance_info.h"
 #include "cmd/picture/timeline.h"
+#include "core/job/uri.h"
 #include "value/rset.h"
 
 #include <flux/idset.h>
@@ -137,7 +138,7 @@ static void draw_instance (struct picture *p, flux_t *h, const struct place *pla
 static void draw_inner (struct picture *p, json_t *job, const struct place *place)
 {
     flux_error_t error = { { 0 } };
-    char *uri = instance_reach (jobs_uri (job));
+    char *uri = uri_form (jobs_uri (job), URI_CONNECT);
     flux_t *h = uri ? flux_open_ex (uri, 0, &error) : NULL;
     json_t *attrs = jobs_svg_attrs ();
     flux_future_t *f = NULL;

@@ -11,6 +11,7 @@
 #include "cmd/job/instance_info.h"
 #include "cmd/job/pstree_draw.h"
 #include "cmd/output/output.h"
+#include "core/job/uri.h"
 
 #include <flux/job.h>
 #include <stdio.h>
@@ -107,14 +108,15 @@ static void descend (struct pstree *t, json_t *job, int level)
 {
     flux_error_t error = { { 0 } };
     char *uri;
-    flux_t *h;
+    flux_t *h = NULL;
 
     json_object_set_new (job, "children", json_array ());
     if (level >= t->levels && !t->info)
         return;
-    if (!(uri = instance_reach (jobs_uri (job))))
-        cmd_die ("out of memory");
-    if (!(h = flux_open_ex (uri, 0, &error))) {
+    if (!(uri = uri_form (jobs_uri (job), URI_CONNECT)))
+        snprintf (error.text, sizeof (error.text), "%s: %s", jobs_uri (job),
+                  strerror (errno));
+    if (!uri || !(h = flux_open_ex (uri, 0, &error))) {
         cmd_warn ("ERROR: %s: %s",
                   cmd_f58 (json_integer_value (json_object_get (job, "id"))),
                   error.text);
