@@ -41,8 +41,7 @@ def quit(t, keys='q', status=0):
 
 
 SLEEP = flux('submit', '-n1', '--job-name=sleeper', 'sleep', 'inf')
-INNER = ('#!/bin/sh\nflux --parent job memo $(flux getattr jobid) uri=$(flux getattr local-uri);'
-         'flux submit -n1 --job-name=inner sleep inf; sleep inf')
+INNER = ('#!/bin/sh\nflux submit -n1 --job-name=inner sleep inf; sleep inf')
 
 
 def nest():
@@ -252,7 +251,7 @@ def _():
         quit(t)
     for target, text in (('nosuch', b'nosuch is not a valid Flux jobid'),
                          ('f1', b'jobid f1 not found'),
-                         (SLEEP, b'is not an instance'), ('local:///nosuch', b'connecting')):
+                         (SLEEP, b'is not a Flux instance'), ('local:///nosuch', b'connecting')):
         t = top(target)
         quit(t, '', 1)
         assert text in t.all, t.all

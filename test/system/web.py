@@ -139,9 +139,7 @@ class Events:
 def nest(n=1):
     """A nested instance that has posted its URI and runs a job."""
     with open('nest.sh', 'w') as f:
-        f.write('#!/bin/sh\nflux --parent job memo $(flux getattr jobid) '
-                'uri=$(flux getattr local-uri)\n'
-                'flux submit -n1 --job-name=inner sleep inf\nsleep inf\n')
+        f.write('#!/bin/sh\nflux submit -n1 --job-name=inner sleep inf\nsleep inf\n')
     job = flux('batch', '-n%d' % n, '--output=none', '--job-name=nest', 'nest.sh')
     flux('job', 'wait-event', '-t', '60', job, 'memo')
     return job, re.sub('ssh://[^/]*', 'local://', flux('jobs', '-no', '{uri}', job))

@@ -8,13 +8,12 @@
  * it is only taken when the first instance has been reached. */
 #include "cmd/cmd.h"
 #include "cmd/live/live.h"
-#include "cmd/live/target.h"
 #include "cmd/output/output.h"
 #include "cmd/top/layout.h"
 #include "cmd/top/options.h"
 #include "cmd/top/screen.h"
 
-#include "base/clock.h"
+#include "core/job/uri.h"
 
 #include <locale.h>
 #include <poll.h>
@@ -290,7 +289,7 @@ static void open_job (struct top *t)
     struct level *l = t->level;
     const struct top_job *job = top_selected (&l->m);
     flux_error_t error;
-    char *path, *uri = job && job->uri ? target_form (job->uri) : NULL;
+    char *path, *uri = job && job->uri ? uri_form (job->uri, URI_CONNECT) : NULL;
     if (!uri || asprintf (&path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0) {
         free (uri);
         return;
@@ -498,7 +497,7 @@ int main (int argc, char **argv)
     if (t.dump && !t.test_exit)
         cmd_die ("--test-exit-dump is for --test-exit");
     check_terminal ();
-    if (i < argc && !(uri = target_resolve (argv[i], &error)))
+    if (i < argc && !(uri = uri_resolve (argv[i], URI_CONNECT, &error)))
         cmd_die ("%s", error.text);
     if (!(t.r = flux_reactor_create (0)))
         cmd_die ("%s", strerror (errno));

@@ -8,11 +8,11 @@
 #include "cmd/web/hub.h"
 
 #include "base/list.h"
-#include "cmd/live/target.h"
 #include "cmd/web/bars.h"
 #include "cmd/web/guard.h"
 #include "cmd/web/nodes.h"
 #include "cmd/web/rows.h"
+#include "core/job/uri.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -461,7 +461,7 @@ static void resolved_cb (flux_future_t *f, void *arg)
     else if (!(state & FLUX_JOB_STATE_RUNNING))
         snprintf (error, sizeof (error), "the instance has ended");
     else
-        copy = target_form (uri);
+        copy = uri_form (uri, URI_CONNECT);
     flux_future_destroy (f);
     hub->resolve = NULL;
     if (copy)

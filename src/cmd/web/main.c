@@ -1,13 +1,13 @@
 /* flux-web: connect, listen, print the URL, serve until a signal or the end of the
  * instance. */
 #include "cmd/cmd.h"
-#include "cmd/live/target.h"
 #include "cmd/output/output.h"
 #include "cmd/web/options.h"
 #include "cmd/web/server.h"
 
 #include "base/file.h"
 #include "config.h"
+#include "core/job/uri.h"
 
 #include <arpa/inet.h>
 #include <limits.h>
@@ -157,7 +157,7 @@ int main (int argc, char **argv)
     opt.cert = cert;
     opt.key = key;
     opt.page_dir = page_dir ();
-    if (i < argc && !(uri = target_resolve (argv[i], &error)))
+    if (i < argc && !(uri = uri_resolve (argv[i], URI_CONNECT, &error)))
         cmd_die ("%s", error.text);
     if (!(w.r = flux_reactor_create (0)))
         cmd_die ("%s", strerror (errno));
