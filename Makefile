@@ -15,7 +15,7 @@ help:
 	@echo "make lint     static analysis"
 	@echo "make asan     tests under the address and undefined sanitizers (SUITES=unit system)"
 	@echo "make tsan     tests under the thread sanitizer"
-	@echo "make fuzz     run the fuzz targets for a while (TIME=60)"
+	@echo "make fuzz     run the fuzz targets for a while (TIME=60, JOBS at once)"
 	@echo "make fluxion-python, fluxion-go, fluxion-c   clients of the fluxion service"
 	@echo "make fluxion-load   the fluxion service under load (TIME=60)"
 	@echo "make install  install below PREFIX=$(PREFIX)"
@@ -53,7 +53,7 @@ tsan:
 	@tools/sanitize.sh thread $(SUITES)
 
 fuzz:
-	@TIME=$(or $(TIME),60) tools/fuzz.sh
+	@TIME=$(or $(TIME),60) JOBS=$(JOBS) tools/fuzz.sh
 
 install:
 	@tools/setup.sh $(BUILD)
@@ -84,4 +84,4 @@ fluxion-load: all
 	    /usr/bin/python3 test/fluxion-server/load.py $(or $(TIME),60)
 
 clean:
-	@rm -rf $(BUILD) build-asan build-tsan build-fuzz
+	@rm -rf $(BUILD) build-asan build-tsan build-fuzz build-lint

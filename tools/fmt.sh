@@ -7,14 +7,19 @@ command -v clang-format >/dev/null 2>&1 || {
     exit 1
 }
 files=$(git ls-files 'src/*.[ch]' 'include/*.h' 'test/*.[ch]' 'tools/*.[ch]')
+jobs=$(nproc)
 if [ "${1:-}" = --check ]; then
-    # One process for all: most of its time is its start.
     # shellcheck disable=SC2086
-    bad=$(clang-format --dry-run $files 2>&1 \
-        | sed -n 's/^\([^ :]*\):[0-9]*:[0-9]*: .*/\1/p' | sort -u)
-    [ -z "$bad" ] || printf 'fmt: %s is not formatted: make fmt\n' $bad
-    [ -z "$bad" ]
-    exit
+    printf '%s\n' $files | xargs -P "$jobs" -n 8 sh -c '
+        bad=0
+        for f; do
+            clang-format "$f" | cmp -s - "$f" || {
+                echo "fmt: $f is not formatted: make fmt"
+                bad=1
+            }
+        done
+        exit $bad' fmt || exit 1
+    exit 0
 fi
 # shellcheck disable=SC2086
-clang-format -i $files
+printf '%s\n' $files | xargs -P "$jobs" -n 8 clang-format -i

@@ -31,7 +31,7 @@ int schedutil_hello (schedutil_t *util);
 /* mode: "unlimited", or "limited" with *queue_depth set from the answer. */
 int schedutil_ready (schedutil_t *util, const char *mode, int *queue_depth);
 
-/* Commits R, then answers; the Rs of one reactor turn share a commit. */
+/* job-manager commits R with the job's alloc event. */
 int schedutil_alloc_respond_success_pack (schedutil_t *util, const flux_msg_t *msg,
                                           const char *R, const char *fmt, ...);
 int schedutil_alloc_respond_annotate_pack (schedutil_t *util, const flux_msg_t *msg,

@@ -1,285 +1,141 @@
 #include "base/json.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/encode.h"
+#include "base/c_locale.h"
+#include "base/jscan.h"
+#include "base/jsonout.h"
 
-#define MAX_DEPTH 512 /* deeper text goes to jansson */
+static json_t *read_value (struct jscan *s);
 
-struct reader {
-    const char *p, *end;
-    int depth;
-};
-
-static json_t *read_value (struct reader *r);
-
-static void skip_space (struct reader *r)
+static json_t *make_string (struct span inner, bool escaped)
 {
-    while (r->p < r->end
-           && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
-        r->p++;
-}
-
-static bool take (struct reader *r, char c)
-{
-    skip_space (r);
-    if (r->p == r->end || *r->p != c)
-        return false;
-    r->p++;
-    return true;
-}
-
-/* Behind the quote: the plain text of a string, and where it ends. NULL if
- * it has escapes or is not text. */
-static const char *plain_string (struct reader *r, size_t *len)
-{
-    const char *start = r->p;
-    bool ascii = true;
-
-    for (; r->p < r->end && *r->p != '"'; r->p++) {
-        unsigned char c = *r->p;
-
-        if (c < 0x20 || c == '\\')
-            return NULL;
-        if (c >= 0x80)
-            ascii = false;
-    }
-    if (r->p == r->end)
-        return NULL;
-    *len = r->p - start;
-    r->p++;
-    return ascii || utf8_valid (start, *len) ? start : NULL;
-}
-
-/* The escapes that are a byte each. -1 for others. */
-static int simple_escape (char c)
-{
-    switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-        return c;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    }
-    return -1;
-}
-
-/* A string value with simple escapes only. */
-static json_t *escaped_string (struct reader *r)
-{
-    const char *q = r->p;
     json_t *o = NULL;
-    char *text, *w;
+    char *text;
+    ssize_t n;
 
-    while (q < r->end && *q != '"')
-        q += *q == '\\' ? 2 : 1;
-    if (q >= r->end || !(text = w = malloc (q - r->p)))
-        return NULL;
-    while (*r->p != '"') {
-        int c = (unsigned char)*r->p++;
-
-        if (c < 0x20 || (c == '\\' && (c = simple_escape (*r->p++)) < 0))
-            goto done;
-        *w++ = c;
-    }
-    r->p++;
-    if (utf8_valid (text, w - text))
-        o = json_stringn_nocheck (text, w - text);
-done:
+    if (!escaped)
+        return json_stringn_nocheck (inner.s, inner.len);
+    if ((text = malloc (inner.len + 1))
+        && (n = json_unescape (text, inner.s, inner.len)) >= 0)
+        o = json_stringn_nocheck (text, n);
     free (text);
     return o;
 }
 
-static json_t *read_string (struct reader *r)
+static json_t *read_string (struct jscan *s)
 {
-    const char *start = r->p;
-    size_t len;
-    const char *s = plain_string (r, &len);
+    struct span inner;
+    bool escaped;
 
-    if (s)
-        return json_stringn_nocheck (s, len);
-    r->p = start;
-    return escaped_string (r);
+    return jscan_string (s, &inner, &escaped) ? make_string (inner, escaped) : NULL;
 }
 
-static json_t *read_object (struct reader *r)
+/* Keys with escapes are rare enough to be left to jansson. */
+static bool read_member (struct jscan *s, json_t *o, struct span key, bool escaped)
+{
+    json_t *val;
+
+    return !escaped && (val = read_value (s))
+           && json_object_setn_new_nocheck (o, key.s, key.len, val) == 0;
+}
+
+static json_t *read_object (struct jscan *s)
 {
     json_t *o = json_object ();
+    struct span key;
+    bool escaped, ok = o && jscan_object (s);
 
-    if (!o || take (r, '}'))
-        return o;
-    do {
-        const char *key;
-        size_t len;
-        json_t *val;
-
-        if (!take (r, '"') || !(key = plain_string (r, &len)) || !take (r, ':')
-            || !(val = read_value (r))
-            || json_object_setn_new_nocheck (o, key, len, val) < 0) {
-            json_decref (o);
-            return NULL;
-        }
-    } while (take (r, ','));
-    if (take (r, '}'))
+    while (ok && jscan_next_key (s, &key, &escaped))
+        ok = read_member (s, o, key, escaped);
+    if (ok && !s->fault)
         return o;
     json_decref (o);
     return NULL;
 }
 
-static json_t *read_array (struct reader *r)
+static json_t *read_array (struct jscan *s)
 {
-    json_t *o = json_array ();
+    json_t *o = json_array (), *val;
+    bool ok = o && jscan_array (s);
 
-    if (!o || take (r, ']'))
-        return o;
-    do {
-        json_t *val = read_value (r);
-
-        if (!val || json_array_append_new (o, val) < 0) {
-            json_decref (o);
-            return NULL;
-        }
-    } while (take (r, ','));
-    if (take (r, ']'))
+    while (ok && jscan_next_item (s))
+        ok = (val = read_value (s)) && json_array_append_new (o, val) == 0;
+    if (ok && !s->fault)
         return o;
     json_decref (o);
     return NULL;
 }
 
-static bool is_digit (const struct reader *r)
-{
-    return r->p < r->end && *r->p >= '0' && *r->p <= '9';
-}
-
-static locale_t c_locale (void)
-{
-    static locale_t loc;
-    locale_t mine, none = (locale_t)0;
-
-    if ((mine = __atomic_load_n (&loc, __ATOMIC_ACQUIRE)))
-        return mine;
-    mine = newlocale (LC_ALL_MASK, "C", none);
-    if (!__atomic_compare_exchange_n (&loc, &none, mine, false, __ATOMIC_ACQ_REL,
-                                      __ATOMIC_ACQUIRE)) {
-        freelocale (mine);
-        mine = none;
-    }
-    return mine;
-}
-
-/* The grammar has been looked at; start to r->p is a number with a fraction
- * or an exponent. */
-static json_t *real_value (struct reader *r, const char *start)
+static json_t *read_real (struct span digits)
 {
     char text[64];
-    size_t len = r->p - start;
     double d;
 
-    if (len >= sizeof (text))
+    if (digits.len >= sizeof (text))
         return NULL;
-    memcpy (text, start, len);
-    text[len] = '\0';
-    d = strtod_l (text, NULL, c_locale ());
+    memcpy (text, digits.s, digits.len);
+    text[digits.len] = '\0';
+    d = strtod_l (text, NULL, locale_c ());
     return isfinite (d) ? json_real (d) : NULL;
 }
 
-static json_t *read_number (struct reader *r)
+static json_t *read_number (struct jscan *s)
 {
-    const char *start = r->p;
-    bool negative = *r->p == '-';
-    const char *digits = r->p += negative;
-    uint64_t n = 0;
+    struct span digits;
+    json_int_t n = 0;
+    bool whole;
+    size_t i;
 
-    for (; is_digit (r); r->p++)
-        n = n * 10 + (*r->p - '0');
-    if (r->p == digits || (*digits == '0' && r->p - digits > 1))
+    if (!jscan_number (s, &digits, &whole))
         return NULL;
-    if (r->p < r->end && (*r->p == '.' || *r->p == 'e' || *r->p == 'E')) {
-        if (*r->p == '.') {
-            r->p++;
-            if (!is_digit (r))
-                return NULL;
-            while (is_digit (r))
-                r->p++;
-        }
-        if (r->p < r->end && (*r->p == 'e' || *r->p == 'E')) {
-            r->p++;
-            if (r->p < r->end && (*r->p == '+' || *r->p == '-'))
-                r->p++;
-            if (!is_digit (r))
-                return NULL;
-            while (is_digit (r))
-                r->p++;
-        }
-        return real_value (r, start);
-    }
-    if (r->p - digits > 18) /* may not fit */
+    if (!whole)
+        return read_real (digits);
+    i = digits.s[0] == '-';
+    if (digits.len - i > 18) /* may not fit */
         return NULL;
-    return json_integer (negative ? -(json_int_t)n : (json_int_t)n);
+    for (; i < digits.len; i++)
+        n = n * 10 + (digits.s[i] - '0');
+    return json_integer (digits.s[0] == '-' ? -n : n);
 }
 
-static bool word (struct reader *r, const char *s, size_t len)
+static json_t *read_value (struct jscan *s)
 {
-    if ((size_t)(r->end - r->p) < len || memcmp (r->p, s, len) != 0)
-        return false;
-    r->p += len;
-    return true;
-}
-
-static json_t *read_value (struct reader *r)
-{
-    json_t *o;
-
-    skip_space (r);
-    if (r->p == r->end || r->depth == MAX_DEPTH)
-        return NULL;
-    switch (*r->p) {
+    switch (jscan_peek (s)) {
     case '"':
-        r->p++;
-        return read_string (r);
+        return read_string (s);
     case '{':
+        return read_object (s);
     case '[':
-        r->depth++;
-        o = *r->p++ == '{' ? read_object (r) : read_array (r);
-        r->depth--;
-        return o;
+        return read_array (s);
+    case '0':
+        return read_number (s);
     case 't':
-        return word (r, "true", 4) ? json_true () : NULL;
+        return jscan_word (s, "true") ? json_true () : NULL;
     case 'f':
-        return word (r, "false", 5) ? json_false () : NULL;
+        return jscan_word (s, "false") ? json_false () : NULL;
     case 'n':
-        return word (r, "null", 4) ? json_null () : NULL;
+        return jscan_word (s, "null") ? json_null () : NULL;
     }
-    return read_number (r);
+    return NULL;
 }
 
 json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *error)
 {
-    struct reader r = { .p = s, .end = s + len };
-    json_t *o = NULL;
+    struct jscan scan;
+    json_t *o;
+    char first;
 
-    skip_space (&r);
-    if (!(flags & ~(size_t)(JSON_ALLOW_NUL | JSON_DECODE_ANY)) && r.p < r.end
-        && (*r.p == '{' || *r.p == '[')) {
-        o = read_value (&r);
-        skip_space (&r);
-        if (o && r.p == r.end)
+    jscan_init (&scan, s, len);
+    first = jscan_peek (&scan);
+    if (!(flags & ~(size_t)(JSON_ALLOW_NUL | JSON_DECODE_ANY))
+        && (first == '{' || first == '[')) {
+        o = read_value (&scan);
+        if (o && jscan_end (&scan))
             return o;
         json_decref (o);
     }
@@ -288,91 +144,13 @@ json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *erro
 
 static int write_value (struct buf *b, const json_t *o, int depth);
 
-static int write_string (struct buf *b, const char *s, size_t len)
-{
-    static const char *hex = "0123456789abcdef";
-    size_t start = 0;
-
-    buf_addc (b, '"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = s[i];
-        char esc[6] = { '\\', 0 };
-        size_t n = 2;
-
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        switch (c) {
-        case '"':
-        case '\\':
-            esc[1] = c;
-            break;
-        case '\b':
-            esc[1] = 'b';
-            break;
-        case '\f':
-            esc[1] = 'f';
-            break;
-        case '\n':
-            esc[1] = 'n';
-            break;
-        case '\r':
-            esc[1] = 'r';
-            break;
-        case '\t':
-            esc[1] = 't';
-            break;
-        default:
-            memcpy (esc + 1, "u00", 3);
-            esc[4] = hex[c >> 4];
-            esc[5] = hex[c & 15];
-            n = 6;
-        }
-        buf_add (b, s + start, i - start);
-        buf_add (b, esc, n);
-        start = i + 1;
-    }
-    buf_add (b, s + start, len - start);
-    return buf_addc (b, '"');
-}
-
-static int write_integer (struct buf *b, json_int_t val)
-{
-    char text[24];
-    char *p = text + sizeof (text);
-    uint64_t n = val < 0 ? -(uint64_t)val : (uint64_t)val;
-
-    do
-        *--p = '0' + n % 10;
-    while (n /= 10);
-    if (val < 0)
-        *--p = '-';
-    return buf_add (b, p, text + sizeof (text) - p);
-}
-
-/* As few digits as give the same number again. */
-static int write_real (struct buf *b, double val)
-{
-    char text[40];
-    locale_t old = uselocale (c_locale ());
-
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf (text, sizeof (text) - 2, "%.*g", digits, val);
-        if (digits == 17 || strtod (text, NULL) == val)
-            break;
-    }
-    uselocale (old);
-    if (!strpbrk (text, ".e"))
-        strcat (text, ".0"); /* still a real when it is read back */
-    return buf_adds (b, text);
-}
-
 static int write_object (struct buf *b, json_t *o, int depth)
 {
     void *it = json_object_iter (o);
 
     buf_addc (b, '{');
     while (it) {
-        write_string (b, json_object_iter_key (it), json_object_iter_key_len (it));
+        json_add_string (b, json_object_iter_key (it), json_object_iter_key_len (it));
         buf_addc (b, ':');
         if (write_value (b, json_object_iter_value (it), depth + 1) < 0)
             return -1;
@@ -408,11 +186,11 @@ static int write_value (struct buf *b, const json_t *o, int depth)
     case JSON_ARRAY:
         return write_array (b, o, depth);
     case JSON_STRING:
-        return write_string (b, json_string_value (o), json_string_length (o));
+        return json_add_string (b, json_string_value (o), json_string_length (o));
     case JSON_INTEGER:
-        return write_integer (b, json_integer_value (o));
+        return json_add_int (b, json_integer_value (o));
     case JSON_REAL:
-        return write_real (b, json_real_value (o));
+        return json_add_real (b, json_real_value (o));
     case JSON_TRUE:
         return buf_add (b, "true", 4);
     case JSON_FALSE:

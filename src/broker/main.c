@@ -6,12 +6,32 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "broker/attrs.h"
+#include "broker/boot/boot.h"
 #include "broker/broker.h"
+#include "broker/lifecycle/command.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/keep.h"
+#include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
-#include "broker/lifecycle/rlimits.h"
+#include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/rc2.h"
+#include "broker/lifecycle/runat.h"
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"
+#include "broker/memory.h"
+#include "broker/modhost/modules.h"
+#include "broker/modhost/trace.h"
+#include "broker/overlay/overlay.h"
+#include "broker/rlimits.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/local.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
+#include "broker/routing/topology.h"
+#include "broker/service/groups_service.h"
+#include "broker/service/log.h"
+#include "broker/service/services_core.h"
 #include "config.h"
 
 static struct optparse_option opts[] = {
@@ -21,19 +41,6 @@ static struct optparse_option opts[] = {
     { "conf", 1001, 1, 0, "VALUE", "Add to the configuration" },
     OPTPARSE_TABLE_END,
 };
-
-void error_set (flux_error_t *error, const char *fmt, ...)
-{
-    int saved_errno = errno;
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = saved_errno;
-}
 
 static int die (const char *text)
 {
@@ -152,11 +159,12 @@ static void set_parent_attrs (struct broker *b)
 {
     const char *level = attrs_val (b->attrs, "instance-level");
     const char *path = getenv ("FLUX_JOB_ID_PATH");
+    const char *ns = getenv ("FLUX_KVS_NAMESPACE");
     bool nested = level && atoi (level) > 0;
 
     attrs_put (b->attrs, "parent-uri", nested ? getenv ("FLUX_URI") : NULL, -1);
-    if (nested)
-        attrs_put (b->attrs, "parent-kvs-namespace", getenv ("FLUX_KVS_NAMESPACE"), -1);
+    if (nested) /* jobs have no namespace of their own */
+        attrs_put (b->attrs, "parent-kvs-namespace", ns ? ns : "primary", -1);
     if (!attrs_val (b->attrs, "jobid-path"))
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }
@@ -213,9 +221,9 @@ static int start (struct broker *b)
     set_path ();
     if (log_init (b) < 0)
         return -1;
-    if (modules_init (b) < 0 || trace_init (b) < 0 || machine_init (b) < 0
-        || groups_service_init (b) < 0 || rc_init (b) < 0 || rc2_init (b) < 0
-        || runat_init (b) < 0 || core_services_init (b) < 0
+    if (modules_init (b) < 0 || trace_init (b, modules_loaded) < 0
+        || machine_init (b) < 0 || groups_service_init (b) < 0 || rc_init (b) < 0
+        || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
         || overlay_services_init (b) < 0 || memory_init (b) < 0 || signals_init (b) < 0)
         return die (strerror (errno));
     if (local_init (b, &error) < 0)
@@ -260,6 +268,7 @@ static void finish (struct broker *b)
     set_final_status (b);
     if (b->attrs)
         dirs_cleanup (b);
+    keep_end ();
     attrs_destroy (b->attrs);
     json_decref (b->conf);
     /* Modules that did not end must not see libraries end under them. */
@@ -285,7 +294,7 @@ static int run (struct broker *b, optparse_t *p)
         return die (error.text);
     if (start (b) < 0)
         return -1;
-    machine_post (b, EVENT_START);
+    broker_post (b, EVENT_START);
     if (flux_reactor_run (b->reactor, 0) < 0)
         return die (strerror (errno));
     return 0;

@@ -13,6 +13,7 @@
 
 #include "base/encode.h"
 #include "base/file.h"
+#include "base/jsonout.h"
 #include "core/subprocess/io.h"
 #include "shell/shell.h"
 
@@ -73,7 +74,7 @@ static void send_redirect (struct shell *sh, const char *name, struct task *task
         snprintf (ranks, sizeof (ranks), "0");
     shell_entry (&b, "redirect");
     buf_printf (&b, "{\"stream\":\"%s\",\"rank\":\"%s\",\"path\":", name, ranks);
-    json_append_string (&b, path, strlen (path));
+    json_add_string (&b, path, strlen (path));
     buf_adds (&b, "}}");
     shell_send (sh, 'o', &b);
     buf_fini (&b);

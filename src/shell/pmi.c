@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/jsonout.h"
 #include "core/pmi/server.h"
 #include "core/subprocess/io.h"
 #include "shell/shell.h"
@@ -41,9 +42,9 @@ static void barrier_cb (struct pmi_server *s, void *arg)
     while (pmi_server_dirty (s, &pos, &key, &value)) {
         if (b.len > 1)
             buf_addc (&b, ',');
-        json_append_string (&b, key, strlen (key));
+        json_add_string (&b, key, strlen (key));
         buf_addc (&b, ':');
-        json_append_string (&b, value, strlen (value));
+        json_add_string (&b, value, strlen (value));
     }
     buf_addc (&b, '}');
     shell_send (sh, 'b', &b);

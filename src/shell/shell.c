@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "core/subprocess/io.h"
 #include "value/rset.h"
 
@@ -73,7 +74,7 @@ static void send_log (struct shell *sh, int level, const char *text)
     struct buf b = BUF_INIT;
     shell_entry (&b, "log");
     buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":", level, sh->rank);
-    json_append_string (&b, text, strlen (text));
+    json_add_string (&b, text, strlen (text));
     buf_adds (&b, "}}");
     shell_send (sh, 'o', &b);
     buf_fini (&b);
@@ -97,7 +98,7 @@ void shell_raise (struct shell *sh, const char *type, int severity, const char *
 {
     struct buf b = BUF_INIT;
     buf_printf (&b, "{\"type\":\"%s\",\"severity\":%d,\"note\":", type, severity);
-    json_append_string (&b, note, strlen (note));
+    json_add_string (&b, note, strlen (note));
     buf_addc (&b, '}');
     shell_send (sh, 'x', &b);
     buf_fini (&b);

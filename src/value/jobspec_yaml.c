@@ -1,5 +1,4 @@
-/* YAML to JSON (libyaml), for jobspecs that people write. Linked only where it
- * is used. */
+/* YAML to JSON (libyaml), for what people write. Linked only where it is used. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -10,6 +9,7 @@
 
 #include "base/yaml_anchors.h"
 #include "value/jobspec.h"
+#include "value/yaml_json.h"
 
 /* Aliases can make a small text mean a huge or an endless document. */
 #define MAX_DEPTH 64
@@ -27,9 +27,8 @@ static json_t *convert_node (struct convert *c, int index);
 static json_t *fail (struct convert *c, const yaml_node_t *node, const char *what)
 {
     if (c->error)
-        snprintf (c->error->text, sizeof (c->error->text),
-                  "jobspec: invalid YAML: line %zu: %s", node->start_mark.line + 1,
-                  what);
+        snprintf (c->error->text, sizeof (c->error->text), "invalid YAML: line %zu: %s",
+                  node->start_mark.line + 1, what);
     errno = EINVAL;
     return NULL;
 }
@@ -157,13 +156,12 @@ static json_t *convert_node (struct convert *c, int index)
 static void parser_error (const yaml_parser_t *parser, flux_error_t *error)
 {
     if (error)
-        snprintf (error->text, sizeof (error->text),
-                  "jobspec: invalid YAML: line %zu: %.100s",
+        snprintf (error->text, sizeof (error->text), "invalid YAML: line %zu: %.100s",
                   parser->problem_mark.line + 1,
                   parser->problem ? parser->problem : "out of memory");
 }
 
-json_t *jobspec_load_yaml (const char *s, size_t len, flux_error_t *error)
+json_t *yaml_to_json (const char *s, size_t len, flux_error_t *error)
 {
     yaml_parser_t parser;
     yaml_document_t doc;
@@ -172,7 +170,7 @@ json_t *jobspec_load_yaml (const char *s, size_t len, flux_error_t *error)
     if (yaml_too_many_anchors (s, len)) {
         if (error)
             snprintf (error->text, sizeof (error->text),
-                      "jobspec: invalid YAML: more than %d anchors", YAML_MAX_ANCHORS);
+                      "invalid YAML: more than %d anchors", YAML_MAX_ANCHORS);
         errno = EINVAL;
         return NULL;
     }
@@ -189,11 +187,21 @@ json_t *jobspec_load_yaml (const char *s, size_t len, flux_error_t *error)
             o = convert_node (&c, 1);
         else if (error)
             snprintf (error->text, sizeof (error->text),
-                      "jobspec: invalid YAML: empty document");
+                      "invalid YAML: empty document");
         yaml_document_delete (&doc);
     }
     yaml_parser_delete (&parser);
     if (!o)
         errno = EINVAL;
+    return o;
+}
+
+json_t *jobspec_load_yaml (const char *s, size_t len, flux_error_t *error)
+{
+    flux_error_t e = { { 0 } };
+    json_t *o = yaml_to_json (s, len, &e);
+
+    if (!o && error)
+        snprintf (error->text, sizeof (error->text), "jobspec: %.150s", e.text);
     return o;
 }

@@ -1,6 +1,6 @@
 # System tests: TAP, one or few real instances for each script.
 #
-#   . "${0%/*}/lib.sh"
+#   . "${0%/*}/../lib.sh"
 #   under_flux 4                       # the rest runs in an instance of 4
 #   like 'prints its rank' '^0$' flux getattr rank
 #   fails 'unknown attribute' 1 'No such file' flux getattr nosuch
@@ -9,8 +9,9 @@
 # Rules: nothing sleeps; what takes time is waited for, with a limit. Scripts
 # run in parallel, each in its own directory ($DIR, also the working directory).
 
-: "${FLUX_TEST_BUILD:=$(cd "${0%/*}/../../build" && pwd)}"
-: "${FLUX_TEST_SOURCE:=$(cd "${0%/*}/../.." && pwd)}"
+# By hand, the build is beside the folder test.
+: "${FLUX_TEST_SOURCE:=$(cd "${0%/*}" && while [ ! -f CONTRIBUTING.md ]; do cd ..; done && pwd)}"
+: "${FLUX_TEST_BUILD:=$FLUX_TEST_SOURCE/build}"
 : "${LIMIT:=60}" # seconds for one command
 export FLUX_TEST_BUILD FLUX_TEST_SOURCE LIMIT
 SCRIPT=$(cd "${0%/*}" && pwd)/${0##*/}

@@ -1,4 +1,4 @@
-/* A crowd for test/torture/crowd and test/system/crowd.t. Each command prints "ready"
+/* A crowd for test/torture/crowd and test/system/broker/crowd.t. Each command prints "ready"
  * when it has what it wants, and lives until its standard input ends.
  *
  *   crowd hold WATCHERS REQUESTS CLIENTS TOPIC   watchers of a key and requests that

@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/attrs.h"
+#include "broker/boot/boot.h"
 #include "broker/broker.h"
 #include "broker/overlay/overlay.h"
+#include "broker/routing/topology.h"
 #include "core/pmi/client.h"
 
 static int set_quorum (struct broker *b, flux_error_t *error)

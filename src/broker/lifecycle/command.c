@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/lifecycle/command.h"
 #include "broker/lifecycle/keep.h"
 
 extern char **environ;

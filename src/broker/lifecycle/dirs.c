@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/private.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
 #include "broker/lifecycle/guard.h"

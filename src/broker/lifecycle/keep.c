@@ -10,7 +10,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "broker/lifecycle/rlimits.h"
+#include "broker/attrs.h"
+#include "broker/rlimits.h"
 
 struct keep {
     struct broker *b;
@@ -22,6 +23,17 @@ struct keep {
     keep_f cb;
     void *arg;
 };
+
+static pid_t holder = -1; /* the keeper of a program that has ended */
+
+void keep_end (void)
+{
+    if (holder > 0) {
+        (void)kill (holder, SIGKILL);
+        (void)waitpid (holder, NULL, 0);
+    }
+    holder = -1;
+}
 
 static const char *keeper_path (void)
 {
@@ -44,7 +56,18 @@ static bool read_int (int fd, int *value)
     return n == sizeof (*value);
 }
 
-static void keeper_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+/* Who holds the run directory goes on until that is removed. */
+static void release_keeper (struct keep *k)
+{
+    if (k->keeper > 0 && (k->flags & KEEP_RUNDIR)) {
+        keep_end ();
+        holder = k->keeper;
+    } else if (k->keeper > 0)
+        (void)waitpid (k->keeper, NULL, 0);
+    k->keeper = -1;
+}
+
+static void keeper_told (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct keep *k = arg;
     int status;
@@ -55,7 +78,8 @@ static void keeper_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
         keep_kill (k, SIGKILL);
         status = SIGKILL;
     }
-    k->program = k->keeper = -1;
+    k->program = -1;
+    release_keeper (k);
     k->cb (k->b, status, k->arg);
 }
 
@@ -119,8 +143,8 @@ static int start (struct keep *k, char **argv, char **env)
     }
     k->program = answer;
     k->keeper = pid;
-    if (!(k->w =
-              flux_child_watcher_create (k->b->reactor, pid, false, keeper_ended, k)))
+    if (!(k->w = flux_fd_watcher_create (k->b->reactor, k->fd, FLUX_POLLIN, keeper_told,
+                                         k)))
         return errno;
     flux_watcher_start (k->w);
     return 0;
@@ -166,8 +190,7 @@ void keep_destroy (struct keep *k)
     if (k) {
         keep_kill (k, SIGKILL);
         flux_watcher_destroy (k->w);
-        if (k->keeper > 0)
-            (void)waitpid (k->keeper, NULL, 0);
+        release_keeper (k);
         if (k->fd >= 0)
             close (k->fd);
         free (k);

@@ -23,5 +23,7 @@ struct keep *keep_start (struct broker *b, char **argv, char **env, int flags,
 void keep_kill (struct keep *k, int signum);
 /* If it runs, it is killed. */
 void keep_destroy (struct keep *k);
+/* The run directory is removed: nobody has to hold it any more. */
+void keep_end (void);
 
 #endif

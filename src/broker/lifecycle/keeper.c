@@ -2,7 +2,8 @@
  * to it that nothing of it outlives the broker.
  *
  * Happy path: the program is started, with NOFILE as its soft limit of descriptors,
- * which is the one that the broker was started with; its pid goes to FD, then its status, as ints.
+ * which is the one that the broker was started with; its pid goes to FD, then its
+ * status, as ints. A keeper of the run directory (r) stays until the broker ends it.
  *
  * Failures: it cannot be started: FD gets -errno. The broker dies (PR_SET_PDEATHSIG:
  * started by its main thread, which ends with it): the program, its process group if
@@ -89,7 +90,8 @@ static int reap (pid_t program, int *status)
 
 static void broker_died (pid_t program, const char *flags, const char *rundir)
 {
-    (void)kill (strchr (flags, 'p') ? -program : program, SIGKILL);
+    if (program > 0)
+        (void)kill (strchr (flags, 'p') ? -program : program, SIGKILL);
     proc_kill_children ();
     if (strchr (flags, 'r'))
         (void)dir_remove (rundir);
@@ -121,6 +123,9 @@ int main (int argc, char *argv[])
         tell (-rc);
         return 1;
     }
+    /* A job that is an instance is killed as a group: who cleans up behind it is not
+     * part of that. The program stays where it is, for a terminal's sake. */
+    (void)setpgid (0, 0);
     tell (program);
     for (;;) {
         int signum = sigwaitinfo (&wanted, NULL);
@@ -129,7 +134,9 @@ int main (int argc, char *argv[])
             broker_died (program, argv[2], argv[3]);
         else if (signum == SIGCHLD && reap (program, &status)) {
             tell (status);
-            return 0;
+            if (!strchr (argv[2], 'r'))
+                return 0;
+            program = -1;
         }
     }
 }

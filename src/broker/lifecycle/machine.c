@@ -8,17 +8,24 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/lifecycle/command.h"
+#include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
+#include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/rc2.h"
+#include "broker/overlay/overlay.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/local.h"
+#include "broker/routing/router.h"
+#include "broker/service/groups.h"
+#include "broker/service/groups_service.h"
+#include "broker/service/log.h"
 #include "value/fsd.h"
 
 struct machine {
     struct broker *b;
-    enum broker_state state;
-    double t_start;
-    double t_enter;
-    struct state_queue queue;
-    struct reactor_task task;
     int quorum;
     double shutdown_timeout; /* < 0: none, like the next two */
     double quorum_warn, shutdown_warn;
@@ -28,16 +35,6 @@ struct machine {
     bool logging;
 };
 
-enum broker_state machine_state (struct broker *b)
-{
-    return b->machine->state;
-}
-
-double machine_start_time (struct broker *b)
-{
-    return b->machine->t_start;
-}
-
 /* ---- entering a state ---- */
 
 static void enter_join (struct broker *b)
@@ -45,11 +42,11 @@ static void enter_join (struct broker *b)
     flux_error_t error;
 
     if (b->rank == 0)
-        machine_post (b, EVENT_PARENT_NONE);
+        broker_post (b, EVENT_PARENT_NONE);
     else if (overlay_connect (b, &error) < 0) {
         broker_log (b, LOG_ERR, "%s", error.text);
         b->exit_code = 1;
-        machine_post (b, EVENT_PARENT_FAIL);
+        broker_post (b, EVENT_PARENT_FAIL);
     }
 }
 
@@ -78,6 +75,16 @@ static void start_timer (struct broker *b, double seconds, double repeat,
         flux_watcher_start (m->timer);
 }
 
+static void online_changed (struct broker *b)
+{
+    const struct idset *online;
+
+    if (b->rank == 0 && b->state == STATE_QUORUM
+        && (online = groups_members (b->groups, "broker.online"))
+        && idset_count (online) >= (size_t)b->machine->quorum)
+        broker_post (b, EVENT_QUORUM_FULL);
+}
+
 static void enter_quorum (struct broker *b)
 {
     struct idset *self = idset_create (b->size, 0);
@@ -89,7 +96,7 @@ static void enter_quorum (struct broker *b)
     groups_changed (b);
     if (b->rank == 0)
         start_timer (b, b->machine->quorum_warn, b->machine->quorum_warn, quorum_warn);
-    machine_online_changed (b);
+    online_changed (b);
     overlay_parent_state (b);
 }
 
@@ -99,7 +106,7 @@ static void answer_waiters (struct broker *b)
     const flux_msg_t *msg;
 
     while ((msg = flux_msglist_pop (m->waiters))) {
-        if (m->state == STATE_RUN)
+        if (b->state == STATE_RUN)
             broker_respond (b, msg, NULL);
         else
             broker_respond_error (b, msg, ENOENT, "the broker will not reach run");
@@ -119,7 +126,7 @@ static void enter_cleanup (struct broker *b)
 {
     answer_waiters (b);
     if (b->rank > 0) {
-        machine_post (b, EVENT_CLEANUP_NONE);
+        broker_post (b, EVENT_CLEANUP_NONE);
         return;
     }
     rc2_kill (b, SIGHUP);
@@ -133,7 +140,7 @@ static void shutdown_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
 
     broker_log (b, LOG_ERR, "shutdown: gave up on %d children",
                 overlay_child_count (b));
-    machine_post (b, EVENT_CHILDREN_TIMEOUT);
+    broker_post (b, EVENT_CHILDREN_TIMEOUT);
 }
 
 static void shutdown_warn (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -152,7 +159,7 @@ static void enter_shutdown (struct broker *b)
     command_stop_all (b);
     overlay_enter (b, STATE_SHUTDOWN);
     if (overlay_child_count (b) == 0)
-        machine_post (b, EVENT_CHILDREN_NONE);
+        broker_post (b, EVENT_CHILDREN_NONE);
     else if (m->shutdown_timeout >= 0)
         start_timer (b, m->shutdown_timeout, 0., shutdown_timeout);
     else
@@ -167,7 +174,7 @@ static void enter_goodbye (struct broker *b)
         broker_respond_error (b, msg, ENODATA, NULL);
         flux_msg_decref (msg);
     }
-    machine_post (b, EVENT_GOODBYE);
+    broker_post (b, EVENT_GOODBYE);
 }
 
 static void enter_exit (struct broker *b)
@@ -219,20 +226,19 @@ static void enter (struct broker *b, enum broker_state state)
 
 static void handle_event (struct broker *b, enum state_event event)
 {
-    struct machine *m = b->machine;
-    enum broker_state next = state_next (m->state, event);
+    enum broker_state next = state_next (b->state, event);
     double now;
     char took[32];
 
-    if (next == m->state)
+    if (next == b->state)
         return;
     flux_reactor_now_update (b->reactor);
     now = flux_reactor_now (b->reactor);
-    fsd_format (took, sizeof (took), now - m->t_enter);
+    fsd_format (took, sizeof (took), now - b->t_enter);
     broker_log (b, LOG_INFO, "%s: %s->%s %s", state_event_name (event),
-                state_name (m->state), state_name (next), took);
-    m->state = next;
-    m->t_enter = now;
+                state_name (b->state), state_name (next), took);
+    b->state = next;
+    b->t_enter = now;
     notify_state (b, next);
     enter (b, next);
 }
@@ -243,44 +249,25 @@ static void run_events (void *arg)
     enum state_event event;
 
     /* Entering a state may post the next event. */
-    while (state_queue_take (&b->machine->queue, &event))
+    while (state_queue_take (&b->events, &event))
         handle_event (b, event);
-}
-
-void machine_post (struct broker *b, enum state_event event)
-{
-    if (state_queue_add (&b->machine->queue, event) < 0) {
-        fprintf (stderr, "flux-broker: out of memory\n");
-        _exit (1);
-    }
-    reactor_post (b->reactor, &b->machine->task);
 }
 
 void machine_force (struct broker *b)
 {
-    switch (b->machine->state) {
+    switch (b->state) {
     case STATE_CLEANUP:
-        machine_post (b, EVENT_CLEANUP_FAIL);
+        broker_post (b, EVENT_CLEANUP_FAIL);
         break;
     case STATE_SHUTDOWN:
-        machine_post (b, EVENT_CHILDREN_TIMEOUT);
+        broker_post (b, EVENT_CHILDREN_TIMEOUT);
         break;
     case STATE_FINALIZE:
-        machine_post (b, EVENT_RC3_FAIL);
+        broker_post (b, EVENT_RC3_FAIL);
         break;
     default:
         break;
     }
-}
-
-void machine_online_changed (struct broker *b)
-{
-    const struct idset *online;
-
-    if (b->rank == 0 && b->machine->state == STATE_QUORUM
-        && (online = groups_members (b->groups, "broker.online"))
-        && idset_count (online) >= (size_t)b->machine->quorum)
-        machine_post (b, EVENT_QUORUM_FULL);
 }
 
 /* With PMI nobody starts a broker again: one that left before all were there
@@ -289,44 +276,42 @@ static bool quorum_is_lost (struct broker *b)
 {
     const char *method = attrs_val (b->attrs, "broker.boot-method");
 
-    return b->machine->state == STATE_QUORUM && method && strcmp (method, "simple") == 0
+    return b->state == STATE_QUORUM && method && strcmp (method, "simple") == 0
            && b->machine->quorum == b->size;
 }
 
-void machine_child_left (struct broker *b, const char *hostname, int rank)
+static void child_left (struct broker *b, const char *hostname, int rank)
 {
     if (quorum_is_lost (b)) {
         broker_log (b, LOG_ERR, "%s (rank %d) left before all brokers were online",
                     hostname, rank);
         b->exit_code = 1;
-        machine_post (b, EVENT_QUORUM_FAIL);
+        broker_post (b, EVENT_QUORUM_FAIL);
     }
 }
 
-void machine_children_changed (struct broker *b)
+static void children_changed (struct broker *b)
 {
     notify_progress (b);
-    if (b->machine->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)
-        machine_post (b, EVENT_CHILDREN_COMPLETE);
+    if (b->state == STATE_SHUTDOWN && overlay_child_count (b) == 0)
+        broker_post (b, EVENT_CHILDREN_COMPLETE);
 }
 
 /* ---- services ---- */
 
 static void sm_get (struct broker *b, const flux_msg_t *msg, void *arg)
 {
-    struct machine *m = arg;
-
-    broker_respond_pack (b, msg, "{s:s s:f}", "state", state_name (m->state),
-                         "duration", flux_reactor_now (b->reactor) - m->t_enter);
+    broker_respond_pack (b, msg, "{s:s s:f}", "state", state_name (b->state),
+                         "duration", flux_reactor_now (b->reactor) - b->t_enter);
 }
 
 static void sm_wait (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct machine *m = arg;
 
-    if (m->state == STATE_RUN)
+    if (b->state == STATE_RUN)
         broker_respond (b, msg, NULL);
-    else if (m->state > STATE_RUN)
+    else if (b->state > STATE_RUN)
         broker_respond_error (b, msg, ENOENT, "the broker will not reach run");
     else if (flux_msglist_append (m->waiters, msg) < 0)
         broker_respond_error (b, msg, errno, NULL);
@@ -346,16 +331,16 @@ static void shutdown_start (struct broker *b, const flux_msg_t *msg, void *arg)
     } else
         broker_respond (b, msg, NULL);
     b->asked_to_end = true;
-    machine_post (b, EVENT_SHUTDOWN);
+    broker_post (b, EVENT_SHUTDOWN);
 }
 
 /* Those who asked for the shutdown see what goes on, as far as they want. */
-void machine_log (struct broker *b, int severity, const char *text)
+static void tell_shutdowns (struct broker *b, int severity, const char *text)
 {
     struct machine *m = b->machine;
     const flux_msg_t *msg;
 
-    if (!m || m->logging)
+    if (m->logging)
         return;
     m->logging = true;
     for (msg = flux_msglist_first (m->shutdowns); msg;
@@ -412,12 +397,16 @@ int machine_init (struct broker *b)
     }
     b->machine = m;
     m->b = b;
-    m->t_start = m->t_enter = flux_reactor_now (b->reactor);
+    b->t_start = b->t_enter = flux_reactor_now (b->reactor);
     m->quorum = quorum ? atoi (quorum) : b->size;
     m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
     m->shutdown_warn = get_timeout (b, "broker.shutdown-warn");
     m->quorum_warn = get_timeout (b, "broker.quorum-warn");
-    reactor_task_init (&m->task, run_events, b);
+    reactor_task_init (&b->run_events, run_events, b);
+    b->hooks.logged = tell_shutdowns;
+    b->hooks.online_changed = online_changed;
+    b->hooks.children_changed = children_changed;
+    b->hooks.child_left = child_left;
     builtins_on_disconnect (b, disconnect, m);
     return builtins_add (b, table, m);
 }
@@ -427,9 +416,12 @@ void machine_fini (struct broker *b)
     struct machine *m = b->machine;
 
     if (m) {
-        reactor_task_cancel (&m->task);
+        reactor_task_cancel (&b->run_events);
         flux_watcher_destroy (m->timer);
-        state_queue_fini (&m->queue);
+        b->hooks.logged = NULL;
+        b->hooks.online_changed = b->hooks.children_changed = NULL;
+        b->hooks.child_left = NULL;
+        state_queue_fini (&b->events);
         flux_msglist_destroy (m->waiters);
         flux_msglist_destroy (m->shutdowns);
         free (m);

@@ -57,8 +57,8 @@ void notify_state (struct broker *b, enum broker_state state)
 
 void notify_progress (struct broker *b)
 {
-    if (b->notify && b->notify->stop_timeout >= 0 && machine_state (b) >= STATE_CLEANUP)
-        notify_state (b, machine_state (b));
+    if (b->notify && b->notify->stop_timeout >= 0 && b->state >= STATE_CLEANUP)
+        notify_state (b, b->state);
 }
 
 /* A path, or with '@' in front a name in the abstract namespace. */

@@ -15,7 +15,14 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/lifecycle/command.h"
+#include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/runat.h"
+#include "broker/modhost/modules.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
 #include "config.h"
 #include "value/fsd.h"
 
@@ -44,14 +51,6 @@ static const struct rc_module table[] = {
     { "sched-simple", true, { "job-manager", "resource" } },
 };
 #define MODULE_COUNT ((int)(sizeof (table) / sizeof (table[0])))
-
-bool rc_knows (const char *name, size_t len)
-{
-    for (int i = 0; i < MODULE_COUNT; i++)
-        if (strlen (table[i].name) == len && memcmp (table[i].name, name, len) == 0)
-            return true;
-    return false;
-}
 
 enum progress { IDLE, STARTING, RUNNING, ENDING, FAILED };
 
@@ -134,7 +133,7 @@ static void rc1_finish (struct broker *b, bool success)
     b->rc->starting = false;
     if (!success && b->exit_code == 0)
         b->exit_code = 1;
-    machine_post (b, success ? EVENT_RC1_SUCCESS : EVENT_RC1_FAIL);
+    broker_post (b, success ? EVENT_RC1_SUCCESS : EVENT_RC1_FAIL);
 }
 
 static int exit_status (int status)
@@ -144,7 +143,7 @@ static int exit_status (int status)
 
 static void rc1_script_done (struct broker *b, int status, void *arg)
 {
-    if (machine_state (b) != STATE_INIT)
+    if (b->state != STATE_INIT)
         return; /* it was stopped */
     if (status != 0)
         broker_log (b, LOG_ERR, "rc1 failed with status %d", exit_status (status));
@@ -244,7 +243,7 @@ void rc1_start (struct broker *b)
     if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd))
         load_ready (b);
     else if (!cmd || !*cmd)
-        machine_post (b, EVENT_RC1_NONE);
+        broker_post (b, EVENT_RC1_NONE);
     else if (command_run (b, cmd, rc1_script_done, NULL) < 0)
         rc1_script_done (b, 1 << 8, NULL);
 }
@@ -258,7 +257,7 @@ void rc1_start (struct broker *b)
 
 static void cleanup_scripts_done (struct broker *b, int status, void *arg)
 {
-    machine_post (b, status == 0 ? EVENT_CLEANUP_SUCCESS : EVENT_CLEANUP_FAIL);
+    broker_post (b, status == 0 ? EVENT_CLEANUP_SUCCESS : EVENT_CLEANUP_FAIL);
 }
 
 static void cleanup_idle (struct broker *b, const flux_msg_t *rep, void *arg)
@@ -359,7 +358,7 @@ void rc_cleanup_start (struct broker *b)
 static void rc3_finish (struct broker *b)
 {
     b->rc->ending = false;
-    machine_post (b, b->rc->failed ? EVENT_RC3_FAIL : EVENT_RC3_SUCCESS);
+    broker_post (b, b->rc->failed ? EVENT_RC3_FAIL : EVENT_RC3_SUCCESS);
 }
 
 static void unloaded (struct broker *b, const char *name, int errnum,
@@ -465,6 +464,9 @@ void rc3_start (struct broker *b)
 
 int rc_init (struct broker *b)
 {
+    for (int i = 0; i < MODULE_COUNT; i++)
+        if (services_reserve (b->services, table[i].name) < 0)
+            return -1;
     return (b->rc = calloc (1, sizeof (*b->rc))) ? 0 : -1;
 }
 

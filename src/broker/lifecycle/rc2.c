@@ -10,9 +10,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/lifecycle/command.h"
 #include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/keep.h"
+#include "broker/lifecycle/rc2.h"
 
 struct rc2 {
     struct keep *program; /* NULL: not started, or ended */
@@ -49,7 +52,7 @@ static void rc2_done (struct broker *b, int status, void *arg)
                     WIFSIGNALED (status) ? WTERMSIG (status) : code);
     if (b->exit_code == 0)
         b->exit_code = code;
-    machine_post (b, code == 0 ? EVENT_RC2_SUCCESS : EVENT_RC2_FAIL);
+    broker_post (b, code == 0 ? EVENT_RC2_SUCCESS : EVENT_RC2_FAIL);
 }
 
 static const char *user_shell (void)
@@ -116,7 +119,7 @@ static void start_failed (struct broker *b, int errnum)
     fprintf (stderr, "flux-broker: %s: %s\n", what, strerror (errnum));
     take_terminal_back (b->rc2);
     b->exit_code = errnum == ENOENT ? 127 : 126;
-    machine_post (b, EVENT_RC2_FAIL);
+    broker_post (b, EVENT_RC2_FAIL);
 }
 
 void rc2_start (struct broker *b)

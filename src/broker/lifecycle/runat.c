@@ -6,6 +6,9 @@
 #include <syslog.h>
 
 #include "broker/broker.h"
+#include "broker/lifecycle/command.h"
+#include "broker/lifecycle/runat.h"
+#include "broker/routing/builtin.h"
 
 #define COMMANDS_MAX 10000
 
@@ -28,7 +31,7 @@ static void command_ended (struct broker *b, int status, void *arg)
         b->runat->status = status;
     }
     /* Unless the instance went on without it. */
-    if (machine_state (b) <= STATE_CLEANUP)
+    if (b->state <= STATE_CLEANUP)
         run_next (b);
 }
 

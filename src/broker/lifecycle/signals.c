@@ -5,7 +5,10 @@
  * events of the state machine: before and in run they end the instance in an orderly
  * way, after it they say not to wait any longer. */
 #include "broker/lifecycle/signals.h"
+#include "broker/attrs.h"
 #include "broker/lifecycle/guard.h"
+#include "broker/lifecycle/machine.h"
+#include "broker/lifecycle/rc2.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -127,17 +130,17 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
     int signum = flux_signal_watcher_get_signum (w);
 
     broker_log (b, LOG_INFO, "signal %d", signum);
-    if (machine_state (b) >= STATE_CLEANUP && machine_state (b) < STATE_EXIT) {
+    if (b->state >= STATE_CLEANUP && b->state < STATE_EXIT) {
         /* Asked again: do not wait for what does not come. */
         machine_force (b);
         return;
     }
-    if (machine_state (b) == STATE_RUN) {
+    if (b->state == STATE_RUN) {
         b->exit_signum = signum;
         rc2_kill (b, signum);
-    } else if (b->exit_code == 0 && machine_state (b) < STATE_RUN)
+    } else if (b->exit_code == 0 && b->state < STATE_RUN)
         b->exit_code = 128 + signum;
-    machine_post (b, EVENT_SHUTDOWN);
+    broker_post (b, EVENT_SHUTDOWN);
 }
 
 int signals_init (struct broker *b)

@@ -7,6 +7,7 @@
  * Failures: no such file, no mod_main, mod_main returns -1: EXITED with errnum
  * and a text. */
 #include "broker/modhost/modhost.h"
+#include "broker/attrs.h"
 
 #include <dlfcn.h>
 #include <signal.h>

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <pthread.h>
 
-#include "broker/service/attrs.h"
+#include "broker/attrs.h"
 #include "core/handle/channel.h"
 
 enum module_status {

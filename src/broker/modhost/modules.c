@@ -9,8 +9,14 @@
 
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/modhost/modhost.h"
+#include "broker/modhost/modules.h"
+#include "broker/modhost/trace.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
 #include "core/handle/channel.h"
 #include "core/message/message.h"
 
@@ -100,7 +106,7 @@ static void died (struct module *m, int errnum, const char *errstr)
     if (!m->by_hand && !attrs_val (b->attrs, "broker.module-nopanic")) {
         if (b->exit_code == 0)
             b->exit_code = 1;
-        machine_post (b, EVENT_PANIC);
+        broker_post (b, EVENT_PANIC);
     }
 }
 
@@ -134,7 +140,7 @@ static void module_gone (struct module *m)
     broker_log (b, LOG_DEBUG, "rmmod %s", m->name);
     if (m->load_cb)
         load_done (m, errnum ? errnum : ECANCELED, why[0] ? why : NULL);
-    else if (was_running && errnum != 0 && machine_state (b) < STATE_FINALIZE)
+    else if (was_running && errnum != 0 && b->state < STATE_FINALIZE)
         died (m, errnum, why);
     list_foreach (&m->removers, it) {
         struct waiter *waiter = container_of (it, struct waiter, node);

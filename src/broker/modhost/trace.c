@@ -8,6 +8,9 @@
 
 #include "base/list.h"
 #include "broker/broker.h"
+#include "broker/modhost/trace.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/router.h"
 #include "core/message/message.h"
 
 struct tracer {
@@ -21,6 +24,7 @@ struct tracer {
 
 struct trace {
     struct list tracers;
+    bool (*loaded) (struct broker *b, const char *name);
 };
 
 static void tracer_destroy (struct tracer *t)
@@ -121,7 +125,7 @@ static void module_trace (struct broker *b, const flux_msg_t *msg, void *arg)
     json_array_foreach (t->names, i, entry) {
         const char *s = json_string_value (entry);
 
-        if (!s || (!strpbrk (s, "*?[") && !modules_loaded (b, s))) {
+        if (!s || (!strpbrk (s, "*?[") && !b->trace->loaded (b, s))) {
             free (t);
             broker_respond_error (b, msg, ENOENT, "no such module is loaded");
             return;
@@ -146,11 +150,12 @@ static const struct builtin table[] = {
     { NULL },
 };
 
-int trace_init (struct broker *b)
+int trace_init (struct broker *b, bool (*loaded) (struct broker *b, const char *name))
 {
     if (!(b->trace = calloc (1, sizeof (*b->trace))))
         return -1;
     list_init (&b->trace->tracers);
+    b->trace->loaded = loaded;
     builtins_on_disconnect (b, disconnect, NULL);
     return builtins_add (b, table, NULL);
 }

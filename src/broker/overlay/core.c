@@ -7,6 +7,7 @@
  * a place that is taken waits until it is known whether the holder lives: its
  * answer to a probe refuses the newcomer, its loss lets him in. */
 #include "broker/overlay/core.h"
+#include "broker/routing/topology.h"
 
 #include <errno.h>
 #include <flux/request.h>

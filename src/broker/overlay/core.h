@@ -11,8 +11,8 @@
 #include <flux/types.h>
 #include <jansson.h>
 
-#include "broker/lifecycle/state.h"
-#include "broker/overlay/topology.h"
+#include "broker/routing/topology.h"
+#include "broker/state.h"
 
 #define OVERLAY_ID_SIZE 40
 

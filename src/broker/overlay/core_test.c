@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "broker/overlay/core.h"
+#include "broker/routing/topology.h"
 #include "core/message/message.h"
 
 #define RANKS 15

@@ -11,10 +11,15 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "broker/lifecycle/rlimits.h"
+#include "broker/attrs.h"
 #include "broker/overlay/core.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/overlay/transport.h"
+#include "broker/rlimits.h"
+#include "broker/routing/router.h"
+#include "broker/routing/topology.h"
+#include "broker/service/groups.h"
+#include "broker/service/groups_service.h"
 #include "config.h"
 #include "core/message/message.h"
 #include "value/fsd.h"
@@ -32,7 +37,7 @@ static enum broker_state op_state (void *arg)
 {
     struct overlay *ov = arg;
 
-    return machine_state (ov->b);
+    return ov->b->state;
 }
 
 static int op_send_child (const char *id, const flux_msg_t *msg, void *arg)
@@ -116,8 +121,10 @@ static void op_child_left (struct overlay_child *place, void *arg)
         groups_clear_all (b->groups, ids);
     idset_destroy (ids);
     groups_changed (b);
-    machine_child_left (b, place->hostname, place->rank);
-    machine_children_changed (b);
+    if (b->hooks.child_left)
+        b->hooks.child_left (b, place->hostname, place->rank);
+    if (b->hooks.children_changed)
+        b->hooks.children_changed (b);
 }
 
 static void op_child_torpid (struct overlay_child *place, void *arg)
@@ -180,9 +187,9 @@ static void parent_stuck (struct peer *p)
 static void follow_state (struct broker *b, int state)
 {
     if (state >= STATE_SHUTDOWN)
-        machine_post (b, EVENT_SHUTDOWN);
+        broker_post (b, EVENT_SHUTDOWN);
     else if (state >= STATE_RUN)
-        machine_post (b, EVENT_QUORUM_FULL);
+        broker_post (b, EVENT_QUORUM_FULL);
 }
 
 static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *error,
@@ -201,7 +208,7 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
             attrs_put (b->attrs, name, json_string_value (val), -1);
     json_decref (b->conf);
     b->conf = json_incref (json_object_get (welcome, "conf"));
-    machine_post (b, EVENT_PARENT_READY);
+    broker_post (b, EVENT_PARENT_READY);
     return 0;
 }
 
@@ -211,7 +218,7 @@ static void op_parent_failed (int errnum, const char *why, void *arg)
     struct overlay *ov = arg;
     struct broker *b = ov->b;
 
-    if (machine_state (b) >= STATE_SHUTDOWN)
+    if (b->state >= STATE_SHUTDOWN)
         return;
     if (errnum != ESHUTDOWN)
         fprintf (stderr, "flux-broker: overlay: rank %d: %s\n",
@@ -219,7 +226,7 @@ static void op_parent_failed (int errnum, const char *why, void *arg)
     broker_log (b, LOG_INFO, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
                 why);
     b->exit_code = 1;
-    machine_post (b, EVENT_PARENT_FAIL);
+    broker_post (b, EVENT_PARENT_FAIL);
 }
 
 static void op_parent_left (const char *why, void *arg)
@@ -228,12 +235,12 @@ static void op_parent_left (const char *why, void *arg)
     struct broker *b = ov->b;
 
     peer_remove (b, &ov->parent, EHOSTUNREACH);
-    if (machine_state (b) >= STATE_SHUTDOWN)
+    if (b->state >= STATE_SHUTDOWN)
         return;
     broker_log (b, LOG_ERR, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
                 why);
     b->exit_code = 1;
-    machine_post (b, EVENT_PARENT_LOST);
+    broker_post (b, EVENT_PARENT_LOST);
 }
 
 static void op_parent_state (int state, void *arg)
@@ -311,7 +318,7 @@ int overlay_connect (struct broker *b, flux_error_t *error)
 
 /* ---- what the router asks ---- */
 
-struct peer *overlay_child (struct broker *b, int rank)
+static struct peer *child_peer (struct broker *b, int rank)
 {
     struct overlay_child *c =
         b->overlay ? overlay_core_child (b->overlay->core, rank) : NULL;
@@ -319,12 +326,14 @@ struct peer *overlay_child (struct broker *b, int rank)
     return c && c->connected ? &b->overlay->children[c->index].peer : NULL;
 }
 
-struct peer *overlay_parent (struct broker *b)
+static struct peer *parent_peer (struct broker *b)
 {
     return b->overlay && overlay_core_has_parent (b->overlay->core)
                ? &b->overlay->parent
                : NULL;
 }
+
+static const struct router_links links = { parent_peer, child_peer };
 
 int overlay_child_count (struct broker *b)
 {
@@ -448,6 +457,7 @@ int overlay_create (struct broker *b, flux_error_t *error)
         return -1;
     }
     b->overlay = ov;
+    b->links = &links;
     ov->b = b;
     if (!(ov->uris = json_array ()) || !(ov->core = create_core (ov))) {
         error_set (error, "out of memory");
@@ -545,5 +555,6 @@ void overlay_fini (struct broker *b)
     overlay_core_destroy (ov->core);
     json_decref (ov->uris);
     free (ov);
+    b->links = NULL;
     b->overlay = NULL;
 }

@@ -1,8 +1,10 @@
-/* Setting up this broker's edges in the tree, while it boots. */
+/* This broker's edges in the tree. */
 #ifndef BROKER_OVERLAY_H
 #define BROKER_OVERLAY_H
 
 #include "broker/broker.h"
+
+/* ---- while it boots ---- */
 
 int overlay_create (struct broker *b, flux_error_t *error);
 /* Sockets for children, of each kind that is needed. */
@@ -16,5 +18,19 @@ void overlay_authorize (struct broker *b, json_t *card);
 /* The parent's card; local: it is on this node. */
 int overlay_set_parent (struct broker *b, json_t *card, bool local,
                         flux_error_t *error);
+
+/* ---- while it runs ---- */
+
+int overlay_services_init (struct broker *b); /* overlay.*, also if size is 1 */
+void overlay_fini (struct broker *b);
+/* Starts to connect to the parent: EVENT_PARENT_READY or _FAIL follows. */
+int overlay_connect (struct broker *b, flux_error_t *error);
+int overlay_child_count (struct broker *b); /* connected */
+/* This broker is in a new state: its children are let in, or told. */
+void overlay_enter (struct broker *b, enum broker_state state);
+/* Follow what the parent has told of its state. */
+void overlay_parent_state (struct broker *b);
+/* Last word to the parent. */
+void overlay_goodbye (struct broker *b);
 
 #endif

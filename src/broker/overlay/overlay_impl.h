@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/overlay/core.h"
 #include "broker/overlay/transport.h"
+#include "broker/routing/router.h"
 
 struct child {
     struct overlay *ov;

@@ -2,7 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/overlay/overlay.h"
 #include "broker/overlay/overlay_impl.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/inflight.h"
+#include "broker/routing/topology.h"
 
 static json_t *make_topology (struct broker *b, int rank)
 {
@@ -36,7 +40,7 @@ static void health_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     struct overlay *ov = b->overlay;
     double now = flux_reactor_now (b->reactor);
     json_t *children = json_array ();
-    double since = machine_start_time (b);
+    double since = b->t_start;
     enum subtree status = ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;
 
     for (int i = 0; ov && i < ov->child_count; i++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/attrs.h"
 #include "broker/overlay/overlay.h"
 #include "broker/overlay/overlay_impl.h"
 

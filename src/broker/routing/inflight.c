@@ -1,4 +1,5 @@
 #include "broker/routing/inflight.h"
+#include "broker/routing/quota.h"
 
 #include <errno.h>
 #include <flux/rpc.h>

@@ -7,6 +7,7 @@
 
 #include "base/test.h"
 #include "broker/routing/inflight.h"
+#include "broker/routing/quota.h"
 
 #define MANY 160000 /* more than a table that is searched from its start bears */
 

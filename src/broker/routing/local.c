@@ -16,7 +16,11 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/routing/local.h"
+#include "broker/routing/quota.h"
+#include "broker/routing/router.h"
 #include "core/message/msgstream.h"
 
 #define QUEUE_ATTR "broker.client-queue-bytes"
@@ -484,7 +488,7 @@ static int set_queue_max (const char *name, const char *val, void *arg,
 {
     struct local *l = arg;
 
-    return quota_parse (val, &l->queue_max);
+    return attrs_parse_size (val, &l->queue_max);
 }
 
 static int watch (struct local *l)

@@ -203,28 +203,3 @@ json_t *quota_stats (const struct quota *q)
     return json_pack ("{s:o s:o s:o}", "limits", limits, "total",
                       stats_object (q->count, load (&q->total)), "users", users);
 }
-
-int quota_parse (const char *s, uint64_t *value)
-{
-    static const char units[] = "kMGT";
-    unsigned long long n;
-    const char *unit;
-    char *end;
-    int shift = 0;
-
-    errno = 0;
-    n = strtoull (s, &end, 10);
-    if (end == s || *s == '-' || errno != 0)
-        goto inval;
-    if (*end && (unit = strchr (units, *end))) {
-        shift = 10 * (unit - units + 1);
-        end++;
-    }
-    if (*end || n == 0 || n > (UINT64_MAX >> shift >> 1))
-        goto inval;
-    *value = n << shift;
-    return 0;
-inval:
-    errno = EINVAL;
-    return -1;
-}

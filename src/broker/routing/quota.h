@@ -63,7 +63,4 @@ const char *quota_reason (const struct quota *q);
 /* {limits: {...}, total: {...}, users: [{userid, bytes, ...}]}, new. */
 json_t *quota_stats (const struct quota *q);
 
-/* "256M" and the like: -1 with EINVAL. */
-int quota_parse (const char *s, uint64_t *value);
-
 #endif

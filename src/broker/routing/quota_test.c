@@ -132,33 +132,6 @@ static void queues (void **state)
     quota_destroy (q);
 }
 
-static void sizes (void **state)
-{
-    static const struct {
-        const char *s;
-        uint64_t value;
-    } good[] = {
-        { "1", 1 }, { "64k", 65536 }, { "256M", 256u << 20 }, { "2G", 2ull << 30 }
-    };
-    static const char *bad[] = { "",
-                                 "0",
-                                 "x",
-                                 "-1",
-                                 "1x",
-                                 "1kk",
-                                 "1K",
-                                 "99999999999999999999",
-                                 "18446744073709551615k" };
-    uint64_t value;
-
-    for (size_t i = 0; i < sizeof (good) / sizeof (good[0]); i++) {
-        assert_int_equal (quota_parse (good[i].s, &value), 0);
-        assert_int_equal (value, good[i].value);
-    }
-    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
-        assert_int_equal (quota_parse (bad[i], &value), -1);
-}
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,7 +140,6 @@ int main (void)
         cmocka_unit_test (messages_pay_while_they_live),
         cmocka_unit_test (messages_are_counted),
         cmocka_unit_test (queues),
-        cmocka_unit_test (sizes),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -1,4 +1,6 @@
 #include "broker/routing/route.h"
+#include "broker/routing/services.h"
+#include "broker/routing/topology.h"
 
 #include <errno.h>
 

@@ -4,8 +4,8 @@
 
 #include <flux/message.h>
 
-#include "broker/overlay/topology.h"
 #include "broker/routing/services.h"
+#include "broker/routing/topology.h"
 
 enum route_kind {
     ROUTE_SERVICE, /* to owner */

@@ -14,6 +14,7 @@
 #include "broker/routing/route.h"
 #include "broker/routing/services.h"
 #include "broker/routing/subs.h"
+#include "broker/routing/topology.h"
 
 static void test_services (void **state)
 {
@@ -40,6 +41,13 @@ static void test_services (void **state)
     assert_null (services_lookup (s, "sched"));
     assert_int_equal (services_remove (s, "kvs", &a), -1);
     assert_int_equal (errno, ENOENT);
+    assert_false (services_reserved (s, "kvs.lookup"));
+    assert_int_equal (services_reserve (s, "kvs"), 0);
+    assert_true (services_reserved (s, "kvs.lookup"));
+    assert_true (services_reserved (s, "kvs"));
+    assert_false (services_reserved (s, "kvs2.lookup"));
+    assert_false (services_reserved (s, ".kvs"));
+    assert_null (services_lookup (s, "kvs.lookup"));
     services_destroy (s);
 }
 

@@ -21,8 +21,16 @@
 #include "base/encode.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/memory.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/inflight.h"
+#include "broker/routing/quota.h"
 #include "broker/routing/route.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
+#include "broker/routing/subs.h"
 #include "core/message/message.h"
 
 struct rpc {
@@ -89,7 +97,7 @@ static int set_limit (const char *name, const char *val, void *arg, flux_error_t
     struct broker *b = arg;
     uint64_t limit;
 
-    if (quota_parse (val, &limit) < 0) {
+    if (attrs_parse_size (val, &limit) < 0) {
         error_set (error, "%s: '%s' is not a number", name, val);
         return -1;
     }
@@ -552,7 +560,7 @@ static void answer_unroutable (struct broker *b, flux_msg_t *msg, int errnum)
         return;
     }
     len = service_name_len (topic);
-    if (rc_knows (topic, len))
+    if (services_reserved (b->services, topic))
         snprintf (text, sizeof (text), "%.100s: try again when module %.*s is loaded",
                   topic, (int)len, topic);
     else
@@ -569,9 +577,9 @@ static void route_on (struct broker *b, struct peer *from, struct route r,
     if (r.kind == ROUTE_SERVICE)
         to = r.owner;
     else if (r.kind == ROUTE_PARENT)
-        to = overlay_parent (b);
+        to = router_parent (b);
     else if (r.kind == ROUTE_CHILD)
-        to = overlay_child (b, r.child);
+        to = router_child (b, r.child);
     if (is_disconnect (msg))
         tell_others (b, to ? to->inflight : NULL, msg);
     if (to)
@@ -676,7 +684,7 @@ static bool names_service (struct broker *b, const char *topic, uint32_t userid)
 
     if (p && p->kind == PEER_CLIENT && !(p->cred.rolemask & FLUX_ROLE_OWNER))
         return p->cred.userid != userid;
-    return p || rc_knows (topic, service_name_len (topic));
+    return p || services_reserved (b->services, topic);
 }
 
 static bool module_listens (struct broker *b, const char *topic)
@@ -746,8 +754,9 @@ void router_event (struct broker *b, flux_msg_t *msg)
             broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
                         b->router->event_seq);
         b->router->event_seq = seq;
-        if (strcmp (topic, CONFIG_SYNC_TOPIC) == 0 && from_owner (msg))
-            config_sync (b, msg);
+        if (b->hooks.config_sync && strcmp (topic, CONFIG_SYNC_TOPIC) == 0
+            && from_owner (msg))
+            b->hooks.config_sync (b, msg);
     }
     b->router->in_event = true;
     list_foreach (&b->router->children, it)
@@ -765,7 +774,7 @@ void router_event (struct broker *b, flux_msg_t *msg)
 void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq)
 {
     if (b->rank > 0) {
-        struct peer *parent = overlay_parent (b);
+        struct peer *parent = router_parent (b);
 
         if (!parent || peer_send (b, parent, &msg) < 0)
             flux_msg_decref (msg);

@@ -8,14 +8,17 @@
 
 struct services {
     struct hashmap *owners;
+    struct hashmap *reserved;
 };
 
 struct services *services_create (void)
 {
     struct services *s = calloc (1, sizeof (*s));
 
-    if (s && !(s->owners = hashmap_create (NULL))) {
-        free (s);
+    if (s
+        && (!(s->owners = hashmap_create (NULL))
+            || !(s->reserved = hashmap_create (NULL)))) {
+        services_destroy (s);
         s = NULL;
     }
     return s;
@@ -25,6 +28,7 @@ void services_destroy (struct services *s)
 {
     if (s) {
         hashmap_destroy (s->owners);
+        hashmap_destroy (s->reserved);
         free (s);
     }
 }
@@ -76,16 +80,31 @@ void services_remove_owner (struct services *s, void *owner)
             hashmap_remove (s->owners, name);
 }
 
-void *services_lookup (const struct services *s, const char *topic)
+static void *lookup_first_word (const struct hashmap *map, const char *topic)
 {
     size_t len = service_name_len (topic);
-    char name[128];
+    char name[SERVICE_NAME_MAX + 1];
 
     if (len == 0 || len >= sizeof (name))
         return NULL;
     memcpy (name, topic, len);
     name[len] = '\0';
-    return hashmap_lookup (s->owners, name);
+    return hashmap_lookup (map, name);
+}
+
+void *services_lookup (const struct services *s, const char *topic)
+{
+    return lookup_first_word (s->owners, topic);
+}
+
+int services_reserve (struct services *s, const char *name)
+{
+    return hashmap_insert (s->reserved, name, s);
+}
+
+bool services_reserved (const struct services *s, const char *topic)
+{
+    return lookup_first_word (s->reserved, topic);
 }
 
 bool services_next (const struct services *s, void *owner, size_t *pos,

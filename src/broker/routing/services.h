@@ -21,6 +21,10 @@ int services_remove (struct services *s, const char *name, void *owner);
 void services_remove_owner (struct services *s, void *owner);
 /* Owner of the first word of a topic, or NULL. */
 void *services_lookup (const struct services *s, const char *topic);
+/* A name that stands for a service wherever it runs: kept, not added. */
+int services_reserve (struct services *s, const char *name);
+/* Is the first word of a topic such a name? */
+bool services_reserved (const struct services *s, const char *topic);
 /* Names of an owner: False at the end; start with *pos = 0. No order. */
 bool services_next (const struct services *s, void *owner, size_t *pos,
                     const char **name);

@@ -5,6 +5,10 @@
 
 #include "base/list.h"
 #include "broker/broker.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/router.h"
+#include "broker/service/groups.h"
+#include "broker/service/groups_service.h"
 #include "core/message/message.h"
 
 struct getter {
@@ -71,7 +75,8 @@ static void flush (void *arg)
     json_decref (update);
     list_foreach (&gs->getters, it)
         tell (b, container_of (it, struct getter, node));
-    machine_online_changed (b);
+    if (b->hooks.online_changed)
+        b->hooks.online_changed (b);
 }
 
 void groups_changed (struct broker *b)

@@ -6,12 +6,17 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/modhost/modules.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/router.h"
+#include "broker/service/log.h"
 #include "broker/service/logline.h"
 #include "broker/service/logring.h"
 
 /* A line is cut here. */
-#define LINE_MAX_LEN 2048
+#define LINE_MAX_LEN BROKER_LOG_MAX
 
 struct follower {
     struct list node;
@@ -62,9 +67,9 @@ static void to_stderr (struct log *lg, const struct logline *line)
 {
     char buf[LINE_MAX_LEN + 128];
 
-    if (lg->b->machine && machine_state (lg->b) > STATE_RUN) {
+    if (lg->b->hooks.logged && lg->b->state > STATE_RUN) {
         logline_format (buf, sizeof (buf), line);
-        machine_log (lg->b, line->severity, buf);
+        lg->b->hooks.logged (lg->b, line->severity, buf);
     }
     if (line->severity > lg->stderr_level || (lg->b->rank > 0 && !lg->stderr_local))
         return;
@@ -79,7 +84,7 @@ static bool forward (struct log *lg, const char *text, size_t len,
 {
     struct broker *b = lg->b;
 
-    if (b->rank == 0 || line->severity > lg->forward_level || !overlay_parent (b))
+    if (b->rank == 0 || line->severity > lg->forward_level || !router_parent (b))
         return false;
     (void)broker_rpc_raw (b, "log.append", 0, text, len);
     return true;
@@ -112,26 +117,13 @@ static void append (struct log *lg, const char *text, size_t len)
                 line.hostname_len, line.hostname, line.msg_len, line.msg);
 }
 
-void broker_log (struct broker *b, int level, const char *fmt, ...)
+static void own_line (struct broker *b, int level, const char *msg)
 {
-    char msg[LINE_MAX_LEN];
     char text[LINE_MAX_LEN + 128];
-    int saved_errno = errno;
-    va_list ap;
-    int n;
-
-    va_start (ap, fmt);
-    vsnprintf (msg, sizeof (msg), fmt, ap);
-    va_end (ap);
-    if (!b->log) {
-        if (level <= LOG_ERR)
-            fprintf (stderr, "flux-broker: %s\n", msg);
-    } else {
-        n = logline_encode (text, sizeof (text), flux_reactor_time (), level, b->rank,
+    int n = logline_encode (text, sizeof (text), flux_reactor_time (), level, b->rank,
                             "broker", msg);
-        append (b->log, text, n);
-    }
-    errno = saved_errno;
+
+    append (b->log, text, n);
 }
 
 static void log_append (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -318,6 +310,7 @@ int log_init (struct broker *b)
     list_init (&lg->followers);
     reactor_task_init (&lg->task, serve_followers, lg);
     b->log = lg;
+    b->hooks.log = own_line;
     if (path && b->rank == 0 && !(lg->file = fopen (path, "ae"))) {
         fprintf (stderr, "flux-broker: log-filename %s: %s\n", path, strerror (errno));
         return -1;
@@ -347,6 +340,7 @@ void log_fini (struct broker *b)
             fclose (lg->file);
         logring_destroy (lg->ring);
         free (lg);
+        b->hooks.log = NULL;
         b->log = NULL;
     }
 }

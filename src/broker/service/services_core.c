@@ -6,7 +6,15 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/modhost/modules.h"
+#include "broker/routing/builtin.h"
+#include "broker/routing/quota.h"
+#include "broker/routing/router.h"
+#include "broker/routing/services.h"
+#include "broker/routing/subs.h"
+#include "broker/service/services_core.h"
 #include "core/message/message.h"
 
 /* The sender, if it is a peer of this broker: for what concerns only local
@@ -108,7 +116,7 @@ static void config_set (struct broker *b, json_t *conf)
         router_publish (b, event, NULL);
 }
 
-void config_sync (struct broker *b, const flux_msg_t *event)
+static void config_sync (struct broker *b, const flux_msg_t *event)
 {
     json_t *o = msg_json (event);
 
@@ -424,8 +432,8 @@ static void broker_handlers (struct broker *b, const flux_msg_t *msg, void *arg)
 static void broker_stats (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     broker_respond_pack (b, msg, "{s:i s:s s:i s:o}", "pid", (int)getpid (), "state",
-                         state_name (machine_state (b)), "modules", modules_count (b),
-                         "router", router_stats (b));
+                         state_name (b->state), "modules", modules_count (b), "router",
+                         router_stats (b));
 }
 
 static void broker_panic (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -437,7 +445,7 @@ static void broker_panic (struct broker *b, const flux_msg_t *msg, void *arg)
     if (b->exit_code == 0)
         b->exit_code = 1;
     broker_respond (b, msg, NULL);
-    machine_post (b, EVENT_PANIC);
+    broker_post (b, EVENT_PANIC);
 }
 
 static const struct builtin table[] = {
@@ -464,5 +472,6 @@ static const struct builtin table[] = {
 
 int core_services_init (struct broker *b)
 {
+    b->hooks.config_sync = config_sync;
     return builtins_add (b, table, NULL);
 }

@@ -165,11 +165,11 @@ static const struct field {
     { "inactive_reason", "INACTIVE-REASON", SPECIAL, INACTIVE_REASON, A_RETURN },
     { "uri", "URI", SPECIAL, URI, A_ANNOTATIONS },
     { "uri.local", "URI", SPECIAL, URI_LOCAL, A_ANNOTATIONS },
-    { "instance.stats", "STATS", SPECIAL, INSTANCE, 0 },
-    { "instance.stats.total", "NJOBS", SPECIAL, INSTANCE, 0 },
-    { "instance.utilization", "CORE%", SPECIAL, INSTANCE, 0 },
-    { "instance.gpu_utilization", "GPU%", SPECIAL, INSTANCE, 0 },
-    { "instance.progress", "PROG", SPECIAL, INSTANCE, 0 },
+    { "instance.stats", "STATS", SPECIAL, INSTANCE, A_ANNOTATIONS | A_STATE },
+    { "instance.stats.total", "NJOBS", SPECIAL, INSTANCE, A_ANNOTATIONS | A_STATE },
+    { "instance.utilization", "CORE%", SPECIAL, INSTANCE, A_ANNOTATIONS | A_STATE },
+    { "instance.gpu_utilization", "GPU%", SPECIAL, INSTANCE, A_ANNOTATIONS | A_STATE },
+    { "instance.progress", "PROG", SPECIAL, INSTANCE, A_ANNOTATIONS | A_STATE },
 };
 #define NFIELDS (sizeof (fields) / sizeof (fields[0]))
 
@@ -196,6 +196,21 @@ const struct format_named jobs_formats[] = {
 };
 
 /* --- lookup --- */
+
+static const char *resources_heading (const char *name)
+{
+    static const char *const headings[][2] = {
+        { "resources.all.nnodes", "NODES" }, { "resources.all.ncores", "CORES" },
+        { "resources.all.ngpus", "GPUS" },   { "resources.up.", "UP" },
+        { "resources.down.", "DOWN" },       { "resources.allocated.", "USED" },
+        { "resources.free.", "FREE" },
+    };
+    for (size_t i = 0; i < sizeof (headings) / sizeof (headings[0]); i++) {
+        if (!strncmp (name, headings[i][0], strlen (headings[i][0])))
+            return headings[i][1];
+    }
+    return NULL;
+}
 
 static bool resolve (const char *name, struct format_field *field)
 {
@@ -231,9 +246,11 @@ static bool resolve (const char *name, struct format_field *field)
         }
         return true;
     }
-    /* instance.resources.{all,up,down,allocated,free}.{ncores,ngpus} */
+    /* instance.resources.{all,up,down,allocated,free}.{nnodes,ncores,ngpus} */
     if (!strncmp (name, "instance.", 9)) {
-        *field = (struct format_field){ .id = NFIELDS - 1 };
+        *field = (struct format_field){ .id = NFIELDS - 1,
+                                        .arg = name + 9,
+                                        .heading = resources_heading (name + 9) };
         return true;
     }
     return false;
@@ -254,6 +271,16 @@ json_t *jobs_attrs (const struct format *f, bool color)
     for (int i = 0; (bits & A_EXC) && i < 4; i++)
         json_array_append_new (a, json_string (exc_names[i]));
     return a;
+}
+
+bool jobs_uses_instance (const struct format *f)
+{
+    for (size_t i = 0; i < NFIELDS; i++) {
+        if (fields[i].special == INSTANCE && fields[i].kind == SPECIAL
+            && format_uses (f, i))
+            return true;
+    }
+    return false;
 }
 
 /* --- values of a job --- */
@@ -429,6 +456,8 @@ static const char *job_id (struct jobs_source *js, const json_t *job,
     static const char *const types[] = { "f58",    "f58plain", "dec",   "hex",
                                          "dothex", "words",    "emoji", "kvs" };
     flux_jobid_t id = json_integer_value (json_object_get (job, "id"));
+    if (id == 0) /* the enclosing instance, in a tree */
+        return ".";
     if (flux_job_id_encode (id, types[special], js->text, sizeof (js->text)) < 0)
         return "";
     return js->text;
@@ -570,6 +599,55 @@ static void get_time (struct jobs_source *js, const json_t *job, enum special sp
     }
 }
 
+static void set_ratio (struct format_value *v, int part, int all)
+{
+    if (all > 0)
+        set_float (v, (double)part / all);
+}
+
+static void get_resource (json_t *resources, const char *name, struct format_value *v)
+{
+    char set[32];
+    size_t n = strcspn (name, ".");
+    json_t *o;
+
+    snprintf (set, sizeof (set), "%.*s", (int)n, name);
+    o = json_object_get (json_object_get (resources, set),
+                         name[n] ? name + n + 1 : name);
+    if (o)
+        set_int (v, json_integer_value (o));
+}
+
+/* of what instance_info() has put there; nothing: no instance, or not reached */
+static void get_instance (struct jobs_source *js, json_t *instance, const char *name,
+                          struct format_value *v)
+{
+    json_t *stats = json_object_get (instance, "stats");
+    json_t *resources = json_object_get (instance, "resources");
+    json_t *up = json_object_get (resources, "up");
+    json_t *used = json_object_get (resources, "allocated");
+
+    if (!strncmp (name, "resources.", 10))
+        get_resource (resources, name + 10, v);
+    else if (!strcmp (name, "utilization"))
+        set_ratio (v, get_int (used, "ncores"), get_int (up, "ncores"));
+    else if (!strcmp (name, "gpu_utilization"))
+        set_ratio (v, get_int (used, "ngpus"), get_int (up, "ngpus"));
+    else if (!stats)
+        return;
+    else if (!strcmp (name, "stats.total"))
+        set_int (v, get_int (stats, "total"));
+    else if (!strcmp (name, "progress"))
+        set_ratio (v, get_int (stats, "successful") + get_int (stats, "failed"),
+                   get_int (stats, "total"));
+    else if (!strcmp (name, "stats")) {
+        snprintf (js->text, sizeof (js->text), "PD:%d R:%d CD:%d F:%d",
+                  get_int (stats, "pending"), get_int (stats, "running"),
+                  get_int (stats, "successful"), get_int (stats, "failed"));
+        set_string (v, js->text);
+    }
+}
+
 static void get_special (struct jobs_source *js, const json_t *job,
                          const struct format_field *field, struct format_value *v)
 {
@@ -626,6 +704,8 @@ static void get_special (struct jobs_source *js, const json_t *job,
         set_string (v, uri_local (js, job));
         break;
     case INSTANCE:
+        get_instance (js, json_object_get (job, "instance"),
+                      field->arg ? field->arg : fields[field->id].name + 9, v);
         break;
     }
 }

@@ -17,6 +17,10 @@ void jobs_source_init (struct jobs_source *js, double now);
  * new JSON array. f NULL: all. color: what the color of a row needs, too. */
 json_t *jobs_attrs (const struct format *f, bool color);
 
+/* True if f shows {instance.*}: the caller sets "instance" of jobs that are one to what
+ * instance_info() says. */
+bool jobs_uses_instance (const struct format *f);
+
 /* A job for --json: numbers as numbers, unset fields left out. */
 json_t *jobs_to_json (struct jobs_source *js, const json_t *job);
 

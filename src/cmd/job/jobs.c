@@ -3,6 +3,7 @@
 #include "cmd/format/datetime.h"
 #include "cmd/format/jobs_fields.h"
 #include "cmd/format/jobs_filter.h"
+#include "cmd/job/instance_info.h"
 #include "cmd/output/output.h"
 
 #include <flux/idset.h>
@@ -239,8 +240,27 @@ static struct format *make_format (struct listing *l)
     return f;
 }
 
+/* For {instance.*}: an instance that cannot be reached has empty cells. */
+static void ask_instances (json_t *jobs)
+{
+    size_t i;
+    json_t *job;
+    json_array_foreach (jobs, i, job) {
+        char *uri = jobs_uri (job) && jobs_is_active (job)
+                        ? instance_reach (jobs_uri (job))
+                        : NULL;
+        flux_t *h = uri ? flux_open (uri, 0) : NULL;
+        if (h)
+            json_object_set_new (job, "instance", instance_info (h));
+        flux_close (h);
+        free (uri);
+    }
+}
+
 static void print_table (struct listing *l, json_t *jobs)
 {
+    if (jobs_uses_instance (l->format))
+        ask_instances (jobs);
     size_t count = json_array_size (jobs);
     const void **rows = calloc (count + 1, sizeof (*rows));
     struct format *f = make_format (l);

@@ -156,7 +156,7 @@ static int walk_refs (struct fsck *f, const char *key, struct span refs, bool di
     int rc;
 
     while ((rc = treetext_next (refs, &pos, &name, &value)) == 1)
-        if (!treetext_plain (value, &inner) || add_item (f, key, inner, dir) < 0)
+        if (!json_span_plain (value, &inner) || add_item (f, key, inner, dir) < 0)
             return -1;
     return rc;
 }
@@ -195,7 +195,7 @@ static int walk_entry (struct fsck *f, const char *key, struct span name,
     char *child = NULL;
     int rc = -1;
 
-    if (treetext_unquote (name, &b) == 0 && (child = join (key, b.data ? b.data : "")))
+    if (json_span_unquote (name, &b) == 0 && (child = join (key, b.data ? b.data : "")))
         rc = walk_object (f, child, value, depth + 1);
     if (rc == 0) {
         f->counts.keys++;

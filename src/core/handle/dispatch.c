@@ -308,7 +308,8 @@ static void handle_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
     d->refs++;
     for (int i = 0; i < BATCH_MAX && d->w && flux_watcher_is_active (d->w); i++) {
         if (!(msg = handle_recv_next (d->h))) {
-            if (errno != EAGAIN)
+            /* unless whoever was told of the loss wants no more of this handle */
+            if (errno != EAGAIN && d->w && flux_watcher_is_active (d->w))
                 flux_reactor_stop_error (r);
             break;
         }

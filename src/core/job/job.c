@@ -3,7 +3,7 @@
 #include <flux/job.h>
 
 #include "base/buf.h"
-#include "core/job/jsontext.h"
+#include "base/jsontext.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>

@@ -1,3 +1,4 @@
+#include "base/jsonout.h"
 #include "core/kvs/kvs_impl.h"
 #include "core/kvs/kvs_raw.h"
 #include "core/kvs/kvs_window.h"
@@ -111,13 +112,13 @@ static flux_future_t *lookup (flux_t *h, const char *ns, const char *root, int f
     if ((norm = kvs_key_normalize (key)) && (l = lookup_create (key, flags))
         && (!root || (l->root = strdup (root)))) {
         buf_adds (&payload, "{\"key\":");
-        treetext_quote (&payload, norm, strlen (norm));
+        json_add_string (&payload, norm, strlen (norm));
         buf_printf (&payload, ",\"flags\":%d,", asked);
         buf_adds (&payload, root ? "\"rootdir\":" : "\"namespace\":");
         if (root)
             buf_adds (&payload, root);
         else
-            treetext_quote (&payload, ns, strlen (ns));
+            json_add_string (&payload, ns, strlen (ns));
         buf_addc (&payload, '}');
         f = send_lookup (h, watch ? "kvs-watch.lookup" : "kvs.lookup", &payload,
                          stream ? FLUX_RPC_STREAMING : 0, l);
@@ -333,7 +334,7 @@ int flux_kvs_lookup_get_symlink (flux_future_t *f, const char **ns, const char *
     buf_reset (&l->target);
     while (treetext_next (t.data, &pos, &name, &value) == 1) {
         struct buf *b = name.len == 8 ? &l->target : &l->ns;
-        if (treetext_unquote (value, b) < 0)
+        if (json_span_unquote (value, b) < 0)
             return -1;
     }
     if (ns)

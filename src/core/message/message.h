@@ -54,6 +54,17 @@ void msg_encode_early (flux_msg_t *msg, int rank);
 /* Length of the payload if it is encoded already, else 0. */
 size_t msg_known_len (const flux_msg_t *msg);
 
+#define MSG_LARGE (256 * 1024) /* bytes of a payload that is worth the trouble */
+
+/* flux_msg_decode of what lies in a block of memory: if the payload is large, the
+ * message keeps the block, and *block is NULL. */
+flux_msg_t *msg_decode_in (const void *buf, size_t size, void **block);
+/* Of a message whose payload is written by others: what comes before it (returns its
+ * length) and, MSG_TAIL_LEN bytes, what comes behind it. */
+#define MSG_TAIL_LEN (1 + MSG_PROTO_LEN)
+size_t msg_encode_head (const flux_msg_t *msg, void *dst);
+void msg_encode_tail (const flux_msg_t *msg, void *dst);
+
 /* Encodes into dst, which has room for flux_msg_encode_size () bytes. */
 void msg_encode_to (const flux_msg_t *msg, void *dst);
 

@@ -57,7 +57,7 @@ static size_t part_size (size_t len)
     return len < 255 ? 1 + len : 5 + len;
 }
 
-static unsigned char *part_encode (unsigned char *p, const void *data, size_t len)
+static unsigned char *part_encode_len (unsigned char *p, size_t len)
 {
     if (len < 255)
         *p++ = len;
@@ -66,6 +66,12 @@ static unsigned char *part_encode (unsigned char *p, const void *data, size_t le
         put32 (p, len);
         p += 4;
     }
+    return p;
+}
+
+static unsigned char *part_encode (unsigned char *p, const void *data, size_t len)
+{
+    p = part_encode_len (p, len);
     if (len > 0)
         memcpy (p, data, len);
     return p + len;
@@ -111,11 +117,8 @@ ssize_t flux_msg_encode_size (const flux_msg_t *msg)
     return size;
 }
 
-void msg_encode_to (const flux_msg_t *msg, void *dst)
+static unsigned char *encode_head (const flux_msg_t *msg, unsigned char *p)
 {
-    unsigned char *p = dst;
-    unsigned char proto[MSG_PROTO_LEN];
-
     if ((msg->flags & FLUX_MSGFLAG_ROUTE)) {
         for (const char *id = msg_route_top (msg); id; id = msg_route_below (msg, id))
             p = part_encode (p, id, strlen (id) + 1);
@@ -123,12 +126,39 @@ void msg_encode_to (const flux_msg_t *msg, void *dst)
     }
     if (msg->topic)
         p = part_encode (p, msg->topic, msg->topic_len + 1);
+    return p;
+}
+
+static unsigned char *encode_tail (const flux_msg_t *msg, unsigned char *p)
+{
+    unsigned char proto[MSG_PROTO_LEN];
+
+    proto_encode (msg, proto);
+    return part_encode (p, proto, sizeof (proto));
+}
+
+void msg_encode_to (const flux_msg_t *msg, void *dst)
+{
+    unsigned char *p = encode_head (msg, dst);
+
     if (msg->payload) {
         const struct bytes *b = payload_bytes (msg->payload);
         p = part_encode (p, b->data, b->len);
     }
-    proto_encode (msg, proto);
-    part_encode (p, proto, sizeof (proto));
+    encode_tail (msg, p);
+}
+
+size_t msg_encode_head (const flux_msg_t *msg, void *dst)
+{
+    unsigned char *p = encode_head (msg, dst);
+
+    p = part_encode_len (p, payload_bytes (msg->payload)->len);
+    return p - (unsigned char *)dst;
+}
+
+void msg_encode_tail (const flux_msg_t *msg, void *dst)
+{
+    encode_tail (msg, dst);
 }
 
 int flux_msg_encode (const flux_msg_t *msg, void *buf, size_t size)
@@ -190,7 +220,20 @@ static int take_routes (flux_msg_t *msg, const struct iovec *parts, int count)
     return 0;
 }
 
-static int take_parts (flux_msg_t *msg, const struct iovec *parts, int count)
+/* A large payload keeps the block in which it is. */
+static struct payload *take_payload (const struct iovec *part, void **block)
+{
+    struct payload *p;
+
+    if (!block || !*block || part->iov_len < MSG_LARGE)
+        return payload_create (part->iov_base, part->iov_len);
+    if ((p = payload_create_in (*block, part->iov_base, part->iov_len)))
+        *block = NULL;
+    return p;
+}
+
+static int take_parts (flux_msg_t *msg, const struct iovec *parts, int count,
+                       void **block)
 {
     int i = 0;
 
@@ -211,7 +254,7 @@ static int take_parts (flux_msg_t *msg, const struct iovec *parts, int count)
     if ((msg->flags & FLUX_MSGFLAG_PAYLOAD)) {
         if (i == count)
             goto eproto;
-        if (!(msg->payload = payload_create (parts[i].iov_base, parts[i].iov_len)))
+        if (!(msg->payload = take_payload (&parts[i], block)))
             return -1;
         i++;
     }
@@ -223,11 +266,11 @@ eproto:
     return -1;
 }
 
-flux_msg_t *msg_from_parts (const struct iovec *parts, int count)
+static flux_msg_t *from_parts (const struct iovec *parts, int count, void **block)
 {
     flux_msg_t *msg = flux_msg_create (0);
 
-    if (msg && take_parts (msg, parts, count) < 0) {
+    if (msg && take_parts (msg, parts, count, block) < 0) {
         flux_msg_destroy (msg);
         return NULL;
     }
@@ -236,7 +279,17 @@ flux_msg_t *msg_from_parts (const struct iovec *parts, int count)
     return msg;
 }
 
+flux_msg_t *msg_from_parts (const struct iovec *parts, int count)
+{
+    return from_parts (parts, count, NULL);
+}
+
 flux_msg_t *flux_msg_decode (const void *buf, size_t size)
+{
+    return msg_decode_in (buf, size, NULL);
+}
+
+flux_msg_t *msg_decode_in (const void *buf, size_t size, void **block)
 {
     struct iovec parts[MSG_MAX_ROUTES + 4];
     const unsigned char *p = buf;
@@ -258,7 +311,7 @@ flux_msg_t *flux_msg_decode (const void *buf, size_t size)
         parts[count++].iov_len = len;
         p += len;
     }
-    return msg_from_parts (parts, count);
+    return from_parts (parts, count, block);
 eproto:
     errno = EPROTO;
     return NULL;

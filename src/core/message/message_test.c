@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <flux/rpc.h>
+
 #include "core/message/message.h"
 #include "core/message/msgqueue.h"
 #include "core/message/msgstream.h"
@@ -388,6 +390,74 @@ static void frames (void **state)
     flux_msg_destroy (msg);
 }
 
+static bool is_same (const flux_msg_t *a, const flux_msg_t *b)
+{
+    ssize_t len = flux_msg_encode_size (a);
+    char *x = malloc (len), *y = malloc (len);
+    bool same = flux_msg_encode_size (b) == len && flux_msg_encode (a, x, len) == 0
+                && flux_msg_encode (b, y, len) == 0 && !memcmp (x, y, len);
+
+    free (x);
+    free (y);
+    return same;
+}
+
+/* Large and small ones, in order, through a socket that takes little at a time. */
+static void streams (void **state)
+{
+    static const size_t lens[] = { 10,      3000000, 0,      700000, 5, 262144,
+                                   9000000, 262143,  400000, 400000, 1, 64 };
+    enum { COUNT = sizeof (lens) / sizeof (lens[0]) };
+    flux_msg_t *msgs[COUNT], *msg;
+    struct msgstream *out, *in;
+    size_t sum = 0;
+    int fds[2];
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_non_null (out = msgstream_create (fds[0]));
+    assert_non_null (in = msgstream_create (fds[1]));
+    for (int i = 0; i < COUNT; i++) {
+        char *data = malloc (lens[i] + 1);
+
+        for (size_t j = 0; j < lens[i]; j++)
+            data[j] = i * 7 + j % 241;
+        msgs[i] = flux_request_encode_raw ("a.b", data, lens[i]);
+        assert_int_equal (flux_msg_route_push (msgs[i], "me"), 0);
+        flux_msg_set_matchtag (msgs[i], i);
+        assert_int_equal (msgstream_send (out, msgs[i]), 0);
+        sum += 8 + flux_msg_encode_size (msgs[i]);
+        free (data);
+    }
+    assert_int_equal (msgstream_unsent (out), sum);
+    for (int i = 0; i < COUNT; i++) {
+        while (!(msg = msgstream_recv (in))) {
+            assert_int_equal (errno, EAGAIN);
+            assert_true (msgstream_flush (out) == 0 || errno == EAGAIN);
+        }
+        assert_true (is_same (msg, msgs[i]));
+        flux_msg_destroy (msg);
+        flux_msg_destroy (msgs[i]);
+    }
+    assert_int_equal (msgstream_unsent (out), 0);
+    /* What waits goes with the stream. */
+    msg = flux_request_encode_raw ("a.b", fds, sizeof (fds));
+    struct buf b = BUF_INIT;
+    flux_msg_t *large = with_payload (&b, 'x', 5000000);
+    flux_msg_set_topic (large, "e");
+    assert_int_equal (msgstream_send (out, large), 0);
+    assert_int_equal (msgstream_send (out, msg), 0);
+    assert_int_equal (msgstream_send (out, large), 0);
+    assert_int_equal (msgstream_flush (out), -1);
+    flux_msg_destroy (large);
+    flux_msg_destroy (msg);
+    msgstream_destroy (out);
+    do
+        flux_msg_destroy (msg = msgstream_recv (in));
+    while (msg || errno == EAGAIN);
+    assert_int_equal (errno, ECONNRESET);
+    msgstream_destroy (in);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +468,7 @@ int main (void)
         cmocka_unit_test (authorizes),      cmocka_unit_test (queue_is_a_ring),
         cmocka_unit_test (prints),          cmocka_unit_test (longest_route_id),
         cmocka_unit_test (takes_over),      cmocka_unit_test (frames),
+        cmocka_unit_test (streams),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -12,8 +12,10 @@
 
 #define PREFACE_LEN 8
 #define READ_LEN (64 * 1024)
-#define LARGE (4 * 1024 * 1024) /* grows by a quarter, no more by its size */
+#define ROOM_MAX (32 * 1024 * 1024) /* given on a header's word */
+#define LARGE (4 * 1024 * 1024)     /* grows by a quarter, no more by its size */
 
+/* Behind it comes the length of the message parts, without these eight bytes (RFC 3). */
 static const unsigned char magic[4] = { 0xFF, 0xEE, 0x00, 0x12 };
 
 /* Bytes between start and end of an allocation of size cap. */
@@ -27,6 +29,12 @@ struct msgstream {
     bool is_socket;
     bool drained; /* the last read got less than it asked for */
     struct window in, out;
+    /* A large payload is not copied: behind what is in `out` it is sent from where it
+     * is; behind it comes `late`. NULL: there is none. */
+    struct payload *large;
+    const char *large_data;
+    size_t large_len; /* that are left */
+    struct window late;
 };
 
 static size_t window_len (const struct window *w)
@@ -99,7 +107,7 @@ void msgstream_destroy (struct msgstream *s)
         return;
     close (s->fd);
     free (s->in.data);
-    free (s->out.data);
+    msgstream_discard (s);
     free (s);
     errno = saved_errno;
 }
@@ -109,11 +117,38 @@ int msgstream_fd (const struct msgstream *s)
     return s->fd;
 }
 
+static unsigned char *add_preface (struct window *w, uint32_t size)
+{
+    unsigned char *p = w->data + w->end;
+    uint32_t len = htonl (size);
+
+    memcpy (p, magic, 4);
+    memcpy (p + 4, &len, 4);
+    return p + PREFACE_LEN;
+}
+
+static int send_large (struct msgstream *s, const flux_msg_t *msg, size_t size)
+{
+    const void *data;
+    size_t len;
+
+    if (msg_raw (msg, &data, &len) < 0
+        || window_reserve (&s->out, PREFACE_LEN + size - len) < 0
+        || window_reserve (&s->late, MSG_TAIL_LEN) < 0)
+        return -1;
+    s->out.end += PREFACE_LEN + msg_encode_head (msg, add_preface (&s->out, size));
+    msg_encode_tail (msg, s->late.data + s->late.end);
+    s->late.end += MSG_TAIL_LEN;
+    s->large = payload_ref (msg_payload (msg));
+    s->large_data = data;
+    s->large_len = len;
+    return 0;
+}
+
 int msgstream_send (struct msgstream *s, const flux_msg_t *msg)
 {
+    struct window *w = s->large ? &s->late : &s->out;
     ssize_t size = flux_msg_encode_size (msg);
-    unsigned char *p;
-    uint32_t len;
 
     if (size < 0)
         return -1;
@@ -121,14 +156,12 @@ int msgstream_send (struct msgstream *s, const flux_msg_t *msg)
         errno = EMSGSIZE;
         return -1;
     }
-    if (window_reserve (&s->out, PREFACE_LEN + size) < 0)
+    if (!s->large && msg_known_len (msg) >= MSG_LARGE)
+        return send_large (s, msg, size);
+    if (window_reserve (w, PREFACE_LEN + size) < 0)
         return -1;
-    p = s->out.data + s->out.end;
-    len = htonl (size);
-    memcpy (p, magic, 4);
-    memcpy (p + 4, &len, 4);
-    msg_encode_to (msg, p + PREFACE_LEN);
-    s->out.end += PREFACE_LEN + size;
+    msg_encode_to (msg, add_preface (w, size));
+    w->end += PREFACE_LEN + size;
     return 0;
 }
 
@@ -143,32 +176,55 @@ static ssize_t write_some (struct msgstream *s, const void *data, size_t len)
     return n;
 }
 
-int msgstream_flush (struct msgstream *s)
+/* The large payload is sent, or dropped: what waited behind it is next. */
+static void finish_large (struct msgstream *s)
+{
+    free (s->out.data);
+    s->out = s->late;
+    s->late = (struct window){ 0 };
+    payload_unref (s->large);
+    s->large = NULL;
+}
+
+static ssize_t write_next (struct msgstream *s)
 {
     struct window *out = &s->out;
+    ssize_t n;
 
-    while (window_len (out) > 0) {
-        ssize_t n = write_some (s, out->data + out->start, window_len (out));
+    if (window_len (out) > 0) {
+        if ((n = write_some (s, out->data + out->start, window_len (out))) > 0)
+            window_consume (out, n);
+    } else if ((n = write_some (s, s->large_data, s->large_len)) > 0) {
+        s->large_data += n;
+        if ((s->large_len -= n) == 0)
+            finish_large (s);
+    }
+    return n;
+}
 
-        if (n < 0) {
+int msgstream_flush (struct msgstream *s)
+{
+    while (window_len (&s->out) > 0 || s->large) {
+        if (write_next (s) < 0) {
             if (errno == EWOULDBLOCK)
                 errno = EAGAIN;
             if (errno == EPIPE)
                 errno = ECONNRESET;
             return -1;
         }
-        window_consume (out, n);
     }
     return 0;
 }
 
 size_t msgstream_unsent (const struct msgstream *s)
 {
-    return window_len (&s->out);
+    return window_len (&s->out) + (s->large ? s->large_len : 0) + window_len (&s->late);
 }
 
 void msgstream_discard (struct msgstream *s)
 {
+    if (s->large)
+        finish_large (s);
     free (s->out.data);
     s->out = (struct window){ 0 };
 }
@@ -201,11 +257,43 @@ bool msgstream_buffered (const struct msgstream *s)
     return complete_len (s) != 0;
 }
 
-/* Room grows with what arrives, not with what a header announces. */
+/* Bytes of the first message that have not arrived; 0 if that is not known. */
+static size_t announced (const struct msgstream *s)
+{
+    size_t have = window_len (&s->in);
+    uint32_t len;
+
+    if (have < PREFACE_LEN)
+        return 0;
+    memcpy (&len, s->in.data + s->in.start + 4, 4);
+    return PREFACE_LEN + (size_t)ntohl (len) - have;
+}
+
+/* Room for what comes next. It grows with what arrives, not with what a header
+ * announces; but memory that is not touched costs nothing, so that a message of some
+ * megabytes gets a block of its own once its first part is here, and keeps it
+ * (msg_decode_in). */
+static int make_room (struct msgstream *s)
+{
+    struct window *in = &s->in;
+    size_t have = window_len (in), rest = announced (s);
+    unsigned char *data;
+
+    if (rest < MSG_LARGE || have < READ_LEN / 2 || rest > ROOM_MAX + 8 * have)
+        return window_reserve (in, have < READ_LEN ? READ_LEN : have);
+    if (in->start == 0 && in->cap == have + rest)
+        return 0;
+    if (!(data = pages_alloc (have + rest)))
+        return -1;
+    memcpy (data, in->data + in->start, have);
+    free (in->data);
+    *in = (struct window){ .data = data, .end = have, .cap = have + rest };
+    return 0;
+}
+
 static int read_some (struct msgstream *s)
 {
     struct window *in = &s->in;
-    size_t want = window_len (in) < READ_LEN ? READ_LEN : window_len (in);
     ssize_t n;
 
     /* Save the read that would only say EAGAIN; the caller polls now. */
@@ -214,7 +302,7 @@ static int read_some (struct msgstream *s)
         errno = EAGAIN;
         return -1;
     }
-    if (window_reserve (in, want) < 0)
+    if (make_room (s) < 0)
         return -1;
     do {
         n = read (s->fd, in->data + in->end, in->cap - in->end);
@@ -235,6 +323,9 @@ static int read_some (struct msgstream *s)
 
 flux_msg_t *msgstream_recv (struct msgstream *s)
 {
+    struct window *in = &s->in;
+    void *block = NULL;
+    bool whole;
     flux_msg_t *msg;
     ssize_t len;
 
@@ -243,7 +334,12 @@ flux_msg_t *msgstream_recv (struct msgstream *s)
             return NULL;
     if (len < 0)
         return NULL;
-    msg = flux_msg_decode (s->in.data + s->in.start + PREFACE_LEN, len - PREFACE_LEN);
-    window_consume (&s->in, len);
+    if ((whole = in->start == 0 && in->cap == (size_t)len))
+        block = in->data;
+    msg = msg_decode_in (in->data + in->start + PREFACE_LEN, len - PREFACE_LEN, &block);
+    if (whole && !block)
+        *in = (struct window){ 0 }; /* the message has it */
+    else
+        window_consume (in, len);
     return msg;
 }

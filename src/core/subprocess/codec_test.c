@@ -35,7 +35,7 @@ static void test_io (void **state)
     check_io (NULL, 0, true, "{\"stream\":\"stdout\",\"rank\":\"0\",\"eof\":true}");
     check_io ("\"\\\t\r\1\x7f", 6, true,
               "{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":"
-              "\"\\\"\\\\\\t\\r\\u0001\\u007f\",\"eof\":true}");
+              "\"\\\"\\\\\\t\\r\\u0001\x7f\",\"eof\":true}");
     check_io ("\xff\0x", 3, false,
               "{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"/wB4\","
               "\"encoding\":\"base64\"}");

@@ -6,73 +6,22 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
-
-void json_append_string (struct buf *b, const char *s, size_t len)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t start = 0;
-
-    buf_addc (b, '"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = s[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-            continue;
-        buf_add (b, s + start, i - start);
-        start = i + 1;
-        switch (c) {
-        case '"':
-            buf_add (b, "\\\"", 2);
-            break;
-        case '\\':
-            buf_add (b, "\\\\", 2);
-            break;
-        case '\n':
-            buf_add (b, "\\n", 2);
-            break;
-        case '\t':
-            buf_add (b, "\\t", 2);
-            break;
-        case '\r':
-            buf_add (b, "\\r", 2);
-            break;
-        default: {
-            char esc[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
-            buf_add (b, esc, 6);
-        }
-        }
-    }
-    buf_add (b, s + start, len - start);
-    buf_addc (b, '"');
-}
-
-static void append_base64 (struct buf *b, const void *data, size_t len)
-{
-    char *tmp = malloc (base64_encoded_size (len));
-    if (!tmp) {
-        b->err = ENOMEM;
-        return;
-    }
-    size_t n = base64_encode (tmp, data, len);
-    buf_addc (b, '"');
-    buf_add (b, tmp, n);
-    buf_addc (b, '"');
-    free (tmp);
-}
+#include "base/jsonout.h"
 
 void io_append (struct buf *b, const char *stream, const char *rank, const void *data,
                 size_t len, bool eof)
 {
     buf_adds (b, "{\"stream\":");
-    json_append_string (b, stream, strlen (stream));
+    json_add_text (b, stream);
     buf_adds (b, ",\"rank\":");
-    json_append_string (b, rank, strlen (rank));
+    json_add_text (b, rank);
     if (data && len > 0) {
         buf_adds (b, ",\"data\":");
         /* a NUL is valid UTF-8, but readers may not take it */
         if (utf8_valid (data, len) && !memchr (data, 0, len))
-            json_append_string (b, data, len);
+            json_add_string (b, data, len);
         else {
-            append_base64 (b, data, len);
+            json_add_base64 (b, data, len);
             buf_adds (b, ",\"encoding\":\"base64\"");
         }
     }

@@ -8,9 +8,6 @@
 
 struct buf;
 
-/* A JSON string with its quotes; s must be UTF-8. */
-void json_append_string (struct buf *b, const char *s, size_t len);
-
 /* Data that is not UTF-8 goes as base64. data NULL: none. */
 void io_append (struct buf *b, const char *stream, const char *rank, const void *data,
                 size_t len, bool eof);

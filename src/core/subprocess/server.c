@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/hashmap.h"
+#include "base/jsonout.h"
 #include "base/list.h"
 #include "core/subprocess/command.h"
 #include "core/subprocess/io.h"
@@ -152,7 +153,7 @@ static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
     bytes = c->unsent_credit;
     c->unsent_credit = 0;
     buf_adds (&b, "{\"type\":\"add-credit\",\"channels\":{");
-    json_append_string (&b, stream, strlen (stream));
+    json_add_string (&b, stream, strlen (stream));
     buf_printf (&b, ":%d}}", bytes);
     respond_text (pr, &b);
     buf_fini (&b);

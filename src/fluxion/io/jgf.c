@@ -1,6 +1,7 @@
 #include "fluxion/io/jgf.h"
 #include "base/hashmap.h"
-#include "fluxion/io/jscan.h"
+#include "base/jscan.h"
+#include "base/pages.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ static bool read_number (struct jscan *s, int64_t *n, bool *there)
     *there = true;
     if (c == '0')
         return jscan_int (s, n);
-    if (!jscan_string (s, &text))
+    if (!jscan_string_in_place (s, &text))
         return false;
     errno = 0;
     *n = strtoll (text, &end, 10);
@@ -75,7 +76,7 @@ static bool read_number (struct jscan *s, int64_t *n, bool *there)
 
 static bool read_text (struct jscan *s, char **out)
 {
-    return jscan_peek (s) == 'n' ? jscan_skip (s) : jscan_string (s, out);
+    return jscan_peek (s) == 'n' ? jscan_skip (s) : jscan_string_in_place (s, out);
 }
 
 /* true and 1 are yes. */
@@ -102,12 +103,12 @@ static bool read_properties (struct jscan *s, json_t **out)
         return jscan_skip (s);
     if (!jscan_object (s))
         return false;
-    while (jscan_next_key (s, &key)) {
+    while (jscan_next_key_in_place (s, &key)) {
         json_t *val = NULL;
         char c = jscan_peek (s);
         if (!*out && !(*out = json_object ()))
             return jscan_fail (s, "out of memory");
-        if (c == '"' && jscan_string (s, &text))
+        if (c == '"' && jscan_string_in_place (s, &text))
             val = json_string (text);
         else if (c == '0' && jscan_int (s, &n))
             val = json_integer (n);
@@ -127,8 +128,8 @@ static bool read_paths (struct jscan *s, struct jgf_node *n)
 
     if (!jscan_object (s))
         return false;
-    while (jscan_next_key (s, &key)) {
-        if (!jscan_string (s, &text))
+    while (jscan_next_key_in_place (s, &key)) {
+        if (!jscan_string_in_place (s, &text))
             return false;
         if (strcmp (key, "containment") == 0) {
             n->path = text;
@@ -204,7 +205,7 @@ static bool read_metadata (struct jscan *s, struct jgf_node *n, struct metadata 
     if (!jscan_object (s))
         return false;
     m->there = true;
-    while (ok && jscan_next_key (s, &key))
+    while (ok && jscan_next_key_in_place (s, &key))
         ok = read_member (s, n, m, key);
     return ok && !s->fault;
 }
@@ -297,12 +298,12 @@ static bool read_node (struct parser *p, char *key)
     n->key = key;
     if (!jscan_object (s))
         return false;
-    while (jscan_next_key (s, &name)) {
+    while (jscan_next_key_in_place (s, &name)) {
         bool ok;
         if (*name == 'm' && strcmp (name, "metadata") == 0 && !m.there) {
             ok = read_metadata (s, n, &m);
         } else if (strcmp (name, "id") == 0 && !key && jscan_peek (s) == '"') {
-            ok = jscan_string (s, &text);
+            ok = jscan_string_in_place (s, &text);
             n->key = text;
         } else if (strcmp (name, "id") == 0 && !key && jscan_peek (s) == '0') {
             ok = jscan_int (s, &number) && jscan_fail (s, "the id has to be a string");
@@ -322,7 +323,7 @@ static bool read_nodes (struct parser *p)
     p->has_nodes = true;
     if (jscan_peek (&p->s) == '{') { /* version 2 */
         jscan_object (&p->s);
-        while (jscan_next_key (&p->s, &key))
+        while (jscan_next_key_in_place (&p->s, &key))
             if (!read_node (p, key))
                 return false;
     } else {
@@ -349,14 +350,14 @@ static bool read_edge_metadata (struct jscan *s, struct raw_edge *e)
         return jscan_skip (s);
     if (!jscan_object (s))
         return false;
-    while (jscan_next_key (s, &key)) {
+    while (jscan_next_key_in_place (s, &key)) {
         if (strcmp (key, "subsystem") == 0 && jscan_peek (s) == '"') {
-            if (!jscan_string (s, &text))
+            if (!jscan_string_in_place (s, &text))
                 return false;
             e->subsystem = known (text);
         } else if (strcmp (key, "name") == 0 && jscan_peek (s) == '{') {
             jscan_object (s);
-            while (jscan_next_key (s, &subsystem)) {
+            while (jscan_next_key_in_place (s, &subsystem)) {
                 if (!read_text (s, &text))
                     return false;
                 e->subsystem = known (subsystem);
@@ -381,7 +382,7 @@ static bool read_edge (struct parser *p)
     *e = (struct raw_edge){ .subsystem = jgf_containment };
     if (!jscan_object (s))
         return false;
-    while (jscan_next_key (s, &key)) {
+    while (jscan_next_key_in_place (s, &key)) {
         bool ok;
         if (strcmp (key, "source") == 0) {
             ok = read_text (s, &e->source);
@@ -409,7 +410,7 @@ static bool read_graph (struct parser *p)
     p->has_graph = true;
     if (!jscan_object (&p->s))
         return false;
-    while (jscan_next_key (&p->s, &key)) {
+    while (jscan_next_key_in_place (&p->s, &key)) {
         if (strcmp (key, "nodes") == 0 && !p->has_nodes) {
             if (!read_nodes (p))
                 return false;
@@ -445,14 +446,14 @@ static bool read_document (struct parser *p)
 
     if (!jscan_object (&p->s))
         return false;
-    while (jscan_next_key (&p->s, &key)) {
+    while (jscan_next_key_in_place (&p->s, &key)) {
         bool ok;
         if (strcmp (key, "graph") == 0 && !p->has_graph) {
             ok = read_graph (p);
         } else if (strcmp (key, "free_ranks") == 0) {
             ok = read_free_ranks (p);
         } else if (strcmp (key, "writer") == 0 && jscan_peek (&p->s) == '"') {
-            ok = jscan_string (&p->s, &writer);
+            ok = jscan_string_in_place (&p->s, &writer);
             p->j->shorthand = ok && strcmp (writer, "fluxion:jgf_shorthand") == 0;
         } else {
             ok = jscan_skip (&p->s);
@@ -583,7 +584,7 @@ int jgf_parse (struct jgf *j, const char *text, size_t len, flux_error_t *error)
 
     memset (j, 0, sizeof (*j));
     error->text[0] = '\0';
-    if (!(j->text = malloc (len + 1)))
+    if (!(j->text = pages_alloc (len + 1)))
         return fail (&p, "fetch_jgf: out of memory");
     memcpy (j->text, text, len);
     jscan_init (&p.s, j->text, len);

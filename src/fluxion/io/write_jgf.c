@@ -15,9 +15,9 @@ static void write_properties (const struct graph *g, uint32_t v, struct buf *b)
     for (uint32_t i = 0; i < p->count; i++) {
         if (i > 0)
             buf_add (b, ", ", 2);
-        write_json_string (b, graph_string (g, p->item[i].key));
+        json_add_text (b, graph_string (g, p->item[i].key));
         buf_add (b, ": ", 2);
-        write_json_string (b, graph_string (g, p->item[i].value));
+        json_add_text (b, graph_string (g, p->item[i].value));
     }
     buf_addc (b, '}');
 }
@@ -48,7 +48,7 @@ static void write_paths (const struct graph *g, uint32_t v, struct buf *b)
 
     buf_adds (b, ", \"paths\": {");
     if (!first) {
-        write_json_string (b, graph_dominant (g));
+        json_add_text (b, graph_dominant (g));
         buf_add (b, ": ", 2);
         write_path (g, v, b);
     }
@@ -58,9 +58,9 @@ static void write_paths (const struct graph *g, uint32_t v, struct buf *b)
         if (!first)
             buf_add (b, ", ", 2);
         first = false;
-        write_json_string (b, graph_string (g, g->sub[i].name));
+        json_add_text (b, graph_string (g, g->sub[i].name));
         buf_add (b, ": ", 2);
-        write_json_string (b, path);
+        json_add_text (b, path);
     }
     buf_addc (b, '}');
 }
@@ -71,7 +71,7 @@ static void write_common (const struct graph *g, const struct selected *sel,
     write_paths (g, sel->v, b);
     if (sel->label) {
         buf_adds (b, ", \"ephemeral\": {\"label\": ");
-        write_json_string (b, sel->label);
+        json_add_text (b, sel->label);
         buf_addc (b, '}');
     }
     if (info && info->extra) {
@@ -92,25 +92,25 @@ static void verbose_node (const struct graph *g, const struct selected *sel,
     char name[GRAPH_NAME_MAX];
 
     buf_adds (b, "{\"id\": \"");
-    write_number (b, v->uniq_id);
+    json_add_int (b, v->uniq_id);
     buf_adds (b, "\", \"metadata\": {\"type\": ");
-    write_json_string (b, graph_type_name (g, v->type));
+    json_add_text (b, graph_type_name (g, v->type));
     buf_adds (b, ", \"basename\": ");
-    write_json_string (b, graph_string (g, v->basename));
+    json_add_text (b, graph_string (g, v->basename));
     buf_adds (b, ", \"name\": ");
-    write_json_string (b, graph_name (g, sel->v, name));
+    json_add_text (b, graph_name (g, sel->v, name));
     buf_adds (b, ", \"id\": ");
-    write_number (b, v->id);
+    json_add_int (b, v->id);
     buf_adds (b, ", \"uniq_id\": ");
-    write_number (b, v->uniq_id);
+    json_add_int (b, v->uniq_id);
     buf_adds (b, ", \"rank\": ");
-    write_number (b, v->rank);
+    json_add_int (b, v->rank);
     write_properties (g, sel->v, b);
     buf_adds (b, sel->exclusive ? ", \"exclusive\": true" : ", \"exclusive\": false");
     buf_adds (b, ", \"unit\": ");
-    write_json_string (b, graph_type_name (g, v->unit));
+    json_add_text (b, graph_type_name (g, v->unit));
     buf_adds (b, ", \"size\": ");
-    write_number (b, sel->needs);
+    json_add_int (b, sel->needs);
     write_common (g, sel, info, b);
     buf_adds (b, "}}");
 }
@@ -126,31 +126,31 @@ static void compact_node (const struct graph *g, const struct selected *sel,
     char name[GRAPH_NAME_MAX];
 
     buf_adds (b, "{\"id\": \"");
-    write_number (b, v->uniq_id);
+    json_add_int (b, v->uniq_id);
     buf_adds (b, "\", \"metadata\": {\"type\": ");
-    write_json_string (b, type);
+    json_add_text (b, type);
     if (strcmp (basename, type) != 0) {
         buf_adds (b, ", \"basename\": ");
-        write_json_string (b, basename);
+        json_add_text (b, basename);
     }
     if (v->name != 0) {
         buf_adds (b, ", \"name\": ");
-        write_json_string (b, graph_name (g, sel->v, name));
+        json_add_text (b, graph_name (g, sel->v, name));
     }
     buf_adds (b, ", \"id\": ");
-    write_number (b, v->id);
+    json_add_int (b, v->id);
     buf_adds (b, ", \"rank\": ");
-    write_number (b, v->rank);
+    json_add_int (b, v->rank);
     write_properties (g, sel->v, b);
     if (*unit) {
         buf_adds (b, ", \"unit\": ");
-        write_json_string (b, unit);
+        json_add_text (b, unit);
     }
     if (sel->exclusive)
         buf_adds (b, ", \"exclusive\": true");
     if (sel->needs != 1) {
         buf_adds (b, ", \"size\": ");
-        write_number (b, sel->needs);
+        json_add_int (b, sel->needs);
     }
     write_common (g, sel, info, b);
     buf_adds (b, "}}");
@@ -159,16 +159,16 @@ static void compact_node (const struct graph *g, const struct selected *sel,
 static void write_edge (const struct graph *g, uint32_t v, bool verbose, struct buf *b)
 {
     buf_adds (b, "{\"source\": \"");
-    write_number (b, g->v[g->v[v].parent].uniq_id);
+    json_add_int (b, g->v[g->v[v].parent].uniq_id);
     buf_adds (b, "\", \"target\": \"");
-    write_number (b, g->v[v].uniq_id);
+    json_add_int (b, g->v[v].uniq_id);
     if (verbose) {
         buf_adds (b, "\", \"metadata\": {\"name\": {");
-        write_json_string (b, graph_dominant (g));
+        json_add_text (b, graph_dominant (g));
         buf_adds (b, ": \"contains\"}}}");
     } else if (g->dominant) {
         buf_adds (b, "\", \"metadata\": {\"subsystem\": ");
-        write_json_string (b, graph_dominant (g));
+        json_add_text (b, graph_dominant (g));
         buf_adds (b, "}}");
     } else {
         buf_adds (b, "\"}");
@@ -208,12 +208,12 @@ static void write_xedges (const struct graph *g, const struct selected *sel,
                     buf_add (b, ", ", 2);
                 first = false;
                 buf_adds (b, "{\"source\": \"");
-                write_number (b, g->v[s->up[n]].uniq_id);
+                json_add_int (b, g->v[s->up[n]].uniq_id);
                 buf_adds (b, "\", \"target\": \"");
-                write_number (b, g->v[v].uniq_id);
+                json_add_int (b, g->v[v].uniq_id);
                 buf_adds (b, verbose ? "\", \"metadata\": {\"name\": {"
                                      : "\", \"metadata\": {\"subsystem\": ");
-                write_json_string (b, graph_string (g, s->name));
+                json_add_text (b, graph_string (g, s->name));
                 buf_adds (b, verbose ? ": \"contains\"}}}" : "}}");
             }
         }

@@ -172,7 +172,7 @@ static int write_nodelist (const struct gather *ga, const struct graph *g,
         goto out;
     buf_adds (b, ", \"nodelist\": [");
     if (ga->count > 0)
-        write_json_string (b, s);
+        json_add_text (b, s);
     buf_addc (b, ']');
     rc = 0;
 out:
@@ -254,7 +254,7 @@ static int write_properties (const struct gather *ga, const struct graph *g,
             goto out;
         if (i > 0)
             buf_add (b, ", ", 2);
-        write_json_string (b, tags[i].text);
+        json_add_text (b, tags[i].text);
         buf_printf (b, ": \"%s\"", s);
         free (s);
     }
@@ -278,9 +278,9 @@ static int write_execution (struct gather *ga, const struct graph *g,
     if (write_nodelist (ga, g, b) < 0 || write_properties (ga, g, b) < 0)
         return -1;
     buf_adds (b, ", \"starttime\": ");
-    write_number (b, info ? info->starttime : 0);
+    json_add_int (b, info ? info->starttime : 0);
     buf_adds (b, ", \"expiration\": ");
-    write_number (b, info ? info->expiration : 0);
+    json_add_int (b, info ? info->expiration : 0);
     buf_addc (b, '}');
     return 0;
 }
@@ -308,7 +308,7 @@ int write_rv1 (enum write_format format, const struct graph *g,
             goto out;
         if (info && info->queue) {
             buf_adds (b, ", \"attributes\": {\"system\": {\"scheduler\": {\"queue\": ");
-            write_json_string (b, info->queue);
+            json_add_text (b, info->queue);
             buf_adds (b, "}}}");
         }
     }

@@ -28,45 +28,6 @@ int write_format_parse (const char *name, enum write_format *format)
     return -1;
 }
 
-void write_json_string (struct buf *b, const char *s)
-{
-    buf_addc (b, '"');
-    for (; *s; s++) {
-        unsigned char c = *s;
-        size_t plain = strcspn (s, "\"\\\b\f\n\r\t\x01\x02\x03\x04\x05\x06\x07\x0b\x0e"
-                                   "\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a"
-                                   "\x1b\x1c\x1d\x1e\x1f");
-        if (plain > 0) {
-            buf_add (b, s, plain);
-            s += plain - 1;
-        } else if (c == '"' || c == '\\') {
-            buf_addc (b, '\\');
-            buf_addc (b, c);
-        } else if (c == '\n')
-            buf_adds (b, "\\n");
-        else if (c == '\t')
-            buf_adds (b, "\\t");
-        else
-            buf_printf (b, "\\u%04x", c);
-    }
-    buf_addc (b, '"');
-}
-
-/* Decimal without stdio: a whole machine has millions of numbers. */
-void write_number (struct buf *b, int64_t n)
-{
-    char tmp[24];
-    char *p = tmp + sizeof (tmp);
-    uint64_t u = n < 0 ? -(uint64_t)n : (uint64_t)n;
-
-    do
-        *--p = '0' + u % 10;
-    while (u /= 10);
-    if (n < 0)
-        *--p = '-';
-    buf_add (b, p, tmp + sizeof (tmp) - p);
-}
-
 static void simple_line (const struct graph *g, const struct selected *sel,
                          const char *exclusive, const char *shared, struct buf *b)
 {
@@ -77,7 +38,7 @@ static void simple_line (const struct graph *g, const struct selected *sel,
         buf_add (b, "---", 3);
     buf_adds (b, graph_name (g, sel->v, name));
     buf_addc (b, '[');
-    write_number (b, sel->needs);
+    json_add_int (b, sel->needs);
     buf_addc (b, ':');
     buf_adds (b, sel->exclusive ? exclusive : shared);
     buf_add (b, "]\n", 2);

@@ -2,10 +2,8 @@
 #ifndef FLUXION_WRITER_IMPL_H
 #define FLUXION_WRITER_IMPL_H
 
+#include "base/jsonout.h"
 #include "fluxion/io/writer.h"
-
-void write_json_string (struct buf *b, const char *s);
-void write_number (struct buf *b, int64_t n);
 
 /* One JSON text, no newline. */
 int write_jgf (enum write_format format, const struct graph *g,

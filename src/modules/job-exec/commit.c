@@ -1,7 +1,8 @@
 /* Writing exec.eventlog and output of all jobs to the KVS.
  *
  * Running jobs wait COMMIT_DELAY for more to say: a job that starts and ends
- * meanwhile costs a share of one commit. All jobs that end in one turn share one.
+ * meanwhile costs a share of one commit. All jobs that end while one is on its way
+ * share the next; much output does not wait for that.
  * Commits are ordered: the KVS applies them as they were sent. When one is answered,
  * shells get credit for the output that it held, and the jobs that ended with it
  * are released.
@@ -75,7 +76,7 @@ void commit_mark (struct ctx *ctx, struct job *job)
     if (list_empty (&job->dirty_node))
         list_append (&ctx->dirty_jobs, &job->dirty_node);
     if (job->urgent)
-        ctx->commit_due = true;
+        ctx->commit_due = ctx->commit_much = true;
     else if (ctx->delay_timer.index == 0 && !ctx->commit_due)
         exec_set_timer (ctx, &ctx->delay_timer, COMMIT_DELAY, delay_cb, ctx);
 }
@@ -329,11 +330,12 @@ static void start_commit (struct ctx *ctx)
 void commit_flush (struct ctx *ctx)
 {
     while (ctx->commit_due && ctx->commits_again == 0
-           && ctx->commits_on_way < COMMITS_MAX && !list_empty (&ctx->dirty_jobs)) {
+           && ctx->commits_on_way < (ctx->commit_much ? COMMITS_MAX : 1)
+           && !list_empty (&ctx->dirty_jobs)) {
         start_commit (ctx);
         if (list_empty (&ctx->dirty_jobs)) {
             timer_clear (&ctx->timers, &ctx->delay_timer);
-            ctx->commit_due = false;
+            ctx->commit_due = ctx->commit_much = false;
         }
     }
 }

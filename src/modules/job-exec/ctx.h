@@ -51,6 +51,7 @@ struct ctx {
     struct timer again_timer;
     struct timer delay_timer;
     bool commit_due;
+    bool commit_much; /* output that should not wait for an answer */
 
     size_t shell_count; /* of all jobs */
     long commit_count;

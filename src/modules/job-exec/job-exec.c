@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "core/job/jsontext.h"
+#include "base/jsonout.h"
+#include "base/jsontext.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 
@@ -134,9 +135,9 @@ static void exception_op (struct job *job, int severity, const char *type,
 {
     struct buf b = BUF_INIT;
     buf_printf (&b, "{\"severity\":%d,\"type\":", severity);
-    json_append_string (&b, type, strlen (type));
+    json_add_string (&b, type, strlen (type));
     buf_adds (&b, ",\"note\":");
-    json_append_string (&b, note, strlen (note));
+    json_add_string (&b, note, strlen (note));
     buf_addc (&b, '}');
     if (!b.err)
         exec_respond (arg, job, "exception", b.data);
@@ -508,7 +509,7 @@ static int collect_facts (struct ctx *ctx)
     if (!path)
         path = "/";
     buf_adds (&b, "\"jobid_path\":");
-    json_append_string (&b, path, strlen (path));
+    json_add_string (&b, path, strlen (path));
     buf_printf (&b, ",\"instance_level\":%d", level ? atoi (level) : 0);
     ctx->facts = buf_take (&b, NULL);
     return ctx->facts ? 0 : -1;

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "core/job/jsontext.h"
+#include "base/jsontext.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* A batch that has grown to this is sent even if others are on their way. */
-#define BATCH_MAX_BYTES (4 << 20)
+#define BATCH_MAX_BYTES (256 << 10)
 /* Of all batches; more is refused. */
 #define MAX_BYTES (256 << 20)
 

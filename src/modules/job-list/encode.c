@@ -1,6 +1,7 @@
 /* Job records to JSON text (RFC 43). */
 #include "jobs.h"
 
+#include "base/jsonout.h"
 #include "core/kvs/treetext.h"
 
 #include <inttypes.h>
@@ -159,7 +160,7 @@ static void add_real (struct encoder *e, int attr, bool is_set, double x)
 static void add_string (struct encoder *e, int attr, const char *s)
 {
     if (begin (e, attr, s != NULL))
-        treetext_quote (e->b, s, strlen (s));
+        json_add_string (e->b, s, strlen (s));
 }
 
 static void add_text (struct encoder *e, int attr, const char *json)

@@ -39,49 +39,13 @@ const char *event_name (const struct event *ev)
     return ev->type == EV_OTHER ? ev->name : names[ev->type];
 }
 
-int buf_json_string (struct buf *b, const char *s)
-{
-    buf_addc (b, '"');
-    for (;;) {
-        size_t n = 0;
-        while ((unsigned char)s[n] >= 0x20 && s[n] != '"' && s[n] != '\\')
-            n++;
-        buf_add (b, s, n);
-        s += n;
-        if (!*s)
-            break;
-        if (*s == '"' || *s == '\\')
-            buf_printf (b, "\\%c", *s);
-        else if (*s == '\n')
-            buf_adds (b, "\\n");
-        else
-            buf_printf (b, "\\u%04x", *s);
-        s++;
-    }
-    return buf_addc (b, '"');
-}
-
-/* Events are most of what this module writes; printf would be most of its time. */
-static void add_int (struct buf *b, long long i)
-{
-    char tmp[24], *p = tmp + sizeof (tmp);
-    unsigned long long u = i < 0 ? 0 - (unsigned long long)i : (unsigned long long)i;
-
-    do {
-        *--p = '0' + u % 10;
-    } while (u /= 10);
-    if (i < 0)
-        *--p = '-';
-    buf_add (b, p, tmp + sizeof (tmp) - p);
-}
-
 /* As "%.6f". */
 static void add_timestamp (struct buf *b, double t)
 {
     unsigned long long us = (unsigned long long)(t * 1e6 + 0.5);
     char tmp[7];
 
-    add_int (b, us / 1000000);
+    json_add_int (b, us / 1000000);
     us %= 1000000;
     tmp[0] = '.';
     for (int i = 6; i > 0; i--, us /= 10)
@@ -92,7 +56,7 @@ static void add_timestamp (struct buf *b, double t)
 static void add_number (struct buf *b, const char *prefix, long long i)
 {
     buf_adds (b, prefix);
-    add_int (b, i);
+    json_add_int (b, i);
 }
 
 static void add_json (struct buf *b, json_t *o)
@@ -111,7 +75,7 @@ static void add_string (struct buf *b, const char *key, const char *value)
     buf_addc (b, '"');
     buf_adds (b, key);
     buf_adds (b, "\":");
-    buf_json_string (b, value ? value : "");
+    json_add_text (b, value ? value : "");
 }
 
 static void add_perilog (struct buf *b, const struct event *ev, bool finish)
@@ -207,7 +171,7 @@ int event_encode (struct buf *b, const struct event *ev)
     buf_adds (b, ",\"name\":\"");
     if (ev->type == EV_OTHER) {
         b->len--;
-        buf_json_string (b, ev->name);
+        json_add_text (b, ev->name);
     } else {
         buf_adds (b, names[ev->type]);
         buf_addc (b, '"');

@@ -5,6 +5,7 @@
 #define JOB_MANAGER_EVENT_H
 
 #include "base/buf.h"
+#include "base/jsonout.h"
 #include <flux/types.h>
 #include <jansson.h>
 #include <stdint.h>
@@ -67,9 +68,6 @@ enum event_type event_type_of (const char *name);
 int event_encode (struct buf *b, const struct event *ev);
 /* Fields point into entry. -1 with EINVAL and *error. */
 int event_decode (json_t *entry, struct event *ev, flux_error_t *error);
-
-/* A JSON string with its quotes. */
-int buf_json_string (struct buf *b, const char *s);
 
 struct job;
 /* What the event does to the job's facts and state (RFC 21 table). -1 with

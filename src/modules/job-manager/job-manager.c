@@ -239,10 +239,14 @@ static int checkpoint_jobid (struct ctx *ctx, flux_kvs_txn_t *txn)
     return 0;
 }
 
-/* However much a job has to say: a piece of its eventlog is no more than a blob. */
-static int append (struct ctx *ctx, flux_kvs_txn_t *txn, int flags, const char *key,
-                   struct span s)
+/* However long a value is: a piece of it is no more than a blob. */
+static int put (struct ctx *ctx, flux_kvs_txn_t *txn, flux_jobid_t id, const char *name,
+                int flags, struct span s)
 {
+    char key[64];
+
+    if (flux_job_kvs_key (key, sizeof (key), id, name) < 0)
+        return -1;
     do {
         size_t n = s.len < ctx->blob_max ? s.len : ctx->blob_max;
 
@@ -250,6 +254,7 @@ static int append (struct ctx *ctx, flux_kvs_txn_t *txn, int flags, const char *
             return -1;
         s.s += n;
         s.len -= n;
+        flags |= FLUX_KVS_APPEND;
     } while (s.len > 0);
     return 0;
 }
@@ -258,17 +263,16 @@ static void commit (struct ctx *ctx)
 {
     flux_kvs_txn_t *txn;
     const struct job *job;
-    struct span entries;
-    char key[64];
+    struct span entries, R;
 
     if (!(txn = flux_kvs_txn_create ()) || checkpoint_jobid (ctx, txn) < 0)
         goto error;
-    while ((job = manager_next_commit (ctx->m, &entries))) {
+    while ((job = manager_next_commit (ctx->m, &entries, &R))) {
         int flags = FLUX_KVS_APPEND;
         if (job->state == FLUX_JOB_STATE_INACTIVE)
             flags |= KVS_TXN_COLD;
-        if (flux_job_kvs_key (key, sizeof (key), job->id, "eventlog") < 0
-            || append (ctx, txn, flags, key, entries) < 0)
+        if ((R.len > 0 && put (ctx, txn, job->id, "R", 0, R) < 0)
+            || put (ctx, txn, job->id, "eventlog", flags, entries) < 0)
             goto error;
     }
     move_answers (ctx);

@@ -1,6 +1,6 @@
 #include "job.h"
 #include "base/hashmap.h"
-#include "core/job/jsontext.h"
+#include "base/jsontext.h"
 
 #include <errno.h>
 #include <stdlib.h>

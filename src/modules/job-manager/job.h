@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "base/heap.h"
+#include "base/jsontext.h"
 #include "base/list.h"
-#include "core/job/jsontext.h"
 #include "value/jobspec.h"
 #include <flux/job.h>
 #include <jansson.h>
@@ -116,7 +116,9 @@ struct job {
     char *queue; /* name, or NULL */
     struct jobqueue *jobqueue;
     bool has_dependencies;
-    char *R;                     /* text; NULL: none */
+    char *R;     /* text; NULL: none */
+    bool R_owed; /* it is not in the KVS yet */
+    bool R_in_commit;
     double t_alloc;              /* monotonic: when the allocation began */
     double t_expire;             /* monotonic */
     struct heap_node queue_node; /* waits to be offered to the scheduler */

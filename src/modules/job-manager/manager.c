@@ -641,7 +641,8 @@ void manager_set_expiration (struct manager *m, struct job *job)
     heap_insert (&m->expirations, &job->expire_node);
 }
 
-const struct job *manager_next_commit (struct manager *m, struct span *entries)
+const struct job *manager_next_commit (struct manager *m, struct span *entries,
+                                       struct span *R)
 {
     struct list *l = list_pop (&m->dirty);
 
@@ -651,6 +652,8 @@ const struct job *manager_next_commit (struct manager *m, struct span *entries)
     *entries =
         (struct span){ job->log.data + job->written, job->log.len - job->written };
     job->written = job->log.len;
+    job->R_in_commit = job->R_owed;
+    *R = (struct span){ job->R, job->R_owed ? strlen (job->R) : 0 };
     list_append (&m->in_commit, &job->commit_link);
     return job;
 }
@@ -751,6 +754,7 @@ void manager_committed (struct manager *m)
     while ((l = list_pop (&m->in_commit))) {
         struct job *job = container_of (l, struct job, commit_link);
         job->committed = job->written;
+        job->R_owed = job->R_owed && !job->R_in_commit;
         if (job->state == FLUX_JOB_STATE_INACTIVE && list_empty (&job->dirty_link))
             finalize (m, job);
     }

@@ -24,7 +24,7 @@
 #define JOB_MANAGER_MANAGER_H
 
 #include "base/hashmap.h"
-#include "core/job/jsontext.h"
+#include "base/jsontext.h"
 #include "event.h"
 #include "history.h"
 #include "job.h"
@@ -138,8 +138,9 @@ void manager_sched_hello (struct manager *m,
                           void (*cb) (const struct job *job, void *arg), void *arg);
 void manager_sched_ready (struct manager *m, unsigned int limit);
 void manager_sched_lost (struct manager *m);
+/* stored: the scheduler has committed R; else it goes with the alloc event. */
 void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
-                            struct span annotations);
+                            struct span annotations, bool stored);
 void manager_sched_annotate (struct manager *m, flux_jobid_t id,
                              struct span annotations);
 void manager_sched_deny (struct manager *m, flux_jobid_t id, const char *note);
@@ -161,10 +162,11 @@ void manager_turn (struct manager *m);
 /* Seconds until the next thing becomes due; < 0: nothing. */
 double manager_next_due (const struct manager *m);
 
-/* Entries to append to the eventlog of the job that is returned; NULL if there
- * are no more. To be followed by one manager_committed for all, or by
+/* Entries to append to the eventlog of the job that is returned, and R if it has a
+ * length; NULL if there are no more. To be followed by one manager_committed for all, or by
  * manager_commit_failed if the KVS has none of them: they come again. */
-const struct job *manager_next_commit (struct manager *m, struct span *entries);
+const struct job *manager_next_commit (struct manager *m, struct span *entries,
+                                       struct span *R);
 void manager_committed (struct manager *m);
 void manager_commit_failed (struct manager *m);
 /* m->journal joins m->sent, with the commit that is about to be made. -1: out of

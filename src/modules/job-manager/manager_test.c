@@ -97,10 +97,10 @@ static void told (struct world *w, const char *expected)
 /* One turn, its commit included. */
 static void turn (struct world *w)
 {
-    struct span s;
+    struct span s, R;
 
     manager_turn (w->m);
-    while (manager_next_commit (w->m, &s))
+    while (manager_next_commit (w->m, &s, &R))
         ;
     manager_committed (w->m);
 }
@@ -130,19 +130,19 @@ static void submit (struct world *w, flux_jobid_t id)
     assert_int_equal (submit_full (w, id, 16, 0, "", NULL), 0);
 }
 
-static void grant_R (struct world *w, flux_jobid_t id, const char *extra)
+static void grant_R (struct world *w, flux_jobid_t id, const char *extra, bool stored)
 {
     char R[256];
     int n = snprintf (R, sizeof (R), R_TEXT, extra);
     const char *a = "{\"sched\":{\"resource_summary\":\"rank0/core0\"}}";
 
     manager_sched_success (w->m, id, (struct span){ R, n },
-                           (struct span){ a, strlen (a) });
+                           (struct span){ a, strlen (a) }, stored);
 }
 
 static void grant (struct world *w, flux_jobid_t id)
 {
-    grant_R (w, id, "");
+    grant_R (w, id, "", true);
 }
 
 static void run_to_end (struct world *w, flux_jobid_t id, int status)
@@ -457,7 +457,7 @@ static void times (void **state)
     submit (w, 2);
     turn (w);
     told (w, "alloc2 ");
-    grant_R (w, 2, ",\"starttime\":1000,\"expiration\":1005");
+    grant_R (w, 2, ",\"starttime\":1000,\"expiration\":1005", true);
     assert_true (manager_next_due (w->m) == 5);
     w->now = 1005;
     turn (w);
@@ -470,7 +470,7 @@ static void times (void **state)
     turn (w);
     told (w, "alloc1 ");
     assert_true (manager_next_due (w->m) == -1);
-    grant_R (w, 1, ",\"starttime\":1721520196,\"expiration\":4875116178");
+    grant_R (w, 1, ",\"starttime\":1721520196,\"expiration\":4875116178", true);
     assert_true (manager_next_due (w->m) == -1);
 }
 
@@ -643,11 +643,12 @@ static void published (struct world *w, const char *expected)
 
 static size_t committing (struct world *w, char *text)
 {
-    struct span s;
+    struct span s, R;
     size_t n = 0;
 
     text[0] = '\0';
-    while (manager_next_commit (w->m, &s)) {
+    while (manager_next_commit (w->m, &s, &R)) {
+        strncat (text, R.s ? R.s : "", R.len);
         strncat (text, s.s, s.len);
         n++;
     }
@@ -684,6 +685,45 @@ static void commit_fails (void **state)
     turn (w);
     assert_null (manager_lookup (w->m, 1));
     assert_true (history_lookup (w->m->history, 1, NULL));
+}
+
+static bool has (const char *text, const char *what)
+{
+    return strstr (text, what) != NULL;
+}
+
+/* What the scheduler has not stored comes with the alloc event, as often as that. */
+static void owes_R (void **state)
+{
+    struct world *w = *state;
+    char text[4096];
+
+    submit (w, 1);
+    manager_turn (w->m);
+    assert_int_equal (committing (w, text), 1);
+    grant_R (w, 1, "", false); /* while the commit is on its way */
+    assert_false (has (text, "R_lite"));
+    manager_committed (w->m);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal (committing (w, text), 1);
+        assert_true (has (text, "R_lite") && has (text, "alloc"));
+        if (i == 0)
+            manager_commit_failed (w->m);
+    }
+    manager_committed (w->m);
+    run_to_end (w, 1, 0);
+    assert_int_equal (committing (w, text), 1);
+    assert_false (has (text, "R_lite"));
+    manager_committed (w->m);
+    /* nobody looks for R where there is no alloc */
+    submit (w, 2);
+    turn (w);
+    manager_raise (w->m, manager_lookup (w->m, 2), "cancel", 0, "", 1000);
+    grant_R (w, 2, "", false);
+    assert_int_equal (committing (w, text), 1);
+    assert_false (has (text, "R_lite"));
+    manager_committed (w->m);
+    assert_null (manager_lookup (w->m, 2));
 }
 
 static void pauses (void **state)
@@ -725,7 +765,7 @@ static void clock_is_set (void **state)
 
     submit (w, 1);
     turn (w);
-    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060");
+    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060", true);
     assert_true (manager_next_due (w->m) == 60);
     w->now += 3600; /* set ahead */
     w->skew = 3600;
@@ -854,7 +894,7 @@ static void updates (void **state)
     assert_non_null (strstr (job->spec.text, "\"duration\":60"));
     assert_null (strstr (job->spec.text, "environment"));
     turn (w);
-    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060");
+    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1060", true);
     json_object_set_new (u, "attributes.system.duration", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), 0);
     assert_true (manager_next_due (w->m) == 100);
@@ -896,6 +936,7 @@ int main (void)
         T (replay),
         T (updates),
         T (commit_fails),
+        T (owes_R),
         T (pauses),
         T (clock_is_set),
         T (replay_without_R),

@@ -96,7 +96,7 @@ static struct job *answered (struct manager *m, flux_jobid_t id)
 }
 
 void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
-                            struct span annotations)
+                            struct span annotations, bool stored)
 {
     struct job *job = answered (m, id);
 
@@ -108,6 +108,7 @@ void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
     if (job->state == FLUX_JOB_STATE_SCHED) {
         char *text = annotations.len ? strndup (annotations.s, annotations.len) : NULL;
         struct event ev = { .type = EV_ALLOC, .text = text };
+        job->R_owed = !stored;
         manager_emit (m, job, &ev);
         free (text);
         job->t_alloc = m->ops->mono (m->arg);

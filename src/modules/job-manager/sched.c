@@ -1,4 +1,6 @@
-/* The scheduler's protocol (RFC 27). */
+/* The scheduler's protocol (RFC 27), in which R is in the KVS before the answer. Those
+ * that are built on our schedutil leave that to us ("R_owed"): it goes into the commit
+ * that has the alloc event. */
 #include "ctx.h"
 
 #include <errno.h>
@@ -185,6 +187,7 @@ static void answer (struct ctx *ctx, const char *s)
 {
     struct span o = { s, strlen (s) }, v, R = { 0 }, text, annotations = { 0 };
     int64_t id, type;
+    bool owed = false;
     char note[256] = "";
 
     if (jsontext_get (o, "id", &v) < 0 || !jsontext_int (v, &id)
@@ -195,7 +198,9 @@ static void answer (struct ctx *ctx, const char *s)
     case 0: /* SUCCESS */
         if (jsontext_get (o, "R", &R) < 0 || R.s[0] != '{')
             goto malformed;
-        manager_sched_success (ctx->m, id, R, annotations);
+        if (jsontext_get (o, "R_owed", &v) == 0)
+            jsontext_bool (v, &owed);
+        manager_sched_success (ctx->m, id, R, annotations, !owed);
         break;
     case 1: /* ANNOTATE */
         manager_sched_annotate (ctx->m, id, annotations);

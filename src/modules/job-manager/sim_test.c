@@ -25,6 +25,7 @@ struct sim_job {
     char next[4096]; /* in the commit under way */
     bool spec, R;    /* in the KVS */
     bool R_sent;     /* its commit is on its way */
+    bool R_next;     /* it is in the commit under way */
     bool answered;   /* the submission */
     bool told;       /* of it the journal has told `clean` */
     bool asked;      /* the scheduler has it */
@@ -129,16 +130,17 @@ static void apply_R (void)
 static void begin_commit (void)
 {
     const struct job *job;
-    struct span s;
+    struct span s, R;
 
     if (S->in_commit || S->refused)
         return;
     assert_int_equal (manager_seal_journal (S->m), 0);
-    while ((job = manager_next_commit (S->m, &s))) {
+    while ((job = manager_next_commit (S->m, &s, &R))) {
         struct sim_job *j = job_of (job->id);
         assert_true (s.len < sizeof (j->next) && !j->next[0]);
         memcpy (j->next, s.s, s.len);
         j->next[s.len] = '\0';
+        j->R_next = R.len > 0;
         S->in_commit = true;
     }
     S->next_max = S->m->max_jobid;
@@ -153,6 +155,8 @@ static void apply_commit (void)
         assert_true (len + more < sizeof (j->log));
         memcpy (j->log + len, j->next, more + 1);
         j->next[0] = '\0';
+        j->R |= j->R_next;
+        j->R_next = false;
         assert_true (!logged (j, "alloc") || j->R);
     }
     S->stored_max = S->next_max;
@@ -160,8 +164,10 @@ static void apply_commit (void)
 
 static void drop_commit (void)
 {
-    for (int i = 0; i < S->count; i++)
+    for (int i = 0; i < S->count; i++) {
         S->jobs[i].next[0] = '\0';
+        S->jobs[i].R_next = false;
+    }
 }
 
 /* Whoever reads the journal finds the same in the KVS. */
@@ -272,13 +278,16 @@ static void schedule (void)
     if (S->cores == 0)
         return;
     j->asked = false;
-    j->core = j->R_sent = true;
+    bool stored = draw (2); /* by the scheduler, or left to the core */
+    j->core = true;
+    j->R_sent = stored;
     S->cores--;
     int n = snprintf (R, sizeof (R),
                       "{\"version\":1,\"execution\":{\"R_lite\":[],\"starttime\":%.0f,"
                       "\"expiration\":%.0f}}",
                       S->now, S->now + 50);
-    manager_sched_success (S->m, j->id, (struct span){ R, n }, (struct span){ "", 0 });
+    manager_sched_success (S->m, j->id, (struct span){ R, n }, (struct span){ "", 0 },
+                           stored);
 }
 
 static void execute (void)

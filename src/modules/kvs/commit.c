@@ -1,8 +1,9 @@
 #include "service.h"
 
-#include "base/encode.h"
+#include "base/jsonout.h"
 #include "core/handle/take.h"
 #include "core/kvs/blobs.h"
+#include "core/message/message.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -29,7 +30,7 @@ static void add_keys (struct buf *b, const struct buf *changes)
     buf_adds (b, ",\"keys\":[");
     while (kvs_change_next (changes, &pos, &c)) {
         buf_adds (b, sep);
-        treetext_quote (b, c.key, strlen (c.key));
+        json_add_string (b, c.key, strlen (c.key));
         sep = ",";
     }
     buf_addc (b, ']');
@@ -40,7 +41,7 @@ static void encode_root (struct kvs_ns *ns, struct buf *b)
     struct buf dir = BUF_INIT;
 
     buf_adds (b, "{\"namespace\":");
-    treetext_quote (b, ns->name, strlen (ns->name));
+    json_add_string (b, ns->name, strlen (ns->name));
     buf_printf (b, ",\"sequence\":%" PRId64 ",\"owner\":%u,\"rootref\":\"%s\"",
                 ns->sequence, ns->owner, ns->rootref);
     add_keys (b, &ns->unpublished);
@@ -54,31 +55,23 @@ static void encode_root (struct kvs_ns *ns, struct buf *b)
     buf_fini (&dir);
 }
 
-/* As flux_event_publish(), but nobody waits for an answer. */
+/* The event itself, not a request to publish one: this is rank 0, and nobody waits for
+ * an answer. */
 void kvs_publish (struct kvs_ns *ns)
 {
-    struct buf root = BUF_INIT, b = BUF_INIT;
-    flux_future_t *f = NULL;
-    char *base64 = NULL;
+    struct buf root = BUF_INIT, topic = BUF_INIT;
+    flux_msg_t *msg = NULL;
 
     encode_root (ns, &root);
-    if (!root.err && (base64 = malloc (base64_encoded_size (root.len + 1)))) {
-        base64_encode (base64, root.data, root.len + 1);
-        buf_printf (&b, "{\"topic\":\"kvs.namespace-%s-setroot\",\"flags\":%d,",
-                    ns->name, FLUX_MSGFLAG_PRIVATE);
-        buf_adds (&b, "\"payload\":\"");
-        buf_adds (&b, base64);
-        buf_adds (&b, "\"}");
-        if (!b.err)
-            f = flux_rpc (ns->kvs->h, "event.publish", b.data, FLUX_NODEID_ANY,
-                          FLUX_RPC_NORESPONSE);
-    }
-    if (!f)
+    buf_addc (&root, '\0');
+    buf_printf (&topic, "kvs.namespace-%s-setroot", ns->name);
+    if (topic.err || !(msg = flux_event_encode (topic.data, NULL))
+        || msg_take_payload (msg, &root) < 0 || flux_msg_set_private (msg) < 0
+        || flux_send_new (ns->kvs->h, &msg, 0) < 0)
         flux_log_error (ns->kvs->h, "kvs: publishing the root of %s", ns->name);
-    flux_future_destroy (f);
-    free (base64);
+    flux_msg_destroy (msg);
     buf_fini (&root);
-    buf_fini (&b);
+    buf_fini (&topic);
     buf_reset (&ns->unpublished);
     list_remove (&ns->publish_node);
 }

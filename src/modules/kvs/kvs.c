@@ -1,4 +1,5 @@
 #include "service.h"
+#include "setroot.h"
 
 #include "base/hashmap.h"
 #include "core/kvs/blobs.h"
@@ -476,30 +477,25 @@ static void ns_list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
 
 /* Followers */
 
+/* Nobody who reads here has to ask for the directory; if nobody reads it is not kept. */
 static void setroot_event (struct kvs *kvs, const flux_msg_t *msg)
 {
-    const char *name, *rootref;
-    json_t *rootdir = NULL;
+    struct kvs_setroot root;
     struct kvs_ns *ns;
-    json_int_t owner, sequence;
-    char *text;
+    const char *s;
 
-    if (flux_event_unpack (msg, NULL, "{s:s s:s s:I s:I s?o}", "namespace", &name,
-                           "rootref", &rootref, "sequence", &sequence, "owner", &owner,
-                           "rootdir", &rootdir)
-        < 0) {
+    if (flux_event_decode (msg, NULL, &s) < 0 || !s
+        || kvs_setroot_decode (s, strlen (s), &root) < 0) {
         flux_log_error (kvs->h, "kvs: malformed setroot event");
         return;
     }
-    if (!(ns = hashmap_lookup (kvs->namespaces, name)) || sequence <= ns->sequence)
+    if (!(ns = hashmap_lookup (kvs->namespaces, root.ns))
+        || root.sequence <= ns->sequence)
         return;
-    ns->owner = owner;
-    /* Canonical text comes back as it was, so it has the same digest. */
-    if (rootdir && (text = json_dumps (rootdir, JSON_COMPACT | JSON_SORT_KEYS))) {
-        kvs_cache_insert (kvs->cache, rootref, text, strlen (text));
-        free (text);
-    }
-    kvs_ns_set_root (ns, rootref, sequence);
+    ns->owner = root.owner;
+    if (root.rootdir.len > 0 && ns->unread <= CACHE_AGE)
+        kvs_cache_insert (kvs->cache, root.rootref, root.rootdir.s, root.rootdir.len);
+    kvs_ns_set_root (ns, root.rootref, root.sequence);
 }
 
 static void event_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -548,6 +544,8 @@ static void heartbeat_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
 
         if (ns->space)
             age_tree (ns);
+        else
+            ns->unread++;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "fakestore.h"
 #include "reading.h"
+#include "setroot.h"
 #include "versions.h"
 
 #include <errno.h>
@@ -973,6 +974,50 @@ static void test_damage (void **state)
     }
 }
 
+static int decode_root (const char *s, struct kvs_setroot *root)
+{
+    return kvs_setroot_decode (s, strlen (s), root);
+}
+
+static void test_setroot (void **state)
+{
+    static const char *bad[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"namespace\":\"a\",\"rootref\":\"r\",\"sequence\":1}",
+        "{\"namespace\":\"\",\"rootref\":\"r\",\"sequence\":1,\"owner\":1}",
+        "{\"namespace\":1,\"rootref\":\"r\",\"sequence\":1,\"owner\":1}",
+        "{\"namespace\":\"a\",\"rootref\":\"r\",\"sequence\":-1,\"owner\":1}",
+        "{\"namespace\":\"a\",\"rootref\":\"r\",\"sequence\":1.5,\"owner\":1}",
+        "{\"namespace\":\"a\",\"rootref\":\"r\",\"sequence\":99999999999999999999,"
+        "\"owner\":1}",
+        "{\"namespace\":\"a\",\"rootref\":\"r\",\"sequence\":1,\"owner\":4294967295}",
+        "{\"namespace\":\"a\",\"rootref\":\"r\",\"sequence\":1,\"owner\":1",
+    };
+    char longer[400] = "{\"sequence\":1,\"owner\":1,\"rootref\":\"r\",\"namespace\":\"";
+    struct kvs_setroot root;
+
+    assert_int_equal (
+        decode_root ("{\"namespace\":\"primary\",\"sequence\":12,\"owner\":1000,"
+                     "\"rootref\":\"sha1-00\",\"keys\":[\"a.b\"],\"new\":{},"
+                     "\"rootdir\":{\"data\":{}}}",
+                     &root),
+        0);
+    assert_string_equal (root.ns, "primary");
+    assert_string_equal (root.rootref, "sha1-00");
+    assert_true (root.sequence == 12 && root.owner == 1000);
+    assert_int_equal (root.rootdir.len, strlen ("{\"data\":{}}"));
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        errno = 0;
+        assert_int_equal (decode_root (bad[i], &root), -1);
+        assert_int_equal (errno, EPROTO);
+    }
+    memset (longer + strlen (longer), 'n', 300);
+    strcpy (longer + 380, "\"}");
+    assert_int_equal (decode_root (longer, &root), -1);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -981,6 +1026,7 @@ int main (void)
         cmocka_unit_test (test_errors),
         cmocka_unit_test (test_rollback),
         cmocka_unit_test (test_append),
+        cmocka_unit_test (test_setroot),
         cmocka_unit_test (test_append_long),
         cmocka_unit_test (test_blob_max),
         cmocka_unit_test (test_append_foreign),

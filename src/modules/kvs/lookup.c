@@ -1,5 +1,6 @@
 #include "lookup.h"
 
+#include "base/jsonout.h"
 #include "core/kvs/kvs_raw.h"
 
 #include <flux/kvs.h>
@@ -75,7 +76,7 @@ static int read_dir (struct walk *w, struct kvs_node *dir, struct buf *out)
         for (size_t i = 0; i < ls.count; i++) {
             if (i > 0)
                 buf_addc (out, ',');
-            treetext_quote (out, ls.ent[i]->name, ls.ent[i]->name_len);
+            json_add_string (out, ls.ent[i]->name, ls.ent[i]->name_len);
             buf_addc (out, ':');
             buf_add (out, kvs_dirent_text (ls.ent[i]), ls.ent[i]->text_len);
         }
@@ -117,7 +118,7 @@ static int read_blob (struct kvs_cache *cache, struct span quoted, const char **
     char ref[BLOBREF_MAX_SIZE];
     struct span inner;
 
-    if (quoted.s[0] != '"' || !treetext_plain (quoted, &inner)
+    if (quoted.s[0] != '"' || !json_span_plain (quoted, &inner)
         || inner.len >= sizeof (ref)) {
         errno = EINVAL;
         return -1;
@@ -202,10 +203,10 @@ static int link_parse (const struct kvs_dirent *e, struct buf *ns, struct buf *t
         return -1;
     while (treetext_next (t.data, &pos, &name, &value) == 1) {
         if (name.len == 8 && !memcmp (name.s, "\"target\"", 8)
-            && treetext_unquote (value, target) < 0)
+            && json_span_unquote (value, target) < 0)
             return -1;
         if (name.len == 11 && !memcmp (name.s, "\"namespace\"", 11)
-            && treetext_unquote (value, ns) < 0)
+            && json_span_unquote (value, ns) < 0)
             return -1;
     }
     if (target->len == 0) {

@@ -1,4 +1,5 @@
 #include "node.h"
+#include "base/jsonout.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -111,7 +112,7 @@ int kvs_dirent_ref (const struct kvs_dirent *e, char *ref)
     if (treetext_parse (kvs_dirent_text (e), e->text_len, &t) < 0)
         return -1;
     if (t.type != TREEOBJ_DIRREF || treetext_next (t.data, &pos, &name, &value) != 1
-        || value.s[0] != '"' || !treetext_plain (value, &inner)
+        || value.s[0] != '"' || !json_span_plain (value, &inner)
         || inner.len >= BLOBREF_MAX_SIZE) {
         errno = EINVAL;
         return -1;
@@ -584,7 +585,7 @@ void kvs_node_encode (const struct kvs_node *n, bool stored, struct buf *b)
 
         if (i > 0)
             buf_addc (b, ',');
-        treetext_quote (b, e->name, e->name_len);
+        json_add_string (b, e->name, e->name_len);
         buf_addc (b, ':');
         buf_add (b, kvs_dirent_text (e), e->text_len);
     }
@@ -706,8 +707,8 @@ static struct kvs_dirent *decode_entry (struct kvs_lru *lru, struct span name,
         errno = EINVAL;
         return NULL;
     }
-    if (!treetext_plain (name, &inner)) {
-        if (treetext_unquote (name, &b) < 0)
+    if (!json_span_plain (name, &inner)) {
+        if (json_span_unquote (name, &b) < 0)
             goto done;
         inner = (struct span){ b.data, b.len };
     }

@@ -31,6 +31,7 @@ static int find_root (void *arg, const char *name, struct kvs_root *root)
         return kvs_ns_fetch (a->kvs, name);
     if (kvs_ns_authorize (ns, a->msg) < 0)
         return -1;
+    ns->unread = 0;
     root->name = ns->name;
     root->rootref = ns->rootref;
     root->tree = ns->space ? ns->space->tree : NULL;
@@ -79,7 +80,7 @@ static char *unquote (struct span quoted)
 {
     struct buf b = BUF_INIT;
 
-    if (quoted.s[0] != '"' || treetext_unquote (quoted, &b) < 0
+    if (quoted.s[0] != '"' || json_span_unquote (quoted, &b) < 0
         || memchr (b.data ? b.data : "", 0, b.len)) {
         buf_fini (&b);
         return NULL;

@@ -69,6 +69,7 @@ struct kvs_ns {
     char rootref[BLOBREF_MAX_SIZE];
     int64_t sequence;
     struct kvs_space *space;      /* NULL on followers: they only know the root */
+    uint32_t unread;              /* followers: heartbeats since the last lookup */
     struct list publish_node;     /* its new root waits to be published */
     uint32_t epochs[TREE_AGE];    /* of the tree, at the last heartbeats */
     struct buf unpublished;       /* keys changed since */

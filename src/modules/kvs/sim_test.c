@@ -525,7 +525,7 @@ static void check_dir (const struct buf *out)
     while (treetext_next (t.data, &pos, &name, &val) == 1) {
         struct treetext entry;
 
-        holds (treetext_plain (name, &inner));
+        holds (json_span_plain (name, &inner));
         holds (treetext_parse (val.s, val.len, &entry) == 0);
         if (entry.type == TREEOBJ_VAL)
             value[atoi (inner.s + 1)] = number_of (val.s, val.len);

@@ -202,7 +202,7 @@ static int follow_link (struct place *pl, const struct kvs_dirent *e, const char
         return -1;
     while (treetext_next (t.data, &pos, &name, &value) == 1) {
         if (name.len == 8 && !memcmp (name.s, "\"target\"", 8)) {
-            if (treetext_unquote (value, &path) < 0) {
+            if (json_span_unquote (value, &path) < 0) {
                 buf_fini (&path);
                 return -1;
             }
@@ -377,7 +377,7 @@ static int last_ref (const struct kvs_dirent *e, char *ref, size_t *offset,
     }
     *offset = (last.s ? last.s : t.data.s + 1) - kvs_dirent_text (e);
     ref[0] = '\0';
-    if (last.s && treetext_plain (last, &inner) && inner.len < BLOBREF_MAX_SIZE) {
+    if (last.s && json_span_plain (last, &inner) && inner.len < BLOBREF_MAX_SIZE) {
         memcpy (ref, inner.s, inner.len);
         ref[inner.len] = '\0';
     }

@@ -39,6 +39,9 @@ static int tell_change (struct resource *ctx, const struct idset *up)
         rc = json_object_set_new (o, "up", json_string (u));
     if (rc == 0 && *d)
         rc = json_object_set_new (o, "down", json_string (d));
+    if (rc == 0 && ctx->told_expiration != rset_expiration (ctx->inv.R))
+        rc = json_object_set_new (o, "expiration",
+                                  json_real (rset_expiration (ctx->inv.R)));
     if (rc == 0 && json_object_size (o) > 0)
         rc = flux_respond_pack (ctx->h, ctx->acquirer, "O", o);
     json_decref (o);
@@ -70,6 +73,7 @@ static void tell (void *arg)
     }
     idset_destroy (ctx->told);
     ctx->told = up;
+    ctx->told_expiration = rset_expiration (ctx->inv.R);
 }
 
 void acquire_changed (struct resource *ctx)

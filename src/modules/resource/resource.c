@@ -378,6 +378,7 @@ static int init_root (struct resource *ctx)
         || !(ctx->waiting = flux_msglist_create ()) || set_excluded (ctx) < 0)
         return -1;
     post_restart (ctx);
+    parent_init (ctx);
     if (source_init (ctx) < 0
         || flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
         || !(ctx->online = watch_group (ctx, "broker.online"))
@@ -428,6 +429,7 @@ static void fini (struct resource *ctx)
     flux_future_destroy (ctx->online);
     flux_future_destroy (ctx->torpid);
     flux_msg_handler_delvec (ctx->handlers);
+    parent_fini (ctx);
     report_fini (ctx);
     acquire_fini (ctx);
     journal_fini (ctx);

@@ -2,6 +2,7 @@
  *
  *   resource.c   start, requests (drain, undrain, status, get, reload)
  *   source.c     where R comes from
+ *   parent.c     the enclosing instance: R of this job, its expiration, our URI
  *   report.c     what each host has, collected up the tree
  *   journal.c    events and R into the KVS, once per turn
  *   acquire.c    the scheduler's subscription (RFC 28)
@@ -52,6 +53,10 @@ struct resource {
     bool muted;
     struct reactor_task tell;
 
+    double told_expiration; /* what the acquirer knows */
+
+    struct parent *parent; /* NULL: none, or it has gone */
+
     struct flux_msglist *waiting; /* for R */
 };
 
@@ -60,6 +65,14 @@ struct resource {
 int source_init (struct resource *ctx);
 /* inv.R was made from reports. */
 void source_define (struct resource *ctx, struct rset *take_R, const char *method);
+
+/* parent.c: of an instance that is a job. */
+/* Connects; goes on without what cannot be had, and says so in the log. */
+void parent_init (struct resource *ctx);
+void parent_fini (struct resource *ctx);
+/* R of this job as the enclosing instance gave it, with its expiration now; once.
+ * NULL if there is none. */
+struct rset *parent_take_R (struct resource *ctx);
 
 /* report.c */
 /* prepare: what fini relies on. */

@@ -86,49 +86,18 @@ static int from_kvs (struct resource *ctx)
     return 0;
 }
 
-static struct rset *fetch_job_R (flux_t *parent, const char *jobid)
-{
-    flux_future_t *f;
-    flux_jobid_t id;
-    const char *s;
-    struct rset *r = NULL;
-
-    if (flux_job_id_parse (jobid, &id) < 0)
-        return NULL;
-    f = flux_rpc_pack (parent, "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[s] s:i}",
-                       "id", (json_int_t)id, "keys", "R", "flags", 0);
-    if (f && flux_rpc_get_unpack (f, "{s:s}", "R", &s) == 0)
-        r = rset_decode (s, NULL);
-    flux_future_destroy (f);
-    return r;
-}
-
+/* R of the job that this instance is. */
 static int from_job (struct resource *ctx)
 {
-    const char *uri = flux_attr_get (ctx->h, "parent-uri");
-    const char *jobid = flux_attr_get (ctx->h, "jobid");
+    struct rset *r = parent_take_R (ctx);
     flux_error_t error;
-    struct rset *r;
-    flux_t *parent;
 
-    if (!uri || !jobid)
+    if (!r)
         return -1;
-    if (!(parent = flux_open (uri, 0))) {
-        flux_log_error (ctx->h, "parent-uri %s", uri);
-        return -1;
-    }
-    r = fetch_job_R (parent, jobid);
-    flux_close (parent);
-    if (!r) {
-        flux_log (ctx->h, LOG_ERR, "cannot get R of job %s", jobid);
-        return -1;
-    }
     if (rset_count (r, "node") != (int)ctx->size
         || rset_rerank (r, ctx->inv.hosts, &error) < 0) {
         flux_log (ctx->h, LOG_INFO,
-                  "R of job %s does not fit the ranks of this "
-                  "instance",
-                  jobid);
+                  "R of the enclosing job does not fit the ranks of this instance");
         rset_destroy (r);
         return -1;
     }
@@ -137,10 +106,22 @@ static int from_job (struct resource *ctx)
     return 0;
 }
 
+/* What was stored may have expired otherwise since. */
+static void set_expiration (struct resource *ctx)
+{
+    struct rset *r = parent_take_R (ctx);
+
+    if (r && ctx->inv.R)
+        rset_set_times (ctx->inv.R, rset_starttime (r), rset_expiration (r));
+    rset_destroy (r);
+}
+
 int source_init (struct resource *ctx)
 {
     int kvs = from_kvs (ctx);
 
+    if (kvs == 0)
+        set_expiration (ctx);
     if (ctx->settings.R)
         return from_settings (ctx);
     if (kvs < 0)

@@ -1,0 +1,120 @@
+/* While a burst of messages lasts, freed memory is kept for what comes next: the first
+ * touch of a page costs more than all that is done with it afterwards. When it is over,
+ * memory goes back to the system: what the modules needed for many jobs at once is free
+ * then, but scattered. */
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "broker/broker.h"
+#include "broker/memory.h"
+
+#define BURST 256 /* messages */
+#define QUIET 0.2 /* s */
+#define ARENAS 4  /* many threads, little memory */
+
+/* Bytes: smaller blocks come from an arena, and so much may lie free at its end. */
+#define BLOCK_BURST (8 * 1024 * 1024)
+#define END_BURST (16 * 1024 * 1024)
+#define BLOCK_QUIET (512 * 1024)
+#define END_QUIET (1024 * 1024)
+
+struct memory {
+    flux_watcher_t *timer;
+    size_t messages; /* since memory was given back */
+    size_t seen;     /* of these, when the timer was started */
+};
+
+static void keep (int block, int end)
+{
+    mallopt (M_MMAP_THRESHOLD, block);
+    mallopt (M_TRIM_THRESHOLD, end);
+}
+
+/* malloc_trim() leaves the free end of an arena alone, except for the first one's. It
+ * is given back when what borders on it is freed: here, a block larger than all
+ * others. */
+static void *trim_end (void *arg)
+{
+    void *volatile p = malloc (BLOCK_BURST / 2);
+
+    free (p);
+    return NULL;
+}
+
+/* As there may be no more arenas, new threads take them in turn. */
+static void trim_ends (void)
+{
+    sigset_t all, saved;
+    pthread_t thread;
+
+    sigfillset (&all);
+    pthread_sigmask (SIG_BLOCK, &all, &saved);
+    for (int i = 0; i < ARENAS; i++) {
+        if (pthread_create (&thread, NULL, trim_end, NULL) == 0)
+            pthread_join (thread, NULL);
+    }
+    pthread_sigmask (SIG_SETMASK, &saved, NULL);
+}
+
+static void arm (struct memory *m)
+{
+    m->seen = m->messages;
+    flux_timer_watcher_reset (m->timer, QUIET, 0.);
+    flux_watcher_start (m->timer);
+}
+
+static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct memory *m = arg;
+
+    if (m->messages - m->seen > BURST) {
+        arm (m);
+        return;
+    }
+    m->messages = 0;
+    keep (BLOCK_BURST, END_QUIET);
+    trim_ends ();
+    keep (BLOCK_QUIET, END_QUIET);
+    malloc_trim (0);
+}
+
+void memory_limit (void)
+{
+    /* Small free blocks are joined at once. */
+    mallopt (M_ARENA_MAX, ARENAS);
+    mallopt (M_MXFAST, 0);
+    keep (BLOCK_QUIET, END_QUIET);
+}
+
+int memory_init (struct broker *b)
+{
+    struct memory *m = calloc (1, sizeof (*m));
+
+    b->memory = m;
+    if (!m
+        || !(m->timer = flux_timer_watcher_create (b->reactor, QUIET, 0., timer_cb, m)))
+        return -1;
+    flux_watcher_unref (m->timer);
+    return 0;
+}
+
+void memory_fini (struct broker *b)
+{
+    if (b->memory) {
+        flux_watcher_destroy (b->memory->timer);
+        free (b->memory);
+        b->memory = NULL;
+    }
+}
+
+void memory_used (struct broker *b)
+{
+    struct memory *m = b->memory;
+
+    if (m && ++m->messages == BURST) {
+        keep (BLOCK_BURST, END_BURST);
+        arm (m);
+    }
+}

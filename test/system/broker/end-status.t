@@ -1,0 +1,32 @@
+# What an instance ends with when something was not as it should be.
+. "${0%/*}/../lib.sh"
+
+echo 'exit 5' >bad
+fails 'rc1 fails' 1 'rc1 failed with status 5' \
+    flux start -Sbroker.rc1_path="sh $DIR/bad" echo never
+is 'and nothing was run' '' cat .out
+fails 'rc3 fails' 1 'rc3 failed with status 5' \
+    flux start -Sbroker.rc3_path="sh $DIR/bad" true
+fails 'the status of the program goes first' 3 'rc3 failed with status 5' \
+    flux start -Sbroker.rc3_path="sh $DIR/bad" sh -c 'exit 3'
+fails 'a script of rc3 that is killed' 1 'rc3 failed with status 137' \
+    flux start -Sbroker.rc3_path='kill -9 $$' true
+
+# A module that cannot save what it has.
+fails 'a module ends badly' 1 'rc3: testmod: it could not be saved' \
+    flux start flux module load "$FLUX_TEST_BUILD/src/broker/testmod.so" bad-end
+fails 'the one who removes it is told' 1 'it could not be saved' flux start sh -c \
+    'flux module load "$FLUX_TEST_BUILD/src/broker/testmod.so" bad-end
+    flux module remove testmod'
+
+# Files may not grow: that is an error of a write, not the end of the broker.
+cat >fill <<'SH'
+prlimit --pid "$(flux getattr broker.pid)" --fsize=0:0 || exit 9
+flux kvs put big="$(head -c 100000 /dev/zero | tr '\0' x)" 2>/dev/null && exit 8
+flux getattr rank
+SH
+mkdir state
+is 'a limit of the size of files' 0 \
+    timeout 60 flux start -Sstatedir="$DIR/state" sh "$DIR/fill"
+is 'a good end' '' flux start -s2 -Sstatedir="$DIR/other" true
+finish

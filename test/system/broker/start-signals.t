@@ -1,0 +1,130 @@
+# Signals while an instance starts, and what is left when a broker is killed.
+. "${0%/*}/../lib.sh"
+
+# sweep NAME FROM_MS STEP_MS COUNT TARGET OPTIONS...: starts that get a signal, each a
+# little later than the one before. Each has to end in a moment (not after a timeout of
+# 20 s; how long a moment is depends on the machine), and leaves neither process nor
+# file.
+cat >sweep.py <<'PY'
+import os, signal, subprocess, sys, tempfile, time
+
+start, step, count, target = (float(sys.argv[1]), float(sys.argv[2]),
+                              int(sys.argv[3]), sys.argv[4])
+signals = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT,
+           signal.SIGALRM]
+mark = 'FLUX_TEST_SWEEP=%d' % os.getpid()
+
+
+def processes():
+    found = []
+    for pid in os.listdir('/proc'):
+        try:
+            if pid.isdigit() and mark.encode() in open('/proc/%s/environ' % pid,
+                                                       'rb').read().split(b'\0'):
+                found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+bad = 0
+for i in range(count):
+    d = tempfile.mkdtemp(prefix='s', dir=os.environ['FLUX_TEST_DIR'])
+    name, value = mark.split('=')
+    env = dict(os.environ, TMPDIR=d, **{name: value})
+    p = subprocess.Popen(['flux', 'start'] + sys.argv[5:] + ['sleep', '1000'], env=env,
+                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                         start_new_session=True)
+    at = (start + step * i) / 1000
+    t0 = time.monotonic()
+    while time.monotonic() - t0 < at:  # not a wait for something: the moment varies
+        time.sleep(max(0, at - (time.monotonic() - t0)))
+    signum = signals[i % len(signals)]
+    (os.killpg if target == 'group' else os.kill)(p.pid, signum)
+    t0 = time.monotonic()
+    try:
+        err = p.communicate(timeout=15)[1].decode()
+    except subprocess.TimeoutExpired:
+        err = 'did not end'
+        os.killpg(p.pid, signal.SIGKILL)
+        p.communicate()
+    took = time.monotonic() - t0
+    left = os.listdir(d) + processes()
+    if took > 8 or left or p.returncode == 0:
+        bad += 1
+        print('%s after %.0f ms: status %s after %.1f s, left %s: %s'
+              % (signum.name, at * 1000, p.returncode, took, left, err))
+        for pid in processes():
+            os.kill(int(pid), signal.SIGKILL)
+sys.exit(bad > 0)
+PY
+: "${SWEEPS:=12}"
+sweep () {
+    LIMIT=$((SWEEPS * 10 + 60)) run python3 sweep.py "$@"
+    [ -z "$out" ] || printf '%s\n' "$out"
+    return $rc
+}
+
+succeeds 'one broker' sweep 0 6 "$SWEEPS" one
+succeeds 'four brokers' sweep 0 15 "$SWEEPS" one -s4
+succeeds 'four brokers, whole process group' sweep 5 15 "$SWEEPS" group -s4
+succeeds 'four brokers over tcp' sweep 0 30 8 one -s4 --test-pmi-clique=per-broker
+
+# A script of rc1 that runs is ended, too.
+cat >rc1 <<'SH'
+echo $$ >rc1.tmp
+mv rc1.tmp rc1.pid
+exec sleep 1000
+SH
+cat >late <<'SH'
+flux start -Sbroker.rc1_path="sh $PWD/rc1" true 2>/dev/null &
+while [ ! -s rc1.pid ]; do kill -0 $! || exit 1; done
+kill -TERM $!
+wait $!
+rc=$?
+timeout 20 tail -s 0.05 --pid="$(cat rc1.pid)" -f /dev/null || echo alive
+echo $rc
+SH
+is 'a signal while rc1 runs' 143 sh late
+
+# kill -9 of a lone broker.
+cat >program <<'SH'
+sleep 1000 &
+pids="$$ $!"
+setsid sleep 1000 &
+echo "$pids $!" >pids
+flux getattr rundir >rundir
+flux getattr broker.pid >pid.tmp
+mv pid.tmp pid
+sleep 1000
+true
+SH
+cat >killed <<'SH'
+rm -f pid
+flux start "$@" sh program 2>/dev/null &
+while [ ! -s pid ]; do kill -0 $! || exit 1; done
+kill -9 "$(cat pid)"
+wait $!
+for p in $(cat pids); do
+    timeout 20 tail -s 0.05 --pid="$p" -f /dev/null || echo "$p is alive"
+done
+timeout 20 sh -c 'while [ -e "$(cat rundir)" ]; do :; done' || echo "$(ls "$(cat rundir)")"
+SH
+is 'a killed broker takes its program along, and what came of it' '' sh killed
+is 'also from its own process group' '' sh killed -Sbroker.rc2_pgrp=1
+
+# A clean end.
+mkdir run
+succeeds 'a given run directory' flux start --rundir="$DIR/run" true
+is 'has no socket after a clean end' '' find run -type s
+succeeds 'the same with more brokers' flux start -s4 --rundir="$DIR/run" true
+is 'has no socket, either' '' find run -type s
+
+# One broker that does not come up is the end of all, at once.
+cat >bad3 <<'SH'
+[ "$PMI_RANK" = 3 ] && exit 9
+exec "$@"
+SH
+fails 'a broker that ends while it boots' 9 '' \
+    flux start -s4 --test-exit-timeout=100s --wrap=sh,bad3 true
+finish

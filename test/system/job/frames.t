@@ -1,0 +1,43 @@
+# What goes wrong between job-exec and the shells of a rank costs one job, not all.
+. "${0%/*}/../lib.sh"
+
+if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
+    mkdir conf
+    cat >shell.sh <<END
+#!/bin/sh
+# the shells' server, and somebody else who writes into its pipe
+(until [ -e $DIR/end ]; do
+    if [ -e $DIR/inject ]; then cat $DIR/inject; rm $DIR/inject; fi
+    sleep 0.1
+done) &
+exec $FLUX_TEST_BUILD/src/shell/flux-shell "\$@"
+END
+    chmod +x shell.sh
+    cat >conf/exec.toml <<END
+[exec]
+job-shell = "$DIR/shell.sh"
+END
+fi
+under_flux 1 -c "$DIR/conf"
+
+inject () {
+    printf '%s\n' "$1" >inject.new
+    mv inject.new inject
+    while [ -e inject ]; do :; done
+}
+
+one=$(flux submit -n1 sleep 1000)
+two=$(flux submit -n1 sleep 1000)
+flux job wait-event "$one" start >/dev/null
+flux job wait-event "$two" start >/dev/null
+inject 'nonsense'
+inject "o $(flux job id --to=dec "$one")x"
+like 'a line that is no frame fails its job' 'malformed frame from job shell on ' \
+    flux job wait-event "$one" exception
+is 'and ends it' '' flux job wait-event -q "$one" clean
+like 'the other has not noticed' RUN flux jobs -no '{state}' "$two"
+is 'and more can be started' here flux run -n1 echo here
+flux cancel "$two"
+is 'the other ends when it is told' '' flux job wait-event -q "$two" clean
+touch end
+finish
