@@ -132,7 +132,7 @@ static void check (const char *what, void (*step) (struct flight *f, int i))
 {
     double few = cost (step, FEW), many = cost (step, MANY);
 
-    print_message ("%s: %.0f blocks among %d, %.0f among %d\n", what, few, FEW, many,
+    print_message ("# %s: %.0f blocks among %d, %.0f among %d\n", what, few, FEW, many,
                    MANY);
     assert_true (many <= few * BOUND);
 }
@@ -177,7 +177,7 @@ static void a_whole_drain (void **state)
         land (&f);
         each[i] = (double)(blocks - before) / count;
     }
-    print_message ("a drain: %.1f blocks each of %d, %.1f each of %d\n", each[0], FEW,
+    print_message ("# a drain: %.1f blocks each of %d, %.1f each of %d\n", each[0], FEW,
                    each[1], MANY);
     assert_true (each[1] <= each[0] * BOUND);
 }
