@@ -75,7 +75,7 @@ ROWS = [
     ("a" * 1000000 + ": 1", ""),
     ("".join("k%d: 1\n" % i for i in range(50000)), ""),
     ("".join("- &a%d x\n" % i for i in range(80000)), "anchors"),
-    ("".join("&a%d x,\n" % i for i in range(80000)), "anchors"),
+    ("".join("&a%d x,\n" % i for i in range(80000)), "mapping"),  # one, then text
     ("- &a\n" * 200000, "anchors"),
     ("\x00\x01" * 100000, ""),
     ("\t" * 1000000, ""),

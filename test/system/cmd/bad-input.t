@@ -55,9 +55,9 @@ is 'and runs jobs' hello flux run echo hello
 rss () {
     awk '$1 == "VmRSS:" { print $2 }' "/proc/$(flux getattr broker.pid)/status"
 }
-succeeds 'wrong payloads' timeout 60 python3 "$SCRIPT_DIR/service-fuzz.py" 2000 1
+succeeds 'wrong payloads' timeout 60 python3 "$SCRIPT_DIR/../service-fuzz.py" 2000 1
 before=$(rss)
-succeeds 'more of them' timeout 60 python3 "$SCRIPT_DIR/service-fuzz.py" 4000 2
+succeeds 'more of them' timeout 60 python3 "$SCRIPT_DIR/../service-fuzz.py" 4000 2
 after=$(rss)
 if [ -n "${FLUX_TEST_SANITIZER:-}" ]; then
     skip 'memory does not grow' 'a sanitizer keeps what is freed'

@@ -121,7 +121,7 @@ fails 'stderr closed: the status tells' 1 '^$' closed_err flux getattr nosuch
 clean_of_escapes () {
     "$@" >"$DIR/raw" 2>&1
     LC_ALL=C grep -q "[$ESC$(printf '\007')]" "$DIR/raw" && return 1
-    grep -q 'u001b' "$DIR/raw"
+    grep -qi 'u001b' "$DIR/raw"
 }
 evil="a${ESC}[31mred${ESC}]0;title$(printf '\007')"
 jid=$(flux submit --job-name="$evil" --urgency=hold true)
