@@ -17,21 +17,12 @@ for n in "$time" "$jobs"; do
         ;;
     esac
 done
+CC='ccache clang' PACKAGES=tools/packages-ci.txt MESONFLAGS="-Dfuzzer=true -Db_lundef=false \
+    -Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link" tools/setup.sh $build
 if ! echo 'int LLVMFuzzerTestOneInput (const char *d, long n) { return 0; }' \
     | clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null; then
     echo "fuzz: needs clang with libFuzzer (Debian: clang libclang-rt-14-dev)" >&2
     exit 1
-fi
-if [ ! -f $build/build.ninja ]; then
-    CC=clang
-    if command -v ccache >/dev/null 2>&1; then
-        CC='ccache clang'
-    fi
-    export CC
-    meson setup $build -Dfuzzer=true -Db_lundef=false \
-        -Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link >$build.log \
-        2>&1 || { cat $build.log >&2; exit 1; }
-    rm -f $build.log
 fi
 ninja -C $build --quiet fuzz-programs
 
@@ -39,7 +30,7 @@ ninja -C $build --quiet fuzz-programs
 run='
     name=$1
     mkdir -p "$BUILD/corpus/$name"
-    if "$BUILD/test/${name}_fuzz" -max_total_time="$TIME" -timeout=10 \
+    if "$BUILD/test/${name}_fuzz" -max_total_time="$TIME" -timeout=100 \
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$BUILD/crash-$name-" \
         "$BUILD/corpus/$name" "test/fuzz/$name" >"$BUILD/log-$name" 2>&1; then
         echo "ok $name: $(sed -n "s/^stat::number_of_executed_units: *//p" \

@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=build-lint
-MESONFLAGS="-Dwerror=false" tools/setup.sh $build
+PACKAGES=tools/packages-ci.txt MESONFLAGS="-Dwerror=false" tools/setup.sh $build
 args=-fanalyzer
 for off in malloc-leak null-dereference possible-null-dereference null-argument \
     possible-null-argument; do
@@ -36,11 +36,6 @@ if [ -n "$new" ]; then
     echo "lint: new findings; all about them is in $log" >&2
     status=1
 fi
-if command -v shellcheck >/dev/null 2>&1; then
-    shellcheck -s sh -S warning .ci/run tools/*.sh test/system/*.sh test/system/*/*.t || status=1
-else
-    echo "lint: shellcheck is not installed (Debian: shellcheck)" >&2
-    status=1
-fi
+shellcheck -s sh -S warning .ci/run tools/*.sh test/system/*.sh test/system/*/*.t || status=1
 [ $status -eq 0 ] && echo "lint: nothing new in $(grep -c . $found) findings"
 exit $status

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make sure that the packages are there and the build directory is set up.
 #   tools/setup.sh [BUILDDIR]
-# CC, BUILDTYPE and MESONFLAGS are respected.
+# CC, BUILDTYPE and MESONFLAGS are respected. PACKAGES names further lists of packages
+# beside tools/packages.txt.
 set -eu
 cd "$(dirname "$0")/.."
 build=${1:-build}
@@ -12,7 +13,8 @@ die () {
 }
 
 missing_packages () {
-    sed 's/#.*//' tools/packages.txt | while read -r name; do
+    # shellcheck disable=SC2086
+    sed 's/#.*//' tools/packages.txt ${PACKAGES:-} | while read -r name; do
         [ -n "$name" ] || continue
         case $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) in
         *"ok installed"*) ;;
