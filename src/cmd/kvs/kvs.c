@@ -12,7 +12,14 @@
 
 const char *kvs_cmd_ns (optparse_t *p)
 {
-    return optparse_get_str (p, "namespace", NULL);
+    /* `flux kvs -N NAME get`: the last one counts. */
+    for (; p; p = optparse_get_parent (p)) {
+        const char *ns = NULL;
+
+        if (optparse_getopt (p, "namespace", &ns) > 0)
+            return ns;
+    }
+    return NULL;
 }
 
 void kvs_cmd_operands (optparse_t *p, int argc, int min, int max)
@@ -87,6 +94,10 @@ static void print_value (optparse_t *p, flux_future_t *f, const char *key)
     } else if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
         cmd_die ("%s: %s", key, cmd_future_error (f));
     }
+    /* What C programs store as strings has its NUL. */
+    while (!optparse_hasopt (p, "raw") && !optparse_hasopt (p, "stream") && len > 0
+           && ((const char *)data)[len - 1] == 0)
+        len--;
     if (optparse_hasopt (p, "label"))
         printf ("%s=", key);
     if (len > 0)
@@ -635,8 +646,14 @@ static struct optparse_subcommand subcommands[] = {
     OPTPARSE_SUBCMD_END,
 };
 
+static const struct optparse_option kvs_opts[] = {
+    KVS_NS_OPTION,
+    OPTPARSE_TABLE_END,
+};
+
 const struct command cmd_kvs = {
     .name = "kvs",
+    .options = kvs_opts,
     .summary = "Work with the key-value store",
     .usage = "COMMAND [OPTIONS]",
     .group = "instance",
