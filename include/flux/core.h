@@ -8,6 +8,7 @@
 #include <flux/job.h>
 #include <flux/kvs.h>
 #include <flux/message.h>
+#include <flux/plugin.h>
 #include <flux/reactor.h>
 #include <flux/rpc.h>
 #include <flux/subprocess.h>
