@@ -10,19 +10,22 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static int count (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args, void *data)
+static int count (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                  void *data)
 {
     (*(int *)data)++;
     return 0;
 }
 
-static int refuse (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args, void *data)
+static int refuse (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                   void *data)
 {
     return -1;
 }
 
 /* Takes itself away while it runs. */
-static int once (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args, void *data)
+static int once (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                 void *data)
 {
     (*(int *)data)++;
     return flux_plugin_remove_handler (p, "once");
@@ -67,9 +70,9 @@ static void a_handler_may_remove_itself (void **state)
 static void a_table_is_registered (void **state)
 {
     int n = 0;
-    const struct flux_plugin_handler t[] = {
-        { "a", count, &n }, { "b.*", count, &n }, { NULL, NULL, NULL }
-    };
+    const struct flux_plugin_handler t[] = { { "a", count, &n },
+                                             { "b.*", count, &n },
+                                             { NULL, NULL, NULL } };
     flux_plugin_t *p = flux_plugin_create ();
 
     assert_null (flux_plugin_get_name (p));
@@ -153,21 +156,22 @@ static void args_go_in_and_come_back (void **state)
     assert_int_equal (flux_plugin_arg_unpack (args, 0, "{s:i}", "a", &n), 0);
     assert_int_equal (n, 1);
     /* merged, also below the top */
-    assert_int_equal (flux_plugin_arg_pack (args, 0, "{s:{s:i} s:s}", "b", "d", 3, "e", "f"),
-                      0);
-    assert_int_equal (flux_plugin_arg_unpack (args, 0, "{s:{s:i} s:s}", "b", "c", &n, "e",
-                                              &s),
-                      0);
+    assert_int_equal (
+        flux_plugin_arg_pack (args, 0, "{s:{s:i} s:s}", "b", "d", 3, "e", "f"), 0);
+    assert_int_equal (
+        flux_plugin_arg_unpack (args, 0, "{s:{s:i} s:s}", "b", "c", &n, "e", &s), 0);
     assert_int_equal (n, 2);
     assert_string_equal (s, "f");
     /* the other one is another object */
-    assert_int_equal (flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_OUT, "{s:i}", "z", 9), 0);
+    assert_int_equal (flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_OUT, "{s:i}", "z", 9),
+                      0);
     assert_int_equal (flux_plugin_arg_get (args, FLUX_PLUGIN_ARG_OUT, &text), 0);
     assert_string_equal (text, "{\"z\":9}");
     free (text);
-    assert_int_equal (flux_plugin_arg_pack (
-                          args, FLUX_PLUGIN_ARG_OUT | FLUX_PLUGIN_ARG_REPLACE, "{s:i}", "y", 8),
-                      0);
+    assert_int_equal (
+        flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_OUT | FLUX_PLUGIN_ARG_REPLACE,
+                              "{s:i}", "y", 8),
+        0);
     flux_plugin_arg_get (args, FLUX_PLUGIN_ARG_OUT, &text);
     assert_string_equal (text, "{\"y\":8}");
     free (text);
@@ -286,6 +290,5 @@ int main (void)
         cmocka_unit_test (what_cannot_be_loaded_says_why),
         cmocka_unit_test (nothing_is_refused),
     };
-    cmocka_set_message_output (CM_OUTPUT_TAP);
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
