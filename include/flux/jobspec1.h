@@ -37,8 +37,8 @@ int flux_jobspec1_attr_check (flux_jobspec1_t *jobspec, flux_jobspec1_error_t *e
 /* One attribute. del: no error if it is not there. unpack: ENOENT if it is not there.
  * pack makes the objects on the way. */
 int flux_jobspec1_attr_del (flux_jobspec1_t *jobspec, const char *path);
-int flux_jobspec1_attr_pack (flux_jobspec1_t *jobspec, const char *path, const char *fmt,
-                             ...);
+int flux_jobspec1_attr_pack (flux_jobspec1_t *jobspec, const char *path,
+                             const char *fmt, ...);
 int flux_jobspec1_attr_unpack (flux_jobspec1_t *jobspec, const char *path,
                                const char *fmt, ...);
 

@@ -15,8 +15,8 @@ static void text_is_merged (void **state)
     int x, y, z;
 
     assert_int_equal (flux_conf_update (conf, "[a]\ny = 3\n[b]\nz = 4\n", &error), 0);
-    assert_int_equal (flux_conf_unpack (conf, &error, "{s:{s:i s:i} s:{s:i}}", "a", "x", &x,
-                                        "y", &y, "b", "z", &z),
+    assert_int_equal (flux_conf_unpack (conf, &error, "{s:{s:i s:i} s:{s:i}}", "a", "x",
+                                        &x, "y", &y, "b", "z", &z),
                       0);
     assert_int_equal (x, 1);
     assert_int_equal (y, 3);

@@ -22,7 +22,8 @@ static void sync_free (void *arg)
     free (sync);
 }
 
-static void pulse_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+static void pulse_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
 {
     struct sync *sync = arg;
     double now = flux_reactor_now (flux_get_reactor (h));

@@ -104,7 +104,8 @@ static json_t *resources (int ntasks, int cores, int gpus, int nnodes)
                       "task", "with", with);
     if (nnodes == 0)
         return json_pack ("[o]", slot);
-    return json_pack ("[{s:s s:i s:[o]}]", "type", "node", "count", nnodes, "with", slot);
+    return json_pack ("[{s:s s:i s:[o]}]", "type", "node", "count", nnodes, "with",
+                      slot);
 }
 
 flux_jobspec1_t *flux_jobspec1_from_command (int argc, char **argv, char **env,
@@ -278,7 +279,8 @@ static int set (flux_jobspec1_t *js, const char *path, json_t *value)
     return 0;
 }
 
-int flux_jobspec1_attr_pack (flux_jobspec1_t *js, const char *path, const char *fmt, ...)
+int flux_jobspec1_attr_pack (flux_jobspec1_t *js, const char *path, const char *fmt,
+                             ...)
 {
     json_t *value;
     va_list ap;

@@ -30,12 +30,14 @@ static void a_command_makes_a_valid_jobspec (void **state)
     assert_int_equal (flux_jobspec1_attr_check (js, &error), 0);
     s = flux_jobspec1_encode (js, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal (
-        s, "{\"attributes\":{\"system\":{\"duration\":5.0,\"environment\":{\"A\":\"b=c\","
-           "\"PATH\":\"/bin\"}}},\"resources\":[{\"count\":2,\"type\":\"node\",\"with\":[{"
-           "\"count\":2,\"label\":\"task\",\"type\":\"slot\",\"with\":[{\"count\":2,"
-           "\"type\":\"core\"},{\"count\":1,\"type\":\"gpu\"}]}]}],\"tasks\":[{\"command\":"
-           "[\"hostname\",\"-f\"],\"count\":{\"per_slot\":1},\"slot\":\"task\"}],"
-           "\"version\":1}");
+        s,
+        "{\"attributes\":{\"system\":{\"duration\":5.0,\"environment\":{\"A\":\"b=c\","
+        "\"PATH\":\"/bin\"}}},\"resources\":[{\"count\":2,\"type\":\"node\",\"with\":[{"
+        "\"count\":2,\"label\":\"task\",\"type\":\"slot\",\"with\":[{\"count\":2,"
+        "\"type\":\"core\"},{\"count\":1,\"type\":\"gpu\"}]}]}],\"tasks\":[{"
+        "\"command\":"
+        "[\"hostname\",\"-f\"],\"count\":{\"per_slot\":1},\"slot\":\"task\"}],"
+        "\"version\":1}");
     free (s);
     assert_int_equal (flux_jobspec1_attr_unpack (js, "duration", "f", &duration), 0);
     assert_true (duration == 5.);
@@ -78,12 +80,14 @@ static void attributes_are_set_read_and_deleted (void **state)
     assert_int_equal (flux_jobspec1_attr_unpack (js, "a.b.c", "i", &n), -1);
     assert_int_equal (errno, ENOENT);
     assert_int_equal (flux_jobspec1_attr_pack (js, "a.b.c", "i", 7), 0);
-    assert_int_equal (flux_jobspec1_attr_unpack (js, "attributes.system.a.b.c", "i", &n), 0);
+    assert_int_equal (
+        flux_jobspec1_attr_unpack (js, "attributes.system.a.b.c", "i", &n), 0);
     assert_int_equal (n, 7);
     assert_int_equal (flux_jobspec1_attr_unpack (js, "a.b.c", "s", NULL), -1);
     assert_int_equal (errno, EINVAL);
     assert_int_equal (flux_jobspec1_attr_pack (js, "user.x", "[ii]", 1, 2), 0);
-    assert_int_equal (flux_jobspec1_attr_unpack (js, "attributes.user.x", "[ii]", &n, &n), 0);
+    assert_int_equal (
+        flux_jobspec1_attr_unpack (js, "attributes.user.x", "[ii]", &n, &n), 0);
     assert_int_equal (n, 2);
     assert_int_equal (flux_jobspec1_attr_del (js, "a.b.c"), 0);
     assert_int_equal (flux_jobspec1_attr_del (js, "a.b.c"), 0);
@@ -136,7 +140,8 @@ static void a_jobspec_without_environment_gets_one (void **state)
     assert_int_equal (flux_jobspec1_unsetenv (js, "A"), 0);
     assert_int_equal (flux_jobspec1_setenv (js, "A", "b", 0), 0);
     s = flux_jobspec1_encode (js, JSON_COMPACT);
-    assert_string_equal (s, "{\"attributes\":{\"system\":{\"environment\":{\"A\":\"b\"}}}}");
+    assert_string_equal (
+        s, "{\"attributes\":{\"system\":{\"environment\":{\"A\":\"b\"}}}}");
     free (s);
     flux_jobspec1_destroy (js);
 }
@@ -151,7 +156,8 @@ static void checks_say_what_and_where (void **state)
         { "{\"attributes\":{\"user\":1}}", "attributes.user" },
         { "{\"attributes\":{}}", "attributes.system must exist" },
         { "{\"attributes\":{\"system\":{}}}", "duration must exist" },
-        { "{\"attributes\":{\"system\":{\"duration\":-1}}}", "duration must be a number" },
+        { "{\"attributes\":{\"system\":{\"duration\":-1}}}",
+          "duration must be a number" },
         { "{\"attributes\":{\"system\":{\"duration\":1,\"environment\":[]}}}",
           "environment" },
         { "{\"attributes\":{\"system\":{\"duration\":1,\"dependencies\":{}}}}",
