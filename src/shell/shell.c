@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
 #include "value/rset.h"
 
