@@ -52,7 +52,8 @@ static void alone_one_is_rank_0_of_1 (void **state)
     assert_int_equal (PMI_KVS_Get (name, "k", value, sizeof (value)), PMI_SUCCESS);
     assert_string_equal (value, "v");
     assert_int_equal (PMI_KVS_Get (name, "nosuch", value, sizeof (value)), PMI_FAIL);
-    assert_int_equal (PMI_KVS_Get (name, "PMI_nosuch", value, sizeof (value)), PMI_SUCCESS);
+    assert_int_equal (PMI_KVS_Get (name, "PMI_nosuch", value, sizeof (value)),
+                      PMI_SUCCESS);
     assert_string_equal (value, "");
     assert_int_equal (PMI_Finalize (), PMI_SUCCESS);
 }
@@ -76,8 +77,8 @@ static void bad_arguments_have_their_codes (void **state)
     assert_int_equal (PMI_KVS_Get (name, "k", value, 3), PMI_ERR_INVALID_LENGTH);
     assert_int_equal (PMI_KVS_Get (name, "k", NULL, 3), PMI_ERR_INVALID_VAL);
     assert_int_equal (PMI_KVS_Commit ("other"), PMI_ERR_INVALID_ARG);
-    assert_int_equal (PMI_Spawn_multiple (0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL),
-                      PMI_FAIL);
+    assert_int_equal (
+        PMI_Spawn_multiple (0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL), PMI_FAIL);
     assert_int_equal (PMI_Publish_name ("a", "b"), PMI_FAIL);
     PMI_Finalize ();
 }
@@ -105,7 +106,8 @@ static void *serve (void *arg)
 {
     static const char *const answers[][2] = {
         { "cmd=init", "cmd=response_to_init rc=0 pmi_version=1 pmi_subversion=1\n" },
-        { "cmd=get_maxes", "cmd=maxes rc=0 kvsname_max=64 keylen_max=64 vallen_max=1024\n" },
+        { "cmd=get_maxes",
+          "cmd=maxes rc=0 kvsname_max=64 keylen_max=64 vallen_max=1024\n" },
         { "cmd=get_my_kvsname", "cmd=my_kvsname rc=0 kvsname=f1\n" },
         { "cmd=get_universe_size", "cmd=universe_size rc=0 size=4\n" },
         { "cmd=get_appnum", "cmd=appnum rc=0 appnum=0\n" },
@@ -203,8 +205,9 @@ static void version_2_asks_the_same (void **state)
     assert_int_equal (size, 2);
     assert_int_equal (PMI2_KVS_Put ("k", "mine"), PMI2_SUCCESS);
     assert_int_equal (PMI2_KVS_Fence (), PMI2_SUCCESS);
-    assert_int_equal (PMI2_KVS_Get ("f1", PMI2_ID_NULL, "k", value, sizeof (value), &len),
-                      PMI2_SUCCESS);
+    assert_int_equal (
+        PMI2_KVS_Get ("f1", PMI2_ID_NULL, "k", value, sizeof (value), &len),
+        PMI2_SUCCESS);
     assert_string_equal (value, "of another");
     assert_int_equal (len, 10);
     /* what does not fit is cut, and says how long it is */
@@ -213,7 +216,8 @@ static void version_2_asks_the_same (void **state)
     assert_int_equal (len, -10);
     assert_int_equal (PMI2_KVS_Get (NULL, 0, "nosuch", value, 3, &len),
                       PMI2_ERR_INVALID_KEY);
-    assert_int_equal (PMI2_KVS_Get ("f2", 0, "k", value, 3, &len), PMI2_ERR_INVALID_ARG);
+    assert_int_equal (PMI2_KVS_Get ("f2", 0, "k", value, 3, &len),
+                      PMI2_ERR_INVALID_ARG);
     assert_int_equal (
         PMI2_Info_GetJobAttr ("PMI_process_mapping", value, sizeof (value), &found),
         PMI2_SUCCESS);
