@@ -38,6 +38,8 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
                      "resource.config[%zu]: expected hosts, cores, gpus, "
                      "properties",
                      i);
+    if (properties && !json_is_array (properties))
+        return fail (error, "resource.config[%zu].properties: must be an array", i);
     if (!(hl = hostlist_decode (hosts))
         || !(ranks = idset_create (0, IDSET_FLAG_AUTOGROW))) {
         fail (error, "resource.config[%zu].hosts: invalid hostlist", i);

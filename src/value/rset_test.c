@@ -194,6 +194,8 @@ static void test_config (void **state)
                   "resource.config[0].properties[0]: invalid name");
     check_config ("[{\"cores\":\"0\"}]",
                   "resource.config[0]: expected hosts, cores, gpus, properties");
+    check_config ("[{\"hosts\":\"x\",\"cores\":\"0\",\"properties\":\"a\"}]",
+                  "resource.config[0].properties: must be an array");
     check_config ("[{\"hosts\":\"x[0\",\"cores\":\"0\"}]",
                   "resource.config[0].hosts: invalid hostlist");
 }

@@ -98,8 +98,8 @@ static void write_file (const char *path, const struct buf *b)
     int fd = mkstemp (tmp);
     if (fd < 0)
         cmd_die ("open %s: %s", path, strerror (errno));
-    if (write (fd, b->data, b->len) != (ssize_t)b->len || fsync (fd) < 0 || close (fd) < 0
-        || rename (tmp, path) < 0) {
+    if (write (fd, b->data, b->len) != (ssize_t)b->len || fsync (fd) < 0
+        || close (fd) < 0 || rename (tmp, path) < 0) {
         int saved_errno = errno;
         unlink (tmp);
         cmd_die ("write %s: %s", path, strerror (saved_errno));

@@ -48,7 +48,8 @@ static void start (struct pmi *pmi, optparse_t *sub)
         return;
     if (!(pmi->client = pmi_client_open_env (&error))) {
         if (errno != ENOENT || method)
-            cmd_die ("%s", errno == ENOENT ? "PMI_FD not found in environ" : error.text);
+            cmd_die ("%s",
+                     errno == ENOENT ? "PMI_FD not found in environ" : error.text);
         return;
     }
     pmi_client_trace (pmi->client, optparse_hasopt (p, "verbose"));

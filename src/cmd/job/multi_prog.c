@@ -66,8 +66,9 @@ static int run (optparse_t *p, int argc, char **argv)
     const char *ranks = optparse_get_str (p, "dry-run", NULL);
     int i = optparse_option_index (p);
     if (argc - i != 1)
-        cmd_usage_error (p, i < argc ? "unrecognized arguments: %s"
-                                     : "the following arguments are required: CONFIG",
+        cmd_usage_error (p,
+                         i < argc ? "unrecognized arguments: %s"
+                                  : "the following arguments are required: CONFIG",
                          i < argc ? argv[i + 1] : "");
     char *text = file_read_all (argv[i], NULL);
     if (!text)

@@ -63,8 +63,7 @@ static int next_word (const char **s, const char *end, struct buf *word)
         else if (quote == '\0' && (*p == '\'' || *p == '"'))
             quote = *p;
         else if (*p == '\\' && p + 1 < end
-                 && (quote == '\0'
-                     || (quote == '"' && (p[1] == '"' || p[1] == '\\'))))
+                 && (quote == '\0' || (quote == '"' && (p[1] == '"' || p[1] == '\\'))))
             buf_addc (word, *++p);
         else
             buf_addc (word, *p);
@@ -101,7 +100,8 @@ static int add_line (struct task_table *t, char **take_words, int number,
 
     if (a)
         t->lines = a;
-    if (!a || (strcmp (take_words[0], "*") && !(tasks = idset_decode (take_words[0])))) {
+    if (!a
+        || (strcmp (take_words[0], "*") && !(tasks = idset_decode (take_words[0])))) {
         fail (error, number, a ? "invalid idset: " : "out of memory",
               a ? take_words[0] : "");
         task_table_free_words (take_words);

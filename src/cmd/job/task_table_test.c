@@ -22,7 +22,8 @@ static void check (const char *text, unsigned int task, const char *want)
             strcpy (got, "none");
         }
         for (int i = 0; words && words[i]; i++)
-            snprintf (got + strlen (got), sizeof (got) - strlen (got), "[%s]", words[i]);
+            snprintf (got + strlen (got), sizeof (got) - strlen (got), "[%s]",
+                      words[i]);
         task_table_free_words (words);
     }
     assert_string_equal (got, want);

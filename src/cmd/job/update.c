@@ -11,7 +11,9 @@
 #define DURATION "attributes.system.duration"
 
 static struct optparse_option opts[] = {
-    { .name = "dry-run", .key = 'n', .usage = "Print the updates as JSON, send nothing" },
+    { .name = "dry-run",
+      .key = 'n',
+      .usage = "Print the updates as JSON, send nothing" },
     { .name = "verbose", .key = 'v', .usage = "Print what was updated" },
     { .name = "wait",
       .usage = "Return when the update is part of the job's eventlog (always so)" },
@@ -38,9 +40,9 @@ static char *full_key (const char *key)
 static double current_duration (flux_jobid_t id)
 {
     double d = 0;
-    flux_future_t *f = flux_rpc_pack (cmd_open (), "job-list.list-id", 0, 0,
-                                      "{s:I s:[s]}", "id", (json_int_t)id, "attrs",
-                                      "duration");
+    flux_future_t *f =
+        flux_rpc_pack (cmd_open (), "job-list.list-id", 0, 0, "{s:I s:[s]}", "id",
+                       (json_int_t)id, "attrs", "duration");
 
     if (!f || flux_rpc_get_unpack (f, "{s:{s?F}}", "job", "duration", &d) < 0)
         cmd_die ("ERROR: %s: %s", cmd_f58 (id), cmd_future_error (f));
@@ -111,9 +113,9 @@ static char *dumps (json_t *o)
 
 static void send_updates (flux_jobid_t id, json_t *updates)
 {
-    flux_future_t *f = flux_rpc_pack (cmd_open (), "job-manager.update", FLUX_NODEID_ANY,
-                                      0, "{s:I s:O}", "id", (json_int_t)id, "updates",
-                                      updates);
+    flux_future_t *f =
+        flux_rpc_pack (cmd_open (), "job-manager.update", FLUX_NODEID_ANY, 0,
+                       "{s:I s:O}", "id", (json_int_t)id, "updates", updates);
     if (!f || flux_future_get (f, NULL) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     flux_future_destroy (f);
