@@ -45,8 +45,8 @@ static void start (struct inventory *inv)
     inv->online = ids ("0-3");
 }
 
-static int drain (struct inventory *inv, const char *ranks, const char *reason, double t,
-                  enum drain_mode mode, flux_error_t *error)
+static int drain (struct inventory *inv, const char *ranks, const char *reason,
+                  double t, enum drain_mode mode, flux_error_t *error)
 {
     struct idset *set = ids (ranks);
     int rc = inventory_drain (inv, set, reason, t, mode, error);
@@ -249,9 +249,9 @@ static void status (void **state)
     assert_string_equal (exclude, "3");
     assert_string_equal (torpid, "1");
     assert_int_equal (json_object_size (drains), 3);
-    assert_int_equal (json_unpack (drains, "{s:{s:f s:s}}", "0", "timestamp", &t,
-                                   "reason", &reason),
-                      0);
+    assert_int_equal (
+        json_unpack (drains, "{s:{s:f s:s}}", "0", "timestamp", &t, "reason", &reason),
+        0);
     assert_true (t == 10.);
     assert_string_equal (reason, "disk");
     assert_non_null (json_object_get (drains, "1"));
@@ -270,7 +270,7 @@ static void status (void **state)
     inventory_fini (&inv);
 }
 
-#define AT(T, NAME, CONTEXT)                                                             \
+#define AT(T, NAME, CONTEXT)                                                           \
     "{\"timestamp\":" #T ".0,\"name\":\"" NAME "\",\"context\":" CONTEXT "}\n"
 
 /* A restart knows what was drained, when and why. */
@@ -279,14 +279,14 @@ static void replayed (void **state)
     struct inventory inv;
 
     start (&inv);
-    replay (&inv,
-            AT (1, "restart", "{\"ranks\":\"0-3\",\"online\":\"\"}") AT (
-                2, "drain",
-                "{\"idset\":\"0-1\",\"nodelist\":\"n[0-1]\",\"reason\":\"disk\","
-                "\"overwrite\":0}") AT (3, "online", "{\"idset\":\"0\"}")
-                AT (4, "drain", "{\"idset\":\"1\",\"reason\":\"x\",\"overwrite\":0}") AT (
-                    5, "drain",
-                    "{\"idset\":\"2\",\"nodelist\":\"n2\",\"overwrite\":0}")
+    replay (
+        &inv,
+        AT (1, "restart", "{\"ranks\":\"0-3\",\"online\":\"\"}") AT (
+            2, "drain",
+            "{\"idset\":\"0-1\",\"nodelist\":\"n[0-1]\",\"reason\":\"disk\","
+            "\"overwrite\":0}") AT (3, "online", "{\"idset\":\"0\"}")
+            AT (4, "drain", "{\"idset\":\"1\",\"reason\":\"x\",\"overwrite\":0}")
+                AT (5, "drain", "{\"idset\":\"2\",\"nodelist\":\"n2\",\"overwrite\":0}")
                     AT (6, "undrain", "{\"idset\":\"0\",\"nodelist\":\"n0\"}")
                         AT (7, "drain",
                             "{\"idset\":\"2\",\"reason\":\"y\",\"overwrite\":2}"));

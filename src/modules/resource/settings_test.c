@@ -26,7 +26,8 @@ static int read_path (struct settings *s, const char *name, const char *path,
 {
     char text[512];
 
-    snprintf (text, sizeof (text), "{\"resource\":{\"%s\":\"%s\"%s}}", name, path, more);
+    snprintf (text, sizeof (text), "{\"resource\":{\"%s\":\"%s\"%s}}", name, path,
+              more);
     return read_text (s, text, error);
 }
 
@@ -141,7 +142,8 @@ static void refused (void **state)
         { "{\"journal-max\":\"9\"}", "resource: " },
         { "{\"verify\":{\"default\":\"strict\"}}", "resource: " },
         { "{\"rediscover\":\"no\"}", "resource: " },
-        { "{\"reserve\":\"0@0\"}", "resource: 1 object item(s) left unpacked: reserve" },
+        { "{\"reserve\":\"0@0\"}",
+          "resource: 1 object item(s) left unpacked: reserve" },
         { "{\"config\":{}}", "resource.config: must be an array of tables" },
         { "{\"config\":\"n0\"}", "resource.config: must be an array of tables" },
         { "{\"config\":[1]}", "resource.config[0]: expected hosts" },
@@ -200,10 +202,10 @@ static void paths (void **state)
     assert_int_equal (read_path (&s, "path", R, "", &error), 0);
     assert_dump (s.R, "rank[0-1]/core[0-7]");
     settings_fini (&s);
-    assert_int_equal (
-        read_path (&s, "path", R,
-                   ",\"config\":[{\"hosts\":\"a\",\"cores\":\"0\"}]", &error),
-        0);
+    assert_int_equal (read_path (&s, "path", R,
+                                 ",\"config\":[{\"hosts\":\"a\",\"cores\":\"0\"}]",
+                                 &error),
+                      0);
     assert_dump (s.R, "rank0/core0");
     settings_fini (&s);
     assert_int_equal (read_path (&s, "path", R, ",\"config\":[]", &error), 0);
