@@ -14,9 +14,18 @@ int flux_attr_set (flux_t *h, const char *name, const char *val);
 int flux_attr_set_ex (flux_t *h, const char *name, const char *val, bool force,
                       flux_error_t *error);
 int flux_attr_set_cacheonly (flux_t *h, const char *name, const char *val);
+/* Walk the names of what is cached; NULL at the end. Whatever changes the cache ends the
+ * walk; the names live as long as the handle. */
+const char *flux_attr_cache_first (flux_t *h);
+const char *flux_attr_cache_next (flux_t *h);
 int flux_get_size (flux_t *h, uint32_t *size);
 int flux_get_rank (flux_t *h, uint32_t *rank);
 const char *flux_get_hostbyrank (flux_t *h, uint32_t rank);
+/* The lowest rank on a host; -1 with ENOENT. */
+int flux_get_rankbyhost (flux_t *h, const char *host);
+/* Ranks (RFC 22) to the names of their hosts (RFC 29), or the other way round. To be
+ * freed; NULL with EINVAL or ENOENT and *error (may be NULL). */
+char *flux_hostmap_lookup (flux_t *h, const char *targets, flux_error_t *error);
 int flux_get_instance_starttime (flux_t *h, double *starttime);
 
 /* level: syslog(3). */
@@ -28,6 +37,12 @@ int flux_log (flux_t *h, int level, const char *fmt, ...)
 /* Appends ": strerror(errno)" at level error. Keeps errno. */
 void flux_log_error (flux_t *h, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
+void flux_log_verror (flux_t *h, const char *fmt, va_list ap);
+/* Instead of the rank, in the field of RFC 5424 for the host. */
+void flux_log_set_hostname (flux_t *h, const char *s);
+/* A logger of other libraries' kind: arg is a flux_t; file, line and the rest say where. */
+void flux_llog (void *arg, const char *file, int line, const char *func,
+                const char *subsys, int level, const char *fmt, va_list ap);
 enum {
     FLUX_DMESG_CLEAR = 1,
     FLUX_DMESG_FOLLOW = 2,
@@ -47,10 +62,15 @@ flux_conf_t *flux_conf_copy (const flux_conf_t *conf);
 const flux_conf_t *flux_conf_incref (const flux_conf_t *conf);
 void flux_conf_decref (const flux_conf_t *conf);
 flux_conf_t *flux_conf_pack (const char *fmt, ...);
+flux_conf_t *flux_conf_vpack (const char *fmt, va_list ap);
 /* path: a .toml or .json file, or a directory of them. */
 flux_conf_t *flux_conf_parse (const char *path, flux_error_t *error);
 int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
                       ...);
+int flux_conf_vunpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
+                       va_list ap);
+/* Merge text in TOML or JSON into conf; it stays as it was if that fails. */
+int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error);
 int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *path,
                            const char *fmt, ...);
 const flux_conf_t *flux_get_conf (flux_t *h);

@@ -6,11 +6,15 @@
 #include <flux/future.h>
 #include <flux/handle.h>
 #include <flux/job.h>
+#include <flux/jobspec1.h>
 #include <flux/kvs.h>
 #include <flux/message.h>
+#include <flux/plugin.h>
 #include <flux/reactor.h>
 #include <flux/rpc.h>
 #include <flux/subprocess.h>
 #include <flux/types.h>
+#include <string.h>
+#include <syslog.h>
 
 #endif

@@ -19,6 +19,11 @@ int hostlist_append (struct hostlist *hl, const char *hosts);
 int hostlist_append_list (struct hostlist *a, struct hostlist *b);
 const char *hostlist_nth (struct hostlist *hl, int n);
 int hostlist_find (struct hostlist *hl, const char *hostname);
+/* A name, read once and looked up often. create: NULL with EINVAL or ENOMEM. */
+struct hostlist_hostname;
+struct hostlist_hostname *hostlist_hostname_create (const char *hn);
+void hostlist_hostname_destroy (struct hostlist_hostname *hn);
+int hostlist_find_hostname (struct hostlist *hl, struct hostlist_hostname *hn);
 int hostlist_delete (struct hostlist *hl, const char *hosts);
 int hostlist_count (struct hostlist *hl);
 void hostlist_sort (struct hostlist *hl);

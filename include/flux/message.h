@@ -143,6 +143,9 @@ int flux_msg_get_matchtag (const flux_msg_t *msg, uint32_t *matchtag);
 int flux_msg_set_matchtag (flux_msg_t *msg, uint32_t matchtag);
 int flux_msg_get_control (const flux_msg_t *msg, int *type, int *status);
 int flux_msg_set_control (flux_msg_t *msg, int type, int status);
+/* A control message (RFC 3), whole. decode: EPROTO if it is another one. */
+flux_msg_t *flux_control_encode (int type, int status);
+int flux_control_decode (const flux_msg_t *msg, int *type, int *status);
 
 /* The route stack: "first" was pushed first (the client), "last" is the top. */
 void flux_msg_route_enable (flux_msg_t *msg);
@@ -157,6 +160,9 @@ char *flux_msg_route_string (const flux_msg_t *msg);
 bool flux_msg_route_match_first (const flux_msg_t *a, const flux_msg_t *b);
 
 bool flux_msg_cmp (const flux_msg_t *msg, struct flux_match match);
+bool flux_msg_cmp_matchtag (const flux_msg_t *msg, uint32_t matchtag);
+struct flux_match flux_match_init (int typemask, uint32_t matchtag,
+                                   const char *topic_glob);
 void flux_msg_fprint (FILE *f, const flux_msg_t *msg);
 void flux_msg_fprint_ts (FILE *f, const flux_msg_t *msg, double timestamp);
 const char *flux_msg_typestr (int type);

@@ -90,12 +90,18 @@ optparse_err_t optparse_reg_subcommand (optparse_t *p, const char *name,
                                         const struct optparse_option opts[]);
 optparse_err_t optparse_reg_subcommands (optparse_t *p,
                                          struct optparse_subcommand cmds[]);
+/* A subcommand without text or options yet; NULL if there is one of this name, or no
+ * memory. It belongs to its parent. */
+optparse_t *optparse_add_subcommand (optparse_t *p, const char *name,
+                                     optparse_subcmd_f fn);
 optparse_t *optparse_get_parent (optparse_t *p);
 optparse_t *optparse_get_subcommand (optparse_t *p, const char *name);
 const char *optparse_program_name (optparse_t *p);
 
 /* Index of the first non-option argument, or -1 (after a message). */
 int optparse_parse_args (optparse_t *p, int argc, char *argv[]);
+/* Forget what was parsed, here and in all subcommands. */
+void optparse_reset (optparse_t *p);
 int optparse_run_subcommand (optparse_t *p, int argc, char *argv[]);
 int optparse_option_index (optparse_t *p);
 
@@ -110,6 +116,7 @@ int optparse_get_int (optparse_t *p, const char *name, int default_value);
 double optparse_get_double (optparse_t *p, const char *name, double default_value);
 double optparse_get_duration (optparse_t *p, const char *name, double default_value);
 /* Accepts the suffixes k, M, G, T, P, E (powers of 1024). */
+uint64_t optparse_get_size (optparse_t *p, const char *name, const char *dflt);
 uint64_t optparse_get_size_int (optparse_t *p, const char *name, const char *dflt);
 const char *optparse_get_str (optparse_t *p, const char *name, const char *dflt);
 /* 1 or 0 for --color=always|never|auto; auto asks isatty(stdout). */

@@ -101,11 +101,17 @@ int flux_msg_handler_addvec_ex (flux_t *h, const char *service,
                                 flux_msg_handler_t **msg_handlers[]);
 void flux_msg_handler_delvec (flux_msg_handler_t *msg_handlers[]);
 int flux_dispatch_requeue (flux_t *h);
+/* The watcher that feeds the handlers; NULL before the first one. The handle's. */
+flux_watcher_t *flux_get_handle_watcher (flux_t *h);
 
 /* True if request `cancel` (payload {matchtag}) names the sender and
  * matchtag of request `msg`; true if `disconnect` comes from its sender. */
 bool flux_cancel_match (const flux_msg_t *cancel, const flux_msg_t *msg);
 bool flux_disconnect_match (const flux_msg_t *disconnect, const flux_msg_t *msg);
+
+/* A future that each heartbeat of the instance fulfills, but not before `minimum` seconds
+ * have passed since the last time; flux_future_reset() makes it wait for the next. */
+flux_future_t *flux_sync_create (flux_t *h, double minimum);
 
 flux_future_t *flux_service_register (flux_t *h, const char *name);
 flux_future_t *flux_service_unregister (flux_t *h, const char *name);
@@ -119,6 +125,7 @@ int flux_msglist_append (struct flux_msglist *l, const flux_msg_t *msg);
 const flux_msg_t *flux_msglist_pop (struct flux_msglist *l);
 const flux_msg_t *flux_msglist_first (struct flux_msglist *l);
 const flux_msg_t *flux_msglist_next (struct flux_msglist *l);
+const flux_msg_t *flux_msglist_last (struct flux_msglist *l);
 /* Remove the message at the cursor. */
 void flux_msglist_delete (struct flux_msglist *l);
 int flux_msglist_count (struct flux_msglist *l);

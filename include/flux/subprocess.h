@@ -34,6 +34,8 @@ void flux_cmd_destroy (flux_cmd_t *cmd);
 int flux_cmd_argv_append (flux_cmd_t *cmd, const char *arg);
 int flux_cmd_argv_appendf (flux_cmd_t *cmd, const char *fmt, ...);
 int flux_cmd_argv_delete (flux_cmd_t *cmd, int n);
+/* Before argument n; n may be the number of arguments. */
+int flux_cmd_argv_insert (flux_cmd_t *cmd, int n, const char *arg);
 int flux_cmd_argc (const flux_cmd_t *cmd);
 const char *flux_cmd_arg (const flux_cmd_t *cmd, int n);
 char *flux_cmd_stringify (const flux_cmd_t *cmd);
@@ -44,9 +46,12 @@ const char *flux_cmd_getenv (const flux_cmd_t *cmd, const char *name);
 int flux_cmd_setcwd (flux_cmd_t *cmd, const char *cwd);
 const char *flux_cmd_getcwd (const flux_cmd_t *cmd);
 int flux_cmd_add_channel (flux_cmd_t *cmd, const char *name);
+/* NAME=value, NULL at the end, in the place of all that was there. */
+int flux_cmd_env_replace (flux_cmd_t *cmd, char **env);
 int flux_cmd_setopt (flux_cmd_t *cmd, const char *var, const char *val);
 const char *flux_cmd_getopt (flux_cmd_t *cmd, const char *var);
 int flux_cmd_set_label (flux_cmd_t *cmd, const char *label);
+const char *flux_cmd_get_label (flux_cmd_t *cmd); /* NULL: none */
 
 typedef void (*flux_subprocess_f) (flux_subprocess_t *p);
 typedef void (*flux_subprocess_output_f) (flux_subprocess_t *p, const char *stream);

@@ -70,14 +70,14 @@ void *aux_get (struct aux_item *head, const char *name)
     return (*item)->value;
 }
 
-void aux_forget (struct aux_item **head, const void *value)
+void aux_delete (struct aux_item **head, const void *value)
 {
     for (; *head; head = &(*head)->next) {
         if ((*head)->value == value) {
             struct aux_item *item = *head;
 
             *head = item->next;
-            free (item);
+            item_free (item);
             return;
         }
     }

@@ -12,8 +12,8 @@ int aux_set (struct aux_item **head, const char *name, void *value,
              flux_free_f destroy);
 /* NULL with ENOENT or EINVAL. */
 void *aux_get (struct aux_item *head, const char *name);
-/* Without calling destroy. */
-void aux_forget (struct aux_item **head, const void *value);
+/* The item with this value goes, and is destroyed. */
+void aux_delete (struct aux_item **head, const void *value);
 /* Latest first. */
 void aux_destroy (struct aux_item **head);
 

@@ -84,23 +84,30 @@ void flux_conf_decref (const flux_conf_t *const_conf)
     }
 }
 
-flux_conf_t *flux_conf_pack (const char *fmt, ...)
+flux_conf_t *flux_conf_vpack (const char *fmt, va_list ap)
 {
-    va_list ap;
-    json_t *o;
-
-    va_start (ap, fmt);
-    o = json_vpack_ex (NULL, 0, fmt, ap);
-    va_end (ap);
-    return create (o);
+    if (!fmt) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return create (json_vpack_ex (NULL, 0, fmt, ap));
 }
 
-int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
-                      ...)
+flux_conf_t *flux_conf_pack (const char *fmt, ...)
+{
+    flux_conf_t *conf;
+    va_list ap;
+
+    va_start (ap, fmt);
+    conf = flux_conf_vpack (fmt, ap);
+    va_end (ap);
+    return conf;
+}
+
+int flux_conf_vunpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
+                       va_list ap)
 {
     json_error_t jerror;
-    va_list ap;
-    int rc;
 
     if (error)
         error->text[0] = '\0';
@@ -109,13 +116,23 @@ int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *
         set_error (error, "%s", flux_strerror (errno));
         return -1;
     }
-    va_start (ap, fmt);
-    rc = json_vunpack_ex (conf->obj, &jerror, 0, fmt, ap);
-    va_end (ap);
-    if (rc < 0) {
+    if (json_vunpack_ex (conf->obj, &jerror, 0, fmt, ap) < 0) {
         errno = EINVAL;
         set_error (error, "%s", jerror.text);
+        return -1;
     }
+    return 0;
+}
+
+int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
+                      ...)
+{
+    va_list ap;
+    int rc;
+
+    va_start (ap, fmt);
+    rc = flux_conf_vunpack (conf, error, fmt, ap);
+    va_end (ap);
     return rc;
 }
 
@@ -233,6 +250,38 @@ static json_t *decode (const char *path, const char *s, size_t len, flux_error_t
             set_error (error, "%s:%d: %s", path, e.line, e.text);
     }
     return o;
+}
+
+static json_t *decode_text (const char *text, flux_error_t *error)
+{
+    struct toml_error e;
+    json_t *o = json_loads (text, 0, NULL);
+
+    if (json_is_object (o))
+        return o;
+    json_decref (o);
+    if (!(o = toml_decode (text, strlen (text), &e)))
+        set_error (error, "line %d: %s", e.line, e.text);
+    return o;
+}
+
+int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error)
+{
+    json_t *o;
+    int rc;
+
+    if (error)
+        error->text[0] = '\0';
+    if (!conf || !text) {
+        errno = EINVAL;
+        set_error (error, "%s", flux_strerror (errno));
+        return -1;
+    }
+    if (!(o = decode_text (text, error)))
+        return -1;
+    rc = json_object_update_recursive (conf->obj, o);
+    json_decref (o);
+    return rc;
 }
 
 static int merge_file (json_t *into, const char *path, flux_error_t *error)

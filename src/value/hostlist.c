@@ -620,3 +620,43 @@ int hostlist_remove_current (struct hostlist *hl)
         hl->current = -1;
     return 1;
 }
+
+struct hostlist_hostname {
+    char *name;
+};
+
+struct hostlist_hostname *hostlist_hostname_create (const char *hn)
+{
+    struct hostlist_hostname *host;
+
+    if (!hn || hn[0] == '\0') {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(host = malloc (sizeof (*host))))
+        return NULL;
+    if (!(host->name = strdup (hn))) {
+        free (host);
+        return NULL;
+    }
+    return host;
+}
+
+void hostlist_hostname_destroy (struct hostlist_hostname *hn)
+{
+    int saved_errno = errno;
+
+    if (hn)
+        free (hn->name);
+    free (hn);
+    errno = saved_errno;
+}
+
+int hostlist_find_hostname (struct hostlist *hl, struct hostlist_hostname *hn)
+{
+    if (!hl || !hn) {
+        errno = EINVAL;
+        return -1;
+    }
+    return hostlist_find (hl, hn->name);
+}

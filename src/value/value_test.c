@@ -516,14 +516,38 @@ static void test_query (void **state)
     check_bad_query ("not", NULL);
 }
 
+static void hosts_are_looked_up_by_name (void **state)
+{
+    struct hostlist *hl = hostlist_decode ("a[0-99],b");
+    struct hostlist_hostname *hn = hostlist_hostname_create ("a42"),
+                             *no = hostlist_hostname_create ("c");
+
+    assert_int_equal (hostlist_find_hostname (hl, hn), 42);
+    assert_int_equal (hostlist_find_hostname (hl, no), -1);
+    assert_int_equal (errno, ENOENT);
+    assert_null (hostlist_hostname_create (""));
+    assert_null (hostlist_hostname_create (NULL));
+    assert_int_equal (hostlist_find_hostname (hl, NULL), -1);
+    hostlist_hostname_destroy (hn);
+    hostlist_hostname_destroy (no);
+    hostlist_hostname_destroy (NULL);
+    hostlist_destroy (hl);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_idset_code), cmocka_unit_test (test_idset_model),
-        cmocka_unit_test (test_idset_ops),  cmocka_unit_test (test_hostlist),
-        cmocka_unit_test (test_taskmap),    cmocka_unit_test (test_jobid),
-        cmocka_unit_test (test_fsd),        cmocka_unit_test (test_eventlog),
-        cmocka_unit_test (test_treeobj),    cmocka_unit_test (test_query),
+        cmocka_unit_test (hosts_are_looked_up_by_name),
+        cmocka_unit_test (test_idset_code),
+        cmocka_unit_test (test_idset_model),
+        cmocka_unit_test (test_idset_ops),
+        cmocka_unit_test (test_hostlist),
+        cmocka_unit_test (test_taskmap),
+        cmocka_unit_test (test_jobid),
+        cmocka_unit_test (test_fsd),
+        cmocka_unit_test (test_eventlog),
+        cmocka_unit_test (test_treeobj),
+        cmocka_unit_test (test_query),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include "core/message/message.h"
 
 #define RANKS 15
-#define LIVES 400 /* that there ever are: brokers, their successors, impostors */
+#define LIVES 1000 /* that there ever are: brokers, their successors, impostors */
 #define FANOUT "kary:3"
 
 /* ---- the world ---- */

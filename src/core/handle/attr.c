@@ -1,6 +1,7 @@
 /* Broker attributes, and the cache of those that cannot change. */
 #include <flux/attr.h>
 #include <flux/hostlist.h>
+#include <flux/idset.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,46 @@ int flux_attr_set_cacheonly (flux_t *h, const char *name, const char *val)
     return cache_add (m, name, val, true) ? 0 : -1;
 }
 
+/* Where the walk is, in the cache's order; a name that is added may move all others. */
+struct walk {
+    size_t pos, count;
+};
+
+static struct walk *get_walk (flux_t *h)
+{
+    struct walk *w = flux_aux_get (h, "flux::attrs_walk");
+
+    if (!w && (w = calloc (1, sizeof (*w)))
+        && flux_aux_set (h, "flux::attrs_walk", w, free) < 0) {
+        free (w);
+        return NULL;
+    }
+    return w;
+}
+
+const char *flux_attr_cache_next (flux_t *h)
+{
+    struct hashmap *m = h ? get_cache (h) : NULL;
+    struct walk *w = m ? get_walk (h) : NULL;
+    const char *name;
+
+    if (!w || w->count != hashmap_count (m) || !hashmap_next (m, &w->pos, &name, NULL))
+        return NULL;
+    return name;
+}
+
+const char *flux_attr_cache_first (flux_t *h)
+{
+    struct hashmap *m = h ? get_cache (h) : NULL;
+    struct walk *w = m ? get_walk (h) : NULL;
+
+    if (!w)
+        return NULL;
+    w->pos = 0;
+    w->count = hashmap_count (m);
+    return flux_attr_cache_next (h);
+}
+
 int flux_attr_set_ex (flux_t *h, const char *name, const char *val, bool force,
                       flux_error_t *error)
 {
@@ -175,24 +216,135 @@ int flux_get_rank (flux_t *h, uint32_t *rank)
     return get_u32 (h, "rank", rank);
 }
 
-const char *flux_get_hostbyrank (flux_t *h, uint32_t rank)
+/* By rank; it cannot change. */
+static struct hostlist *get_hostlist (flux_t *h)
 {
     struct hostlist *hl = flux_aux_get (h, "flux::hostlist");
+    const char *s;
+
+    if (hl)
+        return hl;
+    if (!(s = flux_attr_get (h, "hostlist")) || !(hl = hostlist_decode (s)))
+        return NULL;
+    if (flux_aux_set (h, "flux::hostlist", hl, (flux_free_f)hostlist_destroy) < 0) {
+        hostlist_destroy (hl);
+        return NULL;
+    }
+    return hl;
+}
+
+const char *flux_get_hostbyrank (flux_t *h, uint32_t rank)
+{
+    struct hostlist *hl;
     const char *s;
 
     if (rank == FLUX_NODEID_ANY)
         return "any";
     if (rank == FLUX_NODEID_UPSTREAM)
         return "upstream";
-    if (!hl) {
-        if (!(s = flux_attr_get (h, "hostlist")) || !(hl = hostlist_decode (s)))
-            return "(null)";
-        if (flux_aux_set (h, "flux::hostlist", hl, (flux_free_f)hostlist_destroy) < 0) {
-            hostlist_destroy (hl);
-            return "(null)";
+    if (!(hl = get_hostlist (h)))
+        return "(null)";
+    return (s = hostlist_nth (hl, rank)) ? s : "(null)";
+}
+
+int flux_get_rankbyhost (flux_t *h, const char *host)
+{
+    struct hostlist *hl;
+
+    if (!h || !host) {
+        errno = EINVAL;
+        return -1;
+    }
+    return (hl = get_hostlist (h)) ? hostlist_find (hl, host) : -1;
+}
+
+__attribute__ ((format (printf, 3, 4))) static char *
+lookup_error (flux_error_t *error, int errnum, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (error) {
+        va_start (ap, fmt);
+        vsnprintf (error->text, sizeof (error->text), fmt, ap);
+        va_end (ap);
+    }
+    errno = errnum;
+    return NULL;
+}
+
+static char *hosts_of_ranks (struct hostlist *hl, const struct idset *ranks,
+                             flux_error_t *error)
+{
+    struct hostlist *found = hostlist_create ();
+    char *s = NULL;
+    unsigned int r;
+
+    for (r = idset_first (ranks); found && r != IDSET_INVALID_ID;
+         r = idset_next (ranks, r)) {
+        const char *host =
+            r < (unsigned int)hostlist_count (hl) ? hostlist_nth (hl, r) : NULL;
+
+        if (!host) {
+            lookup_error (error, ENOENT, "rank %u is not in the instance", r);
+            goto out;
+        }
+        if (hostlist_append (found, host) < 0)
+            goto out;
+    }
+    if (found)
+        s = hostlist_encode (found);
+out:
+    hostlist_destroy (found);
+    return s;
+}
+
+/* All ranks on these hosts. */
+static char *ranks_of_hosts (struct hostlist *hl, struct hostlist *hosts,
+                             flux_error_t *error)
+{
+    struct idset *found = idset_create (0, IDSET_FLAG_AUTOGROW);
+    char *s = NULL;
+
+    for (int i = 0; found && i < hostlist_count (hosts); i++) {
+        const char *host = hostlist_nth (hosts, i);
+
+        if (hostlist_find (hl, host) < 0) {
+            lookup_error (error, ENOENT, "host %s is not in the instance", host);
+            goto out;
         }
     }
-    return (s = hostlist_nth (hl, rank)) ? s : "(null)";
+    for (int r = 0; found && r < hostlist_count (hl); r++) {
+        if (hostlist_find (hosts, hostlist_nth (hl, r)) >= 0
+            && idset_set (found, r) < 0)
+            goto out;
+    }
+    if (found)
+        s = idset_encode (found, IDSET_FLAG_RANGE);
+out:
+    idset_destroy (found);
+    return s;
+}
+
+char *flux_hostmap_lookup (flux_t *h, const char *targets, flux_error_t *error)
+{
+    struct hostlist *hl, *hosts;
+    struct idset *ranks;
+    char *s;
+
+    if (!h || !targets || targets[0] == '\0')
+        return lookup_error (error, EINVAL, "no ranks or hosts are given");
+    if (!(hl = get_hostlist (h)))
+        return lookup_error (error, errno, "hostlist: %s", flux_strerror (errno));
+    if ((ranks = idset_decode (targets))) {
+        s = hosts_of_ranks (hl, ranks, error);
+        idset_destroy (ranks);
+        return s;
+    }
+    if (!(hosts = hostlist_decode (targets)))
+        return lookup_error (error, EINVAL, "%s: neither ranks nor hosts", targets);
+    s = ranks_of_hosts (hl, hosts, error);
+    hostlist_destroy (hosts);
+    return s;
 }
 
 int flux_get_instance_starttime (flux_t *h, double *starttime)

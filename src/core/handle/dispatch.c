@@ -520,3 +520,12 @@ void flux_msg_handler_delvec (flux_msg_handler_t *msg_handlers[])
     free (msg_handlers);
     errno = saved_errno;
 }
+
+flux_watcher_t *flux_get_handle_watcher (flux_t *h)
+{
+    if (!h) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return h->dispatch ? h->dispatch->w : NULL;
+}

@@ -14,6 +14,7 @@
 struct logger {
     char appname[49]; /* limits of RFC 5424 */
     char procid[129];
+    char hostname[256]; /* "": the rank */
     flux_log_f redirect;
     void *redirect_arg;
 };
@@ -51,6 +52,14 @@ void flux_log_set_procid (flux_t *h, const char *s)
         snprintf (l->procid, sizeof (l->procid), "%s", s);
 }
 
+void flux_log_set_hostname (flux_t *h, const char *s)
+{
+    struct logger *l = get_logger (h);
+
+    if (l && s)
+        snprintf (l->hostname, sizeof (l->hostname), "%s", s);
+}
+
 void flux_log_set_redirect (flux_t *h, flux_log_f fun, void *arg)
 {
     struct logger *l = get_logger (h);
@@ -84,7 +93,9 @@ static void format_header (struct buf *b, struct logger *l, flux_t *h, int level
         rank = FLUX_NODEID_ANY;
     buf_printf (b, "<%d>1 %s.%06ldZ ", LOG_USER | (level & LOG_PRIMASK), stamp,
                 (long)tv.tv_usec);
-    if (rank == FLUX_NODEID_ANY)
+    if (l->hostname[0])
+        buf_adds (b, l->hostname);
+    else if (rank == FLUX_NODEID_ANY)
         buf_adds (b, "-");
     else
         buf_printf (b, "%u", rank);
@@ -140,15 +151,33 @@ int flux_log (flux_t *h, int level, const char *fmt, ...)
     return rc;
 }
 
-void flux_log_error (flux_t *h, const char *fmt, ...)
+void flux_log_verror (flux_t *h, const char *fmt, va_list ap)
 {
     int saved_errno = errno;
     char text[1024];
+
+    vsnprintf (text, sizeof (text), fmt, ap);
+    flux_log (h, LOG_ERR, "%s: %s", text, flux_strerror (saved_errno));
+    errno = saved_errno;
+}
+
+void flux_log_error (flux_t *h, const char *fmt, ...)
+{
     va_list ap;
 
     va_start (ap, fmt);
-    vsnprintf (text, sizeof (text), fmt, ap);
+    flux_log_verror (h, fmt, ap);
     va_end (ap);
-    flux_log (h, LOG_ERR, "%s: %s", text, flux_strerror (saved_errno));
-    errno = saved_errno;
+}
+
+void flux_llog (void *arg, const char *file, int line, const char *func,
+                const char *subsys, int level, const char *fmt, va_list ap)
+{
+    char text[1024];
+
+    vsnprintf (text, sizeof (text), fmt, ap);
+    if (level == LOG_DEBUG)
+        flux_log (arg, level, "%s:%d: %s: %s", file, line, func, text);
+    else
+        flux_log (arg, level, "%s%s%s", subsys ? subsys : "", subsys ? ": " : "", text);
 }

@@ -478,6 +478,22 @@ int flux_msg_set_control (flux_msg_t *msg, int type, int status)
     return 0;
 }
 
+flux_msg_t *flux_control_encode (int type, int status)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_CONTROL);
+
+    if (msg && flux_msg_set_control (msg, type, status) < 0) {
+        flux_msg_destroy (msg);
+        return NULL;
+    }
+    return msg;
+}
+
+int flux_control_decode (const flux_msg_t *msg, int *type, int *status)
+{
+    return flux_msg_get_control (msg, type, status);
+}
+
 static bool topic_matches (const flux_msg_t *msg, const char *glob)
 {
     if (!glob || glob[0] == '\0' || !strcmp (glob, "*"))
@@ -487,6 +503,19 @@ static bool topic_matches (const flux_msg_t *msg, const char *glob)
     if (!strpbrk (glob, "*?[\\"))
         return !strcmp (glob, msg->topic);
     return fnmatch (glob, msg->topic, 0) == 0;
+}
+
+bool flux_msg_cmp_matchtag (const flux_msg_t *msg, uint32_t matchtag)
+{
+    uint32_t tag;
+
+    return flux_msg_get_matchtag (msg, &tag) == 0 && tag == matchtag;
+}
+
+struct flux_match flux_match_init (int typemask, uint32_t matchtag,
+                                   const char *topic_glob)
+{
+    return (struct flux_match){ typemask, matchtag, topic_glob };
 }
 
 bool flux_msg_cmp (const flux_msg_t *msg, struct flux_match match)

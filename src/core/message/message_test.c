@@ -504,17 +504,73 @@ static void streams (void **state)
     msgstream_destroy (in);
 }
 
+static void control_messages_come_back (void **state)
+{
+    flux_msg_t *msg = flux_control_encode (3, 44),
+               *other = flux_msg_create (FLUX_MSGTYPE_EVENT);
+    int type = 0, status = 0;
+
+    assert_int_equal (flux_control_decode (msg, &type, &status), 0);
+    assert_int_equal (type, 3);
+    assert_int_equal (status, 44);
+    assert_int_equal (flux_control_decode (other, &type, &status), -1);
+    flux_msg_destroy (msg);
+    flux_msg_destroy (other);
+}
+
+static void matchtags_are_compared (void **state)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+    struct flux_match m = flux_match_init (FLUX_MSGTYPE_REQUEST, 5, "a.*");
+
+    assert_int_equal (flux_msg_set_matchtag (msg, 5), 0);
+    assert_true (flux_msg_cmp_matchtag (msg, 5));
+    assert_false (flux_msg_cmp_matchtag (msg, 6));
+    assert_int_equal (m.typemask, FLUX_MSGTYPE_REQUEST);
+    assert_int_equal (m.matchtag, 5);
+    assert_string_equal (m.topic_glob, "a.*");
+    flux_msg_destroy (msg);
+}
+
+static void a_list_has_a_last (void **state)
+{
+    struct flux_msglist *l = flux_msglist_create ();
+    flux_msg_t *a = flux_msg_create (FLUX_MSGTYPE_REQUEST),
+               *b = flux_msg_copy (a, true);
+
+    assert_null (flux_msglist_last (l));
+    assert_null (flux_msglist_last (NULL));
+    flux_msglist_append (l, a);
+    flux_msglist_append (l, b);
+    assert_ptr_equal (flux_msglist_last (l), b);
+    assert_null (flux_msglist_next (l));
+    flux_msglist_destroy (l);
+    flux_msg_destroy (a);
+    flux_msg_destroy (b);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (decodes_request), cmocka_unit_test (decodes_control),
-        cmocka_unit_test (refuses_damaged), cmocka_unit_test (long_parts),
-        cmocka_unit_test (routes),          cmocka_unit_test (packs),
-        cmocka_unit_test (compares),        cmocka_unit_test (parts_round_trip),
-        cmocka_unit_test (authorizes),      cmocka_unit_test (queue_is_a_ring),
-        cmocka_unit_test (prints),          cmocka_unit_test (longest_route_id),
-        cmocka_unit_test (takes_over),      cmocka_unit_test (frames),
-        cmocka_unit_test (streams),         cmocka_unit_test (keeps_blocks),
+        cmocka_unit_test (control_messages_come_back),
+        cmocka_unit_test (matchtags_are_compared),
+        cmocka_unit_test (a_list_has_a_last),
+        cmocka_unit_test (decodes_request),
+        cmocka_unit_test (decodes_control),
+        cmocka_unit_test (refuses_damaged),
+        cmocka_unit_test (long_parts),
+        cmocka_unit_test (routes),
+        cmocka_unit_test (packs),
+        cmocka_unit_test (compares),
+        cmocka_unit_test (parts_round_trip),
+        cmocka_unit_test (authorizes),
+        cmocka_unit_test (queue_is_a_ring),
+        cmocka_unit_test (prints),
+        cmocka_unit_test (longest_route_id),
+        cmocka_unit_test (takes_over),
+        cmocka_unit_test (frames),
+        cmocka_unit_test (streams),
+        cmocka_unit_test (keeps_blocks),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -132,6 +132,14 @@ static const flux_msg_t *at_cursor (struct flux_msglist *l)
     return container_of (l->cursor, struct entry, node)->msg;
 }
 
+const flux_msg_t *flux_msglist_last (struct flux_msglist *l)
+{
+    if (!l)
+        return NULL;
+    l->cursor = l->entries.prev;
+    return at_cursor (l);
+}
+
 const flux_msg_t *flux_msglist_first (struct flux_msglist *l)
 {
     if (!l)

@@ -164,6 +164,25 @@ uint64_t optparse_get_size_int (optparse_t *p, const char *name, const char *dfl
     return value;
 }
 
+uint64_t optparse_get_size (optparse_t *p, const char *name, const char *dflt)
+{
+    return optparse_get_size_int (p, name, dflt);
+}
+
+void optparse_reset (optparse_t *p)
+{
+    for (int i = 0; i < p->noptions; i++) {
+        struct option *opt = p->options[i];
+
+        for (int k = 0; k < opt->nargs; k++)
+            free (opt->args[k]);
+        opt->seen = opt->nargs = opt->next_arg = 0;
+    }
+    p->option_index = -1;
+    for (int i = 0; i < p->nsubcommands; i++)
+        optparse_reset (p->subcommands[i]);
+}
+
 const char *optparse_get_str (optparse_t *p, const char *name, const char *dflt)
 {
     const char *s = last_arg (need_option (p, name));

@@ -398,6 +398,14 @@ optparse_err_t optparse_reg_subcommand (optparse_t *p, const char *name,
     return OPTPARSE_SUCCESS;
 }
 
+optparse_t *optparse_add_subcommand (optparse_t *p, const char *name,
+                                     optparse_subcmd_f fn)
+{
+    if (optparse_reg_subcommand (p, name, fn, NULL, NULL, 0, NULL) != OPTPARSE_SUCCESS)
+        return NULL;
+    return p->subcommands[p->nsubcommands - 1];
+}
+
 optparse_err_t optparse_reg_subcommands (optparse_t *p,
                                          struct optparse_subcommand cmds[])
 {

@@ -108,6 +108,10 @@ static void test_dashes (void **state)
     assert_int_equal (optparse_hasopt (p, "all"), 1);
     assert_int_equal (PARSE (p, "-", "-a"), 1);
     assert_int_equal (PARSE (p, "--last"), 2);
+    assert_int_equal (PARSE (p, "-c=5"), 2);
+    assert_int_equal (optparse_get_int (p, "count", 0), 5);
+    assert_int_equal (PARSE (p, "-ac=6"), 2);
+    assert_int_equal (optparse_get_int (p, "count", 0), 6);
     optparse_destroy (p);
 }
 
@@ -142,7 +146,7 @@ static void check_bad (const char *arg, const char *message)
 static void test_bad (void **state)
 {
     check_bad ("--nosuch=1", "unrecognized option '--nosuch'");
-    check_bad ("--al", "unrecognized option '--al'");
+    check_bad ("--al", "unrecognized option '--al', did you mean '--all'?");
     check_bad ("-aQ", "invalid option -- 'Q'");
     check_bad ("--all=1", "option '--all' doesn't allow an argument");
     check_bad ("--count", "option '--count' requires an argument");
@@ -267,12 +271,45 @@ static void test_usage (void **state)
     optparse_destroy (p);
 }
 
+static int subcommand_seen;
+static int subcommand (optparse_t *p, int argc, char **argv)
+{
+    subcommand_seen++;
+    return 0;
+}
+
+static void a_parser_can_be_used_again (void **state)
+{
+    struct optparse_option size = { .name = "size", .key = 's', .has_arg = 1 };
+    char *once[] = { (char *)"test", (char *)"--size=3k", (char *)"sub", NULL };
+    char *again[] = { (char *)"test", (char *)"sub", NULL };
+    optparse_t *p = optparse_create ("test"), *sub;
+
+    optparse_add_option (p, &size);
+    assert_non_null ((sub = optparse_add_subcommand (p, "sub", subcommand)));
+    assert_ptr_equal (optparse_get_subcommand (p, "sub"), sub);
+    assert_null (optparse_add_subcommand (p, "sub", subcommand));
+    assert_int_equal (optparse_run_subcommand (p, 3, once), 0);
+    assert_int_equal (optparse_get_size (p, "size", "0"), 3072);
+    optparse_reset (p);
+    assert_int_equal (optparse_option_index (p), -1);
+    assert_int_equal (optparse_hasopt (p, "size"), 0);
+    assert_int_equal (optparse_get_size (p, "size", "1M"), 1048576);
+    assert_int_equal (optparse_run_subcommand (p, 2, again), 0);
+    assert_int_equal (subcommand_seen, 2);
+    optparse_destroy (p);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_parse),   cmocka_unit_test (test_dashes),
-        cmocka_unit_test (test_permute), cmocka_unit_test (test_bad),
-        cmocka_unit_test (test_values),  cmocka_unit_test (test_subcommands),
+        cmocka_unit_test (a_parser_can_be_used_again),
+        cmocka_unit_test (test_parse),
+        cmocka_unit_test (test_dashes),
+        cmocka_unit_test (test_permute),
+        cmocka_unit_test (test_bad),
+        cmocka_unit_test (test_values),
+        cmocka_unit_test (test_subcommands),
         cmocka_unit_test (test_usage),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -136,11 +136,40 @@ static void test_cmd_bad (void **state)
     }
 }
 
+static void commands_are_edited (void **state)
+{
+    char *env[] = { (char *)"A=1", NULL },
+         *other[] = { (char *)"B=2", (char *)"C=3", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (0, NULL, env);
+
+    assert_int_equal (flux_cmd_argv_insert (cmd, 1, "x"), -1);
+    assert_int_equal (flux_cmd_argv_insert (cmd, -1, "x"), -1);
+    assert_int_equal (flux_cmd_argv_insert (cmd, 0, "c"), 0);
+    assert_int_equal (flux_cmd_argv_insert (cmd, 0, "a"), 0);
+    assert_int_equal (flux_cmd_argv_insert (cmd, 1, "b"), 0);
+    assert_int_equal (flux_cmd_argv_insert (cmd, 3, "d"), 0);
+    assert_int_equal (flux_cmd_argc (cmd), 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal (flux_cmd_arg (cmd, i)[0], 'a' + i);
+    assert_int_equal (flux_cmd_env_replace (cmd, other), 0);
+    assert_null (flux_cmd_getenv (cmd, "A"));
+    assert_string_equal (flux_cmd_getenv (cmd, "C"), "3");
+    assert_int_equal (flux_cmd_env_replace (cmd, NULL), 0);
+    assert_null (flux_cmd_getenv (cmd, "C"));
+    assert_null (flux_cmd_get_label (cmd));
+    flux_cmd_set_label (cmd, "me");
+    assert_string_equal (flux_cmd_get_label (cmd), "me");
+    flux_cmd_destroy (cmd);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_io),      cmocka_unit_test (test_io_bad),
-        cmocka_unit_test (test_prefix),  cmocka_unit_test (test_cmd),
+        cmocka_unit_test (commands_are_edited),
+        cmocka_unit_test (test_io),
+        cmocka_unit_test (test_io_bad),
+        cmocka_unit_test (test_prefix),
+        cmocka_unit_test (test_cmd),
         cmocka_unit_test (test_cmd_bad),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

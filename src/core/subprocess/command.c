@@ -167,6 +167,41 @@ int flux_cmd_argv_delete (flux_cmd_t *cmd, int n)
     return 0;
 }
 
+int flux_cmd_argv_insert (flux_cmd_t *cmd, int n, const char *arg)
+{
+    char *copy;
+
+    if (!cmd || !arg || n < 0 || n > cmd->argv.count) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (strv_take (&cmd->argv, strdup (arg)) < 0)
+        return -1;
+    copy = cmd->argv.v[cmd->argv.count - 1];
+    memmove (cmd->argv.v + n + 1, cmd->argv.v + n,
+             (cmd->argv.count - 1 - n) * sizeof (*cmd->argv.v));
+    cmd->argv.v[n] = copy;
+    return 0;
+}
+
+int flux_cmd_env_replace (flux_cmd_t *cmd, char **env)
+{
+    struct strv new = { 0 };
+
+    if (!cmd) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (strv_copy (&new, env) < 0) {
+        strv_fini (&new);
+        errno = ENOMEM;
+        return -1;
+    }
+    strv_fini (&cmd->env);
+    cmd->env = new;
+    return 0;
+}
+
 int flux_cmd_argc (const flux_cmd_t *cmd)
 {
     return cmd->argv.count;
@@ -304,6 +339,11 @@ int flux_cmd_set_label (flux_cmd_t *cmd, const char *label)
         return -1;
     }
     return replace (&cmd->label, label);
+}
+
+const char *flux_cmd_get_label (flux_cmd_t *cmd)
+{
+    return cmd ? cmd->label : NULL;
 }
 
 const char *cmd_label (const flux_cmd_t *cmd)

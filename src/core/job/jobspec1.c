@@ -1,0 +1,386 @@
+/* Jobspecs of version 1 as objects of the public API: a JSON object, changed in place. */
+#include <flux/jobspec1.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "value/jobspec.h"
+
+struct flux_jobspec1 {
+    json_t *obj;
+};
+
+static int einval (void)
+{
+    errno = EINVAL;
+    return -1;
+}
+
+__attribute__ ((format (printf, 2, 3))) static int fail (flux_jobspec1_error_t *error,
+                                                         const char *fmt, ...)
+{
+    va_list ap;
+
+    if (error) {
+        va_start (ap, fmt);
+        vsnprintf (error->text, sizeof (error->text), fmt, ap);
+        va_end (ap);
+    }
+    return einval ();
+}
+
+/* Takes obj. */
+static flux_jobspec1_t *create (json_t *obj)
+{
+    flux_jobspec1_t *js;
+
+    if (!obj) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (!(js = malloc (sizeof (*js)))) {
+        json_decref (obj);
+        return NULL;
+    }
+    js->obj = obj;
+    return js;
+}
+
+void flux_jobspec1_destroy (flux_jobspec1_t *js)
+{
+    int saved_errno = errno;
+
+    if (js) {
+        json_decref (js->obj);
+        free (js);
+    }
+    errno = saved_errno;
+}
+
+static json_t *command (int argc, char **argv)
+{
+    json_t *a = json_array ();
+
+    for (int i = 0; i < argc && a; i++) {
+        json_t *s = json_string (argv[i]); /* NULL: not UTF-8 */
+
+        if (!s || json_array_append_new (a, s) < 0) {
+            json_decref (a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
+static json_t *environment (char **env)
+{
+    json_t *o = json_object ();
+
+    for (; env && *env && o; env++) {
+        const char *eq = strchr (*env, '=');
+        char *name;
+
+        if (!eq || !(name = strndup (*env, eq - *env)))
+            continue;
+        (void)json_object_set_new (o, name, json_string (eq + 1));
+        free (name);
+    }
+    return o;
+}
+
+/* RFC 25: slot over cores and GPUs, within nodes where they are asked for. */
+static json_t *resources (int ntasks, int cores, int gpus, int nnodes)
+{
+    int slots = nnodes > 0 ? (ntasks + nnodes - 1) / nnodes : ntasks;
+    json_t *with = json_pack ("[{s:s s:i}]", "type", "core", "count", cores);
+    json_t *slot;
+
+    if (gpus > 0)
+        (void)json_array_append_new (
+            with, json_pack ("{s:s s:i}", "type", "gpu", "count", gpus));
+    slot = json_pack ("{s:s s:i s:s s:o}", "type", "slot", "count", slots, "label",
+                      "task", "with", with);
+    if (nnodes == 0)
+        return json_pack ("[o]", slot);
+    return json_pack ("[{s:s s:i s:[o]}]", "type", "node", "count", nnodes, "with",
+                      slot);
+}
+
+flux_jobspec1_t *flux_jobspec1_from_command (int argc, char **argv, char **env,
+                                             int ntasks, int cores_per_task,
+                                             int gpus_per_task, int nnodes,
+                                             double duration)
+{
+    json_t *count, *args, *obj;
+
+    if (argc < 1 || !argv || ntasks < 1 || cores_per_task < 1 || gpus_per_task < 0
+        || nnodes < 0 || nnodes > ntasks || !(duration >= 0.)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(args = command (argc, argv))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    count = nnodes > 0 && ntasks % nnodes ? json_pack ("{s:i}", "total", ntasks)
+                                          : json_pack ("{s:i}", "per_slot", 1);
+    obj = json_pack ("{s:i s:o s:[{s:o s:s s:o}] s:{s:{s:f s:o}}}", "version", 1,
+                     "resources",
+                     resources (ntasks, cores_per_task, gpus_per_task, nnodes), "tasks",
+                     "command", args, "slot", "task", "count", count, "attributes",
+                     "system", "duration", duration, "environment", environment (env));
+    return create (obj);
+}
+
+flux_jobspec1_t *flux_jobspec1_decode (const char *s, flux_jobspec1_error_t *error)
+{
+    json_error_t jerror;
+    json_t *obj;
+
+    if (!s) {
+        fail (error, "no jobspec is given");
+        return NULL;
+    }
+    if (!(obj = json_loads (s, 0, &jerror))) {
+        fail (error, "line %d: %s", jerror.line, jerror.text);
+        return NULL;
+    }
+    if (!json_is_object (obj)) {
+        json_decref (obj);
+        fail (error, "a jobspec is a JSON object");
+        return NULL;
+    }
+    return create (obj);
+}
+
+char *flux_jobspec1_encode (flux_jobspec1_t *js, size_t flags)
+{
+    char *s;
+
+    if (!js) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(s = json_dumps (js->obj, flags)))
+        errno = ENOMEM;
+    return s;
+}
+
+int flux_jobspec1_check (flux_jobspec1_t *js, flux_jobspec1_error_t *error)
+{
+    struct jobspec parsed;
+    flux_error_t why;
+
+    if (!js)
+        return fail (error, "no jobspec is given");
+    if (jobspec_parse (js->obj, &parsed, &why) < 0)
+        return fail (error, "%s", why.text);
+    return 0;
+}
+
+/* Attributes may be what they like, except for those that RFC 25 has a type for. */
+int flux_jobspec1_attr_check (flux_jobspec1_t *js, flux_jobspec1_error_t *error)
+{
+    json_t *attrs, *system, *o;
+
+    if (!js)
+        return fail (error, "no jobspec is given");
+    if (!(attrs = json_object_get (js->obj, "attributes")))
+        return fail (error, "attributes must exist");
+    if (!json_is_object (attrs))
+        return fail (error, "attributes must be an object");
+    if ((o = json_object_get (attrs, "user")) && !json_is_object (o))
+        return fail (error, "attributes.user must be an object");
+    if (!(system = json_object_get (attrs, "system")))
+        return fail (error, "attributes.system must exist");
+    if (!json_is_object (system))
+        return fail (error, "attributes.system must be an object");
+    if (!(o = json_object_get (system, "duration")))
+        return fail (error, "attributes.system.duration must exist");
+    if (!json_is_number (o) || json_number_value (o) < 0.)
+        return fail (error, "attributes.system.duration must be a number, 0 or more");
+    if ((o = json_object_get (system, "environment")) && !json_is_object (o))
+        return fail (error, "attributes.system.environment must be an object");
+    if ((o = json_object_get (system, "constraints")) && !json_is_object (o))
+        return fail (error, "attributes.system.constraints must be an object");
+    if ((o = json_object_get (system, "dependencies")) && !json_is_array (o))
+        return fail (error, "attributes.system.dependencies must be an array");
+    return 0;
+}
+
+/* The object that has the last key of path, which *last gets; NULL with ENOENT, EINVAL
+ * or ENOMEM. */
+static json_t *parent_of (flux_jobspec1_t *js, const char *path, bool make,
+                          const char **last)
+{
+    static const char *const roots[] = { "attributes.", "user.", "system." };
+    char full[1024], *key, *next;
+    const char *prefix = "attributes.system.";
+    json_t *o = js->obj;
+    int len;
+
+    for (int i = 0; i < 3; i++) {
+        if (!strncmp (path, roots[i], strlen (roots[i])))
+            prefix = i == 0 ? "" : "attributes.";
+    }
+    len = snprintf (full, sizeof (full), "%s%s", prefix, path);
+    if (len >= (int)sizeof (full) || full[len - 1] == '.' || strstr (full, "..")) {
+        errno = EINVAL;
+        return NULL;
+    }
+    *last = strrchr (path, '.') ? strrchr (path, '.') + 1 : path;
+    for (key = full; (next = strchr (key, '.')); key = next + 1) {
+        json_t *child;
+
+        *next = '\0';
+        if (!(child = json_object_get (o, key)) && make
+            && json_object_set_new (o, key, json_object ()) == 0)
+            child = json_object_get (o, key);
+        if (!json_is_object (child)) {
+            errno = child ? EINVAL : make ? ENOMEM : ENOENT;
+            return NULL;
+        }
+        o = child;
+    }
+    return o;
+}
+
+int flux_jobspec1_attr_del (flux_jobspec1_t *js, const char *path)
+{
+    const char *key;
+    json_t *o;
+
+    if (!js || !path || path[0] == '\0')
+        return einval ();
+    if (!(o = parent_of (js, path, false, &key)))
+        return errno == ENOENT ? 0 : -1;
+    (void)json_object_del (o, key);
+    return 0;
+}
+
+/* Takes value, NULL for one that could not be made. */
+static int set (flux_jobspec1_t *js, const char *path, json_t *value)
+{
+    const char *key;
+    json_t *o;
+
+    if (!value)
+        return einval ();
+    if (!(o = parent_of (js, path, true, &key))) {
+        json_decref (value);
+        return -1;
+    }
+    if (json_object_set_new (o, key, value) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
+int flux_jobspec1_attr_pack (flux_jobspec1_t *js, const char *path, const char *fmt,
+                             ...)
+{
+    json_t *value;
+    va_list ap;
+
+    if (!js || !path || path[0] == '\0' || !fmt)
+        return einval ();
+    va_start (ap, fmt);
+    value = json_vpack_ex (NULL, 0, fmt, ap);
+    va_end (ap);
+    return set (js, path, value);
+}
+
+int flux_jobspec1_attr_unpack (flux_jobspec1_t *js, const char *path, const char *fmt,
+                               ...)
+{
+    const char *key;
+    json_t *o, *value;
+    va_list ap;
+    int rc;
+
+    if (!js || !path || path[0] == '\0' || !fmt)
+        return einval ();
+    if (!(o = parent_of (js, path, false, &key)))
+        return -1;
+    if (!(value = json_object_get (o, key))) {
+        errno = ENOENT;
+        return -1;
+    }
+    va_start (ap, fmt);
+    rc = json_vunpack_ex (value, NULL, 0, fmt, ap);
+    va_end (ap);
+    return rc < 0 ? einval () : 0;
+}
+
+/* Names of variables may have dots: they are no path. */
+int flux_jobspec1_setenv (flux_jobspec1_t *js, const char *name, const char *value,
+                          int overwrite)
+{
+    const char *key;
+    json_t *system, *env;
+
+    if (!js || !name || name[0] == '\0' || strchr (name, '=') || !value)
+        return einval ();
+    if (!(system = parent_of (js, "environment", true, &key)))
+        return -1;
+    if (!(env = json_object_get (system, key))
+        && json_object_set_new (system, key, json_object ()) == 0)
+        env = json_object_get (system, key);
+    if (!json_is_object (env))
+        return einval ();
+    if (!overwrite && json_object_get (env, name))
+        return 0;
+    if (json_object_set_new (env, name, json_string (value)) < 0)
+        return einval ();
+    return 0;
+}
+
+int flux_jobspec1_unsetenv (flux_jobspec1_t *js, const char *name)
+{
+    const char *key;
+    json_t *system;
+
+    if (!js || !name)
+        return einval ();
+    if ((system = parent_of (js, "environment", false, &key)))
+        (void)json_object_del (json_object_get (system, key), name);
+    return 0;
+}
+
+static int set_file (flux_jobspec1_t *js, const char *option, const char *path)
+{
+    char type[64], where[64];
+
+    if (!js || !path)
+        return einval ();
+    snprintf (type, sizeof (type), "shell.options.%s.type", option);
+    snprintf (where, sizeof (where), "shell.options.%s.path", option);
+    if (flux_jobspec1_attr_pack (js, type, "s", "file") < 0)
+        return -1;
+    return flux_jobspec1_attr_pack (js, where, "s", path);
+}
+
+int flux_jobspec1_set_stdin (flux_jobspec1_t *js, const char *path)
+{
+    return set_file (js, "input.stdin", path);
+}
+
+int flux_jobspec1_set_stdout (flux_jobspec1_t *js, const char *path)
+{
+    return set_file (js, "output.stdout", path);
+}
+
+int flux_jobspec1_set_stderr (flux_jobspec1_t *js, const char *path)
+{
+    return set_file (js, "output.stderr", path);
+}
+
+int flux_jobspec1_set_cwd (flux_jobspec1_t *js, const char *cwd)
+{
+    if (!cwd)
+        return einval ();
+    return flux_jobspec1_attr_pack (js, "cwd", "s", cwd);
+}
