@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cmd/output/output.h"
+#include "core/kvs/kvs_page.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -253,7 +254,7 @@ static struct optparse_option unlink_opts[] = {
 /* 0: may be removed, else errno. */
 static int check_unlink (optparse_t *p, const char *key)
 {
-    const flux_kvsdir_t *dir;
+    json_t *entries;
     flux_future_t *f;
     int errnum = 0;
 
@@ -266,11 +267,13 @@ static int check_unlink (optparse_t *p, const char *key)
         return errnum == ENOENT && optparse_hasopt (p, "force") ? 0 : errnum;
     }
     flux_future_destroy (f);
-    if (!(f = flux_kvs_lookup (cmd_open (), kvs_cmd_ns (p), FLUX_KVS_READDIR, key)))
+    /* A part of it says whether there is something. */
+    if (!(f = kvs_page (cmd_open (), kvs_cmd_ns (p), NULL, key, "", true)))
         return errno;
-    if (flux_kvs_lookup_get_dir (f, &dir) < 0)
+    if (kvs_page_entries (f, &entries) < 0)
         errnum = errno == ENOTDIR ? 0 : errno;
-    else if (!optparse_hasopt (p, "recursive") && flux_kvsdir_get_size (dir) > 0)
+    else if (!optparse_hasopt (p, "recursive")
+             && (json_object_size (entries) > 0 || kvs_page_next (f)))
         errnum = ENOTEMPTY;
     flux_future_destroy (f);
     return errnum;
