@@ -196,7 +196,7 @@ static void add_human (struct eventlog_formatter *f, char *text, size_t size, do
     time_t sec = t;
     struct tm tm;
 
-    if (minute == f->last_minute) {
+    if (f->t0 > 0 && minute == f->last_minute) {
         snprintf (text, size, "[%+11.6f]", t - f->t0);
         return;
     }

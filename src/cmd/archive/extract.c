@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define DIGEST_MAX 64
+/* Each rank has so many bytes on their way to it; brokers between hold them. */
+#define EXTRACT_WINDOW_BYTES (2 * 1024 * 1024)
 
 struct optparse_option archive_extract_opts[] = {
     { .name = "list-only", .key = 't', .usage = "List the files, extract none" },
@@ -328,7 +330,7 @@ static void write_blobs (struct extract *x, const struct fileref *f, int fd)
 
     while (done < count) {
         while (asked < count && asked - done < ARCHIVE_WINDOW
-               && (asked == done || bytes < ARCHIVE_WINDOW_BYTES / 4)) {
+               && (asked == done || bytes < EXTRACT_WINDOW_BYTES)) {
             fileref_region (f, asked, &r);
             futures[asked % ARCHIVE_WINDOW] = load_blob (x, f, &r);
             bytes += r.size;

@@ -40,14 +40,19 @@ static void check_json (const char *s)
     json_decref (o);
 }
 
-static void wait_event (flux_t *h, const char *topic)
+/* Others may publish the same topic. */
+static void wait_event (flux_t *h, int seq)
 {
-    struct flux_match match = FLUX_MATCH_EVENT;
-    match.topic_glob = topic;
-    flux_msg_t *msg = flux_recv (h, match, 0);
-    if (!msg)
-        cmd_die ("receive: %s", strerror (errno));
-    flux_msg_destroy (msg);
+    for (;;) {
+        flux_msg_t *msg = flux_recv (h, FLUX_MATCH_EVENT, 0);
+        uint32_t n;
+        if (!msg)
+            cmd_die ("receive: %s", strerror (errno));
+        bool found = flux_msg_get_seq (msg, &n) == 0 && n == (uint32_t)seq;
+        flux_msg_destroy (msg);
+        if (found)
+            return;
+    }
 }
 
 static int cmd_pub (optparse_t *p, int argc, char **argv)
@@ -73,9 +78,9 @@ static int cmd_pub (optparse_t *p, int argc, char **argv)
     if (!f || flux_event_publish_get_seq (f, &seq) < 0)
         cmd_die ("%s: %s", topic, cmd_future_error (f));
     if (loopback)
-        wait_event (h, topic);
+        wait_event (h, seq);
     if (optparse_hasopt (p, "synchronous"))
-        printf ("%d\n", seq);
+        printf ("seq=%d\n", seq);
     flux_future_destroy (f);
     free (payload);
     return 0;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cmd/output/output.h"
+#include "core/kvs/kvs_page.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +13,14 @@
 
 const char *kvs_cmd_ns (optparse_t *p)
 {
-    return optparse_get_str (p, "namespace", NULL);
+    /* `flux kvs -N NAME get`: the last one counts. */
+    for (; p; p = optparse_get_parent (p)) {
+        const char *ns = NULL;
+
+        if (optparse_getopt (p, "namespace", &ns) > 0)
+            return ns;
+    }
+    return NULL;
 }
 
 void kvs_cmd_operands (optparse_t *p, int argc, int min, int max)
@@ -87,6 +95,10 @@ static void print_value (optparse_t *p, flux_future_t *f, const char *key)
     } else if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
         cmd_die ("%s: %s", key, cmd_future_error (f));
     }
+    /* What C programs store as strings has its NUL. */
+    while (!optparse_hasopt (p, "raw") && !optparse_hasopt (p, "stream") && len > 0
+           && ((const char *)data)[len - 1] == 0)
+        len--;
     if (optparse_hasopt (p, "label"))
         printf ("%s=", key);
     if (len > 0)
@@ -242,7 +254,7 @@ static struct optparse_option unlink_opts[] = {
 /* 0: may be removed, else errno. */
 static int check_unlink (optparse_t *p, const char *key)
 {
-    const flux_kvsdir_t *dir;
+    json_t *entries;
     flux_future_t *f;
     int errnum = 0;
 
@@ -255,11 +267,13 @@ static int check_unlink (optparse_t *p, const char *key)
         return errnum == ENOENT && optparse_hasopt (p, "force") ? 0 : errnum;
     }
     flux_future_destroy (f);
-    if (!(f = flux_kvs_lookup (cmd_open (), kvs_cmd_ns (p), FLUX_KVS_READDIR, key)))
+    /* A part of it says whether there is something. */
+    if (!(f = kvs_page (cmd_open (), kvs_cmd_ns (p), NULL, key, "", true)))
         return errno;
-    if (flux_kvs_lookup_get_dir (f, &dir) < 0)
+    if (kvs_page_entries (f, &entries) < 0)
         errnum = errno == ENOTDIR ? 0 : errno;
-    else if (!optparse_hasopt (p, "recursive") && flux_kvsdir_get_size (dir) > 0)
+    else if (!optparse_hasopt (p, "recursive")
+             && (json_object_size (entries) > 0 || kvs_page_next (f)))
         errnum = ENOTEMPTY;
     flux_future_destroy (f);
     return errnum;
@@ -635,8 +649,14 @@ static struct optparse_subcommand subcommands[] = {
     OPTPARSE_SUBCMD_END,
 };
 
+static const struct optparse_option kvs_opts[] = {
+    KVS_NS_OPTION,
+    OPTPARSE_TABLE_END,
+};
+
 const struct command cmd_kvs = {
     .name = "kvs",
+    .options = kvs_opts,
     .summary = "Work with the key-value store",
     .usage = "COMMAND [OPTIONS]",
     .group = "instance",

@@ -1,4 +1,5 @@
 /* flux kvs eventlog: get, append, wait-event. */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "cmd/kvs/kvs_cmd.h"
 #include "cmd/output/output.h"
@@ -9,6 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FORMAT_OPTIONS                                                                 \
+    { .name = "human", .key = 'H', .usage = "Print times for people" },                \
+    {                                                                                  \
+        .name = "color", .key = 'L', .has_arg = 2, .arginfo = "WHEN",                  \
+        .usage = "Use color: auto, always, never"                                      \
+    }
 
 /* --- get --- */
 
@@ -22,20 +30,20 @@ static struct optparse_option get_opts[] = {
       .arginfo = "COUNT",
       .usage = "End after COUNT events" },
     { .name = "unformatted", .key = 'u', .usage = "Print the events as JSON" },
-    { .name = "human", .key = 'H', .usage = "Print times for people" },
-    { .name = "color",
-      .key = 'L',
-      .has_arg = 2,
-      .arginfo = "WHEN",
-      .usage = "Use color: auto, always, never" },
+    { .name = "stream", .key = 'S', .usage = "Let a large log come in pieces" },
+    FORMAT_OPTIONS,
     OPTPARSE_TABLE_END,
 };
 
-static struct eventlog_formatter formatter (optparse_t *p, bool human)
+static struct eventlog_formatter formatter (optparse_t *p)
 {
-    return (struct eventlog_formatter){ .time = human ? EVENTLOG_TIME_HUMAN
-                                                      : EVENTLOG_TIME_RAW,
-                                        .json = optparse_hasopt (p, "unformatted") };
+    bool human = optparse_hasopt (p, "human");
+
+    return (struct eventlog_formatter){
+        .time = human ? EVENTLOG_TIME_HUMAN : EVENTLOG_TIME_RAW,
+        .json = optparse_hasopt (p, "unformatted"),
+        .color = optparse_hasopt (p, "color") && optparse_get_color (p, "color")
+    };
 }
 
 static void print_event (struct eventlog_formatter *fmt, const char *line, size_t len,
@@ -54,6 +62,9 @@ static void print_event (struct eventlog_formatter *fmt, const char *line, size_
     output_flush ();
 }
 
+/* A large log comes in pieces, which end anywhere: the begin of a line. */
+static struct buf partial = BUF_INIT;
+
 /* The lines that a response brings. fn returns false to end. */
 static bool each_event (flux_future_t *f,
                         bool (*fn) (const char *line, size_t len, json_t *entry,
@@ -61,15 +72,18 @@ static bool each_event (flux_future_t *f,
                         void *arg)
 {
     const void *data;
-    const char *pos, *line;
+    const char *pos, *line, *end;
     size_t size, len;
     bool more = true;
 
     if (flux_kvs_lookup_get_raw (f, &data, &size) < 0)
         cmd_die ("%s: %s", flux_kvs_lookup_get_key (f), cmd_future_error (f));
-    pos = data;
-    while (data && more
-           && eventlog_next_line (&pos, (const char *)data + size, &line, &len)) {
+    if (buf_add (&partial, data ? data : "", size) < 0)
+        cmd_die ("out of memory");
+    pos = partial.data;
+    end = memrchr (partial.data, '\n', partial.len);
+    end = end ? end + 1 : pos;
+    while (more && pos < end && eventlog_next_line (&pos, end, &line, &len)) {
         json_t *entry = eventlog_entry_decode (line, len);
 
         if (!entry)
@@ -79,6 +93,7 @@ static bool each_event (flux_future_t *f,
         more = fn (line, len, entry, arg);
         json_decref (entry);
     }
+    buf_consume (&partial, pos - partial.data);
     return more;
 }
 
@@ -97,24 +112,27 @@ static bool get_event (const char *line, size_t len, json_t *entry, void *arg)
 
 static int cmd_get (optparse_t *p, int argc, char **argv)
 {
-    struct get g = { formatter (p, optparse_hasopt (p, "human")),
-                     optparse_get_int (p, "count", -1) };
+    struct get g = { formatter (p), optparse_get_int (p, "count", -1) };
     const char *key = argv[optparse_option_index (p)];
     bool watch = optparse_hasopt (p, "watch");
     int flags = watch ? FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND : 0;
+    bool many = watch || optparse_hasopt (p, "stream");
     flux_future_t *f;
 
     kvs_cmd_operands (p, argc, 1, 1);
-    if (optparse_hasopt (p, "color"))
-        g.fmt.color = optparse_get_color (p, "color");
+    if (optparse_hasopt (p, "stream"))
+        flags |= FLUX_KVS_STREAM;
     if (optparse_hasopt (p, "waitcreate"))
         flags |= FLUX_KVS_WAITCREATE;
     if (!(f = flux_kvs_lookup (cmd_open (), kvs_cmd_ns (p), flags, key)))
         cmd_die ("%s: %s", key, strerror (errno));
-    while (flux_rpc_get (f, NULL) == 0 && each_event (f, get_event, &g) && watch)
+    while (flux_rpc_get (f, NULL) == 0 && each_event (f, get_event, &g) && many)
         flux_future_reset (f);
     if (flux_rpc_get (f, NULL) < 0 && errno != ENODATA)
         cmd_die ("%s: %s", key, cmd_future_error (f));
+    if (partial.len > 0 && g.left != 0)
+        cmd_die ("%s: the last event has no end", key);
+    buf_fini (&partial);
     flux_future_destroy (f);
     return 0;
 }
@@ -148,6 +166,17 @@ static char *join_args (int argc, char **argv)
     return s;
 }
 
+/* {"timestamp":2.500000, as it was typed: 2.5 */
+static void trim_timestamp (char *line)
+{
+    char *end = strchr (line, ','), *pos = end ? end : strchr (line, '}'), *from = pos;
+
+    while (pos && pos[-1] == '0' && pos[-2] != '.')
+        pos--;
+    if (pos)
+        memmove (pos, from, strlen (from) + 1);
+}
+
 static int cmd_append (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
@@ -167,6 +196,7 @@ static int cmd_append (optparse_t *p, int argc, char **argv)
     if (!(line = eventlog_line (optparse_get_double (p, "timestamp", 0.), argv[i + 1],
                                 context)))
         cmd_die ("eventlog_entry_create: %s", strerror (errno));
+    trim_timestamp (line);
     if (!txn || flux_kvs_txn_put (txn, FLUX_KVS_APPEND, argv[i], line) < 0)
         cmd_die ("%s: %s", argv[i], strerror (errno));
     if (!(f = flux_kvs_commit (cmd_open (), kvs_cmd_ns (p), 0, txn))
@@ -192,6 +222,7 @@ static struct optparse_option wait_opts[] = {
     { .name = "unformatted", .key = 'u', .usage = "Print the event as JSON" },
     { .name = "quiet", .key = 'q', .usage = "Print nothing" },
     { .name = "verbose", .key = 'v', .usage = "Print the events before it too" },
+    FORMAT_OPTIONS,
     OPTPARSE_TABLE_END,
 };
 
@@ -221,7 +252,7 @@ static int cmd_wait_event (optparse_t *p, int argc, char **argv)
     int i = optparse_option_index (p);
     int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
     double timeout = optparse_get_duration (p, "timeout", -1.), end = -1.;
-    struct wait w = { p, formatter (p, false), NULL, false };
+    struct wait w = { p, formatter (p), NULL, false };
     flux_future_t *f;
 
     kvs_cmd_operands (p, argc, 2, 2);

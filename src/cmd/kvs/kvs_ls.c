@@ -3,6 +3,8 @@
 
 #include "base/encode.h"
 #include "cmd/output/output.h"
+#include "core/kvs/kvs_page.h"
+#include "value/treeobj.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -10,6 +12,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#define VALUES_WINDOW 64
 
 struct optparse_option kvs_ls_opts[] = {
     KVS_NS_OPTION,
@@ -22,10 +26,7 @@ struct optparse_option kvs_ls_opts[] = {
       .has_arg = 1,
       .arginfo = "COLS",
       .usage = "Width of the output, 0: unlimited" },
-    { .name = "1",
-      .key = '1',
-      .flags = OPTPARSE_OPT_SHORTOPT_ONLY,
-      .usage = "One name on a line" },
+    { .name = "1", .key = '1', .usage = "One name on a line" },
     { .name = "classify", .key = 'F', .usage = "Mark directories with . and links @" },
     OPTPARSE_TABLE_END,
 };
@@ -89,104 +90,200 @@ static char *join (const char *dir, const char *name)
     return s;
 }
 
-/* --- ls --- */
+/* --- directories, part by part --- */
 
-struct names {
-    char **name;
-    int count;
+struct name {
+    char *name;
+    char type;   /* '.': directory, '@': link, else ' ' */
+    json_t *obj; /* tree object, or NULL */
 };
 
-static void names_add (struct names *n, char *take_name)
-{
-    char **name = realloc (n->name, (n->count + 1) * sizeof (*name));
+struct names {
+    struct name *name;
+    size_t count;
+};
 
-    if (!name)
+static void names_add (struct names *n, char *take_name, char type, json_t *obj)
+{
+    struct name *name = n->name;
+
+    /* Doubled whenever the count is a power of two. */
+    if ((n->count & (n->count - 1)) == 0)
+        name = reallocarray (name, n->count ? n->count * 2 : 1, sizeof (*name));
+    if (!name || !take_name)
         cmd_die ("out of memory");
     n->name = name;
-    n->name[n->count++] = take_name;
+    n->name[n->count++] = (struct name){ take_name, type, json_incref (obj) };
 }
 
 static void names_clear (struct names *n)
 {
-    for (int i = 0; i < n->count; i++)
-        free (n->name[i]);
+    for (size_t i = 0; i < n->count; i++) {
+        free (n->name[i].name);
+        json_decref (n->name[i].obj);
+    }
     free (n->name);
     *n = (struct names){ NULL, 0 };
 }
 
-static char *classified (const char *name, const char *suffix)
+static int by_name (const void *a, const void *b)
 {
-    char *s;
+    return strcmp (((const struct name *)a)->name, ((const struct name *)b)->name);
+}
 
-    if (asprintf (&s, "%s%s", safe (name), suffix) < 0)
-        cmd_die ("out of memory");
-    return s;
+static char type_of (const char *type)
+{
+    return !type                       ? ' '
+           : !strncmp (type, "dir", 3) ? '.'
+           : !strcmp (type, "symlink") ? '@'
+                                       : ' ';
+}
+
+static void add_page (struct names *n, flux_future_t *f, bool values)
+{
+    json_t *entries, *o;
+    const char *name;
+
+    if (kvs_page_entries (f, &entries) < 0)
+        cmd_die ("kvs.lookup: %s", strerror (EPROTO));
+    json_object_foreach (entries, name, o) {
+        if (values)
+            names_add (n, strdup (name),
+                       type_of (json_string_value (json_object_get (o, "type"))), o);
+        else
+            names_add (n, strdup (name), type_of (json_string_value (o)), NULL);
+    }
+}
+
+/* Sorted. -1 with errno and *text (until the fourth next call) if it is no directory
+ * that can be read. */
+static int read_names (optparse_t *p, const char *key, const char *at, bool values,
+                       struct names *n, const char **text)
+{
+    static char texts[4][512];
+    static int used;
+    char from[32] = "";
+    bool more = true;
+
+    *n = (struct names){ NULL, 0 };
+    while (more) {
+        flux_future_t *f =
+            kvs_page (cmd_open (), kvs_cmd_ns (p), at, key, from, !values);
+        const char *next;
+
+        if (!f || flux_future_get (f, NULL) < 0) {
+            int errnum = errno;
+
+            *text = texts[used++ % 4];
+            snprintf (texts[(used - 1) % 4], sizeof (texts[0]), "%s",
+                      cmd_future_error (f));
+            flux_future_destroy (f);
+            names_clear (n);
+            errno = errnum;
+            return -1;
+        }
+        add_page (n, f, values);
+        if ((more = (next = kvs_page_next (f)) != NULL))
+            snprintf (from, sizeof (from), "%s", next);
+        flux_future_destroy (f);
+    }
+    if (n->count > 0)
+        qsort (n->name, n->count, sizeof (*n->name), by_name);
+    return 0;
+}
+
+/* --- ls --- */
+
+/* What stands in a column. */
+static const char *shown (optparse_t *p, const struct name *n, char *buf, size_t size)
+{
+    const char *name = safe (n->name);
+
+    if (!optparse_hasopt (p, "classify") || n->type == ' ')
+        return name;
+    if ((size_t)snprintf (buf, size, "%s%c", name, n->type) >= size)
+        cmd_die ("%s: %s", name, strerror (ENAMETOOLONG));
+    return buf;
 }
 
 /* In columns, down first, as ls does. */
 static void print_names (optparse_t *p, const struct names *n)
 {
-    int width = output_width (p), max = 0, cols, rows;
+    int width = output_width (p), max = 0;
+    size_t cols, rows;
+    char buf[8192];
 
-    for (int i = 0; i < n->count; i++) {
-        int len = utf8_width (n->name[i]);
+    for (size_t i = 0; i < n->count; i++) {
+        int len = utf8_width (shown (p, &n->name[i], buf, sizeof (buf)));
         max = len > max ? len : max;
     }
     max += 4;
-    cols = optparse_hasopt (p, "1") ? 1 : width == 0 ? n->count : width / max;
+    cols = optparse_hasopt (p, "1") ? 1 : width == 0 ? n->count : (size_t)width / max;
     cols = cols < 1 ? 1 : cols;
     rows = (n->count + cols - 1) / cols;
-    for (int row = 0; row < rows; row++) {
-        for (int i = row; i < n->count; i += rows) {
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = row; i < n->count; i += rows) {
+            const char *text = shown (p, &n->name[i], buf, sizeof (buf));
             bool last = i + rows >= n->count;
-            int pad = last ? 0 : max - utf8_width (n->name[i]);
-            printf ("%s%*s", n->name[i], pad, "");
+
+            fputs (text, stdout);
+            if (!last)
+                printf ("%*s", max - utf8_width (text), "");
         }
         putchar ('\n');
     }
 }
 
-static const char *suffix_of (optparse_t *p, const flux_kvsdir_t *dir, const char *name)
+static void list_dir (optparse_t *p, struct names *names, const char *key, bool header,
+                      bool *first)
 {
-    if (!optparse_hasopt (p, "classify"))
-        return "";
-    if (flux_kvsdir_isdir (dir, name))
-        return ".";
-    return flux_kvsdir_issymlink (dir, name) ? "@" : "";
-}
-
-static void list_dir (optparse_t *p, const flux_kvsdir_t *dir, const char *key,
-                      bool header, bool *first)
-{
-    flux_kvsitr_t *itr = flux_kvsitr_create (dir);
-    struct names names = { NULL, 0 };
-    const char *name;
-
-    if (!itr)
-        cmd_die ("out of memory");
-    while ((name = flux_kvsitr_next (itr)))
-        names_add (&names, classified (name, suffix_of (p, dir, name)));
     if (header)
         printf ("%s%s:\n", *first ? "" : "\n", safe (key));
     *first = false;
-    print_names (p, &names);
-    names_clear (&names);
-    flux_kvsitr_rewind (itr);
-    while (optparse_hasopt (p, "recursive") && (name = flux_kvsitr_next (itr))) {
-        const flux_kvsdir_t *sub;
-        flux_future_t *f;
+    print_names (p, names);
+    for (size_t i = 0; optparse_hasopt (p, "recursive") && i < names->count; i++) {
+        struct names below;
+        const char *text;
         char *path;
 
-        if (!flux_kvsdir_isdir (dir, name))
+        if (names->name[i].type != '.')
             continue;
-        path = join (key, name);
-        f = lookup (p, FLUX_KVS_READDIR, path, NULL);
-        if (flux_kvs_lookup_get_dir (f, &sub) == 0)
-            list_dir (p, sub, path, true, first);
-        flux_future_destroy (f);
+        path = join (key, names->name[i].name);
+        if (read_names (p, path, NULL, false, &below, &text) == 0)
+            list_dir (p, &below, path, true, first);
+        names_clear (&below);
         free (path);
     }
-    flux_kvsitr_destroy (itr);
+}
+
+/* What is there under this name itself: ' ', '.', '@', or 0: nothing. */
+static char entry_type (optparse_t *p, const char *key)
+{
+    flux_future_t *f = lookup (p, FLUX_KVS_TREEOBJ, key, NULL);
+    char type = 0;
+    const char *s;
+    json_t *o;
+
+    if (flux_kvs_lookup_get_treeobj (f, &s) == 0 && (o = json_loads (s, 0, NULL))) {
+        type = type_of (json_string_value (json_object_get (o, "type")));
+        json_decref (o);
+    }
+    flux_future_destroy (f);
+    return type;
+}
+
+/* An operand that is listed itself: a value, a link to one or to nothing, and with -d a
+ * directory. */
+static bool add_plain (optparse_t *p, const char *key, bool is_dir, struct names *plain)
+{
+    char type = strcmp (key, ".") != 0 ? entry_type (p, key) : ' ';
+
+    if (type == 0)
+        return false;
+    if (is_dir && type == '@')
+        type = '.';
+    names_add (plain, strdup (key), type, NULL);
+    return true;
 }
 
 int kvs_cmd_ls (optparse_t *p, int argc, char **argv)
@@ -195,40 +292,42 @@ int kvs_cmd_ls (optparse_t *p, int argc, char **argv)
     int i = optparse_option_index (p), count = argc - i, status = 0;
     char **keys = count > 0 ? argv + i : root;
     bool header = count > 1 || optparse_hasopt (p, "recursive"), first = true;
-    struct names plain = { NULL, 0 };
-    flux_future_t **f = calloc (count + 1, sizeof (*f));
-    const flux_kvsdir_t *dir;
+    bool only = optparse_hasopt (p, "directory");
+    struct names plain = { NULL, 0 }, *names;
+    const char *text;
 
     count = count > 0 ? count : 1;
-    if (!f)
+    if (!(names = calloc (count, sizeof (*names))))
         cmd_die ("out of memory");
     for (i = 0; i < count; i++) {
-        f[i] = lookup (p, FLUX_KVS_READDIR, keys[i], NULL);
-        if (flux_kvs_lookup_get_dir (f[i], &dir) < 0) {
-            if (errno == ENOTDIR) {
-                names_add (&plain, strdup (keys[i]));
-            } else {
-                fflush (stdout);
-                fprintf (stderr, "%s: %s\n", safe (keys[i]), cmd_future_error (f[i]));
-                status = 1;
-            }
-        } else if (optparse_hasopt (p, "directory")) {
-            bool dot = optparse_hasopt (p, "classify") && strcmp (keys[i], ".") != 0;
-            names_add (&plain, classified (keys[i], dot ? "." : ""));
-        }
+        bool is_dir = read_names (p, keys[i], NULL, false, &names[i], &text) == 0;
+        int errnum = is_dir ? 0 : errno;
+
+        if (is_dir && !only)
+            continue;
+        if ((is_dir || errnum == ENOTDIR || errnum == ENOENT)
+            && add_plain (p, keys[i], is_dir, &plain))
+            continue;
+        fflush (stdout);
+        fprintf (stderr, "%s: %s\n", safe (keys[i]), safe (text));
+        status = 1;
+        keys[i] = NULL;
     }
     if (plain.count > 0) {
         print_names (p, &plain);
         first = false;
     }
-    names_clear (&plain);
     for (i = 0; i < count; i++) {
-        if (!optparse_hasopt (p, "directory")
-            && flux_kvs_lookup_get_dir (f[i], &dir) == 0)
-            list_dir (p, dir, keys[i], header, &first);
-        flux_future_destroy (f[i]);
+        bool listed = !only && keys[i];
+
+        for (size_t n = 0; listed && n < plain.count; n++)
+            listed = strcmp (plain.name[n].name, keys[i]) != 0;
+        if (listed)
+            list_dir (p, &names[i], keys[i], header, &first);
+        names_clear (&names[i]);
     }
-    free (f);
+    names_clear (&plain);
+    free (names);
     return status;
 }
 
@@ -264,63 +363,113 @@ static void print_entry (const char *key, const char *arrow, const char *value,
     free (text);
 }
 
-static void print_value (optparse_t *p, const char *key, int width)
+static void print_bytes (const char *key, const char *data, size_t len, int width)
 {
-    flux_future_t *f = lookup (p, 0, key, snapshot (p));
-    const void *data;
-    size_t len;
-
-    if (flux_kvs_lookup_get_raw (f, &data, &len) < 0)
-        cmd_die ("%s: %s", key, cmd_future_error (f));
     print_entry (key, " = ", data ? data : "", len, width);
-    flux_future_destroy (f);
 }
 
-static void print_link (optparse_t *p, const char *key, int width)
+static void print_link (const char *key, const struct name *n, int width)
 {
-    flux_future_t *f = lookup (p, FLUX_KVS_READLINK, key, snapshot (p));
-    const char *ns, *target;
+    const char *ns = NULL, *target;
     char *text;
 
-    if (flux_kvs_lookup_get_symlink (f, &ns, &target) < 0)
-        cmd_die ("%s: %s", key, cmd_future_error (f));
+    if (treeobj_symlink_get (n->obj, &ns, &target) < 0)
+        cmd_die ("%s: %s", key, strerror (EPROTO));
     if (asprintf (&text, "%s%s%s", ns ? ns : "", ns ? "::" : "", target) < 0)
         cmd_die ("out of memory");
     print_entry (key, " -> ", text, strlen (text), width);
     free (text);
-    flux_future_destroy (f);
 }
 
-static void show_dir (optparse_t *p, const char *key, int width)
+/* Values that are in blobs are asked for, some at a time. */
+struct values {
+    optparse_t *p;
+    const char *dir;
+    const struct names *names;
+    size_t asked;
+    flux_future_t *f[VALUES_WINDOW];
+};
+
+static bool is_value (const struct name *n, const char *type)
 {
-    flux_future_t *f = lookup (p, FLUX_KVS_READDIR, key, snapshot (p));
-    const flux_kvsdir_t *dir;
-    flux_kvsitr_t *itr;
-    const char *name;
+    const char *s = json_string_value (json_object_get (n->obj, "type"));
 
-    if (flux_kvs_lookup_get_dir (f, &dir) < 0)
-        cmd_die ("%s: %s", key, cmd_future_error (f));
-    if (!(itr = flux_kvsitr_create (dir)))
-        cmd_die ("out of memory");
-    while ((name = flux_kvsitr_next (itr))) {
-        char *path = join (key, name);
+    return s && !strcmp (s, type);
+}
 
-        if (flux_kvsdir_issymlink (dir, name)) {
-            print_link (p, path, width);
-        } else if (flux_kvsdir_isdir (dir, name)) {
-            if (optparse_hasopt (p, "recursive"))
-                show_dir (p, path, width);
-            else
-                printf ("%s.\n", safe (path));
-        } else if (optparse_hasopt (p, "directory")) {
-            puts (safe (path));
-        } else {
-            print_value (p, path, width);
-        }
-        free (path);
+static void ask_values (struct values *v, size_t done)
+{
+    for (; v->asked < v->names->count && v->asked - done < VALUES_WINDOW; v->asked++) {
+        const struct name *n = &v->names->name[v->asked];
+        char *key;
+
+        if (!is_value (n, "valref") || optparse_hasopt (v->p, "directory"))
+            continue;
+        key = join (v->dir, n->name);
+        v->f[v->asked % VALUES_WINDOW] = lookup (v->p, 0, key, snapshot (v->p));
+        free (key);
     }
-    flux_kvsitr_destroy (itr);
+}
+
+static void print_value (struct values *v, size_t i, const char *key, int width)
+{
+    const struct name *n = &v->names->name[i];
+    flux_future_t *f = v->f[i % VALUES_WINDOW];
+    const void *data;
+    void *bytes = NULL;
+    size_t len;
+
+    if (is_value (n, "val")) {
+        if (treeobj_val_decode (n->obj, &bytes, &len) < 0)
+            cmd_die ("%s: %s", key, strerror (EPROTO));
+        print_bytes (key, bytes, len, width);
+        free (bytes);
+        return;
+    }
+    if (!f || flux_kvs_lookup_get_raw (f, &data, &len) < 0)
+        cmd_die ("%s: %s", key, cmd_future_error (f));
+    print_bytes (key, data, len, width);
     flux_future_destroy (f);
+    v->f[i % VALUES_WINDOW] = NULL;
+}
+
+static void show_dir (optparse_t *p, const char *key, int width, bool top);
+
+static void show_entry (struct values *v, size_t i, int width)
+{
+    const struct name *n = &v->names->name[i];
+    optparse_t *p = v->p;
+    char *path = join (v->dir, n->name);
+
+    if (n->type == '@')
+        print_link (path, n, width);
+    else if (n->type == '.' && optparse_hasopt (p, "recursive"))
+        show_dir (p, path, width, false);
+    else if (n->type == '.')
+        printf ("%s.\n", safe (path));
+    else if (optparse_hasopt (p, "directory"))
+        puts (safe (path));
+    else
+        print_value (v, i, path, width);
+    free (path);
+}
+
+/* A directory below that is empty is all that there is of it. */
+static void show_dir (optparse_t *p, const char *key, int width, bool top)
+{
+    struct names names;
+    struct values v = { .p = p, .dir = key, .names = &names };
+    const char *text;
+
+    if (read_names (p, key, snapshot (p), true, &names, &text) < 0)
+        cmd_die ("%s: %s", key, text);
+    for (size_t i = 0; i < names.count; i++) {
+        ask_values (&v, i);
+        show_entry (&v, i, width);
+    }
+    if (names.count == 0 && !top)
+        printf ("%s.\n", safe (key));
+    names_clear (&names);
 }
 
 int kvs_cmd_dir (optparse_t *p, int argc, char **argv)
@@ -328,6 +477,6 @@ int kvs_cmd_dir (optparse_t *p, int argc, char **argv)
     int i = optparse_option_index (p);
 
     kvs_cmd_operands (p, argc, 0, 1);
-    show_dir (p, i < argc ? argv[i] : ".", output_width (p));
+    show_dir (p, i < argc ? argv[i] : ".", output_width (p), true);
     return 0;
 }

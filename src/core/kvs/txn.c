@@ -1,5 +1,6 @@
 #include "core/kvs/txn.h"
 
+#include "base/hashmap.h"
 #include "core/kvs/treetext.h"
 
 #include <jansson.h>
@@ -192,11 +193,96 @@ int flux_kvs_txn_symlink (flux_kvs_txn_t *txn, int flags, const char *key,
     return rc;
 }
 
+/* --- FLUX_KVS_TXN_COMPACT --- */
+
+/* What is appended to a key, one after the other. */
+struct appends {
+    int flags;
+    struct buf bytes;
+};
+
+static void appends_destroy (void *arg)
+{
+    struct appends *a = arg;
+
+    buf_fini (&a->bytes);
+    free (a);
+}
+
+static int collect (struct hashmap *map, struct buf *order, const struct kvs_txn_op *op)
+{
+    struct appends *a = hashmap_lookup (map, op->key);
+
+    if (!a) {
+        if (!(a = calloc (1, sizeof (*a))))
+            return -1;
+        a->flags = op->flags;
+        if (hashmap_insert (map, op->key, a) < 0) {
+            free (a);
+            return -1;
+        }
+        buf_add (order, op->key, op->key_len + 1);
+    }
+    a->flags |= op->flags;
+    buf_add (&a->bytes, op->data, op->len);
+    return a->bytes.err || order->err ? -1 : 0;
+}
+
+/* All that was collected, as operations of `to`. order: the keys, each with its NUL. */
+static int flush_appends (struct hashmap *map, struct buf *order, flux_kvs_txn_t *to)
+{
+    int rc = 0;
+
+    for (size_t pos = 0; pos < order->len && rc == 0;
+         pos += strlen (order->data + pos) + 1) {
+        const char *key = order->data + pos;
+        struct appends *a = hashmap_lookup (map, key);
+
+        rc = add (to, KVS_TXN_VALUE, a->flags, key, a->bytes.data, a->bytes.len);
+        hashmap_remove (map, key);
+    }
+    buf_reset (order);
+    return rc;
+}
+
+/* Appends become one for each key; what else is changed keeps its place between them. */
+static int compact (const flux_kvs_txn_t *txn, flux_kvs_txn_t *to)
+{
+    struct hashmap *map = hashmap_create (appends_destroy);
+    struct kvs_txn_reader r = { .p = (unsigned char *)txn->ops.data,
+                                .end = (unsigned char *)txn->ops.data + txn->ops.len };
+    struct buf order = BUF_INIT;
+    struct kvs_txn_op op;
+    int rc = map ? 0 : -1;
+
+    while (rc == 0 && kvs_txn_next (&r, &op) == 1) {
+        if (op.kind == KVS_TXN_VALUE && (op.flags & FLUX_KVS_APPEND))
+            rc = collect (map, &order, &op);
+        else if ((rc = flush_appends (map, &order, to)) == 0)
+            rc = add (to, op.kind, op.flags, op.key, op.data, op.len);
+    }
+    if (rc == 0)
+        rc = flush_appends (map, &order, to);
+    buf_fini (&order);
+    if (map)
+        hashmap_destroy (map);
+    return rc;
+}
+
 void kvs_txn_encode (const flux_kvs_txn_t *txn, const char *ns, int flags,
                      struct buf *b)
 {
     unsigned char head[16] = "FKT1";
 
+    if (txn && txn->count > 1 && (flags & FLUX_KVS_TXN_COMPACT)) {
+        flux_kvs_txn_t to = { .count = 0 };
+
+        if (compact (txn, &to) < 0)
+            b->err = 1;
+        kvs_txn_encode (&to, ns, flags & ~FLUX_KVS_TXN_COMPACT, b);
+        buf_fini (&to.ops);
+        return;
+    }
     put32 (head + 4, flags);
     put32 (head + 8, txn ? txn->count : 0);
     put32 (head + 12, strlen (ns));

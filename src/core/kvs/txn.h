@@ -50,7 +50,9 @@ struct kvs_txn_reader {
     const unsigned char *p, *end;
 };
 
-/* The payload, appended to b. txn may be NULL: no operations. */
+/* The payload, appended to b. txn may be NULL: no operations. With FLUX_KVS_TXN_COMPACT
+ * what is appended to a key becomes one operation (and one blob), as far as nothing else
+ * is changed between. */
 void kvs_txn_encode (const flux_kvs_txn_t *txn, const char *ns, int flags,
                      struct buf *b);
 /* -1 with EPROTO unless it is such a payload. */

@@ -12,7 +12,7 @@
 #include <syslog.h>
 
 #define CLEAN_MAX_LEADER (256 * 1024)
-#define CLEAN_MAX_FOLLOWER (16 * 1024 * 1024)
+#define CLEAN_MAX_FOLLOWER (4 * 1024 * 1024)
 #define STALE_MAX (1024 * 1024)
 #define CLEAN_AGE 4                   /* heartbeats */
 #define STALE_AGE 5                   /* heartbeats */

@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #define CLOCK_LOOK 60. /* s: the wall's clock may be set while we wait */
+#define AT_LATE 60.    /* s: it was still to come when the request was made */
 #define SECONDS_MAX (100. * 365 * 86400)
 
 /* --- running --- */
@@ -167,7 +168,7 @@ int entry_start (struct entry *e)
     }
     if (e->type == CRON_DATETIME) {
         e->next = next_date (e, clock_wall ());
-        if (e->at > 0 && e->at < clock_wall ()) {
+        if (e->at > 0 && e->at < clock_wall () - AT_LATE) {
             errno = EINVAL;
             return -1;
         }
@@ -260,7 +261,7 @@ static const char *parse_datetime (struct entry *e, json_t *args)
         || (e->at > 0) == (text != NULL))
         return "a time is either a date or an expression";
     if (e->at > 0)
-        return e->at > clock_wall () ? NULL : "that time is over";
+        return e->at > clock_wall () - AT_LATE ? NULL : "that time is over";
     if (cron_expr_parse (&e->expr, text, &why) < 0)
         return why;
     if (cron_expr_next (&e->expr, (time_t)clock_wall ()) < 0)

@@ -111,6 +111,8 @@ static void answer (void *arg, void *req, const char *rootref, int64_t sequence)
     struct kvs *kvs = arg;
     char s[BLOBREF_MAX_SIZE + 64];
 
+    if (!req) /* our own */
+        return;
     snprintf (s, sizeof (s), "{\"rootref\":\"%s\",\"sequence\":%" PRId64 "}", rootref,
               sequence);
     if (flux_respond (kvs->h, req, s) < 0)
@@ -120,7 +122,14 @@ static void answer (void *arg, void *req, const char *rootref, int64_t sequence)
 
 static void refuse (void *arg, void *req, int errnum, const char *text)
 {
-    kvs_respond_text (arg, req, errnum, text);
+    struct kvs *kvs = arg;
+
+    if (!req) {
+        flux_log (kvs->h, LOG_ERR, "kvs: a commit of its own was refused: %s",
+                  text ? text : strerror (errnum));
+        return;
+    }
+    kvs_respond_text (kvs, req, errnum, text);
     flux_msg_decref (req);
 }
 

@@ -804,6 +804,8 @@ static void kvs_fini (struct kvs *kvs)
     if (kvs->namespaces)
         hashmap_destroy (kvs->namespaces);
     kvs_leader_destroy (kvs->leader);
+    buf_fini (&kvs->admin[0]);
+    buf_fini (&kvs->admin[1]);
     kvs_health_destroy (kvs->health);
     flux_watcher_destroy (kvs->probe_timer);
     if (kvs->loading)
@@ -819,7 +821,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
 
     if (kvs_init (&kvs, h) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
         || flux_event_subscribe (h, "heartbeat.pulse") < 0
-        || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0)
+        || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0
+        || (kvs.leader && kvs_admin_start (&kvs) < 0))
         flux_log_error (h, "kvs: starting");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
         flux_log_error (h, "kvs: reactor");
@@ -827,6 +830,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
         kvs_settle (&kvs);
     if (rc >= 0 && kvs.rank == 0) {
         kvs_run_stalled (&kvs);
+        kvs_admin_finish (&kvs);
         if (kvs_finish (&kvs) < 0) {
             flux_log_error (h, "kvs: writing the checkpoint");
             rc = -1;

@@ -55,32 +55,55 @@ static int by_name (const void *a, const void *b)
                    (*(struct kvs_dirent *const *)b)->name);
 }
 
+static void add_type (const struct kvs_dirent *e, struct buf *out)
+{
+    static const char *types[] = { [TREEOBJ_VAL] = "\"val\"",
+                                   [TREEOBJ_VALREF] = "\"valref\"",
+                                   [TREEOBJ_DIR] = "\"dir\"",
+                                   [TREEOBJ_DIRREF] = "\"dirref\"",
+                                   [TREEOBJ_SYMLINK] = "\"symlink\"" };
+
+    buf_adds (out, types[e->type]);
+}
+
+static void encode_listing (const struct listing *ls, bool names, struct buf *out)
+{
+    buf_adds (out, "{\"data\":{");
+    for (size_t i = 0; i < ls->count; i++) {
+        const struct kvs_dirent *e = ls->ent[i];
+
+        if (i > 0)
+            buf_addc (out, ',');
+        json_add_string (out, e->name, e->name_len);
+        buf_addc (out, ':');
+        if (names)
+            add_type (e, out);
+        else
+            buf_add (out, kvs_dirent_text (e), e->text_len);
+    }
+    buf_printf (out, "},\"type\":\"%s\",\"ver\":1}", names ? "names" : "dir");
+}
+
 static int read_dir (struct walk *w, struct kvs_node *dir, struct buf *out)
 {
+    struct kvs_page *page = w->l->page;
     struct listing ls = { 0 };
     int rc;
 
-    if (!kvs_node_entries (dir, w->view.loader.stored).hdir) {
+    if (!page && !kvs_node_entries (dir, w->view.loader.stored).hdir) {
         kvs_node_touch (dir);
         kvs_node_encode (dir, w->view.loader.stored, out);
         return 0;
     }
-    rc = kvs_dir_foreach (dir, &w->view.loader, list_entry, &ls);
+    rc = page ? kvs_dir_page (dir, &w->view.loader, page, list_entry, &ls)
+              : kvs_dir_foreach (dir, &w->view.loader, list_entry, &ls);
     if (rc == 0 && ls.failed) {
         errno = ENOMEM;
         rc = -1;
     }
     if (rc == 0) {
         qsort (ls.ent, ls.count, sizeof (*ls.ent), by_name);
-        buf_adds (out, "{\"data\":{");
-        for (size_t i = 0; i < ls.count; i++) {
-            if (i > 0)
-                buf_addc (out, ',');
-            json_add_string (out, ls.ent[i]->name, ls.ent[i]->name_len);
-            buf_addc (out, ':');
-            buf_add (out, kvs_dirent_text (ls.ent[i]), ls.ent[i]->text_len);
-        }
-        buf_adds (out, "},\"type\":\"dir\",\"ver\":1}");
+        encode_listing (&ls, w->l->names, out);
     }
     free (ls.ent);
     return rc;

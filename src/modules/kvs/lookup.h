@@ -26,7 +26,14 @@ struct kvs_lookup {
     /* If the blobs of a value have to be loaded (EAGAIN), the value's tree object
      * is added: kvs_value_finish() goes on from there. May be NULL. */
     struct buf *found;
+    /* READDIR of a part of a directory; else NULL. names: only the types, as
+     * {"data": {NAME: TYPE, ...}, "type": "names", "ver": 1}. */
+    struct kvs_page *page;
+    bool names;
 };
+
+#define LOOKUP_PAGE_ENTRIES 4096
+#define LOOKUP_PAGE_BYTES (1024 * 1024)
 
 #define LOOKUP_VALUE_MAX (1024 * 1024 * 1024) /* bytes; longer: EFBIG */
 

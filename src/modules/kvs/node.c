@@ -529,6 +529,87 @@ int kvs_dir_save (struct kvs_node *n, const char *name, size_t len)
     return 0;
 }
 
+/* Where a name is in the order of buckets: the hash, its digits turned around. */
+static uint64_t position_of (const char *name, size_t len)
+{
+    uint64_t h = hash_name (name, len), pos = 0;
+
+    for (int i = 0; i < 16; i++, h >>= 4)
+        pos = pos << 4 | (h & 15);
+    return pos;
+}
+
+struct page_walk {
+    const struct kvs_loader *loader;
+    struct kvs_page *page;
+    void (*fn) (struct kvs_dirent *e, void *arg);
+    void *arg;
+    int errnum;
+};
+
+static void page_leaf (struct page_walk *w, const struct kvs_entries *es)
+{
+    for (uint32_t i = 0; i < es->count; i++) {
+        struct kvs_dirent *e = es->ent[i];
+
+        if (position_of (e->name, e->name_len) < w->page->from)
+            continue;
+        w->page->entries++;
+        w->page->bytes += e->name_len + e->text_len;
+        w->fn (e, w->arg);
+    }
+}
+
+/* start: position of the first name that may be in this node. */
+static void page_node (struct page_walk *w, struct kvs_node *n, uint64_t start)
+{
+    struct kvs_entries es = kvs_node_entries (n, w->loader->stored);
+    struct kvs_page *page = w->page;
+    int shift = 60 - 4 * n->level;
+
+    kvs_node_touch (n);
+    if (!es.hdir) {
+        page_leaf (w, &es);
+        return;
+    }
+    for (uint64_t i = 0; i < NODE_FANOUT && !page->more; i++) {
+        uint64_t first = start + (i << shift),
+                 last = first + (UINT64_C (1) << shift) - 1;
+        struct kvs_dirent *e = es.ent[i];
+        struct kvs_node *child;
+
+        if (!e || last < page->from)
+            continue;
+        if (page->entries >= page->max_entries || page->bytes >= page->max_bytes) {
+            page->more = true;
+            page->next = first;
+        } else if ((child =
+                        e->child ? e->child : w->loader->load (w->loader->arg, n, e))) {
+            page_node (w, child, first);
+        } else {
+            if (errno != EAGAIN || !w->errnum)
+                w->errnum = errno;
+            page->entries += NODE_MAX / 2; /* as a leaf has */
+        }
+    }
+}
+
+int kvs_dir_page (struct kvs_node *dir, const struct kvs_loader *loader,
+                  struct kvs_page *page, void (*fn) (struct kvs_dirent *e, void *arg),
+                  void *arg)
+{
+    struct page_walk w = { loader, page, fn, arg, 0 };
+
+    page->entries = page->bytes = 0;
+    page->more = false;
+    page_node (&w, dir, 0);
+    if (w.errnum) {
+        errno = w.errnum;
+        return -1;
+    }
+    return 0;
+}
+
 int kvs_dir_foreach (struct kvs_node *n, const struct kvs_loader *loader,
                      void (*fn) (struct kvs_dirent *e, void *arg), void *arg)
 {

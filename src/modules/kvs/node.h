@@ -140,6 +140,23 @@ int kvs_dir_save (struct kvs_node *dir, const char *name, size_t len);
 int kvs_dir_set (struct kvs_node *dir, struct kvs_dirent *e, struct kvs_dirent **old);
 /* Removes and returns the entry, or NULL. The way must be loaded. */
 struct kvs_dirent *kvs_dir_take (struct kvs_node *dir, const char *name, size_t len);
+/* A part of a directory, in the order of its buckets, which stays the same however the
+ * directory changes: who reads part after part sees each name that is there all the
+ * time, once. Whole leaves; at least max_entries of them, or bytes of text, if there
+ * are so many. */
+struct kvs_page {
+    uint64_t from; /* position; 0: the first part */
+    size_t max_entries, max_bytes;
+    size_t entries, bytes; /* that were found */
+    bool more;             /* next is the position of the next part */
+    uint64_t next;
+};
+
+/* Calls fn for each entry of the page. -1 with the errno of a loader; goes on after
+ * EAGAIN, so that one call asks for what the page may need. */
+int kvs_dir_page (struct kvs_node *dir, const struct kvs_loader *loader,
+                  struct kvs_page *page, void (*fn) (struct kvs_dirent *e, void *arg),
+                  void *arg);
 /* Calls fn for each entry (in no order if large). -1 with the errno of a
  * loader; goes on after EAGAIN, so that one call asks for all that misses. */
 int kvs_dir_foreach (struct kvs_node *dir, const struct kvs_loader *loader,

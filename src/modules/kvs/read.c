@@ -4,6 +4,7 @@
 #include "core/kvs/kvs_raw.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,20 @@ static bool is_name (struct span s, const char *name)
     return s.len == strlen (name) + 2 && !memcmp (s.s + 1, name, s.len - 2);
 }
 
+/* "": the first part, else what the answer before said. */
+static int decode_page (struct span quoted, struct kvs_page *page)
+{
+    char *s = unquote (quoted);
+
+    if (!s)
+        return -1;
+    *page = (struct kvs_page){ .from = strtoull (s, NULL, 16),
+                               .max_entries = LOOKUP_PAGE_ENTRIES,
+                               .max_bytes = LOOKUP_PAGE_BYTES };
+    free (s);
+    return 0;
+}
+
 int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
 {
     struct span name, value, flags = { NULL, 0 };
@@ -125,6 +140,12 @@ int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
             r->ns = unquote (value);
         } else if (is_name (name, "flags")) {
             flags = value;
+        } else if (is_name (name, "page")) {
+            if (decode_page (value, &r->page) < 0)
+                goto proto;
+            r->paged = true;
+        } else if (is_name (name, "names")) {
+            r->names = value.s[0] == 't';
         } else if (is_name (name, "rootdir") && !r->rootref) {
             if (!(r->rootref = dirref_of (value))) {
                 kvs_reading_fini (r);
@@ -137,6 +158,8 @@ int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
     if (rc < 0 || !r->key || !*r->key || !flags.s || (!r->ns && !r->rootref))
         goto proto;
     r->flags = strtol (flags.s, NULL, 10);
+    if ((r->paged || r->names) && r->flags != FLUX_KVS_READDIR)
+        goto proto;
     return 0;
 proto:
     kvs_reading_fini (r);
@@ -166,6 +189,8 @@ static bool answer (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *ms
             kvs_read_failed (kvs, r, msg, errnum == ESTALE ? errno : errnum);
         return true;
     }
+    if (r->paged && r->page.more)
+        buf_printf (&out, ",\"next\":\"%016" PRIx64 "\"", r->page.next);
     if (!raw)
         buf_addc (&out, '}');
     buf_addc (&out, '\0');

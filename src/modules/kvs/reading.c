@@ -114,6 +114,8 @@ static int run_pass (struct pass *p, int flags, struct buf *out)
                             .arg = p,
                             .key = r->key,
                             .flags = flags,
+                            .page = r->paged ? &r->page : NULL,
+                            .names = r->names,
                             .found = is_value ? &r->value : NULL };
     int rc;
 

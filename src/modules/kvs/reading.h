@@ -14,7 +14,9 @@
 struct kvs_reading {
     char *key, *ns, *rootref; /* rootref: of lookupat, else NULL */
     int flags;
-    struct buf value; /* the entry that was found: its blobs are being loaded */
+    bool paged, names;
+    struct kvs_page page; /* if paged */
+    struct buf value;     /* the entry that was found: its blobs are being loaded */
     struct kvs_pin *pins;
     size_t pin_count;
 };

@@ -6,6 +6,7 @@
  *   load.c     blobs from the content service, and who waits for them
  *   read.c     lookup requests
  *   health.c   who wants to know whether the store is well
+ *   admin.c    when the instance started and ended (leader only)
  *   watch.c    the kvs-watch service (leader only)
  *
  * and, without handle, clock or socket:
@@ -55,6 +56,7 @@ struct kvs {
     flux_watcher_t *publish_timer;
     struct watches *watches; /* NULL on followers */
     struct kvs_health *health;
+    struct buf admin[2]; /* transactions of admin.c */
     flux_watcher_t *probe_timer;
     struct reactor_task turn;
     flux_msg_handler_t **handlers;
@@ -151,6 +153,11 @@ int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,
 /* After a failure: answers with a text that names key and blob if it was one. */
 void kvs_read_failed (struct kvs *kvs, const struct kvs_reading *r,
                       const flux_msg_t *msg, int errnum);
+
+/* admin.c */
+int kvs_admin_start (struct kvs *kvs);
+/* At the module's end, before kvs_finish. */
+void kvs_admin_finish (struct kvs *kvs);
 
 /* watch.c */
 struct watches *kvs_watches_create (struct kvs *kvs);

@@ -13,7 +13,9 @@
 
 /* One request to kvs-watch.lookup. */
 struct watch {
-    struct list node;  /* in its key's list */
+    struct list node; /* in its key's list */
+    struct list mine; /* in its sender's list */
+    struct watch_sender *sender;
     struct list full;  /* in ws->full if it is to be looked at after any commit */
     struct list ready; /* in ws->ready if it is to be looked at now */
     struct watches *ws;
@@ -39,9 +41,17 @@ struct watch_key {
     char *name; /* namespace, '/', key */
 };
 
+/* All of one connection: it may cancel them, and takes them along. */
+struct watch_sender {
+    struct list watches;
+    char *name;
+};
+
 struct watches {
     struct kvs *kvs;
-    struct hashmap *keys; /* name -> struct watch_key */
+    struct hashmap *keys;    /* name -> struct watch_key */
+    struct hashmap *senders; /* route -> struct watch_sender */
+    uint64_t looks;          /* at values, for statistics */
     struct list full;
     struct list ready;
     size_t count;
@@ -58,10 +68,56 @@ static void key_destroy (void *arg)
     free (k);
 }
 
+static void sender_destroy (void *arg)
+{
+    struct watch_sender *s = arg;
+
+    free (s->name);
+    free (s);
+}
+
+static const char *sender_of (const flux_msg_t *msg)
+{
+    const char *id = flux_msg_route_first (msg);
+
+    return id ? id : "";
+}
+
+static struct watch_sender *sender_add (struct watches *ws, const flux_msg_t *msg)
+{
+    const char *name = sender_of (msg);
+    struct watch_sender *s = hashmap_lookup (ws->senders, name);
+
+    if (s || !(s = calloc (1, sizeof (*s))))
+        return s;
+    list_init (&s->watches);
+    if (!(s->name = strdup (name)) || hashmap_insert (ws->senders, name, s) < 0) {
+        sender_destroy (s);
+        return NULL;
+    }
+    return s;
+}
+
+/* The sender goes with its last watch. */
+static void leave_sender (struct watch *w)
+{
+    struct watch_sender *s = w->sender;
+
+    list_remove (&w->mine);
+    if (s && list_empty (&s->watches)) {
+        char *name = s->name;
+
+        s->name = NULL;
+        hashmap_remove (w->ws->senders, name);
+        free (name);
+    }
+}
+
 static void watch_destroy (struct watch *w)
 {
     struct watches *ws = w->ws;
 
+    leave_sender (w);
     list_remove (&w->node);
     list_remove (&w->full);
     list_remove (&w->ready);
@@ -323,6 +379,7 @@ static bool look (struct watch *w)
 {
     bool more, newer;
 
+    w->ws->looks++;
     w->stalled = false;
     if ((w->read.flags & FLUX_KVS_WATCH_APPEND))
         more = look_append (w);
@@ -546,6 +603,7 @@ static struct watch *watch_create (struct watches *ws, const flux_msg_t *msg)
 
     if (!(w = calloc (1, sizeof (*w))))
         return NULL;
+    list_init (&w->mine);
     list_init (&w->node);
     list_init (&w->full);
     list_init (&w->ready);
@@ -565,6 +623,9 @@ static struct watch *watch_create (struct watches *ws, const flux_msg_t *msg)
     }
     if ((w->read.flags & FLUX_KVS_WATCH_APPEND) && decode_window (w, msg) < 0)
         goto error;
+    if (!(w->sender = sender_add (ws, msg)))
+        goto error;
+    list_append (&w->sender->watches, &w->mine);
     if (!(w->key = key_lookup (ws, w->read.ns, w->read.key, true)))
         goto error;
     list_append (&w->key->watches, &w->node);
@@ -594,20 +655,32 @@ static void lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     start_ready (ws);
 }
 
-static bool match_cancel (struct watch *w, const void *arg)
+/* Of those whose connection it is. The sender is gone with its last watch. */
+static void end_mine (struct watches *ws, int errnum, const flux_msg_t *msg,
+                      bool (*match) (const flux_msg_t *msg, const flux_msg_t *request))
 {
-    return flux_cancel_match (arg, w->msg);
-}
+    struct watch_sender *s = hashmap_lookup (ws->senders, sender_of (msg));
+    bool last = false;
 
-static bool match_disconnect (struct watch *w, const void *arg)
-{
-    return flux_disconnect_match (arg, w->msg);
+    if (!s)
+        return;
+    for (struct list *it = s->watches.next, *next; !last; it = next) {
+        struct watch *w = container_of (it, struct watch, mine);
+
+        next = it->next;
+        last = next == &s->watches;
+        if (!match (msg, w->msg))
+            continue;
+        if (errnum)
+            kvs_respond_error (ws->kvs, w->msg, errnum);
+        watch_destroy (w);
+    }
 }
 
 static void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
-    end_all (arg, ENODATA, match_cancel, msg);
+    end_mine (arg, ENODATA, msg, flux_cancel_match);
 }
 
 static struct watch *find_windowed (struct watch_key *k, const flux_msg_t *msg)
@@ -651,7 +724,7 @@ static void credit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
-    end_all (arg, 0, match_disconnect, msg);
+    end_mine (arg, 0, msg, flux_disconnect_match);
 }
 
 static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -659,8 +732,10 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct watches *ws = arg;
 
-    if (flux_respond_pack (h, msg, "{s:i s:i}", "watchers", (int)ws->count, "keys",
-                           (int)hashmap_count (ws->keys))
+    if (flux_respond_pack (h, msg, "{s:i s:i s:i s:I}", "watchers", (int)ws->count,
+                           "keys", (int)hashmap_count (ws->keys), "senders",
+                           (int)hashmap_count (ws->senders), "looks",
+                           (json_int_t)ws->looks)
         < 0)
         flux_log_error (h, "error responding to kvs-watch.stats-get");
 }
@@ -690,6 +765,7 @@ struct watches *kvs_watches_create (struct kvs *kvs)
     list_init (&ws->full);
     list_init (&ws->ready);
     if (!(ws->keys = hashmap_create (key_destroy))
+        || !(ws->senders = hashmap_create (sender_destroy))
         || !(f = flux_service_register (kvs->h, "kvs-watch"))
         || flux_future_get (f, NULL) < 0
         || flux_msg_handler_addvec (kvs->h, handlers, ws, &ws->handlers) < 0) {
@@ -724,6 +800,8 @@ void kvs_watches_destroy (struct watches *ws)
     }
     if (ws->keys)
         hashmap_destroy (ws->keys);
+    if (ws->senders)
+        hashmap_destroy (ws->senders);
     buf_fini (&ws->scratch);
     free (ws);
 }

@@ -219,6 +219,31 @@ succeeds 'remove' sh -c 'flux archive remove -n map; flux archive remove -n chan
 is 'nothing is mapped' '{"tags":{},"blobs":0}' \
     sh -c 'flux module stats content | jq -c .mmap'
 
+# what brokers hold of a large file
+peaks () {
+    for pid in $(flux exec -r all flux getattr broker.pid); do
+        awk '/VmHWM/ { print $2 }' /proc/$pid/status
+    done
+}
+head -c 100000000 /dev/urandom >large
+flux archive create --mmap -n large large
+before=$(peaks | sort -n | head -n 1)
+for rank in 1 2 3; do
+    mkdir large$rank
+    flux exec -r $rank flux archive extract -n large -C "$DIR/large$rank" &
+done
+wait
+after=$(peaks | sort -n | tail -n 1)
+succeeds 'on three ranks at once' sh -c 'cmp large large1/large && cmp large large2/large &&
+    cmp large large3/large'
+if [ $((after - before)) -lt 32768 ]; then
+    ok 'no broker grows by 32 MB'
+else
+    not_ok 'no broker grows by 32 MB' "from $before to $after KB"
+fi
+flux archive remove -n large
+rm -r large large1 large2 large3
+
 # keys
 is 'blobs are kept with the archive' valref \
     sh -c 'flux kvs get -t archive.main_blobs | jq -r .type'

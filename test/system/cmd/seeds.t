@@ -21,7 +21,7 @@ if [ -d "$SEEDS" ]; then
     else
         not_ok 'the list is what the chapters say' "not there:" "$missing"
     fi
-    left=$(grep '^flux ' commands | grep -v 'sched-fluxion\|flux archive' \
+    left=$(grep '^flux ' commands | grep -v 'sched-fluxion' \
         | while read -r command; do
             cut -f1 "$LIST" | grep -qxF -- "$command" || echo "$command"
         done)
@@ -39,7 +39,10 @@ while IFS=$tab read -r command regex; do
     case $command in \#* | '') continue ;; esac
     # The job id of the chapter is another one here.
     shell=$(printf '%s\n' "$command" | sed 's/ƒ28G7V4TKD/$(flux job last)/')
-    if [ -n "$regex" ]; then
+    # "! REGEX": it fails, and says this on stderr.
+    if [ "${regex#! }" != "$regex" ]; then
+        fails "$command" 1 "${regex#! }" sh -c "$shell"
+    elif [ -n "$regex" ]; then
         like "$command" "$regex" sh -c "$shell"
     else
         is "$command" '' sh -c "$shell"

@@ -12,12 +12,13 @@ fails 'get: no such key' 1 '^flux-kvs: nosuch: No such file or directory$' \
 fails 'get: directory' 1 '^flux-kvs: b: Is a directory$' flux kvs get b
 fails 'get: below a value' 1 '^flux-kvs: a.x: No such file or directory$' flux kvs get a.x
 is 'get --label' 'a=1' flux kvs get -l a
-like 'ls' '^a +b +resource$' flux kvs ls
-like 'ls -F' '^a +b\. +resource\.$' flux kvs ls -F
+like 'ls' '^a +admin +b +resource$' flux kvs ls
+like 'ls -F' '^a +admin\. +b\. +resource\.$' flux kvs ls -F
 is 'ls -R' 'b:
 c    d    e' flux kvs ls -R b
 fails 'ls: no such key' 1 '^nosuch: No such file or directory$' flux kvs ls nosuch
 is 'dir' 'a = 1
+admin.
 b.
 resource.' flux kvs dir
 is 'dir -R' 'b.c = 2
@@ -25,6 +26,7 @@ b.d = "str"
 b.e = {"x":1}' flux kvs dir -R b
 succeeds 'mkdir' flux kvs mkdir m
 is 'ls -1F' 'a
+admin.
 b.
 m.
 resource.' flux kvs ls -1F
