@@ -20,8 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AHEAD_DEFAULT 32                     /* blobs asked for before they are needed */
-#define KEEP_MAX (8 * 1024 * 1024)   /* of one value, in memory */
+#define AHEAD_DEFAULT 32           /* blobs asked for before they are needed */
+#define KEEP_MAX (8 * 1024 * 1024) /* of one value, in memory */
 #define COUNT_EVERY 10000
 
 struct dump {
@@ -83,8 +83,9 @@ static flux_future_t *ask (struct dump *d, const char *key, struct span ref)
     text[inner.len] = '\0';
     if ((n = blobref_decode (text, digest)) < 0)
         die (d, key, "is no reference to a blob");
-    f = d->no_cache ? flux_rpc_raw (d->h, "content-backing.load", digest, n, 0, 0)
-                    : flux_rpc_raw (d->h, "content.load", digest, n, FLUX_NODEID_ANY, 0);
+    f = d->no_cache
+            ? flux_rpc_raw (d->h, "content-backing.load", digest, n, 0, 0)
+            : flux_rpc_raw (d->h, "content.load", digest, n, FLUX_NODEID_ANY, 0);
     if (!f)
         die (d, key, strerror (errno));
     return f;
@@ -113,8 +114,8 @@ static bool next_ref (struct dump *d, const char *key, struct span refs, size_t 
 
 /* Directories */
 
-static void add_text (struct dump *d, const char *key, struct dir *dir, struct span text,
-                      int depth);
+static void add_text (struct dump *d, const char *key, struct dir *dir,
+                      struct span text, int depth);
 
 static void add_ref (struct dump *d, const char *key, struct dir *dir, struct span refs,
                      int depth)
@@ -130,8 +131,8 @@ static void add_ref (struct dump *d, const char *key, struct dir *dir, struct sp
     flux_future_destroy (f);
 }
 
-static void add_item (struct dump *d, const char *key, struct dir *dir, struct span name,
-                      struct span value)
+static void add_item (struct dump *d, const char *key, struct dir *dir,
+                      struct span name, struct span value)
 {
     struct buf b = BUF_INIT;
     struct item *it;
@@ -195,8 +196,8 @@ static void add_entries (struct dump *d, const char *key, struct dir *dir,
         die (d, key, "is not a directory");
 }
 
-static void add_text (struct dump *d, const char *key, struct dir *dir, struct span text,
-                      int depth)
+static void add_text (struct dump *d, const char *key, struct dir *dir,
+                      struct span text, int depth)
 {
     struct buf b = BUF_INIT;
     struct treetext t;

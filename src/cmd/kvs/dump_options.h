@@ -8,9 +8,12 @@
 #define RESTORE_USAGE "[OPTIONS] INFILE"
 
 __attribute__ ((unused)) static const struct optparse_option dump_options[] = {
-    { .name = "verbose", .key = 'v', .usage = "List keys on stderr as they are dumped" },
+    { .name = "verbose",
+      .key = 'v',
+      .usage = "List keys on stderr as they are dumped" },
     { .name = "quiet", .key = 'q', .usage = "Do not count keys on stderr" },
-    { .name = "checkpoint", .usage = "Dump the newest checkpoint, not the current root" },
+    { .name = "checkpoint",
+      .usage = "Dump the newest checkpoint, not the current root" },
     { .name = "no-cache", .usage = "Ask the backing store itself" },
     { .name = "maxreqs",
       .has_arg = 1,

@@ -319,8 +319,8 @@ static void parse_options (struct restore *r, optparse_t *p, const char **key)
     r->verbose = optparse_hasopt (p, "verbose");
     r->quiet = optparse_hasopt (p, "quiet");
     r->size_limit = optparse_get_size (p, "size-limit", "0");
-    r->topic = optparse_hasopt (p, "no-cache") ? "content-backing.commit"
-                                               : "content.commit";
+    r->topic =
+        optparse_hasopt (p, "no-cache") ? "content-backing.commit" : "content.commit";
 }
 
 static void open_instance (struct restore *r)

@@ -122,8 +122,10 @@ static void test_tree (void **state)
     assert_null (strstr (s.text[0], "\"MQ==\""));
     assert_string_equal (s.text[1], "{\"data\":{},\"type\":\"dir\",\"ver\":1}");
     assert_non_null (strstr (s.text[2], "\"a/b\""));
-    assert_non_null (strstr (s.text[2], "sha1-0000000000000000000000000000000000000000"));
-    assert_non_null (strstr (s.text[2], "sha1-0000000000000000000000000000000000000001"));
+    assert_non_null (
+        strstr (s.text[2], "sha1-0000000000000000000000000000000000000000"));
+    assert_non_null (
+        strstr (s.text[2], "sha1-0000000000000000000000000000000000000001"));
     assert_string_equal (ref, "sha1-0000000000000000000000000000000000000002");
     restore_tree_destroy (t);
 }
@@ -162,9 +164,9 @@ static void test_store_fails (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_join),    cmocka_unit_test (test_key),
-        cmocka_unit_test (test_unescape), cmocka_unit_test (test_long),
-        cmocka_unit_test (test_tree),    cmocka_unit_test (test_refused),
+        cmocka_unit_test (test_join),        cmocka_unit_test (test_key),
+        cmocka_unit_test (test_unescape),    cmocka_unit_test (test_long),
+        cmocka_unit_test (test_tree),        cmocka_unit_test (test_refused),
         cmocka_unit_test (test_store_fails),
     };
 
