@@ -29,7 +29,7 @@ struct dump {
     struct archive *ar;
     struct archive_entry *entry;
     time_t mtime;
-    bool verbose, quiet, no_cache;
+    bool verbose, quiet, no_cache, ignore;
     size_t count, ahead;
     const char *file;
     char *part; /* its name while it is written; NULL: stdout */
@@ -101,6 +101,18 @@ static struct span wait_for (struct dump *d, const char *key, flux_future_t *f)
     return (struct span){ data ? data : "", len };
 }
 
+/* False: the blob cannot be read, which was said, and does not matter. */
+static bool wait_unless (struct dump *d, const char *key, flux_future_t *f,
+                         struct span *data)
+{
+    if (d->ignore && flux_future_get (f, NULL) < 0) {
+        cmd_warn ("%s: %s: skipped", safe (key), cmd_future_error (f));
+        return false;
+    }
+    *data = wait_for (d, key, f);
+    return true;
+}
+
 static bool next_ref (struct dump *d, const char *key, struct span refs, size_t *pos,
                       struct span *ref)
 {
@@ -121,13 +133,14 @@ static void add_ref (struct dump *d, const char *key, struct dir *dir, struct sp
                      int depth)
 {
     size_t pos = 0;
-    struct span ref;
+    struct span ref, text;
     flux_future_t *f;
 
     if (!next_ref (d, key, refs, &pos, &ref))
         die (d, key, "is a directory without a blob");
     f = ask (d, key, ref);
-    add_text (d, key, dir, wait_for (d, key, f), depth);
+    if (wait_unless (d, key, f, &text))
+        add_text (d, key, dir, text, depth);
     flux_future_destroy (f);
 }
 
@@ -312,13 +325,13 @@ static void value_init (struct dump *d, const char *path, struct value *v,
         v->futures[0] = it->ahead;
 }
 
-static struct span value_blob (struct dump *d, const char *path, struct value *v,
-                               size_t i, size_t ahead)
+static flux_future_t *value_blob (struct dump *d, const char *path, struct value *v,
+                                  size_t i, size_t ahead)
 {
     for (size_t j = i; j < v->count && j <= i + ahead; j++)
         if (!v->futures[j])
             v->futures[j] = ask (d, path, v->refs[j]);
-    return wait_for (d, path, v->futures[i]);
+    return v->futures[i];
 }
 
 static void value_drop (struct value *v, size_t i)
@@ -327,22 +340,35 @@ static void value_drop (struct value *v, size_t i)
     v->futures[i] = NULL;
 }
 
+/* The size, before the bytes; -1: a piece is missing, which does not matter. */
+static int64_t value_size (struct dump *d, const char *path, struct value *v)
+{
+    struct span blob = { NULL, 0 };
+    int64_t size = 0;
+
+    for (size_t i = 0; i < v->count; i++) {
+        flux_future_t *f = value_blob (d, path, v, i, blob.len < 65536 ? d->ahead : 1);
+
+        if (!wait_unless (d, path, f, &blob))
+            return -1;
+        size += blob.len;
+        if (size > KEEP_MAX && v->count > 1)
+            value_drop (v, i);
+    }
+    return size;
+}
+
 static void put_value (struct dump *d, const char *path, const struct item *it)
 {
     struct value v;
-    int64_t size = 0;
-    size_t last = 0;
+    int64_t size;
 
     value_init (d, path, &v, it);
+    if ((size = value_size (d, path, &v)) >= 0)
+        put_header (d, path, AE_IFREG, size, NULL);
     for (size_t i = 0; i < v.count; i++) {
-        last = value_blob (d, path, &v, i, last < 65536 ? d->ahead : 1).len;
-        size += last;
-        if (size > KEEP_MAX && v.count > 1)
-            value_drop (&v, i);
-    }
-    put_header (d, path, AE_IFREG, size, NULL);
-    for (size_t i = 0; i < v.count; i++) {
-        put_data (d, value_blob (d, path, &v, i, 0));
+        if (size >= 0)
+            put_data (d, wait_for (d, path, value_blob (d, path, &v, i, 0)));
         value_drop (&v, i);
     }
     free (v.refs);
@@ -372,6 +398,18 @@ static void put_symlink (struct dump *d, const char *path, const struct treetext
 
 static void put_dir (struct dump *d, const char *path, struct dir *dir);
 
+static void put_dirref (struct dump *d, const char *path, flux_future_t *f)
+{
+    struct dir dir = { 0 };
+    struct span text;
+
+    if (wait_unless (d, path, f, &text)) {
+        add_text (d, path, &dir, text, 0);
+        put_dir (d, path, &dir);
+    }
+    flux_future_destroy (f);
+}
+
 static void put_item (struct dump *d, const char *parent, struct item *it)
 {
     char *path = dump_path_join (parent, it->name.s, it->name.len);
@@ -386,9 +424,7 @@ static void put_item (struct dump *d, const char *parent, struct item *it)
     } else if (it->t.type == TREEOBJ_SYMLINK) {
         put_symlink (d, path, &it->t);
     } else if (it->t.type == TREEOBJ_DIRREF) {
-        add_text (d, path, &dir, wait_for (d, path, it->ahead), 0);
-        flux_future_destroy (it->ahead);
-        put_dir (d, path, &dir);
+        put_dirref (d, path, it->ahead);
     } else {
         add_entries (d, path, &dir, &it->t, 0);
         put_dir (d, path, &dir);
@@ -560,6 +596,7 @@ int main (int argc, char **argv)
     d.file = argv[i];
     d.verbose = optparse_hasopt (p, "verbose");
     d.quiet = optparse_hasopt (p, "quiet");
+    d.ignore = optparse_hasopt (p, "ignore-failed-read");
     d.no_cache = optparse_hasopt (p, "no-cache");
     if ((i = optparse_get_int (p, "maxreqs", AHEAD_DEFAULT)) < 1)
         cmd_die ("--maxreqs: at least 1");

@@ -15,6 +15,8 @@ __attribute__ ((unused)) static const struct optparse_option dump_options[] = {
     { .name = "checkpoint",
       .usage = "Dump the newest checkpoint, not the current root" },
     { .name = "no-cache", .usage = "Ask the backing store itself" },
+    { .name = "ignore-failed-read",
+      .usage = "Name what cannot be read, and go on without it" },
     { .name = "maxreqs",
       .has_arg = 1,
       .arginfo = "N",

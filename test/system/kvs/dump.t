@@ -12,6 +12,9 @@ offline () {
     flux start --recovery="$DIR/state" flux dump -q --checkpoint damaged.tar
     echo "status $?" >&2
     ls damaged.tar*
+    flux start --recovery="$DIR/state" \
+        flux dump -q --checkpoint --ignore-failed-read rest.tar
+    echo "rest $?: $(tar tf rest.tar | grep -x kept) $(tar tf rest.tar | grep -cx big)"
     flux start -Sstatedir="$DIR/fresh" sh -c '
         for m in sched-simple cron job-list job-info job-ingest job-exec job-manager \
             resource kvs-watch kvs; do
@@ -44,6 +47,8 @@ values () {
 }
 like 'a missing blob is named by its key' '^flux-dump: big: .*No such file' cat offline
 like 'and there is no dump' "cannot access 'damaged.tar" cat offline
+like 'or it is left out, and the rest is dumped' '^rest 0: kept 0$' cat offline
+like 'and said' '^flux-dump: big: .*: skipped$' cat offline
 like 'a checkpoint that was restored is what the KVS goes on from' '^yes$' cat offline
 fill
 succeeds 'dump' flux dump -q one.tar
