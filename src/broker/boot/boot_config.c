@@ -37,8 +37,9 @@ static int use_certificate (struct broker *b, const struct bootstrap *bs,
     int rc;
 
     if (!bs->curve_cert)
-        return fail (error, "bootstrap.curve_cert: must be there if there is more than one "
-                            "host (flux keygen makes one)");
+        return fail (error,
+                     "bootstrap.curve_cert: must be there if there is more than one "
+                     "host (flux keygen makes one)");
     if (cert_read (&cert, bs->curve_cert, &why) < 0)
         return fail (error, "bootstrap.curve_cert: %.130s", why.text);
     rc = overlay_use_keys (b, cert.public_key, cert.secret_key, error);
@@ -76,7 +77,8 @@ static int set_hostlist (struct broker *b, const struct bootstrap *bs)
     return rc;
 }
 
-static int take_place (struct broker *b, const struct bootstrap *bs, flux_error_t *error)
+static int take_place (struct broker *b, const struct bootstrap *bs,
+                       flux_error_t *error)
 {
     int rank = bootstrap_rank (bs, b->hostname), size = bootstrap_size (bs);
 

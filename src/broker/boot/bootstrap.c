@@ -45,8 +45,9 @@ static char *substitute (const char *uri, const char *host, int port,
             buf_printf (&b, "%d", port);
         else {
             buf_fini (&b);
-            fail (error, *uri == 'p' ? "bootstrap: %%p needs a default_port"
-                                     : "bootstrap: addresses have %%h and %%p, not %%%c",
+            fail (error,
+                  *uri == 'p' ? "bootstrap: %%p needs a default_port"
+                              : "bootstrap: addresses have %%h and %%p, not %%%c",
                   *uri ? *uri : ' ');
             return NULL;
         }
@@ -69,10 +70,12 @@ static int check_uri (const char *key, const char *uri, flux_error_t *error)
     if (strncmp (uri, "ipc:///", 7) == 0)
         return 0;
     if (strncmp (uri, "tcp://", 6) != 0 || colon < uri + 7)
-        return fail (error, "bootstrap.%s: '%.80s' is not tcp://ADDRESS:PORT", key, uri);
+        return fail (error, "bootstrap.%s: '%.80s' is not tcp://ADDRESS:PORT", key,
+                     uri);
     port = strtol (colon + 1, &end, 10);
     if (end == colon + 1 || *end != '\0' || port < 1 || port > 65535)
-        return fail (error, "bootstrap.%s: '%.80s' has no port from 1 to 65535", key, uri);
+        return fail (error, "bootstrap.%s: '%.80s' has no port from 1 to 65535", key,
+                     uri);
     return 0;
 }
 
@@ -109,7 +112,8 @@ static int add_host (struct bootstrap *bs, const char *host, const char *bind,
     bs->entries = all;
     e = &all[rank];
     memset (e, 0, sizeof (*e));
-    if (set_address (&e->bind, "bind", bind ? bind : dflt->bind, host, dflt->port, error)
+    if (set_address (&e->bind, "bind", bind ? bind : dflt->bind, host, dflt->port,
+                     error)
             < 0
         || set_address (&e->connect, "connect", connect ? connect : dflt->connect, host,
                         dflt->port, error)
@@ -126,8 +130,8 @@ static int add_entry (struct bootstrap *bs, json_t *o, const struct defaults *df
     json_error_t jerror;
     int rc = 0;
 
-    if (json_unpack_ex (o, &jerror, JSON_STRICT, "{s:s s?s s?s}", "host", &names, "bind",
-                        &bind, "connect", &connect)
+    if (json_unpack_ex (o, &jerror, JSON_STRICT, "{s:s s?s s?s}", "host", &names,
+                        "bind", &bind, "connect", &connect)
         < 0)
         return fail (error, "bootstrap.hosts[%d]: %s", hostlist_count (bs->hosts),
                      jerror.text);
@@ -136,7 +140,8 @@ static int add_entry (struct bootstrap *bs, json_t *o, const struct defaults *df
         return fail (error, "bootstrap.hosts: '%.80s' is not a list of hosts", names);
     }
     if (bind && connect && hostlist_count (hosts) > 1 && !strstr (connect, "%h"))
-        rc = fail (error, "bootstrap.hosts: %.80s: all of them have one address", names);
+        rc =
+            fail (error, "bootstrap.hosts: %.80s: all of them have one address", names);
     for (int i = 0; rc == 0 && i < hostlist_count (hosts); i++)
         rc = add_host (bs, hostlist_nth (hosts, i), bind, connect, dflt, error);
     hostlist_destroy (hosts);
@@ -198,17 +203,17 @@ static int decode (struct bootstrap *bs, json_t *table, flux_error_t *error)
 
     if (check_keys (table, error) < 0)
         return -1;
-    if (json_unpack (table, "{s?b s?s s?i s?s s?s s?o}",
-                        "enable_ipv6", &ipv6, "curve_cert", &cert, "default_port",
-                        &dflt.port, "default_bind", &dflt.bind, "default_connect",
-                        &dflt.connect, "hosts", &hosts)
+    if (json_unpack (table, "{s?b s?s s?i s?s s?s s?o}", "enable_ipv6", &ipv6,
+                     "curve_cert", &cert, "default_port", &dflt.port, "default_bind",
+                     &dflt.bind, "default_connect", &dflt.connect, "hosts", &hosts)
         < 0)
         return nomem (error);
     if (json_object_get (table, "default_port") && (dflt.port < 1 || dflt.port > 65535))
         return fail (error, "bootstrap.default_port: %d is not from 1 to 65535",
                      dflt.port);
     bs->enable_ipv6 = ipv6;
-    if (!(bs->hosts = hostlist_create ()) || (cert && !(bs->curve_cert = strdup (cert))))
+    if (!(bs->hosts = hostlist_create ())
+        || (cert && !(bs->curve_cert = strdup (cert))))
         return nomem (error);
     return add_hosts (bs, hosts, &dflt, error);
 }

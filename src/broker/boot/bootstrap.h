@@ -9,8 +9,8 @@
 
 struct bootstrap {
     bool enable_ipv6;
-    char *curve_cert; /* path, or NULL */
-    struct hostlist *hosts; /* by rank */
+    char *curve_cert;               /* path, or NULL */
+    struct hostlist *hosts;         /* by rank */
     struct bootstrap_host *entries; /* by rank; NULL: no hosts */
 };
 

@@ -39,10 +39,11 @@ static void refuse (const char *toml, const char *word)
 static void hosts_with_addresses (void **state)
 {
     flux_error_t error;
-    struct bootstrap *bs = decode ("curve_cert = '/etc/flux/system/curve.cert'\n"
-                                   "hosts = [ { host='foo', bind='tcp://eth0:9001',\n"
-                                   "  connect='tcp://10.0.1.1:9001' }, { host='bar' } ]\n",
-                                   &error);
+    struct bootstrap *bs =
+        decode ("curve_cert = '/etc/flux/system/curve.cert'\n"
+                "hosts = [ { host='foo', bind='tcp://eth0:9001',\n"
+                "  connect='tcp://10.0.1.1:9001' }, { host='bar' } ]\n",
+                &error);
 
     assert_non_null (bs);
     assert_int_equal (bootstrap_size (bs), 2);
@@ -64,7 +65,8 @@ static void defaults_are_filled_in (void **state)
     struct bootstrap *bs = decode (
         "curve_cert = '/c'\ndefault_port = 8050\ndefault_bind = 'tcp://en0:%p'\n"
         "default_connect = 'tcp://e%h:%p'\nenable_ipv6 = true\n"
-        "hosts = [ { host='test0', bind='tcp://en4:9001', connect='tcp://test-mgmt:9001' },\n"
+        "hosts = [ { host='test0', bind='tcp://en4:9001', "
+        "connect='tcp://test-mgmt:9001' },\n"
         "  { host = 'test[1-1023]' } ]\n",
         &error);
 
@@ -118,10 +120,11 @@ static void mistakes_are_named (void **state)
 
 #define PUB "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 #define SEC "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"
-static const char *text = "#  a comment\n\nmetadata\n    name = \"x\"\n"
-                          "    public-key = \"in another section, so it is not meant\"\n"
-                          "curve\n    public-key = \"" PUB "\"\n"
-                          "    secret-key = \"" SEC "\"\n";
+static const char *text =
+    "#  a comment\n\nmetadata\n    name = \"x\"\n"
+    "    public-key = \"in another section, so it is not meant\"\n"
+    "curve\n    public-key = \"" PUB "\"\n"
+    "    secret-key = \"" SEC "\"\n";
 
 static void certificates_are_read (void **state)
 {
@@ -133,8 +136,10 @@ static void certificates_are_read (void **state)
     assert_string_equal (cert.secret_key, SEC);
     assert_int_equal (cert_decode (&cert, "", &error), -1);
     assert_int_equal (cert_decode (&cert, "curve\n", &error), -1);
-    assert_int_equal (cert_decode (&cert, "curve\n public-key = \"short\"\n", &error), -1);
-    assert_int_equal (cert_decode (&cert, "curve\n public-key = \"" PUB "\"\n", &error), -1);
+    assert_int_equal (cert_decode (&cert, "curve\n public-key = \"short\"\n", &error),
+                      -1);
+    assert_int_equal (cert_decode (&cert, "curve\n public-key = \"" PUB "\"\n", &error),
+                      -1);
     assert_non_null (strstr (error.text, "secret-key"));
     assert_int_equal (cert_decode (&cert, "curve\n public-key = \"" PUB, &error), -1);
 }
