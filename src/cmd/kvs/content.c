@@ -1,5 +1,7 @@
-/* flux content: store, load, flush, dropcache. */
+/* flux content: store, load, flush, dropcache, checkpoints. */
 #include "cmd/cmd.h"
+#include "cmd/kvs/kvs_cmd.h"
+#include "cmd/output/output.h"
 
 #include "base/encode.h"
 #include "base/file.h"
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DIGEST_MAX 32
@@ -163,7 +166,103 @@ static int cmd_dropcache (optparse_t *p, int argc, char **argv)
     return call ("dropcache");
 }
 
+/* Checkpoints */
+
+static struct optparse_option checkpoint_list_opts[] = {
+    { .name = "json", .key = 'j', .usage = "Print a JSON array" },
+    { .name = "no-header", .key = 'n', .usage = "Print no header" },
+    OPTPARSE_TABLE_END,
+};
+
+/* The backing store has all that are kept; without one, content has the last. */
+static json_t *get_checkpoints (void)
+{
+    flux_t *h = cmd_open ();
+    flux_future_t *f = flux_rpc (h, "content-backing.checkpoint-get", "{}", 0, 0);
+    json_t *list;
+
+    if (f && flux_future_get (f, NULL) < 0 && errno == ENOSYS) {
+        flux_future_destroy (f);
+        f = flux_rpc (h, "content.checkpoint-get", "{}", 0, 0);
+    }
+    if (f && flux_rpc_get_unpack (f, "{s:o}", "value", &list) == 0)
+        json_incref (list);
+    else if (f && errno == ENOENT)
+        list = json_array ();
+    else
+        cmd_die ("reading the checkpoints: %s", cmd_future_error (f));
+    flux_future_destroy (f);
+    return list;
+}
+
+static void print_checkpoint (json_t *c)
+{
+    const char *ref;
+    json_int_t sequence = 0;
+    double timestamp = 0.;
+    char date[64] = "";
+    time_t t;
+    struct tm tm;
+
+    if (json_unpack (c, "{s:s s?I s?F}", "rootref", &ref, "sequence", &sequence,
+                     "timestamp", &timestamp)
+        < 0)
+        cmd_die ("a checkpoint names no root");
+    t = timestamp;
+    if (localtime_r (&t, &tm))
+        strftime (date, sizeof (date), "%Y-%m-%dT%H:%M:%S", &tm);
+    printf ("%-19s  %10" JSON_INTEGER_FORMAT "  %s\n", date, sequence, safe (ref));
+}
+
+static int cmd_checkpoint_list (optparse_t *p, int argc, char **argv)
+{
+    json_t *list, *c;
+    size_t i;
+
+    check_operands (p, argc, 0, 0);
+    list = get_checkpoints ();
+    if (optparse_hasopt (p, "json")) {
+        json_dumpf (list, stdout, JSON_COMPACT);
+        putchar ('\n');
+    } else {
+        if (!optparse_hasopt (p, "no-header"))
+            printf ("%-19s  %10s  %s\n", "TIME", "SEQUENCE", "ROOTREF");
+        json_array_foreach (list, i, c)
+            print_checkpoint (c);
+    }
+    json_decref (list);
+    return 0;
+}
+
+/* Only the KVS knows its root, and what has to be stored before it. */
+static int cmd_checkpoint_update (optparse_t *p, int argc, char **argv)
+{
+    flux_future_t *f;
+
+    check_operands (p, argc, 0, 0);
+    f = flux_rpc (cmd_open (), "kvs.sync", NULL, FLUX_NODEID_ANY, 0);
+    if (!f || flux_future_get (f, NULL) < 0)
+        cmd_die ("checkpoint update: %s", cmd_future_error (f));
+    flux_future_destroy (f);
+    return 0;
+}
+
+static struct optparse_subcommand checkpoint_subcommands[] = {
+    { "list", "[-j] [-n]", "List checkpoints, newest first", cmd_checkpoint_list, 0,
+      checkpoint_list_opts },
+    { "update", "", "Write a checkpoint of the KVS now", cmd_checkpoint_update, 0,
+      NULL },
+    OPTPARSE_SUBCMD_END,
+};
+
+static int cmd_checkpoint (optparse_t *p, int argc, char **argv)
+{
+    return kvs_cmd_group (p, argc, argv, checkpoint_subcommands);
+}
+
 static struct optparse_subcommand subcommands[] = {
+    { "checkpoint", "list|update", "Look at checkpoints, or write one", cmd_checkpoint,
+      OPTPARSE_SUBCMD_SKIP_OPTS, NULL },
     { "load", "[-b] BLOBREF...", "Write blobs to standard output", cmd_load, 0,
       load_opts },
     { "store", "[-b] [--chunksize=N]", "Store a blob from standard input", cmd_store, 0,

@@ -3,8 +3,11 @@
  * Blobs are asked for at the backing store itself, which checks each against its
  * digest; many requests are under way at a time. */
 #include "cmd/cmd.h"
+#include "cmd/kvs/fsck_repair.h"
 #include "cmd/kvs/fsck_walk.h"
+#include "cmd/output/output.h"
 
+#include "base/buf.h"
 #include "base/encode.h"
 
 #include <stdio.h>
@@ -17,6 +20,7 @@
 struct run {
     flux_t *h;
     struct fsck *fsck;
+    struct fsck_repair *repair; /* NULL unless asked for */
     bool verbose, quiet;
     const char *hash;
     int in_flight;
@@ -33,6 +37,8 @@ static void report (void *arg, const char *key, const char *text)
 {
     struct run *r = arg;
 
+    if (text && r->repair && fsck_repair_add (r->repair, key) < 0)
+        cmd_die ("out of memory");
     if (text && !r->quiet)
         cmd_warn ("%s: %s", key, text);
     else if (!text && r->verbose)
@@ -137,6 +143,71 @@ static json_t *get_checkpoints (flux_t *h)
     return list;
 }
 
+static json_t *given_root (struct run *r, const char *ref)
+{
+    unsigned char digest[DIGEST_MAX];
+    json_t *list;
+
+    if (parse_ref (r, ref, digest) == 0)
+        cmd_die ("--rootref: '%s' is no reference to a blob", safe (ref));
+    if (!(list = json_pack ("[{s:s}]", "rootref", ref)))
+        cmd_die ("out of memory");
+    return list;
+}
+
+/* Repair */
+
+static int load_now (void *arg, const char *ref, struct buf *b)
+{
+    struct run *r = arg;
+    unsigned char digest[DIGEST_MAX];
+    size_t len = parse_ref (r, ref, digest);
+    const void *data;
+    flux_future_t *f;
+    int rc = -1;
+
+    if (len > 0
+        && (f = flux_rpc_raw (r->h, "content-backing.load", digest, len, 0, 0))) {
+        rc = flux_rpc_get_raw (f, &data, &len);
+        if (rc == 0 && b)
+            rc = buf_add (b, data, len);
+        flux_future_destroy (f);
+    }
+    return rc;
+}
+
+static void say (const char *key, const char *text)
+{
+    printf ("%s: %s\n", safe (key), text);
+}
+
+static void say_nothing (const char *key, const char *text)
+{
+}
+
+/* Others could change a key between our look at it and the commit: only a start that
+ * is for this has nobody else at work. */
+static void check_may_repair (optparse_t *p, flux_t *h)
+{
+    const char *s = flux_attr_get (h, "broker.recovery-mode");
+
+    if (optparse_hasopt (p, "all") || optparse_hasopt (p, "rootref"))
+        cmd_die ("--repair is for the newest checkpoint alone");
+    if (!s || strcmp (s, "1") != 0)
+        cmd_die ("--repair: the instance is at work: flux start --recovery=DIR "
+                 "flux fsck --repair");
+}
+
+static int repair (struct run *r)
+{
+    if (fsck_repair_run (r->repair, r->quiet ? say_nothing : say) == 0)
+        return 0;
+    cmd_warn ("not repaired: %s", errno == ENOTRECOVERABLE
+                                      ? "the root directory itself is damaged"
+                                      : strerror (errno));
+    return 1;
+}
+
 static int run (optparse_t *p, int argc, char **argv)
 {
     struct run r = { .h = cmd_open (),
@@ -152,7 +223,14 @@ static int run (optparse_t *p, int argc, char **argv)
         r.hash = "sha1";
     if (!(r.fsck = fsck_create (report, &r)))
         cmd_die ("out of memory");
-    checkpoints = get_checkpoints (r.h);
+    if (optparse_hasopt (p, "repair")) {
+        check_may_repair (p, r.h);
+        if (!(r.repair = fsck_repair_create (r.h, load_now, &r)))
+            cmd_die ("out of memory");
+    }
+    checkpoints = optparse_hasopt (p, "rootref")
+                      ? given_root (&r, optparse_get_str (p, "rootref", ""))
+                      : get_checkpoints (r.h);
     json_array_foreach (checkpoints, i, c) {
         const char *rootref;
         int sequence = 0;
@@ -165,7 +243,10 @@ static int run (optparse_t *p, int argc, char **argv)
         check_root (&r, rootref, sequence);
     }
     damaged = fsck_counts (r.fsck).damaged > 0;
+    if (damaged && r.repair)
+        damaged = repair (&r);
     json_decref (checkpoints);
+    fsck_repair_destroy (r.repair);
     fsck_destroy (r.fsck);
     return damaged;
 }
@@ -178,6 +259,13 @@ static const struct optparse_option options[] = {
     { .name = "all",
       .key = 'a',
       .usage = "Check all checkpoints, not only the newest" },
+    { .name = "rootref",
+      .key = 'r',
+      .has_arg = 1,
+      .arginfo = "BLOBREF",
+      .usage = "Check what this root refers to, not a checkpoint" },
+    { .name = "repair",
+      .usage = "Keep what can be read of damaged keys in lost+found, and remove them" },
     OPTPARSE_TABLE_END,
 };
 
