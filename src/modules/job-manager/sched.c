@@ -119,6 +119,15 @@ void sched_disconnect (struct ctx *ctx, const flux_msg_t *msg)
         lost (ctx, "disconnected");
 }
 
+/* While there is a scheduler nobody else can be it: it has to go first. */
+static bool is_another (struct ctx *ctx, const flux_msg_t *msg)
+{
+    if (!ctx->sched || flux_msg_route_match_first (ctx->sched, msg))
+        return false;
+    flux_respond_error (ctx->h, msg, EEXIST, "there is a scheduler");
+    return true;
+}
+
 struct hello {
     struct ctx *ctx;
     const flux_msg_t *msg;
@@ -151,7 +160,9 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPROTO, "sched-hello must be streaming");
         return;
     }
-    lost (ctx, "another one says hello");
+    if (is_another (ctx, msg))
+        return;
+    lost (ctx, "it says hello again");
     ctx->sched = flux_msg_incref (msg);
     manager_sched_hello (ctx->m, hello_one, &hello);
     flux_respond_error (h, msg, ENODATA, NULL);
@@ -177,6 +188,8 @@ static void ready_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                             "unlimited");
         return;
     }
+    if (is_another (ctx, msg))
+        return;
     if (!ctx->sched)
         ctx->sched = flux_msg_incref (msg);
     flux_respond_pack (h, msg, "{s:i}", "count", (int)manager_waiting (ctx->m));
