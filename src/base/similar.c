@@ -43,7 +43,7 @@ void similar_try (struct similar *s, const char *candidate)
 
     if (len >= 3 && strncmp (candidate, s->word, len) == 0)
         d = 1;
-    if (d <= (len + 2) / 3 && d < len && (!s->best || d < s->distance)) {
+    if (d <= (len + 1) / 4 + (len == 2) && d < len && (!s->best || d < s->distance)) {
         s->best = candidate;
         s->distance = d;
     }

@@ -105,7 +105,8 @@ static int spawn_program (struct broker *b, bool interactive)
     if (b->init_argc > 1 || is_plain_word (b->init_argv[0]))
         rc = spawn (b, b->init_argv, interactive);
     /* Without a path it may be a word that the shell knows. */
-    if (b->init_argc > 1 || rc != ENOENT || strchr (b->init_argv[0], '/'))
+    if (b->init_argc > 1 || rc != ENOENT
+        || (strchr (b->init_argv[0], '/') && is_plain_word (b->init_argv[0])))
         return rc;
     sh[1] = (char *)"-c";
     sh[2] = b->init_argv[0];

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,19 @@ static int make_time (struct tm *tm, bool utc, double *result)
     return 0;
 }
 
+/* 0: sunday; -1: no day of the week. Three letters are enough. */
+static int week_day (const char *word)
+{
+    static const char *const names[] = { "sunday",   "monday", "tuesday", "wednesday",
+                                         "thursday", "friday", "saturday" };
+    size_t len = strlen (word);
+
+    for (int i = 0; i < 7; i++)
+        if (len >= 3 && len <= strlen (names[i]) && !strncasecmp (word, names[i], len))
+            return i;
+    return -1;
+}
+
 static int day_number (const char *word)
 {
     if (!strcasecmp (word, "today"))
@@ -122,7 +136,43 @@ static bool parse_time_word (const char *word, struct tm *tm)
     return parse_clock (word, tm) == 0;
 }
 
-/* [DATE|today|tomorrow] [TIME] */
+static void move_days (struct tm *tm, int days)
+{
+    tm->tm_mday += days;
+    tm->tm_isdst = -1;
+    mktime (tm);
+    tm->tm_hour = tm->tm_min = tm->tm_sec = 0;
+}
+
+/* [next|last] DAY OF THE WEEK: never today. */
+static bool parse_week_day (const char *word, char **rest, struct tm *tm)
+{
+    bool last = !strcasecmp (word, "last");
+
+    if (last || !strcasecmp (word, "next"))
+        word = next_word (rest);
+    int day = word ? week_day (word) : -1;
+    if (day < 0)
+        return false;
+    int ahead = (day - tm->tm_wday + 7) % 7;
+    if (last)
+        move_days (tm, ahead == 0 ? -7 : ahead - 7);
+    else
+        move_days (tm, ahead == 0 ? 7 : ahead);
+    return true;
+}
+
+/* A date, and what stands for one. */
+static bool parse_day (const char *word, char **rest, struct tm *tm)
+{
+    int day = day_number (word);
+
+    if (day > -2)
+        move_days (tm, day);
+    return day > -2 || parse_date (word, tm) == 0 || parse_week_day (word, rest, tm);
+}
+
+/* [DATE|today|tomorrow] [TIME], or the other way round */
 static int parse_calendar (char *s, double now, double *result)
 {
     struct tm tm;
@@ -144,18 +194,19 @@ static int parse_calendar (char *s, double now, double *result)
     tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
     if (!(word = next_word (&s)))
         return invalid ();
-    int day = day_number (word);
-    if (day > -2) {
-        tm.tm_mday += day;
-        mktime (&tm);
-        tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-        dated = true;
-    } else if (parse_date (word, &tm) == 0)
-        dated = true;
+    dated = parse_day (word, &s, &tm);
     if (dated && !(word = next_word (&s)))
         return make_time (&tm, utc, result);
-    if (!parse_time_word (word, &tm) || next_word (&s))
+    struct tm clock = { 0 };
+    if (!word || !parse_time_word (word, &clock))
         return invalid ();
+    if ((word = next_word (&s))) {
+        if (dated || !(dated = parse_day (word, &s, &tm)) || next_word (&s))
+            return invalid ();
+    }
+    tm.tm_hour = clock.tm_hour;
+    tm.tm_min = clock.tm_min;
+    tm.tm_sec = clock.tm_sec;
     if (make_time (&tm, utc, result) < 0)
         return -1;
     if (!dated && *result <= now) {
@@ -164,6 +215,47 @@ static int parse_calendar (char *s, double now, double *result)
         *result = mktime (&tm);
     }
     return 0;
+}
+
+static double unit_seconds (const char *word)
+{
+    static const struct {
+        const char *names;
+        double seconds;
+    } units[] = {
+        { " s sec secs second seconds ", 1 }, { " m min mins minute minutes ", 60 },
+        { " h hr hrs hour hours ", 3600 },    { " d day days ", 86400 },
+        { " w week weeks ", 7 * 86400 },
+    };
+    char text[16];
+
+    snprintf (text, sizeof (text), " %s ", word);
+    for (size_t i = 0; i < sizeof (units) / sizeof (units[0]); i++)
+        if (strcasestr (units[i].names, text))
+            return units[i].seconds;
+    return 0;
+}
+
+/* "2 hours 30 minutes", "an hour". Cuts s into words. */
+static int parse_units (char *s, double *seconds)
+{
+    char *word, *end;
+    double sum = 0;
+    int count = 0;
+
+    while ((word = next_word (&s))) {
+        bool one = !strcasecmp (word, "a") || !strcasecmp (word, "an");
+        double n = one ? 1 : strtod (word, &end);
+        if (!one && (!isdigit ((unsigned char)*word) || *end))
+            return -1;
+        double unit = (word = next_word (&s)) ? unit_seconds (word) : 0;
+        if (unit == 0)
+            return -1;
+        sum += n * unit;
+        count++;
+    }
+    *seconds = sum;
+    return count > 0 ? 0 : -1;
 }
 
 static int parse_relative (const char *s, double now, double *result)
@@ -183,7 +275,9 @@ static int parse_relative (const char *s, double now, double *result)
     } else
         return -1;
     s += strspn (s, " ");
-    if (fsd_parse (s, &d) < 0)
+    char words[64];
+    snprintf (words, sizeof (words), "%s", s);
+    if ((fsd_parse (s, &d) < 0 && parse_units (words, &d) < 0) || !isfinite (d))
         return -1;
     *result = now + sign * d;
     return 0;

@@ -360,14 +360,15 @@ static double runtime (const struct jobs_source *js, const json_t *job)
     return end > t_run ? end - t_run : 0;
 }
 
-/* -128: it never ran. Signals are negative, as wait(2) numbers them. */
+/* -128: canceled before it ran; 1: something else kept it from running. Signals are
+ * negative, as wait(2) numbers them. */
 static bool returncode (const json_t *job, int *rc)
 {
     json_t *o = json_object_get (job, "waitstatus");
     if (jobs_is_active (job))
         return false;
     if (!o) {
-        *rc = -128;
+        *rc = get_int (job, "result") == FLUX_JOB_RESULT_CANCELED ? -128 : 1;
         return true;
     }
     int status = json_integer_value (o);
@@ -389,7 +390,7 @@ static const char *inactive_reason (struct jobs_source *js, const json_t *job)
     case FLUX_JOB_RESULT_TIMEOUT:
         return "Timeout";
     }
-    if (!returncode (job, &rc) || rc == -128) {
+    if (!returncode (job, &rc) || !json_object_get (job, "waitstatus")) {
         snprintf (js->text, sizeof (js->text), "Exception: type=%s note=%s", type,
                   note);
         return *type ? js->text : "";
@@ -782,6 +783,16 @@ static json_t *value_json (const struct format_value *v)
     }
 }
 
+/* Only a job that runs, and has a limit, has time left. */
+static void set_remaining (struct jobs_source *js, const json_t *job, json_t *o)
+{
+    struct format_value v;
+
+    get_time (js, job, T_REMAINING, &v);
+    if (v.f > 0)
+        json_object_set_new (o, "t_remaining", json_real (v.f));
+}
+
 json_t *jobs_to_json (struct jobs_source *js, const json_t *job)
 {
     json_t *o = json_object ();
@@ -796,6 +807,7 @@ json_t *jobs_to_json (struct jobs_source *js, const json_t *job)
         if (x)
             json_object_set_new (o, json_fields[i], x);
     }
+    set_remaining (js, job, o);
     json_object_set_new (o, "exception", exception_json (job));
     json_t *annotations = json_object_get (job, "annotations");
     json_t *deps = json_object_get (job, "dependencies");

@@ -59,6 +59,8 @@ static double parse_timestamp (const char *s)
 struct printer {
     bool human;
     bool color;
+    bool delta;
+    double last;   /* time of the last line */
     double anchor; /* time of the last date that was printed */
 };
 
@@ -76,7 +78,8 @@ static void print_human_time (struct printer *pr, const char *timestamp)
         printf ("[%s]", date);
         pr->anchor = t;
     } else
-        printf ("[%+11.6f]", t - pr->anchor);
+        printf ("[%+11.6f]", t - (pr->delta ? pr->last : pr->anchor));
+    pr->last = t;
     if (pr->color)
         fputs ("\033[0m", stdout);
 }
@@ -105,6 +108,9 @@ static void print_line (struct printer *pr, const char *data, size_t len)
 
 static struct optparse_option dmesg_opts[] = {
     { .name = "human", .key = 'H', .usage = "Show times relative to each other" },
+    { .name = "delta",
+      .key = 'd',
+      .usage = "With --human: the time since the line before" },
     { .name = "clear", .key = 'C', .usage = "Clear the log, show nothing" },
     { .name = "read-clear", .key = 'c', .usage = "Clear the log after showing it" },
     { .name = "follow", .key = 'f', .usage = "Go on with new entries" },
@@ -127,12 +133,15 @@ static void clear_log (flux_t *h)
 
 static int run_dmesg (optparse_t *p, int argc, char **argv)
 {
-    struct printer pr = { .human = optparse_hasopt (p, "human") };
+    struct printer pr = { .human = optparse_hasopt (p, "human"),
+                          .delta = optparse_hasopt (p, "delta") };
     const void *data;
     size_t len;
     flux_t *h = cmd_open ();
     if (optparse_option_index (p) != argc)
         cmd_usage_error (p, "unexpected argument '%s'", argv[argc - 1]);
+    if (pr.delta && !pr.human)
+        cmd_usage_error (p, "--delta can only be used with --human");
     if (optparse_hasopt (p, "clear")) {
         clear_log (h);
         return 0;

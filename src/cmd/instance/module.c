@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 static void check_operands (optparse_t *p, int argc, int min, int max)
 {
@@ -95,6 +96,7 @@ static int cmd_list (optparse_t *p, int argc, char **argv)
 
 static struct optparse_option load_opts[] = {
     { .name = "name",
+      .key = 'n',
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Load under this name" },
@@ -107,6 +109,7 @@ static struct optparse_option remove_opts[] = {
 static struct optparse_option reload_opts[] = {
     { .name = "force", .key = 'f', .usage = "It is no error if it is not loaded" },
     { .name = "name",
+      .key = 'n',
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Load under this name" },
@@ -198,6 +201,7 @@ static struct optparse_option stats_opts[] = {
       .arginfo = "PATH",
       .usage = "Print only this part, e.g. cache.size" },
     { .name = "scale",
+      .key = 's',
       .has_arg = 1,
       .arginfo = "N",
       .usage = "Multiply a number by N" },
@@ -348,6 +352,15 @@ static struct optparse_option trace_opts[] = {
       .flags = OPTPARSE_OPT_AUTOSPLIT,
       .usage = "Only these: request, response, event, control" },
     { .name = "full", .key = 'f', .usage = "Print payloads too" },
+    { .name = "human", .key = 'H', .usage = "Show times relative to each other" },
+    { .name = "delta",
+      .key = 'd',
+      .usage = "With --human: the time since the line before" },
+    { .name = "color",
+      .key = 'L',
+      .has_arg = 2,
+      .arginfo = "WHEN",
+      .usage = "Colors: auto, never, always" },
     OPTPARSE_TABLE_END,
 };
 
@@ -374,9 +387,51 @@ static int typemask (optparse_t *p)
     return bits ? bits : FLUX_MSGTYPE_ANY;
 }
 
+/* How lines of a trace show their times. */
+struct trace_times {
+    bool human, delta, color;
+    double last, anchor; /* seconds of the day; < 0: none yet */
+};
+
+/* "HH:MM:SS.USEC REST" becomes "[DATE] REST", or "[+SECONDS] REST" within a minute. */
+static void print_traced (struct trace_times *tt, const char *line)
+{
+    int hour, min, n = 0;
+    double sec;
+    char text[32], date[16];
+
+    if (!tt->human || sscanf (line, "%2d:%2d:%9lf%n", &hour, &min, &sec, &n) != 3) {
+        puts (safe_lines (line));
+        return;
+    }
+    double t = hour * 3600 + min * 60 + sec;
+    if (tt->anchor < 0 || t < tt->anchor || t - tt->anchor >= 60) {
+        time_t now = time (NULL);
+        struct tm tm;
+        strftime (date, sizeof (date), "%b%d", localtime_r (&now, &tm));
+        snprintf (text, sizeof (text), "[%s %02d:%02d]", date, hour, min);
+        tt->anchor = t;
+    } else
+        snprintf (text, sizeof (text), "[%+11.6f]",
+                  t - (tt->delta ? tt->last : tt->anchor));
+    tt->last = t;
+    printf ("%s%s%s%s\n", tt->color ? "\033[32m" : "", text, tt->color ? "\033[0m" : "",
+            safe_lines (line + n));
+}
+
 static int cmd_trace (optparse_t *p, int argc, char **argv)
 {
     const char *s;
+    struct trace_times tt = {
+        .human = optparse_hasopt (p, "human"),
+        .delta = optparse_hasopt (p, "delta"),
+        .color = optparse_hasopt (p, "color") && optparse_get_color (p, "color"),
+        .last = -1,
+        .anchor = -1,
+    };
+    if ((tt.delta || optparse_hasopt (p, "color")) && !tt.human)
+        cmd_die ("trace: --%s can only be used with --human",
+                 tt.delta ? "delta" : "color");
     check_operands (p, argc, 1, -1);
     json_t *names = json_array ();
     for (int i = optparse_option_index (p); i < argc; i++)
@@ -386,7 +441,7 @@ static int cmd_trace (optparse_t *p, int argc, char **argv)
         "{s:o s:i s:s s:b}", "names", names, "typemask", typemask (p), "topic_glob",
         optparse_get_str (p, "topic", "*"), "full", optparse_hasopt (p, "full"));
     while (f && flux_rpc_get (f, &s) == 0) {
-        puts (s);
+        print_traced (&tt, s);
         output_flush ();
         flux_future_reset (f);
     }

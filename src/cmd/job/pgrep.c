@@ -1,82 +1,150 @@
 /* flux pgrep, flux pkill: jobs by name. */
 #include "cmd/cmd.h"
 #include "cmd/format/jobs_fields.h"
+#include "cmd/format/jobs_filter.h"
 
+#include <limits.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#define SELECT_OPTIONS                                                                 \
+    { .name = "all-users", .key = 'A', .usage = "Look at jobs of all users" },         \
+        { .name = "user",                                                              \
+          .key = 'u',                                                                  \
+          .has_arg = 1,                                                                \
+          .arginfo = "USER",                                                           \
+          .usage = "Look at jobs of this user" },                                      \
+        { .name = "filter",                                                            \
+          .key = 'f',                                                                  \
+          .has_arg = 1,                                                                \
+          .arginfo = "STATE|RESULT,...",                                               \
+          .usage = "Look at jobs in these states, or with these results" },            \
+        { .name = "queue",                                                             \
+          .key = 'q',                                                                  \
+          .has_arg = 1,                                                                \
+          .arginfo = "QUEUE,...",                                                      \
+          .usage = "Look at jobs of these queues" },                                   \
+        { .name = "count",                                                             \
+          .key = 'c',                                                                  \
+          .has_arg = 1,                                                                \
+          .arginfo = "N",                                                              \
+          .usage = "End after N jobs that match (default 1000)" },                     \
+    {                                                                                  \
+        .name = "max-entries", .has_arg = 1, .arginfo = "N",                           \
+        .usage = "Look at N jobs at most (default: all)"                               \
+    }
+
 static struct optparse_option pgrep_opts[] = {
     { .name = "all", .key = 'a', .usage = "Look at jobs in all states" },
-    { .name = "all-users", .key = 'A', .usage = "Look at jobs of all users" },
-    { .name = "user",
-      .key = 'u',
-      .has_arg = 1,
-      .arginfo = "USER",
-      .usage = "Look at jobs of this user" },
+    SELECT_OPTIONS,
     { .name = "format",
       .key = 'o',
       .has_arg = 1,
       .arginfo = "FORMAT",
       .usage = "Print this, as flux jobs does (default {id})" },
-    { .name = "max-entries",
-      .has_arg = 1,
-      .arginfo = "N",
-      .usage = "Look at N jobs at most (default 1000)" },
+    { .name = "no-header", .key = 'n', .usage = "No line of headings" },
     OPTPARSE_TABLE_END,
 };
 
 static struct optparse_option pkill_opts[] = {
-    { .name = "all-users", .key = 'A', .usage = "Look at jobs of all users" },
-    { .name = "user",
-      .key = 'u',
-      .has_arg = 1,
-      .arginfo = "USER",
-      .usage = "Look at jobs of this user" },
+    SELECT_OPTIONS,
     { .name = "wait", .key = 'w', .usage = "Wait until the jobs have ended" },
     OPTPARSE_TABLE_END,
 };
 
-static flux_future_t *ask (flux_t *h, optparse_t *p, bool all, int max,
-                           const struct format *f)
+static json_t *queues_of (const char *list)
+{
+    json_t *a = json_array ();
+    char *copy = strdup (list), *rest = copy, *name;
+    while (copy && (name = strsep (&rest, ",")))
+        if (*name)
+            json_array_append_new (a, json_string (name));
+    free (copy);
+    return json_pack ("{s:o}", "queue", a);
+}
+
+static json_t *constraint (optparse_t *p)
 {
     uint32_t userid = getuid ();
-    const char *user = optparse_get_str (p, "user", NULL);
+    const char *s;
     json_t *and = json_array ();
-    if (user)
-        userid = cmd_userid (user);
+    if ((s = optparse_get_str (p, "user", NULL)))
+        userid = cmd_userid (s);
     if (optparse_hasopt (p, "all-users"))
         userid = FLUX_USERID_UNKNOWN;
     if (userid != FLUX_USERID_UNKNOWN)
         json_array_append_new (and,
                                json_pack ("{s:[I]}", "userid", (json_int_t)userid));
-    if (!all)
+    if ((s = optparse_get_str (p, "filter", NULL)))
+        json_array_append_new (and, jobs_filter_constraint (s));
+    else if (!optparse_hasopt (p, "all"))
         json_array_append_new (and, json_pack ("{s:[s]}", "states", "active"));
+    if ((s = optparse_get_str (p, "queue", NULL)))
+        json_array_append_new (and, queues_of (s));
+    return and;
+}
+
+static flux_future_t *ask (flux_t *h, optparse_t *p, const struct format *f)
+{
     json_t *attrs = jobs_attrs (f, false);
     json_array_append_new (attrs, json_string ("name"));
     return flux_rpc_pack (h, "job-list.list", 0, 0, "{s:i s:o s:{s:o}}", "max_entries",
-                          max, "attrs", attrs, "constraint", "and", and);
+                          optparse_get_int (p, "max-entries", 0), "attrs", attrs,
+                          "constraint", "and", constraint (p));
 }
 
-/* The next argument of an expression: name:REGEX, or REGEX. */
-static void compile (regex_t *re, const char *expr)
+static int count_option (optparse_t *p)
+{
+    int n = optparse_get_int (p, "count", 1000);
+    if (n < 0)
+        cmd_die ("ERROR: --count=%d: must be 0 or more", n);
+    return n == 0 ? INT_MAX : n;
+}
+
+/* All expressions (name:REGEX, or REGEX) have to match. */
+struct expressions {
+    regex_t *re;
+    int count;
+};
+
+static void compile (struct expressions *e, optparse_t *p, int argc, char **argv)
 {
     char msg[128];
-    if (!strncmp (expr, "name:", 5))
-        expr += 5;
-    int rc = regcomp (re, expr, REG_EXTENDED | REG_NOSUB);
-    if (rc != 0) {
-        regerror (rc, re, msg, sizeof (msg));
-        cmd_die ("ERROR: %s: %s", expr, msg);
+    int i = optparse_option_index (p);
+    if (i == argc)
+        cmd_usage_error (p, "the following arguments are required: EXPRESSION");
+    e->count = argc - i;
+    if (!(e->re = calloc (e->count, sizeof (*e->re))))
+        cmd_die ("out of memory");
+    for (int k = 0; k < e->count; k++) {
+        const char *expr = argv[i + k];
+        if (!strncmp (expr, "name:", 5))
+            expr += 5;
+        int rc = regcomp (&e->re[k], expr, REG_EXTENDED | REG_NOSUB);
+        if (rc != 0) {
+            regerror (rc, &e->re[k], msg, sizeof (msg));
+            cmd_die ("ERROR: expression error: %s: %s", expr, msg);
+        }
     }
 }
 
-static bool matches (regex_t *re, json_t *job)
+static void expressions_fini (struct expressions *e)
+{
+    for (int i = 0; i < e->count; i++)
+        regfree (&e->re[i]);
+    free (e->re);
+}
+
+static bool matches (const struct expressions *e, json_t *job)
 {
     const char *name = json_string_value (json_object_get (job, "name"));
-    return name && regexec (re, name, 0, NULL, 0) == 0;
+    for (int i = 0; i < e->count; i++)
+        if (!name || regexec (&e->re[i], name, 0, NULL, 0) != 0)
+            return false;
+    return true;
 }
 
 static int run_pgrep (optparse_t *p, int argc, char **argv)
@@ -84,35 +152,37 @@ static int run_pgrep (optparse_t *p, int argc, char **argv)
     flux_error_t error = { { 0 } };
     struct jobs_source js;
     struct buf out = BUF_INIT;
+    struct expressions e;
     json_t *jobs, *job;
-    regex_t re;
     size_t i;
-    int found = 0;
-    int index = optparse_option_index (p);
-    if (argc - index != 1)
-        optparse_fatal_usage (p, 2, NULL);
-    compile (&re, argv[index]);
+    int found = 0, max = count_option (p);
+    compile (&e, p, argc, argv);
     jobs_source_init (&js, flux_reactor_time ());
     struct format *f =
         format_create (optparse_get_str (p, "format", "{id}"), &js.source, &error);
     if (!f)
         cmd_die ("ERROR: Error in user format: %s", error.text);
-    int max = optparse_get_int (p, "max-entries", 1000);
-    flux_future_t *fut = ask (cmd_open (), p, optparse_hasopt (p, "all"), max, f);
+    flux_future_t *fut = ask (cmd_open (), p, f);
     if (!fut || flux_rpc_get_unpack (fut, "{s:o}", "jobs", &jobs) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (fut));
+    if (optparse_hasopt (p, "format") && !optparse_hasopt (p, "no-header")) {
+        format_header (f, &out);
+        buf_addc (&out, '\n');
+    }
     json_array_foreach (jobs, i, job) {
-        if (matches (&re, job)) {
+        if (found == max)
+            break;
+        if (matches (&e, job)) {
             format_row (f, job, &out);
             buf_addc (&out, '\n');
             found++;
         }
     }
-    if (out.len > 0)
+    if (out.len > 0 && found > 0)
         fwrite (out.data, 1, out.len, stdout);
     buf_fini (&out);
     format_destroy (f);
-    regfree (&re);
+    expressions_fini (&e);
     flux_future_destroy (fut);
     return found > 0 ? 0 : 1;
 }
@@ -120,10 +190,11 @@ static int run_pgrep (optparse_t *p, int argc, char **argv)
 const struct command cmd_pgrep = {
     .name = "pgrep",
     .summary = "Print the ids of jobs whose name matches",
-    .usage = "[OPTIONS] REGEX",
+    .usage = "[OPTIONS] EXPRESSION [EXPRESSION ...]",
     .group = "jobs",
     .options = pgrep_opts,
     .run = run_pgrep,
+    .flags = CMD_USAGE2 | CMD_MIXED_ARGS,
 };
 
 /* All cancellations are in flight at once. */
@@ -155,33 +226,31 @@ static int cancel_all (flux_t *h, const flux_jobid_t *ids, size_t count, bool wa
 static int run_pkill (optparse_t *p, int argc, char **argv)
 {
     json_t *jobs, *job;
-    regex_t re;
-    size_t i, count = 0;
-    int index = optparse_option_index (p);
-    if (argc - index != 1)
-        optparse_fatal_usage (p, 2, NULL);
-    compile (&re, argv[index]);
+    struct expressions e;
+    size_t i, count = 0, max = count_option (p);
+    compile (&e, p, argc, argv);
     flux_t *h = cmd_open ();
     struct jobs_source js;
     flux_error_t error;
     jobs_source_init (&js, flux_reactor_time ());
     struct format *format = format_create ("{id}", &js.source, &error);
-    flux_future_t *f = ask (h, p, false, 0, format);
+    flux_future_t *f = ask (h, p, format);
     if (!f || flux_rpc_get_unpack (f, "{s:o}", "jobs", &jobs) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     flux_jobid_t *ids = calloc (json_array_size (jobs) + 1, sizeof (*ids));
     if (!ids)
         cmd_die ("out of memory");
     json_array_foreach (jobs, i, job) {
-        if (matches (&re, job))
+        if (count < max && matches (&e, job))
             ids[count++] = json_integer_value (json_object_get (job, "id"));
     }
     int errors = cancel_all (h, ids, count, optparse_hasopt (p, "wait"));
-    cmd_warn ("INFO: Canceled %zu job%s", count - errors,
-              count - errors == 1 ? "" : "s");
+    if (count > 0)
+        cmd_warn ("INFO: Canceled %zu job%s", count - errors,
+                  count - errors == 1 ? "" : "s");
     free (ids);
     format_destroy (format);
-    regfree (&re);
+    expressions_fini (&e);
     flux_future_destroy (f);
     return errors || count == 0 ? 1 : 0;
 }
@@ -189,8 +258,9 @@ static int run_pkill (optparse_t *p, int argc, char **argv)
 const struct command cmd_pkill = {
     .name = "pkill",
     .summary = "Cancel jobs whose name matches",
-    .usage = "[OPTIONS] REGEX",
+    .usage = "[OPTIONS] EXPRESSION [EXPRESSION ...]",
     .group = "jobs",
     .options = pkill_opts,
     .run = run_pkill,
+    .flags = CMD_USAGE2 | CMD_MIXED_ARGS,
 };

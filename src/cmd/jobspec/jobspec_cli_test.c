@@ -462,10 +462,40 @@ static void times (void **state)
     check_time ("tomorrow 6:15am", 1795328100);
     check_time ("1893458726.5", 1893458726.5);
     check_time ("@5", 5);
-    const char *bad[] = {
-        "",     "xyz",        "2030-02-30", "2030-13-01",         "25:00", "12",
-        "13pm", "tomorrow x", "+",          "2030-01-01 12:30 x", "12:61"
-    };
+    check_time ("2 hours ago", 1795217400);
+    check_time ("1 day 30 minutes ago", 1795136400);
+    check_time ("an hour ago", 1795221000);
+    check_time ("in 3 weeks", 1797039000);
+    check_time ("+2 min", 1795224720);
+    check_time ("noon tomorrow", 1795348800);
+    check_time ("3pm 2030-01-01", 1893510000);
+    check_time ("yesterday 02:00", 1795140000);
+    check_time ("monday", 1795392000);
+    check_time ("next Mon 9am", 1795424400);
+    check_time ("last friday", 1795132800);
+    check_time ("saturday", 1795824000);
+    check_time ("9:30 last sat", 1794648600 + 0);
+    const char *bad[] = { "",
+                          "xyz",
+                          "2030-02-30",
+                          "2030-13-01",
+                          "25:00",
+                          "12",
+                          "2 hours",
+                          "x ago",
+                          "2 parsecs ago",
+                          "1 2 ago",
+                          "next",
+                          "next year x",
+                          "noon noon",
+                          "tomorrow tomorrow",
+                          "mo",
+                          "inf ago",
+                          "13pm",
+                          "tomorrow x",
+                          "+",
+                          "2030-01-01 12:30 x",
+                          "12:61" };
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
         if (datetime_parse (bad[i], 1795224600, &t) == 0)
             fail_msg ("'%s': accepted as %f", bad[i], t);

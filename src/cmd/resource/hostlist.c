@@ -1,5 +1,7 @@
 /* flux hostlist: sets of hosts, from text, from jobs, from the instance. */
+#include "base/file.h"
 #include "cmd/cmd.h"
+#include "value/rset.h"
 
 #include <flux/hostlist.h>
 #include <flux/idset.h>
@@ -29,14 +31,16 @@ static struct optparse_option opts[] = {
     { .name = "find",
       .key = 'F',
       .has_arg = 1,
-      .arginfo = "HOST",
-      .usage = "Print the index of HOST" },
+      .arginfo = "HOSTS",
+      .usage = "Print the indices of these hosts; status 1 if one is not there" },
     { .name = "exclude",
       .key = 'x',
       .has_arg = 1,
-      .arginfo = "HOSTS",
-      .usage = "Leave these out" },
+      .arginfo = "HOSTS|IDS",
+      .usage = "Leave these hosts out, or those with these indices" },
     { .name = "union", .key = 'u', .usage = "Each host once, sorted" },
+    { .name = "unique", .usage = "The same" },
+    { .name = "local", .key = 'l', .usage = "The default source is local, not stdin" },
     { .name = "sort", .key = 'S', .usage = "Sort" },
     { .name = "intersect", .key = 'i', .usage = "Only hosts that all sources have" },
     { .name = "minus", .key = 'm', .usage = "The first source without the others" },
@@ -71,19 +75,62 @@ static struct hostlist *job_hosts (flux_jobid_t id, const char *arg, bool fallba
     return hl;
 }
 
-/* instance, local, avail? ... a hostlist, a job id. */
+/* Of the job that this runs in, else of the instance. */
+static struct hostlist *local_hosts (void)
+{
+    const char *s = getenv ("FLUX_JOB_ID");
+    return s ? job_hosts (cmd_jobid (s), s, false) : attr_hosts ();
+}
+
+/* Those that are neither down nor drained. */
+static struct hostlist *available_hosts (void)
+{
+    json_t *all, *down;
+    flux_error_t error = { "malformed answer" };
+    struct rset *a = NULL, *d = NULL, *up = NULL;
+    flux_future_t *f = flux_rpc (cmd_open (), "resource.sched-status", NULL, 0, 0);
+    if (!f || flux_rpc_get_unpack (f, "{s:o s:o}", "all", &all, "down", &down) < 0)
+        cmd_die ("ERROR: %s", cmd_future_error (f));
+    if (!(a = rset_decode_json (all, &error)) || !(d = rset_decode_json (down, &error))
+        || !(up = rset_diff (a, d)))
+        cmd_die ("ERROR: resources: %s", error.text);
+    struct hostlist *hl = rset_nodelist (up);
+    rset_destroy (a);
+    rset_destroy (d);
+    rset_destroy (up);
+    flux_future_destroy (f);
+    return hl;
+}
+
+/* Words of stdin, each a hostlist. */
+static struct hostlist *stdin_hosts (void)
+{
+    struct hostlist *hl = hostlist_create ();
+    size_t len;
+    char *text = fd_read_all (STDIN_FILENO, &len), *save = NULL;
+    if (!text || !hl)
+        cmd_die ("ERROR: stdin: %s", strerror (errno));
+    for (char *s = strtok_r (text, " \t\n", &save); s;
+         s = strtok_r (NULL, " \t\n", &save))
+        if (hostlist_append (hl, s) < 0)
+            cmd_die ("ERROR: stdin: Invalid hostlist %s", s);
+    free (text);
+    return hl;
+}
+
+/* instance, local, avail, stdin, a job id, a hostlist. */
 static struct hostlist *source (const char *s, bool fallback)
 {
-    char name[256];
     flux_jobid_t id;
     struct hostlist *hl;
     if (!strcmp (s, "instance") || !strcmp (s, "all"))
         return attr_hosts ();
-    if (!strcmp (s, "local")) {
-        if (gethostname (name, sizeof (name)) < 0)
-            cmd_die ("ERROR: hostname: %s", strerror (errno));
-        return hostlist_decode (name);
-    }
+    if (!strcmp (s, "local"))
+        return local_hosts ();
+    if (!strcmp (s, "avail") || !strcmp (s, "available"))
+        return available_hosts ();
+    if (!strcmp (s, "stdin") || !strcmp (s, "-"))
+        return stdin_hosts ();
     if (!strncmp (s, "ƒ", strlen ("ƒ")) && flux_job_id_parse (s, &id) == 0)
         return job_hosts (id, s, fallback);
     if ((hl = hostlist_decode (s)))
@@ -106,6 +153,42 @@ static struct hostlist *filter (struct hostlist *a, struct hostlist *b, bool in)
             hostlist_append (r, name);
     }
     return r;
+}
+
+/* Leaves out hosts, or what stands at indices. */
+static struct hostlist *exclude (struct hostlist *hl, const char *s, bool fallback)
+{
+    struct idset *ids = idset_decode (s);
+    struct hostlist *r;
+    if (!ids) {
+        struct hostlist *x = source (s, fallback);
+        r = filter (hl, x, false);
+        hostlist_destroy (x);
+        return r;
+    }
+    r = hostlist_create ();
+    for (int i = 0; i < hostlist_count (hl); i++)
+        if (!idset_test (ids, i))
+            hostlist_append (r, hostlist_nth (hl, i));
+    idset_destroy (ids);
+    return r;
+}
+
+/* Indices, in the order of hosts; one that is not there is an error. */
+static void print_found (struct hostlist *hl, const char *hosts)
+{
+    struct hostlist *want = hostlist_decode (hosts);
+    if (!want)
+        cmd_die ("ERROR: --find: Invalid hostlist %s", hosts);
+    for (int i = 0; i < hostlist_count (want); i++) {
+        const char *name = hostlist_nth (want, i);
+        int n = hostlist_find (hl, name);
+        if (n < 0)
+            cmd_die ("ERROR: Host '%s' not found in hostlist", name);
+        printf ("%s%d", i > 0 ? " " : "", n);
+    }
+    fputc ('\n', stdout);
+    hostlist_destroy (want);
 }
 
 static void replace (struct hostlist **hl, struct hostlist *with)
@@ -167,12 +250,9 @@ static void print (optparse_t *p, struct hostlist *hl)
     const char *delim = optparse_get_str (p, "delimiter", " ");
     const char *find = optparse_get_str (p, "find", NULL);
     int count = hostlist_count (hl);
-    if (find) {
-        int n = hostlist_find (hl, find);
-        if (n < 0)
-            exit (1);
-        printf ("%d\n", n);
-    } else if (optparse_hasopt (p, "count"))
+    if (find)
+        print_found (hl, find);
+    else if (optparse_hasopt (p, "count"))
         printf ("%d\n", count);
     else if (optparse_hasopt (p, "expand")) {
         for (int i = 0; i < count; i++)
@@ -190,19 +270,18 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
     int i = optparse_option_index (p);
-    struct hostlist *hl =
-        source (i < argc ? argv[i++] : "instance", optparse_hasopt (p, "fallback"));
+    struct hostlist *hl = source (i < argc                       ? argv[i++]
+                                  : optparse_hasopt (p, "local") ? "local"
+                                                                 : "stdin",
+                                  optparse_hasopt (p, "fallback"));
     for (; i < argc; i++) {
         struct hostlist *next = source (argv[i], optparse_hasopt (p, "fallback"));
         combine (p, &hl, next);
         hostlist_destroy (next);
     }
-    if ((s = optparse_get_str (p, "exclude", NULL))) {
-        struct hostlist *x = source (s, optparse_hasopt (p, "fallback"));
-        replace (&hl, filter (hl, x, false));
-        hostlist_destroy (x);
-    }
-    if (optparse_hasopt (p, "union"))
+    if ((s = optparse_get_str (p, "exclude", NULL)))
+        replace (&hl, exclude (hl, s, optparse_hasopt (p, "fallback")));
+    if (optparse_hasopt (p, "union") || optparse_hasopt (p, "unique"))
         hostlist_uniq (hl);
     if (optparse_hasopt (p, "sort"))
         hostlist_sort (hl);

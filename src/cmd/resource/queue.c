@@ -8,6 +8,8 @@
 
 static const char names[] = "{list,status,enable,disable,start,stop,drain,idle}";
 
+static int usage_error (const char *fmt, const char *arg);
+
 static void __attribute__ ((noreturn, format (printf, 2, 3)))
 fail (const char *what, const char *fmt, ...)
 {
@@ -94,17 +96,45 @@ static void print_all (const char *what, const char *name, bool submission,
     flux_future_destroy (f);
 }
 
+static void too_many (char **argv, int i)
+{
+    exit (usage_error ("unrecognized arguments: %s", argv[i]));
+}
+
+static void no_operands (optparse_t *p, int argc, char **argv)
+{
+    if (optparse_option_index (p) < argc)
+        too_many (argv, optparse_option_index (p));
+}
+
+static const char *selected (optparse_t *p, int argc, char **argv)
+{
+    int i = optparse_option_index (p);
+
+    const char *name = optparse_get_str (p, "queue", NULL);
+
+    return name || i >= argc ? name : argv[i];
+}
+
 static struct optparse_option status_opts[] = {
+    { .name = "queue",
+      .key = 'q',
+      .has_arg = 1,
+      .arginfo = "NAME",
+      .usage = "Name of the queue" },
     { .name = "verbose", .key = 'v', .usage = "Count requests and jobs too" },
     OPTPARSE_TABLE_END,
 };
 
 static int run_status (optparse_t *p, int argc, char **argv)
 {
-    int i = optparse_option_index (p);
+    int i = optparse_option_index (p) + !optparse_hasopt (p, "queue");
+
+    if (i < argc)
+        too_many (argv, i);
     int queued, pending, running;
 
-    print_all ("status", i < argc ? argv[i] : NULL, true, true);
+    print_all ("status", selected (p, argc, argv), true, true);
     if (!optparse_hasopt (p, "verbose"))
         return 0;
     flux_future_t *f = rpc ("status", "job-manager.alloc-query", json_object ());
@@ -137,26 +167,17 @@ static int run_status (optparse_t *p, int argc, char **argv)
     }
 
 static struct optparse_option on_opts[] = { SELECT_OPTIONS, OPTPARSE_TABLE_END };
-static struct optparse_option off_opts[] = { SELECT_OPTIONS, MESSAGE_OPTION,
-                                             OPTPARSE_TABLE_END };
-static struct optparse_option stop_opts[] = {
+static struct optparse_option off_opts[] = {
     SELECT_OPTIONS,
     MESSAGE_OPTION,
     { .name = "nocheckpoint", .usage = "Forget it when the instance restarts" },
     OPTPARSE_TABLE_END,
 };
 
-static const char *selected (optparse_t *p, int argc, char **argv)
-{
-    int i = optparse_option_index (p);
-
-    return i < argc ? argv[i] : optparse_get_str (p, "queue", NULL);
-}
-
 static char *reason_of (optparse_t *p, int argc, char **argv)
 {
     const char *m = optparse_get_str (p, "message", NULL);
-    int i = optparse_option_index (p) + 1;
+    int i = optparse_option_index (p) + !optparse_hasopt (p, "queue");
     size_t len = 1;
 
     if (m || i >= argc)
@@ -175,6 +196,9 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
     const char *name = selected (p, argc, argv);
     bool submission = strcmp (key, "enable") == 0, all = optparse_hasopt (p, "all");
     char *reason = on ? NULL : reason_of (p, argc, argv);
+
+    if (submission && !on && !reason)
+        reason = strdup ("disabled by administrator");
     char topic[64];
     json_t *o;
     flux_future_t *f;
@@ -187,7 +211,7 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
     }
     o = json_pack ("{s:b s:b s:s* s:s*}", key, on, "all", all, "name", name, "reason",
                    reason);
-    if (!submission && !on && optparse_hasopt (p, "nocheckpoint"))
+    if (!on && optparse_hasopt (p, "nocheckpoint"))
         json_object_set_new (o, "nocheckpoint", json_true ());
     snprintf (topic, sizeof (topic), "job-manager.queue-%s", key);
     flux_future_destroy (rpc (key, topic, o));
@@ -247,12 +271,14 @@ static int wait_for (optparse_t *p, const char *what, const char *topic)
 
 static int run_drain (optparse_t *p, int argc, char **argv)
 {
+    no_operands (p, argc, argv);
     wait_for (p, "drain", "job-manager.drain");
     return 0;
 }
 
 static int run_idle (optparse_t *p, int argc, char **argv)
 {
+    no_operands (p, argc, argv);
     int pending = wait_for (p, "idle", "job-manager.idle");
 
     if (!optparse_hasopt (p, "quiet"))
@@ -273,7 +299,7 @@ static const struct sub {
     { "disable", "[-a] [-m REASON] [QUEUE]", "disable job submission", off_opts,
       run_disable },
     { "start", "[-a] [QUEUE]", "start scheduling", on_opts, run_start },
-    { "stop", "[-a] [-m REASON] [QUEUE]", "stop scheduling", stop_opts, run_stop },
+    { "stop", "[-a] [-m REASON] [QUEUE]", "stop scheduling", off_opts, run_stop },
     { "drain", "[-t FSD]", "wait until no job is active", wait_opts, run_drain },
     { "idle", "[-q] [-t FSD]", "wait until no job is running", wait_opts, run_idle },
 };

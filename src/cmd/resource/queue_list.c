@@ -3,9 +3,11 @@
 #include "cmd/resource/queue_list.h"
 #include "cmd/cmd.h"
 #include "cmd/format/format.h"
+#include "cmd/resource/queue_part.h"
 #include "value/fsd.h"
 #include "value/rset.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,22 +34,51 @@ static const struct format_named named[] = {
       "{color_started}{started:>2}{color_off} {defaults.timelimit:>8} "
       "{limits.timelimit:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} "
       "{limits.range.ngpus:>10}" },
+    { "policy", "Only what the configuration limits",
+      "?:{queuem:<8.8} {enabled:>2} {started:>2} {defaults.timelimit:>8} "
+      "{limits.timelimit:>8} {policy.range.nnodes:>10} {policy.range.ncores:>10} "
+      "{policy.range.ngpus:>10}" },
+    { "nodes", "Status, and all nodes, those that are up, down, allocated and free",
+      "?:{queuem:<8.8} {enabled:>2} {started:>2} {nodes.all:>6} {nodes.up:>10} "
+      "{nodes.down:>10} {nodes.allocated:>11} {nodes.free:>10}" },
     { NULL, NULL, NULL },
 };
+
+#define NO_MAX INT_MAX
 
 struct size {
     int nnodes, ncores, ngpus;
 };
 
+/* What the scheduler says. */
+struct sched {
+    struct rset *all, *down, *allocated;
+};
+
 struct row {
     char *name; /* or NULL */
-    bool enabled, started;
-    double dflt, limit; /* timelimits, s */
-    struct size min, max;
+    bool enabled, started, is_default;
+    double dflt, limit;   /* timelimits, s */
+    struct size min, max; /* of the configuration; max: NO_MAX if there is none */
+    struct size have;     /* what the resources allow */
+    int up, down, allocated, free; /* nodes */
 };
 
 enum field {
     F_QUEUE,
+    F_QUEUEM,
+    F_SUBMISSION,
+    F_SCHEDULING,
+    F_POLICY_NNODES,
+    F_POLICY_NCORES,
+    F_POLICY_NGPUS,
+    F_NODES_ALL,
+    F_NODES_UP,
+    F_NODES_DOWN,
+    F_NODES_ALLOCATED,
+    F_NODES_FREE,
+    F_ENABLED_ASCII,
+    F_STARTED_ASCII,
     F_ENABLED,
     F_STARTED,
     F_DEFAULT,
@@ -70,11 +101,21 @@ static const struct {
     const char *heading;
 } fields[] = {
     { "queue", F_QUEUE, "QUEUE" },
-    { "queuem", F_QUEUE, "QUEUE" },
+    { "queuem", F_QUEUEM, "QUEUE" },
+    { "submission", F_SUBMISSION, "SUBMIT" },
+    { "scheduling", F_SCHEDULING, "SCHED" },
+    { "policy.range.nnodes", F_POLICY_NNODES, "NNODES" },
+    { "policy.range.ncores", F_POLICY_NCORES, "NCORES" },
+    { "policy.range.ngpus", F_POLICY_NGPUS, "NGPUS" },
+    { "nodes.all", F_NODES_ALL, "NODES" },
+    { "nodes.up", F_NODES_UP, "NODES:UP" },
+    { "nodes.down", F_NODES_DOWN, "NODES:DOWN" },
+    { "nodes.allocated", F_NODES_ALLOCATED, "NODES:ALLOC" },
+    { "nodes.free", F_NODES_FREE, "NODES:FREE" },
     { "enabled", F_ENABLED, "EN" },
     { "started", F_STARTED, "ST" },
-    { "enabled.ascii", F_ENABLED, "EN" },
-    { "started.ascii", F_STARTED, "ST" },
+    { "enabled.ascii", F_ENABLED_ASCII, "EN" },
+    { "started.ascii", F_STARTED_ASCII, "ST" },
     { "defaults.timelimit", F_DEFAULT, "TDEFAULT" },
     { "limits.timelimit", F_LIMIT, "TLIMIT" },
     { "limits.range.nnodes", F_NNODES, "NNODES" },
@@ -113,7 +154,10 @@ static void set_range (struct format_value *v, int min, int max)
 {
     static char buf[32];
 
-    snprintf (buf, sizeof (buf), "%d-%d", min, max);
+    if (max == NO_MAX)
+        snprintf (buf, sizeof (buf), "%d-inf", min);
+    else
+        snprintf (buf, sizeof (buf), "%d-%d", min, max);
     set_string (v, buf);
 }
 
@@ -128,10 +172,30 @@ static void set_time (struct format_value *v, double t)
     }
 }
 
+static int at_most (int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* A limit that there is none of reads "inf". */
 static void set_int (struct format_value *v, int i)
 {
+    if (i == NO_MAX) {
+        set_string (v, "inf");
+        return;
+    }
     v->type = FORMAT_INT;
     v->i = i;
+}
+
+/* The default queue is marked. */
+static void set_name (struct format_value *v, const struct row *row)
+{
+    static char buf[256];
+
+    snprintf (buf, sizeof (buf), "%s%s", row->name ? row->name : "",
+              row->name && row->is_default ? "*" : "");
+    set_string (v, buf);
 }
 
 static void get (const struct format_field *field, const void *p,
@@ -142,6 +206,45 @@ static void get (const struct format_field *field, const void *p,
     switch ((enum field)field->id) {
     case F_QUEUE:
         set_string (v, row->name ? row->name : "");
+        break;
+    case F_QUEUEM:
+        set_name (v, row);
+        break;
+    case F_SUBMISSION:
+        set_string (v, row->enabled ? "enabled" : "disabled");
+        break;
+    case F_SCHEDULING:
+        set_string (v, row->started ? "started" : "stopped");
+        break;
+    case F_ENABLED_ASCII:
+        set_string (v, row->enabled ? "y" : "n");
+        break;
+    case F_STARTED_ASCII:
+        set_string (v, row->started ? "y" : "n");
+        break;
+    case F_POLICY_NNODES:
+        set_range (v, row->min.nnodes, row->max.nnodes);
+        break;
+    case F_POLICY_NCORES:
+        set_range (v, row->min.ncores, row->max.ncores);
+        break;
+    case F_POLICY_NGPUS:
+        set_range (v, row->min.ngpus, row->max.ngpus);
+        break;
+    case F_NODES_ALL:
+        set_int (v, row->have.nnodes);
+        break;
+    case F_NODES_UP:
+        set_int (v, row->up);
+        break;
+    case F_NODES_DOWN:
+        set_int (v, row->down);
+        break;
+    case F_NODES_ALLOCATED:
+        set_int (v, row->allocated);
+        break;
+    case F_NODES_FREE:
+        set_int (v, row->free);
         break;
     case F_ENABLED:
         set_string (v, row->enabled ? "✔" : "✗");
@@ -156,13 +259,13 @@ static void get (const struct format_field *field, const void *p,
         set_time (v, row->limit);
         break;
     case F_NNODES:
-        set_range (v, row->min.nnodes, row->max.nnodes);
+        set_range (v, row->min.nnodes, at_most (row->max.nnodes, row->have.nnodes));
         break;
     case F_NCORES:
-        set_range (v, row->min.ncores, row->max.ncores);
+        set_range (v, row->min.ncores, at_most (row->max.ncores, row->have.ncores));
         break;
     case F_NGPUS:
-        set_range (v, row->min.ngpus, row->max.ngpus);
+        set_range (v, row->min.ngpus, at_most (row->max.ngpus, row->have.ngpus));
         break;
     case F_MIN_NNODES:
         set_int (v, row->min.nnodes);
@@ -227,20 +330,33 @@ static void take_policy (struct row *row, json_t *policy)
     take_size (&row->max, json_object_get (size, "max"));
 }
 
-static void take_resources (struct row *row, struct rset *all, json_t *requires)
+static struct rset *part_of (struct rset *r, json_t *q)
 {
-    struct rset *r = NULL;
     flux_error_t error;
+    struct rset *part = queue_part (r, q, &error);
 
-    if (json_array_size (requires) > 0) {
-        json_t *c = json_pack ("{s:O}", "properties", requires);
-        r = rset_filter (all, c, &error);
-        json_decref (c);
-    }
-    const struct rset *use = r ? r : all;
-    row->max = (struct size){ rset_count (use, "node"), rset_count (use, "core"),
-                              rset_count (use, "gpu") };
-    rset_destroy (r);
+    if (!part)
+        cmd_die ("ERROR: list: %s", error.text);
+    return part;
+}
+
+static void take_resources (struct row *row, const struct sched *s, json_t *q)
+{
+    struct rset *all = part_of (s->all, q), *down = part_of (s->down, q);
+    struct rset *allocated = part_of (s->allocated, q);
+    struct rset *up = rset_diff (all, down), *free = rset_diff (up, allocated);
+
+    row->have = (struct size){ rset_count (all, "node"), rset_count (all, "core"),
+                               rset_count (all, "gpu") };
+    row->down = rset_count (down, "node");
+    row->up = row->have.nnodes - row->down;
+    row->allocated = rset_count (allocated, "node");
+    row->free = rset_count (free, "node");
+    rset_destroy (free);
+    rset_destroy (up);
+    rset_destroy (allocated);
+    rset_destroy (down);
+    rset_destroy (all);
 }
 
 static void take_status (struct row *row, flux_future_t *f)
@@ -255,16 +371,40 @@ static void take_status (struct row *row, flux_future_t *f)
     flux_future_destroy (f);
 }
 
-static struct rset *get_resources (flux_future_t *f)
+static struct rset *get_set (json_t *o)
 {
-    json_t *all;
     flux_error_t error;
-    struct rset *r = NULL;
+    struct rset *r = o ? rset_decode_json (o, &error) : NULL;
 
-    if (f && flux_rpc_get_unpack (f, "{s:o}", "all", &all) == 0)
-        r = rset_decode_json (all, &error);
-    flux_future_destroy (f);
     return r ? r : rset_create ();
+}
+
+/* Without a scheduler there are none. */
+static void get_resources (struct sched *s, flux_future_t *f)
+{
+    json_t *all = NULL, *down = NULL, *allocated = NULL;
+
+    if (f)
+        (void)flux_rpc_get_unpack (f, "{s:o s:o s:o}", "all", &all, "down", &down,
+                                   "allocated", &allocated);
+    s->all = get_set (all);
+    s->down = get_set (down);
+    s->allocated = get_set (allocated);
+    flux_future_destroy (f);
+}
+
+/* A queue that is asked for has to be there. */
+static void check_names (optparse_t *p, json_t *queues)
+{
+    const char *s;
+
+    while ((s = optparse_getopt_next (p, "queue"))) {
+        bool found = false;
+        for (size_t i = 0; i < json_array_size (queues); i++)
+            found |= !strcmp (json_string_value (json_array_get (queues, i)), s);
+        if (!found)
+            cmd_die ("ERROR: No such queue: %s", s);
+    }
 }
 
 static bool wanted (optparse_t *p, const char *name)
@@ -286,6 +426,11 @@ static void print (optparse_t *p, struct row *rows, size_t count)
     const struct format_source source = { .resolve = resolve, .get = get };
     flux_error_t error;
     struct buf out = BUF_INIT;
+    if (!strcmp (optparse_get_str (p, "format", "default"), "help")) {
+        format_print_help ("flux-queue", named, &out);
+        fwrite (out.data, 1, out.len, stdout);
+        exit (0);
+    }
     char *text = format_lookup ("flux-queue", named,
                                 optparse_get_str (p, "format", "default"), &error);
     struct format *fmt = text ? format_create (text, &source, &error) : NULL;
@@ -324,7 +469,12 @@ int queue_list (optparse_t *p, int argc, char **argv)
         cmd_die ("ERROR: list: %s", fq ? cmd_future_error (fq) : strerror (errno));
     if (fc && flux_rpc_get (fc, &s) == 0 && s)
         config = json_loads (s, 0, NULL);
-    struct rset *all = get_resources (fr);
+    struct sched sched;
+    const char *dflt = NULL;
+    get_resources (&sched, fr);
+    check_names (p, queues);
+    json_unpack (config, "{s:{s:{s:{s:{s:s}}}}}", "policy", "jobspec", "defaults",
+                 "system", "queue", &dflt);
     size_t n = json_array_size (queues), count = 0;
     struct row *rows = calloc (n + 1, sizeof (*rows));
     flux_future_t **f = calloc (n + 1, sizeof (*f));
@@ -338,8 +488,10 @@ int queue_list (optparse_t *p, int argc, char **argv)
         f[count] = flux_rpc_pack (h, "job-manager.queue-status", FLUX_NODEID_ANY, 0,
                                   "{s:s*}", "name", name);
         row->name = name ? strdup (name) : NULL;
+        row->is_default = name && dflt && !strcmp (name, dflt);
         row->dflt = row->limit = INFINITY;
-        take_resources (row, all, json_object_get (q, "requires"));
+        row->max = (struct size){ NO_MAX, NO_MAX, NO_MAX };
+        take_resources (row, &sched, q);
         take_policy (row, json_object_get (config, "policy"));
         take_policy (row, json_object_get (q, "policy"));
         count++;
@@ -351,7 +503,9 @@ int queue_list (optparse_t *p, int argc, char **argv)
         free (rows[i].name);
     free (rows);
     free (f);
-    rset_destroy (all);
+    rset_destroy (sched.all);
+    rset_destroy (sched.down);
+    rset_destroy (sched.allocated);
     json_decref (config);
     flux_future_destroy (fq);
     flux_future_destroy (fc);

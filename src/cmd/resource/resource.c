@@ -2,12 +2,15 @@
  * acquire-mute. */
 #include "cmd/cmd.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "cmd/output/output.h"
+#include "cmd/resource/queue_part.h"
 #include "cmd/resource/resource_table.h"
 #include "value/eventlog.h"
 #include "value/rset.h"
@@ -139,43 +142,175 @@ static const struct format_named list_formats[] = {
     { NULL, NULL, NULL },
 };
 
+#define SELECT_OPTIONS                                                                 \
+    { .name = "states",                                                                \
+      .key = 's',                                                                      \
+      .has_arg = 1,                                                                    \
+      .arginfo = "STATE,...",                                                          \
+      .usage = "Resources in these states: up, down, allocated, free, all" },          \
+        PART_OPTIONS
+#define PART_OPTIONS                                                                   \
+    { .name = "queue",                                                                 \
+      .key = 'q',                                                                      \
+      .has_arg = 1,                                                                    \
+      .arginfo = "QUEUE,...",                                                          \
+      .usage = "Only resources of these queues" },                                     \
+    {                                                                                  \
+        .name = "include", .key = 'i', .has_arg = 1, .arginfo = "TARGETS",             \
+        .usage = "Only these hosts or ranks"                                           \
+    }
+#define TABLE_OPTIONS                                                                  \
+    { .name = "format",                                                                \
+      .key = 'o',                                                                      \
+      .has_arg = 1,                                                                    \
+      .arginfo = "FORMAT",                                                             \
+      .usage = "Output format, or the name of one (\"help\" lists them)" },            \
+    {                                                                                  \
+        .name = "no-header", .key = 'n', .usage = "No line of headings"                \
+    }
+
 static struct optparse_option list_opts[] = {
-    { .name = "states",
-      .key = 's',
-      .has_arg = 1,
-      .arginfo = "STATE,...",
-      .usage = "Resources in these states: up, down, allocated, free, all" },
-    { .name = "include",
-      .key = 'i',
-      .has_arg = 1,
-      .arginfo = "TARGETS",
-      .usage = "Only these hosts or ranks" },
-    { .name = "format",
-      .key = 'o',
-      .has_arg = 1,
-      .arginfo = "FORMAT",
-      .usage = "Output format, or the name of one (\"help\" lists them)" },
-    { .name = "no-header", .key = 'n', .usage = "No line of headings" },
+    SELECT_OPTIONS,
+    TABLE_OPTIONS,
+    { .name = "skip-empty", .usage = "No rows without resources" },
+    { .name = "no-skip-empty", .usage = "These rows, too (the default)" },
     OPTPARSE_TABLE_END,
 };
+static struct optparse_option sum_opts[] = { SELECT_OPTIONS, OPTPARSE_TABLE_END };
 
 struct list_arg {
     optparse_t *p;
     const struct sched_status *s;
+    const char *format;
+    json_t *queues; /* those to be listed */
+    json_t *names;  /* of all properties that queues require */
+    bool skip_empty;
     struct resource_table table;
 };
+
+static bool is_empty (const struct rset *r)
+{
+    return rset_count (r, "node") == 0;
+}
+
+static void add_part (struct list_arg *l, struct resource_row row, struct rset *take_r)
+{
+    if (is_empty (take_r) && l->skip_empty)
+        rset_destroy (take_r);
+    else
+        resource_table_add (&l->table, row, take_r);
+}
+
+/* Ranks with other properties stand in rows of their own, if the format shows them. */
+static void add_by_property (struct list_arg *l, struct resource_row row,
+                             struct rset *take_r)
+{
+    bool all = strstr (l->format, "{properties:") || strstr (l->format, "{properties}");
+    bool others = all || strstr (l->format, "{propertiesx");
+    json_t *properties = rset_properties (take_r), *value;
+    const char *name;
+
+    json_object_foreach (properties, name, value) {
+        struct idset *with = idset_decode (json_string_value (value));
+        struct rset *part = rset_copy_ranks (take_r, with);
+        if (others && *name != '+' && (all || !json_object_get (l->names, name))
+            && !is_empty (part)
+            && rset_count (part, "node") < rset_count (take_r, "node")) {
+            struct rset *rest = rset_copy (take_r);
+            rset_remove_ranks (rest, with);
+            add_by_property (l, row, part);
+            add_by_property (l, row, rest);
+            rset_destroy (take_r);
+            take_r = NULL;
+        } else
+            rset_destroy (part);
+        idset_destroy (with);
+        if (!take_r)
+            break;
+    }
+    json_decref (properties);
+    if (take_r)
+        add_part (l, row, take_r);
+}
+
+/* One row for each queue, and one for what has none. */
+static void add_by_queue (struct list_arg *l, struct resource_row row,
+                          struct rset *take_r)
+{
+    struct rset *rest = rset_copy (take_r);
+    const char *name;
+    json_t *q;
+    flux_error_t error;
+
+    json_object_foreach (l->queues, name, q) {
+        struct rset *part = queue_part (take_r, q, &error);
+        struct idset *ranks = part ? rset_ranks (part) : NULL;
+        if (!ranks || rset_remove_ranks (rest, ranks) < 0)
+            cmd_die ("ERROR: queue %s: %s", name, part ? strerror (errno) : error.text);
+        row.queue = name;
+        add_by_property (l, row, part);
+        idset_destroy (ranks);
+    }
+    row.queue = NULL;
+    if (!optparse_hasopt (l->p, "queue") && !is_empty (rest))
+        add_by_property (l, row, rest);
+    else
+        rset_destroy (rest);
+    rset_destroy (take_r);
+}
+
+/* Of all queues that are asked for, together. Takes r. */
+static struct rset *only_queues (struct rset *take_r, const json_t *queues)
+{
+    struct rset *sum = rset_create ();
+    const char *name;
+    json_t *q;
+    flux_error_t error;
+
+    json_object_foreach ((json_t *)queues, name, q) {
+        struct rset *part = queue_part (take_r, q, &error);
+        struct rset *more = part ? rset_union (sum, part) : NULL;
+        if (!more)
+            cmd_die ("ERROR: queue %s: %s", name, part ? strerror (errno) : error.text);
+        rset_destroy (sum);
+        rset_destroy (part);
+        sum = more;
+    }
+    rset_destroy (take_r);
+    return sum;
+}
 
 static void add_state (const char *state, void *arg)
 {
     struct list_arg *l = arg;
     struct rset *r = state_resources (l->s, state);
-    struct resource_row row = { .online = true };
+    struct resource_row row = { .online = true, .queue_names = l->names };
 
     if (!r)
         cmd_die ("ERROR: Invalid resource state %s specified", state);
-    row.state = strdup (state);
+    row.state = strdup (state); /* until the program ends */
     r = include (r, optparse_get_str (l->p, "include", NULL));
-    resource_table_add (&l->table, row, r);
+    if (json_object_size (l->queues) > 0 && strstr (l->format, "{queue"))
+        add_by_queue (l, row, r);
+    else {
+        if (optparse_hasopt (l->p, "queue"))
+            r = only_queues (r, l->queues);
+        add_by_property (l, row, r);
+    }
+}
+
+/* Property names that say which queue a rank is of. */
+static json_t *required_names (json_t *table)
+{
+    json_t *names = json_object (), *q, *value;
+    const char *key;
+    size_t i;
+
+    json_object_foreach (table, key, q)
+        json_array_foreach (json_object_get (q, "requires"), i, value)
+            if (json_is_string (value))
+                json_object_set_new (names, json_string_value (value), json_true ());
+    return names;
 }
 
 static void no_operands (optparse_t *p, int argc, char **argv)
@@ -189,16 +324,23 @@ static int run_list (optparse_t *p, int argc, char **argv)
 {
     char *format = get_format (p, list_formats);
     struct sched_status s;
-    struct list_arg l = { .p = p, .s = &s };
+    struct list_arg l = { .p = p, .s = &s, .format = format };
+    json_t *table;
 
     no_operands (p, argc, argv);
+    table = queue_table ();
+    l.queues = queue_select (table, optparse_get_str (p, "queue", NULL));
+    l.names = required_names (table);
+    l.skip_empty =
+        optparse_hasopt (p, "skip-empty") && !optparse_hasopt (p, "no-skip-empty");
     fetch_sched (&s);
     each_state (optparse_get_str (p, "states", "free,allocated,down"), add_state, &l);
     resource_table_print (&l.table, format, !optparse_hasopt (p, "no-header"));
     free (format);
-    for (size_t i = 0; i < l.table.count; i++)
-        free ((char *)l.table.rows[i].state);
     resource_table_fini (&l.table);
+    json_decref (l.queues);
+    json_decref (l.names);
+    json_decref (table);
     sched_fini (&s);
     return 0;
 }
@@ -231,6 +373,13 @@ static struct rset *fetch_sum (optparse_t *p)
     fetch_sched (&s);
     each_state (optparse_get_str (p, "states", "all"), sum_state, &a);
     sched_fini (&s);
+    if (optparse_hasopt (p, "queue")) {
+        json_t *table = queue_table ();
+        json_t *queues = queue_select (table, optparse_get_str (p, "queue", NULL));
+        a.sum = only_queues (a.sum, queues);
+        json_decref (queues);
+        json_decref (table);
+    }
     return include (a.sum, optparse_get_str (p, "include", NULL));
 }
 
@@ -370,38 +519,161 @@ static void add_drained (struct resource_table *t, const struct status *st,
 }
 
 static struct optparse_option status_opts[] = {
-    { .name = "format",
-      .key = 'o',
+    { .name = "states",
+      .key = 's',
       .has_arg = 1,
-      .arginfo = "FORMAT",
-      .usage = "Output format, or the name of one (\"help\" lists them)" },
-    { .name = "no-header", .key = 'n', .usage = "No line of headings" },
+      .arginfo = "STATE,...",
+      .usage = "Nodes in these states: all, online, avail, offline, exclude, drain, "
+               "draining, drained, torpid, allocated, housekeeping" },
+    PART_OPTIONS,
+    TABLE_OPTIONS,
+    { .name = "skip-empty", .usage = "No rows without nodes, also with --states" },
     OPTPARSE_TABLE_END,
 };
+
+static const char status_states[] = "all,online,avail,offline,exclude,drain,draining,"
+                                    "drained,torpid,allocated,housekeeping";
+
+/* Is word one of the words of a list with commas? */
+static bool in_list (const char *list, const char *word)
+{
+    size_t n = strlen (word);
+
+    for (const char *s = list; s; s = strchr (s, ',')) {
+        s += *s == ',';
+        if (!strncmp (s, word, n) && (s[n] == ',' || !s[n]))
+            return true;
+    }
+    return false;
+}
+
+static void check_state (const char *state, void *arg)
+{
+    bool help = !strcmp (state, "help");
+
+    if (!help && in_list (status_states, state))
+        return;
+    if (!help)
+        cmd_die ("ERROR: Invalid resource state %s specified, valid states: %s", state,
+                 status_states);
+    cmd_warn ("INFO: valid states: %s", status_states);
+    exit (0);
+}
+
+/* Should a row of this state be shown? online and offline stand for all of them that
+ * are so, and drain for both kinds. */
+static bool state_wanted (const char *states, const struct resource_row *row)
+{
+    if (in_list (states, "all") || in_list (states, row->state))
+        return true;
+    if (in_list (states, "drain") && !strncmp (row->state, "drain", 5))
+        return true;
+    if (!strcmp (row->state, "allocated"))
+        return false;
+    return in_list (states, row->online ? "online" : "offline");
+}
+
+/* Only what --queue and --include leave. */
+static void cut_rows (optparse_t *p, struct resource_table *t, const char *states)
+{
+    const char *queue = optparse_get_str (p, "queue", NULL);
+    const char *targets = optparse_get_str (p, "include", NULL);
+    bool empty = optparse_hasopt (p, "states") && !optparse_hasopt (p, "skip-empty");
+    json_t *table = queue ? queue_table () : NULL;
+    json_t *queues = queue ? queue_select (table, queue) : NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        struct resource_row row = t->rows[i];
+        if (queues)
+            row.r = only_queues (row.r, queues);
+        row.r = include (row.r, targets);
+        if (state_wanted (states, &row) && (!is_empty (row.r) || empty))
+            t->rows[count++] = row;
+        else
+            rset_destroy (row.r);
+    }
+    t->count = count;
+    json_decref (queues);
+    json_decref (table);
+}
+
+/* A node is in one row, but for allocated: that is where it is used now. */
+static void add_all_states (struct resource_table *t, const struct status *st,
+                            const char *states)
+{
+    struct idset *available = rset_ranks (st->R),
+                 *excluded = get_ids (st->o, "exclude");
+    struct idset *torpid = get_ids (st->o, "torpid");
+    struct resource_table drained = { 0 };
+    struct idset *none = idset_create (0, IDSET_FLAG_AUTOGROW);
+
+    (void)idset_subtract (available, excluded);
+    add_drained (&drained, st, available);
+    (void)idset_subtract (torpid, excluded);
+    for (size_t i = 0; i < drained.count; i++) {
+        struct idset *ranks = rset_ranks (drained.rows[i].r);
+        (void)idset_subtract (torpid, ranks);
+        idset_destroy (ranks);
+    }
+    (void)idset_subtract (available, torpid);
+    add_ranks (t, st, (struct resource_row){ .state = "avail" }, available, true);
+    add_ranks (t, st, (struct resource_row){ .state = "exclude" }, excluded, true);
+    add_ranks (t, st, (struct resource_row){ .state = "draining" }, none, true);
+    add_ranks (t, st, (struct resource_row){ .state = "drained" }, none, true);
+    for (size_t i = 0; i < drained.count; i++)
+        resource_table_add (t, drained.rows[i], rset_copy (drained.rows[i].r));
+    add_ranks (t, st, (struct resource_row){ .state = "torpid" }, torpid, true);
+    add_ranks (t, st, (struct resource_row){ .state = "housekeeping" }, none, true);
+    if (in_list (states, "allocated") || in_list (states, "all"))
+        add_ranks (t, st, (struct resource_row){ .state = "allocated" }, st->busy,
+                   true);
+    resource_table_fini (&drained);
+    idset_destroy (none);
+    idset_destroy (torpid);
+    idset_destroy (available);
+    idset_destroy (excluded);
+}
+
+/* An empty row says that a state has no nodes: not so if another row has some. */
+static void drop_empty_twins (struct resource_table *t)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        bool twin = false;
+        for (size_t k = 0; k < t->count; k++)
+            twin |= k != i && !strcmp (t->rows[k].state, t->rows[i].state)
+                    && (!is_empty (t->rows[k].r) || k < i);
+        t->rows[i].twin = twin && is_empty (t->rows[i].r);
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->rows[i].twin)
+            rset_destroy (t->rows[i].r);
+        else
+            t->rows[count++] = t->rows[i];
+    }
+    t->count = count;
+}
 
 static int run_status (optparse_t *p, int argc, char **argv)
 {
     char *format = get_format (p, status_formats);
-    struct resource_table t = { 0 }, drained = { 0 };
-    struct idset *available, *excluded;
+    const char *states = optparse_get_str (
+        p, "states", "avail,exclude,draining,drained,torpid,housekeeping");
+    struct resource_table t = { 0 };
     struct status st;
 
     no_operands (p, argc, argv);
+    each_state (states, check_state, NULL);
     fetch_status (&st);
-    available = rset_ranks (st.R);
-    excluded = get_ids (st.o, "exclude");
-    (void)idset_subtract (available, excluded);
-    add_drained (&drained, &st, available);
-    add_ranks (&t, &st, (struct resource_row){ .state = "avail" }, available, true);
-    add_ranks (&t, &st, (struct resource_row){ .state = "exclude" }, excluded, false);
-    for (size_t i = 0; i < drained.count; i++)
-        resource_table_add (&t, drained.rows[i], rset_copy (drained.rows[i].r));
+    add_all_states (&t, &st, states);
+    cut_rows (p, &t, states);
+    resource_table_merge (&t, format);
+    drop_empty_twins (&t);
     resource_table_print (&t, format, !optparse_hasopt (p, "no-header"));
     free (format);
     resource_table_fini (&t);
-    resource_table_fini (&drained);
-    idset_destroy (available);
-    idset_destroy (excluded);
     status_fini (&st);
     return 0;
 }
@@ -411,12 +683,8 @@ static struct optparse_option drain_opts[] = {
     { .name = "update",
       .key = 'u',
       .usage = "Also if drained already: keep the reason" },
-    { .name = "format",
-      .key = 'o',
-      .has_arg = 1,
-      .arginfo = "FORMAT",
-      .usage = "Output format, or the name of one (\"help\" lists them)" },
-    { .name = "no-header", .key = 'n', .usage = "No line of headings" },
+    PART_OPTIONS,
+    TABLE_OPTIONS,
     OPTPARSE_TABLE_END,
 };
 
@@ -430,6 +698,8 @@ static int list_drained (optparse_t *p)
     fetch_status (&st);
     available = rset_ranks (st.R);
     add_drained (&t, &st, available);
+    cut_rows (p, &t, "all");
+    resource_table_merge (&t, format);
     resource_table_print (&t, format, !optparse_hasopt (p, "no-header"));
     free (format);
     resource_table_fini (&t);
@@ -467,6 +737,8 @@ static int run_drain (optparse_t *p, int argc, char **argv)
 
     if (i == argc)
         return list_drained (p);
+    if (optparse_hasopt (p, "force") && optparse_hasopt (p, "update"))
+        cmd_die ("ERROR: Only one of --force and --update may be specified");
     if (optparse_hasopt (p, "force"))
         mode = "overwrite";
     else if (optparse_hasopt (p, "update"))
@@ -481,6 +753,9 @@ static int run_drain (optparse_t *p, int argc, char **argv)
 
 static struct optparse_option undrain_opts[] = {
     { .name = "force", .key = 'f', .usage = "No error if some are not drained" },
+    { .name = "update",
+      .key = 'u',
+      .usage = "Those that are drained, and leave the others as they are" },
     OPTPARSE_TABLE_END,
 };
 
@@ -494,7 +769,10 @@ static int run_undrain (optparse_t *p, int argc, char **argv)
     reason = join (argc, argv, i + 1);
     finish (flux_rpc_pack (cmd_open (), "resource.undrain", 0, 0, "{s:s s:s* s:s}",
                            "targets", argv[i], "reason", *reason ? reason : NULL,
-                           "mode", optparse_hasopt (p, "force") ? "force" : "default"),
+                           "mode",
+                           optparse_hasopt (p, "force") || optparse_hasopt (p, "update")
+                               ? "force"
+                               : "default"),
             false);
     free (reason);
     return 0;
@@ -520,6 +798,21 @@ static struct optparse_option eventlog_opts[] = {
       .has_arg = 1,
       .arginfo = "EVENT",
       .usage = "End after this event, wait for it if need be" },
+    { .name = "match-context",
+      .key = 'm',
+      .has_arg = 1,
+      .arginfo = "KEY=VAL",
+      .usage = "With --wait: only such an event with this in its context" },
+    { .name = "timeout",
+      .key = 't',
+      .has_arg = 1,
+      .arginfo = "FSD",
+      .usage = "With --wait, --follow: give up after this time" },
+    { .name = "include",
+      .key = 'i',
+      .has_arg = 1,
+      .arginfo = "TARGETS",
+      .usage = "Only events that name these hosts or ranks" },
     { .name = "quiet", .key = 'q', .usage = "With --wait: print nothing" },
     { .name = "color",
       .key = 'L',
@@ -552,78 +845,187 @@ static void set_formatter (optparse_t *p, struct eventlog_formatter *f)
         f->color = optparse_get_color (p, "color");
 }
 
-/* True if the event that was waited for is among them. */
-static bool print_entries (const char *s, struct eventlog_formatter *f, bool quiet,
-                           const char *wait)
+struct reading {
+    struct eventlog_formatter fmt;
+    const char *wait, *match; /* or NULL */
+    struct idset *ranks;      /* or NULL: all */
+    bool quiet;
+};
+
+/* "key=val": val is JSON, or else text. */
+static bool context_has (json_t *context, const char *match)
+{
+    size_t n = match ? strcspn (match, "=") : 0;
+    char key[64];
+
+    if (!match)
+        return true;
+    snprintf (key, sizeof (key), "%.*s", (int)n, match);
+    json_t *have = json_object_get (context, key);
+    json_t *want = json_loads (match + n + 1, JSON_DECODE_ANY, NULL);
+    const char *s = json_string_value (have);
+    bool same = (want && json_equal (have, want)) || (s && !strcmp (s, match + n + 1));
+    json_decref (want);
+    return same;
+}
+
+/* Events that name no ranks concern all. */
+static bool concerns (json_t *context, const struct idset *ranks)
+{
+    const char *s = json_string_value (json_object_get (context, "idset"));
+
+    if (!s)
+        s = json_string_value (json_object_get (context, "ranks"));
+    struct idset *ids = s && ranks ? idset_decode (s) : NULL;
+    bool yes = !ids || idset_has_intersection (ids, ranks);
+    idset_destroy (ids);
+    return yes;
+}
+
+/* True if it is the one that was waited for. */
+static bool print_entry (json_t *entry, struct reading *r)
+{
+    const char *name = "";
+    json_t *context = NULL;
+
+    if (eventlog_entry_parse (entry, NULL, &name, &context) < 0
+        || !concerns (context, r->ranks))
+        return false;
+    char *text = r->quiet ? NULL : eventlog_format (&r->fmt, entry);
+    if (text)
+        puts (text);
+    free (text);
+    return r->wait && !strcmp (name, r->wait) && context_has (context, r->match);
+}
+
+static bool print_entries (const char *s, struct reading *r)
 {
     const char *end = s + strlen (s);
     const char *line;
     size_t len;
+    bool found = false;
 
-    while (eventlog_next_line (&s, end, &line, &len)) {
+    while (!found && eventlog_next_line (&s, end, &line, &len)) {
         json_t *entry = eventlog_entry_decode (line, len);
-        char *text = entry ? eventlog_format (f, entry) : NULL;
-        const char *name = "";
-        bool found;
-
-        if (text && !quiet)
-            puts (text);
-        free (text);
-        (void)eventlog_entry_parse (entry, NULL, &name, NULL);
-        found = wait && !strcmp (name, wait);
+        found = entry && print_entry (entry, r);
         json_decref (entry);
-        if (found)
-            return true;
     }
     output_flush ();
-    return false;
+    return found;
+}
+
+/* Ranks of --include: ranks, or hosts of this instance. */
+static struct idset *included (const char *targets)
+{
+    struct idset *ids = targets ? idset_decode (targets) : NULL;
+    const char *attr;
+
+    if (ids || !targets)
+        return ids;
+    if (!(attr = flux_attr_get (cmd_open (), "hostlist")))
+        cmd_die ("ERROR: hostlist: %s", strerror (errno));
+    struct hostlist *all = hostlist_decode (attr), *some = hostlist_decode (targets);
+    ids = idset_create (0, IDSET_FLAG_AUTOGROW);
+    if (!all || !some || !ids)
+        cmd_die ("ERROR: --include: '%s' is neither ranks nor hosts", targets);
+    for (int i = 0; i < hostlist_count (all); i++)
+        if (hostlist_find (some, hostlist_nth (all, i)) >= 0)
+            idset_set (ids, i);
+    hostlist_destroy (all);
+    hostlist_destroy (some);
+    return ids;
+}
+
+static void reading_init (struct reading *r, optparse_t *p)
+{
+    *r = (struct reading){
+        .wait = optparse_get_str (p, "wait", NULL),
+        .match = optparse_get_str (p, "match-context", NULL),
+        .ranks = included (optparse_get_str (p, "include", NULL)),
+        .quiet = optparse_hasopt (p, "quiet"),
+    };
+    if (r->match && !strchr (r->match, '='))
+        cmd_usage_error (p, "invalid --match-context: %s: must be KEY=VAL", r->match);
+    if (r->match && !r->wait)
+        cmd_usage_error (p, "--match-context needs --wait");
+    set_formatter (p, &r->fmt);
 }
 
 static int run_eventlog (optparse_t *p, int argc, char **argv)
 {
-    const char *wait = optparse_get_str (p, "wait", NULL);
-    bool follow = optparse_hasopt (p, "follow") || wait;
-    bool quiet = optparse_hasopt (p, "quiet");
+    double timeout = optparse_get_duration (p, "timeout", -1.);
+    bool follow = optparse_hasopt (p, "follow") || optparse_hasopt (p, "wait");
     int flags =
         follow ? FLUX_KVS_WATCH | FLUX_KVS_WAITCREATE | FLUX_KVS_WATCH_APPEND : 0;
-    struct eventlog_formatter fmt = { 0 };
+    double end = clock_monotonic () + timeout;
+    struct reading r;
     flux_future_t *f;
     const char *s;
 
     no_operands (p, argc, argv);
-    set_formatter (p, &fmt);
+    reading_init (&r, p);
     f = flux_kvs_lookup (cmd_open (), KVS_PRIMARY_NAMESPACE, flags,
                          "resource.eventlog");
-    while (f && flux_kvs_lookup_get (f, &s) == 0) {
-        if (print_entries (s ? s : "", &fmt, quiet, wait) || !follow) {
+    while (f
+           && (timeout < 0
+               || flux_future_wait_for (f, fmax (end - clock_monotonic (), 0)) == 0)
+           && flux_kvs_lookup_get (f, &s) == 0) {
+        if (print_entries (s ? s : "", &r) || !follow) {
             flux_future_destroy (f);
+            idset_destroy (r.ranks);
             return 0;
         }
         flux_future_reset (f);
     }
+    if (errno == ETIMEDOUT)
+        cmd_die ("ERROR: timeout%s%s", r.wait ? ": no event " : "",
+                 r.wait ? r.wait : "");
     cmd_die ("ERROR: resource.eventlog: %s", cmd_future_error (f));
 }
 
 /* --- reload, acquire-mute --- */
 
+static struct optparse_option reload_opts[] = {
+    { .name = "xml",
+      .key = 'x',
+      .usage = "PATH is a directory of hwloc's files RANK.xml on the host of rank 0" },
+    { .name = "force", .key = 'f', .usage = "Also with ranks that there are not" },
+    OPTPARSE_TABLE_END,
+};
+
+static json_t *read_R (const char *path)
+{
+    flux_error_t error;
+    char *text = file_read_all (path, NULL);
+    struct rset *r;
+
+    if (!text)
+        cmd_die ("ERROR: %s: %s", path, flux_strerror (errno));
+    if (!(r = rset_decode (text, &error)))
+        cmd_die ("ERROR: %s: %s", path, error.text);
+    json_t *o = rset_encode_json (r);
+    rset_destroy (r);
+    free (text);
+    return o;
+}
+
 static int run_reload (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
-    flux_error_t error;
-    struct rset *r;
-    char *text;
+    bool xml = optparse_hasopt (p, "xml");
+    char *path;
 
     if (argc - i != 1)
         cmd_usage_error (p, "the following arguments are required: path");
-    if (!(text = file_read_all (argv[i], NULL)))
-        cmd_die ("ERROR: %s: %s", argv[i], flux_strerror (errno));
-    if (!(r = rset_decode (text, &error)))
-        cmd_die ("ERROR: %s: %s", argv[i], error.text);
-    finish (flux_rpc_pack (cmd_open (), "resource.reload", 0, 0, "{s:o}", "R",
-                           rset_encode_json (r)),
+    if (xml && !(path = realpath (argv[i], NULL)))
+        cmd_die ("ERROR: %s: %s", argv[i], strerror (errno));
+    finish (flux_rpc_pack (cmd_open (), "resource.reload", 0, 0, "{s:o s:b}",
+                           xml ? "xml" : "R",
+                           xml ? json_string (path) : read_R (argv[i]), "force",
+                           optparse_hasopt (p, "force") > 0),
             false);
-    rset_destroy (r);
-    free (text);
+    if (xml)
+        free (path);
     return 0;
 }
 
@@ -636,17 +1038,17 @@ static int run_mute (optparse_t *p, int argc, char **argv)
 
 static struct optparse_subcommand subcommands[] = {
     { "list", "[OPTIONS]", "List resources by state", run_list, 0, list_opts },
-    { "info", "[OPTIONS]", "Count resources", run_info, 0, list_opts },
+    { "info", "[OPTIONS]", "Count resources", run_info, 0, sum_opts },
     { "status", "[OPTIONS]", "Show which nodes are available, drained, excluded",
       run_status, 0, status_opts },
     { "drain", "[OPTIONS] [TARGETS [REASON...]]",
       "Keep nodes from new jobs, or list those that are", run_drain, 0, drain_opts },
     { "undrain", "[OPTIONS] TARGETS [REASON...]", "Give nodes back", run_undrain, 0,
       undrain_opts },
-    { "R", "[OPTIONS]", "Print resources as R", run_R, 0, list_opts },
+    { "R", "[OPTIONS]", "Print resources as R", run_R, 0, sum_opts },
     { "eventlog", "[OPTIONS]", "Print the eventlog of resources", run_eventlog, 0,
       eventlog_opts },
-    { "reload", "PATH", "Replace R", run_reload, 0, NULL },
+    { "reload", "[OPTIONS] PATH", "Replace R", run_reload, 0, reload_opts },
     { "acquire-mute", "", "Tell the scheduler no more changes", run_mute, 0, NULL },
     OPTPARSE_SUBCMD_END,
 };

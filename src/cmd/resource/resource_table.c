@@ -8,7 +8,10 @@
 
 enum field {
     STATE,
+    STATEX,
+    STATUS,
     UP,
+    UP_ASCII,
     NNODES,
     NCORES,
     NGPUS,
@@ -16,6 +19,7 @@ enum field {
     RANKS,
     RLIST,
     PROPERTIES,
+    PROPERTIESX,
     QUEUE,
     REASON,
     TIMESTAMP,
@@ -27,9 +31,10 @@ static const struct {
     enum field id;
 } fields[] = {
     { "state", NULL, STATE },
-    { "statex", "STATE", STATE },
+    { "statex", "STATE", STATEX },
+    { "status", NULL, STATUS },
     { "up", NULL, UP },
-    { "up.ascii", "UP", UP },
+    { "up.ascii", "UP", UP_ASCII },
     { "nnodes", NULL, NNODES },
     { "ncores", NULL, NCORES },
     { "ngpus", NULL, NGPUS },
@@ -37,7 +42,7 @@ static const struct {
     { "ranks", NULL, RANKS },
     { "rlist", "LIST", RLIST },
     { "properties", NULL, PROPERTIES },
-    { "propertiesx", "PROPERTIES", PROPERTIES },
+    { "propertiesx", "PROPERTIES", PROPERTIESX },
     { "queue", NULL, QUEUE },
     { "reason", NULL, REASON },
     { "timestamp", "TIME", TIMESTAMP },
@@ -82,8 +87,16 @@ static char *ranks_text (const struct rset *r)
     return s;
 }
 
+/* An asterisk: it is not there. */
+static char *state_text (const struct resource_row *row)
+{
+    char *s;
+
+    return asprintf (&s, "%s%s", row->state, row->online ? "" : "*") < 0 ? NULL : s;
+}
+
 /* Names that begin with '+' are of this instance alone: not shown. */
-static char *properties_text (const struct rset *r)
+static char *properties_text (const struct rset *r, const json_t *without)
 {
     json_t *o = rset_properties (r);
     struct buf b = BUF_INIT;
@@ -91,7 +104,7 @@ static char *properties_text (const struct rset *r)
     json_t *value;
 
     json_object_foreach (o, name, value)
-        if (*name != '+')
+        if (*name != '+' && !json_object_get (without, name))
             buf_printf (&b, "%s%s", b.len ? "," : "", name);
     json_decref (o);
     return buf_take (&b, NULL);
@@ -105,7 +118,16 @@ static void get (const struct format_field *field, const void *arg,
     v->type = FORMAT_STRING;
     switch ((enum field)field->id) {
     case STATE:
+        v->s = keep (slots, STATE, state_text (row));
+        break;
+    case STATEX:
         v->s = row->state;
+        break;
+    case STATUS:
+        v->s = row->online ? "online" : "offline";
+        break;
+    case UP_ASCII:
+        v->s = row->online ? "y" : "n";
         break;
     case UP:
         v->s = row->online ? "\xe2\x9c\x94" : "\xe2\x9c\x97";
@@ -132,10 +154,13 @@ static void get (const struct format_field *field, const void *arg,
         v->s = keep (slots, RLIST, rset_dump (row->r));
         break;
     case PROPERTIES:
-        v->s = keep (slots, PROPERTIES, properties_text (row->r));
+        v->s = keep (slots, PROPERTIES, properties_text (row->r, NULL));
+        break;
+    case PROPERTIESX:
+        v->s = keep (slots, PROPERTIESX, properties_text (row->r, row->queue_names));
         break;
     case QUEUE:
-        v->s = "";
+        v->s = row->queue ? row->queue : "";
         break;
     case REASON:
         v->s = row->reason ? row->reason : "";
@@ -157,6 +182,42 @@ void resource_table_add (struct resource_table *t, struct resource_row row,
     row.r = take_r;
     t->rows = rows;
     t->rows[t->count++] = row;
+}
+
+static bool same (const char *a, const char *b)
+{
+    return strcmp (a ? a : "", b ? b : "") == 0;
+}
+
+static bool alike (const struct resource_row *a, const struct resource_row *b,
+                   bool reason, bool timestamp)
+{
+    return same (a->state, b->state) && a->online == b->online
+           && same (a->queue, b->queue) && (!reason || same (a->reason, b->reason))
+           && (!timestamp || a->timestamp == b->timestamp);
+}
+
+void resource_table_merge (struct resource_table *t, const char *format)
+{
+    bool reason = strstr (format, "{reason"), timestamp = strstr (format, "{timestamp");
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        size_t k = 0;
+        while (k < count && !alike (&t->rows[k], &t->rows[i], reason, timestamp))
+            k++;
+        if (k == count) {
+            t->rows[count++] = t->rows[i];
+            continue;
+        }
+        struct rset *sum = rset_union (t->rows[k].r, t->rows[i].r);
+        if (!sum)
+            cmd_die ("out of memory");
+        rset_destroy (t->rows[k].r);
+        rset_destroy (t->rows[i].r);
+        t->rows[k].r = sum;
+    }
+    t->count = count;
 }
 
 void resource_table_fini (struct resource_table *t)

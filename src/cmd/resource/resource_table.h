@@ -10,7 +10,11 @@ struct resource_row {
     bool online;
     const char *reason; /* or NULL */
     double timestamp;
-    struct rset *r; /* owned by the table */
+    const char *queue; /* or NULL */
+    const json_t
+        *queue_names; /* object: properties of these names are no propertiesx */
+    bool twin;        /* of another row, see status */
+    struct rset *r;   /* owned by the table */
 };
 
 struct resource_table {
@@ -21,6 +25,8 @@ struct resource_table {
 /* r is taken. */
 void resource_table_add (struct resource_table *t, struct resource_row row,
                          struct rset *take_r);
+/* Rows that a table with this format cannot tell apart become one. */
+void resource_table_merge (struct resource_table *t, const char *format);
 void resource_table_fini (struct resource_table *t);
 /* Prints it, or dies where the format is wrong. */
 void resource_table_print (const struct resource_table *t, const char *text,

@@ -106,7 +106,7 @@ static int verdict (int type, struct history_record rec)
     case DEP_AFTER_SUCCESS:
         return ok ? 1 : -1;
     case DEP_AFTER_FAILURE:
-        return ok ? -1 : 1;
+        return ok || !rec.started ? -1 : 1;
     case DEP_AFTER_EXCEPT:
         return rec.exception ? 1 : -1;
     default:
@@ -114,8 +114,10 @@ static int verdict (int type, struct history_record rec)
     }
 }
 
-static const char *reason (int type)
+static const char *reason (int type, struct history_record rec)
 {
+    if (type == DEP_AFTER_FAILURE && !rec.started)
+        return "never started";
     switch (type) {
     case DEP_AFTER_START:
         return "never started";
@@ -170,7 +172,7 @@ static int add_after (struct manager *m, struct job *job, const struct scheme *s
     if (!target)
         return verdict (scheme->type, rec) > 0
                    ? 0
-                   : refuse (error, scheme->name, id, reason (scheme->type));
+                   : refuse (error, scheme->name, id, reason (scheme->type, rec));
     if (scheme->type == DEP_AFTER_START && target->started)
         return 0;
     flux_job_id_encode (id, "f58", s, sizeof (s));
@@ -375,7 +377,8 @@ void depend_inactive (struct manager *m, struct job *job)
             satisfy (m, dep);
             continue;
         }
-        explain (note, sizeof (note), "", scheme_of (dep), job->id, reason (dep->type));
+        explain (note, sizeof (note), "", scheme_of (dep), job->id,
+                 reason (dep->type, rec));
         manager_raise (m, dep->job, "dependency", 0, note, FLUX_USERID_UNKNOWN);
     }
     name_remove (m, job);

@@ -289,9 +289,11 @@ static void set_reason (char **dst, const char *reason)
     *dst = reason && *reason ? strdup (reason) : NULL;
 }
 
-void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason)
+void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason,
+                           bool nocheckpoint)
 {
     jq->enabled = enabled;
+    jq->nocheckpoint_disabled = !enabled && nocheckpoint;
     set_reason (&jq->disable_reason, enabled ? NULL : reason);
 }
 
@@ -325,6 +327,8 @@ json_t *jobqueues_save (const struct jobqueues *q)
             json_object_set_new (o, "name", json_string (jq->name));
         if (jq->nocheckpoint)
             json_object_set_new (o, "start", json_true ());
+        if (jq->nocheckpoint_disabled)
+            json_object_set_new (o, "enable", json_true ());
         json_array_append_new (a, o);
     }
     return a;
@@ -345,7 +349,7 @@ void jobqueues_restore (struct jobqueues *q, json_t *saved)
                 < 0
             || !(jq = find (q, name)))
             continue;
-        jobqueue_set_enabled (jq, enable, disabled);
+        jobqueue_set_enabled (jq, enable, disabled, false);
         jobqueue_set_started (jq, start, stopped, false);
     }
 }

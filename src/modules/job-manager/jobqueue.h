@@ -17,7 +17,8 @@ struct jobqueue {
     char *name; /* NULL: the anonymous queue */
     bool enabled;
     bool started;
-    bool nocheckpoint; /* stopped, but not to be remembered over a restart */
+    bool nocheckpoint;          /* stopped, but not to be remembered over a restart */
+    bool nocheckpoint_disabled; /* the same for disabled */
     char *disable_reason;
     char *stop_reason;
     struct job_limits limits;
@@ -45,7 +46,8 @@ struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
 /* May the job be submitted? -1 with EINVAL and *error. */
 int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
                     const struct job_facts *facts, flux_error_t *error);
-void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason);
+void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason,
+                           bool nocheckpoint);
 void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,
                            bool nocheckpoint);
 /* RFC 33 status object, new. */

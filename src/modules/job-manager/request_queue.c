@@ -171,13 +171,25 @@ static int for_each (struct ctx *ctx, const char *name, bool all,
 static void enable (struct ctx *ctx, struct jobqueue *jq, bool on, const char *reason,
                     bool nocheckpoint)
 {
-    jobqueue_set_enabled (jq, on, reason);
+    jobqueue_set_enabled (jq, on, reason, nocheckpoint);
 }
 
 static void start (struct ctx *ctx, struct jobqueue *jq, bool on, const char *reason,
                    bool nocheckpoint)
 {
     manager_queue_start (ctx->m, jq, on, reason, nocheckpoint);
+}
+
+static void change_end (struct change *take_c, const flux_msg_t *msg, bool nocheckpoint)
+{
+    flux_t *h = take_c->ctx->h;
+
+    if (!nocheckpoint) {
+        change_save (take_c);
+        return;
+    }
+    change_destroy (take_c);
+    flux_respond (h, msg, NULL);
 }
 
 static void enable_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -187,20 +199,21 @@ static void enable_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_error_t error = { "" };
     const char *name = NULL, *reason = NULL;
     struct change *c = change_begin (ctx, msg);
-    int on, all = 0;
+    int on, all = 0, nocheckpoint = 0;
 
     if (!c
-        || flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b}", "name", &name, "enable",
-                                &on, "reason", &reason, "all", &all)
+        || flux_request_unpack (msg, NULL, "{s?s s:b s?s s?b s?b}", "name", &name,
+                                "enable", &on, "reason", &reason, "all", &all,
+                                "nocheckpoint", &nocheckpoint)
                < 0
-        || manager_check_paused (ctx->m, &error) < 0
-        || for_each (ctx, name, all, enable, on, reason, false, &error) < 0) {
+        || (!nocheckpoint && manager_check_paused (ctx->m, &error) < 0)
+        || for_each (ctx, name, all, enable, on, reason, nocheckpoint, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
         if (c)
             change_destroy (c);
         return;
     }
-    change_save (c);
+    change_end (c, msg, nocheckpoint);
 }
 
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -224,12 +237,7 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
             change_destroy (c);
         return;
     }
-    if (!nocheckpoint) {
-        change_save (c);
-        return;
-    }
-    change_destroy (c);
-    flux_respond (h, msg, NULL);
+    change_end (c, msg, nocheckpoint);
 }
 
 static size_t running (const struct ctx *ctx)

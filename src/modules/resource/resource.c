@@ -5,10 +5,14 @@
  * On all others: looks at its machine, passes reports on, and no more. */
 #include "resource.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
+#include "topo.h"
 #include "value/eventlog.h"
 
 json_t *resource_context (struct resource *ctx, const struct idset *ranks)
@@ -220,23 +224,88 @@ void resource_defined (struct resource *ctx)
     }
 }
 
+/* Takes what topo has. */
+static int add_topo (struct resource *ctx, struct rset *r, unsigned int rank,
+                     struct topo *topo)
+{
+    char *cores = idset_encode (topo->cores, IDSET_FLAG_RANGE);
+    char *gpus = topo->gpus ? idset_encode (topo->gpus, IDSET_FLAG_RANGE) : NULL;
+    int rc = cores ? rset_add_rank (r, rank, hostlist_nth (ctx->inv.hosts, rank), cores,
+                                    gpus)
+                   : -1;
+
+    free (cores);
+    free (gpus);
+    topo_fini (topo);
+    return rc;
+}
+
+/* Of the files RANK.xml in a directory of this host. */
+static struct rset *read_xml (struct resource *ctx, const char *dir,
+                              flux_error_t *error)
+{
+    struct rset *r = rset_create ();
+
+    for (unsigned int rank = 0; r && rank < ctx->size; rank++) {
+        char path[PATH_MAX];
+        struct topo topo;
+        snprintf (path, sizeof (path), "%s/%u.xml", dir, rank);
+        if (access (path, R_OK) < 0)
+            continue;
+        if (topo_discover (&topo, path, true, error) < 0
+            || add_topo (ctx, r, rank, &topo) < 0) {
+            rset_destroy (r);
+            return NULL;
+        }
+    }
+    if (r && rset_count (r, "node") == 0) {
+        snprintf (error->text, sizeof (error->text),
+                  "%.100s: invalid directory: no XML input files found", dir);
+        rset_destroy (r);
+        return NULL;
+    }
+    return r;
+}
+
+/* Ranks that this instance does not have. */
+static int check_ranks (struct resource *ctx, const struct rset *r, flux_error_t *error)
+{
+    struct idset *ranks = rset_ranks (r);
+    unsigned int last = idset_last (ranks);
+
+    idset_destroy (ranks);
+    if (last == IDSET_INVALID_ID || last < ctx->size)
+        return 0;
+    snprintf (error->text, sizeof (error->text),
+              "resources contain rank %u, this instance has %u ranks", last, ctx->size);
+    return -1;
+}
+
 static void reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
     struct resource *ctx = arg;
     flux_error_t error = { "malformed request" };
-    struct rset *r;
-    json_t *o;
+    struct rset *r = NULL;
+    json_t *o = NULL;
+    const char *dir = NULL;
+    int force = 0;
 
-    if (ctx->acquirer)
+    if (ctx->acquirer) {
         flux_respond_error (h, msg, EBUSY, "resources are in use by the scheduler");
-    else if (flux_request_unpack (msg, NULL, "{s:o}", "R", &o) < 0
-             || !(r = rset_decode_json (o, &error)))
-        flux_respond_error (h, msg, EINVAL, error.text);
-    else {
-        source_define (ctx, r, "reload");
-        journal_answer (ctx, msg);
+        return;
     }
+    if (flux_request_unpack (msg, NULL, "{s?o s?s s?b}", "R", &o, "xml", &dir, "force",
+                             &force)
+            < 0
+        || !(r = dir ? read_xml (ctx, dir, &error) : rset_decode_json (o, &error))
+        || (!force && check_ranks (ctx, r, &error) < 0)) {
+        flux_respond_error (h, msg, EINVAL, error.text);
+        rset_destroy (r);
+        return;
+    }
+    source_define (ctx, r, "reload");
+    journal_answer (ctx, msg);
 }
 
 static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

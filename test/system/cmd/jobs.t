@@ -95,7 +95,7 @@ fails 'unknown user' 1 "unknown user 'nosuch'" flux jobs --user=nosuch
 is 'since: nothing' '' flux jobs -n --since=now --name=bad
 is 'options after operands' bad flux jobs $bad -no '{name}'
 is "pgrep" "$held" flux pgrep "^hel"
-is "pgrep -a" "bad gone" sh -c "flux pgrep -a -o {name} \"bad|gone\" | sort | xargs"
+is "pgrep -a" "bad gone" sh -c "flux pgrep -a -n -o {name} \"bad|gone\" | sort | xargs"
 fails "pgrep: no match" 1 "" flux pgrep nosuch
 fails "pkill" 0 "Canceled 1 job$" flux pkill --wait "^held"
 is "it is gone" CANCELED flux jobs -no "{result}" $held

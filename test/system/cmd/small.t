@@ -132,6 +132,31 @@ like 'config get -c' '^3$' flux config get -c x.toml x
 fails 'config get -c: no file' 1 nosuch flux config get --config-path=nosuch x
 succeeds 'config reload --follower-noop' flux exec -r 1 flux config reload --follower-noop
 
+# hostlist, pgrep, dates, what became of jobs
+is 'hostlist: stdin' 'h[1-3]' sh -c 'echo h1 h2 h3 | flux hostlist'
+is 'hostlist -l' '2' flux hostlist -l -c
+is 'hostlist: find' '0 2' flux hostlist -F a,c a,b,c
+fails 'hostlist: not found' 1 "'x' not found" flux hostlist -F x a,b
+is 'hostlist -x indices' 'b' flux hostlist -x 0,2 a,b,c
+is 'hostlist --unique' 'a,b' flux hostlist --unique b,a,b
+id=$(flux submit -n999 --job-name=big true)
+flux job wait-event "$id" clean >/dev/null
+is 'what could not run has returncode 1' 1 flux jobs -no '{returncode}' "$id"
+is 'pgrep -f, options behind' "$id" flux pgrep big -f failed
+is 'pgrep: a header with --format' 'NAME
+big' flux pgrep -a -o '{name}' big -c 1
+fails 'pgrep: no such filter' 1 'Invalid filter' flux pgrep -f nosuch .
+a=$(flux submit --urgency=hold false)
+b=$(flux submit --dependency=afternotok:$a hostname)
+flux cancel "$a"
+flux job wait-event "$b" clean >/dev/null
+like 'afternotok: a job that never started' 'type="dependency".*never started' \
+    flux job eventlog "$b"
+like 'jobs --since: as people write it' '^big$' flux jobs -a --since='2 hours ago' -no '{name}'
+fails 'dmesg -d without -H' 1 'can only be used with --human' flux dmesg -d
+like 'dmesg -H -d' '^\[' flux dmesg -H -d
+like 'start: one word with blanks and slashes' '^/tmp$' flux start 'ls -d /tmp'
+
 # hints, and = behind short options
 fails 'a command that was meant' 1 "Did you mean .submit" flux sumbit true
 fails 'an option that was meant' 2 "did you mean '--time-limit'" flux submit --time-limt=1 true

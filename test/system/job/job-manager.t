@@ -99,7 +99,8 @@ flux cancel $held
 flux queue drain -t 30s
 like 'afterok: exception' "exception type=\"dependency\" severity=0 note=\"afterok: job $held" \
     flux job eventlog $a
-is 'afternotok runs' 0 sh -c "flux job status $b; echo \$?"
+like 'afternotok of a job that never started: exception' 'exception type="dependency".*never started' \
+    flux job eventlog $b
 is 'afterany runs' 0 sh -c "flux job status $c; echo \$?"
 like 'events of a dependency' "dependency-add description=\"after-finish=$held\"" \
     flux job eventlog $c
