@@ -269,7 +269,8 @@ static void tree (void **state)
             if (entered < nprocs && rand () % 2) {
                 char sender[16];
                 snprintf (sender, sizeof (sender), "c%d", entered++);
-                complete = enter (c[rank], 5, sender, "x", nprocs, &name) == COUNTS_EXIT;
+                complete =
+                    enter (c[rank], 5, sender, "x", nprocs, &name) == COUNTS_EXIT;
             } else if (rank > 0) {
                 struct counts_update u;
                 size_t pos = 0;
@@ -290,10 +291,10 @@ static void tree (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (alone),    cmocka_unit_test (root),
-        cmocka_unit_test (over_once), cmocka_unit_test (inner),
-        cmocka_unit_test (users),    cmocka_unit_test (refused),
-        cmocka_unit_test (disagree), cmocka_unit_test (large),
+        cmocka_unit_test (alone),      cmocka_unit_test (root),
+        cmocka_unit_test (over_once),  cmocka_unit_test (inner),
+        cmocka_unit_test (users),      cmocka_unit_test (refused),
+        cmocka_unit_test (disagree),   cmocka_unit_test (large),
         cmocka_unit_test (disconnect), cmocka_unit_test (bounded),
         cmocka_unit_test (tree),
     };

@@ -7,7 +7,7 @@
 
 struct pulse {
     double period;
-    double timeout; /* without a pulse for so long the parent is lost; 0: never */
+    double timeout;  /* without a pulse for so long the parent is lost; 0: never */
     int warn_thresh; /* periods without one until a warning; 0: never */
     double last;
     int count;
