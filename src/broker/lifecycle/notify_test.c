@@ -13,7 +13,8 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/notify.h"
 
-static void assert_text (enum broker_state state, int rank, double stop, const char *want)
+static void assert_text (enum broker_state state, int rank, double stop,
+                         const char *want)
 {
     char text[128];
 
@@ -103,8 +104,8 @@ static void refused (void **state)
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
         flux_error_t error = { { 0 } };
         struct broker b;
-        assert_int_equal (init (&b, bad[i].notify, bad[i].timeout, bad[i].socket, &error),
-                          -1);
+        assert_int_equal (
+            init (&b, bad[i].notify, bad[i].timeout, bad[i].socket, &error), -1);
         assert_int_equal (errno, EINVAL);
         if (strncmp (error.text, bad[i].why, strlen (bad[i].why)) != 0)
             fail_msg ("%s", error.text);
@@ -129,9 +130,10 @@ static void sockets (void **state)
         memcpy (addr.sun_path, name, strlen (name));
         if (abstract)
             addr.sun_path[0] = '\0';
-        assert_int_equal (bind (fd, (struct sockaddr *)&addr,
-                                offsetof (struct sockaddr_un, sun_path) + strlen (name)),
-                          0);
+        assert_int_equal (
+            bind (fd, (struct sockaddr *)&addr,
+                  offsetof (struct sockaddr_un, sun_path) + strlen (name)),
+            0);
         assert_int_equal (init (&b, "1", "3s", name, &error), 0);
         assert_null (getenv ("NOTIFY_SOCKET")); /* not for what the broker starts */
         notify_state (&b, STATE_QUORUM);

@@ -149,8 +149,10 @@ static void directory (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (values),  cmocka_unit_test (later_goes_before),
-        cmocka_unit_test (refused), cmocka_unit_test (directory),
+        cmocka_unit_test (values),
+        cmocka_unit_test (later_goes_before),
+        cmocka_unit_test (refused),
+        cmocka_unit_test (directory),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -68,9 +68,8 @@ static void one_update (void **state)
     assert_int_equal (groups_set (g, "a", some), 0);
     assert_int_equal (groups_clear (g, "a", one), 0);
     assert_non_null (update = groups_take_update (g));
-    assert_int_equal (json_unpack (update, "{s:{s?s s?s}}", "a", "set", &set, "clear",
-                                   &clear),
-                      0);
+    assert_int_equal (
+        json_unpack (update, "{s:{s?s s?s}}", "a", "set", &set, "clear", &clear), 0);
     assert_string_equal (set, "1,3");
     assert_string_equal (clear, "2");
     json_decref (update);

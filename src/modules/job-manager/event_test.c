@@ -113,7 +113,8 @@ static void pairs (void **state)
                 assert_int_equal (rc, 0);
                 assert_true (job->t_last == (i == EV_ANNOTATIONS ? 3. : 12.5));
             }
-            next = strchr ("=.", want) ? column : (int)(strchr (letters, want) - letters);
+            next =
+                strchr ("=.", want) ? column : (int)(strchr (letters, want) - letters);
             if ((int)job->state != 1 << next)
                 fail_msg ("%s in %c leads to %#x", event_name (&ev), letters[column],
                           job->state);
@@ -129,8 +130,8 @@ static void refused_changes_nothing (void **state)
     flux_error_t error;
 
     for (int i = 0; i <= EV_OTHER; i++) {
-        json_t *context = json_pack ("{s:{s:i} s:[s]}", "annotations", "x", 1, "flags",
-                                     "debug");
+        json_t *context =
+            json_pack ("{s:{s:i} s:[s]}", "annotations", "x", 1, "flags", "debug");
         struct event ev = some_event (i, context);
         struct job *job = job_in (6), *same = job_in (6);
         assert_int_equal (event_apply (job, &ev, &error), -1);
@@ -165,8 +166,11 @@ static void facts (void **state)
     struct job *job = job_in (0);
     json_t *flags = json_pack ("{s:[s s]}", "flags", "novalidate", "debug");
 
-    apply (job, (struct event){ .type = EV_SUBMIT, .timestamp = 5., .userid = 42,
-                                .urgency = 17, .flags = FLUX_JOB_WAITABLE });
+    apply (job, (struct event){ .type = EV_SUBMIT,
+                                .timestamp = 5.,
+                                .userid = 42,
+                                .urgency = 17,
+                                .flags = FLUX_JOB_WAITABLE });
     assert_true (job->t_submit == 5.);
     assert_int_equal (job->userid, 42);
     assert_int_equal (job->urgency, 17);
@@ -216,15 +220,16 @@ static void exceptions (void **state)
     struct job *job = job_in (4);
 
     for (int severity = 1; severity < 8; severity++)
-        apply (job, (struct event){ .type = EV_EXCEPTION, .exception = "remark",
+        apply (job, (struct event){ .type = EV_EXCEPTION,
+                                    .exception = "remark",
                                     .severity = severity });
     assert_int_equal (job->state, FLUX_JOB_STATE_RUN);
     assert_null (job->exception);
     apply (job, (struct event){ .type = EV_EXCEPTION, .exception = "timeout" });
     assert_int_equal (job->state, FLUX_JOB_STATE_CLEANUP);
     assert_string_equal (job->exception_note, "");
-    apply (job, (struct event){ .type = EV_EXCEPTION, .exception = "cancel",
-                                .note = "me, too" });
+    apply (job, (struct event){
+                    .type = EV_EXCEPTION, .exception = "cancel", .note = "me, too" });
     assert_string_equal (job->exception, "timeout");
     drop (job);
 }
@@ -276,7 +281,8 @@ static void annotations (void **state)
     merge (job, EV_ANNOTATIONS, "{\"sched\":{\"a\":1,\"b\":{\"c\":2}}}");
     merge (job, EV_ANNOTATIONS, "{\"sched\":{\"b\":{\"d\":3},\"e\":4}}");
     assert_annotations (job, "{\"sched\":{\"a\":1,\"b\":{\"c\":2,\"d\":3},\"e\":4}}");
-    merge (job, EV_ANNOTATIONS, "{\"sched\":{\"a\":null,\"b\":{\"c\":null},\"z\":null}}");
+    merge (job, EV_ANNOTATIONS,
+           "{\"sched\":{\"a\":null,\"b\":{\"c\":null},\"z\":null}}");
     assert_annotations (job, "{\"sched\":{\"b\":{\"d\":3},\"e\":4}}");
     merge (job, EV_ANNOTATIONS, "{\"sched\":{\"b\":5,\"e\":{\"f\":6}}}");
     assert_annotations (job, "{\"sched\":{\"b\":5,\"e\":{\"f\":6}}}");
@@ -326,7 +332,8 @@ static void memos (void **state)
     merge (job, EV_MEMO, "{\"x\":1,\"y\":{\"z\":2}}");
     merge (job, EV_ANNOTATIONS, "{\"sched\":{\"a\":1}}");
     merge (job, EV_MEMO, "{\"x\":null,\"y\":{\"w\":3}}");
-    assert_annotations (job, "{\"user\":{\"y\":{\"z\":2,\"w\":3}},\"sched\":{\"a\":1}}");
+    assert_annotations (job,
+                        "{\"user\":{\"y\":{\"z\":2,\"w\":3}},\"sched\":{\"a\":1}}");
     merge (job, EV_MEMO, "{\"y\":null}");
     assert_annotations (job, "{\"sched\":{\"a\":1}}");
     /* a scheduler that calls something of its own so does not cost the memo */
