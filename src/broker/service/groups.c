@@ -235,12 +235,37 @@ static int apply (struct groups *g, const char *name, json_t *o, const char *key
     return rc;
 }
 
+static bool is_ids (json_t *o)
+{
+    struct idset *ids =
+        json_is_string (o) ? idset_decode (json_string_value (o)) : NULL;
+
+    idset_destroy (ids);
+    return ids;
+}
+
+/* A part of an update would leave ranks that nobody takes back. */
+static bool is_update (json_t *update)
+{
+    const char *name;
+    json_t *o, *ids;
+
+    if (!json_is_object (update))
+        return false;
+    json_object_foreach (update, name, o) {
+        if (!json_is_object (o) || ((ids = json_object_get (o, "set")) && !is_ids (ids))
+            || ((ids = json_object_get (o, "clear")) && !is_ids (ids)))
+            return false;
+    }
+    return true;
+}
+
 int groups_apply_update (struct groups *g, json_t *update)
 {
     const char *name;
     json_t *o;
 
-    if (!json_is_object (update)) {
+    if (!is_update (update)) {
         errno = EPROTO;
         return -1;
     }

@@ -29,7 +29,7 @@ void groups_clear_all (struct groups *g, const struct idset *ranks);
 /* {name: {set: idset, clear: idset}} of what changed since the last call,
  * new; NULL if nothing did. */
 json_t *groups_take_update (struct groups *g);
-/* What a child took. EPROTO if it is malformed. */
+/* What a child took. EPROTO if it is malformed: nothing has changed then. */
 int groups_apply_update (struct groups *g, json_t *update);
 
 /* Borrowed; NULL if the group never was. Complete on rank 0 only. */

@@ -315,24 +315,26 @@ static int allowed_states (const struct event *ev)
     }
 }
 
-static int merge_set (json_t **dst, json_t *src)
+/* null removes, and is never a value. Tables are copied: src is part of a message, or of
+ * an entry that others hold. */
+static int merge_set (json_t *dst, json_t *src)
 {
     const char *key;
     json_t *value;
 
-    if (!*dst && !(*dst = json_object ()))
-        return -1;
     json_object_foreach (src, key, value) {
+        json_t *old = json_object_get (dst, key);
         if (json_is_null (value)) {
-            json_object_del (*dst, key);
-            continue;
-        }
-        json_t *old = json_object_get (*dst, key);
-        if (json_is_object (value) && json_is_object (old)) {
-            if (merge_set (&old, value) < 0)
+            json_object_del (dst, key);
+        } else if (!json_is_object (value)) {
+            if (json_object_set (dst, key, value) < 0)
                 return -1;
         } else {
-            json_object_set (*dst, key, value);
+            if (!json_is_object (old)
+                && json_object_set_new (dst, key, old = json_object ()) < 0)
+                return -1;
+            if (merge_set (old, value) < 0)
+                return -1;
         }
     }
     return 0;
@@ -340,14 +342,16 @@ static int merge_set (json_t **dst, json_t *src)
 
 static void apply_memo (struct job *job, const struct event *ev)
 {
+    json_t *user;
+
     if (!job->annotations)
         job->annotations = json_object ();
-    json_t *user = json_object_get (job->annotations, "user");
-    if (!user) {
+    user = json_object_get (job->annotations, "user");
+    if (!json_is_object (user)) {
         user = json_object ();
         json_object_set_new (job->annotations, "user", user);
     }
-    merge_set (&user, ev->context);
+    merge_set (user, ev->context);
     if (json_object_size (user) == 0)
         json_object_del (job->annotations, "user");
 }
@@ -360,8 +364,8 @@ static void apply_annotations (struct job *job, const struct event *ev)
         o = json_incref (json_object_get (ev->context, "annotations"));
     else if (ev->text)
         o = json_loads (ev->text, 0, NULL);
-    if (o)
-        merge_set (&job->annotations, o);
+    if (o && (job->annotations || (job->annotations = json_object ())))
+        merge_set (job->annotations, o);
     json_decref (o);
 }
 

@@ -108,16 +108,36 @@ bool history_remove (struct history *h, flux_jobid_t id)
     return idmap_remove (h->records, id);
 }
 
+/* A slot of it that has not come up yet serves again. */
+static bool has_slot (const struct history *h, flux_jobid_t id)
+{
+    for (size_t i = 0; i < h->count; i++)
+        if (h->ring[(h->head + i) % h->cap].id == id)
+            return true;
+    return false;
+}
+
 int history_put_back (struct history *h, flux_jobid_t id, double t_inactive,
                       struct history_record rec)
 {
+    size_t at;
+
+    if (has_slot (h, id))
+        return idmap_insert (h->records, id, pack (rec));
     if (h->count == h->cap && grow (h) < 0)
         return -1;
     if (idmap_insert (h->records, id, pack (rec)) < 0)
         return -1;
-    h->head = (h->head + h->cap - 1) % h->cap;
+    at = h->head = (h->head + h->cap - 1) % h->cap;
+    for (size_t i = 1; i <= h->count; i++) {
+        size_t next = (h->head + i) % h->cap;
+        if (h->ring[next].t_inactive >= t_inactive)
+            break;
+        h->ring[at] = h->ring[next];
+        at = next;
+    }
     h->count++;
-    h->ring[h->head] = (struct slot){ id, t_inactive };
+    h->ring[at] = (struct slot){ id, t_inactive };
     return 0;
 }
 

@@ -21,7 +21,8 @@ bool history_lookup (const struct history *h, flux_jobid_t id,
                      struct history_record *rec);
 size_t history_count (const struct history *h);
 bool history_remove (struct history *h, flux_jobid_t id);
-/* The oldest one again, after history_remove: what was not removed in the end. */
+/* After history_remove: what was not removed in the end is in its place again. Takes as
+ * long as there are records. */
 int history_put_back (struct history *h, flux_jobid_t id, double t_inactive,
                       struct history_record rec);
 /* By the time; after a restart jobs come in another order. */

@@ -112,7 +112,10 @@ flux job urgency $first default
 is 'singleton runs' 0 sh -c "flux job status $second; echo \$?"
 late=$(flux submit --begin-time=+0.3s true)
 is 'begin-time' 0 sh -c "flux job status $late; echo \$?"
+late=$(flux submit --begin-time=+1h true)
+flux job wait-event "$late" dependency-add >/dev/null
 like 'begin-time: event' 'dependency-add description="begin-time=' flux job eventlog $late
+flux cancel $late
 
 # waiting
 flux queue drain -t 30s
