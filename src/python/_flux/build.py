@@ -1,0 +1,139 @@
+"""Write the C source of the extension module _flux._core.
+
+    build.py INCLUDEDIR OUTPUT.c
+
+The declarations are those of the public headers: what they promise is what Python can
+call. What cffi cannot express (va_list, attributes, macros) is left out.
+"""
+import re
+import sys
+from pathlib import Path
+
+import cffi  # type: ignore[import-untyped]
+
+HEADERS = (
+    "types message reactor handle future rpc attr job kvs hostlist idset".split()
+)
+
+# No symbols of the library.
+ABSENT = {"mod_main"}
+
+CALLBACKS = """
+extern "Python" void flux_py_continuation (flux_future_t *f, void *arg);
+extern "Python" void flux_py_future_init (flux_future_t *f, void *arg);
+extern "Python" void flux_py_watcher (flux_reactor_t *r, flux_watcher_t *w, int revents,
+                                      void *arg);
+extern "Python" void flux_py_msg (flux_t *h, flux_msg_handler_t *mh,
+                                  const flux_msg_t *msg, void *arg);
+int flux_py_future_hold (flux_future_t *f, flux_t *h);
+void flux_py_future_drop (flux_future_t *f);
+struct flux_py_owner;
+struct flux_py_owner *flux_py_own (flux_t *h, flux_watcher_t *w, flux_msg_handler_t *mh);
+void flux_py_disown (struct flux_py_owner *o);
+int flux_py_log (flux_t *h, int level, const char *s);
+flux_msg_handler_t *flux_py_msg_handler_create (flux_t *h, int typemask,
+    uint32_t matchtag, const char *topic_glob, flux_msg_handler_f cb, void *arg);
+void free (void *ptr);
+"""
+
+PREAMBLE = """
+#include <flux/core.h>
+#include <flux/hostlist.h>
+#include <flux/idset.h>
+#include <stdlib.h>
+
+/* Whatever order Python collects in: the handle lives as long as a future of it. */
+static int flux_py_future_hold (flux_future_t *f, flux_t *h)
+{
+    if (flux_future_aux_set (f, "flux::python", h, NULL) < 0)
+        return -1;
+    flux_incref (h);
+    return 0;
+}
+
+static void flux_py_future_drop (flux_future_t *f)
+{
+    flux_t *h = flux_future_aux_get (f, "flux::python");
+    flux_future_destroy (f);
+    flux_decref (h);
+}
+
+/* The same for watchers and message handlers. */
+struct flux_py_owner {
+    flux_t *h;
+    flux_watcher_t *w;
+    flux_msg_handler_t *mh;
+};
+
+static struct flux_py_owner *flux_py_own (flux_t *h, flux_watcher_t *w,
+                                          flux_msg_handler_t *mh)
+{
+    struct flux_py_owner *o = calloc (1, sizeof (*o));
+    if (!o)
+        return NULL;
+    o->h = flux_incref (h);
+    o->w = w;
+    o->mh = mh;
+    return o;
+}
+
+static void flux_py_disown (struct flux_py_owner *o)
+{
+    if (!o)
+        return;
+    flux_watcher_destroy (o->w);
+    flux_msg_handler_destroy (o->mh);
+    flux_decref (o->h);
+    free (o);
+}
+
+static int flux_py_log (flux_t *h, int level, const char *s)
+{
+    return flux_log (h, level, "%s", s);
+}
+
+static flux_msg_handler_t *flux_py_msg_handler_create (
+    flux_t *h, int typemask, uint32_t matchtag, const char *topic_glob,
+    flux_msg_handler_f cb, void *arg)
+{
+    struct flux_match match = { typemask, matchtag, topic_glob };
+    return flux_msg_handler_create (h, match, cb, arg);
+}
+"""
+
+
+def declarations(text: str) -> str:
+    """The part of a header that cffi understands."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    defines = re.findall(r"^#define (FLUX_\w+|IDSET_\w+) +[0-9(][^\n\\]*$", text, re.M)
+    text = re.sub(r"^[ \t]*#(.*\\\n)*.*$", "", text, flags=re.M)
+    text = text.replace('extern "C" {\n', "")
+    # The brace that closed it is the last one.
+    if text.count("}") > text.count("{"):
+        head, _, tail = text.rpartition("}")
+        text = head + tail
+    text = re.sub(r"__attribute__ *\(\(.*?\)\)\)?", "", text, flags=re.S)
+    out = []
+    for part in re.split(r"(?<=;)\n", text):
+        words = set(re.findall(r"\w+", part))
+        if "va_list" in words or words & ABSENT or part.strip() == "struct stat;":
+            continue
+        if "struct stat " in part:
+            continue
+        out.append(part)
+    return "\n".join(out + [f"#define {d} ..." for d in defines]) + "\n"
+
+
+def main(include: str, output: str) -> None:
+    """Write the source."""
+    ffi = cffi.FFI()
+    cdef = "typedef int... pid_t;\n"
+    for name in HEADERS:
+        cdef += declarations((Path(include) / f"{name}.h").read_text("utf-8"))
+    ffi.cdef(cdef + CALLBACKS)
+    ffi.set_source("_flux._core", PREAMBLE)
+    ffi.emit_c_code(output)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,39 @@
+"""Flux from Python.
+
+    import flux
+    handle = flux.Flux()
+    print(handle.attr_get("rank"))
+
+Submodules are loaded when they are first used: `import flux` costs little.
+"""
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flux.core.handle import Flux as Flux
+
+_SUBMODULES = frozenset(
+    "constants core future kvs message rpc".split()
+)
+
+__all__ = ["Flux"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Flux":
+        from flux.core.handle import Flux as found
+
+        globals()["Flux"] = found
+        return found
+    if name in _SUBMODULES:
+        try:
+            return importlib.import_module("flux." + name)
+        except ModuleNotFoundError:
+            pass
+    raise AttributeError(f"module 'flux' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | _SUBMODULES | {"Flux"})

@@ -1,0 +1,160 @@
+"""The library as Python sees it: strings, errors, and callbacks that may raise."""
+from __future__ import annotations
+
+import json
+import os
+import threading
+import weakref
+from itertools import count
+from typing import Any, MutableMapping, Optional, Union
+
+from _flux._core import ffi, lib
+
+Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
+
+NULL = ffi.NULL
+
+
+def encode(text: Union[str, bytes]) -> bytes:
+    """Text for the library; NUL cannot be passed on."""
+    data = text if isinstance(text, bytes) else os.fsencode(text)
+    if b"\0" in data:
+        raise ValueError(f"{text!r}: a NUL is in it")
+    return data
+
+
+def maybe(text: Union[None, str, bytes]) -> Any:
+    """Like encode; None stays NULL."""
+    return NULL if text is None else encode(text)
+
+
+def decode(ptr: Any) -> Optional[str]:
+    """Text of the library; NULL is None."""
+    if ptr == NULL:
+        return None
+    return str(ffi.string(ptr).decode("utf-8", "surrogateescape"))
+
+
+def take(ptr: Any) -> Optional[str]:
+    """Like decode, and frees it."""
+    text = decode(ptr)
+    lib.free(ptr)
+    return text
+
+
+def error(what: str = "", errnum: Optional[int] = None) -> OSError:
+    """What errno says, as the right subclass of OSError."""
+    number = ffi.errno if errnum is None else errnum
+    why = os.strerror(number)
+    return OSError(number, f"{what}: {why}" if what else why)
+
+
+def check(rc: int, what: str = "") -> int:
+    """A result that is -1 raises."""
+    if rc < 0:
+        raise error(what)
+    return rc
+
+
+def check_ptr(ptr: Any, what: str = "") -> Any:
+    """A result that is NULL raises."""
+    if ptr == NULL:
+        raise error(what)
+    return ptr
+
+
+def payload_text(payload: Payload) -> Any:
+    """JSON text of a payload, or NULL."""
+    if payload is None:
+        return NULL
+    if isinstance(payload, (str, bytes)):
+        return encode(payload)
+    return json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+# Callbacks get a number as their argument. Who may be called is held by its handle;
+# here it is only found.
+_keys = count(1)
+_called: MutableMapping[int, Any] = weakref.WeakValueDictionary()
+_unowned: dict[int, Any] = {}
+_raised = threading.local()
+
+
+def register(obj: Any) -> int:
+    """A number under which callbacks find the object."""
+    key = next(_keys)
+    _called[key] = obj
+    return key
+
+
+def as_arg(key: int) -> Any:
+    """The number as void pointer."""
+    return ffi.cast("void *", key)
+
+
+def holder(handle: Any) -> dict[int, Any]:
+    """Who keeps objects alive that wait for a callback."""
+    return _unowned if handle is None else handle._waiting
+
+
+def keep_exception(exc: BaseException) -> None:
+    """A callback has raised: whoever called into the library gets it."""
+    if getattr(_raised, "exc", None) is None:
+        _raised.exc = exc
+
+
+def raise_kept() -> None:
+    """Raise what a callback of this thread has raised, with its traceback."""
+    exc = getattr(_raised, "exc", None)
+    if exc is not None:
+        _raised.exc = None
+        raise exc
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+def flux_py_continuation(_future: Any, arg: Any) -> None:
+    """A future is ready."""
+    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    if obj is not None:
+        try:
+            obj._continue()
+        except BaseException as exc:  # pylint: disable=broad-except
+            keep_exception(exc)
+            obj._stop_error()
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+def flux_py_future_init(future: Any, arg: Any) -> None:
+    """Somebody waits for a future that is made by Python."""
+    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    if obj is not None:
+        try:
+            obj._init()
+        except BaseException as exc:  # pylint: disable=broad-except
+            keep_exception(exc)
+            lib.flux_future_fulfill_error(future, 22, str(exc).encode())
+            obj._stop_error()
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+def flux_py_watcher(reactor: Any, _watcher: Any, revents: int, arg: Any) -> None:
+    """A watcher has seen something."""
+    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    if obj is not None:
+        try:
+            obj._call(revents)
+        except BaseException as exc:  # pylint: disable=broad-except
+            keep_exception(exc)
+            lib.flux_reactor_stop_error(reactor)
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+def flux_py_msg(handle: Any, _mh: Any, msg: Any, arg: Any) -> None:
+    """A message has come."""
+    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    if obj is not None:
+        try:
+            obj._call(msg)
+        except BaseException as exc:  # pylint: disable=broad-except
+            keep_exception(exc)
+            lib.flux_reactor_stop_error(lib.flux_get_reactor(handle))

@@ -1,0 +1,235 @@
+"""Futures: what will be known later.
+
+`future.get()` waits; `future.then(callback)` is called from the reactor.
+"""
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from flux.core.inner import (
+    NULL,
+    as_arg,
+    check,
+    check_ptr,
+    decode,
+    encode,
+    error,
+    ffi,
+    holder,
+    lib,
+    raise_kept,
+    register,
+)
+
+if TYPE_CHECKING:
+    from flux.core.handle import Flux
+
+# Python sees signals only between calls of the library.
+_SLICE = 0.2
+
+
+class Future:
+    """A future of the library."""
+
+    def __init__(self, future: Any, flux_handle: Optional["Flux"] = None) -> None:
+        self._flux = flux_handle
+        self._future = ffi.gc(check_ptr(future, type(self).__name__), lib.flux_py_future_drop)
+        if flux_handle is not None:
+            check(lib.flux_py_future_hold(self._future, flux_handle.handle))
+        self._key = 0
+        self._then: Optional[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = None
+
+    @property
+    def handle(self) -> Any:
+        """The future of the library."""
+        return self._future
+
+    @property
+    def pimpl(self) -> Any:
+        """The same as handle."""
+        return self._future
+
+    def get_flux(self) -> Optional["Flux"]:
+        """The handle that it belongs to."""
+        return self._flux
+
+    def get_reactor(self) -> Any:
+        """The reactor that calls its callback."""
+        return check_ptr(lib.flux_future_get_reactor(self._future), "reactor")
+
+    def error_string(self) -> Optional[str]:
+        """What went wrong, if it did."""
+        return decode(lib.flux_future_error_string(self._future))
+
+    def then(
+        self,
+        callback: Callable[..., Any],
+        *args: Any,
+        timeout: float = -1.0,
+        **kwargs: Any,
+    ) -> "Future":
+        """Call callback(future, *args, **kwargs) from the reactor when it is ready."""
+        if self._then is not None:
+            raise ValueError("then: the future has a callback already")
+        self._then = (callback, args, kwargs)
+        self._key = self._key or register(self)
+        holder(self._flux)[self._key] = self
+        rc = lib.flux_future_then(
+            self._future, timeout, lib.flux_py_continuation, as_arg(self._key)
+        )
+        if rc < 0:
+            self._then = None
+            holder(self._flux).pop(self._key, None)
+            raise error("then")
+        raise_kept()
+        return self
+
+    def _continue(self) -> None:
+        """Called by the reactor. Who resets the future is called again."""
+        holder(self._flux).pop(self._key, None)
+        if self._then is not None:
+            callback, args, kwargs = self._then
+            callback(self, *args, **kwargs)
+
+    def _stop_error(self) -> None:
+        reactor = lib.flux_future_get_reactor(self._future)
+        if reactor != NULL:
+            lib.flux_reactor_stop_error(reactor)
+
+    def _init(self) -> None:
+        """Called when somebody waits."""
+
+    def is_ready(self) -> bool:
+        """Is there a result, or an error?"""
+        return bool(lib.flux_future_is_ready(self._future))
+
+    def reset(self) -> None:
+        """Forget the result: wait for the next one of a stream."""
+        if self._then is not None:
+            holder(self._flux)[self._key] = self
+        lib.flux_future_reset(self._future)
+
+    def incref(self) -> None:
+        """One more who needs it (for C; Python counts by itself)."""
+        lib.flux_future_incref(self._future)
+
+    def decref(self) -> None:
+        """Undo incref."""
+        lib.flux_future_decref(self._future)
+
+    def wait_for(self, timeout: float = -1.0) -> "Future":
+        """Wait until it is ready; OSError with ETIMEDOUT after timeout seconds."""
+        if lib.flux_future_is_ready(self._future):
+            return self
+        if threading.current_thread() is not threading.main_thread():
+            rc = lib.flux_future_wait_for(self._future, timeout)
+        else:
+            rc = self._wait_in_slices(timeout)
+        errnum = ffi.errno
+        raise_kept()
+        if rc < 0:
+            raise error("wait_for", errnum)
+        return self
+
+    def _wait_in_slices(self, timeout: float) -> int:
+        end = None if timeout < 0 else time.monotonic() + timeout
+        while True:
+            left = _SLICE if end is None else max(0.0, min(_SLICE, end - time.monotonic()))
+            rc: int = lib.flux_future_wait_for(self._future, left)
+            if rc == 0 or ffi.errno != errno.ETIMEDOUT:
+                return rc
+            if lib.flux_future_is_ready(self._future) or left < _SLICE:
+                return rc
+
+    def _check(self, rc: int) -> int:
+        """A result of a get function; the error is the future's."""
+        if rc < 0:
+            errnum = ffi.errno
+            text = self.error_string()
+            raise OSError(errnum, text) if text else error("", errnum)
+        return rc
+
+    def get(self) -> Any:
+        """Wait for the result."""
+        self.wait_for()
+        self._check(lib.flux_future_get(self._future, NULL))
+        return None
+
+    def fulfill_error(self, errnum: int, errstr: Optional[str] = None) -> None:
+        """Give it an error for a result."""
+        lib.flux_future_fulfill_error(
+            self._future, errnum, NULL if errstr is None else encode(errstr)
+        )
+
+
+class FutureExt(Future):
+    """A future that is fulfilled by Python.
+
+    init_cb(future) is called when somebody begins to wait for it.
+    """
+
+    def __init__(
+        self,
+        init_cb: Optional[Callable[["FutureExt"], Any]] = None,
+        args: Any = None,
+        flux_handle: Optional["Flux"] = None,
+    ) -> None:
+        self._init_cb = init_cb
+        self.args = args
+        self._results: list[Any] = []
+        key = register(self)
+        super().__init__(
+            lib.flux_future_create(
+                NULL if init_cb is None else lib.flux_py_future_init, as_arg(key)
+            ),
+            flux_handle,
+        )
+        self._key = key
+        if flux_handle is not None:
+            lib.flux_future_set_flux(self._future, flux_handle.handle)
+
+    def _init(self) -> None:
+        if self._init_cb is not None:
+            self._init_cb(self)
+
+    def fulfill(self, result: Any = None) -> None:
+        """Give it a result, any object."""
+        self._results.append(result)
+        lib.flux_future_fulfill(self._future, NULL, NULL)
+
+    def reset(self) -> None:
+        """Go on to the next result."""
+        if self._results and self.is_ready():
+            self._results.pop(0)
+        super().reset()
+
+    def get(self) -> Any:
+        """Wait for the object that it is fulfilled with."""
+        super().get()
+        return self._results[0] if self._results else None
+
+
+class WaitAllFuture(Future):
+    """Ready when all its children are."""
+
+    def __init__(self, flux_handle: Optional["Flux"] = None) -> None:
+        super().__init__(lib.flux_future_wait_all_create(), flux_handle)
+        self.children: dict[str, Future] = {}
+        if flux_handle is not None:
+            lib.flux_future_set_flux(self._future, flux_handle.handle)
+
+    def push(self, child: Future, name: Optional[str] = None) -> None:
+        """Add a child; without a name it gets a number."""
+        key = str(len(self.children)) if name is None else name
+        lib.flux_future_incref(child.handle)
+        if lib.flux_future_push(self._future, encode(key), child.handle) < 0:
+            failed = error(f"push {key}")
+            lib.flux_future_decref(child.handle)
+            raise failed
+        if self._flux is None and child.get_flux() is not None:
+            self._flux = child.get_flux()
+        self.children[key] = child
+

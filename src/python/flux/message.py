@@ -1,0 +1,110 @@
+"""Messages."""
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+from flux.core.inner import (
+    Payload,
+    check,
+    check_ptr,
+    decode,
+    encode,
+    ffi,
+    lib,
+    payload_text,
+)
+
+
+class Message:
+    """One message: a request, a response, an event."""
+
+    def __init__(self, type_id: int = lib.FLUX_MSGTYPE_REQUEST, handle: Any = None) -> None:
+        msg = lib.flux_msg_create(type_id) if handle is None else handle
+        self.handle = ffi.gc(
+            ffi.cast("flux_msg_t *", check_ptr(msg, "message")), lib.flux_msg_destroy
+        )
+
+    def _get(self, name: str, ctype: str = "uint32_t *") -> int:
+        value = ffi.new(ctype)
+        check(getattr(lib, f"flux_msg_get_{name}")(self.handle, value), name)
+        return int(value[0])
+
+    @property
+    def type(self) -> int:
+        """FLUX_MSGTYPE_REQUEST, ..."""
+        return self._get("type", "int *")
+
+    @property
+    def type_str(self) -> str:
+        """The type as a word."""
+        return decode(lib.flux_msg_typestr(self.type)) or ""
+
+    @property
+    def topic(self) -> str:
+        """The topic."""
+        text = ffi.new("const char **")
+        check(lib.flux_msg_get_topic(self.handle, text), "topic")
+        return decode(text[0]) or ""
+
+    @topic.setter
+    def topic(self, value: str) -> None:
+        check(lib.flux_msg_set_topic(self.handle, encode(value)), value)
+
+    @property
+    def payload_str(self) -> Optional[str]:
+        """The payload as text; None if there is none."""
+        text = ffi.new("const char **")
+        if not lib.flux_msg_has_payload(self.handle):
+            return None
+        check(lib.flux_msg_get_string(self.handle, text), "payload")
+        return decode(text[0])
+
+    @payload_str.setter
+    def payload_str(self, value: str) -> None:
+        check(lib.flux_msg_set_string(self.handle, encode(value)), "payload")
+
+    @property
+    def payload(self) -> Any:
+        """The payload, from JSON."""
+        text = self.payload_str
+        return None if text is None else json.loads(text)
+
+    @payload.setter
+    def payload(self, value: Payload) -> None:
+        check(lib.flux_msg_set_string(self.handle, payload_text(value)), "payload")
+
+    @property
+    def nodeid(self) -> int:
+        """The rank that a request is for."""
+        return self._get("nodeid")
+
+    @property
+    def userid(self) -> int:
+        """Who sent it."""
+        return self._get("userid")
+
+    @property
+    def rolemask(self) -> int:
+        """The sender's roles."""
+        return self._get("rolemask")
+
+    @property
+    def matchtag(self) -> int:
+        """The tag that ties a response to its request."""
+        return self._get("matchtag")
+
+    @property
+    def errnum(self) -> int:
+        """The error of a response."""
+        return self._get("errnum", "int *")
+
+    @property
+    def seq(self) -> int:
+        """The number of an event."""
+        return self._get("seq")
+
+    def __repr__(self) -> str:
+        return f"<flux.message.Message {self.type_str} {self.topic if self.type != 8 else ''}>"
+
+

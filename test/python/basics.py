@@ -1,0 +1,314 @@
+"""The handle, RPCs, futures, watchers, events and messages; run in an instance."""
+import errno
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+import unittest
+
+import flux
+import flux.constants
+from flux.future import FutureExt, WaitAllFuture
+
+
+class Import(unittest.TestCase):
+    def test_import_loads_no_library(self):
+        code = "import flux, sys; sys.exit('_flux._core' in sys.modules)"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], check=False).returncode, 0)
+
+    def test_unknown_names(self):
+        for module in (flux, flux.constants):
+            with self.assertRaises(AttributeError):
+                module.nosuch  # pylint: disable=pointless-statement
+
+
+class WithHandle(unittest.TestCase):
+    def setUp(self):
+        self.h = flux.Flux()
+
+    def tearDown(self):
+        self.h.close()
+
+
+class Handle(WithHandle):
+    def test_attributes(self):
+        self.assertEqual(self.h.attr_get("rank"), "0")
+        self.assertEqual(self.h.get_rank(), 0)
+        self.assertEqual(self.h.get_size(), int(self.h.attr_get("size")))
+        with self.assertRaisesRegex(FileNotFoundError, "nosuch"):
+            self.h.attr_get("nosuch")
+
+    def test_no_instance(self):
+        with self.assertRaises(OSError):
+            flux.Flux("local:///nosuch")
+
+    def test_closed(self):
+        self.h.close()
+        self.h.close()
+        with self.assertRaisesRegex(ValueError, "closed"):
+            self.h.get_rank()
+
+    def test_log(self):
+        self.h.log(6, "from %s")
+        lines = subprocess.run(["flux", "dmesg"], capture_output=True, text=True, check=True)
+        self.assertIn("from %s", lines.stdout)
+
+    def test_fork(self):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.h.get_rank()
+            except ValueError as exc:
+                os._exit(0 if "fork" in str(exc) else 2)
+            os._exit(1)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        self.assertEqual(self.h.rpc("broker.ping", {"n": 1}).get()["n"], 1)
+
+    def test_a_handle_for_each_thread(self):
+        got = []
+
+        def work():
+            with flux.Flux() as h:
+                for _ in range(50):
+                    got.append(h.rpc("broker.ping", {"n": 1}).get()["n"])
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(sum(got), 200)
+
+
+class RPCs(WithHandle):
+    def test_get(self):
+        self.assertEqual(self.h.rpc("broker.ping", {"a": "ƒ"}).get()["a"], "ƒ")
+
+    def test_error_has_its_text(self):
+        with self.assertRaises(OSError) as caught:
+            self.h.rpc("nosuch.method").get()
+        self.assertEqual(caught.exception.errno, errno.ENOSYS)
+
+    def test_nodeid(self):
+        last = self.h.get_size() - 1
+        rpc = self.h.rpc("attr.get", {"name": "rank"}, nodeid=last)
+        self.assertEqual(rpc.get()["value"], str(last))
+
+    def test_payload_that_is_no_json(self):
+        with self.assertRaises(TypeError):
+            self.h.rpc("broker.ping", {"a": object()})
+
+    def test_then(self):
+        seen = []
+        self.h.rpc("broker.ping", {"a": 1}).then(lambda f, x: seen.append((f.get()["a"], x)), 2)
+        gc.collect()
+        self.assertEqual(self.h.reactor_run(), 0)
+        self.assertEqual(seen, [(1, 2)])
+
+    def test_then_twice(self):
+        rpc = self.h.rpc("broker.ping", {}).then(lambda f: None)
+        with self.assertRaises(ValueError):
+            rpc.then(lambda f: None)
+
+    def test_exception_of_a_callback_reaches_the_caller(self):
+        def fails_here(_future):
+            raise KeyError("told")
+
+        self.h.rpc("broker.ping", {}).then(fails_here)
+        frames = []
+        try:
+            self.h.reactor_run()
+        except KeyError as exc:
+            frames = traceback.extract_tb(exc.__traceback__)
+        self.assertIn("fails_here", [f.name for f in frames])
+        # The reactor is as it was.
+        seen = []
+        self.h.rpc("broker.ping", {}).then(seen.append)
+        self.h.reactor_run()
+        self.assertEqual(len(seen), 1)
+
+    def test_wait_for_has_a_limit(self):
+        future = FutureExt(lambda f: None, flux_handle=self.h)
+        with self.assertRaises(TimeoutError):
+            future.wait_for(0.01)
+
+    def test_future_outlives_its_handle(self):
+        h = flux.Flux()
+        rpc = h.rpc("broker.ping", {"a": 1})
+        rpc.get()
+        h.close()
+        del h
+        gc.collect()
+        self.assertEqual(rpc.get()["a"], 1)
+
+    def test_nothing_is_left_over(self):
+        for _ in range(100):
+            self.h.rpc("broker.ping", {}).get()
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(2000):
+            self.h.rpc("broker.ping", {}).get()
+            self.h.rpc("broker.ping", {}).then(lambda f: f.get())
+        self.h.reactor_run()
+        gc.collect()
+        self.assertLess(len(gc.get_objects()) - before, 100)
+        self.assertEqual(self.h._waiting, {})
+
+    def test_wait_all(self):
+        all_of = WaitAllFuture(self.h)
+        for n in range(3):
+            all_of.push(self.h.rpc("broker.ping", {"n": n}))
+        all_of.get()
+        self.assertEqual([f.get()["n"] for f in all_of.children.values()], [0, 1, 2])
+
+
+class Futures(WithHandle):
+    def test_fulfilled_by_python(self):
+        future = FutureExt(lambda f: f.fulfill({"any": "object"}), flux_handle=self.h)
+        self.assertEqual(future.get(), {"any": "object"})
+
+    def test_fulfilled_with_an_error(self):
+        future = FutureExt(lambda f: f.fulfill_error(errno.EPERM, "not you"), flux_handle=self.h)
+        with self.assertRaisesRegex(PermissionError, "not you"):
+            future.get()
+
+    def test_init_that_raises(self):
+        def init(_future):
+            raise RuntimeError("init")
+
+        with self.assertRaisesRegex(RuntimeError, "init"):
+            FutureExt(init, flux_handle=self.h).get()
+
+    def test_stream(self):
+        seen = []
+
+        def got(future):
+            seen.append(future.get())
+            if len(seen) < 3:
+                future.reset()
+
+        future = FutureExt(lambda f: None, flux_handle=self.h).then(got)
+        for n in range(3):
+            future.fulfill(n)
+        self.h.reactor_run()
+        self.assertEqual(seen, [0, 1, 2])
+
+
+class Watchers(WithHandle):
+    def test_timer(self):
+        seen = []
+
+        def tick(handle, watcher, revents, args):
+            seen.append(args)
+            if len(seen) == 3:
+                watcher.stop()
+
+        self.h.timer_watcher_create(0.001, tick, repeat=0.001, args="x").start()
+        gc.collect()
+        self.assertEqual(self.h.reactor_run(), 0)
+        self.assertEqual(seen, ["x"] * 3)
+        self.assertEqual(self.h._waiting, {})
+
+    def test_fd(self):
+        rfd, wfd = os.pipe()
+        seen = []
+
+        def ready(handle, watcher, revents, args):
+            seen.append(os.read(watcher.fd_int, 10))
+            watcher.destroy()
+
+        self.h.fd_watcher_create(rfd, ready, flux.constants.FLUX_POLLIN).start()
+        os.write(wfd, b"hi")
+        self.h.reactor_run()
+        os.close(rfd)
+        os.close(wfd)
+        self.assertEqual(seen, [b"hi"])
+
+    def test_signal(self):
+        seen = []
+
+        def usr1(handle, watcher, revents, args):
+            seen.append(watcher.signal_int)
+            watcher.stop()
+
+        self.h.signal_watcher_create(signal.SIGUSR1, usr1).start()
+        self.h.timer_watcher_create(0, lambda *a: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        self.h.reactor_run()
+        self.assertEqual(seen, [signal.SIGUSR1])
+
+    def test_interrupted(self):
+        self.h.timer_watcher_create(60, lambda *a: None).start()
+        self.h.timer_watcher_create(0, lambda *a: signal.raise_signal(signal.SIGINT)).start()
+        with self.assertRaises(KeyboardInterrupt):
+            self.h.reactor_run()
+
+    def test_stopped_with_an_error(self):
+        self.h.timer_watcher_create(0, lambda h, *a: h.reactor_stop_error()).start()
+        with self.assertRaises(OSError):
+            self.h.reactor_run()
+
+    def test_loop(self):
+        seen = []
+        for kind in ("prepare", "check", "idle"):
+            create = getattr(self.h, kind + "_watcher_create")
+            create(lambda h, w, r, a: (seen.append(a), w.stop()), args=kind).start()
+        self.h.reactor_run()
+        self.assertEqual(sorted(set(seen)), ["check", "idle", "prepare"])
+
+
+class Messages(WithHandle):
+    def test_event(self):
+        seen = []
+        self.h.event_subscribe("test.python")
+
+        def came(handle, watcher, message, args):
+            seen.append((message.topic, message.payload))
+            watcher.stop()
+            handle.reactor_stop()
+
+        self.h.msg_watcher_create(came, flux.constants.FLUX_MSGTYPE_EVENT, "test.*").start()
+        self.assertGreater(self.h.event_send("test.python", {"a": 1}), 0)
+        self.h.reactor_run()
+        self.assertEqual(seen, [("test.python", {"a": 1})])
+        self.h.event_unsubscribe("test.python")
+
+    def test_event_recv(self):
+        self.h.event_subscribe("test.other")
+        self.h.event_send("test.other")
+        message = self.h.event_recv("test.other")
+        self.assertIsNone(message.payload)
+        self.assertEqual(message.type, flux.constants.FLUX_MSGTYPE_EVENT)
+
+    def test_service(self):
+        self.h.service_register("pyservice").get()
+
+        def serve(handle, watcher, message, args):
+            if message.topic.endswith("refuse"):
+                handle.respond_error(message, errno.EINVAL, "no")
+            else:
+                handle.respond(message, {"twice": message.payload["n"] * 2})
+
+        self.h.msg_watcher_create(
+            serve, flux.constants.FLUX_MSGTYPE_REQUEST, "pyservice.*"
+        ).start()
+        seen = []
+        self.h.rpc("pyservice.twice", {"n": 21}).then(lambda f: seen.append(f.get()))
+
+        def refused(future):
+            try:
+                future.get()
+            except OSError as exc:
+                seen.append(str(exc))
+            self.h.reactor_stop()
+
+        self.h.rpc("pyservice.refuse").then(refused)
+        self.h.reactor_run()
+        self.assertEqual(seen[0], {"twice": 42})
+        self.assertIn("no", seen[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
