@@ -19,6 +19,7 @@ import sys
 ORDERED = {"src/broker": "ground", "src/fluxion": "roof"}
 ROOF = {"src/broker/main.c"}
 NOUNS_MAX = 28
+PUBLISHED = "include/flux"  # the names of its headers are
 TOP = {"config.h"}  # generated
 
 findings = []
@@ -124,7 +125,7 @@ def main():
                 files += 1
         nouns = {re.sub(r"(_test|_fuzz)?\.\w+$", "", n) for n in names if n != "meson.build"}
         data = folder.startswith(("test/fuzz/", "test/fluxion/", "test/data", "test/toml/"))
-        if len(nouns) > NOUNS_MAX and not data:
+        if len(nouns) > NOUNS_MAX and not data and folder != PUBLISHED:
             findings.append(f"{folder}: {len(nouns)} nouns are more than {NOUNS_MAX}")
     if files == 0:
         findings.append("no sources found")

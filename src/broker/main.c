@@ -213,6 +213,13 @@ static void set_path (void)
     }
 }
 
+/* For programs that look for PMI. */
+static void name_pmi_library (void)
+{
+    setenv ("FLUX_PMI_LIBRARY_PATH",
+            flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO), 1);
+}
+
 /* ---- life ---- */
 
 static int start (struct broker *b)
@@ -235,6 +242,7 @@ static int start (struct broker *b)
     if (dirs_setup_statedir (b) < 0 || set_local_uri (b) < 0)
         return -1;
     set_path ();
+    name_pmi_library ();
     if (log_init (b) < 0)
         return -1;
     if (modules_init (b) < 0 || trace_init (b, modules_loaded) < 0

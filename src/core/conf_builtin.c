@@ -25,6 +25,8 @@ static const struct {
       FLUX_BUILD_DIR "/src/broker/flux-broker" },
     { "shell_path", FLUX_LIBEXECDIR "/flux-shell",
       FLUX_BUILD_DIR "/src/shell/flux-shell" },
+    { "pmi_library_path", FLUX_LIBEXECDIR "/libpmi.so",
+      FLUX_BUILD_DIR "/src/libs/libpmi.so" },
     /* A list of folders with flux-NAME programs. */
     { "exec_path", FLUX_CMDDIR,
       FLUX_BUILD_DIR "/src/cmd:" FLUX_BUILD_DIR "/src/broker:" FLUX_BUILD_DIR

@@ -13,11 +13,14 @@ enum { ENV_TASK_RANK, ENV_LOCAL_ID, ENV_PMI_FD, ENV_PMI_RANK, ENV_PMI_SIZE, ENV_
 static bool is_ours (const char *name)
 {
     static const char *names[] = {
-        "FLUX_JOB_ID",        "FLUX_JOB_ID_PATH",  "FLUX_JOB_SIZE",
-        "FLUX_JOB_NNODES",    "FLUX_JOB_TMPDIR",   "FLUX_TASK_RANK",
-        "FLUX_TASK_LOCAL_ID", "FLUX_URI",          "FLUX_KVS_NAMESPACE",
-        "FLUX_PROXY_REMOTE",  "FLUX_ENCLOSING_ID", "PMI_FD",
-        "PMI_RANK",           "PMI_SIZE",          "PMI_SPAWNED",
+        "FLUX_JOB_ID",        "FLUX_JOB_ID_PATH",
+        "FLUX_JOB_SIZE",      "FLUX_JOB_NNODES",
+        "FLUX_JOB_TMPDIR",    "FLUX_TASK_RANK",
+        "FLUX_TASK_LOCAL_ID", "FLUX_URI",
+        "FLUX_KVS_NAMESPACE", "FLUX_PROXY_REMOTE",
+        "FLUX_ENCLOSING_ID",  "PMI_FD",
+        "PMI_RANK",           "PMI_SIZE",
+        "PMI_SPAWNED",        "FLUX_PMI_LIBRARY_PATH",
     };
     if (strncmp (name, "FLUX_", 5) && strncmp (name, "PMI_", 4))
         return false;
@@ -54,21 +57,43 @@ static int add_path (struct shell *sh)
     return add (sh, "FLUX_JOB_ID_PATH", s);
 }
 
+/* So that MPI libraries find Flux's libpmi, where its server names one. */
+static int add_pmi_library (struct shell *sh, const char *library_path)
+{
+    const char *pmi = getenv ("FLUX_PMI_LIBRARY_PATH");
+    const char *slash = pmi ? strrchr (pmi, '/') : NULL;
+    char *s;
+
+    if (!slash)
+        return library_path ? add (sh, "LD_LIBRARY_PATH", library_path) : 0;
+    if (asprintf (&s, "LD_LIBRARY_PATH=%.*s%s%s", (int)(slash - pmi), pmi,
+                  library_path && library_path[0] ? ":" : "",
+                  library_path ? library_path : "")
+        < 0)
+        return -1;
+    sh->env[sh->env_count++] = s;
+    return add (sh, "FLUX_PMI_LIBRARY_PATH", pmi);
+}
+
 int shell_env_init (struct shell *sh)
 {
     json_t *env = sh->jobspec.environment;
     const char *uri = getenv ("FLUX_URI");
-    const char *name;
+    const char *name, *library_path = NULL;
     json_t *value;
 
     sh->env = calloc (json_object_size (env) + ENV_SLOTS + 16, sizeof (char *));
     if (!sh->env)
         return -1;
     json_object_foreach (env, name, value) {
-        if (json_is_string (value) && !is_ours (name)
-            && add (sh, name, json_string_value (value)) < 0)
+        if (json_is_string (value) && sh->pmi && !strcmp (name, "LD_LIBRARY_PATH"))
+            library_path = json_string_value (value);
+        else if (json_is_string (value) && !is_ours (name)
+                 && add (sh, name, json_string_value (value)) < 0)
             return -1;
     }
+    if (sh->pmi && add_pmi_library (sh, library_path) < 0)
+        return -1;
     if (uri && add (sh, "FLUX_URI", uri) < 0)
         return -1;
     if (add (sh, "FLUX_JOB_ID", sh->f58) < 0 || add_path (sh) < 0

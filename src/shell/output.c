@@ -13,7 +13,7 @@
 
 #include "base/encode.h"
 #include "base/file.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
 #include "shell/shell.h"
 

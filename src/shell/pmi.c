@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/pmi/server.h"
 #include "core/subprocess/io.h"
 #include "shell/shell.h"

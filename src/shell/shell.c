@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
 #include "value/rset.h"
 
@@ -280,9 +280,9 @@ static int start (struct shell *sh)
 {
     send_init (sh);
     change_dir (sh);
-    if (shell_tmpdir_create (sh) < 0 || shell_env_init (sh) < 0
-        || shell_output_init (sh) < 0 || shell_rlimits_init (sh) < 0
-        || shell_affinity_init (sh) < 0 || shell_pmi_init (sh) < 0
+    if (shell_tmpdir_create (sh) < 0 || shell_pmi_init (sh) < 0
+        || shell_env_init (sh) < 0 || shell_output_init (sh) < 0
+        || shell_rlimits_init (sh) < 0 || shell_affinity_init (sh) < 0
         || shell_tasks_start (sh) < 0)
         return -1;
     send_started (sh);

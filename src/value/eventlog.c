@@ -1,5 +1,5 @@
 #include "value/eventlog.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* RFC 25. Every message begins with the place in the document. */
 #include "value/jobspec.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 #include <limits.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 #include "value/treeobj.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 #include <errno.h>
 #include <stdlib.h>

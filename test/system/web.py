@@ -308,7 +308,8 @@ def _():
     job = flux('submit', '--job-name=after', 'sleep', 'inf')
     good.wait('jobs', lambda o: job in o['order'])
     rss = int(re.search(r'VmRSS:\s+(\d+)', open(status).read())[1])
-    assert rss < 100000, '%d kB' % rss
+    # a sanitizer keeps what was freed for a while
+    assert rss < 100000 or os.environ.get('FLUX_TEST_SANITIZER'), '%d kB' % rss
     flux('cancel', job)
     for e in lazy:
         e.close()

@@ -24,7 +24,6 @@ static const char *unset[] = {
     "FLUX_TASK_*",
     "FLUX_KVS_NAMESPACE",
     "FLUX_PROXY_REMOTE",
-    "FLUX_PMI_LIBRARY_PATH",
     "FLUX_URI",
     "FLUX_ENCLOSING_ID",
     "I_MPI_PMI_LIBRARY",

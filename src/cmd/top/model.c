@@ -74,14 +74,14 @@ int top_set_queues (struct top_model *m, json_t *queues)
 {
     const char *name;
     json_t *o;
-    struct top_counts *all =
-        realloc (m->queues, (1 + json_object_size (queues)) * sizeof (*all));
-    if (!all)
-        return -1;
-    m->queues = all;
+    struct top_counts *all;
+
     for (size_t i = 1; i < m->queue_count; i++)
         json_decref (m->queues[i].requires);
     m->queue_count = 1;
+    if (!(all = realloc (m->queues, (1 + json_object_size (queues)) * sizeof (*all))))
+        return -1;
+    m->queues = all;
     json_object_foreach (queues, name, o) {
         struct top_counts *q = &all[m->queue_count];
         memset (q, 0, sizeof (*q));

@@ -3,7 +3,7 @@
 #include <flux/job.h>
 
 #include "base/buf.h"
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/kvs/kvs_impl.h"
 #include "core/kvs/kvs_raw.h"
 #include "core/kvs/kvs_window.h"

@@ -1,7 +1,7 @@
 #include "core/kvs/treetext.h"
 
 #include "base/encode.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #define CORE_KVS_TREETEXT_H
 
 #include "base/buf.h"
-#include "base/jscan.h"
+#include "base/json/jscan.h"
 #include "value/treeobj.h"
 
 #include <stdbool.h>

@@ -241,6 +241,29 @@ const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t 
     return c->value;
 }
 
+/* A question whose answer is one number. */
+static int ask_int (struct pmi_client *c, const char *what, const char *expect,
+                    const char *word, int *val, flux_error_t *error)
+{
+    int rc;
+
+    if (exchange (c, expect, &rc, error, "cmd=%s\n", what) < 0)
+        return -1;
+    if (rc != 0 || !pmi_wire_int (c->line, word, val))
+        return fail (error, EIO, "pmi: %s failed with code %d", what, rc);
+    return 0;
+}
+
+int pmi_client_universe_size (struct pmi_client *c, int *size, flux_error_t *error)
+{
+    return ask_int (c, "get_universe_size", "universe_size", "size", size, error);
+}
+
+int pmi_client_appnum (struct pmi_client *c, int *appnum, flux_error_t *error)
+{
+    return ask_int (c, "get_appnum", "appnum", "appnum", appnum, error);
+}
+
 int pmi_client_barrier (struct pmi_client *c, flux_error_t *error)
 {
     int rc;

@@ -23,6 +23,8 @@ int pmi_client_put (struct pmi_client *c, const char *key, const char *value,
                     flux_error_t *error);
 /* Valid until the next call; NULL with ENOENT if there is no such key. */
 const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t *error);
+int pmi_client_universe_size (struct pmi_client *c, int *size, flux_error_t *error);
+int pmi_client_appnum (struct pmi_client *c, int *appnum, flux_error_t *error);
 int pmi_client_barrier (struct pmi_client *c, flux_error_t *error);
 int pmi_client_finalize (struct pmi_client *c, flux_error_t *error);
 int pmi_client_abort (struct pmi_client *c, int exitcode, const char *msg);

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 
 void io_append (struct buf *b, const char *stream, const char *rank, const void *data,
                 size_t len, bool eof)

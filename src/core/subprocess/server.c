@@ -18,7 +18,7 @@
 
 #include "base/buf.h"
 #include "base/hashmap.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "base/list.h"
 #include "core/subprocess/command.h"
 #include "core/subprocess/io.h"

@@ -1,6 +1,6 @@
 #include "fluxion/io/jgf.h"
 #include "base/hashmap.h"
-#include "base/jscan.h"
+#include "base/json/jscan.h"
 #include "base/pages.h"
 
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #ifndef FLUXION_WRITER_IMPL_H
 #define FLUXION_WRITER_IMPL_H
 
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "fluxion/io/writer.h"
 
 /* One JSON text, no newline. */

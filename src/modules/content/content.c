@@ -6,6 +6,7 @@
  * content.commit (rank 0; payload and promise: core/kvs/blobs.h) is how the KVS
  * hands over the blobs of a turn. */
 #include "core.h"
+#include "mapped.h"
 
 #include "core/handle/take.h"
 #include "core/kvs/storage.h"
@@ -14,6 +15,7 @@
 #include <flux/core.h>
 #include <jansson.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -26,6 +28,7 @@ struct service {
     struct digest *digest;
     size_t digest_size;
     struct content *core;
+    struct mapped *mapped;    /* NULL on other ranks */
     char *backing;            /* service name, or NULL */
     const flux_msg_t *loaded; /* the answer that is being handled */
     flux_watcher_t *timer;
@@ -238,6 +241,29 @@ static int decode_digest (struct service *s, const flux_msg_t *msg, const void *
     return 0;
 }
 
+/* A part of a file of an archive. */
+static void load_mapped (struct service *s, const flux_msg_t *msg, const void *digest)
+{
+    struct buf data = BUF_INIT;
+    const char *path = "";
+    char text[4096];
+    int rc;
+
+    if (mapped_read (s->mapped, digest, &data, &path) == 0) {
+        rc = respond_take (s->h, msg, &data);
+    } else {
+        int errnum = errno;
+
+        snprintf (text, sizeof (text), "%s: %s", path,
+                  errnum == EBADMSG ? "changed since it was archived"
+                                    : strerror (errnum));
+        rc = flux_respond_error (s->h, msg, errnum, text);
+    }
+    if (rc < 0)
+        flux_log_error (s->h, "error responding to content.load");
+    buf_fini (&data);
+}
+
 static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
@@ -246,6 +272,9 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
     if (decode_digest (s, msg, &digest) < 0)
         respond_errno (h, msg, errno);
+    else if (s->mapped && mapped_has (s->mapped, digest)
+             && !content_has (s->core, digest))
+        load_mapped (s, msg, digest);
     else
         content_load (s->core, (void *)flux_msg_incref (msg), digest);
 }
@@ -320,13 +349,57 @@ static void validate_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
 
     if (decode_digest (s, msg, &digest) < 0)
         respond_errno (h, msg, errno);
-    else if (content_has (s->core, digest)) {
+    else if (content_has (s->core, digest)
+             || (s->mapped && mapped_has (s->mapped, digest))) {
         if (flux_respond (h, msg, NULL) < 0)
             flux_log_error (h, "error responding to content.validate");
     } else if (s->rank == 0 && !s->backing)
         respond_errno (h, msg, ENOENT);
     else
         forward (s, msg, s->rank > 0 ? "content.validate" : "content-backing.validate");
+}
+
+/* Files of archives (flux archive --mmap), see mapped.h. */
+
+static void mmap_add_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct service *s = arg;
+    unsigned char digest[DIGEST_MAX_SIZE];
+    json_int_t session, offset, size;
+    const char *tag, *path;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s:I s:s s:I s:I}", "tag", &tag, "session",
+                             &session, "path", &path, "offset", &offset, "size", &size)
+        < 0) {
+        respond_errno (h, msg, errno);
+    } else if (!s->mapped) {
+        if (flux_respond_error (h, msg, EINVAL, "files are mapped on rank 0 only") < 0)
+            flux_log_error (h, "error responding to content.mmap-add");
+    } else if (mapped_add (s->mapped, tag, session, path, offset, size, digest) < 0) {
+        respond_errno (h, msg, errno);
+    } else if (flux_respond_raw (h, msg, digest, s->digest_size) < 0) {
+        flux_log_error (h, "error responding to content.mmap-add");
+    }
+}
+
+static void mmap_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    struct service *s = arg;
+    json_int_t only = 0, except = 0;
+    const char *tag;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s?I s?I}", "tag", &tag, "only", &only,
+                             "except", &except)
+        < 0) {
+        respond_errno (h, msg, errno);
+        return;
+    }
+    if (s->mapped)
+        mapped_remove (s->mapped, tag, only, except);
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to content.mmap-remove");
 }
 
 /* Checkpoints */
@@ -435,11 +508,20 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct service *s = arg;
     struct content_stats st;
 
+    uint32_t roles = 0;
+    json_t *mmap;
+
+    /* Names of files are the owner's. */
+    flux_msg_get_rolemask (msg, &roles);
+    mmap = s->mapped && (roles & FLUX_ROLE_OWNER) ? mapped_stats (s->mapped)
+                                                  : json_object ();
+
     content_get_stats (s->core, &st);
-    if (flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:i s:i s:{}}", "count",
+    if (flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:i s:i s:o}", "count",
                            (json_int_t)st.count, "valid", (json_int_t)st.count, "dirty",
                            (json_int_t)st.dirty, "size", (json_int_t)st.bytes,
-                           "flush-batch-count", st.batches, "errnum", st.errnum, "mmap")
+                           "flush-batch-count", st.batches, "errnum", st.errnum, "mmap",
+                           mmap)
         < 0)
         flux_log_error (h, "error responding to content.stats-get");
 }
@@ -469,6 +551,8 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "content.validate", validate_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.flush", flush_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.dropcache", dropcache_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "content.mmap-add", mmap_add_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "content.mmap-remove", mmap_remove_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.checkpoint-get", checkpoint_get_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.checkpoint-put", checkpoint_put_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.register-backing", register_cb, 0 },
@@ -482,6 +566,7 @@ static void service_fini (struct service *s)
 {
     flux_msg_handler_delvec (s->handlers);
     content_destroy (s->core);
+    mapped_destroy (s->mapped);
     flux_watcher_destroy (s->timer);
     digest_destroy (s->digest);
     free (s->backing);
@@ -505,6 +590,7 @@ static int service_init (struct service *s, flux_t *h)
     opts.leader = s->rank == 0;
     opts.digest = s->digest;
     if (!(s->core = content_create (&opts, &ops, s))
+        || (opts.leader && !(s->mapped = mapped_create (s->digest)))
         || !(s->timer =
                  flux_timer_watcher_create (flux_get_reactor (h), 0.5, 0., timer_cb, s))
         || flux_event_subscribe (h, "heartbeat.pulse") < 0

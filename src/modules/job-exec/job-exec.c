@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/jsonout.h"
-#include "base/jsontext.h"
+#include "base/json/jsonout.h"
+#include "base/json/jsontext.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"

@@ -289,6 +289,9 @@ static flux_subprocess_t *start_process (struct server *sv)
     if (cmd && flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") == 0
         && flux_cmd_setopt (cmd, "stdin_BUFSIZE", window) == 0
         && flux_cmd_setcwd (cmd, "/") == 0
+        && flux_cmd_setenvf (cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
+                             flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
+               == 0
         && flux_cmd_set_label (cmd, "job-exec.shells") == 0)
         p = flux_rexec (ctx->h, sv->rank, 0, cmd, &ops);
     flux_cmd_destroy (cmd);

@@ -1,5 +1,5 @@
 #include "ingest.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "value/fsd.h"
 #include "value/jobspec.h"
 

@@ -7,7 +7,7 @@
 #define JOB_INGEST_INGEST_H
 
 #include "base/buf.h"
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 #include "value/jobid.h"
 #include <flux/job.h>
 #include <jansson.h>

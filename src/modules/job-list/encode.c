@@ -1,7 +1,7 @@
 /* Job records to JSON text (RFC 43). */
 #include "jobs.h"
 
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/kvs/treetext.h"
 
 #include <inttypes.h>

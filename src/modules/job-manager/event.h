@@ -5,7 +5,7 @@
 #define JOB_MANAGER_EVENT_H
 
 #include "base/buf.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include <flux/types.h>
 #include <jansson.h>
 #include <stdint.h>

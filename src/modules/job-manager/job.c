@@ -1,6 +1,6 @@
 #include "job.h"
 #include "base/hashmap.h"
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/heap.h"
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 #include "base/list.h"
 #include "value/jobspec.h"
 #include <flux/job.h>

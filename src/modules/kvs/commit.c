@@ -1,6 +1,6 @@
 #include "service.h"
 
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/handle/take.h"
 #include "core/kvs/blobs.h"
 #include "core/message/message.h"

@@ -1,6 +1,6 @@
 #include "lookup.h"
 
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 #include "core/kvs/kvs_raw.h"
 
 #include <flux/kvs.h>

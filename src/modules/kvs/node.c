@@ -1,5 +1,5 @@
 #include "node.h"
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -47,6 +47,35 @@ struct idset *inventory_up (const struct inventory *inv)
     return up;
 }
 
+static int refuse_mode (const char *name, flux_error_t *error)
+{
+    if (error)
+        snprintf (error->text, sizeof (error->text), "unknown mode '%.60s'", name);
+    errno = EINVAL;
+    return -1;
+}
+
+int drain_mode_decode (const char *name, enum drain_mode *mode, flux_error_t *error)
+{
+    if (!name || !strcmp (name, "default"))
+        *mode = DRAIN_NEW;
+    else if (!strcmp (name, "update"))
+        *mode = DRAIN_UPDATE;
+    else if (!strcmp (name, "overwrite"))
+        *mode = DRAIN_OVERWRITE;
+    else
+        return refuse_mode (name, error);
+    return 0;
+}
+
+int undrain_mode_decode (const char *name, bool *force, flux_error_t *error)
+{
+    *force = name && !strcmp (name, "force");
+    if (name && !*force && strcmp (name, "default") != 0)
+        return refuse_mode (name, error);
+    return 0;
+}
+
 static void set_error (flux_error_t *error, const char *before, struct idset *ranks,
                        const char *after)
 {
@@ -58,14 +87,30 @@ static void set_error (flux_error_t *error, const char *before, struct idset *ra
     free (s);
 }
 
+void inventory_exclude (struct inventory *inv, struct idset *take_ranks)
+{
+    idset_destroy (inv->excluded);
+    inv->excluded = take_ranks;
+    (void)inventory_undrain (inv, inv->excluded, true, NULL);
+}
+
 int inventory_drain (struct inventory *inv, const struct idset *ranks,
                      const char *reason, double timestamp, enum drain_mode mode,
                      flux_error_t *error)
 {
-    struct idset *already = idset_intersect (inv->drained, ranks);
+    struct idset *already, *excluded = idset_intersect (inv->excluded, ranks);
     unsigned int rank;
 
-    if (!already)
+    if (!excluded)
+        return -1;
+    if (!idset_empty (excluded)) {
+        set_error (error, "rank", excluded, "excluded");
+        idset_destroy (excluded);
+        errno = EINVAL;
+        return -1;
+    }
+    idset_destroy (excluded);
+    if (!(already = idset_intersect (inv->drained, ranks)))
         return -1;
     if (mode == DRAIN_NEW && !idset_empty (already)) {
         set_error (error, "rank", already, "already drained");
@@ -137,7 +182,7 @@ static struct idset *replay_ranks (struct inventory *inv, json_t *context)
         int found = have ? (int)rank : -1;
         if (want && (!have || strcmp (want, have)))
             found = hostlist_find (inv->hosts, want);
-        if (found >= 0)
+        if (found >= 0 && !idset_test (inv->excluded, found))
             (void)idset_set (now, found);
     }
 out:

@@ -35,6 +35,13 @@ enum drain_mode {
     DRAIN_UPDATE = 1,    /* keep the reason and time of those that have one */
     DRAIN_OVERWRITE = 2, /* a new reason and time for all */
 };
+/* What requests call it: "default" (also NULL), "update", "overwrite"; "default" and
+ * "force". Everything else is EINVAL. */
+int drain_mode_decode (const char *name, enum drain_mode *mode, flux_error_t *error);
+int undrain_mode_decode (const char *name, bool *force, flux_error_t *error);
+/* These are excluded now, and no others. A rank is not both excluded and drained:
+ * its drain ends here, and is refused later. The set is taken. */
+void inventory_exclude (struct inventory *inv, struct idset *take_ranks);
 /* Nothing has changed on error. */
 int inventory_drain (struct inventory *inv, const struct idset *ranks,
                      const char *reason, double timestamp, enum drain_mode mode,

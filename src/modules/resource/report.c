@@ -166,7 +166,9 @@ static bool is_needed (struct resource *ctx)
 {
     if (ctx->settings.R)
         return ctx->settings.verify;
-    return !(flux_attr_get (ctx->h, "parent-uri") && flux_attr_get (ctx->h, "jobid"));
+    return ctx->settings.rediscover
+           || !(flux_attr_get (ctx->h, "parent-uri")
+                && flux_attr_get (ctx->h, "jobid"));
 }
 
 int report_local (struct resource *ctx)

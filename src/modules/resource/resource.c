@@ -56,34 +56,26 @@ void resource_drain (struct resource *ctx, const struct idset *ranks,
     acquire_changed (ctx);
 }
 
-static enum drain_mode parse_mode (const char *mode)
-{
-    if (mode && !strcmp (mode, "update"))
-        return DRAIN_UPDATE;
-    if (mode && !strcmp (mode, "overwrite"))
-        return DRAIN_OVERWRITE;
-    return DRAIN_NEW;
-}
-
 static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
     struct resource *ctx = arg;
     flux_error_t error = { "malformed request" };
-    const char *targets, *reason = NULL, *mode = NULL;
+    const char *targets, *reason = NULL, *name = NULL;
     struct idset *ranks = NULL;
+    enum drain_mode mode;
 
     if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
-                             &reason, "mode", &mode)
+                             &reason, "mode", &name)
             < 0
+        || drain_mode_decode (name, &mode, &error) < 0
         || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
-        || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (),
-                            parse_mode (mode), &error)
+        || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (), mode,
+                            &error)
                < 0)
         flux_respond_error (h, msg, errno, error.text);
     else {
-        journal_post (ctx, "drain",
-                      drain_context (ctx, ranks, reason, parse_mode (mode)));
+        journal_post (ctx, "drain", drain_context (ctx, ranks, reason, mode));
         journal_answer (ctx, msg);
         acquire_changed (ctx);
     }
@@ -98,13 +90,14 @@ static void undrain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     const char *targets, *reason = NULL, *mode = NULL;
     struct idset *ranks = NULL;
     json_t *context;
+    bool force;
 
     if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
                              &reason, "mode", &mode)
             < 0
+        || undrain_mode_decode (mode, &force, &error) < 0
         || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
-        || inventory_undrain (&ctx->inv, ranks, mode && !strcmp (mode, "force"), &error)
-               < 0) {
+        || inventory_undrain (&ctx->inv, ranks, force, &error) < 0) {
         flux_respond_error (h, msg, errno, error.text);
         idset_destroy (ranks);
         return;
@@ -357,8 +350,7 @@ static int set_excluded (struct resource *ctx)
         flux_log (ctx->h, LOG_ERR, "resource.exclude: %s", error.text);
         return -1;
     }
-    idset_destroy (ctx->inv.excluded);
-    ctx->inv.excluded = ranks;
+    inventory_exclude (&ctx->inv, ranks);
     return 0;
 }
 

@@ -73,6 +73,8 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
                      "resource.config[%zu]: expected hosts, cores, gpus, "
                      "properties",
                      i);
+    if (properties && !json_is_array (properties))
+        return fail (error, "resource.config[%zu].properties: must be an array", i);
     if (!(hl = hostlist_decode (hosts))
         || !(ranks = idset_create (0, IDSET_FLAG_AUTOGROW))) {
         fail (error, "resource.config[%zu].hosts: invalid hostlist", i);
@@ -145,19 +147,18 @@ static int read_config (struct settings *s, json_t *config, flux_error_t *error)
 int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
 {
     const char *path = NULL, *scheduling = NULL, *exclude = NULL;
-    json_t *config = NULL, *o = json_object_get (conf, "resource"), *verify = NULL;
-    int norestrict = 0, noverify = 0, rediscover;
+    json_t *config = NULL, *o = json_object_get (conf, "resource");
+    int norestrict = 0, noverify = 0, rediscover = 0, verify = 1;
     json_error_t e;
-    const char *history;
 
     *s = (struct settings){ .verify = true, .journal_max = 100000 };
     if (!o)
         return 0;
-    if (json_unpack_ex (o, &e, 0, "{s?s s?s s?s s?o s?b s?b s?b s?i s?o s?s}", "path",
-                        &path, "scheduling", &scheduling, "exclude", &exclude, "config",
-                        &config, "norestrict", &norestrict, "noverify", &noverify,
-                        "rediscover", &rediscover, "journal-max", &s->journal_max,
-                        "verify", &verify, "history", &history)
+    if (json_unpack_ex (o, &e, JSON_STRICT, "{s?s s?s s?s s?o s?b s?b s?b s?i s?b}",
+                        "path", &path, "scheduling", &scheduling, "exclude", &exclude,
+                        "config", &config, "norestrict", &norestrict, "noverify",
+                        &noverify, "rediscover", &rediscover, "journal-max",
+                        &s->journal_max, "verify", &verify)
         < 0)
         return fail (error, "resource: %.120s", e.text);
     if (config && !json_is_array (config))
@@ -165,12 +166,12 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
     if (s->journal_max < 0)
         return fail (error, "resource.journal-max: must be >= 0");
     s->norestrict = norestrict;
-    s->verify = !noverify && !json_is_false (verify);
+    s->rediscover = rediscover;
+    s->verify = !noverify && verify;
     if (exclude && !(s->exclude = strdup (exclude)))
         return fail (error, "out of memory");
-    if ((path && read_path (s, path, error) < 0)
-        || (!path && config && json_array_size (config) > 0
-            && read_config (s, config, error) < 0)
+    if ((json_array_size (config) > 0 ? read_config (s, config, error) < 0
+                                      : path && read_path (s, path, error) < 0)
         || (scheduling && s->R && read_scheduling (s, scheduling, error) < 0)) {
         settings_fini (s);
         return -1;

@@ -7,14 +7,16 @@
 #include "value/rset.h"
 
 struct settings {
-    struct rset *R; /* of `path` or `config`, ranks as written there; or NULL */
+    struct rset *R; /* of `config`, else `path`, ranks as written there; or NULL */
     char *exclude;  /* idset or hostlist, or NULL */
     bool norestrict;
+    bool rediscover; /* look, whatever the enclosing instance says */
     bool verify;
     int journal_max;
 };
 
-/* conf: the whole configuration. -1 with EINVAL and *error. */
+/* conf: the whole configuration. -1 with EINVAL and *error,
+ * also for a key that means nothing. */
 int settings_init (struct settings *s, json_t *conf, flux_error_t *error);
 void settings_fini (struct settings *s);
 

@@ -71,7 +71,8 @@ static int from_kvs (struct resource *ctx)
     f2 = flux_kvs_lookup (ctx->h, KVS_PRIMARY_NAMESPACE, 0, "resource.eventlog");
     if (f2 && flux_kvs_lookup_get (f2, &s) == 0 && s)
         inventory_replay (&ctx->inv, s, strlen (s));
-    if (f1 && flux_kvs_lookup_get (f1, &s) == 0 && s && !ctx->settings.R)
+    if (f1 && flux_kvs_lookup_get (f1, &s) == 0 && s && !ctx->settings.R
+        && !ctx->settings.rediscover)
         r = rset_decode (s, NULL);
     flux_future_destroy (f1);
     flux_future_destroy (f2);
@@ -124,7 +125,7 @@ int source_init (struct resource *ctx)
         set_expiration (ctx);
     if (ctx->settings.R)
         return from_settings (ctx);
-    if (kvs < 0)
+    if (kvs < 0 && !ctx->settings.rediscover)
         (void)from_job (ctx);
     return 0;
 }

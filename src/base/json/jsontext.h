@@ -2,7 +2,7 @@
  * it can be spliced into another text. Jobspecs pass through several services,
  * and most of their bytes (the environment) interest none of them.
  *
- * Safe on any input; what it checks is said in base/jscan.h. */
+ * Safe on any input; what it checks is said in base/json/jscan.h. */
 #ifndef BASE_JSONTEXT_H
 #define BASE_JSONTEXT_H
 
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/jscan.h"
+#include "base/json/jscan.h"
 
 /* The span of the one value that fills s (white space around it allowed).
  * -1 with EINVAL. */

@@ -1,4 +1,4 @@
-#include "base/json.h"
+#include "base/json/json.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/c_locale.h"
-#include "base/jscan.h"
-#include "base/jsonout.h"
+#include "base/json/jscan.h"
+#include "base/json/jsonout.h"
 
 static json_t *read_value (struct jscan *s);
 

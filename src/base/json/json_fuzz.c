@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jscan.h"
-#include "base/json.h"
+#include "base/json/jscan.h"
+#include "base/json/json.h"
 
 static void walk (struct span v, int depth)
 {

@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "base/jsontext.h"
+#include "base/json/jsontext.h"
 
 #include <errno.h>
 #include <stdlib.h>

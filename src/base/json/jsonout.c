@@ -1,4 +1,4 @@
-#include "base/jsonout.h"
+#include "base/json/jsonout.h"
 
 #include <locale.h>
 #include <stdio.h>

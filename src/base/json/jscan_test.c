@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jscan.h"
-#include "base/json.h"
-#include "base/jsonout.h"
+#include "base/json/jscan.h"
+#include "base/json/json.h"
+#include "base/json/jsonout.h"
 
 static struct span span (const char *s)
 {

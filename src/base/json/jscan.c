@@ -1,4 +1,4 @@
-#include "base/jscan.h"
+#include "base/json/jscan.h"
 
 #include <endian.h>
 #include <errno.h>
