@@ -239,6 +239,7 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
     struct attach_options opts = {
         .label = optparse_hasopt (p, "label-io"),
         .show_events = verbose > 1,
+        .forward = true,
     };
     cmd_name = "flux-job";
     return attach_job (h, id, &opts);

@@ -395,14 +395,15 @@ struct proxy_server *proxy_server_create (flux_reactor_t *r, const char *target,
     if ((size_t)snprintf (s->dir, sizeof (s->dir), "%s/flux-XXXXXX", private_tmpdir ())
             >= sizeof (s->dir)
         || !private_mkdtemp (s->dir)) {
-        snprintf (error->text, sizeof (error->text), "%s: %s", s->dir, strerror (errno));
+        snprintf (error->text, sizeof (error->text), "%s: %s", s->dir,
+                  strerror (errno));
         s->dir[0] = '\0';
     } else {
         snprintf (s->path, sizeof (s->path), "%s/proxy", s->dir);
         snprintf (s->uri, sizeof (s->uri), "local://%s", s->path);
         if (listen_on (s) == 0
-            && (s->listener = flux_fd_watcher_create (r, s->fd, FLUX_POLLIN,
-                                                      accept_client, s))) {
+            && (s->listener =
+                    flux_fd_watcher_create (r, s->fd, FLUX_POLLIN, accept_client, s))) {
             flux_watcher_start (s->listener);
             return s;
         }

@@ -18,8 +18,8 @@ static const struct {
 #define KINDS 2
 
 struct session {
-    struct idmap *inflight;        /* matchtag → request */
-    struct hashmap *names[KINDS];  /* name → how often, as a number */
+    struct idmap *inflight;       /* matchtag → request */
+    struct hashmap *names[KINDS]; /* name → how often, as a number */
 };
 
 static void message_free (void *value)

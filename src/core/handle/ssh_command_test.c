@@ -23,8 +23,8 @@ static void forms (void **state)
 {
     check ("host/run/flux/local",
            (const char *[]){ "ssh", "host", "/x/flux relay '/run/flux/local'", NULL });
-    check ("me@host:22/a/b",
-           (const char *[]){ "ssh", "-p", "22", "me@host", "/x/flux relay '/a/b'", NULL });
+    check ("me@host:22/a/b", (const char *[]){ "ssh", "-p", "22", "me@host",
+                                               "/x/flux relay '/a/b'", NULL });
     check ("[::1]/a", (const char *[]){ "ssh", "::1", "/x/flux relay '/a'", NULL });
     check ("me@[::1]:2222/a", (const char *[]){ "ssh", "-p", "2222", "me@::1",
                                                 "/x/flux relay '/a'", NULL });
