@@ -582,6 +582,8 @@ error:
     return NULL;
 }
 
+/* Over several lines, and with a comma at the end, as TOML 1.1 has it: so are examples
+ * that people copy. */
 static json_t *parse_inline_table (struct parser *ps)
 {
     json_t *table = json_object ();
@@ -590,25 +592,21 @@ static json_t *parse_inline_table (struct parser *ps)
     if (!table || add_meta (ps, table, META_DOTTED) < 0)
         goto error;
     ps->p++;
-    skip_blanks (ps);
-    if (peek (ps) == '}')
-        ps->p++;
-    else
-        for (;;) {
-            skip_blanks (ps);
-            if (parse_assignment (ps, table) < 0)
-                goto error;
-            skip_blanks (ps);
-            if (peek (ps) == ',')
-                ps->p++;
-            else if (peek (ps) == '}') {
-                ps->p++;
-                break;
-            } else {
-                failf (ps, "expected ',' or '}' in inline table");
-                goto error;
-            }
+    for (;;) {
+        if (skip_lines (ps) < 0)
+            goto error;
+        if (peek (ps) == '}')
+            break;
+        if (parse_assignment (ps, table) < 0 || skip_lines (ps) < 0)
+            goto error;
+        if (peek (ps) == ',')
+            ps->p++;
+        else if (peek (ps) != '}') {
+            failf (ps, "expected ',' or '}' in inline table");
+            goto error;
         }
+    }
+    ps->p++;
     for (size_t i = first; i < ps->nmeta; i++)
         ps->meta[i].kind = META_CLOSED;
     return table;

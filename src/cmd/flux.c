@@ -4,6 +4,7 @@
  *
  * A name that is not in the table is looked for as program flux-NAME. */
 #include "base/file.h"
+#include "base/similar.h"
 #include "cmd/cmd.h"
 #include "cmd/external.h"
 #include "cmd/help.h"
@@ -216,6 +217,17 @@ static int parse_driver_options (int argc, char **argv, struct driver_options *o
     return n;
 }
 
+static void unknown_command (const char *name)
+{
+    struct similar s = { .word = name };
+    for (int i = 0; commands[i]; i++)
+        similar_try (&s, commands[i]->name);
+    fprintf (stderr, "flux: `%s' is not a flux command.  ", safe (name));
+    if (s.best)
+        fprintf (stderr, "Did you mean `%s'?  ", s.best);
+    fprintf (stderr, "See 'flux --help'\n");
+}
+
 int main (int argc, char **argv)
 {
     struct driver_options opt = { 0 };
@@ -239,7 +251,6 @@ int main (int argc, char **argv)
     if (errno != ENOENT)
         fprintf (stderr, "flux: %s: %s\n", safe (argv[i]), strerror (errno));
     else
-        fprintf (stderr, "flux: `%s' is not a flux command.  See 'flux --help'\n",
-                 safe (argv[i]));
+        unknown_command (argv[i]);
     return 1;
 }

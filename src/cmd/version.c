@@ -17,6 +17,7 @@ static int run (optparse_t *p, int argc, char **argv)
         printf ("broker:  \t\t%s\n", safe (broker));
     if (uri)
         printf ("FLUX_URI:\t\t%s\n", uri);
+    printf ("build-options:\t\t%s\n", FLUX_BUILD_OPTIONS);
     flux_close (h);
     return 0;
 }

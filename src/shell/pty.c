@@ -77,8 +77,8 @@ int shell_pty_init (struct shell *sh, flux_error_t *error)
     for (int i = 0; i < sh->task_count; i++) {
         int rank = sh->tasks[i].rank;
 
-        sh->tasks[i].pty = ranks      ? idset_test (ranks, rank)
-                           : where    ? true
+        sh->tasks[i].pty = ranks                 ? idset_test (ranks, rank)
+                           : where               ? true
                            : sh->pty_interactive ? rank == 0
                                                  : true;
     }
@@ -111,11 +111,9 @@ int shell_pty_open (struct shell *sh, struct task *t, int child_fds[3])
     }
     if ((fd = open_master ()) < 0)
         return -1;
-    t->streams[0].src = (struct source){ .fd = fd,
-                                         .events = EPOLLIN,
-                                         .ready = shell_output_ready,
-                                         .task = t,
-                                         .stream = 1 };
+    t->streams[0].src = (struct source){
+        .fd = fd, .events = EPOLLIN, .ready = shell_output_ready, .task = t, .stream = 1
+    };
     ioctl (fd, TIOCSWINSZ, &size);
     if (ptsname_r (fd, name, sizeof (name)) != 0
         || (child_fds[0] = open (name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0

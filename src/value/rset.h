@@ -16,6 +16,10 @@ struct rset *rset_copy (const struct rset *r);
 /* NULL with EINVAL and *error. */
 struct rset *rset_decode (const char *s, flux_error_t *error);
 struct rset *rset_decode_json (const json_t *o, flux_error_t *error);
+/* An array of {hosts, cores?, gpus?, properties?}, as in [[resource.config]]: ranks are
+ * the hosts in order of their first mention, and entries about one host add up. NULL
+ * with EINVAL and *error. */
+struct rset *rset_decode_config (const json_t *config, flux_error_t *error);
 json_t *rset_encode_json (const struct rset *r);
 char *rset_encode (const struct rset *r);
 

@@ -166,6 +166,40 @@ static void test_filter (void **state)
     rset_destroy (r);
 }
 
+static void check_config (const char *text, const char *want)
+{
+    json_t *o = json_loads (text, 0, NULL);
+    flux_error_t error = { "" };
+    struct rset *r = rset_decode_config (o, &error);
+
+    if (r)
+        check_text (rset_dump (r), want);
+    else
+        assert_string_equal (error.text, want);
+    rset_destroy (r);
+    json_decref (o);
+}
+
+static void test_config (void **state)
+{
+    check_config ("[{\"hosts\":\"x[0-3]\",\"cores\":\"0-7\",\"gpus\":\"0\"},"
+                  "{\"hosts\":\"x1\",\"gpus\":\"1\",\"properties\":[\"p\"]}]",
+                  "rank[0,2-3]/core[0-7],gpu0 rank1/core[0-7],gpu[0-1]");
+    check_config ("{}", "resource.config: must be an array of tables");
+    check_config ("[{\"hosts\":\"x\",\"cores\":\"zz\"}]",
+                  "resource.config[0]: invalid idset");
+    check_config ("[{\"hosts\":\"x\",\"gpus\":\"0\"}]",
+                  "resource.config: host x has no cores");
+    check_config ("[{\"hosts\":\"x\",\"cores\":\"0\",\"properties\":[\"a!\"]}]",
+                  "resource.config[0].properties[0]: invalid name");
+    check_config ("[{\"cores\":\"0\"}]",
+                  "resource.config[0]: expected hosts, cores, gpus, properties");
+    check_config ("[{\"hosts\":\"x\",\"cores\":\"0\",\"properties\":\"a\"}]",
+                  "resource.config[0].properties: must be an array");
+    check_config ("[{\"hosts\":\"x[0\",\"cores\":\"0\"}]",
+                  "resource.config[0].hosts: invalid hostlist");
+}
+
 static void test_rerank (void **state)
 {
     struct rset *r = make ("0-2", "0", NULL);
@@ -216,7 +250,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_code),    cmocka_unit_test (test_bad),
         cmocka_unit_test (test_algebra), cmocka_unit_test (test_filter),
-        cmocka_unit_test (test_rerank),  cmocka_unit_test (test_large),
+        cmocka_unit_test (test_config),  cmocka_unit_test (test_rerank),
+        cmocka_unit_test (test_large),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -46,6 +46,16 @@ under_flux () {
     exit $status
 }
 
+# until_true COMMAND...: again and again, while a test's time lasts.
+until_true () {
+    n=0
+    until "$@"; do
+        n=$((n + 1))
+        [ $n -lt 5000 ] || return 1
+        flux getattr rank >/dev/null 2>&1 || true
+    done
+}
+
 ok () {
     COUNT=$((COUNT + 1))
     echo "ok $COUNT - $1"

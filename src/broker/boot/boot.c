@@ -1,5 +1,7 @@
 /* Finding the place of this broker in its instance.
  *
+ * A configuration with a table [bootstrap] says it all (boot_config.c).
+ *
  * Happy path with PMI (RFC 13): rank, size and the map of nodes; the tree
  * follows from them; bind for the children; put the business card; barrier;
  * get the parent's card. Rank 0 gets all cards, for the list of hosts; the
@@ -61,8 +63,8 @@ static int set_critical_ranks (struct broker *b, flux_error_t *error)
     return rc;
 }
 
-static int set_place (struct broker *b, int rank, int size, const char *method,
-                      flux_error_t *error)
+int boot_set_place (struct broker *b, int rank, int size, const char *method,
+                    flux_error_t *error)
 {
     b->rank = rank;
     b->size = size;
@@ -90,7 +92,7 @@ static int set_place (struct broker *b, int rank, int size, const char *method,
 
 static int boot_single (struct broker *b, flux_error_t *error)
 {
-    if (set_place (b, 0, 1, "single", error) < 0)
+    if (boot_set_place (b, 0, 1, "single", error) < 0)
         return -1;
     attrs_put (b->attrs, "instance-level", "0", -1);
     attrs_put (b->attrs, "broker.mapping", "[[0,1,1,1]]", -1);
@@ -271,7 +273,8 @@ static int boot_pmi (struct broker *b, struct pmi_client *pmi, flux_error_t *err
     const char *s;
     int rc = -1;
 
-    if (set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), "simple", error)
+    if (boot_set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), "simple",
+                        error)
         < 0)
         return -1;
     s = pmi_client_get (pmi, "flux.instance-level", NULL);
@@ -297,6 +300,8 @@ static int try_method (struct broker *b, const char *method, flux_error_t *error
 
     if (strcmp (method, "single") == 0)
         return boot_single (b, error);
+    if (strcmp (method, "config") == 0)
+        return boot_config (b, error);
     if (strcmp (method, "simple") != 0) {
         errno = ENOENT;
         error_set (error, "boot method '%s' is not available", method);
@@ -315,7 +320,7 @@ int boot_run (struct broker *b, flux_error_t *error)
 {
     const char *method = attrs_val (b->attrs, "broker.boot-method");
     const char *env = getenv ("FLUX_PMI_CLIENT_METHODS");
-    char *methods = strdup (method ? method : env ? env : "simple single");
+    char *methods = strdup (method ? method : env ? env : "config simple single");
     char *saveptr = NULL;
     int rc = -1;
 

@@ -19,6 +19,14 @@ void overlay_authorize (struct broker *b, json_t *card);
 int overlay_set_parent (struct broker *b, json_t *card, bool local,
                         flux_error_t *error);
 
+/* The same, as the configuration says. Keys: this broker's and all others', before it
+ * binds. */
+int overlay_use_keys (struct broker *b, const char *pubkey, const char *seckey,
+                      flux_error_t *error);
+void overlay_enable_ipv6 (struct broker *b);
+int overlay_bind_at (struct broker *b, const char *uri, flux_error_t *error);
+int overlay_set_parent_at (struct broker *b, const char *uri, flux_error_t *error);
+
 /* ---- while it runs ---- */
 
 int overlay_services_init (struct broker *b); /* overlay.*, also if size is 1 */

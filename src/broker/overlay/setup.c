@@ -130,3 +130,40 @@ int overlay_set_parent (struct broker *b, json_t *card, bool local, flux_error_t
         snprintf (ov->parent_key, sizeof (ov->parent_key), "%s", key);
     return attrs_put (b->attrs, "tbon.parent-endpoint", ov->parent_uri, -1);
 }
+
+int overlay_use_keys (struct broker *b, const char *pubkey, const char *seckey,
+                      flux_error_t *error)
+{
+    struct overlay *ov = b->overlay;
+
+    if (ov->ops->set_keys (ov->transport, pubkey, seckey) < 0
+        || ov->ops->authorize (ov->transport, pubkey) < 0) {
+        error_set (error, "overlay: keys: %s", strerror (errno));
+        return -1;
+    }
+    snprintf (ov->parent_key, sizeof (ov->parent_key), "%s", pubkey);
+    return 0;
+}
+
+void overlay_enable_ipv6 (struct broker *b)
+{
+    b->overlay->ops->enable_ipv6 (b->overlay->transport);
+}
+
+int overlay_bind_at (struct broker *b, const char *uri, flux_error_t *error)
+{
+    return bind_uri (b->overlay, uri, error);
+}
+
+int overlay_set_parent_at (struct broker *b, const char *uri, flux_error_t *error)
+{
+    struct overlay *ov = b->overlay;
+
+    if (strlen (uri) >= sizeof (ov->parent_uri)) {
+        error_set (error, "overlay: the address of the parent is too long");
+        errno = EINVAL;
+        return -1;
+    }
+    strcpy (ov->parent_uri, uri);
+    return attrs_put (b->attrs, "tbon.parent-endpoint", ov->parent_uri, -1);
+}

@@ -43,6 +43,10 @@ struct transport_ops {
     /* Z85 text; made by the first call. */
     const char *(*pubkey) (struct transport *t);
     int (*authorize) (struct transport *t, const char *pubkey);
+    /* A pair that was made before, instead; EINVAL: they are no Z85 keys. Before bind and
+     * connect, as the next one. */
+    int (*set_keys) (struct transport *t, const char *pubkey, const char *seckey);
+    void (*enable_ipv6) (struct transport *t);
     /* pubkey: the parent's, for tcp. */
     int (*connect) (struct transport *t, const char *uri, const char *pubkey);
     /* The message is borrowed. EHOSTUNREACH if there is no such child. */

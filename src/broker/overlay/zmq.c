@@ -79,6 +79,7 @@ struct transport {
     char bound[512];         /* path of an ipc socket, or "" */
     const char *parent_path; /* in parent_uri, if that is ipc */
     char parent_uri[512];
+    bool ipv6;
     bool parent_known; /* it is who it should be */
     bool parent_heard;
     bool parent_gone;
@@ -643,6 +644,25 @@ static int authorize (struct transport *t, const char *pubkey)
     return hashmap_insert (t->authorized, pubkey, t);
 }
 
+static int set_keys (struct transport *t, const char *pubkey, const char *seckey)
+{
+    char derived[KEY_SIZE];
+
+    if (strlen (pubkey) != KEY_SIZE - 1 || strlen (seckey) != KEY_SIZE - 1
+        || zmq_curve_public (derived, seckey) < 0 || strcmp (derived, pubkey) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    strcpy (t->pubkey, pubkey);
+    strcpy (t->seckey, seckey);
+    return 0;
+}
+
+static void enable_ipv6 (struct transport *t)
+{
+    t->ipv6 = true;
+}
+
 /* RFC of ZeroMQ 27/ZAP: version, request id, domain, address, identity,
  * mechanism, credentials. */
 static void zap_recv (struct transport *t)
@@ -675,6 +695,8 @@ static int set_tcp_options (struct transport *t, void *zs)
 {
     int on = 1, maxrt = t->conf.tcp_user_timeout_ms;
 
+    if (t->ipv6)
+        zmq_setsockopt (zs, ZMQ_IPV6, &on, sizeof (on));
     zmq_setsockopt (zs, ZMQ_TCP_KEEPALIVE, &on, sizeof (on));
     if (maxrt > 0)
         zmq_setsockopt (zs, ZMQ_TCP_MAXRT, &maxrt, sizeof (maxrt));
@@ -823,7 +845,7 @@ static int transport_connect (struct transport *t, const char *uri, const char *
         return -1;
     if (timeout > 0)
         zmq_setsockopt (t->parent.zs, ZMQ_CONNECT_TIMEOUT, &timeout, sizeof (timeout));
-    if (strncmp (uri, "tcp://", 6) == 0) {
+    if (!t->parent_path) {
         if (!pubkey || !get_pubkey (t)) {
             errno = EINVAL;
             return -1;
@@ -863,6 +885,8 @@ const struct transport_ops flux_overlay_transport = {
     .bind = transport_bind,
     .pubkey = get_pubkey,
     .authorize = authorize,
+    .set_keys = set_keys,
+    .enable_ipv6 = enable_ipv6,
     .connect = transport_connect,
     .send_child = send_child,
     .send_parent = send_parent,

@@ -1,4 +1,4 @@
-/* flux config: get, builtin, load, reload, set. */
+/* flux config: get, builtin, load, reload, set, unset. */
 #include "cmd/cmd.h"
 
 #include "base/file.h"
@@ -23,6 +23,12 @@ static struct optparse_option get_opts[] = {
       .arginfo = "VAL",
       .usage = "Print this if the key is not set" },
     { .name = "quiet", .key = 'q', .usage = "Only set the exit status" },
+    { .name = "config-path",
+      .key = 'c',
+      .has_arg = 1,
+      .arginfo = "PATH",
+      .usage = "Read this file or directory instead of asking the broker; "
+               "\"system\", \"security\": where those are installed" },
     OPTPARSE_TABLE_END,
 };
 
@@ -37,21 +43,28 @@ static json_t *descend (json_t *o, const char *path)
     return o;
 }
 
+static const struct {
+    const char *name;
+    json_type type;
+} types[] = { { "string", JSON_STRING },   { "integer", JSON_INTEGER },
+              { "real", JSON_REAL },       { "object", JSON_OBJECT },
+              { "array", JSON_ARRAY },     { "fsd", JSON_STRING },
+              { "fsd-real", JSON_STRING }, { "fsd-integer", JSON_STRING } };
+
 static void check_type (json_t *o, const char *key, const char *type)
 {
-    static const struct {
-        const char *name;
-        json_type type;
-    } types[] = { { "string", JSON_STRING },   { "integer", JSON_INTEGER },
-                  { "real", JSON_REAL },       { "object", JSON_OBJECT },
-                  { "array", JSON_ARRAY },     { "fsd", JSON_STRING },
-                  { "fsd-real", JSON_STRING }, { "fsd-integer", JSON_STRING } };
+    bool known = !strcmp (type, "any") || !strcmp (type, "boolean");
     if (!strcmp (type, "any") || (!strcmp (type, "boolean") && json_is_boolean (o)))
         return;
     for (size_t i = 0; i < sizeof (types) / sizeof (types[0]); i++) {
-        if (!strcmp (types[i].name, type) && json_typeof (o) == types[i].type)
+        if (strcmp (types[i].name, type) != 0)
+            continue;
+        known = true;
+        if (json_typeof (o) == types[i].type)
             return;
     }
+    if (!known)
+        cmd_die ("Unknown type: %s", type);
     cmd_die ("%s does not have the requested type", key);
 }
 
@@ -80,6 +93,31 @@ static void print_value (json_t *o, const char *key, const char *type)
     free (s);
 }
 
+static json_t *ask_broker (void)
+{
+    flux_future_t *f = flux_rpc (cmd_open (), "config.get", NULL, FLUX_NODEID_ANY, 0);
+    json_t *conf = cmd_rpc_json (f, "config.get");
+    flux_future_destroy (f);
+    return conf;
+}
+
+static json_t *read_path (const char *path)
+{
+    flux_error_t error = { { 0 } };
+    json_t *o = NULL;
+    char buf[4096];
+    if (!strcmp (path, "system") || !strcmp (path, "security")) {
+        const char *dir = flux_conf_builtin_get ("confdir", FLUX_CONF_AUTO);
+        snprintf (buf, sizeof (buf), "%s/%s/conf.d", dir ? dir : "/etc/flux", path);
+        path = buf;
+    }
+    flux_conf_t *conf = flux_conf_parse (path, &error);
+    if (!conf || flux_conf_unpack (conf, &error, "O", &o) < 0)
+        cmd_die ("%s: %s", path, error.text);
+    flux_conf_decref (conf);
+    return o;
+}
+
 static int cmd_get (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
@@ -87,8 +125,8 @@ static int cmd_get (optparse_t *p, int argc, char **argv)
     const char *dflt = optparse_get_str (p, "default", NULL);
     if (argc - i > 1)
         optparse_fatal_usage (p, 1, NULL);
-    flux_future_t *f = flux_rpc (cmd_open (), "config.get", NULL, FLUX_NODEID_ANY, 0);
-    json_t *conf = cmd_rpc_json (f, "config.get");
+    const char *path = optparse_get_str (p, "config-path", NULL);
+    json_t *conf = path ? read_path (path) : ask_broker ();
     json_t *o = i < argc ? descend (conf, argv[i]) : conf;
     if (!o && dflt)
         puts (dflt);
@@ -102,7 +140,6 @@ static int cmd_get (optparse_t *p, int argc, char **argv)
             print_value (o, i < argc ? argv[i] : "configuration", type);
     }
     json_decref (conf);
-    flux_future_destroy (f);
     return 0;
 }
 
@@ -137,10 +174,23 @@ static void send_config (const char *topic, json_t *conf)
     free (s);
 }
 
+static struct optparse_option reload_opts[] = {
+    { .name = "follower-noop",
+      .usage = "Do nothing where the configuration comes from rank 0: on all others" },
+    OPTPARSE_TABLE_END,
+};
+
 static int cmd_reload (optparse_t *p, int argc, char **argv)
 {
+    uint32_t rank;
     if (optparse_option_index (p) != argc)
         optparse_fatal_usage (p, 1, NULL);
+    if (optparse_hasopt (p, "follower-noop")) {
+        if (flux_get_rank (cmd_open (), &rank) < 0)
+            cmd_die ("rank: %s", strerror (errno));
+        if (rank > 0)
+            return 0;
+    }
     send_config ("config.reload", NULL);
     return 0;
 }
@@ -176,26 +226,88 @@ static int cmd_load (optparse_t *p, int argc, char **argv)
     return 0;
 }
 
-/* KEY=VAL ... */
+static struct optparse_option set_opts[] = {
+    { .name = "type",
+      .key = 't',
+      .has_arg = 1,
+      .arginfo = "TYPE",
+      .usage = "Type of the value: string, integer, real, boolean, object, array, fsd, "
+               "fsd-integer, fsd-real, any (default: any, and then what the key has)" },
+    OPTPARSE_TABLE_END,
+};
+
+/* A value that reads as JSON is that; any other is a string. */
+static json_t *parse_value (const char *key, const char *s, const char *type)
+{
+    double d;
+    json_t *o;
+    if (!strcmp (type, "string") || !strncmp (type, "fsd", 3)) {
+        if (*type == 'f' && fsd_parse (s, &d) < 0)
+            cmd_die ("%s: '%s' is not a Flux standard duration", key, s);
+        o = json_string (s);
+    } else if (!(o = json_loads (s, JSON_DECODE_ANY, NULL)))
+        o = json_string (s);
+    if (!o)
+        cmd_die ("%s: the value is not UTF-8", key);
+    if (!strcmp (type, "real") && json_is_integer (o)) {
+        json_t *real = json_real (json_integer_value (o));
+        json_decref (o);
+        o = real;
+    }
+    check_type (o, key, type);
+    return o;
+}
+
+static void set_value (json_t *conf, const char *key, const char *s, const char *type)
+{
+    json_t *old = descend (conf, key);
+    /* what was text stays text: "30" is a duration */
+    if (!strcmp (type, "any") && json_is_string (old) && *s != '"')
+        type = "string";
+    if (jobspec_set_path (conf, key, parse_value (key, s, type)) < 0)
+        cmd_die ("%s: cannot be set", key);
+}
+
+/* KEY VAL, or KEY=VAL ... */
 static int cmd_set (optparse_t *p, int argc, char **argv)
+{
+    const char *type = optparse_get_str (p, "type", "any");
+    int i = optparse_option_index (p);
+    if (i == argc)
+        optparse_fatal_usage (p, 1, NULL);
+    json_t *conf = ask_broker ();
+    if (argc - i == 2 && !strchr (argv[i], '='))
+        set_value (conf, argv[i], argv[i + 1], type);
+    else {
+        for (; i < argc; i++) {
+            char *eq = strchr (argv[i], '=');
+            if (!eq)
+                cmd_die ("%s: must be KEY=VAL", argv[i]);
+            *eq = '\0';
+            set_value (conf, argv[i], eq + 1, type);
+        }
+    }
+    send_config ("config.load", conf);
+    json_decref (conf);
+    return 0;
+}
+
+static int cmd_unset (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
     if (i == argc)
         optparse_fatal_usage (p, 1, NULL);
-    flux_future_t *f = flux_rpc (cmd_open (), "config.get", NULL, FLUX_NODEID_ANY, 0);
-    json_t *conf = cmd_rpc_json (f, "config.get");
+    json_t *conf = ask_broker ();
     for (; i < argc; i++) {
-        char *eq = strchr (argv[i], '=');
-        if (!eq)
-            cmd_die ("%s: must be KEY=VAL", argv[i]);
-        *eq = '\0';
-        json_t *o = json_loads (eq + 1, JSON_DECODE_ANY, NULL);
-        if (jobspec_set_path (conf, argv[i], o ? o : json_string (eq + 1)) < 0)
-            cmd_die ("%s: cannot be set", argv[i]);
+        char *dot = strrchr (argv[i], '.');
+        if (!descend (conf, argv[i]))
+            cmd_die ("%s is not set", argv[i]);
+        if (dot)
+            *dot = '\0';
+        json_object_del (dot ? descend (conf, argv[i]) : conf, dot ? dot + 1 : argv[i]);
     }
     send_config ("config.load", conf);
     json_decref (conf);
-    flux_future_destroy (f);
     return 0;
 }
 
@@ -204,9 +316,10 @@ static struct optparse_subcommand subcommands[] = {
       get_opts },
     { "builtin", "NAME", "Print a compiled-in value", cmd_builtin, 0, builtin_opts },
     { "load", "[PATH]", "Replace the configuration of this broker", cmd_load, 0, NULL },
-    { "reload", "", "Read the configuration files again", cmd_reload, 0, NULL },
-    { "set", "KEY=VAL...", "Change values of this broker's configuration", cmd_set, 0,
-      NULL },
+    { "reload", "", "Read the configuration files again", cmd_reload, 0, reload_opts },
+    { "set", "[OPTIONS] KEY VAL | KEY=VAL...", "Change values of the configuration",
+      cmd_set, 0, set_opts },
+    { "unset", "KEY...", "Remove values of the configuration", cmd_unset, 0, NULL },
     OPTPARSE_SUBCMD_END,
 };
 

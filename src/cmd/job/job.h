@@ -40,6 +40,7 @@ extern struct optparse_option job_list_ids_opts[];
 int job_id (optparse_t *p, int argc, char **argv);
 int job_last (optparse_t *p, int argc, char **argv);
 int job_list_ids (optparse_t *p, int argc, char **argv);
+int job_stats (optparse_t *p, int argc, char **argv);
 int job_namespace (optparse_t *p, int argc, char **argv);
 int job_taskmap (optparse_t *p, int argc, char **argv);
 int job_timeleft (optparse_t *p, int argc, char **argv);

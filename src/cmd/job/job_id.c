@@ -75,6 +75,22 @@ int job_namespace (optparse_t *p, int argc, char **argv)
     return 0;
 }
 
+/* --- stats --- */
+
+int job_stats (optparse_t *p, int argc, char **argv)
+{
+    job_operands (p, argc, 0, 0);
+    flux_future_t *f = flux_rpc (cmd_open (), "job-list.job-stats", "{}", 0, 0);
+    json_t *o = cmd_rpc_json (f, NULL);
+    char *s = json_dumps (o, JSON_COMPACT);
+
+    puts (s ? s : "");
+    free (s);
+    json_decref (o);
+    flux_future_destroy (f);
+    return 0;
+}
+
 /* --- last --- */
 
 static json_t *slice_part (const char *s, size_t len)

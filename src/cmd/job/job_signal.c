@@ -1,5 +1,6 @@
 /* flux job kill, killall, raise, raiseall, urgency, memo, purge. */
 #include "cmd/job/job.h"
+#include "cmd/jobspec/jobspec_cli.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -129,16 +130,80 @@ static flux_future_t *raise_request (flux_t *h, flux_jobid_t id, void *arg)
     return flux_job_raise (h, id, e->type, e->severity, e->note);
 }
 
+static char *join (int n, char **words)
+{
+    size_t len = 1;
+
+    for (int i = 0; i < n; i++)
+        len += strlen (words[i]) + 1;
+    char *s = calloc (1, len);
+    for (int i = 0; s && i < n; i++) {
+        if (i > 0)
+            strcat (s, " ");
+        strcat (s, words[i]);
+    }
+    return s;
+}
+
+/* How many of the words are job ids: up to "--" (*skip: 1), or to the first that is
+ * none, where the note begins. Options may stand behind ids. Nothing has been sent yet
+ * when a word turns out to be wrong. */
+static int scan_ids (optparse_t *p, int argc, char **argv, int first, int *skip)
+{
+    flux_jobid_t id;
+    int n = 0;
+
+    *skip = 0;
+    for (int i = first; i < argc; i++, n++) {
+        if (strcmp (argv[i], "--") == 0) {
+            *skip = 1;
+            break;
+        }
+        if (flux_job_id_parse (argv[i], &id) < 0 || id == FLUX_JOBID_ANY)
+            break;
+    }
+    if (n == 0)
+        cmd_die ("error parsing jobid: \"%s\"", first < argc ? argv[first] : "");
+    return n;
+}
+
+/* Words that begin with a dash, behind the first id and before "--", are options. */
+static int take_late_options (optparse_t *p, int argc, char **argv, int first)
+{
+    for (int i = first + 1; i < argc && strcmp (argv[i], "--") != 0; i++) {
+        if (argv[i][0] != '-' || argv[i][1] == '\0')
+            continue;
+        int used = optparse_parse_args (p, argc - i + 1, argv + i - 1);
+        if (used < 0)
+            exit (1);
+        used -= 1;
+        if (used > 0 && strcmp (argv[i + used - 1], "--") == 0)
+            used--; /* ends the ids, too */
+        memmove (argv + i, argv + i + used, (argc - i - used) * sizeof (*argv));
+        argc -= used;
+        i--;
+    }
+    return argc;
+}
+
 int job_raise (optparse_t *p, int argc, char **argv)
 {
-    int i = job_operands (p, argc, 1, -1);
+    int first = job_operands (p, argc, 1, -1), skip;
+
+    argc = take_late_options (p, argc, argv, first);
+    int count = scan_ids (p, argc, argv, first, &skip);
+    int rest = first + count + skip;
+    char *words = rest < argc ? join (argc - rest, argv + rest) : NULL;
     struct exception e = {
         .type = optparse_get_str (p, "type", "cancel"),
-        .note = optparse_get_str (p, "message", NULL),
+        .note = optparse_get_str (p, "message", words),
         .severity = optparse_get_int (p, "severity", 0),
     };
-
-    return for_each_id (argc - i, argv + i, raise_request, &e);
+    if (words && optparse_hasopt (p, "message"))
+        cmd_die ("a note is given twice: by --message and as '%s'", words);
+    int rc = for_each_id (count, argv + first, raise_request, &e);
+    free (words);
+    return rc;
 }
 
 struct optparse_option job_raiseall_opts[] = {
@@ -171,21 +236,6 @@ static int state_mask (optparse_t *p)
         if (cmd_add_states (s, &mask) < 0)
             cmd_die ("error parsing --states: %s is unknown", s);
     return mask ? mask : FLUX_JOB_STATE_ACTIVE;
-}
-
-static char *join (int n, char **words)
-{
-    size_t len = 1;
-
-    for (int i = 0; i < n; i++)
-        len += strlen (words[i]) + 1;
-    char *s = calloc (1, len);
-    for (int i = 0; s && i < n; i++) {
-        if (i > 0)
-            strcat (s, " ");
-        strcat (s, words[i]);
-    }
-    return s;
 }
 
 int job_raiseall (optparse_t *p, int argc, char **argv)
@@ -252,6 +302,7 @@ int job_urgency (optparse_t *p, int argc, char **argv)
     return 0;
 }
 
+/* A key a.b is b in an object a. */
 struct optparse_option job_memo_opts[] = {
     { .name = "volatile", .usage = "Only in memory, not in the eventlog" },
     OPTPARSE_TABLE_END,
@@ -269,7 +320,8 @@ int job_memo (optparse_t *p, int argc, char **argv)
             cmd_die ("memo: expected key=value, got %s", argv[k]);
         *value++ = '\0';
         json_t *o = json_loads (value, JSON_DECODE_ANY, NULL);
-        json_object_set_new (memo, argv[k], o ? o : json_string (value));
+        if (jobspec_set_path (memo, argv[k], o ? o : json_string (value)) < 0)
+            cmd_die ("memo: %s: no key, or a part of it has a value already", argv[k]);
     }
     flux_future_t *f = flux_rpc_pack (
         cmd_open (), "job-manager.memo", FLUX_NODEID_ANY, 0, "{s:I s:b s:o}", "id",

@@ -73,8 +73,7 @@ struct attach_terminal *attach_terminal_begin (flux_t *h, flux_jobid_t id)
     registered = true;
     t->h = h;
     t->id = id;
-    t->winch =
-        flux_signal_watcher_create (flux_get_reactor (h), SIGWINCH, winch_cb, t);
+    t->winch = flux_signal_watcher_create (flux_get_reactor (h), SIGWINCH, winch_cb, t);
     flux_watcher_start (t->winch);
     make_raw ();
     send_size (t);

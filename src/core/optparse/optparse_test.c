@@ -108,6 +108,10 @@ static void test_dashes (void **state)
     assert_int_equal (optparse_hasopt (p, "all"), 1);
     assert_int_equal (PARSE (p, "-", "-a"), 1);
     assert_int_equal (PARSE (p, "--last"), 2);
+    assert_int_equal (PARSE (p, "-c=5"), 2);
+    assert_int_equal (optparse_get_int (p, "count", 0), 5);
+    assert_int_equal (PARSE (p, "-ac=6"), 2);
+    assert_int_equal (optparse_get_int (p, "count", 0), 6);
     optparse_destroy (p);
 }
 
@@ -142,7 +146,7 @@ static void check_bad (const char *arg, const char *message)
 static void test_bad (void **state)
 {
     check_bad ("--nosuch=1", "unrecognized option '--nosuch'");
-    check_bad ("--al", "unrecognized option '--al'");
+    check_bad ("--al", "unrecognized option '--al', did you mean '--all'?");
     check_bad ("-aQ", "invalid option -- 'Q'");
     check_bad ("--all=1", "option '--all' doesn't allow an argument");
     check_bad ("--count", "option '--count' requires an argument");

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/similar.h"
 #include "core/optparse/parser.h"
 
 static int try_help (optparse_t *p)
@@ -73,6 +74,24 @@ static int take_option (optparse_t *p, struct option *opt, const char *arg)
     return 0;
 }
 
+static int unknown_long (optparse_t *p, const char *name, size_t len)
+{
+    char word[64];
+    struct similar s = { .word = word };
+
+    snprintf (word, sizeof (word), "%.*s", (int)len, name);
+    for (int i = 0; i < p->noptions; i++) {
+        struct option *opt = p->options[i];
+        if (!opt->is_doc
+            && !(opt->o.flags & (OPTPARSE_OPT_SHORTOPT_ONLY | OPTPARSE_OPT_HIDDEN)))
+            similar_try (&s, opt->o.name);
+    }
+    p->log_fn ("%s: unrecognized option '--%.*s'%s%s%s\n", p->program_name, (int)len,
+               name, s.best ? ", did you mean '--" : "", s.best ? s.best : "",
+               s.best ? "'?" : "");
+    return try_help (p);
+}
+
 /* argv[i] begins with two dashes. The number of elements used, or -1. */
 static int parse_long (optparse_t *p, int argc, char **argv, int i)
 {
@@ -82,11 +101,8 @@ static int parse_long (optparse_t *p, int argc, char **argv, int i)
     struct option *opt = find_long (p, name, len);
     int used = 1;
 
-    if (!opt) {
-        p->log_fn ("%s: unrecognized option '--%.*s'\n", p->program_name, (int)len,
-                   name);
-        return try_help (p);
-    }
+    if (!opt)
+        return unknown_long (p, name, len);
     if (arg && opt->o.has_arg == 0) {
         p->log_fn ("%s: option '--%s' doesn't allow an argument\n", p->program_name,
                    opt->o.name);
@@ -104,7 +120,7 @@ static int parse_long (optparse_t *p, int argc, char **argv, int i)
     return take_option (p, opt, arg) < 0 ? -1 : used;
 }
 
-/* argv[i] is a cluster of letters. The number of elements used, or -1. */
+/* argv[i] is a cluster of letters; the argument of the last may stand behind a =. The number of elements used, or -1. */
 static int parse_short (optparse_t *p, int argc, char **argv, int i)
 {
     for (const char *s = argv[i] + 1; *s; s++) {
@@ -117,7 +133,7 @@ static int parse_short (optparse_t *p, int argc, char **argv, int i)
             return try_help (p);
         }
         if (opt->o.has_arg && s[1])
-            arg = s + 1;
+            arg = s[1] == '=' ? s + 2 : s + 1;
         else if (opt->o.has_arg == 1) {
             if (i + 1 >= argc) {
                 p->log_fn ("%s: option requires an argument -- '%c'\n", p->program_name,

@@ -1,71 +1,51 @@
 /* heartbeat: rank 0 publishes heartbeat.pulse every period; the others notice
- * when it stays away. Configuration: [heartbeat] period, timeout, warn_thresh. */
+ * when it stays away. Configuration: [heartbeat] period, timeout, warn_thresh.
+ *
+ * Failures: no pulse for warn_thresh periods is a line in the log; none for timeout ends
+ * this module, and with it the broker: its parent is lost, whatever the transport says. */
 #include <flux/core.h>
-#include <stdlib.h>
 #include <syslog.h>
 
 #include "base/clock.h"
-#include "value/fsd.h"
+#include "pulse.h"
 
 struct heartbeat {
     flux_t *h;
     uint32_t rank;
-    double period;
-    double timeout; /* warn after this long without a pulse; 0: never */
-    int warn_thresh;
-    double last; /* reactor time of the last pulse */
-    int count;
-    bool warned;
+    struct pulse pulse;
     flux_watcher_t *timer;
 };
 
-static int parse_config (struct heartbeat *hb, const flux_conf_t *conf,
-                         flux_error_t *error)
-{
-    const char *period = "2s", *timeout = "5m";
-    int warn_thresh = 3;
-
-    if (flux_conf_unpack (conf, error, "{s?{s?s s?s s?i}}", "heartbeat", "period",
-                          &period, "timeout", &timeout, "warn_thresh", &warn_thresh)
-        < 0)
-        return -1;
-    if (fsd_parse (period, &hb->period) < 0 || hb->period < 1e-3
-        || hb->period > 86400.) {
-        snprintf (error->text, sizeof (error->text),
-                  "heartbeat.period: '%s' is not a duration from 1ms to 1d", period);
-        errno = EINVAL;
-        return -1;
-    }
-    if (fsd_parse (timeout, &hb->timeout) < 0) {
-        snprintf (error->text, sizeof (error->text),
-                  "heartbeat.timeout: '%s' is not a duration", timeout);
-        errno = EINVAL;
-        return -1;
-    }
-    hb->warn_thresh = warn_thresh;
-    return 0;
-}
-
-static void pulse (struct heartbeat *hb)
+static void publish (struct heartbeat *hb)
 {
     flux_msg_t *msg = flux_event_encode ("heartbeat.pulse", NULL);
 
     if (!msg || flux_send_new (hb->h, &msg, 0) < 0)
         flux_log_error (hb->h, "heartbeat.pulse");
     flux_msg_decref (msg);
-    hb->count++;
+    hb->pulse.count++;
 }
+
+static void start_timer (struct heartbeat *hb);
 
 static void watch (struct heartbeat *hb)
 {
-    double silence = clock_monotonic () - hb->last;
+    double silence;
 
-    if (silence > hb->period * hb->warn_thresh && !hb->warned) {
-        hb->warned = true;
+    switch (pulse_look (&hb->pulse, clock_monotonic (), &silence)) {
+    case PULSE_MISSED:
+        flux_log (hb->h, LOG_ERR, "no heartbeat for %.1fs: the parent is lost",
+                  silence);
+        errno = ETIMEDOUT;
+        flux_reactor_stop_error (flux_get_reactor (hb->h));
+        return;
+    case PULSE_LATE:
         flux_log (hb->h, LOG_WARNING, "no heartbeat for %.1fs", silence);
+        break;
+    case PULSE_FINE:
+        break;
     }
-    if (hb->timeout > 0 && silence > hb->timeout)
-        flux_log (hb->h, LOG_ERR, "no heartbeat for %.1fs: timeout", silence);
+    start_timer (hb);
 }
 
 static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -73,7 +53,7 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     struct heartbeat *hb = arg;
 
     if (hb->rank == 0)
-        pulse (hb);
+        publish (hb);
     else
         watch (hb);
 }
@@ -83,17 +63,19 @@ static void pulse_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct heartbeat *hb = arg;
 
-    hb->last = clock_monotonic ();
-    hb->warned = false;
-    hb->count++;
+    pulse_seen (&hb->pulse, clock_monotonic ());
 }
 
+/* Rank 0: at once, then each period. Others: when there may be something to say. */
 static void start_timer (struct heartbeat *hb)
 {
-    double after = hb->rank == 0 ? 0. : hb->period * hb->warn_thresh;
+    double after =
+        hb->rank == 0 ? 0. : pulse_next_look (&hb->pulse, clock_monotonic ());
 
-    flux_timer_watcher_reset (hb->timer, after,
-                              hb->rank == 0 ? hb->period : hb->period * 2);
+    flux_watcher_stop (hb->timer);
+    if (after < 0)
+        return;
+    flux_timer_watcher_reset (hb->timer, after, hb->rank == 0 ? hb->pulse.period : 0.);
     flux_watcher_start (hb->timer);
 }
 
@@ -105,11 +87,10 @@ static void reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     const flux_conf_t *conf;
 
     if (flux_conf_reload_decode (msg, &conf) < 0
-        || parse_config (hb, conf, &error) < 0) {
+        || pulse_config (&hb->pulse, conf, &error) < 0) {
         (void)flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
         return;
     }
-    flux_watcher_stop (hb->timer);
     start_timer (hb);
     (void)flux_set_conf_new (h, flux_conf_incref (conf));
     (void)flux_respond (h, msg, NULL);
@@ -120,8 +101,8 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct heartbeat *hb = arg;
 
-    (void)flux_respond_pack (h, msg, "{s:i s:f}", "count", hb->count, "period",
-                             hb->period);
+    (void)flux_respond_pack (h, msg, "{s:i s:f}", "count", hb->pulse.count, "period",
+                             hb->pulse.period);
 }
 
 static const struct flux_msg_handler_spec spec[] = {
@@ -141,12 +122,12 @@ int mod_main (flux_t *h, int argc, char *argv[])
 
     if (flux_get_rank (h, &hb.rank) < 0)
         return -1;
-    if (parse_config (&hb, flux_get_conf (h), &error) < 0) {
+    if (pulse_config (&hb.pulse, flux_get_conf (h), &error) < 0) {
         flux_log (h, LOG_ERR, "%s", error.text);
         return -1;
     }
-    hb.last = clock_monotonic ();
-    if (!(hb.timer = flux_timer_watcher_create (r, hb.period, hb.period, timer_cb, &hb))
+    hb.pulse.last = clock_monotonic ();
+    if (!(hb.timer = flux_timer_watcher_create (r, 0., 0., timer_cb, &hb))
         || flux_msg_handler_addvec (h, spec, &hb, &handlers) < 0
         || (hb.rank > 0 && flux_event_subscribe (h, "heartbeat.pulse") < 0))
         goto done;

@@ -959,6 +959,19 @@ static int check_update (struct manager *m, struct job *job, json_t *updates,
     return 0;
 }
 
+/* A job that runs cannot have ended already. */
+static int check_not_past (const struct manager *m, const struct job *job,
+                           double duration, flux_error_t *error)
+{
+    if (job_pending (job) || !job->R || duration == 0
+        || job->t_alloc + duration > m->ops->mono (m->arg))
+        return 0;
+    snprintf (error->text, sizeof (error->text),
+              "requested duration places job expiration in the past");
+    errno = EINVAL;
+    return -1;
+}
+
 int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error)
 {
@@ -972,7 +985,8 @@ int manager_update (struct manager *m, struct job *job, json_t *updates,
         return -1;
     if (duration) {
         facts.duration = json_number_value (duration);
-        if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0)
+        if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0
+            || check_not_past (m, job, facts.duration, error) < 0)
             return -1;
     }
     if (queue) {

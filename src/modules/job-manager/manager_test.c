@@ -898,6 +898,11 @@ static void updates (void **state)
     json_object_set_new (u, "attributes.system.duration", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), 0);
     assert_true (manager_next_due (w->m) == 100);
+    w->now += 50;
+    json_object_set_new (u, "attributes.system.duration", json_integer (49));
+    assert_int_equal (manager_update (w->m, job, u, &error), -1);
+    assert_non_null (strstr (error.text, "in the past"));
+    w->now -= 50;
     json_object_set_new (u, "tasks", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), -1);
     json_decref (u);

@@ -55,93 +55,10 @@ static int read_scheduling (struct settings *s, const char *path, flux_error_t *
     return 0;
 }
 
-/* The hosts of entry i get its cores, GPUs and properties; entries add up. */
-static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *entry,
-                      flux_error_t *error)
-{
-    const char *hosts, *cores = NULL, *gpus = NULL;
-    json_t *properties = NULL, *value;
-    struct idset *ranks = NULL;
-    struct hostlist *hl = NULL;
-    size_t n;
-    int rc = -1;
-
-    if (json_unpack_ex (entry, NULL, JSON_STRICT, "{s:s s?s s?s s?o}", "hosts", &hosts,
-                        "cores", &cores, "gpus", &gpus, "properties", &properties)
-        < 0)
-        return fail (error,
-                     "resource.config[%zu]: expected hosts, cores, gpus, "
-                     "properties",
-                     i);
-    if (properties && !json_is_array (properties))
-        return fail (error, "resource.config[%zu].properties: must be an array", i);
-    if (!(hl = hostlist_decode (hosts))
-        || !(ranks = idset_create (0, IDSET_FLAG_AUTOGROW))) {
-        fail (error, "resource.config[%zu].hosts: invalid hostlist", i);
-        goto out;
-    }
-    for (const char *h = hostlist_first (hl); h; h = hostlist_next (hl)) {
-        int rank = hostlist_find (all, h);
-        struct rset *one, *sum;
-        if (rank < 0) {
-            rank = hostlist_count (all);
-            if (hostlist_append (all, h) < 0)
-                goto out;
-        }
-        (void)idset_set (ranks, rank);
-        if (!cores && !gpus && rset_host (r, rank))
-            continue;
-        if (!(one = rset_create ()) || rset_add_rank (one, rank, h, cores, gpus) < 0) {
-            rset_destroy (one);
-            fail (error, "resource.config[%zu]: invalid idset", i);
-            goto out;
-        }
-        sum = rset_union (r, one);
-        rset_destroy (one);
-        if (!sum)
-            goto out;
-        rset_swap (r, sum);
-        rset_destroy (sum);
-    }
-    json_array_foreach (properties, n, value) {
-        const char *name = json_string_value (value);
-        if (!name || rset_add_property (r, name, ranks) < 0) {
-            fail (error, "resource.config[%zu].properties[%zu]: invalid name", i, n);
-            goto out;
-        }
-    }
-    rc = 0;
-out:
-    hostlist_destroy (hl);
-    idset_destroy (ranks);
-    return rc;
-}
-
 static int read_config (struct settings *s, json_t *config, flux_error_t *error)
 {
-    struct hostlist *all = hostlist_create ();
-    struct idset *ranks;
-    json_t *entry;
-    size_t i;
-    int rc = 0;
-
-    s->R = rset_create ();
-    if (!all || !s->R)
-        rc = fail (error, "out of memory");
-    json_array_foreach (config, i, entry)
-        if (rc == 0)
-            rc = add_entry (s->R, all, i, entry, error);
-    if (rc == 0 && (ranks = rset_ranks (s->R))) {
-        unsigned int rank;
-        for (rank = idset_first (ranks); rank != IDSET_INVALID_ID;
-             rank = idset_next (ranks, rank))
-            if (rc == 0 && idset_empty (rset_children (s->R, rank, "core")))
-                rc = fail (error, "resource.config: host %s has no cores",
-                           rset_host (s->R, rank));
-        idset_destroy (ranks);
-    }
-    hostlist_destroy (all);
-    return rc;
+    s->R = rset_decode_config (config, error);
+    return s->R ? 0 : -1;
 }
 
 int settings_init (struct settings *s, json_t *conf, flux_error_t *error)

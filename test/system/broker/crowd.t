@@ -14,16 +14,6 @@ under_flux 3 -Sbroker.quota-bytes=${QUOTA}M -Sbroker.client-queue-bytes=16M \
     -Stbon.queue-bytes=8M -Stbon.topo=kary:1 -Sbroker.quota-connections=4k \
     -Sbroker.quota-matches=64k -Stbon.torpid_max=none
 
-# until_true COMMAND...: again and again, while a test's time lasts
-until_true () {
-    n=0
-    until "$@"; do
-        n=$((n + 1))
-        [ $n -lt 1000 ] || return 1
-        flux getattr rank >/dev/null
-    done
-}
-
 # background NAME COMMAND...: runs until its input (descriptor 3) is closed; returns
 # when it is ready.
 background () {

@@ -12,4 +12,7 @@ succeeds 'a job by its id' flux shutdown --quiet "$J"
 succeeds 'which ends' timeout 60 flux job wait-event "$J" clean
 is 'this instance does not' 0 flux getattr instance-level
 fails 'a job that has ended' 1 "jobid $J is not running" flux shutdown "$J"
+fails 'batch --dump is refused' 1 'ERROR: --dump: no broker can' \
+    flux batch -n1 --dump --wrap true
+fails 'alloc --dump, too' 1 'ERROR: --dump: no broker can' flux alloc -n1 --dump true
 finish

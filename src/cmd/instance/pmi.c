@@ -1,0 +1,198 @@
+/* flux pmi: what a task sees of PMI, and how long it takes. */
+#include "cmd/cmd.h"
+#include "cmd/output/output.h"
+
+#include "base/clock.h"
+#include "core/pmi/client.h"
+
+#include <flux/idset.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct optparse_option opts[] = {
+    { .name = "method",
+      .has_arg = 1,
+      .arginfo = "NAME",
+      .usage = "simple: of the job; single: alone (default: what there is)" },
+    { .name = "verbose", .key = 'v', .usage = "Trace what is said" },
+    { .name = "timeout",
+      .key = 't',
+      .has_arg = 1,
+      .arginfo = "FSD",
+      .usage = "End with status 142 after this time" },
+    OPTPARSE_TABLE_END,
+};
+
+/* Without a client the program is alone. */
+struct pmi {
+    struct pmi_client *client;
+    int rank, size;
+    const char *name;
+};
+
+static void start (struct pmi *pmi, optparse_t *sub)
+{
+    optparse_t *p = optparse_get_parent (sub);
+    const char *method = optparse_get_str (p, "method", NULL);
+    double timeout = optparse_get_duration (p, "timeout", 0);
+    flux_error_t error;
+
+    *pmi = (struct pmi){ .size = 1, .name = "0" };
+    if (timeout > 0)
+        alarm (timeout < 1 ? 1 : (unsigned int)timeout);
+    if (method && strcmp (method, "simple") != 0 && strcmp (method, "single") != 0)
+        cmd_die ("method '%s' is unknown, expected simple or single", method);
+    if (method && strcmp (method, "single") == 0)
+        return;
+    if (!(pmi->client = pmi_client_open_env (&error))) {
+        if (errno != ENOENT || method)
+            cmd_die ("%s",
+                     errno == ENOENT ? "PMI_FD not found in environ" : error.text);
+        return;
+    }
+    pmi_client_trace (pmi->client, optparse_hasopt (p, "verbose"));
+    pmi->rank = pmi_client_rank (pmi->client);
+    pmi->size = pmi_client_size (pmi->client);
+    pmi->name = pmi_client_kvsname (pmi->client);
+}
+
+static void barrier (struct pmi *pmi)
+{
+    flux_error_t error;
+    if (pmi->client && pmi_client_barrier (pmi->client, &error) < 0)
+        cmd_die ("barrier: %s", error.text);
+}
+
+static int finish (struct pmi *pmi)
+{
+    flux_error_t error;
+    if (pmi->client && pmi_client_finalize (pmi->client, &error) < 0)
+        cmd_die ("finalize: %s", error.text);
+    pmi_client_close (pmi->client);
+    return 0;
+}
+
+static void no_operands (optparse_t *p, int argc)
+{
+    if (optparse_option_index (p) < argc)
+        optparse_fatal_usage (p, 1, "too many arguments\n");
+}
+
+static int run_barrier (optparse_t *p, int argc, char **argv)
+{
+    struct pmi pmi;
+    no_operands (p, argc);
+    start (&pmi, p);
+    barrier (&pmi);
+    if (pmi.rank == 0)
+        printf ("%s: completed pmi barrier on %d tasks\n", safe (pmi.name), pmi.size);
+    return finish (&pmi);
+}
+
+static struct optparse_option exchange_opts[] = {
+    { .name = "count",
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Do it N times (default 1)" },
+    OPTPARSE_TABLE_END,
+};
+
+/* Everybody puts one key, and reads those of all others. */
+static void exchange (struct pmi *pmi, int round)
+{
+    char key[64];
+    flux_error_t error;
+
+    snprintf (key, sizeof (key), "key.%d.%d", round, pmi->rank);
+    if (pmi->client && pmi_client_put (pmi->client, key, key, &error) < 0)
+        cmd_die ("put %s: %s", key, error.text);
+    barrier (pmi);
+    for (int i = 0; pmi->client && i < pmi->size; i++) {
+        snprintf (key, sizeof (key), "key.%d.%d", round, i);
+        const char *s = pmi_client_get (pmi->client, key, &error);
+        if (!s)
+            cmd_die ("get %s: %s", key, error.text);
+        if (strcmp (s, key) != 0)
+            cmd_die ("get %s: the value is '%s'", key, s);
+    }
+    barrier (pmi);
+}
+
+static int run_exchange (optparse_t *p, int argc, char **argv)
+{
+    int count = optparse_get_int (p, "count", 1);
+    struct pmi pmi;
+
+    no_operands (p, argc);
+    if (count < 1)
+        cmd_die ("--count: must be 1 or more");
+    start (&pmi, p);
+    for (int i = 0; i < count; i++) {
+        double t = clock_monotonic ();
+        exchange (&pmi, i);
+        if (pmi.rank == 0)
+            printf ("%s: completed pmi exchange on %d tasks in %.3fs.\n",
+                    safe (pmi.name), pmi.size, clock_monotonic () - t);
+    }
+    return finish (&pmi);
+}
+
+static struct optparse_option get_opts[] = {
+    { .name = "ranks",
+      .has_arg = 1,
+      .arginfo = "IDS",
+      .usage = "Tasks that print, or all (default: 0)" },
+    OPTPARSE_TABLE_END,
+};
+
+static bool is_in (const char *ranks, int rank)
+{
+    if (!strcmp (ranks, "all"))
+        return true;
+    struct idset *ids = idset_decode (ranks);
+    if (!ids)
+        cmd_die ("--ranks: '%s' is not an idset", ranks);
+    bool in = idset_test (ids, rank);
+    idset_destroy (ids);
+    return in;
+}
+
+static int run_get (optparse_t *p, int argc, char **argv)
+{
+    const char *ranks = optparse_get_str (p, "ranks", "0");
+    int i = optparse_option_index (p);
+    flux_error_t error;
+    struct pmi pmi;
+
+    if (i == argc)
+        optparse_fatal_usage (p, 1, "a key is needed\n");
+    start (&pmi, p);
+    for (; i < argc && is_in (ranks, pmi.rank); i++) {
+        const char *s =
+            pmi.client ? pmi_client_get (pmi.client, argv[i], &error) : NULL;
+        if (!s)
+            cmd_die ("get %s: %s", argv[i], pmi.client ? error.text : "key not found");
+        puts (safe (s));
+    }
+    return finish (&pmi);
+}
+
+static struct optparse_subcommand subcommands[] = {
+    { "barrier", "[OPTIONS]", "Wait for all tasks", run_barrier, 0, NULL },
+    { "get", "[OPTIONS] KEY...", "Print what the job's PMI knows of keys", run_get, 0,
+      get_opts },
+    { "exchange", "[OPTIONS]", "Let all tasks read a key of each other", run_exchange,
+      0, exchange_opts },
+    OPTPARSE_SUBCMD_END,
+};
+
+const struct command cmd_pmi = {
+    .name = "pmi",
+    .summary = "Try the process management interface of a job",
+    .usage = "[OPTIONS] COMMAND [OPTIONS]",
+    .group = "other",
+    .options = opts,
+    .subcommands = subcommands,
+};

@@ -1,0 +1,79 @@
+#include "pulse.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "value/fsd.h"
+
+static int refuse (flux_error_t *error, const char *what, const char *value)
+{
+    snprintf (error->text, sizeof (error->text), what, value);
+    errno = EINVAL;
+    return -1;
+}
+
+int pulse_config (struct pulse *p, const flux_conf_t *conf, flux_error_t *error)
+{
+    const char *period = "2s", *timeout = "5m";
+    double period_s, timeout_s;
+    int warn_thresh = 3;
+
+    if (flux_conf_unpack (conf, error, "{s?{s?s s?s s?i}}", "heartbeat", "period",
+                          &period, "timeout", &timeout, "warn_thresh", &warn_thresh)
+        < 0)
+        return -1;
+    if (fsd_parse (period, &period_s) < 0 || period_s < 1e-3 || period_s > 86400.)
+        return refuse (error,
+                       "heartbeat.period: '%.60s' is not a duration from 1ms to 1d",
+                       period);
+    if (fsd_parse (timeout, &timeout_s) < 0)
+        return refuse (error, "heartbeat.timeout: '%.60s' is not a duration", timeout);
+    if (warn_thresh < 0)
+        return refuse (error, "heartbeat.warn_thresh: must be >= 0%s", "");
+    p->period = period_s;
+    p->timeout = isinf (timeout_s) ? 0. : timeout_s;
+    p->warn_thresh = warn_thresh;
+    return 0;
+}
+
+void pulse_seen (struct pulse *p, double now)
+{
+    p->last = now;
+    p->warned = false;
+    p->count++;
+}
+
+/* Without a pulse the warning is due at this time; < 0: never, or it was said. */
+static double warn_at (const struct pulse *p)
+{
+    if (p->warned || p->warn_thresh == 0)
+        return -1.;
+    return p->last + p->period * p->warn_thresh;
+}
+
+enum pulse_verdict pulse_look (struct pulse *p, double now, double *silence)
+{
+    double warn = warn_at (p);
+
+    *silence = now - p->last;
+    if (p->timeout > 0 && *silence >= p->timeout)
+        return PULSE_MISSED;
+    if (warn < 0 || now < warn)
+        return PULSE_FINE;
+    p->warned = true;
+    return PULSE_LATE;
+}
+
+double pulse_next_look (const struct pulse *p, double now)
+{
+    double warn = warn_at (p);
+    double at = p->timeout > 0 ? p->last + p->timeout : -1.;
+
+    if (warn >= 0 && (at < 0 || warn < at))
+        at = warn;
+    /* all was said: what comes after the next pulse is looked for in time */
+    if (at < 0)
+        return p->warn_thresh > 0 ? p->period * p->warn_thresh : -1.;
+    return fmax (at - now, p->period / 100.);
+}
