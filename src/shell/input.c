@@ -80,10 +80,14 @@ static void flush_input (struct shell *sh, struct task *t)
             events = EPOLLOUT;
             break;
         }
-        if (last) {
+        if (last && t->pty)
+            shell_pty_end_input (t);
+        if (last && !(t->pty && sh->pty_interactive)) {
             shell_input_close (sh, t);
             return;
         }
+        if (last)
+            t->in_end = NULL; /* somebody else may still type */
         if (fanout_at (&sh->input, t->localid, &off) == item)
             fanout_advance (&sh->input, t->localid, item->len - off);
     }
@@ -94,7 +98,7 @@ static void flush_input (struct shell *sh, struct task *t)
     tell_taken (sh);
 }
 
-static void input_ready (struct shell *sh, struct source *src, int revents)
+void shell_input_ready (struct shell *sh, struct source *src, int revents)
 {
     /* EPOLLOUT may be stale: a frame of the same turn has been written since */
     if (revents & (EPOLLERR | EPOLLHUP)) /* the task has closed it */
@@ -139,7 +143,7 @@ int shell_input_open (struct shell *sh, struct task *t, int *child_fd)
     fcntl (fd[1], F_SETFL, O_NONBLOCK);
     *child_fd = fd[0];
     /* not in the loop until there is something to write */
-    t->in = (struct source){ .fd = fd[1], .ready = input_ready, .task = t };
+    t->in = (struct source){ .fd = fd[1], .ready = shell_input_ready, .task = t };
     return 0;
 }
 
@@ -159,10 +163,18 @@ void shell_input_frame (struct shell *sh, const char *text, size_t len)
 {
     json_t *o = json_loadb (text, len, JSON_ALLOW_NUL, NULL);
     struct io io = { 0 };
-    struct input *in = calloc (1, sizeof (*in));
+    struct input *in = NULL;
 
-    if (!in || !sh->input.readers || !o || io_decode (o, &io) < 0
-        || fanout_add (&sh->input, &in->item, io.len) < 0) {
+    if (o && shell_pty_resize (sh, o)) {
+        struct buf b = BUF_INIT;
+        buf_printf (&b, "%zu", len);
+        shell_send (sh, 'c', &b);
+        buf_fini (&b);
+        json_decref (o);
+        return;
+    }
+    if (!(in = calloc (1, sizeof (*in))) || !sh->input.readers || !o
+        || io_decode (o, &io) < 0 || fanout_add (&sh->input, &in->item, io.len) < 0) {
         struct buf b = BUF_INIT;
         shell_log (sh, SHELL_ERROR, "malformed standard input object");
         buf_printf (&b, "%zu", len); /* or its sender waits for ever */

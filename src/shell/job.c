@@ -144,6 +144,8 @@ static int parse_options (struct shell *sh, flux_error_t *error)
         sh->setpgrp = !(json_is_true (o) || json_integer_value (o) != 0);
     if ((o = shell_option (sh, "exit-on-error")))
         sh->exit_on_error = json_is_true (o) || json_integer_value (o) != 0;
+    if (shell_pty_init (sh, error) < 0)
+        return -1;
     sh->exit_timeout = 30.;
     if ((o = shell_option (sh, "exit-timeout"))) {
         if (json_is_string (o) && !strcmp (json_string_value (o), "none"))

@@ -159,14 +159,19 @@ static void emit (struct shell *sh, struct output *o, const char *rank,
 
 static struct output *output_of (struct shell *sh, struct task *t, int stream)
 {
+    static struct output seen = { .name = "stdout", .fd = -1, .unbuffered = true };
     struct output *o = sh->outputs[stream - 1];
+
+    if (t->pty
+        && !sh->pty_capture) /* whatever becomes of stdout, he who types sees it */
+        return &seen;
     return o->each ? &o->each[t->localid] : o;
 }
 
 /* What may go now: whole lines, or everything. Never half a character. */
-static size_t ready_len (const struct output *o, const struct buf *b)
+static size_t ready_len (const struct output *o, const struct buf *b, bool pty)
 {
-    if (o->unbuffered || b->len >= LINE_LIMIT)
+    if (pty || o->unbuffered || b->len >= LINE_LIMIT)
         return utf8_prefix (b->data, b->len, READ_SIZE * 4);
     char *nl = b->len > 0 ? memrchr (b->data, '\n', b->len) : NULL;
     return nl ? (size_t)(nl + 1 - b->data) : 0;
@@ -174,7 +179,7 @@ static size_t ready_len (const struct output *o, const struct buf *b)
 
 static void stream_data (struct shell *sh, struct stream *st, struct output *o)
 {
-    size_t len = ready_len (o, &st->buf);
+    size_t len = ready_len (o, &st->buf, st->src.task->pty);
     if (len > 0) {
         emit (sh, o, st->src.task->rank_str, st->buf.data, len, false);
         buf_consume (&st->buf, len);
@@ -227,6 +232,8 @@ static void stream_end (struct shell *sh, struct stream *st, struct output *o)
     buf_reset (&st->buf);
     if (o->kind == OUTPUT_KVS)
         emit (sh, o, t->rank_str, NULL, 0, true);
+    if (t->pty && sh->outputs[1]->kind == OUTPUT_KVS) /* nothing was its stderr */
+        emit (sh, sh->outputs[1], t->rank_str, NULL, 0, true);
     sh->streams_open--;
     shell_unwatch (sh, &st->src);
 }
@@ -240,7 +247,7 @@ void shell_output_ready (struct shell *sh, struct source *src, int revents)
     if (sh->output_paused && !sh->broken) /* an event of the same turn */
         return;
     ssize_t n = read (src->fd, tmp, sizeof (tmp));
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n < 0 && (errno == EAGAIN || errno == EINTR || shell_pty_gap (sh, src->task)))
         return;
     if (n > 0 && buf_add (&st->buf, tmp, n) == 0)
         stream_data (sh, st, o);

@@ -47,6 +47,8 @@ void shell_unwatch (struct shell *sh, struct source *src)
 {
     if (src->fd < 0)
         return;
+    if (src->task && src->task->pty) /* its other end has the same file open */
+        epoll_ctl (sh->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
     close (src->fd); /* nobody else has it open: it leaves the epoll set */
     src->fd = -1;
 }
@@ -124,8 +126,11 @@ static void send_init (struct shell *sh)
     if (sh->rank != 0)
         return;
     shell_entry (&b, "shell.init");
-    buf_printf (&b, "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d}}",
+    buf_printf (&b, "{\"service\":\"%u-shell-%s\",\"leader-rank\":%u,\"size\":%d",
                 sh->userid, sh->f58_plain, sh->broker_rank, sh->size);
+    if (sh->pty_interactive)
+        buf_printf (&b, ",\"pty\":\"%u-shell-%s.pty.0\"", sh->userid, sh->f58_plain);
+    buf_adds (&b, "}}");
     shell_send (sh, 'e', &b);
     buf_fini (&b);
     shell_output_header (sh);

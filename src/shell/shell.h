@@ -66,6 +66,8 @@ struct task {
     bool in_end_data;     /* whose data is for this task, too */
     struct source pmi;
     struct buf pmi_buf;
+    bool pty;     /* see pty.c */
+    bool pty_gap; /* nobody has it open, and the task is still there */
 };
 
 struct shell {
@@ -107,6 +109,7 @@ struct shell {
     int epoll_fd;
     int verbose;
     bool setpgrp;
+    bool pty_interactive, pty_capture;
     bool broken; /* the reader has gone */
     bool exit_seen;
     int rc;                 /* highest exit code */
@@ -192,7 +195,21 @@ void shell_output_peer (struct shell *sh, const char *text, size_t len);
 /* All local output is sent: tell the leader. */
 void shell_output_finish (struct shell *sh);
 
+/* pty.c */
+int shell_pty_init (struct shell *sh, flux_error_t *error);
+/* What the task gets as its descriptors 0 to 2; sets up its stream and task->in. */
+int shell_pty_open (struct shell *sh, struct task *task, int child_fds[3]);
+int shell_pty_enter (void); /* in the child; errno or 0 */
+void shell_pty_end_input (struct task *task);
+/* Reading its terminal fails with errno. True: only for now. */
+bool shell_pty_gap (struct shell *sh, struct task *task);
+/* The task has exited: what is left of its output can be read. */
+void shell_pty_exited (struct shell *sh, struct task *task);
+/* False: io is no size of a window. */
+bool shell_pty_resize (struct shell *sh, json_t *io);
+
 /* input.c */
+void shell_input_ready (struct shell *sh, struct source *src, int revents);
 /* Descriptor for a task's stdin, or -1; sets up task->in. */
 int shell_input_open (struct shell *sh, struct task *task, int *child_fd);
 void shell_input_frame (struct shell *sh, const char *text, size_t len);

@@ -30,6 +30,8 @@ static int prepare_child (void *arg)
 
     /* a shell that is killed leaves nothing behind */
     prctl (PR_SET_PDEATHSIG, SIGKILL);
+    if (t->pty && (err = shell_pty_enter ()) != 0)
+        return err;
     if ((err = shell_rlimits_apply (t->sh)) != 0)
         return err;
     shell_affinity_apply (t->sh, t->localid);
@@ -81,6 +83,14 @@ static int open_stream (struct shell *sh, struct task *t, int stream, int *child
     return shell_watch (sh, src);
 }
 
+static int open_pipes (struct shell *sh, struct task *t, int fds[3])
+{
+    return shell_input_open (sh, t, &fds[0]) < 0 || open_stream (sh, t, 1, &fds[1]) < 0
+                   || open_stream (sh, t, 2, &fds[2]) < 0
+               ? -1
+               : 0;
+}
+
 static void start_failed (struct shell *sh, struct task *t, const char *arg, int err)
 {
     shell_fatal (sh, err == ENOENT ? 127 : 126,
@@ -96,8 +106,7 @@ static int start_task (struct shell *sh, struct task *t)
     bool traced = option_is_set (sh, "stop-tasks-in-exec");
     int rc = -1;
 
-    if (!argv || shell_input_open (sh, t, &fds[0]) < 0
-        || open_stream (sh, t, 1, &fds[1]) < 0 || open_stream (sh, t, 2, &fds[2]) < 0
+    if (!argv || (t->pty ? shell_pty_open (sh, t, fds) : open_pipes (sh, t, fds)) < 0
         || (sh->pmi && shell_pmi_open (sh, t, &fds[3]) < 0))
         goto done;
     struct spawn s = {
@@ -105,7 +114,7 @@ static int start_task (struct shell *sh, struct task *t)
         .env = shell_env_task (sh, t, sh->pmi ? 3 : -1),
         .fds = fds,
         .fd_count = sh->pmi ? 4 : 3,
-        .flags = sh->setpgrp ? SPAWN_SETPGRP : 0,
+        .flags = sh->setpgrp && !t->pty ? SPAWN_SETPGRP : 0,
         .pre_exec = traced ? prepare_traced : prepare_child,
         .pre_exec_arg = t,
     };
@@ -114,7 +123,7 @@ static int start_task (struct shell *sh, struct task *t)
         goto done;
     }
     sh->running++;
-    sh->streams_open += 2;
+    sh->streams_open += t->pty ? 1 : 2;
     rc = 0;
 done:;
     int saved = errno;
@@ -179,6 +188,7 @@ static void task_exited (struct shell *sh, struct task *t, int status)
     if (code > sh->rc)
         sh->rc = code;
     shell_input_close (sh, t);
+    shell_pty_exited (sh, t);
     if (code != 0)
         shell_log (sh, SHELL_DEBUG, "task %d: exited with status %d", t->rank, code);
     if (!sh->exit_seen) {

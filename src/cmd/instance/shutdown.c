@@ -4,6 +4,7 @@
  * Another rank goes before that, and cannot tell. */
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
+#include "core/job/uri.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,17 @@ static struct optparse_option opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+static void use_target (const char *target)
+{
+    flux_error_t error;
+    char *uri = uri_resolve (target, URI_CONNECT, &error);
+
+    if (!uri)
+        cmd_die ("failed to resolve target %s to a Flux URI: %s", target, error.text);
+    setenv ("FLUX_URI", uri, 1);
+    free (uri);
+}
+
 static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
@@ -32,7 +44,7 @@ static int run (optparse_t *p, int argc, char **argv)
     if (argc - i > 1)
         optparse_fatal_usage (p, 1, NULL);
     if (i < argc)
-        setenv ("FLUX_URI", argv[i], 1);
+        use_target (argv[i]);
     flux_t *h = cmd_open ();
     uint32_t rank;
     if (flux_get_rank (h, &rank) < 0)
@@ -68,7 +80,7 @@ static int run (optparse_t *p, int argc, char **argv)
 const struct command cmd_shutdown = {
     .name = "shutdown",
     .summary = "Shut down the instance",
-    .usage = "[OPTIONS] [URI]",
+    .usage = "[OPTIONS] [JOBID|URI]",
     .group = "instance",
     .options = opts,
     .run = run,

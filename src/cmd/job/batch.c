@@ -101,6 +101,8 @@ static flux_jobid_t submit (optparse_t *p, flux_t *h, const char *jobspec)
     flux_error_t error = { { 0 } };
     int urgency, flags;
     flux_jobid_t id;
+    if (optparse_hasopt (p, "dump"))
+        cmd_die ("ERROR: --dump: no broker can save its content at its end yet");
     if (jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);
@@ -239,6 +241,7 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
     struct attach_options opts = {
         .label = optparse_hasopt (p, "label-io"),
         .show_events = verbose > 1,
+        .forward = true,
     };
     cmd_name = "flux-job";
     return attach_job (h, id, &opts);

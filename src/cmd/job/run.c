@@ -76,6 +76,7 @@ static int run (optparse_t *p, int argc, char **argv)
         .show_events = verbose > 1,
         .show_exec = verbose > 2,
         .stdin_ranks = stdin_ranks (p),
+        .forward = true,
         .wait_event = optparse_get_str (p, "wait-event", NULL),
     };
     const char *input = optparse_get_str (p, "input", NULL);

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 #include "cmd/submit/attach_input.h"
+#include "cmd/submit/attach_terminal.h"
 #include "core/job/watch.h"
 #include "value/eventlog.h"
 #include <flux/idset.h>
@@ -52,6 +53,8 @@ struct attach {
     int exit_code;
     char *held; /* line about an exception of the shell, whose log explains it */
     flux_watcher_t *sigint, *sigtstp, *timer;
+    flux_watcher_t *signals[5]; /* see forwarded */
+    struct attach_terminal *terminal;
     double t_sigint, t_sigtstp;
     const char *status_text;
     bool status_shown;
@@ -274,6 +277,37 @@ static void output_event (struct attach *a, double t, const char *name, json_t *
         print_log (a, t, context);
 }
 
+/* --- a job with a terminal --- */
+
+static void detach (struct attach *a);
+
+static void escaped (enum escape_action action, void *arg)
+{
+    struct attach *a = arg;
+
+    if (action == ESCAPE_DETACH)
+        detach (a);
+    else
+        attach_terminal_suspend (a->terminal);
+}
+
+/* Its shell has said so. */
+static void begin_terminal (struct attach *a)
+{
+    if (!a->input || a->terminal || a->finished || !isatty (STDIN_FILENO))
+        return;
+    status_erase (a);
+    flux_watcher_stop (a->timer);
+    if ((a->terminal = attach_terminal_begin (a->h, a->id)))
+        attach_input_raw (a->input, escaped, a);
+}
+
+static void end_terminal (struct attach *a)
+{
+    attach_terminal_end (a->terminal);
+    a->terminal = NULL;
+}
+
 /* --- the exec service's log --- */
 
 static void exec_event (struct attach *a, double t, const char *name, json_t *context)
@@ -281,6 +315,8 @@ static void exec_event (struct attach *a, double t, const char *name, json_t *co
     const char *component = "flux-shell", *stream = "stderr", *data = "";
     int rank = -1;
 
+    if (strcmp (name, "shell.init") == 0 && json_object_get (context, "pty"))
+        begin_terminal (a);
     if (strcmp (name, "log") != 0 || a->opts->quiet)
         return;
     json_unpack (context, "{s?s s?s s?i s?s}", "component", &component, "stream",
@@ -381,6 +417,7 @@ static int follow (struct attach *a, struct stream *s, const char *path, int fla
 
 static void detach (struct attach *a)
 {
+    end_terminal (a);
     fprintf (stderr, "flux-job: detaching...\n");
     a->stop = true;
     a->exit_code = 0;
@@ -425,6 +462,44 @@ static void sigtstp_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     a->t_sigtstp = now;
 }
 
+static const int forwarded[5] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM };
+
+static void signaled (flux_future_t *f, void *arg)
+{
+    if (flux_future_get (f, NULL) < 0)
+        cmd_warn ("kill: %s", cmd_future_error (f));
+    flux_future_destroy (f);
+}
+
+static void forward_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct attach *a = arg;
+    int signum = flux_signal_watcher_get_signum (w);
+    flux_future_t *f;
+
+    if (a->opts->forward) {
+        f = flux_job_kill (a->h, a->id, signum);
+        if (!f || flux_future_then (f, -1., signaled, a) < 0)
+            cmd_warn ("kill: %s", flux_strerror (errno));
+        return;
+    }
+    a->stop = true; /* the terminal is put right, then we are as if killed */
+    a->exit_code = 128 + signum;
+    flux_reactor_stop (r);
+}
+
+/* Not forwarded: only those that would leave a terminal behind. */
+static void watch_signals (struct attach *a)
+{
+    int count = a->opts->forward ? 5 : 2;
+
+    for (int i = 0; i < count && !a->opts->no_signals; i++) {
+        a->signals[i] = flux_signal_watcher_create (flux_get_reactor (a->h),
+                                                    forwarded[i], forward_cb, a);
+        flux_watcher_start (a->signals[i]);
+    }
+}
+
 static void watch_terminal (struct attach *a)
 {
     flux_reactor_t *r = flux_get_reactor (a->h);
@@ -446,6 +521,7 @@ static void watch_terminal (struct attach *a)
 
 static void fini (struct attach *a)
 {
+    end_terminal (a);
     release_held (a);
     status_erase (a);
     stream_end (&a->main);
@@ -455,6 +531,8 @@ static void fini (struct attach *a)
     flux_watcher_destroy (a->sigint);
     flux_watcher_destroy (a->sigtstp);
     flux_watcher_destroy (a->timer);
+    for (int i = 0; i < 5; i++)
+        flux_watcher_destroy (a->signals[i]);
 }
 
 static int conclude (struct attach *a)
@@ -501,11 +579,13 @@ int attach_job (flux_t *h, flux_jobid_t id, const struct attach_options *opts)
     if (!opts->read_only)
         a.input = attach_input_create (h, id, opts->stdin_ranks);
     watch_terminal (&a);
+    watch_signals (&a);
     if (flux_reactor_run (flux_get_reactor (h), 0) < 0) {
         cmd_warn ("lost connection to the broker");
         a.exit_code = 1;
         a.stop = true;
     }
+    end_terminal (&a);
     int code = a.stop ? a.exit_code : conclude (&a);
     fini (&a);
     return code;

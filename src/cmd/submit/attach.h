@@ -11,6 +11,7 @@ struct attach_options {
     bool show_status;        /* what it waits for, even if stderr is no terminal */
     bool quiet;              /* no exceptions, no last line */
     bool read_only;          /* nothing goes to its standard input */
+    bool forward;            /* TERM, HUP, USR1, USR2, ALRM go to the job */
     bool no_signals;         /* leave Ctrl-C and Ctrl-Z alone */
     const char *stdin_ranks; /* NULL: "all" */
     const char *wait_event;  /* return when this event was seen; NULL: the end */

@@ -25,6 +25,9 @@ struct attach_input {
     bool done;
     size_t carry_len; /* of a character that the last chunk cut in two */
     char carry[4];
+    struct escape escape;
+    void (*escaped) (enum escape_action action, void *arg); /* NULL: not raw */
+    void *escaped_arg;
 };
 
 /* Bytes at the end of s that begin, but do not end, a UTF-8 character. */
@@ -110,6 +113,24 @@ static void send_chunk (struct attach_input *in, const char *data, size_t len, b
     in->on_way++;
 }
 
+/* What is typed, up to each escape. */
+static void send_typed (struct attach_input *in, const char *data, size_t len)
+{
+    char out[CHUNK + 8];
+
+    while (len > 0 && !in->done) {
+        enum escape_action action;
+        size_t taken, n = escape_filter (&in->escape, data, len, out, &taken, &action);
+
+        data += taken;
+        len -= taken;
+        if (n > 0 && in->on_way < CHUNKS_MAX)
+            send_chunk (in, out, n, false);
+        if (action != ESCAPE_NONE)
+            in->escaped (action, in->escaped_arg);
+    }
+}
+
 static void readable (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct attach_input *in = arg;
@@ -135,7 +156,10 @@ static void readable (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
         if (len == 0)
             return;
     }
-    send_chunk (in, buf, len, n == 0);
+    if (in->escaped && n > 0)
+        send_typed (in, buf, len);
+    else
+        send_chunk (in, buf, len, n == 0);
     if (in->done || in->on_way == CHUNKS_MAX)
         flux_watcher_stop (w);
 }
@@ -163,6 +187,16 @@ void attach_input_start (struct attach_input *in)
         return;
     in->started = true;
     flux_watcher_start (in->w);
+}
+
+void attach_input_raw (struct attach_input *in,
+                       void (*fn) (enum escape_action action, void *arg), void *arg)
+{
+    if (!in)
+        return;
+    in->escaped = fn;
+    in->escaped_arg = arg;
+    in->ranks = "0";
 }
 
 void attach_input_destroy (struct attach_input *in)

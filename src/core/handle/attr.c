@@ -72,6 +72,19 @@ static const char *cache_add (struct hashmap *m, const char *name, const char *v
     return a->value;
 }
 
+/* What `flux proxy` leads to calls an instance on its own host local. */
+static const char *seen_from_here (const char *name, const char *val, char **buf)
+{
+    const char *host = getenv ("FLUX_PROXY_REMOTE");
+
+    *buf = NULL;
+    if (!host || !*host || strcmp (name, "parent-uri") != 0
+        || strncmp (val, "local://", 8) != 0
+        || asprintf (buf, "ssh://%s%s", host, val + 8) < 0)
+        return val;
+    return *buf;
+}
+
 const char *flux_attr_get (flux_t *h, const char *name)
 {
     const char *val = NULL;
@@ -92,8 +105,13 @@ const char *flux_attr_get (flux_t *h, const char *name)
         return NULL;
     if (flux_rpc_get_unpack (f, "{s:s s:i}", "value", &val, "flags", &flags) < 0)
         val = NULL;
-    else
+    else {
+        char *buf;
+
+        val = seen_from_here (name, val, &buf);
         val = cache_add (m, name, val, (flags & ATTR_IMMUTABLE));
+        free (buf);
+    }
     flux_future_destroy (f);
     return val;
 }

@@ -1,5 +1,6 @@
 /* local://PATH - a UNIX stream socket (RFC 3, "Message Framing and
- * Security"), and fd://N - a descriptor that is connected already. */
+ * Security"), ssh://HOST/PATH - the same on another host, through a process, and
+ * fd://N - a descriptor that is connected already. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "core/handle/connector.h"
+#include "core/handle/ssh.h"
 #include "core/message/msgstream.h"
 
 /* A broker that is just starting may not listen yet. */
@@ -20,7 +22,8 @@
 
 struct local {
     struct msgstream *stream;
-    char *path; /* NULL: fd:// */
+    char *path;      /* NULL: fd:// */
+    struct ssh *ssh; /* then path is what stands behind ssh:// */
     struct flux_msg_cred cred;
     bool set_cred; /* tests: what FLUX_HANDLE_USERID, _ROLEMASK say */
 };
@@ -63,7 +66,7 @@ static int try_connect (const char *path)
     return fd;
 }
 
-static int connect_retry (const char *path)
+int connector_local_connect (const char *path)
 {
     int delay_ms = RETRY_FIRST_MS;
     int fd;
@@ -97,7 +100,7 @@ static int read_verdict (int fd)
 static struct msgstream *connect_stream (const char *path, flux_error_t *error)
 {
     struct msgstream *stream = NULL;
-    int fd = connect_retry (path);
+    int fd = connector_local_connect (path);
 
     if (fd < 0) {
         set_error (error, "%s: %s", path, strerror (errno));
@@ -115,6 +118,34 @@ static struct msgstream *connect_stream (const char *path, flux_error_t *error)
         errno = saved_errno;
     }
     return stream;
+}
+
+/* Waits until the other host has let us in, or ssh gives up. */
+static struct msgstream *connect_ssh (const char *rest, struct ssh **ssh,
+                                      flux_error_t *error)
+{
+    struct ssh *s = ssh_start (rest, error);
+    struct msgstream *stream = NULL;
+    int fd, saved_errno;
+    char why[128];
+
+    if (!s)
+        return NULL;
+    fd = ssh_take_fd (s);
+    if (read_verdict (fd) == 0 && (stream = msgstream_create (fd))) {
+        *ssh = s;
+        return stream;
+    }
+    saved_errno = errno;
+    close (fd);
+    if (saved_errno == ECONNRESET)
+        ssh_explain (s, why, sizeof (why));
+    else
+        snprintf (why, sizeof (why), "%s", strerror (saved_errno));
+    ssh_destroy (s);
+    errno = saved_errno;
+    set_error (error, "ssh://%s: %s", rest, why);
+    return NULL;
 }
 
 static int op_pollfd (void *impl)
@@ -175,15 +206,22 @@ static int op_reconnect (void *impl)
 {
     struct local *l = impl;
     struct msgstream *stream;
+    struct ssh *ssh = NULL;
 
     if (!l->path) {
         errno = ENOSYS;
         return -1;
     }
-    if (!(stream = connect_stream (l->path, NULL)))
+    if (l->ssh)
+        stream = connect_ssh (l->path, &ssh, NULL);
+    else
+        stream = connect_stream (l->path, NULL);
+    if (!stream)
         return -1;
     msgstream_destroy (l->stream);
+    ssh_destroy (l->ssh);
     l->stream = stream;
+    l->ssh = ssh;
     return 0;
 }
 
@@ -194,6 +232,7 @@ static void op_destroy (void *impl)
     if (!l)
         return;
     msgstream_destroy (l->stream);
+    ssh_destroy (l->ssh);
     free (l->path);
     free (l);
 }
@@ -220,8 +259,9 @@ static void read_test_cred (struct local *l)
     l->cred.rolemask = rolemask ? strtoul (rolemask, NULL, 0) : FLUX_ROLE_OWNER;
 }
 
-/* Takes the stream. */
-static flux_t *open_stream (struct msgstream *stream, const char *path, int flags)
+/* Takes the stream and ssh. */
+static flux_t *open_stream (struct msgstream *stream, struct ssh *ssh, const char *path,
+                            int flags)
 {
     struct local *l;
     flux_t *h = NULL;
@@ -230,9 +270,11 @@ static flux_t *open_stream (struct msgstream *stream, const char *path, int flag
         return NULL;
     if (!(l = calloc (1, sizeof (*l)))) {
         msgstream_destroy (stream);
+        ssh_destroy (ssh);
         return NULL;
     }
     l->stream = stream;
+    l->ssh = ssh;
     read_test_cred (l);
     if ((path && !(l->path = strdup (path)))
         || !(h = flux_handle_create (l, &local_ops, flags)))
@@ -242,7 +284,15 @@ static flux_t *open_stream (struct msgstream *stream, const char *path, int flag
 
 flux_t *connector_local_open (const char *path, int flags, flux_error_t *error)
 {
-    return open_stream (connect_stream (path, error), path, flags);
+    return open_stream (connect_stream (path, error), NULL, path, flags);
+}
+
+flux_t *connector_ssh_open (const char *rest, int flags, flux_error_t *error)
+{
+    struct ssh *ssh = NULL;
+    struct msgstream *stream = connect_ssh (rest, &ssh, error);
+
+    return open_stream (stream, ssh, rest, flags);
 }
 
 flux_t *connector_fd_open (const char *s, int flags, flux_error_t *error)
@@ -258,5 +308,5 @@ flux_t *connector_fd_open (const char *s, int flags, flux_error_t *error)
     }
     if (!(stream = msgstream_create (fd)))
         set_error (error, "fd://%s: %s", s, strerror (errno));
-    return open_stream (stream, NULL, flags);
+    return open_stream (stream, NULL, NULL, flags);
 }

@@ -13,6 +13,7 @@ static const struct {
     flux_t *(*open) (const char *rest, int flags, flux_error_t *error);
 } connectors[] = {
     { "local", connector_local_open },
+    { "ssh", connector_ssh_open },
     { "fd", connector_fd_open },
     { "loop", connector_loop_open },
 };
