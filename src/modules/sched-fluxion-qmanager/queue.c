@@ -207,13 +207,9 @@ bool queue_next (struct queue *q, struct batch *b,
         return false;
     b->stop = q->params.policy == QUEUE_FCFS;
     b->reservations = most > q->nreserved ? most - q->nreserved : 0;
-    if (!q->restart && collect (q, b))
-        return true;
-    /* What was freed meanwhile waits until the round is over: each gets its turn. */
+    /* To go on would give what was freed to those behind. */
     if (!q->restart)
-        return false;
-    if (q->seen && !q->stopped && collect (q, b))
-        return true;
+        return collect (q, b);
     begin_round (q, unreserve, arg);
     b->reservations = most;
     return collect (q, b);

@@ -89,7 +89,7 @@ void queue_changed (struct queue *q);
 /* A running job of this queue is over; for the counts. */
 void queue_complete (struct queue *q);
 
-#define BATCH_MAX 32
+#define BATCH_MAX 128
 struct batch {
     struct qjob *job[BATCH_MAX];
     unsigned int count;
