@@ -1,0 +1,375 @@
+/* Requests about jobs.
+ *
+ * Between two matches of a match_multi the reactor has its turn, so that a long one
+ * keeps nobody waiting. Its jobs are matched in order; the first that gets nothing ends
+ * it, with the errno of its failure and the text "jobid=N ...". */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ctx.h"
+
+static void count (struct match_stats *st, uint64_t id, double seconds)
+{
+    double delta = seconds - st->mean;
+
+    if (st->njobs_reset == 0 || seconds < st->min)
+        st->min = seconds;
+    if (st->njobs_reset == 0 || seconds > st->max) {
+        st->max = seconds;
+        st->max_jobid = id;
+    }
+    st->njobs++;
+    st->njobs_reset++;
+    st->mean += delta / (double)st->njobs_reset;
+    st->m2 += delta * (seconds - st->mean);
+}
+
+static bool keeps (match_op_t op)
+{
+    return op == MATCH_ALLOCATE || op == MATCH_ALLOCATE_W_SATISFIABILITY
+           || op == MATCH_ALLOCATE_ORELSE_RESERVE;
+}
+
+struct answer {
+    char *R;
+    const char *status;
+    int64_t at;
+    double overhead;
+};
+
+static int match (struct ctx *ctx, match_op_t op, uint64_t id, const char *jobspec,
+                  struct answer *a, flux_error_t *error)
+{
+    struct scheduler *s = site_scheduler (ctx->site);
+    const struct request *req = site_request (ctx->site, jobspec, error);
+    double t0 = clock_monotonic (), now = clock_wall ();
+    struct match_result res = { 0 };
+
+    if (!req)
+        return -1;
+    if (scheduler_match (s, op, req, id, (int64_t)now, &res, error) < 0) {
+        int saved = errno;
+        count (&ctx->failed, id, clock_monotonic () - t0);
+        errno = saved;
+        return -1;
+    }
+    a->R = op == MATCH_SATISFIABILITY
+               ? strdup ("")
+               : site_result (ctx->site, ctx->format, &res, req, now);
+    if (!a->R) {
+        if (keeps (op))
+            scheduler_cancel (s, id);
+        snprintf (error->text, sizeof (error->text), "out of memory");
+        errno = ENOMEM;
+        return -1;
+    }
+    a->at = op == MATCH_SATISFIABILITY ? 0 : res.at;
+    a->status = !keeps (op) ? "MATCHED" : res.reserved ? "RESERVED" : "ALLOCATED";
+    a->overhead = clock_monotonic () - t0;
+    if (keeps (op)) {
+        scheduler_job (s, id)->overhead = a->overhead;
+        if (!res.reserved)
+            status_changed (ctx, STATUS_ALLOCATED);
+    }
+    count (&ctx->ok, id, a->overhead);
+    return 0;
+}
+
+static int respond (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                    const struct answer *a)
+{
+    return flux_respond_pack (ctx->h, msg, "{s:I s:s s:f s:s s:I}", "jobid",
+                              (json_int_t)id, "status", a->status, "overhead",
+                              a->overhead, "R", a->R, "at", (json_int_t)a->at);
+}
+
+void match_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *cmd, *jobspec;
+    struct answer a = { 0 };
+    flux_error_t error;
+    json_int_t id;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    if (flux_request_unpack (msg, NULL, "{s:s s:I s:s}", "cmd", &cmd, "jobid", &id,
+                             "jobspec", &jobspec)
+        < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (match_op_from_string (cmd) == MATCH_UNKNOWN)
+        flux_respond_error (h, msg, EINVAL, "unknown match command");
+    else if (match (ctx, match_op_from_string (cmd), id, jobspec, &a, &error) < 0)
+        flux_respond_error (h, msg, errno, error.text);
+    else
+        (void)respond (ctx, msg, id, &a);
+    free (a.R);
+}
+
+/* Jobs of a queue manager: a new one takes them over, or forgets them. */
+static void place (struct ctx *ctx, uint64_t id)
+{
+    if (idmap_insert (ctx->placed, id, ctx) < 0)
+        flux_log (ctx->h, LOG_ERR, "job %ju: out of memory", (uintmax_t)id);
+}
+
+void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    size_t pos = 0;
+    uint64_t id;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    while (idmap_next (ctx->placed, &pos, &id, NULL))
+        (void)scheduler_cancel (site_scheduler (ctx->site), id);
+    idmap_destroy (ctx->placed);
+    ctx->placed = idmap_create (NULL);
+    status_changed (ctx, STATUS_ALLOCATED);
+    if (ctx->placed)
+        flux_respond (h, msg, NULL);
+    else
+        flux_respond_error (h, msg, ENOMEM, NULL);
+}
+
+/* Reservations that a new round makes anew. */
+static void unreserve (struct ctx *ctx, json_t *ids)
+{
+    struct scheduler *s = site_scheduler (ctx->site);
+    json_t *o;
+    size_t i;
+
+    json_array_foreach (ids, i, o) {
+        struct job *job = scheduler_job (s, json_integer_value (o));
+        if (job && job->state == JOB_RESERVED)
+            scheduler_cancel (s, job->id);
+    }
+}
+
+/* For a queue manager, which says how many reservations there may be: a failure is an
+ * answer like others. tried: a reservation was, too. */
+static bool respond_failure (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                             int errnum, const char *text, bool tried)
+{
+    return flux_respond_pack (ctx->h, msg, "{s:I s:s s:i s:s s:b}", "jobid",
+                              (json_int_t)id, "status", "FAILED", "errnum", errnum,
+                              "text", text, "tried", tried)
+           == 0;
+}
+
+/* What is asked for next in the place of cmd. */
+static match_op_t batch_op (struct ctx *ctx, const char *cmd, int reservations)
+{
+    match_op_t op = match_op_from_string (cmd);
+
+    if (op == MATCH_ALLOCATE_ORELSE_RESERVE && reservations >= 0
+        && ctx->batch_reserved >= reservations)
+        op = MATCH_ALLOCATE;
+    return op;
+}
+
+/* One more job of the first batch; false if that is over. */
+static bool batch_next (struct ctx *ctx, const flux_msg_t *msg, int *errnum,
+                        flux_error_t *error)
+{
+    int reservations = -1, stop = 1;
+    const char *cmd, *jobspec;
+    struct answer a = { 0 };
+    json_t *jobs, *gone = NULL;
+    flux_error_t why;
+    json_int_t id;
+    match_op_t op;
+    bool more;
+
+    *errnum = EPROTO;
+    snprintf (error->text, sizeof (error->text), "malformed request");
+    if (flux_request_unpack (msg, NULL, "{s:s s:o s?o s?i s?b}", "cmd", &cmd, "jobs",
+                             &jobs, "unreserve", &gone, "reservations", &reservations,
+                             "stop", &stop)
+        < 0)
+        return false;
+    if (ctx->batch_pos == 0)
+        unreserve (ctx, gone);
+    if (ctx->batch_pos >= json_array_size (jobs)) {
+        *errnum = ENODATA;
+        error->text[0] = '\0';
+        return false;
+    }
+    if (json_unpack (json_array_get (jobs, ctx->batch_pos), "{s:I s:s}", "jobid", &id,
+                     "jobspec", &jobspec)
+        < 0)
+        return false;
+    ctx->batch_pos++;
+    op = batch_op (ctx, cmd, reservations);
+    if (match (ctx, op, id, jobspec, &a, &why) < 0) {
+        *errnum = errno;
+        if (reservations >= 0 && (!stop || errno != EBUSY))
+            return respond_failure (ctx, msg, id, errno, why.text,
+                                    op == MATCH_ALLOCATE_ORELSE_RESERVE);
+        snprintf (error->text, sizeof (error->text), "jobid=%jd %.120s", (intmax_t)id,
+                  why.text);
+        return false;
+    }
+    /* An allocation that nobody hears of would be lost. */
+    if (!(more = respond (ctx, msg, id, &a) == 0)) {
+        *errnum = errno;
+        scheduler_cancel (site_scheduler (ctx->site), id);
+    } else
+        place (ctx, id);
+    if (more && *a.status == 'R')
+        ctx->batch_reserved++;
+    free (a.R);
+    return more;
+}
+
+void jobs_step (void *arg)
+{
+    struct ctx *ctx = arg;
+    const flux_msg_t *msg = flux_msglist_first (ctx->batches);
+    double t0 = clock_monotonic ();
+    flux_error_t error;
+    int errnum;
+
+    while (msg && clock_monotonic () - t0 < 0.002) {
+        if (batch_next (ctx, msg, &errnum, &error))
+            continue;
+        flux_respond_error (ctx->h, msg, errnum, error.text[0] ? error.text : NULL);
+        flux_msg_decref (flux_msglist_pop (ctx->batches));
+        ctx->batch_pos = ctx->batch_reserved = 0;
+        msg = flux_msglist_first (ctx->batches);
+    }
+    if (msg)
+        reactor_post (flux_get_reactor (ctx->h), &ctx->step);
+}
+
+void match_multi_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *cmd;
+    json_t *jobs;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    if (flux_request_unpack (msg, NULL, "{s:s s:o}", "cmd", &cmd, "jobs", &jobs) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (!flux_msg_is_streaming (msg))
+        flux_respond_error (h, msg, EPROTO, "match_multi is a streaming request");
+    else if (match_op_from_string (cmd) == MATCH_UNKNOWN || !json_is_array (jobs))
+        flux_respond_error (h, msg, EINVAL, "unknown match command, or no jobs");
+    else if (flux_msglist_append (ctx->batches, msg) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else
+        reactor_post (flux_get_reactor (h), &ctx->step);
+}
+
+void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct match_result res;
+    double t0 = clock_monotonic ();
+    flux_error_t error;
+    const char *R;
+    json_int_t id;
+    struct job *job;
+    int hello = 0;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    if (flux_request_unpack (msg, NULL, "{s:I s:s s?b}", "jobid", &id, "R", &R, "hello",
+                             &hello)
+        < 0) {
+        flux_respond_error (h, msg, errno, NULL);
+        return;
+    }
+    if (site_update (ctx->site, id, R, &res, &error) < 0) {
+        flux_respond_error (h, msg, errno, error.text);
+        return;
+    }
+    job = scheduler_job (site_scheduler (ctx->site), id);
+    job->overhead = clock_monotonic () - t0;
+    status_changed (ctx, STATUS_ALLOCATED);
+    if (hello)
+        place (ctx, id);
+    (void)flux_respond_pack (h, msg, "{s:I s:s s:f s:s s:I}", "jobid", id, "status",
+                             "ALLOCATED", "overhead", job->overhead, "R", R, "at",
+                             (json_int_t)res.at);
+}
+
+void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error;
+    json_int_t id;
+    int errnum = 0;
+
+    if (ctx->site && flux_request_unpack (msg, NULL, "{s:I}", "jobid", &id) == 0) {
+        idmap_remove (ctx->placed, id);
+        if (scheduler_cancel (site_scheduler (ctx->site), id) < 0)
+            errnum = ENOENT;
+        else
+            status_changed (ctx, STATUS_ALLOCATED);
+    } else
+        errnum = ctx->site ? errno : EAGAIN;
+    snprintf (error.text, sizeof (error.text), "nonexistent job");
+    if (flux_msg_is_noresponse (msg)) {
+        if (errnum)
+            flux_log (h, LOG_ERR, "cancel: %s", strerror (errnum));
+    } else if (errnum)
+        flux_respond_error (h, msg, errnum, errnum == ENOENT ? error.text : NULL);
+    else
+        flux_respond_pack (h, msg, "{}");
+}
+
+void partial_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error;
+    bool full = false;
+    const char *R;
+    json_int_t id;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    if (flux_request_unpack (msg, NULL, "{s:I s:s}", "jobid", &id, "R", &R) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (site_partial_cancel (ctx->site, id, R, &full, &error) < 0)
+        flux_respond_error (h, msg, errno, error.text);
+    else {
+        status_changed (ctx, STATUS_ALLOCATED);
+        flux_respond_pack (h, msg, "{s:i}", "full-removal", full);
+    }
+}
+
+void info_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct job *job;
+    json_int_t id;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    if (flux_request_unpack (msg, NULL, "{s:I}", "jobid", &id) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (!(job = scheduler_job (site_scheduler (ctx->site), id)))
+        flux_respond_error (h, msg, ENOENT, "nonexistent job");
+    else
+        flux_respond_pack (h, msg, "{s:I s:s s:I s:f}", "jobid", id, "status",
+                           job_state_name (job->state), "at", (json_int_t)job->at,
+                           "overhead", job->overhead);
+}
+
+void next_jobid_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    while (scheduler_job (site_scheduler (ctx->site), ctx->next_jobid))
+        ctx->next_jobid++;
+    flux_respond_pack (h, msg, "{s:I}", "jobid", (json_int_t)ctx->next_jobid++);
+}

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Queue policies of the graph scheduler: who is reserved, and who goes ahead.
+. "${0%/*}/../lib.sh"
+
+under_flux 4
+
+flux module remove sched-simple
+flux module load sched-fluxion-resource
+
+# a holds three nodes of four for 100 s; b and c want all; short fits beside and ends
+# before b starts, long would not.
+queue () {
+    flux module load sched-fluxion-qmanager "$@" || return
+    a=$(flux submit -N3 --exclusive -t 100s --job-name=a sleep 300)
+    flux job wait-event -t 30 "$a" start >/dev/null
+    now=$(date +%s)
+    b=$(flux submit -N4 -t 60s --job-name=b sleep 300)
+    c=$(flux submit -N4 -t 60s --job-name=c sleep 300)
+    s=$(flux submit -N1 -t 30s --job-name=short sleep 300)
+    l=$(flux submit -N1 -t 10m --job-name=long sleep 300)
+    all="$b $c $s $l"
+}
+
+
+# name:status:seconds until it is to start, in tens
+seen () {
+    # shellcheck disable=SC2086
+    flux job list-ids $all 2>/dev/null | python3 -c '
+import json, sys
+now = int(sys.argv[1])
+for line in sys.stdin:
+    job = json.loads(line)
+    at = job.get("annotations", {}).get("sched", {}).get("t_estimate")
+    print(job["name"], "R" if job["state"] == 16 else "S", round((at - now) / 10) if at else "-")
+' "$now"
+}
+
+# Wait until the queue is as expected; then it is said what it was.
+becomes () {
+    expected=$2
+    for _ in $(seq 200); do
+        got=$(seen)
+        [ "$got" = "$expected" ] && break
+    done
+    is "$1" "$expected" echo "$got"
+}
+
+over () {
+    flux cancel --all >/dev/null 2>&1
+    for id in $a $all; do
+        flux job wait-event -t 30 "$id" clean >/dev/null || return
+    done
+    flux module remove sched-fluxion-qmanager
+}
+
+queue queue-policy=fcfs
+becomes 'fcfs: none goes ahead' 'b S -
+c S -
+short S -
+long S -'
+succeeds 'fcfs: over' over
+
+queue queue-policy=easy
+becomes 'easy: one is reserved' 'b S 10
+c S -
+short R -
+long S -'
+succeeds 'easy: over' over
+
+queue queue-policy=hybrid policy-params=reservation-depth=2
+becomes 'hybrid: two are' 'b S 10
+c S 16
+short R -
+long S -'
+succeeds 'hybrid: over' over
+
+queue queue-policy=conservative
+becomes 'conservative: all are' 'b S 10
+c S 16
+short R -
+long S 22'
+like 'they are counted' '"reserved": *3' flux module stats sched-fluxion-qmanager
+succeeds 'conservative: over' over
+finish
