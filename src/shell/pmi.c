@@ -59,6 +59,9 @@ void shell_pmi_exchange (struct shell *sh, const char *text, size_t len)
 
     if (!sh->pmi || !json_is_object (all)) {
         json_decref (all);
+        if (sh->pmi) /* else its tasks would wait for ever */
+            shell_fatal (sh, 1,
+                         "pmi: what the job's shells exchanged is no JSON object");
         return;
     }
     json_object_foreach (all, rank, keys) {

@@ -1,5 +1,6 @@
 #include "base/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,13 +191,157 @@ static void test_frame_after_bad (void **state)
     frame_reader_fini (&r);
 }
 
+/* --- pieces --- */
+
+/* What comes of the lines: whole frames, "!" for a refused one, "?" for no frame. */
+static void check_join (const char *lines, size_t max, const char *expect)
+{
+    struct frame_reader r = { 0 };
+    struct frame_pieces p = { 0 };
+    struct buf got = BUF_INIT;
+    struct frame f;
+    int rc;
+
+    buf_adds (&got, "");
+    frame_reader_add (&r, lines, strlen (lines));
+    while ((rc = frame_reader_next (&r, &f)) != 0) {
+        struct buf whole = BUF_INIT;
+        if (rc < 0) {
+            frame_pieces_drop (&p);
+            buf_adds (&got, "? ");
+        } else if ((rc = frame_join (&p, &f, max, &whole)) < 0) {
+            assert_int_equal (errno, EMSGSIZE);
+            buf_adds (&got, "! ");
+        } else if (rc > 0)
+            buf_printf (&got, "%c:%.*s ", f.type, (int)f.len, f.text);
+        buf_fini (&whole);
+    }
+    assert_string_equal (got.data, expect);
+    buf_fini (&got);
+    frame_pieces_fini (&p);
+    frame_reader_fini (&r);
+}
+
+static void test_join (void **state)
+{
+    check_join ("o 1 a\nX 1 0\n", 10, "o:a X:0 ");
+    check_join ("+o 1 a\n+o 1 b\no 1 c\no 1 d\n", 10, "o:abc o:d ");
+    check_join ("+o 1 \no 1 \n", 10, "o: ");
+    check_join ("o 1 longer than max\n", 4, "o:longer than max ");
+}
+
+/* The server tells the end of a shell that was killed amid a frame. */
+static void test_join_cut_short (void **state)
+{
+    check_join ("+o 1 {\"a\nX 1 9\n", 10, "X:9 ");
+    check_join ("+o 1 a\n+w 1 b\nw 1 c\n", 10, "w:bc ");
+    check_join ("+o 1 a\n", 10, "");
+}
+
+/* Nothing of a frame is taken for another when a part of it is lost. */
+static void test_join_lost (void **state)
+{
+    check_join ("+o 1 abc\n+o 1 de\n+o 1 f\no 1 g\no 1 h\n", 4, "! o:h ");
+    check_join ("+o 1 abc\no 1 de\no 1 f\n", 4, "! o:f ");
+    check_join ("+o 1 abc\n+o 1 de\nX 1 0\no 1 f\n", 4, "! X:0 o:f ");
+    check_join ("+o 1 a\n+o 1x\n+o 1 b\no 1 c\no 1 d\n", 10, "? o:d ");
+    check_join ("o 1 a\nnonsense\no 1 b\n", 10, "o:a ? o:b ");
+}
+
+/* --- every way to damage a stream --- */
+
+#define GOOD "o 12 {\"a\":1}\n+b 34 pie\nb 34 ce\nX 12 0\n"
+
+static void check_whole (const struct frame *f)
+{
+    assert_true ((f->type >= 'a' && f->type <= 'z')
+                 || (f->type >= 'A' && f->type <= 'Z'));
+    assert_int_equal (f->text[f->len], '\0');
+    assert_null (memchr (f->text, '\n', f->len));
+}
+
+/* Frames and lines that are none; the last frame is in *last. */
+static int read_damaged (const char *data, size_t len, size_t cut, struct frame *last)
+{
+    struct frame_reader r = { 0 };
+    struct frame f;
+    int rc, count = 0;
+
+    for (int half = 0; half < 2; half++) {
+        assert_int_equal (half ? frame_reader_add (&r, data + cut, len - cut)
+                               : frame_reader_add (&r, data, cut),
+                          0);
+        while ((rc = frame_reader_next (&r, &f)) != 0) {
+            if (rc > 0)
+                check_whole (&f);
+            else
+                assert_int_equal (errno, EPROTO);
+            *last = f;
+            last->text = NULL;
+            count++;
+        }
+        frame_reader_compact (&r);
+    }
+    frame_reader_fini (&r);
+    return count;
+}
+
+static int count_lines (const char *data, size_t len)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += data[i] == '\n';
+    return n;
+}
+
+/* Each byte replaced by each other: each line is one frame or none, and what stands
+ * on its own line behind the damage is whole. */
+static void test_sweep_replaced (void **state)
+{
+    char data[sizeof (GOOD "e 56 end\n")];
+    size_t good = strlen (GOOD), len = sizeof (data) - 1;
+    struct frame last;
+
+    for (size_t i = 0; i < good; i++)
+        for (int c = 0; c < 256; c++) {
+            memcpy (data, GOOD "e 56 end\n", sizeof (data));
+            data[i] = c;
+            int n = read_damaged (data, len, (i + c) % len, &last);
+            assert_int_equal (n, count_lines (data, len));
+            if (i < good - 1) {
+                assert_int_equal (last.type, 'e');
+                assert_int_equal (last.id, 56);
+                assert_int_equal (last.len, 3);
+            }
+        }
+}
+
+/* Bytes missing, or the stream ended, anywhere. */
+static void test_sweep_cut (void **state)
+{
+    char data[sizeof (GOOD)];
+    size_t len = strlen (GOOD);
+    struct frame last;
+
+    for (size_t from = 0; from < len; from++)
+        for (size_t n = 1; from + n <= len; n++) {
+            memcpy (data, GOOD, from);
+            memcpy (data + from, GOOD + from + n, len - from - n);
+            assert_int_equal (read_damaged (data, len - n, from, &last),
+                              count_lines (data, len - n));
+        }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_layout),          cmocka_unit_test (test_map),
         cmocka_unit_test (test_mustache),        cmocka_unit_test (test_frames),
         cmocka_unit_test (test_frame_append),    cmocka_unit_test (test_frame_bad),
-        cmocka_unit_test (test_frame_after_bad),
+        cmocka_unit_test (test_frame_after_bad), cmocka_unit_test (test_join),
+        cmocka_unit_test (test_join_cut_short),  cmocka_unit_test (test_join_lost),
+        cmocka_unit_test (test_sweep_replaced),  cmocka_unit_test (test_sweep_cut),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

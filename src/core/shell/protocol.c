@@ -75,6 +75,52 @@ int frame_reader_next (struct frame_reader *r, struct frame *f)
     return 1;
 }
 
+void frame_pieces_fini (struct frame_pieces *p)
+{
+    buf_fini (&p->buf);
+    p->type = 0;
+    p->lost = false;
+}
+
+void frame_pieces_drop (struct frame_pieces *p)
+{
+    buf_fini (&p->buf);
+    p->lost = p->type != 0;
+}
+
+static int add_piece (struct frame_pieces *p, const struct frame *f, size_t max)
+{
+    if (p->buf.len + f->len > max)
+        errno = EMSGSIZE;
+    else if (buf_add (&p->buf, f->text, f->len) == 0)
+        return 0;
+    else
+        errno = ENOMEM;
+    frame_pieces_drop (p);
+    return -1;
+}
+
+int frame_join (struct frame_pieces *p, struct frame *f, size_t max, struct buf *whole)
+{
+    if (p->type != f->type)
+        frame_pieces_fini (p);
+    if (p->type == 0 && !f->more)
+        return 1;
+    p->type = f->type;
+    int rc = p->lost ? 0 : add_piece (p, f, max);
+    if (rc < 0 || f->more || p->lost) {
+        if (!f->more)
+            frame_pieces_fini (p);
+        return rc;
+    }
+    *whole = p->buf;
+    buf_init (&p->buf);
+    p->type = 0;
+    f->text = whole->data;
+    f->len = whole->len;
+    return 1;
+}
+
 int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_t len)
 {
     char head[32];

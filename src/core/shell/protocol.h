@@ -89,6 +89,21 @@ int frame_reader_next (struct frame_reader *r, struct frame *f);
 /* Drops what was handed out. */
 void frame_reader_compact (struct frame_reader *r);
 
+/* Joins the pieces of one shell's frames. */
+struct frame_pieces {
+    char type; /* 0: no frame has begun */
+    bool lost; /* the rest of the frame is dropped, too */
+    struct buf buf;
+};
+void frame_pieces_fini (struct frame_pieces *p);
+/* The frame that has begun is not to come: something of it was no frame. */
+void frame_pieces_drop (struct frame_pieces *p);
+/* 1: f is whole; its text may now be in *whole, which the caller frees. 0: more is to
+ * come, or it is the rest of a frame that was dropped. -1 with EMSGSIZE or ENOMEM: a
+ * frame longer than max is dropped. A frame of another type ends one that has begun and
+ * takes nothing of it: its shell was killed meanwhile, and the server says so. */
+int frame_join (struct frame_pieces *p, struct frame *f, size_t max, struct buf *whole);
+
 /* Appends one frame, unsplit. Newlines in text become spaces: they can only
  * be white space between JSON tokens. */
 int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_t len);

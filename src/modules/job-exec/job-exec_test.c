@@ -115,6 +115,24 @@ static void check (const char *expect)
     buf_adds (&trace, "");
 }
 
+/* An exit status that is no number is no success. */
+static void test_exit_is_no_number (void **state)
+{
+    static const char *bad[] = { "", "x", "0x", "{\"a\":0", "-1", "65536", "9e9" };
+
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        struct job *job = create ("1", "{}");
+        assert_non_null (job);
+        frame (job, 1, 's', "");
+        buf_reset (&trace);
+        frame (job, 1, 'X', bad[i]);
+        assert_non_null (strstr (trace.data, "a job shell's exit status is no number"));
+        assert_non_null (strstr (trace.data, "finish(256)"));
+        buf_reset (&trace);
+        job_destroy (job);
+    }
+}
+
 static void test_two_shells (void **state)
 {
     struct job *job = create ("1,3", "{}");
@@ -310,10 +328,15 @@ static void test_test_exec (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_timers),        cmocka_unit_test (test_two_shells),
-        cmocka_unit_test (test_input),         cmocka_unit_test (test_input_is_bounded),
-        cmocka_unit_test (test_output_credit), cmocka_unit_test (test_peer_credit),
-        cmocka_unit_test (test_limits),        cmocka_unit_test (test_failed_start),
+        cmocka_unit_test (test_timers),
+        cmocka_unit_test (test_exit_is_no_number),
+        cmocka_unit_test (test_two_shells),
+        cmocka_unit_test (test_input),
+        cmocka_unit_test (test_input_is_bounded),
+        cmocka_unit_test (test_output_credit),
+        cmocka_unit_test (test_peer_credit),
+        cmocka_unit_test (test_limits),
+        cmocka_unit_test (test_failed_start),
         cmocka_unit_test (test_test_exec),
     };
     int rc = cmocka_run_group_tests (tests, NULL, NULL);

@@ -239,7 +239,7 @@ void job_destroy (struct job *job)
         return;
     for (int i = 0; i < job->shell_count; i++) {
         list_remove (&job->shells[i].node);
-        buf_fini (&job->shells[i].piece);
+        frame_pieces_fini (&job->shells[i].pieces);
         buf_fini (&job->shells[i].barrier);
     }
     struct list *node;
@@ -524,8 +524,15 @@ static void got_exception (struct job *job, const char *text, size_t len)
 
 /* Tasks that are killed make a shell exit with 128 + signal. A shell that is
  * itself killed has taken its tasks along: the others would wait for them. */
-static void shell_reported_exit (struct job *job, struct shell_ref *s, int status)
+static void shell_reported_exit (struct job *job, struct shell_ref *s, const char *text)
 {
+    char *end;
+    long status = strtol (text, &end, 10);
+
+    if (end == text || *end != '\0' || status < 0 || status > 0xffff) {
+        job_raise (job, 0, "exec", "a job shell's exit status is no number");
+        status = 1 << 8;
+    }
     if (WIFSIGNALED (status) && job->exited_count + 1 < job->shell_count) {
         char note[128];
 
@@ -571,7 +578,7 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         job->ops->log (job, text, job->arg);
         break;
     case 'X':
-        shell_reported_exit (job, s, atoi (text));
+        shell_reported_exit (job, s, text);
         break;
     }
 }

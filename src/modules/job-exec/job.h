@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/fanout.h"
 #include "base/list.h"
+#include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
 #include "timer.h"
 
@@ -24,9 +25,9 @@ struct shell_ref {
     struct credit_in granted; /* o and w text that it may send */
     size_t held;              /* of what came: not yet in the KVS or a file */
     size_t uncommitted;       /* of that: since the last commit */
-    struct buf piece;         /* of a frame that came in pieces */
-    struct buf barrier;       /* what it brought into the barrier */
-    struct list node;         /* in the list of its rank's server */
+    struct frame_pieces pieces;
+    struct buf barrier; /* what it brought into the barrier */
+    struct list node;   /* in the list of its rank's server */
     struct job *job;
 };
 

@@ -135,34 +135,24 @@ static void shell_broken (struct server *sv, uint64_t id, const char *what)
         return;
     snprintf (note, sizeof (note), "%s from job shell on %s (rank %u)", what,
               flux_get_hostbyrank (ctx->h, sv->rank), sv->rank);
-    buf_fini (&s->piece);
+    frame_pieces_drop (&s->pieces);
     job_raise (job, 0, "exec", note);
     server_send (ctx, job, s, 'K', "", 0);
 }
 
-static void dispatch (struct server *sv, const struct frame *f)
+static void dispatch (struct server *sv, struct frame *f)
 {
     struct job *job = idmap_lookup (sv->ctx->jobs, f->id);
     struct shell_ref *s = job ? job_shell (job, sv->rank) : NULL;
+    struct buf whole = BUF_INIT;
 
     if (!s || s->exited || job->finished)
         return;
-    if (f->more) {
-        if (s->piece.len + f->len > PIECES_MAX
-            || buf_add (&s->piece, f->text, f->len) < 0)
-            shell_broken (sv, f->id, "too large a message");
-        return;
-    }
-    if (s->piece.len == 0) {
-        job_frame (job, s, f->type, f->text, f->len);
-        return;
-    }
-    struct buf whole = s->piece;
-    buf_init (&s->piece);
-    if (buf_add (&whole, f->text, f->len) < 0)
+    int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
+    if (rc < 0)
         shell_broken (sv, f->id, "too large a message");
-    else
-        job_frame (job, s, f->type, whole.data, whole.len);
+    else if (rc > 0)
+        job_frame (job, s, f->type, f->text, f->len);
     buf_fini (&whole);
 }
 

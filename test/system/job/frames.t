@@ -37,6 +37,15 @@ like 'a line that is no frame fails its job' 'malformed frame from job shell on 
 is 'and ends it' '' flux job wait-event -q "$one" clean
 like 'the other has not noticed' RUN flux jobs -no '{state}' "$two"
 is 'and more can be started' here flux run -n1 echo here
+
+three=$(flux submit -n1 sh -c 'echo $PPID >shell.pid; exec sleep 1000')
+flux job wait-event "$three" start >/dev/null
+while [ ! -s shell.pid ]; do :; done
+inject "+o $(flux job id --to=dec "$three") [1,"
+kill -KILL "$(cat shell.pid)"
+like 'a shell that is killed amid a frame is no success' 'status=9' \
+    flux job wait-event "$three" finish
+
 flux cancel "$two"
 is 'the other ends when it is told' '' flux job wait-event -q "$two" clean
 touch end
