@@ -133,8 +133,8 @@ static void test_limits (void **state)
     struct rlimit before, now;
 
     assert_int_equal (getrlimit (RLIMIT_CORE, &before), 0);
-    sh.jobspec.shell_options =
-        json_pack ("{s:{s:i s:i s:s}}", "rlimit", "core", 0, "nosuch", 1, "nofile", "x");
+    sh.jobspec.shell_options = json_pack ("{s:{s:i s:i s:s}}", "rlimit", "core", 0,
+                                          "nosuch", 1, "nofile", "x");
     assert_int_equal (shell_rlimits_init (&sh), 0);
     check_said ("log:rlimit: nosuch: unknown limit or invalid value "
                 "log:rlimit: nofile: unknown limit or invalid value ");
@@ -155,9 +155,8 @@ static void try_file (const char *name, const char *object, const char *expect)
     struct shell sh = { .broker_rank = 3, .slot = 4 };
     char expected[512];
 
-    sh.jobspec_json =
-        json_pack ("{s:{s:{s:{s:o}}}}", "attributes", "system", "files", name,
-                   json_loads (object, JSON_DECODE_ANY, NULL));
+    sh.jobspec_json = json_pack ("{s:{s:{s:{s:o}}}}", "attributes", "system", "files",
+                                 name, json_loads (object, JSON_DECODE_ANY, NULL));
     int rc = shell_tmpdir_create (&sh);
     snprintf (expected, sizeof (expected), "%s/jobtmp-3-4", dir);
     assert_string_equal (sh.tmpdir, expected);
@@ -282,8 +281,7 @@ static void test_pmi_exchange (void **state)
     check_said ("b:{\"k\":\"a\\\"b\"} ");
     shell_pmi_exchange (&x.sh, all, strlen (all));
     pmi_ask (&x, NULL, "cmd=barrier_out rc=0\n");
-    pmi_ask (&x, "cmd=get kvsname=f7 key=other\n",
-             "cmd=get_result rc=0 value=w\n");
+    pmi_ask (&x, "cmd=get kvsname=f7 key=other\n", "cmd=get_result rc=0 value=w\n");
     /* each key is sent once */
     pmi_ask (&x, "cmd=barrier_in\n", "");
     check_said ("b:{} ");

@@ -142,7 +142,7 @@ static int run (optparse_t *p, int argc, char **argv)
         cmd_usage_error (p, "the following arguments are required: %s",
                          i < argc ? "KEY=VALUE" : "JOBID, KEY=VALUE");
     if (flux_job_id_parse (argv[i], &id) < 0 || id == FLUX_JOBID_ANY)
-        cmd_usage_error (p, "argument JOBID: invalid JobID value: '%s'", argv[i]);
+        cmd_die ("ERROR: invalid JobID value: '%s'", argv[i]);
     json_t *updates = parse_updates (p, id, argc - i - 1, argv + i + 1);
     if (optparse_hasopt (p, "dry-run")) {
         char *s = dumps (updates);

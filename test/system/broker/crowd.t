@@ -101,7 +101,7 @@ background raw "$crowd" raw 100
 like 'connections too' '^[0-9]+ let in: .* this user has too many' cat raw.said
 exec 3>&-
 wait "$raw_pid"
-flux setattr broker.quota-connections 4k
+until_true flux setattr broker.quota-connections 4k
 fails 'a limit is a number' 1 'not a number' flux setattr broker.quota-bytes lots
 
 # ---- a broker that is stopped

@@ -22,7 +22,7 @@ fails 'update: unknown key' 1 'attributes.system.nosuch not supported' flux upda
 fails 'update: no update' 2 'KEY=VALUE' flux update "$id"
 fails 'update: no value' 2 "'duration' is none" flux update "$id" duration
 fails 'update: no such job' 1 'unknown job' flux update ƒ999 duration=1h
-fails 'update: no id' 2 "invalid JobID value: 'notanid'" flux update notanid duration=1h
+fails 'update: no id' 1 "invalid JobID value: 'notanid'" flux update notanid duration=1h
 flux cancel "$id"
 flux job wait-event "$id" clean >/dev/null
 fails 'update: an inactive job' 1 'inactive' flux update "$id" duration=1h
