@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config.h"
+
 static bool is_program (const char *path)
 {
     struct stat st;
@@ -49,10 +51,10 @@ static int run_python (const char *path, char **argv)
     while (argv[argc])
         argc++;
     char *args[argc + 2];
-    args[0] = (char *)"python3";
+    args[0] = (char *)FLUX_PYTHON;
     args[1] = (char *)path;
     memcpy (args + 2, argv + 1, argc * sizeof (args[0]));
-    execvp (args[0], args);
+    execv (args[0], args);
     return -1;
 }
 
@@ -86,8 +88,23 @@ int external_exec (const char *name, char **argv, bool verbose)
     return -1;
 }
 
+/* Put list in front of what a variable has, unless it is there. */
+static void prepend (const char *name, const char *list)
+{
+    const char *old = getenv (name);
+    size_t len = strlen (list);
+    char *val;
+    if (old && !strncmp (old, list, len) && strchr (":", old[len]))
+        return;
+    if (asprintf (&val, "%s%s%s", list, old && *old ? ":" : "", old ? old : "") < 0)
+        return;
+    setenv (name, val, 1);
+    free (val);
+}
+
 void external_set_path (void)
 {
+    prepend ("PYTHONPATH", flux_conf_builtin_get ("python_path", FLUX_CONF_AUTO));
     char self[PATH_MAX];
     char found[PATH_MAX];
     char real[PATH_MAX];

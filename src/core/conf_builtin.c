@@ -27,6 +27,9 @@ static const struct {
       FLUX_BUILD_DIR "/src/shell/flux-shell" },
     { "pmi_library_path", FLUX_LIBEXECDIR "/libpmi.so",
       FLUX_BUILD_DIR "/src/libs/libpmi.so" },
+    /* A list of folders for PYTHONPATH. */
+    { "python_path", FLUX_LIBEXECDIR "/python",
+      FLUX_SOURCE_DIR "/src/python:" FLUX_BUILD_DIR "/src/python" },
     /* A list of folders with flux-NAME programs. */
     { "exec_path", FLUX_CMDDIR,
       FLUX_BUILD_DIR "/src/cmd:" FLUX_BUILD_DIR "/src/broker:" FLUX_BUILD_DIR

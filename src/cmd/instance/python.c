@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
+
 static struct optparse_option opts[] = {
     { .name = "get-path", .usage = "Print where modules of Python are looked for" },
     OPTPARSE_TABLE_END,
@@ -18,9 +20,9 @@ static int run (optparse_t *p, int argc, char **argv)
         puts (path ? path : "");
         return 0;
     }
-    argv[0] = (char *)"python3";
-    execvp (argv[0], argv);
-    cmd_warn ("python3: %s", strerror (errno));
+    argv[0] = (char *)FLUX_PYTHON;
+    execv (argv[0], argv);
+    cmd_warn ("%s: %s", argv[0], strerror (errno));
     return errno == ENOENT ? 127 : 126;
 }
 

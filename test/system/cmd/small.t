@@ -103,9 +103,11 @@ fails 'pmi: not in a job' 1 PMI_FD flux pmi --method=simple barrier
 
 # python, env, version
 like 'python' '^3$' flux python -c 'print(1 + 2)'
-like 'python --get-path' '^/some/where$' env PYTHONPATH=/some/where flux python --get-path
+like 'python --get-path' '/src/python:/some/where$' env PYTHONPATH=/some/where flux python --get-path
 like 'env: a shell can read it' "^$FLUX_URI\$" sh -c \
     'x=$(flux env); unset FLUX_URI; eval "$x"; echo $FLUX_URI'
+like 'python: the package is found, also by jobs' '^0 2$' flux run flux python -c \
+    'import flux; h = flux.Flux(); print(h.get_rank(), h.attr_get("size"))'
 like 'env: quotes' "it's" sh -c 'PYTHONPATH="it'"'"'s"; export PYTHONPATH; x=$(flux env)
     unset PYTHONPATH; eval "$x"; echo "$PYTHONPATH"'
 like 'env COMMAND' '^hi$' flux env echo hi
