@@ -133,10 +133,45 @@ static int create_tasks (struct shell *sh)
     return 0;
 }
 
+/* An option that does nothing would be taken for one that does something. */
+static int check_options (json_t *options, flux_error_t *error)
+{
+    static const char *const known[] = {
+        "cpu-affinity", "exit-on-error", "exit-timeout", "input",
+        "mpi",          "nosetpgrp",     "output",       "per-resource",
+        "pmi",          "pmi-simple",    "pty",          "rlimit",
+        "signal",       "taskmap",       "verbose",      "stop-tasks-in-exec",
+    };
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (options, name, value) {
+        const char *s = json_string_value (value);
+        bool ok = false;
+
+        for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++)
+            ok |= !strcmp (known[i], name);
+        /* there is no set-up for one kind of MPI to choose */
+        if (!strcmp (name, "mpi"))
+            ok = s && !strcmp (s, "none");
+        else if (!strcmp (name, "gpu-affinity"))
+            ok = s && !strcmp (s, "off");
+        if (!ok) {
+            snprintf (error->text, sizeof (error->text),
+                      "shell option %.60s%s%.40s: not supported", name, s ? "=" : "",
+                      s ? s : "");
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int parse_options (struct shell *sh, flux_error_t *error)
 {
     json_t *o;
 
+    if (check_options (sh->jobspec.shell_options, error) < 0)
+        return -1;
     if ((o = shell_option (sh, "verbose")))
         sh->verbose = json_is_true (o) ? 1 : json_integer_value (o);
     sh->setpgrp = true;

@@ -71,6 +71,12 @@ is 'signal before the end' got sh -c \
 is 'affinity: off' "$(nproc)" flux run -o cpu-affinity=off nproc
 is 'affinity: one core' 1 sh -c 'flux run -n1 nproc'
 fails 'affinity: unknown' 1 "cpu-affinity: unknown value 'x'" flux run -o cpu-affinity=x true
+for o in nosuch initrc=/etc/f userrc=f oom.adjust=5 mpi=spectrum gpu-affinity=per-task; do
+    fails "-o $o" 1 "shell option ${o%%[.=]*}.*: not supported" flux run -o $o true
+done
+for o in mpi=none gpu-affinity=off verbose; do
+    succeeds "-o $o" flux run -o $o true
+done
 printf '#!/bin/sh\necho script $1\n' >s.sh
 chmod +x s.sh
 is 'a file with the job' 'hello' sh -c 'echo hello >f; flux run --add-file=data=f cat "{{tmpdir}}/data"'
