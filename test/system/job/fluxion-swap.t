@@ -32,7 +32,7 @@ before=$(used)
 succeeds 'the simple scheduler goes, the graph scheduler comes' to_fluxion
 like 'it has the service' '^sched-fluxion-qmanager +sched' modules
 is 'what runs has its cores' "$before" used
-is 'a job runs on what is free' 'hello' flux run -n $((cores - 1)) -o label=false sh -c \
+is 'a job runs on what is free' 'hello' flux run -n $((cores - 1)) sh -c \
     '[ "$FLUX_TASK_RANK" != 0 ] || echo hello'
 is 'and gives it back' "$before" used
 fails 'one that never fits is refused' 1 'alloc denied due to type="unsatisfiable"' \
