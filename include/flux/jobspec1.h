@@ -12,9 +12,7 @@ extern "C" {
 #endif
 
 typedef struct flux_jobspec1 flux_jobspec1_t;
-typedef struct {
-    char text[160];
-} flux_jobspec1_error_t;
+typedef flux_error_t flux_jobspec1_error_t;
 
 /* A jobspec that runs argv (argc > 0) with env (may be NULL: none).
  * ntasks, cores_per_task: at least 1. gpus_per_task, nnodes: 0 for none; more nodes than

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "value/fsd.h"
 
 struct attr {
@@ -118,20 +119,6 @@ static const struct {
     { "broker.unload-builtins-timeout",
       "the broker's own services are no modules: nothing is unloaded" },
 };
-
-__attribute__ ((format (printf, 3, 4))) static int
-fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = errnum;
-    return -1;
-}
 
 static const struct attr_def *find_def (const char *name)
 {
@@ -289,12 +276,12 @@ static int check_number (const struct attr_def *def, const char *name, const cha
     long n;
 
     if (!*digits || strspn (digits, "0123456789") != strlen (digits))
-        return fail (error, EINVAL, "%s: '%s' is not a number", name, val);
+        return error_fail (error, EINVAL, "%s: '%s' is not a number", name, val);
     errno = 0;
     n = strtol (val, NULL, 10);
     if (errno || n < def->min || n > def->max)
-        return fail (error, EINVAL, "%s: %s is not between %ld and %ld", name, val,
-                     def->min, def->max);
+        return error_fail (error, EINVAL, "%s: %s is not between %ld and %ld", name,
+                           val, def->min, def->max);
     return 0;
 }
 
@@ -307,12 +294,12 @@ static int check_duration (const struct attr_def *def, const char *name,
     if (strcmp (val, "none") == 0 && def->max == 0)
         return 0;
     if (fsd_parse (val, &seconds) < 0)
-        return fail (error, EINVAL, "%s: '%s' is not a duration", name, val);
+        return error_fail (error, EINVAL, "%s: '%s' is not a duration", name, val);
     if (def->max > 0 && seconds <= 0)
-        return fail (error, EINVAL, "%s: must be more than 0", name);
+        return error_fail (error, EINVAL, "%s: must be more than 0", name);
     if (!(seconds <= INT_MAX / 1000))
-        return fail (error, EINVAL, "%s: '%s' is more than %ds", name, val,
-                     INT_MAX / 1000);
+        return error_fail (error, EINVAL, "%s: '%s' is more than %ds", name, val,
+                           INT_MAX / 1000);
     return 0;
 }
 
@@ -323,9 +310,9 @@ static int check_size (const char *name, const char *val, flux_error_t *error)
     uint64_t size;
 
     if (attrs_parse_size (val, &size) < 0)
-        return fail (error, EINVAL,
-                     "%s: '%s' is not a number above 0 (k, M, G, T may follow)", name,
-                     val);
+        return error_fail (error, EINVAL,
+                           "%s: '%s' is not a number above 0 (k, M, G, T may follow)",
+                           name, val);
     return 0;
 }
 
@@ -340,14 +327,15 @@ static int check_type (const char *name, const char *val, flux_error_t *error)
         return check_number (def, name, val, error);
     case CHOICE:
         if (strcmp (val, def->choices[0]) != 0 && strcmp (val, def->choices[1]) != 0)
-            return fail (error, EINVAL, "%s: must be '%s' or '%s'", name,
-                         def->choices[0], def->choices[1]);
+            return error_fail (error, EINVAL, "%s: must be '%s' or '%s'", name,
+                               def->choices[0], def->choices[1]);
         return 0;
     case SIZE:
         return check_size (name, val, error);
     case URI:
         if (strncmp (val, "local:///", 9) != 0)
-            return fail (error, EINVAL, "%s: '%s' is not local:///PATH", name, val);
+            return error_fail (error, EINVAL, "%s: '%s' is not local:///PATH", name,
+                               val);
         return 0;
     default:
         return 0;
@@ -365,11 +353,11 @@ static int set (struct attrs *a, const char *name, const char *val, flux_error_t
         return -1;
     if (!attr) {
         if (attrs_put (a, name, val, -1) < 0)
-            return fail (error, ENOMEM, "out of memory");
+            return error_fail (error, ENOMEM, "out of memory");
         return 0;
     }
     if (!(copy = strdup (val)))
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     free (attr->val);
     attr->val = copy;
     return 0;
@@ -382,11 +370,11 @@ int attrs_set_boot (struct attrs *a, const char *name, const char *val,
 
     for (size_t i = 0; i < sizeof (refused) / sizeof (refused[0]); i++)
         if (strcmp (refused[i].name, name) == 0)
-            return fail (error, ENOENT, "%s: %s", name, refused[i].why);
+            return error_fail (error, ENOENT, "%s: %s", name, refused[i].why);
     if (!def)
-        return fail (error, ENOENT, "%s: unknown attribute", name);
+        return error_fail (error, ENOENT, "%s: unknown attribute", name);
     if ((def->flags & ATTR_NOBOOT))
-        return fail (error, EPERM, "%s: attribute may not be set", name);
+        return error_fail (error, EPERM, "%s: attribute may not be set", name);
     return set (a, name, val, error);
 }
 
@@ -398,9 +386,9 @@ int attrs_set (struct attrs *a, const char *name, const char *val, bool force,
     int flags = attr ? attr->flags : def ? def->flags : 0;
 
     if (!attr && !(def && (def->flags & ATTR_RUNTIME)))
-        return fail (error, ENOENT, "unknown attribute");
+        return error_fail (error, ENOENT, "unknown attribute");
     if ((flags & ATTR_IMMUTABLE) || (!(flags & ATTR_RUNTIME) && !force))
-        return fail (error, EPERM, "attribute may not be updated");
+        return error_fail (error, EPERM, "attribute may not be updated");
     return set (a, name, val, error);
 }
 
@@ -410,9 +398,9 @@ int attrs_remove (struct attrs *a, const char *name, flux_error_t *error)
     size_t i = find_slot (a, name, &found);
 
     if (!found)
-        return fail (error, ENOENT, "unknown attribute");
+        return error_fail (error, ENOENT, "unknown attribute");
     if (!(a->v[i].flags & ATTR_RUNTIME))
-        return fail (error, EPERM, "attribute may not be removed");
+        return error_fail (error, EPERM, "attribute may not be removed");
     attr_fini (&a->v[i]);
     memmove (&a->v[i], &a->v[i + 1], (a->count - i - 1) * sizeof (a->v[0]));
     a->count--;

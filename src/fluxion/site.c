@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "fluxion/load.h"
 
 #define REQUESTS 256 /* kept as they were read; a power of two */
@@ -28,18 +29,6 @@ struct site {
     uint64_t generation; /* of the graph that it was made for */
     struct kept kept[REQUESTS];
 };
-
-__attribute__ ((format (printf, 2, 3))) static int fail (flux_error_t *error,
-                                                         const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 static bool allowed (const char *list, const char *type)
 {
@@ -124,7 +113,7 @@ static struct idset *decode (json_t *o, const char *what, flux_error_t *error)
     struct idset *ids = s ? idset_decode (s) : NULL;
 
     if (!ids)
-        fail (error, "%s: '%.80s' is no idset", what, s ? s : "");
+        error_invalid (error, "%s: '%.80s' is no idset", what, s ? s : "");
     return ids;
 }
 
@@ -138,7 +127,7 @@ static int set_status (struct site *site, json_t *o, bool down, flux_error_t *er
         return -1;
     if (index_ranks (site) < 0) {
         idset_destroy (ids);
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     }
     for (unsigned int r = idset_first (ids); r != IDSET_INVALID_ID;
          r = idset_next (ids, r)) {
@@ -170,7 +159,8 @@ static int set_property (struct site *site, const char *name, json_t *o, bool ad
             rc = -1;
     }
     idset_destroy (ids);
-    return rc < 0 ? fail (error, "property %.80s: %s", name, strerror (errno)) : 0;
+    return rc < 0 ? error_invalid (error, "property %.80s: %s", name, strerror (errno))
+                  : 0;
 }
 
 static int set_properties (struct site *site, json_t *o, bool add, flux_error_t *error)
@@ -179,7 +169,7 @@ static int set_properties (struct site *site, json_t *o, bool add, flux_error_t 
     json_t *value;
 
     if (o && index_ranks (site) < 0)
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     json_object_foreach (o, name, value) {
         if (set_property (site, name, value, add, error) < 0)
             return -1;
@@ -200,7 +190,7 @@ static int shrink (struct site *site, json_t *o, flux_error_t *error)
     if (!o)
         return 0;
     if (!ranks)
-        return fail (error, "shrink: no idset");
+        return error_invalid (error, "shrink: no idset");
     if (scheduler_shrink_ranks (site->s, ranks, error) < 0 && errno != ENOENT)
         return -1;
     return 0;
@@ -222,7 +212,7 @@ int site_apply (struct site *site, json_t *change, bool *capacity, flux_error_t 
         return -1;
     if (expiration) {
         if (!json_is_number (expiration))
-            return fail (error, "expiration is no number");
+            return error_invalid (error, "expiration is no number");
         set_expiration (site, json_number_value (expiration));
     }
     return 0;
@@ -300,7 +290,7 @@ static int load_R (struct site *site, json_t *R, const struct site_options *opt,
 
     json_decref (o);
     if (!text)
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     site->s = load_text ("rv1exec", text, NULL, opt, error);
     site->by_rank = true;
     free (text);
@@ -431,7 +421,7 @@ int site_update (struct site *site, uint64_t id, const char *R,
     int rc = -1;
 
     if (job && job->state != JOB_CANCELED)
-        return fail (error, "existing Jobid %llu", (unsigned long long)id);
+        return error_invalid (error, "existing Jobid %llu", (unsigned long long)id);
     if (pick (site, R, true, &picks, &by_rank, error) == 0) {
         int64_t duration = picks.expiration - picks.starttime;
         rc = scheduler_update (site->s, id, &picks, picks.starttime,

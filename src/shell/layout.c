@@ -4,17 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int fail (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
+#include "base/error.h"
 
 /* per-resource: {type: node|core|gpu, count?: N} */
 static int count_per_resource (struct layout_node *nodes, int node_count,
@@ -25,7 +15,8 @@ static int count_per_resource (struct layout_node *nodes, int node_count,
 
     if (json_unpack (option, "{s:s s?i}", "type", &type, "count", &count) < 0
         || count < 1)
-        return fail (error, "per-resource: expected type and a positive count");
+        return error_invalid (error,
+                              "per-resource: expected type and a positive count");
     for (int i = 0; i < node_count; i++) {
         if (!strcmp (type, "node"))
             nodes[i].tasks = count;
@@ -34,7 +25,7 @@ static int count_per_resource (struct layout_node *nodes, int node_count,
         else if (!strcmp (type, "gpu"))
             nodes[i].tasks = nodes[i].gpus * count;
         else
-            return fail (error, "per-resource: unknown type '%s'", type);
+            return error_invalid (error, "per-resource: unknown type '%s'", type);
     }
     return 0;
 }
@@ -60,7 +51,7 @@ int layout_count (struct layout_node *nodes, int node_count, const struct jobspe
     int left = js->ntasks > 0 ? js->ntasks : js->nslots;
 
     if (node_count < 1)
-        return fail (error, "R has no nodes");
+        return error_invalid (error, "R has no nodes");
     for (int i = 0; i < node_count; i++)
         nodes[i].tasks = 0;
     if (option)
@@ -133,14 +124,14 @@ static struct taskmap *map_manual (const struct layout_node *nodes, int node_cou
     struct taskmap *map = taskmap_decode (value, &why);
 
     if (!map) {
-        fail (error, "taskmap: manual: %.120s", why.text);
+        error_invalid (error, "taskmap: manual: %.120s", why.text);
         return NULL;
     }
     bool ok = taskmap_nnodes (map) == node_count;
     for (int i = 0; ok && i < node_count; i++)
         ok = taskmap_ntasks (map, i) == nodes[i].tasks;
     if (!ok) {
-        fail (error, "taskmap: manual: does not fit the job's tasks per node");
+        error_invalid (error, "taskmap: manual: does not fit the job's tasks per node");
         taskmap_destroy (map);
         return NULL;
     }
@@ -156,13 +147,13 @@ struct taskmap *layout_map (const struct layout_node *nodes, int node_count,
         char *end = NULL;
         long stride = value && *value ? strtol (value, &end, 10) : 1;
         if (stride < 1 || stride > 1 << 24 || (end && *end)) {
-            fail (error, "taskmap: cyclic: invalid stride '%s'", value);
+            error_invalid (error, "taskmap: cyclic: invalid stride '%s'", value);
             return NULL;
         }
         return map_cyclic (nodes, node_count, stride);
     }
     if (!strcmp (scheme, "manual"))
         return map_manual (nodes, node_count, value ? value : "", error);
-    fail (error, "taskmap: unknown scheme '%s'", scheme);
+    error_invalid (error, "taskmap: unknown scheme '%s'", scheme);
     return NULL;
 }

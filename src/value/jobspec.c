@@ -1,5 +1,6 @@
 /* RFC 25. Every message begins with the place in the document. */
 #include "value/jobspec.h"
+#include "base/error.h"
 #include "base/json/json.h"
 
 #include <limits.h>
@@ -9,21 +10,6 @@
 #include <string.h>
 
 #define MAX_COUNT (1 << 24)
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = EINVAL;
-    return -1;
-}
 
 static bool one_of (const char *key, const char *const *keys)
 {
@@ -41,7 +27,7 @@ static int check_keys (json_t *o, const char *where, const char *const *keys,
 
     json_object_foreach (o, key, value)
         if (!one_of (key, keys))
-            return fail (error, "%s: unknown key '%.40s'", where, key);
+            return error_invalid (error, "%s: unknown key '%.40s'", where, key);
     return 0;
 }
 
@@ -51,14 +37,14 @@ static int get_count (json_t *vertex, const char *where, int min, int *count,
     json_t *o = json_object_get (vertex, "count");
 
     if (!o)
-        return fail (error, "%s.count: is missing", where);
+        return error_invalid (error, "%s.count: is missing", where);
     if (!json_is_integer (o))
-        return fail (error, "%s.count: must be an integer", where);
+        return error_invalid (error, "%s.count: must be an integer", where);
     if (json_integer_value (o) < min)
-        return fail (error, "%s.count: must be %s integer", where,
-                     min > 0 ? "a positive" : "a non-negative");
+        return error_invalid (error, "%s.count: must be %s integer", where,
+                              min > 0 ? "a positive" : "a non-negative");
     if (json_integer_value (o) > MAX_COUNT)
-        return fail (error, "%s.count: is too large", where);
+        return error_invalid (error, "%s.count: is too large", where);
     *count = json_integer_value (o);
     return 0;
 }
@@ -74,14 +60,14 @@ static int check_vertex (json_t *o, const char *where, const char **type,
                                              "label", "exclusive", NULL };
 
     if (!json_is_object (o))
-        return fail (error, "%s: must be a dictionary", where);
+        return error_invalid (error, "%s: must be a dictionary", where);
     if (!(*type = json_string_value (json_object_get (o, "type"))))
-        return fail (error, "%s.type: is missing or not a string", where);
+        return error_invalid (error, "%s.type: is missing or not a string", where);
     if (!one_of (*type, types))
-        return fail (error, "%s.type: '%.40s' is not node, slot, core or gpu", where,
-                     *type);
+        return error_invalid (error, "%s.type: '%.40s' is not node, slot, core or gpu",
+                              where, *type);
     if (json_object_get (o, "unit") && !json_is_string (json_object_get (o, "unit")))
-        return fail (error, "%s.unit: must be a string", where);
+        return error_invalid (error, "%s.unit: must be a string", where);
     return check_keys (o, where, strcmp (*type, "node") ? keys : node_keys, error);
 }
 
@@ -95,11 +81,11 @@ static int parse_leaf (json_t *o, const char *where, struct jobspec *js,
         return -1;
     core = !strcmp (type, "core");
     if (!core && strcmp (type, "gpu"))
-        return fail (error, "%s.type: '%s' cannot be in a slot", where, type);
+        return error_invalid (error, "%s.type: '%s' cannot be in a slot", where, type);
     if (json_object_get (o, "with"))
-        return fail (error, "%s.with: a %s holds nothing", where, type);
+        return error_invalid (error, "%s.with: a %s holds nothing", where, type);
     if (core ? js->cores_per_slot > 0 : js->gpus_per_slot >= 0)
-        return fail (error, "%s.type: '%s' is there twice", where, type);
+        return error_invalid (error, "%s.type: '%s' is there twice", where, type);
     return get_count (o, where, core ? 1 : 0,
                       core ? &js->cores_per_slot : &js->gpus_per_slot, error);
 }
@@ -113,11 +99,11 @@ static int parse_slot (json_t *o, const char *where, struct jobspec *js,
     json_t *child;
 
     if (!(*label = json_string_value (json_object_get (o, "label"))))
-        return fail (error, "%s.label: is missing or not a string", where);
+        return error_invalid (error, "%s.label: is missing or not a string", where);
     if (get_count (o, where, 1, &js->nslots, error) < 0)
         return -1;
     if (!json_is_array (with))
-        return fail (error, "%s.with: must be a list", where);
+        return error_invalid (error, "%s.with: must be a list", where);
     js->gpus_per_slot = -1;
     json_array_foreach (with, i, child) {
         snprintf (child_where, sizeof (child_where), "%s.with[%zu]", where, i);
@@ -125,7 +111,7 @@ static int parse_slot (json_t *o, const char *where, struct jobspec *js,
             return -1;
     }
     if (js->cores_per_slot == 0)
-        return fail (error, "%s.with: must hold a core", where);
+        return error_invalid (error, "%s.with: must hold a core", where);
     if (js->gpus_per_slot < 0)
         js->gpus_per_slot = 0;
     return 0;
@@ -142,21 +128,22 @@ static int parse_node (json_t *o, struct jobspec *js, const char **label,
     if (get_count (o, where, 1, &js->nnodes, error) < 0)
         return -1;
     if (exclusive && !json_is_boolean (exclusive))
-        return fail (error, "%s.exclusive: must be true or false", where);
+        return error_invalid (error, "%s.exclusive: must be true or false", where);
     js->node_exclusive = json_is_true (exclusive);
     if (!json_is_array (with) || json_array_size (with) != 1)
-        return fail (error, "%s.with: must be a list of one slot", where);
+        return error_invalid (error, "%s.with: must be a list of one slot", where);
     if (check_vertex (json_array_get (with, 0), "resources[0].with[0]", &type, error)
         < 0)
         return -1;
     if (strcmp (type, "slot"))
-        return fail (error, "resources[0].with[0].type: must be slot, not '%s'", type);
+        return error_invalid (
+            error, "resources[0].with[0].type: must be slot, not '%s'", type);
     if (parse_slot (json_array_get (with, 0), "resources[0].with[0]", js, label, error)
         < 0)
         return -1;
     js->slots_per_node = js->nslots;
     if ((int64_t)js->slots_per_node * js->nnodes > MAX_COUNT)
-        return fail (error, "resources[0].with[0].count: is too large");
+        return error_invalid (error, "resources[0].with[0].count: is too large");
     js->nslots = js->slots_per_node * js->nnodes;
     return 0;
 }
@@ -168,7 +155,7 @@ static int parse_resources (json_t *resources, struct jobspec *js, const char **
     const char *type;
 
     if (!json_is_array (resources) || json_array_size (resources) != 1)
-        return fail (error, "resources: must be a list of one vertex");
+        return error_invalid (error, "resources: must be a list of one vertex");
     o = json_array_get (resources, 0);
     if (check_vertex (o, "resources[0]", &type, error) < 0)
         return -1;
@@ -176,7 +163,8 @@ static int parse_resources (json_t *resources, struct jobspec *js, const char **
         return parse_node (o, js, label, error);
     if (!strcmp (type, "slot"))
         return parse_slot (o, "resources[0]", js, label, error);
-    return fail (error, "resources[0].type: must be node or slot, not '%s'", type);
+    return error_invalid (error, "resources[0].type: must be node or slot, not '%s'",
+                          type);
 }
 
 static int parse_command (json_t *command, struct jobspec *js, flux_error_t *error)
@@ -185,10 +173,10 @@ static int parse_command (json_t *command, struct jobspec *js, flux_error_t *err
     json_t *arg;
 
     if (!json_is_array (command) || json_array_size (command) == 0)
-        return fail (error, "tasks[0].command: must be a list of strings");
+        return error_invalid (error, "tasks[0].command: must be a list of strings");
     json_array_foreach (command, i, arg)
         if (!json_is_string (arg))
-            return fail (error, "tasks[0].command[%zu]: must be a string", i);
+            return error_invalid (error, "tasks[0].command[%zu]: must be a string", i);
     js->command = command;
     return 0;
 }
@@ -201,16 +189,18 @@ static int parse_task_count (json_t *count, struct jobspec *js, flux_error_t *er
 
     if (!json_is_object (count) || json_object_size (count) != 1
         || !(per_slot || total))
-        return fail (error, "tasks[0].count: must have one of per_slot and total");
+        return error_invalid (error,
+                              "tasks[0].count: must have one of per_slot and total");
     if (per_slot) {
         if (!json_is_integer (per_slot) || json_integer_value (per_slot) != 1)
-            return fail (error, "tasks[0].count.per_slot: must be 1");
+            return error_invalid (error, "tasks[0].count.per_slot: must be 1");
         js->ntasks = js->nslots;
         return 0;
     }
     n = json_integer_value (total);
     if (!json_is_integer (total) || n < 1 || n > MAX_COUNT)
-        return fail (error, "tasks[0].count.total: must be a positive integer");
+        return error_invalid (error,
+                              "tasks[0].count.total: must be a positive integer");
     js->ntasks = n;
     return 0;
 }
@@ -219,9 +209,9 @@ static int parse_task_count (json_t *count, struct jobspec *js, flux_error_t *er
 static int check_total (const struct jobspec *js, flux_error_t *error)
 {
     if ((int64_t)js->nslots * js->cores_per_slot > INT_MAX)
-        return fail (error, "resources: too many cores in all");
+        return error_invalid (error, "resources: too many cores in all");
     if ((int64_t)js->nslots * js->gpus_per_slot > INT_MAX)
-        return fail (error, "resources: too many gpus in all");
+        return error_invalid (error, "resources: too many gpus in all");
     return 0;
 }
 
@@ -235,13 +225,14 @@ static int parse_tasks (json_t *tasks, const char *label, struct jobspec *js,
 
     if (!json_is_array (tasks) || json_array_size (tasks) != 1
         || !json_is_object (task))
-        return fail (error, "tasks: must be a list of one task");
+        return error_invalid (error, "tasks: must be a list of one task");
     if (check_keys (task, "tasks[0]", keys, error) < 0)
         return -1;
     if (!(slot = json_string_value (json_object_get (task, "slot"))))
-        return fail (error, "tasks[0].slot: is missing or not a string");
+        return error_invalid (error, "tasks[0].slot: is missing or not a string");
     if (strcmp (slot, label))
-        return fail (error, "tasks[0].slot: no slot has the label '%.60s'", slot);
+        return error_invalid (error, "tasks[0].slot: no slot has the label '%.60s'",
+                              slot);
     if (parse_command (json_object_get (task, "command"), js, error) < 0)
         return -1;
     return parse_task_count (json_object_get (task, "count"), js, error);
@@ -254,7 +245,7 @@ static int get_string (json_t *system, const char *key, const char **value,
 
     *value = json_string_value (o);
     if (o && !*value)
-        return fail (error, "attributes.system.%s: must be a string", key);
+        return error_invalid (error, "attributes.system.%s: must be a string", key);
     return 0;
 }
 
@@ -263,7 +254,7 @@ static int get_object (json_t *o, const char *where, const char *key, json_t **v
 {
     *value = json_object_get (o, key);
     if (*value && !json_is_object (*value))
-        return fail (error, "%s.%s: must be a dictionary", where, key);
+        return error_invalid (error, "%s.%s: must be a dictionary", where, key);
     return 0;
 }
 
@@ -274,8 +265,8 @@ static int parse_environment (json_t *env, flux_error_t *error)
 
     json_object_foreach (env, name, value)
         if (!json_is_string (value) && !json_is_null (value))
-            return fail (error, "attributes.system.environment.%.60s: must be a string",
-                         name);
+            return error_invalid (
+                error, "attributes.system.environment.%.60s: must be a string", name);
     return 0;
 }
 
@@ -285,14 +276,14 @@ static int parse_dependencies (json_t *deps, flux_error_t *error)
     json_t *o;
 
     if (!json_is_array (deps))
-        return fail (error, "attributes.system.dependencies: must be a list");
+        return error_invalid (error, "attributes.system.dependencies: must be a list");
     json_array_foreach (deps, i, o)
         if (!json_is_string (json_object_get (o, "scheme"))
             || !json_is_string (json_object_get (o, "value")))
-            return fail (error,
-                         "attributes.system.dependencies[%zu]: must have "
-                         "scheme and value",
-                         i);
+            return error_invalid (error,
+                                  "attributes.system.dependencies[%zu]: must have "
+                                  "scheme and value",
+                                  i);
     return 0;
 }
 
@@ -311,9 +302,10 @@ static int parse_system (json_t *system, struct jobspec *js, flux_error_t *error
     json_t *job, *shell;
 
     if (!duration)
-        return fail (error, "attributes.system.duration: is missing");
+        return error_invalid (error, "attributes.system.duration: is missing");
     if (!json_is_number (duration) || !(json_number_value (duration) >= 0))
-        return fail (error, "attributes.system.duration: must be a number >= 0");
+        return error_invalid (error,
+                              "attributes.system.duration: must be a number >= 0");
     js->duration = json_number_value (duration);
     if (get_string (system, "cwd", &js->cwd, error) < 0
         || get_string (system, "queue", &js->queue, error) < 0
@@ -348,15 +340,15 @@ int jobspec_parse (json_t *o, struct jobspec *js, flux_error_t *error)
 
     memset (js, 0, sizeof (*js));
     if (!json_is_object (o))
-        return fail (error, "jobspec: must be a dictionary");
+        return error_invalid (error, "jobspec: must be a dictionary");
     if (!json_is_integer (version))
-        return fail (error, "version: is missing or not an integer");
+        return error_invalid (error, "version: is missing or not an integer");
     if (json_integer_value (version) != 1)
-        return fail (error, "version: must be 1, not %" JSON_INTEGER_FORMAT,
-                     json_integer_value (version));
+        return error_invalid (error, "version: must be 1, not %" JSON_INTEGER_FORMAT,
+                              json_integer_value (version));
     for (int i = 0; keys[i]; i++)
         if (!json_object_get (o, keys[i]))
-            return fail (error, "%s: is missing", keys[i]);
+            return error_invalid (error, "%s: is missing", keys[i]);
     if (check_keys (o, "jobspec", keys, error) < 0
         || parse_resources (json_object_get (o, "resources"), js, &label, error) < 0
         || check_total (js, error) < 0
@@ -364,12 +356,12 @@ int jobspec_parse (json_t *o, struct jobspec *js, flux_error_t *error)
         return -1;
     attributes = json_object_get (o, "attributes");
     if (!json_is_object (attributes))
-        return fail (error, "attributes: must be a dictionary");
+        return error_invalid (error, "attributes: must be a dictionary");
     if (get_object (attributes, "attributes", "system", &system, error) < 0
         || get_object (attributes, "attributes", "user", &user, error) < 0)
         return -1;
     if (!system)
-        return fail (error, "attributes.system: is missing");
+        return error_invalid (error, "attributes.system: is missing");
     if (parse_system (system, js, error) < 0)
         return -1;
     /* Shell options that place tasks by resource decide how many there are. */
@@ -384,6 +376,6 @@ json_t *jobspec_load (const char *s, size_t len, flux_error_t *error)
     json_t *o = json_decode (s, len, 0, &jerror);
 
     if (!o)
-        fail (error, "jobspec: invalid JSON: %.120s", jerror.text);
+        error_invalid (error, "jobspec: invalid JSON: %.120s", jerror.text);
     return o;
 }

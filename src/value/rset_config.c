@@ -3,22 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "value/rset_impl.h"
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = EINVAL;
-    return -1;
-}
 
 /* The hosts of entry i get its cores, GPUs and properties; entries add up. */
 static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *entry,
@@ -34,15 +20,16 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
     if (json_unpack_ex (entry, NULL, JSON_STRICT, "{s:s s?s s?s s?o}", "hosts", &hosts,
                         "cores", &cores, "gpus", &gpus, "properties", &properties)
         < 0)
-        return fail (error,
-                     "resource.config[%zu]: expected hosts, cores, gpus, "
-                     "properties",
-                     i);
+        return error_invalid (error,
+                              "resource.config[%zu]: expected hosts, cores, gpus, "
+                              "properties",
+                              i);
     if (properties && !json_is_array (properties))
-        return fail (error, "resource.config[%zu].properties: must be an array", i);
+        return error_invalid (error,
+                              "resource.config[%zu].properties: must be an array", i);
     if (!(hl = hostlist_decode (hosts))
         || !(ranks = idset_create (0, IDSET_FLAG_AUTOGROW))) {
-        fail (error, "resource.config[%zu].hosts: invalid hostlist", i);
+        error_invalid (error, "resource.config[%zu].hosts: invalid hostlist", i);
         goto out;
     }
     for (const char *h = hostlist_first (hl); h; h = hostlist_next (hl)) {
@@ -58,7 +45,7 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
             continue;
         if (!(one = rset_create ()) || rset_add_rank (one, rank, h, cores, gpus) < 0) {
             rset_destroy (one);
-            fail (error, "resource.config[%zu]: invalid idset", i);
+            error_invalid (error, "resource.config[%zu]: invalid idset", i);
             goto out;
         }
         sum = rset_union (r, one);
@@ -71,7 +58,8 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
     json_array_foreach (properties, n, value) {
         const char *name = json_string_value (value);
         if (!name || rset_add_property (r, name, ranks) < 0) {
-            fail (error, "resource.config[%zu].properties[%zu]: invalid name", i, n);
+            error_invalid (error, "resource.config[%zu].properties[%zu]: invalid name",
+                           i, n);
             goto out;
         }
     }
@@ -86,8 +74,8 @@ static int check_cores (const struct rset *r, flux_error_t *error)
 {
     for (int i = 0; i < r->count; i++) {
         if (idset_empty (r->entries[i].kids->ids[CORE]))
-            return fail (error, "resource.config: host %.80s has no cores",
-                         r->entries[i].host->name);
+            return error_invalid (error, "resource.config: host %.80s has no cores",
+                                  r->entries[i].host->name);
     }
     return 0;
 }
@@ -101,9 +89,9 @@ struct rset *rset_decode_config (const json_t *config, flux_error_t *error)
     int rc = 0;
 
     if (!all || !r)
-        rc = fail (error, "out of memory");
+        rc = error_invalid (error, "out of memory");
     else if (!json_is_array (config))
-        rc = fail (error, "resource.config: must be an array of tables");
+        rc = error_invalid (error, "resource.config: must be an array of tables");
     json_array_foreach (config, i, entry)
         if (rc == 0)
             rc = add_entry (r, all, i, (json_t *)entry, error);

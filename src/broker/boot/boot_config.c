@@ -9,25 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
 #include "broker/boot/bootstrap.h"
 #include "broker/broker.h"
 #include "broker/overlay/overlay.h"
 #include "broker/routing/topology.h"
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 static int use_certificate (struct broker *b, const struct bootstrap *bs,
                             flux_error_t *error)
@@ -37,11 +25,11 @@ static int use_certificate (struct broker *b, const struct bootstrap *bs,
     int rc;
 
     if (!bs->curve_cert)
-        return fail (error,
-                     "bootstrap.curve_cert: must be there if there is more than one "
-                     "host (flux keygen makes one)");
+        return error_invalid (
+            error, "bootstrap.curve_cert: must be there if there is more than one "
+                   "host (flux keygen makes one)");
     if (cert_read (&cert, bs->curve_cert, &why) < 0)
-        return fail (error, "bootstrap.curve_cert: %.130s", why.text);
+        return error_invalid (error, "bootstrap.curve_cert: %.130s", why.text);
     rc = overlay_use_keys (b, cert.public_key, cert.secret_key, error);
     explicit_bzero (&cert, sizeof (cert));
     return rc;
@@ -55,16 +43,17 @@ static int set_addresses (struct broker *b, const struct bootstrap *bs,
 
     if (topology_child_count (b->topo, b->rank) > 0) {
         if (!(uri = bs->entries[b->rank].bind))
-            return fail (error, "bootstrap.hosts: %s has children, and no bind address",
-                         host);
+            return error_invalid (
+                error, "bootstrap.hosts: %s has children, and no bind address", host);
         if (overlay_bind_at (b, uri, error) < 0)
             return -1;
     }
     if (parent < 0)
         return 0;
     if (!(uri = bs->entries[parent].connect))
-        return fail (error, "bootstrap.hosts: %s has children, and no connect address",
-                     hostlist_nth (bs->hosts, parent));
+        return error_invalid (
+            error, "bootstrap.hosts: %s has children, and no connect address",
+            hostlist_nth (bs->hosts, parent));
     return overlay_set_parent_at (b, uri, error);
 }
 
@@ -83,14 +72,14 @@ static int take_place (struct broker *b, const struct bootstrap *bs,
     int rank = bootstrap_rank (bs, b->hostname), size = bootstrap_size (bs);
 
     if (rank < 0)
-        return fail (error, "bootstrap.hosts: this host, %.100s, is not listed",
-                     b->hostname);
+        return error_invalid (
+            error, "bootstrap.hosts: this host, %.100s, is not listed", b->hostname);
     if (boot_set_place (b, rank, size, "config", error) < 0)
         return -1;
     if (attrs_put (b->attrs, "instance-level", "0", -1) < 0
         || attrs_putf (b->attrs, "broker.mapping", -1, "[[0,%d,1,1]]", size) < 0
         || set_hostlist (b, bs) < 0)
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     if (size == 1)
         return 0;
     if (overlay_create (b, error) < 0 || use_certificate (b, bs, error) < 0)
@@ -107,7 +96,7 @@ int boot_config (struct broker *b, flux_error_t *error)
     int rc;
 
     if (!table) {
-        fail (error, "there is no [bootstrap] in the configuration");
+        error_invalid (error, "there is no [bootstrap] in the configuration");
         errno = ENOENT;
         return -1;
     }

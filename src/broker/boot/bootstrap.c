@@ -10,22 +10,11 @@
 #include <string.h>
 
 #include "base/buf.h"
-
-__attribute__ ((format (printf, 2, 3))) static int fail (flux_error_t *error,
-                                                         const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
+#include "base/error.h"
 
 static int nomem (flux_error_t *error)
 {
-    fail (error, "out of memory");
+    error_invalid (error, "out of memory");
     errno = ENOMEM;
     return -1;
 }
@@ -45,10 +34,11 @@ static char *substitute (const char *uri, const char *host, int port,
             buf_printf (&b, "%d", port);
         else {
             buf_fini (&b);
-            fail (error,
-                  *uri == 'p' ? "bootstrap: %%p needs a default_port"
-                              : "bootstrap: addresses have %%h and %%p, not %%%c",
-                  *uri ? *uri : ' ');
+            error_invalid (error,
+                           *uri == 'p'
+                               ? "bootstrap: %%p needs a default_port"
+                               : "bootstrap: addresses have %%h and %%p, not %%%c",
+                           *uri ? *uri : ' ');
             return NULL;
         }
     }
@@ -70,12 +60,12 @@ static int check_uri (const char *key, const char *uri, flux_error_t *error)
     if (strncmp (uri, "ipc:///", 7) == 0)
         return 0;
     if (strncmp (uri, "tcp://", 6) != 0 || colon < uri + 7)
-        return fail (error, "bootstrap.%s: '%.80s' is not tcp://ADDRESS:PORT", key,
-                     uri);
+        return error_invalid (error, "bootstrap.%s: '%.80s' is not tcp://ADDRESS:PORT",
+                              key, uri);
     port = strtol (colon + 1, &end, 10);
     if (end == colon + 1 || *end != '\0' || port < 1 || port > 65535)
-        return fail (error, "bootstrap.%s: '%.80s' has no port from 1 to 65535", key,
-                     uri);
+        return error_invalid (
+            error, "bootstrap.%s: '%.80s' has no port from 1 to 65535", key, uri);
     return 0;
 }
 
@@ -103,7 +93,7 @@ static int add_host (struct bootstrap *bs, const char *host, const char *bind,
     struct bootstrap_host *all, *e;
 
     if (hostlist_find (bs->hosts, host) >= 0)
-        return fail (error, "bootstrap.hosts: %s is listed twice", host);
+        return error_invalid (error, "bootstrap.hosts: %s is listed twice", host);
     if (!(all = realloc (bs->entries, (rank + 1) * sizeof (*all)))
         || hostlist_append (bs->hosts, host) < 0) {
         bs->entries = all ? all : bs->entries;
@@ -133,15 +123,16 @@ static int add_entry (struct bootstrap *bs, json_t *o, const struct defaults *df
     if (json_unpack_ex (o, &jerror, JSON_STRICT, "{s:s s?s s?s}", "host", &names,
                         "bind", &bind, "connect", &connect)
         < 0)
-        return fail (error, "bootstrap.hosts[%d]: %s", hostlist_count (bs->hosts),
-                     jerror.text);
+        return error_invalid (error, "bootstrap.hosts[%d]: %s",
+                              hostlist_count (bs->hosts), jerror.text);
     if (!(hosts = hostlist_decode (names)) || hostlist_count (hosts) == 0) {
         hostlist_destroy (hosts);
-        return fail (error, "bootstrap.hosts: '%.80s' is not a list of hosts", names);
+        return error_invalid (error, "bootstrap.hosts: '%.80s' is not a list of hosts",
+                              names);
     }
     if (bind && connect && hostlist_count (hosts) > 1 && !strstr (connect, "%h"))
-        rc =
-            fail (error, "bootstrap.hosts: %.80s: all of them have one address", names);
+        rc = error_invalid (
+            error, "bootstrap.hosts: %.80s: all of them have one address", names);
     for (int i = 0; rc == 0 && i < hostlist_count (hosts); i++)
         rc = add_host (bs, hostlist_nth (hosts, i), bind, connect, dflt, error);
     hostlist_destroy (hosts);
@@ -179,17 +170,18 @@ static int check_keys (json_t *table, flux_error_t *error)
     json_t *val;
 
     if (!json_is_object (table))
-        return fail (error, "bootstrap: must be a table");
+        return error_invalid (error, "bootstrap: must be a table");
     json_object_foreach (table, name, val) {
         size_t i = 0;
 
         while (i < sizeof (keys) / sizeof (keys[0]) && strcmp (keys[i].name, name) != 0)
             i++;
         if (i == sizeof (keys) / sizeof (keys[0]))
-            return fail (error, "bootstrap.%.60s: there is no such key", name);
+            return error_invalid (error, "bootstrap.%.60s: there is no such key", name);
         if (json_is_boolean (val) ? keys[i].type != JSON_TRUE
                                   : json_typeof (val) != keys[i].type)
-            return fail (error, "bootstrap.%s: must be %s", name, keys[i].what);
+            return error_invalid (error, "bootstrap.%s: must be %s", name,
+                                  keys[i].what);
     }
     return 0;
 }
@@ -209,8 +201,8 @@ static int decode (struct bootstrap *bs, json_t *table, flux_error_t *error)
         < 0)
         return nomem (error);
     if (json_object_get (table, "default_port") && (dflt.port < 1 || dflt.port > 65535))
-        return fail (error, "bootstrap.default_port: %d is not from 1 to 65535",
-                     dflt.port);
+        return error_invalid (
+            error, "bootstrap.default_port: %d is not from 1 to 65535", dflt.port);
     bs->enable_ipv6 = ipv6;
     if (!(bs->hosts = hostlist_create ())
         || (cert && !(bs->curve_cert = strdup (cert))))

@@ -5,26 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/toml.h"
-
-__attribute__ ((format (printf, 2, 3))) static int fail (flux_error_t *error,
-                                                         const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 static int merge (json_t *conf, json_t *o, flux_error_t *error)
 {
     int rc = json_object_update_recursive (conf, o);
 
     json_decref (o);
-    return rc < 0 ? fail (error, "out of memory") : 0;
+    return rc < 0 ? error_invalid (error, "out of memory") : 0;
 }
 
 int config_load_path (json_t *conf, const char *path, flux_error_t *error)
@@ -51,7 +40,8 @@ static int load_toml (json_t *conf, const char *text, const char *what,
     json_t *o = toml_decode (text, strlen (text), &te);
 
     if (!o)
-        return fail (error, "--conf: %.60s: line %d: %s", what, te.line, te.text);
+        return error_invalid (error, "--conf: %.60s: line %d: %s", what, te.line,
+                              te.text);
     return merge (conf, o, error);
 }
 
@@ -72,7 +62,7 @@ static int load_assignment (json_t *conf, const char *value, flux_error_t *error
     json_decref (s);
     if (!quoted || asprintf (&text, "%.*s=%s", (int)key_len, value, quoted) < 0) {
         free (quoted);
-        return fail (error, "--conf: %.60s: not a valid string", value);
+        return error_invalid (error, "--conf: %.60s: not a valid string", value);
     }
     rc = load_toml (conf, text, value, error);
     free (text);
@@ -87,7 +77,7 @@ int config_load_value (json_t *conf, const char *value, flux_error_t *error)
 
     if (value[0] == '{') {
         if (!(o = json_loads (value, 0, &je)))
-            return fail (error, "--conf: %s", je.text);
+            return error_invalid (error, "--conf: %s", je.text);
         return merge (conf, o, error);
     }
     if (strchr (value, '\n'))

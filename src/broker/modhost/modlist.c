@@ -6,19 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/toml.h"
-
-static int bad (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 bool modlist_names (json_t *array, const char *name)
 {
@@ -45,10 +35,11 @@ static int check_names (json_t *array, const char *key, int index, flux_error_t 
     json_t *value;
 
     if (array && !json_is_array (array))
-        return bad (error, "modules[%d]: %s is not an array", index, key);
+        return error_invalid (error, "modules[%d]: %s is not an array", index, key);
     json_array_foreach (array, i, value)
         if (!json_is_string (value))
-            return bad (error, "modules[%d]: %s[%zu] is not a string", index, key, i);
+            return error_invalid (error, "modules[%d]: %s[%zu] is not a string", index,
+                                  key, i);
     return 0;
 }
 
@@ -61,8 +52,9 @@ static int check_after (const struct modlist *l, const struct modlist_entry *e,
 
     json_array_foreach (e->after, i, value)
         if (!modlist_find (l, json_string_value (value)))
-            return bad (error, "modules[%d]: %s starts after %s, which is not above it",
-                        l->count, e->name, json_string_value (value));
+            return error_invalid (
+                error, "modules[%d]: %s starts after %s, which is not above it",
+                l->count, e->name, json_string_value (value));
     return 0;
 }
 
@@ -76,14 +68,16 @@ static int add (struct modlist *l, json_t *o, flux_error_t *error)
                         &e->name, "ranks", &ranks, "attribute", &e->attribute, "after",
                         &e->after, "used-by", &e->used_by)
         < 0)
-        return bad (error, "modules[%d]: %s", l->count, what.text);
+        return error_invalid (error, "modules[%d]: %s", l->count, what.text);
     if (!*e->name || strchr (e->name, '/') || strchr (e->name, '.'))
-        return bad (error, "modules[%d]: '%s' is no name of a module", l->count,
-                    e->name);
+        return error_invalid (error, "modules[%d]: '%s' is no name of a module",
+                              l->count, e->name);
     if (modlist_find (l, e->name))
-        return bad (error, "modules[%d]: %s is there already", l->count, e->name);
+        return error_invalid (error, "modules[%d]: %s is there already", l->count,
+                              e->name);
     if (strcmp (ranks, "all") != 0 && strcmp (ranks, "0") != 0)
-        return bad (error, "modules[%d]: ranks is neither \"all\" nor \"0\"", l->count);
+        return error_invalid (error, "modules[%d]: ranks is neither \"all\" nor \"0\"",
+                              l->count);
     e->leader = *ranks == '0';
     if (check_names (e->after, "after", l->count, error) < 0
         || check_names (e->used_by, "used-by", l->count, error) < 0
@@ -100,9 +94,9 @@ static int add_all (struct modlist *l, flux_error_t *error)
     size_t i;
 
     if (json_unpack_ex (l->json, &what, JSON_STRICT, "{s:o}", "modules", &modules) < 0)
-        return bad (error, "%s", what.text);
+        return error_invalid (error, "%s", what.text);
     if (!json_is_array (modules))
-        return bad (error, "modules is not an array");
+        return error_invalid (error, "modules is not an array");
     if (!(l->entry = calloc (json_array_size (modules) + 1, sizeof (*l->entry))))
         return -1;
     json_array_foreach (modules, i, o)
@@ -121,7 +115,7 @@ struct modlist *modlist_decode (const char *text, size_t len, flux_error_t *erro
         return NULL;
     if (!(l->json = toml_decode (text, len, &what))) {
         if (errno == EINVAL)
-            bad (error, "line %d: %s", what.line, what.text);
+            error_invalid (error, "line %d: %s", what.line, what.text);
     } else if (add_all (l, error) == 0)
         return l;
     modlist_destroy (l);

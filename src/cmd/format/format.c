@@ -1,6 +1,7 @@
 #include "cmd/format/format.h"
 
 #include "base/encode.h"
+#include "base/error.h"
 #include "base/printable.h"
 #include "value/fsd.h"
 
@@ -56,18 +57,6 @@ struct format {
     struct buf cell;
 };
 
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = EINVAL;
-    return -1;
-}
-
 /* Bytes of the character at s. */
 static size_t char_len (const char *s)
 {
@@ -120,7 +109,8 @@ static int parse_spec (const char *s, struct spec *spec, flux_error_t *error)
     }
     if (*s == '.') {
         if (!isdigit ((unsigned char)s[1]))
-            return fail (error, "Format specifier missing precision: %s", start);
+            return error_invalid (error, "Format specifier missing precision: %s",
+                                  start);
         s = parse_number (s + 1, &spec->precision);
     }
     if (*s && strchr ("sdfFeEgGxXobn%", *s))
@@ -134,7 +124,7 @@ static int parse_spec (const char *s, struct spec *spec, flux_error_t *error)
         s++;
     }
     if (*s)
-        return fail (error, "Invalid format specifier: %s", start);
+        return error_invalid (error, "Invalid format specifier: %s", start);
     return 0;
 }
 
@@ -154,7 +144,7 @@ static int parse_time_spec (struct column *c, char *s, flux_error_t *error)
         }
     }
     if (!(c->time_format = strdup (*s ? s : "%Y-%m-%d %H:%M:%S")))
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     return 0;
 }
 
@@ -164,7 +154,8 @@ static int parse_field (struct format *f, struct column *c, const char *s, size_
 {
     char text[256];
     if (len == 0 || len >= sizeof (text))
-        return fail (error, len ? "format field is too long" : "empty format field {}");
+        return error_invalid (error, len ? "format field is too long"
+                                         : "empty format field {}");
     memcpy (text, s, len);
     text[len] = '\0';
     char *spec = strchr (text, ':');
@@ -174,13 +165,13 @@ static int parse_field (struct format *f, struct column *c, const char *s, size_
     if (conv) {
         *conv++ = '\0';
         if (strlen (conv) != 1 || !strchr ("DdFHPsr", *conv))
-            return fail (error, "Unknown conversion specifier '%s'", conv);
+            return error_invalid (error, "Unknown conversion specifier '%s'", conv);
         c->conv = *conv;
     }
     if (!(c->name = strdup (text)))
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     if (!f->source.resolve (c->name, &c->field))
-        return fail (error, "Unknown format field: %s", c->name);
+        return error_invalid (error, "Unknown format field: %s", c->name);
     if (c->conv == 'd')
         return parse_time_spec (c, spec ? spec : text + strlen (text), error);
     return parse_spec (spec ? spec : "", &c->spec, error);
@@ -228,14 +219,14 @@ static int parse (struct format *f, const char *s, struct buf *literal,
             buf_addc (literal, *s);
             s += 2;
         } else if (*s == '}')
-            return fail (error, "single '}' encountered in format string");
+            return error_invalid (error, "single '}' encountered in format string");
         else if (*s == '{') {
             size_t len = strcspn (++s, "{}");
             if (s[len] != '}')
-                return fail (error, "expected '}' before end of string");
+                return error_invalid (error, "expected '}' before end of string");
             struct column *c = add_column (f, literal);
             if (!c)
-                return fail (error, "out of memory");
+                return error_invalid (error, "out of memory");
             take_prefix (c);
             if (parse_field (f, c, s, len, error) < 0)
                 return -1;
@@ -244,7 +235,7 @@ static int parse (struct format *f, const char *s, struct buf *literal,
             buf_addc (literal, *s++);
     }
     if (literal->len > 0 && !add_column (f, literal))
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     return 0;
 }
 
@@ -254,7 +245,7 @@ struct format *format_create (const char *text, const struct format_source *sour
     struct buf literal = BUF_INIT;
     struct format *f = calloc (1, sizeof (*f));
     if (!f) {
-        fail (error, "out of memory");
+        error_invalid (error, "out of memory");
         return NULL;
     }
     f->source = *source;
@@ -262,7 +253,8 @@ struct format *format_create (const char *text, const struct format_source *sour
     if (!strncmp (text, "sort:", 5)) {
         size_t n = strcspn (text, " ");
         char *keys = strndup (text + 5, n - 5);
-        rc = keys ? format_set_sort (f, keys, error) : fail (error, "out of memory");
+        rc = keys ? format_set_sort (f, keys, error)
+                  : error_invalid (error, "out of memory");
         free (keys);
         text += n + (text[n] == ' ');
     }
@@ -681,12 +673,12 @@ int format_set_sort (struct format *f, const char *keys, flux_error_t *error)
             f->keys = a;
         if (!name || !a) {
             free (name);
-            return fail (error, "out of memory");
+            return error_invalid (error, "out of memory");
         }
         struct sort_key *k = &f->keys[f->key_count++];
         *k = (struct sort_key){ .name = name, .descending = descending };
         if (!f->source.resolve (name, &k->field))
-            return fail (error, "Invalid sort key: %s", name);
+            return error_invalid (error, "Invalid sort key: %s", name);
         keys += n + (keys[n] == ',');
     }
     return 0;

@@ -4,6 +4,7 @@
  * Fails with one line that names the key, and has then started nothing. */
 #include "cmd/hierarchy/model.h"
 
+#include "base/error.h"
 #include "value/yaml_json.h"
 
 #include <errno.h>
@@ -13,20 +14,6 @@
 #include <string.h>
 
 #define MAX_COUNT 1000000
-
-static int fail (flux_error_t *error, int errnum, const char *fmt, ...)
-    __attribute__ ((format (printf, 3, 4)));
-
-static int fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-    va_start (ap, fmt);
-    if (error)
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = errnum;
-    return -1;
-}
 
 /* --- values --- */
 
@@ -39,10 +26,10 @@ static int get_count (json_t *o, const char *where, const char *key, int *value,
     if (!v || json_is_null (v))
         return 0;
     if (!json_is_integer (v))
-        return fail (error, EINVAL, "%.80s.%s: expected a number", where, key);
+        return error_fail (error, EINVAL, "%.80s.%s: expected a number", where, key);
     if (json_integer_value (v) < 1 || json_integer_value (v) > MAX_COUNT)
-        return fail (error, EINVAL, "%.80s.%s: expected a number from 1 to %d", where,
-                     key, MAX_COUNT);
+        return error_fail (error, EINVAL, "%.80s.%s: expected a number from 1 to %d",
+                           where, key, MAX_COUNT);
     *value = json_integer_value (v);
     return 0;
 }
@@ -62,7 +49,8 @@ static int get_bool (json_t *o, const char *where, const char *key, bool *value,
     if (s && (!strcasecmp (s, "yes") || !strcasecmp (s, "true")))
         *value = true;
     else if (!s || (strcasecmp (s, "no") && strcasecmp (s, "false")))
-        return fail (error, EINVAL, "%.80s.%s: expected true or false", where, key);
+        return error_fail (error, EINVAL, "%.80s.%s: expected true or false", where,
+                           key);
     return 0;
 }
 
@@ -73,10 +61,10 @@ static const char *get_name (json_t *o, const char *where, const char *key,
     const char *s = json_string_value (v);
 
     if (!v)
-        fail (error, EINVAL, "%.80s%s%s: missing", where, *where ? "." : "", key);
+        error_fail (error, EINVAL, "%.80s%s%s: missing", where, *where ? "." : "", key);
     else if (!s || !*s)
-        fail (error, EINVAL, "%.80s%s%s: expected a name", where, *where ? "." : "",
-              key);
+        error_fail (error, EINVAL, "%.80s%s%s: expected a name", where,
+                    *where ? "." : "", key);
     return s && *s ? s : NULL;
 }
 
@@ -90,23 +78,23 @@ static int parse_one_resource (struct hier_resources *r, json_t *o, flux_error_t
     if (json_is_null (o))
         return 0;
     if (!json_is_object (o))
-        return fail (error, EINVAL, "%s: expected a map", where);
+        return error_fail (error, EINVAL, "%s: expected a map", where);
     if (get_count (o, where, "nodes", &r->nodes, error) < 0
         || get_count (o, where, "cores", &r->cores, error) < 0
         || get_count (o, where, "count", &r->count, error) < 0
         || get_bool (o, where, "exclusive", &r->exclusive, error) < 0)
         return -1;
     if (r->exclusive && !r->nodes)
-        return fail (error, EINVAL, "%s.exclusive: only with nodes", where);
+        return error_fail (error, EINVAL, "%s.exclusive: only with nodes", where);
     if (r->nodes && r->count % r->nodes)
-        return fail (error, EINVAL, "%s.count: %d is no multiple of %d nodes", where,
-                     r->count, r->nodes);
+        return error_fail (error, EINVAL, "%s.count: %d is no multiple of %d nodes",
+                           where, r->count, r->nodes);
     if (r->count && r->cores % r->count)
-        return fail (error, EINVAL, "%s.cores: %d is no multiple of count %d", where,
-                     r->cores, r->count);
+        return error_fail (error, EINVAL, "%s.cores: %d is no multiple of count %d",
+                           where, r->cores, r->count);
     if (r->nodes && r->cores % r->nodes)
-        return fail (error, EINVAL, "%s.cores: %d is no multiple of %d nodes", where,
-                     r->cores, r->nodes);
+        return error_fail (error, EINVAL, "%s.cores: %d is no multiple of %d nodes",
+                           where, r->cores, r->nodes);
     return 0;
 }
 
@@ -117,11 +105,11 @@ static int parse_resources (struct hierarchy *t, flux_error_t *error)
     json_t *o;
 
     if (!map)
-        return fail (error, EINVAL, "resources: missing");
+        return error_fail (error, EINVAL, "resources: missing");
     if (!json_is_object (map))
-        return fail (error, EINVAL, "resources: expected a map");
+        return error_fail (error, EINVAL, "resources: expected a map");
     if (!(t->resources = calloc (json_object_size (map) + 1, sizeof (*t->resources))))
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     json_object_foreach (map, label, o) {
         struct hier_resources *r = &t->resources[t->resource_count++];
         r->label = label;
@@ -158,16 +146,16 @@ static int parse_one_group (struct hierarchy *t, json_t *o, flux_error_t *error)
 
     snprintf (where, sizeof (where), "groups[%d]", t->group_count);
     if (!json_is_object (o))
-        return fail (error, EINVAL, "%s: expected a map", where);
+        return error_fail (error, EINVAL, "%s: expected a map", where);
     if (!(g->name = get_name (o, where, "name", error))
         || !(label = get_name (o, where, "resources", error)))
         return -1;
     if (hierarchy_find_group (t, g->name) >= 0)
-        return fail (error, EINVAL, "%s.name: there are two groups '%.80s'", where,
-                     g->name);
+        return error_fail (error, EINVAL, "%s.name: there are two groups '%.80s'",
+                           where, g->name);
     if (!(g->resources = find_resources (t, label)))
-        return fail (error, EINVAL, "%s.resources: no '%.80s' in resources", where,
-                     label);
+        return error_fail (error, EINVAL, "%s.resources: no '%.80s' in resources",
+                           where, label);
     g->leaf = !json_object_get (o, "launch");
     t->group_count++;
     return 0;
@@ -180,11 +168,11 @@ static int parse_groups (struct hierarchy *t, flux_error_t *error)
     size_t i;
 
     if (!list)
-        return fail (error, EINVAL, "groups: missing");
+        return error_fail (error, EINVAL, "groups: missing");
     if (!json_is_array (list))
-        return fail (error, EINVAL, "groups: expected a list");
+        return error_fail (error, EINVAL, "groups: expected a list");
     if (!(t->groups = calloc (json_array_size (list) + 1, sizeof (*t->groups))))
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     json_array_foreach (list, i, o) {
         if (parse_one_group (t, o, error) < 0)
             return -1;
@@ -201,11 +189,11 @@ static int parse_one_launch (struct hierarchy *t, struct hier_launch *l,
     json_t *count = json_object_get (o, "count");
 
     if (!json_is_object (o))
-        return fail (error, EINVAL, "%s: expected a map", where);
+        return error_fail (error, EINVAL, "%s: expected a map", where);
     if (!(name = get_name (o, where, "group", error)))
         return -1;
     if ((l->group = hierarchy_find_group (t, name)) < 0)
-        return fail (error, EINVAL, "%s.group: no group '%.80s'", where, name);
+        return error_fail (error, EINVAL, "%s.group: no group '%.80s'", where, name);
     l->count = 1;
     if (json_is_integer (count) && json_integer_value (count) == 0)
         return 0;
@@ -225,9 +213,9 @@ static int parse_launch (struct hierarchy *t, int group, flux_error_t *error)
     if (!list || json_is_null (list))
         return 0;
     if (!json_is_array (list))
-        return fail (error, EINVAL, "groups[%d].launch: expected a list", group);
+        return error_fail (error, EINVAL, "groups[%d].launch: expected a list", group);
     if (!(g->launch = calloc (json_array_size (list) + 1, sizeof (*g->launch))))
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     json_array_foreach (list, i, o) {
         snprintf (where, sizeof (where), "groups[%d].launch[%zu]", group, i);
         if (parse_one_launch (t, &g->launch[g->launch_count++], where, o, error) < 0)
@@ -248,23 +236,23 @@ static int measure (struct hierarchy *t, int group, int depth, flux_error_t *err
     long leaves = g->leaf;
 
     if (depth > 32)
-        return fail (error, EINVAL, "groups[%d].launch: deeper than 32", group);
+        return error_fail (error, EINVAL, "groups[%d].launch: deeper than 32", group);
     g->instances = VISITING;
     for (int i = 0; i < g->launch_count; i++) {
         struct hier_launch *l = &g->launch[i];
         struct hier_group *child = &t->groups[l->group];
         if (child->instances == VISITING)
-            return fail (error, EINVAL,
-                         "groups[%d].launch[%d].group: '%.80s' launches itself", group,
-                         i, child->name);
+            return error_fail (error, EINVAL,
+                               "groups[%d].launch[%d].group: '%.80s' launches itself",
+                               group, i, child->name);
         if (!child->instances && measure (t, l->group, depth + 1, error) < 0)
             return -1;
         instances += (long)l->count * child->instances;
         leaves += (long)l->count * child->leaves;
         if (instances > HIER_MAX_INSTANCES)
-            return fail (error, EINVAL,
-                         "groups[%d].launch[%d].count: more than %d instances", group,
-                         i, HIER_MAX_INSTANCES);
+            return error_fail (error, EINVAL,
+                               "groups[%d].launch[%d].count: more than %d instances",
+                               group, i, HIER_MAX_INSTANCES);
     }
     g->instances = instances;
     g->leaves = leaves;
@@ -278,7 +266,7 @@ static int check_depth (const struct hierarchy *t, int group, int depth, char *s
     const struct hier_group *g = &t->groups[group];
 
     if (depth > 32)
-        return fail (error, EINVAL, "groups[%d].launch: deeper than 32", group);
+        return error_fail (error, EINVAL, "groups[%d].launch: deeper than 32", group);
     if (seen[group] >= depth)
         return 0;
     seen[group] = depth;
@@ -297,7 +285,7 @@ static int measure_all (struct hierarchy *t, flux_error_t *error)
         if (!t->groups[i].instances && measure (t, i, 1, error) < 0)
             return -1;
     if (!(seen = calloc ((size_t)t->group_count + 1, 1)))
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     rc = check_depth (t, t->entry, 1, seen, error);
     free (seen);
     return rc;
@@ -310,12 +298,12 @@ static int parse (struct hierarchy *t, flux_error_t *error)
     const char *entry;
 
     if (!json_is_object (t->config))
-        return fail (error, EINVAL, "expected a map with entrypoint and groups");
+        return error_fail (error, EINVAL, "expected a map with entrypoint and groups");
     if (!(entry = get_name (t->config, "", "entrypoint", error))
         || parse_resources (t, error) < 0 || parse_groups (t, error) < 0)
         return -1;
     if ((t->entry = hierarchy_find_group (t, entry)) < 0)
-        return fail (error, EINVAL, "entrypoint: no group '%.80s'", entry);
+        return error_fail (error, EINVAL, "entrypoint: no group '%.80s'", entry);
     for (int i = 0; i < t->group_count; i++)
         if (parse_launch (t, i, error) < 0)
             return -1;
@@ -327,7 +315,7 @@ struct hierarchy *hierarchy_create (json_t *config, flux_error_t *error)
     struct hierarchy *t = calloc (1, sizeof (*t));
 
     if (!t) {
-        fail (error, ENOMEM, "out of memory");
+        error_fail (error, ENOMEM, "out of memory");
         return NULL;
     }
     t->config = json_incref (config);
@@ -445,17 +433,18 @@ static int check_one (const struct hier_resources *r, const struct hier_room *ro
     int cores = r->cores ? r->cores : r->count;
 
     if (room->nodes && r->nodes > room->nodes)
-        return fail (error, ENOSPC, "resources.%.60s.nodes: %d, but %.60s has %d",
-                     r->label, r->nodes, around, room->nodes);
+        return error_fail (error, ENOSPC, "resources.%.60s.nodes: %d, but %.60s has %d",
+                           r->label, r->nodes, around, room->nodes);
     if (room->cores && cores > room->cores)
-        return fail (error, ENOSPC, "resources.%.60s.%s: %d, but %.60s has %d cores",
-                     r->label, r->cores ? "cores" : "count", cores, around,
-                     room->cores);
+        return error_fail (error, ENOSPC,
+                           "resources.%.60s.%s: %d, but %.60s has %d cores", r->label,
+                           r->cores ? "cores" : "count", cores, around, room->cores);
     if (room->cores_per_node && r->nodes && cores / r->nodes > room->cores_per_node)
-        return fail (error, ENOSPC,
-                     "resources.%.60s.%s: %d of each node, but those of %.60s have %d",
-                     r->label, r->cores ? "cores" : "count", cores / r->nodes, around,
-                     room->cores_per_node);
+        return error_fail (
+            error, ENOSPC,
+            "resources.%.60s.%s: %d of each node, but those of %.60s have %d", r->label,
+            r->cores ? "cores" : "count", cores / r->nodes, around,
+            room->cores_per_node);
     return 0;
 }
 
@@ -473,10 +462,11 @@ static int check_group (const struct hierarchy *t, int group,
             return -1;
         cores += (long)l->count * need.cores;
         if (room->cores && cores > room->cores)
-            return fail (error, ENOSPC,
-                         "groups[%d].launch[%d]: %ld cores are needed up to here, but "
-                         "%.60s has %d",
-                         group, i, cores, g->name, room->cores);
+            return error_fail (
+                error, ENOSPC,
+                "groups[%d].launch[%d]: %ld cores are needed up to here, but "
+                "%.60s has %d",
+                group, i, cores, g->name, room->cores);
         if (check_group (t, l->group, &need, error) < 0)
             return -1;
     }

@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 
+#include "base/error.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,18 +13,6 @@
 #include <sys/stat.h>
 
 #define MAX_DEPTH 64
-
-int jobspec_fail (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = EINVAL;
-    return -1;
-}
 
 /* The object at a key, created if there is none; NULL if it is something else. */
 static json_t *descend (json_t *o, const char *key)
@@ -77,24 +66,24 @@ static int split (const char *option, const char *arg, char **key, json_t **valu
     size_t n = strcspn (arg, "=");
     const char *text = arg[n] ? arg + n + 1 : NULL;
     if (n == 0)
-        return jobspec_fail (error, "%s=%s: no key", option, arg);
+        return error_invalid (error, "%s=%s: no key", option, arg);
     if (from_file && !text)
-        return jobspec_fail (error, "%s=^%s: no file name", option, arg);
+        return error_invalid (error, "%s=^%s: no file name", option, arg);
     if (from_file) {
         size_t len;
         char *s = file_read_all (text, &len);
         if (!s)
-            return jobspec_fail (error, "%s: %s: %s", option, text, strerror (errno));
+            return error_invalid (error, "%s: %s: %s", option, text, strerror (errno));
         *value = json_loadb (s, len, JSON_DECODE_ANY, &e);
         free (s);
         if (!*value)
-            return jobspec_fail (error, "%s: %s: line %d: %s", option, text, e.line,
-                                 e.text);
+            return error_invalid (error, "%s: %s: line %d: %s", option, text, e.line,
+                                  e.text);
     } else if (!(*value = text ? parse_value (text) : json_integer (1)))
-        return jobspec_fail (error, "%s=%s: not valid UTF-8", option, arg);
+        return error_invalid (error, "%s=%s: not valid UTF-8", option, arg);
     if (!(*key = strndup (arg, n))) {
         json_decref (*value);
-        return jobspec_fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     }
     return 0;
 }
@@ -107,7 +96,7 @@ int jobspec_setopt (json_t *options, const char *arg, flux_error_t *error)
         return -1;
     int rc = jobspec_set_path (options, key, value);
     if (rc < 0)
-        jobspec_fail (error, "--setopt=%s: cannot set '%s'", arg, key);
+        error_invalid (error, "--setopt=%s: cannot set '%s'", arg, key);
     free (key);
     return rc;
 }
@@ -135,7 +124,7 @@ int jobspec_setattr (json_t *attributes, const char *arg, flux_error_t *error)
     snprintf (path, sizeof (path), "%s%s", prefix, s);
     int rc = jobspec_set_path (attributes, path, value);
     if (rc < 0)
-        jobspec_fail (error, "--setattr=%s: cannot set '%s'", arg, key);
+        error_invalid (error, "--setattr=%s: cannot set '%s'", arg, key);
     free (key);
     return rc;
 }
@@ -147,7 +136,7 @@ json_t *jobspec_dependency (const char *uri, flux_error_t *error)
     size_t value_len = strcspn (value, "?");
     const char *query = value[value_len] ? value + value_len + 1 : "";
     if (n == 0 || strcspn (uri, "?&=") < n) {
-        jobspec_fail (error, "--dependency=%s: no scheme", uri);
+        error_invalid (error, "--dependency=%s: no scheme", uri);
         return NULL;
     }
     json_t *o = json_pack ("{s:s% s:s%}", "scheme", uri, n, "value", value, value_len);
@@ -156,8 +145,8 @@ json_t *jobspec_dependency (const char *uri, flux_error_t *error)
         size_t klen = strcspn (query, "=&");
         char key[128];
         if (klen == 0 || klen >= sizeof (key) || klen == len) {
-            jobspec_fail (error, "--dependency=%s: '%.*s' is not KEY=VALUE", uri,
-                          (int)len, query);
+            error_invalid (error, "--dependency=%s: '%.*s' is not KEY=VALUE", uri,
+                           (int)len, query);
             json_decref (o);
             return NULL;
         }
@@ -166,7 +155,7 @@ json_t *jobspec_dependency (const char *uri, flux_error_t *error)
         query += len + (query[len] == '&');
     }
     if (!o)
-        jobspec_fail (error, "--dependency=%s: not valid UTF-8", uri);
+        error_invalid (error, "--dependency=%s: not valid UTF-8", uri);
     return o;
 }
 
@@ -196,18 +185,18 @@ static int add_local_file (json_t *files, const char *name, const char *path, in
     if (!name)
         name = base ? base + 1 : path;
     if (!*name)
-        return jobspec_fail (error, "--add-file=%s: no file name", path);
+        return error_invalid (error, "--add-file=%s: no file name", path);
     if (stat (path, &st) < 0)
-        return jobspec_fail (error, "--add-file: %s: %s", path, strerror (errno));
+        return error_invalid (error, "--add-file: %s: %s", path, strerror (errno));
     if (!S_ISREG (st.st_mode))
-        return jobspec_fail (error, "--add-file: %s: not a regular file", path);
+        return error_invalid (error, "--add-file: %s: not a regular file", path);
     char *data = file_read_all (path, &len);
     if (!data)
-        return jobspec_fail (error, "--add-file: %s: %s", path, strerror (errno));
+        return error_invalid (error, "--add-file: %s: %s", path, strerror (errno));
     int mode = perms < 0 ? (int)st.st_mode : (S_IFREG | perms);
     int rc = json_object_set_new (files, name, jobspec_file_object (data, len, mode));
     free (data);
-    return rc < 0 ? jobspec_fail (error, "--add-file: %s: cannot encode", path) : 0;
+    return rc < 0 ? error_invalid (error, "--add-file: %s: cannot encode", path) : 0;
 }
 
 int jobspec_add_file (json_t *files, const char *arg, flux_error_t *error)
@@ -218,7 +207,7 @@ int jobspec_add_file (json_t *files, const char *arg, flux_error_t *error)
     int perms = -1;
     if (!eq || (nl && nl < eq)) {
         if (nl)
-            return jobspec_fail (error, "--add-file: file data needs a name");
+            return error_invalid (error, "--add-file: file data needs a name");
         return add_local_file (files, NULL, arg, perms, error);
     }
     snprintf (name, sizeof (name), "%.*s", (int)(eq - arg), arg);
@@ -227,18 +216,18 @@ int jobspec_add_file (json_t *files, const char *arg, flux_error_t *error)
         char *end;
         long n = strtol (colon + 1, &end, 8);
         if (end == colon + 1 || *end || n < 0 || n > 07777)
-            return jobspec_fail (error, "--add-file=%s: permissions must be octal",
-                                 name);
+            return error_invalid (error, "--add-file=%s: permissions must be octal",
+                                  name);
         perms = n;
         *colon = '\0';
     }
     if (*name == '\0' || strchr (name, '/'))
-        return jobspec_fail (error, "--add-file: '%s' is not a valid name", name);
+        return error_invalid (error, "--add-file: '%s' is not a valid name", name);
     if (!nl)
         return add_local_file (files, name, eq + 1, perms, error);
     json_t *o = jobspec_file_object (eq + 1, strlen (eq + 1),
                                      S_IFREG | (perms < 0 ? 0600 : perms));
     if (json_object_set_new (files, name, o) < 0)
-        return jobspec_fail (error, "--add-file=%s: cannot encode", name);
+        return error_invalid (error, "--add-file=%s: cannot encode", name);
     return 0;
 }

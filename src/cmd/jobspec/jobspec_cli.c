@@ -8,6 +8,7 @@
 #include "value/constraint.h"
 #include "value/fsd.h"
 
+#include "base/error.h"
 #include <errno.h>
 #include <flux/core.h>
 #include <limits.h>
@@ -43,9 +44,9 @@ int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result
     errno = 0;
     long n = strtol (s, &end, 10);
     if (errno || end == s || *end || n > INT_MAX || n < INT_MIN)
-        return jobspec_fail (error, "--%s=%s: not a whole number", name, s);
+        return error_invalid (error, "--%s=%s: not a whole number", name, s);
     if (n < min)
-        return jobspec_fail (error, "--%s=%s: must be at least %d", name, s, min);
+        return error_invalid (error, "--%s=%s: must be at least %d", name, s, min);
     *result = n;
     return 0;
 }
@@ -108,8 +109,8 @@ static int add_duration (optparse_t *p, json_t *system, flux_error_t *error)
         if (end != s && *end == '\0' && isfinite (d) && d >= 0)
             d *= 60;
         else if (fsd_parse (s, &d) < 0)
-            return jobspec_fail (error,
-                                 "--time-limit=%s: invalid Flux standard duration", s);
+            return error_invalid (error,
+                                  "--time-limit=%s: invalid Flux standard duration", s);
         if (isinf (d))
             d = 0;
     }
@@ -133,7 +134,7 @@ static int add_environment (optparse_t *p, json_t *system, flux_error_t *error)
         while ((s = optparse_getopt_next (p, kinds[i].option))) {
             char *rule;
             if (count == 1024) {
-                rc = jobspec_fail (error, "--env: more than 1024 rules");
+                rc = error_invalid (error, "--env: more than 1024 rules");
                 goto done;
             }
             if (asprintf (&rule, "%s%s", kinds[i].prefix, s) < 0)
@@ -154,11 +155,11 @@ static int add_cwd (optparse_t *p, json_t *system, flux_error_t *error)
     char buf[PATH_MAX];
     const char *s = optparse_get_str (p, "cwd", NULL);
     if (!s && !(s = getcwd (buf, sizeof (buf))))
-        return jobspec_fail (error, "cannot find the working directory: %s",
-                             strerror (errno));
+        return error_invalid (error, "cannot find the working directory: %s",
+                              strerror (errno));
     json_t *o = json_string (s);
     if (!o)
-        return jobspec_fail (error, "working directory: not valid UTF-8");
+        return error_invalid (error, "working directory: not valid UTF-8");
     return json_object_set_new (system, "cwd", o);
 }
 
@@ -169,8 +170,8 @@ static int add_string (json_t *system, const char *option, const char *path,
         return 0;
     json_t *o = json_string (value);
     if (!o || !*value)
-        return jobspec_fail (error, "--%s: %s", option,
-                             o ? "value is empty" : "not valid UTF-8");
+        return error_invalid (error, "--%s: %s", option,
+                              o ? "value is empty" : "not valid UTF-8");
     return jobspec_set_path (system, path, o);
 }
 
@@ -195,7 +196,7 @@ static int add_dependencies (optparse_t *p, json_t *system, flux_error_t *error)
         char value[32];
         clock_gettime (CLOCK_REALTIME, &now);
         if (datetime_parse (s, now.tv_sec + now.tv_nsec * 1e-9, &t) < 0)
-            return jobspec_fail (error, "--begin-time=%s: invalid date or time", s);
+            return error_invalid (error, "--begin-time=%s: invalid date or time", s);
         snprintf (value, sizeof (value), t == floor (t) ? "%.1f" : "%.6f", t);
         json_array_append_new (
             a, json_pack ("{s:s s:s}", "scheme", "begin-time", "value", value));
@@ -216,7 +217,7 @@ static int add_constraints (optparse_t *p, json_t *system, flux_error_t *error)
         json_t *o = constraint_parse (s, "properties", &e);
         if (!o) {
             json_decref (all);
-            return jobspec_fail (error, "--requires='%.60s': %.90s", s, e.text);
+            return error_invalid (error, "--requires='%.60s': %.90s", s, e.text);
         }
         all = all ? json_pack ("{s:[o,o]}", "and", all, o) : o;
     }
@@ -260,7 +261,7 @@ static int add_io (optparse_t *p, const char *dflt_output, json_t *options,
     const char *err = get_str (p, "error", "err");
     const char *input = optparse_get_str (p, "input", NULL);
     if ((output && !*output) || (err && !*err) || (input && !*input))
-        return jobspec_fail (error, "--input, --output and --error need a file name");
+        return error_invalid (error, "--input, --output and --error need a file name");
     add_stream (options, "stdout", output ? output : dflt_output);
     add_stream (options, "stderr", err);
     if (optparse_hasopt (p, "label-io") && json_object_get (options, "output"))
@@ -286,7 +287,7 @@ static int add_rlimit (optparse_t *p, json_t *options, flux_error_t *error)
     optparse_getopt_iterator_reset (p, "rlimit");
     while ((s = optparse_getopt_next (p, "rlimit"))) {
         if (count == 256)
-            return jobspec_fail (error, "--rlimit: more than 256 rules");
+            return error_invalid (error, "--rlimit: more than 256 rules");
         rules[count++] = s;
     }
     json_t *o = jobspec_rlimits (rules, count, error);
@@ -323,9 +324,9 @@ static int add_signal (optparse_t *p, json_t *options, flux_error_t *error)
         snprintf (name, sizeof (name), "%.*s", (int)n, s);
     int signum = signal_number (name);
     if (signum < 0)
-        return jobspec_fail (error, "--signal=%s: unknown signal '%s'", s, name);
+        return error_invalid (error, "--signal=%s: unknown signal '%s'", s, name);
     if (s[n] && fsd_parse (s + n + 1, &timeleft) < 0)
-        return jobspec_fail (error, "--signal=%s: invalid Flux standard duration", s);
+        return error_invalid (error, "--signal=%s: invalid Flux standard duration", s);
     return json_object_set_new (
         options, "signal",
         json_pack ("{s:i s:o}", "signum", signum, "timeleft", number_json (timeleft)));
@@ -339,9 +340,9 @@ static int add_taskmap (optparse_t *p, json_t *options, flux_error_t *error)
     size_t n = strcspn (s, ":");
     const char *value = s[n] ? s + n + 1 : "";
     if (n == 0)
-        return jobspec_fail (error, "--taskmap=%s: no scheme", s);
+        return error_invalid (error, "--taskmap=%s: no scheme", s);
     if (n == 8 && !strncmp (s, "hostfile", 8) && !*value)
-        return jobspec_fail (error, "--taskmap=hostfile: a file is needed");
+        return error_invalid (error, "--taskmap=hostfile: a file is needed");
     return json_object_set_new (
         options, "taskmap", json_pack ("{s:s% s:s}", "scheme", s, n, "value", value));
 }
@@ -414,7 +415,7 @@ static int add_conf (optparse_t *p, json_t *files, flux_error_t *error)
             if (!strchr (s, '\n')) {
                 if (!(text = file_read_all (s, &len))) {
                     json_decref (conf);
-                    return jobspec_fail (error, "--conf: %s: %s", s, strerror (errno));
+                    return error_invalid (error, "--conf: %s: %s", s, strerror (errno));
                 }
                 toml = text;
             }
@@ -424,7 +425,7 @@ static int add_conf (optparse_t *p, json_t *files, flux_error_t *error)
         free (text);
         if (!o) {
             json_decref (conf);
-            return jobspec_fail (error, "--conf: %s", te.text);
+            return error_invalid (error, "--conf: %s", te.text);
         }
         if (conf)
             json_object_update_recursive (conf, o);
@@ -518,7 +519,7 @@ static json_t *command_json (int argc, char **argv, flux_error_t *error)
     json_t *a = json_array ();
     for (int i = 0; i < argc; i++) {
         if (json_array_append_new (a, json_string (argv[i])) < 0) {
-            jobspec_fail (error, "argument %d of the command: not valid UTF-8", i);
+            error_invalid (error, "argument %d of the command: not valid UTF-8", i);
             json_decref (a);
             return NULL;
         }
@@ -540,7 +541,7 @@ static int per_task_request (optparse_t *p, struct request *r, flux_error_t *err
     }
     r->nslots = ntasks ? ntasks : 1;
     if (r->nnodes > r->nslots)
-        return jobspec_fail (error, "node count must not be greater than task count");
+        return error_invalid (error, "node count must not be greater than task count");
     if (r->nnodes > 0 && r->nslots % r->nnodes != 0)
         r->total_tasks = ntasks;
     return 0;
@@ -551,30 +552,31 @@ static int per_resource_request (optparse_t *p, struct request *r, flux_error_t 
     int cores, gpus, tasks_per_node, tasks_per_core;
     if (optparse_hasopt (p, "ntasks") || optparse_hasopt (p, "cores-per-task")
         || optparse_hasopt (p, "gpus-per-task"))
-        return jobspec_fail (error, "per-resource options cannot be used with per-task "
-                                    "options (see --help)");
+        return error_invalid (error,
+                              "per-resource options cannot be used with per-task "
+                              "options (see --help)");
     if (jobspec_int (p, "cores", 0, 1, &cores, error) < 0
         || jobspec_int (p, "gpus-per-node", 0, 0, &gpus, error) < 0
         || jobspec_int (p, "tasks-per-node", 0, 1, &tasks_per_node, error) < 0
         || jobspec_int (p, "tasks-per-core", 0, 1, &tasks_per_core, error) < 0)
         return -1;
     if (tasks_per_node && tasks_per_core)
-        return jobspec_fail (error, "do not give both --tasks-per-node and "
-                                    "--tasks-per-core");
+        return error_invalid (error, "do not give both --tasks-per-node and "
+                                     "--tasks-per-core");
     if (!r->nnodes && !cores)
-        return jobspec_fail (error, "--nodes or --cores must be given");
+        return error_invalid (error, "--nodes or --cores must be given");
     if (gpus && !r->nnodes)
-        return jobspec_fail (error, "--gpus-per-node needs --nodes");
+        return error_invalid (error, "--gpus-per-node needs --nodes");
     r->gpus_per_slot = gpus;
     r->cores_per_slot = 1;
     r->nslots = r->nnodes ? r->nnodes : cores;
     if (r->nnodes && cores) {
         if (cores < r->nnodes)
-            return jobspec_fail (error, "--cores=%d is less than --nodes=%d", cores,
-                                 r->nnodes);
+            return error_invalid (error, "--cores=%d is less than --nodes=%d", cores,
+                                  r->nnodes);
         if (cores % r->nnodes)
-            return jobspec_fail (error, "--cores=%d is not divisible by --nodes=%d",
-                                 cores, r->nnodes);
+            return error_invalid (error, "--cores=%d is not divisible by --nodes=%d",
+                                  cores, r->nnodes);
         r->cores_per_slot = cores / r->nnodes;
     } else if (r->nnodes)
         r->exclusive = true;
@@ -592,7 +594,7 @@ static int common_request (optparse_t *p, struct request *r, flux_error_t *error
     if (jobspec_int (p, "nodes", 0, 1, &r->nnodes, error) < 0)
         return -1;
     if (r->exclusive && !r->nnodes)
-        return jobspec_fail (error, "--exclusive needs --nodes");
+        return error_invalid (error, "--exclusive needs --nodes");
     return 0;
 }
 
@@ -601,7 +603,7 @@ json_t *jobspec_from_task_options (optparse_t *p, int argc, char **argv,
 {
     struct request r;
     if (argc < 1) {
-        jobspec_fail (error, "job command and arguments are missing");
+        error_invalid (error, "job command and arguments are missing");
         return NULL;
     }
     bool per_resource = optparse_hasopt (p, "cores")
@@ -652,14 +654,14 @@ json_t *jobspec_from_batch_options (optparse_t *p, const struct jobspec_batch *b
         || jobspec_int (p, "gpus-per-slot", 0, 0, &r.gpus_per_slot, error) < 0)
         return NULL;
     if (!nslots && !r.nnodes) {
-        jobspec_fail (error, "Number of slots to allocate must be specified");
+        error_invalid (error, "Number of slots to allocate must be specified");
         return NULL;
     }
     if (!nslots)
         r.exclusive = true;
     r.nslots = nslots ? nslots : r.nnodes;
     if (r.nnodes > r.nslots) {
-        jobspec_fail (error, "node count must not be greater than slot count");
+        error_invalid (error, "node count must not be greater than slot count");
         return NULL;
     }
     r.per_type = "node";
@@ -689,9 +691,9 @@ int jobspec_urgency (optparse_t *p, int *urgency, flux_error_t *error)
     else {
         long n = strtol (s, &end, 10);
         if (end == s || *end)
-            return jobspec_fail (error, "--urgency=%s: not a number", s);
+            return error_invalid (error, "--urgency=%s: not a number", s);
         if (n < FLUX_JOB_URGENCY_MIN || n > FLUX_JOB_URGENCY_MAX)
-            return jobspec_fail (error, "--urgency=%s: urgency range is [0:31]", s);
+            return error_invalid (error, "--urgency=%s: urgency range is [0:31]", s);
         *urgency = n;
     }
     return 0;
@@ -716,7 +718,7 @@ int jobspec_flags (optparse_t *p, int *flags, flux_error_t *error)
                    && (strlen (names[i].name) != n || strncmp (names[i].name, s, n)))
                 i++;
             if (i == 3)
-                return jobspec_fail (error, "--flags: unknown flag '%.*s'", (int)n, s);
+                return error_invalid (error, "--flags: unknown flag '%.*s'", (int)n, s);
             *flags |= names[i].flag;
             s += n + (s[n] == ',');
         }

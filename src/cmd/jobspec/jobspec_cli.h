@@ -61,8 +61,5 @@ int jobspec_add_file (json_t *files, const char *arg, flux_error_t *error);
 json_t *jobspec_file_object (const char *data, size_t len, int mode);
 /* Set value (taken) at a dotted path, creating objects on the way. */
 int jobspec_set_path (json_t *o, const char *path, json_t *value);
-/* Formats *error, returns -1. */
-int jobspec_fail (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
 
 #endif

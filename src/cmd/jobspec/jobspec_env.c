@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 
+#include "base/error.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -41,14 +42,14 @@ static int pattern_init (struct pattern *p, const char *s, flux_error_t *error)
     if (len > 0 && s[len - 1] == '/')
         len--;
     if (len >= sizeof (text))
-        return jobspec_fail (error, "--env: pattern is too long");
+        return error_invalid (error, "--env: pattern is too long");
     memcpy (text, s, len);
     text[len] = '\0';
     int rc = regcomp (&p->regex, text, REG_EXTENDED | REG_NOSUB);
     if (rc != 0) {
         char msg[128];
         regerror (rc, &p->regex, msg, sizeof (msg));
-        return jobspec_fail (error, "--env: /%s/: %s", text, msg);
+        return error_invalid (error, "--env: /%s/: %s", text, msg);
     }
     p->glob = NULL;
     return 0;
@@ -139,13 +140,13 @@ static int substitute (struct rule_ctx *ctx, const char *var, const char *s,
             n++;
         if (n == 0 || n >= sizeof (name) || isdigit ((unsigned char)*start)
             || (brace && start[n] != '}'))
-            return jobspec_fail (ctx->error, "--env=%s: unable to substitute '$%.16s'",
-                                 var, s);
+            return error_invalid (ctx->error, "--env=%s: unable to substitute '$%.16s'",
+                                  var, s);
         memcpy (name, start, n);
         name[n] = '\0';
         const char *value = lookup (ctx, name);
         if (!value)
-            return jobspec_fail (
+            return error_invalid (
                 ctx->error, "--env=%s: environment variable %s is not set", var, name);
         buf_adds (out, value);
         s = start + n + brace;
@@ -160,15 +161,15 @@ static int apply_set (struct rule_ctx *ctx, const char *rule)
     char *name = strndup (rule, n);
     int rc = -1;
     if (!name)
-        return jobspec_fail (ctx->error, "out of memory");
+        return error_invalid (ctx->error, "out of memory");
     if (n == 0)
-        jobspec_fail (ctx->error, "--env=%s: no variable name", rule);
+        error_invalid (ctx->error, "--env=%s: no variable name", rule);
     else if (substitute (ctx, rule, rule + n + 1, &value) == 0) {
         json_t *o = json_string (value.data ? value.data : "");
         if (o && json_object_set_new (ctx->result, name, o) == 0)
             rc = 0;
         else
-            jobspec_fail (ctx->error, "--env=%s: not valid UTF-8", name);
+            error_invalid (ctx->error, "--env=%s: not valid UTF-8", name);
     }
     buf_fini (&value);
     free (name);
@@ -199,15 +200,15 @@ static int apply_file (struct rule_ctx *ctx, const char *path)
     char expanded[PATH_MAX];
     size_t len;
     if (ctx->depth >= 8)
-        return jobspec_fail (ctx->error, "--env-file: %s: files include each other",
-                             path);
+        return error_invalid (ctx->error, "--env-file: %s: files include each other",
+                              path);
     if (!strncmp (path, "~/", 2) && getenv ("HOME")) {
         snprintf (expanded, sizeof (expanded), "%s%s", getenv ("HOME"), path + 1);
         path = expanded;
     }
     char *s = file_read_all (path, &len);
     if (!s)
-        return jobspec_fail (ctx->error, "--env-file: %s: %s", path, strerror (errno));
+        return error_invalid (ctx->error, "--env-file: %s: %s", path, strerror (errno));
     ctx->depth++;
     int rc = apply_lines (ctx, s);
     ctx->depth--;
@@ -236,7 +237,7 @@ json_t *jobspec_environment (char *const *env, const char *const *rules, size_t 
 {
     struct rule_ctx ctx = { .env = env ? env : environ, .error = error };
     if (!(ctx.result = json_object ())) {
-        jobspec_fail (error, "out of memory");
+        error_invalid (error, "out of memory");
         return NULL;
     }
     import (&ctx, NULL);
@@ -291,14 +292,14 @@ static int set_limit (json_t *o, const char *name, const char *value,
     while (i < NLIMITS && strcmp (limits[i].name, name) != 0)
         i++;
     if (i == NLIMITS)
-        return jobspec_fail (error, "--rlimit=%s: no such limit", name);
+        return error_invalid (error, "--rlimit=%s: no such limit", name);
     errno = 0;
     long long n = -1;
     if (strcmp (value, "unlimited") && strcmp (value, "infinity")
         && strcmp (value, "inf")) {
         n = strtoll (value, &end, 10);
         if (errno || end == value || *end || n < -1)
-            return jobspec_fail (error, "--rlimit=%s=%s: not a number", name, value);
+            return error_invalid (error, "--rlimit=%s=%s: not a number", name, value);
     }
     json_object_set_new (o, name, json_integer (n));
     return 0;
@@ -323,7 +324,7 @@ static int apply_rlimit (json_t *o, char *rule, flux_error_t *error)
             add_limit (o, i);
     }
     if (!matched)
-        return jobspec_fail (error, "--rlimit=%s: no such limit", rule);
+        return error_invalid (error, "--rlimit=%s: no such limit", rule);
     return 0;
 }
 
@@ -338,7 +339,7 @@ json_t *jobspec_rlimits (const char *const *rules, size_t count, flux_error_t *e
         char *copy = strdup (rules[i]);
         char *rest = copy;
         char *rule;
-        int rc = copy ? 0 : jobspec_fail (error, "out of memory");
+        int rc = copy ? 0 : error_invalid (error, "out of memory");
         while (rc == 0 && (rule = strsep (&rest, ",")))
             rc = *rule ? apply_rlimit (o, rule, error) : 0;
         free (copy);

@@ -1,6 +1,7 @@
 #include "cmd/submit/bulk.h"
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/file.h"
 
 #include <stdio.h>
@@ -19,16 +20,6 @@ struct bulk {
     size_t nlists;
     size_t count;
 };
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 bool bulk_is_separator (const char *arg)
 {
@@ -57,7 +48,7 @@ static int add_file (struct input_list *l, const char *path, const char *sep,
     char *s = !strcmp (path, "-") ? fd_read_all (STDIN_FILENO, &len)
                                   : file_read_all (path, &len);
     if (!s)
-        return fail (error, "%s: %s", path, strerror (errno));
+        return error_invalid (error, "%s: %s", path, strerror (errno));
     if (!sep || !*sep)
         sep = "\n";
     int rc = 0;
@@ -72,7 +63,7 @@ static int add_file (struct input_list *l, const char *path, const char *sep,
         p += n + (end ? strlen (sep) : 0);
     }
     free (s);
-    return rc < 0 ? fail (error, "out of memory") : 0;
+    return rc < 0 ? error_invalid (error, "out of memory") : 0;
 }
 
 static struct input_list *add_list (struct bulk *b)
@@ -93,17 +84,17 @@ static int parse_lists (struct bulk *b, int argc, char **args, const char *sep,
         bool file = !strncmp (op, "::::", 4);
         struct input_list *l = add_list (b);
         if (!l)
-            return fail (error, "out of memory");
+            return error_invalid (error, "out of memory");
         l->linked = op[strlen (op) - 1] == '+';
         if (l->linked && b->nlists == 1)
-            return fail (error, "%s must not be the first list", op);
+            return error_invalid (error, "%s must not be the first list", op);
         for (; i < argc && !bulk_is_separator (args[i]); i++) {
             if (file ? add_file (l, args[i], sep, error) < 0
                      : add_item (l, args[i], strlen (args[i])) < 0)
-                return file ? -1 : fail (error, "out of memory");
+                return file ? -1 : error_invalid (error, "out of memory");
         }
         if (l->count == 0)
-            return fail (error, "%s: no inputs", op);
+            return error_invalid (error, "%s: no inputs", op);
     }
     return 0;
 }
@@ -111,12 +102,12 @@ static int parse_lists (struct bulk *b, int argc, char **args, const char *sep,
 struct bulk *bulk_create (int argc, char **args, const char *sep, flux_error_t *error)
 {
     struct bulk *b = calloc (1, sizeof (*b));
-    int rc = b ? 0 : fail (error, "out of memory");
+    int rc = b ? 0 : error_invalid (error, "out of memory");
     if (rc == 0 && argc > 0)
         rc = parse_lists (b, argc, args, sep, error);
     else if (rc == 0) {
         struct input_list *l = add_list (b);
-        rc = l ? add_file (l, "-", sep, error) : fail (error, "out of memory");
+        rc = l ? add_file (l, "-", sep, error) : error_invalid (error, "out of memory");
     }
     if (rc < 0) {
         bulk_destroy (b);
@@ -198,7 +189,7 @@ static bool add_field (struct buf *out, const struct bulk *b, size_t i,
     if (!known || *name == '-' || *name == '+' || *name == ' ')
         return false;
     if (list >= b->nlists) {
-        fail (error, "{%s}: there are only %zu input lists", name, b->nlists);
+        error_invalid (error, "{%s}: there are only %zu input lists", name, b->nlists);
         return true;
     }
     if (*how)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "value/jobspec.h"
 
 struct flux_jobspec1 {
@@ -16,19 +17,6 @@ static int einval (void)
 {
     errno = EINVAL;
     return -1;
-}
-
-__attribute__ ((format (printf, 2, 3))) static int fail (flux_jobspec1_error_t *error,
-                                                         const char *fmt, ...)
-{
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    return einval ();
 }
 
 /* Takes obj. */
@@ -140,16 +128,16 @@ flux_jobspec1_t *flux_jobspec1_decode (const char *s, flux_jobspec1_error_t *err
     json_t *obj;
 
     if (!s) {
-        fail (error, "no jobspec is given");
+        error_invalid (error, "no jobspec is given");
         return NULL;
     }
     if (!(obj = json_loads (s, 0, &jerror))) {
-        fail (error, "line %d: %s", jerror.line, jerror.text);
+        error_invalid (error, "line %d: %s", jerror.line, jerror.text);
         return NULL;
     }
     if (!json_is_object (obj)) {
         json_decref (obj);
-        fail (error, "a jobspec is a JSON object");
+        error_invalid (error, "a jobspec is a JSON object");
         return NULL;
     }
     return create (obj);
@@ -174,9 +162,9 @@ int flux_jobspec1_check (flux_jobspec1_t *js, flux_jobspec1_error_t *error)
     flux_error_t why;
 
     if (!js)
-        return fail (error, "no jobspec is given");
+        return error_invalid (error, "no jobspec is given");
     if (jobspec_parse (js->obj, &parsed, &why) < 0)
-        return fail (error, "%s", why.text);
+        return error_invalid (error, "%s", why.text);
     return 0;
 }
 
@@ -186,27 +174,28 @@ int flux_jobspec1_attr_check (flux_jobspec1_t *js, flux_jobspec1_error_t *error)
     json_t *attrs, *system, *o;
 
     if (!js)
-        return fail (error, "no jobspec is given");
+        return error_invalid (error, "no jobspec is given");
     if (!(attrs = json_object_get (js->obj, "attributes")))
-        return fail (error, "attributes must exist");
+        return error_invalid (error, "attributes must exist");
     if (!json_is_object (attrs))
-        return fail (error, "attributes must be an object");
+        return error_invalid (error, "attributes must be an object");
     if ((o = json_object_get (attrs, "user")) && !json_is_object (o))
-        return fail (error, "attributes.user must be an object");
+        return error_invalid (error, "attributes.user must be an object");
     if (!(system = json_object_get (attrs, "system")))
-        return fail (error, "attributes.system must exist");
+        return error_invalid (error, "attributes.system must exist");
     if (!json_is_object (system))
-        return fail (error, "attributes.system must be an object");
+        return error_invalid (error, "attributes.system must be an object");
     if (!(o = json_object_get (system, "duration")))
-        return fail (error, "attributes.system.duration must exist");
+        return error_invalid (error, "attributes.system.duration must exist");
     if (!json_is_number (o) || json_number_value (o) < 0.)
-        return fail (error, "attributes.system.duration must be a number, 0 or more");
+        return error_invalid (error,
+                              "attributes.system.duration must be a number, 0 or more");
     if ((o = json_object_get (system, "environment")) && !json_is_object (o))
-        return fail (error, "attributes.system.environment must be an object");
+        return error_invalid (error, "attributes.system.environment must be an object");
     if ((o = json_object_get (system, "constraints")) && !json_is_object (o))
-        return fail (error, "attributes.system.constraints must be an object");
+        return error_invalid (error, "attributes.system.constraints must be an object");
     if ((o = json_object_get (system, "dependencies")) && !json_is_array (o))
-        return fail (error, "attributes.system.dependencies must be an array");
+        return error_invalid (error, "attributes.system.dependencies must be an array");
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "core/pmi/wire.h"
 
@@ -24,20 +25,6 @@ struct pmi_client {
     size_t have; /* bytes in line */
     size_t used; /* bytes of line that the last response took */
 };
-
-__attribute__ ((format (printf, 3, 4))) static int
-fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = errnum;
-    return -1;
-}
 
 static int read_line (struct pmi_client *c, flux_error_t *error)
 {
@@ -56,14 +43,14 @@ static int read_line (struct pmi_client *c, flux_error_t *error)
             return 0;
         }
         if (c->have == sizeof (c->line))
-            return fail (error, EPROTO, "pmi: response line is too long");
+            return error_fail (error, EPROTO, "pmi: response line is too long");
         n = read (c->fd, c->line + c->have, sizeof (c->line) - c->have);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail (error, errno, "pmi: read: %s", strerror (errno));
+            return error_fail (error, errno, "pmi: read: %s", strerror (errno));
         if (n == 0)
-            return fail (error, EPROTO, "pmi: server closed the connection");
+            return error_fail (error, EPROTO, "pmi: server closed the connection");
         c->have += n;
     }
 }
@@ -83,15 +70,16 @@ exchange (struct pmi_client *c, const char *expect, int *rc, flux_error_t *error
     n = vsnprintf (req, sizeof (req), fmt, ap);
     va_end (ap);
     if (n < 0 || (size_t)n >= sizeof (req))
-        return fail (error, EINVAL, "pmi: request is too long");
+        return error_fail (error, EINVAL, "pmi: request is too long");
     if (c->trace)
         fprintf (stderr, "pmi[%d] C: %.*s\n", c->rank, n - 1, req);
     if (fd_write_all (c->fd, req, n) < 0)
-        return fail (error, errno, "pmi: write: %s", strerror (errno));
+        return error_fail (error, errno, "pmi: write: %s", strerror (errno));
     if (read_line (c, error) < 0)
         return -1;
     if (!pmi_wire_word (c->line, "cmd", cmd, sizeof (cmd)) || strcmp (cmd, expect) != 0)
-        return fail (error, EPROTO, "pmi: expected %s, got: %.60s", expect, c->line);
+        return error_fail (error, EPROTO, "pmi: expected %s, got: %.60s", expect,
+                           c->line);
     *rc = 0;
     (void)pmi_wire_int (c->line, "rc", rc);
     return 0;
@@ -106,16 +94,16 @@ static int handshake (struct pmi_client *c, flux_error_t *error)
         < 0)
         return -1;
     if (rc != 0 || !pmi_wire_int (c->line, "pmi_version", &version) || version != 1)
-        return fail (error, EPROTO, "pmi: server does not speak version 1");
+        return error_fail (error, EPROTO, "pmi: server does not speak version 1");
     if (exchange (c, "maxes", &rc, error, "cmd=get_maxes\n") < 0)
         return -1;
     if (rc != 0 || !pmi_wire_int (c->line, "keylen_max", &c->keylen_max)
         || !pmi_wire_int (c->line, "vallen_max", &c->vallen_max))
-        return fail (error, EPROTO, "pmi: bad answer to get_maxes");
+        return error_fail (error, EPROTO, "pmi: bad answer to get_maxes");
     if (exchange (c, "my_kvsname", &rc, error, "cmd=get_my_kvsname\n") < 0)
         return -1;
     if (rc != 0 || !pmi_wire_word (c->line, "kvsname", c->kvsname, sizeof (c->kvsname)))
-        return fail (error, EPROTO, "pmi: bad answer to get_my_kvsname");
+        return error_fail (error, EPROTO, "pmi: bad answer to get_my_kvsname");
     return 0;
 }
 
@@ -124,11 +112,11 @@ struct pmi_client *pmi_client_open (int fd, int rank, int size, flux_error_t *er
     struct pmi_client *c;
 
     if (size < 1 || rank < 0 || rank >= size) {
-        fail (error, EINVAL, "pmi: rank %d of size %d is impossible", rank, size);
+        error_fail (error, EINVAL, "pmi: rank %d of size %d is impossible", rank, size);
         return NULL;
     }
     if (!(c = calloc (1, sizeof (*c)))) {
-        fail (error, ENOMEM, "out of memory");
+        error_fail (error, ENOMEM, "out of memory");
         return NULL;
     }
     c->fd = fd;
@@ -164,7 +152,7 @@ struct pmi_client *pmi_client_open_env (flux_error_t *error)
 
     if (env_int ("PMI_FD", &fd) < 0 || env_int ("PMI_RANK", &rank) < 0
         || env_int ("PMI_SIZE", &size) < 0) {
-        fail (error, ENOENT, "PMI_FD, PMI_RANK and PMI_SIZE are not set");
+        error_fail (error, ENOENT, "PMI_FD, PMI_RANK and PMI_SIZE are not set");
         return NULL;
     }
     if (!(c = pmi_client_open (fd, rank, size, error)))
@@ -212,13 +200,14 @@ int pmi_client_put (struct pmi_client *c, const char *key, const char *value,
 
     if (strlen (key) >= (size_t)c->keylen_max || strlen (value) >= (size_t)c->vallen_max
         || strpbrk (key, " \t\n=") || strchr (value, '\n'))
-        return fail (error, EINVAL, "pmi: put %s: key or value is not allowed", key);
+        return error_fail (error, EINVAL, "pmi: put %s: key or value is not allowed",
+                           key);
     if (exchange (c, "put_result", &rc, error, "cmd=put kvsname=%s key=%s value=%s\n",
                   c->kvsname, key, value)
         < 0)
         return -1;
     if (rc != 0)
-        return fail (error, EIO, "pmi: put %s failed with code %d", key, rc);
+        return error_fail (error, EIO, "pmi: put %s failed with code %d", key, rc);
     return 0;
 }
 
@@ -231,11 +220,11 @@ const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t 
         < 0)
         return NULL;
     if (rc != 0) {
-        fail (error, ENOENT, "pmi: get %s failed with code %d", key, rc);
+        error_fail (error, ENOENT, "pmi: get %s failed with code %d", key, rc);
         return NULL;
     }
     if (!pmi_wire_string (c->line, "value", c->value, sizeof (c->value))) {
-        fail (error, EPROTO, "pmi: get %s: no value in the answer", key);
+        error_fail (error, EPROTO, "pmi: get %s: no value in the answer", key);
         return NULL;
     }
     return c->value;
@@ -250,7 +239,7 @@ static int ask_int (struct pmi_client *c, const char *what, const char *expect,
     if (exchange (c, expect, &rc, error, "cmd=%s\n", what) < 0)
         return -1;
     if (rc != 0 || !pmi_wire_int (c->line, word, val))
-        return fail (error, EIO, "pmi: %s failed with code %d", what, rc);
+        return error_fail (error, EIO, "pmi: %s failed with code %d", what, rc);
     return 0;
 }
 
@@ -271,7 +260,7 @@ int pmi_client_barrier (struct pmi_client *c, flux_error_t *error)
     if (exchange (c, "barrier_out", &rc, error, "cmd=barrier_in\n") < 0)
         return -1;
     if (rc != 0)
-        return fail (error, EIO, "pmi: barrier failed with code %d", rc);
+        return error_fail (error, EIO, "pmi: barrier failed with code %d", rc);
     return 0;
 }
 

@@ -346,11 +346,6 @@ const char *flux_cmd_get_label (flux_cmd_t *cmd)
     return cmd ? cmd->label : NULL;
 }
 
-const char *cmd_label (const flux_cmd_t *cmd)
-{
-    return cmd->label;
-}
-
 char **cmd_argv (const flux_cmd_t *cmd)
 {
     return cmd->argv.v;

@@ -8,7 +8,6 @@
 /* NULL with EPROTO (or ENOMEM). */
 flux_cmd_t *cmd_decode (const json_t *o);
 json_t *cmd_encode (const flux_cmd_t *cmd);
-const char *cmd_label (const flux_cmd_t *cmd);
 /* NULL-terminated, borrowed; valid until the command changes. */
 char **cmd_argv (const flux_cmd_t *cmd);
 char **cmd_env (const flux_cmd_t *cmd);

@@ -214,7 +214,7 @@ static bool label_taken (flux_subprocess_server_t *s, const char *label)
 {
     list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
-        const char *l = cmd_label (flux_subprocess_get_cmd (pr->p));
+        const char *l = flux_cmd_get_label (flux_subprocess_get_cmd (pr->p));
         if (l && !strcmp (l, label))
             return true;
     }
@@ -291,7 +291,7 @@ static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         errstr = "too many processes";
         goto error;
     }
-    if (cmd_label (cmd) && label_taken (s, cmd_label (cmd))) {
+    if (flux_cmd_get_label (cmd) && label_taken (s, flux_cmd_get_label (cmd))) {
         errno = EEXIST;
         errstr = "a process with this label exists";
         goto error;
@@ -404,7 +404,7 @@ static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char 
         return pid > 0 ? idmap_lookup (s->pids, pid) : NULL;
     list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
-        const char *l = cmd_label (flux_subprocess_get_cmd (pr->p));
+        const char *l = flux_cmd_get_label (flux_subprocess_get_cmd (pr->p));
         if (l && !strcmp (l, label))
             return pr;
     }
@@ -479,7 +479,7 @@ error:
 static json_t *describe (struct proc *pr)
 {
     flux_cmd_t *cmd = flux_subprocess_get_cmd (pr->p);
-    const char *label = cmd_label (cmd);
+    const char *label = flux_cmd_get_label (cmd);
     return json_pack ("{s:i s:s s:i s:s s:o}", "pid", (int)flux_subprocess_pid (pr->p),
                       "state", pr->zombie ? "Z" : "R", "rank", (int)pr->s->rank,
                       "label", label ? label : "", "cmd", cmd_encode (cmd));

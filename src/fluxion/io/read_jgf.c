@@ -1,4 +1,5 @@
 /* JGF: loading, growing, and naming vertices of a graph that is there. */
+#include "base/error.h"
 #include "fluxion/io/jgf.h"
 #include "fluxion/io/reader.h"
 
@@ -6,18 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-__attribute__ ((format (printf, 2, 3))) static int fail (flux_error_t *error,
-                                                         const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 static bool contained (const struct jgf_edge *e)
 {
@@ -37,8 +26,8 @@ static int set_properties (struct graph *g, struct jgf_node *n, flux_error_t *er
 
     if (n->properties && !json_is_object (n->properties)
         && !json_is_null (n->properties))
-        return fail (error, "fetch_jgf: properties of node %s are not an object",
-                     n->key);
+        return error_invalid (
+            error, "fetch_jgf: properties of node %s are not an object", n->key);
     json_object_foreach (n->properties, key, val) {
         char num[32];
         const char *s = json_string_value (val);
@@ -48,8 +37,9 @@ static int set_properties (struct graph *g, struct jgf_node *n, flux_error_t *er
             s = num;
         }
         if (!s && !json_is_null (val))
-            return fail (error, "fetch_jgf: property %s of node %s is not a string",
-                         key, n->key);
+            return error_invalid (error,
+                                  "fetch_jgf: property %s of node %s is not a string",
+                                  key, n->key);
         if (graph_set_property (g, n->v, key, s) < 0)
             return -1;
     }
@@ -60,8 +50,8 @@ static int add_node (struct graph *g, struct jgf_node *n, flux_error_t *error)
 {
     n->v = graph_add_vertex (g, &n->spec);
     if (n->v == VTX_NONE)
-        return fail (error, "fetch_jgf: node %s cannot be added: %s", n->key,
-                     strerror (errno));
+        return error_invalid (error, "fetch_jgf: node %s cannot be added: %s", n->key,
+                              strerror (errno));
     g->v[n->v].down = n->down;
     return set_properties (g, n, error);
 }
@@ -122,14 +112,14 @@ static int add_edge (struct graph *g, const struct jgf *j, const struct jgf_edge
         return s ? graph_add_xedge (g, s, from, to) : -1;
     }
     if (from == VTX_NONE || to == VTX_NONE)
-        return fail (error, "fetch_jgf: edge %s to %s: a node without a path",
-                     j->node[e->source].key, j->node[e->target].key);
+        return error_invalid (error, "fetch_jgf: edge %s to %s: a node without a path",
+                              j->node[e->source].key, j->node[e->target].key);
     if (g->v[to].parent == from) /* said twice */
         return 0;
     if (graph_attach (g, from, to) < 0)
-        return fail (error, "fetch_jgf: edge %s to %s: %s", j->node[e->source].key,
-                     j->node[e->target].key,
-                     errno == ELOOP ? "makes a cycle" : "a second parent");
+        return error_invalid (error, "fetch_jgf: edge %s to %s: %s",
+                              j->node[e->source].key, j->node[e->target].key,
+                              errno == ELOOP ? "makes a cycle" : "a second parent");
     return 0;
 }
 
@@ -140,12 +130,13 @@ static int find_root (struct graph *g, struct jgf *j, flux_error_t *error)
         if (!is_root_path (n->path))
             continue;
         if (g->root != VTX_NONE)
-            return fail (error, "add_graph_metadata: failed to add root metadata for "
-                                "containment subsystem. Possible duplicate root.");
+            return error_invalid (error,
+                                  "add_graph_metadata: failed to add root metadata for "
+                                  "containment subsystem. Possible duplicate root.");
         g->root = n->v;
     }
     if (g->root == VTX_NONE)
-        return fail (error, "fetch_jgf: no node is the root of containment");
+        return error_invalid (error, "fetch_jgf: no node is the root of containment");
     return 0;
 }
 
@@ -154,11 +145,11 @@ static int check_parents (struct graph *g, struct jgf *j, flux_error_t *error)
     for (uint32_t i = 0; i < j->nnodes; i++) {
         struct jgf_node *n = &j->node[i];
         if (n->path && n->v != g->root && !g->dominant && g->v[n->v].parent == VTX_NONE)
-            return fail (error, "fetch_jgf: node %s (%s) has no parent", n->key,
-                         n->path);
+            return error_invalid (error, "fetch_jgf: node %s (%s) has no parent",
+                                  n->key, n->path);
     }
     if (graph_order (g) < 0)
-        return fail (error, "fetch_jgf: more than %d levels", GRAPH_MAX_DEPTH);
+        return error_invalid (error, "fetch_jgf: more than %d levels", GRAPH_MAX_DEPTH);
     return 0;
 }
 
@@ -179,7 +170,7 @@ static int load (struct graph *g, struct jgf *j, const struct read_options *opt,
                  flux_error_t *error)
 {
     if (graph_reserve_vertices (g, j->nnodes) < 0)
-        return fail (error, "fetch_jgf: too many nodes");
+        return error_invalid (error, "fetch_jgf: too many nodes");
     for (uint32_t i = 0; i < j->nnodes; i++)
         if (left_out (&j->node[i], opt))
             j->node[i].v = VTX_NONE;
@@ -218,8 +209,9 @@ static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
         if (v != VTX_NONE && g->v[v].rank == n->spec.rank)
             n->v = v;
         else if (is_root_path (n->path))
-            return fail (error, "add_graph_metadata: failed to add root metadata for "
-                                "containment subsystem. Possible duplicate root.");
+            return error_invalid (error,
+                                  "add_graph_metadata: failed to add root metadata for "
+                                  "containment subsystem. Possible duplicate root.");
         else
             n->v = VTX_NONE;
     }
@@ -231,8 +223,8 @@ static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
         if (j->node[e->source].v < was && j->node[e->target].v < was)
             continue;
         if (j->node[e->target].v < was && contained (e))
-            return fail (error, "fetch_jgf: edge %s to %s: a second parent",
-                         j->node[e->source].key, j->node[e->target].key);
+            return error_invalid (error, "fetch_jgf: edge %s to %s: a second parent",
+                                  j->node[e->source].key, j->node[e->target].key);
         if (add_edge (g, j, e, error) < 0)
             return -1;
     }
@@ -327,11 +319,12 @@ static int pick (struct graph *g, const char *text, size_t len, bool strict,
         struct jgf_node *n = &j.node[i];
         uint32_t v = n->path ? graph_find_path (g, n->path) : VTX_NONE;
         if (v == VTX_NONE)
-            rc = fail (error, "inconsistent input vertex for %s (id=%s): not found",
-                       n->path ? n->path : "(no path)", n->key);
+            rc = error_invalid (error,
+                                "inconsistent input vertex for %s (id=%s): not found",
+                                n->path ? n->path : "(no path)", n->key);
         else if (strict && !same_vertex (g, v, &n->spec))
-            rc = fail (error, "inconsistent input vertex for %s (id=%s)", n->path,
-                       n->key);
+            rc = error_invalid (error, "inconsistent input vertex for %s (id=%s)",
+                                n->path, n->key);
         else if (j.free_ranks && given_back (g, v, &j))
             continue;
         else

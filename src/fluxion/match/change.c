@@ -1,4 +1,5 @@
 /* Changes to jobs and to the graph that no match makes. */
+#include "base/error.h"
 #include "fluxion/match/pool.h"
 
 #include <flux/idset.h>
@@ -6,18 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-__attribute__ ((format (printf, 3, 4))) static int
-fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = errnum;
-    return -1;
-}
 
 /* Partial cancel. A picked exclusive vertex, or with by_rank a picked node, gives
  * back all that the job holds from there down. What was only held on the way to it
@@ -97,11 +86,13 @@ int scheduler_partial_cancel (struct scheduler *s, uint64_t id,
     struct job *job = scheduler_job (s, id);
 
     if (!job || (job->state != JOB_ALLOCATED && job->state != JOB_RESERVED))
-        return fail (error, ENOENT, "nonexistent job %llu", (unsigned long long)id);
+        return error_fail (error, ENOENT, "nonexistent job %llu",
+                           (unsigned long long)id);
     if (job->state == JOB_RESERVED)
-        return fail (error, EINVAL, "reservations not supported by partial cancel");
+        return error_fail (error, EINVAL,
+                           "reservations not supported by partial cancel");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     mark_picks (s, picks, by_rank);
     *full = release_marked (s, job) == 0;
     if (*full)
@@ -181,7 +172,7 @@ static int check_free (struct scheduler *s, const struct window *w, flux_error_t
         if (!ok) {
             if (graph_path (s->g, v, path, sizeof (path)) < 0)
                 *path = '\0';
-            return fail (error, EINVAL, "resource already allocated: %s", path);
+            return error_fail (error, EINVAL, "resource already allocated: %s", path);
         }
     }
     return 0;
@@ -196,16 +187,16 @@ int scheduler_update (struct scheduler *s, uint64_t id, const struct picks *pick
 
     error->text[0] = '\0';
     if (at < s->start || duration < 1 || at >= s->end)
-        return fail (error, EINVAL, "invalid time (%lld, %lld)", (long long)at,
-                     (long long)duration);
+        return error_fail (error, EINVAL, "invalid time (%lld, %lld)", (long long)at,
+                           (long long)duration);
     if (duration > s->end - at)
         w.duration = s->end - at;
     if (picks->count == 0)
-        return fail (error, EINVAL, "no resources are named");
+        return error_fail (error, EINVAL, "no resources are named");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     if (select_picked (s, picks) < 0)
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     if (check_free (s, &w, error) < 0 || !(job = sched_add_job (s, id, error)))
         return -1;
     job->at = at;
@@ -214,7 +205,7 @@ int scheduler_update (struct scheduler *s, uint64_t id, const struct picks *pick
     if (sched_hold (s, job, s->sel, s->nsel) < 0) {
         job->state = JOB_INIT;
         sched_drop_job (s, job);
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     }
     *result = (struct match_result){ s->sel, s->nsel, job->at, job->end, reserve };
     return 0;
@@ -228,7 +219,7 @@ int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
     if (fluxion_grow_jgf (s->g, jgf, len, error) < 0)
         return -1;
     if (sched_rebuild (s) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     return 0;
 }
 
@@ -274,16 +265,17 @@ static void mark_below (struct scheduler *s, uint32_t v)
 int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
 {
     if (s->g->v[v].parent == VTX_NONE)
-        return fail (error, EINVAL,
-                     v == s->g->root ? "the root cannot be removed"
-                                     : "what is not in the tree cannot be removed");
+        return error_fail (error, EINVAL,
+                           v == s->g->root
+                               ? "the root cannot be removed"
+                               : "what is not in the tree cannot be removed");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     sched_new_mark (s);
     mark_below (s, v);
     release_everywhere (s);
     if (graph_remove (s->g, v) < 0 || sched_rebuild (s) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     return 0;
 }
 
@@ -295,11 +287,11 @@ int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t
 
     if (!ids || idset_empty (ids)) {
         idset_destroy (ids);
-        return fail (error, EINVAL, "not an idset: %s", ranks);
+        return error_fail (error, EINVAL, "not an idset: %s", ranks);
     }
     if (s->generation != g->generation && sched_rebuild (s) < 0) {
         idset_destroy (ids);
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     }
     sched_new_mark (s);
     for (uint32_t v = 0; v < g->nv; v++)
@@ -316,8 +308,8 @@ int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t
             graph_remove (g, v);
     idset_destroy (ids);
     if (!found)
-        return fail (error, ENOENT, "there is no such rank: %s", ranks);
+        return error_fail (error, ENOENT, "there is no such rank: %s", ranks);
     if (sched_rebuild (s) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_fail (error, errno, "%s", strerror (errno));
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "file.h"
 #include "generation.h"
 
+#include "base/error.h"
 #include "base/pages.h"
 #include "core/kvs/blobs.h"
 
@@ -75,19 +76,6 @@ static int fail (struct db *db, flux_error_t *error, const char *what)
     return -1;
 }
 
-static int set_error (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = errnum;
-    return -1;
-}
-
 static int run_sql (struct db *db, const char *sql, flux_error_t *error)
 {
     if (sqlite3_exec (db->conn, sql, NULL, NULL, NULL) != SQLITE_OK)
@@ -128,7 +116,7 @@ static int set_pragma (struct db *db, const char *name, const char *value, char 
     char sql[128];
 
     if (strspn (value, ok) != strlen (value) || strlen (value) > 15)
-        return set_error (error, EINVAL, "%s: invalid value", name);
+        return error_fail (error, EINVAL, "%s: invalid value", name);
     *actual = '\0';
     snprintf (sql, sizeof (sql), "PRAGMA %s=%s; PRAGMA %s", name, value, name);
     if (sqlite3_exec (db->conn, sql, keep_text, actual, NULL) != SQLITE_OK)
@@ -139,8 +127,8 @@ static int set_pragma (struct db *db, const char *name, const char *value, char 
 static int refuse_pragma (const char *name, const char *value, const char *actual,
                           flux_error_t *error)
 {
-    return set_error (error, EINVAL, "%s=%s: refused by SQLite, which uses %s", name,
-                      value, actual);
+    return error_fail (error, EINVAL, "%s=%s: refused by SQLite, which uses %s", name,
+                       value, actual);
 }
 
 static int set_journal_mode (struct db *db, const char *value, flux_error_t *error)
@@ -148,8 +136,8 @@ static int set_journal_mode (struct db *db, const char *value, flux_error_t *err
     char actual[32];
 
     if (!strcasecmp (value, "off"))
-        return set_error (error, EINVAL,
-                          "journal_mode=OFF: a batch that fails could not be undone");
+        return error_fail (error, EINVAL,
+                           "journal_mode=OFF: a batch that fails could not be undone");
     if (set_pragma (db, "journal_mode", value, actual, error) < 0)
         return -1;
     if (strcasecmp (value, actual) != 0)
@@ -283,14 +271,14 @@ static int cut_log (struct db *db, flux_error_t *error)
     db->tainted = true;
     if (f) {
         if (f->pMethods->xFileSize (f, &size) != SQLITE_OK)
-            return set_error (error, EIO, "write-ahead log: cannot be undone");
+            return error_fail (error, EIO, "write-ahead log: cannot be undone");
         if (size >= WAL_HEADER && read_salt (f, salt)
             && !memcmp (salt, db->salt, sizeof (salt)))
             end = WAL_HEADER
                   + (sqlite3_int64)db->frames * (WAL_FRAME_HEADER + db->page_size);
         if (size > end && f->pMethods->xTruncate (f, end) != SQLITE_OK
             && !blot_out (f, end))
-            return set_error (error, EIO, "write-ahead log: cannot be undone");
+            return error_fail (error, EIO, "write-ahead log: cannot be undone");
     }
     db->tainted = false;
     return 0;
@@ -316,7 +304,7 @@ static int open_generation (struct db *db, const char *path, bool create,
     if (stem > 7 && !strcmp (path + stem - 7, ".sqlite"))
         stem -= 7;
     if (asprintf (&s, "%.*s.generation", (int)stem, path) < 0)
-        return set_error (error, ENOMEM, "%s: out of memory", path);
+        return error_fail (error, ENOMEM, "%s: out of memory", path);
     rc = generation_open (&db->generation, s, create, error);
     free (s);
     return rc;
@@ -333,14 +321,14 @@ static int root_of (struct db *db, const char *json, unsigned char *digest, char
     if (p && (p = strchr (p + 9, '"')))
         q = strchr (++p, '"');
     if (!q || q - p >= BLOBREF_MAX_SIZE)
-        return set_error (error, EBADMSG, "the newest checkpoint names no root");
+        return error_fail (error, EBADMSG, "the newest checkpoint names no root");
     memcpy (ref, p, q - p);
     ref[q - p] = '\0';
     if ((size = blobref_decode (ref, digest)) < 0)
-        return set_error (error, EBADMSG, "the newest checkpoint names no root");
+        return error_fail (error, EBADMSG, "the newest checkpoint names no root");
     if ((size_t)size != digest_size (db->digest))
-        return set_error (error, EBADMSG, "its root is %s, but content.hash is %s", ref,
-                          digest_name (db->digest));
+        return error_fail (error, EBADMSG, "its root is %s, but content.hash is %s",
+                           ref, digest_name (db->digest));
     return 0;
 }
 
@@ -354,8 +342,8 @@ static int check_root (struct db *db, const char *json, flux_error_t *error)
     if (root_of (db, json, digest, ref, error) < 0)
         return -1;
     if ((rc = db_load (db, digest, digest_size (db->digest), &out, NULL)) < 0)
-        set_error (error, EBADMSG, "the root %s of the newest checkpoint is %s", ref,
-                   errno == ENOENT ? "missing" : "damaged");
+        error_fail (error, EBADMSG, "the root %s of the newest checkpoint is %s", ref,
+                    errno == ENOENT ? "missing" : "damaged");
     buf_fini (&out);
     return rc;
 }
@@ -383,16 +371,16 @@ static int check_all_there (struct db *db, int64_t newest, flux_error_t *error)
     if (required < last)
         required = last;
     if (newest < required && newest > 0)
-        return set_error (error, EBADMSG,
-                          "checkpoints %" PRId64 " to %" PRId64
-                          " are lost (was its write-ahead log removed or replaced?)",
-                          newest + 1, required);
+        return error_fail (error, EBADMSG,
+                           "checkpoints %" PRId64 " to %" PRId64
+                           " are lost (was its write-ahead log removed or replaced?)",
+                           newest + 1, required);
     if (newest < required)
-        return set_error (error, EBADMSG, "%s, but it had checkpoint %" PRId64,
-                          blobs ? "it has blobs and no checkpoint" : "it is empty",
-                          required);
+        return error_fail (error, EBADMSG, "%s, but it had checkpoint %" PRId64,
+                           blobs ? "it has blobs and no checkpoint" : "it is empty",
+                           required);
     if (newest == 0 && blobs && !db->generation.known)
-        return set_error (error, EBADMSG, "it has blobs and no checkpoint");
+        return error_fail (error, EBADMSG, "it has blobs and no checkpoint");
     return check_newest_root (db, error);
 }
 
@@ -414,9 +402,9 @@ static int check_start (struct db *db, const char *path, flux_error_t *warning,
         return fail (db, error, path);
     rc = check_all_there (db, newest, &why);
     if (rc < 0 && !db->recovery)
-        return set_error (error, EBADMSG, "%s", why.text);
+        return error_fail (error, EBADMSG, "%s", why.text);
     if (rc < 0 && warning)
-        set_error (warning, EBADMSG, "%s", why.text);
+        error_fail (warning, EBADMSG, "%s", why.text);
     if (db->generation.fd < 0 && open_generation (db, path, true, error) < 0)
         return -1;
     if (rc < 0)
@@ -435,7 +423,7 @@ static int make_private (const char *path, const char *suffix, int flags,
     int fd = -1;
 
     if (asprintf (&s, "%s%s", path, suffix) < 0)
-        return set_error (error, ENOMEM, "%s: out of memory", path);
+        return error_fail (error, ENOMEM, "%s: out of memory", path);
     if ((fd = file_open_private (s, flags, error)) >= 0)
         close (fd);
     free (s);
@@ -453,7 +441,7 @@ static int find_generation (struct db *db, const char *path, flux_error_t *error
         return -1;
     if (there && S_ISREG (st.st_mode) && st.st_size == 0 && !db->generation.known
         && !db->recovery)
-        return set_error (error, EBADMSG, "it is empty");
+        return error_fail (error, EBADMSG, "it is empty");
     return 0;
 }
 
@@ -481,7 +469,7 @@ int db_remove (const char *path, flux_error_t *error)
         else
             snprintf (s, sizeof (s), "%.*s.generation", (int)stem, path);
         if (unlink (s) < 0 && errno != ENOENT)
-            return set_error (error, errno, "%s: %s", s, strerror (errno));
+            return error_fail (error, errno, "%s: %s", s, strerror (errno));
     }
     return 0;
 }
@@ -571,7 +559,7 @@ struct db *db_open (const char *path, const struct db_options *opts,
     if (warning)
         warning->text[0] = '\0';
     if (!(db = calloc (1, sizeof (*db)))) {
-        set_error (error, ENOMEM, "%s: out of memory", path);
+        error_fail (error, ENOMEM, "%s: out of memory", path);
         return NULL;
     }
     generation_init (&db->generation);
@@ -852,7 +840,7 @@ int db_checkpoint_get (struct db *db, struct buf *out, flux_error_t *error)
     if (step != SQLITE_DONE)
         rc = fail (db, error, "checkpoint");
     else if (n == 0)
-        rc = set_error (error, ENOENT, "there is no checkpoint");
+        rc = error_fail (error, ENOENT, "there is no checkpoint");
     saved_errno = errno;
     sqlite3_reset (db->get);
     errno = saved_errno;

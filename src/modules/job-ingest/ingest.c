@@ -1,4 +1,5 @@
 #include "ingest.h"
+#include "base/error.h"
 #include "base/json/json.h"
 #include "value/fsd.h"
 #include "value/jobspec.h"
@@ -8,20 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int fail (flux_error_t *error, int errnum, const char *fmt, ...)
-    __attribute__ ((format (printf, 3, 4)));
-
-static int fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = errnum;
-    return -1;
-}
 
 void ingest_init (struct ingest *in, uint32_t owner)
 {
@@ -80,14 +67,15 @@ static int check_defaults (json_t *policy, const char *where, flux_error_t *erro
     double d;
 
     if (duration && read_duration (duration, &d) < 0)
-        return fail (error, EINVAL,
-                     "config: %s.jobspec.defaults.system.duration: must be a Flux "
-                     "standard duration",
-                     where);
+        return error_fail (
+            error, EINVAL,
+            "config: %s.jobspec.defaults.system.duration: must be a Flux "
+            "standard duration",
+            where);
     if (queue && !json_is_string (queue))
-        return fail (error, EINVAL,
-                     "config: %s.jobspec.defaults.system.queue: must be a string",
-                     where);
+        return error_fail (error, EINVAL,
+                           "config: %s.jobspec.defaults.system.queue: must be a string",
+                           where);
     return 0;
 }
 
@@ -185,13 +173,14 @@ static int check_environment (struct ingest *in, struct span env, flux_error_t *
     json_t *o = json_loadb (env.s, env.len, JSON_DECODE_ANY, &jerror);
     if (!json_is_object (o)) {
         json_decref (o);
-        return fail (error, EINVAL,
-                     "jobspec: attributes.system.environment: must be an object");
+        return error_fail (error, EINVAL,
+                           "jobspec: attributes.system.environment: must be an object");
     }
     json_object_foreach (o, name, value) {
         if (!json_is_string (value) && !json_is_null (value)) {
-            fail (error, EINVAL,
-                  "jobspec: attributes.system.environment.%s: must be a string", name);
+            error_fail (error, EINVAL,
+                        "jobspec: attributes.system.environment.%s: must be a string",
+                        name);
             json_decref (o);
             errno = EINVAL;
             return -1;
@@ -315,13 +304,13 @@ static int check_lite (struct ingest *in, struct span lite, int flags,
         return -1;
     forget_last (in);
     if (!json_is_object (spec))
-        fail (error, EINVAL, "jobspec: must be an object");
+        error_fail (error, EINVAL, "jobspec: must be an object");
     else if (!(flags & FLUX_JOB_NOVALIDATE) && jobspec_parse (spec, &js, error) < 0)
         errno = EINVAL;
     else if (((in->queues || in->policy) && apply_defaults (in, spec)
               && !(in->changed = json_encode_str (spec)))
              || !(in->lite = strndup (lite.s, lite.len)))
-        fail (error, ENOMEM, "out of memory");
+        error_fail (error, ENOMEM, "out of memory");
     else
         rc = 0;
     in->lite_len = lite.len;
@@ -358,7 +347,7 @@ static int check_jobspec (struct ingest *in, struct ingest_job *job, struct span
     buf_add (&in->scratch, member.s + member.len,
              spec.s + spec.len - member.s - member.len);
     if (in->scratch.err)
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     job->lite = (struct span){ in->scratch.data, in->scratch.len };
     if (check_lite (in, job->lite, job->flags, error) < 0)
         return -1;
@@ -369,7 +358,7 @@ static int check_jobspec (struct ingest *in, struct ingest_job *job, struct span
     /* what was submitted is to be found in J */
     if (!(in->whole = put_back (in->changed, member))
         || (J.len == 0 && !(in->J = sign (spec, job->userid))))
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     job->lite = (struct span){ in->changed, strlen (in->changed) };
     job->jobspec = (struct span){ in->whole, strlen (in->whole) };
     if (in->J)
@@ -386,22 +375,25 @@ static int check_request (struct ingest *in, struct ingest_job *job,
     /* Processes of another user would need a setuid helper: there is none, so they
      * would run as the owner. */
     if (cred.userid != in->owner)
-        return fail (error, EPERM,
-                     "this instance runs jobs of its owner (uid %u) only: there is no "
-                     "setuid helper to run those of uid %u",
-                     in->owner, cred.userid);
+        return error_fail (
+            error, EPERM,
+            "this instance runs jobs of its owner (uid %u) only: there is no "
+            "setuid helper to run those of uid %u",
+            in->owner, cred.userid);
     if (job->urgency < FLUX_JOB_URGENCY_MIN || job->urgency > FLUX_JOB_URGENCY_MAX)
-        return fail (error, EINVAL, "urgency range is [%d:%d]", FLUX_JOB_URGENCY_MIN,
-                     FLUX_JOB_URGENCY_MAX);
+        return error_fail (error, EINVAL, "urgency range is [%d:%d]",
+                           FLUX_JOB_URGENCY_MIN, FLUX_JOB_URGENCY_MAX);
     if (!owner && job->urgency > FLUX_JOB_URGENCY_DEFAULT)
-        return fail (error, EINVAL,
-                     "only the instance owner can submit with urgency > %d",
-                     FLUX_JOB_URGENCY_DEFAULT);
+        return error_fail (error, EINVAL,
+                           "only the instance owner can submit with urgency > %d",
+                           FLUX_JOB_URGENCY_DEFAULT);
     if (job->flags & ~known)
-        return fail (error, EPROTO, "unknown submit flags 0x%x", job->flags & ~known);
+        return error_fail (error, EPROTO, "unknown submit flags 0x%x",
+                           job->flags & ~known);
     if (!owner && job->flags & (FLUX_JOB_WAITABLE | FLUX_JOB_NOVALIDATE))
-        return fail (error, EINVAL, "only the instance owner can submit with flag %s",
-                     job->flags & FLUX_JOB_WAITABLE ? "waitable" : "novalidate");
+        return error_fail (error, EINVAL,
+                           "only the instance owner can submit with flag %s",
+                           job->flags & FLUX_JOB_WAITABLE ? "waitable" : "novalidate");
     return 0;
 }
 
@@ -430,8 +422,8 @@ static int read_request (struct ingest_job *job, const char *payload, struct spa
         || (jsontext_get (o, "jobspec", spec) < 0
             && (jsontext_get (o, "J", &v) < 0 || !jsontext_plain (v, J)
                 || J->len == 0)))
-        return fail (error, EPROTO,
-                     "request must have jobspec or J, urgency and flags");
+        return error_fail (error, EPROTO,
+                           "request must have jobspec or J, urgency and flags");
     return 0;
 }
 
@@ -456,7 +448,7 @@ static int unwrap (struct ingest *in, struct span *J, uint32_t *userid,
     char *s = strndup (J->s, J->len);
 
     if (!s)
-        return fail (error, ENOMEM, "out of memory");
+        return error_fail (error, ENOMEM, "out of memory");
     in->unwrapped = flux_unwrap_string (s, true, userid, error);
     free (s);
     if (!in->unwrapped)
@@ -479,8 +471,8 @@ int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred 
         || (J.len > 0 && unwrap (in, &J, &job->userid, &spec, error) < 0))
         return -1;
     if (job->userid != cred.userid)
-        return fail (error, EPERM, "signer uid %u is not that of the request, %u",
-                     job->userid, cred.userid);
+        return error_fail (error, EPERM, "signer uid %u is not that of the request, %u",
+                           job->userid, cred.userid);
     if (check_jobspec (in, job, spec, J, error) < 0)
         return -1;
     job->id = jobid_gen_next (&in->gen, (uint64_t)(now * 1000));

@@ -5,22 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/file.h"
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-
-static int fail (flux_error_t *error, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = EINVAL;
-    return -1;
-}
 
 static int read_path (struct settings *s, const char *path, flux_error_t *error)
 {
@@ -28,10 +14,12 @@ static int read_path (struct settings *s, const char *path, flux_error_t *error)
     char *text = file_read_all (path, NULL);
 
     if (!text)
-        return fail (error, "resource.path: %.80s: %s", path, strerror (errno));
+        return error_invalid (error, "resource.path: %.80s: %s", path,
+                              strerror (errno));
     s->R = rset_decode (text, &e);
     free (text);
-    return s->R ? 0 : fail (error, "resource.path: %.60s: %.80s", path, e.text);
+    return s->R ? 0
+                : error_invalid (error, "resource.path: %.60s: %.80s", path, e.text);
 }
 
 static int read_scheduling (struct settings *s, const char *path, flux_error_t *error)
@@ -41,12 +29,12 @@ static int read_scheduling (struct settings *s, const char *path, flux_error_t *
     json_t *all, *new;
 
     if (!o)
-        return fail (error, "resource.scheduling: %.60s: %.60s", path, e.text);
+        return error_invalid (error, "resource.scheduling: %.60s: %.60s", path, e.text);
     all = rset_encode_json (s->R);
     if (!all || json_object_set_new (all, "scheduling", o) < 0
         || !(new = json_incref (all))) {
         json_decref (all);
-        return fail (error, "resource.scheduling: out of memory");
+        return error_invalid (error, "resource.scheduling: out of memory");
     }
     rset_destroy (s->R);
     s->R = rset_decode_json (new, NULL);
@@ -77,16 +65,16 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
                         &noverify, "rediscover", &rediscover, "journal-max",
                         &s->journal_max, "verify", &verify)
         < 0)
-        return fail (error, "resource: %.120s", e.text);
+        return error_invalid (error, "resource: %.120s", e.text);
     if (config && !json_is_array (config))
-        return fail (error, "resource.config: must be an array of tables");
+        return error_invalid (error, "resource.config: must be an array of tables");
     if (s->journal_max < 0)
-        return fail (error, "resource.journal-max: must be >= 0");
+        return error_invalid (error, "resource.journal-max: must be >= 0");
     s->norestrict = norestrict;
     s->rediscover = rediscover;
     s->verify = !noverify && verify;
     if (exclude && !(s->exclude = strdup (exclude)))
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     if ((json_array_size (config) > 0 ? read_config (s, config, error) < 0
                                       : path && read_path (s, path, error) < 0)
         || (scheduling && s->R && read_scheduling (s, scheduling, error) < 0)) {
@@ -118,7 +106,7 @@ static struct idset *ranks_of_hosts (struct hostlist *want, struct hostlist *hos
             }
         }
         if (!found) {
-            fail (error, "invalid targets: host %.80s is unknown", h);
+            error_invalid (error, "invalid targets: host %.80s is unknown", h);
             idset_destroy (ranks);
             return NULL;
         }
@@ -136,13 +124,13 @@ struct idset *targets_decode (const char *targets, struct hostlist *hosts,
         unsigned int last = idset_last (ranks);
         if (last != IDSET_INVALID_ID && last >= (unsigned int)hostlist_count (hosts)) {
             idset_destroy (ranks);
-            fail (error, "idset is out of range");
+            error_invalid (error, "idset is out of range");
             return NULL;
         }
         return ranks;
     }
     if (!(hl = hostlist_decode (targets))) {
-        fail (error, "invalid targets: %.100s", targets);
+        error_invalid (error, "invalid targets: %.100s", targets);
         return NULL;
     }
     ranks = ranks_of_hosts (hl, hosts, error);

@@ -6,23 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+
 static const char *const keys[] = {
     "queue-policy",           "queue-params",           "policy-params",
     "queue-policy-per-queue", "queue-params-per-queue", "policy-params-per-queue",
 };
 enum { NKEYS = sizeof (keys) / sizeof (keys[0]) };
-
-__attribute__ ((format (printf, 2, 3))) static int fail (flux_error_t *error,
-                                                         const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
 
 static int set (struct options *o, const char *key, json_t *value, flux_error_t *error)
 {
@@ -30,12 +20,12 @@ static int set (struct options *o, const char *key, json_t *value, flux_error_t 
         if (!strcmp (keys[i], key)) {
             bool params = strstr (key, "params") || strstr (key, "per-queue");
             if (!json_is_string (value) && !(params && json_is_object (value)))
-                return fail (error, "%s: not of text", key);
+                return error_invalid (error, "%s: not of text", key);
             return json_object_set (o->all, key, value);
         }
     if (!strcmp (key, "queues"))
-        return fail (error, "queues: they are in the table [queues]");
-    return fail (error, "Unknown option (%.80s).", key);
+        return error_invalid (error, "queues: they are in the table [queues]");
+    return error_invalid (error, "Unknown option (%.80s).", key);
 }
 
 static int set_arg (struct options *o, char *arg, flux_error_t *error)
@@ -43,7 +33,7 @@ static int set_arg (struct options *o, char *arg, flux_error_t *error)
     char *eq = strchr (arg, '='), *key = eq ? strndup (arg, eq - arg) : NULL;
     json_t *value = eq ? json_string (eq + 1) : NULL;
     int rc = key && value ? set (o, key, value, error)
-                          : fail (error, "Unknown option (%.80s).", arg);
+                          : error_invalid (error, "Unknown option (%.80s).", arg);
 
     free (key);
     json_decref (value);
@@ -59,7 +49,8 @@ static json_t *split_params (const char *key, const char *text, flux_error_t *er
         size_t n = strcspn (s, ",");
         const char *eq = memchr (s, '=', n);
         if (!eq || eq == s) {
-            fail (error, "%s: not KEY=VALUE: %.*s", key, (int)(n < 80 ? n : 80), s);
+            error_invalid (error, "%s: not KEY=VALUE: %.*s", key,
+                           (int)(n < 80 ? n : 80), s);
             json_decref (o);
             return NULL;
         }
@@ -87,7 +78,7 @@ static json_t *text_params (const char *key, json_t *table, flux_error_t *error)
         else if (json_is_string (value))
             json_object_set (o, name, value);
         else {
-            fail (error, "%s.%.60s: neither text nor a number", key, name);
+            error_invalid (error, "%s.%.60s: neither text nor a number", key, name);
             json_decref (o);
             return NULL;
         }
@@ -116,8 +107,8 @@ static int per_queue (const struct options *o, const char *key, const char *queu
         size_t n = strcspn (s, " ");
         const char *colon = memchr (s, ':', n);
         if (!colon || colon == s)
-            return fail (error, "%s: not QUEUE:VALUE: %.*s", key,
-                         (int)(n < 80 ? n : 80), s);
+            return error_invalid (error, "%s: not QUEUE:VALUE: %.*s", key,
+                                  (int)(n < 80 ? n : 80), s);
         if ((size_t)(colon - s) == len && !strncmp (s, queue, len)) {
             json_decref (*found);
             *found = json_stringn (colon + 1, s + n - colon - 1);
@@ -138,7 +129,8 @@ static int number (json_t *o, const char *where, const char *key, unsigned int *
     value = strtoul (s, NULL, 10);
     if (!*s || strspn (s, "0123456789") != strlen (s) || errno || value < 1
         || value > 1000000000)
-        return fail (error, "%s: %s: no number of at least 1: %.40s", where, key, s);
+        return error_invalid (error, "%s: %s: no number of at least 1: %.40s", where,
+                              key, s);
     *n = value;
     return 0;
 }
@@ -151,7 +143,7 @@ static int set_policy (struct queue_params *p, const char *where, const char *na
             p->policy = i;
             return 0;
         }
-    return fail (error, "%s: unknown policy: %.60s", where, name ? name : "");
+    return error_invalid (error, "%s: unknown policy: %.60s", where, name ? name : "");
 }
 
 /* The general value, and the queue's own above it. */
@@ -251,9 +243,9 @@ int options_init (struct options *o, json_t *table, json_t *queues, int argc,
     json_t *value;
 
     if (!(o->all = json_object ()) || !(o->queues = json_array ()))
-        return fail (error, "out of memory");
+        return error_invalid (error, "out of memory");
     if (table && !json_is_object (table))
-        return fail (error, "it is no table");
+        return error_invalid (error, "it is no table");
     json_object_foreach (table, key, value) {
         if (set (o, key, value, error) < 0)
             return -1;

@@ -1,0 +1,31 @@
+#include "base/error.h"
+
+#include <stdio.h>
+
+static void set_text (flux_error_t *error, const char *fmt, va_list ap)
+{
+    if (error)
+        vsnprintf (error->text, sizeof (error->text), fmt, ap);
+}
+
+int error_fail (flux_error_t *error, int errnum, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start (ap, fmt);
+    set_text (error, fmt, ap);
+    va_end (ap);
+    errno = errnum;
+    return -1;
+}
+
+int error_invalid (flux_error_t *error, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start (ap, fmt);
+    set_text (error, fmt, ap);
+    va_end (ap);
+    errno = EINVAL;
+    return -1;
+}

@@ -1,0 +1,14 @@
+/* One line for people, and errno: how a check says no. */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include <flux/types.h>
+
+/* Always -1, with errno errnum and the text, cut to its room, in *error (may be NULL). */
+int error_fail (flux_error_t *error, int errnum, const char *fmt, ...)
+    __attribute__ ((format (printf, 3, 4)));
+/* The same with EINVAL. */
+int error_invalid (flux_error_t *error, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+
+#endif
