@@ -4,7 +4,7 @@
  *
  * A name that is not in the table is looked for as program flux-NAME. */
 #include "base/file.h"
-#include "base/similar.h"
+#include "base/text/similar.h"
 #include "cmd/cmd.h"
 #include "cmd/external.h"
 #include "cmd/help.h"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 #include "core/message/message.h"
 
 struct flux_conf {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/printable.h"
+#include "base/text/printable.h"
 
 #include "fluxion.pb-c.h"
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/printable.h"
+#include "base/text/printable.h"
 
 static double now (void)
 {

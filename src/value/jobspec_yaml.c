@@ -7,7 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "base/yaml_anchors.h"
+#include "base/text/yaml_anchors.h"
 #include "value/jobspec.h"
 #include "value/yaml_json.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 
 int main (void)
 {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/c_locale.h"
 #include "base/json/jscan.h"
 #include "base/json/jsonout.h"
+#include "base/text/c_locale.h"
 
 static json_t *read_value (struct jscan *s);
 

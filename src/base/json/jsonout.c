@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/c_locale.h"
 #include "base/encode.h"
+#include "base/text/c_locale.h"
 
 static void add_escape (struct buf *b, unsigned char c)
 {

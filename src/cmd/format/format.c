@@ -2,7 +2,7 @@
 
 #include "base/encode.h"
 #include "base/error.h"
-#include "base/printable.h"
+#include "base/text/printable.h"
 #include "value/fsd.h"
 
 #include <ctype.h>

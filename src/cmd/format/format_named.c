@@ -2,7 +2,7 @@
 #include "cmd/format/format.h"
 
 #include "base/file.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 
 #include <limits.h>
 #include <stdio.h>

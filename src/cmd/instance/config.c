@@ -2,7 +2,7 @@
 #include "cmd/cmd.h"
 
 #include "base/file.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 #include "cmd/jobspec/jobspec_cli.h"
 #include "value/fsd.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 #include "cmd/format/datetime.h"
 #include "value/constraint.h"
 #include "value/fsd.h"

@@ -1,5 +1,5 @@
 #include "cmd/output/output.h"
-#include "base/printable.h"
+#include "base/text/printable.h"
 #include "cmd/cmd.h"
 
 #include <errno.h>

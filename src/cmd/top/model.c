@@ -1,7 +1,7 @@
 #include "cmd/top/model.h"
 
 #include "base/buf.h"
-#include "base/printable.h"
+#include "base/text/printable.h"
 #include "value/rset.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/similar.h"
+#include "base/text/similar.h"
 #include "core/optparse/parser.h"
 
 static int try_help (optparse_t *p)

@@ -1,5 +1,5 @@
 #include "fluxion/jobspec/yamldoc.h"
-#include "base/yaml_anchors.h"
+#include "base/text/yaml_anchors.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-#include "base/similar.h"
 #include "base/test.h"
+#include "base/text/similar.h"
 
 #include <string.h>
 

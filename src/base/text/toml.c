@@ -3,7 +3,7 @@
  * What a table may still take is remembered beside the JSON, in a list of `struct
  * meta`: a [header] may open a table once, dotted keys may not reopen a header's
  * table, and inline tables and arrays are closed where they end. */
-#include "base/toml.h"
+#include "base/text/toml.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "base/c_locale.h"
+#include "base/text/c_locale.h"
 
 #include <stdbool.h>
 

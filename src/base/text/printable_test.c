@@ -1,6 +1,6 @@
 #include "base/encode.h"
-#include "base/printable.h"
 #include "base/test.h"
+#include "base/text/printable.h"
 
 #include <stdlib.h>
 #include <string.h>

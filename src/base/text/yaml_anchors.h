@@ -4,7 +4,7 @@
 
 #include <yaml.h>
 
-#include "base/yaml_guard.h"
+#include "base/text/yaml_guard.h"
 
 static inline bool yaml_event_has_anchor (const yaml_event_t *e)
 {

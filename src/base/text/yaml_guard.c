@@ -1,4 +1,4 @@
-#include "base/yaml_guard.h"
+#include "base/text/yaml_guard.h"
 
 #include <string.h>
 
