@@ -191,18 +191,21 @@ static int decode (struct bootstrap *bs, json_t *table, flux_error_t *error)
     struct defaults dflt = { 0 };
     const char *cert = NULL;
     json_t *hosts = NULL;
+    json_int_t port = 0;
     int ipv6 = 0;
 
     if (check_keys (table, error) < 0)
         return -1;
-    if (json_unpack (table, "{s?b s?s s?i s?s s?s s?o}", "enable_ipv6", &ipv6,
-                     "curve_cert", &cert, "default_port", &dflt.port, "default_bind",
+    if (json_unpack (table, "{s?b s?s s?I s?s s?s s?o}", "enable_ipv6", &ipv6,
+                     "curve_cert", &cert, "default_port", &port, "default_bind",
                      &dflt.bind, "default_connect", &dflt.connect, "hosts", &hosts)
         < 0)
         return nomem (error);
-    if (json_object_get (table, "default_port") && (dflt.port < 1 || dflt.port > 65535))
-        return error_invalid (
-            error, "bootstrap.default_port: %d is not from 1 to 65535", dflt.port);
+    if (json_object_get (table, "default_port") && (port < 1 || port > 65535))
+        return error_invalid (error,
+                              "bootstrap.default_port: %lld is not from 1 to 65535",
+                              (long long)port);
+    dflt.port = port;
     bs->enable_ipv6 = ipv6;
     if (!(bs->hosts = hostlist_create ())
         || (cert && !(bs->curve_cert = strdup (cert))))

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/toml.h"
+#include "base/text/toml.h"
 #include "broker/boot/bootstrap.h"
 
 static struct bootstrap *decode (const char *toml, flux_error_t *error)
@@ -99,6 +99,7 @@ static void mistakes_are_named (void **state)
     refuse ("default_port = 'x'", "default_port");
     refuse ("default_port = 0", "default_port");
     refuse ("default_port = 65536", "default_port");
+    refuse ("default_port = 4294975346", "default_port"); /* 8050 in 32 bits */
     refuse ("hosts = 'a'", "hosts");
     refuse ("hosts = [ 'a' ]", "hosts[0]");
     refuse ("hosts = [ { bind = 'tcp://a:1' } ]", "host");

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 
 static int merge (json_t *conf, json_t *o, flux_error_t *error)
 {

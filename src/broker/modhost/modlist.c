@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/toml.h"
+#include "base/text/toml.h"
 
 bool modlist_names (json_t *array, const char *name)
 {
