@@ -100,14 +100,13 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
     if (flux_request_unpack (msg, NULL, "{s:s}", "service", &service) < 0)
         goto error;
+    if (ctx->exec && !flux_msg_route_match_first (ctx->exec, msg)) {
+        errno = EEXIST; /* it has to go first */
+        goto error;
+    }
     if (asprintf (&start, "%s.start", service) < 0
         || asprintf (&kill, "%s.kill", service) < 0)
         goto error;
-    if (ctx->exec && !flux_msg_route_match_first (ctx->exec, msg)) {
-        errno = EEXIST; /* it has to go first */
-        free (kill);
-        goto error;
-    }
     lost (ctx, "it says hello again");
     free (ctx->exec_topic);
     free (ctx->exec_kill_topic);
