@@ -217,9 +217,8 @@ static void snapshots (void **state)
     assert_string_equal (flux_kvsdir_rootref (dir), DIRREF);
     flux_future_destroy (f);
     f = flux_kvs_lookupat (h, 0, "d", NULL);
-    flux_msg_destroy (
-        request (h, "kvs.lookup",
-                 "{\"flags\":65536,\"key\":\"d\",\"namespace\":\"primary\"}"));
+    flux_msg_destroy (request (
+        h, "kvs.lookup", "{\"flags\":65536,\"key\":\"d\",\"namespace\":\"primary\"}"));
     flux_future_destroy (f);
 }
 
@@ -231,8 +230,8 @@ static void values (void **state)
         size_t len;
         const char *base64;
     } t[] = {
-        { "", 0, "" },         { "x", 1, "eA==" },       { "xy", 2, "eHk=" },
-        { "xyz", 3, "eHl6" },  { "x\0z", 3, "eAB6" },    { "\0\0\0\0", 4, "AAAAAA==" },
+        { "", 0, "" },        { "x", 1, "eA==" },    { "xy", 2, "eHk=" },
+        { "xyz", 3, "eHl6" }, { "x\0z", 3, "eAB6" }, { "\0\0\0\0", 4, "AAAAAA==" },
         { "{\"", 2, "eyI=" },
     };
     flux_t *h = *state;
@@ -354,9 +353,9 @@ static void unpacked (void **state)
 {
     flux_t *h = *state;
     /* {"a":"one","b":"two"} */
-    flux_future_t *f = looked_up (
-        h, FLUX_KVS_WATCH,
-        "{\"val\":{\"data\":\"eyJhIjoib25lIiwiYiI6InR3byJ9\",\"type\":\"val\",\"ver\":1}}");
+    flux_future_t *f = looked_up (h, FLUX_KVS_WATCH,
+                                  "{\"val\":{\"data\":\"eyJhIjoib25lIiwiYiI6InR3byJ9\","
+                                  "\"type\":\"val\",\"ver\":1}}");
     const char *a, *again, *b;
     int n;
 
@@ -447,8 +446,8 @@ static void watched_directory (void **state)
 static void sentinel (void **state)
 {
     flux_t *h = *state;
-    flux_future_t *f = looked_up (
-        h, FLUX_KVS_WATCH | FLUX_KVS_WATCH_INITIAL_SENTINEL, SENTINEL);
+    flux_future_t *f =
+        looked_up (h, FLUX_KVS_WATCH | FLUX_KVS_WATCH_INITIAL_SENTINEL, SENTINEL);
     const char *s = "unset";
     const void *data = s;
     size_t len = 1;
@@ -664,10 +663,9 @@ static void namespace_calls (void **state)
         "{\"flags\":0,\"namespace\":\"n\",\"owner\":4294967295,\"rootref\":\"\"}"));
     flux_future_destroy (f);
     f = flux_kvs_namespace_create_with (h, "n", REF, 0, 0);
-    flux_msg_destroy (
-        request (h, "kvs.namespace-create",
-                 "{\"flags\":0,\"namespace\":\"n\",\"owner\":0,\"rootref\":\"" REF
-                 "\"}"));
+    flux_msg_destroy (request (
+        h, "kvs.namespace-create",
+        "{\"flags\":0,\"namespace\":\"n\",\"owner\":0,\"rootref\":\"" REF "\"}"));
     flux_future_destroy (f);
     f = flux_kvs_namespace_remove (h, "n");
     flux_msg_destroy (request (h, "kvs.namespace-remove", "{\"namespace\":\"n\"}"));
@@ -821,17 +819,28 @@ static void copies (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        T (flags_of_lookups), T (lookups_refused),
-        T (namespaces),       T (snapshots),
-        T (values),           T (bad_answers),
-        T (bad_raw_answers),  T (errors_pass),
-        T (other_futures),    T (unpacked),
-        T (unpacked_watch),   T (watched_directory),
-        T (sentinel),         T (symlinks),
-        T (cancels),          T (windows),
-        T (pages),            T (commits),
-        T (roots),            T (namespace_calls),
-        T (health),           T (copies),
+        T (flags_of_lookups),
+        T (lookups_refused),
+        T (namespaces),
+        T (snapshots),
+        T (values),
+        T (bad_answers),
+        T (bad_raw_answers),
+        T (errors_pass),
+        T (other_futures),
+        T (unpacked),
+        T (unpacked_watch),
+        T (watched_directory),
+        T (sentinel),
+        T (symlinks),
+        T (cancels),
+        T (windows),
+        T (pages),
+        T (commits),
+        T (roots),
+        T (namespace_calls),
+        T (health),
+        T (copies),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -25,10 +25,10 @@ static void entries (void **state)
         const char *name;
         bool exists, isdir, issymlink;
     } t[] = {
-        { "z", true, false, false },     { "link", true, false, true },
-        { "d", true, true, false },      { "ref", true, true, false },
-        { "bad", false, false, false },  { "none", false, false, false },
-        { "", false, false, false },     { NULL, false, false, false },
+        { "z", true, false, false },    { "link", true, false, true },
+        { "d", true, true, false },     { "ref", true, true, false },
+        { "bad", false, false, false }, { "none", false, false, false },
+        { "", false, false, false },    { NULL, false, false, false },
     };
     flux_kvsdir_t *dir = flux_kvsdir_create (NULL, "root", "a.b", text);
 
@@ -140,11 +140,8 @@ static void storage (void **state)
         const char *statedir, *cleanup;
         bool kept;
     } t[] = {
-        { NULL, NULL, false },
-        { NULL, "0", false },
-        { "/var/x", NULL, true },
-        { "/var/x", "0", true },
-        { "/tmp/x", "1", false },
+        { NULL, NULL, false },   { NULL, "0", false },     { "/var/x", NULL, true },
+        { "/var/x", "0", true }, { "/tmp/x", "1", false },
     };
     flux_t *h;
 

@@ -135,12 +135,12 @@ static void bad_batches (void **state)
         /* digests of one byte */
         { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0", 16, 0 },
         { "FBL2\0\0\0\0\1\0\0\0\0\0\0\0", 16, -1 },
-        { "FBL1\0\0\0\0\0\0\0\0\0\0\0\0", 16, -1 },       /* digests of none */
-        { "FBL1\0\0\0\0\x41\0\0\0\0\0\0\0", 16, -1 },     /* or too long */
-        { "FBL1\0\0\0\0\1\0\0\1\0\0\0\0", 16, -1 },       /* or far too long */
+        { "FBL1\0\0\0\0\0\0\0\0\0\0\0\0", 16, -1 },   /* digests of none */
+        { "FBL1\0\0\0\0\x41\0\0\0\0\0\0\0", 16, -1 }, /* or too long */
+        { "FBL1\0\0\0\0\1\0\0\1\0\0\0\0", 16, -1 },   /* or far too long */
         { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0P", 17, 1 },
         { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0p", 17, -1 },
-        { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0\0", 17, -1 },     /* no kind */
+        { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0\0", 17, -1 }, /* no kind */
         { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0Sd", 18, 1 },
         { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0Bd\0\0\0\0\0", 23, 1 },
         { "FBL1\0\0\0\0\1\0\0\0\0\0\0\0Bd\0\0\0\0x", 23, -1 }, /* no NUL behind it */
@@ -163,7 +163,8 @@ static const struct {
     { "{\"data\":\"\",\"type\":\"val\",\"ver\":1}", TREEOBJ_VAL, "\"\"" },
     { "{\"ver\":1,\"type\":\"val\",\"data\":\"eA==\"}", TREEOBJ_VAL, "\"eA==\"" },
     { " {\"data\":\"\",\"type\":\"val\",\"ver\":1}", TREEOBJ_INVALID, NULL },
-    { "{ \"data\" : [ ] , \"type\" : \"valref\" , \"ver\" : 1 }", TREEOBJ_VALREF, "[ ]" },
+    { "{ \"data\" : [ ] , \"type\" : \"valref\" , \"ver\" : 1 }", TREEOBJ_VALREF,
+      "[ ]" },
     { "{\"data\":[\"x\"],\"type\":\"dirref\",\"ver\":1}", TREEOBJ_DIRREF, "[\"x\"]" },
     { "{\"data\":{},\"type\":\"dir\",\"ver\":1}", TREEOBJ_DIR, "{}" },
     { "{\"data\":{},\"type\":\"hdir\",\"ver\":1}", TREETEXT_HDIR, "{}" },
@@ -231,10 +232,9 @@ static void written_alike (void **state)
 {
     static const struct {
         const char *ns, *target;
-    } links[] = { { NULL, "a.b" },
-                  { "n", "a" },
-                  { "n\"\\\t", "\x01\x7f\xc3\xa9/" },
-                  { "", "" } };
+    } links[] = {
+        { NULL, "a.b" }, { "n", "a" }, { "n\"\\\t", "\x01\x7f\xc3\xa9/" }, { "", "" }
+    };
 
     for (size_t len = 0; len < 100; len++) {
         char bytes[100];
@@ -278,7 +278,7 @@ static void written_alike (void **state)
 
 static void bad_values (void **state)
 {
-    static const char *data[] = { "\"e\"",    "\"eA\"",   "\"eA=\"", "\"e===\"",
+    static const char *data[] = { "\"e\"",     "\"eA\"",     "\"eA=\"", "\"e===\"",
                                   "\"eA==x\"", "\"e\\/==\"", "\"*A==\"" };
     char text[80];
     struct treetext t;
@@ -420,8 +420,8 @@ static void compacted_flags (void **state)
     struct kvs_txn_op op;
 
     assert_int_equal (flux_kvs_txn_put (txn, FLUX_KVS_APPEND, "a", "x"), 0);
-    assert_int_equal (
-        flux_kvs_txn_put (txn, FLUX_KVS_APPEND | KVS_TXN_COLD, "a", "y"), 0);
+    assert_int_equal (flux_kvs_txn_put (txn, FLUX_KVS_APPEND | KVS_TXN_COLD, "a", "y"),
+                      0);
     kvs_txn_encode (txn, "n", FLUX_KVS_TXN_COMPACT | FLUX_KVS_SYNC, &b);
     assert_int_equal (kvs_txn_read (&r, b.data, b.len), 0);
     assert_int_equal (r.flags, FLUX_KVS_SYNC);
@@ -520,10 +520,10 @@ static void refused (void **state)
     assert_int_equal (flux_kvs_txn_pack (txn, 0, "a", NULL), -1);
     assert_int_equal (flux_kvs_txn_put_treeobj (txn, 0, "a", NULL), -1);
     assert_int_equal (flux_kvs_txn_put_treeobj (txn, 0, "a", "{}"), -1);
-    assert_int_equal (flux_kvs_txn_put_treeobj (
-                          txn, 0, "a",
-                          "{\"data\":{\"x\":{}},\"type\":\"dir\",\"ver\":1}"),
-                      -1);
+    assert_int_equal (
+        flux_kvs_txn_put_treeobj (txn, 0, "a",
+                                  "{\"data\":{\"x\":{}},\"type\":\"dir\",\"ver\":1}"),
+        -1);
     assert_int_equal (flux_kvs_txn_mkdir (txn, 1, "a"), -1);
     assert_int_equal (flux_kvs_txn_unlink (txn, 1, "a"), -1);
     assert_int_equal (flux_kvs_txn_symlink (txn, 0, "a", "n", NULL), -1);
@@ -588,11 +588,11 @@ static void operations (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (batches),           cmocka_unit_test (bad_batches),
-        cmocka_unit_test (tree_objects),      cmocka_unit_test (written_alike),
-        cmocka_unit_test (bad_values),        cmocka_unit_test (compacted_is_same),
-        cmocka_unit_test (compacted_flags),   cmocka_unit_test (cut_transactions),
-        cmocka_unit_test (bad_transactions),  cmocka_unit_test (refused),
+        cmocka_unit_test (batches),          cmocka_unit_test (bad_batches),
+        cmocka_unit_test (tree_objects),     cmocka_unit_test (written_alike),
+        cmocka_unit_test (bad_values),       cmocka_unit_test (compacted_is_same),
+        cmocka_unit_test (compacted_flags),  cmocka_unit_test (cut_transactions),
+        cmocka_unit_test (bad_transactions), cmocka_unit_test (refused),
         cmocka_unit_test (operations),
     };
 
