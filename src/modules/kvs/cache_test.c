@@ -184,7 +184,7 @@ static void errors (void **state)
 #define VAL "{\"data\":\"eA==\",\"type\":\"val\",\"ver\":1}"
 #define DIR(entries) "{\"data\":{" entries "},\"type\":\"dir\",\"ver\":1}"
 #define HDIR(bucket, func, level)                                                      \
-    "{\"data\":{\"bucket\":[" bucket "],\"func\":\"" func "\",\"level\":" level         \
+    "{\"data\":{\"bucket\":[" bucket "],\"func\":\"" func "\",\"level\":" level        \
     ",\"size\":16},\"type\":\"hdir\",\"ver\":1}"
 #define NULLS15                                                                        \
     "null,null,null,null,null,null,null,null,null,null,null,null,null,null,null"
@@ -311,7 +311,7 @@ static void on_disk (void **state)
     } t[] = {
         { 1, "sha1-32666bfa857131536b74f471edf908072238c710" },
         { 64, "sha1-89a5367e1fd56476a064e1e562591ae97e689f51" },
-        { 65, "sha1-5c566dba90ca2190f61e76a4d31076b5c8ff5e94" }, /* buckets */
+        { 65, "sha1-5c566dba90ca2190f61e76a4d31076b5c8ff5e94" },   /* buckets */
         { 2000, "sha1-7f222b64c27285895c6481be1e2b93df31e0f85f" }, /* of buckets */
     };
 
@@ -419,8 +419,9 @@ static void values (void **state)
 /* Whatever is flipped or cut in the text of an event, it is read or refused. */
 static void setroots (void **state)
 {
-    static const char text[] = "{\"namespace\":\"n\",\"owner\":4294967294,\"rootref\":\"" REF
-                               "\",\"sequence\":9223372036854775807,\"rootdir\":{}}";
+    static const char text[] =
+        "{\"namespace\":\"n\",\"owner\":4294967294,\"rootref\":\"" REF
+        "\",\"sequence\":9223372036854775807,\"rootdir\":{}}";
     struct kvs_setroot root;
     size_t len = strlen (text);
 

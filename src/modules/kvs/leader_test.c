@@ -256,7 +256,8 @@ static void from_the_store (void **state)
     kvs_leader_turn (s.leader);
     assert_int_equal (s.asked_count, 1);
     assert_int_equal (s.flags, BLOBS_SYNC);
-    assert_non_null (strstr (s.checkpoint, "\"sequence\":1,\"timestamp\":1700000000.25"));
+    assert_non_null (
+        strstr (s.checkpoint, "\"sequence\":1,\"timestamp\":1700000000.25"));
     waits (&s, 0);
     assert_false (has (&s, "a"));
     assert_int_equal (s.space->sequence, 0);
@@ -465,8 +466,8 @@ static void ill (struct sim *s)
     init (s, true, BLOB_SIZE_MAX);
     put (s, 0, NULL, "a");
     kvs_leader_turn (s->leader);
-    put (s, 1, NULL, "b");   /* waits behind it */
-    put (s, 2, "me", "c");   /* ordered */
+    put (s, 1, NULL, "b"); /* waits behind it */
+    put (s, 2, "me", "c"); /* ordered */
     stored (s, ENOSPC, "disk full");
 }
 
@@ -877,16 +878,28 @@ static void each_call_fails (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (from_memory),         cmocka_unit_test (from_the_store),
-        cmocka_unit_test (of_nothing),          cmocka_unit_test (merged),
-        cmocka_unit_test (asked_in_time),       cmocka_unit_test (refused_alone),
-        cmocka_unit_test (too_large),           cmocka_unit_test (directory_too_large),
-        cmocka_unit_test (unfit_by_the_store),  cmocka_unit_test (falls_ill),
-        cmocka_unit_test (probes),              cmocka_unit_test (probe_of_nothing),
-        cmocka_unit_test (sync_fails), cmocka_unit_test (no_more), cmocka_unit_test (missing_blob), cmocka_unit_test (order_broken),
-        cmocka_unit_test (queue_bound),         cmocka_unit_test (namespaces),
-        cmocka_unit_test (the_end),             cmocka_unit_test (unsent),
-        cmocka_unit_test (unsent_and_gone),     cmocka_unit_test (each_call_fails),
+        cmocka_unit_test (from_memory),
+        cmocka_unit_test (from_the_store),
+        cmocka_unit_test (of_nothing),
+        cmocka_unit_test (merged),
+        cmocka_unit_test (asked_in_time),
+        cmocka_unit_test (refused_alone),
+        cmocka_unit_test (too_large),
+        cmocka_unit_test (directory_too_large),
+        cmocka_unit_test (unfit_by_the_store),
+        cmocka_unit_test (falls_ill),
+        cmocka_unit_test (probes),
+        cmocka_unit_test (probe_of_nothing),
+        cmocka_unit_test (sync_fails),
+        cmocka_unit_test (no_more),
+        cmocka_unit_test (missing_blob),
+        cmocka_unit_test (order_broken),
+        cmocka_unit_test (queue_bound),
+        cmocka_unit_test (namespaces),
+        cmocka_unit_test (the_end),
+        cmocka_unit_test (unsent),
+        cmocka_unit_test (unsent_and_gone),
+        cmocka_unit_test (each_call_fails),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
