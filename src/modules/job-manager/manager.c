@@ -927,22 +927,28 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
     return 0;
 }
 
-static int check_update (struct manager *m, struct job *job, json_t *updates,
-                         flux_error_t *error)
+static int check_update (struct job *job, json_t *updates, flux_error_t *error)
 {
-    static const char *const known[] = { "attributes.system.duration",
-                                         "attributes.system.queue",
-                                         "attributes.system.job.name",
-                                         "attributes.system.constraints" };
+    static const struct {
+        const char *key;
+        json_type type;
+        const char *must_be;
+    } known[] = {
+        { "attributes.system.duration", JSON_REAL, NULL },
+        { "attributes.system.queue", JSON_STRING, "a string" },
+        { "attributes.system.job.name", JSON_STRING, "a string" },
+        { "attributes.system.constraints", JSON_OBJECT, "an object" },
+    };
+    const size_t count = sizeof (known) / sizeof (known[0]);
     const char *key;
     json_t *value;
 
     json_object_foreach (updates, key, value) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++)
-            found |= strcmp (key, known[i]) == 0;
-        bool duration = strcmp (key, known[0]) == 0;
-        if (!found)
+        size_t i = 0;
+        while (i < count && strcmp (key, known[i].key) != 0)
+            i++;
+        bool duration = i == 0;
+        if (i == count)
             snprintf (error->text, sizeof (error->text), "update of %s not supported",
                       key);
         else if (!duration && !job_pending (job))
@@ -951,6 +957,9 @@ static int check_update (struct manager *m, struct job *job, json_t *updates,
         else if (duration && (!json_is_number (value) || json_number_value (value) < 0))
             snprintf (error->text, sizeof (error->text),
                       "duration must be a number of seconds from 0");
+        else if (!duration && json_typeof (value) != known[i].type)
+            snprintf (error->text, sizeof (error->text), "update of %s: must be %s",
+                      key, known[i].must_be);
         else
             continue;
         errno = EINVAL;
@@ -980,12 +989,11 @@ int manager_update (struct manager *m, struct job *job, json_t *updates,
     json_t *queue = json_object_get (updates, "attributes.system.queue");
     struct job_facts facts = job->facts;
 
-    if (check_update (m, job, updates, error) < 0
-        || manager_check_room (job, error) < 0)
+    if (check_update (job, updates, error) < 0 || manager_check_room (job, error) < 0)
         return -1;
     if (duration) {
         facts.duration = json_number_value (duration);
-        if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0
+        if ((!queue && jobqueue_check_limits (job->jobqueue, &facts, error) < 0)
             || check_not_past (m, job, facts.duration, error) < 0)
             return -1;
     }
