@@ -64,7 +64,9 @@ struct job *scheduler_job (struct scheduler *s, uint64_t jobid);
 struct job *scheduler_next_job (struct scheduler *s, size_t *pos); /* no order */
 /* ENOENT. The job stays known as CANCELED. */
 int scheduler_cancel (struct scheduler *s, uint64_t jobid);
-/* Give back the picked vertices (and what is below them); see sheet §3.9. */
+/* Give back the picked vertices, each by itself; by_rank: all that is below a picked
+ * node, too. What is held only on the way to what is gone goes with it. ENOENT; EINVAL:
+ * a reservation. */
 int scheduler_partial_cancel (struct scheduler *s, uint64_t jobid,
                               const struct picks *picks, bool by_rank,
                               bool *full_removal, flux_error_t *error);
