@@ -147,7 +147,8 @@ static void bare_nodes (void **state)
     uint32_t rack0 = graph_find_path (g, "/cluster0/rack0");
     int64_t total;
 
-    assert_string_equal (rig_take (s, 1, "slot:2[node:1]"), "@0 rack0/node0 rack0/node1");
+    assert_string_equal (rig_take (s, 1, "slot:2[node:1]"),
+                         "@0 rack0/node0 rack0/node1");
     assert_int_equal (scheduler_used_below (s, rack0, g->t_node, &total), 2);
     assert_false (give_back_R (s, 1, "{\"rank\":\"1\",\"children\":{}}"));
     assert_int_equal (scheduler_used_below (s, rack0, g->t_node, &total), 1);
@@ -166,11 +167,12 @@ static void reservation (void **state)
     bool full;
 
     rig_take (s, 1, "slot:1[node:1]");
-    assert_string_equal (rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 2,
-                                    "slot:1[node:1]", 10, NULL),
-                         "reserved@10 node0");
+    assert_string_equal (
+        rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 2, "slot:1[node:1]", 10, NULL),
+        "reserved@10 node0");
     pick_paths (s, &picks, "/cluster0/node0");
-    assert_int_equal (scheduler_partial_cancel (s, 2, &picks, false, &full, &error), -1);
+    assert_int_equal (scheduler_partial_cancel (s, 2, &picks, false, &full, &error),
+                      -1);
     assert_int_equal (errno, EINVAL);
     assert_string_equal (error.text,
                          "reservations not currently supported by partial cancel");
@@ -182,9 +184,9 @@ static void reservation (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (cancel_counts),    cmocka_unit_test (named_vertices),
-        cmocka_unit_test (shared_vertices),  cmocka_unit_test (named_above_kept),
-        cmocka_unit_test (leaves_of_ranks),  cmocka_unit_test (bare_nodes),
+        cmocka_unit_test (cancel_counts),   cmocka_unit_test (named_vertices),
+        cmocka_unit_test (shared_vertices), cmocka_unit_test (named_above_kept),
+        cmocka_unit_test (leaves_of_ranks), cmocka_unit_test (bare_nodes),
         cmocka_unit_test (reservation),
     };
 

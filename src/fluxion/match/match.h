@@ -94,6 +94,8 @@ struct scheduler_counts scheduler_counts (const struct scheduler *s);
 /* Facts for `find` and tests. */
 bool scheduler_is_allocated (struct scheduler *s, uint32_t v); /* itself */
 bool scheduler_is_reserved (struct scheduler *s, uint32_t v);
+/* Does v know how much is left below it? */
+bool scheduler_has_filter (struct scheduler *s, uint32_t v);
 /* Used units of a type below v, now, and the total; -1 if not tracked. */
 int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
                               int64_t *total);

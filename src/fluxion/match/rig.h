@@ -124,9 +124,10 @@ __attribute__ ((unused)) static const char *rig_resources (struct buf *b, const 
     return p;
 }
 
-__attribute__ ((unused)) static struct request *
-rig_request (struct scheduler *s, const char *resources, double duration,
-             const char *constraints)
+__attribute__ ((unused)) static struct request *rig_request (struct scheduler *s,
+                                                             const char *resources,
+                                                             double duration,
+                                                             const char *constraints)
 {
     struct buf b = BUF_INIT;
     flux_error_t error;

@@ -119,8 +119,13 @@ uint32_t sched_new_marks (struct scheduler *s, uint32_t n);
  * allocations count whatever their end. */
 struct window {
     int64_t at, duration;
-    bool now, ignore; /* ignore: as if there were no jobs and all was up */
+    bool now, ignore; /* ignore: as if there were no jobs and all was up, */
+    bool absent;      /* but for what is down */
 };
+static inline bool window_sees_down (const struct window *w)
+{
+    return !w->ignore || w->absent;
+}
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w);
 bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w);
 

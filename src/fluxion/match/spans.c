@@ -355,7 +355,7 @@ int64_t sched_units_used (struct scheduler *s, uint32_t v, const struct window *
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w)
 {
     if (w->ignore)
-        return true;
+        return !w->absent || !s->g->v[v].down;
     if (s->g->v[v].down || (w->now && s->vs[v].live))
         return false;
     return s->vs[v].nspans == 0 || tokens_used (s, v, w) == 0;
@@ -366,7 +366,7 @@ bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w)
     const struct vstate *st = &s->vs[v];
 
     if (w->ignore)
-        return true;
+        return !w->absent || !s->g->v[v].down;
     if (s->g->v[v].down || (w->now && st->exclusive))
         return false;
     if (is_pool (s, v))
@@ -428,6 +428,14 @@ int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
     if (*total == 0)
         return -1;
     return *total - sched_row (s->avail, s, v)[k];
+}
+
+bool scheduler_has_filter (struct scheduler *s, uint32_t v)
+{
+    for (int k = 0; k < s->ntracked && s->vs[v].agg != UINT32_MAX; k++)
+        if (is_filtered (s, v, k) && sched_row (s->total, s, v)[k] > 0)
+            return true;
+    return false;
 }
 
 bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint32_t i,
