@@ -150,10 +150,9 @@ int command_multi_match (struct session *ss, int argc, char **argv)
 typedef int (*pick_f) (struct graph *g, const char *text, size_t len, bool strict,
                        struct picks *p, flux_error_t *error);
 
-static pick_f picker (const char *format, bool *by_rank)
+static pick_f picker (const char *format)
 {
-    *by_rank = strcmp (format, "rv1exec") == 0;
-    if (*by_rank)
+    if (strcmp (format, "rv1exec") == 0)
         return fluxion_pick_rv1exec;
     if (strcmp (format, "jgf") == 0)
         return fluxion_pick_jgf;
@@ -195,7 +194,6 @@ static int update (struct session *ss, bool reserve, pick_f pick, const char *pa
 
 int command_update (struct session *ss, int argc, char **argv)
 {
-    bool by_rank;
     uint64_t id;
     int64_t at, duration;
 
@@ -206,7 +204,7 @@ int command_update (struct session *ss, int argc, char **argv)
         fprintf (stderr, "ERROR: unknown subcmd %s\n", argv[1]);
         return -1;
     }
-    pick_f pick = picker (argv[2], &by_rank);
+    pick_f pick = picker (argv[2]);
     if (!pick) {
         fprintf (stderr, "ERROR: unsupported reader %s\n", argv[2]);
         return -1;
@@ -301,10 +299,12 @@ static void print_stats (struct session *ss, const char *what)
 {
     struct scheduler_counts n = scheduler_counts (ss->s);
 
+    session_print_line (ss);
     fprintf (ss->out, "INFO: %s PREORDER COUNT=\"%llu\"\n", what,
              (unsigned long long)n.preorder);
     fprintf (ss->out, "INFO: %s POSTORDER COUNT=\"%llu\"\n", what,
              (unsigned long long)n.postorder);
+    session_print_line (ss);
 }
 
 int command_cancel (struct session *ss, int argc, char **argv)
@@ -327,14 +327,14 @@ int command_partial_cancel (struct session *ss, int argc, char **argv)
 {
     struct picks picks = { 0 };
     flux_error_t error;
-    bool by_rank, full;
+    bool full;
     uint64_t id;
     size_t len;
 
     if ((argc != 4 && argc != 5) || (argc == 5 && strcmp (argv[4], "stats") != 0)
         || !parse_jobid (argv[1], &id))
         return malformed ();
-    pick_f pick = picker (argv[2], &by_rank);
+    pick_f pick = picker (argv[2]);
     if (!pick) {
         fprintf (stderr, "ERROR: unsupported reader %s\n", argv[2]);
         return -1;
@@ -347,11 +347,12 @@ int command_partial_cancel (struct session *ss, int argc, char **argv)
     if (!job || job->state == JOB_CANCELED) {
         fprintf (stderr, "ERROR: nonexistent job %s\n", argv[1]);
     } else if (job->state == JOB_RESERVED) {
-        fprintf (stderr, "ERROR: reservations not supported by partial-cancel\n");
+        fprintf (stderr,
+                 "ERROR: reservations not currently supported by partial cancel\n");
     } else {
         rc = pick (scheduler_graph (ss->s), text, len, false, &picks, &error);
         if (rc == 0)
-            rc = scheduler_partial_cancel (ss->s, id, &picks, by_rank, &full, &error);
+            rc = scheduler_partial_cancel (ss->s, id, &picks, false, &full, &error);
         if (rc < 0)
             fprintf (stderr, "ERROR: error encountered while removing job %s: %s\n",
                      argv[1], error.text);
@@ -438,9 +439,9 @@ int command_get_status (struct session *ss, int argc, char **argv)
     return 0;
 }
 
-static void print_info (struct session *ss, const struct job *job)
+static void print_info (FILE *out, const struct job *job)
 {
-    fprintf (ss->out, "INFO: %" PRIu64 ", %s, %lld, %s, %f\n", job->id,
+    fprintf (out, "INFO: %" PRIu64 ", %s, %lld, %s, %f\n", job->id,
              job_state_name (job->state), (long long)job->at,
              job->jobspec_name ? job->jobspec_name : "", job->overhead);
 }
@@ -472,7 +473,7 @@ int command_list (struct session *ss, int argc, char **argv)
     if (n)
         qsort (list, n, sizeof (*list), compare_jobs);
     for (size_t i = 0; i < n; i++)
-        print_info (ss, list[i]);
+        print_info (ss->out, list[i]);
     free (list);
     return 0;
 }
@@ -488,7 +489,7 @@ int command_info (struct session *ss, int argc, char **argv)
         fprintf (stderr, "ERROR: jobid doesn't exist: %s\n", argv[1]);
         return -1;
     }
-    print_info (ss, job);
+    print_info (stdout, job); /* whatever the answers go to */
     return 0;
 }
 

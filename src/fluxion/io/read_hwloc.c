@@ -160,7 +160,7 @@ static uint32_t add_device (struct reader *r, const struct object *o, uint32_t p
     if (is_gpu (o) && allowed (r, "gpu"))
         return add (r, parent, "gpu", "gpu", NULL, device_id (o->name), 1, "", -1);
     if (o->osdev_type == 0 && allowed (r, "storage")) {
-        uint32_t v = add (r, parent, "storage", "storage", o->name,
+        uint32_t v = add (r, parent, "storage", "storage", NULL,
                           r->next[COUNT_STORAGE]++, o->size / 1000000, "GB", -1);
         if (v != VTX_NONE && *o->device
             && graph_set_property (r->g, v, "LinuxDeviceID", o->device) < 0)

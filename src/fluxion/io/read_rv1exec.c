@@ -337,8 +337,8 @@ out:
 
 /* Vertices below a node, by type and id. */
 static int pick_type (struct graph *g, uint32_t node, const char *type,
-                      const struct idset *ids, struct picks *p, uint32_t *picked,
-                      flux_error_t *error)
+                      const struct idset *ids, bool strict, struct picks *p,
+                      uint32_t *picked, flux_error_t *error)
 {
     uint16_t t = graph_find_type (g, type);
     uint32_t last = g->v[node].post;
@@ -353,15 +353,15 @@ static int pick_type (struct graph *g, uint32_t node, const char *type,
             return fail (error, "rv1exec: out of memory");
     }
     *picked += found;
-    if (found < idset_count (ids))
+    if (strict && found < idset_count (ids))
         return fail (error, "rv1exec: rank %d does not have %s of these ids",
                      g->v[node].rank, type);
     return 0;
 }
 
 /* The node itself is taken if all that is below it is. */
-static int pick_node (struct graph *g, json_t *entry, uint32_t node, struct picks *p,
-                      flux_error_t *error)
+static int pick_node (struct graph *g, json_t *entry, uint32_t node, bool strict,
+                      struct picks *p, flux_error_t *error)
 {
     uint32_t picked = 0;
     json_t *val;
@@ -369,7 +369,7 @@ static int pick_node (struct graph *g, json_t *entry, uint32_t node, struct pick
 
     json_object_foreach (json_object_get (entry, "children"), type, val) {
         struct idset *ids = decode_ids (val, type, error);
-        int rc = ids ? pick_type (g, node, type, ids, p, &picked, error) : -1;
+        int rc = ids ? pick_type (g, node, type, ids, strict, p, &picked, error) : -1;
         idset_destroy (ids);
         if (rc < 0)
             return -1;
@@ -406,8 +406,8 @@ static json_t **index_entries (const struct rv1 *r, flux_error_t *error)
     return entries;
 }
 
-static int pick_ranks (struct graph *g, const struct rv1 *r, struct picks *p,
-                       flux_error_t *error)
+static int pick_ranks (struct graph *g, const struct rv1 *r, bool strict,
+                       struct picks *p, flux_error_t *error)
 {
     size_t missing = idset_count (r->ranks);
     json_t **entries;
@@ -422,7 +422,7 @@ static int pick_ranks (struct graph *g, const struct rv1 *r, struct picks *p,
             || !idset_test (r->ranks, x->rank))
             continue;
         missing--;
-        if (pick_node (g, entries[x->rank], v, p, error) < 0) {
+        if (pick_node (g, entries[x->rank], v, strict, p, error) < 0) {
             free (entries);
             return -1;
         }
@@ -442,7 +442,7 @@ int fluxion_pick_rv1exec (struct graph *g, const char *text, size_t len, bool st
     if (rc == 0) {
         p->starttime = r.starttime;
         p->expiration = r.expiration;
-        rc = pick_ranks (g, &r, p, error);
+        rc = pick_ranks (g, &r, strict, p, error);
     }
     rv1_fini (&r);
     return rc;
