@@ -29,8 +29,8 @@ struct hook_call {
     const char *key;             /* scheme, event's name, jobspec key */
     json_t *detail;              /* the dependency; the updates that are asked for */
     const struct flux_msg_cred *cred; /* HOOK_UPDATE_KEY: who asks */
-    json_t *jobspec;                  /* HOOK_VALIDATE: another than the job's, or NULL */
-    flux_error_t *error;              /* what the plugin says */
+    json_t *jobspec;     /* HOOK_VALIDATE: another than the job's, or NULL */
+    flux_error_t *error; /* what the plugin says */
 
     /* what comes back */
     int64_t priority; /* PRIORITY, HOOK_PRIORITY: in: the default; -1: none */

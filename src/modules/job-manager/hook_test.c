@@ -17,8 +17,8 @@
 struct world {
     struct manager *m;
     char told[4096];
-    int refuse;      /* a point */
-    int raise;       /* at this point, an exception of the job */
+    int refuse; /* a point */
+    int raise;  /* at this point, an exception of the job */
     int64_t priority;
     const char *R;
     const char *depend; /* to be added in DEPEND */
@@ -44,9 +44,9 @@ static void no_exception (const struct job *job, const struct event *ev, void *a
 
 static const char *point_name (const struct hook_call *call)
 {
-    static const char *const names[] = { "create", "validate", "new", "dependency",
-                                         "priority", "event", "update", "key",
-                                         "add", "remove", "destroy" };
+    static const char *const names[] = { "create",   "validate", "new",    "dependency",
+                                         "priority", "event",    "update", "key",
+                                         "add",      "remove",   "destroy" };
 
     if (call->point & HOOK_STATES)
         return flux_job_statetostr (call->point, "l");

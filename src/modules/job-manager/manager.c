@@ -647,6 +647,8 @@ void manager_raise (struct manager *m, struct job *job, const char *type, int se
 
 int manager_set_priority (struct manager *m, struct job *job, int64_t priority)
 {
+    if (is_fixed (job))
+        priority = priority_of (job->urgency);
     if (job->state == FLUX_JOB_STATE_PRIORITY) {
         job->priority_next = priority;
         manager_step (m, job);
@@ -1056,23 +1058,33 @@ static int set_path (json_t *o, const char *path, json_t *value)
     }
 }
 
+/* NULL with EINVAL: they do not fit it. */
+static json_t *with_updates (json_t *take_spec, json_t *updates)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (updates, key, value) {
+        if (!take_spec || set_path (take_spec, key, value) < 0) {
+            json_decref (take_spec);
+            errno = EINVAL;
+            return NULL;
+        }
+    }
+    return take_spec;
+}
+
 static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
 {
     struct buf b = BUF_INIT;
     struct spec spec;
-    const char *key;
-    json_t *value, *o;
+    json_t *o;
 
     spec_add_full (&job->spec, &b);
-    o = json_loadb (b.data, b.len, 0, NULL);
+    o = with_updates (json_loadb (b.data, b.len, 0, NULL), updates);
     buf_fini (&b);
-    json_object_foreach (updates, key, value) {
-        if (!o || set_path (o, key, value) < 0) {
-            json_decref (o);
-            errno = EINVAL;
-            return -1;
-        }
-    }
+    if (!o)
+        return -1;
     char *s = json_dumps (o, JSON_COMPACT);
     json_decref (o);
     if (!s || spec_init (&spec, &m->envs, s, strlen (s)) < 0) {
@@ -1089,36 +1101,97 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
     return 0;
 }
 
-static int check_update (struct manager *m, struct job *job, json_t *updates,
-                         flux_error_t *error)
+/* What is changed without a plugin that allows it. */
+static bool is_ours (const char *key)
 {
     static const char *const known[] = { "attributes.system.duration",
                                          "attributes.system.queue",
                                          "attributes.system.job.name",
                                          "attributes.system.constraints" };
+
+    for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
+        if (strcmp (key, known[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int refuse_update (flux_error_t *error, const char *fmt, const char *key)
+{
+    snprintf (error->text, sizeof (error->text), fmt, key);
+    errno = EINVAL;
+    return -1;
+}
+
+static int check_ours (const struct job *job, const char *key, const json_t *value,
+                       flux_error_t *error)
+{
+    bool duration = strcmp (key, "attributes.system.duration") == 0;
+
+    if (!duration && !job_pending (job))
+        return refuse_update (error, "update of %s: the job runs already", key);
+    if (duration && (!json_is_number (value) || json_number_value (value) < 0))
+        return refuse_update (error, "%s must be a number of seconds from 0",
+                              "duration");
+    return 0;
+}
+
+/* Plugins may allow what we do not, and refuse what we allow. */
+static int check_key (struct manager *m, struct job *job, const char *key,
+                      struct update_plan *plan, bool *validated, flux_error_t *error)
+{
+    struct hook_call call = {
+        .point = HOOK_UPDATE_KEY,
+        .key = key,
+        .detail = plan->updates,
+        .cred = plan->cred,
+        .error = error,
+    };
+    json_t *value = json_object_get (plan->updates, key);
+    int rc = 0;
+
+    if (is_ours (key) && check_ours (job, key, value, error) < 0)
+        return -1;
+    if (strncmp (key, "attributes.", 11) == 0)
+        rc = hook_call (m, job, &call);
+    *validated &= call.validated;
+    plan->feasibility |= call.feasibility;
+    if (rc > 0 && call.updates)
+        json_object_update (plan->more, call.updates);
+    json_decref (call.updates);
+    if (rc == 0 && !is_ours (key))
+        return refuse_update (error, "update of %.100s not supported", key);
+    return rc < 0 ? -1 : 0;
+}
+
+static json_t *with_updates (json_t *take_spec, json_t *updates);
+
+static int validate_update (struct manager *m, struct job *job,
+                            struct update_plan *plan, flux_error_t *error)
+{
+    struct hook_call call = { .point = HOOK_VALIDATE, .error = error };
+
+    if (!plan->jobspec)
+        return refuse_update (error, "%s cannot be updated", "jobspec");
+    call.jobspec = plan->jobspec;
+    return hook_call (m, job, &call) < 0 ? -1 : 0;
+}
+
+static int check_update (struct manager *m, struct job *job, struct update_plan *plan,
+                         flux_error_t *error)
+{
+    bool validated = true;
     const char *key;
     json_t *value;
 
-    json_object_foreach (updates, key, value) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++)
-            found |= strcmp (key, known[i]) == 0;
-        bool duration = strcmp (key, known[0]) == 0;
-        if (!found)
-            snprintf (error->text, sizeof (error->text), "update of %s not supported",
-                      key);
-        else if (!duration && !job_pending (job))
-            snprintf (error->text, sizeof (error->text),
-                      "update of %s: the job runs already", key);
-        else if (duration && (!json_is_number (value) || json_number_value (value) < 0))
-            snprintf (error->text, sizeof (error->text),
-                      "duration must be a number of seconds from 0");
-        else
-            continue;
-        errno = EINVAL;
-        return -1;
+    json_object_foreach (plan->updates, key, value) {
+        if (check_key (m, job, key, plan, &validated, error) < 0)
+            return -1;
     }
-    return 0;
+    json_object_update (plan->updates, plan->more);
+    plan->jobspec = with_updates (json_loadb (job->spec.text, job->spec.len, 0, NULL),
+                                  plan->updates);
+    return validated ? 0 : validate_update (m, job, plan, error);
 }
 
 /* A job that runs cannot have ended already. */
@@ -1171,16 +1244,25 @@ int manager_post_update (struct manager *m, struct job *job, json_t *updates,
     return 0;
 }
 
-int manager_update (struct manager *m, struct job *job, json_t *updates,
-                    flux_error_t *error)
+void update_plan_fini (struct update_plan *plan)
 {
-    json_t *duration = json_object_get (updates, "attributes.system.duration");
-    json_t *queue = json_object_get (updates, "attributes.system.queue");
+    json_decref (plan->updates);
+    json_decref (plan->more);
+    json_decref (plan->jobspec);
+    *plan = (struct update_plan){ 0 };
+}
+
+int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
+                         struct update_plan *plan, flux_error_t *error)
+{
     struct job_facts facts = job->facts;
 
-    if (check_update (m, job, updates, error) < 0
+    if (!(plan->updates = json_copy (updates)) || !(plan->more = json_object ())
+        || check_update (m, job, plan, error) < 0
         || manager_check_room (job, error) < 0)
         return -1;
+    json_t *duration = json_object_get (plan->updates, "attributes.system.duration");
+    json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
     if (duration) {
         facts.duration = json_number_value (duration);
         if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0
@@ -1193,5 +1275,17 @@ int manager_update (struct manager *m, struct job *job, json_t *updates,
         if (!jq || jobqueue_check (&m->queues, jq, &facts, error) < 0)
             return -1;
     }
-    return manager_post_update (m, job, updates, error);
+    return 0;
+}
+
+int manager_update (struct manager *m, struct job *job, json_t *updates,
+                    flux_error_t *error)
+{
+    struct update_plan plan = { 0 };
+    int rc = manager_plan_update (m, job, updates, &plan, error);
+
+    if (rc == 0)
+        rc = manager_post_update (m, job, plan.updates, error);
+    update_plan_fini (&plan);
+    return rc;
 }

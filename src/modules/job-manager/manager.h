@@ -154,7 +154,19 @@ int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_vola
 /* May a client add an event? What it adds is kept in memory and in the KVS: -1 with
  * E2BIG and *error where it is too much. */
 int manager_check_room (const struct job *job, flux_error_t *error);
-/* updates: dotted jobspec key -> value. */
+/* An update that may be made: what a client wants, and what plugins add. */
+struct update_plan {
+    const struct flux_msg_cred *cred; /* who asks, or NULL */
+    json_t *updates;                  /* dotted jobspec key -> value */
+    json_t *more;
+    json_t *jobspec;  /* as it would be, without environment */
+    bool feasibility; /* a plugin wants the scheduler to be asked */
+};
+/* *plan is to be freed, whatever comes back. */
+int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
+                         struct update_plan *plan, flux_error_t *error);
+void update_plan_fini (struct update_plan *plan);
+/* Both at once. */
 int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error);
 /* Without asking whether such an update is possible. -1 with EINVAL and *error: the

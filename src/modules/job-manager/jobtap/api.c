@@ -324,8 +324,8 @@ int flux_jobtap_job_event_posted (flux_plugin_t *p, flux_jobid_t id, const char 
     const char *s = job->log.data, *end = s + job->log.len, *nl;
     for (; s && s < end && !found && (nl = memchr (s, '\n', end - s)); s = nl + 1) {
         const char *comma = memchr (s, ',', nl - s);
-        found = comma && (size_t)(nl - comma) > b.len
-                && memcmp (comma, b.data, b.len) == 0;
+        found =
+            comma && (size_t)(nl - comma) > b.len && memcmp (comma, b.data, b.len) == 0;
     }
     buf_fini (&b);
     return found;
@@ -339,7 +339,8 @@ static json_t *pack_updates (const char *fmt, va_list ap)
     const char *key;
     bool good = json_object_size (o) > 0;
 
-    json_object_foreach (o, key, value) good &= strncmp (key, "attributes.", 11) == 0;
+    json_object_foreach (o, key, value)
+        good &= strncmp (key, "attributes.", 11) == 0;
     if (good)
         return o;
     json_decref (o);
@@ -427,8 +428,7 @@ int flux_jobtap_get_job_result (flux_plugin_t *p, flux_jobid_t id,
 
     if (!job)
         return -1;
-    if (!resultp
-        || !(job->state & (FLUX_JOB_STATE_CLEANUP | FLUX_JOB_STATE_INACTIVE)))
+    if (!resultp || !(job->state & (FLUX_JOB_STATE_CLEANUP | FLUX_JOB_STATE_INACTIVE)))
         return einval ();
     *resultp = job_result (job);
     return 0;

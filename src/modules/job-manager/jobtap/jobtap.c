@@ -78,8 +78,7 @@ static void apply_staged (struct jobtap *jt, struct job *job)
     flux_error_t error = { "" };
 
     jt->staged = NULL;
-    if (updates && job
-        && manager_post_update (jt->ctx->m, job, updates, &error) < 0)
+    if (updates && job && manager_post_update (jt->ctx->m, job, updates, &error) < 0)
         flux_log (jt->ctx->h, LOG_ERR, "jobspec-update of a plugin: %s", error.text);
     json_decref (updates);
 }
@@ -156,7 +155,8 @@ static int take_R (struct hook_call *call, json_t *R, flux_error_t *error)
         call->R = json_dumps (R, JSON_COMPACT);
         return call->R ? 0 : -1;
     }
-    snprintf (error->text, sizeof (error->text), "job.state.sched: R is no resource set");
+    snprintf (error->text, sizeof (error->text),
+              "job.state.sched: R is no resource set");
     return -1;
 }
 
@@ -209,8 +209,7 @@ static int take_out (struct jobtap *jt, struct job *job, flux_plugin_arg_t *args
 /* Those who may say no end the round. */
 static bool may_refuse (int point)
 {
-    return point
-           & (HOOK_CREATE | HOOK_VALIDATE | HOOK_DEPENDENCY | HOOK_UPDATE_KEY);
+    return point & (HOOK_CREATE | HOOK_VALIDATE | HOOK_DEPENDENCY | HOOK_UPDATE_KEY);
 }
 
 static int call_subscribers (struct jobtap *jt, struct job *job, const char *topic,

@@ -28,7 +28,7 @@ struct jobtap {
     struct list plugins; /* in the order in which they were loaded */
     void *self;          /* this module, once its names are there for plugins */
     struct job *current; /* that a callback is about, or NULL */
-    json_t *staged;      /* updates of its jobspec, for when the callback has returned */
+    json_t *staged; /* updates of its jobspec, for when the callback has returned */
 };
 
 struct jobtap *jobtap_create (struct ctx *ctx);

@@ -80,8 +80,7 @@ static int offer_names (struct jobtap *jt, flux_error_t *error)
     if (jt->self)
         return 0;
     if (dladdr ((void *)(uintptr_t)jobtap_find, &info)
-        && (jt->self =
-                dlopen (info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL)))
+        && (jt->self = dlopen (info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL)))
         return 0;
     snprintf (error->text, sizeof (error->text), "job-manager cannot open itself: %s",
               dlerror ());
