@@ -56,7 +56,10 @@ from flux.job.submit import SubmitFuture, submit, submit_async, submit_get_id
 from flux.job.wait import JobWaitFuture, JobWaitResult, wait, wait_async, wait_get_status
 
 # What is needed less often is loaded when it is first used.
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "FluxExecutor": "executor",
+    "FluxExecutorFuture": "executor",
+}
 
 
 def __getattr__(name: str) -> Any:
