@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
-    "constants core future job kvs message rpc util".split()
+    "abc constants core future hostlist idset job kvs message rpc util".split()
 )
 
 __all__ = ["Flux"]

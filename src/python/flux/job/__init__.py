@@ -59,6 +59,23 @@ from flux.job.wait import JobWaitFuture, JobWaitResult, wait, wait_async, wait_g
 _LAZY: dict[str, str] = {
     "FluxExecutor": "executor",
     "FluxExecutorFuture": "executor",
+    "JobInfoLookupRPC": "kvslookup",
+    "JobKVSLookup": "kvslookup",
+    "JobKVSLookupFuture": "kvslookup",
+    "JobOutput": "output",
+    "JobWatcher": "watcher",
+    "JournalConsumer": "journal",
+    "JournalEvent": "journal",
+    "job_eventlog": "kvslookup",
+    "job_info_lookup": "kvslookup",
+    "job_kvs_lookup": "kvslookup",
+    "job_output": "output",
+    "output_watch": "output",
+    "output_watch_async": "output",
+    "output_watch_events": "output",
+    "output_watch_events_async": "output",
+    "output_watch_lines": "output",
+    "output_watch_lines_async": "output",
 }
 
 

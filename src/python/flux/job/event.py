@@ -75,12 +75,15 @@ class JobException(Exception):
 class JobEventWatchFuture(Future):
     """The future of each event of a job."""
 
-    def __init__(self, flux_handle: "Flux", jobid: Union[int, str], eventlog: str) -> None:
+    def __init__(
+        self, flux_handle: "Flux", jobid: Union[int, str], eventlog: str, flags: int = 0
+    ) -> None:
         self.jobid = JobID(jobid)
         self.needs_cancel = True
         path = _PATHS.get(eventlog, eventlog)
         super().__init__(
-            lib.flux_job_event_watch(flux_handle.handle, self.jobid, encode(path), 0), flux_handle
+            lib.flux_job_event_watch(flux_handle.handle, self.jobid, encode(path), flags),
+            flux_handle,
         )
 
     def get_event(self, autoreset: bool = True) -> Optional[EventLogEvent]:
