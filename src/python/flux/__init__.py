@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
-    "abc constants core future hostlist idset job kvs message rpc util".split()
+    "abc constants constraint core eventlog future hostlist idset job kvs message "
+    "queue resource rpc uri util".split()
 )
 
 __all__ = ["Flux"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import pwd
 import signal
 import time
@@ -372,7 +373,9 @@ class InstanceInfo:
         if not uri:
             return
         try:
-            self._ask(str(uri))
+            # Its socket is nearer than ssh, on the same host.
+            here = uri.netloc == platform.node()
+            self._ask(uri.local if here else str(uri))
         except OSError:
             pass
 
