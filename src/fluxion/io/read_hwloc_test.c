@@ -67,9 +67,8 @@ static void not_hwloc (void **state)
     for (size_t i = 0; i < sizeof (texts) / sizeof (texts[0]); i++) {
         struct graph *g = graph_create ();
         flux_error_t error = { 0 };
-        assert_int_equal (fluxion_read_hwloc (g, texts[i], strlen (texts[i]), NULL,
-                                              &error),
-                          -1);
+        assert_int_equal (
+            fluxion_read_hwloc (g, texts[i], strlen (texts[i]), NULL, &error), -1);
         assert_int_equal (strncmp (error.text, "hwloc", 5), 0);
         graph_destroy (g);
     }

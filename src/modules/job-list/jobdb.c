@@ -56,10 +56,9 @@ struct jobdb *jobdb_create (void)
     if (!db)
         return NULL;
     /* An empty name is a temporary file. */
-    rc = sqlite3_open_v2 ("", &db->sql,
-                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                              | SQLITE_OPEN_NOMUTEX,
-                          NULL);
+    rc = sqlite3_open_v2 (
+        "", &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+        NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec (db->sql, schema, NULL, NULL, NULL);
     for (int i = 0; rc == SQLITE_OK && i < N_STATEMENTS; i++)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE 0.005       /* s */
-#define SLICE_CHECK 256   /* jobs between two looks at the clock */
+#define SLICE 0.005     /* s */
+#define SLICE_CHECK 256 /* jobs between two looks at the clock */
 
 struct query {
     struct list node;
@@ -165,7 +165,7 @@ static void scan_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     struct query *q = list_first (&jl->scans, struct query, node);
 
     if (!q)
-        return; /* whose asker went away */
+        return;             /* whose asker went away */
     list_remove (&q->node); /* they take turns */
     if (go_on (q))
         list_append (&jl->scans, &q->node);
@@ -241,7 +241,8 @@ void query_disconnect (struct job_list *jl, const flux_msg_t *msg)
 int query_init (struct job_list *jl)
 {
     list_init (&jl->scans);
-    jl->scanner = flux_timer_watcher_create (flux_get_reactor (jl->h), 0., 0., scan_cb, jl);
+    jl->scanner =
+        flux_timer_watcher_create (flux_get_reactor (jl->h), 0., 0., scan_cb, jl);
     return jl->scanner ? 0 : -1;
 }
 

@@ -1272,13 +1272,9 @@ int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
 {
     struct job_facts facts = job->facts;
 
-<<<<<<< HEAD
-    if (check_update (job, updates, error) < 0 || manager_check_room (job, error) < 0)
-=======
     if (!(plan->updates = json_copy (updates)) || !(plan->more = json_object ())
         || check_update (m, job, plan, error) < 0
         || manager_check_room (job, error) < 0)
->>>>>>> jobtap
         return -1;
     json_t *duration = json_object_get (plan->updates, "attributes.system.duration");
     json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
