@@ -95,9 +95,14 @@ static void filters_in_jgf (void **state)
 
 static void malformed (void **state)
 {
-    static const char *const wrong[] = { "agfilter=x", "agfilter", "status=sideways",
-                                         "(status=up", "status=up)", "jobid-span=",
-                                         "and",        "" };
+    static const char *const wrong[] = { "agfilter=x",
+                                         "agfilter",
+                                         "status=sideways",
+                                         "(status=up",
+                                         "status=up)",
+                                         "jobid-span=",
+                                         "and",
+                                         "" };
     struct scheduler *s = make ();
 
     for (size_t i = 0; i < sizeof (wrong) / sizeof (wrong[0]); i++) {

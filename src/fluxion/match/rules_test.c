@@ -52,15 +52,15 @@ static void slots_in_an_asymmetric_tree (void **state)
     static const char *const policies[] = { "low", "first", "high", "lonode" };
 
     for (size_t i = 0; i < 4; i++) {
-        struct scheduler *s = rig_create (
-            "cluster0{node9 rack0{ssd0 node0} rack1{ssd1-2}}", policies[i]);
+        struct scheduler *s =
+            rig_create ("cluster0{node9 rack0{ssd0 node0} rack1{ssd1-2}}", policies[i]);
         rig_take (s, 1, "slot:1[ssd:1 node:1]");
         assert_string_equal (rig_held (s, 1), "rack0/ssd0 rack0/node0");
         rig_take (s, 2, "slot:1[ssd:1 node:1]");
-        const char *disk = strcmp (policies[i], "low") == 0
-                                   || strcmp (policies[i], "lonode") == 0
-                               ? "node9 rack1/ssd1"
-                               : "node9 rack1/ssd2";
+        const char *disk =
+            strcmp (policies[i], "low") == 0 || strcmp (policies[i], "lonode") == 0
+                ? "node9 rack1/ssd1"
+                : "node9 rack1/ssd2";
         assert_string_equal (rig_held (s, 2), disk);
         assert_string_equal (rig_take (s, 3, "slot:1[ssd:1 node:1]"), "EBUSY");
         scheduler_destroy (s);
@@ -79,15 +79,15 @@ static void down_and_unsatisfiable (void **state)
     struct scheduler *s = rig_create ("cluster0{node0-1{core0-1}}", "low");
 
     set_down (s, "/cluster0/node1");
-    assert_string_equal (
-        try (s, MATCH_ALLOCATE_ORELSE_RESERVE, 1, "slot:2[node:1]"), "EBUSY");
-    assert_string_equal (
-        try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 2, "slot:2[node:1]"), "ENODEV");
-    assert_string_equal (
-        try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 3, "slot:1[node:1]"), "@0 node0");
+    assert_string_equal (try (s, MATCH_ALLOCATE_ORELSE_RESERVE, 1, "slot:2[node:1]"),
+                         "EBUSY");
+    assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 2, "slot:2[node:1]"),
+                         "ENODEV");
+    assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 3, "slot:1[node:1]"),
+                         "@0 node0");
     /* Busy, not absent. */
-    assert_string_equal (
-        try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 4, "slot:1[node:1]"), "EBUSY");
+    assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 4, "slot:1[node:1]"),
+                         "EBUSY");
     assert_string_equal (
         try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 5, "node:1[slot:3[core:1]]"),
         "ENODEV");
