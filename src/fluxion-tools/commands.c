@@ -58,13 +58,14 @@ static void print_satisfiable (struct session *ss, bool yes)
     session_print_line (ss);
 }
 
-static void print_failure (struct session *ss, int errnum, const char *text)
+static void print_failure (struct session *ss, uint64_t id, int errnum,
+                           const char *text)
 {
     session_print_line (ss);
     fprintf (ss->out, "INFO: No matching resources found\n");
     if (errnum == ENODEV)
         fprintf (ss->out, "INFO: Unsatisfiable request\n");
-    fprintf (ss->out, "INFO: JOBID=%" PRIu64 "\n", ss->counter);
+    fprintf (ss->out, "INFO: JOBID=%" PRIu64 "\n", id);
     session_print_line (ss);
     if (errnum != EBUSY && errnum != ENODEV)
         fprintf (stderr, "ERROR: %s\n", text);
@@ -99,7 +100,7 @@ static int match_file (struct session *ss, match_op_t op, const char *path)
             fprintf (stderr, "ERROR: %s\n", error.text);
         print_satisfiable (ss, rc == 0);
     } else if (rc < 0) {
-        print_failure (ss, errnum, error.text);
+        print_failure (ss, ss->counter, errnum, error.text);
     } else {
         struct job *job = keeps ? scheduler_job (ss->s, ss->counter) : NULL;
         session_print_R (ss, res.sel, res.nsel, res.at, res.end, r->queue);
@@ -177,6 +178,10 @@ static int update (struct session *ss, bool reserve, pick_f pick, const char *pa
         rc = scheduler_update (ss->s, id, &picks, at, duration, reserve, &res, &error);
     free (text);
     picks_fini (&picks);
+    if (rc < 0 && errno == ENOENT) {
+        print_failure (ss, id, EBUSY, error.text);
+        return -1;
+    }
     if (rc < 0) {
         fprintf (stderr, "ERROR: update: %s\n", error.text);
         return -1;
@@ -222,7 +227,8 @@ int command_update (struct session *ss, int argc, char **argv)
                  (long long)duration);
         return -1;
     }
-    return update (ss, reserve, pick, argv[3], id, at, duration);
+    /* What begins now is no reservation. */
+    return update (ss, reserve && at > 0, pick, argv[3], id, at, duration);
 }
 
 int command_attach (struct session *ss, int argc, char **argv)
@@ -382,7 +388,35 @@ int command_set_property (struct session *ss, int argc, char **argv)
         return -1;
     }
     *eq = '\0';
-    return graph_set_property (g, v, argv[2], eq + 1);
+    if (graph_set_property (g, v, argv[2], eq + 1) < 0)
+        return -1;
+    for (v = graph_next_of_path (g, argv[1], VTX_NONE); v != VTX_NONE;
+         v = graph_next_of_path (g, argv[1], v))
+        if (graph_set_property (g, v, argv[2], eq + 1) < 0)
+            return -1;
+    return 0;
+}
+
+static int no_such_path (struct session *ss, const char *path)
+{
+    static const char text[] = "Could not find path %s in resource graph.\n";
+
+    fprintf (ss->out, text, path);
+    fprintf (stderr, text, path);
+    return -1;
+}
+
+static void print_properties (struct session *ss, uint32_t v, const char *path)
+{
+    const struct graph *g = scheduler_graph (ss->s);
+    const struct properties *p = graph_properties (g, v);
+
+    if (p->count == 0)
+        fprintf (ss->out, "No properties were found for %s (vtx's uniq_id=%lld).\n",
+                 path, (long long)g->v[v].uniq_id);
+    for (uint32_t i = 0; i < p->count; i++)
+        fprintf (ss->out, "%s=%s\n", graph_string (g, p->item[i].key),
+                 graph_string (g, p->item[i].value));
 }
 
 int command_get_property (struct session *ss, int argc, char **argv)
@@ -392,17 +426,13 @@ int command_get_property (struct session *ss, int argc, char **argv)
     if (argc != 2)
         return malformed ();
     uint32_t v = graph_find_path (g, argv[1]);
-    if (v == VTX_NONE) {
-        fprintf (ss->out, "Could not find path %s in resource graph.\n", argv[1]);
-        return -1;
-    }
-    const struct properties *p = graph_properties (g, v);
-    if (p->count == 0)
-        fprintf (ss->out, "No properties were found for %s (vtx's uniq_id=%lld).\n",
-                 argv[1], (long long)g->v[v].uniq_id);
-    for (uint32_t i = 0; i < p->count; i++)
-        fprintf (ss->out, "%s=%s\n", graph_string (g, p->item[i].key),
-                 graph_string (g, p->item[i].value));
+    if (v == VTX_NONE)
+        return no_such_path (ss, argv[1]);
+    uint32_t next = graph_next_of_path (g, argv[1], VTX_NONE);
+    if (next == VTX_NONE)
+        print_properties (ss, v, argv[1]);
+    for (; next != VTX_NONE; next = graph_next_of_path (g, argv[1], next))
+        print_properties (ss, next, argv[1]);
     return 0;
 }
 
@@ -416,10 +446,8 @@ int command_set_status (struct session *ss, int argc, char **argv)
         return -1;
     }
     uint32_t v = graph_find_path (scheduler_graph (ss->s), argv[1]);
-    if (v == VTX_NONE) {
-        fprintf (stderr, "Could not find path %s in resource graph.\n", argv[1]);
-        return -1;
-    }
+    if (v == VTX_NONE)
+        return no_such_path (ss, argv[1]);
     scheduler_set_status (ss->s, v, down);
     return 0;
 }
@@ -431,10 +459,8 @@ int command_get_status (struct session *ss, int argc, char **argv)
     if (argc != 2)
         return malformed ();
     uint32_t v = graph_find_path (g, argv[1]);
-    if (v == VTX_NONE) {
-        fprintf (stderr, "Could not find path %s in resource graph.\n", argv[1]);
-        return -1;
-    }
+    if (v == VTX_NONE)
+        return no_such_path (ss, argv[1]);
     fprintf (ss->out, "%s is %s\n", argv[1], g->v[v].down ? "down" : "up");
     return 0;
 }

@@ -36,7 +36,7 @@ static void storage_names (void **state)
 
     assert_int_not_equal (v, VTX_NONE);
     assert_int_equal (g->v[v].size, 4);
-    assert_string_equal (graph_type_name (g, g->v[v].unit), "GB");
+    assert_string_equal (graph_type_name (g, g->v[v].unit), "");
     const struct property *p = graph_get_property (g, v, "LinuxDeviceID");
     assert_non_null (p);
     assert_string_equal (graph_string (g, p->value), "259:0");

@@ -140,15 +140,13 @@ static uint32_t add (struct graph *g, uint32_t parent, const struct vertex_spec 
 static uint32_t add_node (struct graph *g, uint32_t root, const char *host, int rank)
 {
     char basename[GRAPH_NAME_MAX];
-    size_t len = strlen (host), n = len;
+    size_t n;
     struct vertex_spec spec = {
         .type = "node", .name = host, .unit = "", .id = -1, .size = 1, .rank = rank
     };
 
-    while (n > 0 && host[n - 1] >= '0' && host[n - 1] <= '9')
-        n--;
-    if (n < len && len - n < 18)
-        spec.id = strtoll (host + n, NULL, 10);
+    if (graph_split_name (host, &n, &spec.id) < 0)
+        return VTX_NONE;
     snprintf (basename, sizeof (basename), "%.*s", (int)n, host);
     spec.basename = basename;
     return add (g, root, &spec);
@@ -215,7 +213,10 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
             host = fallback;
         }
         if ((node = add_node (g, root, host, rank)) == VTX_NONE) {
-            fail (error, "rv1exec: cannot add node of rank %u", rank);
+            fail (error,
+                  errno == EOVERFLOW ? "rv1exec: rank %u: %.80s: number is too large"
+                                     : "rv1exec: cannot add node of rank %u (%.80s)",
+                  rank, host);
             goto out;
         }
         by_rank[rank] = node;
@@ -353,6 +354,11 @@ static int pick_type (struct graph *g, uint32_t node, const char *type,
             return fail (error, "rv1exec: out of memory");
     }
     *picked += found;
+    if (strict && t == UINT16_MAX) {
+        fail (error, "rv1exec: rank %d does not have any %s", g->v[node].rank, type);
+        errno = ENOENT;
+        return -1;
+    }
     if (strict && found < idset_count (ids))
         return fail (error, "rv1exec: rank %d does not have %s of these ids",
                      g->v[node].rank, type);
