@@ -11,11 +11,13 @@ int main (int argc, char **argv)
     const char *text = argc > 3 ? argv[3] : "";
     int rc, errnum;
 
-    if (!h || argc < 2 || (argc > 2 && *argv[2] && flux_job_id_parse (argv[2], &id) < 0))
+    if (!h || argc < 2
+        || (argc > 2 && *argv[2] && flux_job_id_parse (argv[2], &id) < 0))
         return 2;
-    flux_future_t *f = flux_rpc_pack (
-        h, "job-manager.probe.do", FLUX_NODEID_ANY, 0, "{s:s s:I s:s s:i}", "op",
-        argv[1], "id", (json_int_t)id, "text", text, "n", argc > 4 ? atoi (argv[4]) : 0);
+    flux_future_t *f =
+        flux_rpc_pack (h, "job-manager.probe.do", FLUX_NODEID_ANY, 0,
+                       "{s:s s:I s:s s:i}", "op", argv[1], "id", (json_int_t)id, "text",
+                       text, "n", argc > 4 ? atoi (argv[4]) : 0);
     if (!f || flux_rpc_get_unpack (f, "{s:i s:i}", "rc", &rc, "errno", &errnum) < 0) {
         fprintf (stderr, "%s\n", flux_future_error_string (f));
         return 1;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *heard;   /* "job.event.NAME" */
-static json_t *orders;  /* topic -> op: to be done when the topic comes */
+static json_t *heard;  /* "job.event.NAME" */
+static json_t *orders; /* topic -> op: to be done when the topic comes */
 static int freed;
 
 static void count_freed (void *arg)
@@ -109,8 +109,8 @@ static int do_op (flux_plugin_t *p, const char *op, flux_jobid_t id, const char 
     if (IS ("aux-get"))
         return flux_jobtap_job_aux_get (p, id, "probe") ? 1 : -1;
     if (IS ("aux-delete"))
-        return flux_jobtap_job_aux_delete (
-            p, id, flux_jobtap_job_aux_get (p, id, "probe"));
+        return flux_jobtap_job_aux_delete (p, id,
+                                           flux_jobtap_job_aux_get (p, id, "probe"));
     if (IS ("freed"))
         return freed;
     if (IS ("reprioritize"))
@@ -127,7 +127,8 @@ static int do_op (flux_plugin_t *p, const char *op, flux_jobid_t id, const char 
 static const char *const ordered[] = { "prolog", "epilog", "update-current", "depend",
                                        "subscribe" };
 
-static int any (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args, void *data)
+static int any (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                void *data)
 {
     json_t *n = json_object_get (orders, topic);
 
