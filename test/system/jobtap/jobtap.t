@@ -108,7 +108,7 @@ refused () {
     fails "$1" 1 "$3" timeout 30 flux start -c bad.toml true
 }
 refused 'a plugin that is not there' '[[job-manager.plugins]]
-load = "nosuch.so"' 'job-manager.plugins\]\[0\]: nosuch.so not found'
+load = "nosuch.so"' 'job-manager.plugins\]\[0\]: load: nosuch.so not found'
 refused 'a key that is not known' '[[job-manager.plugins]]
 nosuch = 1' 'job-manager.plugins\]\[0\]: .*nosuch'
 refused 'conf without load' '[[job-manager.plugins]]

@@ -321,7 +321,12 @@ static int one_directive (struct jobtap *jt, json_t *o, flux_error_t *error)
                   load ? "must be a table" : "only with load");
         return -1;
     }
-    return jobtap_change (jt, remove, load, conf, error);
+    flux_error_t why = { "" };
+    if (jobtap_change (jt, remove, load, conf, &why) == 0)
+        return 0;
+    snprintf (error->text, sizeof (error->text), "%s: %.150s", load ? "load" : "remove",
+              why.text);
+    return -1;
 }
 
 int jobtap_start (struct jobtap *jt, const flux_conf_t *conf, flux_error_t *error)
