@@ -535,7 +535,8 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     list_init (&ctx->dirty_jobs);
     list_init (&ctx->commits);
     if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->servers = idmap_create (NULL))
-        || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0)
+        || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0
+        || site_init (&ctx->site, ctx->h) < 0)
         return -1;
     ctx->timer_w = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx);
     ctx->prepare_w = flux_prepare_watcher_create (r, prepare_cb, ctx);
@@ -564,6 +565,7 @@ static void fini (struct ctx *ctx)
     timer_heap_fini (&ctx->timers);
     free (ctx->config.shell);
     free (ctx->facts);
+    site_fini (&ctx->site);
 }
 
 int mod_main (flux_t *h, int argc, char *argv[])

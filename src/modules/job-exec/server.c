@@ -282,6 +282,7 @@ static flux_subprocess_t *start_process (struct server *sv)
         && flux_cmd_setenvf (cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
                              flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
                == 0
+        && site_set_env (&ctx->site, cmd) == 0
         && flux_cmd_set_label (cmd, "job-exec.shells") == 0)
         p = flux_rexec (ctx->h, sv->rank, 0, cmd, &ops);
     flux_cmd_destroy (cmd);
@@ -354,7 +355,7 @@ void server_send_shared (struct ctx *ctx, struct job *job, struct shared_text *s
     next_turn (st);
 }
 
-static int start_shell (struct ctx *ctx, struct job *job, int index,
+static int start_shell (struct ctx *ctx, struct job *job, int index, bool plugins,
                         const char *payload, size_t len, double left)
 {
     struct shell_ref *s = &job->shells[index];
@@ -365,8 +366,9 @@ static int start_shell (struct ctx *ctx, struct job *job, int index,
         return -1;
     buf_printf (&b,
                 "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,"
-                "\"output_window\":%zu,\"time_left\":%.6f,%s} ",
-                index, job->shell_count, s->rank, job->output_window, left, ctx->facts);
+                "\"output_window\":%zu,\"time_left\":%.6f%s,%s} ",
+                index, job->shell_count, s->rank, job->output_window, left,
+                plugins ? ",\"site_plugins\":true" : "", ctx->facts);
     buf_add (&b, payload, len);
     int rc = b.err ? -1 : frame_append (&sv->out, 'S', job->id, b.data, b.len);
     buf_fini (&b);
@@ -382,8 +384,10 @@ static int start_shell (struct ctx *ctx, struct job *job, int index,
 void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
                        size_t len, double left)
 {
+    bool plugins = site_has_plugins (&ctx->site);
+
     for (int i = 0; i < job->shell_count; i++) {
-        if (start_shell (ctx, job, i, payload, len, left) < 0) {
+        if (start_shell (ctx, job, i, plugins, payload, len, left) < 0) {
             char note[128];
             snprintf (note, sizeof (note), "rank %u: cannot start flux-shell: %s",
                       job->shells[i].rank, strerror (errno));
