@@ -14,7 +14,8 @@
 #include "shell/shell.h"
 
 #define RECORD_FD 3 /* where the other finds the start record */
-#define OUT_FD_MIN 100 /* beyond those that a task gets: what runs before its exec speaks */
+#define OUT_FD_MIN                                                                     \
+    100 /* beyond those that a task gets: what runs before its exec speaks */
 
 bool shell_wants_plug (struct shell *sh)
 {
@@ -91,8 +92,9 @@ int shell_plugged_main (int argc, char *argv[])
     int out;
 
     if (argc != 3 || !(text = fd_read_all (RECORD_FD, &len))) {
-        fprintf (stderr, "Usage: flux-shell-plugged ID SLOT\n"
-                         "Runs the tasks of a job with plugins. Started by flux-shell.\n");
+        fprintf (stderr,
+                 "Usage: flux-shell-plugged ID SLOT\n"
+                 "Runs the tasks of a job with plugins. Started by flux-shell.\n");
         return 2;
     }
     close (RECORD_FD);

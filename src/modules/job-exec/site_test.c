@@ -94,7 +94,8 @@ static void servers_are_told (void **state)
     assert_int_equal (site_set_env (&site, cmd), 0);
     assert_string_equal (flux_cmd_getenv (cmd, "FLUX_SHELL_RC_PATH"), "/a:/b");
     assert_string_equal (flux_cmd_getenv (cmd, "FLUX_SHELL_INITRC"), site.initrc);
-    assert_non_null (strstr (flux_cmd_getenv (cmd, "FLUX_SHELL_PLUGINPATH"), "plugins"));
+    assert_non_null (
+        strstr (flux_cmd_getenv (cmd, "FLUX_SHELL_PLUGINPATH"), "plugins"));
     flux_cmd_destroy (cmd);
     site_fini (&site);
 }

@@ -265,7 +265,8 @@ flux_future_t *flux_shell_rpc_pack (flux_shell_t *shell, const char *method,
         return NULL;
     }
     service_name (name, sizeof (name));
-    if (snprintf (topic, sizeof (topic), "%s.%s", name, method) >= (int)sizeof (topic)) {
+    if (snprintf (topic, sizeof (topic), "%s.%s", name, method)
+        >= (int)sizeof (topic)) {
         errno = EINVAL;
         return NULL;
     }

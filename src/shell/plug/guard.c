@@ -99,7 +99,7 @@ static void timed_out (int signum)
     _exit (1);
 }
 
-static int read_limit (void)
+static int parse_limit (void)
 {
     json_t *o = plugs_option ("plugin-timeout");
     const char *s = json_string_value (o);
@@ -118,9 +118,25 @@ static int read_limit (void)
     return 0;
 }
 
+static void set_timer (const struct itimerspec *value)
+{
+    if (have_timer)
+        timer_settime (timer, 0, value, NULL);
+}
+
+int guard_read_limit (void)
+{
+    if (parse_limit () < 0)
+        return -1;
+    if (current.plugin)
+        set_timer (&limit);
+    return 0;
+}
+
 static int make_timer (void)
 {
-    struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = TIMEOUT_SIGNAL };
+    struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+                           .sigev_signo = TIMEOUT_SIGNAL };
 
     have_timer = timer_create (CLOCK_MONOTONIC, &ev, &timer) == 0;
     return have_timer ? 0 : -1;
@@ -133,7 +149,7 @@ int guard_init (void)
     stack_t st = { .ss_sp = stack, .ss_size = sizeof (stack) };
 
     shell_pid = getpid ();
-    if (read_limit () < 0 || sigaltstack (&st, NULL) < 0)
+    if (guard_read_limit () < 0 || sigaltstack (&st, NULL) < 0)
         return -1;
     for (size_t i = 0; i < sizeof (crashes) / sizeof (crashes[0]); i++)
         sigaction (crashes[i], &sa, NULL);
@@ -162,8 +178,8 @@ struct guard guard_enter (const char *plugin, const char *topic)
     struct guard before = current;
 
     current = (struct guard){ plugin, topic };
-    if (!before.plugin && have_timer)
-        timer_settime (timer, 0, &limit, NULL);
+    if (!before.plugin)
+        set_timer (&limit);
     return before;
 }
 
@@ -172,6 +188,6 @@ void guard_leave (struct guard before)
     static const struct itimerspec off;
 
     current = before;
-    if (!before.plugin && have_timer)
-        timer_settime (timer, 0, &off, NULL);
+    if (!before.plugin)
+        set_timer (&off);
 }

@@ -265,10 +265,9 @@ static int check_map (const struct taskmap *map, const struct taskmap *block,
 
     if (taskmap_total_ntasks (map) == count && nodes <= taskmap_nnodes (block))
         return 0;
-    return error_invalid (error,
-                          "taskmap: %s: a map of %d tasks on %d nodes, for %d on %d",
-                          scheme, taskmap_total_ntasks (map), nodes, count,
-                          taskmap_nnodes (block));
+    return error_invalid (
+        error, "taskmap: %s: a map of %d tasks on %d nodes, for %d on %d", scheme,
+        taskmap_total_ntasks (map), nodes, count, taskmap_nnodes (block));
 }
 
 /* What a plugin has made of the map. */
@@ -279,7 +278,8 @@ static struct taskmap *take_map (flux_plugin_arg_t *args, const char *scheme,
     struct taskmap *map;
     const char *s;
 
-    if (flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s:s}", "taskmap", &s) < 0) {
+    if (flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s:s}", "taskmap", &s)
+        < 0) {
         error_invalid (error, "taskmap: %s: the plugin returns no taskmap", scheme);
         return NULL;
     }
@@ -311,8 +311,8 @@ struct taskmap *plugs_taskmap (struct shell *sh, const char *scheme, const char 
     args = flux_plugin_arg_create ();
     s = taskmap_encode (block, TASKMAP_ENCODE_WRAPPED);
     if (!args || !s
-        || flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_IN, "{s:s s:s s:s}", "taskmap", s,
-                                 "scheme", scheme, "value", value ? value : "")
+        || flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_IN, "{s:s s:s s:s}", "taskmap",
+                                 s, "scheme", scheme, "value", value ? value : "")
                < 0)
         error_fail (error, ENOMEM, "out of memory");
     else if (plugs_call (topic, args, true, &failed) < 0)

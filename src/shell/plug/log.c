@@ -15,7 +15,8 @@ static void tell_plugins (int level, const char *component, const char *file, in
     flux_plugin_arg_t *args;
     const char *failed;
 
-    if (plugs.in_log || !plugs_listen ("shell.log") || !(args = flux_plugin_arg_create ()))
+    if (plugs.in_log || !plugs_listen ("shell.log")
+        || !(args = flux_plugin_arg_create ()))
         return;
     plugs.in_log = true;
     if (flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_IN, "{s:i s:i s:s s:s s:s s:i}",

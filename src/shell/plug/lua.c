@@ -266,7 +266,8 @@ static int plugin_register (lua_State *L)
         || flux_plugin_aux_set (p, "flux::shell", host_of (L)->ops.shell, NULL) < 0
         || add_handlers (L, p, handlers) < 0) {
         flux_plugin_destroy (p);
-        return luaL_error (L, "plugin.register: a handler has a topic, and fn, a function");
+        return luaL_error (
+            L, "plugin.register: a handler has a topic, and fn, a function");
     }
     return host_of (L)->ops.add (p, &error) < 0 ? failed (L, &error) : 0;
 }

@@ -82,7 +82,7 @@ int plugs_set_option (const char *name, json_t *take_value)
     }
     if (!strcmp (name, "verbose"))
         shell_read_verbose (plugs.sh);
-    return 0;
+    return strcmp (name, "plugin-timeout") ? 0 : guard_read_limit ();
 }
 
 int flux_shell_getopt (flux_shell_t *shell, const char *name, char **json_str)
@@ -121,7 +121,8 @@ int flux_shell_setopt (flux_shell_t *shell, const char *name, const char *json_s
 {
     json_t *o = NULL;
 
-    if (!shell || !name || (json_str && !(o = json_loads (json_str, JSON_DECODE_ANY, NULL))))
+    if (!shell || !name
+        || (json_str && !(o = json_loads (json_str, JSON_DECODE_ANY, NULL))))
         return plugs_einval ();
     return plugs_set_option (name, o);
 }

@@ -77,6 +77,8 @@ struct guard {
     const char *plugin, *topic;
 };
 int guard_init (void);
+/* Option plugin-timeout is another one. */
+int guard_read_limit (void);
 struct guard guard_enter (const char *plugin, const char *topic);
 void guard_leave (struct guard before);
 /* In a process that is about to be a task: the same holds there. */

@@ -188,9 +188,10 @@ static int load_site (const char *initrc, flux_error_t *error)
 
     if (slash && !(plugs.rcdir = strndup (initrc, slash - initrc)))
         return -1;
-    rc = plugs_load ("*.so", NULL, error) < 0 || plugs_source_rcpath ("*.lua", error) < 0
-             ? -1
-             : 0;
+    rc =
+        plugs_load ("*.so", NULL, error) < 0 || plugs_source_rcpath ("*.lua", error) < 0
+            ? -1
+            : 0;
     free (plugs.rcdir);
     plugs.rcdir = NULL;
     return rc;

@@ -68,7 +68,8 @@ bool plugs_have (const char *name)
 bool plugs_listen (const char *topic)
 {
     list_foreach (&plugs.stack, it) {
-        if (flux_plugin_match_handler (container_of (it, struct plugin, node)->p, topic))
+        if (flux_plugin_match_handler (container_of (it, struct plugin, node)->p,
+                                       topic))
             return true;
     }
     return false;
@@ -171,8 +172,8 @@ static int load_searched (const char *name, const char *conf, int *count,
 
 int plugs_load (const char *pattern, const char *conf, flux_error_t *error)
 {
-    bool searched = pattern[0] != '/' && strncmp (pattern, "./", 2)
-                    && strncmp (pattern, "../", 3);
+    bool searched =
+        pattern[0] != '/' && strncmp (pattern, "./", 2) && strncmp (pattern, "../", 3);
     int count = 0;
 
     if ((searched ? load_searched (pattern, conf, &count, error)

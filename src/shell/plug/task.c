@@ -228,7 +228,8 @@ static int make_command (struct plug_task *pt, const struct spawn *s)
     while (s->argv[argc])
         argc++;
     pt->cmd = flux_cmd_create (argc, (char **)s->argv, (char **)s->env);
-    return pt->cmd && (!plugs.sh->jobspec.cwd
+    return pt->cmd
+                   && (!plugs.sh->jobspec.cwd
                        || flux_cmd_setcwd (pt->cmd, plugs.sh->jobspec.cwd) == 0)
                ? 0
                : -1;
@@ -446,7 +447,8 @@ int flux_shell_task_info_unpack (flux_shell_task_t *task, const char *fmt, ...)
     if (!task || !fmt)
         return plugs_einval ();
     o = plugs_task_info ((struct task *)task);
-    snprintf (name, sizeof (name), "flux::task-info.%d", ((struct task *)task)->localid);
+    snprintf (name, sizeof (name), "flux::task-info.%d",
+              ((struct task *)task)->localid);
     /* what is unpacked points into it */
     if (!o || aux_set (&plugs.aux, name, o, (flux_free_f)json_decref) < 0)
         return -1;

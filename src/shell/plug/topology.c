@@ -62,7 +62,7 @@ done:
     return rc;
 }
 
-static char *export (const struct hwloc *hw, hwloc_topology_t t)
+static char *export(const struct hwloc *hw, hwloc_topology_t t)
 {
     char *xml, *copy;
     int len;
@@ -87,8 +87,8 @@ char *plugs_topology (const cpu_set_t *cpus, flux_error_t *error)
         return NULL;
     }
     if (hw->hwloc_topology_set_io_types_filter (t, HWLOC_TYPE_FILTER_KEEP_IMPORTANT) < 0
-        || hw->hwloc_topology_load (t) < 0
-        || (cpus && restrict_to (hw, t, cpus) < 0) || !(xml = export (hw, t)))
+        || hw->hwloc_topology_load (t) < 0 || (cpus && restrict_to (hw, t, cpus) < 0)
+        || !(xml = export(hw, t)))
         error_fail (error, errno, "hwloc: %s", strerror (errno));
     hw->hwloc_topology_destroy (t);
     return xml;

@@ -133,8 +133,9 @@ int flux_plugin_init (flux_plugin_t *p)
 }
 EOF
 run flux run -o userrc=config-test.lua -o config-test.mode=fast -o config-test.level=2 true
-like 'options of a plugin' 'config-test: 1: mode=fast, level=2$' printf '%s\n' "$err"
-is 'a debug message is not shown' '' sh -c "grep 'only if' .err; true"
+printf '%s\n' "$err" >first
+like 'options of a plugin' 'config-test: 1: mode=fast, level=2$' cat first
+is 'a debug message is not shown' '' sh -c "grep 'only if' first; true"
 run flux run -o userrc=config-test.lua -o verbose=2 true
 first=$err
 like 'but with verbose' 'config-test: only if asked for' printf '%s\n' "$first"
