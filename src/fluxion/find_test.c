@@ -1,6 +1,6 @@
 /* find: which vertices a criterion lists. */
 #include "fluxion/find.h"
-#include "fluxion/match/rig.h"
+#include "fluxion/match/rig_test.h"
 
 static char *find (struct scheduler *s, const char *expr, enum write_format format)
 {

@@ -31,13 +31,78 @@ static bool is_ours (const char *name)
     return false;
 }
 
+static int find (const struct shell *sh, const char *name, size_t len)
+{
+    for (int i = 0; i < sh->env_count; i++) {
+        if (!strncmp (sh->env[i], name, len) && sh->env[i][len] == '=')
+            return i;
+    }
+    return -1;
+}
+
+/* Room for one more, and for what each task gets. */
+static int reserve (struct shell *sh, int more)
+{
+    int need = sh->env_count + more + ENV_SLOTS + 1;
+    char **env;
+
+    if (need <= sh->env_size)
+        return 0;
+    need += need / 2;
+    if (!(env = realloc (sh->env, need * sizeof (*env))))
+        return -1;
+    sh->env = env;
+    sh->env_size = need;
+    return 0;
+}
+
+static int add_entry (struct shell *sh, char *take_entry)
+{
+    if (!take_entry || reserve (sh, 1) < 0) {
+        free (take_entry);
+        errno = ENOMEM;
+        return -1;
+    }
+    sh->env[sh->env_count++] = take_entry;
+    return 0;
+}
+
 static int add (struct shell *sh, const char *name, const char *value)
 {
     char *s;
+    return add_entry (sh, asprintf (&s, "%s=%s", name, value) < 0 ? NULL : s);
+}
+
+const char *shell_env_get (const struct shell *sh, const char *name)
+{
+    size_t len = strlen (name);
+    int i = find (sh, name, len);
+    return i < 0 ? NULL : sh->env[i] + len + 1;
+}
+
+int shell_env_set (struct shell *sh, const char *name, const char *value)
+{
+    int i = find (sh, name, strlen (name));
+    char *s;
+
+    if (i < 0)
+        return add (sh, name, value);
     if (asprintf (&s, "%s=%s", name, value) < 0)
         return -1;
-    sh->env[sh->env_count++] = s;
+    free (sh->env[i]);
+    sh->env[i] = s;
     return 0;
+}
+
+void shell_env_unset (struct shell *sh, const char *name)
+{
+    int i = find (sh, name, strlen (name));
+
+    if (i < 0)
+        return;
+    free (sh->env[i]);
+    sh->env_count--;
+    memmove (sh->env + i, sh->env + i + 1, (sh->env_count - i) * sizeof (*sh->env));
 }
 
 static int add_int (struct shell *sh, const char *name, int value)
@@ -57,43 +122,40 @@ static int add_path (struct shell *sh)
     return add (sh, "FLUX_JOB_ID_PATH", s);
 }
 
-/* So that MPI libraries find Flux's libpmi, where its server names one. */
-static int add_pmi_library (struct shell *sh, const char *library_path)
+int shell_env_pmi (struct shell *sh)
 {
     const char *pmi = getenv ("FLUX_PMI_LIBRARY_PATH");
     const char *slash = pmi ? strrchr (pmi, '/') : NULL;
+    const char *before;
     char *s;
+    int rc;
 
-    if (!slash)
-        return library_path ? add (sh, "LD_LIBRARY_PATH", library_path) : 0;
-    if (asprintf (&s, "LD_LIBRARY_PATH=%.*s%s%s", (int)(slash - pmi), pmi,
-                  library_path && library_path[0] ? ":" : "",
-                  library_path ? library_path : "")
+    if (!slash || !sh->pmi)
+        return 0;
+    before = shell_env_get (sh, "LD_LIBRARY_PATH");
+    if (asprintf (&s, "%.*s%s%s", (int)(slash - pmi), pmi,
+                  before && before[0] ? ":" : "", before ? before : "")
         < 0)
         return -1;
-    sh->env[sh->env_count++] = s;
-    return add (sh, "FLUX_PMI_LIBRARY_PATH", pmi);
+    rc = shell_env_set (sh, "LD_LIBRARY_PATH", s);
+    free (s);
+    return rc < 0 ? -1 : shell_env_set (sh, "FLUX_PMI_LIBRARY_PATH", pmi);
 }
 
 int shell_env_init (struct shell *sh)
 {
     json_t *env = sh->jobspec.environment;
     const char *uri = getenv ("FLUX_URI");
-    const char *name, *library_path = NULL;
+    const char *name;
     json_t *value;
 
-    sh->env = calloc (json_object_size (env) + ENV_SLOTS + 16, sizeof (char *));
-    if (!sh->env)
+    if (reserve (sh, json_object_size (env) + 16) < 0)
         return -1;
     json_object_foreach (env, name, value) {
-        if (json_is_string (value) && sh->pmi && !strcmp (name, "LD_LIBRARY_PATH"))
-            library_path = json_string_value (value);
-        else if (json_is_string (value) && !is_ours (name)
-                 && add (sh, name, json_string_value (value)) < 0)
+        if (json_is_string (value) && !is_ours (name)
+            && add (sh, name, json_string_value (value)) < 0)
             return -1;
     }
-    if (sh->pmi && add_pmi_library (sh, library_path) < 0)
-        return -1;
     if (uri && add (sh, "FLUX_URI", uri) < 0)
         return -1;
     if (add (sh, "FLUX_JOB_ID", sh->f58) < 0 || add_path (sh) < 0

@@ -5,6 +5,7 @@
 
 #include "shell/layout.h"
 #include "shell/mustache.h"
+#include "shell/plug.h"
 #include "shell/shell.h"
 #include "value/jobid.h"
 #include "value/rset.h"
@@ -33,19 +34,22 @@ static int parse_record (struct shell *sh, const char *text, size_t len,
     json_int_t id, userid = 0, window = 0;
     json_t *R;
     int broker_rank = 0;
+    int site_plugins = 0;
 
     sh->facts = json_loadb (text, len, JSON_DISABLE_EOF_CHECK, &why);
     if (!sh->facts
-        || json_unpack (sh->facts, "{s:i s:i s:i s:s s:i s:I s:F}", "rank", &sh->rank,
-                        "size", &sh->size, "broker_rank", &broker_rank, "jobid_path",
-                        &sh->jobid_path, "instance_level", &sh->instance_level,
-                        "output_window", &window, "time_left", &sh->time_left)
+        || json_unpack (sh->facts, "{s:i s:i s:i s:s s:i s:I s:F s?b}", "rank",
+                        &sh->rank, "size", &sh->size, "broker_rank", &broker_rank,
+                        "jobid_path", &sh->jobid_path, "instance_level",
+                        &sh->instance_level, "output_window", &window, "time_left",
+                        &sh->time_left, "site_plugins", &site_plugins)
                < 0
         || window < 1) {
         snprintf (error->text, sizeof (error->text), "malformed start record");
         return -1;
     }
     sh->broker_rank = broker_rank;
+    sh->site_plugins = site_plugins;
     sh->output_window = window;
     credit_out_init (&sh->credit, window);
     text += why.position;
@@ -74,40 +78,66 @@ static int set_names (struct shell *sh)
     return 0;
 }
 
-static int count_tasks (struct shell *sh, flux_error_t *error)
+int shell_count_tasks (struct shell *sh, flux_error_t *error)
 {
     struct idset *ranks = rset_ranks (sh->R);
     int count = ranks ? idset_count (ranks) : 0;
-    struct layout_node *nodes = calloc (count + 1, sizeof (*nodes));
-    const char *scheme = NULL;
-    const char *value = NULL;
-    json_t *taskmap = shell_option (sh, "taskmap");
-    int rc = -1;
     int i = 0;
 
-    if (!nodes || !ranks)
-        goto done;
+    free (sh->nodes);
+    sh->nodes = calloc (count + 1, sizeof (*sh->nodes));
+    if (!sh->nodes || !ranks) {
+        idset_destroy (ranks);
+        return -1;
+    }
     for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
          rank = idset_next (ranks, rank), i++) {
         const struct idset *cores = rset_children (sh->R, rank, "core");
         const struct idset *gpus = rset_children (sh->R, rank, "gpu");
-        nodes[i].cores = cores ? idset_count (cores) : 0;
-        nodes[i].gpus = gpus ? idset_count (gpus) : 0;
+        sh->nodes[i].cores = cores ? idset_count (cores) : 0;
+        sh->nodes[i].gpus = gpus ? idset_count (gpus) : 0;
     }
+    idset_destroy (ranks);
+    if (layout_count (sh->nodes, count, &sh->jobspec, error) < 0)
+        return -1;
+    sh->node_count = count;
+    sh->ntasks = 0;
+    for (i = 0; i < count; i++)
+        sh->ntasks += sh->nodes[i].tasks;
+    return 0;
+}
+
+/* Schemes of plugins go before ours, so that one can take the place of ours. */
+static struct taskmap *map_tasks (struct shell *sh, const char *scheme,
+                                  const char *value, flux_error_t *error)
+{
+    struct taskmap *block, *map;
+
+    if (!scheme || !shell_plug)
+        return layout_map (sh->nodes, sh->node_count, scheme, value, error);
+    if (!(block = layout_map (sh->nodes, sh->node_count, NULL, NULL, error)))
+        return NULL;
+    map = shell_plug->taskmap (sh, scheme, value, block, error);
+    taskmap_destroy (block);
+    if (!map && errno == ENOENT)
+        map = layout_map (sh->nodes, sh->node_count, scheme, value, error);
+    return map;
+}
+
+static int place_tasks (struct shell *sh, flux_error_t *error)
+{
+    const char *scheme = NULL, *value = NULL;
+    json_t *taskmap = shell_option (sh, "taskmap");
+
     if (taskmap
         && json_unpack (taskmap, "{s:s s?s}", "scheme", &scheme, "value", &value) < 0) {
         snprintf (error->text, sizeof (error->text), "taskmap: expected a scheme");
-        goto done;
+        return -1;
     }
-    if (layout_count (nodes, count, &sh->jobspec, error) < 0
-        || !(sh->taskmap = layout_map (nodes, count, scheme, value, error)))
-        goto done;
+    if (!(sh->taskmap = map_tasks (sh, scheme, value, error)))
+        return -1;
     sh->ntasks = taskmap_total_ntasks (sh->taskmap);
-    rc = 0;
-done:
-    idset_destroy (ranks);
-    free (nodes);
-    return rc;
+    return 0;
 }
 
 static int create_tasks (struct shell *sh)
@@ -134,18 +164,20 @@ static int create_tasks (struct shell *sh)
 }
 
 /* An option that does nothing would be taken for one that does something. */
-static int check_options (json_t *options, flux_error_t *error)
+int shell_check_options (struct shell *sh, flux_error_t *error)
 {
     static const char *const known[] = {
-        "cpu-affinity", "exit-on-error", "exit-timeout", "input",
-        "mpi",          "nosetpgrp",     "output",       "per-resource",
-        "pmi",          "pmi-simple",    "pty",          "rlimit",
-        "signal",       "taskmap",       "verbose",      "stop-tasks-in-exec",
+        "cpu-affinity", "exit-on-error", "exit-timeout",
+        "initrc",       "input",         "mpi",
+        "nosetpgrp",    "output",        "per-resource",
+        "pmi",          "pmi-simple",    "pty",
+        "rlimit",       "signal",        "taskmap",
+        "userrc",       "verbose",       "stop-tasks-in-exec",
     };
     const char *name;
     json_t *value;
 
-    json_object_foreach (options, name, value) {
+    json_object_foreach (sh->jobspec.shell_options, name, value) {
         const char *s = json_string_value (value);
         bool ok = false;
 
@@ -156,7 +188,7 @@ static int check_options (json_t *options, flux_error_t *error)
             ok = s && !strcmp (s, "none");
         else if (!strcmp (name, "gpu-affinity"))
             ok = s && !strcmp (s, "off");
-        if (!ok) {
+        if (!ok && !(shell_plug && shell_plug->claims (sh, name))) {
             snprintf (error->text, sizeof (error->text),
                       "shell option %.60s%s%.40s: not supported", name, s ? "=" : "",
                       s ? s : "");
@@ -170,10 +202,6 @@ static int parse_options (struct shell *sh, flux_error_t *error)
 {
     json_t *o;
 
-    if (check_options (sh->jobspec.shell_options, error) < 0)
-        return -1;
-    if ((o = shell_option (sh, "verbose")))
-        sh->verbose = json_is_true (o) ? 1 : json_integer_value (o);
     sh->setpgrp = true;
     if ((o = shell_option (sh, "nosetpgrp")))
         sh->setpgrp = !(json_is_true (o) || json_integer_value (o) != 0);
@@ -218,33 +246,52 @@ static int parse_options (struct shell *sh, flux_error_t *error)
     return 0;
 }
 
+void shell_read_verbose (struct shell *sh)
+{
+    json_t *o = shell_option (sh, "verbose");
+    if (o)
+        sh->verbose = json_is_true (o) ? 1 : json_integer_value (o);
+}
+
 int shell_parse (struct shell *sh, const char *text, size_t len, flux_error_t *error)
 {
     error->text[0] = '\0';
     if (parse_record (sh, text, len, error) < 0 || set_names (sh) < 0
-        || count_tasks (sh, error) < 0 || create_tasks (sh) < 0
-        || parse_options (sh, error) < 0)
+        || shell_count_tasks (sh, error) < 0)
         return -1;
+    shell_read_verbose (sh);
     sh->host = rset_host (sh->R, sh->broker_rank);
     if (!sh->host)
         sh->host = "localhost";
     return 0;
 }
 
+int shell_place_tasks (struct shell *sh, flux_error_t *error)
+{
+    error->text[0] = '\0';
+    return place_tasks (sh, error) < 0 || create_tasks (sh) < 0
+                   || parse_options (sh, error) < 0
+               ? -1
+               : 0;
+}
+
 void shell_fini (struct shell *sh)
 {
     free (sh->tasks);
+    free (sh->nodes);
     taskmap_destroy (sh->taskmap);
     rset_destroy (sh->R);
     json_decref (sh->facts);
     json_decref (sh->start);
     buf_fini (&sh->scratch);
+    buf_fini (&sh->early);
     frame_reader_fini (&sh->in);
 }
 
 struct render {
     struct shell *sh;
     struct task *task;
+    int rank; /* of the shell that would render it */
 };
 
 static int render_id (struct shell *sh, struct buf *b, const char *type)
@@ -268,20 +315,38 @@ static int render_ids (struct buf *b, const struct idset *ids)
     return 0;
 }
 
-static int render_node (struct shell *sh, struct buf *b, const char *name)
+/* The broker's rank where a shell of the job runs. */
+static unsigned int broker_rank (struct shell *sh, int rank)
 {
-    const struct idset *cores = rset_children (sh->R, sh->broker_rank, "core");
+    struct idset *ranks;
+    unsigned int id;
+
+    if (rank == sh->rank)
+        return sh->broker_rank;
+    ranks = rset_ranks (sh->R);
+    for (id = idset_first (ranks); rank > 0 && id != IDSET_INVALID_ID; rank--)
+        id = idset_next (ranks, id);
+    idset_destroy (ranks);
+    return id;
+}
+
+static int render_node (struct render *r, struct buf *b, const char *name)
+{
+    struct shell *sh = r->sh;
+    unsigned int at = broker_rank (sh, r->rank);
+    const struct idset *cores = rset_children (sh->R, at, "core");
+    const char *host = rset_host (sh->R, at);
 
     if (!strcmp (name, "id"))
-        return buf_printf (b, "%d", sh->rank);
+        return buf_printf (b, "%d", r->rank);
     if (!strcmp (name, "name"))
-        return buf_adds (b, sh->host);
+        return buf_adds (b, host ? host : "localhost");
     if (!strcmp (name, "broker_rank"))
-        return buf_printf (b, "%u", sh->broker_rank);
+        return buf_printf (b, "%u", at);
     if (!strcmp (name, "cores"))
         return render_ids (b, cores);
     if (!strcmp (name, "gpus"))
-        return render_ids (b, rset_children (sh->R, sh->broker_rank, "gpu"));
+        return render_ids (b, rset_children (sh->R, at, "gpu"));
     if (!strcmp (name, "ncores"))
         return buf_printf (b, "%zu", cores ? idset_count (cores) : 0);
     return -1;
@@ -317,16 +382,22 @@ static int render_tag (struct buf *b, const char *tag, void *arg)
         return buf_adds (b, sh->tmpdir);
     if (!strcmp (tag, "taskid"))
         return render_task (r->task, b, "id");
-    if (!strncmp (tag, "node.", 5))
-        return render_node (sh, b, tag + 5);
-    if (!strncmp (tag, "task.", 5))
-        return render_task (r->task, b, tag + 5);
-    return -1;
+    if (!strncmp (tag, "node.", 5) && render_node (r, b, tag + 5) == 0)
+        return 0;
+    if (!strncmp (tag, "task.", 5) && render_task (r->task, b, tag + 5) == 0)
+        return 0;
+    return shell_plug ? shell_plug->render (sh, r->task, b, tag) : -1;
 }
 
 char *shell_render (struct shell *sh, struct task *task, const char *template)
 {
-    struct render r = { sh, task };
+    struct render r = { sh, task, sh->rank };
+    return mustache_render (template, render_tag, &r);
+}
+
+char *shell_render_rank (struct shell *sh, int rank, const char *template)
+{
+    struct render r = { sh, NULL, rank };
     return mustache_render (template, render_tag, &r);
 }
 

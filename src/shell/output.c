@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
+#include "shell/plug.h"
 #include "shell/shell.h"
 
 #define READ_SIZE 65536
@@ -249,6 +250,8 @@ void shell_output_ready (struct shell *sh, struct source *src, int revents)
     ssize_t n = read (src->fd, tmp, sizeof (tmp));
     if (n < 0 && (errno == EAGAIN || errno == EINTR || shell_pty_gap (sh, src->task)))
         return;
+    if (shell_plug)
+        shell_plug->output (sh, src->task, src->stream, tmp, n > 0 ? n : 0);
     if (n > 0 && buf_add (&st->buf, tmp, n) == 0)
         stream_data (sh, st, o);
     else {

@@ -25,9 +25,12 @@
 #include "base/clock.h"
 #include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
+#include "shell/plug.h"
 #include "value/rset.h"
 
 #define HOLD_TIME 0.002
+
+const struct plug_ops *shell_plug;
 
 static uint32_t to_epoll (int events)
 {
@@ -71,15 +74,66 @@ void shell_entry (struct buf *b, const char *name)
                 name);
 }
 
-static void send_log (struct shell *sh, int level, const char *text)
+/* The header goes first, whoever speaks before. */
+static void send_log_entry (struct shell *sh, struct buf *b)
+{
+    if (!shell_plug || sh->header_sent)
+        shell_send (sh, 'o', b);
+    else if (buf_add (&sh->early, b->data, b->len) == 0)
+        buf_addc (&sh->early, '\n');
+}
+
+static void send_early (struct shell *sh)
+{
+    size_t start = 0;
+
+    sh->header_sent = true;
+    for (size_t i = 0; i < sh->early.len; i++) {
+        if (sh->early.data[i] != '\n')
+            continue;
+        struct buf b = BUF_INIT;
+        buf_add (&b, sh->early.data + start, i - start);
+        shell_send (sh, 'o', &b);
+        buf_fini (&b);
+        start = i + 1;
+    }
+    buf_reset (&sh->early);
+}
+
+static void add_member (struct buf *b, const char *name, const char *value)
+{
+    if (value) {
+        buf_printf (b, ",\"%s\":", name);
+        json_add_string (b, value, strlen (value));
+    }
+}
+
+void shell_log_entry (struct shell *sh, int level, const char *component,
+                      const char *file, int line, const char *text)
 {
     struct buf b = BUF_INIT;
+
     shell_entry (&b, "log");
-    buf_printf (&b, "{\"level\":%d,\"rank\":%d,\"message\":", level, sh->rank);
-    json_add_string (&b, text, strlen (text));
+    buf_printf (&b, "{\"level\":%d,\"rank\":%d", level, sh->rank);
+    add_member (&b, "component", component);
+    add_member (&b, "file", file);
+    if (file)
+        buf_printf (&b, ",\"line\":%d", line);
+    add_member (&b, "message", text);
     buf_adds (&b, "}}");
-    shell_send (sh, 'o', &b);
+    send_log_entry (sh, &b);
     buf_fini (&b);
+}
+
+static void send_log (struct shell *sh, int level, const char *text)
+{
+    if (!shell_plug || !shell_plug->log (sh, level, text))
+        shell_log_entry (sh, level, NULL, NULL, 0, text);
+}
+
+bool shell_log_enabled (const struct shell *sh, int level)
+{
+    return level <= SHELL_NOTICE + sh->verbose;
 }
 
 void shell_log (struct shell *sh, int level, const char *fmt, ...)
@@ -87,8 +141,7 @@ void shell_log (struct shell *sh, int level, const char *fmt, ...)
     char text[1024];
     va_list ap;
 
-    if ((level == SHELL_DEBUG && sh->verbose < 1)
-        || (level == SHELL_TRACE && sh->verbose < 2))
+    if (!shell_log_enabled (sh, level))
         return;
     va_start (ap, fmt);
     vsnprintf (text, sizeof (text), fmt, ap);
@@ -99,7 +152,9 @@ void shell_log (struct shell *sh, int level, const char *fmt, ...)
 void shell_raise (struct shell *sh, const char *type, int severity, const char *note)
 {
     struct buf b = BUF_INIT;
-    buf_printf (&b, "{\"type\":\"%s\",\"severity\":%d,\"note\":", type, severity);
+    buf_adds (&b, "{\"type\":");
+    json_add_string (&b, type, strlen (type));
+    buf_printf (&b, ",\"severity\":%d,\"note\":", severity);
     json_add_string (&b, note, strlen (note));
     buf_addc (&b, '}');
     shell_send (sh, 'x', &b);
@@ -130,6 +185,8 @@ static void send_init (struct shell *sh)
                 sh->userid, sh->f58_plain, sh->broker_rank, sh->size);
     if (sh->pty_interactive)
         buf_printf (&b, ",\"pty\":\"%u-shell-%s.pty.0\"", sh->userid, sh->f58_plain);
+    if (shell_plug)
+        shell_plug->context (sh, "shell.init", &b);
     buf_adds (&b, "}}");
     shell_send (sh, 'e', &b);
     buf_fini (&b);
@@ -142,7 +199,10 @@ static void send_started (struct shell *sh)
     if (sh->rank == 0) {
         char *map = taskmap_encode (sh->taskmap, TASKMAP_ENCODE_WRAPPED);
         shell_entry (&b, "shell.start");
-        buf_printf (&b, "{\"taskmap\":%s}}", map ? map : "{}");
+        buf_printf (&b, "{\"taskmap\":%s", map ? map : "{}");
+        if (shell_plug)
+            shell_plug->context (sh, "shell.start", &b);
+        buf_adds (&b, "}}");
         free (map);
     }
     shell_send (sh, 's', &b);
@@ -163,6 +223,8 @@ static void update_expiration (struct shell *sh, const char *text)
     double expiration = strtod (text, &end);
     rset_set_times (sh->R, rset_starttime (sh->R), expiration);
     set_signal_timer (sh, strtod (end, NULL));
+    if (shell_plug)
+        shell_plug->call (sh, "shell.resource-update", NULL);
 }
 
 static void other_exit (struct shell *sh)
@@ -179,9 +241,16 @@ static void dispatch (struct shell *sh, const struct frame *f)
         break;
     case 'k':
         shell_tasks_kill (sh, atoi (f->text));
+        if (sh->running == 0) /* plugins are not waited for */
+            sh->ending = true;
+        if (sh->in_barrier) /* it may be waiting for one who will not come */
+            shell_exit (sh, 128 + atoi (f->text));
         break;
     case 'B':
-        shell_pmi_exchange (sh, f->text, f->len);
+        if (sh->in_barrier)
+            sh->in_barrier = false;
+        else
+            shell_pmi_exchange (sh, f->text, f->len);
         break;
     case 'w':
         shell_output_peer (sh, f->text, f->len);
@@ -281,21 +350,6 @@ static void change_dir (struct shell *sh)
         shell_log (sh, SHELL_ERROR, "chdir /tmp: %s", strerror (errno));
 }
 
-static int start (struct shell *sh)
-{
-    send_init (sh);
-    change_dir (sh);
-    if (shell_tmpdir_create (sh) < 0 || shell_pmi_init (sh) < 0
-        || shell_env_init (sh) < 0 || shell_output_init (sh) < 0
-        || shell_rlimits_init (sh) < 0 || shell_affinity_init (sh) < 0
-        || shell_tasks_start (sh) < 0)
-        return -1;
-    send_started (sh);
-    sh->hold_until = clock_monotonic () + HOLD_TIME;
-    set_signal_timer (sh, sh->time_left);
-    return 0;
-}
-
 static bool done (struct shell *sh)
 {
     if (sh->running > 0 || sh->streams_open > 0)
@@ -350,33 +404,144 @@ static void flush (struct shell *sh)
         lost (sh);
 }
 
-static void loop (struct shell *sh)
+static void turn (struct shell *sh)
 {
     struct epoll_event events[64];
+    int n;
 
-    while (!done (sh)) {
-        flush (sh);
-        int n = epoll_wait (sh->epoll_fd, events, 64, next_timeout (sh));
-        for (int i = 0; i < n; i++) {
-            struct source *src = events[i].data.ptr;
-            if (src->fd >= 0)
-                src->ready (sh, src, events[i].events);
+    flush (sh);
+    n = shell_plug ? shell_plug->wait (sh, events, 64, next_timeout (sh))
+                   : epoll_wait (sh->epoll_fd, events, 64, next_timeout (sh));
+    for (int i = 0; i < n; i++) {
+        struct source *src = events[i].data.ptr;
+        if (src->fd >= 0)
+            src->ready (sh, src, events[i].events);
+    }
+    check_deadlines (sh);
+}
+
+static bool is_busy (struct shell *sh)
+{
+    return shell_plug && !sh->broken && !sh->ending && shell_plug->busy (sh);
+}
+
+/* shell.finish is called while the loop runs, and may give it more to do. */
+static void loop (struct shell *sh)
+{
+    for (;;) {
+        while (!done (sh))
+            turn (sh);
+        if (shell_plug && !sh->tasks_ended && !sh->ending) {
+            sh->tasks_ended = true;
+            shell_plug->call (sh, "shell.finish", NULL);
         }
-        check_deadlines (sh);
+        if (!is_busy (sh))
+            return;
+        turn (sh);
     }
 }
 
-static void finish (struct shell *sh)
+/* All shells have come so far. */
+static int barrier (struct shell *sh)
 {
     struct buf b = BUF_INIT;
 
-    shell_output_finish (sh);
+    if (sh->size == 1)
+        return 0;
+    buf_adds (&b, "{}");
+    sh->in_barrier = true;
+    shell_send (sh, 'b', &b);
+    buf_fini (&b);
+    while (sh->in_barrier && !sh->broken)
+        turn (sh);
+    return sh->broken ? -1 : 0;
+}
+
+/* What plugins do between the start record and the tasks. */
+static int start_plugins (struct shell *sh, flux_error_t *error)
+{
+    if (!shell_plug)
+        return shell_check_options (sh, error);
+    if (shell_plug->call (sh, "shell.init", NULL) < 0
+        || shell_check_options (sh, error) < 0)
+        return -1;
+    return 0;
+}
+
+static int meet (struct shell *sh)
+{
+    if (!shell_plug)
+        return 0;
+    return barrier (sh) < 0 || shell_plug->call (sh, "shell.post-init", NULL) < 0 ? -1
+                                                                                  : 0;
+}
+
+static int start (struct shell *sh)
+{
+    send_init (sh);
+    send_early (sh);
+    change_dir (sh);
+    if (meet (sh) < 0 || (!shell_plug && shell_tmpdir_create (sh) < 0)
+        || shell_pmi_init (sh) < 0 || shell_env_pmi (sh) < 0
+        || shell_output_init (sh) < 0 || shell_rlimits_init (sh) < 0
+        || shell_affinity_init (sh) < 0 || shell_tasks_start (sh) < 0
+        || (shell_plug && shell_plug->call (sh, "shell.start", NULL) < 0))
+        return -1;
+    send_started (sh);
+    sh->hold_until = clock_monotonic () + HOLD_TIME;
+    set_signal_timer (sh, sh->time_left);
+    return 0;
+}
+
+/* From the start record to tasks that can be started. */
+static int prepare (struct shell *sh, const char *text, size_t len, flux_error_t *error)
+{
+    if (shell_parse (sh, text, len, error) < 0)
+        return -1;
+    if (!shell_plug && shell_wants_plug (sh)) {
+        shell_become_plugged (sh, text, len);
+        return -1;
+    }
+    shell_tmpdir_path (sh->tmpdir, sizeof (sh->tmpdir), sh->broker_rank, sh->slot);
+    if (shell_env_init (sh) < 0 || (shell_plug && shell_tmpdir_create (sh) < 0)
+        || (shell_plug && shell_plug->load (sh, error) < 0)
+        || (shell_plug && shell_count_tasks (sh, error) < 0)
+        || shell_place_tasks (sh, error) < 0 || start_plugins (sh, error) < 0)
+        return -1;
+    return 0;
+}
+
+static void send_exit (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+
+    send_early (sh);
     buf_printf (&b, "%d", sh->rc << 8);
     shell_send (sh, 'X', &b);
     buf_fini (&b);
     if (!sh->broken)
         frame_flush (&sh->out);
     shell_tmpdir_clean (sh);
+}
+
+static void finish (struct shell *sh)
+{
+    if (shell_plug)
+        shell_plug->call (sh, "shell.exit", NULL);
+    shell_output_finish (sh);
+    if (shell_plug)
+        shell_plug->fini (sh);
+    send_exit (sh);
+}
+
+void shell_exit (struct shell *sh, int rc)
+{
+    shell_tasks_kill (sh, SIGKILL);
+    if (rc > sh->rc)
+        sh->rc = rc;
+    shell_output_finish (sh);
+    send_exit (sh);
+    _exit (sh->rc);
 }
 
 /* The process ends: only those that look for leaks want this. */
@@ -411,9 +576,12 @@ int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
         free (sh);
         return 1;
     }
-    if (shell_parse (sh, text, len, &error) < 0)
-        shell_fatal (sh, 1, "%s", error.text[0] ? error.text : strerror (errno));
-    else if (start (sh) < 0) {
+    if (prepare (sh, text, len, &error) < 0) {
+        sh->ending = true;
+        if (sh->rc == 0)
+            shell_fatal (sh, 1, "%s", error.text[0] ? error.text : strerror (errno));
+    } else if (start (sh) < 0) {
+        sh->ending = true;
         if (sh->rc == 0)
             shell_fatal (sh, 1, "%s", strerror (errno));
         shell_tasks_kill (sh, SIGKILL);

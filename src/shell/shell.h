@@ -23,6 +23,7 @@ struct rlimits;
 struct shell;
 struct task;
 struct input;
+struct layout_node;
 
 /* As in RFC 24 log entries. */
 enum shell_log_level {
@@ -66,6 +67,7 @@ struct task {
     bool in_end_data;     /* whose data is for this task, too */
     struct source pmi;
     struct buf pmi_buf;
+    void *plug;   /* see plug/task.c */
     bool pty;     /* see pty.c */
     bool pty_gap; /* nobody has it open, and the task is still there */
 };
@@ -101,11 +103,13 @@ struct shell {
     char tmpdir[256];
     char **env; /* for all tasks; the last slots are set for each */
     int env_count;
+    int env_size;
 
     struct frame_reader in;
     struct source in_src;
     struct source signal_src;
     struct frame_writer out;
+    struct buf early; /* log entries, until the header of guest.output is sent */
     int epoll_fd;
     int verbose;
     bool setpgrp;
@@ -135,15 +139,33 @@ struct shell {
     struct buf scratch;
 
     struct pmi_server *pmi;
+
+    struct layout_node *nodes; /* of the job */
+    int node_count;
+    bool site_plugins;
+    void *plugs;      /* see plug/ */
+    bool header_sent; /* of guest.output */
+    bool in_barrier;  /* of the shells, before tasks are started */
+    bool tasks_ended; /* shell.finish was called */
+    bool ending;      /* after a failure: nobody is waited for but tasks */
 };
 
-/* job.c: from the start record to tasks; -1 with *error. */
+/* job.c: from the start record to tasks; -1 with *error. First what there is: jobspec,
+ * R, how many tasks; plugins may then change options; then options and tasks. */
 int shell_parse (struct shell *sh, const char *text, size_t len, flux_error_t *error);
+int shell_count_tasks (struct shell *sh, flux_error_t *error);
+int shell_place_tasks (struct shell *sh, flux_error_t *error);
+/* From the option; again, when it is set anew. */
+void shell_read_verbose (struct shell *sh);
+/* Options that nothing here reads, and no plugin. */
+int shell_check_options (struct shell *sh, flux_error_t *error);
 void shell_fini (struct shell *sh);
 /* A shell option, borrowed, or NULL: "output.stdout.type". */
 json_t *shell_option (struct shell *sh, const char *path);
 /* For task NULL, tags of tasks are unknown. Owned by the caller. */
 char *shell_render (struct shell *sh, struct task *task, const char *template);
+/* The same as another shell of the job would. */
+char *shell_render_rank (struct shell *sh, int rank, const char *template);
 /* Rendering this gives another result for each task, or each node. */
 bool shell_template_per_task (const char *template);
 bool shell_template_per_node (const char *template);
@@ -154,18 +176,31 @@ int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
 int shell_watch (struct shell *sh, struct source *src);
 void shell_unwatch (struct shell *sh, struct source *src); /* and close */
 void shell_send (struct shell *sh, char type, struct buf *b);
+/* The level is one that is logged now. */
+bool shell_log_enabled (const struct shell *sh, int level);
+/* An entry of the log; component, file and line are left out without. */
+void shell_log_entry (struct shell *sh, int level, const char *component,
+                      const char *file, int line, const char *text);
 void shell_log (struct shell *sh, int level, const char *fmt, ...)
     __attribute__ ((format (printf, 3, 4)));
 /* A log entry of level FATAL and an exception. */
 void shell_fatal (struct shell *sh, int rc, const char *fmt, ...)
     __attribute__ ((format (printf, 3, 4)));
 void shell_raise (struct shell *sh, const char *type, int severity, const char *note);
+/* Ends the process: tasks are killed, and rc is the shell's. */
+void shell_exit (struct shell *sh, int rc) __attribute__ ((noreturn));
 /* {"timestamp":T,"name":NAME,"context": into b; the caller adds the context
  * and "}". */
 void shell_entry (struct buf *b, const char *name);
 
 /* env.c */
 int shell_env_init (struct shell *sh);
+/* So that MPI libraries find Flux's libpmi, where its server names one. */
+int shell_env_pmi (struct shell *sh);
+/* The value, until it is set again; NULL: none. */
+const char *shell_env_get (const struct shell *sh, const char *name);
+int shell_env_set (struct shell *sh, const char *name, const char *value);
+void shell_env_unset (struct shell *sh, const char *name);
 void shell_env_fini (struct shell *sh);
 /* The environment of a task, valid until the next call. */
 char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd);

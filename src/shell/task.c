@@ -13,7 +13,11 @@
 
 #include "base/clock.h"
 #include "core/subprocess/spawn.h"
+#include "shell/plug.h"
 #include "shell/shell.h"
+
+/* stdin, stdout, stderr, PMI; what plugins add comes behind. */
+#define FD_MAX 64
 
 static bool option_is_set (struct shell *sh, const char *name)
 {
@@ -22,7 +26,7 @@ static bool option_is_set (struct shell *sh, const char *name)
            && !(json_is_integer (o) && json_integer_value (o) == 0);
 }
 
-/* In the child, after vfork: system calls only. */
+/* In the child, after vfork: system calls only. With plugins it is a fork. */
 static int prepare_child (void *arg)
 {
     struct task *t = arg;
@@ -35,7 +39,7 @@ static int prepare_child (void *arg)
     if ((err = shell_rlimits_apply (t->sh)) != 0)
         return err;
     shell_affinity_apply (t->sh, t->localid);
-    return 0;
+    return shell_plug ? shell_plug->task_exec (t->sh, t) : 0;
 }
 
 static int prepare_traced (void *arg)
@@ -99,9 +103,23 @@ static void start_failed (struct shell *sh, struct task *t, const char *arg, int
     errno = err;
 }
 
+/* What is started, unless a plugin has other ideas. */
+static int spawn_task (struct shell *sh, struct task *t, struct spawn *s)
+{
+    if (shell_plug && shell_plug->task_init (sh, t, s) < 0)
+        return -1;
+    if ((t->pid = spawn_process (s)) < 0) {
+        start_failed (sh, t, s->argv[0], errno);
+        return -1;
+    }
+    sh->running++;
+    sh->streams_open += t->pty ? 1 : 2;
+    return shell_plug ? shell_plug->task_fork (sh, t) : 0;
+}
+
 static int start_task (struct shell *sh, struct task *t)
 {
-    int fds[4] = { -1, -1, -1, -1 };
+    int fds[FD_MAX] = { -1, -1, -1, -1 };
     char **argv = make_argv (sh, t);
     bool traced = option_is_set (sh, "stop-tasks-in-exec");
     int rc = -1;
@@ -118,13 +136,7 @@ static int start_task (struct shell *sh, struct task *t)
         .pre_exec = traced ? prepare_traced : prepare_child,
         .pre_exec_arg = t,
     };
-    if ((t->pid = spawn_process (&s)) < 0) {
-        start_failed (sh, t, argv[0], errno);
-        goto done;
-    }
-    sh->running++;
-    sh->streams_open += t->pty ? 1 : 2;
-    rc = 0;
+    rc = spawn_task (sh, t, &s);
 done:;
     int saved = errno;
     for (int i = 0; i < 4; i++) {
@@ -189,6 +201,8 @@ static void task_exited (struct shell *sh, struct task *t, int status)
         sh->rc = code;
     shell_input_close (sh, t);
     shell_pty_exited (sh, t);
+    if (shell_plug)
+        shell_plug->call (sh, "task.exit", t);
     if (code != 0)
         shell_log (sh, SHELL_DEBUG, "task %d: exited with status %d", t->rank, code);
     if (!sh->exit_seen) {
@@ -224,17 +238,38 @@ static void leave_stopped (struct shell *sh, struct task *t, int signum)
                    strerror (errno));
 }
 
+static void task_changed (struct shell *sh, struct task *t, int status)
+{
+    if (WIFSTOPPED (status))
+        leave_stopped (sh, t, WSTOPSIG (status));
+    else
+        task_exited (sh, t, status);
+}
+
+static void reap_each (struct shell *sh)
+{
+    int status;
+
+    for (int i = 0; i < sh->task_count; i++) {
+        struct task *t = &sh->tasks[i];
+        if (t->pid > 0 && !t->exited && waitpid (t->pid, &status, WNOHANG) == t->pid)
+            task_changed (sh, t, status);
+    }
+}
+
 void shell_tasks_reap (struct shell *sh)
 {
     int status;
     pid_t pid;
 
+    if (shell_plug) { /* its plugins have children of their own */
+        reap_each (sh);
+        return;
+    }
     while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
         struct task *t = find_task (sh, pid);
-        if (t && WIFSTOPPED (status))
-            leave_stopped (sh, t, WSTOPSIG (status));
-        else if (t)
-            task_exited (sh, t, status);
+        if (t)
+            task_changed (sh, t, status);
     }
 }
 

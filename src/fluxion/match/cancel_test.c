@@ -1,5 +1,5 @@
 /* Cancel and partial cancel: what is given back, and what is counted. */
-#include "fluxion/match/rig.h"
+#include "fluxion/match/rig_test.h"
 
 static void pick_paths (struct scheduler *s, struct picks *picks, const char *paths)
 {

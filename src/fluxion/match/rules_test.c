@@ -1,5 +1,5 @@
 /* The rules of matching, one by one, on graphs small enough to work out by hand. */
-#include "fluxion/match/rig.h"
+#include "fluxion/match/rig_test.h"
 
 static const char *try (struct scheduler *s, match_op_t op, uint64_t id,
                         const char *resources)

@@ -10,6 +10,7 @@
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "job.h"
+#include "site.h"
 #include "timer.h"
 
 struct config {
@@ -33,6 +34,7 @@ struct ctx {
     flux_msg_handler_t **handlers;
     flux_msg_handler_t **event_handlers;
     struct config config;
+    struct site site;
     char *facts; /* {"jobid_path":...,"instance_level":N without the end */
     struct idmap *jobs;
     struct timer_heap timers;

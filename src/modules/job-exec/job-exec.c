@@ -534,6 +534,7 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     list_init (&ctx->commits);
     if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->nodes = idmap_create (NULL))
         || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0
+        || site_init (&ctx->site, ctx->h) < 0
         || !(ctx->agent =
                  agent_create (ctx->h, ctx->config.shell, nodes_local_frame, ctx)))
         return -1;
@@ -565,6 +566,7 @@ static void fini (struct ctx *ctx)
     timer_heap_fini (&ctx->timers);
     free (ctx->config.shell);
     free (ctx->facts);
+    site_fini (&ctx->site);
 }
 
 static void agent_stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

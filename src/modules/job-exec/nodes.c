@@ -61,7 +61,8 @@ static void node_lost (struct node *n, int errnum, const char *why)
         const char *host = flux_get_hostbyrank (ctx->h, n->rank);
 
         if (errnum == EHOSTUNREACH)
-            snprintf (note, sizeof (note), "node failure on %s (rank %u)", host, n->rank);
+            snprintf (note, sizeof (note), "node failure on %s (rank %u)", host,
+                      n->rank);
         else
             snprintf (note, sizeof (note),
                       "lost contact with job shell on %s (rank %u): %s", host, n->rank,
@@ -207,8 +208,9 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
         return -1;
     buf_printf (&b,
                 "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,%s"
-                "\"output_window\":%zu,\"time_left\":%.6f,%s} ",
+                "\"output_window\":%zu,\"time_left\":%.6f%s,%s} ",
                 index, job->shell_count, s->rank, ranks, job->output_window, left,
+                site_has_plugins (&ctx->site) ? ",\"site_plugins\":true" : "",
                 ctx->facts);
     buf_add (&b, payload, len);
     if (b.err) {

@@ -7,6 +7,7 @@
  * lost, so are its shells, and what stands for their last frames is told; the next job
  * starts another. A line that is no frame fails the job whose it is, and no other. */
 #include "shells.h"
+#include "site.h"
 
 #include <errno.h>
 #include <flux/subprocess.h>
@@ -230,6 +231,15 @@ static void completion_cb (flux_subprocess_t *p)
     server_lost (sh, why);
 }
 
+static int set_site (const struct shells *sh, flux_cmd_t *cmd)
+{
+    struct site site = { 0 };
+    int rc = site_init (&site, sh->h) == 0 ? site_set_env (&site, cmd) : -1;
+
+    site_fini (&site);
+    return rc;
+}
+
 static flux_cmd_t *create_command (const struct shells *sh)
 {
     char rank[16], window[16];
@@ -246,7 +256,8 @@ static flux_cmd_t *create_command (const struct shells *sh)
         && (!uri || flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", uri) == 0)
         && flux_cmd_setenvf (cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
                              flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
-               == 0)
+               == 0
+        && set_site (sh, cmd) == 0)
         return cmd;
     flux_cmd_destroy (cmd);
     return NULL;
@@ -366,7 +377,8 @@ int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len
     return 0;
 }
 
-void shells_send (struct shells *sh, uint64_t id, char type, const char *text, size_t len)
+void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len)
 {
     if (!idmap_lookup (sh->jobs, id))
         return; /* it has just ended */

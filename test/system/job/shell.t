@@ -71,7 +71,7 @@ is 'signal before the end' got sh -c \
 is 'affinity: off' "$(nproc)" flux run -o cpu-affinity=off nproc
 is 'affinity: one core' 1 sh -c 'flux run -n1 nproc'
 fails 'affinity: unknown' 1 "cpu-affinity: unknown value 'x'" flux run -o cpu-affinity=x true
-for o in nosuch initrc=/etc/f userrc=f oom.adjust=5 mpi=spectrum gpu-affinity=per-task; do
+for o in nosuch oom.adjust=5 mpi=spectrum gpu-affinity=per-task; do
     fails "-o $o" 1 "shell option ${o%%[.=]*}.*: not supported" flux run -o $o true
 done
 for o in mpi=none gpu-affinity=off verbose; do
