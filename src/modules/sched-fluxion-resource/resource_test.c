@@ -489,14 +489,14 @@ static void statuses (void **state)
 static void batches (void **state)
 {
     struct ctx *ctx = *state;
-    static const char
-        payload[] = "{\"cmd\":\"allocate\",\"jobs\":[{\"jobid\":1,\"jobspec\":"
-                    "\"" JOBSPEC ("4") "\"},"
-                                       "{\"jobid\":2,\"jobspec\":\"" JOBSPEC (
-                                           "4") "\"},{\"jobid\":3,\"jobspec\":"
-                                                "\"" JOBSPEC ("4") "\"},{\"jobid\":4,"
-                                                                   "\"jobspec\":"
-                                                                   "\"" JOBSPEC ("1") "\"}]}";
+    static const char payload[] =
+        "{\"cmd\":\"allocate\",\"jobs\":[{\"jobid\":1,\"jobspec\":"
+        "\"" JOBSPEC ("4") "\"},"
+                           "{\"jobid\":2,\"jobspec\":\"" JOBSPEC (
+                               "4") "\"},{\"jobid\":3,\"jobspec\":"
+                                    "\"" JOBSPEC ("4") "\"},{\"jobid\":4,"
+                                                       "\"jobspec\":"
+                                                       "\"" JOBSPEC ("1") "\"}]}";
     static const char again[] =
         "{\"cmd\":\"allocate_orelse_reserve\",\"reservations\":1,\"stop\":false,"
         "\"jobs\":[{\"jobid\":5,\"jobspec\":\"" JOBSPEC ("4") "\"},{\"jobid\":6,"
