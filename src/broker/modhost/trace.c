@@ -56,10 +56,10 @@ static void format_line (struct tracer *t, const char *name, const char *dir,
                          size_t size)
 {
     const void *payload = NULL;
-    size_t len = 0;
+    size_t len = 0, n = 0;
     struct timespec ts;
     struct tm tm;
-    int n, errnum = 0;
+    int errnum = 0;
 
     clock_gettime (CLOCK_REALTIME, &ts);
     localtime_r (&ts.tv_sec, &tm);
@@ -67,10 +67,11 @@ static void format_line (struct tracer *t, const char *name, const char *dir,
     n = snprintf (buf, size, "%02d:%02d:%02d.%06ld %s %s %s %s [%zu]", tm.tm_hour,
                   tm.tm_min, tm.tm_sec, ts.tv_nsec / 1000, name, dir,
                   flux_msg_typestr (type), topic, len);
-    if (type == FLUX_MSGTYPE_RESPONSE && flux_msg_get_errnum (msg, &errnum) == 0
-        && errnum != 0)
+    /* What a long topic leaves no room for is not there. */
+    if (n < size && type == FLUX_MSGTYPE_RESPONSE
+        && flux_msg_get_errnum (msg, &errnum) == 0 && errnum != 0)
         n += snprintf (buf + n, size - n, " %s", strerror (errnum));
-    if (t->full && len > 1 && ((const char *)payload)[len - 1] == '\0')
+    if (n < size && t->full && len > 1 && ((const char *)payload)[len - 1] == '\0')
         snprintf (buf + n, size - n, "\n%s", (const char *)payload);
 }
 

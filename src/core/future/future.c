@@ -385,14 +385,25 @@ int flux_future_then (flux_future_t *f, double timeout, flux_continuation_f cb,
     return 0;
 }
 
-void future_set_context (flux_future_t *f, flux_reactor_t *r, flux_t *h)
+static void stop_then (flux_future_t *f)
 {
-    if (f->reactor == r && (f->h == h || !h))
-        return;
     reactor_task_cancel (&f->then.task);
     flux_watcher_destroy (f->then.timer);
     f->then.timer = NULL;
     f->then.cb = NULL;
+}
+
+void future_forget (flux_future_t *f, flux_continuation_f cb, void *arg)
+{
+    if (f->then.cb == cb && f->then.arg == arg)
+        stop_then (f);
+}
+
+void future_set_context (flux_future_t *f, flux_reactor_t *r, flux_t *h)
+{
+    if (f->reactor == r && (f->h == h || !h))
+        return;
+    stop_then (f);
     f->then.initialized = false;
     f->reactor = r;
     if (h)

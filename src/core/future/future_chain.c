@@ -4,6 +4,8 @@
  * next owns prev. The continuation of prev may destroy prev. */
 #include "core/future/future_impl.h"
 
+#include <stdlib.h>
+
 static void chain_cb (flux_future_t *prev, void *arg)
 {
     flux_future_t *next = prev->next;
@@ -107,9 +109,24 @@ static void pass_on_cb (flux_future_t *f, void *arg)
         flux_future_reset (f);
 }
 
+/* What next owns: the future of its step. */
+struct step {
+    flux_future_t *f, *next;
+};
+
+static void step_destroy (void *arg)
+{
+    struct step *step = arg;
+
+    future_forget (step->f, pass_on_cb, step->next);
+    flux_future_destroy (step->f);
+    free (step);
+}
+
 int flux_future_continue (flux_future_t *prev, flux_future_t *f)
 {
     flux_future_t *next;
+    struct step *step;
 
     if (!prev || !(next = prev->next)) {
         errno = EINVAL;
@@ -118,10 +135,20 @@ int flux_future_continue (flux_future_t *prev, flux_future_t *f)
     prev->continued = true;
     if (!f)
         return 0;
-    if (flux_future_aux_set (next, NULL, f, (flux_free_f)flux_future_destroy) < 0)
+    if (!(step = calloc (1, sizeof (*step))))
         return -1;
+    *step = (struct step){ f, next };
     future_set_context (f, prev->reactor, prev->h);
-    return flux_future_then (f, -1., pass_on_cb, next);
+    if (flux_future_then (f, -1., pass_on_cb, next) < 0) {
+        free (step);
+        return -1;
+    }
+    if (flux_future_aux_set (next, NULL, step, step_destroy) < 0) {
+        future_forget (f, pass_on_cb, next);
+        free (step);
+        return -1;
+    }
+    return 0;
 }
 
 void flux_future_continue_error (flux_future_t *prev, int errnum, const char *errstr)

@@ -68,6 +68,7 @@ void future_fini_composite (flux_future_t *cf)
 
     while ((c = cf->children)) {
         cf->children = c->next;
+        future_forget (c->f, child_cb, c);
         flux_future_destroy (c->f);
         free (c);
     }
@@ -80,6 +81,16 @@ static void inherit_context (flux_future_t *cf, flux_future_t *f)
         cf->h = f->h;
     if (!cf->reactor && !cf->h && f->reactor)
         cf->reactor = f->reactor;
+}
+
+static void append (flux_future_t *cf, struct future_child *c)
+{
+    if (cf->last_child)
+        cf->last_child->next = c;
+    else
+        cf->children = c;
+    cf->last_child = c;
+    cf->child_count++;
 }
 
 int flux_future_push (flux_future_t *cf, const char *name, flux_future_t *f)
@@ -97,15 +108,12 @@ int flux_future_push (flux_future_t *cf, const char *name, flux_future_t *f)
     strcpy (c->name, name);
     c->parent = cf;
     c->f = f;
-    if (cf->last_child)
-        cf->last_child->next = c;
-    else
-        cf->children = c;
-    cf->last_child = c;
-    cf->child_count++;
     inherit_context (cf, f);
-    if (cf->then.initialized || cf->now.initialized)
-        return watch_child (cf, c);
+    if ((cf->then.initialized || cf->now.initialized) && watch_child (cf, c) < 0) {
+        free (c);
+        return -1;
+    }
+    append (cf, c);
     return 0;
 }
 

@@ -70,6 +70,9 @@ struct flux_future {
 /* Sets where flux_future_then runs; a continuation that is set up already
  * moves there. */
 void future_set_context (flux_future_t *f, flux_reactor_t *r, flux_t *h);
+/* flux_future_then is undone, if it was with these: what arg points to goes, and f may
+ * stay, as others hold it. */
+void future_forget (flux_future_t *f, flux_continuation_f cb, void *arg);
 void future_fini_composite (flux_future_t *f);
 void future_fini_chain (flux_future_t *f);
 

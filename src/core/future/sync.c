@@ -3,9 +3,16 @@
 
 #include <stdlib.h>
 
-struct sync {
+/* Who listens for it: the handle of flux_future_then, and a clone of it within
+ * flux_future_wait_for. */
+struct listener {
     flux_t *h;
     flux_msg_handler_t *mh;
+};
+
+struct sync {
+    flux_t *h;
+    struct listener listeners[2];
     double minimum;
     double last; /* reactor's time when it was fulfilled; 0: not yet */
     flux_future_t *f;
@@ -15,9 +22,13 @@ static void sync_free (void *arg)
 {
     struct sync *sync = arg;
 
-    if (sync->mh) {
-        flux_msg_handler_destroy (sync->mh);
-        (void)flux_event_unsubscribe (sync->h, "heartbeat.pulse");
+    for (int i = 0; i < 2; i++) {
+        struct listener *l = &sync->listeners[i];
+
+        if (l->mh) {
+            flux_msg_handler_destroy (l->mh);
+            (void)flux_event_unsubscribe (l->h, "heartbeat.pulse");
+        }
     }
     free (sync);
 }
@@ -34,20 +45,20 @@ static void pulse_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_future_fulfill (sync->f, NULL, NULL);
 }
 
-/* Called with the handle of the one who waits: a clone within flux_future_wait_for(). */
 static void init_cb (flux_future_t *f, void *arg)
 {
     struct sync *sync = arg;
+    struct listener *l = &sync->listeners[sync->listeners[0].mh != NULL];
     struct flux_match match = FLUX_MATCH_EVENT;
 
     match.topic_glob = "heartbeat.pulse";
-    sync->h = flux_future_get_flux (f);
-    if (flux_event_subscribe (sync->h, match.topic_glob) < 0
-        || !(sync->mh = flux_msg_handler_create (sync->h, match, pulse_cb, sync))) {
+    l->h = flux_future_get_flux (f);
+    if (flux_event_subscribe (l->h, match.topic_glob) < 0
+        || !(l->mh = flux_msg_handler_create (l->h, match, pulse_cb, sync))) {
         flux_future_fulfill_error (f, errno, NULL);
         return;
     }
-    flux_msg_handler_start (sync->mh);
+    flux_msg_handler_start (l->mh);
 }
 
 flux_future_t *flux_sync_create (flux_t *h, double minimum)

@@ -8,6 +8,7 @@
 #include <flux/core.h>
 #include <flux/schedutil.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -68,6 +69,10 @@ int schedutil_alloc_respond_success_pack (schedutil_t *util, const flux_msg_t *m
     va_list ap;
     int rc;
 
+    if (!R) {
+        errno = EINVAL;
+        return -1;
+    }
     if (begin_answer (&buf, msg, SUCCESS) < 0)
         goto error;
     if (fmt) {
@@ -268,20 +273,30 @@ out:
     return rc;
 }
 
+/* "limited=N": N, else 0. */
+static int limit_of (const char *mode)
+{
+    static const char name[] = "limited=";
+    const char *digits = mode + sizeof (name) - 1;
+    char *end;
+    long n;
+
+    if (strncmp (mode, name, sizeof (name) - 1) != 0 || *digits < '0' || *digits > '9')
+        return 0;
+    errno = 0;
+    n = strtol (digits, &end, 10);
+    return errno || *end || n > INT_MAX ? 0 : n;
+}
+
 int schedutil_ready (schedutil_t *util, const char *mode, int *queue_depth)
 {
+    int limit = mode ? limit_of (mode) : 0, count, rc = -1;
     flux_future_t *f;
-    int limit = 0, count, rc = -1;
-    char name[32] = "";
 
-    if (!mode || sscanf (mode, "%31[^=]=%d", name, &limit) < 1) {
-        errno = EINVAL;
-        return -1;
-    }
-    if (!strcmp (name, "limited") && limit > 0)
+    if (limit > 0)
         f = flux_rpc_pack (util->h, "job-manager.sched-ready", FLUX_NODEID_ANY, 0,
                            "{s:s s:i}", "mode", "limited", "limit", limit);
-    else if (!strcmp (mode, "unlimited"))
+    else if (mode && !strcmp (mode, "unlimited"))
         f = flux_rpc_pack (util->h, "job-manager.sched-ready", FLUX_NODEID_ANY, 0,
                            "{s:s}", "mode", "unlimited");
     else {

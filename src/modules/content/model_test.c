@@ -16,14 +16,16 @@ struct want {
     bool there;
     enum blob_state state;
     bool keep;
+    bool hold;    /* stored by itself, and the backing store does not know */
+    bool telling; /* it is in the batch under way, as that */
     uint32_t refs;
-    bool written; /* it is in the batch under way */
-    int used;     /* epoch */
+    int used; /* epoch */
 };
 
 static struct want want[BLOBS];
 static struct store store;
 static int epoch, owned, returned;
+static bool renew; /* garbage is looked for below */
 static unsigned int seed;
 
 static unsigned int rnd (unsigned int n)
@@ -74,11 +76,15 @@ static void bring (int n, int how)
 
     if (!w->there)
         *w = (struct want){ .there = true, .state = fresh[how] };
-    else if (how == 0 && (w->state == BLOB_DIRTY || w->state == BLOB_STALE))
+    else if (how == 0 && !renew && !w->hold
+             && (w->state == BLOB_DIRTY || w->state == BLOB_STALE))
         w->state = BLOB_CLEAN;
     else if (how > 0 && w->state == BLOB_STALE)
         w->state = how == 3 ? BLOB_STORING : BLOB_DIRTY;
+    else if (w->state == BLOB_CLEAN && (how == 1 || (how == 2 && renew)))
+        w->state = BLOB_DIRTY;
     w->keep = w->keep || how == 1;
+    w->hold = w->hold || how == 1;
     w->refs += how > 1;
     use (n);
     b = how == 0   ? store_clean (&store, digest (n), bytes_of (n))
@@ -123,6 +129,7 @@ static void begin (void)
     if (b) {
         assert_int_equal (want[b->digest[19]].state, BLOB_DIRTY);
         want[b->digest[19]].state = BLOB_STORING;
+        want[b->digest[19]].telling = want[b->digest[19]].hold;
     }
 }
 
@@ -133,7 +140,9 @@ static void finish (int n, bool ok)
     store_finish (&store, digest (n), ok);
     if (!w->there || w->state != BLOB_STORING)
         return;
-    w->state = ok ? BLOB_CLEAN : BLOB_DIRTY;
+    w->hold = w->hold && !(ok && w->telling);
+    w->telling = false;
+    w->state = ok && !w->hold ? BLOB_CLEAN : BLOB_DIRTY;
     w->keep = w->keep || !ok;
     use (n);
 }
@@ -165,17 +174,30 @@ static void tick (void)
     }
 }
 
-static void drop_clean (void)
+static void forget_clean (void)
 {
-    store_drop_clean (&store);
     for (int n = 0; n < BLOBS; n++)
         if (want[n].state == BLOB_CLEAN)
             want[n].there = false;
 }
 
+static void drop_clean (void)
+{
+    store_drop_clean (&store);
+    forget_clean ();
+}
+
+static void set_renew (bool on)
+{
+    store_set_renew (&store, on);
+    renew = on;
+    if (!on)
+        forget_clean ();
+}
+
 static void step (void)
 {
-    int n = rnd (BLOBS), what = rnd (14);
+    int n = rnd (BLOBS), what = rnd (15);
 
     if (what < 4)
         bring (n, what);
@@ -195,6 +217,8 @@ static void step (void)
         tick ();
     else if (what == 12 && rnd (4) == 0)
         drop_clean ();
+    else if (what == 13 && rnd (8) == 0)
+        set_renew (!renew);
 }
 
 /* In what order blobs stand in their lists: by last use. */
@@ -229,6 +253,7 @@ static void check (void)
         use (n);
         assert_int_equal (b->state, want[n].state);
         assert_int_equal (b->keep, want[n].keep);
+        assert_int_equal (b->hold, want[n].hold);
         assert_int_equal (b->refs, want[n].refs);
         assert_int_equal (b->len, n + 1);
         assert_int_equal (b->data[n], 'a' + n);
@@ -252,6 +277,7 @@ static void model (void **state)
         seed = i;
         memset (want, 0, sizeof (want));
         epoch = owned = returned = 0;
+        renew = false;
         print_message ("# CONTENT_SEED=%u\n", i);
         assert_int_equal (store_init (&store, 20, 1 << 20, 1 << 20, unref), 0);
         for (int k = 0; k < 600; k++) {

@@ -6,6 +6,7 @@
 #include <flux/hostlist.h>
 #include <flux/idset.h>
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +36,21 @@ static bool known (const char *op)
 
 /* Values */
 
+static int parse_mask (json_t *value, int all, int *mask)
+{
+    json_int_t n = json_integer_value (value);
+
+    *mask = n & all;
+    return n & ~(json_int_t)all ? -1 : 0;
+}
+
 static int parse_states (json_t *value, int *mask)
 {
     flux_job_state_t state;
     const char *s = json_string_value (value);
 
-    *mask = json_integer_value (value);
     if (json_is_integer (value))
-        return *mask & ~0x7f ? -1 : 0;
+        return parse_mask (value, 0x7f, mask);
     if (!s)
         return -1;
     if (!strcasecmp (s, "pending"))
@@ -63,9 +71,8 @@ static int parse_results (json_t *value, int *mask)
     flux_job_result_t result;
     const char *s = json_string_value (value);
 
-    *mask = json_integer_value (value);
     if (json_is_integer (value))
-        return *mask & ~0xf ? -1 : 0;
+        return parse_mask (value, 0xf, mask);
     if (!s || flux_job_strtoresult (s, &result) < 0)
         return -1;
     *mask = result;
@@ -89,7 +96,7 @@ static int parse_time (json_t *value, struct comparison *c)
     if ((c->equal = *s == '='))
         s++;
     c->t = strtod (s, &end);
-    return end == s || *end || c->t < 0 ? -1 : 0;
+    return end == s || *end || !isfinite (c->t) || c->t < 0 ? -1 : 0;
 }
 
 static int check_value (const char *op, json_t *value)
@@ -99,7 +106,10 @@ static int check_value (const char *op, json_t *value)
     int mask;
 
     if (!strcmp (op, "userid"))
-        return json_is_integer (value) ? 0 : -1;
+        return json_is_integer (value) && json_integer_value (value) >= -1
+                       && json_integer_value (value) <= UINT32_MAX
+                   ? 0
+                   : -1;
     if (!strcmp (op, "states"))
         return parse_states (value, &mask);
     if (!strcmp (op, "results"))

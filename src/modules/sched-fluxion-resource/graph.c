@@ -181,42 +181,56 @@ void stats_clear_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_respond (h, msg, NULL);
 }
 
-/* Properties: of one path, or of each of an array. */
+/* Properties: of one path, or of each of an array. A value NULL: it is removed. */
 
-static int set_property (struct ctx *ctx, const flux_msg_t *msg, const char *path,
-                         const char *key, const char *value)
+/* VTX_NONE after an answer. */
+static uint32_t find_to_change (struct ctx *ctx, const flux_msg_t *msg, json_t *path,
+                                const char *key, const char *value)
 {
     struct graph *g = scheduler_graph (site_scheduler (ctx->site));
-    uint32_t v = find_path (ctx, msg, path);
+    uint32_t v;
+
+    if (!json_is_string (path)) {
+        flux_respond_error (ctx->h, msg, EPROTO, "no resource path");
+        return VTX_NONE;
+    }
+    v = find_path (ctx, msg, json_string_value (path));
+    if (v != VTX_NONE && !value && !graph_get_property (g, v, key)) {
+        flux_respond_error (ctx->h, msg, ENOENT, NULL);
+        return VTX_NONE;
+    }
+    return v;
+}
+
+static int change_property (struct ctx *ctx, const flux_msg_t *msg, json_t *path,
+                            const char *key, const char *value)
+{
+    struct graph *g = scheduler_graph (site_scheduler (ctx->site));
+    uint32_t v = find_to_change (ctx, msg, path, key, value);
 
     if (v == VTX_NONE)
         return -1;
-    int rc = key[0] == '-' ? graph_remove_property (g, v, key + 1)
-                           : graph_set_property (g, v, key, value);
+    int rc = value ? graph_set_property (g, v, key, value)
+                   : graph_remove_property (g, v, key);
     if (rc < 0)
         flux_respond_error (ctx->h, msg, errno, NULL);
     return rc;
 }
 
-static int each_path (struct ctx *ctx, const flux_msg_t *msg, json_t *paths,
-                      const char *key, const char *value)
+static int change_each (struct ctx *ctx, const flux_msg_t *msg, json_t *paths,
+                        const char *key, const char *value)
 {
     json_t *one;
     size_t i;
 
-    if (json_is_string (paths))
-        return set_property (ctx, msg, json_string_value (paths), key, value);
-    if (!json_is_array (paths)) {
-        flux_respond_error (ctx->h, msg, EPROTO, "no resource path");
-        return -1;
-    }
+    if (!json_is_array (paths))
+        return change_property (ctx, msg, paths, key, value);
     /* All are known before one is changed. */
     json_array_foreach (paths, i, one)
-        if (!json_is_string (one)
-            || find_path (ctx, msg, json_string_value (one)) == VTX_NONE)
+        if (find_to_change (ctx, msg, one, key, value) == VTX_NONE)
             return -1;
     json_array_foreach (paths, i, one)
-        if (set_property (ctx, msg, json_string_value (one), key, value) < 0)
+        if (change_property (ctx, msg, one, key, value) < 0)
             return -1;
     return 0;
 }
@@ -244,7 +258,7 @@ void set_property_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     if (!(key = strndup (keyval, eq - keyval)))
         flux_respond_error (h, msg, ENOMEM, NULL);
-    else if (each_path (ctx, msg, paths, key, eq + 1) == 0) {
+    else if (change_each (ctx, msg, paths, key, eq + 1) == 0) {
         flux_respond_pack (h, msg, "{}");
         tell_change (ctx, json_object ());
     }
@@ -255,24 +269,18 @@ void remove_property_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
                          void *arg)
 {
     struct ctx *ctx = arg;
-    const char *name;
+    const char *key;
     json_t *paths;
-    char *key;
 
     if (!ctx_ready (ctx, msg))
         return;
     if (flux_request_unpack (msg, NULL, "{s:o s:s}", "resource_path", &paths, "key",
-                             &name)
+                             &key)
         < 0)
         flux_respond_error (h, msg, errno, NULL);
-    else if (asprintf (&key, "-%s", name) < 0)
-        flux_respond_error (h, msg, ENOMEM, NULL);
-    else {
-        if (each_path (ctx, msg, paths, key, NULL) == 0) {
-            flux_respond_pack (h, msg, "{}");
-            tell_change (ctx, json_object ());
-        }
-        free (key);
+    else if (change_each (ctx, msg, paths, key, NULL) == 0) {
+        flux_respond_pack (h, msg, "{}");
+        tell_change (ctx, json_object ());
     }
 }
 

@@ -340,6 +340,8 @@ void partial_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     else if (site_partial_cancel (ctx->site, id, R, &full, &error) < 0)
         flux_respond_error (h, msg, errno, error.text);
     else {
+        if (full)
+            idmap_remove (ctx->placed, id);
         status_changed (ctx, STATUS_ALLOCATED);
         flux_respond_pack (h, msg, "{s:i}", "full-removal", full);
     }

@@ -40,16 +40,28 @@ static int set_load_format (struct options *o, const char *value, flux_error_t *
                                   : fail (error, "unknown format", value);
 }
 
+/* The next of a list with commas, which has no empty ones; *s moves behind its comma.
+ * False at the end: NULL is behind the last. */
+static bool next_item (const char **s, const char **item, size_t *len)
+{
+    if (!*s)
+        return false;
+    *item = *s;
+    *len = strcspn (*s, ",");
+    *s = (*s)[*len] ? *s + *len + 1 : NULL;
+    return true;
+}
+
 static int set_allowlist (struct options *o, const char *value, flux_error_t *error)
 {
+    const char *s = value, *type;
     bool node = false;
+    size_t n;
 
-    for (const char *s = value; *s; s += *s == ',') {
-        size_t n = strcspn (s, ",");
+    while (*value && next_item (&s, &type, &n)) {
         if (n == 0)
             return fail (error, "an empty type", value);
-        node |= n == 4 && !strncmp (s, "node", 4);
-        s += n;
+        node |= n == 4 && !strncmp (type, "node", 4);
     }
     if (!node)
         return fail (error, "there is no node in", value);
@@ -95,14 +107,14 @@ static int set_reserve (struct options *o, const char *value, flux_error_t *erro
 /* High:low, separated by commas; may be given more than once. */
 static int set_filters (struct options *o, const char *value, flux_error_t *error)
 {
+    const char *s = value, *item;
     char *all;
+    size_t n;
 
-    for (const char *s = value; *s; s += *s == ',') {
-        size_t n = strcspn (s, ",");
-        const char *colon = memchr (s, ':', n);
-        if (!colon || colon == s || colon + 1 == s + n)
+    while (next_item (&s, &item, &n)) {
+        const char *colon = memchr (item, ':', n);
+        if (!colon || colon == item || colon + 1 == item + n)
             return fail (error, "not TYPE:TYPE", value);
-        s += n;
     }
     if (!o->prune_filters)
         return replace (&o->prune_filters, value);
