@@ -29,9 +29,14 @@ static struct list *list_of (struct store *s, enum blob_state state)
     }
 }
 
+static size_t cost_of (const struct store *s, size_t len)
+{
+    return sizeof (struct blob) + s->digest_size + len + 64;
+}
+
 static size_t cost (const struct store *s, const struct blob *b)
 {
-    return sizeof (*b) + s->digest_size + b->len + 64;
+    return cost_of (s, b->len);
 }
 
 static void enter (struct store *s, struct blob *b, enum blob_state state)
@@ -129,8 +134,8 @@ struct blob *store_lookup (struct store *s, const void *digest)
 
     if (b && b->epoch != s->epoch) {
         b->epoch = s->epoch;
-        if (b->state == BLOB_CLEAN)
-            move (s, b, BLOB_CLEAN);
+        if (b->state == BLOB_CLEAN || b->state == BLOB_STALE)
+            move (s, b, b->state);
     }
     return b;
 }
@@ -209,7 +214,8 @@ struct blob *store_clean (struct store *s, const void *digest, struct bytes_of f
         && (b->state == BLOB_DIRTY || b->state == BLOB_STALE))
         move (s, b, BLOB_CLEAN);
     /* What is larger than all may be would go at once. */
-    if (!b && from.len < 4 * s->clean_max && (b = add (s, digest, &from, BLOB_CLEAN)))
+    if (!b && cost_of (s, from.len) < 4 * s->clean_max
+        && (b = add (s, digest, &from, BLOB_CLEAN)))
         shrink (s);
     unused (s, &from);
     return b;
