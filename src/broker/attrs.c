@@ -65,6 +65,8 @@ static const struct attr_def {
     { "config.path", ATTR_IMMUTABLE, NULL },
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
     { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
+    { "content.dump", ATTR_RUNTIME, NULL },
+    { "content.gc-at-end", ATTR_RUNTIME, NULL, NUMBER, 0, 1 },
     { "content.gc-min", ATTR_IMMUTABLE, "4M", SIZE },
     { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },
     { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },

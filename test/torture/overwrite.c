@@ -104,7 +104,8 @@ static int write_all (void)
     printf ("{\"commits\":%d,\"rate\":%.0f,\"median_ms\":%.2f,\"p999_ms\":%.2f,"
             "\"longest_ms\":%.2f}\n",
             acked, acked / (now () - start), acked ? pauses[acked / 2] * 1e3 : 0,
-            acked ? pauses[acked - 1 - acked / 1000] * 1e3 : 0, acked ? pauses[acked - 1] * 1e3 : 0);
+            acked ? pauses[acked - 1 - acked / 1000] * 1e3 : 0,
+            acked ? pauses[acked - 1] * 1e3 : 0);
     return 0;
 }
 

@@ -6,7 +6,8 @@
  *
  * Failures: a module that does not start fails rc1, and the broker shuts
  * down; in recovery mode the broker goes on without it and those that need it.
- * What did start is unloaded by rc3. */
+ * What did start is unloaded by rc3, which before collects garbage (content.gc-at-end) and
+ * dumps the KVS (content.dump) if it is told so. */
 #include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include "base/buf.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
@@ -397,19 +399,57 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
     rc3_modules (b);
 }
 
+/* Within single quotes of a shell. */
+static void add_quoted (struct buf *cmd, const char *s)
+{
+    buf_addc (cmd, '\'');
+    for (; *s; s++)
+        if (*s == '\'')
+            buf_adds (cmd, "'\\''");
+        else
+            buf_addc (cmd, *s);
+    buf_addc (cmd, '\'');
+}
+
+/* What is to be done with the KVS when nobody writes to it any more (rank 0), after
+ * the scripts, whatever came of them. NULL: nothing. */
+static char *last_commands (struct broker *b, const char *scripts)
+{
+    const char *dump = attrs_val (b->attrs, "content.dump");
+    const char *gc = attrs_val (b->attrs, "content.gc-at-end");
+    struct buf cmd = BUF_INIT;
+
+    if (b->rank > 0 || !modules_loaded (b, "kvs")
+        || ((!dump || !*dump) && (!gc || !atoi (gc))))
+        return NULL;
+    buf_printf (&cmd, "%s; s=$?", scripts && *scripts ? scripts : ":");
+    if (gc && atoi (gc))
+        buf_adds (&cmd, "; flux gc --quiet || s=1");
+    if (dump && *dump) {
+        buf_adds (&cmd, "; flux dump --quiet ");
+        add_quoted (&cmd, dump);
+        buf_adds (&cmd, " || s=1");
+    }
+    buf_adds (&cmd, "; exit $s");
+    return buf_take (&cmd, NULL);
+}
+
 void rc3_start (struct broker *b)
 {
     const char *cmd;
-    char *scripts = NULL;
+    char *scripts = NULL, *last;
 
     b->rc->failed = 0;
     if (is_builtin_rc (b, "broker.rc3_path", "flux modprobe rc3", &cmd))
         cmd = scripts = scripts_command ("rc3");
+    if ((last = last_commands (b, cmd)))
+        cmd = last;
     if (!cmd || !*cmd)
         rc3_modules (b);
     else if (command_run (b, cmd, rc3_script_done, NULL) < 0)
         rc3_script_done (b, 1 << 8, NULL);
     free (scripts);
+    free (last);
 }
 
 int rc_init (struct broker *b)
