@@ -20,8 +20,8 @@ static int parse_period (const flux_conf_t *conf, double *seconds, flux_error_t 
     if (flux_conf_unpack (conf, &why, "{s?{s?s}}", "kvs", "checkpoint-period", &s) < 0)
         return error_invalid (error, "kvs: %.100s", why.text);
     if (s && (fsd_parse (s, seconds) < 0 || *seconds <= 0.))
-        return error_invalid (error,
-                              "kvs.checkpoint-period: '%.60s' is no duration above 0", s);
+        return error_invalid (
+            error, "kvs.checkpoint-period: '%.60s' is no duration above 0", s);
     return 0;
 }
 
