@@ -70,6 +70,7 @@ static const struct attr_def {
     { "content.gc-min", ATTR_IMMUTABLE, "4M", SIZE },
     { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },
     { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
+    { "content.restore", ATTR_IMMUTABLE, NULL },
     { "content.*", 0, NULL },
     { "cron.*", 0, NULL },
     { "hostlist", ATTR_IMMUTABLE, NULL },

@@ -27,5 +27,10 @@ fails '--dump without a name' 1 'no file is named' flux start flux shutdown --du
 
 succeeds 'content.dump at any end' flux start -Scontent.dump="$DIR/end.tgz" flux kvs put x=1
 like 'has the key' '^x$' tar tf end.tgz
+like 'content.restore' '^1$' flux start -Scontent.restore="$DIR/end.tgz" flux kvs get x
+like 'into what was there' '^1$' flux start -Sstatedir="$state" -Scontent.restore="$DIR/end.tgz" flux kvs get x
+fails 'which has gone' 1 'a.b: No such file' flux start -Sstatedir="$state" flux kvs get a.b
+like 'on two brokers' '^1$' flux start -s2 -Scontent.restore="$DIR/end.tgz" flux kvs get x
+fails 'a file that is none' 1 'content.restore failed' flux start -Scontent.restore=/nowhere true
 fails 'a dump that fails' 1 'nowhere/x.tar: No such file' flux start -Scontent.dump=/nowhere/x.tar true
 finish
