@@ -34,11 +34,12 @@ static const char *dir_of (const char *name, const char *type, const char *ref)
 {
     char *s;
 
-    assert_true (asprintf (&s,
-                           "{\"data\":{\"%s\":{\"data\":[\"%s\"],\"type\":\"%s\",\"ver\":1}"
-                           "},\"type\":\"dir\",\"ver\":1}",
-                           name, ref, type)
-                 > 0);
+    assert_true (
+        asprintf (&s,
+                  "{\"data\":{\"%s\":{\"data\":[\"%s\"],\"type\":\"%s\",\"ver\":1}"
+                  "},\"type\":\"dir\",\"ver\":1}",
+                  name, ref, type)
+        > 0);
     return s;
 }
 
@@ -136,9 +137,8 @@ static void test_wanted (void **state)
 
     put (dir_of ("x", "valref", ref_of (gone)));
     assert_int_equal (mark_root (m, root, false, &error), 0);
-    assert_int_equal (mark_root (m, put (dir_of ("x", "valref", ref_of (gone))), false,
-                                 &error),
-                      0);
+    assert_int_equal (
+        mark_root (m, put (dir_of ("x", "valref", ref_of (gone))), false, &error), 0);
     assert_int_equal (walk (), 0);
     assert_false (mark_is_done (m));
     assert_true (mark_wanted (m, &d));
@@ -164,7 +164,8 @@ static void test_missing (void **state)
     assert_true (mark_wanted (m, &d) && mark_found (m, d, NULL, 0, &error) == 0);
     assert_int_equal (mark_check (m, &error), -1);
     assert_int_equal (errno, EBADMSG);
-    assert_non_null (strstr (error.text, "1 directories are missing, one is blob sha1-"));
+    assert_non_null (
+        strstr (error.text, "1 directories are missing, one is blob sha1-"));
 }
 
 static void test_bad (void **state)
@@ -175,8 +176,8 @@ static void test_bad (void **state)
     assert_int_equal (walk (), -1);
     assert_int_equal (errno, EBADMSG);
     assert_non_null (strstr (error.text, "is not a directory"));
-    assert_int_equal (mark_root (m, put (dir_of ("a", "dirref", "sha1-zz")), false, &error),
-                      0);
+    assert_int_equal (
+        mark_root (m, put (dir_of ("a", "dirref", "sha1-zz")), false, &error), 0);
     assert_int_equal (walk (), -1);
     broken = true;
     assert_int_equal (mark_root (m, put ("{}"), false, &error), -1);
