@@ -6,7 +6,8 @@
  *
  * Failures: a module that does not start fails rc1, and the broker shuts
  * down; in recovery mode the broker goes on without it and those that need it.
- * What did start is unloaded by rc3. */
+ * What did start is unloaded by rc3, which before collects garbage (content.gc-at-end) and
+ * dumps the KVS (content.dump) if it is told so. */
 #include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include "base/buf.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
@@ -97,6 +99,18 @@ static char *scripts_command (const char *rc)
     return cmd;
 }
 
+/* Within single quotes of a shell. */
+static void add_quoted (struct buf *cmd, const char *s)
+{
+    buf_addc (cmd, '\'');
+    for (; *s; s++)
+        if (*s == '\'')
+            buf_adds (cmd, "'\\''");
+        else
+            buf_addc (cmd, *s);
+    buf_addc (cmd, '\'');
+}
+
 /* ---- rc1 ---- */
 
 static void rc1_finish (struct broker *b, bool success)
@@ -162,21 +176,68 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
     load_ready (b);
 }
 
+static void load (struct broker *b, int i)
+{
+    const char *name = module_name (b, i);
+    enum progress *progress = &b->rc->plan.progress[i];
+    flux_error_t error;
+
+    if (modules_load (b, name, NULL, NULL, loaded, progress, &error) < 0) {
+        *progress = FAILED;
+        load_failed (b, name, errno, error.text);
+    }
+}
+
+/* What the KVS is to go on with, or NULL. */
+static const char *restore_file (struct broker *b, int i)
+{
+    const char *file = attrs_val (b->attrs, "content.restore");
+    bool wanted = b->rank == 0 && file && *file;
+
+    return wanted && !strcmp (b->modlist->entry[i].name, "kvs") ? file : NULL;
+}
+
+static void restored (struct broker *b, int status, void *arg)
+{
+    int i = (intptr_t)arg;
+
+    if (b->state != STATE_INIT)
+        return; /* it was stopped */
+    if (status == 0) {
+        load (b, i);
+    } else {
+        b->rc->plan.progress[i] = FAILED;
+        broker_log (b, LOG_ERR, "content.restore failed with status %d",
+                    exit_status (status));
+        b->rc->failed++;
+        rcplan_give_up (&b->rc->plan);
+    }
+    load_ready (b);
+}
+
+static void restore (struct broker *b, int i, const char *file)
+{
+    struct buf cmd = BUF_INIT;
+
+    buf_adds (&cmd, "flux restore --quiet --checkpoint ");
+    add_quoted (&cmd, file);
+    if (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0)
+        restored (b, 1 << 8, (void *)(intptr_t)i);
+    buf_fini (&cmd);
+}
+
 /* Starts what can start; ends rc1 when nothing is left to do. */
 static void load_ready (struct broker *b)
 {
     struct rc *rc = b->rc;
-    flux_error_t error;
+    const char *file;
     int i;
 
     while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0) {
-        const char *name = module_name (b, i);
-
-        if (modules_load (b, name, NULL, NULL, loaded, &rc->plan.progress[i], &error)
-            < 0) {
-            rc->plan.progress[i] = FAILED;
-            load_failed (b, name, errno, error.text);
-        }
+        if ((file = restore_file (b, i)))
+            restore (b, i, file);
+        else
+            load (b, i);
     }
     if (!rc->starting || rcplan_starting (&rc->plan) > 0)
         return;
@@ -397,19 +458,45 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
     rc3_modules (b);
 }
 
+/* What is to be done with the KVS when nobody writes to it any more (rank 0), after
+ * the scripts, whatever came of them. NULL: nothing. */
+static char *last_commands (struct broker *b, const char *scripts)
+{
+    const char *dump = attrs_val (b->attrs, "content.dump");
+    const char *gc = attrs_val (b->attrs, "content.gc-at-end");
+    struct buf cmd = BUF_INIT;
+
+    if (b->rank > 0 || !modules_loaded (b, "kvs")
+        || ((!dump || !*dump) && (!gc || !atoi (gc))))
+        return NULL;
+    buf_printf (&cmd, "%s; s=$?", scripts && *scripts ? scripts : ":");
+    if (gc && atoi (gc))
+        buf_adds (&cmd, "; flux gc --quiet || s=1");
+    if (dump && *dump) {
+        buf_adds (&cmd, "; flux dump --quiet ");
+        add_quoted (&cmd, dump);
+        buf_adds (&cmd, " || s=1");
+    }
+    buf_adds (&cmd, "; exit $s");
+    return buf_take (&cmd, NULL);
+}
+
 void rc3_start (struct broker *b)
 {
     const char *cmd;
-    char *scripts = NULL;
+    char *scripts = NULL, *last;
 
     b->rc->failed = 0;
     if (is_builtin_rc (b, "broker.rc3_path", "flux modprobe rc3", &cmd))
         cmd = scripts = scripts_command ("rc3");
+    if ((last = last_commands (b, cmd)))
+        cmd = last;
     if (!cmd || !*cmd)
         rc3_modules (b);
     else if (command_run (b, cmd, rc3_script_done, NULL) < 0)
         rc3_script_done (b, 1 << 8, NULL);
     free (scripts);
+    free (last);
 }
 
 int rc_init (struct broker *b)

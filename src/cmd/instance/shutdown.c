@@ -10,9 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 static struct optparse_option opts[] = {
     { .name = "background", .usage = "Do not wait" },
+    { .name = "dump",
+      .has_arg = 1,
+      .arginfo = "FILE",
+      .usage = "Dump the KVS to FILE when all jobs have ended" },
+    { .name = "gc", .usage = "Free what nothing in the KVS refers to any more" },
     { .name = "quiet", .usage = "Show only errors" },
     { .name = "verbose",
       .key = 'v',
@@ -32,6 +38,43 @@ static void use_target (const char *target)
         cmd_die ("failed to resolve target %s to a Flux URI: %s", target, error.text);
     setenv ("FLUX_URI", uri, 1);
     free (uri);
+}
+
+static void set_attr (flux_t *h, const char *name, const char *value)
+{
+    flux_future_t *f =
+        flux_rpc_pack (h, "attr.set", 0, 0, "{s:s s:s}", "name", name, "value", value);
+
+    if (!f || flux_rpc_get (f, NULL) < 0)
+        cmd_die ("%s: %s", name, cmd_future_error (f));
+    flux_future_destroy (f);
+}
+
+/* The broker may have another directory than this. */
+static void ask_for_dump (flux_t *h, const char *file)
+{
+    char dir[4096] = "", *path;
+
+    if (*file != '/' && !getcwd (dir, sizeof (dir)))
+        cmd_die ("the working directory: %s", strerror (errno));
+    if (asprintf (&path, "%s%s%s", dir, *file == '/' ? "" : "/", file) < 0)
+        cmd_die ("out of memory");
+    set_attr (h, "content.dump", path);
+    free (path);
+}
+
+/* What the broker does for the KVS before it ends. "auto" is what others call gc. */
+static void prepare (flux_t *h, optparse_t *p)
+{
+    const char *dump = optparse_get_str (p, "dump", NULL);
+    bool gc = optparse_hasopt (p, "gc") || (dump && !strcmp (dump, "auto"));
+
+    if (dump && !*dump)
+        cmd_die ("--dump: no file is named");
+    if (gc)
+        set_attr (h, "content.gc-at-end", "1");
+    if (dump && strcmp (dump, "auto") != 0)
+        ask_for_dump (h, dump);
 }
 
 static int run (optparse_t *p, int argc, char **argv)
@@ -54,6 +97,7 @@ static int run (optparse_t *p, int argc, char **argv)
         cmd_die ("rank %u ends before the instance does: ask rank 0, or give "
                  "--background",
                  rank);
+    prepare (h, p);
     flux_future_t *f =
         flux_rpc_pack (h, "shutdown.start", 0, bg ? 0 : FLUX_RPC_STREAMING, "{s:i}",
                        "loglevel", level);

@@ -70,7 +70,8 @@ void db_collect_end (struct db *db);
 int db_mark (struct db *db, const void *digest, size_t digest_size, bool dir,
              flux_error_t *error);
 struct db_swept {
-    int64_t at; /* where the sweep has come to; 0: the beginning */
+    int64_t at;  /* where the sweep has come to; 0: the beginning */
+    int64_t top; /* and where it ends: what is stored meanwhile is marked */
     int64_t live, live_bytes, freed, freed_bytes;
 };
 /* Frees what is not marked among the next blobs, at least one, until over (arg), in one
@@ -87,8 +88,6 @@ void db_move_log (struct db *db);
 /* What the last collection left, for the next start; -1: there was none. */
 int db_set_live (struct db *db, int64_t bytes, flux_error_t *error);
 int64_t db_get_live (struct db *db);
-
-int64_t db_last_row (struct db *db);
 
 int64_t db_count (struct db *db);
 int64_t db_file_size (struct db *db);

@@ -113,6 +113,8 @@ static int sweep_rows (struct db *db, struct db_swept *s, bool (*over) (void *ar
         if ((n = scan (db, s->at, rows, error)) < 0)
             return -1;
         for (int i = 0; i < n; i++) {
+            if (rows[i].id > s->top)
+                return 0;
             if (sweep_row (db, s, &rows[i], error) < 0)
                 return -1;
             if (over (arg))
@@ -128,6 +130,8 @@ int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void 
     struct db_swept now = *s;
     int rc;
 
+    if (now.at == 0)
+        now.top = db_query (db, "SELECT IFNULL(MAX(rowid),0) FROM objects");
     if (db_begin (db, false, error) < 0)
         return -1;
     if ((rc = sweep_rows (db, &now, over, arg, error)) < 0
@@ -188,9 +192,4 @@ int db_set_live (struct db *db, int64_t bytes, flux_error_t *error)
 int64_t db_get_live (struct db *db)
 {
     return db_query (db, "SELECT live FROM collected WHERE id=1");
-}
-
-int64_t db_last_row (struct db *db)
-{
-    return db_query (db, "SELECT IFNULL(MAX(rowid),0) FROM objects");
 }

@@ -20,7 +20,6 @@ struct garbage {
     int64_t live; /* bytes in use that the last collection left */
     size_t stored;
     struct db_swept swept;
-    int64_t top;          /* the last row, when the sweep began */
     int64_t used, before; /* at the beginning: in use, of the file */
     int64_t released;     /* bytes that the sweep took out of use */
 };
@@ -47,7 +46,6 @@ static int do_begin (void *arg, flux_error_t *error)
         return error_fail (error, EPERM,
                            "the instance is in recovery mode: nothing is freed");
     g->swept = (struct db_swept){ 0 };
-    g->top = 0;
     g->released = 0;
     g->before = db_file_size (g->db);
     g->used = g->before - db_file_free (g->db);
@@ -73,8 +71,6 @@ static int do_sweep (void *arg, collect_over_f over, void *over_arg,
     int64_t before = used (g);
     int rc;
 
-    if (g->top == 0)
-        g->top = db_last_row (g->db);
     rc = db_sweep (g->db, &g->swept, over, over_arg, error);
     g->released += before - used (g);
     return rc;
@@ -118,7 +114,7 @@ static json_t *do_counts (void *arg, double *progress)
     struct garbage *g = arg;
     const struct db_swept *s = &g->swept;
 
-    *progress = g->top > 0 && s->at < g->top ? (double)s->at / g->top : g->top > 0;
+    *progress = s->at < s->top ? (double)s->at / s->top : s->top > 0;
     return json_pack ("{s:I s:I s:I s:I s:{s:I s:I}}", "live", (json_int_t)s->live,
                       "live_bytes", (json_int_t)s->live_bytes, "freed",
                       (json_int_t)s->freed, "freed_bytes", (json_int_t)s->freed_bytes,

@@ -738,6 +738,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "kvs.sync", kvs_sync_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.order-reset", kvs_order_reset_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.getroot", getroot_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.config-reload", kvs_config_reload_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.roots", roots_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.wait-version", wait_version_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-create", ns_create_cb, 0 },
@@ -885,10 +886,21 @@ static void kvs_fini (struct kvs *kvs)
     kvs_health_destroy (kvs->health);
     kvs_held_destroy (kvs->held);
     flux_watcher_destroy (kvs->probe_timer);
+    flux_watcher_destroy (kvs->period_timer);
     if (kvs->loading)
         hashmap_destroy (kvs->loading);
     kvs_cache_destroy (kvs->cache);
     digest_destroy (kvs->digest);
+}
+
+static int read_config (struct kvs *kvs)
+{
+    flux_error_t error = { "" };
+
+    if (kvs_period_config (kvs, flux_get_conf (kvs->h), &error) == 0)
+        return 0;
+    flux_log (kvs->h, LOG_ERR, "%s", error.text);
+    return -1;
 }
 
 int mod_main (flux_t *h, int argc, char *argv[])
@@ -899,7 +911,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
     if (kvs_init (&kvs, h) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
         || flux_event_subscribe (h, "heartbeat.pulse") < 0
         || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0
-        || (kvs.leader && kvs_admin_start (&kvs) < 0))
+        || read_config (&kvs) < 0 || (kvs.leader && kvs_admin_start (&kvs) < 0))
         flux_log_error (h, "kvs: starting");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
         flux_log_error (h, "kvs: reactor");

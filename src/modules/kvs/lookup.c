@@ -66,7 +66,8 @@ static void add_type (const struct kvs_dirent *e, struct buf *out)
     buf_adds (out, types[e->type]);
 }
 
-static void encode_listing (const struct listing *ls, bool names, struct buf *out)
+static void encode_listing (const struct listing *ls, bool names, bool stored,
+                            struct buf *out)
 {
     buf_adds (out, "{\"data\":{");
     for (size_t i = 0; i < ls->count; i++) {
@@ -79,7 +80,7 @@ static void encode_listing (const struct listing *ls, bool names, struct buf *ou
         if (names)
             add_type (e, out);
         else
-            buf_add (out, kvs_dirent_text (e), e->text_len);
+            kvs_dirent_encode (e, stored, out);
     }
     buf_printf (out, "},\"type\":\"%s\",\"ver\":1}", names ? "names" : "dir");
 }
@@ -103,7 +104,7 @@ static int read_dir (struct walk *w, struct kvs_node *dir, struct buf *out)
     }
     if (rc == 0) {
         qsort (ls.ent, ls.count, sizeof (*ls.ent), by_name);
-        encode_listing (&ls, w->l->names, out);
+        encode_listing (&ls, w->l->names, w->view.loader.stored, out);
     }
     free (ls.ent);
     return rc;
@@ -366,8 +367,10 @@ static int finish (struct walk *w, struct kvs_node *dir, struct kvs_dirent *e,
     struct kvs_node *child;
 
     if ((w->l->flags & FLUX_KVS_TREEOBJ)
-        || (e->type == TREEOBJ_SYMLINK && (w->l->flags & FLUX_KVS_READLINK)))
-        return buf_add (out, kvs_dirent_text (e), e->text_len);
+        || (e->type == TREEOBJ_SYMLINK && (w->l->flags & FLUX_KVS_READLINK))) {
+        kvs_dirent_encode (e, w->view.loader.stored, out);
+        return out->err ? -1 : 0;
+    }
     if (e->type != TREEOBJ_DIRREF)
         return finish_value (w, e, out);
     if (!(w->l->flags & FLUX_KVS_READDIR))

@@ -252,8 +252,8 @@ int kvs_node_save (struct kvs_node *n)
         return 0;
     if (!(img = calloc (1, sizeof (*img))))
         return -1;
-    img->created = !n->hashed;
-    if (n->hashed && n->ent) {
+    img->created = !n->hashed && !n->given;
+    if (!img->created && n->ent) {
         size = (n->hdir ? NODE_FANOUT : n->count) * sizeof (*n->ent);
         if (!(img->was.ent = malloc (size + 1))) {
             free (img);
@@ -652,6 +652,14 @@ static void encode_hdir (struct kvs_dirent **ent, int level, struct buf *b)
     buf_adds (b, ",\"type\":\"hdir\",\"ver\":1}");
 }
 
+void kvs_dirent_encode (const struct kvs_dirent *e, bool stored, struct buf *b)
+{
+    if (e->text_len == 0 && e->child)
+        kvs_node_encode (e->child, stored, b);
+    else
+        buf_add (b, kvs_dirent_text (e), e->text_len);
+}
+
 void kvs_node_encode (const struct kvs_node *n, bool stored, struct buf *b)
 {
     struct kvs_entries es = kvs_node_entries (n, stored);
@@ -668,7 +676,7 @@ void kvs_node_encode (const struct kvs_node *n, bool stored, struct buf *b)
             buf_addc (b, ',');
         json_add_string (b, e->name, e->name_len);
         buf_addc (b, ':');
-        buf_add (b, kvs_dirent_text (e), e->text_len);
+        kvs_dirent_encode (e, stored, b);
     }
     buf_add (b, dir_tail, sizeof (dir_tail) - 1);
 }
@@ -803,6 +811,10 @@ static struct kvs_dirent *decode_entry (struct kvs_lru *lru, struct span name,
                && !(e->child = decode_node (lru, &t, 0, depth + 1))) {
         kvs_dirent_destroy (e, NULL, 0);
         e = NULL;
+    }
+    if (e && e->child) {
+        e->child->given = true;
+        e->child->slot = e;
     }
 done:
     buf_fini (&b);

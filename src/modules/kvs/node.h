@@ -76,6 +76,7 @@ struct kvs_node {
     bool hdir;
     bool dirty;  /* changed since it was hashed */
     bool hashed; /* digest is set */
+    bool given;  /* came inline in the parent's text */
     unsigned char digest[DIGEST_MAX_SIZE];
 };
 
@@ -112,6 +113,9 @@ void kvs_node_attach (struct kvs_node *parent, struct kvs_dirent *e,
                       struct kvs_node *child);
 /* The entries for whoever reads what is stored, or works on what will be. */
 struct kvs_entries kvs_node_entries (const struct kvs_node *n, bool stored);
+/* The entry's tree object. A directory that came inline and was not changed since is
+ * still that: it has no blobref. */
+void kvs_dirent_encode (const struct kvs_dirent *e, bool stored, struct buf *b);
 /* The canonical text of the node; children have to be hashed. */
 void kvs_node_encode (const struct kvs_node *n, bool stored, struct buf *b);
 /* Leave an image of the node, if the tree is to keep any. -1 with ENOMEM. */

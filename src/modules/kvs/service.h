@@ -5,6 +5,7 @@
  *   relay.c    what followers hand on to the leader
  *   load.c     blobs from the content service, and who waits for them
  *   read.c     lookup requests
+ *   period.c   checkpoints by the clock
  *   health.c   who wants to know whether the store is well
  *   admin.c    when the instance started and ended (leader only)
  *   watch.c    the kvs-watch service (leader only)
@@ -61,6 +62,8 @@ struct kvs {
     struct kvs_held *held; /* NULL on followers */
     struct buf admin[2];   /* transactions of admin.c */
     flux_watcher_t *probe_timer;
+    flux_watcher_t *period_timer; /* of checkpoints, or NULL */
+    int64_t period_sequence;      /* that has one by it */
     struct reactor_task turn;
     flux_msg_handler_t **handlers;
 };
@@ -156,6 +159,11 @@ int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,
 /* After a failure: answers with a text that names key and blob if it was one. */
 void kvs_read_failed (struct kvs *kvs, const struct kvs_reading *r,
                       const flux_msg_t *msg, int errnum);
+
+/* period.c */
+int kvs_period_config (struct kvs *kvs, const flux_conf_t *conf, flux_error_t *error);
+void kvs_config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg);
 
 /* admin.c */
 int kvs_admin_start (struct kvs *kvs);

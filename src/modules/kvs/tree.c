@@ -789,6 +789,12 @@ int kvs_tree_hash (struct kvs_tree *t, struct buf *blobs)
     return blobref_encode (digest_name (t->digest), t->root->digest, size, t->rootref);
 }
 
+/* It can be loaded again. */
+static bool may_go (const struct kvs_node *n)
+{
+    return !n->dirty && !n->image && n->parent && n->slot && n->slot->text_len > 0;
+}
+
 /* Children before parents: a pass may make others free to go. */
 static void evict (struct kvs_tree *t, uint32_t age, size_t max_bytes, bool both)
 {
@@ -803,7 +809,7 @@ static void evict (struct kvs_tree *t, uint32_t age, size_t max_bytes, bool both
             l = l->prev;
             if (n->epoch == t->lru.epoch || !(both ? old && many : old || many))
                 break;
-            if (n != t->root && !n->dirty && !n->image && n->loaded == 0 && n->parent)
+            if (n != t->root && may_go (n) && n->loaded == 0)
                 kvs_node_destroy (n);
         }
     } while (t->lru.bytes < last);
@@ -855,7 +861,7 @@ void kvs_tree_cool (struct kvs_tree *t)
     for (size_t pos = 0; !t->cold.err && pos < t->cold.len;) {
         struct kvs_node *n = loaded_dir (t, key + pos);
 
-        if (n && !n->dirty && !n->image && n->parent)
+        if (n && may_go (n))
             kvs_node_destroy (n);
         pos += strlen (key + pos) + 1;
     }

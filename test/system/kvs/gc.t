@@ -18,15 +18,15 @@ flux kvs put --sync dir.w=1
 
 before=$(count)
 like 'says what it did' '^freed [1-9][0-9]* blobs of .*, kept [1-9]' flux gc
-ok 'fewer blobs' [ "$(count)" -lt "$before" ]
+succeeds 'fewer blobs' [ "$(count)" -lt "$before" ]
 like 'finds nothing more' '"freed":{"blobs":0,"bytes":0}' flux gc --json
 like 'prints nothing if told so' '^$' flux gc --quiet
-ok 'keys are there' [ "$(flux kvs get dir.v)" = "$(text 9)" ]
-ok 'also those of before' [ "$(flux kvs get dir.b)" = "$(text b)" ]
-ok 'other namespaces are there' [ "$(flux kvs get --namespace=other x)" = "$(text o)" ]
+succeeds 'keys are there' [ "$(flux kvs get dir.v)" = "$(text 9)" ]
+succeeds 'also those of before' [ "$(flux kvs get dir.b)" = "$(text b)" ]
+succeeds 'other namespaces are there' [ "$(flux kvs get --namespace=other x)" = "$(text o)" ]
 flux content dropcache
-ok 'what was stored by itself is there' [ "$(flux content load "$ref")" = "$(text s)" ]
-ok 'a root that was handed out is there' [ "$(flux kvs get --at="$(flux kvs getroot)" dir.b)" = "$(text b)" ]
+succeeds 'what was stored by itself is there' [ "$(flux content load "$ref")" = "$(text s)" ]
+succeeds 'a root that was handed out is there' [ "$(flux kvs get --at="$(flux kvs getroot)" dir.b)" = "$(text b)" ]
 flux kvs dropcache --all
 like 'the store is whole' ', 0 damaged$' flux fsck
 like 'the root that the leader handed out' '^1$' flux kvs get --at="{\"data\":[\"$old\"],\"type\":\"dirref\",\"ver\":1}" dir.sub.a
@@ -36,7 +36,7 @@ flux kvs put dir.v="$(text 1)"
 flux kvs put --sync dir.u="$(text 2)"
 flux content dropcache
 flux kvs dropcache --all
-ok 'an old value again' [ "$(flux kvs get dir.v)$(flux kvs get dir.u)" = "$(text 1)$(text 2)" ]
+succeeds 'an old value again' [ "$(flux kvs get dir.v)$(flux kvs get dir.u)" = "$(text 1)$(text 2)" ]
 
 # A follower's references are known to the leader.
 flux exec -r1 flux kvs get --treeobj dir.b >ref
@@ -44,7 +44,7 @@ like 'a reference from a follower' '"valref"' cat ref
 flux kvs put dir.b=2
 flux gc --quiet
 flux kvs put --treeobj dir.copy="$(cat ref)"
-ok 'is as good as a copy' [ "$(flux kvs get dir.copy)" = "$(text b)" ]
+succeeds 'is as good as a copy' [ "$(flux kvs get dir.copy)" = "$(text b)" ]
 
 fails 'no operands' 1 'sage' flux gc now
 fails 'no backing store' 1 'no backing store' sh -c \

@@ -1,0 +1,73 @@
+/* Checkpoints of the primary namespace by the clock: [kvs] checkpoint-period.
+ *
+ * Where the store is kept each commit has one, which survives the broker; by this one
+ * all until then is on the disk, too. Nothing is written if nothing has changed. */
+#include "service.h"
+
+#include "base/error.h"
+#include "value/fsd.h"
+
+#include <stdio.h>
+
+static int parse_period (const flux_conf_t *conf, double *seconds, flux_error_t *error)
+{
+    const char *s = NULL;
+    flux_error_t why;
+
+    *seconds = 0.;
+    if (!conf)
+        return 0;
+    if (flux_conf_unpack (conf, &why, "{s?{s?s}}", "kvs", "checkpoint-period", &s) < 0)
+        return error_invalid (error, "kvs: %.100s", why.text);
+    if (s && (fsd_parse (s, seconds) < 0 || *seconds <= 0.))
+        return error_invalid (
+            error, "kvs.checkpoint-period: '%.60s' is no duration above 0", s);
+    return 0;
+}
+
+static void checkpoint (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct kvs *kvs = arg;
+    struct kvs_ns *ns = kvs_ns_lookup (kvs, KVS_PRIMARY_NAMESPACE);
+
+    if (!ns || ns->sequence == kvs->period_sequence)
+        return;
+    kvs->period_sequence = ns->sequence;
+    kvs_leader_commit (ns->space, NULL, "", NULL, 0);
+}
+
+int kvs_period_config (struct kvs *kvs, const flux_conf_t *conf, flux_error_t *error)
+{
+    double seconds;
+
+    if (parse_period (conf, &seconds, error) < 0)
+        return -1;
+    if (!kvs->leader)
+        return 0;
+    flux_watcher_destroy (kvs->period_timer);
+    kvs->period_timer = NULL;
+    if (seconds == 0.)
+        return 0;
+    if (!(kvs->period_timer = flux_timer_watcher_create (
+              flux_get_reactor (kvs->h), seconds, seconds, checkpoint, kvs)))
+        return error_fail (error, ENOMEM, "out of memory");
+    flux_watcher_start (kvs->period_timer);
+    return 0;
+}
+
+void kvs_config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    flux_error_t error = { "" };
+    const flux_conf_t *conf;
+
+    if (flux_conf_reload_decode (msg, &conf) < 0
+        || kvs_period_config (arg, conf, &error) < 0) {
+        if (flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL) < 0)
+            flux_log_error (h, "error responding to kvs.config-reload");
+        return;
+    }
+    (void)flux_set_conf_new (h, flux_conf_incref (conf));
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.config-reload");
+}
