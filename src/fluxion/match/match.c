@@ -306,6 +306,7 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
             if (!c)
                 return;
             cand_set (m, c, v, 0);
+            c->group = u;
             c->units = g->v[v].size;
             c->pick = p;
         } else if (q->pristine && g->v[v].nchildren && !is_beside (q, g->v[v].type)
@@ -428,7 +429,10 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
     if (!done) {
         match_gather (m, u, &sub, !lazy, l);
-        cand_sort (m, l);
+        int64_t want = q->want;
+        if (q->bundle && __builtin_mul_overflow (want, q->bundle, &want))
+            want = INT64_MAX;
+        cand_sort (m, l, want);
     }
     if (m->pools)
         pool_undo (m, drawn);

@@ -44,6 +44,7 @@ struct cand {
     int64_t uniq;
     uint32_t v;
     uint32_t order;
+    uint32_t group; /* the vertex that it was found under */
     int64_t units;
     struct pick *pick;
 };
@@ -60,8 +61,8 @@ struct cand *cand_add (struct match *m, struct list *l);
 void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor);
 /* What passing through v adds. */
 int64_t cand_node_factor (const struct match *m, uint32_t v);
-/* Best first, by the policy. */
-void cand_sort (struct match *m, struct list *l);
+/* Best first, by the policy, if so many units are wanted. */
+void cand_sort (struct match *m, struct list *l, int64_t want);
 
 /* The walk (match.c) */
 
