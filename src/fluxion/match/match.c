@@ -38,6 +38,8 @@ bool match_can_pass (struct match *m, uint32_t v)
     if (match_takes_whole (m, v) ? !sched_idle (m->s, v, &m->w)
                                  : !sched_shareable (m->s, v, &m->w))
         return false;
+    if (m->s->g->nextra && m->s->pools->trial[v] >= TOKENS)
+        return false; /* taken by this match, from elsewhere */
     return meets_constraint (m, v);
 }
 
@@ -90,12 +92,27 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
         return NULL;
     if (!meets_constraint (m, v))
         return NULL;
+    /* What has been claimed inside is met again on the way through another parent. */
+    if (s->g->nextra
+        && (!pool_claim (m, v, excl)
+            || (whole && !r->nwith && !pool_claim_below (m, v)))) {
+        pool_undo (m, drawn);
+        return NULL;
+    }
     if (r->nwith
         && (!enough_below (m, v, need_below (m, r))
             || !choose_below (m, v, r->with, r->nwith, excl, &kids))) {
         if (m->pools)
             pool_undo (m, drawn);
         return NULL;
+    }
+    if (s->g->nextra && whole && r->nwith && !m->draws) {
+        /* All that is below is taken, not only what was asked for. */
+        pool_undo (m, drawn);
+        if (!pool_claim (m, v, excl) || !pool_claim_below (m, v)) {
+            pool_undo (m, drawn);
+            return NULL;
+        }
     }
     if (!(p = arena_alloc (s->arena, sizeof (*p)))) {
         m->fault = ENOMEM;
@@ -624,7 +641,8 @@ int match_prepare (struct match *m)
         return -1;
     for (uint32_t i = 0; i < m->ntop; i++)
         sum_need (m, &m->top[i], false);
-    m->pools = pools_asked (m->s, m->top, m->ntop);
+    m->draws = pools_asked (m->s, m->top, m->ntop);
+    m->pools = m->draws || m->s->g->nextra;
     return 0;
 }
 

@@ -27,7 +27,8 @@ struct match {
     uint32_t constraint_v;
     int64_t *need, *need_one;
     int64_t root_need[MAX_TRACKED];
-    bool pools; /* the request names what comes from pools */
+    bool draws; /* the request names what comes from pools */
+    bool pools; /* so, or vertices have several parents: see pool.h */
     int fault;  /* errno that ends the match */
     flux_error_t *error;
 };
