@@ -13,8 +13,8 @@ static struct scheduler *two_racks (const char *policy)
                           EDGE (5, 2), &opt);
 }
 
-static const char *const policies[] = { "low", "high", "first", "lonode", "hinode",
-                                        "locality" };
+static const char *const policies[] = { "low",    "high",   "first",
+                                        "lonode", "hinode", "locality" };
 #define NPOLICIES (sizeof (policies) / sizeof (policies[0]))
 
 /* rack1 has both nodes, rack0 one of them; a rack of three there is not. */
@@ -143,7 +143,8 @@ static void too_many_ways (void **state)
                     "{\"source\":\"%d\",\"target\":\"%d\"}",
                     i ? "," : "", 1 + i, 2 + i, 1 + i, 14 + i, 13 + i, 2 + i, 13 + i,
                     14 + i);
-    assert_string_equal (refused (g.data, b.data), "fetch_jgf: too many ways to a node");
+    assert_string_equal (refused (g.data, b.data),
+                         "fetch_jgf: too many ways to a node");
     buf_fini (&b);
     buf_fini (&g);
 }
@@ -158,9 +159,9 @@ static void random_jobs (void **state)
         /* 0; rack0 1: node0 2 (3-5), node1 6 (7-9); rack1 10: node2 11 (12-14), node3 15
          * (16-18); nodes 1 and 2 are in both. */
         struct scheduler_options opt = { .policy = policies[i % NPOLICIES] };
-        struct scheduler *s = rig_load_more (
-            "cluster0{rack0{node0-1{core0-2}} rack1{node2-3{core0-2}}}",
-            EDGE (10, 6) "," EDGE (1, 11), &opt);
+        struct scheduler *s =
+            rig_load_more ("cluster0{rack0{node0-1{core0-2}} rack1{node2-3{core0-2}}}",
+                           EDGE (10, 6) "," EDGE (1, 11), &opt);
         uint64_t ids[200];
         int cores[200], n = 0, used = 0;
         for (uint64_t id = 1; id <= 60; id++) {

@@ -594,6 +594,27 @@ static uint32_t slots_of (const struct resource *list, uint32_t n)
     return count;
 }
 
+/* Any of several kinds of slots will do: only what all of them need is needed. */
+static void need_of_alternatives (struct match *m, const struct resource *list,
+                                  uint32_t n)
+{
+    struct scheduler *s = m->s;
+
+    if (!s->flexible || slots_of (list, n) < 2)
+        return;
+    for (int k = 0; k < s->ntracked; k++) {
+        int64_t least = INT64_MAX;
+        for (uint32_t i = 0; i < n; i++) {
+            int64_t one = m->need_one[(size_t)list[i].ord * s->ntracked + k];
+            if (list[i].is_slot && one < least)
+                least = one;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            if (list[i].is_slot)
+                m->need_one[(size_t)list[i].ord * s->ntracked + k] = least;
+    }
+}
+
 /* Units that only a new exclusive job can use, by tracked type: under one vertex
  * of r, and for the least that can be passed through for (one vertex or slot). */
 static void sum_need (struct match *m, const struct resource *r, bool excl)
@@ -624,6 +645,7 @@ static void sum_need (struct match *m, const struct resource *r, bool excl)
                 below[k] = INT64_MAX;
         }
     }
+    need_of_alternatives (m, r->with, r->nwith);
     for (int k = 0; k < s->ntracked; k++) {
         one[k] = below[k];
         if (excl && !r->is_slot && r->type_id == s->tracked[k] && one[k] < INT64_MAX)
@@ -641,6 +663,7 @@ int match_prepare (struct match *m)
         return -1;
     for (uint32_t i = 0; i < m->ntop; i++)
         sum_need (m, &m->top[i], false);
+    need_of_alternatives (m, m->top, m->ntop);
     m->draws = pools_asked (m->s, m->top, m->ntop);
     m->pools = m->draws || m->s->g->nextra;
     return 0;

@@ -226,8 +226,12 @@ static void sum_root_need (struct match *m)
 
     for (int k = 0; k < s->ntracked; k++) {
         int64_t sum = 0;
+        bool slots = false;
         for (uint32_t i = 0; i < m->ntop; i++) {
             const struct resource *r = &m->top[i];
+            if (r->is_slot && slots)
+                continue; /* instead of the first */
+            slots |= r->is_slot;
             int64_t n = m->need_one[(size_t)r->ord * s->ntracked + k];
             bool unit = r->is_slot || s->unit_size[r->type_id];
             if (unit && __builtin_mul_overflow (n, r->count.min, &n))
