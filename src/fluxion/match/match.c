@@ -301,11 +301,16 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
     struct graph *g = m->s->g;
     struct visits visits;
     struct tally found = { 0 };
-    enum slot_fit fit = q->r->is_slot ? match_slot_fit (m, u, q) : SLOT_NONE;
+    enum slot_fit fit = SLOT_NONE;
     uint32_t v, before = out->n;
 
-    if (m->fault || (q->r->is_slot && gather_slots (m, u, q, fit, out)))
+    if (m->fault)
         return;
+    if (q->r->is_slot) {
+        fit = match_slot_fit (m, u, q);
+        if (gather_slots (m, u, q, fit, out))
+            return;
+    }
     if (!visits_start (m, u, useful_children (m, q), &visits))
         return;
     while (!m->fault && (v = visits_next (&visits)) != VTX_NONE) {
@@ -341,10 +346,9 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
         match_slots (m, u, q, true, out);
 }
 
-/* The largest count that there is: more need not be looked for. */
-static int64_t want_of (const struct count_spec *c)
+int64_t match_most (const struct count_spec *c)
 {
-    return c->list ? c->max : count_fit (c, c->max);
+    return c->list || c->min == c->max ? c->max : count_fit (c, c->max);
 }
 
 /* Take units from the chosen candidates: chain their picks. */
@@ -438,7 +442,8 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         sub.r = e;
         sub.excl = true;
         sub.slots = true;
-        sub.pristine |= match_slot_fit (m, u, q) < SLOT_WHOLE;
+        if (!q->pristine)
+            sub.pristine = match_slot_fit (m, u, q) < SLOT_WHOLE;
         sub.beside = e;
         sub.nbeside = 1;
     }
@@ -528,7 +533,7 @@ static bool choose_below (struct match *m, uint32_t u, const struct resource *wi
             .beside = with,
             .nbeside = nwith,
             .excl = excl,
-            .want = want_of (&with[i].count),
+            .want = match_most (&with[i].count),
         };
         struct pick *p = NULL;
         if (is_later_alternative (&q))
@@ -560,7 +565,7 @@ static bool match_top (struct match *m, struct pick **kids)
             .beside = m->top,
             .nbeside = m->ntop,
             .pristine = true,
-            .want = want_of (&r->count),
+            .want = match_most (&r->count),
         };
         struct pick *p = NULL;
         if (is_later_alternative (&q))

@@ -86,6 +86,8 @@ struct tally {
 void tally_add (const struct query *q, struct tally *t, int64_t units);
 bool tally_full (const struct query *q, const struct tally *t);
 
+/* The largest count that there is: more need not be looked for. */
+int64_t match_most (const struct count_spec *c);
 /* Is v a node that is not to be shared? */
 bool match_takes_whole (const struct match *m, uint32_t v);
 /* Candidates below u, in the order of discovery; verified (with picks) only if

@@ -32,7 +32,7 @@ static bool fill_elements (struct match *m, uint32_t u, const struct resource *r
             .pristine = deep,
             .excl = true,
             .want = want,
-            .bundle = count_fit (&r->with[i].count, r->with[i].count.max),
+            .bundle = match_most (&r->with[i].count),
         };
         if (m->pools && is_pool_type (m->s, r->with[i].type_id))
             continue; /* each slot draws, once it is made */
