@@ -292,11 +292,14 @@ static void mark_states (struct find *f)
 {
     for (uint32_t i = f->g->v[f->g->root].nbelow; i-- > 0;) {
         uint32_t v = f->g->by_post[i];
-        uint32_t parent = f->g->v[v].parent;
+        uint8_t above = MARK_DOWN | MARK_ALLOCATED | MARK_RESERVED;
+        uint32_t n;
+        const uint32_t *up = graph_parents (f->g, v, &n);
 
-        if (parent != VTX_NONE)
-            f->mark[v] |=
-                f->mark[parent] & (MARK_DOWN | MARK_ALLOCATED | MARK_RESERVED);
+        /* What has another way in is not closed. */
+        for (uint32_t k = 0; k < n; k++)
+            above &= f->mark[up[k]];
+        f->mark[v] |= n ? above : 0;
         if (f->g->v[v].down)
             f->mark[v] |= MARK_DOWN;
         if (scheduler_is_allocated (f->s, v))

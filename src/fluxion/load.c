@@ -64,8 +64,9 @@ static int read_graph (reader_f read, struct graph *g, const char *text, size_t 
     if (!dominant || graph_promote (g, dominant) == 0)
         return 0;
     snprintf (error->text, sizeof (error->text),
-              errno == ENOENT ? "the graph has no subsystem %.80s, or no root of it"
-                              : "subsystem %.80s is not a tree",
+              errno == ENOENT
+                  ? "the graph has no subsystem %.80s, or no root of it"
+                  : "the edges of subsystem %.80s make a cycle, or too many ways",
               dominant);
     errno = EINVAL;
     return -1;

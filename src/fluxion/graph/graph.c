@@ -62,6 +62,10 @@ void graph_destroy (struct graph *g)
     free (g->edges);
     free (g->by_post);
     free (g->path_slot);
+    free (g->up);
+    free (g->up_first);
+    free (g->below);
+    free (g->seen);
     strtab_fini (&g->strings);
     strtab_fini (&g->types);
     free (g);
@@ -91,6 +95,7 @@ static int copy_strtab (struct strtab *to, const struct strtab *from)
 }
 
 static int index_parents (const struct graph *g, struct subsystem *s);
+static int index_up (struct graph *g);
 
 struct graph *graph_copy (const struct graph *g)
 {
@@ -102,6 +107,7 @@ struct graph *graph_copy (const struct graph *g)
     *c = *g;
     c->path_slot = NULL;
     c->npath_slots = 0;
+    c->up = c->up_first = c->below = c->seen = NULL;
     memset (&c->strings, 0, sizeof (c->strings));
     memset (&c->types, 0, sizeof (c->types));
     c->v = dup_array (g->v, g->nv, sizeof (*g->v), &failed);
@@ -128,6 +134,8 @@ struct graph *graph_copy (const struct graph *g)
         if (g->ordered && index_parents (c, &c->sub[i]) < 0)
             failed = true;
     }
+    if (g->ordered && c->v && c->edges && index_up (c) < 0)
+        failed = true;
     if (copy_strtab (&c->strings, &g->strings) < 0
         || copy_strtab (&c->types, &g->types) < 0 || failed) {
         graph_destroy (c);
@@ -281,10 +289,25 @@ static bool is_ancestor (const struct graph *g, uint32_t above, uint32_t v)
     return false;
 }
 
-int graph_attach (struct graph *g, uint32_t parent, uint32_t child)
+static int add_child (struct graph *g, uint32_t parent, uint32_t child)
 {
     struct vertex *p = &g->v[parent];
 
+    if (p->nchildren == p->children_cap
+        && graph_reserve_children (g, parent, p->nchildren ? p->nchildren : 1) < 0)
+        return -1;
+    p = &g->v[parent];
+    g->edges[p->first + p->nchildren].child = child;
+    g->edges[p->first + p->nchildren].weight = WEIGHT_UNTOUCHED;
+    p->nchildren++;
+    g->nlive_edges++;
+    g->ordered = false;
+    g->generation++;
+    return 0;
+}
+
+int graph_attach (struct graph *g, uint32_t parent, uint32_t child)
+{
     if (g->v[child].parent != VTX_NONE || child == g->root) {
         errno = EEXIST;
         return -1;
@@ -293,18 +316,36 @@ int graph_attach (struct graph *g, uint32_t parent, uint32_t child)
         errno = ELOOP;
         return -1;
     }
-    if (p->nchildren == p->children_cap
-        && graph_reserve_children (g, parent, p->nchildren ? p->nchildren : 1) < 0)
+    if (add_child (g, parent, child) < 0)
         return -1;
-    p = &g->v[parent];
-    g->edges[p->first + p->nchildren].child = child;
-    g->edges[p->first + p->nchildren].weight = WEIGHT_UNTOUCHED;
-    p->nchildren++;
     g->v[child].parent = parent;
-    g->v[child].at = p->nchildren - 1;
-    g->nlive_edges++;
-    g->ordered = false;
-    g->generation++;
+    g->v[child].at = g->v[parent].nchildren - 1;
+    return 0;
+}
+
+int graph_attach_also (struct graph *g, uint32_t parent, uint32_t child, bool prefer)
+{
+    const struct edge *e = graph_children (g, parent);
+
+    if (g->v[child].parent == VTX_NONE && child != g->root)
+        return graph_attach (g, parent, child);
+    if (child == g->root || child == parent
+        || (prefer && is_ancestor (g, child, parent))) {
+        errno = ELOOP;
+        return -1;
+    }
+    for (uint32_t i = 0; i < g->v[parent].nchildren; i++)
+        if (e[i].child == child) {
+            errno = EEXIST;
+            return -1;
+        }
+    if (add_child (g, parent, child) < 0)
+        return -1;
+    g->nextra++;
+    if (prefer) {
+        g->v[child].parent = parent;
+        g->v[child].at = g->v[parent].nchildren - 1;
+    }
     return 0;
 }
 
@@ -328,6 +369,10 @@ int graph_remove (struct graph *g, uint32_t v)
 
     if (parent == VTX_NONE) {
         errno = EINVAL;
+        return -1;
+    }
+    if (g->nextra) { /* what is below v may be elsewhere, too */
+        errno = EOPNOTSUPP;
         return -1;
     }
     if (graph_order (g) < 0)
@@ -412,7 +457,7 @@ static int demote (struct graph *g)
         g->v[v].parent = VTX_NONE;
         g->v[v].first = g->v[v].nchildren = g->v[v].children_cap = 0;
     }
-    g->nedges = g->nlive_edges = 0;
+    g->nedges = g->nlive_edges = g->nextra = 0;
     return 0;
 }
 
@@ -437,8 +482,10 @@ int graph_promote (struct graph *g, const char *name)
     g->root = up.root;
     g->dominant = up.name;
     for (uint32_t i = 0; i < up.nedges && rc == 0; i++)
-        if (up.edge[i].to != g->root && g->v[up.edge[i].to].parent == VTX_NONE)
-            rc = graph_attach (g, up.edge[i].from, up.edge[i].to);
+        if (up.edge[i].to != g->root
+            && graph_attach_also (g, up.edge[i].from, up.edge[i].to, false) < 0
+            && errno != EEXIST)
+            rc = -1;
     free_subsystem (&up);
     g->ordered = false;
     g->generation++;
@@ -479,7 +526,10 @@ int graph_xpath (const struct graph *g, const struct subsystem *s, uint32_t v,
     return 0;
 }
 
-/* Iterative depth-first walk; *rank counts up, nbelow is summed on the way back. */
+#define POST_OPEN (POST_NONE - 1)
+
+/* Iterative depth-first walk; *rank counts up, nbelow is summed on the way back. A vertex
+ * with several parents is below the one that it is found from first. */
 static int number (struct graph *g)
 {
     struct {
@@ -487,6 +537,8 @@ static int number (struct graph *g)
     } stack[GRAPH_MAX_DEPTH];
     uint32_t depth = 0, rank = 0;
 
+    for (uint32_t v = 0; v < g->nv && g->nextra; v++)
+        g->v[v].post = POST_NONE;
     stack[0].v = g->root;
     stack[0].next = 0;
     g->v[g->root].depth = 0;
@@ -495,10 +547,18 @@ static int number (struct graph *g)
         struct vertex *v = &g->v[stack[depth].v];
         if (stack[depth].next < v->nchildren) {
             uint32_t child = g->edges[v->first + stack[depth].next++].child;
+            if (g->nextra && g->v[child].post == POST_OPEN) {
+                errno = ELOOP;
+                return -1;
+            }
+            if (g->nextra && g->v[child].post != POST_NONE)
+                continue;
             if (depth + 1 == GRAPH_MAX_DEPTH) {
                 errno = EOVERFLOW;
                 return -1;
             }
+            if (g->nextra)
+                g->v[child].post = POST_OPEN;
             stack[++depth].v = child;
             stack[depth].next = 0;
             g->v[child].depth = depth;
@@ -532,6 +592,96 @@ static int index_parents (const struct graph *g, struct subsystem *s)
     for (uint32_t i = 0; i < s->nedges; i++)
         up[first[s->edge[i].to + 1]++] = s->edge[i].from;
     return 0;
+}
+
+/* Sums go up every way that there is: 30 pairs of vertices could make a billion. */
+#define MAX_WAYS 1024
+
+static int count_ways (struct graph *g)
+{
+    uint32_t *ways = g->below;
+
+    memset (ways, 0, (size_t)g->nv * sizeof (*ways));
+    for (uint32_t i = g->v[g->root].nbelow; i-- > 0;) {
+        uint32_t v = g->by_post[i];
+        ways[v] += v == g->root;
+        for (uint32_t k = g->up_first[v]; k < g->up_first[v + 1]; k++)
+            ways[v] += ways[g->up[k]];
+        if (ways[v] > MAX_WAYS) {
+            errno = EMLINK;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* All parents of the tree, if any vertex has several; and room to walk down. */
+static int index_up (struct graph *g)
+{
+    free (g->up);
+    free (g->up_first);
+    free (g->below);
+    free (g->seen);
+    g->up = g->up_first = g->below = g->seen = NULL;
+    if (!g->nextra)
+        return 0;
+    g->up_first = calloc ((size_t)g->nv + 2, sizeof (*g->up_first));
+    g->up = malloc (((size_t)g->nlive_edges + 1) * sizeof (*g->up));
+    g->below = malloc ((size_t)g->nv * sizeof (*g->below));
+    g->seen = calloc (g->nv, sizeof (*g->seen));
+    if (!g->up_first || !g->up || !g->below || !g->seen)
+        return -1;
+    g->stamp = 0;
+    for (uint32_t v = 0; v < g->nv; v++)
+        for (uint32_t i = 0; i < g->v[v].nchildren && !g->v[v].gone; i++)
+            g->up_first[graph_children (g, v)[i].child + 2]++;
+    for (uint32_t v = 0; v < g->nv; v++)
+        g->up_first[v + 2] += g->up_first[v + 1];
+    for (uint32_t v = 0; v < g->nv; v++)
+        for (uint32_t i = 0; i < g->v[v].nchildren && !g->v[v].gone; i++)
+            g->up[g->up_first[graph_children (g, v)[i].child + 1]++] = v;
+    if (count_ways (g) < 0)
+        return -1;
+    for (uint32_t v = 0; v < g->nv; v++)
+        for (uint32_t i = g->up_first[v]; i < g->up_first[v + 1]; i++)
+            if (g->up[i] == g->v[v].parent) {
+                g->up[i] = g->up[g->up_first[v]];
+                g->up[g->up_first[v]] = g->v[v].parent;
+            }
+    return 0;
+}
+
+const uint32_t *graph_parents (const struct graph *g, uint32_t v, uint32_t *n)
+{
+    if (!g->nextra) {
+        *n = g->v[v].parent != VTX_NONE;
+        return &g->v[v].parent;
+    }
+    *n = g->up_first[v + 1] - g->up_first[v];
+    return g->up + g->up_first[v];
+}
+
+const uint32_t *graph_below (struct graph *g, uint32_t v, uint32_t *n)
+{
+    if (!g->nextra) {
+        *n = g->v[v].nbelow - 1;
+        return g->by_post + g->v[v].post - *n;
+    }
+    if (++g->stamp == 0) {
+        memset (g->seen, 0, (size_t)g->nv * sizeof (*g->seen));
+        g->stamp = 1;
+    }
+    *n = 0;
+    for (uint32_t at = 0;; v = g->below[at++]) {
+        const struct edge *e = graph_children (g, v);
+        for (uint32_t i = 0; i < g->v[v].nchildren; i++)
+            if (g->seen[e[i].child] != g->stamp) {
+                g->seen[e[i].child] = g->stamp;
+                g->below[(*n)++] = e[i].child;
+            }
+        if (at == *n)
+            return g->below;
+    }
 }
 
 /* Vertices of other subsystems alone have no rank, and are as deep as in those. */
@@ -572,7 +722,7 @@ int graph_order (struct graph *g)
     if (!by_post)
         return -1;
     g->by_post = by_post;
-    if (number (g) < 0 || order_others (g) < 0)
+    if (number (g) < 0 || index_up (g) < 0 || order_others (g) < 0)
         return -1;
     g->ordered = true;
     return 0;
@@ -705,7 +855,7 @@ uint32_t graph_find_child (struct graph *g, uint32_t parent, const char *name,
 {
     const struct vertex *p = &g->v[parent];
 
-    if (p->nchildren <= 16) {
+    if (p->nchildren <= 16 || g->nextra) {
         for (uint32_t i = 0; i < p->nchildren; i++)
             if (name_is (g, g->edges[p->first + i].child, name, len))
                 return g->edges[p->first + i].child;

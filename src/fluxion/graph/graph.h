@@ -2,7 +2,9 @@
  *
  * Vertices are numbers into one array; strings are interned; the children of a
  * vertex are contiguous, in the order in which they were added. The containment
- * subsystem is a tree; other subsystems are lists of edges over the same vertices. */
+ * subsystem is a tree, as a rule; where a vertex has several parents, one of them is
+ * `parent`, which its path goes through, and `up` tells all. Other subsystems are lists
+ * of edges over the same vertices. */
 #ifndef FLUXION_GRAPH_H
 #define FLUXION_GRAPH_H
 
@@ -89,6 +91,10 @@ struct graph {
     struct edge *edges;
     uint32_t nedges, ecap; /* with holes left by vertices that grew */
     uint32_t nlive_edges;
+    uint32_t nextra; /* of them, to vertices that have another parent, too */
+    /* Made by graph_order if there are any: the parents of v are up[up_first[v] ..
+     * up_first[v + 1]); and room for graph_below. */
+    uint32_t *up, *up_first, *below, *seen, stamp;
     struct properties *props;
     uint32_t nprops, propcap;
     struct subsystem *sub; /* other than containment */
@@ -129,6 +135,9 @@ struct vertex_spec {
 uint32_t graph_add_vertex (struct graph *g, const struct vertex_spec *spec);
 /* Containment edge; EEXIST if the child has a parent, ELOOP on a cycle. */
 int graph_attach (struct graph *g, uint32_t parent, uint32_t child);
+/* The same for a child that may have other parents. prefer: its path goes through this
+ * one. EEXIST: the edge is there. A cycle is found by graph_order. */
+int graph_attach_also (struct graph *g, uint32_t parent, uint32_t child, bool prefer);
 /* Room for n more children of the parent, so that they stay contiguous. */
 int graph_reserve_children (struct graph *g, uint32_t parent, uint32_t n);
 int graph_reserve_vertices (struct graph *g, uint32_t n);
@@ -148,8 +157,15 @@ int graph_xpath (const struct graph *g, const struct subsystem *s, uint32_t v,
                  char *buf, size_t len);
 
 /* Number the vertices in post-order (children in their order); cheap if nothing
- * has changed. The subtree of v has the ranks post - nbelow + 1 ... post. */
+ * has changed. In a tree, the subtree of v has the ranks post - nbelow + 1 ... post; in
+ * any case a vertex has a lower rank than all of its parents. ELOOP: there is a cycle;
+ * EMLINK: there are more than 1024 ways from the root to a vertex. */
 int graph_order (struct graph *g);
+/* All that is below v, each vertex once, in no order; borrowed until the next call. After
+ * graph_order; v has to be in the tree. */
+const uint32_t *graph_below (struct graph *g, uint32_t v, uint32_t *n);
+/* The parents of v in the tree, `parent` first; borrowed. After graph_order. */
+const uint32_t *graph_parents (const struct graph *g, uint32_t v, uint32_t *n);
 
 /* Of the edge to v from its parent; returns what it was. */
 uint32_t graph_set_weight (struct graph *g, uint32_t v, uint32_t weight);

@@ -382,8 +382,9 @@ static int link_vertices (struct grug *u, const struct rule *r, uint32_t from,
     const char *name = rule_val (u, r, E_SUBSYSTEM);
 
     if (strcmp (name, "containment") == 0) {
-        if (graph_attach (u->g, from, to) < 0)
-            return fail (u, r->line, "edge gives a vertex two parents, or a cycle");
+        if (graph_attach_also (u->g, from, to, false) < 0 && errno != EEXIST)
+            return fail (u, r->line,
+                         errno == ELOOP ? "edge makes a cycle" : "too many edges");
         return 0;
     }
     struct subsystem *s = graph_subsystem (u->g, name, true);
@@ -602,7 +603,12 @@ static int generate (struct grug *u)
         return -1;
     if (u->g->root == VTX_NONE)
         return fail (u, 0, "there is no root");
-    return graph_order (u->g);
+    if (graph_order (u->g) < 0)
+        return fail (u, 0, "%s",
+                     errno == ELOOP    ? "the edges make a cycle"
+                     : errno == EMLINK ? "too many ways to a vertex"
+                                       : "it is too deep");
+    return 0;
 }
 
 static void cleanup (struct grug *u)

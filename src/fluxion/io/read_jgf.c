@@ -100,6 +100,15 @@ static int reserve_children (struct graph *g, const struct jgf *j)
     return rc;
 }
 
+/* Does the path of a child go through this parent? */
+static bool is_path_below (const struct jgf_node *parent, const struct jgf_node *child)
+{
+    size_t len = parent->path ? strlen (parent->path) : 0;
+
+    return len && child->path && strncmp (child->path, parent->path, len) == 0
+           && child->path[len] == '/' && !strchr (child->path + len + 1, '/');
+}
+
 static int add_edge (struct graph *g, const struct jgf *j, const struct jgf_edge *e,
                      flux_error_t *error)
 {
@@ -116,10 +125,13 @@ static int add_edge (struct graph *g, const struct jgf *j, const struct jgf_edge
                               j->node[e->source].key, j->node[e->target].key);
     if (g->v[to].parent == from) /* said twice */
         return 0;
-    if (graph_attach (g, from, to) < 0)
+    if (graph_attach_also (g, from, to,
+                           is_path_below (&j->node[e->source], &j->node[e->target]))
+            < 0
+        && errno != EEXIST)
         return error_invalid (error, "fetch_jgf: edge %s to %s: %s",
                               j->node[e->source].key, j->node[e->target].key,
-                              errno == ELOOP ? "makes a cycle" : "a second parent");
+                              errno == ELOOP ? "makes a cycle" : strerror (errno));
     return 0;
 }
 
@@ -149,7 +161,11 @@ static int check_parents (struct graph *g, struct jgf *j, flux_error_t *error)
                                   n->key, n->path);
     }
     if (graph_order (g) < 0)
-        return error_invalid (error, "fetch_jgf: more than %d levels", GRAPH_MAX_DEPTH);
+        return error_invalid (error,
+                              errno == ELOOP    ? "fetch_jgf: the edges make a cycle"
+                              : errno == EMLINK ? "fetch_jgf: too many ways to a node"
+                                                : "fetch_jgf: more than %d levels",
+                              GRAPH_MAX_DEPTH);
     return 0;
 }
 
@@ -222,9 +238,6 @@ static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
         const struct jgf_edge *e = &j->edge[i];
         if (j->node[e->source].v < was && j->node[e->target].v < was)
             continue;
-        if (j->node[e->target].v < was && contained (e))
-            return error_invalid (error, "fetch_jgf: edge %s to %s: a second parent",
-                                  j->node[e->source].key, j->node[e->target].key);
         if (add_edge (g, j, e, error) < 0)
             return -1;
     }
@@ -292,11 +305,11 @@ static int pick_subtree (struct graph *g, uint32_t v, struct picks *p)
         return -1;
     if (g->v[v].post == POST_NONE)
         return 0;
-    for (uint32_t i = g->v[v].post - g->v[v].nbelow + 1; i < g->v[v].post; i++) {
-        uint32_t u = g->by_post[i];
-        if (picks_add (p, u, true, g->v[u].size) < 0)
+    uint32_t n;
+    const uint32_t *below = graph_below (g, v, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (picks_add (p, below[i], true, g->v[below[i]].size) < 0)
             return -1;
-    }
     return 0;
 }
 

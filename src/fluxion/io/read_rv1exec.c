@@ -342,11 +342,12 @@ static int pick_type (struct graph *g, uint32_t node, const char *type,
                       uint32_t *picked, flux_error_t *error)
 {
     uint16_t t = graph_find_type (g, type);
-    uint32_t last = g->v[node].post;
+    uint32_t n;
+    const uint32_t *below = graph_below (g, node, &n);
     size_t found = 0;
 
-    for (uint32_t i = last - g->v[node].nbelow + 1; i < last; i++) {
-        uint32_t v = g->by_post[i];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t v = below[i];
         if (g->v[v].type != t || g->v[v].id < 0 || !idset_test (ids, g->v[v].id))
             continue;
         found++;

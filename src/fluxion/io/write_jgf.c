@@ -156,10 +156,11 @@ static void compact_node (const struct graph *g, const struct selected *sel,
     buf_adds (b, "}}");
 }
 
-static void write_edge (const struct graph *g, uint32_t v, bool verbose, struct buf *b)
+static void write_edge (const struct graph *g, uint32_t parent, uint32_t v,
+                        bool verbose, struct buf *b)
 {
     buf_adds (b, "{\"source\": \"");
-    json_add_int (b, g->v[g->v[v].parent].uniq_id);
+    json_add_int (b, g->v[parent].uniq_id);
     buf_adds (b, "\", \"target\": \"");
     json_add_int (b, g->v[v].uniq_id);
     if (verbose) {
@@ -265,10 +266,16 @@ int write_jgf (enum write_format format, const struct graph *g,
         if (g->v[sel[i].v].parent == VTX_NONE
             || (shorthand && implied (g, exclusive, sel[i].v)))
             continue;
-        if (!first)
-            buf_add (b, ", ", 2);
-        first = false;
-        write_edge (g, sel[i].v, verbose, b);
+        uint32_t n;
+        const uint32_t *up = graph_parents (g, sel[i].v, &n);
+        for (uint32_t k = 0; k < n; k++) {
+            if (g->nextra && !is_selected (g, sel, count, up[k]))
+                continue;
+            if (!first)
+                buf_add (b, ", ", 2);
+            first = false;
+            write_edge (g, up[k], sel[i].v, verbose, b);
+        }
     }
     if (g->nsub)
         write_xedges (g, sel, count, verbose, first, b);

@@ -72,41 +72,96 @@ static int by_score_down (const void *pa, const void *pb)
     return a->order < b->order ? -1 : 1;
 }
 
-static int by_interval (const void *pa, const void *pb)
-{
-    const struct cand *a = pa, *b = pb;
+/* Locality: as few parents as can be, those that have most first; of what is below one,
+ * the longest run of ids. */
+struct near {
+    struct cand c;
+    int64_t have;   /* units below the parent, at most those that are wanted */
+    uint32_t run;   /* length of the run of ids that it is in */
+    uint32_t first; /* of the parent: when it was found */
+};
 
-    /* uniq holds the length of the run of ids that the candidate is in. */
-    if (a->uniq != b->uniq)
-        return a->uniq > b->uniq ? -1 : 1;
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    return a->order < b->order ? -1 : 1;
+static int by_group (const void *pa, const void *pb)
+{
+    const struct near *a = pa, *b = pb;
+
+    if (a->c.group != b->c.group)
+        return a->c.group < b->c.group ? -1 : 1;
+    if (a->c.score != b->c.score)
+        return a->c.score < b->c.score ? -1 : 1;
+    return a->c.order < b->c.order ? -1 : 1;
 }
 
-static void sort_locality (struct list *l)
+static int by_nearness (const void *pa, const void *pb)
 {
-    for (uint32_t i = 0; i < l->n; i++)
-        l->c[i].uniq = 0;
-    qsort (l->c, l->n, sizeof (*l->c), by_score_up);
-    for (uint32_t i = 0, k; i < l->n; i = k) {
-        k = i + 1;
-        while (k < l->n && l->c[k].score - l->c[k - 1].score <= 1)
+    const struct near *a = pa, *b = pb;
+
+    if (a->have != b->have)
+        return a->have > b->have ? -1 : 1;
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    if (a->run != b->run)
+        return a->run > b->run ? -1 : 1;
+    if (a->c.score != b->c.score)
+        return a->c.score > b->c.score ? -1 : 1;
+    return a->c.order < b->c.order ? -1 : 1;
+}
+
+static void find_runs (struct near *list, uint32_t n)
+{
+    for (uint32_t i = 0, k; i < n; i = k) {
+        for (k = i + 1; k < n && list[k].c.score - list[k - 1].c.score <= 1;)
             k++;
         for (uint32_t j = i; j < k; j++)
-            l->c[j].uniq = k - i;
+            list[j].run = k - i;
     }
-    qsort (l->c, l->n, sizeof (*l->c), by_interval);
 }
 
-void cand_sort (struct match *m, struct list *l)
+static void measure_group (struct near *list, uint32_t n, int64_t want)
+{
+    uint32_t first = UINT32_MAX;
+    int64_t have = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        have += list[i].c.units;
+        first = list[i].c.order < first ? list[i].c.order : first;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        list[i].have = have < want ? have : want;
+        list[i].first = first;
+    }
+    find_runs (list, n);
+}
+
+static void sort_locality (struct match *m, struct list *l, int64_t want)
+{
+    struct near *list = arena_alloc (m->s->arena, l->n * sizeof (*list));
+
+    if (!list) {
+        m->fault = ENOMEM;
+        return;
+    }
+    for (uint32_t i = 0; i < l->n; i++)
+        list[i].c = l->c[i];
+    qsort (list, l->n, sizeof (*list), by_group);
+    for (uint32_t i = 0, k; i < l->n; i = k) {
+        for (k = i + 1; k < l->n && list[k].c.group == list[i].c.group;)
+            k++;
+        measure_group (list + i, k - i, want);
+    }
+    qsort (list, l->n, sizeof (*list), by_nearness);
+    for (uint32_t i = 0; i < l->n; i++)
+        l->c[i] = list[i].c;
+}
+
+void cand_sort (struct match *m, struct list *l, int64_t want)
 {
     const struct policy *p = &m->s->policy;
 
     if (l->n < 2)
         return;
     if (p->kind == POLICY_LOCALITY)
-        sort_locality (l);
+        sort_locality (m, l, want);
     else
         qsort (l->c, l->n, sizeof (*l->c),
                p->kind == POLICY_HIGH ? by_score_down : by_score_up);

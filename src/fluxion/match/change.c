@@ -33,9 +33,14 @@ static void add_state (struct scheduler *s, uint32_t base, uint32_t v, uint32_t 
 
 static void add_above (struct scheduler *s, uint32_t base, uint32_t v, uint32_t state)
 {
-    for (v = s->g->v[v].parent; v != VTX_NONE && !(state_of (s, base, v) & state);
-         v = s->g->v[v].parent)
-        add_state (s, base, v, state);
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!(state_of (s, base, up[i]) & state)) {
+            add_state (s, base, up[i], state);
+            add_above (s, base, up[i], state);
+        }
 }
 
 /* by_rank: a picked node stands for all that is below it. */
@@ -45,14 +50,15 @@ static void mark_picks (struct scheduler *s, uint32_t base, const struct picks *
     struct graph *g = s->g;
 
     for (uint32_t i = 0; i < picks->count; i++) {
-        uint32_t v = picks->item[i].v, last = g->v[v].post;
+        uint32_t v = picks->item[i].v, n;
         if (g->v[v].gone)
             continue;
         add_state (s, base, v, PICKED);
-        if (!by_rank || g->v[v].type != g->t_node || last == POST_NONE)
+        if (!by_rank || g->v[v].type != g->t_node || g->v[v].post == POST_NONE)
             continue;
-        for (uint32_t k = last - g->v[v].nbelow + 1; k < last; k++)
-            add_state (s, base, g->by_post[k], PICKED);
+        const uint32_t *below = graph_below (g, v, &n);
+        for (uint32_t k = 0; k < n; k++)
+            add_state (s, base, below[k], PICKED);
     }
 }
 
@@ -285,6 +291,12 @@ static void mark_below (struct scheduler *s, uint32_t v)
         s->vs[g->by_post[i]].mark = s->mark;
 }
 
+static int shared_below (flux_error_t *error)
+{
+    return error_fail (error, EOPNOTSUPP,
+                       "vertices with several parents: nothing can be removed");
+}
+
 int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
 {
     if (s->g->v[v].parent == VTX_NONE)
@@ -294,6 +306,8 @@ int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
                                : "what is not in the tree cannot be removed");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
         return error_fail (error, errno, "%s", strerror (errno));
+    if (s->g->nextra)
+        return shared_below (error);
     sched_new_mark (s);
     mark_below (s, v);
     release_everywhere (s);
@@ -308,6 +322,10 @@ int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t
     struct graph *g = s->g;
     uint32_t found = 0;
 
+    if (ids && !idset_empty (ids) && g->nextra) {
+        idset_destroy (ids);
+        return shared_below (error);
+    }
     if (!ids || idset_empty (ids)) {
         idset_destroy (ids);
         return error_fail (error, EINVAL, "not an idset: %s", ranks);

@@ -252,7 +252,7 @@ struct order *index_order (struct scheduler *s, uint16_t type)
 {
     struct index *ix = s->index;
 
-    if (s->policy.stop_on_first
+    if (s->policy.stop_on_first || s->g->nextra
         || (s->policy.kind != POLICY_HIGH && s->policy.kind != POLICY_LOW)
         || type >= ix->ntypes)
         return NULL;
@@ -511,7 +511,7 @@ struct fan *index_fan (struct scheduler *s, uint32_t u)
     struct index *ix = s->index;
     const struct vertex *x = &s->g->v[u];
 
-    if (!s->policy.stop_on_first || x->nchildren < index_fan_min
+    if (!s->policy.stop_on_first || s->g->nextra || x->nchildren < index_fan_min
         || index_fan_arrays (s) < 0)
         return NULL;
     uint32_t any = graph_children (s->g, u)[0].child;

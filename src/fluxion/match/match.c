@@ -38,6 +38,8 @@ bool match_can_pass (struct match *m, uint32_t v)
     if (match_takes_whole (m, v) ? !sched_idle (m->s, v, &m->w)
                                  : !sched_shareable (m->s, v, &m->w))
         return false;
+    if (m->s->g->nextra && m->s->pools->trial[v] >= TOKENS)
+        return false; /* taken by this match, from elsewhere */
     return meets_constraint (m, v);
 }
 
@@ -90,12 +92,27 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
         return NULL;
     if (!meets_constraint (m, v))
         return NULL;
+    /* What has been claimed inside is met again on the way through another parent. */
+    if (s->g->nextra
+        && (!pool_claim (m, v, excl)
+            || (whole && !r->nwith && !pool_claim_below (m, v)))) {
+        pool_undo (m, drawn);
+        return NULL;
+    }
     if (r->nwith
         && (!enough_below (m, v, need_below (m, r))
             || !choose_below (m, v, r->with, r->nwith, excl, &kids))) {
         if (m->pools)
             pool_undo (m, drawn);
         return NULL;
+    }
+    if (s->g->nextra && whole && r->nwith && !m->draws) {
+        /* All that is below is taken, not only what was asked for. */
+        pool_undo (m, drawn);
+        if (!pool_claim (m, v, excl) || !pool_claim_below (m, v)) {
+            pool_undo (m, drawn);
+            return NULL;
+        }
     }
     if (!(p = arena_alloc (s->arena, sizeof (*p)))) {
         m->fault = ENOMEM;
@@ -284,11 +301,16 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
     struct graph *g = m->s->g;
     struct visits visits;
     struct tally found = { 0 };
-    enum slot_fit fit = q->r->is_slot ? match_slot_fit (m, u, q) : SLOT_NONE;
+    enum slot_fit fit = SLOT_NONE;
     uint32_t v, before = out->n;
 
-    if (m->fault || (q->r->is_slot && gather_slots (m, u, q, fit, out)))
+    if (m->fault)
         return;
+    if (q->r->is_slot) {
+        fit = match_slot_fit (m, u, q);
+        if (gather_slots (m, u, q, fit, out))
+            return;
+    }
     if (!visits_start (m, u, useful_children (m, q), &visits))
         return;
     while (!m->fault && (v = visits_next (&visits)) != VTX_NONE) {
@@ -306,6 +328,7 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
             if (!c)
                 return;
             cand_set (m, c, v, 0);
+            c->group = u;
             c->units = g->v[v].size;
             c->pick = p;
         } else if (q->pristine && g->v[v].nchildren && !is_beside (q, g->v[v].type)
@@ -323,10 +346,9 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
         match_slots (m, u, q, true, out);
 }
 
-/* The largest count that there is: more need not be looked for. */
-static int64_t want_of (const struct count_spec *c)
+int64_t match_most (const struct count_spec *c)
 {
-    return c->list ? c->max : count_fit (c, c->max);
+    return c->list || c->min == c->max ? c->max : count_fit (c, c->max);
 }
 
 /* Take units from the chosen candidates: chain their picks. */
@@ -420,7 +442,8 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         sub.r = e;
         sub.excl = true;
         sub.slots = true;
-        sub.pristine |= match_slot_fit (m, u, q) < SLOT_WHOLE;
+        if (!q->pristine)
+            sub.pristine = match_slot_fit (m, u, q) < SLOT_WHOLE;
         sub.beside = e;
         sub.nbeside = 1;
     }
@@ -428,7 +451,10 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
     if (!done) {
         match_gather (m, u, &sub, !lazy, l);
-        cand_sort (m, l);
+        int64_t want = q->want;
+        if (q->bundle && __builtin_mul_overflow (want, q->bundle, &want))
+            want = INT64_MAX;
+        cand_sort (m, l, want);
     }
     if (m->pools)
         pool_undo (m, drawn);
@@ -507,7 +533,7 @@ static bool choose_below (struct match *m, uint32_t u, const struct resource *wi
             .beside = with,
             .nbeside = nwith,
             .excl = excl,
-            .want = want_of (&with[i].count),
+            .want = match_most (&with[i].count),
         };
         struct pick *p = NULL;
         if (is_later_alternative (&q))
@@ -539,7 +565,7 @@ static bool match_top (struct match *m, struct pick **kids)
             .beside = m->top,
             .nbeside = m->ntop,
             .pristine = true,
-            .want = want_of (&r->count),
+            .want = match_most (&r->count),
         };
         struct pick *p = NULL;
         if (is_later_alternative (&q))
@@ -573,6 +599,27 @@ static uint32_t slots_of (const struct resource *list, uint32_t n)
     return count;
 }
 
+/* Any of several kinds of slots will do: only what all of them need is needed. */
+static void need_of_alternatives (struct match *m, const struct resource *list,
+                                  uint32_t n)
+{
+    struct scheduler *s = m->s;
+
+    if (!s->flexible || slots_of (list, n) < 2)
+        return;
+    for (int k = 0; k < s->ntracked; k++) {
+        int64_t least = INT64_MAX;
+        for (uint32_t i = 0; i < n; i++) {
+            int64_t one = m->need_one[(size_t)list[i].ord * s->ntracked + k];
+            if (list[i].is_slot && one < least)
+                least = one;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            if (list[i].is_slot)
+                m->need_one[(size_t)list[i].ord * s->ntracked + k] = least;
+    }
+}
+
 /* Units that only a new exclusive job can use, by tracked type: under one vertex
  * of r, and for the least that can be passed through for (one vertex or slot). */
 static void sum_need (struct match *m, const struct resource *r, bool excl)
@@ -603,6 +650,7 @@ static void sum_need (struct match *m, const struct resource *r, bool excl)
                 below[k] = INT64_MAX;
         }
     }
+    need_of_alternatives (m, r->with, r->nwith);
     for (int k = 0; k < s->ntracked; k++) {
         one[k] = below[k];
         if (excl && !r->is_slot && r->type_id == s->tracked[k] && one[k] < INT64_MAX)
@@ -620,7 +668,9 @@ int match_prepare (struct match *m)
         return -1;
     for (uint32_t i = 0; i < m->ntop; i++)
         sum_need (m, &m->top[i], false);
-    m->pools = pools_asked (m->s, m->top, m->ntop);
+    need_of_alternatives (m, m->top, m->ntop);
+    m->draws = pools_asked (m->s, m->top, m->ntop);
+    m->pools = m->draws || m->s->g->nextra;
     return 0;
 }
 

@@ -27,7 +27,8 @@ struct match {
     uint32_t constraint_v;
     int64_t *need, *need_one;
     int64_t root_need[MAX_TRACKED];
-    bool pools; /* the request names what comes from pools */
+    bool draws; /* the request names what comes from pools */
+    bool pools; /* so, or vertices have several parents: see pool.h */
     int fault;  /* errno that ends the match */
     flux_error_t *error;
 };
@@ -44,6 +45,7 @@ struct cand {
     int64_t uniq;
     uint32_t v;
     uint32_t order;
+    uint32_t group; /* the vertex that it was found under */
     int64_t units;
     struct pick *pick;
 };
@@ -60,8 +62,8 @@ struct cand *cand_add (struct match *m, struct list *l);
 void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor);
 /* What passing through v adds. */
 int64_t cand_node_factor (const struct match *m, uint32_t v);
-/* Best first, by the policy. */
-void cand_sort (struct match *m, struct list *l);
+/* Best first, by the policy, if so many units are wanted. */
+void cand_sort (struct match *m, struct list *l, int64_t want);
 
 /* The walk (match.c) */
 
@@ -84,6 +86,8 @@ struct tally {
 void tally_add (const struct query *q, struct tally *t, int64_t units);
 bool tally_full (const struct query *q, const struct tally *t);
 
+/* The largest count that there is: more need not be looked for. */
+int64_t match_most (const struct count_spec *c);
 /* Is v a node that is not to be shared? */
 bool match_takes_whole (const struct match *m, uint32_t v);
 /* Candidates below u, in the order of discovery; verified (with picks) only if

@@ -226,8 +226,12 @@ static void sum_root_need (struct match *m)
 
     for (int k = 0; k < s->ntracked; k++) {
         int64_t sum = 0;
+        bool slots = false;
         for (uint32_t i = 0; i < m->ntop; i++) {
             const struct resource *r = &m->top[i];
+            if (r->is_slot && slots)
+                continue; /* instead of the first */
+            slots |= r->is_slot;
             int64_t n = m->need_one[(size_t)r->ord * s->ntracked + k];
             bool unit = r->is_slot || s->unit_size[r->type_id];
             if (unit && __builtin_mul_overflow (n, r->count.min, &n))
@@ -347,6 +351,22 @@ static uint32_t left_below (const struct scheduler *s, uint32_t v)
     return 0;
 }
 
+/* Of the edges from whatever is selected above v. */
+static void set_weights_up (struct scheduler *s, uint32_t v, uint32_t weight)
+{
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct edge *e = s->g->edges + s->g->v[up[i]].first;
+        if (s->vs[up[i]].mark != s->mark)
+            continue;
+        for (uint32_t k = 0; k < s->g->v[up[i]].nchildren; k++)
+            if (e[k].child == v)
+                e[k].weight = weight;
+    }
+}
+
 /* The policy `first` orders visits by what was left below an edge when a job was
  * last placed through it. */
 static void set_weights (struct scheduler *s)
@@ -358,6 +378,10 @@ static void set_weights (struct scheduler *s)
         if (g->v[v].parent == VTX_NONE || s->vs[v].agg == UINT32_MAX)
             continue; /* a leaf is taken or not */
         uint32_t weight = left_below (s, v);
+        if (g->nextra) {
+            set_weights_up (s, v, weight);
+            continue;
+        }
         index_weight (s, v, graph_set_weight (g, v, weight), weight);
     }
 }

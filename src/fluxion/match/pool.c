@@ -41,7 +41,7 @@ static bool any_subscribed (const struct scheduler *s)
     for (uint32_t i = 0; i < s->g->nsub; i++)
         if (subscribed (s, &s->g->sub[i]))
             return true;
-    return false;
+    return s->g->nextra > 0;
 }
 
 static void find_pools (struct scheduler *s)
@@ -57,7 +57,7 @@ static void find_pools (struct scheduler *s)
                 p->is_pool[sub->edge[k].from] = 1;
     }
     for (uint32_t v = 0; v < g->nv; v++) {
-        p->is_pool[v] |= g->v[v].post == POST_NONE;
+        p->is_pool[v] |= g->nsub && g->v[v].post == POST_NONE;
         p->is_pool[v] &= !g->v[v].gone;
         p->is_type[g->v[v].type] |= p->is_pool[v];
     }
@@ -146,7 +146,27 @@ void pool_undo (struct match *m, uint32_t nlog)
 
 static int64_t units_left (struct match *m, uint32_t v)
 {
+    if (!is_pool (m->s, v))
+        return TOKENS - m->s->pools->trial[v];
     return pool_free (m->s, v, &m->w) - m->s->pools->trial[v];
+}
+
+bool pool_claim (struct match *m, uint32_t v, bool exclusive)
+{
+    int64_t units = exclusive ? TOKENS : 1;
+
+    return units_left (m, v) >= units && log_draw (m, v, units, exclusive);
+}
+
+bool pool_claim_below (struct match *m, uint32_t v)
+{
+    uint32_t n;
+    const uint32_t *below = graph_below (m->s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!sched_idle (m->s, below[i], &m->w) || !pool_claim (m, below[i], true))
+            return false;
+    return true;
 }
 
 static bool draw_list (struct match *m, uint32_t u, const struct resource *list,
@@ -301,7 +321,7 @@ void pool_select (struct match *m)
     for (uint32_t i = 0; i < p->nlog && !m->fault; i++) {
         const struct draw *d = &p->log[i];
         int64_t sum = p->trial[d->v];
-        if (s->vs[d->v].mark != s->mark)
+        if (is_pool (s, d->v) && s->vs[d->v].mark != s->mark)
             select_vertex (m, d->v, d->exclusive, sum, NULL);
     }
 }

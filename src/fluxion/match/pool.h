@@ -15,7 +15,8 @@
 
 #include "fluxion/match/match_priv.h"
 
-/* Taken from a pool by the match that is going on. */
+/* Taken from a pool by the match that is going on; or, where vertices have several
+ * parents and may be met twice, such a vertex itself: TOKENS if it is to be exclusive. */
 struct draw {
     uint32_t v;
     int64_t units;
@@ -55,6 +56,10 @@ int64_t pool_free (struct scheduler *s, uint32_t v, const struct window *w);
 bool pool_draw (struct match *m, uint32_t u, const struct resource *r);
 /* Draw from any pool of the type, for a resource that stands under no vertex. */
 bool pool_draw_any (struct match *m, const struct resource *r);
+/* Note that v is chosen; false: the match that is going on has it already. */
+bool pool_claim (struct match *m, uint32_t v, bool exclusive);
+/* Is all below v free, so that it can be taken whole? */
+bool pool_claim_below (struct match *m, uint32_t v);
 /* Forget what was drawn since the log was that long. */
 void pool_undo (struct match *m, uint32_t nlog);
 /* Remember with p what was drawn since. */

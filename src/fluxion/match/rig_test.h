@@ -77,9 +77,9 @@ __attribute__ ((unused)) static char *rig_jgf (const char *graph, const char *mo
 }
 
 __attribute__ ((unused)) static struct scheduler *
-rig_load (const char *graph, const struct scheduler_options *opt)
+rig_load_more (const char *graph, const char *more, const struct scheduler_options *opt)
 {
-    char *text = rig_jgf (graph, NULL);
+    char *text = rig_jgf (graph, more);
     flux_error_t error;
     struct scheduler *s =
         fluxion_load ("jgf", text, strlen (text), NULL, 0, opt, &error);
@@ -88,6 +88,12 @@ rig_load (const char *graph, const struct scheduler_options *opt)
         fail_msg ("%s: %s", graph, error.text);
     free (text);
     return s;
+}
+
+__attribute__ ((unused)) static struct scheduler *
+rig_load (const char *graph, const struct scheduler_options *opt)
+{
+    return rig_load_more (graph, NULL, opt);
 }
 
 __attribute__ ((unused)) static struct scheduler *rig_create (const char *graph,

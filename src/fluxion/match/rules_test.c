@@ -94,6 +94,18 @@ static void down_and_unsatisfiable (void **state)
     scheduler_destroy (s);
 }
 
+/* Of the cores of node0 those whose digits are named. */
+static void set_up_only (struct scheduler *s, const char *cores)
+{
+    char path[64];
+
+    for (int i = 0; i < 8; i++) {
+        snprintf (path, sizeof (path), "/cluster0/node0/core%d", i);
+        scheduler_set_status (s, graph_find_path (scheduler_graph (s), path),
+                              !strchr (cores, '0' + i));
+    }
+}
+
 /* Slots of a GPU or, if there is none, of two cores: there is one GPU, so the second
  * and third slot are of cores. */
 static void or_slots_serve_the_rest (void **state)
@@ -259,6 +271,47 @@ static void levels_between_node_and_slot (void **state)
     }
 }
 
+/* Four cores are found below one node, and four nodes in one rack. */
+static void locality_packs (void **state)
+{
+    struct scheduler *s = rig_create ("cluster0{node0-3{core0-3}}", "locality");
+
+    assert_string_equal (rig_take (s, 1, "slot:4[core:1]"),
+                         "@0 node0/core0 node0/core1 node0/core2 node0/core3");
+    /* node1 has three left after this, and nodes 2 and 3 four: two for 6 cores. */
+    assert_string_equal (rig_take (s, 2, "slot:1[core:1]"), "@0 node1/core3");
+    assert_string_equal (rig_take (s, 3, "slot:6[core:1]"),
+                         "@0 node2/core0 node2/core1 node2/core2 node2/core3 "
+                         "node3/core2 node3/core3");
+    /* Then there are three and two: three in one place are nearer than two. */
+    assert_string_equal (rig_take (s, 4, "slot:3[core:1]"),
+                         "@0 node1/core0 node1/core1 node1/core2");
+    scheduler_destroy (s);
+
+    s = rig_create ("cluster0{rack0{node0-2} rack1{node0-3}}", "locality");
+    assert_string_equal (rig_take (s, 1, "slot:4[node:1]"),
+                         "@0 rack1/node0 rack1/node1 rack1/node2 rack1/node3");
+    scheduler_destroy (s);
+}
+
+/* cores 2 and 5 of 8 are in use: 0-1, 3-4 and 6-7 are runs of two; with 5 back, 3-7 are
+ * one of five, and the neighbours at its end serve. */
+static void locality_takes_neighbours (void **state)
+{
+    struct scheduler *s = rig_create ("cluster0{node0{core0-7}}", "locality");
+
+    set_up_only (s, "013467");
+    assert_string_equal (rig_take (s, 1, "slot:2[core:1]"),
+                         "@0 node0/core6 node0/core7");
+    assert_int_equal (scheduler_cancel (s, 1), 0);
+    set_up_only (s, "0134567");
+    assert_string_equal (rig_take (s, 2, "slot:3[core:1]"),
+                         "@0 node0/core5 node0/core6 node0/core7");
+    assert_string_equal (rig_take (s, 3, "slot:2[core:1]"),
+                         "@0 node0/core3 node0/core4");
+    scheduler_destroy (s);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +326,8 @@ int main (void)
         cmocka_unit_test (first_weighs_without_filter),
         cmocka_unit_test (first_weighs_nodes),
         cmocka_unit_test (first_stays_in_one_rack),
+        cmocka_unit_test (locality_packs),
+        cmocka_unit_test (locality_takes_neighbours),
         cmocka_unit_test (no_limit_behind_reservations),
         cmocka_unit_test (ranges_for_several_slots),
         cmocka_unit_test (levels_between_node_and_slot),

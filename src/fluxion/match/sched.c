@@ -51,9 +51,8 @@ void sched_sum (struct scheduler *s)
     memset (s->usable, 0, size);
 
     for (uint32_t i = 0; g->root != VTX_NONE && i < g->v[g->root].nbelow; i++) {
-        uint32_t v = g->by_post[i], p = g->v[v].parent;
-        if (p == VTX_NONE)
-            break;
+        uint32_t v = g->by_post[i], nup;
+        const uint32_t *up = graph_parents (g, v, &nup);
         for (int k = 0; k < s->ntracked; k++) {
             bool mine = g->v[v].type == s->tracked[k];
             int64_t total = mine ? g->v[v].size : 0;
@@ -62,9 +61,11 @@ void sched_sum (struct scheduler *s)
                 total += sched_row (s->total, s, v)[k];
                 avail += sched_row (s->avail, s, v)[k];
             }
-            sched_row (s->total, s, p)[k] += total;
-            sched_row (s->avail, s, p)[k] += avail;
-            sched_row (s->usable, s, p)[k] += sched_contribution (s, v, k);
+            for (uint32_t n = 0; n < nup; n++) {
+                sched_row (s->total, s, up[n])[k] += total;
+                sched_row (s->avail, s, up[n])[k] += avail;
+                sched_row (s->usable, s, up[n])[k] += sched_contribution (s, v, k);
+            }
         }
     }
 }
@@ -309,11 +310,11 @@ void scheduler_destroy (struct scheduler *s)
 
 static void *copy_mem (const void *p, size_t size, bool *failed)
 {
-    void *copy = malloc (size + 1);
+    void *copy = calloc (1, size + 1); /* p: NULL before the first of it */
 
     if (!copy)
         *failed = true;
-    else if (size)
+    else if (size && p)
         memcpy (copy, p, size);
     return copy;
 }

@@ -29,12 +29,12 @@ bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
 static void select_below (struct match *m, uint32_t v)
 {
     struct graph *g = m->s->g;
+    uint32_t n;
+    const uint32_t *below = graph_below (g, v, &n);
 
-    for (uint32_t i = g->v[v].post - g->v[v].nbelow + 1; i < g->v[v].post; i++) {
-        uint32_t u = g->by_post[i];
-        if (!select_vertex (m, u, true, g->v[u].size, NULL))
+    for (uint32_t i = 0; i < n; i++)
+        if (!select_vertex (m, below[i], true, g->v[below[i]].size, NULL))
             return;
-    }
 }
 
 static void select_picks (struct match *m, const struct pick *p)
@@ -68,10 +68,32 @@ static void select_whole_nodes (struct match *m)
     }
 }
 
+/* One of the ways up that may be gone, and what is selected already before the others. */
+static bool select_way_up (struct match *m, uint32_t v)
+{
+    struct scheduler *s = m->s;
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (s->vs[up[i]].mark == s->mark)
+            return true;
+    for (uint32_t i = 0; i < n; i++)
+        if (match_can_pass (m, up[i]) && select_way_up (m, up[i]))
+            return select_vertex (m, up[i], false, s->g->v[up[i]].size, NULL);
+    return v == s->g->root;
+}
+
 static void select_above (struct match *m)
 {
     struct graph *g = m->s->g;
     uint32_t n = m->s->nsel;
+
+    if (g->nextra) {
+        for (uint32_t i = 0; i < n && !m->fault; i++)
+            select_way_up (m, m->s->sel[i].v);
+        return;
+    }
 
     for (uint32_t i = 0; i < n && !m->fault; i++)
         for (uint32_t v = g->v[m->s->sel[i].v].parent;
@@ -92,6 +114,21 @@ static int by_post (const void *pa, const void *pb, void *arg)
     return a < b ? -1 : a > b;
 }
 
+/* Where a vertex can be reached in several ways, what is taken along with another has not
+ * been looked at from all sides. */
+static void check_selected (struct match *m)
+{
+    struct scheduler *s = m->s;
+
+    for (uint32_t i = 0; i < s->nsel && !m->fault; i++) {
+        const struct selected *sel = &s->sel[i];
+        if (!is_pool (s, sel->v)
+            && !(sel->exclusive ? sched_idle (s, sel->v, &m->w)
+                                : sched_shareable (s, sel->v, &m->w)))
+            m->fault = EBUSY;
+    }
+}
+
 void match_select (struct match *m, const struct pick *picks)
 {
     struct scheduler *s = m->s;
@@ -104,6 +141,8 @@ void match_select (struct match *m, const struct pick *picks)
     if (m->pools)
         pool_select (m);
     select_above (m);
+    if (s->g->nextra)
+        check_selected (m);
     if (!m->fault)
         qsort_r (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
 }

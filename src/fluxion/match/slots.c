@@ -32,7 +32,7 @@ static bool fill_elements (struct match *m, uint32_t u, const struct resource *r
             .pristine = deep,
             .excl = true,
             .want = want,
-            .bundle = count_fit (&r->with[i].count, r->with[i].count.max),
+            .bundle = match_most (&r->with[i].count),
         };
         if (m->pools && is_pool_type (m->s, r->with[i].type_id))
             continue; /* each slot draws, once it is made */
@@ -248,7 +248,7 @@ void match_slots (struct match *m, uint32_t u, const struct query *q, bool deep,
             struct cand *c = cand_add (m, out);
             if (!c)
                 return;
-            c->v = u;
+            c->v = c->group = u;
             if (!bundle (m, &kind[k], c)
                 || (m->pools && !draw_slot (m, u, kind[k].r, c))) {
                 out->n--;
@@ -312,7 +312,7 @@ void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
         match_gather (m, u, &one, true, &found[n]);
         if (m->fault)
             return;
-        cand_sort (m, &found[n++]);
+        cand_sort (m, &found[n++], q->want);
     }
     uint32_t base = sched_new_marks (m->s, TAKEN_STATES);
     for (uint32_t k = 0; k < n; k++)

@@ -29,8 +29,37 @@ int64_t sched_contribution (const struct scheduler *s, uint32_t v, int k)
     return n;
 }
 
+/* Each path upwards counts, as it does in the sums. */
+static void add_usable_all (struct scheduler *s, uint32_t v, int k, int64_t delta)
+{
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++) {
+        s->usable[(size_t)s->vs[up[i]].agg * s->ntracked + k] += delta;
+        index_touch (s, up[i]);
+        if (!s->g->v[up[i]].down && !s->vs[up[i]].exclusive)
+            add_usable_all (s, up[i], k, delta);
+    }
+}
+
+static void add_avail_all (struct scheduler *s, uint32_t v, int k, int64_t delta)
+{
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++) {
+        sched_row (s->avail, s, up[i])[k] += delta;
+        add_avail_all (s, up[i], k, delta);
+    }
+}
+
 static void add_usable (struct scheduler *s, uint32_t v, int k, int64_t delta)
 {
+    if (s->g->nextra) {
+        add_usable_all (s, v, k, delta);
+        return;
+    }
     for (uint32_t p = s->g->v[v].parent; p != VTX_NONE; p = s->g->v[p].parent) {
         s->usable[(size_t)s->vs[p].agg * s->ntracked + k] += delta;
         index_touch (s, p);
@@ -138,6 +167,10 @@ static void count_avail (struct scheduler *s, const struct span *sp, int sign)
 
     if (!sp->exclusive || sp->reserved || k < 0)
         return;
+    if (s->g->nextra) {
+        add_avail_all (s, sp->v, k, -sign * sp->needs);
+        return;
+    }
     for (uint32_t p = s->g->v[sp->v].parent; p != VTX_NONE; p = s->g->v[p].parent)
         sched_row (s->avail, s, p)[k] -= sign * sp->needs;
 }
