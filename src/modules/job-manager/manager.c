@@ -334,7 +334,8 @@ static void clean_up (struct manager *m, struct job *job)
         || job->prologs > 0 || job->epilogs > 0)
         return;
     if (job->R && !job->freed) {
-        if (m->sched_ready && !job->bypass)
+        bool kept = !job->bypass && m->ops->keep && m->ops->keep (job, m->arg);
+        if (m->sched_ready && !job->bypass && !kept)
             m->ops->sched_free (job, m->arg);
         if (job->alloc_event)
             emit (m, job, EV_FREE);
