@@ -191,7 +191,7 @@ static int add_begin_time (struct manager *m, struct job *job, const char *value
     char *end, text[64];
     double when = strtod (value, &end);
 
-    if (end == value || *end || when < 0) {
+    if (end == value || *end || !isfinite (when) || when < 0) {
         snprintf (error->text, sizeof (error->text),
                   "dependency: begin-time: \"%s\" is no time in seconds", value);
         errno = EINVAL;

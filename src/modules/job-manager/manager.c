@@ -1103,18 +1103,26 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
 }
 
 /* What is changed without a plugin that allows it. */
-static bool is_ours (const char *key)
+struct own_update {
+    const char *key;
+    json_type type;
+    const char *must_be;
+};
+
+static const struct own_update *own_update (const char *key)
 {
-    static const char *const known[] = { "attributes.system.duration",
-                                         "attributes.system.queue",
-                                         "attributes.system.job.name",
-                                         "attributes.system.constraints" };
+    static const struct own_update known[] = {
+        { "attributes.system.duration", JSON_REAL, NULL },
+        { "attributes.system.queue", JSON_STRING, "a string" },
+        { "attributes.system.job.name", JSON_STRING, "a string" },
+        { "attributes.system.constraints", JSON_OBJECT, "an object" },
+    };
 
     for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
-        if (strcmp (key, known[i]) == 0)
-            return true;
+        if (strcmp (key, known[i].key) == 0)
+            return &known[i];
     }
-    return false;
+    return NULL;
 }
 
 static int refuse_update (flux_error_t *error, const char *fmt, const char *key)
@@ -1124,16 +1132,22 @@ static int refuse_update (flux_error_t *error, const char *fmt, const char *key)
     return -1;
 }
 
-static int check_ours (const struct job *job, const char *key, const json_t *value,
-                       flux_error_t *error)
+static int check_own (const struct own_update *own, const struct job *job,
+                      const json_t *value, flux_error_t *error)
 {
-    bool duration = strcmp (key, "attributes.system.duration") == 0;
+    bool duration = own->type == JSON_REAL;
 
     if (!duration && !job_pending (job))
-        return refuse_update (error, "update of %s: the job runs already", key);
+        return refuse_update (error, "update of %s: the job runs already", own->key);
     if (duration && (!json_is_number (value) || json_number_value (value) < 0))
         return refuse_update (error, "%s must be a number of seconds from 0",
                               "duration");
+    if (!duration && json_typeof (value) != own->type) {
+        snprintf (error->text, sizeof (error->text), "update of %s: must be %s",
+                  own->key, own->must_be);
+        errno = EINVAL;
+        return -1;
+    }
     return 0;
 }
 
@@ -1148,10 +1162,11 @@ static int check_key (struct manager *m, struct job *job, const char *key,
         .cred = plan->cred,
         .error = error,
     };
+    const struct own_update *own = own_update (key);
     json_t *value = json_object_get (plan->updates, key);
     int rc = 0;
 
-    if (is_ours (key) && check_ours (job, key, value, error) < 0)
+    if (own && check_own (own, job, value, error) < 0)
         return -1;
     if (strncmp (key, "attributes.", 11) == 0)
         rc = hook_call (m, job, &call);
@@ -1160,7 +1175,7 @@ static int check_key (struct manager *m, struct job *job, const char *key,
     if (rc > 0 && call.updates)
         json_object_update (plan->more, call.updates);
     json_decref (call.updates);
-    if (rc == 0 && !is_ours (key))
+    if (rc == 0 && !own)
         return refuse_update (error, "update of %.100s not supported", key);
     return rc < 0 ? -1 : 0;
 }
@@ -1266,7 +1281,7 @@ int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
     json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
     if (duration) {
         facts.duration = json_number_value (duration);
-        if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0
+        if ((!queue && jobqueue_check_limits (job->jobqueue, &facts, error) < 0)
             || check_not_past (m, job, facts.duration, error) < 0)
             return -1;
     }

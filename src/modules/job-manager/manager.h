@@ -113,8 +113,7 @@ struct submission {
     int flags;
     double t_submit; /* 0: now */
     struct span jobspec;
-    /* length 0: in jobspec, if anywhere; else "environment":{...} with a comma
-     * behind if attributes.system has other members */
+    /* length 0: in jobspec, if anywhere; else "environment":{...} with a comma behind */
     struct span env;
 };
 /* -1 with errno and *error: the job was refused and leaves no trace. */
@@ -225,7 +224,7 @@ void manager_resume (struct manager *m);
  * *error. */
 int manager_check_paused (const struct manager *m, flux_error_t *error);
 
-/* Restart: each job that the KVS has, in any order; then one manager_restarted.
+/* Restart: each job that the KVS has, in the order of ids; then one manager_restarted.
  * -1 with EINVAL and *error: the log or the jobspec cannot be understood. */
 int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
                     struct span jobspec, struct span R, flux_error_t *error);
