@@ -288,8 +288,9 @@ static int get_signal (optparse_t *p)
     long n = strtol (s, &end, 10);
 
     if (end == s || *end || n <= 0 || n > SIGRTMAX) {
-        fprintf (stderr, "flux-housekeeping kill: error: argument -s/--signal: "
-                         "invalid int value: '%s'\n",
+        fprintf (stderr,
+                 "flux-housekeeping kill: error: argument -s/--signal: "
+                 "invalid int value: '%s'\n",
                  safe (s));
         exit (2);
     }
@@ -317,8 +318,7 @@ static int cmd_kill (optparse_t *p, int argc, char **argv)
         free (s);
     }
     char *s = json_dumps (o, JSON_COMPACT);
-    flux_future_t *f =
-        flux_rpc (cmd_open (), "job-manager.housekeeping-kill", s, 0, 0);
+    flux_future_t *f = flux_rpc (cmd_open (), "job-manager.housekeeping-kill", s, 0, 0);
     if (!f || flux_rpc_get (f, NULL) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     flux_future_destroy (f);

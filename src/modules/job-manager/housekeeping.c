@@ -212,8 +212,8 @@ bool housekeeping_keep_op (const struct job *job, void *arg)
     if (!(run = run_create (hk, job)))
         goto error;
     cmd = make_command (run);
-    run->x = cmd ? rankexec_create (hk->ctx->h, cmd, run->allocated, &exec_ops, run)
-                 : NULL;
+    run->x =
+        cmd ? rankexec_create (hk->ctx->h, cmd, run->allocated, &exec_ops, run) : NULL;
     flux_cmd_destroy (cmd);
     if (!run->x)
         goto error;
@@ -230,15 +230,13 @@ void housekeeping_hello (struct housekeeping *hk, const flux_msg_t *msg)
 {
     list_foreach (&hk->runs, l) {
         struct run *run = container_of (l, struct run, link);
-        char *R =
-            idset_count (run->allocated) > 0 ? R_of (run, run->allocated) : NULL;
+        char *R = idset_count (run->allocated) > 0 ? R_of (run, run->allocated) : NULL;
         json_t *o = R ? json_loads (R, 0, NULL) : NULL;
         if (o)
-            flux_respond_pack (hk->ctx->h, msg, "{s:I s:I s:I s:f s:o}", "id",
-                               (json_int_t)run->id, "priority",
-                               (json_int_t)run->priority, "userid",
-                               (json_int_t)run->userid, "t_submit", run->t_submit, "R",
-                               o);
+            flux_respond_pack (
+                hk->ctx->h, msg, "{s:I s:I s:I s:f s:o}", "id", (json_int_t)run->id,
+                "priority", (json_int_t)run->priority, "userid",
+                (json_int_t)run->userid, "t_submit", run->t_submit, "R", o);
         free (R);
     }
 }
@@ -249,9 +247,9 @@ static json_t *run_stats (const struct run *run)
 {
     char *pending = idset_encode (rankexec_active (run->x), IDSET_FLAG_RANGE);
     char *allocated = idset_encode (run->allocated, IDSET_FLAG_RANGE);
-    json_t *o = json_pack ("{s:f s:s s:s}", "t_start", run->t_start, "pending",
-                           pending ? pending : "", "allocated",
-                           allocated ? allocated : "");
+    json_t *o =
+        json_pack ("{s:f s:s s:s}", "t_start", run->t_start, "pending",
+                   pending ? pending : "", "allocated", allocated ? allocated : "");
 
     free (pending);
     free (allocated);
