@@ -93,6 +93,9 @@ void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg);
 /* request_jobs.c: what clients ask about jobs */
 extern const struct flux_msg_handler_spec job_handlers[];
 void job_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+/* history.get: the latest jobs of the sender. */
+void job_history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg);
 void wait_answer (void *waiter, int errnum, const struct wait_result *res, void *arg);
 
 /* request_queue.c */

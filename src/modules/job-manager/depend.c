@@ -40,11 +40,20 @@ bool begin_before (const struct heap_node *x, const struct heap_node *y)
            < container_of (y, struct dependency, timer)->when;
 }
 
-static const struct scheme *find_scheme (const char *name)
+static bool is_off (const struct manager *m, const struct scheme *scheme)
+{
+    unsigned int feature = scheme->type == DEP_SINGLETON    ? OFF_SINGLETON
+                           : scheme->type == DEP_BEGIN_TIME ? OFF_BEGIN_TIME
+                                                            : OFF_AFTER;
+
+    return m->queues.off & feature;
+}
+
+static const struct scheme *find_scheme (const struct manager *m, const char *name)
 {
     for (size_t i = 0; i < sizeof (schemes) / sizeof (schemes[0]); i++) {
         if (strcmp (schemes[i].name, name) == 0)
-            return &schemes[i];
+            return is_off (m, &schemes[i]) ? NULL : &schemes[i];
     }
     return NULL;
 }
@@ -248,13 +257,13 @@ static int add_one (struct manager *m, struct job *job, json_t *o, flux_error_t 
     const struct scheme *scheme;
 
     if (json_unpack (o, "{s:s s?s}", "scheme", &name, "value", &value) < 0
-        || (find_scheme (name) && !json_object_get (o, "value"))) {
+        || (find_scheme (m, name) && !json_object_get (o, "value"))) {
         snprintf (error->text, sizeof (error->text),
                   "dependency: scheme and value must be strings");
         errno = EINVAL;
         return -1;
     }
-    if (!(scheme = find_scheme (name))) {
+    if (!(scheme = find_scheme (m, name))) {
         struct hook_call call = { HOOK_DEPENDENCY, .key = name, .detail = o };
         call.error = error;
         int rc = hook_call (m, job, &call);

@@ -252,7 +252,7 @@ static int64_t priority_of (int urgency)
 
 int64_t manager_default_priority (const struct manager *m, const struct job *job)
 {
-    return priority_of (job->urgency);
+    return m->queues.off & OFF_PRIORITY ? -1 : priority_of (job->urgency);
 }
 
 /* Held and expedited jobs are so whatever plugins think of them. */
@@ -1107,20 +1107,21 @@ struct own_update {
     const char *key;
     json_type type;
     const char *must_be;
+    unsigned int off; /* by this, or 0 */
 };
 
-static const struct own_update *own_update (const char *key)
+static const struct own_update *own_update (const struct manager *m, const char *key)
 {
     static const struct own_update known[] = {
-        { "attributes.system.duration", JSON_REAL, NULL },
-        { "attributes.system.queue", JSON_STRING, "a string" },
+        { "attributes.system.duration", JSON_REAL, NULL, OFF_UPDATE_DURATION },
+        { "attributes.system.queue", JSON_STRING, "a string", OFF_UPDATE_QUEUE },
         { "attributes.system.job.name", JSON_STRING, "a string" },
         { "attributes.system.constraints", JSON_OBJECT, "an object" },
     };
 
     for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
         if (strcmp (key, known[i].key) == 0)
-            return &known[i];
+            return m->queues.off & known[i].off ? NULL : &known[i];
     }
     return NULL;
 }
@@ -1162,7 +1163,7 @@ static int check_key (struct manager *m, struct job *job, const char *key,
         .cred = plan->cred,
         .error = error,
     };
-    const struct own_update *own = own_update (key);
+    const struct own_update *own = own_update (m, key);
     json_t *value = json_object_get (plan->updates, key);
     int rc = 0;
 
@@ -1281,7 +1282,8 @@ int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
     json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
     if (duration) {
         facts.duration = json_number_value (duration);
-        if ((!queue && jobqueue_check_limits (job->jobqueue, &facts, error) < 0)
+        if ((!queue
+             && jobqueue_check_limits (&m->queues, job->jobqueue, &facts, error) < 0)
             || check_not_past (m, job, facts.duration, error) < 0)
             return -1;
     }

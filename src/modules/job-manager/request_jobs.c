@@ -499,8 +499,8 @@ static bool slice_part (json_t *o, int *value, const int **ptr)
     return json_is_integer (o);
 }
 
-static void history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                        void *arg)
+void job_history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     struct ctx *ctx = arg;
     json_t *start = NULL, *stop = NULL, *step = NULL, *jobs;
@@ -535,6 +535,5 @@ const struct flux_msg_handler_spec job_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.update", update_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.wait", wait_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "job-manager.list", list_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-manager.history.get", history_cb, FLUX_ROLE_USER },
     FLUX_MSGHANDLER_TABLE_END,
 };
