@@ -294,6 +294,17 @@ static bool is_builtin (const struct dependency *dep)
     return false;
 }
 
+static void take_builtin (struct job *job, struct list *logged)
+{
+    list_foreach (&job->dependencies, l) {
+        struct dependency *dep = container_of (l, struct dependency, link);
+        if (!is_builtin (dep))
+            continue;
+        list_remove (&dep->link);
+        list_append (logged, &dep->link);
+    }
+}
+
 /* After a restart: what the log said (DEP_OTHER) is replaced by what the
  * jobspec says, unless it had been removed before. What plugins have added stays
  * until they remove it. */
@@ -310,15 +321,8 @@ static void reconcile (struct manager *m, struct job *job, struct list *logged)
         if (!outstanding)
             dep_destroy (m, dep);
     }
-    list_foreach (logged, l) {
-        struct dependency *dep = container_of (l, struct dependency, link);
-        if (is_builtin (dep)) {
-            dep_destroy (m, dep);
-        } else {
-            list_remove (&dep->link);
-            list_append (&job->dependencies, &dep->link);
-        }
-    }
+    while (!list_empty (logged))
+        dep_destroy (m, list_first (logged, struct dependency, link));
 }
 
 int depend_add (struct manager *m, struct job *job, flux_error_t *error)
@@ -334,8 +338,8 @@ int depend_add (struct manager *m, struct job *job, flux_error_t *error)
         return 0;
     list_init (&logged);
     bool replayed = job->state != FLUX_JOB_STATE_NEW;
-    while (replayed && !list_empty (&job->dependencies))
-        list_append (&logged, list_pop (&job->dependencies));
+    if (replayed)
+        take_builtin (job, &logged);
     json_t *deps = json_loadb (v.s, v.len, 0, NULL);
     if (!json_is_array (deps)) {
         snprintf (error->text, sizeof (error->text),

@@ -1002,6 +1002,18 @@ static void rejoin_queue (struct manager *m, struct job *job)
         jq->nrunning++;
 }
 
+/* Plugins hear of the job before it comes into PRIORITY again. */
+static void reintroduce (struct manager *m, struct job *job)
+{
+    bool first = job->state == FLUX_JOB_STATE_SCHED;
+
+    if (first)
+        manager_announce (m, job);
+    emit (m, job, EV_FLUX_RESTART);
+    if (!first)
+        manager_announce (m, job);
+}
+
 void manager_restarted (struct manager *m)
 {
     recent_sort (&m->recent);
@@ -1013,16 +1025,15 @@ void manager_restarted (struct manager *m)
         name_add (m, job);
         if (job->flags & FLUX_JOB_WAITABLE)
             waitables_add (m->waitables, job->id);
-        manager_announce (m, job);
+        /* the process that ran its prolog or epilog is gone */
+        job->prologs = job->epilogs = 0;
+        reintroduce (m, job);
         if (job->state == FLUX_JOB_STATE_DEPEND && depend_add (m, job, &error) < 0)
             manager_raise (m, job, "dependency", 0, error.text, FLUX_USERID_UNKNOWN);
     }
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
-        /* the process that ran its prolog or epilog is gone */
-        job->prologs = job->epilogs = 0;
         job->exec_done = job->finished && job->released;
-        emit (m, job, EV_FLUX_RESTART);
         if (job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_set_expiration (m, job);
         if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)
