@@ -4,6 +4,7 @@
  *   flux submit --dependency=event:data.ready process-it
  *   flux event pub data.ready
  */
+#include <errno.h>
 #include <flux/jobtap.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -40,7 +41,8 @@ static int depend (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
                                        flux_plugin_arg_strerror (args));
     if (describe (text, sizeof (text), value) < 0 || *value == '\0')
         return flux_jobtap_reject_job (p, args, "event: \"%.20s\" is no topic", value);
-    if (flux_jobtap_dependency_add (p, id, text) < 0
+    /* after a restart the job has it already */
+    if ((flux_jobtap_dependency_add (p, id, text) < 0 && errno != EEXIST)
         || remember (data, value, id) < 0)
         return flux_jobtap_reject_job (p, args, "event: cannot wait for %s", value);
     return 0;

@@ -19,6 +19,7 @@ struct ctx {
     flux_t *h;
     struct manager *m;
     struct jobtap *jobtap;
+    struct housekeeping *housekeeping;
     uint32_t owner;
     double epoch; /* of job ids */
 
@@ -71,6 +72,8 @@ void sched_alloc_op (const struct job *job, void *arg);
 void sched_cancel_op (const struct job *job, void *arg);
 void sched_prioritize_op (const struct job *job, void *arg);
 void sched_free_op (const struct job *job, void *arg);
+/* A part of R; final: the last one. */
+void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final);
 void sched_turn (struct ctx *ctx);
 void sched_expiration (struct ctx *ctx, const struct job *job, double expiration);
 
@@ -90,6 +93,9 @@ void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg);
 /* request_jobs.c: what clients ask about jobs */
 extern const struct flux_msg_handler_spec job_handlers[];
 void job_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+/* history.get: the latest jobs of the sender. */
+void job_history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg);
 void wait_answer (void *waiter, int errnum, const struct wait_result *res, void *arg);
 
 /* request_queue.c */

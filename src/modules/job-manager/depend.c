@@ -40,11 +40,20 @@ bool begin_before (const struct heap_node *x, const struct heap_node *y)
            < container_of (y, struct dependency, timer)->when;
 }
 
-static const struct scheme *find_scheme (const char *name)
+static bool is_off (const struct manager *m, const struct scheme *scheme)
+{
+    unsigned int feature = scheme->type == DEP_SINGLETON    ? OFF_SINGLETON
+                           : scheme->type == DEP_BEGIN_TIME ? OFF_BEGIN_TIME
+                                                            : OFF_AFTER;
+
+    return m->queues.off & feature;
+}
+
+static const struct scheme *find_scheme (const struct manager *m, const char *name)
 {
     for (size_t i = 0; i < sizeof (schemes) / sizeof (schemes[0]); i++) {
         if (strcmp (schemes[i].name, name) == 0)
-            return &schemes[i];
+            return is_off (m, &schemes[i]) ? NULL : &schemes[i];
     }
     return NULL;
 }
@@ -248,13 +257,13 @@ static int add_one (struct manager *m, struct job *job, json_t *o, flux_error_t 
     const struct scheme *scheme;
 
     if (json_unpack (o, "{s:s s?s}", "scheme", &name, "value", &value) < 0
-        || (find_scheme (name) && !json_object_get (o, "value"))) {
+        || (find_scheme (m, name) && !json_object_get (o, "value"))) {
         snprintf (error->text, sizeof (error->text),
                   "dependency: scheme and value must be strings");
         errno = EINVAL;
         return -1;
     }
-    if (!(scheme = find_scheme (name))) {
+    if (!(scheme = find_scheme (m, name))) {
         struct hook_call call = { HOOK_DEPENDENCY, .key = name, .detail = o };
         call.error = error;
         int rc = hook_call (m, job, &call);
@@ -285,6 +294,17 @@ static bool is_builtin (const struct dependency *dep)
     return false;
 }
 
+static void take_builtin (struct job *job, struct list *logged)
+{
+    list_foreach (&job->dependencies, l) {
+        struct dependency *dep = container_of (l, struct dependency, link);
+        if (!is_builtin (dep))
+            continue;
+        list_remove (&dep->link);
+        list_append (logged, &dep->link);
+    }
+}
+
 /* After a restart: what the log said (DEP_OTHER) is replaced by what the
  * jobspec says, unless it had been removed before. What plugins have added stays
  * until they remove it. */
@@ -301,15 +321,8 @@ static void reconcile (struct manager *m, struct job *job, struct list *logged)
         if (!outstanding)
             dep_destroy (m, dep);
     }
-    list_foreach (logged, l) {
-        struct dependency *dep = container_of (l, struct dependency, link);
-        if (is_builtin (dep)) {
-            dep_destroy (m, dep);
-        } else {
-            list_remove (&dep->link);
-            list_append (&job->dependencies, &dep->link);
-        }
-    }
+    while (!list_empty (logged))
+        dep_destroy (m, list_first (logged, struct dependency, link));
 }
 
 int depend_add (struct manager *m, struct job *job, flux_error_t *error)
@@ -325,8 +338,8 @@ int depend_add (struct manager *m, struct job *job, flux_error_t *error)
         return 0;
     list_init (&logged);
     bool replayed = job->state != FLUX_JOB_STATE_NEW;
-    while (replayed && !list_empty (&job->dependencies))
-        list_append (&logged, list_pop (&job->dependencies));
+    if (replayed)
+        take_builtin (job, &logged);
     json_t *deps = json_loadb (v.s, v.len, 0, NULL);
     if (!json_is_array (deps)) {
         snprintf (error->text, sizeof (error->text),

@@ -22,6 +22,7 @@ struct world {
     int64_t priority;
     const char *R;
     const char *depend; /* to be added in DEPEND */
+    bool prolog;        /* to be begun in job.new */
 };
 
 static double now (void *arg)
@@ -65,6 +66,10 @@ static int hook (struct job *job, struct hook_call *call, void *arg)
         assert_int_equal (manager_dependency_add (w->m, job, w->depend), 0);
         assert_int_equal (manager_dependency_add (w->m, job, w->depend), -1);
         assert_int_equal (errno, EEXIST);
+    }
+    if (w->prolog && call->point == HOOK_NEW) {
+        struct event ev = { .type = EV_PROLOG_START, .description = "p" };
+        manager_emit (w->m, job, &ev);
     }
     if (w->raise == call->point)
         manager_raise (w->m, job, "test", 0, "as the test wants", 7);
@@ -376,6 +381,41 @@ static void items_have_owners (void **state)
     assert_int_equal (destroyed, 2);
 }
 
+/* A prolog that a plugin begins when it hears of the job keeps it from starting. */
+static void what_begins_at_restart_counts (void **state)
+{
+    const char *log =
+        "{\"timestamp\":1.0,\"name\":\"submit\",\"context\":{\"userid\":1,"
+        "\"urgency\":16,\"flags\":0,\"version\":1}}\n"
+        "{\"timestamp\":2.0,\"name\":\"validate\"}\n"
+        "{\"timestamp\":3.0,\"name\":\"depend\"}\n"
+        "{\"timestamp\":4.0,\"name\":\"priority\",\"context\":{"
+        "\"priority\":16}}\n"
+        "{\"timestamp\":5.0,\"name\":\"alloc\"}\n"
+        "{\"timestamp\":6.0,\"name\":\"prolog-start\",\"context\":{"
+        "\"description\":\"p\"}}\n";
+    flux_error_t error = { "" };
+    char spec[1024];
+    struct world w;
+    int n = snprintf (spec, sizeof (spec), SPEC, "");
+
+    setup (&w, HOOK_NEW);
+    w.prolog = true;
+    assert_int_equal (manager_replay (w.m, 1, (struct span){ log, strlen (log) },
+                                      (struct span){ spec, n },
+                                      (struct span){ R_TEXT, strlen (R_TEXT) }, &error),
+                      0);
+    manager_restarted (w.m);
+    told (&w, "new ");
+    struct job *job = manager_lookup (w.m, 1);
+    assert_int_equal (job->prologs, 1);
+    assert_false (job->exec_sent);
+    assert_string_equal (log_of (&w, 1),
+                         "submit validate depend priority alloc prolog-start "
+                         "flux-restart prolog-start ");
+    manager_destroy (w.m);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +432,7 @@ int main (void)
         cmocka_unit_test (R_may_come_from_a_plugin),
         cmocka_unit_test (events_are_for_subscribers),
         cmocka_unit_test (items_have_owners),
+        cmocka_unit_test (what_begins_at_restart_counts),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

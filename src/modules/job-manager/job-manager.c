@@ -9,6 +9,7 @@
  * a commit under way is held by the KVS. A commit that is refused is made again,
  * as part of the next, when the store is well. Without a KVS the module stops, and
  * with it the instance; what was committed before is found on restart. */
+#include "housekeeping.h"
 #include "modules/job-manager/jobtap/jobtap.h"
 
 #include "core/kvs/kvs_health.h"
@@ -465,11 +466,11 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct manager *m = ctx->m;
 
     flux_respond_pack (
-        h, msg, "{s:{s:i s:I} s:i s:i s:I s:{s:{}} s:{s:I s:I}}", "journal",
-        "listeners", flux_msglist_count (ctx->readers), "messages",
-        (json_int_t)ctx->njournal, "active_jobs", (int)idmap_count (m->jobs),
-        "inactive_jobs", (int)history_count (m->history), "max_jobid",
-        (json_int_t)m->max_jobid, "housekeeping", "running", "events", "posted",
+        h, msg, "{s:{s:i s:I} s:i s:i s:I s:o s:{s:I s:I}}", "journal", "listeners",
+        flux_msglist_count (ctx->readers), "messages", (json_int_t)ctx->njournal,
+        "active_jobs", (int)idmap_count (m->jobs), "inactive_jobs",
+        (int)history_count (m->history), "max_jobid", (json_int_t)m->max_jobid,
+        "housekeeping", housekeeping_stats (ctx->housekeeping), "events", "posted",
         (json_int_t)m->nevents, "commits", (json_int_t)m->ncommits);
 }
 
@@ -490,6 +491,7 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
 {
     return queue_configure (ctx, conf, error) < 0
                    || purge_configure (ctx, conf, error) < 0
+                   || housekeeping_configure (ctx->housekeeping, conf, error) < 0
                    || jobtap_configure (ctx->jobtap, conf, error) < 0
                ? -1
                : 0;
@@ -543,11 +545,13 @@ static const struct manager_ops ops = {
     .exec_start = exec_start_op,
     .exception = exec_exception_op,
     .hook = jobtap_hook,
+    .keep = housekeeping_keep_op,
 };
 
 static const struct flux_msg_handler_spec *const handler_tables[] = {
-    main_handlers, sched_handlers, exec_handlers,  journal_handlers,
-    job_handlers,  queue_handlers, purge_handlers, jobtap_handlers,
+    main_handlers,    sched_handlers,  exec_handlers,
+    journal_handlers, job_handlers,    queue_handlers,
+    purge_handlers,   jobtap_handlers, housekeeping_handlers,
 };
 #define NTABLES (sizeof (handler_tables) / sizeof (handler_tables[0]))
 
@@ -570,6 +574,7 @@ static void ctx_fini (struct ctx *ctx)
     flux_msglist_destroy (ctx->idles);
     buf_fini (&ctx->scratch);
     jobtap_destroy (ctx->jobtap);
+    housekeeping_destroy (ctx->housekeeping);
     manager_destroy (ctx->m);
 }
 
@@ -588,6 +593,7 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
     buf_init (&ctx->scratch);
     if (!(ctx->m = manager_create (&ops, ctx, wait_answer))
         || !(ctx->jobtap = jobtap_create (ctx))
+        || !(ctx->housekeeping = housekeeping_create (ctx))
         || !(ctx->readers = flux_msglist_create ())
         || !(ctx->drains = flux_msglist_create ())
         || !(ctx->idles = flux_msglist_create ())

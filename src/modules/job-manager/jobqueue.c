@@ -279,20 +279,21 @@ static int check_size (const struct job_limits *l, const struct job_facts *f,
     return 0;
 }
 
-int jobqueue_check_limits (const struct jobqueue *jq, const struct job_facts *facts,
-                           flux_error_t *error)
+int jobqueue_check_limits (const struct jobqueues *q, const struct jobqueue *jq,
+                           const struct job_facts *facts, flux_error_t *error)
 {
     double max = jq->limits.duration;
     char text[32];
 
-    if (max > 0 && (facts->duration == 0 || facts->duration > max)) {
+    if (max > 0 && !(q->off & OFF_LIMIT_DURATION)
+        && (facts->duration == 0 || facts->duration > max)) {
         fsd_format_digits (text, sizeof (text), max, 4);
         snprintf (error->text, sizeof (error->text),
                   "requested duration exceeds policy limit of %s", text);
         errno = EINVAL;
         return -1;
     }
-    return check_size (&jq->limits, facts, error);
+    return q->off & OFF_LIMIT_SIZE ? 0 : check_size (&jq->limits, facts, error);
 }
 
 int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
@@ -307,7 +308,7 @@ int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
         errno = EINVAL;
         return -1;
     }
-    return jobqueue_check_limits (jq, facts, error);
+    return jobqueue_check_limits (q, jq, facts, error);
 }
 
 static void set_reason (char **dst, const char *reason)

@@ -28,7 +28,20 @@ struct jobqueue {
     bool configured; /* false: gone from the configuration, jobs remain */
 };
 
+/* Features that a site has switched off. */
+enum {
+    OFF_PRIORITY = 1 << 0, /* priorities are urgencies */
+    OFF_LIMIT_SIZE = 1 << 1,
+    OFF_LIMIT_DURATION = 1 << 2,
+    OFF_AFTER = 1 << 3, /* dependencies */
+    OFF_SINGLETON = 1 << 4,
+    OFF_BEGIN_TIME = 1 << 5,
+    OFF_UPDATE_DURATION = 1 << 6,
+    OFF_UPDATE_QUEUE = 1 << 7,
+};
+
 struct jobqueues {
+    unsigned int off; /* of these */
     struct list queues;
     bool named;
     bool need_size; /* some limit looks at the size of jobs */
@@ -47,8 +60,8 @@ struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
 int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
                     const struct job_facts *facts, flux_error_t *error);
 /* May a job that is in the queue be so? */
-int jobqueue_check_limits (const struct jobqueue *jq, const struct job_facts *facts,
-                           flux_error_t *error);
+int jobqueue_check_limits (const struct jobqueues *q, const struct jobqueue *jq,
+                           const struct job_facts *facts, flux_error_t *error);
 void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason,
                            bool nocheckpoint);
 void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,

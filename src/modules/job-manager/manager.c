@@ -252,7 +252,7 @@ static int64_t priority_of (int urgency)
 
 int64_t manager_default_priority (const struct manager *m, const struct job *job)
 {
-    return priority_of (job->urgency);
+    return m->queues.off & OFF_PRIORITY ? -1 : priority_of (job->urgency);
 }
 
 /* Held and expedited jobs are so whatever plugins think of them. */
@@ -334,7 +334,8 @@ static void clean_up (struct manager *m, struct job *job)
         || job->prologs > 0 || job->epilogs > 0)
         return;
     if (job->R && !job->freed) {
-        if (m->sched_ready && !job->bypass)
+        bool kept = !job->bypass && m->ops->keep && m->ops->keep (job, m->arg);
+        if (m->sched_ready && !job->bypass && !kept)
             m->ops->sched_free (job, m->arg);
         if (job->alloc_event)
             emit (m, job, EV_FREE);
@@ -1001,6 +1002,18 @@ static void rejoin_queue (struct manager *m, struct job *job)
         jq->nrunning++;
 }
 
+/* Plugins hear of the job before it comes into PRIORITY again. */
+static void reintroduce (struct manager *m, struct job *job)
+{
+    bool first = job->state == FLUX_JOB_STATE_SCHED;
+
+    if (first)
+        manager_announce (m, job);
+    emit (m, job, EV_FLUX_RESTART);
+    if (!first)
+        manager_announce (m, job);
+}
+
 void manager_restarted (struct manager *m)
 {
     recent_sort (&m->recent);
@@ -1012,16 +1025,15 @@ void manager_restarted (struct manager *m)
         name_add (m, job);
         if (job->flags & FLUX_JOB_WAITABLE)
             waitables_add (m->waitables, job->id);
-        manager_announce (m, job);
+        /* the process that ran its prolog or epilog is gone */
+        job->prologs = job->epilogs = 0;
+        reintroduce (m, job);
         if (job->state == FLUX_JOB_STATE_DEPEND && depend_add (m, job, &error) < 0)
             manager_raise (m, job, "dependency", 0, error.text, FLUX_USERID_UNKNOWN);
     }
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
-        /* the process that ran its prolog or epilog is gone */
-        job->prologs = job->epilogs = 0;
         job->exec_done = job->finished && job->released;
-        emit (m, job, EV_FLUX_RESTART);
         if (job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_set_expiration (m, job);
         if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)
@@ -1106,20 +1118,21 @@ struct own_update {
     const char *key;
     json_type type;
     const char *must_be;
+    unsigned int off; /* by this, or 0 */
 };
 
-static const struct own_update *own_update (const char *key)
+static const struct own_update *own_update (const struct manager *m, const char *key)
 {
     static const struct own_update known[] = {
-        { "attributes.system.duration", JSON_REAL, NULL },
-        { "attributes.system.queue", JSON_STRING, "a string" },
+        { "attributes.system.duration", JSON_REAL, NULL, OFF_UPDATE_DURATION },
+        { "attributes.system.queue", JSON_STRING, "a string", OFF_UPDATE_QUEUE },
         { "attributes.system.job.name", JSON_STRING, "a string" },
         { "attributes.system.constraints", JSON_OBJECT, "an object" },
     };
 
     for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
         if (strcmp (key, known[i].key) == 0)
-            return &known[i];
+            return m->queues.off & known[i].off ? NULL : &known[i];
     }
     return NULL;
 }
@@ -1161,7 +1174,7 @@ static int check_key (struct manager *m, struct job *job, const char *key,
         .cred = plan->cred,
         .error = error,
     };
-    const struct own_update *own = own_update (key);
+    const struct own_update *own = own_update (m, key);
     json_t *value = json_object_get (plan->updates, key);
     int rc = 0;
 
@@ -1280,7 +1293,8 @@ int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
     json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
     if (duration) {
         facts.duration = json_number_value (duration);
-        if ((!queue && jobqueue_check_limits (job->jobqueue, &facts, error) < 0)
+        if ((!queue
+             && jobqueue_check_limits (&m->queues, job->jobqueue, &facts, error) < 0)
             || check_not_past (m, job, facts.duration, error) < 0)
             return -1;
     }

@@ -49,6 +49,8 @@ struct manager_ops {
     void (*inactive) (const struct job *job, void *arg); /* may be NULL */
     /* A point of m->hooks; see hook.h. NULL if there are never any. */
     int (*hook) (struct job *job, struct hook_call *call, void *arg);
+    /* Is R kept for a while? Then it is not freed now. May be NULL: no. */
+    bool (*keep) (const struct job *job, void *arg);
 };
 
 /* Where an entry stands in the journal. */

@@ -499,8 +499,8 @@ static bool slice_part (json_t *o, int *value, const int **ptr)
     return json_is_integer (o);
 }
 
-static void history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                        void *arg)
+void job_history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
 {
     struct ctx *ctx = arg;
     json_t *start = NULL, *stop = NULL, *step = NULL, *jobs;
@@ -525,27 +525,6 @@ static void history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     flux_respond_pack (h, msg, "{s:o}", "jobs", jobs);
 }
 
-/* --- plugins: there are none --- */
-
-static void jobtap_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                       void *arg)
-{
-    const char *load = NULL, *remove = NULL;
-    flux_error_t error;
-
-    if (flux_request_unpack (msg, NULL, "{s?s s?s}", "load", &load, "remove", &remove)
-        < 0) {
-        flux_respond_error (h, msg, errno, NULL);
-        return;
-    }
-    if (!load && !remove) {
-        flux_respond (h, msg, "{\"plugins\":[]}");
-        return;
-    }
-    snprintf (error.text, sizeof (error.text), "%s not found", load ? load : remove);
-    flux_respond_error (h, msg, ENOENT, error.text);
-}
-
 const struct flux_msg_handler_spec job_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.raise", raise_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.kill", kill_cb, FLUX_ROLE_USER },
@@ -556,7 +535,5 @@ const struct flux_msg_handler_spec job_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.update", update_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.wait", wait_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "job-manager.list", list_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-manager.history.get", history_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-manager.jobtap", jobtap_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };

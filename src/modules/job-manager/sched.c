@@ -1,7 +1,7 @@
 /* The scheduler's protocol (RFC 27), in which R is in the KVS before the answer. Those
  * that are built on our schedutil leave that to us ("R_owed"): it goes into the commit
  * that has the alloc event. */
-#include "ctx.h"
+#include "housekeeping.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,16 +42,20 @@ void sched_cancel_op (const struct job *job, void *arg)
     send_request (arg, "sched.cancel", payload);
 }
 
-void sched_free_op (const struct job *job, void *arg)
+void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final)
 {
-    struct ctx *ctx = arg;
     struct buf *b = &ctx->scratch;
 
     buf_reset (b);
-    buf_printf (b, "{\"id\":%llu,\"R\":", (unsigned long long)job->id);
-    buf_adds (b, job->R);
-    buf_adds (b, ",\"final\":true}");
+    buf_printf (b, "{\"id\":%llu,\"R\":", (unsigned long long)id);
+    buf_adds (b, R);
+    buf_adds (b, final ? ",\"final\":true}" : ",\"final\":false}");
     send_request (ctx, "sched.free", b->data);
+}
+
+void sched_free_op (const struct job *job, void *arg)
+{
+    sched_free_part (arg, job->id, job->R, true);
 }
 
 void sched_prioritize_op (const struct job *job, void *arg)
@@ -165,6 +169,7 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     lost (ctx, "it says hello again");
     ctx->sched = flux_msg_incref (msg);
     manager_sched_hello (ctx->m, hello_one, &hello);
+    housekeeping_hello (ctx->housekeeping, msg);
     flux_respond_error (h, msg, ENODATA, NULL);
     flux_log (h, LOG_DEBUG, "scheduler: hello, %d allocations", hello.count);
 }

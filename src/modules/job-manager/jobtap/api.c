@@ -260,9 +260,9 @@ int flux_jobtap_raise_exception (flux_plugin_t *p, flux_jobid_t id, const char *
     return 0;
 }
 
-static int post (struct tap_plugin *tp, struct job *job, const char *name,
-                 json_t *context)
+int jobtap_post (struct jobtap *jt, struct job *job, const char *name, json_t *context)
 {
+    struct manager *m = jt->ctx->m;
     json_t *entry =
         json_pack ("{s:f s:s s:O*}", "timestamp", 1., "name", name, "context", context);
     flux_error_t error = { "" };
@@ -273,12 +273,12 @@ static int post (struct tap_plugin *tp, struct job *job, const char *name,
         return einval ();
     }
     ev.timestamp = 0;
-    int rc = manager_emit (tp->jt->ctx->m, job, &ev);
+    int rc = manager_emit (m, job, &ev);
     if (rc == 0 && ev.type == EV_EXCEPTION)
-        tp->jt->ctx->m->ops->exception (job, &ev, tp->jt->ctx);
+        m->ops->exception (job, &ev, jt->ctx);
     json_decref (entry);
     if (rc == 0)
-        manager_step (tp->jt->ctx->m, job);
+        manager_step (m, job);
     return rc;
 }
 
@@ -303,7 +303,7 @@ int flux_jobtap_event_post_pack (flux_plugin_t *p, flux_jobid_t id, const char *
             return einval ();
         }
     }
-    int rc = post (tp, job, name, context);
+    int rc = jobtap_post (tp->jt, job, name, context);
     json_decref (context);
     return rc;
 }

@@ -36,7 +36,7 @@ static const struct {
 static void count_hooks (struct tap_plugin *tp)
 {
     tp->serial = plugin_serial (tp->p);
-    tp->hooks = tp->builtin && !tp->builtin->init ? 0 : OPEN_POINTS;
+    tp->hooks = tp->builtin ? 0 : OPEN_POINTS;
     for (size_t i = 0; i < NTOPICS; i++) {
         if (flux_plugin_match_handler (tp->p, topics[i].topic))
             tp->hooks |= topics[i].point;

@@ -9,8 +9,11 @@
 struct jobtap_builtin {
     const char *name;
     flux_plugin_init_f init; /* NULL: a feature of the core */
-    int feature;             /* enum manager_feature */
+    unsigned int feature;    /* OFF_*: off without it */
 };
+
+/* Ends with one that has no name. */
+extern const struct jobtap_builtin jobtap_builtins[];
 
 struct tap_plugin {
     struct list link;
@@ -45,6 +48,9 @@ int jobtap_hook (struct job *job, struct hook_call *call, void *arg);
 void jobtap_purged (struct jobtap *jt, flux_jobid_t id, const char *topic);
 
 extern const struct flux_msg_handler_spec jobtap_handlers[];
+
+/* api.c: -1 with EINVAL or EPROTO. context may be NULL. */
+int jobtap_post (struct jobtap *jt, struct job *job, const char *name, json_t *context);
 
 /* args.c: what a callback gets; NULL with ENOMEM. call may be NULL. */
 flux_plugin_arg_t *jobtap_args (struct job *job, const struct hook_call *call);

@@ -21,6 +21,8 @@ void jobtap_unload (struct tap_plugin *tp)
         return;
     int saved_errno = errno;
     list_remove (&tp->link);
+    if (tp->builtin)
+        tp->jt->ctx->m->queues.off |= tp->builtin->feature;
     list_foreach (&tp->jt->ctx->m->all, l)
         job_tap_forget (container_of (l, struct job, all_link), tp);
     flux_plugin_destroy (tp->p);
@@ -252,6 +254,32 @@ error:
     return NULL;
 }
 
+static const struct jobtap_builtin *find_builtin (const char *name)
+{
+    for (const struct jobtap_builtin *b = jobtap_builtins; b->name; b++) {
+        if (strcmp (b->name, name) == 0)
+            return b;
+    }
+    return NULL;
+}
+
+static struct tap_plugin *load_builtin (struct jobtap *jt, const char *name,
+                                        flux_error_t *error)
+{
+    const struct jobtap_builtin *b = find_builtin (name);
+    struct tap_plugin *tp = b ? make (jt, name) : NULL;
+
+    if (!tp || (b->init && b->init (tp->p) < 0)) {
+        snprintf (error->text, sizeof (error->text), "%.140s not found", name);
+        jobtap_unload (tp);
+        errno = ENOENT;
+        return NULL;
+    }
+    tp->builtin = b;
+    jt->ctx->m->queues.off &= ~b->feature;
+    return tp;
+}
+
 /* Moves what matches to gone, each with its place. -1: nothing does. */
 static int take_away (struct jobtap *jt, const char *pattern, struct list *gone,
                       flux_error_t *error)
@@ -284,7 +312,9 @@ static int load_after (struct jobtap *jt, const char *load, json_t *conf,
         errno = EEXIST;
         return -1;
     }
-    if (!(tp = load_file (jt, load, conf, error)))
+    tp = load[0] == '.' ? load_builtin (jt, load, error)
+                        : load_file (jt, load, conf, error);
+    if (!tp)
         return -1;
     list_append (&jt->plugins, &tp->link);
     return 0;
@@ -336,9 +366,10 @@ int jobtap_change (struct jobtap *jt, const char *remove, const char *load,
     while ((l = list_pop (&gone)))
         jobtap_unload (container_of (l, struct tap_plugin, link));
     jobtap_count_hooks (jt);
-    if (load)
-        return introduce_all (jobtap_find (jt, base_name (load)));
-    return 0;
+    struct tap_plugin *tp = load ? jobtap_find (jt, base_name (load)) : NULL;
+    if (tp && tp->builtin && tp->builtin->feature == OFF_PRIORITY)
+        manager_reprioritize_all (jt->ctx->m); /* some may have waited for it */
+    return tp ? introduce_all (tp) : 0;
 }
 
 /* --- requests --- */
@@ -436,6 +467,15 @@ struct jobtap *jobtap_create (struct ctx *ctx)
         return NULL;
     jt->ctx = ctx;
     list_init (&jt->plugins);
+    for (const struct jobtap_builtin *b = jobtap_builtins; b->name; b++) {
+        flux_error_t error;
+        struct tap_plugin *tp = load_builtin (jt, b->name, &error);
+        if (!tp) {
+            jobtap_destroy (jt);
+            return NULL;
+        }
+        list_append (&jt->plugins, &tp->link);
+    }
     return jt;
 }
 
