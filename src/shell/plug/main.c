@@ -54,6 +54,7 @@ static const struct plug_ops ops = {
     .claims = plugs_claim,
     .replaces = replaces,
     .call = call,
+    .builtin = plugs_builtin,
     .taskmap = plugs_taskmap,
     .task_init = plugs_task_init,
     .task_exec = plugs_task_exec,

@@ -120,6 +120,9 @@ void plugs_task_output (struct shell *sh, struct task *t, int stream, const char
                         size_t len);
 void plugs_tasks_fini (struct shell *sh);
 
+/* builtin.c: what the options of this shell ask for, before its tasks start. */
+int plugs_builtin (struct shell *sh);
+
 /* topology.c: XML, owned by the caller; of these CPUs alone, or of all. NULL with
  * *error. */
 char *plugs_topology (const cpu_set_t *cpus, flux_error_t *error);
