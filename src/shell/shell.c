@@ -451,7 +451,6 @@ static int barrier (struct shell *sh)
 
     if (sh->size == 1)
         return 0;
-    buf_adds (&b, "{}");
     sh->in_barrier = true;
     shell_send (sh, 'b', &b);
     buf_fini (&b);
