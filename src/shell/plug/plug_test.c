@@ -95,6 +95,7 @@ static int set_up (void **state)
     memset (&sh, 0, sizeof (sh));
     memset (&plugs, 0, sizeof (plugs));
     list_init (&plugs.stack);
+    list_init (&plugs.retired);
     list_init (&plugs.services);
     plugs.sh = &sh;
     plugs.log_max = FLUX_SHELL_TRACE;
