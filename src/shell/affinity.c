@@ -1,4 +1,4 @@
-/* Binding tasks to the cores of R. The cores of a node are numbered as its
+/* Option cpu-affinity. Binding tasks to the cores of R. The cores of a node are numbered as its
  * first hardware threads are, which needs no hwloc. */
 #include <sched.h>
 #include <stdio.h>
@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shell/options.h"
+#include "shell/plug.h"
 #include "shell/shell.h"
 #include "value/rset.h"
 
@@ -101,64 +103,99 @@ static bool share_cores (struct affinity *a, const struct idset *cores, int task
     return true;
 }
 
+static bool add_cpus (cpu_set_t *set, const struct idset *ids)
+{
+    CPU_ZERO (set);
+    for (unsigned int i = idset_first (ids); i != IDSET_INVALID_ID;
+         i = idset_next (ids, i)) {
+        if (i < CPU_SETSIZE)
+            CPU_SET (i, set);
+    }
+    return CPU_COUNT (set) > 0;
+}
+
 /* map:CPUS;CPUS;... in turn for the tasks */
 static bool parse_map (struct affinity *a, const char *map, int task_count)
 {
-    const char *p = map;
-
     if (!(a->tasks = calloc (task_count, sizeof (*a->tasks))))
         return false;
     for (int t = 0; t < task_count; t++) {
-        size_t len = strcspn (p, ";");
-        struct idset *cpus = idset_ndecode (p, len);
-        if (!cpus || idset_empty (cpus)) {
-            idset_destroy (cpus);
-            return false;
-        }
-        CPU_ZERO (&a->tasks[t]);
-        for (unsigned int i = idset_first (cpus); i != IDSET_INVALID_ID;
-             i = idset_next (cpus, i)) {
-            if (i < CPU_SETSIZE)
-                CPU_SET (i, &a->tasks[t]);
-        }
+        struct idset *cpus = option_map_set (map, t);
+        bool ok = cpus && add_cpus (&a->tasks[t], cpus);
         idset_destroy (cpus);
-        p = p[len] == ';' ? p + len + 1 : map;
+        if (!ok)
+            return false;
     }
     return true;
 }
 
+static void log_set (struct shell *sh, const char *who, const cpu_set_t *set)
+{
+    struct idset *ids = idset_create (CPU_SETSIZE, 0);
+    char *s = NULL;
+
+    for (int i = 0; ids && i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET (i, set))
+            idset_set (ids, i);
+    }
+    if (ids && (s = idset_encode (ids, IDSET_FLAG_RANGE)))
+        shell_log (sh, SHELL_NOTICE, "cpu-affinity: %s: cpus %s", who, s);
+    free (s);
+    idset_destroy (ids);
+}
+
+static void log_sets (struct shell *sh, const struct affinity *a)
+{
+    char who[32];
+
+    if (!a->tasks)
+        log_set (sh, "all tasks", &a->all);
+    for (int t = 0; a->tasks && t < sh->task_count; t++) {
+        snprintf (who, sizeof (who), "task %d", sh->tasks[t].rank);
+        log_set (sh, who, &a->tasks[t]);
+    }
+}
+
+bool affinity_cpus (const struct shell *sh, cpu_set_t *set)
+{
+    const struct idset *cores = rset_children (sh->R, sh->broker_rank, "core");
+    return cores && cores_to_cpus (cores, set);
+}
+
+/* False: there is nothing to bind to. */
+static bool make_sets (struct shell *sh, struct affinity *a,
+                       const struct affinity_option *option)
+{
+    const struct idset *cores = rset_children (sh->R, sh->broker_rank, "core");
+
+    if (option->kind == AFFINITY_MAP)
+        return parse_map (a, option->map, sh->task_count);
+    if (!cores || !cores_to_cpus (cores, &a->all))
+        return false;
+    return option->kind == AFFINITY_ON || share_cores (a, cores, sh->task_count);
+}
+
 int shell_affinity_init (struct shell *sh)
 {
-    json_t *o = shell_option (sh, "cpu-affinity");
-    const char *option = json_is_string (o) ? json_string_value (o) : "on";
-    const struct idset *cores = rset_children (sh->R, sh->broker_rank, "core");
+    struct affinity_option option;
     struct affinity *a;
     bool ok;
 
-    while (!strncmp (option, "verbose,", 8) || !strncmp (option, "dry-run,", 8))
-        option += 8;
-    if (!strcmp (option, "off") || (json_is_integer (o) && !json_integer_value (o))
-        || json_is_false (o) || !cores || sh->task_count == 0)
+    if (option_affinity (shell_option (sh, "cpu-affinity"), &option) < 0
+        || option.kind == AFFINITY_OFF || sh->task_count == 0
+        || (shell_plug && shell_plug->replaces (sh, "cpu-affinity")))
         return 0;
     if (!(a = calloc (1, sizeof (*a))))
         return -1;
     sh->affinity_sets = a;
-    if (!strncmp (option, "map:", 4)) {
-        if (!parse_map (a, option + 4, sh->task_count)) {
-            shell_fatal (sh, 1, "cpu-affinity: invalid map '%s'", option + 4);
-            return -1;
-        }
-        sh->affinity = true;
-        return 0;
-    }
-    if (strcmp (option, "on") && strcmp (option, "per-task")) {
-        shell_fatal (sh, 1, "cpu-affinity: unknown value '%s'", option);
-        return -1;
-    }
-    ok = cores_to_cpus (cores, &a->all);
-    if (ok && !strcmp (option, "per-task"))
-        ok = share_cores (a, cores, sh->task_count);
-    sh->affinity = ok;
+    ok = make_sets (sh, a, &option);
+    if (option.verbose && ok)
+        log_sets (sh, a);
+    else if (option.verbose)
+        shell_log (
+            sh, SHELL_NOTICE,
+            "cpu-affinity: this host has not the cores of R; tasks are not bound");
+    sh->affinity = ok && !option.dry_run;
     return 0;
 }
 

@@ -19,7 +19,7 @@
 
 bool shell_wants_plug (struct shell *sh)
 {
-    static const char *const options[] = { "initrc", "userrc" };
+    static const char *const options[] = { "hwloc", "initrc", "stage-in", "userrc" };
 
     for (size_t i = 0; i < sizeof (options) / sizeof (options[0]); i++) {
         if (shell_option (sh, options[i]))

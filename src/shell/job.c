@@ -1,10 +1,12 @@
 /* What a shell knows about its job: the start record, options, templates. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shell/layout.h"
 #include "shell/mustache.h"
+#include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
 #include "value/jobid.h"
@@ -163,85 +165,37 @@ static int create_tasks (struct shell *sh)
     return 0;
 }
 
-/* An option that does nothing would be taken for one that does something. */
+static bool claimed (const char *name, void *arg)
+{
+    return shell_plug && shell_plug->claims (arg, name);
+}
+
 int shell_check_options (struct shell *sh, flux_error_t *error)
 {
-    static const char *const known[] = {
-        "cpu-affinity", "exit-on-error", "exit-timeout",
-        "initrc",       "input",         "mpi",
-        "nosetpgrp",    "output",        "per-resource",
-        "pmi",          "pmi-simple",    "pty",
-        "rlimit",       "signal",        "taskmap",
-        "userrc",       "verbose",       "stop-tasks-in-exec",
-    };
-    const char *name;
-    json_t *value;
-
-    json_object_foreach (sh->jobspec.shell_options, name, value) {
-        const char *s = json_string_value (value);
-        bool ok = false;
-
-        for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++)
-            ok |= !strcmp (known[i], name);
-        /* there is no set-up for one kind of MPI to choose */
-        if (!strcmp (name, "mpi"))
-            ok = s && !strcmp (s, "none");
-        else if (!strcmp (name, "gpu-affinity"))
-            ok = s && !strcmp (s, "off");
-        if (!ok && !(shell_plug && shell_plug->claims (sh, name))) {
-            snprintf (error->text, sizeof (error->text),
-                      "shell option %.60s%s%.40s: not supported", name, s ? "=" : "",
-                      s ? s : "");
-            return -1;
-        }
-    }
-    return 0;
+    return options_check (sh->jobspec.shell_options, claimed, sh, error);
 }
 
 static int parse_options (struct shell *sh, flux_error_t *error)
 {
     json_t *o;
 
-    sh->setpgrp = true;
-    if ((o = shell_option (sh, "nosetpgrp")))
-        sh->setpgrp = !(json_is_true (o) || json_integer_value (o) != 0);
-    if ((o = shell_option (sh, "exit-on-error")))
-        sh->exit_on_error = json_is_true (o) || json_integer_value (o) != 0;
+    sh->setpgrp = !option_is_on (shell_option (sh, "nosetpgrp"));
+    sh->exit_on_error = option_is_on (shell_option (sh, "exit-on-error"));
     if (shell_pty_init (sh, error) < 0)
         return -1;
     sh->exit_timeout = 30.;
-    if ((o = shell_option (sh, "exit-timeout"))) {
-        if (json_is_string (o) && !strcmp (json_string_value (o), "none"))
-            sh->exit_timeout = -1.;
-        else if (json_is_number (o))
-            sh->exit_timeout = json_number_value (o);
-        else if (json_is_string (o)) {
-            char *end;
-            const char *s = json_string_value (o);
-            sh->exit_timeout = strtod (s, &end);
-            if (!strcmp (end, "m"))
-                sh->exit_timeout *= 60;
-            else if (!strcmp (end, "h"))
-                sh->exit_timeout *= 3600;
-            else if (end == s || (*end && strcmp (end, "s"))) {
-                snprintf (error->text, sizeof (error->text),
-                          "exit-timeout: invalid duration '%.60s'", s);
-                return -1;
-            }
-        }
-    }
+    if ((o = shell_option (sh, "exit-timeout"))
+        && option_duration (o, &sh->exit_timeout) < 0)
+        sh->exit_timeout = -1.; /* none */
     if ((o = shell_option (sh, "signal"))) {
-        sh->signal_num = 10;
+        json_t *signum = json_object_get (o, "signum");
+        sh->signal_num = SIGUSR1;
+        if (json_is_integer (o) && json_integer_value (o) > 1)
+            sh->signal_num = json_integer_value (o);
+        if (signum)
+            sh->signal_num = json_integer_value (signum);
         sh->signal_left = 60;
-        if (json_is_integer (o))
-            sh->signal_num = json_integer_value (o) > 1 ? json_integer_value (o) : 10;
-        else if (json_unpack (o, "{s?i s?F}", "signum", &sh->signal_num, "timeleft",
-                              &sh->signal_left)
-                 < 0) {
-            snprintf (error->text, sizeof (error->text),
-                      "signal: expected signum and timeleft");
-            return -1;
-        }
+        option_duration (json_object_get (o, "timeleft"), &sh->signal_left);
     }
     return 0;
 }

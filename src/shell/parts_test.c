@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "shell/plug.h"
 #include "shell/shell.h"
 
 /* --- what the loop would do --- */
 
 static struct buf said;
+const struct plug_ops *shell_plug;
 
 json_t *shell_option (struct shell *sh, const char *path)
 {
@@ -126,6 +128,67 @@ static void test_env (void **state)
     assert_string_equal (find (env, "PMI_SIZE"), "8");
     shell_env_fini (&sh);
     json_decref (sh.jobspec.environment);
+}
+
+static void test_env_changes (void **state)
+{
+    struct shell sh = { .ntasks = 1, .size = 1, .f58 = "f7", .jobid_path = "/" };
+    struct task task = { 0 };
+    char name[16];
+
+    sh.jobspec.environment =
+        json_pack ("{s:s s:s}", "LD_LIBRARY_PATH", "/mine", "A", "1");
+    assert_int_equal (shell_env_init (&sh), 0);
+    assert_string_equal (shell_env_get (&sh, "A"), "1");
+    assert_null (shell_env_get (&sh, "AA"));
+    assert_int_equal (shell_env_set (&sh, "A", "2"), 0);
+    assert_string_equal (shell_env_get (&sh, "A"), "2");
+    for (int i = 0; i < 100; i++) {
+        sprintf (name, "N%d", i);
+        assert_int_equal (shell_env_set (&sh, name, "x"), 0);
+    }
+    shell_env_unset (&sh, "A");
+    shell_env_unset (&sh, "NOSUCH");
+    assert_null (shell_env_get (&sh, "A"));
+    assert_string_equal (find (shell_env_task (&sh, &task, 3), "N99"), "x");
+
+    setenv ("FLUX_PMI_LIBRARY_PATH", "/lib/flux/libpmi.so", 1);
+    assert_int_equal (shell_env_pmi (&sh), 0); /* there is no PMI */
+    assert_string_equal (shell_env_get (&sh, "LD_LIBRARY_PATH"), "/mine");
+    sh.pmi = (struct pmi_server *)&sh;
+    assert_int_equal (shell_env_pmi (&sh), 0);
+    assert_string_equal (shell_env_get (&sh, "LD_LIBRARY_PATH"), "/lib/flux:/mine");
+    assert_string_equal (shell_env_get (&sh, "FLUX_PMI_LIBRARY_PATH"),
+                         "/lib/flux/libpmi.so");
+    unsetenv ("FLUX_PMI_LIBRARY_PATH");
+    shell_env_fini (&sh);
+    json_decref (sh.jobspec.environment);
+}
+
+/* --- GPUs --- */
+
+static void check_gpus (const char *gpus, bool rocm, const char *cuda, const char *rocr)
+{
+    struct shell sh = { .jobid_path = "/" };
+    struct idset *ids = idset_decode (gpus);
+
+    assert_int_equal (shell_gpu_set (&sh, ids, rocm, shell_env_set), 0);
+    assert_string_equal (shell_env_get (&sh, "CUDA_VISIBLE_DEVICES"), cuda);
+    assert_string_equal (shell_env_get (&sh, "CUDA_DEVICE_ORDER"), "PCI_BUS_ID");
+    if (rocr)
+        assert_string_equal (shell_env_get (&sh, "ROCR_VISIBLE_DEVICES"), rocr);
+    else
+        assert_null (shell_env_get (&sh, "ROCR_VISIBLE_DEVICES"));
+    idset_destroy (ids);
+    shell_env_fini (&sh);
+}
+
+static void test_gpus (void **state)
+{
+    check_gpus ("2-3,7", false, "2,3,7", NULL);
+    check_gpus ("", false, "-1", NULL);
+    check_gpus ("2-3,7", true, "0,1,2", "2,3,7");
+    check_gpus ("", true, "-1", "-1");
 }
 
 /* --- limits --- */
@@ -353,7 +416,8 @@ static void test_pmi_abort (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_env),          cmocka_unit_test (test_limits),
+        cmocka_unit_test (test_env),          cmocka_unit_test (test_env_changes),
+        cmocka_unit_test (test_gpus),         cmocka_unit_test (test_limits),
         cmocka_unit_test (test_files),        cmocka_unit_test (test_leftovers),
         cmocka_unit_test (test_pmi_exchange), cmocka_unit_test (test_pmi_alone),
         cmocka_unit_test (test_pmi_damaged),  cmocka_unit_test (test_pmi_nonsense),

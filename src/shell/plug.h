@@ -24,6 +24,8 @@ struct plug_ops {
     /* Calls all who wait for topic. -1: one failed, which is a fatal error that names
      * it, and no other was called. */
     int (*call) (struct shell *sh, const char *topic, struct task *task);
+    /* What only this program can do before tasks start. -1: a fatal error was told. */
+    int (*builtin) (struct shell *sh);
     /* Another map, owned by the caller; NULL with ENOENT: nobody knows the scheme; NULL
      * with another errno and *error. */
     struct taskmap *(*taskmap) (struct shell *sh, const char *scheme, const char *value,

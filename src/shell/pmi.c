@@ -13,6 +13,7 @@
 #include "base/json/jsonout.h"
 #include "core/pmi/server.h"
 #include "core/subprocess/io.h"
+#include "shell/options.h"
 #include "shell/shell.h"
 
 #define LINE_MAX_LEN 65536
@@ -119,10 +120,9 @@ int shell_pmi_init (struct shell *sh)
         .abort = abort_cb,
         .trace = trace_cb,
     };
-    const char *option = json_string_value (shell_option (sh, "pmi"));
     char level[16];
 
-    if ((option && !strcmp (option, "off")) || sh->task_count == 0)
+    if (!option_pmi_simple (shell_option (sh, "pmi")) || sh->task_count == 0)
         return 0;
     if (!(sh->pmi =
               pmi_server_create (&ops, sh, sh->f58, sh->ntasks, sh->task_count, 0)))

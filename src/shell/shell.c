@@ -366,6 +366,8 @@ static int next_timeout (struct shell *sh)
         wait = fmin (wait, sh->exit_deadline - clock_monotonic ());
     if (sh->signal_deadline > 0 && sh->running > 0)
         wait = fmin (wait, sh->signal_deadline - clock_monotonic ());
+    if (sh->sysmon.next > 0 && sh->running > 0)
+        wait = fmin (wait, sh->sysmon.next - clock_monotonic ());
     if (sh->hold_until > 0)
         wait = fmin (wait, sh->hold_until - clock_monotonic ());
     if (wait == INFINITY)
@@ -377,6 +379,7 @@ static void check_deadlines (struct shell *sh)
 {
     if (sh->running == 0)
         return;
+    shell_sysmon_look (sh);
     if (sh->exit_deadline > 0 && clock_monotonic () >= sh->exit_deadline) {
         char note[128];
         sh->exit_deadline = 0;
@@ -448,7 +451,6 @@ static int barrier (struct shell *sh)
 
     if (sh->size == 1)
         return 0;
-    buf_adds (&b, "{}");
     sh->in_barrier = true;
     shell_send (sh, 'b', &b);
     buf_fini (&b);
@@ -472,8 +474,10 @@ static int meet (struct shell *sh)
 {
     if (!shell_plug)
         return 0;
-    return barrier (sh) < 0 || shell_plug->call (sh, "shell.post-init", NULL) < 0 ? -1
-                                                                                  : 0;
+    return shell_plug->builtin (sh) < 0 || barrier (sh) < 0
+                   || shell_plug->call (sh, "shell.post-init", NULL) < 0
+               ? -1
+               : 0;
 }
 
 static int start (struct shell *sh)
@@ -484,7 +488,8 @@ static int start (struct shell *sh)
     if (meet (sh) < 0 || (!shell_plug && shell_tmpdir_create (sh) < 0)
         || shell_pmi_init (sh) < 0 || shell_env_pmi (sh) < 0
         || shell_output_init (sh) < 0 || shell_rlimits_init (sh) < 0
-        || shell_affinity_init (sh) < 0 || shell_tasks_start (sh) < 0
+        || shell_affinity_init (sh) < 0 || shell_gpu_init (sh) < 0
+        || shell_sysmon_init (sh) < 0 || shell_tasks_start (sh) < 0
         || (shell_plug && shell_plug->call (sh, "shell.start", NULL) < 0))
         return -1;
     send_started (sh);
@@ -526,6 +531,7 @@ static void send_exit (struct shell *sh)
 
 static void finish (struct shell *sh)
 {
+    shell_sysmon_end (sh);
     if (shell_plug)
         shell_plug->call (sh, "shell.exit", NULL);
     shell_output_finish (sh);

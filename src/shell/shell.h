@@ -6,6 +6,7 @@
 #include <flux/idset.h>
 #include <flux/taskmap.h>
 #include <jansson.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,7 @@
 #include "base/fanout.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
+#include "shell/options.h"
 #include "value/jobspec.h"
 
 struct rset;
@@ -96,6 +98,12 @@ struct shell {
     int running;
     int streams_open;
     struct rlimits *rlimits;
+    struct sysmon {
+        double period, start, next; /* monotonic; 0: it does not look */
+        double peak;                /* bytes */
+    } sysmon;
+    struct affinity_option gpu;
+    bool gpu_each; /* each task has others */
     bool affinity; /* see affinity.c */
     void *affinity_sets;
 
@@ -262,8 +270,24 @@ void shell_pmi_exchange (struct shell *sh, const char *text, size_t len);
 int shell_rlimits_init (struct shell *sh);
 int shell_rlimits_apply (const struct shell *sh); /* in the child; errno or 0 */
 
+/* gpu.c */
+int shell_gpu_init (struct shell *sh);
+/* In the environment, for the task that is started next. */
+int shell_gpu_task (struct shell *sh, struct task *t);
+char *gpu_list (const struct idset *gpus);
+int shell_gpu_set (struct shell *sh, const struct idset *gpus, bool rocm,
+                   int (*set) (struct shell *sh, const char *name, const char *value));
+
+/* sysmon.c */
+int shell_sysmon_init (struct shell *sh);
+void shell_sysmon_look (struct shell *sh);
+void shell_sysmon_end (struct shell *sh);
+int shell_oom_adjust (struct shell *sh, struct task *t);
+
 /* affinity.c */
 void affinity_probe (void); /* once, by the server */
+/* Those of the job's cores here. False: this host has not so many. */
+bool affinity_cpus (const struct shell *sh, cpu_set_t *set);
 int shell_affinity_init (struct shell *sh);
 void shell_affinity_fini (struct shell *sh);
 void shell_affinity_apply (const struct shell *sh, int localid); /* in the child */

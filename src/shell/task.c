@@ -114,6 +114,8 @@ static int spawn_task (struct shell *sh, struct task *t, struct spawn *s)
     }
     sh->running++;
     sh->streams_open += t->pty ? 1 : 2;
+    if (shell_oom_adjust (sh, t) < 0)
+        return -1;
     return shell_plug ? shell_plug->task_fork (sh, t) : 0;
 }
 
@@ -124,7 +126,8 @@ static int start_task (struct shell *sh, struct task *t)
     bool traced = option_is_set (sh, "stop-tasks-in-exec");
     int rc = -1;
 
-    if (!argv || (t->pty ? shell_pty_open (sh, t, fds) : open_pipes (sh, t, fds)) < 0
+    if (!argv || shell_gpu_task (sh, t) < 0
+        || (t->pty ? shell_pty_open (sh, t, fds) : open_pipes (sh, t, fds)) < 0
         || (sh->pmi && shell_pmi_open (sh, t, &fds[3]) < 0))
         goto done;
     struct spawn s = {

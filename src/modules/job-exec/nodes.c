@@ -210,8 +210,7 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
                 "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,%s"
                 "\"output_window\":%zu,\"time_left\":%.6f%s,%s} ",
                 index, job->shell_count, s->rank, ranks, job->output_window, left,
-                site_has_plugins (&ctx->site) ? ",\"site_plugins\":true" : "",
-                ctx->facts);
+                ctx->site.found ? ",\"site_plugins\":true" : "", ctx->facts);
     buf_add (&b, payload, len);
     if (b.err) {
         buf_fini (&b);
@@ -249,6 +248,7 @@ void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, siz
 {
     char *ranks = describe_ranks (job);
 
+    site_has_plugins (&ctx->site); /* once for all of them: they have to agree */
     for (int i = 0; i < job->shell_count; i++) {
         if (!ranks || start_shell (ctx, job, i, ranks, payload, len, left) < 0) {
             char note[128];

@@ -7,7 +7,6 @@
  * lost, so are its shells, and what stands for their last frames is told; the next job
  * starts another. A line that is no frame fails the job whose it is, and no other. */
 #include "shells.h"
-#include "site.h"
 
 #include <errno.h>
 #include <flux/subprocess.h>
@@ -24,6 +23,7 @@
 #include "base/json/jsonout.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
+#include "site.h"
 
 #define WRITE_MAX (256 * 1024)
 /* Behind the server's pipe. */
@@ -231,15 +231,6 @@ static void completion_cb (flux_subprocess_t *p)
     server_lost (sh, why);
 }
 
-static int set_site (const struct shells *sh, flux_cmd_t *cmd)
-{
-    struct site site = { 0 };
-    int rc = site_init (&site, sh->h) == 0 ? site_set_env (&site, cmd) : -1;
-
-    site_fini (&site);
-    return rc;
-}
-
 static flux_cmd_t *create_command (const struct shells *sh)
 {
     char rank[16], window[16];
@@ -257,7 +248,7 @@ static flux_cmd_t *create_command (const struct shells *sh)
         && flux_cmd_setenvf (cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
                              flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
                == 0
-        && set_site (sh, cmd) == 0)
+        && site_set_env (sh->h, cmd) == 0)
         return cmd;
     flux_cmd_destroy (cmd);
     return NULL;

@@ -87,15 +87,21 @@ bool site_has_plugins (struct site *site)
     return site->found;
 }
 
-int site_set_env (const struct site *site, flux_cmd_t *cmd)
+static int set_env (flux_cmd_t *cmd, const char *name, const char *value)
 {
-    return flux_cmd_setenvf (cmd, 1, "FLUX_SHELL_INITRC", "%s", site->initrc) < 0
-                   || flux_cmd_setenvf (cmd, 1, "FLUX_SHELL_PLUGINPATH", "%s",
-                                        site->pluginpath)
-                          < 0
-                   || flux_cmd_setenvf (cmd, 1, "FLUX_SHELL_RC_PATH", "%s",
-                                        site->rcpath)
-                          < 0
-               ? -1
-               : 0;
+    return flux_cmd_setenvf (cmd, 1, name, "%s", value);
+}
+
+int site_set_env (flux_t *h, flux_cmd_t *cmd)
+{
+    struct site site = { 0 };
+    int rc = -1;
+
+    if (site_init (&site, h) == 0
+        && set_env (cmd, "FLUX_SHELL_INITRC", site.initrc) == 0
+        && set_env (cmd, "FLUX_SHELL_PLUGINPATH", site.pluginpath) == 0
+        && set_env (cmd, "FLUX_SHELL_RC_PATH", site.rcpath) == 0)
+        rc = 0;
+    site_fini (&site);
+    return rc;
 }

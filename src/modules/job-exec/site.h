@@ -18,7 +18,7 @@ int site_init (struct site *site, flux_t *h);
 void site_fini (struct site *site);
 /* There is something now, or was a second ago. */
 bool site_has_plugins (struct site *site);
-/* The paths, for a server of shells. */
-int site_set_env (const struct site *site, flux_cmd_t *cmd);
+/* The paths of this rank, for its server of shells. */
+int site_set_env (flux_t *h, flux_cmd_t *cmd);
 
 #endif

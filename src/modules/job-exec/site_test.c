@@ -86,18 +86,15 @@ static void each_kind_of_file_counts (void **state)
 
 static void servers_are_told (void **state)
 {
-    struct site site = { 0 };
     flux_cmd_t *cmd = flux_cmd_create (0, NULL, NULL);
 
     setenv ("FLUX_SHELL_RC_PATH", "/a:/b", 1);
-    assert_int_equal (site_init (&site, NULL), 0);
-    assert_int_equal (site_set_env (&site, cmd), 0);
+    assert_int_equal (site_set_env (NULL, cmd), 0);
     assert_string_equal (flux_cmd_getenv (cmd, "FLUX_SHELL_RC_PATH"), "/a:/b");
-    assert_string_equal (flux_cmd_getenv (cmd, "FLUX_SHELL_INITRC"), site.initrc);
+    assert_non_null (strstr (flux_cmd_getenv (cmd, "FLUX_SHELL_INITRC"), "initrc.lua"));
     assert_non_null (
         strstr (flux_cmd_getenv (cmd, "FLUX_SHELL_PLUGINPATH"), "plugins"));
     flux_cmd_destroy (cmd);
-    site_fini (&site);
 }
 
 int main (void)

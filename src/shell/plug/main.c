@@ -54,6 +54,7 @@ static const struct plug_ops ops = {
     .claims = plugs_claim,
     .replaces = replaces,
     .call = call,
+    .builtin = plugs_builtin,
     .taskmap = plugs_taskmap,
     .task_init = plugs_task_init,
     .task_exec = plugs_task_exec,
@@ -72,6 +73,7 @@ int main (int argc, char *argv[])
     if (fd_fill_standard () < 0)
         return 1;
     list_init (&plugs.stack);
+    list_init (&plugs.retired);
     list_init (&plugs.services);
     shell_plug = &ops;
     return shell_plugged_main (argc, argv);

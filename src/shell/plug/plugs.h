@@ -19,12 +19,13 @@ struct service;
 /* The one shell of this process. */
 struct plugs {
     struct shell *sh;
-    struct list stack; /* struct plugin, in the order of calls */
-    char *searchpath;  /* of plugin.load */
-    char *rcdir;       /* of the rc file that is read */
-    json_t *asked;     /* options that plugins read: {name: true} */
-    json_t *context;   /* {event: {member: value}} */
-    json_t *refs;      /* completion: {name: count} */
+    struct list stack;   /* struct plugin, in the order of calls */
+    struct list retired; /* another has taken their name */
+    char *searchpath;    /* of plugin.load */
+    char *rcdir;         /* of the rc file that is read */
+    json_t *asked;       /* options that plugins read: {name: true} */
+    json_t *context;     /* {event: {member: value}} */
+    json_t *refs;        /* completion: {name: count} */
     struct task *current;
     int next_task;
     bool in_log; /* a shell.log handler that logs is not called again */
@@ -119,6 +120,9 @@ void plugs_task_exited (struct task *t);
 void plugs_task_output (struct shell *sh, struct task *t, int stream, const char *data,
                         size_t len);
 void plugs_tasks_fini (struct shell *sh);
+
+/* builtin.c: what the options of this shell ask for, before its tasks start. */
+int plugs_builtin (struct shell *sh);
 
 /* topology.c: XML, owned by the caller; of these CPUs alone, or of all. NULL with
  * *error. */

@@ -75,11 +75,11 @@ bool plugs_listen (const char *topic)
     return false;
 }
 
-/* Its object stays open: whatever it has started may still run. */
-static void forget (struct plugin *pl)
+/* It is not called any more. Its object stays open: what it has started may still run. */
+static void retire (struct plugin *pl)
 {
     list_remove (&pl->node);
-    free (pl);
+    list_append (&plugs.retired, &pl->node);
 }
 
 int plugs_add (flux_plugin_t *take_p, flux_error_t *error)
@@ -96,7 +96,7 @@ int plugs_add (flux_plugin_t *take_p, flux_error_t *error)
     list_init (&pl->node);
     list_append (&plugs.stack, &pl->node);
     if (old)
-        forget (old);
+        retire (old);
     return 0;
 }
 
@@ -239,18 +239,24 @@ int flux_shell_plugstack_call (flux_shell_t *shell, const char *topic,
     return plugs_call (topic, args, false, &failed);
 }
 
-void plugs_fini (struct shell *sh)
+static void destroy_all (struct list *l)
 {
     struct list *node;
 
-    plugs_tasks_fini (sh);
-    aux_destroy (&plugs.aux); /* while the code is there */
-    plugs_disconnect ();
-    while ((node = list_pop (&plugs.stack))) {
+    while ((node = list_pop (l))) {
         struct plugin *pl = container_of (node, struct plugin, node);
         flux_plugin_destroy (pl->p);
         free (pl);
     }
+}
+
+void plugs_fini (struct shell *sh)
+{
+    plugs_tasks_fini (sh);
+    aux_destroy (&plugs.aux); /* while the code is there */
+    plugs_disconnect ();
+    destroy_all (&plugs.stack);
+    destroy_all (&plugs.retired);
     plugs_rc_fini ();
     json_decref (plugs.asked);
     json_decref (plugs.info);

@@ -70,11 +70,13 @@ is 'signal before the end' got sh -c \
     'flux run -t 3s --signal=USR1@2.5s sh -c "trap \"echo got; exit 0\" USR1; while :; do sleep 0.05; done" 2>/dev/null'
 is 'affinity: off' "$(nproc)" flux run -o cpu-affinity=off nproc
 is 'affinity: one core' 1 sh -c 'flux run -n1 nproc'
-fails 'affinity: unknown' 1 "cpu-affinity: unknown value 'x'" flux run -o cpu-affinity=x true
-for o in nosuch oom.adjust=5 mpi=spectrum gpu-affinity=per-task; do
+fails 'affinity: unknown' 1 "shell option cpu-affinity=x: not supported" \
+    flux run -o cpu-affinity=x true
+for o in nosuch=1 oom.adjust=5000 mpi=spectrum gpu-affinity=x output.client.lwm=3 pmi=pmix \
+    signal.signum=0 exit-timeout=x output.mode=x; do
     fails "-o $o" 1 "shell option ${o%%[.=]*}.*: not supported" flux run -o $o true
 done
-for o in mpi=none gpu-affinity=off verbose; do
+for o in mpi=none gpu-affinity=off verbose pmi=pmi1; do
     succeeds "-o $o" flux run -o $o true
 done
 printf '#!/bin/sh\necho script $1\n' >s.sh
