@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
-    "abc asyncio constants constraint core eventlog future hostlist idset job kvs message "
+    "abc asyncio brokermod constants constraint core eventlog future hostlist idset job kvs message "
     "queue resource rpc uri util".split()
 )
 
