@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import syslog
 import threading
 import weakref
@@ -136,6 +137,11 @@ class Flux:
     def log(self, level: int, fstring: str) -> int:
         """Write a line to the broker's log; level is one of syslog.LOG_..."""
         return check(lib.flux_py_log(self.handle, level, encode(fstring)), "log")
+
+    def fatal_error(self, message: str) -> None:
+        """Write a line to stderr, and end the process with status 1."""
+        print(message, file=sys.stderr)
+        raise SystemExit(1)
 
     # Messages.
 
