@@ -276,6 +276,14 @@ class Flux:
         """Let reactor_run raise."""
         lib.flux_reactor_stop_error(self.reactor if reactor is None else reactor)
 
+    def add_watcher(self, watcher: Any) -> None:
+        """Keep a watcher alive, as start() does by itself."""
+        self._waiting[watcher._key] = watcher
+
+    def del_watcher(self, watcher: Any) -> None:
+        """Undo add_watcher."""
+        self._waiting.pop(watcher._key, None)
+
     def timer_watcher_create(
         self, after: float, callback: WatcherCallback, repeat: float = 0.0, args: Any = None
     ) -> TimerWatcher:
