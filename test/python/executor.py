@@ -91,11 +91,20 @@ class Executor(unittest.TestCase):
             self.assertEqual(seen, ["alloc"])
 
     def test_cancel(self):
+        begun, gate = threading.Event(), threading.Event()
+
+        class Slow:
+            """Holds the executor's thread up, as a very large jobspec would."""
+
+            @staticmethod
+            def dumps(**kwargs):
+                begun.set()
+                gate.wait(60)
+                return spec("true").dumps(**kwargs)
+
         with FluxExecutor() as executor:
-            gate = threading.Event()
-            first = executor.submit(spec("true"))
-            first.add_jobid_callback(lambda f: gate.wait(60))
-            first.jobid(60)
+            first = executor.submit(Slow())
+            begun.wait(60)
             second = executor.submit(spec("true"))
             self.assertTrue(second.cancel())
             third = executor.submit(spec("true"))
@@ -106,6 +115,7 @@ class Executor(unittest.TestCase):
             with self.assertRaises(concurrent.futures.CancelledError):
                 future.jobid(1)
         self.assertFalse(first.cancel())
+        self.assertEqual(first.result(), 0)
 
     def test_waiting(self):
         future = FluxExecutorFuture()
@@ -120,7 +130,14 @@ class Executor(unittest.TestCase):
                     executor.submit(spec("true")).jobid(60)
                 except RuntimeError as exc:
                     caught.append(exc)
-            executor.submit(spec("true")).add_done_callback(callback)
+            future = executor.submit(spec("true"), urgency=0)
+            future.add_done_callback(callback)
+            with flux.Flux() as h:
+                flux.job.set_urgency(h, future.jobid(60), 16)
+            future.result(60)
+            # The callback submits one more: it must have before the shutdown.
+            while not caught:
+                executor.submit(spec("true")).result(60)
         self.assertEqual(len(caught), 1)
 
     def test_lost_broker(self):
