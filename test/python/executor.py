@@ -1,5 +1,6 @@
 """Jobs as futures of concurrent.futures; run in an instance."""
 import concurrent.futures
+import gc
 import logging
 import os
 import signal
@@ -139,6 +140,24 @@ class Executor(unittest.TestCase):
             while not caught:
                 executor.submit(spec("true")).result(60)
         self.assertEqual(len(caught), 1)
+
+    def test_without_shutdown(self):
+        """The jobs are waited for, and then the interpreter ends; so does a thread whose
+        executor is gone."""
+        code = ("import flux.job\n"
+                "s = flux.job.JobspecV1.from_command(['true'])\n"
+                "e = flux.job.FluxExecutor()\n"
+                "e.submit(s).add_done_callback(lambda f: print(f.result()))\n")
+        out = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", code],
+                             capture_output=True, text=True, timeout=60, check=True)
+        self.assertEqual((out.stdout, out.stderr), ("0\n", ""))
+        executor = FluxExecutor(thread_name_prefix="gone")
+        executor.submit(spec("true")).result(60)
+        thread = next(t for t in threading.enumerate() if t.name == "gone-0")
+        del executor
+        gc.collect()
+        thread.join(60)
+        self.assertFalse(thread.is_alive())
 
     def test_lost_broker(self):
         cmd = ["flux", "start", "-s1", "sh", "-c", "echo $FLUX_URI; exec cat"]
