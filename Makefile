@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .PHONY: fluxion-python fluxion-go fluxion-c fluxion-load
+.PHONY: wheel
 .PHONY: help all demo check torture bench fmt fmt-check lint asan tsan fuzz install clean
 
 help:
@@ -18,6 +19,7 @@ help:
 	@echo "make fuzz     run the fuzz targets for a while (TIME=60, JOBS at once)"
 	@echo "make fluxion-python, fluxion-go, fluxion-c   clients of the fluxion service"
 	@echo "make fluxion-load   the fluxion service under load (TIME=60)"
+	@echo "make wheel    a wheel of the package flux in $(BUILD)/dist (LIBS=carry|system)"
 	@echo "make install  install below PREFIX=$(PREFIX)"
 
 all:
@@ -61,6 +63,10 @@ install:
 	@ninja -C $(BUILD) --quiet
 	@meson install -C $(BUILD) --no-rebuild --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 	@echo "installed: $(abspath $(PREFIX))/bin/flux"
+
+# LIBS=carry: with the libraries in it; LIBS=system: it finds the installed ones.
+wheel: all
+	@/usr/bin/python3 tools/wheel.py $(BUILD) $(BUILD)/dist $(or $(LIBS),carry)
 
 # Clients of the fluxion service, see examples/fluxion.
 fluxion-python: all

@@ -1,5 +1,6 @@
 """Jobs as futures of concurrent.futures; run in an instance."""
 import concurrent.futures
+import gc
 import logging
 import os
 import signal
@@ -91,11 +92,20 @@ class Executor(unittest.TestCase):
             self.assertEqual(seen, ["alloc"])
 
     def test_cancel(self):
+        begun, gate = threading.Event(), threading.Event()
+
+        class Slow:
+            """Holds the executor's thread up, as a very large jobspec would."""
+
+            @staticmethod
+            def dumps(**kwargs):
+                begun.set()
+                gate.wait(60)
+                return spec("true").dumps(**kwargs)
+
         with FluxExecutor() as executor:
-            gate = threading.Event()
-            first = executor.submit(spec("true"))
-            first.add_jobid_callback(lambda f: gate.wait(60))
-            first.jobid(60)
+            first = executor.submit(Slow())
+            begun.wait(60)
             second = executor.submit(spec("true"))
             self.assertTrue(second.cancel())
             third = executor.submit(spec("true"))
@@ -106,6 +116,7 @@ class Executor(unittest.TestCase):
             with self.assertRaises(concurrent.futures.CancelledError):
                 future.jobid(1)
         self.assertFalse(first.cancel())
+        self.assertEqual(first.result(), 0)
 
     def test_waiting(self):
         future = FluxExecutorFuture()
@@ -120,8 +131,33 @@ class Executor(unittest.TestCase):
                     executor.submit(spec("true")).jobid(60)
                 except RuntimeError as exc:
                     caught.append(exc)
-            executor.submit(spec("true")).add_done_callback(callback)
+            future = executor.submit(spec("true"), urgency=0)
+            future.add_done_callback(callback)
+            with flux.Flux() as h:
+                flux.job.set_urgency(h, future.jobid(60), 16)
+            future.result(60)
+            # The callback submits one more: it must have before the shutdown.
+            while not caught:
+                executor.submit(spec("true")).result(60)
         self.assertEqual(len(caught), 1)
+
+    def test_without_shutdown(self):
+        """The jobs are waited for, and then the interpreter ends; so does a thread whose
+        executor is gone."""
+        code = ("import flux.job\n"
+                "s = flux.job.JobspecV1.from_command(['true'])\n"
+                "e = flux.job.FluxExecutor()\n"
+                "e.submit(s).add_done_callback(lambda f: print(f.result()))\n")
+        out = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", code],
+                             capture_output=True, text=True, timeout=60, check=True)
+        self.assertEqual((out.stdout, out.stderr), ("0\n", ""))
+        executor = FluxExecutor(thread_name_prefix="gone")
+        executor.submit(spec("true")).result(60)
+        thread = next(t for t in threading.enumerate() if t.name == "gone-0")
+        del executor
+        gc.collect()
+        thread.join(60)
+        self.assertFalse(thread.is_alive())
 
     def test_lost_broker(self):
         cmd = ["flux", "start", "-s1", "sh", "-c", "echo $FLUX_URI; exec cat"]

@@ -159,6 +159,37 @@ class Specs(unittest.TestCase):
         self.assertFalse(flux.job.validate_jobspec("{")[0])
 
 
+class AsCommands(unittest.TestCase):
+    def test_submit(self):
+        spec = JobspecV1.from_submit(["true", "-x"], ntasks=2, cores_per_task=2, time_limit="5m",
+                                     env={"A": "b"}, setattr=["user.x=1", "y=2"], label_io=True, output="x",
+                                     queue=None, exclusive=False)
+        self.assertEqual(spec.tasks[0]["command"], ["true", "-x"])
+        self.assertEqual(spec.resource_counts(), {"slot": 2, "core": 4})
+        self.assertEqual((spec.duration, spec.environment["A"], spec.label_io), (300, "b", True))
+        self.assertEqual((spec.getattr("user.x"), spec.getattr("y")), (1, 2))
+        spec = JobspecV1.from_submit(["true"], time_limit=timedelta(hours=1))
+        self.assertEqual(spec.duration, 3600)
+        for bad in ({"nosuch": 1}, {"ntasks": 0}, {"time_limit": "soon"}):
+            with self.assertRaises(ValueError, msg=str(bad)):
+                JobspecV1.from_submit(["true"], **bad)
+
+    def test_alloc_and_batch(self):
+        spec = JobspecV1.from_alloc(nslots=2)
+        self.assertEqual(spec.tasks[0]["command"], ["flux", "broker"])
+        script = "#!/bin/sh\n#flux: -n3\ntrue\n"
+        spec = JobspecV1.from_batch(script, job_name="mine")
+        self.assertEqual((spec.resource_counts()["slot"], spec.getattr("job.name")), (3, "mine"))
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as file:
+            file.write(script)
+            file.flush()
+            spec = JobspecV1.from_batch(file.name, ["a", "b"])
+            self.assertEqual(spec.tasks[0]["command"][-2:], ["a", "b"])
+        for bad in ("/no/such", "echo"):
+            with self.assertRaises(ValueError):
+                JobspecV1.from_batch(bad)
+
+
 class WithHandle(unittest.TestCase):
     def setUp(self):
         self.h = flux.Flux()
@@ -282,6 +313,15 @@ class Run(WithHandle):
         flux.job.event_wait(self.h, jobid, "clean")
         with self.assertRaises(OSError):
             flux.job.set_urgency(self.h, jobid, 20)
+
+    def test_timeleft(self):
+        with self.assertRaisesRegex(OSError, "not in a job"):
+            flux.job.timeleft()
+        code = "import flux.job; print(flux.job.timeleft())"
+        for duration, least, most in ((0, float("inf"), float("inf")), (100, 1, 100)):
+            jobid = self.submit(sys.executable, "-c", code, duration=duration)
+            left = float(flux.job.job_output(self.h, jobid).stdout)
+            self.assertTrue(least <= left <= most, left)
 
     def test_nested(self):
         spec = JobspecV1.from_batch_command(

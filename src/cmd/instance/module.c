@@ -116,17 +116,43 @@ static struct optparse_option reload_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+static bool is_python (const char *file)
+{
+    size_t len = strlen (file);
+    return len > 3 && !strcmp (file + len - 3, ".py");
+}
+
+/* The name of the module in dir/name.so, or name.py. */
+static char *module_name (const char *path)
+{
+    const char *base = strrchr (path, '/');
+    char *name = strdup (base ? base + 1 : path);
+    char *dot = name ? strstr (name, ".so") : NULL;
+    if (dot && strchr (path, '/'))
+        *dot = '\0';
+    else if (name && is_python (name))
+        name[strlen (name) - 3] = '\0';
+    return name;
+}
+
 static void load (optparse_t *p, const char *what, int argc, char **argv)
 {
     char path[PATH_MAX];
     const char *file = argv[0];
+    char *own_name = module_name (file);
     const char *name = optparse_get_str (p, "name", NULL);
     json_t *args = json_array ();
     /* A path is ours to resolve: the broker has another working directory. */
-    if (strchr (file, '/')) {
+    if (strchr (file, '/') || is_python (file)) {
         if (!realpath (file, path))
             cmd_die ("%s %s: %s", what, file, strerror (errno));
         file = path;
+    }
+    /* The module python runs files in Python. */
+    if (is_python (file)) {
+        json_array_append_new (args, json_string (file));
+        name = name ? name : own_name;
+        file = "python";
     }
     for (int i = 1; i < argc; i++)
         json_array_append_new (args, json_string (argv[i]));
@@ -138,18 +164,8 @@ static void load (optparse_t *p, const char *what, int argc, char **argv)
     char *s = json_dumps (o, JSON_COMPACT);
     check (flux_rpc (cmd_open (), "module.load", s, FLUX_NODEID_ANY, 0), what, argv[0]);
     free (s);
+    free (own_name);
     json_decref (o);
-}
-
-/* The name of the module in dir/name.so. */
-static char *module_name (const char *path)
-{
-    const char *base = strrchr (path, '/');
-    char *name = strdup (base ? base + 1 : path);
-    char *dot = name ? strstr (name, ".so") : NULL;
-    if (dot && strchr (path, '/'))
-        *dot = '\0';
-    return name;
 }
 
 static void unload (optparse_t *p, const char *what, const char *name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Generator, Optional
 
 from flux.core.inner import (
     NULL,
@@ -41,6 +41,9 @@ class Future:
             check(lib.flux_py_future_hold(self._future, flux_handle.handle))
         self._key = 0
         self._then: Optional[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = None
+        # Of asyncio, of who awaits it.
+        self._waiter: Any = None
+        self._awaited = False
 
     @property
     def handle(self) -> Any:
@@ -101,6 +104,16 @@ class Future:
 
     def _init(self) -> None:
         """Called when somebody waits."""
+
+    def _has_result(self) -> bool:
+        """Would get() not wait?"""
+        return self.is_ready()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """What get() gives, in a coroutine of asyncio; see flux.asyncio."""
+        from flux.asyncio import wait_for
+
+        return wait_for(self).__await__()
 
     def is_ready(self) -> bool:
         """Is there a result, or an error?"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import syslog
 import threading
 import weakref
@@ -137,6 +138,11 @@ class Flux:
         """Write a line to the broker's log; level is one of syslog.LOG_..."""
         return check(lib.flux_py_log(self.handle, level, encode(fstring)), "log")
 
+    def fatal_error(self, message: str) -> None:
+        """Write a line to stderr, and end the process with status 1."""
+        print(message, file=sys.stderr)
+        raise SystemExit(1)
+
     # Messages.
 
     def rpc(
@@ -269,6 +275,14 @@ class Flux:
     def reactor_stop_error(self, reactor: Any = None) -> None:
         """Let reactor_run raise."""
         lib.flux_reactor_stop_error(self.reactor if reactor is None else reactor)
+
+    def add_watcher(self, watcher: Any) -> None:
+        """Keep a watcher alive, as start() does by itself."""
+        self._waiting[watcher._key] = watcher
+
+    def del_watcher(self, watcher: Any) -> None:
+        """Undo add_watcher."""
+        self._waiting.pop(watcher._key, None)
 
     def timer_watcher_create(
         self, after: float, callback: WatcherCallback, repeat: float = 0.0, args: Any = None

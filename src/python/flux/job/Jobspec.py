@@ -9,6 +9,7 @@ import math
 import os
 import resource
 import stat
+import subprocess
 from typing import IO, Any, Iterator, Mapping, Optional, Sequence, Union
 
 from flux.core.inner import NULL, decode, encode, ffi, lib
@@ -372,6 +373,9 @@ class Jobspec:
         for stream in ("stdout", "stderr"):
             key = f"output.{stream}.buffer.type"
             self.setattr_shell_option(key, "none" if value else "line")
+        if value:
+            self.setattr_shell_option("output.batch-timeout", 0.05)
+            self.setattr_shell_option("input.batch-timeout", 0)
 
     # Resources.
 
@@ -679,6 +683,85 @@ class JobspecV1(Jobspec):
         )
         spec.add_file("script", script, perms=0o700, encoding="utf-8")
         return spec
+
+
+    # As the commands make them.
+
+    @classmethod
+    def from_submit(cls, command: Command, **options: Any) -> "JobspecV1":
+        """The jobspec that flux-submit(1) would make of a command.
+
+        options: those of the command without the dashes in front, and with _ for - :
+        ntasks=2, time_limit="5m", queue="debug"; True for one without an argument, a list
+        for one that is given many times, a dict for KEY=VALUE. What is None or False is
+        left out. ValueError, with the text of the command, if it refuses.
+        """
+        return cls._of_command("submit", options, _command(command))
+
+    @classmethod
+    def from_alloc(cls, command: Optional[Command] = None, **options: Any) -> "JobspecV1":
+        """The jobspec that flux-alloc(1) would make; see from_submit()."""
+        return cls._of_command("alloc", options, _command(command or [], empty=True))
+
+    @classmethod
+    def from_batch(
+        cls,
+        script: Union[str, "os.PathLike[str]"],
+        args: Optional[Sequence[str]] = None,
+        **options: Any,
+    ) -> "JobspecV1":
+        """The jobspec that flux-batch(1) would make; see from_submit().
+
+        script: its text, which begins with #!, or its path. What it says itself (#flux:)
+        holds, too.
+        """
+        words = _command(args or [], empty=True)
+        if isinstance(script, str) and script.startswith("#!"):
+            if words:
+                raise ValueError("from_batch: args need a script that is a file")
+            return cls._of_command("batch", options, [], script)
+        return cls._of_command("batch", options, [os.fspath(script), *words])
+
+    @classmethod
+    def _of_command(
+        cls,
+        name: str,
+        options: Mapping[str, Any],
+        words: list[str],
+        stdin: Optional[str] = None,
+    ) -> "JobspecV1":
+        argv = ["flux", name, "--dry-run", *_flags(options), *(["--"] if words else []), *words]
+        done = subprocess.run(
+            argv,
+            input=stdin or "",
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+        if done.returncode != 0:
+            why = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+            raise ValueError(why[-1])
+        return cls(**json.loads(done.stdout))
+
+
+def _flags(options: Mapping[str, Any]) -> list[str]:
+    """Options of a command from keywords."""
+    flags = []
+    for key, value in options.items():
+        flag = "--" + key.rstrip("_").replace("_", "-")
+        if value is None or value is False:
+            continue
+        if value is True:
+            flags.append(flag)
+            continue
+        if isinstance(value, datetime.timedelta):
+            value = f"{value.total_seconds()}s"
+        if isinstance(value, abc.Mapping):
+            value = [f"{k}={v}" for k, v in value.items()]
+        values = value if isinstance(value, (list, tuple)) else [value]
+        flags += [f"{flag}={each}" for each in values]
+    return flags
 
 
 def _by_resource(

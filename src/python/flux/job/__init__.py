@@ -37,6 +37,7 @@ from flux.job.kill import (
     kill,
     kill_async,
     set_urgency,
+    timeleft,
 )
 from flux.job.kvs import job_kvs, job_kvs_guest, job_kvs_guest_key, job_kvs_key
 from flux.job.list import (

@@ -109,6 +109,16 @@ class JobEventWatchFuture(Future):
         """The same as get_event()."""
         return self.get_event(autoreset)
 
+    def __aiter__(self) -> "JobEventWatchFuture":
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next, for `async for`."""
+        found = await self
+        if found is None or found == (None, None):
+            raise StopAsyncIteration
+        return found
+
     def cancel(self, stop: bool = False) -> None:
         """Watch no more. The end comes as None; with stop, no callback comes at all."""
         if self.needs_cancel:

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Sequence, Union
 
@@ -326,6 +327,19 @@ class _Thread:
         future._fail(exc)
 
 
+_executors: "weakref.WeakSet[FluxExecutor]" = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    """The interpreter waits for threads before it ends: they have to know of it."""
+    for executor in list(_executors):
+        executor.shutdown(wait=False)
+
+
+# As concurrent.futures does; what atexit has comes after the threads.
+threading._register_atexit(_end_all)  # type: ignore[attr-defined]
+
+
 class FluxExecutor:
     """Submits and watches jobs in threads of its own.
 
@@ -362,6 +376,12 @@ class FluxExecutor:
         self._threads: list[_Thread] = []
         self._lock = threading.Lock()
         self._shutdown = False
+        _executors.add(self)
+
+    def __del__(self) -> None:
+        # Nobody can submit any more. The threads do not know their executor.
+        for thread in getattr(self, "_threads", []):
+            thread.end()
 
     def __enter__(self) -> "FluxExecutor":
         return self

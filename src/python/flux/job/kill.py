@@ -4,7 +4,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Optional, Union
 
-from flux.core.inner import lib, maybe
+from flux.core.inner import decode, ffi, lib, maybe
 from flux.future import Future
 from flux.job.JobID import JobID
 
@@ -67,3 +67,20 @@ def set_urgency(flux_handle: "Flux", jobid: Union[int, str], urgency: int) -> No
     """Set the urgency of a job that waits, 0 (hold) to 31 (expedite)."""
     future = lib.flux_job_set_urgency(flux_handle.handle, JobID(jobid), urgency)
     Future(future, flux_handle).get()
+
+
+def timeleft(flux_handle: Optional["Flux"] = None) -> float:
+    """How long the job that this process belongs to may still run, in s; inf: no limit.
+
+    The handle is one of the instance that runs the job; its own is opened if it is None.
+    OSError if the process is not of a job.
+    """
+    from flux.core.handle import Flux as Handle
+
+    if flux_handle is None:
+        with Handle() as handle:
+            return timeleft(handle)
+    err, left = ffi.new("flux_error_t *"), ffi.new("double *")
+    if lib.flux_job_timeleft(flux_handle.handle, err, left) < 0:
+        raise OSError(ffi.errno, decode(err.text))
+    return float(left[0])

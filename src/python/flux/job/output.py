@@ -173,12 +173,22 @@ class JobOutputWatch(JobOutputEventWatch):
             raise chunk
         return chunk
 
+    def get(self, autoreset: bool = True) -> Any:
+        """The same as get_output()."""
+        return self.get_output()
+
+    def _has_result(self) -> bool:
+        return bool(self._chunks)
+
     def _continue(self) -> None:
         """The callback is called once for each piece, and not for what is none."""
         try:
             self._take(self.get_event())
         except OSError as exc:
             self._chunks.append(exc)
+        if self._awaited and self._chunks and self._then is not None:
+            self._then[0](self)
+            return
         while self._chunks and self._then is not None:
             left = len(self._chunks)
             callback, args, kwargs = self._then
