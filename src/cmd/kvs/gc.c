@@ -104,10 +104,10 @@ static int run (optparse_t *p, int argc, char **argv)
     if (bar)
         fputs ("\r\033[K", stderr);
     if (!f || errno != ENODATA)
-        cmd_die ("%s",
-                 !f                ? flux_strerror (errno)
-                 : errno == ENOSYS ? "there is no backing store, or it collects nothing"
-                                   : cmd_future_error (f));
+        cmd_die ("%s", !f ? flux_strerror (errno)
+                       : errno == ENOSYS
+                           ? "there is no backing store, or it collects nothing"
+                           : cmd_future_error (f));
     if (!quiet && optparse_hasopt (p, "json"))
         print_json (&result);
     else if (!quiet)

@@ -9,14 +9,14 @@
 #include <string.h>
 #include <syslog.h>
 
-#define FETCH_MAX 32       /* blobs that content is asked for at a time */
+#define FETCH_MAX 32        /* blobs that content is asked for at a time */
 #define PROGRESS_EVERY 0.25 /* s */
-#define PAUSE_MIN 0.001    /* s between slices */
+#define PAUSE_MIN 0.001     /* s between slices */
 
 enum phase { IDLE, ASKING, MARKING, SWEEPING, SHRINKING, ENDING };
 
-static const char *const phase_names[] = { "idle",     "start",     "mark",
-                                           "sweep",    "shrink",    "end" };
+static const char *const phase_names[] = { "idle",  "start",  "mark",
+                                           "sweep", "shrink", "end" };
 
 /* Stored by themselves, oldest first, as a ring of digests and times. */
 struct held {
@@ -33,14 +33,14 @@ struct collect {
     enum phase phase;
     struct mark *mark;
     struct held held;
-    size_t held_next; /* of those that are to be marked */
+    size_t held_next;    /* of those that are to be marked */
     struct list fetches; /* struct fetch */
     size_t fetching;
     flux_future_t *asked; /* content or the KVS, for roots or at the end */
     flux_watcher_t *timer;
     struct flux_msglist *waiters, *next; /* next: of the next one */
-    bool told; /* content knows */
-    bool all;  /* give back what can be given back */
+    bool told;                           /* content knows */
+    bool all;                            /* give back what can be given back */
     double began, slice_end, reported, not_before;
     int errnum; /* why it ends, 0: it is done */
     flux_error_t error;
@@ -71,10 +71,10 @@ static int grow_held (struct collect *c)
     struct held *old = &c->held;
     struct held new = { .count = old->count, .cap = old->cap ? old->cap * 2 : 64 };
 
-    if (!(new.slots = malloc (new.cap * slot_size (c))))
+    if (!(new.slots = malloc (new.cap *slot_size (c))))
         return -1;
     for (size_t i = 0; i < old->count; i++)
-        memcpy (new.slots + i * slot_size (c), slot (c, i), slot_size (c));
+        memcpy (new.slots + i *slot_size (c), slot (c, i), slot_size (c));
     free (old->slots);
     *old = new;
     return 0;
@@ -145,7 +145,8 @@ static void report (struct collect *c)
     o = c->store.counts (c->arg, &progress);
     json_object_set_new (o, "phase", json_string (phase_names[c->phase]));
     json_object_set_new (o, "progress", json_real (progress));
-    for (msg = flux_msglist_first (c->waiters); msg; msg = flux_msglist_next (c->waiters))
+    for (msg = flux_msglist_first (c->waiters); msg;
+         msg = flux_msglist_next (c->waiters))
         if (flux_msg_is_streaming (msg))
             respond (c, msg, o);
     json_decref (o);
@@ -257,7 +258,7 @@ struct fetch {
     struct list node;
     struct collect *c;
     flux_future_t *future; /* owns this */
-    double began; /* of the collection that it is for */
+    double began;          /* of the collection that it is for */
     unsigned char digest[DIGEST_MAX_SIZE];
 };
 
@@ -275,8 +276,11 @@ static void fetched (flux_future_t *f, void *arg)
         if (rc < 0 && errnum != ENOENT)
             rc = error_fail (&c->error, errnum, "%s", flux_future_error_string (f));
         else
-            rc = mark_found (c->mark, fe->digest, rc < 0 ? NULL : data ? data : "", len,
-                             &c->error);
+            rc = mark_found (c->mark, fe->digest,
+                             rc < 0 ? NULL
+                             : data ? data
+                                    : "",
+                             len, &c->error);
         if (rc < 0)
             fail (c);
         else

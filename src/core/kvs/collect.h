@@ -18,10 +18,10 @@
 #include <flux/core.h>
 #include <jansson.h>
 
-#define COLLECT_SLICE 0.003   /* s, then others get their turn */
-#define COLLECT_HOLD 3600.    /* s that a blob stored by itself is kept */
+#define COLLECT_SLICE 0.003 /* s, then others get their turn */
+#define COLLECT_HOLD 3600.  /* s that a blob stored by itself is kept */
 #define COLLECT_HELD_MAX 1048576
-#define COLLECT_AGAIN 60.     /* s after one by a threshold that failed */
+#define COLLECT_AGAIN 60. /* s after one by a threshold that failed */
 
 struct collect;
 

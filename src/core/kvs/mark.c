@@ -110,7 +110,8 @@ static int visit (void *arg, struct span span, bool dir)
         return mark_root (m, ref, false, &m->error);
     if (decode (m, ref, digest, &m->error) < 0)
         return -1;
-    return m->ops.mark (m->arg, digest, false, &m->error) < 0 && errno != ENOENT ? -1 : 0;
+    return m->ops.mark (m->arg, digest, false, &m->error) < 0 && errno != ENOENT ? -1
+                                                                                 : 0;
 }
 
 static int walk (struct mark *m, const void *digest, const char *data, size_t len,

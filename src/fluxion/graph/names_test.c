@@ -61,8 +61,9 @@ static void hosts (void **state)
     assert_int_equal (g->v[v].id, 1234567890123456789);
     graph_destroy (g);
     assert_int_equal (load_host ("n99999999999999999999", &g, &error), -1);
-    assert_string_equal (error.text, "rv1exec: rank 0: n99999999999999999999: number is "
-                                     "too large");
+    assert_string_equal (error.text,
+                         "rv1exec: rank 0: n99999999999999999999: number is "
+                         "too large");
     graph_destroy (g);
 }
 

@@ -130,7 +130,8 @@ int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void 
 
     if (db_begin (db, false, error) < 0)
         return -1;
-    if ((rc = sweep_rows (db, &now, over, arg, error)) < 0 || db_commit (db, error) < 0) {
+    if ((rc = sweep_rows (db, &now, over, arg, error)) < 0
+        || db_commit (db, error) < 0) {
         db_rollback (db, NULL);
         return -1;
     }
@@ -168,8 +169,8 @@ int db_set_live (struct db *db, int64_t bytes, flux_error_t *error)
 {
     char sql[96];
 
-    snprintf (sql, sizeof (sql), "REPLACE INTO collected(id,live) VALUES(1,%" PRId64 ")",
-              bytes);
+    snprintf (sql, sizeof (sql),
+              "REPLACE INTO collected(id,live) VALUES(1,%" PRId64 ")", bytes);
     if (db_begin (db, false, error) < 0)
         return -1;
     if (sqlite3_exec (db->conn, sql, NULL, NULL, NULL) != SQLITE_OK) {

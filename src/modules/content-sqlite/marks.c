@@ -11,7 +11,7 @@ struct marks {
     struct idmap *words; /* never 0 */
 };
 
-_Static_assert (sizeof (void *) == sizeof (uint64_t), "a word is kept as a pointer");
+_Static_assert(sizeof (void *) == sizeof (uint64_t), "a word is kept as a pointer");
 
 struct marks *marks_create (void)
 {

@@ -62,7 +62,8 @@ static void flush_up (struct agent *a)
 {
     if (a->up.len == 0)
         return;
-    if (a->attached && !a->broken && flux_respond_raw (a->h, a->attached, a->up.data, a->up.len) < 0)
+    if (a->attached && !a->broken
+        && flux_respond_raw (a->h, a->attached, a->up.data, a->up.len) < 0)
         flux_log_error (a->h, "error responding to attach");
     if (a->up.cap > 2 * MESSAGE_MAX)
         buf_fini (&a->up);
@@ -106,7 +107,8 @@ static void enter_barrier (struct agent *a, uint64_t id, const char *keys, size_
         raise (a, id, "barrier of a job with one shell", EPROTO);
 }
 
-static void shell_frame (uint64_t id, char type, const char *text, size_t len, void *arg)
+static void shell_frame (uint64_t id, char type, const char *text, size_t len,
+                         void *arg)
 {
     struct agent *a = arg;
 
@@ -140,7 +142,8 @@ static int add_job (struct agent *a, uint64_t id, const char *record, size_t len
 
 static void start_job (struct agent *a, uint64_t id, const char *record, size_t len)
 {
-    if (add_job (a, id, record, len) == 0 && shells_start (a->shells, id, record, len) == 0)
+    if (add_job (a, id, record, len) == 0
+        && shells_start (a->shells, id, record, len) == 0)
         return;
     raise (a, id, "cannot start a job shell", errno);
     up (a, id, 'X', "256", 3);
@@ -192,7 +195,8 @@ static flux_future_t *send_up (struct agent *a, const char *text, size_t len, in
                          flags);
 }
 
-static int ask_op (uint64_t id, unsigned int seq, const char *text, size_t len, void *arg)
+static int ask_op (uint64_t id, unsigned int seq, const char *text, size_t len,
+                   void *arg)
 {
     struct agent *a = arg;
     struct asked *q = calloc (1, sizeof (*q));
@@ -217,7 +221,8 @@ static void tell_op (const char *text, size_t len, void *arg)
     flux_future_destroy (send_up (arg, text, len, FLUX_RPC_NORESPONSE));
 }
 
-static void answer_op (void *request, int errnum, const char *text, size_t len, void *arg)
+static void answer_op (void *request, int errnum, const char *text, size_t len,
+                       void *arg)
 {
     struct agent *a = arg;
     int rc = errnum ? flux_respond_error (a->h, request, errnum, NULL)
@@ -230,7 +235,8 @@ static void answer_op (void *request, int errnum, const char *text, size_t len, 
     flux_msg_decref (request);
 }
 
-static void deliver_op (uint64_t id, int errnum, const char *keys, size_t len, void *arg)
+static void deliver_op (uint64_t id, int errnum, const char *keys, size_t len,
+                        void *arg)
 {
     struct agent *a = arg;
 
@@ -428,7 +434,8 @@ struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb
         || (!frame_cb
             && !(a->prepare_w =
                      flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, a)))
-        || flux_msg_handler_addvec_ex (h, "job-exec", handler_tab, a, &a->handlers) < 0) {
+        || flux_msg_handler_addvec_ex (h, "job-exec", handler_tab, a, &a->handlers)
+               < 0) {
         agent_destroy (a);
         return NULL;
     }

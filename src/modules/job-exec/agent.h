@@ -26,7 +26,8 @@ struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb
 /* The shells end. */
 void agent_destroy (struct agent *a);
 /* A frame from rank 0; S is for the agent, too. */
-void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len);
+void agent_frame (struct agent *a, uint64_t id, char type, const char *text,
+                  size_t len);
 /* Sends what was said in this turn; on rank 0 its owner calls it, elsewhere it happens
  * by itself. */
 void agent_flush (struct agent *a);

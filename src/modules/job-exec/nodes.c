@@ -61,7 +61,8 @@ static void node_lost (struct node *n, int errnum, const char *why)
         const char *host = flux_get_hostbyrank (ctx->h, n->rank);
 
         if (errnum == EHOSTUNREACH)
-            snprintf (note, sizeof (note), "node failure on %s (rank %u)", host, n->rank);
+            snprintf (note, sizeof (note), "node failure on %s (rank %u)", host,
+                      n->rank);
         else
             snprintf (note, sizeof (note),
                       "lost contact with job shell on %s (rank %u): %s", host, n->rank,

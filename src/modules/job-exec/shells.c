@@ -366,7 +366,8 @@ int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len
     return 0;
 }
 
-void shells_send (struct shells *sh, uint64_t id, char type, const char *text, size_t len)
+void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len)
 {
     if (!idmap_lookup (sh->jobs, id))
         return; /* it has just ended */

@@ -15,7 +15,8 @@ typedef void (*shells_frame_f) (uint64_t id, char type, const char *text, size_t
                                 void *arg);
 
 /* path of flux-shell. NULL with errno. Nothing is started yet. */
-struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb, void *arg);
+struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb,
+                              void *arg);
 /* The shells end, and take their tasks along; nothing more is told. */
 void shells_destroy (struct shells *sh);
 
@@ -23,7 +24,8 @@ void shells_destroy (struct shells *sh);
  * waits until there is. -1 with EEXIST or ENOMEM: the job has none. */
 int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len);
 /* A frame for a job's shell; lost if it has ended. */
-void shells_send (struct shells *sh, uint64_t id, char type, const char *text, size_t len);
+void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len);
 /* Writes what was sent, as far as the server takes it: at the end of a turn. */
 void shells_flush (struct shells *sh);
 /* Servers: 1 if there is one now. */

@@ -501,11 +501,13 @@ static int conf_cb (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args
 static json_t *describe (const struct work *w)
 {
     char *active = idset_encode (rankexec_active (w->x), IDSET_FLAG_RANGE);
-    json_t *o = json_pack (
-        "{s:s s:s s:i s:i s:s}", "name", w->ac.name, "state",
-        w->canceled ? "canceled" : w->timed_out ? "timeout" : "running", "total",
-        (int)idset_count (w->started), "active",
-        (int)idset_count (rankexec_active (w->x)), "active_ranks", active ? active : "");
+    json_t *o = json_pack ("{s:s s:s s:i s:i s:s}", "name", w->ac.name, "state",
+                           w->canceled    ? "canceled"
+                           : w->timed_out ? "timeout"
+                                          : "running",
+                           "total", (int)idset_count (w->started), "active",
+                           (int)idset_count (rankexec_active (w->x)), "active_ranks",
+                           active ? active : "");
 
     if (o && w->timer)
         json_object_set_new (o, "remaining_time",

@@ -68,7 +68,8 @@ static int read_table (struct action_conf *ac, json_t *table, const char *imp,
     if (command && check_command (ac->name, command, error) < 0)
         return -1;
     if (!command && !imp)
-        return refuse (error, ac->name, "no command specified and exec.imp not defined");
+        return refuse (error, ac->name,
+                       "no command specified and exec.imp not defined");
     snprintf (text, sizeof (text), "invalid %s timeout", ac->name);
     if (read_seconds (timeout, &ac->timeout) < 0)
         return refuse (error, ac->name, text);
@@ -97,7 +98,8 @@ static int read_ignore (struct perilog_conf *pc, json_t *table, flux_error_t *er
         return -1;
     json_array_foreach (list, i, o) {
         const char *s = json_string_value (o);
-        if (!s || regcomp (&pc->ignore[pc->nignore], s, REG_EXTENDED | REG_NOSUB) != 0) {
+        if (!s
+            || regcomp (&pc->ignore[pc->nignore], s, REG_EXTENDED | REG_NOSUB) != 0) {
             snprintf (text, sizeof (text),
                       "error parsing log-ignore: Failed to compile regex: %.40s",
                       s ? s : "not a string");

@@ -2,8 +2,8 @@
 # its children need. The growth is tried by torture/pmi-exchange; this is a short one.
 . "${0%/*}/../lib.sh"
 
-like '64 tasks on 4 brokers' '^64 tasks 4 brokers most [0-9]+ all [0-9]+ ms [0-9]+$' \
-    env SIZES=4 sh "$FLUX_TEST_SOURCE/test/torture/pmi-exchange"
+like '16 tasks on 4 brokers' '^16 tasks 4 brokers most [0-9]+ all [0-9]+ ms [0-9]+$' \
+    env SIZES=4 TASKS=4 sh "$FLUX_TEST_SOURCE/test/torture/pmi-exchange"
 under_flux_ok () {
     flux start -s5 -Stbon.topo=kary:2 sh -c "$1"
 }
