@@ -14,6 +14,6 @@ is 'an exchange stays below the lowest rank above its shells' '0 0' under_flux_o
         $(flux exec -r 2 flux module stats -p agent.exchange_bytes job-exec)'
 is 'one that has ended leaves nothing' '0 0 0 0 0' under_flux_ok '
     flux run -N5 flux pmi exchange >&2
-    flux run -N3 sh -c "[ \$FLUX_TASK_RANK = 1 ] && exit 1; exec flux pmi barrier" >&2
+    flux run -N3 -o exit-timeout=0.1s sh -c "[ \$FLUX_TASK_RANK = 1 ] && exit 1; exec flux pmi barrier" >&2
     echo $(flux exec -r all flux module stats -p agent.exchanges job-exec)'
 finish
