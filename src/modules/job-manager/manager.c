@@ -13,6 +13,9 @@
 /* What clients may add to one job. */
 #define EVENTLOG_MAX (1 << 20)
 #define MEMO_MAX (64 << 10)
+/* What an event says is wrapped into others' messages, which end at some depth. */
+#define CONTEXT_DEPTH_MAX 256
+#define DURATION "attributes.system.duration"
 
 static bool alloc_before (const struct heap_node *x, const struct heap_node *y)
 {
@@ -563,13 +566,28 @@ int manager_check_room (const struct job *job, flux_error_t *error)
     return -1;
 }
 
+/* Is it what a log may hold? Whoever reads it, now or after a restart, must be able to. */
+static int check_context (const json_t *o, flux_error_t *error)
+{
+    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX))
+        return 0;
+    snprintf (error->text, sizeof (error->text), "%s",
+              json_is_object (o) ? "nested too deeply, or a text has U+0000"
+                                 : "not an object");
+    errno = EPROTO;
+    return -1;
+}
+
 int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile,
                   flux_error_t *error)
 {
     struct event ev = { .type = EV_MEMO, .context = memo, .flags = is_volatile };
     json_t *old = json_object_get (job->annotations, "user");
-    size_t size = json_dumpb (memo, NULL, 0, 0);
+    size_t size;
 
+    if (check_context (memo, error) < 0)
+        return -1;
+    size = json_dumpb (memo, NULL, 0, 0);
     if (size > MEMO_MAX || (old && json_dumpb (old, NULL, 0, 0) + size > MEMO_MAX)) {
         snprintf (error->text, sizeof (error->text),
                   "memos of a job are limited to %d bytes", MEMO_MAX);
@@ -770,7 +788,7 @@ static int replay_log (struct job *job, struct span log, flux_error_t *error)
     while (p < end) {
         const char *nl = memchr (p, '\n', end - p);
         struct event ev;
-        json_t *o = nl ? json_loadb (p, nl - p, 0, NULL) : NULL;
+        json_t *o = nl ? json_loadb (p, nl - p, JSON_ALLOW_NUL, NULL) : NULL;
         if (!o || event_decode (o, &ev, error) < 0 || event_apply (job, &ev, error) < 0
             || depend_replay (job, &ev) < 0) {
             if (!o)
@@ -906,7 +924,7 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
     json_t *value, *o;
 
     spec_add_full (&job->spec, &b);
-    o = json_loadb (b.data, b.len, 0, NULL);
+    o = json_loadb (b.data, b.len, JSON_ALLOW_NUL, NULL);
     buf_fini (&b);
     json_object_foreach (updates, key, value) {
         if (!o || set_path (o, key, value) < 0) {
@@ -927,30 +945,48 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
     return 0;
 }
 
-static int check_update (struct manager *m, struct job *job, json_t *updates,
-                         flux_error_t *error)
+/* What may be updated, and what it must be. */
+static bool is_updatable (const char *key, json_t *value, const char **must_be)
 {
-    static const char *const known[] = { "attributes.system.duration",
-                                         "attributes.system.queue",
-                                         "attributes.system.job.name",
-                                         "attributes.system.constraints" };
-    const char *key;
+    static const char *const texts[] = { "attributes.system.queue",
+                                         "attributes.system.job.name" };
+
+    *must_be = NULL;
+    for (size_t i = 0; i < sizeof (texts) / sizeof (texts[0]); i++) {
+        if (strcmp (key, texts[i]) == 0) {
+            *must_be = json_is_string (value) ? NULL : "a string";
+            return true;
+        }
+    }
+    if (strcmp (key, "attributes.system.constraints") == 0) {
+        *must_be = json_is_object (value) ? NULL : "an object";
+        return true;
+    }
+    if (strcmp (key, DURATION) == 0) {
+        if (!json_is_number (value) || json_number_value (value) < 0)
+            *must_be = "a number of seconds from 0";
+        return true;
+    }
+    return false;
+}
+
+static int check_update (const struct job *job, json_t *updates, flux_error_t *error)
+{
+    const char *key, *must_be;
     json_t *value;
 
+    if (check_context (updates, error) < 0)
+        return -1;
     json_object_foreach (updates, key, value) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++)
-            found |= strcmp (key, known[i]) == 0;
-        bool duration = strcmp (key, known[0]) == 0;
-        if (!found)
+        if (!is_updatable (key, value, &must_be))
             snprintf (error->text, sizeof (error->text), "update of %s not supported",
                       key);
-        else if (!duration && !job_pending (job))
+        else if (strcmp (key, DURATION) != 0 && !job_pending (job))
             snprintf (error->text, sizeof (error->text),
                       "update of %s: the job runs already", key);
-        else if (duration && (!json_is_number (value) || json_number_value (value) < 0))
-            snprintf (error->text, sizeof (error->text),
-                      "duration must be a number of seconds from 0");
+        else if (must_be)
+            snprintf (error->text, sizeof (error->text), "%s must be %s",
+                      strrchr (key, '.') + 1, must_be);
         else
             continue;
         errno = EINVAL;
@@ -976,12 +1012,11 @@ int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error)
 {
     struct event ev = { .type = EV_JOBSPEC_UPDATE, .context = updates };
-    json_t *duration = json_object_get (updates, "attributes.system.duration");
+    json_t *duration = json_object_get (updates, DURATION);
     json_t *queue = json_object_get (updates, "attributes.system.queue");
     struct job_facts facts = job->facts;
 
-    if (check_update (m, job, updates, error) < 0
-        || manager_check_room (job, error) < 0)
+    if (check_update (job, updates, error) < 0 || manager_check_room (job, error) < 0)
         return -1;
     if (duration) {
         facts.duration = json_number_value (duration);
