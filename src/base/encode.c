@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char alphabet[] =
@@ -227,4 +228,29 @@ int utf8_width (const char *s)
         len -= n;
     }
     return width;
+}
+
+int size_decode (const char *s, uint64_t *value)
+{
+    static const char units[] = "kMGT";
+    unsigned long long n;
+    const char *unit;
+    char *end;
+    int shift = 0;
+
+    errno = 0;
+    n = strtoull (s, &end, 10);
+    if (end == s || *s == '-' || errno != 0)
+        goto inval;
+    if (*end && (unit = strchr (units, *end))) {
+        shift = 10 * (unit - units + 1);
+        end++;
+    }
+    if (*end || n == 0 || n > (UINT64_MAX >> shift >> 1))
+        goto inval;
+    *value = n << shift;
+    return 0;
+inval:
+    errno = EINVAL;
+    return -1;
 }

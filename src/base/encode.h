@@ -23,4 +23,7 @@ bool utf8_valid (const char *s, size_t len);
 /* Columns on a terminal. */
 int utf8_width (const char *s);
 
+/* "256M" and the like, above 0: -1 with EINVAL. */
+int size_decode (const char *s, uint64_t *value);
+
 #endif

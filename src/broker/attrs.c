@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/error.h"
 #include "value/fsd.h"
 
@@ -64,6 +65,8 @@ static const struct attr_def {
     { "config.path", ATTR_IMMUTABLE, NULL },
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
     { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
+    { "content.gc-min", ATTR_IMMUTABLE, "4M", SIZE },
+    { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },
     { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
     { "content.*", 0, NULL },
     { "cron.*", 0, NULL },
@@ -309,7 +312,7 @@ static int check_size (const char *name, const char *val, flux_error_t *error)
 {
     uint64_t size;
 
-    if (attrs_parse_size (val, &size) < 0)
+    if (size_decode (val, &size) < 0)
         return error_fail (error, EINVAL,
                            "%s: '%s' is not a number above 0 (k, M, G, T may follow)",
                            name, val);
@@ -441,29 +444,4 @@ bool attrs_next (const struct attrs *a, size_t *pos, const char **name,
         *flags = a->v[*pos].flags;
     (*pos)++;
     return true;
-}
-
-int attrs_parse_size (const char *s, uint64_t *value)
-{
-    static const char units[] = "kMGT";
-    unsigned long long n;
-    const char *unit;
-    char *end;
-    int shift = 0;
-
-    errno = 0;
-    n = strtoull (s, &end, 10);
-    if (end == s || *s == '-' || errno != 0)
-        goto inval;
-    if (*end && (unit = strchr (units, *end))) {
-        shift = 10 * (unit - units + 1);
-        end++;
-    }
-    if (*end || n == 0 || n > (UINT64_MAX >> shift >> 1))
-        goto inval;
-    *value = n << shift;
-    return 0;
-inval:
-    errno = EINVAL;
-    return -1;
 }

@@ -48,7 +48,4 @@ const char *attrs_val (const struct attrs *a, const char *name);
 bool attrs_next (const struct attrs *a, size_t *pos, const char **name,
                  const char **val, int *flags);
 
-/* "256M" and the like, for values that are sizes: -1 with EINVAL. */
-int attrs_parse_size (const char *s, uint64_t *value);
-
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/encode.h"
 #include "broker/attrs.h"
 
 static int refuse (const char *name, const char *val, void *arg, flux_error_t *error)
@@ -159,11 +160,11 @@ static void sizes (void **state)
     uint64_t value;
 
     for (size_t i = 0; i < sizeof (good) / sizeof (good[0]); i++) {
-        assert_int_equal (attrs_parse_size (good[i].s, &value), 0);
+        assert_int_equal (size_decode (good[i].s, &value), 0);
         assert_int_equal (value, good[i].value);
     }
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
-        assert_int_equal (attrs_parse_size (bad[i], &value), -1);
+        assert_int_equal (size_decode (bad[i], &value), -1);
 }
 
 int main (void)

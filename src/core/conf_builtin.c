@@ -45,6 +45,8 @@ static const struct {
       FLUX_SOURCE_DIR "/etc/shell/initrc.lua" },
     { "shell_pluginpath", FLUX_LIBEXECDIR "/shell/plugins",
       FLUX_BUILD_DIR "/src/shell/plugins" },
+    { "jobtap_pluginpath", FLUX_LIBEXECDIR "/job-manager/plugins",
+      FLUX_BUILD_DIR "/src/modules/job-manager/plugins" },
     /* The system instance. */
     { "rundir", "/run/flux", "/run/flux" },
     { "local_uri", "local:///run/flux/local", "local:///run/flux/local" },

@@ -58,13 +58,14 @@ static void print_satisfiable (struct session *ss, bool yes)
     session_print_line (ss);
 }
 
-static void print_failure (struct session *ss, int errnum, const char *text)
+static void print_failure (struct session *ss, uint64_t id, int errnum,
+                           const char *text)
 {
     session_print_line (ss);
     fprintf (ss->out, "INFO: No matching resources found\n");
     if (errnum == ENODEV)
         fprintf (ss->out, "INFO: Unsatisfiable request\n");
-    fprintf (ss->out, "INFO: JOBID=%" PRIu64 "\n", ss->counter);
+    fprintf (ss->out, "INFO: JOBID=%" PRIu64 "\n", id);
     session_print_line (ss);
     if (errnum != EBUSY && errnum != ENODEV)
         fprintf (stderr, "ERROR: %s\n", text);
@@ -99,7 +100,7 @@ static int match_file (struct session *ss, match_op_t op, const char *path)
             fprintf (stderr, "ERROR: %s\n", error.text);
         print_satisfiable (ss, rc == 0);
     } else if (rc < 0) {
-        print_failure (ss, errnum, error.text);
+        print_failure (ss, ss->counter, errnum, error.text);
     } else {
         struct job *job = keeps ? scheduler_job (ss->s, ss->counter) : NULL;
         session_print_R (ss, res.sel, res.nsel, res.at, res.end, r->queue);
@@ -150,10 +151,9 @@ int command_multi_match (struct session *ss, int argc, char **argv)
 typedef int (*pick_f) (struct graph *g, const char *text, size_t len, bool strict,
                        struct picks *p, flux_error_t *error);
 
-static pick_f picker (const char *format, bool *by_rank)
+static pick_f picker (const char *format)
 {
-    *by_rank = strcmp (format, "rv1exec") == 0;
-    if (*by_rank)
+    if (strcmp (format, "rv1exec") == 0)
         return fluxion_pick_rv1exec;
     if (strcmp (format, "jgf") == 0)
         return fluxion_pick_jgf;
@@ -178,6 +178,10 @@ static int update (struct session *ss, bool reserve, pick_f pick, const char *pa
         rc = scheduler_update (ss->s, id, &picks, at, duration, reserve, &res, &error);
     free (text);
     picks_fini (&picks);
+    if (rc < 0 && errno == ENOENT) {
+        print_failure (ss, id, EBUSY, error.text);
+        return -1;
+    }
     if (rc < 0) {
         fprintf (stderr, "ERROR: update: %s\n", error.text);
         return -1;
@@ -195,7 +199,6 @@ static int update (struct session *ss, bool reserve, pick_f pick, const char *pa
 
 int command_update (struct session *ss, int argc, char **argv)
 {
-    bool by_rank;
     uint64_t id;
     int64_t at, duration;
 
@@ -206,7 +209,7 @@ int command_update (struct session *ss, int argc, char **argv)
         fprintf (stderr, "ERROR: unknown subcmd %s\n", argv[1]);
         return -1;
     }
-    pick_f pick = picker (argv[2], &by_rank);
+    pick_f pick = picker (argv[2]);
     if (!pick) {
         fprintf (stderr, "ERROR: unsupported reader %s\n", argv[2]);
         return -1;
@@ -224,7 +227,8 @@ int command_update (struct session *ss, int argc, char **argv)
                  (long long)duration);
         return -1;
     }
-    return update (ss, reserve, pick, argv[3], id, at, duration);
+    /* What begins now is no reservation. */
+    return update (ss, reserve && at > 0, pick, argv[3], id, at, duration);
 }
 
 int command_attach (struct session *ss, int argc, char **argv)
@@ -301,10 +305,12 @@ static void print_stats (struct session *ss, const char *what)
 {
     struct scheduler_counts n = scheduler_counts (ss->s);
 
+    session_print_line (ss);
     fprintf (ss->out, "INFO: %s PREORDER COUNT=\"%llu\"\n", what,
              (unsigned long long)n.preorder);
     fprintf (ss->out, "INFO: %s POSTORDER COUNT=\"%llu\"\n", what,
              (unsigned long long)n.postorder);
+    session_print_line (ss);
 }
 
 int command_cancel (struct session *ss, int argc, char **argv)
@@ -327,14 +333,14 @@ int command_partial_cancel (struct session *ss, int argc, char **argv)
 {
     struct picks picks = { 0 };
     flux_error_t error;
-    bool by_rank, full;
+    bool full;
     uint64_t id;
     size_t len;
 
     if ((argc != 4 && argc != 5) || (argc == 5 && strcmp (argv[4], "stats") != 0)
         || !parse_jobid (argv[1], &id))
         return malformed ();
-    pick_f pick = picker (argv[2], &by_rank);
+    pick_f pick = picker (argv[2]);
     if (!pick) {
         fprintf (stderr, "ERROR: unsupported reader %s\n", argv[2]);
         return -1;
@@ -347,11 +353,12 @@ int command_partial_cancel (struct session *ss, int argc, char **argv)
     if (!job || job->state == JOB_CANCELED) {
         fprintf (stderr, "ERROR: nonexistent job %s\n", argv[1]);
     } else if (job->state == JOB_RESERVED) {
-        fprintf (stderr, "ERROR: reservations not supported by partial-cancel\n");
+        fprintf (stderr,
+                 "ERROR: reservations not currently supported by partial cancel\n");
     } else {
         rc = pick (scheduler_graph (ss->s), text, len, false, &picks, &error);
         if (rc == 0)
-            rc = scheduler_partial_cancel (ss->s, id, &picks, by_rank, &full, &error);
+            rc = scheduler_partial_cancel (ss->s, id, &picks, false, &full, &error);
         if (rc < 0)
             fprintf (stderr, "ERROR: error encountered while removing job %s: %s\n",
                      argv[1], error.text);
@@ -381,7 +388,35 @@ int command_set_property (struct session *ss, int argc, char **argv)
         return -1;
     }
     *eq = '\0';
-    return graph_set_property (g, v, argv[2], eq + 1);
+    if (graph_set_property (g, v, argv[2], eq + 1) < 0)
+        return -1;
+    for (v = graph_next_of_path (g, argv[1], VTX_NONE); v != VTX_NONE;
+         v = graph_next_of_path (g, argv[1], v))
+        if (graph_set_property (g, v, argv[2], eq + 1) < 0)
+            return -1;
+    return 0;
+}
+
+static int no_such_path (struct session *ss, const char *path)
+{
+    static const char text[] = "Could not find path %s in resource graph.\n";
+
+    fprintf (ss->out, text, path);
+    fprintf (stderr, text, path);
+    return -1;
+}
+
+static void print_properties (struct session *ss, uint32_t v, const char *path)
+{
+    const struct graph *g = scheduler_graph (ss->s);
+    const struct properties *p = graph_properties (g, v);
+
+    if (p->count == 0)
+        fprintf (ss->out, "No properties were found for %s (vtx's uniq_id=%lld).\n",
+                 path, (long long)g->v[v].uniq_id);
+    for (uint32_t i = 0; i < p->count; i++)
+        fprintf (ss->out, "%s=%s\n", graph_string (g, p->item[i].key),
+                 graph_string (g, p->item[i].value));
 }
 
 int command_get_property (struct session *ss, int argc, char **argv)
@@ -391,17 +426,13 @@ int command_get_property (struct session *ss, int argc, char **argv)
     if (argc != 2)
         return malformed ();
     uint32_t v = graph_find_path (g, argv[1]);
-    if (v == VTX_NONE) {
-        fprintf (ss->out, "Could not find path %s in resource graph.\n", argv[1]);
-        return -1;
-    }
-    const struct properties *p = graph_properties (g, v);
-    if (p->count == 0)
-        fprintf (ss->out, "No properties were found for %s (vtx's uniq_id=%lld).\n",
-                 argv[1], (long long)g->v[v].uniq_id);
-    for (uint32_t i = 0; i < p->count; i++)
-        fprintf (ss->out, "%s=%s\n", graph_string (g, p->item[i].key),
-                 graph_string (g, p->item[i].value));
+    if (v == VTX_NONE)
+        return no_such_path (ss, argv[1]);
+    uint32_t next = graph_next_of_path (g, argv[1], VTX_NONE);
+    if (next == VTX_NONE)
+        print_properties (ss, v, argv[1]);
+    for (; next != VTX_NONE; next = graph_next_of_path (g, argv[1], next))
+        print_properties (ss, next, argv[1]);
     return 0;
 }
 
@@ -415,10 +446,8 @@ int command_set_status (struct session *ss, int argc, char **argv)
         return -1;
     }
     uint32_t v = graph_find_path (scheduler_graph (ss->s), argv[1]);
-    if (v == VTX_NONE) {
-        fprintf (stderr, "Could not find path %s in resource graph.\n", argv[1]);
-        return -1;
-    }
+    if (v == VTX_NONE)
+        return no_such_path (ss, argv[1]);
     scheduler_set_status (ss->s, v, down);
     return 0;
 }
@@ -430,17 +459,15 @@ int command_get_status (struct session *ss, int argc, char **argv)
     if (argc != 2)
         return malformed ();
     uint32_t v = graph_find_path (g, argv[1]);
-    if (v == VTX_NONE) {
-        fprintf (stderr, "Could not find path %s in resource graph.\n", argv[1]);
-        return -1;
-    }
+    if (v == VTX_NONE)
+        return no_such_path (ss, argv[1]);
     fprintf (ss->out, "%s is %s\n", argv[1], g->v[v].down ? "down" : "up");
     return 0;
 }
 
-static void print_info (struct session *ss, const struct job *job)
+static void print_info (FILE *out, const struct job *job)
 {
-    fprintf (ss->out, "INFO: %" PRIu64 ", %s, %lld, %s, %f\n", job->id,
+    fprintf (out, "INFO: %" PRIu64 ", %s, %lld, %s, %f\n", job->id,
              job_state_name (job->state), (long long)job->at,
              job->jobspec_name ? job->jobspec_name : "", job->overhead);
 }
@@ -472,7 +499,7 @@ int command_list (struct session *ss, int argc, char **argv)
     if (n)
         qsort (list, n, sizeof (*list), compare_jobs);
     for (size_t i = 0; i < n; i++)
-        print_info (ss, list[i]);
+        print_info (ss->out, list[i]);
     free (list);
     return 0;
 }
@@ -488,7 +515,7 @@ int command_info (struct session *ss, int argc, char **argv)
         fprintf (stderr, "ERROR: jobid doesn't exist: %s\n", argv[1]);
         return -1;
     }
-    print_info (ss, job);
+    print_info (stdout, job); /* whatever the answers go to */
     return 0;
 }
 

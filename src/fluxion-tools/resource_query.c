@@ -230,16 +230,16 @@ static void print_load (struct session *ss, double seconds)
 {
     struct graph *g = scheduler_graph (ss->s);
 
-    fprintf (ss->out, "INFO: Graph Load Time: %f\n", seconds);
-    fprintf (ss->out, "INFO: Vertex Count: %u\n", graph_vertex_count (g));
-    fprintf (ss->out, "INFO: Edge Count: %u\n", graph_edge_count (g));
+    printf ("INFO: Graph Load Time: %f\n", seconds);
+    printf ("INFO: Vertex Count: %u\n", graph_vertex_count (g));
+    printf ("INFO: Edge Count: %u\n", graph_edge_count (g));
 }
 
 static void print_counts (struct session *ss)
 {
     struct graph *g = scheduler_graph (ss->s);
     uint32_t *count = calloc (g->nv + 1, sizeof (*count));
-    uint32_t types = 0, last = 0;
+    uint32_t types = 0, last = 0, none = 0;
     uint8_t *seen = calloc (g->types.count, 1);
 
     for (uint32_t v = 0; count && seen && v < g->nv; v++) {
@@ -248,18 +248,20 @@ static void print_counts (struct session *ss)
             continue;
         types += !seen[x->type];
         seen[x->type] = 1;
+        none += x->rank == -1;
         if (x->rank >= 0 && (uint32_t)x->rank < g->nv) {
             count[x->rank]++;
             last = (uint32_t)x->rank + 1 > last ? (uint32_t)x->rank + 1 : last;
         }
     }
-    fprintf (ss->out, "INFO: by_type Key-Value Pairs: %u\n", types);
-    fprintf (ss->out, "INFO: by_name Key-Value Pairs: %u\n", graph_vertex_count (g));
-    fprintf (ss->out, "INFO: by_path Key-Value Pairs: %u\n", graph_vertex_count (g));
+    printf ("INFO: by_type Key-Value Pairs: %u\n", types);
+    printf ("INFO: by_name Key-Value Pairs: %u\n", graph_vertex_count (g));
+    printf ("INFO: by_path Key-Value Pairs: %u\n", graph_vertex_count (g));
+    if (none)
+        printf ("INFO: number of vertices with rank -1: %u\n", none);
     for (uint32_t r = 0; r < last; r++)
         if (count[r])
-            fprintf (ss->out, "INFO: number of vertices with rank %u: %u\n", r,
-                     count[r]);
+            printf ("INFO: number of vertices with rank %u: %u\n", r, count[r]);
     free (count);
     free (seen);
 }

@@ -104,11 +104,9 @@ void session_print_job (struct session *ss, uint64_t id, const char *state, int6
     else
         fprintf (ss->out, "INFO: SCHEDULED AT=%lld\n", (long long)at);
     if (ss->elapse) {
-        fprintf (ss->out, "INFO: ELAPSE=%f\n", seconds);
-        fprintf (ss->out, "INFO: PREORDER VISIT COUNT=%llu\n",
-                 (unsigned long long)n.preorder);
-        fprintf (ss->out, "INFO: POSTORDER VISIT COUNT=%llu\n",
-                 (unsigned long long)n.postorder);
+        printf ("INFO: ELAPSE=%f\n", seconds);
+        printf ("INFO: PREORDER VISIT COUNT=%llu\n", (unsigned long long)n.preorder);
+        printf ("INFO: POSTORDER VISIT COUNT=%llu\n", (unsigned long long)n.postorder);
     }
     session_print_line (ss);
 }

@@ -173,7 +173,7 @@ static int parse_value (struct find *f, struct term *t, const char *s, size_t le
         if (parse_choice (s, len, "true", "false", &t->flag) < 0)
             rc = parse_choice (s, len, "t", "f", &t->flag);
         if (rc == 0)
-            f->agfilter = t->flag;
+            f->agfilter |= t->flag;
         return rc;
     case KEY_NAMES:
         return parse_names (t, s, len);
@@ -341,16 +341,17 @@ static bool leaf_matches (struct find *f, const struct term *t, uint32_t v)
         return t->flag == !!(m & MARK_RESERVED);
     case KEY_JOBID_ALLOC:
     case KEY_JOBID_RESERVED:
-    case KEY_JOBID_SPAN:
         return m & MARK_JOB_X;
+    case KEY_JOBID_SPAN: /* the sums that the job has changed */
+        return m & MARK_JOB && scheduler_has_filter (f->s, v);
     case KEY_JOBID_TAG:
         return m & MARK_JOB;
     case KEY_NAMES:
         return name_matches (f, t, v);
     case KEY_PROPERTY:
         return has_property (f, t, v);
-    default: /* agfilter chooses what is printed */
-        return true;
+    default: /* agfilter chooses what is printed, too */
+        return t->flag == scheduler_has_filter (f->s, v);
     }
 }
 

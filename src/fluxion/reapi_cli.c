@@ -440,7 +440,7 @@ int reapi_cli_partial_cancel (reapi_cli_ctx_t *ctx, uint64_t jobid, const char *
         picks_fini (&picks);
         return fail (ctx, EINVAL, "partial_cancel: %s", R ? error.text : "no R");
     }
-    int rc = scheduler_partial_cancel (ctx->s, jobid, &picks, by_rank, &full, &error);
+    int rc = scheduler_partial_cancel (ctx->s, jobid, &picks, false, &full, &error);
     picks_fini (&picks);
     if (rc < 0)
         return fail (ctx, errno, "partial_cancel: %s", error.text);

@@ -57,7 +57,10 @@ void shell_raise (struct shell *sh, const char *type, int severity, const char *
 
 void shell_send (struct shell *sh, char type, struct buf *b)
 {
-    buf_printf (&said, "%c:%.*s ", type, (int)b->len, b->data);
+    buf_printf (&said, "%c:", type);
+    for (size_t i = 0; i < b->len; i++) /* a string ends visibly */
+        buf_addc (&said, b->data[i] ? b->data[i] : ';');
+    buf_addc (&said, ' ');
 }
 
 int shell_watch (struct shell *sh, struct source *src)
@@ -272,19 +275,23 @@ static void pmi_ask (struct exchange *x, const char *line, const char *expect)
 
 static void test_pmi_exchange (void **state)
 {
-    static const char *all = "{\"0\":{\"k\":\"v\"},\"1\":{\"other\":\"w\"}}";
+    static const char all[] = "k\0a\"b\0other\0w\0empty\0";
     struct exchange x;
 
     pmi_begin (&x, 2);
+    pmi_ask (&x, "cmd=put kvsname=f7 key=k value=old\n", "cmd=put_result rc=0\n");
     pmi_ask (&x, "cmd=put kvsname=f7 key=k value=a\"b\n", "cmd=put_result rc=0\n");
     pmi_ask (&x, "cmd=barrier_in\n", "");
-    check_said ("b:{\"k\":\"a\\\"b\"} ");
-    shell_pmi_exchange (&x.sh, all, strlen (all));
+    check_said ("b:k;a\"b; ");
+    shell_pmi_exchange (&x.sh, all, sizeof (all)); /* its NUL is the last value's */
     pmi_ask (&x, NULL, "cmd=barrier_out rc=0\n");
     pmi_ask (&x, "cmd=get kvsname=f7 key=other\n", "cmd=get_result rc=0 value=w\n");
+    pmi_ask (&x, "cmd=get kvsname=f7 key=empty\n", "cmd=get_result rc=0 value=\n");
     /* each key is sent once */
     pmi_ask (&x, "cmd=barrier_in\n", "");
-    check_said ("b:{} ");
+    check_said ("b: ");
+    shell_pmi_exchange (&x.sh, "", 0);
+    pmi_ask (&x, NULL, "cmd=barrier_out rc=0\n");
     pmi_end (&x);
 }
 
@@ -298,18 +305,21 @@ static void test_pmi_alone (void **state)
     pmi_end (&x);
 }
 
-/* Cut anywhere, it fails the job: no task goes on without the keys, none waits. */
+/* Cut amid a key or a value, it fails the job: no task goes on without the keys, none
+ * waits. */
 static void test_pmi_damaged (void **state)
 {
-    static const char *text = "{\"0\":{\"k\":\"v\"},\"1\":{\"other\":\"w\"}}";
+    static const char text[] = "k\0v\0other\0w";
 
-    for (size_t len = 0; len < strlen (text); len++) {
+    for (size_t len = 1; len < sizeof (text); len++) {
         struct exchange x;
+        if (len == 4) /* whole */
+            continue;
         pmi_begin (&x, 2);
         pmi_ask (&x, "cmd=barrier_in\n", "");
         buf_fini (&said);
         shell_pmi_exchange (&x.sh, text, len);
-        check_said ("fatal:pmi: what the job's shells exchanged is no JSON object ");
+        check_said ("fatal:pmi: what the job's shells exchanged: no keys and values ");
         pmi_ask (&x, NULL, "");
         pmi_end (&x);
     }

@@ -1,4 +1,6 @@
-/* PMI-1 for the tasks; job-exec is the hub between the shells of a job. */
+/* PMI-1 for the tasks. What they put goes to the job-exec of this rank, which exchanges
+ * it with those of the job's other ranks along the tree of brokers: NUL-terminated
+ * strings, key and value in turn, as bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,39 +40,43 @@ static void barrier_cb (struct pmi_server *s, void *arg)
         pmi_server_barrier_done (s, 0);
         return;
     }
-    buf_addc (&b, '{');
     while (pmi_server_dirty (s, &pos, &key, &value)) {
-        if (b.len > 1)
-            buf_addc (&b, ',');
-        json_add_string (&b, key, strlen (key));
-        buf_addc (&b, ':');
-        json_add_string (&b, value, strlen (value));
+        buf_add (&b, key, strlen (key) + 1);
+        buf_add (&b, value, strlen (value) + 1);
     }
-    buf_addc (&b, '}');
+    if (b.err)
+        shell_fatal (sh, 1, "pmi: out of memory for what the tasks exchange");
     shell_send (sh, 'b', &b);
     buf_fini (&b);
 }
 
+/* -1 with EPROTO: what is left is no pair of strings; or ENOSPC, ENOMEM. */
+static int store_pair (struct shell *sh, const char **text, const char *end)
+{
+    const char *key = *text;
+    const char *value = memchr (key, '\0', end - key);
+
+    if (!value || !(*text = memchr (value + 1, '\0', end - value - 1))) {
+        errno = EPROTO;
+        return -1;
+    }
+    (*text)++;
+    return pmi_server_store (sh->pmi, key, value + 1);
+}
+
 void shell_pmi_exchange (struct shell *sh, const char *text, size_t len)
 {
-    json_t *all = json_loadb (text, len, 0, NULL);
-    const char *rank, *key;
-    json_t *keys, *value;
+    const char *end = text + len;
 
-    if (!sh->pmi || !json_is_object (all)) {
-        json_decref (all);
-        if (sh->pmi) /* else its tasks would wait for ever */
-            shell_fatal (sh, 1,
-                         "pmi: what the job's shells exchanged is no JSON object");
+    if (!sh->pmi)
         return;
-    }
-    json_object_foreach (all, rank, keys) {
-        json_object_foreach (keys, key, value) {
-            if (json_is_string (value))
-                pmi_server_store (sh->pmi, key, json_string_value (value));
+    while (text < end) {
+        if (store_pair (sh, &text, end) < 0) { /* else its tasks would wait for ever */
+            shell_fatal (sh, 1, "pmi: what the job's shells exchanged: %s",
+                         errno == EPROTO ? "no keys and values" : strerror (errno));
+            return;
         }
     }
-    json_decref (all);
     pmi_server_barrier_done (sh->pmi, 0);
 }
 

@@ -6,6 +6,7 @@ usage: cases.py RESOURCE-QUERY [FILTER]; TAP on standard output.
 
 import difflib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -27,7 +28,17 @@ def run(program, args, commands, out):
     if p.returncode != 0:
         return None, f"exit status {p.returncode}: {p.stderr.strip()}"
     with open(out, encoding="utf-8") as f:
-        return f.read(), ""
+        text = f.read()
+    # Our own may say what goes to standard output and standard error; times are T.
+    for stream, got in ("stdout", p.stdout), ("stderr", p.stderr):
+        path = os.path.join(HERE, commands[: -len("in")] + stream)
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                want = f.read()
+            got = re.sub(r"\d+\.\d{6}", "T", got).replace(OWN, "@OWN@")
+            if got != want:
+                return None, f"{stream}: expected\n{want}got\n{got}"
+    return text, ""
 
 
 def main():

@@ -1,4 +1,4 @@
-/* Programs that the broker starts: their environment, and "sh -c". */
+/* Programs that the broker starts, by "sh -c". */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,74 +9,14 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/keep.h"
+#include "broker/lifecycle/program_env.h"
 
 extern char **environ;
 
-/* What a program must not inherit: it concerns the broker's own place in an
- * enclosing job. */
-static const char *unset[] = {
-    "FLUX_JOB_ID",
-    "FLUX_JOB_ID_PATH",
-    "FLUX_JOB_SIZE",
-    "FLUX_JOB_NNODES",
-    "FLUX_JOB_TMPDIR",
-    "FLUX_JOB_CC",
-    "FLUX_TASK_*",
-    "FLUX_KVS_NAMESPACE",
-    "FLUX_PROXY_REMOTE",
-    "FLUX_URI",
-    "FLUX_ENCLOSING_ID",
-    "I_MPI_PMI_LIBRARY",
-    "PMI_*",
-    "SLURM_*",
-    "PMIX_*",
-    "PALS_*",
-};
-
-static bool is_unset (const char *var)
-{
-    for (size_t i = 0; i < sizeof (unset) / sizeof (unset[0]); i++) {
-        size_t len = strlen (unset[i]);
-
-        if (unset[i][len - 1] == '*') {
-            if (strncmp (var, unset[i], len - 1) == 0)
-                return true;
-        } else if (strncmp (var, unset[i], len) == 0 && var[len] == '=')
-            return true;
-    }
-    return false;
-}
-
-/* Borrows from environ, but for the variables that it sets: they come first. */
 char **broker_program_env (struct broker *b)
 {
-    const char *jobid = attrs_val (b->attrs, "jobid");
-    size_t count = 0, n = 0;
-    char **env;
-
-    while (environ[count])
-        count++;
-    if (!(env = calloc (count + 4, sizeof (*env))))
-        return NULL;
-    if (asprintf (&env[n++], "FLUX_URI=%s", attrs_val (b->attrs, "local-uri")) < 0
-        || (jobid && asprintf (&env[n++], "FLUX_ENCLOSING_ID=%s", jobid) < 0)) {
-        free (env);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (!is_unset (environ[i]))
-            env[n++] = environ[i];
-    return env;
-}
-
-void broker_program_env_free (char **env)
-{
-    if (env) {
-        free (env[0]);
-        if (env[1] && strncmp (env[1], "FLUX_ENCLOSING_ID=", 18) == 0)
-            free (env[1]);
-        free (env);
-    }
+    return program_env (environ, attrs_val (b->attrs, "local-uri"),
+                        attrs_val (b->attrs, "jobid"));
 }
 
 struct command {
@@ -123,7 +63,7 @@ int command_run (struct broker *b, const char *cmdline, command_f cb, void *arg)
     c->cb = cb;
     c->arg = arg;
     c->shell = keep_start (b, argv, env, KEEP_PGRP | KEEP_NO_INPUT, command_done, c);
-    broker_program_env_free (env);
+    program_env_free (env);
     if (!c->shell) {
         command_destroy (c);
         return -1;

@@ -11,7 +11,7 @@ int command_run (struct broker *b, const char *cmdline, command_f cb, void *arg)
 /* They are asked to end: nobody waits for them any longer. */
 void command_stop_all (struct broker *b);
 void command_fini (struct broker *b);
+/* To be freed with program_env_free(). */
 char **broker_program_env (struct broker *b);
-void broker_program_env_free (char **env);
 
 #endif

@@ -19,6 +19,7 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/rcplan.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/modhost/modlist.h"
 #include "broker/modhost/modules.h"
@@ -27,10 +28,8 @@
 #include "config.h"
 #include "value/fsd.h"
 
-enum progress { IDLE, STARTING, RUNNING, ENDING, FAILED };
-
 struct rc {
-    enum progress *progress; /* of each entry of the list */
+    struct rcplan plan;
     int failed;
     bool starting; /* rc1 is under way */
     bool ending;   /* rc3 is */
@@ -59,11 +58,10 @@ static const char *module_name (struct broker *b, int i)
     return name && strcmp (name, "none") != 0 ? name : NULL;
 }
 
-static bool needs (struct broker *b, int i, int j)
+static void find_absent (struct broker *b)
 {
-    const struct modlist *l = b->modlist;
-
-    return modlist_names (l->entry[i].after, l->entry[j].name);
+    for (int i = 0; i < b->modlist->count; i++)
+        b->rc->plan.absent[i] = !module_name (b, i);
 }
 
 /* ---- scripts ---- */
@@ -147,8 +145,10 @@ static void load_failed (struct broker *b, const char *name, int errnum,
 {
     broker_log (b, LOG_ERR, "rc1: load %s: %s", name,
                 errstr && *errstr ? errstr : strerror (errnum));
-    if (!is_recovery (b))
+    if (!is_recovery (b)) {
         b->rc->failed++;
+        rcplan_give_up (&b->rc->plan);
+    }
 }
 
 static void loaded (struct broker *b, const char *name, int errnum, const char *errstr,
@@ -162,43 +162,29 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
     load_ready (b);
 }
 
-static bool can_load (struct broker *b, int i)
-{
-    for (int j = 0; j < b->modlist->count; j++)
-        if (needs (b, i, j) && module_name (b, j) && b->rc->progress[j] != RUNNING)
-            return false;
-    return true;
-}
-
 /* Starts what can start; ends rc1 when nothing is left to do. */
 static void load_ready (struct broker *b)
 {
     struct rc *rc = b->rc;
-    int busy = 0;
+    flux_error_t error;
+    int i;
 
-    if (!rc->starting)
-        return;
-    for (int i = 0; i < b->modlist->count; i++) {
+    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0) {
         const char *name = module_name (b, i);
-        flux_error_t error;
 
-        if (name && rc->progress[i] == IDLE && !rc->failed && can_load (b, i)) {
-            rc->progress[i] = STARTING;
-            if (modules_load (b, name, NULL, NULL, loaded, &rc->progress[i], &error)
-                < 0) {
-                rc->progress[i] = FAILED;
-                load_failed (b, name, errno, error.text);
-            }
+        if (modules_load (b, name, NULL, NULL, loaded, &rc->plan.progress[i], &error)
+            < 0) {
+            rc->plan.progress[i] = FAILED;
+            load_failed (b, name, errno, error.text);
         }
-        busy += rc->progress[i] == STARTING;
     }
-    if (busy == 0) {
-        rc->starting = false;
-        if (rc->failed)
-            rc1_finish (b, false);
-        else
-            rc1_scripts (b);
-    }
+    if (!rc->starting || rcplan_starting (&rc->plan) > 0)
+        return;
+    rc->starting = false;
+    if (rc->failed)
+        rc1_finish (b, false);
+    else
+        rc1_scripts (b);
 }
 
 static bool is_builtin_rc (struct broker *b, const char *attr, const char *dflt,
@@ -213,6 +199,7 @@ void rc1_start (struct broker *b)
     const char *cmd;
 
     b->rc->starting = true;
+    find_absent (b);
     if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd))
         load_ready (b);
     else if (!cmd || !*cmd)
@@ -348,36 +335,26 @@ static void unloaded (struct broker *b, const char *name, int errnum,
             b->exit_code = 1;
     }
     if (progress)
-        *progress = IDLE;
+        *progress = PROGRESS_IDLE;
     else
         b->rc->others--;
     unload_ready (b);
 }
 
-static bool can_unload (struct broker *b, int j)
-{
-    for (int i = 0; i < b->modlist->count; i++)
-        if (needs (b, i, j) && b->rc->progress[i] != IDLE)
-            return false;
-    return true;
-}
-
 static void unload_ready (struct broker *b)
 {
     struct rc *rc = b->rc;
-    int busy = rc->others;
+    int i;
 
     if (!rc->ending || rc->others > 0)
         return;
-    for (int i = 0; i < b->modlist->count; i++) {
-        if (rc->progress[i] == RUNNING && can_unload (b, i)) {
-            rc->progress[i] = ENDING;
-            if (modules_remove (b, module_name (b, i), unloaded, &rc->progress[i]) < 0)
-                rc->progress[i] = IDLE;
-        }
-        busy += rc->progress[i] != IDLE;
+    while (rc->ending && (i = rcplan_end_next (&rc->plan)) >= 0) {
+        enum progress *progress = &rc->plan.progress[i];
+
+        if (modules_remove (b, module_name (b, i), unloaded, progress) < 0)
+            *progress = PROGRESS_IDLE;
     }
-    if (busy == 0)
+    if (rc->ending && rcplan_left (&rc->plan) == 0)
         rc3_finish (b);
 }
 
@@ -387,7 +364,7 @@ static void note_module (struct broker *b, const char *name, void *arg)
         const char *here = module_name (b, i);
 
         if (here && strcmp (here, name) == 0) {
-            b->rc->progress[i] = RUNNING;
+            b->rc->plan.progress[i] = RUNNING;
             return;
         }
     }
@@ -402,7 +379,7 @@ static void rc3_modules (struct broker *b)
 {
     struct rc *rc = b->rc;
 
-    memset (rc->progress, 0, b->modlist->count * sizeof (*rc->progress));
+    rcplan_reset (&rc->plan);
     rc->others = 0;
     rc->starting = false;
     rc->ending = true;
@@ -442,8 +419,7 @@ int rc_init (struct broker *b)
             return -1;
     if (!(b->rc = calloc (1, sizeof (*b->rc))))
         return -1;
-    b->rc->progress = calloc (b->modlist->count + 1, sizeof (*b->rc->progress));
-    return b->rc->progress ? 0 : -1;
+    return rcplan_init (&b->rc->plan, b->modlist);
 }
 
 void rc_fini (struct broker *b)
@@ -451,7 +427,7 @@ void rc_fini (struct broker *b)
     if (b->rc) {
         flux_watcher_destroy (b->rc->timer);
         flux_watcher_destroy (b->rc->again);
-        free (b->rc->progress);
+        rcplan_fini (&b->rc->plan);
         free (b->rc);
         b->rc = NULL;
     }

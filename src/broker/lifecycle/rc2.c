@@ -15,6 +15,7 @@
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/keep.h"
+#include "broker/lifecycle/program_env.h"
 #include "broker/lifecycle/rc2.h"
 
 struct rc2 {
@@ -91,7 +92,7 @@ static int spawn (struct broker *b, char **argv, bool interactive)
         rc = errno;
     else
         guard_end ();
-    broker_program_env_free (env);
+    program_env_free (env);
     return rc;
 }
 

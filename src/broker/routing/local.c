@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/encode.h"
 #include "base/list.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
@@ -488,7 +489,7 @@ static int set_queue_max (const char *name, const char *val, void *arg,
 {
     struct local *l = arg;
 
-    return attrs_parse_size (val, &l->queue_max);
+    return size_decode (val, &l->queue_max);
 }
 
 static int watch (struct local *l)

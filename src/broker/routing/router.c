@@ -97,7 +97,7 @@ static int set_limit (const char *name, const char *val, void *arg, flux_error_t
     struct broker *b = arg;
     uint64_t limit;
 
-    if (attrs_parse_size (val, &limit) < 0) {
+    if (size_decode (val, &limit) < 0) {
         error_set (error, "%s: '%s' is not a number", name, val);
         return -1;
     }

@@ -99,7 +99,7 @@ static void send_chunk (struct attach_input *in, const char *data, size_t len, b
     while (in->chunks[i])
         i++;
     in->chunks[i] =
-        flux_rpc_pack (in->h, "job-exec.stdin", FLUX_NODEID_ANY, 0, "{s:I s:o}", "id",
+        flux_rpc_pack (in->h, "job-exec.stdin", 0, 0, "{s:I s:o}", "id",
                        (json_int_t)in->id, "io", encode (in, data, len, eof));
     if (eof)
         in->done = true;

@@ -46,10 +46,9 @@ static void send_size (struct attach_terminal *t)
 
     if (ioctl (STDIN_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
         return;
-    f = flux_rpc_pack (t->h, "job-exec.stdin", FLUX_NODEID_ANY, 0,
-                       "{s:I s:{s:s s:s s:[ii]}}", "id", (json_int_t)t->id, "io",
-                       "stream", "stdin", "rank", "0", "winsize", (int)size.ws_row,
-                       (int)size.ws_col);
+    f = flux_rpc_pack (t->h, "job-exec.stdin", 0, 0, "{s:I s:{s:s s:s s:[ii]}}", "id",
+                       (json_int_t)t->id, "io", "stream", "stdin", "rank", "0",
+                       "winsize", (int)size.ws_row, (int)size.ws_col);
     if (f && flux_future_then (f, -1., sent, NULL) < 0)
         flux_future_destroy (f);
 }

@@ -9,6 +9,7 @@ struct result {
     flux_jobid_t id;
     int flags;
     json_t *o;
+    flux_future_t *watch; /* ends with the result: nobody else waits for it */
     bool fatal;
     int waitstatus;
     char exception[32];
@@ -18,6 +19,7 @@ static void result_free (void *arg)
 {
     struct result *r = arg;
 
+    flux_future_destroy (r->watch);
     json_decref (r->o);
     free (r);
 }
@@ -95,6 +97,7 @@ static void watch_continuation (flux_future_t *watch, void *arg)
         flux_future_reset (watch);
         return;
     }
+    r->watch = NULL;
     if (errno == ENODATA)
         complete (r, f);
     else
@@ -111,7 +114,9 @@ static void init (flux_future_t *f, void *arg)
     if (!watch || flux_future_then (watch, -1., watch_continuation, f) < 0) {
         flux_future_destroy (watch);
         flux_future_fulfill_error (f, errno, NULL);
+        return;
     }
+    r->watch = watch;
 }
 
 flux_future_t *flux_job_result (flux_t *h, flux_jobid_t id, int flags)

@@ -60,6 +60,12 @@ void blobs_supersede (struct buf *b, const void *digest, size_t digest_size)
     buf_add (b, digest, digest_size);
 }
 
+void blobs_hold (struct buf *b, const void *digest, size_t digest_size)
+{
+    buf_addc (b, 'H');
+    buf_add (b, digest, digest_size);
+}
+
 void blobs_checkpoint (struct buf *b, const char *json)
 {
     unsigned char n[4];
@@ -110,7 +116,7 @@ int blobs_next (struct blobs_reader *r, struct blobs_entry *e)
         return 0;
     memset (e, 0, sizeof (*e));
     e->kind = *r->p++;
-    if (e->kind == 'B' || e->kind == 'S') {
+    if (e->kind == 'B' || e->kind == 'S' || e->kind == 'H') {
         if ((size_t)(r->end - r->p) < r->digest_size)
             goto proto;
         e->digest = r->p;
@@ -118,7 +124,7 @@ int blobs_next (struct blobs_reader *r, struct blobs_entry *e)
     }
     if ((e->kind == 'B' || e->kind == 'C') && read_bytes (r, e) < 0)
         goto proto;
-    if (!strchr ("BSCP", e->kind) || e->kind == '\0')
+    if (!strchr ("BSCPH", e->kind) || e->kind == '\0')
         goto proto;
     return 1;
 proto:

@@ -6,6 +6,7 @@
  *            'S' digest                        no tree refers to it any more
  *            'C' u32-length bytes NUL          checkpoint object (JSON text)
  *            'P'                               keep all that is held so far
+ *            'H' digest                        whoever stored it may not refer to it yet
  * Integers are little endian. An 'S' lets a store forget a directory that a
  * later commit replaced before it reached the disk; each 'B' counts as one
  * reference, each 'S' takes one back. 'P' ends that for all blobs before it. */
@@ -56,6 +57,7 @@ void blobs_close (struct buf *b, size_t offset, const void *digest, size_t diges
 void blobs_add (struct buf *b, const void *digest, size_t digest_size, const void *data,
                 size_t len);
 void blobs_supersede (struct buf *b, const void *digest, size_t digest_size);
+void blobs_hold (struct buf *b, const void *digest, size_t digest_size);
 void blobs_checkpoint (struct buf *b, const char *json);
 void blobs_pin (struct buf *b);
 

@@ -17,7 +17,7 @@ flux_future_t *flux_kvs_getroot (flux_t *h, const char *ns, int flags)
         errno = EINVAL;
         return NULL;
     }
-    return flux_rpc_pack (h, "kvs.getroot", FLUX_NODEID_ANY, 0, "{s:s}", "namespace",
+    return flux_rpc_pack (h, "kvs.getroot", 0, 0, "{s:s}", "namespace",
                           kvs_namespace (ns));
 }
 

@@ -24,6 +24,8 @@ struct lookup {
     struct buf text;
     struct buf dir_text; /* that dir was made from */
     flux_kvsdir_t *dir;
+    struct buf json_text; /* that json was made from */
+    json_t *json;
     struct buf ns, target;
 };
 
@@ -41,6 +43,8 @@ static void lookup_destroy (void *arg)
         buf_fini (&l->ns);
         buf_fini (&l->target);
         flux_kvsdir_destroy (l->dir);
+        buf_fini (&l->json_text);
+        json_decref (l->json);
         free (l);
         errno = saved_errno;
     }
@@ -245,30 +249,46 @@ int flux_kvs_lookup_get (flux_future_t *f, const char **value)
     return flux_kvs_lookup_get_raw (f, (const void **)value, NULL);
 }
 
-int flux_kvs_lookup_get_unpack (flux_future_t *f, const char *fmt, ...)
+static bool is_text (const struct buf *b, const void *s, size_t len)
 {
-    static const char name[] = "flux::kvs_lookup_json";
+    return b->len == len && (len == 0 || !memcmp (b->data, s, len));
+}
+
+/* What is unpacked from a value lives as long as that value is the future's: the next
+ * call finds the same objects. */
+static json_t *get_json (flux_future_t *f)
+{
+    struct lookup *l;
     const void *data;
     size_t len;
+
+    if (flux_kvs_lookup_get_raw (f, &data, &len) < 0 || !(l = get_ctx (f)))
+        return NULL;
+    if (l->json && is_text (&l->json_text, data, len))
+        return l->json;
+    json_decref (l->json);
+    buf_reset (&l->json_text);
+    if (!(l->json = json_loadb (data ? data : "", len, JSON_DECODE_ANY, NULL)))
+        errno = EINVAL;
+    else if (buf_add (&l->json_text, data, len) < 0) {
+        json_decref (l->json);
+        l->json = NULL;
+        errno = ENOMEM;
+    }
+    return l->json;
+}
+
+int flux_kvs_lookup_get_unpack (flux_future_t *f, const char *fmt, ...)
+{
     json_t *o;
     va_list ap;
     int rc;
 
-    if (flux_kvs_lookup_get_raw (f, &data, &len) < 0)
+    if (!(o = get_json (f)))
         return -1;
-    if (!(o = json_loadb (data ? data : "", len, JSON_DECODE_ANY, NULL))) {
-        errno = EINVAL;
-        return -1;
-    }
     va_start (ap, fmt);
     rc = json_vunpack_ex (o, NULL, 0, fmt, ap);
     va_end (ap);
-    /* Strings and objects that were unpacked live as long as the future. */
-    if (flux_future_aux_set (f, rc < 0 ? NULL : name, o, (flux_free_f)json_decref)
-        < 0) {
-        json_decref (o);
-        return -1;
-    }
     if (rc < 0) {
         errno = EINVAL;
         return -1;
@@ -300,17 +320,14 @@ int flux_kvs_lookup_get_dir (flux_future_t *f, const flux_kvsdir_t **dir)
 
     if (!(l = get_text (f, &text)))
         return -1;
-    if (!l->dir || l->dir_text.len != text.len
-        || memcmp (l->dir_text.data, text.s, text.len)) {
-        flux_kvsdir_t *d;
-
+    if (!l->dir || !is_text (&l->dir_text, text.s, text.len)) {
+        flux_kvsdir_destroy (l->dir);
+        l->dir = NULL;
         buf_reset (&l->dir_text);
         if (buf_add (&l->dir_text, text.s, text.len) < 0
-            || !(d = flux_kvsdir_create (flux_future_get_flux (f), l->root, l->key,
-                                         l->dir_text.data)))
+            || !(l->dir = flux_kvsdir_create (flux_future_get_flux (f), l->root, l->key,
+                                              l->dir_text.data)))
             return -1;
-        flux_kvsdir_destroy (l->dir);
-        l->dir = d;
     }
     if (dir)
         *dir = l->dir;

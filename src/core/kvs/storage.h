@@ -5,6 +5,7 @@
 #include <flux/core.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A statedir that outlives the instance: what is acknowledged has to survive a crash
  * of the broker. One that ends with it keeps nothing from anyone. */
@@ -13,5 +14,8 @@ bool storage_is_kept (flux_t *h);
 /* Bytes that a blob may have: content.blob-size-limit, which the broker has looked at
  * when it was set. */
 size_t storage_blob_max (flux_t *h);
+
+/* When a store collects garbage by itself: content.gc-ratio (0: never), content.gc-min. */
+void storage_gc_limits (flux_t *h, int *ratio, int64_t *min);
 
 #endif

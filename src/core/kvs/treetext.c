@@ -73,6 +73,82 @@ inval:
     return -1;
 }
 
+/* Blobrefs */
+
+struct refs {
+    treetext_ref_f fn;
+    void *arg;
+};
+
+static int visit (const struct refs *r, struct span text, int depth);
+
+static int visit_list (const struct refs *r, struct span list, bool dir)
+{
+    struct span name, value, inner;
+    size_t pos = 0;
+    int rc;
+
+    while ((rc = treetext_next (list, &pos, &name, &value)) == 1) {
+        errno = EINVAL;
+        if (!json_span_plain (value, &inner) || r->fn (r->arg, inner, dir) < 0)
+            return -1;
+    }
+    return rc;
+}
+
+/* Of a dir the entries, of an hdir the buckets, of which some are null. */
+static int visit_all (const struct refs *r, struct span container, int depth)
+{
+    struct span name, value;
+    size_t pos = 0;
+    int rc;
+
+    while ((rc = treetext_next (container, &pos, &name, &value)) == 1)
+        if (value.s[0] != 'n' && visit (r, value, depth + 1) < 0)
+            return -1;
+    return rc;
+}
+
+static int visit_buckets (const struct refs *r, struct span data, int depth)
+{
+    struct span name, value;
+    size_t pos = 0;
+    int rc;
+
+    while ((rc = treetext_next (data, &pos, &name, &value)) == 1)
+        if (is (name, "\"bucket\"") && value.s[0] == '['
+            && visit_all (r, value, depth) < 0)
+            return -1;
+    return rc;
+}
+
+static int visit (const struct refs *r, struct span text, int depth)
+{
+    struct treetext t;
+
+    errno = EINVAL;
+    if (depth > TREETEXT_DEPTH_MAX || treetext_parse (text.s, text.len, &t) < 0)
+        return -1;
+    switch (t.type) {
+    case TREEOBJ_DIR:
+        return visit_all (r, t.data, depth);
+    case TREETEXT_HDIR:
+        return visit_buckets (r, t.data, depth);
+    case TREEOBJ_DIRREF:
+    case TREEOBJ_VALREF:
+        return visit_list (r, t.data, t.type == TREEOBJ_DIRREF);
+    default:
+        return 0;
+    }
+}
+
+int treetext_refs (const char *s, size_t len, treetext_ref_f fn, void *arg)
+{
+    struct refs r = { fn, arg };
+
+    return visit (&r, (struct span){ s, len }, 0);
+}
+
 int treetext_val_decode (const struct treetext *t, struct buf *b)
 {
     struct span inner;

@@ -25,6 +25,11 @@ int treetext_parse (const char *s, size_t len, struct treetext *t);
 /* json_span_next, with the quotes of names. */
 int treetext_next (struct span obj, size_t *pos, struct span *name, struct span *value);
 
+/* Calls fn for each blobref in a tree object and in those within it; dir: it is a
+ * directory's. -1 with EINVAL: it is none, or with fn's errno. */
+typedef int (*treetext_ref_f) (void *arg, struct span ref, bool dir);
+int treetext_refs (const char *s, size_t len, treetext_ref_f fn, void *arg);
+
 /* Bytes of a val added to b; -1 with EINVAL. */
 int treetext_val_decode (const struct treetext *t, struct buf *b);
 void treetext_add_val (struct buf *b, const void *data, size_t len);

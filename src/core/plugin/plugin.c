@@ -1,5 +1,5 @@
 /* A plugin: its handlers, and the shared object that they may come from. */
-#include <flux/plugin.h>
+#include "core/plugin/plugin.h"
 
 #include <dlfcn.h>
 #include <fnmatch.h>
@@ -32,6 +32,7 @@ struct flux_plugin {
     json_t *conf;
     char *conf_text; /* of conf, since somebody asked for it */
     struct list handlers;
+    unsigned long serial;
     struct aux_item *aux;
     char error[256];
 };
@@ -194,6 +195,7 @@ int flux_plugin_remove_handler (flux_plugin_t *p, const char *topic)
         return einval (p);
     if ((hand = find (p, topic)))
         handler_destroy (hand);
+    p->serial++;
     return 0;
 }
 
@@ -211,6 +213,7 @@ int flux_plugin_add_handler (flux_plugin_t *p, const char *topic, flux_plugin_f 
             return -1;
         strcpy (hand->topic, topic);
         list_append (&p->handlers, &hand->link);
+        p->serial++;
     }
     hand->cb = cb;
     hand->arg = arg;
@@ -228,6 +231,11 @@ static flux_plugin_f handler_of (flux_plugin_t *p, const char *topic,
         return NULL;
     }
     return (hand = look (p, topic)) ? hand->cb : NULL;
+}
+
+unsigned long plugin_serial (const flux_plugin_t *p)
+{
+    return p->serial;
 }
 
 flux_plugin_f flux_plugin_get_handler (flux_plugin_t *p, const char *topic)

@@ -130,6 +130,115 @@ static void test_server (void **state)
     pmi_server_destroy (s);
 }
 
+static int count_dirty (struct pmi_server *s)
+{
+    const char *key, *value;
+    int pos = 0, n = 0;
+
+    while (pmi_server_dirty (s, &pos, &key, &value))
+        n++;
+    return n;
+}
+
+/* What is put again before a barrier goes to the others once, as it is then. */
+static void test_put_again (void **state)
+{
+    struct rec r = { 0 };
+    struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 2, 2, 0);
+    const char *key, *value;
+    int pos = 0;
+
+    pmi_server_request (s, 0, "cmd=put kvsname=kvs1 key=k value=1\n");
+    pmi_server_request (s, 1, "cmd=put kvsname=kvs1 key=other value=x\n");
+    pmi_server_request (s, 1, "cmd=put kvsname=kvs1 key=k value=22\n");
+    assert_int_equal (count_dirty (s), 2);
+    assert_true (pmi_server_dirty (s, &pos, &key, &value));
+    assert_string_equal (key, "k");
+    assert_string_equal (value, "22");
+    pmi_server_barrier_done (s, 0);
+    assert_int_equal (count_dirty (s), 0);
+    pmi_server_request (s, 0, "cmd=put kvsname=kvs1 key=k value=3\n");
+    assert_int_equal (count_dirty (s), 1); /* news again */
+    assert_int_equal (pmi_server_store (s, "peers", "y"), 0);
+    assert_int_equal (count_dirty (s), 1); /* that is not */
+    pmi_server_destroy (s);
+}
+
+/* Who puts without end is stopped; who only replaces what he has is not. */
+static void test_bound (void **state)
+{
+    struct rec r = { 0 };
+    struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 1, 1, 0);
+    size_t len = 1 << 20;
+    char *big = malloc (len + 1);
+    char key[16];
+    int i;
+
+    memset (big, 'x', len);
+    big[len] = '\0';
+    for (i = 0; i < 300; i++)
+        assert_int_equal (pmi_server_store (s, "same", big), 0);
+    for (i = 0; i < 300; i++) {
+        snprintf (key, sizeof (key), "k%d", i);
+        if (pmi_server_store (s, key, big) < 0)
+            break;
+    }
+    assert_in_range (i, 200, 256);
+    assert_int_equal (errno, ENOSPC);
+    pmi_server_request (s, 0, "cmd=put kvsname=kvs1 key=k value=1\n");
+    assert_string_equal (r.last[0], "cmd=put_result rc=0\n"); /* there is room for it */
+    assert_string_equal (pmi_server_lookup (s, "same"), big);
+    free (big);
+    pmi_server_destroy (s);
+}
+
+/* Who is in a barrier cannot enter it again; the others are not disturbed. */
+static void test_barrier_twice (void **state)
+{
+    struct rec r = { 0 };
+    struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 2, 2, 0);
+
+    pmi_server_request (s, 0, "cmd=barrier_in\n");
+    pmi_server_request (s, 0, "cmd=barrier_in\n");
+    assert_string_equal (r.last[0], "cmd=barrier_out rc=-1\n");
+    assert_int_equal (r.barriers, 0);
+    pmi_server_request (s, 1, "cmd=barrier_in\n");
+    assert_int_equal (r.barriers, 1);
+    assert_string_equal (r.last[0], "cmd=barrier_out rc=0\n");
+    assert_string_equal (r.last[1], "cmd=barrier_out rc=0\n");
+    pmi_server_destroy (s);
+}
+
+/* What is not offered is refused, with the answer that belongs to it. */
+static void test_refused (void **state)
+{
+    static const struct {
+        const char *request, *answer;
+    } tab[] = {
+        { "cmd=put kvsname=kvs1 key=k\n", "cmd=put_result rc=-1" },
+        { "cmd=put kvsname=kvs1 value=v\n", "cmd=put_result rc=-1" },
+        { "cmd=put key=k value=v\n", "cmd=put_result rc=-1" },
+        { "cmd=get kvsname=kvs1\n", "cmd=get_result rc=4" },
+        { "cmd=get kvsname=other key=k\n", "cmd=get_result rc=4" },
+        { "cmd=init pmi_version=2 pmi_subversion=0\n", "cmd=response_to_init rc=-1" },
+        { "cmd=init\n", "cmd=response_to_init rc=-1" },
+        { "cmd=publish_name service=x port=1\n", "cmd=publish_result rc=-1" },
+        { "cmd=unpublish_name service=x\n", "cmd=unpublish_result rc=-1" },
+        { "cmd=lookup_name service=x\n", "cmd=lookup_result rc=-1" },
+    };
+    struct rec r = { 0 };
+    struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 1, 1, 0);
+
+    for (size_t i = 0; i < sizeof (tab) / sizeof (tab[0]); i++) {
+        assert_int_equal (pmi_server_request (s, 0, tab[i].request), 0);
+        assert_memory_equal (r.last[0], tab[i].answer, strlen (tab[i].answer));
+    }
+    assert_int_equal (count_dirty (s), 0);
+    pmi_server_destroy (s);
+    assert_null (pmi_server_create (&ops, &r, "kvs1", 1, 0, 0));
+    assert_int_equal (errno, EINVAL);
+}
+
 /* A server thread for one client over a socketpair. */
 static void *serve (void *arg)
 {
@@ -192,6 +301,10 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_wire),
         cmocka_unit_test (test_server),
+        cmocka_unit_test (test_put_again),
+        cmocka_unit_test (test_bound),
+        cmocka_unit_test (test_barrier_twice),
+        cmocka_unit_test (test_refused),
         cmocka_unit_test (test_client),
         cmocka_unit_test (test_client_bad_server),
     };

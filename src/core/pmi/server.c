@@ -27,6 +27,7 @@ enum { PMI_FAIL = -1, PMI_ERR_INVALID_KEY = 4 };
 
 struct entry {
     char *value;
+    bool dirty;
     char key[];
 };
 
@@ -100,14 +101,20 @@ void pmi_server_destroy (struct pmi_server *s)
     errno = saved_errno;
 }
 
+static size_t entry_cost (const char *key, const char *value)
+{
+    return strlen (key) + strlen (value) + sizeof (struct entry);
+}
+
 /* Adds or replaces, and tells the entry. */
 static struct entry *store (struct pmi_server *s, const char *key, const char *value)
 {
-    size_t cost = strlen (key) + strlen (value) + sizeof (struct entry);
     struct entry *e = hashmap_lookup (s->store, key);
+    size_t cost = e ? strlen (value) : entry_cost (key, value);
+    size_t freed = e ? strlen (e->value) : 0;
     char *copy;
 
-    if (s->store_bytes + cost > STORE_MAX_BYTES) {
+    if (s->store_bytes - freed + cost > STORE_MAX_BYTES) {
         errno = ENOSPC;
         return NULL;
     }
@@ -121,13 +128,14 @@ static struct entry *store (struct pmi_server *s, const char *key, const char *v
             return NULL;
         }
         strcpy (e->key, key);
+        e->dirty = false;
         if (hashmap_insert (s->store, key, e) < 0) {
             free (e);
             free (copy);
             return NULL;
         }
     }
-    s->store_bytes += cost;
+    s->store_bytes += cost - freed;
     e->value = copy;
     return e;
 }
@@ -157,6 +165,8 @@ int pmi_server_dirty (struct pmi_server *s, int *pos, const char **key,
 
 static int mark_dirty (struct pmi_server *s, struct entry *e)
 {
+    if (e->dirty)
+        return 0;
     if (s->dirty_count == s->dirty_cap) {
         int cap = s->dirty_cap ? s->dirty_cap * 2 : 16;
         struct entry **p = realloc (s->dirty, cap * sizeof (*p));
@@ -167,6 +177,7 @@ static int mark_dirty (struct pmi_server *s, struct entry *e)
         s->dirty_cap = cap;
     }
     s->dirty[s->dirty_count++] = e;
+    e->dirty = true;
     return 0;
 }
 
@@ -281,7 +292,8 @@ static void do_barrier_in (struct pmi_server *s, int client, const char *line)
 
 void pmi_server_barrier_done (struct pmi_server *s, int rc)
 {
-    s->dirty_count = 0;
+    while (s->dirty_count > 0)
+        s->dirty[--s->dirty_count]->dirty = false;
     s->entered = 0;
     for (int i = 0; i < s->count; i++) {
         if (s->clients[i].in_barrier) {

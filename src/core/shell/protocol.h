@@ -1,21 +1,21 @@
 /* Between job-exec and the shells of a rank.
  *
- * job-exec starts one `flux-shell --server` on each rank through rexec, when
- * the first job comes there. For each job it forks a shell from itself: small
- * and warm, with the start record already in its memory. Everything travels
- * over the server's stdin and stdout, as lines:
+ * job-exec of each rank starts one `flux-shell --server` when the first job
+ * comes there. For each job it forks a shell from itself: small and warm, with
+ * the start record already in its memory. Everything travels over the server's
+ * stdin and stdout, and between job-exec of that rank and of rank 0, as lines:
  *
  *     TYPE ID TEXT\n
  *
- * TYPE is one letter, ID the job id in decimal. TEXT is JSON or a number; it
- * has no newline.
+ * TYPE is one letter, ID the job id in decimal. TEXT is JSON, a number, or keys
+ * and values (NUL-terminated, in turn); it has no newline.
  *
  * To the shells:
  *   S  start: a JSON object of facts, one space, the payload of the job-exec
  *      start request, as it came
  *   i  standard input, an io object (RFC 24)
  *   k  signal number for all tasks
- *   B  end of a barrier: {"SHELL-RANK": what that shell sent with b, ...}
+ *   B  end of a barrier: what all shells sent with b, one after the other
  *   w  output for a file that the leader writes: [stream, rank, data, eof], the
  *      data in base64; or "eof" when a shell has sent all
  *   D  a task of another shell has exited first
@@ -28,7 +28,7 @@
  *   e  an entry for the exec eventlog, as it will stand there
  *   t  the same, for the first exit of a task
  *   o  an entry for guest.output; the leader's first is the header
- *   b  entered a barrier: a JSON object, which all get with B
+ *   b  entered a barrier: keys and values, which all get with B
  *   w  for the leader
  *   x  exception {type, severity, note}
  *   l  a line for the instance's log

@@ -621,6 +621,22 @@ const char *graph_name (const struct graph *g, uint32_t v, char *buf)
     return buf;
 }
 
+int graph_split_name (const char *name, size_t *len, int64_t *id)
+{
+    size_t end = strlen (name), n = end;
+
+    while (n > 0 && name[n - 1] >= '0' && name[n - 1] <= '9')
+        n--;
+    *len = n;
+    errno = 0;
+    *id = n < end ? strtoll (name + n, NULL, 10) : -1;
+    if (errno == ERANGE) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    return 0;
+}
+
 int graph_path (const struct graph *g, uint32_t v, char *buf, size_t size)
 {
     uint32_t chain[GRAPH_MAX_DEPTH], n = 0;
@@ -755,6 +771,20 @@ uint32_t graph_find_path (struct graph *g, const char *path)
     uint32_t v = find_tree_path (g, path);
 
     return v == VTX_NONE && g->nsub && *path == '/' ? find_xpath (g, path) : v;
+}
+
+uint32_t graph_next_of_path (struct graph *g, const char *path, uint32_t after)
+{
+    char buf[GRAPH_NAME_MAX * 8];
+    const char *name = strrchr (path, '/');
+    uint32_t v = after == VTX_NONE ? 0 : after + 1;
+
+    for (; name && v < g->nv; v++)
+        if (!g->v[v].gone && name_is (g, v, name + 1, strlen (name + 1))
+            && graph_path (g, v, buf, sizeof (buf)) == 0 && strcmp (buf, path) == 0)
+            return v;
+    errno = ENOENT;
+    return VTX_NONE;
 }
 
 const struct properties *graph_properties (const struct graph *g, uint32_t v)

@@ -160,12 +160,18 @@ static inline const struct edge *graph_children (const struct graph *g, uint32_t
 }
 
 #define GRAPH_NAME_MAX 512
+/* "corona263" is basename corona (*len bytes) and id 263; without digits the id is -1.
+ * EOVERFLOW: the number does not fit. */
+int graph_split_name (const char *name, size_t *len, int64_t *id);
 /* The name, maybe composed in buf (GRAPH_NAME_MAX bytes). */
 const char *graph_name (const struct graph *g, uint32_t v, char *buf);
 /* "/cluster0/rack0/node1" in buf; -1 with EOVERFLOW. */
 int graph_path (const struct graph *g, uint32_t v, char *buf, size_t len);
 /* In the tree, else in any other subsystem; VTX_NONE with ENOENT. */
 uint32_t graph_find_path (struct graph *g, const char *path);
+/* Names may be equal: the next vertex after `after` (VTX_NONE: the first) that has the
+ * path in the tree; VTX_NONE with ENOENT. Looks at all vertices. */
+uint32_t graph_next_of_path (struct graph *g, const char *path, uint32_t after);
 uint32_t graph_find_child (struct graph *g, uint32_t parent, const char *name,
                            size_t len);
 

@@ -39,16 +39,6 @@ __attribute__ ((format (printf, 2, 3))) static int fail (struct parser *p,
     return -1;
 }
 
-/* -1 if the name does not end in digits. */
-static int64_t number_at_end (const char *name)
-{
-    size_t len = strlen (name), n = len;
-
-    while (n > 0 && name[n - 1] >= '0' && name[n - 1] <= '9')
-        n--;
-    return n < len && len - n < 18 ? strtoll (name + n, NULL, 10) : -1;
-}
-
 /* What metadata says, before it is known whether that is enough. */
 struct metadata {
     bool there, has_paths, has_uniq, has_id;
@@ -226,9 +216,13 @@ static int set_ids (struct parser *p, struct jgf_node *n, const struct metadata 
                          n->key);
     }
     s->id = m->has_id ? m->id : s->uniq_id;
-    if (!m->has_id && s->name && strcmp (s->type, "node") == 0
-        && number_at_end (s->name) >= 0)
-        s->id = number_at_end (s->name);
+    if (!m->has_id && s->name && strcmp (s->type, "node") == 0) {
+        int64_t number;
+        size_t len;
+        if (graph_split_name (s->name, &len, &number) < 0)
+            return fail (p, "fetch_jgf: number of node %.60s is too large", s->name);
+        s->id = number >= 0 ? number : s->id;
+    }
     if (m->size < 0 || m->size > INT64_MAX / GRAPH_MAX_VERTICES)
         return fail (p, "fetch_jgf: size of node %.60s is not valid", n->key);
     if (m->rank < -1 || m->rank > INT32_MAX)

@@ -115,15 +115,17 @@ static uint32_t add (struct reader *r, uint32_t parent, const char *type,
     return v;
 }
 
-/* "corona263" is basename corona and id 263; without digits the id is -1. */
-static int64_t split_name (const char *name, char *basename)
+static int64_t split_name (struct reader *r, const char *name, char *basename)
 {
-    size_t len = strlen (name), n = len;
+    int64_t id;
+    size_t n;
 
-    while (n > 0 && name[n - 1] >= '0' && name[n - 1] <= '9')
-        n--;
+    if (graph_split_name (name, &n, &id) < 0) {
+        errno = EINVAL;
+        fail (r, "number is too large", name);
+    }
     snprintf (basename, NAME_SIZE, "%.*s", (int)n, name);
-    return n < len && len - n < 18 ? strtoll (name + n, NULL, 10) : -1;
+    return id;
 }
 
 static uint32_t add_node (struct reader *r, const struct object *o)
@@ -135,16 +137,16 @@ static uint32_t add_node (struct reader *r, const struct object *o)
         fail (r, "Machine has no HostName", NULL);
         return VTX_NONE;
     }
-    id = split_name (o->hostname, basename);
+    id = split_name (r, o->hostname, basename);
     return add (r, r->root, "node", basename, o->hostname, id, 1, "", -1);
 }
 
 /* Digits of the device name: cuda1, rsmi2, openclXdN. */
-static int64_t device_id (const char *name)
+static int64_t device_id (struct reader *r, const char *name)
 {
     char basename[NAME_SIZE];
 
-    return split_name (name, basename);
+    return split_name (r, name, basename);
 }
 
 static bool is_gpu (const struct object *o)
@@ -158,10 +160,10 @@ static bool is_gpu (const struct object *o)
 static uint32_t add_device (struct reader *r, const struct object *o, uint32_t parent)
 {
     if (is_gpu (o) && allowed (r, "gpu"))
-        return add (r, parent, "gpu", "gpu", NULL, device_id (o->name), 1, "", -1);
+        return add (r, parent, "gpu", "gpu", NULL, device_id (r, o->name), 1, "", -1);
     if (o->osdev_type == 0 && allowed (r, "storage")) {
-        uint32_t v = add (r, parent, "storage", "storage", o->name,
-                          r->next[COUNT_STORAGE]++, o->size / 1000000, "GB", -1);
+        uint32_t v = add (r, parent, "storage", "storage", NULL,
+                          r->next[COUNT_STORAGE]++, o->size / 1000000, "", -1);
         if (v != VTX_NONE && *o->device
             && graph_set_property (r->g, v, "LinuxDeviceID", o->device) < 0)
             fail (r, "cannot set LinuxDeviceID", NULL);
@@ -197,7 +199,7 @@ static uint32_t add_kind (struct reader *r, const struct object *o,
     if (!allowed (r, k->basename))
         return parent;
     return add (r, parent, k->type, k->basename, NULL, id,
-                cache ? o->cache_size / 1024 : 1, cache ? "KiB" : "", -1);
+                cache ? o->cache_size / 1024 : 1, "", -1);
 }
 
 /* All that is to be known about the innermost object is known. */

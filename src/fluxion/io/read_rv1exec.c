@@ -140,15 +140,13 @@ static uint32_t add (struct graph *g, uint32_t parent, const struct vertex_spec 
 static uint32_t add_node (struct graph *g, uint32_t root, const char *host, int rank)
 {
     char basename[GRAPH_NAME_MAX];
-    size_t len = strlen (host), n = len;
+    size_t n;
     struct vertex_spec spec = {
         .type = "node", .name = host, .unit = "", .id = -1, .size = 1, .rank = rank
     };
 
-    while (n > 0 && host[n - 1] >= '0' && host[n - 1] <= '9')
-        n--;
-    if (n < len && len - n < 18)
-        spec.id = strtoll (host + n, NULL, 10);
+    if (graph_split_name (host, &n, &spec.id) < 0)
+        return VTX_NONE;
     snprintf (basename, sizeof (basename), "%.*s", (int)n, host);
     spec.basename = basename;
     return add (g, root, &spec);
@@ -215,7 +213,10 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
             host = fallback;
         }
         if ((node = add_node (g, root, host, rank)) == VTX_NONE) {
-            fail (error, "rv1exec: cannot add node of rank %u", rank);
+            fail (error,
+                  errno == EOVERFLOW ? "rv1exec: rank %u: %.80s: number is too large"
+                                     : "rv1exec: cannot add node of rank %u (%.80s)",
+                  rank, host);
             goto out;
         }
         by_rank[rank] = node;
@@ -337,8 +338,8 @@ out:
 
 /* Vertices below a node, by type and id. */
 static int pick_type (struct graph *g, uint32_t node, const char *type,
-                      const struct idset *ids, struct picks *p, uint32_t *picked,
-                      flux_error_t *error)
+                      const struct idset *ids, bool strict, struct picks *p,
+                      uint32_t *picked, flux_error_t *error)
 {
     uint16_t t = graph_find_type (g, type);
     uint32_t last = g->v[node].post;
@@ -353,15 +354,20 @@ static int pick_type (struct graph *g, uint32_t node, const char *type,
             return fail (error, "rv1exec: out of memory");
     }
     *picked += found;
-    if (found < idset_count (ids))
+    if (strict && t == UINT16_MAX) {
+        fail (error, "rv1exec: rank %d does not have any %s", g->v[node].rank, type);
+        errno = ENOENT;
+        return -1;
+    }
+    if (strict && found < idset_count (ids))
         return fail (error, "rv1exec: rank %d does not have %s of these ids",
                      g->v[node].rank, type);
     return 0;
 }
 
 /* The node itself is taken if all that is below it is. */
-static int pick_node (struct graph *g, json_t *entry, uint32_t node, struct picks *p,
-                      flux_error_t *error)
+static int pick_node (struct graph *g, json_t *entry, uint32_t node, bool strict,
+                      struct picks *p, flux_error_t *error)
 {
     uint32_t picked = 0;
     json_t *val;
@@ -369,7 +375,7 @@ static int pick_node (struct graph *g, json_t *entry, uint32_t node, struct pick
 
     json_object_foreach (json_object_get (entry, "children"), type, val) {
         struct idset *ids = decode_ids (val, type, error);
-        int rc = ids ? pick_type (g, node, type, ids, p, &picked, error) : -1;
+        int rc = ids ? pick_type (g, node, type, ids, strict, p, &picked, error) : -1;
         idset_destroy (ids);
         if (rc < 0)
             return -1;
@@ -406,8 +412,8 @@ static json_t **index_entries (const struct rv1 *r, flux_error_t *error)
     return entries;
 }
 
-static int pick_ranks (struct graph *g, const struct rv1 *r, struct picks *p,
-                       flux_error_t *error)
+static int pick_ranks (struct graph *g, const struct rv1 *r, bool strict,
+                       struct picks *p, flux_error_t *error)
 {
     size_t missing = idset_count (r->ranks);
     json_t **entries;
@@ -422,7 +428,7 @@ static int pick_ranks (struct graph *g, const struct rv1 *r, struct picks *p,
             || !idset_test (r->ranks, x->rank))
             continue;
         missing--;
-        if (pick_node (g, entries[x->rank], v, p, error) < 0) {
+        if (pick_node (g, entries[x->rank], v, strict, p, error) < 0) {
             free (entries);
             return -1;
         }
@@ -442,7 +448,7 @@ int fluxion_pick_rv1exec (struct graph *g, const char *text, size_t len, bool st
     if (rc == 0) {
         p->starttime = r.starttime;
         p->expiration = r.expiration;
-        rc = pick_ranks (g, &r, p, error);
+        rc = pick_ranks (g, &r, strict, p, error);
     }
     rv1_fini (&r);
     return rc;

@@ -55,6 +55,7 @@ int fluxion_pick_jgf (struct graph *g, const char *text, size_t len, bool strict
 /* An exclusive vertex stands for its whole subtree. */
 int fluxion_pick_shorthand (struct graph *g, const char *text, size_t len, bool strict,
                             struct picks *p, flux_error_t *error);
+/* ENOENT: a type of which the graph has nothing at all. */
 int fluxion_pick_rv1exec (struct graph *g, const char *text, size_t len, bool strict,
                           struct picks *p, flux_error_t *error);
 

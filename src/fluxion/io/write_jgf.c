@@ -237,7 +237,7 @@ int write_jgf (enum write_format format, const struct graph *g,
     bool verbose = format == WRITE_JGF_VERBOSE;
     bool shorthand = format == WRITE_JGF_SHORTHAND;
     uint8_t *exclusive = NULL;
-    bool first = true;
+    bool first = true, left_out = false;
 
     if (shorthand) {
         if (!(exclusive = calloc (g->nv, 1)))
@@ -247,8 +247,10 @@ int write_jgf (enum write_format format, const struct graph *g,
     }
     buf_adds (b, "{\"graph\": {\"nodes\": [");
     for (uint32_t i = 0; i < count; i++) {
-        if (shorthand && implied (g, exclusive, sel[i].v))
+        if (shorthand && implied (g, exclusive, sel[i].v)) {
+            left_out = true;
             continue;
+        }
         if (!first)
             buf_add (b, ", ", 2);
         first = false;
@@ -271,7 +273,8 @@ int write_jgf (enum write_format format, const struct graph *g,
     if (g->nsub)
         write_xedges (g, sel, count, verbose, first, b);
     buf_adds (b, "]}");
-    if (shorthand)
+    /* If nothing was left out, it is plain JGF. */
+    if (left_out)
         buf_adds (b, ", \"writer\": \"fluxion:jgf_shorthand\"");
     buf_addc (b, '}');
     free (exclusive);

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "fluxion/jobspec/count.h"
 #include "fluxion/jobspec/yamldoc.h"
+#include "value/constraint.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -277,6 +278,35 @@ static int parse_duration (struct parser *p, yaml_node_t *n, struct request *r)
     return 0;
 }
 
+/* What can be asked of a node; nobody is asked here. */
+static bool any_name (const char *name, void *arg)
+{
+    return false;
+}
+
+static unsigned int any_rank (void *arg)
+{
+    return 0;
+}
+
+static int check_constraints (struct parser *p, yaml_node_t *n, json_t *o)
+{
+    static const struct constraint_ops ops = {
+        .property = any_name,
+        .host = any_name,
+        .rank = any_rank,
+    };
+    struct constraint *c;
+    flux_error_t error;
+
+    if (json_object_size (o) == 0)
+        return 0;
+    if (!(c = constraint_compile (o, &ops, &error)))
+        return refuse (p, n, "\"constraints\": %s", error.text);
+    constraint_destroy (c);
+    return 0;
+}
+
 /* Constraints tell a quoted string from a plain one, so scalars keep that. */
 static int parse_system (struct parser *p, yaml_node_t *n, struct request *r)
 {
@@ -306,7 +336,7 @@ static int parse_system (struct parser *p, yaml_node_t *n, struct request *r)
     r->constraints = json_object_get (o, "constraints");
     if (json_is_null (r->constraints))
         r->constraints = NULL;
-    return 0;
+    return check_constraints (p, sub, r->constraints);
 }
 
 static int parse_attributes (struct parser *p, yaml_node_t *n, struct request *r)

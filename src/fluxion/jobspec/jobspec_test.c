@@ -71,6 +71,14 @@ static void invalid (void **state)
     refused ("1", RESOURCES, TASKS, "{other: 1}", "attributes mapping");
     refused ("1", RESOURCES, TASKS, "{system: {duration: long}}", "\"duration\"");
     refused ("1", RESOURCES, TASKS, "[1]", "not a mapping");
+    refused ("1", RESOURCES, TASKS, "{system: {constraints: {properties: a}}}",
+             "properties value must be an array");
+    refused ("1", RESOURCES, TASKS, "{system: {constraints: {properties: ['a|b']}}}",
+             "invalid property 'a|b'");
+    refused ("1", RESOURCES, TASKS, "{system: {constraints: {properties: ['^']}}}",
+             "invalid property '^'");
+    refused ("1", RESOURCES, TASKS,
+             "{system: {constraints: {and: [{properties: [1]}]}}}", "non-string");
     assert_null (request_parse ("{", 1, NULL, NULL, &error));
     assert_null (request_parse ("", 0, NULL, NULL, &error));
     assert_string_equal (error.text, "Top level of jobspec is not a mapping");

@@ -8,63 +8,85 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Partial cancel. A picked exclusive vertex, or with by_rank a picked node, gives
- * back all that the job holds from there down. What was only held on the way to it
- * goes when nothing below is left. */
+/* Partial cancel. What is picked goes, and with it what was held only on the way to it.
+ * A picked vertex that still leads to something is on the way from then on. */
 
-static void mark_picks (struct scheduler *s, const struct picks *picks, bool by_rank)
+/* Of one call, as a set: marks from `base` on. */
+enum {
+    PICKED = 1,
+    KEPT_BELOW = 2,
+    EMPTIED = 4, /* something below has gone */
+    ALL_STATES = 8,
+};
+
+static uint32_t state_of (const struct scheduler *s, uint32_t base, uint32_t v)
+{
+    uint32_t n = s->vs[v].mark - base;
+
+    return n < ALL_STATES ? n : 0;
+}
+
+static void add_state (struct scheduler *s, uint32_t base, uint32_t v, uint32_t state)
+{
+    s->vs[v].mark = base + (state_of (s, base, v) | state);
+}
+
+static void add_above (struct scheduler *s, uint32_t base, uint32_t v, uint32_t state)
+{
+    for (v = s->g->v[v].parent; v != VTX_NONE && !(state_of (s, base, v) & state);
+         v = s->g->v[v].parent)
+        add_state (s, base, v, state);
+}
+
+/* by_rank: a picked node stands for all that is below it. */
+static void mark_picks (struct scheduler *s, uint32_t base, const struct picks *picks,
+                        bool by_rank)
 {
     struct graph *g = s->g;
 
-    sched_new_mark (s);
     for (uint32_t i = 0; i < picks->count; i++) {
-        const struct picked *p = &picks->item[i];
-        if (g->v[p->v].gone)
+        uint32_t v = picks->item[i].v, last = g->v[v].post;
+        if (g->v[v].gone)
             continue;
-        if (by_rank && g->v[p->v].type == g->t_node && g->v[p->v].post != POST_NONE) {
-            uint32_t last = g->v[p->v].post;
-            for (uint32_t k = last - g->v[p->v].nbelow + 1; k <= last; k++)
-                s->vs[g->by_post[k]].mark = s->mark;
-        } else if (p->exclusive || by_rank) {
-            s->vs[p->v].mark = s->mark;
-        }
+        add_state (s, base, v, PICKED);
+        if (!by_rank || g->v[v].type != g->t_node || last == POST_NONE)
+            continue;
+        for (uint32_t k = last - g->v[v].nbelow + 1; k < last; k++)
+            add_state (s, base, g->by_post[k], PICKED);
     }
 }
 
-/* In post-order, children first: keep what has something kept below. */
-static uint32_t release_marked (struct scheduler *s, struct job *job)
+/* In post-order, children first. Returns what is left. */
+static uint32_t release_marked (struct scheduler *s, uint32_t base, struct job *job)
 {
-    struct graph *g = s->g;
-    uint32_t kept = 0, released = 0;
-    uint32_t go = s->mark, keep = sched_new_mark (s);
+    uint32_t kept = 0;
     bool pools = false;
 
     for (uint32_t i = 0; i < job->nspan; i++) {
-        if (!job->span[i])
-            continue;
         const struct span *sp = &s->span[job->span[i]];
         uint32_t v = sp->v;
+        if (!job->span[i])
+            continue;
         if (is_pool (s, v)) {
             pools = true;
             continue;
         }
-        bool has_kept = s->vs[v].mark == keep;
-        bool asked = s->vs[v].mark == go;
-        bool on_the_way = !sp->exclusive;
-        if (has_kept || (!asked && !on_the_way)) {
-            for (uint32_t p = g->v[v].parent; p != VTX_NONE && s->vs[p].mark != keep;
-                 p = g->v[p].parent)
-                s->vs[p].mark = keep;
-            kept++;
-        } else {
+        uint32_t state = state_of (s, base, v);
+        bool goes = state & PICKED || (!sp->exclusive && state & EMPTIED);
+        if (goes && !(state & KEPT_BELOW)) {
             sched_release (s, job, i);
-            released++;
+            add_above (s, base, v, EMPTIED);
+            continue;
         }
+        if (goes && sp->exclusive)
+            sched_share (s, job, i);
+        add_above (s, base, v, KEPT_BELOW);
+        kept++;
     }
     /* What was drawn from pools is not known by vertex: it goes with the last. */
     for (uint32_t i = 0; pools && i < job->nspan && kept == 0; i++)
         sched_release (s, job, i);
-    s->counts.preorder = s->counts.postorder = released;
+    s->counts = (struct scheduler_counts){ 0, 0 };
     return kept;
 }
 
@@ -90,11 +112,12 @@ int scheduler_partial_cancel (struct scheduler *s, uint64_t id,
                            (unsigned long long)id);
     if (job->state == JOB_RESERVED)
         return error_fail (error, EINVAL,
-                           "reservations not supported by partial cancel");
+                           "reservations not currently supported by partial cancel");
     if (s->generation != s->g->generation && sched_rebuild (s) < 0)
         return error_fail (error, errno, "%s", strerror (errno));
-    mark_picks (s, picks, by_rank);
-    *full = release_marked (s, job) == 0;
+    uint32_t base = sched_new_marks (s, ALL_STATES);
+    mark_picks (s, base, picks, by_rank);
+    *full = release_marked (s, base, job) == 0;
     if (*full)
         sched_end (s, job);
     else

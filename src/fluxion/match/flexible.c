@@ -30,6 +30,44 @@ static uint32_t count_ways (const struct match *m, const struct resource *list,
     return product > MAX_VARIANTS ? MAX_VARIANTS + 1 : product;
 }
 
+/* The xor_slots of a list are ordinary slots beside each other. */
+static struct resource *mix (struct match *m, const struct resource *list, uint32_t n)
+{
+    struct resource *out = arena_alloc (m->s->arena, (n + 1) * sizeof (*out));
+
+    for (uint32_t i = 0; out && i < n; i++) {
+        out[i] = list[i];
+        out[i].ord = m->nall++;
+        if (list[i].type_id == m->s->g->t_xor_slot)
+            out[i].type_id = m->s->g->t_slot;
+        if (list[i].nwith && !(out[i].with = mix (m, list[i].with, list[i].nwith)))
+            return NULL;
+    }
+    return out;
+}
+
+/* Are there several xor_slots beside each other, of which more than one is wanted? */
+static bool mixable (const struct match *m, const struct resource *list, uint32_t n)
+{
+    uint32_t xors = 0;
+    bool several = false;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (mixable (m, list[i].with, list[i].nwith))
+            return true;
+        if (list[i].type_id != m->s->g->t_xor_slot)
+            continue;
+        xors++;
+        several |= list[i].count.max > 1;
+    }
+    return xors > 1 && several;
+}
+
+bool flexible_has_variants (const struct match *m, const struct request *req)
+{
+    return m->s->flexible && count_ways (m, req->resources, req->nresources) > 1;
+}
+
 /* The nth way, 0 <= n < count_ways: of the xor_slots of a list one is left, as an
  * ordinary slot. */
 static struct resource *choose (struct match *m, const struct resource *list,
@@ -90,12 +128,15 @@ int flexible_variant (struct match *m, const struct request *req, uint32_t n,
         errno = EINVAL;
         return -1;
     }
-    if (n >= ways) {
+    m->nall = 0;
+    if (n > ways || (n == ways && !mixable (m, req->resources, req->nresources))) {
         errno = ENOENT;
         return -1;
     }
-    m->nall = 0;
-    if (!(m->top = choose (m, req->resources, req->nresources, n, &m->ntop))) {
+    m->ntop = req->nresources;
+    m->top = n == ways ? mix (m, req->resources, req->nresources)
+                       : choose (m, req->resources, req->nresources, n, &m->ntop);
+    if (!m->top) {
         errno = ENOMEM;
         return -1;
     }

@@ -193,15 +193,52 @@ static bool is_beside (const struct query *q, uint16_t type)
     return false;
 }
 
-bool match_has_slot_at (struct match *m, uint32_t u, const struct query *q)
+static enum slot_fit kind_fit (struct match *m, uint32_t u, const struct resource *r)
 {
-    for (uint32_t n = 0; n < q->nbeside; n++) {
-        const struct resource *r = &q->beside[n];
-        for (uint32_t k = 0; r->is_slot && k < r->nwith; k++)
-            if (index_has_child (m->s, u, r->with[k].type_id))
-                return true;
+    uint32_t need = 0, have = 0;
+
+    for (uint32_t k = 0; k < r->nwith; k++) {
+        if (r->with[k].is_slot || is_pool_type (m->s, r->with[k].type_id))
+            continue;
+        need++;
+        have += index_has_child (m->s, u, r->with[k].type_id);
     }
-    return false;
+    return have == 0 ? SLOT_NONE : have < need ? SLOT_SOME : SLOT_WHOLE;
+}
+
+enum slot_fit match_slot_fit (struct match *m, uint32_t u, const struct query *q)
+{
+    enum slot_fit best = SLOT_NONE;
+
+    for (uint32_t n = 0; n < q->nbeside && best < SLOT_WHOLE; n++) {
+        enum slot_fit fit =
+            q->beside[n].is_slot ? kind_fit (m, u, &q->beside[n]) : SLOT_NONE;
+        best = fit > best ? fit : best;
+    }
+    return best;
+}
+
+static bool all_kinds_fit (struct match *m, uint32_t u, const struct query *q)
+{
+    for (uint32_t n = 0; n < q->nbeside; n++)
+        if (q->beside[n].is_slot && kind_fit (m, u, &q->beside[n]) < SLOT_WHOLE)
+            return false;
+    return true;
+}
+
+/* Slots under u, if it is clear that they are to be looked for here. */
+static bool gather_slots (struct match *m, uint32_t u, const struct query *q,
+                          enum slot_fit fit, struct list *out)
+{
+    if (!q->pristine)
+        match_slots (m, u, q, fit < SLOT_WHOLE, out);
+    else if (fit == SLOT_WHOLE && (!m->s->flexible || all_kinds_fit (m, u, q)))
+        match_slots (m, u, q, false, out);
+    else if (fit > SLOT_NONE && match_alternatives (q) > 1)
+        match_mixed_slots (m, u, q, out);
+    else
+        return false;
+    return true;
 }
 
 static bool wants_idle (const struct match *m, const struct query *q)
@@ -224,6 +261,21 @@ static enum fan_filter useful_children (struct match *m, const struct query *q)
     return FAN_ALL;
 }
 
+void tally_add (const struct query *q, struct tally *t, int64_t units)
+{
+    t->units += units;
+    t->part += units;
+    if (q->bundle && t->part >= q->bundle) {
+        t->part = 0;
+        t->bundles++;
+    }
+}
+
+bool tally_full (const struct query *q, const struct tally *t)
+{
+    return (q->bundle ? t->bundles : t->units) >= q->want;
+}
+
 /* Candidates below u, in the order of discovery; verified (with picks) only if
  * `verify` is set. Levels add the factor of nodes that are passed through. */
 void match_gather (struct match *m, uint32_t u, const struct query *q, bool verify,
@@ -231,20 +283,17 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
 {
     struct graph *g = m->s->g;
     struct visits visits;
-    int64_t found = 0;
-    uint32_t v;
+    struct tally found = { 0 };
+    enum slot_fit fit = q->r->is_slot ? match_slot_fit (m, u, q) : SLOT_NONE;
+    uint32_t v, before = out->n;
 
-    if (m->fault)
+    if (m->fault || (q->r->is_slot && gather_slots (m, u, q, fit, out)))
         return;
-    if (q->r->is_slot && (!q->pristine || match_has_slot_at (m, u, q))) {
-        match_slots (m, u, q, out);
-        return;
-    }
     if (!visits_start (m, u, useful_children (m, q), &visits))
         return;
     while (!m->fault && (v = visits_next (&visits)) != VTX_NONE) {
         uint32_t was = out->n;
-        if (m->s->policy.stop_on_first && verify && found >= q->want)
+        if (m->s->policy.stop_on_first && verify && tally_full (q, &found))
             break;
         if (!q->r->is_slot && g->v[v].type == q->r->type_id) {
             struct pick *p = NULL;
@@ -267,13 +316,17 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
                 out->c[k].score += cand_node_factor (m, v);
         }
         for (uint32_t k = was; k < out->n; k++)
-            found += out->c[k].units;
+            tally_add (q, &found, out->c[k].units);
     }
+    /* No vertex has all, but u has some of it and the rest may be below. */
+    if (fit == SLOT_SOME && out->n == before)
+        match_slots (m, u, q, true, out);
 }
 
+/* The largest count that there is: more need not be looked for. */
 static int64_t want_of (const struct count_spec *c)
 {
-    return c->max;
+    return c->list ? c->max : count_fit (c, c->max);
 }
 
 /* Take units from the chosen candidates: chain their picks. */
@@ -325,7 +378,7 @@ static bool take_ordered (struct match *m, uint32_t u, const struct query *q,
     struct scheduler *s = m->s;
     struct order_query oq = { .by = -1, .need = need_below (m, q->r) };
     struct order *o;
-    int64_t units = 0;
+    struct tally found = { 0 };
     uint32_t at = 0, v;
 
     if (u != s->g->root || q->nbeside != 1 || !(o = index_order (s, q->r->type_id))
@@ -336,7 +389,7 @@ static bool take_ordered (struct match *m, uint32_t u, const struct query *q,
     for (int k = 0; k < s->ntracked && oq.by < 0; k++)
         if (oq.need[k] > 0)
             oq.by = k;
-    while (units < q->want && (v = order_next (s, o, &at, &oq)) != VTX_NONE) {
+    while (!tally_full (q, &found) && (v = order_next (s, o, &at, &oq)) != VTX_NONE) {
         struct pick *p;
         if (!can_reach (m, v, o) || !(p = try_vertex (m, v, q->r, q->excl))) {
             if (m->fault)
@@ -349,7 +402,7 @@ static bool take_ordered (struct match *m, uint32_t u, const struct query *q,
         c->v = v;
         c->units = s->g->v[v].size;
         c->pick = p;
-        units += q->slots ? 1 : c->units;
+        tally_add (q, &found, q->slots ? 1 : c->units);
     }
     return true;
 }
@@ -360,13 +413,14 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     const struct resource *e = slot_vertex (m, q);
     bool lazy = fits_policy_lazily (m) && (!q->r->is_slot || e);
     uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
-    int64_t units = 0;
+    struct tally found = { 0 };
     uint32_t good = 0;
 
     if (lazy && e) {
         sub.r = e;
         sub.excl = true;
         sub.slots = true;
+        sub.pristine |= match_slot_fit (m, u, q) < SLOT_WHOLE;
         sub.beside = e;
         sub.nbeside = 1;
     }
@@ -378,7 +432,7 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     }
     if (m->pools)
         pool_undo (m, drawn);
-    for (uint32_t i = 0; i < l->n && units < q->want && !m->fault; i++) {
+    for (uint32_t i = 0; i < l->n && !tally_full (q, &found) && !m->fault; i++) {
         struct cand *c = &l->c[i];
         if (c->pick && m->pools && !pool_redraw (m, c->pick))
             continue;
@@ -386,11 +440,11 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
             continue;
         if (sub.slots)
             c->units = 1;
-        units += c->units;
+        tally_add (q, &found, c->units);
         l->c[good++] = *c;
     }
     l->n = good;
-    l->units = units;
+    l->units = found.units;
 }
 
 /* As many of the best as the count allows. False: less than its minimum. */

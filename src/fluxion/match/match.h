@@ -64,7 +64,9 @@ struct job *scheduler_job (struct scheduler *s, uint64_t jobid);
 struct job *scheduler_next_job (struct scheduler *s, size_t *pos); /* no order */
 /* ENOENT. The job stays known as CANCELED. */
 int scheduler_cancel (struct scheduler *s, uint64_t jobid);
-/* Give back the picked vertices (and what is below them); see sheet §3.9. */
+/* Give back the picked vertices, each by itself; by_rank: all that is below a picked
+ * node, too. What is held only on the way to what is gone goes with it. ENOENT; EINVAL:
+ * a reservation. */
 int scheduler_partial_cancel (struct scheduler *s, uint64_t jobid,
                               const struct picks *picks, bool by_rank,
                               bool *full_removal, flux_error_t *error);
@@ -92,6 +94,8 @@ struct scheduler_counts scheduler_counts (const struct scheduler *s);
 /* Facts for `find` and tests. */
 bool scheduler_is_allocated (struct scheduler *s, uint32_t v); /* itself */
 bool scheduler_is_reserved (struct scheduler *s, uint32_t v);
+/* Does v know how much is left below it? */
+bool scheduler_has_filter (struct scheduler *s, uint32_t v);
 /* Used units of a type below v, now, and the total; -1 if not tracked. */
 int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
                               int64_t *total);

@@ -72,9 +72,17 @@ struct query {
     uint32_t nbeside;
     bool pristine; /* nothing of the request has matched yet: levels may be missing */
     bool excl;
-    bool slots;   /* each vertex is one slot, whatever its size */
-    int64_t want; /* units, at most */
+    bool slots;     /* each vertex is one slot, whatever its size */
+    int64_t want;   /* units, at most; or */
+    int64_t bundle; /* not 0: bundles of so many, each of whole vertices, at most */
 };
+
+/* What of it has been found. */
+struct tally {
+    int64_t units, part, bundles;
+};
+void tally_add (const struct query *q, struct tally *t, int64_t units);
+bool tally_full (const struct query *q, const struct tally *t);
 
 /* Is v a node that is not to be shared? */
 bool match_takes_whole (const struct match *m, uint32_t v);
@@ -87,14 +95,22 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
 /* Sibling slots, among which each slot may be of any kind. */
 uint32_t match_alternatives (const struct query *q);
 bool match_can_pass (struct match *m, uint32_t v);
-/* Does u have children that a slot of the query is made of? */
-bool match_has_slot_at (struct match *m, uint32_t u, const struct query *q);
+/* Does u have children that a slot of the query is made of: of some types, or of all
+ * that one kind needs? */
+enum slot_fit { SLOT_NONE, SLOT_SOME, SLOT_WHOLE };
+enum slot_fit match_slot_fit (struct match *m, uint32_t u, const struct query *q);
 /* Like match_best, for slots anywhere below the root (memo.c). False: not done. */
 bool memo_take (struct match *m, uint32_t u, const struct query *q, struct list *l);
 /* Link p, and what follows it, at the tail; returns the new tail. */
 struct pick **pick_chain (struct pick **tail, struct pick *p);
-/* Slots that fit under u (slots.c); each is one candidate. */
-void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out);
+/* Slots that fit under u (slots.c); each is one candidate. deep: what they are made of
+ * may be further down than the children. */
+void match_slots (struct match *m, uint32_t u, const struct query *q, bool deep,
+                  struct list *out);
+/* Slots of several kinds that are found at different depths: of the first kind as many
+ * as there are, then of the next. */
+void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
+                        struct list *out);
 
 bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
                     const char *label);
@@ -102,8 +118,10 @@ bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
 void match_select (struct match *m, const struct pick *picks);
 
 /* Alternatives (flexible.c). Each way to choose among the xor_slots of a request, in
- * order: the nth, made in the arena. -1: there is none; EINVAL: too many. */
+ * order: the nth, made in the arena; last, if there are several xor_slots, some of each.
+ * -1: there is none; EINVAL: too many. */
 int flexible_variant (struct match *m, const struct request *req, uint32_t n,
                       flux_error_t *error);
+bool flexible_has_variants (const struct match *m, const struct request *req);
 
 #endif

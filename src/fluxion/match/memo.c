@@ -25,6 +25,7 @@ struct memo {
     uint32_t *slot;  /* hash: vertex -> index in place, + 1 */
     uint32_t nslots;
     struct maxtree best;
+    bool mixed; /* somewhere what makes up a slot is at several depths: no use */
     uint8_t *dirty;
     uint32_t *todo; /* indices that are dirty */
     uint32_t ntodo;
@@ -83,10 +84,13 @@ static void collect_places (struct match *m, uint32_t u, const struct query *q,
     const struct graph *g = m->s->g;
     const struct edge *e = graph_children (g, u);
 
-    if (match_has_slot_at (m, u, q)) {
+    enum slot_fit fit = match_slot_fit (m, u, q);
+
+    if (fit == SLOT_WHOLE) {
         o->place[o->n++] = u;
         return;
     }
+    o->mixed |= fit == SLOT_SOME;
     for (uint32_t i = 0; i < g->v[u].nchildren; i++)
         if (g->v[e[i].child].nchildren)
             collect_places (m, e[i].child, q, o);
@@ -260,7 +264,7 @@ static void look_again (struct match *m, const struct query *q, struct memo *o)
         struct list l = { 0 };
         o->dirty[i] = 0;
         if (match_can_pass (m, v))
-            match_slots (m, v, &one, &l);
+            match_slots (m, v, &one, false, &l);
         maxtree_set (&o->best, i, l.n ? value (m, l.c[0].score + factor (m, v)) : NONE);
         arena_release (m->s->arena, mark);
     }
@@ -296,7 +300,7 @@ static void open_place (struct match *m, const struct query *q, struct memo *o,
         return;
     }
     sub.want = want;
-    match_slots (m, v, &sub, &a->l);
+    match_slots (m, v, &sub, false, &a->l);
     for (uint32_t k = 0; k < a->l.n; k++)
         a->l.c[k].score += factor (m, v);
 }
@@ -369,8 +373,8 @@ bool memo_take (struct match *m, uint32_t u, const struct query *q, struct list 
 
     if (u != s->g->root || !q->pristine || !q->r->is_slot || q->nbeside != 1
         || p->stop_on_first || (p->kind != POLICY_HIGH && p->kind != POLICY_LOW)
-        || s->nrows < index_order_min || match_has_slot_at (m, u, q)
-        || !(o = find_memo (m, q, live)))
+        || s->nrows < index_order_min || match_slot_fit (m, u, q)
+        || !(o = find_memo (m, q, live)) || o->mixed)
         return false;
     if (o->n == 0)
         return true;

@@ -131,23 +131,36 @@ static bool clip (const struct scheduler *s, struct window *w, int64_t at,
     return w->duration > 0;
 }
 
-static bool satisfiable (struct match *m, flux_error_t *error)
+/* With no job there; what is down is there, or `absent`. */
+static bool satisfiable (struct match *m, bool absent, flux_error_t *error)
 {
-    struct window w = { m->s->start, 1, false, true };
+    struct window w = { m->s->start, 1, false, true, absent };
 
     return match_now (m, &w, error) == 0;
 }
 
 /* EBUSY, or ENODEV if even the empty graph would not do. */
-static int never_or_later (struct match *m, flux_error_t *error)
+static int never_or_later (struct match *m, bool absent, flux_error_t *error)
 {
-    if (satisfiable (m, error)) {
+    if (satisfiable (m, absent, error)) {
         errno = EBUSY;
         return -1;
     }
     if (m->fault == EBUSY)
         errno = ENODEV;
     return -1;
+}
+
+/* Like planner_avail_first; but what would end after the graph does is cut. */
+static int64_t first_time (const struct planner *p, int64_t t, int64_t duration,
+                           int64_t end, int64_t need)
+{
+    int64_t at = duration < end - t ? planner_avail_first (p, t, duration, need) : -1;
+
+    for (; at < 0 && t >= 0 && t < end; t = planner_next_point (p, t))
+        if (duration >= end - t && planner_avail_during (p, t, end - t) >= need)
+            at = t;
+    return at;
 }
 
 /* Next time from t on at which the sums at the root allow the request; -1. */
@@ -165,9 +178,7 @@ static int64_t next_time (struct match *m, int64_t t, int64_t duration)
                 continue;
             if (need > total || t >= s->end)
                 return -1;
-            if (d > s->end - t)
-                d = s->end - t;
-            int64_t at = planner_avail_first (s->root_plan[k], t, d, need);
+            int64_t at = first_time (s->root_plan[k], t, d, s->end, need);
             if (at < 0)
                 return -1;
             if (at > t) {
@@ -203,10 +214,10 @@ static int try_later (struct match *m, int64_t now, int64_t duration,
         if (m->fault != EBUSY)
             return -1;
         /* Many failures: find out whether there is any use in going on. */
-        if (++tries == 4 && never_or_later (m, error) < 0 && errno != EBUSY)
+        if (++tries == 4 && never_or_later (m, false, error) < 0 && errno != EBUSY)
             return -1;
     }
-    return never_or_later (m, error);
+    return never_or_later (m, false, error);
 }
 
 static void sum_root_need (struct match *m)
@@ -254,7 +265,7 @@ static int find (struct match *m, match_op_t op, int64_t now, bool *reserved,
         return -1;
     switch (op) {
     case MATCH_ALLOCATE_W_SATISFIABILITY:
-        return never_or_later (m, error);
+        return never_or_later (m, true, error);
     case MATCH_ALLOCATE_ORELSE_RESERVE:
     case MATCH_WITHOUT_ALLOCATING_FUTURE:
         sum_root_need (m);
@@ -266,13 +277,22 @@ static int find (struct match *m, match_op_t op, int64_t now, bool *reserved,
     }
 }
 
-/* A request with alternatives is several; the first that can be served is. */
+/* A request with alternatives is several; the first that can be served is, one that
+ * can be served now before those that can later. */
 static int try_variants (struct match *m, match_op_t op, const struct request *req,
                          int64_t now, bool *reserved, flux_error_t *error)
 {
+    bool later =
+        op == MATCH_ALLOCATE_ORELSE_RESERVE || op == MATCH_WITHOUT_ALLOCATING_FUTURE;
     int saved = EBUSY;
 
     m->duration = req->duration;
+    if (later && flexible_has_variants (m, req)) {
+        if (try_variants (m, MATCH_ALLOCATE, req, now, reserved, error) == 0)
+            return 0;
+        if (errno != EBUSY && errno != ENODEV)
+            return -1;
+    }
     for (uint32_t n = 0;; n++) {
         if (m->s->flexible) {
             if (flexible_variant (m, req, n, error) < 0) {
@@ -313,6 +333,20 @@ static int check_siblings (const struct scheduler *s, const struct resource *lis
     return 0;
 }
 
+/* Units below v of the last type that a filter of it knows; 0: none does. */
+static uint32_t left_below (const struct scheduler *s, uint32_t v)
+{
+    for (int f = s->nfilters - 1; f >= 0; f--) {
+        int k = s->filter[f].tracked;
+        if ((s->filter[f].high != UINT16_MAX && s->filter[f].high != s->g->v[v].type)
+            || sched_row (s->total, s, v)[k] == 0)
+            continue;
+        int64_t left = sched_row (s->avail, s, v)[k];
+        return left < WEIGHT_UNTOUCHED ? left : WEIGHT_UNTOUCHED - 1;
+    }
+    return 0;
+}
+
 /* The policy `first` orders visits by what was left below an edge when a job was
  * last placed through it. */
 static void set_weights (struct scheduler *s)
@@ -320,19 +354,11 @@ static void set_weights (struct scheduler *s)
     struct graph *g = s->g;
 
     for (uint32_t i = 0; i < s->nsel; i++) {
-        uint32_t v = s->sel[i].v, p = g->v[v].parent;
-        if (p == VTX_NONE || s->vs[v].agg == UINT32_MAX)
-            continue;
-        for (int f = s->nfilters - 1; f >= 0; f--) {
-            int k = s->filter[f].tracked;
-            if ((s->filter[f].high != UINT16_MAX && s->filter[f].high != g->v[v].type)
-                || sched_row (s->total, s, v)[k] == 0)
-                continue;
-            int64_t left = sched_row (s->avail, s, v)[k];
-            uint32_t weight = left < WEIGHT_UNTOUCHED ? left : UINT32_MAX - 1;
-            index_weight (s, v, graph_set_weight (g, v, weight), weight);
-            break;
-        }
+        uint32_t v = s->sel[i].v;
+        if (g->v[v].parent == VTX_NONE || s->vs[v].agg == UINT32_MAX)
+            continue; /* a leaf is taken or not */
+        uint32_t weight = left_below (s, v);
+        index_weight (s, v, graph_set_weight (g, v, weight), weight);
     }
 }
 

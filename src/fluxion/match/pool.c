@@ -157,7 +157,7 @@ static bool reachable (struct match *m, uint32_t v)
 {
     struct scheduler *s = m->s;
 
-    if (s->g->v[v].down && !m->w.ignore)
+    if (s->g->v[v].down && window_sees_down (&m->w))
         return false;
     while ((v = s->g->v[v].parent) != VTX_NONE)
         if (!sched_shareable (s, v, &m->w))
@@ -199,7 +199,8 @@ static bool climb (struct match *m, uint32_t u, const struct resource *r,
         for (uint32_t k = sub->up_first[u]; k < sub->up_first[u + 1]; k++) {
             uint32_t v = sub->up[k];
             *fed = true;
-            if (s->pools->seen[v] == stamp || (s->g->v[v].down && !m->w.ignore))
+            if (s->pools->seen[v] == stamp
+                || (s->g->v[v].down && window_sees_down (&m->w)))
                 continue;
             s->pools->seen[v] = stamp;
             s->counts.preorder++;

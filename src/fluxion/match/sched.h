@@ -112,13 +112,20 @@ static inline int64_t *sched_row (int64_t *table, const struct scheduler *s, uin
 
 /* A value that no vertex has as its mark. */
 uint32_t sched_new_mark (struct scheduler *s);
+/* The first of n such values in a row. */
+uint32_t sched_new_marks (struct scheduler *s, uint32_t n);
 
 /* Is a vertex free of (exclusive) jobs during [at, at + duration)? `now`: live
  * allocations count whatever their end. */
 struct window {
     int64_t at, duration;
-    bool now, ignore; /* ignore: as if there were no jobs and all was up */
+    bool now, ignore; /* ignore: as if there were no jobs and all was up, */
+    bool absent;      /* but for what is down */
 };
+static inline bool window_sees_down (const struct window *w)
+{
+    return !w->ignore || w->absent;
+}
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w);
 bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w);
 
@@ -132,6 +139,8 @@ int sched_hold (struct scheduler *s, struct job *job, const struct selected *sel
 void sched_recount (struct scheduler *s, struct job *job);
 /* One of its spans, by index in job->span (0 after). */
 void sched_release (struct scheduler *s, struct job *job, uint32_t i);
+/* Hold it no longer exclusively. */
+void sched_share (struct scheduler *s, struct job *job, uint32_t i);
 struct job *sched_add_job (struct scheduler *s, uint64_t id, flux_error_t *error);
 void sched_drop_job (struct scheduler *s, struct job *job); /* forget it at once */
 /* All that it holds is given back; the job stays known. */

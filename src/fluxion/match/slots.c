@@ -22,19 +22,20 @@ struct kind {
 };
 
 static bool fill_elements (struct match *m, uint32_t u, const struct resource *r,
-                           int64_t want, struct element *el)
+                           int64_t want, bool deep, struct element *el)
 {
     for (uint32_t i = 0; i < r->nwith; i++) {
         struct query sub = {
             .r = &r->with[i],
             .beside = r->with,
             .nbeside = r->nwith,
+            .pristine = deep,
             .excl = true,
+            .want = want,
+            .bundle = count_fit (&r->with[i].count, r->with[i].count.max),
         };
         if (m->pools && is_pool_type (m->s, r->with[i].type_id))
             continue; /* each slot draws, once it is made */
-        if (__builtin_mul_overflow (want, r->with[i].count.max, &sub.want))
-            sub.want = INT64_MAX;
         match_best (m, u, &sub, &el[i].l);
         if (m->fault)
             return false;
@@ -68,19 +69,24 @@ static int64_t count_slots (struct element *el, uint32_t n, int64_t want)
     return slots;
 }
 
-/* With the number of slots known, moldable elements take as much as there is. */
+/* With the number of slots known, moldable elements take as much as there is: the
+ * largest count that so many slots can have, each of whole vertices. */
 static void widen (struct element *el, const struct resource *r, int64_t slots)
 {
     for (uint32_t i = 0; i < r->nwith; i++) {
         const struct count_spec *c = &r->with[i].count;
-        int64_t each;
         if (c->min == c->max || slots == 0)
             continue;
-        each = count_fit (c, el[i].l.units / slots);
-        int64_t was = el[i].each;
-        el[i].each = each > was ? each : was;
-        if (count_slots (&el[i], 1, slots) < slots)
-            el[i].each = was;
+        int64_t low = el[i].each, high = el[i].l.units / slots;
+        while (low < high) {
+            int64_t mid = low + (high - low + 1) / 2;
+            el[i].each = count_fit (c, mid);
+            if (count_slots (&el[i], 1, slots) == slots)
+                low = mid;
+            else
+                high = mid - 1;
+        }
+        el[i].each = count_fit (c, low);
     }
 }
 
@@ -212,7 +218,8 @@ static bool draw_slot (struct match *m, uint32_t u, const struct resource *r,
     return !m->fault;
 }
 
-void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out)
+void match_slots (struct match *m, uint32_t u, const struct query *q, bool deep,
+                  struct list *out)
 {
     struct kind kind[MAX_KINDS];
     uint32_t n = 0, was = out->n, drawn = m->pools ? m->s->pools->nlog : 0;
@@ -227,7 +234,7 @@ void match_slots (struct match *m, uint32_t u, const struct query *q, struct lis
             m->fault = ENOMEM;
             return;
         }
-        if (!fill_elements (m, u, r, q->want, kind[n].el))
+        if (!fill_elements (m, u, r, q->want, deep, kind[n].el))
             return;
         kind[n].slots = count_slots (kind[n].el, r->nwith, q->want);
         n++;
@@ -255,4 +262,69 @@ void match_slots (struct match *m, uint32_t u, const struct query *q, struct lis
     pool_undo (m, drawn);
     for (; was < out->n && m->s->policy.stop_on_first; was++)
         pool_redraw (m, out->c[was].pick);
+}
+
+/* Is anything of the picks taken, or above or below what is? */
+enum { TAKEN = 1, TAKEN_BELOW = 2, TAKEN_STATES = 4 };
+
+static uint32_t taken_state (const struct scheduler *s, uint32_t base, uint32_t v)
+{
+    uint32_t n = s->vs[v].mark - base;
+
+    return n < TAKEN_STATES ? n : 0;
+}
+
+static bool overlaps (const struct scheduler *s, uint32_t base, const struct pick *p)
+{
+    for (; p; p = p->next) {
+        if (taken_state (s, base, p->v))
+            return true;
+        for (uint32_t v = s->g->v[p->v].parent; v != VTX_NONE; v = s->g->v[v].parent)
+            if (taken_state (s, base, v) & TAKEN)
+                return true;
+    }
+    return false;
+}
+
+static void take_picks (struct scheduler *s, uint32_t base, const struct pick *p)
+{
+    for (; p; p = p->next) {
+        s->vs[p->v].mark = base + (taken_state (s, base, p->v) | TAKEN);
+        for (uint32_t v = s->g->v[p->v].parent; v != VTX_NONE; v = s->g->v[v].parent)
+            s->vs[v].mark = base + (taken_state (s, base, v) | TAKEN_BELOW);
+    }
+}
+
+void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
+                        struct list *out)
+{
+    struct list found[MAX_KINDS] = { 0 };
+    uint32_t n = 0, was = out->n;
+
+    for (uint32_t i = 0; i < q->nbeside && n < MAX_KINDS; i++) {
+        struct query one = *q;
+        if (!q->beside[i].is_slot)
+            continue;
+        one.r = one.beside = &q->beside[i];
+        one.nbeside = 1;
+        if (__builtin_mul_overflow (q->want, MAX_KINDS, &one.want))
+            one.want = INT64_MAX;
+        match_gather (m, u, &one, true, &found[n]);
+        if (m->fault)
+            return;
+        cand_sort (m, &found[n++]);
+    }
+    uint32_t base = sched_new_marks (m->s, TAKEN_STATES);
+    for (uint32_t k = 0; k < n; k++)
+        for (uint32_t i = 0; i < found[k].n && out->n - was < q->want; i++) {
+            struct cand *c = &found[k].c[i], *to;
+            if (overlaps (m->s, base, c->pick))
+                continue;
+            take_picks (m->s, base, c->pick);
+            if (!(to = cand_add (m, out)))
+                return;
+            uint32_t order = to->order;
+            *to = *c;
+            to->order = order;
+        }
 }

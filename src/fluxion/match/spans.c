@@ -199,9 +199,6 @@ static void unlink_span (struct scheduler *s, uint32_t i)
             after_change (s, sp->v, &b);
     }
     count_avail (s, sp, -1);
-    sp->v = VTX_NONE;
-    sp->next = s->span_free;
-    s->span_free = i;
 }
 
 static uint32_t new_span (struct scheduler *s)
@@ -249,9 +246,22 @@ int sched_hold (struct scheduler *s, struct job *job, const struct selected *sel
 
 void sched_release (struct scheduler *s, struct job *job, uint32_t i)
 {
-    if (job->span[i])
-        unlink_span (s, job->span[i]);
+    uint32_t n = job->span[i];
+
+    if (!n)
+        return;
+    unlink_span (s, n);
+    s->span[n].v = VTX_NONE;
+    s->span[n].next = s->span_free;
+    s->span_free = n;
     job->span[i] = 0;
+}
+
+void sched_share (struct scheduler *s, struct job *job, uint32_t i)
+{
+    unlink_span (s, job->span[i]);
+    s->span[job->span[i]].exclusive = false;
+    link_span (s, job->span[i]);
 }
 
 void sched_end (struct scheduler *s, struct job *job)
@@ -272,7 +282,10 @@ int scheduler_cancel (struct scheduler *s, uint64_t id)
         errno = ENOENT;
         return -1;
     }
-    s->counts.preorder = s->counts.postorder = job->nspan;
+    s->counts.postorder = job->nspan;
+    s->counts.preorder = 1;
+    for (uint32_t i = 0; i < job->nspan; i++)
+        s->counts.preorder += s->g->v[s->span[job->span[i]].v].nchildren;
     sched_end (s, job);
     return 0;
 }
@@ -342,7 +355,7 @@ int64_t sched_units_used (struct scheduler *s, uint32_t v, const struct window *
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w)
 {
     if (w->ignore)
-        return true;
+        return !w->absent || !s->g->v[v].down;
     if (s->g->v[v].down || (w->now && s->vs[v].live))
         return false;
     return s->vs[v].nspans == 0 || tokens_used (s, v, w) == 0;
@@ -353,7 +366,7 @@ bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w)
     const struct vstate *st = &s->vs[v];
 
     if (w->ignore)
-        return true;
+        return !w->absent || !s->g->v[v].down;
     if (s->g->v[v].down || (w->now && st->exclusive))
         return false;
     if (is_pool (s, v))
@@ -417,6 +430,14 @@ int64_t scheduler_used_below (struct scheduler *s, uint32_t v, uint16_t type,
     return *total - sched_row (s->avail, s, v)[k];
 }
 
+bool scheduler_has_filter (struct scheduler *s, uint32_t v)
+{
+    for (int k = 0; k < s->ntracked && s->vs[v].agg != UINT32_MAX; k++)
+        if (is_filtered (s, v, k) && sched_row (s->total, s, v)[k] > 0)
+            return true;
+    return false;
+}
+
 bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint32_t i,
                           struct selected *sel)
 {
@@ -427,12 +448,18 @@ bool scheduler_job_holds (const struct scheduler *s, const struct job *job, uint
     return true;
 }
 
-uint32_t sched_new_mark (struct scheduler *s)
+uint32_t sched_new_marks (struct scheduler *s, uint32_t n)
 {
-    if (++s->mark == 0) {
+    if (s->mark > UINT32_MAX - n) {
         for (uint32_t v = 0; v < s->nvs; v++)
             s->vs[v].mark = 0;
-        s->mark = 1;
+        s->mark = 0;
     }
-    return s->mark;
+    s->mark += n;
+    return s->mark - n + 1;
+}
+
+uint32_t sched_new_mark (struct scheduler *s)
+{
+    return sched_new_marks (s, 1);
 }

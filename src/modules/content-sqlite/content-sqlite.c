@@ -17,6 +17,7 @@
 #include "core/kvs/blobs.h"
 #include "core/kvs/storage.h"
 #include "db.h"
+#include "garbage.h"
 
 #include <flux/core.h>
 #include <jansson.h>
@@ -51,6 +52,7 @@ struct sqlite {
     size_t blob_max;
     int failure; /* errno of the last batch, or 0 */
     struct held held;
+    struct garbage *garbage;
     struct timing load_time, store_time;
     flux_msg_handler_t **handlers;
 };
@@ -225,6 +227,7 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         return;
     }
     timing_add (&s->store_time, start);
+    garbage_stored (s->garbage, len);
     if (flux_respond_raw (h, msg, digest, digest_size (s->digest)) < 0)
         flux_log_error (h, "error responding to content-backing.store");
 }
@@ -234,6 +237,8 @@ static int store_entry (struct sqlite *s, const struct blobs_entry *e,
 {
     if (e->kind == 'C')
         return db_checkpoint_put (s->db, e->data, error);
+    if (e->kind == 'H')
+        return garbage_hold (s->garbage, e->digest);
     if (e->kind != 'B')
         return 0;
     if (check_size (s, e->len) < 0)
@@ -298,6 +303,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     s->failure = 0;
     timing_add (&s->store_time, start);
+    garbage_stored (s->garbage, len);
     if (!flux_msg_is_noresponse (msg) && flux_respond (h, msg, NULL) < 0)
         flux_log_error (h, "error responding to content-backing.commit");
 }
@@ -376,6 +382,22 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log_error (h, "error responding to content-sqlite.stats-get");
 }
 
+static void collect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct sqlite *s = arg;
+
+    garbage_request (s->garbage, msg);
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct sqlite *s = arg;
+
+    garbage_disconnect (s->garbage, msg);
+}
+
 static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "content-backing.load", load_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content-backing.store", store_cb, 0 },
@@ -383,6 +405,8 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "content-backing.validate", validate_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content-backing.checkpoint-get", checkpoint_get_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content-backing.checkpoint-put", checkpoint_put_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "content-backing.collect", collect_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "content-backing.disconnect", disconnect_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content-sqlite.stats-get", stats_cb, FLUX_ROLE_USER },
     FLUX_MSGHANDLER_TABLE_END,
 };
@@ -493,6 +517,7 @@ static int register_backing (flux_t *h)
 static void sqlite_fini (struct sqlite *s)
 {
     flux_msg_handler_delvec (s->handlers);
+    garbage_destroy (s->garbage);
     flux_watcher_destroy (s->held.timer);
     flux_msglist_destroy (s->held.requests);
     db_close (s->db);
@@ -530,7 +555,8 @@ static int sqlite_init (struct sqlite *s, flux_t *h, struct options *o)
     memset (s, 0, sizeof (*s));
     s->h = h;
     s->blob_max = storage_blob_max (h);
-    if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0)
+    if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0
+        || !(s->garbage = garbage_create (h, s->db, s->digest, o->db.recovery)))
         return -1;
     return flux_msg_handler_addvec (h, handlers, s, &s->handlers);
 }

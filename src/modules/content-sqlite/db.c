@@ -1,6 +1,7 @@
 #include "db.h"
+#include "db_impl.h"
 #include "file.h"
-#include "generation.h"
+#include "marks.h"
 
 #include "base/error.h"
 #include "base/pages.h"
@@ -12,7 +13,6 @@
 #include <lz4.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,24 +30,6 @@
 #define WAL_FRAME_HEADER 24
 #define WAL_FRAMES_MAX 2000 /* then they move into the database */
 
-struct db {
-    sqlite3 *conn;
-    sqlite3_stmt *store, *load, *validate, *put, *get, *trim, *begin, *commit,
-        *rollback;
-    struct digest *digest;
-    struct buf lz; /* scratch */
-    struct generation generation;
-    char synchronous[16]; /* of transactions that are not synced */
-    bool kept, recovery;
-    bool wal;
-    bool full;      /* synchronous=FULL for the transaction */
-    int64_t put_id; /* checkpoint of the transaction, or 0 */
-    int frames;     /* of the log, all committed */
-    char salt[8];   /* of the log */
-    bool tainted;   /* the log has more than that */
-    int page_size;
-};
-
 static int errno_of (struct db *db)
 {
     int code = sqlite3_errcode (db->conn), sys = sqlite3_system_errno (db->conn);
@@ -63,7 +45,7 @@ static int errno_of (struct db *db)
     return code == SQLITE_READONLY ? EROFS : EIO;
 }
 
-static int fail (struct db *db, flux_error_t *error, const char *what)
+int db_fail (struct db *db, flux_error_t *error, const char *what)
 {
     int errnum = errno_of (db);
 
@@ -79,11 +61,11 @@ static int fail (struct db *db, flux_error_t *error, const char *what)
 static int run_sql (struct db *db, const char *sql, flux_error_t *error)
 {
     if (sqlite3_exec (db->conn, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return fail (db, error, sql);
+        return db_fail (db, error, sql);
     return 0;
 }
 
-static int64_t query (struct db *db, const char *sql)
+int64_t db_query (struct db *db, const char *sql)
 {
     sqlite3_stmt *stmt;
     int64_t n = -1;
@@ -120,7 +102,7 @@ static int set_pragma (struct db *db, const char *name, const char *value, char 
     *actual = '\0';
     snprintf (sql, sizeof (sql), "PRAGMA %s=%s; PRAGMA %s", name, value, name);
     if (sqlite3_exec (db->conn, sql, keep_text, actual, NULL) != SQLITE_OK)
-        return fail (db, error, sql);
+        return db_fail (db, error, sql);
     return 0;
 }
 
@@ -175,7 +157,9 @@ static int set_exclusive (struct db *db, flux_error_t *error)
 static const char schema[] = "CREATE TABLE IF NOT EXISTS objects("
                              "  hash BLOB PRIMARY KEY NOT NULL, size INT, object BLOB);"
                              "CREATE TABLE IF NOT EXISTS checkpt_v2("
-                             "  id INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT);";
+                             "  id INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT);"
+                             "CREATE TABLE IF NOT EXISTS collected("
+                             "  id INTEGER PRIMARY KEY, live INT);";
 
 static int prepare (struct db *db, flux_error_t *error)
 {
@@ -191,6 +175,10 @@ static int prepare (struct db *db, flux_error_t *error)
         { &db->get, "SELECT value FROM checkpt_v2 ORDER BY id DESC" },
         { &db->trim, "DELETE FROM checkpt_v2 WHERE id NOT IN"
                      " (SELECT id FROM checkpt_v2 ORDER BY id DESC LIMIT ?1)" },
+        { &db->find, "SELECT rowid FROM objects WHERE hash=?1" },
+        { &db->scan, "SELECT rowid,length(object) FROM objects WHERE rowid>?1"
+                     " ORDER BY rowid LIMIT ?2" },
+        { &db->drop, "DELETE FROM objects WHERE rowid=?1" },
         { &db->begin, "BEGIN" },
         { &db->commit, "COMMIT" },
         { &db->rollback, "ROLLBACK" },
@@ -200,7 +188,7 @@ static int prepare (struct db *db, flux_error_t *error)
         if (sqlite3_prepare_v3 (db->conn, tab[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
                                 tab[i].stmt, NULL)
             != SQLITE_OK)
-            return fail (db, error, tab[i].sql);
+            return db_fail (db, error, tab[i].sql);
     return 0;
 }
 
@@ -240,7 +228,7 @@ static int committed_frames (void *arg, sqlite3 *conn, const char *name, int fra
     return SQLITE_OK;
 }
 
-static void move_frames (struct db *db)
+void db_move_log (struct db *db)
 {
     int frames = 0;
 
@@ -355,7 +343,7 @@ static int check_newest_root (struct db *db, flux_error_t *error)
     if ((step = sqlite3_step (db->get)) == SQLITE_ROW)
         rc = check_root (db, (const char *)sqlite3_column_text (db->get, 0), error);
     else if (step != SQLITE_DONE)
-        rc = fail (db, error, "checkpoint");
+        rc = db_fail (db, error, "checkpoint");
     sqlite3_reset (db->get);
     return rc;
 }
@@ -365,8 +353,8 @@ static int check_all_there (struct db *db, int64_t newest, flux_error_t *error)
 {
     int64_t required = generation_required (&db->generation);
     int64_t last =
-        query (db, "SELECT seq FROM sqlite_sequence WHERE name='checkpt_v2'");
-    bool blobs = query (db, "SELECT EXISTS(SELECT 1 FROM objects)") == 1;
+        db_query (db, "SELECT seq FROM sqlite_sequence WHERE name='checkpt_v2'");
+    bool blobs = db_query (db, "SELECT EXISTS(SELECT 1 FROM objects)") == 1;
 
     if (required < last)
         required = last;
@@ -386,7 +374,7 @@ static int check_all_there (struct db *db, int64_t newest, flux_error_t *error)
 
 static int64_t newest_checkpoint (struct db *db)
 {
-    return query (db, "SELECT IFNULL(MAX(id),0) FROM checkpt_v2");
+    return db_query (db, "SELECT IFNULL(MAX(id),0) FROM checkpt_v2");
 }
 
 static int check_start (struct db *db, const char *path, flux_error_t *warning,
@@ -399,7 +387,7 @@ static int check_start (struct db *db, const char *path, flux_error_t *warning,
     if (!db->kept)
         return 0;
     if ((newest = newest_checkpoint (db)) < 0)
-        return fail (db, error, path);
+        return db_fail (db, error, path);
     rc = check_all_there (db, newest, &why);
     if (rc < 0 && !db->recovery)
         return error_fail (error, EBADMSG, "%s", why.text);
@@ -486,9 +474,11 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
     snprintf (cache, sizeof (cache), "PRAGMA cache_size=-%d", CACHE_KB);
     snprintf (db->synchronous, sizeof (db->synchronous), "%s", synchronous);
     if (sqlite3_open_v2 (path, &db->conn, flags, o->vfs) != SQLITE_OK)
-        return fail (db, error, path);
+        return db_fail (db, error, path);
     /* Exclusive first: then the log needs no shared memory. */
     if (set_exclusive (db, error) < 0
+        /* of a new file: unused pages can be given back, see db_shrink */
+        || run_sql (db, "PRAGMA auto_vacuum=INCREMENTAL", error) < 0
         /* before the log: to begin one, too, is synced or not */
         || set_synchronous (db, synchronous, error) < 0
         || set_journal_mode (db, o->journal_mode ? o->journal_mode : "WAL", error) < 0
@@ -499,7 +489,7 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
     sqlite3_wal_hook (db->conn, committed_frames, db);
     if (!o->kept)
         sqlite3_db_config (db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    db->page_size = query (db, "PRAGMA page_size");
+    db->page_size = db_query (db, "PRAGMA page_size");
     return 0;
 }
 
@@ -571,7 +561,7 @@ struct db *db_open (const char *path, const struct db_options *opts,
         db_close (db);
         return NULL;
     }
-    move_frames (db);
+    db_move_log (db);
     committed_frames (db, db->conn, "main", db->frames);
     return db;
 }
@@ -580,13 +570,14 @@ void db_close (struct db *db)
 {
     if (db) {
         int saved_errno = errno;
-        sqlite3_stmt *all[] = { db->store, db->load,   db->validate,
-                                db->put,   db->get,    db->trim,
-                                db->begin, db->commit, db->rollback };
+        sqlite3_stmt *all[] = { db->store,    db->load, db->validate, db->put,
+                                db->get,      db->trim, db->begin,    db->commit,
+                                db->rollback, db->find, db->scan,     db->drop };
 
         for (size_t i = 0; i < sizeof (all) / sizeof (all[0]); i++)
             sqlite3_finalize (all[i]);
         sqlite3_close (db->conn);
+        marks_destroy (db->marks);
         generation_fini (&db->generation);
         buf_fini (&db->lz);
         free (db);
@@ -596,10 +587,9 @@ void db_close (struct db *db)
 
 /* Transactions */
 
-static int run (struct db *db, sqlite3_stmt *stmt, flux_error_t *error,
-                const char *what)
+int db_run (struct db *db, sqlite3_stmt *stmt, flux_error_t *error, const char *what)
 {
-    int rc = sqlite3_step (stmt) == SQLITE_DONE ? 0 : fail (db, error, what);
+    int rc = sqlite3_step (stmt) == SQLITE_DONE ? 0 : db_fail (db, error, what);
     int saved_errno = errno;
 
     sqlite3_reset (stmt);
@@ -628,17 +618,17 @@ int db_begin (struct db *db, bool sync, flux_error_t *error)
     if ((db->tainted && cut_log (db, error) < 0)
         || set_full (db, sync && db->kept, error) < 0)
         return -1;
-    return run (db, db->begin, error, "begin");
+    return db_run (db, db->begin, error, "begin");
 }
 
 int db_commit (struct db *db, flux_error_t *error)
 {
-    if (run (db, db->commit, error, "commit") < 0)
+    if (db_run (db, db->commit, error, "commit") < 0)
         return -1;
     if (db->put_id > 0)
         generation_put (&db->generation, db->put_id, db->full);
     if (db->frames > WAL_FRAMES_MAX)
-        move_frames (db);
+        db_move_log (db);
     return 0;
 }
 
@@ -649,7 +639,7 @@ int db_rollback (struct db *db, flux_error_t *error)
     int rc = 0;
 
     if (!sqlite3_get_autocommit (db->conn))
-        rc = run (db, db->rollback, error, "rollback");
+        rc = db_run (db, db->rollback, error, "rollback");
     if (cut_log (db, error) < 0)
         rc = -1;
     errno = saved_errno;
@@ -703,7 +693,9 @@ int db_store (struct db *db, const void *digest, size_t digest_size, const void 
     sqlite3_bind_blob (db->store, 1, digest, digest_size, SQLITE_STATIC);
     sqlite3_bind_int64 (db->store, 2, size);
     sqlite3_bind_blob64 (db->store, 3, data ? data : "", len, SQLITE_STATIC);
-    rc = run (db, db->store, error, "store");
+    rc = db_run (db, db->store, error, "store");
+    if (rc == 0 && db->marks)
+        rc = db_mark_stored (db, digest, digest_size, error);
     if (db->lz.cap > SCRATCH_MAX)
         buf_fini (&db->lz);
     return rc;
@@ -804,7 +796,7 @@ int db_validate (struct db *db, const void *digest, size_t digest_size,
     if (step == SQLITE_ROW)
         return 0;
     if (step != SQLITE_DONE)
-        return fail (db, error, "validate");
+        return db_fail (db, error, "validate");
     name_blob (db, digest, error, "missing");
     errno = ENOENT;
     return -1;
@@ -816,10 +808,10 @@ int db_checkpoint_put (struct db *db, const char *json, flux_error_t *error)
 {
     sqlite3_bind_text (db->put, 1, json, -1, SQLITE_STATIC);
     sqlite3_bind_int (db->trim, 1, DB_CHECKPOINTS);
-    if (run (db, db->put, error, "checkpoint") < 0)
+    if (db_run (db, db->put, error, "checkpoint") < 0)
         return -1;
     db->put_id = sqlite3_last_insert_rowid (db->conn);
-    return run (db, db->trim, error, "checkpoint");
+    return db_run (db, db->trim, error, "checkpoint");
 }
 
 int db_checkpoint_get (struct db *db, struct buf *out, flux_error_t *error)
@@ -838,7 +830,7 @@ int db_checkpoint_get (struct db *db, struct buf *out, flux_error_t *error)
     }
     buf_addc (out, ']');
     if (step != SQLITE_DONE)
-        rc = fail (db, error, "checkpoint");
+        rc = db_fail (db, error, "checkpoint");
     else if (n == 0)
         rc = error_fail (error, ENOENT, "there is no checkpoint");
     saved_errno = errno;
@@ -849,15 +841,15 @@ int db_checkpoint_get (struct db *db, struct buf *out, flux_error_t *error)
 
 int64_t db_count (struct db *db)
 {
-    return query (db, "SELECT COUNT(1) FROM objects");
+    return db_query (db, "SELECT COUNT(1) FROM objects");
 }
 
 int64_t db_file_size (struct db *db)
 {
-    return query (db, "PRAGMA page_count") * query (db, "PRAGMA page_size");
+    return db_query (db, "PRAGMA page_count") * db_query (db, "PRAGMA page_size");
 }
 
 int64_t db_file_free (struct db *db)
 {
-    return query (db, "PRAGMA freelist_count") * query (db, "PRAGMA page_size");
+    return db_query (db, "PRAGMA freelist_count") * db_query (db, "PRAGMA page_size");
 }

@@ -62,6 +62,34 @@ int db_checkpoint_put (struct db *db, const char *json, flux_error_t *error);
  * root can be loaded. */
 int db_checkpoint_get (struct db *db, struct buf *out, flux_error_t *error);
 
+/* Collection. From db_collect_begin to db_collect_end each blob that is stored is
+ * marked, whether it is new or not. */
+int db_collect_begin (struct db *db, flux_error_t *error);
+void db_collect_end (struct db *db);
+/* As struct mark_ops. */
+int db_mark (struct db *db, const void *digest, size_t digest_size, bool dir,
+             flux_error_t *error);
+struct db_swept {
+    int64_t at; /* where the sweep has come to; 0: the beginning */
+    int64_t live, live_bytes, freed, freed_bytes;
+};
+/* Frees what is not marked among the next blobs, at least one, until over (arg), in one
+ * transaction. 1: there is more, 0: that was all. What a failed step has done is undone,
+ * and *s as before. */
+int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void *arg,
+              flux_error_t *error);
+/* Gives `pages` unused pages at the end of the file back, if it was made so
+ * that it can (db_shrinks). 1: there may be more. */
+int db_shrink (struct db *db, int pages, flux_error_t *error);
+bool db_shrinks (struct db *db);
+/* Moves the log into the file, which then has the size that it should. */
+void db_move_log (struct db *db);
+/* What the last collection left, for the next start; -1: there was none. */
+int db_set_live (struct db *db, int64_t bytes, flux_error_t *error);
+int64_t db_get_live (struct db *db);
+
+int64_t db_last_row (struct db *db);
+
 int64_t db_count (struct db *db);
 int64_t db_file_size (struct db *db);
 int64_t db_file_free (struct db *db);

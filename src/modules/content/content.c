@@ -502,6 +502,22 @@ static void dropcache_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
         flux_log_error (h, "error responding to content.dropcache");
 }
 
+/* The backing store collects garbage. */
+static void collect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    struct service *s = arg;
+    int on;
+
+    if (flux_request_unpack (msg, NULL, "{s:b}", "on", &on) < 0) {
+        respond_errno (h, msg, errno);
+        return;
+    }
+    content_collect (s->core, on);
+    if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to content.collect");
+}
+
 static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
@@ -551,6 +567,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "content.validate", validate_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.flush", flush_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.dropcache", dropcache_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "content.collect", collect_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.mmap-add", mmap_add_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.mmap-remove", mmap_remove_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content.checkpoint-get", checkpoint_get_cb, 0 },

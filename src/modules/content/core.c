@@ -403,6 +403,8 @@ static int add_to_batch (struct content *c, struct buf *payload, const struct bl
         return -1;
     }
     blobs_add (payload, b->digest, c->digest_size, b->data, b->len);
+    if (b->telling)
+        blobs_hold (payload, b->digest, c->digest_size);
     return payload->err ? -1 : 0;
 }
 
@@ -790,6 +792,7 @@ void content_flush (struct content *c, void *token)
 void content_set_backing (struct content *c, bool present)
 {
     c->backing = present;
+    content_collect (c, false);
     if (present) {
         c->errnum = 0;
         c->retry_delay = 0.;
@@ -798,6 +801,12 @@ void content_set_backing (struct content *c, bool present)
     } else if (c->flight == FLIGHT_NONE) {
         store_gone (c);
     }
+}
+
+void content_collect (struct content *c, bool on)
+{
+    if (c->store.renew != on)
+        store_set_renew (&c->store, on);
 }
 
 bool content_has (struct content *c, const void *digest)

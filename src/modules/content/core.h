@@ -92,6 +92,9 @@ void content_timeout (struct content *c);
 /* The leader's backing store comes and goes. */
 void content_set_backing (struct content *c, bool present);
 
+/* It begins, or ends, to look for blobs that may go: store_set_renew. */
+void content_collect (struct content *c, bool on);
+
 bool content_has (struct content *c, const void *digest);
 /* The newest checkpoint, while no backing store has it; else NULL. */
 const char *content_kept_checkpoint (const struct content *c);

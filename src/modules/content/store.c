@@ -29,9 +29,14 @@ static struct list *list_of (struct store *s, enum blob_state state)
     }
 }
 
+static size_t cost_of (const struct store *s, size_t len)
+{
+    return sizeof (struct blob) + s->digest_size + len + 64;
+}
+
 static size_t cost (const struct store *s, const struct blob *b)
 {
-    return sizeof (*b) + s->digest_size + b->len + 64;
+    return cost_of (s, b->len);
 }
 
 static void enter (struct store *s, struct blob *b, enum blob_state state)
@@ -129,8 +134,8 @@ struct blob *store_lookup (struct store *s, const void *digest)
 
     if (b && b->epoch != s->epoch) {
         b->epoch = s->epoch;
-        if (b->state == BLOB_CLEAN)
-            move (s, b, BLOB_CLEAN);
+        if (b->state == BLOB_CLEAN || b->state == BLOB_STALE)
+            move (s, b, b->state);
     }
     return b;
 }
@@ -204,10 +209,13 @@ struct blob *store_clean (struct store *s, const void *digest, struct bytes_of f
 {
     struct blob *b = store_lookup (s, digest);
 
-    if (b && (b->state == BLOB_DIRTY || b->state == BLOB_STALE))
+    /* It was there when it was loaded. */
+    if (b && !s->renew && !b->hold
+        && (b->state == BLOB_DIRTY || b->state == BLOB_STALE))
         move (s, b, BLOB_CLEAN);
     /* What is larger than all may be would go at once. */
-    if (!b && from.len < 4 * s->clean_max && (b = add (s, digest, &from, BLOB_CLEAN)))
+    if (!b && cost_of (s, from.len) < 4 * s->clean_max
+        && (b = add (s, digest, &from, BLOB_CLEAN)))
         shrink (s);
     unused (s, &from);
     return b;
@@ -219,10 +227,10 @@ struct blob *store_keep (struct store *s, const void *digest, struct bytes_of fr
 
     if (!b)
         b = add (s, digest, &from, BLOB_DIRTY);
-    else if (b->state == BLOB_STALE)
+    else if (b->state == BLOB_STALE || b->state == BLOB_CLEAN)
         move (s, b, BLOB_DIRTY);
     if (b)
-        b->keep = true;
+        b->keep = b->hold = true;
     unused (s, &from);
     return b;
 }
@@ -233,7 +241,7 @@ struct blob *store_ref (struct store *s, const void *digest, struct bytes_of fro
 
     if (!b)
         b = add (s, digest, &from, BLOB_DIRTY);
-    else if (b->state == BLOB_STALE)
+    else if (b->state == BLOB_STALE || (b->state == BLOB_CLEAN && s->renew))
         move (s, b, BLOB_DIRTY);
     if (b)
         b->refs++;
@@ -295,8 +303,10 @@ struct blob *store_begin (struct store *s)
 {
     struct blob *b = list_first (&s->dirty, struct blob, node);
 
-    if (b)
+    if (b) {
+        b->telling = b->hold;
         move (s, b, BLOB_STORING);
+    }
     return b;
 }
 
@@ -306,8 +316,10 @@ void store_finish (struct store *s, const void *digest, bool ok)
 
     if (b && b->state == BLOB_STORING) {
         b->keep = b->keep || !ok;
+        b->hold = b->hold && !(ok && b->telling);
+        b->telling = false;
         b->epoch = s->epoch;
-        move (s, b, ok ? BLOB_CLEAN : BLOB_DIRTY);
+        move (s, b, ok && !b->hold ? BLOB_CLEAN : BLOB_DIRTY);
         shrink (s);
     }
 }
@@ -329,4 +341,11 @@ void store_tick (struct store *s, uint32_t clean_age, uint32_t stale_age)
 void store_drop_clean (struct store *s)
 {
     destroy_list (s, &s->clean);
+}
+
+void store_set_renew (struct store *s, bool on)
+{
+    s->renew = on;
+    if (!on)
+        store_drop_clean (s);
 }

@@ -27,6 +27,8 @@ struct blob {
     struct blob *next; /* same first 8 bytes of the digest */
     enum blob_state state;
     bool keep;      /* refs do not matter */
+    bool hold;      /* stored by itself: the backing store has to know that */
+    bool telling;   /* and is being told */
     uint32_t refs;  /* of trees, while dirty */
     uint32_t epoch; /* of last use */
     uint32_t len;
@@ -42,6 +44,7 @@ struct store {
     size_t count[4], bytes[4]; /* by state */
     size_t clean_max, stale_max;
     uint32_t epoch;
+    bool renew; /* what is stored again is written again: it may be about to go below */
     void (*unref) (void *owner);
 };
 
@@ -62,8 +65,8 @@ struct bytes_of {
 };
 
 /* Add the bytes, or find what is there already.
- * store_clean: known to be stored below. store_keep: dirty until written.
- * store_ref: dirty, wanted by one more tree. NULL with ENOMEM. */
+ * store_clean: known to be stored below. store_keep: stored by itself, dirty until
+ * written (again, if it was). store_ref: dirty, wanted by one more tree. NULL with ENOMEM. */
 struct blob *store_clean (struct store *s, const void *digest, struct bytes_of from);
 struct blob *store_keep (struct store *s, const void *digest, struct bytes_of from);
 struct blob *store_ref (struct store *s, const void *digest, struct bytes_of from);
@@ -84,5 +87,8 @@ void store_finish (struct store *s, const void *digest, bool ok);
 /* Once per heartbeat. */
 void store_tick (struct store *s, uint32_t clean_age, uint32_t stale_age);
 void store_drop_clean (struct store *s);
+/* The backing store looks for what may go. That what is clean is there is no longer true
+ * from then on, and not known when it ends. */
+void store_set_renew (struct store *s, bool on);
 
 #endif

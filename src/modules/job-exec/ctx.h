@@ -5,8 +5,8 @@
 #include <flux/core.h>
 #include <flux/job.h>
 #include <flux/kvs.h>
-#include <flux/subprocess.h>
 
+#include "agent.h"
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "job.h"
@@ -39,9 +39,10 @@ struct ctx {
     flux_watcher_t *timer_w;
     flux_watcher_t *prepare_w;
 
-    struct idmap *servers; /* by rank */
-    struct list dirty_servers;
-    struct list dead_servers;
+    struct agent *agent; /* of this rank */
+    struct idmap *nodes; /* by rank */
+    struct list dirty_nodes;
+    struct list dead_nodes;
 
     struct list dirty_jobs;
     struct list commits; /* on their way */
@@ -58,14 +59,16 @@ struct ctx {
     long job_count;
 };
 
-/* server.c: the flux-shell server of each rank. */
-void server_start_job (struct ctx *ctx, struct job *job, const char *payload,
-                       size_t len, double left);
-void server_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
-                  const char *text, size_t len);
-void server_send_shared (struct ctx *ctx, struct job *job, struct shared_text *st);
-void servers_flush (struct ctx *ctx);
-void servers_destroy (struct ctx *ctx);
+/* nodes.c: the agents of the ranks that run jobs. */
+void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len,
+                      double left);
+void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
+                const char *text, size_t len);
+/* What the agent of this rank says. arg is the ctx. */
+void nodes_local_frame (uint64_t id, char type, const char *text, size_t len,
+                        void *arg);
+void nodes_flush (struct ctx *ctx);
+void nodes_destroy (struct ctx *ctx);
 
 /* commit.c */
 void commits_destroy (struct ctx *ctx);

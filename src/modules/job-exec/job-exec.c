@@ -1,4 +1,4 @@
-/* job-exec: runs jobs for job-manager (RFC 32). */
+/* job-exec: runs jobs for job-manager (RFC 32) on rank 0, and their shells on each rank. */
 #include "ctx.h"
 
 #include <signal.h>
@@ -71,8 +71,9 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
 static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct ctx *ctx = arg;
-    servers_flush (ctx);
+    nodes_flush (ctx);
     commit_flush (ctx);
+    agent_flush (ctx->agent);
 }
 
 static void forget (struct ctx *ctx, struct job *job)
@@ -101,17 +102,12 @@ void exec_release (struct ctx *ctx, struct job *job)
 static void send_op (struct job *job, struct shell_ref *s, char type, const char *text,
                      size_t len, void *arg)
 {
-    server_send (arg, job, s, type, text, len);
+    node_send (arg, job, s, type, text, len);
 }
 
 static void dirty_op (struct job *job, void *arg)
 {
     commit_mark (arg, job);
-}
-
-static void send_shared_op (struct job *job, struct shared_text *st, void *arg)
-{
-    server_send_shared (arg, job, st);
 }
 
 static void input_done_op (struct job *job, void *request, int errnum, void *arg)
@@ -167,7 +163,6 @@ static void log_op (struct job *job, const char *text, void *arg)
 
 static const struct job_ops ops = {
     .send = send_op,
-    .send_shared = send_shared_op,
     .input_done = input_done_op,
     .dirty = dirty_op,
     .start = start_op,
@@ -251,7 +246,7 @@ static void start_job (struct ctx *ctx, struct job *job, const char *payload)
     else {
         ctx->shell_count += job->shell_count;
         job_set_window (job, output_window (ctx));
-        server_start_job (ctx, job, payload, strlen (payload), left);
+        nodes_start_job (ctx, job, payload, strlen (payload), left);
     }
     if (!job->finished)
         set_limit (ctx, job, left);
@@ -433,12 +428,15 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
     struct ctx *ctx = arg;
-    if (flux_respond_pack (h, msg, "{s:I s:I s:I s:I}", "jobs_active",
-                           (json_int_t)idmap_count (ctx->jobs), "jobs_started",
-                           (json_int_t)ctx->job_count, "commits",
-                           (json_int_t)ctx->commit_count, "shell_servers",
-                           (json_int_t)idmap_count (ctx->servers))
-        < 0)
+    json_t *o = agent_stats (ctx->agent);
+
+    if (!o
+        || flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:o}", "jobs_active",
+                              (json_int_t)idmap_count (ctx->jobs), "jobs_started",
+                              (json_int_t)ctx->job_count, "commits",
+                              (json_int_t)ctx->commit_count, "nodes",
+                              (json_int_t)idmap_count (ctx->nodes), "agent", o)
+               < 0)
         flux_log_error (h, "error responding to stats-get");
 }
 
@@ -530,12 +528,14 @@ static int say_hello (struct ctx *ctx)
 static int init (struct ctx *ctx, int argc, char *argv[])
 {
     flux_reactor_t *r = flux_get_reactor (ctx->h);
-    list_init (&ctx->dirty_servers);
-    list_init (&ctx->dead_servers);
+    list_init (&ctx->dirty_nodes);
+    list_init (&ctx->dead_nodes);
     list_init (&ctx->dirty_jobs);
     list_init (&ctx->commits);
-    if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->servers = idmap_create (NULL))
-        || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0)
+    if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->nodes = idmap_create (NULL))
+        || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0
+        || !(ctx->agent =
+                 agent_create (ctx->h, ctx->config.shell, nodes_local_frame, ctx)))
         return -1;
     ctx->timer_w = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx);
     ctx->prepare_w = flux_prepare_watcher_create (r, prepare_cb, ctx);
@@ -553,9 +553,10 @@ static int init (struct ctx *ctx, int argc, char *argv[])
 
 static void fini (struct ctx *ctx)
 {
-    servers_flush (ctx);
+    nodes_flush (ctx);
     commits_destroy (ctx);
-    servers_destroy (ctx);
+    nodes_destroy (ctx);
+    agent_destroy (ctx->agent);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msg_handler_delvec (ctx->event_handlers);
     flux_watcher_destroy (ctx->timer_w);
@@ -566,11 +567,44 @@ static void fini (struct ctx *ctx)
     free (ctx->facts);
 }
 
+static void agent_stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    json_t *o = agent_stats (arg);
+
+    if (!o || flux_respond_pack (h, msg, "{s:o}", "agent", o) < 0)
+        flux_log_error (h, "error responding to stats-get");
+}
+
+/* On the other ranks. */
+static int run_agent (flux_t *h)
+{
+    static const struct flux_msg_handler_spec tab[] = {
+        { FLUX_MSGTYPE_REQUEST, "stats-get", agent_stats_cb, 0 },
+        FLUX_MSGHANDLER_TABLE_END,
+    };
+    flux_msg_handler_t **handlers = NULL;
+    struct agent *a = agent_create (h, NULL, NULL, NULL);
+    int rc = -1;
+
+    if (a && flux_msg_handler_addvec_ex (h, "job-exec", tab, a, &handlers) == 0
+        && flux_reactor_run (flux_get_reactor (h), 0) >= 0)
+        rc = 0;
+    flux_msg_handler_delvec (handlers);
+    agent_destroy (a);
+    return rc;
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct ctx ctx = { .h = h };
+    uint32_t rank;
     int rc = -1;
 
+    if (flux_get_rank (h, &rank) < 0)
+        return -1;
+    if (rank > 0)
+        return run_agent (h);
     if (init (&ctx, argc, argv) == 0 && flux_reactor_run (flux_get_reactor (h), 0) >= 0)
         rc = 0;
     fini (&ctx);

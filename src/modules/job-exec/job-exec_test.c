@@ -63,17 +63,12 @@ static void finish_op (struct job *job, void *arg)
 static void log_op (struct job *job, const char *text, void *arg)
 {
 }
-static void send_shared_op (struct job *job, struct shared_text *st, void *arg)
-{
-    buf_printf (&trace, "shared:%.*s ", (int)st->len - 1, st->text);
-}
 static void input_done_op (struct job *job, void *request, int errnum, void *arg)
 {
     buf_printf (&trace, "done(%s,%d) ", (const char *)request, errnum);
 }
 static const struct job_ops ops = {
     .send = send_op,
-    .send_shared = send_shared_op,
     .input_done = input_done_op,
     .dirty = dirty_op,
     .start = start_op,
@@ -150,10 +145,6 @@ static void test_two_shells (void **state)
     frame (job, 3, 's', "");
     check ("start ");
     assert_string_equal (job->eventlog.data, "START\n");
-    frame (job, 1, 'b', "{\"a\":1}");
-    check ("");
-    frame (job, 3, 'b', "{}");
-    check ("shared:B 7 {\"0\":{\"a\":1},\"1\":{}} "); /* one text, not one for each */
     frame (job, 3, 'w', "data");
     check ("w1:data ");
     frame (job, 3, 't', "EXIT");

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "base/json/jsontext.h"
-#include "core/shell/protocol.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 
@@ -227,21 +226,12 @@ void job_output_done (struct job *job, struct shell_ref *s, size_t cost)
     }
 }
 
-void shared_text_unref (struct shared_text *st)
-{
-    if (st && --st->refs == 0)
-        free (st);
-}
-
 void job_destroy (struct job *job)
 {
     if (!job)
         return;
-    for (int i = 0; i < job->shell_count; i++) {
+    for (int i = 0; i < job->shell_count; i++)
         list_remove (&job->shells[i].node);
-        frame_pieces_fini (&job->shells[i].pieces);
-        buf_fini (&job->shells[i].barrier);
-    }
     struct list *node;
     while ((node = list_pop (&job->peer_writes)))
         free (container_of (node, struct peer_write, node));
@@ -414,60 +404,6 @@ static void got_exit (struct job *job, struct shell_ref *s, const char *text,
     }
 }
 
-static struct shared_text *shared_text_create (const struct job *job, char type,
-                                               const struct buf *b)
-{
-    struct shared_text *st;
-    struct buf frame = BUF_INIT;
-
-    if (b->err || frame_append (&frame, type, job->id, b->data, b->len) < 0
-        || !(st = malloc (sizeof (*st) + frame.len))) {
-        buf_fini (&frame);
-        return NULL;
-    }
-    *st = (struct shared_text){ .refs = 1, .len = frame.len };
-    list_init (&st->waiting);
-    memcpy (st->text, frame.data, frame.len);
-    buf_fini (&frame);
-    return st;
-}
-
-/* All keys go to all shells: one text, which their servers share. */
-static void end_barrier (struct job *job)
-{
-    struct buf b = BUF_INIT;
-    struct shared_text *st;
-
-    buf_addc (&b, '{');
-    for (int i = 0; i < job->shell_count; i++) {
-        struct shell_ref *s = &job->shells[i];
-        buf_printf (&b, "%s\"%d\":", i ? "," : "", i);
-        buf_add (&b, s->barrier.data, s->barrier.len);
-        buf_fini (&s->barrier);
-        s->in_barrier = false;
-    }
-    buf_addc (&b, '}');
-    job->barrier_count = 0;
-    if ((st = shared_text_create (job, 'B', &b)))
-        job->ops->send_shared (job, st, job->arg);
-    else
-        job_raise (job, 0, "exec", "out of memory for a barrier of the job's tasks");
-    shared_text_unref (st);
-    buf_fini (&b);
-}
-
-static void got_barrier (struct job *job, struct shell_ref *s, const char *text,
-                         size_t len)
-{
-    if (s->in_barrier)
-        return;
-    s->in_barrier = true;
-    buf_reset (&s->barrier);
-    buf_add (&s->barrier, text, len);
-    if (++job->barrier_count == job->shell_count)
-        end_barrier (job);
-}
-
 static void got_leader_output (struct job *job, struct shell_ref *s, const char *text,
                                size_t len)
 {
@@ -558,9 +494,6 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         break;
     case 'o':
         got_output (job, s, text, len);
-        break;
-    case 'b':
-        got_barrier (job, s, text, len);
         break;
     case 'w':
         got_leader_output (job, s, text, len);

@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "base/fanout.h"
 #include "base/list.h"
-#include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
 #include "timer.h"
 
@@ -20,14 +19,11 @@ struct shell_ref {
     bool started;
     bool exited;
     bool eof_sent; /* has told the leader that its output ended */
-    bool in_barrier;
     int status;
     struct credit_in granted; /* o and w text that it may send */
     size_t held;              /* of what came: not yet in the KVS or a file */
     size_t uncommitted;       /* of that: since the last commit */
-    struct frame_pieces pieces;
-    struct buf barrier; /* what it brought into the barrier */
-    struct list node;   /* in the list of its rank's server */
+    struct list node;         /* in the list of its rank */
     struct job *job;
 };
 
@@ -37,16 +33,6 @@ struct test_exec {
     int wait_status;
     char mock_exception[16]; /* "", "init" or "run" */
 };
-
-/* One text for many shells; freed with its last reference. */
-struct shared_text {
-    int refs;
-    int sending;         /* shells' servers that are at it */
-    struct list waiting; /* those whose turn it will be */
-    size_t len;
-    char text[];
-};
-void shared_text_unref (struct shared_text *st);
 
 /* From a shell to the leader's file. */
 struct peer_write {
@@ -72,7 +58,6 @@ struct job {
     int shell_count;
     int started_count;
     int exited_count;
-    int barrier_count;
 
     bool is_test;
     struct test_exec test;
@@ -106,8 +91,6 @@ struct job_ops {
     /* A frame for one shell. */
     void (*send) (struct job *job, struct shell_ref *s, char type, const char *text,
                   size_t len, void *arg);
-    /* The same frame for all shells that run; st is borrowed. */
-    void (*send_shared) (struct job *job, struct shared_text *st, void *arg);
     /* A request of job_input is done; errnum 0: all tasks have taken it. */
     void (*input_done) (struct job *job, void *request, int errnum, void *arg);
     /* eventlog or output got something, or much. */

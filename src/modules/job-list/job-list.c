@@ -1,26 +1,31 @@
 #include "service.h"
 
 #include "base/hashmap.h"
-#include "value/constraint.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void respond_error (struct job_list *jl, const flux_msg_t *msg, int errnum,
-                           const char *text)
+void job_list_error (struct job_list *jl, const flux_msg_t *msg, int errnum,
+                     const char *text)
 {
     if (flux_respond_error (jl->h, msg, errnum, text) < 0)
         flux_log_error (jl->h, "error responding to job-list request");
 }
 
-static void respond_buf (struct job_list *jl, const flux_msg_t *msg, struct buf *b)
+void job_list_respond (struct job_list *jl, const flux_msg_t *msg, struct buf *b)
 {
     if (b->err)
-        respond_error (jl, msg, ENOMEM, NULL);
+        job_list_error (jl, msg, ENOMEM, NULL);
     else if (flux_respond (jl->h, msg, b->data) < 0)
         flux_log_error (jl->h, "error responding to job-list request");
+}
+
+bool job_list_visible (const struct job_list *jl, const flux_msg_t *msg,
+                       const struct job *job)
+{
+    return !jl->private_mode || flux_msg_authorize (msg, job->userid) == 0;
 }
 
 static bool is_ready (const struct job_list *jl)
@@ -29,124 +34,14 @@ static bool is_ready (const struct job_list *jl)
 }
 
 /* Requests that came too early are answered when all is known. */
-static bool defer (struct job_list *jl, const flux_msg_t *msg)
+bool job_list_defer (struct job_list *jl, const flux_msg_t *msg)
 {
     if (is_ready (jl))
         return false;
     if (flux_msglist_count (jl->deferred) >= DEFERRED_MAX
         || flux_msglist_append (jl->deferred, msg) < 0)
-        respond_error (jl, msg, EAGAIN, "job-list is still reading jobs");
+        job_list_error (jl, msg, EAGAIN, "job-list is still reading jobs");
     return true;
-}
-
-/* May the sender see the job? */
-static bool visible (const struct job_list *jl, const flux_msg_t *msg,
-                     const struct job *job)
-{
-    return !jl->private_mode || flux_msg_authorize (msg, job->userid) == 0;
-}
-
-/* list */
-
-struct query {
-    uint64_t attrs;
-    int max;
-    double since;
-    struct constraint *constraint;
-    int states; /* no others match */
-};
-
-static int query_decode (const flux_msg_t *msg, struct query *q, flux_error_t *error)
-{
-    json_t *attrs, *constraint = NULL;
-    const char *bad;
-
-    memset (q, 0, sizeof (*q));
-    if (flux_request_unpack (msg, NULL, "{s:i s:o s?F s?o}", "max_entries", &q->max,
-                             "attrs", &attrs, "since", &q->since, "constraint",
-                             &constraint)
-        < 0) {
-        snprintf (error->text, sizeof (error->text), "invalid payload");
-        return -1;
-    }
-    if (q->max < 0) {
-        snprintf (error->text, sizeof (error->text),
-                  "invalid payload: max_entries < 0");
-        errno = EPROTO;
-        return -1;
-    }
-    if (job_attrs_decode (attrs, &q->attrs, &bad) < 0) {
-        snprintf (error->text, sizeof (error->text), "%.80s is not a valid attribute",
-                  bad);
-        return -1;
-    }
-    if (constraint && json_is_null (constraint))
-        constraint = NULL;
-    if (!(q->constraint = job_constraint (constraint, error)))
-        return -1;
-    q->states = job_constraint_states (constraint);
-    return 0;
-}
-
-static void flush_stream (struct job_list *jl, const flux_msg_t *msg, struct buf *b,
-                          bool *first)
-{
-    buf_adds (b, *first ? "],\"version\":1}" : "]}");
-    respond_buf (jl, msg, b);
-    *first = false;
-    buf_reset (b);
-    buf_adds (b, "{\"jobs\":[");
-}
-
-static void list (struct job_list *jl, const flux_msg_t *msg, const struct query *q)
-{
-    bool streaming = flux_msg_is_streaming (msg), first = true;
-    struct buf b = BUF_INIT;
-    int count = 0;
-
-    buf_adds (&b, "{\"jobs\":[");
-    for (struct job *job = jobs_next (&jl->jobs, NULL, q->states); job;
-         job = jobs_next (&jl->jobs, job, q->states)) {
-        /* They come newest first: the rest is older still. */
-        if (job->state == FLUX_JOB_STATE_INACTIVE && q->since > 0
-            && job->t[T_INACTIVE] <= q->since)
-            break;
-        if (job->state == FLUX_JOB_STATE_NEW || !visible (jl, msg, job)
-            || !job_match (q->constraint, job))
-            continue;
-        if (b.data[b.len - 1] != '[')
-            buf_addc (&b, ',');
-        job_encode (job, q->attrs, &b);
-        if (q->max > 0 && ++count == q->max)
-            break;
-        if (streaming && b.len > RESPONSE_MAX)
-            flush_stream (jl, msg, &b, &first);
-    }
-    if (!streaming) {
-        buf_adds (&b, "]}");
-        respond_buf (jl, msg, &b);
-    } else {
-        if (first || b.data[b.len - 1] != '[')
-            flush_stream (jl, msg, &b, &first);
-        respond_error (jl, msg, ENODATA, NULL);
-    }
-    buf_fini (&b);
-}
-
-static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                     void *arg)
-{
-    struct job_list *jl = arg;
-    flux_error_t error = { "" };
-    struct query q;
-
-    if (defer (jl, msg))
-        return;
-    if (query_decode (msg, &q, &error) < 0)
-        respond_error (jl, msg, errno, error.text);
-    else
-        list (jl, msg, &q);
-    constraint_destroy (q.constraint);
 }
 
 /* list-id */
@@ -190,14 +85,14 @@ static void answer_id (struct job_list *jl, const flux_msg_t *msg,
 {
     struct buf b = BUF_INIT;
 
-    if (!visible (jl, msg, job)) {
-        respond_error (jl, msg, EPERM, NULL);
+    if (!job_list_visible (jl, msg, job)) {
+        job_list_error (jl, msg, EPERM, NULL);
         return;
     }
     buf_adds (&b, "{\"job\":");
     job_encode (job, q->attrs, &b);
     buf_addc (&b, '}');
-    respond_buf (jl, msg, &b);
+    job_list_respond (jl, msg, &b);
     buf_fini (&b);
 }
 
@@ -217,14 +112,15 @@ static void looked_up (flux_future_t *f, void *arg)
     const flux_msg_t *msg = flux_future_aux_get (f, "request");
     flux_error_t error;
     struct id_query q;
-    struct job *job;
+    const struct job *job;
+    struct job row;
 
     if (flux_future_get (f, NULL) < 0 || id_query_decode (msg, &q, &error) < 0)
-        respond_error (jl, msg, errno, NULL);
-    else if ((job = jobs_lookup (&jl->jobs, q.id)) && has_reached (job, q.state))
+        job_list_error (jl, msg, errno, NULL);
+    else if ((job = jobs_find (&jl->jobs, q.id, &row)) && has_reached (job, q.state))
         answer_id (jl, msg, &q, job);
     else if (wait_for_id (jl, msg) < 0)
-        respond_error (jl, msg, errno, NULL);
+        job_list_error (jl, msg, errno, NULL);
     flux_future_destroy (f);
 }
 
@@ -252,13 +148,14 @@ static void list_id_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     struct job_list *jl = arg;
     flux_error_t error = { "" };
     struct id_query q;
-    struct job *job;
+    const struct job *job;
+    struct job row;
 
-    if (defer (jl, msg))
+    if (job_list_defer (jl, msg))
         return;
     if (id_query_decode (msg, &q, &error) < 0)
         goto error;
-    if (!(job = jobs_lookup (&jl->jobs, q.id))) {
+    if (!(job = jobs_find (&jl->jobs, q.id, &row))) {
         if (look_up (jl, msg, q.id) < 0)
             goto error;
     } else if (has_reached (job, q.state)) {
@@ -268,7 +165,7 @@ static void list_id_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     }
     return;
 error:
-    respond_error (jl, msg, errno, error.text[0] ? error.text : NULL);
+    job_list_error (jl, msg, errno, error.text[0] ? error.text : NULL);
 }
 
 static void job_changed (struct job *job, void *arg)
@@ -302,7 +199,7 @@ static void list_attrs_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     for (int i = 0; job_attrs[i]; i++)
         buf_printf (&b, ",\"%s\"", job_attrs[i]);
     buf_adds (&b, ",\"all\"]}");
-    respond_buf (arg, msg, &b);
+    job_list_respond (arg, msg, &b);
     buf_fini (&b);
 }
 
@@ -336,14 +233,14 @@ static void job_stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     struct job_list *jl = arg;
     struct buf b = BUF_INIT;
 
-    if (defer (jl, msg))
+    if (job_list_defer (jl, msg))
         return;
     buf_addc (&b, '{');
     job_counts_encode (&jl->jobs.counts, &b);
     buf_adds (&b, ",\"queues\":[");
     encode_queues (jl, &b);
     buf_adds (&b, "]}");
-    respond_buf (jl, msg, &b);
+    job_list_respond (jl, msg, &b);
     buf_fini (&b);
 }
 
@@ -355,7 +252,7 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (flux_respond_pack (h, msg, "{s:{s:i s:i s:i} s:{s:i s:i} s:i}", "jobs",
                            "pending", (int)jl->jobs.pending.count, "running",
                            (int)jl->jobs.running.count, "inactive",
-                           (int)jl->jobs.inactive.count, "idsync", "lookups",
+                           (int)jobs_inactive (&jl->jobs), "idsync", "lookups",
                            flux_msglist_count (jl->deferred), "waits",
                            flux_msglist_count (jl->id_waiters), "strings",
                            (int)intern_count (jl->jobs.strings))
@@ -368,6 +265,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 {
     struct job_list *jl = arg;
 
+    query_disconnect (jl, msg);
     flux_msglist_disconnect (jl->deferred, msg);
     flux_msglist_disconnect (jl->id_waiters, msg);
 }
@@ -384,7 +282,8 @@ static void purge_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         return;
     }
     json_array_foreach (ids, i, id)
-        jobs_purge (&jl->jobs, json_integer_value (id));
+        if (jobs_purge (&jl->jobs, json_integer_value (id)) < 0)
+            flux_log_error (h, "job-list: forgetting a job");
 }
 
 /* The journal */
@@ -395,7 +294,7 @@ static void replay_deferred (struct job_list *jl)
 
     while ((msg = flux_msglist_pop (jl->deferred))) {
         if (flux_requeue (jl->h, msg, FLUX_RQ_TAIL) < 0)
-            respond_error (jl, msg, errno, NULL);
+            job_list_error (jl, msg, errno, NULL);
         flux_msg_decref (msg);
     }
 }
@@ -422,6 +321,13 @@ static void apply_events (struct job_list *jl, json_t *events)
             || jobs_event (&jl->jobs, id, entry, jobspec, R) < 0)
             flux_log (jl->h, 3, "job-list: malformed event in the journal");
     }
+    job_list_settle (jl);
+}
+
+void job_list_settle (struct job_list *jl)
+{
+    if (jobs_settle (&jl->jobs) < 0)
+        flux_log_error (jl->h, "job-list: jobs that ended stay in memory");
 }
 
 static void journal_cb (flux_future_t *f, void *arg)
@@ -449,7 +355,7 @@ static void journal_cb (flux_future_t *f, void *arg)
 /* Start and end */
 
 static const struct flux_msg_handler_spec handlers[] = {
-    { FLUX_MSGTYPE_REQUEST, "job-list.list", list_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-list.list", query_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-list.list-id", list_id_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-list.list-attrs", list_attrs_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-list.job-stats", job_stats_cb, FLUX_ROLE_USER },
@@ -476,7 +382,7 @@ static int job_list_init (struct job_list *jl, flux_t *h)
     memset (jl, 0, sizeof (*jl));
     jl->h = h;
     if (jobs_init (&jl->jobs) < 0 || !(jl->deferred = flux_msglist_create ())
-        || !(jl->id_waiters = flux_msglist_create ()))
+        || !(jl->id_waiters = flux_msglist_create ()) || query_init (jl) < 0)
         return -1;
     jl->jobs.changed = job_changed;
     jl->jobs.arg = jl;
@@ -496,6 +402,7 @@ static void job_list_fini (struct job_list *jl)
     flux_msg_handler_delvec (jl->handlers);
     flux_future_destroy (jl->journal);
     loader_destroy (jl->loader);
+    query_fini (jl);
     flux_msglist_destroy (jl->deferred);
     flux_msglist_destroy (jl->id_waiters);
     jobs_fini (&jl->jobs);

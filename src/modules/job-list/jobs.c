@@ -1,10 +1,12 @@
-#include "jobs.h"
+#include "jobdb.h"
 
 #include "base/hashmap.h"
 #include "value/eventlog.h"
 #include "value/jobspec.h"
 #include "value/rset.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +51,7 @@ static int inactive_before (const struct order_node *x, const struct order_node 
 int jobs_init (struct jobs *jobs)
 {
     memset (jobs, 0, sizeof (*jobs));
+    jobs->kept = JOBS_KEPT;
     pool_init (&jobs->records, sizeof (struct job));
     order_init (&jobs->pending, pending_before);
     order_init (&jobs->running, running_before);
@@ -72,6 +75,7 @@ void jobs_fini (struct jobs *jobs)
     idmap_destroy (jobs->map);
     intern_destroy (jobs->strings);
     hashmap_destroy (jobs->queues);
+    jobdb_destroy (jobs->db);
     memset (jobs, 0, sizeof (*jobs));
 }
 
@@ -483,20 +487,168 @@ static struct job *job_create (struct jobs *jobs, flux_jobid_t id)
     return job;
 }
 
-static void job_forget (struct jobs *jobs, struct job *job)
+const char **job_string (struct job *job, int i)
 {
-    const char **strings[] = { &job->name,           &job->cwd,
-                               &job->queue,          &job->project,
-                               &job->bank,           &job->ranks,
-                               &job->nodelist,       &job->exception_type,
-                               &job->exception_note, &job->annotations,
-                               &job->dependencies };
+    const char **strings[JOB_STRINGS] = { &job->name,           &job->cwd,
+                                          &job->queue,          &job->project,
+                                          &job->bank,           &job->ranks,
+                                          &job->nodelist,       &job->exception_type,
+                                          &job->exception_note, &job->annotations,
+                                          &job->dependencies };
 
-    take_out (jobs, job);
-    for (size_t i = 0; i < sizeof (strings) / sizeof (strings[0]); i++)
-        intern_put (jobs->strings, *strings[i]);
+    return strings[i];
+}
+
+/* The record, which is in no order. */
+static void job_release (struct jobs *jobs, struct job *job)
+{
+    for (int i = 0; i < JOB_STRINGS; i++)
+        intern_put (jobs->strings, *job_string (job, i));
     idmap_remove (jobs->map, job->id);
     pool_put (&jobs->records, job);
+}
+
+static void job_forget (struct jobs *jobs, struct job *job)
+{
+    take_out (jobs, job);
+    job_release (jobs, job);
+}
+
+/* Jobs that ended: the newest in memory, the others in the database */
+
+size_t jobs_inactive (const struct jobs *jobs)
+{
+    return jobs->inactive.count + jobdb_count (jobs->db);
+}
+
+static size_t oldest (const struct jobs *jobs, const struct job **batch, size_t max)
+{
+    struct order_node *n = order_last (&jobs->inactive);
+    size_t count = 0;
+
+    for (; n && count < max; n = order_prev (n))
+        batch[count++] = of (n);
+    return count;
+}
+
+static int settle (struct jobs *jobs)
+{
+    const struct job *batch[JOBS_BATCH];
+    size_t n = oldest (jobs, batch, JOBS_BATCH);
+
+    if ((!jobs->db && !(jobs->db = jobdb_create ()))
+        || jobdb_put (jobs->db, batch, n) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        struct job *job = (struct job *)batch[i];
+
+        order_remove (&jobs->inactive, &job->node);
+        job_release (jobs, job);
+    }
+    return 0;
+}
+
+int jobs_settle (struct jobs *jobs)
+{
+    while (jobs->inactive.count >= jobs->kept + JOBS_BATCH
+           && jobs->inactive.count >= jobs->retry) {
+        if (settle (jobs) < 0) {
+            jobs->retry = jobs->inactive.count * 2;
+            return -1;
+        }
+        jobs->retry = 0;
+    }
+    return 0;
+}
+
+struct job *jobs_recall (struct jobs *jobs, flux_jobid_t id)
+{
+    struct job row, *job;
+    int rc = jobs->db ? jobdb_get (jobs->db, id, &row) : 0;
+
+    if (rc <= 0) {
+        if (rc == 0)
+            errno = ENOENT;
+        return NULL;
+    }
+    if (!(job = pool_get (&jobs->records)))
+        return NULL;
+    *job = row;
+    for (int i = 0; i < JOB_STRINGS; i++)
+        *job_string (job, i) = intern_get (jobs->strings, *job_string (&row, i));
+    if (idmap_insert (jobs->map, id, job) < 0) {
+        job_release (jobs, job);
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (jobdb_remove (jobs->db, id) < 0) {
+        job_release (jobs, job);
+        return NULL;
+    }
+    order_insert (&jobs->inactive, &job->node);
+    return job;
+}
+
+const struct job *jobs_find (struct jobs *jobs, flux_jobid_t id, struct job *row)
+{
+    const struct job *job = jobs_lookup (jobs, id);
+
+    if (!job && jobs->db && jobdb_get (jobs->db, id, row) == 1)
+        return row;
+    return job;
+}
+
+void jobs_cursor_init (struct jobs_cursor *c)
+{
+    memset (c, 0, sizeof (*c));
+    c->t = INFINITY;
+}
+
+int jobs_cursor_open (struct jobs *jobs, struct jobs_cursor *c)
+{
+    struct job last = { .id = c->id };
+    struct order_node *n;
+
+    last.t[T_INACTIVE] = c->t;
+    n = order_after (&jobs->inactive, &last.node);
+    c->kept = n ? of (n) : NULL;
+    c->has_row = false;
+    c->row_taken = !jobs->db;
+    return jobs->db ? jobdb_seek (jobs->db, c->t, c->id) : 0;
+}
+
+static int fill_row (struct jobs *jobs, struct jobs_cursor *c)
+{
+    int rc;
+
+    if (c->has_row || c->row_taken)
+        return 0;
+    if ((rc = jobdb_next (jobs->db, &c->row)) < 0)
+        return -1;
+    c->has_row = rc == 1;
+    c->row_taken = rc == 0;
+    return 0;
+}
+
+int jobs_cursor_next (struct jobs *jobs, struct jobs_cursor *c, const struct job **job)
+{
+    if (fill_row (jobs, c) < 0)
+        return -1;
+    if (c->has_row
+        && (!c->kept || inactive_before (&c->row.node, &c->kept->node) < 0)) {
+        *job = &c->row;
+        c->has_row = false;
+    } else {
+        struct order_node *n = c->kept ? order_next (&c->kept->node) : NULL;
+
+        *job = c->kept;
+        c->kept = n ? of (n) : NULL;
+    }
+    if (*job) {
+        c->t = (*job)->t[T_INACTIVE];
+        c->id = (*job)->id;
+    }
+    return 0;
 }
 
 int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobspec,
@@ -509,9 +661,9 @@ int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobsp
 
     if (eventlog_entry_parse (entry, &timestamp, &name, &context) < 0)
         return -1;
+    if (!job && strcmp (name, "submit") != 0 && !(job = jobs_recall (jobs, id)))
+        return errno == ENOENT ? 0 : -1; /* of a job that was purged */
     if (!job) {
-        if (strcmp (name, "submit") != 0)
-            return 0; /* of a job that was purged */
         if (!(job = job_create (jobs, id)))
             return -1;
     } else if (!strcmp (name, "invalidate")) {
@@ -529,17 +681,18 @@ int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobsp
     return 0;
 }
 
-void jobs_purge (struct jobs *jobs, flux_jobid_t id)
+int jobs_purge (struct jobs *jobs, flux_jobid_t id)
 {
     struct job *job = jobs_lookup (jobs, id);
     struct job_counts *c;
 
-    if (job) {
-        if ((c = queue_counts (jobs, job->queue)))
-            c->purged++;
-        jobs->counts.purged++;
-        job_forget (jobs, job);
-    }
+    if (!job && !(job = jobs_recall (jobs, id)))
+        return errno == ENOENT ? 0 : -1;
+    if ((c = queue_counts (jobs, job->queue)))
+        c->purged++;
+    jobs->counts.purged++;
+    job_forget (jobs, job);
+    return 0;
 }
 
 static struct job *first_of (const struct order *o)
@@ -551,9 +704,8 @@ static struct job *first_of (const struct order *o)
 
 struct job *jobs_next (struct jobs *jobs, const struct job *job, int states)
 {
-    static const int kinds[] = { FLUX_JOB_STATE_PENDING, FLUX_JOB_STATE_RUNNING,
-                                 FLUX_JOB_STATE_INACTIVE };
-    const struct order *all[] = { &jobs->pending, &jobs->running, &jobs->inactive };
+    static const int kinds[] = { FLUX_JOB_STATE_PENDING, FLUX_JOB_STATE_RUNNING };
+    const struct order *all[] = { &jobs->pending, &jobs->running };
     struct order_node *n;
     int i = 0;
 
@@ -564,7 +716,7 @@ struct job *jobs_next (struct jobs *jobs, const struct job *job, int states)
             i++;
         i++;
     }
-    for (; i < 3; i++)
+    for (; i < 2; i++)
         if ((kinds[i] & states) && all[i]->root)
             return first_of (all[i]);
     return NULL;

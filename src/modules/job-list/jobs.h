@@ -54,6 +54,13 @@ struct job_counts {
     int purged;
 };
 
+/* How many of the jobs that ended stay in memory; beyond that the oldest go to a database,
+ * a batch at a time. */
+#define JOBS_KEPT 4096
+#define JOBS_BATCH 512
+
+struct jobdb;
+
 struct jobs {
     struct idmap *map;
     struct pool records; /* struct job */
@@ -61,6 +68,9 @@ struct jobs {
     struct order pending, running, inactive;
     struct job_counts counts;
     struct hashmap *queues; /* name -> struct job_counts */
+    size_t kept;            /* JOBS_KEPT */
+    struct jobdb *db;       /* NULL: all jobs are in memory */
+    size_t retry;           /* a full disk: not before so many are in memory */
     /* Called when a job has a new state, or is new. */
     void (*changed) (struct job *job, void *arg);
     void *arg;
@@ -69,17 +79,49 @@ struct jobs {
 int jobs_init (struct jobs *jobs);
 void jobs_fini (struct jobs *jobs);
 
+/* A job that is in memory: all that are active, and those that ended last. */
 struct job *jobs_lookup (struct jobs *jobs, flux_jobid_t id);
+/* Any job; *row has room for one that is in the database, and is valid until the next call
+ * with jobs. NULL: there is none. */
+const struct job *jobs_find (struct jobs *jobs, flux_jobid_t id, struct job *row);
 /* One event. jobspec, R: NULL, or the object that comes with the event.
  * -1 with EINVAL (a malformed event is ignored), ENOMEM. */
 int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobspec,
                 json_t *R);
-/* Forget a job. */
-void jobs_purge (struct jobs *jobs, flux_jobid_t id);
+/* Forget a job; one that is not known is no error. */
+int jobs_purge (struct jobs *jobs, flux_jobid_t id);
 
-/* Listing order: pending, running, inactive; of these, those that have a state in the
- * mask, and maybe others with them. NULL: start, or end. */
+/* Listing order: pending, running; of these, those that have a state in the mask, and
+ * maybe others with them. NULL: start, or end. */
 struct job *jobs_next (struct jobs *jobs, const struct job *job, int states);
+
+/* Then those that ended, the newest first. A cursor is good as long as nothing else is done
+ * with jobs; a new one goes on from where it was. */
+struct jobs_cursor {
+    double t; /* of the last one that was returned */
+    flux_jobid_t id;
+    const struct job *kept; /* what comes next in memory */
+    struct job row;         /* ... and in the database */
+    bool has_row, row_taken;
+};
+
+/* From the newest one on. */
+void jobs_cursor_init (struct jobs_cursor *c);
+/* -1 with errno if the database cannot be read. */
+int jobs_cursor_open (struct jobs *jobs, struct jobs_cursor *c);
+/* *job is NULL at the end. */
+int jobs_cursor_next (struct jobs *jobs, struct jobs_cursor *c, const struct job **job);
+
+/* The oldest of those that ended leave memory, if there are too many. -1 with errno: the
+ * database takes nothing, and they stay. */
+int jobs_settle (struct jobs *jobs);
+/* A job of the database is in memory again. NULL with errno (ENOENT). */
+struct job *jobs_recall (struct jobs *jobs, flux_jobid_t id);
+size_t jobs_inactive (const struct jobs *jobs);
+
+/* Its strings, one after the other. */
+#define JOB_STRINGS 11
+const char **job_string (struct job *job, int i);
 
 /* Attributes as bits, in the order of job_attrs. */
 extern const char *const job_attrs[];

@@ -5,9 +5,12 @@
 #include "base/hashmap.h"
 #include "value/constraint.h"
 
+#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void event (struct jobs *jobs, flux_jobid_t id, double t, const char *name,
                    const char *context, const char *jobspec, const char *R)
@@ -105,9 +108,16 @@ static void expect_order (struct jobs *jobs, const char *want)
 {
     char s[256] = "";
 
+    struct jobs_cursor c;
+    const struct job *ended;
+
     for (struct job *job = jobs_next (jobs, NULL, ~0); job;
          job = jobs_next (jobs, job, ~0))
         sprintf (s + strlen (s), "%d ", (int)job->id);
+    jobs_cursor_init (&c);
+    assert_int_equal (jobs_cursor_open (jobs, &c), 0);
+    while (jobs_cursor_next (jobs, &c, &ended) == 0 && ended)
+        sprintf (s + strlen (s), "%d ", (int)ended->id);
     assert_string_equal (s, want);
 }
 
@@ -131,8 +141,7 @@ static void test_order (void **state)
     expect_order (&jobs, "5 6 8 9 1 2 7 4 3 ");
     assert_ptr_equal (jobs_next (&jobs, NULL, FLUX_JOB_STATE_RUN),
                       jobs_lookup (&jobs, 1));
-    assert_ptr_equal (jobs_next (&jobs, NULL, FLUX_JOB_STATE_INACTIVE),
-                      jobs_lookup (&jobs, 7));
+    assert_null (jobs_next (&jobs, NULL, FLUX_JOB_STATE_INACTIVE));
     assert_null (jobs_next (&jobs, jobs_lookup (&jobs, 2),
                             FLUX_JOB_STATE_PENDING | FLUX_JOB_STATE_RUN));
     assert_int_equal (jobs.counts.results[2], 1);
@@ -236,12 +245,155 @@ static void test_memory (void **state)
     jobs_fini (&jobs);
 }
 
+/* Ends a job at a time, with an exception that is its own. */
+static void end_one (struct jobs *jobs, flux_jobid_t id, double t)
+{
+    char context[96];
+
+    snprintf (context, sizeof (context),
+              "{\"type\":\"cancel\",\"severity\":0,\"note\":\"note %d\"}", (int)id);
+    submit (jobs, id, t);
+    event (jobs, id, t, "exception", context, NULL, NULL);
+    event (jobs, id, t, "clean", NULL, NULL, NULL);
+    assert_int_equal (jobs_settle (jobs), 0);
+}
+
+struct model {
+    double t[4000]; /* 0: not there */
+    int count;
+};
+
+/* The order of the model: the next after (t, id). */
+static int model_next (const struct model *m, double t, int id)
+{
+    int best = 0;
+
+    for (int i = 1; i < 4000; i++) {
+        if (m->t[i] == 0. || m->t[i] > t || (m->t[i] == t && i >= id))
+            continue;
+        if (!best || m->t[i] > m->t[best] || (m->t[i] == m->t[best] && i > best))
+            best = i;
+    }
+    return best;
+}
+
+static void compare (struct jobs *jobs, const struct model *m, int pause)
+{
+    struct jobs_cursor c;
+    const struct job *job;
+    double t = INFINITY;
+    int id = 0, n = 0;
+
+    jobs_cursor_init (&c);
+    assert_int_equal (jobs_cursor_open (jobs, &c), 0);
+    for (;;) {
+        char note[32];
+
+        assert_int_equal (jobs_cursor_next (jobs, &c, &job), 0);
+        id = model_next (m, t, id);
+        assert_int_equal (job ? job->id : 0, id);
+        if (!job)
+            break;
+        n++;
+        t = m->t[id];
+        snprintf (note, sizeof (note), "note %d", id);
+        assert_string_equal (job->exception_note, note);
+        assert_string_equal (job->name, "true");
+        assert_null (job->bank);
+        if (n % pause == 0) /* between two slices of a list */
+            assert_int_equal (jobs_cursor_open (jobs, &c), 0);
+    }
+    assert_int_equal (n, m->count);
+    assert_int_equal (jobs_inactive (jobs), m->count);
+    assert_int_equal (jobs->counts.states[6], m->count);
+}
+
+/* Jobs end in any order of time, are purged and get memos, in memory and in the database,
+ * beside a plain table. */
+static void test_ended (void **state)
+{
+    struct model *m = calloc (1, sizeof (*m));
+    struct jobs jobs;
+    struct job row;
+
+    srand (7);
+    assert_int_equal (jobs_init (&jobs), 0);
+    jobs.kept = 40;
+    for (int i = 1; i < 4000; i++) {
+        int other = 1 + rand () % i;
+
+        m->t[i] = 1 + (rand () % 4 ? i : rand () % 2000) / 4;
+        m->count++;
+        end_one (&jobs, i, m->t[i]);
+        if (rand () % 3 == 0 && m->t[other] > 0.) {
+            assert_int_equal (jobs_purge (&jobs, other), 0);
+            assert_null (jobs_find (&jobs, other, &row));
+            m->t[other] = 0.;
+            m->count--;
+        } else if (m->t[other] > 0.) {
+            event (&jobs, other, 9999., "memo", "{\"a\":1}", NULL, NULL);
+            assert_string_equal (jobs_find (&jobs, other, &row)->annotations,
+                                 "{\"user\":{\"a\":1}}");
+            assert_int_equal (jobs_settle (&jobs), 0);
+        }
+        if (i % 400 == 0)
+            compare (&jobs, m, 1 + rand () % 100);
+    }
+    compare (&jobs, m, 4000);
+    assert_non_null (jobs.db);
+    assert_true (jobs.inactive.count < 40 + JOBS_BATCH);
+    for (int i = 1; i < 4000; i++)
+        assert_int_equal (jobs_purge (&jobs, i), 0);
+    assert_int_equal (jobs_inactive (&jobs), 0);
+    assert_int_equal (intern_count (jobs.strings), 0);
+    jobs_fini (&jobs);
+    free (m);
+}
+
+/* The database cannot be made: jobs stay, and it is tried again when there are many more. */
+static void test_full (void **state)
+{
+    struct rlimit limit, none;
+    struct jobs jobs;
+    struct job row;
+    int failures = 0, last = 0;
+
+    assert_int_equal (jobs_init (&jobs), 0);
+    jobs.kept = 8;
+    signal (SIGXFSZ, SIG_IGN);
+    getrlimit (RLIMIT_FSIZE, &limit);
+    none = (struct rlimit){ 4096, limit.rlim_max };
+    setrlimit (RLIMIT_FSIZE, &none);
+    for (int i = 1; i < 60000 && failures < 2; i++) {
+        submit (&jobs, i, i);
+        event (&jobs, i, i, "exception", "{\"type\":\"x\",\"severity\":0}", NULL, NULL);
+        event (&jobs, i, i, "clean", NULL, NULL, NULL);
+        if (jobs_settle (&jobs) < 0) {
+            failures++;
+            assert_int_equal (jobs_settle (&jobs), 0); /* not again at once */
+        }
+        last = i;
+    }
+    setrlimit (RLIMIT_FSIZE, &limit);
+    assert_int_equal (failures, 2);
+    assert_int_equal (jobs_inactive (&jobs), last);
+    for (int i = 1; i <= last; i++)
+        assert_non_null (jobs_find (&jobs, i, &row));
+    jobs.retry = 0;
+    assert_int_equal (jobs_settle (&jobs), 0);
+    assert_true (jobs.inactive.count < 8 + JOBS_BATCH);
+    for (int i = 1; i <= last; i++)
+        assert_non_null (jobs_find (&jobs, i, &row));
+    jobs_fini (&jobs);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_record), cmocka_unit_test (test_order),
         cmocka_unit_test (test_match),  cmocka_unit_test (test_states),
-        cmocka_unit_test (test_memory),
+        cmocka_unit_test (test_memory), cmocka_unit_test (test_ended),
+        cmocka_unit_test (test_full),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -116,12 +116,14 @@ static void job_cb (flux_future_t *f, void *arg)
 {
     struct item *it = arg;
     flux_jobid_t id;
+    struct job row;
 
     if (--it->pending > 0)
         return;
     if (flux_job_id_parse (it->key + 4, &id) == 0
-        && !jobs_lookup (&it->ld->jl->jobs, id) && replay (it->ld->jl, it, id) < 0)
+        && !jobs_find (&it->ld->jl->jobs, id, &row) && replay (it->ld->jl, it, id) < 0)
         it->ld->failed++;
+    job_list_settle (it->ld->jl);
     finish (it);
 }
 

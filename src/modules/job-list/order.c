@@ -91,3 +91,40 @@ struct order_node *order_next (const struct order_node *n)
         n = n->parent;
     return n->parent;
 }
+
+struct order_node *order_last (const struct order *o)
+{
+    struct order_node *n = o->root;
+
+    while (n && n->right)
+        n = n->right;
+    return n;
+}
+
+struct order_node *order_prev (const struct order_node *n)
+{
+    if (n->left) {
+        n = n->left;
+        while (n->right)
+            n = n->right;
+        return (struct order_node *)n;
+    }
+    while (n->parent && n->parent->left == n)
+        n = n->parent;
+    return n->parent;
+}
+
+struct order_node *order_after (const struct order *o, const struct order_node *n)
+{
+    struct order_node *p = o->root, *best = NULL;
+
+    while (p) {
+        if (o->cmp (n, p) < 0) {
+            best = p;
+            p = p->left;
+        } else {
+            p = p->right;
+        }
+    }
+    return best;
+}

@@ -24,8 +24,28 @@ struct job_list {
     struct loader *loader; /* until the KVS has been read */
     struct flux_msglist *deferred;
     struct flux_msglist *id_waiters; /* list-id of jobs or states to come */
+    struct list scans;               /* lists that are not done */
+    flux_watcher_t *scanner;
     flux_msg_handler_t **handlers;
 };
+
+/* job-list.c */
+void job_list_error (struct job_list *jl, const flux_msg_t *msg, int errnum,
+                     const char *text);
+void job_list_respond (struct job_list *jl, const flux_msg_t *msg, struct buf *b);
+/* True if the request waits until all jobs are known. */
+bool job_list_defer (struct job_list *jl, const flux_msg_t *msg);
+/* May the sender see the job? */
+bool job_list_visible (const struct job_list *jl, const flux_msg_t *msg,
+                       const struct job *job);
+void job_list_settle (struct job_list *jl);
+
+/* query.c: job-list.list */
+int query_init (struct job_list *jl);
+void query_fini (struct job_list *jl);
+void query_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
+/* What the sender asked for goes on no longer. */
+void query_disconnect (struct job_list *jl, const flux_msg_t *msg);
 
 /* load.c */
 /* Reads what the KVS holds of jobs that are not known, then calls done. */

@@ -18,6 +18,7 @@ struct answer {
 struct ctx {
     flux_t *h;
     struct manager *m;
+    struct jobtap *jobtap;
     uint32_t owner;
     double epoch; /* of job ids */
 

@@ -191,7 +191,7 @@ static int add_begin_time (struct manager *m, struct job *job, const char *value
     char *end, text[64];
     double when = strtod (value, &end);
 
-    if (end == value || *end || when < 0) {
+    if (end == value || *end || !isfinite (when) || when < 0) {
         snprintf (error->text, sizeof (error->text),
                   "dependency: begin-time: \"%s\" is no time in seconds", value);
         errno = EINVAL;
@@ -244,16 +244,22 @@ static int add_singleton (struct manager *m, struct job *job, flux_error_t *erro
 
 static int add_one (struct manager *m, struct job *job, json_t *o, flux_error_t *error)
 {
-    const char *name, *value;
+    const char *name, *value = "";
     const struct scheme *scheme;
 
-    if (json_unpack (o, "{s:s s:s}", "scheme", &name, "value", &value) < 0) {
+    if (json_unpack (o, "{s:s s?s}", "scheme", &name, "value", &value) < 0
+        || (find_scheme (name) && !json_object_get (o, "value"))) {
         snprintf (error->text, sizeof (error->text),
                   "dependency: scheme and value must be strings");
         errno = EINVAL;
         return -1;
     }
     if (!(scheme = find_scheme (name))) {
+        struct hook_call call = { HOOK_DEPENDENCY, .key = name, .detail = o };
+        call.error = error;
+        int rc = hook_call (m, job, &call);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
         snprintf (error->text, sizeof (error->text),
                   "dependency scheme \"%s\" not supported", name);
         errno = EINVAL;
@@ -266,13 +272,27 @@ static int add_one (struct manager *m, struct job *job, json_t *o, flux_error_t 
     return add_after (m, job, scheme, value, error);
 }
 
+/* Is it one of ours, by its description? */
+static bool is_builtin (const struct dependency *dep)
+{
+    size_t len = strcspn (dep->description, "=");
+
+    for (size_t i = 0; i < sizeof (schemes) / sizeof (schemes[0]); i++) {
+        const char *s = schemes[i].description;
+        if (strlen (s) == len && memcmp (s, dep->description, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* After a restart: what the log said (DEP_OTHER) is replaced by what the
- * jobspec says, unless it had been removed before. */
+ * jobspec says, unless it had been removed before. What plugins have added stays
+ * until they remove it. */
 static void reconcile (struct manager *m, struct job *job, struct list *logged)
 {
     list_foreach (&job->dependencies, l) {
         struct dependency *dep = container_of (l, struct dependency, link);
-        bool outstanding = false;
+        bool outstanding = dep->type == DEP_OTHER; /* a plugin has just added it */
         list_foreach (logged, k) {
             struct dependency *old = container_of (k, struct dependency, link);
             if (strcmp (old->description, dep->description) == 0)
@@ -281,8 +301,15 @@ static void reconcile (struct manager *m, struct job *job, struct list *logged)
         if (!outstanding)
             dep_destroy (m, dep);
     }
-    while (!list_empty (logged))
-        dep_destroy (m, list_first (logged, struct dependency, link));
+    list_foreach (logged, l) {
+        struct dependency *dep = container_of (l, struct dependency, link);
+        if (is_builtin (dep)) {
+            dep_destroy (m, dep);
+        } else {
+            list_remove (&dep->link);
+            list_append (&job->dependencies, &dep->link);
+        }
+    }
 }
 
 int depend_add (struct manager *m, struct job *job, flux_error_t *error)
@@ -297,8 +324,8 @@ int depend_add (struct manager *m, struct job *job, flux_error_t *error)
         || jsontext_find (spec, "attributes.system.dependencies", &v) < 0)
         return 0;
     list_init (&logged);
-    bool replayed = !list_empty (&job->dependencies) || job->t_submit > 0;
-    while (!list_empty (&job->dependencies))
+    bool replayed = job->state != FLUX_JOB_STATE_NEW;
+    while (replayed && !list_empty (&job->dependencies))
         list_append (&logged, list_pop (&job->dependencies));
     json_t *deps = json_loadb (v.s, v.len, 0, NULL);
     if (!json_is_array (deps)) {
@@ -317,16 +344,81 @@ int depend_add (struct manager *m, struct job *job, flux_error_t *error)
     return rc;
 }
 
+static int post (struct manager *m, struct dependency *dep)
+{
+    struct event ev = {
+        .type = EV_DEPENDENCY_ADD,
+        .description = dep->description,
+    };
+
+    dep->posted = true;
+    return manager_emit (m, dep->job, &ev);
+}
+
 void depend_post (struct manager *m, struct job *job)
 {
     list_foreach (&job->dependencies, l) {
         struct dependency *dep = container_of (l, struct dependency, link);
-        struct event ev = {
-            .type = EV_DEPENDENCY_ADD,
-            .description = dep->description,
-        };
-        manager_emit (m, job, &ev);
+        if (!dep->posted)
+            post (m, dep);
     }
+}
+
+static struct dependency *find (struct job *job, const char *description)
+{
+    list_foreach (&job->dependencies, l) {
+        struct dependency *dep = container_of (l, struct dependency, link);
+        if (strcmp (dep->description, description) == 0)
+            return dep;
+    }
+    return NULL;
+}
+
+/* Also one that is gone: the log knows. */
+static bool was_there (const struct job *job, const char *description)
+{
+    struct event ev = { .type = EV_DEPENDENCY_ADD, .description = description };
+    struct buf b = BUF_INIT;
+    bool found;
+
+    event_encode (&b, &ev);
+    char *name = strstr (b.data, "\"name\"");
+    size_t len = b.data + b.len - name;
+    found = job->log.len > 0 && memmem (job->log.data, job->log.len, name, len);
+    buf_fini (&b);
+    return found;
+}
+
+int manager_dependency_add (struct manager *m, struct job *job, const char *description)
+{
+    struct dependency *dep;
+
+    if (!(job->state & (FLUX_JOB_STATE_NEW | FLUX_JOB_STATE_DEPEND))) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (find (job, description) || was_there (job, description)) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (!(dep = dep_create (job, DEP_OTHER, description)))
+        return -1;
+    return post (m, dep);
+}
+
+int manager_dependency_remove (struct manager *m, struct job *job,
+                               const char *description)
+{
+    struct dependency *dep = find (job, description);
+
+    if (!dep) {
+        errno = ENOENT;
+        return -1;
+    }
+    if (!dep->posted)
+        post (m, dep);
+    satisfy (m, dep);
+    return 0;
 }
 
 void depend_drop (struct job *job, struct manager *m)
@@ -337,8 +429,12 @@ void depend_drop (struct job *job, struct manager *m)
 
 int depend_replay (struct job *job, const struct event *ev)
 {
-    if (ev->type == EV_DEPENDENCY_ADD)
-        return dep_create (job, DEP_OTHER, ev->description) ? 0 : -1;
+    if (ev->type == EV_DEPENDENCY_ADD) {
+        struct dependency *dep = dep_create (job, DEP_OTHER, ev->description);
+        if (dep)
+            dep->posted = true;
+        return dep ? 0 : -1;
+    }
     if (ev->type != EV_DEPENDENCY_REMOVE)
         return 0;
     list_foreach (&job->dependencies, l) {

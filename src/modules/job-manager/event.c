@@ -115,8 +115,8 @@ static void add_members (struct buf *b, const struct event *ev)
         buf_printf (b, "\"urgency\":%d,\"userid\":%u", ev->urgency, ev->userid);
         break;
     case EV_ALLOC:
-        buf_adds (b, "\"annotations\":");
-        buf_adds (b, ev->text);
+        buf_adds (b, ev->bypass ? "\"bypass\":true" : "\"annotations\":");
+        buf_adds (b, ev->bypass ? "" : ev->text);
         break;
     case EV_PROLOG_START:
     case EV_EPILOG_START:
@@ -156,7 +156,7 @@ static bool has_context (const struct event *ev)
     case EV_FLUX_RESTART:
         return false;
     case EV_ALLOC:
-        return ev->text != NULL;
+        return ev->text || ev->bypass;
     case EV_OTHER:
         return ev->context != NULL;
     default:
@@ -201,7 +201,7 @@ enum event_type event_type_of (const char *name)
 static int decode_context (json_t *o, struct event *ev)
 {
     json_int_t priority = 0;
-    int userid = -1, final = 0;
+    int userid = -1, final = 0, bypass = 0;
     const char *fmt = NULL;
     int rc = 0;
 
@@ -221,6 +221,10 @@ static int decode_context (json_t *o, struct event *ev)
     case EV_EPILOG_FINISH:
         rc = json_unpack (o, "{s:s s:i}", "description", &ev->description, "status",
                           &ev->status);
+        break;
+    case EV_ALLOC:
+        rc = o ? json_unpack (o, "{s?b}", "bypass", &bypass) : 0;
+        ev->bypass = bypass;
         break;
     case EV_PRIORITY:
         rc = json_unpack (o, "{s:I}", "priority", &priority);
@@ -386,8 +390,10 @@ static void apply_flags (struct job *job, const struct event *ev)
     json_t *flag;
 
     json_array_foreach (json_object_get (ev->context, "flags"), i, flag) {
-        if (json_is_string (flag) && strcmp (json_string_value (flag), "debug") == 0)
+        const char *name = json_string_value (flag);
+        if (name && strcmp (name, "debug") == 0)
             job->flags |= FLUX_JOB_DEBUG;
+        job->bypass |= name && strcmp (name, "alloc-bypass") == 0;
     }
 }
 
@@ -431,6 +437,7 @@ int event_apply (struct job *job, const struct event *ev, flux_error_t *error)
         break;
     case EV_ALLOC:
         job->alloc_event = true;
+        job->bypass |= ev->bypass;
         apply_annotations (job, ev);
         if (job->state == FLUX_JOB_STATE_SCHED)
             job->state = FLUX_JOB_STATE_RUN;

@@ -51,6 +51,7 @@ struct event {
     int status;
     int severity;
     bool final;
+    bool bypass; /* EV_ALLOC: without the scheduler */
     double expiration;
     const char *description;
     const char *exception; /* its type */

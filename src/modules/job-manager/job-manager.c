@@ -9,7 +9,7 @@
  * a commit under way is held by the KVS. A commit that is refused is made again,
  * as part of the next, when the store is well. Without a KVS the module stops, and
  * with it the instance; what was committed before is found on restart. */
-#include "ctx.h"
+#include "modules/job-manager/jobtap/jobtap.h"
 
 #include "core/kvs/kvs_health.h"
 #include "core/kvs/storage.h"
@@ -490,6 +490,7 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
 {
     return queue_configure (ctx, conf, error) < 0
                    || purge_configure (ctx, conf, error) < 0
+                   || jobtap_configure (ctx->jobtap, conf, error) < 0
                ? -1
                : 0;
 }
@@ -541,11 +542,12 @@ static const struct manager_ops ops = {
     .sched_free = sched_free_op,
     .exec_start = exec_start_op,
     .exception = exec_exception_op,
+    .hook = jobtap_hook,
 };
 
 static const struct flux_msg_handler_spec *const handler_tables[] = {
     main_handlers, sched_handlers, exec_handlers,  journal_handlers,
-    job_handlers,  queue_handlers, purge_handlers,
+    job_handlers,  queue_handlers, purge_handlers, jobtap_handlers,
 };
 #define NTABLES (sizeof (handler_tables) / sizeof (handler_tables[0]))
 
@@ -567,6 +569,7 @@ static void ctx_fini (struct ctx *ctx)
     flux_msglist_destroy (ctx->drains);
     flux_msglist_destroy (ctx->idles);
     buf_fini (&ctx->scratch);
+    jobtap_destroy (ctx->jobtap);
     manager_destroy (ctx->m);
 }
 
@@ -584,6 +587,7 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
     list_init (&ctx->answers_sent);
     buf_init (&ctx->scratch);
     if (!(ctx->m = manager_create (&ops, ctx, wait_answer))
+        || !(ctx->jobtap = jobtap_create (ctx))
         || !(ctx->readers = flux_msglist_create ())
         || !(ctx->drains = flux_msglist_create ())
         || !(ctx->idles = flux_msglist_create ())
@@ -641,12 +645,13 @@ int mod_main (flux_t *h, int argc, char *argv[])
     }
     if (ctx_init (&ctx, h) < 0)
         goto done;
-    if (configure (&ctx, flux_get_conf (h), &error) < 0) {
+    ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
+    if (configure (&ctx, flux_get_conf (h), &error) < 0
+        || jobtap_start (ctx.jobtap, flux_get_conf (h), &error) < 0) {
         flux_log (h, LOG_ERR, "%s", error.text);
         goto done;
     }
     ctx.blob_max = storage_blob_max (h);
-    ctx.m->owner = ctx.owner; /* nothing here can become somebody else */
     if (watch_health (&ctx) < 0) {
         flux_log_error (h, "kvs.health");
         goto done;

@@ -174,6 +174,7 @@ struct job *job_create (void)
     job->state = FLUX_JOB_STATE_NEW;
     job->priority = -1;
     job->wait_status = -1;
+    job->priority_next = -1;
     list_init (&job->dependencies);
     list_init (&job->watchers);
     list_init (&job->name_link);
@@ -194,6 +195,7 @@ void job_destroy (struct job *job)
     list_remove (&job->dirty_link);
     list_remove (&job->commit_link);
     list_remove (&job->todo_link);
+    job_tap_destroy (job->tap);
     json_decref (job->annotations);
     json_decref (job->updates);
     buf_fini (&job->log);

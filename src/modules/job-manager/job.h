@@ -10,6 +10,8 @@
 #include <flux/job.h>
 #include <jansson.h>
 
+struct job;
+
 /* The text of a jobspec, kept once: job-exec gets all of it, the scheduler and
  * the journal get it without the environment. Jobs that were submitted from one
  * place have the same environment, so that it is shared. */
@@ -73,15 +75,35 @@ struct dependency {
         DEP_BEGIN_TIME,
         DEP_OTHER, /* added by somebody else */
     } type;
+    bool posted; /* the log has it */
     flux_jobid_t target;
     double when;
     char description[];
 };
 
-struct perilog {
-    struct list link;
-    char description[];
+/* What plugins keep with a job; made when the first of them wants it. */
+struct job_tap {
+    json_t *jobspec;  /* without environment; NULL: not read yet */
+    json_t *R;        /* without scheduling */
+    struct list aux;  /* of each plugin */
+    struct list subs; /* plugins that want to hear of all its events */
 };
+
+/* NULL: out of memory. */
+struct job_tap *job_tap_get (struct job *job);
+void job_tap_destroy (struct job_tap *tap);
+/* Items have an owner, and go with it. get: the owner's own come first, then those of
+ * others; NULL with ENOENT. */
+int job_aux_set (struct job *job, const void *owner, const char *name, void *val,
+                 flux_free_f destroy);
+void *job_aux_get (const struct job *job, const void *owner, const char *name);
+void job_aux_delete (struct job *job, const void *owner, const void *val);
+/* All events of the job, until it is over; twice is once. */
+int job_subscribe (struct job *job, const void *owner);
+void job_unsubscribe (struct job *job, const void *owner);
+bool job_has_subscriber (const struct job *job, const void *owner);
+/* What the owner left with the job. */
+void job_tap_forget (struct job *job, const void *owner);
 
 struct job {
     flux_jobid_t id;
@@ -100,6 +122,7 @@ struct job {
     int prologs, epilogs; /* running */
     bool validated;
     bool alloc_event;
+    bool bypass; /* R is not from the scheduler */
     bool started;
     bool finished;
     bool released; /* all of R */
@@ -133,6 +156,9 @@ struct job {
     bool exec_sent;  /* start request is out, final release is not in */
     bool exec_done;
     bool timed_out;
+    bool announced;        /* to plugins: job.create */
+    int64_t priority_next; /* PRIORITY: what a plugin wants it to be; -1: nothing yet */
+    struct job_tap *tap;   /* or NULL */
 
     /* the eventlog, all of it; what is before `committed` is in the KVS, what is
      * before `written` is there or on its way */

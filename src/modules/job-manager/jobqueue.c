@@ -2,6 +2,7 @@
 #include "value/fsd.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,8 @@ static int parse_size (json_t *o, const char *where, struct job_facts *f,
                                                  : NULL;
         if (!dst)
             return bad (error, where, "unknown key: nnodes, ncores, ngpus are known");
-        if (!json_is_integer (v) || json_integer_value (v) < -1)
+        if (!json_is_integer (v) || json_integer_value (v) < -1
+            || json_integer_value (v) > INT_MAX)
             return bad (error, where, "must be integers from -1 (no limit)");
         *dst = json_integer_value (v);
     }
@@ -114,7 +116,7 @@ static int parse_size (json_t *o, const char *where, struct job_facts *f,
 static int parse_duration (json_t *v, const char *where, double *duration,
                            flux_error_t *error)
 {
-    if (json_is_number (v))
+    if (json_is_number (v) && json_number_value (v) >= 0)
         *duration = json_number_value (v);
     else if (!json_is_string (v) || fsd_parse (json_string_value (v), duration) < 0)
         return bad (error, where, "must be a Flux standard duration");
@@ -123,15 +125,34 @@ static int parse_duration (json_t *v, const char *where, double *duration,
     return 0;
 }
 
+/* A table within a table, or NULL if it is not there. */
+static int get_table (json_t *o, const char *key, const char *where, json_t **table,
+                      flux_error_t *error)
+{
+    char path[160];
+
+    *table = json_object_get (o, key);
+    snprintf (path, sizeof (path), "%s.%s", where, key);
+    if (*table && !json_is_object (*table))
+        return bad (error, path, "must be a table");
+    return 0;
+}
+
 /* policy.limits of the instance or of a queue; the latter goes before. */
 static int parse_limits (json_t *policy, const char *where, struct job_limits *l,
                          flux_error_t *error)
 {
-    json_t *limits = json_object_get (policy, "limits");
-    json_t *size = json_object_get (limits, "job-size");
-    json_t *duration = json_object_get (limits, "duration");
+    json_t *limits, *size, *duration;
     char path[128];
 
+    if (policy && !json_is_object (policy))
+        return bad (error, where, "must be a table");
+    if (get_table (policy, "limits", where, &limits, error) < 0)
+        return -1;
+    snprintf (path, sizeof (path), "%s.limits", where);
+    if (get_table (limits, "job-size", path, &size, error) < 0)
+        return -1;
+    duration = json_object_get (limits, "duration");
     snprintf (path, sizeof (path), "%s.limits.duration", where);
     if (duration && parse_duration (duration, path, &l->duration, error) < 0)
         return -1;
@@ -258,12 +279,25 @@ static int check_size (const struct job_limits *l, const struct job_facts *f,
     return 0;
 }
 
-int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
-                    const struct job_facts *facts, flux_error_t *error)
+int jobqueue_check_limits (const struct jobqueue *jq, const struct job_facts *facts,
+                           flux_error_t *error)
 {
     double max = jq->limits.duration;
     char text[32];
 
+    if (max > 0 && (facts->duration == 0 || facts->duration > max)) {
+        fsd_format_digits (text, sizeof (text), max, 4);
+        snprintf (error->text, sizeof (error->text),
+                  "requested duration exceeds policy limit of %s", text);
+        errno = EINVAL;
+        return -1;
+    }
+    return check_size (&jq->limits, facts, error);
+}
+
+int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
+                    const struct job_facts *facts, flux_error_t *error)
+{
     if (!jq->enabled) {
         snprintf (error->text, sizeof (error->text),
                   jq->name ? "job submission to %s is disabled: %s"
@@ -273,14 +307,7 @@ int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
         errno = EINVAL;
         return -1;
     }
-    if (max > 0 && (facts->duration == 0 || facts->duration > max)) {
-        fsd_format_digits (text, sizeof (text), max, 4);
-        snprintf (error->text, sizeof (error->text),
-                  "requested duration exceeds policy limit of %s", text);
-        errno = EINVAL;
-        return -1;
-    }
-    return check_size (&jq->limits, facts, error);
+    return jobqueue_check_limits (jq, facts, error);
 }
 
 static void set_reason (char **dst, const char *reason)

@@ -46,6 +46,9 @@ struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
 /* May the job be submitted? -1 with EINVAL and *error. */
 int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
                     const struct job_facts *facts, flux_error_t *error);
+/* May a job that is in the queue be so? */
+int jobqueue_check_limits (const struct jobqueue *jq, const struct job_facts *facts,
+                           flux_error_t *error);
 void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason,
                            bool nocheckpoint);
 void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,

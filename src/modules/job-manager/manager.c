@@ -15,7 +15,6 @@
 #define MEMO_MAX (64 << 10)
 /* What an event says is wrapped into others' messages, which end at some depth. */
 #define CONTEXT_DEPTH_MAX 256
-#define DURATION "attributes.system.duration"
 
 static bool alloc_before (const struct heap_node *x, const struct heap_node *y)
 {
@@ -47,6 +46,7 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
     list_init (&m->dirty);
     list_init (&m->in_commit);
     list_init (&m->todo);
+    list_init (&m->notes);
     env_table_init (&m->envs);
     heap_init (&m->allocs, alloc_before);
     heap_init (&m->expirations, expire_before);
@@ -72,6 +72,11 @@ static int state_index (flux_job_state_t state)
 
 static void forget (struct manager *m, struct job *job)
 {
+    struct hook_call call = { .point = HOOK_DESTROY };
+
+    if (job->announced)
+        hook_call (m, job, &call);
+    hook_forget (m, job);
     depend_drop (job, m);
     while (list_pop (&job->watchers))
         ;
@@ -93,6 +98,7 @@ void manager_destroy (struct manager *m)
     if (!m)
         return;
     m->stepping = true; /* what is freed now must not cause anything */
+    m->hooks = 0;
     list_foreach (&m->all, l)
         forget (m, container_of (l, struct job, all_link));
     idmap_destroy (m->jobs);
@@ -136,7 +142,7 @@ struct job *manager_lookup_active (struct manager *m, flux_jobid_t id,
 static void journal_add (struct manager *m, const struct job *job,
                          const struct event *ev, const char *line, size_t len)
 {
-    struct journal_item item = { .type = ev->type };
+    struct journal_item item = { .type = ev->type, .id = job->id };
     struct buf *b = &m->journal.text;
 
     if (b->len > 0)
@@ -214,7 +220,8 @@ int manager_emit (struct manager *m, struct job *job, struct event *ev)
         return -1;
     m->nevents++;
     event_encode (&job->log, ev);
-    journal_add (m, job, ev, job->log.data + start, job->log.len - start);
+    size_t end = job->log.len;
+    journal_add (m, job, ev, job->log.data + start, end - start);
     if (ev->type == EV_ANNOTATIONS
         || (ev->type == EV_MEMO && ev->flags)) { /* volatile: journal only */
         job->log.len = start;
@@ -223,6 +230,9 @@ int manager_emit (struct manager *m, struct job *job, struct event *ev)
     }
     if (job->state != old)
         state_changed (m, job, old, ev->timestamp);
+    if (m->hooks) /* the text may be beyond the log's end, but is there */
+        hook_event (m, job, old, ev,
+                    (struct span){ job->log.data + start, end - start });
     return 0;
 }
 
@@ -242,11 +252,48 @@ static int64_t priority_of (int urgency)
     return urgency;
 }
 
-static void post_priority (struct manager *m, struct job *job)
+int64_t manager_default_priority (const struct manager *m, const struct job *job)
 {
-    struct event ev = { .type = EV_PRIORITY, .priority = priority_of (job->urgency) };
+    return priority_of (job->urgency);
+}
+
+/* Held and expedited jobs are so whatever plugins think of them. */
+static bool is_fixed (const struct job *job)
+{
+    return job->urgency == FLUX_JOB_URGENCY_HOLD
+           || job->urgency == FLUX_JOB_URGENCY_EXPEDITE;
+}
+
+/* -1: it is not known. */
+static int64_t get_priority (struct manager *m, struct job *job)
+{
+    struct hook_call call = {
+        .point = HOOK_PRIORITY,
+        .priority = manager_default_priority (m, job),
+    };
+
+    if (!is_fixed (job))
+        hook_call (m, job, &call);
+    return is_fixed (job) ? priority_of (job->urgency) : call.priority;
+}
+
+static void post_priority (struct manager *m, struct job *job, int64_t priority)
+{
+    struct event ev = { .type = EV_PRIORITY, .priority = priority };
 
     manager_emit (m, job, &ev);
+}
+
+/* What the plugins said when the job came into this state, or after. */
+static void prioritize (struct manager *m, struct job *job)
+{
+    int64_t priority = job->priority_next;
+
+    if (is_fixed (job) || (priority < 0 && !(m->hooks & FLUX_JOB_STATE_PRIORITY)))
+        priority = get_priority (m, job);
+    job->priority_next = -1;
+    if (priority >= 0)
+        post_priority (m, job, priority);
 }
 
 static void cancel_alloc (struct manager *m, struct job *job)
@@ -289,7 +336,7 @@ static void clean_up (struct manager *m, struct job *job)
         || job->prologs > 0 || job->epilogs > 0)
         return;
     if (job->R && !job->freed) {
-        if (m->sched_ready)
+        if (m->sched_ready && !job->bypass)
             m->ops->sched_free (job, m->arg);
         if (job->alloc_event)
             emit (m, job, EV_FREE);
@@ -314,7 +361,7 @@ static void advance (struct manager *m, struct job *job)
                 emit (m, job, EV_DEPEND);
             break;
         case FLUX_JOB_STATE_PRIORITY:
-            post_priority (m, job);
+            prioritize (m, job);
             break;
         case FLUX_JOB_STATE_SCHED:
             enqueue (m, job);
@@ -329,20 +376,25 @@ static void advance (struct manager *m, struct job *job)
     } while (job->state != old);
 }
 
-/* The step of one job may cause steps of others (dependencies), in chains as
- * long as users like: a list instead of recursion. */
-void manager_step (struct manager *m, struct job *job)
+static void run_steps (struct manager *m)
 {
     struct list *l;
 
-    if (list_empty (&job->todo_link))
-        list_append (&m->todo, &job->todo_link);
     if (m->stepping)
         return;
     m->stepping = true;
     while ((l = list_pop (&m->todo)))
         advance (m, container_of (l, struct job, todo_link));
     m->stepping = false;
+}
+
+/* The step of one job may cause steps of others (dependencies), in chains as
+ * long as users like: a list instead of recursion. */
+void manager_step (struct manager *m, struct job *job)
+{
+    if (list_empty (&job->todo_link))
+        list_append (&m->todo, &job->todo_link);
+    run_steps (m);
 }
 
 static char *span_dup (struct span s)
@@ -470,8 +522,87 @@ static struct job *new_job (struct manager *m, flux_jobid_t id, struct span jobs
     return job;
 }
 
+/* The job was refused: readers of the journal do not hear of it. */
+static void journal_retract (struct manager *m, flux_jobid_t id, size_t text_len,
+                             size_t index_len)
+{
+    struct buf text = m->journal.text, index = m->journal.index;
+    const struct journal_item *end = (void *)(index.data + index.len);
+
+    buf_init (&m->journal.text);
+    buf_init (&m->journal.index);
+    buf_add (&m->journal.text, text.data, text_len);
+    buf_add (&m->journal.index, index.data, index_len);
+    for (const struct journal_item *it = (void *)(index.data + index_len); it < end;
+         it++) {
+        if (it->id == id)
+            continue;
+        if (m->journal.text.len > 0)
+            buf_addc (&m->journal.text, ',');
+        struct journal_item item = *it;
+        item.start = m->journal.text.len;
+        buf_add (&m->journal.text, text.data + it->start, it->len);
+        buf_add (&m->journal.index, &item, sizeof (item));
+    }
+    buf_fini (&text);
+    buf_fini (&index);
+}
+
+static void post_submit (struct manager *m, struct job *job, const struct submission *s)
+{
+    struct event ev = {
+        .type = EV_SUBMIT,
+        .userid = s->userid,
+        .urgency = s->urgency,
+        .flags = s->flags,
+        .timestamp = s->t_submit,
+    };
+
+    manager_emit (m, job, &ev);
+}
+
+/* Does anybody object? */
+static int review (struct manager *m, struct job *job, flux_error_t *error)
+{
+    struct hook_call create = { .point = HOOK_CREATE, .error = error };
+    struct hook_call validate = { .point = HOOK_VALIDATE, .error = error };
+
+    job->announced = true;
+    if (hook_call (m, job, &create) < 0 || depend_add (m, job, error) < 0
+        || hook_call (m, job, &validate) < 0)
+        return -1;
+    return 0;
+}
+
+void manager_announce (struct manager *m, struct job *job)
+{
+    flux_error_t error = { "" };
+    struct hook_call create = { .point = HOOK_CREATE, .error = &error };
+    struct hook_call new = { .point = HOOK_NEW, .error = &error };
+
+    job->announced = true;
+    if (hook_call (m, job, &create) < 0 || hook_call (m, job, &new) < 0)
+        manager_raise (m, job, "jobtap", 0, error.text, m->owner);
+}
+
+static void introduce (struct manager *m, struct job *job)
+{
+    flux_error_t error = { "" };
+    struct hook_call call = { .point = HOOK_NEW, .error = &error };
+    int rc = hook_call (m, job, &call);
+
+    if (job->state == FLUX_JOB_STATE_NEW) {
+        emit (m, job, EV_VALIDATE);
+        depend_post (m, job);
+    }
+    if (rc < 0)
+        manager_raise (m, job, "jobtap", 0, error.text, m->owner);
+    manager_step (m, job);
+}
+
 int manager_submit (struct manager *m, const struct submission *s, flux_error_t *error)
 {
+    size_t text_len = m->journal.text.len, index_len = m->journal.index.len;
     struct job *job;
 
     if (s->id > m->max_jobid) /* refused or not: it was handed out */
@@ -481,23 +612,21 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
         return -1;
     job->userid = s->userid;
     if (read_spec (m, job, error) < 0 || set_queue (m, job, error) < 0
-        || depend_add (m, job, error) < 0 || name_add (m, job) < 0
-        || (s->flags & FLUX_JOB_WAITABLE && waitables_add (m->waitables, s->id) < 0)) {
+        || name_add (m, job) < 0) {
         forget (m, job);
         return -1;
     }
-    struct event ev = {
-        .type = EV_SUBMIT,
-        .userid = s->userid,
-        .urgency = s->urgency,
-        .flags = s->flags,
-        .timestamp = s->t_submit,
-    };
+    post_submit (m, job, s);
+    if (review (m, job, error) < 0
+        || (s->flags & FLUX_JOB_WAITABLE && waitables_add (m->waitables, s->id) < 0)) {
+        int saved_errno = errno;
+        journal_retract (m, s->id, text_len, index_len);
+        forget (m, job);
+        errno = saved_errno;
+        return -1;
+    }
     recent_add (&m->recent, s->id, s->userid);
-    manager_emit (m, job, &ev);
-    emit (m, job, EV_VALIDATE);
-    depend_post (m, job);
-    manager_step (m, job);
+    introduce (m, job);
     return 0;
 }
 
@@ -518,17 +647,43 @@ void manager_raise (struct manager *m, struct job *job, const char *type, int se
     manager_step (m, job);
 }
 
-static void reprioritize (struct manager *m, struct job *job)
+int manager_set_priority (struct manager *m, struct job *job, int64_t priority)
 {
-    if (job->state != FLUX_JOB_STATE_SCHED
-        || job->priority == priority_of (job->urgency))
-        return;
-    post_priority (m, job);
+    if (is_fixed (job))
+        priority = priority_of (job->urgency);
+    if (job->state == FLUX_JOB_STATE_PRIORITY) {
+        job->priority_next = priority;
+        manager_step (m, job);
+        return 0;
+    }
+    if (job->state != FLUX_JOB_STATE_SCHED) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (job->priority == priority)
+        return 0;
+    post_priority (m, job, priority);
     heap_update (&job->jobqueue->waiting, &job->queue_node);
     heap_update (&m->allocs, &job->alloc_node);
     if (heap_has (&job->alloc_node) && job->priority > 0)
         m->ops->sched_prioritize (job, m->arg);
     manager_step (m, job);
+    return 0;
+}
+
+static void reprioritize (struct manager *m, struct job *job)
+{
+    if (job->state != FLUX_JOB_STATE_SCHED && job->state != FLUX_JOB_STATE_PRIORITY)
+        return;
+    int64_t priority = get_priority (m, job);
+    if (priority >= 0)
+        manager_set_priority (m, job, priority);
+}
+
+void manager_reprioritize_all (struct manager *m)
+{
+    list_foreach (&m->all, l)
+        reprioritize (m, container_of (l, struct job, all_link));
 }
 
 int manager_set_urgency (struct manager *m, struct job *job, int urgency,
@@ -619,6 +774,7 @@ void manager_turn (struct manager *m)
     struct heap_node *n;
     double mono = m->expirations.count ? m->ops->mono (m->arg) : 0;
 
+    run_steps (m); /* of jobs that plugins have touched */
     while ((n = heap_first (&m->expirations))) {
         struct job *job = container_of (n, struct job, expire_node);
         if (job->t_expire > mono)
@@ -761,6 +917,8 @@ static void finalize (struct manager *m, struct job *job)
     }
     if (m->ops->inactive)
         m->ops->inactive (job, m->arg);
+    struct hook_call call = { .point = HOOK_INACTIVE_ADD };
+    hook_call (m, job, &call);
     forget (m, job);
 }
 
@@ -871,6 +1029,7 @@ void manager_restarted (struct manager *m)
         name_add (m, job);
         if (job->flags & FLUX_JOB_WAITABLE)
             waitables_add (m->waitables, job->id);
+        manager_announce (m, job);
         if (job->state == FLUX_JOB_STATE_DEPEND && depend_add (m, job, &error) < 0)
             manager_raise (m, job, "dependency", 0, error.text, FLUX_USERID_UNKNOWN);
     }
@@ -916,23 +1075,33 @@ static int set_path (json_t *o, const char *path, json_t *value)
     }
 }
 
+/* NULL with EINVAL: they do not fit it. */
+static json_t *with_updates (json_t *take_spec, json_t *updates)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (updates, key, value) {
+        if (!take_spec || set_path (take_spec, key, value) < 0) {
+            json_decref (take_spec);
+            errno = EINVAL;
+            return NULL;
+        }
+    }
+    return take_spec;
+}
+
 static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
 {
     struct buf b = BUF_INIT;
     struct spec spec;
-    const char *key;
-    json_t *value, *o;
+    json_t *o;
 
     spec_add_full (&job->spec, &b);
-    o = json_loadb (b.data, b.len, JSON_ALLOW_NUL, NULL);
+    o = with_updates (json_loadb (b.data, b.len, JSON_ALLOW_NUL, NULL), updates);
     buf_fini (&b);
-    json_object_foreach (updates, key, value) {
-        if (!o || set_path (o, key, value) < 0) {
-            json_decref (o);
-            errno = EINVAL;
-            return -1;
-        }
-    }
+    if (!o)
+        return -1;
     char *s = json_dumps (o, JSON_COMPACT);
     json_decref (o);
     if (!s || spec_init (&spec, &m->envs, s, strlen (s)) < 0) {
@@ -942,57 +1111,122 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
     free (s);
     spec_fini (&job->spec, &m->envs);
     job->spec = spec;
+    if (job->tap) { /* to be read again */
+        json_decref (job->tap->jobspec);
+        job->tap->jobspec = NULL;
+    }
     return 0;
 }
 
-/* What may be updated, and what it must be. */
-static bool is_updatable (const char *key, json_t *value, const char **must_be)
-{
-    static const char *const texts[] = { "attributes.system.queue",
-                                         "attributes.system.job.name" };
+/* What is changed without a plugin that allows it. */
+struct own_update {
+    const char *key;
+    json_type type;
+    const char *must_be;
+};
 
-    *must_be = NULL;
-    for (size_t i = 0; i < sizeof (texts) / sizeof (texts[0]); i++) {
-        if (strcmp (key, texts[i]) == 0) {
-            *must_be = json_is_string (value) ? NULL : "a string";
-            return true;
-        }
+static const struct own_update *own_update (const char *key)
+{
+    static const struct own_update known[] = {
+        { "attributes.system.duration", JSON_REAL, NULL },
+        { "attributes.system.queue", JSON_STRING, "a string" },
+        { "attributes.system.job.name", JSON_STRING, "a string" },
+        { "attributes.system.constraints", JSON_OBJECT, "an object" },
+    };
+
+    for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
+        if (strcmp (key, known[i].key) == 0)
+            return &known[i];
     }
-    if (strcmp (key, "attributes.system.constraints") == 0) {
-        *must_be = json_is_object (value) ? NULL : "an object";
-        return true;
-    }
-    if (strcmp (key, DURATION) == 0) {
-        if (!json_is_number (value) || json_number_value (value) < 0)
-            *must_be = "a number of seconds from 0";
-        return true;
-    }
-    return false;
+    return NULL;
 }
 
-static int check_update (const struct job *job, json_t *updates, flux_error_t *error)
+static int refuse_update (flux_error_t *error, const char *fmt, const char *key)
 {
-    const char *key, *must_be;
-    json_t *value;
+    snprintf (error->text, sizeof (error->text), fmt, key);
+    errno = EINVAL;
+    return -1;
+}
 
-    if (check_context (updates, error) < 0)
-        return -1;
-    json_object_foreach (updates, key, value) {
-        if (!is_updatable (key, value, &must_be))
-            snprintf (error->text, sizeof (error->text), "update of %s not supported",
-                      key);
-        else if (strcmp (key, DURATION) != 0 && !job_pending (job))
-            snprintf (error->text, sizeof (error->text),
-                      "update of %s: the job runs already", key);
-        else if (must_be)
-            snprintf (error->text, sizeof (error->text), "%s must be %s",
-                      strrchr (key, '.') + 1, must_be);
-        else
-            continue;
+static int check_own (const struct own_update *own, const struct job *job,
+                      const json_t *value, flux_error_t *error)
+{
+    bool duration = own->type == JSON_REAL;
+
+    if (!duration && !job_pending (job))
+        return refuse_update (error, "update of %s: the job runs already", own->key);
+    if (duration && (!json_is_number (value) || json_number_value (value) < 0))
+        return refuse_update (error, "%s must be a number of seconds from 0",
+                              "duration");
+    if (!duration && json_typeof (value) != own->type) {
+        snprintf (error->text, sizeof (error->text), "update of %s: must be %s",
+                  own->key, own->must_be);
         errno = EINVAL;
         return -1;
     }
     return 0;
+}
+
+/* Plugins may allow what we do not, and refuse what we allow. */
+static int check_key (struct manager *m, struct job *job, const char *key,
+                      struct update_plan *plan, bool *validated, flux_error_t *error)
+{
+    struct hook_call call = {
+        .point = HOOK_UPDATE_KEY,
+        .key = key,
+        .detail = plan->updates,
+        .cred = plan->cred,
+        .error = error,
+    };
+    const struct own_update *own = own_update (key);
+    json_t *value = json_object_get (plan->updates, key);
+    int rc = 0;
+
+    if (own && check_own (own, job, value, error) < 0)
+        return -1;
+    if (strncmp (key, "attributes.", 11) == 0)
+        rc = hook_call (m, job, &call);
+    *validated &= call.validated;
+    plan->feasibility |= call.feasibility;
+    if (rc > 0 && call.updates)
+        json_object_update (plan->more, call.updates);
+    json_decref (call.updates);
+    if (rc == 0 && !own)
+        return refuse_update (error, "update of %.100s not supported", key);
+    return rc < 0 ? -1 : 0;
+}
+
+static json_t *with_updates (json_t *take_spec, json_t *updates);
+
+static int validate_update (struct manager *m, struct job *job,
+                            struct update_plan *plan, flux_error_t *error)
+{
+    struct hook_call call = { .point = HOOK_VALIDATE, .error = error };
+
+    if (!plan->jobspec)
+        return refuse_update (error, "%s cannot be updated", "jobspec");
+    call.jobspec = plan->jobspec;
+    return hook_call (m, job, &call) < 0 ? -1 : 0;
+}
+
+static int check_update (struct manager *m, struct job *job, struct update_plan *plan,
+                         flux_error_t *error)
+{
+    bool validated = true;
+    const char *key;
+    json_t *value;
+
+    if (check_context (plan->updates, error) < 0)
+        return -1;
+    json_object_foreach (plan->updates, key, value) {
+        if (check_key (m, job, key, plan, &validated, error) < 0)
+            return -1;
+    }
+    json_object_update (plan->updates, plan->more);
+    plan->jobspec =
+        with_updates (json_loadb (job->spec.text, job->spec.len, JSON_ALLOW_NUL, NULL),
+                      plan->updates);
+    return validated ? 0 : validate_update (m, job, plan, error);
 }
 
 /* A job that runs cannot have ended already. */
@@ -1008,19 +1242,65 @@ static int check_not_past (const struct manager *m, const struct job *job,
     return -1;
 }
 
-int manager_update (struct manager *m, struct job *job, json_t *updates,
-                    flux_error_t *error)
+/* A job that runs has another expiration. */
+static void post_expiration (struct manager *m, struct job *job)
+{
+    struct span R = { job->R, strlen (job->R) }, v;
+    double start = job->t_last, d = job->facts.duration;
+
+    if (jsontext_find (R, "execution.starttime", &v) == 0)
+        jsontext_number (v, &start);
+    struct event ev = { .type = EV_RESOURCE_UPDATE,
+                        .expiration = d > 0 ? start + d : 0 };
+    manager_emit (m, job, &ev);
+    manager_set_expiration (m, job);
+}
+
+int manager_post_update (struct manager *m, struct job *job, json_t *updates,
+                         flux_error_t *error)
 {
     struct event ev = { .type = EV_JOBSPEC_UPDATE, .context = updates };
-    json_t *duration = json_object_get (updates, DURATION);
-    json_t *queue = json_object_get (updates, "attributes.system.queue");
+
+    if (rewrite_spec (m, job, updates) < 0) {
+        snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
+        return -1;
+    }
+    manager_emit (m, job, &ev);
+    name_remove (m, job);
+    read_spec (m, job, error);
+    name_add (m, job);
+    if (json_object_get (updates, "attributes.system.queue"))
+        set_queue (m, job, error);
+    if (job_pending (job))
+        cancel_alloc (m, job); /* it is offered again, as it is now */
+    else if (job->R && json_object_get (updates, "attributes.system.duration"))
+        post_expiration (m, job);
+    manager_step (m, job);
+    return 0;
+}
+
+void update_plan_fini (struct update_plan *plan)
+{
+    json_decref (plan->updates);
+    json_decref (plan->more);
+    json_decref (plan->jobspec);
+    *plan = (struct update_plan){ 0 };
+}
+
+int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
+                         struct update_plan *plan, flux_error_t *error)
+{
     struct job_facts facts = job->facts;
 
-    if (check_update (job, updates, error) < 0 || manager_check_room (job, error) < 0)
+    if (!(plan->updates = json_copy (updates)) || !(plan->more = json_object ())
+        || check_update (m, job, plan, error) < 0
+        || manager_check_room (job, error) < 0)
         return -1;
+    json_t *duration = json_object_get (plan->updates, "attributes.system.duration");
+    json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
     if (duration) {
         facts.duration = json_number_value (duration);
-        if (jobqueue_check (&m->queues, job->jobqueue, &facts, error) < 0
+        if ((!queue && jobqueue_check_limits (job->jobqueue, &facts, error) < 0)
             || check_not_past (m, job, facts.duration, error) < 0)
             return -1;
     }
@@ -1030,29 +1310,17 @@ int manager_update (struct manager *m, struct job *job, json_t *updates,
         if (!jq || jobqueue_check (&m->queues, jq, &facts, error) < 0)
             return -1;
     }
-    if (rewrite_spec (m, job, updates) < 0) {
-        snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
-        return -1;
-    }
-    manager_emit (m, job, &ev);
-    name_remove (m, job);
-    read_spec (m, job, error);
-    name_add (m, job);
-    if (queue)
-        set_queue (m, job, error);
-    if (job_pending (job)) {
-        cancel_alloc (m, job); /* it is offered again, as it is now */
-    } else if (duration && job->R) {
-        struct span R = { job->R, strlen (job->R) }, v;
-        double start = job->t_last;
-        if (jsontext_find (R, "execution.starttime", &v) == 0)
-            jsontext_number (v, &start);
-        double d = json_number_value (duration);
-        struct event up = { .type = EV_RESOURCE_UPDATE,
-                            .expiration = d > 0 ? start + d : 0 };
-        manager_emit (m, job, &up);
-        manager_set_expiration (m, job);
-    }
-    manager_step (m, job);
     return 0;
+}
+
+int manager_update (struct manager *m, struct job *job, json_t *updates,
+                    flux_error_t *error)
+{
+    struct update_plan plan = { 0 };
+    int rc = manager_plan_update (m, job, updates, &plan, error);
+
+    if (rc == 0)
+        rc = manager_post_update (m, job, plan.updates, error);
+    update_plan_fini (&plan);
+    return rc;
 }

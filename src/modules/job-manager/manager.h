@@ -28,6 +28,7 @@
 #include "base/json/jsontext.h"
 #include "event.h"
 #include "history.h"
+#include "hook.h"
 #include "job.h"
 #include "jobqueue.h"
 #include "recent.h"
@@ -47,12 +48,15 @@ struct manager_ops {
                    void *arg); /* may be NULL */
     /* the job is inactive, and its log committed */
     void (*inactive) (const struct job *job, void *arg); /* may be NULL */
+    /* A point of m->hooks; see hook.h. NULL if there are never any. */
+    int (*hook) (struct job *job, struct hook_call *call, void *arg);
 };
 
 /* Where an entry stands in the journal. */
 struct journal_item {
     size_t start, len;
     int type; /* enum event_type */
+    flux_jobid_t id;
 };
 
 struct journal {
@@ -91,6 +95,9 @@ struct manager {
     char *pause_text;
     struct list todo; /* jobs whose next step is to be found */
     bool stepping;
+    int hooks;         /* points that somebody wants to hear of */
+    struct list notes; /* what is still to be told */
+    bool hooking;      /* somebody is being told */
     unsigned long nevents, ncommits;
 };
 
@@ -105,8 +112,7 @@ struct submission {
     int flags;
     double t_submit; /* 0: now */
     struct span jobspec;
-    /* length 0: in jobspec, if anywhere; else "environment":{...} with a comma
-     * behind if attributes.system has other members */
+    /* length 0: in jobspec, if anywhere; else "environment":{...} with a comma behind */
     struct span env;
 };
 /* -1 with errno and *error: the job was refused and leaves no trace. */
@@ -116,6 +122,26 @@ struct job *manager_lookup (struct manager *m, flux_jobid_t id);
  * the job is unknown or inactive. */
 struct job *manager_lookup_active (struct manager *m, flux_jobid_t id,
                                    flux_error_t *error);
+
+/* For plugins (see hook.h). Priority: what it is when none of them has a say; -1: it stays
+ * open. set: of a job in PRIORITY or SCHED, else EINVAL. */
+int64_t manager_default_priority (const struct manager *m, const struct job *job);
+int manager_set_priority (struct manager *m, struct job *job, int64_t priority);
+/* Ask again for the priority of each job that waits. */
+void manager_reprioritize_all (struct manager *m);
+/* SCHED: the job has R without the scheduler. */
+void manager_bypass (struct manager *m, struct job *job, const char *R);
+/* Merged into the job's annotations; null removes. Nothing of it is stored. */
+void manager_annotate (struct manager *m, struct job *job, struct span annotations);
+
+/* A reason to stay in DEPEND, which goes into the log. add: in NEW or DEPEND, else EINVAL;
+ * EEXIST if the job has it or has had it. remove: ENOENT. */
+int manager_dependency_add (struct manager *m, struct job *job,
+                            const char *description);
+int manager_dependency_remove (struct manager *m, struct job *job,
+                               const char *description);
+/* job.create and job.new, to the plugins that there are. */
+void manager_announce (struct manager *m, struct job *job);
 
 /* Clients' requests. */
 void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
@@ -128,9 +154,25 @@ int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_vola
 /* May a client add an event? What it adds is kept in memory and in the KVS: -1 with
  * E2BIG and *error where it is too much. */
 int manager_check_room (const struct job *job, flux_error_t *error);
-/* updates: dotted jobspec key -> value. */
+/* An update that may be made: what a client wants, and what plugins add. */
+struct update_plan {
+    const struct flux_msg_cred *cred; /* who asks, or NULL */
+    json_t *updates;                  /* dotted jobspec key -> value */
+    json_t *more;
+    json_t *jobspec;  /* as it would be, without environment */
+    bool feasibility; /* a plugin wants the scheduler to be asked */
+};
+/* *plan is to be freed, whatever comes back. */
+int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
+                         struct update_plan *plan, flux_error_t *error);
+void update_plan_fini (struct update_plan *plan);
+/* Both at once. */
 int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error);
+/* Without asking whether such an update is possible. -1 with EINVAL and *error: the
+ * jobspec cannot be changed so. */
+int manager_post_update (struct manager *m, struct job *job, json_t *updates,
+                         flux_error_t *error);
 void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
                           const char *reason, bool nocheckpoint);
 
@@ -181,7 +223,7 @@ void manager_resume (struct manager *m);
  * *error. */
 int manager_check_paused (const struct manager *m, flux_error_t *error);
 
-/* Restart: each job that the KVS has, in any order; then one manager_restarted.
+/* Restart: each job that the KVS has, in the order of ids; then one manager_restarted.
  * -1 with EINVAL and *error: the log or the jobspec cannot be understood. */
 int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
                     struct span jobspec, struct span R, flux_error_t *error);

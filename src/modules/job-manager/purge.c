@@ -1,7 +1,7 @@
 /* Inactive jobs leave the KVS: on request, or by the limits of the configuration
  * (job-manager.inactive-age-limit, inactive-num-limit). Whoever asked, and job-list,
  * hear of it when the KVS has acknowledged it; if it does not, the jobs stay. */
-#include "ctx.h"
+#include "modules/job-manager/jobtap/jobtap.h"
 #include "value/fsd.h"
 
 #include <errno.h>
@@ -107,6 +107,8 @@ static void purge_done (struct purge *p)
 {
     flux_future_destroy (flux_event_publish_pack (p->ctx->h, "job-purge-inactive", 0,
                                                   "{s:O}", "jobs", p->ids));
+    for (size_t i = 0; i < p->count; i++)
+        jobtap_purged (p->ctx->jobtap, p->victims[i].id, "job.inactive-remove");
     if (p->msg)
         flux_respond_pack (p->ctx->h, p->msg, "{s:i s:i}", "count", (int)p->count,
                            "total", (int)p->total);

@@ -64,7 +64,7 @@ void manager_sched_hello (struct manager *m,
     manager_sched_lost (m);
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
-        if (job->R && !job->freed)
+        if (job->R && !job->freed && !job->bypass)
             cb (job, arg);
     }
 }
@@ -117,7 +117,21 @@ void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
     manager_step (m, job);
 }
 
-static void annotate (struct manager *m, struct job *job, struct span annotations)
+void manager_bypass (struct manager *m, struct job *job, const char *R)
+{
+    struct event ev = { .type = EV_ALLOC, .bypass = true };
+
+    if (!(job->R = strdup (R)))
+        return;
+    heap_remove (&job->jobqueue->waiting, &job->queue_node);
+    job->R_owed = true;
+    manager_emit (m, job, &ev);
+    job->t_alloc = m->ops->mono (m->arg);
+    manager_set_expiration (m, job);
+    manager_step (m, job);
+}
+
+void manager_annotate (struct manager *m, struct job *job, struct span annotations)
 {
     json_t *o = json_loadb (annotations.s, annotations.len, 0, NULL);
     json_t *context = o ? json_pack ("{s:o}", "annotations", o) : NULL;
@@ -134,7 +148,7 @@ void manager_sched_annotate (struct manager *m, flux_jobid_t id,
     struct job *job = answered (m, id);
 
     if (job)
-        annotate (m, job, annotations);
+        manager_annotate (m, job, annotations);
 }
 
 void manager_sched_deny (struct manager *m, flux_jobid_t id, const char *note)
@@ -160,7 +174,7 @@ void manager_sched_canceled (struct manager *m, flux_jobid_t id)
     heap_remove (&m->allocs, &job->alloc_node);
     job->alloc_canceled = false;
     if (job->annotations && json_object_get (job->annotations, "sched"))
-        annotate (m, job, (struct span){ "{\"sched\":null}", 14 });
+        manager_annotate (m, job, (struct span){ "{\"sched\":null}", 14 });
     manager_step (m, job);
 }
 

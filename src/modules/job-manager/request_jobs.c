@@ -239,6 +239,93 @@ static void memo_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         ctx_answer (ctx, msg, NULL);
 }
 
+/* An update, for as long as the scheduler is asked about it. */
+struct update {
+    struct ctx *ctx;
+    const flux_msg_t *msg;
+    flux_jobid_t id;
+    json_t *updates;
+};
+
+static void update_destroy (void *arg)
+{
+    struct update *up = arg;
+
+    flux_msg_decref (up->msg);
+    json_decref (up->updates);
+    free (up);
+}
+
+static void apply_update (struct ctx *ctx, const flux_msg_t *msg, struct job *job,
+                          json_t *updates)
+{
+    flux_error_t error = { "" };
+    double before = job->expiration;
+
+    if (manager_post_update (ctx->m, job, updates, &error) < 0) {
+        ctx_respond_text (ctx, msg, &error);
+        return;
+    }
+    if (job->expiration != before)
+        sched_expiration (ctx, job, job->expiration);
+    ctx_answer (ctx, msg, NULL);
+}
+
+static void feasible (flux_future_t *f, void *arg)
+{
+    struct update *up = arg;
+    flux_error_t error = { "" };
+    struct job *job = manager_lookup_active (up->ctx->m, up->id, &error);
+
+    if (!job)
+        ctx_respond_text (up->ctx, up->msg, &error);
+    else if (flux_future_get (f, NULL) < 0 && errno != ENOSYS)
+        flux_respond_error (up->ctx->h, up->msg, errno, flux_future_error_string (f));
+    else if (!job_pending (job))
+        flux_respond_error (up->ctx->h, up->msg, EINVAL,
+                            "the job has got its resources meanwhile");
+    else if (ctx_storing (up->ctx, up->msg))
+        apply_update (up->ctx, up->msg, job, up->updates);
+    flux_future_destroy (f);
+}
+
+static void ask_feasible (struct ctx *ctx, const flux_msg_t *msg, struct job *job,
+                          const struct update_plan *plan)
+{
+    struct update *up = calloc (1, sizeof (*up));
+    flux_future_t *f = flux_rpc_pack (ctx->h, "feasibility.check", FLUX_NODEID_ANY, 0,
+                                      "{s:O}", "jobspec", plan->jobspec);
+
+    if (up) {
+        *up = (struct update){ ctx, flux_msg_incref (msg), job->id, NULL };
+        up->updates = json_incref (plan->updates);
+    }
+    if (!f || !up || flux_future_aux_set (f, NULL, up, update_destroy) < 0) {
+        if (up)
+            update_destroy (up);
+        flux_respond_error (ctx->h, msg, ENOMEM, NULL);
+        flux_future_destroy (f);
+    } else if (flux_future_then (f, -1., feasible, up) < 0) {
+        flux_respond_error (ctx->h, msg, errno, NULL);
+        flux_future_destroy (f);
+    }
+}
+
+static void plan_update (struct ctx *ctx, const flux_msg_t *msg, struct job *job,
+                         json_t *updates, const struct flux_msg_cred *cred)
+{
+    struct update_plan plan = { .cred = cred };
+    flux_error_t error = { "" };
+
+    if (manager_plan_update (ctx->m, job, updates, &plan, &error) < 0)
+        ctx_respond_text (ctx, msg, &error);
+    else if (plan.feasibility && job_pending (job))
+        ask_feasible (ctx, msg, job, &plan);
+    else
+        apply_update (ctx, msg, job, plan.updates);
+    update_plan_fini (&plan);
+}
+
 static void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
@@ -261,14 +348,11 @@ static void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPERM, "guests cannot update a running job");
         return;
     }
-    double before = job->expiration;
-    if (manager_update (ctx->m, job, updates, &error) < 0) {
-        ctx_respond_text (ctx, msg, &error);
+    if (json_object_size (updates) == 0) {
+        flux_respond_error (h, msg, EPROTO, "updates must be an object with a key");
         return;
     }
-    if (job->expiration != before)
-        sched_expiration (ctx, job, job->expiration);
-    ctx_answer (ctx, msg, NULL);
+    plan_update (ctx, msg, job, updates, &cred);
 }
 
 /* --- wait --- */

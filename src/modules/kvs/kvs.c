@@ -290,27 +290,52 @@ static void keep_root (struct kvs *kvs)
     buf_fini (&b);
 }
 
-static bool answer_getroot (struct kvs *kvs, const flux_msg_t *msg)
+static void answer_getroot (struct kvs *kvs, const flux_msg_t *msg)
 {
     bool again;
     struct kvs_ns *ns = request_ns (kvs, msg, &again);
 
-    if (ns
-        && flux_respond_pack (kvs->h, msg, "{s:s s:s s:I s:I s:i}", "namespace",
-                              ns->name, "rootref", ns->rootref, "sequence",
-                              (json_int_t)ns->sequence, "owner", (json_int_t)ns->owner,
-                              "flags", ns->flags)
-               < 0)
+    if (!ns)
+        return;
+    if (kvs_held_add (kvs->held, ns->rootref, flux_msg_route_first (msg),
+                      flux_reactor_now (flux_get_reactor (kvs->h)))
+        < 0) {
+        kvs_respond_error (kvs, msg, errno);
+        return;
+    }
+    if (flux_respond_pack (kvs->h, msg, "{s:s s:s s:I s:I s:i}", "namespace", ns->name,
+                           "rootref", ns->rootref, "sequence", (json_int_t)ns->sequence,
+                           "owner", (json_int_t)ns->owner, "flags", ns->flags)
+        < 0)
         flux_log_error (kvs->h, "error responding to kvs.getroot");
-    if (ns && ns->space)
-        keep_root (kvs);
-    return !again;
+    keep_root (kvs);
 }
 
+/* A root that is read here later is no older. */
+static void relayed_getroot (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f)
+{
+    const char *name, *rootref;
+    json_int_t sequence;
+    struct kvs_ns *ns;
+
+    if (flux_rpc_get_unpack (f, "{s:s s:s s:I}", "namespace", &name, "rootref",
+                             &rootref, "sequence", &sequence)
+            == 0
+        && (ns = kvs_ns_lookup (kvs, name)))
+        kvs_ns_set_root (ns, rootref, sequence);
+    kvs_relay_answer (kvs, msg, f);
+}
+
+/* The leader's alone: it knows then who has which root. */
 static void getroot_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                         void *arg)
 {
-    answer_or_defer (arg, msg, answer_getroot);
+    struct kvs *kvs = arg;
+
+    if (kvs->leader)
+        answer_getroot (kvs, msg);
+    else if (kvs_relay (kvs, msg, relayed_getroot) < 0)
+        kvs_respond_error (kvs, msg, errno);
 }
 
 static bool answer_wait_version (struct kvs *kvs, const flux_msg_t *msg)
@@ -335,6 +360,54 @@ static void wait_version_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t
                              void *arg)
 {
     answer_or_defer (arg, msg, answer_wait_version);
+}
+
+/* Collection */
+
+static int add_root (void *arg, const char *rootref)
+{
+    return json_array_append_new (arg, json_string (rootref));
+}
+
+/* The root that readers see, and the one that may be on its way to the store. */
+static int add_space (json_t *roots, json_t *coming, const struct kvs_space *s)
+{
+    if (json_array_append_new (roots, json_string (s->rootref)) < 0)
+        return -1;
+    if (!strcmp (s->tree->rootref, s->rootref))
+        return 0;
+    return json_array_append_new (coming, json_string (s->tree->rootref));
+}
+
+/* All that is in use, for the store's collection. What content holds of it stays there
+ * until it is stored. */
+static void roots_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct kvs *kvs = arg;
+    json_t *roots = json_array (), *coming = json_array ();
+    size_t pos = 0;
+    void *value;
+    int rc = roots && coming ? 0 : -1;
+
+    if (!kvs->leader) {
+        kvs_respond_text (kvs, msg, EINVAL, "rank 0 knows the roots");
+        goto done;
+    }
+    keep_root (kvs);
+    while (rc == 0 && hashmap_next (kvs->namespaces, &pos, NULL, &value))
+        rc = add_space (roots, coming, ((struct kvs_ns *)value)->space);
+    if (rc < 0
+        || kvs_held_foreach (kvs->held, flux_reactor_now (flux_get_reactor (h)),
+                             add_root, roots)
+               < 0)
+        kvs_respond_error (kvs, msg, ENOMEM);
+    else if (flux_respond_pack (h, msg, "{s:O s:O}", "roots", roots, "coming", coming)
+             < 0)
+        flux_log_error (h, "error responding to kvs.roots");
+done:
+    json_decref (roots);
+    json_decref (coming);
 }
 
 static void publish_created (struct kvs *kvs, const char *what, const char *name)
@@ -651,8 +724,10 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         disconnect_versions (value, msg);
     if (kvs->health)
         kvs_health_disconnect (kvs->health, msg);
-    if (kvs->leader && (sender = flux_msg_route_first (msg)))
+    if (kvs->leader && (sender = flux_msg_route_first (msg))) {
         kvs_leader_order_reset (kvs->leader, sender);
+        kvs_held_release (kvs->held, sender, flux_reactor_now (flux_get_reactor (h)));
+    }
 }
 
 /* Start and end */
@@ -663,6 +738,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "kvs.sync", kvs_sync_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.order-reset", kvs_order_reset_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.getroot", getroot_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "kvs.roots", roots_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.wait-version", wait_version_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-create", ns_create_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-remove", ns_remove_cb, 0 },
@@ -753,7 +829,7 @@ static int start_leader (struct kvs *kvs, bool kept)
         || !(kvs->probe_timer = flux_timer_watcher_create (
                  flux_get_reactor (kvs->h), PROBE_MIN, 0., kvs_probe_cb, kvs))
         || !(kvs->watches = kvs_watches_create (kvs))
-        || !(kvs->health = kvs_health_create (kvs))
+        || !(kvs->health = kvs_health_create (kvs)) || !(kvs->held = kvs_held_create ())
         || !(ns = ns_create (kvs, KVS_PRIMARY_NAMESPACE, kvs->owner, 0))
         || ns_open (ns, *rootref ? rootref : NULL, sequence) < 0)
         return -1;
@@ -807,6 +883,7 @@ static void kvs_fini (struct kvs *kvs)
     buf_fini (&kvs->admin[0]);
     buf_fini (&kvs->admin[1]);
     kvs_health_destroy (kvs->health);
+    kvs_held_destroy (kvs->held);
     flux_watcher_destroy (kvs->probe_timer);
     if (kvs->loading)
         hashmap_destroy (kvs->loading);

@@ -723,7 +723,7 @@ static int decode_hdir (struct kvs_node *n, struct span data)
 {
     struct span name, value, bucket = { NULL, 0 }, elem;
     size_t pos = 0;
-    bool func = false;
+    bool func = false, at_level = true;
     int rc, i = 0;
     struct buf level = BUF_INIT;
 
@@ -735,10 +735,10 @@ static int decode_hdir (struct kvs_node *n, struct span data)
             func = true;
         if (name.len == 7 && !memcmp (name.s, "\"level\"", 7)
             && (value.len != level.len || memcmp (value.s, level.data, level.len)))
-            rc = -1;
+            at_level = false;
     }
     buf_fini (&level);
-    if (rc < 0 || !bucket.s || !func
+    if (rc < 0 || !bucket.s || !func || !at_level
         || !(n->ent = calloc (NODE_FANOUT, sizeof (*n->ent))))
         goto inval;
     n->cap = NODE_FANOUT;

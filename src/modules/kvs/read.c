@@ -21,6 +21,7 @@ struct stalled {
 struct asker {
     struct kvs *kvs;
     const flux_msg_t *msg;
+    bool refs; /* is told blobrefs, and may come back with them */
 };
 
 static int find_root (void *arg, const char *name, struct kvs_root *root)
@@ -33,6 +34,9 @@ static int find_root (void *arg, const char *name, struct kvs_root *root)
     if (kvs_ns_authorize (ns, a->msg) < 0)
         return -1;
     ns->unread = 0;
+    if (a->refs && a->kvs->held)
+        kvs_held_add (a->kvs->held, ns->rootref, NULL,
+                      flux_reactor_now (flux_get_reactor (a->kvs->h)));
     root->name = ns->name;
     root->rootref = ns->rootref;
     root->tree = ns->space ? ns->space->tree : NULL;
@@ -49,7 +53,7 @@ static int may_read_any (void *arg)
 int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,
                   int flags, struct buf *out)
 {
-    struct asker a = { kvs, msg };
+    struct asker a = { kvs, msg, (flags & FLUX_KVS_TREEOBJ) != 0 };
     struct kvs_roots roots = { .cache = kvs->cache,
                                .leader = kvs->leader != NULL,
                                .find = find_root,
@@ -224,6 +228,13 @@ static bool disconnect_stalled (struct waiter *w, const flux_msg_t *msg)
     return flux_disconnect_match (msg, container_of (w, struct stalled, w)->msg);
 }
 
+/* The leader knows then which blobs have a reader. */
+static void relay_lookup (struct kvs *kvs, const flux_msg_t *msg)
+{
+    if (kvs_relay (kvs, msg, kvs_relay_answer) < 0)
+        kvs_respond_error (kvs, msg, errno);
+}
+
 void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     struct kvs *kvs = arg;
@@ -232,6 +243,11 @@ void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
 
     if (kvs_read_decode (msg, &r) < 0) {
         kvs_respond_error (kvs, msg, errno);
+        return;
+    }
+    if (kvs->rank > 0 && (r.flags & FLUX_KVS_TREEOBJ) && !r.rootref) {
+        relay_lookup (kvs, msg);
+        kvs_reading_fini (&r);
         return;
     }
     if (answer (kvs, &r, msg)) {

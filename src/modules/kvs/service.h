@@ -15,11 +15,13 @@
  *   tree.c, node.c   the leader's tree of a namespace
  *   reading.c, lookup.c   from a root to a value
  *   cache.c    blobs, and what walks have missed
- *   versions.c who waits for which version */
+ *   versions.c who waits for which version
+ *   held.c     roots that were handed out */
 #ifndef KVS_SERVICE_H
 #define KVS_SERVICE_H
 
 #include "cache.h"
+#include "held.h"
 #include "leader.h"
 #include "lookup.h"
 #include "reading.h"
@@ -56,7 +58,8 @@ struct kvs {
     flux_watcher_t *publish_timer;
     struct watches *watches; /* NULL on followers */
     struct kvs_health *health;
-    struct buf admin[2]; /* transactions of admin.c */
+    struct kvs_held *held; /* NULL on followers */
+    struct buf admin[2];   /* transactions of admin.c */
     flux_watcher_t *probe_timer;
     struct reactor_task turn;
     flux_msg_handler_t **handlers;

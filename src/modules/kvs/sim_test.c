@@ -11,11 +11,14 @@
  *  - ordered commits of a sender are applied as a prefix;
  *  - what can never be stored is refused, and is no failure of the store;
  *  - a reader sees what its rank knew when it asked, or newer;
- *  - a reader is done after as many loads as the way is long. */
+ *  - a reader is done after as many loads as the way is long;
+ *  - collections of garbage, which begin, go on and are cut off at any time, free
+ *    nothing that any of these needs. */
 #include "base/test.h"
 
 #include "base/hashmap.h"
 #include "core/kvs/blobs.h"
+#include "core/kvs/mark.h"
 #include "leader.h"
 #include "modules/content/core.h"
 #include "reading.h"
@@ -48,7 +51,7 @@ static int draw (int n)
 
 /* Messages, in order */
 
-enum kind { STORE, LOAD, LOADED, ROOT, ASK };
+enum kind { STORE, LOAD, LOADED, ROOT, ASK, COLLECT, FETCH };
 
 struct letter {
     struct list node;
@@ -70,6 +73,7 @@ struct channel {
 struct token {
     struct kvs_batch *batch;
     struct follower *to;
+    bool fetch;                 /* for the collection */
     char ref[BLOBREF_MAX_SIZE]; /* empty: a batch */
     struct buf payload;
 };
@@ -112,6 +116,17 @@ struct follower {
     struct kvs_versions versions;
 };
 
+/* At the disk; see ARCHITECTURE.md, "Collection". */
+enum collect_phase { IDLE, TELLING, ASKING, MARKING, SWEEPING };
+struct collection {
+    enum collect_phase phase;
+    struct mark *mark;
+    struct hashmap *marks; /* blobref -> kept or walked */
+    struct channel asks, roots, fetched;
+};
+
+static char kept[] = "kept", walked[] = "walked";
+
 static struct world {
     bool kept;
     size_t blob_max;
@@ -127,7 +142,8 @@ static struct world {
     struct kvs_leader *leader;
     struct kvs_space *space;
     struct hashmap *loading;
-    struct channel disk;           /* content to it: batches and loads */
+    struct channel disk, written; /* content to it: batches and loads; the answers */
+    struct collection collection;
     struct channel stored, loaded; /* content to the leader */
     struct channel loads;          /* leader to content */
     struct follower followers[FOLLOWERS];
@@ -135,7 +151,7 @@ static struct world {
     struct writer writers[WRITERS];
     bool turn, probe, ill;
     int64_t acked_sequence;
-    long answered, refused, unfit, looked_up, late, crashes;
+    long answered, refused, unfit, looked_up, late, crashes, freed, collected;
 } w;
 
 static void channel_init (struct channel *c)
@@ -182,6 +198,8 @@ static void write_blob (const struct blobs_entry *e)
     struct buf *b;
 
     blobref_encode ("sha1", e->digest, 20, ref);
+    if (w.collection.phase != IDLE && !hashmap_lookup (w.collection.marks, ref))
+        hashmap_insert (w.collection.marks, ref, kept);
     if (hashmap_lookup (w.blobs, ref))
         return;
     b = calloc (1, sizeof (*b));
@@ -215,24 +233,247 @@ static void write_batch (const struct buf *data)
 
 static void disk_step (void)
 {
-    struct letter *l = list_first (&w.disk.letters, struct letter, node);
-    unsigned char digest[DIGEST_MAX_SIZE];
+    struct letter *l = list_first (&w.disk.letters, struct letter, node), *a;
     struct buf *b;
 
     list_remove (&l->node);
+    a = post (&w.written, l->kind);
     if (l->kind == STORE) {
         if (!(w.disk_bad && draw (10)))
             write_batch (&l->data);
         else
-            l->errnum = w.errnum;
-        content_committed (w.content, l->errnum, NULL);
+            a->errnum = w.errnum;
     } else {
-        holds (blobref_decode (l->ref, digest) == 20);
-        b = hashmap_lookup (w.blobs, l->ref);
-        content_loaded (w.content, digest, b ? 0 : ENOENT, NULL, b ? b->data : NULL,
-                        b ? b->len : 0);
+        strcpy (a->ref, l->ref);
+        if ((b = hashmap_lookup (w.blobs, l->ref)))
+            buf_add (&a->data, b->data, b->len);
+        else
+            a->errnum = ENOENT;
     }
     letter_destroy (l);
+}
+
+static void fetch_for_collection (const char *ref);
+static void told_begin (void);
+
+/* What the disk says to content, in order. */
+static void written_step (void)
+{
+    struct letter *l = list_first (&w.written.letters, struct letter, node);
+    unsigned char digest[DIGEST_MAX_SIZE];
+
+    list_remove (&l->node);
+    if (l->kind == STORE) {
+        content_committed (w.content, l->errnum, NULL);
+    } else if (l->kind == COLLECT) {
+        content_collect (w.content, l->sequence != 0);
+        if (l->sequence)
+            told_begin ();
+    } else if (l->kind == FETCH) {
+        fetch_for_collection (l->ref);
+    } else {
+        holds (blobref_decode (l->ref, digest) == 20);
+        content_loaded (w.content, digest, l->errnum, NULL, l->data.data, l->data.len);
+    }
+    letter_destroy (l);
+}
+
+/* Collection */
+
+static int mark_op (void *arg, const void *digest, bool dir, flux_error_t *error)
+{
+    char ref[BLOBREF_MAX_SIZE], *was;
+
+    blobref_encode ("sha1", digest, 20, ref);
+    if (!hashmap_lookup (w.blobs, ref)) {
+        errno = ENOENT;
+        return -1;
+    }
+    was = hashmap_lookup (w.collection.marks, ref);
+    if (was == walked || (was && !dir))
+        return 0;
+    hashmap_insert (w.collection.marks, ref, dir ? walked : kept);
+    return dir;
+}
+
+static int load_op (void *arg, const void *digest, struct buf *out, flux_error_t *error)
+{
+    char ref[BLOBREF_MAX_SIZE];
+    struct buf *b;
+
+    blobref_encode ("sha1", digest, 20, ref);
+    holds ((b = hashmap_lookup (w.blobs, ref)) != NULL);
+    buf_reset (out);
+    buf_add (out, b->data, b->len);
+    return 0;
+}
+
+static const struct mark_ops mark_ops = { .mark = mark_op, .load = load_op };
+
+static void begin_collection (void)
+{
+    struct collection *c = &w.collection;
+
+    c->phase = TELLING;
+    c->marks = hashmap_create (NULL);
+    c->mark = mark_create (&mark_ops, NULL, w.digest);
+    post (&w.written, COLLECT)->sequence = 1;
+}
+
+static void end_collection (void)
+{
+    struct collection *c = &w.collection;
+
+    if (c->phase == IDLE)
+        return;
+    mark_destroy (c->mark);
+    hashmap_destroy (c->marks);
+    c->phase = IDLE;
+}
+
+static void told_begin (void)
+{
+    w.collection.phase = ASKING;
+    post (&w.collection.asks, COLLECT);
+}
+
+static void fetch_for_collection (const char *ref)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+    struct token *t = calloc (1, sizeof (*t));
+
+    strcpy (t->ref, ref);
+    t->fetch = true;
+    holds (blobref_decode (ref, digest) == 20);
+    content_load (w.content, t, digest);
+}
+
+static void walk (void)
+{
+    struct collection *c = &w.collection;
+    flux_error_t error;
+    const void *digest;
+    struct letter *l;
+
+    for (int i = 1 + draw (4); i > 0 && mark_step (c->mark, &error) > 0; i--)
+        ;
+    while (mark_wanted (c->mark, &digest)) {
+        l = post (&w.written, FETCH);
+        blobref_encode ("sha1", digest, 20, l->ref);
+    }
+    if (mark_is_done (c->mark)) {
+        holds (mark_check (c->mark, &error) == 0);
+        c->phase = SWEEPING;
+    }
+}
+
+/* False: nothing is left. */
+static bool sweep_one (void)
+{
+    const char *ref;
+    size_t pos = 0;
+
+    while (hashmap_next (w.blobs, &pos, &ref, NULL))
+        if (!hashmap_lookup (w.collection.marks, ref)) {
+            hashmap_remove (w.blobs, ref);
+            w.freed++;
+            return true;
+        }
+    return false;
+}
+
+static void sweep (void)
+{
+    for (int i = draw (8); i >= 0; i--)
+        if (!sweep_one ()) {
+            end_collection ();
+            w.collected++;
+            post (&w.written, COLLECT);
+            return;
+        }
+}
+
+static void fetched_step (void)
+{
+    struct letter *l = list_first (&w.collection.fetched.letters, struct letter, node);
+    unsigned char digest[DIGEST_MAX_SIZE];
+    flux_error_t error;
+
+    list_remove (&l->node);
+    holds (blobref_decode (l->ref, digest) == 20);
+    holds (mark_found (w.collection.mark, digest, l->errnum ? NULL : l->data.data,
+                       l->data.len, &error)
+           == 0);
+    letter_destroy (l);
+}
+
+static void root_for_collection (const char *ref, bool optional)
+{
+    struct letter *l = post (&w.collection.roots, ROOT);
+
+    strcpy (l->ref, ref);
+    l->sequence = optional;
+}
+
+/* The leader answers. */
+static void asks_step (void)
+{
+    struct letter *l = list_first (&w.collection.asks.letters, struct letter, node);
+    struct buf b = BUF_INIT;
+    struct token *t = calloc (1, sizeof (*t));
+
+    list_remove (&l->node);
+    letter_destroy (l);
+    blobs_begin (&b, 20, 0);
+    blobs_pin (&b);
+    t->payload = b;
+    content_commit (w.content, t, b.data, b.len);
+    root_for_collection (w.space->rootref, false);
+    root_for_collection (w.space->tree->rootref, true);
+    post (&w.collection.roots, COLLECT);
+}
+
+static void roots_step (void)
+{
+    struct letter *l = list_first (&w.collection.roots.letters, struct letter, node);
+    struct collection *c = &w.collection;
+    flux_error_t error;
+
+    list_remove (&l->node);
+    if (l->kind == ROOT) {
+        holds (mark_root (c->mark, l->ref, l->sequence, &error) == 0);
+    } else {
+        if (w.checkpoint[0])
+            holds (mark_root (c->mark, w.checkpoint, false, &error) == 0);
+        c->phase = MARKING;
+    }
+    letter_destroy (l);
+}
+
+static void collection_step (void)
+{
+    struct collection *c = &w.collection;
+
+    if (!list_empty (&c->asks.letters))
+        asks_step ();
+    else if (!list_empty (&c->roots.letters))
+        roots_step ();
+    else if (!list_empty (&c->fetched.letters))
+        fetched_step ();
+    else if (c->phase == MARKING)
+        walk ();
+    else if (c->phase == SWEEPING)
+        sweep ();
+    else if (c->phase == IDLE && list_empty (&w.written.letters) && draw (10) == 0)
+        begin_collection ();
+}
+
+static void kill_collection (void)
+{
+    end_collection ();
+    channel_clear (&w.collection.asks);
+    channel_clear (&w.collection.roots);
+    channel_clear (&w.collection.fetched);
 }
 
 /* Content's effects */
@@ -271,7 +512,10 @@ static void content_respond (void *arg, void *token, int errnum, const char *tex
     struct letter *l;
 
     if (t->ref[0]) {
-        l = post (t->to ? &t->to->down : &w.loaded, LOADED);
+        l = post (t->fetch ? &w.collection.fetched
+                  : t->to  ? &t->to->down
+                           : &w.loaded,
+                  LOADED);
         strcpy (l->ref, t->ref);
         if (!errnum)
             buf_add (&l->data, data, len);
@@ -323,6 +567,8 @@ static void kill_content (void)
             write_batch (&l->data);
     }
     channel_clear (&w.disk);
+    channel_clear (&w.written);
+    kill_collection ();
     channel_clear (&w.stored);
     channel_clear (&w.loaded);
     w.content_timer = false;
@@ -571,7 +817,7 @@ static void read_on (struct reader *r, struct follower *f)
         w.looked_up++;
         reader_destroy (r);
     } else if (errno == ESTALE) {
-        holds (f && !w.kept);
+        holds (f && (!w.kept || w.freed));
         w.late++;
         r->asked = true;
         post (&f->up, ASK)->reader = r;
@@ -738,6 +984,20 @@ static void write_unfit (flux_kvs_txn_t *txn, int writer)
     }
 }
 
+/* What was there before comes back: values, and a directory. */
+static void write_again (flux_kvs_txn_t *txn, int writer)
+{
+    char key[64], data[2000];
+
+    memset (data, 'a' + writer * 2 + draw (2), sizeof (data));
+    snprintf (key, sizeof (key), "w%d.again.value", writer);
+    flux_kvs_txn_put_raw (txn, 0, key, data, sizeof (data));
+    write_number (txn, writer, "again.dir.on.x", draw (2));
+    memset (data, 'A' + writer, sizeof (data));
+    snprintf (key, sizeof (key), "w%d.again.dir.on.y", writer);
+    flux_kvs_txn_put_raw (txn, 0, key, data, sizeof (data));
+}
+
 static void send_commit (int i)
 {
     struct writer *wr = &w.writers[i];
@@ -768,6 +1028,7 @@ static void send_commit (int i)
     memset (big, ' ', sizeof (big));
     snprintf (big, 32, "%d", r->n);
     flux_kvs_txn_put_raw (txn, 0, key, big, sizeof (big));
+    write_again (txn, i);
     if (draw (20) == 0) /* refused for what it says, after it did something */
         flux_kvs_txn_put (txn, 0, ".", "bad");
     if ((r->unfit = w.blob_max == BLOB_MAX && draw (20) == 0))
@@ -857,10 +1118,13 @@ static void check_all (void)
     for (int i = 0; i < WRITERS; i++) {
         struct reader r = { .writer = i, .floor = w.writers[i].acked };
         struct kvs_roots roots = { w.cache, true, find_leader, may_read_any, NULL };
-        const char *keys[] = { "deep.er.and.deep.er.x", "big", "d" };
+        const char *keys[] = {
+            "deep.er.and.deep.er.x", "big",           "d", "again.value",
+            "again.dir.on.x",        "again.dir.on.y"
+        };
         int last[2] = { 0, 0 };
 
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 6; k++) {
             struct buf out = BUF_INIT;
             int rc;
 
@@ -873,15 +1137,18 @@ static void check_all (void)
                 ask_missing (w.cache, w.loading, &w.loads);
                 while (!list_empty (&w.loads.letters))
                     leader_loads_step ();
-                while (list_empty (&w.loaded.letters))
-                    disk_step ();
+                while (list_empty (&w.loaded.letters)) {
+                    if (!list_empty (&w.disk.letters))
+                        disk_step ();
+                    written_step ();
+                }
                 leader_loaded_step ();
             }
             if (rc < 0) {
                 holds (errno == ENOENT && r.floor == 0);
             } else if (k == 2) {
                 check_dir (&out);
-            } else {
+            } else if (k < 2) {
                 check_value (&r, &out);
                 last[k] = number_of (out.data, out.len);
             }
@@ -912,7 +1179,7 @@ static void step (void)
 {
     struct follower *f = &w.followers[draw (FOLLOWERS)];
 
-    switch (draw (12)) {
+    switch (draw (13)) {
     case 0:
     case 1:
         send_commit (draw (WRITERS));
@@ -931,9 +1198,11 @@ static void step (void)
     case 5:
         if (draw (2) && !list_empty (&w.disk.letters))
             disk_step ();
+        else if (draw (2) && !list_empty (&w.written.letters))
+            written_step ();
         else if (!list_empty (&w.stored.letters))
             stored_step ();
-        else if (w.content_timer && draw (10) == 0)
+        else if (w.content_timer && draw (4) == 0)
             content_timer_step ();
         break;
     case 6:
@@ -962,6 +1231,9 @@ static void step (void)
             kvs_leader_probe (w.leader);
         }
         break;
+    case 11:
+        collection_step ();
+        break;
     default:
         if (draw (60) == 0)
             w.disk_bad = !w.disk_bad;
@@ -985,9 +1257,9 @@ static void step (void)
 static bool busy (void)
 {
     bool b = w.turn || w.probe || !list_empty (&w.disk.letters)
-             || !list_empty (&w.stored.letters) || !list_empty (&w.loaded.letters)
-             || !list_empty (&w.loads.letters) || !list_empty (&w.space->queue)
-             || !list_empty (&w.readers);
+             || !list_empty (&w.written.letters) || !list_empty (&w.stored.letters)
+             || !list_empty (&w.loaded.letters) || !list_empty (&w.loads.letters)
+             || !list_empty (&w.space->queue) || !list_empty (&w.readers);
 
     for (int i = 0; i < FOLLOWERS; i++)
         b = b || !list_empty (&w.followers[i].up.letters)
@@ -1008,7 +1280,8 @@ static void settle (void)
             w.turn = false;
             kvs_leader_turn (w.leader);
         }
-        if (w.probe && list_empty (&w.disk.letters)) {
+        if (w.probe && list_empty (&w.disk.letters)
+            && list_empty (&w.written.letters)) {
             w.probe = false;
             kvs_leader_probe (w.leader);
         }
@@ -1016,6 +1289,9 @@ static void settle (void)
             content_timer_step ();
         if (!list_empty (&w.disk.letters))
             disk_step ();
+        if (!list_empty (&w.written.letters))
+            written_step ();
+        collection_step ();
         if (!list_empty (&w.stored.letters))
             stored_step ();
         if (!list_empty (&w.loads.letters))
@@ -1037,6 +1313,15 @@ static void settle (void)
     holds (!w.ill && kvs_leader_errnum (w.leader) == 0);
 }
 
+/* What is only in memory has to be known as such. */
+static void forget_clean (void)
+{
+    content_drop_clean (w.content);
+    kvs_cache_drop (w.cache);
+    w.space->tree->lru.epoch++;
+    kvs_tree_evict (w.space->tree, 0, 0);
+}
+
 /* Requests that the leader still holds are refused by it when it goes: nobody
  * hears that. */
 static void kill_leader (void)
@@ -1053,12 +1338,16 @@ static void run (unsigned int s)
 {
     memset (&w, 0, sizeof (w));
     seed = first_seed = s;
-    w.kept = draw (3) > 0;
+    w.kept = draw (2);
     w.blob_max = draw (2) ? BLOB_MAX : BLOB_SIZE_MAX;
     w.errnum = draw (2) ? ENOSPC : EIO;
     w.digest = digest_create ("sha1");
     w.blobs = hashmap_create (blob_destroy);
     channel_init (&w.disk);
+    channel_init (&w.written);
+    channel_init (&w.collection.asks);
+    channel_init (&w.collection.roots);
+    channel_init (&w.collection.fetched);
     channel_init (&w.stored);
     channel_init (&w.loads);
     channel_init (&w.loaded);
@@ -1076,6 +1365,7 @@ static void run (unsigned int s)
         }
     }
     settle ();
+    forget_clean ();
     check_all ();
     kill_leader ();
     stop ();
@@ -1086,6 +1376,7 @@ static void run (unsigned int s)
 static void test_seeds (void **state)
 {
     long answered = 0, refused = 0, looked_up = 0, late = 0, crashes = 0, unfit = 0;
+    long freed = 0, collected = 0;
 
     for (unsigned int s = 200; s <= 500; s++) {
         run (s);
@@ -1095,10 +1386,13 @@ static void test_seeds (void **state)
         looked_up += w.looked_up;
         late += w.late;
         crashes += w.crashes;
+        freed += w.freed;
+        collected += w.collected;
     }
     /* All that can happen has happened. */
     assert_true (answered > 1000 && refused > 1000 && looked_up > 1000);
     assert_true (late > 0 && crashes > 50 && unfit > 100);
+    assert_true (freed > 1000 && collected > 100);
 }
 
 int main (int argc, char *argv[])

@@ -12,7 +12,7 @@ from pathlib import Path
 import cffi  # type: ignore[import-untyped]
 
 HEADERS = (
-    "types message reactor handle future rpc attr job kvs hostlist idset".split()
+    "types message reactor handle future rpc attr job jobspec1 kvs hostlist idset".split()
 )
 
 # No symbols of the library.

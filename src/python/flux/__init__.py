@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
-    "constants core future kvs message rpc".split()
+    "abc constants constraint core eventlog future hostlist idset job kvs message "
+    "queue resource rpc uri util".split()
 )
 
 __all__ = ["Flux"]

@@ -30,7 +30,7 @@ printf 'b %s {\n' "$(flux job id --to=dec "$job")" >inject.new
 mv inject.new inject
 while [ ! -e done ]; do sleep 0.1; done
 touch go
-like 'a barrier with keys that are no JSON fails its job' 'exchanged is no JSON object' \
+like 'a barrier with keys that are none fails its job' 'exchanged: no keys and values' \
     flux job wait-event -t 60 "$job" exception
 is 'and ends it' '' flux job wait-event -q -t 60 "$job" clean
 like 'others can be started on both nodes' here flux run -N2 -n2 echo here

@@ -36,7 +36,7 @@ for bad in '"text"' '[]' '{"attributes.system.job.name":"a\u0000b"}' \
 done
 for bad in '"attributes.system.job.name":[1]' '"attributes.system.queue":5' \
     '"attributes.system.constraints":"x"' '"attributes.system.duration":"1m"'; do
-    like "update $bad" '^EINVAL .* must be a' say update "\"updates\":{$bad}"
+    like "update $bad" '^EINVAL .*must be a' say update "\"updates\":{$bad}"
 done
 is 'the job is listed' "$id" flux jobs -no '{id}'
 [ $FAILED -eq 0 ]

@@ -1,0 +1,473 @@
+/* Failures: rank 0 goes away: all shells are killed. A shell that cannot be had: the
+ * x and X are said in its stead. An exchange that fails: an exception of the job. */
+#include "agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <flux/idset.h>
+
+#include "base/buf.h"
+#include "base/hashmap.h"
+#include "base/json/jsontext.h"
+#include "base/list.h"
+#include "core/shell/protocol.h"
+#include "exchange.h"
+#include "shells.h"
+
+/* A message that a broker forwards without making others wait long. */
+#define MESSAGE_MAX (256 * 1024)
+
+/* A job with other shells elsewhere. */
+struct agent_job {
+    char *ranks;
+    unsigned int barriers;
+};
+
+struct agent {
+    flux_t *h;
+    uint32_t rank;
+    agent_frame_f frame_cb; /* rank 0 */
+    void *arg;
+    struct shells *shells;
+    struct exchanges *exchanges;
+    struct idset *below; /* ranks from here down; NULL on rank 0 */
+    struct idmap *jobs;
+    flux_msg_handler_t **handlers;
+    flux_watcher_t *prepare_w;
+    const flux_msg_t *attached; /* the request of rank 0 */
+    bool broken;                /* it was told that it is lost */
+    struct list asked;
+    struct buf up;
+    size_t taken; /* bytes of frames, not yet told */
+    int64_t exchange_messages;
+    int64_t exchange_bytes;
+};
+
+static void agent_job_destroy (void *value)
+{
+    struct agent_job *j = value;
+
+    if (j) {
+        free (j->ranks);
+        free (j);
+    }
+}
+
+/* ---- up ---- */
+
+static void flush_up (struct agent *a)
+{
+    if (a->up.len == 0)
+        return;
+    if (a->attached && !a->broken
+        && flux_respond_raw (a->h, a->attached, a->up.data, a->up.len) < 0)
+        flux_log_error (a->h, "error responding to attach");
+    if (a->up.cap > 2 * MESSAGE_MAX)
+        buf_fini (&a->up);
+    else
+        buf_reset (&a->up);
+}
+
+static void up (struct agent *a, uint64_t id, char type, const char *text, size_t len)
+{
+    if (a->frame_cb) {
+        a->frame_cb (id, type, text, len, a->arg);
+        return;
+    }
+    if (frame_append (&a->up, type, id, text, len) < 0) {
+        flux_log (a->h, LOG_CRIT, "out of memory: contact with job shells ends");
+        if (a->attached && !a->broken)
+            flux_respond_error (a->h, a->attached, ENOMEM, "out of memory");
+        a->broken = true;
+        buf_fini (&a->up);
+    } else if (a->up.len >= MESSAGE_MAX)
+        flush_up (a);
+}
+
+static void raise (struct agent *a, uint64_t id, const char *text, int errnum)
+{
+    char note[256];
+
+    snprintf (note, sizeof (note),
+              "{\"type\":\"exec\",\"severity\":0,\"note\":\"%s: %s\"}", text,
+              flux_strerror (errnum));
+    up (a, id, 'x', note, strlen (note));
+}
+
+static void enter_barrier (struct agent *a, uint64_t id, const char *keys, size_t len)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    if (j)
+        exchange_enter (a->exchanges, id, j->barriers++, j->ranks, keys, len);
+    else
+        raise (a, id, "barrier of a job with one shell", EPROTO);
+}
+
+static void shell_frame (uint64_t id, char type, const char *text, size_t len,
+                         void *arg)
+{
+    struct agent *a = arg;
+
+    if (type == 'b') {
+        enter_barrier (a, id, text, len);
+        return;
+    }
+    if (type == 'X' && idmap_lookup (a->jobs, id)) {
+        idmap_remove (a->jobs, id);
+        exchange_leave (a->exchanges, id);
+    }
+    up (a, id, type, text, len);
+}
+
+/* ---- down ---- */
+
+static int add_job (struct agent *a, uint64_t id, const char *record, size_t len)
+{
+    struct span facts = { record, len }, ranks, text;
+    struct agent_job *j;
+
+    if (jsontext_get (facts, "ranks", &ranks) < 0 || !jsontext_plain (ranks, &text))
+        return 0; /* it is alone */
+    if (!(j = calloc (1, sizeof (*j))) || !(j->ranks = strndup (text.s, text.len))
+        || idmap_insert (a->jobs, id, j) < 0) {
+        agent_job_destroy (j);
+        return -1;
+    }
+    return 0;
+}
+
+static void start_job (struct agent *a, uint64_t id, const char *record, size_t len)
+{
+    if (add_job (a, id, record, len) == 0
+        && shells_start (a->shells, id, record, len) == 0)
+        return;
+    raise (a, id, "cannot start a job shell", errno);
+    up (a, id, 'X', "256", 3);
+}
+
+void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
+{
+    if (!a->shells)
+        return;
+    if (type == 'S')
+        start_job (a, id, text, len);
+    else
+        shells_send (a->shells, id, type, text, len);
+}
+
+/* ---- exchanges ---- */
+
+struct asked {
+    struct list node;
+    flux_future_t *f;
+    struct agent *a;
+    uint64_t id;
+    unsigned int seq;
+};
+
+static void asked_destroy (struct asked *q)
+{
+    list_remove (&q->node);
+    flux_future_destroy (q->f);
+    free (q);
+}
+
+static void ask_continuation (flux_future_t *f, void *arg)
+{
+    struct asked *q = arg;
+    const void *data = NULL;
+    size_t len = 0;
+    int errnum = flux_rpc_get_raw (f, &data, &len) < 0 ? errno : 0;
+
+    exchange_answer (q->a->exchanges, q->id, q->seq, errnum, data, len);
+    asked_destroy (q);
+}
+
+static flux_future_t *send_up (struct agent *a, const char *text, size_t len, int flags)
+{
+    a->exchange_messages++;
+    a->exchange_bytes += len;
+    return flux_rpc_raw (a->h, "job-exec.exchange", text, len, FLUX_NODEID_UPSTREAM,
+                         flags);
+}
+
+static int ask_op (uint64_t id, unsigned int seq, const char *text, size_t len,
+                   void *arg)
+{
+    struct agent *a = arg;
+    struct asked *q = calloc (1, sizeof (*q));
+
+    if (!q)
+        return -1;
+    *q = (struct asked){ .a = a, .id = id, .seq = seq };
+    list_init (&q->node);
+    list_append (&a->asked, &q->node);
+    if (!(q->f = send_up (a, text, len, 0))
+        || flux_future_then (q->f, -1., ask_continuation, q) < 0) {
+        int saved = errno;
+        asked_destroy (q);
+        errno = saved;
+        return -1;
+    }
+    return 0;
+}
+
+static void tell_op (const char *text, size_t len, void *arg)
+{
+    flux_future_destroy (send_up (arg, text, len, FLUX_RPC_NORESPONSE));
+}
+
+static void answer_op (void *request, int errnum, const char *text, size_t len,
+                       void *arg)
+{
+    struct agent *a = arg;
+    int rc = errnum ? flux_respond_error (a->h, request, errnum, NULL)
+                    : flux_respond_raw (a->h, request, text, len);
+
+    a->exchange_messages++;
+    a->exchange_bytes += len;
+    if (rc < 0)
+        flux_log_error (a->h, "error responding to exchange");
+    flux_msg_decref (request);
+}
+
+static void deliver_op (uint64_t id, int errnum, const char *keys, size_t len,
+                        void *arg)
+{
+    struct agent *a = arg;
+
+    if (errnum)
+        raise (a, id, "exchange of PMI keys failed", errnum);
+    else
+        shells_send (a->shells, id, 'B', keys, len);
+}
+
+static void add_ranks (struct idset *set, json_t *topo)
+{
+    json_t *child;
+    size_t i;
+
+    idset_set (set, json_integer_value (json_object_get (topo, "rank")));
+    json_array_foreach (json_object_get (topo, "children"), i, child) {
+        add_ranks (set, child);
+    }
+}
+
+/* Who is below this rank; a leaf need not ask. */
+static int find_below (struct agent *a)
+{
+    const char *s = flux_attr_get (a->h, "tbon.descendants");
+    flux_future_t *f = NULL;
+    json_t *topo;
+    int rc = -1;
+
+    if (!(a->below = idset_create (0, IDSET_FLAG_AUTOGROW))
+        || idset_set (a->below, a->rank) < 0)
+        return -1;
+    if (s && !strcmp (s, "0"))
+        return 0;
+    if ((f = flux_rpc (a->h, "overlay.topology", NULL, a->rank, 0))
+        && flux_rpc_get_unpack (f, "o", &topo) == 0) {
+        add_ranks (a->below, topo);
+        rc = 0;
+    } else
+        flux_log_error (a->h, "overlay.topology");
+    flux_future_destroy (f);
+    return rc;
+}
+
+/* ---- requests ---- */
+
+static void exchange_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct agent *a = arg;
+    const void *data;
+    size_t len;
+    bool wanted = !flux_msg_is_noresponse (msg);
+
+    if (flux_request_decode_raw (msg, NULL, &data, &len) < 0)
+        goto error;
+    void *request = wanted ? (void *)flux_msg_incref (msg) : NULL;
+    if (data && exchange_request (a->exchanges, data, len, request) == 0)
+        return;
+    flux_msg_decref (request);
+    errno = EPROTO;
+error:
+    if (wanted)
+        flux_respond_error (h, msg, errno, "malformed exchange");
+}
+
+/* Who told what to do has gone. */
+static void detach (struct agent *a)
+{
+    size_t pos = 0;
+    uint64_t id;
+
+    while (idmap_next (a->jobs, &pos, &id, NULL))
+        exchange_leave (a->exchanges, id);
+    idmap_destroy (a->jobs);
+    a->jobs = idmap_create (agent_job_destroy);
+    shells_destroy (a->shells);
+    a->shells = NULL;
+    buf_reset (&a->up);
+    a->broken = false;
+    flux_msg_decref (a->attached);
+    a->attached = NULL;
+}
+
+static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct agent *a = arg;
+    const char *shell;
+
+    if (flux_request_unpack (msg, NULL, "{s:s}", "shell", &shell) < 0)
+        goto error;
+    if (!flux_msg_is_streaming (msg)) {
+        errno = EPROTO;
+        goto error;
+    }
+    if (a->frame_cb) {
+        errno = EINVAL;
+        goto error;
+    }
+    if (a->attached) {
+        flux_respond_error (h, msg, EBUSY, "another has attached");
+        return;
+    }
+    if (!a->jobs || !(a->shells = shells_create (h, shell, shell_frame, a)))
+        goto error;
+    a->attached = flux_msg_incref (msg);
+    return;
+error:
+    flux_respond_error (h, msg, errno, NULL);
+}
+
+static void frames_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct agent *a = arg;
+    struct frame_reader r = { 0 };
+    struct frame f;
+    const void *data;
+    size_t len;
+    int rc;
+
+    if (!a->attached || flux_request_decode_raw (msg, NULL, &data, &len) < 0 || !data
+        || !flux_disconnect_match (msg, a->attached))
+        return;
+    rc = frame_reader_add (&r, data, len);
+    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0)
+        agent_frame (a, f.id, f.type, f.text, f.len);
+    frame_reader_fini (&r);
+    if (rc < 0)
+        flux_log_error (h, "frames from rank 0");
+    a->taken += len;
+    if (a->taken >= AGENT_WINDOW / 4) {
+        char text[24];
+        snprintf (text, sizeof (text), "%zu", a->taken);
+        up (a, 0, 'c', text, strlen (text));
+        a->taken = 0;
+    }
+}
+
+static bool is_of (void *request, void *arg)
+{
+    return flux_disconnect_match (arg, request);
+}
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    struct agent *a = arg;
+
+    exchange_disconnect (a->exchanges, is_of, (void *)msg);
+    if (a->attached && flux_disconnect_match (msg, a->attached))
+        detach (a);
+}
+
+static const struct flux_msg_handler_spec handler_tab[] = {
+    { FLUX_MSGTYPE_REQUEST, "attach", attach_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "frames", frames_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "exchange", exchange_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "disconnect", disconnect_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
+
+void agent_flush (struct agent *a)
+{
+    if (a->broken)
+        detach (a);
+    if (a->shells)
+        shells_flush (a->shells);
+    flush_up (a);
+}
+
+static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    agent_flush (arg);
+}
+
+struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb,
+                            void *arg)
+{
+    static const struct exchange_ops ops = {
+        .ask = ask_op, .tell = tell_op, .answer = answer_op, .deliver = deliver_op
+    };
+    struct agent *a = calloc (1, sizeof (*a));
+
+    if (!a)
+        return NULL;
+    list_init (&a->asked);
+    a->h = h;
+    a->frame_cb = frame_cb;
+    a->arg = arg;
+    if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
+        || !(a->jobs = idmap_create (agent_job_destroy))
+        || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))
+        || (shell && !(a->shells = shells_create (h, shell, shell_frame, a)))
+        || (!frame_cb
+            && !(a->prepare_w =
+                     flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, a)))
+        || flux_msg_handler_addvec_ex (h, "job-exec", handler_tab, a, &a->handlers)
+               < 0) {
+        agent_destroy (a);
+        return NULL;
+    }
+    if (a->prepare_w)
+        flux_watcher_start (a->prepare_w);
+    return a;
+}
+
+void agent_destroy (struct agent *a)
+{
+    if (!a)
+        return;
+    int saved = errno;
+    flux_msg_handler_delvec (a->handlers);
+    flux_watcher_destroy (a->prepare_w);
+    while (!list_empty (&a->asked))
+        asked_destroy (list_first (&a->asked, struct asked, node));
+    exchanges_destroy (a->exchanges);
+    shells_destroy (a->shells);
+    idmap_destroy (a->jobs);
+    idset_destroy (a->below);
+    flux_msg_decref (a->attached);
+    buf_fini (&a->up);
+    free (a);
+    errno = saved;
+}
+
+json_t *agent_stats (const struct agent *a)
+{
+    return json_pack ("{s:i s:I s:I s:I}", "shell_servers",
+                      a->shells ? shells_servers (a->shells) : 0, "exchanges",
+                      (json_int_t)exchange_count (a->exchanges), "exchange_messages",
+                      (json_int_t)a->exchange_messages, "exchange_bytes",
+                      (json_int_t)a->exchange_bytes);
+}

@@ -1,0 +1,37 @@
+/* What job-exec does on each rank: its shells (shells.h), the exchanges of their jobs
+ * (exchange.h), and what they say to job-exec on rank 0.
+ *
+ * On rank 0 both are in one thread and call each other. From elsewhere rank 0 has a
+ * streaming request at the agent (job-exec.attach), whose answers are frames as they
+ * come from the shells, and sends frames to it (job-exec.frames); both are bytes, many
+ * frames in a message. A frame c of id 0 tells how many bytes the agent has taken. */
+#ifndef JOB_EXEC_AGENT_H
+#define JOB_EXEC_AGENT_H
+
+#include <flux/core.h>
+#include <jansson.h>
+
+/* Of frames on their way to an agent. */
+#define AGENT_WINDOW (1024 * 1024)
+
+struct agent;
+
+typedef void (*agent_frame_f) (uint64_t id, char type, const char *text, size_t len,
+                               void *arg);
+
+/* shell: path of flux-shell, and frame_cb gets what shells say; NULL for both where
+ * rank 0 attaches and tells. */
+struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb,
+                            void *arg);
+/* The shells end. */
+void agent_destroy (struct agent *a);
+/* A frame from rank 0; S is for the agent, too. */
+void agent_frame (struct agent *a, uint64_t id, char type, const char *text,
+                  size_t len);
+/* Sends what was said in this turn; on rank 0 its owner calls it, elsewhere it happens
+ * by itself. */
+void agent_flush (struct agent *a);
+/* A new object, or NULL. */
+json_t *agent_stats (const struct agent *a);
+
+#endif

@@ -1,0 +1,316 @@
+/* The ranks that run jobs, as rank 0 sees them: each has an agent (agent.h).
+ *
+ * Frames for its shells are collected and sent once per reactor turn, as far as its
+ * credit reaches; what it says is cut into frames for the jobs. The agent of rank 0 is
+ * in this thread, and called.
+ *
+ * Failures: an agent is lost: so are its shells, and their jobs get an exception,
+ * node-failure if the rank cannot be reached; the next job attaches to it again. A line
+ * that is no frame fails the job whose it is, and no other. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "core/shell/protocol.h"
+#include "ctx.h"
+
+/* A message that a broker forwards without making others wait long. */
+#define WRITE_MAX (256 * 1024)
+
+struct node {
+    struct ctx *ctx;
+    unsigned int rank;
+    flux_future_t *f; /* of the attach request; NULL on rank 0 */
+    struct credit_out credit;
+    struct buf out;
+    size_t out_pos; /* sent already */
+    struct list shells;
+    struct list dirty_node;
+    struct list dead_node;
+    bool dead;
+};
+
+static void node_destroy (struct node *n)
+{
+    list_remove (&n->dirty_node);
+    list_remove (&n->dead_node);
+    flux_future_destroy (n->f);
+    buf_fini (&n->out);
+    free (n);
+}
+
+/* Its shells are lost. */
+static void node_lost (struct node *n, int errnum, const char *why)
+{
+    struct ctx *ctx = n->ctx;
+    char note[256];
+    const char *type = errnum == EHOSTUNREACH ? "node-failure" : "exec";
+
+    if (n->dead)
+        return;
+    n->dead = true;
+    if (idmap_lookup (ctx->nodes, n->rank) == n)
+        idmap_take (ctx->nodes, n->rank);
+    list_remove (&n->dirty_node);
+    list_append (&ctx->dead_nodes, &n->dead_node);
+    while (!list_empty (&n->shells)) {
+        struct shell_ref *s = container_of (n->shells.next, struct shell_ref, node);
+        struct job *job = s->job;
+        const char *host = flux_get_hostbyrank (ctx->h, n->rank);
+
+        if (errnum == EHOSTUNREACH)
+            snprintf (note, sizeof (note), "node failure on %s (rank %u)", host,
+                      n->rank);
+        else
+            snprintf (note, sizeof (note),
+                      "lost contact with job shell on %s (rank %u): %s", host, n->rank,
+                      why);
+        job_raise (job, 0, type, note);
+        job_shell_exited (job, s, SIGKILL);
+    }
+}
+
+static void dispatch (struct ctx *ctx, unsigned int rank, uint64_t id, char type,
+                      const char *text, size_t len)
+{
+    struct job *job = idmap_lookup (ctx->jobs, id);
+    struct shell_ref *s = job ? job_shell (job, rank) : NULL;
+
+    if (s && !s->exited && !job->finished)
+        job_frame (job, s, type, text, len);
+}
+
+void nodes_local_frame (uint64_t id, char type, const char *text, size_t len, void *arg)
+{
+    dispatch (arg, 0, id, type, text, len);
+}
+
+/* What an agent passes on makes no sense: its job fails, the others go on. */
+static void shell_broken (struct node *n, uint64_t id)
+{
+    struct ctx *ctx = n->ctx;
+    struct job *job = idmap_lookup (ctx->jobs, id);
+    struct shell_ref *s = job ? job_shell (job, n->rank) : NULL;
+    char note[256];
+
+    if (!s || s->exited || job->finished)
+        return;
+    snprintf (note, sizeof (note), "malformed frame from job shell on %s (rank %u)",
+              flux_get_hostbyrank (ctx->h, n->rank), n->rank);
+    job_raise (job, 0, "exec", note);
+    node_send (ctx, job, s, 'K', "", 0);
+}
+
+static void mark_dirty (struct node *n)
+{
+    if (list_empty (&n->dirty_node))
+        list_append (&n->ctx->dirty_nodes, &n->dirty_node);
+}
+
+static void got_frames (struct node *n, const void *data, size_t len)
+{
+    struct frame_reader r = { 0 };
+    struct frame f;
+    int rc = frame_reader_add (&r, data, len);
+
+    while (rc >= 0 && !n->dead && (rc = frame_reader_next (&r, &f)) != 0) {
+        if (rc > 0 && f.id == 0 && f.type == 'c') {
+            credit_out_add (&n->credit, strtoll (f.text, NULL, 10), AGENT_WINDOW);
+            mark_dirty (n);
+        } else if (rc > 0)
+            dispatch (n->ctx, n->rank, f.id, f.type, f.text, f.len);
+        else {
+            flux_log (n->ctx->h, LOG_ERR, "rank %u: malformed frame", n->rank);
+            if (f.id_known)
+                shell_broken (n, f.id);
+            rc = 0;
+        }
+    }
+    frame_reader_fini (&r);
+    if (rc < 0)
+        node_lost (n, ENOMEM, "out of memory");
+}
+
+static void attach_continuation (flux_future_t *f, void *arg)
+{
+    struct node *n = arg;
+    const void *data;
+    size_t len;
+
+    if (n->dead)
+        return;
+    if (flux_rpc_get_raw (f, &data, &len) < 0) {
+        node_lost (n, errno, flux_future_error_string (f));
+        return;
+    }
+    if (data)
+        got_frames (n, data, len);
+    flux_future_reset (f);
+}
+
+static int attach (struct node *n)
+{
+    struct ctx *ctx = n->ctx;
+
+    credit_out_init (&n->credit, AGENT_WINDOW);
+    n->f = flux_rpc_pack (ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
+                          "{s:s}", "shell", ctx->config.shell);
+    return n->f && flux_future_then (n->f, -1., attach_continuation, n) == 0 ? 0 : -1;
+}
+
+static struct node *get_node (struct ctx *ctx, unsigned int rank)
+{
+    struct node *n = idmap_lookup (ctx->nodes, rank);
+
+    if (n)
+        return n;
+    if (!(n = calloc (1, sizeof (*n))))
+        return NULL;
+    n->ctx = ctx;
+    n->rank = rank;
+    list_init (&n->shells);
+    list_init (&n->dirty_node);
+    list_init (&n->dead_node);
+    if ((rank > 0 && attach (n) < 0) || idmap_insert (ctx->nodes, rank, n) < 0) {
+        node_destroy (n);
+        return NULL;
+    }
+    return n;
+}
+
+void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,
+                const char *text, size_t len)
+{
+    struct node *n = idmap_lookup (ctx->nodes, s->rank);
+
+    if (!n)
+        return;
+    if (n->rank == 0) {
+        agent_frame (ctx->agent, job->id, type, text, len);
+        return;
+    }
+    if (frame_append (&n->out, type, job->id, text, len) < 0)
+        node_lost (n, ENOMEM, "out of memory");
+    else
+        mark_dirty (n);
+}
+
+static int start_shell (struct ctx *ctx, struct job *job, int index, const char *ranks,
+                        const char *payload, size_t len, double left)
+{
+    struct shell_ref *s = &job->shells[index];
+    struct node *n = get_node (ctx, s->rank);
+    struct buf b = BUF_INIT;
+
+    if (!n)
+        return -1;
+    buf_printf (&b,
+                "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,%s"
+                "\"output_window\":%zu,\"time_left\":%.6f,%s} ",
+                index, job->shell_count, s->rank, ranks, job->output_window, left,
+                ctx->facts);
+    buf_add (&b, payload, len);
+    if (b.err) {
+        buf_fini (&b);
+        errno = ENOMEM;
+        return -1;
+    }
+    list_append (&n->shells, &s->node);
+    node_send (ctx, job, s, 'S', b.data, b.len);
+    buf_fini (&b);
+    return 0;
+}
+
+/* ',"ranks":"..."' of a job with many shells; "" if it has one. */
+static char *describe_ranks (const struct job *job)
+{
+    struct buf b = BUF_INIT;
+
+    if (job->shell_count == 1)
+        return strdup ("");
+    buf_adds (&b, "\"ranks\":\"");
+    for (int i = 0, j; i < job->shell_count; i = j + 1) {
+        for (j = i; j + 1 < job->shell_count
+                    && job->shells[j + 1].rank == job->shells[j].rank + 1;)
+            j++;
+        buf_printf (&b, i ? ",%u" : "%u", job->shells[i].rank);
+        if (j > i)
+            buf_printf (&b, "-%u", job->shells[j].rank);
+    }
+    buf_adds (&b, "\",");
+    return buf_take (&b, NULL);
+}
+
+void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len,
+                      double left)
+{
+    char *ranks = describe_ranks (job);
+
+    for (int i = 0; i < job->shell_count; i++) {
+        if (!ranks || start_shell (ctx, job, i, ranks, payload, len, left) < 0) {
+            char note[128];
+            snprintf (note, sizeof (note), "rank %u: cannot start flux-shell: %s",
+                      job->shells[i].rank, strerror (errno));
+            job_raise (job, 0, "exec", note);
+            job_shell_exited (job, &job->shells[i], 1 << 8);
+        }
+    }
+    free (ranks);
+}
+
+/* As far as credit and message size allow. */
+static int node_flush (struct node *n)
+{
+    while (n->out_pos < n->out.len && credit_out_open (&n->credit)) {
+        size_t len = n->out.len - n->out_pos;
+        const char *start = n->out.data + n->out_pos;
+        flux_future_t *f;
+
+        if (len > WRITE_MAX) { /* whole frames */
+            const char *nl = memrchr (start, '\n', WRITE_MAX);
+            if (!nl)
+                nl = memchr (start, '\n', len);
+            len = nl + 1 - start;
+        }
+        if (!(f = flux_rpc_raw (n->ctx->h, "job-exec.frames", start, len, n->rank,
+                                FLUX_RPC_NORESPONSE)))
+            return -1;
+        flux_future_destroy (f);
+        credit_out_spend (&n->credit, len);
+        n->out_pos += len;
+    }
+    if (n->out_pos > n->out.len / 2) { /* moving the rest pays */
+        buf_consume (&n->out, n->out_pos);
+        n->out_pos = 0;
+    }
+    return 0;
+}
+
+void nodes_flush (struct ctx *ctx)
+{
+    struct list *node;
+
+    while ((node = list_pop (&ctx->dirty_nodes))) {
+        struct node *n = container_of (node, struct node, dirty_node);
+        if (!n->dead && node_flush (n) < 0)
+            node_lost (n, errno, strerror (errno));
+    }
+    while ((node = list_pop (&ctx->dead_nodes)))
+        node_destroy (container_of (node, struct node, dead_node));
+}
+
+void nodes_destroy (struct ctx *ctx)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (ctx->nodes && idmap_next (ctx->nodes, &pos, NULL, &value)) {
+        struct node *n = value;
+        while (!list_empty (&n->shells))
+            list_remove (n->shells.next);
+        node_destroy (n);
+    }
+    idmap_destroy (ctx->nodes);
+}

@@ -1,0 +1,413 @@
+/* One flux-shell server, started by the first job and kept.
+ *
+ * Frames for its shells are collected and written once per reactor turn, as far as the
+ * server takes them; what it prints is cut into frames for the jobs.
+ *
+ * Failures: no descriptor or process: tried again until there is one. If the server is
+ * lost, so are its shells, and what stands for their last frames is told; the next job
+ * starts another. A line that is no frame fails the job whose it is, and no other. */
+#include "shells.h"
+
+#include <errno.h>
+#include <flux/subprocess.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+#include "base/buf.h"
+#include "base/hashmap.h"
+#include "base/json/jsonout.h"
+#include "core/shell/protocol.h"
+#include "core/subprocess/credit.h"
+
+#define WRITE_MAX (256 * 1024)
+/* Behind the server's pipe. */
+#define WINDOW (1024 * 1024)
+/* Of one frame of a shell: the keys that its tasks bring into a barrier. */
+#define PIECES_MAX (64 * 1024 * 1024)
+#define RETRY_AFTER 0.2
+
+/* Of one job. */
+struct shell {
+    uint64_t id;
+    struct frame_pieces pieces;
+};
+
+struct shells {
+    flux_t *h;
+    char *path;
+    uint32_t rank;
+    shells_frame_f cb;
+    void *arg;
+    flux_subprocess_t *p; /* NULL: there is none */
+    flux_watcher_t *retry_w;
+    struct credit_out credit;
+    struct frame_reader in;
+    struct buf out;
+    size_t out_pos; /* written already */
+    struct idmap *jobs;
+    bool reading; /* what is in `in` is being handed out */
+    bool lost;    /* meanwhile */
+};
+
+static void shell_destroy (void *value)
+{
+    struct shell *s = value;
+
+    frame_pieces_fini (&s->pieces);
+    free (s);
+}
+
+static void tell (struct shells *sh, uint64_t id, char type, const char *text)
+{
+    sh->cb (id, type, text, strlen (text), sh->arg);
+}
+
+static void tell_exception (struct shells *sh, uint64_t id, const char *what,
+                            const char *why)
+{
+    struct buf b = BUF_INIT;
+    char note[512];
+
+    snprintf (note, sizeof (note), "%s job shell on %s (rank %u)%s%s", what,
+              flux_get_hostbyrank (sh->h, sh->rank), sh->rank, why ? ": " : "",
+              why ? why : "");
+    buf_adds (&b, "{\"type\":\"exec\",\"severity\":0,\"note\":");
+    json_add_string (&b, note, strlen (note));
+    buf_addc (&b, '}');
+    if (!b.err)
+        sh->cb (id, 'x', b.data, b.len, sh->arg);
+    buf_fini (&b);
+}
+
+/* Nobody else would reap it. */
+static void kill_server (struct shells *sh)
+{
+    pid_t pid = sh->p ? flux_subprocess_pid (sh->p) : -1;
+
+    if (pid > 0 && flux_subprocess_state (sh->p) != FLUX_SUBPROCESS_EXITED) {
+        kill (pid, SIGKILL);
+        waitpid (pid, NULL, 0);
+    }
+}
+
+/* The next job starts another. */
+static void drop_server (struct shells *sh)
+{
+    flux_watcher_stop (sh->retry_w);
+    kill_server (sh);
+    flux_subprocess_destroy (sh->p);
+    sh->p = NULL;
+    frame_reader_fini (&sh->in);
+    buf_fini (&sh->out);
+    sh->out_pos = 0;
+}
+
+/* Its shells are lost. */
+static void server_lost (struct shells *sh, const char *why)
+{
+    struct idmap *jobs = sh->jobs;
+    size_t pos = 0;
+    uint64_t id;
+
+    sh->lost = true;
+    drop_server (sh);
+    if (!(sh->jobs = idmap_create (shell_destroy))) {
+        flux_log (sh->h, LOG_CRIT, "out of memory: no job can be started any more");
+        flux_reactor_stop_error (flux_get_reactor (sh->h));
+    }
+    while (idmap_next (jobs, &pos, &id, NULL)) {
+        tell_exception (sh, id, "lost contact with", why);
+        tell (sh, id, 'X', "9");
+    }
+    idmap_destroy (jobs);
+}
+
+/* What a shell says makes no sense: its job fails, the others go on. */
+static void shell_broken (struct shells *sh, uint64_t id, const char *what)
+{
+    struct shell *s = idmap_lookup (sh->jobs, id);
+
+    if (!s)
+        return;
+    frame_pieces_drop (&s->pieces);
+    shells_send (sh, id, 'K', "", 0);
+    tell_exception (sh, id, what, NULL);
+}
+
+static void dispatch (struct shells *sh, struct frame *f)
+{
+    struct shell *s = idmap_lookup (sh->jobs, f->id);
+    struct buf whole = BUF_INIT;
+
+    if (!s)
+        return;
+    int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
+    if (rc < 0)
+        shell_broken (sh, f->id, "too large a message from");
+    else if (rc > 0) {
+        if (f->type == 'X')
+            idmap_remove (sh->jobs, f->id);
+        sh->cb (f->id, f->type, f->text, f->len, sh->arg);
+    }
+    buf_fini (&whole);
+}
+
+/* -1: there is no sense in going on. */
+static int read_frames (struct shells *sh)
+{
+    struct frame f;
+    int rc;
+
+    while (!sh->lost && (rc = frame_reader_next (&sh->in, &f)) != 0) {
+        if (rc > 0) {
+            dispatch (sh, &f);
+            continue;
+        }
+        flux_log (sh->h, LOG_ERR, "rank %u: malformed frame from flux-shell", sh->rank);
+        if (errno == EMSGSIZE)
+            return -1;
+        if (f.id_known)
+            shell_broken (sh, f.id, "malformed frame from");
+    }
+    return 0;
+}
+
+static void stdout_cb (flux_subprocess_t *p, const char *stream)
+{
+    struct shells *sh = flux_subprocess_aux_get (p, "shells");
+    const char *data;
+    int n = flux_subprocess_read (p, stream, &data);
+
+    if (n <= 0 || p != sh->p)
+        return;
+    sh->lost = false;
+    int rc = frame_reader_add (&sh->in, data, n);
+    if (rc == 0)
+        rc = read_frames (sh);
+    if (sh->lost)
+        return;
+    frame_reader_compact (&sh->in);
+    if (rc < 0)
+        server_lost (sh, "flux-shell sends no frames");
+}
+
+static void stderr_cb (flux_subprocess_t *p, const char *stream)
+{
+    struct shells *sh = flux_subprocess_aux_get (p, "shells");
+    const char *line;
+    int n = flux_subprocess_getline (p, stream, &line);
+
+    if (n > 0)
+        flux_log (sh->h, LOG_ERR, "rank %u: %.*s", sh->rank,
+                  line[n - 1] == '\n' ? n - 1 : n, line);
+}
+
+static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
+{
+    struct shells *sh = flux_subprocess_aux_get (p, "shells");
+
+    if (p == sh->p && !strcmp (stream, "stdin"))
+        credit_out_add (&sh->credit, bytes, WINDOW);
+}
+
+static void completion_cb (flux_subprocess_t *p)
+{
+    struct shells *sh = flux_subprocess_aux_get (p, "shells");
+    int status = flux_subprocess_status (p);
+    char why[64];
+
+    if (p != sh->p)
+        return;
+    if (status & 0x7f)
+        snprintf (why, sizeof (why), "flux-shell: %s", strsignal (status & 0x7f));
+    else
+        snprintf (why, sizeof (why), "flux-shell: exit %d", status >> 8);
+    server_lost (sh, why);
+}
+
+static flux_cmd_t *create_command (const struct shells *sh)
+{
+    char rank[16], window[16];
+    char *argv[] = { sh->path, (char *)"--server", rank, NULL };
+    const char *uri = flux_attr_get (sh->h, "local-uri");
+
+    snprintf (rank, sizeof (rank), "%u", sh->rank);
+    snprintf (window, sizeof (window), "%d", WINDOW);
+    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
+    /* the jobspec has the tasks' environment; nothing of the broker's leaks */
+    if (cmd && flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") == 0
+        && flux_cmd_setopt (cmd, "stdin_BUFSIZE", window) == 0
+        && flux_cmd_setcwd (cmd, "/") == 0
+        && (!uri || flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", uri) == 0)
+        && flux_cmd_setenvf (cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
+                             flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
+               == 0)
+        return cmd;
+    flux_cmd_destroy (cmd);
+    return NULL;
+}
+
+static int start_server (struct shells *sh)
+{
+    static const flux_subprocess_ops_t ops = {
+        .on_completion = completion_cb,
+        .on_stdout = stdout_cb,
+        .on_stderr = stderr_cb,
+        .on_credit = credit_cb,
+    };
+    flux_cmd_t *cmd = create_command (sh);
+    flux_subprocess_t *p =
+        cmd ? flux_local_exec (flux_get_reactor (sh->h), 0, cmd, &ops) : NULL;
+    int saved = errno;
+
+    flux_cmd_destroy (cmd);
+    errno = saved;
+    if (!p)
+        return -1;
+    sh->p = p;
+    credit_out_init (&sh->credit, 0); /* until it runs */
+    if (flux_subprocess_aux_set (p, "shells", sh, NULL) == 0)
+        return 0;
+    saved = errno;
+    kill_server (sh);
+    flux_subprocess_destroy (p);
+    sh->p = NULL;
+    errno = saved;
+    return -1;
+}
+
+/* What a node lacks now and has again later. */
+static bool is_shortage (int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == EAGAIN || errnum == ENOMEM;
+}
+
+/* Nothing was written yet, so nothing is lost. */
+static void need_server (struct shells *sh)
+{
+    if (sh->p || start_server (sh) == 0)
+        return;
+    if (is_shortage (errno)) {
+        flux_log (sh->h, LOG_ERR, "rank %u: cannot start flux-shell yet: %s", sh->rank,
+                  strerror (errno));
+        flux_timer_watcher_reset (sh->retry_w, RETRY_AFTER, 0.);
+        flux_watcher_start (sh->retry_w);
+    } else
+        server_lost (sh, strerror (errno));
+}
+
+static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    need_server (arg);
+}
+
+struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb, void *arg)
+{
+    struct shells *sh = calloc (1, sizeof (*sh));
+
+    if (!sh)
+        return NULL;
+    sh->h = h;
+    sh->cb = cb;
+    sh->arg = arg;
+    if (!(sh->path = strdup (path)) || flux_get_rank (h, &sh->rank) < 0
+        || !(sh->jobs = idmap_create (shell_destroy))
+        || !(sh->retry_w = flux_timer_watcher_create (flux_get_reactor (h), 0., 0.,
+                                                      retry_cb, sh))) {
+        shells_destroy (sh);
+        return NULL;
+    }
+    return sh;
+}
+
+void shells_destroy (struct shells *sh)
+{
+    if (!sh)
+        return;
+    int saved = errno;
+    kill_server (sh); /* which its shells notice */
+    flux_subprocess_destroy (sh->p);
+    flux_watcher_destroy (sh->retry_w);
+    frame_reader_fini (&sh->in);
+    buf_fini (&sh->out);
+    idmap_destroy (sh->jobs);
+    free (sh->path);
+    free (sh);
+    errno = saved;
+}
+
+int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len)
+{
+    struct shell *s;
+
+    if (idmap_lookup (sh->jobs, id)) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (!(s = calloc (1, sizeof (*s))))
+        return -1;
+    s->id = id;
+    if (idmap_insert (sh->jobs, id, s) < 0) {
+        free (s);
+        errno = ENOMEM;
+        return -1;
+    }
+    if (frame_append (&sh->out, 'S', id, record, len) < 0) {
+        server_lost (sh, "out of memory");
+        return 0;
+    }
+    if (!sh->p && idmap_count (sh->jobs) == 1) /* else one is tried for */
+        need_server (sh);
+    return 0;
+}
+
+void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len)
+{
+    if (!idmap_lookup (sh->jobs, id))
+        return; /* it has just ended */
+    if (frame_append (&sh->out, type, id, text, len) < 0)
+        server_lost (sh, "out of memory");
+}
+
+/* At most what the credit allows. */
+static int write_some (struct shells *sh)
+{
+    size_t len = sh->out.len - sh->out_pos;
+
+    if (len > WRITE_MAX)
+        len = WRITE_MAX;
+    if ((int64_t)len > sh->credit.room)
+        len = sh->credit.room;
+    /* it may give credit back before it returns */
+    credit_out_spend (&sh->credit, len);
+    if (flux_subprocess_write (sh->p, "stdin", sh->out.data + sh->out_pos, len) < 0)
+        return -1;
+    sh->out_pos += len;
+    return 0;
+}
+
+void shells_flush (struct shells *sh)
+{
+    while (sh->p && sh->out_pos < sh->out.len && credit_out_open (&sh->credit)) {
+        if (write_some (sh) < 0) {
+            char why[128];
+            snprintf (why, sizeof (why), "%s", strerror (errno));
+            server_lost (sh, why);
+        }
+    }
+    if (sh->out_pos > sh->out.len / 2) { /* moving the rest pays */
+        buf_consume (&sh->out, sh->out_pos);
+        sh->out_pos = 0;
+    }
+}
+
+int shells_servers (const struct shells *sh)
+{
+    return sh->p ? 1 : 0;
+}

@@ -1,0 +1,34 @@
+/* The shells of this rank's jobs, and the flux-shell server that forks them. */
+#ifndef JOB_EXEC_SHELLS_H
+#define JOB_EXEC_SHELLS_H
+
+#include <flux/core.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct shells;
+
+/* A frame of a job's shell (core/shell/protocol.h), whole, or what stands for it if
+ * there is none: x and X. After X nothing more comes of this job. text is valid during
+ * the call, which may use the shells but not destroy them. */
+typedef void (*shells_frame_f) (uint64_t id, char type, const char *text, size_t len,
+                                void *arg);
+
+/* path of flux-shell. NULL with errno. Nothing is started yet. */
+struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb,
+                              void *arg);
+/* The shells end, and take their tasks along; nothing more is told. */
+void shells_destroy (struct shells *sh);
+
+/* record: the text of a frame S. If there is no descriptor or process now, the shell
+ * waits until there is. -1 with EEXIST or ENOMEM: the job has none. */
+int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len);
+/* A frame for a job's shell; lost if it has ended. */
+void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len);
+/* Writes what was sent, as far as the server takes it: at the end of a turn. */
+void shells_flush (struct shells *sh);
+/* Servers: 1 if there is one now. */
+int shells_servers (const struct shells *sh);
+
+#endif

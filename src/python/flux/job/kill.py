@@ -1,0 +1,69 @@
+"""Signals and exceptions for jobs, and their urgency."""
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Optional, Union
+
+from flux.core.inner import lib, maybe
+from flux.future import Future
+from flux.job.JobID import JobID
+
+if TYPE_CHECKING:
+    from flux.core.handle import Flux
+
+
+def kill_async(
+    flux_handle: "Flux", jobid: Union[int, str], signum: Optional[int] = None
+) -> Future:
+    """Begin to send a signal to a running job (SIGTERM if signum is None)."""
+    number = signal.SIGTERM if signum is None else signum
+    return Future(lib.flux_job_kill(flux_handle.handle, JobID(jobid), number), flux_handle)
+
+
+def kill(flux_handle: "Flux", jobid: Union[int, str], signum: Optional[int] = None) -> None:
+    """Send a signal to a running job. OSError if it does not run or is another user's."""
+    kill_async(flux_handle, jobid, signum).get()
+
+
+def cancel_async(
+    flux_handle: "Flux", jobid: Union[int, str], reason: Optional[str] = None
+) -> Future:
+    """Begin to cancel a job that waits or runs."""
+    future = lib.flux_job_cancel(flux_handle.handle, JobID(jobid), maybe(reason))
+    return Future(future, flux_handle)
+
+
+def cancel(flux_handle: "Flux", jobid: Union[int, str], reason: Optional[str] = None) -> None:
+    """Cancel a job that waits or runs. OSError if it has ended or is another user's."""
+    cancel_async(flux_handle, jobid, reason).get()
+
+
+def job_raise_async(
+    flux_handle: "Flux",
+    jobid: Union[int, str],
+    exc_type: str,
+    severity: int,
+    note: Optional[str] = None,
+) -> Future:
+    """Begin to raise an exception on a job; one of severity 0 ends it."""
+    future = lib.flux_job_raise(
+        flux_handle.handle, JobID(jobid), maybe(exc_type), severity, maybe(note)
+    )
+    return Future(future, flux_handle)
+
+
+def job_raise(
+    flux_handle: "Flux",
+    jobid: Union[int, str],
+    exc_type: str,
+    severity: int,
+    note: Optional[str] = None,
+) -> None:
+    """Raise an exception on a job; one of severity 0 ends it."""
+    job_raise_async(flux_handle, jobid, exc_type, severity, note).get()
+
+
+def set_urgency(flux_handle: "Flux", jobid: Union[int, str], urgency: int) -> None:
+    """Set the urgency of a job that waits, 0 (hold) to 31 (expedite)."""
+    future = lib.flux_job_set_urgency(flux_handle.handle, JobID(jobid), urgency)
+    Future(future, flux_handle).get()

@@ -1,0 +1,52 @@
+#!/bin/sh
+# flux gc: what nothing refers to goes, all else stays.
+. "${0%/*}/../lib.sh"
+under_flux 2 -Sstatedir="$(mktemp -d -p "${FLUX_TEST_DIR:-/tmp}")" -Scontent.gc-ratio=0
+
+count () { flux module stats content-sqlite | sed 's/.*"object_count":\([0-9]*\).*/\1/'; }
+text () { head -c 3000 /dev/zero | tr '\0' "$1"; }
+size () { flux gc --json | sed 's/.*"after":\([0-9]*\).*/\1/'; }
+
+flux kvs put dir.sub.a=1 dir.b="$(text b)"
+flux kvs namespace create other
+flux kvs --help >/dev/null
+flux kvs put --namespace=other x="$(text o)"
+old=$(flux kvs getroot --blobref)
+for i in 1 2 3 4 5 6 7 8 9; do flux kvs put dir.v="$(text $i)"; done
+ref=$(text s | flux content store)
+flux kvs put --sync dir.w=1
+
+before=$(count)
+like 'says what it did' '^freed [1-9][0-9]* blobs of .*, kept [1-9]' flux gc
+ok 'fewer blobs' [ "$(count)" -lt "$before" ]
+like 'finds nothing more' '"freed":{"blobs":0,"bytes":0}' flux gc --json
+like 'prints nothing if told so' '^$' flux gc --quiet
+ok 'keys are there' [ "$(flux kvs get dir.v)" = "$(text 9)" ]
+ok 'also those of before' [ "$(flux kvs get dir.b)" = "$(text b)" ]
+ok 'other namespaces are there' [ "$(flux kvs get --namespace=other x)" = "$(text o)" ]
+flux content dropcache
+ok 'what was stored by itself is there' [ "$(flux content load "$ref")" = "$(text s)" ]
+ok 'a root that was handed out is there' [ "$(flux kvs get --at="$(flux kvs getroot)" dir.b)" = "$(text b)" ]
+flux kvs dropcache --all
+like 'the store is whole' ', 0 damaged$' flux fsck
+like 'the root that the leader handed out' '^1$' flux kvs get --at="{\"data\":[\"$old\"],\"type\":\"dirref\",\"ver\":1}" dir.sub.a
+
+# What was freed may come back.
+flux kvs put dir.v="$(text 1)"
+flux kvs put --sync dir.u="$(text 2)"
+flux content dropcache
+flux kvs dropcache --all
+ok 'an old value again' [ "$(flux kvs get dir.v)$(flux kvs get dir.u)" = "$(text 1)$(text 2)" ]
+
+# A follower's references are known to the leader.
+flux exec -r1 flux kvs get --treeobj dir.b >ref
+like 'a reference from a follower' '"valref"' cat ref
+flux kvs put dir.b=2
+flux gc --quiet
+flux kvs put --treeobj dir.copy="$(cat ref)"
+ok 'is as good as a copy' [ "$(flux kvs get dir.copy)" = "$(text b)" ]
+
+fails 'no operands' 1 'sage' flux gc now
+fails 'no backing store' 1 'no backing store' sh -c \
+    'flux module remove kvs-watch 2>/dev/null; flux start -s1 -Scontent.backing-module=none flux gc'
+finish
