@@ -108,7 +108,7 @@ int eventlog_entry_parse (json_t *entry, double *timestamp, const char **name,
 
 json_t *eventlog_entry_decode (const char *s, size_t len)
 {
-    json_t *entry = json_decode (s, len, 0, NULL);
+    json_t *entry = json_decode (s, len, JSON_ALLOW_NUL, NULL);
 
     if (!entry || !eventlog_entry_valid (entry)) {
         json_decref (entry);

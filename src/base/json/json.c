@@ -142,6 +142,27 @@ json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *erro
     return json_loadb (s, len, flags, error);
 }
 
+bool json_is_plain (const json_t *o, int depth)
+{
+    json_t *value, *all = (json_t *)o;
+    const char *key;
+    size_t i;
+
+    if (json_is_string (o))
+        return strlen (json_string_value (o)) == json_string_length (o);
+    if ((json_is_object (o) || json_is_array (o)) && depth <= 0)
+        return false;
+    json_object_foreach (all, key, value) {
+        if (!json_is_plain (value, depth - 1))
+            return false;
+    }
+    json_array_foreach (all, i, value) {
+        if (!json_is_plain (value, depth - 1))
+            return false;
+    }
+    return true;
+}
+
 static int write_value (struct buf *b, const json_t *o, int depth);
 
 static int write_object (struct buf *b, json_t *o, int depth)

@@ -4,11 +4,16 @@
 #define BASE_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/buf.h"
 
 /* Like json_loadb: NULL with *error filled in. s[len] need not be NUL. */
 json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *error);
+
+/* Can whoever decodes without flags read it again, however it is wrapped? It is no deeper
+ * than depth, and no string in it has U+0000. */
+bool json_is_plain (const json_t *o, int depth);
 
 /* Appends the compact form. 0, or -1 with ENOMEM, or EINVAL if it is nested
  * deeper than can be decoded. Numbers are as short as they can be without

@@ -92,12 +92,32 @@ static void encodes (void **state)
     json_decref (o);
 }
 
+static bool plain (const char *text, int depth)
+{
+    json_t *o = json_loads (text, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    bool is = json_is_plain (o, depth);
+
+    assert_non_null (o);
+    json_decref (o);
+    return is;
+}
+
+static void plain_is_read_again (void **state)
+{
+    assert_true (plain ("{\"a\":[1,\"b\",{}]}", 3));
+    assert_false (plain ("{\"a\":[1,\"b\",{}]}", 2));
+    assert_true (plain ("\"a\"", 0));
+    assert_false (plain ("\"a\\u0000\"", 0));
+    assert_false (plain ("{\"a\":[\"\\u0000\"]}", 10));
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (agrees_with_jansson),
         cmocka_unit_test (refuses),
         cmocka_unit_test (encodes),
+        cmocka_unit_test (plain_is_read_again),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -127,8 +127,12 @@ static void module_trace (struct broker *b, const flux_msg_t *msg, void *arg)
         const char *s = json_string_value (entry);
 
         if (!s || (!strpbrk (s, "*?[") && !b->trace->loaded (b, s))) {
+            char why[160];
+
+            snprintf (why, sizeof (why), "%.100s: no such module is loaded",
+                      s ? s : "a name that is no text");
             free (t);
-            broker_respond_error (b, msg, ENOENT, "no such module is loaded");
+            broker_respond_error (b, msg, ENOENT, why);
             return;
         }
     }

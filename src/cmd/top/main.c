@@ -479,6 +479,7 @@ int main (int argc, char **argv)
     flux_error_t error;
     char *uri = NULL;
     cmd_name = "flux-top";
+    output_init ();
     setlocale (LC_ALL, "");
     if (MB_CUR_MAX == 1)
         setlocale (LC_CTYPE, "C.UTF-8");

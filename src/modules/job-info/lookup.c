@@ -81,7 +81,7 @@ static json_t *make_value (struct lookup *l, const char *key, const char *data,
 
     if (!object || (!current && !(l->flags & JOB_INFO_JSON_DECODE)))
         return json_stringn (data ? data : "", len);
-    if (!(o = json_loadb (data ? data : "", len, 0, NULL))
+    if (!(o = json_loadb (data ? data : "", len, JSON_ALLOW_NUL, NULL))
         || (current && update_apply_log (o, key, log, log_len) < 0)) {
         json_decref (o);
         errno = EINVAL;

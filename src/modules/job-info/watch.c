@@ -256,7 +256,8 @@ static void updates_object (flux_future_t *f, void *arg)
     hold (w);
     if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
         watch_end (w, errno);
-    } else if (!(w->object = json_loadb (data ? data : "", len, 0, NULL))) {
+    } else if (!(w->object =
+                     json_loadb (data ? data : "", len, JSON_ALLOW_NUL, NULL))) {
         watch_end (w, EINVAL);
     } else {
         bool over = w->job->over;

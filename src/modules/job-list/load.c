@@ -79,7 +79,7 @@ static json_t *decode (flux_future_t *f)
 
     if (flux_kvs_lookup_get_raw (f, &data, &len) < 0)
         return NULL;
-    return json_loadb (data ? data : "", len, 0, NULL);
+    return json_loadb (data ? data : "", len, JSON_ALLOW_NUL, NULL);
 }
 
 /* The log is replayed as if it had come from the journal. */

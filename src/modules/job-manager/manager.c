@@ -13,6 +13,8 @@
 /* What clients may add to one job. */
 #define EVENTLOG_MAX (1 << 20)
 #define MEMO_MAX (64 << 10)
+/* What an event says is wrapped into others' messages, which end at some depth. */
+#define CONTEXT_DEPTH_MAX 256
 
 static bool alloc_before (const struct heap_node *x, const struct heap_node *y)
 {
@@ -720,13 +722,28 @@ int manager_check_room (const struct job *job, flux_error_t *error)
     return -1;
 }
 
+/* Is it what a log may hold? Whoever reads it, now or after a restart, must be able to. */
+static int check_context (const json_t *o, flux_error_t *error)
+{
+    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX))
+        return 0;
+    snprintf (error->text, sizeof (error->text), "%s",
+              json_is_object (o) ? "nested too deeply, or a text has U+0000"
+                                 : "not an object");
+    errno = EPROTO;
+    return -1;
+}
+
 int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile,
                   flux_error_t *error)
 {
     struct event ev = { .type = EV_MEMO, .context = memo, .flags = is_volatile };
     json_t *old = json_object_get (job->annotations, "user");
-    size_t size = json_dumpb (memo, NULL, 0, 0);
+    size_t size;
 
+    if (check_context (memo, error) < 0)
+        return -1;
+    size = json_dumpb (memo, NULL, 0, 0);
     if (size > MEMO_MAX || (old && json_dumpb (old, NULL, 0, 0) + size > MEMO_MAX)) {
         snprintf (error->text, sizeof (error->text),
                   "memos of a job are limited to %d bytes", MEMO_MAX);
@@ -930,7 +947,7 @@ static int replay_log (struct job *job, struct span log, flux_error_t *error)
     while (p < end) {
         const char *nl = memchr (p, '\n', end - p);
         struct event ev;
-        json_t *o = nl ? json_loadb (p, nl - p, 0, NULL) : NULL;
+        json_t *o = nl ? json_loadb (p, nl - p, JSON_ALLOW_NUL, NULL) : NULL;
         if (!o || event_decode (o, &ev, error) < 0 || event_apply (job, &ev, error) < 0
             || depend_replay (job, &ev) < 0) {
             if (!o)
@@ -1093,7 +1110,7 @@ static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
     json_t *o;
 
     spec_add_full (&job->spec, &b);
-    o = with_updates (json_loadb (b.data, b.len, 0, NULL), updates);
+    o = with_updates (json_loadb (b.data, b.len, JSON_ALLOW_NUL, NULL), updates);
     buf_fini (&b);
     if (!o)
         return -1;
@@ -1212,13 +1229,16 @@ static int check_update (struct manager *m, struct job *job, struct update_plan 
     const char *key;
     json_t *value;
 
+    if (check_context (plan->updates, error) < 0)
+        return -1;
     json_object_foreach (plan->updates, key, value) {
         if (check_key (m, job, key, plan, &validated, error) < 0)
             return -1;
     }
     json_object_update (plan->updates, plan->more);
-    plan->jobspec = with_updates (json_loadb (job->spec.text, job->spec.len, 0, NULL),
-                                  plan->updates);
+    plan->jobspec =
+        with_updates (json_loadb (job->spec.text, job->spec.len, JSON_ALLOW_NUL, NULL),
+                      plan->updates);
     return validated ? 0 : validate_update (m, job, plan, error);
 }
 

@@ -24,6 +24,7 @@
 #define JOB_MANAGER_MANAGER_H
 
 #include "base/hashmap.h"
+#include "base/json/json.h"
 #include "base/json/jsontext.h"
 #include "event.h"
 #include "history.h"

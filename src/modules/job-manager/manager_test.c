@@ -927,6 +927,67 @@ static void updates (void **state)
         json_object_get (json_object_get (job->annotations, "user"), "uri"));
 }
 
+/* What is acknowledged can be read after a restart, and by those who follow. */
+static void refuses_what_cannot_be_read (void **state)
+{
+    static const char *const updates[] = {
+        "\"text\"",
+        "[]",
+        "{\"attributes.system.job.name\":\"a\\u0000b\"}",
+        "{\"attributes.system.job.name\":[1]}",
+        "{\"attributes.system.queue\":5}",
+        "{\"attributes.system.constraints\":\"x\"}",
+        "{\"attributes.system.constraints\":{\"a\":[\"\\u0000\"]}}",
+    };
+    static const char *const memos[] = {
+        "\"text\"",
+        "{\"a\":\"\\u0000\"}",
+        "{\"a\":{\"b\":[\"x\\u0000\"]}}",
+    };
+    struct world *w = *state;
+    flux_error_t error;
+    json_t *o;
+
+    submit (w, 1);
+    struct job *job = manager_lookup (w->m, 1);
+    size_t len = job->log.len;
+    for (size_t i = 0; i < sizeof (updates) / sizeof (updates[0]); i++) {
+        o = json_loads (updates[i], JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+        assert_non_null (o);
+        assert_int_equal (manager_update (w->m, job, o, &error), -1);
+        json_decref (o);
+    }
+    for (size_t i = 0; i < sizeof (memos) / sizeof (memos[0]); i++) {
+        o = json_loads (memos[i], JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+        assert_int_equal (manager_memo (w->m, job, o, false, &error), -1);
+        json_decref (o);
+    }
+    o = json_integer (1);
+    for (int i = 0; i < 2000; i++) {
+        json_t *outer = json_pack ("{s:o}", "a", o);
+        o = outer;
+    }
+    assert_int_equal (manager_memo (w->m, job, o, true, &error), -1);
+    json_decref (o);
+    assert_int_equal (job->log.len, len);
+}
+
+/* A log that an earlier version wrote. */
+static void replays_nul (void **state)
+{
+    static const char log[] =
+        "{\"timestamp\":1.0,\"name\":\"submit\",\"context\":{\"userid\":0,"
+        "\"urgency\":0,\"flags\":0,\"version\":1}}\n"
+        "{\"timestamp\":2.0,\"name\":\"memo\",\"context\":{\"a\":\"\\u0000\"}}\n";
+    struct world *w = *state;
+    flux_error_t error;
+
+    assert_int_equal (manager_replay (w->m, 7, (struct span){ log, strlen (log) },
+                                      (struct span){ "{\"attributes\":{}}", 17 },
+                                      (struct span){ NULL, 0 }, &error),
+                      0);
+}
+
 int main (void)
 {
 #define T(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
@@ -952,6 +1013,8 @@ int main (void)
         T (replay_without_R),
         T (replay_of_others),
         T (limits),
+        T (refuses_what_cannot_be_read),
+        T (replays_nul),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

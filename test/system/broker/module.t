@@ -49,7 +49,7 @@ trace () {
 }
 succeeds 'trace' trace
 like 'says what went by' ' kvs rx request kvs\.[a-z-]+ \[[0-9]+\]$' cat trace.out
-fails 'trace of an unknown module' 1 'no such module' flux module trace nosuch
+fails 'trace of an unknown module' 1 'nosuch: no such module' flux module trace kvs nosuch
 
 # Noise on the local socket.
 sock=$(flux getattr local-uri | sed s,local://,,)

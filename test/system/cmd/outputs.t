@@ -21,6 +21,10 @@ done <<EOL
 flux --help
 flux -V
 flux help jobs
+flux top --help
+flux web --help
+flux dump --help
+flux restore --help
 flux version
 flux getattr rank
 flux lsattr -v
