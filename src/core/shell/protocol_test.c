@@ -88,9 +88,9 @@ static void test_malformed (void **state)
         const char *line;
         uint64_t known;
     } tab[] = {
-        { "\n", 0 },       { "nonsense\n", 0 }, { "o\n", 0 },      { "o \n", 0 },
+        { "\n", 0 },       { "nonsense\n", 0 }, { "o\n", 0 },       { "o \n", 0 },
         { "o x\n", 0 },    { "o -7 x\n", 0 },   { "++o 7 x\n", 0 }, { "1 7 x\n", 0 },
-        { "+ 7 x\n", 0 },  { "o7 x\n", 0 },     { "o 7x\n", 7 },   { "+o 9:\n", 9 },
+        { "+ 7 x\n", 0 },  { "o7 x\n", 0 },     { "o 7x\n", 7 },    { "+o 9:\n", 9 },
         { "o  7 x\n", 0 }, { "\t\n", 0 },
     };
 
@@ -187,7 +187,8 @@ static void test_writer (void **state)
     int fd[2];
 
     memset (text, 'x', sizeof (text));
-    for (size_t len = FRAME_TEXT_MAX - 20; len < sizeof (text); len += len < FRAME_MAX ? 1 : 997) {
+    for (size_t len = FRAME_TEXT_MAX - 20; len < sizeof (text);
+         len += len < FRAME_MAX ? 1 : 997) {
         struct buf got = BUF_INIT;
         struct frame f;
         int rc;

@@ -1,5 +1,5 @@
 /* Vertices with several parents: one state each, reachable by every path. */
-#include "fluxion/match/rig.h"
+#include "fluxion/match/rig_test.h"
 
 #define EDGE(from, to) "{\"source\":\"" #from "\",\"target\":\"" #to "\"}"
 

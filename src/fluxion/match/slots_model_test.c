@@ -2,7 +2,7 @@
  * GPUs and memory of 2 GB a vertex. A slot is made within one node, of whole vertices; so
  * a node has room for as many as its scarcest type allows, and of two kinds that share
  * no type, for the sum. */
-#include "fluxion/match/rig.h"
+#include "fluxion/match/rig_test.h"
 
 #define NODES 4
 #define CORES 6
