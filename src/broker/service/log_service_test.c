@@ -405,7 +405,7 @@ static void bad_traces (void **state)
     ask (w, "module.trace", "{\"names\":[5]}");
     expect (w, "ENOENT");
     ask (w, "module.trace", "{\"names\":[\"kvs\",\"nosuch\"]}");
-    expect (w, "ENOENT no such module is loaded");
+    expect (w, "ENOENT nosuch: no such module is loaded");
     traced (w, "kvs", "rx", FLUX_MSGTYPE_REQUEST, "kvs.lookup", 0);
     assert_null (answer (w));
 }

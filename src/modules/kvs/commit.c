@@ -111,8 +111,10 @@ static void answer (void *arg, void *req, const char *rootref, int64_t sequence)
     struct kvs *kvs = arg;
     char s[BLOBREF_MAX_SIZE + 64];
 
-    if (!req) /* our own */
+    if (!req) { /* our own */
+        kvs->admin_refused = false;
         return;
+    }
     snprintf (s, sizeof (s), "{\"rootref\":\"%s\",\"sequence\":%" PRId64 "}", rootref,
               sequence);
     if (flux_respond (kvs->h, req, s) < 0)
@@ -125,6 +127,7 @@ static void refuse (void *arg, void *req, int errnum, const char *text)
     struct kvs *kvs = arg;
 
     if (!req) {
+        kvs->admin_refused = true;
         flux_log (kvs->h, LOG_ERR, "kvs: a commit of its own was refused: %s",
                   text ? text : strerror (errnum));
         return;

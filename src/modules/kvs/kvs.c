@@ -920,6 +920,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     if (rc >= 0 && kvs.rank == 0) {
         kvs_run_stalled (&kvs);
         kvs_admin_finish (&kvs);
+        if (kvs.admin_refused)
+            rc = -1; /* nor can anything else be that was not there before */
         if (kvs_finish (&kvs) < 0) {
             flux_log_error (h, "kvs: writing the checkpoint");
             rc = -1;

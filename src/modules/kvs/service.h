@@ -61,6 +61,7 @@ struct kvs {
     struct kvs_health *health;
     struct kvs_held *held; /* NULL on followers */
     struct buf admin[2];   /* transactions of admin.c */
+    bool admin_refused;    /* the last of them was */
     flux_watcher_t *probe_timer;
     flux_watcher_t *period_timer; /* of checkpoints, or NULL */
     int64_t period_sequence;      /* that has one by it */
