@@ -34,6 +34,8 @@ class Row:
         self.kind, self.topic, self.guest = KIND[kind], topic, guest
         assert owner == "yes" and guest in ("yes", "no", "own"), topic
         self.used = False
+        # "of MODULE": there while this module is loaded
+        self.module = note.split()[1].rstrip(";") if note.startswith("of ") else None
 
 
 def table():
@@ -70,8 +72,9 @@ def handlers(owner):
 
 def methods():
     """The table has what is registered, with its roles, and nothing else."""
-    rows = table()
-    for (kind, topic), (rolemask, name, _) in sorted(handlers(Client()).items()):
+    rows, found = table(), handlers(Client())
+    loaded = {module for _, module, _ in found.values()}
+    for (kind, topic), (rolemask, name, _) in sorted(found.items()):
         row = find(rows, kind, topic)
         if not row:
             check(False, f"{topic} of {name} (type {kind}) is not in roles.tsv")
@@ -80,7 +83,8 @@ def methods():
         check((row.guest != "no") == bool(rolemask & USER),
               f"{topic} of {name}: rolemask {rolemask:#x}, in roles.tsv: {row.guest}")
     for row in rows:
-        check(row.used or row.topic == "config.sync",
+        check(row.used or row.topic == "config.sync"
+              or (row.module and row.module not in loaded),
               f"{row.topic} is in roles.tsv, but nothing handles it")
 
 

@@ -50,6 +50,13 @@ guest 'namespaces of others' namespaces
 guest 'jobs of others' jobs
 guest 'guests that do too much' floods
 
+flux module remove sched-simple
+for name in resource qmanager feasibility; do
+    succeeds "sched-fluxion-$name" flux module load "sched-fluxion-$name"
+done
+guest 'the methods of the graph scheduler' methods
+guest 'a guest calls every method of it' calls
+
 as_guest () {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 }
