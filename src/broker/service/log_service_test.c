@@ -1,29 +1,16 @@
 /* The services of the log and of traces, on a router without sockets: requests come from
  * a peer of the test, which keeps what it is answered. */
-#include "base/test.h"
+#include "broker/service/fakepeer.h"
 
-#include "broker/attrs.h"
-#include "broker/broker.h"
 #include "broker/modhost/modules.h"
 #include "broker/modhost/trace.h"
-#include "broker/routing/builtin.h"
-#include "broker/routing/router.h"
-#include "broker/routing/services.h"
 #include "broker/service/log.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <syslog.h>
-
-#define ANSWERS 64
 
 struct world {
     struct broker b;
-    struct peer peer;
-    flux_msg_t *answers[ANSWERS];
-    int count, next;
+    struct fakepeer f;
     char noted[256]; /* the error of a module */
 };
 
@@ -39,14 +26,6 @@ static bool is_loaded (struct broker *b, const char *name)
     return strcmp (name, "kvs") == 0;
 }
 
-static int take (struct peer *p, flux_msg_t **msg)
-{
-    assert_true (world->count < ANSWERS);
-    world->answers[world->count++] = *msg;
-    *msg = NULL;
-    return 0;
-}
-
 static int setup (void **state)
 {
     static const char *levels[] = {
@@ -57,65 +36,31 @@ static int setup (void **state)
     };
     struct world *w = world = calloc (1, sizeof (*w));
 
-    w->b.reactor = flux_reactor_create (0);
-    w->b.attrs = attrs_create ();
-    w->b.services = services_create ();
-    w->b.size = 1;
+    fake_init (&w->f, &w->b, PEER_MODULE);
     for (size_t i = 0; i < sizeof (levels) / sizeof (levels[0]); i += 2)
         assert_int_equal (attrs_put (w->b.attrs, levels[i], levels[i + 1], -1), 0);
-    assert_int_equal (router_init (&w->b), 0);
-    assert_int_equal (builtins_init (&w->b), 0);
     assert_int_equal (log_init (&w->b), 0);
     assert_int_equal (trace_init (&w->b, is_loaded), 0);
-    w->peer.kind = PEER_MODULE;
-    w->peer.send = take;
-    assert_int_equal (peer_add (&w->b, &w->peer), 0);
     *state = w;
     return 0;
-}
-
-static void forget_answers (struct world *w)
-{
-    for (int i = 0; i < w->count; i++)
-        flux_msg_decref (w->answers[i]);
-    w->count = w->next = 0;
 }
 
 static int teardown (void **state)
 {
     struct world *w = *state;
 
-    forget_answers (w);
     trace_fini (&w->b);
     log_fini (&w->b);
-    peer_remove (&w->b, &w->peer, ENOSYS);
-    builtins_fini (&w->b);
-    router_fini (&w->b);
-    services_destroy (w->b.services);
-    attrs_destroy (w->b.attrs);
-    flux_reactor_destroy (w->b.reactor);
+    fake_fini (&w->f);
     free (w);
     return 0;
 }
 
-static void turn (struct world *w)
-{
-    for (int i = 0; i < 4; i++)
-        assert_true (flux_reactor_run (w->b.reactor, FLUX_REACTOR_NOWAIT) >= 0);
-}
-
-/* A request of the peer; role: 0 for the owner. */
+/* role: 0 for the owner. */
 static void send (struct world *w, const char *topic, const void *data, size_t len,
                   bool streaming, uint32_t tag, uint32_t role)
 {
-    flux_msg_t *msg = flux_request_encode_raw (topic, data, len);
-
-    flux_msg_set_cred (msg, (struct flux_msg_cred){ 1, role ? role : FLUX_ROLE_OWNER });
-    flux_msg_set_matchtag (msg, tag);
-    if (streaming)
-        flux_msg_set_streaming (msg);
-    router_recv (&w->b, &w->peer, msg);
-    turn (w);
+    fake_send (&w->f, topic, data, len, streaming, tag, role ? role : FLUX_ROLE_OWNER);
 }
 
 static void ask (struct world *w, const char *topic, const char *payload)
@@ -123,33 +68,9 @@ static void ask (struct world *w, const char *topic, const char *payload)
     send (w, topic, payload, payload ? strlen (payload) + 1 : 0, true, 1, 0);
 }
 
-/* The next answer: its text, or "ERRNO text"; NULL: there is none. */
-static const char *answer (struct world *w)
-{
-    static char text[16384];
-    const char *s = NULL, *why = NULL;
-
-    if (w->next == w->count)
-        return NULL;
-    if (flux_response_decode (w->answers[w->next], NULL, &s) < 0) {
-        int errnum = errno;
-
-        if (flux_response_decode_error (w->answers[w->next], &why) < 0)
-            why = "";
-        snprintf (text, sizeof (text), "%s %s", strerrorname_np (errnum), why);
-    } else
-        snprintf (text, sizeof (text), "%s", s ? s : "");
-    w->next++;
-    return text;
-}
-
-static void expect (struct world *w, const char *part)
-{
-    const char *s = answer (w);
-
-    if (!s || !strstr (s, part))
-        fail_msg ("%s: %s", part, s ? s : "no answer");
-}
+#define answer(w) fake_answer (&(w)->f)
+#define expect(w, part) fake_expect (&(w)->f, part)
+#define turn(w) fake_turn (&(w)->f)
 
 static void line (struct world *w, int level, const char *text)
 {
@@ -229,7 +150,7 @@ static void follow (void **state)
     /* another's request is not ended by this */
     send (w, "log.cancel", "{\"matchtag\":7}", 15, false, FLUX_MATCHTAG_NONE, 0);
     line (w, LOG_INFO, "on");
-    while (w->next < w->count && !strstr (answer (w), "on"))
+    while (w->f.next < w->f.count && !strstr (answer (w), "on"))
         ;
     send (w, "log.cancel", "{\"matchtag\":1}", 15, false, FLUX_MATCHTAG_NONE, 0);
     expect (w, "ENODATA");
@@ -343,7 +264,7 @@ static void traces (void **state)
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
         const char *seen = t[i].seen;
 
-        forget_answers (w);
+        fake_forget (&w->f);
         ask (w, "module.trace", t[i].request);
         assert_null (answer (w));
         traced (w, "kvs", "rx", FLUX_MSGTYPE_REQUEST, "kvs.lookup", 0);

@@ -386,19 +386,29 @@ static void broker_ping (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond (b, msg, o);
 }
 
+static bool are_strings (json_t *array)
+{
+    json_t *o;
+    size_t i;
+
+    json_array_foreach (array, i, o)
+        if (!json_is_string (o))
+            return false;
+    return json_is_array (array);
+}
+
 static void broker_getenv (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     json_t *names, *name, *env;
     size_t i;
 
-    if (flux_msg_unpack (msg, "{s:o}", "names", &names) < 0) {
+    if (flux_msg_unpack (msg, "{s:o}", "names", &names) < 0 || !are_strings (names)) {
         broker_respond_error (b, msg, EPROTO, NULL);
         return;
     }
     env = json_object ();
     json_array_foreach (names, i, name) {
-        const char *val =
-            json_is_string (name) ? getenv (json_string_value (name)) : NULL;
+        const char *val = getenv (json_string_value (name));
 
         if (val)
             json_object_set_new (env, json_string_value (name), json_string (val));
@@ -406,22 +416,49 @@ static void broker_getenv (struct broker *b, const flux_msg_t *msg, void *arg)
     broker_respond_pack (b, msg, "{s:o}", "env", env);
 }
 
+/* Names to strings, or null: it is unset. -1 with errno: nothing may be changed. */
+static int check_env (json_t *env)
+{
+    const char *name;
+    json_t *val;
+
+    errno = EPROTO;
+    if (!json_is_object (env))
+        return -1;
+    json_object_foreach (env, name, val) {
+        if (!json_is_string (val) && !json_is_null (val))
+            return -1;
+        if (!*name || strchr (name, '=')) {
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static void broker_setenv (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     const char *name;
     json_t *env, *val;
+    int rc = 0;
 
     if (flux_msg_unpack (msg, "{s:o}", "env", &env) < 0) {
         broker_respond_error (b, msg, EPROTO, NULL);
         return;
     }
-    json_object_foreach (env, name, val) {
-        if (json_is_string (val))
-            setenv (name, json_string_value (val), 1);
-        else
-            unsetenv (name);
+    if (check_env (env) < 0) {
+        broker_respond_error (b, msg, errno, NULL);
+        return;
     }
-    broker_respond (b, msg, NULL);
+    json_object_foreach (env, name, val) {
+        if (rc == 0)
+            rc = json_is_null (val) ? unsetenv (name)
+                                    : setenv (name, json_string_value (val), 1);
+    }
+    if (rc < 0)
+        broker_respond_error (b, msg, errno, NULL);
+    else
+        broker_respond (b, msg, NULL);
 }
 
 static void broker_handlers (struct broker *b, const flux_msg_t *msg, void *arg)
