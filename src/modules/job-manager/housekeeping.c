@@ -85,7 +85,7 @@ static void release (struct run *run)
 
     if (R) {
         idset_subtract (run->allocated, ready);
-        if (run->hk->ctx->m->sched_ready)
+        if (run->hk->ctx->m->sched_told)
             sched_free_part (run->hk->ctx, run->id, R,
                              idset_count (run->allocated) == 0);
     }

@@ -337,7 +337,7 @@ static void clean_up (struct manager *m, struct job *job)
         return;
     if (job->R && !job->freed) {
         bool kept = !job->bypass && m->ops->keep && m->ops->keep (job, m->arg);
-        if (m->sched_ready && !job->bypass && !kept)
+        if (m->sched_told && !job->bypass && !kept)
             m->ops->sched_free (job, m->arg);
         if (job->alloc_event)
             emit (m, job, EV_FREE);

@@ -84,6 +84,7 @@ struct manager {
     struct heap begins;
 
     bool sched_ready;
+    bool sched_told; /* it was told what is held: it has to hear what no longer is */
     unsigned int sched_limit; /* 0: unlimited */
     struct heap allocs;       /* offered to the scheduler; least urgent first */
     bool exec_ready;

@@ -549,6 +549,24 @@ static void hello (const struct job *job, void *arg)
     tell (arg, "hello", job->id);
 }
 
+/* A scheduler that was told what is held hears of its end before it is ready. */
+static void ends_between (void **state)
+{
+    struct world *w = *state;
+
+    submit (w, 1);
+    turn (w);
+    grant (w, 1);
+    turn (w);
+    told (w, "alloc1 start1 ");
+    manager_sched_lost (w->m);
+    manager_sched_hello (w->m, hello, w);
+    told (w, "hello1 ");
+    run_to_end (w, 1, 0);
+    turn (w);
+    told (w, "free1 gone1 ");
+}
+
 static void waits (void **state)
 {
     struct world *w = *state;
@@ -1002,6 +1020,7 @@ int main (void)
         T (times),
         T (queues),
         T (losses),
+        T (ends_between),
         T (waits),
         T (singleton),
         T (replay),

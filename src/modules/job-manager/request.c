@@ -62,6 +62,7 @@ void manager_sched_hello (struct manager *m,
                           void (*cb) (const struct job *job, void *arg), void *arg)
 {
     manager_sched_lost (m);
+    m->sched_told = true;
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         if (job->R && !job->freed && !job->bypass)
@@ -71,13 +72,14 @@ void manager_sched_hello (struct manager *m,
 
 void manager_sched_ready (struct manager *m, unsigned int limit)
 {
+    m->sched_told = true;
     m->sched_ready = true;
     m->sched_limit = limit;
 }
 
 void manager_sched_lost (struct manager *m)
 {
-    m->sched_ready = false;
+    m->sched_ready = m->sched_told = false;
     while (m->allocs.count > 0) {
         struct job *job =
             container_of (heap_first (&m->allocs), struct job, alloc_node);
