@@ -252,8 +252,10 @@ class Terminal:
     def finish(self):
         end = time.monotonic() + LIMIT
         while self.status is None and time.monotonic() < end:
-            if not self.read(end - time.monotonic()):
-                self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            if not self.read(max(0, end - time.monotonic())):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self.status = os.waitstatus_to_exitcode(status)
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)

@@ -58,8 +58,8 @@ def nest():
 def _():
     t = top()
     t.wait(r'sleeper')
-    text = t.wait(r'1 running')
-    assert re.search(r'nodes \[\|+ +1/2\]', text), text
+    t.wait(r'1 running')
+    text = t.wait(r'nodes \[\|+ +1/2\]')  # each is an answer of its own
     assert re.search(r'^ size: 2 +uptime: ', text, re.M), text
     assert re.search(r'^ +JOBID +USER ST NTASKS NNODES RUNTIME NAME$', text, re.M), text
     quit(t)
