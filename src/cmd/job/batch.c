@@ -96,7 +96,11 @@ static optparse_t *parse_with_directives (optparse_t *p, const char *script, int
     return q;
 }
 
-static flux_jobid_t submit (optparse_t *p, flux_t *h, const char *jobspec)
+typedef flux_future_t *(*submit_f) (flux_t *h, const char *jobspec, int urgency,
+                                    int flags);
+
+static flux_jobid_t submit (optparse_t *p, flux_t *h, const char *jobspec,
+                            submit_f call)
 {
     flux_error_t error = { { 0 } };
     int urgency, flags;
@@ -106,7 +110,7 @@ static flux_jobid_t submit (optparse_t *p, flux_t *h, const char *jobspec)
     if (jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);
-    flux_future_t *f = flux_job_submit (h, jobspec, urgency, flags);
+    flux_future_t *f = call (h, jobspec, urgency, flags);
     if (!f || flux_job_submit_get_id (f, &id) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     flux_future_destroy (f);
@@ -154,7 +158,7 @@ static int run_batch (optparse_t *p, int argc, char **argv)
     if (optparse_hasopt (q, "dry-run"))
         puts (s);
     else {
-        flux_jobid_t id = submit (q, cmd_open (), s);
+        flux_jobid_t id = submit (q, cmd_open (), s, flux_job_submit);
         if (!optparse_hasopt (q, "quiet"))
             puts (cmd_f58 (id));
     }
@@ -229,7 +233,7 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
         return 0;
     }
     flux_t *h = cmd_open ();
-    flux_jobid_t id = submit (p, h, s);
+    flux_jobid_t id = submit (p, h, s, bg ? flux_job_submit : attach_submit);
     free (s);
     if (bg) {
         wait_ready (h, id);

@@ -64,7 +64,7 @@ static int run (optparse_t *p, int argc, char **argv)
         return 0;
     }
     flux_t *h = cmd_open ();
-    flux_future_t *f = flux_job_submit (h, s, urgency, flags);
+    flux_future_t *f = attach_submit (h, s, urgency, flags);
     if (!f || flux_job_submit_get_id (f, &id) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (f));
     flux_future_destroy (f);

@@ -13,6 +13,7 @@
 #include "value/eventlog.h"
 #include <flux/idset.h>
 
+#include <errno.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,9 @@
 
 /* Of a log on its way here. */
 #define WINDOW (512 * 1024)
+#define HOLD 2. /* s: a signal waits for the answer to a submission */
+
+static const int forwarded[5] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM };
 
 struct attach;
 
@@ -462,8 +466,6 @@ static void sigtstp_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     a->t_sigtstp = now;
 }
 
-static const int forwarded[5] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM };
-
 static void signaled (flux_future_t *f, void *arg)
 {
     if (flux_future_get (f, NULL) < 0)
@@ -488,16 +490,26 @@ static void forward_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     flux_reactor_stop (r);
 }
 
+static void forwarded_set (sigset_t *set)
+{
+    sigemptyset (set);
+    for (int i = 0; i < 5; i++)
+        sigaddset (set, forwarded[i]);
+}
+
 /* Not forwarded: only those that would leave a terminal behind. */
 static void watch_signals (struct attach *a)
 {
     int count = a->opts->forward ? 5 : 2;
+    sigset_t set;
 
     for (int i = 0; i < count && !a->opts->no_signals; i++) {
         a->signals[i] = flux_signal_watcher_create (flux_get_reactor (a->h),
                                                     forwarded[i], forward_cb, a);
         flux_watcher_start (a->signals[i]);
     }
+    forwarded_set (&set);
+    sigprocmask (SIG_UNBLOCK, &set, NULL);
 }
 
 static void watch_terminal (struct attach *a)
@@ -552,6 +564,29 @@ static int conclude (struct attach *a)
     else
         fprintf (stderr, "flux-job: task(s) exited with exit code %d\n", code);
     return code;
+}
+
+static bool has_come (const sigset_t *set)
+{
+    sigset_t pending;
+
+    sigpending (&pending);
+    return sigandset (&pending, &pending, set) == 0 && !sigisemptyset (&pending);
+}
+
+flux_future_t *attach_submit (flux_t *h, const char *jobspec, int urgency, int flags)
+{
+    flux_future_t *f;
+    sigset_t set;
+
+    forwarded_set (&set);
+    sigprocmask (SIG_BLOCK, &set, NULL);
+    f = flux_job_submit (h, jobspec, urgency, flags);
+    while (f && flux_future_wait_for (f, HOLD) < 0 && errno == ETIMEDOUT) {
+        if (has_come (&set))
+            sigprocmask (SIG_UNBLOCK, &set, NULL);
+    }
+    return f;
 }
 
 int attach_job (flux_t *h, flux_jobid_t id, const struct attach_options *opts)

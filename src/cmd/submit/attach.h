@@ -18,6 +18,12 @@ struct attach_options {
     FILE *out;               /* NULL: stdout */
 };
 
+/* Submits a job that will be attached to with `forward`. A signal that comes meanwhile waits
+ * until attach_job passes it on: the job may be there before its answer is. Where no answer
+ * comes for long, it ends the process as ever. A future that has its answer, for
+ * flux_job_submit_get_id; NULL with errno. */
+flux_future_t *attach_submit (flux_t *h, const char *jobspec, int urgency, int flags);
+
 /* The job's exit code (128 + n for signal n; 1 if it ended without one), 0 if
  * detached or wait_event was seen. Says on stderr what went wrong. */
 int attach_job (flux_t *h, flux_jobid_t id, const struct attach_options *opts);

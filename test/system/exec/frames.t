@@ -1,30 +1,8 @@
 # What goes wrong between job-exec and the shells of a rank costs one job, not all.
 . "${0%/*}/../lib.sh"
 
-if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
-    mkdir conf
-    cat >shell.sh <<END
-#!/bin/sh
-# the shells' server, and somebody else who writes into its pipe
-(until [ -e $DIR/end ]; do
-    if [ -e $DIR/inject ]; then cat $DIR/inject; rm $DIR/inject; fi
-    sleep 0.1
-done) &
-exec $FLUX_TEST_BUILD/src/shell/flux-shell "\$@"
-END
-    chmod +x shell.sh
-    cat >conf/exec.toml <<END
-[exec]
-job-shell = "$DIR/shell.sh"
-END
-fi
+. "${SCRIPT%/*}/inject.sh"
 under_flux 1 -c "$DIR/conf"
-
-inject () {
-    printf '%s\n' "$1" >inject.new
-    mv inject.new inject
-    while [ -e inject ]; do :; done
-}
 
 one=$(flux submit -n1 sleep 1000)
 two=$(flux submit -n1 sleep 1000)
@@ -48,5 +26,4 @@ like 'a shell that is killed amid a frame is no success' 'status=9' \
 
 flux cancel "$two"
 is 'the other ends when it is told' '' flux job wait-event -q "$two" clean
-touch end
 finish
