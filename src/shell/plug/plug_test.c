@@ -95,7 +95,6 @@ static int set_up (void **state)
     memset (&sh, 0, sizeof (sh));
     memset (&plugs, 0, sizeof (plugs));
     list_init (&plugs.stack);
-    list_init (&plugs.retired);
     list_init (&plugs.services);
     plugs.sh = &sh;
     plugs.log_max = FLUX_SHELL_TRACE;
@@ -160,6 +159,38 @@ static void the_last_of_a_name_wins (void **state)
     add ("x", "*", say, "new");
     assert_int_equal (plugs_topic (&sh, "t", NULL), 0);
     check_said ("y:t:2 x:t:new ");
+}
+
+static int replace_y (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                      void *data)
+{
+    buf_adds (&said, "x ");
+    add ("y", topic, say, "new");
+    return 0;
+}
+
+/* While plugins are called: the one that would have been next is not, its successor is. */
+static void a_handler_may_replace_who_is_next (void **state)
+{
+    add ("x", "t", replace_y, NULL);
+    add ("y", "*", say, "old");
+    add ("z", "*", say, "3");
+    assert_int_equal (plugs_topic (&sh, "t", NULL), 0);
+    check_said ("x z:t:3 y:t:new ");
+    assert_int_equal (plugs_topic (&sh, "u", NULL), 0);
+    check_said ("z:u:3 ");
+    assert_true (plugs_have ("y"));
+    assert_true (plugs_listen ("t"));
+}
+
+/* What is retired is not asked any more. */
+static void who_is_replaced_listens_to_nothing (void **state)
+{
+    add ("x", "old", say, "1");
+    assert_true (plugs_listen ("old"));
+    add ("x", "new", say, "2");
+    assert_false (plugs_listen ("old"));
+    assert_true (plugs_listen ("new"));
 }
 
 static void who_fails_is_named_and_the_last (void **state)
@@ -348,6 +379,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (plugins_are_called_in_order),
         TEST (the_last_of_a_name_wins),
+        TEST (a_handler_may_replace_who_is_next),
+        TEST (who_is_replaced_listens_to_nothing),
         TEST (who_fails_is_named_and_the_last),
         TEST (what_is_not_there_is_not_loaded),
         TEST (options_are_found_by_path),
