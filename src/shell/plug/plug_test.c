@@ -279,6 +279,60 @@ static void references_are_counted_by_name (void **state)
     assert_int_equal (errno, ENOENT);
 }
 
+static void the_environment_is_the_tasks (void **state)
+{
+    flux_shell_t *shell = plugs_shell ();
+
+    sh.jobid_path = "/";
+    assert_int_equal (flux_shell_setenvf (shell, 0, "A", "%d", 1), 0);
+    assert_string_equal (shell_env_get (&sh, "A"), "1");
+    assert_int_equal (flux_shell_setenvf (shell, 0, "A", "2"), -1);
+    assert_int_equal (errno, EEXIST);
+    assert_string_equal (shell_env_get (&sh, "A"), "1");
+    assert_int_equal (flux_shell_setenvf (shell, 1, "A", "2"), 0);
+    assert_string_equal (shell_env_get (&sh, "A"), "2");
+    assert_int_equal (flux_shell_setenvf (shell, 1, "A=B", "2"), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (flux_shell_setenvf (shell, 1, "", "2"), -1);
+    assert_int_equal (flux_shell_setenvf (NULL, 1, "A", "2"), -1);
+    assert_int_equal (flux_shell_unsetenv (shell, "A"), 0);
+    assert_int_equal (flux_shell_unsetenv (shell, "A"), 0); /* as unsetenv(3) */
+    assert_null (shell_env_get (&sh, "A"));
+    assert_int_equal (flux_shell_unsetenv (shell, NULL), -1);
+    shell_env_fini (&sh);
+}
+
+static void freed (void *arg)
+{
+    buf_printf (&said, "free(%s) ", (char *)arg);
+}
+
+/* What a plugin has kept goes when another takes its place, and at the end. */
+static void what_is_kept_is_freed (void **state)
+{
+    flux_shell_t *shell = plugs_shell ();
+
+    assert_int_equal (flux_shell_aux_set (shell, "k", (void *)"one", freed), 0);
+    assert_string_equal (flux_shell_aux_get (shell, "k"), "one");
+    assert_null (flux_shell_aux_get (shell, "other"));
+    assert_int_equal (flux_shell_aux_set (shell, "k", (void *)"two", freed), 0);
+    check_said ("free(one) ");
+    assert_null (flux_shell_aux_get (NULL, "k"));
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (flux_shell_aux_set (NULL, "k", NULL, NULL), -1);
+    aux_destroy (&plugs.aux);
+    check_said ("free(two) ");
+}
+
+static void only_signals_are_sent (void **state)
+{
+    flux_shell_killall (plugs_shell (), 15);
+    flux_shell_killall (plugs_shell (), 0);
+    flux_shell_killall (plugs_shell (), -9);
+    flux_shell_killall (NULL, 9);
+    check_said ("kill:15 ");
+}
+
 /* --- the log --- */
 
 static void messages_have_levels (void **state)
@@ -386,6 +440,9 @@ int main (void)
         TEST (options_are_found_by_path),
         TEST (who_asks_for_an_option_claims_it),
         TEST (references_are_counted_by_name),
+        TEST (the_environment_is_the_tasks),
+        TEST (what_is_kept_is_freed),
+        TEST (only_signals_are_sent),
         TEST (messages_have_levels),
         TEST (who_crashes_is_named),
         TEST (who_does_not_return_is_named),
