@@ -19,9 +19,18 @@ struct input {
     bool eof;
 };
 
-static void tell_taken (struct shell *sh)
+/* Its sender waits for this. */
+static void tell_bytes (struct shell *sh, size_t bytes)
 {
     struct buf b = BUF_INIT;
+
+    buf_printf (&b, "%zu", bytes);
+    shell_send (sh, 'c', &b);
+    buf_fini (&b);
+}
+
+static void tell_taken (struct shell *sh)
+{
     struct fanout_item *item;
     size_t cost = 0;
 
@@ -31,11 +40,8 @@ static void tell_taken (struct shell *sh)
         free (in->data);
         free (in);
     }
-    if (cost > 0) {
-        buf_printf (&b, "%zu", cost);
-        shell_send (sh, 'c', &b);
-        buf_fini (&b);
-    }
+    if (cost > 0)
+        tell_bytes (sh, cost);
 }
 
 void shell_input_close (struct shell *sh, struct task *t)
@@ -166,20 +172,14 @@ void shell_input_frame (struct shell *sh, const char *text, size_t len)
     struct input *in = NULL;
 
     if (o && shell_pty_resize (sh, o)) {
-        struct buf b = BUF_INIT;
-        buf_printf (&b, "%zu", len);
-        shell_send (sh, 'c', &b);
-        buf_fini (&b);
+        tell_bytes (sh, len);
         json_decref (o);
         return;
     }
     if (!(in = calloc (1, sizeof (*in))) || !sh->input.readers || !o
         || io_decode (o, &io) < 0 || fanout_add (&sh->input, &in->item, io.len) < 0) {
-        struct buf b = BUF_INIT;
         shell_log (sh, SHELL_ERROR, "malformed standard input object");
-        buf_printf (&b, "%zu", len); /* or its sender waits for ever */
-        shell_send (sh, 'c', &b);
-        buf_fini (&b);
+        tell_bytes (sh, len);
         free (io.data);
         free (in);
         json_decref (o);

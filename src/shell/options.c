@@ -31,6 +31,28 @@ int option_duration (const json_t *o, double *seconds)
     return 0;
 }
 
+int option_size (const json_t *o, size_t *bytes)
+{
+    const char *s = json_string_value (o), *units = "kmg", *u;
+    double n = json_is_number (o) ? json_number_value (o) : -1.;
+    char *end;
+
+    if (s) {
+        n = strtod (s, &end);
+        u = *end ? strchr (units, *end | 0x20) : NULL;
+        if (u)
+            n *= 1UL << (10 * (u - units + 1));
+        if (end == s || (u ? end[1] : *end))
+            n = -1.;
+    }
+    if (!(n >= 0.)) { /* or no number */
+        errno = EINVAL;
+        return -1;
+    }
+    *bytes = n < (double)SIZE_MAX ? (size_t)n : SIZE_MAX;
+    return 0;
+}
+
 /* --- affinity --- */
 
 static bool skip (const char **s, const char *word)
@@ -272,14 +294,8 @@ static bool is_mode (struct check *c, json_t *o)
 
 static bool is_size (struct check *c, json_t *o)
 {
-    const char *s = json_string_value (o);
-    char *end;
-
-    if (json_is_number (o))
-        return json_number_value (o) >= 0;
-    if (!s || strtod (s, &end) < 0 || end == s)
-        return false;
-    return *end == '\0' || (strchr ("kKmMgG", *end) && end[1] == '\0');
+    size_t bytes;
+    return option_size (o, &bytes) == 0;
 }
 
 static bool is_buffer (struct check *c, json_t *o)
@@ -371,23 +387,6 @@ static int refuse (struct check *c, const char *path, json_t *o)
     return -1;
 }
 
-/* 1: path is known, 0: members of it are, -1: neither. */
-static int find (const char *path, valid_f *valid)
-{
-    size_t len = strlen (path);
-    int best = -1;
-
-    for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
-        if (!strcmp (known[i].path, path)) {
-            *valid = known[i].valid;
-            return 1;
-        }
-        if (!strncmp (known[i].path, path, len) && known[i].path[len] == '.')
-            best = 0;
-    }
-    return best;
-}
-
 static bool has_members (const char *path)
 {
     size_t len = strlen (path);
@@ -397,6 +396,16 @@ static bool has_members (const char *path)
             return true;
     }
     return false;
+}
+
+/* NULL: path is none that is known. */
+static valid_f find (const char *path)
+{
+    for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
+        if (!strcmp (known[i].path, path))
+            return known[i].valid;
+    }
+    return NULL;
 }
 
 static int check_value (struct check *c, const char *path, json_t *o);
@@ -419,14 +428,15 @@ static int check_members (struct check *c, const char *path, json_t *o)
 
 static int check_value (struct check *c, const char *path, json_t *o)
 {
-    valid_f valid = NULL;
-    int found = find (path, &valid);
+    valid_f valid = find (path);
+    bool members = has_members (path);
 
-    if (found >= 0 && json_is_object (o) && has_members (path))
+    if (members && json_is_object (o))
         return check_members (c, path, o);
-    if (found == 1 && valid (c, o))
+    if (valid && valid (c, o))
         return 0;
-    if (found < 0 && !strchr (path, '.') && c->claim && c->claim (path, c->arg))
+    if (!valid && !members && !strchr (path, '.') && c->claim
+        && c->claim (path, c->arg))
         return 0;
     return refuse (c, path, o);
 }

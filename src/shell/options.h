@@ -21,6 +21,9 @@ int options_check (json_t *options, options_claim_f claim, void *arg,
 bool option_is_on (const json_t *o);
 /* Seconds: a number, or text in FSD. -1 with EINVAL. */
 int option_duration (const json_t *o, double *seconds);
+/* Bytes: a number, or text that may end with k, M or G; what is more than can be said is
+ * SIZE_MAX. -1 with EINVAL. */
+int option_size (const json_t *o, size_t *bytes);
 /* pmi: a list of implementations; true if the simple one is among them. NULL: it is. */
 bool option_pmi_simple (const json_t *o);
 

@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,85 @@ static void maps_are_lists_or_masks (void **state)
     check_set ("", 0, NULL);
 }
 
+static void check_size (const char *json, int rc, size_t expect)
+{
+    json_t *o = json_loads (json, JSON_DECODE_ANY, NULL);
+    size_t bytes = 0;
+
+    assert_non_null (o);
+    if (option_size (o, &bytes) != rc || bytes != expect)
+        fail_msg ("%s: %zu", json, bytes);
+    json_decref (o);
+}
+
+static void sizes_have_units (void **state)
+{
+    check_size ("0", 0, 0);
+    check_size ("12", 0, 12);
+    check_size ("2e3", 0, 2000);
+    check_size ("\"100\"", 0, 100);
+    check_size ("\"1.5k\"", 0, 1536);
+    check_size ("\"2M\"", 0, 2 << 20);
+    check_size ("\"3G\"", 0, 3UL << 30);
+    check_size ("\"1e30G\"", 0, SIZE_MAX);
+    check_size ("1e30", 0, SIZE_MAX);
+    static const char *bad[] = { "-1",      "true",    "{}",      "\"\"",   "\"k\"",
+                                 "\"1kb\"", "\"1 k\"", "\"-1k\"", "\"1T\"", "\"nan\"" };
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
+        check_size (bad[i], -1, 0);
+    size_t bytes;
+    assert_int_equal (option_size (NULL, &bytes), -1);
+}
+
+static void check_duration (const char *json, int rc, double expect)
+{
+    json_t *o = json_loads (json, JSON_DECODE_ANY, NULL);
+    double seconds = -7.;
+
+    assert_non_null (o);
+    if (option_duration (o, &seconds) != rc || seconds != expect)
+        fail_msg ("%s: %f", json, seconds);
+    json_decref (o);
+}
+
+static void durations_are_numbers_or_text (void **state)
+{
+    check_duration ("3", 0, 3.);
+    check_duration ("0.5", 0, 0.5);
+    check_duration ("\"2m\"", 0, 120.);
+    check_duration ("\"250ms\"", 0, 0.25);
+    check_duration ("-1", -1, -7.);
+    check_duration ("\"x\"", -1, -7.);
+    check_duration ("\"\"", -1, -7.);
+    check_duration ("true", -1, -7.);
+    check_duration ("null", -1, -7.);
+}
+
+/* A member of an option that has some is looked for by its whole name. */
+static void members_are_checked_by_name (void **state)
+{
+    good ("{\"output\":{}}");
+    good ("{\"output\":{\"stdout\":{}}}");
+    good ("{\"signal\":true}");
+    bad ("{\"out\":{}}", "shell option out={}: not supported");
+    bad ("{\"output\":{\"std\":{}}}", "shell option output.std={}: not supported");
+    bad ("{\"output\":{\"mine\":1}}", "shell option output.mine=1: not supported");
+    bad ("{\"pty-x\":1}", "shell option pty-x=1: not supported");
+    bad ("{\"output\":{\"stdout\":\"x\"}}",
+         "shell option output.stdout=x: not supported");
+    bad ("{\"output.mode\":\"x\"}", "shell option output.mode=x: not supported");
+    /* a name without end is no member, and nothing is written beyond its place */
+    char json[400], name[200];
+    memset (name, 'n', sizeof (name) - 1);
+    name[sizeof (name) - 1] = '\0';
+    snprintf (json, sizeof (json), "{\"oom\":{\"%s\":1}}", name);
+    flux_error_t error = { "" };
+    json_t *o = json_loads (json, 0, NULL);
+    assert_int_equal (options_check (o, NULL, NULL, &error), -1);
+    assert_non_null (strstr (error.text, "shell option oom={\"nnnn"));
+    json_decref (o);
+}
+
 static void pmi_is_a_list (void **state)
 {
     json_t *off = json_string ("off"), *two = json_string ("pmix,pmi2");
@@ -155,6 +235,9 @@ int main (void)
         cmocka_unit_test (the_rest_is_refused),
         cmocka_unit_test (affinity_has_words_before_it),
         cmocka_unit_test (maps_are_lists_or_masks),
+        cmocka_unit_test (sizes_have_units),
+        cmocka_unit_test (durations_are_numbers_or_text),
+        cmocka_unit_test (members_are_checked_by_name),
         cmocka_unit_test (pmi_is_a_list),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -444,18 +444,9 @@ static int open_output (struct shell *sh, int i, const struct stream_options *op
 int shell_output_init (struct shell *sh)
 {
     struct stream_options opts[2] = { { NULL, false, false } };
-    json_t *limit = shell_option (sh, "output.limit");
 
-    sh->output_limit = LIMIT_SINGLE_USER;
-    if (json_is_integer (limit))
-        sh->output_limit = json_integer_value (limit);
-    else if (json_is_string (limit)) {
-        char *end;
-        double n = strtod (json_string_value (limit), &end);
-        const char *units = "kmg";
-        const char *u = *end ? strchr (units, *end | 0x20) : NULL;
-        sh->output_limit = n * (u ? (1UL << (10 * (u - units + 1))) : 1);
-    }
+    if (option_size (shell_option (sh, "output.limit"), &sh->output_limit) < 0)
+        sh->output_limit = LIMIT_SINGLE_USER;
     if (parse_options (sh, 0, &opts[0]) < 0)
         return -1;
     opts[1] = opts[0];

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -210,6 +211,30 @@ static void test_limits (void **state)
     assert_int_equal (now.rlim_max, before.rlim_max); /* only the soft one */
     free (sh.rlimits);
     json_decref (sh.jobspec.shell_options);
+}
+
+/* -1 is no limit, and nobody gets more than the hard one. In a child: it is for ever. */
+static void test_limits_end_at_the_hard_one (void **state)
+{
+    pid_t pid = fork ();
+    int status;
+
+    if (pid == 0) {
+        struct shell sh = { 0 };
+        struct rlimit hard = { 10, 100 }, now;
+        bool ok =
+            setrlimit (RLIMIT_CORE, &hard) == 0 && setrlimit (RLIMIT_FSIZE, &hard) == 0;
+        sh.jobspec.shell_options =
+            json_pack ("{s:{s:i s:i}}", "rlimit", "core", -1, "fsize", 1000);
+        ok = ok && shell_rlimits_init (&sh) == 0 && shell_rlimits_apply (&sh) == 0
+             && getrlimit (RLIMIT_CORE, &now) == 0 && now.rlim_cur == 100
+             && now.rlim_max == 100 && getrlimit (RLIMIT_FSIZE, &now) == 0
+             && now.rlim_cur == 100 && now.rlim_max == 100;
+        _exit (ok ? 0 : 1);
+    }
+    assert_true (pid > 0);
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    assert_int_equal (status, 0);
 }
 
 /* --- files --- */
@@ -416,11 +441,17 @@ static void test_pmi_abort (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_env),          cmocka_unit_test (test_env_changes),
-        cmocka_unit_test (test_gpus),         cmocka_unit_test (test_limits),
-        cmocka_unit_test (test_files),        cmocka_unit_test (test_leftovers),
-        cmocka_unit_test (test_pmi_exchange), cmocka_unit_test (test_pmi_alone),
-        cmocka_unit_test (test_pmi_damaged),  cmocka_unit_test (test_pmi_nonsense),
+        cmocka_unit_test (test_env),
+        cmocka_unit_test (test_env_changes),
+        cmocka_unit_test (test_gpus),
+        cmocka_unit_test (test_limits),
+        cmocka_unit_test (test_limits_end_at_the_hard_one),
+        cmocka_unit_test (test_files),
+        cmocka_unit_test (test_leftovers),
+        cmocka_unit_test (test_pmi_exchange),
+        cmocka_unit_test (test_pmi_alone),
+        cmocka_unit_test (test_pmi_damaged),
+        cmocka_unit_test (test_pmi_nonsense),
         cmocka_unit_test (test_pmi_abort),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

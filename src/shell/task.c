@@ -19,13 +19,6 @@
 /* stdin, stdout, stderr, PMI; what plugins add comes behind. */
 #define FD_MAX 64
 
-static bool option_is_set (struct shell *sh, const char *name)
-{
-    json_t *o = shell_option (sh, name);
-    return o && !json_is_false (o)
-           && !(json_is_integer (o) && json_integer_value (o) == 0);
-}
-
 /* In the child, after vfork: system calls only. With plugins it is a fork. */
 static int prepare_child (void *arg)
 {
@@ -123,7 +116,7 @@ static int start_task (struct shell *sh, struct task *t)
 {
     int fds[FD_MAX] = { -1, -1, -1, -1 };
     char **argv = make_argv (sh, t);
-    bool traced = option_is_set (sh, "stop-tasks-in-exec");
+    bool traced = option_is_on (shell_option (sh, "stop-tasks-in-exec"));
     int rc = -1;
 
     if (!argv || shell_gpu_task (sh, t) < 0

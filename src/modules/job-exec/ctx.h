@@ -35,7 +35,7 @@ struct ctx {
     flux_msg_handler_t **event_handlers;
     struct config config;
     struct site site;
-    char *facts; /* {"jobid_path":...,"instance_level":N without the end */
+    char *facts; /* "jobid_path":...,"instance_level":N */
     struct idmap *jobs;
     struct timer_heap timers;
     flux_watcher_t *timer_w;

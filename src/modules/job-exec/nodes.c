@@ -7,6 +7,7 @@
  * Failures: an agent is lost: so are its shells, and their jobs get an exception,
  * node-failure if the rank cannot be reached; the next job attaches to it again. A line
  * that is no frame fails the job whose it is, and no other. */
+#include <flux/idset.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,21 +227,23 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
 /* ',"ranks":"..."' of a job with many shells; "" if it has one. */
 static char *describe_ranks (const struct job *job)
 {
-    struct buf b = BUF_INIT;
+    struct idset *ids;
+    char *ranks = NULL, *text = NULL;
 
     if (job->shell_count == 1)
         return strdup ("");
-    buf_adds (&b, "\"ranks\":\"");
-    for (int i = 0, j; i < job->shell_count; i = j + 1) {
-        for (j = i; j + 1 < job->shell_count
-                    && job->shells[j + 1].rank == job->shells[j].rank + 1;)
-            j++;
-        buf_printf (&b, i ? ",%u" : "%u", job->shells[i].rank);
-        if (j > i)
-            buf_printf (&b, "-%u", job->shells[j].rank);
+    ids = idset_create (0, IDSET_FLAG_AUTOGROW);
+    for (int i = 0; ids && i < job->shell_count; i++) {
+        if (idset_set (ids, job->shells[i].rank) < 0)
+            goto done;
     }
-    buf_adds (&b, "\",");
-    return buf_take (&b, NULL);
+    if (ids && (ranks = idset_encode (ids, IDSET_FLAG_RANGE))
+        && asprintf (&text, "\"ranks\":\"%s\",", ranks) < 0)
+        text = NULL;
+done:
+    free (ranks);
+    idset_destroy (ids);
+    return text;
 }
 
 void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len,

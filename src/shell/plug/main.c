@@ -73,7 +73,6 @@ int main (int argc, char *argv[])
     if (fd_fill_standard () < 0)
         return 1;
     list_init (&plugs.stack);
-    list_init (&plugs.retired);
     list_init (&plugs.services);
     shell_plug = &ops;
     return shell_plugged_main (argc, argv);

@@ -95,7 +95,6 @@ static int set_up (void **state)
     memset (&sh, 0, sizeof (sh));
     memset (&plugs, 0, sizeof (plugs));
     list_init (&plugs.stack);
-    list_init (&plugs.retired);
     list_init (&plugs.services);
     plugs.sh = &sh;
     plugs.log_max = FLUX_SHELL_TRACE;
@@ -160,6 +159,38 @@ static void the_last_of_a_name_wins (void **state)
     add ("x", "*", say, "new");
     assert_int_equal (plugs_topic (&sh, "t", NULL), 0);
     check_said ("y:t:2 x:t:new ");
+}
+
+static int replace_y (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                      void *data)
+{
+    buf_adds (&said, "x ");
+    add ("y", topic, say, "new");
+    return 0;
+}
+
+/* While plugins are called: the one that would have been next is not, its successor is. */
+static void a_handler_may_replace_who_is_next (void **state)
+{
+    add ("x", "t", replace_y, NULL);
+    add ("y", "*", say, "old");
+    add ("z", "*", say, "3");
+    assert_int_equal (plugs_topic (&sh, "t", NULL), 0);
+    check_said ("x z:t:3 y:t:new ");
+    assert_int_equal (plugs_topic (&sh, "u", NULL), 0);
+    check_said ("z:u:3 ");
+    assert_true (plugs_have ("y"));
+    assert_true (plugs_listen ("t"));
+}
+
+/* What is retired is not asked any more. */
+static void who_is_replaced_listens_to_nothing (void **state)
+{
+    add ("x", "old", say, "1");
+    assert_true (plugs_listen ("old"));
+    add ("x", "new", say, "2");
+    assert_false (plugs_listen ("old"));
+    assert_true (plugs_listen ("new"));
 }
 
 static void who_fails_is_named_and_the_last (void **state)
@@ -246,6 +277,60 @@ static void references_are_counted_by_name (void **state)
     assert_int_equal (json_object_size (plugs.refs), 1);
     assert_int_equal (flux_shell_remove_completion_ref (shell, "r1"), -1);
     assert_int_equal (errno, ENOENT);
+}
+
+static void the_environment_is_the_tasks (void **state)
+{
+    flux_shell_t *shell = plugs_shell ();
+
+    sh.jobid_path = "/";
+    assert_int_equal (flux_shell_setenvf (shell, 0, "A", "%d", 1), 0);
+    assert_string_equal (shell_env_get (&sh, "A"), "1");
+    assert_int_equal (flux_shell_setenvf (shell, 0, "A", "2"), -1);
+    assert_int_equal (errno, EEXIST);
+    assert_string_equal (shell_env_get (&sh, "A"), "1");
+    assert_int_equal (flux_shell_setenvf (shell, 1, "A", "2"), 0);
+    assert_string_equal (shell_env_get (&sh, "A"), "2");
+    assert_int_equal (flux_shell_setenvf (shell, 1, "A=B", "2"), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (flux_shell_setenvf (shell, 1, "", "2"), -1);
+    assert_int_equal (flux_shell_setenvf (NULL, 1, "A", "2"), -1);
+    assert_int_equal (flux_shell_unsetenv (shell, "A"), 0);
+    assert_int_equal (flux_shell_unsetenv (shell, "A"), 0); /* as unsetenv(3) */
+    assert_null (shell_env_get (&sh, "A"));
+    assert_int_equal (flux_shell_unsetenv (shell, NULL), -1);
+    shell_env_fini (&sh);
+}
+
+static void freed (void *arg)
+{
+    buf_printf (&said, "free(%s) ", (char *)arg);
+}
+
+/* What a plugin has kept goes when another takes its place, and at the end. */
+static void what_is_kept_is_freed (void **state)
+{
+    flux_shell_t *shell = plugs_shell ();
+
+    assert_int_equal (flux_shell_aux_set (shell, "k", (void *)"one", freed), 0);
+    assert_string_equal (flux_shell_aux_get (shell, "k"), "one");
+    assert_null (flux_shell_aux_get (shell, "other"));
+    assert_int_equal (flux_shell_aux_set (shell, "k", (void *)"two", freed), 0);
+    check_said ("free(one) ");
+    assert_null (flux_shell_aux_get (NULL, "k"));
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (flux_shell_aux_set (NULL, "k", NULL, NULL), -1);
+    aux_destroy (&plugs.aux);
+    check_said ("free(two) ");
+}
+
+static void only_signals_are_sent (void **state)
+{
+    flux_shell_killall (plugs_shell (), 15);
+    flux_shell_killall (plugs_shell (), 0);
+    flux_shell_killall (plugs_shell (), -9);
+    flux_shell_killall (NULL, 9);
+    check_said ("kill:15 ");
 }
 
 /* --- the log --- */
@@ -348,11 +433,16 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (plugins_are_called_in_order),
         TEST (the_last_of_a_name_wins),
+        TEST (a_handler_may_replace_who_is_next),
+        TEST (who_is_replaced_listens_to_nothing),
         TEST (who_fails_is_named_and_the_last),
         TEST (what_is_not_there_is_not_loaded),
         TEST (options_are_found_by_path),
         TEST (who_asks_for_an_option_claims_it),
         TEST (references_are_counted_by_name),
+        TEST (the_environment_is_the_tasks),
+        TEST (what_is_kept_is_freed),
+        TEST (only_signals_are_sent),
         TEST (messages_have_levels),
         TEST (who_crashes_is_named),
         TEST (who_does_not_return_is_named),

@@ -19,13 +19,12 @@ struct service;
 /* The one shell of this process. */
 struct plugs {
     struct shell *sh;
-    struct list stack;   /* struct plugin, in the order of calls */
-    struct list retired; /* another has taken their name */
-    char *searchpath;    /* of plugin.load */
-    char *rcdir;         /* of the rc file that is read */
-    json_t *asked;       /* options that plugins read: {name: true} */
-    json_t *context;     /* {event: {member: value}} */
-    json_t *refs;        /* completion: {name: count} */
+    struct list stack; /* struct plugin, in the order of calls */
+    char *searchpath;  /* of plugin.load */
+    char *rcdir;       /* of the rc file that is read */
+    json_t *asked;     /* options that plugins read: {name: true} */
+    json_t *context;   /* {event: {member: value}} */
+    json_t *refs;      /* completion: {name: count} */
     struct task *current;
     int next_task;
     bool in_log; /* a shell.log handler that logs is not called again */

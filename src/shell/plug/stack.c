@@ -12,6 +12,9 @@ struct plugs plugs;
 struct plugin {
     struct list node;
     flux_plugin_t *p;
+    /* Another has its name: it is not called any more. It stays in its place, since the
+     * stack may just be walked, and open: what it has started may still run. */
+    bool retired;
 };
 
 int plugs_einval (void)
@@ -39,7 +42,7 @@ static struct plugin *find (const char *name)
 {
     list_foreach (&plugs.stack, it) {
         struct plugin *pl = container_of (it, struct plugin, node);
-        if (!strcmp (name_of (pl), name))
+        if (!pl->retired && !strcmp (name_of (pl), name))
             return pl;
     }
     return NULL;
@@ -53,7 +56,7 @@ const char *plugs_owner (void *function)
         return NULL;
     list_foreach (&plugs.stack, it) {
         struct plugin *pl = container_of (it, struct plugin, node);
-        const char *path = flux_plugin_get_path (pl->p);
+        const char *path = pl->retired ? NULL : flux_plugin_get_path (pl->p);
         if (path && !strcmp (path, where.dli_fname))
             return name_of (pl);
     }
@@ -68,18 +71,11 @@ bool plugs_have (const char *name)
 bool plugs_listen (const char *topic)
 {
     list_foreach (&plugs.stack, it) {
-        if (flux_plugin_match_handler (container_of (it, struct plugin, node)->p,
-                                       topic))
+        struct plugin *pl = container_of (it, struct plugin, node);
+        if (!pl->retired && flux_plugin_match_handler (pl->p, topic))
             return true;
     }
     return false;
-}
-
-/* It is not called any more. Its object stays open: what it has started may still run. */
-static void retire (struct plugin *pl)
-{
-    list_remove (&pl->node);
-    list_append (&plugs.retired, &pl->node);
 }
 
 int plugs_add (flux_plugin_t *take_p, flux_error_t *error)
@@ -93,10 +89,10 @@ int plugs_add (flux_plugin_t *take_p, flux_error_t *error)
     }
     pl->p = take_p;
     old = find (name_of (pl));
+    if (old)
+        old->retired = true;
     list_init (&pl->node);
     list_append (&plugs.stack, &pl->node);
-    if (old)
-        retire (old);
     return 0;
 }
 
@@ -193,9 +189,11 @@ int plugs_call (const char *topic, flux_plugin_arg_t *args, bool stop_at_failure
 
     list_foreach (&plugs.stack, it) {
         struct plugin *pl = container_of (it, struct plugin, node);
+
+        if (pl->retired)
+            continue;
         struct guard before = guard_enter (name_of (pl), topic);
         int result = flux_plugin_call (pl->p, topic, args);
-
         guard_leave (before);
         if (result >= 0)
             continue;
@@ -239,11 +237,11 @@ int flux_shell_plugstack_call (flux_shell_t *shell, const char *topic,
     return plugs_call (topic, args, false, &failed);
 }
 
-static void destroy_all (struct list *l)
+static void destroy_stack (void)
 {
     struct list *node;
 
-    while ((node = list_pop (l))) {
+    while ((node = list_pop (&plugs.stack))) {
         struct plugin *pl = container_of (node, struct plugin, node);
         flux_plugin_destroy (pl->p);
         free (pl);
@@ -255,8 +253,7 @@ void plugs_fini (struct shell *sh)
     plugs_tasks_fini (sh);
     aux_destroy (&plugs.aux); /* while the code is there */
     plugs_disconnect ();
-    destroy_all (&plugs.stack);
-    destroy_all (&plugs.retired);
+    destroy_stack ();
     plugs_rc_fini ();
     json_decref (plugs.asked);
     json_decref (plugs.info);

@@ -1,0 +1,458 @@
+/* What an agent makes of frames of its shells, of rank 0's requests and of barriers, over
+ * loop://. Shells and exchanges are this test. */
+#include "base/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent.h"
+#include "base/buf.h"
+#include "exchange.h"
+#include "shells.h"
+
+static flux_t *h;
+static struct agent *agent;
+static struct buf trace;
+static shells_frame_f shell_says; /* NULL: there are no shells */
+static void *shell_arg;
+static int start_errnum;
+static const struct exchange_ops *ops;
+static void *ops_arg;
+static void *asked; /* a request that waits for its answer */
+
+/* ---- shells ---- */
+
+struct shells *shells_create (flux_t *handle, const char *path, shells_frame_f cb,
+                              void *arg)
+{
+    buf_printf (&trace, "create(%s) ", path);
+    shell_says = cb;
+    shell_arg = arg;
+    return (struct shells *)&trace;
+}
+
+void shells_destroy (struct shells *sh)
+{
+    if (sh)
+        buf_adds (&trace, "destroy ");
+    shell_says = NULL;
+}
+
+int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len)
+{
+    buf_printf (&trace, "start(%d) ", (int)id);
+    errno = start_errnum;
+    return start_errnum ? -1 : 0;
+}
+
+void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len)
+{
+    if (len > 100)
+        buf_printf (&trace, "send(%d %c %zu) ", (int)id, type, len);
+    else
+        buf_printf (&trace, "send(%d %c %.*s) ", (int)id, type, (int)len, text);
+}
+
+void shells_flush (struct shells *sh)
+{
+}
+
+int shells_servers (const struct shells *sh)
+{
+    return 1;
+}
+
+/* ---- exchanges ---- */
+
+struct exchanges *exchanges_create (unsigned int rank, const struct idset *below,
+                                    const struct exchange_ops *o, void *arg)
+{
+    assert_int_equal (below != NULL, rank > 0);
+    if (below)
+        assert_true (idset_count (below) == 1 && idset_test (below, rank));
+    ops = o;
+    ops_arg = arg;
+    return (struct exchanges *)&trace;
+}
+
+void exchanges_destroy (struct exchanges *x)
+{
+}
+
+void exchange_enter (struct exchanges *x, uint64_t id, unsigned int seq,
+                     const char *ranks, const char *keys, size_t len)
+{
+    buf_printf (&trace, "enter(%d %u %s %.*s) ", (int)id, seq, ranks, (int)len, keys);
+}
+
+void exchange_leave (struct exchanges *x, uint64_t id)
+{
+    buf_printf (&trace, "leave(%d) ", (int)id);
+}
+
+int exchange_request (struct exchanges *x, const char *text, size_t len, void *request)
+{
+    if (len == 3 && !memcmp (text, "bad", 3))
+        return -1;
+    buf_printf (&trace, "request(%.*s%s) ", (int)len, text, request ? "?" : "");
+    asked = request;
+    return 0;
+}
+
+void exchange_disconnect (struct exchanges *x, bool (*match) (void *request, void *arg),
+                          void *arg)
+{
+    buf_adds (&trace, "gone ");
+}
+
+void exchange_answer (struct exchanges *x, uint64_t id, unsigned int seq, int errnum,
+                      const char *text, size_t len)
+{
+    buf_printf (&trace, "answer(%d %u %d %.*s) ", (int)id, seq, errnum, (int)len,
+                text ? text : "");
+}
+
+size_t exchange_count (const struct exchanges *x)
+{
+    return 2;
+}
+
+/* ---- rank 0 ---- */
+
+static void up (uint64_t id, char type, const char *text, size_t len, void *arg)
+{
+    buf_printf (&trace, "%c(%d)%.*s ", type, (int)id, (int)len, text);
+}
+
+static void say (uint64_t id, char type, const char *text)
+{
+    assert_non_null (shell_says);
+    shell_says (id, type, text, strlen (text), shell_arg);
+}
+
+static void frame (uint64_t id, char type, const char *text)
+{
+    agent_frame (agent, id, type, text, strlen (text));
+}
+
+static void spin (void)
+{
+    for (int i = 0; i < 8; i++)
+        (void)flux_reactor_run (flux_get_reactor (h), FLUX_REACTOR_NOWAIT);
+}
+
+static void expect (const char *text)
+{
+    spin ();
+    assert_string_equal (trace.data ? trace.data : "", text);
+    buf_fini (&trace);
+}
+
+static void begin (const char *rank)
+{
+    start_errnum = 0;
+    asked = NULL;
+    assert_non_null (h = flux_open ("loop://", 0));
+    flux_attr_set_cacheonly (h, "rank", rank);
+    flux_attr_set_cacheonly (h, "tbon.descendants", "0");
+    if (!strcmp (rank, "0"))
+        agent = agent_create (h, "/sh", up, NULL);
+    else
+        agent = agent_create (h, NULL, NULL, NULL);
+    assert_non_null (agent);
+}
+
+static void end (void)
+{
+    agent_destroy (agent);
+    flux_close (h);
+    buf_fini (&trace);
+}
+
+static void frames_pass (void **state)
+{
+    begin ("0");
+    frame (7, 'S', "{\"rank\":0} {}");
+    frame (7, 'i', "in");
+    say (7, 's', "");
+    say (7, 'o', "out");
+    say (7, 'X', "0");
+    expect ("create(/sh) start(7) send(7 i in) s(7) o(7)out X(7)0 ");
+    end ();
+}
+
+static void barriers_are_counted (void **state)
+{
+    begin ("0");
+    frame (7, 'S', "{\"ranks\":\"0-1\"} {}");
+    frame (8, 'S', "{\"ranks\":\"0,5\"} {}");
+    say (7, 'b', "k");
+    say (8, 'b', "l");
+    say (7, 'b', "m");
+    say (7, 'X', "0");
+    expect ("create(/sh) start(7) start(8) enter(7 0 0-1 k) enter(8 0 0,5 l) "
+            "enter(7 1 0-1 m) leave(7) X(7)0 ");
+    /* another of this id begins anew */
+    frame (7, 'S', "{\"ranks\":\"0-2\"} {}");
+    say (7, 'b', "");
+    expect ("start(7) enter(7 0 0-2 ) ");
+    end ();
+}
+
+static void one_shell_has_no_barrier (void **state)
+{
+    begin ("0");
+    frame (7, 'S', "{} {\"ranks\":\"0-1\"}"); /* what it says of itself is no fact */
+    say (7, 'b', "k");
+    expect ("create(/sh) start(7) x(7){\"type\":\"exec\",\"severity\":0,\"note\":"
+            "\"barrier of a job with one shell: Protocol error\"} ");
+    end ();
+}
+
+static void a_shell_that_cannot_be_had_is_told (void **state)
+{
+    begin ("0");
+    start_errnum = ENOMEM;
+    frame (7, 'S', "{} {}");
+    expect ("create(/sh) start(7) x(7){\"type\":\"exec\",\"severity\":0,\"note\":"
+            "\"cannot start a job shell: Cannot allocate memory\"} X(7)256 ");
+    end ();
+}
+
+static void what_was_exchanged_is_delivered (void **state)
+{
+    begin ("0");
+    ops->deliver (7, 0, "keys", 4, ops_arg);
+    ops->deliver (7, EPROTO, NULL, 0, ops_arg);
+    expect ("create(/sh) send(7 B keys) x(7){\"type\":\"exec\",\"severity\":0,\"note\":"
+            "\"exchange of PMI keys failed: Protocol error\"} ");
+    end ();
+}
+
+/* ---- other ranks ---- */
+
+static flux_future_t *attach (void)
+{
+    flux_future_t *f = flux_rpc_pack (h, "job-exec.attach", FLUX_NODEID_ANY,
+                                      FLUX_RPC_STREAMING, "{s:s}", "shell", "/s");
+    assert_non_null (f);
+    spin ();
+    return f;
+}
+
+static void tell (const char *topic, const void *data, size_t len)
+{
+    flux_future_t *f =
+        flux_rpc_raw (h, topic, data, len, FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE);
+    assert_non_null (f);
+    flux_future_destroy (f);
+    spin ();
+}
+
+static void check_answer (flux_future_t *f, const char *text)
+{
+    const void *data;
+    size_t len;
+
+    spin ();
+    assert_true (flux_future_is_ready (f));
+    assert_int_equal (flux_rpc_get_raw (f, &data, &len), 0);
+    assert_int_equal (len, strlen (text));
+    assert_memory_equal (data, text, len);
+    flux_future_reset (f);
+}
+
+static void check_error (flux_future_t *f, int errnum)
+{
+    spin ();
+    assert_true (flux_future_is_ready (f));
+    assert_int_equal (flux_future_get (f, NULL), -1);
+    assert_int_equal (errno, errnum);
+    flux_future_destroy (f);
+}
+
+static void rank_0_attaches (void **state)
+{
+    flux_future_t *f;
+
+    begin ("3");
+    tell ("job-exec.frames", "i 7 lost\n", 9); /* of nobody */
+    f = attach ();
+    expect ("create(/s) ");
+    check_error (attach (), EBUSY);
+    tell ("job-exec.frames", "S 7 {\"ranks\":\"0,3\"} {}\ni 7 in\n", 30);
+    expect ("start(7) send(7 i in) ");
+    /* what is said in one turn is one message */
+    say (7, 's', "");
+    say (7, 'o', "out");
+    say (7, 'b', "k");
+    say (7, 'X', "0");
+    expect ("enter(7 0 0,3 k) leave(7) ");
+    check_answer (f, "s 7 \no 7 out\nX 7 0\n");
+    /* a frame that is none ends its message, and nothing else */
+    tell ("job-exec.frames", "i 7 a\nnonsense\ni 7 b\n", 21);
+    tell ("job-exec.frames", "i 7 c\n", 6);
+    expect ("send(7 i a) send(7 i c) ");
+    flux_future_destroy (f);
+    end ();
+}
+
+static void what_is_taken_is_told (void **state)
+{
+    size_t len = AGENT_WINDOW / 8;
+    char *text = malloc (len);
+    flux_future_t *f;
+    char told[32];
+
+    begin ("3");
+    f = attach ();
+    memset (text, 'y', len);
+    memcpy (text, "i 7 ", 4);
+    text[len - 1] = '\n';
+    tell ("job-exec.frames", text, len);
+    assert_false (flux_future_is_ready (f));
+    tell ("job-exec.frames", text, len);
+    snprintf (told, sizeof (told), "c 0 %zu\n", 2 * len);
+    check_answer (f, told);
+    tell ("job-exec.frames", text, len);
+    assert_false (flux_future_is_ready (f));
+    flux_future_destroy (f);
+    free (text);
+    end ();
+}
+
+/* A message does not grow without end while a turn lasts. */
+static void much_is_cut (void **state)
+{
+    size_t len = 200 * 1024;
+    char *text = malloc (len + 1);
+    flux_future_t *f;
+    const void *data;
+    size_t got;
+
+    begin ("3");
+    f = attach ();
+    memset (text, 'y', len);
+    text[len] = '\0';
+    for (int i = 0; i < 4; i++)
+        say (7, 'o', text);
+    for (int i = 0; i < 2; i++) {
+        spin ();
+        assert_int_equal (flux_rpc_get_raw (f, &data, &got), 0);
+        assert_int_equal (got, 2 * (len + strlen ("o 7 \n")));
+        flux_future_reset (f);
+    }
+    assert_false (flux_future_is_ready (f));
+    flux_future_destroy (f);
+    free (text);
+    end ();
+}
+
+static void shells_end_with_who_attached (void **state)
+{
+    flux_future_t *f;
+
+    begin ("3");
+    f = attach ();
+    frame (7, 'S', "{\"ranks\":\"0,3\"} {}");
+    say (7, 'o', "never sent");
+    tell ("job-exec.disconnect", NULL, 0);
+    expect ("create(/s) start(7) gone leave(7) destroy ");
+    frame (7, 'i', "lost");
+    expect ("");
+    flux_future_destroy (f);
+    f = attach ();
+    say (8, 'o', "new");
+    check_answer (f, "o 8 new\n");
+    flux_future_destroy (f);
+    end ();
+}
+
+static void who_may_not_attach_is_told (void **state)
+{
+    begin ("0"); /* it is called */
+    check_error (attach (), EINVAL);
+    end ();
+    begin ("3");
+    check_error (flux_rpc_pack (h, "job-exec.attach", FLUX_NODEID_ANY, 0, "{s:s}",
+                                "shell", "/s"),
+                 EPROTO);
+    check_error (
+        flux_rpc (h, "job-exec.attach", "{}", FLUX_NODEID_ANY, FLUX_RPC_STREAMING),
+        EPROTO);
+    expect ("");
+    end ();
+}
+
+/* ---- barriers across ranks ---- */
+
+static void a_child_is_answered (void **state)
+{
+    flux_future_t *f;
+
+    begin ("0");
+    f = flux_rpc_raw (h, "job-exec.exchange", "p 7", 3, FLUX_NODEID_ANY, 0);
+    expect ("create(/sh) request(p 7?) ");
+    ops->answer (asked, 0, "keys", 4, ops_arg);
+    check_answer (f, "keys");
+    flux_future_destroy (f);
+    f = flux_rpc_raw (h, "job-exec.exchange", "g 7", 3, FLUX_NODEID_ANY, 0);
+    expect ("request(g 7?) ");
+    ops->answer (asked, ENOENT, NULL, 0, ops_arg);
+    check_error (f, ENOENT);
+    check_error (flux_rpc_raw (h, "job-exec.exchange", "bad", 3, FLUX_NODEID_ANY, 0),
+                 EPROTO);
+    check_error (flux_rpc (h, "job-exec.exchange", NULL, FLUX_NODEID_ANY, 0), EPROTO);
+    tell ("job-exec.exchange", "bad", 3);
+    tell ("job-exec.exchange", "a 7", 3);
+    expect ("request(a 7) ");
+    end ();
+}
+
+static void a_parent_is_asked (void **state)
+{
+    json_t *stats;
+
+    begin ("3");
+    assert_int_equal (ops->ask (7, 2, "p 7", 3, ops_arg), 0);
+    expect ("request(p 7?) "); /* the parent of a loop is itself */
+    ops->answer (asked, 0, "keys", 4, ops_arg);
+    expect ("answer(7 2 0 keys) ");
+    assert_int_equal (ops->ask (7, 3, "bad", 3, ops_arg), 0);
+    expect ("answer(7 3 71 ) ");
+    ops->tell ("a 7", 3, ops_arg);
+    expect ("request(a 7) ");
+    stats = agent_stats (agent);
+    assert_int_equal (json_integer_value (json_object_get (stats, "exchange_messages")),
+                      4);
+    assert_int_equal (json_integer_value (json_object_get (stats, "exchange_bytes")),
+                      13);
+    json_decref (stats);
+    /* one that is not answered any more */
+    assert_int_equal (ops->ask (7, 4, "p 8", 3, ops_arg), 0);
+    expect ("request(p 8?) ");
+    flux_msg_decref (asked);
+    end ();
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (frames_pass),
+        cmocka_unit_test (barriers_are_counted),
+        cmocka_unit_test (one_shell_has_no_barrier),
+        cmocka_unit_test (a_shell_that_cannot_be_had_is_told),
+        cmocka_unit_test (what_was_exchanged_is_delivered),
+        cmocka_unit_test (rank_0_attaches),
+        cmocka_unit_test (what_is_taken_is_told),
+        cmocka_unit_test (much_is_cut),
+        cmocka_unit_test (shells_end_with_who_attached),
+        cmocka_unit_test (who_may_not_attach_is_told),
+        cmocka_unit_test (a_child_is_answered),
+        cmocka_unit_test (a_parent_is_asked),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
