@@ -105,8 +105,6 @@ static flux_jobid_t submit (optparse_t *p, flux_t *h, const char *jobspec,
     flux_error_t error = { { 0 } };
     int urgency, flags;
     flux_jobid_t id;
-    if (optparse_hasopt (p, "dump"))
-        cmd_die ("ERROR: --dump: no broker can save its content at its end yet");
     if (jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);

@@ -12,7 +12,13 @@ succeeds 'a job by its id' flux shutdown --quiet "$J"
 succeeds 'which ends' timeout 60 flux job wait-event "$J" clean
 is 'this instance does not' 0 flux getattr instance-level
 fails 'a job that has ended' 1 "jobid $J is not running" flux shutdown "$J"
-fails 'batch --dump is refused' 1 'ERROR: --dump: no broker can' \
-    flux batch -n1 --dump --wrap true
-fails 'alloc --dump, too' 1 'ERROR: --dump: no broker can' flux alloc -n1 --dump true
+id=$(flux batch -n1 --dump --wrap flux kvs put greeting=hello)
+succeeds 'batch --dump' timeout 60 flux job wait-event "$id" clean
+like 'keeps what the instance had' '^greeting$' tar tzf "flux-$id-dump.tgz"
+succeeds 'alloc --dump=FILE, too' timeout 60 flux alloc -n1 --dump=it.tar flux kvs put a=1
+like 'by that name' '^a$' tar tf it.tar
+id=$(flux batch -n1 --dump="$DIR/nosuch/x.tar" --wrap true)
+flux job wait-event -q -t 60 "$id" clean
+is 'a dump that cannot be written fails the job' FAILED flux jobs -no '{status}' "$id"
+like 'and says why' 'nosuch/x.tar: No such file' cat "flux-$id.out"
 finish
