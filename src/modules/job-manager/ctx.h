@@ -2,7 +2,7 @@
 #ifndef JOB_MANAGER_CTX_H
 #define JOB_MANAGER_CTX_H
 
-#include "manager.h"
+#include "modules/job-manager/machine/manager.h"
 #include <flux/core.h>
 
 /* Decimal; see checkpoint_jobid(). */

@@ -3,7 +3,7 @@
  * what may be updated, and when. */
 #include "base/test.h"
 
-#include "modules/job-manager/manager.h"
+#include "modules/job-manager/machine/manager.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * a clock that the test turns. */
 #include "base/test.h"
 
-#include "modules/job-manager/manager.h"
+#include "modules/job-manager/machine/manager.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

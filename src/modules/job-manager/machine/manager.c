@@ -1,4 +1,4 @@
-#include "manager.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <math.h>
@@ -65,12 +65,7 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
     return m;
 }
 
-static int state_index (flux_job_state_t state)
-{
-    return __builtin_ctz (state);
-}
-
-static void forget (struct manager *m, struct job *job)
+void manager_forget (struct manager *m, struct job *job)
 {
     struct hook_call call = { .point = HOOK_DESTROY };
 
@@ -100,7 +95,7 @@ void manager_destroy (struct manager *m)
     m->stepping = true; /* what is freed now must not cause anything */
     m->hooks = 0;
     list_foreach (&m->all, l)
-        forget (m, container_of (l, struct job, all_link));
+        manager_forget (m, container_of (l, struct job, all_link));
     idmap_destroy (m->jobs);
     waitables_destroy (m->waitables);
     history_destroy (m->history);
@@ -296,7 +291,7 @@ static void prioritize (struct manager *m, struct job *job)
         post_priority (m, job, priority);
 }
 
-static void cancel_alloc (struct manager *m, struct job *job)
+void manager_cancel_alloc (struct manager *m, struct job *job)
 {
     if (heap_has (&job->alloc_node) && !job->alloc_canceled) {
         job->alloc_canceled = true;
@@ -311,7 +306,7 @@ static void enqueue (struct manager *m, struct job *job)
 
     if (job->priority == FLUX_JOB_PRIORITY_MIN) {
         heap_remove (waiting, &job->queue_node);
-        cancel_alloc (m, job);
+        manager_cancel_alloc (m, job);
     } else if (!heap_has (&job->queue_node) && !heap_has (&job->alloc_node)) {
         heap_insert (waiting, &job->queue_node);
     }
@@ -331,7 +326,7 @@ static void clean_up (struct manager *m, struct job *job)
     heap_remove (&job->jobqueue->waiting, &job->queue_node);
     heap_remove (&m->expirations, &job->expire_node);
     depend_drop (job, m);
-    cancel_alloc (m, job);
+    manager_cancel_alloc (m, job);
     if (heap_has (&job->alloc_node) || (job->exec_sent && !job->exec_done)
         || job->prologs > 0 || job->epilogs > 0)
         return;
@@ -398,7 +393,7 @@ void manager_step (struct manager *m, struct job *job)
     run_steps (m);
 }
 
-static char *span_dup (struct span s)
+char *span_dup (struct span s)
 {
     return strndup (s.s, s.len);
 }
@@ -439,7 +434,7 @@ static bool is (struct span key, const char *name)
 }
 
 /* What the core itself wants to know of the jobspec. */
-static int read_spec (struct manager *m, struct job *job, flux_error_t *error)
+int manager_read_spec (struct manager *m, struct job *job, flux_error_t *error)
 {
     struct span system, key, v, name;
     size_t pos = 0;
@@ -464,7 +459,7 @@ static int read_spec (struct manager *m, struct job *job, flux_error_t *error)
     return m->queues.need_size ? read_size (job, error) : 0;
 }
 
-static int set_queue (struct manager *m, struct job *job, flux_error_t *error)
+int manager_set_queue (struct manager *m, struct job *job, flux_error_t *error)
 {
     struct jobqueue *jq = jobqueues_lookup (&m->queues, job->queue, error);
 
@@ -504,8 +499,8 @@ static int check_submission (struct manager *m, const struct submission *s,
     return 0;
 }
 
-static struct job *new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
-                            struct span env, flux_error_t *error)
+struct job *manager_new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
+                             struct span env, flux_error_t *error)
 {
     struct job *job = job_create ();
 
@@ -609,12 +604,12 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
     if (s->id > m->max_jobid) /* refused or not: it was handed out */
         m->max_jobid = s->id;
     if (check_submission (m, s, error) < 0
-        || !(job = new_job (m, s->id, s->jobspec, s->env, error)))
+        || !(job = manager_new_job (m, s->id, s->jobspec, s->env, error)))
         return -1;
     job->userid = s->userid;
-    if (read_spec (m, job, error) < 0 || set_queue (m, job, error) < 0
+    if (manager_read_spec (m, job, error) < 0 || manager_set_queue (m, job, error) < 0
         || name_add (m, job) < 0) {
-        forget (m, job);
+        manager_forget (m, job);
         return -1;
     }
     post_submit (m, job, s);
@@ -622,7 +617,7 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
         || (s->flags & FLUX_JOB_WAITABLE && waitables_add (m->waitables, s->id) < 0)) {
         int saved_errno = errno;
         journal_retract (m, s->id, text_len, index_len);
-        forget (m, job);
+        manager_forget (m, job);
         errno = saved_errno;
         return -1;
     }
@@ -723,7 +718,7 @@ int manager_check_room (const struct job *job, flux_error_t *error)
 }
 
 /* Is it what a log may hold? Whoever reads it, now or after a restart, must be able to. */
-static int check_context (const json_t *o, flux_error_t *error)
+int manager_check_context (const json_t *o, flux_error_t *error)
 {
     if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX))
         return 0;
@@ -741,7 +736,7 @@ int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_vola
     json_t *old = json_object_get (job->annotations, "user");
     size_t size;
 
-    if (check_context (memo, error) < 0)
+    if (manager_check_context (memo, error) < 0)
         return -1;
     size = json_dumpb (memo, NULL, 0, 0);
     if (size > MEMO_MAX || (old && json_dumpb (old, NULL, 0, 0) + size > MEMO_MAX)) {
@@ -766,7 +761,7 @@ void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
     for (size_t i = 0; i < m->allocs.count; i++) {
         struct job *job = container_of (m->allocs.nodes[i], struct job, alloc_node);
         if (job->jobqueue == jq)
-            cancel_alloc (m, job);
+            manager_cancel_alloc (m, job);
     }
 }
 
@@ -790,7 +785,7 @@ void manager_turn (struct manager *m)
     manager_offer (m);
 }
 
-static double number_of (const char *R, const char *path)
+double manager_R_number (const char *R, const char *path)
 {
     struct span text = { R, R ? strlen (R) : 0 }, v;
     double d = 0;
@@ -804,11 +799,12 @@ static double number_of (const char *R, const char *path)
  * the length counts. */
 void manager_set_expiration (struct manager *m, struct job *job)
 {
-    double start = number_of (job->R, "execution.starttime"), end = job->expiration;
+    double start = manager_R_number (job->R, "execution.starttime"),
+           end = job->expiration;
 
     heap_remove (&m->expirations, &job->expire_node);
     if (end <= 0)
-        end = number_of (job->R, "execution.expiration");
+        end = manager_R_number (job->R, "execution.expiration");
     if (end <= 0 || (start > 0 && end - start > FOREVER))
         return;
     job->t_expire = start > 0 ? job->t_alloc + (end - start)
@@ -866,7 +862,8 @@ void manager_pause (struct manager *m, int errnum, const char *text)
     free (m->pause_text);
     m->pause_text = text && *text ? strdup (text) : NULL;
     for (size_t i = 0; i < m->allocs.count; i++)
-        cancel_alloc (m, container_of (m->allocs.nodes[i], struct job, alloc_node));
+        manager_cancel_alloc (
+            m, container_of (m->allocs.nodes[i], struct job, alloc_node));
 }
 
 void manager_resume (struct manager *m)
@@ -893,7 +890,7 @@ void job_error_text (const struct job *job, char *buf, size_t len)
 }
 
 /* t_inactive: monotonic. */
-static void remember (struct manager *m, const struct job *job, double t_inactive)
+void manager_remember (struct manager *m, const struct job *job, double t_inactive)
 {
     struct history_record rec = {
         .result = job_result (job),
@@ -907,7 +904,7 @@ static void remember (struct manager *m, const struct job *job, double t_inactiv
 
 static void finalize (struct manager *m, struct job *job)
 {
-    remember (m, job, m->ops->mono (m->arg));
+    manager_remember (m, job, m->ops->mono (m->arg));
     if (job->flags & FLUX_JOB_WAITABLE) {
         struct wait_result res = {
             .id = job->id,
@@ -920,7 +917,7 @@ static void finalize (struct manager *m, struct job *job)
         m->ops->inactive (job, m->arg);
     struct hook_call call = { .point = HOOK_INACTIVE_ADD };
     hook_call (m, job, &call);
-    forget (m, job);
+    manager_forget (m, job);
 }
 
 void manager_committed (struct manager *m)
@@ -935,406 +932,4 @@ void manager_committed (struct manager *m)
         if (job->state == FLUX_JOB_STATE_INACTIVE && list_empty (&job->dirty_link))
             finalize (m, job);
     }
-}
-
-/* --- restart --- */
-
-static int replay_log (struct job *job, struct span log, flux_error_t *error)
-{
-    json_t *a = NULL;
-    const char *p = log.s, *end = log.s + log.len;
-
-    while (p < end) {
-        const char *nl = memchr (p, '\n', end - p);
-        struct event ev;
-        json_t *o = nl ? json_loadb (p, nl - p, JSON_ALLOW_NUL, NULL) : NULL;
-        if (!o || event_decode (o, &ev, error) < 0 || event_apply (job, &ev, error) < 0
-            || depend_replay (job, &ev) < 0) {
-            if (!o)
-                snprintf (error->text, sizeof (error->text), "malformed eventlog");
-            json_decref (o);
-            json_decref (a);
-            errno = EINVAL;
-            return -1;
-        }
-        json_decref (o);
-        p = nl + 1;
-    }
-    return 0;
-}
-
-static int rewrite_spec (struct manager *m, struct job *job, json_t *updates);
-
-/* A moment in the past. What the clock says is all that is known over a restart. */
-static double monotonic_of (struct manager *m, double wall)
-{
-    double ago = m->ops->now (m->arg) - wall;
-
-    return m->ops->mono (m->arg) - (ago > 0 ? ago : 0);
-}
-
-int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
-                    struct span jobspec, struct span R, flux_error_t *error)
-{
-    struct job *job = new_job (m, id, jobspec, (struct span){ "", 0 }, error);
-
-    if (!job)
-        return -1;
-    m->nstate[state_index (job->state)]--;
-    int rc = replay_log (job, eventlog, error);
-    m->nstate[state_index (job->state)]++;
-    if (rc == 0 && job->updates && (rc = rewrite_spec (m, job, job->updates)) < 0)
-        snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
-    if (rc < 0 || read_spec (m, job, error) < 0) {
-        forget (m, job);
-        return -1;
-    }
-    if (id > m->max_jobid)
-        m->max_jobid = id;
-    recent_add (&m->recent, id, job->userid);
-    if (job->state == FLUX_JOB_STATE_INACTIVE) {
-        remember (m, job, monotonic_of (m, job->t_last));
-        forget (m, job);
-        return 0;
-    }
-    if (job->alloc_event && !job->freed && R.len > 0)
-        job->R = span_dup (R);
-    buf_add (&job->log, eventlog.s, eventlog.len);
-    job->committed = job->written = job->log.len;
-    job->t_alloc = monotonic_of (m, number_of (job->R, "execution.starttime"));
-    return 0;
-}
-
-/* Queues may have changed since the job was submitted: it stays all the same. */
-static void rejoin_queue (struct manager *m, struct job *job)
-{
-    flux_error_t error;
-    struct jobqueue *jq = jobqueues_lookup (&m->queues, job->queue, &error);
-
-    if (!jq)
-        jq = list_first (&m->queues.queues, struct jobqueue, link);
-    job->jobqueue = jq;
-    jq->njobs++;
-    if (job->R)
-        jq->nrunning++;
-}
-
-/* Plugins hear of the job before it comes into PRIORITY again. */
-static void reintroduce (struct manager *m, struct job *job)
-{
-    bool first = job->state == FLUX_JOB_STATE_SCHED;
-
-    if (first)
-        manager_announce (m, job);
-    emit (m, job, EV_FLUX_RESTART);
-    if (!first)
-        manager_announce (m, job);
-}
-
-void manager_restarted (struct manager *m)
-{
-    recent_sort (&m->recent);
-    history_sort (m->history);
-    list_foreach (&m->all, l) {
-        struct job *job = container_of (l, struct job, all_link);
-        flux_error_t error;
-        rejoin_queue (m, job);
-        name_add (m, job);
-        if (job->flags & FLUX_JOB_WAITABLE)
-            waitables_add (m->waitables, job->id);
-        /* the process that ran its prolog or epilog is gone */
-        job->prologs = job->epilogs = 0;
-        reintroduce (m, job);
-        if (job->state == FLUX_JOB_STATE_DEPEND && depend_add (m, job, &error) < 0)
-            manager_raise (m, job, "dependency", 0, error.text, FLUX_USERID_UNKNOWN);
-    }
-    list_foreach (&m->all, l) {
-        struct job *job = container_of (l, struct job, all_link);
-        job->exec_done = job->finished && job->released;
-        if (job->R && job->state == FLUX_JOB_STATE_RUN)
-            manager_set_expiration (m, job);
-        if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)
-            manager_raise (m, job, "restart", 0,
-                           "only jobs of the instance owner can run",
-                           FLUX_USERID_UNKNOWN);
-        else if (!job->R && job->state == FLUX_JOB_STATE_RUN)
-            manager_raise (m, job, "restart", 0, "R is missing", FLUX_USERID_UNKNOWN);
-        else
-            manager_step (m, job);
-    }
-}
-
-/* --- update --- */
-
-static int set_path (json_t *o, const char *path, json_t *value)
-{
-    for (;;) {
-        size_t n = strcspn (path, ".");
-        char key[64];
-        if (n == 0 || n >= sizeof (key))
-            return -1;
-        memcpy (key, path, n);
-        key[n] = '\0';
-        if (!path[n])
-            return json_object_set (o, key, value);
-        json_t *next = json_object_get (o, key);
-        if (!next) {
-            next = json_object ();
-            json_object_set_new (o, key, next);
-        }
-        o = next;
-        path += n + 1;
-    }
-}
-
-/* NULL with EINVAL: they do not fit it. */
-static json_t *with_updates (json_t *take_spec, json_t *updates)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach (updates, key, value) {
-        if (!take_spec || set_path (take_spec, key, value) < 0) {
-            json_decref (take_spec);
-            errno = EINVAL;
-            return NULL;
-        }
-    }
-    return take_spec;
-}
-
-static int rewrite_spec (struct manager *m, struct job *job, json_t *updates)
-{
-    struct buf b = BUF_INIT;
-    struct spec spec;
-    json_t *o;
-
-    spec_add_full (&job->spec, &b);
-    o = with_updates (json_loadb (b.data, b.len, JSON_ALLOW_NUL, NULL), updates);
-    buf_fini (&b);
-    if (!o)
-        return -1;
-    char *s = json_dumps (o, JSON_COMPACT);
-    json_decref (o);
-    if (!s || spec_init (&spec, &m->envs, s, strlen (s)) < 0) {
-        free (s);
-        return -1;
-    }
-    free (s);
-    spec_fini (&job->spec, &m->envs);
-    job->spec = spec;
-    if (job->tap) { /* to be read again */
-        json_decref (job->tap->jobspec);
-        job->tap->jobspec = NULL;
-    }
-    return 0;
-}
-
-/* What is changed without a plugin that allows it. */
-struct own_update {
-    const char *key;
-    json_type type;
-    const char *must_be;
-    unsigned int off; /* by this, or 0 */
-};
-
-static const struct own_update *own_update (const struct manager *m, const char *key)
-{
-    static const struct own_update known[] = {
-        { "attributes.system.duration", JSON_REAL, NULL, OFF_UPDATE_DURATION },
-        { "attributes.system.queue", JSON_STRING, "a string", OFF_UPDATE_QUEUE },
-        { "attributes.system.job.name", JSON_STRING, "a string" },
-        { "attributes.system.constraints", JSON_OBJECT, "an object" },
-    };
-
-    for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
-        if (strcmp (key, known[i].key) == 0)
-            return m->queues.off & known[i].off ? NULL : &known[i];
-    }
-    return NULL;
-}
-
-static int refuse_update (flux_error_t *error, const char *fmt, const char *key)
-{
-    snprintf (error->text, sizeof (error->text), fmt, key);
-    errno = EINVAL;
-    return -1;
-}
-
-static int check_own (const struct own_update *own, const struct job *job,
-                      const json_t *value, flux_error_t *error)
-{
-    bool duration = own->type == JSON_REAL;
-
-    if (!duration && !job_pending (job))
-        return refuse_update (error, "update of %s: the job runs already", own->key);
-    if (duration && (!json_is_number (value) || json_number_value (value) < 0))
-        return refuse_update (error, "%s must be a number of seconds from 0",
-                              "duration");
-    if (!duration && json_typeof (value) != own->type) {
-        snprintf (error->text, sizeof (error->text), "update of %s: must be %s",
-                  own->key, own->must_be);
-        errno = EINVAL;
-        return -1;
-    }
-    return 0;
-}
-
-/* Plugins may allow what we do not, and refuse what we allow. */
-static int check_key (struct manager *m, struct job *job, const char *key,
-                      struct update_plan *plan, bool *validated, flux_error_t *error)
-{
-    struct hook_call call = {
-        .point = HOOK_UPDATE_KEY,
-        .key = key,
-        .detail = plan->updates,
-        .cred = plan->cred,
-        .error = error,
-    };
-    const struct own_update *own = own_update (m, key);
-    json_t *value = json_object_get (plan->updates, key);
-    int rc = 0;
-
-    if (own && check_own (own, job, value, error) < 0)
-        return -1;
-    if (strncmp (key, "attributes.", 11) == 0)
-        rc = hook_call (m, job, &call);
-    *validated &= call.validated;
-    plan->feasibility |= call.feasibility;
-    if (rc > 0 && call.updates)
-        json_object_update (plan->more, call.updates);
-    json_decref (call.updates);
-    if (rc == 0 && !own)
-        return refuse_update (error, "update of %.100s not supported", key);
-    return rc < 0 ? -1 : 0;
-}
-
-static json_t *with_updates (json_t *take_spec, json_t *updates);
-
-static int validate_update (struct manager *m, struct job *job,
-                            struct update_plan *plan, flux_error_t *error)
-{
-    struct hook_call call = { .point = HOOK_VALIDATE, .error = error };
-
-    if (!plan->jobspec)
-        return refuse_update (error, "%s cannot be updated", "jobspec");
-    call.jobspec = plan->jobspec;
-    return hook_call (m, job, &call) < 0 ? -1 : 0;
-}
-
-static int check_update (struct manager *m, struct job *job, struct update_plan *plan,
-                         flux_error_t *error)
-{
-    bool validated = true;
-    const char *key;
-    json_t *value;
-
-    if (check_context (plan->updates, error) < 0)
-        return -1;
-    json_object_foreach (plan->updates, key, value) {
-        if (check_key (m, job, key, plan, &validated, error) < 0)
-            return -1;
-    }
-    json_object_update (plan->updates, plan->more);
-    plan->jobspec =
-        with_updates (json_loadb (job->spec.text, job->spec.len, JSON_ALLOW_NUL, NULL),
-                      plan->updates);
-    return validated ? 0 : validate_update (m, job, plan, error);
-}
-
-/* A job that runs cannot have ended already. */
-static int check_not_past (const struct manager *m, const struct job *job,
-                           double duration, flux_error_t *error)
-{
-    if (job_pending (job) || !job->R || duration == 0
-        || job->t_alloc + duration > m->ops->mono (m->arg))
-        return 0;
-    snprintf (error->text, sizeof (error->text),
-              "requested duration places job expiration in the past");
-    errno = EINVAL;
-    return -1;
-}
-
-/* A job that runs has another expiration. */
-static void post_expiration (struct manager *m, struct job *job)
-{
-    struct span R = { job->R, strlen (job->R) }, v;
-    double start = job->t_last, d = job->facts.duration;
-
-    if (jsontext_find (R, "execution.starttime", &v) == 0)
-        jsontext_number (v, &start);
-    struct event ev = { .type = EV_RESOURCE_UPDATE,
-                        .expiration = d > 0 ? start + d : 0 };
-    manager_emit (m, job, &ev);
-    manager_set_expiration (m, job);
-}
-
-int manager_post_update (struct manager *m, struct job *job, json_t *updates,
-                         flux_error_t *error)
-{
-    struct event ev = { .type = EV_JOBSPEC_UPDATE, .context = updates };
-
-    if (rewrite_spec (m, job, updates) < 0) {
-        snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
-        return -1;
-    }
-    manager_emit (m, job, &ev);
-    name_remove (m, job);
-    read_spec (m, job, error);
-    name_add (m, job);
-    if (json_object_get (updates, "attributes.system.queue"))
-        set_queue (m, job, error);
-    if (job_pending (job))
-        cancel_alloc (m, job); /* it is offered again, as it is now */
-    else if (job->R && json_object_get (updates, "attributes.system.duration"))
-        post_expiration (m, job);
-    manager_step (m, job);
-    return 0;
-}
-
-void update_plan_fini (struct update_plan *plan)
-{
-    json_decref (plan->updates);
-    json_decref (plan->more);
-    json_decref (plan->jobspec);
-    *plan = (struct update_plan){ 0 };
-}
-
-int manager_plan_update (struct manager *m, struct job *job, json_t *updates,
-                         struct update_plan *plan, flux_error_t *error)
-{
-    struct job_facts facts = job->facts;
-
-    if (!(plan->updates = json_copy (updates)) || !(plan->more = json_object ())
-        || check_update (m, job, plan, error) < 0
-        || manager_check_room (job, error) < 0)
-        return -1;
-    json_t *duration = json_object_get (plan->updates, "attributes.system.duration");
-    json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
-    if (duration) {
-        facts.duration = json_number_value (duration);
-        if ((!queue
-             && jobqueue_check_limits (&m->queues, job->jobqueue, &facts, error) < 0)
-            || check_not_past (m, job, facts.duration, error) < 0)
-            return -1;
-    }
-    if (queue) {
-        struct jobqueue *jq =
-            jobqueues_lookup (&m->queues, json_string_value (queue), error);
-        if (!jq || jobqueue_check (&m->queues, jq, &facts, error) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-int manager_update (struct manager *m, struct job *job, json_t *updates,
-                    flux_error_t *error)
-{
-    struct update_plan plan = { 0 };
-    int rc = manager_plan_update (m, job, updates, &plan, error);
-
-    if (rc == 0)
-        rc = manager_post_update (m, job, plan.updates, error);
-    update_plan_fini (&plan);
-    return rc;
 }

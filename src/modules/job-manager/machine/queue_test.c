@@ -2,7 +2,7 @@
  * over a change and a restart. */
 #include "base/test.h"
 
-#include "modules/job-manager/jobqueue.h"
+#include "modules/job-manager/machine/jobqueue.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

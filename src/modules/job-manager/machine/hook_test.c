@@ -1,7 +1,7 @@
 /* Hooks: what is told, in which order, and what the answer does. */
 #include "base/test.h"
 
-#include "modules/job-manager/manager.h"
+#include "modules/job-manager/machine/manager.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

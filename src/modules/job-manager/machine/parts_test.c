@@ -2,9 +2,9 @@
  * `flux job last`, and jobspecs that share an environment. */
 #include "base/test.h"
 
-#include "modules/job-manager/job.h"
-#include "modules/job-manager/recent.h"
-#include "modules/job-manager/waitable.h"
+#include "modules/job-manager/machine/job.h"
+#include "modules/job-manager/machine/recent.h"
+#include "modules/job-manager/machine/waitable.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

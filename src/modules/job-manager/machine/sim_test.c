@@ -4,7 +4,7 @@
  *   SIM_SEED=N runs one seed, SIM_COUNT=N as many from 1. */
 #include "base/test.h"
 
-#include "modules/job-manager/manager.h"
+#include "modules/job-manager/machine/manager.h"
 #include "value/jobid.h"
 #include <errno.h>
 #include <stdio.h>
