@@ -259,9 +259,12 @@ int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *err
     const char *age = NULL;
     int num = -1;
     double t = -1;
+    json_t *other; /* who reads these checks them */
 
-    if (flux_conf_unpack (conf, error, "{s?{s?s s?i}}", "job-manager",
-                          "inactive-age-limit", &age, "inactive-num-limit", &num)
+    if (flux_conf_unpack (conf, error, "{s?{s?s s?i s?o s?o s?o s?o s?o !}}",
+                          "job-manager", "inactive-age-limit", &age,
+                          "inactive-num-limit", &num, "plugins", &other, "housekeeping",
+                          &other, "prolog", &other, "epilog", &other, "perilog", &other)
         < 0)
         return -1;
     if (age && fsd_parse (age, &t) < 0) {

@@ -17,7 +17,8 @@ static int parse_period (const flux_conf_t *conf, double *seconds, flux_error_t 
     *seconds = 0.;
     if (!conf)
         return 0;
-    if (flux_conf_unpack (conf, &why, "{s?{s?s}}", "kvs", "checkpoint-period", &s) < 0)
+    if (flux_conf_unpack (conf, &why, "{s?{s?s !}}", "kvs", "checkpoint-period", &s)
+        < 0)
         return error_invalid (error, "kvs: %.100s", why.text);
     if (s && (fsd_parse (s, seconds) < 0 || *seconds <= 0.))
         return error_invalid (
