@@ -45,26 +45,27 @@ static int find_resource (const char *name)
     return -1;
 }
 
-static void add (struct shell *sh, const char *name, json_t *value)
+static int add (struct shell *sh, const char *name, json_t *value)
 {
     struct rlimits *l = sh->rlimits;
     int resource = find_resource (name);
     struct rlimit now;
 
-    if (resource < 0 || !json_is_integer (value)) {
-        shell_log (sh, SHELL_WARN, "rlimit: %s: unknown limit or invalid value", name);
-        return;
+    if (resource < 0 || !json_is_integer (value) || json_integer_value (value) < -1) {
+        shell_fatal (sh, 1, "rlimit: %.60s: unknown limit or invalid value", name);
+        return -1;
     }
     if (l->count == LIMIT_MAX || getrlimit (resource, &now) < 0)
-        return;
+        return 0;
     json_int_t n = json_integer_value (value);
     rlim_t want = n < 0 ? RLIM_INFINITY : (rlim_t)n;
     if (now.rlim_max != RLIM_INFINITY && (want == RLIM_INFINITY || want > now.rlim_max))
         want = now.rlim_max;
     if (want == now.rlim_cur)
-        return;
+        return 0;
     l->resource[l->count] = resource;
     l->value[l->count++] = (struct rlimit){ want, now.rlim_max };
+    return 0;
 }
 
 int shell_rlimits_init (struct shell *sh)
@@ -75,8 +76,10 @@ int shell_rlimits_init (struct shell *sh)
 
     if (!(sh->rlimits = calloc (1, sizeof (*sh->rlimits))))
         return -1;
-    json_object_foreach (o, name, value)
-        add (sh, name, value);
+    json_object_foreach (o, name, value) {
+        if (add (sh, name, value) < 0)
+            return -1;
+    }
     return 0;
 }
 

@@ -194,17 +194,33 @@ static void test_gpus (void **state)
 
 /* --- limits --- */
 
+static void bad_limit (json_t *limits, const char *name)
+{
+    struct shell sh = { .jobspec.shell_options =
+                            json_pack ("{s:o}", "rlimit", limits) };
+    char expect[128];
+
+    snprintf (expect, sizeof (expect),
+              "fatal:rlimit: %s: unknown limit or invalid value ", name);
+    assert_int_equal (shell_rlimits_init (&sh), -1);
+    check_said (expect);
+    free (sh.rlimits);
+    json_decref (sh.jobspec.shell_options);
+}
+
 static void test_limits (void **state)
 {
     struct shell sh = { 0 };
     struct rlimit before, now;
 
     assert_int_equal (getrlimit (RLIMIT_CORE, &before), 0);
-    sh.jobspec.shell_options = json_pack ("{s:{s:i s:i s:s}}", "rlimit", "core", 0,
-                                          "nosuch", 1, "nofile", "x");
+    bad_limit (json_pack ("{s:i}", "nosuch", 1), "nosuch");
+    bad_limit (json_pack ("{s:s}", "nofile", "x"), "nofile");
+    bad_limit (json_pack ("{s:f}", "nofile", 1.5), "nofile");
+    bad_limit (json_pack ("{s:i}", "nofile", -2), "nofile");
+    sh.jobspec.shell_options = json_pack ("{s:{s:i}}", "rlimit", "core", 0);
     assert_int_equal (shell_rlimits_init (&sh), 0);
-    check_said ("log:rlimit: nosuch: unknown limit or invalid value "
-                "log:rlimit: nofile: unknown limit or invalid value ");
+    check_said ("");
     assert_int_equal (shell_rlimits_apply (&sh), 0);
     assert_int_equal (getrlimit (RLIMIT_CORE, &now), 0);
     assert_int_equal (now.rlim_cur, 0);

@@ -43,6 +43,12 @@ is 'gpu-affinity' '0,1,2,3 PCI_BUS_ID
 unset
 -1' flux start -s1 --config-path="$PWD/conf.toml" sh gpus.sh
 
+# --- limits ---
+for bad in nosuch=1 nofile=x nofile=-2; do
+    fails "rlimit.$bad" 1 "rlimit: ${bad%=*}: unknown limit or invalid value" \
+        flux run -o rlimit.$bad true
+done
+
 # --- memory ---
 is 'oom.adjust' '500 500' sh -c \
     'flux run -n2 -o oom.adjust=500 sh -c "until [ \$(cat /proc/self/oom_score_adj) = 500 ]; do :; done; cat /proc/self/oom_score_adj" | xargs'
