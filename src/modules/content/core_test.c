@@ -553,6 +553,64 @@ static void test_load (void **state)
     }
 }
 
+/* It is known to be stored: the store has it. */
+static void know (struct sim *s, int tok, const char *data)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+
+    digest_of (s, data, digest);
+    content_load (s->core, token (tok), digest);
+    content_loaded (s->core, digest, 0, NULL, data, strlen (data));
+    assert_true (in_memory (s, data));
+}
+
+/* What comes again while the store looks for garbage, or after it, is written again:
+ * by then it may be gone. */
+static void test_collection (void **state)
+{
+    struct sim s;
+
+    sim_init (&s, true);
+    know (&s, 0, "one");
+    know (&s, 1, "two");
+    commit (&s, 2, 0, "one", NULL, NULL);
+    assert_int_equal (dirty (&s), 0);
+    content_collect (s.core, true);
+    commit (&s, 3, 0, "one", NULL, NULL);
+    assert_int_equal (dirty (&s), 1);
+    know (&s, 4, "three");
+    content_collect (s.core, false);
+    assert_false (in_memory (&s, "two")); /* from before */
+    assert_false (in_memory (&s, "three"));
+    assert_true (in_memory (&s, "one"));
+    commit (&s, 5, 0, "two", NULL, NULL);
+    commit (&s, 6, 0, "three", NULL, NULL);
+    assert_int_equal (dirty (&s), 3);
+    sim_fini (&s);
+}
+
+/* That a blob could be loaded says that it is stored, unless it may go meanwhile. */
+static void test_load_of_dirty (void **state)
+{
+    unsigned char digest[DIGEST_MAX_SIZE];
+
+    for (int collecting = 0; collecting < 2; collecting++) {
+        struct sim s;
+
+        sim_init (&s, true);
+        content_collect (s.core, collecting);
+        digest_of (&s, "one", digest);
+        content_load (s.core, token (0), digest);
+        commit (&s, 1, 0, "one", NULL, NULL);
+        content_loaded (s.core, digest, 0, NULL, "one", 3);
+        assert_int_equal (s.answers[0], 0);
+        assert_int_equal (dirty (&s), collecting);
+        content_flush (s.core, token (2));
+        assert_int_equal (s.in_flight, collecting);
+        sim_fini (&s);
+    }
+}
+
 static void test_follower_store (void **state)
 {
     struct sim s;
@@ -658,6 +716,8 @@ int main (void)
         cmocka_unit_test (test_limits),
         cmocka_unit_test (test_held),
         cmocka_unit_test (test_load),
+        cmocka_unit_test (test_collection),
+        cmocka_unit_test (test_load_of_dirty),
         cmocka_unit_test (test_follower_store),
         cmocka_unit_test (test_seeds),
     };

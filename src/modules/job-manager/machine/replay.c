@@ -47,7 +47,8 @@ int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
     m->nstate[state_index (job->state)]--;
     int rc = replay_log (job, eventlog, error);
     m->nstate[state_index (job->state)]++;
-    if (rc == 0 && job->updates && (rc = manager_rewrite_spec (m, job, job->updates)) < 0)
+    if (rc == 0 && job->updates
+        && (rc = manager_rewrite_spec (m, job, job->updates)) < 0)
         snprintf (error->text, sizeof (error->text), "jobspec cannot be updated");
     if (rc < 0 || manager_read_spec (m, job, error) < 0) {
         manager_forget (m, job);
