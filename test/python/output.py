@@ -64,6 +64,19 @@ class Output(WithHandle):
             lines = [line for _, line in watch._chunks]
             self.assertEqual(lines, ["3: one", "3: ", "3: two", "3: three", None], size)
 
+    def test_autoreset(self):
+        jobid = self.submit("echo one; echo two")
+        watch = flux.job.output_watch_async(self.h, jobid)
+        text = ""
+        while True:
+            chunk = watch.get(autoreset=False)
+            self.assertEqual(watch.get(autoreset=False), chunk)
+            self.assertEqual(watch.get(), chunk)
+            if chunk == (None, None):
+                break
+            text += chunk[1]
+        self.assertEqual(text, "one\ntwo\n")
+
     def test_async(self):
         jobid = self.submit("echo a; echo b >&2")
         seen = []

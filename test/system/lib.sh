@@ -34,14 +34,28 @@ cd "$DIR" || exit 1
 COUNT=0
 FAILED=0
 
+# What runs when the limit has nearly come: that is what hangs.
+tell_before_limit () {
+    trap - EXIT
+    sleep "$1" &
+    nap=$!
+    trap 'kill $nap; exit' TERM
+    wait $nap
+    ps -s "$(ps -o sess= -p $$)" -o pid,ppid,etimes,stat,wchan:20,args --no-headers |
+        sed 's/^/# /'
+}
+
 # under_flux SIZE [OPTIONS OF flux start]: run this script again, in an instance.
 under_flux () {
     [ -z "${FLUX_TEST_ACTIVE:-}" ] || return 0
     size=$1
     shift
+    tell_before_limit "$((${SCRIPT_LIMIT:-240} - 5))" &
+    teller=$!
     FLUX_TEST_ACTIVE=1 timeout -k 10 "${SCRIPT_LIMIT:-240}" \
         flux start -s"$size" "$@" sh "$SCRIPT"
     status=$?
+    kill $teller 2>/dev/null
     [ $status -eq 124 ] && echo "Bail out! the instance did not end in time"
     exit $status
 }

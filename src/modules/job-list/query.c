@@ -4,6 +4,7 @@
 #include "service.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "value/constraint.h"
 
 #include <stdio.h>
@@ -40,12 +41,8 @@ static int query_decode (const flux_msg_t *msg, struct query *q, flux_error_t *e
         snprintf (error->text, sizeof (error->text), "invalid payload");
         return -1;
     }
-    if (q->max < 0) {
-        snprintf (error->text, sizeof (error->text),
-                  "invalid payload: max_entries < 0");
-        errno = EPROTO;
-        return -1;
-    }
+    if (q->max < 0)
+        return error_fail (error, EPROTO, "invalid payload: max_entries < 0");
     if (job_attrs_decode (attrs, &q->attrs, &bad) < 0) {
         snprintf (error->text, sizeof (error->text), "%.80s is not a valid attribute",
                   bad);

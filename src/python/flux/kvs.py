@@ -322,7 +322,10 @@ class KVSDir(MutableMapping[str, Any]):
         return (name for name in self._names() if self._is_dir(name))
 
     def list_all(self, topdown: bool = False) -> tuple[list[str], list[str]]:
-        """(names of values, names of directories)"""
+        """(names of values, names of directories) of this directory.
+
+        One directory has no order of walking: topdown changes nothing here.
+        """
         return list(self.files()), list(self.directories())
 
     def __getitem__(self, key: str) -> Any:

@@ -174,8 +174,11 @@ class JobOutputWatch(JobOutputEventWatch):
         return chunk
 
     def get(self, autoreset: bool = True) -> Any:
-        """The same as get_output()."""
-        return self.get_output()
+        """The same as get_output(); without autoreset the piece stays the next one."""
+        chunk = self.get_output()
+        if not autoreset:
+            self._chunks.appendleft(chunk)
+        return chunk
 
     def _has_result(self) -> bool:
         return bool(self._chunks)
