@@ -11,6 +11,7 @@
  * job-manager refuses is removed from the KVS again, before that is answered. If
  * job-manager is gone, so is the instance, and the next start removes what is
  * left. Too many bytes on their way: EAGAIN. */
+#include "core/handle/module.h"
 #include "ingest.h"
 #include <flux/core.h>
 
@@ -423,11 +424,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error = { "" };
     int rc = -1;
 
-    if (argc > 0) {
-        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
-        errno = EINVAL;
+    if (module_no_args (h, argc, argv) < 0)
         return -1;
-    }
     ingest_init (&ctx.ingest, getuid ());
     if (configure (&ctx, flux_get_conf (h), &error) < 0) {
         flux_log (h, LOG_ERR, "%s", error.text);
