@@ -97,4 +97,3 @@ int db_settle (struct db *db, flux_error_t *error)
 {
     return db->tainted ? db_cut_log (db, error) : 0;
 }
-

@@ -172,7 +172,8 @@ static int check_newest_root (struct db *db, flux_error_t *error)
     int rc = 0, step;
 
     if ((step = sqlite3_step (db->get)) == SQLITE_ROW)
-        rc = root_check (db, db->digest, (const char *)sqlite3_column_text (db->get, 0), error);
+        rc = root_check (db, db->digest, (const char *)sqlite3_column_text (db->get, 0),
+                         error);
     else if (step != SQLITE_DONE)
         rc = db_fail (db, error, "checkpoint");
     sqlite3_reset (db->get);
@@ -415,4 +416,3 @@ void db_close (struct db *db)
         errno = saved_errno;
     }
 }
-
