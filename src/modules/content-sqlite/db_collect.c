@@ -143,9 +143,21 @@ int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void 
     return rc;
 }
 
-bool db_shrinks (struct db *db)
+static bool db_shrinks (struct db *db)
 {
     return db_query (db, "PRAGMA auto_vacuum") == 2;
+}
+
+/* A statement in a transaction of its own. */
+static int change (struct db *db, const char *sql, flux_error_t *error)
+{
+    if (db_begin (db, false, error) < 0)
+        return -1;
+    if (db_run_sql (db, sql, error) < 0 || db_commit (db, error) < 0) {
+        db_rollback (db, NULL);
+        return -1;
+    }
+    return 0;
 }
 
 int db_shrink (struct db *db, int pages, flux_error_t *error)
@@ -155,17 +167,8 @@ int db_shrink (struct db *db, int pages, flux_error_t *error)
     if (!db_shrinks (db) || db_query (db, "PRAGMA freelist_count") <= 0)
         return 0;
     snprintf (sql, sizeof (sql), "PRAGMA incremental_vacuum(%d)", pages);
-    if (db_begin (db, false, error) < 0)
+    if (change (db, sql, error) < 0)
         return -1;
-    if (sqlite3_exec (db->conn, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        db_fail (db, error, "giving pages back");
-        db_rollback (db, NULL);
-        return -1;
-    }
-    if (db_commit (db, error) < 0) {
-        db_rollback (db, NULL);
-        return -1;
-    }
     return db_query (db, "PRAGMA freelist_count") > 0;
 }
 
@@ -175,18 +178,7 @@ int db_set_live (struct db *db, int64_t bytes, flux_error_t *error)
 
     snprintf (sql, sizeof (sql),
               "REPLACE INTO collected(id,live) VALUES(1,%" PRId64 ")", bytes);
-    if (db_begin (db, false, error) < 0)
-        return -1;
-    if (sqlite3_exec (db->conn, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        db_fail (db, error, "noting what is live");
-        db_rollback (db, NULL);
-        return -1;
-    }
-    if (db_commit (db, error) < 0) {
-        db_rollback (db, NULL);
-        return -1;
-    }
-    return 0;
+    return change (db, sql, error);
 }
 
 int64_t db_get_live (struct db *db)

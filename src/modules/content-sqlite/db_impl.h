@@ -1,9 +1,11 @@
-/* What db.c and db_collect.c share. */
+/* The database: db.c stores and loads, db_open.c opens, db_log.c keeps the write-ahead log
+ * to what was committed, db_collect.c collects. This is what they share. */
 #ifndef CONTENT_SQLITE_DB_IMPL_H
 #define CONTENT_SQLITE_DB_IMPL_H
 
-#include "db.h"
 #include "generation.h"
+
+#include "modules/content-backing/db.h"
 
 #include <sqlite3.h>
 
@@ -31,10 +33,15 @@ struct db {
 
 /* -1, with errno and *error of what SQLite said last. */
 int db_fail (struct db *db, flux_error_t *error, const char *what);
-/* A statement without rows. */
+/* Statements without rows. */
+int db_run_sql (struct db *db, const char *sql, flux_error_t *error);
 int db_run (struct db *db, sqlite3_stmt *stmt, flux_error_t *error, const char *what);
 /* The first column of the first row, or -1. */
 int64_t db_query (struct db *db, const char *sql);
+/* A hook of SQLite's: `frames` are in the log. */
+int db_committed (void *arg, sqlite3 *conn, const char *name, int frames);
+/* Off the log with what was not committed. */
+int db_cut_log (struct db *db, flux_error_t *error);
 /* The blob that was just stored is to be kept. */
 int db_mark_stored (struct db *db, const void *digest, size_t digest_size,
                     flux_error_t *error);

@@ -1,7 +1,7 @@
 #include "base/test.h"
 
-#include "db.h"
 #include "faultvfs.h"
+#include "modules/content-backing/db.h"
 
 #include <dirent.h>
 #include <errno.h>

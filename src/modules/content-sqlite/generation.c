@@ -1,6 +1,6 @@
 #include "generation.h"
 
-#include "file.h"
+#include "modules/content-backing/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
-/* Blobs and checkpoints in an SQLite file.
+/* Blobs and checkpoints on a disk. What a backing store implements, and service.c is
+ * linked with: content-sqlite in an SQLite file, content-files in a file for each blob.
  *
  * A call that fails returns -1 or NULL, sets errno and says in *error (not the
- * file's name, but) what failed and why: ENOSPC, EIO, ENOMEM of the disk and the machine, EBADMSG where
- * what is read is damaged, ENOENT where it is not there. Every system call goes
- * through SQLite's VFS, whose name tests may give. */
-#ifndef CONTENT_SQLITE_DB_H
-#define CONTENT_SQLITE_DB_H
+ * path, but) what failed and why: ENOSPC, EIO, ENOMEM of the disk and the machine,
+ * EBADMSG where what is read is damaged, ENOENT where it is not there. */
+#ifndef CONTENT_BACKING_DB_H
+#define CONTENT_BACKING_DB_H
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -19,27 +19,32 @@
 struct db;
 
 struct db_options {
-    /* Values of the SQLite pragmas, or NULL: write-ahead log, and synced as
-     * far as `kept` asks for. journal_mode=OFF is refused: a batch that failed
-     * could not be undone. */
-    const char *journal_mode, *synchronous;
-    bool kept;             /* the file outlives the instance: db_sync is honoured */
+    bool kept;             /* it outlives the instance: `sync` is honoured */
     bool recovery;         /* open though something is missing */
     struct digest *digest; /* borrowed */
-    const char *vfs;       /* NULL: the default one */
+    /* content-sqlite. Values of pragmas, or NULL: write-ahead log, and synced as far as
+     * `kept` asks for. journal_mode=OFF is refused: a batch that failed could not be
+     * undone. */
+    const char *journal_mode, *synchronous;
+    const char *vfs; /* through which all system calls go; NULL: the default one */
 };
 
-/* Creates what is not there, with mode 0600. A kept file that has lost what it
+extern const char db_module[]; /* its name */
+extern const char db_name[];   /* of the file or directory */
+/* value is borrowed. -1: there is no option of that name. */
+int db_option (struct db_options *o, const char *name, const char *value);
+
+/* Creates what is not there, for this user alone. A kept store that has lost what it
  * once had, or whose newest checkpoint cannot be read, is refused with EBADMSG
  * unless `recovery` is set, when warning (may be NULL) tells about it. */
 struct db *db_open (const char *path, const struct db_options *opts,
                     flux_error_t *warning, flux_error_t *error);
 void db_close (struct db *db);
-/* Removes the file and all that belongs to it. */
+/* Removes it and all that belongs to it. */
 int db_remove (const char *path, flux_error_t *error);
 
 /* A transaction around many stores. sync: db_commit returns when all is on the
- * disk (of a file that is kept). If anything fails in between, db_rollback:
+ * disk (if it is kept). If anything fails in between, db_rollback:
  * then nothing of it is there, also not after a crash. */
 int db_begin (struct db *db, bool sync, flux_error_t *error);
 int db_commit (struct db *db, flux_error_t *error);
@@ -79,18 +84,17 @@ struct db_swept {
  * and *s as before. */
 int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void *arg,
               flux_error_t *error);
-/* Gives `pages` unused pages at the end of the file back, if it was made so
- * that it can (db_shrinks). 1: there may be more. */
+/* Gives up to `pages` unused pages back to the file system, if it can. 1: there may be
+ * more. */
 int db_shrink (struct db *db, int pages, flux_error_t *error);
-bool db_shrinks (struct db *db);
-/* Moves the log into the file, which then has the size that it should. */
-void db_move_log (struct db *db);
+/* Puts things in order after a collection: sizes are then what they should be. */
+void db_tidy (struct db *db);
 /* What the last collection left, for the next start; -1: there was none. */
 int db_set_live (struct db *db, int64_t bytes, flux_error_t *error);
 int64_t db_get_live (struct db *db);
 
-int64_t db_count (struct db *db);
-int64_t db_file_size (struct db *db);
-int64_t db_file_free (struct db *db);
+int64_t db_count (struct db *db);     /* blobs */
+int64_t db_file_size (struct db *db); /* bytes */
+int64_t db_file_free (struct db *db); /* of them not in use */
 
 #endif

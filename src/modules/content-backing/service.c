@@ -1,23 +1,22 @@
-/* The backing store of the content service (rank 0): an SQLite file in statedir
- * if there is one, else in rundir. Provides content-backing.
+/* The backing store of the content service (rank 0), as a module of its own: what
+ * content-sqlite and content-files share. Below it stands db.h, which each of them
+ * implements: files in statedir if there is one, else in rundir. Provides
+ * content-backing.
  *
- * Options, as module arguments or in the table [content-sqlite]:
- * journal_mode, synchronous (SQLite pragmas). The default is a write-ahead log,
- * so that a batch that fails, or during which the broker is killed, is there as
- * a whole or not at all. In a statedir that outlives the instance it is synced
- * when it is moved into the database, and with each batch that has BLOBS_FSYNC;
- * else never.
+ * Options, as module arguments or in the table of the module's name: those of
+ * db_option, and truncate (argument only): begin anew.
  *
- * Failures: a batch is answered with its errno and undone. A database that has
- * lost what it had stops the start, unless broker.recovery-mode is set. What
- * cannot be saved at the end makes the module, and so the instance, fail. */
+ * Failures: a batch is answered with its errno and undone. A store that has lost what it
+ * had stops the start, unless broker.recovery-mode is set. What cannot be saved at the
+ * end makes the module, and so the instance, fail. */
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/error.h"
 #include "core/handle/take.h"
 #include "core/kvs/blobs.h"
 #include "core/kvs/storage.h"
-#include "db.h"
-#include "garbage.h"
+#include "modules/content-backing/db.h"
+#include "modules/content-backing/garbage.h"
 
 #include <flux/core.h>
 #include <jansson.h>
@@ -43,7 +42,7 @@ struct held {
     flux_watcher_t *timer;
 };
 
-struct sqlite {
+struct service {
     flux_t *h;
     struct digest *digest;
     struct db *db;
@@ -54,7 +53,8 @@ struct sqlite {
     struct held held;
     struct garbage *garbage;
     struct timing load_time, store_time;
-    flux_msg_handler_t **handlers;
+    char stats_topic[64];
+    flux_msg_handler_t **handlers, **stats;
 };
 
 static void timing_add (struct timing *t, double start)
@@ -77,13 +77,14 @@ static json_t *timing_encode (const struct timing *t)
                       t->min, "max", t->max, "mean", t->mean, "stddev", stddev);
 }
 
-static void respond_error (struct sqlite *s, const flux_msg_t *msg, flux_error_t *error)
+static void respond_error (struct service *s, const flux_msg_t *msg,
+                           flux_error_t *error)
 {
     if (flux_respond_error (s->h, msg, errno, error->text[0] ? error->text : NULL) < 0)
         flux_log_error (s->h, "error responding to content-backing request");
 }
 
-static int check_size (const struct sqlite *s, size_t len)
+static int check_size (const struct service *s, size_t len)
 {
     if (len <= s->blob_max)
         return 0;
@@ -91,16 +92,16 @@ static int check_size (const struct sqlite *s, size_t len)
     return -1;
 }
 
-static void log_errno (struct sqlite *s, const flux_error_t *error)
+static void log_errno (struct service *s, const flux_error_t *error)
 {
     int saved_errno = errno;
 
-    flux_log (s->h, LOG_ERR, "content-sqlite: %s: %s", s->path,
+    flux_log (s->h, LOG_ERR, "%s: %s: %s", db_module, s->path,
               error->text[0] ? error->text : strerror (saved_errno));
     errno = saved_errno;
 }
 
-static int decode_digest (struct sqlite *s, const flux_msg_t *msg, const void **digest)
+static int decode_digest (struct service *s, const flux_msg_t *msg, const void **digest)
 {
     size_t len;
 
@@ -116,7 +117,7 @@ static int decode_digest (struct sqlite *s, const flux_msg_t *msg, const void **
 static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error = { "" };
     double start = flux_reactor_time ();
     const void *digest;
@@ -133,7 +134,7 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log_error (h, "error responding to content-backing.load");
 }
 
-static void undo (struct sqlite *s)
+static void undo (struct service *s)
 {
     flux_error_t error = { "" };
 
@@ -141,7 +142,7 @@ static void undo (struct sqlite *s)
         log_errno (s, &error);
 }
 
-static void answer_held (struct sqlite *s)
+static void answer_held (struct service *s)
 {
     const flux_msg_t *msg;
 
@@ -153,18 +154,18 @@ static void answer_held (struct sqlite *s)
     }
 }
 
-static void give_up_held (struct sqlite *s)
+static void give_up_held (struct service *s)
 {
     flux_log (s->h, LOG_CRIT,
-              "content-sqlite: %s: what was refused cannot be undone: it may be there "
+              "%s: %s: what was refused cannot be undone: it may be there "
               "if the broker is killed now",
-              s->path);
+              db_module, s->path);
     answer_held (s);
 }
 
 static void held_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error;
 
     if (db_settle (s->db, &error) == 0)
@@ -174,7 +175,7 @@ static void held_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 }
 
 /* Refuses, when that is true. */
-static void refuse (struct sqlite *s, const flux_msg_t *msg, flux_error_t *error)
+static void refuse (struct service *s, const flux_msg_t *msg, flux_error_t *error)
 {
     struct held *held = &s->held;
 
@@ -197,7 +198,7 @@ static void refuse (struct sqlite *s, const flux_msg_t *msg, flux_error_t *error
         respond_error (s, msg, error);
 }
 
-static int store_one (struct sqlite *s, const void *digest, const void *data,
+static int store_one (struct service *s, const void *digest, const void *data,
                       size_t len, flux_error_t *error)
 {
     if (db_begin (s->db, false, error) < 0)
@@ -213,7 +214,7 @@ static int store_one (struct sqlite *s, const void *digest, const void *data,
 static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error = { "" };
     double start = flux_reactor_time ();
     unsigned char digest[DIGEST_MAX_SIZE];
@@ -232,7 +233,7 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log_error (h, "error responding to content-backing.store");
 }
 
-static int store_entry (struct sqlite *s, const struct blobs_entry *e,
+static int store_entry (struct service *s, const struct blobs_entry *e,
                         flux_error_t *error)
 {
     if (e->kind == 'C')
@@ -246,7 +247,7 @@ static int store_entry (struct sqlite *s, const struct blobs_entry *e,
     return db_store (s->db, e->digest, digest_size (s->digest), e->data, e->len, error);
 }
 
-static int store_batch (struct sqlite *s, struct blobs_reader *r, flux_error_t *error)
+static int store_batch (struct service *s, struct blobs_reader *r, flux_error_t *error)
 {
     struct blobs_entry e;
     int rc;
@@ -258,7 +259,7 @@ static int store_batch (struct sqlite *s, struct blobs_reader *r, flux_error_t *
 }
 
 /* All blobs and the checkpoint of a batch, or none. */
-static int commit (struct sqlite *s, const void *data, size_t len, flux_error_t *error)
+static int commit (struct service *s, const void *data, size_t len, flux_error_t *error)
 {
     struct blobs_reader r;
 
@@ -278,7 +279,7 @@ static int commit (struct sqlite *s, const void *data, size_t len, flux_error_t 
 }
 
 /* Once for each failure, not for each batch while it lasts. */
-static void log_failure (struct sqlite *s, const flux_error_t *error)
+static void log_failure (struct service *s, const flux_error_t *error)
 {
     if (errno != s->failure)
         log_errno (s, error);
@@ -288,7 +289,7 @@ static void log_failure (struct sqlite *s, const flux_error_t *error)
 static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error = { "" };
     double start = flux_reactor_time ();
     const void *data;
@@ -311,7 +312,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 static void validate_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                          void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error = { "" };
     const void *digest;
 
@@ -325,7 +326,7 @@ static void validate_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
 static void checkpoint_get_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error = { "" };
 
     buf_reset (&s->scratch);
@@ -339,7 +340,7 @@ static void checkpoint_get_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
         flux_log_error (h, "error responding to content-backing.checkpoint-get");
 }
 
-static int put_checkpoint (struct sqlite *s, const char *json, flux_error_t *error)
+static int put_checkpoint (struct service *s, const char *json, flux_error_t *error)
 {
     if (db_begin (s->db, false, error) < 0)
         return -1;
@@ -353,7 +354,7 @@ static int put_checkpoint (struct sqlite *s, const char *json, flux_error_t *err
 static void checkpoint_put_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
     flux_error_t error = { "" };
     json_t *value;
     char *text = NULL;
@@ -370,7 +371,7 @@ static void checkpoint_put_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
 static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
 
     if (flux_respond_pack (h, msg, "{s:I s:I s:I s:o s:o}", "object_count",
                            (json_int_t)db_count (s->db), "dbfile_size",
@@ -379,13 +380,13 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            timing_encode (&s->load_time), "store_time",
                            timing_encode (&s->store_time))
         < 0)
-        flux_log_error (h, "error responding to content-sqlite.stats-get");
+        flux_log_error (h, "error responding to %s", s->stats_topic);
 }
 
 static void collect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                         void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
 
     garbage_request (s->garbage, msg);
 }
@@ -393,7 +394,7 @@ static void collect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
 static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
-    struct sqlite *s = arg;
+    struct service *s = arg;
 
     garbage_disconnect (s->garbage, msg);
 }
@@ -407,9 +408,22 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "content-backing.checkpoint-put", checkpoint_put_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content-backing.collect", collect_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "content-backing.disconnect", disconnect_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "content-sqlite.stats-get", stats_cb, FLUX_ROLE_USER },
     FLUX_MSGHANDLER_TABLE_END,
 };
+
+static int add_handlers (struct service *s)
+{
+    const struct flux_msg_handler_spec stats[] = {
+        { FLUX_MSGTYPE_REQUEST, s->stats_topic, stats_cb, FLUX_ROLE_USER },
+        FLUX_MSGHANDLER_TABLE_END,
+    };
+
+    snprintf (s->stats_topic, sizeof (s->stats_topic), "%s.stats-get", db_module);
+    return flux_msg_handler_addvec (s->h, handlers, s, &s->handlers) < 0
+                   || flux_msg_handler_addvec (s->h, stats, s, &s->stats) < 0
+               ? -1
+               : 0;
+}
 
 struct options {
     struct db_options db;
@@ -423,23 +437,42 @@ static bool is_set (flux_t *h, const char *name)
     return s && *s && strcmp (s, "0") != 0;
 }
 
-static int parse_args (flux_t *h, int argc, char *argv[], struct options *o)
+static int refuse_options (flux_t *h, const char *why)
 {
-    flux_error_t error;
+    flux_log (h, LOG_ERR, "%s: %s", db_module, why);
+    errno = EINVAL;
+    return -1;
+}
 
-    for (int i = 0; i < argc; i++) {
-        if (!strncmp (argv[i], "journal_mode=", 13)) {
-            o->db.journal_mode = argv[i] + 13;
-        } else if (!strncmp (argv[i], "synchronous=", 12)) {
-            o->db.synchronous = argv[i] + 12;
-        } else if (strcmp (argv[i], "truncate") != 0) {
-            flux_log (h, LOG_ERR, "content-sqlite: unknown option '%s'", argv[i]);
-            errno = EINVAL;
-            return -1;
-        } else if (db_remove (o->path, &error) < 0) {
-            flux_log (h, LOG_ERR, "content-sqlite: %s", error.text);
-            return -1;
-        }
+/* s: "name=value". */
+static int parse_arg (const char *s, struct options *o, flux_error_t *error)
+{
+    const char *value = strchr (s, '=');
+    char name[32];
+
+    if (!strcmp (s, "truncate"))
+        return db_remove (o->path, error);
+    snprintf (name, sizeof (name), "%.*s", value ? (int)(value - s) : 0, s);
+    if (!value || db_option (&o->db, name, value + 1) < 0)
+        return error_invalid (error, "unknown option '%s'", s);
+    return 0;
+}
+
+static int parse_table (flux_t *h, struct options *o, flux_error_t *error)
+{
+    const flux_conf_t *conf = flux_get_conf (h);
+    json_t *table = NULL, *value;
+    const char *name;
+
+    if (!conf)
+        return 0;
+    if (flux_conf_unpack (conf, error, "{s?o}", db_module, &table) < 0)
+        return -1;
+    json_object_foreach (table, name, value) {
+        if (!json_is_string (value))
+            return error_invalid (error, "[%s] %s: is not a string", db_module, name);
+        if (db_option (&o->db, name, json_string_value (value)) < 0)
+            return error_invalid (error, "[%s] %s: is no option", db_module, name);
     }
     return 0;
 }
@@ -448,29 +481,22 @@ static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
 {
     const char *statedir = flux_attr_get (h, "statedir");
     const char *dir = statedir ? statedir : flux_attr_get (h, "rundir");
-    const flux_conf_t *conf = flux_get_conf (h);
     flux_error_t error;
 
     memset (o, 0, sizeof (*o));
-    if (!dir || strlen (dir) > sizeof (o->path) - 32) {
-        flux_log (h, LOG_ERR, "content-sqlite: %s",
-                  dir ? "statedir is too long" : "neither statedir nor rundir is set");
-        errno = EINVAL;
-        return -1;
-    }
-    snprintf (o->path, sizeof (o->path), "%s/content.sqlite", dir);
+    if (!dir)
+        return refuse_options (h, "neither statedir nor rundir is set");
+    if (strlen (dir) > sizeof (o->path) - 32)
+        return refuse_options (h, "statedir is too long");
+    snprintf (o->path, sizeof (o->path), "%s/%s", dir, db_name);
     o->db.kept = storage_is_kept (h);
     o->db.recovery = is_set (h, "broker.recovery-mode");
-    if (conf
-        && flux_conf_unpack (conf, &error, "{s?{s?s s?s}}", "content-sqlite",
-                             "journal_mode", &o->db.journal_mode, "synchronous",
-                             &o->db.synchronous)
-               < 0) {
-        flux_log (h, LOG_ERR, "content-sqlite: %s", error.text);
-        errno = EINVAL;
-        return -1;
-    }
-    return parse_args (h, argc, argv, o);
+    if (parse_table (h, o, &error) < 0)
+        return refuse_options (h, error.text);
+    for (int i = 0; i < argc; i++)
+        if (parse_arg (argv[i], o, &error) < 0)
+            return refuse_options (h, error.text);
+    return 0;
 }
 
 static void done (flux_future_t *f, void *arg)
@@ -501,22 +527,23 @@ static int register_backing (flux_t *h)
         rc = flux_future_get (f, NULL);
     flux_future_destroy (f);
     if (rc < 0) {
-        flux_log_error (h, "content-sqlite: registering content-backing");
+        flux_log_error (h, "%s: registering content-backing", db_module);
         return -1;
     }
     if (!(f = flux_rpc_pack (h, "content.register-backing", 0, 0, "{s:s}", "name",
-                             "content-sqlite"))
+                             db_module))
         || flux_future_get (f, NULL) < 0) {
-        flux_log_error (h, "content-sqlite: content.register-backing");
+        flux_log_error (h, "%s: content.register-backing", db_module);
         rc = -1;
     }
     flux_future_destroy (f);
     return rc;
 }
 
-static void sqlite_fini (struct sqlite *s)
+static void service_fini (struct service *s)
 {
     flux_msg_handler_delvec (s->handlers);
+    flux_msg_handler_delvec (s->stats);
     garbage_destroy (s->garbage);
     flux_watcher_destroy (s->held.timer);
     flux_msglist_destroy (s->held.requests);
@@ -525,7 +552,7 @@ static void sqlite_fini (struct sqlite *s)
     buf_fini (&s->scratch);
 }
 
-static int open_db (struct sqlite *s, flux_t *h, struct options *o)
+static int open_db (struct service *s, flux_t *h, struct options *o)
 {
     flux_error_t error, warning;
 
@@ -533,22 +560,23 @@ static int open_db (struct sqlite *s, flux_t *h, struct options *o)
     s->path = o->path;
     if ((s->db = db_open (o->path, &o->db, &warning, &error))) {
         if (warning.text[0])
-            flux_log (h, LOG_ERR, "content-sqlite: %s: recovering from damage: %s",
+            flux_log (h, LOG_ERR, "%s: %s: recovering from damage: %s", db_module,
                       o->path, warning.text);
         return 0;
     }
     if (errno != EBADMSG) {
-        flux_log (h, LOG_ERR, "content-sqlite: %s: %s", o->path, error.text);
+        flux_log (h, LOG_ERR, "%s: %s: %s", db_module, o->path, error.text);
         return -1;
     }
-    flux_log (h, LOG_ERR, "content-sqlite: %s is damaged: %s", o->path, error.text);
+    flux_log (h, LOG_ERR, "%s: %s is damaged: %s", db_module, o->path, error.text);
     flux_log (h, LOG_ERR,
-              "content-sqlite: restore it from a copy, or start with what is"
-              " left by flux start --recovery=DIR, and ask flux fsck");
+              "%s: restore it from a copy, or start with what is"
+              " left by flux start --recovery=DIR, and ask flux fsck",
+              db_module);
     return -1;
 }
 
-static int sqlite_init (struct sqlite *s, flux_t *h, struct options *o)
+static int service_init (struct service *s, flux_t *h, struct options *o)
 {
     const char *hash = flux_attr_get (h, "content.hash");
 
@@ -558,11 +586,11 @@ static int sqlite_init (struct sqlite *s, flux_t *h, struct options *o)
     if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0
         || !(s->garbage = garbage_create (h, s->db, s->digest, o->db.recovery)))
         return -1;
-    return flux_msg_handler_addvec (h, handlers, s, &s->handlers);
+    return add_handlers (s);
 }
 
 /* Take what is still in memory, then go. */
-static int save_rest (struct sqlite *s)
+static int save_rest (struct service *s)
 {
     int rc = 0;
 
@@ -575,7 +603,7 @@ static int save_rest (struct sqlite *s)
             give_up_held (s);
     }
     if (call (s->h, "content.flush", NULL) < 0 && errno != ENOSYS) {
-        flux_log_error (s->h, "content-sqlite: the last state could not be saved");
+        flux_log_error (s->h, "%s: the last state could not be saved", db_module);
         rc = -1;
     }
     call (s->h, "content.unregister-backing", NULL);
@@ -585,16 +613,16 @@ static int save_rest (struct sqlite *s)
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct options o;
-    struct sqlite s = { 0 };
+    struct service s = { 0 };
     int rc = -1;
 
-    if (parse_options (h, argc, argv, &o) == 0 && sqlite_init (&s, h, &o) == 0
+    if (parse_options (h, argc, argv, &o) == 0 && service_init (&s, h, &o) == 0
         && register_backing (h) == 0) {
         if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
-            flux_log_error (h, "content-sqlite: reactor");
+            flux_log_error (h, "%s: reactor", db_module);
         if (save_rest (&s) < 0)
             rc = -1;
     }
-    sqlite_fini (&s);
+    service_fini (&s);
     return rc < 0 ? -1 : 0;
 }

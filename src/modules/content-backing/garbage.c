@@ -1,4 +1,4 @@
-#include "garbage.h"
+#include "modules/content-backing/garbage.h"
 
 #include "base/error.h"
 #include "core/kvs/collect.h"
@@ -105,7 +105,7 @@ static void do_end (void *arg, bool done)
     db_collect_end (g->db);
     if (done) {
         db_set_live (g->db, g->live, &error); /* else it begins earlier once */
-        db_move_log (g->db);
+        db_tidy (g->db);
     }
 }
 

@@ -2,11 +2,11 @@
  *
  * It begins by itself when what is in use has become content.gc-ratio times what the last
  * collection left, and content.gc-min more than that. */
-#ifndef CONTENT_SQLITE_GARBAGE_H
-#define CONTENT_SQLITE_GARBAGE_H
+#ifndef CONTENT_BACKING_GARBAGE_H
+#define CONTENT_BACKING_GARBAGE_H
 
 #include "base/digest.h"
-#include "db.h"
+#include "modules/content-backing/db.h"
 
 #include <flux/core.h>
 

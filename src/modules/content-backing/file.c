@@ -1,4 +1,4 @@
-#include "file.h"
+#include "modules/content-backing/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

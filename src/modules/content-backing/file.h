@@ -1,6 +1,6 @@
 /* Files that belong to the store alone. */
-#ifndef CONTENT_SQLITE_FILE_H
-#define CONTENT_SQLITE_FILE_H
+#ifndef CONTENT_BACKING_FILE_H
+#define CONTENT_BACKING_FILE_H
 
 #include <flux/types.h>
 
