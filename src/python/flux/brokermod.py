@@ -102,6 +102,10 @@ class BrokerLogger:
 
     @level.setter
     def level(self, value: Union[int, str]) -> None:
+        self.set_level(value)
+
+    def set_level(self, value: Union[int, str]) -> None:
+        """What setting level does. ValueError if there is no such level."""
         if isinstance(value, str):
             if value not in self.LEVEL_NAMES:
                 raise ValueError(f"log level {value}: must be one of {', '.join(self.LEVEL_NAMES)}")
