@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SUBMODULES = frozenset(
     "abc asyncio brokermod constants constraint core eventlog future hostlist idset job kvs "
-    "message queue resource rpc uri util".split()
+    "message queue resource rpc scheduler uri util".split()
 )
 
 __all__ = ["Flux"]

@@ -124,7 +124,7 @@ class JobValidator:
 
     def _load(self, name: str) -> ValidatorPlugin:
         info = self.available.get(name)
-        spec = info and info.module_finder.find_spec(name, None)  # type: ignore[call-arg]
+        spec = info and info.module_finder.find_spec(name, None)
         if not spec or spec.loader is None:
             raise ValueError(f"no such validator: {name}")
         module = importlib.util.module_from_spec(spec)
