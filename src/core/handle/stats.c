@@ -229,7 +229,8 @@ static struct metric *get_metric (struct stats *s, const char *name)
 {
     struct metric *m = hashmap_lookup (s->metrics, name);
 
-    if (!m && (m = calloc (1, sizeof (*m))) && hashmap_insert (s->metrics, name, m) < 0) {
+    if (!m && (m = calloc (1, sizeof (*m)))
+        && hashmap_insert (s->metrics, name, m) < 0) {
         free (m);
         return NULL;
     }

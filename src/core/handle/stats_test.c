@@ -104,7 +104,7 @@ static void test_period (void **state)
         assert_int_equal (flux_reactor_run (r, FLUX_REACTOR_NOWAIT), 0);
     } while (!*(lines = received ()));
     assert_string_equal (lines, "flux.inc:+2|g\nflux.messages:9|C\nflux.set:5|g\n"
-                                      "flux.t:1.000000|ms\nflux.t:2.000000|ms\n");
+                                "flux.t:1.000000|ms\nflux.t:2.000000|ms\n");
     /* what did not change is not said again */
     flux_stats_gauge_inc (h, "inc", 4);
     flux_stats_set_period (h, 1000.);
@@ -174,7 +174,8 @@ static void test_enabled (void **state)
 
 static void test_no_address (void **state)
 {
-    static const char *bad[] = { NULL, "localhost", ":8125", "localhost:", "localhost:x" };
+    static const char *bad[] = { NULL, "localhost", ":8125",
+                                 "localhost:", "localhost:x" };
 
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
         flux_t *h = flux_open ("loop://", 0);
@@ -204,8 +205,8 @@ int main (void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown (fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T (test_at_once), T (test_period), T (test_close),      T (test_names),
-        T (test_many),    T (test_module), T (test_enabled),    T (test_no_address),
+        T (test_at_once), T (test_period), T (test_close),   T (test_names),
+        T (test_many),    T (test_module), T (test_enabled), T (test_no_address),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

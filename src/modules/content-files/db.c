@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 const char db_module[] = "content-files";
 const char db_name[] = "content.files";
 
@@ -328,7 +327,9 @@ int db_store (struct db *db, const void *hash, size_t hash_size, const void *dat
 
 static const char *what_is_wrong (void)
 {
-    return errno == ENOENT ? "missing" : errno == EBADMSG ? "damaged" : strerror (errno);
+    return errno == ENOENT    ? "missing"
+           : errno == EBADMSG ? "damaged"
+                              : strerror (errno);
 }
 
 int db_load (struct db *db, const void *hash, size_t hash_size, struct buf *out,

@@ -183,8 +183,9 @@ void db_tidy (struct db *db)
 
 int db_set_live (struct db *db, int64_t bytes, flux_error_t *error)
 {
-    return db_write_number (db, "live", bytes) < 0 ? db_fail (error, "noting what is live")
-                                                   : 0;
+    return db_write_number (db, "live", bytes) < 0
+               ? db_fail (error, "noting what is live")
+               : 0;
 }
 
 int64_t db_get_live (struct db *db)

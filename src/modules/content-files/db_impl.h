@@ -19,8 +19,8 @@ struct db {
 
     /* the batch */
     bool sync;
-    json_t *pending;      /* what the checkpoints will be, or NULL */
-    struct buf added;     /* hashes of its blobs that are new */
+    json_t *pending;  /* what the checkpoints will be, or NULL */
+    struct buf added; /* hashes of its blobs that are new */
 
     /* the collection, if there is one */
     struct idmap *marks; /* by the first bytes of the hash, see db_collect.c */

@@ -41,7 +41,7 @@ static bool fails (const char *name)
     type __wrap_##name args;                                                           \
     type __wrap_##name args                                                            \
     {                                                                                  \
-        return fails (#name) ? -1 : __real_##name call;                                     \
+        return fails (#name) ? -1 : __real_##name call;                                \
     }
 
 SEAM (ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
@@ -535,10 +535,11 @@ static void test_remove (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        TEST (test_store),       TEST (test_checkpoints),    TEST (test_one_instance),
-        TEST (test_damage),      TEST (test_bad_blob),       TEST (test_collect),
+        TEST (test_store),          TEST (test_checkpoints), TEST (test_one_instance),
+        TEST (test_damage),         TEST (test_bad_blob),    TEST (test_collect),
         TEST (test_collect_slowly), TEST (test_enospc),      TEST (test_eio),
-        TEST (test_stays_bad), TEST (test_order),  TEST (test_open_faults),    TEST (test_remove),
+        TEST (test_stays_bad),      TEST (test_order),       TEST (test_open_faults),
+        TEST (test_remove),
     };
     int rc;
 

@@ -142,8 +142,8 @@ static int write_new (struct tree *t, const char *name, const void *data, size_t
 {
     int fd, rc;
 
-    if ((fd = openat (t->new, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                      0600))
+    if ((fd = openat (t->new, name,
+                      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600))
         < 0)
         return -1;
     rc = fd_write_all (fd, data, len);
@@ -233,7 +233,8 @@ int tree_get (struct tree *t, const void *hash, size_t hash_size, struct buf *ou
     buf_reset (out);
     name_of (hash, hash_size, name);
     if ((size = length_of (t, name)) < 0
-        || (fd = openat (t->blobs, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC))
+        || (fd =
+                openat (t->blobs, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC))
                < 0)
         return -1;
     rc = read_all (fd, size, out);
