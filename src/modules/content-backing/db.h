@@ -1,5 +1,6 @@
 /* Blobs and checkpoints on a disk. What a backing store implements, and service.c is
- * linked with: content-sqlite in an SQLite file, content-files in a file for each blob.
+ * linked with: sqlite/ (content-sqlite) in an SQLite file, files/ (content-files) in a file
+ * for each blob.
  *
  * A call that fails returns -1 or NULL, sets errno and says in *error (not the
  * path, but) what failed and why: ENOSPC, EIO, ENOMEM of the disk and the machine,
