@@ -154,7 +154,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         abort ();
     for (size_t pos = 1; pos + 2 <= size;) {
         size_t len = data[pos + 1] < size - pos - 2 ? data[pos + 1] : size - pos - 2;
-        char *text = malloc (len + 1); /* of its own: what is behind is not to be read */
+        char *text =
+            malloc (len + 1); /* of its own: what is behind is not to be read */
 
         if (!text)
             abort ();
