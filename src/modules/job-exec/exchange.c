@@ -299,6 +299,10 @@ static void complete (struct exchanges *x, struct exchange *ex)
 static void add_keys (struct exchanges *x, struct exchange *ex, int count,
                       const char *keys, size_t len)
 {
+    if (count > ex->expected - ex->have) { /* more than there are */
+        fail (x, ex, EPROTO, true);
+        return;
+    }
     ex->have += count;
     if (ex->mine.len + len > KEYS_MAX)
         fail (x, ex, ENOSPC, true);

@@ -531,7 +531,7 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     list_init (&ctx->dirty_nodes);
     list_init (&ctx->dead_nodes);
     list_init (&ctx->dirty_jobs);
-    list_init (&ctx->commits);
+    commits_init (ctx);
     if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->nodes = idmap_create (NULL))
         || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0
         || site_init (&ctx->site, ctx->h) < 0
