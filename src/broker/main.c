@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/stdout.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
 #include "broker/broker.h"
@@ -328,12 +329,15 @@ static int run (struct broker *b, optparse_t *p)
     return 0;
 }
 
+static const char *const program = "flux-broker";
+
 int main (int argc, char *argv[])
 {
     struct broker b = { 0 };
     optparse_t *p = optparse_create ("flux-broker");
     int optindex;
 
+    stdout_guard (&program);
     if (fd_fill_standard () < 0)
         return 1;
     signals_boot ();

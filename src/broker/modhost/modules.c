@@ -165,7 +165,7 @@ static void module_recv (void *arg)
         if (flux_msg_get_cred (msg, &cred) == 0) {
             if (cred.userid == FLUX_USERID_UNKNOWN || cred.rolemask == FLUX_ROLE_NONE)
                 cred = m->peer.cred;
-            cred.rolemask |= FLUX_ROLE_LOCAL;
+            cred.rolemask |= FLUX_ROLE_LOCAL | MSG_ROLE_MODULE;
             if (msg_is_unique (msg))
                 flux_msg_set_cred (msg, cred);
         }
