@@ -166,8 +166,9 @@ static void set_parent_attrs (struct broker *b)
     bool nested = level && atoi (level) > 0;
 
     attrs_put (b->attrs, "parent-uri", nested ? getenv ("FLUX_URI") : NULL, -1);
-    if (nested) /* jobs have no namespace of their own */
+    if (nested)
         attrs_put (b->attrs, "parent-kvs-namespace", ns ? ns : "primary", -1);
+    unsetenv ("FLUX_KVS_NAMESPACE"); /* here it would mislead modules */
     if (!attrs_val (b->attrs, "jobid-path"))
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }
