@@ -62,11 +62,12 @@ static bool is_link (const struct kvs_txn_op *op)
 {
     struct treetext t;
 
-    return op->kind == KVS_TXN_TREEOBJ
-           && treetext_parse (op->data, op->len, &t) == 0 && t.type == TREEOBJ_SYMLINK;
+    return op->kind == KVS_TXN_TREEOBJ && treetext_parse (op->data, op->len, &t) == 0
+           && t.type == TREEOBJ_SYMLINK;
 }
 
-static int add_below (flux_kvs_txn_t *to, const struct kvs_txn_op *op, const char *guest)
+static int add_below (flux_kvs_txn_t *to, const struct kvs_txn_op *op,
+                      const char *guest)
 {
     char *key, *link = NULL;
     const char *data = op->data;

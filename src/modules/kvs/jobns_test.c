@@ -14,8 +14,18 @@
 
 static void test_names (void **state)
 {
-    static const char *no[] = { "primary", "job-",  "job-x", "job--1", "job-01",  "job-1x",
-                                "job- 1",  "job-+1", "job",  "Job-1",  "job-1.2", "",
+    static const char *no[] = { "primary",
+                                "job-",
+                                "job-x",
+                                "job--1",
+                                "job-01",
+                                "job-1x",
+                                "job- 1",
+                                "job-+1",
+                                "job",
+                                "Job-1",
+                                "job-1.2",
+                                "",
                                 "job-18446744073709551616" };
     char dir[JOBNS_DIR_MAX], guest[JOBNS_DIR_MAX];
 
@@ -175,8 +185,8 @@ static void test_malformed (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_names),  cmocka_unit_test (test_keys),
-        cmocka_unit_test (test_commit), cmocka_unit_test (test_links),
+        cmocka_unit_test (test_names),     cmocka_unit_test (test_keys),
+        cmocka_unit_test (test_commit),    cmocka_unit_test (test_links),
         cmocka_unit_test (test_malformed),
     };
 
