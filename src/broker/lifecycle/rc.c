@@ -17,6 +17,7 @@
 #include <syslog.h>
 
 #include "base/buf.h"
+#include "base/text/quote.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
@@ -97,18 +98,6 @@ static char *scripts_command (const char *rc)
         globfree (&g);
     }
     return cmd;
-}
-
-/* Within single quotes of a shell. */
-static void add_quoted (struct buf *cmd, const char *s)
-{
-    buf_addc (cmd, '\'');
-    for (; *s; s++)
-        if (*s == '\'')
-            buf_adds (cmd, "'\\''");
-        else
-            buf_addc (cmd, *s);
-    buf_addc (cmd, '\'');
 }
 
 /* A site, or who starts the instance, has files for flux modprobe, or changes modules by
@@ -244,7 +233,7 @@ static void restore (struct broker *b, int i, const char *file)
     struct buf cmd = BUF_INIT;
 
     buf_adds (&cmd, "flux restore --quiet --checkpoint ");
-    add_quoted (&cmd, file);
+    buf_add_quoted (&cmd, file);
     if (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0)
         restored (b, 1 << 8, (void *)(intptr_t)i);
     buf_fini (&cmd);
@@ -516,7 +505,7 @@ static char *last_commands (struct broker *b, const char *scripts, const char *t
         buf_adds (&cmd, "; flux gc --quiet || s=1");
     if (dump && *dump) {
         buf_adds (&cmd, "; flux dump --quiet ");
-        add_quoted (&cmd, dump);
+        buf_add_quoted (&cmd, dump);
         buf_adds (&cmd, " || s=1");
     }
     if (then) /* it removes the modules */

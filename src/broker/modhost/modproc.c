@@ -120,8 +120,8 @@ flux_msg_t *modproc_recv (struct modproc *mp)
     }
     if ((msg = msgstream_recv (mp->stream)) || errno == EAGAIN)
         return msg;
-    close_stream (mp, errno == EPROTO || errno == EMSGSIZE ? "what it sent is no message"
-                                                           : NULL);
+    close_stream (
+        mp, errno == EPROTO || errno == EMSGSIZE ? "what it sent is no message" : NULL);
     errno = ECONNRESET;
     return NULL;
 }
@@ -210,13 +210,15 @@ static int welcome (struct modproc *mp, const char *id, json_t *args)
     while (attrs && attrs_next (mp->b->attrs, &pos, &key, &val, &flags))
         if ((flags & ATTR_IMMUTABLE) && val)
             json_object_set_new (attrs, key, json_string (val));
-    o = json_pack ("{s:o s:o s:O s:s s:s}", "args", args ? json_incref (args) : json_array (),
-                   "attrs", attrs, "conf", mp->b->conf, "name", mp->name, "uuid", id);
-    if (o && (s = json_dumps (o, JSON_COMPACT)) && (msg = flux_request_encode ("welcome", s))) {
+    o = json_pack ("{s:o s:o s:O s:s s:s}", "args",
+                   args ? json_incref (args) : json_array (), "attrs", attrs, "conf",
+                   mp->b->conf, "name", mp->name, "uuid", id);
+    if (o && (s = json_dumps (o, JSON_COMPACT))
+        && (msg = flux_request_encode ("welcome", s))) {
         flux_msg_set_noresponse (msg);
         flux_msg_route_enable (msg);
-        flux_msg_set_cred (msg, (struct flux_msg_cred){ mp->b->owner,
-                                                        FLUX_ROLE_OWNER | FLUX_ROLE_LOCAL });
+        flux_msg_set_cred (msg, (struct flux_msg_cred){
+                                    mp->b->owner, FLUX_ROLE_OWNER | FLUX_ROLE_LOCAL });
         rc = modproc_send (mp, &msg);
     }
     flux_msg_destroy (msg);

@@ -31,7 +31,8 @@ static const char *find_module (const char *name, char *buf, size_t size)
     while (dirs && *dirs) {
         int len = strcspn (dirs, ":");
 
-        if (len > 0 && (size_t)snprintf (buf, size, "%.*s/%s.so", len, dirs, name) < size
+        if (len > 0
+            && (size_t)snprintf (buf, size, "%.*s/%s.so", len, dirs, name) < size
             && access (buf, R_OK) == 0)
             return buf;
         dirs += len + (dirs[len] == ':');

@@ -181,7 +181,7 @@ static void module_recv (void *arg)
         if (flux_msg_get_cred (msg, &cred) == 0) {
             if (cred.userid == FLUX_USERID_UNKNOWN || cred.rolemask == FLUX_ROLE_NONE)
                 cred = m->peer.cred;
-            cred.rolemask |= FLUX_ROLE_LOCAL;
+            cred.rolemask |= FLUX_ROLE_LOCAL | MSG_ROLE_MODULE;
             if (msg_is_unique (msg))
                 flux_msg_set_cred (msg, cred);
         }
@@ -463,29 +463,73 @@ void modules_foreach (struct broker *b,
         fn (b, container_of (it, struct module, node)->name, arg);
 }
 
-static void config_done (struct broker *b, const flux_msg_t *rep, void *arg)
+/* Modules are asked for their opinion of a configuration. */
+struct poll {
+    modules_config_f done;
+    void *arg;
+    int pending; /* and one while they are asked */
+    char refusal[512];
+};
+
+static void poll_done (struct broker *b, struct poll *p)
 {
+    if (--p->pending == 0) {
+        p->done (b, p->refusal[0] ? p->refusal : NULL, p->arg);
+        free (p);
+    }
+}
+
+/* Most begin with their name themselves. */
+static void refusal_set (struct poll *p, const char *name, size_t len, const char *text)
+{
+    bool named = strncmp (text, name, len) == 0 && strchr (".:", text[len]);
+
+    snprintf (p->refusal, sizeof (p->refusal), "%.*s%s%s", named ? 0 : (int)len, name,
+              named ? "" : ": ", text);
+}
+
+static void config_answer (struct broker *b, const flux_msg_t *rep, void *arg)
+{
+    struct poll *p = arg;
     const char *topic = "?", *text = NULL;
     int errnum;
 
     (void)flux_msg_get_topic (rep, &topic);
-    if (flux_msg_get_errnum (rep, &errnum) == 0 && errnum != 0 && errnum != ENOSYS) {
-        if (flux_msg_get_string (rep, &text) < 0 || !text)
+    /* ENOSYS: it has ended meanwhile. */
+    if (flux_msg_get_errnum (rep, &errnum) == 0 && errnum != 0 && errnum != ENOSYS
+        && !p->refusal[0]) {
+        if (flux_msg_get_string (rep, &text) < 0 || !text || !*text)
             text = strerror (errnum);
-        broker_log (b, LOG_ERR, "%s: %s", topic, text);
+        refusal_set (p, topic, strcspn (topic, "."), text);
     }
+    poll_done (b, p);
 }
 
-void modules_config (struct broker *b)
+void modules_config (struct broker *b, modules_config_f done, void *arg)
 {
+    struct poll *p = calloc (1, sizeof (*p));
+
+    if (!p) {
+        done (b, strerror (ENOMEM), arg);
+        return;
+    }
+    p->done = done;
+    p->arg = arg;
+    p->pending = 1;
     list_foreach (&b->modules->list, it) {
         struct module *m = container_of (it, struct module, node);
         char topic[256];
 
         snprintf (topic, sizeof (topic), "%s.config-reload", m->name);
-        (void)broker_rpc (b, topic, b->rank, json_deep_copy (b->conf), config_done,
-                          NULL);
+        p->pending++;
+        if (broker_rpc (b, topic, b->rank, json_deep_copy (b->conf), config_answer, p)
+            < 0) {
+            snprintf (p->refusal, sizeof (p->refusal), "%s: %s", m->name,
+                      strerror (errno));
+            p->pending--;
+        }
     }
+    poll_done (b, p);
 }
 
 /* ---- the service ---- */

@@ -25,7 +25,9 @@ int modules_count (struct broker *b);
 void modules_foreach (struct broker *b,
                       void (*fn) (struct broker *b, const char *name, void *arg),
                       void *arg);
-/* A new configuration for all of them. */
-void modules_config (struct broker *b);
+/* A new configuration for all of them. done is called once, when all have answered, with
+ * what one of them has against it ("NAME: why"), or NULL. */
+typedef void (*modules_config_f) (struct broker *b, const char *refusal, void *arg);
+void modules_config (struct broker *b, modules_config_f done, void *arg);
 
 #endif

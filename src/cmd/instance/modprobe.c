@@ -17,7 +17,8 @@ static int run (optparse_t *p, int argc, char **argv)
     v[n++] = (char *)FLUX_PYTHON;
     /* not -m: rc files import the same module */
     v[n++] = (char *)"-c";
-    v[n++] = (char *)"import sys, flux.modprobe as m; sys.exit (m.main (*sys.argv[1:]))";
+    v[n++] =
+        (char *)"import sys, flux.modprobe as m; sys.exit (m.main (*sys.argv[1:]))";
     v[n++] = (char *)flux_conf_builtin_get ("modprobe_path", FLUX_CONF_AUTO);
     v[n++] = (char *)flux_conf_builtin_get ("confdir", FLUX_CONF_AUTO);
     for (int i = 1; i < argc; i++)

@@ -21,15 +21,6 @@ static struct optparse_option own_options[] = {
     OPTPARSE_TABLE_END,
 };
 
-static int verbosity (optparse_t *p)
-{
-    const char *s = optparse_get_str (p, "verbose", NULL);
-    int n = optparse_hasopt (p, "verbose");
-    if (s && *s == 'v')
-        return n + (int)strspn (s, "v");
-    return s && *s ? atoi (s) : n;
-}
-
 /* --input=RANKS: who gets our standard input. */
 static const char *stdin_ranks (optparse_t *p)
 {
@@ -49,7 +40,7 @@ static int run (optparse_t *p, int argc, char **argv)
     int urgency, flags;
     flux_jobid_t id;
     int i = optparse_option_index (p);
-    int verbose = verbosity (p);
+    int verbose = jobspec_verbose (p);
     json_t *jobspec = jobspec_from_task_options (p, argc - i, argv + i, &error);
     if (!jobspec || jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)

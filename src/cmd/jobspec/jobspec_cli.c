@@ -51,6 +51,15 @@ int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result
     return 0;
 }
 
+int jobspec_verbose (optparse_t *p)
+{
+    const char *s = optparse_get_str (p, "verbose", NULL);
+    int n = optparse_hasopt (p, "verbose");
+    if (s && *s == 'v')
+        return n + (int)strspn (s, "v");
+    return s && *s ? atoi (s) : n;
+}
+
 /* --- resources --- */
 
 static json_t *slot_json (const struct request *r, int count)
@@ -148,6 +157,17 @@ done:
     while (count > 0)
         free ((char *)rules[--count]);
     return rc;
+}
+
+bool jobspec_env_has_cc (optparse_t *p)
+{
+    const char *s;
+    optparse_getopt_iterator_reset (p, "env");
+    while ((s = optparse_getopt_next (p, "env"))) {
+        if (strstr (s, "{cc}"))
+            return true;
+    }
+    return false;
 }
 
 static int add_cwd (optparse_t *p, json_t *system, flux_error_t *error)

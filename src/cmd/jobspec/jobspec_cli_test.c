@@ -394,7 +394,7 @@ static void template(void **state)
 {
     json_t *o = json_pack ("{s:[s] s:{s:{s:{s:s}s:i}}}", "command", "echo {cc}",
                            "attributes", "system", "environment", "X", "{cc}", "d", 1);
-    struct jobspec_template *t = jobspec_template_create (o);
+    struct jobspec_template *t = jobspec_template_create (o, false);
     assert_non_null (t);
     char *s = jobspec_template_expand (t, "12", true);
     assert_string_equal (s, "{\"command\":[\"echo 12\"],\"attributes\":{\"system\":{"
@@ -406,6 +406,12 @@ static void template(void **state)
     assert_string_equal (s, plain);
     free (s);
     free (plain);
+    jobspec_template_destroy (t);
+    t = jobspec_template_create (o, true);
+    s = jobspec_template_expand (t, "3", false);
+    assert_string_equal (s, "{\"command\":[\"echo 3\"],\"attributes\":{\"system\":{"
+                            "\"environment\":{\"X\":\"3\"},\"d\":1}}}");
+    free (s);
     jobspec_template_destroy (t);
     json_decref (o);
 }

@@ -226,9 +226,10 @@ static void config_reload_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t
         (void)flux_respond_error (h, msg, EPROTO, NULL);
         return;
     }
-    if (flux_set_conf_new (h, conf) < 0)
+    if (flux_set_conf_new (h, conf) < 0) {
+        (void)flux_respond_error (h, msg, errno, NULL);
         flux_conf_decref (conf);
-    if (!flux_msg_is_noresponse (msg))
+    } else
         (void)flux_respond (h, msg, NULL);
 }
 

@@ -66,7 +66,8 @@ static void handle_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
     flux_msg_t *msg = NULL;
     bool ok = true;
 
-    for (int i = 0; ok && i < BATCH && msgstream_unsent (c->process) <= UNSENT_MAX; i++) {
+    for (int i = 0; ok && i < BATCH && msgstream_unsent (c->process) <= UNSENT_MAX;
+         i++) {
         if (!(msg = flux_recv (c->h, FLUX_MATCH_ANY, FLUX_O_NONBLOCK))) {
             ok = errno == EAGAIN || errno == EWOULDBLOCK;
             break;
@@ -112,9 +113,12 @@ struct msgchan *msgchan_create (flux_reactor_t *r, const char *uri, int *child)
         goto error;
     fd[0] = -1; /* the stream's */
     int own = msgstream_fd (c->process);
-    if (!(c->from_handle = flux_handle_watcher_create (r, c->h, FLUX_POLLIN, handle_cb, c))
-        || !(c->from_process = flux_fd_watcher_create (r, own, FLUX_POLLIN, process_cb, c))
-        || !(c->to_process = flux_fd_watcher_create (r, own, FLUX_POLLOUT, writable_cb, c)))
+    if (!(c->from_handle =
+              flux_handle_watcher_create (r, c->h, FLUX_POLLIN, handle_cb, c))
+        || !(c->from_process =
+                 flux_fd_watcher_create (r, own, FLUX_POLLIN, process_cb, c))
+        || !(c->to_process =
+                 flux_fd_watcher_create (r, own, FLUX_POLLOUT, writable_cb, c)))
         goto error;
     flux_watcher_start (c->from_handle);
     flux_watcher_start (c->from_process);

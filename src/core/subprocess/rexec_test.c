@@ -280,10 +280,8 @@ static void test_invalid (void **state)
         pid_t pid;
         const char *label;
     } t[] = {
-        { -2, 0, 1, NULL },
-        { 0, FLUX_SUBPROCESS_FLAGS_NO_SETPGRP, 1, NULL },
-        { 0, 0, 0, NULL },
-        { 0, 0, -1, NULL },
+        { -2, 0, 1, NULL }, { 0, FLUX_SUBPROCESS_FLAGS_NO_SETPGRP, 1, NULL },
+        { 0, 0, 0, NULL },  { 0, 0, -1, NULL },
         { 0, 0, 1, "" },
     };
 
