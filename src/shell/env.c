@@ -140,6 +140,11 @@ int shell_env_pmi (struct shell *sh)
         return -1;
     rc = shell_env_set (sh, "LD_LIBRARY_PATH", s);
     free (s);
+    /* Open MPI names its shared memory after host and local rank: that is not enough
+     * where several shells of a job are on one host. What the submitter's environment has
+     * may be of a job around this one. */
+    if (rc == 0 && sh->tmpdir[0])
+        rc = shell_env_set (sh, "OMPI_MCA_btl_vader_backing_directory", sh->tmpdir);
     return rc < 0 ? -1 : shell_env_set (sh, "FLUX_PMI_LIBRARY_PATH", pmi);
 }
 

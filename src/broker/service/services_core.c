@@ -291,26 +291,6 @@ static void service_remove (struct broker *b, const flux_msg_t *msg, void *arg)
 
 /* ---- broker ---- */
 
-static void broker_ping (struct broker *b, const flux_msg_t *msg, void *arg)
-{
-    struct flux_msg_cred cred = { 0 };
-    json_t *o = msg_json (msg);
-    char *route;
-
-    if (!o) {
-        broker_respond_error (b, msg, EPROTO, NULL);
-        return;
-    }
-    route = flux_msg_route_string (msg);
-    (void)flux_msg_get_cred (msg, &cred);
-    o = json_copy (o);
-    json_object_set_new (o, "route", json_string (route ? route : ""));
-    json_object_set_new (o, "userid", json_integer (cred.userid));
-    json_object_set_new (o, "rolemask", json_integer (cred.rolemask));
-    free (route);
-    broker_respond (b, msg, o);
-}
-
 static bool are_strings (json_t *array)
 {
     json_t *o;
@@ -420,7 +400,6 @@ static const struct builtin table[] = {
     { "event.unsubscribe", event_unsubscribe, FLUX_ROLE_USER },
     { "service.add", service_add, FLUX_ROLE_USER },
     { "service.remove", service_remove, FLUX_ROLE_USER },
-    { "broker.ping", broker_ping, FLUX_ROLE_USER },
     { "broker.getenv", broker_getenv, 0 },
     { "broker.handlers", broker_handlers, 0 },
     { "broker.setenv", broker_setenv, 0 },

@@ -3,6 +3,7 @@
 #include "setroot.h"
 
 #include "base/hashmap.h"
+#include "core/handle/module.h"
 #include "core/kvs/blobs.h"
 #include "core/kvs/storage.h"
 
@@ -858,7 +859,7 @@ static int verify_root (struct kvs *kvs, const char *rootref)
         rc = 0;
     if (rc < 0) {
         flux_log (kvs->h, LOG_ERR,
-                  "kvs: the checkpoint's root %s cannot be used: %s. The state "
+                  "kvs: the root %s cannot be used: %s. The state "
                   "directory is damaged; nothing was changed",
                   rootref, why);
         errno = EBADMSG;
@@ -868,14 +869,17 @@ static int verify_root (struct kvs *kvs, const char *rootref)
     return rc;
 }
 
-static int start_leader (struct kvs *kvs, bool kept)
+static int start_leader (struct kvs *kvs, bool kept, const char *initial)
 {
     char rootref[BLOBREF_MAX_SIZE];
     struct kvs_ns *ns;
     int64_t sequence;
 
-    if (read_checkpoint (kvs, rootref, &sequence) < 0
-        || (*rootref && verify_root (kvs, rootref) < 0))
+    if (read_checkpoint (kvs, rootref, &sequence) < 0)
+        return -1;
+    if (!*rootref && initial)
+        snprintf (rootref, sizeof (rootref), "%s", initial);
+    if (*rootref && verify_root (kvs, rootref) < 0)
         return -1;
     if (!(kvs->leader =
               kvs_leader_create (&kvs_leader_wiring, kvs, kvs->cache, kvs->digest, kept,
@@ -894,7 +898,7 @@ static int start_leader (struct kvs *kvs, bool kept)
     return 0;
 }
 
-static int kvs_init (struct kvs *kvs, flux_t *h)
+static int kvs_init (struct kvs *kvs, flux_t *h, const char *initial)
 {
     const char *hash = flux_attr_get (h, "content.hash");
     const char *owner = flux_attr_get (h, "security.owner");
@@ -914,7 +918,7 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
         || !(kvs->loading = hashmap_create ((hashmap_free_f)flux_future_destroy)))
         return -1;
     if (kvs->rank == 0)
-        return start_leader (kvs, storage_is_kept (h));
+        return start_leader (kvs, storage_is_kept (h), initial);
     return flux_event_subscribe (h, "kvs.namespace-");
 }
 
@@ -956,12 +960,26 @@ static int read_config (struct kvs *kvs)
     return -1;
 }
 
+/* initial-rootref=REF: to begin with where there is no checkpoint. */
+static int parse_args (flux_t *h, int argc, char *argv[], const char **initial)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strncmp (argv[i], "initial-rootref=", 16) != 0)
+            return module_no_args (h, 1, &argv[i]);
+        *initial = argv[i] + 16;
+    }
+    return 0;
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
+    const char *initial = NULL;
     struct kvs kvs;
     int rc = -1;
 
-    if (kvs_init (&kvs, h) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
+    if (parse_args (h, argc, argv, &initial) < 0)
+        return -1;
+    if (kvs_init (&kvs, h, initial) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
         || flux_event_subscribe (h, "heartbeat.pulse") < 0
         || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0
         || read_config (&kvs) < 0 || (kvs.leader && kvs_admin_start (&kvs) < 0))
