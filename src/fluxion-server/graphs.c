@@ -11,7 +11,7 @@
 
 struct graphs {
     pthread_mutex_t change;
-    pthread_mutex_t lock; /* all below */
+    pthread_mutex_t lock;                 /* all below */
     struct named_graph *item[GRAPHS_MAX]; /* in the order of their names */
     size_t count;
     uint64_t epoch; /* the last */
@@ -170,8 +170,8 @@ struct named_graph *graphs_lock (struct graphs *gs, const char *name, uint64_t e
         return NULL;
     }
     if (epoch != 0 && epoch != g->epoch) {
-        error_fail (error, ESTALE, "graph %s: epoch %llu is not that of now, %llu", name,
-                    (unsigned long long)epoch, (unsigned long long)g->epoch);
+        error_fail (error, ESTALE, "graph %s: epoch %llu is not that of now, %llu",
+                    name, (unsigned long long)epoch, (unsigned long long)g->epoch);
         graphs_unlock (gs, g);
         errno = ESTALE;
         return NULL;

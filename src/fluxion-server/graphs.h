@@ -53,7 +53,8 @@ int graphs_begin (struct graphs *gs, const char *name, struct named_graph **old,
 /* End it, with what is in the place of `old` now: a new graph with a new epoch; or,
  * without ctx, none; or nothing has changed. */
 uint64_t graphs_next_epoch (struct graphs *gs);
-void graphs_put (struct graphs *gs, struct named_graph *old, struct named_graph *take_new);
+void graphs_put (struct graphs *gs, struct named_graph *old,
+                 struct named_graph *take_new);
 void graphs_drop (struct graphs *gs, struct named_graph *old);
 void graphs_abort (struct graphs *gs, struct named_graph *old);
 
