@@ -276,8 +276,7 @@ const char *shape_slot_label (json_t *resources)
 {
     size_t i;
     json_t *o;
-    json_array_foreach (resources, i, o)
-    {
+    json_array_foreach (resources, i, o) {
         const char *type = json_string_value (json_object_get (o, "type"));
         const char *label = type && !strcmp (type, "slot")
                                 ? json_string_value (json_object_get (o, "label"))

@@ -27,19 +27,21 @@ static void examples (void **state)
            "[{\"type\":\"slot\",\"count\":{\"min\":3,\"max\":30,\"operator\":\"+\","
            "\"operand\":1},\"label\":\"default\","
            "\"with\":[{\"type\":\"node\",\"count\":1}]}]");
-    check ("slot=4{nodelevel}/node{-x}/socket=2+/core=4+",
-           "[{\"type\":\"slot\",\"count\":4,\"label\":\"nodelevel\",\"with\":[{\"type\":"
-           "\"node\",\"count\":1,\"exclusive\":false,\"with\":[{\"type\":\"socket\","
-           "\"count\":{\"min\":2},\"with\":[{\"type\":\"core\",\"count\":{\"min\":4}}]}]}"
-           "]}]");
-    check ("[cluster/slot=2{ib}/node/[memory=4{unit:GB};ib10g];"
-           "switch/slot=2{bicore}/node/core=2]",
-           "[{\"type\":\"cluster\",\"count\":1,\"with\":[{\"type\":\"slot\",\"count\":2,"
-           "\"label\":\"ib\",\"with\":[{\"type\":\"node\",\"count\":1,\"with\":[{"
-           "\"type\":\"memory\",\"count\":4,\"unit\":\"GB\"},{\"type\":\"ib10g\","
-           "\"count\":1}]}]}]},{\"type\":\"switch\",\"count\":1,\"with\":[{\"type\":"
-           "\"slot\",\"count\":2,\"label\":\"bicore\",\"with\":[{\"type\":\"node\","
-           "\"count\":1,\"with\":[{\"type\":\"core\",\"count\":2}]}]}]}]");
+    check (
+        "slot=4{nodelevel}/node{-x}/socket=2+/core=4+",
+        "[{\"type\":\"slot\",\"count\":4,\"label\":\"nodelevel\",\"with\":[{\"type\":"
+        "\"node\",\"count\":1,\"exclusive\":false,\"with\":[{\"type\":\"socket\","
+        "\"count\":{\"min\":2},\"with\":[{\"type\":\"core\",\"count\":{\"min\":4}}]}]}"
+        "]}]");
+    check (
+        "[cluster/slot=2{ib}/node/[memory=4{unit:GB};ib10g];"
+        "switch/slot=2{bicore}/node/core=2]",
+        "[{\"type\":\"cluster\",\"count\":1,\"with\":[{\"type\":\"slot\",\"count\":2,"
+        "\"label\":\"ib\",\"with\":[{\"type\":\"node\",\"count\":1,\"with\":[{"
+        "\"type\":\"memory\",\"count\":4,\"unit\":\"GB\"},{\"type\":\"ib10g\","
+        "\"count\":1}]}]}]},{\"type\":\"switch\",\"count\":1,\"with\":[{\"type\":"
+        "\"slot\",\"count\":2,\"label\":\"bicore\",\"with\":[{\"type\":\"node\","
+        "\"count\":1,\"with\":[{\"type\":\"core\",\"count\":2}]}]}]}]");
     check ("slot=4,9,16,25/node",
            "[{\"type\":\"slot\",\"count\":\"4,9,16,25\",\"label\":\"default\","
            "\"with\":[{\"type\":\"node\",\"count\":1}]}]");
@@ -47,10 +49,11 @@ static void examples (void **state)
 
 static void members (void **state)
 {
-    check ("slot{\"a b\",+p,-q,r,k:{m:[1,\"]\"],n:x y}}/core=[2-8:2:*]",
-           "[{\"type\":\"slot\",\"count\":1,\"label\":\"a b\",\"p\":true,\"q\":false,"
-           "\"r\":true,\"k\":{\"m\":[1,\"]\"],\"n\":\"x y\"},\"with\":[{\"type\":\"core\","
-           "\"count\":{\"min\":2,\"max\":8,\"operator\":\"*\",\"operand\":2}}]}]");
+    check (
+        "slot{\"a b\",+p,-q,r,k:{m:[1,\"]\"],n:x y}}/core=[2-8:2:*]",
+        "[{\"type\":\"slot\",\"count\":1,\"label\":\"a b\",\"p\":true,\"q\":false,"
+        "\"r\":true,\"k\":{\"m\":[1,\"]\"],\"n\":\"x y\"},\"with\":[{\"type\":\"core\","
+        "\"count\":{\"min\":2,\"max\":8,\"operator\":\"*\",\"operand\":2}}]}]");
     check ("slot/core{}", "[{\"type\":\"slot\",\"count\":1,\"label\":\"default\","
                           "\"with\":[{\"type\":\"core\",\"count\":1}]}]");
 }

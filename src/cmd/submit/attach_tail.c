@@ -46,9 +46,8 @@ void tail_destroy (struct tail *t)
 /* The line that data goes on with, or a new one. */
 static struct line *line_for (struct tail *t, unsigned int rank, bool err)
 {
-    struct line *l = list_empty (&t->lines)
-                         ? NULL
-                         : container_of (t->lines.prev, struct line, node);
+    struct line *l =
+        list_empty (&t->lines) ? NULL : container_of (t->lines.prev, struct line, node);
     if (l && l->rank == rank && l->err == err && l->text.data[l->text.len - 1] != '\n')
         return l;
     if (!(l = calloc (1, sizeof (*l))))
