@@ -252,7 +252,7 @@ static void leave_stopped (struct shell *sh, struct task *t, int signum)
                    strerror (errno));
 }
 
-static void task_changed (struct shell *sh, struct task *t, int status)
+void shell_task_changed (struct shell *sh, struct task *t, int status)
 {
     if (WIFSTOPPED (status))
         leave_stopped (sh, t, WSTOPSIG (status));
@@ -267,7 +267,7 @@ static void reap_each (struct shell *sh)
     for (int i = 0; i < sh->task_count; i++) {
         struct task *t = &sh->tasks[i];
         if (t->pid > 0 && !t->exited && waitpid (t->pid, &status, WNOHANG) == t->pid)
-            task_changed (sh, t, status);
+            shell_task_changed (sh, t, status);
     }
 }
 
@@ -283,7 +283,7 @@ void shell_tasks_reap (struct shell *sh)
     while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
         struct task *t = find_task (sh, pid);
         if (t)
-            task_changed (sh, t, status);
+            shell_task_changed (sh, t, status);
     }
 }
 

@@ -186,8 +186,8 @@ static int setup (void **state)
 {
     memset (&ctx, 0, sizeof (ctx));
     list_init (&ctx.dirty_jobs);
-    list_init (&ctx.commits);
     ctx.h = flux_open ("loop://", 0);
+    commits_init (&ctx);
     ctx.jobs = idmap_create (free_job);
     sent_count = resets = fail_send = 0;
     timer = NULL;
@@ -225,7 +225,7 @@ static void taken (void **state)
     answer (1, 0);
     answer (2, 0);
     expect ("release(1) ");
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 /* An exception, and the KVS is told that we know: it refuses what is behind. */
@@ -254,7 +254,7 @@ static void refused_at_the_end (void **state)
     end (job, "a");
     answer (0, EFBIG);
     expect ("exception(1: output cannot be stored: File too large) release(1) ");
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 static void refused_for_a_job_that_is_gone (void **state)
@@ -312,8 +312,8 @@ static void a_later_one_was_taken (void **state)
     assert_string_equal (sent[2].text, "output+=c ");
     answer (2, 0);
     expect ("release(1) ");
-    assert_int_equal (ctx.commits_again, 0);
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.again, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 static void one_waits_and_one_is_refused (void **state)
@@ -340,7 +340,7 @@ static void cannot_be_sent (void **state)
     end (job, "a");
     expect (
         "exception(1: output cannot be stored: Cannot allocate memory) release(1) ");
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 static void bounded (void **state)
@@ -377,14 +377,14 @@ static void sweep (int k, int errnum)
             answer (done, done == k ? errnum : 0);
             done++;
         }
-        if (timer && ctx.commits_again > 0)
+        if (timer && ctx.ordered.again > 0)
             fire ();
     }
     for (const char *s = trace.data; (s = strstr (s, "release(")); s++)
         released++;
     assert_int_equal (released, 3);
-    assert_int_equal (ctx.commits_on_way, 0);
-    assert_int_equal (ctx.commits_again, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
+    assert_int_equal (ctx.ordered.again, 0);
     teardown (NULL);
 }
 

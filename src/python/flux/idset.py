@@ -158,7 +158,9 @@ class IDset:
         return bool(lib.idset_equal(self.handle, self._of(idset).handle))
 
     def __eq__(self, other: object) -> bool:
-        return self.equal(other) if isinstance(other, IDset) else NotImplemented
+        if not isinstance(other, IDset):
+            return NotImplemented
+        return self.equal(other)
 
     __hash__ = None  # type: ignore[assignment]
 
