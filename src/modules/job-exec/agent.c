@@ -1,5 +1,6 @@
 /* Failures: rank 0 goes away: all shells are killed. A shell that cannot be had: the
- * x and X are said in its stead. An exchange that fails: an exception of the job. */
+ * x and X are said in its stead. An exchange that fails: an exception of the job. Output
+ * that cannot be stored: see outflow.h. */
 #include "agent.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <syslog.h>
 
 #include <flux/idset.h>
+#include <flux/job.h>
 
 #include "base/buf.h"
 #include "base/hashmap.h"
@@ -15,6 +17,8 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "exchange.h"
+#include "ordered.h"
+#include "outflow.h"
 #include "shells.h"
 
 /* A message that a broker forwards without making others wait long. */
@@ -37,6 +41,9 @@ struct agent {
     struct idmap *jobs;
     flux_msg_handler_t **handlers;
     flux_watcher_t *prepare_w;
+    struct outflow *outflow; /* NULL on rank 0, whose own commits have all */
+    struct ordered commits;  /* of outflow */
+    flux_watcher_t *again_w;
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
     struct list asked;
@@ -120,7 +127,129 @@ static void shell_frame (uint64_t id, char type, const char *text, size_t len,
         idmap_remove (a->jobs, id);
         exchange_leave (a->exchanges, id);
     }
-    up (a, id, type, text, len);
+    if (type == 'm' || type == 'y') /* no shell says that */
+        return;
+    if (a->outflow)
+        outflow_frame (a->outflow, id, type, text, len);
+    else
+        up (a, id, type, text, len);
+}
+
+/* ---- output ---- */
+
+struct commit {
+    struct ordered_commit ordered;
+    struct agent *a;
+    struct outflow_batch *batch;
+};
+
+static void up_op (uint64_t id, char type, const char *text, size_t len, void *arg)
+{
+    up (arg, id, type, text, len);
+}
+
+static void down_op (uint64_t id, char type, const char *text, size_t len, void *arg)
+{
+    struct agent *a = arg;
+
+    if (a->shells)
+        shells_send (a->shells, id, type, text, len);
+}
+
+static void commit_destroy (struct commit *c)
+{
+    ordered_fini (&c->ordered);
+    free (c);
+}
+
+static void commit_done (struct ordered_commit *oc, const char *error)
+{
+    struct commit *c = container_of (oc, struct commit, ordered);
+
+    outflow_stored (c->a->outflow, c->batch, error);
+    commit_destroy (c);
+}
+
+static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    char key[128];
+
+    if (!txn)
+        return NULL;
+    list_foreach (&batch->parts, it) {
+        struct outflow_part *part = container_of (it, struct outflow_part, node);
+        if (flux_job_kvs_guest_key (key, sizeof (key), part->id, "output") < 0
+            || flux_kvs_txn_put_raw (txn, FLUX_KVS_APPEND, key, part->text.data,
+                                     part->text.len)
+                   < 0) {
+            int saved = errno;
+            flux_kvs_txn_destroy (txn);
+            errno = saved;
+            return NULL;
+        }
+        buf_fini (&part->text);
+    }
+    return txn;
+}
+
+static void store_op (struct outflow_batch *batch, void *arg)
+{
+    struct agent *a = arg;
+    flux_kvs_txn_t *txn = encode_batch (batch);
+    struct commit *c = txn ? calloc (1, sizeof (*c)) : NULL;
+
+    if (!c) {
+        flux_log_error (a->h, "kvs transaction");
+        flux_kvs_txn_destroy (txn);
+        outflow_stored (a->outflow, batch, "out of memory");
+        return;
+    }
+    c->a = a;
+    c->batch = batch;
+    ordered_send (&a->commits, &c->ordered, txn, commit_done);
+}
+
+static void again_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct agent *a = arg;
+    ordered_again (&a->commits);
+}
+
+static void commit_later (struct ordered *o)
+{
+    struct agent *a = container_of (o, struct agent, commits);
+
+    flux_timer_watcher_reset (a->again_w, ORDERED_AGAIN, 0.);
+    flux_watcher_start (a->again_w);
+}
+
+static int init_outflow (struct agent *a)
+{
+    static const struct outflow_ops ops = { .up = up_op,
+                                            .down = down_op,
+                                            .store = store_op };
+
+    if (a->rank == 0)
+        return 0;
+    return (a->outflow = outflow_create (&ops, a))
+                   && (a->again_w = flux_timer_watcher_create (
+                           flux_get_reactor (a->h), ORDERED_AGAIN, 0., again_cb, a))
+               ? 0
+               : -1;
+}
+
+static void fini_outflow (struct agent *a)
+{
+    struct ordered_commit *oc;
+
+    while ((oc = ordered_first (&a->commits))) {
+        struct commit *c = container_of (oc, struct commit, ordered);
+        outflow_batch_destroy (c->batch);
+        commit_destroy (c);
+    }
+    flux_watcher_destroy (a->again_w);
+    outflow_destroy (a->outflow);
 }
 
 /* ---- down ---- */
@@ -155,6 +284,8 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
         return;
     if (type == 'S')
         start_job (a, id, text, len);
+    else if (type == 'M')
+        outflow_open (a->outflow, id);
     else
         shells_send (a->shells, id, type, text, len);
 }
@@ -314,6 +445,7 @@ static void detach (struct agent *a)
     a->jobs = idmap_create (agent_job_destroy);
     shells_destroy (a->shells);
     a->shells = NULL;
+    outflow_reset (a->outflow);
     buf_reset (&a->up);
     a->broken = false;
     flux_msg_decref (a->attached);
@@ -403,6 +535,8 @@ void agent_flush (struct agent *a)
 {
     if (a->broken)
         detach (a);
+    if (a->outflow)
+        outflow_flush (a->outflow);
     if (a->shells)
         shells_flush (a->shells);
     flush_up (a);
@@ -427,8 +561,9 @@ struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb
     a->h = h;
     a->frame_cb = frame_cb;
     a->arg = arg;
+    ordered_init (&a->commits, h, commit_later);
     if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
-        || !(a->jobs = idmap_create (agent_job_destroy))
+        || init_outflow (a) < 0 || !(a->jobs = idmap_create (agent_job_destroy))
         || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))
         || (shell && !(a->shells = shells_create (h, shell, shell_frame, a)))
         || (!frame_cb
@@ -455,6 +590,7 @@ void agent_destroy (struct agent *a)
         asked_destroy (list_first (&a->asked, struct asked, node));
     exchanges_destroy (a->exchanges);
     shells_destroy (a->shells);
+    fini_outflow (a);
     idmap_destroy (a->jobs);
     idset_destroy (a->below);
     flux_msg_decref (a->attached);
@@ -465,9 +601,10 @@ void agent_destroy (struct agent *a)
 
 json_t *agent_stats (const struct agent *a)
 {
-    return json_pack ("{s:i s:I s:I s:I}", "shell_servers",
+    return json_pack ("{s:i s:I s:I s:I s:I}", "shell_servers",
                       a->shells ? shells_servers (a->shells) : 0, "exchanges",
                       (json_int_t)exchange_count (a->exchanges), "exchange_messages",
                       (json_int_t)a->exchange_messages, "exchange_bytes",
-                      (json_int_t)a->exchange_bytes);
+                      (json_int_t)a->exchange_bytes, "output_bytes",
+                      (json_int_t)(a->outflow ? outflow_bytes (a->outflow) : 0));
 }

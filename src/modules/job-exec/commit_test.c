@@ -131,6 +131,7 @@ static struct job *create (int id)
     assert_non_null (job = job_create (s, strlen (s), &error));
     job->ops = &ops;
     job_set_window (job, 1000);
+    job->header_seen = true;
     assert_int_equal (idmap_insert (ctx.jobs, id, job), 0);
     return job;
 }
