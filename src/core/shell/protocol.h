@@ -38,8 +38,8 @@
  *      was killed).
  *
  * Between job-exec of rank 0 and of another (outflow.h in its folder):
- *   m  much is to come from this shell: its entries are kept until M
- *   M  the KVS has all entries that came: that rank may append those that follow
+ *   m  much is to come from this shell: its o and w are kept until M
+ *   M  all that came is in the KVS, or written: what follows goes another way
  *   y  the shell has ended; X follows when the KVS has all that it said
  *
  * Nothing piles up: a shell has output_window (a fact) bytes of o and w text on

@@ -28,6 +28,15 @@
 struct agent_job {
     char *ranks;
     unsigned int barriers;
+    struct list writes; /* what its shell, the leader, has not written yet */
+    size_t written;     /* of the first of them */
+};
+
+/* Frames w: one of rank 0, or some of another rank. */
+struct leader_write {
+    struct list node;
+    size_t cost;
+    const flux_msg_t *request; /* NULL: of rank 0 */
 };
 
 struct agent {
@@ -44,6 +53,7 @@ struct agent {
     struct outflow *outflow; /* NULL on rank 0, whose own commits have all */
     struct ordered commits;  /* of outflow */
     flux_watcher_t *again_w;
+    struct list sent_writes;    /* to leaders elsewhere */
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
     struct list asked;
@@ -53,11 +63,20 @@ struct agent {
     int64_t exchange_bytes;
 };
 
+static void leader_write_destroy (struct leader_write *w)
+{
+    list_remove (&w->node);
+    flux_msg_decref (w->request);
+    free (w);
+}
+
 static void agent_job_destroy (void *value)
 {
     struct agent_job *j = value;
 
     if (j) {
+        while (!list_empty (&j->writes))
+            leader_write_destroy (list_first (&j->writes, struct leader_write, node));
         free (j->ranks);
         free (j);
     }
@@ -114,16 +133,157 @@ static void enter_barrier (struct agent *a, uint64_t id, const char *keys, size_
         raise (a, id, "barrier of a job with one shell", EPROTO);
 }
 
+/* ---- the leader's file ---- */
+
+static int add_write (struct agent_job *j, size_t cost, const flux_msg_t *request)
+{
+    struct leader_write *w = calloc (1, sizeof (*w));
+
+    if (!w)
+        return -1;
+    w->cost = cost;
+    w->request = request ? flux_msg_incref (request) : NULL;
+    list_init (&w->node);
+    list_append (&j->writes, &w->node);
+    return 0;
+}
+
+static void answer_write (struct agent *a, const flux_msg_t *request, int errnum)
+{
+    int rc = errnum ? flux_respond_error (a->h, request, errnum, NULL)
+                    : flux_respond (a->h, request, NULL);
+
+    if (rc < 0)
+        flux_log_error (a->h, "error responding to write");
+}
+
+/* The leader has ended. */
+static void nobody_writes (struct agent *a, struct agent_job *j)
+{
+    while (!list_empty (&j->writes)) {
+        struct leader_write *w = list_first (&j->writes, struct leader_write, node);
+        if (w->request)
+            answer_write (a, w->request, ENOENT);
+        leader_write_destroy (w);
+    }
+}
+
+/* The leader has written so much: those who sent it may send more. */
+static void got_written (struct agent *a, uint64_t id, const char *text)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+    size_t told = 0;
+    char s[24];
+
+    if (!j)
+        return;
+    j->written += strtoull (text, NULL, 10);
+    while (!list_empty (&j->writes)) {
+        struct leader_write *w = list_first (&j->writes, struct leader_write, node);
+        if (w->cost > j->written)
+            break;
+        j->written -= w->cost;
+        if (w->request)
+            answer_write (a, w->request, 0);
+        else
+            told += w->cost;
+        leader_write_destroy (w);
+    }
+    if (told > 0) {
+        snprintf (s, sizeof (s), "%zu", told);
+        up (a, id, 'a', s, strlen (s));
+    }
+}
+
+/* Of rank 0. */
+static void write_frame (struct agent *a, uint64_t id, const char *text, size_t len)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    if (j && add_write (j, len, NULL) < 0)
+        raise (a, id, "output for the leader", errno);
+    shells_send (a->shells, id, 'w', text, len);
+}
+
+/* Whole frames, all of them for the leader of one job. */
+static int check_writes (const void *data, size_t len, uint64_t *id, size_t *cost)
+{
+    struct frame_reader r = { 0 };
+    struct frame f;
+    int rc = frame_reader_add (&r, data, len);
+
+    *cost = 0;
+    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0) {
+        if (f.type != 'w' || f.more || (*cost > 0 && f.id != *id))
+            rc = -1;
+        *id = f.id;
+        *cost += f.len;
+    }
+    if (rc == 0 && (*cost == 0 || r.pos != r.buf.len))
+        rc = -1;
+    frame_reader_fini (&r);
+    return rc;
+}
+
+static int pass_writes (struct agent *a, uint64_t id, const void *data, size_t len)
+{
+    struct frame_reader r = { 0 };
+    struct frame f;
+    int rc = frame_reader_add (&r, data, len);
+
+    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0)
+        shells_send (a->shells, id, 'w', f.text, f.len);
+    frame_reader_fini (&r);
+    return rc;
+}
+
+/* From the agent of another rank of the job; answered when the leader has written it. */
+static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct agent *a = arg;
+    struct agent_job *j;
+    const void *data;
+    uint64_t id = 0;
+    size_t len, cost;
+
+    if (flux_msg_is_noresponse (msg)) /* nobody would know what became of it */
+        return;
+    if (flux_request_decode_raw (msg, NULL, &data, &len) < 0)
+        goto error;
+    if (!data || check_writes (data, len, &id, &cost) < 0) {
+        errno = EPROTO;
+        goto error;
+    }
+    if (!a->shells || !(j = idmap_lookup (a->jobs, id))) {
+        errno = ENOENT; /* the leader has ended */
+        goto error;
+    }
+    if (add_write (j, cost, msg) < 0)
+        goto error;
+    if (pass_writes (a, id, data, len) < 0)
+        raise (a, id, "output for the leader", ENOMEM);
+    return;
+error:
+    answer_write (a, msg, errno);
+}
+
 static void shell_frame (uint64_t id, char type, const char *text, size_t len,
                          void *arg)
 {
     struct agent *a = arg;
+    struct agent_job *j;
 
     if (type == 'b') {
         enter_barrier (a, id, text, len);
         return;
     }
-    if (type == 'X' && idmap_lookup (a->jobs, id)) {
+    if (type == 'a') {
+        got_written (a, id, text);
+        return;
+    }
+    if (type == 'X' && (j = idmap_lookup (a->jobs, id))) {
+        nobody_writes (a, j);
         idmap_remove (a->jobs, id);
         exchange_leave (a->exchanges, id);
     }
@@ -210,6 +370,64 @@ static void store_op (struct outflow_batch *batch, void *arg)
     ordered_send (&a->commits, &c->ordered, txn, commit_done);
 }
 
+/* The lowest of a job's ranks. */
+static int64_t leader_op (uint64_t id, void *arg)
+{
+    struct agent *a = arg;
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+    struct idset *ranks = j ? idset_decode (j->ranks) : NULL;
+    unsigned int rank = ranks ? idset_first (ranks) : IDSET_INVALID_ID;
+
+    idset_destroy (ranks);
+    return rank == IDSET_INVALID_ID || rank == a->rank ? -1 : (int64_t)rank;
+}
+
+/* Frames on their way to a leader. */
+struct sent_write {
+    struct list node;
+    flux_future_t *f;
+    struct agent *a;
+    uint64_t id;
+    size_t cost;
+};
+
+static void sent_write_destroy (struct sent_write *w)
+{
+    list_remove (&w->node);
+    flux_future_destroy (w->f);
+    free (w);
+}
+
+/* An error: the leader or its rank has ended, and rank 0 says so. */
+static void written_continuation (flux_future_t *f, void *arg)
+{
+    struct sent_write *w = arg;
+
+    outflow_written (w->a->outflow, w->id, w->cost);
+    sent_write_destroy (w);
+}
+
+static int write_op (uint64_t id, int64_t leader, const char *frames, size_t len,
+                     size_t cost, void *arg)
+{
+    struct agent *a = arg;
+    struct sent_write *w = calloc (1, sizeof (*w));
+
+    if (!w)
+        return -1;
+    *w = (struct sent_write){ .a = a, .id = id, .cost = cost };
+    list_init (&w->node);
+    list_append (&a->sent_writes, &w->node);
+    if (!(w->f = flux_rpc_raw (a->h, "job-exec.write", frames, len, leader, 0))
+        || flux_future_then (w->f, -1., written_continuation, w) < 0) {
+        int saved = errno;
+        sent_write_destroy (w);
+        errno = saved;
+        return -1;
+    }
+    return 0;
+}
+
 static void again_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct agent *a = arg;
@@ -228,7 +446,9 @@ static int init_outflow (struct agent *a)
 {
     static const struct outflow_ops ops = { .up = up_op,
                                             .down = down_op,
-                                            .store = store_op };
+                                            .store = store_op,
+                                            .leader = leader_op,
+                                            .write = write_op };
 
     if (a->rank == 0)
         return 0;
@@ -243,6 +463,8 @@ static void fini_outflow (struct agent *a)
 {
     struct ordered_commit *oc;
 
+    while (!list_empty (&a->sent_writes))
+        sent_write_destroy (list_first (&a->sent_writes, struct sent_write, node));
     while ((oc = ordered_first (&a->commits))) {
         struct commit *c = container_of (oc, struct commit, ordered);
         outflow_batch_destroy (c->batch);
@@ -261,8 +483,10 @@ static int add_job (struct agent *a, uint64_t id, const char *record, size_t len
 
     if (jsontext_get (facts, "ranks", &ranks) < 0 || !jsontext_plain (ranks, &text))
         return 0; /* it is alone */
-    if (!(j = calloc (1, sizeof (*j))) || !(j->ranks = strndup (text.s, text.len))
-        || idmap_insert (a->jobs, id, j) < 0) {
+    if (!(j = calloc (1, sizeof (*j))))
+        return -1;
+    list_init (&j->writes);
+    if (!(j->ranks = strndup (text.s, text.len)) || idmap_insert (a->jobs, id, j) < 0) {
         agent_job_destroy (j);
         return -1;
     }
@@ -284,8 +508,10 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
         return;
     if (type == 'S')
         start_job (a, id, text, len);
-    else if (type == 'M')
+    else if (type == 'M' && a->outflow)
         outflow_open (a->outflow, id);
+    else if (type == 'w')
+        write_frame (a, id, text, len);
     else
         shells_send (a->shells, id, type, text, len);
 }
@@ -527,6 +753,7 @@ static const struct flux_msg_handler_spec handler_tab[] = {
     { FLUX_MSGTYPE_REQUEST, "attach", attach_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "frames", frames_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "exchange", exchange_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "write", write_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "disconnect", disconnect_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };
@@ -558,6 +785,7 @@ struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb
     if (!a)
         return NULL;
     list_init (&a->asked);
+    list_init (&a->sent_writes);
     a->h = h;
     a->frame_cb = frame_cb;
     a->arg = arg;

@@ -8,10 +8,13 @@
 
 #include "base/hashmap.h"
 #include "base/json/jsonout.h"
+#include "core/shell/protocol.h"
+
+#define EOF_TEXT "\"eof\""
 
 enum state {
-    SMALL, /* entries go up */
-    ASKED, /* and are kept until M */
+    SMALL, /* output goes up */
+    ASKED, /* and is kept until M */
     OPEN,
 };
 
@@ -23,17 +26,24 @@ struct shell {
     struct buf text;   /* to be stored */
     size_t cost;       /* of text */
     size_t on_way;     /* to the store */
+    int64_t leader;    /* its rank */
+    struct buf frames; /* w, to be sent to it */
+    size_t write_cost; /* of these */
+    size_t writing;    /* on their way to it */
+    bool eof;          /* and then it is to hear that there is no more */
     char status[16];   /* text of X; "": it has not ended */
     struct list ready; /* in that list */
+    struct list to_write;
 };
 
 struct outflow {
     const struct outflow_ops *ops;
     void *arg;
     struct idmap *shells;
-    struct list ready; /* shells whose text may be stored */
-    size_t waiting;    /* bytes of these */
-    int commits;       /* on their way */
+    struct list ready;    /* shells whose text may be stored */
+    size_t waiting;       /* bytes of these */
+    struct list to_write; /* shells that have frames to be sent */
+    int commits;          /* on their way */
     int64_t bytes;
 };
 
@@ -42,7 +52,9 @@ static void shell_destroy (void *value)
     struct shell *s = value;
 
     list_remove (&s->ready);
+    list_remove (&s->to_write);
     buf_fini (&s->text);
+    buf_fini (&s->frames);
     free (s);
 }
 
@@ -55,6 +67,7 @@ struct outflow *outflow_create (const struct outflow_ops *ops, void *arg)
         return NULL;
     }
     list_init (&of->ready);
+    list_init (&of->to_write);
     of->ops = ops;
     of->arg = arg;
     return of;
@@ -117,6 +130,8 @@ static struct shell *get_shell (struct outflow *of, uint64_t id)
         return s;
     s->id = id;
     list_init (&s->ready);
+    list_init (&s->to_write);
+    s->leader = -1;
     if (idmap_insert (of->shells, id, s) < 0) {
         free (s);
         return NULL;
@@ -154,23 +169,72 @@ static void keep (struct outflow *of, struct shell *s, const char *text, size_t 
     }
 }
 
-static void got_entry (struct outflow *of, uint64_t id, const char *text, size_t len)
+static void mark_to_write (struct outflow *of, struct shell *s)
+{
+    if (s->frames.len > 0 && list_empty (&s->to_write))
+        list_append (&of->to_write, &s->to_write);
+}
+
+static void drop_writes (struct outflow *of, struct shell *s)
+{
+    size_t lost = s->write_cost;
+
+    list_remove (&s->to_write);
+    buf_fini (&s->frames);
+    s->write_cost = 0;
+    if (lost > 0 && !s->status[0])
+        give_credit (of, s->id, lost);
+}
+
+static void keep_write (struct outflow *of, struct shell *s, const char *text,
+                        size_t len)
+{
+    s->write_cost += len;
+    if (frame_append (&s->frames, 'w', s->id, text, len) < 0) {
+        raise (of, s->id, "out of memory");
+        drop_writes (of, s);
+    } else if (s->state == OPEN)
+        mark_to_write (of, s);
+}
+
+/* o and w. */
+static void got_output (struct outflow *of, uint64_t id, char type, const char *text,
+                        size_t len)
 {
     struct shell *s = get_shell (of, id);
 
     if (!s) {
-        of->ops->up (id, 'o', text, len, of->arg); /* as good, but slow */
+        of->ops->up (id, type, text, len, of->arg); /* as good, but slow */
         return;
     }
     if (s->state == SMALL && s->passed + len > OUTFLOW_SMALL) {
         s->state = ASKED;
+        s->leader = of->ops->leader (id, of->arg);
         of->ops->up (id, 'm', "", 0, of->arg);
     }
-    if (s->state == SMALL) {
+    if (s->state == SMALL || (type == 'w' && s->leader < 0)) {
         s->passed += len;
-        of->ops->up (id, 'o', text, len, of->arg);
-    } else
+        of->ops->up (id, type, text, len, of->arg);
+    } else if (type == 'w')
+        keep_write (of, s, text, len);
+    else
         keep (of, s, text, len);
+}
+
+/* Rank 0 passes it on, so it goes up when all before it is written. */
+static void got_eof (struct outflow *of, uint64_t id)
+{
+    struct shell *s = idmap_lookup (of->shells, id);
+
+    if (s && (s->write_cost > 0 || s->writing > 0))
+        s->eof = true;
+    else
+        of->ops->up (id, 'w', EOF_TEXT, strlen (EOF_TEXT), of->arg);
+}
+
+static bool is_kept (const struct shell *s)
+{
+    return s->cost == 0 && s->on_way == 0 && s->write_cost == 0 && s->writing == 0;
 }
 
 static void tell_exit (struct outflow *of, struct shell *s)
@@ -178,7 +242,11 @@ static void tell_exit (struct outflow *of, struct shell *s)
     char status[sizeof (s->status)];
     uint64_t id = s->id;
 
-    if (!s->status[0] || s->cost > 0 || s->on_way > 0)
+    if (s->eof && s->write_cost == 0 && s->writing == 0) {
+        s->eof = false;
+        of->ops->up (id, 'w', EOF_TEXT, strlen (EOF_TEXT), of->arg);
+    }
+    if (!s->status[0] || !is_kept (s))
         return;
     memcpy (status, s->status, sizeof (status));
     forget (of, s);
@@ -197,7 +265,7 @@ static void got_exit (struct outflow *of, uint64_t id, const char *text, size_t 
     }
     memcpy (s->status, text, len);
     s->status[len] = '\0';
-    if (s->cost > 0 || s->on_way > 0)
+    if (!is_kept (s))
         of->ops->up (id, 'y', "", 0, of->arg);
     tell_exit (of, s);
 }
@@ -205,8 +273,10 @@ static void got_exit (struct outflow *of, uint64_t id, const char *text, size_t 
 void outflow_frame (struct outflow *of, uint64_t id, char type, const char *text,
                     size_t len)
 {
-    if (type == 'o')
-        got_entry (of, id, text, len);
+    if (type == 'w' && len == strlen (EOF_TEXT) && !memcmp (text, EOF_TEXT, len))
+        got_eof (of, id);
+    else if (type == 'o' || type == 'w')
+        got_output (of, id, type, text, len);
     else if (type == 'X')
         got_exit (of, id, text, len);
     else
@@ -220,6 +290,7 @@ void outflow_open (struct outflow *of, uint64_t id)
     if (!s || s->state != ASKED)
         return;
     s->state = OPEN;
+    mark_to_write (of, s);
     if (s->text.len > 0) {
         mark_ready (of, s);
         of->waiting += s->text.len;
@@ -267,9 +338,33 @@ static bool store_some (struct outflow *of)
     return true;
 }
 
+static void send_writes (struct outflow *of)
+{
+    struct list *node;
+
+    while ((node = list_pop (&of->to_write))) {
+        struct shell *s = container_of (node, struct shell, to_write);
+        uint64_t id = s->id;
+
+        if (of->ops->write (id, s->leader, s->frames.data, s->frames.len, s->write_cost,
+                            of->arg)
+            < 0) {
+            raise (of, id, strerror (errno));
+            drop_writes (of, s);
+            if ((s = idmap_lookup (of->shells, id))) /* not lost just now */
+                tell_exit (of, s);
+            continue;
+        }
+        s->writing += s->write_cost;
+        s->write_cost = 0;
+        buf_fini (&s->frames);
+    }
+}
+
 /* Little waits while a commit is on its way, and shares the next. */
 void outflow_flush (struct outflow *of)
 {
+    send_writes (of);
     while (!list_empty (&of->ready)
            && of->commits < (of->waiting >= OUTFLOW_SMALL ? OUTFLOW_COMMITS : 1)) {
         if (!store_some (of))
@@ -287,6 +382,19 @@ void outflow_batch_destroy (struct outflow_batch *batch)
         free (part);
     }
     free (batch);
+}
+
+void outflow_written (struct outflow *of, uint64_t id, size_t cost)
+{
+    struct shell *s = idmap_lookup (of->shells, id);
+
+    if (!s)
+        return;
+    s->writing -= cost < s->writing ? cost : s->writing;
+    if (!s->status[0])
+        give_credit (of, id, cost);
+    if ((s = idmap_lookup (of->shells, id))) /* it may have been lost just now */
+        tell_exit (of, s);
 }
 
 static void part_stored (struct outflow *of, struct outflow_part *part,

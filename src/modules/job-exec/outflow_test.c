@@ -3,6 +3,7 @@
  * test. */
 #include "base/test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,22 @@ static void store_op (struct outflow_batch *batch, void *arg)
     buf_adds (&trace, ") ");
 }
 
+static int64_t leader_op (uint64_t id, void *arg)
+{
+    return id == 9 ? -1 : 2;
+}
+
+static int write_errnum;
+
+static int write_op (uint64_t id, int64_t leader, const char *frames, size_t len,
+                     size_t cost, void *arg)
+{
+    buf_printf (&trace, "write(%d %d %zu %.*s) ", (int)id, (int)leader, cost,
+                len > 0 ? (int)len - 1 : 0, frames);
+    errno = write_errnum;
+    return write_errnum ? -1 : 0;
+}
+
 static void expect (const char *text)
 {
     assert_string_equal (trace.data ? trace.data : "", text);
@@ -68,9 +85,14 @@ static void stored (const char *error)
 static int setup (void **state)
 {
     static const struct outflow_ops ops = {
-        .up = up_op, .down = down_op, .store = store_op
+        .up = up_op,
+        .down = down_op,
+        .store = store_op,
+        .leader = leader_op,
+        .write = write_op,
     };
 
+    write_errnum = 0;
     memset (large, 'x', sizeof (large) - 1);
     batch_count = batch_done = 0;
     return (of = outflow_create (&ops, NULL)) ? 0 : -1;
@@ -275,6 +297,66 @@ static void nobody_is_to_hear_of_it (void **state)
     expect ("store(7 d;) ");
 }
 
+/* To a file: up, kept, and then to the leader. */
+static void the_leader_writes (void **state)
+{
+    say (7, 'w', large);
+    say (7, 'w', "a");
+    say (7, 'o', "b");
+    say (7, 'w', "c");
+    outflow_flush (of);
+    expect ("w(7 65536) m(7) ");
+    outflow_open (of, 7);
+    outflow_flush (of);
+    expect ("write(7 2 2 w 7 a\nw 7 c) store(7 b;) ");
+    say (7, 'w', "d");
+    outflow_flush (of);
+    expect ("write(7 2 1 w 7 d) ");
+    outflow_written (of, 7, 2);
+    stored (NULL);
+    expect ("down(C 7 2) down(C 7 1) ");
+    outflow_flush (of);
+    expect ("");
+}
+
+static void the_end_of_writing_is_told_last (void **state)
+{
+    say (7, 'w', "\"eof\""); /* nothing is before it */
+    expect ("w(7)\"eof\" ");
+    say (8, 'w', large);
+    say (8, 'w', "a");
+    say (8, 'w', "\"eof\"");
+    say (8, 'X', "0");
+    expect ("w(8 65536) m(8) y(8) ");
+    outflow_open (of, 8);
+    outflow_flush (of);
+    expect ("write(8 2 1 w 8 a) ");
+    outflow_written (of, 8, 1);
+    expect ("w(8)\"eof\" X(8)0 ");
+    outflow_written (of, 8, 1); /* too late */
+    expect ("");
+}
+
+static void a_leader_that_cannot_be_reached (void **state)
+{
+    say (7, 'w', large);
+    say (7, 'w', "ab");
+    outflow_open (of, 7);
+    buf_fini (&trace);
+    write_errnum = ENOMEM;
+    outflow_flush (of);
+    expect ("write(7 2 2 w 7 ab) x(7){\"type\":\"exec\",\"severity\":0,\"note\":"
+            "\"output cannot be stored: Cannot allocate memory\"} down(C 7 2) ");
+    say (7, 'X', "9");
+    expect ("X(7)9 ");
+    /* alone in its job: rank 0 may wonder */
+    say (9, 'w', large);
+    say (9, 'w', "a");
+    outflow_open (of, 9);
+    outflow_flush (of);
+    expect ("w(9 65536) m(9) w(9)a ");
+}
+
 static unsigned int seed;
 
 static unsigned int rnd (unsigned int n)
@@ -388,7 +470,10 @@ static void step (void)
 static void any_order (void **state)
 {
     static const struct outflow_ops ops = {
-        .up = count_up, .down = count_down, .store = count_store
+        .up = count_up,
+        .down = count_down,
+        .store = count_store,
+        .leader = leader_op,
     };
 
     for (seed = 1; seed < 200; seed++) {
@@ -435,6 +520,11 @@ int main (void)
         cmocka_unit_test_setup_teardown (what_is_refused_fails_its_jobs, setup,
                                          teardown),
         cmocka_unit_test_setup_teardown (nobody_is_to_hear_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown (the_leader_writes, setup, teardown),
+        cmocka_unit_test_setup_teardown (the_end_of_writing_is_told_last, setup,
+                                         teardown),
+        cmocka_unit_test_setup_teardown (a_leader_that_cannot_be_reached, setup,
+                                         teardown),
         cmocka_unit_test_setup_teardown (any_order, setup, teardown),
     };
 

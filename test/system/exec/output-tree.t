@@ -70,6 +70,29 @@ for rank in 0 1 2 3; do
     done
 done
 
+# a file that all of them share
+before=$(passed)
+succeeds 'three ranks write a file' flux run -N3 -n3 --requires=rank:1-3 -l \
+    --output=shared sh both.sh
+between 'rank 0 has hardly seen it' $(($(passed) - before)) 10000 400000
+(seq 0 19999; seq 0 19999) | sort >expected
+for rank in 0 1 2; do
+    sed -n "s/^$rank: //p" shared | sort >one
+    succeeds "of rank $rank all is there, and once" cmp expected one
+done
+succeeds 'one stream' flux run -N2 -n2 --requires=rank:0,3 -l --output=one \
+    --error=two sh both.sh
+seq 0 19999 >expected
+sed -n "s/^1: //p" one >rest
+succeeds 'is in order' cmp expected rest
+sed -n "s/^1: //p" two >rest
+succeeds 'the other too' cmp expected rest
+rm shared one two
+fails 'a leader that ends before the others have written' 1 '' \
+    flux run -N2 -n2 --requires=rank:2-3 --output=out -o exit-timeout=100 sh -c \
+    'if [ "$FLUX_TASK_RANK" = 0 ]; then exit 1; fi; seq 30000'
+is 'makes nobody wait: all is written' 30000 sh -c 'wc -l <out'
+
 # one who sees nothing but its end
 is 'status and the last line of much output' '3 last' sh -c \
     'flux run --requires=rank:2 sh -c "seq 30000; echo last; exit 3" >got 2>/dev/null
