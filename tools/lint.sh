@@ -1,6 +1,6 @@
 #!/bin/sh
-# gcc's analyzer over all sources, and shellcheck over the scripts. What they find
-# fails it.
+# gcc's analyzer over all sources, shellcheck over the scripts, and mypy over the package
+# flux. What they find fails it.
 #
 # Off is what gcc 12 cannot see in this house: who frees what hangs in an intrusive list
 # or a table (make asan finds leaks), and that list_first of what was just counted is
@@ -36,6 +36,9 @@ if [ -n "$new" ]; then
     echo "lint: new findings; all about them is in $log" >&2
     status=1
 fi
-shellcheck -s sh -S warning .ci/run tools/*.sh test/system/*.sh test/system/*/*.t || status=1
+# What is for bash says so in its first line.
+shellcheck -S warning .ci/run tools/*.sh || status=1
+shellcheck -s sh -S warning test/system/*.sh test/system/*/*.t || status=1
+BUILD=$build tools/mypy.sh || status=1
 [ $status -eq 0 ] && echo "lint: nothing new in $(grep -c . $found) findings"
 exit $status

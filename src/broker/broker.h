@@ -73,6 +73,7 @@ struct broker {
     struct overlay *overlay; /* NULL if size is 1 */
     struct boot *boot;
     struct groups_service *groups_service;
+    struct config_service *config_service;
     struct trace *trace;
     struct memory *memory;
     struct notify *notify; /* NULL if nobody is to be told */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/stdout.h"
 #include "fluxion-server/server.h"
 
 static const struct optparse_option options[] = {
@@ -67,6 +68,8 @@ static char *read_pem (optparse_t *p, const char *option)
     return text;
 }
 
+static const char *const program = "fluxion";
+
 int main (int argc, char *argv[])
 {
     struct server_config conf = { 0 };
@@ -81,6 +84,7 @@ int main (int argc, char *argv[])
     sigset_t set;
     int index;
 
+    stdout_guard (&program);
     if (fd_fill_standard () < 0)
         return 1;
     if (!p || optparse_add_option_table (p, options) != OPTPARSE_SUCCESS)

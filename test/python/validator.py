@@ -60,11 +60,11 @@ class Validators(unittest.TestCase):
         for argv, given, good in (
             ([], job(), False),
             ([], job(spec=nest), True),
-            (["--require-instance-minncores=4"], job(), True),
-            (["--require-instance-minncores=4"], job(num_tasks=4), False),
-            (["--require-instance-minnnodes=2"], job(num_tasks=4), True),
-            (["--require-instance-minnnodes=2"], job(num_tasks=2, num_nodes=2), False),
-            (["--require-instance-minnnodes=2", "--require-instance-minncores=3"],
+            (["--require-instance-mincores=4"], job(), True),
+            (["--require-instance-mincores=4"], job(num_tasks=4), False),
+            (["--require-instance-minnodes=2"], job(num_tasks=4), True),
+            (["--require-instance-minnodes=2"], job(num_tasks=2, num_nodes=2), False),
+            (["--require-instance-minnodes=2", "--require-instance-mincores=3"],
              job(num_tasks=3), False),
         ):
             validator = self.start("--plugins=jobspec,require-instance", *argv)

@@ -500,7 +500,8 @@ static void hello_response (struct overlay_core *ov, const flux_msg_t *msg)
     if (flux_msg_unpack (msg, "{s:s s:i s:o s:o}", "uuid", &uuid, "state", &state,
                          "conf", &conf, "attrs", &attrs)
             < 0
-        || strlen (uuid) >= OVERLAY_ID_SIZE) {
+        || strlen (uuid) >= OVERLAY_ID_SIZE || !json_is_object (conf)
+        || !json_is_object (attrs)) {
         parent_fail (ov, EPROTO, "answer to hello is malformed");
         return;
     }

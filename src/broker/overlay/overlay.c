@@ -143,13 +143,14 @@ static void op_child_torpid (struct overlay_child *place, void *arg)
     idset_destroy (ids);
 }
 
-/* RFC 12: what came over the overlay is not local. */
+/* RFC 12: what came over the overlay is not local, nor from a module here. */
 static void clear_local (flux_msg_t *msg)
 {
     uint32_t rolemask;
 
-    if (flux_msg_get_rolemask (msg, &rolemask) == 0 && (rolemask & FLUX_ROLE_LOCAL))
-        flux_msg_set_rolemask (msg, rolemask & ~FLUX_ROLE_LOCAL);
+    if (flux_msg_get_rolemask (msg, &rolemask) == 0
+        && (rolemask & (FLUX_ROLE_LOCAL | MSG_ROLE_MODULE)))
+        flux_msg_set_rolemask (msg, rolemask & ~(FLUX_ROLE_LOCAL | MSG_ROLE_MODULE));
 }
 
 static void op_child_msg (struct overlay_child *place, flux_msg_t *msg, void *arg)

@@ -423,7 +423,9 @@ static bool child_recv_one (struct transport *t)
 
     if (count < 0)
         return false;
-    if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)) {
+    /* A name that goes on behind a NUL would pass for another's. */
+    if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)
+        && !memchr (zmq_msg_data (&frames[0]), '\0', len)) {
         memcpy (id, zmq_msg_data (&frames[0]), len);
         id[len] = '\0';
         /* Frames that zmq looked at ahead do not know their connection, the

@@ -638,6 +638,17 @@ static void own_response (struct broker *b, flux_msg_t *msg)
     flux_msg_decref (msg);
 }
 
+/* Requests without a tag are known to nobody, but to who offers the service. */
+static bool is_served_by (struct broker *b, const struct peer *from,
+                          const flux_msg_t *msg)
+{
+    const char *topic;
+
+    return (from->cred.rolemask & FLUX_ROLE_OWNER)
+           && flux_msg_get_topic (msg, &topic) == 0
+           && services_lookup (b->services, topic) == from;
+}
+
 /* What nobody asked for goes nowhere: an answer given twice, one for somebody who is
  * gone, or one that a client made up. */
 static bool is_stray (struct broker *b, struct peer *from, const flux_msg_t *msg)
@@ -647,7 +658,7 @@ static bool is_stray (struct broker *b, struct peer *from, const flux_msg_t *msg
     case INFLIGHT_UNKNOWN:
         return from->kind != PEER_BUILTIN;
     case INFLIGHT_UNTRACKED:
-        return from->kind == PEER_CLIENT && !(from->cred.rolemask & FLUX_ROLE_OWNER);
+        return from->kind == PEER_CLIENT && !is_served_by (b, from, msg);
     default:
         return false;
     }

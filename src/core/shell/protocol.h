@@ -118,6 +118,7 @@ int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_
 struct frame_writer {
     int fd;
     uint64_t id;
+    bool begun; /* something was written */
     size_t len;
     char data[FRAME_MAX];
 };

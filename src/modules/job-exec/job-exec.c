@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json/jsonout.h"
 #include "base/json/jsontext.h"
+#include "core/message/message.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 
@@ -186,9 +187,14 @@ static void set_limit (struct ctx *ctx, struct job *job, double left)
         exec_set_timer (ctx, &job->expire_timer, left, expire_cb, job);
 }
 
-/* The request is for a job that we know, or knew. */
+/* The request is for a job that we know, or knew. The answers go to whoever asked last,
+ * so that must be a job-manager, which would wait for them. */
 static void reattach (struct ctx *ctx, struct job *job, const flux_msg_t *msg)
 {
+    if (!msg_is_from_module (msg)) {
+        flux_respond_error (ctx->h, msg, EEXIST, "the job is job-manager's");
+        return;
+    }
     flux_msg_decref (job->request);
     job->request = (void *)flux_msg_incref (msg);
     exec_respond (ctx, job, "reattached", "{}");

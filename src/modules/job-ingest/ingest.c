@@ -101,6 +101,15 @@ int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
     return 0;
 }
 
+void ingest_set_own (struct ingest *in, bool no_defaults, bool no_constraints,
+                     bool no_validation)
+{
+    forget_last (in);
+    in->no_defaults = no_defaults;
+    in->no_constraints = no_constraints;
+    in->no_validation = no_validation;
+}
+
 #define STEP 64
 
 static size_t common_prefix (const char *a, const char *b, size_t max)
@@ -251,7 +260,8 @@ static bool apply_queue (struct ingest *in, json_t *system)
 static bool apply_defaults (struct ingest *in, json_t *spec)
 {
     json_t *system = make_object (make_object (spec, "attributes"), "system");
-    bool changed = set_default (system, "queue", get_default (in->policy, "queue"));
+    bool changed = !in->no_defaults
+                   && set_default (system, "queue", get_default (in->policy, "queue"));
     const char *name = json_string_value (json_object_get (system, "queue"));
     json_t *queue = name ? json_object_get (in->queues, name) : NULL;
     json_t *dflt = get_default (json_object_get (queue, "policy"), "duration");
@@ -259,12 +269,12 @@ static bool apply_defaults (struct ingest *in, json_t *spec)
 
     if (!dflt)
         dflt = get_default (in->policy, "duration");
-    if (dflt && read_duration (dflt, &d) == 0) {
+    if (!in->no_defaults && dflt && read_duration (dflt, &d) == 0) {
         json_t *value = json_real (d);
         changed |= set_default (system, "duration", value);
         json_decref (value);
     }
-    return apply_queue (in, system) || changed;
+    return (!in->no_constraints && apply_queue (in, system)) || changed;
 }
 
 /* The jobspec with its environment, which goes where attributes.system begins. */
@@ -305,7 +315,8 @@ static int check_lite (struct ingest *in, struct span lite, int flags,
     forget_last (in);
     if (!json_is_object (spec))
         error_fail (error, EINVAL, "jobspec: must be an object");
-    else if (!(flags & FLUX_JOB_NOVALIDATE) && jobspec_parse (spec, &js, error) < 0)
+    else if (!(flags & FLUX_JOB_NOVALIDATE) && !in->no_validation
+             && jobspec_parse (spec, &js, error) < 0)
         errno = EINVAL;
     else if (((in->queues || in->policy) && apply_defaults (in, spec)
               && !(in->changed = json_encode_str (spec)))
@@ -476,6 +487,24 @@ int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred 
     if (check_jobspec (in, job, spec, J, error) < 0)
         return -1;
     job->id = jobid_gen_next (&in->gen, (uint64_t)(now * 1000));
+    return 0;
+}
+
+int ingest_redecode (struct ingest *in, const char *jobspec, const char *submitted,
+                     const char *J, struct ingest_job *job, flux_error_t *error)
+{
+    struct span spec = { jobspec, strlen (jobspec) };
+
+    forget_texts (in);
+    if (check_jobspec (in, job, spec, (struct span){ "", 0 }, error) < 0)
+        return -1;
+    if (!J && strcmp (jobspec, submitted) != 0) {
+        if (!(in->J =
+                  sign ((struct span){ submitted, strlen (submitted) }, job->userid)))
+            return error_fail (error, ENOMEM, "out of memory");
+        J = in->J;
+    }
+    job->J = (struct span){ J ? J : "", J ? strlen (J) : 0 };
     return 0;
 }
 

@@ -11,12 +11,15 @@
 #include "value/jobid.h"
 #include <flux/job.h>
 #include <jansson.h>
+#include <stdbool.h>
 
 struct ingest {
     struct jobid_gen gen;
     uint32_t owner;
     json_t *queues; /* configuration: tables [queues] and [policy] */
     json_t *policy;
+    bool no_defaults, no_constraints; /* of queues and policy */
+    bool no_validation;
     char *env; /* the last environment that was found correct */
     size_t env_len;
     /* the last jobspec that was accepted, without environment */
@@ -34,6 +37,10 @@ void ingest_fini (struct ingest *in);
 /* Borrows. -1 with EINVAL and *error: nothing changes. */
 int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
                       flux_error_t *error);
+
+/* The same for what the plugins of a job change: see stages.h. */
+void ingest_set_own (struct ingest *in, bool no_defaults, bool no_constraints,
+                     bool no_validation);
 
 /* The texts belong to struct ingest or the payload, until the next call. */
 struct ingest_job {
@@ -54,6 +61,11 @@ struct ingest_job {
  * connection says enough about who submits, "jobspec". -1 with errno and *error. */
 int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
                    double now, struct ingest_job *job, flux_error_t *error);
+/* As ingest_decode, for what plugins made of a job that was decoded before: its urgency,
+ * flags, user and id stay. submitted: its first jobspec; J: its signed jobspec, or
+ * NULL. */
+int ingest_redecode (struct ingest *in, const char *jobspec, const char *submitted,
+                     const char *J, struct ingest_job *job, flux_error_t *error);
 /* One element of the array "jobs" in job-manager.submit; env is the index of its
  * environment in the array "envs", or -1. */
 int ingest_job_encode (struct buf *b, const struct ingest_job *job, int env);

@@ -6,12 +6,18 @@
  * job-manager; when that is answered, so are the requests.
  * While one batch is being committed the next one grows: the busier, the fewer
  * commits for each job. Batches reach job-manager in the order of their ids.
+ * Where the configuration names plugins (stages.h), each job is first shown to them, and
+ * added to a batch when they have answered.
  * Failures: a request that is wrong is refused at once; if the commit fails, all
  * its jobs are refused, and job-manager never hears of them; a job that
  * job-manager refuses is removed from the KVS again, before that is answered. If
  * job-manager is gone, so is the instance, and the next start removes what is
  * left. Too many bytes on their way: EAGAIN. */
+#include "base/json/json.h"
+#include "core/handle/module.h"
+#include "crew.h"
 #include "ingest.h"
+#include "stages.h"
 #include <flux/core.h>
 
 #include <errno.h>
@@ -47,6 +53,9 @@ struct batch {
 struct ctx {
     flux_t *h;
     struct ingest ingest;
+    struct stages stages;
+    struct crew *crew;   /* NULL: no plugins */
+    struct ingest again; /* without defaults, for what plugins have changed */
     struct batch *open;
     int committing, in_flight; /* batches */
     bool ending;
@@ -303,10 +312,123 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     struct ctx *ctx = arg;
     struct batch *b = ctx->open;
 
-    if (!b || (ctx->committing > 0 && b->bytes < BATCH_MAX_BYTES))
+    if (!b || (ctx->committing > 0 && b->bytes < BATCH_MAX_BYTES)
+        || (b->count < ctx->stages.batch_count && !ctx->ending))
         return;
     ctx->open = NULL;
     batch_send (b);
+}
+
+static void add_job (struct ctx *ctx, const flux_msg_t *msg,
+                     const struct ingest_job *job)
+{
+    if ((!ctx->open && !(ctx->open = batch_create (ctx)))
+        || batch_add (ctx->open, msg, job) < 0)
+        flux_respond_error (ctx->h, msg, errno, NULL);
+}
+
+/* --- plugins --- */
+
+/* A job that is shown to them. */
+struct shown {
+    struct ctx *ctx;
+    const flux_msg_t *msg;
+    struct ingest_job job; /* without its texts */
+    char *jobspec;
+    char *J; /* NULL: that of mechanism none for the jobspec */
+};
+
+static void shown_destroy (struct shown *shown)
+{
+    int saved_errno = errno;
+
+    shown->ctx->bytes -= shown->jobspec ? strlen (shown->jobspec) : 0;
+    flux_msg_decref (shown->msg);
+    free (shown->jobspec);
+    free (shown->J);
+    free (shown);
+    errno = saved_errno;
+}
+
+static struct shown *shown_create (struct ctx *ctx, const flux_msg_t *msg,
+                                   const struct ingest_job *job)
+{
+    struct shown *shown = calloc (1, sizeof (*shown));
+
+    if (!shown)
+        return NULL;
+    shown->ctx = ctx;
+    shown->msg = flux_msg_incref (msg);
+    shown->job = *job;
+    if (!(shown->jobspec = strndup (job->jobspec.s, job->jobspec.len))
+        || (job->J.len > 0 && !(shown->J = strndup (job->J.s, job->J.len)))) {
+        shown_destroy (shown);
+        return NULL;
+    }
+    ctx->bytes += job->jobspec.len;
+    return shown;
+}
+
+static void answered (int errnum, const char *text, json_t *data, void *arg)
+{
+    struct shown *shown = arg;
+    struct ctx *ctx = shown->ctx;
+    flux_error_t error = { "" };
+    char *s = data ? json_encode_str (data) : NULL;
+    double now = flux_reactor_time ();
+
+    if (errnum != 0)
+        flux_respond_error (ctx->h, shown->msg, errnum, text);
+    else if ((data && !s)
+             || ingest_redecode (&ctx->again, s ? s : shown->jobspec, shown->jobspec,
+                                 shown->J, &shown->job, &error)
+                    < 0)
+        flux_respond_error (ctx->h, shown->msg, errno,
+                            error.text[0] ? error.text : NULL);
+    else {
+        /* ids ascend in the order in which jobs are added */
+        shown->job.id = jobid_gen_next (&ctx->ingest.gen, (uint64_t)(now * 1000));
+        shown->job.t_submit = now;
+        add_job (ctx, shown->msg, &shown->job);
+    }
+    free (s);
+    shown_destroy (shown);
+}
+
+/* Newlines of a JSON text are between its parts only. */
+static char *one_line (const char *jobspec, const struct ingest_job *job)
+{
+    struct buf b = BUF_INIT;
+    char *s;
+
+    buf_adds (&b, "{\"jobspec\":");
+    buf_adds (&b, jobspec);
+    buf_printf (&b, ",\"userid\":%u,\"urgency\":%d,\"flags\":%d}", job->userid,
+                job->urgency, job->flags);
+    if (!(s = buf_take (&b, NULL)))
+        return NULL;
+    for (char *p = s; (p = strpbrk (p, "\r\n")); p++)
+        *p = ' ';
+    return s;
+}
+
+static int show (struct ctx *ctx, const flux_msg_t *msg, const struct ingest_job *job)
+{
+    struct shown *shown = shown_create (ctx, msg, job);
+    char *line = shown ? one_line (shown->jobspec, job) : NULL;
+    size_t len = line ? strlen (line) : 0;
+    int rc = -1;
+
+    if (line) {
+        line[len] = '\n'; /* in the place of its end */
+        rc = crew_ask (ctx->crew, line, len + 1, shown);
+    }
+    if (rc < 0 && shown)
+        shown_destroy (shown);
+    int saved_errno = errno;
+    free (line);
+    errno = saved_errno;
+    return rc;
 }
 
 static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -334,20 +456,51 @@ static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
         return;
     }
-    if ((!ctx->open && !(ctx->open = batch_create (ctx)))
-        || batch_add (ctx->open, msg, &job) < 0)
-        flux_respond_error (h, msg, errno, NULL);
+    if (!ctx->crew)
+        add_job (ctx, msg, &job);
+    else if (show (ctx, msg, &job) < 0)
+        flux_respond_error (h, msg, errno,
+                            errno == EAGAIN ? "too many submissions wait for plugins"
+                                            : NULL);
+}
+
+/* Whoever has asked the one that goes is told to try again. */
+static int configure_crew (struct ctx *ctx, struct stages *new)
+{
+    struct crew *crew = NULL;
+
+    if (new->crew && ctx->stages.crew && !strcmp (new->crew, ctx->stages.crew)
+        && new->buffer_size == ctx->stages.buffer_size)
+        return 0;
+    if (new->crew
+        && !(crew = crew_create (ctx->h, new->crew, new->buffer_size, answered)))
+        return -1;
+    crew_destroy (ctx->crew);
+    ctx->crew = crew;
+    return 0;
 }
 
 static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
 {
-    json_t *queues = NULL, *policy = NULL;
+    json_t *queues = NULL, *policy = NULL, *ingest = NULL;
+    struct stages new = { 0 };
 
-    if (flux_conf_unpack (conf, error, "{s?o s?o}", "queues", &queues, "policy",
-                          &policy)
-        < 0)
+    if (flux_conf_unpack (conf, error, "{s?o s?o s?o}", "queues", &queues, "policy",
+                          &policy, "ingest", &ingest)
+            < 0
+        || stages_parse (ingest, &new, error) < 0)
         return -1;
-    return ingest_configure (&ctx->ingest, queues, policy, error);
+    if (ingest_configure (&ctx->ingest, queues, policy, error) < 0
+        || configure_crew (ctx, &new) < 0) {
+        stages_fini (&new);
+        return -1;
+    }
+    ingest_set_own (&ctx->ingest, new.no_defaults, new.no_constraints,
+                    new.no_validation);
+    ingest_set_own (&ctx->again, true, true, new.no_validation);
+    stages_fini (&ctx->stages);
+    ctx->stages = new;
+    return 0;
 }
 
 static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -412,6 +565,8 @@ static void finish (struct ctx *ctx)
     flux_reactor_t *r = flux_get_reactor (ctx->h);
 
     ctx->ending = true;
+    crew_destroy (ctx->crew);
+    ctx->crew = NULL;
     while (ctx->open || ctx->in_flight > 0)
         if (flux_reactor_run (r, FLUX_REACTOR_ONCE) < 0)
             return;
@@ -423,12 +578,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error = { "" };
     int rc = -1;
 
-    if (argc > 0) {
-        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
-        errno = EINVAL;
+    if (module_no_args (h, argc, argv) < 0)
         return -1;
-    }
     ingest_init (&ctx.ingest, getuid ());
+    ingest_init (&ctx.again, getuid ());
     if (configure (&ctx, flux_get_conf (h), &error) < 0) {
         flux_log (h, LOG_ERR, "%s", error.text);
         goto done;
@@ -446,7 +599,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
 done:
     flux_msg_handler_delvec (ctx.handlers);
     flux_watcher_destroy (ctx.prepare);
+    crew_destroy (ctx.crew);
     batch_destroy (ctx.open);
     ingest_fini (&ctx.ingest);
+    ingest_fini (&ctx.again);
+    stages_fini (&ctx.stages);
     return rc;
 }

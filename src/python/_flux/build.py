@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-import cffi  # type: ignore[import-untyped]
+import cffi
 
 HEADERS = (
     "types message reactor handle future rpc attr job jobspec1 kvs hostlist idset".split()

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
-    "abc asyncio brokermod constants constraint core eventlog future hostlist idset job kvs "
-    "message queue resource rpc uri util".split()
+    "abc asyncio brokermod constants constraint core dependency eventlog future "
+    "hostlist idset job kvs message progress queue resource rpc scheduler security "
+    "shape subprocess uri util".split()
 )
 
 __all__ = ["Flux"]

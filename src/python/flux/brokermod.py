@@ -28,6 +28,7 @@ from flux.core.watchers import MessageWatcher
 from flux.message import Message
 
 Handler = Callable[[Any, Message], Any]
+Bound = Callable[[Message], Any]
 
 
 def request_handler(
@@ -87,7 +88,7 @@ class BrokerLogger:
 
     def __init__(self, h: Flux) -> None:
         self._handle = h
-        self._level = syslog.LOG_DEBUG
+        self._level: int = syslog.LOG_DEBUG
 
     def __call__(self, level: int, msg: str) -> None:
         if level <= self._level:
@@ -101,6 +102,10 @@ class BrokerLogger:
 
     @level.setter
     def level(self, value: Union[int, str]) -> None:
+        self.set_level(value)
+
+    def set_level(self, value: Union[int, str]) -> None:
+        """What setting level does. ValueError if there is no such level."""
         if isinstance(value, str):
             if value not in self.LEVEL_NAMES:
                 raise ValueError(f"log level {value}: must be one of {', '.join(self.LEVEL_NAMES)}")
@@ -205,7 +210,7 @@ class BrokerModule:
             self.handle.event_unsubscribe(topic)
         self._watchers, self._events = [], []
 
-    def _request(self, method: Handler, _h: Any, _w: Any, msg: Message, _args: Any) -> None:
+    def _request(self, method: Bound, _h: Any, _w: Any, msg: Message, _args: Any) -> None:
         try:
             method(msg)
         except Exception as exc:  # pylint: disable=broad-except
@@ -215,7 +220,7 @@ class BrokerModule:
             self.handle.respond_error(msg, number, text)
 
     @staticmethod
-    def _event(method: Handler, _h: Any, _w: Any, msg: Message, _args: Any) -> None:
+    def _event(method: Bound, _h: Any, _w: Any, msg: Message, _args: Any) -> None:
         method(msg)
 
     def run(self) -> None:

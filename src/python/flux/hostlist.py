@@ -153,7 +153,9 @@ class Hostlist:
         return Hostlist(handle=check_ptr(lib.hostlist_copy(self.handle), "hostlist"))
 
     def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, Hostlist) else NotImplemented
+        if not isinstance(other, Hostlist):
+            return NotImplemented
+        return str(self) == str(other)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -24,7 +24,9 @@ class JournalEventBase(EventLogEvent):
 
 def _sentinel(kind: type[JournalEventBase]) -> JournalEventBase:
     event = kind.__new__(kind)
-    dict.update(event, timestamp=-1.0, name="", context={})
+    fields: dict[str, Any] = {"timestamp": -1.0, "name": "", "context": {}}
+    for name, value in fields.items():
+        dict.__setitem__(event, name, value)
     return event
 
 

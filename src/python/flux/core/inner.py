@@ -6,9 +6,10 @@ import os
 import threading
 import weakref
 from itertools import count
-from typing import Any, MutableMapping, Optional, Union
+from typing import Any, Callable, MutableMapping, Optional, TypeVar, Union
 
-from _flux._core import ffi, lib
+from _flux._core import ffi as ffi
+from _flux._core import lib as lib
 
 Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
 
@@ -94,7 +95,8 @@ def as_arg(key: int) -> Any:
 
 def holder(handle: Any) -> dict[int, Any]:
     """Who keeps objects alive that wait for a callback."""
-    return _unowned if handle is None else handle._waiting
+    found: dict[int, Any] = _unowned if handle is None else handle._waiting
+    return found
 
 
 def keep_exception(exc: BaseException) -> None:
@@ -111,7 +113,16 @@ def raise_kept() -> None:
         raise exc
 
 
-@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+_Callback = TypeVar("_Callback", bound=Callable[..., None])
+
+
+def _extern(function: _Callback) -> _Callback:
+    """It is what the library calls by this name."""
+    ffi.def_extern()(function)
+    return function
+
+
+@_extern
 def flux_py_continuation(_future: Any, arg: Any) -> None:
     """A future is ready."""
     obj = _called.get(int(ffi.cast("uintptr_t", arg)))
@@ -123,7 +134,7 @@ def flux_py_continuation(_future: Any, arg: Any) -> None:
             obj._stop_error()
 
 
-@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+@_extern
 def flux_py_future_init(future: Any, arg: Any) -> None:
     """Somebody waits for a future that is made by Python."""
     obj = _called.get(int(ffi.cast("uintptr_t", arg)))
@@ -136,7 +147,7 @@ def flux_py_future_init(future: Any, arg: Any) -> None:
             obj._stop_error()
 
 
-@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+@_extern
 def flux_py_watcher(reactor: Any, _watcher: Any, revents: int, arg: Any) -> None:
     """A watcher has seen something."""
     obj = _called.get(int(ffi.cast("uintptr_t", arg)))
@@ -148,7 +159,7 @@ def flux_py_watcher(reactor: Any, _watcher: Any, revents: int, arg: Any) -> None
             lib.flux_reactor_stop_error(reactor)
 
 
-@ffi.def_extern()  # type: ignore[untyped-decorator,unused-ignore]
+@_extern
 def flux_py_msg(handle: Any, _mh: Any, msg: Any, arg: Any) -> None:
     """A message has come."""
     obj = _called.get(int(ffi.cast("uintptr_t", arg)))

@@ -124,7 +124,7 @@ class Jobspec:
             return cls._from_object(json.loads(text))
         except json.JSONDecodeError:
             pass
-        import yaml  # type: ignore[import-untyped,unused-ignore]
+        import yaml
 
         try:
             return cls._from_object(yaml.safe_load(text))
@@ -499,8 +499,8 @@ class JobspecV1(Jobspec):
         queue: Optional[str] = None,
         bank: Optional[str] = None,
     ) -> None:
-        self.environment = os.environ if environment is None else environment
-        self.cwd = os.getcwd() if cwd is None else cwd
+        self.environment = dict(os.environ if environment is None else environment)
+        self.cwd = os.getcwd() if cwd is None else os.fspath(cwd)
         given = {"duration": duration, "queue": queue, "stdin": input}
         given.update({"stdout": output, "stderr": error})
         for key, value in given.items():

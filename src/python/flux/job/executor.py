@@ -177,7 +177,9 @@ class _Thread:
         #: futures that are not done, or whose logs have not ended
         self.active: dict[FluxExecutorFuture, Any] = {}
         self.handle: "Flux"
-        self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.wake_fd: int = os.eventfd(  # type: ignore[attr-defined]
+            0, os.EFD_NONBLOCK | os.EFD_CLOEXEC  # type: ignore[attr-defined]
+        )
         self.thread = threading.Thread(target=self.run, args=(args, kwargs), name=name)
         try:
             self.thread.start()
@@ -194,7 +196,7 @@ class _Thread:
                 raise RuntimeError(f"FluxExecutor is broken: {self.failed}")
             work.future._owner = self.thread.ident
             self.queue.append(work)
-            os.eventfd_write(self.wake_fd, 1)
+            os.eventfd_write(self.wake_fd, 1)  # type: ignore[attr-defined]
 
     def end(self) -> None:
         """Let the thread end when it has nothing left to do."""
@@ -202,7 +204,7 @@ class _Thread:
             if not self.ending:
                 self.ending = True
                 if self.wake_fd >= 0:
-                    os.eventfd_write(self.wake_fd, 1)
+                    os.eventfd_write(self.wake_fd, 1)  # type: ignore[attr-defined]
 
     def drop(self) -> None:
         """Cancel what has not been submitted."""
@@ -243,7 +245,7 @@ class _Thread:
     def wake(self, _handle: Any, _watcher: Any, _revents: int, _args: Any) -> None:
         """Somebody has put something, or wants an end."""
         try:
-            os.eventfd_read(self.wake_fd)
+            os.eventfd_read(self.wake_fd)  # type: ignore[attr-defined]
         except BlockingIOError:
             pass
         self.go_on()

@@ -252,7 +252,7 @@ class JobInfo:
         start, end = self.t_run, self.t_cleanup
         if start <= 0:
             return 0.0
-        return max(0.0, (end if end > 0 else time.time()) - start)
+        return float(max(0.0, (end if end > 0 else time.time()) - start))
 
     def get_runtime(self) -> float:
         """The same as runtime."""

@@ -233,8 +233,10 @@ class JobOutputWatchLines(JobOutputWatch):
             self._parts.clear()
         super()._take(event)
         if isinstance(event, (RedirectEvent, LogEvent)) and not self.keepends and self._chunks:
-            stream, line = self._chunks.pop()  # type: ignore[misc]
-            self._chunks.append((stream, (line or "").rstrip("\n")))
+            last = self._chunks.pop()
+            if not isinstance(last, OSError):
+                last = (last[0], (last[1] or "").rstrip("\n"))
+            self._chunks.append(last)
 
     def _add(self, stream: str, line: str) -> None:
         self._chunks.append((stream, line if self.keepends else line.rstrip("\n")))

@@ -198,7 +198,7 @@ class ResourceSet:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ResourceSet):
             return NotImplemented
-        return self.to_dict()["execution"]["R_lite"] == other.to_dict()["execution"]["R_lite"]
+        return bool(self.to_dict()["execution"]["R_lite"] == other.to_dict()["execution"]["R_lite"])
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -56,7 +56,9 @@ class URI:
         return format(str(self), spec)
 
     def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, URI) else NotImplemented
+        if not isinstance(other, URI):
+            return NotImplemented
+        return str(self) == str(other)
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -174,12 +176,12 @@ class FluxURIResolver:
 
 def _load(info: pkgutil.ModuleInfo) -> Any:
     name = f"flux.uri.resolvers.{info.name}"
-    spec = info.module_finder.find_spec(info.name, None)  # type: ignore[call-arg]
+    spec = info.module_finder.find_spec(info.name, None)
     if spec is None or spec.loader is None:
         return None
     module = sys.modules.get(name)
     if module is None or getattr(module, "__file__", None) != spec.origin:
-        module = importlib.util.module_from_spec(spec)  # type: ignore[attr-defined]
+        module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     return getattr(module, "URIResolver", None)
 

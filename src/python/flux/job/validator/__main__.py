@@ -1,4 +1,4 @@
-"""Validate jobs: python3 -m flux.job.validator [--plugins=LIST] [OPTIONS OF PLUGINS].
+"""Validate jobs: flux job-validator [--plugins=LIST] [--list-plugins] [OPTIONS].
 
 Reads one JSON object for each line: {"jobspec": {}, "userid": N, "urgency": N, "flags": N};
 answers each with a line {"errnum": 0}, or {"errnum": N, "errstr": text}.

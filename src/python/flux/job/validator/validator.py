@@ -5,30 +5,38 @@
             if job.urgency > 16:
                 return errno.EPERM, "not so urgent, please"
 
-It is a library and a program (python3 -m flux.job.validator); an instance's ingest does
-not start it by itself.
-
-Such a class lies in a module of flux.job.validator.plugins, or of a folder that
-JobValidator is given; the module's name is that of the plugin.
+Such a class lies in a module of flux.job.validator.plugins, in one of a folder that
+JobValidator is given, or in a file whose path is the plugin's name. An instance asks the
+plugins of its configuration, ingest.validator.plugins; whether a jobspec is one it sees
+itself. By hand: `flux job-validator`.
 """
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
 import errno
-import importlib
-import importlib.util
 import json
-import pkgutil
 import sys
 import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
+from flux.job import pluginload
+
 if TYPE_CHECKING:
     from flux.core.handle import Flux
 
 _local = threading.local()
+
+
+def this_handle() -> "Flux":
+    """A handle of this thread."""
+    from flux.core.handle import Flux as Handle
+
+    if getattr(_local, "handle", None) is None:
+        _local.handle = Handle()
+    handle: "Flux" = _local.handle
+    return handle
 
 
 class ValidatorJobInfo:
@@ -52,8 +60,9 @@ class ValidatorPlugin(ABC):
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self.parser = parser
 
-    def configure(self, args: argparse.Namespace) -> None:
-        """Take the options. ValueError if they cannot be meant."""
+    def configure(self, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
+        """Take the options, and the table ingest.validator.NAME. ValueError if they cannot
+        be meant. A plugin without a table may have only the first argument."""
 
     @abstractmethod
     def validate(self, job: ValidatorJobInfo) -> Any:
@@ -62,12 +71,7 @@ class ValidatorPlugin(ABC):
     @property
     def flux(self) -> "Flux":
         """A handle of this thread."""
-        from flux.core.handle import Flux as Handle
-
-        if getattr(_local, "handle", None) is None:
-            _local.handle = Handle()
-        handle: "Flux" = _local.handle
-        return handle
+        return this_handle()
 
 
 class ValidatorResult:
@@ -93,7 +97,8 @@ class JobValidator:
     """Validates jobs with many plugins at once.
 
     argv: arguments: --plugins=NAME,... and those of the plugins. pluginpath: more folders
-    of plugins. ValueError for a plugin that there is not.
+    of plugins. config: the table ingest.validator. ValueError for a plugin that there is
+    not.
     """
 
     default_validators = ["jobspec"]
@@ -104,42 +109,26 @@ class JobValidator:
         argv: Sequence[str],
         pluginpath: Optional[Sequence[str]] = None,
         parser: Optional[argparse.ArgumentParser] = None,
+        config: Optional[Mapping[str, Any]] = None,
     ) -> None:
         self.argv = list(argv)
-        self.parser = parser or argparse.ArgumentParser(prog="flux.job.validator")
-        group = self.parser.add_argument_group("options")
-        group.add_argument("--plugins", metavar="LIST", default=None, help="names, with commas")
-        package = importlib.import_module(self.plugin_namespace)
-        path = list(pluginpath or []) + list(package.__path__)
-        self.available = {info.name: info for info in reversed(list(pkgutil.iter_modules(path)))}
+        self.config = config
+        self.parser = parser or argparse.ArgumentParser(prog="flux job-validator")
+        pluginload.add_arguments(self.parser)
+        self.set = pluginload.PluginSet(
+            self.plugin_namespace, "Validator", "validator", pluginpath
+        )
+        self.available = self.set.available
         self.plugins: dict[str, ValidatorPlugin] = {}
         self.executor: Optional[concurrent.futures.ThreadPoolExecutor] = None
 
-    def _names(self) -> list[str]:
-        argv = [arg for arg in self.argv if arg not in ("-h", "--help")]
-        known, _rest = self.parser.parse_known_args(argv)
-        if known.plugins is None:
-            return list(self.default_validators)
-        return [name for name in known.plugins.split(",") if name]
-
-    def _load(self, name: str) -> ValidatorPlugin:
-        info = self.available.get(name)
-        spec = info and info.module_finder.find_spec(name, None)  # type: ignore[call-arg]
-        if not spec or spec.loader is None:
-            raise ValueError(f"no such validator: {name}")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        if not hasattr(module, "Validator"):
-            raise ValueError(f"validator {name}: there is no class Validator in it")
-        plugin: ValidatorPlugin = module.Validator(parser=self.parser)
-        return plugin
-
     def start(self) -> "JobValidator":
         """Load and configure the plugins."""
-        self.plugins = {name: self._load(name) for name in self._names()}
+        wanted = pluginload.names(self.parser, self.argv, self.default_validators)
+        self.plugins = {name: self.set.load(name, self.parser) for name in wanted}
         args = self.parser.parse_args(self.argv)
-        for plugin in self.plugins.values():
-            plugin.configure(args)
+        for name, plugin in self.plugins.items():
+            pluginload.configure(plugin, args, pluginload.table(self.config, name))
         self.executor = concurrent.futures.ThreadPoolExecutor(max(1, len(self.plugins)))
         return self
 
@@ -172,10 +161,13 @@ def _ask(plugin: ValidatorPlugin, job: ValidatorJobInfo) -> ValidatorResult:
 def main(argv: Sequence[str]) -> int:
     """Answer each line of stdin."""
     validator = JobValidator(argv)
+    if "--list-plugins" in argv:
+        print("\n".join(sorted(validator.available)))
+        return 0
     try:
         validator.start()
     except ValueError as exc:
-        print(f"flux.job.validator: {exc}", file=sys.stderr)
+        print(f"flux-job-validator: {exc}", file=sys.stderr)
         return 1
     for line in sys.stdin:
         try:

@@ -2,7 +2,7 @@
 import argparse
 import errno
 import json
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from flux.job.Jobspec import validate_jobspec
 from flux.job.validator.validator import ValidatorJobInfo, ValidatorPlugin
@@ -18,7 +18,7 @@ class Validator(ValidatorPlugin):
             "--require-version", metavar="V", default="any", help="jobspecs of this version only"
         )
 
-    def configure(self, args: argparse.Namespace) -> None:
+    def configure(self, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
         text = args.require_version
         if text != "any" and not (text.isdigit() and int(text) > 0):
             raise ValueError(f"--require-version={text}: must be a number, or any")

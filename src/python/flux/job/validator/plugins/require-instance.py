@@ -1,7 +1,7 @@
 """Only instances of Flux may be submitted, and what is small."""
 import argparse
 import errno
-from typing import Any
+from typing import Any, Mapping, Optional
 
 from flux.job.Jobspec import Jobspec
 from flux.job.validator.validator import ValidatorJobInfo, ValidatorPlugin
@@ -12,19 +12,19 @@ class Validator(ValidatorPlugin):
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         super().__init__(parser)
-        for name in ("nnodes", "ncores"):
+        for name in ("nodes", "cores"):
             parser.add_argument(
                 f"--require-instance-min{name}",
                 type=int,
                 metavar="N",
-                default=0,
-                help=f"jobs of fewer {name[1:]} may be anything",
+                default=None,
+                help=f"jobs of fewer {name} may be anything",
             )
         self.nodes = self.cores = 0
 
-    def configure(self, args: argparse.Namespace) -> None:
-        self.nodes = args.require_instance_minnnodes
-        self.cores = args.require_instance_minncores
+    def configure(self, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
+        self.nodes = _limit(args.require_instance_minnodes, config, "minnodes")
+        self.cores = _limit(args.require_instance_mincores, config, "mincores")
 
     def validate(self, job: ValidatorJobInfo) -> Any:
         spec = Jobspec(**job.jobspec)
@@ -38,3 +38,10 @@ class Validator(ValidatorPlugin):
             if command[1] in ("broker", "start"):
                 return None
         return errno.EINVAL, "only instances of Flux may be submitted: use flux batch or alloc"
+
+
+def _limit(given: Optional[int], config: Mapping[str, Any], key: str) -> int:
+    limit = config.get(key, 0) if given is None else given
+    if not isinstance(limit, int) or limit < 0:
+        raise ValueError(f"require-instance: {key}: must be a number, not {limit!r}")
+    return limit

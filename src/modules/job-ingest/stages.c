@@ -1,0 +1,182 @@
+#include "stages.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_SIZE (10 << 20)
+#define BUFFER_SIZE_MAX (1 << 30)
+/* Of arguments: they go on a command line. */
+#define STAGE_MAX (64 << 10)
+
+/* 102400, "4.5M", "1024K". */
+static int parse_size (json_t *o, size_t *size)
+{
+    double d = json_number_value (o);
+    char *end = NULL;
+
+    if (json_is_string (o)) {
+        d = strtod (json_string_value (o), &end);
+        if (end == json_string_value (o))
+            return -1;
+        const char *unit = *end ? strchr ("kKMG", *end) : NULL;
+        if (unit) {
+            end++;
+            d *= *unit == 'M' ? 1 << 20 : *unit == 'G' ? 1 << 30 : 1 << 10;
+        }
+    } else if (!json_is_number (o))
+        return -1;
+    if ((end && *end) || !(d >= 1 && d <= BUFFER_SIZE_MAX))
+        return -1;
+    *size = d;
+    return 0;
+}
+
+static bool is_list_of_strings (json_t *o)
+{
+    json_t *value;
+    size_t i;
+
+    json_array_foreach (o, i, value)
+        if (!json_is_string (value))
+            return false;
+    return json_is_array (o);
+}
+
+static bool has (json_t *plugins, const char *name)
+{
+    json_t *value;
+    size_t i;
+
+    json_array_foreach (plugins, i, value)
+        if (!strcmp (json_string_value (value), name))
+            return true;
+    return false;
+}
+
+static bool is_own (const char *name)
+{
+    return !strcmp (name, "defaults") || !strcmp (name, "constraints")
+           || !strcmp (name, "jobspec");
+}
+
+/* Is there a plugin that is not this module's own? */
+static bool has_others (json_t *plugins)
+{
+    json_t *value;
+    size_t i;
+
+    json_array_foreach (plugins, i, value)
+        if (!is_own (json_string_value (value)))
+            return true;
+    return false;
+}
+
+struct stage {
+    bool disabled;
+    json_t *plugins, *args; /* NULL: not given */
+};
+
+/* Keys that are no tables' are known ones; tables are for plugins. */
+static int parse_stage (json_t *ingest, const char *name, struct stage *stage,
+                        flux_error_t *error)
+{
+    json_t *table = json_object_get (ingest, name), *value;
+    const char *key;
+
+    *stage = (struct stage){ 0 };
+    if (!table)
+        return 0;
+    if (!json_is_object (table))
+        return error_invalid (error, "config: ingest.%s: must be a table", name);
+    json_object_foreach (table, key, value) {
+        if (!strcmp (key, "disable") && json_is_boolean (value))
+            stage->disabled = json_is_true (value);
+        else if (!strcmp (key, "plugins") && is_list_of_strings (value))
+            stage->plugins = value;
+        else if (!strcmp (key, "args") && is_list_of_strings (value))
+            stage->args = value;
+        else if (!strcmp (key, "disable"))
+            return error_invalid (error, "config: ingest.%s.disable: must be a boolean",
+                                  name);
+        else if (!strcmp (key, "plugins") || !strcmp (key, "args"))
+            return error_invalid (
+                error, "config: ingest.%s.%s: must be a list of strings", name, key);
+        else if (!json_is_object (value))
+            return error_invalid (error, "config: ingest.%s.%s: unknown key", name,
+                                  key);
+    }
+    return 0;
+}
+
+static int parse_numbers (json_t *ingest, struct stages *s, flux_error_t *error)
+{
+    json_t *value;
+    const char *key;
+
+    json_object_foreach (ingest, key, value) {
+        if (!strcmp (key, "batch-count")) {
+            json_int_t n = json_integer_value (value);
+            if (!json_is_integer (value) || n < 0 || n > 1000000)
+                return error_invalid (
+                    error, "config: ingest.batch-count: must be 0 to 1000000");
+            s->batch_count = n;
+        } else if (!strcmp (key, "buffer-size")) {
+            if (parse_size (value, &s->buffer_size) < 0)
+                return error_invalid (
+                    error, "config: ingest.buffer-size: must be a size, e.g. 10M");
+        } else if (strcmp (key, "frobnicator") && strcmp (key, "validator"))
+            return error_invalid (error, "config: ingest.%s: unknown key", key);
+    }
+    return 0;
+}
+
+/* What the crew is to know, or NULL if nobody has to be asked. */
+static char *crew_config (json_t *ingest, const struct stage *frob,
+                          const struct stage *valid)
+{
+    json_t *o = json_object ();
+    char *s = NULL;
+
+    if (!frob->disabled && has_others (frob->plugins))
+        json_object_set (o, "frobnicator", json_object_get (ingest, "frobnicator"));
+    if (!valid->disabled
+        && (has_others (valid->plugins) || json_array_size (valid->args) > 0))
+        json_object_set (o, "validator", json_object_get (ingest, "validator"));
+    if (json_object_size (o) > 0)
+        s = json_dumps (o, JSON_COMPACT);
+    json_decref (o);
+    return s;
+}
+
+int stages_parse (json_t *ingest, struct stages *s, flux_error_t *error)
+{
+    struct stages new = { .buffer_size = BUFFER_SIZE };
+    struct stage frob, valid;
+
+    if (parse_numbers (ingest, &new, error) < 0
+        || parse_stage (ingest, "frobnicator", &frob, error) < 0
+        || parse_stage (ingest, "validator", &valid, error) < 0)
+        return -1;
+    new.no_validation = valid.disabled;
+    new.no_defaults =
+        frob.disabled || (frob.plugins && !has (frob.plugins, "defaults"));
+    new.no_constraints =
+        frob.disabled || (frob.plugins && !has (frob.plugins, "constraints"));
+    new.crew = crew_config (ingest, &frob, &valid);
+    if (new.crew && strlen (new.crew) > STAGE_MAX) {
+        stages_fini (&new);
+        return error_invalid (error, "config: ingest: too large");
+    }
+    stages_fini (s);
+    *s = new;
+    return 0;
+}
+
+void stages_fini (struct stages *s)
+{
+    free (s->crew);
+    s->crew = NULL;
+}

@@ -1,0 +1,130 @@
+"""Options of a job in its script (RFC 36).
+
+    #flux: -N4
+    #flux: --job-name="my job"
+
+    with open("script.sh") as script:
+        for directive in DirectiveParser(script).directives:
+            print(directive.action, directive.args)
+"""
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Iterable, Optional
+
+_SENTINEL = re.compile(r"([^\w]*)(flux|FLUX):(.*)")
+# Shell words, of which some may be in three quotes.
+_WORD = re.compile(
+    r"""(?P<triple>\"\"\"|''')(?P<text>.*?)(?P=triple)"""
+    r"""|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>[^']*)'|\\(?P<escaped>.)"""
+    r"""|(?P<space>\s+)|(?P<comment>\#)|(?P<plain>.)""",
+    re.S,
+)
+
+
+class Directive:
+    """A directive: what it is (action, always SETARGS), its words (args), and where it
+    begins (lineno)."""
+
+    def __init__(self, lineno: int, raw: str, args: list[str], action: str = "SETARGS") -> None:
+        self.lineno = lineno
+        self.raw = raw
+        self.args = args
+        self.action = action
+
+    def __str__(self) -> str:
+        return f"{self.action}({self.args})"
+
+    def __repr__(self) -> str:
+        return f"<flux.job.directives.Directive line {self.lineno}: {shlex.join(self.args)}>"
+
+
+class DirectiveParser:
+    """The directives of a script, an open file or any lines.
+
+    directives: in their order; script: the text, as it was; args: the words of all of
+    them. ValueError, with the line, for what is wrong.
+    """
+
+    def __init__(self, inputfile: Iterable[str]) -> None:
+        self.script = "".join(inputfile)
+        self.directives: list[Directive] = []
+        self._prefix: Optional[str] = None
+        self._ended = False
+        lines = iter(enumerate(self.script.splitlines(), 1))
+        for number, line in lines:
+            match = _SENTINEL.match(line)
+            if not match:
+                self._other(line)
+                continue
+            self._check(number, match[1])
+            text = match[3]
+            while _open_quote(text):
+                text += "\n" + self._continued(number, next(lines, (0, None))[1])
+            self.directives.append(Directive(number, line, _words(number, text)))
+
+    @property
+    def args(self) -> list[str]:
+        """All words."""
+        return [arg for directive in self.directives for arg in directive.args]
+
+    def _other(self, line: str) -> None:
+        if self._prefix is not None and line.strip() and not line.startswith(self._prefix):
+            self._ended = True
+
+    def _check(self, number: int, prefix: str) -> None:
+        if self._ended:
+            raise ValueError(f"line {number}: orphan directive: it comes after the first command")
+        if self._prefix is None:
+            self._prefix = prefix
+        elif prefix != self._prefix:
+            raise ValueError(f"line {number}: directive begins otherwise than those before it")
+
+    def _continued(self, number: int, line: Optional[str]) -> str:
+        prefix = (self._prefix or "").rstrip()
+        if line is None or not line.startswith(prefix):
+            raise ValueError(f"line {number}: a quoted text in triple quotes is not closed")
+        return line[len(prefix) :].lstrip(" \t")
+
+
+def _open_quote(text: str) -> bool:
+    """Does it end within three quotes?"""
+    for match in _WORD.finditer(text):
+        if match["comment"] and (match.start() == 0 or text[match.start() - 1].isspace()):
+            return False
+        if match["plain"] in ('"', "'"):
+            rest = text[match.start() :]
+            return rest.startswith(('"""', "'''"))
+        if match["double"] == "" or match["single"] == "":
+            # An empty text, and then one that is not closed: three quotes.
+            if text[match.end() : match.end() + 1] == match.group()[0]:
+                return True
+    return False
+
+
+def _words(number: int, text: str) -> list[str]:
+    words: list[str] = []
+    word: Optional[str] = None
+    for match in _WORD.finditer(text):
+        if match["space"]:
+            if word is not None:
+                words.append(word)
+            word = None
+            continue
+        if match["comment"] and word is None:
+            break
+        if match["plain"] in ('"', "'"):
+            raise ValueError(f"line {number}: no closing quotation")
+        word = (word or "") + _piece(match)
+    return words if word is None else words + [word]
+
+
+def _piece(match: "re.Match[str]") -> str:
+    if match["double"] is not None:
+        return re.sub(r'\\(["\\$`])', r"\1", match["double"])
+    for kind in ("text", "single", "escaped", "plain"):
+        found: Optional[str] = match[kind]
+        if found is not None:
+            return found
+    return match.group()

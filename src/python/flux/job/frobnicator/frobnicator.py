@@ -1,0 +1,118 @@
+"""Change jobs with plugins.
+
+    class Frobnicator(FrobnicatorPlugin):
+        def frob(self, jobspec, userid, urgency, flags):
+            jobspec.setattr("project", "x")
+
+Such a class lies in a module of flux.job.frobnicator.plugins, in one of a folder that
+JobFrobnicator is given, or in a file whose path is the plugin's name. An instance asks
+the plugins of its configuration, ingest.frobnicator.plugins; "defaults" and "constraints"
+are job-ingest's own, and come before all others.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
+
+from flux.job import pluginload
+from flux.job.Jobspec import Jobspec
+from flux.job.validator.validator import this_handle
+
+if TYPE_CHECKING:
+    from flux.core.handle import Flux
+
+#: what job-ingest does itself
+BUILTIN = ("constraints", "defaults")
+
+
+class FrobnicatorPlugin(ABC):
+    """Changes jobs. parser: an ArgumentParser, to add options of the plugin to."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+
+    def configure(self, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
+        """Take the options, and the table ingest.frobnicator.NAME. ValueError."""
+
+    @abstractmethod
+    def frob(self, jobspec: Jobspec, userid: int, urgency: int, flags: int) -> None:
+        """Change the jobspec. What it raises refuses the job."""
+
+    @property
+    def flux(self) -> "Flux":
+        """A handle of this thread."""
+        return this_handle()
+
+
+class JobFrobnicator:
+    """Changes jobs with many plugins, one after the other.
+
+    argv: arguments: --plugins=NAME,... and those of the plugins. pluginpath: more folders
+    of plugins. config: the table ingest.frobnicator. ValueError for a plugin that there
+    is not.
+    """
+
+    default_frobnicators = list(BUILTIN)
+    plugin_namespace = "flux.job.frobnicator.plugins"
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        pluginpath: Optional[Sequence[str]] = None,
+        parser: Optional[argparse.ArgumentParser] = None,
+        config: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        self.argv = list(argv)
+        self.config = config
+        self.parser = parser or argparse.ArgumentParser(prog="flux job-frobnicator")
+        pluginload.add_arguments(self.parser)
+        self.set = pluginload.PluginSet(
+            self.plugin_namespace, "Frobnicator", "frobnicator", pluginpath
+        )
+        self.plugins: dict[str, FrobnicatorPlugin] = {}
+
+    def start(self) -> "JobFrobnicator":
+        """Load and configure the plugins."""
+        wanted = pluginload.names(self.parser, self.argv, self.default_frobnicators)
+        self.plugins = {
+            name: self.set.load(name, self.parser) for name in wanted if name not in BUILTIN
+        }
+        args = self.parser.parse_args(self.argv)
+        for name, plugin in self.plugins.items():
+            pluginload.configure(plugin, args, pluginload.table(self.config, name))
+        return self
+
+    def frob(
+        self, jobspec: Mapping[str, Any], userid: int, urgency: int, flags: int
+    ) -> dict[str, Any]:
+        """What the jobspec becomes. OSError, ValueError or whatever a plugin raises."""
+        spec = Jobspec(**jobspec)
+        for plugin in self.plugins.values():
+            plugin.frob(spec, userid, urgency, flags)
+        return spec.jobspec
+
+
+def main(argv: Sequence[str]) -> int:
+    """Answer each line of stdin."""
+    from flux.job.pipeline import refusal
+
+    frobnicator = JobFrobnicator(argv)
+    if "--list-plugins" in argv:
+        print("\n".join(sorted([*frobnicator.set.available, *BUILTIN])))
+        return 0
+    try:
+        frobnicator.start()
+    except ValueError as exc:
+        print(f"flux-job-frobnicator: {exc}", file=sys.stderr)
+        return 1
+    for line in sys.stdin:
+        try:
+            job = json.loads(line)
+            data = frobnicator.frob(job["jobspec"], job["userid"], job["urgency"], job["flags"])
+            print(json.dumps({"errnum": 0, "data": data}, ensure_ascii=False), flush=True)
+        except Exception as exc:  # pylint: disable=broad-except
+            print(json.dumps(refusal(exc), ensure_ascii=False), flush=True)
+    return 0
