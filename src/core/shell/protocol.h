@@ -37,6 +37,11 @@
  *   X  the shell exits: its wait status. The last (by the server, if the shell
  *      was killed).
  *
+ * Between job-exec of rank 0 and of another (outflow.h in its folder):
+ *   m  much is to come from this shell: its o and w are kept until M
+ *   M  all that came is in the KVS, or written: what follows goes another way
+ *   y  the shell has ended; X follows when the KVS has all that it said
+ *
  * Nothing piles up: a shell has output_window (a fact) bytes of o and w text on
  * their way, and stops reading its tasks' pipes until it gets credit for what is
  * in the KVS, or in the leader's file. Input waits at its sender until the tasks

@@ -119,12 +119,13 @@ static int add_part (struct commit *c, uint64_t id, int shell, size_t cost)
     return 0;
 }
 
-/* What its shells have sent since the last commit. */
+/* What its shells have sent since the last commit. What came before the header waits for
+ * it, and so is not yet part of one. */
 static int add_parts (struct commit *c, struct job *job)
 {
     int count = c->part_count;
 
-    for (int i = 0; i < job->shell_count && !job->finished; i++) {
+    for (int i = 0; i < job->shell_count && !job->finished && job->header_seen; i++) {
         struct shell_ref *s = &job->shells[i];
         if (s->uncommitted > 0 && add_part (c, job->id, i, s->uncommitted) < 0)
             return -1;

@@ -131,6 +131,7 @@ static struct job *create (int id)
     assert_non_null (job = job_create (s, strlen (s), &error));
     job->ops = &ops;
     job_set_window (job, 1000);
+    job->header_seen = true;
     assert_int_equal (idmap_insert (ctx.jobs, id, job), 0);
     return job;
 }
@@ -226,6 +227,27 @@ static void taken (void **state)
     answer (2, 0);
     expect ("release(1) ");
     assert_int_equal (ctx.ordered.on_way, 0);
+}
+
+/* What came before the header waits for it, and no commit before has it. */
+static void early_output_is_not_yet_stored (void **state)
+{
+    struct job *job = create (1);
+
+    job->header_seen = false;
+    buf_adds (&job->eventlog, "e");
+    say (job, "");                  /* of the shell nothing yet, */
+    job->shells[0].uncommitted = 5; /* but some waits */
+    answer (0, 0);
+    buf_adds (&job->eventlog, "f");
+    say (job, "");
+    answer (1, 0);
+    assert_int_equal (job->shells[0].uncommitted, 5);
+    job->header_seen = true;
+    say (job, "a");
+    assert_int_equal (job->shells[0].uncommitted, 0);
+    answer (2, 0);
+    expect ("");
 }
 
 /* An exception, and the KVS is told that we know: it refuses what is behind. */
@@ -401,6 +423,7 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST (taken),
+        TEST (early_output_is_not_yet_stored),
         TEST (refused),
         TEST (refused_at_the_end),
         TEST (refused_for_a_job_that_is_gone),

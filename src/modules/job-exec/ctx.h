@@ -56,6 +56,7 @@ struct ctx {
 
     size_t shell_count; /* of all jobs */
     long commit_count;
+    int64_t output_bytes; /* of frames */
     long job_count;
 };
 

@@ -437,10 +437,11 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     json_t *o = agent_stats (ctx->agent);
 
     if (!o
-        || flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:o}", "jobs_active",
+        || flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:I s:o}", "jobs_active",
                               (json_int_t)idmap_count (ctx->jobs), "jobs_started",
                               (json_int_t)ctx->job_count, "commits",
-                              (json_int_t)ctx->commit_count, "nodes",
+                              (json_int_t)ctx->commit_count, "output_bytes",
+                              (json_int_t)ctx->output_bytes, "nodes",
                               (json_int_t)idmap_count (ctx->nodes), "agent", o)
                < 0)
         flux_log_error (h, "error responding to stats-get");
