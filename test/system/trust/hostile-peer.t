@@ -18,7 +18,7 @@ $full
 $full
 $full
 $full" peer claims
-is 'frames that make no sense' lives peer fuzz 1 2000
+is 'frames that make no sense' lives peer fuzz 1 600
 is 'who was there is there' "0
 1" sh -c 'flux exec -r 0-1 flux getattr rank | sort'
 finish
