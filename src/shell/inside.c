@@ -109,6 +109,21 @@ static int add_pids (const struct shell *sh)
     return 0;
 }
 
+/* Those that may have members: who is told kills them when this process cannot. */
+static void tell_groups (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+
+    for (int i = 0; i < sh->task_count; i++) {
+        const struct task *t = &sh->tasks[i];
+        if (t->pid > 0
+            && (!t->exited || t->streams[0].src.fd >= 0 || t->streams[1].src.fd >= 0))
+            buf_printf (&b, "%s%d", b.len ? " " : "", (int)t->pid);
+    }
+    shell_send (sh, 'p', &b);
+    buf_fini (&b);
+}
+
 static void job_kill (struct job *j)
 {
     struct buf b = BUF_INIT;
@@ -167,6 +182,8 @@ int inside_start (struct shell *sh)
     touch (j);
     if (add_pids (sh) < 0)
         job_kill (j);
+    else if (sh->running > 0)
+        tell_groups (sh);
     return 0;
 }
 
@@ -193,6 +210,8 @@ bool inside_reaped (pid_t pid, int status)
     if (!t)
         return false;
     shell_task_changed (t->sh, t, status);
+    if (t->sh->running > 0) /* else there is nothing to change, or the end is near */
+        tell_groups (t->sh);
     touch (t->sh->owner);
     return true;
 }

@@ -34,6 +34,8 @@
  *   l  a line for the instance's log
  *   c  bytes of i text that all tasks here have taken
  *   a  bytes of w text that the leader has written
+ *   p  process groups of tasks, as numbers with spaces between, of a job that has no
+ *      process of its own: if the server is lost, they are to be killed
  *   X  the shell exits: its wait status. The last (by the server, if the shell
  *      was killed).
  *
@@ -62,6 +64,8 @@
 #include "base/buf.h"
 
 #define FRAME_MAX PIPE_BUF
+/* Of the text of p. */
+#define FRAME_GROUPS_MAX 128
 /* Text that surely fits in a frame beside type and id. */
 #define FRAME_TEXT_MAX (FRAME_MAX - 32)
 
