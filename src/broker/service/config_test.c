@@ -173,7 +173,8 @@ static void guests (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        T (agreed), T (refused), T (in_turn), T (unanswered), T (from_a_file), T (guests),
+        T (agreed),     T (refused),     T (in_turn),
+        T (unanswered), T (from_a_file), T (guests),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
