@@ -81,11 +81,14 @@ static void test_no_welcome (void **state)
         { "hello", GOOD },
         { "welcome", NULL },
         { "welcome", "{}" },
-        { "welcome", "{\"args\":1,\"attrs\":{},\"conf\":{},\"name\":\"m\",\"uuid\":\"u\"}" },
-        { "welcome", "{\"args\":[1],\"attrs\":{},\"conf\":{},\"name\":\"m\",\"uuid\":\"u\"}" },
         { "welcome",
-          "{\"args\":[],\"attrs\":{\"a\":1},\"conf\":{},\"name\":\"m\",\"uuid\":\"u\"}" },
-        { "welcome", "{\"args\":[],\"attrs\":{},\"conf\":1,\"name\":\"m\",\"uuid\":\"u\"}" },
+          "{\"args\":1,\"attrs\":{},\"conf\":{},\"name\":\"m\",\"uuid\":\"u\"}" },
+        { "welcome",
+          "{\"args\":[1],\"attrs\":{},\"conf\":{},\"name\":\"m\",\"uuid\":\"u\"}" },
+        { "welcome", "{\"args\":[],\"attrs\":{\"a\":1},\"conf\":{},\"name\":\"m\","
+                     "\"uuid\":\"u\"}" },
+        { "welcome",
+          "{\"args\":[],\"attrs\":{},\"conf\":1,\"name\":\"m\",\"uuid\":\"u\"}" },
     };
 
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
@@ -158,8 +161,8 @@ static void test_default_methods (void **state)
 
     assert_int_equal (flux_register_default_methods (h, "x", &handlers), 0);
     f = ask (h, "x.ping", "{\"seq\":5}");
-    assert_int_equal (flux_rpc_get_unpack (f, "{s:i s:i}", "seq", &n, "userid", &userid),
-                      0);
+    assert_int_equal (
+        flux_rpc_get_unpack (f, "{s:i s:i}", "seq", &n, "userid", &userid), 0);
     assert_int_equal (n, 5);
     flux_future_destroy (f);
     f = ask (h, "x.rusage", NULL);
@@ -226,8 +229,8 @@ int main (void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown (fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T (test_welcome),      T (test_no_args), T (test_not_wanted),
-        T (test_no_welcome),   T (test_invalid), T (test_default_methods),
+        T (test_welcome),        T (test_no_args),          T (test_not_wanted),
+        T (test_no_welcome),     T (test_invalid),          T (test_default_methods),
         T (test_module_methods), T (test_unknown_argument),
     };
 

@@ -21,7 +21,8 @@ flux_conf_t *flux_conf_create (void);
 const flux_conf_t *flux_conf_incref (const flux_conf_t *conf);
 void flux_conf_decref (const flux_conf_t *conf);
 flux_conf_t *flux_conf_copy (const flux_conf_t *conf);
-int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt, ...);
+int flux_conf_unpack (const flux_conf_t *conf, flux_error_t *error, const char *fmt,
+                      ...);
 flux_conf_t *flux_conf_pack (const char *fmt, ...);
 flux_conf_t *flux_conf_parse (const char *path, flux_error_t *error);
 int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error);
@@ -37,7 +38,8 @@ flux_msg_t *flux_event_encode_raw (const char *topic, const void *data, size_t l
 int flux_event_unpack (const flux_msg_t *msg, const char **topic, const char *fmt, ...);
 flux_msg_t *flux_event_pack (const char *topic, const char *fmt, ...);
 /* flux_event_publish */
-flux_future_t *flux_event_publish (flux_t *h, const char *topic, int flags, const char *s);
+flux_future_t *flux_event_publish (flux_t *h, const char *topic, int flags,
+                                   const char *s);
 flux_future_t *flux_event_publish_pack (flux_t *h, const char *topic, int flags,
                                         const char *fmt, ...);
 flux_future_t *flux_event_publish_raw (flux_t *h, const char *topic, int flags,
@@ -57,8 +59,10 @@ void flux_flags_set (flux_t *h, int flags);
 void flux_flags_unset (flux_t *h, int flags);
 int flux_flags_get (flux_t *h);
 /* flux_future_and_then */
-flux_future_t *flux_future_and_then (flux_future_t *f, flux_continuation_f cb, void *arg);
-flux_future_t *flux_future_or_then (flux_future_t *f, flux_continuation_f cb, void *arg);
+flux_future_t *flux_future_and_then (flux_future_t *f, flux_continuation_f cb,
+                                     void *arg);
+flux_future_t *flux_future_or_then (flux_future_t *f, flux_continuation_f cb,
+                                    void *arg);
 int flux_future_continue (flux_future_t *prev, flux_future_t *f);
 void flux_future_continue_error (flux_future_t *prev, int errnum, const char *errstr);
 int flux_future_fulfill_next (flux_future_t *f, void *result, flux_free_f free_fn);
@@ -78,7 +82,8 @@ flux_t *flux_future_get_flux (flux_future_t *f);
 /* flux_future_get */
 typedef void (*flux_continuation_f) (flux_future_t *f, void *arg);
 int flux_future_get (flux_future_t *f, const void **result);
-int flux_future_then (flux_future_t *f, double timeout, flux_continuation_f cb, void *arg);
+int flux_future_then (flux_future_t *f, double timeout, flux_continuation_f cb,
+                      void *arg);
 int flux_future_wait_for (flux_future_t *f, double timeout);
 void flux_future_reset (flux_future_t *f);
 void flux_future_destroy (flux_future_t *f);
@@ -140,7 +145,8 @@ int flux_kvs_lookup_get_unpack (flux_future_t *f, const char *fmt, ...);
 int flux_kvs_lookup_get_raw (flux_future_t *f, const void **data, size_t *len);
 int flux_kvs_lookup_get_dir (flux_future_t *f, const flux_kvsdir_t **dir);
 int flux_kvs_lookup_get_treeobj (flux_future_t *f, const char **treeobj);
-int flux_kvs_lookup_get_symlink (flux_future_t *f, const char **ns, const char **target);
+int flux_kvs_lookup_get_symlink (flux_future_t *f, const char **ns,
+                                 const char **target);
 const char *flux_kvs_lookup_get_key (flux_future_t *f);
 int flux_kvs_lookup_cancel (flux_future_t *f);
 /* flux_kvs_namespace_create */
@@ -153,15 +159,16 @@ flux_future_t *flux_kvs_namespace_remove (flux_t *h, const char *ns);
 /* flux_kvs_txn_create */
 flux_kvs_txn_t *flux_kvs_txn_create (void);
 void flux_kvs_txn_destroy (flux_kvs_txn_t *txn);
-int flux_kvs_txn_put (flux_kvs_txn_t *txn, int flags, const char *key, const char *value);
+int flux_kvs_txn_put (flux_kvs_txn_t *txn, int flags, const char *key,
+                      const char *value);
 int flux_kvs_txn_pack (flux_kvs_txn_t *txn, int flags, const char *key, const char *fmt,
                        ...);
-int flux_kvs_txn_vpack (flux_kvs_txn_t *txn, int flags, const char *key, const char *fmt,
-                        va_list ap);
+int flux_kvs_txn_vpack (flux_kvs_txn_t *txn, int flags, const char *key,
+                        const char *fmt, va_list ap);
 int flux_kvs_txn_mkdir (flux_kvs_txn_t *txn, int flags, const char *key);
 int flux_kvs_txn_unlink (flux_kvs_txn_t *txn, int flags, const char *key);
-int flux_kvs_txn_symlink (flux_kvs_txn_t *txn, int flags, const char *key, const char *ns,
-                          const char *target);
+int flux_kvs_txn_symlink (flux_kvs_txn_t *txn, int flags, const char *key,
+                          const char *ns, const char *target);
 int flux_kvs_txn_put_raw (flux_kvs_txn_t *txn, int flags, const char *key,
                           const void *data, size_t len);
 int flux_kvs_txn_put_treeobj (flux_kvs_txn_t *txn, int flags, const char *key,
@@ -187,8 +194,8 @@ flux_msg_t *flux_msg_copy (const flux_msg_t *msg, bool payload);
 int flux_msg_encode (const flux_msg_t *msg, void *buf, size_t size);
 flux_msg_t *flux_msg_decode (const void *buf, size_t size);
 /* flux_msg_handler_addvec */
-int flux_msg_handler_addvec (flux_t *h, const struct flux_msg_handler_spec tab[], void *arg,
-                             flux_msg_handler_t **handlers[]);
+int flux_msg_handler_addvec (flux_t *h, const struct flux_msg_handler_spec tab[],
+                             void *arg, flux_msg_handler_t **handlers[]);
 void flux_msg_handler_delvec (flux_msg_handler_t *handlers[]);
 /* flux_msg_handler_allow_rolemask */
 void flux_msg_handler_allow_rolemask (flux_msg_handler_t *mh, uint32_t rolemask);
@@ -243,9 +250,10 @@ double flux_reactor_time (void);
 flux_msg_t *flux_recv (flux_t *h, struct flux_match match, int flags);
 /* flux_request_decode */
 int flux_request_decode (const flux_msg_t *msg, const char **topic, const char **s);
-int flux_request_unpack (const flux_msg_t *msg, const char **topic, const char *fmt, ...);
-int flux_request_decode_raw (const flux_msg_t *msg, const char **topic, const void **data,
-                             size_t *len);
+int flux_request_unpack (const flux_msg_t *msg, const char **topic, const char *fmt,
+                         ...);
+int flux_request_decode_raw (const flux_msg_t *msg, const char **topic,
+                             const void **data, size_t *len);
 /* flux_request_encode */
 flux_msg_t *flux_request_encode (const char *topic, const char *s);
 flux_msg_t *flux_request_encode_raw (const char *topic, const void *data, size_t len);
@@ -254,13 +262,14 @@ int flux_requeue (flux_t *h, const flux_msg_t *msg, int flags);
 /* flux_respond */
 int flux_respond (flux_t *h, const flux_msg_t *request, const char *s);
 int flux_respond_pack (flux_t *h, const flux_msg_t *request, const char *fmt, ...);
-int flux_respond_raw (flux_t *h, const flux_msg_t *request, const void *data, size_t len);
+int flux_respond_raw (flux_t *h, const flux_msg_t *request, const void *data,
+                      size_t len);
 int flux_respond_error (flux_t *h, const flux_msg_t *request, int errnum,
                         const char *errstr);
 /* flux_response_decode */
 int flux_response_decode (const flux_msg_t *msg, const char **topic, const char **s);
-int flux_response_decode_raw (const flux_msg_t *msg, const char **topic, const void **data,
-                              size_t *len);
+int flux_response_decode_raw (const flux_msg_t *msg, const char **topic,
+                              const void **data, size_t *len);
 int flux_response_decode_error (const flux_msg_t *msg, const char **errstr);
 /* flux_rpc */
 flux_future_t *flux_rpc (flux_t *h, const char *topic, const char *s, uint32_t nodeid,
@@ -292,12 +301,14 @@ int flux_signal_watcher_get_signum (flux_watcher_t *w);
 flux_watcher_t *flux_stat_watcher_create (flux_reactor_t *r, const char *path,
                                           double interval, flux_watcher_f callback,
                                           void *arg);
-int flux_stat_watcher_get_rstat (flux_watcher_t *w, struct stat *stat, struct stat *prev);
+int flux_stat_watcher_get_rstat (flux_watcher_t *w, struct stat *stat,
+                                 struct stat *prev);
 /* flux_sync_create */
 flux_future_t *flux_sync_create (flux_t *h, double minimum);
 /* flux_timer_watcher_create */
-flux_watcher_t *flux_timer_watcher_create (flux_reactor_t *r, double after, double repeat,
-                                           flux_watcher_f callback, void *arg);
+flux_watcher_t *flux_timer_watcher_create (flux_reactor_t *r, double after,
+                                           double repeat, flux_watcher_f callback,
+                                           void *arg);
 void flux_timer_watcher_reset (flux_watcher_t *w, double after, double repeat);
 /* flux_watcher_set_priority */
 void flux_watcher_set_priority (flux_watcher_t *w, int priority);

@@ -22,7 +22,8 @@ int flux_shell_get_hwloc_xml (flux_shell_t *shell, const char **hwloc_xml);
 int flux_shell_get_info (flux_shell_t *shell, char **json_str);
 int flux_shell_info_unpack (flux_shell_t *shell, const char *fmt, ...);
 int flux_shell_get_rank_info (flux_shell_t *shell, int shell_rank, char **json_str);
-int flux_shell_rank_info_unpack (flux_shell_t *shell, int shell_rank, const char *fmt, ...);
+int flux_shell_rank_info_unpack (flux_shell_t *shell, int shell_rank, const char *fmt,
+                                 ...);
 int flux_shell_get_jobspec_info (flux_shell_t *shell, char **json_str);
 int flux_shell_jobspec_info_unpack (flux_shell_t *shell, const char *fmt, ...);
 const struct taskmap *flux_shell_get_taskmap (flux_shell_t *shell);
@@ -32,9 +33,11 @@ int flux_shell_setenvf (flux_shell_t *shell, int overwrite, const char *name,
                         const char *fmt, ...);
 int flux_shell_unsetenv (flux_shell_t *shell, const char *name);
 int flux_shell_getopt (flux_shell_t *shell, const char *name, char **json_str);
-int flux_shell_getopt_unpack (flux_shell_t *shell, const char *name, const char *fmt, ...);
+int flux_shell_getopt_unpack (flux_shell_t *shell, const char *name, const char *fmt,
+                              ...);
 int flux_shell_setopt (flux_shell_t *shell, const char *name, const char *json_str);
-int flux_shell_setopt_pack (flux_shell_t *shell, const char *name, const char *fmt, ...);
+int flux_shell_setopt_pack (flux_shell_t *shell, const char *name, const char *fmt,
+                            ...);
 void flux_shell_killall (flux_shell_t *shell, int sig);
 void flux_shell_raise (const char *type, int severity, const char *fmt, ...);
 int flux_shell_log_setlevel (int level, const char *dest);
@@ -61,9 +64,11 @@ flux_t *flux_jobtap_get_flux (flux_plugin_t *p);
 int flux_jobtap_service_register (flux_plugin_t *p, const char *method,
                                   flux_msg_handler_f cb, void *arg);
 int flux_jobtap_reprioritize_all (flux_plugin_t *p);
-int flux_jobtap_reprioritize_job (flux_plugin_t *p, flux_jobid_t id, unsigned int priority);
+int flux_jobtap_reprioritize_job (flux_plugin_t *p, flux_jobid_t id,
+                                  unsigned int priority);
 int flux_jobtap_priority_unavail (flux_plugin_t *p, flux_plugin_arg_t *args);
-int flux_jobtap_reject_job (flux_plugin_t *p, flux_plugin_arg_t *args, const char *fmt, ...);
+int flux_jobtap_reject_job (flux_plugin_t *p, flux_plugin_arg_t *args, const char *fmt,
+                            ...);
 
 #ifdef __cplusplus
 }
