@@ -11,7 +11,7 @@
 enum { ENV_TASK_RANK, ENV_LOCAL_ID, ENV_PMI_FD, ENV_PMI_RANK, ENV_PMI_SIZE, ENV_SLOTS };
 
 /* Of the submitter's own environment; they would mislead the task. */
-static bool is_ours (const char *name)
+bool shell_env_is_ours (const char *name)
 {
     static const char *names[] = {
         "FLUX_JOB_ID",        "FLUX_JOB_ID_PATH",
@@ -159,7 +159,7 @@ int shell_env_init (struct shell *sh)
     if (reserve (sh, json_object_size (env) + 16) < 0)
         return -1;
     json_object_foreach (env, name, value) {
-        if (json_is_string (value) && !is_ours (name)
+        if (json_is_string (value) && !shell_env_is_ours (name)
             && add (sh, name, json_string_value (value)) < 0)
             return -1;
     }

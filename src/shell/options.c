@@ -355,6 +355,7 @@ static const struct {
     valid_f valid;
 } known[] = {
     { "cpu-affinity", is_affinity },
+    { "env-expand", is_object },
     { "exit-on-error", is_switch },
     { "exit-timeout", is_timeout },
     { "gpu-affinity", is_affinity },

@@ -229,6 +229,8 @@ int shell_env_init (struct shell *sh);
 /* So that MPI libraries find Flux's libpmi, where its server names one. */
 int shell_env_pmi (struct shell *sh);
 /* The value, until it is set again; NULL: none. */
+/* A job's environment does not set it. */
+bool shell_env_is_ours (const char *name);
 const char *shell_env_get (const struct shell *sh, const char *name);
 int shell_env_set (struct shell *sh, const char *name, const char *value);
 void shell_env_unset (struct shell *sh, const char *name);

@@ -18,6 +18,7 @@ static struct optparse_option own_options[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Return when the job has this event" },
+    { .name = "quiet", .usage = "Print nothing but the job's output" },
     OPTPARSE_TABLE_END,
 };
 
@@ -67,6 +68,8 @@ static int run (optparse_t *p, int argc, char **argv)
         .show_events = verbose > 1,
         .show_exec = verbose > 2,
         .stdin_ranks = stdin_ranks (p),
+        .quiet = optparse_hasopt (p, "quiet"),
+        .tail = -1,
         .forward = true,
         .wait_event = optparse_get_str (p, "wait-event", NULL),
     };

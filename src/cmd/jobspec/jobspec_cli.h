@@ -49,9 +49,10 @@ char *jobspec_template_expand (const struct jobspec_template *t, const char *cc,
 
 /* --- parts, for tests --- */
 
-/* Rules of --env: one for each option, in order. env NULL: environ. */
+/* Rules of --env: one for each option, in order. env NULL: environ. What they set to a
+ * text with {{ is added to templates, too, unless that is NULL. */
 json_t *jobspec_environment (char *const *env, const char *const *rules, size_t count,
-                             flux_error_t *error);
+                             json_t *templates, flux_error_t *error);
 /* Rules of --rlimit, each maybe a comma-separated list. */
 json_t *jobspec_rlimits (const char *const *rules, size_t count, flux_error_t *error);
 /* SCHEME:VALUE[?K=V[&K=V]] */

@@ -38,6 +38,44 @@ is 'submit: {cc} in --env' '1 2' sh -c 'echo $(flux submit --watch --quiet --cc=
 is 'submit: {cc} that was inherited stays' '{cc}' sh -c \
     'W="{cc}" flux submit --watch --quiet --cc=1 sh -c "echo \$W"'
 is 'submit: {cc} without --cc is nothing' 'x' flux submit --watch --quiet echo 'x{cc}'
+is 'run: {{id}} in --env' yes sh -c 'flux run --env=J="{{id}}" \
+    sh -c "[ \$J = \$(flux job id --to=f58 \$FLUX_JOB_ID) ] && echo yes"'
+is 'run: of each task' '0-f 1-f' sh -c \
+    'echo $(flux run -n2 --env=T="{{task.id}}-{{id.f58plain}}" sh -c "echo \$T" | cut -c1-3 | sort)'
+is 'run: a template that is no more' 'plain' sh -c \
+    'flux run --env=J="{{id}}" --env=J=plain sh -c "echo \$J"'
+is 'run: one that was inherited stays' '{{id}}' sh -c 'H="{{id}}" flux run sh -c "echo \$H"'
+
+# resources as a whole
+shape () { flux "$1" --dry-run --resources-shape="$2" true | jq -c '[.resources,.tasks[0].slot]'; }
+is 'run --resources-shape' \
+    '[[{"type":"slot","count":2,"label":"task","with":[{"type":"core","count":1}]}],"task"]' \
+    shape run slot=2/core
+is 'alloc --resources-shape: the label' \
+    '[[{"type":"node","count":1,"with":[{"type":"slot","count":1,"label":"a","with":[{"type":"core","count":2}]}]}],"a"]' \
+    shape alloc 'node/slot{a}/core=2'
+is 'run --resources-shape: it runs' 'x x' sh -c 'echo $(flux run --resources-shape=slot=2/core echo x)'
+fails 'run --resources-shape: what is none' 1 "resources-shape='slot/': a name is missing" \
+    flux run --resources-shape=slot/ true
+fails 'run --resources-shape: and others' 1 'nodes cannot be used with --resources-shape' \
+    flux run -N1 --resources-shape=slot/core true
+flux run --dry-run -n2 true >spec.json
+is 'run --resources-json: of a jobspec' 2 sh -c \
+    'flux run --resources-json=spec.json --dry-run true | jq .resources[0].count'
+is 'batch --resources-json: a list' 2 sh -c 'jq .resources spec.json >res.json
+    flux batch --resources-json=res.json --dry-run --wrap true | jq .resources[0].count'
+echo '{"resources": [{"type": "core", "count": 1}]}' >noslot.json
+fails 'run --resources-json: no slot' 1 'noslot.json: no list of resources with a slot' \
+    flux run --resources-json=noslot.json true
+fails 'run --resources-json: no JSON' 1 'resources-json: s.sh: line 1' sh -c \
+    'echo x >s.sh; flux run --resources-json=s.sh true'
+fails 'run: one of the two' 1 'give one of' flux run --resources-json=a --resources-shape=b true
+
+# batch, alloc, jobs
+is 'batch -v --quiet' 'jobid:' sh -c 'flux batch -v --quiet -n1 --wrap true 2>&1 | cut -d" " -f1'
+is 'alloc --bg --quiet' '' sh -c 'flux alloc --bg --quiet -n1; flux cancel $(flux job last)'
+is 'jobs -w' '       JOBID USE' flux jobs -w 16 -f failed --name=nosuch
+fails 'jobs -w: less than nothing' 1 'width must be' flux jobs --width=-1
 
 # bulksubmit
 is 'bulksubmit: without a command the inputs are commands' 'bulksubmit: submit true
