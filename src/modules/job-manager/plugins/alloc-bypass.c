@@ -15,9 +15,9 @@ static json_t *find_R (flux_plugin_arg_t *args)
 {
     json_t *R = NULL;
 
-    (void)flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_IN,
-                                  "{s:{s:{s?{s?{s?o}}}}}", "jobspec", "attributes",
-                                  "system", "alloc-bypass", "R", &R);
+    (void)flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_IN, "{s:{s:{s?{s?{s?o}}}}}",
+                                  "jobspec", "attributes", "system", "alloc-bypass",
+                                  "R", &R);
     return R;
 }
 
@@ -32,10 +32,11 @@ static int validate_cb (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *
 
     if (!R)
         return 0;
-    if (flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_IN, "{s:i}", "userid", &userid) < 0
+    if (flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_IN, "{s:i}", "userid", &userid)
+            < 0
         || !owner || atoi (owner) != userid)
-        return flux_jobtap_reject_job (p, args,
-                                       "alloc-bypass: only the instance owner may use it");
+        return flux_jobtap_reject_job (
+            p, args, "alloc-bypass: only the instance owner may use it");
     if (!(rset = rset_decode_json (R, &error)))
         return flux_jobtap_reject_job (p, args, "alloc-bypass: R: %s", error.text);
     rset_destroy (rset);

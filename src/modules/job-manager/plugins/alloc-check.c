@@ -70,24 +70,27 @@ static int add (flux_plugin_t *p, struct rset *rset)
     rset_destroy (used);
     used = sum;
     s->rset = rset;
-    if (flux_jobtap_job_aux_set (p, FLUX_JOBTAP_CURRENT_JOB, ITEM, s, share_destroy) < 0) {
+    if (flux_jobtap_job_aux_set (p, FLUX_JOBTAP_CURRENT_JOB, ITEM, s, share_destroy)
+        < 0) {
         share_destroy (s);
         return -1;
     }
     return 0;
 }
 
-static int run_cb (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args, void *arg)
+static int run_cb (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                   void *arg)
 {
     flux_error_t error = { "" };
     struct rset *rset, *both;
     json_t *R = NULL;
     int state, rc;
 
-    if (flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_IN, "{s:i s?o}", "state", &state, "R",
-                                &R)
+    if (flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_IN, "{s:i s?o}", "state", &state,
+                                "R", &R)
         < 0)
-        return flux_jobtap_error (p, args, "%s: %s", ITEM, flux_plugin_arg_strerror (args));
+        return flux_jobtap_error (p, args, "%s: %s", ITEM,
+                                  flux_plugin_arg_strerror (args));
     if (!R || !(state & (FLUX_JOB_STATE_RUN | FLUX_JOB_STATE_CLEANUP))
         || flux_jobtap_job_aux_get (p, FLUX_JOBTAP_CURRENT_JOB, ITEM))
         return 0;
@@ -121,7 +124,8 @@ static const struct flux_plugin_handler tab[] = {
 
 int flux_plugin_init (flux_plugin_t *p)
 {
-    if (!(used = rset_create ()) || flux_plugin_aux_set (p, ITEM, used, used_destroy) < 0)
+    if (!(used = rset_create ())
+        || flux_plugin_aux_set (p, ITEM, used, used_destroy) < 0)
         return -1;
     return flux_plugin_register (p, ITEM, tab);
 }
