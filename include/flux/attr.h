@@ -73,7 +73,7 @@ int flux_conf_vunpack (const flux_conf_t *conf, flux_error_t *error, const char 
 int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error);
 int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *path,
                            const char *fmt, ...);
-const flux_conf_t *flux_get_conf (flux_t *h);
+flux_conf_t *flux_get_conf (flux_t *h);
 int flux_set_conf_new (flux_t *h, const flux_conf_t *conf);
 int flux_conf_reload_decode (const flux_msg_t *msg, const flux_conf_t **conf);
 const char *flux_conf_builtin_get (const char *name, int flags);

@@ -16,6 +16,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/encode.h"
 #include "core/message/msgstream.h"
 #include "core/subprocess/spawn.h"
 
@@ -28,7 +29,7 @@ struct modproc {
     struct msgstream *stream;
     flux_watcher_t *r, *w, *child;
     struct reactor_task flush_task;
-    size_t queue_max;
+    uint64_t queue_max;
     bool closed; /* nothing more comes or goes */
     const struct modproc_ops *ops;
     void *arg;
@@ -267,8 +268,7 @@ struct modproc *modproc_create (struct broker *b, const char *name, const char *
     mp->pid = -1;
     mp->ops = ops;
     mp->arg = arg;
-    mp->queue_max = max ? strtoull (max, NULL, 10) : 0;
-    if (mp->queue_max == 0)
+    if (!max || size_decode (max, &mp->queue_max) < 0)
         mp->queue_max = 64 * 1024 * 1024;
     reactor_task_init (&mp->flush_task, flush, mp);
     snprintf (mp->name, sizeof (mp->name), "%s", name);

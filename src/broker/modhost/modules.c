@@ -222,9 +222,10 @@ static void process_ended (void *arg, int status)
     struct module *m = arg;
 
     reactor_task_cancel (&m->recv_task);
-    do
+    do {
+        errno = 0;
         module_recv (m);
-    while (!m->exited && errno != ECONNRESET && errno != EAGAIN);
+    } while (!m->exited && errno != ECONNRESET && errno != EAGAIN);
     if (m->exited && !WIFSIGNALED (status)) {
         module_gone (m);
         return;
