@@ -134,8 +134,8 @@ static void completion_cb (flux_subprocess_t *p)
 
 static flux_cmd_t *create_command (const struct crew *crew)
 {
-    char *argv[] = { (char *)FLUX_PYTHON,   (char *)"-m",
-                     (char *)"flux.job.pipeline", crew->config, NULL };
+    char *argv[] = { (char *)FLUX_PYTHON, (char *)"-m", (char *)"flux.job.pipeline",
+                     crew->config, NULL };
     const char *uri = flux_attr_get (crew->h, "local-uri");
     flux_cmd_t *cmd = flux_cmd_create (4, argv, environ);
     char size[32];

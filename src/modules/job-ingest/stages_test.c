@@ -46,16 +46,15 @@ static void own_parts (void **state)
 
     assert_int_equal (parse ("{}", &s, &error), 0);
     assert_false (s.no_defaults || s.no_constraints || s.no_validation);
-    assert_int_equal (parse ("{\"frobnicator\":{\"plugins\":[\"defaults\"]}}", &s, &error),
-                      0);
+    assert_int_equal (
+        parse ("{\"frobnicator\":{\"plugins\":[\"defaults\"]}}", &s, &error), 0);
     assert_true (!s.no_defaults && s.no_constraints);
-    assert_int_equal (parse ("{\"frobnicator\":{\"plugins\":[\"constraints\"]}}", &s,
-                             &error),
-                      0);
+    assert_int_equal (
+        parse ("{\"frobnicator\":{\"plugins\":[\"constraints\"]}}", &s, &error), 0);
     assert_true (s.no_defaults && !s.no_constraints);
     assert_int_equal (
-        parse ("{\"frobnicator\":{\"disable\":true},\"validator\":{\"disable\":true}}", &s,
-               &error),
+        parse ("{\"frobnicator\":{\"disable\":true},\"validator\":{\"disable\":true}}",
+               &s, &error),
         0);
     assert_true (s.no_defaults && s.no_constraints && s.no_validation);
 }
@@ -69,11 +68,11 @@ static void plugins (void **state)
                              "\"mine\":{\"a\":1}},\"validator\":{}}",
                              &s, &error),
                       0);
-    assert_string_equal (s.crew, "{\"frobnicator\":{\"plugins\":[\"defaults\",\"mine\"],"
-                                 "\"mine\":{\"a\":1}}}");
-    assert_int_equal (parse ("{\"validator\":{\"args\":[\"--require-version=1\"]}}", &s,
-                             &error),
-                      0);
+    assert_string_equal (s.crew,
+                         "{\"frobnicator\":{\"plugins\":[\"defaults\",\"mine\"],"
+                         "\"mine\":{\"a\":1}}}");
+    assert_int_equal (
+        parse ("{\"validator\":{\"args\":[\"--require-version=1\"]}}", &s, &error), 0);
     assert_string_equal (s.crew,
                          "{\"validator\":{\"args\":[\"--require-version=1\"]}}");
     /* what is wrong changes nothing */
@@ -87,13 +86,20 @@ static void sizes (void **state)
     static const struct {
         const char *text;
         size_t size; /* 0: wrong */
-    } cases[] = { { "102400", 102400 },     { "\"102400\"", 102400 },
-                  { "\"4.5M\"", 4718592 },  { "\"1024K\"", 1 << 20 },
-                  { "\"1024k\"", 1 << 20 }, { "\"1G\"", 1 << 30 },
-                  { "\"2G\"", 0 },          { "\"M\"", 0 },
-                  { "\"1x\"", 0 },          { "\"1Mx\"", 0 },
-                  { "0", 0 },               { "-5", 0 },
-                  { "\"nan\"", 0 },         { "[]", 0 } };
+    } cases[] = { { "102400", 102400 },
+                  { "\"102400\"", 102400 },
+                  { "\"4.5M\"", 4718592 },
+                  { "\"1024K\"", 1 << 20 },
+                  { "\"1024k\"", 1 << 20 },
+                  { "\"1G\"", 1 << 30 },
+                  { "\"2G\"", 0 },
+                  { "\"M\"", 0 },
+                  { "\"1x\"", 0 },
+                  { "\"1Mx\"", 0 },
+                  { "0", 0 },
+                  { "-5", 0 },
+                  { "\"nan\"", 0 },
+                  { "[]", 0 } };
     flux_error_t error;
     struct stages s = { 0 };
     char text[64];
@@ -117,7 +123,8 @@ static void errors (void **state)
         const char *text, *error;
     } cases[] = {
         { "{\"batch-count\":-1}", "config: ingest.batch-count: must be 0 to 1000000" },
-        { "{\"batch-count\":\"1\"}", "config: ingest.batch-count: must be 0 to 1000000" },
+        { "{\"batch-count\":\"1\"}",
+          "config: ingest.batch-count: must be 0 to 1000000" },
         { "{\"foo\":1}", "config: ingest.foo: unknown key" },
         { "{\"validator\":[]}", "config: ingest.validator: must be a table" },
         { "{\"validator\":{\"disable\":1}}",
