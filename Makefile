@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .PHONY: fluxion-python fluxion-go fluxion-c fluxion-load
-.PHONY: wheel
+.PHONY: wheel deb
 .PHONY: help all demo check torture bench fmt fmt-check lint asan tsan fuzz install clean
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make fluxion-python, fluxion-go, fluxion-c   clients of the fluxion service"
 	@echo "make fluxion-load   the fluxion service under load (TIME=60)"
 	@echo "make wheel    a wheel of the package flux in $(BUILD)/dist (LIBS=carry|system)"
+	@echo "make deb      Debian packages in $(BUILD)/deb"
 	@echo "make install  install below PREFIX=$(PREFIX)"
 
 all:
@@ -67,6 +68,10 @@ install:
 # LIBS=carry: with the libraries in it; LIBS=system: it finds the installed ones.
 wheel: all
 	@/usr/bin/python3 tools/wheel.py $(BUILD) $(BUILD)/dist $(or $(LIBS),carry)
+
+# Debian packages: commands, libraries, headers, Python, fluxion, flux-hierarchy.
+deb:
+	@tools/deb.sh $(BUILD)
 
 # Clients of the fluxion service, see examples/fluxion.
 fluxion-python: all

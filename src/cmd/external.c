@@ -102,8 +102,29 @@ static void prepend (const char *name, const char *list)
     free (val);
 }
 
+/* Lua reads the variable of its version, and LUA_CPATH only without it. */
+static void set_lua_path (const char *version)
+{
+    const char *dir = flux_conf_builtin_get ("lua_cpath_add", FLUX_CONF_AUTO);
+    char name[32], entry[PATH_MAX], *val;
+
+    snprintf (name, sizeof (name), "LUA_CPATH_5_%s", version);
+    if (snprintf (entry, sizeof (entry), "%s/5.%s/?.so;", dir, version)
+        >= (int)sizeof (entry))
+        return;
+    const char *old = getenv (name) ? getenv (name) : getenv ("LUA_CPATH");
+    if (old && !strncmp (old, entry, strlen (entry)))
+        return;
+    if (asprintf (&val, "%s%s", entry, old && *old ? old : ";") < 0)
+        return;
+    setenv (name, val, 1);
+    free (val);
+}
+
 void external_set_path (void)
 {
+    set_lua_path ("3");
+    set_lua_path ("4");
     prepend ("PYTHONPATH", flux_conf_builtin_get ("python_path", FLUX_CONF_AUTO));
     char self[PATH_MAX];
     char found[PATH_MAX];

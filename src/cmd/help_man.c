@@ -52,9 +52,9 @@ static void print_subcommands (FILE *f, const struct command *cmd)
     for (const struct optparse_subcommand *s = cmd->subcommands; s->name; s++) {
         if (s->flags & OPTPARSE_SUBCMD_HIDDEN)
             continue;
-        fprintf (f, "## flux %s %s ", cmd->name, s->name);
-        print_text (f, s->usage ? s->usage : "");
-        fputs ("\n\n", f);
+        /* scdoc copies a heading as it is */
+        fprintf (f, "## flux %s %s %s\n\n", cmd->name, s->name,
+                 s->usage ? s->usage : "");
         print_text (f, s->doc ? s->doc : "");
         fputs (".\n\n", f);
         print_table (f, s->opts);

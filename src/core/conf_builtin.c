@@ -30,6 +30,8 @@ static const struct {
     /* A list of folders for PYTHONPATH. */
     { "python_path", FLUX_LIBEXECDIR "/python",
       FLUX_SOURCE_DIR "/src/python:" FLUX_BUILD_DIR "/src/python" },
+    /* A folder with one for each version of Lua, which has flux.so. */
+    { "lua_cpath_add", FLUX_LIBEXECDIR "/lua", FLUX_BUILD_DIR "/src/lua" },
     /* A list of folders with flux-NAME programs. */
     { "exec_path", FLUX_CMDDIR,
       FLUX_BUILD_DIR "/src/cmd:" FLUX_BUILD_DIR "/src/broker:" FLUX_BUILD_DIR
