@@ -45,9 +45,10 @@ json_t *scheduler_save_job (struct scheduler *s, const struct job *job)
         json_decref (holds);
         return NULL;
     }
-    return json_pack ("{s:I s:b s:I s:I s:f s:o}", "id", (json_int_t)job->id, "reserved",
-                      job->state == JOB_RESERVED, "at", (json_int_t)job->at, "end",
-                      (json_int_t)job->end, "overhead", job->overhead, "holds", holds);
+    return json_pack ("{s:I s:b s:I s:I s:f s:o}", "id", (json_int_t)job->id,
+                      "reserved", job->state == JOB_RESERVED, "at", (json_int_t)job->at,
+                      "end", (json_int_t)job->end, "overhead", job->overhead, "holds",
+                      holds);
 }
 
 static int select_hold (struct scheduler *s, json_t *hold, flux_error_t *error)
@@ -95,8 +96,9 @@ int scheduler_restore_job (struct scheduler *s, json_t *saved, flux_error_t *err
     double overhead;
     int reserved;
 
-    if (json_unpack (saved, "{s:I s:b s:I s:I s:F s:o}", "id", &id, "reserved", &reserved,
-                     "at", &at, "end", &end, "overhead", &overhead, "holds", &holds)
+    if (json_unpack (saved, "{s:I s:b s:I s:I s:F s:o}", "id", &id, "reserved",
+                     &reserved, "at", &at, "end", &end, "overhead", &overhead, "holds",
+                     &holds)
             < 0
         || at < s->start || end <= at || end > s->end)
         return error_invalid (error, "it has no id, times and resources");
@@ -136,8 +138,8 @@ json_t *scheduler_save_weights (struct scheduler *s)
     for (uint32_t v = 0; v < s->g->nv && v < s->nvs && !failed; v++) {
         const struct edge *e = edge_to (s, v);
         if (e && e->weight != WEIGHT_UNTOUCHED)
-            failed = json_array_append_new (
-                         weights, json_pack ("[I I]", (json_int_t)v, (json_int_t)e->weight))
+            failed = json_array_append_new (weights, json_pack ("[I I]", (json_int_t)v,
+                                                                (json_int_t)e->weight))
                      < 0;
     }
     if (failed) {

@@ -5,8 +5,8 @@
 static const char graph[] =
     "cluster0{rack0{node0-2{core0-3 memory0-1*4 gpu0}} rack1{node3-5{core0-3 gpu0}}}";
 static const char *const requests[] = {
-    "slot:1[core:1]",         "slot:2[core:2]",  "node:1[slot:1[core:1 gpu:1]]",
-    "slot:1[node:1]",         "slot:3[core:1]",  "slot:1[node:1[core:3 memory:2]]",
+    "slot:1[core:1]",         "slot:2[core:2]", "node:1[slot:1[core:1 gpu:1]]",
+    "slot:1[node:1]",         "slot:3[core:1]", "slot:1[node:1[core:3 memory:2]]",
     "rack:1[slot:1[node:2]]", "slot:1[gpu:1]",
 };
 static unsigned int seed;
@@ -35,7 +35,8 @@ static struct scheduler *restored (struct scheduler *s, const char *policy)
             fail_msg ("%llu: %s", (unsigned long long)job->id, error.text);
         json_decref (saved);
     }
-    if (scheduler_restore_weights (c, weights, &error) < 0 || !scheduler_check (c, &error))
+    if (scheduler_restore_weights (c, weights, &error) < 0
+        || !scheduler_check (c, &error))
         fail_msg ("%s", error.text);
     json_decref (weights);
     return c;
@@ -83,8 +84,8 @@ static void goes_on_with (const char *policy)
 static void goes_on_like_the_other (void **state)
 {
     static const char *const policies[] = {
-        "low", "high", "lonode", "hinode", "lonodex", "hinodex", "first", "firstnodex",
-        "locality", "variation",
+        "low",     "high",  "lonode",     "hinode",   "lonodex",
+        "hinodex", "first", "firstnodex", "locality", "variation",
     };
     struct policy parsed;
     flux_error_t error;
@@ -129,7 +130,8 @@ static void what_cannot_be_is_refused (void **state)
     assert_string_equal (rig_take (s, 1, "slot:1[core:1]"), "@0 node0/core0");
     refused (s, JOB ("2", "0", "10", "[[2,1,true],[1,1,false],[0,1,false]]"),
              "already allocated: /cluster0/node0/core0");
-    refused (s, JOB ("1", "0", "10", "[[3,1,true],[1,1,false],[0,1,false]]"), "Jobid 1");
+    refused (s, JOB ("1", "0", "10", "[[3,1,true],[1,1,false],[0,1,false]]"),
+             "Jobid 1");
     json_t *weights = json_loads ("[[0,1]]", 0, NULL);
     assert_int_equal (scheduler_restore_weights (s, weights, &error), -1);
     json_decref (weights);
