@@ -83,6 +83,8 @@ void named_graph_destroy (struct named_graph *g)
         return;
     reapi_cli_destroy (g->ctx);
     answers_destroy (g->answers);
+    journal_close (g->journal);
+    json_decref (g->topology);
     pthread_mutex_destroy (&g->lock);
     free (g->name);
     free (g->policy);
@@ -223,25 +225,47 @@ uint64_t graphs_next_epoch (struct graphs *gs)
     return gs->epoch + 1; /* only what is under `change` writes it */
 }
 
-void graphs_put (struct graphs *gs, struct named_graph *old, struct named_graph *new)
+static void insert (struct graphs *gs, struct named_graph *g)
 {
     bool found;
+    size_t i = find (gs, g->name, &found);
 
-    pthread_mutex_lock (&gs->lock);
-    size_t i = find (gs, new->name, &found);
     if (!found) {
         memmove (&gs->item[i + 1], &gs->item[i],
                  (gs->count - i) * sizeof (gs->item[0]));
         __atomic_store_n (&gs->count, gs->count + 1, __ATOMIC_RELEASE);
     }
+    gs->item[i] = g;
+}
+
+void graphs_put (struct graphs *gs, struct named_graph *old, struct named_graph *new)
+{
+    pthread_mutex_lock (&gs->lock);
     new->epoch = ++gs->epoch;
-    gs->item[i] = new;
+    insert (gs, new);
     if (old) {
         old->over = true;
         old->refs--; /* of the table; graphs_begin has another */
     }
     pthread_mutex_unlock (&gs->lock);
     graphs_abort (gs, old);
+}
+
+int graphs_restore (struct graphs *gs, struct named_graph *g, flux_error_t *error)
+{
+    if (gs->count == GRAPHS_MAX) {
+        named_graph_destroy (g);
+        return error_fail (error, ENOSPC, "more than %d graphs", GRAPHS_MAX);
+    }
+    insert (gs, g);
+    graphs_set_epoch (gs, g->epoch);
+    return 0;
+}
+
+void graphs_set_epoch (struct graphs *gs, uint64_t epoch)
+{
+    if (gs->epoch < epoch)
+        gs->epoch = epoch;
 }
 
 void graphs_drop (struct graphs *gs, struct named_graph *old)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "fluxion-server/answers.h"
+#include "fluxion-server/state.h"
 
 /* Of answers that are kept for a graph. */
 #define ANSWERS_MAX ((size_t)64 << 20)
@@ -25,6 +26,9 @@ struct named_graph {
     uint64_t epoch;
     reapi_cli_ctx_t *ctx;
     struct answers *answers;
+    struct journal *journal; /* NULL: it does not outlive the server */
+    json_t *topology;        /* ... else: how it was made, as changes (see saved.h) */
+    size_t topology_len;
     /* of graphs.c */
     pthread_mutex_t lock;
     size_t refs;
@@ -53,6 +57,9 @@ int graphs_begin (struct graphs *gs, const char *name, struct named_graph **old,
 /* End it, with what is in the place of `old` now: a new graph with a new epoch; or,
  * without ctx, none; or nothing has changed. */
 uint64_t graphs_next_epoch (struct graphs *gs);
+/* From before the start: one with its epoch, and the last epoch there was. */
+int graphs_restore (struct graphs *gs, struct named_graph *take_g, flux_error_t *error);
+void graphs_set_epoch (struct graphs *gs, uint64_t epoch);
 void graphs_put (struct graphs *gs, struct named_graph *old,
                  struct named_graph *take_new);
 void graphs_drop (struct graphs *gs, struct named_graph *old);

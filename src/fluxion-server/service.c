@@ -15,15 +15,19 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/text/printable.h"
 #include "fluxion-server/graphs.h"
+#include "fluxion-server/saved.h"
 #include "fluxion/reapi_cli_inner.h"
 
 #include "fluxion.pb-c.h"
 
 struct service {
     struct graphs *graphs;
-    int64_t next_id; /* atomic; goes on over all graphs */
+    int64_t next_id;     /* atomic; goes on over all graphs */
+    struct state *state; /* NULL: nothing outlives the process */
+    int state_errno;     /* atomic */
     FILE *log;
     FILE *record;
     pthread_mutex_t log_lock, record_lock;
@@ -36,6 +40,9 @@ struct service {
 #define PARSE_FIRST (16 << 10)
 /* Room for all fields but the one that is counted. */
 #define OTHER_FIELDS (64 << 10)
+
+/* Of the texts of a graph and all its growth, as they are kept. */
+#define TOPOLOGY_MAX ((size_t)1 << 30)
 
 struct method {
     const char *name;
@@ -73,6 +80,59 @@ struct service *service_create (FILE *log, FILE *record,
 int service_record_errno (const struct service *s)
 {
     return __atomic_load_n (&s->record_errno, __ATOMIC_RELAXED);
+}
+
+int service_state_errno (const struct service *s)
+{
+    return __atomic_load_n (&s->state_errno, __ATOMIC_RELAXED);
+}
+
+static int restore_graph (struct service *s, const char *name, int64_t *jobid,
+                          flux_error_t *error)
+{
+    json_t *snapshot, *changes;
+    flux_error_t why;
+    struct journal *j = journal_load (s->state, name, &snapshot, &changes, error);
+    struct named_graph *g;
+
+    if (!j)
+        return -1;
+    g = saved_load (name, snapshot, changes, jobid, &why);
+    json_decref (snapshot);
+    json_decref (changes);
+    if (!g) {
+        journal_close (j);
+        return error_fail (error, EINVAL, "%s/%s.graph: %s", state_path (s->state),
+                           name, why.text);
+    }
+    g->journal = j;
+    return graphs_restore (s->graphs, g, error);
+}
+
+int service_restore (struct service *s, struct state *state, flux_error_t *error)
+{
+    uint64_t epoch;
+    int64_t jobid;
+    json_t *names, *name;
+    size_t i;
+    int rc = 0;
+
+    s->state = state;
+    if (state_counters (state, &epoch, &jobid, error) < 0
+        || !(names = state_graphs (state, error)))
+        return -1;
+    json_array_foreach (names, i, name) {
+        const char *text = json_string_value (name);
+        if (rc == 0 && !graphs_name (text))
+            rc = error_invalid (error, "%s/%s.graph: no name of a graph",
+                                state_path (state), text);
+        if (rc == 0)
+            rc = restore_graph (s, text, &jobid, error);
+    }
+    json_decref (names);
+    graphs_set_epoch (s->graphs, epoch);
+    s->next_id = jobid + 1;
+    return rc;
 }
 
 bool service_ready (const struct service *s)
@@ -203,39 +263,99 @@ static void out_of_memory (struct reply *reply)
 }
 
 /* What takes time, without a lock. */
-static struct named_graph *build_graph (const Fluxion__InitRequest *req,
+static struct named_graph *build_graph (struct service *s,
+                                        const Fluxion__InitRequest *req,
                                         const char *name, struct reply *reply)
 {
-    reapi_cli_ctx_t *ctx = reapi_cli_new ();
-    struct named_graph *g = NULL;
-    json_t *options =
-        json_pack ("{s:s s:s}", "load_format", "jgf", "match_format", "jgf_verbose");
-    char *text = NULL;
+    flux_error_t error;
+    reapi_cli_ctx_t *ctx = saved_init (req->policy, req->jgf, &error);
+    struct named_graph *g;
 
-    if (*req->policy
-        && json_object_set_new (options, "matcher_policy", json_string (req->policy))
-               < 0) {
-        fail (reply, GRPC_STATUS_UNKNOWN,
-              "issue initializing resource api client -1: policy is not UTF-8");
-        goto out;
+    if (!ctx) {
+        if (errno == ENOMEM)
+            out_of_memory (reply);
+        else
+            fail (reply, GRPC_STATUS_UNKNOWN,
+                  "issue initializing resource api client -1: %s", error.text);
+        return NULL;
     }
-    if (!ctx || !options || !(text = json_dumps (options, 0))) {
+    g = named_graph_create (name, req->policy, ctx);
+    if (g && s->state
+        && !(g->topology = json_pack ("[{s:s s:s s:s}]", "op", "init", "policy",
+                                      req->policy, "jgf", req->jgf))) {
+        named_graph_destroy (g);
+        g = NULL;
+    }
+    if (!g)
         out_of_memory (reply);
-        goto out;
-    }
-    if (reapi_cli_initialize (ctx, req->jgf, text) < 0) {
-        fail_detail (reply, GRPC_STATUS_UNKNOWN,
-                     "issue initializing resource api client -1", ctx);
-        goto out;
-    }
-    if (!(g = named_graph_create (name, req->policy, ctx)))
-        out_of_memory (reply);
-    ctx = NULL;
-out:
-    free (text);
-    json_decref (options);
-    reapi_cli_destroy (ctx);
+    else
+        g->topology_len = strlen (req->jgf);
     return g;
+}
+
+/* From now on nothing changes any more: it could not be kept. */
+static int not_kept (struct service *s, struct reply *reply)
+{
+    int errnum = errno ? errno : EIO;
+
+    __atomic_store_n (&s->state_errno, errnum, __ATOMIC_RELAXED);
+    if (reply) {
+        free (reply->data);
+        *reply = (struct reply){ 0 };
+        fail (reply, GRPC_STATUS_UNAVAILABLE, "changes cannot be kept: %s",
+              strerror (errnum));
+    }
+    return -1;
+}
+
+/* Takes the change. The graph is locked. */
+static int keep (struct service *s, struct named_graph *g, json_t *change,
+                 struct reply *reply)
+{
+    int rc = 0;
+
+    if (g->journal) {
+        errno = ENOMEM;
+        rc = change ? journal_add (g->journal, change) : -1;
+        if (rc == 0 && journal_is_long (g->journal)) {
+            json_t *snapshot =
+                saved_snapshot (g, __atomic_load_n (&s->next_id, __ATOMIC_RELAXED) - 1);
+            errno = ENOMEM;
+            rc = snapshot ? journal_renew (g->journal, snapshot) : -1;
+            json_decref (snapshot);
+        }
+    }
+    json_decref (change);
+    return rc < 0 ? not_kept (s, reply) : 0;
+}
+
+/* Unlocked; what has changed is on the disk before it is answered. */
+static void leave (struct service *s, struct named_graph *g, struct reply *reply)
+{
+    pthread_mutex_unlock (&g->lock);
+    if (g->journal && journal_sync (g->journal) < 0)
+        not_kept (s, reply);
+    graphs_let_go (s->graphs, g);
+}
+
+/* A new graph, in the place of another of its name. */
+static int keep_graph (struct service *s, struct named_graph *g, struct reply *reply)
+{
+    int64_t last = __atomic_load_n (&s->next_id, __ATOMIC_RELAXED) - 1;
+    json_t *snapshot;
+
+    if (!s->state)
+        return 0;
+    g->epoch = graphs_next_epoch (s->graphs);
+    if (!(snapshot = saved_snapshot (g, last))) {
+        out_of_memory (reply);
+        return -1;
+    }
+    if (state_set_counters (s->state, g->epoch, last) < 0
+        || !(g->journal = journal_create (s->state, g->name, snapshot)))
+        not_kept (s, reply);
+    json_decref (snapshot);
+    return g->journal ? 0 : -1;
 }
 
 static void say_lost (struct service *s, const struct named_graph *g,
@@ -267,7 +387,7 @@ static int put_graph (struct service *s, const Fluxion__InitRequest *req,
         resp.replaced = jobs;
     }
     finish (reply, &resp.base);
-    if (reply->status == 0) {
+    if (reply->status == 0 && keep_graph (s, new, reply) == 0) {
         say (s, "[Fluxion] Created flux memory graph");
         if (*req->policy)
             say (s, "[Fluxion] match policy: {\"matcher_policy\": \"%s\"}",
@@ -294,7 +414,7 @@ static void call_init (struct service *s, const ProtobufCMessage *m,
         lock_graph (s, req->graph, 0, reply);
         return;
     }
-    if (!(new = build_graph (req, name, reply)))
+    if (!(new = build_graph (s, req, name, reply)))
         return;
     if (graphs_begin (s->graphs, name, &old, &error) < 0) {
         fail (reply, GRPC_STATUS_RESOURCE_EXHAUSTED, "%s", error.text);
@@ -422,8 +542,10 @@ static void match_done (struct service *s, struct named_graph *g,
                < 0)
         fail (reply, GRPC_STATUS_RESOURCE_EXHAUSTED,
               "id: too many answers are kept already");
-    if (reply->status != 0) {
+    if (reply->status != 0
+        || (g->journal && keep (s, g, saved_job (g, a->jobid), reply) < 0)) {
         reapi_cli_cancel (g->ctx, a->jobid, true);
+        answers_forget (g->answers, a->jobid);
         return;
     }
     reply->epoch = g->epoch;
@@ -509,9 +631,19 @@ static void call_match (struct service *s, const ProtobufCMessage *m,
                      GRPC_STATUS_UNKNOWN, &ok, reply);
     if (ok && (g = lock_graph (s, req->graph, req->epoch, reply))) {
         match_in (s, g, req, op, parsed, reply);
-        graphs_unlock (s->graphs, g);
+        leave (s, g, reply);
     }
     request_destroy (parsed);
+}
+
+static int keep_cancel (struct service *s, struct named_graph *g, int64_t jobid,
+                        struct reply *reply)
+{
+    if (!g->journal)
+        return 0;
+    return keep (s, g,
+                 json_pack ("{s:s s:I}", "op", "cancel", "jobid", (json_int_t)jobid),
+                 reply);
 }
 
 static void call_cancel (struct service *s, const ProtobufCMessage *m,
@@ -534,9 +666,10 @@ static void call_cancel (struct service *s, const ProtobufCMessage *m,
             s, g,
             json_pack ("{s:s s:I}", "op", "cancel", "jobid", (json_int_t)req->jobid));
         resp.status = FLUXION__CANCEL_RESPONSE__RESULT_TYPE__CANCEL_SUCCESS;
-        finish (reply, &resp.base);
+        if (keep_cancel (s, g, req->jobid, reply) == 0)
+            finish (reply, &resp.base);
     }
-    graphs_unlock (s->graphs, g);
+    leave (s, g, reply);
 }
 
 void service_undo (struct service *s, uint64_t epoch, int64_t jobid)
@@ -548,13 +681,14 @@ void service_undo (struct service *s, uint64_t epoch, int64_t jobid)
     if (answers_disclaim (g->answers, jobid)
         && reapi_cli_cancel (g->ctx, jobid, false) == 0) {
         answers_forget (g->answers, jobid);
+        keep_cancel (s, g, jobid, NULL);
         say (s, "[Fluxion] job %lld is given back: its call has failed\n",
              (long long)jobid);
         record (s, g,
                 json_pack ("{s:s s:I}", "op", "cancel", "jobid", (json_int_t)jobid));
     } else
         reapi_cli_clear_err_msg (g->ctx);
-    graphs_unlock (s->graphs, g);
+    leave (s, g, NULL);
 }
 
 static void call_satisfy (struct service *s, const ProtobufCMessage *m,
@@ -650,6 +784,29 @@ static void change_failed (struct named_graph *g, const char *what, struct reply
     fail_detail (reply, status, what, g->ctx);
 }
 
+/* Takes the change, which has been made: record it, keep it, answer. */
+static void finish_change (struct service *s, struct named_graph *g, json_t *change,
+                           const ProtobufCMessage *resp, struct reply *reply)
+{
+    if (keep (s, g, json_incref (change), reply) == 0)
+        finish (reply, resp);
+    record (s, g, change);
+}
+
+/* Likewise of the graph itself. */
+static void finish_topology (struct service *s, struct named_graph *g, json_t *change,
+                             size_t len, const ProtobufCMessage *resp,
+                             struct reply *reply)
+{
+    g->topology_len += len;
+    if (g->topology && json_array_append (g->topology, change) < 0) {
+        errno = ENOMEM;
+        not_kept (s, reply);
+        json_decref (change);
+    } else
+        finish_change (s, g, change, resp, reply);
+}
+
 static void call_partial_cancel (struct service *s, const ProtobufCMessage *m,
                                  struct reply *reply)
 {
@@ -665,13 +822,13 @@ static void call_partial_cancel (struct service *s, const ProtobufCMessage *m,
     else {
         if (full)
             answers_forget (g->answers, req->jobid);
-        record (s, g,
-                json_pack ("{s:s s:I s:s}", "op", "partial-cancel", "jobid",
-                           (json_int_t)req->jobid, "R", req->r));
         resp.full_removal = full;
-        finish (reply, &resp.base);
+        finish_change (s, g,
+                       json_pack ("{s:s s:I s:s}", "op", "partial-cancel", "jobid",
+                                  (json_int_t)req->jobid, "R", req->r),
+                       &resp.base, reply);
     }
-    graphs_unlock (s->graphs, g);
+    leave (s, g, reply);
 }
 
 static void call_grow (struct service *s, const ProtobufCMessage *m,
@@ -683,13 +840,16 @@ static void call_grow (struct service *s, const ProtobufCMessage *m,
 
     if (!g)
         return;
-    if (reapi_cli_add_subgraph (g->ctx, req->subgraph) < 0)
+    if (g->journal && g->topology_len + strlen (req->subgraph) > TOPOLOGY_MAX)
+        fail (reply, GRPC_STATUS_RESOURCE_EXHAUSTED,
+              "grow: the graph has grown by too much to be kept; Init it anew");
+    else if (reapi_cli_add_subgraph (g->ctx, req->subgraph) < 0)
         fail_detail (reply, GRPC_STATUS_INVALID_ARGUMENT, "grow", g->ctx);
-    else {
-        record (s, g, json_pack ("{s:s s:s}", "op", "grow", "subgraph", req->subgraph));
-        finish (reply, &resp.base);
-    }
-    graphs_unlock (s->graphs, g);
+    else
+        finish_topology (
+            s, g, json_pack ("{s:s s:s}", "op", "grow", "subgraph", req->subgraph),
+            strlen (req->subgraph), &resp.base, reply);
+    leave (s, g, reply);
 }
 
 static void call_shrink (struct service *s, const ProtobufCMessage *m,
@@ -703,11 +863,11 @@ static void call_shrink (struct service *s, const ProtobufCMessage *m,
         return;
     if (reapi_cli_remove_subgraph (g->ctx, req->path) < 0)
         change_failed (g, "shrink", reply);
-    else {
-        record (s, g, json_pack ("{s:s s:s}", "op", "shrink", "path", req->path));
-        finish (reply, &resp.base);
-    }
-    graphs_unlock (s->graphs, g);
+    else
+        finish_topology (s, g,
+                         json_pack ("{s:s s:s}", "op", "shrink", "path", req->path),
+                         strlen (req->path), &resp.base, reply);
+    leave (s, g, reply);
 }
 
 static void describe_graph (struct named_graph *g, Fluxion__Graph *item)
@@ -769,6 +929,12 @@ static void call_drop (struct service *s, const ProtobufCMessage *m,
         out_of_memory (reply);
     else
         finish (reply, &resp.base);
+    if (reply->status == 0 && old->journal
+        && (state_set_counters (s->state, graphs_next_epoch (s->graphs) - 1,
+                                __atomic_load_n (&s->next_id, __ATOMIC_RELAXED) - 1)
+                < 0
+            || journal_remove (old->journal) < 0))
+        not_kept (s, reply);
     if (reply->status == 0) {
         say_lost (s, old, resp.jobs, resp.n_jobs);
         record (s, old, json_pack ("{s:s}", "op", "drop"));
@@ -884,6 +1050,12 @@ void service_call (struct service *s, const char *path, const uint8_t *data, siz
     if (method->changes && service_record_errno (s)) {
         fail (reply, GRPC_STATUS_UNAVAILABLE, "changes cannot be recorded: %s",
               strerror (service_record_errno (s)));
+        return;
+    }
+    int errnum = __atomic_load_n (&s->state_errno, __ATOMIC_RELAXED);
+    if (method->changes && errnum) {
+        fail (reply, GRPC_STATUS_UNAVAILABLE, "changes cannot be kept: %s",
+              strerror (errnum));
         return;
     }
     if (!(req = protobuf_c_message_unpack (method->request, NULL, len, data))) {

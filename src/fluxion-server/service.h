@@ -4,6 +4,7 @@
 #ifndef FLUXION_SERVER_SERVICE_H
 #define FLUXION_SERVER_SERVICE_H
 
+#include <flux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,13 @@ struct service *service_create (FILE *log, FILE *record,
  * that changes anything is executed (UNAVAILABLE): it could not be replayed. */
 int service_record_errno (const struct service *s);
 void service_destroy (struct service *s);
+/* Before the first call: go on with the graphs and jobs of an earlier process, and keep
+ * all changes there; borrowed. -1 with *error. */
+struct state;
+int service_restore (struct service *s, struct state *state, flux_error_t *error);
+/* 0, or the errno with which a change could not be kept; from then on there are none
+ * (UNAVAILABLE). */
+int service_state_errno (const struct service *s);
 /* Is there a graph? */
 bool service_ready (const struct service *s);
 
