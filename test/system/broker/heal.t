@@ -1,7 +1,8 @@
 # With tbon.heal, the loss of a broker between others does not end those below it: they
 # find the next one above, miss no event, and what is asked of them meanwhile waits.
 . "${0%/*}/../lib.sh"
-under_flux 7 -Stbon.topo=kary:2 -Stbon.heal=20s
+# The others are not ended because one is.
+under_flux 7 --test-exit-mode=leader -Stbon.topo=kary:2 -Stbon.heal=20s
 
 is 'the attribute' 20s flux getattr tbon.heal
 id=$(flux submit --requires=rank:5 sh -c 'until [ -e go ]; do sleep 0.1; done; echo whole')
