@@ -324,8 +324,8 @@ static int l_kvs_dir (lua_State *L)
     struct handle *handle = check_handle (L);
     const flux_kvsdir_t *dir;
     const char *name;
-    flux_future_t *f = flux_kvs_lookup (handle->h, NULL, FLUX_KVS_READDIR,
-                                        luaL_optstring (L, 2, "."));
+    flux_future_t *f =
+        flux_kvs_lookup (handle->h, NULL, FLUX_KVS_READDIR, luaL_optstring (L, 2, "."));
     int n = 0;
 
     if (!f || flux_kvs_lookup_get_dir (f, &dir) < 0)
@@ -478,9 +478,8 @@ static int l_timer (lua_State *L)
     lua_pop (L, 1);
     if (!(s >= 0) || (s == 0 && !watcher->oneshot))
         luaL_error (L, "timeout must be positive");
-    watcher->w =
-        flux_timer_watcher_create (flux_get_reactor (handle->h), s,
-                                   watcher->oneshot ? 0 : s, watcher_cb, watcher);
+    watcher->w = flux_timer_watcher_create (
+        flux_get_reactor (handle->h), s, watcher->oneshot ? 0 : s, watcher_cb, watcher);
     return activate (L, watcher);
 }
 
@@ -490,9 +489,8 @@ static int l_signal (lua_State *L)
     struct handle *handle = check_handle (L);
     struct watcher *watcher = push_watcher (L, handle);
 
-    watcher->w = flux_signal_watcher_create (flux_get_reactor (handle->h),
-                                             number_field (L, "signum"), watcher_cb,
-                                             watcher);
+    watcher->w = flux_signal_watcher_create (
+        flux_get_reactor (handle->h), number_field (L, "signum"), watcher_cb, watcher);
     return activate (L, watcher);
 }
 
@@ -502,9 +500,9 @@ static int l_fdwatcher (lua_State *L)
     struct handle *handle = check_handle (L);
     struct watcher *watcher = push_watcher (L, handle);
 
-    watcher->w = flux_fd_watcher_create (flux_get_reactor (handle->h),
-                                         number_field (L, "fd"), FLUX_POLLIN,
-                                         watcher_cb, watcher);
+    watcher->w =
+        flux_fd_watcher_create (flux_get_reactor (handle->h), number_field (L, "fd"),
+                                FLUX_POLLIN, watcher_cb, watcher);
     return activate (L, watcher);
 }
 

@@ -40,16 +40,28 @@ void luajson_push (lua_State *L, const json_t *o)
 {
     luaL_checkstack (L, 4, "JSON is too deep");
     switch (o ? json_typeof (o) : JSON_NULL) {
-    case JSON_OBJECT: push_object (L, o); break;
-    case JSON_ARRAY: push_array (L, o); break;
+    case JSON_OBJECT:
+        push_object (L, o);
+        break;
+    case JSON_ARRAY:
+        push_array (L, o);
+        break;
     case JSON_STRING:
         lua_pushlstring (L, json_string_value (o), json_string_length (o));
         break;
-    case JSON_INTEGER: lua_pushinteger (L, json_integer_value (o)); break;
-    case JSON_REAL: lua_pushnumber (L, json_real_value (o)); break;
+    case JSON_INTEGER:
+        lua_pushinteger (L, json_integer_value (o));
+        break;
+    case JSON_REAL:
+        lua_pushnumber (L, json_real_value (o));
+        break;
     case JSON_TRUE:
-    case JSON_FALSE: lua_pushboolean (L, json_is_true (o)); break;
-    case JSON_NULL: luajson_push_null (L); break;
+    case JSON_FALSE:
+        lua_pushboolean (L, json_is_true (o));
+        break;
+    case JSON_NULL:
+        luajson_push_null (L);
+        break;
     }
 }
 
@@ -150,14 +162,18 @@ static json_t *get (lua_State *L, int index, int depth, const char **why)
     json_t *o;
 
     switch (lua_type (L, index)) {
-    case LUA_TTABLE: return get_table (L, index, depth, why);
-    case LUA_TNUMBER: return get_number (L, index, why);
-    case LUA_TBOOLEAN: return json_boolean (lua_toboolean (L, index));
+    case LUA_TTABLE:
+        return get_table (L, index, depth, why);
+    case LUA_TNUMBER:
+        return get_number (L, index, why);
+    case LUA_TBOOLEAN:
+        return json_boolean (lua_toboolean (L, index));
     case LUA_TSTRING:
         s = lua_tolstring (L, index, &len);
         o = json_stringn (s, len);
         return o ? o : fail (NULL, why, "a string is not UTF-8");
-    case LUA_TNIL: return json_null ();
+    case LUA_TNIL:
+        return json_null ();
     case LUA_TLIGHTUSERDATA:
         if (!lua_touserdata (L, index))
             return json_null ();
