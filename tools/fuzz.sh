@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fuzz every decoder for a while, beginning with its corpus in test/fuzz.
 #   TIME=60 JOBS=2 tools/fuzz.sh [TARGET...]     seconds for each target, how many at once
+# SEED=N begins as another run with that number did (0: anywhere).
 # What crashes one is left in build-fuzz/crash-TARGET-*; add it to the corpus
 # with the fix. What a target printed is in build-fuzz/log-TARGET.
 set -eu
@@ -30,7 +31,7 @@ ninja -C $build --quiet fuzz-programs
 run='
     name=$1
     mkdir -p "$BUILD/corpus/$name"
-    if "$BUILD/test/${name}_fuzz" -max_total_time="$TIME" -timeout=100 \
+    if "$BUILD/test/${name}_fuzz" -max_total_time="$TIME" -seed="${SEED:-0}" -timeout=100 \
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$BUILD/crash-$name-" \
         "$BUILD/corpus/$name" "test/fuzz/$name" >"$BUILD/log-$name" 2>&1; then
         echo "ok $name: $(sed -n "s/^stat::number_of_executed_units: *//p" \

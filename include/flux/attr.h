@@ -73,7 +73,7 @@ int flux_conf_vunpack (const flux_conf_t *conf, flux_error_t *error, const char 
 int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error);
 int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *path,
                            const char *fmt, ...);
-const flux_conf_t *flux_get_conf (flux_t *h);
+flux_conf_t *flux_get_conf (flux_t *h);
 int flux_set_conf_new (flux_t *h, const flux_conf_t *conf);
 int flux_conf_reload_decode (const flux_msg_t *msg, const flux_conf_t **conf);
 const char *flux_conf_builtin_get (const char *name, int flags);
@@ -81,6 +81,30 @@ const char *flux_conf_builtin_get (const char *name, int flags);
 /* Entry point of a broker module (RFC 5); argv[0] is the first argument. */
 int mod_main (flux_t *h, int argc, char *argv[]);
 int flux_module_set_running (flux_t *h);
+
+/* For loaders of modules, which are processes that the broker has started with
+ * FLUX_MODULE_URI (RFC 5): open that, then call these in their order. Each is 0, or -1
+ * with errno and *error (may be NULL).
+ *
+ * initialize waits for the broker's welcome, and gives h the module's name and uuid (aux
+ * keys flux::name, flux::uuid), the attributes that do not change, and the
+ * configuration. *args (may be NULL) are the module's arguments with a blank between them,
+ * to be freed, or NULL if there are none. EPROTO: that was no welcome.
+ *
+ * register_handlers answers what each module answers unless it does so itself: shutdown,
+ * ping, stats-get, stats-clear, rusage, debug, config-reload. It tells the broker that the
+ * module runs when the reactor of h runs first. EINVAL: there was no initialize. They go
+ * with the handle.
+ *
+ * finalize tells that the module has ended, with what (0: well), and refuses the requests
+ * that it has not answered. */
+int flux_module_initialize (flux_t *h, char **args, flux_error_t *error);
+int flux_module_register_handlers (flux_t *h, flux_error_t *error);
+int flux_module_finalize (flux_t *h, int errnum, flux_error_t *error);
+/* NAME.ping, stats-get, stats-clear (also the event), rusage and debug, for any service.
+ * *msg_handlers is for flux_msg_handler_delvec. */
+int flux_register_default_methods (flux_t *h, const char *name,
+                                   flux_msg_handler_t **msg_handlers[]);
 bool flux_module_debug_test (flux_t *h, int flag, bool clear);
 int flux_module_config_request_decode (const flux_msg_t *msg, flux_conf_t **conf);
 

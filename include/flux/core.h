@@ -12,6 +12,7 @@
 #include <flux/plugin.h>
 #include <flux/reactor.h>
 #include <flux/rpc.h>
+#include <flux/stats.h>
 #include <flux/subprocess.h>
 #include <flux/types.h>
 #include <string.h>

@@ -45,7 +45,14 @@ void flux_cmd_unsetenv (flux_cmd_t *cmd, const char *name);
 const char *flux_cmd_getenv (const flux_cmd_t *cmd, const char *name);
 int flux_cmd_setcwd (flux_cmd_t *cmd, const char *cwd);
 const char *flux_cmd_getcwd (const flux_cmd_t *cmd);
+/* A stream beside the standard ones: the process finds its descriptor in the variable
+ * NAME. EINVAL; EEXIST: there is a channel of this name. */
 int flux_cmd_add_channel (flux_cmd_t *cmd, const char *name);
+/* A channel of messages: the process finds a URI for flux_open in the variable NAME. What
+ * it sends there goes to uri, which is opened by whoever starts the process, and what
+ * comes from uri goes to it. Either end may close it. EINVAL; EEXIST: there is a
+ * channel of this name. */
+int flux_cmd_add_message_channel (flux_cmd_t *cmd, const char *name, const char *uri);
 /* NAME=value, NULL at the end, in the place of all that was there. */
 int flux_cmd_env_replace (flux_cmd_t *cmd, char **env);
 int flux_cmd_setopt (flux_cmd_t *cmd, const char *var, const char *val);
@@ -97,6 +104,16 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
  * process outlives the client. service NULL: "rexec". */
 flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flags,
                               const flux_cmd_t *cmd);
+/* Follow a process of flux_rexec_bg, by label if it is not NULL, else by pid. It is as
+ * one of flux_rexec from then on, but that its input is at its end, that
+ * flux_subprocess_get_cmd knows it when it runs, and that it goes on in the background
+ * when its client goes. What it wrote before is not told. Who has followed a waitable
+ * process to its end has waited for it. flags: FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF. NULL
+ * with EINVAL; flux_subprocess_fail_errno: ENOENT (no such process), EBUSY (somebody
+ * else does, or it is not in the background), EPERM. */
+flux_subprocess_t *flux_rexec_attach (flux_t *h, const char *service, int rank,
+                                      int flags, pid_t pid, const char *label,
+                                      const flux_subprocess_ops_t *ops);
 /* By label if it is not NULL, else by pid. ESRCH: no such process; ECHILD: it
  * is not waitable. */
 flux_future_t *flux_rexec_wait (flux_t *h, const char *service, int rank, pid_t pid,
@@ -117,6 +134,10 @@ int flux_subprocess_read_trimmed_line (flux_subprocess_t *p, const char *stream,
 bool flux_subprocess_read_stream_closed (flux_subprocess_t *p, const char *stream);
 int flux_subprocess_getline (flux_subprocess_t *p, const char *stream,
                              const char **bufp);
+/* Puts off the end of an output stream, and so on_completion, until each incref of it has
+ * its decref: for whoever has another source of the stream. */
+void flux_subprocess_channel_incref (flux_subprocess_t *p, const char *name);
+void flux_subprocess_channel_decref (flux_subprocess_t *p, const char *name);
 flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo);
 void flux_subprocess_incref (flux_subprocess_t *p);
 void flux_subprocess_decref (flux_subprocess_t *p);

@@ -102,6 +102,7 @@ static const struct attr_def {
     { "tbon.connect_timeout", ATTR_IMMUTABLE, "30s", DURATION },
     { "tbon.descendants", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
+    { "tbon.heal", ATTR_IMMUTABLE, "none", DURATION },
     { "tbon.interface-hint", ATTR_IMMUTABLE, "default-route" },
     { "tbon.level", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },

@@ -8,6 +8,7 @@
 #define BROKER_BROKER_H
 
 #include <flux/core.h>
+#include <flux/idset.h>
 #include <jansson.h>
 #include <sys/types.h>
 
@@ -31,6 +32,11 @@ struct broker_hooks {
     /* A child came or went, or left without a word. */
     void (*children_changed) (struct broker *b);
     void (*child_left) (struct broker *b, const char *hostname, int rank);
+    /* An overlay that heals: these ranks below are there (again); this one is waited for;
+     * what an update from this peer does not speak for (new; NULL: nothing). */
+    void (*ranks_announced) (struct broker *b, const struct idset *ranks);
+    bool (*is_awaited) (struct broker *b, unsigned int rank);
+    struct idset *(*not_through) (struct broker *b, const char *id);
     /* An event of the broker's own: rank 0 has a new configuration. */
     void (*config_sync) (struct broker *b, const flux_msg_t *event);
 };
@@ -73,6 +79,7 @@ struct broker {
     struct overlay *overlay; /* NULL if size is 1 */
     struct boot *boot;
     struct groups_service *groups_service;
+    struct config_service *config_service;
     struct trace *trace;
     struct memory *memory;
     struct notify *notify; /* NULL if nobody is to be told */

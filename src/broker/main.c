@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/stdout.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
 #include "broker/broker.h"
@@ -30,6 +31,7 @@
 #include "broker/routing/router.h"
 #include "broker/routing/services.h"
 #include "broker/routing/topology.h"
+#include "broker/service/config.h"
 #include "broker/service/groups_service.h"
 #include "broker/service/log.h"
 #include "broker/service/services_core.h"
@@ -164,8 +166,9 @@ static void set_parent_attrs (struct broker *b)
     bool nested = level && atoi (level) > 0;
 
     attrs_put (b->attrs, "parent-uri", nested ? getenv ("FLUX_URI") : NULL, -1);
-    if (nested) /* jobs have no namespace of their own */
+    if (nested)
         attrs_put (b->attrs, "parent-kvs-namespace", ns ? ns : "primary", -1);
+    unsetenv ("FLUX_KVS_NAMESPACE"); /* here it would mislead modules */
     if (!attrs_val (b->attrs, "jobid-path"))
         attrs_put (b->attrs, "jobid-path", nested && path ? path : "/", -1);
 }
@@ -246,8 +249,9 @@ static int start (struct broker *b)
     if (log_init (b) < 0)
         return -1;
     if (modules_init (b) < 0 || trace_init (b, modules_loaded) < 0
-        || machine_init (b) < 0 || groups_service_init (b) < 0 || rc_init (b) < 0
-        || rc2_init (b) < 0 || runat_init (b) < 0 || core_services_init (b) < 0
+        || machine_init (b) < 0 || groups_service_init (b) < 0
+        || config_service_init (b) < 0 || rc_init (b) < 0 || rc2_init (b) < 0
+        || runat_init (b) < 0 || core_services_init (b) < 0
         || overlay_services_init (b) < 0 || memory_init (b) < 0 || signals_init (b) < 0)
         return die (strerror (errno));
     if (local_init (b, &error) < 0)
@@ -279,6 +283,7 @@ static void finish (struct broker *b)
     rc2_fini (b);
     rc_fini (b);
     runat_fini (b);
+    config_service_fini (b);
     groups_service_fini (b);
     memory_fini (b);
     machine_fini (b);
@@ -325,12 +330,15 @@ static int run (struct broker *b, optparse_t *p)
     return 0;
 }
 
+static const char *const program = "flux-broker";
+
 int main (int argc, char *argv[])
 {
     struct broker b = { 0 };
     optparse_t *p = optparse_create ("flux-broker");
     int optindex;
 
+    stdout_guard (&program);
     if (fd_fill_standard () < 0)
         return 1;
     signals_boot ();

@@ -82,13 +82,13 @@ static void test_groups (void **state)
     update = groups_take_update (child);
     assert_non_null (update);
     assert_null (groups_take_update (child));
-    assert_int_equal (groups_apply_update (root, update), 0);
+    assert_int_equal (groups_apply_update (root, update, NULL), 0);
     json_decref (update);
     assert_members (root, "foo", "3");
 
     groups_disconnect (child, "c2", 3);
     update = groups_take_update (child);
-    assert_int_equal (groups_apply_update (root, update), 0);
+    assert_int_equal (groups_apply_update (root, update, NULL), 0);
     json_decref (update);
     assert_members (root, "foo", "");
 
@@ -96,7 +96,7 @@ static void test_groups (void **state)
     groups_join (child, "foo", "c1", 3);
     groups_leave (child, "foo", "c1", 3);
     update = groups_take_update (child);
-    assert_int_equal (groups_apply_update (root, update), 0);
+    assert_int_equal (groups_apply_update (root, update, NULL), 0);
     json_decref (update);
     assert_members (root, "foo", "");
 
@@ -106,7 +106,7 @@ static void test_groups (void **state)
     assert_members (root, "broker.online", "");
 
     update = json_pack ("{s:{s:s}}", "foo", "set", "x-y");
-    assert_int_equal (groups_apply_update (root, update), -1);
+    assert_int_equal (groups_apply_update (root, update, NULL), -1);
     json_decref (update);
     idset_destroy (lost);
     groups_destroy (child);

@@ -375,7 +375,7 @@ int flux_set_conf_new (flux_t *h, const flux_conf_t *conf)
     return flux_aux_set (h, "flux::conf", (void *)conf, conf ? conf_free : NULL);
 }
 
-static const flux_conf_t *fetch (flux_t *h)
+static flux_conf_t *fetch (flux_t *h)
 {
     flux_future_t *f = flux_rpc (h, "config.get", NULL, FLUX_NODEID_ANY, 0);
     flux_conf_t *conf = NULL;
@@ -391,9 +391,9 @@ static const flux_conf_t *fetch (flux_t *h)
 }
 
 /* A module has it from its loader, others ask once. */
-const flux_conf_t *flux_get_conf (flux_t *h)
+flux_conf_t *flux_get_conf (flux_t *h)
 {
-    const flux_conf_t *conf;
+    flux_conf_t *conf;
 
     if (!h) {
         errno = EINVAL;

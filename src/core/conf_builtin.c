@@ -41,6 +41,9 @@ static const struct {
     { "connector_path", FLUX_LIBEXECDIR "/connectors", FLUX_BUILD_DIR "/connectors" },
     { "modules_file", FLUX_LIBEXECDIR "/modules.toml",
       FLUX_SOURCE_DIR "/etc/modules.toml" },
+    /* Lists of folders, for flux modprobe. */
+    { "modprobe_path", FLUX_LIBEXECDIR "/modprobe:" FLUX_SYSCONFDIR "/modprobe",
+      FLUX_SOURCE_DIR "/etc/modprobe" },
     { "rc1_path", FLUX_SYSCONFDIR "/rc1", FLUX_SOURCE_DIR "/etc/rc1" },
     { "rc3_path", FLUX_SYSCONFDIR "/rc3", FLUX_SOURCE_DIR "/etc/rc3" },
     { "shell_initrc", FLUX_SYSCONFDIR "/shell/initrc.lua",

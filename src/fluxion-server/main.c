@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/stdout.h"
 #include "fluxion-server/server.h"
+#include "fluxion-server/state.h"
 
 static const struct optparse_option options[] = {
     { "host", 'H', 1, 0, "ADDR",
@@ -20,6 +22,8 @@ static const struct optparse_option options[] = {
       "Only serve clients with a certificate that this PEM CA signed", 0, NULL },
     { "record", 1004, 1, 0, "FILE",
       "Append each change as one line of JSON, so that it can be replayed", 0, NULL },
+    { "state", 1007, 1, 0, "DIR",
+      "Keep graphs and jobs in DIR, and go on with what is there", 0, NULL },
     { "max-message", 1005, 1, 0, "SIZE", "Refuse larger requests (default: 256M)", 0,
       NULL },
     { "max-jobspec", 1006, 1, 0, "SIZE", "Refuse larger jobspecs (default: 1M)", 0,
@@ -67,12 +71,15 @@ static char *read_pem (optparse_t *p, const char *option)
     return text;
 }
 
+static const char *const program = "fluxion";
+
 int main (int argc, char *argv[])
 {
     struct server_config conf = { 0 };
     struct service_limits limits = { 0 };
     struct service *service;
     struct server *server;
+    struct state *state = NULL;
     optparse_t *p = optparse_create ("fluxion");
     FILE *record = NULL;
     const char *path;
@@ -81,6 +88,7 @@ int main (int argc, char *argv[])
     sigset_t set;
     int index;
 
+    stdout_guard (&program);
     if (fd_fill_standard () < 0)
         return 1;
     if (!p || optparse_add_option_table (p, options) != OPTPARSE_SUCCESS)
@@ -149,6 +157,12 @@ int main (int argc, char *argv[])
     if (!(service = service_create (optparse_hasopt (p, "quiet") ? NULL : stdout,
                                     record, &limits)))
         return 1;
+    if ((path = optparse_get_str (p, "state", NULL))
+        && (!(state = state_open (path, &error))
+            || service_restore (service, state, &error) < 0)) {
+        fprintf (stderr, "fluxion: --state=%s\n", error.text);
+        return 1;
+    }
     if (!(server = server_create (&conf, service, &error))) {
         fprintf (stderr, "[GRPCServer] failed to listen: %s\n", error.text);
         return 1;
@@ -161,14 +175,20 @@ int main (int argc, char *argv[])
     pthread_join (thread, NULL);
     server_destroy (server);
     int record_errno = service_record_errno (service);
+    int state_errno = service_state_errno (service);
     service_destroy (service);
+    state_close (state);
     if (record && fclose (record) == EOF && !record_errno)
         record_errno = errno;
     if (record_errno)
-        fprintf (stderr, "fluxion: --record=%s: %s\n", path, strerror (record_errno));
+        fprintf (stderr, "fluxion: --record=%s: %s\n",
+                 optparse_get_str (p, "record", NULL), strerror (record_errno));
+    if (state_errno)
+        fprintf (stderr, "fluxion: --state=%s: %s\n",
+                 optparse_get_str (p, "state", NULL), strerror (state_errno));
     free ((char *)conf.tls_cert);
     free ((char *)conf.tls_key);
     free ((char *)conf.tls_ca);
     optparse_destroy (p);
-    return record_errno ? 1 : 0;
+    return record_errno || state_errno ? 1 : 0;
 }

@@ -50,7 +50,8 @@ static void malformed (struct reply *reply, const char *what)
               what);
 }
 
-void health_check (const uint8_t *data, size_t len, bool watch, struct reply *reply)
+void health_check (const uint8_t *data, size_t len, bool watch, bool serving,
+                   bool *known, struct reply *reply)
 {
     Grpc__Health__V1__HealthCheckResponse resp =
         GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
@@ -62,8 +63,14 @@ void health_check (const uint8_t *data, size_t len, bool watch, struct reply *re
         malformed (reply, "grpc.health.v1.HealthCheckRequest");
         return;
     }
-    if (!*req->service || strcmp (req->service, "fluxion.FluxionService") == 0)
-        resp.status = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+    bool ours = !*req->service || strcmp (req->service, "fluxion.FluxionService") == 0;
+    if (known)
+        *known = ours;
+    if (ours)
+        resp.status =
+            serving
+                ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+                : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
     else if (watch)
         resp.status =
             GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;

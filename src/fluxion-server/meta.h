@@ -7,9 +7,10 @@
 
 #include "fluxion-server/service.h"
 
-/* grpc.health.v1.Health/Check and the only message of Watch: all services
- * serve as long as the process lives. */
-void health_check (const uint8_t *data, size_t len, bool watch, struct reply *reply);
+/* grpc.health.v1.Health/Check, or a message of Watch. *known (may be NULL): is that a
+ * service of ours, whose state may change? */
+void health_check (const uint8_t *data, size_t len, bool watch, bool serving,
+                   bool *known, struct reply *reply);
 
 /* One message of grpc.reflection.{v1,v1alpha}.ServerReflectionInfo. */
 void reflection_answer (const uint8_t *data, size_t len, struct reply *reply);

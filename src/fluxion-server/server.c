@@ -1,12 +1,17 @@
 /* A unary call:
  *   REQUESTED  a call came in; ask for the next one, and for its message
- *   RECEIVED   message is here: execute, send response and status
+ *   RECEIVED   message is here: give it to the workers
  *   DONE       response is out; when CLOSED too, the call is freed
- * Reflection loops RECEIVED -> SENT -> RECEIVED until the client half-closes.
- * Health/Watch sends one message and stays open until the client leaves.
+ * The thread of the completion queue only moves messages, and answers health checks and
+ * reflection; all else is executed by workers, client by client. Of each connection only
+ * so many calls are received ahead; the others wait in their streams, at the cost of
+ * their client. Reflection loops RECEIVED -> SENT -> RECEIVED until the client
+ * half-closes. Health/Watch sends a message for each change and stays open until the
+ * client leaves.
  *
- * Failures: CLOSED with `cancelled` before RECEIVED means that the client is
- * gone or its deadline is over: nothing is executed. A message that never comes
+ * Failures: CLOSED with `cancelled` before the call is executed means that the client is
+ * gone or its deadline is over: nothing is executed. After that, or when the response
+ * does not go out, what the call has got is given back. A message that never comes
  * (RECEIVED without payload) ends the call with INVALID_ARGUMENT. */
 #include "fluxion-server/server.h"
 
@@ -14,13 +19,15 @@
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
+#include <grpc/support/alloc.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/list.h"
+#include "base/hashmap.h"
 #include "fluxion-server/meta.h"
+#include "fluxion-server/workers.h"
 
 enum event_kind {
     EVENT_REQUESTED,
@@ -38,6 +45,20 @@ struct event {
     struct call *call;
 };
 
+/* Calls of one connection that are received, or about to be. */
+#define RECEIVE_AHEAD 4
+#define WORKERS 4
+/* Health checks and reflection ask for no more. */
+#define META_MAX (64 << 10)
+
+/* A connection with calls under way. */
+struct peer {
+    char *name;
+    struct client *client; /* of the workers */
+    size_t refs, ahead;
+    struct list waiting; /* calls whose message is not asked for yet */
+};
+
 struct call {
     struct server *server;
     struct list entry; /* in server->calls */
@@ -48,26 +69,91 @@ struct call {
     grpc_byte_buffer *response;
     char *method;
     enum call_kind kind;
-    int cancelled; /* written by gRPC */
-    bool done, closed;
+    int cancelled;             /* written by gRPC */
+    bool gone;                 /* atomic: nobody waits for it any more */
+    bool done, closed, failed; /* failed: the response did not go out */
     struct event requested, received, sent, finished, close;
+    /* unary */
+    struct peer *peer;
+    struct list wait; /* in peer->waiting */
+    bool ahead;       /* counted in peer->ahead */
+    struct work work;
+    uint64_t epoch; /* the job that it has made, or 0 */
+    int64_t jobid;
+    /* Health/Watch */
+    bool watching, told, sending;
 };
 
 struct server {
     grpc_server *handle;
     grpc_completion_queue *cq;
     struct service *service;
+    struct workers *workers;
+    struct hashmap *peers;
     struct list calls; /* accepted, for cancellation at shutdown */
     struct call *waiting;
+    bool ready; /* what the watches know */
     char address[300];
     bool stopping;
 };
+
+/* NULL: ENOMEM. */
+static struct peer *peer_hold (struct server *s, grpc_call *handle)
+{
+    char *name = grpc_call_get_peer (handle);
+    struct peer *p = hashmap_lookup (s->peers, name);
+
+    if (!p && (p = calloc (1, sizeof (*p)))) {
+        list_init (&p->waiting);
+        if (!(p->name = strdup (name))
+            || !(p->client = workers_client (s->workers, name))
+            || hashmap_insert (s->peers, name, p) < 0) {
+            if (p->client)
+                workers_let_go (s->workers, p->client);
+            free (p->name);
+            free (p);
+            p = NULL;
+        }
+    }
+    gpr_free (name);
+    if (p)
+        p->refs++;
+    return p;
+}
+
+static void peer_let_go (struct server *s, struct peer *p)
+{
+    if (!p || --p->refs > 0)
+        return;
+    hashmap_remove (s->peers, p->name);
+    workers_let_go (s->workers, p->client);
+    free (p->name);
+    free (p);
+}
+
+static void receive (struct call *call);
+
+static void receive_more (struct peer *p)
+{
+    while (p && p->ahead < RECEIVE_AHEAD && !list_empty (&p->waiting)) {
+        struct call *call = container_of (list_pop (&p->waiting), struct call, wait);
+        p->ahead++;
+        call->ahead = true;
+        receive (call);
+    }
+}
 
 static void call_free (struct call *call)
 {
     if (!call)
         return;
     list_remove (&call->entry);
+    list_remove (&call->wait);
+    if (call->ahead) {
+        call->peer->ahead--;
+        receive_more (call->peer);
+    }
+    peer_let_go (call->server, call->peer);
     if (call->request)
         grpc_byte_buffer_destroy (call->request);
     if (call->response)
@@ -88,6 +174,8 @@ static void request_call (struct server *s)
     if (!call)
         abort (); /* nothing could be served any more */
     list_init (&call->entry);
+    list_init (&call->wait);
+    list_init (&call->work.entry);
     call->server = s;
     grpc_call_details_init (&call->details);
     grpc_metadata_array_init (&call->metadata);
@@ -122,25 +210,6 @@ static enum call_kind classify (const char *method)
                == 0)
         return CALL_REFLECTION;
     return CALL_UNARY;
-}
-
-static void on_requested (struct server *s, struct call *call)
-{
-    grpc_op ops[2] = { { .op = GRPC_OP_RECV_CLOSE_ON_SERVER },
-                       { .op = GRPC_OP_SEND_INITIAL_METADATA } };
-
-    s->waiting = NULL;
-    if (!s->stopping)
-        request_call (s);
-    list_append (&s->calls, &call->entry);
-    if ((call->method = grpc_slice_to_c_string (call->details.method)))
-        call->kind = classify (call->method);
-    ops[0].data.recv_close_on_server.cancelled = &call->cancelled;
-    grpc_call_start_batch (call->handle, &ops[0], 1, &call->close, NULL);
-    /* Its completion is not interesting: no tag. */
-    ops[1].data.send_initial_metadata.count = 0;
-    grpc_call_start_batch (call->handle, &ops[1], 1, NULL, NULL);
-    receive (call);
 }
 
 static grpc_byte_buffer *to_buffer (const struct reply *reply)
@@ -184,86 +253,286 @@ static void send_message (struct call *call, const struct reply *reply)
     grpc_call_start_batch (call->handle, &op, 1, &call->sent, NULL);
 }
 
-static void execute (struct call *call, const uint8_t *data, size_t len)
+static void on_requested (struct server *s, struct call *call)
+{
+    grpc_op ops[2] = { { .op = GRPC_OP_RECV_CLOSE_ON_SERVER },
+                       { .op = GRPC_OP_SEND_INITIAL_METADATA } };
+
+    s->waiting = NULL;
+    if (!s->stopping)
+        request_call (s);
+    list_append (&s->calls, &call->entry);
+    if ((call->method = grpc_slice_to_c_string (call->details.method)))
+        call->kind = classify (call->method);
+    ops[0].data.recv_close_on_server.cancelled = &call->cancelled;
+    grpc_call_start_batch (call->handle, &ops[0], 1, &call->close, NULL);
+    /* Its completion is not interesting: no tag. */
+    ops[1].data.send_initial_metadata.count = 0;
+    grpc_call_start_batch (call->handle, &ops[1], 1, NULL, NULL);
+    if (call->kind != CALL_UNARY)
+        receive (call);
+    else if ((call->peer = peer_hold (s, call->handle))) {
+        list_append (&call->peer->waiting, &call->wait);
+        receive_more (call->peer);
+    } else {
+        struct reply reply = { .status = GRPC_STATUS_RESOURCE_EXHAUSTED };
+        strcpy (reply.error, "out of memory");
+        finish (call, &reply, false);
+    }
+}
+
+/* --- executed by workers --- */
+
+static bool is_gone (const struct call *call)
+{
+    return __atomic_load_n (&call->gone, __ATOMIC_ACQUIRE);
+}
+
+static bool is_late (const struct call *call)
+{
+    return gpr_time_cmp (
+               gpr_convert_clock_type (call->details.deadline, GPR_CLOCK_MONOTONIC),
+               gpr_now (GPR_CLOCK_MONOTONIC))
+           < 0;
+}
+
+static void refuse (struct reply *reply, int status, const char *text)
+{
+    reply->status = status;
+    snprintf (reply->error, sizeof (reply->error), "%s", text);
+}
+
+static void execute (struct call *call, struct reply *reply)
+{
+    struct server *s = call->server;
+    grpc_byte_buffer_reader reader;
+
+    if (is_gone (call)) {
+        refuse (reply, GRPC_STATUS_CANCELLED, "cancelled before the call was executed");
+        return;
+    }
+    if (is_late (call)) {
+        refuse (reply, GRPC_STATUS_DEADLINE_EXCEEDED,
+                "deadline exceeded before the call was executed");
+        return;
+    }
+    if (!grpc_byte_buffer_reader_init (&reader, call->request)) {
+        refuse (reply, GRPC_STATUS_INVALID_ARGUMENT, "request cannot be decompressed");
+        return;
+    }
+    grpc_slice slice = grpc_byte_buffer_reader_readall (&reader);
+    grpc_byte_buffer_reader_destroy (&reader);
+    grpc_byte_buffer_destroy (call->request);
+    call->request = NULL;
+    service_call (s->service, call->method, GRPC_SLICE_START_PTR (slice),
+                  GRPC_SLICE_LENGTH (slice), reply);
+    grpc_slice_unref (slice);
+}
+
+static void run_call (struct work *work)
+{
+    struct call *call = container_of (work, struct call, work);
+    struct reply reply = { 0 };
+
+    execute (call, &reply);
+    call->epoch = reply.epoch;
+    call->jobid = reply.jobid;
+    /* The last that is done with it here: it may be freed at once. */
+    finish (call, &reply, true);
+    free (reply.data);
+}
+
+static void run_undo (struct work *work)
+{
+    struct call *call = container_of (work, struct call, work);
+
+    service_undo (call->server->service, call->epoch, call->jobid);
+    free (call);
+}
+
+/* --- executed by the thread of the completion queue --- */
+
+static void give_to_workers (struct call *call)
+{
+    struct server *s = call->server;
+    size_t len = grpc_byte_buffer_length (call->request);
+    grpc_byte_buffer_reader reader;
+    grpc_slice *head = NULL;
+    struct reply reply;
+
+    if (!grpc_byte_buffer_reader_init (&reader, call->request)) {
+        refuse (&reply, GRPC_STATUS_INVALID_ARGUMENT, "request cannot be decompressed");
+        finish (call, &reply, false);
+        return;
+    }
+    bool some = grpc_byte_buffer_reader_peek (&reader, &head);
+    int rc = service_admit (s->service, call->method,
+                            some ? GRPC_SLICE_START_PTR (*head) : NULL,
+                            some ? GRPC_SLICE_LENGTH (*head) : 0, len, &reply);
+    grpc_byte_buffer_reader_destroy (&reader);
+    if (rc < 0) {
+        finish (call, &reply, false);
+        return;
+    }
+    call->work.run = run_call;
+    call->work.heavy = service_is_heavy (call->method, len);
+    workers_add (s->workers, call->peer->client, &call->work);
+}
+
+/* Watch stays open after its message. */
+static void answer_health (struct call *call, const uint8_t *data, size_t len)
+{
+    bool watch = call->kind == CALL_HEALTH_WATCH, known;
+    struct reply reply;
+
+    call->told = service_ready (call->server->service);
+    health_check (data, len, watch, call->told, &known, &reply);
+    if (watch && reply.status == 0) {
+        call->watching = known;
+        call->sending = true;
+        send_message (call, &reply);
+    } else
+        finish (call, &reply, true);
+    free (reply.data);
+}
+
+static void answer_reflection (struct call *call, const uint8_t *data, size_t len)
 {
     struct reply reply;
 
-    switch (call->kind) {
-    case CALL_UNARY:
-        service_call (call->server->service, call->method, data, len, &reply);
-        finish (call, &reply, true);
-        break;
-    case CALL_HEALTH:
-        health_check (data, len, false, &reply);
-        finish (call, &reply, true);
-        break;
-    case CALL_HEALTH_WATCH:
-        health_check (data, len, true, &reply);
-        if (reply.status == 0)
-            send_message (call, &reply);
-        else
-            finish (call, &reply, false);
-        break;
-    case CALL_REFLECTION:
-        reflection_answer (data, len, &reply);
-        if (reply.status == 0)
-            send_message (call, &reply);
-        else
-            finish (call, &reply, false);
-        break;
-    }
+    reflection_answer (data, len, &reply);
+    if (reply.status == 0)
+        send_message (call, &reply);
+    else
+        finish (call, &reply, false);
     free (reply.data);
+}
+
+static void answer_meta (struct call *call)
+{
+    struct reply reply = { 0 };
+    grpc_byte_buffer_reader reader;
+
+    if (grpc_byte_buffer_length (call->request) > META_MAX
+        || !grpc_byte_buffer_reader_init (&reader, call->request)) {
+        refuse (&reply, GRPC_STATUS_INVALID_ARGUMENT,
+                "the request is no small message");
+        finish (call, &reply, false);
+        return;
+    }
+    grpc_slice slice = grpc_byte_buffer_reader_readall (&reader);
+    const uint8_t *data = GRPC_SLICE_START_PTR (slice);
+    size_t len = GRPC_SLICE_LENGTH (slice);
+    grpc_byte_buffer_reader_destroy (&reader);
+    grpc_byte_buffer_destroy (call->request);
+    call->request = NULL;
+    if (call->kind == CALL_REFLECTION)
+        answer_reflection (call, data, len);
+    else
+        answer_health (call, data, len);
+    grpc_slice_unref (slice);
 }
 
 static void on_received (struct call *call)
 {
     struct reply reply = { 0 };
-    grpc_byte_buffer_reader reader;
-    grpc_slice slice;
 
     if (!call->request || call->cancelled || !call->method) {
-        if (call->kind != CALL_REFLECTION || call->cancelled) {
-            reply.status =
-                call->cancelled ? GRPC_STATUS_CANCELLED : GRPC_STATUS_INVALID_ARGUMENT;
-            strcpy (reply.error, "no request message");
-        }
+        if (call->kind != CALL_REFLECTION || call->cancelled)
+            refuse (&reply,
+                    call->cancelled ? GRPC_STATUS_CANCELLED
+                                    : GRPC_STATUS_INVALID_ARGUMENT,
+                    "no request message");
         finish (call, &reply, false);
+    } else if (call->kind == CALL_UNARY)
+        give_to_workers (call);
+    else
+        answer_meta (call);
+}
+
+/* A watch that knows something else. */
+static void tell (struct call *call)
+{
+    bool ready = service_ready (call->server->service);
+    struct reply reply;
+
+    if (!call->watching || call->told == ready || call->sending || call->closed)
         return;
-    }
-    if (gpr_time_cmp (
-            gpr_convert_clock_type (call->details.deadline, GPR_CLOCK_MONOTONIC),
-            gpr_now (GPR_CLOCK_MONOTONIC))
-        < 0) {
-        reply.status = GRPC_STATUS_DEADLINE_EXCEEDED;
-        strcpy (reply.error, "deadline exceeded before the call was executed");
+    call->told = ready;
+    call->sending = true;
+    health_check (NULL, 0, true, ready, NULL, &reply);
+    send_message (call, &reply);
+    free (reply.data);
+}
+
+/* A call may have made the first graph, or dropped the last. */
+static void tell_all (struct server *s)
+{
+    bool ready = service_ready (s->service);
+
+    if (ready == s->ready)
+        return;
+    s->ready = ready;
+    list_foreach (&s->calls, it)
+        tell (container_of (it, struct call, entry));
+}
+
+static void on_sent (struct call *call, bool ok)
+{
+    call->sending = false;
+    if (call->kind == CALL_HEALTH_WATCH && ok)
+        tell (call);
+    if (call->kind != CALL_REFLECTION)
+        return;
+    if (ok)
+        receive (call);
+    else {
+        struct reply reply = { .status = GRPC_STATUS_CANCELLED };
         finish (call, &reply, false);
-        return;
     }
-    if (!grpc_byte_buffer_reader_init (&reader, call->request)) {
-        reply.status = GRPC_STATUS_INVALID_ARGUMENT;
-        strcpy (reply.error, "request cannot be decompressed");
-        finish (call, &reply, false);
+}
+
+/* Nobody has heard of the job: the workers give it back. */
+static void undo (struct call *call)
+{
+    struct call *c = calloc (1, sizeof (*c));
+
+    if (!c)
+        abort (); /* resources would be lost without a word */
+    c->server = call->server;
+    c->epoch = call->epoch;
+    c->jobid = call->jobid;
+    c->work.run = run_undo;
+    list_init (&c->work.entry);
+    workers_add (c->server->workers, call->peer->client, &c->work);
+}
+
+static void over (struct call *call)
+{
+    if (!call->done || !call->closed)
         return;
-    }
-    slice = grpc_byte_buffer_reader_readall (&reader);
-    grpc_byte_buffer_reader_destroy (&reader);
-    grpc_byte_buffer_destroy (call->request);
-    call->request = NULL;
-    execute (call, GRPC_SLICE_START_PTR (slice), GRPC_SLICE_LENGTH (slice));
-    grpc_slice_unref (slice);
+    if (call->jobid && (call->cancelled || call->failed))
+        undo (call);
+    call_free (call);
 }
 
 static void on_closed (struct call *call)
 {
+    bool idle = call->kind == CALL_HEALTH_WATCH && !call->done;
+
     call->closed = true;
-    /* A watch has nothing under way but this. */
-    if (call->kind == CALL_HEALTH_WATCH && !call->done) {
+    if (call->cancelled)
+        __atomic_store_n (&call->gone, true, __ATOMIC_RELEASE);
+    if (!list_empty (&call->wait)) { /* its message was never asked for */
+        list_remove (&call->wait);
+        idle = true;
+    }
+    if (idle) {
         struct reply reply = { .status = GRPC_STATUS_CANCELLED };
         finish (call, &reply, false);
         return;
     }
-    if (call->done)
-        call_free (call);
+    over (call);
 }
 
 static void dispatch (struct server *s, struct event *event, bool ok)
@@ -284,19 +553,13 @@ static void dispatch (struct server *s, struct event *event, bool ok)
         on_received (call);
         break;
     case EVENT_SENT:
-        if (call->kind == CALL_REFLECTION) {
-            if (ok)
-                receive (call);
-            else {
-                struct reply reply = { .status = GRPC_STATUS_CANCELLED };
-                finish (call, &reply, false);
-            }
-        }
+        on_sent (call, ok);
         break;
     case EVENT_DONE:
         call->done = true;
-        if (call->closed)
-            call_free (call);
+        call->failed = !ok;
+        over (call);
+        tell_all (s);
         break;
     case EVENT_CLOSED:
         on_closed (call);
@@ -314,7 +577,8 @@ void server_run (struct server *s)
 
         if (ev.type == GRPC_QUEUE_SHUTDOWN)
             break;
-        if (ev.tag == s) { /* server_shutdown is complete */
+        if (ev.tag == s) { /* server_shutdown is complete, but for what is executed */
+            workers_stop (s->workers);
             grpc_completion_queue_shutdown (s->cq);
             continue;
         }
@@ -377,9 +641,16 @@ struct server *server_create (const struct server_config *conf, struct service *
     }
     list_init (&s->calls);
     s->service = service;
+    s->ready = service_ready (service);
     s->cq = grpc_completion_queue_create_for_next (NULL);
     s->handle = grpc_server_create (&channel_args, NULL);
+    s->peers = hashmap_create (NULL);
+    s->workers = workers_create (WORKERS);
     grpc_server_register_completion_queue (s->handle, s->cq, NULL);
+    if (!s->peers || !s->workers) {
+        snprintf (error->text, sizeof (error->text), "out of memory, or of threads");
+        goto error;
+    }
     if (!(creds = credentials (conf))) {
         snprintf (error->text, sizeof (error->text),
                   "the TLS certificate, key or CA is not usable");
@@ -415,6 +686,8 @@ void server_destroy (struct server *s)
 {
     if (!s)
         return;
+    workers_destroy (s->workers);
+    hashmap_destroy (s->peers);
     grpc_server_destroy (s->handle);
     grpc_completion_queue_destroy (s->cq);
     free (s);

@@ -23,7 +23,7 @@ struct server *server_create (const struct server_config *conf, struct service *
 void server_destroy (struct server *s);
 /* "[::]:4242" */
 const char *server_address (const struct server *s);
-/* Answers calls until server_shutdown; one thread executes them in order. */
+/* Answers calls until server_shutdown. */
 void server_run (struct server *s);
 /* Any thread, once: no new calls; those under way are cancelled. */
 void server_shutdown (struct server *s);

@@ -37,9 +37,9 @@ static void load (struct service *s)
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-    static const char *methods[] = { "Match",         "Cancel", "Init",
-                                     "Satisfy",       "Info",   "Find",
-                                     "PartialCancel", "Grow",   "Shrink" };
+    static const char *methods[] = { "Match",  "Cancel", "Init",          "Satisfy",
+                                     "Info",   "Find",   "PartialCancel", "Grow",
+                                     "Shrink", "List",   "Drop" };
     char path[64];
     struct service *s;
     struct reply reply;
@@ -47,14 +47,15 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 
     if (size == 0 || !(s = service_create (NULL, NULL, NULL)))
         return 0;
-    n = data[0] / 2 % 11;
+    n = data[0] / 2 % 13;
     if (n == 9)
-        health_check (data + 1, size - 1, data[0] & 1, &reply);
+        health_check (data + 1, size - 1, data[0] & 1, true, NULL, &reply);
     else if (n == 10)
         reflection_answer (data + 1, size - 1, &reply);
     else {
         if (data[0] & 1)
             load (s);
+        n -= n > 10 ? 2 : 0;
         snprintf (path, sizeof (path), "/fluxion.FluxionService/%s", methods[n]);
         service_call (s, path, data + 1, size - 1, &reply);
     }

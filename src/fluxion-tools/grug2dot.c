@@ -1,5 +1,6 @@
 /* grug2dot: a GRUG recipe as Graphviz, on standard output. */
 #include "base/file.h"
+#include "base/stdout.h"
 #include "fluxion/graph/draw.h"
 
 #include <getopt.h>
@@ -24,6 +25,8 @@ static int usage (FILE *f, int status)
     return status;
 }
 
+static const char *const program = "grug2dot";
+
 int main (int argc, char **argv)
 {
     struct buf b = BUF_INIT;
@@ -32,6 +35,7 @@ int main (int argc, char **argv)
     size_t len;
     int c;
 
+    stdout_guard (&program);
     while ((c = getopt_long (argc, argv, "mh", longopts, NULL)) != -1) {
         if (c == 'h')
             return usage (stdout, 0);

@@ -1,6 +1,7 @@
 /* flux-jobspec-validate: check jobspecs and print them in a normal form.
  * Exit status: 0, 1 a file cannot be read, 2 a jobspec is not valid, 3 other. */
 #include "base/file.h"
+#include "base/stdout.h"
 #include "fluxion/jobspec/jobspec.h"
 
 #include <stdio.h>
@@ -52,10 +53,13 @@ static int validate_file (const char *path)
     return rc;
 }
 
+static const char *const program = "flux-jobspec-validate";
+
 int main (int argc, char **argv)
 {
     int rc = 0;
 
+    stdout_guard (&program);
     if (argc == 2 && (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0)) {
         puts ("Usage: flux-jobspec-validate [FILE...]\n"
               "Check jobspecs (standard input without FILE) and print them in a normal "

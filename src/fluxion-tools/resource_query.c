@@ -1,6 +1,7 @@
 /* resource-query: try out the graph scheduler, line by line. */
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/stdout.h"
 #include "fluxion-tools/session.h"
 #include "fluxion/graph/draw.h"
 
@@ -353,6 +354,8 @@ static void run_terminal (struct session *ss)
 }
 #endif
 
+static const char *const program = "resource-query";
+
 int main (int argc, char **argv)
 {
     struct options o = {
@@ -367,6 +370,7 @@ int main (int argc, char **argv)
     struct session ss = { .out = stdout, .counter = 1 };
     double t0;
 
+    stdout_guard (&program);
     parse_options (&o, argc, argv);
     check_options (&o, &ss);
     ss.elapse = o.elapse;
@@ -389,7 +393,10 @@ int main (int argc, char **argv)
         run_file (&ss);
     scheduler_destroy (ss.s);
     buf_fini (&o.filters);
-    if (ss.out != stdout)
-        fclose (ss.out);
+    if (ss.out != stdout && (ferror (ss.out) | fclose (ss.out)) != 0) {
+        fprintf (stderr, "[ERROR] %s was not written: %s\n", o.test_output,
+                 strerror (errno));
+        return 1;
+    }
     return 0;
 }

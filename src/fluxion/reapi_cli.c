@@ -1,3 +1,5 @@
+#include "fluxion/reapi_cli_inner.h"
+
 #include "base/hashmap.h"
 #include "fluxion/find.h"
 #include "fluxion/load.h"
@@ -240,19 +242,15 @@ static bool keeps (match_op_t op)
            || op == MATCH_ALLOCATE_ORELSE_RESERVE;
 }
 
-static int match (reapi_cli_ctx_t *ctx, match_op_t op, const char *jobspec, uint64_t id,
-                  bool *reserved, char **R, int64_t *at, double *ov)
+static int match (reapi_cli_ctx_t *ctx, match_op_t op, const struct request *req,
+                  const struct timespec *t0, uint64_t id, bool *reserved, char **R,
+                  int64_t *at, double *ov)
 {
     struct match_result res = { 0 };
-    const struct request *req;
-    struct timespec t0;
     flux_error_t error;
     struct job *job;
     char *text;
 
-    clock_gettime (CLOCK_MONOTONIC, &t0);
-    if (!(req = get_request (ctx, jobspec)))
-        return -1;
     if (scheduler_match (ctx->s, op, req, id, 0, &res, &error) < 0)
         return fail (ctx, errno, "match: %s", error.text);
     text =
@@ -262,7 +260,7 @@ static int match (reapi_cli_ctx_t *ctx, match_op_t op, const char *jobspec, uint
             scheduler_cancel (ctx->s, id);
         return fail (ctx, ENOMEM, "match: out of memory");
     }
-    double seconds = seconds_since (&t0);
+    double seconds = seconds_since (t0);
     if (keeps (op) && (job = scheduler_job (ctx->s, id)))
         job->overhead = seconds;
     if (reserved)
@@ -278,6 +276,38 @@ static int match (reapi_cli_ctx_t *ctx, match_op_t op, const char *jobspec, uint
     return 0;
 }
 
+static int match_text (reapi_cli_ctx_t *ctx, match_op_t op, const char *jobspec,
+                       uint64_t id, bool *reserved, char **R, int64_t *at, double *ov)
+{
+    const struct request *req;
+    struct timespec t0;
+
+    clock_gettime (CLOCK_MONOTONIC, &t0);
+    if (!(req = get_request (ctx, jobspec)))
+        return -1;
+    return match (ctx, op, req, &t0, id, reserved, R, at, ov);
+}
+
+struct scheduler *reapi_cli_scheduler (reapi_cli_ctx_t *ctx)
+{
+    return ctx->s;
+}
+
+int reapi_cli_match_request (reapi_cli_ctx_t *ctx, match_op_t op, struct request *req,
+                             uint64_t id, bool *reserved, char **R, int64_t *at,
+                             double *ov)
+{
+    struct timespec t0;
+    flux_error_t error;
+
+    clock_gettime (CLOCK_MONOTONIC, &t0);
+    if (check (ctx, "match") < 0)
+        return -1;
+    if (request_bind (req, scheduler_graph (ctx->s), &error) < 0)
+        return fail (ctx, EINVAL, "match: jobspec: %s", error.text);
+    return match (ctx, op, req, &t0, id, reserved, R, at, ov);
+}
+
 int reapi_cli_match (reapi_cli_ctx_t *ctx, match_op_t op, const char *jobspec,
                      uint64_t *jobid, bool *reserved, char **R, int64_t *at, double *ov)
 {
@@ -289,7 +319,7 @@ int reapi_cli_match (reapi_cli_ctx_t *ctx, match_op_t op, const char *jobspec,
     while (keeps (op) && scheduler_job (ctx->s, ctx->next_id))
         ctx->next_id++;
     uint64_t id = ctx->next_id;
-    int rc = match (ctx, op, jobspec, id, reserved, R, at, ov);
+    int rc = match_text (ctx, op, jobspec, id, reserved, R, at, ov);
     if (keeps (op) && (rc == 0 || errno == EBUSY || errno == ENODEV))
         ctx->next_id++;
     if (rc == 0 && jobid)
@@ -305,7 +335,7 @@ int reapi_cli_match_with_jobid (reapi_cli_ctx_t *ctx, match_op_t op,
         return -1;
     if (!jobspec || !match_op_valid (op))
         return fail (ctx, EINVAL, "match: no jobspec, or unknown operation");
-    return match (ctx, op, jobspec, jobid, reserved, R, at, ov);
+    return match_text (ctx, op, jobspec, jobid, reserved, R, at, ov);
 }
 
 int reapi_cli_match_allocate (reapi_cli_ctx_t *ctx, bool orelse_reserve,

@@ -114,6 +114,20 @@ static bool add_cpus (cpu_set_t *set, const struct idset *ids)
     return CPU_COUNT (set) > 0;
 }
 
+/* What is asked for by number must be there. */
+static bool has_cpus (const char *map)
+{
+    long count = sysconf (_SC_NPROCESSORS_CONF);
+    bool has = true;
+
+    for (const char *p = map; p && has; p = strchr (p, ';'), p = p ? p + 1 : NULL) {
+        struct idset *ids = option_map_set (p, 0);
+        has = ids && (long)idset_last (ids) < count;
+        idset_destroy (ids);
+    }
+    return has;
+}
+
 /* map:CPUS;CPUS;... in turn for the tasks */
 static bool parse_map (struct affinity *a, const char *map, int task_count)
 {
@@ -185,6 +199,10 @@ int shell_affinity_init (struct shell *sh)
         || option.kind == AFFINITY_OFF || sh->task_count == 0
         || (shell_plug && shell_plug->replaces (sh, "cpu-affinity")))
         return 0;
+    if (option.kind == AFFINITY_MAP && !option.dry_run && !has_cpus (option.map)) {
+        shell_fatal (sh, 1, "cpu-affinity: %s: this host has no such cpu", option.map);
+        return -1;
+    }
     if (!(a = calloc (1, sizeof (*a))))
         return -1;
     sh->affinity_sets = a;

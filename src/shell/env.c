@@ -1,5 +1,6 @@
 /* The environment of tasks: the jobspec's, and what Flux adds. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 enum { ENV_TASK_RANK, ENV_LOCAL_ID, ENV_PMI_FD, ENV_PMI_RANK, ENV_PMI_SIZE, ENV_SLOTS };
 
 /* Of the submitter's own environment; they would mislead the task. */
-static bool is_ours (const char *name)
+bool shell_env_is_ours (const char *name)
 {
     static const char *names[] = {
         "FLUX_JOB_ID",        "FLUX_JOB_ID_PATH",
@@ -139,6 +140,11 @@ int shell_env_pmi (struct shell *sh)
         return -1;
     rc = shell_env_set (sh, "LD_LIBRARY_PATH", s);
     free (s);
+    /* Open MPI names its shared memory after host and local rank: that is not enough
+     * where several shells of a job are on one host. What the submitter's environment has
+     * may be of a job around this one. */
+    if (rc == 0 && sh->tmpdir[0])
+        rc = shell_env_set (sh, "OMPI_MCA_btl_vader_backing_directory", sh->tmpdir);
     return rc < 0 ? -1 : shell_env_set (sh, "FLUX_PMI_LIBRARY_PATH", pmi);
 }
 
@@ -148,18 +154,20 @@ int shell_env_init (struct shell *sh)
     const char *uri = getenv ("FLUX_URI");
     const char *name;
     json_t *value;
+    char ns[32]; /* flux_job_kvs_namespace */
 
     if (reserve (sh, json_object_size (env) + 16) < 0)
         return -1;
     json_object_foreach (env, name, value) {
-        if (json_is_string (value) && !is_ours (name)
+        if (json_is_string (value) && !shell_env_is_ours (name)
             && add (sh, name, json_string_value (value)) < 0)
             return -1;
     }
     if (uri && add (sh, "FLUX_URI", uri) < 0)
         return -1;
-    if (add (sh, "FLUX_JOB_ID", sh->f58) < 0 || add_path (sh) < 0
-        || add_int (sh, "FLUX_JOB_SIZE", sh->ntasks) < 0
+    snprintf (ns, sizeof (ns), "job-%" PRIu64, sh->id);
+    if (add (sh, "FLUX_KVS_NAMESPACE", ns) < 0 || add (sh, "FLUX_JOB_ID", sh->f58) < 0
+        || add_path (sh) < 0 || add_int (sh, "FLUX_JOB_SIZE", sh->ntasks) < 0
         || add_int (sh, "FLUX_JOB_NNODES", sh->size) < 0
         || add (sh, "FLUX_JOB_TMPDIR", sh->tmpdir) < 0)
         return -1;

@@ -158,6 +158,10 @@ int shell_tmpdir_create (struct shell *sh)
     if (mkdir (sh->tmpdir, 0700) == 0)
         return write_files (sh);
     if (errno == EEXIST && !dir_is_empty (sh->tmpdir)) {
+        if (sh->inside) { /* others would wait meanwhile */
+            errno = ENOTEMPTY;
+            return -1;
+        }
         /* of a shell that was killed */
         dir_remove (sh->tmpdir);
         errno = mkdir (sh->tmpdir, 0700) < 0 ? errno : EEXIST;
@@ -173,6 +177,11 @@ int shell_tmpdir_create (struct shell *sh)
  * directory costs a small job more than all its other files. */
 void shell_tmpdir_clean (struct shell *sh)
 {
-    if (sh->tmpdir[0] && !dir_is_empty (sh->tmpdir))
+    if (!shell_tmpdir_is_clean (sh))
         dir_remove (sh->tmpdir);
+}
+
+bool shell_tmpdir_is_clean (const struct shell *sh)
+{
+    return !sh->tmpdir[0] || dir_is_empty (sh->tmpdir);
 }

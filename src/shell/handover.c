@@ -104,8 +104,9 @@ int shell_plugged_main (int argc, char *argv[])
         return 1;
     }
     affinity_probe ();
-    int rc = shell_run (strtoull (argv[1], NULL, 10), strtol (argv[2], NULL, 10), text,
-                        len, 0, out);
+    struct shell *sh =
+        shell_create (strtoull (argv[1], NULL, 10), strtol (argv[2], NULL, 10), out);
+    int rc = sh ? shell_run (sh, text, len, 0) : 1;
     free (text);
     return rc;
 }

@@ -355,12 +355,22 @@ char *shell_render_rank (struct shell *sh, int rank, const char *template)
     return mustache_render (template, render_tag, &r);
 }
 
+/* With or without spaces before it, as mustache.c takes it. */
+static bool has_tag (const char *template, const char *begin)
+{
+    for (const char *p = template; (p = strstr (p, "{{")); p++) {
+        if (!strncmp (p + 2 + strspn (p + 2, " "), begin, strlen (begin)))
+            return true;
+    }
+    return false;
+}
+
 bool shell_template_per_task (const char *template)
 {
-    return strstr (template, "{{task") != NULL;
+    return has_tag (template, "task");
 }
 
 bool shell_template_per_node (const char *template)
 {
-    return strstr (template, "{{node") || strstr (template, "{{tmpdir");
+    return has_tag (template, "node.") || has_tag (template, "tmpdir");
 }

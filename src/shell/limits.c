@@ -36,6 +36,41 @@ static const struct {
     { "rttime", RLIMIT_RTTIME },
 };
 
+/* Of the process, before it was raised; rlim_max 0: it was not. */
+static struct rlimit files;
+
+unsigned long limits_raise_files (unsigned long max)
+{
+    struct rlimit now, want;
+
+    if (getrlimit (RLIMIT_NOFILE, &now) < 0)
+        return 0;
+    want = now;
+    want.rlim_cur = now.rlim_max < max ? now.rlim_max : max;
+    if (want.rlim_cur > now.rlim_cur && setrlimit (RLIMIT_NOFILE, &want) == 0) {
+        files = now;
+        return want.rlim_cur;
+    }
+    return now.rlim_cur < max ? now.rlim_cur : max;
+}
+
+void limits_restore_files (void)
+{
+    if (files.rlim_max > 0)
+        setrlimit (RLIMIT_NOFILE, &files);
+    files.rlim_max = 0;
+}
+
+/* What a task gets, unless an option says otherwise. */
+static int get_limit (int resource, struct rlimit *now)
+{
+    if (resource == RLIMIT_NOFILE && files.rlim_max > 0) {
+        *now = files;
+        return 0;
+    }
+    return getrlimit (resource, now);
+}
+
 static int find_resource (const char *name)
 {
     for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
@@ -55,7 +90,7 @@ static int add (struct shell *sh, const char *name, json_t *value)
         shell_fatal (sh, 1, "rlimit: %.60s: unknown limit or invalid value", name);
         return -1;
     }
-    if (l->count == LIMIT_MAX || getrlimit (resource, &now) < 0)
+    if (l->count == LIMIT_MAX || get_limit (resource, &now) < 0)
         return 0;
     json_int_t n = json_integer_value (value);
     rlim_t want = n < 0 ? RLIM_INFINITY : (rlim_t)n;
@@ -86,6 +121,10 @@ int shell_rlimits_init (struct shell *sh)
 int shell_rlimits_apply (const struct shell *sh)
 {
     const struct rlimits *l = sh->rlimits;
+
+    /* in a child with the memory of its parent: files stays */
+    if (files.rlim_max > 0 && setrlimit (RLIMIT_NOFILE, &files) < 0)
+        return errno;
     for (int i = 0; i < l->count; i++) {
         if (setrlimit (l->resource[i], &l->value[i]) < 0)
             return errno;

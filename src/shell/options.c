@@ -68,6 +68,7 @@ static bool skip (const char **s, const char *word)
 int option_affinity (const json_t *o, struct affinity_option *a)
 {
     const char *s = json_is_string (o) ? json_string_value (o) : "on";
+    size_t len = strlen (s);
 
     *a = (struct affinity_option){ .kind = AFFINITY_ON };
     if (json_is_false (o) || (json_is_integer (o) && json_integer_value (o) == 0))
@@ -83,6 +84,10 @@ int option_affinity (const json_t *o, struct affinity_option *a)
             a->verbose = a->dry_run = true;
         else
             break;
+    }
+    if (*s == '\0' && len > 0 && s[-1] == ',') {
+        errno = EINVAL; /* something was to follow */
+        return -1;
     }
     if (!strcmp (s, "on") || *s == '\0')
         return 0;
@@ -220,7 +225,19 @@ static bool is_verbose (struct check *c, json_t *o)
 
 static bool is_text (struct check *c, json_t *o)
 {
-    return json_is_string (o);
+    return json_is_string (o) && json_string_length (o) > 0;
+}
+
+/* [local:|global:]PATH */
+static bool is_destination (struct check *c, json_t *o)
+{
+    const char *s = json_string_value (o);
+    size_t scope = s ? strcspn (s, ":/") : 0;
+
+    if (!s || s[scope] != ':')
+        return is_text (c, o);
+    return (is_word (s, scope, "local") || is_word (s, scope, "global"))
+           && s[scope + 1] != '\0';
 }
 
 static bool is_object (struct check *c, json_t *o)
@@ -244,6 +261,7 @@ static bool is_affinity (struct check *c, json_t *o)
 {
     struct affinity_option a;
     struct idset *ids;
+    bool fits;
 
     if (option_affinity (o, &a) < 0)
         return false;
@@ -252,7 +270,10 @@ static bool is_affinity (struct check *c, json_t *o)
     for (const char *p = a.map; p; p = strchr (p, ';'), p = p ? p + 1 : NULL) {
         if (!(ids = option_map_set (p, 0)))
             return false;
+        fits = idset_last (ids) <= ID_MAX;
         idset_destroy (ids);
+        if (!fits)
+            return false;
     }
     return true;
 }
@@ -334,6 +355,7 @@ static const struct {
     valid_f valid;
 } known[] = {
     { "cpu-affinity", is_affinity },
+    { "env-expand", is_object },
     { "exit-on-error", is_switch },
     { "exit-timeout", is_timeout },
     { "gpu-affinity", is_affinity },
@@ -365,7 +387,7 @@ static const struct {
     { "signal.signum", is_signal },
     { "signal.timeleft", is_duration },
     { "stage-in", is_switch },
-    { "stage-in.destination", is_text },
+    { "stage-in.destination", is_destination },
     { "stage-in.names", is_text },
     { "stage-in.pattern", is_text },
     { "stop-tasks-in-exec", is_switch },
@@ -441,6 +463,20 @@ static int check_value (struct check *c, const char *path, json_t *o)
     return refuse (c, path, o);
 }
 
+/* A path that nobody would look at. */
+static int check_stream (struct check *c, json_t *options, const char *group,
+                         const char *name)
+{
+    json_t *o = json_object_get (json_object_get (options, group), name);
+    json_t *path = json_object_get (o, "path");
+    const char *type = json_string_value (json_object_get (o, "type"));
+
+    if (!path || (type && !strcmp (type, "file")))
+        return 0;
+    error_invalid (c->error, "shell option %s.%s.path: only of type file", group, name);
+    return -1;
+}
+
 int options_check (json_t *options, options_claim_f claim, void *arg,
                    flux_error_t *error)
 {
@@ -452,5 +488,9 @@ int options_check (json_t *options, options_claim_f claim, void *arg,
         if (check_value (&c, name, value) < 0)
             return -1;
     }
-    return 0;
+    return check_stream (&c, options, "input", "stdin") < 0
+                   || check_stream (&c, options, "output", "stdout") < 0
+                   || check_stream (&c, options, "output", "stderr") < 0
+               ? -1
+               : 0;
 }

@@ -71,6 +71,29 @@ static void the_rest_is_refused (void **state)
          "shell option cpu-affinity=map:0;y: not supported");
     bad ("{\"gpu-affinity\":{\"a\":1}}",
          "shell option gpu-affinity={\"a\":1}: not supported");
+    bad ("{\"cpu-affinity\":\"verbose,\"}",
+         "shell option cpu-affinity=verbose,: not supported");
+    bad ("{\"cpu-affinity\":\"map:99999999\"}",
+         "shell option cpu-affinity=map:99999999: not supported");
+    bad ("{\"gpu-affinity\":\"map:0;65537\"}",
+         "shell option gpu-affinity=map:0;65537: not supported");
+    bad ("{\"stage-in\":{\"destination\":\"x:y\"}}",
+         "shell option stage-in.destination=x:y: not supported");
+    bad ("{\"stage-in\":{\"destination\":\"local:\"}}",
+         "shell option stage-in.destination=local:: not supported");
+    bad ("{\"stage-in\":{\"names\":\"\"}}",
+         "shell option stage-in.names=: not supported");
+    bad ("{\"output\":{\"stdout\":{\"type\":\"file\",\"path\":\"\"}}}",
+         "shell option output.stdout.path=: not supported");
+    bad ("{\"output\":{\"stdout\":{\"type\":\"kvs\",\"path\":\"x\"}}}",
+         "shell option output.stdout.path: only of type file");
+    bad ("{\"output\":{\"stderr\":{\"path\":\"x\"}}}",
+         "shell option output.stderr.path: only of type file");
+    bad ("{\"input\":{\"stdin\":{\"path\":\"x\"}}}",
+         "shell option input.stdin.path: only of type file");
+    good ("{\"stage-in\":{\"destination\":\"./x:y\"}}");
+    good ("{\"stage-in\":{\"destination\":\"global:x:y\"}}");
+    good ("{\"input\":{\"stdin\":{\"type\":\"file\",\"path\":\"x\"}}}");
     bad ("{\"pmi\":\"pmix\"}", "shell option pmi=pmix: not supported");
     bad ("{\"mpi\":\"spectrum\"}", "shell option mpi=spectrum: not supported");
     bad ("{\"verbose\":\"x\"}", "shell option verbose=x: not supported");

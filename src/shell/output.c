@@ -32,6 +32,7 @@ struct output {
     bool label;
     bool unbuffered;
     bool shared_fd;      /* stderr into the file of stdout */
+    bool failed;         /* what comes goes nowhere */
     struct output *each; /* per task; NULL: this one serves all */
 };
 
@@ -84,11 +85,9 @@ static void send_redirect (struct shell *sh, const char *name, struct task *task
 static void write_file (struct shell *sh, struct output *o, const char *data,
                         size_t len)
 {
-    if (len > 0 && o->fd >= 0 && fd_write_all (o->fd, data, len) < 0) {
+    if (len > 0 && o->fd >= 0 && !o->failed && fd_write_all (o->fd, data, len) < 0) {
         shell_log (sh, SHELL_ERROR, "writing %s: %s", o->name, strerror (errno));
-        if (!o->shared_fd)
-            close (o->fd);
-        o->fd = -1;
+        o->failed = true; /* and stays open: the other stream may have it, too */
     }
 }
 

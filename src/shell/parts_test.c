@@ -111,6 +111,7 @@ static void test_env (void **state)
     assert_string_equal (find (env, "HOME"), "/home/me");
     assert_string_equal (find (env, "FLUX_MINE"), "stays");
     assert_string_equal (find (env, "FLUX_JOB_ID"), "f7");
+    assert_string_equal (find (env, "FLUX_KVS_NAMESPACE"), "job-0");
     assert_string_equal (find (env, "FLUX_JOB_ID_PATH"), "/f1/f7");
     assert_string_equal (find (env, "FLUX_JOB_SIZE"), "8");
     assert_string_equal (find (env, "FLUX_JOB_NNODES"), "2");

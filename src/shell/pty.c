@@ -62,6 +62,8 @@ int shell_pty_init (struct shell *sh, flux_error_t *error)
     json_object_foreach (o, key, value) {
         if (strcmp (key, "ranks") == 0)
             where = value;
+        else if (!json_is_boolean (value) && !json_is_integer (value))
+            return fail (error, "capture and interactive: expected 0 or 1");
         else if (strcmp (key, "interactive") == 0)
             sh->pty_interactive = is_true (value);
         else if (strcmp (key, "capture") != 0)
@@ -74,6 +76,10 @@ int shell_pty_init (struct shell *sh, flux_error_t *error)
         return fail (error, "capture=0 needs interactive: nobody would see the output");
     if (parse_ranks (where, &ranks, error) < 0)
         return -1;
+    if (ranks && (idset_empty (ranks) || idset_last (ranks) >= (unsigned)sh->ntasks)) {
+        idset_destroy (ranks);
+        return fail (error, "ranks: the job has no such task");
+    }
     for (int i = 0; i < sh->task_count; i++) {
         int rank = sh->tasks[i].rank;
 

@@ -1,20 +1,22 @@
 /* flux-shell: the parent of a rank's shells, or with --job one shell.
  *
- * The server reads frames from stdin, forks a shell for each start record and
- * gives it the later frames through a pipe. A shell reports its own exit as its
- * last frame; the server does so for one that was killed. At EOF it kills its
- * shells and ends; shells whose server dies get SIGHUP.
+ * The server reads frames from stdin. It starts the tasks of simple jobs itself
+ * (inside.h). For any other start record it forks a shell, and gives it the later frames
+ * through a pipe. A shell reports its own exit as its last frame; the server does so for
+ * one that was killed. At EOF, and when it is told to end by a signal, it kills tasks and
+ * shells; shells whose server dies get SIGHUP, tasks SIGKILL.
  *
  * Failures: no descriptor or process for a shell: it waits until one is free. More
  * for a shell than it reads: it is killed, and its job gets an exception. A line
  * that is no frame is skipped. No other shell of the rank pays. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -24,6 +26,7 @@
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "core/shell/protocol.h"
+#include "shell/inside.h"
 #include "shell/shell.h"
 
 /* What job-exec has on its way to a shell has bounds, which are smaller; a barrier
@@ -38,7 +41,9 @@ struct child {
     char *record; /* of one that waits */
     size_t record_len;
     int slot;
-    int fd; /* its stdin, -1 when it has gone */
+    struct source in; /* its stdin, fd -1 when it has gone */
+    bool watched;     /* until there is room in it */
+    bool cleaner;     /* no shell: it empties the directory of a slot */
     struct buf out;
     size_t out_pos; /* written already */
 };
@@ -46,30 +51,58 @@ struct child {
 static struct {
     struct frame_reader in;
     struct list children;
-    struct idmap *ids;
-    int signal_fd;
-    int count;
+    struct idmap *ids, *pids;
+    struct source in_src, signal_src;
+    int epoll_fd;
+    bool ended;  /* nobody speaks to it any more */
     int waiting; /* of them, without a process */
     unsigned int rank;
     struct idset *slots; /* free ones */
     int slot_max;
 } server;
 
+/* Forked shells have it open for a moment, so that it does not leave the set when it is
+ * closed. */
+static void close_input (struct child *c)
+{
+    if (c->in.fd < 0)
+        return;
+    if (c->watched)
+        epoll_ctl (server.epoll_fd, EPOLL_CTL_DEL, c->in.fd, NULL);
+    c->watched = false;
+    close (c->in.fd);
+    c->in.fd = -1;
+}
+
 static void child_destroy (struct child *c)
 {
     list_remove (&c->node);
     if (c->pid == 0)
         server.waiting--;
-    else
+    else {
         idset_set (server.slots, c->slot);
+        idmap_remove (server.pids, c->pid);
+    }
     free (c->record);
     if (idmap_lookup (server.ids, c->id) == c)
         idmap_remove (server.ids, c->id);
-    if (c->fd >= 0)
-        close (c->fd);
+    close_input (c);
     buf_fini (&c->out);
     free (c);
-    server.count--;
+}
+
+/* Dies as of the signal; tasks and shells do not outlive it. */
+static void end_by (int signum)
+{
+    sigset_t set;
+
+    inside_fini ();
+    signal (signum, SIG_DFL);
+    sigemptyset (&set);
+    sigaddset (&set, signum);
+    raise (signum);
+    sigprocmask (SIG_UNBLOCK, &set, NULL);
+    exit (1);
 }
 
 static void report (uint64_t id, char type, const char *text)
@@ -77,8 +110,10 @@ static void report (uint64_t id, char type, const char *text)
     struct frame_writer w;
 
     frame_writer_init (&w, 1, id);
-    if (frame_write (&w, type, text, strlen (text)) < 0 || frame_flush (&w) < 0)
+    if (frame_write (&w, type, text, strlen (text)) < 0 || frame_flush (&w) < 0) {
+        inside_fini ();
         exit (1);
+    }
 }
 
 static void report_exit (uint64_t id, int status)
@@ -96,30 +131,53 @@ static void report_exception (uint64_t id, const char *note)
     report (id, 'x', text);
 }
 
+/* What did not fit goes when there is room. */
+static void watch_input (struct child *c)
+{
+    struct epoll_event ev = { .events = EPOLLOUT, .data.ptr = &c->in };
+    bool want = c->in.fd >= 0 && c->out_pos < c->out.len;
+
+    if (want == c->watched)
+        return;
+    if (epoll_ctl (server.epoll_fd, want ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, c->in.fd, &ev)
+        < 0) {
+        report_exception (c->id, "cannot watch the pipe to the job shell");
+        kill (c->pid, SIGKILL);
+        return;
+    }
+    c->watched = want;
+}
+
 static void child_flush (struct child *c)
 {
     if (c->pid == 0)
         return;
-    while (c->fd >= 0 && c->out_pos < c->out.len) {
-        ssize_t n = write (c->fd, c->out.data + c->out_pos, c->out.len - c->out_pos);
+    while (c->in.fd >= 0 && c->out_pos < c->out.len) {
+        ssize_t n = write (c->in.fd, c->out.data + c->out_pos, c->out.len - c->out_pos);
         if (n >= 0)
             c->out_pos += n;
         else if (errno == EAGAIN)
             break;
-        else if (errno != EINTR) {
-            close (c->fd);
-            c->fd = -1;
-        }
+        else if (errno != EINTR)
+            close_input (c);
     }
-    if (c->fd < 0)
+    if (c->in.fd < 0)
         c->out_pos = c->out.len;
+    watch_input (c);
     if (c->out_pos > c->out.len / 2) { /* moving the rest pays */
         buf_consume (&c->out, c->out_pos);
         c->out_pos = 0;
     }
 }
 
-static int run_child (struct child *c, const char *record, size_t len, int in_fd)
+static void input_ready (struct shell *sh, struct source *src, int revents)
+{
+    child_flush (container_of (src, struct child, in));
+}
+
+/* In the forked process. sh: its record was parsed already; or NULL. */
+static int run_child (struct child *c, struct shell *sh, const char *record, size_t len,
+                      int in_fd)
 {
     /* out of the server's group: what kills that must not kill the shell, which
      * has tasks to end */
@@ -129,7 +187,10 @@ static int run_child (struct child *c, const char *record, size_t len, int in_fd
     if (in_fd > 3)
         close_range (3, in_fd - 1, 0);
     close_range (in_fd + 1, ~0U, 0);
-    return shell_run (c->id, c->slot, record, len, in_fd, 1);
+    limits_restore_files ();
+    if (!sh && !(sh = shell_create (c->id, c->slot, 1)))
+        return 1;
+    return shell_run (sh, record, len, in_fd);
 }
 
 static int take_slot (void)
@@ -151,33 +212,44 @@ static void remove_tmpdirs (void)
     }
 }
 
-/* -1: there is no descriptor or process for it now. */
-static int fork_child (struct child *c, const char *record, size_t len)
+static void leave (int rc)
+{
+#ifdef __SANITIZE_ADDRESS__
+    exit (rc);
+#else
+    _exit (rc);
+#endif
+}
+
+static int add_child (struct child *c)
+{
+    if (idmap_insert (server.pids, c->pid, c) == 0)
+        return 0;
+    kill (c->pid, SIGKILL);
+    while (waitpid (c->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    c->pid = 0;
+    return -1;
+}
+
+/* Its slot is taken already. -1: there is no descriptor or process for it now. */
+static int fork_child (struct child *c, struct shell *sh, const char *record,
+                       size_t len)
 {
     int fd[2];
 
     if (pipe2 (fd, O_CLOEXEC) < 0)
         return -1;
-    c->slot = take_slot ();
-    c->fd = fd[1];
-    c->pid = fork ();
-    if (c->pid == 0) {
-        int rc = run_child (c, record, len, fd[0]);
-#ifdef __SANITIZE_ADDRESS__
-        exit (rc);
-#else
-        _exit (rc);
-#endif
-    }
+    if ((c->pid = fork ()) == 0)
+        leave (run_child (c, sh, record, len, fd[0]));
     close (fd[0]);
-    if (c->pid < 0) {
-        idset_set (server.slots, c->slot);
+    if (c->pid < 0 || add_child (c) < 0) {
         close (fd[1]);
-        c->fd = -1;
         c->pid = 0;
         return -1;
     }
     fcntl (fd[1], F_SETFL, O_NONBLOCK);
+    c->in.fd = fd[1];
     return 0;
 }
 
@@ -189,8 +261,11 @@ static void retry_waiting (void)
             break;
         if (c->pid > 0)
             continue;
-        if (fork_child (c, c->record, c->record_len) < 0)
+        c->slot = take_slot ();
+        if (fork_child (c, NULL, c->record, c->record_len) < 0) {
+            idset_set (server.slots, c->slot);
             break; /* in order of arrival */
+        }
         server.waiting--;
         free (c->record);
         c->record = NULL;
@@ -209,31 +284,98 @@ static int wait_for_child (struct child *c, const struct frame *f)
     return 0;
 }
 
-static void start_child (const struct frame *f)
+static struct child *child_create (uint64_t id)
 {
     struct child *c = calloc (1, sizeof (*c));
 
-    if (!c || idmap_lookup (server.ids, f->id)) {
-        free (c);
-        goto error;
-    }
-    c->id = f->id;
-    c->fd = -1;
+    if (!c)
+        return NULL;
+    c->id = id;
+    c->in = (struct source){ .fd = -1, .ready = input_ready };
     list_init (&c->node);
-    list_append (&server.children, &c->node);
-    server.count++;
-    if ((server.waiting > 0 || fork_child (c, f->text, f->len) < 0)
-        && wait_for_child (c, f) < 0) {
-        server.waiting++; /* as child_destroy counts */
-        child_destroy (c);
+    return c;
+}
+
+/* In a process of its own, now or later. The slot is given back, or the child's. */
+static void start_child (const struct frame *f, struct shell *sh, int slot)
+{
+    struct child *c = child_create (f->id);
+
+    if (!c || idmap_insert (server.ids, c->id, c) < 0)
         goto error;
-    }
-    if (idmap_insert (server.ids, c->id, c) < 0 && c->pid > 0)
-        kill (c->pid, SIGKILL);
-    return;
+    c->slot = slot;
+    list_append (&server.children, &c->node);
+    if (server.waiting == 0 && fork_child (c, sh, f->text, f->len) == 0)
+        return;
+    idset_set (server.slots, slot);
+    if (wait_for_child (c, f) == 0)
+        return;
+    list_remove (&c->node);
+    idmap_remove (server.ids, c->id);
+    slot = -1;
 error:
+    free (c);
+    if (slot >= 0)
+        idset_set (server.slots, slot);
     report_exception (f->id, "cannot start a job shell: out of memory");
     report_exit (f->id, 1 << 8);
+}
+
+/* Parsed once, whoever runs it; NULL: the process that it gets says what is wrong. */
+static struct shell *parse (const struct frame *f, int slot)
+{
+    struct shell *sh = shell_create (f->id, slot, 1);
+    flux_error_t error;
+
+    if (sh && shell_parse (sh, f->text, f->len, &error) < 0) {
+        shell_destroy (sh);
+        return NULL;
+    }
+    return sh;
+}
+
+static void start_job (const struct frame *f)
+{
+    int slot = take_slot ();
+    struct shell *sh = server.waiting > 0 ? NULL : parse (f, slot);
+
+    if (sh && inside_wants (sh, f->len)) {
+        if (inside_start (sh) == 0)
+            return;
+        shell_destroy (sh); /* half started */
+        sh = NULL;
+    }
+    start_child (f, sh, slot);
+    shell_destroy (sh);
+}
+
+/* What a job has left is removed while other jobs go on. Without a process for that, who
+ * gets the slot next sees to it. */
+static void clean (const struct shell *sh)
+{
+    struct child *c = child_create (0);
+
+    if (c && (c->pid = fork ()) == 0) {
+        close_range (3, ~0U, 0); /* what tasks and shells wait for the end of */
+        shell_tmpdir_clean ((struct shell *)sh);
+        leave (0);
+    }
+    if (!c || c->pid < 0 || add_child (c) < 0) {
+        free (c);
+        idset_set (server.slots, sh->slot);
+        return;
+    }
+    c->slot = sh->slot;
+    c->cleaner = true;
+    list_append (&server.children, &c->node);
+}
+
+static void job_ended (const struct shell *sh)
+{
+    if (shell_tmpdir_is_clean (sh))
+        idset_set (server.slots, sh->slot);
+    else
+        clean (sh);
 }
 
 static void kill_child (struct child *c)
@@ -250,9 +392,11 @@ static void kill_child (struct child *c)
 static void route (const struct frame *f)
 {
     if (f->type == 'S') {
-        start_child (f);
+        start_job (f);
         return;
     }
+    if (inside_frame (f))
+        return;
     struct child *c = idmap_lookup (server.ids, f->id);
     if (!c)
         return; /* it has just ended */
@@ -260,7 +404,7 @@ static void route (const struct frame *f)
         kill_child (c);
         return;
     }
-    if (c->pid > 0 && c->fd < 0)
+    if (c->pid > 0 && c->in.fd < 0)
         return; /* it takes no more: it is ending */
     if (c->out.len + f->len > CHILD_BUFFER_MAX
         || frame_append (&c->out, f->type, f->id, f->text, f->len) < 0) {
@@ -271,26 +415,37 @@ static void route (const struct frame *f)
     child_flush (c);
 }
 
+static void reap_child (struct child *c, int status)
+{
+    uint64_t id = c->id;
+    bool told = WIFEXITED (status) || c->cleaner; /* it has said so itself */
+
+    child_destroy (c);
+    if (!told)
+        report_exit (id, status);
+}
+
 static void reap (void)
 {
-    struct signalfd_siginfo si;
+    struct child *c;
     int status;
     pid_t pid;
 
-    while (read (server.signal_fd, &si, sizeof (si)) == sizeof (si))
-        ;
     while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
-        list_foreach (&server.children, it) {
-            struct child *c = container_of (it, struct child, node);
-            if (c->pid == pid) {
-                uint64_t id = c->id;
-                child_destroy (c);
-                if (!WIFEXITED (status)) /* else it has said so itself */
-                    report_exit (id, status);
-                break;
-            }
-        }
+        if (!inside_reaped (pid, status) && (c = idmap_lookup (server.pids, pid)))
+            reap_child (c, status);
     }
+}
+
+static void signal_ready (struct shell *sh, struct source *src, int revents)
+{
+    struct signalfd_siginfo si;
+
+    while (read (src->fd, &si, sizeof (si)) == sizeof (si)) {
+        if (si.ssi_signo != SIGCHLD)
+            end_by (si.ssi_signo);
+    }
+    reap ();
 }
 
 static bool read_frames (void)
@@ -319,6 +474,18 @@ static bool read_frames (void)
     return true;
 }
 
+static void frames_ready (struct shell *sh, struct source *src, int revents)
+{
+    if (!read_frames ())
+        server.ended = true;
+}
+
+static int watch (struct source *src)
+{
+    struct epoll_event ev = { .events = EPOLLIN, .data.ptr = src };
+    return epoll_ctl (server.epoll_fd, EPOLL_CTL_ADD, src->fd, &ev);
+}
+
 static int open_signals (void)
 {
     sigset_t set;
@@ -326,67 +493,77 @@ static int open_signals (void)
     signal (SIGPIPE, SIG_IGN);
     sigemptyset (&set);
     sigaddset (&set, SIGCHLD);
+    sigaddset (&set, SIGHUP);
+    sigaddset (&set, SIGINT);
+    sigaddset (&set, SIGTERM);
     sigprocmask (SIG_BLOCK, &set, NULL);
-    return server.signal_fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    server.signal_src =
+        (struct source){ .fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+                         .ready = signal_ready };
+    return server.signal_src.fd < 0 ? -1 : watch (&server.signal_src);
 }
 
-/* stdin, signals, and children with input that did not fit in their pipe. */
-static int wait_events (struct pollfd **fds, int *cap)
+static int open_loop (void)
 {
-    int n = 2;
+    if ((server.epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) < 0)
+        return -1;
+    server.in_src = (struct source){ .fd = 0, .ready = frames_ready };
+    return watch (&server.in_src) < 0 || open_signals () < 0 ? -1 : 0;
+}
 
-    if (server.count + 2 > *cap) {
-        *cap = server.count * 2 + 16;
-        *fds = realloc (*fds, *cap * sizeof (**fds));
-        if (!*fds)
-            return -1;
+static void handle (struct source *src, int revents)
+{
+    if (src->task)
+        inside_event (src, revents);
+    else if (src->fd >= 0)
+        src->ready (NULL, src, revents);
+}
+
+/* A child is freed when it is reaped: in a turn, its input goes before that. */
+static void turn (void)
+{
+    struct epoll_event events[64];
+    int timeout = shell_timeout (inside_deadline ());
+    bool reap_last = false;
+    int n;
+
+    if (server.waiting > 0 && (timeout < 0 || timeout > RETRY_MS))
+        timeout = RETRY_MS;
+    n = epoll_wait (server.epoll_fd, events, 64, timeout);
+    for (int i = 0; i < n; i++) {
+        struct source *src = events[i].data.ptr;
+        if (src == &server.signal_src)
+            reap_last = true;
+        else
+            handle (src, events[i].events);
     }
-    (*fds)[0] = (struct pollfd){ .fd = 0, .events = POLLIN };
-    (*fds)[1] = (struct pollfd){ .fd = server.signal_fd, .events = POLLIN };
-    list_foreach (&server.children, it) {
-        struct child *c = container_of (it, struct child, node);
-        if (c->out.len > 0 && c->fd >= 0)
-            (*fds)[n++] = (struct pollfd){ .fd = c->fd, .events = POLLOUT };
-    }
-    return poll (*fds, n, server.waiting > 0 ? RETRY_MS : -1);
+    if (reap_last)
+        handle (&server.signal_src, EPOLLIN);
+    if (server.waiting > 0)
+        retry_waiting ();
+    inside_settle ();
 }
 
 static int run_server (void)
 {
-    struct pollfd *fds = NULL;
-    int cap = 0;
-
     list_init (&server.children);
     server.slots = idset_create (64, IDSET_FLAG_AUTOGROW);
-    if (!server.slots || !(server.ids = idmap_create (NULL)) || open_signals () < 0) {
+    if (!server.slots || !(server.ids = idmap_create (NULL))
+        || !(server.pids = idmap_create (NULL)) || open_loop () < 0
+        || inside_init (server.epoll_fd, job_ended) < 0) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));
         return 1;
     }
     affinity_probe ();
-    for (;;) {
-        if (wait_events (&fds, &cap) < 0) {
-            if (errno == EINTR)
-                continue;
-            return 1;
-        }
-        if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) && !read_frames ())
-            break;
-        if (fds[1].revents)
-            reap ();
-        if (server.waiting > 0)
-            retry_waiting ();
-        list_foreach (&server.children, it) {
-            struct child *c = container_of (it, struct child, node);
-            if (c->out.len > 0)
-                child_flush (c);
-        }
-    }
-    free (fds);
+    while (!server.ended)
+        turn ();
+    inside_fini ();
     while (!list_empty (&server.children))
         child_destroy (container_of (server.children.next, struct child, node));
     remove_tmpdirs ();
     idset_destroy (server.slots);
     idmap_destroy (server.ids);
+    idmap_destroy (server.pids);
     frame_reader_fini (&server.in);
     return 0;
 }
@@ -408,7 +585,8 @@ static int run_single (void)
         fprintf (stderr, "flux-shell: expected a start frame on standard input\n");
         return 1;
     }
-    int rc = shell_run (f.id, getpid (), f.text, f.len, 0, 1);
+    struct shell *sh = shell_create (f.id, getpid (), 1);
+    int rc = sh ? shell_run (sh, f.text, f.len, 0) : 1;
     frame_reader_fini (&server.in);
     return rc;
 }

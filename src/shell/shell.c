@@ -50,9 +50,11 @@ void shell_unwatch (struct shell *sh, struct source *src)
 {
     if (src->fd < 0)
         return;
-    if (src->task && src->task->pty) /* its other end has the same file open */
+    /* Else it leaves the set when it is closed. But the other end of a terminal has the
+     * same file open; and so has, for a moment, a shell that the server has forked. */
+    if (sh->inside || (src->task && src->task->pty))
         epoll_ctl (sh->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
-    close (src->fd); /* nobody else has it open: it leaves the epoll set */
+    close (src->fd);
     src->fd = -1;
 }
 
@@ -233,7 +235,7 @@ static void other_exit (struct shell *sh)
         sh->exit_deadline = clock_monotonic () + sh->exit_timeout;
 }
 
-static void dispatch (struct shell *sh, const struct frame *f)
+void shell_frame (struct shell *sh, const struct frame *f)
 {
     switch (f->type) {
     case 'i':
@@ -289,7 +291,7 @@ static void input_ready (struct shell *sh, struct source *src, int revents)
         return;
     }
     while ((rc = frame_reader_next (&sh->in, &f)) > 0)
-        dispatch (sh, &f);
+        shell_frame (sh, &f);
     frame_reader_compact (&sh->in);
     shell_output_tell_peers (sh);
     if (rc < 0)
@@ -327,9 +329,8 @@ static int open_signals (struct shell *sh)
     return sh->signal_src.fd < 0 ? -1 : shell_watch (sh, &sh->signal_src);
 }
 
-static int open_loop (struct shell *sh, int in_fd, int out_fd)
+static int open_loop (struct shell *sh, int in_fd)
 {
-    frame_writer_init (&sh->out, out_fd, sh->id);
     if ((sh->epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) < 0)
         return -1;
     sh->in_src.fd = in_fd;
@@ -350,28 +351,35 @@ static void change_dir (struct shell *sh)
         shell_log (sh, SHELL_ERROR, "chdir /tmp: %s", strerror (errno));
 }
 
-static bool done (struct shell *sh)
+bool shell_done (const struct shell *sh)
 {
     if (sh->running > 0 || sh->streams_open > 0)
         return false;
     return sh->broken || sh->peers_writing == 0;
 }
 
-/* Milliseconds to the next deadline, -1 if there is none. */
-static int next_timeout (struct shell *sh)
+double shell_deadline (const struct shell *sh)
 {
-    double wait = INFINITY;
+    double at = INFINITY;
 
     if (sh->exit_deadline > 0 && sh->running > 0)
-        wait = fmin (wait, sh->exit_deadline - clock_monotonic ());
+        at = fmin (at, sh->exit_deadline);
     if (sh->signal_deadline > 0 && sh->running > 0)
-        wait = fmin (wait, sh->signal_deadline - clock_monotonic ());
+        at = fmin (at, sh->signal_deadline);
     if (sh->sysmon.next > 0 && sh->running > 0)
-        wait = fmin (wait, sh->sysmon.next - clock_monotonic ());
+        at = fmin (at, sh->sysmon.next);
     if (sh->hold_until > 0)
-        wait = fmin (wait, sh->hold_until - clock_monotonic ());
-    if (wait == INFINITY)
+        at = fmin (at, sh->hold_until);
+    return at;
+}
+
+int shell_timeout (double deadline)
+{
+    double wait;
+
+    if (deadline == INFINITY)
         return -1;
+    wait = deadline - clock_monotonic ();
     return wait < 0 ? 0 : wait > 1e6 ? 1000000000 : (int)(wait * 1000) + 1;
 }
 
@@ -407,14 +415,22 @@ static void flush (struct shell *sh)
         lost (sh);
 }
 
+void shell_settle (struct shell *sh)
+{
+    check_deadlines (sh);
+    shell_output_tell_peers (sh);
+    flush (sh);
+}
+
 static void turn (struct shell *sh)
 {
     struct epoll_event events[64];
-    int n;
+    int timeout, n;
 
     flush (sh);
-    n = shell_plug ? shell_plug->wait (sh, events, 64, next_timeout (sh))
-                   : epoll_wait (sh->epoll_fd, events, 64, next_timeout (sh));
+    timeout = shell_timeout (shell_deadline (sh));
+    n = shell_plug ? shell_plug->wait (sh, events, 64, timeout)
+                   : epoll_wait (sh->epoll_fd, events, 64, timeout);
     for (int i = 0; i < n; i++) {
         struct source *src = events[i].data.ptr;
         if (src->fd >= 0)
@@ -432,7 +448,7 @@ static bool is_busy (struct shell *sh)
 static void loop (struct shell *sh)
 {
     for (;;) {
-        while (!done (sh))
+        while (!shell_done (sh))
             turn (sh);
         if (shell_plug && !sh->tasks_ended && !sh->ending) {
             sh->tasks_ended = true;
@@ -498,15 +514,9 @@ static int start (struct shell *sh)
     return 0;
 }
 
-/* From the start record to tasks that can be started. */
-static int prepare (struct shell *sh, const char *text, size_t len, flux_error_t *error)
+/* From what the start record says to tasks that can be started. */
+static int prepare (struct shell *sh, flux_error_t *error)
 {
-    if (shell_parse (sh, text, len, error) < 0)
-        return -1;
-    if (!shell_plug && shell_wants_plug (sh)) {
-        shell_become_plugged (sh, text, len);
-        return -1;
-    }
     shell_tmpdir_path (sh->tmpdir, sizeof (sh->tmpdir), sh->broker_rank, sh->slot);
     if (shell_env_init (sh) < 0 || (shell_plug && shell_tmpdir_create (sh) < 0)
         || (shell_plug && shell_plug->load (sh, error) < 0)
@@ -514,6 +524,32 @@ static int prepare (struct shell *sh, const char *text, size_t len, flux_error_t
         || shell_place_tasks (sh, error) < 0 || start_plugins (sh, error) < 0)
         return -1;
     return 0;
+}
+
+static void fail (struct shell *sh, const char *why)
+{
+    int saved = errno;
+
+    sh->ending = true;
+    if (sh->rc == 0)
+        shell_fatal (sh, 1, "%s", why[0] ? why : strerror (errno));
+    shell_tasks_kill (sh, SIGKILL);
+    errno = saved;
+}
+
+int shell_start (struct shell *sh)
+{
+    flux_error_t error = { "" };
+
+    if (prepare (sh, &error) == 0) {
+        error.text[0] = '\0';
+        if (start (sh) == 0)
+            return 0;
+    }
+    if (sh->rc == 1) /* it was told why; errno may be anything */
+        errno = EINVAL;
+    fail (sh, error.text);
+    return -1;
 }
 
 static void send_exit (struct shell *sh)
@@ -526,10 +562,9 @@ static void send_exit (struct shell *sh)
     buf_fini (&b);
     if (!sh->broken)
         frame_flush (&sh->out);
-    shell_tmpdir_clean (sh);
 }
 
-static void finish (struct shell *sh)
+void shell_finish (struct shell *sh)
 {
     shell_sysmon_end (sh);
     if (shell_plug)
@@ -547,12 +582,28 @@ void shell_exit (struct shell *sh, int rc)
         sh->rc = rc;
     shell_output_finish (sh);
     send_exit (sh);
+    shell_tmpdir_clean (sh);
     _exit (sh->rc);
 }
 
-/* The process ends: only those that look for leaks want this. */
-static void free_all (struct shell *sh)
+struct shell *shell_create (uint64_t id, int slot, int out_fd)
 {
+    struct shell *sh = calloc (1, sizeof (*sh));
+
+    if (!sh)
+        return NULL;
+    sh->id = id;
+    sh->slot = slot;
+    sh->in_src.fd = sh->signal_src.fd = sh->epoll_fd = -1;
+    frame_writer_init (&sh->out, out_fd, id);
+    return sh;
+}
+
+void shell_destroy (struct shell *sh)
+{
+    if (!sh)
+        return;
+    int saved = errno;
     shell_tasks_fini (sh);
     shell_input_fini (sh);
     shell_pmi_fini (sh);
@@ -560,45 +611,47 @@ static void free_all (struct shell *sh)
     shell_affinity_fini (sh);
     shell_env_fini (sh);
     free (sh->rlimits);
-    shell_unwatch (sh, &sh->signal_src);
-    close (sh->epoll_fd);
+    if (!sh->inside) {
+        shell_unwatch (sh, &sh->signal_src);
+        if (sh->epoll_fd >= 0)
+            close (sh->epoll_fd);
+    }
     shell_fini (sh);
     free (sh);
+    errno = saved;
 }
 
-int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
-               int out_fd)
+/* Its life, from what was read of its start record. */
+static void live (struct shell *sh, const char *why, const char *text, size_t len)
 {
-    struct shell *sh = calloc (1, sizeof (*sh));
-    flux_error_t error;
-
-    if (!sh)
-        return 1;
-    sh->id = id;
-    sh->slot = slot;
-    sh->in_src.fd = sh->signal_src.fd = sh->epoll_fd = -1;
-    if (open_loop (sh, in_fd, out_fd) < 0) {
-        fprintf (stderr, "flux-shell: %s\n", strerror (errno));
-        free (sh);
-        return 1;
-    }
-    if (prepare (sh, text, len, &error) < 0) {
-        sh->ending = true;
-        if (sh->rc == 0)
-            shell_fatal (sh, 1, "%s", error.text[0] ? error.text : strerror (errno));
-    } else if (start (sh) < 0) {
-        sh->ending = true;
-        if (sh->rc == 0)
-            shell_fatal (sh, 1, "%s", strerror (errno));
-        shell_tasks_kill (sh, SIGKILL);
-    }
+    if (why)
+        fail (sh, why);
+    else if (!shell_plug && shell_wants_plug (sh)) {
+        shell_become_plugged (sh, text, len);
+        fail (sh, "");
+    } else
+        shell_start (sh);
     loop (sh);
-    finish (sh);
+    shell_finish (sh);
+    shell_tmpdir_clean (sh);
+}
+
+int shell_run (struct shell *take_sh, const char *text, size_t len, int in_fd)
+{
+    struct shell *sh = take_sh;
+    flux_error_t error;
+    bool known;
+
+    if (open_loop (sh, in_fd) < 0) {
+        fprintf (stderr, "flux-shell: %s\n", strerror (errno));
+        shell_destroy (sh);
+        return 1;
+    }
+    known = sh->R || shell_parse (sh, text, len, &error) == 0;
+    live (sh, known ? NULL : error.text, text, len);
     int rc = sh->rc;
 #ifdef __SANITIZE_ADDRESS__
-    free_all (sh);
-#else
-    (void)free_all;
+    shell_destroy (sh); /* the process ends: only those that look for leaks want this */
 #endif
     return rc;
 }

@@ -1,5 +1,6 @@
-/* A shell: the tasks of one job on one node. One process, one thread, one
- * loop; it talks only to job-exec, in frames (protocol.h). */
+/* A shell: the tasks of one job on one node. It has a process of its own, with one thread
+ * and one loop, or lives in that of the server with others (inside.h); it talks only to
+ * job-exec, in frames (protocol.h). */
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
 
@@ -156,6 +157,8 @@ struct shell {
     bool in_barrier;  /* of the shells, before tasks are started */
     bool tasks_ended; /* shell.finish was called */
     bool ending;      /* after a failure: nobody is waited for but tasks */
+    void *owner;      /* inside.c */
+    bool inside;      /* the server's process is its own, and epoll_fd the server's */
 };
 
 /* job.c: from the start record to tasks; -1 with *error. First what there is: jobspec,
@@ -179,8 +182,28 @@ bool shell_template_per_task (const char *template);
 bool shell_template_per_node (const char *template);
 
 /* shell.c */
-int shell_run (uint64_t id, int slot, const char *text, size_t len, int in_fd,
-               int out_fd);
+/* Frames go to out_fd, which is borrowed. NULL with ENOMEM. */
+struct shell *shell_create (uint64_t id, int slot, int out_fd);
+/* Tasks that still run are left alone. */
+void shell_destroy (struct shell *sh);
+/* The shell of a process of its own: from the start record, unless that was parsed
+ * already, to its exit. The status of the process. */
+int shell_run (struct shell *take_sh, const char *text, size_t len, int in_fd);
+/* Starts the tasks, once the record was parsed. -1 with errno: it said why, and those that
+ * run were killed; it ends when shell_done. */
+int shell_start (struct shell *sh);
+/* A frame from job-exec. */
+void shell_frame (struct shell *sh, const struct frame *f);
+/* After a turn: what is due is done, what is to be said is written. */
+void shell_settle (struct shell *sh);
+/* When shell_settle is wanted at the latest; monotonic, INFINITY: never. */
+double shell_deadline (const struct shell *sh);
+/* Milliseconds until then, -1: for ever. */
+int shell_timeout (double deadline);
+/* No task runs, and all was said. */
+bool shell_done (const struct shell *sh);
+/* Its last frames. */
+void shell_finish (struct shell *sh);
 int shell_watch (struct shell *sh, struct source *src);
 void shell_unwatch (struct shell *sh, struct source *src); /* and close */
 void shell_send (struct shell *sh, char type, struct buf *b);
@@ -206,6 +229,8 @@ int shell_env_init (struct shell *sh);
 /* So that MPI libraries find Flux's libpmi, where its server names one. */
 int shell_env_pmi (struct shell *sh);
 /* The value, until it is set again; NULL: none. */
+/* A job's environment does not set it. */
+bool shell_env_is_ours (const char *name);
 const char *shell_env_get (const struct shell *sh, const char *name);
 int shell_env_set (struct shell *sh, const char *name, const char *value);
 void shell_env_unset (struct shell *sh, const char *name);
@@ -216,11 +241,15 @@ char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd);
 /* files.c: FLUX_JOB_TMPDIR and what belongs there. */
 int shell_tmpdir_create (struct shell *sh);
 void shell_tmpdir_clean (struct shell *sh);
+/* There is nothing for shell_tmpdir_clean to do. */
+bool shell_tmpdir_is_clean (const struct shell *sh);
 void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot);
 
 /* task.c */
 int shell_tasks_start (struct shell *sh);
 void shell_tasks_reap (struct shell *sh);
+/* As waitpid (2) has told. */
+void shell_task_changed (struct shell *sh, struct task *t, int status);
 void shell_tasks_kill (struct shell *sh, int signum);
 void shell_tasks_fini (struct shell *sh);
 
@@ -267,6 +296,10 @@ int shell_pmi_open (struct shell *sh, struct task *task, int *child_fd);
 void shell_pmi_exchange (struct shell *sh, const char *text, size_t len);
 
 /* limits.c */
+/* The soft limit of descriptors of this process, as far as max; tasks get what there was
+ * before. The limit that holds now. */
+unsigned long limits_raise_files (unsigned long max);
+void limits_restore_files (void);
 int shell_rlimits_init (struct shell *sh);
 int shell_rlimits_apply (const struct shell *sh); /* in the child; errno or 0 */
 

@@ -112,6 +112,24 @@ static int spawn_task (struct shell *sh, struct task *t, struct spawn *s)
     return shell_plug ? shell_plug->task_fork (sh, t) : 0;
 }
 
+/* Variables that are templates: they may differ from task to task. */
+static int expand_env (struct shell *sh, struct task *t)
+{
+    const char *name;
+    json_t *value;
+    int rc = 0;
+
+    json_object_foreach (shell_option (sh, "env-expand"), name, value) {
+        char *s = json_is_string (value) && !shell_env_is_ours (name)
+                      ? shell_render (sh, t, json_string_value (value))
+                      : NULL;
+        if (s && rc == 0)
+            rc = shell_env_set (sh, name, s);
+        free (s);
+    }
+    return rc;
+}
+
 static int start_task (struct shell *sh, struct task *t)
 {
     int fds[FD_MAX] = { -1, -1, -1, -1 };
@@ -119,7 +137,7 @@ static int start_task (struct shell *sh, struct task *t)
     bool traced = option_is_on (shell_option (sh, "stop-tasks-in-exec"));
     int rc = -1;
 
-    if (!argv || shell_gpu_task (sh, t) < 0
+    if (!argv || shell_gpu_task (sh, t) < 0 || expand_env (sh, t) < 0
         || (t->pty ? shell_pty_open (sh, t, fds) : open_pipes (sh, t, fds)) < 0
         || (sh->pmi && shell_pmi_open (sh, t, &fds[3]) < 0))
         goto done;
@@ -234,7 +252,7 @@ static void leave_stopped (struct shell *sh, struct task *t, int signum)
                    strerror (errno));
 }
 
-static void task_changed (struct shell *sh, struct task *t, int status)
+void shell_task_changed (struct shell *sh, struct task *t, int status)
 {
     if (WIFSTOPPED (status))
         leave_stopped (sh, t, WSTOPSIG (status));
@@ -249,7 +267,7 @@ static void reap_each (struct shell *sh)
     for (int i = 0; i < sh->task_count; i++) {
         struct task *t = &sh->tasks[i];
         if (t->pid > 0 && !t->exited && waitpid (t->pid, &status, WNOHANG) == t->pid)
-            task_changed (sh, t, status);
+            shell_task_changed (sh, t, status);
     }
 }
 
@@ -265,7 +283,7 @@ void shell_tasks_reap (struct shell *sh)
     while ((pid = waitpid (-1, &status, WNOHANG)) > 0) {
         struct task *t = find_task (sh, pid);
         if (t)
-            task_changed (sh, t, status);
+            shell_task_changed (sh, t, status);
     }
 }
 

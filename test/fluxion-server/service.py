@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 import grpc
 import harness
@@ -101,12 +102,175 @@ def errors():
 
 
 def init_again():
-    "Init replaces graph and jobs"
+    "Init replaces graph and jobs; ids are never given again"
     with Server() as s:
         c = Client(s.address)
-        for _ in range(2):
+        for jobid in (1, 2, 3):
             c.init(GRAPH, "lonode")
-            assert c.match(JOBSPEC).jobid == 1
+            r = c.match(JOBSPEC)
+            assert (r.jobid, picked(r)) == (jobid, (8, 4, 2)), r.jobid
+        # what the last graph does not know is nobody's any more
+        assert c.cancel(1).status == pb.CancelResponse.CANCEL_SUCCESS
+        assert picked(c.match(JOBSPEC)) == (26, 5, 2)
+        s.stop()
+        assert "graph default, epoch 2: 1 jobs are gone with it: 2\n" in s.output, s.output
+
+
+def requests():
+    "request says what is wanted; an unknown one is refused, and takes no id"
+    with Server() as s:
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+
+        def match(request):
+            request = pb.MatchRequest(jobspec=JOBSPEC, request=request)
+            return c.call("Match", request, pb.MatchResponse)
+
+        for bad in ("allocate_everything", "satisfiability", "Allocate"):
+            refused(match, bad, code=grpc.StatusCode.INVALID_ARGUMENT, text=bad)
+        for jobid in (1, 2, 3, 4):
+            assert match("").jobid == jobid
+        refused(match, "allocate", text="Allocation was not possible")
+        r = match("allocate_orelse_reserve")
+        assert (r.reserved, r.at) == (True, 3600), r
+
+
+def graphs():
+    "several graphs, each with its epoch; what is replaced or dropped says which jobs"
+    precondition = grpc.StatusCode.FAILED_PRECONDITION
+    with Server() as s:
+        c = Client(s.address)
+
+        def init(name):
+            request = pb.InitRequest(jgf=GRAPH, policy="lonode", graph=name, report=True)
+            return c.call("Init", request, pb.InitResponse)
+
+        def match(name, epoch=0):
+            request = pb.MatchRequest(jobspec=JOBSPEC, graph=name, epoch=epoch)
+            return c.call("Match", request, pb.MatchResponse)
+
+        def names():
+            graphs = c.call("List", pb.ListRequest(), pb.ListResponse).graphs
+            return [(g.name, g.epoch, g.policy, g.jobs, g.vertices) for g in graphs]
+
+        def drop(name, epoch=0):
+            request = pb.DropRequest(graph=name, epoch=epoch)
+            return list(c.call("Drop", request, pb.DropResponse).jobs)
+
+        assert names() == []
+        assert init("b").epoch == 1 and init("a").epoch == 2
+        refused(match, "", code=precondition, text="graph not initialized")
+        refused(match, "nosuch", code=precondition, text="nosuch")
+        for bad in ("x y", ".hidden", "a/b", "n" * 65):
+            refused(init, bad, code=grpc.StatusCode.INVALID_ARGUMENT, text="name")
+        assert (match("a").jobid, match("b").jobid, match("a").jobid) == (1, 2, 3)
+        assert names() == [("a", 2, "lonode", 2, 100), ("b", 1, "lonode", 1, 100)], names()
+        r = init("a")
+        assert (r.epoch, list(r.replaced)) == (3, [1, 3]), r
+        refused(match, "a", 2, code=precondition, text="epoch 2 is not that of now, 3")
+        assert match("a", 3).jobid == 4
+        cancel = pb.CancelRequest(jobID=4, graph="a", epoch=2)
+        refused(c.call, "Cancel", cancel, pb.CancelResponse, code=precondition, text="epoch")
+        cancel.epoch = 3
+        c.call("Cancel", cancel, pb.CancelResponse)
+        assert drop("a", 3) == [] and drop("b") == [2]
+        refused(drop, "b", code=precondition)
+        assert names() == []
+        for i in range(64):
+            init(f"g{i}")
+        refused(init, "more", code=grpc.StatusCode.RESOURCE_EXHAUSTED, text="64 graphs")
+        assert init("g0").epoch == 68
+
+
+def cancelled():
+    "after calls that are cancelled at any moment, asking again by id leaves nothing behind"
+    with Server("--quiet") as s:
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+        match = c.channel.unary_unary("/fluxion.FluxionService/Match")
+        find = pb.FindRequest(criteria="sched-now=allocated")
+        for i in range(200):
+            request = pb.MatchRequest(jobspec=JOBSPEC, id=f"job {i}").SerializeToString()
+            future = match.future(request, timeout=30)
+            threading.Event().wait(i * 1e-5)
+            future.cancel()
+            again = [pb.MatchResponse.FromString(match(request)) for _ in range(2)]
+            assert again[0].jobid == again[1].jobid, (i, again)
+            c.cancel(again[0].jobid)
+            assert c.call("Find", find, pb.FindResponse).result == "", i
+
+
+def ids():
+    "a request with an id that was answered gets the same answer, as long as the job lives"
+    with Server() as s:
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+
+        def match(id, jobspec=JOBSPEC, reservation=False):
+            request = pb.MatchRequest(jobspec=jobspec, id=id, reservation=reservation)
+            return c.call("Match", request, pb.MatchResponse)
+
+        r = match("a")
+        assert match("a") == r and match("b").jobid == r.jobid + 1
+        exists = grpc.StatusCode.ALREADY_EXISTS
+        refused(match, "a", JOBSPEC + "\n", code=exists, text="is job 1")
+        refused(match, "a", JOBSPEC, True, code=exists)
+        refused(match, "x" * 129, code=grpc.StatusCode.INVALID_ARGUMENT, text="128")
+        c.cancel(r.jobid)
+        assert match("a").jobid == 3
+        c.init(GRAPH, "lonode")
+        assert match("a").jobid == 4
+
+
+def executed(s, c, jobs):
+    "Wait until so many jobs are there."
+    while c.call("List", pb.ListRequest(), pb.ListResponse).graphs[0].jobs != jobs:
+        pass
+
+
+def late():
+    "so does one whose deadline is over while it waits or is executed"
+    with Server("--max-jobspec=64M") as s:
+        c = Client(s.address, timeout=60)
+        c.init(GRAPH, "lonode")
+        match = c.channel.unary_unary("/fluxion.FluxionService/Match")
+        # Long to read, but right in the end.
+        text = JOBSPEC + "".join(f"# {'x' * 1000}\n" for _ in range(20000))
+        request = pb.MatchRequest(jobspec=text).SerializeToString()
+        futures = [match.future(request, timeout=0.05) for _ in range(8)]
+        for f in futures:
+            try:
+                c.cancel(pb.MatchResponse.FromString(f.result()).jobid)
+            except grpc.RpcError as e:
+                assert e.code() == grpc.StatusCode.DEADLINE_EXCEEDED, e
+        executed(s, c, 0)
+        assert picked(c.match(JOBSPEC)) == (8, 4, 2)
+
+
+def channel(address):
+    "A connection of its own."
+    return grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+
+
+def busy():
+    "health and other clients are answered while one client's requests are executed"
+    with Server("--max-jobspec=64M", "--quiet") as s:
+        c = Client(s.address, timeout=120)
+        c.init(GRAPH, "lonode")
+        big = "[" + "{a: b}," * 200000 + "{}]"
+        slow = c.channel.unary_unary("/fluxion.FluxionService/Match")
+        request = pb.MatchRequest(jobspec=big).SerializeToString()
+        futures = [slow.future(request, timeout=120) for _ in range(4)]
+        other = Client(s.address)
+        other.channel = channel(s.address)
+        check = other.channel.unary_unary("/grpc.health.v1.Health/Check")
+        for _ in range(50):
+            assert check(b"", timeout=30) == b"\x08\x01"
+            other.cancel(other.match(JOBSPEC).jobid)
+        # All of that was done while the four were read, one after the other.
+        assert not futures[3].done()
+        for f in futures:
+            assert "jobspec" in f.exception().details(), f.exception()
 
 
 def additions():
@@ -207,7 +371,18 @@ def tools():
     with Server() as s:
         channel = grpc.insecure_channel(s.address)
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
-        serving = b"\x08\x01"
+        serving, waiting = b"\x08\x01", b"\x08\x02"
+        assert check(b"", timeout=30) == waiting
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=30)
+        assert next(watch) == waiting
+        c = Client(s.address)
+        c.init(GRAPH, "lonode")
+        assert next(watch) == serving
+        c.call("Drop", pb.DropRequest(), pb.DropResponse)
+        assert next(watch) == waiting
+        c.init(GRAPH, "lonode")
+        assert next(watch) == serving
+        watch.cancel()
         assert check(b"", timeout=30) == serving
         assert check(b"\x0a\x16fluxion.FluxionService", timeout=30) == serving
         refused(check, b"\x0a\x01x", code=grpc.StatusCode.NOT_FOUND)
@@ -347,7 +522,8 @@ def go_cases():
 
 
 harness.run(
-    [greeting, lonode, first, errors, init_again, additions, version2]
+    [greeting, lonode, first, errors, init_again, requests, graphs]
+    + [cancelled, ids, late, busy, additions, version2]
     + [tools, garbage, options, tls, log, clients]
     + ([go_cases] if "FLUXION_GO_CASES" in os.environ else [])
 )

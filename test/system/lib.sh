@@ -10,7 +10,7 @@
 # run in parallel, each in its own directory ($DIR, also the working directory).
 
 # By hand, the build is beside the folder test.
-: "${FLUX_TEST_SOURCE:=$(cd "${0%/*}" && while [ ! -f CONTRIBUTING.md ]; do cd ..; done && pwd)}"
+: "${FLUX_TEST_SOURCE:=$(cd "${0%/*}" && while [ ! -f CONTRIBUTING.md ] && [ "$PWD" != / ]; do cd ..; done && pwd)}"
 : "${FLUX_TEST_BUILD:=$FLUX_TEST_SOURCE/build}"
 : "${LIMIT:=60}" # seconds for one command
 export FLUX_TEST_BUILD FLUX_TEST_SOURCE LIMIT

@@ -1,10 +1,10 @@
 /* A library for LD_PRELOAD: the k-th write to the content store fails, and all
  * after it, until the disk is well again.
  *
- * FAULTDISK names a file with "ENOSPC K COUNT" or "EIO K COUNT". While it is
- * there, calls are counted that write to, truncate or sync a content.sqlite*;
- * from the K-th on COUNT of them fail (0: all). The first failure makes a file
- * of that name with ".hit" behind it. */
+ * FAULTDISK names a file with "ENOSPC K COUNT" or "EIO K COUNT". While it is there,
+ * calls are counted that write to, truncate, sync or rename a content.sqlite* or what is
+ * in content.files; from the K-th on COUNT of them fail (0: all). The first failure makes
+ * a file of that name with ".hit" behind it. */
 /* pwrite and pwrite64 are two names here. */
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
@@ -27,7 +27,7 @@ static bool is_store (int fd)
     snprintf (link, sizeof (link), "/proc/self/fd/%d", fd);
     n = readlink (link, path, sizeof (path) - 1);
     path[n > 0 ? n : 0] = '\0';
-    return strstr (path, "/content.sqlite") != NULL;
+    return strstr (path, "/content.sqlite") || strstr (path, "/content.files");
 }
 
 static void tell (const char *control)
@@ -96,6 +96,16 @@ int ftruncate64 (int fd, off64_t len)
 int fsync (int fd)
 {
     FAIL_OR (fd, REAL (fsync) (fd));
+}
+
+int syncfs (int fd)
+{
+    FAIL_OR (fd, REAL (syncfs) (fd));
+}
+
+int renameat (int from, const char *a, int to, const char *b)
+{
+    FAIL_OR (to, REAL (renameat) (from, a, to, b));
 }
 
 int fdatasync (int fd)

@@ -4,6 +4,7 @@ usage: guest.py ROUNDS SEED; FLUX_URI and URI1 name the ranks, PYTHONPATH has wi
 """
 
 import importlib
+import json
 import os
 import random
 import sys
@@ -14,6 +15,7 @@ from wire import *
 
 fuzz = importlib.import_module("service-fuzz")
 PER_ROUND = 200
+MEMORY_MAX = 400 << 20  # of a broker: all that a guest may make it keep, and itself
 
 
 def topics(owner):
@@ -36,12 +38,55 @@ def topic(names):
     return random.choice(names)
 
 
-def payload(name, plausible):
-    kind = random.randrange(8)
-    if kind < 3:
-        return plausible.get(name, {})
+def odd():
+    """A value that no member of a request should have."""
+    kind = random.randrange(12)
+    if kind == 0:
+        o = []
+        for _ in range(random.choice([10, 300, 900])):
+            o = random.choice([[o], {"id": o}])
+        return o
+    if kind == 1:
+        return list(range(random.choice([1, 1000, 50000])))
+    if kind == 2:
+        return {"k" * i: i for i in range(random.choice([1, 200]))}
     if kind == 3:
+        return random.choice(["\u0000", "a\u0000b", "\ud800", "x" * 10**6])
+    return fuzz.value()
+
+
+def mutate(o):
+    """A request that is nearly right: members are missing, odd, or of another."""
+    o = dict(o)
+    for key in list(o):
+        kind = random.randrange(6)
+        if kind == 0:
+            del o[key]
+        elif kind < 3:
+            o[key] = odd()
+        elif kind == 3 and isinstance(o[key], dict):
+            o[key] = mutate(o[key])
+    return o
+
+
+def deep():
+    """Text that is nested beyond all reason, complete or not."""
+    n = random.choice([500, 3000, 200000])
+    head, tail = random.choice([(b'{"a":', b"}"), (b"[", b"]"), (b'{"id":[', b"]}")])
+    return head * n + b"1" + (tail * n if random.randrange(2) else b"") + b"\0"
+
+
+def payload(name, plausible):
+    kind = random.randrange(12)
+    known = plausible.get(name, {})
+    if kind < 2:
+        return known
+    if kind < 8 and isinstance(known, dict) and known:
+        return json.dumps(mutate(known)).encode() + b"\0"
+    if kind == 8:
         return os.urandom(random.choice([1, 30, 5000]))
+    if kind == 9 and random.randrange(10) == 0:
+        return deep()
     return fuzz.payload()
 
 
@@ -93,13 +138,20 @@ class Guest:
         self.client = None
 
 
-def look(owner, before, job):
+def memory(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) << 10 for line in f if "VmRSS" in line)
+
+
+def look(owner, before, job, pids):
     """The owner's view; the slowest answer."""
     slowest = 0
     for rank in (0, 1):
         start = time.monotonic()
         owner.ok("attr.get", {"name": "rank"}, rank)
         slowest = max(slowest, time.monotonic() - start)
+    for pid in pids:
+        roles.check(memory(pid) < MEMORY_MAX, f"broker {pid}: {memory(pid)} bytes")
     roles.compare(before, roles.snapshot(owner))
     o = owner.ok("job-list.list-id", {"id": job, "attrs": ["state"]}).json()["job"]
     roles.check(o["state"] == 16, f"the owner's job: {o}")
@@ -120,12 +172,14 @@ def main():
     owner.answer(watch)
     barrier = owner.ask("barrier.enter", {"name": "owner", "nprocs": 2})
     before, slowest = roles.snapshot(owner), 0
+    pids = [int(owner.ok("attr.get", {"name": "broker.pid"}, r).json()["value"])
+            for r in (0, 1)]
     guests = [Guest(os.environ[v]) for v in ("FLUX_URI", "URI1", "FLUX_URI")]
     for i in range(rounds):
         for _ in range(PER_ROUND):
             random.choice(guests).send(message(names, plausible, uuids))
         if i % 10 == 0 or i == rounds - 1:
-            slowest = max(slowest, look(owner, before, job))
+            slowest = max(slowest, look(owner, before, job, pids))
         early = [str(m) for m in owner.kept if m.tag in (watch, barrier)]
         roles.check(not early, f"the owner was told {early}")
         if roles.bad:
@@ -138,7 +192,8 @@ def main():
     owner.answer(barrier)
     roles.flux("cancel", spec_job)
     roles.flux("job", "wait-event", spec_job, "clean")
-    print(f"{rounds * PER_ROUND} messages, slowest answer {slowest * 1000:.0f} ms")
+    print(f"{rounds * PER_ROUND} messages, slowest answer {slowest * 1000:.0f} ms, "
+          f"{max(memory(p) for p in pids) >> 20} MB")
 
 
 main()

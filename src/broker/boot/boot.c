@@ -138,17 +138,35 @@ static bool all_local (struct broker *b, struct taskmap *map)
 }
 
 /* Which kinds of sockets the children will come through. */
-static void count_children (struct broker *b, struct taskmap *map, bool *ipc, bool *tcp)
+static void count_children (struct broker *b, struct taskmap *map,
+                            const struct idset *children, bool *ipc, bool *tcp)
 {
-    *ipc = *tcp = false;
-    for (int i = 0; i < topology_child_count (b->topo, b->rank); i++) {
-        int child = topology_child (b->topo, b->rank, i);
+    unsigned int r;
 
-        if (is_local (b, map, child))
+    *ipc = *tcp = false;
+    for (r = idset_first (children); r != IDSET_INVALID_ID;
+         r = idset_next (children, r)) {
+        if (is_local (b, map, r))
             *ipc = true;
         else
             *tcp = true;
     }
+}
+
+/* Ranks that may connect to this broker, new. */
+static struct idset *possible_children (struct broker *b)
+{
+    struct idset *ids;
+
+    if (overlay_heals (b)) {
+        if ((ids = topology_subtree (b->topo, b->rank)))
+            idset_clear (ids, b->rank);
+        return ids;
+    }
+    if ((ids = idset_create (b->size, 0)))
+        for (int i = 0; i < topology_child_count (b->topo, b->rank); i++)
+            idset_set (ids, topology_child (b->topo, b->rank, i));
+    return ids;
 }
 
 static int put_card (struct broker *b, struct pmi_client *pmi, flux_error_t *error)
@@ -186,7 +204,8 @@ static json_t *get_card (struct pmi_client *pmi, int rank, flux_error_t *error)
 }
 
 /* Rank 0: names of all hosts. */
-static int collect_hosts (struct broker *b, struct pmi_client *pmi, flux_error_t *error)
+static int collect_hosts (struct broker *b, struct pmi_client *pmi,
+                          const struct idset *children, flux_error_t *error)
 {
     struct hostlist *hl = hostlist_create ();
     char *s = NULL;
@@ -200,7 +219,7 @@ static int collect_hosts (struct broker *b, struct pmi_client *pmi, flux_error_t
         if (!card)
             goto done;
         hostlist_append (hl, json_string_value (json_object_get (card, "hostname")));
-        if (topology_parent (b->topo, r) == 0)
+        if (idset_test (children, r))
             overlay_authorize (b, card);
         json_decref (card);
     }
@@ -213,10 +232,13 @@ done:
 }
 
 static int authorize_children (struct broker *b, struct pmi_client *pmi,
-                               flux_error_t *error)
+                               const struct idset *children, flux_error_t *error)
 {
-    for (int i = 0; i < topology_child_count (b->topo, b->rank); i++) {
-        json_t *card = get_card (pmi, topology_child (b->topo, b->rank, i), error);
+    unsigned int r;
+
+    for (r = idset_first (children); r != IDSET_INVALID_ID;
+         r = idset_next (children, r)) {
+        json_t *card = get_card (pmi, r, error);
 
         if (!card)
             return -1;
@@ -226,37 +248,73 @@ static int authorize_children (struct broker *b, struct pmi_client *pmi,
     return 0;
 }
 
-static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *map,
-                     flux_error_t *error)
+static int find_ancestors (struct broker *b, struct pmi_client *pmi,
+                           struct taskmap *map, flux_error_t *error)
 {
-    int parent = topology_parent (b->topo, b->rank);
-    bool ipc, tcp;
+    int rc = 0;
 
-    count_children (b, map, &ipc, &tcp);
-    if (overlay_create (b, error) < 0 || overlay_bind (b, ipc, tcp, error) < 0)
-        return -1;
-    if (b->rank > 0 && !is_local (b, map, parent))
-        overlay_need_key (b);
-    if (put_card (b, pmi, error) < 0 || pmi_client_barrier (pmi, error) < 0)
-        return -1;
-    if (b->rank == 0) {
-        if (collect_hosts (b, pmi, error) < 0)
-            return -1;
-    } else {
-        json_t *card = get_card (pmi, parent, error);
-        int rc;
+    for (int r = topology_parent (b->topo, b->rank); rc == 0 && r >= 0;
+         r = topology_parent (b->topo, r)) {
+        json_t *card = get_card (pmi, r, error);
 
         if (!card)
             return -1;
-        rc = overlay_set_parent (b, card, is_local (b, map, parent), error);
+        rc = overlay_add_ancestor (b, r, card, is_local (b, map, r), error);
         json_decref (card);
-        if (rc < 0 || (tcp && authorize_children (b, pmi, error) < 0))
-            return -1;
+        if (!overlay_heals (b))
+            break;
     }
-    /* Nobody may knock before his key is known. */
-    if (!all_local (b, map) && pmi_client_barrier (pmi, error) < 0)
+    return rc;
+}
+
+static bool needs_key (struct broker *b, struct taskmap *map)
+{
+    for (int r = topology_parent (b->topo, b->rank); r >= 0;
+         r = topology_parent (b->topo, r)) {
+        if (!is_local (b, map, r))
+            return true;
+        if (!overlay_heals (b))
+            break;
+    }
+    return false;
+}
+
+static int exchange_cards (struct broker *b, struct pmi_client *pmi,
+                           struct taskmap *map, const struct idset *children,
+                           flux_error_t *error)
+{
+    bool ipc, tcp;
+
+    count_children (b, map, children, &ipc, &tcp);
+    if (overlay_bind (b, ipc, tcp, error) < 0)
         return -1;
-    return 0;
+    if (needs_key (b, map))
+        overlay_need_key (b);
+    if (put_card (b, pmi, error) < 0 || pmi_client_barrier (pmi, error) < 0)
+        return -1;
+    if (b->rank == 0 ? collect_hosts (b, pmi, children, error) < 0
+                     : find_ancestors (b, pmi, map, error) < 0
+                           || (tcp && authorize_children (b, pmi, children, error) < 0))
+        return -1;
+    /* Nobody may knock before his key is known. */
+    return all_local (b, map) ? 0 : pmi_client_barrier (pmi, error);
+}
+
+static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *map,
+                     flux_error_t *error)
+{
+    struct idset *children;
+    int rc;
+
+    if (overlay_create (b, error) < 0)
+        return -1;
+    if (!(children = possible_children (b))) {
+        error_set (error, "out of memory");
+        return -1;
+    }
+    rc = exchange_cards (b, pmi, map, children, error);
+    idset_destroy (children);
+    return rc;
 }
 
 static void set_mapping (struct broker *b, struct taskmap *map)

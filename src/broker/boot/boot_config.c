@@ -48,13 +48,17 @@ static int set_addresses (struct broker *b, const struct bootstrap *bs,
         if (overlay_bind_at (b, uri, error) < 0)
             return -1;
     }
-    if (parent < 0)
-        return 0;
-    if (!(uri = bs->entries[parent].connect))
-        return error_invalid (
-            error, "bootstrap.hosts: %s has children, and no connect address",
-            hostlist_nth (bs->hosts, parent));
-    return overlay_set_parent_at (b, uri, error);
+    for (; parent >= 0; parent = topology_parent (b->topo, parent)) {
+        if (!(uri = bs->entries[parent].connect))
+            return error_invalid (
+                error, "bootstrap.hosts: %s has children, and no connect address",
+                hostlist_nth (bs->hosts, parent));
+        if (overlay_add_ancestor_at (b, parent, uri, error) < 0)
+            return -1;
+        if (!overlay_heals (b))
+            break;
+    }
+    return 0;
 }
 
 static int set_hostlist (struct broker *b, const struct bootstrap *bs)

@@ -51,7 +51,8 @@ static int make_tmpdir (struct broker *b)
 }
 
 /* What the broker and its modules open by name. */
-static const char *const our_names[] = { "local-", "tbon-", "content.sqlite", NULL };
+static const char *const our_names[] = { "local-", "tbon-", "content.sqlite",
+                                         "content.files", NULL };
 
 static int check_dir (const char *attr, const char *path)
 {

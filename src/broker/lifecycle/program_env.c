@@ -20,6 +20,7 @@ static const char *const unset[] = {
     "FLUX_URI",
     "FLUX_ENCLOSING_ID",
     "I_MPI_PMI_LIBRARY",
+    "OMPI_MCA_btl_vader_backing_directory",
     "PMI_*",
     "SLURM_*",
     "PMIX_*",

@@ -17,6 +17,7 @@
 #include <syslog.h>
 
 #include "base/buf.h"
+#include "base/text/quote.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
@@ -99,16 +100,28 @@ static char *scripts_command (const char *rc)
     return cmd;
 }
 
-/* Within single quotes of a shell. */
-static void add_quoted (struct buf *cmd, const char *s)
+/* A site, or who starts the instance, has files for flux modprobe, or changes modules by
+ * [modules] in the configuration: then it does what else is done here. */
+static bool uses_modprobe (struct broker *b)
 {
-    buf_addc (cmd, '\'');
-    for (; *s; s++)
-        if (*s == '\'')
-            buf_adds (cmd, "'\\''");
-        else
-            buf_addc (cmd, *s);
-    buf_addc (cmd, '\'');
+    static const char *const patterns[] = {
+        FLUX_SYSCONFDIR "/modprobe/modprobe.toml",
+        FLUX_SYSCONFDIR "/modprobe/modprobe.d/*.toml",
+        FLUX_SYSCONFDIR "/modprobe/rc[13].py",
+        FLUX_SYSCONFDIR "/modprobe/rc[13].d/*.py",
+    };
+    bool found = json_object_get (b->conf, "modules") || getenv ("FLUX_MODPROBE_PATH")
+                 || getenv ("FLUX_MODPROBE_PATH_APPEND");
+
+    for (size_t i = 0; !found && i < sizeof (patterns) / sizeof (patterns[0]); i++) {
+        glob_t g;
+
+        if (glob (patterns[i], 0, NULL, &g) == 0) {
+            found = true;
+            globfree (&g);
+        }
+    }
+    return found;
 }
 
 /* ---- rc1 ---- */
@@ -182,7 +195,7 @@ static void load (struct broker *b, int i)
     enum progress *progress = &b->rc->plan.progress[i];
     flux_error_t error;
 
-    if (modules_load (b, name, NULL, NULL, loaded, progress, &error) < 0) {
+    if (modules_load (b, name, NULL, NULL, false, loaded, progress, &error) < 0) {
         *progress = FAILED;
         load_failed (b, name, errno, error.text);
     }
@@ -220,7 +233,7 @@ static void restore (struct broker *b, int i, const char *file)
     struct buf cmd = BUF_INIT;
 
     buf_adds (&cmd, "flux restore --quiet --checkpoint ");
-    add_quoted (&cmd, file);
+    buf_add_quoted (&cmd, file);
     if (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0)
         restored (b, 1 << 8, (void *)(intptr_t)i);
     buf_fini (&cmd);
@@ -255,18 +268,36 @@ static bool is_builtin_rc (struct broker *b, const char *attr, const char *dflt,
     return *cmd && strcmp (*cmd, dflt) == 0;
 }
 
+/* What every broker has, also before a command of its own runs, or none. */
+static void exec_loaded (struct broker *b, const char *name, int errnum,
+                         const char *errstr, void *arg)
+{
+    const char *cmd = attrs_val (b->attrs, "broker.rc1_path");
+
+    if (b->state != STATE_INIT)
+        return; /* it was stopped */
+    if (errnum) {
+        load_failed (b, "rexec", errnum, errstr);
+        rc1_finish (b, is_recovery (b));
+    } else if (!cmd || !*cmd)
+        broker_post (b, EVENT_RC1_NONE);
+    else if (command_run (b, cmd, rc1_script_done, NULL) < 0)
+        rc1_script_done (b, 1 << 8, NULL);
+}
+
 void rc1_start (struct broker *b)
 {
+    flux_error_t error;
     const char *cmd;
 
     b->rc->starting = true;
     find_absent (b);
-    if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd))
+    if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd)
+        && !uses_modprobe (b))
         load_ready (b);
-    else if (!cmd || !*cmd)
-        broker_post (b, EVENT_RC1_NONE);
-    else if (command_run (b, cmd, rc1_script_done, NULL) < 0)
-        rc1_script_done (b, 1 << 8, NULL);
+    else if (modules_load (b, "rexec", NULL, NULL, false, exec_loaded, NULL, &error)
+             < 0)
+        exec_loaded (b, "rexec", errno, error.text, NULL);
 }
 
 /* ---- cleanup ---- */
@@ -459,8 +490,8 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
 }
 
 /* What is to be done with the KVS when nobody writes to it any more (rank 0), after
- * the scripts, whatever came of them. NULL: nothing. */
-static char *last_commands (struct broker *b, const char *scripts)
+ * the scripts, whatever came of them, and what is done then. NULL: nothing. */
+static char *last_commands (struct broker *b, const char *scripts, const char *then)
 {
     const char *dump = attrs_val (b->attrs, "content.dump");
     const char *gc = attrs_val (b->attrs, "content.gc-at-end");
@@ -474,9 +505,11 @@ static char *last_commands (struct broker *b, const char *scripts)
         buf_adds (&cmd, "; flux gc --quiet || s=1");
     if (dump && *dump) {
         buf_adds (&cmd, "; flux dump --quiet ");
-        add_quoted (&cmd, dump);
+        buf_add_quoted (&cmd, dump);
         buf_adds (&cmd, " || s=1");
     }
+    if (then) /* it removes the modules */
+        buf_printf (&cmd, "; %s || s=1", then);
     buf_adds (&cmd, "; exit $s");
     return buf_take (&cmd, NULL);
 }
@@ -487,9 +520,12 @@ void rc3_start (struct broker *b)
     char *scripts = NULL, *last;
 
     b->rc->failed = 0;
-    if (is_builtin_rc (b, "broker.rc3_path", "flux modprobe rc3", &cmd))
+    bool builtin = is_builtin_rc (b, "broker.rc3_path", "flux modprobe rc3", &cmd);
+    bool modprobe = builtin && uses_modprobe (b);
+
+    if (builtin && !modprobe)
         cmd = scripts = scripts_command ("rc3");
-    if ((last = last_commands (b, cmd)))
+    if ((last = last_commands (b, modprobe ? NULL : cmd, modprobe ? cmd : NULL)))
         cmd = last;
     if (!cmd || !*cmd)
         rc3_modules (b);

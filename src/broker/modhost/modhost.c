@@ -14,10 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-
-#include "core/handle/dispatch.h"
-#include "core/message/message.h"
 
 #define STACK_SIZE (1024 * 1024)
 
@@ -26,10 +22,6 @@ typedef int (*mod_main_f) (flux_t *h, int argc, char **argv);
 struct host {
     struct modhost *mh;
     flux_t *h;
-    flux_msg_handler_t **handlers;
-    flux_watcher_t *prepare;
-    int debug_flags;
-    bool running;
 };
 
 struct modhost *modhost_create (const char *name, const char *path, const char *id,
@@ -75,151 +67,6 @@ void modhost_destroy (struct modhost *mh)
     }
 }
 
-/* ---- what every module answers ---- */
-
-static void ping_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg, void *arg)
-{
-    struct flux_msg_cred cred = { 0 };
-    json_t *o = msg_json (msg);
-    flux_msg_t *rep;
-    char *route;
-
-    if (!o) {
-        (void)flux_respond_error (h, msg, EPROTO, NULL);
-        return;
-    }
-    (void)flux_msg_get_cred (msg, &cred);
-    route = flux_msg_route_string (msg);
-    o = json_copy (o);
-    json_object_set_new (o, "route", json_string (route ? route : ""));
-    json_object_set_new (o, "userid", json_integer (cred.userid));
-    json_object_set_new (o, "rolemask", json_integer (cred.rolemask));
-    free (route);
-    if (!(rep = flux_response_derive (msg, 0))) {
-        json_decref (o);
-        return;
-    }
-    if (msg_take_json (rep, o) < 0 || flux_send_new (h, &rep, 0) < 0)
-        flux_msg_decref (rep);
-}
-
-static void stats_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                      void *arg)
-{
-    flux_msgcounters_t mc;
-
-    flux_get_msgcounters (h, &mc);
-    (void)flux_respond_pack (h, msg, "{s:{s:i s:i s:i s:i} s:{s:i s:i s:i s:i}}", "tx",
-                             "request", mc.request_tx, "response", mc.response_tx,
-                             "event", mc.event_tx, "control", mc.control_tx, "rx",
-                             "request", mc.request_rx, "response", mc.response_rx,
-                             "event", mc.event_rx, "control", mc.control_rx);
-}
-
-static void stats_clear_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                            void *arg)
-{
-    int type;
-
-    flux_clr_msgcounters (h);
-    if (flux_msg_get_type (msg, &type) == 0 && type == FLUX_MSGTYPE_REQUEST)
-        (void)flux_respond (h, msg, NULL);
-}
-
-static double seconds (struct timeval tv)
-{
-    return tv.tv_sec + tv.tv_usec * 1e-6;
-}
-
-static void rusage_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                       void *arg)
-{
-    const char *who = "thread";
-    struct rusage ru;
-    int rc;
-
-    (void)flux_msg_unpack (msg, "{s?s}", "who", &who);
-    rc = getrusage (strcmp (who, "self") == 0       ? RUSAGE_SELF
-                    : strcmp (who, "children") == 0 ? RUSAGE_CHILDREN
-                                                    : RUSAGE_THREAD,
-                    &ru);
-    if (rc < 0) {
-        (void)flux_respond_error (h, msg, errno, NULL);
-        return;
-    }
-    (void)flux_respond_pack (
-        h, msg, "{s:f s:f s:I s:I s:I s:I s:I s:I s:I s:I}", "utime",
-        seconds (ru.ru_utime), "stime", seconds (ru.ru_stime), "maxrss",
-        (json_int_t)ru.ru_maxrss, "minflt", (json_int_t)ru.ru_minflt, "majflt",
-        (json_int_t)ru.ru_majflt, "nswap", (json_int_t)ru.ru_nswap, "inblock",
-        (json_int_t)ru.ru_inblock, "oublock", (json_int_t)ru.ru_oublock, "nvcsw",
-        (json_int_t)ru.ru_nvcsw, "nivcsw", (json_int_t)ru.ru_nivcsw);
-}
-
-static void shutdown_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                         void *arg)
-{
-    flux_reactor_stop (flux_get_reactor (h));
-}
-
-static void debug_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                      void *arg)
-{
-    struct host *host = arg;
-    const char *op = "";
-    int flags = 0;
-
-    if (flux_msg_has_payload (msg)
-        && flux_msg_unpack (msg, "{s?s s?i}", "op", &op, "flags", &flags) < 0) {
-        (void)flux_respond_error (h, msg, EPROTO, NULL);
-        return;
-    }
-    if (strcmp (op, "set") == 0)
-        host->debug_flags = flags;
-    else if (strcmp (op, "clr") == 0)
-        host->debug_flags = 0;
-    else if (strcmp (op, "setbit") == 0)
-        host->debug_flags |= flags;
-    else if (strcmp (op, "clrbit") == 0)
-        host->debug_flags &= ~flags;
-    (void)flux_respond_pack (h, msg, "{s:i}", "flags", host->debug_flags);
-}
-
-static void config_reload_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                              void *arg)
-{
-    json_t *o = msg_json (msg);
-    flux_conf_t *conf;
-
-    if (!o || !(conf = flux_conf_pack ("O", o))) {
-        (void)flux_respond_error (h, msg, EPROTO, NULL);
-        return;
-    }
-    if (flux_set_conf_new (h, conf) < 0)
-        flux_conf_decref (conf);
-    if (!flux_msg_is_noresponse (msg))
-        (void)flux_respond (h, msg, NULL);
-}
-
-static void handlers_cb (flux_t *h, flux_msg_handler_t *w, const flux_msg_t *msg,
-                         void *arg)
-{
-    (void)flux_respond_pack (h, msg, "{s:o}", "handlers", dispatch_describe (h));
-}
-
-static const struct flux_msg_handler_spec spec[] = {
-    { FLUX_MSGTYPE_REQUEST, "ping", ping_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "stats-get", stats_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "stats-clear", stats_clear_cb, 0 },
-    { FLUX_MSGTYPE_EVENT, "stats-clear", stats_clear_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "rusage", rusage_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "shutdown", shutdown_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "debug", debug_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "handlers", handlers_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "config-reload", config_reload_cb, 0 },
-    FLUX_MSGHANDLER_TABLE_END,
-};
-
 /* ---- the thread ---- */
 
 static void tell_status (flux_t *h, int status, int errnum)
@@ -227,18 +74,6 @@ static void tell_status (flux_t *h, int status, int errnum)
     flux_future_destroy (flux_rpc_pack (h, "module.status", FLUX_NODEID_ANY,
                                         FLUX_RPC_NORESPONSE, "{s:i s:i}", "status",
                                         status, "errnum", errnum));
-}
-
-/* The reactor is about to run for the first time: initialised. */
-static void first_turn (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
-{
-    struct host *host = arg;
-
-    flux_watcher_stop (w);
-    if (!host->running) {
-        host->running = true;
-        (void)flux_module_set_running (host->h);
-    }
 }
 
 static int fail (struct modhost *mh, int errnum, const char *errstr)
@@ -253,15 +88,12 @@ static int prepare_handle (struct host *host)
     struct modhost *mh = host->mh;
     const char *name;
     flux_conf_t *conf;
-    flux_reactor_t *r;
     json_t *val;
 
     if (!(host->h = channel_open_handle (mh->end, 0))) {
         channel_close (mh->end);
         return -1;
     }
-    if (!(r = flux_get_reactor (host->h)))
-        return -1;
     json_object_foreach (mh->attrs, name, val)
         (void)flux_attr_set_cacheonly (host->h, name, json_string_value (val));
     if (!(conf = flux_conf_pack ("O", mh->conf))
@@ -270,13 +102,8 @@ static int prepare_handle (struct host *host)
     flux_log_set_appname (host->h, mh->name);
     if (flux_aux_set (host->h, "flux::name", mh->name, NULL) < 0
         || flux_aux_set (host->h, "flux::uuid", mh->id, NULL) < 0
-        || flux_aux_set (host->h, "flux::debug_flags", &host->debug_flags, NULL) < 0
-        || flux_msg_handler_addvec_ex (host->h, mh->name, spec, host, &host->handlers)
-               < 0
-        || !(host->prepare = flux_prepare_watcher_create (r, first_turn, host)))
+        || flux_module_register_handlers (host->h, NULL) < 0)
         return -1;
-    flux_watcher_start (host->prepare);
-    flux_watcher_unref (host->prepare);
     return 0;
 }
 
@@ -322,8 +149,6 @@ static void *module_thread (void *arg)
         tell_status (host.h, MODULE_FINALIZING, 0);
         tell_status (host.h, MODULE_EXITED, mh->errnum);
     }
-    flux_watcher_destroy (host.prepare);
-    flux_msg_handler_delvec (host.handlers);
     /* A module that leaks a future keeps its handle alive: the broker learns of
      * the end nevertheless. */
     if (host.h)

@@ -1,9 +1,11 @@
 /* The broker's side of its modules. */
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 #include "broker/broker.h"
 #include "broker/modhost/modhost.h"
 #include "broker/modhost/modlist.h"
+#include "broker/modhost/modproc.h"
 #include "broker/modhost/modules.h"
 #include "broker/modhost/trace.h"
 #include "broker/routing/builtin.h"
@@ -36,17 +39,21 @@ struct module {
     char *name;
     char *path;
     enum module_status status;
-    struct modhost *host;
+    json_t *args;         /* or NULL */
+    struct modhost *host; /* a thread, or ... */
     struct channel_end *end;
+    struct modproc *proc; /* ... a process */
+    int errnum;           /* what it ended with */
     flux_watcher_t *w;
     struct reactor_task recv_task;
     module_f load_cb;
     void *load_arg;
     struct list removers;
     bool removing;
-    bool exited;   /* said so: nothing more comes */
-    bool by_hand;  /* it is not part of what the instance promises */
-    char why[160]; /* the last error that it logged */
+    bool cancelled; /* killed by hand */
+    bool exited;    /* said so: nothing more comes */
+    bool by_hand;   /* it is not part of what the instance promises */
+    char why[160];  /* the last error that it logged */
 };
 
 struct modules {
@@ -72,6 +79,8 @@ static void module_destroy (struct module *m)
         flux_watcher_destroy (m->w);
         channel_close (m->end);
         modhost_destroy (m->host);
+        modproc_destroy (m->proc);
+        json_decref (m->args);
         free (m->name);
         free (m->path);
         free (m);
@@ -86,7 +95,7 @@ static int module_send (struct peer *p, flux_msg_t **msg)
     struct module *m = p->arg;
 
     trace_message (m->b, m->name, "rx", *msg);
-    return channel_send (m->end, msg);
+    return m->proc ? modproc_send (m->proc, msg) : channel_send (m->end, msg);
 }
 
 static void load_done (struct module *m, int errnum, const char *errstr)
@@ -127,12 +136,14 @@ static void module_gone (struct module *m)
 {
     struct broker *b = m->b;
     bool was_running = m->status >= MODULE_RUNNING && !m->load_cb;
-    const char *why;
-    int errnum;
+    const char *why = m->why;
+    int errnum = m->errnum;
 
-    modhost_join (m->host);
-    errnum = m->host->errnum;
-    why = m->host->errstr[0] ? m->host->errstr : m->why;
+    if (m->host) {
+        modhost_join (m->host);
+        errnum = m->host->errnum;
+        why = m->host->errstr[0] ? m->host->errstr : m->why;
+    }
     list_remove (&m->node);
     b->modules->count--;
     snprintf (m->peer.why, sizeof (m->peer.why),
@@ -141,7 +152,7 @@ static void module_gone (struct module *m)
     broker_log (b, LOG_DEBUG, "rmmod %s", m->name);
     if (m->load_cb)
         load_done (m, errnum ? errnum : ECANCELED, why[0] ? why : NULL);
-    else if (was_running && errnum != 0 && b->state < STATE_FINALIZE)
+    else if (was_running && errnum != 0 && !m->cancelled && b->state < STATE_FINALIZE)
         died (m, errnum, why);
     list_foreach (&m->removers, it) {
         struct waiter *waiter = container_of (it, struct waiter, node);
@@ -153,19 +164,24 @@ static void module_gone (struct module *m)
     module_destroy (m);
 }
 
+static flux_msg_t *next_message (struct module *m)
+{
+    return m->proc ? modproc_recv (m->proc) : channel_recv (m->end);
+}
+
 static void module_recv (void *arg)
 {
     struct module *m = arg;
     flux_msg_t *msg;
     int n = 0;
 
-    while (!m->exited && n++ < RECV_BATCH && (msg = channel_recv (m->end))) {
+    while (!m->exited && n++ < RECV_BATCH && (msg = next_message (m))) {
         struct flux_msg_cred cred;
 
         if (flux_msg_get_cred (msg, &cred) == 0) {
             if (cred.userid == FLUX_USERID_UNKNOWN || cred.rolemask == FLUX_ROLE_NONE)
                 cred = m->peer.cred;
-            cred.rolemask |= FLUX_ROLE_LOCAL;
+            cred.rolemask |= FLUX_ROLE_LOCAL | MSG_ROLE_MODULE;
             if (msg_is_unique (msg))
                 flux_msg_set_cred (msg, cred);
         }
@@ -176,6 +192,8 @@ static void module_recv (void *arg)
         reactor_post (m->b->reactor, &m->recv_task);
         return;
     }
+    if (m->proc) /* it is gone when it is reaped */
+        return;
     /* The channel stays open if the module leaves something behind that
      * refers to its handle. */
     if (m->exited || errno == ECONNRESET) {
@@ -192,6 +210,38 @@ static void module_readable (flux_reactor_t *r, flux_watcher_t *w, int revents,
 {
     module_recv (arg);
 }
+
+static void process_readable (void *arg)
+{
+    module_recv (arg);
+}
+
+/* What it has sent before is done first. */
+static void process_ended (void *arg, int status)
+{
+    struct module *m = arg;
+
+    reactor_task_cancel (&m->recv_task);
+    do {
+        errno = 0;
+        module_recv (m);
+    } while (!m->exited && errno != ECONNRESET && errno != EAGAIN);
+    if (m->exited && !WIFSIGNALED (status)) {
+        module_gone (m);
+        return;
+    }
+    if (m->errnum == 0)
+        m->errnum = m->cancelled ? ECANCELED : ENOTRECOVERABLE;
+    if (WIFSIGNALED (status))
+        snprintf (m->why, sizeof (m->why), "its process was killed by signal %d (%s)",
+                  WTERMSIG (status), strsignal (WTERMSIG (status)));
+    else if (!m->why[0])
+        snprintf (m->why, sizeof (m->why), "its process ended with status %d",
+                  WEXITSTATUS (status));
+    module_gone (m);
+}
+
+static const struct modproc_ops process_ops = { process_readable, process_ended };
 
 /* ---- finding the file ---- */
 
@@ -264,7 +314,25 @@ static struct module *module_create (struct broker *b, const char *name,
     return m;
 }
 
-static int module_start (struct module *m, json_t *args)
+static int process_start (struct module *m, json_t *args)
+{
+    struct broker *b = m->b;
+
+    if (peer_add (b, &m->peer) < 0)
+        return -1;
+    if (services_add (b->services, m->name, &m->peer) < 0
+        || !(m->proc = modproc_create (b, m->name, m->path, m->peer.id, args,
+                                       &process_ops, m))) {
+        int saved_errno = errno;
+
+        peer_remove (b, &m->peer, ENOSYS);
+        errno = saved_errno;
+        return -1;
+    }
+    return 0;
+}
+
+static int thread_start (struct module *m, json_t *args)
 {
     struct broker *b = m->b;
     struct channel_end *ends[2];
@@ -295,7 +363,7 @@ static int module_start (struct module *m, json_t *args)
 }
 
 int modules_load (struct broker *b, const char *path, const char *name_arg,
-                  json_t *args, module_f cb, void *arg, flux_error_t *error)
+                  json_t *args, bool exec, module_f cb, void *arg, flux_error_t *error)
 {
     char file[4096];
     char *name = name_arg ? strdup (name_arg) : name_of_path (path);
@@ -319,9 +387,11 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
         errno = EEXIST;
         goto error;
     }
-    if (!(m = module_create (b, name, file)) || module_start (m, args) < 0)
+    if (!(m = module_create (b, name, file))
+        || (exec ? process_start : thread_start) (m, args) < 0)
         goto error;
     free (name);
+    m->args = json_incref (args);
     m->load_cb = cb;
     m->load_arg = arg;
     m->by_hand = cb == loaded_cb;
@@ -354,7 +424,7 @@ static void ask_to_end (struct module *m)
     flux_msg_set_noresponse (msg);
     flux_msg_route_enable (msg);
     flux_msg_set_cred (msg, m->peer.cred);
-    if (channel_send (m->end, &msg) < 0)
+    if ((m->proc ? modproc_send (m->proc, &msg) : channel_send (m->end, &msg)) < 0)
         flux_msg_decref (msg);
 }
 
@@ -394,29 +464,73 @@ void modules_foreach (struct broker *b,
         fn (b, container_of (it, struct module, node)->name, arg);
 }
 
-static void config_done (struct broker *b, const flux_msg_t *rep, void *arg)
+/* Modules are asked for their opinion of a configuration. */
+struct poll {
+    modules_config_f done;
+    void *arg;
+    int pending; /* and one while they are asked */
+    char refusal[512];
+};
+
+static void poll_done (struct broker *b, struct poll *p)
 {
+    if (--p->pending == 0) {
+        p->done (b, p->refusal[0] ? p->refusal : NULL, p->arg);
+        free (p);
+    }
+}
+
+/* Most begin with their name themselves. */
+static void refusal_set (struct poll *p, const char *name, size_t len, const char *text)
+{
+    bool named = strncmp (text, name, len) == 0 && strchr (".:", text[len]);
+
+    snprintf (p->refusal, sizeof (p->refusal), "%.*s%s%s", named ? 0 : (int)len, name,
+              named ? "" : ": ", text);
+}
+
+static void config_answer (struct broker *b, const flux_msg_t *rep, void *arg)
+{
+    struct poll *p = arg;
     const char *topic = "?", *text = NULL;
     int errnum;
 
     (void)flux_msg_get_topic (rep, &topic);
-    if (flux_msg_get_errnum (rep, &errnum) == 0 && errnum != 0 && errnum != ENOSYS) {
-        if (flux_msg_get_string (rep, &text) < 0 || !text)
+    /* ENOSYS: it has ended meanwhile. */
+    if (flux_msg_get_errnum (rep, &errnum) == 0 && errnum != 0 && errnum != ENOSYS
+        && !p->refusal[0]) {
+        if (flux_msg_get_string (rep, &text) < 0 || !text || !*text)
             text = strerror (errnum);
-        broker_log (b, LOG_ERR, "%s: %s", topic, text);
+        refusal_set (p, topic, strcspn (topic, "."), text);
     }
+    poll_done (b, p);
 }
 
-void modules_config (struct broker *b)
+void modules_config (struct broker *b, modules_config_f done, void *arg)
 {
+    struct poll *p = calloc (1, sizeof (*p));
+
+    if (!p) {
+        done (b, strerror (ENOMEM), arg);
+        return;
+    }
+    p->done = done;
+    p->arg = arg;
+    p->pending = 1;
     list_foreach (&b->modules->list, it) {
         struct module *m = container_of (it, struct module, node);
         char topic[256];
 
         snprintf (topic, sizeof (topic), "%s.config-reload", m->name);
-        (void)broker_rpc (b, topic, b->rank, json_deep_copy (b->conf), config_done,
-                          NULL);
+        p->pending++;
+        if (broker_rpc (b, topic, b->rank, json_deep_copy (b->conf), config_answer, p)
+            < 0) {
+            snprintf (p->refusal, sizeof (p->refusal), "%s: %s", m->name,
+                      strerror (errno));
+            p->pending--;
+        }
     }
+    poll_done (b, p);
 }
 
 /* ---- the service ---- */
@@ -438,12 +552,13 @@ static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
     const char *path, *name = NULL;
     flux_error_t error;
     json_t *args = NULL;
+    int exec = 0;
 
-    if (flux_msg_unpack (msg, "{s:s s?s s?o}", "path", &path, "name", &name, "args",
-                         &args)
+    if (flux_msg_unpack (msg, "{s:s s?s s?o s?b}", "path", &path, "name", &name, "args",
+                         &args, "exec", &exec)
         < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (modules_load (b, path, name, args, loaded_cb,
+    else if (modules_load (b, path, name, args, exec, loaded_cb,
                            (void *)flux_msg_incref (msg), &error)
              < 0) {
         broker_respond_error (b, msg, errno, error.text[0] ? error.text : NULL);
@@ -484,15 +599,42 @@ static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
     return *list;
 }
 
+static void cancelled_cb (struct broker *b, const char *name, int errnum,
+                          const char *errstr, void *arg)
+{
+    loaded_cb (b, name, 0, NULL, arg);
+}
+
+static void module_cancel (struct module *m, const flux_msg_t *msg)
+{
+    m->cancelled = m->removing = true;
+    if (modules_remove (m->b, m->name, cancelled_cb, (void *)flux_msg_incref (msg))
+        < 0) {
+        broker_respond_error (m->b, msg, errno, NULL);
+        flux_msg_decref (msg);
+    }
+    modproc_kill (m->proc, SIGKILL);
+}
+
 static void module_remove (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     const char *name;
     flux_error_t error;
+    struct module *m;
+    int cancel = 0;
 
-    if (flux_msg_unpack (msg, "{s:s}", "name", &name) < 0)
+    if (flux_msg_unpack (msg, "{s:s s?b}", "name", &name, "cancel", &cancel) < 0)
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (find (b, name) && is_in_use (b, name, &error))
+    else if ((m = find (b, name)) && cancel && !m->proc)
+        broker_respond_error (
+            b, msg, ENOTSUP,
+            "is a thread of the broker, which nothing can end from "
+            "outside: only a module that was loaded with --exec can be "
+            "cancelled");
+    else if (m && is_in_use (b, name, &error))
         broker_respond_error (b, msg, EBUSY, error.text);
+    else if (m && cancel)
+        module_cancel (m, msg);
     else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
         broker_respond_error (b, msg, errno, NULL);
         flux_msg_decref (msg);
@@ -530,11 +672,16 @@ static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
     list_foreach (&b->modules->list, it) {
         struct module *m = container_of (it, struct module, node);
 
-        json_array_append_new (
-            mods,
-            list_entry (m->name, m->path, (int)(now - m->peer.t_active), m->status,
-                        list_services (b, &m->peer, m->name),
-                        channel_send_count (m->end), channel_recv_count (m->end)));
+        json_t *o = list_entry (m->name, m->path, (int)(now - m->peer.t_active),
+                                m->status, list_services (b, &m->peer, m->name),
+                                m->proc ? 0 : channel_send_count (m->end),
+                                m->proc ? 0 : channel_recv_count (m->end));
+
+        /* for who wants to put it back */
+        json_object_set_new (o, "exec", json_boolean (m->proc));
+        json_object_set_new (o, "args",
+                             m->args ? json_deep_copy (m->args) : json_array ());
+        json_array_append_new (mods, o);
     }
     for (size_t i = 0; i < sizeof (builtins) / sizeof (builtins[0]); i++)
         json_array_append_new (mods, list_entry (builtins[i], "builtin", 0,
@@ -564,6 +711,8 @@ static void module_status (struct broker *b, const flux_msg_t *msg, void *arg)
         /* From here on there is no such service. */
         services_remove_owner (b->services, &m->peer);
         m->exited = status == MODULE_EXITED;
+        if (m->exited)
+            m->errnum = errnum;
     }
     broker_respond (b, msg, NULL);
 }
@@ -594,7 +743,11 @@ void modules_fini (struct broker *b)
         list_foreach (&mods->list, it) {
             struct module *m = container_of (it, struct module, node);
 
-            flux_watcher_stop (m->w);
+            if (m->proc) {
+                modproc_destroy (m->proc);
+                m->proc = NULL;
+            } else
+                flux_watcher_stop (m->w);
         }
         free (mods);
         b->modules = NULL;

@@ -9,10 +9,11 @@ typedef void (*module_f) (struct broker *b, const char *name, int errnum,
                           const char *errstr, void *arg);
 int modules_init (struct broker *b);
 void modules_fini (struct broker *b);
-/* path: a name to search for, or a path with a '/'. name NULL: from the path.
+/* path: a name to search for, or a path with a '/'. name NULL: from the path. exec: as a
+ * process of its own.
  * -1 with errno and *error if it cannot start; cb is not called then. */
 int modules_load (struct broker *b, const char *path, const char *name, json_t *args,
-                  module_f cb, void *arg, flux_error_t *error);
+                  bool exec, module_f cb, void *arg, flux_error_t *error);
 /* cb is called when it is gone, with what it ended with. ENOENT. */
 int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
 /* The peer of this id, if it is a module, logged an error: that is why it ends, if it
@@ -24,7 +25,9 @@ int modules_count (struct broker *b);
 void modules_foreach (struct broker *b,
                       void (*fn) (struct broker *b, const char *name, void *arg),
                       void *arg);
-/* A new configuration for all of them. */
-void modules_config (struct broker *b);
+/* A new configuration for all of them. done is called once, when all have answered, with
+ * what one of them has against it ("NAME: why"), or NULL. */
+typedef void (*modules_config_f) (struct broker *b, const char *refusal, void *arg);
+void modules_config (struct broker *b, modules_config_f done, void *arg);
 
 #endif

@@ -144,6 +144,11 @@ static json_t *op_welcome (void *arg)
     return json_pack ("{s:{} s:{}}", "conf", "attrs");
 }
 
+static uint32_t op_event_seq (void *arg)
+{
+    return 7;
+}
+
 static int op_joined (struct overlay_child *c, void *arg)
 {
     struct life *b = arg;
@@ -165,7 +170,7 @@ static int op_joined (struct overlay_child *c, void *arg)
     return 0;
 }
 
-static void op_left (struct overlay_child *c, void *arg)
+static void op_left (struct overlay_child *c, const struct idset *gone, void *arg)
 {
     struct life *b = arg;
 
@@ -245,9 +250,22 @@ static struct life *add_life (struct world *w, int rank)
         .topo = w->topo,
         .hostname = "host",
         .version = "1",
-        .ops = { op_now, op_state, op_send_child, op_send_parent, op_welcome, op_joined,
-                 op_left, op_torpid, op_child_msg, op_parent_joined, op_parent_failed,
-                 op_parent_left, op_parent_state, op_parent_msg, op_log },
+        .ops = { .now = op_now,
+                 .state = op_state,
+                 .send_child = op_send_child,
+                 .send_parent = op_send_parent,
+                 .welcome = op_welcome,
+                 .event_seq = op_event_seq,
+                 .child_joined = op_joined,
+                 .child_left = op_left,
+                 .child_torpid = op_torpid,
+                 .child_msg = op_child_msg,
+                 .parent_joined = op_parent_joined,
+                 .parent_failed = op_parent_failed,
+                 .parent_left = op_parent_left,
+                 .parent_state = op_parent_state,
+                 .parent_msg = op_parent_msg,
+                 .log = op_log },
         .arg = b,
     };
 

@@ -2,7 +2,13 @@
  * router, the groups and the state machine on the other side.
  *
  * Failures: a child that is gone is lost: RPCs through it fail with EHOSTUNREACH,
- * its subtree leaves all groups. A lost parent ends this broker. */
+ * its subtree leaves all groups. A lost parent ends this broker.
+ *
+ * Where tbon.heal says so (core.c), those below the lost child stay in their groups until
+ * it is known that they do not come back, and a broker without parent runs on: what was
+ * under way through the lost one has failed, what is sent meanwhile waits in the router.
+ * With a new parent it goes on, the groups are announced again, and the events that were
+ * missed come first. */
 #include "broker/overlay/overlay.h"
 
 #include <dlfcn.h>
@@ -99,32 +105,128 @@ static void child_stuck (struct peer *p)
                                    "it does not read what it is sent");
 }
 
+static void child_init (struct child *c, struct overlay *ov,
+                        struct overlay_child *place)
+{
+    c->ov = ov;
+    c->place = place;
+    c->peer.kind = PEER_CHILD;
+    c->peer.send = child_send;
+    c->peer.stuck = child_stuck;
+    c->peer.arg = c;
+    place->data = c;
+}
+
 static int op_child_joined (struct overlay_child *place, void *arg)
 {
     struct overlay *ov = arg;
-    struct peer *p = &ov->children[place->index].peer;
+    struct child *c = place->data;
 
-    snprintf (p->id, sizeof (p->id), "%s", place->id);
-    return peer_add (ov->b, p);
+    if (place->seq >= 0 && !router_can_replay (ov->b, place->seq)) {
+        errno = ESTALE;
+        return -1;
+    }
+    if (!c) {
+        if (!(c = calloc (1, sizeof (*c))))
+            return -1;
+        child_init (c, ov, place);
+    }
+    snprintf (c->peer.id, sizeof (c->peer.id), "%s", place->id);
+    if (peer_add (ov->b, &c->peer) == 0)
+        return 0;
+    free (c);
+    place->data = NULL;
+    return -1;
+}
+
+static void op_child_resumed (struct overlay_child *place, void *arg)
+{
+    struct overlay *ov = arg;
+    struct child *c = place->data;
+
+    router_replay (ov->b, &c->peer, place->seq);
+    router_release (ov->b);
 }
 
 /* It is no peer any more: lost, offline, or replaced by a new life. */
-static void op_child_left (struct overlay_child *place, void *arg)
+static void op_child_left (struct overlay_child *place, const struct idset *gone,
+                           void *arg)
 {
     struct overlay *ov = arg;
     struct broker *b = ov->b;
-    struct peer *p = &ov->children[place->index].peer;
-    struct idset *ids = topology_subtree (b->topo, place->rank);
+    struct child *c = place->data;
 
-    peer_remove (b, p, EHOSTUNREACH);
-    if (ids)
-        groups_clear_all (b->groups, ids);
-    idset_destroy (ids);
+    peer_remove (b, &c->peer, EHOSTUNREACH);
+    free (c);
+    place->data = NULL;
+    /* It may already be somewhere else; what it asks there must not be taken back. */
+    while (ov->heal > 0 && router_turn (b))
+        ;
+    if (gone)
+        groups_clear_all (b->groups, gone);
     groups_changed (b);
     if (b->hooks.child_left)
         b->hooks.child_left (b, place->hostname, place->rank);
     if (b->hooks.children_changed)
         b->hooks.children_changed (b);
+}
+
+/* Also what is left to be done for those who are gone: it concerns the same senders as
+ * what comes next. */
+static void op_moved (const char *id, void *arg)
+{
+    struct overlay *ov = arg;
+
+    router_retire (ov->b, id);
+    while (router_turn (ov->b))
+        ;
+}
+
+static void op_ranks_gone (const struct idset *ranks, void *arg)
+{
+    struct overlay *ov = arg;
+    char *s = idset_encode (ranks, IDSET_FLAG_RANGE);
+
+    broker_log (ov->b, LOG_ERR, "brokers did not come back: ranks %s", s ? s : "?");
+    free (s);
+    groups_clear_all (ov->b->groups, ranks);
+    groups_changed (ov->b);
+    router_release (ov->b);
+}
+
+static uint32_t op_event_seq (void *arg)
+{
+    return router_event_seq (((struct overlay *)arg)->b);
+}
+
+static bool op_is_online (int rank, void *arg)
+{
+    struct overlay *ov = arg;
+    const struct idset *online = groups_members (ov->b->groups, "broker.online");
+
+    return online && idset_test (online, rank);
+}
+
+static void op_new_id (char id[OVERLAY_ID_SIZE], void *arg)
+{
+    make_route_id (id);
+}
+
+static void soon_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    overlay_core_tick (((struct overlay *)arg)->core);
+}
+
+static void op_tick_in (double seconds, void *arg)
+{
+    struct overlay *ov = arg;
+
+    if (ov->soon)
+        flux_timer_watcher_reset (ov->soon, seconds, 0.);
+    else if (!(ov->soon = flux_timer_watcher_create (ov->b->reactor, seconds, 0.,
+                                                     soon_cb, ov)))
+        return;
+    flux_watcher_start (ov->soon);
 }
 
 static void op_child_torpid (struct overlay_child *place, void *arg)
@@ -143,13 +245,14 @@ static void op_child_torpid (struct overlay_child *place, void *arg)
     idset_destroy (ids);
 }
 
-/* RFC 12: what came over the overlay is not local. */
+/* RFC 12: what came over the overlay is not local, nor from a module here. */
 static void clear_local (flux_msg_t *msg)
 {
     uint32_t rolemask;
 
-    if (flux_msg_get_rolemask (msg, &rolemask) == 0 && (rolemask & FLUX_ROLE_LOCAL))
-        flux_msg_set_rolemask (msg, rolemask & ~FLUX_ROLE_LOCAL);
+    if (flux_msg_get_rolemask (msg, &rolemask) == 0
+        && (rolemask & (FLUX_ROLE_LOCAL | MSG_ROLE_MODULE)))
+        flux_msg_set_rolemask (msg, rolemask & ~(FLUX_ROLE_LOCAL | MSG_ROLE_MODULE));
 }
 
 static void op_child_msg (struct overlay_child *place, flux_msg_t *msg, void *arg)
@@ -157,7 +260,7 @@ static void op_child_msg (struct overlay_child *place, flux_msg_t *msg, void *ar
     struct overlay *ov = arg;
 
     clear_local (msg);
-    router_recv (ov->b, &ov->children[place->index].peer, msg);
+    router_recv (ov->b, &((struct child *)place->data)->peer, msg);
 }
 
 /* ---- effects of the core: parent ---- */
@@ -208,6 +311,7 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
             attrs_put (b->attrs, name, json_string_value (val), -1);
     json_decref (b->conf);
     b->conf = json_incref (json_object_get (welcome, "conf"));
+    router_set_event_seq (b, json_integer_value (json_object_get (welcome, "seq")));
     broker_post (b, EVENT_PARENT_READY);
     return 0;
 }
@@ -234,13 +338,63 @@ static void op_parent_left (const char *why, void *arg)
     struct overlay *ov = arg;
     struct broker *b = ov->b;
 
-    peer_remove (b, &ov->parent, EHOSTUNREACH);
+    if (ov->parent.inflight)
+        peer_remove (b, &ov->parent, EHOSTUNREACH);
+    router_release (b);
     if (b->state >= STATE_SHUTDOWN)
         return;
     broker_log (b, LOG_ERR, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
                 why);
     b->exit_code = 1;
     broker_post (b, EVENT_PARENT_LOST);
+}
+
+static void op_parent_away (const char *why, void *arg)
+{
+    struct overlay *ov = arg;
+    struct broker *b = ov->b;
+
+    broker_log (b, LOG_WARNING, "overlay: parent: %s: looking for another", why);
+    peer_remove (b, &ov->parent, EHOSTUNREACH);
+}
+
+static int connect_to (struct overlay *ov, const struct ancestor *a, const char *id,
+                       bool patient)
+{
+    return ov->ops->connect (ov->transport, id, a->uri, a->key[0] ? a->key : NULL,
+                             patient);
+}
+
+static int op_parent_connect (int rank, const char *id, void *arg)
+{
+    struct overlay *ov = arg;
+
+    /* What the old parent leaves to be done concerns the same senders. */
+    while (router_turn (ov->b))
+        ;
+    for (int i = 0; i < ov->ancestor_count; i++)
+        if (ov->ancestors[i].rank == rank)
+            return connect_to (ov, &ov->ancestors[i], id, false);
+    errno = ENOENT;
+    return -1;
+}
+
+static int op_parent_found (int rank, const char *id, void *arg)
+{
+    struct overlay *ov = arg;
+    struct broker *b = ov->b;
+
+    snprintf (ov->parent.id, sizeof (ov->parent.id), "%s", id);
+    if (peer_add (b, &ov->parent) < 0)
+        return -1;
+    broker_log (b, LOG_INFO, "overlay: rank %d is the parent now", rank);
+    for (int i = 0; i < ov->ancestor_count; i++)
+        if (ov->ancestors[i].rank == rank)
+            attrs_put (b->attrs, "tbon.parent-endpoint", ov->ancestors[i].uri, -1);
+    groups_announce (b);
+    router_release (b);
+    follow_state (b, overlay_core_parent_state (ov->core));
+    return 0;
 }
 
 static void op_parent_state (int state, void *arg)
@@ -290,10 +444,11 @@ static void parent_lost (const char *why, void *arg)
 static void writable (void *arg)
 {
     struct overlay *ov = arg;
+    struct overlay_child *place;
 
-    for (int i = 0; i < ov->child_count; i++)
-        if (ov->children[i].peer.inflight)
-            peer_writable (ov->b, &ov->children[i].peer);
+    for (int i = 0; (place = overlay_core_child_at (ov->core, i)); i++)
+        if (place->data)
+            peer_writable (ov->b, &((struct child *)place->data)->peer);
     if (ov->parent.inflight)
         peer_writable (ov->b, &ov->parent);
 }
@@ -302,10 +457,8 @@ int overlay_connect (struct broker *b, flux_error_t *error)
 {
     struct overlay *ov = b->overlay;
 
-    if (ov->ops->connect (ov->transport, ov->parent_uri,
-                          ov->parent_key[0] ? ov->parent_key : NULL)
-        < 0) {
-        error_set (error, "overlay: connect to %.100s: %s", ov->parent_uri,
+    if (connect_to (ov, &ov->ancestors[0], b->uuid, true) < 0) {
+        error_set (error, "overlay: connect to %.100s: %s", ov->ancestors[0].uri,
                    strerror (errno));
         return -1;
     }
@@ -318,12 +471,12 @@ int overlay_connect (struct broker *b, flux_error_t *error)
 
 /* ---- what the router asks ---- */
 
-static struct peer *child_peer (struct broker *b, int rank)
+static struct peer *towards (struct broker *b, int rank)
 {
     struct overlay_child *c =
-        b->overlay ? overlay_core_child (b->overlay->core, rank) : NULL;
+        b->overlay ? overlay_core_towards (b->overlay->core, rank) : NULL;
 
-    return c && c->connected ? &b->overlay->children[c->index].peer : NULL;
+    return c ? &((struct child *)c->data)->peer : NULL;
 }
 
 static struct peer *parent_peer (struct broker *b)
@@ -333,7 +486,39 @@ static struct peer *parent_peer (struct broker *b)
                : NULL;
 }
 
-static const struct router_links links = { parent_peer, child_peer };
+static bool awaited (struct broker *b, int rank)
+{
+    const struct overlay_core *core = b->overlay->core;
+
+    return rank == ROUTER_UP ? overlay_core_parent_awaited (core)
+                             : overlay_core_awaited (core, rank);
+}
+
+static const struct router_links links = { parent_peer, towards, NULL };
+static const struct router_links mended_links = { parent_peer, towards, awaited };
+
+/* ---- what the groups ask ---- */
+
+static void ranks_announced (struct broker *b, const struct idset *ranks)
+{
+    if (b->overlay) {
+        overlay_core_announced (b->overlay->core, ranks);
+        router_release (b);
+    }
+}
+
+static bool is_awaited (struct broker *b, unsigned int rank)
+{
+    return b->overlay && overlay_core_awaited (b->overlay->core, rank);
+}
+
+static struct idset *not_through (struct broker *b, const char *id)
+{
+    struct peer *p = id ? peer_lookup (b, id) : NULL;
+    struct child *c = p && p->kind == PEER_CHILD ? p->arg : NULL;
+
+    return c ? overlay_core_not_through (b->overlay->core, c->place) : NULL;
+}
 
 int overlay_child_count (struct broker *b)
 {
@@ -407,7 +592,6 @@ static int open_transport (struct overlay *ov, flux_error_t *error)
     struct broker *b = ov->b;
     struct transport_conf conf = {
         .reactor = b->reactor,
-        .id = b->uuid,
         .io_threads = attr_int (b, "tbon.zmq_io_threads"),
         .child_rcvhwm = attr_int (b, "tbon.child_rcvhwm"),
         .tcp_user_timeout_ms = 1e3 * duration_attr (b, "tbon.tcp_user_timeout", 0),
@@ -435,14 +619,51 @@ static struct overlay_core *create_core (struct overlay *ov)
         .uuid = b->uuid,
         .hostname = b->hostname,
         .version = FLUX_VERSION,
-        .ops = { op_now, op_state, op_send_child, op_send_parent, op_welcome,
-                 op_child_joined, op_child_left, op_child_torpid, op_child_msg,
-                 op_parent_joined, op_parent_failed, op_parent_left, op_parent_state,
-                 op_parent_msg, op_log },
+        .ops = { .now = op_now,
+                 .state = op_state,
+                 .send_child = op_send_child,
+                 .send_parent = op_send_parent,
+                 .welcome = op_welcome,
+                 .event_seq = op_event_seq,
+                 .is_online = op_is_online,
+                 .new_id = op_new_id,
+                 .tick_in = op_tick_in,
+                 .child_joined = op_child_joined,
+                 .child_resumed = op_child_resumed,
+                 .child_left = op_child_left,
+                 .moved = op_moved,
+                 .ranks_gone = op_ranks_gone,
+                 .child_torpid = op_child_torpid,
+                 .child_msg = op_child_msg,
+                 .parent_joined = op_parent_joined,
+                 .parent_failed = op_parent_failed,
+                 .parent_left = op_parent_left,
+                 .parent_away = op_parent_away,
+                 .parent_connect = op_parent_connect,
+                 .parent_found = op_parent_found,
+                 .parent_state = op_parent_state,
+                 .parent_msg = op_parent_msg,
+                 .log = op_log },
         .arg = ov,
     };
 
     return overlay_core_create (&conf);
+}
+
+static void use_heal (struct overlay *ov)
+{
+    struct broker *b = ov->b;
+
+    ov->heal = duration_attr (b, "tbon.heal", 0.);
+    b->links = ov->heal > 0 ? &mended_links : &links;
+    overlay_core_set_heal (ov->core, ov->heal);
+    if (ov->heal <= 0)
+        return;
+    if (topology_child_count (b->topo, b->rank) > 0)
+        router_keep_events (b);
+    b->hooks.ranks_announced = ranks_announced;
+    b->hooks.is_awaited = is_awaited;
+    b->hooks.not_through = not_through;
 }
 
 int overlay_create (struct broker *b, flux_error_t *error)
@@ -452,12 +673,11 @@ int overlay_create (struct broker *b, flux_error_t *error)
 
     if (limits_check_overlay (count, error) < 0)
         return -1;
-    if (!(ov = calloc (1, sizeof (*ov) + count * sizeof (struct child)))) {
+    if (!(ov = calloc (1, sizeof (*ov)))) {
         error_set (error, "out of memory");
         return -1;
     }
     b->overlay = ov;
-    b->links = &links;
     ov->b = b;
     if (!(ov->uris = json_array ()) || !(ov->core = create_core (ov))) {
         error_set (error, "out of memory");
@@ -467,17 +687,7 @@ int overlay_create (struct broker *b, flux_error_t *error)
     ov->parent.send = parent_send;
     ov->parent.stuck = parent_stuck;
     ov->parent.arg = ov;
-    ov->child_count = count;
-    for (int i = 0; i < count; i++) {
-        struct child *c = &ov->children[i];
-
-        c->ov = ov;
-        c->place = overlay_core_child_at (ov->core, i);
-        c->peer.kind = PEER_CHILD;
-        c->peer.send = child_send;
-        c->peer.stuck = child_stuck;
-        c->peer.arg = c;
-    }
+    use_heal (ov);
     return open_transport (ov, error);
 }
 
@@ -541,19 +751,28 @@ int overlay_services_init (struct broker *b)
 void overlay_fini (struct broker *b)
 {
     struct overlay *ov = b->overlay;
+    struct overlay_child *place;
+    struct child *c;
 
     if (!ov)
         return;
     if (ov->transport)
         ov->ops->destroy (ov->transport);
     flux_watcher_destroy (ov->timer);
-    for (int i = 0; i < ov->child_count; i++)
-        if (ov->children[i].peer.inflight)
-            peer_remove (b, &ov->children[i].peer, EHOSTUNREACH);
+    flux_watcher_destroy (ov->soon);
+    b->hooks.ranks_announced = NULL;
+    b->hooks.is_awaited = NULL;
+    b->hooks.not_through = NULL;
+    for (int i = 0; (place = overlay_core_child_at (ov->core, i)); i++)
+        if ((c = place->data)) {
+            peer_remove (b, &c->peer, EHOSTUNREACH);
+            free (c);
+        }
     if (ov->parent.inflight)
         peer_remove (b, &ov->parent, EHOSTUNREACH);
     overlay_core_destroy (ov->core);
     json_decref (ov->uris);
+    free (ov->ancestors);
     free (ov);
     b->links = NULL;
     b->overlay = NULL;

@@ -15,9 +15,11 @@ json_t *overlay_card (struct broker *b);
 void overlay_need_key (struct broker *b);
 /* A child's card: its key may connect. */
 void overlay_authorize (struct broker *b, json_t *card);
-/* The parent's card; local: it is on this node. */
-int overlay_set_parent (struct broker *b, json_t *card, bool local,
-                        flux_error_t *error);
+/* The parent's card, then, where a broker may have to find another (overlay_heals), those
+ * of the others up to the root; local: it is on this node. */
+int overlay_add_ancestor (struct broker *b, int rank, json_t *card, bool local,
+                          flux_error_t *error);
+bool overlay_heals (struct broker *b);
 
 /* The same, as the configuration says. Keys: this broker's and all others', before it
  * binds. */
@@ -25,7 +27,8 @@ int overlay_use_keys (struct broker *b, const char *pubkey, const char *seckey,
                       flux_error_t *error);
 void overlay_enable_ipv6 (struct broker *b);
 int overlay_bind_at (struct broker *b, const char *uri, flux_error_t *error);
-int overlay_set_parent_at (struct broker *b, const char *uri, flux_error_t *error);
+int overlay_add_ancestor_at (struct broker *b, int rank, const char *uri,
+                             flux_error_t *error);
 
 /* ---- while it runs ---- */
 

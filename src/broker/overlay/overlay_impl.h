@@ -7,10 +7,18 @@
 #include "broker/overlay/transport.h"
 #include "broker/routing/router.h"
 
+/* The holder of a place in the core. */
 struct child {
     struct overlay *ov;
-    struct overlay_child *place; /* in the core */
+    struct overlay_child *place;
     struct peer peer;
+};
+
+/* Where a broker between this one and the root is reached. */
+struct ancestor {
+    int rank;
+    char uri[512];
+    char key[64];
 };
 
 struct overlay {
@@ -22,12 +30,12 @@ struct overlay {
     json_t *uris; /* where children reach this broker */
     bool needs_key;
     struct peer parent;
-    char parent_uri[512];
-    char parent_key[64];
-    flux_watcher_t *timer;
+    struct ancestor *ancestors; /* the parent of the topology first */
+    int ancestor_count;
+    char shared_key[64]; /* of all brokers, where the configuration gives it */
+    flux_watcher_t *timer, *soon;
     double torpid_min, torpid_max;
-    int child_count;
-    struct child children[];
+    double heal; /* 0: what is lost is gone */
 };
 
 int overlay_builtins_init (struct broker *b); /* overlay.* */

@@ -42,15 +42,17 @@ static void health_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     json_t *children = json_array ();
     double since = b->t_start;
     enum subtree status = ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;
+    struct overlay_child *c;
 
-    for (int i = 0; ov && i < ov->child_count; i++) {
-        struct overlay_child *c = overlay_core_child_at (ov->core, i);
+    for (int i = 0; ov && (c = overlay_core_child_at (ov->core, i)); i++) {
         json_t *o = json_pack ("{s:i s:s s:f s:b}", "rank", c->rank, "status",
                                subtree_name (c->status), "duration", now - c->t_status,
                                "torpid", c->torpid);
 
         if (c->error[0])
             json_object_set_new (o, "error", json_string (c->error));
+        if (c->adopted)
+            json_object_set_new (o, "adopted", json_true ());
         json_array_append_new (children, o);
     }
     broker_respond_pack (b, msg, "{s:i s:s s:f s:o}", "rank", b->rank, "status",
@@ -78,7 +80,7 @@ static void stats_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     struct overlay *ov = b->overlay;
 
     broker_respond_pack (
-        b, msg, "{s:i s:i s:i}", "child-count", ov ? ov->child_count : 0,
+        b, msg, "{s:i s:i s:i}", "child-count", topology_child_count (b->topo, b->rank),
         "child-connected", overlay_child_count (b), "parent-rpc",
         ov && ov->parent.inflight ? (int)ov->parent.inflight->to_count : 0);
 }

@@ -4,6 +4,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/attrs.h"
@@ -107,28 +108,64 @@ void overlay_authorize (struct broker *b, json_t *card)
         (void)b->overlay->ops->authorize (b->overlay->transport, key);
 }
 
-int overlay_set_parent (struct broker *b, json_t *card, bool local, flux_error_t *error)
+static struct ancestor *add_ancestor (struct broker *b, int rank)
 {
     struct overlay *ov = b->overlay;
+    struct ancestor *v =
+        realloc (ov->ancestors, (ov->ancestor_count + 1) * sizeof (*v));
+
+    if (!v)
+        return NULL;
+    ov->ancestors = v;
+    v += ov->ancestor_count++;
+    memset (v, 0, sizeof (*v));
+    v->rank = rank;
+    return v;
+}
+
+static int note_parent (struct broker *b, flux_error_t *error)
+{
+    struct overlay *ov = b->overlay;
+
+    if (ov->ancestor_count > 1
+        || attrs_put (b->attrs, "tbon.parent-endpoint", ov->ancestors[0].uri, -1) == 0)
+        return 0;
+    error_set (error, "out of memory");
+    return -1;
+}
+
+int overlay_add_ancestor (struct broker *b, int rank, json_t *card, bool local,
+                          flux_error_t *error)
+{
     const char *key = json_string_value (json_object_get (card, "pubkey"));
+    struct ancestor *a = add_ancestor (b, rank);
     json_t *uri;
     size_t i;
 
+    if (!a) {
+        error_set (error, "out of memory");
+        return -1;
+    }
     json_array_foreach (json_object_get (card, "uri"), i, uri) {
         const char *s = json_string_value (uri);
 
         if (s && strncmp (s, local ? "ipc://" : "tcp://", 6) == 0)
-            snprintf (ov->parent_uri, sizeof (ov->parent_uri), "%s", s);
+            snprintf (a->uri, sizeof (a->uri), "%s", s);
     }
-    if (!ov->parent_uri[0]) {
-        error_set (error, "business card of the parent has no %s address",
+    if (!a->uri[0]) {
+        error_set (error, "business card of rank %d has no %s address", rank,
                    local ? "ipc" : "tcp");
         errno = EPROTO;
         return -1;
     }
     if (key && !local)
-        snprintf (ov->parent_key, sizeof (ov->parent_key), "%s", key);
-    return attrs_put (b->attrs, "tbon.parent-endpoint", ov->parent_uri, -1);
+        snprintf (a->key, sizeof (a->key), "%s", key);
+    return note_parent (b, error);
+}
+
+bool overlay_heals (struct broker *b)
+{
+    return b->overlay->heal > 0;
 }
 
 int overlay_use_keys (struct broker *b, const char *pubkey, const char *seckey,
@@ -141,7 +178,7 @@ int overlay_use_keys (struct broker *b, const char *pubkey, const char *seckey,
         error_set (error, "overlay: keys: %s", strerror (errno));
         return -1;
     }
-    snprintf (ov->parent_key, sizeof (ov->parent_key), "%s", pubkey);
+    snprintf (ov->shared_key, sizeof (ov->shared_key), "%s", pubkey);
     return 0;
 }
 
@@ -155,15 +192,18 @@ int overlay_bind_at (struct broker *b, const char *uri, flux_error_t *error)
     return bind_uri (b->overlay, uri, error);
 }
 
-int overlay_set_parent_at (struct broker *b, const char *uri, flux_error_t *error)
+int overlay_add_ancestor_at (struct broker *b, int rank, const char *uri,
+                             flux_error_t *error)
 {
     struct overlay *ov = b->overlay;
+    struct ancestor *a = add_ancestor (b, rank);
 
-    if (strlen (uri) >= sizeof (ov->parent_uri)) {
-        error_set (error, "overlay: the address of the parent is too long");
+    if (!a || strlen (uri) >= sizeof (a->uri)) {
+        error_set (error, "overlay: the address of rank %d is too long", rank);
         errno = EINVAL;
         return -1;
     }
-    strcpy (ov->parent_uri, uri);
-    return attrs_put (b->attrs, "tbon.parent-endpoint", ov->parent_uri, -1);
+    strcpy (a->uri, uri);
+    strcpy (a->key, ov->shared_key);
+    return note_parent (b, error);
 }

@@ -2,6 +2,8 @@
  * tree whose links keep what they carry until the draw says so, in order. Clients ask, services answer at once,
  * later, as a stream, or never; clients, modules and brokers come and go; a reader may
  * stop. No reactor, no socket, no thread, no clock: a step is whatever is drawn next.
+ * In half of the clusters a broker that loses its parent ends; in the others the overlay
+ * heals: it finds another, and returns when a nearer one is back.
  *
  * What holds at every step: no answer comes twice, a stream has no gap, events come in
  * order without one. What holds when all is quiet: each request has its final answer,
@@ -10,6 +12,7 @@
  *
  *   sim_test [FIRST-SEED COUNT]; a failure names its seed. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,7 @@
 #define MAX_HELD 2000
 #define STEPS 1500
 #define GUEST 1000
+#define HEAL 2.
 
 struct rpc_state {
     bool used, streaming, final;
@@ -59,11 +63,9 @@ struct service {
     int count;
 };
 
-/* What is under way from a broker of this id, or to it. Without a message: the other
- * end is gone. */
+/* What is under way. Without a message: the other end is gone. */
 struct letter {
     struct list node;
-    char id[OVERLAY_ID_SIZE];
     flux_msg_t *msg;
 };
 
@@ -83,16 +85,32 @@ struct node {
     bool lost_parent; /* it ends */
     struct overlay_core *ov;
     int life;
-    struct link up, down;                /* to and from the parent */
-    struct peer parent_peer, child_peer; /* the latter is in the parent's tables */
-    struct service here, common;         /* "rankN" and "all" */
+    struct conn *conn; /* to the parent, or to the one who is asked */
+    double t_tick;
+    struct idset *announced; /* to be told to those above */
+    struct peer parent_peer;
+    struct service here, common; /* "rankN" and "all" */
     struct sim_client clients[MAX_CLIENTS];
+};
+
+/* A connection of one life of a broker to one life of another. */
+struct conn {
+    struct list node;
+    struct node *child, *parent;
+    int child_life, parent_life;
+    char id[OVERLAY_ID_SIZE];
+    bool child_closed, parent_closed;
+    struct link up, down;
+    struct peer peer; /* of the child, in the parent's tables */
 };
 
 static struct sim {
     uint64_t seed, rng;
     int size, step;
-    bool small_queues, quiet;
+    double t;
+    bool small_queues, quiet, heals;
+    int found, homecomings; /* parents by orphans, so far */
+    struct list conns;
     struct topology *topo;
     struct node nodes[MAX_NODES];
 } sim;
@@ -122,17 +140,27 @@ static struct peer *parent_of (struct broker *b)
 {
     struct node *n = container_of (b, struct node, b);
 
-    return n->joined && !n->lost_parent ? &n->parent_peer : NULL;
+    return overlay_core_has_parent (n->ov) ? &n->parent_peer : NULL;
 }
 
-static struct peer *child_of (struct broker *b, int rank)
+static struct peer *towards (struct broker *b, int rank)
 {
-    struct node *c = &sim.nodes[rank];
+    struct node *n = container_of (b, struct node, b);
+    struct overlay_child *c = overlay_core_towards (n->ov, rank);
 
-    return c->child_peer.inflight ? &c->child_peer : NULL;
+    return c ? c->data : NULL;
 }
 
-static const struct router_links links = { parent_of, child_of };
+static bool awaited (struct broker *b, int rank)
+{
+    struct node *n = container_of (b, struct node, b);
+
+    return rank == ROUTER_UP ? overlay_core_parent_awaited (n->ov)
+                             : overlay_core_awaited (n->ov, rank);
+}
+
+static const struct router_links links = { parent_of, towards, NULL };
+static const struct router_links mended_links = { parent_of, towards, awaited };
 
 static void log_line (struct broker *b, int level, const char *text)
 {
@@ -155,12 +183,11 @@ static flux_msg_t *pass (const flux_msg_t *msg)
     return out;
 }
 
-static void link_put (struct link *l, const char *id, const flux_msg_t *msg)
+static void link_put (struct link *l, const flux_msg_t *msg)
 {
     struct letter *letter = calloc (1, sizeof (*letter));
 
     check (letter, "out of memory");
-    strcpy (letter->id, id);
     letter->msg = msg ? pass (msg) : NULL;
     list_append (&l->letters, &letter->node);
     l->count++;
@@ -204,20 +231,25 @@ static int full (const struct link *l)
 
 static int to_child (struct peer *p, flux_msg_t **msg)
 {
-    struct node *c = p->arg;
-    struct overlay_core *ov = sim.nodes[c->parent].ov;
+    struct conn *c = p->arg;
+    struct overlay_core *ov = c->parent->ov;
 
     if (full (&c->down))
         return -1;
     return handed_over (
-        overlay_core_send_child (ov, overlay_core_child (ov, c->rank), *msg), msg);
+        overlay_core_send_child (ov, overlay_core_child (ov, c->child->rank), *msg),
+        msg);
 }
 
 static int to_parent (struct peer *p, flux_msg_t **msg)
 {
     struct node *n = p->arg;
 
-    if (full (&n->up))
+    if (!n->conn) {
+        errno = EHOSTUNREACH;
+        return -1;
+    }
+    if (full (&n->conn->up))
         return -1;
     return handed_over (overlay_core_send_parent (n->ov, *msg), msg);
 }
@@ -226,9 +258,9 @@ static void kill_node (struct node *n);
 
 static void child_stuck (struct peer *p)
 {
-    struct node *c = p->arg;
+    struct conn *c = p->arg;
 
-    (void)overlay_core_disconnect (sim.nodes[c->parent].ov, c->rank, "does not read");
+    (void)overlay_core_disconnect (c->parent->ov, c->child->rank, "does not read");
 }
 
 static void parent_stuck (struct peer *p)
@@ -238,53 +270,127 @@ static void parent_stuck (struct peer *p)
     overlay_core_parent_lost (n->ov, "does not read");
 }
 
-static bool carry_up (struct node *c)
+static struct conn *connect_to (struct node *child, struct node *parent, const char *id)
 {
-    struct node *p = &sim.nodes[c->parent];
+    struct conn *c = calloc (1, sizeof (*c));
+
+    check (c, "out of memory");
+    strcpy (c->id, id);
+    c->child = child;
+    c->parent = parent;
+    c->child_life = child->life;
+    c->parent_life = parent->life;
+    c->up.cap = c->down.cap = sim.small_queues ? 4 + draw (30) : SIZE_MAX;
+    list_init (&c->up.letters);
+    list_init (&c->down.letters);
+    list_append (&sim.conns, &c->node);
+    child->conn = c;
+    return c;
+}
+
+static bool parent_lives (const struct conn *c)
+{
+    return c->parent->alive && c->parent->life == c->parent_life;
+}
+
+/* The child's end. */
+static void hang_up (struct conn *c)
+{
+    if (c->child_closed)
+        return;
+    c->child_closed = true;
+    link_clear (&c->down);
+    if (parent_lives (c))
+        link_put (&c->up, NULL);
+    if (c->child->conn == c)
+        c->child->conn = NULL;
+}
+
+/* The parent's. */
+static void cut_off (struct conn *c)
+{
+    c->parent_closed = true;
+    link_clear (&c->up);
+    if (!c->child_closed)
+        link_put (&c->down, NULL);
+    c->peer.inflight = NULL; /* went with the broker */
+}
+
+/* Returns false if there is nothing under way. */
+static bool carry_up (struct conn *c)
+{
     struct letter *l = link_take (&c->up);
 
     if (!l)
         return false;
-    if (!p->alive)
+    if (!parent_lives (c))
         flux_msg_decref (l->msg);
     else if (l->msg)
-        overlay_core_child_recv (p->ov, l->id, l->msg);
-    else
-        overlay_core_child_lost (p->ov, l->id);
+        overlay_core_child_recv (c->parent->ov, c->id, l->msg);
+    else {
+        c->parent_closed = true;
+        overlay_core_child_lost (c->parent->ov, c->id);
+    }
     free (l);
-    if (c->alive && c->joined && !c->lost_parent && draw (2))
-        peer_writable (&c->b, &c->parent_peer);
+    if (!c->child_closed && overlay_core_has_parent (c->child->ov)
+        && c->child->conn == c && draw (2))
+        peer_writable (&c->child->b, &c->child->parent_peer);
     return true;
 }
 
-static bool carry_down (struct node *c)
+static bool carry_down (struct conn *c)
 {
-    struct node *p = &sim.nodes[c->parent];
     struct letter *l = link_take (&c->down);
 
-    if (!l) {
-        if (!c->lost_parent || !c->alive)
-            return false;
-        kill_node (c); /* RFC: a broker without its parent ends */
-        return true;
-    }
-    if (!c->alive || strcmp (l->id, c->b.uuid) != 0)
+    if (!l)
+        return false;
+    if (c->child_closed)
         flux_msg_decref (l->msg);
     else if (l->msg)
-        overlay_core_parent_recv (c->ov, l->msg);
-    else
-        overlay_core_parent_lost (c->ov, "is gone");
+        overlay_core_parent_recv (c->child->ov, l->msg);
+    else if (c->child->conn == c) {
+        overlay_core_parent_lost (c->child->ov, "is gone");
+        hang_up (c);
+    }
     free (l);
-    if (p->alive && c->child_peer.inflight && draw (2))
-        peer_writable (&p->b, &c->child_peer);
+    if (parent_lives (c) && c->peer.inflight && draw (2))
+        peer_writable (&c->parent->b, &c->peer);
     return true;
+}
+
+static void end_conns (void)
+{
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
+
+        if (c->up.count + c->down.count == 0 && c->child_closed
+            && (c->parent_closed || !parent_lives (c)) && !c->peer.inflight) {
+            list_remove (&c->node);
+            free (c);
+        }
+    }
+}
+
+static struct conn *some_conn (void)
+{
+    uint32_t count = 0, i = 0;
+
+    list_foreach (&sim.conns, it)
+        count++;
+    if (count == 0)
+        return NULL;
+    count = draw (count);
+    list_foreach (&sim.conns, it)
+        if (i++ == count)
+            return container_of (it, struct conn, node);
+    return NULL;
 }
 
 /* ---- what the overlay asks of its surroundings ---- */
 
 static double op_now (void *arg)
 {
-    return sim.step;
+    return sim.t;
 }
 
 static enum broker_state op_state (void *arg)
@@ -294,14 +400,12 @@ static enum broker_state op_state (void *arg)
 
 static int op_send_child (const char *id, const flux_msg_t *msg, void *arg)
 {
-    struct node *n = arg;
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
 
-    for (int r = 1; r < sim.size; r++) {
-        struct node *c = &sim.nodes[r];
-
-        if (c->parent == n->rank && c->alive && c->asked
-            && strcmp (c->b.uuid, id) == 0) {
-            link_put (&c->down, id, msg);
+        if (c->parent == arg && !c->parent_closed && !c->child_closed
+            && strcmp (c->id, id) == 0) {
+            link_put (&c->down, msg);
             return 0;
         }
     }
@@ -313,7 +417,11 @@ static int op_send_parent (const flux_msg_t *msg, void *arg)
 {
     struct node *n = arg;
 
-    link_put (&n->up, n->b.uuid, msg);
+    if (!n->conn) {
+        errno = EHOSTUNREACH;
+        return -1;
+    }
+    link_put (&n->conn->up, msg);
     return 0;
 }
 
@@ -322,25 +430,96 @@ static json_t *op_welcome (void *arg)
     return json_pack ("{s:{} s:{}}", "conf", "attrs");
 }
 
-static int op_child_joined (struct overlay_child *child, void *arg)
+static uint32_t op_event_seq (void *arg)
 {
-    struct node *n = arg, *c = &sim.nodes[child->rank];
-
-    check (!c->child_peer.inflight, "rank %d joins twice", c->rank);
-    memset (&c->child_peer, 0, sizeof (c->child_peer));
-    c->child_peer.kind = PEER_CHILD;
-    c->child_peer.send = to_child;
-    c->child_peer.stuck = child_stuck;
-    c->child_peer.arg = c;
-    strcpy (c->child_peer.id, child->id);
-    return peer_add (&n->b, &c->child_peer);
+    return router_event_seq (&((struct node *)arg)->b);
 }
 
-static void op_child_left (struct overlay_child *child, void *arg)
+static bool op_is_online (int rank, void *arg)
+{
+    struct node *n = &sim.nodes[rank];
+
+    return n->alive && n->joined && !n->lost_parent;
+}
+
+static void op_new_id (char id[OVERLAY_ID_SIZE], void *arg)
+{
+    make_route_id (id);
+}
+
+static void op_tick_in (double seconds, void *arg)
+{
+    ((struct node *)arg)->t_tick = sim.t + seconds;
+}
+
+/* As the groups do. */
+static void announce (struct node *n, int rank)
+{
+    struct idset *ids = topology_subtree (sim.topo, rank);
+
+    check (ids && n->announced && idset_add (n->announced, ids) == 0, "out of memory");
+    idset_destroy (ids);
+}
+
+static int op_child_joined (struct overlay_child *child, void *arg)
 {
     struct node *n = arg;
 
-    peer_remove (&n->b, &sim.nodes[child->rank].child_peer, EHOSTUNREACH);
+    if (child->seq >= 0 && !router_can_replay (&n->b, child->seq)) {
+        errno = ESTALE;
+        return -1;
+    }
+    check (!child->data, "rank %d joins twice", child->rank);
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
+
+        if (c->parent != n || strcmp (c->id, child->id) != 0)
+            continue;
+        c->peer.kind = PEER_CHILD;
+        c->peer.send = to_child;
+        c->peer.stuck = child_stuck;
+        c->peer.arg = c;
+        strcpy (c->peer.id, child->id);
+        child->data = &c->peer;
+        if (child->seq < 0)
+            announce (n, child->rank);
+        return peer_add (&n->b, &c->peer);
+    }
+    check (false, "rank %d joins without a connection", child->rank);
+    return -1;
+}
+
+static void op_child_resumed (struct overlay_child *child, void *arg)
+{
+    struct node *n = arg;
+
+    router_replay (&n->b, child->data, child->seq);
+    announce (n, child->rank);
+}
+
+static void op_child_left (struct overlay_child *child, const struct idset *gone,
+                           void *arg)
+{
+    struct node *n = arg;
+
+    peer_remove (&n->b, child->data, EHOSTUNREACH);
+    child->data = NULL;
+    while (sim.heals && router_turn (&n->b))
+        ;
+}
+
+static void op_moved (const char *id, void *arg)
+{
+    struct node *n = arg;
+
+    router_retire (&n->b, id);
+    while (router_turn (&n->b))
+        ;
+}
+
+static void op_ranks_gone (const struct idset *ranks, void *arg)
+{
+    router_release (&((struct node *)arg)->b);
 }
 
 static void op_child_torpid (struct overlay_child *child, void *arg)
@@ -351,7 +530,18 @@ static void op_child_msg (struct overlay_child *child, flux_msg_t *msg, void *ar
 {
     struct node *n = arg;
 
-    router_recv (&n->b, &sim.nodes[child->rank].child_peer, msg);
+    router_recv (&n->b, child->data, msg);
+}
+
+static int add_parent (struct node *n, const char *id)
+{
+    memset (&n->parent_peer, 0, sizeof (n->parent_peer));
+    n->parent_peer.kind = PEER_PARENT;
+    n->parent_peer.send = to_parent;
+    n->parent_peer.stuck = parent_stuck;
+    n->parent_peer.arg = n;
+    strcpy (n->parent_peer.id, id);
+    return peer_add (&n->b, &n->parent_peer);
 }
 
 static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *error,
@@ -359,14 +549,45 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
 {
     struct node *n = arg;
 
-    memset (&n->parent_peer, 0, sizeof (n->parent_peer));
-    n->parent_peer.kind = PEER_PARENT;
-    n->parent_peer.send = to_parent;
-    n->parent_peer.stuck = parent_stuck;
-    n->parent_peer.arg = n;
-    strcpy (n->parent_peer.id, id);
     n->joined = true;
-    return peer_add (&n->b, &n->parent_peer);
+    router_set_event_seq (&n->b, json_integer_value (json_object_get (welcome, "seq")));
+    return add_parent (n, id);
+}
+
+static void op_parent_away (const char *why, void *arg)
+{
+    struct node *n = arg;
+
+    check (sim.heals, "looks for a parent");
+    peer_remove (&n->b, &n->parent_peer, EHOSTUNREACH);
+}
+
+static int op_parent_connect (int rank, const char *id, void *arg)
+{
+    struct node *n = arg, *p = &sim.nodes[rank];
+
+    while (router_turn (&n->b))
+        ;
+    if (n->conn)
+        hang_up (n->conn);
+    if (draw (20) == 0)
+        return -1;
+    connect_to (n, p, id);
+    if (!p->alive || !p->joined || p->lost_parent || draw (20) == 0)
+        cut_off (n->conn);
+    return 0;
+}
+
+static int op_parent_found (int rank, const char *id, void *arg)
+{
+    struct node *n = arg;
+
+    sim.found++;
+    sim.homecomings += rank == n->parent;
+    if (add_parent (n, id) < 0)
+        return -1;
+    router_release (&n->b);
+    return 0;
 }
 
 static void op_parent_failed (int errnum, const char *why, void *arg)
@@ -381,6 +602,7 @@ static void op_parent_left (const char *why, void *arg)
     struct node *n = arg;
 
     n->lost_parent = true;
+    router_release (&n->b);
 }
 
 static void op_parent_state (int state, void *arg)
@@ -399,9 +621,31 @@ static void op_log (int severity, const char *text, void *arg)
 }
 
 static const struct overlay_core_ops overlay_ops = {
-    op_now,           op_state,       op_send_child,   op_send_parent, op_welcome,
-    op_child_joined,  op_child_left,  op_child_torpid, op_child_msg,   op_parent_joined,
-    op_parent_failed, op_parent_left, op_parent_state, op_parent_msg,  op_log,
+    .now = op_now,
+    .state = op_state,
+    .send_child = op_send_child,
+    .send_parent = op_send_parent,
+    .welcome = op_welcome,
+    .event_seq = op_event_seq,
+    .is_online = op_is_online,
+    .new_id = op_new_id,
+    .tick_in = op_tick_in,
+    .child_joined = op_child_joined,
+    .child_resumed = op_child_resumed,
+    .child_left = op_child_left,
+    .moved = op_moved,
+    .ranks_gone = op_ranks_gone,
+    .child_torpid = op_child_torpid,
+    .child_msg = op_child_msg,
+    .parent_joined = op_parent_joined,
+    .parent_failed = op_parent_failed,
+    .parent_left = op_parent_left,
+    .parent_away = op_parent_away,
+    .parent_connect = op_parent_connect,
+    .parent_found = op_parent_found,
+    .parent_state = op_parent_state,
+    .parent_msg = op_parent_msg,
+    .log = op_log,
 };
 
 /* ---- services ---- */
@@ -664,12 +908,16 @@ static void start_node (struct node *n)
     n->b.rank = n->rank;
     n->b.size = sim.size;
     n->b.topo = sim.topo;
-    n->b.links = &links;
+    n->b.links = sim.heals ? &mended_links : &links;
     n->b.hooks.log = log_line;
     make_route_id (n->b.uuid);
     n->life++;
     n->alive = true;
-    n->asked = n->joined = n->lost_parent = false;
+    n->asked = n->lost_parent = false;
+    n->joined = n->rank == 0;
+    n->conn = NULL;
+    n->t_tick = INFINITY;
+    check ((n->announced = idset_create (sim.size, 0)), "out of memory");
     check ((n->b.services = services_create ()) && router_init (&n->b) == 0
                && builtins_init (&n->b) == 0,
            "broker");
@@ -682,6 +930,10 @@ static void start_node (struct node *n)
     conf.uuid = n->b.uuid;
     conf.arg = n;
     check ((n->ov = overlay_core_create (&conf)), "overlay");
+    if (sim.heals) {
+        overlay_core_set_heal (n->ov, HEAL);
+        router_keep_events (&n->b);
+    }
     snprintf (name, sizeof (name), "rank%d", n->rank);
     start_service (n, &n->here, name);
     if (draw (2))
@@ -691,8 +943,8 @@ static void start_node (struct node *n)
 /* It asks its parent for its place. */
 static void join (struct node *n)
 {
-    n->up.cap = n->down.cap = sim.small_queues ? 4 + draw (30) : SIZE_MAX;
     n->asked = true;
+    connect_to (n, &sim.nodes[n->parent], n->b.uuid);
     check (overlay_core_hello (n->ov) == 0, "hello");
 }
 
@@ -703,25 +955,26 @@ static void kill_node (struct node *n)
         n->clients[i].alive = false;
     forget_service (&n->here);
     forget_service (&n->common);
-    for (int r = 1; r < sim.size; r++) {
-        struct node *c = &sim.nodes[r];
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
 
-        if (c->parent == n->rank) {
-            link_clear (&c->up);
-            if (c->alive && c->asked)
-                link_put (&c->down, c->b.uuid, NULL);
-        }
+        if (c->child == n)
+            hang_up (c);
+        if (c->parent == n && c->parent_life == n->life && !c->parent_closed)
+            cut_off (c);
     }
-    link_clear (&n->down);
-    if (n->asked && sim.nodes[n->parent].alive)
-        link_put (&n->up, n->b.uuid, NULL);
+    idset_destroy (n->announced);
+    n->announced = NULL;
     overlay_core_destroy (n->ov);
     n->ov = NULL;
     builtins_fini (&n->b);
     router_fini (&n->b);
-    for (int r = 1; r < sim.size; r++)
-        if (sim.nodes[r].parent == n->rank)
-            sim.nodes[r].child_peer.inflight = NULL; /* went with the broker */
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
+
+        if (c->parent == n && c->parent_life == n->life)
+            c->peer.inflight = NULL;
+    }
     services_destroy (n->b.services);
 }
 
@@ -749,9 +1002,37 @@ static bool run_node (struct node *n)
     return n->alive && router_turn (&n->b);
 }
 
+/* What is due, and what those above hear. */
+static bool run_overlay (struct node *n)
+{
+    struct node *p = n;
+    bool did = false;
+
+    if (!n->alive)
+        return false;
+    if (n->lost_parent) {
+        kill_node (n);
+        return true;
+    }
+    if (!idset_empty (n->announced)) {
+        for (; p && p->alive; p = p->conn ? p->conn->parent : NULL) {
+            overlay_core_announced (p->ov, n->announced);
+            router_release (&p->b);
+        }
+        idset_clear_all (n->announced);
+        did = true;
+    }
+    if (n->t_tick <= sim.t) {
+        n->t_tick = INFINITY;
+        overlay_core_tick (n->ov);
+    }
+    return did;
+}
+
 static void step (void)
 {
     struct node *n = &sim.nodes[draw (sim.size)];
+    struct conn *c;
 
     switch (draw (10)) {
     case 0:
@@ -771,18 +1052,41 @@ static void step (void)
         run_node (n);
         break;
     default:
-        if (n->rank > 0)
-            (void)(draw (2) ? carry_up (n) : carry_down (n));
+        if ((c = some_conn ()))
+            (void)(draw (2) ? carry_up (c) : carry_down (c));
         break;
     }
+    sim.t += 0.01;
+    for (int r = 0; r < sim.size; r++)
+        (void)run_overlay (&sim.nodes[r]);
+    end_conns ();
+}
+
+static bool carry_all (void)
+{
+    bool more = false;
+
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
+
+        more |= carry_up (c);
+        more |= carry_down (c);
+        if (!c->child_closed && c->child->conn == c
+            && overlay_core_has_parent (c->child->ov))
+            peer_writable (&c->child->b, &c->child->parent_peer);
+        if (parent_lives (c) && c->peer.inflight)
+            peer_writable (&c->parent->b, &c->peer);
+        more |= c->up.count + c->down.count > 0;
+    }
+    end_conns ();
+    return more;
 }
 
 /* Everything under way arrives; what is held stays held. */
-static void settle (void)
+static void settle_once (void)
 {
     bool more = true;
 
-    sim.quiet = true;
     while (more) {
         more = false;
         for (int r = 0; r < sim.size; r++) {
@@ -790,17 +1094,21 @@ static void settle (void)
 
             more |= n->alive && router_pending (&n->b);
             (void)run_node (n);
-            if (n->rank > 0) {
-                more |= carry_up (n);
-                more |= carry_down (n);
-                if (n->alive && n->joined && !n->lost_parent)
-                    peer_writable (&n->b, &n->parent_peer);
-                if (n->child_peer.inflight && sim.nodes[n->parent].alive)
-                    peer_writable (&sim.nodes[n->parent].b, &n->child_peer);
-                more |= n->up.count + n->down.count > 0;
-            }
+            more |= run_overlay (n);
             more |= run_service (n, &n->here) | run_service (n, &n->common);
         }
+        more |= carry_all ();
+    }
+}
+
+/* And who is lost comes back, or does not. */
+static void settle (void)
+{
+    sim.quiet = true;
+    settle_once ();
+    for (int i = 0; sim.heals && i < 100; i++) {
+        sim.t += 0.1;
+        settle_once ();
     }
     sim.quiet = false;
 }
@@ -857,7 +1165,8 @@ static void check_quiet (void)
         if (n->alive)
             inflight += router_inflight (&n->b);
     }
-    check (hops == inflight, "%zu entries in the tables, %zu are held", inflight, hops);
+    check (hops == inflight, "%zu entries in the tables, %zu are held%s%s", inflight,
+           hops, sim.small_queues ? ", small queues" : "", sim.heals ? ", heals" : "");
     for (int r = 0; r < sim.size; r++)
         for (int i = 0; i < MAX_CLIENTS; i++) {
             struct sim_client *c = &sim.nodes[r].clients[i];
@@ -904,6 +1213,8 @@ static void run_seed (uint64_t seed)
         draw (2);
     sim.size = 1 + draw (MAX_NODES);
     sim.small_queues = draw (3) == 0;
+    sim.heals = draw (2) == 0;
+    list_init (&sim.conns);
     parents[0] = -1;
     for (int r = 1; r < sim.size; r++)
         parents[r] = draw (r);
@@ -911,13 +1222,12 @@ static void run_seed (uint64_t seed)
     for (int r = 0; r < sim.size; r++) {
         sim.nodes[r].rank = r;
         sim.nodes[r].parent = parents[r];
-        list_init (&sim.nodes[r].up.letters);
-        list_init (&sim.nodes[r].down.letters);
         start_node (&sim.nodes[r]);
         if (r > 0)
             join (&sim.nodes[r]);
         while (r > 0 && !sim.nodes[r].joined)
-            check (carry_up (&sim.nodes[r]) | carry_down (&sim.nodes[r]), "join");
+            check (carry_up (sim.nodes[r].conn) | carry_down (sim.nodes[r].conn),
+                   "join");
     }
     for (sim.step = 0; sim.step < STEPS; sim.step++)
         step ();
@@ -933,7 +1243,13 @@ static void run_seed (uint64_t seed)
     for (int r = sim.size - 1; r >= 0; r--) {
         if (sim.nodes[r].alive)
             kill_node (&sim.nodes[r]);
-        link_clear (&sim.nodes[r].up);
+    }
+    list_foreach (&sim.conns, it) {
+        struct conn *c = container_of (it, struct conn, node);
+
+        link_clear (&c->up);
+        link_clear (&c->down);
+        free (c);
     }
     topology_destroy (sim.topo);
 }

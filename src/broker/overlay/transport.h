@@ -16,7 +16,8 @@ struct transport_callbacks {
     /* Its connection is gone; comes behind all that it sent. */
     void (*child_lost) (const char *id, void *arg);
     void (*parent_recv) (flux_msg_t *msg, void *arg); /* taken */
-    void (*parent_lost) (const char *why, void *arg); /* once, and behind, too */
+    /* Once for each connect, and behind, too. */
+    void (*parent_lost) (const char *why, void *arg);
     /* There is room again where full said that there was none. */
     void (*writable) (void *arg);
     void (*log) (const char *text, void *arg); /* NULL: nothing is said of sockets */
@@ -24,7 +25,6 @@ struct transport_callbacks {
 
 struct transport_conf {
     flux_reactor_t *reactor;
-    const char *id; /* what this broker is known by */
     int io_threads;
     int child_rcvhwm;
     int tcp_user_timeout_ms; /* 0: the system's */
@@ -47,8 +47,12 @@ struct transport_ops {
      * connect, as the next one. */
     int (*set_keys) (struct transport *t, const char *pubkey, const char *seckey);
     void (*enable_ipv6) (struct transport *t);
-    /* pubkey: the parent's, for tcp. */
-    int (*connect) (struct transport *t, const char *uri, const char *pubkey);
+    /* id: what this broker is known by there; pubkey: the parent's, for tcp; patient: it
+     * may come up later (but for ipc), else it is lost if it is not there. An earlier
+     * parent is left: what was sent to it still goes out, if it reads. Not from within a
+     * callback. */
+    int (*connect) (struct transport *t, const char *id, const char *uri,
+                    const char *pubkey, bool patient);
     /* The message is borrowed. EHOSTUNREACH if there is no such child. */
     int (*send_child) (struct transport *t, const char *id, const flux_msg_t *msg);
     int (*send_parent) (struct transport *t, const flux_msg_t *msg);

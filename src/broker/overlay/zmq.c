@@ -80,6 +80,8 @@ struct transport {
     const char *parent_path; /* in parent_uri, if that is ipc */
     char parent_uri[512];
     bool ipv6;
+    unsigned int connects;
+    bool patient;      /* the parent may come up later */
     bool parent_known; /* it is who it should be */
     bool parent_heard;
     bool parent_gone;
@@ -423,7 +425,9 @@ static bool child_recv_one (struct transport *t)
 
     if (count < 0)
         return false;
-    if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)) {
+    /* A name that goes on behind a NUL would pass for another's. */
+    if (count > 1 && (len = zmq_msg_size (&frames[0])) < sizeof (id)
+        && !memchr (zmq_msg_data (&frames[0]), '\0', len)) {
         memcpy (id, zmq_msg_data (&frames[0]), len);
         id[len] = '\0';
         /* Frames that zmq looked at ahead do not know their connection, the
@@ -613,7 +617,7 @@ static void parent_monitor_recv (struct transport *t)
             parent_is_connected (t, value);
             break;
         case ZMQ_EVENT_CONNECT_RETRIED:
-            if (t->parent_path && is_deserted (t->parent_path))
+            if (!t->patient || (t->parent_path && is_deserted (t->parent_path)))
                 parent_is_gone (t, "there is no broker at its socket");
             break;
         case ZMQ_EVENT_DISCONNECTED:
@@ -823,23 +827,52 @@ static int transport_bind (struct transport *t, const char *uri, char *endpoint,
     return zmq_getsockopt (t->children.zs, ZMQ_LAST_ENDPOINT, endpoint, &size);
 }
 
-static int transport_connect (struct transport *t, const char *uri, const char *pubkey)
+/* Its window goes on counting what it takes out. */
+static int leave_parent (struct transport *t)
 {
+    int linger = LINGER_MS;
+    struct window *w;
+
+    if (!t->parent.zs)
+        return 0;
+    if (!(w = window_create (t->wake_fd)))
+        return -1;
+    window_unref (t->parent_window);
+    t->parent_window = w;
+    if (t->parent_heard && !t->parent_gone)
+        zmq_setsockopt (t->parent.zs, ZMQ_LINGER, &linger, sizeof (linger));
+    zmq_socket_monitor (t->parent.zs, NULL, 0);
+    sock_fini (&t->parent_monitor);
+    sock_fini (&t->parent);
+    memset (&t->parent_monitor, 0, sizeof (t->parent_monitor));
+    memset (&t->parent, 0, sizeof (t->parent));
+    t->parent_path = NULL;
+    t->parent_known = t->parent_heard = t->parent_gone = false;
+    return 0;
+}
+
+static int transport_connect (struct transport *t, const char *id, const char *uri,
+                              const char *pubkey, bool patient)
+{
+    char monitor[64];
     int timeout = t->conf.connect_timeout_ms;
     const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED
                        | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
                        | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
                        | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED;
 
+    if (leave_parent (t) < 0)
+        return -1;
+    /* The name of the old one may be in use for a moment. */
+    snprintf (monitor, sizeof (monitor), "inproc://parent-%u", ++t->connects);
     t->parent_why = "lost the connection";
+    t->patient = patient;
     snprintf (t->parent_uri, sizeof (t->parent_uri), "%s", uri);
     if (strncmp (uri, "ipc://", 6) == 0)
         t->parent_path = t->parent_uri + 6;
     if (sock_init (t, &t->parent, ZMQ_DEALER, parent_recv) < 0
-        || zmq_setsockopt (t->parent.zs, ZMQ_ROUTING_ID, t->conf.id,
-                           strlen (t->conf.id))
-               < 0
-        || sock_monitor (t, &t->parent_monitor, &t->parent, "inproc://parent", events,
+        || zmq_setsockopt (t->parent.zs, ZMQ_ROUTING_ID, id, strlen (id)) < 0
+        || sock_monitor (t, &t->parent_monitor, &t->parent, monitor, events,
                          parent_monitor_recv)
                < 0)
         return -1;

@@ -8,6 +8,7 @@
 #include "broker/routing/builtin.h"
 #include "broker/routing/router.h"
 #include "broker/routing/services.h"
+#include "core/handle/module.h"
 #include "core/message/message.h"
 
 /* It is read in the router's thread, where all others wait. */
@@ -16,6 +17,12 @@
 struct entry {
     const struct builtin *builtin;
     void *arg;
+};
+
+/* What was said to one of the broker's services (its first word), and its answers. */
+struct service {
+    int requests, responses;
+    int debug_flags;
 };
 
 struct hook {
@@ -27,12 +34,29 @@ struct builtins {
     struct broker *b;
     struct peer peer;
     struct hashmap *topics;
+    struct hashmap *services; /* name -> struct service */
     struct hook hooks[16];
     int hook_count;
 };
 
+static struct service *find_service (struct builtins *bi, const flux_msg_t *msg)
+{
+    const char *topic = "";
+    char name[SERVICE_NAME_MAX + 1];
+
+    (void)flux_msg_get_topic (msg, &topic);
+    if (snprintf (name, sizeof (name), "%.*s", (int)service_name_len (topic), topic)
+        >= (int)sizeof (name))
+        return NULL;
+    return hashmap_lookup (bi->services, name);
+}
+
 static void respond_msg (struct broker *b, flux_msg_t *rep)
 {
+    struct service *s = find_service (b->builtins, rep);
+
+    if (s)
+        s->responses++;
     router_response (b, &b->builtins->peer, rep);
 }
 
@@ -83,6 +107,116 @@ bool broker_check_streaming (struct broker *b, const flux_msg_t *req)
     return false;
 }
 
+/* ---- what each of them answers (RFC 5), unless its table says otherwise ---- */
+
+static void ping (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct flux_msg_cred cred = { 0 };
+    json_t *o = msg_json (msg);
+    char *route;
+
+    if (!o) {
+        broker_respond_error (b, msg, EPROTO, NULL);
+        return;
+    }
+    route = flux_msg_route_string (msg);
+    (void)flux_msg_get_cred (msg, &cred);
+    o = json_copy (o);
+    json_object_set_new (o, "route", json_string (route ? route : ""));
+    json_object_set_new (o, "userid", json_integer (cred.userid));
+    json_object_set_new (o, "rolemask", json_integer (cred.rolemask));
+    free (route);
+    broker_respond (b, msg, o);
+}
+
+static void stats_get (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct service *s = arg;
+
+    broker_respond_pack (b, msg, "{s:{s:i s:i s:i s:i} s:{s:i s:i s:i s:i}}", "tx",
+                         "request", 0, "response", s->responses, "event", 0, "control",
+                         0, "rx", "request", s->requests, "response", 0, "event", 0,
+                         "control", 0);
+}
+
+static void stats_clear (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct service *s = arg;
+
+    s->requests = s->responses = 0;
+    broker_respond (b, msg, NULL);
+}
+
+static void rusage (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    const char *who = "thread";
+    json_t *o;
+
+    (void)flux_msg_unpack (msg, "{s?s}", "who", &who);
+    if ((o = module_rusage (who)))
+        broker_respond (b, msg, o);
+    else
+        broker_respond_error (b, msg, errno, NULL);
+}
+
+static void debug (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    struct service *s = arg;
+
+    if (module_debug_op (msg, &s->debug_flags) < 0)
+        broker_respond_error (b, msg, EPROTO, NULL);
+    else
+        broker_respond_pack (b, msg, "{s:i}", "flags", s->debug_flags);
+}
+
+static const struct builtin defaults[] = {
+    { ".ping", ping, FLUX_ROLE_USER },
+    { ".stats-get", stats_get, FLUX_ROLE_USER },
+    { ".stats-clear", stats_clear, 0 },
+    { ".rusage", rusage, FLUX_ROLE_USER },
+    { ".debug", debug, 0 },
+    { NULL },
+};
+
+static int add_topic (struct builtins *bi, const char *topic,
+                      const struct builtin *builtin, void *arg)
+{
+    struct entry *e = malloc (sizeof (*e));
+
+    if (!e)
+        return -1;
+    e->builtin = builtin;
+    e->arg = arg;
+    if (hashmap_insert (bi->topics, topic, e) < 0) {
+        free (e);
+        return -1;
+    }
+    return 0;
+}
+
+/* The service of a topic, with its default methods, unless it is there. */
+static int add_service (struct builtins *bi, const char *topic)
+{
+    char name[SERVICE_NAME_MAX + 1], method[SERVICE_NAME_MAX + 32];
+    struct service *s;
+
+    snprintf (name, sizeof (name), "%.*s", (int)service_name_len (topic), topic);
+    if (services_add (bi->b->services, name, &bi->peer) < 0)
+        return errno == EEXIST ? 0 : -1;
+    if (!(s = calloc (1, sizeof (*s))))
+        return -1;
+    if (hashmap_insert (bi->services, name, s) < 0) {
+        free (s);
+        return -1;
+    }
+    for (const struct builtin *d = defaults; d->topic; d++) {
+        snprintf (method, sizeof (method), "%s%s", name, d->topic);
+        if (add_topic (bi, method, d, s) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static void disconnected (struct builtins *bi, const flux_msg_t *msg)
 {
     for (int i = 0; i < bi->hook_count; i++)
@@ -119,11 +253,14 @@ static int builtin_send (struct peer *p, flux_msg_t **msgp)
     struct builtins *bi = p->arg;
     flux_msg_t *msg = *msgp;
     const char *topic = "";
+    struct service *s = find_service (bi, msg);
     struct entry *e;
 
     *msgp = NULL;
     (void)flux_msg_get_topic (msg, &topic);
     if ((e = hashmap_lookup (bi->topics, topic))) {
+        if (s)
+            s->requests++;
         if (msg_known_len (msg) > PAYLOAD_MAX)
             broker_respond_error (bi->b, msg, EMSGSIZE,
                                   "more than 16 MB in a request to the broker itself");
@@ -155,7 +292,8 @@ int builtins_init (struct broker *b)
     bi->peer.kind = PEER_BUILTIN;
     bi->peer.send = builtin_send;
     bi->peer.arg = bi;
-    if (!(bi->topics = hashmap_create (free)))
+    if (!(bi->topics = hashmap_create (free))
+        || !(bi->services = hashmap_create (free)))
         return -1;
     return peer_add (b, &bi->peer);
 }
@@ -166,6 +304,7 @@ void builtins_fini (struct broker *b)
         if (b->builtins->peer.inflight)
             peer_remove (b, &b->builtins->peer, ENOSYS);
         hashmap_destroy (b->builtins->topics);
+        hashmap_destroy (b->builtins->services);
         free (b->builtins);
         b->builtins = NULL;
     }
@@ -173,23 +312,10 @@ void builtins_fini (struct broker *b)
 
 int builtins_add (struct broker *b, const struct builtin *table, void *arg)
 {
-    for (; table->topic; table++) {
-        char name[64];
-        size_t len = service_name_len (table->topic);
-        struct entry *e = malloc (sizeof (*e));
-
-        if (!e)
+    for (; table->topic; table++)
+        if (add_service (b->builtins, table->topic) < 0
+            || add_topic (b->builtins, table->topic, table, arg) < 0)
             return -1;
-        e->builtin = table;
-        e->arg = arg;
-        if (hashmap_insert (b->builtins->topics, table->topic, e) < 0) {
-            free (e);
-            return -1;
-        }
-        snprintf (name, sizeof (name), "%.*s", (int)len, table->topic);
-        if (services_add (b->services, name, &b->builtins->peer) < 0 && errno != EEXIST)
-            return -1;
-    }
     return 0;
 }
 

@@ -12,7 +12,8 @@ struct builtin {
 };
 int builtins_init (struct broker *b);
 void builtins_fini (struct broker *b);
-/* Topics of one part. The services (first words) are registered too. */
+/* Topics of one part. The services (first words) are registered too, and answer ping,
+ * stats-get, stats-clear, rusage and debug as modules do, unless a table has those. */
 int builtins_add (struct broker *b, const struct builtin *table, void *arg);
 /* [{topic, type, rolemask}] of all; NULL if there is no memory. */
 json_t *builtins_describe (struct broker *b);

@@ -413,6 +413,46 @@ flux_msg_t *inflight_leave (struct inflight *t, struct inflight_peer *p,
     return msg;
 }
 
+bool inflight_via (const char *routes, size_t len, const char *id)
+{
+    for (size_t pos = 0; pos < len; pos += strlen (routes + pos) + 1)
+        if (strcmp (routes + pos, id) == 0)
+            return true;
+    return false;
+}
+
+static struct entry *via_in (struct list *bucket, const char *id)
+{
+    list_foreach (bucket, it) {
+        struct entry *e = container_of (it, struct entry, tag_node);
+
+        if (inflight_via (routes_of (e), e->routes_len, id))
+            return e;
+    }
+    return NULL;
+}
+
+flux_msg_t *inflight_leave_via (struct inflight *t, const char *id, size_t *pos,
+                                struct inflight_peer **to)
+{
+    flux_msg_t *msg;
+
+    for (; *pos < t->nslots; (*pos)++) {
+        struct entry *e;
+
+        while ((e = via_in (&t->tags[*pos], id))) {
+            if (!(msg = make_disconnect (e))) {
+                forget (t, e);
+                continue;
+            }
+            *to = e->to;
+            inflight_disconnect (t, e->to, msg);
+            return msg;
+        }
+    }
+    return NULL;
+}
+
 void inflight_destroy (struct inflight *t)
 {
     if (!t)

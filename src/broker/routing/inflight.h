@@ -64,4 +64,11 @@ flux_msg_t *inflight_fail (struct inflight *t, struct inflight_peer *p, int errn
 flux_msg_t *inflight_leave (struct inflight *t, struct inflight_peer *p,
                             struct inflight_peer **to);
 
+/* The same for one that came through a broker known by this id somewhere on the way; the
+ * table is walked once, *pos is 0 before the first call. */
+flux_msg_t *inflight_leave_via (struct inflight *t, const char *id, size_t *pos,
+                                struct inflight_peer **to);
+/* Whether the id is among the routes (NUL-terminated strings). */
+bool inflight_via (const char *routes, size_t len, const char *id);
+
 #endif

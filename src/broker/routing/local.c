@@ -256,7 +256,7 @@ static void assign_cred (struct client *c, flux_msg_t *msg)
     if (!(c->peer.cred.rolemask & FLUX_ROLE_OWNER) || flux_msg_get_cred (msg, &cred) < 0
         || cred.userid == FLUX_USERID_UNKNOWN || cred.rolemask == FLUX_ROLE_NONE)
         cred = c->peer.cred;
-    cred.rolemask |= FLUX_ROLE_LOCAL;
+    cred.rolemask = (cred.rolemask & ~MSG_ROLE_MODULE) | FLUX_ROLE_LOCAL;
     flux_msg_set_cred (msg, cred);
     if (!(cred.rolemask & FLUX_ROLE_OWNER) && flux_msg_get_type (msg, &type) == 0
         && type != FLUX_MSGTYPE_RESPONSE)

@@ -9,7 +9,11 @@
  * gone: what it had not answered is answered for it; responses to it are dropped; the
  * services that it used, and those that were to answer what came through it, get a
  * disconnect: at the end of the turn, because nothing may be closed in a loop over
- * peers that sends. A broker that takes neither responses nor events is lost. */
+ * peers that sends. A broker that takes neither responses nor events is lost.
+ *
+ * A way that is lost may come back another way (overlay/core.c). What is asked meanwhile
+ * waits; a child that was away gets the events that it missed, and what it has seen
+ * already it drops. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +56,19 @@ struct departed {
     char why[96];
 };
 
+/* What waits for a way. */
+struct held {
+    struct list node;
+    flux_msg_t *msg;
+    size_t size;
+    bool own;                 /* the broker's */
+    char from[ROUTE_ID_SIZE]; /* else */
+};
+
+/* Events that children may have missed. */
+#define RECENT_MAX 4096
+#define RECENT_BYTES (16u << 20)
+
 struct router {
     struct hashmap *peers; /* by route id */
     struct list subscribers;
@@ -66,6 +83,13 @@ struct router {
     size_t queue_max; /* bytes that may wait for another broker */
     bool in_event;    /* walks its subscribers */
     uint64_t stray;   /* responses to nothing that is in flight */
+    struct list held;
+    size_t held_bytes;
+    char (*retired)[ROUTE_ID_SIZE]; /* a ring */
+    size_t retired_count;
+    bool keeps_events;
+    struct msgqueue recent; /* the last ones, in sequence */
+    size_t recent_bytes;
 };
 
 /* ---- limits ---- */
@@ -150,6 +174,7 @@ int router_init (struct broker *b)
     list_init (&rt->children);
     list_init (&rt->departed);
     list_init (&rt->stuck);
+    list_init (&rt->held);
     reactor_task_init (&rt->turn, turn_cb, b);
     rt->queue_max = SIZE_MAX;
     rt->peers = hashmap_create (NULL);
@@ -169,6 +194,13 @@ static void departed_destroy (struct departed *d)
     free (d);
 }
 
+static void held_destroy (struct held *h)
+{
+    list_remove (&h->node);
+    flux_msg_decref (h->msg);
+    free (h);
+}
+
 void router_fini (struct broker *b)
 {
     struct router *rt = b->router;
@@ -180,6 +212,10 @@ void router_fini (struct broker *b)
     inflight_destroy (rt->inflight);
     list_foreach (&rt->departed, it)
         departed_destroy (container_of (it, struct departed, node));
+    list_foreach (&rt->held, it)
+        held_destroy (container_of (it, struct held, node));
+    msgqueue_fini (&rt->recent);
+    free (rt->retired);
     while (hashmap_next (rt->peers, &pos, NULL, &value)) {
         struct peer *p = value;
 
@@ -571,27 +607,167 @@ static void deliver (struct broker *b, struct peer *to, struct peer *from,
     }
 }
 
+/* ---- ways that are lost, and may come back ---- */
+
+static bool mends (struct broker *b)
+{
+    return b->links && b->links->awaited;
+}
+
+/* 0; -1: it is still the caller's. */
+static int hold_back (struct broker *b, struct peer *from, flux_msg_t *msg)
+{
+    struct router *rt = b->router;
+    ssize_t size = flux_msg_encode_size (msg);
+    struct held *h;
+
+    if (size < 0)
+        return -1;
+    if (rt->held_bytes + size > rt->queue_max && !is_disconnect (msg)) {
+        errno = ENOBUFS;
+        return -1;
+    }
+    if (!(h = calloc (1, sizeof (*h))))
+        return -1;
+    h->msg = msg;
+    h->size = size;
+    h->own = !from;
+    if (from)
+        memcpy (h->from, from->id, sizeof (h->from));
+    rt->held_bytes += size;
+    list_append (&rt->held, &h->node);
+    return 0;
+}
+
+/* Nothing has taken it in yet: who has gone meanwhile owes and gets nothing. */
+static void go_on (struct broker *b, struct held *h)
+{
+    struct peer *from = h->own ? NULL : peer_lookup (b, h->from);
+    flux_msg_t *msg = h->msg;
+    int type;
+
+    h->msg = NULL;
+    if (flux_msg_get_type (msg, &type) == 0 && type == FLUX_MSGTYPE_EVENT)
+        router_publish (b, msg, NULL);
+    else if (!from && !h->own)
+        flux_msg_decref (msg);
+    else
+        route_on (b, from, route_request (msg, b->rank, b->topo, b->services), msg);
+}
+
+void router_release (struct broker *b)
+{
+    struct router *rt = b->router;
+    struct list waiting;
+
+    list_init (&waiting);
+    list_foreach (&rt->held, it) {
+        list_remove (it);
+        list_append (&waiting, it);
+    }
+    rt->held_bytes = 0;
+    list_foreach (&waiting, it) {
+        struct held *h = container_of (it, struct held, node);
+
+        go_on (b, h);
+        held_destroy (h);
+    }
+}
+
+/* Ids of ways that were left, so long as something may still come by them. */
+#define RETIRED_MAX 1024
+
+static bool is_via (const flux_msg_t *msg, const char *id)
+{
+    size_t len;
+    const char *routes = msg_routes (msg, &len);
+
+    return inflight_via (routes, len, id);
+}
+
+void router_retire (struct broker *b, const char *id)
+{
+    struct router *rt = b->router;
+    struct inflight_peer *to;
+    size_t pos = 0;
+    flux_msg_t *msg;
+
+    list_foreach (&rt->held, it) {
+        struct held *h = container_of (it, struct held, node);
+
+        if (is_via (h->msg, id)) {
+            rt->held_bytes -= h->size;
+            held_destroy (h);
+        }
+    }
+    while ((msg = inflight_leave_via (rt->inflight, id, &pos, &to))) {
+        set_owner_cred (b, msg);
+        if (!to->owner || peer_send (b, to->owner, &msg) < 0)
+            flux_msg_decref (msg);
+    }
+    if (rt->retired || (rt->retired = calloc (RETIRED_MAX, sizeof (*rt->retired))))
+        snprintf (rt->retired[rt->retired_count++ % RETIRED_MAX], ROUTE_ID_SIZE, "%s",
+                  id);
+}
+
+static bool is_retired (struct router *rt, const flux_msg_t *msg)
+{
+    for (size_t i = 0; i < rt->retired_count && i < RETIRED_MAX; i++)
+        if (is_via (msg, rt->retired[i]))
+            return true;
+    return false;
+}
+
+/* *awaited: it should wait. A request never goes back where it came from: a way that
+ * leads there is being mended. */
+static struct peer *next_peer (struct broker *b, struct peer *from, struct route r,
+                               const flux_msg_t *msg, bool *awaited)
+{
+    struct peer *to = NULL;
+    int target = ROUTER_UP;
+    uint32_t nodeid;
+
+    if (r.kind == ROUTE_SERVICE)
+        return r.owner;
+    if (r.kind == ROUTE_PARENT)
+        to = router_parent (b);
+    else if (r.kind == ROUTE_CHILD && flux_msg_get_nodeid (msg, &nodeid) == 0)
+        to = router_towards (b, target = nodeid);
+    if (!mends (b) || r.kind == ROUTE_ERROR)
+        return to;
+    if (to == from)
+        to = NULL;
+    if (!to && !(*awaited = b->links->awaited (b, target)) && r.kind == ROUTE_CHILD) {
+        /* Somebody above may have taken it in. */
+        to = router_parent (b);
+        if (to == from)
+            to = NULL;
+    }
+    return to;
+}
+
 static void route_on (struct broker *b, struct peer *from, struct route r,
                       flux_msg_t *msg)
 {
-    struct peer *to = NULL;
+    bool awaited = false;
+    struct peer *to = next_peer (b, from, r, msg, &awaited);
 
-    if (r.kind == ROUTE_SERVICE)
-        to = r.owner;
-    else if (r.kind == ROUTE_PARENT)
-        to = router_parent (b);
-    else if (r.kind == ROUTE_CHILD)
-        to = router_child (b, r.child);
     if (is_disconnect (msg))
         tell_others (b, to ? to->inflight : NULL, msg);
     if (to)
         deliver (b, to, from, msg);
-    else
+    else if (!awaited)
         answer_unroutable (b, msg, r.kind == ROUTE_ERROR ? r.errnum : EHOSTUNREACH);
+    else if (hold_back (b, from, msg) < 0)
+        refuse (b, msg, errno, "too much waits for a broker that is away");
 }
 
 void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
+    if (from && from->kind == PEER_CHILD && is_retired (b->router, msg)) {
+        flux_msg_decref (msg);
+        return;
+    }
     if (from) {
         flux_msg_route_enable (msg);
         /* It cannot speak for others. */
@@ -638,6 +814,17 @@ static void own_response (struct broker *b, flux_msg_t *msg)
     flux_msg_decref (msg);
 }
 
+/* Requests without a tag are known to nobody, but to who offers the service. */
+static bool is_served_by (struct broker *b, const struct peer *from,
+                          const flux_msg_t *msg)
+{
+    const char *topic;
+
+    return (from->cred.rolemask & FLUX_ROLE_OWNER)
+           && flux_msg_get_topic (msg, &topic) == 0
+           && services_lookup (b->services, topic) == from;
+}
+
 /* What nobody asked for goes nowhere: an answer given twice, one for somebody who is
  * gone, or one that a client made up. */
 static bool is_stray (struct broker *b, struct peer *from, const flux_msg_t *msg)
@@ -647,7 +834,7 @@ static bool is_stray (struct broker *b, struct peer *from, const flux_msg_t *msg
     case INFLIGHT_UNKNOWN:
         return from->kind != PEER_BUILTIN;
     case INFLIGHT_UNTRACKED:
-        return from->kind == PEER_CLIENT && !(from->cred.rolemask & FLUX_ROLE_OWNER);
+        return from->kind == PEER_CLIENT && !is_served_by (b, from, msg);
     default:
         return false;
     }
@@ -742,24 +929,98 @@ static bool may_see (struct peer *p, const flux_msg_t *msg)
     return flux_msg_get_userid (msg, &userid) == 0 && userid == p->cred.userid;
 }
 
+/* ---- events that were missed ---- */
+
+uint32_t router_event_seq (struct broker *b)
+{
+    return b->router->event_seq;
+}
+
+void router_set_event_seq (struct broker *b, uint32_t seq)
+{
+    b->router->event_seq = seq;
+}
+
+void router_keep_events (struct broker *b)
+{
+    b->router->keeps_events = true;
+}
+
+static void forget_event (struct router *rt)
+{
+    flux_msg_t *msg = msgqueue_pop (&rt->recent);
+
+    rt->recent_bytes -= flux_msg_encode_size (msg);
+    flux_msg_decref (msg);
+}
+
+static void keep_event (struct router *rt, flux_msg_t *msg)
+{
+    ssize_t size = flux_msg_encode_size (msg);
+
+    if (size < 0
+        || msgqueue_push (&rt->recent, (flux_msg_t *)flux_msg_incref (msg)) < 0) {
+        if (size >= 0)
+            flux_msg_decref (msg);
+        while (!msgqueue_empty (&rt->recent)) /* no gap */
+            forget_event (rt);
+        return;
+    }
+    rt->recent_bytes += size;
+    while (rt->recent.count > RECENT_MAX || rt->recent_bytes > RECENT_BYTES)
+        forget_event (rt);
+}
+
+/* Sequence numbers may wrap around. */
+static int32_t missed (struct broker *b, uint32_t seq)
+{
+    return (int32_t)(b->router->event_seq - seq);
+}
+
+bool router_can_replay (struct broker *b, uint32_t seq)
+{
+    return missed (b, seq) <= (int32_t)b->router->recent.count;
+}
+
+void router_replay (struct broker *b, struct peer *p, uint32_t seq)
+{
+    struct router *rt = b->router;
+
+    for (int32_t n = missed (b, seq); n > 0; n--)
+        event_to (b, p, msgqueue_at (&rt->recent, rt->recent.count - n));
+}
+
+/* False: it was seen before, from another parent. */
+static bool note_seq (struct broker *b, const char *topic, uint32_t seq)
+{
+    struct router *rt = b->router;
+
+    if (b->rank == 0)
+        return true;
+    if (rt->event_seq > 0 && missed (b, seq) >= 0)
+        return false;
+    if (rt->event_seq > 0 && seq != rt->event_seq + 1)
+        broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
+                    rt->event_seq);
+    rt->event_seq = seq;
+    return true;
+}
+
 void router_event (struct broker *b, flux_msg_t *msg)
 {
     const char *topic;
     uint32_t seq;
 
-    if (flux_msg_get_topic (msg, &topic) < 0 || flux_msg_get_seq (msg, &seq) < 0) {
+    if (flux_msg_get_topic (msg, &topic) < 0 || flux_msg_get_seq (msg, &seq) < 0
+        || !note_seq (b, topic, seq)) {
         flux_msg_decref (msg);
         return;
     }
-    if (b->rank > 0) {
-        if (b->router->event_seq > 0 && seq != b->router->event_seq + 1)
-            broker_log (b, LOG_ERR, "event %s: sequence %u follows %u", topic, seq,
-                        b->router->event_seq);
-        b->router->event_seq = seq;
-        if (b->hooks.config_sync && strcmp (topic, CONFIG_SYNC_TOPIC) == 0
-            && from_owner (msg))
-            b->hooks.config_sync (b, msg);
-    }
+    if (b->rank > 0 && b->hooks.config_sync && strcmp (topic, CONFIG_SYNC_TOPIC) == 0
+        && from_owner (msg))
+        b->hooks.config_sync (b, msg);
+    if (b->router->keeps_events)
+        keep_event (b->router, msg);
     b->router->in_event = true;
     list_foreach (&b->router->children, it)
         event_to (b, container_of (it, struct peer, node), msg);
@@ -778,7 +1039,9 @@ void router_publish (struct broker *b, flux_msg_t *msg, uint32_t *seq)
     if (b->rank > 0) {
         struct peer *parent = router_parent (b);
 
-        if (!parent || peer_send (b, parent, &msg) < 0)
+        if (parent ? peer_send (b, parent, &msg) < 0
+                   : !mends (b) || !b->links->awaited (b, ROUTER_UP)
+                         || hold_back (b, NULL, msg) < 0)
             flux_msg_decref (msg);
         return;
     }

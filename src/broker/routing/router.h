@@ -39,15 +39,19 @@ struct peer {
 /* How brokers above and below are reached. NULL if there is none now. */
 struct router_links {
     struct peer *(*parent) (struct broker *b);
-    struct peer *(*child) (struct broker *b, int rank);
+    struct peer *(*towards) (struct broker *b, int rank); /* below: the next one */
+    /* There is no way to this rank (ROUTER_UP: to the parent) now, and may be one soon:
+     * what goes there waits for router_release. NULL: a lost way is not mended. */
+    bool (*awaited) (struct broker *b, int rank);
 };
+#define ROUTER_UP (-1)
 static inline struct peer *router_parent (struct broker *b)
 {
     return b->links ? b->links->parent (b) : NULL;
 }
-static inline struct peer *router_child (struct broker *b, int rank)
+static inline struct peer *router_towards (struct broker *b, int rank)
 {
-    return b->links ? b->links->child (b, rank) : NULL;
+    return b->links ? b->links->towards (b, rank) : NULL;
 }
 
 int router_init (struct broker *b);
@@ -88,6 +92,20 @@ bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cr
 #define CONFIG_SYNC_TOPIC "config.sync"
 /* A sequenced event on its way down. */
 void router_event (struct broker *b, flux_msg_t *msg);
+/* The broker known by this id on some way here has another way now: what came by the old
+ * one is taken back, and what still comes by it is dropped. At once. */
+void router_retire (struct broker *b, const char *id);
+/* Ways have come, or will not come any more: what waits for them goes on. */
+void router_release (struct broker *b);
+/* Of the last event that was published or seen here. */
+uint32_t router_event_seq (struct broker *b);
+/* This broker comes in where the others are. */
+void router_set_event_seq (struct broker *b, uint32_t seq);
+/* Keep those that were last, for children that missed some. */
+void router_keep_events (struct broker *b);
+/* Whether all events behind this one are kept, or are none; send them. */
+bool router_can_replay (struct broker *b, uint32_t seq);
+void router_replay (struct broker *b, struct peer *p, uint32_t seq);
 /* Past the services here, as if it had UPSTREAM. */
 void router_forward_up (struct broker *b, const flux_msg_t *request);
 

@@ -9,15 +9,9 @@
 struct world {
     struct broker b;
     struct fakepeer f;
-    int configs; /* modules were told so often */
 };
 
 static struct world *world;
-
-void modules_config (struct broker *b)
-{
-    world->configs++;
-}
 
 int modules_count (struct broker *b)
 {
@@ -29,7 +23,6 @@ static int setup (void **state)
     struct world *w = world = calloc (1, sizeof (*w));
 
     fake_init (&w->f, &w->b, PEER_MODULE);
-    w->b.conf = json_pack ("{s:i}", "old", 1);
     assert_int_equal (core_services_init (&w->b), 0);
     *state = w;
     return 0;
@@ -41,7 +34,6 @@ static int teardown (void **state)
 
     fake_fini (&w->f);
     state_queue_fini (&w->b.events);
-    json_decref (w->b.conf);
     free (w);
     return 0;
 }
@@ -90,8 +82,6 @@ static const struct {
     { "attr.set", "{\"name\":\"log-level\",\"value\":\"99\"}", "EINVAL" },
     { "attr.rm", "{}", "EPROTO" },
     { "attr.rm", "{\"name\":\"no.such\"}", "ENOENT" },
-    { "config.load", NULL, "EPROTO" },
-    { "config.reload", NULL, "ENOENT config.path is not set" },
     { "event.publish", "{}", "EPROTO" },
     { "event.publish", "{\"topic\":\"\"}", "EPROTO" },
     { "event.publish", "{\"topic\":\"a\",\"flags\":255}", "EPROTO" },
@@ -130,7 +120,6 @@ static void refused (void **state)
             fail_msg ("%s %s: %s", malformed[i].topic,
                       malformed[i].payload ? malformed[i].payload : "", s);
     }
-    assert_int_equal (w->configs, 0);
     assert_int_equal (w->f.peer.subs.count, 0);
     assert_int_equal (w->f.peer.serves, 0);
     assert_null (getenv ("FAKE_OK"));
@@ -147,9 +136,6 @@ static void guests (void **state)
         { "attr.list", NULL, true },
         { "attr.set", "{\"name\":\"log-level\",\"value\":\"3\"}", false },
         { "attr.rm", "{\"name\":\"log-level\"}", false },
-        { "config.get", NULL, true },
-        { "config.load", "{}", false },
-        { "config.reload", NULL, false },
         { "event.subscribe", "{\"topic\":\"x\"}", true },
         { "service.add", "{\"service\":\"x\"}", false },
         { "service.add", "{\"service\":\"2-x\"}", false }, /* another's */
@@ -183,17 +169,6 @@ static void attributes (void **state)
         ask (w, "attr.set", "{\"name\":\"log-level\",\"value\":\"4\"}"), "");
     has (ask (w, "attr.get", "{\"name\":\"log-level\"}"), "\"value\":\"4\"");
     has (ask (w, "attr.list", NULL), "\"log-level\"");
-}
-
-/* One text of the configuration at a time, which modules are told of. */
-static void configurations (void **state)
-{
-    struct world *w = *state;
-
-    has (ask (w, "config.get", NULL), "{\"old\":1}");
-    assert_string_equal (ask (w, "config.load", "{\"new\":{\"a\":2}}"), "");
-    assert_int_equal (w->configs, 1);
-    has (ask (w, "config.get", NULL), "{\"new\":{\"a\":2}}");
 }
 
 /* Who has subscribed gets it, in order, as long as he has. */
@@ -275,8 +250,8 @@ static void others (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        T (refused), T (guests),   T (attributes),  T (configurations),
-        T (events),  T (services), T (environment), T (others),
+        T (refused),  T (guests),      T (attributes), T (events),
+        T (services), T (environment), T (others),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -217,7 +217,26 @@ json_t *groups_take_update (struct groups *g)
     return update;
 }
 
+json_t *groups_all (const struct groups *g)
+{
+    json_t *update = json_object ();
+    const char *name;
+    size_t pos = 0;
+    void *value;
+
+    while (update && hashmap_next (g->by_name, &pos, &name, &value)) {
+        struct group *grp = value;
+        char *s = idset_encode (grp->members, IDSET_FLAG_RANGE);
+
+        if (s && *s)
+            json_object_set_new (update, name, json_pack ("{s:s}", "set", s));
+        free (s);
+    }
+    return update;
+}
+
 static int apply (struct groups *g, const char *name, json_t *o, const char *key,
+                  const struct idset *except,
                   int (*fn) (struct groups *, const char *, const struct idset *))
 {
     const char *s = json_string_value (json_object_get (o, key));
@@ -230,7 +249,10 @@ static int apply (struct groups *g, const char *name, json_t *o, const char *key
         errno = EPROTO;
         return -1;
     }
-    rc = fn (g, name, ids);
+    if (except && idset_subtract (ids, except) < 0)
+        rc = -1;
+    else
+        rc = fn (g, name, ids);
     idset_destroy (ids);
     return rc;
 }
@@ -260,7 +282,7 @@ static bool is_update (json_t *update)
     return true;
 }
 
-int groups_apply_update (struct groups *g, json_t *update)
+int groups_apply_update (struct groups *g, json_t *update, const struct idset *except)
 {
     const char *name;
     json_t *o;
@@ -270,8 +292,8 @@ int groups_apply_update (struct groups *g, json_t *update)
         return -1;
     }
     json_object_foreach (update, name, o) {
-        if (apply (g, name, o, "clear", groups_clear) < 0
-            || apply (g, name, o, "set", groups_set) < 0)
+        if (apply (g, name, o, "clear", except, groups_clear) < 0
+            || apply (g, name, o, "set", except, groups_set) < 0)
             return -1;
     }
     return 0;

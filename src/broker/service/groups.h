@@ -29,8 +29,11 @@ void groups_clear_all (struct groups *g, const struct idset *ranks);
 /* {name: {set: idset, clear: idset}} of what changed since the last call,
  * new; NULL if nothing did. */
 json_t *groups_take_update (struct groups *g);
-/* What a child took. EPROTO if it is malformed: nothing has changed then. */
-int groups_apply_update (struct groups *g, json_t *update);
+/* The same of all that is, new. */
+json_t *groups_all (const struct groups *g);
+/* What a child took, but for what it says of some ranks (NULL: none). EPROTO if it is
+ * malformed: nothing has changed then. */
+int groups_apply_update (struct groups *g, json_t *update, const struct idset *except);
 
 /* Borrowed; NULL if the group never was. Complete on rank 0 only. */
 const struct idset *groups_members (const struct groups *g, const char *name);

@@ -146,14 +146,64 @@ static void groups_get_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     tell (b, g);
 }
 
+/* Ranks that say that they are there. */
+static struct idset *announced (json_t *update)
+{
+    const char *set = NULL;
+
+    if (json_unpack (update, "{s:{s:s}}", "broker.online", "set", &set) < 0)
+        return NULL;
+    return idset_decode (set);
+}
+
+/* Of those who were waited for it is not known what they have left meanwhile. */
+static void take_back (struct broker *b, json_t *update)
+{
+    struct idset *ids = announced (update), *back;
+    unsigned int r;
+
+    if (!ids || !(back = idset_create (b->size, 0))) {
+        idset_destroy (ids);
+        return;
+    }
+    for (r = idset_first (ids); r != IDSET_INVALID_ID; r = idset_next (ids, r))
+        if (b->hooks.is_awaited (b, r))
+            (void)idset_set (back, r);
+    groups_clear_all (b->groups, back);
+    idset_destroy (back);
+    idset_destroy (ids);
+}
+
 static void groups_update_cb (struct broker *b, const flux_msg_t *msg, void *arg)
 {
+    struct idset *except = NULL, *ids;
     json_t *update;
 
-    if (flux_msg_unpack (msg, "{s:o}", "update", &update) < 0
-        || groups_apply_update (b->groups, update) < 0)
+    if (flux_msg_unpack (msg, "{s:o}", "update", &update) < 0) {
         broker_log (b, LOG_ERR, "groups.update: %s", strerror (errno));
+        return;
+    }
+    if (b->hooks.not_through) {
+        except = b->hooks.not_through (b, flux_msg_route_last (msg));
+        take_back (b, update);
+    }
+    if (groups_apply_update (b->groups, update, except) < 0)
+        broker_log (b, LOG_ERR, "groups.update: %s", strerror (errno));
+    else if (b->hooks.ranks_announced && (ids = announced (update))) {
+        b->hooks.ranks_announced (b, ids);
+        idset_destroy (ids);
+    }
+    idset_destroy (except);
     groups_changed (b);
+}
+
+void groups_announce (struct broker *b)
+{
+    json_t *all = groups_all (b->groups);
+
+    if (all)
+        (void)broker_rpc (b, "groups.update", FLUX_NODEID_UPSTREAM,
+                          json_pack ("{s:o}", "update", all), NULL, NULL);
 }
 
 static void groups_cancel_cb (struct broker *b, const flux_msg_t *msg, void *arg)

@@ -8,5 +8,7 @@ int groups_service_init (struct broker *b);
 void groups_service_fini (struct broker *b);
 /* After a change of b->groups: tell followers and parent, once in this turn. */
 void groups_changed (struct broker *b);
+/* All of it, to a parent that is new. */
+void groups_announce (struct broker *b);
 
 #endif

@@ -27,7 +27,7 @@ static void hand_up (struct groups *from, struct groups *to)
     json_t *update = groups_take_update (from);
 
     if (update)
-        assert_int_equal (groups_apply_update (to, update), 0);
+        assert_int_equal (groups_apply_update (to, update, NULL), 0);
     json_decref (update);
 }
 
@@ -123,7 +123,7 @@ static void malformed (void **state)
         assert_non_null (o);
         assert_int_equal (groups_set (g, "a", one), 0);
         errno = 0;
-        if (groups_apply_update (g, o) == 0)
+        if (groups_apply_update (g, o, NULL) == 0)
             fail_msg ("%s is taken", bad[i]);
         assert_int_equal (errno, EPROTO);
         assert_members (g, "a", "1");

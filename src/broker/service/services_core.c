@@ -1,4 +1,4 @@
-/* The small services: attr, config, event, service, broker. */
+/* The small services: attr, event, service, broker. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,81 +81,6 @@ static void attr_list (struct broker *b, const flux_msg_t *msg, void *arg)
     while (attrs_next (b->attrs, &pos, &name, NULL, NULL))
         json_array_append_new (names, json_string (name));
     broker_respond_pack (b, msg, "{s:o}", "names", names);
-}
-
-/* ---- config ---- */
-
-static void config_get (struct broker *b, const flux_msg_t *msg, void *arg)
-{
-    broker_respond (b, msg, json_incref (b->conf));
-}
-
-static void config_replace (struct broker *b, json_t *conf)
-{
-    json_t *old = b->conf;
-
-    b->conf = json_incref (conf);
-    json_decref (old);
-    modules_config (b);
-}
-
-/* Here and, from rank 0, everywhere. */
-static void config_set (struct broker *b, json_t *conf)
-{
-    flux_msg_t *event;
-
-    config_replace (b, conf);
-    if (b->rank > 0 || b->size == 1
-        || !(event = flux_event_encode (CONFIG_SYNC_TOPIC, NULL)))
-        return;
-    flux_msg_set_cred (event, (struct flux_msg_cred){ b->owner, FLUX_ROLE_OWNER });
-    flux_msg_set_private (event);
-    if (msg_take_json (event, json_deep_copy (conf)) < 0)
-        flux_msg_decref (event);
-    else
-        router_publish (b, event, NULL);
-}
-
-static void config_sync (struct broker *b, const flux_msg_t *event)
-{
-    json_t *o = msg_json (event);
-
-    if (o)
-        config_replace (b, o);
-}
-
-static void config_load (struct broker *b, const flux_msg_t *msg, void *arg)
-{
-    json_t *o = msg_json (msg);
-
-    if (!o) {
-        broker_respond_error (b, msg, EPROTO, "the configuration is not an object");
-        return;
-    }
-    config_set (b, o);
-    broker_respond (b, msg, NULL);
-}
-
-static void config_reload (struct broker *b, const flux_msg_t *msg, void *arg)
-{
-    const char *path = attrs_val (b->attrs, "config.path");
-    flux_error_t error;
-    flux_conf_t *conf;
-    json_t *o;
-
-    if (!path) {
-        broker_respond_error (b, msg, ENOENT, "config.path is not set");
-        return;
-    }
-    if (!(conf = flux_conf_parse (path, &error))
-        || flux_conf_unpack (conf, &error, "o", &o) < 0) {
-        broker_respond_error (b, msg, EINVAL, error.text);
-        flux_conf_decref (conf);
-        return;
-    }
-    config_set (b, o);
-    flux_conf_decref (conf);
-    broker_respond (b, msg, NULL);
 }
 
 /* ---- event ---- */
@@ -366,26 +291,6 @@ static void service_remove (struct broker *b, const flux_msg_t *msg, void *arg)
 
 /* ---- broker ---- */
 
-static void broker_ping (struct broker *b, const flux_msg_t *msg, void *arg)
-{
-    struct flux_msg_cred cred = { 0 };
-    json_t *o = msg_json (msg);
-    char *route;
-
-    if (!o) {
-        broker_respond_error (b, msg, EPROTO, NULL);
-        return;
-    }
-    route = flux_msg_route_string (msg);
-    (void)flux_msg_get_cred (msg, &cred);
-    o = json_copy (o);
-    json_object_set_new (o, "route", json_string (route ? route : ""));
-    json_object_set_new (o, "userid", json_integer (cred.userid));
-    json_object_set_new (o, "rolemask", json_integer (cred.rolemask));
-    free (route);
-    broker_respond (b, msg, o);
-}
-
 static bool are_strings (json_t *array)
 {
     json_t *o;
@@ -490,15 +395,11 @@ static const struct builtin table[] = {
     { "attr.set", attr_set, 0 },
     { "attr.rm", attr_rm, 0 },
     { "attr.list", attr_list, FLUX_ROLE_ALL },
-    { "config.get", config_get, FLUX_ROLE_USER },
-    { "config.load", config_load, 0 },
-    { "config.reload", config_reload, 0 },
     { "event.publish", event_publish, FLUX_ROLE_USER },
     { "event.subscribe", event_subscribe, FLUX_ROLE_USER },
     { "event.unsubscribe", event_unsubscribe, FLUX_ROLE_USER },
     { "service.add", service_add, FLUX_ROLE_USER },
     { "service.remove", service_remove, FLUX_ROLE_USER },
-    { "broker.ping", broker_ping, FLUX_ROLE_USER },
     { "broker.getenv", broker_getenv, 0 },
     { "broker.handlers", broker_handlers, 0 },
     { "broker.setenv", broker_setenv, 0 },
@@ -509,6 +410,5 @@ static const struct builtin table[] = {
 
 int core_services_init (struct broker *b)
 {
-    b->hooks.config_sync = config_sync;
     return builtins_add (b, table, NULL);
 }

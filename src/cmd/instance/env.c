@@ -1,4 +1,5 @@
 /* flux env: the environment that commands run in. */
+#include "base/text/quote.h"
 #include "cmd/cmd.h"
 
 #include <stdio.h>
@@ -28,18 +29,25 @@ static bool is_ours (const char *e)
     return false;
 }
 
-/* For eval: the value in single quotes, which hold everything but themselves. */
-static void print_export (const char *e)
+/* For eval. */
+static void print_exports (void)
 {
-    size_t n = strcspn (e, "=");
-    printf ("export %.*s='", (int)n, e);
-    for (const char *s = e + n + 1; *s; s++) {
-        if (*s == '\'')
-            fputs ("'\\''", stdout);
-        else
-            fputc (*s, stdout);
+    struct buf b = BUF_INIT;
+
+    for (char **e = environ; *e; e++) {
+        if (!is_ours (*e))
+            continue;
+        size_t n = strcspn (*e, "=");
+        buf_adds (&b, "export ");
+        buf_add (&b, *e, n + 1);
+        buf_add_quoted (&b, *e + n + 1);
+        buf_addc (&b, '\n');
     }
-    fputs ("'\n", stdout);
+    if (b.err)
+        cmd_die ("out of memory");
+    if (b.len > 0)
+        fputs (b.data, stdout);
+    buf_fini (&b);
 }
 
 static int run (optparse_t *p, int argc, char **argv)
@@ -50,9 +58,7 @@ static int run (optparse_t *p, int argc, char **argv)
         cmd_warn ("%s: %s", argv[i], strerror (errno));
         return errno == ENOENT ? 127 : 126;
     }
-    for (char **e = environ; *e; e++)
-        if (is_ours (*e))
-            print_export (*e);
+    print_exports ();
     return 0;
 }
 

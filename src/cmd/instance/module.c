@@ -94,7 +94,17 @@ static int cmd_list (optparse_t *p, int argc, char **argv)
 
 /* --- load, remove, reload --- */
 
+#define EXEC_OPT                                                                       \
+    {                                                                                  \
+        .name = "exec", .usage = "Run it as a process, not as a thread of the broker"  \
+    }
+#define CANCEL_OPT                                                                     \
+    {                                                                                  \
+        .name = "cancel", .usage = "Kill it (only a process that --exec has loaded)"   \
+    }
+
 static struct optparse_option load_opts[] = {
+    EXEC_OPT,
     { .name = "name",
       .key = 'n',
       .has_arg = 1,
@@ -103,10 +113,13 @@ static struct optparse_option load_opts[] = {
     OPTPARSE_TABLE_END,
 };
 static struct optparse_option remove_opts[] = {
+    CANCEL_OPT,
     { .name = "force", .key = 'f', .usage = "It is no error if it is not loaded" },
     OPTPARSE_TABLE_END,
 };
 static struct optparse_option reload_opts[] = {
+    EXEC_OPT,
+    CANCEL_OPT,
     { .name = "force", .key = 'f', .usage = "It is no error if it is not loaded" },
     { .name = "name",
       .key = 'n',
@@ -135,7 +148,8 @@ static char *module_name (const char *path)
     return name;
 }
 
-static void load (optparse_t *p, const char *what, int argc, char **argv)
+/* The payload of module.load: to be freed. */
+static char *load_request (optparse_t *p, const char *what, int argc, char **argv)
 {
     char path[PATH_MAX];
     const char *file = argv[0];
@@ -161,17 +175,19 @@ static void load (optparse_t *p, const char *what, int argc, char **argv)
         cmd_die ("%s: arguments are not valid UTF-8", what);
     if (name)
         json_object_set_new (o, "name", json_string (name));
+    if (optparse_hasopt (p, "exec"))
+        json_object_set_new (o, "exec", json_true ());
     char *s = json_dumps (o, JSON_COMPACT);
-    check (flux_rpc (cmd_open (), "module.load", s, FLUX_NODEID_ANY, 0), what, argv[0]);
-    free (s);
     free (own_name);
     json_decref (o);
+    return s;
 }
 
 static void unload (optparse_t *p, const char *what, const char *name)
 {
-    flux_future_t *f = flux_rpc_pack (cmd_open (), "module.remove", FLUX_NODEID_ANY, 0,
-                                      "{s:s}", "name", name);
+    flux_future_t *f =
+        flux_rpc_pack (cmd_open (), "module.remove", FLUX_NODEID_ANY, 0, "{s:s s:b}",
+                       "name", name, "cancel", optparse_hasopt (p, "cancel"));
     if (f && flux_rpc_get (f, NULL) < 0 && errno == ENOENT
         && optparse_hasopt (p, "force")) {
         flux_future_destroy (f);
@@ -184,7 +200,10 @@ static int cmd_load (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
     check_operands (p, argc, 1, -1);
-    load (p, "load", argc - i, argv + i);
+    char *s = load_request (p, "load", argc - i, argv + i);
+    check (flux_rpc (cmd_open (), "module.load", s, FLUX_NODEID_ANY, 0), "load",
+           argv[i]);
+    free (s);
     return 0;
 }
 
@@ -195,16 +214,60 @@ static int cmd_remove (optparse_t *p, int argc, char **argv)
     return 0;
 }
 
+/* What would load a module again as it is, to be freed; NULL if it is not there. */
+static char *loaded_as (const char *name)
+{
+    flux_future_t *f = flux_rpc (cmd_open (), "module.list", NULL, FLUX_NODEID_ANY, 0);
+    json_t *list = cmd_rpc_json (f, "list"), *o, *again;
+    char *s = NULL;
+    size_t i;
+    json_array_foreach (json_object_get (list, "mods"), i, o) {
+        json_t *args = json_object_get (o, "args"), *exec = json_object_get (o, "exec");
+        const char *is = json_string_value (json_object_get (o, "name"));
+        if (!is || strcmp (is, name) != 0 || !args)
+            continue;
+        again =
+            json_pack ("{s:O s:O s:O s:O}", "name", json_object_get (o, "name"), "path",
+                       json_object_get (o, "path"), "args", args, "exec", exec);
+        s = json_dumps (again, JSON_COMPACT);
+        json_decref (again);
+    }
+    json_decref (list);
+    flux_future_destroy (f);
+    return s;
+}
+
+/* Its place is not left empty, if that can be. */
+static void put_back (const char *name, const char *before, const char *why)
+{
+    flux_future_t *f =
+        flux_rpc (cmd_open (), "module.load", before, FLUX_NODEID_ANY, 0);
+    if (f && flux_rpc_get (f, NULL) == 0)
+        cmd_die ("reload %s: %s. It runs again as it did before", name, why);
+    cmd_die (
+        "reload %s: %s. It is not loaded now, since what was there before does not "
+        "load either: %s",
+        name, why, cmd_future_error (f));
+}
+
 static int cmd_reload (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
     check_operands (p, argc, 1, -1);
-    char *name = module_name (argv[i]);
-    if (!name)
+    char *own_name = module_name (argv[i]);
+    if (!own_name)
         cmd_die ("out of memory");
-    unload (p, "reload", optparse_get_str (p, "name", name));
-    load (p, "reload", argc - i, argv + i);
-    free (name);
+    const char *name = optparse_get_str (p, "name", own_name);
+    char *s = load_request (p, "reload", argc - i, argv + i);
+    char *before = loaded_as (name);
+    unload (p, "reload", name);
+    flux_future_t *f = flux_rpc (cmd_open (), "module.load", s, FLUX_NODEID_ANY, 0);
+    if (before && (!f || flux_rpc_get (f, NULL) < 0))
+        put_back (name, before, cmd_future_error (f));
+    check (f, "reload", argv[i]);
+    free (before);
+    free (s);
+    free (own_name);
     return 0;
 }
 
@@ -472,7 +535,7 @@ static struct optparse_subcommand subcommands[] = {
     { "remove", "[-f] NAME", "Unload module", cmd_remove, 0, remove_opts },
     { "unload", "[-f] NAME", "Unload module", cmd_remove, OPTPARSE_SUBCMD_HIDDEN,
       remove_opts },
-    { "load", "[--name=NAME] NAME|PATH [ARGS...]", "Load module", cmd_load, 0,
+    { "load", "[--exec] [--name=NAME] NAME|PATH [ARGS...]", "Load module", cmd_load, 0,
       load_opts },
     { "reload", "[-f] [--name=NAME] NAME|PATH [ARGS...]", "Reload module", cmd_reload,
       0, reload_opts },

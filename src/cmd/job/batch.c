@@ -15,11 +15,18 @@
 static struct optparse_option batch_options[] = {
     { .name = "wrap", .usage = "The arguments are a command, not a script" },
     { .name = "quiet", .usage = "Do not print the job id" },
+    { .name = "verbose",
+      .key = 'v',
+      .has_arg = 2,
+      .arginfo = "LEVEL",
+      .usage = "Print the job id to stderr" },
     OPTPARSE_TABLE_END,
 };
 
 static struct optparse_option alloc_options[] = {
     { .name = "bg", .usage = "Print the job id when the instance is ready" },
+    { .name = "quiet",
+      .usage = "With --bg, do not print the job id; else nothing but output" },
     { .name = "verbose",
       .key = 'v',
       .has_arg = 2,
@@ -157,6 +164,8 @@ static int run_batch (optparse_t *p, int argc, char **argv)
         puts (s);
     else {
         flux_jobid_t id = submit (q, cmd_open (), s, flux_job_submit);
+        if (jobspec_verbose (q) > 0)
+            fprintf (stderr, "jobid: %s\n", cmd_f58 (id));
         if (!optparse_hasopt (q, "quiet"))
             puts (cmd_f58 (id));
     }
@@ -208,7 +217,8 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
     flux_error_t error = { { 0 } };
     struct jobspec_batch batch = { 0 };
     int i = optparse_option_index (p);
-    int verbose = optparse_hasopt (p, "verbose");
+    int verbose = jobspec_verbose (p);
+    bool quiet = optparse_hasopt (p, "quiet");
     json_t *o = jobspec_from_batch_options (p, &batch, argc - i, argv + i, &error);
     bool bg = optparse_hasopt (p, "bg");
     bool interactive = !bg && isatty (STDIN_FILENO);
@@ -233,16 +243,19 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
     flux_t *h = cmd_open ();
     flux_jobid_t id = submit (p, h, s, bg ? flux_job_submit : attach_submit);
     free (s);
-    if (bg) {
-        wait_ready (h, id);
-        puts (cmd_f58 (id));
-        return 0;
-    }
     if (verbose)
         fprintf (stderr, "jobid: %s\n", cmd_f58 (id));
+    if (bg) {
+        wait_ready (h, id);
+        if (!quiet)
+            puts (cmd_f58 (id));
+        return 0;
+    }
     struct attach_options opts = {
         .label = optparse_hasopt (p, "label-io"),
         .show_events = verbose > 1,
+        .quiet = quiet,
+        .tail = -1,
         .forward = true,
     };
     cmd_name = "flux-job";

@@ -147,8 +147,27 @@ struct optparse_option job_attach_opts[] = {
     { .name = "unbuffered",
       .key = 'u',
       .usage = "Do not buffer stdin (which is always so)" },
+    { .name = "tail",
+      .has_arg = 2,
+      .arginfo = "N",
+      .usage = "Of the output so far, print the last N lines only (default 10)" },
     OPTPARSE_TABLE_END,
 };
+
+/* -1: all. */
+static long tail_lines (optparse_t *p)
+{
+    const char *s = optparse_get_str (p, "tail", "10");
+    char *end;
+
+    if (!optparse_hasopt (p, "tail"))
+        return -1;
+    errno = 0;
+    long n = strtol (s, &end, 10);
+    if (errno || end == s || *end || n < 0)
+        cmd_die ("--tail=%s: not a number of lines", s);
+    return n;
+}
 
 int job_attach (optparse_t *p, int argc, char **argv)
 {
@@ -163,6 +182,7 @@ int job_attach (optparse_t *p, int argc, char **argv)
         .read_only = optparse_hasopt (p, "read-only"),
         .stdin_ranks = optparse_get_str (p, "stdin-ranks", NULL),
         .wait_event = optparse_get_str (p, "wait-event", NULL),
+        .tail = tail_lines (p),
     };
 
     if (opts.stdin_ranks && opts.read_only)

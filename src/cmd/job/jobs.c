@@ -71,6 +71,11 @@ static struct optparse_option opts[] = {
       .has_arg = 2,
       .arginfo = "WHEN",
       .usage = "Colors: auto, never, always" },
+    { .name = "width",
+      .key = 'w',
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Cut lines behind N columns" },
     { .name = "stats", .usage = "Print a summary before the header" },
     { .name = "stats-only",
       .usage = "Print only the summary; status 1 if no job is "
@@ -89,6 +94,7 @@ struct listing {
     json_t *attrs;
     json_t *constraint; /* NULL: none */
     int count;
+    int width; /* 0: lines are whole */
     double since;
     bool color;
     bool header;
@@ -210,6 +216,21 @@ static const char *row_color (const json_t *job)
     return "\033[01;31m";
 }
 
+/* The line that begins at start has no more than so many columns. */
+static void cut_line (struct listing *l, size_t start)
+{
+    int columns = 0;
+    if (l->width == 0)
+        return;
+    for (size_t i = start; i < l->out.len; i++) {
+        bool begins = ((unsigned char)l->out.data[i] & 0xc0) != 0x80;
+        if (begins && columns++ == l->width) {
+            l->out.data[l->out.len = i] = '\0';
+            return;
+        }
+    }
+}
+
 static void print_rows (struct listing *l, struct format *f, const void **rows,
                         size_t count)
 {
@@ -219,14 +240,18 @@ static void print_rows (struct listing *l, struct format *f, const void **rows,
         format_scan_end (f);
     }
     if (l->header) {
+        size_t start = l->out.len;
         format_header (f, &l->out);
+        cut_line (l, start);
         buf_addc (&l->out, '\n');
     }
     for (size_t i = 0; i < count; i++) {
         const char *color = l->color ? row_color (rows[i]) : NULL;
         if (color)
             buf_adds (&l->out, color);
+        size_t start = l->out.len;
         format_row (f, rows[i], &l->out);
+        cut_line (l, start);
         buf_adds (&l->out, color ? "\033[0;0m\n" : "\n");
         if (l->out.len > 1 << 16)
             flush (l);
@@ -433,6 +458,9 @@ static void prepare (struct listing *l, optparse_t *p)
     if (recursive)
         json_array_append_new (l->attrs, json_string ("userid"));
     l->count = optparse_get_int (p, "count", 1000);
+    l->width = optparse_get_int (p, "width", 0);
+    if (l->width < 0)
+        cmd_die ("ERROR: width must be >= 0");
     if (l->count < 0)
         cmd_die ("ERROR: count must be >= 0");
     const char *since = optparse_get_str (p, "since", NULL);

@@ -18,17 +18,9 @@ static struct optparse_option own_options[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Return when the job has this event" },
+    { .name = "quiet", .usage = "Print nothing but the job's output" },
     OPTPARSE_TABLE_END,
 };
-
-static int verbosity (optparse_t *p)
-{
-    const char *s = optparse_get_str (p, "verbose", NULL);
-    int n = optparse_hasopt (p, "verbose");
-    if (s && *s == 'v')
-        return n + (int)strspn (s, "v");
-    return s && *s ? atoi (s) : n;
-}
 
 /* --input=RANKS: who gets our standard input. */
 static const char *stdin_ranks (optparse_t *p)
@@ -49,7 +41,7 @@ static int run (optparse_t *p, int argc, char **argv)
     int urgency, flags;
     flux_jobid_t id;
     int i = optparse_option_index (p);
-    int verbose = verbosity (p);
+    int verbose = jobspec_verbose (p);
     json_t *jobspec = jobspec_from_task_options (p, argc - i, argv + i, &error);
     if (!jobspec || jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
@@ -76,6 +68,8 @@ static int run (optparse_t *p, int argc, char **argv)
         .show_events = verbose > 1,
         .show_exec = verbose > 2,
         .stdin_ranks = stdin_ranks (p),
+        .quiet = optparse_hasopt (p, "quiet"),
+        .tail = -1,
         .forward = true,
         .wait_event = optparse_get_str (p, "wait-event", NULL),
     };

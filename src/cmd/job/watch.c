@@ -271,7 +271,7 @@ static void copy_next (void *arg)
     while (fl->next < fl->count && fl->jobs[fl->next].active)
         fl->next++;
     if (fl->next < fl->count)
-        watch_add (fl->ended, fl->jobs[fl->next++].id);
+        watch_add (fl->ended, fl->jobs[fl->next++].id, NULL, NULL);
     else
         check_end (fl);
 }
@@ -284,7 +284,7 @@ static void follow_active (struct follow *fl, struct job *job)
     if (!job->f || flux_future_then (job->f, -1., log_cb, job) < 0)
         cmd_die ("ERROR: %s: %s", cmd_f58 (job->id), strerror (errno));
     fl->logs++;
-    watch_add (fl->watch, job->id);
+    watch_add (fl->watch, job->id, NULL, NULL);
 }
 
 static double instance_start (flux_t *h)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text/toml.h"
 #include "cmd/format/datetime.h"
+#include "cmd/jobspec/shape.h"
 #include "value/constraint.h"
 #include "value/fsd.h"
 
@@ -31,6 +32,7 @@ struct request {
     int total_tasks;      /* 0: one for each slot */
     const char *per_type; /* shell option per-resource, or NULL */
     int per_count;        /* 0: without a count */
+    json_t *resources;    /* given as a whole, or NULL; owned */
 };
 
 int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result,
@@ -49,6 +51,15 @@ int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result
         return error_invalid (error, "--%s=%s: must be at least %d", name, s, min);
     *result = n;
     return 0;
+}
+
+int jobspec_verbose (optparse_t *p)
+{
+    const char *s = optparse_get_str (p, "verbose", NULL);
+    int n = optparse_hasopt (p, "verbose");
+    if (s && *s == 'v')
+        return n + (int)strspn (s, "v");
+    return s && *s ? atoi (s) : n;
 }
 
 /* --- resources --- */
@@ -78,9 +89,10 @@ static json_t *resources_json (const struct request *r)
 
 static json_t *tasks_json (const struct request *r, json_t *command)
 {
+    const char *slot = r->resources ? shape_slot_label (r->resources) : "task";
     json_t *count = r->total_tasks ? json_pack ("{s:i}", "total", r->total_tasks)
                                    : json_pack ("{s:i}", "per_slot", 1);
-    return json_pack ("[{s:O s:s s:o}]", "command", command, "slot", "task", "count",
+    return json_pack ("[{s:O s:s s:o}]", "command", command, "slot", slot, "count",
                       count);
 }
 
@@ -117,9 +129,28 @@ static int add_duration (optparse_t *p, json_t *system, flux_error_t *error)
     return json_object_set_new (system, "duration", number_json (d));
 }
 
+/* Variables that the shell of each task completes: those that the rules have set to a
+ * template, and not changed since. */
+static void add_env_expand (json_t *system, json_t *options, json_t *templates)
+{
+    json_t *env = json_object_get (system, "environment");
+    json_t *value, *expand = json_object ();
+    const char *name;
+    json_object_foreach (templates, name, value) {
+        if (json_equal (json_object_get (env, name), value)) {
+            json_object_set (expand, name, value);
+            json_object_del (env, name);
+        }
+    }
+    if (json_object_size (expand) > 0)
+        json_object_set (options, "env-expand", expand);
+    json_decref (expand);
+}
+
 /* The rules of --env, --env-remove and --env-file, in this order of kinds: an
  * optparse table does not tell the order between different options. */
-static int add_environment (optparse_t *p, json_t *system, flux_error_t *error)
+static int add_environment (optparse_t *p, json_t *system, json_t *templates,
+                            flux_error_t *error)
 {
     static const struct {
         const char *option;
@@ -142,12 +173,23 @@ static int add_environment (optparse_t *p, json_t *system, flux_error_t *error)
             rules[count++] = rule;
         }
     }
-    json_t *env = jobspec_environment (NULL, rules, count, error);
+    json_t *env = jobspec_environment (NULL, rules, count, templates, error);
     rc = env ? json_object_set_new (system, "environment", env) : -1;
 done:
     while (count > 0)
         free ((char *)rules[--count]);
     return rc;
+}
+
+bool jobspec_env_has_cc (optparse_t *p)
+{
+    const char *s;
+    optparse_getopt_iterator_reset (p, "env");
+    while ((s = optparse_getopt_next (p, "env"))) {
+        if (strstr (s, "{cc}"))
+            return true;
+    }
+    return false;
 }
 
 static int add_cwd (optparse_t *p, json_t *system, flux_error_t *error)
@@ -360,10 +402,11 @@ static int add_setopts (optparse_t *p, json_t *options, flux_error_t *error)
 
 static int add_shell (optparse_t *p, const struct request *r,
                       const struct jobspec_batch *batch, json_t *system,
-                      flux_error_t *error)
+                      json_t *templates, flux_error_t *error)
 {
     json_t *options = json_object ();
     json_object_set_new (system, "shell", json_pack ("{s:o}", "options", options));
+    add_env_expand (system, options, templates);
     if (add_io (p, batch ? batch->output : NULL, options, error) < 0)
         return -1;
     if (r->per_type) {
@@ -481,7 +524,9 @@ static json_t *attributes_json (optparse_t *p, const struct request *r,
     const char *name = optparse_get_str (p, "job-name", batch ? batch->name : NULL);
     json_t *system = json_object ();
     json_t *attributes = json_pack ("{s:o}", "system", system);
-    if (add_duration (p, system, error) < 0 || add_environment (p, system, error) < 0
+    json_t *templates = json_object ();
+    if (add_duration (p, system, error) < 0
+        || add_environment (p, system, templates, error) < 0
         || add_cwd (p, system, error) < 0
         || add_string (system, "job-name", "job.name", name, error) < 0
         || add_string (system, "queue", "queue", optparse_get_str (p, "queue", NULL),
@@ -492,12 +537,13 @@ static json_t *attributes_json (optparse_t *p, const struct request *r,
                < 0
         || add_dependencies (p, system, error) < 0
         || add_constraints (p, system, error) < 0
-        || add_shell (p, r, batch, system, error) < 0
+        || add_shell (p, r, batch, system, templates, error) < 0
         || add_files (p, batch, system, error) < 0
         || add_setattrs (p, attributes, error) < 0) {
         json_decref (attributes);
-        return NULL;
+        attributes = NULL;
     }
+    json_decref (templates);
     return attributes;
 }
 
@@ -506,10 +552,14 @@ static json_t *jobspec_json (optparse_t *p, const struct request *r,
                              flux_error_t *error)
 {
     json_t *attributes = attributes_json (p, r, batch, error);
-    if (!attributes)
-        return NULL;
-    return json_pack ("{s:o s:o s:o s:i}", "resources", resources_json (r), "tasks",
-                      tasks_json (r, command), "attributes", attributes, "version", 1);
+    json_t *o = NULL;
+    if (attributes)
+        o = json_pack ("{s:o s:o s:o s:i}", "resources",
+                       r->resources ? json_incref (r->resources) : resources_json (r),
+                       "tasks", tasks_json (r, command), "attributes", attributes,
+                       "version", 1);
+    json_decref (r->resources);
+    return o;
 }
 
 /* --- the two ways of asking --- */
@@ -587,6 +637,57 @@ static int per_resource_request (optparse_t *p, struct request *r, flux_error_t 
     return 0;
 }
 
+/* --- resources as a whole --- */
+
+static json_t *resources_from_file (const char *path, flux_error_t *error)
+{
+    json_error_t e;
+    json_t *o = json_load_file (path, 0, &e);
+    json_t *resources = json_is_object (o) ? json_object_get (o, "resources") : o;
+    if (!o)
+        error_invalid (error, "--resources-json: %s: line %d: %s", path, e.line,
+                       e.text);
+    else if (!json_is_array (resources) || !shape_slot_label (resources))
+        error_invalid (error, "--resources-json: %s: no list of resources with a slot",
+                       path);
+    else
+        json_incref (resources);
+    if (error->text[0])
+        resources = NULL;
+    json_decref (o);
+    return resources;
+}
+
+/* 1: they are given; -1 with *error. */
+static int whole_request (optparse_t *p, struct request *r, flux_error_t *error)
+{
+    static const char *const others[] = {
+        "nodes",         "exclusive",      "ntasks",        "cores-per-task",
+        "gpus-per-task", "cores",          "gpus-per-node", "tasks-per-node",
+        "nslots",        "tasks-per-core", "gpus-per-slot", "cores-per-slot",
+    };
+    flux_error_t why = { { 0 } };
+    const char *shape = optparse_get_str (p, "resources-shape", NULL);
+    const char *file = optparse_get_str (p, "resources-json", NULL);
+    const char *given = shape ? "resources-shape" : "resources-json";
+    if (!shape && !file)
+        return 0;
+    if (shape && file)
+        return error_invalid (error, "give one of --resources-shape and "
+                                     "--resources-json");
+    for (size_t i = 0; i < sizeof (others) / sizeof (others[0]); i++) {
+        if (optparse_hasopt (p, others[i]) > 0)
+            return error_invalid (error, "--%s cannot be used with --%s", others[i],
+                                  given);
+    }
+    error->text[0] = '\0';
+    if (file)
+        r->resources = resources_from_file (file, error);
+    else if (!(r->resources = shape_parse (shape, "task", &why)))
+        error_invalid (error, "--resources-shape=%.140s", why.text);
+    return r->resources ? 1 : -1;
+}
+
 static int common_request (optparse_t *p, struct request *r, flux_error_t *error)
 {
     memset (r, 0, sizeof (*r));
@@ -610,10 +711,14 @@ json_t *jobspec_from_task_options (optparse_t *p, int argc, char **argv,
                         || optparse_hasopt (p, "tasks-per-node")
                         || optparse_hasopt (p, "tasks-per-core")
                         || optparse_hasopt (p, "gpus-per-node");
-    if (common_request (p, &r, error) < 0
-        || (per_resource ? per_resource_request (p, &r, error)
-                         : per_task_request (p, &r, error))
-               < 0)
+    if (common_request (p, &r, error) < 0)
+        return NULL;
+    int whole = whole_request (p, &r, error);
+    if (whole < 0
+        || (whole == 0
+            && (per_resource ? per_resource_request (p, &r, error)
+                             : per_task_request (p, &r, error))
+                   < 0))
         return NULL;
     json_t *command = command_json (argc, argv, error);
     json_t *o = command ? jobspec_json (p, &r, NULL, command, error) : NULL;
@@ -653,11 +758,14 @@ json_t *jobspec_from_batch_options (optparse_t *p, const struct jobspec_batch *b
         || jobspec_int (p, "cores-per-slot", 1, 1, &r.cores_per_slot, error) < 0
         || jobspec_int (p, "gpus-per-slot", 0, 0, &r.gpus_per_slot, error) < 0)
         return NULL;
-    if (!nslots && !r.nnodes) {
+    int whole = whole_request (p, &r, error);
+    if (whole < 0)
+        return NULL;
+    if (!whole && !nslots && !r.nnodes) {
         error_invalid (error, "Number of slots to allocate must be specified");
         return NULL;
     }
-    if (!nslots)
+    if (!nslots && !whole)
         r.exclusive = true;
     r.nslots = nslots ? nslots : r.nnodes;
     if (r.nnodes > r.nslots) {

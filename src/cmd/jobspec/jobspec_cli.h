@@ -28,26 +28,31 @@ json_t *jobspec_from_batch_options (optparse_t *p, const struct jobspec_batch *b
 /* --urgency and --flags. */
 int jobspec_urgency (optparse_t *p, int *urgency, flux_error_t *error);
 int jobspec_flags (optparse_t *p, int *flags, flux_error_t *error);
+/* How often -v was given: -vv is 2, --verbose=2 too. */
+int jobspec_verbose (optparse_t *p);
 /* A whole number of an option, at least min; dflt without it. */
 int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result,
                  flux_error_t *error);
 
 /* Many jobs from one jobspec: the environment, which is most of the text, is
- * encoded once. Takes no reference. */
+ * encoded once. {cc} is replaced in it only if env_cc (as a rule of --env wants it):
+ * what was inherited may contain anything. Takes no reference. */
 struct jobspec_template;
-struct jobspec_template *jobspec_template_create (json_t *jobspec);
+struct jobspec_template *jobspec_template_create (json_t *jobspec, bool env_cc);
+/* {cc} stands in a rule of --env. */
+bool jobspec_env_has_cc (optparse_t *p);
 void jobspec_template_destroy (struct jobspec_template *t);
-/* The text for --cc=cc: {cc} replaced outside of the environment, and
- * FLUX_JOB_CC set if set_env. cc NULL: the jobspec as it is. Owned by the
+/* The text for --cc=cc: {cc} replaced, and FLUX_JOB_CC set if set_env. cc NULL: the jobspec as it is. Owned by the
  * caller. */
 char *jobspec_template_expand (const struct jobspec_template *t, const char *cc,
                                bool set_env);
 
 /* --- parts, for tests --- */
 
-/* Rules of --env: one for each option, in order. env NULL: environ. */
+/* Rules of --env: one for each option, in order. env NULL: environ. What they set to a
+ * text with {{ is added to templates, too, unless that is NULL. */
 json_t *jobspec_environment (char *const *env, const char *const *rules, size_t count,
-                             flux_error_t *error);
+                             json_t *templates, flux_error_t *error);
 /* Rules of --rlimit, each maybe a comma-separated list. */
 json_t *jobspec_rlimits (const char *const *rules, size_t count, flux_error_t *error);
 /* SCHEME:VALUE[?K=V[&K=V]] */

@@ -256,20 +256,20 @@ static void env_rules (void **state)
         size_t n = 0;
         while (n < 4 && cases[i].rules[n])
             n++;
-        json_t *o = jobspec_environment (env, cases[i].rules, n, &error);
+        json_t *o = jobspec_environment (env, cases[i].rules, n, NULL, &error);
         assert_non_null (o);
         check_json (o, cases[i].expected);
         json_decref (o);
     }
     flux_error_t error;
     const char *bad[] = { "X=$NOSUCH" };
-    assert_null (jobspec_environment (env, bad, 1, &error));
+    assert_null (jobspec_environment (env, bad, 1, NULL, &error));
     assert_string_equal (error.text, "--env=X=$NOSUCH: environment variable NOSUCH is "
                                      "not set");
     const char *advanced[] = { "X=${A:-foo}" };
-    assert_null (jobspec_environment (env, advanced, 1, &error));
+    assert_null (jobspec_environment (env, advanced, 1, NULL, &error));
     const char *nofile[] = { "^/nonexistent/rules" };
-    assert_null (jobspec_environment (env, nofile, 1, &error));
+    assert_null (jobspec_environment (env, nofile, 1, NULL, &error));
     assert_string_equal (error.text,
                          "--env-file: /nonexistent/rules: No such file or directory");
 }
@@ -286,7 +286,7 @@ static void env_file (void **state)
     assert_int_equal (write (fd, "# comment\nX=2\n\n A\n", 18), 18);
     close (fd);
     snprintf (rule, sizeof (rule), "^%s", path);
-    json_t *o = jobspec_environment (env, rules, 2, &error);
+    json_t *o = jobspec_environment (env, rules, 2, NULL, &error);
     unlink (path);
     assert_non_null (o);
     check_json (o, "{\"X\":\"2\",\"A\":\"1\"}");
@@ -390,11 +390,24 @@ static void files (void **state)
     json_decref (o);
 }
 
+/* What a rule sets to a template is for the shell. */
+static void env_templates (void **state)
+{
+    flux_error_t error;
+    char *env[] = { (char *)"HERE={{id}}", NULL };
+    const char *rules[] = { "A={{id}}", "B=$HERE", "C=c" };
+    json_t *templates = json_object ();
+    json_t *o = jobspec_environment (env, rules, 3, templates, &error);
+    check_json (templates, "{\"A\":\"{{id}}\",\"B\":\"{{id}}\"}");
+    json_decref (templates);
+    json_decref (o);
+}
+
 static void template(void **state)
 {
     json_t *o = json_pack ("{s:[s] s:{s:{s:{s:s}s:i}}}", "command", "echo {cc}",
                            "attributes", "system", "environment", "X", "{cc}", "d", 1);
-    struct jobspec_template *t = jobspec_template_create (o);
+    struct jobspec_template *t = jobspec_template_create (o, false);
     assert_non_null (t);
     char *s = jobspec_template_expand (t, "12", true);
     assert_string_equal (s, "{\"command\":[\"echo 12\"],\"attributes\":{\"system\":{"
@@ -406,6 +419,12 @@ static void template(void **state)
     assert_string_equal (s, plain);
     free (s);
     free (plain);
+    jobspec_template_destroy (t);
+    t = jobspec_template_create (o, true);
+    s = jobspec_template_expand (t, "3", false);
+    assert_string_equal (s, "{\"command\":[\"echo 3\"],\"attributes\":{\"system\":{"
+                            "\"environment\":{\"X\":\"3\"},\"d\":1}}}");
+    free (s);
     jobspec_template_destroy (t);
     json_decref (o);
 }
@@ -510,8 +529,8 @@ int main (void)
         cmocka_unit_test (env_and_limits),  cmocka_unit_test (env_rules),
         cmocka_unit_test (env_file),        cmocka_unit_test (refused),
         cmocka_unit_test (batch_and_alloc), cmocka_unit_test (files),
-        cmocka_unit_test (template),        cmocka_unit_test (flags),
-        cmocka_unit_test (times),
+        cmocka_unit_test (env_templates),   cmocka_unit_test (template),
+        cmocka_unit_test (flags),           cmocka_unit_test (times),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -21,7 +21,8 @@ extern char **environ;
 struct rule_ctx {
     json_t *result;
     char *const *env;
-    int depth; /* of ^FILE in ^FILE */
+    int depth;         /* of ^FILE in ^FILE */
+    json_t *templates; /* those set to a text with {{; or NULL */
     flux_error_t *error;
 };
 
@@ -166,6 +167,8 @@ static int apply_set (struct rule_ctx *ctx, const char *rule)
         error_invalid (ctx->error, "--env=%s: no variable name", rule);
     else if (substitute (ctx, rule, rule + n + 1, &value) == 0) {
         json_t *o = json_string (value.data ? value.data : "");
+        if (o && ctx->templates && strstr (json_string_value (o), "{{"))
+            json_object_set (ctx->templates, name, o);
         if (o && json_object_set_new (ctx->result, name, o) == 0)
             rc = 0;
         else
@@ -233,9 +236,13 @@ static int apply_rule (struct rule_ctx *ctx, const char *rule)
 }
 
 json_t *jobspec_environment (char *const *env, const char *const *rules, size_t count,
-                             flux_error_t *error)
+                             json_t *templates, flux_error_t *error)
 {
-    struct rule_ctx ctx = { .env = env ? env : environ, .error = error };
+    struct rule_ctx ctx = {
+        .env = env ? env : environ,
+        .templates = templates,
+        .error = error,
+    };
     if (!(ctx.result = json_object ())) {
         error_invalid (error, "out of memory");
         return NULL;

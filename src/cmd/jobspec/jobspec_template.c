@@ -13,6 +13,7 @@ struct jobspec_template {
     char *head; /* up to the environment */
     char *env;  /* object, without its opening brace; NULL: there is none */
     char *tail;
+    bool env_cc; /* {cc} is replaced there, too */
 };
 
 void jobspec_template_destroy (struct jobspec_template *t)
@@ -25,7 +26,7 @@ void jobspec_template_destroy (struct jobspec_template *t)
     }
 }
 
-struct jobspec_template *jobspec_template_create (json_t *jobspec)
+struct jobspec_template *jobspec_template_create (json_t *jobspec, bool env_cc)
 {
     struct jobspec_template *t = calloc (1, sizeof (*t));
     json_t *system =
@@ -33,6 +34,7 @@ struct jobspec_template *jobspec_template_create (json_t *jobspec)
     json_t *env = json_incref (json_object_get (system, "environment"));
     if (!t)
         return NULL;
+    t->env_cc = env_cc;
     if (env) {
         char *s;
         json_object_set_new (system, "environment", json_string ("\001ENV\001"));
@@ -75,7 +77,7 @@ char *jobspec_template_expand (const struct jobspec_template *t, const char *cc,
         buf_addc (&b, '{');
         if (cc && set_env)
             buf_printf (&b, "\"FLUX_JOB_CC\":\"%s\"%s", cc, *t->env == '}' ? "" : ",");
-        buf_adds (&b, t->env);
+        add_replaced (&b, t->env, t->env_cc ? cc : NULL);
         add_replaced (&b, t->tail, cc);
     }
     return buf_take (&b, NULL);

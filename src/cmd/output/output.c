@@ -1,4 +1,5 @@
 #include "cmd/output/output.h"
+#include "base/stdout.h"
 #include "base/text/printable.h"
 #include "cmd/cmd.h"
 
@@ -9,63 +10,20 @@
 #include <string.h>
 #include <unistd.h>
 
-static void end_by_sigpipe (void)
-{
-    sigset_t set;
-
-    signal (SIGPIPE, SIG_DFL);
-    sigemptyset (&set);
-    sigaddset (&set, SIGPIPE);
-    sigprocmask (SIG_UNBLOCK, &set, NULL);
-    raise (SIGPIPE);
-}
-
-/* Why the first write that failed did, or EIO if that is not known any more. */
-static int lost;
-
-static void note_loss (FILE *f)
-{
-    bool failed = ferror (f);
-
-    errno = 0;
-    if ((fflush (f) < 0 || failed) && !lost)
-        lost = errno ? errno : EIO;
-    clearerr (f);
-    if (lost == EPIPE)
-        end_by_sigpipe ();
-}
-
-static void say_lost (void)
-{
-    fprintf (stderr, "%s: writing output: %s\n", cmd_name, strerror (lost));
-}
-
-static void at_exit (void)
-{
-    note_loss (stdout);
-    /* What a network file system only says at the end. */
-    if (!lost && close (STDOUT_FILENO) < 0 && errno != EBADF)
-        lost = errno;
-    if (lost) {
-        say_lost ();
-        _exit (1);
-    }
-}
-
 void output_init (void)
 {
-    atexit (at_exit);
+    stdout_guard (&cmd_name);
 }
 
 void output_push (FILE *f)
 {
-    note_loss (f);
+    stdout_push (f);
 }
 
 void output_flush (void)
 {
-    note_loss (stdout);
-    if (lost)
+    stdout_push (stdout);
+    if (stdout_lost ())
         exit (1);
 }
 

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 #include "cmd/submit/attach_input.h"
+#include "cmd/submit/attach_tail.h"
 #include "cmd/submit/attach_terminal.h"
 #include "core/job/watch.h"
 #include "value/eventlog.h"
@@ -59,7 +60,9 @@ struct attach {
     flux_watcher_t *sigint, *sigtstp, *timer;
     flux_watcher_t *signals[5]; /* see forwarded */
     struct attach_terminal *terminal;
-    double t_sigint, t_sigtstp;
+    struct tail *tail; /* of the output that was there when we came, or NULL */
+    size_t old;        /* entries of it that are still to come */
+    double t_sigint;
     const char *status_text;
     bool status_shown;
     bool bol[3]; /* of stdout, stderr: the cursor is at the beginning of a line */
@@ -207,26 +210,65 @@ static void write_labelled (FILE *fp, bool *bol, unsigned int rank, const char *
     }
 }
 
+static void write_data (unsigned int rank, bool err, const char *data, size_t len,
+                        void *arg)
+{
+    struct attach *a = arg;
+    FILE *fp = err ? stderr : a->out;
+
+    if (err || isatty (fileno (fp)))
+        status_erase (a);
+    if (a->opts->label)
+        write_labelled (fp, &a->bol[err], rank, data, len);
+    else
+        fwrite (data, 1, len, fp);
+    output_push (fp);
+}
+
+static void end_tail (struct attach *a)
+{
+    if (a->tail)
+        tail_flush (a->tail, write_data, a);
+    tail_destroy (a->tail);
+    a->tail = NULL;
+}
+
+/* What the output holds now is the past: all that comes later is shown. A job without
+ * output has no past. */
+static void begin_tail (struct attach *a)
+{
+    flux_future_t *f =
+        flux_rpc_pack (a->h, "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[s] s:i}",
+                       "id", (json_int_t)a->id, "keys", "guest.output", "flags", 0);
+    const char *s;
+
+    if (f && flux_rpc_get_unpack (f, "{s:s}", "guest.output", &s) == 0) {
+        while ((s = strchr (s, '\n'))) {
+            a->old++;
+            s++;
+        }
+    }
+    flux_future_destroy (f);
+    if (a->old > 0 && !(a->tail = tail_create (a->opts->tail)))
+        cmd_die ("out of memory");
+}
+
 static void print_data (struct attach *a, json_t *context)
 {
     const char *stream = json_string_value (json_object_get (context, "stream"));
     const char *rank = json_string_value (json_object_get (context, "rank"));
     bool err = stream && strcmp (stream, "stderr") == 0;
-    FILE *fp = err ? stderr : a->out;
     size_t len;
     char *data = decode_data (context, &len);
     struct idset *ranks = data && rank ? idset_decode (rank) : NULL;
 
-    if (err || isatty (fileno (fp)))
-        status_erase (a);
     for (unsigned int r = ranks ? idset_first (ranks) : IDSET_INVALID_ID;
          r != IDSET_INVALID_ID; r = idset_next (ranks, r)) {
-        if (a->opts->label)
-            write_labelled (fp, &a->bol[err], r, data, len);
-        else
-            fwrite (data, 1, len, fp);
+        if (a->tail && tail_add (a->tail, r, err, data, len) < 0)
+            cmd_die ("out of memory");
+        else if (!a->tail)
+            write_data (r, err, data, len, a);
     }
-    output_push (fp);
     idset_destroy (ranks);
     free (data);
 }
@@ -279,6 +321,8 @@ static void output_event (struct attach *a, double t, const char *name, json_t *
         print_redirect (a, context);
     else if (strcmp (name, "log") == 0)
         print_log (a, t, context);
+    if (a->old > 0 && --a->old == 0)
+        end_tail (a);
 }
 
 /* --- a job with a terminal --- */
@@ -456,14 +500,12 @@ static void sigint_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
 static void sigtstp_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct attach *a = arg;
-    double now = clock_monotonic ();
 
     status_erase (a);
-    if (now - a->t_sigint <= 2.0 || now - a->t_sigtstp <= 2.0)
+    if (clock_monotonic () - a->t_sigint <= 2.0)
         detach (a);
-    else
-        fprintf (stderr, "flux-job: one more ctrl-Z within 2s to detach\n");
-    a->t_sigtstp = now;
+    else /* as any program; the job goes on */
+        raise (SIGSTOP);
 }
 
 static void signaled (flux_future_t *f, void *arg)
@@ -534,6 +576,7 @@ static void watch_terminal (struct attach *a)
 static void fini (struct attach *a)
 {
     end_terminal (a);
+    tail_destroy (a->tail);
     release_held (a);
     status_erase (a);
     stream_end (&a->main);
@@ -600,6 +643,8 @@ int attach_job (flux_t *h, flux_jobid_t id, const struct attach_options *opts)
     };
     const int wait = FLUX_JOB_EVENT_WATCH_WAITCREATE;
 
+    if (opts->tail >= 0)
+        begin_tail (&a);
     if (follow (&a, &a.main, "eventlog", 0, opts->show_events ? "job" : NULL,
                 main_event)
             < 0
@@ -621,6 +666,7 @@ int attach_job (flux_t *h, flux_jobid_t id, const struct attach_options *opts)
         a.stop = true;
     }
     end_terminal (&a);
+    end_tail (&a);
     int code = a.stop ? a.exit_code : conclude (&a);
     fini (&a);
     return code;

@@ -15,7 +15,8 @@ struct attach_options {
     bool no_signals;         /* leave Ctrl-C and Ctrl-Z alone */
     const char *stdin_ranks; /* NULL: "all" */
     const char *wait_event;  /* return when this event was seen; NULL: the end */
-    FILE *out;               /* NULL: stdout */
+    long tail; /* of what is there already, only so many lines; < 0: all */
+    FILE *out; /* NULL: stdout */
 };
 
 /* Submits a job that will be attached to with `forward`. A signal that comes meanwhile waits

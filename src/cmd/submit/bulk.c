@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct bulk {
     struct input_list *lists;
     size_t nlists;
     size_t count;
+    json_t *defined; /* name: [[value]] */
 };
 
 bool bulk_is_separator (const char *arg)
@@ -49,9 +51,17 @@ static int add_file (struct input_list *l, const char *path, const char *sep,
                                   : file_read_all (path, &len);
     if (!s)
         return error_invalid (error, "%s: %s", path, strerror (errno));
+    int rc = 0;
+    if (sep && !strcmp (sep, "none")) {
+        char *save;
+        for (char *w = strtok_r (s, " \t\r\n", &save); w && rc == 0;
+             w = strtok_r (NULL, " \t\r\n", &save))
+            rc = add_item (l, w, strlen (w));
+        free (s);
+        return rc < 0 ? error_invalid (error, "out of memory") : 0;
+    }
     if (!sep || !*sep)
         sep = "\n";
-    int rc = 0;
     for (char *p = s; *p && rc == 0;) {
         char *end = strstr (p, sep);
         size_t n = end ? (size_t)(end - p) : strlen (p);
@@ -102,7 +112,8 @@ static int parse_lists (struct bulk *b, int argc, char **args, const char *sep,
 struct bulk *bulk_create (int argc, char **args, const char *sep, flux_error_t *error)
 {
     struct bulk *b = calloc (1, sizeof (*b));
-    int rc = b ? 0 : error_invalid (error, "out of memory");
+    int rc =
+        b && (b->defined = json_object ()) ? 0 : error_invalid (error, "out of memory");
     if (rc == 0 && argc > 0)
         rc = parse_lists (b, argc, args, sep, error);
     else if (rc == 0) {
@@ -132,6 +143,7 @@ void bulk_destroy (struct bulk *b)
         free (b->lists[i].items);
     }
     free (b->lists);
+    json_decref (b->defined);
     free (b);
     errno = saved_errno;
 }
@@ -141,9 +153,52 @@ size_t bulk_count (const struct bulk *b)
     return b->count;
 }
 
+json_t *bulk_items (const struct bulk *b, flux_error_t *error)
+{
+    json_t *lists = json_array ();
+    for (size_t i = 0; i < b->nlists; i++) {
+        json_t *list = json_array ();
+        json_array_append_new (lists, list);
+        for (size_t k = 0; k < b->lists[i].count; k++) {
+            if (json_array_append_new (list, json_string (b->lists[i].items[k])) < 0) {
+                error_invalid (error, "input %zu of list %zu: not valid UTF-8", k + 1,
+                               i);
+                json_decref (lists);
+                return NULL;
+            }
+        }
+    }
+    return lists;
+}
+
+static bool has_shape (const struct bulk *b, json_t *values)
+{
+    size_t k;
+    json_t *value;
+    if (json_array_size (values) != b->nlists)
+        return false;
+    for (size_t i = 0; i < b->nlists; i++) {
+        json_t *list = json_array_get (values, i);
+        if (json_array_size (list) != b->lists[i].count)
+            return false;
+        json_array_foreach (list, k, value) {
+            if (!json_is_string (value))
+                return false;
+        }
+    }
+    return true;
+}
+
+int bulk_define (struct bulk *b, const char *name, json_t *values, flux_error_t *error)
+{
+    if (!has_shape (b, values))
+        return error_invalid (error, "--define=%s: not a string for each input", name);
+    return json_object_set (b->defined, name, values);
+}
+
 /* The last list steps fastest; a linked list has the index of the one that it
  * is linked with, from the beginning again if it is shorter. */
-static const char *item (const struct bulk *b, size_t i, size_t list)
+static size_t item_index (const struct bulk *b, size_t i, size_t list)
 {
     size_t base = list;
     while (b->lists[base].linked)
@@ -153,7 +208,12 @@ static const char *item (const struct bulk *b, size_t i, size_t list)
             i /= b->lists[k].count;
     }
     size_t index = i % b->lists[base].count;
-    return b->lists[list].items[index % b->lists[list].count];
+    return index % b->lists[list].count;
+}
+
+static const char *item (const struct bulk *b, size_t i, size_t list)
+{
+    return b->lists[list].items[item_index (b, i, list)];
 }
 
 static void add_path (struct buf *out, const char *s, const char *how)
@@ -174,50 +234,82 @@ static void add_path (struct buf *out, const char *s, const char *how)
     buf_add (out, s, len);
 }
 
-/* What stands between the braces: N, N.HOW or .HOW. */
+static bool is_path_part (const char *how)
+{
+    return !strcmp (how, ".%") || !strcmp (how, "./") || !strcmp (how, "./%")
+           || !strcmp (how, ".//");
+}
+
+/* What stands between the braces: N, N.HOW or .HOW. False: it is none of these. */
 static bool add_field (struct buf *out, const struct bulk *b, size_t i,
-                       const char *name, flux_error_t *error)
+                       const char *name)
 {
     char *how;
     if (!strcmp (name, "seq") || !strcmp (name, "seq1")) {
         buf_printf (out, "%zu", i + (name[3] == '1'));
         return true;
     }
-    unsigned long list = strtoul (name, &how, 10);
-    bool known = !*how || !strcmp (how, ".%") || !strcmp (how, "./")
-                 || !strcmp (how, "./%") || !strcmp (how, ".//");
-    if (!known || *name == '-' || *name == '+' || *name == ' ')
+    unsigned long list = isdigit ((unsigned char)*name) ? strtoul (name, &how, 10) : 0;
+    if (!isdigit ((unsigned char)*name))
+        how = (char *)name;
+    if (list >= b->nlists || (*how && *how != '.'))
         return false;
-    if (list >= b->nlists) {
-        error_invalid (error, "{%s}: there are only %zu input lists", name, b->nlists);
-        return true;
-    }
-    if (*how)
-        add_path (out, item (b, i, list), how);
-    else
+    if (!*how)
         buf_adds (out, item (b, i, list));
+    else if (is_path_part (how))
+        add_path (out, item (b, i, list), how);
+    else {
+        json_t *values = json_array_get (json_object_get (b->defined, how + 1), list);
+        json_t *value = json_array_get (values, item_index (b, i, list));
+        if (!value)
+            return false;
+        buf_adds (out, json_string_value (value));
+    }
     return true;
+}
+
+/* Braces that others use, as in shell and JSON, hold more than a name. */
+static bool is_name (const char *s)
+{
+    while (isalnum ((unsigned char)*s) || (*s && strchr ("_./%", *s)))
+        s++;
+    return *s == '\0';
+}
+
+static int add_braces (struct buf *out, const struct bulk *b, size_t i, const char *s,
+                       size_t n, flux_error_t *error)
+{
+    char *name = strndup (s + 1, n);
+    int rc = 0;
+    if (!name)
+        return error_invalid (error, "out of memory");
+    if (!strcmp (name, "cc") || !is_name (name))
+        buf_add (out, s, n + 2);
+    else if (!add_field (out, b, i, name))
+        rc = error_invalid (error, "Invalid replacement string in command: '{%s}'",
+                            name);
+    free (name);
+    return rc;
 }
 
 char *bulk_expand (const struct bulk *b, size_t i, const char *s, flux_error_t *error)
 {
     struct buf out = BUF_INIT;
-    error->text[0] = '\0';
-    while (*s) {
-        char name[16];
+    const char *end;
+    int rc = 0;
+    while (*s && rc == 0) {
         size_t n = *s == '{' ? strcspn (s + 1, "{}") : 0;
-        if (*s != '{' || s[n + 1] != '}' || n >= sizeof (name)) {
+        if (!strncmp (s, "{{", 2) && (end = strstr (s, "}}"))) {
+            buf_add (&out, s, end + 2 - s);
+            s = end + 2;
+        } else if (*s != '{' || s[n + 1] != '}')
             buf_addc (&out, *s++);
-            continue;
+        else {
+            rc = add_braces (&out, b, i, s, n, error);
+            s += n + 2;
         }
-        memcpy (name, s + 1, n);
-        name[n] = '\0';
-        /* Others, such as {cc} and {{id}}, are not ours. */
-        if (!add_field (&out, b, i, name, error))
-            buf_add (&out, s, n + 2);
-        s += n + 2;
     }
-    if (error->text[0]) {
+    if (rc < 0) {
         buf_fini (&out);
         return NULL;
     }

@@ -52,6 +52,31 @@ static void expand (void **state)
     check ("::: /d.x/f", "{.%}", "/d.x/f|");
     check ("::: a", "{cc} {{id}} {", "{cc} {{id}} {|");
     check ("::: a ::: b", "{1.%}", "b|");
+    check ("::: a", "{{id}}{} {\"a\": 1} { } ${x:-y}",
+           "{{id}}a {\"a\": 1} { } ${x:-y}|");
+}
+
+static void define (void **state)
+{
+    flux_error_t error;
+    struct bulk *b = make ("::: 1 2 :::+ x", &error);
+    json_t *good = json_pack ("[[s,s],[s]]", "2", "4", "X");
+    json_t *bad = json_pack ("[[s],[s]]", "2", "X");
+    json_t *items = bulk_items (b, &error);
+    json_t *expected = json_pack ("[[s,s],[s]]", "1", "2", "x");
+    assert_true (json_equal (items, expected));
+    assert_int_equal (bulk_define (b, "pow", bad, &error), -1);
+    assert_string_equal (error.text, "--define=pow: not a string for each input");
+    assert_null (bulk_expand (b, 0, "{.pow}", &error));
+    assert_int_equal (bulk_define (b, "pow", good, &error), 0);
+    char *s = bulk_expand (b, 1, "{0} {.pow} {0.pow} {1.pow}", &error);
+    assert_string_equal (s, "2 4 4 X");
+    free (s);
+    json_decref (items);
+    json_decref (expected);
+    json_decref (good);
+    json_decref (bad);
+    bulk_destroy (b);
 }
 
 static void files (void **state)
@@ -65,6 +90,15 @@ static void files (void **state)
     close (fd);
     snprintf (args, sizeof (args), ":::: %s", path);
     check (args, "{}", "one two|three|");
+    char file[] = "::::";
+    struct bulk *b = bulk_create (2, (char *[]){ file, path }, "none", &error);
+    assert_int_equal (bulk_count (b), 3);
+    bulk_destroy (b);
+    b = bulk_create (2, (char *[]){ file, path }, "e", &error);
+    char *s = bulk_expand (b, 1, "<{}>", &error);
+    assert_string_equal (s, "< two\nthr>");
+    free (s);
+    bulk_destroy (b);
     unlink (path);
     assert_null (make (args, &error));
     assert_non_null (strstr (error.text, "No such file"));
@@ -79,7 +113,9 @@ static void bad (void **state)
     assert_string_equal (error.text, ":::: no inputs");
     struct bulk *b = make ("::: a", &error);
     assert_null (bulk_expand (b, 0, "{1}", &error));
-    assert_string_equal (error.text, "{1}: there are only 1 input lists");
+    assert_string_equal (error.text, "Invalid replacement string in command: '{1}'");
+    assert_null (bulk_expand (b, 0, "{nosuch}", &error));
+    assert_null (bulk_expand (b, 0, "{.nosuch}", &error));
     bulk_destroy (b);
 }
 
@@ -87,6 +123,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (expand),
+        cmocka_unit_test (define),
         cmocka_unit_test (files),
         cmocka_unit_test (bad),
     };

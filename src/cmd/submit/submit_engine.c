@@ -2,14 +2,17 @@
  * in the order of submission as answers come; if someone waits, job-manager's
  * journal, opened first, says what becomes of each job.
  *
- * One journal serves any number of jobs: there is no request for each of them. */
+ * One journal serves any number of jobs: there is no request for each of them, unless
+ * what their shells say is asked for, too. */
 #include "cmd/submit/submit.h"
 
 #include "base/hashmap.h"
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 #include "cmd/output/progress.h"
+#include "cmd/submit/logs.h"
 #include "cmd/submit/watch.h"
+#include "value/eventlog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +22,14 @@
 
 #define WINDOW 512
 
+#define EXEC "exec."
+
 struct job {
+    struct submit *s;
     flux_jobid_t id;
+    struct log_file *out, *err; /* NULL: stdout, stderr */
+    flux_future_t *exec;        /* the log of its shells, if that is wanted */
+    double t_submit;
     int exit_code;
     bool answered;
     bool refused;
@@ -46,15 +55,23 @@ struct submit {
     flux_future_t *journal;
     struct progress *progress;
     struct watch *watch;
+    struct logs *logs;
+    const char *wait_exec; /* event in the log of the shells */
     int exit_code;
 };
 
 static void feed (struct submit *s);
 static void replay_early (struct submit *s, flux_jobid_t id);
+static void follow_exec (struct job *job);
 
 static bool wants_journal (const struct submit *s)
 {
-    return s->opt->wait || s->opt->wait_event || s->opt->watch || s->opt->progress;
+    return s->opt->wait || s->opt->wait_event || s->opt->watch;
+}
+
+static bool wants_exec (const struct submit *s)
+{
+    return s->wait_exec || s->opt->verbose > 2;
 }
 
 static void check_end (struct submit *s)
@@ -75,8 +92,12 @@ static void print_ids (struct submit *s)
 {
     while (s->printed < s->count && s->jobs[s->printed]->answered) {
         struct job *job = s->jobs[s->printed++];
-        if (!job->refused && !s->opt->quiet)
-            puts (cmd_f58 (job->id));
+        if (job->refused)
+            continue;
+        if (s->opt->verbose > 0)
+            fprintf (log_stream (job->err, stderr), "jobid: %s\n", cmd_f58 (job->id));
+        if (!s->opt->quiet)
+            fprintf (log_stream (job->out, stdout), "%s\n", cmd_f58 (job->id));
     }
 }
 
@@ -84,11 +105,15 @@ static void accepted (struct submit *s, struct job *job)
 {
     if (idmap_insert (s->by_id, job->id, job) < 0)
         cmd_die ("out of memory");
-    progress_count (s->progress, PROGRESS_PENDING, 1);
-    if (wants_journal (s)) {
-        s->waiting++;
-        replay_early (s, job->id);
+    if (!wants_journal (s)) {
+        progress_count (s->progress, PROGRESS_DONE, 1);
+        return;
     }
+    progress_count (s->progress, PROGRESS_PENDING, 1);
+    s->waiting++;
+    if (wants_exec (s))
+        follow_exec (job);
+    replay_early (s, job->id);
 }
 
 static void submit_cb (flux_future_t *f, void *arg)
@@ -98,7 +123,9 @@ static void submit_cb (flux_future_t *f, void *arg)
     job->answered = true;
     s->in_flight--;
     if (flux_job_submit_get_id (f, &job->id) < 0) {
-        cmd_warn ("ERROR: %s", cmd_future_error (f));
+        fflush (stdout);
+        fprintf (log_stream (job->err, stderr), "%s: ERROR: %s\n", cmd_name,
+                 safe_lines (cmd_future_error (f)));
         job->refused = true;
         s->exit_code = s->exit_code > 1 ? s->exit_code : 1;
     } else
@@ -107,7 +134,7 @@ static void submit_cb (flux_future_t *f, void *arg)
     print_ids (s);
     if (job->answered && !job->refused && s->watch) {
         output_push (stdout);
-        watch_add (s->watch, job->id);
+        watch_add (s->watch, job->id, job->out, job->err);
     }
     feed (s);
     check_end (s);
@@ -126,24 +153,34 @@ static struct job *add_job (struct submit *s)
     struct job *job = calloc (1, sizeof (*job));
     if (!job)
         cmd_die ("out of memory");
+    job->s = s;
     return s->jobs[s->count++] = job;
+}
+
+static void request_fini (struct submit_request *req)
+{
+    free (req->jobspec);
+    free (req->log);
+    free (req->log_stderr);
 }
 
 static void feed (struct submit *s)
 {
-    char *jobspec;
+    struct submit_request req;
     while (!s->exhausted && s->in_flight < WINDOW) {
-        if (!(jobspec = s->next (s->next_arg))) {
+        req = (struct submit_request){ 0 };
+        if (!s->next (s->next_arg, &req)) {
             s->exhausted = true;
             break;
         }
         struct job *job = add_job (s);
-        flux_future_t *f =
-            flux_job_submit (s->h, jobspec, s->opt->urgency, s->opt->flags);
+        job->out = logs_find (s->logs, req.log);
+        job->err = req.log_stderr ? logs_find (s->logs, req.log_stderr) : job->out;
+        flux_future_t *f = flux_job_submit (s->h, req.jobspec, req.urgency, req.flags);
         if (!f || flux_future_aux_set (f, "job", job, NULL) < 0
             || flux_future_then (f, -1, submit_cb, s) < 0)
             cmd_die ("ERROR: submit: %s", strerror (errno));
-        free (jobspec);
+        request_fini (&req);
         s->in_flight++;
     }
 }
@@ -169,8 +206,8 @@ static void exception (struct submit *s, struct job *job, json_t *context)
     if (severity > 0)
         return;
     if (!s->opt->watch && s->opt->wait)
-        fprintf (stderr, "%s: exception: type=%s note=%s\n", cmd_f58 (job->id),
-                 safe (type), safe_lines (note));
+        fprintf (log_stream (job->err, stderr), "%s: exception: type=%s note=%s\n",
+                 cmd_f58 (job->id), safe (type), safe_lines (note));
     job->failed = true;
     if (job->exit_code == 0)
         job->exit_code = 1;
@@ -216,12 +253,29 @@ static void keep_early (struct submit *s, flux_jobid_t id, json_t *entry)
     json_array_append (list, entry);
 }
 
+static void show_event (struct job *job, const char *prefix, json_t *entry)
+{
+    double t;
+    const char *name;
+    json_t *context;
+    if (eventlog_entry_parse (entry, &t, &name, &context) < 0)
+        return;
+    if (job->t_submit == 0)
+        job->t_submit = t;
+    char *s = context ? json_dumps (context, JSON_COMPACT) : NULL;
+    fprintf (log_stream (job->err, stderr), "%s: %.3fs: %s%s%s%s\n", cmd_f58 (job->id),
+             t - job->t_submit, prefix, safe (name), s ? " " : "", safe (s));
+    free (s);
+}
+
 static void handle_entry (struct submit *s, flux_jobid_t id, json_t *entry)
 {
     struct job *job = idmap_lookup (s->by_id, id);
     const char *name = json_string_value (json_object_get (entry, "name"));
     if (!name)
         return;
+    if (job && s->opt->verbose > 1)
+        show_event (job, "", entry);
     if (job)
         event (s, job, name, json_object_get (entry, "context"));
     else if (s->in_flight > 0)
@@ -256,17 +310,61 @@ static void journal_cb (flux_future_t *f, void *arg)
     check_end (s);
 }
 
-static void open_journal (struct submit *s)
+/* What the shells of a job say. */
+static void exec_cb (flux_future_t *f, void *arg)
 {
-    /* Before the first submission: no event can be missed. */
+    struct job *job = arg;
+    struct submit *s = job->s;
+    const char *line;
+    if (flux_job_event_watch_get (f, &line) < 0) {
+        if (errno != ENODATA && errno != ENOENT)
+            cmd_die ("ERROR: %s: %s", cmd_f58 (job->id), cmd_future_error (f));
+        job->exec = NULL;
+        flux_future_destroy (f);
+        return;
+    }
+    json_t *entry = eventlog_entry_decode (line, strlen (line));
+    const char *name = json_string_value (json_object_get (entry, "name"));
+    if (entry && s->opt->verbose > 2)
+        show_event (job, EXEC, entry);
+    if (name && s->wait_exec && !strcmp (name, s->wait_exec))
+        done (s, job);
+    json_decref (entry);
+    flux_future_reset (f);
+    check_end (s);
+}
+
+static void follow_exec (struct job *job)
+{
+    job->exec = flux_job_event_watch (job->s->h, job->id, "guest.exec.eventlog",
+                                      FLUX_JOB_EVENT_WATCH_WAITCREATE);
+    if (!job->exec || flux_future_then (job->exec, -1, exec_cb, job) < 0)
+        cmd_die ("ERROR: %s: %s", cmd_f58 (job->id), strerror (errno));
+}
+
+/* The events that are of use; null: all. */
+static json_t *wanted_events (const struct submit *s)
+{
+    if (s->opt->verbose > 1)
+        return json_null ();
     json_t *allow = json_pack ("{s:i s:i s:i s:i}", "start", 1, "finish", 1,
                                "exception", 1, "clean", 1);
     if (!allow
-        || (s->opt->wait_event
+        || (s->opt->wait_event && !s->wait_exec
             && json_object_set_new (allow, s->opt->wait_event, json_integer (1)) < 0))
         cmd_die ("out of memory");
+    return allow;
+}
+
+static void open_journal (struct submit *s)
+{
+    /* Before the first submission: no event can be missed. */
+    json_t *allow = wanted_events (s);
+    json_t *o =
+        json_is_null (allow) ? json_object () : json_pack ("{s:O}", "allow", allow);
     s->journal = flux_rpc_pack (s->h, "job-manager.events-journal", 0,
-                                FLUX_RPC_STREAMING, "{s:o}", "allow", allow);
+                                FLUX_RPC_STREAMING, "o", o);
+    json_decref (allow);
     if (!s->journal || flux_future_then (s->journal, -1, journal_cb, s) < 0)
         cmd_die ("ERROR: job-manager.events-journal: %s", strerror (errno));
 }
@@ -285,9 +383,12 @@ static void finish (struct submit *s)
     flux_future_destroy (s->journal);
     idmap_destroy (s->by_id);
     idmap_destroy (s->early);
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
+        flux_future_destroy (s->jobs[i]->exec);
         free (s->jobs[i]);
+    }
     free (s->jobs);
+    logs_destroy (s->logs);
 }
 
 int submit_all (flux_t *h, const struct submit_options *opt, submit_next_f next,
@@ -296,6 +397,9 @@ int submit_all (flux_t *h, const struct submit_options *opt, submit_next_f next,
     struct submit s = { .h = h, .opt = opt, .next = next, .next_arg = arg };
     if (!(s.by_id = idmap_create (NULL)) || !(s.early = idmap_create (free_early)))
         cmd_die ("out of memory");
+    s.logs = logs_create ();
+    if (opt->wait_event && !strncmp (opt->wait_event, EXEC, strlen (EXEC)))
+        s.wait_exec = opt->wait_event + strlen (EXEC);
     if (opt->progress)
         s.progress = progress_create (flux_get_reactor (h), opt->total, opt->jps);
     enum watch_label label = opt->label ? WATCH_LABEL_RANK : WATCH_NO_LABEL;

@@ -25,6 +25,7 @@ struct watched {
     struct watch *w;
     flux_jobid_t id;
     flux_future_t *f;
+    struct log_file *out, *err;
 };
 
 static void watched_destroy (struct watched *j)
@@ -82,7 +83,8 @@ static void print_data (const struct watched *j, json_t *context)
         data = raw;
         len = n;
     }
-    FILE *f = !strcmp (stream, "stderr") ? stderr : stdout;
+    FILE *f = !strcmp (stream, "stderr") ? log_stream (j->err, stderr)
+                                         : log_stream (j->out, stdout);
     write_data (f, make_label (j, rank, label, sizeof (label)), data, len);
     output_push (f);
     free (raw);
@@ -100,8 +102,8 @@ static void print_entry (const struct watched *j, const char *line)
         if (json_unpack (context, "{s:s s:s s:s}", "stream", &stream, "rank", &rank,
                          "path", &path)
             == 0)
-            fprintf (stderr, "%s: %s redirected to %s\n", safe (rank), safe (stream),
-                     safe (path));
+            fprintf (log_stream (j->err, stderr), "%s: %s redirected to %s\n",
+                     safe (rank), safe (stream), safe (path));
     }
     json_decref (entry);
 }
@@ -149,7 +151,8 @@ void watch_destroy (struct watch *w)
     free (w);
 }
 
-void watch_add (struct watch *w, flux_jobid_t id)
+void watch_add (struct watch *w, flux_jobid_t id, struct log_file *out,
+                struct log_file *err)
 {
     struct watched *j = calloc (1, sizeof (*j));
     if (!j)
@@ -157,6 +160,8 @@ void watch_add (struct watch *w, flux_jobid_t id)
     list_init (&j->node);
     j->w = w;
     j->id = id;
+    j->out = out;
+    j->err = err;
     j->f = flux_job_event_watch (w->h, id, "guest.output",
                                  FLUX_JOB_EVENT_WATCH_WAITCREATE);
     if (!j->f || flux_future_then (j->f, -1, output_cb, j) < 0)

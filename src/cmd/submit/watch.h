@@ -2,6 +2,8 @@
 #ifndef CMD_WATCH_H
 #define CMD_WATCH_H
 
+#include "cmd/submit/logs.h"
+
 #include <flux/core.h>
 
 struct watch;
@@ -14,7 +16,9 @@ enum watch_label {
 struct watch *watch_create (flux_t *h, enum watch_label label,
                             void (*ended_cb) (void *arg), void *arg);
 void watch_destroy (struct watch *w);
-void watch_add (struct watch *w, flux_jobid_t id);
+/* out and err: files for its streams, or NULL: stdout and stderr. */
+void watch_add (struct watch *w, flux_jobid_t id, struct log_file *out,
+                struct log_file *err);
 /* Output of a job was lost; a line about it was said. */
 bool watch_failed (const struct watch *w);
 bool watch_idle (const struct watch *w);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hashmap.h"
+#include "core/handle/handle_impl.h"
 
 /* Of a response to attr.get. */
 enum { ATTR_IMMUTABLE = 1 };
@@ -114,6 +115,14 @@ const char *flux_attr_get (flux_t *h, const char *name)
     }
     flux_future_destroy (f);
     return val;
+}
+
+const char *attr_cached (flux_t *h, const char *name)
+{
+    struct hashmap *m = flux_aux_get (h, "flux::attrs");
+    struct attr *a = m ? hashmap_lookup (m, name) : NULL;
+
+    return a ? a->value : NULL;
 }
 
 int flux_attr_set_cacheonly (flux_t *h, const char *name, const char *val)

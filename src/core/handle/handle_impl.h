@@ -43,6 +43,9 @@ int handle_flush (flux_t *h);
 /* A clone with a reactor of its own: for a future that is waited for. */
 flux_t *handle_clone (flux_t *h, flux_reactor_t *r);
 
+/* attr.c: what is known without asking, or NULL. */
+const char *attr_cached (flux_t *h, const char *name);
+
 /* dispatch.c */
 void dispatch_destroy (struct dispatch *d);
 /* Keep the handle's reactor reading messages until released. */

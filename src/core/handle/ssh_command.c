@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text/quote.h"
 
 static int fail (flux_error_t *error, const char *rest, const char *why)
 {
@@ -22,19 +23,6 @@ static int add (struct ssh_command *c, const char *s, size_t len)
     while (c->argv[n])
         n++;
     return (c->argv[n] = strndup (s, len)) ? 0 : -1;
-}
-
-/* One word for a shell. */
-static void quote (struct buf *b, const char *s)
-{
-    buf_addc (b, '\'');
-    for (; *s; s++) {
-        if (*s == '\'')
-            buf_adds (b, "'\\''");
-        else
-            buf_addc (b, *s);
-    }
-    buf_addc (b, '\'');
 }
 
 static bool is_port (const char *s, size_t len)
@@ -96,7 +84,7 @@ static int add_command (struct ssh_command *c, const char *rcmd, const char *pat
 
     buf_printf (&b, "%s relay ", rcmd);
     if (copy)
-        quote (&b, copy);
+        buf_add_quoted (&b, copy);
     free (copy);
     char *s = copy ? buf_take (&b, NULL) : NULL;
     if (s)

@@ -56,8 +56,8 @@ bool flux_kvs_txn_is_empty (flux_kvs_txn_t *txn)
     return !txn || txn->count == 0;
 }
 
-static int add (flux_kvs_txn_t *txn, int kind, int flags, const char *key,
-                const void *data, size_t len)
+int kvs_txn_add (flux_kvs_txn_t *txn, int kind, int flags, const char *key,
+                 const void *data, size_t len)
 {
     unsigned char head[12] = { kind, 0, flags, flags >> 8 };
     char *norm;
@@ -98,7 +98,7 @@ int flux_kvs_txn_put_raw (flux_kvs_txn_t *txn, int flags, const char *key,
 {
     if (check_flags (flags, FLUX_KVS_APPEND | KVS_TXN_COLD) < 0)
         return -1;
-    return add (txn, KVS_TXN_VALUE, flags, key, data, len);
+    return kvs_txn_add (txn, KVS_TXN_VALUE, flags, key, data, len);
 }
 
 int flux_kvs_txn_put (flux_kvs_txn_t *txn, int flags, const char *key,
@@ -155,7 +155,7 @@ int flux_kvs_txn_put_treeobj (flux_kvs_txn_t *txn, int flags, const char *key,
         errno = EINVAL;
         return -1;
     }
-    return add (txn, KVS_TXN_TREEOBJ, 0, key, treeobj, strlen (treeobj));
+    return kvs_txn_add (txn, KVS_TXN_TREEOBJ, 0, key, treeobj, strlen (treeobj));
 }
 
 int flux_kvs_txn_mkdir (flux_kvs_txn_t *txn, int flags, const char *key)
@@ -164,14 +164,14 @@ int flux_kvs_txn_mkdir (flux_kvs_txn_t *txn, int flags, const char *key)
 
     if (check_flags (flags, 0) < 0)
         return -1;
-    return add (txn, KVS_TXN_TREEOBJ, 0, key, empty, strlen (empty));
+    return kvs_txn_add (txn, KVS_TXN_TREEOBJ, 0, key, empty, strlen (empty));
 }
 
 int flux_kvs_txn_unlink (flux_kvs_txn_t *txn, int flags, const char *key)
 {
     if (check_flags (flags, 0) < 0)
         return -1;
-    return add (txn, KVS_TXN_UNLINK, 0, key, NULL, 0);
+    return kvs_txn_add (txn, KVS_TXN_UNLINK, 0, key, NULL, 0);
 }
 
 int flux_kvs_txn_symlink (flux_kvs_txn_t *txn, int flags, const char *key,
@@ -188,7 +188,7 @@ int flux_kvs_txn_symlink (flux_kvs_txn_t *txn, int flags, const char *key,
     }
     treetext_add_symlink (&b, ns, target);
     if (!b.err)
-        rc = add (txn, KVS_TXN_TREEOBJ, 0, key, b.data, b.len);
+        rc = kvs_txn_add (txn, KVS_TXN_TREEOBJ, 0, key, b.data, b.len);
     buf_fini (&b);
     return rc;
 }
@@ -238,7 +238,8 @@ static int flush_appends (struct hashmap *map, struct buf *order, flux_kvs_txn_t
         const char *key = order->data + pos;
         struct appends *a = hashmap_lookup (map, key);
 
-        rc = add (to, KVS_TXN_VALUE, a->flags, key, a->bytes.data, a->bytes.len);
+        rc =
+            kvs_txn_add (to, KVS_TXN_VALUE, a->flags, key, a->bytes.data, a->bytes.len);
         hashmap_remove (map, key);
     }
     buf_reset (order);
@@ -259,7 +260,7 @@ static int compact (const flux_kvs_txn_t *txn, flux_kvs_txn_t *to)
         if (op.kind == KVS_TXN_VALUE && (op.flags & FLUX_KVS_APPEND))
             rc = collect (map, &order, &op);
         else if ((rc = flush_appends (map, &order, to)) == 0)
-            rc = add (to, op.kind, op.flags, op.key, op.data, op.len);
+            rc = kvs_txn_add (to, op.kind, op.flags, op.key, op.data, op.len);
     }
     if (rc == 0)
         rc = flush_appends (map, &order, to);

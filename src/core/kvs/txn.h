@@ -45,11 +45,15 @@ struct kvs_txn_op {
 
 struct kvs_txn_reader {
     const char *ns;
+    const char *within; /* refused (ENOTSUP) unless this is a directory; or NULL */
     int flags;
     int count;
     const unsigned char *p, *end;
 };
 
+/* An operation as it stands; data may be NULL if len is 0. -1 with EINVAL, ENOMEM. */
+int kvs_txn_add (flux_kvs_txn_t *txn, int kind, int flags, const char *key,
+                 const void *data, size_t len);
 /* The payload, appended to b. txn may be NULL: no operations. With FLUX_KVS_TXN_COMPACT
  * what is appended to a key becomes one operation (and one blob), as far as nothing else
  * is changed between. */

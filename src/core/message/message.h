@@ -25,6 +25,17 @@ flux_msg_t *msg_from_parts (const struct iovec *iov, int count);
  * first; *len is 0 if there are none. Borrowed. */
 const char *msg_routes (const flux_msg_t *msg, size_t *len);
 
+/* A bit of the rolemask beside those of RFC 12, which the broker alone sets: a module of
+ * this rank sent the message. What modules say to each other is nobody else's to say. */
+#define MSG_ROLE_MODULE 0x40000000u
+static inline bool msg_is_from_module (const flux_msg_t *msg)
+{
+    uint32_t rolemask;
+
+    return flux_msg_get_rolemask (msg, &rolemask) == 0
+           && (rolemask & MSG_ROLE_MODULE) != 0;
+}
+
 /* What messages cost whom, and all together in the parent (which may be NULL). It
  * outlives the messages that are charged to it. */
 struct msg_account {

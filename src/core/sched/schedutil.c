@@ -14,6 +14,7 @@
 #include <syslog.h>
 
 #include "base/buf.h"
+#include "core/message/message.h"
 
 enum { SUCCESS = 0, ANNOTATE = 1, DENY = 2, CANCEL = 3 };
 
@@ -139,11 +140,23 @@ int schedutil_free_respond (schedutil_t *util, const flux_msg_t *msg)
     return 0;
 }
 
+/* Only job-manager asks. What another asked for would stand in the way of what it asks
+ * for the same job, and it would wait for an answer that went elsewhere. */
+static bool is_foreign (flux_t *h, const flux_msg_t *msg)
+{
+    if (msg_is_from_module (msg))
+        return false;
+    flux_respond_error (h, msg, EPERM, "only job-manager may ask this");
+    return true;
+}
+
 static void alloc_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
     struct schedutil_ctx *util = arg;
 
+    if (is_foreign (h, msg))
+        return;
     util->ops->alloc (h, msg, util->arg);
 }
 
@@ -154,6 +167,8 @@ static void free_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     char *s = NULL;
     json_t *R;
 
+    if (is_foreign (h, msg))
+        return;
     if (!(util->flags & SCHEDUTIL_FREE_NOLOOKUP)) {
         if (flux_request_unpack (msg, NULL, "{s:o}", "R", &R) < 0
             || !(s = json_dumps (R, JSON_COMPACT))) {
@@ -170,6 +185,8 @@ static void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct schedutil_ctx *util = arg;
 
+    if (is_foreign (h, msg))
+        return;
     util->ops->cancel (h, msg, util->arg);
 }
 
@@ -178,6 +195,8 @@ static void prioritize_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 {
     struct schedutil_ctx *util = arg;
 
+    if (is_foreign (h, msg))
+        return;
     if (util->ops->prioritize)
         util->ops->prioritize (h, msg, util->arg);
     else

@@ -2,6 +2,7 @@
  * and does what the scheduler's side asks: test.take is what it was answered, test.send
  * makes it send a request. */
 #include "base/test.h"
+#include "core/message/message.h"
 
 #include <flux/core.h>
 #include <flux/schedutil.h>
@@ -24,7 +25,8 @@ struct world {
     int hello_errnum;
     char asked[256]; /* what job-manager was asked */
     int hello_rc;
-    char answer[512]; /* that job-manager got */
+    uint32_t rolemask; /* of what job-manager asks */
+    char answer[512];  /* that job-manager got */
     char taken[512];
 };
 
@@ -96,8 +98,7 @@ static void send_request (struct world *w, const flux_msg_t *msg)
         || !(req = flux_request_encode (topic, payload)))
         abort ();
     flux_msg_set_noresponse (req);
-    flux_msg_set_cred (
-        req, (struct flux_msg_cred){ .userid = 1, .rolemask = FLUX_ROLE_OWNER });
+    flux_msg_set_cred (req, (struct flux_msg_cred){ 1, w->rolemask });
     if (flux_send (w->peer, req, 0) < 0 || flux_respond (w->peer, msg, NULL) < 0)
         abort ();
     flux_msg_destroy (req);
@@ -164,6 +165,7 @@ static int setup (void **state)
 
     w->registered = "yes";
     w->hello_errnum = ENODATA;
+    w->rolemask = FLUX_ROLE_OWNER | MSG_ROLE_MODULE;
     *state = w;
     return socketpair (AF_UNIX, SOCK_STREAM, 0, fds) == 0 && (w->h = open_fd (fds[0]))
                    && (w->peer = open_fd (fds[1]))
@@ -300,6 +302,20 @@ static void requests (void **state)
     }
 }
 
+/* Whoever it is that asks: if no module does, nothing happens. */
+static void forged (void **state)
+{
+    struct world *w = *state;
+
+    w->rolemask = FLUX_ROLE_OWNER | FLUX_ROLE_LOCAL;
+    w->util = schedutil_create (w->h, 0, &ops, w);
+    deliver (w, "sched.alloc", "{\"id\":1}");
+    deliver (w, "sched.cancel", "{\"id\":2}");
+    deliver (w, "sched.prioritize", "{\"id\":3}");
+    deliver (w, "sched.free", "{\"id\":4,\"R\":{\"version\":1}}");
+    assert_string_equal (w->told, "");
+}
+
 /* Jobs that run already: each is told, until one cannot be taken. */
 static void hellos (void **state)
 {
@@ -390,7 +406,7 @@ static void ready (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        T (answers), T (create), T (requests), T (hellos), T (ready),
+        T (answers), T (create), T (requests), T (forged), T (hellos), T (ready),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -144,6 +144,7 @@ void frame_writer_init (struct frame_writer *w, int fd, uint64_t id)
 {
     w->fd = fd;
     w->id = id;
+    w->begun = false;
     w->len = 0;
 }
 
@@ -151,6 +152,7 @@ int frame_flush (struct frame_writer *w)
 {
     size_t done = 0;
 
+    w->begun = w->begun || w->len > 0;
     while (done < w->len) {
         ssize_t n = write (w->fd, w->data + done, w->len - done);
         if (n >= 0)

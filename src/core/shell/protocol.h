@@ -34,8 +34,15 @@
  *   l  a line for the instance's log
  *   c  bytes of i text that all tasks here have taken
  *   a  bytes of w text that the leader has written
+ *   p  process groups of tasks, as numbers with spaces between, of a job that has no
+ *      process of its own: if the server is lost, they are to be killed
  *   X  the shell exits: its wait status. The last (by the server, if the shell
  *      was killed).
+ *
+ * Between job-exec of rank 0 and of another (outflow.h in its folder):
+ *   m  much is to come from this shell: its o and w are kept until M
+ *   M  all that came is in the KVS, or written: what follows goes another way
+ *   y  the shell has ended; X follows when the KVS has all that it said
  *
  * Nothing piles up: a shell has output_window (a fact) bytes of o and w text on
  * their way, and stops reading its tasks' pipes until it gets credit for what is
@@ -57,6 +64,8 @@
 #include "base/buf.h"
 
 #define FRAME_MAX PIPE_BUF
+/* Of the text of p. */
+#define FRAME_GROUPS_MAX 128
 /* Text that surely fits in a frame beside type and id. */
 #define FRAME_TEXT_MAX (FRAME_MAX - 32)
 
@@ -113,6 +122,7 @@ int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_
 struct frame_writer {
     int fd;
     uint64_t id;
+    bool begun; /* something was written */
     size_t len;
     char data[FRAME_MAX];
 };

@@ -88,6 +88,7 @@ static void test_cmd (void **state)
     assert_int_equal (flux_cmd_setopt (cmd, "stdin_BUFSIZE", "5"), 0);
     assert_int_equal (flux_cmd_add_channel (cmd, "PMI_FD"), 0);
     assert_int_equal (flux_cmd_add_channel (cmd, "PMI_FD"), -1);
+    assert_int_equal (flux_cmd_add_message_channel (cmd, "CHAN", "loop://"), 0);
     assert_int_equal (flux_cmd_set_label (cmd, "me"), 0);
 
     json_t *o = cmd_encode (cmd);
@@ -101,6 +102,10 @@ static void test_cmd (void **state)
     assert_null (flux_cmd_getenv (copy, "Z"));
     assert_string_equal (flux_cmd_arg (copy, 2), "7");
     assert_null (flux_cmd_arg (copy, 3));
+    const char *uri;
+    assert_int_equal (cmd_msgchan_count (copy), 1);
+    assert_string_equal (cmd_msgchan (copy, 0, &uri), "CHAN");
+    assert_string_equal (uri, "loop://");
     char *s = flux_cmd_stringify (copy);
     assert_string_equal (s, "a b c 7");
     free (s);
@@ -127,6 +132,9 @@ static void test_cmd_bad (void **state)
         "{\"cmdline\":[\"a\"],\"env\":{},\"channels\":[2]}",
         "{\"cmdline\":[\"a\"],\"env\":{},\"opts\":{\"x\":1}}",
         "{\"cmdline\":[\"a\"],\"env\":{},\"cwd\":1}",
+        "{\"cmdline\":[\"a\"],\"env\":{},\"msgchans\":{}}",
+        "{\"cmdline\":[\"a\"],\"env\":{},\"msgchans\":[{\"name\":\"A\"}]}",
+        "{\"cmdline\":[\"a\"],\"env\":{},\"msgchans\":[{\"name\":\"\",\"uri\":\"x\"}]}",
     };
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
         json_t *o = json_loads (bad[i], 0, NULL);

@@ -1,6 +1,7 @@
 #include "core/subprocess/command.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct flux_command {
     struct strv argv;
     struct strv env; /* NAME=value */
     struct strv channels;
+    struct strv msgchans; /* name, URI, name, URI, ... */
     char *cwd;
     char *label;
     json_t *opts;
@@ -109,6 +111,7 @@ void flux_cmd_destroy (flux_cmd_t *cmd)
     strv_fini (&cmd->argv);
     strv_fini (&cmd->env);
     strv_fini (&cmd->channels);
+    strv_fini (&cmd->msgchans);
     free (cmd->cwd);
     free (cmd->label);
     json_decref (cmd->opts);
@@ -123,6 +126,7 @@ flux_cmd_t *flux_cmd_copy (const flux_cmd_t *src)
     if (!cmd)
         return NULL;
     if (strv_copy (&cmd->channels, src->channels.v) < 0
+        || strv_copy (&cmd->msgchans, src->msgchans.v) < 0
         || (src->cwd && !(cmd->cwd = strdup (src->cwd)))
         || (src->label && !(cmd->label = strdup (src->label)))
         || json_object_update (cmd->opts, src->opts) < 0) {
@@ -299,19 +303,47 @@ const char *flux_cmd_getcwd (const flux_cmd_t *cmd)
     return cmd->cwd;
 }
 
+static bool channel_named (const flux_cmd_t *cmd, const char *name)
+{
+    for (int i = 0; i < cmd->channels.count; i++)
+        if (!strcmp (cmd->channels.v[i], name))
+            return true;
+    for (int i = 0; i < cmd->msgchans.count; i += 2)
+        if (!strcmp (cmd->msgchans.v[i], name))
+            return true;
+    return false;
+}
+
 int flux_cmd_add_channel (flux_cmd_t *cmd, const char *name)
 {
     if (!cmd || !name || !*name) {
         errno = EINVAL;
         return -1;
     }
-    for (int i = 0; i < cmd->channels.count; i++) {
-        if (!strcmp (cmd->channels.v[i], name)) {
-            errno = EEXIST;
-            return -1;
-        }
+    if (channel_named (cmd, name)) {
+        errno = EEXIST;
+        return -1;
     }
     return strv_take (&cmd->channels, strdup (name));
+}
+
+int flux_cmd_add_message_channel (flux_cmd_t *cmd, const char *name, const char *uri)
+{
+    if (!cmd || !name || !*name || strchr (name, '=') || !uri || !*uri) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (channel_named (cmd, name)) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (strv_take (&cmd->msgchans, strdup (name)) < 0)
+        return -1;
+    if (strv_take (&cmd->msgchans, strdup (uri)) < 0) {
+        strv_delete (&cmd->msgchans, cmd->msgchans.count - 1);
+        return -1;
+    }
+    return 0;
 }
 
 int flux_cmd_setopt (flux_cmd_t *cmd, const char *var, const char *val)
@@ -366,6 +398,33 @@ const char *cmd_channel (const flux_cmd_t *cmd, int index)
     return cmd->channels.v[index];
 }
 
+int cmd_msgchan_count (const flux_cmd_t *cmd)
+{
+    return cmd->msgchans.count / 2;
+}
+
+const char *cmd_msgchan (const flux_cmd_t *cmd, int index, const char **uri)
+{
+    *uri = cmd->msgchans.v[2 * index + 1];
+    return cmd->msgchans.v[2 * index];
+}
+
+static json_t *msgchans_encode (const flux_cmd_t *cmd)
+{
+    json_t *a = json_array ();
+
+    for (int i = 0; a && i < cmd_msgchan_count (cmd); i++) {
+        const char *uri, *name = cmd_msgchan (cmd, i, &uri);
+
+        if (json_array_append_new (a, json_pack ("{s:s s:s}", "name", name, "uri", uri))
+            < 0) {
+            json_decref (a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
 static json_t *strv_encode (const struct strv *s)
 {
     json_t *a = json_array ();
@@ -403,7 +462,9 @@ json_t *cmd_encode (const flux_cmd_t *cmd)
         errno = EINVAL;
         return NULL;
     }
-    if ((cmd->cwd && json_object_set_new (o, "cwd", json_string (cmd->cwd)) < 0)
+    if ((cmd->msgchans.count > 0
+         && json_object_set_new (o, "msgchans", msgchans_encode (cmd)) < 0)
+        || (cmd->cwd && json_object_set_new (o, "cwd", json_string (cmd->cwd)) < 0)
         || (cmd->label
             && json_object_set_new (o, "label", json_string (cmd->label)) < 0)) {
         json_decref (o);
@@ -442,6 +503,20 @@ static int env_decode (flux_cmd_t *cmd, json_t *o)
     return 0;
 }
 
+static int msgchans_decode (flux_cmd_t *cmd, json_t *a)
+{
+    const char *name, *uri;
+    size_t index;
+    json_t *value;
+
+    json_array_foreach (a, index, value) {
+        if (json_unpack (value, "{s:s s:s}", "name", &name, "uri", &uri) < 0
+            || flux_cmd_add_message_channel (cmd, name, uri) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int opts_decode (flux_cmd_t *cmd, json_t *o)
 {
     const char *name;
@@ -458,17 +533,17 @@ flux_cmd_t *cmd_decode (const json_t *o)
 {
     const char *cwd = NULL;
     const char *label = NULL;
-    json_t *argv, *env, *opts = NULL, *channels = NULL;
+    json_t *argv, *env, *opts = NULL, *channels = NULL, *msgchans = NULL;
     flux_cmd_t *cmd;
 
     if (!o
-        || json_unpack ((json_t *)o, "{s?s s:o s:o s?o s?o s?s}", "cwd", &cwd,
+        || json_unpack ((json_t *)o, "{s?s s:o s:o s?o s?o s?o s?s}", "cwd", &cwd,
                         "cmdline", &argv, "env", &env, "opts", &opts, "channels",
-                        &channels, "label", &label)
+                        &channels, "msgchans", &msgchans, "label", &label)
                < 0
         || !json_is_array (argv) || !json_is_object (env)
-        || (opts && !json_is_object (opts))
-        || (channels && !json_is_array (channels))) {
+        || (opts && !json_is_object (opts)) || (channels && !json_is_array (channels))
+        || (msgchans && !json_is_array (msgchans))) {
         errno = EPROTO;
         return NULL;
     }
@@ -477,6 +552,7 @@ flux_cmd_t *cmd_decode (const json_t *o)
     if (strv_decode (&cmd->argv, argv) < 0 || env_decode (cmd, env) < 0
         || (opts && opts_decode (cmd, opts) < 0)
         || (channels && strv_decode (&cmd->channels, channels) < 0)
+        || (msgchans && msgchans_decode (cmd, msgchans) < 0)
         || replace (&cmd->cwd, cwd) < 0 || replace (&cmd->label, label) < 0) {
         flux_cmd_destroy (cmd);
         errno = EPROTO;

@@ -1,4 +1,5 @@
-/* flux_cmd_t as JSON (RFC 42): {cwd?, cmdline, env, opts, channels, label?}. */
+/* flux_cmd_t as JSON (RFC 42): {cwd?, cmdline, env, opts, channels, msgchans?,
+ * label?}. */
 #ifndef CORE_SUBPROCESS_COMMAND_H
 #define CORE_SUBPROCESS_COMMAND_H
 
@@ -13,5 +14,7 @@ char **cmd_argv (const flux_cmd_t *cmd);
 char **cmd_env (const flux_cmd_t *cmd);
 int cmd_channel_count (const flux_cmd_t *cmd);
 const char *cmd_channel (const flux_cmd_t *cmd, int index);
+int cmd_msgchan_count (const flux_cmd_t *cmd);
+const char *cmd_msgchan (const flux_cmd_t *cmd, int index, const char **uri);
 
 #endif

@@ -25,3 +25,13 @@ size_t credit_in_grant (struct credit_in *c, size_t held)
     c->given += n;
     return n;
 }
+
+size_t credit_in_rest (struct credit_in *c)
+{
+    int64_t n = (int64_t)c->window - c->given;
+
+    if (n <= 0)
+        return 0;
+    c->given += n;
+    return n;
+}

@@ -57,5 +57,7 @@ static inline void credit_in_received (struct credit_in *c, size_t len)
  * at least a quarter of the window, so that grants are few. A writer without
  * credit gets some as soon as less than three quarters are held. */
 size_t credit_in_grant (struct credit_in *c, size_t held);
+/* All that is left to grant: nothing is held, and somebody else grants from now on. */
+size_t credit_in_rest (struct credit_in *c);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/subprocess/command.h"
+#include "core/subprocess/msgchan.h"
 #include "core/subprocess/process.h"
 #include "core/subprocess/spawn.h"
 
@@ -213,6 +214,29 @@ static int open_channel (struct channel *c, int *child)
     return 0;
 }
 
+static int open_msgchans (flux_subprocess_t *p, int *fds, int *fd_count)
+{
+    for (int i = 0; i < cmd_msgchan_count (p->cmd); i++) {
+        const char *uri, *name = cmd_msgchan (p->cmd, i, &uri);
+        struct msgchan *mc;
+
+        if (*fd_count >= MAX_FDS) {
+            errno = EMFILE;
+            return -1;
+        }
+        if (!msgchan_create) {
+            errno = ENOSYS;
+            return -1;
+        }
+        if (!(mc = msgchan_create (p->reactor, uri, &fds[*fd_count])))
+            return -1;
+        list_append (&p->msgchans, &mc->node);
+        if (flux_cmd_setenvf (p->cmd, 1, name, "fd://%d", (*fd_count)++) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int open_channels (flux_subprocess_t *p, int *fds, int *fd_count)
 {
     bool through = p->flags & FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH;
@@ -237,7 +261,7 @@ static int open_channels (flux_subprocess_t *p, int *fds, int *fd_count)
             return -1;
     }
     *fd_count = count;
-    return 0;
+    return open_msgchans (p, fds, fd_count);
 }
 
 struct hook_arg {

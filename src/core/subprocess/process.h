@@ -36,6 +36,8 @@ struct channel {
     struct credit_in granted;
     int unsent_credit; /* server: of input, not yet told */
 
+    int refs; /* of the user: EOF is not told yet */
+
     int fd; /* local: our end; -1 when closed */
     flux_watcher_t *read_w;
     flux_watcher_t *write_w;
@@ -51,6 +53,7 @@ struct flux_subprocess {
     int rank;
     char *service;
     struct list channels;
+    struct list msgchans; /* local: struct msgchan */
     flux_subprocess_state_t state;
     pid_t pid;
     int status;
@@ -65,7 +68,8 @@ struct flux_subprocess {
     flux_watcher_t *child_w; /* local */
     flux_watcher_t *start_w; /* local: tells that it runs */
 
-    flux_future_t *f; /* remote: the exec request */
+    flux_future_t *f; /* remote: the exec or attach request */
+    bool attaching;   /* remote: its command comes with the first answer */
     bool started;     /* remote: an answer came */
     bool lost;        /* remote: the stream ended */
 };

@@ -131,6 +131,36 @@ static int got_credit (flux_subprocess_t *p, json_t *o)
     return 0;
 }
 
+static int open_streams (flux_subprocess_t *p)
+{
+    if (process_add_channels (p) < 0)
+        return -1;
+    list_foreach (&p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        c->paced = c->output_cb != NULL;
+        credit_in_init (&c->granted, SUBPROCESS_OUTPUT_WINDOW);
+    }
+    return 0;
+}
+
+/* What was attached to: its streams are known now. Its input is at its end. */
+static int got_command (flux_subprocess_t *p, json_t *o)
+{
+    flux_cmd_t *cmd = cmd_decode (o);
+
+    if (!cmd)
+        return -1;
+    flux_cmd_destroy (p->cmd);
+    p->cmd = cmd;
+    if (open_streams (p) < 0)
+        return -1;
+    list_foreach (&p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        c->closed = c->writable;
+    }
+    return 0;
+}
+
 static int got_response (flux_subprocess_t *p, json_t *o)
 {
     const char *type = json_string_value (json_object_get (o, "type"));
@@ -142,8 +172,9 @@ static int got_response (flux_subprocess_t *p, json_t *o)
         return got_output (p, o);
     if (!strcmp (type, "add-credit"))
         return got_credit (p, o);
-    if (!strcmp (type, "started") || !strcmp (type, "attached")) {
-        if (json_unpack (o, "{s:I}", "pid", &n) < 0 || p->started)
+    if (!strcmp (type, p->attaching ? "attached" : "started")) {
+        if (json_unpack (o, "{s:I}", "pid", &n) < 0 || p->started
+            || (p->attaching && got_command (p, json_object_get (o, "cmd")) < 0))
             goto proto;
         p->pid = n;
         p->started = true;
@@ -254,14 +285,9 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
     p->rank = rank;
     p->log_fn = log_fn;
     p->log_data = log_data;
-    if (!(p->service = strdup (service_name (service))) || process_add_channels (p) < 0
+    if (!(p->service = strdup (service_name (service))) || open_streams (p) < 0
         || !(o = cmd_encode (cmd)))
         goto error;
-    list_foreach (&p->channels, it) {
-        struct channel *c = container_of (it, struct channel, node);
-        c->paced = c->output_cb != NULL;
-        credit_in_init (&c->granted, SUBPROCESS_OUTPUT_WINDOW);
-    }
     topic_set (topic, sizeof (topic), p, "exec");
     if (!(p->f = flux_rpc_pack (h, topic, rank < 0 ? FLUX_NODEID_ANY : (uint32_t)rank,
                                 FLUX_RPC_STREAMING, "{s:O s:i s:i}", "cmd", o, "flags",
@@ -272,6 +298,52 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
     return p;
 error:
     json_decref (o);
+    flux_subprocess_destroy (p);
+    return NULL;
+}
+
+static flux_future_t *request_attach (flux_subprocess_t *p, pid_t pid,
+                                      const char *label)
+{
+    char topic[128];
+    uint32_t nodeid = p->rank < 0 ? FLUX_NODEID_ANY : (uint32_t)p->rank;
+    int flags = exec_flags (&p->ops) & ~SUBPROCESS_EXEC_WRITE_CREDIT;
+
+    topic_set (topic, sizeof (topic), p, "attach");
+    if (label)
+        return flux_rpc_pack (p->h, topic, nodeid, FLUX_RPC_STREAMING, "{s:i s:s s:i}",
+                              "pid", -1, "label", label, "flags", flags);
+    return flux_rpc_pack (p->h, topic, nodeid, FLUX_RPC_STREAMING, "{s:i s:i}", "pid",
+                          (int)pid, "flags", flags);
+}
+
+flux_subprocess_t *flux_rexec_attach (flux_t *h, const char *service, int rank,
+                                      int flags, pid_t pid, const char *label,
+                                      const flux_subprocess_ops_t *ops)
+{
+    char *argv[] = { (char *)"attach" }; /* until it is known */
+    flux_subprocess_t *p = NULL;
+    flux_cmd_t *cmd;
+
+    if (!h || rank < -1 || (label ? !*label : pid <= 0)
+        || (flags & ~FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(cmd = flux_cmd_create (1, argv, NULL))
+        || !(p = process_create (flux_get_reactor (h), flags, cmd, ops)))
+        goto error;
+    p->h = h;
+    p->rank = rank;
+    p->attaching = true;
+    if (!(p->service = strdup (service_name (service)))
+        || !(p->f = request_attach (p, pid, label))
+        || flux_future_then (p->f, -1., exec_continuation, p) < 0)
+        goto error;
+    flux_cmd_destroy (cmd);
+    return p;
+error:
+    flux_cmd_destroy (cmd);
     flux_subprocess_destroy (p);
     return NULL;
 }

@@ -52,6 +52,8 @@ struct proc {
     const flux_msg_t *waiter;
     char *key; /* in streams, if attached */
     int flags;
+    int streams;     /* of flags: what is sent */
+    bool background; /* it outlives its client */
     bool attached;
     bool zombie;
 };
@@ -103,6 +105,13 @@ static void send_output (struct proc *pr, const char *stream, const char *data,
     buf_fini (&b);
 }
 
+static int stream_flag (const char *stream)
+{
+    return !strcmp (stream, "stdout")   ? SUBPROCESS_EXEC_STDOUT
+           : !strcmp (stream, "stderr") ? SUBPROCESS_EXEC_STDERR
+                                        : SUBPROCESS_EXEC_CHANNEL;
+}
+
 static void output_cb (flux_subprocess_t *p, const char *stream)
 {
     struct proc *pr = flux_subprocess_aux_get (p, "proc");
@@ -110,7 +119,7 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
     int len = flux_subprocess_read (p, stream, &data);
     bool eof = flux_subprocess_read_stream_closed (p, stream);
 
-    if (!pr || !pr->attached || len < 0)
+    if (!pr || !pr->attached || len < 0 || !(pr->streams & stream_flag (stream)))
         return;
     if (len > 0 || eof)
         send_output (pr, stream, data, len, eof);
@@ -129,7 +138,12 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
 static void detach (struct proc *pr)
 {
     pr->attached = false;
-    pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
+    if (pr->key && hashmap_lookup (pr->s->streams, pr->key) == pr)
+        hashmap_remove (pr->s->streams, pr->key);
+    free (pr->key);
+    pr->key = NULL;
+    if (!pr->background)
+        pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
     list_foreach (&pr->p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         c->paced = false;
@@ -195,7 +209,9 @@ static void completion_cb (flux_subprocess_t *p)
         flux_respond_error (pr->s->h, pr->request, ENODATA, NULL);
     if (pr->waiter)
         respond_wait (pr);
-    else if ((pr->flags & SUBPROCESS_EXEC_WAITABLE) && pr->s->zombies < ZOMBIE_LIMIT) {
+    else if (!(pr->attached && pr->background) /* its client has waited for it */
+             && (pr->flags & SUBPROCESS_EXEC_WAITABLE)
+             && pr->s->zombies < ZOMBIE_LIMIT) {
         pr->zombie = true;
         pr->s->zombies++;
         return;
@@ -221,6 +237,25 @@ static bool label_taken (flux_subprocess_server_t *s, const char *label)
     return false;
 }
 
+static void pace (struct proc *pr)
+{
+    list_foreach (&pr->p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        c->paced = c->output_cb && (pr->streams & SUBPROCESS_EXEC_OUTPUT_CREDIT);
+        credit_out_init (&c->may_send, SUBPROCESS_OUTPUT_WINDOW);
+    }
+}
+
+/* Nobody is there who could write: a reader must not wait for that. */
+static void close_inputs (flux_subprocess_t *p)
+{
+    list_foreach (&p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        if (c->writable)
+            flux_subprocess_close (p, c->name);
+    }
+}
+
 static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
 {
     flux_subprocess_server_t *s = pr->s;
@@ -231,11 +266,13 @@ static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
     };
     char limit[16];
 
-    if (pr->flags & SUBPROCESS_EXEC_STDOUT)
+    /* in the background it is read all the same: somebody may attach */
+    int streams = pr->background ? ~0 : pr->streams;
+    if (streams & SUBPROCESS_EXEC_STDOUT)
         ops.on_stdout = output_cb;
-    if (pr->flags & SUBPROCESS_EXEC_STDERR)
+    if (streams & SUBPROCESS_EXEC_STDERR)
         ops.on_stderr = output_cb;
-    if (pr->flags & SUBPROCESS_EXEC_CHANNEL)
+    if (streams & SUBPROCESS_EXEC_CHANNEL)
         ops.on_channel_out = output_cb;
     bool credit = pr->flags & SUBPROCESS_EXEC_WRITE_CREDIT;
     snprintf (limit, sizeof (limit), "%d", credit ? CREDIT_LIMIT : INPUT_LIMIT);
@@ -251,11 +288,9 @@ static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
         || idmap_insert (s->pids, flux_subprocess_pid (pr->p), pr) < 0
         || (pr->key && hashmap_insert (s->streams, pr->key, pr) < 0))
         return -1;
-    list_foreach (&pr->p->channels, it) {
-        struct channel *c = container_of (it, struct channel, node);
-        c->paced = c->output_cb && (pr->flags & SUBPROCESS_EXEC_OUTPUT_CREDIT);
-        credit_out_init (&c->may_send, SUBPROCESS_OUTPUT_WINDOW);
-    }
+    pace (pr);
+    if (pr->background)
+        close_inputs (pr->p);
     return 0;
 }
 
@@ -305,7 +340,9 @@ static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     list_init (&pr->node);
     list_append (&s->procs, &pr->node);
     s->count++;
-    if (!pr->attached) /* nobody to read its output */
+    pr->background = !pr->attached;
+    pr->streams = pr->attached ? flags : 0;
+    if (pr->background)
         pr->flags &= SUBPROCESS_EXEC_WAITABLE;
     else if (!(pr->key = stream_key (msg, matchtag)))
         goto error;
@@ -411,6 +448,86 @@ static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char 
     return NULL;
 }
 
+/* Streams that ended before there was somebody to be told, and the end of the process. */
+static void tell_past (struct proc *pr)
+{
+    list_foreach (&pr->p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        if (c->output_cb && c->eof_told && (pr->streams & stream_flag (c->name)))
+            send_output (pr, c->name, NULL, 0, true);
+    }
+    if (flux_subprocess_state (pr->p) == FLUX_SUBPROCESS_STOPPED
+        || flux_subprocess_state (pr->p) == FLUX_SUBPROCESS_EXITED)
+        state_cb (pr->p, flux_subprocess_state (pr->p));
+    if (pr->zombie) {
+        flux_respond_error (pr->s->h, pr->request, ENODATA, NULL);
+        proc_destroy (pr);
+    }
+}
+
+static int attach (struct proc *pr, const flux_msg_t *msg, int flags)
+{
+    flux_subprocess_server_t *s = pr->s;
+    uint32_t matchtag;
+    char *key;
+
+    if (flux_msg_get_matchtag (msg, &matchtag) < 0
+        || !(key = stream_key (msg, matchtag)))
+        return -1;
+    if (hashmap_insert (s->streams, key, pr) < 0) {
+        free (key);
+        return -1;
+    }
+    flux_msg_decref (pr->request);
+    pr->request = flux_msg_incref (msg);
+    pr->key = key;
+    pr->streams = flags;
+    pr->attached = true;
+    pace (pr);
+    return 0;
+}
+
+static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+    const char *label = NULL, *errstr = NULL;
+    struct proc *pr;
+    int pid, flags;
+
+    if (flux_request_unpack (msg, NULL, "{s:i s?s s:i}", "pid", &pid, "label", &label,
+                             "flags", &flags)
+        < 0)
+        goto error;
+    if (!flux_msg_is_streaming (msg)) {
+        errno = EPROTO;
+        goto error;
+    }
+    if (!(pr = find_proc (s, pid, label))) {
+        errno = ENOENT;
+        errstr = label ? "no process with this label" : "no process with this pid";
+        goto error;
+    }
+    if (pr->attached || !pr->background) {
+        errno = EBUSY;
+        errstr = pr->background ? "somebody else has attached to the process"
+                                : "the process is not in the background";
+        goto error;
+    }
+    if (attach (pr, msg, flags) < 0)
+        goto error;
+    if (flux_respond_pack (h, msg, "{s:s s:i s:o}", "type", "attached", "pid",
+                           (int)flux_subprocess_pid (pr->p), "cmd",
+                           cmd_encode (flux_subprocess_get_cmd (pr->p)))
+        < 0)
+        flux_log_error (h, "%s: error responding to attach", s->service);
+    tell_past (pr);
+    return;
+error:
+    if (flux_respond_error (h, msg, errno, errstr) < 0)
+        flux_log_error (h, "%s: error responding to attach", s->service);
+}
+
 static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
@@ -512,7 +629,8 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
             pr->waiter = NULL;
         }
         if (pr->attached && flux_disconnect_match (msg, pr->request)) {
-            proc_signal (pr, SIGKILL);
+            if (!pr->background)
+                proc_signal (pr, SIGKILL);
             detach (pr);
         }
     }
@@ -520,6 +638,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 
 static const struct flux_msg_handler_spec handler_tab[] = {
     { FLUX_MSGTYPE_REQUEST, "exec", exec_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "attach", attach_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "write", write_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "credit", credit_request_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/subprocess/command.h"
+#include "core/subprocess/msgchan.h"
 #include "core/subprocess/process.h"
 
 struct aux_item {
@@ -109,6 +110,7 @@ flux_subprocess_t *process_create (flux_reactor_t *r, int flags, const flux_cmd_
     p->pid = -1;
     p->rank = -1;
     list_init (&p->channels);
+    list_init (&p->msgchans);
     list_init (&p->aux);
     if (ops)
         p->ops = *ops;
@@ -142,6 +144,8 @@ void flux_subprocess_decref (flux_subprocess_t *p)
     flux_future_destroy (p->f);
     flux_watcher_destroy (p->child_w);
     flux_watcher_destroy (p->start_w);
+    while (!list_empty (&p->msgchans))
+        msgchan_destroy (list_first (&p->msgchans, struct msgchan, node));
     while ((node = list_pop (&p->channels)))
         proc_channel_destroy (container_of (node, struct channel, node));
     flux_cmd_destroy (p->cmd);
@@ -199,12 +203,28 @@ void channel_notify (struct channel *c)
         if (c->in.len >= before)
             break;
     }
-    if (c->eof && c->in.len == 0 && !c->eof_told) {
+    if (c->eof && c->in.len == 0 && !c->eof_told && c->refs == 0) {
         c->eof_told = true;
         c->output_cb (p, c->name);
         process_check_complete (p);
     }
     flux_subprocess_decref (p);
+}
+
+void flux_subprocess_channel_incref (flux_subprocess_t *p, const char *name)
+{
+    struct channel *c = p && name ? channel_find (p, name) : NULL;
+
+    if (c && c->output_cb && !c->eof_told)
+        c->refs++;
+}
+
+void flux_subprocess_channel_decref (flux_subprocess_t *p, const char *name)
+{
+    struct channel *c = p && name ? channel_find (p, name) : NULL;
+
+    if (c && c->refs > 0 && --c->refs == 0)
+        channel_notify (c);
 }
 
 int flux_subprocess_stream_start (flux_subprocess_t *p, const char *stream)

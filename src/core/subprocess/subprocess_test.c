@@ -5,8 +5,10 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 
@@ -126,9 +128,118 @@ static void test_errors (void **state)
     flux_reactor_destroy (r);
 }
 
-int main (void)
+/* An end of a stream that somebody holds is not told. */
+static void test_channel_refs (void **state)
 {
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, "echo a");
+
+    flux_subprocess_channel_incref (p, "stdout");
+    flux_subprocess_channel_incref (p, "stdout");
+    flux_subprocess_channel_incref (p, "nosuch");
+    flux_subprocess_channel_incref (NULL, "stdout");
+    while (flux_subprocess_state (p) != FLUX_SUBPROCESS_EXITED || eofs < 1)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE); /* that of stderr */
+    flux_reactor_run (r, FLUX_REACTOR_NOWAIT);
+    assert_int_equal (eofs, 1);
+    flux_subprocess_channel_decref (p, "stdout");
+    assert_int_equal (completions, 0);
+    flux_subprocess_channel_decref (p, "stdout");
+    while (completions < 1)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    assert_int_equal (eofs, 2);
+    assert_string_equal (out.data, "a\n");
+    flux_subprocess_channel_decref (p, "stdout"); /* one too many */
+    assert_int_equal (completions, 1);
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
+/* The other end is loop://, so the process gets what it sent. */
+static int message_child (void)
+{
+    flux_t *h = flux_open (getenv ("CHAN"), 0);
+    flux_msg_t *msg = flux_event_encode ("hello", "{}"), *back;
+    const char *topic;
+
+    if (!h || flux_send (h, msg, 0) < 0 || !(back = flux_recv (h, FLUX_MATCH_ANY, 0))
+        || flux_msg_get_topic (back, &topic) < 0 || strcmp (topic, "hello") != 0)
+        return 1;
+    flux_msg_decref (msg);
+    flux_msg_decref (back);
+    flux_close (h);
+    return 42;
+}
+
+static flux_subprocess_t *start_child (flux_reactor_t *r, const char *uri)
+{
+    char *argv[] = { (char *)"/proc/self/exe", (char *)"message-child", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (2, argv, environ);
+    flux_subprocess_t *p;
+    int errnum;
+
+    assert_int_equal (flux_cmd_add_message_channel (cmd, "CHAN", uri), 0);
+    p = flux_local_exec (r, 0, cmd, &ops);
+    errnum = errno;
+    flux_cmd_destroy (cmd);
+    lines = eofs = completions = 0;
+    errno = errnum;
+    return p;
+}
+
+static void test_message_channel (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start_child (r, "loop://");
+
+    assert_non_null (p);
+    while (completions < 1)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    assert_int_equal (flux_subprocess_exit_code (p), 42);
+    flux_subprocess_destroy (p);
+    assert_null (start_child (r, "nosuch://x"));
+    assert_int_equal (errno, ENOENT);
+    flux_reactor_destroy (r);
+}
+
+static void test_message_channel_names (void **state)
+{
+    char *argv[] = { (char *)"true", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL), *copy;
+    static const struct {
+        const char *name, *uri;
+        int errnum;
+    } t[] = {
+        { NULL, "loop://", EINVAL },   { "", "loop://", EINVAL },
+        { "A=B", "loop://", EINVAL },  { "A", NULL, EINVAL },
+        { "A", "", EINVAL },           { "A", "loop://", 0 },
+        { "A", "local:///x", EEXIST }, { "S", "loop://", EEXIST },
+    };
+
+    assert_int_equal (flux_cmd_add_channel (cmd, "S"), 0);
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        errno = 0;
+        assert_int_equal (flux_cmd_add_message_channel (cmd, t[i].name, t[i].uri),
+                          t[i].errnum ? -1 : 0);
+        assert_int_equal (errno, t[i].errnum);
+    }
+    assert_int_equal (flux_cmd_add_message_channel (NULL, "A", "loop://"), -1);
+    assert_int_equal (flux_cmd_add_channel (cmd, "A"), -1);
+    assert_int_equal (errno, EEXIST);
+    copy = flux_cmd_copy (cmd);
+    assert_int_equal (flux_cmd_add_message_channel (copy, "A", "loop://"), -1);
+    flux_cmd_destroy (copy);
+    flux_cmd_destroy (cmd);
+}
+
+int main (int argc, char **argv)
+{
+    if (argc > 1 && !strcmp (argv[1], "message-child"))
+        return message_child ();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_channel_refs),
+        cmocka_unit_test (test_message_channel),
+        cmocka_unit_test (test_message_channel_names),
         cmocka_unit_test (test_echo),
         cmocka_unit_test (test_bulk),
         cmocka_unit_test (test_kill),

@@ -2,6 +2,8 @@
  * rv1exec), and the vertices that an R names. */
 #include "fluxion/io/reader.h"
 
+#include "base/error.h"
+
 #include <errno.h>
 #include <flux/hostlist.h>
 #include <flux/idset.h>
@@ -20,18 +22,6 @@ struct rv1 {
     int64_t starttime, expiration;
 };
 
-static int __attribute__ ((format (printf, 2, 3)))
-fail (flux_error_t *error, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = EINVAL;
-    return -1;
-}
-
 static void rv1_fini (struct rv1 *r)
 {
     json_decref (r->json);
@@ -49,12 +39,12 @@ static struct idset *decode_ids (json_t *o, const char *what, flux_error_t *erro
     struct idset *ids;
 
     if (!s) {
-        fail (error, "rv1exec: %s is not a string", what);
+        error_invalid (error, "rv1exec: %s is not a string", what);
         return NULL;
     }
     if (idset_decode_info (s, -1, &count, &max, &e) < 0
         || (count > 0 && max >= GRAPH_MAX_VERTICES) || !(ids = idset_decode (s))) {
-        fail (error, "rv1exec: %s '%.60s' is no usable idset", what, s);
+        error_invalid (error, "rv1exec: %s '%.60s' is no usable idset", what, s);
         return NULL;
     }
     return ids;
@@ -66,7 +56,7 @@ static int collect_ranks (struct rv1 *r, flux_error_t *error)
     json_t *entry;
 
     if (!(r->ranks = idset_create (0, IDSET_FLAG_AUTOGROW)))
-        return fail (error, "rv1exec: out of memory");
+        return error_invalid (error, "rv1exec: out of memory");
     json_array_foreach (r->R_lite, i, entry) {
         struct idset *ids = decode_ids (json_object_get (entry, "rank"), "rank", error);
         int rc;
@@ -75,12 +65,13 @@ static int collect_ranks (struct rv1 *r, flux_error_t *error)
             return -1;
         if (idset_has_intersection (r->ranks, ids)) {
             idset_destroy (ids);
-            return fail (error, "rv1exec: R_lite[%zu]: a rank is there twice", i);
+            return error_invalid (error, "rv1exec: R_lite[%zu]: a rank is there twice",
+                                  i);
         }
         rc = idset_add (r->ranks, ids);
         idset_destroy (ids);
         if (rc < 0)
-            return fail (error, "rv1exec: out of memory");
+            return error_invalid (error, "rv1exec: out of memory");
     }
     return 0;
 }
@@ -95,33 +86,33 @@ static int rv1_init (struct rv1 *r, const char *text, size_t len, flux_error_t *
 
     memset (r, 0, sizeof (*r));
     if (!(r->json = json_loadb (text, len, 0, &e)))
-        return fail (error, "rv1exec: line %d: %.100s", e.line, e.text);
+        return error_invalid (error, "rv1exec: line %d: %.100s", e.line, e.text);
     if (json_unpack_ex (r->json, &e, 0, "{s:i s:{s:o s?o s?o s?F s?F}}", "version",
                         &version, "execution", "R_lite", &r->R_lite, "nodelist",
                         &nodelist, "properties", &r->properties, "starttime", &start,
                         "expiration", &end)
         < 0)
-        return fail (error, "rv1exec: %.120s", e.text);
+        return error_invalid (error, "rv1exec: %.120s", e.text);
     if (version != 1)
-        return fail (error, "rv1exec: version %d is not 1", version);
+        return error_invalid (error, "rv1exec: version %d is not 1", version);
     if (!json_is_array (r->R_lite) || json_array_size (r->R_lite) == 0)
-        return fail (error, "rv1exec: execution.R_lite is no array of ranks");
+        return error_invalid (error, "rv1exec: execution.R_lite is no array of ranks");
     if (start < 0 || end < 0 || start > 1e15 || end > 1e15)
-        return fail (error, "rv1exec: starttime or expiration out of range");
+        return error_invalid (error, "rv1exec: starttime or expiration out of range");
     r->starttime = start;
     r->expiration = end;
     if (!(r->hosts = hostlist_create ()))
-        return fail (error, "rv1exec: out of memory");
+        return error_invalid (error, "rv1exec: out of memory");
     json_array_foreach (nodelist, i, host) {
         const char *s = json_string_value (host);
         if (!s || hostlist_append (r->hosts, s) < 0)
-            return fail (error, "rv1exec: nodelist[%zu] is no hostlist", i);
+            return error_invalid (error, "rv1exec: nodelist[%zu] is no hostlist", i);
     }
     if (collect_ranks (r, error) < 0)
         return -1;
     if (nodelist && (size_t)hostlist_count (r->hosts) != idset_count (r->ranks))
-        return fail (error, "rv1exec: nodelist has %d hosts for %zu ranks",
-                     hostlist_count (r->hosts), idset_count (r->ranks));
+        return error_invalid (error, "rv1exec: nodelist has %d hosts for %zu ranks",
+                              hostlist_count (r->hosts), idset_count (r->ranks));
     return 0;
 }
 
@@ -166,7 +157,7 @@ static int add_children (struct graph *g, uint32_t node, int rank, json_t *child
             return -1;
         if (graph_reserve_children (g, node, idset_count (ids)) < 0) {
             idset_destroy (ids);
-            return fail (error, "rv1exec: too many children");
+            return error_invalid (error, "rv1exec: too many children");
         }
         for (id = idset_first (ids); id != IDSET_INVALID_ID;
              id = idset_next (ids, id)) {
@@ -178,7 +169,7 @@ static int add_children (struct graph *g, uint32_t node, int rank, json_t *child
                                         .rank = rank };
             if (add (g, node, &spec) == VTX_NONE) {
                 idset_destroy (ids);
-                return fail (error, "rv1exec: cannot add %.40s%u", type, id);
+                return error_invalid (error, "rv1exec: cannot add %.40s%u", type, id);
             }
         }
         idset_destroy (ids);
@@ -198,7 +189,7 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
     if (!ids)
         return -1;
     if (!json_is_object (children)) {
-        fail (error, "rv1exec: an entry of R_lite has no children");
+        error_invalid (error, "rv1exec: an entry of R_lite has no children");
         goto out;
     }
     for (rank = idset_first (ids); rank != IDSET_INVALID_ID;
@@ -213,10 +204,11 @@ static int add_entry (struct graph *g, const struct rv1 *r, uint32_t root,
             host = fallback;
         }
         if ((node = add_node (g, root, host, rank)) == VTX_NONE) {
-            fail (error,
-                  errno == EOVERFLOW ? "rv1exec: rank %u: %.80s: number is too large"
-                                     : "rv1exec: cannot add node of rank %u (%.80s)",
-                  rank, host);
+            error_invalid (error,
+                           errno == EOVERFLOW
+                               ? "rv1exec: rank %u: %.80s: number is too large"
+                               : "rv1exec: cannot add node of rank %u (%.80s)",
+                           rank, host);
             goto out;
         }
         by_rank[rank] = node;
@@ -248,15 +240,16 @@ static int check_size (const struct graph *g, const struct rv1 *r, flux_error_t 
         if (ranks && idset_decode_info (ranks, -1, &n, NULL, NULL) == 0)
             total += n * below;
         if (below > g->max_vertices || total > g->max_vertices)
-            return fail (error, "rv1exec: R_lite[%zu]: more than %u vertices", i,
-                         g->max_vertices);
+            return error_invalid (error, "rv1exec: R_lite[%zu]: more than %u vertices",
+                                  i, g->max_vertices);
     }
     json_object_foreach (r->properties, key, value) {
         const char *s = json_string_value (value);
         if (s && idset_decode_info (s, -1, &n, NULL, NULL) == 0)
             marks += n;
         if (marks > g->max_vertices)
-            return fail (error, "rv1exec: property %.60s: too many ranks in all", key);
+            return error_invalid (
+                error, "rv1exec: property %.60s: too many ranks in all", key);
     }
     return 0;
 }
@@ -268,7 +261,7 @@ static int add_properties (struct graph *g, const struct rv1 *r,
     json_t *value;
 
     if (r->properties && !json_is_object (r->properties))
-        return fail (error, "rv1exec: properties is no object");
+        return error_invalid (error, "rv1exec: properties is no object");
     json_object_foreach (r->properties, name, value) {
         struct idset *ids = decode_ids (value, name, error);
         unsigned int rank;
@@ -280,8 +273,9 @@ static int add_properties (struct graph *g, const struct rv1 *r,
             if (!idset_test (r->ranks, rank)
                 || graph_set_property (g, node_by_rank[rank], name, NULL) < 0) {
                 idset_destroy (ids);
-                return fail (error, "rv1exec: property %.60s: rank %u is not in R_lite",
-                             name, rank);
+                return error_invalid (
+                    error, "rv1exec: property %.60s: rank %u is not in R_lite", name,
+                    rank);
             }
         }
         idset_destroy (ids);
@@ -306,12 +300,12 @@ int fluxion_read_rv1exec (struct graph *g, const char *text, size_t len,
     int rc = -1;
 
     if (opt && opt->allowlist)
-        return fail (error, "rv1exec: an allow list is not supported");
+        return error_invalid (error, "rv1exec: an allow list is not supported");
     if (rv1_init (&r, text, len, error) < 0 || check_size (g, &r, error) < 0)
         goto out;
     if (!(node_by_rank =
               calloc (idset_universe_size (r.ranks), sizeof (*node_by_rank)))) {
-        fail (error, "rv1exec: out of memory");
+        error_invalid (error, "rv1exec: out of memory");
         goto out;
     }
     for (unsigned int id = idset_first (r.ranks); id != IDSET_INVALID_ID;
@@ -319,7 +313,7 @@ int fluxion_read_rv1exec (struct graph *g, const char *text, size_t len,
         node_by_rank[id] = n++;
     if ((root = add (g, VTX_NONE, &cluster)) == VTX_NONE
         || graph_reserve_children (g, root, idset_count (r.ranks)) < 0) {
-        fail (error, "rv1exec: out of memory");
+        error_invalid (error, "rv1exec: out of memory");
         goto out;
     }
     json_array_foreach (r.R_lite, i, entry) {
@@ -352,17 +346,18 @@ static int pick_type (struct graph *g, uint32_t node, const char *type,
             continue;
         found++;
         if (picks_add (p, v, true, g->v[v].size) < 0)
-            return fail (error, "rv1exec: out of memory");
+            return error_invalid (error, "rv1exec: out of memory");
     }
     *picked += found;
     if (strict && t == UINT16_MAX) {
-        fail (error, "rv1exec: rank %d does not have any %s", g->v[node].rank, type);
+        error_invalid (error, "rv1exec: rank %d does not have any %s", g->v[node].rank,
+                       type);
         errno = ENOENT;
         return -1;
     }
     if (strict && found < idset_count (ids))
-        return fail (error, "rv1exec: rank %d does not have %s of these ids",
-                     g->v[node].rank, type);
+        return error_invalid (error, "rv1exec: rank %d does not have %s of these ids",
+                              g->v[node].rank, type);
     return 0;
 }
 
@@ -384,7 +379,7 @@ static int pick_node (struct graph *g, json_t *entry, uint32_t node, bool strict
     if (picks_add (p, node, picked > 0 && picked + 1 == g->v[node].nbelow,
                    g->v[node].size)
         < 0)
-        return fail (error, "rv1exec: out of memory");
+        return error_invalid (error, "rv1exec: out of memory");
     return 0;
 }
 
@@ -396,7 +391,7 @@ static json_t **index_entries (const struct rv1 *r, flux_error_t *error)
     size_t i;
 
     if (!entries) {
-        fail (error, "rv1exec: out of memory");
+        error_invalid (error, "rv1exec: out of memory");
         return NULL;
     }
     json_array_foreach (r->R_lite, i, entry) {
@@ -420,7 +415,7 @@ static int pick_ranks (struct graph *g, const struct rv1 *r, bool strict,
     json_t **entries;
 
     if (graph_order (g) < 0)
-        return fail (error, "rv1exec: out of memory");
+        return error_invalid (error, "rv1exec: out of memory");
     if (!(entries = index_entries (r, error)))
         return -1;
     for (uint32_t v = 0; v < g->nv; v++) {
@@ -436,7 +431,8 @@ static int pick_ranks (struct graph *g, const struct rv1 *r, bool strict,
     }
     free (entries);
     if (missing > 0)
-        return fail (error, "rv1exec: %zu ranks are not in the graph", missing);
+        return error_invalid (error, "rv1exec: %zu ranks are not in the graph",
+                              missing);
     return 0;
 }
 

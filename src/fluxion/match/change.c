@@ -186,7 +186,7 @@ static int select_picked (struct scheduler *s, const struct picks *picks)
     return 0;
 }
 
-static int check_free (struct scheduler *s, const struct window *w, flux_error_t *error)
+int sched_check_free (struct scheduler *s, const struct window *w, flux_error_t *error)
 {
     char path[4096];
 
@@ -226,7 +226,7 @@ int scheduler_update (struct scheduler *s, uint64_t id, const struct picks *pick
         return error_fail (error, errno, "%s", strerror (errno));
     if (select_picked (s, picks) < 0)
         return error_fail (error, ENOMEM, "out of memory");
-    if (check_free (s, &w, error) < 0 || !(job = sched_add_job (s, id, error)))
+    if (sched_check_free (s, &w, error) < 0 || !(job = sched_add_job (s, id, error)))
         return -1;
     job->at = at;
     job->end = at + w.duration;

@@ -386,8 +386,8 @@ static void set_weights (struct scheduler *s)
     }
 }
 
-static int keep (struct scheduler *s, uint64_t jobid, struct match_result *result,
-                 flux_error_t *error)
+int sched_keep (struct scheduler *s, uint64_t jobid, const struct match_result *result,
+                flux_error_t *error)
 {
     struct job *job = sched_add_job (s, jobid, error);
 
@@ -435,7 +435,7 @@ int scheduler_match (struct scheduler *s, match_op_t op, const struct request *r
         result->nsel = s->nsel;
         result->at = m.w.at;
         result->end = m.w.at + m.w.duration;
-        rc = keeps ? keep (s, jobid, result, error) : 0;
+        rc = keeps ? sched_keep (s, jobid, result, error) : 0;
     }
     int saved = errno;
     constraint_destroy (m.constraint);

@@ -141,6 +141,12 @@ void sched_recount (struct scheduler *s, struct job *job);
 void sched_release (struct scheduler *s, struct job *job, uint32_t i);
 /* Hold it no longer exclusively. */
 void sched_share (struct scheduler *s, struct job *job, uint32_t i);
+/* EINVAL: something of what is in sel is taken in the window, by whom else. */
+int sched_check_free (struct scheduler *s, const struct window *w, flux_error_t *error);
+/* What is in sel is a new job's, at the times of the result. -1 with errno, and *error
+ * if it is not ENOMEM. */
+int sched_keep (struct scheduler *s, uint64_t jobid, const struct match_result *result,
+                flux_error_t *error);
 struct job *sched_add_job (struct scheduler *s, uint64_t id, flux_error_t *error);
 void sched_drop_job (struct scheduler *s, struct job *job); /* forget it at once */
 /* All that it holds is given back; the job stays known. */

@@ -9,6 +9,7 @@
 #include <flux/core.h>
 #include <syslog.h>
 
+#include "core/handle/module.h"
 #include "counts.h"
 
 struct ctx {
@@ -153,6 +154,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     uint32_t rank;
     int rc = -1;
 
+    if (module_no_args (h, argc, argv) < 0)
+        return -1;
     if (flux_get_rank (h, &rank) < 0 || !(ctx.counts = counts_create (rank == 0))
         || !(ctx.prepare = flux_prepare_watcher_create (r, prepare_cb, &ctx))
         || !(ctx.idle = flux_idle_watcher_create (r, idle_cb, &ctx))

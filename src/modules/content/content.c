@@ -8,6 +8,7 @@
 #include "core.h"
 #include "mapped.h"
 
+#include "core/handle/module.h"
 #include "core/handle/take.h"
 #include "core/kvs/storage.h"
 #include "core/message/message.h"
@@ -621,6 +622,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     struct service s;
     int rc = -1;
 
+    if (module_no_args (h, argc, argv) < 0)
+        return -1;
     if (service_init (&s, h) < 0)
         flux_log_error (h, "content: starting");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)

@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "base/clock.h"
+#include "core/handle/module.h"
 #include "pulse.h"
 
 struct heartbeat {
@@ -120,6 +121,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error;
     int rc = -1;
 
+    if (module_no_args (h, argc, argv) < 0)
+        return -1;
     if (flux_get_rank (h, &hb.rank) < 0)
         return -1;
     if (pulse_config (&hb.pulse, flux_get_conf (h), &error) < 0) {

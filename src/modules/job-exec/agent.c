@@ -1,5 +1,6 @@
 /* Failures: rank 0 goes away: all shells are killed. A shell that cannot be had: the
- * x and X are said in its stead. An exchange that fails: an exception of the job. */
+ * x and X are said in its stead. An exchange that fails: an exception of the job. Output
+ * that cannot be stored: see outflow.h. */
 #include "agent.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <syslog.h>
 
 #include <flux/idset.h>
+#include <flux/job.h>
 
 #include "base/buf.h"
 #include "base/hashmap.h"
@@ -15,6 +17,8 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "exchange.h"
+#include "ordered.h"
+#include "outflow.h"
 #include "shells.h"
 
 /* A message that a broker forwards without making others wait long. */
@@ -24,6 +28,15 @@
 struct agent_job {
     char *ranks;
     unsigned int barriers;
+    struct list writes; /* what its shell, the leader, has not written yet */
+    size_t written;     /* of the first of them */
+};
+
+/* Frames w: one of rank 0, or some of another rank. */
+struct leader_write {
+    struct list node;
+    size_t cost;
+    const flux_msg_t *request; /* NULL: of rank 0 */
 };
 
 struct agent {
@@ -37,6 +50,10 @@ struct agent {
     struct idmap *jobs;
     flux_msg_handler_t **handlers;
     flux_watcher_t *prepare_w;
+    struct outflow *outflow; /* NULL on rank 0, whose own commits have all */
+    struct ordered commits;  /* of outflow */
+    flux_watcher_t *again_w;
+    struct list sent_writes;    /* to leaders elsewhere */
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
     struct list asked;
@@ -46,11 +63,20 @@ struct agent {
     int64_t exchange_bytes;
 };
 
+static void leader_write_destroy (struct leader_write *w)
+{
+    list_remove (&w->node);
+    flux_msg_decref (w->request);
+    free (w);
+}
+
 static void agent_job_destroy (void *value)
 {
     struct agent_job *j = value;
 
     if (j) {
+        while (!list_empty (&j->writes))
+            leader_write_destroy (list_first (&j->writes, struct leader_write, node));
         free (j->ranks);
         free (j);
     }
@@ -107,20 +133,345 @@ static void enter_barrier (struct agent *a, uint64_t id, const char *keys, size_
         raise (a, id, "barrier of a job with one shell", EPROTO);
 }
 
+/* ---- the leader's file ---- */
+
+static int add_write (struct agent_job *j, size_t cost, const flux_msg_t *request)
+{
+    struct leader_write *w = calloc (1, sizeof (*w));
+
+    if (!w)
+        return -1;
+    w->cost = cost;
+    w->request = request ? flux_msg_incref (request) : NULL;
+    list_init (&w->node);
+    list_append (&j->writes, &w->node);
+    return 0;
+}
+
+static void answer_write (struct agent *a, const flux_msg_t *request, int errnum)
+{
+    int rc = errnum ? flux_respond_error (a->h, request, errnum, NULL)
+                    : flux_respond (a->h, request, NULL);
+
+    if (rc < 0)
+        flux_log_error (a->h, "error responding to write");
+}
+
+/* The leader has ended. */
+static void nobody_writes (struct agent *a, struct agent_job *j)
+{
+    while (!list_empty (&j->writes)) {
+        struct leader_write *w = list_first (&j->writes, struct leader_write, node);
+        if (w->request)
+            answer_write (a, w->request, ENOENT);
+        leader_write_destroy (w);
+    }
+}
+
+/* The leader has written so much: those who sent it may send more. */
+static void got_written (struct agent *a, uint64_t id, const char *text)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+    size_t told = 0;
+    char s[24];
+
+    if (!j)
+        return;
+    j->written += strtoull (text, NULL, 10);
+    while (!list_empty (&j->writes)) {
+        struct leader_write *w = list_first (&j->writes, struct leader_write, node);
+        if (w->cost > j->written)
+            break;
+        j->written -= w->cost;
+        if (w->request)
+            answer_write (a, w->request, 0);
+        else
+            told += w->cost;
+        leader_write_destroy (w);
+    }
+    if (told > 0) {
+        snprintf (s, sizeof (s), "%zu", told);
+        up (a, id, 'a', s, strlen (s));
+    }
+}
+
+/* Of rank 0. */
+static void write_frame (struct agent *a, uint64_t id, const char *text, size_t len)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    if (j && add_write (j, len, NULL) < 0)
+        raise (a, id, "output for the leader", errno);
+    shells_send (a->shells, id, 'w', text, len);
+}
+
+/* Whole frames, all of them for the leader of one job. */
+static int check_writes (const void *data, size_t len, uint64_t *id, size_t *cost)
+{
+    struct frame_reader r = { 0 };
+    struct frame f;
+    int rc = frame_reader_add (&r, data, len);
+
+    *cost = 0;
+    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0) {
+        if (f.type != 'w' || f.more || (*cost > 0 && f.id != *id))
+            rc = -1;
+        *id = f.id;
+        *cost += f.len;
+    }
+    if (rc == 0 && (*cost == 0 || r.pos != r.buf.len))
+        rc = -1;
+    frame_reader_fini (&r);
+    return rc;
+}
+
+static int pass_writes (struct agent *a, uint64_t id, const void *data, size_t len)
+{
+    struct frame_reader r = { 0 };
+    struct frame f;
+    int rc = frame_reader_add (&r, data, len);
+
+    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0)
+        shells_send (a->shells, id, 'w', f.text, f.len);
+    frame_reader_fini (&r);
+    return rc;
+}
+
+/* From the agent of another rank of the job; answered when the leader has written it. */
+static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    struct agent *a = arg;
+    struct agent_job *j;
+    const void *data;
+    uint64_t id = 0;
+    size_t len, cost;
+
+    if (flux_msg_is_noresponse (msg)) /* nobody would know what became of it */
+        return;
+    if (flux_request_decode_raw (msg, NULL, &data, &len) < 0)
+        goto error;
+    if (!data || check_writes (data, len, &id, &cost) < 0) {
+        errno = EPROTO;
+        goto error;
+    }
+    if (!a->shells || !(j = idmap_lookup (a->jobs, id))) {
+        errno = ENOENT; /* the leader has ended */
+        goto error;
+    }
+    if (add_write (j, cost, msg) < 0)
+        goto error;
+    if (pass_writes (a, id, data, len) < 0)
+        raise (a, id, "output for the leader", ENOMEM);
+    return;
+error:
+    answer_write (a, msg, errno);
+}
+
 static void shell_frame (uint64_t id, char type, const char *text, size_t len,
                          void *arg)
 {
     struct agent *a = arg;
+    struct agent_job *j;
 
     if (type == 'b') {
         enter_barrier (a, id, text, len);
         return;
     }
-    if (type == 'X' && idmap_lookup (a->jobs, id)) {
+    if (type == 'a') {
+        got_written (a, id, text);
+        return;
+    }
+    if (type == 'X' && (j = idmap_lookup (a->jobs, id))) {
+        nobody_writes (a, j);
         idmap_remove (a->jobs, id);
         exchange_leave (a->exchanges, id);
     }
-    up (a, id, type, text, len);
+    if (type == 'm' || type == 'y') /* no shell says that */
+        return;
+    if (a->outflow)
+        outflow_frame (a->outflow, id, type, text, len);
+    else
+        up (a, id, type, text, len);
+}
+
+/* ---- output ---- */
+
+struct commit {
+    struct ordered_commit ordered;
+    struct agent *a;
+    struct outflow_batch *batch;
+};
+
+static void up_op (uint64_t id, char type, const char *text, size_t len, void *arg)
+{
+    up (arg, id, type, text, len);
+}
+
+static void down_op (uint64_t id, char type, const char *text, size_t len, void *arg)
+{
+    struct agent *a = arg;
+
+    if (a->shells)
+        shells_send (a->shells, id, type, text, len);
+}
+
+static void commit_destroy (struct commit *c)
+{
+    ordered_fini (&c->ordered);
+    free (c);
+}
+
+static void commit_done (struct ordered_commit *oc, const char *error)
+{
+    struct commit *c = container_of (oc, struct commit, ordered);
+
+    outflow_stored (c->a->outflow, c->batch, error);
+    commit_destroy (c);
+}
+
+static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    char key[128];
+
+    if (!txn)
+        return NULL;
+    list_foreach (&batch->parts, it) {
+        struct outflow_part *part = container_of (it, struct outflow_part, node);
+        if (flux_job_kvs_guest_key (key, sizeof (key), part->id, "output") < 0
+            || flux_kvs_txn_put_raw (txn, FLUX_KVS_APPEND, key, part->text.data,
+                                     part->text.len)
+                   < 0) {
+            int saved = errno;
+            flux_kvs_txn_destroy (txn);
+            errno = saved;
+            return NULL;
+        }
+        buf_fini (&part->text);
+    }
+    return txn;
+}
+
+static void store_op (struct outflow_batch *batch, void *arg)
+{
+    struct agent *a = arg;
+    flux_kvs_txn_t *txn = encode_batch (batch);
+    struct commit *c = txn ? calloc (1, sizeof (*c)) : NULL;
+
+    if (!c) {
+        flux_log_error (a->h, "kvs transaction");
+        flux_kvs_txn_destroy (txn);
+        outflow_stored (a->outflow, batch, "out of memory");
+        return;
+    }
+    c->a = a;
+    c->batch = batch;
+    ordered_send (&a->commits, &c->ordered, txn, commit_done);
+}
+
+/* The lowest of a job's ranks. */
+static int64_t leader_op (uint64_t id, void *arg)
+{
+    struct agent *a = arg;
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+    struct idset *ranks = j ? idset_decode (j->ranks) : NULL;
+    unsigned int rank = ranks ? idset_first (ranks) : IDSET_INVALID_ID;
+
+    idset_destroy (ranks);
+    return rank == IDSET_INVALID_ID || rank == a->rank ? -1 : (int64_t)rank;
+}
+
+/* Frames on their way to a leader. */
+struct sent_write {
+    struct list node;
+    flux_future_t *f;
+    struct agent *a;
+    uint64_t id;
+    size_t cost;
+};
+
+static void sent_write_destroy (struct sent_write *w)
+{
+    list_remove (&w->node);
+    flux_future_destroy (w->f);
+    free (w);
+}
+
+/* An error: the leader or its rank has ended, and rank 0 says so. */
+static void written_continuation (flux_future_t *f, void *arg)
+{
+    struct sent_write *w = arg;
+
+    outflow_written (w->a->outflow, w->id, w->cost);
+    sent_write_destroy (w);
+}
+
+static int write_op (uint64_t id, int64_t leader, const char *frames, size_t len,
+                     size_t cost, void *arg)
+{
+    struct agent *a = arg;
+    struct sent_write *w = calloc (1, sizeof (*w));
+
+    if (!w)
+        return -1;
+    *w = (struct sent_write){ .a = a, .id = id, .cost = cost };
+    list_init (&w->node);
+    list_append (&a->sent_writes, &w->node);
+    if (!(w->f = flux_rpc_raw (a->h, "job-exec.write", frames, len, leader, 0))
+        || flux_future_then (w->f, -1., written_continuation, w) < 0) {
+        int saved = errno;
+        sent_write_destroy (w);
+        errno = saved;
+        return -1;
+    }
+    return 0;
+}
+
+static void again_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct agent *a = arg;
+    ordered_again (&a->commits);
+}
+
+static void commit_later (struct ordered *o)
+{
+    struct agent *a = container_of (o, struct agent, commits);
+
+    flux_timer_watcher_reset (a->again_w, ORDERED_AGAIN, 0.);
+    flux_watcher_start (a->again_w);
+}
+
+static int init_outflow (struct agent *a)
+{
+    static const struct outflow_ops ops = { .up = up_op,
+                                            .down = down_op,
+                                            .store = store_op,
+                                            .leader = leader_op,
+                                            .write = write_op };
+
+    if (a->rank == 0)
+        return 0;
+    return (a->outflow = outflow_create (&ops, a))
+                   && (a->again_w = flux_timer_watcher_create (
+                           flux_get_reactor (a->h), ORDERED_AGAIN, 0., again_cb, a))
+               ? 0
+               : -1;
+}
+
+static void fini_outflow (struct agent *a)
+{
+    struct ordered_commit *oc;
+
+    while (!list_empty (&a->sent_writes))
+        sent_write_destroy (list_first (&a->sent_writes, struct sent_write, node));
+    while ((oc = ordered_first (&a->commits))) {
+        struct commit *c = container_of (oc, struct commit, ordered);
+        outflow_batch_destroy (c->batch);
+        commit_destroy (c);
+    }
+    flux_watcher_destroy (a->again_w);
+    outflow_destroy (a->outflow);
 }
 
 /* ---- down ---- */
@@ -132,8 +483,10 @@ static int add_job (struct agent *a, uint64_t id, const char *record, size_t len
 
     if (jsontext_get (facts, "ranks", &ranks) < 0 || !jsontext_plain (ranks, &text))
         return 0; /* it is alone */
-    if (!(j = calloc (1, sizeof (*j))) || !(j->ranks = strndup (text.s, text.len))
-        || idmap_insert (a->jobs, id, j) < 0) {
+    if (!(j = calloc (1, sizeof (*j))))
+        return -1;
+    list_init (&j->writes);
+    if (!(j->ranks = strndup (text.s, text.len)) || idmap_insert (a->jobs, id, j) < 0) {
         agent_job_destroy (j);
         return -1;
     }
@@ -155,6 +508,10 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
         return;
     if (type == 'S')
         start_job (a, id, text, len);
+    else if (type == 'M' && a->outflow)
+        outflow_open (a->outflow, id);
+    else if (type == 'w')
+        write_frame (a, id, text, len);
     else
         shells_send (a->shells, id, type, text, len);
 }
@@ -314,6 +671,7 @@ static void detach (struct agent *a)
     a->jobs = idmap_create (agent_job_destroy);
     shells_destroy (a->shells);
     a->shells = NULL;
+    outflow_reset (a->outflow);
     buf_reset (&a->up);
     a->broken = false;
     flux_msg_decref (a->attached);
@@ -395,6 +753,7 @@ static const struct flux_msg_handler_spec handler_tab[] = {
     { FLUX_MSGTYPE_REQUEST, "attach", attach_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "frames", frames_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "exchange", exchange_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "write", write_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "disconnect", disconnect_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };
@@ -403,6 +762,8 @@ void agent_flush (struct agent *a)
 {
     if (a->broken)
         detach (a);
+    if (a->outflow)
+        outflow_flush (a->outflow);
     if (a->shells)
         shells_flush (a->shells);
     flush_up (a);
@@ -424,11 +785,13 @@ struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb
     if (!a)
         return NULL;
     list_init (&a->asked);
+    list_init (&a->sent_writes);
     a->h = h;
     a->frame_cb = frame_cb;
     a->arg = arg;
+    ordered_init (&a->commits, h, commit_later);
     if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
-        || !(a->jobs = idmap_create (agent_job_destroy))
+        || init_outflow (a) < 0 || !(a->jobs = idmap_create (agent_job_destroy))
         || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))
         || (shell && !(a->shells = shells_create (h, shell, shell_frame, a)))
         || (!frame_cb
@@ -455,6 +818,7 @@ void agent_destroy (struct agent *a)
         asked_destroy (list_first (&a->asked, struct asked, node));
     exchanges_destroy (a->exchanges);
     shells_destroy (a->shells);
+    fini_outflow (a);
     idmap_destroy (a->jobs);
     idset_destroy (a->below);
     flux_msg_decref (a->attached);
@@ -465,9 +829,10 @@ void agent_destroy (struct agent *a)
 
 json_t *agent_stats (const struct agent *a)
 {
-    return json_pack ("{s:i s:I s:I s:I}", "shell_servers",
+    return json_pack ("{s:i s:I s:I s:I s:I}", "shell_servers",
                       a->shells ? shells_servers (a->shells) : 0, "exchanges",
                       (json_int_t)exchange_count (a->exchanges), "exchange_messages",
                       (json_int_t)a->exchange_messages, "exchange_bytes",
-                      (json_int_t)a->exchange_bytes);
+                      (json_int_t)a->exchange_bytes, "output_bytes",
+                      (json_int_t)(a->outflow ? outflow_bytes (a->outflow) : 0));
 }

@@ -338,11 +338,11 @@ static void much_is_cut (void **state)
     memset (text, 'y', len);
     text[len] = '\0';
     for (int i = 0; i < 4; i++)
-        say (7, 'o', text);
+        say (7, 'e', text);
     for (int i = 0; i < 2; i++) {
         spin ();
         assert_int_equal (flux_rpc_get_raw (f, &data, &got), 0);
-        assert_int_equal (got, 2 * (len + strlen ("o 7 \n")));
+        assert_int_equal (got, 2 * (len + strlen ("e 7 \n")));
         flux_future_reset (f);
     }
     assert_false (flux_future_is_ready (f));
@@ -438,6 +438,65 @@ static void a_parent_is_asked (void **state)
     end ();
 }
 
+static flux_future_t *ask_to_write (const char *frames)
+{
+    return flux_rpc_raw (h, "job-exec.write", frames, strlen (frames), FLUX_NODEID_ANY,
+                         0);
+}
+
+/* Rank 0 and other ranks have something for the leader's file: each hears of its own. */
+static void a_leader_writes (void **state)
+{
+    flux_future_t *f, *g;
+
+    begin ("0");
+    frame (7, 'S', "{\"ranks\":\"0,3\"} {}");
+    frame (7, 'w', "ab");
+    f = ask_to_write ("w 7 c\nw 7 de\n");
+    spin ();
+    frame (7, 'w', "f");
+    g = ask_to_write ("w 7 g\n");
+    expect ("create(/sh) start(7) send(7 w ab) send(7 w c) send(7 w de) send(7 w f) "
+            "send(7 w g) ");
+    say (7, 'a', "1");
+    expect ("");
+    say (7, 'a', "3"); /* half of the second */
+    expect ("a(7)2 ");
+    assert_false (flux_future_is_ready (f));
+    say (7, 'a', "2");
+    expect ("a(7)1 ");
+    assert_int_equal (flux_rpc_get (f, NULL), 0);
+    flux_future_destroy (f);
+    say (7, 'X', "0"); /* nobody will write the last */
+    check_error (g, ENOENT);
+    expect ("leave(7) X(7)0 ");
+    say (7, 'a', "5");
+    expect ("");
+    end ();
+}
+
+static void what_is_no_write_is_refused (void **state)
+{
+    static const char *const bad[] = { "",        "nonsense",       "w 7 a",
+                                       "o 7 a\n", "w 7 a\nw 8 b\n", "+w 7 a\n",
+                                       "w 7 \n",  "w 7 a\nw 7 b" };
+
+    begin ("3");
+    check_error (ask_to_write ("w 7 a\n"), ENOENT); /* no shells at all */
+    flux_future_t *f = attach ();
+    frame (7, 'S', "{\"ranks\":\"3-4\"} {}");
+    frame (8, 'S', "{} {}"); /* alone in its job */
+    expect ("create(/s) start(7) start(8) ");
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
+        check_error (ask_to_write (bad[i]), EPROTO);
+    check_error (ask_to_write ("w 8 a\n"), ENOENT);
+    check_error (ask_to_write ("w 9 a\n"), ENOENT);
+    tell ("job-exec.write", "w 7 a\n", 6);
+    expect ("");
+    flux_future_destroy (f);
+    end ();
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +512,8 @@ int main (void)
         cmocka_unit_test (who_may_not_attach_is_told),
         cmocka_unit_test (a_child_is_answered),
         cmocka_unit_test (a_parent_is_asked),
+        cmocka_unit_test (a_leader_writes),
+        cmocka_unit_test (what_is_no_write_is_refused),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -3,15 +3,12 @@
  * Running jobs wait COMMIT_DELAY for more to say: a job that starts and ends
  * meanwhile costs a share of one commit. All jobs that end while one is on its way
  * share the next; much output does not wait for that.
- * Commits are ordered: the KVS applies them as they were sent. When one is answered,
- * shells get credit for the output that it held, and the jobs that ended with it
- * are released.
+ * Commits are ordered (ordered.h). When one is answered, shells get credit for the
+ * output that it held, and the jobs that ended with it are released.
  *
  * Failures: a store that fails holds the commits in their places; COMMITS_MAX bounds
  * them, the shells' windows what piles up behind, and the jobs run on until their
- * pipes are full. A KVS that is not there has applied nothing: all that it did not take
- * is sent again, in order, and nothing before. A commit that is refused nevertheless:
- * its jobs get an exception, and what the KVS refused behind it goes the same way. */
+ * pipes are full. A commit that is refused nevertheless: its jobs get an exception. */
 #include "ctx.h"
 
 #include <stdio.h>
@@ -19,11 +16,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "core/kvs/kvs_health.h"
-#include "core/kvs/txn.h"
-
 #define COMMIT_DELAY 0.005
-#define AGAIN_DELAY 0.1 /* until a KVS that is not loaded is asked again */
 /* Of one commit; what is left goes into the next. */
 #define COMMIT_BYTES_MAX (4 * 1024 * 1024)
 
@@ -35,10 +28,8 @@ struct part {
 };
 
 struct commit {
-    struct list node;
+    struct ordered_commit ordered;
     struct ctx *ctx;
-    flux_future_t *f; /* NULL: it waits to be sent again */
-    flux_kvs_txn_t *txn;
     struct list finished; /* jobs whose last data it carries */
     struct part *parts;
     int part_count;
@@ -52,17 +43,17 @@ static void commit_destroy (struct commit *c)
         return;
     while (!list_empty (&c->finished))
         list_remove (c->finished.next);
-    list_remove (&c->node);
-    flux_future_destroy (c->f);
-    flux_kvs_txn_destroy (c->txn);
+    ordered_fini (&c->ordered);
     free (c->parts);
     free (c);
 }
 
 void commits_destroy (struct ctx *ctx)
 {
-    while (!list_empty (&ctx->commits))
-        commit_destroy (container_of (ctx->commits.next, struct commit, node));
+    struct ordered_commit *oc;
+
+    while ((oc = ordered_first (&ctx->ordered)))
+        commit_destroy (container_of (oc, struct commit, ordered));
 }
 
 static void delay_cb (struct timer *t, void *arg)
@@ -128,12 +119,13 @@ static int add_part (struct commit *c, uint64_t id, int shell, size_t cost)
     return 0;
 }
 
-/* What its shells have sent since the last commit. */
+/* What its shells have sent since the last commit. What came before the header waits for
+ * it, and so is not yet part of one. */
 static int add_parts (struct commit *c, struct job *job)
 {
     int count = c->part_count;
 
-    for (int i = 0; i < job->shell_count && !job->finished; i++) {
+    for (int i = 0; i < job->shell_count && !job->finished && job->header_seen; i++) {
         struct shell_ref *s = &job->shells[i];
         if (s->uncommitted > 0 && add_part (c, job->id, i, s->uncommitted) < 0)
             return -1;
@@ -177,30 +169,9 @@ static void output_done (struct commit *c, const char *error)
     }
 }
 
-/* The KVS refuses all that was sent behind a refused commit until it is told that
- * we know. */
-static void order_reset (flux_future_t *f, void *arg)
+static void commit_done (struct ordered_commit *oc, const char *error)
 {
-    struct ctx *ctx = arg;
-
-    if (flux_future_get (f, NULL) < 0)
-        flux_log (ctx->h, LOG_ERR, "kvs.order-reset: %s", flux_future_error_string (f));
-    flux_future_destroy (f);
-}
-
-static void go_on_after (struct ctx *ctx)
-{
-    flux_future_t *f = kvs_order_reset (ctx->h);
-
-    if (!f || flux_future_then (f, -1., order_reset, ctx) < 0) {
-        flux_log_error (ctx->h, "kvs.order-reset");
-        flux_future_destroy (f);
-    }
-}
-
-/* The last word about a commit: error is NULL if the KVS has it. */
-static void commit_done (struct commit *c, const char *error)
-{
+    struct commit *c = container_of (oc, struct commit, ordered);
     struct ctx *ctx = c->ctx;
     struct list *node;
 
@@ -211,85 +182,24 @@ static void commit_done (struct commit *c, const char *error)
             not_stored (job, error);
         exec_release (ctx, job);
     }
-    ctx->commits_on_way--;
     commit_destroy (c);
-}
-
-static void commit_continuation (flux_future_t *f, void *arg);
-
-static int send (struct commit *c)
-{
-    if ((c->f = flux_kvs_commit (c->ctx->h, NULL, KVS_TXN_ORDERED, c->txn))
-        && flux_future_then (c->f, -1., commit_continuation, c) == 0)
-        return 0;
-    flux_future_destroy (c->f);
-    c->f = NULL;
-    return -1;
 }
 
 static void send_again (struct timer *t, void *arg)
 {
     struct ctx *ctx = arg;
-
-    ctx->commits_again = 0;
-    list_foreach (&ctx->commits, it) {
-        struct commit *c = container_of (it, struct commit, node);
-        if (send (c) < 0) {
-            flux_log_error (ctx->h, "kvs commit of job output");
-            commit_done (c, strerror (errno));
-        }
-    }
+    ordered_again (&ctx->ordered);
 }
 
-/* When all that was on its way has come back. */
-static void commit_again (struct commit *c)
+static void send_later (struct ordered *o)
 {
-    struct ctx *ctx = c->ctx;
-
-    flux_future_destroy (c->f);
-    c->f = NULL;
-    if (ctx->commits_again++ == 0 && !ctx->without_kvs)
-        flux_log (ctx->h, LOG_ERR, "the KVS is not loaded: job output waits for it");
-    ctx->without_kvs = true;
-    if (ctx->commits_again == ctx->commits_on_way)
-        exec_set_timer (ctx, &ctx->again_timer, AGAIN_DELAY, send_again, ctx);
+    struct ctx *ctx = container_of (o, struct ctx, ordered);
+    exec_set_timer (ctx, &ctx->again_timer, ORDERED_AGAIN, send_again, ctx);
 }
 
-/* The KVS was loaded again between two: what it took would stand before what it did
- * not. */
-static void fail_earlier (struct commit *c)
+void commits_init (struct ctx *ctx)
 {
-    list_foreach (&c->ctx->commits, it) {
-        struct commit *earlier = container_of (it, struct commit, node);
-        if (earlier == c)
-            return;
-        if (!earlier->f) {
-            c->ctx->commits_again--;
-            commit_done (earlier, "the KVS has ended");
-        }
-    }
-}
-
-static void commit_continuation (flux_future_t *f, void *arg)
-{
-    struct commit *c = arg;
-    struct ctx *ctx = c->ctx;
-
-    if (flux_future_get (f, NULL) == 0) {
-        fail_earlier (c);
-        ctx->without_kvs = false;
-        commit_done (c, NULL);
-    } else if (errno == ENOSYS) {
-        commit_again (c);
-        return;
-    } else {
-        flux_log (ctx->h, LOG_ERR, "kvs commit of job output failed: %s",
-                  flux_future_error_string (f));
-        go_on_after (ctx);
-        commit_done (c, flux_future_error_string (f));
-    }
-    if (ctx->commits_again > 0 && ctx->commits_again == ctx->commits_on_way)
-        exec_set_timer (ctx, &ctx->again_timer, AGAIN_DELAY, send_again, ctx);
+    ordered_init (&ctx->ordered, ctx->h, send_later);
 }
 
 static struct commit *commit_create (struct ctx *ctx)
@@ -298,7 +208,7 @@ static struct commit *commit_create (struct ctx *ctx)
 
     if (c) {
         c->ctx = ctx;
-        list_init (&c->node);
+        list_init (&c->ordered.node);
         list_init (&c->finished);
     }
     return c;
@@ -307,30 +217,24 @@ static struct commit *commit_create (struct ctx *ctx)
 static void start_commit (struct ctx *ctx)
 {
     struct commit *c = commit_create (ctx);
+    flux_kvs_txn_t *txn = c ? flux_kvs_txn_create () : NULL;
 
-    if (!c
-        || !(c->txn =
-                 flux_kvs_txn_create ())) { /* the jobs stay where they are: later */
+    if (!txn) { /* the jobs stay where they are: later */
         flux_log_error (ctx->h, "kvs transaction");
         commit_destroy (c);
         return;
     }
     while (!list_empty (&ctx->dirty_jobs) && c->bytes < COMMIT_BYTES_MAX)
-        add_job (ctx, c, c->txn,
+        add_job (ctx, c, txn,
                  container_of (ctx->dirty_jobs.next, struct job, dirty_node));
     ctx->commit_count++;
-    list_append (&ctx->commits, &c->node);
-    ctx->commits_on_way++;
-    if (send (c) < 0) {
-        flux_log_error (ctx->h, "kvs commit of job output");
-        commit_done (c, strerror (errno));
-    }
+    ordered_send (&ctx->ordered, &c->ordered, txn, commit_done);
 }
 
 void commit_flush (struct ctx *ctx)
 {
-    while (ctx->commit_due && ctx->commits_again == 0
-           && ctx->commits_on_way < (ctx->commit_much ? COMMITS_MAX : 1)
+    while (ctx->commit_due && ctx->ordered.again == 0
+           && ctx->ordered.on_way < (ctx->commit_much ? COMMITS_MAX : 1)
            && !list_empty (&ctx->dirty_jobs)) {
         start_commit (ctx);
         if (list_empty (&ctx->dirty_jobs)) {

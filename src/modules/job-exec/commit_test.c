@@ -131,6 +131,7 @@ static struct job *create (int id)
     assert_non_null (job = job_create (s, strlen (s), &error));
     job->ops = &ops;
     job_set_window (job, 1000);
+    job->header_seen = true;
     assert_int_equal (idmap_insert (ctx.jobs, id, job), 0);
     return job;
 }
@@ -186,8 +187,8 @@ static int setup (void **state)
 {
     memset (&ctx, 0, sizeof (ctx));
     list_init (&ctx.dirty_jobs);
-    list_init (&ctx.commits);
     ctx.h = flux_open ("loop://", 0);
+    commits_init (&ctx);
     ctx.jobs = idmap_create (free_job);
     sent_count = resets = fail_send = 0;
     timer = NULL;
@@ -225,7 +226,28 @@ static void taken (void **state)
     answer (1, 0);
     answer (2, 0);
     expect ("release(1) ");
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
+}
+
+/* What came before the header waits for it, and no commit before has it. */
+static void early_output_is_not_yet_stored (void **state)
+{
+    struct job *job = create (1);
+
+    job->header_seen = false;
+    buf_adds (&job->eventlog, "e");
+    say (job, "");                  /* of the shell nothing yet, */
+    job->shells[0].uncommitted = 5; /* but some waits */
+    answer (0, 0);
+    buf_adds (&job->eventlog, "f");
+    say (job, "");
+    answer (1, 0);
+    assert_int_equal (job->shells[0].uncommitted, 5);
+    job->header_seen = true;
+    say (job, "a");
+    assert_int_equal (job->shells[0].uncommitted, 0);
+    answer (2, 0);
+    expect ("");
 }
 
 /* An exception, and the KVS is told that we know: it refuses what is behind. */
@@ -254,7 +276,7 @@ static void refused_at_the_end (void **state)
     end (job, "a");
     answer (0, EFBIG);
     expect ("exception(1: output cannot be stored: File too large) release(1) ");
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 static void refused_for_a_job_that_is_gone (void **state)
@@ -312,8 +334,8 @@ static void a_later_one_was_taken (void **state)
     assert_string_equal (sent[2].text, "output+=c ");
     answer (2, 0);
     expect ("release(1) ");
-    assert_int_equal (ctx.commits_again, 0);
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.again, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 static void one_waits_and_one_is_refused (void **state)
@@ -340,7 +362,7 @@ static void cannot_be_sent (void **state)
     end (job, "a");
     expect (
         "exception(1: output cannot be stored: Cannot allocate memory) release(1) ");
-    assert_int_equal (ctx.commits_on_way, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
 }
 
 static void bounded (void **state)
@@ -377,14 +399,14 @@ static void sweep (int k, int errnum)
             answer (done, done == k ? errnum : 0);
             done++;
         }
-        if (timer && ctx.commits_again > 0)
+        if (timer && ctx.ordered.again > 0)
             fire ();
     }
     for (const char *s = trace.data; (s = strstr (s, "release(")); s++)
         released++;
     assert_int_equal (released, 3);
-    assert_int_equal (ctx.commits_on_way, 0);
-    assert_int_equal (ctx.commits_again, 0);
+    assert_int_equal (ctx.ordered.on_way, 0);
+    assert_int_equal (ctx.ordered.again, 0);
     teardown (NULL);
 }
 
@@ -401,6 +423,7 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST (taken),
+        TEST (early_output_is_not_yet_stored),
         TEST (refused),
         TEST (refused_at_the_end),
         TEST (refused_for_a_job_that_is_gone),

@@ -10,6 +10,7 @@
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "job.h"
+#include "ordered.h"
 #include "site.h"
 #include "timer.h"
 
@@ -47,10 +48,7 @@ struct ctx {
     struct list dead_nodes;
 
     struct list dirty_jobs;
-    struct list commits; /* on their way */
-    int commits_on_way;
-    int commits_again; /* of these, that wait for a KVS */
-    bool without_kvs;
+    struct ordered ordered; /* commits on their way */
     struct timer again_timer;
     struct timer delay_timer;
     bool commit_due;
@@ -58,6 +56,7 @@ struct ctx {
 
     size_t shell_count; /* of all jobs */
     long commit_count;
+    int64_t output_bytes; /* of frames */
     long job_count;
 };
 
@@ -73,6 +72,7 @@ void nodes_flush (struct ctx *ctx);
 void nodes_destroy (struct ctx *ctx);
 
 /* commit.c */
+void commits_init (struct ctx *ctx);
 void commits_destroy (struct ctx *ctx);
 void commit_mark (struct ctx *ctx, struct job *job);
 void commit_finished (struct ctx *ctx, struct job *job);

@@ -299,6 +299,10 @@ static void complete (struct exchanges *x, struct exchange *ex)
 static void add_keys (struct exchanges *x, struct exchange *ex, int count,
                       const char *keys, size_t len)
 {
+    if (count > ex->expected - ex->have) { /* more than there are */
+        fail (x, ex, EPROTO, true);
+        return;
+    }
     ex->have += count;
     if (ex->mine.len + len > KEYS_MAX)
         fail (x, ex, ENOSPC, true);
@@ -508,24 +512,33 @@ static bool lose_parts (struct exchanges *x, struct exchange *ex,
     return false;
 }
 
+/* The job may be gone, too. */
+static bool lose_one_of_job (struct exchanges *x, struct job_exchanges *job,
+                             bool (*match) (void *request, void *arg), void *arg)
+{
+    list_foreach (&job->list, it)
+        if (lose_parts (x, container_of (it, struct exchange, node), match, arg))
+            return true;
+    return false;
+}
+
+static bool lose_one (struct exchanges *x, bool (*match) (void *request, void *arg),
+                      void *arg)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (idmap_next (x->jobs, &pos, NULL, &value))
+        if (lose_one_of_job (x, value, match, arg))
+            return true;
+    return false;
+}
+
 void exchange_disconnect (struct exchanges *x, bool (*match) (void *request, void *arg),
                           void *arg)
 {
-    bool again = true;
-
-    while (again) { /* rare: a broker is lost */
-        size_t pos = 0;
-        void *value;
-
-        again = false;
-        while (!again && idmap_next (x->jobs, &pos, NULL, &value)) {
-            struct job_exchanges *job = value;
-            for (struct list *it = job->list.next; !again && it != &job->list;
-                 it = it->next)
-                again = lose_parts (x, container_of (it, struct exchange, node), match,
-                                    arg);
-        }
-    }
+    while (lose_one (x, match, arg)) /* rare: a broker is lost */
+        ;
 }
 
 void exchange_answer (struct exchanges *x, uint64_t id, unsigned int seq, int errnum,

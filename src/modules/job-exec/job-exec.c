@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json/jsonout.h"
 #include "base/json/jsontext.h"
+#include "core/message/message.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 
@@ -186,9 +187,14 @@ static void set_limit (struct ctx *ctx, struct job *job, double left)
         exec_set_timer (ctx, &job->expire_timer, left, expire_cb, job);
 }
 
-/* The request is for a job that we know, or knew. */
+/* The request is for a job that we know, or knew. The answers go to whoever asked last,
+ * so that must be a job-manager, which would wait for them. */
 static void reattach (struct ctx *ctx, struct job *job, const flux_msg_t *msg)
 {
+    if (!msg_is_from_module (msg)) {
+        flux_respond_error (ctx->h, msg, EEXIST, "the job is job-manager's");
+        return;
+    }
     flux_msg_decref (job->request);
     job->request = (void *)flux_msg_incref (msg);
     exec_respond (ctx, job, "reattached", "{}");
@@ -431,10 +437,11 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     json_t *o = agent_stats (ctx->agent);
 
     if (!o
-        || flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:o}", "jobs_active",
+        || flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:I s:o}", "jobs_active",
                               (json_int_t)idmap_count (ctx->jobs), "jobs_started",
                               (json_int_t)ctx->job_count, "commits",
-                              (json_int_t)ctx->commit_count, "nodes",
+                              (json_int_t)ctx->commit_count, "output_bytes",
+                              (json_int_t)ctx->output_bytes, "nodes",
                               (json_int_t)idmap_count (ctx->nodes), "agent", o)
                < 0)
         flux_log_error (h, "error responding to stats-get");
@@ -531,7 +538,7 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     list_init (&ctx->dirty_nodes);
     list_init (&ctx->dead_nodes);
     list_init (&ctx->dirty_jobs);
-    list_init (&ctx->commits);
+    commits_init (ctx);
     if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->nodes = idmap_create (NULL))
         || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0
         || site_init (&ctx->site, ctx->h) < 0

@@ -218,6 +218,50 @@ static void test_input_is_bounded (void **state)
     check ("done(C,2) done(D,2) ");
 }
 
+/* A rank stores much output itself, when what it has sent is stored. */
+static void test_much_output (void **state)
+{
+    struct job *job = create ("1,3,5", "{}");
+
+    frame (job, 3, 'o', "early");
+    frame (job, 3, 'm', "");
+    frame (job, 5, 'm', ""); /* which has said nothing yet */
+    check ("");
+    frame (job, 1, 'o', "header");
+    check (""); /* it is not stored */
+    job_output_done (job, job_shell (job, 1), 6);
+    check ("M5: ");
+    assert_true (job->output_exists); /* what comes here is appended */
+    job_output_done (job, job_shell (job, 3), 5);
+    check ("C3:5 M3: ");
+    job_output_done (job, job_shell (job, 3), 0);
+    check (""); /* once */
+    frame (job, 1, 'm', "");
+    check ("C1:6 M1: ");
+    buf_reset (&trace);
+    job_destroy (job);
+}
+
+/* A leader that says nothing makes nobody wait. */
+static void test_no_header (void **state)
+{
+    struct job *job = create ("1,3", "{}");
+
+    frame (job, 3, 'o', "a");
+    frame (job, 3, 'm', "");
+    frame (job, 1, 'X', "256");
+    check ("");
+    assert_string_equal (job->output.data, "a\n");
+    job_output_done (job, job_shell (job, 3), 1);
+    check ("C3:1 M3: ");
+    assert_false (job_only_stores (job));
+    frame (job, 3, 'y', "");
+    assert_true (job_only_stores (job));
+    frame (job, 3, 'X', "0");
+    check ("start finish(256) ");
+    job_destroy (job);
+}
+
 /* A shell gets credit for what is stored, in few messages. */
 static void test_output_credit (void **state)
 {
@@ -324,6 +368,8 @@ int main (void)
         cmocka_unit_test (test_two_shells),
         cmocka_unit_test (test_input),
         cmocka_unit_test (test_input_is_bounded),
+        cmocka_unit_test (test_much_output),
+        cmocka_unit_test (test_no_header),
         cmocka_unit_test (test_output_credit),
         cmocka_unit_test (test_peer_credit),
         cmocka_unit_test (test_limits),

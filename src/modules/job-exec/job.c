@@ -214,16 +214,52 @@ static void count_output (struct shell_ref *s, size_t len)
     s->held += len;
 }
 
-void job_output_done (struct job *job, struct shell_ref *s, size_t cost)
+static void give_credit (struct job *job, struct shell_ref *s, size_t n)
 {
     char text[24];
 
-    s->held -= cost < s->held ? cost : s->held;
-    size_t n = credit_in_grant (&s->granted, s->held);
     if (n > 0 && !s->exited) {
         snprintf (text, sizeof (text), "%zu", n);
         job->ops->send (job, s, 'C', text, strlen (text), job->arg);
     }
+}
+
+/* The KVS has the header and all that this shell has sent: its rank may go on. */
+static void let_it_store (struct job *job, struct shell_ref *s)
+{
+    if (!s->much || s->held > 0 || !job->header_kept)
+        return;
+    s->much = false;
+    job->output_exists = true; /* what comes here is appended, too */
+    give_credit (job, s, credit_in_rest (&s->granted));
+    job->ops->send (job, s, 'M', "", 0, job->arg);
+}
+
+static void header_is_kept (struct job *job)
+{
+    if (job->header_kept)
+        return;
+    job->header_kept = true;
+    for (int i = 0; i < job->shell_count; i++)
+        let_it_store (job, &job->shells[i]);
+}
+
+void job_output_done (struct job *job, struct shell_ref *s, size_t cost)
+{
+    s->held -= cost < s->held ? cost : s->held;
+    give_credit (job, s, credit_in_grant (&s->granted, s->held));
+    let_it_store (job, s);
+    if (s == &job->shells[0])
+        header_is_kept (job); /* which it said first */
+}
+
+bool job_only_stores (const struct job *job)
+{
+    for (int i = 0; i < job->shell_count; i++) {
+        if (!job->shells[i].exited && !job->shells[i].ended)
+            return false;
+    }
+    return job->shell_count > 0;
 }
 
 void job_destroy (struct job *job)
@@ -365,17 +401,25 @@ static void got_started (struct job *job, struct shell_ref *s, const char *text,
     send_start (job);
 }
 
+/* What was said before the header goes behind it. */
+static void end_early (struct job *job)
+{
+    job->header_seen = true;
+    if (job->early.len > 0) {
+        buf_add (&job->output, job->early.data, job->early.len);
+        mark_dirty (job);
+    }
+    buf_fini (&job->early);
+}
+
 static void got_output (struct job *job, struct shell_ref *s, const char *text,
                         size_t len)
 {
     count_output (s, len);
     s->uncommitted += len;
     if (s == &job->shells[0] && !job->header_seen) {
-        job->header_seen = true;
         add_line (job, &job->output, text, len);
-        if (job->early.len > 0)
-            buf_add (&job->output, job->early.data, job->early.len);
-        buf_fini (&job->early);
+        end_early (job);
     } else if (job->header_seen)
         add_line (job, &job->output, text, len);
     else {
@@ -495,6 +539,13 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
     case 'o':
         got_output (job, s, text, len);
         break;
+    case 'm':
+        s->much = true;
+        let_it_store (job, s);
+        break;
+    case 'y':
+        s->ended = true;
+        break;
     case 'w':
         got_leader_output (job, s, text, len);
         break;
@@ -526,10 +577,6 @@ void job_finish (struct job *job, int status)
     end_input (job);
     job_event (job, "complete", "{\"status\":%d}", status);
     job_event (job, "done", NULL);
-    if (job->early.len > 0) { /* a leader that said nothing */
-        buf_add (&job->output, job->early.data, job->early.len);
-        buf_fini (&job->early);
-    }
     job->ops->finish (job, job->arg);
 }
 
@@ -542,8 +589,13 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
     list_remove (&s->node);
     fanout_drop (&job->input, s - job->shells);
     answer_input (job, 0);
-    if (s == &job->shells[0])
+    if (s == &job->shells[0]) {
         got_written (job, s, SIZE_MAX / 2); /* nobody will */
+        if (!job->header_seen) {            /* nor will there be a header */
+            end_early (job);
+            header_is_kept (job);
+        }
+    }
     if (status > job->status)
         job->status = status;
     if (job->shell_count > 1 && !s->eof_sent && s != &job->shells[0])

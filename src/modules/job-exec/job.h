@@ -19,6 +19,8 @@ struct shell_ref {
     bool started;
     bool exited;
     bool eof_sent; /* has told the leader that its output ended */
+    bool much;     /* of output: its rank is to store it itself, when all is stored */
+    bool ended;    /* its output is on its way, and then it exits */
     int status;
     struct credit_in granted; /* o and w text that it may send */
     size_t held;              /* of what came: not yet in the KVS or a file */
@@ -70,8 +72,9 @@ struct job {
     bool start_sent;
     bool finished;
     bool header_seen;
-    bool exit_seen; /* a shell.task-exit is in the log */
-    bool exception; /* a fatal one was raised */
+    bool header_kept; /* the KVS has it, or there will be none */
+    bool exit_seen;   /* a shell.task-exit is in the log */
+    bool exception;   /* a fatal one was raised */
     int status;
 
     struct buf start_line; /* shell.start, until all have started */
@@ -131,6 +134,8 @@ void job_send_all (struct job *job, char type, const char *text);
 /* An io object for standard input: answered with input_done when the tasks have
  * taken it. -1 with EAGAIN if too much of it waits already, or ENOMEM. */
 int job_input (struct job *job, void *request, const char *io, size_t len);
+/* All shells that have not exited have ended. */
+bool job_only_stores (const struct job *job);
 /* Of what this shell sent, so much is where it belongs: it may send more. */
 void job_output_done (struct job *job, struct shell_ref *s, size_t cost);
 /* Ends the job with this wait status: complete, done. */

@@ -64,6 +64,11 @@ static void escalate (struct timer *t, void *arg)
 
     if (job->finished)
         return;
+    if (job_only_stores (job)) { /* nothing is left to be killed */
+        job->kill_count--;
+        exec_set_timer (ctx, &job->kill_timer, pause, escalate, job);
+        return;
+    }
     if (n <= TASK_KILL_COUNT)
         signal_tasks (job, ctx->config.kill_signal);
     else if (n <= TASK_KILL_COUNT + ctx->config.max_kill_count) {

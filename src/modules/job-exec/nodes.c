@@ -79,6 +79,8 @@ static void dispatch (struct ctx *ctx, unsigned int rank, uint64_t id, char type
     struct job *job = idmap_lookup (ctx->jobs, id);
     struct shell_ref *s = job ? job_shell (job, rank) : NULL;
 
+    if (type == 'o' || type == 'w')
+        ctx->output_bytes += len;
     if (s && !s->exited && !job->finished)
         job_frame (job, s, type, text, len);
 }

@@ -36,6 +36,7 @@
 struct shell {
     uint64_t id;
     struct frame_pieces pieces;
+    char groups[FRAME_GROUPS_MAX]; /* of tasks that the server has started itself */
 };
 
 struct shells {
@@ -61,6 +62,25 @@ static void shell_destroy (void *value)
 
     frame_pieces_fini (&s->pieces);
     free (s);
+}
+
+/* The server's death kills tasks, not what they have started. */
+static void kill_groups (const struct shell *s)
+{
+    const char *p = s->groups;
+    char *end;
+
+    for (long pid; (pid = strtol (p, &end, 10)) > 1 && end > p; p = end)
+        kill (-(pid_t)pid, SIGKILL);
+}
+
+static void kill_all_groups (const struct idmap *jobs)
+{
+    size_t pos = 0;
+    void *s;
+
+    while (idmap_next (jobs, &pos, NULL, &s))
+        kill_groups (s);
 }
 
 static void tell (struct shells *sh, uint64_t id, char type, const char *text)
@@ -117,6 +137,7 @@ static void server_lost (struct shells *sh, const char *why)
 
     sh->lost = true;
     drop_server (sh);
+    kill_all_groups (jobs);
     if (!(sh->jobs = idmap_create (shell_destroy))) {
         flux_log (sh->h, LOG_CRIT, "out of memory: no job can be started any more");
         flux_reactor_stop_error (flux_get_reactor (sh->h));
@@ -150,6 +171,8 @@ static void dispatch (struct shells *sh, struct frame *f)
     int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
     if (rc < 0)
         shell_broken (sh, f->id, "too large a message from");
+    else if (rc > 0 && f->type == 'p')
+        snprintf (s->groups, sizeof (s->groups), "%s", f->text);
     else if (rc > 0) {
         if (f->type == 'X')
             idmap_remove (sh->jobs, f->id);
@@ -333,6 +356,8 @@ void shells_destroy (struct shells *sh)
         return;
     int saved = errno;
     kill_server (sh); /* which its shells notice */
+    if (sh->jobs)
+        kill_all_groups (sh->jobs);
     flux_subprocess_destroy (sh->p);
     flux_watcher_destroy (sh->retry_w);
     frame_reader_fini (&sh->in);

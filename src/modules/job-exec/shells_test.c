@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -180,6 +181,66 @@ static void it_does_not_outlive_us (void **state)
     assert_int_equal (errno, ESRCH);
 }
 
+static pid_t create_group (void)
+{
+    pid_t pid = fork ();
+
+    if (pid == 0) {
+        setpgid (0, 0);
+        for (;;)
+            pause ();
+    }
+    assert_true (pid > 0);
+    assert_int_equal (setpgid (pid, pid), 0);
+    return pid;
+}
+
+static void assert_killed (pid_t pid)
+{
+    int status;
+
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
+}
+
+static void start_groups (pid_t one, pid_t two)
+{
+    char text[64];
+
+    snprintf (text, sizeof (text), "p 7 %d %d\\no 7 ok", (int)one, (int)two);
+    start (7, text);
+    wait_for ("o(7)ok "); /* nobody else is told */
+}
+
+static void tasks_of_a_server_do_not_outlive_it (void **state)
+{
+    pid_t one = create_group (), two = create_group (), other = create_group ();
+
+    begin (SPEAKER);
+    start_groups (one, two);
+    start (8, "s 8");
+    wait_for ("s(8) ");
+    send (8, "EXIT");
+    while (!said.data || !strstr (said.data, "X(8)"))
+        turn ();
+    assert_killed (one);
+    assert_killed (two);
+    end ();
+    begin (SPEAKER);
+    one = create_group ();
+    two = create_group ();
+    start_groups (one, two);
+    end ();
+    assert_killed (one);
+    assert_killed (two);
+    begin (SPEAKER);
+    start (7, "p 7 1 -1 0 x\\no 7 ok"); /* no groups */
+    wait_for ("o(7)ok ");
+    end ();
+    assert_int_equal (kill (other, SIGKILL), 0);
+    assert_killed (other);
+}
+
 static int set_up (void **state)
 {
     strcpy (dir, "/tmp/job-exec-shells-XXXXXX");
@@ -209,6 +270,7 @@ int main (void)
         cmocka_unit_test (there_may_be_none),
         cmocka_unit_test (much_comes_through),
         cmocka_unit_test (it_does_not_outlive_us),
+        cmocka_unit_test (tasks_of_a_server_do_not_outlive_it),
     };
     return cmocka_run_group_tests (tests, set_up, tear_down);
 }

@@ -3,6 +3,7 @@
 #include "service.h"
 
 #include "base/hashmap.h"
+#include "core/handle/module.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     struct job_info ji = { .h = h };
     int rc = -1;
 
+    if (module_no_args (h, argc, argv) < 0)
+        return -1;
     if (!(ji.jobs = idmap_create (NULL))
         || flux_msg_handler_addvec (h, handlers, &ji, &ji.handlers) < 0)
         flux_log_error (h, "job-info: starting");

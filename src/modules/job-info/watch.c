@@ -12,8 +12,8 @@
  *
  * Only a watch of the main log may wait for a job that does not exist yet
  * (WAITCREATE); for other logs the flag means that the job has to exist, and to
- * write the log before it ends. All others get ENOENT, also when they join a job
- * that somebody waits for. */
+ * write the log before it ends. The same holds for the exec log of a job that has
+ * started. All others get ENOENT, also when they join a job that somebody waits for. */
 #include "service.h"
 #include "update.h"
 #include "window.h"
@@ -199,13 +199,24 @@ static void guest_cb (flux_future_t *f, void *arg)
     release (w);
 }
 
+/* What a job that runs has to say may not be in the KVS yet; that it started is. */
+static bool is_to_come (const struct watch *w)
+{
+    static const char started[] = "\"name\":\"start\"";
+    const struct buf *log = &w->job->log;
+
+    return w->waitcreate
+           || (!w->job->over && !strcmp (w->path, "guest.exec.eventlog")
+               && memmem (log->data, log->len, started, sizeof (started) - 1));
+}
+
 static void guest_start (struct watch *w)
 {
     int flags = FLUX_KVS_WATCH | FLUX_KVS_WATCH_APPEND;
     char key[256];
 
     w->last = w->job->over;
-    if (w->waitcreate)
+    if (is_to_come (w))
         flags |= FLUX_KVS_WAITCREATE;
     if (flux_job_kvs_key (key, sizeof (key), w->job->id, w->path) < 0
         || !(w->f = kvs_watch_window (w->job->ji->h, KVS_PRIMARY_NAMESPACE, flags, key,

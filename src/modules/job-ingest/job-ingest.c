@@ -14,6 +14,7 @@
  * job-manager is gone, so is the instance, and the next start removes what is
  * left. Too many bytes on their way: EAGAIN. */
 #include "base/json/json.h"
+#include "core/handle/module.h"
 #include "crew.h"
 #include "ingest.h"
 #include "stages.h"
@@ -577,11 +578,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error = { "" };
     int rc = -1;
 
-    if (argc > 0) {
-        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
-        errno = EINVAL;
+    if (module_no_args (h, argc, argv) < 0)
         return -1;
-    }
     ingest_init (&ctx.ingest, getuid ());
     ingest_init (&ctx.again, getuid ());
     if (configure (&ctx, flux_get_conf (h), &error) < 0) {

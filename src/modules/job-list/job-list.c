@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "base/hashmap.h"
+#include "core/handle/module.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -413,6 +414,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     struct job_list jl;
     int rc = -1;
 
+    if (module_no_args (h, argc, argv) < 0)
+        return -1;
     if (job_list_init (&jl, h) < 0)
         flux_log_error (h, "job-list: starting");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)

@@ -72,6 +72,8 @@ void sched_alloc_op (const struct job *job, void *arg);
 void sched_cancel_op (const struct job *job, void *arg);
 void sched_prioritize_op (const struct job *job, void *arg);
 void sched_free_op (const struct job *job, void *arg);
+void sched_unused_op (flux_jobid_t id, struct span R, void *arg);
+void sched_silent_op (const struct job *job, void *arg);
 /* A part of R; final: the last one. */
 void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final);
 void sched_turn (struct ctx *ctx);

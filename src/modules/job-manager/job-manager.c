@@ -12,6 +12,7 @@
 #include "housekeeping.h"
 #include "modules/job-manager/jobtap/jobtap.h"
 
+#include "core/handle/module.h"
 #include "core/kvs/kvs_health.h"
 #include "core/kvs/storage.h"
 #include "core/kvs/txn.h"
@@ -542,6 +543,8 @@ static const struct manager_ops ops = {
     .sched_cancel = sched_cancel_op,
     .sched_prioritize = sched_prioritize_op,
     .sched_free = sched_free_op,
+    .sched_unused = sched_unused_op,
+    .sched_silent = sched_silent_op,
     .exec_start = exec_start_op,
     .exception = exec_exception_op,
     .hook = jobtap_hook,
@@ -644,11 +647,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error = { "" };
     int rc = -1;
 
-    if (argc > 0) {
-        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
-        errno = EINVAL;
+    if (module_no_args (h, argc, argv) < 0)
         return -1;
-    }
     if (ctx_init (&ctx, h) < 0)
         goto done;
     ctx.m->owner = ctx.owner; /* nothing here can become somebody else */

@@ -4,6 +4,7 @@
 #include "housekeeping.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -56,6 +57,25 @@ void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool fina
 void sched_free_op (const struct job *job, void *arg)
 {
     sched_free_part (arg, job->id, job->R, true);
+}
+
+void sched_unused_op (flux_jobid_t id, struct span R, void *arg)
+{
+    char *s = strndup (R.s, R.len);
+
+    if (s)
+        sched_free_part (arg, id, s, true);
+    free (s);
+}
+
+void sched_silent_op (const struct job *job, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_log (ctx->h, LOG_WARNING,
+              "job %ju: the scheduler does not answer sched.cancel, and is not waited "
+              "for any longer",
+              (uintmax_t)job->id);
 }
 
 void sched_prioritize_op (const struct job *job, void *arg)

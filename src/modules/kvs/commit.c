@@ -1,3 +1,4 @@
+#include "jobns.h"
 #include "service.h"
 
 #include "base/json/jsonout.h"
@@ -242,7 +243,7 @@ static void relayed_to (struct kvs *kvs, const flux_msg_t *msg, flux_future_t *f
 {
     const char *rootref;
     json_int_t sequence;
-    struct kvs_ns *ns = kvs_ns_lookup (kvs, name);
+    struct kvs_ns *ns = kvs_ns_named (kvs, name);
 
     if (ns
         && flux_rpc_get_unpack (f, "{s:s s:I}", "rootref", &rootref, "sequence",
@@ -288,9 +289,29 @@ static int owner_only (const flux_msg_t *msg)
     return 0;
 }
 
+/* Of a job's namespace: the same request with another payload. NULL with errno. */
+static flux_msg_t *below_job (const flux_msg_t *msg, struct kvs_txn_reader *txn,
+                              size_t *len)
+{
+    flux_msg_t *cpy = flux_msg_copy (msg, false);
+    struct buf b = BUF_INIT;
+    const void *data;
+
+    if (!cpy || jobns_txn (txn, &b) < 0 || flux_msg_set_payload (cpy, b.data, b.len) < 0
+        || flux_msg_get_payload (cpy, &data, len) < 0
+        || kvs_txn_read (txn, data, *len) < 0) {
+        flux_msg_destroy (cpy);
+        cpy = NULL;
+    } else
+        txn->within = txn->ns;
+    buf_fini (&b);
+    return cpy;
+}
+
 void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     struct kvs *kvs = arg;
+    const flux_msg_t *request;
     struct kvs_txn_reader txn;
     struct kvs_ns *ns;
     const void *data;
@@ -312,14 +333,19 @@ void kvs_commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, vo
             goto error;
         return;
     }
-    if (!(ns = kvs_ns_lookup (kvs, txn.ns))) {
+    if (!(ns = kvs_ns_named (kvs, txn.ns))) {
         errno = ENOTSUP;
         goto error;
     }
     if (kvs_ns_authorize (ns, msg) < 0)
         goto error;
-    kvs_leader_commit (ns->space, (void *)flux_msg_incref (msg), sender_of (msg), &txn,
-                       len);
+    if (!strcmp (ns->name, txn.ns))
+        flux_msg_incref (msg);
+    else if (!(msg = below_job (request = msg, &txn, &len))) {
+        msg = request;
+        goto error;
+    }
+    kvs_leader_commit (ns->space, (void *)msg, sender_of (msg), &txn, len);
     return;
 error:
     kvs_respond_error (kvs, msg, errno);

@@ -1,7 +1,9 @@
+#include "jobns.h"
 #include "service.h"
 #include "setroot.h"
 
 #include "base/hashmap.h"
+#include "core/handle/module.h"
 #include "core/kvs/blobs.h"
 #include "core/kvs/storage.h"
 
@@ -71,6 +73,18 @@ struct kvs_ns *kvs_ns_lookup (struct kvs *kvs, const char *name)
 
     /* Without a root it is only being asked for. */
     return ns && ns->rootref[0] ? ns : NULL;
+}
+
+static bool is_job (const char *name)
+{
+    char dir[JOBNS_DIR_MAX], guest[JOBNS_DIR_MAX];
+
+    return jobns_parse (name, dir, guest);
+}
+
+struct kvs_ns *kvs_ns_named (struct kvs *kvs, const char *name)
+{
+    return kvs_ns_lookup (kvs, is_job (name) ? KVS_PRIMARY_NAMESPACE : name);
 }
 
 int kvs_ns_authorize (const struct kvs_ns *ns, const flux_msg_t *msg)
@@ -259,8 +273,8 @@ static struct kvs_ns *request_ns (struct kvs *kvs, const flux_msg_t *msg, bool *
     *again = false;
     if (flux_request_unpack (msg, NULL, "{s:s}", "namespace", &name) < 0)
         goto error;
-    if (!(ns = kvs_ns_lookup (kvs, name))) {
-        kvs_ns_fetch (kvs, name);
+    if (!(ns = kvs_ns_named (kvs, name))) {
+        kvs_ns_fetch (kvs, is_job (name) ? KVS_PRIMARY_NAMESPACE : name);
         if (errno == EAGAIN) {
             *again = true;
             return NULL;
@@ -290,25 +304,65 @@ static void keep_root (struct kvs *kvs)
     buf_fini (&b);
 }
 
-static void answer_getroot (struct kvs *kvs, const flux_msg_t *msg)
+/* rootref NULL: why is in errno. */
+static void respond_root (struct kvs_ns *ns, const flux_msg_t *msg, const char *name,
+                          const char *rootref)
 {
-    bool again;
-    struct kvs_ns *ns = request_ns (kvs, msg, &again);
+    struct kvs *kvs = ns->kvs;
 
-    if (!ns)
-        return;
-    if (kvs_held_add (kvs->held, ns->rootref, flux_msg_route_first (msg),
-                      flux_reactor_now (flux_get_reactor (kvs->h)))
-        < 0) {
+    if (!rootref
+        || kvs_held_add (kvs->held, rootref, flux_msg_route_first (msg),
+                         flux_reactor_now (flux_get_reactor (kvs->h)))
+               < 0) {
         kvs_respond_error (kvs, msg, errno);
         return;
     }
-    if (flux_respond_pack (kvs->h, msg, "{s:s s:s s:I s:I s:i}", "namespace", ns->name,
-                           "rootref", ns->rootref, "sequence", (json_int_t)ns->sequence,
+    if (flux_respond_pack (kvs->h, msg, "{s:s s:s s:I s:I s:i}", "namespace", name,
+                           "rootref", rootref, "sequence", (json_int_t)ns->sequence,
                            "owner", (json_int_t)ns->owner, "flags", ns->flags)
         < 0)
         flux_log_error (kvs->h, "error responding to kvs.getroot");
     keep_root (kvs);
+}
+
+/* The blobref of a job's guest directory, to be freed. NULL with EAGAIN, or ENOTSUP: there
+ * is no such job, or it has none. */
+static char *find_job_root (struct kvs *kvs, const flux_msg_t *msg, char *guest)
+{
+    char primary[] = KVS_PRIMARY_NAMESPACE, *ref = NULL;
+    struct kvs_reading r = { .key = guest, .ns = primary };
+    struct buf text = BUF_INIT;
+
+    if (kvs_read_run (kvs, &r, msg, FLUX_KVS_TREEOBJ, &text) == 0
+        && !(ref = kvs_dirref_of ((struct span){ text.data, text.len })))
+        errno = ENOENT;
+    if (!ref && (errno == ENOENT || errno == ENOTDIR))
+        errno = ENOTSUP;
+    r.key = r.ns = NULL;
+    kvs_reading_fini (&r);
+    buf_fini (&text);
+    return ref;
+}
+
+static bool answer_getroot (struct kvs *kvs, const flux_msg_t *msg)
+{
+    char dir[JOBNS_DIR_MAX], guest[JOBNS_DIR_MAX], *ref = NULL;
+    bool again;
+    struct kvs_ns *ns = request_ns (kvs, msg, &again);
+    const char *name;
+
+    if (!ns)
+        return !again;
+    if (flux_request_unpack (msg, NULL, "{s:s}", "namespace", &name) < 0)
+        name = ns->name;
+    if (!jobns_parse (name, dir, guest))
+        respond_root (ns, msg, name, ns->rootref);
+    else if (!(ref = find_job_root (kvs, msg, guest)) && errno == EAGAIN)
+        return false;
+    else
+        respond_root (ns, msg, name, ref);
+    free (ref);
+    return true;
 }
 
 /* A root that is read here later is no older. */
@@ -333,7 +387,7 @@ static void getroot_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     struct kvs *kvs = arg;
 
     if (kvs->leader)
-        answer_getroot (kvs, msg);
+        answer_or_defer (kvs, msg, answer_getroot);
     else if (kvs_relay (kvs, msg, relayed_getroot) < 0)
         kvs_respond_error (kvs, msg, errno);
 }
@@ -447,7 +501,7 @@ static void ns_create_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     errno = 0;
     if (kvs->rank > 0)
         errno = EPROTO;
-    else if (kvs_ns_lookup (kvs, name))
+    else if (kvs_ns_lookup (kvs, name) || is_job (name))
         errno = EEXIST;
     else if (flags || !name_valid (name)
              || (*rootref
@@ -495,7 +549,7 @@ static void ns_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     errno = 0;
     if (kvs->rank > 0)
         errno = EPROTO;
-    else if (!strcmp (name, KVS_PRIMARY_NAMESPACE))
+    else if (!strcmp (name, KVS_PRIMARY_NAMESPACE) || is_job (name))
         errno = ENOTSUP;
     if (errno)
         goto error;
@@ -805,7 +859,7 @@ static int verify_root (struct kvs *kvs, const char *rootref)
         rc = 0;
     if (rc < 0) {
         flux_log (kvs->h, LOG_ERR,
-                  "kvs: the checkpoint's root %s cannot be used: %s. The state "
+                  "kvs: the root %s cannot be used: %s. The state "
                   "directory is damaged; nothing was changed",
                   rootref, why);
         errno = EBADMSG;
@@ -815,14 +869,17 @@ static int verify_root (struct kvs *kvs, const char *rootref)
     return rc;
 }
 
-static int start_leader (struct kvs *kvs, bool kept)
+static int start_leader (struct kvs *kvs, bool kept, const char *initial)
 {
     char rootref[BLOBREF_MAX_SIZE];
     struct kvs_ns *ns;
     int64_t sequence;
 
-    if (read_checkpoint (kvs, rootref, &sequence) < 0
-        || (*rootref && verify_root (kvs, rootref) < 0))
+    if (read_checkpoint (kvs, rootref, &sequence) < 0)
+        return -1;
+    if (!*rootref && initial)
+        snprintf (rootref, sizeof (rootref), "%s", initial);
+    if (*rootref && verify_root (kvs, rootref) < 0)
         return -1;
     if (!(kvs->leader =
               kvs_leader_create (&kvs_leader_wiring, kvs, kvs->cache, kvs->digest, kept,
@@ -841,7 +898,7 @@ static int start_leader (struct kvs *kvs, bool kept)
     return 0;
 }
 
-static int kvs_init (struct kvs *kvs, flux_t *h)
+static int kvs_init (struct kvs *kvs, flux_t *h, const char *initial)
 {
     const char *hash = flux_attr_get (h, "content.hash");
     const char *owner = flux_attr_get (h, "security.owner");
@@ -861,7 +918,7 @@ static int kvs_init (struct kvs *kvs, flux_t *h)
         || !(kvs->loading = hashmap_create ((hashmap_free_f)flux_future_destroy)))
         return -1;
     if (kvs->rank == 0)
-        return start_leader (kvs, storage_is_kept (h));
+        return start_leader (kvs, storage_is_kept (h), initial);
     return flux_event_subscribe (h, "kvs.namespace-");
 }
 
@@ -903,12 +960,26 @@ static int read_config (struct kvs *kvs)
     return -1;
 }
 
+/* initial-rootref=REF: to begin with where there is no checkpoint. */
+static int parse_args (flux_t *h, int argc, char *argv[], const char **initial)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strncmp (argv[i], "initial-rootref=", 16) != 0)
+            return module_no_args (h, 1, &argv[i]);
+        *initial = argv[i] + 16;
+    }
+    return 0;
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
+    const char *initial = NULL;
     struct kvs kvs;
     int rc = -1;
 
-    if (kvs_init (&kvs, h) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
+    if (parse_args (h, argc, argv, &initial) < 0)
+        return -1;
+    if (kvs_init (&kvs, h, initial) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
         || flux_event_subscribe (h, "heartbeat.pulse") < 0
         || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0
         || read_config (&kvs) < 0 || (kvs.leader && kvs_admin_start (&kvs) < 0))

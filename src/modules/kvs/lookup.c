@@ -1,4 +1,5 @@
 #include "lookup.h"
+#include "jobns.h"
 
 #include "base/json/jsonout.h"
 #include "core/kvs/kvs_raw.h"
@@ -240,6 +241,23 @@ static int link_parse (const struct kvs_dirent *e, struct buf *ns, struct buf *t
     return 0;
 }
 
+/* A link into a job's namespace leads into the primary one. */
+static int resolve_job (struct buf *ns, struct buf *target)
+{
+    char dir[JOBNS_DIR_MAX], guest[JOBNS_DIR_MAX], *key;
+
+    if (ns->len == 0 || !jobns_parse (ns->data, dir, guest))
+        return 0;
+    if (!(key = jobns_key (guest, target->data)))
+        return -1;
+    buf_reset (ns);
+    buf_adds (ns, KVS_PRIMARY_NAMESPACE);
+    buf_reset (target);
+    buf_adds (target, key);
+    free (key);
+    return 0;
+}
+
 /* The path becomes the link's target and the rest of the key behind it. */
 static int follow_link (struct walk *w, const struct kvs_dirent *e, const char *rest)
 {
@@ -250,7 +268,7 @@ static int follow_link (struct walk *w, const struct kvs_dirent *e, const char *
         errno = ELOOP;
         return -1;
     }
-    if (link_parse (e, &ns, &path) == 0) {
+    if (link_parse (e, &ns, &path) == 0 && resolve_job (&ns, &path) == 0) {
         if (*rest) {
             if (!strcmp (path.data, "."))
                 buf_reset (&path);

@@ -1,3 +1,4 @@
+#include "jobns.h"
 #include "service.h"
 
 #include "core/handle/take.h"
@@ -93,7 +94,7 @@ static char *unquote (struct span quoted)
     return buf_take (&b, NULL);
 }
 
-static char *dirref_of (struct span text)
+char *kvs_dirref_of (struct span text)
 {
     struct treetext t;
     struct span name, value;
@@ -124,6 +125,30 @@ static int decode_page (struct span quoted, struct kvs_page *page)
     return 0;
 }
 
+/* A job's namespace is a directory of the primary one. */
+static int resolve_job (struct kvs_reading *r)
+{
+    char dir[JOBNS_DIR_MAX], guest[JOBNS_DIR_MAX], *key, *ns;
+
+    if (r->rootref || !jobns_parse (r->ns, dir, guest))
+        return 0;
+    key = jobns_key (guest, r->key);
+    ns = strdup (KVS_PRIMARY_NAMESPACE);
+    if (!key || !ns) {
+        free (key);
+        free (ns);
+        kvs_reading_fini (r);
+        memset (r, 0, sizeof (*r));
+        errno = ENOMEM;
+        return -1;
+    }
+    free (r->key);
+    free (r->ns);
+    r->key = key;
+    r->ns = ns;
+    return 0;
+}
+
 int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
 {
     struct span name, value, flags = { NULL, 0 };
@@ -151,7 +176,7 @@ int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
         } else if (is_name (name, "names")) {
             r->names = value.s[0] == 't';
         } else if (is_name (name, "rootdir") && !r->rootref) {
-            if (!(r->rootref = dirref_of (value))) {
+            if (!(r->rootref = kvs_dirref_of (value))) {
                 kvs_reading_fini (r);
                 memset (r, 0, sizeof (*r));
                 errno = EINVAL;
@@ -164,7 +189,7 @@ int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r)
     r->flags = strtol (flags.s, NULL, 10);
     if ((r->paged || r->names) && r->flags != FLUX_KVS_READDIR)
         goto proto;
-    return 0;
+    return resolve_job (r);
 proto:
     kvs_reading_fini (r);
     memset (r, 0, sizeof (*r));

@@ -17,6 +17,7 @@
  *   reading.c, lookup.c   from a root to a value
  *   cache.c    blobs, and what walks have missed
  *   versions.c who waits for which version
+ *   jobns.c    namespaces of jobs
  *   held.c     roots that were handed out */
 #ifndef KVS_SERVICE_H
 #define KVS_SERVICE_H
@@ -96,6 +97,8 @@ struct waiter {
 
 /* kvs.c */
 struct kvs_ns *kvs_ns_lookup (struct kvs *kvs, const char *name);
+/* The same, and the primary one for that of a job (jobns.h). */
+struct kvs_ns *kvs_ns_named (struct kvs *kvs, const char *name);
 /* EPERM unless the sender may use the namespace. */
 int kvs_ns_authorize (const struct kvs_ns *ns, const flux_msg_t *msg);
 /* A newer root (followers). Older ones are ignored. */
@@ -152,7 +155,9 @@ void kvs_turn (struct kvs *kvs);
 /* read.c */
 void kvs_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
-/* -1 with EPROTO. */
+/* The blobref of a dirref's text: to be freed; NULL if it is none. */
+char *kvs_dirref_of (struct span text);
+/* -1 with EPROTO. A key of a job's namespace is in the primary one then. */
 int kvs_read_decode (const flux_msg_t *msg, struct kvs_reading *r);
 /* kvs_reading_run for whoever sent msg. */
 int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,

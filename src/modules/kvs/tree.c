@@ -626,6 +626,25 @@ static int apply_op (struct apply *a, const struct kvs_txn_op *op)
     return rc;
 }
 
+/* -1 with ENOTSUP, EAGAIN. */
+static int check_within (struct apply *a, const char *dir)
+{
+    struct kvs_loader loader = work_loader (a->t);
+    struct place pl = { 0 };
+    struct kvs_dirent *e = NULL;
+    int rc = find_place (a, dir, false, &pl);
+
+    if (rc == 0 && pl.dir && !(e = kvs_dir_find (pl.dir, pl.name, pl.len, &loader))
+        && errno != ENOENT)
+        rc = -1;
+    else if (rc == 0 && (!e || e->type != TREEOBJ_DIRREF)) {
+        errno = ENOTSUP;
+        rc = -1;
+    }
+    buf_fini (&pl.path);
+    return rc;
+}
+
 int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *blobs)
 {
     struct apply a = {
@@ -639,6 +658,8 @@ int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *b
     size_t gone_mark = t->gone.len;
     int rc, errnum = 0, count = 0;
 
+    if (txn.within && check_within (&a, txn.within) < 0)
+        return -1;
     while ((rc = kvs_txn_next (&txn, &op)) == 1) {
         count++;
         if (apply_op (&a, &op) < 0) {

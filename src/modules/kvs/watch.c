@@ -1,3 +1,4 @@
+#include "jobns.h"
 #include "service.h"
 
 #include "base/hashmap.h"
@@ -695,6 +696,21 @@ static struct watch *find_windowed (struct watch_key *k, const flux_msg_t *msg)
     return NULL;
 }
 
+/* As kvs_read_decode has it. */
+static struct watch_key *key_named (struct watches *ws, const char *ns, const char *key)
+{
+    char dir[JOBNS_DIR_MAX], guest[JOBNS_DIR_MAX], *below;
+    struct watch_key *k;
+
+    if (!jobns_parse (ns, dir, guest))
+        return key_lookup (ws, ns, key, false);
+    if (!(below = jobns_key (guest, key)))
+        return NULL;
+    k = key_lookup (ws, KVS_PRIMARY_NAMESPACE, below, false);
+    free (below);
+    return k;
+}
+
 /* The reader has taken so much; last: it wants no more than there is now. A watch
  * that has ended meanwhile needs nothing. */
 static void credit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -713,7 +729,7 @@ static void credit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log (h, LOG_ERR, "malformed kvs-watch.lookup-credit");
         return;
     }
-    if (!(w = find_windowed (key_lookup (ws, ns, key, false), msg)))
+    if (!(w = find_windowed (key_named (ws, ns, key), msg)))
         return;
     w->credit = bytes > WINDOW_MAX - w->credit ? WINDOW_MAX : w->credit + bytes;
     w->ends |= last;

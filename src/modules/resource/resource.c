@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "core/handle/module.h"
 #include "topo.h"
 #include "value/eventlog.h"
 
@@ -392,6 +393,22 @@ static flux_future_t *watch_group (struct resource *ctx, const char *name)
     return f;
 }
 
+/* True if that failed. */
+static bool force_up (struct resource *ctx)
+{
+    struct idset *all = idset_create (0, IDSET_FLAG_AUTOGROW);
+
+    if (!all || idset_range_set (all, 0, ctx->size - 1) < 0) {
+        idset_destroy (all);
+        return true;
+    }
+    post_members (ctx, ctx->inv.online, all, "online", "offline");
+    idset_destroy (ctx->inv.online);
+    ctx->inv.online = all;
+    acquire_changed (ctx);
+    return false;
+}
+
 static void post_restart (struct resource *ctx)
 {
     struct idset *all = idset_create (0, IDSET_FLAG_AUTOGROW);
@@ -442,7 +459,8 @@ static int init_root (struct resource *ctx)
     parent_init (ctx);
     if (source_init (ctx) < 0
         || flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
-        || !(ctx->online = watch_group (ctx, "broker.online"))
+        || (ctx->force_up ? force_up (ctx)
+                          : !(ctx->online = watch_group (ctx, "broker.online")))
         || !(ctx->torpid = watch_group (ctx, "broker.torpid")))
         return -1;
     return 0;
@@ -462,6 +480,8 @@ static int init_settings (struct resource *ctx)
     conf = o ? json_pack ("{s:O}", "resource", o) : json_object ();
     if ((rc = settings_init (&ctx->settings, conf, &error)) < 0)
         flux_log (ctx->h, LOG_ERR, "%s", error.text);
+    else if (ctx->noverify)
+        ctx->settings.verify = false;
     json_decref (conf);
     return rc;
 }
@@ -499,16 +519,27 @@ static void fini (struct resource *ctx)
     settings_fini (&ctx->settings);
 }
 
+/* noverify: as resource.noverify. monitor-force-up: all ranks count as online. */
+static int parse_args (struct resource *ctx, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp (argv[i], "noverify"))
+            ctx->noverify = true;
+        else if (!strcmp (argv[i], "monitor-force-up"))
+            ctx->force_up = true;
+        else
+            return module_no_args (ctx->h, 1, &argv[i]);
+    }
+    return 0;
+}
+
 int mod_main (flux_t *h, int argc, char **argv)
 {
     struct resource ctx = { .h = h };
     int rc = -1;
 
-    if (argc > 0) {
-        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
-        errno = EINVAL;
+    if (parse_args (&ctx, argc, argv) < 0)
         return -1;
-    }
     if (init (&ctx) < 0)
         flux_log_error (h, "cannot start");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) > 0)

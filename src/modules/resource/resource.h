@@ -22,6 +22,7 @@ struct resource {
     flux_t *h;
     uint32_t rank, size;
     struct settings settings;
+    bool noverify, force_up; /* arguments */
     flux_msg_handler_t **handlers;
 
     /* report.c */

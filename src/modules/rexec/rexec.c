@@ -3,6 +3,7 @@
 
 #include <syslog.h>
 
+#include "core/handle/module.h"
 #include "core/subprocess/server.h"
 
 int mod_main (flux_t *h, int argc, char *argv[])
@@ -10,11 +11,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_subprocess_server_t *s;
     int rc = -1;
 
-    if (argc > 0) {
-        flux_log (h, LOG_ERR, "unknown argument: %s", argv[0]);
-        errno = EINVAL;
+    if (module_no_args (h, argc, argv) < 0)
         return -1;
-    }
     if (!(s = subprocess_server_create (h, "rexec", flux_attr_get (h, "local-uri")))) {
         flux_log_error (h, "error creating the process service");
         return -1;

@@ -133,24 +133,21 @@ class IDset:
         """The ids as a list."""
         return list(self)
 
-    def _id(self, found: int) -> int:
-        return int(lib.IDSET_INVALID_ID if found == lib.IDSET_INVALID_ID else found)
-
     def first(self) -> int:
         """The least id; IDSET_INVALID_ID if there is none."""
-        return self._id(lib.idset_first(self.handle))
+        return int(lib.idset_first(self.handle))
 
     def last(self) -> int:
         """The greatest id; IDSET_INVALID_ID if there is none."""
-        return self._id(lib.idset_last(self.handle))
+        return int(lib.idset_last(self.handle))
 
     def next(self, i: int) -> int:
         """The least id after i; IDSET_INVALID_ID if there is none."""
-        return self._id(lib.idset_next(self.handle, _checked(i)))
+        return int(lib.idset_next(self.handle, _checked(i)))
 
     def prev(self, i: int) -> int:
         """The greatest id before i; IDSET_INVALID_ID if there is none."""
-        return self._id(lib.idset_prev(self.handle, _checked(i)))
+        return int(lib.idset_prev(self.handle, _checked(i)))
 
     def copy(self) -> "IDset":
         """A copy."""

@@ -61,7 +61,7 @@ fails 'create: it exists' 1 '^flux-archive: archive.main: key exists$' flux arch
 fails 'create: both options' 1 '^flux-archive: --overwrite and --append cannot be used together' \
     flux archive create --append --overwrite src
 succeeds 'create --overwrite' flux archive create --overwrite src
-printf more >more
+printf more >'more'
 succeeds 'create --append' flux archive create --append more
 is 'a glob' more flux archive list 'm*'
 is 'a glob: any depth' 'src/sub/g' flux archive list '*/g'

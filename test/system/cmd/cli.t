@@ -21,9 +21,7 @@ fails '-v says what is run' 1 '^flux: running getattr, a command of this program
     flux -v getattr
 like '-v: a program' 'running .*/flux-hello' \
     sh -c 'FLUX_EXEC_PATH="$PWD" flux -v hello 2>&1'
-fails 'bulksubmit: what cannot be honoured is refused' 2 'define' \
-    flux bulksubmit --define=a=b true ::: 1
-fails 'jobs: the same' 1 'threads' flux jobs --threads=2
+fails 'jobs: what cannot be honoured is refused' 1 'threads' flux jobs --threads=2
 fails 'job id: the same' 1 'from' flux job id --from=dec 1
 
 fails 'getattr: no name' 1 '^Usage: flux-getattr' flux getattr

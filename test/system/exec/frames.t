@@ -16,7 +16,8 @@ is 'and ends it' '' flux job wait-event -q "$one" clean
 like 'the other has not noticed' RUN flux jobs -no '{state}' "$two"
 is 'and more can be started' here flux run -n1 echo here
 
-three=$(flux submit -n1 sh -c 'echo $PPID >shell.pid; exec sleep 1000')
+# one that has a shell of its own
+three=$(flux submit -n1 -o sysmon sh -c 'echo $PPID >shell.pid; exec sleep 1000')
 flux job wait-event "$three" start >/dev/null
 while [ ! -s shell.pid ]; do :; done
 inject "+o $(flux job id --to=dec "$three") [1,"

@@ -66,22 +66,65 @@ until_line () {
     return 1
 }
 interrupt () {
-    mkfifo pipe.$1
-    flux job attach -E $id 2>pipe.$1 &
+    mkfifo pipe.$2
+    flux job attach -E $id 2>pipe.$2 &
     pid=$!
-    exec 3<pipe.$1
+    exec 3<pipe.$2
     until_line job.submit
     kill -$1 $pid
-    until_line 'one more ctrl-' && kill -$1 $pid
+    until_line 'one more ctrl-' && kill -$2 $pid
     cat <&3 >rest
     wait $pid
     echo $?
 }
 id=$(flux submit sleep 300)
 flux job wait-event -t 30 $id start >/dev/null
-is 'Ctrl-Z twice' 0 interrupt TSTP
+is 'Ctrl-C and Ctrl-Z' 0 interrupt INT TSTP
 like 'detached' 'detaching' cat rest
-is 'Ctrl-C twice' 143 interrupt INT
+is 'Ctrl-C twice' 143 interrupt INT INT
 like 'canceled' 'canceling job' cat rest
 like 'the note' 'interrupted by ctrl-C' flux job eventlog $id
+
+# Ctrl-Z alone: as any program; the job goes on
+state () { grep -q "^State:.$1" /proc/$pid/status; }
+suspended () {
+    mkfifo pipe.stop
+    id=$(flux submit sh -c 'until [ -e go ]; do :; done; echo done')
+    flux job attach -E $id >stopped.out 2>pipe.stop &
+    pid=$!
+    exec 3<pipe.stop
+    until_line job.start
+    kill -TSTP $pid
+    until_true state T || return 1
+    : >go
+    flux job wait-event $id clean >/dev/null
+    state T || return 1
+    kill -CONT $pid
+    cat <&3 >/dev/null
+    wait $pid
+    cat stopped.out
+}
+is 'Ctrl-Z suspends' done suspended
+
+# the last lines
+id=$(flux submit sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo l$i; done')
+flux job wait-event $id clean >/dev/null
+is 'attach --tail: ten' '10 l3' sh -c "flux job attach --tail $id >t; echo \$(wc -l <t) \$(head -n1 t)"
+is 'attach --tail=2' 'l11
+l12' flux job attach --tail=2 $id
+is 'attach --tail=0' '' flux job attach --tail=0 $id
+is 'attach --tail: labels' '0: l12' flux job attach -l --tail=1 $id
+fails 'attach --tail: no number' 1 'tail=x: not a number' flux job attach --tail=x $id
+id=$(flux submit sh -c 'echo a; echo b; flux kvs get -N primary --waitcreate go >/dev/null; echo c; echo d')
+flux job wait-event -p output -c 2 $id data >/dev/null || true
+tail_running () {
+    flux job attach --tail=1 -w start $id >/dev/null
+    flux job attach --tail=1 $id >t &
+    flux kvs put go=1
+    wait $!
+    cat t
+}
+like 'attach --tail: all that comes later' '^d$' tail_running
+is 'attach --tail: no output' '' flux job attach --tail $(flux submit true)
+is 'run --quiet' '' sh -c 'flux run --quiet sh -c "exit 3" 2>&1 || [ $? = 3 ]'
 finish

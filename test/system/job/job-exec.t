@@ -75,7 +75,7 @@ like 'flux-shell is killed' 'type="exec" severity=0 note="lost contact with job 
     flux job wait-event -t 30 $id exception
 like 'the job ends' ' clean$' flux job wait-event -t 30 $id clean
 is 'the next one gets another' 2 flux run --requires=rank:2 sh -c 'echo ${FLUX_URI##*-}'
-id=$(flux submit --wait-event=start -N4 sleep 300)
+id=$(flux submit --wait-event=start -N4 -o sysmon sleep 300) # which has its own shells
 server=$(flux exec -r 3 pgrep -P "$(flux exec -r 3 flux getattr broker.pid)" flux-shell)
 pkill -9 -P "$server"
 fails 'one shell is killed' 143 'lost contact with job shell on rank 3: Killed' \

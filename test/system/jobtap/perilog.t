@@ -152,7 +152,6 @@ cat >conf.now <<'EOF'
 [job-manager.prolog]
 nosuch = 1
 EOF
-flux config load conf.now
-like 'also when it changes' 'job-manager.prolog\]: .*nosuch' flux dmesg
+fails 'also when it changes' 1 'job-manager.prolog\]: .*nosuch' flux config load conf.now
 
 finish

@@ -26,6 +26,6 @@ flux config reload
 EOF
 cp kvs.toml now.toml
 printf '[kvs]\ncheckpoint-period = "0s"\n' >bad.toml
-like 'is refused when it is reloaded' 'no duration above 0' \
-    sh -c 'flux start --config-path=now.toml sh reload 2>&1'
+fails 'is refused when it is reloaded' 1 'no duration above 0' \
+    flux start --config-path=now.toml sh reload
 finish

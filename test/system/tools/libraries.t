@@ -37,7 +37,7 @@ for pair in "pmi.h PMI_ $libs/libpmi.so" "pmi2.h PMI2_ $libs/libpmi2.so" \
     is "${3##*/}: nothing else is" '' sh -c \
         "nm -D --defined-only $3 | sed -n 's/.* [TDBR] //p' | grep -v '^$2'; true"
 done
-for header in attr future handle job jobspec1 kvs message plugin reactor rpc subprocess; do
+for header in attr event future handle job jobspec1 kvs message plugin reactor rpc stats subprocess; do
     is "$header.h: all of it is in libflux-core" '' missing $header.h flux_ "$core/libflux-core.so"
 done
 is 'nothing else is' '' sh -c \

@@ -18,7 +18,7 @@ is 'instance-level' 1 attr instance-level
 is 'jobid is that of the job' "$J" attr jobid
 is 'jobid-path' "/$J" attr jobid-path
 is 'parent-uri is ours' "$FLUX_URI" attr parent-uri
-is 'parent-kvs-namespace' primary attr parent-kvs-namespace
+is 'parent-kvs-namespace is that of the job' "$(flux job namespace "$J")" attr parent-kvs-namespace
 is 'at the top jobid-path is /' / flux getattr jobid-path
 
 # --- flux uri ---

@@ -290,8 +290,25 @@ int jobtap_tell_conf (struct tap_plugin *tp, const flux_conf_t *conf,
     return rc < 0 ? -1 : 0;
 }
 
+/* A prolog or an epilog is configured: nothing less than perilog.so makes it so. */
+static int want_perilog (struct jobtap *jt, const flux_conf_t *conf,
+                         flux_error_t *error)
+{
+    json_t *prolog = NULL, *epilog = NULL;
+
+    if (flux_conf_unpack (conf, error, "{s?{s?o s?o}}", "job-manager", "prolog",
+                          &prolog, "epilog", &epilog)
+        < 0)
+        return -1;
+    if ((!prolog && !epilog) || jobtap_find (jt, "perilog.so"))
+        return 0;
+    return jobtap_change (jt, NULL, "perilog.so", NULL, error);
+}
+
 int jobtap_configure (struct jobtap *jt, const flux_conf_t *conf, flux_error_t *error)
 {
+    if (jt->started && want_perilog (jt, conf, error) < 0)
+        return -1;
     list_foreach (&jt->plugins, l) {
         if (jobtap_tell_conf (container_of (l, struct tap_plugin, link), conf, error)
             < 0)
@@ -352,5 +369,6 @@ int jobtap_start (struct jobtap *jt, const flux_conf_t *conf, flux_error_t *erro
             return -1;
         }
     }
-    return 0;
+    jt->started = true;
+    return want_perilog (jt, conf, error);
 }

@@ -27,6 +27,7 @@ struct tap_plugin {
 };
 
 struct jobtap {
+    bool started; /* what the configuration loads is loaded */
     struct ctx *ctx;
     struct list plugins; /* in the order in which they were loaded */
     void *self;          /* this module, once its names are there for plugins */

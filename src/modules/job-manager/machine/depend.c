@@ -508,7 +508,7 @@ void depend_due (struct manager *m, double now)
 double manager_next_due (const struct manager *m)
 {
     struct heap_node *n;
-    double due = INFINITY, t;
+    double due = manager_reclaim_due (m), t;
 
     if ((n = heap_first (&m->begins))) {
         t = container_of (n, struct dependency, timer)->when - m->ops->now (m->arg);

@@ -182,6 +182,7 @@ struct job *job_create (void)
     list_init (&job->dirty_link);
     list_init (&job->commit_link);
     list_init (&job->todo_link);
+    list_init (&job->cancel_link);
     return job;
 }
 

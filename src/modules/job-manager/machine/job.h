@@ -151,6 +151,8 @@ struct job {
     struct list watchers; /* dependencies of others on this job */
     struct list name_link;
     struct list all_link;
+    struct list cancel_link; /* among those whose cancel is not answered */
+    double t_canceled;       /* monotonic */
     bool alloc_canceled;
     bool prioritize; /* the scheduler has to hear of the new priority */
     bool exec_sent;  /* start request is out, final release is not in */

@@ -46,6 +46,7 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
     list_init (&m->dirty);
     list_init (&m->in_commit);
     list_init (&m->todo);
+    list_init (&m->canceled);
     list_init (&m->notes);
     env_table_init (&m->envs);
     heap_init (&m->allocs, alloc_before);
@@ -78,6 +79,7 @@ void manager_forget (struct manager *m, struct job *job)
     name_remove (m, job);
     heap_remove (&m->expirations, &job->expire_node);
     heap_remove (&m->allocs, &job->alloc_node);
+    list_remove (&job->cancel_link);
     if (job->jobqueue) {
         heap_remove (&job->jobqueue->waiting, &job->queue_node);
         job->jobqueue->njobs--;
@@ -295,6 +297,8 @@ void manager_cancel_alloc (struct manager *m, struct job *job)
 {
     if (heap_has (&job->alloc_node) && !job->alloc_canceled) {
         job->alloc_canceled = true;
+        job->t_canceled = m->ops->mono (m->arg);
+        list_append (&m->canceled, &job->cancel_link);
         m->ops->sched_cancel (job, m->arg);
     }
 }
@@ -768,7 +772,8 @@ void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
 void manager_turn (struct manager *m)
 {
     struct heap_node *n;
-    double mono = m->expirations.count ? m->ops->mono (m->arg) : 0;
+    bool timed = m->expirations.count || !list_empty (&m->canceled);
+    double mono = timed ? m->ops->mono (m->arg) : 0;
 
     run_steps (m); /* of jobs that plugins have touched */
     while ((n = heap_first (&m->expirations))) {
@@ -780,6 +785,7 @@ void manager_turn (struct manager *m)
         manager_raise (m, job, "timeout", 0, "resource allocation expired",
                        FLUX_USERID_UNKNOWN);
     }
+    manager_reclaim (m, mono);
     if (m->begins.count)
         depend_due (m, m->ops->now (m->arg));
     manager_offer (m);

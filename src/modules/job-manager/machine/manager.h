@@ -41,6 +41,10 @@ struct manager_ops {
     void (*sched_cancel) (const struct job *job, void *arg);
     void (*sched_prioritize) (const struct job *job, void *arg);
     void (*sched_free) (const struct job *job, void *arg);
+    /* resources for a job that does not want them any more; may be NULL */
+    void (*sched_unused) (flux_jobid_t id, struct span R, void *arg);
+    /* the job is no longer waited for; may be NULL */
+    void (*sched_silent) (const struct job *job, void *arg);
     void (*exec_start) (const struct job *job, bool reattach, void *arg);
     /* every exception, fatal or not */
     void (*exception) (const struct job *job, const struct event *ev, void *arg);
@@ -87,6 +91,7 @@ struct manager {
     bool sched_told; /* it was told what is held: it has to hear what no longer is */
     unsigned int sched_limit; /* 0: unlimited */
     struct heap allocs;       /* offered to the scheduler; least urgent first */
+    struct list canceled;     /* of these, whose cancel is not answered; oldest first */
     bool exec_ready;
 
     struct journal journal; /* since the last commit */
@@ -238,6 +243,9 @@ void job_error_text (const struct job *job, char *buf, size_t len);
 /* Among the files of the core. */
 void manager_set_expiration (struct manager *m, struct job *job);
 void manager_offer (struct manager *m);
+/* Jobs whose cancel the scheduler has not answered in time. */
+void manager_reclaim (struct manager *m, double mono);
+double manager_reclaim_due (const struct manager *m);
 void manager_step (struct manager *m, struct job *job);
 int manager_emit (struct manager *m, struct job *job, struct event *ev);
 

@@ -54,6 +54,15 @@ static void sched_free (const struct job *job, void *arg)
 {
     tell (arg, "free", job->id);
 }
+static void sched_unused (flux_jobid_t id, struct span R, void *arg)
+{
+    assert_true (R.len > 0);
+    tell (arg, "unused", id);
+}
+static void sched_silent (const struct job *job, void *arg)
+{
+    tell (arg, "silent", job->id);
+}
 static void exec_start (const struct job *job, bool reattach, void *arg)
 {
     tell (arg, reattach ? "reattach" : "start", job->id);
@@ -74,6 +83,8 @@ static const struct manager_ops ops = {
     .sched_cancel = sched_cancel,
     .sched_prioritize = sched_prioritize,
     .sched_free = sched_free,
+    .sched_unused = sched_unused,
+    .sched_silent = sched_silent,
     .exec_start = exec_start,
     .exception = exception,
     .inactive = inactive,
@@ -353,6 +364,72 @@ static void denied (void **state)
     manager_sched_deny (w->m, 1, "late"); /* must not matter */
     grant (w, 1);
     manager_exec_finish (w->m, 1, 0);
+}
+
+/* A scheduler that answers no cancel: a job that is to end does, and so does one of a
+ * queue that was stopped. What it says later is handed back. */
+static void silent (void **state)
+{
+    struct world *w = *state;
+    flux_error_t error;
+
+    submit (w, 1);
+    submit (w, 2);
+    turn (w);
+    told (w, "alloc1 alloc2 ");
+    cancel (w, 1);
+    turn (w);
+    told (w, "kill1 cancel1 ");
+    assert_true (manager_next_due (w->m) == 10);
+    w->now += 9;
+    turn (w);
+    manager_queue_start (w->m, jobqueues_lookup (&w->m->queues, NULL, &error), false,
+                         "", true);
+    told (w, "cancel2 ");
+    w->now += 1;
+    w->skew += 1; /* the clock was set, which is no time */
+    turn (w);
+    told (w, "");
+    w->now += 1;
+    turn (w);
+    told (w, "silent1 gone1 ");
+    assert_int_equal (w->m->allocs.count, 1);
+    w->now += 9;
+    turn (w);
+    told (w, "silent2 ");
+    assert_int_equal (w->m->allocs.count, 0);
+    assert_true (manager_next_due (w->m) < 0);
+    grant (w, 1);
+    grant (w, 2);
+    told (w, "unused1 unused2 ");
+    assert_int_equal (state_of (w, 2), FLUX_JOB_STATE_SCHED);
+    manager_queue_start (w->m, jobqueues_lookup (&w->m->queues, NULL, &error), true,
+                         NULL, true);
+    turn (w);
+    grant (w, 2);
+    grant (w, 2); /* twice is once, and nothing of it is unused */
+    told (w, "alloc2 start2 ");
+}
+
+/* Canceled to be offered again, or because another goes first: it stays where it is. */
+static void patient (void **state)
+{
+    struct world *w = *state;
+
+    manager_sched_ready (w->m, 1);
+    submit (w, 1);
+    turn (w);
+    assert_int_equal (submit_full (w, 2, 20, 0, "", NULL), 0);
+    turn (w);
+    told (w, "alloc1 cancel1 ");
+    w->now += 10;
+    turn (w);
+    told (w, "");
+    assert_true (manager_next_due (w->m) == 10);
+    manager_sched_canceled (w->m, 1);
+    turn (w);
+    told (w, "alloc2 ");
+    assert_true (manager_next_due (w->m) < 0);
 }
 
 static const char *dep (const char *scheme, const char *value)
@@ -1015,6 +1092,8 @@ int main (void)
         T (many),
         T (canceled),
         T (denied),
+        T (silent),
+        T (patient),
         T (dependencies),
         T (chain),
         T (times),

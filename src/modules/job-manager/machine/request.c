@@ -1,8 +1,11 @@
 /* The scheduler's and the exec service's ends of the core. */
-#include "manager.h"
+#include "parts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CANCEL_PATIENCE 10. /* s, monotonic, for the scheduler's answer to a cancel */
 
 /* The most urgent job of all started queues. */
 static struct job *next_waiting (struct manager *m)
@@ -28,10 +31,8 @@ static bool make_room (struct manager *m, const struct job *job)
     if (m->sched_limit == 0 || m->allocs.count < m->sched_limit)
         return true;
     struct job *least = container_of (heap_first (&m->allocs), struct job, alloc_node);
-    if (job->priority > least->priority && !least->alloc_canceled) {
-        least->alloc_canceled = true;
-        m->ops->sched_cancel (least, m->arg);
-    }
+    if (job->priority > least->priority)
+        manager_cancel_alloc (m, least);
     return false;
 }
 
@@ -77,16 +78,51 @@ void manager_sched_ready (struct manager *m, unsigned int limit)
     m->sched_limit = limit;
 }
 
+/* It is with the scheduler no longer. */
+static void take_back (struct manager *m, struct job *job)
+{
+    heap_remove (&m->allocs, &job->alloc_node);
+    list_remove (&job->cancel_link);
+    job->alloc_canceled = false;
+}
+
 void manager_sched_lost (struct manager *m)
 {
     m->sched_ready = m->sched_told = false;
     while (m->allocs.count > 0) {
         struct job *job =
             container_of (heap_first (&m->allocs), struct job, alloc_node);
-        heap_remove (&m->allocs, &job->alloc_node);
-        job->alloc_canceled = false;
+        take_back (m, job);
         manager_step (m, job);
     }
+}
+
+/* A scheduler that does not answer keeps no job from its end. What it answers later is
+ * handed back (manager_sched_success). */
+void manager_reclaim (struct manager *m, double mono)
+{
+    struct job *job;
+
+    while ((job = list_first (&m->canceled, struct job, cancel_link))
+           && job->t_canceled + CANCEL_PATIENCE <= mono) {
+        list_remove (&job->cancel_link);
+        if (job->state == FLUX_JOB_STATE_CLEANUP || !job->jobqueue->started) {
+            if (m->ops->sched_silent)
+                m->ops->sched_silent (job, m->arg);
+            take_back (m, job);
+            manager_step (m, job);
+        } else { /* it waits for its turn, as it would without the cancel */
+            job->t_canceled = mono;
+            list_append (&m->canceled, &job->cancel_link);
+        }
+    }
+}
+
+double manager_reclaim_due (const struct manager *m)
+{
+    struct job *job = list_first (&m->canceled, struct job, cancel_link);
+
+    return job ? job->t_canceled + CANCEL_PATIENCE - m->ops->mono (m->arg) : INFINITY;
 }
 
 /* The job that waits for this answer, or NULL: the answer is late. */
@@ -97,15 +133,26 @@ static struct job *answered (struct manager *m, flux_jobid_t id)
     return job && heap_has (&job->alloc_node) ? job : NULL;
 }
 
+static bool holds (struct manager *m, flux_jobid_t id)
+{
+    struct job *job = manager_lookup (m, id);
+
+    return job && job->R;
+}
+
 void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
                             struct span annotations, bool stored)
 {
     struct job *job = answered (m, id);
 
-    if (!job || job->R)
+    if (!job) { /* nobody waits for it any more, unless it came twice */
+        if (!holds (m, id) && m->sched_told && m->ops->sched_unused)
+            m->ops->sched_unused (id, R, m->arg);
         return;
-    heap_remove (&m->allocs, &job->alloc_node);
-    job->alloc_canceled = false;
+    }
+    if (job->R)
+        return;
+    take_back (m, job);
     job->R = strndup (R.s, R.len);
     if (job->state == FLUX_JOB_STATE_SCHED) {
         char *text = annotations.len ? strndup (annotations.s, annotations.len) : NULL;
@@ -159,8 +206,7 @@ void manager_sched_deny (struct manager *m, flux_jobid_t id, const char *note)
 
     if (!job)
         return;
-    heap_remove (&m->allocs, &job->alloc_node);
-    job->alloc_canceled = false;
+    take_back (m, job);
     if (job->state == FLUX_JOB_STATE_SCHED)
         manager_raise (m, job, "alloc", 0, note ? note : "", FLUX_USERID_UNKNOWN);
     else
@@ -173,8 +219,7 @@ void manager_sched_canceled (struct manager *m, flux_jobid_t id)
 
     if (!job)
         return;
-    heap_remove (&m->allocs, &job->alloc_node);
-    job->alloc_canceled = false;
+    take_back (m, job);
     if (job->annotations && json_object_get (job->annotations, "sched"))
         manager_annotate (m, job, (struct span){ "{\"sched\":null}", 14 });
     manager_step (m, job);

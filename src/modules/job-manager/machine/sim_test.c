@@ -98,6 +98,13 @@ static void sched_free (const struct job *job, void *arg)
     j->core = false;
     S->cores++;
 }
+/* The answer came after the job was given up. */
+static void sched_unused (flux_jobid_t id, struct span R, void *arg)
+{
+    assert_true (job_of (id)->core && !job_of (id)->running);
+    job_of (id)->core = false;
+    S->cores++;
+}
 static void exec_start (const struct job *job, bool reattach, void *arg)
 {
     struct sim_job *j = job_of (job->id);
@@ -115,8 +122,15 @@ static void waited (void *waiter, int errnum, const struct wait_result *res, voi
 }
 
 static const struct manager_ops ops = {
-    now,        mono,       sched_alloc, sched_cancel, sched_prioritize,
-    sched_free, exec_start, exception
+    .now = now,
+    .mono = mono,
+    .sched_alloc = sched_alloc,
+    .sched_cancel = sched_cancel,
+    .sched_prioritize = sched_prioritize,
+    .sched_free = sched_free,
+    .sched_unused = sched_unused,
+    .exec_start = exec_start,
+    .exception = exception,
 };
 
 /* --- the KVS --- */

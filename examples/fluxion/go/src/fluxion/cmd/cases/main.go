@@ -73,12 +73,12 @@ func picked(allocation string) string {
 	return ids["core"] + " " + ids["socket"] + " " + ids["node"]
 }
 
-// Four jobs in this order, then no more.
-func (s service) four(what string, want ...string) {
+// Four jobs in this order, with ids from `id` on, then no more.
+func (s service) four(what string, id int64, want ...string) {
 	for i, ids := range want {
 		r, err := s.match(false)
 		check(err == nil, what, err)
-		check(r.GetJobid() == int64(i+1) && !r.GetReserved() && r.GetAt() == 0, what, r)
+		check(r.GetJobid() == id+int64(i) && !r.GetReserved() && r.GetAt() == 0, what, r)
 		check(picked(r.GetAllocation()) == ids, what, picked(r.GetAllocation()))
 	}
 	_, err := s.match(false)
@@ -107,20 +107,20 @@ func main() {
 	check(err == nil && first.GetAllocation() == read(*allocation), "A2", err)
 	_, err = s.init("lonode", s.graph)
 	check(err == nil, "A1", err)
-	s.four("A3", "8 4 2", "26 5 2", "44 6 3", "62 7 3")
+	s.four("A3", first.GetJobid()+1, "8 4 2", "26 5 2", "44 6 3", "62 7 3")
 
 	later, err := s.match(true)
 	check(err == nil && later.GetReserved() && later.GetAt() == 3600, "A5", later)
 	gone, err := s.Cancel(ctx, &pb.CancelRequest{JobID: later.GetJobid()})
 	check(err == nil && gone.GetStatus() == pb.CancelResponse_CANCEL_SUCCESS, "A5", err)
-	_, err = s.Cancel(ctx, &pb.CancelRequest{JobID: 1})
+	_, err = s.Cancel(ctx, &pb.CancelRequest{JobID: first.GetJobid() + 1})
 	check(err == nil, "A5", err)
 	again, err := s.match(false)
 	check(err == nil && picked(again.GetAllocation()) == "8 4 2", "A5", err)
 
 	_, err = s.init("", s.graph)
 	check(err == nil, "A4", err)
-	s.four("A4", "79 7 3", "43 5 2", "61 6 3", "25 4 2")
+	s.four("A4", again.GetJobid()+1, "79 7 3", "43 5 2", "61 6 3", "25 4 2")
 
 	_, err = s.init("lonode", "garbage")
 	refused("A6", err, codes.Unknown, "issue initializing resource api client -1")

@@ -1,0 +1,311 @@
+/* Client and server of RFC 42 over loop://: background, attach, wait. */
+#include "base/test.h"
+
+#include <flux/core.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "core/subprocess/server.h"
+
+static flux_t *h;
+static flux_reactor_t *r;
+static flux_subprocess_server_t *server;
+static char dir[] = "/tmp/rexec-test.XXXXXX", gate[64];
+static struct buf out, err;
+static int eofs, completions, failures;
+static bool open_gate; /* when the process is known to run */
+
+static int setup (void **state)
+{
+    h = flux_open ("loop://", 0);
+    r = flux_get_reactor (h);
+    flux_attr_set_cacheonly (h, "rank", "0");
+    assert_non_null (mkdtemp (dir));
+    snprintf (gate, sizeof (gate), "%s/gate", dir);
+    assert_int_equal (mkfifo (gate, 0600), 0);
+    server = subprocess_server_create (h, "rexec", NULL);
+    return server ? 0 : -1;
+}
+
+static int teardown (void **state)
+{
+    subprocess_server_destroy (server);
+    flux_close (h);
+    buf_fini (&out);
+    buf_fini (&err);
+    unlink (gate);
+    return rmdir (dir);
+}
+
+static int reset (void **state)
+{
+    buf_reset (&out);
+    buf_reset (&err);
+    eofs = completions = failures = 0;
+    open_gate = false;
+    return 0;
+}
+
+static void output_cb (flux_subprocess_t *p, const char *stream)
+{
+    const char *s;
+    int n = flux_subprocess_read (p, stream, &s);
+
+    assert_true (n >= 0);
+    buf_add (!strcmp (stream, "stderr") ? &err : &out, s, n);
+    if (n == 0)
+        eofs++;
+}
+
+static void completion_cb (flux_subprocess_t *p)
+{
+    completions++;
+    flux_reactor_stop (r);
+}
+
+/* A reader waits for it, so it does not wait here. */
+static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
+{
+    if (state == FLUX_SUBPROCESS_FAILED) {
+        failures++;
+        flux_reactor_stop (r);
+    } else if (state == FLUX_SUBPROCESS_RUNNING && open_gate) {
+        int fd = open (gate, O_RDWR);
+
+        assert_int_equal (write (fd, "\n", 1), 1);
+        assert_string_equal (flux_cmd_arg (flux_subprocess_get_cmd (p), 0), "/bin/sh");
+        flux_subprocess_aux_set (p, "gate", (void *)(intptr_t)(fd + 1), NULL);
+    }
+}
+
+static const flux_subprocess_ops_t ops = {
+    .on_completion = completion_cb,
+    .on_state_change = state_cb,
+    .on_stdout = output_cb,
+    .on_stderr = output_cb,
+};
+
+static flux_cmd_t *command (const char *script, const char *label)
+{
+    char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)script, NULL };
+    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
+
+    flux_cmd_setenvf (cmd, 1, "PATH", "/bin:/usr/bin");
+    flux_cmd_setenvf (cmd, 1, "GATE", "%s", gate);
+    if (label)
+        assert_int_equal (flux_cmd_set_label (cmd, label), 0);
+    return cmd;
+}
+
+static void ready_cb (flux_future_t *f, void *arg)
+{
+    flux_reactor_stop (r);
+}
+
+/* Client and server share a reactor: it has to run while the answer is waited for. */
+static flux_future_t *answered (flux_future_t *f)
+{
+    assert_non_null (f);
+    assert_int_equal (flux_future_then (f, -1., ready_cb, NULL), 0);
+    flux_reactor_run (r, 0);
+    assert_true (flux_future_is_ready (f));
+    return f;
+}
+
+static pid_t background (const char *script, const char *label, int flags)
+{
+    flux_cmd_t *cmd = command (script, label);
+    flux_future_t *f = answered (flux_rexec_bg (h, NULL, 0, flags, cmd));
+    int pid;
+
+    assert_int_equal (flux_rpc_get_unpack (f, "{s:i}", "pid", &pid), 0);
+    flux_future_destroy (f);
+    flux_cmd_destroy (cmd);
+    return pid;
+}
+
+static int wait_for (pid_t pid, const char *label)
+{
+    flux_future_t *f = answered (flux_rexec_wait (h, NULL, 0, pid, label));
+    int status = -1;
+
+    if (flux_rexec_wait_get_status (f, &status) < 0)
+        status = -1;
+    flux_future_destroy (f);
+    return status;
+}
+
+static void end (flux_subprocess_t *p)
+{
+    intptr_t fd = (intptr_t)flux_subprocess_aux_get (p, "gate");
+
+    if (fd > 0)
+        close (fd - 1);
+    flux_subprocess_destroy (p);
+}
+
+static void test_attach (void **state)
+{
+    pid_t pid = background ("read x <$GATE; echo out; echo err >&2; exit 3", NULL,
+                            FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    flux_subprocess_t *p;
+
+    open_gate = true;
+    assert_non_null (p = flux_rexec_attach (h, NULL, 0, 0, pid, NULL, &ops));
+    flux_reactor_run (r, 0);
+    assert_int_equal (completions, 1);
+    assert_int_equal (eofs, 2);
+    assert_string_equal (out.data, "out\n");
+    assert_string_equal (err.data, "err\n");
+    assert_int_equal (flux_subprocess_pid (p), pid);
+    assert_int_equal (flux_subprocess_exit_code (p), 3);
+    assert_int_equal (flux_subprocess_write (p, "stdin", "x", 1), -1);
+    assert_int_equal (errno, EPIPE);
+    end (p);
+    /* that was its wait */
+    assert_int_equal (wait_for (pid, NULL), -1);
+    assert_int_equal (errno, ESRCH);
+}
+
+/* Only what is asked for is sent. */
+static void test_streams (void **state)
+{
+    flux_subprocess_ops_t some = ops;
+    flux_subprocess_t *p;
+
+    some.on_stderr = NULL;
+    background ("read x <$GATE; echo out; echo err >&2", "some", 0);
+    open_gate = true;
+    assert_non_null (p = flux_rexec_attach (h, "rexec", 0, 0, -1, "some", &some));
+    flux_reactor_run (r, 0);
+    assert_int_equal (completions, 1);
+    assert_int_equal (eofs, 1);
+    assert_string_equal (out.data, "out\n");
+    assert_int_equal (err.len, 0);
+    end (p);
+}
+
+static bool is_zombie (pid_t pid)
+{
+    flux_future_t *f = answered (flux_rpc (h, "rexec.list", NULL, 0, 0));
+    bool found = false;
+    json_t *procs, *o;
+    size_t i;
+
+    assert_int_equal (flux_rpc_get_unpack (f, "{s:o}", "procs", &procs), 0);
+    json_array_foreach (procs, i, o)
+        found |= json_integer_value (json_object_get (o, "pid")) == pid
+                 && !strcmp (json_string_value (json_object_get (o, "state")), "Z");
+    flux_future_destroy (f);
+    return found;
+}
+
+static void test_attach_late (void **state)
+{
+    pid_t pid = background ("echo lost; exit 4", NULL, FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    flux_subprocess_t *p;
+
+    while (!is_zombie (pid))
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    assert_non_null (p = flux_rexec_attach (h, NULL, 0, 0, pid, NULL, &ops));
+    flux_reactor_run (r, 0);
+    assert_int_equal (completions, 1);
+    assert_int_equal (eofs, 2);
+    assert_int_equal (out.len, 0);
+    assert_int_equal (flux_subprocess_exit_code (p), 4);
+    end (p);
+    assert_int_equal (wait_for (pid, NULL), -1);
+}
+
+/* Input is at its end: who reads it does not wait for ever. */
+static void test_no_input (void **state)
+{
+    pid_t pid = background ("cat; exit 5", NULL, FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    int status = wait_for (pid, NULL);
+
+    assert_true (WIFEXITED (status));
+    assert_int_equal (WEXITSTATUS (status), 5);
+}
+
+static void assert_refused (flux_subprocess_t *p, int errnum)
+{
+    assert_non_null (p);
+    flux_reactor_run (r, 0);
+    assert_int_equal (failures, 1);
+    assert_int_equal (flux_subprocess_state (p), FLUX_SUBPROCESS_FAILED);
+    assert_int_equal (flux_subprocess_fail_errno (p), errnum);
+    flux_subprocess_destroy (p);
+    failures = 0;
+}
+
+static void test_refused (void **state)
+{
+    flux_cmd_t *cmd = command ("read x <$GATE", "fg");
+    flux_subprocess_t *p, *q;
+    pid_t pid;
+
+    assert_refused (flux_rexec_attach (h, NULL, 0, 0, 999999999, NULL, &ops), ENOENT);
+    assert_refused (flux_rexec_attach (h, NULL, 0, 0, -1, "nosuch", &ops), ENOENT);
+    /* in the foreground */
+    p = flux_rexec (h, 0, 0, cmd, &ops);
+    flux_cmd_destroy (cmd);
+    assert_refused (flux_rexec_attach (h, NULL, 0, 0, -1, "fg", &ops), EBUSY);
+    /* there is a client */
+    pid = background ("read x <$GATE", NULL, 0);
+    q = flux_rexec_attach (h, NULL, 0, 0, pid, NULL, &ops);
+    assert_refused (flux_rexec_attach (h, NULL, 0, 0, pid, NULL, &ops), EBUSY);
+    flux_future_destroy (flux_subprocess_kill (p, SIGKILL));
+    flux_future_destroy (flux_subprocess_kill (q, SIGKILL));
+    while (completions < 2)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_signaled (q), SIGKILL);
+    flux_subprocess_destroy (p);
+    flux_subprocess_destroy (q);
+}
+
+static void test_invalid (void **state)
+{
+    static const struct {
+        int rank, flags;
+        pid_t pid;
+        const char *label;
+    } t[] = {
+        { -2, 0, 1, NULL }, { 0, FLUX_SUBPROCESS_FLAGS_NO_SETPGRP, 1, NULL },
+        { 0, 0, 0, NULL },  { 0, 0, -1, NULL },
+        { 0, 0, 1, "" },
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        errno = 0;
+        assert_null (flux_rexec_attach (h, NULL, t[i].rank, t[i].flags, t[i].pid,
+                                        t[i].label, &ops));
+        assert_int_equal (errno, EINVAL);
+    }
+    errno = 0;
+    assert_null (flux_rexec_attach (NULL, NULL, 0, 0, 1, NULL, &ops));
+    assert_int_equal (errno, EINVAL);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup (test_attach, reset),
+        cmocka_unit_test_setup (test_streams, reset),
+        cmocka_unit_test_setup (test_attach_late, reset),
+        cmocka_unit_test_setup (test_no_input, reset),
+        cmocka_unit_test_setup (test_refused, reset),
+        cmocka_unit_test_setup (test_invalid, reset),
+    };
+
+    return cmocka_run_group_tests (tests, setup, teardown);
+}

@@ -1,0 +1,36 @@
+# With tbon.heal, the loss of a broker between others does not end those below it: they
+# find the next one above, miss no event, and what is asked of them meanwhile waits.
+. "${0%/*}/../lib.sh"
+under_flux 7 -Stbon.topo=kary:2 -Stbon.heal=20s
+
+is 'the attribute' 20s flux getattr tbon.heal
+id=$(flux submit --requires=rank:5 sh -c 'until [ -e go ]; do sleep 0.1; done; echo whole')
+flux job wait-event -q "$id" start
+flux exec -r3 flux kvs put before=1
+pid=$(flux exec -r1 flux getattr broker.pid)
+kill -9 "$pid"
+is 'both find their way, and are asked' '3
+4' sh -c 'flux exec -r3,4 flux getattr rank | sort'
+is 'they ask' 1 flux exec -r3 flux kvs get before
+is 'they ask each other' 1 sh -c 'flux exec -r3 flux ping -c1 4 | grep -c seq=0'
+like 'rank 0 has adopted them' 'adopting .*rank 3' flux dmesg
+like 'and says what is so' '^ *7 ' \
+    sh -c 'flux resource list -s all -no "{nnodes} {state}" | awk "{n += \$1} END {print n, \"\"}"'
+fails 'the lost one is not waited for' 68 'No route to host' flux exec -r1 true
+# Events, with those that came when there was no parent.
+flux exec -r3 sh -c 'flux event sub -c3 heal >events; echo done >>events' &
+sub=$!
+until_true sh -c 'flux event pub heal.a; grep -q heal.a events'
+flux event pub heal.b
+flux event pub heal.c
+wait $sub
+is 'events come there' done tail -1 events
+flux kvs put after=1
+is 'the KVS there follows' 1 flux exec -r4 sh -c 'flux kvs wait $(flux kvs version) && flux kvs get after'
+flux exec -r4 flux kvs put there=2
+is 'and writes' 2 flux kvs get there
+: >go
+is 'a job elsewhere has not noticed' whole flux job attach "$id"
+is 'jobs run where they are adopted' 'rank 4' \
+    sh -c 'flux run --requires=rank:4 sh -c "echo rank \$(flux getattr rank)"'
+finish
