@@ -109,7 +109,7 @@ static void set_lua_path (const char *version)
     char name[32], entry[PATH_MAX], *val;
 
     snprintf (name, sizeof (name), "LUA_CPATH_5_%s", version);
-    if (snprintf (entry, sizeof (entry), "%s/5.%s/?.so;", dir, version)
+    if (snprintf (entry, sizeof (entry), "%s/lua5%s/?.so;", dir, version)
         >= (int)sizeof (entry))
         return;
     const char *old = getenv (name) ? getenv (name) : getenv ("LUA_CPATH");
