@@ -242,7 +242,8 @@ struct named_graph *saved_load (const char *name, json_t *snapshot, json_t *chan
     g->epoch = epoch;
     if (apply_all (g, topology, 1, jobid, error) < 0)
         goto error;
-    if ((json_int_t)scheduler_fingerprint (reapi_cli_scheduler (g->ctx)) != fingerprint) {
+    if ((json_int_t)scheduler_fingerprint (reapi_cli_scheduler (g->ctx))
+        != fingerprint) {
         error_invalid (error, "the graph is not read as it was when it was saved");
         goto error;
     }

@@ -45,7 +45,8 @@ struct state *state_open (const char *path, flux_error_t *error)
     st->dir = st->lock = -1;
     if ((mkdir (path, 0700) < 0 && errno != EEXIST)
         || (st->dir = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0
-        || (st->lock = openat (st->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0)
+        || (st->lock = openat (st->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600))
+               < 0)
         error_fail (error, errno, "%s: %s", path, strerror (errno));
     else if (flock (st->lock, LOCK_EX | LOCK_NB) < 0)
         error_fail (error, errno, "%s: %s", path,
@@ -142,8 +143,8 @@ int state_counters (struct state *st, uint64_t *epoch, int64_t *jobid,
 
 int state_set_counters (struct state *st, uint64_t epoch, int64_t jobid)
 {
-    json_t *o = json_pack ("{s:I s:I}", "epoch", (json_int_t)epoch, "jobid",
-                           (json_int_t)jobid);
+    json_t *o =
+        json_pack ("{s:I s:I}", "epoch", (json_int_t)epoch, "jobid", (json_int_t)jobid);
     ssize_t rc = o ? replace (st, "counters.json", o) : -1;
 
     json_decref (o);

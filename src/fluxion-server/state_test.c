@@ -63,8 +63,9 @@ static const char *loaded (const char *name)
     int len;
 
     if (j) {
-        len = sprintf (text, "%d:",
-                       (int)json_integer_value (json_object_get (snapshot, "snapshot")));
+        len = sprintf (
+            text,
+            "%d:", (int)json_integer_value (json_object_get (snapshot, "snapshot")));
         json_array_foreach (changes, i, change)
             len += sprintf (text + len, " %d",
                             (int)json_integer_value (json_object_get (change, "n")));
