@@ -212,4 +212,3 @@ void lanes_schedule (void *arg)
         if (!ctx->lane[i].f)
             step (&ctx->lane[i]);
 }
-

@@ -42,7 +42,7 @@ static int free_ranks (struct ctx *ctx, json_int_t id, const char *R, const char
 }
 
 struct running *running_add (struct ctx *ctx, uint64_t id, struct lane *lane,
-                                    bool endless)
+                             bool endless)
 {
     struct running *run = calloc (1, sizeof (*run));
 
@@ -84,4 +84,3 @@ int hello_cb (flux_t *h, const flux_msg_t *msg, const char *R, void *arg)
                                              "failed to reallocate R for running job"));
     return 0;
 }
-

@@ -336,7 +336,8 @@ static void renewed (flux_future_t *f, void *arg)
     flux_future_destroy (f);
 }
 
-static int renew (struct ctx *ctx, const flux_msg_t *msg, uint64_t id, double expiration)
+static int renew (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                  double expiration)
 {
     struct renewal *r = calloc (1, sizeof (*r));
     flux_future_t *f;

@@ -103,15 +103,12 @@ static void respond_lanes (struct ctx *ctx, const flux_msg_t *msg,
     json_decref (o);
 }
 
-void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                      void *arg)
+void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     respond_lanes (arg, msg, lane_stats);
 }
 
-void params_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                       void *arg)
+void params_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     respond_lanes (arg, msg, lane_params);
 }
-

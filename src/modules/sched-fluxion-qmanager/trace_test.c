@@ -295,9 +295,9 @@ static void answer (struct scheduler *s, struct queue *q, const struct batch *b,
     for (unsigned int i = 0; i < b->count; i++) {
         struct sjob *j = container_of (b->job[i], struct sjob, q);
         bool may = !b->stop && reserved < b->reservations;
-        int rc = scheduler_match (
-            s, may ? MATCH_ALLOCATE_ORELSE_RESERVE : MATCH_ALLOCATE, j->req, j->q.id,
-            now, &res, &error);
+        int rc =
+            scheduler_match (s, may ? MATCH_ALLOCATE_ORELSE_RESERVE : MATCH_ALLOCATE,
+                             j->req, j->q.id, now, &res, &error);
         if (rc < 0) {
             if (errno != EBUSY)
                 fail_msg ("job %ju: %s", (uintmax_t)j->q.id, error.text);
@@ -405,8 +405,8 @@ static void print_row (const struct trace *t, const char *name, double seconds)
     qsort (wait, t->njobs, sizeof (*wait), by_time);
     printf ("%-13s %10.0f %10jd %10jd %10.1f %11.1f %% %8.1f s\n", name, sum / t->njobs,
             (intmax_t)wait[t->njobs / 2], (intmax_t)wait[t->njobs * 95 / 100],
-            slow / t->njobs,
-            100 * work / (double)(end - t->job[0].submit) / t->nnodes, seconds);
+            slow / t->njobs, 100 * work / (double)(end - t->job[0].submit) / t->nnodes,
+            seconds);
     free (wait);
 }
 
@@ -440,7 +440,7 @@ int main (int argc, char *argv[])
     };
 
     if (argc >= 4)
-        return print_table (atoi (argv[1]), atoi (argv[2]), strtoull (argv[3], NULL, 10),
-                            argc > 4);
+        return print_table (atoi (argv[1]), atoi (argv[2]),
+                            strtoull (argv[3], NULL, 10), argc > 4);
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
