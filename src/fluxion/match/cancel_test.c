@@ -181,13 +181,51 @@ static void reservation (void **state)
     scheduler_destroy (s);
 }
 
+/* Two nodes; job 1 has both until 10, job 2 waits. */
+static void another_end (void **state)
+{
+    struct scheduler *s = rig_create ("cluster0{node0-1{core0-1}}", "low");
+    flux_error_t error;
+
+    assert_string_equal (rig_take (s, 1, "slot:2[node:1]"), "@0 node0 node1");
+    char *held = strdup (rig_held (s, 1));
+    assert_int_equal (scheduler_set_end (s, 1, 25, &error), 0);
+    assert_string_equal (rig_held (s, 1), held);
+    assert_string_equal (
+        rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 2, "slot:1[node:1]", 10, NULL),
+        "reserved@25 node0");
+    /* What is reserved is not taken. */
+    assert_int_equal (scheduler_set_end (s, 1, 26, &error), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (scheduler_job (s, 1)->end, 25);
+    assert_string_equal (rig_held (s, 1), held);
+    assert_int_equal (scheduler_set_end (s, 1, 5, &error), 0);
+    assert_string_equal (
+        rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 3, "slot:1[node:1]", 10, NULL),
+        "reserved@5 node0");
+    assert_int_equal (scheduler_set_end (s, 2, 50, &error), -1); /* a reservation */
+    assert_int_equal (errno, ENOENT);
+    assert_int_equal (scheduler_set_end (s, 9, 50, &error), -1);
+    scheduler_cancel (s, 2);
+    scheduler_cancel (s, 3);
+    assert_int_equal (scheduler_set_end (s, 1, 0, &error),
+                      0); /* as long as the graph */
+    assert_string_equal (
+        rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 4, "slot:1[node:1]", 10, NULL),
+        "EBUSY");
+    assert_int_equal (scheduler_cancel (s, 1), 0);
+    assert_string_equal (rig_take (s, 5, "slot:2[node:1]"), "@0 node0 node1");
+    free (held);
+    scheduler_destroy (s);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (cancel_counts),   cmocka_unit_test (named_vertices),
-        cmocka_unit_test (shared_vertices), cmocka_unit_test (named_above_kept),
-        cmocka_unit_test (leaves_of_ranks), cmocka_unit_test (bare_nodes),
-        cmocka_unit_test (reservation),
+        cmocka_unit_test (another_end),      cmocka_unit_test (cancel_counts),
+        cmocka_unit_test (named_vertices),   cmocka_unit_test (shared_vertices),
+        cmocka_unit_test (named_above_kept), cmocka_unit_test (leaves_of_ranks),
+        cmocka_unit_test (bare_nodes),       cmocka_unit_test (reservation),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

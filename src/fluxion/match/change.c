@@ -242,6 +242,53 @@ int scheduler_update (struct scheduler *s, uint64_t id, const struct picks *pick
 
 /* Grow and shrink */
 
+static int reserve_sel (struct scheduler *s, uint32_t n)
+{
+    struct selected *sel;
+
+    if (n <= s->sel_cap)
+        return 0;
+    if (!(sel = realloc (s->sel, n * sizeof (*sel))))
+        return -1;
+    s->sel = sel;
+    s->sel_cap = n;
+    return 0;
+}
+
+/* Taken back, and given anew with the other end; or with the old one. */
+int scheduler_set_end (struct scheduler *s, uint64_t id, int64_t end,
+                       flux_error_t *error)
+{
+    struct job *job = scheduler_job (s, id);
+    flux_error_t unused;
+    int rc;
+
+    if (!job || job->state != JOB_ALLOCATED)
+        return error_fail (error, ENOENT, "nonexistent job %llu",
+                           (unsigned long long)id);
+    if (end <= 0 || end > s->end)
+        end = s->end;
+    if (end <= job->at)
+        return error_fail (error, EINVAL, "the job has begun later");
+    if (reserve_sel (s, job->nspan) < 0)
+        return error_fail (error, ENOMEM, "out of memory");
+    s->nsel = 0;
+    for (uint32_t i = 0; i < job->nspan; i++)
+        s->nsel += scheduler_job_holds (s, job, i, &s->sel[s->nsel]);
+    struct match_result result = { .at = job->at, .end = job->end };
+    double overhead = job->overhead;
+    sched_end (s, job);
+    struct window w = { result.at, end - result.at, false, false };
+    if ((rc = sched_check_free (s, &w, error)) == 0)
+        result.end = end;
+    int saved = errno;
+    if (sched_keep (s, id, &result, &unused) < 0)
+        return error_fail (error, ENOMEM, "out of memory");
+    scheduler_job (s, id)->overhead = overhead;
+    errno = saved;
+    return rc;
+}
+
 int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
                     flux_error_t *error)
 {

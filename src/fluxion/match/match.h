@@ -74,6 +74,11 @@ int scheduler_update (struct scheduler *s, uint64_t jobid, const struct picks *p
                       int64_t at, int64_t duration, bool reserve,
                       struct match_result *result, flux_error_t *error);
 
+/* An allocation ends at another time; 0, or later than the graph: with it. EINVAL:
+ * something is reserved in the way, or it has begun later; nothing is changed. ENOENT. */
+int scheduler_set_end (struct scheduler *s, uint64_t jobid, int64_t end,
+                       flux_error_t *error);
+
 int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
                     flux_error_t *error);
 int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error);

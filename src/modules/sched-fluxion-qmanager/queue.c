@@ -145,6 +145,11 @@ void queue_changed (struct queue *q)
     q->restart = true;
 }
 
+bool queue_is_blocked (const struct queue *q, const struct qjob *job)
+{
+    return job->shape && job->shape->blocked_change == q->change;
+}
+
 void queue_complete (struct queue *q)
 {
     q->counts.running--;

@@ -86,6 +86,8 @@ void queue_reprioritize (struct queue *q, struct qjob *job, int64_t priority);
 void queue_freed (struct queue *q, bool endless);
 /* The graph has changed: up, down, more, less, until when. */
 void queue_changed (struct queue *q);
+/* Was it seen to fit never, as the graph is? */
+bool queue_is_blocked (const struct queue *q, const struct qjob *job);
 /* A running job of this queue is over; for the counts. */
 void queue_complete (struct queue *q);
 

@@ -50,6 +50,8 @@ void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *
 void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 void partial_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                         void *arg);
+void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                    void *arg);
 void info_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 void next_jobid_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

@@ -347,6 +347,46 @@ void partial_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     }
 }
 
+static void unreserve_all (struct scheduler *s)
+{
+    struct job *job;
+    size_t pos = 0;
+
+    while ((job = scheduler_next_job (s, &pos)))
+        if (job->state == JOB_RESERVED)
+            scheduler_cancel (s, job->id);
+}
+
+/* Reservations in the way go: a queue manager makes them anew. */
+void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    double expiration;
+    flux_error_t error;
+    json_int_t id;
+
+    if (!ctx_ready (ctx, msg))
+        return;
+    if (flux_request_unpack (msg, NULL, "{s:I s:F}", "jobid", &id, "expiration",
+                             &expiration)
+            < 0
+        || !isfinite (expiration) || expiration < 0 || expiration > 1e15) {
+        flux_respond_error (h, msg, EPROTO, "malformed request");
+        return;
+    }
+    struct scheduler *s = site_scheduler (ctx->site);
+    int64_t end = (int64_t)ceil (expiration);
+    int rc = scheduler_set_end (s, id, end, &error);
+    if (rc < 0 && errno == EINVAL) {
+        unreserve_all (s);
+        rc = scheduler_set_end (s, id, end, &error);
+    }
+    if (rc < 0)
+        flux_respond_error (h, msg, errno, error.text);
+    else
+        flux_respond (h, msg, NULL);
+}
+
 void info_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     struct ctx *ctx = arg;

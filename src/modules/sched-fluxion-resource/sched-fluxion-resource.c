@@ -108,6 +108,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { M ("update"), update_cb, 0 },
     { M ("cancel"), cancel_cb, 0 },
     { M ("partial-cancel"), partial_cancel_cb, 0 },
+    { M ("expiration"), expiration_cb, 0 },
     { M ("info"), info_cb, FLUX_ROLE_USER },
     { M ("next_jobid"), next_jobid_cb, 0 },
     { M ("hello"), hello_cb, 0 },

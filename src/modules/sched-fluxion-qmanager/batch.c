@@ -1,0 +1,214 @@
+/* Each queue asks for its next jobs in one request, and takes the answers one by one. */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "ctx.h"
+
+static void grant (struct lane *lane, struct job *job, const char *R)
+{
+    struct ctx *ctx = lane->ctx;
+    const char *selection = queue_selection (&lane->q, &job->q);
+    int rc;
+
+    if (!running_add (ctx, job->q.id, NULL, job->endless)) {
+        job_deny (ctx, job->msg, "scheduler is out of memory");
+        job_give_back (ctx, job->q.id);
+        return;
+    }
+    ((struct running *)idmap_lookup (ctx->running, job->q.id))->lane = lane;
+    if (job->t_estimate)
+        rc = schedutil_alloc_respond_success_pack (
+            ctx->util, job->msg, R, "{s:{s:n s:s}}", "sched", "t_estimate",
+            "selection_type", selection);
+    else
+        rc = schedutil_alloc_respond_success_pack (
+            ctx->util, job->msg, R, "{s:{s:s}}", "sched", "selection_type", selection);
+    if (rc < 0) {
+        flux_log_error (ctx->h, "sched.alloc: cannot answer");
+        idmap_remove (ctx->running, job->q.id);
+        job_give_back (ctx, job->q.id);
+    }
+}
+
+static void annotate (struct lane *lane, struct job *job, int64_t at)
+{
+    struct ctx *ctx = lane->ctx;
+    int rc;
+
+    list_remove (&job->dropped);
+    if (job->t_estimate == at)
+        return;
+    job->t_estimate = at;
+    if (at)
+        rc = schedutil_alloc_respond_annotate_pack (
+            ctx->util, job->msg, "{s:{s:I s:s}}", "sched", "t_estimate", (json_int_t)at,
+            "selection_type", "reserved");
+    else
+        rc = schedutil_alloc_respond_annotate_pack (ctx->util, job->msg,
+                                                    "{s:{s:n s:n}}", "sched",
+                                                    "t_estimate", "selection_type");
+    if (rc < 0)
+        flux_log_error (ctx->h, "sched.alloc: cannot annotate");
+}
+
+/* A job that was cancelled while it was asked for. */
+static void forget_gone (struct lane *lane, struct job *job, bool has_some)
+{
+    if (has_some) {
+        job_give_back (lane->ctx, job->q.id);
+        lanes_freed (lane->ctx, job->endless);
+    }
+    job_destroy (lane->ctx, job);
+}
+
+static void conclude (struct lane *lane, enum queue_outcome outcome, int64_t at,
+                      const char *text, bool tried)
+{
+    struct ctx *ctx = lane->ctx;
+    struct qjob *qjob = queue_result (&lane->q, outcome, at, tried);
+    struct job *job = qjob ? container_of (qjob, struct job, q) : NULL;
+
+    if (!job)
+        return;
+    if (qjob->gone)
+        forget_gone (lane, job,
+                     outcome == OUTCOME_ALLOCATED || outcome == OUTCOME_RESERVED);
+    else if (outcome == OUTCOME_RESERVED)
+        annotate (lane, job, at);
+    else if (outcome == OUTCOME_ALLOCATED) {
+        grant (lane, job, text);
+        job_forget (ctx, job);
+    } else if (outcome == OUTCOME_DENIED) {
+        job_deny (ctx, job->msg, text);
+        job_forget (ctx, job);
+    }
+}
+
+static void conclude_failure (struct lane *lane, int errnum, const char *text,
+                              bool tried)
+{
+    char note[200];
+
+    if (errnum == EBUSY) {
+        conclude (lane, OUTCOME_BUSY, 0, NULL, tried);
+        return;
+    }
+    if (errnum == ENODEV)
+        snprintf (note, sizeof (note), "alloc denied due to type=\"unsatisfiable\"");
+    else
+        snprintf (note, sizeof (note),
+                  "alloc denied due to type=\"match error\": %.120s", text);
+    conclude (lane, OUTCOME_DENIED, 0, note, tried);
+}
+
+static int take_answer (struct lane *lane, flux_future_t *f)
+{
+    const char *status, *R = "", *text = "";
+    int errnum = 0, tried = 0;
+    json_int_t at = 0;
+
+    if (flux_rpc_get_unpack (f, "{s:s s?s s?I s?i s?s s?b}", "status", &status, "R", &R,
+                             "at", &at, "errnum", &errnum, "text", &text, "tried",
+                             &tried)
+        < 0)
+        return -1;
+    if (!strcmp (status, "ALLOCATED"))
+        conclude (lane, OUTCOME_ALLOCATED, at, R, tried);
+    else if (!strcmp (status, "RESERVED"))
+        conclude (lane, OUTCOME_RESERVED, at, NULL, tried);
+    else
+        conclude_failure (lane, errnum, text, tried);
+    return 0;
+}
+
+static void batch_cb (flux_future_t *f, void *arg)
+{
+    struct lane *lane = arg;
+    struct qjob *gone;
+
+    if (take_answer (lane, f) == 0) {
+        flux_future_reset (f);
+        return;
+    }
+    if (errno == EBUSY)
+        conclude (lane, OUTCOME_BUSY, 0, NULL, false);
+    else if (errno != ENODATA)
+        flux_log (lane->ctx->h, LOG_ERR, "match: %s", flux_future_error_string (f));
+    flux_future_destroy (f);
+    lane->f = NULL;
+    while ((gone = queue_batch_end (&lane->q)))
+        forget_gone (lane, container_of (gone, struct job, q), false);
+    lanes_wake (lane->ctx);
+}
+
+struct unreserved {
+    struct lane *lane;
+    json_t *ids;
+};
+
+static void unreserve (struct qjob *qjob, void *arg)
+{
+    struct unreserved *u = arg;
+    struct job *job = container_of (qjob, struct job, q);
+
+    json_array_append_new (u->ids, json_integer ((json_int_t)qjob->id));
+    list_remove (&job->dropped);
+    list_append (&u->lane->dropped, &job->dropped);
+}
+
+static int send_batch (struct lane *lane, json_t *ids)
+{
+    struct batch *b = &lane->batch;
+    json_t *jobs = json_array ();
+
+    for (unsigned int i = 0; jobs && i < b->count; i++)
+        json_array_append_new (jobs, json_pack ("{s:I s:s}", "jobid",
+                                                (json_int_t)b->job[i]->id, "jobspec",
+                                                b->job[i]->shape->text));
+    lane->f = flux_rpc_pack (
+        lane->ctx->h, "sched-fluxion-resource.match_multi", FLUX_NODEID_ANY,
+        FLUX_RPC_STREAMING, "{s:s s:o s:O s:i s:b}", "cmd",
+        b->stop ? "allocate_with_satisfiability" : "allocate_orelse_reserve", "jobs",
+        jobs, "unreserve", ids, "reservations", (int)b->reservations, "stop", b->stop);
+    if (lane->f && flux_future_then (lane->f, -1., batch_cb, lane) == 0)
+        return 0;
+    flux_log_error (lane->ctx->h, "match");
+    return -1;
+}
+
+/* The round is over: who has lost a reservation and has no other is told. */
+static void settle (struct lane *lane)
+{
+    struct list *node;
+
+    while ((node = list_pop (&lane->dropped)))
+        annotate (lane, container_of (node, struct job, dropped), 0);
+}
+
+static void step (struct lane *lane)
+{
+    struct unreserved u = { lane, json_array () };
+
+    if (u.ids && queue_next (&lane->q, &lane->batch, unreserve, &u)) {
+        if (send_batch (lane, u.ids) < 0)
+            flux_reactor_stop_error (flux_get_reactor (lane->ctx->h));
+    } else {
+        json_t *o;
+        size_t i;
+        /* There are none to be asked for: nobody else takes these back. */
+        json_array_foreach (u.ids, i, o)
+            job_give_back (lane->ctx, json_integer_value (o));
+        settle (lane);
+    }
+    json_decref (u.ids);
+}
+
+void lanes_schedule (void *arg)
+{
+    struct ctx *ctx = arg;
+
+    for (size_t i = 0; ctx->ready && i < ctx->nlanes; i++)
+        if (!ctx->lane[i].f)
+            step (&ctx->lane[i]);
+}

@@ -1,0 +1,379 @@
+/* Jobs that wait, and what job-manager asks for. */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "ctx.h"
+
+/* Shapes */
+
+static struct shape *shape_get (struct ctx *ctx, char *take_text)
+{
+    struct shape *s = hashmap_lookup (ctx->shapes, take_text);
+
+    if (s) {
+        free (take_text);
+        s->refs++;
+        return s;
+    }
+    if (!(s = calloc (1, sizeof (*s)))
+        || hashmap_insert (ctx->shapes, take_text, s) < 0) {
+        free (s);
+        free (take_text);
+        return NULL;
+    }
+    s->text = take_text;
+    s->refs = 1;
+    return s;
+}
+
+static void shape_put (struct ctx *ctx, struct shape *s)
+{
+    if (!s || --s->refs > 0)
+        return;
+    hashmap_take (ctx->shapes, s->text);
+    free (s->text);
+    free (s);
+}
+
+/* One task of the shape: what it runs does not matter. */
+static json_t *bare_task (json_t *task)
+{
+    return json_pack ("{s:[s] s:O? s:O?}", "command", "-", "slot",
+                      json_object_get (task, "slot"), "count",
+                      json_object_get (task, "count"));
+}
+
+/* A jobspec that only has what matters to a match, as text; new. */
+static char *bare_jobspec (json_t *jobspec)
+{
+    json_t *system =
+        json_object_get (json_object_get (jobspec, "attributes"), "system");
+    json_t *tasks = json_array (), *task, *o, *sys = json_object ();
+    static const char *const keys[] = { "duration", "constraints", "queue" };
+    char *text = NULL;
+    size_t i;
+
+    json_array_foreach (json_object_get (jobspec, "tasks"), i, task)
+        json_array_append_new (tasks, bare_task (task));
+    for (i = 0; i < 3; i++)
+        if ((o = json_object_get (system, keys[i])))
+            json_object_set (sys, keys[i], o);
+    o = json_pack ("{s:O? s:O? s:O s:{s:O}}", "version",
+                   json_object_get (jobspec, "version"), "resources",
+                   json_object_get (jobspec, "resources"), "tasks", tasks, "attributes",
+                   "system", sys);
+    if (o)
+        text = json_dumps (o, JSON_COMPACT);
+    json_decref (o);
+    json_decref (sys);
+    json_decref (tasks);
+    return text;
+}
+
+/* Jobs */
+
+void job_destroy (struct ctx *ctx, struct job *job)
+{
+    if (job) {
+        list_remove (&job->dropped);
+        flux_msg_decref (job->msg);
+        shape_put (ctx, job->q.shape);
+        free (job);
+    }
+}
+
+void job_forget (struct ctx *ctx, struct job *job)
+{
+    idmap_remove (ctx->jobs, job->q.id);
+    job_destroy (ctx, job);
+}
+
+struct lane *lane_find (struct ctx *ctx, const char *name)
+{
+    const char *parent;
+
+    if (!name)
+        name = "default";
+    if ((parent = json_string_value (json_object_get (ctx->parents, name))))
+        name = parent;
+    for (size_t i = 0; i < ctx->nlanes; i++)
+        if (!strcmp (ctx->lane[i].name, name))
+            return &ctx->lane[i];
+    return NULL;
+}
+
+void lanes_wake (struct ctx *ctx)
+{
+    reactor_post (flux_get_reactor (ctx->h), &ctx->schedule);
+}
+
+void lanes_changed (struct ctx *ctx)
+{
+    for (size_t i = 0; i < ctx->nlanes; i++)
+        queue_changed (&ctx->lane[i].q);
+    lanes_wake (ctx);
+}
+
+void lanes_freed (struct ctx *ctx, bool endless)
+{
+    for (size_t i = 0; i < ctx->nlanes; i++)
+        queue_freed (&ctx->lane[i].q, endless);
+    lanes_wake (ctx);
+}
+
+void job_give_back (struct ctx *ctx, uint64_t id)
+{
+    flux_future_destroy (flux_rpc_pack (ctx->h, "sched-fluxion-resource.cancel",
+                                        FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE, "{s:I}",
+                                        "jobid", (json_int_t)id));
+}
+
+void job_deny (struct ctx *ctx, const flux_msg_t *msg, const char *note)
+{
+    if (schedutil_alloc_respond_deny (ctx->util, msg, note) < 0)
+        flux_log_error (ctx->h, "sched.alloc: cannot deny");
+}
+
+static struct job *job_create (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                               int64_t priority, json_t *jobspec)
+{
+    struct job *job = calloc (1, sizeof (*job));
+    double duration = 0;
+    char *text;
+
+    if (!job)
+        return NULL;
+    list_init (&job->dropped);
+    list_init (&job->q.link);
+    job->q.id = id;
+    job->q.priority = priority;
+    (void)json_unpack (jobspec, "{s:{s:{s?F}}}", "attributes", "system", "duration",
+                       &duration);
+    job->endless = duration <= 0;
+    /* The request without its jobspec: queued jobs should be small. */
+    if (!(job->msg = flux_msg_copy (msg, false))
+        || flux_msg_pack (job->msg, "{s:I}", "id", (json_int_t)id) < 0
+        || !(text = bare_jobspec (jobspec))
+        || !(job->q.shape = shape_get (ctx, text))) {
+        job_destroy (ctx, job);
+        return NULL;
+    }
+    return job;
+}
+
+void alloc_cb (flux_t *h, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *queue = NULL;
+    char note[160];
+    json_int_t id, priority;
+    struct lane *lane;
+    struct job *job;
+    json_t *o;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:I s:o}", "id", &id, "priority",
+                             &priority, "jobspec", &o)
+        < 0) {
+        flux_log_error (h, "sched.alloc: malformed request");
+        return;
+    }
+    if (idmap_lookup (ctx->jobs, id)) {
+        flux_log (h, LOG_ERR, "sched.alloc: job %jd is asked for twice", (intmax_t)id);
+        return;
+    }
+    (void)json_unpack (o, "{s:{s:{s?s}}}", "attributes", "system", "queue", &queue);
+    if (!(lane = lane_find (ctx, queue))) {
+        snprintf (note, sizeof (note), "queue (%.80s) doesn't exist",
+                  queue ? queue : "default");
+        job_deny (ctx, msg, note);
+        return;
+    }
+    if (!(job = job_create (ctx, msg, id, priority, o))
+        || idmap_insert (ctx->jobs, id, job) < 0) {
+        job_destroy (ctx, job);
+        job_deny (ctx, msg, "scheduler is out of memory");
+        return;
+    }
+    job->lane = lane;
+    queue_add (&lane->q, &job->q);
+    lanes_wake (ctx);
+}
+
+static void partial_done (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_rpc_get (f, NULL) < 0)
+        flux_log (ctx->h, LOG_ERR, "partial release: %s", flux_future_error_string (f));
+    flux_future_destroy (f);
+}
+
+static void free_part (struct ctx *ctx, uint64_t id, json_t *R)
+{
+    char *text = json_dumps (R, JSON_COMPACT);
+    flux_future_t *f =
+        text ? flux_rpc_pack (ctx->h, "sched-fluxion-resource.partial-cancel",
+                              FLUX_NODEID_ANY, 0, "{s:I s:s}", "jobid", (json_int_t)id,
+                              "R", text)
+             : NULL;
+
+    if (!f || flux_future_then (f, -1., partial_done, ctx) < 0) {
+        flux_log_error (ctx->h, "sched.free");
+        flux_future_destroy (f);
+    }
+    free (text);
+}
+
+void free_cb (flux_t *h, const flux_msg_t *msg, const char *unused, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct running *run;
+    bool endless = true;
+    json_int_t id;
+    int final = 1;
+    json_t *R;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:o s?b}", "id", &id, "R", &R, "final",
+                             &final)
+        < 0) {
+        flux_log_error (h, "sched.free: malformed request");
+        return;
+    }
+    if (!(run = idmap_lookup (ctx->running, id))) {
+        flux_log (h, LOG_ERR, "sched.free: job %jd: nothing is allocated",
+                  (intmax_t)id);
+        return;
+    }
+    endless = run->endless;
+    if (!final)
+        free_part (ctx, id, R);
+    else {
+        job_give_back (ctx, id);
+        if (run->lane)
+            queue_complete (&run->lane->q);
+        idmap_remove (ctx->running, id);
+    }
+    lanes_freed (ctx, endless);
+}
+
+void cancel_cb (flux_t *h, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    struct job *job;
+    json_int_t id;
+
+    if (flux_request_unpack (msg, NULL, "{s:I}", "id", &id) < 0) {
+        flux_log_error (h, "sched.cancel: malformed request");
+        return;
+    }
+    /* Not in the queue: it has been answered meanwhile. */
+    if (!(job = idmap_lookup (ctx->jobs, id)))
+        return;
+    if (schedutil_alloc_respond_cancel (ctx->util, job->msg) < 0)
+        flux_log_error (h, "sched.cancel: cannot answer");
+    bool reserved = job->q.state == QJOB_RESERVED;
+    idmap_remove (ctx->jobs, id);
+    if (queue_remove (&job->lane->q, &job->q)) {
+        if (reserved)
+            job_give_back (ctx, id);
+        job_destroy (ctx, job);
+    }
+    lanes_wake (ctx);
+}
+
+void prioritize_cb (flux_t *h, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    json_t *jobs, *entry;
+    size_t i;
+
+    if (flux_request_unpack (msg, NULL, "{s:o}", "jobs", &jobs) < 0) {
+        flux_log_error (h, "sched.prioritize: malformed request");
+        return;
+    }
+    json_array_foreach (jobs, i, entry) {
+        json_int_t id, priority;
+        struct job *job;
+        if (json_unpack (entry, "[I,I]", &id, &priority) == 0
+            && (job = idmap_lookup (ctx->jobs, id)))
+            queue_reprioritize (&job->lane->q, &job->q, priority);
+    }
+    lanes_wake (ctx);
+}
+
+/* Until when a running job may run has changed. */
+
+struct renewal {
+    struct ctx *ctx;
+    flux_msg_t *msg;
+    uint64_t id;
+    bool endless;
+};
+
+static void renewal_destroy (void *arg)
+{
+    struct renewal *r = arg;
+
+    flux_msg_decref (r->msg);
+    free (r);
+}
+
+static void renewed (flux_future_t *f, void *arg)
+{
+    struct renewal *r = arg;
+    struct running *run = idmap_lookup (r->ctx->running, r->id);
+
+    if (flux_rpc_get (f, NULL) < 0)
+        flux_respond_error (r->ctx->h, r->msg, errno, flux_future_error_string (f));
+    else {
+        if (run)
+            run->endless = r->endless;
+        flux_respond (r->ctx->h, r->msg, NULL);
+        /* Reservations counted on the old end. */
+        lanes_changed (r->ctx);
+    }
+    flux_future_destroy (f);
+}
+
+static int renew (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                  double expiration)
+{
+    struct renewal *r = calloc (1, sizeof (*r));
+    flux_future_t *f;
+
+    if (!r)
+        return -1;
+    f = flux_rpc_pack (ctx->h, "sched-fluxion-resource.expiration", FLUX_NODEID_ANY, 0,
+                       "{s:I s:f}", "jobid", (json_int_t)id, "expiration", expiration);
+    if (!f || flux_future_aux_set (f, NULL, r, renewal_destroy) < 0) {
+        free (r);
+        flux_future_destroy (f);
+        return -1;
+    }
+    *r = (struct renewal){ ctx, (flux_msg_t *)flux_msg_incref (msg), id,
+                           expiration <= 0 };
+    if (flux_future_then (f, -1., renewed, r) < 0) {
+        flux_future_destroy (f);
+        return -1;
+    }
+    return 0;
+}
+
+void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct ctx *ctx = arg;
+    double expiration;
+    json_int_t id;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:F}", "id", &id, "expiration",
+                             &expiration)
+        < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (expiration < 0)
+        flux_respond_error (h, msg, EINVAL, "expiration is negative");
+    else if (!idmap_lookup (ctx->running, id))
+        flux_respond_error (h, msg, ENOENT, "nothing is allocated to the job");
+    else if (renew (ctx, msg, id, expiration) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+}
