@@ -12,6 +12,7 @@
  * lost what it had stops the start, unless broker.recovery-mode is set. What
  * cannot be saved at the end makes the module, and so the instance, fail. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "core/handle/take.h"
 #include "core/kvs/blobs.h"
@@ -59,7 +60,7 @@ struct sqlite {
 
 static void timing_add (struct timing *t, double start)
 {
-    double ms = (flux_reactor_time () - start) * 1000., delta = ms - t->mean;
+    double ms = (clock_monotonic () - start) * 1000., delta = ms - t->mean;
 
     if (t->count++ == 0 || ms < t->min)
         t->min = ms;
@@ -118,7 +119,7 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct sqlite *s = arg;
     flux_error_t error = { "" };
-    double start = flux_reactor_time ();
+    double start = clock_monotonic ();
     const void *digest;
 
     if (decode_digest (s, msg, &digest) < 0
@@ -169,7 +170,7 @@ static void held_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 
     if (db_settle (s->db, &error) == 0)
         answer_held (s);
-    else if (flux_reactor_now (r) - s->held.since > HELD_MAX)
+    else if (clock_monotonic () - s->held.since > HELD_MAX)
         give_up_held (s);
 }
 
@@ -189,7 +190,7 @@ static void refuse (struct sqlite *s, const flux_msg_t *msg, flux_error_t *error
     if (flux_msglist_count (held->requests) == 0) {
         held->errnum = errno;
         held->error = *error;
-        held->since = flux_reactor_now (flux_get_reactor (s->h));
+        held->since = clock_monotonic ();
         flux_timer_watcher_reset (held->timer, HELD_AGAIN, HELD_AGAIN);
         flux_watcher_start (held->timer);
     }
@@ -215,7 +216,7 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct sqlite *s = arg;
     flux_error_t error = { "" };
-    double start = flux_reactor_time ();
+    double start = clock_monotonic ();
     unsigned char digest[DIGEST_MAX_SIZE];
     const void *data;
     size_t len;
@@ -290,7 +291,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct sqlite *s = arg;
     flux_error_t error = { "" };
-    double start = flux_reactor_time ();
+    double start = clock_monotonic ();
     const void *data;
     size_t len;
 

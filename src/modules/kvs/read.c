@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "service.h"
 
 #include "core/handle/take.h"
@@ -35,8 +36,7 @@ static int find_root (void *arg, const char *name, struct kvs_root *root)
         return -1;
     ns->unread = 0;
     if (a->refs && a->kvs->held)
-        kvs_held_add (a->kvs->held, ns->rootref, NULL,
-                      flux_reactor_now (flux_get_reactor (a->kvs->h)));
+        kvs_held_add (a->kvs->held, ns->rootref, NULL, clock_coarse ());
     root->name = ns->name;
     root->rootref = ns->rootref;
     root->tree = ns->space ? ns->space->tree : NULL;
