@@ -7,6 +7,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
@@ -232,8 +233,7 @@ static void handle_event (struct broker *b, enum state_event event)
 
     if (next == b->state)
         return;
-    flux_reactor_now_update (b->reactor);
-    now = flux_reactor_now (b->reactor);
+    now = clock_monotonic ();
     fsd_format (took, sizeof (took), now - b->t_enter);
     broker_log (b, LOG_INFO, "%s: %s->%s %s", state_event_name (event),
                 state_name (b->state), state_name (next), took);
@@ -302,7 +302,7 @@ static void children_changed (struct broker *b)
 static void sm_get (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     broker_respond_pack (b, msg, "{s:s s:f}", "state", state_name (b->state),
-                         "duration", flux_reactor_now (b->reactor) - b->t_enter);
+                         "duration", clock_monotonic () - b->t_enter);
 }
 
 static void sm_wait (struct broker *b, const flux_msg_t *msg, void *arg)
@@ -397,7 +397,7 @@ int machine_init (struct broker *b)
     }
     b->machine = m;
     m->b = b;
-    b->t_start = b->t_enter = flux_reactor_now (b->reactor);
+    b->t_start = b->t_enter = clock_monotonic ();
     m->quorum = quorum ? atoi (quorum) : b->size;
     m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
     m->shutdown_warn = get_timeout (b, "broker.shutdown-warn");

@@ -9,6 +9,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "broker/attrs.h"
@@ -666,7 +667,7 @@ static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
     /* Parts of the broker that are modules of the original's. */
     static const char *builtins[] = { "config", "connector-local", "groups",
                                       "overlay" };
-    double now = flux_reactor_now (b->reactor);
+    double now = clock_coarse ();
     json_t *mods = json_array ();
 
     list_foreach (&b->modules->list, it) {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "broker/overlay/overlay.h"
 #include "broker/overlay/overlay_impl.h"
 #include "broker/routing/builtin.h"
@@ -38,7 +39,7 @@ static void topology_cb (struct broker *b, const flux_msg_t *msg, void *arg)
 static void health_cb (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = b->overlay;
-    double now = flux_reactor_now (b->reactor);
+    double now = clock_monotonic ();
     json_t *children = json_array ();
     double since = b->t_start;
     enum subtree status = ov ? overlay_core_status (ov->core, &since) : SUBTREE_FULL;

@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/list.h"
 #include "broker/attrs.h"
@@ -96,7 +97,7 @@ static void reap_dead (void *arg)
 static bool worth_a_line (struct client *c, char more[48])
 {
     struct user *user = c->peer.user;
-    double now = flux_reactor_now (c->local->b->reactor);
+    double now = clock_coarse ();
 
     more[0] = '\0';
     if ((c->peer.cred.rolemask & FLUX_ROLE_OWNER) || !user)
@@ -145,7 +146,7 @@ static void client_flush (void *arg)
         return;
     rc = msgstream_flush (c->stream);
     if (msgstream_unsent (c->stream) < before)
-        c->t_read = flux_reactor_now (c->local->b->reactor);
+        c->t_read = clock_coarse ();
     quota_unqueue (c->local->b->quota, c->peer.user,
                    before - msgstream_unsent (c->stream));
     if (rc == 0)
@@ -239,7 +240,7 @@ static int client_send (struct peer *p, flux_msg_t **msg)
     flux_msg_decref (*msg);
     *msg = NULL;
     if (before == 0)
-        c->t_read = flux_reactor_now (l->b->reactor);
+        c->t_read = clock_coarse ();
     if (!quota_queue (l->b->quota, p->user, msgstream_unsent (c->stream) - before))
         make_room (c);
     reactor_before_sleep (l->b->reactor, &c->flush_task);
@@ -381,7 +382,7 @@ static void accept_one (struct local *l, int fd)
  * look again from time to time. */
 static void stop_accepting (struct local *l)
 {
-    double now = flux_reactor_now (l->b->reactor);
+    double now = clock_coarse ();
 
     if (now - l->t_said > SAY_AGAIN) {
         broker_log (l->b, LOG_ERR,

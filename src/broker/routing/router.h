@@ -28,7 +28,7 @@ struct peer {
     struct subs subs;
     struct inflight_peer *inflight; /* what it has to answer, what came through it */
     struct hashmap *used;           /* services that it talked to */
-    double t_active;                /* reactor time of the last message from it */
+    double t_active;                /* clock_coarse of the last message from it */
     uint64_t last_used;
     struct msgqueue out; /* waits for peer_writable */
     size_t out_bytes;

@@ -10,6 +10,7 @@
  * had stops the start, unless broker.recovery-mode is set. What cannot be saved at the
  * end makes the module, and so the instance, fail. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "core/handle/take.h"
@@ -59,7 +60,7 @@ struct service {
 
 static void timing_add (struct timing *t, double start)
 {
-    double ms = (flux_reactor_time () - start) * 1000., delta = ms - t->mean;
+    double ms = (clock_monotonic () - start) * 1000., delta = ms - t->mean;
 
     if (t->count++ == 0 || ms < t->min)
         t->min = ms;
@@ -119,7 +120,7 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct service *s = arg;
     flux_error_t error = { "" };
-    double start = flux_reactor_time ();
+    double start = clock_monotonic ();
     const void *digest;
 
     if (decode_digest (s, msg, &digest) < 0
@@ -170,7 +171,7 @@ static void held_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 
     if (db_settle (s->db, &error) == 0)
         answer_held (s);
-    else if (flux_reactor_now (r) - s->held.since > HELD_MAX)
+    else if (clock_monotonic () - s->held.since > HELD_MAX)
         give_up_held (s);
 }
 
@@ -190,7 +191,7 @@ static void refuse (struct service *s, const flux_msg_t *msg, flux_error_t *erro
     if (flux_msglist_count (held->requests) == 0) {
         held->errnum = errno;
         held->error = *error;
-        held->since = flux_reactor_now (flux_get_reactor (s->h));
+        held->since = clock_monotonic ();
         flux_timer_watcher_reset (held->timer, HELD_AGAIN, HELD_AGAIN);
         flux_watcher_start (held->timer);
     }
@@ -216,7 +217,7 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct service *s = arg;
     flux_error_t error = { "" };
-    double start = flux_reactor_time ();
+    double start = clock_monotonic ();
     unsigned char digest[DIGEST_MAX_SIZE];
     const void *data;
     size_t len;
@@ -291,7 +292,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct service *s = arg;
     flux_error_t error = { "" };
-    double start = flux_reactor_time ();
+    double start = clock_monotonic ();
     const void *data;
     size_t len;
 

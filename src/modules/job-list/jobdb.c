@@ -30,8 +30,10 @@ struct jobdb {
     struct buf record; /* one that is written, or was read last */
 };
 
-static int fail (int rc)
+static int fail (struct jobdb *db, int rc)
 {
+    int sys = db->sql ? sqlite3_system_errno (db->sql) : 0;
+
     switch (rc & 0xff) {
     case SQLITE_FULL:
         errno = ENOSPC;
@@ -43,7 +45,7 @@ static int fail (int rc)
         errno = EEXIST;
         break;
     default:
-        errno = EIO;
+        errno = sys == ENOSPC || sys == EDQUOT || sys == EFBIG ? sys : EIO;
     }
     return -1;
 }
@@ -65,8 +67,10 @@ struct jobdb *jobdb_create (void)
         rc = sqlite3_prepare_v3 (db->sql, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                  &db->statements[i], NULL);
     if (rc != SQLITE_OK) {
+        fail (db, rc);
+        int saved = errno;
         jobdb_destroy (db);
-        fail (rc);
+        errno = saved;
         return NULL;
     }
     return db;
@@ -148,7 +152,7 @@ static int run (struct jobdb *db, enum statement which)
     int rc = sqlite3_step (st);
 
     sqlite3_reset (st);
-    return rc == SQLITE_DONE ? 0 : fail (rc);
+    return rc == SQLITE_DONE ? 0 : fail (db, rc);
 }
 
 static int put (struct jobdb *db, const struct job *job)
@@ -194,7 +198,7 @@ static int read_row (struct jobdb *db, sqlite3_stmt *st, struct job *job)
 
     if (rc == SQLITE_ROW)
         return record_decode (&db->record, st, job) < 0 ? -1 : 1;
-    return rc == SQLITE_DONE ? 0 : fail (rc);
+    return rc == SQLITE_DONE ? 0 : fail (db, rc);
 }
 
 int jobdb_get (struct jobdb *db, flux_jobid_t id, struct job *job)

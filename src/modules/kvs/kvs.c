@@ -2,6 +2,7 @@
 #include "service.h"
 #include "setroot.h"
 
+#include "base/clock.h"
 #include "base/hashmap.h"
 #include "core/handle/module.h"
 #include "core/kvs/blobs.h"
@@ -312,7 +313,7 @@ static void respond_root (struct kvs_ns *ns, const flux_msg_t *msg, const char *
 
     if (!rootref
         || kvs_held_add (kvs->held, rootref, flux_msg_route_first (msg),
-                         flux_reactor_now (flux_get_reactor (kvs->h)))
+                         clock_coarse ())
                < 0) {
         kvs_respond_error (kvs, msg, errno);
         return;
@@ -451,10 +452,7 @@ static void roots_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     keep_root (kvs);
     while (rc == 0 && hashmap_next (kvs->namespaces, &pos, NULL, &value))
         rc = add_space (roots, coming, ((struct kvs_ns *)value)->space);
-    if (rc < 0
-        || kvs_held_foreach (kvs->held, flux_reactor_now (flux_get_reactor (h)),
-                             add_root, roots)
-               < 0)
+    if (rc < 0 || kvs_held_foreach (kvs->held, clock_coarse (), add_root, roots) < 0)
         kvs_respond_error (kvs, msg, ENOMEM);
     else if (flux_respond_pack (h, msg, "{s:O s:O}", "roots", roots, "coming", coming)
              < 0)
@@ -780,7 +778,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         kvs_health_disconnect (kvs->health, msg);
     if (kvs->leader && (sender = flux_msg_route_first (msg))) {
         kvs_leader_order_reset (kvs->leader, sender);
-        kvs_held_release (kvs->held, sender, flux_reactor_now (flux_get_reactor (h)));
+        kvs_held_release (kvs->held, sender, clock_coarse ());
     }
 }
 

@@ -1,6 +1,7 @@
 #include "jobns.h"
 #include "service.h"
 
+#include "base/clock.h"
 #include "core/handle/take.h"
 #include "core/kvs/kvs_raw.h"
 
@@ -36,8 +37,7 @@ static int find_root (void *arg, const char *name, struct kvs_root *root)
         return -1;
     ns->unread = 0;
     if (a->refs && a->kvs->held)
-        kvs_held_add (a->kvs->held, ns->rootref, NULL,
-                      flux_reactor_now (flux_get_reactor (a->kvs->h)));
+        kvs_held_add (a->kvs->held, ns->rootref, NULL, clock_coarse ());
     root->name = ns->name;
     root->rootref = ns->rootref;
     root->tree = ns->space ? ns->space->tree : NULL;

@@ -605,6 +605,11 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
     size_t text_len = m->journal.text.len, index_len = m->journal.index.len;
     struct job *job;
 
+    if (s->id == 0 || s->id > INT64_MAX) { /* no JSON would hold it */
+        snprintf (error->text, sizeof (error->text), "no job has such an id");
+        errno = EINVAL;
+        return -1;
+    }
     if (s->id > m->max_jobid) /* refused or not: it was handed out */
         m->max_jobid = s->id;
     if (check_submission (m, s, error) < 0

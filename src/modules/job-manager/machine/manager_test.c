@@ -432,6 +432,20 @@ static void patient (void **state)
     assert_true (manager_next_due (w->m) < 0);
 }
 
+/* Ids that somebody made up, and that nobody could speak of. */
+static void odd_ids (void **state)
+{
+    struct world *w = *state;
+    char text[160];
+
+    assert_int_equal (submit_full (w, 0, 16, 0, "", text), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (submit_full (w, UINT64_MAX, 16, 0, "", text), -1);
+    assert_string_equal (text, "no job has such an id");
+    assert_int_equal (w->m->max_jobid, 0);
+    assert_int_equal (submit_full (w, INT64_MAX, 16, 0, "", text), 0);
+}
+
 static const char *dep (const char *scheme, const char *value)
 {
     static char s[256];
@@ -1093,6 +1107,7 @@ int main (void)
         T (canceled),
         T (denied),
         T (silent),
+        T (odd_ids),
         T (patient),
         T (dependencies),
         T (chain),

@@ -6,6 +6,7 @@
  * it did are drained. A fatal exception ends a prolog: SIGTERM, and after kill-timeout
  * its ranks are drained and not waited for. A prolog that did not come to its end has an
  * epilog all the same. */
+#include "base/clock.h"
 #include "modules/job-manager/plugins/perilog_conf.h"
 #include "modules/job-manager/rankexec.h"
 #include "value/rset.h"
@@ -301,7 +302,7 @@ static int prepare (struct work *w, const struct action_conf *ac)
         return -1;
     if (ac->timeout == 0)
         return 0;
-    w->t_end = flux_reactor_time () + ac->timeout;
+    w->t_end = clock_monotonic () + ac->timeout;
     if (!(w->timer = flux_timer_watcher_create (flux_get_reactor (w->pl->h),
                                                 ac->timeout, 0., timeout_cb, w)))
         return -1;
@@ -511,7 +512,7 @@ static json_t *describe (const struct work *w)
 
     if (o && w->timer)
         json_object_set_new (o, "remaining_time",
-                             json_integer ((int)(w->t_end - flux_reactor_time ())));
+                             json_integer ((int)(w->t_end - clock_monotonic ())));
     free (active);
     return o;
 }
