@@ -72,7 +72,7 @@ def check_include(path, number, target, rows, pic):
     if other is None:
         findings.append(f"{where}{target} lies in no room")
     elif other != room:
-        if floor not in may and not (test and floor == here):
+        if floor not in may and not (test and floor <= here):
             findings.append(f"{where}{room} may not include {target}")
     elif room in ORDERED:
         order = [""] + pic[room] if ORDERED[room] == "ground" else pic[room] + [""]

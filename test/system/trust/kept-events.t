@@ -15,7 +15,7 @@ END
 
 if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
     mkdir state
-    FLUX_TEST_ACTIVE=1 succeeds 'what cannot be read is refused' \
+    LIMIT=200 FLUX_TEST_ACTIVE=1 succeeds 'what cannot be read is refused' \
         flux start -Sstatedir="$DIR/state" sh "$SCRIPT"
     like 'after a restart the job is there' '^S held job$' \
         flux start -Sstatedir="$DIR/state" flux jobs -no '{status_abbrev} {annotations.user.x}'
