@@ -197,6 +197,57 @@ static void sweep (struct jobqueues *q)
     }
 }
 
+static int check_requires (json_t *requires, const char *where, flux_error_t *error)
+{
+    size_t i;
+    json_t *o;
+
+    if (requires && !json_is_array (requires))
+        return bad (error, where, "must be a list of properties");
+    json_array_foreach (requires, i, o)
+        if (!json_is_string (o))
+            return bad (error, where, "must be a list of properties");
+    return 0;
+}
+
+static int check_queue (const char *name, json_t *o, flux_error_t *error)
+{
+    char where[80];
+    const char *key;
+    json_t *v;
+
+    snprintf (where, sizeof (where), "queues.%.60s", name);
+    if (!json_is_object (o))
+        return bad (error, where, "a queue must be a table");
+    json_object_foreach (o, key, v) {
+        snprintf (where, sizeof (where), "queues.%.40s.%.30s", name, key);
+        if (strcmp (key, "requires") != 0 && strcmp (key, "policy") != 0)
+            return bad (error, where, "unknown key: requires, policy are known");
+    }
+    snprintf (where, sizeof (where), "queues.%.60s.requires", name);
+    return check_requires (json_object_get (o, "requires"), where, error);
+}
+
+/* The queue of jobs that name none. */
+static int check_default (json_t *queues, json_t *policy, flux_error_t *error)
+{
+    static const char where[] = "policy.jobspec.defaults.system.queue";
+    static const char *const path[] = { "jobspec", "defaults", "system", "queue" };
+    char what[80];
+    json_t *o = policy;
+
+    for (int i = 0; i < 4; i++)
+        o = json_object_get (o, path[i]);
+    if (!o)
+        return 0;
+    if (!json_is_string (o))
+        return bad (error, where, "must be the name of a queue");
+    if (json_object_get (queues, json_string_value (o)))
+        return 0;
+    snprintf (what, sizeof (what), "there is no queue '%.40s'", json_string_value (o));
+    return bad (error, where, what);
+}
+
 int jobqueues_configure (struct jobqueues *q, json_t *queues, json_t *policy,
                          flux_error_t *error)
 {
@@ -206,14 +257,15 @@ int jobqueues_configure (struct jobqueues *q, json_t *queues, json_t *policy,
 
     if (queues && !json_is_object (queues))
         return bad (error, "queues", "must be a table of tables");
-    if (parse_limits (policy, "policy", &general, error) < 0)
+    if (parse_limits (policy, "policy", &general, error) < 0
+        || check_default (queues, policy, error) < 0)
         return -1;
     json_object_foreach (queues, name, o) {
         struct job_limits l = general;
         char where[64];
-        snprintf (where, sizeof (where), "queues.%s.policy", name);
-        if (!json_is_object (o))
-            return bad (error, where, "a queue must be a table");
+        snprintf (where, sizeof (where), "queues.%.48s.policy", name);
+        if (check_queue (name, o, error) < 0)
+            return -1;
         if (parse_limits (json_object_get (o, "policy"), where, &l, error) < 0)
             return -1;
     }
