@@ -88,8 +88,8 @@ static void abort_cb (int client, int exitcode, const char *msg, void *arg)
 
     snprintf (note, sizeof (note), "PMI_Abort from rank %d: %s", sh->tasks[client].rank,
               msg ? msg : "");
-    if (exitcode > sh->rc)
-        sh->rc = exitcode & 0xff;
+    shell_set_rc (sh, exitcode & 0xff);
+    sh->blamed = sh->rc != 0;
     shell_raise (sh, "exec", 0, note);
 }
 

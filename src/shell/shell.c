@@ -171,8 +171,7 @@ void shell_fatal (struct shell *sh, int rc, const char *fmt, ...)
     va_start (ap, fmt);
     vsnprintf (text, sizeof (text), fmt, ap);
     va_end (ap);
-    if (sh->rc < rc)
-        sh->rc = rc;
+    shell_set_rc (sh, rc);
     send_log (sh, SHELL_FATAL, text);
     shell_raise (sh, "exec", 0, text);
 }
@@ -578,8 +577,7 @@ void shell_finish (struct shell *sh)
 void shell_exit (struct shell *sh, int rc)
 {
     shell_tasks_kill (sh, SIGKILL);
-    if (rc > sh->rc)
-        sh->rc = rc;
+    shell_set_rc (sh, rc);
     shell_output_finish (sh);
     send_exit (sh);
     shell_tmpdir_clean (sh);

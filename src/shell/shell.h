@@ -126,6 +126,7 @@ struct shell {
     bool broken; /* the reader has gone */
     bool exit_seen;
     int rc;                 /* highest exit code */
+    bool blamed;            /* it is that of the task that made the others end */
     double exit_timeout;    /* < 0: none */
     double hold_until;      /* monotonic: frames wait for more; 0: not */
     double exit_deadline;   /* monotonic; 0: not set */
@@ -217,6 +218,12 @@ void shell_log (struct shell *sh, int level, const char *fmt, ...)
 /* A log entry of level FATAL and an exception. */
 void shell_fatal (struct shell *sh, int rc, const char *fmt, ...)
     __attribute__ ((format (printf, 3, 4)));
+/* What the shell exits with at least, unless one task is to blame. */
+static inline void shell_set_rc (struct shell *sh, int rc)
+{
+    if (rc > sh->rc && !sh->blamed)
+        sh->rc = rc;
+}
 void shell_raise (struct shell *sh, const char *type, int severity, const char *note);
 /* Ends the process: tasks are killed, and rc is the shell's. */
 void shell_exit (struct shell *sh, int rc) __attribute__ ((noreturn));

@@ -204,6 +204,21 @@ static void send_exit (struct shell *sh, struct task *t)
     buf_fini (&b);
 }
 
+/* exit-on-error: what happens to the others is because of this one. */
+static void blame (struct shell *sh, struct task *t)
+{
+    char note[256];
+    size_t n = snprintf (note, sizeof (note), "task %d on %.100s: ", t->rank, sh->host);
+
+    if (WIFSIGNALED (t->status))
+        snprintf (note + n, sizeof (note) - n, "%s", strsignal (WTERMSIG (t->status)));
+    else
+        snprintf (note + n, sizeof (note) - n, "exited with exit code %d",
+                  WEXITSTATUS (t->status));
+    sh->blamed = true;
+    shell_raise (sh, "exec", 0, note);
+}
+
 static void task_exited (struct shell *sh, struct task *t, int status)
 {
     int code = WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
@@ -211,8 +226,7 @@ static void task_exited (struct shell *sh, struct task *t, int status)
     t->exited = true;
     t->status = status;
     sh->running--;
-    if (code > sh->rc)
-        sh->rc = code;
+    shell_set_rc (sh, code);
     shell_input_close (sh, t);
     shell_pty_exited (sh, t);
     if (shell_plug)
@@ -225,13 +239,8 @@ static void task_exited (struct shell *sh, struct task *t, int status)
         if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
             sh->exit_deadline = clock_monotonic () + sh->exit_timeout;
     }
-    if (code != 0 && sh->exit_on_error) {
-        char note[64];
-        sh->exit_on_error = false;
-        snprintf (note, sizeof (note), "task %d: exited with exit code %d", t->rank,
-                  code);
-        shell_raise (sh, "exec", 0, note);
-    }
+    if (code != 0 && sh->exit_on_error && !sh->blamed)
+        blame (sh, t);
 }
 
 static struct task *find_task (struct shell *sh, pid_t pid)

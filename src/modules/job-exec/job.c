@@ -488,7 +488,8 @@ static void got_written (struct job *job, struct shell_ref *s, size_t cost)
     job->peer_written = cost;
 }
 
-static void got_exception (struct job *job, const char *text, size_t len)
+static void got_exception (struct job *job, struct shell_ref *s, const char *text,
+                           size_t len)
 {
     json_t *o = json_loadb (text, len, 0, NULL);
     const char *type, *note = "";
@@ -497,8 +498,11 @@ static void got_exception (struct job *job, const char *text, size_t len)
     if (o
         && json_unpack (o, "{s:s s:i s?s}", "type", &type, "severity", &severity,
                         "note", &note)
-               == 0)
+               == 0) {
+        if (severity == 0 && !job->exception)
+            job->culprit = s;
         job_raise (job, severity, type, note);
+    }
     json_decref (o);
 }
 
@@ -556,7 +560,7 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         got_input_taken (job, s, text);
         break;
     case 'x':
-        got_exception (job, text, len);
+        got_exception (job, s, text, len);
         break;
     case 'l':
         job->ops->log (job, text, job->arg);
@@ -578,6 +582,12 @@ void job_finish (struct job *job, int status)
     job_event (job, "complete", "{\"status\":%d}", status);
     job_event (job, "done", NULL);
     job->ops->finish (job, job->arg);
+}
+
+/* Who made the others end counts, not how they ended. */
+static int final_status (const struct job *job)
+{
+    return job->culprit && job->culprit->status ? job->culprit->status : job->status;
 }
 
 void job_shell_exited (struct job *job, struct shell_ref *s, int status)
@@ -602,5 +612,5 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
         got_leader_output (job, s, "\"eof\"", 5);
     job_event (job, "shell-exit", "{\"rank\":%u,\"wait_status\":%d}", s->rank, status);
     if (++job->exited_count == job->shell_count)
-        job_finish (job, job->status);
+        job_finish (job, final_status (job));
 }

@@ -72,9 +72,10 @@ struct job {
     bool start_sent;
     bool finished;
     bool header_seen;
-    bool header_kept; /* the KVS has it, or there will be none */
-    bool exit_seen;   /* a shell.task-exit is in the log */
-    bool exception;   /* a fatal one was raised */
+    bool header_kept;          /* the KVS has it, or there will be none */
+    bool exit_seen;            /* a shell.task-exit is in the log */
+    bool exception;            /* a fatal one was raised */
+    struct shell_ref *culprit; /* by this shell, or NULL */
     int status;
 
     struct buf start_line; /* shell.start, until all have started */

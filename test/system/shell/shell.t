@@ -29,8 +29,10 @@ fails 'not executable' 126 'start failed: /etc/passwd: Permission denied' flux r
 fails 'exit status' 3 'task\(s\) exited with exit code 3' flux run sh -c 'exit 3'
 fails 'the highest counts' 3 'exit code 3' flux run -N4 sh -c 'exit $FLUX_TASK_RANK'
 fails 'signal' 137 'task\(s\) Killed' flux run sh -c 'kill -9 $$'
-fails 'exit on error' 143 'type=exec severity=0 task [01]: exited with exit code 1' \
+fails 'exit on error: who failed first counts' 1 'type=exec severity=0 task 0 on .*: exited with exit code 1' \
     flux run -n2 -N2 -o exit-on-error sh -c '[ $FLUX_TASK_RANK = 0 ] && exit 1; exec sleep 300'
+fails 'exit on error: a signal' 139 'type=exec severity=0 task 1 on .*: Segmentation fault' \
+    flux run -N2 -n4 -o exit-on-error sh -c '[ $FLUX_TASK_RANK = 1 ] && kill -SEGV $$; exec sleep 300'
 fails 'exit timeout' 143 'type=exec severity=0 a task has exited' \
     flux run -n2 -N2 -o exit-timeout=0.1s sh -c '[ $FLUX_TASK_RANK = 0 ] && exit 0; exec sleep 300'
 
