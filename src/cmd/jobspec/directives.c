@@ -3,6 +3,7 @@
 #include "base/buf.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct parser {
     bool in_word;
     char quote; /* ' or ", or 0 */
     bool triple;
+    struct buf body; /* of triple quotes over several lines */
     flux_error_t *error;
 };
 
@@ -43,6 +45,23 @@ static int end_word (struct parser *p)
     p->args[p->count++] = s;
     p->args[p->count] = NULL;
     p->in_word = false;
+    return 0;
+}
+
+static bool is_blank (const char *s, size_t len)
+{
+    while (len > 0 && isspace ((unsigned char)s[len - 1]))
+        len--;
+    return len == 0;
+}
+
+/* Quotes that stay open stand at the end of their line. */
+static int is_opened_last (struct parser *p, const char *s, size_t len)
+{
+    while (len > 0 && isspace ((unsigned char)s[len - 1]))
+        len--;
+    if (len < 3 || s[len - 1] != p->quote || s[len - 2] != p->quote)
+        return fail (p, "triple quotes are opened within a line and not closed there");
     return 0;
 }
 
@@ -79,10 +98,8 @@ static int parse_text (struct parser *p, const char *s, size_t len)
     }
     if (p->quote && !p->triple)
         return fail (p, "no closing quotation");
-    if (p->triple) {
-        buf_addc (&p->word, '\n');
-        return 0;
-    }
+    if (p->triple) /* the text begins with the next line */
+        return is_opened_last (p, s, len);
     return end_word (p);
 }
 
@@ -99,27 +116,60 @@ static size_t sentinel (const char *s, size_t len, size_t *prefix_len)
     return i + 5;
 }
 
-static bool is_blank (const char *s, size_t len)
+/* Blanks that all lines begin with, but for empty ones. */
+static size_t common_indent (const char *s)
 {
-    while (len > 0 && isspace ((unsigned char)s[len - 1]))
-        len--;
-    return len == 0;
+    size_t common = SIZE_MAX;
+
+    for (size_t len; *s; s += len + 1) {
+        size_t n = strspn (s, " \t");
+        len = strcspn (s, "\n");
+        if (n < len && n < common)
+            common = n;
+        if (!s[len])
+            break;
+    }
+    return common;
 }
 
-/* Inside of triple quotes: the prefix and the indentation are dropped. */
+static void add_body (struct parser *p)
+{
+    const char *s = p->body.data ? p->body.data : "";
+    size_t indent = common_indent (s);
+
+    for (size_t len; *s; s += len) {
+        size_t n = strspn (s, " \t");
+        len = strcspn (s, "\n");
+        len += s[len] == '\n';
+        n = n < indent ? n : indent;
+        buf_add (&p->word, s + n, len - n);
+    }
+    buf_reset (&p->body);
+}
+
+/* A line of a text in triple quotes, behind its sentinel (RFC 36). */
 static int continue_triple (struct parser *p, const char *s, size_t len)
 {
-    size_t n = p->prefix_len;
-    while (n > 0 && isspace ((unsigned char)p->prefix[n - 1]))
-        n--;
-    if (len < n || strncmp (s, p->prefix, n))
+    size_t prefix_len = 0, n = sentinel (s, len, &prefix_len), end;
+
+    if (n == 0 || prefix_len != p->prefix_len || strncmp (s, p->prefix, prefix_len))
         return fail (p, "a quoted text in triple quotes is not closed");
     s += n;
     len -= n;
-    size_t indent = 0;
-    while (indent < len && (s[indent] == ' ' || s[indent] == '\t'))
-        indent++;
-    return parse_text (p, s + indent, len - indent);
+    for (end = len; end > 0 && isspace ((unsigned char)s[end - 1]);)
+        end--;
+    if (end < 3 || s[end - 1] != p->quote || s[end - 2] != p->quote
+        || s[end - 3] != p->quote) {
+        buf_add (&p->body, s, len);
+        buf_addc (&p->body, '\n');
+        return 0;
+    }
+    if (!is_blank (s, end - 3))
+        buf_add (&p->body, s, end - 3);
+    add_body (p);
+    p->quote = 0;
+    p->triple = false;
+    return end_word (p);
 }
 
 static int parse_line (struct parser *p, const char *s, size_t len)
@@ -159,6 +209,7 @@ char **directives_parse (const char *script, int *count, flux_error_t *error)
     if (rc == 0 && p.triple)
         rc = fail (&p, "a quoted text in triple quotes is not closed");
     buf_fini (&p.word);
+    buf_fini (&p.body);
     if (rc < 0) {
         directives_free (p.args);
         return NULL;

@@ -39,8 +39,12 @@ static void good (void **state)
            "-N4|-n|8|--job-name=my job|");
     check ("# FLUX: -t 5m # five minutes\n# a remark\n# FLUX: -x\n", "-t|5m|-x|");
     check ("# flux: -o a=\"b c\" d\\ e\n", "-o|a=b c|d e|");
-    check ("# flux: --setattr=x=\"\"\"\n# a\n#   b\n# \"\"\"\n# flux: -x\ndate\n",
-           "--setattr=x=\na\nb\n|-x|");
+    check ("# flux: --setattr=x=\"\"\"\n# flux: [a]\n# flux:   b\n# flux: \"\"\"\n"
+           "# flux: -x\ndate\n",
+           "--setattr=x=[a]\n  b\n|-x|");
+    check ("#flux: -S x='''\n#flux:   a\n#flux:\n#flux:  b''' \n#flux: -x\n",
+           "-S|x= a\n\nb|-x|");
+    check ("#flux: \"\"\"\n#flux:\"\"\"\n#flux: \"\"\"a\"b\"\"\"\n", "|a\"b|");
 }
 
 static void bad (void **state)
@@ -50,6 +54,8 @@ static void bad (void **state)
     check_error ("# flux: --x='y\n", "line 1: no closing quotation");
     check_error ("# flux: -N1\n## flux: -n1\n",
                  "line 2: directive begins otherwise than those before it");
+    check_error ("# flux: a=\"\"\"b\n# flux: \"\"\"\n",
+                 "line 1: triple quotes are opened within a line and not closed there");
     check_error ("# flux: \"\"\"\n# x\n",
                  "line 2: a quoted text in triple quotes is not closed");
 }
