@@ -19,7 +19,7 @@
 
 #define DIGEST_MAX 64
 /* Each rank has so many bytes on their way to it; brokers between hold them. */
-#define EXTRACT_WINDOW_BYTES (2 * 1024 * 1024)
+#define EXTRACT_WINDOW_BYTES (1 * 1024 * 1024)
 
 struct optparse_option archive_extract_opts[] = {
     { .name = "list-only", .key = 't', .usage = "List the files, extract none" },
