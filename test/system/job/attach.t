@@ -115,8 +115,8 @@ l12' flux job attach --tail=2 $id
 is 'attach --tail=0' '' flux job attach --tail=0 $id
 is 'attach --tail: labels' '0: l12' flux job attach -l --tail=1 $id
 fails 'attach --tail: no number' 1 'tail=x: not a number' flux job attach --tail=x $id
-id=$(flux submit sh -c 'echo a; echo b; flux kvs get -N primary --waitcreate go >/dev/null; echo c; echo d')
-flux job wait-event -p output -c 2 $id data >/dev/null || true
+id=$(flux submit sh -c 'printf "a\\nb\\n"; flux kvs get -N primary --waitcreate go >/dev/null; echo c; echo d')
+flux job wait-event -p output $id data >/dev/null || true
 tail_running () {
     flux job attach --tail=1 -w start $id >/dev/null
     flux job attach --tail=1 $id >t &
