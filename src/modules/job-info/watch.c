@@ -12,8 +12,8 @@
  *
  * Only a watch of the main log may wait for a job that does not exist yet
  * (WAITCREATE); for other logs the flag means that the job has to exist, and to
- * write the log before it ends. The same holds for the exec log of a job that has
- * started. All others get ENOENT, also when they join a job that somebody waits for. */
+ * write the log before it ends. The same holds for the exec log of a job that has not
+ * ended. All others get ENOENT, also when they join a job that somebody waits for. */
 #include "service.h"
 #include "update.h"
 #include "window.h"
@@ -199,15 +199,10 @@ static void guest_cb (flux_future_t *f, void *arg)
     release (w);
 }
 
-/* What a job that runs has to say may not be in the KVS yet; that it started is. */
+/* What a job that runs, or will run, has to say may not be in the KVS yet. */
 static bool is_to_come (const struct watch *w)
 {
-    static const char started[] = "\"name\":\"start\"";
-    const struct buf *log = &w->job->log;
-
-    return w->waitcreate
-           || (!w->job->over && !strcmp (w->path, "guest.exec.eventlog")
-               && memmem (log->data, log->len, started, sizeof (started) - 1));
+    return w->waitcreate || (!w->job->over && !strcmp (w->path, "guest.exec.eventlog"));
 }
 
 static void guest_start (struct watch *w)
