@@ -360,15 +360,17 @@ int db_checkpoint_put (struct db *db, const char *json, flux_error_t *error)
     json_t *o = json_loads (json, 0, NULL);
     json_t *next = json_copy (db->pending ? db->pending : db->checkpoints);
 
-    if (!json_is_object (o) || !next || json_array_insert (next, 0, o) < 0) {
+    bool is_object = json_is_object (o);
+    int rc = is_object && next ? json_array_insert (next, 0, o) : -1;
+
+    json_decref (o);
+    if (rc < 0) {
         json_decref (next);
-        json_decref (o);
-        return error_fail (error, json_is_object (o) ? ENOMEM : EPROTO,
-                           "checkpoint: is no object");
+        return is_object ? error_fail (error, ENOMEM, "out of memory")
+                         : error_fail (error, EPROTO, "checkpoint: is no object");
     }
     while (json_array_size (next) > DB_CHECKPOINTS)
         json_array_remove (next, DB_CHECKPOINTS);
-    json_decref (o);
     json_decref (db->pending);
     db->pending = next;
     return 0;
