@@ -313,7 +313,6 @@ static void cut_off (struct conn *c)
     link_clear (&c->up);
     if (!c->child_closed)
         link_put (&c->down, NULL);
-    c->peer.inflight = NULL; /* went with the broker */
 }
 
 /* Returns false if there is nothing under way. */
@@ -973,7 +972,7 @@ static void kill_node (struct node *n)
         struct conn *c = container_of (it, struct conn, node);
 
         if (c->parent == n && c->parent_life == n->life)
-            c->peer.inflight = NULL;
+            c->peer.inflight = NULL; /* went with the router */
     }
     services_destroy (n->b.services);
 }
@@ -1258,14 +1257,6 @@ static void seeds (void **state)
 {
     for (uint64_t seed = 1; seed <= 300; seed++)
         run_seed (seed);
-}
-
-/* A node of a world that heals and is killed still leaves peers behind (not brokers do:
- * only the simulation's way to end one): to be found. */
-const char *__asan_default_options (void);
-const char *__asan_default_options (void)
-{
-    return "detect_leaks=0";
 }
 
 int main (int argc, char *argv[])
