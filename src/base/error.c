@@ -29,3 +29,25 @@ int error_invalid (flux_error_t *error, const char *fmt, ...)
     errno = EINVAL;
     return -1;
 }
+
+void *error_null (flux_error_t *error, int errnum, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start (ap, fmt);
+    set_text (error, fmt, ap);
+    va_end (ap);
+    errno = errnum;
+    return NULL;
+}
+
+void error_text (flux_error_t *error, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    va_start (ap, fmt);
+    set_text (error, fmt, ap);
+    va_end (ap);
+    errno = saved_errno;
+}

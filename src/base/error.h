@@ -10,5 +10,11 @@ int error_fail (flux_error_t *error, int errnum, const char *fmt, ...)
 /* The same with EINVAL. */
 int error_invalid (flux_error_t *error, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
+/* The same as error_fail for who returns a pointer: always NULL. */
+void *error_null (flux_error_t *error, int errnum, const char *fmt, ...)
+    __attribute__ ((format (printf, 3, 4)));
+/* The text alone: errno stays what it is. */
+void error_text (flux_error_t *error, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
 
 #endif

@@ -29,16 +29,3 @@ void broker_log (struct broker *b, int level, const char *fmt, ...)
         fprintf (stderr, "flux-broker: %s\n", text);
     errno = saved_errno;
 }
-
-void error_set (flux_error_t *error, const char *fmt, ...)
-{
-    int saved_errno = errno;
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = saved_errno;
-}

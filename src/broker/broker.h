@@ -93,8 +93,5 @@ void broker_post (struct broker *b, enum state_event event);
 /* Without a log, errors go to stderr. Keeps errno. */
 void broker_log (struct broker *b, int level, const char *fmt, ...)
     __attribute__ ((format (printf, 3, 4)));
-/* Keeps errno. */
-void error_set (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
 
 #endif

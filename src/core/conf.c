@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/text/toml.h"
 #include "core/message/message.h"
@@ -16,21 +17,6 @@ struct flux_conf {
     int refs;
     json_t *obj;
 };
-
-static void set_error (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-static void set_error (flux_error_t *error, const char *fmt, ...)
-{
-    int saved_errno = errno;
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = saved_errno;
-}
 
 /* Takes obj, also on failure. */
 static flux_conf_t *create (json_t *obj)
@@ -113,12 +99,12 @@ int flux_conf_vunpack (const flux_conf_t *conf, flux_error_t *error, const char 
         error->text[0] = '\0';
     if (!conf || !fmt || fmt[0] == '\0') {
         errno = EINVAL;
-        set_error (error, "%s", flux_strerror (errno));
+        error_text (error, "%s", flux_strerror (errno));
         return -1;
     }
     if (json_vunpack_ex (conf->obj, &jerror, 0, fmt, ap) < 0) {
         errno = EINVAL;
-        set_error (error, "%s", jerror.text);
+        error_text (error, "%s", jerror.text);
         return -1;
     }
     return 0;
@@ -201,7 +187,7 @@ int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *p
         error->text[0] = '\0';
     if (!conf || !fmt) {
         errno = EINVAL;
-        set_error (error, "%s", flux_strerror (errno));
+        error_text (error, "%s", flux_strerror (errno));
         return -1;
     }
     va_start (ap, fmt);
@@ -209,12 +195,12 @@ int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *p
     va_end (ap);
     if (!val) {
         errno = EINVAL;
-        set_error (error, "%s", jerror.text);
+        error_text (error, "%s", jerror.text);
         return -1;
     }
     if ((rc = update (conf->obj, path, val)) < 0) {
         errno = EINVAL;
-        set_error (error, "%s: cannot be set", path ? path : "configuration");
+        error_text (error, "%s: cannot be set", path ? path : "configuration");
     }
     json_decref (val);
     return rc;
@@ -236,18 +222,18 @@ static json_t *decode (const char *path, const char *s, size_t len, flux_error_t
 
         if (!(o = json_loadb (s, len, 0, &e))) {
             errno = EINVAL;
-            set_error (error, "%s:%d: %s", path, e.line, e.text);
+            error_text (error, "%s:%d: %s", path, e.line, e.text);
         } else if (!json_is_object (o)) {
             json_decref (o);
             o = NULL;
             errno = EINVAL;
-            set_error (error, "%s: not a JSON object", path);
+            error_text (error, "%s: not a JSON object", path);
         }
     } else {
         struct toml_error e;
 
         if (!(o = toml_decode (s, len, &e)))
-            set_error (error, "%s:%d: %s", path, e.line, e.text);
+            error_text (error, "%s:%d: %s", path, e.line, e.text);
     }
     return o;
 }
@@ -261,7 +247,7 @@ static json_t *decode_text (const char *text, flux_error_t *error)
         return o;
     json_decref (o);
     if (!(o = toml_decode (text, strlen (text), &e)))
-        set_error (error, "line %d: %s", e.line, e.text);
+        error_text (error, "line %d: %s", e.line, e.text);
     return o;
 }
 
@@ -274,7 +260,7 @@ int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error)
         error->text[0] = '\0';
     if (!conf || !text) {
         errno = EINVAL;
-        set_error (error, "%s", flux_strerror (errno));
+        error_text (error, "%s", flux_strerror (errno));
         return -1;
     }
     if (!(o = decode_text (text, error)))
@@ -292,7 +278,7 @@ static int merge_file (json_t *into, const char *path, flux_error_t *error)
     int rc = -1;
 
     if (!s) {
-        set_error (error, "%s: %s", path, flux_strerror (errno));
+        error_text (error, "%s: %s", path, flux_strerror (errno));
         return -1;
     }
     if ((o = decode (path, s, len, error))) {
@@ -316,7 +302,7 @@ static int merge_dir (json_t *into, const char *path, flux_error_t *error)
     int rc = 0;
 
     if (count < 0) {
-        set_error (error, "%s: %s", path, flux_strerror (errno));
+        error_text (error, "%s: %s", path, flux_strerror (errno));
         return -1;
     }
     for (int i = 0; i < count; i++) {
@@ -341,16 +327,16 @@ flux_conf_t *flux_conf_parse (const char *path, flux_error_t *error)
         error->text[0] = '\0';
     if (!path) {
         errno = EINVAL;
-        set_error (error, "%s", flux_strerror (errno));
+        error_text (error, "%s", flux_strerror (errno));
         return NULL;
     }
     if (stat (path, &st) < 0) {
-        set_error (error, "%s: %s", path, flux_strerror (errno));
+        error_text (error, "%s: %s", path, flux_strerror (errno));
         return NULL;
     }
     if (!(o = json_object ())) {
         errno = ENOMEM;
-        set_error (error, "%s", flux_strerror (errno));
+        error_text (error, "%s", flux_strerror (errno));
         return NULL;
     }
     rc =

@@ -3,10 +3,10 @@
 
 #include <flux/hostlist.h>
 #include <flux/idset.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/hashmap.h"
 
 /* Bounds what a hostile constraint does to the stack. */
@@ -37,19 +37,6 @@ struct constraint {
     struct idset *ranks;
 };
 
-static void set_error (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-
-static void set_error (flux_error_t *error, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-}
-
 void constraint_destroy (struct constraint *c)
 {
     if (c) {
@@ -78,7 +65,7 @@ static int spend (struct compiler *k, size_t cost, flux_error_t *error)
     k->cost += cost;
     if (k->cost <= MAX_COST)
         return 0;
-    set_error (error, "constraint has too many hosts or ranks");
+    error_text (error, "constraint has too many hosts or ranks");
     return invalid ();
 }
 
@@ -91,13 +78,13 @@ static int compile_properties (struct constraint *c, json_t *values,
     json_array_foreach (values, i, value) {
         const char *s = json_string_value (value);
         if (!s) {
-            set_error (error, "non-string property specified");
+            error_text (error, "non-string property specified");
             return invalid ();
         }
         if (*s == '^')
             s++;
         if (!*s || s[strcspn (s, "!&'\"^`|()")]) {
-            set_error (error, "invalid property '%.80s'", json_string_value (value));
+            error_text (error, "invalid property '%.80s'", json_string_value (value));
             return invalid ();
         }
     }
@@ -116,8 +103,8 @@ static int compile_hosts (struct compiler *k, struct constraint *c, json_t *valu
     json_array_foreach (values, i, value) {
         const char *s = json_string_value (value);
         if (!s || hostlist_append (c->hostlist, s) < 0) {
-            set_error (error, "invalid hostlist '%.80s'%s", s ? s : "(not a string)",
-                       s && errno == EOVERFLOW ? ": too many hosts" : "");
+            error_text (error, "invalid hostlist '%.80s'%s", s ? s : "(not a string)",
+                        s && errno == EOVERFLOW ? ": too many hosts" : "");
             return invalid ();
         }
     }
@@ -146,7 +133,7 @@ static int compile_ranks (struct compiler *k, struct constraint *c, json_t *valu
     json_array_foreach (values, i, value) {
         const char *s = json_string_value (value);
         if (!s || idset_decode_info (s, -1, NULL, &maxid, NULL) < 0) {
-            set_error (error, "invalid idset '%.80s'", s ? s : "(not a string)");
+            error_text (error, "invalid idset '%.80s'", s ? s : "(not a string)");
             return invalid ();
         }
         if (maxid == IDSET_INVALID_ID)
@@ -187,7 +174,7 @@ static int compile_op (struct compiler *k, struct constraint *c, const char *op,
     static const char *const logic[] = { [ALL] = "and", [ANY] = "or", [NONE] = "not" };
 
     if (!json_is_array (values)) {
-        set_error (error, "%.40s value must be an array", op);
+        error_text (error, "%.40s value must be an array", op);
         return invalid ();
     }
     for (size_t i = 0; i < sizeof (logic) / sizeof (logic[0]); i++) {
@@ -213,7 +200,7 @@ static int compile_op (struct compiler *k, struct constraint *c, const char *op,
         c->values = json_incref (values);
         return (c->op = strdup (op)) ? 0 : -1;
     }
-    set_error (error, "unknown constraint operator: %.80s", op);
+    error_text (error, "unknown constraint operator: %.80s", op);
     return invalid ();
 }
 
@@ -224,14 +211,14 @@ static struct constraint *compile (struct compiler *k, json_t *o, flux_error_t *
     json_t *values;
 
     if (o && !json_is_object (o)) {
-        set_error (error, "constraint must be JSON object");
+        error_text (error, "constraint must be JSON object");
         errno = EINVAL;
         return NULL;
     }
     if (k->depth > MAX_DEPTH || json_object_size (o) > 1) {
-        set_error (error, k->depth > MAX_DEPTH
-                              ? "constraint is nested too deeply"
-                              : "constraint has more than one operator");
+        error_text (error, k->depth > MAX_DEPTH
+                               ? "constraint is nested too deeply"
+                               : "constraint has more than one operator");
         errno = EINVAL;
         return NULL;
     }
@@ -253,9 +240,9 @@ struct constraint *constraint_compile (json_t *o, const struct constraint_ops *o
     struct compiler k = { .ops = ops };
     struct constraint *c;
 
-    set_error (error, "%s", "");
+    error_text (error, "%s", "");
     if (!(c = compile (&k, o, error)) && error && !error->text[0])
-        set_error (error, "%s", strerror (errno));
+        error_text (error, "%s", strerror (errno));
     return c;
 }
 

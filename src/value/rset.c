@@ -1,6 +1,7 @@
 /* A sorted array of ranks. Hosts and sets of cores are counted and shared
  * between ranks and between resource sets, so that ten thousand equal nodes
  * cost one set of cores and copies cost no decoding. Not for two threads. */
+#include "base/error.h"
 #include "value/rset_impl.h"
 
 #include <stdlib.h>
@@ -506,7 +507,7 @@ int rset_rerank (struct rset *r, struct hostlist *hosts, flux_error_t *error)
                 rank++;
         }
         if (rank < 0 || rank >= size) {
-            rset_error (error, "host %s not found in host list",
+            error_text (error, "host %s not found in host list",
                         e->host ? e->host->name : "(none)");
             errno = ENOENT;
             goto error;

@@ -1,11 +1,11 @@
 /* RFC 20 text. */
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/hashmap.h"
 #include "value/rset_impl.h"
 
@@ -43,29 +43,29 @@ static int decode_lite (struct rset *r, size_t i, json_t *entry, flux_error_t *e
     if (json_unpack (entry, "{s:s s:{s?s s?s}}", "rank", &ranks, "children", "core",
                      &cores, "gpu", &gpus)
         < 0) {
-        rset_error (error, "R_lite[%zu]: expected rank and children", i);
+        error_text (error, "R_lite[%zu]: expected rank and children", i);
         return invalid ();
     }
     if (!fits (ranks, MAX_RANK)) {
-        rset_error (error, "R_lite[%zu].rank: %.80s: ranks end at %d", i, ranks,
+        error_text (error, "R_lite[%zu].rank: %.80s: ranks end at %d", i, ranks,
                     MAX_RANK - 1);
         return invalid ();
     }
     if (!fits (cores, MAX_CHILD) || !fits (gpus, MAX_CHILD)) {
-        rset_error (error, "R_lite[%zu].children: %.80s: ids end at %d", i,
+        error_text (error, "R_lite[%zu].children: %.80s: ids end at %d", i,
                     fits (cores, MAX_CHILD) ? gpus : cores, MAX_CHILD - 1);
         return invalid ();
     }
     if (!(ids = idset_decode_ex (ranks, -1, -1, IDSET_FLAG_AUTOGROW, &ierror))) {
-        rset_error (error, "R_lite[%zu].rank: %.100s", i, ierror.text);
+        error_text (error, "R_lite[%zu].rank: %.100s", i, ierror.text);
         return invalid ();
     }
     if (!(kids = rset_kids_decode (cores, gpus))) {
-        rset_error (error, "R_lite[%zu].children: invalid idset", i);
+        error_text (error, "R_lite[%zu].children: invalid idset", i);
         goto out;
     }
     if (idset_count (ids) > (size_t)(MAX_RANK - r->count)) {
-        rset_error (error, "R_lite[%zu]: ranks appear twice", i);
+        error_text (error, "R_lite[%zu]: ranks appear twice", i);
         errno = EINVAL;
         goto out;
     }
@@ -100,7 +100,7 @@ static int sort_ranks (struct rset *r, flux_error_t *error)
     qsort (r->entries, r->count, sizeof (*r->entries), cmp_rank);
     for (int i = 1; i < r->count; i++) {
         if (r->entries[i - 1].rank == r->entries[i].rank) {
-            rset_error (error, "R_lite: rank %u appears twice", r->entries[i].rank);
+            error_text (error, "R_lite: rank %u appears twice", r->entries[i].rank);
             return invalid ();
         }
     }
@@ -117,7 +117,7 @@ static int check_total (const struct rset *r, flux_error_t *error)
             total += idset_count (r->entries[i].kids->ids[t]);
     if (total <= INT_MAX)
         return 0;
-    rset_error (error, "R_lite: too many cores and gpus in all");
+    error_text (error, "R_lite: too many cores and gpus in all");
     return invalid ();
 }
 
@@ -134,14 +134,14 @@ static int decode_nodelist (struct rset *r, json_t *nodelist, flux_error_t *erro
     json_array_foreach (nodelist, i, value) {
         const char *s = json_string_value (value);
         if (!s || hostlist_append (hl, s) < 0) {
-            rset_error (error, "nodelist[%zu]: %s", i,
+            error_text (error, "nodelist[%zu]: %s", i,
                         s && errno == EOVERFLOW ? "too many hosts"
                                                 : "invalid hostlist");
             goto out;
         }
     }
     if (hostlist_count (hl) != r->count) {
-        rset_error (error, "nodelist has %d hosts for %d ranks", hostlist_count (hl),
+        error_text (error, "nodelist has %d hosts for %d ranks", hostlist_count (hl),
                     r->count);
         goto out;
     }
@@ -167,7 +167,7 @@ static int decode_properties (struct rset *r, json_t *o, flux_error_t *error)
     size_t bytes = 0;
 
     if (json_object_size (o) > MAX_PROPERTIES) {
-        rset_error (error, "properties: more than %d", MAX_PROPERTIES);
+        error_text (error, "properties: more than %d", MAX_PROPERTIES);
         return invalid ();
     }
     json_object_foreach (o, name, value) {
@@ -176,13 +176,13 @@ static int decode_properties (struct rset *r, json_t *o, flux_error_t *error)
         int rc = -1;
 
         if (s && !fits (s, MAX_RANK))
-            rset_error (error, "properties.%.60s: ranks end at %d", name, MAX_RANK - 1);
+            error_text (error, "properties.%.60s: ranks end at %d", name, MAX_RANK - 1);
         else if (!ranks)
-            rset_error (error, "properties.%.60s: invalid idset", name);
+            error_text (error, "properties.%.60s: invalid idset", name);
         else if ((bytes += idset_universe_size (ranks) / 8) > MAX_PROPERTY_BYTES)
-            rset_error (error, "properties.%.60s: too many ranks in all", name);
+            error_text (error, "properties.%.60s: too many ranks in all", name);
         else if ((rc = rset_add_property (r, name, ranks)) < 0)
-            rset_error (error, "properties.%.60s: invalid name", name);
+            error_text (error, "properties.%.60s: invalid name", name);
         idset_destroy (ranks);
         if (rc < 0)
             return invalid ();
@@ -200,7 +200,7 @@ struct rset *rset_decode_json (const json_t *o, flux_error_t *error)
     int version;
 
     if (!(r = rset_create ())) {
-        rset_error (error, "out of memory");
+        error_text (error, "out of memory");
         return NULL;
     }
     if (json_unpack_ex (
@@ -209,17 +209,17 @@ struct rset *rset_decode_json (const json_t *o, flux_error_t *error)
             &properties, "starttime", &r->starttime, "expiration", &r->expiration,
             "nslots", &r->nslots, "scheduling", &scheduling)
         < 0) {
-        rset_error (error, "R: %.140s", jerror.text);
+        error_text (error, "R: %.140s", jerror.text);
         goto inval;
     }
     if (version != 1) {
-        rset_error (error, "R: invalid version: %d", version);
+        error_text (error, "R: invalid version: %d", version);
         goto inval;
     }
     if (!json_is_array (lite) || (nodelist && !json_is_array (nodelist))
         || (properties && !json_is_object (properties)) || r->starttime < 0
         || r->expiration < 0 || r->nslots < 0) {
-        rset_error (error, "R: execution has a key of the wrong type");
+        error_text (error, "R: execution has a key of the wrong type");
         goto inval;
     }
     json_array_foreach (lite, i, entry)
@@ -248,7 +248,7 @@ struct rset *rset_decode (const char *s, flux_error_t *error)
     struct rset *r;
 
     if (!o) {
-        rset_error (error, "R: %.140s", jerror.text);
+        error_text (error, "R: %.140s", jerror.text);
         errno = EINVAL;
         return NULL;
     }

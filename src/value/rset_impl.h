@@ -41,8 +41,6 @@ struct rset {
     json_t *scheduling;
 };
 
-void rset_error (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
 struct entry *rset_find (const struct rset *r, unsigned int rank);
 int rset_reserve (struct rset *r, int count);
 /* Adds behind the last, where there is room (rset_reserve): for a decoder that sorts

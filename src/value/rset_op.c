@@ -1,20 +1,9 @@
 /* Set algebra and comparison. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "value/rset_impl.h"
-
-void rset_error (flux_error_t *error, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-}
 
 static bool ids_equal (const struct idset *a, const struct idset *b)
 {
@@ -160,7 +149,7 @@ static int verify_ids (const struct entry *want, const struct kids *have, enum t
         return 0;
     }
     s = idset_encode (missing, IDSET_FLAG_RANGE | IDSET_FLAG_BRACKETS);
-    rset_error (error, "rank %u (%s) missing resources: %s%s", want->rank,
+    error_text (error, "rank %u (%s) missing resources: %s%s", want->rank,
                 want->host ? want->host->name : "?", name, s ? s : "?");
     free (s);
     idset_destroy (missing);
@@ -176,12 +165,12 @@ int rset_verify (const struct rset *expected, const struct rset *found,
         const struct entry *have = rset_find (found, want->rank);
 
         if (!have) {
-            rset_error (error, "rank %u not found", want->rank);
+            error_text (error, "rank %u not found", want->rank);
             errno = EINVAL;
             return -1;
         }
         if (want->host && have->host && strcmp (want->host->name, have->host->name)) {
-            rset_error (error, "rank %u got hostname '%s', expected '%s'", want->rank,
+            error_text (error, "rank %u got hostname '%s', expected '%s'", want->rank,
                         have->host->name, want->host->name);
             errno = EINVAL;
             return -1;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 
 /* Bound what a short text such as "[[16777215,1,1,1]]" makes us allocate, and how long
  * a text becomes that says the same without `repeat`. */
@@ -35,19 +36,6 @@ struct taskmap {
     int *owners; /* node by task id */
     int ntasks, tasks_cap;
 };
-
-static void set_error (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-
-static void set_error (flux_error_t *error, const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-}
 
 struct taskmap *taskmap_create (void)
 {
@@ -242,7 +230,7 @@ static int decode_array (struct taskmap *map, json_t *array, flux_error_t *error
     json_t *entry;
 
     if (!json_is_array (array)) {
-        set_error (error, "taskmap: map is not an array");
+        error_text (error, "taskmap: map is not an array");
         return -1;
     }
     json_array_foreach (array, i, entry) {
@@ -250,11 +238,11 @@ static int decode_array (struct taskmap *map, json_t *array, flux_error_t *error
         if (json_unpack_ex (entry, NULL, JSON_STRICT, "[i,i,i,i]", &b.nodeid, &b.nnodes,
                             &b.ppn, &b.repeat)
             < 0) {
-            set_error (error, "taskmap: map[%zu]: expected four integers", i);
+            error_text (error, "taskmap: map[%zu]: expected four integers", i);
             return -1;
         }
         if (append_block (map, b) < 0) {
-            set_error (error, "taskmap: map[%zu]: value out of range", i);
+            error_text (error, "taskmap: map[%zu]: value out of range", i);
             return -1;
         }
     }
@@ -268,10 +256,10 @@ static int decode_json (struct taskmap *map, const char *s, flux_error_t *error)
     int rc = -1;
 
     if (!o)
-        set_error (error, "taskmap: %.120s", jerror.text);
+        error_text (error, "taskmap: %.120s", jerror.text);
     else if (json_is_object (o)) {
         if (json_integer_value (json_object_get (o, "version")) != 1)
-            set_error (error, "taskmap: version must be 1");
+            error_text (error, "taskmap: version must be 1");
         else
             rc = decode_array (map, json_object_get (o, "map"), error);
     } else
@@ -325,14 +313,14 @@ static int decode_pmi (struct taskmap *map, const char *s, flux_error_t *error)
         if (!(s = scan_pmi_block (s, &b)))
             goto inval;
         if (append_block (map, b) < 0) {
-            set_error (error, "taskmap: value out of range in PMI_process_mapping");
+            error_text (error, "taskmap: value out of range in PMI_process_mapping");
             return -1;
         }
     }
     if ((s = expect (s, ")")) && *s == '\0')
         return 0;
 inval:
-    set_error (error, "taskmap: invalid PMI_process_mapping");
+    error_text (error, "taskmap: invalid PMI_process_mapping");
     return -1;
 }
 
@@ -376,7 +364,7 @@ static int own_tasks (struct taskmap *map, int node, const char *s, size_t len,
         long hi = *p == '-' ? strtol (p + 1, &p, 10) : lo;
         for (long id = lo; id <= hi; id++) {
             if (map->owners[id] != -1) {
-                set_error (error, "taskmap: duplicate task id %ld", id);
+                error_text (error, "taskmap: duplicate task id %ld", id);
                 return -1;
             }
             map->owners[id] = node;
@@ -397,16 +385,16 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
         idset_error_t idset_error;
 
         if (idset_decode_info (s, len, &count, &maxid, &idset_error) < 0) {
-            set_error (error, "taskmap: node %d: %.100s", node, idset_error.text);
+            error_text (error, "taskmap: node %d: %.100s", node, idset_error.text);
             return -1;
         }
         if (count == 0 || maxid >= TASKMAP_MAX) {
-            set_error (error, "taskmap: node %d: %s", node,
-                       count ? "task id is too large" : "no task ids");
+            error_text (error, "taskmap: node %d: %s", node,
+                        count ? "task id is too large" : "no task ids");
             return -1;
         }
         if (node >= TASKMAP_MAX_NODES) {
-            set_error (error, "taskmap: more than %d nodes", TASKMAP_MAX_NODES);
+            error_text (error, "taskmap: more than %d nodes", TASKMAP_MAX_NODES);
             return -1;
         }
         if (grow_nodes (map, node + 1) < 0 || grow_tasks (map, maxid + 1) < 0)
@@ -419,7 +407,7 @@ static int decode_raw (struct taskmap *map, const char *s, flux_error_t *error)
     }
     for (int i = 0; i < map->ntasks; i++) {
         if (map->owners[i] < 0) {
-            set_error (error, "taskmap: task id %d is missing", i);
+            error_text (error, "taskmap: task id %d is missing", i);
             return -1;
         }
     }
@@ -441,7 +429,7 @@ struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
 
     if (!map || !s) {
         taskmap_destroy (map);
-        set_error (error, s ? "taskmap: out of memory" : "taskmap: input is NULL");
+        error_text (error, s ? "taskmap: out of memory" : "taskmap: input is NULL");
         errno = s ? ENOMEM : EINVAL;
         return NULL;
     }
@@ -622,21 +610,21 @@ int taskmap_check (const struct taskmap *a, const struct taskmap *b,
                    flux_error_t *error)
 {
     if (!a || !b) {
-        set_error (error, "taskmap: map is NULL");
+        error_text (error, "taskmap: map is NULL");
         goto inval;
     }
     if (a->ntasks != b->ntasks) {
-        set_error (error, "got %d total tasks, expected %d", b->ntasks, a->ntasks);
+        error_text (error, "got %d total tasks, expected %d", b->ntasks, a->ntasks);
         goto inval;
     }
     if (a->nnodes != b->nnodes) {
-        set_error (error, "got %d nodes, expected %d", b->nnodes, a->nnodes);
+        error_text (error, "got %d nodes, expected %d", b->nnodes, a->nnodes);
         goto inval;
     }
     for (int i = 0; i < a->nnodes; i++) {
         int want = a->nodes[i].ntasks, have = b->nodes[i].ntasks;
         if (want != have) {
-            set_error (error, "node %d has %d tasks, expected %d", i, have, want);
+            error_text (error, "node %d has %d tasks, expected %d", i, have, want);
             goto inval;
         }
     }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
 #include "broker/broker.h"
@@ -29,8 +30,8 @@ static int set_quorum (struct broker *b, flux_error_t *error)
         return attrs_putf (b->attrs, "broker.quorum", -1, "%d", b->size);
     if (atol (s) <= b->size)
         return 0;
-    error_set (error, "broker.quorum: %s is more than the instance has (%d)", s,
-               b->size);
+    error_text (error, "broker.quorum: %s is more than the instance has (%d)", s,
+                b->size);
     errno = EINVAL;
     return -1;
 }
@@ -45,7 +46,7 @@ static int set_critical_ranks (struct broker *b, flux_error_t *error)
     if (given) {
         if (!(ids = idset_decode (given)) || idset_last (ids) >= (unsigned)b->size) {
             /* All brokers see it, one says it. */
-            error_set (
+            error_text (
                 error,
                 b->rank == 0 ? "broker.critical-ranks: '%s' is not a set of ranks" : "",
                 given);
@@ -84,7 +85,7 @@ int boot_set_place (struct broker *b, int rank, int size, const char *method,
         || attrs_putf (b->attrs, "tbon.descendants", -1, "%d",
                        topology_descendants (b->topo, rank))
                < 0) {
-        error_set (error, "out of memory");
+        error_text (error, "out of memory");
         return -1;
     }
     return 0;
@@ -195,7 +196,7 @@ static json_t *get_card (struct pmi_client *pmi, int rank, flux_error_t *error)
         return NULL;
     if (!(card = json_loads (s, 0, NULL))
         || !json_is_string (json_object_get (card, "hostname"))) {
-        error_set (error, "business card of rank %d is malformed", rank);
+        error_text (error, "business card of rank %d is malformed", rank);
         json_decref (card);
         errno = EPROTO;
         return NULL;
@@ -309,7 +310,7 @@ static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *m
     if (overlay_create (b, error) < 0)
         return -1;
     if (!(children = possible_children (b))) {
-        error_set (error, "out of memory");
+        error_text (error, "out of memory");
         return -1;
     }
     rc = exchange_cards (b, pmi, map, children, error);
@@ -362,7 +363,7 @@ static int try_method (struct broker *b, const char *method, flux_error_t *error
         return boot_config (b, error);
     if (strcmp (method, "simple") != 0) {
         errno = ENOENT;
-        error_set (error, "boot method '%s' is not available", method);
+        error_text (error, "boot method '%s' is not available", method);
         return -1;
     }
     if (!(pmi = pmi_client_open_env (error)))
@@ -382,7 +383,7 @@ int boot_run (struct broker *b, flux_error_t *error)
     char *saveptr = NULL;
     int rc = -1;
 
-    error_set (error, "no boot method works");
+    error_text (error, "no boot method works");
     for (char *m = strtok_r (methods, " ,", &saveptr); m;
          m = strtok_r (NULL, " ,", &saveptr)) {
         rc = try_method (b, m, error);

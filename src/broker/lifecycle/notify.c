@@ -8,6 +8,7 @@
  *
  * Failures: who is not listened to runs on. */
 #include "broker/lifecycle/notify.h"
+#include "base/error.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -79,7 +80,7 @@ static int set_address (struct notify *n, const char *name)
 
 static int fail (flux_error_t *error, const char *text)
 {
-    error_set (error, "%s", text);
+    error_text (error, "%s", text);
     errno = EINVAL;
     return -1;
 }

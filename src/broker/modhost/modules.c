@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "broker/attrs.h"
@@ -376,11 +377,11 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
     if (strchr (path, '/')) {
         snprintf (file, sizeof (file), "%s", path);
         if (access (file, R_OK) < 0) {
-            error_set (error, "%s", strerror (errno));
+            error_text (error, "%s", strerror (errno));
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
-        error_set (error, "module not found in search path");
+        error_text (error, "module not found in search path");
         errno = ENOENT;
         goto error;
     }
@@ -596,7 +597,7 @@ static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
             strcat (list, m->name);
         }
     }
-    error_set (error, "is in use: remove %s first", list);
+    error_text (error, "is in use: remove %s first", list);
     return *list;
 }
 

@@ -11,6 +11,7 @@
  * missed come first. */
 #include "broker/overlay/overlay.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -457,12 +458,12 @@ int overlay_connect (struct broker *b, flux_error_t *error)
     struct overlay *ov = b->overlay;
 
     if (connect_to (ov, &ov->ancestors[0], b->uuid, true) < 0) {
-        error_set (error, "overlay: connect to %.100s: %s", ov->ancestors[0].uri,
-                   strerror (errno));
+        error_text (error, "overlay: connect to %.100s: %s", ov->ancestors[0].uri,
+                    strerror (errno));
         return -1;
     }
     if (overlay_core_hello (ov->core) < 0) {
-        error_set (error, "overlay.hello: %s", strerror (errno));
+        error_text (error, "overlay.hello: %s", strerror (errno));
         return -1;
     }
     return 0;
@@ -568,7 +569,7 @@ static void *load_transport (struct overlay *ov, flux_error_t *error)
               slash ? (int)(slash - broker) : 0, broker);
     if (!(ov->dso = dlopen (path, RTLD_LAZY | RTLD_LOCAL))
         || !(ov->ops = dlsym (ov->dso, TRANSPORT_SYMBOL)))
-        error_set (error, "overlay: %s", dlerror ());
+        error_text (error, "overlay: %s", dlerror ());
     return (void *)ov->ops;
 }
 
@@ -603,7 +604,7 @@ static int open_transport (struct overlay *ov, flux_error_t *error)
     if (!load_transport (ov, error))
         return -1;
     if (!(ov->transport = ov->ops->create (&conf))) {
-        error_set (error, "overlay: %s", strerror (errno));
+        error_text (error, "overlay: %s", strerror (errno));
         return -1;
     }
     return 0;
@@ -673,13 +674,13 @@ int overlay_create (struct broker *b, flux_error_t *error)
     if (limits_check_overlay (count, error) < 0)
         return -1;
     if (!(ov = calloc (1, sizeof (*ov)))) {
-        error_set (error, "out of memory");
+        error_text (error, "out of memory");
         return -1;
     }
     b->overlay = ov;
     ov->b = b;
     if (!(ov->uris = json_array ()) || !(ov->core = create_core (ov))) {
-        error_set (error, "out of memory");
+        error_text (error, "out of memory");
         return -1;
     }
     ov->parent.kind = PEER_PARENT;
@@ -707,7 +708,7 @@ static int set_torpid_attr (const char *name, const char *val, void *arg,
         return -1;
     if (strcmp (name, "tbon.torpid_min") == 0) {
         if (seconds <= 0) {
-            error_set (error, "%s: must be more than 0", name);
+            error_text (error, "%s: must be more than 0", name);
             errno = EINVAL;
             return -1;
         }

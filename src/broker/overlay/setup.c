@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "broker/attrs.h"
 #include "broker/overlay/overlay.h"
 #include "broker/overlay/overlay_impl.h"
@@ -23,7 +24,7 @@ static int find_address (struct broker *b, char *buf, size_t size, flux_error_t 
 
     snprintf (buf, size, "127.0.0.1");
     if (getifaddrs (&list) < 0) {
-        error_set (error, "overlay: interfaces: %s", strerror (errno));
+        error_text (error, "overlay: interfaces: %s", strerror (errno));
         return -1;
     }
     for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
@@ -39,9 +40,9 @@ static int find_address (struct broker *b, char *buf, size_t size, flux_error_t 
     }
     freeifaddrs (list);
     if (!found) {
-        error_set (error,
-                   "tbon.interface-hint: no interface '%.60s' with an IPv4 address",
-                   hint);
+        error_text (error,
+                    "tbon.interface-hint: no interface '%.60s' with an IPv4 address",
+                    hint);
         errno = EINVAL;
         return -1;
     }
@@ -53,7 +54,7 @@ static int bind_uri (struct overlay *ov, const char *uri, flux_error_t *error)
     char endpoint[512];
 
     if (ov->ops->bind (ov->transport, uri, endpoint, sizeof (endpoint)) < 0) {
-        error_set (error, "overlay: bind %.100s: %s", uri, strerror (errno));
+        error_text (error, "overlay: bind %.100s: %s", uri, strerror (errno));
         return -1;
     }
     json_array_append_new (ov->uris, json_string (endpoint));
@@ -130,7 +131,7 @@ static int note_parent (struct broker *b, flux_error_t *error)
     if (ov->ancestor_count > 1
         || attrs_put (b->attrs, "tbon.parent-endpoint", ov->ancestors[0].uri, -1) == 0)
         return 0;
-    error_set (error, "out of memory");
+    error_text (error, "out of memory");
     return -1;
 }
 
@@ -143,7 +144,7 @@ int overlay_add_ancestor (struct broker *b, int rank, json_t *card, bool local,
     size_t i;
 
     if (!a) {
-        error_set (error, "out of memory");
+        error_text (error, "out of memory");
         return -1;
     }
     json_array_foreach (json_object_get (card, "uri"), i, uri) {
@@ -153,8 +154,8 @@ int overlay_add_ancestor (struct broker *b, int rank, json_t *card, bool local,
             snprintf (a->uri, sizeof (a->uri), "%s", s);
     }
     if (!a->uri[0]) {
-        error_set (error, "business card of rank %d has no %s address", rank,
-                   local ? "ipc" : "tcp");
+        error_text (error, "business card of rank %d has no %s address", rank,
+                    local ? "ipc" : "tcp");
         errno = EPROTO;
         return -1;
     }
@@ -175,7 +176,7 @@ int overlay_use_keys (struct broker *b, const char *pubkey, const char *seckey,
 
     if (ov->ops->set_keys (ov->transport, pubkey, seckey) < 0
         || ov->ops->authorize (ov->transport, pubkey) < 0) {
-        error_set (error, "overlay: keys: %s", strerror (errno));
+        error_text (error, "overlay: keys: %s", strerror (errno));
         return -1;
     }
     snprintf (ov->shared_key, sizeof (ov->shared_key), "%s", pubkey);
@@ -199,7 +200,7 @@ int overlay_add_ancestor_at (struct broker *b, int rank, const char *uri,
     struct ancestor *a = add_ancestor (b, rank);
 
     if (!a || strlen (uri) >= sizeof (a->uri)) {
-        error_set (error, "overlay: the address of rank %d is too long", rank);
+        error_text (error, "overlay: the address of rank %d is too long", rank);
         errno = EINVAL;
         return -1;
     }

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/error.h"
 #include "base/list.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
@@ -456,7 +457,7 @@ static int listen_on (struct local *l, flux_error_t *error)
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
     if (strlen (l->path) >= sizeof (addr.sun_path)) {
-        error_set (error, "%s: the path of the socket is too long", l->path);
+        error_text (error, "%s: the path of the socket is too long", l->path);
         return -1;
     }
     strcpy (addr.sun_path, l->path);
@@ -465,7 +466,7 @@ static int listen_on (struct local *l, flux_error_t *error)
         || bind (l->fd, (struct sockaddr *)&addr, sizeof (addr)) < 0
         || chmod (l->path, l->allow_guest ? 0777 : 0600) < 0
         || listen (l->fd, 1024) < 0) {
-        error_set (error, "%s: %s", l->path, strerror (errno));
+        error_text (error, "%s: %s", l->path, strerror (errno));
         return -1;
     }
     if (l->allow_guest)
@@ -512,7 +513,7 @@ int local_init (struct broker *b, flux_error_t *error)
     const char *uri = attrs_val (b->attrs, "local-uri");
 
     if (!l) {
-        error_set (error, "out of memory");
+        error_text (error, "out of memory");
         return -1;
     }
     b->local = l;
@@ -524,7 +525,7 @@ int local_init (struct broker *b, flux_error_t *error)
     if (strncmp (uri, "local://", 8) != 0
         || (size_t)snprintf (l->path, sizeof (l->path), "%s", uri + 8)
                >= sizeof (l->path)) {
-        error_set (error, "local-uri: '%s' is not local://PATH, or too long", uri);
+        error_text (error, "local-uri: '%s' is not local://PATH, or too long", uri);
         errno = EINVAL;
         return -1;
     }

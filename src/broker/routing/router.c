@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/error.h"
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "broker/attrs.h"
@@ -123,7 +124,7 @@ static int set_limit (const char *name, const char *val, void *arg, flux_error_t
     uint64_t limit;
 
     if (size_decode (val, &limit) < 0) {
-        error_set (error, "%s: '%s' is not a number", name, val);
+        error_text (error, "%s: '%s' is not a number", name, val);
         return -1;
     }
     if (strcmp (name, QUEUE_ATTR) == 0)
@@ -903,13 +904,13 @@ bool router_may_publish (struct broker *b, const char *topic, struct flux_msg_cr
     if ((cred.rolemask & FLUX_ROLE_OWNER))
         return true;
     if (!is_printable (topic)) {
-        error_set (error, "the topic of an event must be printable");
+        error_text (error, "the topic of an event must be printable");
         return false;
     }
     if (!names_service (b, topic, cred.userid) && !module_listens (b, topic))
         return true;
-    error_set (error, "event %s is for the instance owner: services listen to it",
-               topic);
+    error_text (error, "event %s is for the instance owner: services listen to it",
+                topic);
     return false;
 }
 

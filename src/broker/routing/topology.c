@@ -1,6 +1,6 @@
 #include "broker/routing/topology.h"
+#include "base/error.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,20 +18,6 @@ struct topology {
     int *children; /* of all nodes, grouped by parent, in rank order */
     struct node nodes[];
 };
-
-__attribute__ ((format (printf, 2, 3))) static void *fail (flux_error_t *error,
-                                                           const char *fmt, ...)
-{
-    if (error) {
-        va_list ap;
-
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = EINVAL;
-    return NULL;
-}
 
 /* Levels and descendants from the parents. False if there is a cycle. A rank's
  * parent may have any number, so each walk goes up to a known level. */
@@ -75,7 +61,7 @@ struct topology *topology_create_custom (const int *parents, int size,
     struct topology *t;
 
     if (size < 1)
-        return fail (error, "topology of %d brokers is impossible", size);
+        return error_null (error, EINVAL, "topology of %d brokers is impossible", size);
     t = calloc (1, sizeof (*t) + size * sizeof (t->nodes[0]));
     if (!t || !(t->children = calloc (size, sizeof (int)))) {
         free (t);
@@ -86,14 +72,14 @@ struct topology *topology_create_custom (const int *parents, int size,
     for (int r = 1; r < size; r++) {
         if (parents[r] < 0 || parents[r] >= size || parents[r] == r) {
             topology_destroy (t);
-            return fail (error, "topology: rank %d cannot have parent %d", r,
-                         parents[r]);
+            return error_null (error, EINVAL, "topology: rank %d cannot have parent %d",
+                               r, parents[r]);
         }
         t->nodes[r].parent = parents[r];
     }
     if (!compute (t)) {
         topology_destroy (t);
-        return fail (error, "topology: the parents form a cycle");
+        return error_null (error, EINVAL, "topology: the parents form a cycle");
     }
     return t;
 }
@@ -175,11 +161,11 @@ struct topology *topology_create (const char *uri, int size, flux_error_t *error
     else if (prefix (uri, "binomial", &arg) && !arg)
         type = BINOMIAL;
     else
-        return fail (error, "tbon.topo: unknown topology '%s'", uri);
+        return error_null (error, EINVAL, "tbon.topo: unknown topology '%s'", uri);
     if (arg && !parse_arg (arg, &k))
-        return fail (error, "tbon.topo: '%s' is not a number", arg);
+        return error_null (error, EINVAL, "tbon.topo: '%s' is not a number", arg);
     if (size < 1 || !(parents = calloc (size, sizeof (int))))
-        return fail (error, "topology of %d brokers is impossible", size);
+        return error_null (error, EINVAL, "topology of %d brokers is impossible", size);
     if (type == MINCRIT)
         k = mincrit_routers (k, size);
     for (int r = 1; r < size; r++) {

@@ -8,6 +8,7 @@
  * had taken it get the old one again. The answer names the module and says what it
  * said. What a module of another rank refuses is logged there. */
 #include "broker/service/config.h"
+#include "base/error.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,7 @@ static json_t *read_path (struct broker *b, flux_error_t *error)
     json_t *o = NULL;
 
     if (!path) {
-        error_set (error, "config.path is not set");
+        error_text (error, "config.path is not set");
         errno = ENOENT;
         return NULL;
     }
@@ -105,7 +106,7 @@ static json_t *wanted (struct broker *b, const flux_msg_t *msg, flux_error_t *er
     if (strcmp (topic, "config.reload") == 0)
         return read_path (b, error);
     if (!(o = msg_json (msg))) {
-        error_set (error, "the configuration is not an object");
+        error_text (error, "the configuration is not an object");
         errno = EPROTO;
     }
     return json_incref (o);

@@ -1,11 +1,11 @@
 /* The log: ring, standard error, file, syslog, rank 0. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/modhost/modules.h"
@@ -233,7 +233,7 @@ static int set_level (const char *name, const char *val, void *arg, flux_error_t
     int n = atoi (val);
 
     if (n < -1 || n > 7) {
-        error_set (error, "%s: %s is not between -1 and 7", name, val);
+        error_text (error, "%s: %s is not between -1 and 7", name, val);
         errno = EINVAL;
         return -1;
     }
@@ -247,7 +247,7 @@ static int set_stderr_mode (const char *name, const char *val, void *arg,
     struct log *lg = arg;
 
     if (strcmp (val, "local") != 0 && strcmp (val, "leader") != 0) {
-        error_set (error, "%s: must be 'leader' or 'local'", name);
+        error_text (error, "%s: must be 'leader' or 'local'", name);
         errno = EINVAL;
         return -1;
     }
@@ -261,7 +261,7 @@ static int set_ring_size (const char *name, const char *val, void *arg,
     struct log *lg = arg;
 
     if (logring_resize (lg->ring, atoi (val)) < 0) {
-        error_set (error, "%s: %s: %s", name, val, strerror (errno));
+        error_text (error, "%s: %s: %s", name, val, strerror (errno));
         return -1;
     }
     return 0;

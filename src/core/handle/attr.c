@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/hashmap.h"
 #include "core/handle/handle_impl.h"
 
@@ -285,20 +286,6 @@ int flux_get_rankbyhost (flux_t *h, const char *host)
     return (hl = get_hostlist (h)) ? hostlist_find (hl, host) : -1;
 }
 
-__attribute__ ((format (printf, 3, 4))) static char *
-lookup_error (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = errnum;
-    return NULL;
-}
-
 static char *hosts_of_ranks (struct hostlist *hl, const struct idset *ranks,
                              flux_error_t *error)
 {
@@ -312,7 +299,7 @@ static char *hosts_of_ranks (struct hostlist *hl, const struct idset *ranks,
             r < (unsigned int)hostlist_count (hl) ? hostlist_nth (hl, r) : NULL;
 
         if (!host) {
-            lookup_error (error, ENOENT, "rank %u is not in the instance", r);
+            error_null (error, ENOENT, "rank %u is not in the instance", r);
             goto out;
         }
         if (hostlist_append (found, host) < 0)
@@ -336,7 +323,7 @@ static char *ranks_of_hosts (struct hostlist *hl, struct hostlist *hosts,
         const char *host = hostlist_nth (hosts, i);
 
         if (hostlist_find (hl, host) < 0) {
-            lookup_error (error, ENOENT, "host %s is not in the instance", host);
+            error_null (error, ENOENT, "host %s is not in the instance", host);
             goto out;
         }
     }
@@ -359,16 +346,16 @@ char *flux_hostmap_lookup (flux_t *h, const char *targets, flux_error_t *error)
     char *s;
 
     if (!h || !targets || targets[0] == '\0')
-        return lookup_error (error, EINVAL, "no ranks or hosts are given");
+        return error_null (error, EINVAL, "no ranks or hosts are given");
     if (!(hl = get_hostlist (h)))
-        return lookup_error (error, errno, "hostlist: %s", flux_strerror (errno));
+        return error_null (error, errno, "hostlist: %s", flux_strerror (errno));
     if ((ranks = idset_decode (targets))) {
         s = hosts_of_ranks (hl, ranks, error);
         idset_destroy (ranks);
         return s;
     }
     if (!(hosts = hostlist_decode (targets)))
-        return lookup_error (error, EINVAL, "%s: neither ranks nor hosts", targets);
+        return error_null (error, EINVAL, "%s: neither ranks nor hosts", targets);
     s = ranks_of_hosts (hl, hosts, error);
     hostlist_destroy (hosts);
     return s;

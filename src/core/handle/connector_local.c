@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "core/handle/connector.h"
 #include "core/handle/ssh.h"
@@ -27,21 +28,6 @@ struct local {
     struct flux_msg_cred cred;
     bool set_cred; /* tests: what FLUX_HANDLE_USERID, _ROLEMASK say */
 };
-
-static void set_error (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-static void set_error (flux_error_t *error, const char *fmt, ...)
-{
-    int saved_errno = errno;
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = saved_errno;
-}
 
 static int try_connect (const char *path)
 {
@@ -103,14 +89,14 @@ static struct msgstream *connect_stream (const char *path, flux_error_t *error)
     int fd = connector_local_connect (path);
 
     if (fd < 0) {
-        set_error (error, "%s: %s", path, strerror (errno));
+        error_text (error, "%s: %s", path, strerror (errno));
         return NULL;
     }
     if (read_verdict (fd) < 0) {
-        set_error (error, "%s: the broker refused the connection: %s", path,
-                   errno == EAGAIN ? "this user has too many" : strerror (errno));
+        error_text (error, "%s: the broker refused the connection: %s", path,
+                    errno == EAGAIN ? "this user has too many" : strerror (errno));
     } else if (!(stream = msgstream_create (fd)))
-        set_error (error, "%s: %s", path, strerror (errno));
+        error_text (error, "%s: %s", path, strerror (errno));
     if (!stream) {
         int saved_errno = errno;
 
@@ -144,7 +130,7 @@ static struct msgstream *connect_ssh (const char *rest, struct ssh **ssh,
         snprintf (why, sizeof (why), "%s", strerror (saved_errno));
     ssh_destroy (s);
     errno = saved_errno;
-    set_error (error, "ssh://%s: %s", rest, why);
+    error_text (error, "ssh://%s: %s", rest, why);
     return NULL;
 }
 
@@ -303,10 +289,10 @@ flux_t *connector_fd_open (const char *s, int flags, flux_error_t *error)
 
     if (end == s || *end != '\0' || fd < 0 || fd > INT32_MAX) {
         errno = EINVAL;
-        set_error (error, "fd://%s: not a descriptor number", s);
+        error_text (error, "fd://%s: not a descriptor number", s);
         return NULL;
     }
     if (!(stream = msgstream_create (fd)))
-        set_error (error, "fd://%s: %s", s, strerror (errno));
+        error_text (error, "fd://%s: %s", s, strerror (errno));
     return open_stream (stream, NULL, NULL, flags);
 }

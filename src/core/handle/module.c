@@ -8,12 +8,12 @@
 #include <flux/core.h>
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "core/handle/dispatch.h"
 #include "core/handle/module.h"
 #include "core/message/message.h"
@@ -268,37 +268,24 @@ static void first_turn_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, vo
     (void)flux_module_set_running (arg);
 }
 
-__attribute__ ((format (printf, 3, 4))) static int
-fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = errnum;
-    return -1;
-}
-
 int flux_module_register_handlers (flux_t *h, flux_error_t *error)
 {
     const char *name;
     struct loader *l;
 
     if (!h)
-        return fail (error, EINVAL, "there is no handle");
+        return error_fail (error, EINVAL, "there is no handle");
     if (!(name = flux_aux_get (h, "flux::name")))
-        return fail (error, EINVAL, "the module has no name: it is not initialized");
+        return error_fail (error, EINVAL,
+                           "the module has no name: it is not initialized");
     if (!(l = calloc (1, sizeof (*l))))
-        return fail (error, ENOMEM, "%s", strerror (ENOMEM));
+        return error_fail (error, ENOMEM, "%s", strerror (ENOMEM));
     if (flux_register_default_methods (h, name, &l->defaults) < 0
         || flux_msg_handler_addvec_ex (h, name, module_methods, NULL, &l->methods) < 0
         || !(l->first_turn =
                  flux_prepare_watcher_create (flux_get_reactor (h), first_turn_cb, h))
         || flux_aux_set (h, NULL, l, loader_destroy) < 0) {
-        fail (error, errno, "%s: handlers: %s", name, strerror (errno));
+        error_fail (error, errno, "%s: handlers: %s", name, strerror (errno));
         loader_destroy (l);
         return -1;
     }
@@ -402,14 +389,15 @@ int flux_module_initialize (flux_t *h, char **args, flux_error_t *error)
     int rc;
 
     if (!h)
-        return fail (error, EINVAL, "there is no handle");
+        return error_fail (error, EINVAL, "there is no handle");
     if (!(msg = flux_recv (h, FLUX_MATCH_REQUEST, 0)))
-        return fail (error, errno, "waiting for the broker's welcome: %s",
-                     strerror (errno));
+        return error_fail (error, errno, "waiting for the broker's welcome: %s",
+                           strerror (errno));
     if (flux_msg_get_topic (msg, &topic) < 0 || strcmp (topic, "welcome") != 0)
-        rc = fail (error, EPROTO, "the first message is '%s', not a welcome", topic);
+        rc = error_fail (error, EPROTO, "the first message is '%s', not a welcome",
+                         topic);
     else if ((rc = decode_welcome (h, msg, &joined)) < 0)
-        fail (error, errno, "the broker's welcome: %s", strerror (errno));
+        error_fail (error, errno, "the broker's welcome: %s", strerror (errno));
     flux_msg_destroy (msg);
     if (rc == 0 && args)
         *args = joined;
@@ -438,12 +426,12 @@ int flux_module_finalize (flux_t *h, int errnum, flux_error_t *error)
     int rc;
 
     if (!h)
-        return fail (error, EINVAL, "there is no handle");
+        return error_fail (error, EINVAL, "there is no handle");
     f = flux_rpc_pack (h, "module.status", FLUX_NODEID_ANY, 0, "{s:i}", "status",
                        STATUS_FINALIZING);
     rc = f ? flux_rpc_get (f, NULL) : -1;
     if (rc < 0)
-        fail (error, errno, "telling that the module ends: %s", strerror (errno));
+        error_fail (error, errno, "telling that the module ends: %s", strerror (errno));
     flux_future_destroy (f);
     if (rc < 0)
         return -1;
@@ -451,8 +439,8 @@ int flux_module_finalize (flux_t *h, int errnum, flux_error_t *error)
     f = flux_rpc_pack (h, "module.status", FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE,
                        "{s:i s:i}", "status", STATUS_EXITED, "errnum", errnum);
     if (!f)
-        return fail (error, errno, "telling that the module has ended: %s",
-                     strerror (errno));
+        return error_fail (error, errno, "telling that the module has ended: %s",
+                           strerror (errno));
     flux_future_destroy (f);
     return 0;
 }

@@ -2,10 +2,10 @@
 #include <flux/attr.h>
 #include <flux/handle.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "core/handle/connector.h"
 
 static const struct {
@@ -18,21 +18,6 @@ static const struct {
     { "loop", connector_loop_open },
 };
 
-static void set_error (flux_error_t *error, const char *fmt, ...)
-    __attribute__ ((format (printf, 2, 3)));
-static void set_error (flux_error_t *error, const char *fmt, ...)
-{
-    int saved_errno = errno;
-    va_list ap;
-
-    if (error) {
-        va_start (ap, fmt);
-        vsnprintf (error->text, sizeof (error->text), fmt, ap);
-        va_end (ap);
-    }
-    errno = saved_errno;
-}
-
 static flux_t *open_uri (const char *uri, int flags, flux_error_t *error)
 {
     const char *sep = strstr (uri, "://");
@@ -44,11 +29,11 @@ static flux_t *open_uri (const char *uri, int flags, flux_error_t *error)
             continue;
         if (!(h = connectors[i].open (sep + 3, flags, error)) && error
             && error->text[0] == '\0')
-            set_error (error, "%s: %s", uri, strerror (errno));
+            error_text (error, "%s: %s", uri, strerror (errno));
         return h;
     }
     errno = ENOENT;
-    set_error (error, "%s: unknown URI scheme", uri);
+    error_text (error, "%s: unknown URI scheme", uri);
     return NULL;
 }
 
@@ -119,7 +104,7 @@ flux_t *flux_open_ex (const char *uri, int flags, flux_error_t *error)
         error->text[0] = '\0';
     if ((flags & ~valid)) {
         errno = EINVAL;
-        set_error (error, "invalid flags");
+        error_text (error, "invalid flags");
         return NULL;
     }
     if ((s = getenv ("FLUX_HANDLE_TRACE")) && s[0] && strcmp (s, "0"))

@@ -4,6 +4,7 @@
  * Failures name the part of the path that is at fault: no job id, no such job, a job
  * that does not run (any more), or one that is no instance. */
 #include "core/job/uri.h"
+#include "base/error.h"
 
 #include <flux/attr.h>
 #include <limits.h>
@@ -14,19 +15,6 @@
 
 #include "core/job/uri_scheme.h"
 #include "value/eventlog.h"
-
-static char *fail (flux_error_t *error, int errnum, const char *fmt, ...)
-    __attribute__ ((format (printf, 3, 4)));
-static char *fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = errnum;
-    return NULL;
-}
 
 /* --- forms --- */
 
@@ -112,7 +100,7 @@ static enum found look (const char *line, size_t len, char **uri)
 static char *not_running (flux_error_t *error, const char *name, char *uri)
 {
     free (uri);
-    return fail (error, ENOENT, "jobid %s is not running", name);
+    return error_null (error, ENOENT, "jobid %s is not running", name);
 }
 
 static char *look_once (flux_t *h, flux_jobid_t id, const char *name,
@@ -128,9 +116,10 @@ static char *look_once (flux_t *h, flux_jobid_t id, const char *name,
 
     if (!f || flux_rpc_get_unpack (f, "{s:s}", "eventlog", &log) < 0) {
         if (errno == ENOENT)
-            fail (error, ENOENT, "jobid %s not found", name);
+            error_null (error, ENOENT, "jobid %s not found", name);
         else
-            fail (error, errno, "jobid %s: %s", name, flux_future_error_string (f));
+            error_null (error, errno, "jobid %s: %s", name,
+                        flux_future_error_string (f));
         flux_future_destroy (f);
         return NULL;
     }
@@ -142,9 +131,10 @@ static char *look_once (flux_t *h, flux_jobid_t id, const char *name,
     if (last == NOTHING || last == OVER)
         return not_running (error, name, uri);
     return uri ? uri
-               : fail (error, ENOENT,
-                       "jobid %s has no URI: it is not a Flux instance, or not ready",
-                       name);
+               : error_null (
+                   error, ENOENT,
+                   "jobid %s has no URI: it is not a Flux instance, or not ready",
+                   name);
 }
 
 static char *look_on (flux_t *h, flux_jobid_t id, const char *name, flux_error_t *error)
@@ -161,9 +151,9 @@ static char *look_on (flux_t *h, flux_jobid_t id, const char *name, flux_error_t
     if (found == OVER)
         not_running (error, name, NULL);
     else if (found != URI && errno == ENOENT)
-        fail (error, ENOENT, "jobid %s not found", name);
+        error_null (error, ENOENT, "jobid %s not found", name);
     else if (found != URI)
-        fail (error, errno, "jobid %s: %s", name, flux_future_error_string (f));
+        error_null (error, errno, "jobid %s: %s", name, flux_future_error_string (f));
     flux_future_destroy (f);
     return uri;
 }
@@ -176,7 +166,7 @@ static char *job_uri (flux_t *h, const char *name, flux_jobid_t id, int flags,
     char *uri = posted ? uri_form (posted, flags) : NULL;
 
     if (posted && !uri)
-        fail (error, errno, "jobid %s: '%s' is not a native URI", name, posted);
+        error_null (error, errno, "jobid %s: '%s' is not a native URI", name, posted);
     free (posted);
     return uri;
 }
@@ -186,7 +176,7 @@ char *uri_of_job (flux_t *h, flux_jobid_t id, int flags, flux_error_t *error)
     char name[64];
 
     if (flux_job_id_encode (id, "f58", name, sizeof (name)) < 0)
-        return fail (error, errno, "%s", strerror (errno));
+        return error_null (error, errno, "%s", strerror (errno));
     return job_uri (h, name, id, flags, error);
 }
 
@@ -200,7 +190,7 @@ static flux_t *step_into (const char *uri, flux_error_t *error)
     if (!uri || s)
         h = flux_open_ex (s, 0, error);
     else
-        fail (error, errno, "%s: not a native URI", uri);
+        error_null (error, errno, "%s: not a native URI", uri);
     free (s);
     return h;
 }
@@ -232,7 +222,7 @@ static char *walk_up (char *take_from, bool to_top, flux_error_t *error)
         if (!h)
             return NULL;
         if (!(uri = outer_uri (h, true, &is_top)))
-            fail (error, errno, "this instance does not say where it is");
+            error_null (error, errno, "this instance does not say where it is");
         flux_close (h);
     } while (uri && to_top && !is_top);
     return uri;
@@ -245,7 +235,7 @@ static char *own_uri (flux_error_t *error)
     char *uri = h ? outer_uri (h, false, &is_top) : NULL;
 
     if (h && !uri)
-        fail (error, errno, "this instance does not say where it is");
+        error_null (error, errno, "this instance does not say where it is");
     flux_close (h);
     return uri;
 }
@@ -258,7 +248,7 @@ static char *walk_down (char *take_from, const char *name, int flags,
     flux_t *h;
 
     if (flux_job_id_parse (name, &id) < 0 || id == FLUX_JOBID_ANY)
-        fail (error, EINVAL, "%s is not a valid Flux jobid", name);
+        error_null (error, EINVAL, "%s is not a valid Flux jobid", name);
     else if ((h = step_into (take_from, error))) {
         uri = job_uri (h, name, id, flags, error);
         flux_close (h);
@@ -317,7 +307,7 @@ static int cut_query (char *target, int *flags, flux_error_t *error)
         else if (strcmp (name, "wait") == 0)
             *flags |= URI_WAIT;
         else {
-            fail (error, EINVAL, "%s: unknown query '%s'", target, name);
+            error_null (error, EINVAL, "%s: unknown query '%s'", target, name);
             return -1;
         }
     }
@@ -346,12 +336,12 @@ char *uri_resolve (const char *target, int flags, flux_error_t *error)
 
     error->text[0] = '\0';
     if (!copy)
-        return fail (error, ENOMEM, "out of memory");
+        return error_null (error, ENOMEM, "out of memory");
     if (*copy == '\0')
-        fail (error, EINVAL, "an empty target names no instance");
+        error_null (error, EINVAL, "an empty target names no instance");
     else if (cut_query (copy, &flags, error) == 0 && (s = resolve (copy, flags, error))
              && !(uri = uri_form (s, flags)))
-        fail (error, errno, "'%s' is not a native URI", s);
+        error_null (error, errno, "'%s' is not a native URI", s);
     free (s);
     free (copy);
     return uri;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +13,10 @@
 
 #include <flux/conf.h>
 
+#include "base/error.h"
 #include "base/file.h"
 
 extern char **environ;
-
-static char *fail (flux_error_t *error, int errnum, const char *fmt, ...)
-    __attribute__ ((format (printf, 3, 4)));
-static char *fail (flux_error_t *error, int errnum, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start (ap, fmt);
-    vsnprintf (error->text, sizeof (error->text), fmt, ap);
-    va_end (ap);
-    errno = errnum;
-    return NULL;
-}
 
 /* --- pid: --- */
 
@@ -40,7 +27,7 @@ static char *read_proc (int pid, const char *name, size_t *len, flux_error_t *er
 
     snprintf (path, sizeof (path), "/proc/%d/%s", pid, name);
     if (!(s = file_read_all (path, len)))
-        fail (error, errno, "%s: %s", path, strerror (errno));
+        error_null (error, errno, "%s: %s", path, strerror (errno));
     return s;
 }
 
@@ -55,7 +42,7 @@ static char *uri_in_environ (int pid, flux_error_t *error)
         if (strncmp (s, "FLUX_URI=", 9) == 0 && s[9])
             uri = strdup (s + 9);
     free (env);
-    return uri ? uri : fail (error, ENOENT, "process %d has no FLUX_URI", pid);
+    return uri ? uri : error_null (error, ENOENT, "process %d has no FLUX_URI", pid);
 }
 
 /* "socket:[INODE]" of one of the process' descriptors? */
@@ -106,7 +93,7 @@ static char *uri_of_broker (int pid, flux_error_t *error)
             uri = NULL;
     }
     free (text);
-    return uri ? uri : fail (error, ENOENT, "broker %d does not listen", pid);
+    return uri ? uri : error_null (error, ENOENT, "broker %d does not listen", pid);
 }
 
 static char *from_pid (const char *text, flux_error_t *error)
@@ -117,7 +104,7 @@ static char *from_pid (const char *text, flux_error_t *error)
     size_t len;
 
     if (*end || pid <= 0 || pid > INT_MAX)
-        return fail (error, EINVAL, "'%s' is not a process id", text);
+        return error_null (error, EINVAL, "'%s' is not a process id", text);
     if (!(comm = read_proc (pid, "comm", &len, error)))
         return NULL;
     broker = strcmp (comm, "flux-broker\n") == 0;
@@ -155,7 +142,7 @@ static char *first_line (const char *const argv[], flux_error_t *error)
     char *s;
 
     if ((rc = spawn (argv, &pid, &fd)) != 0)
-        return fail (error, rc, "%s: %s", argv[0], strerror (rc));
+        return error_null (error, rc, "%s: %s", argv[0], strerror (rc));
     s = fd_read_all (fd, &len);
     close (fd);
     while (waitpid (pid, &status, 0) < 0 && errno == EINTR)
@@ -165,7 +152,7 @@ static char *first_line (const char *const argv[], flux_error_t *error)
     if (s && status == 0 && *s)
         return s;
     free (s);
-    return fail (error, ENOENT, "%s %s: found no URI", argv[0], argv[1]);
+    return error_null (error, ENOENT, "%s %s: found no URI", argv[0], argv[1]);
 }
 
 static bool is_job_number (const char *s)
@@ -183,17 +170,17 @@ static char *from_slurm (const char *id, flux_error_t *error)
     char *host, *uri, *job = NULL;
 
     if (!is_job_number (id))
-        return fail (error, EINVAL, "'%s' is not a Slurm job id", id);
+        return error_null (error, EINVAL, "'%s' is not a Slurm job id", id);
     if (!(host = first_line (where, error)))
         return NULL;
     if (asprintf (&job, "--jobid=%s", id) < 0) {
         free (host);
-        return fail (error, ENOMEM, "out of memory");
+        return error_null (error, ENOMEM, "out of memory");
     }
     const char *ask[] = { "srun", "--overlap", "-N1", "-n1", job, "-w", host,
                           "sh",   "-c",        look,  "sh",  id,  NULL };
     if (!(uri = first_line (ask, error)))
-        fail (error, ENOENT, "Slurm job %s has no process with a FLUX_URI", id);
+        error_null (error, ENOENT, "Slurm job %s has no process with a FLUX_URI", id);
     free (job);
     free (host);
     return uri;
@@ -208,12 +195,12 @@ static char *from_lsf (const char *id, flux_error_t *error)
     char *host, *uri;
 
     if (!is_job_number (id))
-        return fail (error, EINVAL, "'%s' is not an LSF job id", id);
+        return error_null (error, EINVAL, "'%s' is not an LSF job id", id);
     if (!(host = first_line (where, error)))
         return NULL;
     const char *ask[] = { "blaunch", "-z", host, "sh", "-c", look, "sh", id, NULL };
     if (!(uri = first_line (ask, error)))
-        fail (error, ENOENT, "LSF job %s has no process with a FLUX_URI", id);
+        error_null (error, ENOENT, "LSF job %s has no process with a FLUX_URI", id);
     free (host);
     return uri;
 }
@@ -236,7 +223,7 @@ static char *from_program (const char *scheme, const char *text, flux_error_t *e
                 return first_line (argv, error);
         }
     }
-    return fail (error, ENOENT, "No plugin for URI scheme %s", scheme);
+    return error_null (error, ENOENT, "No plugin for URI scheme %s", scheme);
 }
 
 char *uri_scheme_resolve (const char *scheme, const char *text, flux_error_t *error)
