@@ -160,11 +160,11 @@ static void output_done (struct commit *c, const char *error)
     for (int i = 0; i < c->part_count; i++) {
         struct part *p = &c->parts[i];
         struct job *job = idmap_lookup (c->ctx->jobs, p->id);
-        if (!job || job->finished)
+        if (!job)
             continue;
         if (error)
             not_stored (job, error);
-        if (p->shell >= 0)
+        if (p->shell >= 0 && !job->finished)
             job_output_done (job, &job->shells[p->shell], p->cost);
     }
 }

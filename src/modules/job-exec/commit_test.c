@@ -279,6 +279,20 @@ static void refused_at_the_end (void **state)
     assert_int_equal (ctx.ordered.on_way, 0);
 }
 
+/* Its last words, sent when it was known, are taken; what went before them is not. */
+static void refused_before_the_end (void **state)
+{
+    struct job *job = create (1);
+
+    say (job, "a");
+    job->finished = true;
+    answer (0, EFBIG);
+    expect ("exception(1: output cannot be stored: File too large) ");
+    end (job, "b");
+    answer (1, 0);
+    expect ("release(1) ");
+}
+
 static void refused_for_a_job_that_is_gone (void **state)
 {
     struct job *job = create (1);
@@ -405,6 +419,8 @@ static void sweep (int k, int errnum)
     for (const char *s = trace.data; (s = strstr (s, "release(")); s++)
         released++;
     assert_int_equal (released, 3);
+    if (errnum == ENOSPC && k < sent_count)
+        assert_non_null (strstr (trace.data, "exception("));
     assert_int_equal (ctx.ordered.on_way, 0);
     assert_int_equal (ctx.ordered.again, 0);
     teardown (NULL);
@@ -426,6 +442,7 @@ int main (void)
         TEST (early_output_is_not_yet_stored),
         TEST (refused),
         TEST (refused_at_the_end),
+        TEST (refused_before_the_end),
         TEST (refused_for_a_job_that_is_gone),
         TEST (without_a_kvs),
         TEST (a_later_one_was_taken),
