@@ -117,6 +117,8 @@ is 'attach --tail: labels' '0: l12' flux job attach -l --tail=1 $id
 fails 'attach --tail: no number' 1 'tail=x: not a number' flux job attach --tail=x $id
 id=$(flux submit sh -c 'printf "a\\nb\\n"; flux kvs get -N primary --waitcreate go >/dev/null; echo c; echo d')
 flux job wait-event -p output $id data >/dev/null || true
+flux job memo $id n=1 && flux job memo $id n=2
+like 'wait-event -c 2: the second of its kind' 'memo .*n.*2' flux job wait-event -c 2 $id memo
 tail_running () {
     flux job attach --tail=1 -w start $id >/dev/null
     flux job attach --tail=1 $id >t &
