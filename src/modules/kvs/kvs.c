@@ -1,6 +1,6 @@
-#include "jobns.h"
 #include "service.h"
-#include "setroot.h"
+#include "tree/jobns.h"
+#include "tree/setroot.h"
 
 #include "base/clock.h"
 #include "base/hashmap.h"

@@ -1,5 +1,5 @@
-#include "jobns.h"
 #include "service.h"
+#include "tree/jobns.h"
 
 #include "base/clock.h"
 #include "core/handle/take.h"

@@ -10,7 +10,7 @@
  *   admin.c    when the instance started and ended (leader only)
  *   watch.c    the kvs-watch service (leader only)
  *
- * and, without handle, clock or socket:
+ * and in tree/, without handle, clock or socket:
  *
  *   leader.c   what becomes of transactions
  *   tree.c, node.c   the leader's tree of a namespace
@@ -18,16 +18,17 @@
  *   cache.c    blobs, and what walks have missed
  *   versions.c who waits for which version
  *   jobns.c    namespaces of jobs
- *   held.c     roots that were handed out */
+ *   held.c     roots that were handed out
+ *   setroot.c  a new root, as followers hear of it */
 #ifndef KVS_SERVICE_H
 #define KVS_SERVICE_H
 
-#include "cache.h"
-#include "held.h"
-#include "leader.h"
-#include "lookup.h"
-#include "reading.h"
-#include "versions.h"
+#include "tree/cache.h"
+#include "tree/held.h"
+#include "tree/leader.h"
+#include "tree/lookup.h"
+#include "tree/reading.h"
+#include "tree/versions.h"
 
 #include "base/list.h"
 #include "core/reactor/reactor.h"
