@@ -42,6 +42,21 @@ class PluginSet:
             raise ValueError(f"{self.kind} {name}: there is no class {self.class_name} in it")
         return getattr(module, self.class_name)(parser=parser)
 
+    def start(
+        self,
+        wanted: Sequence[str],
+        parser: argparse.ArgumentParser,
+        argv: Sequence[str],
+        config: Optional[Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        """The plugins by name, loaded and then configured, since each may add options.
+        ValueError."""
+        plugins = {name: self.load(name, parser) for name in wanted}
+        args = parser.parse_args(argv)
+        for name, plugin in plugins.items():
+            _configure(plugin, args, _table(config, name))
+        return plugins
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of all programs that have plugins."""
@@ -61,7 +76,7 @@ def names(
     return [name for name in known.plugins.split(",") if name]
 
 
-def configure(plugin: Any, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
+def _configure(plugin: Any, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
     """Hand over the options, and the plugin's table of the configuration if it wants it."""
     if len(inspect.signature(plugin.configure).parameters) > 1:
         plugin.configure(args, config)
@@ -69,7 +84,7 @@ def configure(plugin: Any, args: argparse.Namespace, config: Mapping[str, Any]) 
         plugin.configure(args)
 
 
-def table(config: Optional[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+def _table(config: Optional[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     """The table of a plugin; empty if there is none."""
     stem = os.path.splitext(os.path.basename(name))[0] if name.endswith(".py") else name
     found = (config or {}).get(stem)

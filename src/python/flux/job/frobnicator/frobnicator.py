@@ -77,12 +77,8 @@ class JobFrobnicator:
     def start(self) -> "JobFrobnicator":
         """Load and configure the plugins."""
         wanted = pluginload.names(self.parser, self.argv, self.default_frobnicators)
-        self.plugins = {
-            name: self.set.load(name, self.parser) for name in wanted if name not in BUILTIN
-        }
-        args = self.parser.parse_args(self.argv)
-        for name, plugin in self.plugins.items():
-            pluginload.configure(plugin, args, pluginload.table(self.config, name))
+        wanted = [name for name in wanted if name not in BUILTIN]
+        self.plugins = self.set.start(wanted, self.parser, self.argv, self.config)
         return self
 
     def frob(

@@ -125,10 +125,7 @@ class JobValidator:
     def start(self) -> "JobValidator":
         """Load and configure the plugins."""
         wanted = pluginload.names(self.parser, self.argv, self.default_validators)
-        self.plugins = {name: self.set.load(name, self.parser) for name in wanted}
-        args = self.parser.parse_args(self.argv)
-        for name, plugin in self.plugins.items():
-            pluginload.configure(plugin, args, pluginload.table(self.config, name))
+        self.plugins = self.set.start(wanted, self.parser, self.argv, self.config)
         self.executor = concurrent.futures.ThreadPoolExecutor(max(1, len(self.plugins)))
         return self
 
