@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import errno
 import glob
+import io
 import json
 import os
 import runpy
@@ -29,6 +30,7 @@ import flux
 from flux.idset import IDset
 
 ANY = 0xFFFFFFFF  # FLUX_NODEID_ANY
+_Run = Callable[[Any], Any]  # of a task: it gets a Context
 
 
 class ModprobeError(Exception):
@@ -74,7 +76,7 @@ class _Unit:
 class Module(_Unit):
     """An entry of the array modules."""
 
-    KEYS = {
+    KEYS: dict[str, type[Any]] = {
         "name": str, "module": str, "ranks": str, "exec": bool, "priority": int,
         "args": list, "provides": list, "requires": list, "needs": list, "before": list,
         "after": list, "needs-config": list, "needs-attrs": list, "needs-env": list,
@@ -88,7 +90,7 @@ class Module(_Unit):
         self.exec = False
         self.disabled = False
 
-    def update(self, table: dict, where: str) -> None:
+    def update(self, table: dict[str, Any], where: str) -> None:
         for key, value in table.items():
             kind = self.KEYS.get(key)
             if kind is None:
@@ -124,11 +126,11 @@ class Task(_Unit):
             raise ValueError(f"task '{name}': '*' stands alone, before or after")
 
 
-def task(name: str, **options: Any) -> Callable:
+def task(name: str, **options: Any) -> Callable[[_Run], _Run]:
     """Make a function a task of the rc file that it is in. Options are ranks, requires,
     needs, provides, before, after, needs_attrs, needs_config and needs_env."""
 
-    def decorate(func: Callable) -> Callable:
+    def decorate(func: _Run) -> _Run:
         func.flux_modprobe_task = Task(name, func, **options)  # type: ignore[attr-defined]
         return func
 
@@ -234,9 +236,9 @@ class Modprobe:
         self.verbose = verbose
         self.units: dict[str, _Unit] = {}
         self.alternatives: dict[str, str] = {}
-        self.setups: list[Callable] = []
+        self.setups: list[_Run] = []
         self.context = Context(self, verbose)
-        self._conf: Optional[dict] = None
+        self._conf: Optional[dict[str, Any]] = None
 
     # --- the instance ---
 
@@ -291,7 +293,7 @@ class Modprobe:
         return found
 
     @staticmethod
-    def read_toml(path: str) -> dict:
+    def read_toml(path: str) -> dict[str, Any]:
         try:
             with open(path, "rb") as file:
                 return tomllib.load(file)
@@ -386,9 +388,9 @@ class Modprobe:
         able = able or self.providers(name)
         return able[-1] if able else None
 
-    _loaded: Optional[set] = None
+    _loaded: Optional[set[str]] = None
 
-    def _loaded_names(self) -> set:
+    def _loaded_names(self) -> set[str]:
         if self._loaded is None:
             self._loaded = set(self.loaded())
         return self._loaded
@@ -401,7 +403,7 @@ class Modprobe:
     def _condition(self, key: str, is_set: Callable[[str], bool]) -> bool:
         return not is_set(key[1:]) if key.startswith("!") else is_set(key)
 
-    def is_disabled(self, unit: _Unit, seen: tuple = ()) -> bool:
+    def is_disabled(self, unit: _Unit, seen: tuple[str, ...] = ()) -> bool:
         if unit.forced is not None:
             return not unit.forced
         if getattr(unit, "disabled", False) or not _rank_matches(unit.ranks, self.rank):
@@ -438,7 +440,7 @@ class Modprobe:
                     todo.append(other)
         return [u for u in self.units.values() if u.name in found]
 
-    def predecessors(self, units: list[_Unit], reverse: bool = False) -> dict[str, list]:
+    def predecessors(self, units: list[_Unit], reverse: bool = False) -> dict[str, list[str]]:
         """Who has to be done before whom. reverse: modules are removed."""
         names = {u.name for u in units}
         before: dict[str, list[str]] = {u.name: [] for u in units}
@@ -467,7 +469,7 @@ class Modprobe:
         return before
 
     @staticmethod
-    def order(before: dict[str, list]) -> list[str]:
+    def order(before: dict[str, list[str]]) -> list[str]:
         done: list[str] = []
         left = dict(before)
         while left:
@@ -511,7 +513,7 @@ class Modprobe:
         except Exception as exc:
             raise ModprobeError(f"{unit.name}: {_error_text(exc)}") from None
 
-    def run(self, units: list[_Unit], args: Any, reverse: bool = False) -> dict:
+    def run(self, units: list[_Unit], args: Any, reverse: bool = False) -> dict[str, float]:
         """One after the other; the first failure ends it. How long each took."""
         before = self.predecessors(units, reverse)
         if getattr(args, "show_deps", False):
@@ -525,7 +527,7 @@ class Modprobe:
                 self.run_task(unit, args.dry_run)
             elif reverse:
                 self.remove(name, args.dry_run)
-            else:
+            elif isinstance(unit, Module):
                 self.load(unit, args.dry_run)
             times[name] = time.monotonic() - start
         return times
@@ -611,10 +613,10 @@ def cmd_list_dependencies(probe: Modprobe, args: argparse.Namespace) -> None:
     def label(name: str, unit: _Unit) -> str:
         return name if name == unit.name else f"{name} ({unit.name})"
 
-    def show(unit: _Unit, prefix: str, above: tuple) -> None:
-        children = [(n, probe.lookup(n)) for n in unit.requires]
+    def show(unit: _Unit, prefix: str, above: tuple[str, ...]) -> None:
+        found = [(n, probe.lookup(n)) for n in unit.requires]
         children = [
-            (n, u) for n, u in children
+            (n, u) for n, u in found
             if u is not None and u.name not in above and (args.full or u.name not in seen)
         ]  # fmt: skip
         if not args.full:
@@ -666,7 +668,7 @@ def _scripts(probe: Modprobe, rc: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _run_scripts(probe: Modprobe, rc: str) -> Callable:
+def _run_scripts(probe: Modprobe, rc: str) -> _Run:
     def run(context: Context) -> None:
         for script in _scripts(probe, rc):
             context.print(f"running {script}")
@@ -732,7 +734,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flux-modprobe")
     commands = parser.add_subparsers(dest="subcommand", metavar="subcommand", required=True)
 
-    def command(name: str, func: Callable, text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, func: Callable[[Modprobe, argparse.Namespace], None], text: str
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(func=func, verbose=False)
         return sub
@@ -784,7 +788,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(path: str, confdir: str, *argv: str) -> int:
     """What `flux modprobe` runs: where things are, and what is to be done."""
     args = _parser().parse_args(argv)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         probe = Modprobe(path, confdir, args.verbose)
         probe.read_config()
