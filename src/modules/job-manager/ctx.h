@@ -28,6 +28,8 @@ struct ctx {
     flux_msg_handler_t **handlers;
 
     flux_future_t *f_commit;  /* one at a time: what comes meanwhile shares the next */
+    size_t ncommit;           /* jobs in the last one */
+    flux_watcher_t *hold;     /* while it runs no commit is made */
     bool refused;             /* the KVS refused one: it is to be made again */
     flux_watcher_t *retry;    /* when the store says nothing about why */
     flux_future_t *f_health;  /* of the store below the KVS */
