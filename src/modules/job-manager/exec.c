@@ -11,12 +11,14 @@ void exec_start_op (const struct job *job, bool reattach, void *arg)
 {
     struct ctx *ctx = arg;
     struct buf *b = &ctx->scratch;
+    char *R = job_current_R (job);
     flux_msg_t *msg;
 
     buf_reset (b);
     buf_printf (b, "{\"id\":%llu,\"userid\":%u,\"reattach\":%s,\"R\":",
                 (unsigned long long)job->id, job->userid, reattach ? "true" : "false");
-    buf_adds (b, job->R);
+    buf_adds (b, R ? R : job->R);
+    free (R);
     buf_adds (b, ",\"jobspec\":");
     spec_add_full (&job->spec, b);
     buf_addc (b, '}');

@@ -162,16 +162,18 @@ static void hello_one (const struct job *job, void *arg)
 {
     struct hello *hello = arg;
     struct buf *b = &hello->ctx->scratch;
+    char *R = job_current_R (job);
 
     buf_reset (b);
     buf_printf (b,
                 "{\"id\":%llu,\"priority\":%lld,\"userid\":%u,\"t_submit\":%.6f,\"R\":",
                 (unsigned long long)job->id, (long long)job->priority, job->userid,
                 job->t_submit);
-    buf_adds (b, job->R);
+    buf_adds (b, R ? R : job->R);
     buf_addc (b, '}');
     flux_respond (hello->ctx->h, hello->msg, b->data);
     hello->count++;
+    free (R);
 }
 
 static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
