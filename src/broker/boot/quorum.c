@@ -34,16 +34,16 @@ int quorum_decode (struct quorum *q, const char *s, int size, flux_error_t *erro
         return decode_number (q, s, size, error);
     if (!(q->ranks = idset_decode (s)) || idset_count (q->ranks) == 0) {
         quorum_fini (q);
-        return error_invalid (error,
-                              "broker.quorum: '%.80s' is not a set of ranks, nor a number",
-                              s);
+        return error_invalid (
+            error, "broker.quorum: '%.80s' is not a set of ranks, nor a number", s);
     }
     if (idset_last (q->ranks) >= (unsigned)size) {
         unsigned last = idset_last (q->ranks);
 
         quorum_fini (q);
-        return error_invalid (
-            error, "broker.quorum: there is no rank %u in an instance of %d", last, size);
+        return error_invalid (error,
+                              "broker.quorum: there is no rank %u in an instance of %d",
+                              last, size);
     }
     q->count = idset_count (q->ranks);
     return 0;
@@ -72,8 +72,7 @@ bool quorum_is_full (const struct quorum *q, const struct idset *online)
 struct idset *quorum_missing (const struct quorum *q, int size,
                               const struct idset *online)
 {
-    struct idset *ids
-        = q->ranks ? idset_copy (q->ranks) : idset_create (size, 0);
+    struct idset *ids = q->ranks ? idset_copy (q->ranks) : idset_create (size, 0);
 
     if (!ids || (!q->ranks && idset_range_set (ids, 0, size - 1) < 0)
         || idset_subtract (ids, online) < 0) {

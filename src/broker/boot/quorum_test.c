@@ -83,11 +83,12 @@ static void what_cannot_be_met_is_refused (void **state)
     static const struct {
         const char *s, *word;
     } rows[] = {
-        { "0", "from 1" },      { "-1", "from 1" },      { "foo", "a number" },
-        { "", "a number" },     { "1e3", "a number" },   { "5", "more than" },
-        { "9-10", "rank 10" },  { "[4]", "rank 4" },     { "1-", "set of ranks" },
-        { "[]", "set of ranks" }, { "3,", "set of ranks" },
-        { "99999999999999999999", "from 1" },
+        { "0", "from 1" },        { "-1", "from 1" },
+        { "foo", "a number" },    { "", "a number" },
+        { "1e3", "a number" },    { "5", "more than" },
+        { "9-10", "rank 10" },    { "[4]", "rank 4" },
+        { "1-", "set of ranks" }, { "[]", "set of ranks" },
+        { "3,", "set of ranks" }, { "99999999999999999999", "from 1" },
     };
 
     for (size_t i = 0; i < sizeof (rows) / sizeof (rows[0]); i++) {

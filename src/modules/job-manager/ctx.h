@@ -77,7 +77,7 @@ void sched_free_op (const struct job *job, void *arg);
 void sched_unused_op (flux_jobid_t id, struct span R, void *arg);
 void sched_silent_op (const struct job *job, void *arg);
 /* A part of R; final: the last one. */
-void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final);
+void sched_free_part (struct ctx *ctx, flux_jobid_t id, struct span R, bool final);
 void sched_turn (struct ctx *ctx);
 void sched_expiration (struct ctx *ctx, const struct job *job, double expiration);
 

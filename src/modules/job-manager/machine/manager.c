@@ -1,3 +1,4 @@
+#include "base/encode.h"
 #include "parts.h"
 
 #include <errno.h>
@@ -405,14 +406,12 @@ char *span_dup (struct span s)
 /* A string, decoded; NULL if v is none. */
 static char *string_of (struct span v)
 {
-    struct span text;
+    struct buf b = BUF_INIT;
 
-    if (jsontext_plain (v, &text))
-        return span_dup (text);
-    json_t *o = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
-    char *s = json_is_string (o) ? strdup (json_string_value (o)) : NULL;
-    json_decref (o);
-    return s;
+    if (json_span_unquote (v, &b) == 0)
+        return buf_take (&b, NULL);
+    buf_fini (&b);
+    return NULL;
 }
 
 static int read_size (struct job *job, flux_error_t *error)
@@ -635,21 +634,36 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
     return 0;
 }
 
+/* NULL if s is as others can read it, or there is no memory. */
+static char *repaired (const char *s)
+{
+    char *copy = utf8_valid (s, strlen (s)) ? NULL : strdup (s);
+
+    if (copy)
+        utf8_repair (copy);
+    return copy;
+}
+
 void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
                     const char *note, uint32_t userid)
 {
+    char *type2 = repaired (type), *note2 = note ? repaired (note) : NULL;
     struct event ev = {
         .type = EV_EXCEPTION,
-        .exception = type,
+        .exception = type2 ? type2 : type,
         .severity = severity,
-        .note = note ? note : "",
+        .note = note2  ? note2
+                : note ? note
+                       : "",
         .userid = userid,
     };
 
-    if (manager_emit (m, job, &ev) < 0)
-        return;
-    m->ops->exception (job, &ev, m->arg);
-    manager_step (m, job);
+    if (manager_emit (m, job, &ev) == 0) {
+        m->ops->exception (job, &ev, m->arg);
+        manager_step (m, job);
+    }
+    free (type2);
+    free (note2);
 }
 
 int manager_set_priority (struct manager *m, struct job *job, int64_t priority)
@@ -913,6 +927,7 @@ void job_error_text (const struct job *job, char *buf, size_t len)
         snprintf (buf, len, "task(s) %s", strsignal (WEXITSTATUS (s) - 128));
     else if (WEXITSTATUS (s) != 0)
         snprintf (buf, len, "task(s) exited with exit code %d", WEXITSTATUS (s));
+    utf8_repair (buf);
 }
 
 /* t_inactive: monotonic. */

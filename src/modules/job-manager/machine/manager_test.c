@@ -22,6 +22,7 @@ struct world {
     double skew;      /* how far the clock was set */
     char told[65536]; /* what the core asked for, in order */
     char waited[1024];
+    char notes[1024]; /* of exceptions */
 };
 
 static void tell (struct world *w, const char *what, flux_jobid_t id)
@@ -70,7 +71,11 @@ static void exec_start (const struct job *job, bool reattach, void *arg)
 }
 static void exception (const struct job *job, const struct event *ev, void *arg)
 {
-    tell (arg, ev->severity ? "warn" : "kill", job->id);
+    struct world *w = arg;
+    size_t n = strlen (w->notes);
+
+    tell (w, ev->severity ? "warn" : "kill", job->id);
+    snprintf (w->notes + n, sizeof (w->notes) - n, "%s:%s ", ev->exception, ev->note);
 }
 static void inactive (const struct job *job, void *arg)
 {
@@ -1116,6 +1121,21 @@ static void replays_nul (void **state)
                       0);
 }
 
+/* The exec service hears of it as JSON: a text that is no UTF-8 would not be sent. */
+static void notes_that_are_cut (void **state)
+{
+    struct world *w = *state;
+    struct job *job;
+
+    submit (w, 1);
+    job = manager_lookup (w->m, 1);
+    manager_raise (w->m, job, "odd\xff", 1, "caf\xc3", 7);
+    manager_raise (w->m, job, "cancel", 0, "caf\xc3", 7);
+    assert_string_equal (w->notes, "odd?:caf cancel:caf ");
+    assert_string_equal (job->exception_note, "caf");
+    turn (w);
+}
+
 int main (void)
 {
 #define T(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
@@ -1147,6 +1167,7 @@ int main (void)
         T (limits),
         T (refuses_what_cannot_be_read),
         T (replays_nul),
+        T (notes_that_are_cut),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
