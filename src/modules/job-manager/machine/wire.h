@@ -13,10 +13,10 @@ void wire_sched_free (struct buf *b, flux_jobid_t id, struct span R, bool final)
 void wire_exec_start (struct buf *b, const struct job *job, bool reattach);
 
 enum sched_answer_type { /* as in RFC 27 */
-    SCHED_SUCCESS,
-    SCHED_ANNOTATE,
-    SCHED_DENY,
-    SCHED_CANCEL,
+                         SCHED_SUCCESS,
+                         SCHED_ANNOTATE,
+                         SCHED_DENY,
+                         SCHED_CANCEL,
 };
 
 struct sched_answer {

@@ -231,9 +231,10 @@ static void texts_are_whole (void **state)
     assert_string_equal (s.note, want);
     sched_answer_fini (&s);
 
-    sprintf (text,
-             "{\"id\":1,\"type\":\"release\",\"data\":{\"final\":true,\"ranks\":\"%s\"}}",
-             want);
+    sprintf (
+        text,
+        "{\"id\":1,\"type\":\"release\",\"data\":{\"final\":true,\"ranks\":\"%s\"}}",
+        want);
     assert_int_equal (exec_answer_decode (text, &a), 0);
     assert_string_equal (a.ranks, want);
     exec_answer_fini (&a);
@@ -284,7 +285,8 @@ static void the_exec_service_answers (void **state)
     assert_string_equal (a.kind, "time");
     assert_string_equal (a.note, "");
     exec_answer_fini (&a);
-    a = exec ("{\"id\":5,\"type\":\"exception\",\"data\":{\"severity\":0,\"type\":\"x\"}}");
+    a = exec (
+        "{\"id\":5,\"type\":\"exception\",\"data\":{\"severity\":0,\"type\":\"x\"}}");
     assert_true (a.severity == 0 && !a.note);
     exec_answer_fini (&a);
 }
@@ -293,22 +295,46 @@ static void the_exec_service_answers (void **state)
 static void what_is_no_answer_is_refused (void **state)
 {
     static const char *const scheds[] = {
-        "", " ", "null", "[]", "5", "{", "{}", "{\"id\":1}", "{\"type\":3}",
-        "{\"id\":0,\"type\":3}", "{\"id\":-1,\"type\":3}", "{\"id\":1.5,\"type\":3}",
-        "{\"id\":9223372036854775808,\"type\":3}", "{\"id\":\"1\",\"type\":3}",
-        "{\"id\":1,\"type\":4}", "{\"id\":1,\"type\":-1}", "{\"id\":1,\"type\":\"3\"}",
-        "{\"id\":1,\"type\":null}", "{\"id\":1,\"type\":0}",
-        "{\"id\":1,\"type\":0,\"R\":null}", "{\"id\":1,\"type\":0,\"R\":\"{}\"}",
-        "{\"id\":1,\"type\":0,\"R\":[]}", "{\"id\":1,\"type\":1}",
+        "",
+        " ",
+        "null",
+        "[]",
+        "5",
+        "{",
+        "{}",
+        "{\"id\":1}",
+        "{\"type\":3}",
+        "{\"id\":0,\"type\":3}",
+        "{\"id\":-1,\"type\":3}",
+        "{\"id\":1.5,\"type\":3}",
+        "{\"id\":9223372036854775808,\"type\":3}",
+        "{\"id\":\"1\",\"type\":3}",
+        "{\"id\":1,\"type\":4}",
+        "{\"id\":1,\"type\":-1}",
+        "{\"id\":1,\"type\":\"3\"}",
+        "{\"id\":1,\"type\":null}",
+        "{\"id\":1,\"type\":0}",
+        "{\"id\":1,\"type\":0,\"R\":null}",
+        "{\"id\":1,\"type\":0,\"R\":\"{}\"}",
+        "{\"id\":1,\"type\":0,\"R\":[]}",
+        "{\"id\":1,\"type\":1}",
         "{\"id\":1,\"type\":1,\"annotations\":null}",
-        "{\"id\":1,\"type\":1,\"annotations\":[]}", "{\"id\":1,\"type\":3}}",
+        "{\"id\":1,\"type\":1,\"annotations\":[]}",
+        "{\"id\":1,\"type\":3}}",
         "{\"id\":1,\"type\":3} {}",
     };
     static const char *const execs[] = {
-        "", "[]", "{}", "{\"id\":1}", "{\"type\":\"start\"}",
-        "{\"id\":0,\"type\":\"start\"}", "{\"id\":1,\"type\":\"\"}",
-        "{\"id\":1,\"type\":\"started\"}", "{\"id\":1,\"type\":\"star\"}",
-        "{\"id\":1,\"type\":0}", "{\"id\":1,\"type\":\"finish\"}",
+        "",
+        "[]",
+        "{}",
+        "{\"id\":1}",
+        "{\"type\":\"start\"}",
+        "{\"id\":0,\"type\":\"start\"}",
+        "{\"id\":1,\"type\":\"\"}",
+        "{\"id\":1,\"type\":\"started\"}",
+        "{\"id\":1,\"type\":\"star\"}",
+        "{\"id\":1,\"type\":0}",
+        "{\"id\":1,\"type\":\"finish\"}",
         "{\"id\":1,\"type\":\"finish\",\"data\":{}}",
         "{\"id\":1,\"type\":\"finish\",\"data\":5}",
         "{\"id\":1,\"type\":\"finish\",\"data\":{\"status\":\"0\"}}",
