@@ -65,9 +65,10 @@ static struct event some_event (enum event_type type, int serial)
     };
 }
 
-static const enum event_type types[] = { EV_SUBMIT,  EV_VALIDATE,  EV_ALLOC, EV_PRIORITY,
-                                         EV_START,   EV_EXCEPTION, EV_FREE,  EV_RELEASE,
-                                         EV_URGENCY, EV_OTHER };
+static const enum event_type types[] = { EV_SUBMIT,   EV_VALIDATE, EV_ALLOC,
+                                         EV_PRIORITY, EV_START,    EV_EXCEPTION,
+                                         EV_FREE,     EV_RELEASE,  EV_URGENCY,
+                                         EV_OTHER };
 #define NTYPES (sizeof (types) / sizeof (types[0]))
 
 /* Into the job's log and, if j, into the journal. */
@@ -126,7 +127,8 @@ static void check_response (struct buf *b, const struct model *m, uint64_t filte
         assert_int_equal (id, m->e[i].id);
         assert_int_equal ((int)t, m->e[i].serial);
         assert_int_equal (event_type_of (name), m->e[i].type);
-        assert_true (!json_object_get (entry, "jobspec") == (m->e[i].type != EV_SUBMIT));
+        assert_true (!json_object_get (entry, "jobspec")
+                     == (m->e[i].type != EV_SUBMIT));
         assert_true (!json_object_get (entry, "R")
                      == (m->e[i].type != EV_ALLOC || id % 2 == 0));
         i++;
@@ -260,8 +262,11 @@ static void backlog_is_what_is_committed (void **state)
 static void backlog_of_odd_entries (void **state)
 {
     static const char *const lines[] = {
-        "{}\n", "{\"name\":5}\n", "{\"name\":\"sub\\u006dit\"}\n",
-        "{\"name\":\"submit-and-so-on-and-so-on-and-so-on-and-so-on-and-so-on-and-so-on\"}\n",
+        "{}\n",
+        "{\"name\":5}\n",
+        "{\"name\":\"sub\\u006dit\"}\n",
+        "{\"name\":\"submit-and-so-on-and-so-on-and-so-on-and-so-on-and-so-on-and-so-"
+        "on\"}\n",
     };
     struct buf b = BUF_INIT;
 
@@ -306,7 +311,8 @@ static void filters (void **state)
     };
 
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
-        json_t *allow = t[i].allow ? json_loads (t[i].allow, JSON_DECODE_ANY, NULL) : NULL;
+        json_t *allow =
+            t[i].allow ? json_loads (t[i].allow, JSON_DECODE_ANY, NULL) : NULL;
         json_t *deny = t[i].deny ? json_loads (t[i].deny, JSON_DECODE_ANY, NULL) : NULL;
         if (journal_filter (allow, deny) != t[i].types)
             fail_msg ("allow %s, deny %s", t[i].allow, t[i].deny);

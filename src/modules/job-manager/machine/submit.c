@@ -211,4 +211,3 @@ int manager_submit (struct manager *m, const struct submission *s, flux_error_t 
     introduce (m, job);
     return 0;
 }
-
