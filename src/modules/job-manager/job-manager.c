@@ -318,7 +318,7 @@ static void turn_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     sched_turn (ctx);
     purge_turn (ctx);
     if (!ctx->f_commit && !ctx->refused && !flux_watcher_is_active (ctx->hold)) {
-        if (manager_seal_journal (ctx->m) < 0) {
+        if (journal_seal (&ctx->m->journal, &ctx->m->sent) < 0) {
             stop (ctx, "out of memory");
             return;
         }

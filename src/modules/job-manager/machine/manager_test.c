@@ -783,13 +783,13 @@ static void commit_fails (void **state)
     char first[4096], second[4096], whole[4096];
 
     submit (w, 1);
-    assert_int_equal (manager_seal_journal (w->m), 0);
+    assert_int_equal (journal_seal (&w->m->journal, &w->m->sent), 0);
     assert_int_equal (committing (w, first), 1);
     manager_turn (w->m);
     grant (w, 1);
     assert_int_equal (manager_lookup (w->m, 1)->committed, 0);
     manager_commit_failed (w->m);
-    assert_int_equal (manager_seal_journal (w->m), 0);
+    assert_int_equal (journal_seal (&w->m->journal, &w->m->sent), 0);
     assert_int_equal (committing (w, second), 1);
     assert_true (strncmp (second, first, strlen (first)) == 0);
     assert_string_equal (second, manager_lookup (w->m, 1)->log.data);
@@ -935,7 +935,7 @@ static void limits (void **state)
     memo = json_pack ("{s:n s:n s:s}", "a", "b", "c", "short");
     do {
         rc = manager_memo (w->m, job, memo, false, &error);
-        manager_seal_journal (w->m);
+        journal_seal (&w->m->journal, &w->m->sent);
         buf_reset (&w->m->sent.text);
         buf_reset (&w->m->sent.index);
     } while (rc == 0 && n++ < 100000);
