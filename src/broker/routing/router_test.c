@@ -61,11 +61,9 @@ static void come (struct node *n, enum peer_kind kind, const char *id, uint32_t 
                   uint32_t role)
 {
     n->b = &w->b;
-    n->peer = (struct peer){ .kind = kind,
-                             .send = take,
-                             .stuck = stuck,
-                             .arg = n,
-                             .cred = { user, role } };
+    n->peer = (struct peer){
+        .kind = kind, .send = take, .stuck = stuck, .arg = n, .cred = { user, role }
+    };
     snprintf (n->peer.id, sizeof (n->peer.id), "%s", id);
     assert_int_equal (peer_add (&w->b, &n->peer), 0);
 }
@@ -286,12 +284,15 @@ static void nowhere (void **state)
         uint32_t nodeid;
         const char *answer;
     } rows[] = {
-        { 0, "foo.bar", ANY, "= foo.bar #9 ENOSYS No service matching foo.bar is registered" },
+        { 0, "foo.bar", ANY,
+          "= foo.bar #9 ENOSYS No service matching foo.bar is registered" },
         { 0, "sched.alloc", ANY,
-          "= sched.alloc #9 ENOSYS sched.alloc: try again when module sched is loaded" },
+          "= sched.alloc #9 ENOSYS sched.alloc: try again when module sched is "
+          "loaded" },
         { 0, "kvs.get", 7, "= kvs.get #9 EHOSTUNREACH" },
         { 0, "kvs.get", 1, "= kvs.get #9 EHOSTUNREACH" },
-        { 1, "foo.bar", 1, "= foo.bar #9 ENOSYS No service matching foo.bar is registered" },
+        { 1, "foo.bar", 1,
+          "= foo.bar #9 ENOSYS No service matching foo.bar is registered" },
         { 1, "foo.bar", ANY, "= foo.bar #9 EHOSTUNREACH" },
         { 1, "kvs.get", 0, "= kvs.get #9 EHOSTUNREACH" },
         { 1, "kvs.get", 5000, "= kvs.get #9 EHOSTUNREACH" },
@@ -452,8 +453,8 @@ static void who_is_full (void **state)
         ask_at (&w->client, "kvs.get", 3, ++tag);
     while (w->client.got.count == 0 && tag < 1000);
     assert_true (tag > 5 && tag < 30);
-    assert_non_null (strstr (said (&w->client),
-                             "ENOBUFS too much waits for the one who is to answer this"));
+    assert_non_null (strstr (
+        said (&w->client), "ENOBUFS too much waits for the one who is to answer this"));
     size = w->child.peer.out_bytes;
     assert_true (size <= 1000 && size > 1000 - size / (tag - 1));
     assert_int_equal (router_inflight (&w->b), tag - 1);
@@ -531,8 +532,9 @@ static void who_is_broken (void **state)
     w->module.broken = w->child.broken = true;
     ask (&w->client, "kvs.get", 1);
     ask_at (&w->client, "kvs.get", 3, 2);
-    assert_string_equal (said (&w->client),
-                         "= kvs.get #1 ENOSYS No service matching kvs.get is registered");
+    assert_string_equal (
+        said (&w->client),
+        "= kvs.get #1 ENOSYS No service matching kvs.get is registered");
     assert_string_equal (said (&w->client), "= kvs.get #2 EHOSTUNREACH");
     assert_int_equal (router_inflight (&w->b), 0);
     stop ();
@@ -788,10 +790,10 @@ static void guests_events (void **state)
         const char *topic;
         bool may;
     } rows[] = {
-        { "hello", true },         { "hello.world", true }, { "kvs.setroot", false },
-        { "kvs", false },          { "kvsx.y", true },      { "sched.x", false },
-        { "resource.up", false },  { "mine.x", true },      { "his.x", false },
-        { "two words", false },    { "\033[2J", false },    { "caf\303\251", false },
+        { "hello", true },        { "hello.world", true }, { "kvs.setroot", false },
+        { "kvs", false },         { "kvsx.y", true },      { "sched.x", false },
+        { "resource.up", false }, { "mine.x", true },      { "his.x", false },
+        { "two words", false },   { "\033[2J", false },    { "caf\303\251", false },
         { "resourceful", false },
     };
     flux_error_t error;
@@ -802,7 +804,8 @@ static void guests_events (void **state)
     come (&w->parent, PEER_CLIENT, "another", 8, FLUX_ROLE_USER);
     assert_int_equal (services_add (w->b.services, "his", &w->parent.peer), 0);
     for (size_t i = 0; i < sizeof (rows) / sizeof (rows[0]); i++) {
-        bool may = router_may_publish (&w->b, rows[i].topic, w->guest.peer.cred, &error);
+        bool may =
+            router_may_publish (&w->b, rows[i].topic, w->guest.peer.cred, &error);
 
         if (may != rows[i].may)
             fail_msg ("%s: %s", rows[i].topic, may ? "allowed" : error.text);
@@ -830,9 +833,8 @@ static void own_rpcs (void **state)
     uint32_t nodeid, role;
 
     start (0, NULL);
-    assert_int_equal (broker_rpc (&w->b, "kvs.get", ANY, json_pack ("{s:i}", "x", 1), heard,
-                                  &a),
-                      0);
+    assert_int_equal (
+        broker_rpc (&w->b, "kvs.get", ANY, json_pack ("{s:i}", "x", 1), heard, &a), 0);
     assert_int_equal (broker_rpc (&w->b, "foo.get", ANY, NULL, heard, &c), 0);
     assert_int_equal (c, ENOSYS); /* at once */
     assert_string_equal (said (&w->module), "? kvs.get #1");
@@ -870,9 +872,10 @@ static void guests_pay (void **state)
         refused++;
     assert_int_equal (refused, 50);
     ask (&w->guest, "kvs.get", 101);
-    assert_string_equal (said (&w->guest),
-                         "= kvs.get #101 ENOBUFS user 7 has his share of 100 requests in "
-                         "flight and subscriptions (broker.quota-matches) in this broker");
+    assert_string_equal (
+        said (&w->guest),
+        "= kvs.get #101 ENOBUFS user 7 has his share of 100 requests in "
+        "flight and subscriptions (broker.quota-matches) in this broker");
     /* and gets it back */
     assert_string_not_equal (said (&w->module), "");
     answer (&w->module, 0);
