@@ -21,6 +21,7 @@
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
+#include "broker/lifecycle/dumps.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/rcplan.h"
 #include "broker/lifecycle/runat.h"
@@ -201,15 +202,6 @@ static void load (struct broker *b, int i)
     }
 }
 
-/* What the KVS is to go on with, or NULL. */
-static const char *restore_file (struct broker *b, int i)
-{
-    const char *file = attrs_val (b->attrs, "content.restore");
-    bool wanted = b->rank == 0 && file && *file;
-
-    return wanted && !strcmp (b->modlist->entry[i].name, "kvs") ? file : NULL;
-}
-
 static void restored (struct broker *b, int status, void *arg)
 {
     int i = (intptr_t)arg;
@@ -220,38 +212,37 @@ static void restored (struct broker *b, int status, void *arg)
         load (b, i);
     } else {
         b->rc->plan.progress[i] = FAILED;
-        broker_log (b, LOG_ERR, "content.restore failed with status %d",
-                    exit_status (status));
+        broker_log (b, LOG_ERR, "content.restore failed with status %d: %s",
+                    exit_status (status), attrs_val (b->attrs, "content.restore"));
         b->rc->failed++;
         rcplan_give_up (&b->rc->plan);
     }
     load_ready (b);
 }
 
-static void restore (struct broker *b, int i, const char *file)
+/* False: what stands at i needs nothing to be restored before. */
+static bool restore (struct broker *b, int i)
 {
     struct buf cmd = BUF_INIT;
+    bool wanted =
+        !strcmp (b->modlist->entry[i].name, "kvs") && dumps_restore_command (b, &cmd);
 
-    buf_adds (&cmd, "flux restore --quiet --checkpoint ");
-    buf_add_quoted (&cmd, file);
-    if (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0)
+    if (wanted
+        && (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0))
         restored (b, 1 << 8, (void *)(intptr_t)i);
     buf_fini (&cmd);
+    return wanted;
 }
 
 /* Starts what can start; ends rc1 when nothing is left to do. */
 static void load_ready (struct broker *b)
 {
     struct rc *rc = b->rc;
-    const char *file;
     int i;
 
-    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0) {
-        if ((file = restore_file (b, i)))
-            restore (b, i, file);
-        else
+    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0)
+        if (!restore (b, i))
             load (b, i);
-    }
     if (!rc->starting || rcplan_starting (&rc->plan) > 0)
         return;
     rc->starting = false;
@@ -493,21 +484,21 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
  * the scripts, whatever came of them, and what is done then. NULL: nothing. */
 static char *last_commands (struct broker *b, const char *scripts, const char *then)
 {
-    const char *dump = attrs_val (b->attrs, "content.dump");
     const char *gc = attrs_val (b->attrs, "content.gc-at-end");
-    struct buf cmd = BUF_INIT;
+    struct buf cmd = BUF_INIT, dump = BUF_INIT;
+    bool dumps;
 
-    if (b->rank > 0 || !modules_loaded (b, "kvs")
-        || ((!dump || !*dump) && (!gc || !atoi (gc))))
+    if (b->rank > 0 || !modules_loaded (b, "kvs"))
+        return NULL;
+    dumps = dumps_dump_command (b, &dump);
+    if (!dumps && (!gc || !atoi (gc)))
         return NULL;
     buf_printf (&cmd, "%s; s=$?", scripts && *scripts ? scripts : ":");
     if (gc && atoi (gc))
         buf_adds (&cmd, "; flux gc --quiet || s=1");
-    if (dump && *dump) {
-        buf_adds (&cmd, "; flux dump --quiet ");
-        buf_add_quoted (&cmd, dump);
-        buf_adds (&cmd, " || s=1");
-    }
+    if (dumps)
+        buf_printf (&cmd, "; %.*s || s=1", (int)dump.len, dump.data);
+    buf_fini (&dump);
     if (then) /* it removes the modules */
         buf_printf (&cmd, "; %s || s=1", then);
     buf_adds (&cmd, "; exit $s");
