@@ -105,9 +105,10 @@ static void add_auto (struct buf *cmd, const char *dir)
     buf_add_quoted (cmd, dir);
     buf_adds (cmd, " && cd ");
     buf_add_quoted (cmd, dir);
-    buf_printf (cmd,
-                " && flux dump --quiet %s && ln -sfn %s .RESTORE && mv -T .RESTORE RESTORE)",
-                file, file);
+    buf_printf (
+        cmd,
+        " && flux dump --quiet %s && ln -sfn %s .RESTORE && mv -T .RESTORE RESTORE)",
+        file, file);
 }
 
 bool dumps_dump_command (struct broker *b, struct buf *cmd)
