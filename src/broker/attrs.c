@@ -66,6 +66,7 @@ static const struct attr_def {
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
     { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
     { "content.dump", ATTR_RUNTIME, NULL },
+    { "content.dump-dir", ATTR_IMMUTABLE, NULL },
     { "content.gc-at-end", ATTR_RUNTIME, NULL, NUMBER, 0, 1 },
     { "content.gc-min", ATTR_IMMUTABLE, "4M", SIZE },
     { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },

@@ -18,6 +18,7 @@
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
+#include "broker/lifecycle/dumps.h"
 #include "broker/lifecycle/rc.h"
 #include "broker/lifecycle/rccmd.h"
 #include "broker/lifecycle/rcplan.h"
@@ -176,15 +177,6 @@ static void load (struct broker *b, int i)
     }
 }
 
-/* What the KVS is to go on with, or NULL. */
-static const char *restore_file (struct broker *b, int i)
-{
-    const char *file = attrs_val (b->attrs, "content.restore");
-    bool wanted = b->rank == 0 && file && *file;
-
-    return wanted && !strcmp (b->modlist->entry[i].name, "kvs") ? file : NULL;
-}
-
 static void restored (struct broker *b, int status, void *arg)
 {
     int i = (intptr_t)arg;
@@ -195,36 +187,37 @@ static void restored (struct broker *b, int status, void *arg)
         load (b, i);
     } else {
         b->rc->plan.progress[i] = FAILED;
-        broker_log (b, LOG_ERR, "content.restore failed with status %d",
-                    exit_status (status));
+        broker_log (b, LOG_ERR, "content.restore failed with status %d: %s",
+                    exit_status (status), attrs_val (b->attrs, "content.restore"));
         b->rc->failed++;
         rcplan_give_up (&b->rc->plan);
     }
     load_ready (b);
 }
 
-static void restore (struct broker *b, int i, const char *file)
+/* False: what stands at i needs nothing to be restored before. */
+static bool restore (struct broker *b, int i)
 {
-    char *cmd = rccmd_restore (file);
+    struct buf cmd = BUF_INIT;
+    bool wanted =
+        !strcmp (b->modlist->entry[i].name, "kvs") && dumps_restore_command (b, &cmd);
 
-    if (!cmd || command_run (b, cmd, restored, (void *)(intptr_t)i) < 0)
+    if (wanted
+        && (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0))
         restored (b, 1 << 8, (void *)(intptr_t)i);
-    free (cmd);
+    buf_fini (&cmd);
+    return wanted;
 }
 
 /* Starts what can start; ends rc1 when nothing is left to do. */
 static void load_ready (struct broker *b)
 {
     struct rc *rc = b->rc;
-    const char *file;
     int i;
 
-    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0) {
-        if ((file = restore_file (b, i)))
-            restore (b, i, file);
-        else
+    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0)
+        if (!restore (b, i))
             load (b, i);
-    }
     if (!rc->starting || rcplan_starting (&rc->plan) > 0)
         return;
     rc->starting = false;
@@ -466,12 +459,16 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
  * the scripts, whatever came of them, and what is done then. NULL: nothing. */
 static char *last_commands (struct broker *b, const char *scripts, const char *then)
 {
-    const char *dump = attrs_val (b->attrs, "content.dump");
     const char *gc = attrs_val (b->attrs, "content.gc-at-end");
+    struct buf dump = BUF_INIT;
+    char *cmd;
 
     if (b->rank > 0 || !modules_loaded (b, "kvs"))
         return NULL;
-    return rccmd_last (scripts, gc && atoi (gc), dump, then);
+    cmd = rccmd_last (scripts, gc && atoi (gc),
+                      dumps_dump_command (b, &dump) ? dump.data : NULL, then);
+    buf_fini (&dump);
+    return cmd;
 }
 
 void rc3_start (struct broker *b)

@@ -64,15 +64,6 @@ char *rccmd_scripts (const char *const dirs[], int count, const char *rc)
     return finish (&cmd);
 }
 
-char *rccmd_restore (const char *file)
-{
-    struct buf cmd = BUF_INIT;
-
-    buf_adds (&cmd, "flux restore --quiet --checkpoint ");
-    buf_add_quoted (&cmd, file);
-    return finish (&cmd);
-}
-
 char *rccmd_last (const char *scripts, bool gc, const char *dump, const char *then)
 {
     struct buf cmd = BUF_INIT;
@@ -82,11 +73,8 @@ char *rccmd_last (const char *scripts, bool gc, const char *dump, const char *th
     buf_printf (&cmd, "(%s\n); s=$?", scripts && *scripts ? scripts : ":");
     if (gc)
         buf_adds (&cmd, "; flux gc --quiet || s=1");
-    if (dump && *dump) {
-        buf_adds (&cmd, "; flux dump --quiet ");
-        buf_add_quoted (&cmd, dump);
-        buf_adds (&cmd, " || s=1");
-    }
+    if (dump && *dump)
+        buf_printf (&cmd, "; %s || s=1", dump);
     if (then)
         buf_printf (&cmd, "; %s || s=1", then);
     buf_adds (&cmd, "; exit $s");
