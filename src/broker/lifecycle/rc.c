@@ -354,7 +354,8 @@ void rc_cleanup_start (struct broker *b)
         NULL);
     (void)broker_rpc (b, "resource.acquire-mute", FLUX_NODEID_ANY, NULL, NULL, NULL);
     (void)cancel_jobs (b);
-    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY, NULL, cleanup_idle, NULL)
+    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY,
+                    json_pack ("{s:b}", "end", 1), cleanup_idle, NULL)
         < 0) {
         cleanup_idle (b, NULL, NULL);
         return;

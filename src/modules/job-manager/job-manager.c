@@ -574,6 +574,7 @@ static void ctx_fini (struct ctx *ctx)
     flux_watcher_destroy (ctx->timer);
     flux_watcher_destroy (ctx->retry);
     flux_watcher_destroy (ctx->hold);
+    flux_watcher_destroy (ctx->exec_timer);
     flux_future_destroy (ctx->f_commit);
     flux_future_destroy (ctx->f_health);
     send_answers (ctx, &ctx->answers_sent);
@@ -613,6 +614,7 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
         || !(ctx->idles = flux_msglist_create ())
         || !(ctx->prepare = flux_prepare_watcher_create (r, turn_cb, ctx))
         || !(ctx->timer = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx))
+        || !(ctx->exec_timer = flux_timer_watcher_create (r, 0., 0., exec_timeout, ctx))
         || !(ctx->retry = flux_timer_watcher_create (r, 0., 0., retry_cb, ctx))
         || !(ctx->hold = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx)))
         return -1;
