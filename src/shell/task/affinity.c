@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
