@@ -44,6 +44,21 @@ static void spread (struct layout_node *nodes, int node_count, int tasks)
         nodes[i].tasks += tasks / node_count + (i < tasks % node_count);
 }
 
+static bool slot_for_each_task (const struct jobspec *js)
+{
+    return !json_object_get (js->shell_options, "per-resource") && js->ntasks > 0
+           && js->nslots >= js->ntasks;
+}
+
+int layout_share (const struct jobspec *js, int count, int task_count, int per_slot)
+{
+    int share = count / task_count;
+
+    if (!js->node_exclusive && slot_for_each_task (js) && share > per_slot)
+        share = per_slot;
+    return share > 0 ? share : 1;
+}
+
 int layout_count (struct layout_node *nodes, int node_count, const struct jobspec *js,
                   flux_error_t *error)
 {
