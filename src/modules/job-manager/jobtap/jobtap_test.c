@@ -51,7 +51,8 @@ static int tell (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
 
     snprintf (w.told + n, sizeof (w.told) - n, "%s:%s ", name,
               strncmp (topic, "job.", 4) == 0 ? topic + 4 : topic);
-    if (!w.topic || strcmp (topic, w.topic) != 0 || (w.who && strcmp (w.who, name) != 0))
+    if (!w.topic || strcmp (topic, w.topic) != 0
+        || (w.who && strcmp (w.who, name) != 0))
         return 0;
     json_decref (w.in);
     assert_int_equal (flux_plugin_arg_get (args, FLUX_PLUGIN_ARG_IN, &text), 0);
@@ -242,21 +243,22 @@ static void what_is_told_of_a_job (void **state)
     on ("job.state.run", "a", NULL);
     job = submit (77);
     grant (77);
-    assert_int_equal (
-        json_unpack (w.in,
-                     "{s:I s:I s:I s:I s:I s:I s:f s:{s:s} "
-                     "s:{s:{s:{s:F}}}}",
-                     "id", &id, "userid", &userid, "urgency", &urgency, "priority",
-                     &priority, "state", &jstate, "prev_state", &prev, "t_submit",
-                     &t_submit, "entry", "name", &name, "jobspec", "attributes",
-                     "system", "duration", &duration),
-        0);
+    assert_int_equal (json_unpack (w.in,
+                                   "{s:I s:I s:I s:I s:I s:I s:f s:{s:s} "
+                                   "s:{s:{s:{s:F}}}}",
+                                   "id", &id, "userid", &userid, "urgency", &urgency,
+                                   "priority", &priority, "state", &jstate,
+                                   "prev_state", &prev, "t_submit", &t_submit, "entry",
+                                   "name", &name, "jobspec", "attributes", "system",
+                                   "duration", &duration),
+                      0);
     assert_true (id == 77 && userid == 1000 && urgency == 16 && priority == 16);
     assert_true (jstate == FLUX_JOB_STATE_RUN && prev == FLUX_JOB_STATE_SCHED);
     assert_string_equal (name, "alloc");
     assert_true (t_submit == job->t_submit);
     json_t *R = json_object_get (w.in, "R");
-    assert_true (json_object_get (R, "execution") && !json_object_get (R, "scheduling"));
+    assert_true (json_object_get (R, "execution")
+                 && !json_object_get (R, "scheduling"));
     json_t *system = json_object_get (
         json_object_get (json_object_get (w.in, "jobspec"), "attributes"), "system");
     assert_null (json_object_get (system, "environment"));
@@ -435,12 +437,12 @@ static int update_twice (flux_plugin_t *p, flux_plugin_arg_t *args)
 {
     struct job *job = w.ctx.jobtap->current;
 
-    assert_int_equal (flux_jobtap_jobspec_update_pack (
-                          p, "{s:i}", "attributes.system.duration", 5),
-                      0);
-    assert_int_equal (flux_jobtap_jobspec_update_pack (
-                          p, "{s:i s:s}", "attributes.system.duration", 7,
-                          "attributes.system.bank", "x"),
+    assert_int_equal (
+        flux_jobtap_jobspec_update_pack (p, "{s:i}", "attributes.system.duration", 5),
+        0);
+    assert_int_equal (flux_jobtap_jobspec_update_pack (p, "{s:i s:s}",
+                                                       "attributes.system.duration", 7,
+                                                       "attributes.system.bank", "x"),
                       0);
     assert_int_equal (flux_jobtap_jobspec_update_pack (p, "{s:i}", "resources", 5), -1);
     assert_int_equal (flux_jobtap_jobspec_update_pack (p, "{}"), -1);
@@ -524,8 +526,9 @@ static void events_are_posted_and_found (void **state)
     assert_int_equal (flux_jobtap_event_post_pack (p, 1, "", NULL), -1);
     assert_int_equal (flux_jobtap_event_post_pack (p, 1, "x", "[i]", 1), -1);
     assert_int_equal (flux_jobtap_event_post_pack (p, 1, "urgency", NULL), -1);
-    assert_int_equal (flux_jobtap_event_post_pack (p, 1, "finish", "{s:i}", "status", 0),
-                      -1); /* not in SCHED */
+    assert_int_equal (
+        flux_jobtap_event_post_pack (p, 1, "finish", "{s:i}", "status", 0),
+        -1); /* not in SCHED */
     assert_int_equal (flux_jobtap_job_set_flag (p, 1, "novalidate"), -1);
     assert_int_equal (flux_jobtap_job_set_flag (p, 1, "debug"), 0);
     assert_true (job->flags & FLUX_JOB_DEBUG);
