@@ -105,8 +105,9 @@ static void until_one_fails (void **state)
 /* Names are names, whatever a shell, or a pattern, would read in them. */
 static void names (void **state)
 {
-    static const char *const odd[] = { "it's", "two words", "$(echo x)", "a;b", "*",
-                                       "`id`", "-n", "q\"q", "back\\slash", "[ab]" };
+    static const char *const odd[] = { "it's",        "two words", "$(echo x)", "a;b",
+                                       "*",           "`id`",      "-n",        "q\"q",
+                                       "back\\slash", "[ab]" };
     char out[256], want[32];
     char *cmd;
 
@@ -128,8 +129,7 @@ static void restores (void **state)
 {
     char *cmd = rccmd_restore ("/a b/it's.tar");
 
-    assert_string_equal (cmd,
-                         "flux restore --quiet --checkpoint '/a b/it'\\''s.tar'");
+    assert_string_equal (cmd, "flux restore --quiet --checkpoint '/a b/it'\\''s.tar'");
     free (cmd);
 }
 
@@ -198,9 +198,9 @@ static void at_the_end (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (none),       cmocka_unit_test (in_order),
-        cmocka_unit_test (names),      cmocka_unit_test (until_one_fails),
-        cmocka_unit_test (restores),   cmocka_unit_test (at_the_end),
+        cmocka_unit_test (none),     cmocka_unit_test (in_order),
+        cmocka_unit_test (names),    cmocka_unit_test (until_one_fails),
+        cmocka_unit_test (restores), cmocka_unit_test (at_the_end),
     };
 
     return cmocka_run_group_tests (tests, make, clean);
