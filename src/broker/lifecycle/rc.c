@@ -159,6 +159,8 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
 {
     enum progress *progress = arg;
 
+    if (b->rc->ending)
+        return; /* rc3 has asked it to end, and waits for that */
     *progress = errnum ? FAILED : RUNNING;
     if (errnum)
         load_failed (b, name, errnum, errstr);
