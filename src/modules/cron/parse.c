@@ -92,12 +92,12 @@ const char *entry_parse (struct entry *e, json_t *request, uint32_t size, double
     const char *type, *name, *command, *cwd = NULL;
     int history = 1;
 
-    if (json_unpack (
-            request, "{s:s s:s s:s s:o s:o s?o s?s s?i s?i s?i s?i s?F}", "type",
-            &type, "name", &name, "command", &command, "argv", &argv, "args", &args,
-            "environ", &environ, "cwd", &cwd, "repeat", &e->counts.repeat, "rank",
-            &e->rank, "task-history-count", &history, "stop-on-failure",
-            &e->counts.stop_on, "timeout", &e->timeout)
+    if (json_unpack (request, "{s:s s:s s:s s:o s:o s?o s?s s?i s?i s?i s?i s?F}",
+                     "type", &type, "name", &name, "command", &command, "argv", &argv,
+                     "args", &args, "environ", &environ, "cwd", &cwd, "repeat",
+                     &e->counts.repeat, "rank", &e->rank, "task-history-count",
+                     &history, "stop-on-failure", &e->counts.stop_on, "timeout",
+                     &e->timeout)
             < 0
         || !are_strings (argv, environ))
         return "malformed request";

@@ -14,10 +14,11 @@ static json_t *request (const char *type, const char *args, const char *more)
 {
     char text[512];
 
-    snprintf (text, sizeof (text),
-              "{\"type\":\"%s\",\"name\":\"n\",\"command\":\"true\",\"argv\":[\"true\"],"
-              "\"args\":%s%s}",
-              type, args, more);
+    snprintf (
+        text, sizeof (text),
+        "{\"type\":\"%s\",\"name\":\"n\",\"command\":\"true\",\"argv\":[\"true\"],"
+        "\"args\":%s%s}",
+        type, args, more);
     json_t *o = json_loads (text, 0, NULL);
     if (!o)
         fail_msg ("%s", text);
@@ -80,7 +81,8 @@ static void all_that_can_be_said (void **state)
           "\"task-history-count\":1000,\"stop-on-failure\":2,\"timeout\":1.5");
     assert_int_equal (e.type, CRON_EVENT);
     assert_string_equal (e.topic, "a.*");
-    assert_true (e.events.nth == 3 && e.events.after == 2 && e.events.min_interval == 0.5);
+    assert_true (e.events.nth == 3 && e.events.after == 2
+                 && e.events.min_interval == 0.5);
     assert_true (e.events.seen == 0 && !e.events.waiting);
     assert_int_equal (json_object_size (e.environ), 1);
     assert_string_equal (e.cwd, "/tmp");
@@ -96,7 +98,8 @@ static void dates (void **state)
     good (&e, "datetime", "{\"at\":1800000100}", "");
     assert_true (e.type == CRON_DATETIME && e.at == NOW + 100 && !e.expr_text);
     entry_parse_fini (&e);
-    good (&e, "datetime", "{\"at\":1799999941}", ""); /* it has taken its time to come */
+    good (&e, "datetime", "{\"at\":1799999941}",
+          ""); /* it has taken its time to come */
     entry_parse_fini (&e);
     good (&e, "datetime", "{\"expr\":\"*/5 * * * *\"}", "");
     assert_string_equal (e.expr_text, "*/5 * * * *");
@@ -129,9 +132,15 @@ static void intervals (void **state)
 {
     static const char text[] = "an interval is 1 ms to 100 years";
     static const char *const bads[] = {
-        "{}", "{\"interval\":0}", "{\"interval\":-1}", "{\"interval\":0.0009}",
-        "{\"interval\":3153600001}", "{\"interval\":\"1\"}", "[]",
-        "{\"interval\":1,\"after\":3153600001}", "{\"interval\":1,\"after\":\"1\"}",
+        "{}",
+        "{\"interval\":0}",
+        "{\"interval\":-1}",
+        "{\"interval\":0.0009}",
+        "{\"interval\":3153600001}",
+        "{\"interval\":\"1\"}",
+        "[]",
+        "{\"interval\":1,\"after\":3153600001}",
+        "{\"interval\":1,\"after\":\"1\"}",
     };
     struct entry e;
 
@@ -209,10 +218,14 @@ static void what_is_missing (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (what_is_not_said), cmocka_unit_test (all_that_can_be_said),
-        cmocka_unit_test (dates),            cmocka_unit_test (expressions),
-        cmocka_unit_test (intervals),        cmocka_unit_test (events),
-        cmocka_unit_test (common_members),   cmocka_unit_test (what_is_missing),
+        cmocka_unit_test (what_is_not_said),
+        cmocka_unit_test (all_that_can_be_said),
+        cmocka_unit_test (dates),
+        cmocka_unit_test (expressions),
+        cmocka_unit_test (intervals),
+        cmocka_unit_test (events),
+        cmocka_unit_test (common_members),
+        cmocka_unit_test (what_is_missing),
     };
 
     setenv ("TZ", "UTC", 1);

@@ -79,7 +79,8 @@ static void the_last_event_in_pieces (void **state)
 
 static void owners (void **state)
 {
-#define OWNER(id) "{\"timestamp\":1.0,\"name\":\"submit\",\"context\":{\"userid\":" id "}}\n"
+#define OWNER(id)                                                                      \
+    "{\"timestamp\":1.0,\"name\":\"submit\",\"context\":{\"userid\":" id "}}\n"
     static const struct {
         const char *log;
         int64_t owner; /* -1: none */
@@ -155,8 +156,8 @@ static void other_updates_change_nothing (void **state)
     size_t pos = 0;
 
     assert_true (log_apply (log, strlen (log), &pos, "jobspec", spec));
-    json_t *want = json_pack ("{s:{s:{s:{s:s}}}}", "attributes", "system", "job", "name",
-                              "x");
+    json_t *want =
+        json_pack ("{s:{s:{s:{s:s}}}}", "attributes", "system", "job", "name", "x");
     assert_true (json_equal (spec, want));
     pos = 0;
     assert_false (log_apply (log, strlen (SUBMIT RENAME), &pos, "R", R));

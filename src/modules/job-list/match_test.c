@@ -126,16 +126,17 @@ static json_t *some_results (const struct job *job, bool *says)
     int k = rnd (4);
 
     *says = job->state == FLUX_JOB_STATE_INACTIVE && job->result == 1 << k;
-    return list ("results",
-                 json_pack ("[o]", rnd (2) ? json_integer (1 << k)
-                                           : json_string (flux_job_resulttostr (
-                                               1 << k, "L"))));
+    return list (
+        "results",
+        json_pack ("[o]", rnd (2) ? json_integer (1 << k)
+                                  : json_string (flux_job_resulttostr (1 << k, "L"))));
 }
 
 static json_t *some_time (const struct job *job, bool *says)
 {
-    static const char *const times[] = { "t_submit",  "t_depend", "t_priority", "t_sched",
-                                         "t_run", "t_cleanup", "t_inactive" };
+    static const char *const times[] = { "t_submit",  "t_depend", "t_priority",
+                                         "t_sched",   "t_run",    "t_cleanup",
+                                         "t_inactive" };
     static const char *const ops[] = { "<", "<=", ">", ">=" };
     int i = rnd (T_COUNT), op = rnd (4), limit = rnd (4);
     double t = job->t[i];
@@ -259,7 +260,8 @@ static void states_to_look_at (void **state)
         { "{}", ~0 },
         { "{\"userid\":[1]}", ~0 },
         { "{\"states\":[\"run\"]}", FLUX_JOB_STATE_RUN },
-        { "{\"states\":[\"running\",8]}", FLUX_JOB_STATE_RUNNING | FLUX_JOB_STATE_SCHED },
+        { "{\"states\":[\"running\",8]}",
+          FLUX_JOB_STATE_RUNNING | FLUX_JOB_STATE_SCHED },
         { "{\"states\":[]}", 0 },
         { "{\"results\":[\"failed\"]}", FLUX_JOB_STATE_INACTIVE },
         { "{\"and\":[{\"states\":[\"active\"]},{\"states\":[\"run\",\"inactive\"]}]}",
@@ -304,8 +306,8 @@ static void values_that_are_none (void **state)
             char text[128], want[128];
             flux_error_t error = { "" };
             snprintf (text, sizeof (text), forms[form], t[i].op, t[i].value);
-            snprintf (want, sizeof (want),
-                      "invalid value %s of constraint operator %s", t[i].value, t[i].op);
+            snprintf (want, sizeof (want), "invalid value %s of constraint operator %s",
+                      t[i].value, t[i].op);
             json_t *o = json_loads (text, 0, NULL);
             assert_non_null (o);
             errno = 0;
