@@ -2,6 +2,8 @@
 #include "ctx.h"
 #include "modules/job-manager/machine/wire.h"
 
+#include "core/message/message.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,10 +14,12 @@ void exec_start_op (const struct job *job, bool reattach, void *arg)
 {
     struct ctx *ctx = arg;
     struct buf *b = &ctx->scratch;
+    char *R = job_current_R (job);
     flux_msg_t *msg;
 
     buf_reset (b);
-    wire_exec_start (b, job, reattach);
+    wire_exec_start (b, job, R ? R : job->R, reattach);
+    free (R);
     if (!(msg = flux_request_encode (ctx->exec_topic, b->data))
         || flux_msg_set_streaming (msg) < 0 || flux_send_new (ctx->h, &msg, 0) < 0) {
         flux_log_error (ctx->h, "%s: cannot be sent", ctx->exec_topic);
@@ -73,6 +77,7 @@ int exec_kill (struct ctx *ctx, const struct job *job, int signum, flux_error_t 
 
 static void lost (struct ctx *ctx, const char *why)
 {
+    flux_watcher_stop (ctx->exec_timer);
     if (!ctx->exec)
         return;
     flux_log (ctx->h, LOG_DEBUG, "exec service is gone: %s", why);
@@ -85,6 +90,33 @@ void exec_disconnect (struct ctx *ctx, const flux_msg_t *msg)
 {
     if (ctx->exec && flux_disconnect_match (msg, ctx->exec))
         lost (ctx, "disconnected");
+}
+
+#define PATIENCE 10. /* s without a word */
+
+void exec_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_log (ctx->h, LOG_WARNING,
+              "%s: the exec service, a client, does not answer, and is not waited for "
+              "any longer",
+              ctx->exec_topic);
+    lost (ctx, "it does not answer");
+}
+
+static void be_patient (struct ctx *ctx)
+{
+    if (!ctx->ending || !ctx->exec || msg_is_from_module (ctx->exec))
+        return;
+    flux_timer_watcher_reset (ctx->exec_timer, PATIENCE, 0.);
+    flux_watcher_start (ctx->exec_timer);
+}
+
+void exec_end (struct ctx *ctx)
+{
+    ctx->ending = true;
+    be_patient (ctx);
 }
 
 static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -111,6 +143,7 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     ctx->exec = flux_msg_incref (msg);
     flux_respond (h, msg, NULL);
     manager_exec_hello (ctx->m);
+    be_patient (ctx);
     return;
 error:
     flux_respond_error (h, msg, errno, NULL);
@@ -157,6 +190,7 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         lost (ctx, strerror (errno));
     else if (s)
         answer (ctx, s);
+    be_patient (ctx);
 }
 
 const struct flux_msg_handler_spec exec_handlers[] = {

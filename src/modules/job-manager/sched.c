@@ -149,11 +149,13 @@ static void hello_one (const struct job *job, void *arg)
 {
     struct hello *hello = arg;
     struct buf *b = &hello->ctx->scratch;
+    char *R = job_current_R (job);
 
     buf_reset (b);
-    wire_sched_hello (b, job);
+    wire_sched_hello (b, job, R ? R : job->R);
     flux_respond (hello->ctx->h, hello->msg, b->data);
     hello->count++;
+    free (R);
 }
 
 static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

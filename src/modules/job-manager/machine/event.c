@@ -504,6 +504,7 @@ int event_apply (struct job *job, const struct event *ev, flux_error_t *error)
         break;
     case EV_RESOURCE_UPDATE:
         job->expiration = ev->expiration;
+        job->expiration_updated = true;
         break;
     case EV_FLUX_RESTART:
         /* RFC 21: what was decided in PRIORITY or SCHED is decided anew */

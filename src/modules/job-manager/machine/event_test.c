@@ -197,7 +197,7 @@ static void facts (void **state)
     assert_int_equal (job->prologs, 0); /* never below */
     apply (job, (struct event){ .type = EV_START });
     apply (job, (struct event){ .type = EV_RESOURCE_UPDATE, .expiration = 77. });
-    assert_true (job->expiration == 77.);
+    assert_true (job->expiration_updated && job->expiration == 77.);
     apply (job, (struct event){ .type = EV_RELEASE, .ranks = "0" });
     assert_false (job->released);
     apply (job, (struct event){ .type = EV_FINISH, .status = 0x100 });

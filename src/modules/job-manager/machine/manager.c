@@ -548,13 +548,28 @@ void manager_set_expiration (struct manager *m, struct job *job)
            end = job->expiration;
 
     heap_remove (&m->expirations, &job->expire_node);
-    if (end <= 0)
+    if (!job->expiration_updated)
         end = manager_R_number (job->R, "execution.expiration");
     if (end <= 0 || (start > 0 && end - start > FOREVER))
         return;
     job->t_expire = start > 0 ? job->t_alloc + (end - start)
                               : m->ops->mono (m->arg) + end - m->ops->now (m->arg);
     heap_insert (&m->expirations, &job->expire_node);
+}
+
+char *job_current_R (const struct job *job)
+{
+    json_t *o, *execution;
+    char *s = NULL;
+
+    if (!job->R || !job->expiration_updated)
+        return job->R ? strdup (job->R) : NULL;
+    o = json_loads (job->R, 0, NULL);
+    execution = json_object_get (o, "execution");
+    if (json_object_set_new (execution, "expiration", json_real (job->expiration)) == 0)
+        s = json_dumps (o, JSON_COMPACT);
+    json_decref (o);
+    return s;
 }
 
 const struct job *manager_next_commit (struct manager *m, struct span *entries,

@@ -223,6 +223,10 @@ int manager_replay (struct manager *m, flux_jobid_t id, struct span eventlog,
                     struct span jobspec, struct span R, flux_error_t *error);
 void manager_restarted (struct manager *m);
 
+/* R with the expiration that the job has now, for those who did not hear of it: a
+ * scheduler, or an exec service, that comes later. New; NULL: there is none, or ENOMEM. */
+char *job_current_R (const struct job *job);
+
 /* "task(s) exited with exit code 1", "task(s) Terminated", ... */
 void job_error_text (const struct job *job, char *buf, size_t len);
 

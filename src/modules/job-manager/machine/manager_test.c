@@ -3,6 +3,7 @@
 #include "base/test.h"
 
 #include "modules/job-manager/machine/manager.h"
+#include "modules/job-manager/machine/parts.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1000,6 +1001,17 @@ static void replay_without_R (void **state)
     manager_destroy (w2.m);
 }
 
+/* What a scheduler is told that comes now. */
+static void has_expiration (const struct job *job, double expected)
+{
+    char *R = job_current_R (job);
+
+    assert_non_null (R);
+    assert_true (manager_R_number (R, "execution.expiration") == expected);
+    assert_true (manager_R_number (R, "execution.starttime") == 1000);
+    free (R);
+}
+
 static void updates (void **state)
 {
     struct world *w = *state;
@@ -1017,11 +1029,18 @@ static void updates (void **state)
     json_object_set_new (u, "attributes.system.duration", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), 0);
     assert_true (manager_next_due (w->m) == 100);
+    has_expiration (job, 1100);
     w->now += 50;
     json_object_set_new (u, "attributes.system.duration", json_integer (49));
     assert_int_equal (manager_update (w->m, job, u, &error), -1);
     assert_non_null (strstr (error.text, "in the past"));
     w->now -= 50;
+    json_object_set_new (u, "attributes.system.duration", json_integer (0));
+    assert_int_equal (manager_update (w->m, job, u, &error), 0);
+    assert_true (manager_next_due (w->m) == -1);
+    has_expiration (job, 0);
+    json_object_set_new (u, "attributes.system.duration", json_integer (100));
+    assert_int_equal (manager_update (w->m, job, u, &error), 0);
     json_object_set_new (u, "tasks", json_integer (100));
     assert_int_equal (manager_update (w->m, job, u, &error), -1);
     json_decref (u);

@@ -22,11 +22,11 @@ void wire_sched_alloc (struct buf *b, const struct job *job)
     buf_addc (b, '}');
 }
 
-void wire_sched_hello (struct buf *b, const struct job *job)
+void wire_sched_hello (struct buf *b, const struct job *job, const char *R)
 {
     add_head (b, job);
     buf_adds (b, "\"R\":");
-    buf_adds (b, job->R);
+    buf_adds (b, R);
     buf_addc (b, '}');
 }
 
@@ -44,11 +44,12 @@ void wire_sched_free (struct buf *b, flux_jobid_t id, struct span R, bool final)
 
 /* --- to the exec service --- */
 
-void wire_exec_start (struct buf *b, const struct job *job, bool reattach)
+void wire_exec_start (struct buf *b, const struct job *job, const char *R,
+                      bool reattach)
 {
     buf_printf (b, "{\"id\":%llu,\"userid\":%u,\"reattach\":%s,\"R\":",
                 (unsigned long long)job->id, job->userid, reattach ? "true" : "false");
-    buf_adds (b, job->R);
+    buf_adds (b, R);
     buf_adds (b, ",\"jobspec\":");
     spec_add_full (&job->spec, b);
     buf_addc (b, '}');

@@ -6,11 +6,13 @@
 #include "job.h"
 
 void wire_sched_alloc (struct buf *b, const struct job *job);
-void wire_sched_hello (struct buf *b, const struct job *job);
+/* R: as it is now, with the expiration that an update gave it. */
+void wire_sched_hello (struct buf *b, const struct job *job, const char *R);
 void wire_sched_cancel (struct buf *b, flux_jobid_t id);
 /* A part of R; final: the last one. */
 void wire_sched_free (struct buf *b, flux_jobid_t id, struct span R, bool final);
-void wire_exec_start (struct buf *b, const struct job *job, bool reattach);
+void wire_exec_start (struct buf *b, const struct job *job, const char *R,
+                      bool reattach);
 
 enum sched_answer_type { /* as in RFC 27 */
                          SCHED_SUCCESS,

@@ -93,7 +93,7 @@ static void the_scheduler_gets_all_but_the_environment (void **state)
         assert_int_equal (json_object_size (system), 1);
         assert_null (json_object_get (system, "environment"));
         json_decref (o);
-        wire_sched_hello (&b, job);
+        wire_sched_hello (&b, job, job->R);
         o = load (&b);
         check_head (o, job, 5);
         has_json (o, "R", R_TEXT);
@@ -138,7 +138,7 @@ static void the_exec_service_gets_all (void **state)
         struct job *job = make_job (ids[i]);
         json_int_t id, userid;
         int reattach;
-        wire_exec_start (&b, job, i % 2);
+        wire_exec_start (&b, job, job->R, i % 2);
         json_t *o = load (&b);
         assert_int_equal (json_unpack (o, "{s:I s:I s:b}", "id", &id, "userid", &userid,
                                        "reattach", &reattach),
