@@ -92,7 +92,8 @@ fluxion-load: all
 	@FLUX_BUILD_DIR=$(abspath $(BUILD)) FLUX_SOURCE_DIR=$(CURDIR) \
 	    FLUXION_PB2=$(abspath $(BUILD))/test/fluxion-server \
 	    FLUXION_GO_LOAD=$(abspath $(BUILD))/test/fluxion-server/fluxion-go-load \
-	    /usr/bin/python3 test/fluxion-server/load.py $(or $(TIME),60)
+	    sh -c '/usr/bin/python3 test/fluxion-server/load.py $(or $(TIME),60) && \
+	        /usr/bin/python3 test/fluxion-server/crowd.py $(or $(TIME),60)'
 
 clean:
 	@rm -rf $(BUILD) build-asan build-tsan build-fuzz build-lint

@@ -20,7 +20,7 @@ struct hostlist {
     int current;  /* -1: none */
     size_t bytes; /* of all names */
     /* Name -> its first index + 1, made by the find that sees a long list a second
-     * time, gone with the next change. */
+     * time. What is appended goes into it; with any other change it is gone. */
     struct hashmap *index;
     int finds;
 };
@@ -64,10 +64,18 @@ void hostlist_destroy (struct hostlist *hl)
     }
 }
 
+/* Without memory there is no index, and finding is slow. */
+static void index_last (struct hostlist *hl)
+{
+    const char *name = hl->names[hl->count - 1];
+
+    if (!hashmap_lookup (hl->index, name)
+        && hashmap_insert (hl->index, name, (void *)(intptr_t)hl->count) < 0)
+        changed (hl);
+}
+
 static int push (struct hostlist *hl, const char *name, size_t len)
 {
-    if (hl->index)
-        changed (hl);
     if (hl->count == HOSTLIST_MAX || len > HOSTLIST_MAX_BYTES - hl->bytes) {
         errno = EOVERFLOW;
         return -1;
@@ -84,6 +92,8 @@ static int push (struct hostlist *hl, const char *name, size_t len)
         return -1;
     hl->bytes += len;
     hl->count++;
+    if (hl->index)
+        index_last (hl);
     return 0;
 }
 

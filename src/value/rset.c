@@ -24,7 +24,7 @@ struct shared_host *rset_host_create (const char *name)
     return host;
 }
 
-static void host_unref (struct shared_host *host)
+void rset_host_unref (struct shared_host *host)
 {
     if (host && --host->refs == 0)
         free (host);
@@ -56,7 +56,7 @@ void rset_kids_unref (struct kids *kids)
 
 static void entry_fini (struct entry *e)
 {
-    host_unref (e->host);
+    rset_host_unref (e->host);
     rset_kids_unref (e->kids);
 }
 
@@ -187,7 +187,7 @@ int rset_add_rank (struct rset *r, unsigned int rank, const char *host,
     if (kids && (!host || (h = rset_host_create (host))))
         rc = rset_insert (r, rank, h, kids);
     rset_kids_unref (kids);
-    host_unref (h);
+    rset_host_unref (h);
     return rc;
 }
 
@@ -216,7 +216,7 @@ int rset_add_like (struct rset *r, unsigned int rank, const char *host,
     if (!(h = rset_host_create (host)))
         return -1;
     rc = rset_insert (r, rank, h, e->kids);
-    host_unref (h);
+    rset_host_unref (h);
     return rc;
 }
 

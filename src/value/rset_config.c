@@ -6,6 +6,22 @@
 #include "base/error.h"
 #include "value/rset_impl.h"
 
+/* A host may be named twice. */
+static int add_host (struct rset *part, unsigned int rank, const char *name,
+                     struct kids *kids)
+{
+    struct shared_host *host;
+    int rc;
+
+    if (rset_find (part, rank))
+        return 0;
+    if (!(host = rset_host_create (name)))
+        return -1;
+    rc = rset_insert (part, rank, host, kids);
+    rset_host_unref (host);
+    return rc;
+}
+
 /* The hosts of entry i get its cores, GPUs and properties; entries add up. */
 static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *entry,
                       flux_error_t *error)
@@ -13,7 +29,9 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
     const char *hosts, *cores = NULL, *gpus = NULL;
     json_t *properties = NULL, *value;
     struct idset *ranks = NULL;
+    struct rset *part = NULL, *sum;
     struct hostlist *hl = NULL;
+    struct kids *kids = NULL;
     size_t n;
     int rc = -1;
 
@@ -32,29 +50,28 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
         error_invalid (error, "resource.config[%zu].hosts: invalid hostlist", i);
         goto out;
     }
+    if (!(kids = rset_kids_decode (cores, gpus))) {
+        error_invalid (error, "resource.config[%zu]: invalid idset", i);
+        goto out;
+    }
+    if (!(part = rset_create ()))
+        goto out;
     for (const char *h = hostlist_first (hl); h; h = hostlist_next (hl)) {
         int rank = hostlist_find (all, h);
-        struct rset *one, *sum;
         if (rank < 0) {
             rank = hostlist_count (all);
             if (hostlist_append (all, h) < 0)
                 goto out;
         }
         (void)idset_set (ranks, rank);
-        if (!cores && !gpus && rset_host (r, rank))
-            continue;
-        if (!(one = rset_create ()) || rset_add_rank (one, rank, h, cores, gpus) < 0) {
-            rset_destroy (one);
-            error_invalid (error, "resource.config[%zu]: invalid idset", i);
+        if ((cores || gpus || !rset_host (r, rank))
+            && add_host (part, rank, h, kids) < 0)
             goto out;
-        }
-        sum = rset_union (r, one);
-        rset_destroy (one);
-        if (!sum)
-            goto out;
-        rset_swap (r, sum);
-        rset_destroy (sum);
     }
+    if (!(sum = rset_union (r, part)))
+        goto out;
+    rset_swap (r, sum);
+    rset_destroy (sum);
     json_array_foreach (properties, n, value) {
         const char *name = json_string_value (value);
         if (!name || rset_add_property (r, name, ranks) < 0) {
@@ -67,6 +84,8 @@ static int add_entry (struct rset *r, struct hostlist *all, size_t i, json_t *en
 out:
     hostlist_destroy (hl);
     idset_destroy (ranks);
+    rset_kids_unref (kids);
+    rset_destroy (part);
     return rc;
 }
 

@@ -52,6 +52,7 @@ int rset_insert (struct rset *r, unsigned int rank, struct shared_host *host,
 struct rset *rset_select (const struct rset *r,
                           bool (*fn) (const struct entry *e, void *arg), void *arg);
 struct shared_host *rset_host_create (const char *name);
+void rset_host_unref (struct shared_host *host);
 struct kids *rset_kids_create (struct idset *take_cores, struct idset *take_gpus);
 struct kids *rset_kids_decode (const char *cores, const char *gpus);
 void rset_kids_unref (struct kids *kids);

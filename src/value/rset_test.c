@@ -185,6 +185,12 @@ static void test_config (void **state)
     check_config ("[{\"hosts\":\"x[0-3]\",\"cores\":\"0-7\",\"gpus\":\"0\"},"
                   "{\"hosts\":\"x1\",\"gpus\":\"1\",\"properties\":[\"p\"]}]",
                   "rank[0,2-3]/core[0-7],gpu0 rank1/core[0-7],gpu[0-1]");
+    check_config ("[{\"hosts\":\"x2,x[0-1],x2\",\"cores\":\"0\"},"
+                  "{\"hosts\":\"x[1-3]\",\"cores\":\"1\"},{\"hosts\":\"x0\"}]",
+                  "rank[0,2]/core[0-1] rank1/core0 rank3/core1");
+    check_config ("[{\"hosts\":\"x[0-49999]\",\"cores\":\"0\"},"
+                  "{\"hosts\":\"x[100-59999]\",\"cores\":\"1\"}]",
+                  "rank[0-99]/core0 rank[100-49999]/core[0-1] rank[50000-59999]/core1");
     check_config ("{}", "resource.config: must be an array of tables");
     check_config ("[{\"hosts\":\"x\",\"cores\":\"zz\"}]",
                   "resource.config[0]: invalid idset");

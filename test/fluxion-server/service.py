@@ -189,10 +189,10 @@ def cancelled():
         c.init(GRAPH, "lonode")
         match = c.channel.unary_unary("/fluxion.FluxionService/Match")
         find = pb.FindRequest(criteria="sched-now=allocated")
-        for i in range(200):
+        for i in range(1000):
             request = pb.MatchRequest(jobspec=JOBSPEC, id=f"job {i}").SerializeToString()
             future = match.future(request, timeout=30)
-            threading.Event().wait(i * 1e-5)
+            threading.Event().wait(i % 200 * 1e-5)
             future.cancel()
             again = [pb.MatchResponse.FromString(match(request)) for _ in range(2)]
             assert again[0].jobid == again[1].jobid, (i, again)

@@ -8,7 +8,6 @@
  * down; in recovery mode the broker goes on without it and those that need it.
  * What did start is unloaded by rc3, which before collects garbage (content.gc-at-end) and
  * dumps the KVS (content.dump) if it is told so. */
-#include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +15,12 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
-#include "base/buf.h"
-#include "base/text/quote.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/dumps.h"
 #include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/rccmd.h"
 #include "broker/lifecycle/rcplan.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/modhost/modlist.h"
@@ -70,35 +68,12 @@ static void find_absent (struct broker *b)
 
 /* ---- scripts ---- */
 
-/* "rc1" or "rc3": paths of the scripts of the site and of FLUX_RC_EXTRA, as
- * one command line that stops at the first failure; NULL if there are none. */
+/* "rc1" or "rc3": those of the site and of FLUX_RC_EXTRA. */
 static char *scripts_command (const char *rc)
 {
     const char *dirs[2] = { FLUX_SYSCONFDIR, getenv ("FLUX_RC_EXTRA") };
-    char *cmd = NULL;
 
-    for (int d = 0; d < 2; d++) {
-        char pattern[4096];
-        glob_t g;
-
-        if (!dirs[d] || !*dirs[d])
-            continue;
-        snprintf (pattern, sizeof (pattern), "%s/%s.d/*", dirs[d], rc);
-        if (glob (pattern, 0, NULL, &g) != 0)
-            continue;
-        for (size_t i = 0; i < g.gl_pathc; i++) {
-            char *longer;
-
-            if (asprintf (&longer, "%s%s'%s'", cmd ? cmd : "", cmd ? " && " : "",
-                          g.gl_pathv[i])
-                < 0)
-                continue;
-            free (cmd);
-            cmd = longer;
-        }
-        globfree (&g);
-    }
-    return cmd;
+    return rccmd_scripts (dirs, 2, rc);
 }
 
 /* A site, or who starts the instance, has files for flux modprobe, or changes modules by
@@ -184,6 +159,8 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
 {
     enum progress *progress = arg;
 
+    if (b->rc->ending)
+        return; /* rc3 has asked it to end, and waits for that */
     *progress = errnum ? FAILED : RUNNING;
     if (errnum)
         load_failed (b, name, errnum, errstr);
@@ -379,7 +356,8 @@ void rc_cleanup_start (struct broker *b)
         NULL);
     (void)broker_rpc (b, "resource.acquire-mute", FLUX_NODEID_ANY, NULL, NULL, NULL);
     (void)cancel_jobs (b);
-    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY, NULL, cleanup_idle, NULL)
+    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY,
+                    json_pack ("{s:b}", "end", 1), cleanup_idle, NULL)
         < 0) {
         cleanup_idle (b, NULL, NULL);
         return;
@@ -485,24 +463,15 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
 static char *last_commands (struct broker *b, const char *scripts, const char *then)
 {
     const char *gc = attrs_val (b->attrs, "content.gc-at-end");
-    struct buf cmd = BUF_INIT, dump = BUF_INIT;
-    bool dumps;
+    struct buf dump = BUF_INIT;
+    char *cmd;
 
     if (b->rank > 0 || !modules_loaded (b, "kvs"))
         return NULL;
-    dumps = dumps_dump_command (b, &dump);
-    if (!dumps && (!gc || !atoi (gc)))
-        return NULL;
-    buf_printf (&cmd, "%s; s=$?", scripts && *scripts ? scripts : ":");
-    if (gc && atoi (gc))
-        buf_adds (&cmd, "; flux gc --quiet || s=1");
-    if (dumps)
-        buf_printf (&cmd, "; %.*s || s=1", (int)dump.len, dump.data);
+    cmd = rccmd_last (scripts, gc && atoi (gc),
+                      dumps_dump_command (b, &dump) ? dump.data : NULL, then);
     buf_fini (&dump);
-    if (then) /* it removes the modules */
-        buf_printf (&cmd, "; %s || s=1", then);
-    buf_adds (&cmd, "; exit $s");
-    return buf_take (&cmd, NULL);
+    return cmd;
 }
 
 void rc3_start (struct broker *b)

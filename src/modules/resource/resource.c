@@ -393,15 +393,19 @@ static flux_future_t *watch_group (struct resource *ctx, const char *name)
     return f;
 }
 
-/* True if that failed. */
+/* Pretended hosts, too, of which there are more than brokers. True if that failed. */
 static bool force_up (struct resource *ctx)
 {
     struct idset *all = idset_create (0, IDSET_FLAG_AUTOGROW);
+    struct idset *ranks = ctx->inv.R ? rset_ranks (ctx->inv.R) : NULL;
 
-    if (!all || idset_range_set (all, 0, ctx->size - 1) < 0) {
+    if (!all || idset_range_set (all, 0, ctx->size - 1) < 0
+        || (ranks && idset_add (all, ranks) < 0)) {
         idset_destroy (all);
+        idset_destroy (ranks);
         return true;
     }
+    idset_destroy (ranks);
     post_members (ctx, ctx->inv.online, all, "online", "offline");
     idset_destroy (ctx->inv.online);
     ctx->inv.online = all;

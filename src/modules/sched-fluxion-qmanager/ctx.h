@@ -47,6 +47,7 @@ struct ctx {
     size_t nlanes;
     struct idmap *jobs, *running;
     struct hashmap *shapes;
+    struct flux_msglist *waiting; /* questions from before it was ready */
     struct reactor_task schedule;
     bool ready;
 };

@@ -50,7 +50,9 @@ static bool goes_before (const struct order_node *a, const struct order_node *b)
 
 void queue_init (struct queue *q, const struct queue_params *params)
 {
-    *q = (struct queue){ .params = *params, .round = 1, .change = 1 };
+    *q = (struct queue){
+        .params = *params, .round = 1, .change = 1, .batch_size = BATCH_FIRST
+    };
     order_init (&q->jobs, goes_before);
     list_init (&q->reserved);
     list_init (&q->asked);
@@ -164,6 +166,7 @@ static void begin_round (struct queue *q,
     q->considered = q->nreserved = 0;
     q->counts.reserved = 0;
     q->round++;
+    q->batch_size = BATCH_FIRST;
     list_foreach (&q->reserved, it) {
         struct qjob *job = container_of (it, struct qjob, link);
         list_remove (&job->link);
@@ -183,11 +186,12 @@ static bool is_hopeless (const struct queue *q, const struct qjob *job)
 static bool collect (struct queue *q, struct batch *b)
 {
     struct order_node *n = q->seen ? order_after (q->seen) : order_first (&q->jobs);
+    unsigned int most = q->batch_size;
 
     b->count = 0;
     q->asked_change = q->change;
-    for (;
-         n && !q->stopped && b->count < BATCH_MAX && q->considered < depth (&q->params);
+    q->batch_size = least (2 * most, BATCH_MAX);
+    for (; n && !q->stopped && b->count < most && q->considered < depth (&q->params);
          n = order_after (n)) {
         struct qjob *job = container_of (n, struct qjob, node);
         q->seen = n;

@@ -70,7 +70,7 @@ struct queue {
     struct order jobs;
     struct list reserved, asked; /* asked: in the order of the batch */
     struct order_node *seen;     /* the last that the round has seen; NULL: none */
-    unsigned int considered, nreserved;
+    unsigned int considered, nreserved, batch_size;
     uint64_t round, change, asked_change;
     bool restart, stopped;
 };
@@ -91,6 +91,9 @@ bool queue_is_blocked (const struct queue *q, const struct qjob *job);
 /* A running job of this queue is over; for the counts. */
 void queue_complete (struct queue *q);
 
+/* A round begins with a small batch, as often little is free, and what waits would be
+ * sent for nothing with each job that ends; each further one is twice as large. */
+#define BATCH_FIRST 8
 #define BATCH_MAX 128
 struct batch {
     struct qjob *job[BATCH_MAX];

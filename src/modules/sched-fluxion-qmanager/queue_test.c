@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -508,6 +509,47 @@ static void test_order_set (void **state)
     }
 }
 
+static void nobody (struct qjob *job, void *arg)
+{
+    fail_msg ("a reservation of %ju", (uintmax_t)job->id);
+}
+
+/* A job more or less may start now: few of those that wait are asked for; many if many
+ * may. */
+static void test_batches_grow (void **state)
+{
+    static struct qjob job[1000];
+    struct queue_params p;
+    struct queue q;
+    struct batch b;
+    unsigned int asked = 0, batches = 0;
+
+    queue_params_init (&p, QUEUE_FCFS);
+    p.depth = 1000;
+    queue_init (&q, &p);
+    for (int i = 0; i < 1000; i++) {
+        job[i] = (struct qjob){ .id = i + 1 };
+        queue_add (&q, &job[i]);
+    }
+    for (int i = 0; i < 100; i++) {
+        queue_freed (&q, false);
+        assert_true (queue_next (&q, &b, nobody, NULL));
+        asked += b.count;
+        assert_ptr_equal (b.job[0], &job[i]);
+        queue_result (&q, OUTCOME_ALLOCATED, 0, false);
+        queue_result (&q, OUTCOME_BUSY, 0, false);
+        assert_null (queue_batch_end (&q));
+        assert_false (queue_next (&q, &b, nobody, NULL));
+    }
+    assert_true (asked <= 100 * BATCH_FIRST);
+    queue_freed (&q, false);
+    for (; queue_next (&q, &b, nobody, NULL); batches++)
+        for (unsigned int i = 0; i < b.count; i++)
+            queue_result (&q, OUTCOME_ALLOCATED, 0, false);
+    assert_int_equal (q.counts.pending, 0);
+    assert_true (batches <= 12); /* 900 in 8, 16, 32, 64, 128, 128 ... */
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +563,7 @@ int main (void)
         cmocka_unit_test (test_order),
         cmocka_unit_test (test_selection),
         cmocka_unit_test (test_order_set),
+        cmocka_unit_test (test_batches_grow),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

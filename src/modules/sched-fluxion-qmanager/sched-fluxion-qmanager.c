@@ -14,11 +14,14 @@
  * Failures: an option that is not understood ends the load, with a line that names it;
  * a request that can never be satisfied is denied; without sched-fluxion-resource the
  * module ends, and jobs wait for the next scheduler. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "ctx.h"
+
+#define WAITING_MAX 1024
 
 static const struct schedutil_ops ops = {
     .hello = hello_cb,
@@ -29,6 +32,58 @@ static const struct schedutil_ops ops = {
 };
 
 /* Resources */
+
+static void status_done (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+    const flux_msg_t *msg = flux_future_aux_get (f, "request");
+    const char *s;
+
+    if (flux_rpc_get (f, &s) == 0)
+        flux_respond (ctx->h, msg, s);
+    else
+        flux_respond_error (ctx->h, msg, errno, flux_future_error_string (f));
+    flux_future_destroy (f);
+}
+
+static void ask_status (struct ctx *ctx, const flux_msg_t *msg)
+{
+    flux_future_t *f =
+        flux_rpc (ctx->h, "sched-fluxion-resource.status", NULL, FLUX_NODEID_ANY, 0);
+
+    if (!f
+        || flux_future_aux_set (f, "request", (void *)flux_msg_incref (msg),
+                                (flux_free_f)flux_msg_decref)
+               < 0
+        || flux_future_then (f, -1., status_done, ctx) < 0) {
+        flux_respond_error (ctx->h, msg, errno, NULL);
+        flux_future_destroy (f);
+    }
+}
+
+/* Before what runs is known, nothing would be allocated. */
+static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (ctx->ready)
+        ask_status (ctx, msg);
+    else if (flux_msglist_count (ctx->waiting) >= WAITING_MAX)
+        flux_respond_error (h, msg, EAGAIN, "resources are not known yet");
+    else if (flux_msglist_append (ctx->waiting, msg) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+}
+
+static void answer_waiting (struct ctx *ctx)
+{
+    const flux_msg_t *msg;
+
+    while ((msg = flux_msglist_pop (ctx->waiting))) {
+        ask_status (ctx, msg);
+        flux_msg_decref (msg);
+    }
+}
 
 static int introduce (struct ctx *ctx)
 {
@@ -44,6 +99,7 @@ static int introduce (struct ctx *ctx)
     }
     flux_log (ctx->h, LOG_DEBUG, "ready: %d jobs wait", count);
     ctx->ready = true;
+    answer_waiting (ctx);
     return 0;
 }
 
@@ -64,36 +120,6 @@ static void notify_cb (flux_future_t *f, void *arg)
     }
     lanes_changed (ctx);
     flux_future_reset (f);
-}
-
-static void status_done (flux_future_t *f, void *arg)
-{
-    struct ctx *ctx = arg;
-    const flux_msg_t *msg = flux_future_aux_get (f, "request");
-    const char *s;
-
-    if (flux_rpc_get (f, &s) == 0)
-        flux_respond (ctx->h, msg, s);
-    else
-        flux_respond_error (ctx->h, msg, errno, flux_future_error_string (f));
-    flux_future_destroy (f);
-}
-
-static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                       void *arg)
-{
-    struct ctx *ctx = arg;
-    flux_future_t *f =
-        flux_rpc (h, "sched-fluxion-resource.status", NULL, FLUX_NODEID_ANY, 0);
-
-    if (!f
-        || flux_future_aux_set (f, "request", (void *)flux_msg_incref (msg),
-                                (flux_free_f)flux_msg_decref)
-               < 0
-        || flux_future_then (f, -1., status_done, ctx) < 0) {
-        flux_respond_error (h, msg, errno, NULL);
-        flux_future_destroy (f);
-    }
 }
 
 static const struct flux_msg_handler_spec handlers[] = {
@@ -167,6 +193,7 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
 {
     if (!(ctx->jobs = idmap_create (NULL)) || !(ctx->running = idmap_create (free))
         || !(ctx->shapes = hashmap_create (NULL))
+        || !(ctx->waiting = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
         || !(ctx->util = schedutil_create (
                  h, SCHEDUTIL_FREE_NOLOOKUP | SCHEDUTIL_HELLO_PARTIAL_OK, &ops, ctx))
@@ -208,6 +235,7 @@ static void ctx_fini (struct ctx *ctx)
     idmap_destroy (ctx->jobs);
     idmap_destroy (ctx->running);
     hashmap_destroy (ctx->shapes);
+    flux_msglist_destroy (ctx->waiting);
     json_decref (ctx->parents);
     options_fini (&ctx->opt);
 }
