@@ -163,10 +163,11 @@ static void happens (struct world *w, enum state_event event, enum broker_state 
     assert_string_equal (did.text, what);
 }
 
-static void ask (struct world *w, const char *topic, const char *payload, bool streaming)
+static void ask (struct world *w, const char *topic, const char *payload,
+                 bool streaming)
 {
-    fake_send (&w->client, topic, payload, payload ? strlen (payload) + 1 : 0, streaming,
-               ++w->tag, FLUX_ROLE_OWNER);
+    fake_send (&w->client, topic, payload, payload ? strlen (payload) + 1 : 0,
+               streaming, ++w->tag, FLUX_ROLE_OWNER);
 }
 
 static void run (struct world *w)

@@ -170,12 +170,13 @@ struct world {
     struct fakepeer jobs; /* job-manager and resource */
 };
 
-static const char list[] = "[[modules]]\nname = \"content\"\n"
-                           "[[modules]]\nname = \"store\"\nafter = [\"content\"]\n"
-                           "attribute = \"content.backing-module\"\nranks = \"0\"\n"
-                           "[[modules]]\nname = \"kvs\"\nafter = [\"content\", \"store\"]\n"
-                           "[[modules]]\nname = \"job-manager\"\nafter = [\"kvs\"]\n"
-                           "[[modules]]\nname = \"cron\"\n";
+static const char list[] =
+    "[[modules]]\nname = \"content\"\n"
+    "[[modules]]\nname = \"store\"\nafter = [\"content\"]\n"
+    "attribute = \"content.backing-module\"\nranks = \"0\"\n"
+    "[[modules]]\nname = \"kvs\"\nafter = [\"content\", \"store\"]\n"
+    "[[modules]]\nname = \"job-manager\"\nafter = [\"kvs\"]\n"
+    "[[modules]]\nname = \"cron\"\n";
 
 static struct world *start (int rank, const char *const attrs[])
 {
@@ -621,22 +622,14 @@ static void half_a_life (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (in_order),
-        cmocka_unit_test (elsewhere),
-        cmocka_unit_test (one_fails),
-        cmocka_unit_test (recovery),
-        cmocka_unit_test (scripts),
-        cmocka_unit_test (own_rc1),
-        cmocka_unit_test (with_modprobe),
-        cmocka_unit_test (restore),
-        cmocka_unit_test (no_jobs),
-        cmocka_unit_test (all_jobs),
-        cmocka_unit_test (jobs_that_stay),
-        cmocka_unit_test (in_time),
-        cmocka_unit_test (backwards),
-        cmocka_unit_test (what_could_not_be_saved),
-        cmocka_unit_test (at_the_end),
-        cmocka_unit_test (half_a_life),
+        cmocka_unit_test (in_order),       cmocka_unit_test (elsewhere),
+        cmocka_unit_test (one_fails),      cmocka_unit_test (recovery),
+        cmocka_unit_test (scripts),        cmocka_unit_test (own_rc1),
+        cmocka_unit_test (with_modprobe),  cmocka_unit_test (restore),
+        cmocka_unit_test (no_jobs),        cmocka_unit_test (all_jobs),
+        cmocka_unit_test (jobs_that_stay), cmocka_unit_test (in_time),
+        cmocka_unit_test (backwards),      cmocka_unit_test (what_could_not_be_saved),
+        cmocka_unit_test (at_the_end),     cmocka_unit_test (half_a_life),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
