@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
 #include "shell/plug.h"
@@ -102,11 +103,34 @@ static void send_early (struct shell *sh)
     buf_reset (&sh->early);
 }
 
+/* Programs and plugins say any bytes, and a long line may be cut within a character: what
+ * is no text is a '?', so that all that is said is JSON. */
+static void add_text (struct buf *b, const char *s)
+{
+    size_t left = strlen (s), n;
+    struct buf text = BUF_INIT;
+    uint32_t code;
+
+    for (; left > 0; s += n, left -= n) {
+        if ((n = utf8_next (s, left, &code)) > 0)
+            buf_add (&text, s, n);
+        else {
+            buf_addc (&text, '?');
+            n = 1;
+        }
+    }
+    if (text.err)
+        b->err = text.err;
+    else
+        json_add_string (b, text.len ? text.data : "", text.len);
+    buf_fini (&text);
+}
+
 static void add_member (struct buf *b, const char *name, const char *value)
 {
     if (value) {
         buf_printf (b, ",\"%s\":", name);
-        json_add_string (b, value, strlen (value));
+        add_text (b, value);
     }
 }
 
@@ -155,9 +179,9 @@ void shell_raise (struct shell *sh, const char *type, int severity, const char *
 {
     struct buf b = BUF_INIT;
     buf_adds (&b, "{\"type\":");
-    json_add_string (&b, type, strlen (type));
+    add_text (&b, type);
     buf_printf (&b, ",\"severity\":%d,\"note\":", severity);
-    json_add_string (&b, note, strlen (note));
+    add_text (&b, note);
     buf_addc (&b, '}');
     shell_send (sh, 'x', &b);
     buf_fini (&b);

@@ -167,7 +167,8 @@ bool shell_pty_resize (struct shell *sh, json_t *io)
     struct winsize size = { 0 };
     int rows, cols;
 
-    if (json_unpack (io, "{s:[ii]}", "winsize", &rows, &cols) < 0)
+    if (json_unpack (io, "{s:[ii]}", "winsize", &rows, &cols) < 0 || rows < 0
+        || rows > UINT16_MAX || cols < 0 || cols > UINT16_MAX)
         return false;
     size.ws_row = rows;
     size.ws_col = cols;
