@@ -162,6 +162,54 @@ static bool parse_week_day (const char *word, char **rest, struct tm *tm)
     return true;
 }
 
+/* 0: january; -1: no month. Three letters are enough. */
+static int month (const char *word)
+{
+    static const char *const names[] = {
+        "january", "february", "march",     "april",   "may",      "june",
+        "july",    "august",   "september", "october", "november", "december"
+    };
+    size_t len = strlen (word);
+
+    for (int i = 0; i < 12; i++)
+        if (len >= 3 && len <= strlen (names[i]) && !strncasecmp (word, names[i], len))
+            return i;
+    return -1;
+}
+
+/* So many digits, at most, and nothing else but a comma; -1: they are not. */
+static int small_number (const char *word, size_t digits)
+{
+    size_t len = strspn (word, "0123456789");
+
+    return len > 0 && len <= digits && (!word[len] || !strcmp (word + len, ","))
+               ? atoi (word)
+               : -1;
+}
+
+/* MONTH DAY [YEAR], DAY MONTH [YEAR]: without a year it is this one. */
+static bool parse_month (const char *word, char **rest, struct tm *tm)
+{
+    const char *other = NULL;
+    int mon = month (word);
+
+    if (mon < 0 && small_number (word, 2) < 0)
+        return false;
+    if (!(other = next_word (rest)))
+        return false;
+    if (mon < 0)
+        mon = month (other), other = word;
+    int day = small_number (other, 2);
+    if (mon < 0 || day < 1 || day > 31)
+        return false;
+    *rest += strspn (*rest, " \t");
+    if (strspn (*rest, "0123456789") == 4 && strcspn (*rest, " \t") == 4)
+        tm->tm_year = atoi (next_word (rest)) - 1900;
+    tm->tm_mon = mon;
+    tm->tm_mday = day;
+    return true;
+}
+
 /* A date, and what stands for one. */
 static bool parse_day (const char *word, char **rest, struct tm *tm)
 {
@@ -169,7 +217,10 @@ static bool parse_day (const char *word, char **rest, struct tm *tm)
 
     if (day > -2)
         move_days (tm, day);
-    return day > -2 || parse_date (word, tm) == 0 || parse_week_day (word, rest, tm);
+    return day > -2 || parse_date (word, tm) == 0
+           || (month (word) >= 0 || small_number (word, 2) >= 0
+                   ? parse_month (word, rest, tm)
+                   : parse_week_day (word, rest, tm));
 }
 
 /* [DATE|today|tomorrow] [TIME], or the other way round */
@@ -258,12 +309,27 @@ static int parse_units (char *s, double *seconds)
     return count > 0 ? 0 : -1;
 }
 
+/* last hour, next week: so long ago, or from now. */
+static int parse_last_unit (const char *s, double *seconds)
+{
+    double unit = strlen (s) > 5 ? unit_seconds (s + 5) : 0;
+
+    if (unit == 0 || (strncasecmp (s, "last ", 5) && strncasecmp (s, "next ", 5)))
+        return -1;
+    *seconds = tolower ((unsigned char)*s) == 'l' ? -unit : unit;
+    return 0;
+}
+
 static int parse_relative (const char *s, double now, double *result)
 {
     double d;
     char text[64];
     size_t len = strlen (s);
     int sign = 1;
+    if (parse_last_unit (s, &d) == 0) {
+        *result = now + d;
+        return 0;
+    }
     if (*s == '+' || *s == '-')
         sign = *s++ == '+' ? 1 : -1;
     else if (!strncasecmp (s, "in ", 3))

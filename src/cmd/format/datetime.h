@@ -10,6 +10,8 @@
  *   HH:MM[:SS][am|pm], 3pm: the next time that the clock shows it
  *   [today|tomorrow|yesterday] TIME, and TIME [today|...]
  *   [next|last] monday, ... [TIME]: the next, or the last, day of that name
+ *   jan 2 [2030] [TIME], 2 january [2030]; without a year it is this one
+ *   last week, next hour: so long ago, or from now
  *   seconds since the epoch (ten digits or more), also with a leading @
  * A date without a time is its midnight. -1 with EINVAL. */
 int datetime_parse (const char *s, double now, double *result);

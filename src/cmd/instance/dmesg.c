@@ -148,8 +148,8 @@ static int run_dmesg (optparse_t *p, int argc, char **argv)
     }
     bool new_only = optparse_hasopt (p, "new");
     bool follow = optparse_hasopt (p, "follow") || new_only;
-    pr.color = optparse_hasopt (p, "color") ? optparse_get_color (p, "color")
-                                            : pr.human && isatty (STDOUT_FILENO);
+    pr.color =
+        (pr.human || optparse_hasopt (p, "color")) && optparse_get_color (p, "color");
     flux_future_t *f =
         flux_rpc_pack (h, "log.dmesg", FLUX_NODEID_ANY, FLUX_RPC_STREAMING, "{s:b s:b}",
                        "follow", follow, "nobacklog", new_only);

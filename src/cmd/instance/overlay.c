@@ -348,8 +348,7 @@ static int cmd_status (optparse_t *p, int argc, char **argv)
     t.verbose = verbosity (p);
     t.pretty = !optparse_hasopt (p, "no-pretty");
     t.ghost = !optparse_hasopt (p, "no-ghost");
-    t.color = optparse_hasopt (p, "color") ? optparse_get_color (p, "color")
-                                           : isatty (STDOUT_FILENO);
+    t.color = optparse_get_color (p, "color");
     if (!(t.nodes = calloc (t.count, sizeof (t.nodes[0]))))
         cmd_die ("out of memory");
     if ((s = optparse_get_str (p, "highlight", NULL)))

@@ -446,8 +446,7 @@ static void prepare (struct listing *l, optparse_t *p)
     jobs_source_init (&l->js, flux_reactor_time ());
     if (!(l->text = format_lookup ("flux-jobs", jobs_formats, name, &error)))
         cmd_die ("ERROR: %s", error.text);
-    l->color = optparse_hasopt (p, "color") ? optparse_get_color (p, "color")
-                                            : isatty (STDOUT_FILENO);
+    l->color = optparse_get_color (p, "color");
     l->header =
         !optparse_hasopt (p, "no-header") && !optparse_hasopt (p, "suppress-header");
     l->format = make_format (l);

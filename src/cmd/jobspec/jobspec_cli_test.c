@@ -494,7 +494,25 @@ static void times (void **state)
     check_time ("last friday", 1795132800);
     check_time ("saturday", 1795824000);
     check_time ("9:30 last sat", 1794648600 + 0);
+    check_time ("jan 1 2030", 1893456000);
+    check_time ("1 January 2030 12:30", 1893501000);
+    check_time ("Jan 1, 2030 3pm", 1893510000);
+    check_time ("3pm 1 jan 2030", 1893510000);
+    check_time ("nov 20", 1795132800);
+    check_time ("last week", 1795224600 - 7 * 86400);
+    check_time ("last hour", 1795221000);
+    check_time ("next day", 1795311000);
     const char *bad[] = { "",
+                          "jan",
+                          "jan 32",
+                          "feb 30 2030",
+                          "2030 jan 1",
+                          "jan feb",
+                          "1 2",
+                          "1 1 2030",
+                          "last",
+                          "last 2 hours",
+                          "last parsec",
                           "xyz",
                           "2030-02-30",
                           "2030-13-01",

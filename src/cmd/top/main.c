@@ -460,11 +460,6 @@ static void run (struct top *t, bool color)
     screen_close ();
 }
 
-static bool use_color (optparse_t *p)
-{
-    return !optparse_hasopt (p, "color") || optparse_get_color (p, "color");
-}
-
 static void check_terminal (void)
 {
     if (!isatty (STDIN_FILENO))
@@ -504,7 +499,7 @@ int main (int argc, char **argv)
         cmd_die ("%s", strerror (errno));
     if (enter (&t, uri, "", &error) < 0)
         cmd_die ("connecting to Flux: %s", error.text);
-    run (&t, use_color (p));
+    run (&t, optparse_get_color (p, "color"));
     while (t.level) {
         struct level *l = t.level;
         t.level = l->parent;

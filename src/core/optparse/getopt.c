@@ -204,5 +204,6 @@ int optparse_get_color (optparse_t *p, const char *name)
                    name, when);
         p->fatal_fn (p->fatal_handle, 1);
     }
-    return isatty (STDOUT_FILENO);
+    const char *no = getenv ("NO_COLOR");
+    return isatty (STDOUT_FILENO) && !(no && *no);
 }

@@ -138,7 +138,7 @@ like 'cancel: takes dothex' cancel sh -c "flux cancel \$(flux job id --to=dothex
 
 # Dates as people write them; filters behind the expression.
 is 'jobs: --since' x sh -c 'flux jobs -a -c1 -no "x{queue}" --since="2 hours ago"'
-for since in -15m -2h yesterday 'an hour ago' '10 minutes ago' 'yesterday noon' \
+for since in -15m -2h yesterday 'an hour ago' '10 minutes ago' 'last week' 'jan 2 2020' 'yesterday noon' \
     '2020-01-02' '2020-01-02 03:04' '2020-01-02T03:04:05'; do
     [ "$(flux jobs -a -c1 -no 'x{queue}' --since="$since")" = x ] || echo "$since"
 done >odd 2>&1

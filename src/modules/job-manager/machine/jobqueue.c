@@ -138,19 +138,47 @@ static int get_table (json_t *o, const char *key, const char *where, json_t **ta
     return 0;
 }
 
+/* Of a table that may not be there; what nobody reads is refused. */
+static int check_keys (json_t *o, const char *const *known, const char *where,
+                       flux_error_t *error)
+{
+    char path[160];
+    const char *key;
+    json_t *v;
+
+    json_object_foreach (o, key, v) {
+        int i = 0;
+        while (known[i] && strcmp (known[i], key) != 0)
+            i++;
+        snprintf (path, sizeof (path), "%s.%.40s", where, key);
+        if (!known[i])
+            return bad (error, path, "unknown key");
+    }
+    return 0;
+}
+
 /* policy.limits of the instance or of a queue; the latter goes before. */
 static int parse_limits (json_t *policy, const char *where, struct job_limits *l,
                          flux_error_t *error)
 {
+    /* scheduler is for the scheduler that is there */
+    static const char *const policies[] = { "limits", "jobspec", "scheduler", NULL };
+    static const char *const kinds[] = { "duration", "job-size", NULL };
+    static const char *const ends[] = { "max", "min", NULL };
     json_t *limits, *size, *duration;
     char path[128];
 
     if (policy && !json_is_object (policy))
         return bad (error, where, "must be a table");
-    if (get_table (policy, "limits", where, &limits, error) < 0)
+    if (check_keys (policy, policies, where, error) < 0
+        || get_table (policy, "limits", where, &limits, error) < 0)
         return -1;
     snprintf (path, sizeof (path), "%s.limits", where);
-    if (get_table (limits, "job-size", path, &size, error) < 0)
+    if (check_keys (limits, kinds, path, error) < 0
+        || get_table (limits, "job-size", path, &size, error) < 0)
+        return -1;
+    snprintf (path, sizeof (path), "%s.limits.job-size", where);
+    if (check_keys (size, ends, path, error) < 0)
         return -1;
     duration = json_object_get (limits, "duration");
     snprintf (path, sizeof (path), "%s.limits.duration", where);
