@@ -607,3 +607,12 @@ def dict_merge(src: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
 def now() -> float:
     """Seconds since 1970."""
     return time.time()
+
+
+def __getattr__(name: str) -> Any:
+    """What only commands need is loaded when it is first used."""
+    if name in ("CLIMain", "UtilConfig"):
+        from flux.cli import main
+
+        return getattr(main, name)
+    raise AttributeError(f"module 'flux.util' has no attribute {name!r}")
