@@ -49,7 +49,7 @@ static const struct attr_def {
     { "broker.modules_file", ATTR_IMMUTABLE, NULL },
     { "broker.module-nopanic", ATTR_RUNTIME, NULL },
     { "broker.pid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
-    { "broker.quorum", ATTR_IMMUTABLE, NULL, NUMBER, 1, INT_MAX },
+    { "broker.quorum", ATTR_IMMUTABLE, NULL }, /* see boot/quorum.h */
     { "broker.quorum-warn", ATTR_IMMUTABLE, "1m", DURATION },
     { "broker.quota-bytes", ATTR_RUNTIME, "1G", SIZE },
     { "broker.quota-connections", ATTR_RUNTIME, "64k", SIZE },

@@ -8,7 +8,6 @@
  * down; in recovery mode the broker goes on without it and those that need it.
  * What did start is unloaded by rc3, which before collects garbage (content.gc-at-end) and
  * dumps the KVS (content.dump) if it is told so. */
-#include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +15,11 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
-#include "base/buf.h"
-#include "base/text/quote.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/rccmd.h"
 #include "broker/lifecycle/rcplan.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/modhost/modlist.h"
@@ -69,35 +67,12 @@ static void find_absent (struct broker *b)
 
 /* ---- scripts ---- */
 
-/* "rc1" or "rc3": paths of the scripts of the site and of FLUX_RC_EXTRA, as
- * one command line that stops at the first failure; NULL if there are none. */
+/* "rc1" or "rc3": those of the site and of FLUX_RC_EXTRA. */
 static char *scripts_command (const char *rc)
 {
     const char *dirs[2] = { FLUX_SYSCONFDIR, getenv ("FLUX_RC_EXTRA") };
-    char *cmd = NULL;
 
-    for (int d = 0; d < 2; d++) {
-        char pattern[4096];
-        glob_t g;
-
-        if (!dirs[d] || !*dirs[d])
-            continue;
-        snprintf (pattern, sizeof (pattern), "%s/%s.d/*", dirs[d], rc);
-        if (glob (pattern, 0, NULL, &g) != 0)
-            continue;
-        for (size_t i = 0; i < g.gl_pathc; i++) {
-            char *longer;
-
-            if (asprintf (&longer, "%s%s'%s'", cmd ? cmd : "", cmd ? " && " : "",
-                          g.gl_pathv[i])
-                < 0)
-                continue;
-            free (cmd);
-            cmd = longer;
-        }
-        globfree (&g);
-    }
-    return cmd;
+    return rccmd_scripts (dirs, 2, rc);
 }
 
 /* A site, or who starts the instance, has files for flux modprobe, or changes modules by
@@ -230,13 +205,11 @@ static void restored (struct broker *b, int status, void *arg)
 
 static void restore (struct broker *b, int i, const char *file)
 {
-    struct buf cmd = BUF_INIT;
+    char *cmd = rccmd_restore (file);
 
-    buf_adds (&cmd, "flux restore --quiet --checkpoint ");
-    buf_add_quoted (&cmd, file);
-    if (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0)
+    if (!cmd || command_run (b, cmd, restored, (void *)(intptr_t)i) < 0)
         restored (b, 1 << 8, (void *)(intptr_t)i);
-    buf_fini (&cmd);
+    free (cmd);
 }
 
 /* Starts what can start; ends rc1 when nothing is left to do. */
@@ -496,23 +469,10 @@ static char *last_commands (struct broker *b, const char *scripts, const char *t
 {
     const char *dump = attrs_val (b->attrs, "content.dump");
     const char *gc = attrs_val (b->attrs, "content.gc-at-end");
-    struct buf cmd = BUF_INIT;
 
-    if (b->rank > 0 || !modules_loaded (b, "kvs")
-        || ((!dump || !*dump) && (!gc || !atoi (gc))))
+    if (b->rank > 0 || !modules_loaded (b, "kvs"))
         return NULL;
-    buf_printf (&cmd, "%s; s=$?", scripts && *scripts ? scripts : ":");
-    if (gc && atoi (gc))
-        buf_adds (&cmd, "; flux gc --quiet || s=1");
-    if (dump && *dump) {
-        buf_adds (&cmd, "; flux dump --quiet ");
-        buf_add_quoted (&cmd, dump);
-        buf_adds (&cmd, " || s=1");
-    }
-    if (then) /* it removes the modules */
-        buf_printf (&cmd, "; %s || s=1", then);
-    buf_adds (&cmd, "; exit $s");
-    return buf_take (&cmd, NULL);
+    return rccmd_last (scripts, gc && atoi (gc), dump, then);
 }
 
 void rc3_start (struct broker *b)

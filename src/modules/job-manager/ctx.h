@@ -28,6 +28,8 @@ struct ctx {
     flux_msg_handler_t **handlers;
 
     flux_future_t *f_commit;  /* one at a time: what comes meanwhile shares the next */
+    size_t ncommit;           /* jobs in the last one */
+    flux_watcher_t *hold;     /* while it runs no commit is made */
     bool refused;             /* the KVS refused one: it is to be made again */
     flux_watcher_t *retry;    /* when the store says nothing about why */
     flux_future_t *f_health;  /* of the store below the KVS */
@@ -77,7 +79,7 @@ void sched_free_op (const struct job *job, void *arg);
 void sched_unused_op (flux_jobid_t id, struct span R, void *arg);
 void sched_silent_op (const struct job *job, void *arg);
 /* A part of R; final: the last one. */
-void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final);
+void sched_free_part (struct ctx *ctx, flux_jobid_t id, struct span R, bool final);
 void sched_turn (struct ctx *ctx);
 void sched_expiration (struct ctx *ctx, const struct job *job, double expiration);
 

@@ -86,7 +86,7 @@ static void release (struct run *run)
     if (R) {
         idset_subtract (run->allocated, ready);
         if (run->hk->ctx->m->sched_told)
-            sched_free_part (run->hk->ctx, run->id, R,
+            sched_free_part (run->hk->ctx, run->id, (struct span){ R, strlen (R) },
                              idset_count (run->allocated) == 0);
     }
     idset_destroy (ready);
@@ -193,7 +193,7 @@ static struct run *run_create (struct housekeeping *hk, const struct job *job)
     run->priority = job->priority;
     run->t_submit = job->t_submit;
     run->t_start = flux_reactor_time ();
-    if (!(run->R = strdup (job->R)) || !(run->rset = rset_decode (job->R, &error))
+    if (!(run->R = job_current_R (job)) || !(run->rset = rset_decode (job->R, &error))
         || !(run->allocated = rset_ranks (run->rset))) {
         run_destroy (run);
         return NULL;

@@ -260,13 +260,14 @@ static void apply_update (struct ctx *ctx, const flux_msg_t *msg, struct job *jo
                           json_t *updates)
 {
     flux_error_t error = { "" };
+    bool updated = job->expiration_updated;
     double before = job->expiration;
 
     if (manager_post_update (ctx->m, job, updates, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
         return;
     }
-    if (job->expiration != before)
+    if (job->expiration_updated != updated || job->expiration != before)
         sched_expiration (ctx, job, job->expiration);
     ctx_answer (ctx, msg, NULL);
 }

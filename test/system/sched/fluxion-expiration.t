@@ -28,11 +28,26 @@ becomes () {
     is "$1" "$2" estimates
 }
 
+reload () {
+    flux module remove sched-fluxion-qmanager &&
+        flux module load sched-fluxion-qmanager queue-policy=conservative
+}
+swap () {
+    flux module remove sched-fluxion-qmanager &&
+        flux module remove sched-fluxion-resource &&
+        flux module load sched-fluxion-resource &&
+        flux module load sched-fluxion-qmanager queue-policy=conservative
+}
+
 becomes 'both are reserved' '10 20 '
 succeeds 'the job may run longer' flux update "$a" duration=3000s
 becomes 'its successors wait longer' '30 40 '
+succeeds 'the queue manager comes again' reload
+becomes 'it knows of it' '30 40 '
 succeeds 'the job ends sooner' flux update "$a" duration=500s
 becomes 'its successors come sooner' '5 15 '
+succeeds 'graph and queues are made anew' swap
+becomes 'they know of it' '5 15 '
 flux resource list -s allocated -no '{nnodes}' >nodes
 is 'it holds what it held' 2 cat nodes
 

@@ -128,7 +128,8 @@ struct job {
     bool released; /* all of R */
     bool freed;
     bool restarted;
-    double expiration; /* of resource-update; 0: as R says */
+    bool expiration_updated;
+    double expiration; /* of resource-update; 0: none */
     json_t *annotations;
     json_t *updates; /* jobspec-update: dotted key -> value */
 

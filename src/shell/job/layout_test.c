@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 
 #define NODES_MAX 6
 

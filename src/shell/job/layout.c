@@ -1,4 +1,4 @@
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 
 #include <stdio.h>
 #include <stdlib.h>
