@@ -7,7 +7,10 @@
  *
  * Failures: the monitor sockets tell at once when a connection is gone. What a
  * dead child sent before is read first, then it is reported lost. A parent that is
- * not there (any more) when its child connects is lost, too. */
+ * not there (any more) when its child connects is lost, too. Where descriptors run out,
+ * ZeroMQ would try to accept again and again: strangers do not get the last ones. */
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/descriptors.h"
 #include "base/hashmap.h"
 #include "broker/overlay/transport.h"
 #include "core/message/message.h"
@@ -77,6 +81,8 @@ struct transport {
     struct hashmap *authorized;
     char pubkey[KEY_SIZE], seckey[KEY_SIZE];
     char bound[512];         /* path of an ipc socket, or "" */
+    in_port_t port;          /* where tcp is bound (in network order), or 0 */
+    int spare_fd;            /* for turn_away */
     const char *parent_path; /* in parent_uri, if that is ipc */
     char parent_uri[512];
     bool ipv6;
@@ -543,6 +549,36 @@ static bool next_event (struct sock *monitor, int *event, int *value)
     return true;
 }
 
+static bool is_at_port (struct transport *t, int fd)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof (addr);
+    in_port_t port = 0;
+
+    if (getsockname (fd, (struct sockaddr *)&addr, &len) < 0)
+        return false;
+    if (addr.ss_family == AF_INET)
+        port = ((struct sockaddr_in *)&addr)->sin_port;
+    else if (addr.ss_family == AF_INET6)
+        port = ((struct sockaddr_in6 *)&addr)->sin6_port;
+    return port != 0 && port == t->port;
+}
+
+/* A stranger has one of the last descriptors, of which clients on the local socket leave
+ * all, and he half. The number may be somebody else's by now, so what is looked at and
+ * ended is what it refers to. */
+static void turn_away (struct transport *t, int fd)
+{
+    int limit = descriptors_limit (), kept = descriptors_kept (limit);
+
+    if (!t->port || fd < kept + (limit - kept) / 2 || idmap_lookup (t->conns, fd)
+        || dup3 (fd, t->spare_fd, O_CLOEXEC) < 0)
+        return;
+    if (is_at_port (t, t->spare_fd))
+        shutdown (t->spare_fd, SHUT_RDWR);
+    dup3 (t->wake_fd, t->spare_fd, O_CLOEXEC);
+}
+
 static void children_monitor_recv (struct transport *t)
 {
     int event, fd;
@@ -551,6 +587,8 @@ static void children_monitor_recv (struct transport *t)
         struct conn *c;
         char id[ID_SIZE];
 
+        if (event == ZMQ_EVENT_ACCEPTED)
+            turn_away (t, fd);
         if (event != ZMQ_EVENT_DISCONNECTED)
             continue;
         while (child_recv_one (t))
@@ -755,6 +793,8 @@ static void transport_destroy (struct transport *t)
     hashmap_destroy (t->windows);
     window_unref (t->parent_window);
     flux_watcher_destroy (t->wake);
+    if (t->spare_fd >= 0)
+        close (t->spare_fd);
     if (t->wake_fd >= 0)
         close (t->wake_fd);
     hashmap_destroy (t->authorized);
@@ -768,11 +808,13 @@ static struct transport *transport_create (const struct transport_conf *conf)
     if (!t)
         return NULL;
     t->conf = *conf;
+    t->spare_fd = -1;
     t->wake_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (t->wake_fd < 0 || !(t->windows = hashmap_create (window_unref))
         || !(t->parent_window = window_create (t->wake_fd))
         || !(t->wake = flux_fd_watcher_create (conf->reactor, t->wake_fd, FLUX_POLLIN,
                                                wake_cb, t))
+        || (t->spare_fd = fcntl (t->wake_fd, F_DUPFD_CLOEXEC, 0)) < 0
         || !(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
         || !(t->ctx = zmq_ctx_new ())) {
         transport_destroy (t);
@@ -793,7 +835,8 @@ static int open_children (struct transport *t)
         || zmq_setsockopt (t->children.zs, ZMQ_ROUTER_MANDATORY, &on, sizeof (on)) < 0)
         return -1;
     return sock_monitor (t, &t->children_monitor, &t->children, "inproc://children",
-                         ZMQ_EVENT_DISCONNECTED, children_monitor_recv);
+                         ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPTED,
+                         children_monitor_recv);
 }
 
 /* A socket that is this user's alone, whatever the umask; the mode is only the first
@@ -824,7 +867,11 @@ static int transport_bind (struct transport *t, const char *uri, char *endpoint,
             return -1;
     } else if (become_curve_server (t) < 0 || zmq_bind (t->children.zs, uri) < 0)
         return -1;
-    return zmq_getsockopt (t->children.zs, ZMQ_LAST_ENDPOINT, endpoint, &size);
+    if (zmq_getsockopt (t->children.zs, ZMQ_LAST_ENDPOINT, endpoint, &size) < 0)
+        return -1;
+    if (strncmp (endpoint, "tcp://", 6) == 0)
+        t->port = htons (atoi (strrchr (endpoint, ':') + 1));
+    return 0;
 }
 
 /* Its window goes on counting what it takes out. */

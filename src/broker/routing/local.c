@@ -5,7 +5,8 @@
  * EAGAIN; what is no message, or a reader so slow that broker.client-queue-bytes wait
  * for him, closes the connection. If his user's clients together have more than his
  * share of broker.quota-bytes waiting, the one that has not read for longest goes. At the
- * limit of open files nobody is accepted until one closes. */
+ * limit of open files, less some that are kept for others, nobody is accepted until one
+ * closes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/list.h"
@@ -47,6 +49,7 @@ struct local {
     flux_watcher_t *retry; /* accept again */
     bool full;             /* no descriptor is left */
     double t_said;         /* when that was logged */
+    int last;              /* descriptor of a client */
 };
 
 struct client {
@@ -401,12 +404,18 @@ static void accept_clients (flux_reactor_t *r, flux_watcher_t *w, int revents,
                             void *arg)
 {
     struct local *l = arg;
-    int fd;
+    int fd, kept = descriptors_kept (descriptors_limit ());
 
     for (int n = 0; n < ACCEPT_BATCH; n++) {
+        if (l->last >= kept - ACCEPT_BATCH && !descriptors_left (l->fd, kept)) {
+            errno = EMFILE;
+            stop_accepting (l);
+            return;
+        }
         fd = accept4 (l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             l->full = false;
+            l->last = fd;
             accept_one (l, fd);
         } else {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
