@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then
     set -- src/base src/value src/core src/core/*/ src/broker src/broker/*/ \
-        src/modules/*/ src/shell src/fluxion src/fluxion/*/ src/cmd src/cmd/*/
+        src/modules/*/ src/shell src/shell/*/ src/fluxion src/fluxion/*/ src/cmd src/cmd/*/
 fi
 
 # find's expression for what tests are made of

@@ -202,6 +202,52 @@ static void test_utf8 (void **state)
     assert_int_equal (utf8_width ("e\xcc\x81"), 1);
 }
 
+/* Whatever the bytes are, what is left is UTF-8, and what was valid is as it was. */
+static void test_utf8_repair (void **state)
+{
+    static const struct {
+        const char *before, *after;
+    } t[] = {
+        { "", "" },
+        { "plain", "plain" },
+        { "\xc6\x92 stays", "\xc6\x92 stays" },
+        { "a\xc6", "a" },
+        { "a\xe2\x82", "a" },
+        { "a\xf0\x9f\x98", "a" },
+        { "a\xf0\x9f\x98\x83", "a\xf0\x9f\x98\x83" },
+        { "a\xe2\x82z", "a??z" },
+        { "\xff\xfe", "??" },
+        { "\xc0\x80", "??" },
+        { "\x80", "?" },
+        { "\xed\xa0\x80", "???" },
+    };
+    unsigned int seed = 1;
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        char s[32];
+        strcpy (s, t[i].before);
+        utf8_repair (s);
+        assert_string_equal (s, t[i].after);
+    }
+    for (int round = 0; round < 20000; round++) {
+        static const char some[] = "ab\x80\xbf\xc2\xe0\xe2\xed\xf0\xf4\xff";
+        char s[12], before[12];
+        int n = (seed >> 16) % 11;
+        for (int i = 0; i < n; i++) {
+            seed = seed * 1103515245 + 12345;
+            s[i] = some[(seed >> 16) % (sizeof (some) - 1)];
+        }
+        s[n] = '\0';
+        seed = seed * 1103515245 + 12345;
+        memcpy (before, s, n + 1);
+        utf8_repair (s);
+        assert_true (utf8_valid (s, strlen (s)));
+        assert_true (strlen (s) + 3 >= (size_t)n); /* no more than one character */
+        if (utf8_valid (before, n))
+            assert_string_equal (s, before);
+    }
+}
+
 static void test_file (void **state)
 {
     char dir[] = "/tmp/base_test.XXXXXX";
@@ -271,11 +317,11 @@ static void test_standard (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_list),     cmocka_unit_test (test_hashmap),
-        cmocka_unit_test (test_idmap),    cmocka_unit_test (test_buf),
-        cmocka_unit_test (test_base64),   cmocka_unit_test (test_hex),
-        cmocka_unit_test (test_utf8),     cmocka_unit_test (test_file),
-        cmocka_unit_test (test_standard),
+        cmocka_unit_test (test_list),   cmocka_unit_test (test_hashmap),
+        cmocka_unit_test (test_idmap),  cmocka_unit_test (test_buf),
+        cmocka_unit_test (test_base64), cmocka_unit_test (test_hex),
+        cmocka_unit_test (test_utf8),   cmocka_unit_test (test_utf8_repair),
+        cmocka_unit_test (test_file),   cmocka_unit_test (test_standard),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

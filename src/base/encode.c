@@ -185,6 +185,37 @@ bool utf8_valid (const char *s, size_t len)
     return true;
 }
 
+/* Is s, to its NUL, the beginning of a character? */
+static bool is_cut (const char *s)
+{
+    unsigned char lead = *s;
+    size_t whole = lead > 0xf4 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2, n = 1;
+
+    if (lead < 0xc2)
+        return false;
+
+    while ((s[n] & 0xc0) == 0x80)
+        n++;
+    return s[n] == '\0' && n < whole;
+}
+
+void utf8_repair (char *s)
+{
+    size_t len = strlen (s), n;
+    uint32_t code;
+
+    for (char *end = s + len; s < end; s += n) {
+        if ((n = utf8_next (s, end - s, &code)))
+            continue;
+        if (is_cut (s)) {
+            *s = '\0';
+            return;
+        }
+        *s = '?';
+        n = 1;
+    }
+}
+
 /* Code points that take no column, or two. Independent of the locale. */
 static int code_width (uint32_t c)
 {

@@ -20,6 +20,9 @@ int hex_decode (void *dst, const char *src, size_t len);
  * surrogates). Its length, or 0 if there is none. */
 size_t utf8_next (const char *s, size_t len, uint32_t *code);
 bool utf8_valid (const char *s, size_t len);
+/* In place: each byte that is no UTF-8 becomes '?', and a character that lacks its end,
+ * as snprintf leaves it where a text is too long, goes. */
+void utf8_repair (char *s);
 /* Columns on a terminal. */
 int utf8_width (const char *s);
 

@@ -18,6 +18,11 @@ struct attr {
     void *check_arg;
 };
 
+/* What can be set while the broker runs: an attribute is a word, not a store. */
+#define RUNTIME_MAX 1000 /* attributes */
+#define NAME_LEN_MAX 255
+#define VALUE_LEN_MAX 65535
+
 /* Sorted by name: about sixty, so an array and bsearch serve. */
 struct attrs {
     struct attr *v;
@@ -44,7 +49,7 @@ static const struct attr_def {
     { "broker.modules_file", ATTR_IMMUTABLE, NULL },
     { "broker.module-nopanic", ATTR_RUNTIME, NULL },
     { "broker.pid", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
-    { "broker.quorum", ATTR_IMMUTABLE, NULL, NUMBER, 1, INT_MAX },
+    { "broker.quorum", ATTR_IMMUTABLE, NULL }, /* see boot/quorum.h */
     { "broker.quorum-warn", ATTR_IMMUTABLE, "1m", DURATION },
     { "broker.quota-bytes", ATTR_RUNTIME, "1G", SIZE },
     { "broker.quota-connections", ATTR_RUNTIME, "64k", SIZE },
@@ -66,6 +71,7 @@ static const struct attr_def {
     { "content.backing-module", ATTR_IMMUTABLE, "content-sqlite" },
     { "content.blob-size-limit", ATTR_IMMUTABLE, "1073741824", NUMBER, 1, 1 << 30 },
     { "content.dump", ATTR_RUNTIME, NULL },
+    { "content.dump-dir", ATTR_IMMUTABLE, NULL },
     { "content.gc-at-end", ATTR_RUNTIME, NULL, NUMBER, 0, 1 },
     { "content.gc-min", ATTR_IMMUTABLE, "4M", SIZE },
     { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },
@@ -385,6 +391,20 @@ int attrs_set_boot (struct attrs *a, const char *name, const char *val,
     return set (a, name, val, error);
 }
 
+static int check_room (const struct attrs *a, const char *name, const char *val,
+                       bool is_new, flux_error_t *error)
+{
+    if (strlen (name) > NAME_LEN_MAX)
+        return error_fail (error, E2BIG, "a name has at most %d bytes", NAME_LEN_MAX);
+    if (strlen (val) > VALUE_LEN_MAX)
+        return error_fail (error, E2BIG, "%s: a value has at most %d bytes", name,
+                           VALUE_LEN_MAX);
+    if (is_new && a->count >= RUNTIME_MAX)
+        return error_fail (error, ENOSPC, "%s: there are %zu attributes, no more fit",
+                           name, a->count);
+    return 0;
+}
+
 int attrs_set (struct attrs *a, const char *name, const char *val, bool force,
                flux_error_t *error)
 {
@@ -396,6 +416,8 @@ int attrs_set (struct attrs *a, const char *name, const char *val, bool force,
         return error_fail (error, ENOENT, "unknown attribute");
     if ((flags & ATTR_IMMUTABLE) || (!(flags & ATTR_RUNTIME) && !force))
         return error_fail (error, EPERM, "attribute may not be updated");
+    if (check_room (a, name, val, !attr, error) < 0)
+        return -1;
     return set (a, name, val, error);
 }
 

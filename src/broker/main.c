@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/dirs.h"
+#include "broker/lifecycle/dumps.h"
 #include "broker/lifecycle/keep.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
@@ -242,7 +243,7 @@ static int start (struct broker *b)
     /* Nothing below waits: a signal is an event soon. */
     signals_hold ();
     set_parent_attrs (b);
-    if (dirs_setup_statedir (b) < 0 || set_local_uri (b) < 0)
+    if (dirs_setup_statedir (b) < 0 || set_local_uri (b) < 0 || dumps_init (b) < 0)
         return -1;
     set_path ();
     name_pmi_library ();

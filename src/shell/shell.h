@@ -1,6 +1,7 @@
 /* A shell: the tasks of one job on one node. It has a process of its own, with one thread
- * and one loop, or lives in that of the server with others (inside.h); it talks only to
- * job-exec, in frames (protocol.h). */
+ * and one loop, or lives in that of the server with others (server/inside.h); it talks
+ * only to job-exec, in frames (protocol.h). What all parts of it share; those of a folder
+ * are named with it. */
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
 
@@ -71,7 +72,7 @@ struct task {
     struct source pmi;
     struct buf pmi_buf;
     void *plug;   /* see plug/task.c */
-    bool pty;     /* see pty.c */
+    bool pty;     /* see io/pty.c */
     bool pty_gap; /* nobody has it open, and the task is still there */
 };
 
@@ -105,7 +106,7 @@ struct shell {
     } sysmon;
     struct affinity_option gpu;
     bool gpu_each; /* each task has others */
-    bool affinity; /* see affinity.c */
+    bool affinity; /* see task/affinity.c */
     void *affinity_sets;
 
     int slot; /* no other shell of this broker has it now */
@@ -158,12 +159,12 @@ struct shell {
     bool in_barrier;  /* of the shells, before tasks are started */
     bool tasks_ended; /* shell.finish was called */
     bool ending;      /* after a failure: nobody is waited for but tasks */
-    void *owner;      /* inside.c */
+    void *owner;      /* server/inside.c */
     bool inside;      /* the server's process is its own, and epoll_fd the server's */
 };
 
-/* job.c: from the start record to tasks; -1 with *error. First what there is: jobspec,
- * R, how many tasks; plugins may then change options; then options and tasks. */
+/* job/job.c: from the start record to tasks; -1 with *error. First what there is:
+ * jobspec, R, how many tasks; plugins may then change options; then options and tasks. */
 int shell_parse (struct shell *sh, const char *text, size_t len, flux_error_t *error);
 int shell_count_tasks (struct shell *sh, flux_error_t *error);
 int shell_place_tasks (struct shell *sh, flux_error_t *error);
@@ -231,7 +232,7 @@ void shell_exit (struct shell *sh, int rc) __attribute__ ((noreturn));
  * and "}". */
 void shell_entry (struct buf *b, const char *name);
 
-/* env.c */
+/* task/env.c */
 int shell_env_init (struct shell *sh);
 /* So that MPI libraries find Flux's libpmi, where its server names one. */
 int shell_env_pmi (struct shell *sh);
@@ -245,14 +246,14 @@ void shell_env_fini (struct shell *sh);
 /* The environment of a task, valid until the next call. */
 char **shell_env_task (struct shell *sh, struct task *task, int pmi_fd);
 
-/* files.c: FLUX_JOB_TMPDIR and what belongs there. */
+/* task/files.c: FLUX_JOB_TMPDIR and what belongs there. */
 int shell_tmpdir_create (struct shell *sh);
 void shell_tmpdir_clean (struct shell *sh);
 /* There is nothing for shell_tmpdir_clean to do. */
 bool shell_tmpdir_is_clean (const struct shell *sh);
 void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot);
 
-/* task.c */
+/* task/task.c */
 int shell_tasks_start (struct shell *sh);
 void shell_tasks_reap (struct shell *sh);
 /* As waitpid (2) has told. */
@@ -260,7 +261,7 @@ void shell_task_changed (struct shell *sh, struct task *t, int status);
 void shell_tasks_kill (struct shell *sh, int signum);
 void shell_tasks_fini (struct shell *sh);
 
-/* output.c */
+/* io/output.c */
 int shell_output_init (struct shell *sh);
 void shell_output_fini (struct shell *sh);
 void shell_output_header (struct shell *sh);
@@ -274,7 +275,7 @@ void shell_output_peer (struct shell *sh, const char *text, size_t len);
 /* All local output is sent: tell the leader. */
 void shell_output_finish (struct shell *sh);
 
-/* pty.c */
+/* io/pty.c */
 int shell_pty_init (struct shell *sh, flux_error_t *error);
 /* What the task gets as its descriptors 0 to 2; sets up its stream and task->in. */
 int shell_pty_open (struct shell *sh, struct task *task, int child_fds[3]);
@@ -287,7 +288,7 @@ void shell_pty_exited (struct shell *sh, struct task *task);
 /* False: io is no size of a window. */
 bool shell_pty_resize (struct shell *sh, json_t *io);
 
-/* input.c */
+/* io/input.c */
 void shell_input_ready (struct shell *sh, struct source *src, int revents);
 /* Descriptor for a task's stdin, or -1; sets up task->in. */
 int shell_input_open (struct shell *sh, struct task *task, int *child_fd);
@@ -296,13 +297,13 @@ void shell_input_frame (struct shell *sh, const char *text, size_t len);
 void shell_input_close (struct shell *sh, struct task *task);
 void shell_input_fini (struct shell *sh);
 
-/* pmi.c */
+/* io/pmi.c */
 int shell_pmi_init (struct shell *sh);
 void shell_pmi_fini (struct shell *sh);
 int shell_pmi_open (struct shell *sh, struct task *task, int *child_fd);
 void shell_pmi_exchange (struct shell *sh, const char *text, size_t len);
 
-/* limits.c */
+/* task/limits.c */
 /* The soft limit of descriptors of this process, as far as max; tasks get what there was
  * before. The limit that holds now. */
 unsigned long limits_raise_files (unsigned long max);
@@ -310,7 +311,7 @@ void limits_restore_files (void);
 int shell_rlimits_init (struct shell *sh);
 int shell_rlimits_apply (const struct shell *sh); /* in the child; errno or 0 */
 
-/* gpu.c */
+/* task/gpu.c */
 int shell_gpu_init (struct shell *sh);
 /* In the environment, for the task that is started next. */
 int shell_gpu_task (struct shell *sh, struct task *t);
@@ -318,13 +319,13 @@ char *gpu_list (const struct idset *gpus);
 int shell_gpu_set (struct shell *sh, const struct idset *gpus, bool rocm,
                    int (*set) (struct shell *sh, const char *name, const char *value));
 
-/* sysmon.c */
+/* task/sysmon.c */
 int shell_sysmon_init (struct shell *sh);
 void shell_sysmon_look (struct shell *sh);
 void shell_sysmon_end (struct shell *sh);
 int shell_oom_adjust (struct shell *sh, struct task *t);
 
-/* affinity.c */
+/* task/affinity.c */
 void affinity_probe (void); /* once, by the server */
 /* Those of the job's cores here. False: this host has not so many. */
 bool affinity_cpus (const struct shell *sh, cpu_set_t *set);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "core/shell/protocol.h"
-#include "shell/layout.h"
-#include "shell/mustache.h"
+#include "shell/job/layout.h"
+#include "shell/job/mustache.h"
 
 static void check_layout (const char *counts, struct jobspec *js, int node_count,
                           int cores, const char *options)

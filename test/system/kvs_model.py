@@ -3,7 +3,8 @@ on all ranks (values, directories whole and in parts, links, old roots) and watc
 every answer and every notice is compared.
 
 usage: kvs_model.py OPERATIONS [SEED]; URIS names the ranks' sockets. Prints the seed
-and, when something differs, what, and exits 1.
+and, when something differs, what, and exits 1. MODEL=FILE goes on with the model of an
+earlier run, all of which has to be there, and keeps its own there.
 
 Each rank writes below a directory of its own, so that the order of commits that are on
 their way together does not matter; readers first wait for the version that they are to
@@ -13,6 +14,7 @@ see. Notices of a watch may leave out values between, but not the last one.
 import base64
 import copy
 import os
+import pickle
 import random
 import struct
 import sys
@@ -385,8 +387,43 @@ def run():
             read_old()
 
 
+def check_all(c, tree, key):
+    """All that is below."""
+    entries = [(f"{key}.{name}", v) for name, v in tree.items()]
+    asked = [(c.ask("kvs.lookup", {"key": key, "flags": READDIR, "namespace": "primary"}),
+              key, READDIR)]
+    for k, v in entries:
+        if not isinstance(v, dict):
+            flags = READLINK if isinstance(v, Link) else 0
+            asked.append((c.ask("kvs.lookup", {"key": k, "flags": flags,
+                                               "namespace": "primary"}), k, flags))
+    for tag, k, flags in asked:
+        check("kept", c.answer(tag), model, k, flags)
+    for k, v in entries:
+        if isinstance(v, dict):
+            check_all(c, v, k)
+
+
+def load_model(path):
+    if os.path.exists(path):
+        with open(path, "rb") as f:
+            model.update(pickle.load(f))
+    for rank, c in enumerate(clients):
+        c.ok("kvs.getroot", {"namespace": "primary"})
+        check_all(c, model.get(f"r{rank}", {}), f"r{rank}")
+
+
+def keep_model(path):
+    with open(path + ".new", "wb") as f:
+        pickle.dump(model, f)
+    os.rename(path + ".new", path)
+
+
+kept = os.environ.get("MODEL")
 try:
+    load_model(kept) if kept else None
     run()
+    keep_model(kept) if kept else None
 except Differs as e:
     print(f"seed {seed}: {e}", file=sys.stderr)
     sys.exit(1)

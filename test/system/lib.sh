@@ -41,7 +41,7 @@ tell_before_limit () {
     nap=$!
     trap 'kill $nap; exit' TERM
     wait $nap
-    ps -s "$(ps -o sess= -p $$)" -o pid,ppid,etimes,stat,wchan:20,args --no-headers |
+    ps -s "$(ps -o sess= -p $$ | tr -d " ")" -o pid,ppid,etimes,stat,wchan:20,args --no-headers |
         sed 's/^/# /'
 }
 
@@ -160,4 +160,20 @@ fails () {
         not_ok "$name" "$*: status $rc, not $status" "expected on stderr: $regex" \
             "stdout: $out" "stderr: $err"
     fi
+}
+
+# cases COMMAND...: lines of its output "ok NAME", "not ok NAME", "skip NAME" are points of
+# this script; other lines say why. It fails when it dies.
+cases () {
+    timeout -k 5 "${SCRIPT_LIMIT:-240}" "$@" >"$DIR/.cases" 2>"$DIR/.err" </dev/null
+    rc=$?
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) ok "${line#ok }" ;;
+        'not ok '*) not_ok "${line#not ok }" ;;
+        'skip '*) line=${line#skip }; skip "${line%%: *}" "${line#*: }" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done <"$DIR/.cases"
+    [ $rc -eq 0 ] || not_ok "$*" "status $rc" "$(cat "$DIR/.err")"
 }

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
+#include "broker/boot/quorum.h"
 #include "broker/broker.h"
 #include "broker/overlay/overlay.h"
 #include "broker/routing/topology.h"
@@ -26,14 +27,14 @@ static int set_quorum (struct broker *b, flux_error_t *error)
 {
     const char *s = attrs_val (b->attrs, "broker.quorum");
 
+    struct quorum q;
+
     if (!s)
         return attrs_putf (b->attrs, "broker.quorum", -1, "%d", b->size);
-    if (atol (s) <= b->size)
-        return 0;
-    error_text (error, "broker.quorum: %s is more than the instance has (%d)", s,
-                b->size);
-    errno = EINVAL;
-    return -1;
+    if (quorum_decode (&q, s, b->size, error) < 0)
+        return -1;
+    quorum_fini (&q);
+    return 0;
 }
 
 static int set_critical_ranks (struct broker *b, flux_error_t *error)
@@ -64,13 +65,32 @@ static int set_critical_ranks (struct broker *b, flux_error_t *error)
     return rc;
 }
 
+/* Parents that are named stand for tbon.topo=custom, and that for them. */
+static struct topology *make_topology (struct broker *b, const struct bootstrap *bs,
+                                       flux_error_t *error)
+{
+    const char *uri = attrs_val (b->attrs, "tbon.topo");
+    bool custom = strcmp (uri, "custom") == 0;
+
+    if (custom && !bs)
+        return error_null (error, EINVAL,
+                           "tbon.topo: custom needs [bootstrap] in the configuration");
+    if (!custom && bs && bs->custom)
+        return error_null (error, EINVAL,
+                           "bootstrap.hosts: parent is for tbon.topo=custom, not %.80s",
+                           uri);
+    return custom && bs->parents
+               ? topology_create_custom (bs->parents, b->size, error)
+               : topology_create (custom ? "kary:0" : uri, b->size, error);
+}
+
 int boot_set_place (struct broker *b, int rank, int size, const char *method,
-                    flux_error_t *error)
+                    const struct bootstrap *bs, flux_error_t *error)
 {
     b->rank = rank;
     b->size = size;
-    if (!(b->topo = topology_create (attrs_val (b->attrs, "tbon.topo"), size, error))
-        || set_quorum (b, error) < 0 || set_critical_ranks (b, error) < 0) {
+    if (!(b->topo = make_topology (b, bs, error)) || set_quorum (b, error) < 0
+        || set_critical_ranks (b, error) < 0) {
         if (rank > 0)
             error->text[0] = '\0'; /* all brokers see it, one says it */
         return -1;
@@ -93,7 +113,7 @@ int boot_set_place (struct broker *b, int rank, int size, const char *method,
 
 static int boot_single (struct broker *b, flux_error_t *error)
 {
-    if (boot_set_place (b, 0, 1, "single", error) < 0)
+    if (boot_set_place (b, 0, 1, "single", NULL, error) < 0)
         return -1;
     attrs_put (b->attrs, "instance-level", "0", -1);
     attrs_put (b->attrs, "broker.mapping", "[[0,1,1,1]]", -1);
@@ -332,7 +352,7 @@ static int boot_pmi (struct broker *b, struct pmi_client *pmi, flux_error_t *err
     const char *s;
     int rc = -1;
 
-    if (boot_set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), "simple",
+    if (boot_set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), "simple", NULL,
                         error)
         < 0)
         return -1;

@@ -78,7 +78,7 @@ static int take_place (struct broker *b, const struct bootstrap *bs,
     if (rank < 0)
         return error_invalid (
             error, "bootstrap.hosts: this host, %.100s, is not listed", b->hostname);
-    if (boot_set_place (b, rank, size, "config", error) < 0)
+    if (boot_set_place (b, rank, size, "config", bs, error) < 0)
         return -1;
     if (attrs_put (b->attrs, "instance-level", "0", -1) < 0
         || attrs_putf (b->attrs, "broker.mapping", -1, "[[0,%d,1,1]]", size) < 0

@@ -84,10 +84,14 @@ static int set_address (char **address, const char *key, const char *uri,
     return check_uri (key, *address, error);
 }
 
+/* What one entry says of its hosts; NULL: nothing. */
+struct entry {
+    const char *bind, *connect, *parent;
+};
+
 /* One host, which gets the next rank. */
-static int add_host (struct bootstrap *bs, const char *host, const char *bind,
-                     const char *connect, const struct defaults *dflt,
-                     flux_error_t *error)
+static int add_host (struct bootstrap *bs, const char *host, const struct entry *entry,
+                     const struct defaults *dflt, flux_error_t *error)
 {
     int rank = hostlist_count (bs->hosts);
     struct bootstrap_host *all, *e;
@@ -102,26 +106,56 @@ static int add_host (struct bootstrap *bs, const char *host, const char *bind,
     bs->entries = all;
     e = &all[rank];
     memset (e, 0, sizeof (*e));
-    if (set_address (&e->bind, "bind", bind ? bind : dflt->bind, host, dflt->port,
-                     error)
+    if (entry->parent && !(e->parent = strdup (entry->parent)))
+        return nomem (error);
+    if (set_address (&e->bind, "bind", entry->bind ? entry->bind : dflt->bind, host,
+                     dflt->port, error)
             < 0
-        || set_address (&e->connect, "connect", connect ? connect : dflt->connect, host,
+        || set_address (&e->connect, "connect",
+                        entry->connect ? entry->connect : dflt->connect, host,
                         dflt->port, error)
                < 0)
         return -1;
     return 0;
 }
 
+/* A parent may come later in the list than its children. */
+static int find_parents (struct bootstrap *bs, flux_error_t *error)
+{
+    int size = hostlist_count (bs->hosts);
+
+    if (size > 0 && !(bs->parents = calloc (size, sizeof (bs->parents[0]))))
+        return nomem (error);
+    for (int rank = 0; rank < size; rank++) {
+        const char *name = bs->entries[rank].parent;
+
+        if (!name)
+            continue;
+        bs->custom = true;
+        if (rank == 0)
+            return error_invalid (error,
+                                  "bootstrap.hosts: %.80s is rank 0 and has no parent",
+                                  hostlist_nth (bs->hosts, rank));
+        if ((bs->parents[rank] = hostlist_find (bs->hosts, name)) < 0)
+            return error_invalid (error,
+                                  "bootstrap.hosts: %.80s: parent %.80s is not listed",
+                                  hostlist_nth (bs->hosts, rank), name);
+    }
+    return 0;
+}
+
 static int add_entry (struct bootstrap *bs, json_t *o, const struct defaults *dflt,
                       flux_error_t *error)
 {
-    const char *names, *bind = NULL, *connect = NULL;
+    struct entry entry = { 0 };
+    const char *names;
     struct hostlist *hosts;
     json_error_t jerror;
     int rc = 0;
 
-    if (json_unpack_ex (o, &jerror, JSON_STRICT, "{s:s s?s s?s}", "host", &names,
-                        "bind", &bind, "connect", &connect)
+    if (json_unpack_ex (o, &jerror, JSON_STRICT, "{s:s s?s s?s s?s}", "host", &names,
+                        "bind", &entry.bind, "connect", &entry.connect, "parent",
+                        &entry.parent)
         < 0)
         return error_invalid (error, "bootstrap.hosts[%d]: %s",
                               hostlist_count (bs->hosts), jerror.text);
@@ -130,11 +164,12 @@ static int add_entry (struct bootstrap *bs, json_t *o, const struct defaults *df
         return error_invalid (error, "bootstrap.hosts: '%.80s' is not a list of hosts",
                               names);
     }
-    if (bind && connect && hostlist_count (hosts) > 1 && !strstr (connect, "%h"))
+    if (entry.bind && entry.connect && hostlist_count (hosts) > 1
+        && !strstr (entry.connect, "%h"))
         rc = error_invalid (
             error, "bootstrap.hosts: %.80s: all of them have one address", names);
     for (int i = 0; rc == 0 && i < hostlist_count (hosts); i++)
-        rc = add_host (bs, hostlist_nth (hosts, i), bind, connect, dflt, error);
+        rc = add_host (bs, hostlist_nth (hosts, i), &entry, dflt, error);
     hostlist_destroy (hosts);
     return rc;
 }
@@ -149,7 +184,7 @@ static int add_hosts (struct bootstrap *bs, json_t *hosts, const struct defaults
         if (add_entry (bs, o, dflt, error) < 0)
             return -1;
     }
-    return 0;
+    return find_parents (bs, error);
 }
 
 /* Its keys, and what their values are. */
@@ -237,8 +272,10 @@ void bootstrap_destroy (struct bootstrap *bs)
     for (int i = 0; bs->entries && i < hostlist_count (bs->hosts); i++) {
         free (bs->entries[i].bind);
         free (bs->entries[i].connect);
+        free (bs->entries[i].parent);
     }
     free (bs->entries);
+    free (bs->parents);
     hostlist_destroy (bs->hosts);
     free (bs->curve_cert);
     free (bs);

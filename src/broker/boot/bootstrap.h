@@ -12,11 +12,14 @@ struct bootstrap {
     char *curve_cert;               /* path, or NULL */
     struct hostlist *hosts;         /* by rank */
     struct bootstrap_host *entries; /* by rank; NULL: no hosts */
+    int *parents;                   /* by rank, 0 where none is named; NULL: no hosts */
+    bool custom;                    /* a host names its parent */
 };
 
-/* Addresses as they are configured, %h and %p filled in; NULL: none. */
+/* Addresses as they are configured, %h and %p filled in, and the host of the parent; NULL:
+ * none. */
 struct bootstrap_host {
-    char *bind, *connect;
+    char *bind, *connect, *parent;
 };
 
 /* Keys, hosts and addresses are checked. NULL with EINVAL (or ENOMEM) and *error, which

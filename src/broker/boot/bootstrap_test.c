@@ -58,6 +58,25 @@ static void hosts_with_addresses (void **state)
     bootstrap_destroy (bs);
 }
 
+/* A parent may come later; none is rank 0. */
+static void parents_are_found_by_name (void **state)
+{
+    flux_error_t error;
+    struct bootstrap *bs =
+        decode ("hosts = [ { host='a' }, { host='b[0-1]', parent='c' },"
+                " { host='c' } ]",
+                &error);
+    static const int expected[] = { 0, 3, 3, 0 };
+
+    assert_non_null (bs);
+    assert_true (bs->custom);
+    assert_memory_equal (bs->parents, expected, sizeof (expected));
+    bootstrap_destroy (bs);
+    bs = decode ("hosts = [ { host='a[0-1]' } ]", &error);
+    assert_false (bs->custom);
+    bootstrap_destroy (bs);
+}
+
 /* The second example. */
 static void defaults_are_filled_in (void **state)
 {
@@ -107,6 +126,8 @@ static void mistakes_are_named (void **state)
     refuse ("hosts = [ { host = 'a[' } ]", "not a list");
     refuse ("hosts = [ { host = '' } ]", "not a list");
     refuse ("hosts = [ { host = 'a' }, { host = 'b,a' } ]", "a is listed twice");
+    refuse ("hosts = [ { host = 'a', parent = 'b' }, { host = 'b' } ]", "rank 0");
+    refuse ("hosts = [ { host = 'a' }, { host = 'b', parent = 'c' } ]", "c is not");
     refuse ("hosts = [ { host = 'a', bind = 'tcp://a' } ]", "bind");
     refuse ("hosts = [ { host = 'a', bind = 'tcp://a:' } ]", "port");
     refuse ("hosts = [ { host = 'a', bind = 'tcp://a:*' } ]", "port");
@@ -172,6 +193,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (hosts_with_addresses),
         cmocka_unit_test (defaults_are_filled_in),
+        cmocka_unit_test (parents_are_found_by_name),
         cmocka_unit_test (without_hosts_one_is_alone),
         cmocka_unit_test (mistakes_are_named),
         cmocka_unit_test (certificates_are_read),

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "broker/attrs.h"
+#include "broker/boot/quorum.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
 #include "broker/lifecycle/machine.h"
@@ -27,7 +28,7 @@
 
 struct machine {
     struct broker *b;
-    int quorum;
+    struct quorum quorum;
     double shutdown_timeout; /* < 0: none, like the next two */
     double quorum_warn, shutdown_warn;
     flux_watcher_t *timer;          /* warnings and timeouts of the current state */
@@ -55,12 +56,10 @@ static void quorum_warn (flux_reactor_t *r, flux_watcher_t *w, int revents, void
 {
     struct broker *b = arg;
     const struct idset *online = groups_members (b->groups, "broker.online");
-    struct idset *missing = idset_create (b->size, 0);
-    char *s = NULL;
+    struct idset *missing =
+        online ? quorum_missing (&b->machine->quorum, b->size, online) : NULL;
+    char *s = missing ? idset_encode (missing, IDSET_FLAG_RANGE) : NULL;
 
-    if (missing && online && idset_range_set (missing, 0, b->size - 1) == 0
-        && idset_subtract (missing, online) == 0)
-        s = idset_encode (missing, IDSET_FLAG_RANGE);
     broker_log (b, LOG_ERR, "quorum delayed: waiting for ranks %s", s ? s : "?");
     free (s);
     idset_destroy (missing);
@@ -82,7 +81,7 @@ static void online_changed (struct broker *b)
 
     if (b->rank == 0 && b->state == STATE_QUORUM
         && (online = groups_members (b->groups, "broker.online"))
-        && idset_count (online) >= (size_t)b->machine->quorum)
+        && quorum_is_full (&b->machine->quorum, online))
         broker_post (b, EVENT_QUORUM_FULL);
 }
 
@@ -277,7 +276,7 @@ static bool quorum_is_lost (struct broker *b)
     const char *method = attrs_val (b->attrs, "broker.boot-method");
 
     return b->state == STATE_QUORUM && method && strcmp (method, "simple") == 0
-           && b->machine->quorum == b->size;
+           && b->machine->quorum.count == (unsigned)b->size;
 }
 
 static void child_left (struct broker *b, const char *hostname, int rank)
@@ -390,7 +389,8 @@ int machine_init (struct broker *b)
     struct machine *m = calloc (1, sizeof (*m));
     const char *quorum = attrs_val (b->attrs, "broker.quorum");
 
-    if (!m || !(m->waiters = flux_msglist_create ())
+    if (!m || quorum_decode (&m->quorum, quorum, b->size, NULL) < 0
+        || !(m->waiters = flux_msglist_create ())
         || !(m->shutdowns = flux_msglist_create ())) {
         free (m);
         return -1;
@@ -398,7 +398,6 @@ int machine_init (struct broker *b)
     b->machine = m;
     m->b = b;
     b->t_start = b->t_enter = clock_monotonic ();
-    m->quorum = quorum ? atoi (quorum) : b->size;
     m->shutdown_timeout = get_timeout (b, "broker.shutdown-timeout");
     m->shutdown_warn = get_timeout (b, "broker.shutdown-warn");
     m->quorum_warn = get_timeout (b, "broker.quorum-warn");
@@ -424,6 +423,7 @@ void machine_fini (struct broker *b)
         state_queue_fini (&b->events);
         flux_msglist_destroy (m->waiters);
         flux_msglist_destroy (m->shutdowns);
+        quorum_fini (&m->quorum);
         free (m);
         b->machine = NULL;
     }

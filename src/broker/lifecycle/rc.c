@@ -8,7 +8,6 @@
  * down; in recovery mode the broker goes on without it and those that need it.
  * What did start is unloaded by rc3, which before collects garbage (content.gc-at-end) and
  * dumps the KVS (content.dump) if it is told so. */
-#include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +15,12 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
-#include "base/buf.h"
-#include "base/text/quote.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/command.h"
+#include "broker/lifecycle/dumps.h"
 #include "broker/lifecycle/rc.h"
+#include "broker/lifecycle/rccmd.h"
 #include "broker/lifecycle/rcplan.h"
 #include "broker/lifecycle/runat.h"
 #include "broker/modhost/modlist.h"
@@ -69,35 +68,12 @@ static void find_absent (struct broker *b)
 
 /* ---- scripts ---- */
 
-/* "rc1" or "rc3": paths of the scripts of the site and of FLUX_RC_EXTRA, as
- * one command line that stops at the first failure; NULL if there are none. */
+/* "rc1" or "rc3": those of the site and of FLUX_RC_EXTRA. */
 static char *scripts_command (const char *rc)
 {
     const char *dirs[2] = { FLUX_SYSCONFDIR, getenv ("FLUX_RC_EXTRA") };
-    char *cmd = NULL;
 
-    for (int d = 0; d < 2; d++) {
-        char pattern[4096];
-        glob_t g;
-
-        if (!dirs[d] || !*dirs[d])
-            continue;
-        snprintf (pattern, sizeof (pattern), "%s/%s.d/*", dirs[d], rc);
-        if (glob (pattern, 0, NULL, &g) != 0)
-            continue;
-        for (size_t i = 0; i < g.gl_pathc; i++) {
-            char *longer;
-
-            if (asprintf (&longer, "%s%s'%s'", cmd ? cmd : "", cmd ? " && " : "",
-                          g.gl_pathv[i])
-                < 0)
-                continue;
-            free (cmd);
-            cmd = longer;
-        }
-        globfree (&g);
-    }
-    return cmd;
+    return rccmd_scripts (dirs, 2, rc);
 }
 
 /* A site, or who starts the instance, has files for flux modprobe, or changes modules by
@@ -183,6 +159,8 @@ static void loaded (struct broker *b, const char *name, int errnum, const char *
 {
     enum progress *progress = arg;
 
+    if (b->rc->ending)
+        return; /* rc3 has asked it to end, and waits for that */
     *progress = errnum ? FAILED : RUNNING;
     if (errnum)
         load_failed (b, name, errnum, errstr);
@@ -201,15 +179,6 @@ static void load (struct broker *b, int i)
     }
 }
 
-/* What the KVS is to go on with, or NULL. */
-static const char *restore_file (struct broker *b, int i)
-{
-    const char *file = attrs_val (b->attrs, "content.restore");
-    bool wanted = b->rank == 0 && file && *file;
-
-    return wanted && !strcmp (b->modlist->entry[i].name, "kvs") ? file : NULL;
-}
-
 static void restored (struct broker *b, int status, void *arg)
 {
     int i = (intptr_t)arg;
@@ -220,38 +189,37 @@ static void restored (struct broker *b, int status, void *arg)
         load (b, i);
     } else {
         b->rc->plan.progress[i] = FAILED;
-        broker_log (b, LOG_ERR, "content.restore failed with status %d",
-                    exit_status (status));
+        broker_log (b, LOG_ERR, "content.restore failed with status %d: %s",
+                    exit_status (status), attrs_val (b->attrs, "content.restore"));
         b->rc->failed++;
         rcplan_give_up (&b->rc->plan);
     }
     load_ready (b);
 }
 
-static void restore (struct broker *b, int i, const char *file)
+/* False: what stands at i needs nothing to be restored before. */
+static bool restore (struct broker *b, int i)
 {
     struct buf cmd = BUF_INIT;
+    bool wanted =
+        !strcmp (b->modlist->entry[i].name, "kvs") && dumps_restore_command (b, &cmd);
 
-    buf_adds (&cmd, "flux restore --quiet --checkpoint ");
-    buf_add_quoted (&cmd, file);
-    if (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0)
+    if (wanted
+        && (cmd.err || command_run (b, cmd.data, restored, (void *)(intptr_t)i) < 0))
         restored (b, 1 << 8, (void *)(intptr_t)i);
     buf_fini (&cmd);
+    return wanted;
 }
 
 /* Starts what can start; ends rc1 when nothing is left to do. */
 static void load_ready (struct broker *b)
 {
     struct rc *rc = b->rc;
-    const char *file;
     int i;
 
-    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0) {
-        if ((file = restore_file (b, i)))
-            restore (b, i, file);
-        else
+    while (rc->starting && (i = rcplan_start_next (&rc->plan)) >= 0)
+        if (!restore (b, i))
             load (b, i);
-    }
     if (!rc->starting || rcplan_starting (&rc->plan) > 0)
         return;
     rc->starting = false;
@@ -388,7 +356,8 @@ void rc_cleanup_start (struct broker *b)
         NULL);
     (void)broker_rpc (b, "resource.acquire-mute", FLUX_NODEID_ANY, NULL, NULL, NULL);
     (void)cancel_jobs (b);
-    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY, NULL, cleanup_idle, NULL)
+    if (broker_rpc (b, "job-manager.idle", FLUX_NODEID_ANY,
+                    json_pack ("{s:b}", "end", 1), cleanup_idle, NULL)
         < 0) {
         cleanup_idle (b, NULL, NULL);
         return;
@@ -493,25 +462,16 @@ static void rc3_script_done (struct broker *b, int status, void *arg)
  * the scripts, whatever came of them, and what is done then. NULL: nothing. */
 static char *last_commands (struct broker *b, const char *scripts, const char *then)
 {
-    const char *dump = attrs_val (b->attrs, "content.dump");
     const char *gc = attrs_val (b->attrs, "content.gc-at-end");
-    struct buf cmd = BUF_INIT;
+    struct buf dump = BUF_INIT;
+    char *cmd;
 
-    if (b->rank > 0 || !modules_loaded (b, "kvs")
-        || ((!dump || !*dump) && (!gc || !atoi (gc))))
+    if (b->rank > 0 || !modules_loaded (b, "kvs"))
         return NULL;
-    buf_printf (&cmd, "%s; s=$?", scripts && *scripts ? scripts : ":");
-    if (gc && atoi (gc))
-        buf_adds (&cmd, "; flux gc --quiet || s=1");
-    if (dump && *dump) {
-        buf_adds (&cmd, "; flux dump --quiet ");
-        buf_add_quoted (&cmd, dump);
-        buf_adds (&cmd, " || s=1");
-    }
-    if (then) /* it removes the modules */
-        buf_printf (&cmd, "; %s || s=1", then);
-    buf_adds (&cmd, "; exit $s");
-    return buf_take (&cmd, NULL);
+    cmd = rccmd_last (scripts, gc && atoi (gc),
+                      dumps_dump_command (b, &dump) ? dump.data : NULL, then);
+    buf_fini (&dump);
+    return cmd;
 }
 
 void rc3_start (struct broker *b)

@@ -364,6 +364,50 @@ static int thread_start (struct module *m, json_t *args)
     return 0;
 }
 
+/* What is a module elsewhere, and here a part of the broker, or of a module. */
+static const struct part {
+    const char *name, *whole;
+} parts[] = {
+    { "config", NULL },  { "connector-local", NULL },
+    { "groups", NULL },  { "kvs-watch", "kvs" }, /* on rank 0 */
+    { "overlay", NULL }, { NULL, NULL },
+};
+
+static struct module *find_server (struct broker *b, const char *service)
+{
+    void *owner = services_lookup (b->services, service);
+
+    list_foreach (&b->modules->list, it) {
+        struct module *m = container_of (it, struct module, node);
+
+        if (&m->peer == owner)
+            return m;
+    }
+    return NULL;
+}
+
+/* Why a name cannot be loaded or removed, of which there is no module. Sets errno. */
+static void not_a_module (struct broker *b, const char *name, int errnum,
+                          const char *otherwise, flux_error_t *error)
+{
+    struct module *m = find_server (b, name);
+
+    for (const struct part *p = parts; p->name; p++)
+        if (!strcmp (p->name, name) && !p->whole) {
+            error_text (error, "is a part of the broker, and always there");
+            errno = errnum;
+            return;
+        }
+    if (m) {
+        error_text (error, "is a service of the module %s: it comes and goes with that",
+                    m->name);
+        errno = errnum;
+    } else {
+        error_text (error, "%s", otherwise);
+        errno = ENOENT;
+    }
+}
+
 int modules_load (struct broker *b, const char *path, const char *name_arg,
                   json_t *args, bool exec, module_f cb, void *arg, flux_error_t *error)
 {
@@ -381,8 +425,7 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
-        error_text (error, "module not found in search path");
-        errno = ENOENT;
+        not_a_module (b, path, EEXIST, "module not found in search path", error);
         goto error;
     }
     if (find (b, name)) {
@@ -568,19 +611,6 @@ static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
     }
 }
 
-static struct module *find_user (struct broker *b, const char *user)
-{
-    void *owner = services_lookup (b->services, user);
-
-    list_foreach (&b->modules->list, it) {
-        struct module *m = container_of (it, struct module, node);
-
-        if (&m->peer == owner)
-            return m;
-    }
-    return NULL;
-}
-
 /* Those that end, or are of no more use, when the one that they said hello to goes. */
 static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
 {
@@ -590,7 +620,7 @@ static bool is_in_use (struct broker *b, const char *name, flux_error_t *error)
     json_t *user;
 
     json_array_foreach (e ? e->used_by : NULL, i, user) {
-        struct module *m = find_user (b, json_string_value (user));
+        struct module *m = find_server (b, json_string_value (user));
 
         if (m && strlen (list) + strlen (m->name) + 3 < sizeof (list)) {
             strcat (list, *list ? ", " : "");
@@ -637,7 +667,10 @@ static void module_remove (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EBUSY, error.text);
     else if (m && cancel)
         module_cancel (m, msg);
-    else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
+    else if (!m) {
+        not_a_module (b, name, EBUSY, strerror (ENOENT), &error);
+        broker_respond_error (b, msg, errno, error.text);
+    } else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
         broker_respond_error (b, msg, errno, NULL);
         flux_msg_decref (msg);
     }
@@ -665,9 +698,6 @@ static json_t *list_entry (const char *name, const char *path, int idle, int sta
 
 static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
 {
-    /* Parts of the broker that are modules of the original's. */
-    static const char *builtins[] = { "config", "connector-local", "groups",
-                                      "overlay" };
     double now = clock_coarse ();
     json_t *mods = json_array ();
 
@@ -685,9 +715,11 @@ static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
                              m->args ? json_deep_copy (m->args) : json_array ());
         json_array_append_new (mods, o);
     }
-    for (size_t i = 0; i < sizeof (builtins) / sizeof (builtins[0]); i++)
-        json_array_append_new (mods, list_entry (builtins[i], "builtin", 0,
-                                                 MODULE_RUNNING, json_array (), 0, 0));
+    for (const struct part *p = parts; p->name; p++)
+        if (!p->whole || find_server (b, p->name))
+            json_array_append_new (mods,
+                                   list_entry (p->name, "builtin", 0, MODULE_RUNNING,
+                                               json_array (), 0, 0));
     broker_respond_pack (b, msg, "{s:o}", "mods", mods);
 }
 

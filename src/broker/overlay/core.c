@@ -10,10 +10,10 @@
  * A child that loses its parent in an instance that heals asks its ancestors, the
  * nearest first, for a place until one gives it; under a new id, since what the old one
  * had under way has failed. An ancestor does not count as gone for some time who was
- * lost with one of its children: requests for those wait, and they are in. When a
- * The new id says which one it was before: what had come by the old way is taken back
- * along the new one before anything comes by it (overlay.moved, up and down to where the
- * old way was), since those who take back know senders, not ways. When a
+ * lost with one of its children: requests for those wait, and they are in. The
+ * new id says which one it was before: what had come by the old way is taken back along
+ * the new one before anything comes by it (overlay.moved, up and down to where the old
+ * way was), since those who take back know senders, not ways. When a
  * nearer ancestor of an adopted child announces itself, the child is told, leaves, and
  * asks anew. Routes lead to a rank by the lowest of those above it that is connected
  * here. */
@@ -37,6 +37,7 @@
 
 #define PARENT_RANK (-2) /* stands for whoever it is */
 #define WAS_MAX 8        /* so many parents may be lost before the first is noticed */
+#define MOVES_MAX 256    /* moves below this one that another parent is told again */
 
 /* How long an ancestor may take to give an orphan a place, and when all are asked again;
  * how long an adopted child is left where it is. */
@@ -78,6 +79,11 @@ struct overlay_core {
     char id[OVERLAY_ID_SIZE];           /* known to the parent by it */
     char was[WAS_MAX][OVERLAY_ID_SIZE]; /* to parents before, a ring */
     unsigned int was_count;
+    struct move {
+        int rank;
+        char id[OVERLAY_ID_SIZE];
+    } * moves; /* a ring, or NULL */
+    unsigned int move_count;
     int parent_rank, asked; /* -1: none */
     double t_away, t_ask;
     char why[128];
@@ -223,6 +229,34 @@ static flux_msg_t *moved_msg (int rank, const char *id)
     return NULL;
 }
 
+/* A parent that is lost may not have passed it on. */
+static void keep_move (struct overlay_core *ov, int rank, const char *id)
+{
+    struct move *m;
+
+    if (ov->heal <= 0
+        || (!ov->moves && !(ov->moves = calloc (MOVES_MAX, sizeof (*ov->moves)))))
+        return;
+    m = &ov->moves[ov->move_count++ % MOVES_MAX];
+    m->rank = rank;
+    snprintf (m->id, sizeof (m->id), "%s", id);
+}
+
+/* Before anything else comes by this way. */
+static void tell_moves_again (struct overlay_core *ov)
+{
+    unsigned int i = ov->move_count > MOVES_MAX ? ov->move_count - MOVES_MAX : 0;
+
+    for (; i < ov->move_count; i++) {
+        const struct move *m = &ov->moves[i % MOVES_MAX];
+        flux_msg_t *msg = moved_msg (m->rank, m->id);
+
+        if (msg)
+            (void)ov->conf.ops.send_parent (msg, ov->arg);
+        flux_msg_decref (msg);
+    }
+}
+
 /* Who was the child of another broker under this id is none any more; from: the rank that
  * told (-1: found here). Above and below this one others may have to hear of it. */
 static void tell_moved (struct overlay_core *ov, int rank, const char *id, int from)
@@ -231,6 +265,8 @@ static void tell_moved (struct overlay_core *ov, int rank, const char *id, int f
     flux_msg_t *msg;
 
     ov->conf.ops.moved (id, ov->arg);
+    if (from != PARENT_RANK)
+        keep_move (ov, rank, id);
     if (c && c->connected && c->rank == rank) {
         child_gone (ov, c, SUBTREE_LOST, "went to another ancestor", GONE_AWAY);
         return;
@@ -836,6 +872,7 @@ static void found (struct overlay_core *ov, const char *id)
 {
     ov->parent = PARENT_JOINED;
     ov->parent_rank = ov->asked;
+    tell_moves_again (ov);
     if (ov->conf.ops.parent_found (ov->asked, id, ov->arg) < 0) {
         ov->parent = PARENT_SOUGHT;
         ask_another (ov);
@@ -1260,5 +1297,6 @@ void overlay_core_destroy (struct overlay_core *ov)
     hashmap_destroy (ov->holders);
     idmap_destroy (ov->adopted);
     idset_destroy (ov->missing);
+    free (ov->moves);
     free (ov);
 }

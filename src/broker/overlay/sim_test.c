@@ -1255,7 +1255,7 @@ static void run_seed (uint64_t seed)
 
 static void seeds (void **state)
 {
-    for (uint64_t seed = 1; seed <= 300; seed++)
+    for (uint64_t seed = 1; seed <= 1200; seed++)
         run_seed (seed);
 }
 

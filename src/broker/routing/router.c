@@ -766,7 +766,8 @@ static void route_on (struct broker *b, struct peer *from, struct route r,
 
 void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
-    if (from && from->kind == PEER_CHILD && is_retired (b->router, msg)) {
+    if (from && (from->kind == PEER_CHILD || from->kind == PEER_PARENT)
+        && is_retired (b->router, msg)) {
         flux_msg_decref (msg);
         return;
     }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "base/error.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/modhost/modules.h"
@@ -341,8 +342,43 @@ static int check_env (json_t *env)
     return 0;
 }
 
+/* What a program can be started with, with room for what it needs itself. */
+#define ENV_MAX (1024 * 1024)
+#define ENV_VALUE_MAX (64 * 1024)
+
+static size_t env_size (void)
+{
+    size_t size = 0;
+
+    for (char **e = environ; e && *e; e++)
+        size += strlen (*e) + 1 + sizeof (*e);
+    return size;
+}
+
+static bool env_fits (json_t *env, flux_error_t *error)
+{
+    size_t size = env_size ();
+    const char *name;
+    json_t *val;
+
+    json_object_foreach (env, name, val) {
+        if (json_is_null (val))
+            continue;
+        size += strlen (name) + json_string_length (val) + 2 + sizeof (char *);
+        if (strlen (name) + json_string_length (val) > ENV_VALUE_MAX) {
+            error_text (error, "%.80s: a variable has at most %d bytes", name,
+                        ENV_VALUE_MAX);
+            return false;
+        }
+    }
+    if (size > ENV_MAX)
+        error_text (error, "the broker's environment has at most %d bytes", ENV_MAX);
+    return size <= ENV_MAX;
+}
+
 static void broker_setenv (struct broker *b, const flux_msg_t *msg, void *arg)
 {
+    flux_error_t error;
     const char *name;
     json_t *env, *val;
     int rc = 0;
@@ -353,6 +389,10 @@ static void broker_setenv (struct broker *b, const flux_msg_t *msg, void *arg)
     }
     if (check_env (env) < 0) {
         broker_respond_error (b, msg, errno, NULL);
+        return;
+    }
+    if (!env_fits (env, &error)) {
+        broker_respond_error (b, msg, E2BIG, error.text);
         return;
     }
     json_object_foreach (env, name, val) {

@@ -63,7 +63,7 @@ static void ask_for_dump (flux_t *h, const char *file)
     free (path);
 }
 
-/* What the broker does for the KVS before it ends. "auto" is what others call gc. */
+/* What the broker does for the KVS before it ends. "auto": the broker names the file. */
 static void prepare (flux_t *h, optparse_t *p)
 {
     const char *dump = optparse_get_str (p, "dump", NULL);
@@ -75,6 +75,8 @@ static void prepare (flux_t *h, optparse_t *p)
         set_attr (h, "content.gc-at-end", "1");
     if (dump && strcmp (dump, "auto") != 0)
         ask_for_dump (h, dump);
+    else if (dump)
+        set_attr (h, "content.dump", dump);
 }
 
 static int run (optparse_t *p, int argc, char **argv)

@@ -65,7 +65,7 @@ static void begin_batch (struct restore *r)
 static void send_batch (struct restore *r)
 {
     wait_stored (r);
-    blobs_pin (&r->batch); /* until the root is told, nothing refers to them */
+    blobs_pin (&r->batch);
     if (r->batch.err)
         cmd_die ("out of memory");
     r->storing = flux_rpc_raw (r->h, r->topic, r->batch.data, r->batch.len, 0, 0);
@@ -88,6 +88,7 @@ static int store_blob (void *arg, const char *data, size_t len, char *ref)
         || blobref_encode (digest_name (r->digest), digest, size, ref) < 0)
         return -1;
     blobs_add (&r->batch, digest, size, data, len);
+    blobs_hold (&r->batch, digest, size); /* until the root is told */
     if (r->batch.len > BATCH)
         send_batch (r);
     return 0;

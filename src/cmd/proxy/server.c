@@ -26,6 +26,9 @@
 
 #define WAITING_MAX (1024 * 1024) /* bytes for one end, then the other is not read */
 #define BATCH 64
+/* Sessions of ssh that are on their way at once: an sshd refuses some when ten are (see
+ * MaxStartups), and we are not alone. */
+#define STARTING_MAX 4
 
 struct end {
     struct pair *pair;
@@ -35,11 +38,13 @@ struct end {
 
 struct pair {
     struct list node;
+    struct list turn; /* in `waiting` of the server until it may begin */
     struct proxy_server *server;
     int fd; /* of the client, until the broker has let it in */
     struct ssh *ssh;
     int up_fd; /* the same of the broker's end */
     flux_watcher_t *verdict;
+    bool starting; /* counted by the server */
     struct end client, broker;
     struct session *session; /* NULL without keep */
     bool closing;            /* one end is gone: the other gets what is left */
@@ -55,6 +60,8 @@ struct proxy_server {
     int fd;
     flux_watcher_t *listener;
     struct list pairs;
+    struct list waiting; /* for their turn: see STARTING_MAX */
+    int starting;
 };
 
 static void end_close (struct end *e)
@@ -64,6 +71,19 @@ static void end_close (struct end *e)
     msgstream_destroy (e->stream);
     e->r = e->w = NULL;
     e->stream = NULL;
+}
+
+static void begin_next (struct proxy_server *s);
+
+/* Its session has begun, or will not. */
+static void turn_over (struct pair *p)
+{
+    list_remove (&p->turn);
+    if (!p->starting)
+        return;
+    p->starting = false;
+    p->server->starting--;
+    begin_next (p->server);
 }
 
 static void close_upstream (struct pair *p)
@@ -76,6 +96,7 @@ static void close_upstream (struct pair *p)
     p->up_fd = -1;
     ssh_destroy (p->ssh);
     p->ssh = NULL;
+    turn_over (p);
 }
 
 static void pair_destroy (struct pair *p)
@@ -228,6 +249,7 @@ static void join (struct pair *p)
     flux_watcher_destroy (p->verdict);
     p->verdict = NULL;
     p->up_fd = p->fd = -1;
+    turn_over (p);
     if (end_open (p, &p->broker, up) < 0
         || (!again && end_open (p, &p->client, fd) < 0)) {
         pair_destroy (p);
@@ -259,11 +281,18 @@ static void verdict_ready (flux_reactor_t *r, flux_watcher_t *w, int revents, vo
         pair_destroy (p);
 }
 
+static bool is_remote (const struct proxy_server *s)
+{
+    return strncmp (s->target, "ssh://", 6) == 0;
+}
+
 static int connect_target (struct pair *p)
 {
     const char *target = p->server->target;
 
-    if (strncmp (target, "ssh://", 6) == 0) {
+    if (is_remote (p->server)) {
+        p->starting = true;
+        p->server->starting++;
         if (!(p->ssh = ssh_start (target + 6, NULL)))
             return -1;
         p->up_fd = ssh_take_fd (p->ssh);
@@ -279,6 +308,38 @@ static int connect_target (struct pair *p)
     return 0;
 }
 
+/* Now, or when it has its turn. */
+static int begin (struct pair *p)
+{
+    struct proxy_server *s = p->server;
+
+    if (is_remote (s) && s->starting >= STARTING_MAX) {
+        list_append (&s->waiting, &p->turn);
+        return 0;
+    }
+    return connect_target (p);
+}
+
+/* A client that has been let in before keeps what it has, until there is another try. */
+static void give_up (struct pair *p)
+{
+    if (p->client.stream)
+        close_upstream (p);
+    else
+        pair_destroy (p);
+}
+
+static void begin_next (struct proxy_server *s)
+{
+    while (!s->lost && s->starting < STARTING_MAX && !list_empty (&s->waiting)) {
+        struct pair *p = container_of (s->waiting.next, struct pair, turn);
+
+        list_remove (&p->turn);
+        if (connect_target (p) < 0)
+            give_up (p);
+    }
+}
+
 /* Takes fd. */
 static void pair_create (struct proxy_server *s, int fd)
 {
@@ -292,8 +353,9 @@ static void pair_create (struct proxy_server *s, int fd)
     p->fd = fd;
     p->up_fd = -1;
     p->client.pair = p->broker.pair = p;
+    list_init (&p->turn);
     list_append (&s->pairs, &p->node);
-    if ((s->keep && !(p->session = session_create ())) || connect_target (p) < 0)
+    if ((s->keep && !(p->session = session_create ())) || begin (p) < 0)
         pair_destroy (p);
 }
 
@@ -355,7 +417,7 @@ void proxy_server_back (struct proxy_server *s)
     list_foreach (&s->pairs, it) {
         struct pair *p = container_of (it, struct pair, node);
 
-        if (!p->broker.stream && p->up_fd < 0 && connect_target (p) < 0)
+        if (!p->broker.stream && p->up_fd < 0 && begin (p) < 0)
             close_upstream (p);
     }
 }
@@ -392,6 +454,7 @@ struct proxy_server *proxy_server_create (flux_reactor_t *r, const char *target,
     s->keep = keep;
     s->fd = -1;
     list_init (&s->pairs);
+    list_init (&s->waiting);
     if ((size_t)snprintf (s->dir, sizeof (s->dir), "%s/flux-XXXXXX", private_tmpdir ())
             >= sizeof (s->dir)
         || !private_mkdtemp (s->dir)) {
@@ -418,6 +481,7 @@ void proxy_server_destroy (struct proxy_server *s)
 {
     if (!s)
         return;
+    s->lost = true; /* nothing begins any more */
     list_foreach (&s->pairs, it)
         pair_destroy (container_of (it, struct pair, node));
     flux_watcher_destroy (s->listener);

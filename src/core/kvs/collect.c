@@ -42,7 +42,8 @@ struct collect {
     bool told;                           /* content knows */
     bool all;                            /* give back what can be given back */
     double began, slice_end, reported, not_before;
-    int errnum; /* why it ends, 0: it is done */
+    double forgot_until; /* held blobs that there was no more room for */
+    int errnum;          /* why it ends, 0: it is done */
     flux_error_t error;
 };
 
@@ -105,8 +106,10 @@ int collect_hold (struct collect *c, const void *digest)
     double now = clock_monotonic ();
 
     expire_held (c);
-    if (c->held.count == COLLECT_HELD_MAX)
+    if (c->held.count >= COLLECT_HELD_MAX && c->phase == IDLE) {
+        c->forgot_until = slot_time (c, 0) + COLLECT_HOLD;
         drop_held (c);
+    }
     if (c->held.count == c->held.cap && grow_held (c) < 0) {
         errno = ENOMEM;
         return -1;
@@ -516,7 +519,9 @@ static void begin (struct collect *c)
 
 void collect_start (struct collect *c)
 {
-    if (c->phase == IDLE && clock_monotonic () >= c->not_before) {
+    double now = clock_monotonic ();
+
+    if (c->phase == IDLE && now >= c->not_before && now >= c->forgot_until) {
         c->all = false;
         begin (c);
     }
@@ -526,6 +531,13 @@ void collect_request (struct collect *c, const flux_msg_t *msg)
 {
     bool idle = c->phase == IDLE;
 
+    if (idle && clock_monotonic () < c->forgot_until) {
+        respond_error (
+            c, msg, EBUSY,
+            "so many blobs were stored within the last hour to which nothing "
+            "refers yet that they cannot be told from garbage: try later");
+        return;
+    }
     /* What is garbage only now is none for one that is under way. */
     if (flux_msglist_append (idle ? c->waiters : c->next, msg) < 0) {
         respond_error (c, msg, errno, NULL);

@@ -448,6 +448,16 @@ static void checkpoint_put_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
     }
 }
 
+/* Whose word the store's is: a client that says it for a module would lose blobs. */
+static bool from_module (flux_t *h, const flux_msg_t *msg)
+{
+    if (msg_is_from_module (msg))
+        return true;
+    if (flux_respond_error (h, msg, EPERM, "only the backing store may say that") < 0)
+        flux_log_error (h, "error responding to content request");
+    return false;
+}
+
 /* The backing store comes and goes */
 
 static void register_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -457,6 +467,8 @@ static void register_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
     const char *name;
     char *copy;
 
+    if (!from_module (h, msg))
+        return;
     if (flux_request_unpack (msg, NULL, "{s:s}", "name", &name) < 0)
         goto error;
     if (s->backing || s->rank > 0) {
@@ -481,6 +493,8 @@ static void unregister_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 {
     struct service *s = arg;
 
+    if (!from_module (h, msg))
+        return;
     if (!s->backing) {
         respond_errno (h, msg, EINVAL);
         return;
@@ -510,6 +524,8 @@ static void collect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     struct service *s = arg;
     int on;
 
+    if (!from_module (h, msg))
+        return;
     if (flux_request_unpack (msg, NULL, "{s:b}", "on", &on) < 0) {
         respond_errno (h, msg, errno);
         return;

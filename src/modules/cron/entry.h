@@ -12,6 +12,7 @@
 
 #define HISTORY_MAX 1000
 #define ENTRIES_MAX 10000
+#define AT_LATE 60. /* s: it was still to come when the request was made */
 
 struct cron {
     flux_t *h;
@@ -57,6 +58,11 @@ struct entry {
     struct task *task; /* that runs, or NULL */
     json_t *tasks;     /* records, newest first */
 };
+
+/* parse.c: NULL, or what is wrong with the request; e is to be freed in any case. now: of
+ * the wall's clock. */
+const char *entry_parse (struct entry *e, json_t *request, uint32_t size, double now);
+void entry_parse_fini (struct entry *e);
 
 /* entry.c: NULL with errno and a text. */
 struct entry *entry_create (struct cron *cron, const flux_msg_t *request,

@@ -1,7 +1,5 @@
+#include "log.h"
 #include "service.h"
-#include "update.h"
-
-#include "value/eventlog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,51 +47,14 @@ flux_future_t *job_info_kvs_lookup (struct job_info *ji, flux_jobid_t id,
 int job_info_authorize (const flux_msg_t *msg, const char *log, size_t len)
 {
     struct flux_msg_cred cred;
-    const char *pos = log, *line;
-    json_t *entry = NULL, *context;
-    json_int_t userid;
-    size_t n;
-    int rc = -1;
+    uint32_t userid;
 
     if (flux_msg_get_cred (msg, &cred) < 0)
         return -1;
     if ((cred.rolemask & FLUX_ROLE_OWNER))
         return 0;
-    if (!eventlog_next_line (&pos, log + len, &line, &n)
-        || !(entry = eventlog_entry_decode (line, n))
-        || eventlog_entry_parse (entry, NULL, NULL, &context) < 0
-        || json_unpack (context, "{s:I}", "userid", &userid) < 0)
-        errno = EINVAL;
-    else
-        rc = flux_msg_cred_authorize (cred, userid);
-    json_decref (entry);
-    return rc;
-}
-
-/* The value as it goes into the answer; NULL with errno. */
-static json_t *make_value (struct lookup *l, const char *key, const char *data,
-                           size_t len, const char *log, size_t log_len)
-{
-    bool object = !strcmp (key, "jobspec") || !strcmp (key, "R");
-    bool current = object && (l->flags & JOB_INFO_CURRENT);
-    json_t *o, *text;
-    char *s;
-
-    if (!object || (!current && !(l->flags & JOB_INFO_JSON_DECODE)))
-        return json_stringn (data ? data : "", len);
-    if (!(o = json_loadb (data ? data : "", len, JSON_ALLOW_NUL, NULL))
-        || (current && update_apply_log (o, key, log, log_len) < 0)) {
-        json_decref (o);
-        errno = EINVAL;
-        return NULL;
-    }
-    if ((l->flags & JOB_INFO_JSON_DECODE))
-        return o;
-    s = json_dumps (o, JSON_COMPACT);
-    text = s ? json_string (s) : NULL;
-    free (s);
-    json_decref (o);
-    return text;
+    return log_owner (log, len, &userid) < 0 ? -1
+                                             : flux_msg_cred_authorize (cred, userid);
 }
 
 /* A signature of mechanism none by the owner is not stored: it says nothing that the
@@ -118,7 +79,7 @@ static json_t *value_of (struct lookup *l, int i, const char *log, size_t log_le
     size_t len;
 
     if (flux_kvs_lookup_get_raw (l->f[i], &data, &len) == 0)
-        return make_value (l, l->keys[i], data, len, log, log_len);
+        return log_value (l->flags, l->keys[i], data, len, log, log_len);
     return strcmp (l->keys[i], "J") == 0 ? make_J (l) : NULL;
 }
 

@@ -8,8 +8,6 @@
 #include <flux/core.h>
 #include <jansson.h>
 
-#define JOB_INFO_JSON_DECODE 1
-#define JOB_INFO_CURRENT 2
 #define WATCHES_MAX 262144
 
 struct idmap;

@@ -14,13 +14,12 @@
  * (WAITCREATE); for other logs the flag means that the job has to exist, and to
  * write the log before it ends. The same holds for the exec log of a job that has not
  * ended. All others get ENOENT, also when they join a job that somebody waits for. */
+#include "log.h"
 #include "service.h"
-#include "update.h"
 #include "window.h"
 
 #include "base/hashmap.h"
 #include "core/kvs/kvs_window.h"
-#include "value/eventlog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,26 +107,6 @@ static void release (struct watch *w)
         watch_free (w);
 }
 
-/* The last event of a log? */
-static bool is_last (const struct watch *w, const char *line, size_t len)
-{
-    const char *end = w->kind == MAIN_LOG                        ? "\"clean\""
-                      : !strcmp (w->path, "guest.exec.eventlog") ? "\"done\""
-                                                                 : NULL;
-    json_t *entry;
-    const char *name;
-    bool last;
-
-    if (!end || !memmem (line, len, end, strlen (end))
-        || !(entry = eventlog_entry_decode (line, len)))
-        return false;
-    last = eventlog_entry_parse (entry, NULL, &name, NULL) == 0
-           && !strncmp (name, end + 1, strlen (end) - 2)
-           && strlen (name) == strlen (end) - 2;
-    json_decref (entry);
-    return last;
-}
-
 static void send_line (struct watch *w, const char *line, size_t len)
 {
     if (flux_respond_pack (w->job->ji->h, w->msg, "{s:s%}", "event", line, len) < 0)
@@ -143,7 +122,7 @@ static size_t send_lines (struct watch *w, const char *data, size_t len)
         size_t n = newline + 1 - p;
 
         send_line (w, p, n);
-        if (is_last (w, p, n))
+        if (log_ends (w->path, p, n))
             watch_end (w, ENODATA);
         p += n;
     }
@@ -233,20 +212,9 @@ static void send_object (struct watch *w)
 /* Events of the log that have not been applied yet. */
 static void updates_follow (struct watch *w, bool quiet)
 {
-    const char *end = w->job->log.data + w->job->log.len;
-    const char *p = w->job->log.data + w->pos, *newline;
-    bool changed = false;
+    bool changed =
+        log_apply (w->job->log.data, w->job->log.len, &w->pos, w->path, w->object);
 
-    while (p < end && (newline = memchr (p, '\n', end - p))) {
-        json_t *entry = eventlog_entry_decode (p, newline + 1 - p), *context;
-        const char *name;
-
-        if (entry && eventlog_entry_parse (entry, NULL, &name, &context) == 0)
-            changed |= update_apply (w->object, w->path, name, context);
-        json_decref (entry);
-        p = newline + 1;
-    }
-    w->pos = p - w->job->log.data;
     if (changed && !quiet)
         send_object (w);
     if (w->job->over)
@@ -339,19 +307,6 @@ static void serve_all (struct job *job)
     }
 }
 
-static bool log_has_clean (const char *data, size_t len)
-{
-    struct watch w = { .kind = MAIN_LOG };
-    const char *p = data, *end = data + len, *newline;
-
-    while ((newline = memchr (p, '\n', end - p))) {
-        if (is_last (&w, p, newline + 1 - p))
-            return true;
-        p = newline + 1;
-    }
-    return false;
-}
-
 static bool waits_for_job (const struct watch *w)
 {
     return w->kind == MAIN_LOG && w->waitcreate;
@@ -419,7 +374,7 @@ static void log_cb (flux_future_t *f, void *arg)
         buf_add (&job->log, data, len);
     flux_future_reset (f);
     job->known = true;
-    if (log_has_clean (job->log.data + mark, job->log.len - mark))
+    if (log_has_last ("eventlog", job->log.data + mark, job->log.len - mark))
         job->over = true;
     serve_all (job); /* may destroy the job */
 }

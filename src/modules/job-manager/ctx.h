@@ -28,6 +28,8 @@ struct ctx {
     flux_msg_handler_t **handlers;
 
     flux_future_t *f_commit;  /* one at a time: what comes meanwhile shares the next */
+    size_t ncommit;           /* jobs in the last one */
+    flux_watcher_t *hold;     /* while it runs no commit is made */
     bool refused;             /* the KVS refused one: it is to be made again */
     flux_watcher_t *retry;    /* when the store says nothing about why */
     flux_future_t *f_health;  /* of the store below the KVS */
@@ -39,6 +41,8 @@ struct ctx {
     const flux_msg_t *sched; /* hello request of the scheduler, or NULL */
     json_t *prioritize;      /* for sched.prioritize, or NULL */
     const flux_msg_t *exec;
+    flux_watcher_t *exec_timer; /* at the end: patience with a client that is it */
+    bool ending;
     char *exec_topic; /* "job-exec.start" */
     char *exec_kill_topic;
 
@@ -75,13 +79,17 @@ void sched_free_op (const struct job *job, void *arg);
 void sched_unused_op (flux_jobid_t id, struct span R, void *arg);
 void sched_silent_op (const struct job *job, void *arg);
 /* A part of R; final: the last one. */
-void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final);
+void sched_free_part (struct ctx *ctx, flux_jobid_t id, struct span R, bool final);
 void sched_turn (struct ctx *ctx);
 void sched_expiration (struct ctx *ctx, const struct job *job, double expiration);
 
 /* exec.c */
 extern const struct flux_msg_handler_spec exec_handlers[];
 void exec_disconnect (struct ctx *ctx, const flux_msg_t *msg);
+/* The instance ends, and waits for its jobs: a client that is the exec service, and says
+ * nothing of them, is not waited for. */
+void exec_end (struct ctx *ctx);
+void exec_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg);
 void exec_start_op (const struct job *job, bool reattach, void *arg);
 void exec_exception_op (const struct job *job, const struct event *ev, void *arg);
 /* Forwards a signal; -1 with *error. */

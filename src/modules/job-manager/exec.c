@@ -1,5 +1,8 @@
 /* The exec service's protocol (RFC 32). */
 #include "ctx.h"
+#include "modules/job-manager/machine/wire.h"
+
+#include "core/message/message.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,13 +18,8 @@ void exec_start_op (const struct job *job, bool reattach, void *arg)
     flux_msg_t *msg;
 
     buf_reset (b);
-    buf_printf (b, "{\"id\":%llu,\"userid\":%u,\"reattach\":%s,\"R\":",
-                (unsigned long long)job->id, job->userid, reattach ? "true" : "false");
-    buf_adds (b, R ? R : job->R);
+    wire_exec_start (b, job, R ? R : job->R, reattach);
     free (R);
-    buf_adds (b, ",\"jobspec\":");
-    spec_add_full (&job->spec, b);
-    buf_addc (b, '}');
     if (!(msg = flux_request_encode (ctx->exec_topic, b->data))
         || flux_msg_set_streaming (msg) < 0 || flux_send_new (ctx->h, &msg, 0) < 0) {
         flux_log_error (ctx->h, "%s: cannot be sent", ctx->exec_topic);
@@ -79,6 +77,7 @@ int exec_kill (struct ctx *ctx, const struct job *job, int signum, flux_error_t 
 
 static void lost (struct ctx *ctx, const char *why)
 {
+    flux_watcher_stop (ctx->exec_timer);
     if (!ctx->exec)
         return;
     flux_log (ctx->h, LOG_DEBUG, "exec service is gone: %s", why);
@@ -91,6 +90,33 @@ void exec_disconnect (struct ctx *ctx, const flux_msg_t *msg)
 {
     if (ctx->exec && flux_disconnect_match (msg, ctx->exec))
         lost (ctx, "disconnected");
+}
+
+#define PATIENCE 10. /* s without a word */
+
+void exec_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    flux_log (ctx->h, LOG_WARNING,
+              "%s: the exec service, a client, does not answer, and is not waited for "
+              "any longer",
+              ctx->exec_topic);
+    lost (ctx, "it does not answer");
+}
+
+static void be_patient (struct ctx *ctx)
+{
+    if (!ctx->ending || !ctx->exec || msg_is_from_module (ctx->exec))
+        return;
+    flux_timer_watcher_reset (ctx->exec_timer, PATIENCE, 0.);
+    flux_watcher_start (ctx->exec_timer);
+}
+
+void exec_end (struct ctx *ctx)
+{
+    ctx->ending = true;
+    be_patient (ctx);
 }
 
 static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -117,65 +143,38 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     ctx->exec = flux_msg_incref (msg);
     flux_respond (h, msg, NULL);
     manager_exec_hello (ctx->m);
+    be_patient (ctx);
     return;
 error:
     flux_respond_error (h, msg, errno, NULL);
     free (start);
 }
 
-/* A string that lives until the next call. */
-static const char *text_of (struct span data, const char *key, char *buf, size_t len)
-{
-    struct span v, text;
-
-    buf[0] = '\0';
-    if (jsontext_get (data, key, &v) < 0)
-        return buf;
-    if (jsontext_plain (v, &text)) {
-        snprintf (buf, len, "%.*s", (int)text.len, text.s);
-    } else {
-        json_t *o = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
-        snprintf (buf, len, "%s", json_is_string (o) ? json_string_value (o) : "");
-        json_decref (o);
-    }
-    return buf;
-}
-
-static int64_t int_of (struct span data, const char *key, int64_t dflt)
-{
-    struct span v;
-    int64_t i;
-
-    if (jsontext_get (data, key, &v) < 0 || !jsontext_int (v, &i))
-        return dflt;
-    return i;
-}
-
 static void answer (struct ctx *ctx, const char *s)
 {
-    struct span o = { s, strlen (s) }, v, data = { "{}", 2 };
-    char type[32], kind[64], text[1024];
-    bool final = false;
-    int64_t id = int_of (o, "id", -1);
+    struct exec_answer a;
 
-    text_of (o, "type", type, sizeof (type));
-    jsontext_get (o, "data", &data);
-    if (strcmp (type, "start") == 0) {
-        manager_exec_start (ctx->m, id);
-    } else if (strcmp (type, "finish") == 0) {
-        manager_exec_finish (ctx->m, id, int_of (data, "status", 0));
-    } else if (strcmp (type, "release") == 0) {
-        if (jsontext_get (data, "final", &v) == 0)
-            jsontext_bool (v, &final);
-        text_of (data, "ranks", text, sizeof (text));
-        manager_exec_release (ctx->m, id, text, final);
-    } else if (strcmp (type, "exception") == 0) {
-        text_of (data, "type", kind, sizeof (kind));
-        text_of (data, "note", text, sizeof (text));
-        manager_exec_exception (ctx->m, id, int_of (data, "severity", 0), kind, text);
-    } else if (strcmp (type, "reattached") != 0) {
-        flux_log (ctx->h, LOG_ERR, "%s: malformed answer: %.80s", ctx->exec_topic, s);
+    if (exec_answer_decode (s, &a) < 0) {
+        flux_log_error (ctx->h, "%s: answer %.80s", ctx->exec_topic, s);
+        return;
     }
+    switch (a.type) {
+    case EXEC_START:
+        manager_exec_start (ctx->m, a.id);
+        break;
+    case EXEC_FINISH:
+        manager_exec_finish (ctx->m, a.id, a.status);
+        break;
+    case EXEC_RELEASE:
+        manager_exec_release (ctx->m, a.id, a.ranks, a.final);
+        break;
+    case EXEC_EXCEPTION:
+        manager_exec_exception (ctx->m, a.id, a.severity, a.kind, a.note);
+        break;
+    case EXEC_REATTACHED:
+        break;
+    }
+    exec_answer_fini (&a);
 }
 
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -191,6 +190,7 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         lost (ctx, strerror (errno));
     else if (s)
         answer (ctx, s);
+    be_patient (ctx);
 }
 
 const struct flux_msg_handler_spec exec_handlers[] = {

@@ -86,7 +86,7 @@ static void release (struct run *run)
     if (R) {
         idset_subtract (run->allocated, ready);
         if (run->hk->ctx->m->sched_told)
-            sched_free_part (run->hk->ctx, run->id, R,
+            sched_free_part (run->hk->ctx, run->id, (struct span){ R, strlen (R) },
                              idset_count (run->allocated) == 0);
     }
     idset_destroy (ready);

@@ -18,7 +18,11 @@
 #include "core/kvs/txn.h"
 
 #define WAITERS_MAX 1024
-#define RETRY_AFTER 1.           /* s */
+#define RETRY_AFTER 1. /* s */
+/* After a commit of this many jobs the next one waits so long, in seconds: the busier, the
+ * fewer commits for each job. A job that is alone never waits. */
+#define BUSY 16
+#define HOLD 0.005
 #define RESERVE (10000ull << 24) /* ids of 10 s */
 
 #include <errno.h>
@@ -144,6 +148,10 @@ static void commit_continuation (flux_future_t *f, void *arg)
         send_answers (ctx, &ctx->answers_sent);
     }
     flux_future_destroy (f);
+    if (ctx->ncommit >= BUSY) {
+        flux_timer_watcher_reset (ctx->hold, HOLD, 0.);
+        flux_watcher_start (ctx->hold);
+    }
 }
 
 /* Ordered commits that were refused are forgiven, then comes the next one. */
@@ -267,10 +275,12 @@ static void commit (struct ctx *ctx)
     const struct job *job;
     struct span entries, R;
 
+    ctx->ncommit = 0;
     if (!(txn = flux_kvs_txn_create ()) || checkpoint_jobid (ctx, txn) < 0)
         goto error;
     while ((job = manager_next_commit (ctx->m, &entries, &R))) {
         int flags = FLUX_KVS_APPEND;
+        ctx->ncommit++;
         if (job->state == FLUX_JOB_STATE_INACTIVE)
             flags |= KVS_TXN_COLD;
         if ((R.len > 0 && put (ctx, txn, job->id, "R", 0, R) < 0)
@@ -307,8 +317,8 @@ static void turn_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     manager_turn (ctx->m);
     sched_turn (ctx);
     purge_turn (ctx);
-    if (!ctx->f_commit && !ctx->refused) {
-        if (manager_seal_journal (ctx->m) < 0) {
+    if (!ctx->f_commit && !ctx->refused && !flux_watcher_is_active (ctx->hold)) {
+        if (journal_seal (&ctx->m->journal, &ctx->m->sent) < 0) {
             stop (ctx, "out of memory");
             return;
         }
@@ -563,6 +573,8 @@ static void ctx_fini (struct ctx *ctx)
     flux_watcher_destroy (ctx->prepare);
     flux_watcher_destroy (ctx->timer);
     flux_watcher_destroy (ctx->retry);
+    flux_watcher_destroy (ctx->hold);
+    flux_watcher_destroy (ctx->exec_timer);
     flux_future_destroy (ctx->f_commit);
     flux_future_destroy (ctx->f_health);
     send_answers (ctx, &ctx->answers_sent);
@@ -602,7 +614,9 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
         || !(ctx->idles = flux_msglist_create ())
         || !(ctx->prepare = flux_prepare_watcher_create (r, turn_cb, ctx))
         || !(ctx->timer = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx))
-        || !(ctx->retry = flux_timer_watcher_create (r, 0., 0., retry_cb, ctx)))
+        || !(ctx->exec_timer = flux_timer_watcher_create (r, 0., 0., exec_timeout, ctx))
+        || !(ctx->retry = flux_timer_watcher_create (r, 0., 0., retry_cb, ctx))
+        || !(ctx->hold = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx)))
         return -1;
     return 0;
 }

@@ -7,9 +7,7 @@
 #include "ctx.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define READERS_MAX 1024
 
@@ -18,91 +16,20 @@
 
 static const char filter_key[] = "flux::journal-filter";
 
-/* A bit for each event type that the reader wants. */
-struct filter {
-    uint64_t types;
-};
-
-static bool wanted (const struct filter *f, int type)
+/* NULL, and errno is ENOMEM, or 0: all is wanted. */
+static uint64_t *filter_create (const flux_msg_t *msg)
 {
-    return !f || (f->types >> type & 1);
-}
+    json_t *allow = NULL, *deny = NULL;
+    uint64_t types = UINT64_MAX, *f;
 
-/* "allow" and "deny" are objects whose keys are event names. NULL with errno 0:
- * no filter. */
-static struct filter *filter_create (const flux_msg_t *msg)
-{
-    json_t *allow = NULL, *deny = NULL, *value;
-    struct filter *f;
-    const char *name;
-
+    if (flux_request_unpack (msg, NULL, "{s?o s?o}", "allow", &allow, "deny", &deny)
+        == 0)
+        types = journal_filter (allow, deny);
     errno = 0;
-    if (flux_request_unpack (msg, NULL, "{s?o s?o}", "allow", &allow, "deny", &deny) < 0
-        || (!json_is_object (allow) && !json_is_object (deny))) {
-        errno = 0;
+    if (types == UINT64_MAX || !(f = malloc (sizeof (*f))))
         return NULL;
-    }
-    if (!(f = calloc (1, sizeof (*f))))
-        return NULL;
-    f->types = json_is_object (allow) ? 0 : UINT64_MAX;
-    json_object_foreach (allow, name, value) {
-        f->types |= 1ull << event_type_of (name);
-    }
-    json_object_foreach (deny, name, value) {
-        if (event_type_of (name) != EV_OTHER)
-            f->types &= ~(1ull << event_type_of (name));
-    }
+    *f = types;
     return f;
-}
-
-static bool entry_wanted (const struct filter *f, struct span text)
-{
-    char name[64];
-
-    snprintf (name, sizeof (name), "%.*s", (int)text.len, text.s);
-    return wanted (f, event_type_of (name));
-}
-
-static void add_backlog (struct buf *b, const struct job *job, const struct filter *f)
-{
-    const char *p = job->log.data, *end = p + job->committed;
-
-    while (p && p < end) {
-        const char *nl = memchr (p, '\n', end - p);
-        if (!nl)
-            break;
-        struct span entry = { p, nl - p }, name, text;
-        if (jsontext_get (entry, "name", &name) < 0 || !jsontext_plain (name, &text)
-            || !entry_wanted (f, text)) {
-            p = nl + 1;
-            continue;
-        }
-        buf_printf (b,
-                    "%s{\"id\":%llu,\"entry\":", b->data[b->len - 1] == '[' ? "" : ",",
-                    (unsigned long long)job->id);
-        buf_add (b, p, nl - p);
-        if (text.len == 6 && memcmp (text.s, "submit", 6) == 0) {
-            buf_adds (b, ",\"jobspec\":");
-            buf_add (b, job->spec.text, job->spec.len);
-        } else if (text.len == 5 && memcmp (text.s, "alloc", 5) == 0 && job->R) {
-            buf_adds (b, ",\"R\":");
-            buf_adds (b, job->R);
-        }
-        buf_addc (b, '}');
-        p = nl + 1;
-    }
-}
-
-static void begin (struct buf *b)
-{
-    buf_reset (b);
-    buf_adds (b, "{\"events\":[");
-}
-
-static void end (struct ctx *ctx, const flux_msg_t *msg, struct buf *b)
-{
-    buf_adds (b, "]}");
-    flux_respond (ctx->h, msg, b->data);
 }
 
 static bool wants_backlog (const flux_msg_t *msg)
@@ -113,42 +40,38 @@ static bool wants_backlog (const flux_msg_t *msg)
     return backlog;
 }
 
-static void send_backlog (struct ctx *ctx, const flux_msg_t *msg, struct filter *f)
+static void send (struct ctx *ctx, const flux_msg_t *msg, struct buf *b)
+{
+    journal_end (b);
+    flux_respond (ctx->h, msg, b->data);
+}
+
+static void send_backlog (struct ctx *ctx, const flux_msg_t *msg, uint64_t filter)
 {
     struct buf *b = &ctx->scratch;
-    size_t empty;
+    bool some = false;
 
-    begin (b);
-    empty = b->len;
+    journal_begin (b);
     list_foreach (&ctx->m->all, l) {
-        add_backlog (b, container_of (l, struct job, all_link), f);
+        some = journal_add_backlog (b, container_of (l, struct job, all_link), filter);
         if (b->len > BACKLOG_CHUNK) {
-            end (ctx, msg, b);
-            begin (b);
+            send (ctx, msg, b);
+            journal_begin (b);
+            some = false;
         }
     }
-    if (b->len > empty)
-        end (ctx, msg, b);
+    if (some)
+        send (ctx, msg, b);
     flux_respond (ctx->h, msg, "{\"events\":[]}");
 }
 
-static void send_turn (struct ctx *ctx, const flux_msg_t *msg, const struct filter *f)
+static void send_turn (struct ctx *ctx, const flux_msg_t *msg, const uint64_t *filter)
 {
-    const struct journal *sent = &ctx->m->sent;
-    const struct journal_item *item = (void *)sent->index.data;
-    size_t count = sent->index.len / sizeof (*item), empty;
     struct buf *b = &ctx->scratch;
 
-    begin (b);
-    empty = b->len;
-    for (size_t i = 0; i < count; i++)
-        if (wanted (f, item[i].type)) {
-            if (b->len > empty)
-                buf_addc (b, ',');
-            buf_add (b, sent->text.data + item[i].start, item[i].len);
-        }
-    if (b->len > empty)
-        end (ctx, msg, b);
+    journal_begin (b);
+    if (journal_add_sent (b, &ctx->m->sent, filter ? *filter : UINT64_MAX))
+        send (ctx, msg, b);
 }
 
 void journal_publish (struct ctx *ctx)
@@ -159,15 +82,14 @@ void journal_publish (struct ctx *ctx)
     for (const flux_msg_t *msg = flux_msglist_first (ctx->readers); msg;
          msg = flux_msglist_next (ctx->readers))
         send_turn (ctx, msg, flux_msg_aux_get (msg, filter_key));
-    buf_reset (&ctx->m->sent.text);
-    buf_reset (&ctx->m->sent.index);
+    journal_reset (&ctx->m->sent);
 }
 
 static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                         void *arg)
 {
     struct ctx *ctx = arg;
-    struct filter *f;
+    uint64_t *f;
 
     if (!flux_msg_is_streaming (msg)) {
         flux_respond_error (h, msg, EPROTO, "events-journal must be streaming");
@@ -184,7 +106,7 @@ static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
         return;
     }
     if (wants_backlog (msg))
-        send_backlog (ctx, msg, f);
+        send_backlog (ctx, msg, f ? *f : UINT64_MAX);
     else
         flux_respond (h, msg, "{\"events\":[]}");
     if (flux_msglist_append (ctx->readers, msg) < 0)

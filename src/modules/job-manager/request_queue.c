@@ -270,9 +270,13 @@ static void idle_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
     struct ctx *ctx = arg;
+    int end = 0;
 
     if (!ctx_room (ctx, ctx->idles, msg))
         return;
+    if (flux_request_unpack (msg, NULL, "{s?b}", "end", &end) == 0 && end
+        && flux_msg_authorize (msg, FLUX_USERID_UNKNOWN) == 0)
+        exec_end (ctx);
     if (flux_msglist_append (ctx->idles, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);
 }

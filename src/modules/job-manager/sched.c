@@ -2,6 +2,7 @@
  * that are built on our schedutil leave that to us ("R_owed"): it goes into the commit
  * that has the alloc event. */
 #include "housekeeping.h"
+#include "modules/job-manager/machine/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,50 +23,36 @@ static void send_request (struct ctx *ctx, const char *topic, const char *payloa
 void sched_alloc_op (const struct job *job, void *arg)
 {
     struct ctx *ctx = arg;
-    struct buf *b = &ctx->scratch;
 
-    buf_reset (b);
-    buf_printf (b,
-                "{\"id\":%llu,\"priority\":%lld,\"userid\":%u,\"t_submit\":%.6f,"
-                "\"jobspec\":",
-                (unsigned long long)job->id, (long long)job->priority, job->userid,
-                job->t_submit);
-    buf_add (b, job->spec.text, job->spec.len);
-    buf_addc (b, '}');
-    send_request (ctx, "sched.alloc", b->data);
+    buf_reset (&ctx->scratch);
+    wire_sched_alloc (&ctx->scratch, job);
+    send_request (ctx, "sched.alloc", ctx->scratch.data);
 }
 
 void sched_cancel_op (const struct job *job, void *arg)
 {
-    char payload[64];
+    struct ctx *ctx = arg;
 
-    snprintf (payload, sizeof (payload), "{\"id\":%llu}", (unsigned long long)job->id);
-    send_request (arg, "sched.cancel", payload);
+    buf_reset (&ctx->scratch);
+    wire_sched_cancel (&ctx->scratch, job->id);
+    send_request (ctx, "sched.cancel", ctx->scratch.data);
 }
 
-void sched_free_part (struct ctx *ctx, flux_jobid_t id, const char *R, bool final)
+void sched_free_part (struct ctx *ctx, flux_jobid_t id, struct span R, bool final)
 {
-    struct buf *b = &ctx->scratch;
-
-    buf_reset (b);
-    buf_printf (b, "{\"id\":%llu,\"R\":", (unsigned long long)id);
-    buf_adds (b, R);
-    buf_adds (b, final ? ",\"final\":true}" : ",\"final\":false}");
-    send_request (ctx, "sched.free", b->data);
+    buf_reset (&ctx->scratch);
+    wire_sched_free (&ctx->scratch, id, R, final);
+    send_request (ctx, "sched.free", ctx->scratch.data);
 }
 
 void sched_free_op (const struct job *job, void *arg)
 {
-    sched_free_part (arg, job->id, job->R, true);
+    sched_free_part (arg, job->id, (struct span){ job->R, strlen (job->R) }, true);
 }
 
 void sched_unused_op (flux_jobid_t id, struct span R, void *arg)
 {
-    char *s = strndup (R.s, R.len);
-
-    if (s)
-        sched_free_part (arg, id, s, true);
-    free (s);
+    sched_free_part (arg, id, R, true);
 }
 
 void sched_silent_op (const struct job *job, void *arg)
@@ -165,12 +152,7 @@ static void hello_one (const struct job *job, void *arg)
     char *R = job_current_R (job);
 
     buf_reset (b);
-    buf_printf (b,
-                "{\"id\":%llu,\"priority\":%lld,\"userid\":%u,\"t_submit\":%.6f,\"R\":",
-                (unsigned long long)job->id, (long long)job->priority, job->userid,
-                job->t_submit);
-    buf_adds (b, R ? R : job->R);
-    buf_addc (b, '}');
+    wire_sched_hello (b, job, R ? R : job->R);
     flux_respond (hello->ctx->h, hello->msg, b->data);
     hello->count++;
     free (R);
@@ -225,48 +207,27 @@ static void ready_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 static void answer (struct ctx *ctx, const char *s)
 {
-    struct span o = { s, strlen (s) }, v, R = { 0 }, text, annotations = { 0 };
-    int64_t id, type;
-    bool owed = false;
-    char note[256] = "";
+    struct sched_answer a;
 
-    if (jsontext_get (o, "id", &v) < 0 || !jsontext_int (v, &id)
-        || jsontext_get (o, "type", &v) < 0 || !jsontext_int (v, &type))
-        goto malformed;
-    jsontext_get (o, "annotations", &annotations);
-    switch (type) {
-    case 0: /* SUCCESS */
-        if (jsontext_get (o, "R", &R) < 0 || R.s[0] != '{')
-            goto malformed;
-        if (jsontext_get (o, "R_owed", &v) == 0)
-            jsontext_bool (v, &owed);
-        manager_sched_success (ctx->m, id, R, annotations, !owed);
-        break;
-    case 1: /* ANNOTATE */
-        manager_sched_annotate (ctx->m, id, annotations);
-        break;
-    case 2: /* DENY */
-        if (jsontext_get (o, "note", &v) == 0) {
-            if (jsontext_plain (v, &text)) {
-                snprintf (note, sizeof (note), "%.*s", (int)text.len, text.s);
-            } else {
-                json_t *n = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
-                snprintf (note, sizeof (note), "%s",
-                          json_is_string (n) ? json_string_value (n) : "");
-                json_decref (n);
-            }
-        }
-        manager_sched_deny (ctx->m, id, note);
-        break;
-    case 3: /* CANCEL */
-        manager_sched_canceled (ctx->m, id);
-        break;
-    default:
-        goto malformed;
+    if (sched_answer_decode (s, &a) < 0) {
+        flux_log_error (ctx->h, "sched.alloc: answer %.80s", s);
+        return;
     }
-    return;
-malformed:
-    flux_log (ctx->h, LOG_ERR, "sched.alloc: malformed answer: %.80s", s);
+    switch (a.type) {
+    case SCHED_SUCCESS:
+        manager_sched_success (ctx->m, a.id, a.R, a.annotations, !a.owed);
+        break;
+    case SCHED_ANNOTATE:
+        manager_sched_annotate (ctx->m, a.id, a.annotations);
+        break;
+    case SCHED_DENY:
+        manager_sched_deny (ctx->m, a.id, a.note);
+        break;
+    case SCHED_CANCEL:
+        manager_sched_canceled (ctx->m, a.id);
+        break;
+    }
+    sched_answer_fini (&a);
 }
 
 static void alloc_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

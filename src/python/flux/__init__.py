@@ -8,10 +8,11 @@ Submodules are loaded when they are first used: `import flux` costs little.
 """
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+# typing and importlib take longer to load than all else that this needs.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
@@ -30,6 +31,8 @@ def __getattr__(name: str) -> Any:
         globals()["Flux"] = found
         return found
     if name in _SUBMODULES:
+        import importlib
+
         try:
             return importlib.import_module("flux." + name)
         except ModuleNotFoundError:

@@ -648,13 +648,20 @@ def cmd_run(probe: Modprobe, args: argparse.Namespace) -> None:
     probe.run(_wanted(probe, probe.context.to_load, probe.loaded()), args)
 
 
+def _restore(file: str, link: str) -> None:
+    subprocess.run(["flux", "restore", "--quiet", "--checkpoint", file], check=True)
+    if os.path.islink(link):  # it is of the past, whatever was restored
+        os.unlink(link)
+        subprocess.run(["sync", os.path.dirname(link)], check=True)
+
+
 def _restore_task(probe: Modprobe) -> None:
     """What the broker does by itself where no site has files: content.restore."""
     if probe.rank == 0 and (file := probe.attr_get("content.restore")):
-        argv = ["flux", "restore", "--quiet", "--checkpoint", file]
+        link = f"{probe.attr_get('content.dump-dir')}/RESTORE"
         probe.units["restore"] = Task(
             "restore",
-            lambda context: subprocess.run(argv, check=True),
+            lambda context: _restore(file, link),
             before=["kvs"],
             after=["content", "content-sqlite"],
         )

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 #include "shell/plug/plugs.h"
 #include "value/rset.h"
 

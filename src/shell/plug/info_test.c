@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 #include "shell/plug/plugs.h"
 #include "value/rset.h"
 

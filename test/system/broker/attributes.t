@@ -15,9 +15,9 @@ refused () {
 }
 
 for options in '' -s2; do
-    refused broker.quorum=9-10 "broker.quorum: '9-10' is not a number" $options
-    refused broker.quorum=foo "broker.quorum: 'foo' is not a number" $options
-    refused broker.quorum=0 'broker.quorum: 0 is not between 1 and' $options
+    refused broker.quorum=9-10 'broker.quorum: there is no rank 10 in an instance of' $options
+    refused broker.quorum=foo "broker.quorum: 'foo' is not a number from 1, nor a set" $options
+    refused broker.quorum=0 "broker.quorum: '0' is not a number from 1" $options
     refused broker.quorum=7 'broker.quorum: 7 is more than the instance has' $options
     refused tbon.topo=star "tbon.topo: unknown topology 'star'" $options
 done

@@ -72,6 +72,33 @@ echo >gate
 wait $a0
 is 'the leader does not care' 0 echo $?
 
+# Parents by name, and a quorum of certain ranks.
+cat >custom.toml <<END
+[tbon]
+topo = "custom"
+[bootstrap]
+curve_cert = "$DIR/cert"
+hosts = [
+    { host = "a0", bind = "tcp://127.0.0.1:$p0", connect = "tcp://127.0.0.1:$p0" },
+    { host = "a[1,3]", parent = "a2" },
+    { host = "a2", bind = "tcp://127.0.0.1:$p1", connect = "tcp://127.0.0.1:$p1" },
+]
+END
+for i in 2 3; do
+    broker a$i -ccustom.toml >a$i.out 2>&1 &
+    eval "a$i=\$!"
+done
+broker a0 -ccustom.toml -Sbroker.quorum=0,2-3 sh -c '
+    flux getattr tbon.topo; flux overlay parentof 1; flux overlay parentof 2; flux overlay parentof 3' >a0.out 2>&1
+is 'the leader runs without a1' 0 echo $?
+is 'the tree is the one that is asked for' "custom
+3
+3
+0" cat a0.out
+wait $a2
+wait $a3
+is 'the followers end well' '' cat a2.out a3.out
+
 # What is wrong is said in one line, with its key.
 refused () { # NAME PATTERN TOML...
     name=$1 pattern=$2
@@ -81,6 +108,13 @@ refused () { # NAME PATTERN TOML...
 }
 refused 'no certificate' 'bootstrap.curve_cert: must be there' \
     'hosts = [{ host = "a0", bind = "tcp://*:9999", connect = "tcp://a0:9999" }, { host = "a1" }]'
+refused 'an unknown parent' 'bootstrap.hosts: a1: parent a7 is not listed' \
+    'hosts = [{ host = "a0" }, { host = "a1", parent = "a7" }]'
+refused 'rank 0 has no parent' 'bootstrap.hosts: a0 is rank 0' \
+    'hosts = [{ host = "a0", parent = "a1" }, { host = "a1" }]'
+refused 'a parent in a tree of another kind' 'bootstrap.hosts: parent is for tbon.topo=custom, not kary:32' \
+    'hosts = [{ host = "a0" }, { host = "a1", parent = "a0" }]'
+fails 'custom without a table' 1 'tbon.topo: custom needs' flux start -s2 -Stbon.topo=custom true
 refused 'no such certificate' 'bootstrap.curve_cert: /nosuch: No such file' \
     'curve_cert = "/nosuch"' 'hosts = [{ host = "a[0-1]" }]'
 cp cert open

@@ -20,8 +20,37 @@ succeeds 'less is there' [ "$(objects)" -lt "$before" ]
 like 'and all that counts' '^9$' flux start -Sstatedir="$state" flux kvs get a.b
 succeeds '--dump, below this directory' inside "flux shutdown --quiet --dump=\"it's.tar\""
 like 'has the keys' '^a/b$' tar tf "it's.tar"
-succeeds '--dump=auto is --gc' inside 'flux shutdown --quiet --dump=auto'
-succeeds 'without a file' [ ! -e auto ]
+# Named by the broker, and the next instance goes on from there, once.
+succeeds '--dump=auto' inside 'flux shutdown --quiet --dump=auto'
+like 'in dump/ of the statedir' '^[0-9]{8}_[0-9]{6}\.tgz$' readlink "$state/dump/RESTORE"
+like 'has the keys' '^a/b$' tar tf "$state/dump/RESTORE"
+succeeds 'for nobody else' [ "$(stat -c %a "$state/dump")" = 700 ]
+rm "$state/content."*
+like 'the next instance restores it' '^9$' flux start -Sstatedir="$state" flux kvs get a.b
+succeeds 'and removes the link' [ ! -h "$state/dump/RESTORE" ]
+succeeds 'not the dump' [ "$(find "$state/dump" -name '*.tgz' | wc -l)" = 1 ]
+succeeds 'what is written later' flux start -Sstatedir="$state" flux kvs put a.b=10
+like 'stays' '^10$' flux start -Sstatedir="$state" -Scontent.restore=auto flux kvs get a.b
+flux start -Sstatedir="$state" flux kvs put a.b=9
+ln -s nowhere.tgz "$state/dump/RESTORE"
+fails 'a link to nowhere' 1 'dump/RESTORE: Failed to open' flux start -Sstatedir="$state" true
+succeeds 'stays' [ -h "$state/dump/RESTORE" ]
+like 'nothing is restored on demand' '^9$' \
+    flux start -Sstatedir="$state" -Scontent.restore= flux kvs get a.b
+like 'another file takes its place' '^9$' flux start -Sstatedir="$state" \
+    -Scontent.restore="$(find "$state/dump" -name '*.tgz')" flux kvs get a.b
+succeeds 'and the link goes' [ ! -h "$state/dump/RESTORE" ]
+mkdir here && cd here || exit 1
+succeeds 'without a statedir' flux start -Scontent.dump=auto flux kvs put a.b=11
+like 'in the working directory' '^a/b$' tar tf dump/RESTORE
+fails 'where nobody looks' 1 'No such file' flux start flux kvs get a.b
+like 'who does not say so' '^11$' flux start -Scontent.restore=auto flux kvs get a.b
+fails 'once' 1 'No such file' flux start -Scontent.restore=auto flux kvs get a.b
+succeeds 'once more' flux start -Scontent.dump=auto flux kvs put a.b=12
+like 'flux modprobe restores, too' '^12$' \
+    env FLUX_MODPROBE_PATH_APPEND="$DIR" flux start -Scontent.restore=auto flux kvs get a.b
+succeeds 'and removes the link' [ ! -h dump/RESTORE ]
+cd ..
 like 'restored' '^9$' flux start sh -c 'flux restore --quiet --key=old "it'\''s.tar" && flux kvs get old.a.b'
 fails '--dump without a name' 1 'no file is named' flux start flux shutdown --dump=
 

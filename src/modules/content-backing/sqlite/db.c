@@ -155,7 +155,9 @@ static size_t compress (struct db *db, const void *data, size_t len)
         || ((size_t)LZ4_compressBound (len) > db->lz.cap
             && scratch (db, LZ4_compressBound (len)) < 0))
         return 0;
-    n = LZ4_compress_default (data, db->lz.data, len, db->lz.cap);
+    /* each for itself; unlike LZ4_compress_default() it clears no table for each */
+    LZ4_resetStream_fast (&db->lz4);
+    n = LZ4_compress_fast_continue (&db->lz4, data, db->lz.data, len, db->lz.cap, 1);
     return n > 0 && (size_t)n < len ? n : 0;
 }
 

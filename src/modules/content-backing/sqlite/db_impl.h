@@ -7,6 +7,7 @@
 
 #include "modules/content-backing/db.h"
 
+#include <lz4.h>
 #include <sqlite3.h>
 
 struct marks;
@@ -17,6 +18,7 @@ struct db {
         *rollback;
     struct digest *digest;
     struct buf lz; /* scratch */
+    LZ4_stream_t lz4;
     struct generation generation;
     char synchronous[16]; /* of transactions that are not synced */
     bool kept, recovery;

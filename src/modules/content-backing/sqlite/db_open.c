@@ -385,6 +385,7 @@ struct db *db_open (const char *path, const struct db_options *opts,
         return NULL;
     }
     generation_init (&db->generation);
+    LZ4_initStream (&db->lz4, sizeof (db->lz4));
     db->digest = opts->digest;
     db->kept = opts->kept;
     db->recovery = opts->recovery;

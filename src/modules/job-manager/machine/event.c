@@ -1,4 +1,5 @@
 #include "event.h"
+#include "base/encode.h"
 #include "job.h"
 
 #include <math.h>
@@ -70,12 +71,29 @@ static void add_json (struct buf *b, json_t *o)
     free (s);
 }
 
+/* What is in the log must be read again after a restart, whatever a plugin has said. */
+static void add_text (struct buf *b, const char *s)
+{
+    size_t len = strlen (s);
+    char *copy;
+
+    if (utf8_valid (s, len)) {
+        json_add_string (b, s, len);
+    } else if ((copy = strdup (s))) {
+        utf8_repair (copy);
+        json_add_text (b, copy);
+        free (copy);
+    } else {
+        b->err = 1;
+    }
+}
+
 static void add_string (struct buf *b, const char *key, const char *value)
 {
     buf_addc (b, '"');
     buf_adds (b, key);
     buf_adds (b, "\":");
-    json_add_text (b, value ? value : "");
+    add_text (b, value ? value : "");
 }
 
 static void add_perilog (struct buf *b, const struct event *ev, bool finish)
@@ -171,7 +189,7 @@ int event_encode (struct buf *b, const struct event *ev)
     buf_adds (b, ",\"name\":\"");
     if (ev->type == EV_OTHER) {
         b->len--;
-        json_add_text (b, ev->name);
+        add_text (b, ev->name);
     } else {
         buf_adds (b, names[ev->type]);
         buf_addc (b, '"');

@@ -2,12 +2,15 @@
  * job, the text of each and what is read from it; and annotations (RFC 27). */
 #include "base/test.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "event.h"
 #include "job.h"
+#include "manager.h"
 
 /* One letter for the state that follows, '=' for the same, '.' for an event that cannot
  * happen there. Columns: NEW, DEPEND, PRIORITY, SCHED, RUN, CLEANUP, INACTIVE. An
@@ -445,6 +448,89 @@ static void round_trip (void **state)
 }
 
 /* Six digits, whatever the time. */
+/* A plugin may say anything, and what was cut may end in the middle of a character: the
+ * log is read again all the same, and says as much as can be kept. */
+static void texts_are_repaired (void **state)
+{
+    static const struct {
+        const char *said, *kept;
+    } t[] = {
+        { "caf\xc3\xa9", "caf\xc3\xa9" },
+        { "caf\xc3", "caf" },
+        { "\xff!", "?!" },
+        { "\x80\"\xf0\x9f", "?\"" },
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        const struct event evs[] = {
+            { .type = EV_EXCEPTION, .exception = "x", .note = t[i].said },
+            { .type = EV_EXCEPTION, .exception = t[i].said },
+            { .type = EV_PROLOG_START, .description = t[i].said },
+            { .type = EV_EPILOG_FINISH, .description = t[i].said },
+            { .type = EV_DEPENDENCY_ADD, .description = t[i].said },
+            { .type = EV_RELEASE, .ranks = t[i].said },
+            { .type = EV_OTHER, .name = t[i].said },
+        };
+        for (size_t j = 0; j < sizeof (evs) / sizeof (evs[0]); j++) {
+            struct buf b = BUF_INIT;
+            flux_error_t error;
+            struct event ev;
+            assert_int_equal (event_encode (&b, &evs[j]), 0);
+            json_t *o = json_loadb (b.data, b.len, 0, NULL);
+            if (!o)
+                fail_msg ("cannot be read: %s", b.data);
+            assert_int_equal (event_decode (o, &ev, &error), 0);
+            const char *got = ev.type == EV_RELEASE     ? ev.ranks
+                              : ev.type == EV_OTHER     ? ev.name
+                              : ev.type != EV_EXCEPTION ? ev.description
+                              : j == 0                  ? ev.note
+                                                        : ev.exception;
+            assert_string_equal (got, t[i].kept);
+            json_decref (o);
+            buf_fini (&b);
+        }
+    }
+}
+
+/* What a waiter is told of a job's end: it fits, and is UTF-8. */
+static void why_it_failed (void **state)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } t[] = {
+        { 0, "" },
+        { 1 << 8, "task(s) exited with exit code 1" },
+        { 128 << 8, "task(s) exited with exit code 128" },
+        { (128 + SIGTERM) << 8, "task(s) Terminated" },
+        { 255 << 8, "task(s) exited with exit code 255" },
+        { SIGKILL, "task(s) Killed" },
+        { SIGSEGV | 0x80, "task(s) Segmentation fault" },
+    };
+    struct job *job = job_create ();
+    char buf[160], note[500];
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        job->wait_status = t[i].status;
+        job_error_text (job, buf, sizeof (buf));
+        assert_string_equal (buf, t[i].text);
+    }
+    job->exception = strdup ("x");
+    job_error_text (job, buf, sizeof (buf));
+    assert_string_equal (buf, "Fatal exception type=x ");
+    for (int shift = 0; shift < 3; shift++) { /* cut at each byte of a character */
+        size_t n = snprintf (note, sizeof (note), "%.*s", shift, "ab");
+        while (n + 3 < sizeof (note))
+            n += sprintf (note + n, "\xe2\x82\xac");
+        job->exception_note = note;
+        job_error_text (job, buf, sizeof (buf));
+        assert_true (utf8_valid (buf, strlen (buf)));
+        assert_true (strlen (buf) >= sizeof (buf) - 3);
+    }
+    job->exception_note = NULL;
+    job_destroy (job);
+}
+
 static void timestamps (void **state)
 {
     static const struct {
@@ -575,6 +661,8 @@ int main (void)
         cmocka_unit_test (memos),
         cmocka_unit_test (updates),
         cmocka_unit_test (round_trip),
+        cmocka_unit_test (texts_are_repaired),
+        cmocka_unit_test (why_it_failed),
         cmocka_unit_test (timestamps),
         cmocka_unit_test (malformed),
         cmocka_unit_test (names),

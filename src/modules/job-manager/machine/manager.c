@@ -1,3 +1,4 @@
+#include "base/encode.h"
 #include "parts.h"
 
 #include <errno.h>
@@ -52,10 +53,8 @@ struct manager *manager_create (const struct manager_ops *ops, void *arg,
     heap_init (&m->allocs, alloc_before);
     heap_init (&m->expirations, expire_before);
     heap_init (&m->begins, begin_before);
-    buf_init (&m->journal.text);
-    buf_init (&m->journal.index);
-    buf_init (&m->sent.text);
-    buf_init (&m->sent.index);
+    journal_init (&m->journal);
+    journal_init (&m->sent);
     if (jobqueues_init (&m->queues) < 0 || !(m->jobs = idmap_create (NULL))
         || !(m->history = history_create ()) || !(m->names = hashmap_create (free))
         || !(m->waitables = waitables_create (wait_cb, arg))) {
@@ -107,10 +106,8 @@ void manager_destroy (struct manager *m)
     heap_fini (&m->begins);
     jobqueues_fini (&m->queues);
     env_table_fini (&m->envs);
-    buf_fini (&m->journal.text);
-    buf_fini (&m->journal.index);
-    buf_fini (&m->sent.text);
-    buf_fini (&m->sent.index);
+    journal_fini (&m->journal);
+    journal_fini (&m->sent);
     free (m->pause_text);
     recent_fini (&m->recent);
     free (m);
@@ -133,52 +130,6 @@ struct job *manager_lookup_active (struct manager *m, flux_jobid_t id,
                                                            : "unknown job id");
     errno = ENOENT;
     return NULL;
-}
-
-/* Add an entry to the journal; line is as in the eventlog. */
-static void journal_add (struct manager *m, const struct job *job,
-                         const struct event *ev, const char *line, size_t len)
-{
-    struct journal_item item = { .type = ev->type, .id = job->id };
-    struct buf *b = &m->journal.text;
-
-    if (b->len > 0)
-        buf_addc (b, ',');
-    item.start = b->len;
-    buf_printf (b, "{\"id\":%llu,\"entry\":", (unsigned long long)job->id);
-    buf_add (b, line, len - 1);
-    if (ev->type == EV_SUBMIT) {
-        buf_adds (b, ",\"jobspec\":");
-        buf_add (b, job->spec.text, job->spec.len);
-    }
-    if (ev->type == EV_ALLOC && job->R) {
-        buf_adds (b, ",\"R\":");
-        buf_adds (b, job->R);
-    }
-    buf_addc (b, '}');
-    item.len = b->len - item.start;
-    buf_add (&m->journal.index, &item, sizeof (item));
-}
-
-int manager_seal_journal (struct manager *m)
-{
-    struct journal_item *item = (void *)m->journal.index.data;
-    size_t count = m->journal.index.len / sizeof (*item), shift = m->sent.text.len + 1;
-
-    if (m->sent.text.len == 0) {
-        struct journal empty = m->sent;
-        m->sent = m->journal;
-        m->journal = empty;
-    } else if (count > 0) {
-        buf_addc (&m->sent.text, ',');
-        buf_add (&m->sent.text, m->journal.text.data, m->journal.text.len);
-        for (size_t i = 0; i < count; i++)
-            item[i].start += shift;
-        buf_add (&m->sent.index, item, m->journal.index.len);
-        buf_reset (&m->journal.text);
-        buf_reset (&m->journal.index);
-    }
-    return m->sent.text.err || m->sent.index.err ? -1 : 0;
 }
 
 static void state_changed (struct manager *m, struct job *job, flux_job_state_t old,
@@ -218,7 +169,8 @@ int manager_emit (struct manager *m, struct job *job, struct event *ev)
     m->nevents++;
     event_encode (&job->log, ev);
     size_t end = job->log.len;
-    journal_add (m, job, ev, job->log.data + start, end - start);
+    journal_add (&m->journal, job, ev,
+                 (struct span){ job->log.data + start, end - start });
     if (ev->type == EV_ANNOTATIONS
         || (ev->type == EV_MEMO && ev->flags)) { /* volatile: journal only */
         job->log.len = start;
@@ -233,7 +185,7 @@ int manager_emit (struct manager *m, struct job *job, struct event *ev)
     return 0;
 }
 
-static void emit (struct manager *m, struct job *job, enum event_type type)
+void manager_emit_plain (struct manager *m, struct job *job, enum event_type type)
 {
     struct event ev = { .type = type };
 
@@ -339,10 +291,10 @@ static void clean_up (struct manager *m, struct job *job)
         if (m->sched_told && !job->bypass && !kept)
             m->ops->sched_free (job, m->arg);
         if (job->alloc_event)
-            emit (m, job, EV_FREE);
+            manager_emit_plain (m, job, EV_FREE);
         job->freed = true;
     }
-    emit (m, job, EV_CLEAN);
+    manager_emit_plain (m, job, EV_CLEAN);
     depend_inactive (m, job);
 }
 
@@ -358,7 +310,7 @@ static void advance (struct manager *m, struct job *job)
             break;
         case FLUX_JOB_STATE_DEPEND:
             if (list_empty (&job->dependencies))
-                emit (m, job, EV_DEPEND);
+                manager_emit_plain (m, job, EV_DEPEND);
             break;
         case FLUX_JOB_STATE_PRIORITY:
             prioritize (m, job);
@@ -402,254 +354,36 @@ char *span_dup (struct span s)
     return strndup (s.s, s.len);
 }
 
-/* A string, decoded; NULL if v is none. */
-static char *string_of (struct span v)
+/* NULL if s is as others can read it, or there is no memory. */
+static char *repaired (const char *s)
 {
-    struct span text;
+    char *copy = utf8_valid (s, strlen (s)) ? NULL : strdup (s);
 
-    if (jsontext_plain (v, &text))
-        return span_dup (text);
-    json_t *o = json_loadb (v.s, v.len, JSON_DECODE_ANY, NULL);
-    char *s = json_is_string (o) ? strdup (json_string_value (o)) : NULL;
-    json_decref (o);
-    return s;
-}
-
-static int read_size (struct job *job, flux_error_t *error)
-{
-    json_t *o = json_loadb (job->spec.text, job->spec.len, 0, NULL);
-    struct jobspec js;
-
-    if (!o || jobspec_parse (o, &js, error) < 0) {
-        json_decref (o);
-        errno = EINVAL;
-        return -1;
-    }
-    job->facts.ncores = js.nslots * js.cores_per_slot;
-    job->facts.ngpus = js.nslots * js.gpus_per_slot;
-    job->facts.nnodes = js.nnodes;
-    json_decref (o);
-    return 0;
-}
-
-static bool is (struct span key, const char *name)
-{
-    return key.len == strlen (name) && memcmp (key.s, name, key.len) == 0;
-}
-
-/* What the core itself wants to know of the jobspec. */
-int manager_read_spec (struct manager *m, struct job *job, flux_error_t *error)
-{
-    struct span system, key, v, name;
-    size_t pos = 0;
-
-    free (job->name);
-    free (job->queue);
-    job->name = job->queue = NULL;
-    job->facts.duration = 0;
-    job->has_dependencies = false;
-    if (jsontext_find (spec_text (&job->spec), "attributes.system", &system) < 0)
-        return 0;
-    while (jsontext_next (system, &pos, &key, &v)) {
-        if (is (key, "duration"))
-            jsontext_number (v, &job->facts.duration);
-        else if (is (key, "queue") && !job->queue)
-            job->queue = string_of (v);
-        else if (is (key, "dependencies"))
-            job->has_dependencies = true;
-        else if (is (key, "job") && !job->name && jsontext_get (v, "name", &name) == 0)
-            job->name = string_of (name);
-    }
-    return m->queues.need_size ? read_size (job, error) : 0;
-}
-
-int manager_set_queue (struct manager *m, struct job *job, flux_error_t *error)
-{
-    struct jobqueue *jq = jobqueues_lookup (&m->queues, job->queue, error);
-
-    /* a queue that is named where there are no queues changes nothing */
-    if (!jq && !m->queues.named && job->queue) {
-        snprintf (error->text, sizeof (error->text),
-                  "'%s' is not a valid queue: no queues are configured", job->queue);
-        errno = EINVAL;
-    }
-    if (!jq || jobqueue_check (&m->queues, jq, &job->facts, error) < 0)
-        return -1;
-    if (job->jobqueue) {
-        heap_remove (&job->jobqueue->waiting, &job->queue_node);
-        job->jobqueue->njobs--;
-    }
-    job->jobqueue = jq;
-    jq->njobs++;
-    return 0;
-}
-
-static int check_submission (struct manager *m, const struct submission *s,
-                             flux_error_t *error)
-{
-    if (s->urgency < FLUX_JOB_URGENCY_MIN || s->urgency > FLUX_JOB_URGENCY_MAX) {
-        snprintf (error->text, sizeof (error->text), "urgency range is [%d:%d]",
-                  FLUX_JOB_URGENCY_MIN, FLUX_JOB_URGENCY_MAX);
-        errno = EINVAL;
-        return -1;
-    }
-    if (manager_check_paused (m, error) < 0)
-        return -1;
-    if (manager_lookup (m, s->id) || history_lookup (m->history, s->id, NULL)) {
-        snprintf (error->text, sizeof (error->text), "job id is in use");
-        errno = EEXIST;
-        return -1;
-    }
-    return 0;
-}
-
-struct job *manager_new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
-                             struct span env, flux_error_t *error)
-{
-    struct job *job = job_create ();
-
-    if (!job || spec_init_split (&job->spec, &m->envs, jobspec, env) < 0
-        || (job->id = id, idmap_insert (m->jobs, id, job)) < 0) {
-        snprintf (error->text, sizeof (error->text), "%s",
-                  errno == ENOMEM ? "out of memory" : "jobspec is no JSON object");
-        if (job)
-            spec_fini (&job->spec, &m->envs);
-        job_destroy (job);
-        return NULL;
-    }
-    list_append (&m->all, &job->all_link);
-    m->nstate[state_index (job->state)]++;
-    return job;
-}
-
-/* The job was refused: readers of the journal do not hear of it. */
-static void journal_retract (struct manager *m, flux_jobid_t id, size_t text_len,
-                             size_t index_len)
-{
-    struct buf text = m->journal.text, index = m->journal.index;
-    const struct journal_item *end = (void *)(index.data + index.len);
-
-    buf_init (&m->journal.text);
-    buf_init (&m->journal.index);
-    buf_add (&m->journal.text, text.data, text_len);
-    buf_add (&m->journal.index, index.data, index_len);
-    for (const struct journal_item *it = (void *)(index.data + index_len); it < end;
-         it++) {
-        if (it->id == id)
-            continue;
-        if (m->journal.text.len > 0)
-            buf_addc (&m->journal.text, ',');
-        struct journal_item item = *it;
-        item.start = m->journal.text.len;
-        buf_add (&m->journal.text, text.data + it->start, it->len);
-        buf_add (&m->journal.index, &item, sizeof (item));
-    }
-    buf_fini (&text);
-    buf_fini (&index);
-}
-
-static void post_submit (struct manager *m, struct job *job, const struct submission *s)
-{
-    struct event ev = {
-        .type = EV_SUBMIT,
-        .userid = s->userid,
-        .urgency = s->urgency,
-        .flags = s->flags,
-        .timestamp = s->t_submit,
-    };
-
-    manager_emit (m, job, &ev);
-}
-
-/* Does anybody object? */
-static int review (struct manager *m, struct job *job, flux_error_t *error)
-{
-    struct hook_call create = { .point = HOOK_CREATE, .error = error };
-    struct hook_call validate = { .point = HOOK_VALIDATE, .error = error };
-
-    job->announced = true;
-    if (hook_call (m, job, &create) < 0 || depend_add (m, job, error) < 0
-        || hook_call (m, job, &validate) < 0)
-        return -1;
-    return 0;
-}
-
-void manager_announce (struct manager *m, struct job *job)
-{
-    flux_error_t error = { "" };
-    struct hook_call create = { .point = HOOK_CREATE, .error = &error };
-    struct hook_call new = { .point = HOOK_NEW, .error = &error };
-
-    job->announced = true;
-    if (hook_call (m, job, &create) < 0 || hook_call (m, job, &new) < 0)
-        manager_raise (m, job, "jobtap", 0, error.text, m->owner);
-}
-
-static void introduce (struct manager *m, struct job *job)
-{
-    flux_error_t error = { "" };
-    struct hook_call call = { .point = HOOK_NEW, .error = &error };
-    int rc = hook_call (m, job, &call);
-
-    if (job->state == FLUX_JOB_STATE_NEW) {
-        emit (m, job, EV_VALIDATE);
-        depend_post (m, job);
-    }
-    if (rc < 0)
-        manager_raise (m, job, "jobtap", 0, error.text, m->owner);
-    manager_step (m, job);
-}
-
-int manager_submit (struct manager *m, const struct submission *s, flux_error_t *error)
-{
-    size_t text_len = m->journal.text.len, index_len = m->journal.index.len;
-    struct job *job;
-
-    if (s->id == 0 || s->id > INT64_MAX) { /* no JSON would hold it */
-        snprintf (error->text, sizeof (error->text), "no job has such an id");
-        errno = EINVAL;
-        return -1;
-    }
-    if (s->id > m->max_jobid) /* refused or not: it was handed out */
-        m->max_jobid = s->id;
-    if (check_submission (m, s, error) < 0
-        || !(job = manager_new_job (m, s->id, s->jobspec, s->env, error)))
-        return -1;
-    job->userid = s->userid;
-    if (manager_read_spec (m, job, error) < 0 || manager_set_queue (m, job, error) < 0
-        || name_add (m, job) < 0) {
-        manager_forget (m, job);
-        return -1;
-    }
-    post_submit (m, job, s);
-    if (review (m, job, error) < 0
-        || (s->flags & FLUX_JOB_WAITABLE && waitables_add (m->waitables, s->id) < 0)) {
-        int saved_errno = errno;
-        journal_retract (m, s->id, text_len, index_len);
-        manager_forget (m, job);
-        errno = saved_errno;
-        return -1;
-    }
-    recent_add (&m->recent, s->id, s->userid);
-    introduce (m, job);
-    return 0;
+    if (copy)
+        utf8_repair (copy);
+    return copy;
 }
 
 void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
                     const char *note, uint32_t userid)
 {
+    char *type2 = repaired (type), *note2 = note ? repaired (note) : NULL;
     struct event ev = {
         .type = EV_EXCEPTION,
-        .exception = type,
+        .exception = type2 ? type2 : type,
         .severity = severity,
-        .note = note ? note : "",
+        .note = note2  ? note2
+                : note ? note
+                       : "",
         .userid = userid,
     };
 
-    if (manager_emit (m, job, &ev) < 0)
-        return;
-    m->ops->exception (job, &ev, m->arg);
-    manager_step (m, job);
+    if (manager_emit (m, job, &ev) == 0) {
+        m->ops->exception (job, &ev, m->arg);
+        manager_step (m, job);
+    }
+    free (type2);
+    free (note2);
 }
 
 int manager_set_priority (struct manager *m, struct job *job, int64_t priority)
@@ -913,6 +647,7 @@ void job_error_text (const struct job *job, char *buf, size_t len)
         snprintf (buf, len, "task(s) %s", strsignal (WEXITSTATUS (s) - 128));
     else if (WEXITSTATUS (s) != 0)
         snprintf (buf, len, "task(s) exited with exit code %d", WEXITSTATUS (s));
+    utf8_repair (buf);
 }
 
 /* t_inactive: monotonic. */

@@ -31,6 +31,7 @@
 #include "hook.h"
 #include "job.h"
 #include "jobqueue.h"
+#include "journal.h"
 #include "recent.h"
 #include "waitable.h"
 
@@ -56,18 +57,6 @@ struct manager_ops {
     int (*hook) (struct job *job, struct hook_call *call, void *arg);
     /* Is R kept for a while? Then it is not freed now. May be NULL: no. */
     bool (*keep) (const struct job *job, void *arg);
-};
-
-/* Where an entry stands in the journal. */
-struct journal_item {
-    size_t start, len;
-    int type; /* enum event_type */
-    flux_jobid_t id;
-};
-
-struct journal {
-    struct buf text;  /* "{entry},{entry}" */
-    struct buf index; /* struct journal_item of each entry in it */
 };
 
 struct manager {
@@ -220,9 +209,6 @@ const struct job *manager_next_commit (struct manager *m, struct span *entries,
                                        struct span *R);
 void manager_committed (struct manager *m);
 void manager_commit_failed (struct manager *m);
-/* m->journal joins m->sent, with the commit that is about to be made. -1: out of
- * memory. */
-int manager_seal_journal (struct manager *m);
 
 /* The KVS cannot store, for a reason; it can again. */
 void manager_pause (struct manager *m, int errnum, const char *text);

@@ -22,6 +22,7 @@ struct world {
     double skew;      /* how far the clock was set */
     char told[65536]; /* what the core asked for, in order */
     char waited[1024];
+    char notes[1024]; /* of exceptions */
 };
 
 static void tell (struct world *w, const char *what, flux_jobid_t id)
@@ -70,7 +71,11 @@ static void exec_start (const struct job *job, bool reattach, void *arg)
 }
 static void exception (const struct job *job, const struct event *ev, void *arg)
 {
-    tell (arg, ev->severity ? "warn" : "kill", job->id);
+    struct world *w = arg;
+    size_t n = strlen (w->notes);
+
+    tell (w, ev->severity ? "warn" : "kill", job->id);
+    snprintf (w->notes + n, sizeof (w->notes) - n, "%s:%s ", ev->exception, ev->note);
 }
 static void inactive (const struct job *job, void *arg)
 {
@@ -778,13 +783,13 @@ static void commit_fails (void **state)
     char first[4096], second[4096], whole[4096];
 
     submit (w, 1);
-    assert_int_equal (manager_seal_journal (w->m), 0);
+    assert_int_equal (journal_seal (&w->m->journal, &w->m->sent), 0);
     assert_int_equal (committing (w, first), 1);
     manager_turn (w->m);
     grant (w, 1);
     assert_int_equal (manager_lookup (w->m, 1)->committed, 0);
     manager_commit_failed (w->m);
-    assert_int_equal (manager_seal_journal (w->m), 0);
+    assert_int_equal (journal_seal (&w->m->journal, &w->m->sent), 0);
     assert_int_equal (committing (w, second), 1);
     assert_true (strncmp (second, first, strlen (first)) == 0);
     assert_string_equal (second, manager_lookup (w->m, 1)->log.data);
@@ -930,7 +935,7 @@ static void limits (void **state)
     memo = json_pack ("{s:n s:n s:s}", "a", "b", "c", "short");
     do {
         rc = manager_memo (w->m, job, memo, false, &error);
-        manager_seal_journal (w->m);
+        journal_seal (&w->m->journal, &w->m->sent);
         buf_reset (&w->m->sent.text);
         buf_reset (&w->m->sent.index);
     } while (rc == 0 && n++ < 100000);
@@ -1116,6 +1121,21 @@ static void replays_nul (void **state)
                       0);
 }
 
+/* The exec service hears of it as JSON: a text that is no UTF-8 would not be sent. */
+static void notes_that_are_cut (void **state)
+{
+    struct world *w = *state;
+    struct job *job;
+
+    submit (w, 1);
+    job = manager_lookup (w->m, 1);
+    manager_raise (w->m, job, "odd\xff", 1, "caf\xc3", 7);
+    manager_raise (w->m, job, "cancel", 0, "caf\xc3", 7);
+    assert_string_equal (w->notes, "odd?:caf cancel:caf ");
+    assert_string_equal (job->exception_note, "caf");
+    turn (w);
+}
+
 int main (void)
 {
 #define T(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
@@ -1147,6 +1167,7 @@ int main (void)
         T (limits),
         T (refuses_what_cannot_be_read),
         T (replays_nul),
+        T (notes_that_are_cut),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

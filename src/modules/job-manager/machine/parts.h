@@ -15,6 +15,8 @@ char *span_dup (struct span s);
 /* A job that is known from now on, in state NEW. NULL with EEXIST or ENOMEM. */
 struct job *manager_new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
                              struct span env, flux_error_t *error);
+/* An event that says nothing but its name. */
+void manager_emit_plain (struct manager *m, struct job *job, enum event_type type);
 /* It is known no longer. */
 void manager_forget (struct manager *m, struct job *job);
 /* What stays of a job that ended. t_inactive: monotonic. */

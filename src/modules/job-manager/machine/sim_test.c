@@ -148,7 +148,7 @@ static void begin_commit (void)
 
     if (S->in_commit || S->refused)
         return;
-    assert_int_equal (manager_seal_journal (S->m), 0);
+    assert_int_equal (journal_seal (&S->m->journal, &S->m->sent), 0);
     while ((job = manager_next_commit (S->m, &s, &R))) {
         struct sim_job *j = job_of (job->id);
         assert_true (s.len < sizeof (j->next) && !j->next[0]);

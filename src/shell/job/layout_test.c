@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 
 #define NODES_MAX 6
 
@@ -181,13 +181,34 @@ static void test_per_resource (void **state)
     json_decref (js.shell_options);
 }
 
+/* -N2 -n3 -c1: the node with one task has two cores. */
+static void test_share (void **state)
+{
+    struct jobspec js = { .nnodes = 2, .nslots = 4, .ntasks = 3, .cores_per_slot = 1 };
+
+    assert_int_equal (layout_share (&js, 2, 1, 1), 1);
+    assert_int_equal (layout_share (&js, 2, 2, 1), 1);
+    assert_int_equal (layout_share (&js, 1, 2, 1), 1);
+    assert_int_equal (layout_share (&js, 8, 1, 4), 4);
+    assert_int_equal (layout_share (&js, 2, 1, 0), 1);
+    js.node_exclusive = true; /* whole nodes are shared whole */
+    assert_int_equal (layout_share (&js, 8, 2, 1), 4);
+    js.node_exclusive = false;
+    js.ntasks = 8; /* several tasks have a slot */
+    assert_int_equal (layout_share (&js, 8, 2, 16), 4);
+    assert_int_equal (layout_share (&js, 8, 4, 1), 2);
+    js.ntasks = 3;
+    js.shell_options = json_loads ("{\"per-resource\":{\"type\":\"node\"}}", 0, NULL);
+    assert_int_equal (layout_share (&js, 8, 1, 1), 8);
+    json_decref (js.shell_options);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_counts),
-        cmocka_unit_test (test_maps),
-        cmocka_unit_test (test_refused),
-        cmocka_unit_test (test_per_resource),
+        cmocka_unit_test (test_counts),  cmocka_unit_test (test_maps),
+        cmocka_unit_test (test_refused), cmocka_unit_test (test_per_resource),
+        cmocka_unit_test (test_share),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

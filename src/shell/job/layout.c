@@ -1,4 +1,4 @@
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +42,21 @@ static void spread (struct layout_node *nodes, int node_count, int tasks)
 {
     for (int i = 0; i < node_count; i++)
         nodes[i].tasks += tasks / node_count + (i < tasks % node_count);
+}
+
+static bool slot_for_each_task (const struct jobspec *js)
+{
+    return !json_object_get (js->shell_options, "per-resource") && js->ntasks > 0
+           && js->nslots >= js->ntasks;
+}
+
+int layout_share (const struct jobspec *js, int count, int task_count, int per_slot)
+{
+    int share = count / task_count;
+
+    if (!js->node_exclusive && slot_for_each_task (js) && share > per_slot)
+        share = per_slot;
+    return share > 0 ? share : 1;
 }
 
 int layout_count (struct layout_node *nodes, int node_count, const struct jobspec *js,

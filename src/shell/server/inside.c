@@ -1,4 +1,4 @@
-#include "shell/inside.h"
+#include "shell/server/inside.h"
 
 #include <errno.h>
 #include <math.h>
@@ -10,9 +10,9 @@
 #include "base/hashmap.h"
 #include "base/heap.h"
 #include "base/list.h"
-#include "shell/layout.h"
+#include "shell/job/layout.h"
+#include "shell/job/simple.h"
 #include "shell/shell.h"
-#include "shell/simple.h"
 
 #define FDS_PER_TASK 4 /* stdin, stdout, stderr, PMI */
 #define FDS_OF_SERVER 16

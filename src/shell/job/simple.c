@@ -1,8 +1,8 @@
-#include "shell/simple.h"
+#include "shell/job/simple.h"
 
 #include <string.h>
 
-#include "shell/layout.h"
+#include "shell/job/layout.h"
 #include "shell/shell.h"
 
 /* Those whose work is done between the start record and the exec of a task, in memory or

@@ -1,4 +1,4 @@
-#include "shell/mustache.h"
+#include "shell/job/mustache.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -238,6 +238,28 @@ static void unbuffered_does_not_wait (void **state)
     expect (ENTRY ("stdout", "0", "\"data\":\"YsM=\",\"encoding\":\"base64\""));
 }
 
+static void stderr_does_not_wait (void **state)
+{
+    assert_int_equal (begin ("{}"), 0);
+    print (0, 2, "E1");
+    expect (ENTRY ("stderr", "0", "\"data\":\"E1\""));
+    print (0, 1, "a");
+    expect (""); /* stdout does */
+    finish (0, 1);
+    expect (ENTRY ("stdout", "0", "\"data\":\"a\"")
+                ENTRY ("stdout", "0", "\"eof\":true"));
+}
+
+static void stderr_waits_if_it_has_to (void **state)
+{
+    assert_int_equal (begin ("{\"output.stderr\":{\"buffer\":{\"type\":\"line\"}}}"),
+                      0);
+    print (0, 2, "E1");
+    expect ("");
+    print (0, 2, "\n");
+    expect (ENTRY ("stderr", "0", "\"data\":\"E1\\n\""));
+}
+
 static void the_limit_is_of_each_stream (void **state)
 {
     assert_int_equal (begin ("{\"output.limit\":\"10\"}"), 0);
@@ -424,6 +446,7 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST (whole_lines_are_entries),        TEST (unbuffered_does_not_wait),
+        TEST (stderr_does_not_wait),           TEST (stderr_waits_if_it_has_to),
         TEST (the_limit_is_of_each_stream),    TEST (a_file_has_labels),
         TEST (each_task_has_its_file),         TEST (mode_is_honoured),
         TEST (what_cannot_be_opened_is_fatal), TEST (a_full_disk),

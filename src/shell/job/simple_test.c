@@ -1,9 +1,9 @@
 /* Which jobs need no process of their own. */
 #include "base/test.h"
 
-#include "shell/layout.h"
+#include "shell/job/layout.h"
+#include "shell/job/simple.h"
 #include "shell/shell.h"
-#include "shell/simple.h"
 
 #define UID 1000
 

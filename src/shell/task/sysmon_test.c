@@ -15,7 +15,7 @@
 static double now;
 #define clock_monotonic() now
 
-#include "shell/sysmon.c"
+#include "shell/task/sysmon.c"
 
 const struct plug_ops *shell_plug;
 static struct buf said;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shell/affinity.c"
+#include "shell/task/affinity.c"
 
 const struct plug_ops *shell_plug;
 static struct buf said;

@@ -26,7 +26,7 @@
 #include "base/hashmap.h"
 #include "base/list.h"
 #include "core/shell/protocol.h"
-#include "shell/inside.h"
+#include "shell/server/inside.h"
 #include "shell/shell.h"
 
 /* What job-exec has on its way to a shell has bounds, which are smaller; a barrier

@@ -7,16 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shell/job/layout.h"
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
 #include "value/rset.h"
 
 /* Consecutive shares, wrapping when there are more tasks; owned by the caller. */
-static struct idset *share (const struct idset *gpus, int task, int task_count)
+static struct idset *share (const struct jobspec *js, const struct idset *gpus,
+                            int task, int task_count)
 {
     size_t count = idset_count (gpus);
-    size_t each = count / task_count > 0 ? count / task_count : 1;
+    size_t each = layout_share (js, count, task_count, js->gpus_per_slot);
     size_t first = task * each % count;
     struct idset *ids = idset_create (0, IDSET_FLAG_AUTOGROW);
     unsigned int id = idset_first (gpus);
@@ -75,7 +77,7 @@ static struct idset *gpus_of_task (struct shell *sh, const struct idset *gpus, i
     if (sh->gpu.kind == AFFINITY_MAP)
         return option_map_set (sh->gpu.map, task);
     if (sh->gpu.kind == AFFINITY_PER_TASK && gpus && !idset_empty (gpus))
-        return share (gpus, task, sh->task_count);
+        return share (&sh->jobspec, gpus, task, sh->task_count);
     return gpus ? idset_copy (gpus) : NULL;
 }
 

@@ -294,7 +294,7 @@ void shell_output_finish (struct shell *sh)
     buf_fini (&b);
 }
 
-/* The options of a stream; stderr inherits the file of stdout. */
+/* The options of a stream; stderr inherits the file of stdout, not how it waits. */
 struct stream_options {
     const char *path; /* NULL: KVS */
     bool label;
@@ -449,6 +449,7 @@ int shell_output_init (struct shell *sh)
     if (parse_options (sh, 0, &opts[0]) < 0)
         return -1;
     opts[1] = opts[0];
+    opts[1].unbuffered = true; /* an error is read at once, or never */
     if (parse_options (sh, 1, &opts[1]) < 0 || open_output (sh, 0, &opts[0], NULL) < 0
         || open_output (sh, 1, &opts[1], opts[0].path) < 0)
         return -1;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shell/job/layout.h"
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
@@ -83,10 +84,10 @@ static bool cores_to_cpus (const struct idset *cores, cpu_set_t *set)
 }
 
 /* Consecutive shares of the cores, wrapping when there are more tasks. */
-static bool share_cores (struct affinity *a, const struct idset *cores, int task_count)
+static bool share_cores (struct affinity *a, const struct jobspec *js,
+                         const struct idset *cores, int task_count)
 {
-    int count = idset_count (cores);
-    int share = count / task_count > 0 ? count / task_count : 1;
+    int share = layout_share (js, idset_count (cores), task_count, js->cores_per_slot);
     unsigned int core = idset_first (cores);
 
     if (!(a->tasks = calloc (task_count, sizeof (*a->tasks))))
@@ -186,7 +187,8 @@ static bool make_sets (struct shell *sh, struct affinity *a,
         return parse_map (a, option->map, sh->task_count);
     if (!cores || !cores_to_cpus (cores, &a->all))
         return false;
-    return option->kind == AFFINITY_ON || share_cores (a, cores, sh->task_count);
+    return option->kind == AFFINITY_ON
+           || share_cores (a, &sh->jobspec, cores, sh->task_count);
 }
 
 int shell_affinity_init (struct shell *sh)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "shell/inside.h"
+#include "shell/server/inside.h"
 #include "shell/shell.h"
 
 #define WINDOW 65536

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shell/layout.h"
-#include "shell/mustache.h"
+#include "shell/job/layout.h"
+#include "shell/job/mustache.h"
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"

@@ -1,0 +1,77 @@
+"""What Flux costs from Python; bench/client.c does the same in C. Run in an instance:
+
+    python.py SECTION COUNT
+        rpc      microseconds for each round trip, one at a time
+        events   events per second, published and received, 64 in flight
+        submit   jobs per second, 256 in flight
+"""
+import sys
+import time
+
+import flux
+from flux.constants import FLUX_MSGTYPE_EVENT, FLUX_RPC_NORESPONSE
+
+
+def rpc(handle, count):
+    """One after the other."""
+    start = time.perf_counter()
+    for i in range(count):
+        handle.rpc("broker.ping", {"seq": i}, 0).get()
+    return (time.perf_counter() - start) / count * 1e6
+
+
+def events(handle, count):
+    """Each that comes lets one go."""
+    sent = done = 0
+
+    def publish():
+        nonlocal sent
+        sent += 1
+        handle.rpc("event.publish", {"topic": "bench.tick", "flags": 0}, 0, FLUX_RPC_NORESPONSE)
+
+    def received(_handle, _watcher, _message, _args):
+        nonlocal done
+        if sent < count:
+            publish()
+        done += 1
+        if done == count:
+            handle.reactor_stop()
+
+    handle.event_subscribe("bench.tick")
+    handle.msg_watcher_create(received, FLUX_MSGTYPE_EVENT, "bench.tick").start()
+    start = time.perf_counter()
+    for _ in range(min(64, count)):
+        publish()
+    handle.reactor_run()
+    return count / (time.perf_counter() - start)
+
+
+def submit(handle, count):
+    """Each id that comes lets one go."""
+    import flux.job
+
+    spec = flux.job.JobspecV1.from_command(["true"], environment={}).dumps()
+    sent = done = 0
+
+    def submit_one():
+        nonlocal sent
+        sent += 1
+        flux.job.submit_async(handle, spec).then(submitted)
+
+    def submitted(future):
+        nonlocal done
+        future.get_id()
+        done += 1
+        if sent < count:
+            submit_one()
+
+    start = time.perf_counter()
+    for _ in range(min(256, count)):
+        submit_one()
+    handle.reactor_run()
+    return done / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    section = {"rpc": rpc, "events": events, "submit": submit}[sys.argv[1]]
+    print(f"{section(flux.Flux(), int(sys.argv[2])):.2f}")

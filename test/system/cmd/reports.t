@@ -1,0 +1,187 @@
+# What users ran into, as small inputs with the right answers: each stands for a kind of
+# fault.
+. "${0%/*}/../lib.sh"
+under_flux 4 -Slog-stderr-level=3
+
+# Directives of batch scripts: short options with =, values of several lines.
+cat >short.sh <<'EOT'
+#!/bin/sh
+#FLUX: -c=2
+#FLUX: -n=1
+#FLUX: -t=60
+true
+EOT
+is 'directives: short options take =' '2 1 3600' sh -c 'flux batch --dry-run short.sh |
+    jq -r "\"\(.resources[0].with[0].count) \(.resources[0].count) \(.attributes.system.duration)\""'
+cat >multi.sh <<'EOT'
+#!/bin/sh
+# flux: -n1
+# flux: -S foo.bar="""
+# flux: multi
+# flux:   line
+# flux: """
+true
+EOT
+is 'directives: triple quotes' '"multi\n  line\n"' sh -c \
+    'flux batch --dry-run multi.sh | jq .attributes.system.foo.bar'
+printf '#!/bin/sh\nflux: -c=2 -n=1 # and a comment\nflux: --job-name="a b"\n' >bare.sh
+is 'directives: no prefix, a comment, quotes' '2 "a b"' sh -c \
+    'echo $(flux batch --dry-run bare.sh | jq ".resources[0].with[0].count, .attributes.system.job.name")'
+printf '#!/bin/sh\n#flux: -n1\ntrue\n##flux: -n2\n' >two.sh
+fails 'directives: a second sentinel' 1 'ERROR: .*' flux batch --dry-run two.sh
+printf '#!/bin/sh\n#flux: -n1 -S a="""\n#flux: never closed\n' >open.sh
+fails 'directives: quotes that do not end' 1 'ERROR: .*' flux batch --dry-run open.sh
+is 'bulksubmit: without a command it is {}' 'true false' sh -c \
+    'echo $(flux bulksubmit --dry-run ::: true false | grep -oE "(true|false)$")'
+
+# Substitution in what is submitted.
+is 'env: the id' 1 sh -c 'test "$(flux run --env=J={{id}} sh -c "echo \$J")" = "$(flux job last)"
+    echo $((1 - $?))'
+is 'log: a file for each of --cc' 'job1.id job2.id job3.id job4.id' sh -c \
+    'flux submit --quiet --cc=1-4 --log=job{cc}.id true; ls job*.id | xargs'
+
+# The status is that of the task that failed first, and the note tells.
+first () {
+    LC_ALL=C flux run -N2 -n4 -o exit-on-error sh -c \
+        'test $FLUX_TASK_RANK = 1 && kill -SEGV $$; sleep 300' 2>first.err
+    echo $?
+}
+is 'status: the first task, not those killed after it' 139 first
+like 'status: the note names task, host and cause' \
+    "task 1.*$(hostname).*(Segmentation fault|signal 11|139)" \
+    sh -c 'flux jobs -no "{exception.note}" $(flux job last)'
+fails 'status: an exit code' 7 '' flux run -n2 -o exit-on-error \
+    sh -c 'test $FLUX_TASK_RANK = 1 && exit 7; sleep 300'
+is 'returncode: of one that cannot run, and of one cancelled before' '1 -128' sh -c '
+    a=$(flux submit -n999 true); b=$(flux submit --urgency=hold true); flux cancel $b
+    flux job wait-event $a clean >/dev/null; flux job wait-event $b clean >/dev/null
+    echo $(flux jobs -no "{returncode}" $a $b)'
+never () { # SCHEME: the status of one that depends so on one that never started
+    a=$(flux submit --urgency=hold false)
+    b=$(flux submit --dependency="$1:$a" hostname)
+    flux cancel "$a"
+    flux job wait-event "$b" clean >/dev/null
+    flux jobs -no '{exception.type} {exception.note} {t_run}' "$b"
+}
+like 'dependency: afternotok of one that never started' \
+    '^dependency .*job .* never started *$' never afternotok
+like 'dependency: afterok of it' '^dependency .* failed or was canceled *$' never afterok
+like 'dependency: after of it' '^dependency .*job .* never started *$' never after
+like 'dependency: afterany of it' '^  *[1-9][0-9.]*$' never afterany
+
+# What a task gets.
+is 'affinity: per-task is a core each' '1 1 1' sh -c \
+    'echo $(flux run -N2 -n3 -c1 -o cpu-affinity=per-task nproc)'
+is 'kvs: a job writes into its own namespace' '1 none' sh -c '
+    flux run sh -c "flux kvs put mine=1"
+    echo $(flux job info $(flux job last) guest.mine) $(flux kvs get mine 2>/dev/null || echo none)'
+like 'pty: a terminal' '^/dev/pts/' flux run -o pty tty
+is 'pty: none without' 'not a tty' sh -c 'flux run tty; true'
+
+# Shell options that cannot be read, or that nobody knows.
+printf '%s\n' output.limit=bogus output.limit=-1 nosuch nosuch.deep=1 exit-timeout=soon \
+    exit-on-error=x cpu-affinity=nosuch gpu-affinity=x pty=nosuch output.stdout.type=nosuch \
+    output.stderr.buffer.type=x output.mode=x signal=nosuch signal.timeleft=x taskmap=nosuch \
+    oom.adjust=2000 verbose=x nosetpgrp=x rlimit.nofile=x pmi=x sysmon.period=x >shell.options
+xargs -I{} -P4 sh -c 'timeout 20 flux run -o {} true 2>"err.{}" && echo {}
+    [ -s "err.{}" ] || echo {} without a word' <shell.options >odd
+is 'shell options: each that cannot be read is refused' '' sort odd
+
+# Standard error comes at once, and signals are for the job.
+mkfifo go.fifo
+flux run sh -c 'printf E1 >&2; read x <go.fifo' 2>e.err &
+until_true grep -q '^E1$' e.err && ok 'stderr: at once, without a newline' ||
+    not_ok 'stderr: at once, without a newline' "$(cat e.err)"
+echo x >go.fifo
+wait $!
+trapped () {
+    flux run sh -c 'trap "echo term; exit 6" TERM; echo ready; sleep 300 & wait' >trap.out &
+    pid=$!
+    until_true grep -q ready trap.out
+    kill $pid
+    wait $pid
+    echo $? $(tail -n 1 trap.out)
+}
+is 'signals: SIGTERM goes to the job' '6 term' trapped
+
+# Job ids, in each encoding, read and written.
+for id in 0 1234567 18446744073709551614; do
+    for to in dec kvs hex dothex f58 f58plain; do
+        s=$(flux job id --to=$to $id)
+        [ "$(flux job id "$s")" = $id ] || echo "$id $to $s"
+    done
+done >odd
+is 'job id: there and back, in all' '' cat odd
+id=$(flux submit -t 1h sleep 300)
+flux job wait-event "$id" start >/dev/null
+for to in dec kvs hex dothex f58 f58plain; do
+    s=$(flux job id --to=$to "$id")
+    [ "$(flux jobs -no "{id.f58} {id.$to}" "$s")" = "$id $s" ] || echo "jobs $s"
+    [ "$(flux job info "$s" jobspec | jq -r .tasks[0].command[0])" = sleep ] || echo "info $s"
+done >odd
+is 'job id: commands take all, jobs prints all' '' cat odd
+like 'jobs --json: t_remaining of one that runs' '^3[56][0-9][0-9]' sh -c \
+    "flux jobs --json $id | jq .t_remaining"
+
+# A note; a memo; a command line that cannot be parsed changes nothing.
+is 'memo: a dotted key' 5 sh -c "flux job memo $id a.b=5; flux jobs -no '{user.a.b}' $id"
+fails 'raise: what cannot be parsed' 1 'nosuch' flux job raise --nosuch=3 "$id" a note
+fails 'raise: a severity that is none' 1 'severity' flux job raise --severity=9 "$id" a note
+fails 'raise: no severity' 1 'severity' flux job raise --severity=x "$id" a note
+is 'raise: they changed nothing' 0 sh -c "flux job eventlog $id | grep -c ' exception '; true"
+is 'raise: type, severity, a note of words' 'foo 2 some note' sh -c \
+    "flux job raise --type=foo --severity=2 $id some note
+    flux job eventlog -f json $id | jq -r 'select(.name == \"exception\") | .context |
+        \"\(.type) \(.severity) \(.note)\"'"
+like 'cancel: takes dothex' cancel sh -c "flux cancel \$(flux job id --to=dothex $id)
+    flux job wait-event -m type=cancel $id exception"
+
+# Dates as people write them; filters behind the expression.
+is 'jobs: --since' x sh -c 'flux jobs -a -c1 -no "x{queue}" --since="2 hours ago"'
+for since in -15m -2h yesterday 'an hour ago' '10 minutes ago' 'yesterday noon' \
+    '2020-01-02' '2020-01-02 03:04' '2020-01-02T03:04:05'; do
+    [ "$(flux jobs -a -c1 -no 'x{queue}' --since="$since")" = x ] || echo "$since"
+done >odd 2>&1
+is 'jobs: --since, other dates' '' cat odd
+fails 'jobs: a date that is none' 1 'since.*nonsense|nonsense' flux jobs --since=nonsense
+fails 'jobs: a date to come' 1 'since' flux jobs --since=+1h
+same () { [ "$(flux jobs -f failed -no '{id.f58}' --since=-1h)" = "$(flux pgrep "$@")" ]; }
+flux pgrep -f failed . >/dev/null 2>&1
+succeeds 'pgrep: a filter' same -f failed .
+succeeds 'pgrep: options behind the expression' same . -f failed
+is 'jobs: options behind the ids' "$id" flux jobs "$id" -no '{id}'
+
+# Hosts and queues.
+is 'hostlist: of standard input' 'h[1-3]' sh -c 'echo h1 h2 h3 | flux hostlist'
+is 'hostlist: the nodes of an instance' "$(hostname)[$(hostname),2]" sh -c \
+    'h=$(hostname); echo "$h[$h,$(flux alloc -N2 flux hostlist -c local)]"'
+cat >queues.toml <<EOT
+[queues.batch]
+requires = ["b"]
+[queues.debug]
+requires = ["d"]
+[policy.jobspec.defaults.system]
+queue = "batch"
+[resource]
+noverify = true
+[[resource.config]]
+hosts = "n[0-3]"
+cores = "0-1"
+[[resource.config]]
+hosts = "n[0-2]"
+properties = ["b"]
+[[resource.config]]
+hosts = "n3"
+properties = ["d"]
+EOT
+cat >queues.sh <<'EOT'
+flux resource list -no '{nnodes} {queue}' -s free
+flux resource list -no '{nnodes} {nodelist}' -s free -q debug
+flux queue list -no '{queuem}'
+EOT
+is 'queues: a row each, one alone, the default is marked' '3 batch
+1 debug
+1 n3
+batch*
+debug' flux start -s4 --test-hosts='n[0-3]' --config-path=queues.toml sh queues.sh
+finish
