@@ -421,7 +421,8 @@ static void restore (void **state)
         under_way (cmd);
         ends (cmd, status << 8, NULL);
         if (status) {
-            assert_string_equal (now.log, "content.restore failed with status 1: /a b.tar");
+            assert_string_equal (now.log,
+                                 "content.restore failed with status 1: /a b.tar");
             leads_to (w, EVENT_RC1_FAIL);
             under_way ("");
         } else
