@@ -405,7 +405,11 @@ static void with_modprobe (void **state)
 
 static void restore (void **state)
 {
-    static const char *const file[] = { "content.restore", "/a b.tar", NULL };
+    static const char *const file[] = { "content.restore", "/a b.tar",
+                                        "content.dump-dir", "/dump", NULL };
+    static const char cmd[] = "run flux restore --quiet --checkpoint '/a b.tar' && "
+                              "{ cd '/dump' 2>/dev/null && [ -h RESTORE ] || exit 0; "
+                              "rm RESTORE && sync .; }";
 
     for (int status = 0; status < 2; status++) {
         struct world *w = start (0, file);
@@ -414,10 +418,11 @@ static void restore (void **state)
         done ("load cron");
         done ("load content");
         done ("load content-sqlite");
-        under_way ("run flux restore --quiet --checkpoint '/a b.tar'");
-        ends ("run flux restore --quiet --checkpoint '/a b.tar'", status << 8, NULL);
+        under_way (cmd);
+        ends (cmd, status << 8, NULL);
         if (status) {
-            assert_string_equal (now.log, "content.restore failed with status 1");
+            assert_string_equal (now.log,
+                                 "content.restore failed with status 1: /a b.tar");
             leads_to (w, EVENT_RC1_FAIL);
             under_way ("");
         } else
