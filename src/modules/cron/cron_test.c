@@ -2,6 +2,7 @@
 #include "expr.h"
 #include "plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,38 @@ static void counts (void **state)
     assert_true (cron_counts_over (&c));
 }
 
+/* Minute by minute, in a zone without summer time. */
+static void next_by_looking (void **state)
+{
+    unsigned int seed = 1;
+
+    for (int round = 0; round < 300; round++) {
+        int step = 1 + rand_r (&seed) % 59, hour = rand_r (&seed) % 24;
+        int day = 1 + rand_r (&seed) % 28, weekday = rand_r (&seed) % 7;
+        bool any = rand_r (&seed) % 2;
+        time_t t = 1790000000 + rand_r (&seed) % 100000000, m = t / 60 * 60;
+        char text[64];
+        struct cron_expr e;
+        const char *why;
+        struct tm tm;
+
+        if (any)
+            snprintf (text, sizeof (text), "*/%d %d-23 * * %d", step, hour, weekday);
+        else
+            snprintf (text, sizeof (text), "*/%d %d-23 %d * %d", step, hour, day,
+                      weekday);
+        assert_true (cron_expr_parse (&e, text, &why) > 0);
+        do {
+            m += 60;
+            gmtime_r (&m, &tm);
+        } while (tm.tm_min % step || tm.tm_hour < hour
+                 || (tm.tm_wday != weekday && (any || tm.tm_mday != day)));
+        if (cron_expr_next (&e, t) != m)
+            fail_msg ("%s after %ld: %ld, not %ld", text, (long)t,
+                      (long)cron_expr_next (&e, t), (long)m);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,7 +208,7 @@ int main (void)
         cmocka_unit_test (bad),          cmocka_unit_test (rest),
         cmocka_unit_test (interval),     cmocka_unit_test (events),
         cmocka_unit_test (min_interval), cmocka_unit_test (sync_event),
-        cmocka_unit_test (counts),
+        cmocka_unit_test (counts),       cmocka_unit_test (next_by_looking),
     };
 
     setenv ("TZ", "UTC", 1);

@@ -246,12 +246,65 @@ static void signs (void **state)
     free (J);
 }
 
+/* What plugins made of a job: it is another jobspec of the same job, and what was
+ * submitted is kept as its signed one. */
+static void redecodes (void **state)
+{
+    static const char before[] = SPEC ("\"duration\":0");
+    static const char after[] = SPEC ("\"duration\":60,\"environment\":{\"A\":\"b\"}");
+    static const char *const bad[] = { "",
+                                       "null",
+                                       "[]",
+                                       "{}",
+                                       "{\"version\":1}",
+                                       SPEC ("\"duration\":-1"),
+                                       SPEC ("\"duration\":\"x\""),
+                                       SPEC ("\"environment\":{\"A\":5}") };
+    struct ingest_job job, was;
+    struct ingest in;
+    flux_error_t error = { "" };
+
+    ingest_init (&in, 1000);
+    jobid_gen_init (&in.gen, 0, 1000000 - 5, 0);
+    assert_int_equal (submit (&in, before, 20, 0, owner, &job, error.text), 0);
+    was = job;
+
+    /* unchanged: nothing has to be said about it */
+    assert_int_equal (ingest_redecode (&in, before, before, NULL, &job, &error), 0);
+    assert_true (is (job.jobspec, before) && job.J.len == 0);
+    assert_int_equal (job.environment.len, 0);
+
+    /* changed: the first one is signed in its place */
+    assert_int_equal (ingest_redecode (&in, after, before, NULL, &job, &error), 0);
+    assert_true (is (job.jobspec, after));
+    assert_true (is (job.environment, "{\"A\":\"b\"}"));
+    assert_null (memmem (job.lite.s, job.lite.len, "environment", 11));
+    char *J = flux_sign_none (before, 1000);
+    assert_true (is (job.J, J));
+    free (J);
+
+    /* it came with its own */
+    assert_int_equal (ingest_redecode (&in, after, before, "x.y.z", &job, &error), 0);
+    assert_true (is (job.J, "x.y.z"));
+
+    assert_true (job.id == was.id && job.userid == was.userid && job.urgency == 20
+                 && job.flags == was.flags && job.t_submit == was.t_submit);
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        error.text[0] = '\0';
+        errno = 0;
+        if (ingest_redecode (&in, bad[i], before, NULL, &job, &error) == 0)
+            fail_msg ("%s is taken", bad[i]);
+        assert_true (errno == EINVAL && error.text[0]);
+    }
+    ingest_fini (&in);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (accepts),      cmocka_unit_test (refuses),
         cmocka_unit_test (environments), cmocka_unit_test (defaults),
-        cmocka_unit_test (signs),
+        cmocka_unit_test (signs),        cmocka_unit_test (redecodes),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
