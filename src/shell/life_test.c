@@ -95,7 +95,7 @@ static void levels (void **state)
 /* Each is one line of JSON, whatever bytes are in it. */
 static void any_text (void **state)
 {
-    static const char *const texts[] = { "",     "\"",       "\\",         "a\nb",
+    static const char *const texts[] = { "",     "\"",       "\\",          "a\nb",
                                          "\t\r", "\001\037", "caf\303\251", "}}\n{" };
 
     begin ();
@@ -151,7 +151,8 @@ static void what_is_not_known (void **state)
     assert_null (member (o, "component"));
     assert_null (json_object_get (json_object_get (o, "context"), "line"));
     assert_int_equal (
-        json_integer_value (json_object_get (json_object_get (o, "context"), "rank")), 3);
+        json_integer_value (json_object_get (json_object_get (o, "context"), "rank")),
+        3);
     json_decref (o);
     end ();
 }
@@ -163,7 +164,8 @@ static void fatal (void **state)
     assert_int_equal (sh->rc, 3);
     hear ();
     assert_non_null (strstr (said, "\"level\":2"));
-    assert_non_null (strstr (said, "x 5 {\"type\":\"exec\",\"severity\":0,\"note\":\"no more\"}"));
+    assert_non_null (
+        strstr (said, "x 5 {\"type\":\"exec\",\"severity\":0,\"note\":\"no more\"}"));
     shell_fatal (sh, 2, "again"); /* the highest counts */
     assert_int_equal (sh->rc, 3);
     sh->blamed = true; /* but the one to blame counts most */

@@ -165,14 +165,10 @@ static void a_window (void **state)
         const char *io;
         bool good;
     } rows[] = {
-        { "{\"winsize\": [10, 65535]}", true },
-        { "{\"winsize\": [0, 0]}", true },
-        { "{\"winsize\": [40, 132]}", true },
-        { "{\"winsize\": [40]}", false },
-        { "{\"winsize\": [\"a\", 1]}", false },
-        { "{\"winsize\": [-1, 80]}", false },
-        { "{\"winsize\": [24, 65616]}", false },
-        { "{\"stream\": \"stdin\"}", false },
+        { "{\"winsize\": [10, 65535]}", true },  { "{\"winsize\": [0, 0]}", true },
+        { "{\"winsize\": [40, 132]}", true },    { "{\"winsize\": [40]}", false },
+        { "{\"winsize\": [\"a\", 1]}", false },  { "{\"winsize\": [-1, 80]}", false },
+        { "{\"winsize\": [24, 65616]}", false }, { "{\"stream\": \"stdin\"}", false },
     };
     int fds[3];
 
@@ -254,9 +250,9 @@ static void no_file (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (who_has_one),      cmocka_unit_test (what_makes_no_sense),
-        cmocka_unit_test (a_window),         cmocka_unit_test (the_end_of_input),
-        cmocka_unit_test (a_gap),            cmocka_unit_test (no_file),
+        cmocka_unit_test (who_has_one), cmocka_unit_test (what_makes_no_sense),
+        cmocka_unit_test (a_window),    cmocka_unit_test (the_end_of_input),
+        cmocka_unit_test (a_gap),       cmocka_unit_test (no_file),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -125,15 +125,24 @@ static void whose (void **state)
         const char *name;
         bool ours;
     } rows[] = {
-        { "FLUX_JOB_ID", true },      { "FLUX_JOB_ID_PATH", true },
-        { "FLUX_TASK_RANK", true },   { "FLUX_URI", true },
-        { "FLUX_ENCLOSING_ID", true }, { "PMI_FD", true },
-        { "PMI_RANK", true },         { "PMI_SPAWNED", true },
-        { "FLUX_JOB", false },        { "FLUX_JOB_IDS", false },
-        { "FLUX_MODULE_PATH", false }, { "PMI_FDX", false },
-        { "PMI", false },             { "flux_uri", false },
-        { "XFLUX_URI", false },       { "PATH", false },
-        { "", false },                { "FLUX_", false },
+        { "FLUX_JOB_ID", true },
+        { "FLUX_JOB_ID_PATH", true },
+        { "FLUX_TASK_RANK", true },
+        { "FLUX_URI", true },
+        { "FLUX_ENCLOSING_ID", true },
+        { "PMI_FD", true },
+        { "PMI_RANK", true },
+        { "PMI_SPAWNED", true },
+        { "FLUX_JOB", false },
+        { "FLUX_JOB_IDS", false },
+        { "FLUX_MODULE_PATH", false },
+        { "PMI_FDX", false },
+        { "PMI", false },
+        { "flux_uri", false },
+        { "XFLUX_URI", false },
+        { "PATH", false },
+        { "", false },
+        { "FLUX_", false },
     };
 
     for (size_t i = 0; i < sizeof (rows) / sizeof (rows[0]); i++)
@@ -145,11 +154,15 @@ static void paths (void **state)
 {
     static const struct {
         const char *path, *want;
-    } rows[] = { { "/", "/ab" }, { "/x", "/x/ab" }, { "/x/y/", "/x/y/ab" }, { "", "/ab" } };
+    } rows[] = {
+        { "/", "/ab" }, { "/x", "/x/ab" }, { "/x/y/", "/x/y/ab" }, { "", "/ab" }
+    };
 
     unsetenv ("FLUX_URI");
     for (size_t i = 0; i < sizeof (rows) / sizeof (rows[0]); i++) {
-        struct shell sh = { .jobid_path = rows[i].path, .f58 = "ab", .id = 7, .size = 3 };
+        struct shell sh = {
+            .jobid_path = rows[i].path, .f58 = "ab", .id = 7, .size = 3
+        };
 
         assert_int_equal (shell_env_init (&sh), 0);
         assert_string_equal (shell_env_get (&sh, "FLUX_JOB_ID_PATH"), rows[i].want);
