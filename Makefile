@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .PHONY: fluxion-python fluxion-go fluxion-c fluxion-load
-.PHONY: wheel deb
+.PHONY: wheel deb trial
 .PHONY: help all demo check torture bench fmt fmt-check lint asan tsan fuzz install clean
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make fluxion-load   the fluxion service under load (TIME=60)"
 	@echo "make wheel    a wheel of the package flux in $(BUILD)/dist (LIBS=carry|system)"
 	@echo "make deb      Debian packages in $(BUILD)/deb"
+	@echo "make trial    both of them in a fresh Debian 12: installed, used, purged (as root)"
 	@echo "make install  install below PREFIX=$(PREFIX)"
 
 all:
@@ -72,6 +73,10 @@ wheel: all
 # Debian packages: commands, libraries, headers, Python, fluxion, flux-hierarchy.
 deb:
 	@tools/deb.sh $(BUILD)
+
+# Needs root, for chroot.
+trial: wheel deb
+	@tools/trial.sh $(BUILD)
 
 # Clients of the fluxion service, see examples/fluxion.
 fluxion-python: all
