@@ -219,8 +219,9 @@ leave () {
     if in_root sh -c 'command -v flux || ls /usr/bin/*flux*' >/dev/null 2>&1; then
         die "removed, and commands are left"
     fi
+    # Of those without files of configuration apt knows nothing any more.
     # shellcheck disable=SC2086
-    apt purge $ours
+    in_root dpkg --purge $ours >"$root.log" 2>&1 || die "dpkg --purge: $(cat "$root.log")"
     for name in $ours; do
         if in_root dpkg-query -W "$name" >/dev/null 2>&1; then
             die "purged, and dpkg knows $name"
