@@ -179,10 +179,11 @@ h = flux.Flux()
 i = flux.job.submit(h, flux.job.JobspecV1.from_command(["true"]))
 print(flux.job.result(h, i).result, flux.__file__)'
     printf '%s\n' "$code" >"$root/srv/flux/job.py"
-    for python in 'flux python' /usr/bin/python3; do
-        said "COMPLETED /usr/lib/python3/dist-packages/flux/__init__.py" as_person \
-            "flux start env -u PYTHONPATH $python -W error /srv/flux/job.py"
-    done
+    # Commands of flux find the same files by a link.
+    said "COMPLETED /usr/lib/$(in_root gcc -print-multiarch)/flux/python/flux/__init__.py" \
+        as_person 'flux start env -u PYTHONPATH flux python -W error /srv/flux/job.py'
+    said "COMPLETED /usr/lib/python3/dist-packages/flux/__init__.py" as_person \
+        'flux start env -u PYTHONPATH /usr/bin/python3 -W error /srv/flux/job.py'
     said "COMPLETED /home/trial/venv/lib/python3.11/site-packages/flux/__init__.py" \
         as_person 'flux start env -u PYTHONPATH venv/bin/python -W error /srv/flux/job.py'
     ok "Python: flux python, python3, and the wheel in its venv run jobs"
@@ -218,8 +219,9 @@ leave () {
     if in_root sh -c 'command -v flux || ls /usr/bin/*flux*' >/dev/null 2>&1; then
         die "removed, and commands are left"
     fi
+    # Of those without files of configuration apt knows nothing any more.
     # shellcheck disable=SC2086
-    apt purge $ours
+    in_root dpkg --purge $ours >"$root.log" 2>&1 || die "dpkg --purge: $(cat "$root.log")"
     for name in $ours; do
         if in_root dpkg-query -W "$name" >/dev/null 2>&1; then
             die "purged, and dpkg knows $name"

@@ -486,6 +486,18 @@ flux_msg_t *handle_recv_next (flux_t *h)
 }
 
 /* Look through the queue from *pos on, then through what can be read now. */
+/* A response to an RPC that was given up: who only ever waits for one response after the
+ * other would keep it for ever. */
+static bool nobody_waits (flux_t *h, const flux_msg_t *msg)
+{
+    uint32_t tag;
+    int type;
+
+    return flux_msg_get_type (msg, &type) == 0 && type == FLUX_MSGTYPE_RESPONSE
+           && flux_msg_get_matchtag (msg, &tag) == 0 && tag != FLUX_MATCHTAG_NONE
+           && !matchtags_used (h->tags, tag);
+}
+
 static flux_msg_t *find_match (flux_t *h, struct flux_match match, size_t *pos)
 {
     flux_msg_t *msg;
@@ -494,7 +506,10 @@ static flux_msg_t *find_match (flux_t *h, struct flux_match match, size_t *pos)
         while ((msg = msgqueue_at (&h->queue, *pos))) {
             if (flux_msg_cmp (msg, match))
                 return msgqueue_take (&h->queue, *pos);
-            (*pos)++;
+            if (nobody_waits (h, msg))
+                flux_msg_decref (msgqueue_take (&h->queue, *pos));
+            else
+                (*pos)++;
         }
         if (handle_pump (h) < 0 && (errno == EAGAIN || comms_error (h) < 0))
             return NULL;

@@ -105,6 +105,11 @@ void matchtags_free (struct matchtags *m, uint32_t tag)
     free_append (m, s - m->slots);
 }
 
+bool matchtags_used (const struct matchtags *m, uint32_t tag)
+{
+    return lookup (m, tag) != NULL;
+}
+
 uint32_t matchtags_avail (const struct matchtags *m)
 {
     return MATCHTAG_MAX - m->used;

@@ -20,6 +20,8 @@ void matchtags_destroy (struct matchtags *m);
 uint32_t matchtags_alloc (struct matchtags *m);
 /* Unknown tags are ignored. */
 void matchtags_free (struct matchtags *m, uint32_t tag);
+/* Is an RPC of this tag still waited for, or is the tag taken otherwise? */
+bool matchtags_used (const struct matchtags *m, uint32_t tag);
 uint32_t matchtags_avail (const struct matchtags *m);
 /* Whom a response with this tag is for. cb may be NULL; it is called with
  * NULL when the tags are destroyed: no response will come. */
