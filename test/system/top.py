@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 from terminal import Terminal
@@ -222,8 +223,9 @@ def _():
     t = Terminal(['sh', '-c', 'set -m; flux top; echo stopped; read x; fg'], 20, 80)
     t.wait('sleeper')
     t.send('\x1a')
+    end = time.monotonic() + 30  # what it draws meanwhile is no answer
     while b'stopped' not in t.all:
-        assert t.read(30), t.text()
+        assert time.monotonic() < end and t.read(30), t.text()
     assert t.restored(), t.text()
     t.send('enter')
     t.wait('sleeper')

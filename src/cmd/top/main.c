@@ -403,6 +403,12 @@ static void resized (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     draw (t);
 }
 
+static void suspended (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    screen_suspend ();
+    resized (r, w, revents, arg);
+}
+
 static void ended (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct top *t = arg;
@@ -439,6 +445,7 @@ static bool find_lost (struct top *t)
 
 static void run (struct top *t, bool color)
 {
+    start (flux_signal_watcher_create (t->r, SIGTSTP, suspended, t));
     if (screen_open (color) < 0)
         exit (1);
     watch_signals (t);

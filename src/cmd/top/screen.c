@@ -74,6 +74,18 @@ void screen_close (void)
     endwin ();
 }
 
+void screen_suspend (void)
+{
+    struct sigaction stop = { .sa_handler = SIG_DFL }, old;
+
+    endwin ();
+    if (sigaction (SIGTSTP, &stop, &old) < 0)
+        return;
+    raise (SIGTSTP);
+    sigaction (SIGTSTP, &old, NULL);
+    flushinp ();
+}
+
 void screen_size (int *width, int *height)
 {
     getmaxyx (stdscr, *height, *width);

@@ -11,6 +11,9 @@
 int screen_open (bool color);
 void screen_close (void);
 void screen_size (int *width, int *height);
+/* The terminal as it was, until the program is continued. SIGTSTP has to have a handler
+ * before screen_open: that of ncurses ignores what comes while it draws. */
+void screen_suspend (void);
 /* The terminal has another size. */
 void screen_resize (void);
 /* Shows the canvas; only what changed is written, unless all. */

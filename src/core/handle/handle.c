@@ -485,9 +485,8 @@ flux_msg_t *handle_recv_next (flux_t *h)
     return msgqueue_pop (&h->queue);
 }
 
-/* Look through the queue from *pos on, then through what can be read now. */
 /* A response to an RPC that was given up: who only ever waits for one response after the
- * other would keep it for ever. */
+ * other would keep it for ever. One that is for somebody behind this handle has routes. */
 static bool nobody_waits (flux_t *h, const flux_msg_t *msg)
 {
     uint32_t tag;
@@ -495,9 +494,10 @@ static bool nobody_waits (flux_t *h, const flux_msg_t *msg)
 
     return flux_msg_get_type (msg, &type) == 0 && type == FLUX_MSGTYPE_RESPONSE
            && flux_msg_get_matchtag (msg, &tag) == 0 && tag != FLUX_MATCHTAG_NONE
-           && !matchtags_used (h->tags, tag);
+           && flux_msg_route_count (msg) <= 0 && !matchtags_used (h->tags, tag);
 }
 
+/* Look through the queue from *pos on, then through what can be read now. */
 static flux_msg_t *find_match (flux_t *h, struct flux_match match, size_t *pos)
 {
     flux_msg_t *msg;

@@ -290,8 +290,7 @@ error:
     return NULL;
 }
 
-/* Whoever asks for a root may come back to it much later. */
-static void keep_root (struct kvs *kvs)
+void kvs_keep_root (struct kvs *kvs)
 {
     struct buf b = BUF_INIT;
     flux_future_t *f = NULL;
@@ -323,7 +322,7 @@ static void respond_root (struct kvs_ns *ns, const flux_msg_t *msg, const char *
                            "owner", (json_int_t)ns->owner, "flags", ns->flags)
         < 0)
         flux_log_error (kvs->h, "error responding to kvs.getroot");
-    keep_root (kvs);
+    kvs_keep_root (kvs);
 }
 
 /* The blobref of a job's guest directory, to be freed. NULL with EAGAIN, or ENOTSUP: there
@@ -449,7 +448,7 @@ static void roots_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         kvs_respond_text (kvs, msg, EINVAL, "rank 0 knows the roots");
         goto done;
     }
-    keep_root (kvs);
+    kvs_keep_root (kvs);
     while (rc == 0 && hashmap_next (kvs->namespaces, &pos, NULL, &value))
         rc = add_space (roots, coming, ((struct kvs_ns *)value)->space);
     if (rc < 0 || kvs_held_foreach (kvs->held, clock_coarse (), add_root, roots) < 0)

@@ -36,8 +36,9 @@ static int find_root (void *arg, const char *name, struct kvs_root *root)
     if (kvs_ns_authorize (ns, a->msg) < 0)
         return -1;
     ns->unread = 0;
-    if (a->refs && a->kvs->held)
-        kvs_held_add (a->kvs->held, ns->rootref, NULL, clock_coarse ());
+    if (a->refs && a->kvs->held
+        && kvs_held_add (a->kvs->held, ns->rootref, NULL, clock_coarse ()) == 0)
+        kvs_keep_root (a->kvs);
     root->name = ns->name;
     root->rootref = ns->rootref;
     root->tree = ns->space ? ns->space->tree : NULL;
@@ -54,7 +55,7 @@ static int may_read_any (void *arg)
 int kvs_read_run (struct kvs *kvs, struct kvs_reading *r, const flux_msg_t *msg,
                   int flags, struct buf *out)
 {
-    struct asker a = { kvs, msg, (flags & FLUX_KVS_TREEOBJ) != 0 };
+    struct asker a = { kvs, msg, (flags & r->flags & FLUX_KVS_TREEOBJ) != 0 };
     struct kvs_roots roots = { .cache = kvs->cache,
                                .leader = kvs->leader != NULL,
                                .find = find_root,

@@ -150,6 +150,9 @@ void kvs_health_set (struct kvs_health *hl, int errnum, const char *text);
 int kvs_load_missing (struct kvs *kvs);
 int kvs_stall (struct kvs *kvs, struct waiter *w);
 void kvs_run_stalled (struct kvs *kvs);
+/* A root was handed out: what is below it, and is superseded from now on, is stored all
+ * the same. */
+void kvs_keep_root (struct kvs *kvs);
 /* Stalled requests, then the leader's transactions. */
 void kvs_turn (struct kvs *kvs);
 

@@ -58,7 +58,7 @@ while [ $i -lt 20 ]; do
 done
 EOL
 before=$(passed)
-succeeds 'four ranks write both streams' sh -c 'flux run -N4 -n4 -l sh both.sh >got 2>got.err'
+succeeds 'four ranks write both streams' sh -c 'flux run -N4 -n4 -l -o output.stderr.buffer.type=line sh both.sh >got 2>got.err'
 between 'hardly anything by way of rank 0, but what its own task says' \
     $(($(passed) - before)) 100000 1500000
 seq 0 19999 >expected
@@ -72,6 +72,7 @@ done
 # a file that all of them share
 before=$(passed)
 succeeds 'three ranks write a file' flux run -N3 -n3 --requires=rank:1-3 -l \
+    -o output.stderr.buffer.type=line \
     --output=shared sh both.sh
 between 'rank 0 has hardly seen it' $(($(passed) - before)) 10000 400000
 (seq 0 19999; seq 0 19999) | sort >expected
@@ -79,7 +80,7 @@ for rank in 0 1 2; do
     sed -n "s/^$rank: //p" shared | sort >one
     succeeds "of rank $rank all is there, and once" cmp expected one
 done
-succeeds 'one stream' flux run -N2 -n2 --requires=rank:0,3 -l --output=one \
+succeeds 'one stream' flux run -N2 -n2 --requires=rank:0,3 -l -o output.stderr.buffer.type=line --output=one \
     --error=two sh both.sh
 seq 0 19999 >expected
 sed -n "s/^1: //p" one >rest
