@@ -783,9 +783,6 @@ static void test_torpid (void **state)
     a->stopped = true;
     for (int i = 0; i < 10; i++)
         pass (&w, 5.);
-    printf ("t %f heard %f conn %d root %d stopped %d dead %d a %d\n", w.t, c->t_heard,
-            c->connected, w.holder[0]->index, w.holder[0]->stopped, w.holder[0]->dead,
-            a->dead);
     assert_true (c->torpid);
     a->stopped = false;
     pass (&w, 6.);
