@@ -7,7 +7,7 @@ if [ -z "${FLUX_TEST_ACTIVE:-}" ] && ! command -v sshd >/dev/null; then
     exit 0
 fi
 # What sshd of Debian wants of root, and its service makes.
-[ "$(id -u)" -ne 0 ] || mkdir -p -m 755 /run/sshd
+[ "$(id -u)" -ne 0 ] || [ -d /run/sshd ] || mkdir -m 755 /run/sshd
 under_flux 2
 
 # --- sshd, and a client that knows it ---
