@@ -392,6 +392,10 @@ int machine_init (struct broker *b)
     if (!m || quorum_decode (&m->quorum, quorum, b->size, NULL) < 0
         || !(m->waiters = flux_msglist_create ())
         || !(m->shutdowns = flux_msglist_create ())) {
+        if (m) {
+            flux_msglist_destroy (m->waiters);
+            quorum_fini (&m->quorum);
+        }
         free (m);
         return -1;
     }
