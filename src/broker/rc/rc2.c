@@ -1,0 +1,154 @@
+/* The initial program (rc2).
+ *
+ * No arguments: $SHELL, in the terminal's foreground if there is one. One
+ * argument: a command line for $SHELL. More: a program and its arguments. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "broker/attrs.h"
+#include "broker/broker.h"
+#include "broker/programs/command.h"
+#include "broker/programs/guard.h"
+#include "broker/programs/keep.h"
+#include "broker/programs/program_env.h"
+#include "broker/rc/rc2.h"
+
+struct rc2 {
+    struct keep *program; /* NULL: not started, or ended */
+    bool foreground;      /* it has the terminal */
+};
+
+int rc2_init (struct broker *b)
+{
+    return (b->rc2 = calloc (1, sizeof (*b->rc2))) ? 0 : -1;
+}
+
+static void take_terminal_back (struct rc2 *rc2)
+{
+    struct sigaction ign = { .sa_handler = SIG_IGN }, saved;
+
+    if (!rc2->foreground)
+        return;
+    rc2->foreground = false;
+    sigaction (SIGTTOU, &ign, &saved);
+    (void)tcsetpgrp (STDIN_FILENO, getpgrp ());
+    sigaction (SIGTTOU, &saved, NULL);
+}
+
+static void rc2_done (struct broker *b, int status, void *arg)
+{
+    int code = WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
+
+    keep_destroy (b->rc2->program);
+    b->rc2->program = NULL;
+    take_terminal_back (b->rc2);
+    if (code != 0)
+        broker_log (b, LOG_INFO, "rc2.0: %s %d",
+                    WIFSIGNALED (status) ? "killed by signal" : "exited with status",
+                    WIFSIGNALED (status) ? WTERMSIG (status) : code);
+    if (b->exit_code == 0)
+        b->exit_code = code;
+    broker_post (b, code == 0 ? EVENT_RC2_SUCCESS : EVENT_RC2_FAIL);
+}
+
+static const char *user_shell (void)
+{
+    const char *shell = getenv ("SHELL");
+
+    return shell && *shell ? shell : "/bin/sh";
+}
+
+/* A word that no shell would treat specially can be run without one. */
+static bool is_plain_word (const char *s)
+{
+    return *s
+           && strspn (s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789_./+:@%-")
+                  == strlen (s);
+}
+
+static int spawn (struct broker *b, char **argv, bool interactive)
+{
+    const char *cleanup = attrs_val (b->attrs, "rundir-cleanup");
+    char **env = broker_program_env (b);
+    int flags = 0, rc = 0;
+
+    if (!env)
+        return ENOMEM;
+    if (interactive || attrs_val (b->attrs, "broker.rc2_pgrp"))
+        flags |= KEEP_PGRP;
+    if (interactive && tcgetpgrp (STDIN_FILENO) == getpgrp ()) {
+        flags |= KEEP_FOREGROUND;
+        b->rc2->foreground = true;
+    }
+    if (cleanup && strcmp (cleanup, "1") == 0)
+        flags |= KEEP_RUNDIR;
+    if (!(b->rc2->program = keep_start (b, argv, env, flags, rc2_done, NULL)))
+        rc = errno;
+    else
+        guard_end ();
+    program_env_free (env);
+    return rc;
+}
+
+static int spawn_program (struct broker *b, bool interactive)
+{
+    char *sh[] = { (char *)user_shell (), NULL, NULL, NULL };
+    int rc = ENOENT;
+
+    if (b->init_argc == 0)
+        return spawn (b, sh, interactive);
+    if (b->init_argc > 1 || is_plain_word (b->init_argv[0]))
+        rc = spawn (b, b->init_argv, interactive);
+    /* Without a path it may be a word that the shell knows. */
+    if (b->init_argc > 1 || rc != ENOENT
+        || (strchr (b->init_argv[0], '/') && is_plain_word (b->init_argv[0])))
+        return rc;
+    sh[1] = (char *)"-c";
+    sh[2] = b->init_argv[0];
+    return spawn (b, sh, interactive);
+}
+
+static void start_failed (struct broker *b, int errnum)
+{
+    const char *what = b->init_argc > 0 ? b->init_argv[0] : user_shell ();
+
+    fprintf (stderr, "flux-broker: %s: %s\n", what, strerror (errnum));
+    take_terminal_back (b->rc2);
+    b->exit_code = errnum == ENOENT ? 127 : 126;
+    broker_post (b, EVENT_RC2_FAIL);
+}
+
+void rc2_start (struct broker *b)
+{
+    bool interactive = b->init_argc == 0 && isatty (STDIN_FILENO);
+    int rc;
+
+    if (attrs_val (b->attrs, "broker.rc2_none"))
+        return; /* runs until it is told to shut down */
+    if ((rc = spawn_program (b, interactive)) != 0)
+        start_failed (b, rc);
+}
+
+void rc2_kill (struct broker *b, int signum)
+{
+    keep_kill (b->rc2->program, signum);
+}
+
+void rc2_fini (struct broker *b)
+{
+    if (b->rc2) {
+        /* The instance was faster than the program that was to end first. */
+        if (b->rc2->program && b->exit_code == 0 && b->exit_signum)
+            b->exit_code = 128 + b->exit_signum;
+        keep_destroy (b->rc2->program);
+        take_terminal_back (b->rc2);
+        free (b->rc2);
+        b->rc2 = NULL;
+    }
+}
