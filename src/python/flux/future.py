@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Generator, Optional
 
 from flux.core.inner import (
     NULL,
@@ -24,7 +23,10 @@ from flux.core.inner import (
     register,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Callable, Generator, Optional
+
     from flux.core.handle import Flux
 
 # Python sees signals only between calls of the library.

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Optional
 
 from flux.core.inner import (
-    Payload,
     check,
     check_ptr,
     decode,
@@ -14,6 +12,12 @@ from flux.core.inner import (
     lib,
     payload_text,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+    from flux.core.inner import Payload
 
 
 class Message:

@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Optional
 
-from flux.core.inner import Payload, decode, encode, ffi, lib, payload_text
+from flux.core.inner import decode, encode, ffi, lib, payload_text
 from flux.future import Future
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Optional
+
+    from flux.core.inner import Payload
     from flux.core.handle import Flux
 
 

@@ -6,12 +6,17 @@ import os
 import threading
 import weakref
 from itertools import count
-from typing import Any, Callable, MutableMapping, Optional, TypeVar, Union
 
 from _flux._core import ffi as ffi
 from _flux._core import lib as lib
 
-Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, MutableMapping, Optional, TypeVar, Union
+
+    Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
+    _Callback = TypeVar("_Callback", bound=Callable[..., None])
+
 
 NULL = ffi.NULL
 
@@ -112,8 +117,6 @@ def raise_kept() -> None:
         _raised.exc = None
         raise exc
 
-
-_Callback = TypeVar("_Callback", bound=Callable[..., None])
 
 
 def _extern(function: _Callback) -> _Callback:
