@@ -1,14 +1,13 @@
 """Messages."""
 from __future__ import annotations
 
-import json
-
 from flux.core.inner import (
     check,
     check_ptr,
     decode,
     encode,
     ffi,
+    from_json,
     lib,
     payload_text,
 )
@@ -72,7 +71,7 @@ class Message:
     def payload(self) -> Any:
         """The payload, from JSON."""
         text = self.payload_str
-        return None if text is None else json.loads(text)
+        return None if text is None else from_json(text)
 
     @payload.setter
     def payload(self, value: Payload) -> None:
