@@ -355,30 +355,23 @@ char *span_dup (struct span s)
     return strndup (s.s, s.len);
 }
 
-/* NULL if s is as others can read it, or there is no memory. */
-static char *repaired (const char *s)
-{
-    char *copy = utf8_valid (s, strlen (s)) ? NULL : strdup (s);
-
-    if (copy)
-        utf8_repair (copy);
-    return copy;
-}
-
 void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
                     const char *note, uint32_t userid)
 {
-    char *type2 = repaired (type), *note2 = note ? repaired (note) : NULL;
     struct event ev = {
         .type = EV_EXCEPTION,
-        .exception = type2 ? type2 : type,
+        .exception = type,
         .severity = severity,
-        .note = note2  ? note2
-                : note ? note
-                       : "",
+        .note = note ? note : "",
         .userid = userid,
     };
+    char *type2, *note2;
 
+    /* The job keeps it, and others are told, as the log has it. */
+    if (utf8_repaired (ev.exception, &type2) == 0 && type2)
+        ev.exception = type2;
+    if (utf8_repaired (ev.note, &note2) == 0 && note2)
+        ev.note = note2;
     if (manager_emit (m, job, &ev) == 0) {
         m->ops->exception (job, &ev, m->arg);
         manager_step (m, job);
