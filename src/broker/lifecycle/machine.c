@@ -129,7 +129,6 @@ static void enter_cleanup (struct broker *b)
         broker_post (b, EVENT_CLEANUP_NONE);
         return;
     }
-    rc2_kill (b, SIGHUP);
     rc_cleanup_start (b);
 }
 

@@ -32,7 +32,7 @@ static void watch (pid_t broker, const char *path)
     close_all ();
     sigemptyset (&death);
     sigaddset (&death, DEATH);
-    if (getppid () == broker)
+    while (getppid () == broker) /* others may send it, too */
         (void)sigwait (&death, &signum);
     (void)dir_remove (path);
     _exit (0);

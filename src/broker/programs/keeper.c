@@ -130,7 +130,7 @@ int main (int argc, char *argv[])
     for (;;) {
         int signum = sigwaitinfo (&wanted, NULL);
 
-        if (signum == DEATH)
+        if (signum == DEATH && getppid () != broker)
             broker_died (program, argv[2], argv[3]);
         else if (signum == SIGCHLD && reap (program, &status)) {
             tell (status);

@@ -22,6 +22,7 @@
 #include "broker/programs/command.h"
 #include "broker/rc/dumps.h"
 #include "broker/rc/rc.h"
+#include "broker/rc/rc2.h"
 #include "broker/rc/rccmd.h"
 #include "broker/rc/rcplan.h"
 #include "broker/rc/runat.h"
@@ -33,9 +34,10 @@
 struct rc {
     struct rcplan plan;
     int failed;
-    bool starting; /* rc1 is under way */
-    bool ending;   /* rc3 is */
-    int others;    /* modules that are not in the list, being removed */
+    bool starting;                  /* rc1 is under way */
+    bool jobs_ended, program_ended; /* both: scripts of cleanup can run */
+    bool ending;                    /* rc3 is */
+    int others; /* modules that are not in the list, being removed */
     int *scripts_status;
     flux_watcher_t *timer;
     bool cleanup_done;
@@ -280,6 +282,12 @@ static void cleanup_scripts_done (struct broker *b, int status, void *arg)
     broker_post (b, status == 0 ? EVENT_CLEANUP_SUCCESS : EVENT_CLEANUP_FAIL);
 }
 
+static void cleanup_scripts (struct broker *b)
+{
+    if (b->state == STATE_CLEANUP) /* nobody was in more of a hurry */
+        runat_start (b, "cleanup", cleanup_scripts_done, NULL);
+}
+
 static void cleanup_idle (struct broker *b, const flux_msg_t *rep, void *arg)
 {
     struct rc *rc = b->rc;
@@ -291,7 +299,16 @@ static void cleanup_idle (struct broker *b, const flux_msg_t *rep, void *arg)
     rc->timer = NULL;
     flux_watcher_destroy (rc->again);
     rc->again = NULL;
-    runat_start (b, "cleanup", cleanup_scripts_done, NULL);
+    rc->jobs_ended = true;
+    if (rc->program_ended)
+        cleanup_scripts (b);
+}
+
+static void program_ended (struct broker *b)
+{
+    b->rc->program_ended = true;
+    if (b->rc->jobs_ended)
+        cleanup_scripts (b);
 }
 
 static void cleanup_timeout (flux_reactor_t *r, flux_watcher_t *w, int revents,
@@ -346,6 +363,7 @@ void rc_cleanup_start (struct broker *b)
     const char *timeout = attrs_val (b->attrs, "broker.cleanup-timeout");
     double seconds;
 
+    rc2_end (b, program_ended);
     if (!modules_loaded (b, "job-manager")) {
         cleanup_idle (b, NULL, NULL);
         return;

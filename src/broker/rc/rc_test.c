@@ -120,6 +120,16 @@ void runat_start (struct broker *b, const char *name, command_f cb, void *arg)
     c->arg = arg;
 }
 
+static void (*program_ends) (struct broker *b);
+static bool program_stays;
+
+void rc2_end (struct broker *b, void (*done) (struct broker *b))
+{
+    program_ends = done;
+    if (!program_stays)
+        done (b);
+}
+
 /* All that is under way, in order. */
 static void under_way (const char *want)
 {
@@ -518,6 +528,36 @@ static void jobs_that_stay (void **state)
     stop (w);
 }
 
+/* Its last words may need the instance. */
+static void the_program (void **state)
+{
+    program_stays = true;
+    struct world *w = clean (NULL);
+    answer (w, "job-manager.raiseall", 0);
+    answer (w, "job-manager.idle", 0);
+    under_way ("");
+    program_ends (&w->b);
+    under_way ("runat cleanup");
+    stop (w);
+
+    w = clean (NULL);
+    answer (w, "job-manager.raiseall", 0);
+    program_ends (&w->b);
+    under_way ("");
+    answer (w, "job-manager.idle", 0);
+    under_way ("runat cleanup");
+    stop (w);
+
+    w = clean (NULL); /* somebody was in a hurry */
+    answer (w, "job-manager.raiseall", 0);
+    answer (w, "job-manager.idle", 0);
+    w->b.state = STATE_SHUTDOWN;
+    program_ends (&w->b);
+    under_way ("");
+    stop (w);
+    program_stays = false;
+}
+
 static void in_time (void **state)
 {
     static const char *const soon[] = { "broker.cleanup-timeout", "0.001s", NULL };
@@ -627,14 +667,23 @@ static void half_a_life (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (in_order),       cmocka_unit_test (elsewhere),
-        cmocka_unit_test (one_fails),      cmocka_unit_test (recovery),
-        cmocka_unit_test (scripts),        cmocka_unit_test (own_rc1),
-        cmocka_unit_test (with_modprobe),  cmocka_unit_test (restore),
-        cmocka_unit_test (no_jobs),        cmocka_unit_test (all_jobs),
-        cmocka_unit_test (jobs_that_stay), cmocka_unit_test (in_time),
-        cmocka_unit_test (backwards),      cmocka_unit_test (what_could_not_be_saved),
-        cmocka_unit_test (at_the_end),     cmocka_unit_test (half_a_life),
+        cmocka_unit_test (in_order),
+        cmocka_unit_test (elsewhere),
+        cmocka_unit_test (one_fails),
+        cmocka_unit_test (recovery),
+        cmocka_unit_test (scripts),
+        cmocka_unit_test (own_rc1),
+        cmocka_unit_test (with_modprobe),
+        cmocka_unit_test (restore),
+        cmocka_unit_test (no_jobs),
+        cmocka_unit_test (all_jobs),
+        cmocka_unit_test (jobs_that_stay),
+        cmocka_unit_test (in_time),
+        cmocka_unit_test (the_program),
+        cmocka_unit_test (backwards),
+        cmocka_unit_test (what_could_not_be_saved),
+        cmocka_unit_test (at_the_end),
+        cmocka_unit_test (half_a_life),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -147,6 +147,7 @@ struct optparse_option job_attach_opts[] = {
     { .name = "unbuffered",
       .key = 'u',
       .usage = "Do not buffer stdin (which is always so)" },
+    { .name = "debug", .usage = "Tell a parallel debugger of the tasks (MPIR)" },
     { .name = "tail",
       .has_arg = 2,
       .arginfo = "N",
@@ -183,6 +184,7 @@ int job_attach (optparse_t *p, int argc, char **argv)
         .stdin_ranks = optparse_get_str (p, "stdin-ranks", NULL),
         .wait_event = optparse_get_str (p, "wait-event", NULL),
         .tail = tail_lines (p),
+        .debug = optparse_hasopt (p, "debug"),
     };
 
     if (opts.stdin_ranks && opts.read_only)

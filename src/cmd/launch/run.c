@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/jobspec/jobspec_cli.h"
 #include "cmd/submit/attach.h"
+#include "cmd/submit/debugger.h"
 
 #include <flux/idset.h>
 #include <stdio.h>
@@ -46,6 +47,9 @@ static int run (optparse_t *p, int argc, char **argv)
     if (!jobspec || jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);
+    if (debugger_is_there ()) /* before their first instruction */
+        jobspec_set_path (jobspec, "attributes.system.shell.options.stop-tasks-in-exec",
+                          json_integer (1));
     char *s = json_dumps (jobspec, JSON_COMPACT | JSON_REAL_PRECISION (16));
     json_decref (jobspec);
     if (!s)
@@ -71,6 +75,7 @@ static int run (optparse_t *p, int argc, char **argv)
         .quiet = optparse_hasopt (p, "quiet"),
         .tail = -1,
         .forward = true,
+        .debug = debugger_is_there (),
         .wait_event = optparse_get_str (p, "wait-event", NULL),
     };
     const char *input = optparse_get_str (p, "input", NULL);

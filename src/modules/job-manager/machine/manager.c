@@ -14,6 +14,7 @@
 /* What clients may add to one job. */
 #define EVENTLOG_MAX (1 << 20)
 #define MEMO_MAX (64 << 10)
+#define CONTEXT_SIZE_MAX (1 << 20)
 /* What an event says is wrapped into others' messages, which end at some depth. */
 #define CONTEXT_DEPTH_MAX 256
 
@@ -456,8 +457,14 @@ int manager_check_room (const struct job *job, flux_error_t *error)
 /* Is it what a log may hold? Whoever reads it, now or after a restart, must be able to. */
 int manager_check_context (const json_t *o, flux_error_t *error)
 {
-    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX))
-        return 0;
+    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX)) {
+        if (json_dumpb (o, NULL, 0, JSON_COMPACT) <= CONTEXT_SIZE_MAX)
+            return 0;
+        snprintf (error->text, sizeof (error->text), "more than %d bytes",
+                  CONTEXT_SIZE_MAX);
+        errno = E2BIG;
+        return -1;
+    }
     snprintf (error->text, sizeof (error->text), "%s",
               json_is_object (o) ? "nested too deeply, or a text has U+0000"
                                  : "not an object");
