@@ -117,7 +117,8 @@ static void ends (void **state)
         const char *script, *text;
     } t[] = {
         { "echo hello; cat", "job plugins: what they print is no answer" },
-        { "echo '{\"errstr\":\"x\"}'; cat", "job plugins: what they print is no answer" },
+        { "echo '{\"errstr\":\"x\"}'; cat",
+          "job plugins: what they print is no answer" },
         { "read l; read m; exit 3", "job plugins: exit 3" },
         { "read l; read m; kill -9 $$", "job plugins: Killed" },
         { "read l; read m; echo first >&2; echo last words >&2; exit 1",
@@ -155,7 +156,7 @@ static void end_tells_who_waits (void **state)
     ask ("b", "{\"errnum\":0}\n");
     crew_destroy (crew);
     assert_string_equal (told, "a 11 job plugins: they are ended;"
-                              "b 11 job plugins: they are ended;");
+                               "b 11 job plugins: they are ended;");
     begin ("exit 0", 65536);
     crew_destroy (crew); /* never asked, never started */
     assert_int_equal (answers, 0);
@@ -182,8 +183,8 @@ static void input_is_bounded (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (answers_in_order),    cmocka_unit_test (ends),
-        cmocka_unit_test (words_are_its_own),   cmocka_unit_test (end_tells_who_waits),
+        cmocka_unit_test (answers_in_order),  cmocka_unit_test (ends),
+        cmocka_unit_test (words_are_its_own), cmocka_unit_test (end_tells_who_waits),
         cmocka_unit_test (input_is_bounded),
     };
     return cmocka_run_group_tests (tests, setup, teardown);

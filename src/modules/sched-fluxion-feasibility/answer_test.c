@@ -44,12 +44,12 @@ static struct site *start (const char *text)
 static int check (struct site *site, int nslots, int ncores, const char *property)
 {
     flux_error_t error = { "" };
-    json_t *o = json_pack ("{s:i s:[{s:s s:i s:s s:[{s:s s:i}]}] s:[{s:[s] s:s s:{s:i}}]"
-                           " s:{s:{s:i}}}",
-                           "version", 1, "resources", "type", "slot", "count", nslots,
-                           "label", "t", "with", "type", "core", "count", ncores,
-                           "tasks", "command", "a", "slot", "t", "count", "per_slot", 1,
-                           "attributes", "system", "duration", 60);
+    json_t *o = json_pack (
+        "{s:i s:[{s:s s:i s:s s:[{s:s s:i}]}] s:[{s:[s] s:s s:{s:i}}]"
+        " s:{s:{s:i}}}",
+        "version", 1, "resources", "type", "slot", "count", nslots, "label", "t",
+        "with", "type", "core", "count", ncores, "tasks", "command", "a", "slot", "t",
+        "count", "per_slot", 1, "attributes", "system", "duration", 60);
     int rc;
 
     assert_non_null (o);
@@ -112,11 +112,10 @@ static void properties_change (void **state)
     struct site *site = start (NOTIFY ("", ",\"up\":\"0-1\""));
     flux_error_t error = { "" };
 
-    assert_int_equal (
-        follow (&site, "{\"property-add\":{\"big\":\"1\"}}", &error), 0);
+    assert_int_equal (follow (&site, "{\"property-add\":{\"big\":\"1\"}}", &error), 0);
     assert_int_equal (check (site, 2, 4, "big"), 0);
-    assert_int_equal (
-        follow (&site, "{\"property-remove\":{\"big\":\"0-1\"}}", &error), 0);
+    assert_int_equal (follow (&site, "{\"property-remove\":{\"big\":\"0-1\"}}", &error),
+                      0);
     assert_int_equal (check (site, 1, 1, "big"), ENODEV);
     site_destroy (site);
 }
