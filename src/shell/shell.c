@@ -27,7 +27,7 @@
 #include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
 #include "shell/plug.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #define HOLD_TIME 0.002
 
@@ -362,14 +362,20 @@ static int open_loop (struct shell *sh, int in_fd)
     return shell_watch (sh, &sh->in_src) < 0 ? -1 : open_signals (sh);
 }
 
+void shell_warn_cwd (struct shell *sh, int errnum)
+{
+    shell_log (sh, SHELL_WARN, "Could not change dir to %s: %s. Going to /tmp instead",
+               sh->jobspec.cwd, strerror (errnum));
+}
+
+/* Where the process is not the job's, its tasks do so themselves. */
 static void change_dir (struct shell *sh)
 {
     const char *cwd = sh->jobspec.cwd;
 
-    if (!cwd || chdir (cwd) == 0)
+    if (sh->inside || !cwd || chdir (cwd) == 0)
         return;
-    shell_log (sh, SHELL_WARN, "Could not change dir to %s: %s. Going to /tmp instead",
-               cwd, strerror (errno));
+    shell_warn_cwd (sh, errno);
     if (chdir ("/tmp") < 0)
         shell_log (sh, SHELL_ERROR, "chdir /tmp: %s", strerror (errno));
 }

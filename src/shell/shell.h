@@ -18,7 +18,7 @@
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
 #include "shell/options.h"
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 
 struct rset;
 struct pmi_server;
@@ -225,6 +225,8 @@ static inline void shell_set_rc (struct shell *sh, int rc)
     if (rc > sh->rc && !sh->blamed)
         sh->rc = rc;
 }
+/* Its working directory is not there. */
+void shell_warn_cwd (struct shell *sh, int errnum);
 void shell_raise (struct shell *sh, const char *type, int severity, const char *note);
 /* Ends the process: tasks are killed, and rc is the shell's. */
 void shell_exit (struct shell *sh, int rc) __attribute__ ((noreturn));

@@ -12,12 +12,12 @@
 #include "broker/attrs.h"
 #include "broker/boot/quorum.h"
 #include "broker/broker.h"
-#include "broker/lifecycle/command.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
-#include "broker/lifecycle/rc.h"
-#include "broker/lifecycle/rc2.h"
 #include "broker/overlay/overlay.h"
+#include "broker/programs/command.h"
+#include "broker/rc/rc.h"
+#include "broker/rc/rc2.h"
 #include "broker/routing/builtin.h"
 #include "broker/routing/local.h"
 #include "broker/routing/router.h"
@@ -129,7 +129,6 @@ static void enter_cleanup (struct broker *b)
         broker_post (b, EVENT_CLEANUP_NONE);
         return;
     }
-    rc2_kill (b, SIGHUP);
     rc_cleanup_start (b);
 }
 

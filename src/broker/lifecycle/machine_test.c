@@ -5,12 +5,12 @@
 #include <signal.h>
 #include <syslog.h>
 
-#include "broker/lifecycle/command.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
-#include "broker/lifecycle/rc.h"
-#include "broker/lifecycle/rc2.h"
 #include "broker/overlay/overlay.h"
+#include "broker/programs/command.h"
+#include "broker/rc/rc.h"
+#include "broker/rc/rc2.h"
 #include "broker/routing/local.h"
 #include "broker/service/groups.h"
 #include "broker/service/groups_service.h"
@@ -77,11 +77,6 @@ void rc_cleanup_start (struct broker *b)
 void rc2_start (struct broker *b)
 {
     note ("rc2");
-}
-
-void rc2_kill (struct broker *b, int signum)
-{
-    note (signum == SIGHUP ? "hup" : "kill");
 }
 
 void command_stop_all (struct broker *b)
@@ -185,7 +180,7 @@ static void a_life (void **state)
 
     happens (w, EVENT_START, STATE_INIT, "rc1");
     happens (w, EVENT_RC1_SUCCESS, STATE_RUN, "tell:quorum tell:run rc2");
-    happens (w, EVENT_RC2_SUCCESS, STATE_CLEANUP, "hup cleanup");
+    happens (w, EVENT_RC2_SUCCESS, STATE_CLEANUP, "cleanup");
     happens (w, EVENT_CLEANUP_SUCCESS, STATE_FINALIZE, "stop tell:shutdown rc3");
     happens (w, EVENT_RC3_SUCCESS, STATE_EXIT, "dmesg-ends flush goodbye");
     assert_int_equal (w->b.exit_code, 0);
@@ -321,7 +316,7 @@ static void who_waits (void **state)
     fake_expect (&w->client, "");
     ask (w, "state-machine.get", NULL, false);
     fake_expect (&w->client, "\"state\":\"run\"");
-    happens (w, EVENT_SHUTDOWN, STATE_CLEANUP, "hup cleanup");
+    happens (w, EVENT_SHUTDOWN, STATE_CLEANUP, "cleanup");
     ask (w, "state-machine.wait", NULL, false);
     fake_expect (&w->client, "ENOENT the broker will not reach run");
     stop (w);

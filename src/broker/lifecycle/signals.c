@@ -6,9 +6,9 @@
  * way, after it they say not to wait any longer. */
 #include "broker/lifecycle/signals.h"
 #include "broker/attrs.h"
-#include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/machine.h"
-#include "broker/lifecycle/rc2.h"
+#include "broker/programs/guard.h"
+#include "broker/rc/rc2.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +20,9 @@
 
 #define COUNT 5
 static const int signums[COUNT] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM };
-static flux_watcher_t *watchers[COUNT];
+/* For the program, not for us. */
+static const int forwarded[2] = { SIGUSR1, SIGUSR2 };
+static flux_watcher_t *watchers[COUNT], *forwarders[2];
 
 /* ---- while it boots ---- */
 
@@ -117,6 +119,8 @@ void signals_boot (void)
     for (int i = 0; i < COUNT; i++)
         (void)sigaction (signums[i], &sa, NULL);
     (void)sigaction (SIGXFSZ, &none, NULL);
+    for (int i = 0; i < 2; i++)
+        (void)sigaction (forwarded[i], &none, NULL);
     signal (SIGPIPE, SIG_IGN);
     signals_release ();
     follow_start ();
@@ -137,10 +141,25 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
     }
     if (b->state == STATE_RUN) {
         b->exit_signum = signum;
-        rc2_kill (b, signum);
+        /* Programs expect that one when their time is over. */
+        rc2_kill (b, signum == SIGALRM ? SIGTERM : signum);
     } else if (b->exit_code == 0 && b->state < STATE_RUN)
         b->exit_code = 128 + signum;
     broker_post (b, EVENT_SHUTDOWN);
+}
+
+static void forward_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    rc2_forward (arg, flux_signal_watcher_get_signum (w));
+}
+
+static int watch (struct broker *b, flux_watcher_t **w, int signum, flux_watcher_f cb)
+{
+    if (!(*w = flux_signal_watcher_create (b->reactor, signum, cb, b)))
+        return -1;
+    flux_watcher_start (*w);
+    flux_watcher_unref (*w);
+    return 0;
 }
 
 int signals_init (struct broker *b)
@@ -153,11 +172,12 @@ int signals_init (struct broker *b)
             signal (signums[i], SIG_IGN);
             continue;
         }
-        watchers[i] = flux_signal_watcher_create (b->reactor, signums[i], signal_cb, b);
-        if (!watchers[i])
+        if (watch (b, &watchers[i], signums[i], signal_cb) < 0)
             return -1;
-        flux_watcher_start (watchers[i]);
-        flux_watcher_unref (watchers[i]);
+    }
+    for (int i = 0; i < 2 && b->rank == 0; i++) {
+        if (watch (b, &forwarders[i], forwarded[i], forward_cb) < 0)
+            return -1;
     }
     signals_release ();
     return 0;
@@ -168,6 +188,8 @@ void signals_fini (struct broker *b)
     signals_hold ();
     for (int i = 0; i < COUNT; i++)
         flux_watcher_destroy (watchers[i]);
+    for (int i = 0; i < 2; i++)
+        flux_watcher_destroy (forwarders[i]);
     /* flux start would have removed it. */
     if (b->attrs && start_removes_rundir && start_is_gone ())
         attrs_put (b->attrs, "rundir-cleanup", "1", -1);

@@ -66,6 +66,8 @@ static struct optparse_subcommand subcommands[] = {
       job_memo, 0, job_memo_opts },
     { "namespace", "[id ...]", "Convert job ids to the names of KVS namespaces",
       job_namespace, 0, NULL },
+    { "proctable", "[OPTIONS] id", "List the processes of a job's tasks", job_proctable,
+      0, job_proctable_opts },
     { "purge", "[OPTIONS] [ids...]", "Purge inactive jobs", job_purge, 0,
       job_purge_opts },
     { "raise", "[OPTIONS] ids... [--] [message...]",

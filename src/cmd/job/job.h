@@ -24,7 +24,8 @@ int job_status (optparse_t *p, int argc, char **argv);
 
 /* job_signal.c */
 extern struct optparse_option job_kill_opts[], job_killall_opts[], job_raise_opts[];
-extern struct optparse_option job_raiseall_opts[], job_purge_opts[], job_memo_opts[];
+extern struct optparse_option job_raiseall_opts[], job_purge_opts[], job_memo_opts[],
+    job_proctable_opts[];
 extern struct optparse_option job_urgency_opts[];
 int job_kill (optparse_t *p, int argc, char **argv);
 int job_killall (optparse_t *p, int argc, char **argv);
@@ -32,6 +33,7 @@ int job_raise (optparse_t *p, int argc, char **argv);
 int job_raiseall (optparse_t *p, int argc, char **argv);
 int job_urgency (optparse_t *p, int argc, char **argv);
 int job_memo (optparse_t *p, int argc, char **argv);
+int job_proctable (optparse_t *p, int argc, char **argv);
 int job_purge (optparse_t *p, int argc, char **argv);
 
 /* job_id.c */

@@ -10,6 +10,7 @@
 #include "cmd/submit/attach_input.h"
 #include "cmd/submit/attach_tail.h"
 #include "cmd/submit/attach_terminal.h"
+#include "cmd/submit/debugger.h"
 #include "core/job/watch.h"
 #include "value/eventlog.h"
 #include <flux/idset.h>
@@ -356,6 +357,28 @@ static void end_terminal (struct attach *a)
     a->terminal = NULL;
 }
 
+/* --- a job in a debugger --- */
+
+static void continued (flux_future_t *f, void *arg)
+{
+    if (flux_future_get (f, NULL) < 0)
+        cmd_warn ("cannot let the tasks go on: %s", cmd_future_error (f));
+    flux_future_destroy (f);
+}
+
+/* Its tasks are there. A debugger that runs us has them now, and they wait for SIGCONT if
+ * they were started for it. */
+static void debug (struct attach *a)
+{
+    flux_future_t *f;
+
+    if (a->finished || debugger_take (a->id) < 0 || !debugger_is_there ())
+        return;
+    f = flux_job_kill (a->h, a->id, SIGCONT);
+    if (!f || flux_future_then (f, -1., continued, a) < 0)
+        cmd_warn ("kill: %s", flux_strerror (errno));
+}
+
 /* --- the exec service's log --- */
 
 static void exec_event (struct attach *a, double t, const char *name, json_t *context)
@@ -365,6 +388,8 @@ static void exec_event (struct attach *a, double t, const char *name, json_t *co
 
     if (strcmp (name, "shell.init") == 0 && json_object_get (context, "pty"))
         begin_terminal (a);
+    if (strcmp (name, "shell.start") == 0 && a->opts->debug)
+        debug (a);
     if (strcmp (name, "log") != 0 || a->opts->quiet)
         return;
     json_unpack (context, "{s?s s?s s?i s?s}", "component", &component, "stream",
@@ -564,7 +589,9 @@ static void watch_terminal (struct attach *a)
         flux_watcher_start (a->sigint);
         flux_watcher_start (a->sigtstp);
     }
-    if (!a->opts->quiet && (a->opts->show_status || isatty (STDERR_FILENO))) {
+    if (!a->opts->quiet
+        && (a->opts->show_status
+            || (isatty (STDERR_FILENO) && !getenv ("FLUX_ATTACH_NONINTERACTIVE")))) {
         a->timer = flux_timer_watcher_create (r, a->opts->show_status ? 0. : 2., 1.,
                                               status_tick, a);
         flux_watcher_start (a->timer);

@@ -13,6 +13,7 @@ struct attach_options {
     bool read_only;          /* nothing goes to its standard input */
     bool forward;            /* TERM, HUP, USR1, USR2, ALRM go to the job */
     bool no_signals;         /* leave Ctrl-C and Ctrl-Z alone */
+    bool debug;              /* a parallel debugger is told of the tasks */
     const char *stdin_ranks; /* NULL: "all" */
     const char *wait_event;  /* return when this event was seen; NULL: the end */
     long tail; /* of what is there already, only so many lines; < 0: all */

@@ -136,7 +136,10 @@ static int change_dir (const struct spawn *s)
         return 0;
     if (!(s->flags & SPAWN_CWD_FALLBACK))
         return errno;
-    warn_cwd (s->cwd, errno);
+    if (s->cwd_errno && VFORK_SHARES && !(s->flags & SPAWN_FORK))
+        *s->cwd_errno = errno;
+    else
+        warn_cwd (s->cwd, errno);
     return chdir ("/tmp") < 0 ? errno : 0;
 }
 
@@ -176,6 +179,8 @@ static __attribute__ ((noinline)) pid_t vfork_child (const struct spawn *s,
 {
     pid_t pid = vfork ();
     if (pid == 0) {
+        if (s->child)
+            *s->child = getpid ();
         *err = run_child (s);
         _exit (127);
     }
@@ -200,6 +205,8 @@ static pid_t fork_child (const struct spawn *s, volatile int *err)
     }
     int saved = errno;
     close (fd[1]);
+    if (pid > 0 && s->child)
+        *s->child = pid;
     if (pid > 0) {
         ssize_t n;
         while ((n = read (fd[0], &child_err, sizeof (child_err))) < 0 && errno == EINTR)

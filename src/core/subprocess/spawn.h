@@ -7,9 +7,11 @@
 #include <sys/types.h>
 
 enum spawn_flags {
-    SPAWN_SETPGRP = 1,      /* a process group of its own */
-    SPAWN_FORK = 2,         /* fork instead of vfork: pre_exec may do anything */
-    SPAWN_CWD_FALLBACK = 4, /* a missing cwd becomes /tmp, with a warning on fd 2 */
+    SPAWN_SETPGRP = 1, /* a process group of its own */
+    SPAWN_FORK = 2,    /* fork instead of vfork: pre_exec may do anything */
+    /* A missing cwd becomes /tmp. Why is in *cwd_errno, if there is such a place and the
+     * child shares memory; else it is a warning on fd 2. */
+    SPAWN_CWD_FALLBACK = 4,
 };
 
 struct spawn {
@@ -25,6 +27,8 @@ struct spawn {
      * An errno > 0 fails the start. */
     int (*pre_exec) (void *arg);
     void *pre_exec_arg;
+    int *cwd_errno;
+    volatile pid_t *child; /* or NULL: set before the child goes any way */
 };
 
 /* The pid; or -1 with the errno of what failed in the child (ENOENT: no such

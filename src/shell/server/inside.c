@@ -13,6 +13,7 @@
 #include "shell/job/layout.h"
 #include "shell/job/simple.h"
 #include "shell/shell.h"
+#include "shell/task/starter.h"
 
 #define FDS_PER_TASK 4 /* stdin, stdout, stderr, PMI */
 #define FDS_OF_SERVER 16
@@ -45,6 +46,8 @@ static bool is_before (const struct heap_node *a, const struct heap_node *b)
 
 int inside_init (int epoll_fd, inside_ended_f ended)
 {
+    if (chdir ("/") < 0) /* it is in nobody's way */
+        return -1;
     inside.epoll_fd = epoll_fd;
     inside.ended = ended;
     list_init (&inside.touched);
@@ -95,7 +98,7 @@ static void touch (struct job *j)
 
 bool inside_wants (const struct shell *sh, size_t len)
 {
-    return shell_is_simple (sh, len, geteuid ())
+    return shell_is_simple (sh, len, geteuid ()) && starter_is_free ()
            && inside.fds + sh->nodes[sh->rank].tasks * FDS_PER_TASK <= inside.fds_max;
 }
 
@@ -142,7 +145,8 @@ static void job_kill (struct job *j)
 static bool is_shortage (int errnum)
 {
     return errnum == EMFILE || errnum == ENFILE || errnum == EAGAIN || errnum == ENOMEM
-           || errnum == ENOTEMPTY; /* it would have to be emptied first */
+           || errnum == ENOTEMPTY  /* it would have to be emptied first */
+           || errnum == ETIMEDOUT; /* a file system does not answer */
 }
 
 /* -1: sh is as inside_start says. */
@@ -153,8 +157,6 @@ static int start_tasks (struct shell *sh)
     sh->inside = true;
     sh->epoll_fd = inside.epoll_fd;
     rc = shell_start (sh);
-    if (chdir ("/") < 0)
-        shell_log (sh, SHELL_ERROR, "cannot leave the job's directory");
     return rc < 0 && is_shortage (errno) && sh->running == 0 && !sh->out.begun ? -1 : 0;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -323,6 +324,36 @@ static void a_flood_is_held_back (void **state)
     end ();
 }
 
+/* A file system that does not answer: the way to this directory has no end. */
+#define HUNG "/nowhere/hung"
+
+int chdir (const char *path)
+{
+    while (!strcmp (path, HUNG))
+        pause ();
+    return syscall (SYS_chdir, path);
+}
+
+static void who_is_stuck_holds_up_nobody (void **state)
+{
+    struct spec s = { .command = "echo it ran", .cwd = HUNG, .tasks = 1 };
+
+    begin ();
+    int before = open_fds ();
+    start (1, "read line; echo got $line");
+    assert_int_equal (try (2, &s), -1);
+    assert_int_equal (errno, ETIMEDOUT);
+    s.cwd = "/";
+    assert_int_equal (try (3, &s), -1); /* nobody, for a while */
+    assert_int_equal (errno, ENOTSUP);
+    frame (1, 'i', "{\"stream\":\"stdin\",\"rank\":\"all\",\"data\":\"a line\\n\"}");
+    wait_for ("got a line");
+    wait_for ("X 1 0\n");
+    assert_null (strstr (said.data, "it ran"));
+    assert_int_equal (open_fds (), before);
+    end ();
+}
+
 static void the_process_stays_as_it_is (void **state)
 {
     struct spec s = { .command = "echo it has $(pwd) $(ulimit -n) $(ulimit -f)",
@@ -469,6 +500,7 @@ int main (void)
         cmocka_unit_test (a_shortage_is_no_failure),
         cmocka_unit_test (what_another_job_has_left_is_not_removed_here),
         cmocka_unit_test (there_is_room_for_so_many),
+        cmocka_unit_test (who_is_stuck_holds_up_nobody), /* and none after it */
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

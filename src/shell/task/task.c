@@ -15,6 +15,7 @@
 #include "core/subprocess/spawn.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
+#include "shell/task/starter.h"
 
 /* stdin, stdout, stderr, PMI; what plugins add comes behind. */
 #define FD_MAX 64
@@ -101,7 +102,7 @@ static int spawn_task (struct shell *sh, struct task *t, struct spawn *s)
 {
     if (shell_plug && shell_plug->task_init (sh, t, s) < 0)
         return -1;
-    if ((t->pid = spawn_process (s)) < 0) {
+    if ((t->pid = sh->inside ? starter_spawn (s) : spawn_process (s)) < 0) {
         start_failed (sh, t, s->argv[0], errno);
         return -1;
     }
@@ -132,6 +133,7 @@ static int expand_env (struct shell *sh, struct task *t)
 
 static int start_task (struct shell *sh, struct task *t)
 {
+    static int cwd_errno; /* a child that is given up may write it whenever it is */
     int fds[FD_MAX] = { -1, -1, -1, -1 };
     char **argv = make_argv (sh, t);
     bool traced = option_is_on (shell_option (sh, "stop-tasks-in-exec"));
@@ -143,14 +145,19 @@ static int start_task (struct shell *sh, struct task *t)
         goto done;
     struct spawn s = {
         .argv = argv,
+        .cwd = sh->inside ? sh->jobspec.cwd : NULL,
         .env = shell_env_task (sh, t, sh->pmi ? 3 : -1),
         .fds = fds,
         .fd_count = sh->pmi ? 4 : 3,
-        .flags = sh->setpgrp && !t->pty ? SPAWN_SETPGRP : 0,
+        .flags = SPAWN_CWD_FALLBACK | (sh->setpgrp && !t->pty ? SPAWN_SETPGRP : 0),
         .pre_exec = traced ? prepare_traced : prepare_child,
         .pre_exec_arg = t,
+        .cwd_errno = &cwd_errno,
     };
+    cwd_errno = 0;
     rc = spawn_task (sh, t, &s);
+    if (cwd_errno != 0 && t->localid == 0)
+        shell_warn_cwd (sh, cwd_errno);
 done:;
     int saved = errno;
     for (int i = 0; i < 4; i++) {
