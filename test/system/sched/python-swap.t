@@ -4,33 +4,33 @@
 
 under_flux 2
 
-# The shortest that there can be.
 cat >my-sched.py <<'END'
 import heapq
 
-from flux.resource import InfeasibleRequest, InsufficientResources
+from flux.resource import InsufficientResources
 from flux.scheduler import Scheduler
 
 
-class SimpleScheduler(Scheduler):
+class FirstFirst(Scheduler):
     def schedule(self):
-        while self._queue:
-            job = self._queue[0]
-            try:
-                alloc = self.resources.alloc(job.jobid, job.resource_request)
-            except InsufficientResources:
-                break
-            except InfeasibleRequest as exc:
-                job.request.deny(str(exc))
-            else:
-                job.request.success(alloc)
+        while self._queue and self.place(self._queue[0]):
             heapq.heappop(self._queue)
+
+    def place(self, job):
+        """False: it has to wait, and so have all behind it."""
+        try:
+            job.request.success(self.resources.alloc(job.jobid, job.resource_request))
+        except InsufficientResources:
+            return False
+        except OSError as exc:
+            job.request.deny(str(exc))
+        return True
 
 
 def mod_main(h, *args):
     if "fail" in args:
         raise OSError(22, "as asked")
-    SimpleScheduler(h, *args).run()
+    FirstFirst(h, *args).run()
 END
 
 modules () {
