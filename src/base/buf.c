@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/pages.h"
+#include "base/os/pages.h"
 
 void buf_init (struct buf *b)
 {

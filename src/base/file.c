@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/pages.h"
+#include "base/os/pages.h"
 
 static void close_keep_errno (int fd)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/stdout.h"
+#include "base/os/stdout.h"
 #include "fluxion-server/server.h"
 #include "fluxion-server/state.h"
 

@@ -1,6 +1,6 @@
 /* grug2dot: a GRUG recipe as Graphviz, on standard output. */
 #include "base/file.h"
-#include "base/stdout.h"
+#include "base/os/stdout.h"
 #include "fluxion/graph/draw.h"
 
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* flux-jobspec-validate: check jobspecs and print them in a normal form.
  * Exit status: 0, 1 a file cannot be read, 2 a jobspec is not valid, 3 other. */
 #include "base/file.h"
-#include "base/stdout.h"
+#include "base/os/stdout.h"
 #include "fluxion/jobspec/jobspec.h"
 
 #include <stdio.h>

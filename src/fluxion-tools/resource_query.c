@@ -1,7 +1,7 @@
 /* resource-query: try out the graph scheduler, line by line. */
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/stdout.h"
+#include "base/os/stdout.h"
 #include "fluxion-tools/session.h"
 #include "fluxion/graph/draw.h"
 

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "base/hashmap.h"
-#include "value/jobid.h"
+#include "value/job/jobid.h"
 
 #define TERMS_MAX 256
 

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 static int pipe_fd[2];
 static struct shell *sh;

@@ -27,7 +27,7 @@
 #include "base/json/jsonout.h"
 #include "core/subprocess/io.h"
 #include "shell/plug.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #define HOLD_TIME 0.002
 

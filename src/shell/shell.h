@@ -18,7 +18,7 @@
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
 #include "shell/options.h"
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 
 struct rset;
 struct pmi_server;

@@ -14,9 +14,9 @@
 
 #include "base/buf.h"
 #include "value/fsd.h"
-#include "value/jobid.h"
-#include "value/jobspec.h"
-#include "value/rset.h"
+#include "value/job/jobid.h"
+#include "value/job/jobspec.h"
+#include "value/resource/rset.h"
 
 static unsigned int seed = 20;
 

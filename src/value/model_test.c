@@ -1,7 +1,7 @@
 /* Sets of numbers, sets of resources and task maps against tables that say the same. */
 #include "base/test.h"
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 #include <errno.h>
 #include <flux/taskmap.h>
 #include <stdio.h>

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "value/constraint.h"
 #include "value/eventlog.h"
 #include "value/fsd.h"
-#include "value/jobid.h"
+#include "value/job/jobid.h"
+#include "value/resource/constraint.h"
 #include "value/treeobj.h"
 
 static void check_text (char *got, const char *want)

@@ -20,7 +20,9 @@ class Page(unittest.TestCase):
     def run_block(self, number):
         done = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c",
                                self.blocks[number]], capture_output=True, text=True, check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # What asyncio says of a machine that is slow.
+        errors = re.sub(r"^Executing <.* took .* seconds\n", "", done.stderr, flags=re.M)
+        self.assertEqual((done.returncode, errors), (0, ""))
         return done.stdout
 
     def test_executor(self):

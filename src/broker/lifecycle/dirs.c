@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/private.h"
+#include "base/os/private.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
-#include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/signals.h"
+#include "broker/programs/guard.h"
 
 static int fail (const char *attr, const char *path, const char *why)
 {

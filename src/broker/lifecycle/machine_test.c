@@ -5,12 +5,12 @@
 #include <signal.h>
 #include <syslog.h>
 
-#include "broker/lifecycle/command.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
-#include "broker/lifecycle/rc.h"
-#include "broker/lifecycle/rc2.h"
 #include "broker/overlay/overlay.h"
+#include "broker/programs/command.h"
+#include "broker/rc/rc.h"
+#include "broker/rc/rc2.h"
 #include "broker/routing/local.h"
 #include "broker/service/groups.h"
 #include "broker/service/groups_service.h"

@@ -6,9 +6,9 @@
  * way, after it they say not to wait any longer. */
 #include "broker/lifecycle/signals.h"
 #include "broker/attrs.h"
-#include "broker/lifecycle/guard.h"
 #include "broker/lifecycle/machine.h"
-#include "broker/lifecycle/rc2.h"
+#include "broker/programs/guard.h"
+#include "broker/rc/rc2.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -2,8 +2,10 @@
  *
  * Arguments: "fail" (mod_main fails at once), "service=NAME" (registers it).
  * Requests: testmod.hold is never answered, testmod.die ends the module with an
- * error, testmod.args answers the arguments. */
+ * error, testmod.args answers the arguments, testmod.many {count} answers so many
+ * numbers, testmod.count {numbers} how many there were. */
 #include <flux/core.h>
+#include <jansson.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -43,10 +45,36 @@ static void args_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     (void)flux_respond_pack (h, msg, "{s:s}", "first", args_count ? args[0] : "");
 }
 
+static void many_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                     void *arg)
+{
+    json_t *numbers = json_array ();
+    int count = 0;
+
+    (void)flux_request_unpack (msg, NULL, "{s:i}", "count", &count);
+    for (int i = 0; i < count; i++)
+        json_array_append_new (numbers, json_integer (i));
+    (void)flux_respond_pack (h, msg, "{s:o}", "numbers", numbers);
+}
+
+static void count_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                      void *arg)
+{
+    json_t *numbers;
+
+    if (flux_request_unpack (msg, NULL, "{s:o}", "numbers", &numbers) < 0)
+        (void)flux_respond_error (h, msg, errno, NULL);
+    else
+        (void)flux_respond_pack (h, msg, "{s:i}", "count",
+                                 (int)json_array_size (numbers));
+}
+
 static const struct flux_msg_handler_spec spec[] = {
     { FLUX_MSGTYPE_REQUEST, "hold", hold_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "die", die_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "args", args_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "many", many_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "count", count_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };
 

@@ -23,8 +23,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "base/descriptors.h"
 #include "base/hashmap.h"
+#include "base/os/descriptors.h"
 #include "broker/overlay/transport.h"
 #include "core/message/message.h"
 #include "core/reactor/reactor.h"

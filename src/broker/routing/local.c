@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/descriptors.h"
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/list.h"
+#include "base/os/descriptors.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/routing/local.h"

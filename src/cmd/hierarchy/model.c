@@ -5,7 +5,7 @@
 #include "cmd/hierarchy/model.h"
 
 #include "base/error.h"
-#include "value/yaml_json.h"
+#include "value/job/yaml_json.h"
 
 #include <errno.h>
 #include <stdarg.h>

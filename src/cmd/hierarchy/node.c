@@ -10,7 +10,7 @@
 #include "cmd/hierarchy/hierarchy.h"
 #include "cmd/hierarchy/plan.h"
 
-#include "base/proc.h"
+#include "base/os/proc.h"
 
 #include <flux/job.h>
 #include <flux/kvs.h>

@@ -8,7 +8,7 @@
 #include "cmd/hierarchy/plan.h"
 #include "cmd/hierarchy/view.h"
 
-#include "base/proc.h"
+#include "base/os/proc.h"
 #include "cmd/output/output.h"
 
 #include <flux/idset.h>

@@ -6,7 +6,7 @@
 #include "cmd/hierarchy/throughput.h"
 
 #include "base/clock.h"
-#include "base/proc.h"
+#include "base/os/proc.h"
 #include "cmd/jobspec/jobspec_cli.h"
 #include "value/fsd.h"
 

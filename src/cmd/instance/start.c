@@ -29,8 +29,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/private.h"
-#include "base/proc.h"
+#include "base/os/private.h"
+#include "base/os/proc.h"
 #include "cmd/cmd.h"
 #include "config.h"
 #include "core/pmi/server.h"

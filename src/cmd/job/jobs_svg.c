@@ -11,7 +11,7 @@
 #include "cmd/job/instance_info.h"
 #include "cmd/picture/timeline.h"
 #include "core/job/uri.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <flux/idset.h>
 #include <flux/job.h>

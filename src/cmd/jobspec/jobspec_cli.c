@@ -6,8 +6,8 @@
 #include "base/text/toml.h"
 #include "cmd/format/datetime.h"
 #include "cmd/jobspec/shape.h"
-#include "value/constraint.h"
 #include "value/fsd.h"
+#include "value/resource/constraint.h"
 
 #include "base/error.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
 #include "cmd/output/output.h"
-#include "base/stdout.h"
+#include "base/os/stdout.h"
 #include "base/text/printable.h"
 #include "cmd/cmd.h"
 

@@ -8,7 +8,7 @@
  * pauses stops the copying in his direction; nothing gathers here. */
 #include "base/file.h"
 #include "cmd/cmd.h"
-#include "core/handle/connector.h"
+#include "core/connect/connector.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -18,10 +18,10 @@
 
 #include "base/file.h"
 #include "base/list.h"
-#include "base/private.h"
+#include "base/os/private.h"
 #include "cmd/proxy/session.h"
-#include "core/handle/connector.h"
-#include "core/handle/ssh.h"
+#include "core/connect/connector.h"
+#include "core/connect/ssh.h"
 #include "core/message/msgstream.h"
 
 #define WAITING_MAX (1024 * 1024) /* bytes for one end, then the other is not read */

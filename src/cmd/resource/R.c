@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <flux/hostlist.h>
 #include <flux/idset.h>

@@ -1,7 +1,7 @@
 /* flux hostlist: sets of hosts, from text, from jobs, from the instance. */
 #include "base/file.h"
 #include "cmd/cmd.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <flux/hostlist.h>
 #include <flux/idset.h>

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 struct jgf {
     json_t *nodes, *edges;

@@ -5,7 +5,7 @@
 #include "cmd/format/format.h"
 #include "cmd/resource/queue_part.h"
 #include "value/fsd.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <limits.h>
 #include <math.h>

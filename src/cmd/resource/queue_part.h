@@ -2,7 +2,7 @@
 #ifndef CMD_QUEUE_PART_H
 #define CMD_QUEUE_PART_H
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 /* The table of queues, asked of the broker; an empty object if there are none. */
 json_t *queue_table (void);

@@ -13,7 +13,7 @@
 #include "cmd/resource/queue_part.h"
 #include "cmd/resource/resource_table.h"
 #include "value/eventlog.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #define PROGRAM "flux-resource"
 

@@ -3,7 +3,7 @@
 #define CMD_RESOURCE_TABLE_H
 
 #include "cmd/format/format.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 struct resource_row {
     const char *state;

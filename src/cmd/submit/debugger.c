@@ -31,7 +31,7 @@ SEEN void MPIR_Breakpoint (void);
 
 __attribute__ ((noinline)) void MPIR_Breakpoint (void)
 {
-    __asm__ volatile ("" ::: "memory");
+    __asm__ volatile("" ::: "memory");
 }
 
 bool debugger_is_there (void)

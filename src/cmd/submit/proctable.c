@@ -12,7 +12,8 @@
 
 #include "base/file.h"
 
-#define SHELL "flux-shell" /* a task's parent; of others, such as its own children, not */
+#define SHELL                                                                          \
+    "flux-shell" /* a task's parent; of others, such as its own children, not */
 
 static const char *find (const char *env, size_t len, const char *name)
 {
@@ -49,8 +50,9 @@ static int add (struct proctable *t, unsigned int rank, const char *host, int pi
         return -1;
     t->v = v;
     v += t->count;
-    *v = (struct process){ .rank = rank, .pid = pid, .host = strdup (host),
-                           .path = strdup (path) };
+    *v = (struct process){
+        .rank = rank, .pid = pid, .host = strdup (host), .path = strdup (path)
+    };
     t->count++;
     return v->host && v->path ? 0 : -1;
 }

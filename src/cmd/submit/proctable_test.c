@@ -19,25 +19,30 @@ static long task (const char *env, size_t len)
 static void environments (void **state)
 {
     assert_int_equal (TASK ("FLUX_TASK_RANK=7\0FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"), 7);
-    assert_int_equal (
-        TASK ("A=\0FLUX_URI=" URI "\0FLUX_JOB_ID=ƒ6\0FLUX_TASK_RANK=0\0"), 0);
+    assert_int_equal (TASK ("A=\0FLUX_URI=" URI "\0FLUX_JOB_ID=ƒ6\0FLUX_TASK_RANK=0\0"),
+                      0);
     assert_int_equal (TASK ("FLUX_TASK_RANK=7\0FLUX_JOB_ID=6\0FLUX_URI=" URI "\0"), -1);
-    assert_int_equal (TASK ("FLUX_TASK_RANK=7\0FLUX_JOB_ID=5\0FLUX_URI=" URI "1\0"), -1);
+    assert_int_equal (TASK ("FLUX_TASK_RANK=7\0FLUX_JOB_ID=5\0FLUX_URI=" URI "1\0"),
+                      -1);
     assert_int_equal (TASK ("FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"), -1);
     assert_int_equal (TASK ("FLUX_TASK_RANK=7\0FLUX_URI=" URI "\0"), -1);
-    assert_int_equal (TASK ("FLUX_TASK_RANK=7x\0FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"), -1);
-    assert_int_equal (TASK ("FLUX_TASK_RANK=-7\0FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"), -1);
+    assert_int_equal (TASK ("FLUX_TASK_RANK=7x\0FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"),
+                      -1);
+    assert_int_equal (TASK ("FLUX_TASK_RANK=-7\0FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"),
+                      -1);
     assert_int_equal (
         TASK ("FLUX_TASK_RANK=99999999999999999999\0FLUX_JOB_ID=5\0FLUX_URI=" URI "\0"),
         -1);
-    assert_int_equal (TASK ("FLUX_JOB_ID=what\0FLUX_TASK_RANK=7\0FLUX_URI=" URI "\0"), -1);
+    assert_int_equal (TASK ("FLUX_JOB_ID=what\0FLUX_TASK_RANK=7\0FLUX_URI=" URI "\0"),
+                      -1);
     assert_int_equal (TASK (""), -1);
 }
 
 static void lines (void **state)
 {
-    static const char *const bad[] = { "", "x", "1 host", "1 host 7", "1 host 7 ",
-                                       "1 host 0 /bin/a", "x host 7 /bin/a" };
+    static const char *const bad[] = {
+        "", "x", "1 host", "1 host 7", "1 host 7 ", "1 host 0 /bin/a", "x host 7 /bin/a"
+    };
     struct proctable t = { NULL, 0 };
 
     assert_int_equal (proctable_add_line (&t, "12 host 345 /bin/a program"), 0);

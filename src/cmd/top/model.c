@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text/printable.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <errno.h>
 #include <flux/idset.h>

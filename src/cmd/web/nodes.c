@@ -1,6 +1,6 @@
 #include "cmd/web/nodes.h"
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <errno.h>
 #include <flux/idset.h>

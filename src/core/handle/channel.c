@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/handle/connector.h"
+#include "core/connect/connector.h"
 #include "core/message/message.h"
 #include "core/message/msgqueue.h"
 

@@ -5,7 +5,7 @@
 #include <flux/rpc.h>
 
 #include "core/aux.h"
-#include "core/handle/connector.h"
+#include "core/connect/connector.h"
 #include "core/handle/matchtag.h"
 #include "core/message/msgqueue.h"
 #include "core/reactor/reactor.h"

@@ -1,5 +1,5 @@
 /* Names of ids, states and results; requests about one job. */
-#include "value/jobid.h"
+#include "value/job/jobid.h"
 #include <flux/job.h>
 
 #include "base/buf.h"

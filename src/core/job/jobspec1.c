@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 
 struct flux_jobspec1 {
     json_t *obj;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/json/json.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 #include "core/message/message_impl.h"
 
 #define TAKE_MIN (64 * 1024)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 #include "core/message/message.h"
 
 #define PREFACE_LEN 8

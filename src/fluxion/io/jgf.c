@@ -1,7 +1,7 @@
 #include "fluxion/io/jgf.h"
 #include "base/hashmap.h"
 #include "base/json/jscan.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 
 #include <stdarg.h>
 #include <stdio.h>

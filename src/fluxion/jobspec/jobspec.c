@@ -2,7 +2,7 @@
 #include "base/buf.h"
 #include "fluxion/jobspec/count.h"
 #include "fluxion/jobspec/yamldoc.h"
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #define FLUXION_SCHED_H
 
 #include "fluxion/match/match.h"
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #define MAX_TRACKED 16
 /* What the id of a node weighs for policies that look at nodes first. */

@@ -1,7 +1,7 @@
 #include "store.h"
 
 #include "base/hashmap.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>

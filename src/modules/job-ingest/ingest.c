@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/json/json.h"
 #include "value/fsd.h"
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 
 #include <errno.h>
 #include <math.h>

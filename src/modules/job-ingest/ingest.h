@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/json/jsontext.h"
-#include "value/jobid.h"
+#include "value/job/jobid.h"
 #include <flux/job.h>
 #include <jansson.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 
 #include "base/hashmap.h"
 #include "value/eventlog.h"
-#include "value/jobspec.h"
-#include "value/rset.h"
+#include "value/job/jobspec.h"
+#include "value/resource/rset.h"
 
 #include <errno.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "jobs.h"
 
 #include "base/hashmap.h"
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #include <math.h>
 #include <signal.h>

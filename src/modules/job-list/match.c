@@ -1,7 +1,7 @@
 /* Constraints on jobs (RFC 31, 43). */
 #include "jobs.h"
 
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #include <flux/hostlist.h>
 #include <flux/idset.h>

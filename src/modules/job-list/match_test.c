@@ -3,7 +3,7 @@
 #include "base/test.h"
 
 #include "jobs.h"
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "jobs.h"
 #include "modules/job-list/intern.h"
 #include "modules/job-list/order.h"
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "value/constraint.h"
+#include "value/resource/constraint.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "housekeeping.h"
 #include "rankexec.h"
 #include "value/fsd.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <errno.h>
 #include <math.h>

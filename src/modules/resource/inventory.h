@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 struct drain {
     double timestamp;

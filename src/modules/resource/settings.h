@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 struct settings {
     struct rset *R; /* of `config`, else `path`, ranks as written there; or NULL */

@@ -4,7 +4,7 @@
 #include <syslog.h>
 
 #include "ctx.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 /* An RPC to sched-fluxion-resource before jobs come. */
 static int call_resource (struct ctx *ctx, const char *method, json_int_t id,

@@ -4,7 +4,7 @@
 #include <syslog.h>
 
 #include "ctx.h"
-#include "value/jobid.h"
+#include "value/job/jobid.h"
 
 /* Ids in a list: an answer has a bound, however many jobs wait. */
 #define LISTED_MAX 1000

@@ -7,8 +7,8 @@
 #ifndef SCHED_SIMPLE_ALLOC_H
 #define SCHED_SIMPLE_ALLOC_H
 
-#include "value/jobspec.h"
-#include "value/rset.h"
+#include "value/job/jobspec.h"
+#include "value/resource/rset.h"
 
 enum alloc_mode {
     ALLOC_WORST_FIT, /* the emptiest node, then the lowest rank */

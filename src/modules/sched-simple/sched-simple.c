@@ -23,7 +23,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "core/reactor/reactor.h"
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 
 struct job {
     flux_jobid_t id;

@@ -33,6 +33,9 @@ void flux_py_disown (struct flux_py_owner *o);
 int flux_py_log (flux_t *h, int level, const char *s);
 flux_msg_handler_t *flux_py_msg_handler_create (flux_t *h, int typemask,
     uint32_t matchtag, const char *topic_glob, flux_msg_handler_f cb, void *arg);
+flux_future_t *flux_py_rpc (flux_t *h, const char *topic, const char *s, uint32_t nodeid,
+                            int flags);
+const char *flux_py_rpc_get (flux_future_t *f);
 void free (void *ptr);
 """
 
@@ -40,6 +43,7 @@ PREAMBLE = """
 #include <flux/core.h>
 #include <flux/hostlist.h>
 #include <flux/idset.h>
+#include <errno.h>
 #include <stdlib.h>
 
 /* Whatever order Python collects in: the handle lives as long as a future of it. */
@@ -49,6 +53,27 @@ static int flux_py_future_hold (flux_future_t *f, flux_t *h)
         return -1;
     flux_incref (h);
     return 0;
+}
+
+/* Each half of an RPC is one call. */
+static flux_future_t *flux_py_rpc (flux_t *h, const char *topic, const char *s,
+                                   uint32_t nodeid, int flags)
+{
+    flux_future_t *f = flux_rpc (h, topic, s, nodeid, flags);
+    if (f && flux_py_future_hold (f, h) < 0) {
+        flux_future_destroy (f);
+        return NULL;
+    }
+    return f;
+}
+
+/* NULL with errno 0: there is no payload. */
+static const char *flux_py_rpc_get (flux_future_t *f)
+{
+    const char *s = NULL;
+    if (flux_rpc_get (f, &s) == 0)
+        errno = 0;
+    return s;
 }
 
 static void flux_py_future_drop (flux_future_t *f)

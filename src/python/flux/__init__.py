@@ -31,10 +31,11 @@ def __getattr__(name: str) -> Any:
         globals()["Flux"] = found
         return found
     if name in _SUBMODULES:
-        import importlib
+        import sys
 
         try:
-            return importlib.import_module("flux." + name)
+            __import__("flux." + name)
+            return sys.modules["flux." + name]
         except ModuleNotFoundError:
             pass
     raise AttributeError(f"module 'flux' has no attribute {name!r}")

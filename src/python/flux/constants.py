@@ -1,9 +1,11 @@
 """The constants of the public headers: FLUX_NODEID_ANY, FLUX_MSGTYPE_EVENT, ..."""
 from __future__ import annotations
 
-from typing import Any
-
 from _flux._core import lib as _lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = sorted(
     name

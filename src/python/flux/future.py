@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import errno
-import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Generator, Optional
 
 from flux.core.inner import (
     NULL,
@@ -24,7 +22,10 @@ from flux.core.inner import (
     register,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Callable, Generator, Optional
+
     from flux.core.handle import Flux
 
 # Python sees signals only between calls of the library.
@@ -34,16 +35,17 @@ _SLICE = 0.2
 class Future:
     """A future of the library."""
 
+    _key = 0
+    _then: Optional[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = None
+    # Of asyncio, of who awaits it.
+    _waiter: Any = None
+    _awaited = False
+
     def __init__(self, future: Any, flux_handle: Optional["Flux"] = None) -> None:
         self._flux = flux_handle
         self._future = ffi.gc(check_ptr(future, type(self).__name__), lib.flux_py_future_drop)
         if flux_handle is not None:
             check(lib.flux_py_future_hold(self._future, flux_handle.handle))
-        self._key = 0
-        self._then: Optional[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = None
-        # Of asyncio, of who awaits it.
-        self._waiter: Any = None
-        self._awaited = False
 
     @property
     def handle(self) -> Any:
@@ -137,25 +139,24 @@ class Future:
         """Wait until it is ready; OSError with ETIMEDOUT after timeout seconds."""
         if lib.flux_future_is_ready(self._future):
             return self
-        if threading.current_thread() is not threading.main_thread():
-            rc = lib.flux_future_wait_for(self._future, timeout)
-        else:
-            rc = self._wait_in_slices(timeout)
-        errnum = ffi.errno
+        errnum = self._wait_in_slices(timeout)
         raise_kept()
-        if rc < 0:
+        if errnum:
             raise error("wait_for", errnum)
         return self
 
     def _wait_in_slices(self, timeout: float) -> int:
+        """0, or what went wrong."""
         end = None if timeout < 0 else time.monotonic() + timeout
         while True:
             left = _SLICE if end is None else max(0.0, min(_SLICE, end - time.monotonic()))
-            rc: int = lib.flux_future_wait_for(self._future, left)
-            if rc == 0 or ffi.errno != errno.ETIMEDOUT:
-                return rc
-            if lib.flux_future_is_ready(self._future) or left < _SLICE:
-                return rc
+            if lib.flux_future_wait_for(self._future, left) == 0:
+                return 0
+            errnum: int = ffi.errno
+            if errnum != errno.ETIMEDOUT or left < _SLICE:
+                return errnum
+            if lib.flux_future_is_ready(self._future):
+                return errnum
 
     def _check(self, rc: int) -> int:
         """A result of a get function; the error is the future's."""

@@ -1,19 +1,22 @@
 """Messages."""
 from __future__ import annotations
 
-import json
-from typing import Any, Optional
-
 from flux.core.inner import (
-    Payload,
     check,
     check_ptr,
     decode,
     encode,
     ffi,
+    from_json,
     lib,
     payload_text,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+    from flux.core.inner import Payload
 
 
 class Message:
@@ -68,7 +71,7 @@ class Message:
     def payload(self) -> Any:
         """The payload, from JSON."""
         text = self.payload_str
-        return None if text is None else json.loads(text)
+        return None if text is None else from_json(text)
 
     @payload.setter
     def payload(self, value: Payload) -> None:

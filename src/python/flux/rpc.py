@@ -1,13 +1,14 @@
 """Remote procedure calls."""
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Optional
-
-from flux.core.inner import Payload, decode, encode, ffi, lib, payload_text
+from flux.core.inner import NULL, check_ptr, decode, encode, ffi, from_json, lib, payload_text
 from flux.future import Future
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Optional
+
+    from flux.core.inner import Payload
     from flux.core.handle import Flux
 
 
@@ -23,21 +24,21 @@ class RPC(Future):
         flags: int = 0,
     ) -> None:
         self.topic = topic
-        super().__init__(
-            lib.flux_rpc(
-                flux_handle.handle, encode(topic), payload_text(payload), nodeid & 0xFFFFFFFF, flags
-            ),
-            flux_handle,
+        future = lib.flux_py_rpc(
+            flux_handle.handle, encode(topic), payload_text(payload), nodeid & 0xFFFFFFFF, flags
         )
+        self._flux = flux_handle
+        self._future = ffi.gc(check_ptr(future, topic), lib.flux_py_future_drop)
 
     def get_str(self) -> Optional[str]:
         """The response as text."""
         self.wait_for()
-        text = ffi.new("const char **")
-        self._check(lib.flux_rpc_get(self.handle, text))
-        return decode(text[0])
+        text = lib.flux_py_rpc_get(self._future)
+        if text == NULL:
+            self._check(-1 if ffi.errno else 0)
+        return decode(text)
 
     def get(self) -> Any:
         """The response, from JSON; None if it is empty."""
         text = self.get_str()
-        return None if text is None else json.loads(text)
+        return None if text is None else from_json(text)

@@ -9,8 +9,8 @@
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
-#include "value/jobid.h"
-#include "value/rset.h"
+#include "value/job/jobid.h"
+#include "value/resource/rset.h"
 
 json_t *shell_option (struct shell *sh, const char *path)
 {

@@ -6,7 +6,7 @@
 #include <flux/types.h>
 #include <jansson.h>
 
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 
 /* What a node of the job offers, in the order of broker ranks. */
 struct layout_node {

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 
 #include "shell/plug/plugs.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 struct service {
     struct list node;

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "shell/job/layout.h"
 #include "shell/plug/plugs.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 /* json_str is the text of take_o, to be freed. */
 static int give_text (json_t *take_o, char **json_str)

@@ -7,7 +7,7 @@
 
 #include "shell/job/layout.h"
 #include "shell/plug/plugs.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 struct plugs plugs;
 static struct shell sh;

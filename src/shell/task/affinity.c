@@ -10,7 +10,7 @@
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #define CORE_MAX 1024
 

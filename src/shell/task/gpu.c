@@ -11,7 +11,7 @@
 #include "shell/options.h"
 #include "shell/plug.h"
 #include "shell/shell.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 /* Consecutive shares, wrapping when there are more tasks; owned by the caller. */
 static struct idset *share (const struct jobspec *js, const struct idset *gpus,

@@ -3,7 +3,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/private.h"
+#include "base/os/private.h"
 #include "core/kvs/blobs.h"
 
 #include <errno.h>

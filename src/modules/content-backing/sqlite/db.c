@@ -1,7 +1,7 @@
 #include "db_impl.h"
 
 #include "base/error.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 #include "core/kvs/blobs.h"
 #include "modules/content-backing/root.h"
 

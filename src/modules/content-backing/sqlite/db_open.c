@@ -2,7 +2,7 @@
 #include "marks.h"
 
 #include "base/error.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 #include "modules/content-backing/file.h"
 #include "modules/content-backing/root.h"
 

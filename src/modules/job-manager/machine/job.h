@@ -6,7 +6,7 @@
 #include "base/heap.h"
 #include "base/json/jsontext.h"
 #include "base/list.h"
-#include "value/jobspec.h"
+#include "value/job/jobspec.h"
 #include <flux/job.h>
 #include <jansson.h>
 

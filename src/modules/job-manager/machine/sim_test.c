@@ -5,7 +5,7 @@
 #include "base/test.h"
 
 #include "modules/job-manager/machine/manager.h"
-#include "value/jobid.h"
+#include "value/job/jobid.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

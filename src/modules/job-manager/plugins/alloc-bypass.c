@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 static json_t *find_R (flux_plugin_arg_t *args)
 {

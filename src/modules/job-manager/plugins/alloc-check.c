@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #define ITEM "alloc-check"
 

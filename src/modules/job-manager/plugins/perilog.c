@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "modules/job-manager/plugins/perilog_conf.h"
 #include "modules/job-manager/rankexec.h"
-#include "value/rset.h"
+#include "value/resource/rset.h"
 
 #include <flux/hostlist.h>
 #include <flux/jobtap.h>

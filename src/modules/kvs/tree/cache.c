@@ -1,7 +1,7 @@
 #include "cache.h"
 
 #include "base/hashmap.h"
-#include "base/pages.h"
+#include "base/os/pages.h"
 
 #include <errno.h>
 #include <stdio.h>

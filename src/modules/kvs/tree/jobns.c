@@ -1,7 +1,7 @@
 #include "jobns.h"
 
 #include "core/kvs/treetext.h"
-#include "value/jobid.h"
+#include "value/job/jobid.h"
 #include "value/treeobj.h"
 
 #include <errno.h>

@@ -1,18 +1,14 @@
 """The handle: a connection to an instance."""
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 import syslog
 import threading
 import weakref
-from typing import Any, Callable, Iterator, Optional, Union
 
 from flux.core.inner import (
     NULL,
-    Payload,
     check,
     check_ptr,
     decode,
@@ -30,11 +26,17 @@ from flux.core.watchers import (
     MessageWatcher,
     SignalWatcher,
     TimerWatcher,
-    WatcherCallback,
 )
 from flux.future import Future
 from flux.message import Message
 from flux.rpc import RPC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional, Union
+
+    from flux.core.inner import Payload
+    from flux.core.watchers import WatcherCallback
 
 _open: "weakref.WeakSet[Flux]" = weakref.WeakSet()
 
@@ -242,26 +244,23 @@ class Flux:
         that are still active.
         """
         loop = self.reactor if reactor is None else reactor
-        with self._signals():
-            rc: int = lib.flux_reactor_run(loop, flags)
-        errnum = ffi.errno
+        in_main = threading.current_thread() is threading.main_thread()
+        rc, errnum = (self._run_with_signals if in_main else _run)(loop, flags)
         raise_kept()
         if rc < 0:
             raise error("reactor_run", errnum)
         return rc
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _run_with_signals(self, loop: Any, flags: int) -> tuple[int, int]:
         """Handlers of signals in Python run while the reactor waits."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+        import signal
+
         rfd, wfd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         old = signal.set_wakeup_fd(wfd, warn_on_full_buffer=False)
         watcher = FDWatcher(self, rfd, lib.FLUX_POLLIN, _drain)
         try:
             watcher.start().unref()
-            yield
+            return _run(loop, flags)
         finally:
             watcher.destroy()
             signal.set_wakeup_fd(old)
@@ -338,7 +337,14 @@ class Flux:
     LOG_INFO = syslog.LOG_INFO
 
 
+def _run(loop: Any, flags: int) -> tuple[int, int]:
+    """What the library's reactor returns, and errno."""
+    return lib.flux_reactor_run(loop, flags), ffi.errno
+
+
 def _drain(_handle: Flux, watcher: Any, _revents: int, _args: Any) -> None:
     """A signal has come: its handler has run when this returns."""
-    with contextlib.suppress(BlockingIOError):
+    try:
         os.read(watcher.fd_int, 4096)
+    except BlockingIOError:
+        pass

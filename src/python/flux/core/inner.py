@@ -6,19 +6,27 @@ import os
 import threading
 import weakref
 from itertools import count
-from typing import Any, Callable, MutableMapping, Optional, TypeVar, Union
 
 from _flux._core import ffi as ffi
 from _flux._core import lib as lib
 
-Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, MutableMapping, Optional, TypeVar, Union
+
+    Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
+    _Callback = TypeVar("_Callback", bound=Callable[..., None])
+
 
 NULL = ffi.NULL
 
 
 def encode(text: Union[str, bytes]) -> bytes:
     """Text for the library; NUL cannot be passed on."""
-    data = text if isinstance(text, bytes) else os.fsencode(text)
+    if isinstance(text, str):
+        data = text.encode("utf-8", "surrogateescape")
+    else:
+        data = text if isinstance(text, bytes) else os.fsencode(text)
     if b"\0" in data:
         raise ValueError(f"{text!r}: a NUL is in it")
     return data
@@ -64,13 +72,30 @@ def check_ptr(ptr: Any, what: str = "") -> Any:
     return ptr
 
 
+# json.dumps() makes an encoder for each call.
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+_scan_json = json.JSONDecoder().scan_once
+
+
 def payload_text(payload: Payload) -> Any:
     """JSON text of a payload, or NULL."""
     if payload is None:
         return NULL
     if isinstance(payload, (str, bytes)):
         return encode(payload)
-    return json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    return _to_json(payload).encode("utf-8", "surrogateescape")
+
+
+def from_json(text: str) -> Any:
+    """The value of JSON text. Most of it comes from our own encoder, without spaces around
+    it; then this is all that json.loads() would come to."""
+    try:
+        value, end = _scan_json(text, 0)
+        if end == len(text):
+            return value
+    except StopIteration:
+        pass
+    return json.loads(text)
 
 
 # Callbacks get a number as their argument. Who may be called is held by its handle;
@@ -78,7 +103,15 @@ def payload_text(payload: Payload) -> Any:
 _keys = count(1)
 _called: MutableMapping[int, Any] = weakref.WeakValueDictionary()
 _unowned: dict[int, Any] = {}
-_raised = threading.local()
+
+
+class _Raised(threading.local):
+    """What a callback of this thread has raised."""
+
+    exc: Optional[BaseException] = None
+
+
+_raised = _Raised()
 
 
 def register(obj: Any) -> int:
@@ -101,19 +134,17 @@ def holder(handle: Any) -> dict[int, Any]:
 
 def keep_exception(exc: BaseException) -> None:
     """A callback has raised: whoever called into the library gets it."""
-    if getattr(_raised, "exc", None) is None:
+    if _raised.exc is None:
         _raised.exc = exc
 
 
 def raise_kept() -> None:
     """Raise what a callback of this thread has raised, with its traceback."""
-    exc = getattr(_raised, "exc", None)
+    exc = _raised.exc
     if exc is not None:
         _raised.exc = None
         raise exc
 
-
-_Callback = TypeVar("_Callback", bound=Callable[..., None])
 
 
 def _extern(function: _Callback) -> _Callback:

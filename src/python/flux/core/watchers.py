@@ -1,16 +1,18 @@
 """Watchers: what a reactor calls back for."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Optional
-
 from flux.core.inner import NULL, as_arg, check_ptr, ffi, lib, register
 from flux.message import Message
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Callable, Optional
+
     from flux.core.handle import Flux
 
-#: callback(handle, watcher, revents, args)
-WatcherCallback = Callable[["Flux", Any, int, Any], Any]
+    #: callback(handle, watcher, revents, args)
+    WatcherCallback = Callable[["Flux", Any, int, Any], Any]
+
 
 
 class Watcher:

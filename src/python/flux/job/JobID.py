@@ -1,9 +1,11 @@
 """Ids of jobs in all their encodings (RFC 19)."""
 from __future__ import annotations
 
-from typing import Any, Union
-
 from flux.core.inner import decode, encode, ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Union
 
 ENCODINGS = ("dec", "hex", "kvs", "dothex", "f58", "f58plain")
 

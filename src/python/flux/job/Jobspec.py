@@ -1,22 +1,21 @@
 """Jobspecs: what a job needs and does (RFC 14, 25)."""
 from __future__ import annotations
 
-import base64
 import collections.abc as abc
-import datetime
 import json
 import math
 import os
-import resource
 import stat
-import subprocess
-from typing import IO, Any, Iterator, Mapping, Optional, Sequence, Union
 
 from flux.core.inner import NULL, decode, encode, ffi, lib
-from flux.util import parse_fsd
 
-Duration = Union[int, float, str, datetime.timedelta]
-Command = Union[Sequence[str], abc.Iterable[str]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from typing import IO, Any, Iterator, Mapping, Optional, Sequence, Union
+
+    Duration = Union[int, float, str, datetime.timedelta]
+    Command = Union[Sequence[str], abc.Iterable[str]]
 
 # Resource limits that a job takes over from whoever submits it.
 _RLIMITS = "cpu fsize data stack core nofile as rss nproc".split()
@@ -25,12 +24,14 @@ _RLIMITS = "cpu fsize data stack core nofile as rss nproc".split()
 def _seconds(duration: Duration) -> float:
     if isinstance(duration, bool):
         raise TypeError("duration: seconds, text or timedelta, not bool")
-    if isinstance(duration, datetime.timedelta):
-        seconds = duration.total_seconds()
-    elif isinstance(duration, str):
+    if isinstance(duration, str):
+        from flux.util import parse_fsd
+
         seconds = parse_fsd(duration)
     elif isinstance(duration, (int, float)):
         seconds = duration
+    elif hasattr(duration, "total_seconds"):
+        seconds = duration.total_seconds()
     else:
         raise TypeError(f"duration: seconds, text or timedelta, not {type(duration).__name__}")
     if not math.isfinite(seconds) or seconds < 0:
@@ -406,6 +407,8 @@ def _read_file(name: str) -> tuple[str, str, int]:
     try:
         return data.decode("utf-8"), "utf-8", mode
     except UnicodeDecodeError:
+        import base64
+
         return base64.b64encode(data).decode(), "base64", mode
 
 
@@ -731,6 +734,8 @@ class JobspecV1(Jobspec):
         stdin: Optional[str] = None,
     ) -> "JobspecV1":
         argv = ["flux", name, "--dry-run", *_flags(options), *(["--"] if words else []), *words]
+        import subprocess
+
         done = subprocess.run(
             argv,
             input=stdin or "",
@@ -755,7 +760,7 @@ def _flags(options: Mapping[str, Any]) -> list[str]:
         if value is True:
             flags.append(flag)
             continue
-        if isinstance(value, datetime.timedelta):
+        if hasattr(value, "total_seconds"):
             value = f"{value.total_seconds()}s"
         if isinstance(value, abc.Mapping):
             value = [f"{k}={v}" for k, v in value.items()]
@@ -790,6 +795,8 @@ def _by_resource(
 
 def _rlimits() -> dict[str, int]:
     """This process's limits; -1 is none."""
+    import resource
+
     limits = {}
     for name in _RLIMITS:
         limits[name] = resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper()))[0]

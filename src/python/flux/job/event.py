@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import errno
 import json
-from typing import TYPE_CHECKING, Any, Iterator, Optional, Union
 
 from flux.core.inner import check, decode, encode, ffi, lib
 from flux.future import Future
 from flux.job.JobID import JobID
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Iterator, Optional, Union
+
     from flux.core.handle import Flux
 
 #: the logs of a job by the names that flux job eventlog(1) has for them

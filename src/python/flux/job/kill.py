@@ -1,14 +1,14 @@
 """Signals and exceptions for jobs, and their urgency."""
 from __future__ import annotations
 
-import signal
-from typing import TYPE_CHECKING, Optional, Union
-
 from flux.core.inner import decode, ffi, lib, maybe
 from flux.future import Future
 from flux.job.JobID import JobID
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Optional, Union
+
     from flux.core.handle import Flux
 
 
@@ -16,8 +16,9 @@ def kill_async(
     flux_handle: "Flux", jobid: Union[int, str], signum: Optional[int] = None
 ) -> Future:
     """Begin to send a signal to a running job (SIGTERM if signum is None)."""
-    number = signal.SIGTERM if signum is None else signum
-    return Future(lib.flux_job_kill(flux_handle.handle, JobID(jobid), number), flux_handle)
+    if signum is None:
+        from signal import SIGTERM as signum
+    return Future(lib.flux_job_kill(flux_handle.handle, JobID(jobid), signum), flux_handle)
 
 
 def kill(flux_handle: "Flux", jobid: Union[int, str], signum: Optional[int] = None) -> None:

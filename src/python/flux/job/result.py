@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Union
 
 from flux.core.inner import decode, ffi, lib
 from flux.future import Future
-from flux.job.info import JobInfo
 from flux.job.JobID import JobID
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Union
+
     from flux.core.handle import Flux
+    from flux.job.info import JobInfo
 
 
 class JobResultFuture(Future):
@@ -30,6 +32,8 @@ class JobResultFuture(Future):
 
     def get_info(self) -> JobInfo:
         """Wait for the result, as JobInfo (what the eventlog tells of it)."""
+        from flux.job.info import JobInfo
+
         found = self.get_dict()
         found["state"] = lib.FLUX_JOB_STATE_INACTIVE
         return JobInfo(found)

@@ -1,13 +1,14 @@
 """Submit jobs."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Union
-
 from flux.core.inner import encode, ffi, lib
 from flux.future import Future
 from flux.job.JobID import JobID
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Union
+
     from flux.core.handle import Flux
     from flux.job.Jobspec import Jobspec
 

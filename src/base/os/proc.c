@@ -1,0 +1,39 @@
+#include "base/os/proc.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static void kill_list (const char *list)
+{
+    char *end;
+
+    for (const char *cp = list; *cp; cp = end) {
+        pid_t pid = strtol (cp, &end, 10);
+
+        if (end == cp || pid <= 0)
+            break;
+        (void)kill (pid, SIGKILL);
+        (void)waitpid (pid, NULL, 0);
+        while (*end == ' ' || *end == '\n')
+            end++;
+    }
+}
+
+void proc_kill_children (void)
+{
+    char path[64];
+    char *list;
+    size_t len;
+
+    snprintf (path, sizeof (path), "/proc/self/task/%d/children", (int)getpid ());
+    while ((list = file_read_all (path, &len)) && len > 0) {
+        kill_list (list);
+        free (list);
+    }
+    free (list);
+}

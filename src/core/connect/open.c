@@ -1,0 +1,124 @@
+/* From a URI to a handle. */
+#include <flux/attr.h>
+#include <flux/handle.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "core/connect/connector.h"
+
+static const struct {
+    const char *scheme;
+    flux_t *(*open) (const char *rest, int flags, flux_error_t *error);
+} connectors[] = {
+    { "local", connector_local_open },
+    { "ssh", connector_ssh_open },
+    { "fd", connector_fd_open },
+    { "loop", connector_loop_open },
+};
+
+static flux_t *open_uri (const char *uri, int flags, flux_error_t *error)
+{
+    const char *sep = strstr (uri, "://");
+    flux_t *h;
+
+    for (size_t i = 0; sep && i < sizeof (connectors) / sizeof (connectors[0]); i++) {
+        if (strlen (connectors[i].scheme) != (size_t)(sep - uri)
+            || strncmp (uri, connectors[i].scheme, sep - uri) != 0)
+            continue;
+        if (!(h = connectors[i].open (sep + 3, flags, error)) && error
+            && error->text[0] == '\0')
+            error_text (error, "%s: %s", uri, strerror (errno));
+        return h;
+    }
+    errno = ENOENT;
+    error_text (error, "%s: unknown URI scheme", uri);
+    return NULL;
+}
+
+static const char *default_uri (void)
+{
+    const char *uri = getenv ("FLUX_URI");
+
+    return uri && uri[0] ? uri : flux_conf_builtin_get ("local_uri", FLUX_CONF_AUTO);
+}
+
+/* "/", ".", "..", "../..": instances above the one that FLUX_URI names. */
+static bool is_ancestor_path (const char *s)
+{
+    return !strcmp (s, "/") || !strcmp (s, ".") || !strcmp (s, "..")
+           || !strncmp (s, "../", 3) || !strncmp (s, "./", 2);
+}
+
+static int count_ups (const char *s)
+{
+    int ups = 0;
+
+    if (!strcmp (s, "/"))
+        return -1; /* to the top */
+    while ((s = strstr (s, ".."))) {
+        ups++;
+        s += 2;
+    }
+    return ups;
+}
+
+/* NULL at the top. */
+static flux_t *open_parent (flux_t *h, int flags, flux_error_t *error)
+{
+    const char *uri = flux_attr_get (h, "parent-uri");
+    const char *level = flux_attr_get (h, "instance-level");
+
+    if (!uri || (level && !strcmp (level, "0"))) {
+        errno = ENOENT;
+        return NULL;
+    }
+    return open_uri (uri, flags, error);
+}
+
+static flux_t *open_ancestor (const char *path, int flags, flux_error_t *error)
+{
+    flux_t *h = open_uri (default_uri (), flags, error);
+    int ups = count_ups (path);
+
+    while (h && ups-- != 0) {
+        flux_t *parent = open_parent (h, flags, error);
+
+        if (!parent && errno == ENOENT)
+            break; /* above the top is the top */
+        flux_close (h);
+        h = parent;
+    }
+    return h;
+}
+
+flux_t *flux_open_ex (const char *uri, int flags, flux_error_t *error)
+{
+    flux_t *h;
+    const char *s;
+    int valid = FLUX_O_TRACE | FLUX_O_CLONE | FLUX_O_NONBLOCK | FLUX_O_MATCHDEBUG
+                | FLUX_O_TEST_NOSUB | FLUX_O_RPCTRACK | FLUX_O_NOREQUEUE;
+
+    if (error)
+        error->text[0] = '\0';
+    if ((flags & ~valid)) {
+        errno = EINVAL;
+        error_text (error, "invalid flags");
+        return NULL;
+    }
+    if ((s = getenv ("FLUX_HANDLE_TRACE")) && s[0] && strcmp (s, "0"))
+        flags |= FLUX_O_TRACE;
+    if (!uri)
+        uri = default_uri ();
+    if (is_ancestor_path (uri))
+        h = open_ancestor (uri, flags, error);
+    else
+        h = open_uri (uri, flags, error);
+    return h;
+}
+
+flux_t *flux_open (const char *uri, int flags)
+{
+    return flux_open_ex (uri, flags, NULL);
+}

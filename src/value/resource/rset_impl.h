@@ -1,0 +1,62 @@
+/* What rset.c, rset_code.c and rset_op.c share. */
+#ifndef VALUE_RSET_IMPL_H
+#define VALUE_RSET_IMPL_H
+
+#include "value/resource/constraint.h"
+#include "value/resource/rset.h"
+
+enum type { CORE, GPU, NTYPES };
+
+struct shared_host {
+    int refs;
+    char name[];
+};
+
+/* What a rank has. Never changed once two ranks share it. */
+struct kids {
+    int refs;
+    struct idset *ids[NTYPES]; /* cores: never NULL */
+};
+
+struct entry {
+    unsigned int rank;
+    struct shared_host *host; /* or NULL */
+    struct kids *kids;
+};
+
+struct property {
+    char *name;
+    struct idset *ranks;
+};
+
+struct rset {
+    struct entry *entries; /* by rank */
+    int count;
+    int cap;
+    struct property *props;
+    int nprops;
+    double starttime;
+    double expiration;
+    int nslots;
+    json_t *scheduling;
+};
+
+struct entry *rset_find (const struct rset *r, unsigned int rank);
+int rset_reserve (struct rset *r, int count);
+/* Adds behind the last, where there is room (rset_reserve): for a decoder that sorts
+ * afterwards. */
+void rset_push (struct rset *r, unsigned int rank, struct kids *kids);
+/* Refers to host and kids. EEXIST if the rank is there. */
+int rset_insert (struct rset *r, unsigned int rank, struct shared_host *host,
+                 struct kids *kids);
+struct rset *rset_select (const struct rset *r,
+                          bool (*fn) (const struct entry *e, void *arg), void *arg);
+struct shared_host *rset_host_create (const char *name);
+void rset_host_unref (struct shared_host *host);
+struct kids *rset_kids_create (struct idset *take_cores, struct idset *take_gpus);
+struct kids *rset_kids_decode (const char *cores, const char *gpus);
+void rset_kids_unref (struct kids *kids);
+bool rset_kids_equal (const struct kids *a, const struct kids *b);
+bool rset_has_property (const struct rset *r, const char *name, unsigned int rank);
+
+#endif
