@@ -9,6 +9,8 @@ build=${BUILD:-build}
 tools/setup.sh "$build"
 ninja -C "$build" --quiet
 status=0
+# More at once than there are cores: a script with an instance waits half of its time.
+export MESON_TESTTHREADS="${MESON_TESTTHREADS:-$((2 * $(nproc)))}"
 meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
 # Every TAP point counts (units print TAP, too); a test that died without one
 # counts as one failure.

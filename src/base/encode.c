@@ -216,6 +216,17 @@ void utf8_repair (char *s)
     }
 }
 
+int utf8_repaired (const char *s, char **copy)
+{
+    *copy = NULL;
+    if (utf8_valid (s, strlen (s)))
+        return 0;
+    if (!(*copy = strdup (s)))
+        return -1;
+    utf8_repair (*copy);
+    return 0;
+}
+
 /* Code points that take no column, or two. Independent of the locale. */
 static int code_width (uint32_t c)
 {

@@ -23,6 +23,8 @@ bool utf8_valid (const char *s, size_t len);
 /* In place: each byte that is no UTF-8 becomes '?', and a character that lacks its end,
  * as snprintf leaves it where a text is too long, goes. */
 void utf8_repair (char *s);
+/* *copy: s as utf8_repair leaves it, or NULL if it is UTF-8. -1 with ENOMEM (*copy is NULL). */
+int utf8_repaired (const char *s, char **copy);
 /* Columns on a terminal. */
 int utf8_width (const char *s);
 

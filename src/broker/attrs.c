@@ -423,6 +423,7 @@ int attrs_set (struct attrs *a, const char *name, const char *val, bool force,
 
 int attrs_remove (struct attrs *a, const char *name, flux_error_t *error)
 {
+    const struct attr_def *def;
     bool found;
     size_t i = find_slot (a, name, &found);
 
@@ -430,6 +431,8 @@ int attrs_remove (struct attrs *a, const char *name, flux_error_t *error)
         return error_fail (error, ENOENT, "unknown attribute");
     if (!(a->v[i].flags & ATTR_RUNTIME))
         return error_fail (error, EPERM, "attribute may not be removed");
+    if ((def = find_def (name)) && def->dflt)
+        return set (a, name, def->dflt, error);
     attr_fini (&a->v[i]);
     memmove (&a->v[i], &a->v[i + 1], (a->count - i - 1) * sizeof (a->v[0]));
     a->count--;

@@ -37,7 +37,7 @@ int attrs_set_boot (struct attrs *a, const char *name, const char *val,
  * force goes past the second, but not past ATTR_IMMUTABLE. */
 int attrs_set (struct attrs *a, const char *name, const char *val, bool force,
                flux_error_t *error);
-/* attr.rm */
+/* attr.rm: what has a default has that again, and who watches it is told. */
 int attrs_remove (struct attrs *a, const char *name, flux_error_t *error);
 
 /* ENOENT if there is none; a present attribute may have no value. */

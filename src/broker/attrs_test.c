@@ -104,6 +104,36 @@ static void test_boot (void **state)
     attrs_destroy (a);
 }
 
+static int note (const char *name, const char *val, void *arg, flux_error_t *error)
+{
+    snprintf (arg, 32, "%s", val);
+    return 0;
+}
+
+/* What somebody watches is his still when it was removed. */
+static void test_remove (void **state)
+{
+    struct attrs *a = attrs_create ();
+    char seen[32] = "";
+    flux_error_t error;
+
+    attrs_on_set (a, "log-level", note, seen);
+    assert_int_equal (attrs_set (a, "log-level", "1", false, &error), 0);
+    assert_string_equal (seen, "1");
+    assert_int_equal (attrs_remove (a, "log-level", &error), 0);
+    assert_string_equal (seen, "7");
+    assert_string_equal (attrs_val (a, "log-level"), "7");
+    assert_int_equal (attrs_set (a, "log-level", "3", false, &error), 0);
+    assert_string_equal (seen, "3");
+    attrs_on_set (a, "log-level", refuse, NULL);
+    assert_int_equal (attrs_remove (a, "log-level", &error), -1);
+    assert_string_equal (attrs_val (a, "log-level"), "3");
+    assert_int_equal (attrs_set (a, "content.dump", "x", false, &error), 0);
+    assert_int_equal (attrs_remove (a, "content.dump", &error), 0);
+    assert_null (attrs_val (a, "content.dump"));
+    attrs_destroy (a);
+}
+
 static void test_list (void **state)
 {
     struct attrs *a = attrs_create ();
@@ -206,7 +236,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (sizes),      cmocka_unit_test (test_set),
         cmocka_unit_test (test_boot),  cmocka_unit_test (test_room),
-        cmocka_unit_test (test_types), cmocka_unit_test (test_list),
+        cmocka_unit_test (test_types), cmocka_unit_test (test_remove),
+        cmocka_unit_test (test_list),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import unittest
+import warnings
 
 import flux
 import flux.job
@@ -158,6 +160,54 @@ class Executor(unittest.TestCase):
         gc.collect()
         thread.join(60)
         self.assertFalse(thread.is_alive())
+
+    def fork(self, function):
+        """Its exit status, in a child."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there are threads
+            pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                function()
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def test_fork(self):
+        """A child has none of the threads: it is told, and the parent goes on."""
+        with FluxExecutor() as executor, flux.Flux() as h:
+            future = executor.submit(spec("sleep", "inf"))
+            future.jobid(60)
+
+            def child():
+                for again in (lambda: executor.submit(spec("true")), lambda: executor.attach(1),
+                              lambda: future.result(60)):
+                    with self.assertRaisesRegex(RuntimeError, "fork"):
+                        again()
+                executor.shutdown()
+                with FluxExecutor() as mine:
+                    self.assertEqual(mine.submit(spec("true")).result(60), 0)
+
+            called = []
+            future.add_done_callback(lambda f: called.append(os.getpid()))
+            self.assertEqual(self.fork(child), 0)
+            self.assertFalse(future.done())
+            flux.job.cancel(h, future.jobid())
+            self.assertIsInstance(future.exception(60), flux.job.JobException)
+        self.assertEqual(called, [os.getpid()])
+
+    def test_fork_before_it_begins(self):
+        with FluxExecutor() as executor:
+            def child():
+                self.assertEqual(executor.submit(spec("true")).result(60), 0)
+                executor.shutdown()
+
+            self.assertEqual(self.fork(child), 0)
+            self.assertEqual(executor.submit(spec("true")).result(60), 0)
 
     def test_lost_broker(self):
         cmd = ["flux", "start", "-s1", "sh", "-c", "echo $FLUX_URI; exec cat"]

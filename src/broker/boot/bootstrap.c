@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json/json.h"
 
 static int nomem (flux_error_t *error)
 {
@@ -190,33 +191,35 @@ static int add_hosts (struct bootstrap *bs, json_t *hosts, const struct defaults
 /* Its keys, and what their values are. */
 static int check_keys (json_t *table, flux_error_t *error)
 {
+    static const char *const keys[] = { "curve_cert",
+                                        "default_bind",
+                                        "default_connect",
+                                        "default_port",
+                                        "enable_ipv6",
+                                        "hosts",
+                                        NULL };
     static const struct {
-        const char *name, *what;
+        const char *what;
         json_type type;
-    } keys[] = {
-        { "curve_cert", "a string", JSON_STRING },
-        { "default_bind", "a string", JSON_STRING },
-        { "default_connect", "a string", JSON_STRING },
-        { "default_port", "an integer", JSON_INTEGER },
-        { "enable_ipv6", "true or false", JSON_TRUE },
-        { "hosts", "an array of tables", JSON_ARRAY },
+    } values[] = {
+        { "a string", JSON_STRING },    { "a string", JSON_STRING },
+        { "a string", JSON_STRING },    { "an integer", JSON_INTEGER },
+        { "true or false", JSON_TRUE }, { "an array of tables", JSON_ARRAY },
     };
     const char *name;
-    json_t *val;
 
     if (!json_is_object (table))
         return error_invalid (error, "bootstrap: must be a table");
-    json_object_foreach (table, name, val) {
-        size_t i = 0;
+    if ((name = json_unknown_key (table, keys)))
+        return error_invalid (error, "bootstrap.%.60s: there is no such key", name);
+    for (int i = 0; keys[i]; i++) {
+        json_t *val = json_object_get (table, keys[i]);
 
-        while (i < sizeof (keys) / sizeof (keys[0]) && strcmp (keys[i].name, name) != 0)
-            i++;
-        if (i == sizeof (keys) / sizeof (keys[0]))
-            return error_invalid (error, "bootstrap.%.60s: there is no such key", name);
-        if (json_is_boolean (val) ? keys[i].type != JSON_TRUE
-                                  : json_typeof (val) != keys[i].type)
-            return error_invalid (error, "bootstrap.%s: must be %s", name,
-                                  keys[i].what);
+        if (val
+            && (json_is_boolean (val) ? values[i].type != JSON_TRUE
+                                      : json_typeof (val) != values[i].type))
+            return error_invalid (error, "bootstrap.%s: must be %s", keys[i],
+                                  values[i].what);
     }
     return 0;
 }

@@ -74,7 +74,7 @@ static void runat_push (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EPROTO, NULL);
     else if (runlist_push (ra->lists, name, commands) < 0)
         broker_respond_error (b, msg, errno,
-                              errno == ENOSPC   ? "too many commands"
+                              errno == ENOSPC   ? "too many commands, or too long"
                               : errno == EPROTO ? "commands is not an array of strings"
                                                 : NULL);
     else

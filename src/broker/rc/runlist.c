@@ -6,6 +6,7 @@
 
 struct runlist {
     json_t *lists; /* name: [command, ...] in the order they were pushed */
+    size_t bytes;  /* of commands */
 };
 
 struct runlist *runlist_create (void)
@@ -34,6 +35,16 @@ static int fail (int errnum)
     return -1;
 }
 
+static size_t bytes_of (json_t *commands)
+{
+    size_t i, bytes = 0;
+    json_t *cmd;
+
+    json_array_foreach (commands, i, cmd)
+        bytes += json_string_length (cmd) + 1;
+    return bytes;
+}
+
 static int check (struct runlist *l, const char *name, json_t *commands)
 {
     json_t *cmd, *list = json_object_get (l->lists, name);
@@ -49,7 +60,8 @@ static int check (struct runlist *l, const char *name, json_t *commands)
     if (json_array_size (commands) == 0)
         return 0;
     if ((!list && json_object_size (l->lists) >= RUNLIST_MAX)
-        || json_array_size (list) + json_array_size (commands) > RUNLIST_COMMANDS_MAX)
+        || json_array_size (list) + json_array_size (commands) > RUNLIST_COMMANDS_MAX
+        || l->bytes + bytes_of (commands) > RUNLIST_BYTES_MAX)
         return fail (ENOSPC);
     return 0;
 }
@@ -66,7 +78,10 @@ int runlist_push (struct runlist *l, const char *name, json_t *commands)
         if (json_object_set_new (l->lists, name, list = json_array ()) < 0)
             return fail (ENOMEM);
     }
-    return json_array_extend (list, commands) < 0 ? fail (ENOMEM) : 0;
+    if (json_array_extend (list, commands) < 0)
+        return fail (ENOMEM);
+    l->bytes += bytes_of (commands);
+    return 0;
 }
 
 char *runlist_take (struct runlist *l, const char *name)
@@ -78,11 +93,13 @@ char *runlist_take (struct runlist *l, const char *name)
     if (count == 0)
         return NULL;
     cmd = strdup (json_string_value (json_array_get (list, count - 1)));
+    l->bytes -= json_string_length (json_array_get (list, count - 1)) + 1;
     json_array_remove (list, count - 1);
     return cmd;
 }
 
 void runlist_clear (struct runlist *l, const char *name)
 {
+    l->bytes -= bytes_of (json_object_get (l->lists, name));
     json_object_del (l->lists, name);
 }

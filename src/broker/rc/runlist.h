@@ -6,6 +6,8 @@
 
 /* Commands of one list. */
 #define RUNLIST_COMMANDS_MAX 10000
+/* And of all lists together, in bytes. */
+#define RUNLIST_BYTES_MAX (4 * 1024 * 1024)
 /* Lists; and how long a name may be. */
 #define RUNLIST_MAX 64
 #define RUNLIST_NAME_MAX 128

@@ -112,12 +112,36 @@ static void bounds (void **state)
     runlist_destroy (l);
 }
 
+/* Long commands: what was run, or is not to be run, makes room. */
+static void bytes (void **state)
+{
+    struct runlist *l = runlist_create ();
+    json_t *half = json_array ();
+    char *text = calloc (1, RUNLIST_BYTES_MAX / 2);
+
+    memset (text, 'x', RUNLIST_BYTES_MAX / 2 - 1);
+    json_array_append_new (half, json_string (text));
+    assert_int_equal (runlist_push (l, "a", half), 0);
+    assert_int_equal (runlist_push (l, "b", half), 0);
+    assert_int_equal (push (l, "c", "[\"\"]"), -1);
+    assert_int_equal (errno, ENOSPC);
+    assert_take (l, "a", text);
+    assert_int_equal (runlist_push (l, "c", half), 0);
+    assert_int_equal (runlist_push (l, "c", half), -1);
+    runlist_clear (l, "b");
+    assert_int_equal (runlist_push (l, "c", half), 0);
+    json_decref (half);
+    free (text);
+    runlist_destroy (l);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (order),
         cmocka_unit_test (malformed),
         cmocka_unit_test (bounds),
+        cmocka_unit_test (bytes),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <syslog.h>
 
 #include "base/clock.h"
@@ -27,6 +26,7 @@
 #include "base/error.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "base/os/descriptors.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/memory.h"
@@ -110,11 +110,8 @@ static const struct {
 /* Clients leave some descriptors for modules and programs. */
 static uint64_t max_connections (uint64_t limit)
 {
-    struct rlimit rl;
-    uint64_t max = UINT64_MAX;
+    uint64_t max = descriptors_kept (descriptors_limit ());
 
-    if (getrlimit (RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY)
-        max = rl.rlim_cur >= 128 ? rl.rlim_cur - 64 : rl.rlim_cur / 2;
     return limit < max ? limit : max;
 }
 

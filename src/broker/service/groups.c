@@ -97,11 +97,23 @@ static void clear_rank (struct groups *g, struct group *grp, unsigned int rank)
     }
 }
 
+static int check_new (const struct groups *g, const char *name)
+{
+    if (strlen (name) > GROUPS_NAME_MAX)
+        errno = ENAMETOOLONG;
+    else if (hashmap_count (g->by_name) >= GROUPS_MAX)
+        errno = ENOSPC;
+    else
+        return 0;
+    return -1;
+}
+
 int groups_join (struct groups *g, const char *name, const char *client, int rank)
 {
-    struct group *grp = find_or_create (g, name);
+    struct group *grp;
 
-    if (!grp)
+    if ((!hashmap_lookup (g->by_name, name) && check_new (g, name) < 0)
+        || !(grp = find_or_create (g, name)))
         return -1;
     if (hashmap_lookup (grp->clients, client)) {
         errno = EEXIST;
@@ -193,6 +205,13 @@ static void take_ids (json_t *o, const char *key, struct idset *ids)
     idset_clear_all (ids);
 }
 
+/* The broker's own are always there. */
+static bool is_over (const struct group *grp, const char *name)
+{
+    return idset_empty (grp->members) && hashmap_count (grp->clients) == 0
+           && strncmp (name, "broker.", 7) != 0;
+}
+
 json_t *groups_take_update (struct groups *g)
 {
     json_t *update;
@@ -212,6 +231,8 @@ json_t *groups_take_update (struct groups *g)
         take_ids (o, "set", grp->set);
         take_ids (o, "clear", grp->clear);
         json_object_set_new (update, name, o);
+        if (is_over (grp, name))
+            hashmap_remove (g->by_name, name);
     }
     g->dirty = false;
     return update;

@@ -8,13 +8,17 @@
 #include <flux/idset.h>
 #include <jansson.h>
 
+/* Groups that clients of a broker may have, and bytes of a name. */
+#define GROUPS_MAX 1024
+#define GROUPS_NAME_MAX 128
+
 struct groups;
 
 struct groups *groups_create (int size);
 void groups_destroy (struct groups *g);
 
 /* A client on this broker joins or leaves. EEXIST if it is a member already,
- * ENOENT if it is none. The rank is in the group while one client is. */
+ * ENOENT if it is none, ENAMETOOLONG, ENOSPC. The rank is in the group while one client is. */
 int groups_join (struct groups *g, const char *name, const char *client, int rank);
 int groups_leave (struct groups *g, const char *name, const char *client, int rank);
 /* The client is gone: leaves all. */
@@ -27,7 +31,7 @@ int groups_clear (struct groups *g, const char *name, const struct idset *ranks)
 void groups_clear_all (struct groups *g, const struct idset *ranks);
 
 /* {name: {set: idset, clear: idset}} of what changed since the last call,
- * new; NULL if nothing did. */
+ * new; NULL if nothing did. Groups that nobody is in any more are forgotten. */
 json_t *groups_take_update (struct groups *g);
 /* The same of all that is, new. */
 json_t *groups_all (const struct groups *g);
@@ -35,7 +39,7 @@ json_t *groups_all (const struct groups *g);
  * malformed: nothing has changed then. */
 int groups_apply_update (struct groups *g, json_t *update, const struct idset *except);
 
-/* Borrowed; NULL if the group never was. Complete on rank 0 only. */
+/* Borrowed; NULL if nobody is in it. Complete on rank 0 only. */
 const struct idset *groups_members (const struct groups *g, const char *name);
 
 #endif

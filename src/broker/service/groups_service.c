@@ -94,7 +94,10 @@ static void groups_join_cb (struct broker *b, const flux_msg_t *msg, void *arg)
     else if (strncmp (name, "broker.", 7) == 0)
         broker_respond_error (b, msg, EINVAL, "broker groups cannot be joined");
     else if (groups_join (b->groups, name, id, b->rank) < 0)
-        broker_respond_error (b, msg, errno, NULL);
+        broker_respond_error (b, msg, errno,
+                              errno == ENOSPC         ? "there are too many groups"
+                              : errno == ENAMETOOLONG ? "the name is too long"
+                                                      : NULL);
     else {
         groups_changed (b);
         broker_respond (b, msg, NULL);

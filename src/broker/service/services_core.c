@@ -15,6 +15,7 @@
 #include "broker/routing/router.h"
 #include "broker/routing/services.h"
 #include "broker/routing/subs.h"
+#include "broker/service/environment.h"
 #include "broker/service/services_core.h"
 #include "core/message/message.h"
 
@@ -346,18 +347,9 @@ static int check_env (json_t *env)
 #define ENV_MAX (1024 * 1024)
 #define ENV_VALUE_MAX (64 * 1024)
 
-static size_t env_size (void)
-{
-    size_t size = 0;
-
-    for (char **e = environ; e && *e; e++)
-        size += strlen (*e) + 1 + sizeof (*e);
-    return size;
-}
-
 static bool env_fits (json_t *env, flux_error_t *error)
 {
-    size_t size = env_size ();
+    size_t size = environment_size ();
     const char *name;
     json_t *val;
 
@@ -397,11 +389,12 @@ static void broker_setenv (struct broker *b, const flux_msg_t *msg, void *arg)
     }
     json_object_foreach (env, name, val) {
         if (rc == 0)
-            rc = json_is_null (val) ? unsetenv (name)
-                                    : setenv (name, json_string_value (val), 1);
+            rc = environment_set (name, json_string_value (val));
     }
     if (rc < 0)
-        broker_respond_error (b, msg, errno, NULL);
+        broker_respond_error (b, msg, errno,
+                              errno == ENOSPC ? "the environment was changed too often"
+                                              : NULL);
     else
         broker_respond (b, msg, NULL);
 }

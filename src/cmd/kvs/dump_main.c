@@ -1,8 +1,9 @@
 /* flux dump: a snapshot of the primary namespace as an archive.
  *
  * A root is asked for, which the store then keeps, and walked in the order of names:
- * blobs are asked for ahead of where the walk is. A value of several blobs is asked for
- * twice if it is long: its size comes before its bytes. The archive is written beside
+ * blobs are asked for ahead of where the walk is, also those of directories below, for
+ * which directories are opened as soon as they are here. A value of several blobs is asked
+ * for twice if it is long: its size comes before its bytes. The archive is written beside
  * OUTFILE, and has its name when all of it is on the disk. */
 #include "cmd/cmd.h"
 #include "cmd/kvs/dump_options.h"
@@ -22,6 +23,7 @@
 
 #define AHEAD_DEFAULT 32           /* blobs asked for before they are needed */
 #define KEEP_MAX (8 * 1024 * 1024) /* of one value, in memory */
+#define OPEN_MAX (8 * 1024 * 1024) /* of directories that are opened ahead */
 #define COUNT_EVERY 10000
 
 struct dump {
@@ -31,6 +33,12 @@ struct dump {
     time_t mtime;
     bool verbose, quiet, no_cache, ignore;
     size_t count, ahead;
+    size_t held;    /* blobs that were asked for, and are not done with */
+    size_t opened;  /* bytes */
+    size_t since;   /* entries since the last look ahead */
+    struct dir *at; /* where the walk is */
+    uid_t uid;
+    gid_t gid;
     const char *file;
     char *part; /* its name while it is written; NULL: stdout */
     int fd;
@@ -40,10 +48,16 @@ struct item {
     struct span name;
     char *unquoted; /* the name's owner, if it had escapes */
     struct treetext t;
-    flux_future_t *ahead; /* of the first blob */
+    bool asked;           /* for the first blob */
+    flux_future_t *ahead; /* until it is used */
+    struct dir *dir;      /* opened ahead */
 };
 
 struct dir {
+    struct dir *parent;
+    char *path; /* "" is the root's */
+    size_t pos; /* in items */
+    size_t opened;
     struct buf *texts; /* of the directory and its buckets: spans point there */
     size_t text_count;
     struct item *items;
@@ -69,6 +83,10 @@ static void check_archive (struct dump *d, int rc)
 
 /* Loading */
 
+static void arrived (flux_future_t *f, void *arg)
+{
+}
+
 static flux_future_t *ask (struct dump *d, const char *key, struct span ref)
 {
     unsigned char digest[DIGEST_MAX_SIZE];
@@ -86,9 +104,29 @@ static flux_future_t *ask (struct dump *d, const char *key, struct span ref)
     f = d->no_cache
             ? flux_rpc_raw (d->h, "content-backing.load", digest, n, 0, 0)
             : flux_rpc_raw (d->h, "content.load", digest, n, FLUX_NODEID_ANY, 0);
-    if (!f)
+    if (!f || flux_future_then (f, -1., arrived, NULL) < 0)
         die (d, key, strerror (errno));
+    d->held++;
     return f;
+}
+
+static void done_with (struct dump *d, flux_future_t *f)
+{
+    if (f)
+        d->held--;
+    flux_future_destroy (f);
+}
+
+static void look_ahead (struct dump *d);
+
+/* What else has arrived is taken too, and what it refers to is asked for meanwhile. */
+static void await (struct dump *d, const char *key, flux_future_t *f)
+{
+    while (!flux_future_is_ready (f)) {
+        look_ahead (d);
+        if (flux_reactor_run (flux_get_reactor (d->h), FLUX_REACTOR_ONCE) < 0)
+            die (d, key, strerror (errno));
+    }
 }
 
 static struct span wait_for (struct dump *d, const char *key, flux_future_t *f)
@@ -96,6 +134,7 @@ static struct span wait_for (struct dump *d, const char *key, flux_future_t *f)
     const void *data;
     size_t len;
 
+    await (d, key, f);
     if (flux_rpc_get_raw (f, &data, &len) < 0)
         die (d, key, cmd_future_error (f));
     return (struct span){ data ? data : "", len };
@@ -105,6 +144,7 @@ static struct span wait_for (struct dump *d, const char *key, flux_future_t *f)
 static bool wait_unless (struct dump *d, const char *key, flux_future_t *f,
                          struct span *data)
 {
+    await (d, key, f);
     if (d->ignore && flux_future_get (f, NULL) < 0) {
         cmd_warn ("%s: %s: skipped", safe (key), cmd_future_error (f));
         return false;
@@ -129,19 +169,14 @@ static bool next_ref (struct dump *d, const char *key, struct span refs, size_t 
 static void add_text (struct dump *d, const char *key, struct dir *dir,
                       struct span text, int depth);
 
-static void add_ref (struct dump *d, const char *key, struct dir *dir, struct span refs,
-                     int depth)
+static flux_future_t *ask_first (struct dump *d, const char *key, struct span refs)
 {
     size_t pos = 0;
-    struct span ref, text;
-    flux_future_t *f;
+    struct span ref;
 
     if (!next_ref (d, key, refs, &pos, &ref))
         die (d, key, "is a directory without a blob");
-    f = ask (d, key, ref);
-    if (wait_unless (d, key, f, &text))
-        add_text (d, key, dir, text, depth);
-    flux_future_destroy (f);
+    return ask (d, key, ref);
 }
 
 static void add_item (struct dump *d, const char *key, struct dir *dir,
@@ -168,24 +203,53 @@ static void add_item (struct dump *d, const char *key, struct dir *dir,
         die (d, key, "has an entry that is no tree object");
 }
 
+/* The next bucket's blob, asked for; NULL: there is none. */
+static flux_future_t *next_bucket (struct dump *d, const char *key, struct span list,
+                                   size_t *at)
+{
+    struct span elem;
+    struct treetext t;
+
+    while (next_ref (d, key, list, at, &elem)) {
+        if (elem.s[0] == 'n')
+            continue;
+        if (treetext_parse (elem.s, elem.len, &t) < 0 || t.type != TREEOBJ_DIRREF)
+            die (d, key, "has a bucket that is none");
+        return ask_first (d, key, t.data);
+    }
+    return NULL;
+}
+
+static void add_bucket_list (struct dump *d, const char *key, struct dir *dir,
+                             struct span list, int depth)
+{
+    flux_future_t **ring = calloc (d->ahead, sizeof (*ring)), *f;
+    size_t at = 0, first = 0;
+    struct span text;
+
+    if (!ring)
+        die (d, key, "out of memory");
+    for (size_t i = 0; i < d->ahead; i++)
+        ring[i] = next_bucket (d, key, list, &at);
+    while ((f = ring[first])) {
+        ring[first] = next_bucket (d, key, list, &at);
+        first = (first + 1) % d->ahead;
+        if (wait_unless (d, key, f, &text))
+            add_text (d, key, dir, text, depth + 1);
+        done_with (d, f);
+    }
+    free (ring);
+}
+
 static void add_buckets (struct dump *d, const char *key, struct dir *dir,
                          struct span data, int depth)
 {
-    struct span name, value, elem;
-    struct treetext t;
-    size_t pos = 0, at = 0;
+    struct span name, value;
+    size_t pos = 0;
 
-    while (treetext_next (data, &pos, &name, &value) == 1) {
-        if (name.len != 8 || memcmp (name.s, "\"bucket\"", 8) || value.s[0] != '[')
-            continue;
-        while (next_ref (d, key, value, &at, &elem)) {
-            if (elem.s[0] == 'n')
-                continue;
-            if (treetext_parse (elem.s, elem.len, &t) < 0 || t.type != TREEOBJ_DIRREF)
-                die (d, key, "has a bucket that is none");
-            add_ref (d, key, dir, t.data, depth + 1);
-        }
-    }
+    while (treetext_next (data, &pos, &name, &value) == 1)
+        if (name.len == 8 && !memcmp (name.s, "\"bucket\"", 8) && value.s[0] == '[')
+            add_bucket_list (d, key, dir, value, depth);
 }
 
 static void add_entries (struct dump *d, const char *key, struct dir *dir,
@@ -233,14 +297,114 @@ static int compare (const void *a, const void *b)
     return rc ? rc : (x->name.len > y->name.len) - (x->name.len < y->name.len);
 }
 
-static void dir_fini (struct dir *dir)
+/* A directory to be filled; path is taken. */
+static struct dir *dir_create (struct dump *d, char *path, struct dir *parent)
 {
+    struct dir *dir = calloc (1, sizeof (*dir));
+
+    if (!dir || !path)
+        die (d, path ? path : ".", "out of memory");
+    dir->path = path;
+    dir->parent = parent;
+    return dir;
+}
+
+static void dir_filled (struct dir *dir)
+{
+    if (dir->count > 0)
+        qsort (dir->items, dir->count, sizeof (*dir->items), compare);
+}
+
+static void dir_destroy (struct dump *d, struct dir *dir)
+{
+    d->opened -= dir->opened;
     for (size_t i = 0; i < dir->count; i++)
         free (dir->items[i].unquoted);
     for (size_t i = 0; i < dir->text_count; i++)
         buf_fini (&dir->texts[i]);
     free (dir->items);
     free (dir->texts);
+    free (dir->path);
+    free (dir);
+}
+
+/* Ahead of the walk */
+
+/* Opens what is here, but for a directory of buckets, which may be large. */
+static void open_ahead (struct dump *d, struct dir *parent, struct item *it)
+{
+    struct treetext t = it->t;
+    const void *data = NULL;
+    size_t len = 0;
+
+    if (t.type == TREEOBJ_DIRREF
+        && (!it->ahead || !flux_future_is_ready (it->ahead)
+            || flux_rpc_get_raw (it->ahead, &data, &len) < 0 || !data
+            || treetext_parse (data, len, &t) < 0))
+        return;
+    if (t.type != TREEOBJ_DIR)
+        return;
+    it->dir =
+        dir_create (d, dump_path_join (parent->path, it->name.s, it->name.len), parent);
+    if (data)
+        add_text (d, it->dir->path, it->dir, (struct span){ data, len }, 0);
+    else
+        add_entries (d, it->dir->path, it->dir, &t, 0);
+    dir_filled (it->dir);
+    it->dir->opened = len + it->dir->cap * sizeof (*it);
+    d->opened += it->dir->opened;
+    done_with (d, it->ahead);
+    it->ahead = NULL;
+}
+
+static bool is_ref (const struct item *it)
+{
+    return it->t.type == TREEOBJ_DIRREF || it->t.type == TREEOBJ_VALREF;
+}
+
+static void ask_ahead (struct dump *d, const char *path, struct item *it)
+{
+    size_t pos = 0;
+    struct span ref;
+
+    it->asked = true;
+    if (next_ref (d, path, it->t.data, &pos, &ref))
+        it->ahead = ask (d, path, ref);
+    else if (it->t.type == TREEOBJ_DIRREF)
+        die (d, path, "has a directory without a blob");
+}
+
+/* Of the items from here on in the order of the walk; false: enough is under way, or was
+ * looked at. */
+static bool look_from (struct dump *d, struct dir *dir, size_t i, size_t *steps)
+{
+    for (; i < dir->count; i++) {
+        struct item *it = &dir->items[i];
+
+        if (*steps == 0)
+            return false;
+        (*steps)--;
+        if (is_ref (it) && !it->asked) {
+            if (d->held >= d->ahead)
+                return false;
+            ask_ahead (d, dir->path, it);
+        }
+        if (!it->dir && d->opened < OPEN_MAX)
+            open_ahead (d, dir, it);
+        if (it->dir && !look_from (d, it->dir, 0, steps))
+            return false;
+    }
+    return true;
+}
+
+static void look_ahead (struct dump *d)
+{
+    size_t steps = 16 * d->ahead;
+
+    d->since = 0;
+    for (struct dir *dir = d->at; dir; dir = dir->parent)
+        if (!look_from (d, dir, dir->pos + 1, &steps))
+            return;
 }
 
 /* Entries of the archive */
@@ -263,8 +427,8 @@ static void put_header (struct dump *d, const char *path, int type, int64_t size
     archive_entry_set_filetype (e, type);
     archive_entry_set_perm (e, type == AE_IFDIR ? 0755 : 0644);
     archive_entry_set_mtime (e, d->mtime, 0);
-    archive_entry_set_uid (e, getuid ());
-    archive_entry_set_gid (e, getgid ());
+    archive_entry_set_uid (e, d->uid);
+    archive_entry_set_gid (e, d->gid);
     archive_entry_set_size (e, size);
     if (target)
         archive_entry_set_symlink (e, target);
@@ -334,9 +498,9 @@ static flux_future_t *value_blob (struct dump *d, const char *path, struct value
     return v->futures[i];
 }
 
-static void value_drop (struct value *v, size_t i)
+static void value_drop (struct dump *d, struct value *v, size_t i)
 {
-    flux_future_destroy (v->futures[i]);
+    done_with (d, v->futures[i]);
     v->futures[i] = NULL;
 }
 
@@ -353,7 +517,7 @@ static int64_t value_size (struct dump *d, const char *path, struct value *v)
             return -1;
         size += blob.len;
         if (size > KEEP_MAX && v->count > 1)
-            value_drop (v, i);
+            value_drop (d, v, i);
     }
     return size;
 }
@@ -369,7 +533,7 @@ static void put_value (struct dump *d, const char *path, const struct item *it)
     for (size_t i = 0; i < v.count; i++) {
         if (size >= 0)
             put_data (d, wait_for (d, path, value_blob (d, path, &v, i, 0)));
-        value_drop (&v, i);
+        value_drop (d, &v, i);
     }
     free (v.refs);
     free (v.futures);
@@ -396,71 +560,66 @@ static void put_symlink (struct dump *d, const char *path, const struct treetext
     buf_fini (&target);
 }
 
-static void put_dir (struct dump *d, const char *path, struct dir *dir);
+static void put_dir (struct dump *d, struct dir *dir);
 
-static void put_dirref (struct dump *d, const char *path, flux_future_t *f)
+/* As it is, or of a blob that may be damaged. */
+static void put_unopened (struct dump *d, struct dir *parent, const char *path,
+                          struct item *it)
 {
-    struct dir dir = { 0 };
+    struct dir *dir = dir_create (d, strdup (path), parent);
     struct span text;
+    bool good = true;
 
-    if (wait_unless (d, path, f, &text)) {
-        add_text (d, path, &dir, text, 0);
-        put_dir (d, path, &dir);
-    }
-    flux_future_destroy (f);
+    if (it->t.type != TREEOBJ_DIRREF)
+        add_entries (d, path, dir, &it->t, 0);
+    else if ((good = wait_unless (d, path, it->ahead, &text)))
+        add_text (d, path, dir, text, 0);
+    done_with (d, it->ahead);
+    dir_filled (dir);
+    if (good)
+        put_dir (d, dir);
+    else
+        dir_destroy (d, dir);
 }
 
-static void put_item (struct dump *d, const char *parent, struct item *it)
+static void put_item (struct dump *d, struct dir *parent, struct item *it)
 {
-    char *path = dump_path_join (parent, it->name.s, it->name.len);
-    struct dir dir = { 0 };
+    char *path = dump_path_join (parent->path, it->name.s, it->name.len);
 
     if (!path)
-        die (d, parent, "out of memory");
-    if (it->t.type == TREEOBJ_VAL) {
+        die (d, parent->path, "out of memory");
+    if (is_ref (it) && !it->asked)
+        ask_ahead (d, parent->path, it);
+    if (it->t.type == TREEOBJ_DIRREF && !it->dir)
+        await (d, path, it->ahead);
+    if (it->dir)
+        put_dir (d, it->dir);
+    else if (it->t.type == TREEOBJ_VAL)
         put_val (d, path, &it->t);
-    } else if (it->t.type == TREEOBJ_VALREF) {
+    else if (it->t.type == TREEOBJ_VALREF)
         put_value (d, path, it);
-    } else if (it->t.type == TREEOBJ_SYMLINK) {
+    else if (it->t.type == TREEOBJ_SYMLINK)
         put_symlink (d, path, &it->t);
-    } else if (it->t.type == TREEOBJ_DIRREF) {
-        put_dirref (d, path, it->ahead);
-    } else {
-        add_entries (d, path, &dir, &it->t, 0);
-        put_dir (d, path, &dir);
-    }
+    else
+        put_unopened (d, parent, path, it);
     it->ahead = NULL;
+    it->dir = NULL;
     free (path);
 }
 
-static void ask_ahead (struct dump *d, const char *path, struct item *it)
+/* Which is done with. */
+static void put_dir (struct dump *d, struct dir *dir)
 {
-    size_t pos = 0;
-    struct span ref;
-
-    if (it->t.type != TREEOBJ_DIRREF && it->t.type != TREEOBJ_VALREF)
-        return;
-    if (next_ref (d, path, it->t.data, &pos, &ref))
-        it->ahead = ask (d, path, ref);
-    else if (it->t.type == TREEOBJ_DIRREF)
-        die (d, path, "has a directory without a blob");
-}
-
-/* path "" is the root. */
-static void put_dir (struct dump *d, const char *path, struct dir *dir)
-{
-    size_t asked = 0;
-
-    if (dir->count == 0 && *path)
-        put_header (d, path, AE_IFDIR, 0, NULL);
-    if (dir->count > 0)
-        qsort (dir->items, dir->count, sizeof (*dir->items), compare);
-    for (size_t i = 0; i < dir->count; i++) {
-        for (; asked < dir->count && asked < i + d->ahead; asked++)
-            ask_ahead (d, path, &dir->items[asked]);
-        put_item (d, path, &dir->items[i]);
+    if (dir->count == 0 && *dir->path)
+        put_header (d, dir->path, AE_IFDIR, 0, NULL);
+    for (dir->pos = 0; dir->pos < dir->count; dir->pos++) {
+        d->at = dir;
+        if (++d->since >= d->ahead / 2 && d->held <= d->ahead / 2)
+            look_ahead (d);
+        put_item (d, dir, &dir->items[dir->pos]);
     }
-    dir_fini (dir);
+    d->at = dir->parent;
+    dir_destroy (d, dir);
 }
 
 /* The archive */
@@ -566,14 +725,15 @@ static void find_root (struct dump *d, char *ref)
 static void dump_root (struct dump *d, const char *ref)
 {
     char quoted[BLOBREF_MAX_SIZE + 2];
-    struct dir dir = { 0 };
+    struct dir *dir = dir_create (d, strdup (""), NULL);
     flux_future_t *f;
     int n = snprintf (quoted, sizeof (quoted), "\"%s\"", ref);
 
     f = ask (d, ".", (struct span){ quoted, n });
-    add_text (d, ".", &dir, wait_for (d, ".", f), 0);
-    flux_future_destroy (f);
-    put_dir (d, "", &dir);
+    add_text (d, ".", dir, wait_for (d, ".", f), 0);
+    done_with (d, f);
+    dir_filled (dir);
+    put_dir (d, dir);
 }
 
 int main (int argc, char **argv)
@@ -602,6 +762,8 @@ int main (int argc, char **argv)
         cmd_die ("--maxreqs: at least 1");
     d.ahead = i;
     find_format (d.file);
+    d.uid = getuid ();
+    d.gid = getgid ();
     d.h = cmd_open ();
     if (optparse_hasopt (p, "checkpoint"))
         find_checkpoint (&d, ref);

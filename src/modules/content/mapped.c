@@ -206,6 +206,10 @@ int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *
         errno = EFBIG;
         return -1;
     }
+    if (m->count >= MAPPED_REGIONS_MAX || strlen (tag) > MAPPED_TAG_MAX) {
+        errno = m->count >= MAPPED_REGIONS_MAX ? ENOSPC : ENAMETOOLONG;
+        return -1;
+    }
     if (read_region (path, offset, size, &m->scratch) < 0
         || hash (m, &m->scratch, digest, ref) < 0
         || !(f = file_lookup (m, tag, path, session)))

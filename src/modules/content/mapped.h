@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #define MAPPED_REGION_MAX (64 * 1024 * 1024)
+#define MAPPED_REGIONS_MAX (1024 * 1024)
+#define MAPPED_TAG_MAX 1024 /* bytes of a name */
 
 struct mapped;
 
@@ -22,7 +24,7 @@ struct mapped *mapped_create (struct digest *digest); /* borrowed */
 void mapped_destroy (struct mapped *m);
 
 /* path is absolute. digest is set: size of the digest. -1 with errno (EINVAL,
- * EFBIG: too large; ENODATA: the file ends before; ENOENT, EACCES, ...). */
+ * EFBIG: too large; ENOSPC: too many; ENAMETOOLONG: the tag; ENODATA: the file ends before; ENOENT, EACCES, ...). */
 int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *path,
                 int64_t offset, int64_t size, void *digest);
 /* All regions of a tag; only: of this session; except: but those of this one (0:

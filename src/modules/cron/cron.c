@@ -128,11 +128,38 @@ static void sync_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 /* --- entries --- */
 
+/* NULL, or why it does not fit. */
+static const char *no_room (const struct cron *cron, const struct entry *e)
+{
+    if (e->size > ENTRY_SIZE_MAX)
+        return "an entry has at most 1 MB";
+    if (cron->size + e->size > ENTRIES_SIZE_MAX)
+        return "the entries have 64 MB";
+    if (cron->records + e->history > RECORDS_MAX)
+        return "the entries keep 100000 records of tasks (task-history-count)";
+    return NULL;
+}
+
+static void count (struct cron *cron, const struct entry *e)
+{
+    cron->count++;
+    cron->size += e->size;
+    cron->records += e->history;
+}
+
+static void uncount (struct cron *cron, const struct entry *e)
+{
+    cron->count--;
+    cron->size -= e->size;
+    cron->records -= e->history;
+}
+
 static void create_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
     struct cron *cron = arg;
     flux_error_t error = { .text = "" };
+    const char *why;
     struct entry *e;
 
     if (cron->count >= ENTRIES_MAX) {
@@ -144,9 +171,15 @@ static void create_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         respond_error (cron, msg, error.text);
         return;
     }
+    if ((why = no_room (cron, e))) {
+        entry_destroy (e);
+        errno = ENOSPC;
+        respond_error (cron, msg, why);
+        return;
+    }
     e->id = cron->next_id++;
     list_append (&cron->entries, &e->node);
-    cron->count++;
+    count (cron, e);
     entry_start (e);
     respond_entry (cron, msg, e);
 }
@@ -174,8 +207,8 @@ static void delete_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (kill && e->task)
         task_kill (e->task);
     respond_entry (cron, msg, e);
+    uncount (cron, e);
     entry_destroy (e);
-    cron->count--;
 }
 
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

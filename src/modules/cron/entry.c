@@ -224,10 +224,12 @@ static int listen_to (struct entry *e)
 static const char *parse (struct entry *e, const flux_msg_t *request)
 {
     const char *why;
+    const void *payload;
     uint32_t size;
     json_t *o;
 
     if (flux_get_size (e->cron->h, &size) < 0
+        || flux_msg_get_payload (request, &payload, &e->size) < 0
         || flux_request_unpack (request, NULL, "o", &o) < 0)
         return "malformed request";
     if ((why = entry_parse (e, o, size, clock_wall ())))

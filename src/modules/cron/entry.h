@@ -12,13 +12,16 @@
 
 #define HISTORY_MAX 1000
 #define ENTRIES_MAX 10000
+#define ENTRY_SIZE_MAX (1024 * 1024)        /* bytes of a request */
+#define ENTRIES_SIZE_MAX (64 * 1024 * 1024) /* of all entries */
+#define RECORDS_MAX 100000                  /* of tasks, that all entries may keep */
 #define AT_LATE 60. /* s: it was still to come when the request was made */
 
 struct cron {
     flux_t *h;
     struct list entries;
-    struct list tasks; /* of entries, and of those that were deleted */
-    size_t count;
+    struct list tasks;           /* of entries, and of those that were deleted */
+    size_t count, size, records; /* of entries, as the bounds have them */
     int next_id;
     struct cron_sync sync;
     char *sync_topic; /* or NULL */
@@ -35,6 +38,7 @@ struct entry {
     enum cron_type type;
     char *name, *command, *cwd;
     json_t *argv, *environ; /* environ may be NULL: the broker's */
+    size_t size;            /* bytes */
     int rank;
     double timeout; /* s; 0: none */
     size_t history;

@@ -4,8 +4,8 @@
  * of the reactor turn the batch is closed: one KVS commit with the jobspecs of all
  * its jobs; when that is acknowledged, one message with the jobs themselves to
  * job-manager; when that is answered, so are the requests.
- * While one batch is being committed the next one grows: the busier, the fewer
- * commits for each job. Batches reach job-manager in the order of their ids.
+ * While one batch is being committed the next one grows, and as long as job-manager
+ * has many to look at: the busier, the fewer commits for each job. Batches reach job-manager in the order of their ids.
  * Where the configuration names plugins (stages.h), each job is first shown to them, and
  * added to a batch when they have answered.
  * Failures: a request that is wrong is refused at once; if the commit fails, all
@@ -28,6 +28,9 @@
 
 /* A batch that has grown to this is sent even if others are on their way. */
 #define BATCH_MAX_BYTES (256 << 10)
+/* Jobs for whose answer the next batch waits: what came meanwhile would only stand in
+ * line, and shares a commit instead. */
+#define MANY_JOBS 16
 /* Of all batches; more is refused. */
 #define MAX_BYTES (256 << 20)
 
@@ -58,6 +61,7 @@ struct ctx {
     struct ingest again; /* without defaults, for what plugins have changed */
     struct batch *open;
     int committing, in_flight; /* batches */
+    size_t jobs_in_flight;
     bool ending;
     size_t bytes; /* of all batches */
     flux_watcher_t *prepare;
@@ -163,6 +167,7 @@ static struct batch_job *batch_find (struct batch *b, flux_jobid_t id)
 static void batch_done (struct batch *b)
 {
     b->ctx->in_flight--;
+    b->ctx->jobs_in_flight -= b->count;
     batch_destroy (b);
 }
 
@@ -297,6 +302,7 @@ static void batch_send (struct batch *b)
     b->ctx->njobs += b->count;
     b->ctx->nbatches++;
     b->ctx->in_flight++;
+    b->ctx->jobs_in_flight += b->count;
     if (b->request.err || !(b->f_commit = flux_kvs_commit (h, NULL, 0, b->txn))
         || flux_future_then (b->f_commit, -1., committed, b) < 0) {
         fail (b, "commit", NULL);
@@ -307,12 +313,17 @@ static void batch_send (struct batch *b)
     b->txn = NULL;
 }
 
+static bool batch_grows (const struct ctx *ctx)
+{
+    return ctx->committing > 0 || ctx->jobs_in_flight >= MANY_JOBS;
+}
+
 static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct ctx *ctx = arg;
     struct batch *b = ctx->open;
 
-    if (!b || (ctx->committing > 0 && b->bytes < BATCH_MAX_BYTES)
+    if (!b || (batch_grows (ctx) && b->bytes < BATCH_MAX_BYTES)
         || (b->count < ctx->stages.batch_count && !ctx->ending))
         return;
     ctx->open = NULL;

@@ -1,6 +1,7 @@
 #include "stages.h"
 
 #include "base/error.h"
+#include "base/json/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -113,23 +114,23 @@ static int parse_stage (json_t *ingest, const char *name, struct stage *stage,
 
 static int parse_numbers (json_t *ingest, struct stages *s, flux_error_t *error)
 {
-    json_t *value;
-    const char *key;
+    static const char *const known[] = { "batch-count", "buffer-size", "frobnicator",
+                                         "validator", NULL };
+    json_t *count = json_object_get (ingest, "batch-count");
+    json_t *size = json_object_get (ingest, "buffer-size");
+    const char *key = json_unknown_key (ingest, known);
+    json_int_t n = json_integer_value (count);
 
-    json_object_foreach (ingest, key, value) {
-        if (!strcmp (key, "batch-count")) {
-            json_int_t n = json_integer_value (value);
-            if (!json_is_integer (value) || n < 0 || n > 1000000)
-                return error_invalid (
-                    error, "config: ingest.batch-count: must be 0 to 1000000");
-            s->batch_count = n;
-        } else if (!strcmp (key, "buffer-size")) {
-            if (parse_size (value, &s->buffer_size) < 0)
-                return error_invalid (
-                    error, "config: ingest.buffer-size: must be a size, e.g. 10M");
-        } else if (strcmp (key, "frobnicator") && strcmp (key, "validator"))
-            return error_invalid (error, "config: ingest.%s: unknown key", key);
-    }
+    if (key)
+        return error_invalid (error, "config: ingest.%s: unknown key", key);
+    if (count && (!json_is_integer (count) || n < 0 || n > 1000000))
+        return error_invalid (error,
+                              "config: ingest.batch-count: must be 0 to 1000000");
+    if (count)
+        s->batch_count = n;
+    if (size && parse_size (size, &s->buffer_size) < 0)
+        return error_invalid (error,
+                              "config: ingest.buffer-size: must be a size, e.g. 10M");
     return 0;
 }
 

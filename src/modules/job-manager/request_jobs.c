@@ -16,10 +16,19 @@ static bool exception_type_valid (const char *s)
     return true;
 }
 
-static int check_exception (const char *type, int severity, flux_error_t *error)
+#define NOTE_MAX (64 * 1024)
+
+static int check_exception (const char *type, int severity, const char *note,
+                            flux_error_t *error)
 {
     const char *text = NULL;
 
+    if (strlen (type) + (note ? strlen (note) : 0) > NOTE_MAX) {
+        snprintf (error->text, sizeof (error->text),
+                  "type and note of an exception have at most %d bytes", NOTE_MAX);
+        errno = E2BIG;
+        return -1;
+    }
     if (!exception_type_valid (type))
         text = "exception type must be one word";
     else if (severity < 0 || severity > 7)
@@ -29,6 +38,13 @@ static int check_exception (const char *type, int severity, flux_error_t *error)
     snprintf (error->text, sizeof (error->text), "%s", text);
     errno = EPROTO;
     return -1;
+}
+
+/* A job can always be ended, once. */
+static bool may_raise (const struct job *job, int severity, flux_error_t *error)
+{
+    return (severity == 0 && job->state != FLUX_JOB_STATE_CLEANUP)
+           || manager_check_room (job, error) == 0;
 }
 
 static void raise_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -46,16 +62,14 @@ static void raise_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                              "severity", &severity, "note", &note)
             < 0
         || flux_msg_get_userid (msg, &userid) < 0
-        || check_exception (type, severity, &error) < 0
+        || check_exception (type, severity, note, &error) < 0
         || !(job = manager_lookup_active (ctx->m, id, &error))) {
         ctx_respond_text (ctx, msg, &error);
         return;
     }
     if (!ctx_allowed (ctx, msg, job->userid) || !ctx_storing (ctx, msg))
         return;
-    /* a job can always be ended, once */
-    if ((severity > 0 || job->state == FLUX_JOB_STATE_CLEANUP)
-        && manager_check_room (job, &error) < 0) {
+    if (!may_raise (job, severity, &error)) {
         ctx_respond_text (ctx, msg, &error);
         return;
     }
@@ -121,7 +135,7 @@ static void raiseall_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
 {
     struct ctx *ctx = arg;
     flux_error_t error = { "" };
-    int dry_run, states, severity, count = 0;
+    int dry_run, states, severity, count = 0, errors = 0;
     json_int_t user;
     const char *type, *note = NULL;
     uint32_t userid;
@@ -133,7 +147,7 @@ static void raiseall_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
                              &severity, "type", &type, "note", &note)
             < 0
         || flux_msg_get_userid (msg, &userid) < 0
-        || check_exception (type, severity, &error) < 0
+        || check_exception (type, severity, note, &error) < 0
         || match_decode (msg, user, states, &match, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
         return;
@@ -145,10 +159,14 @@ static void raiseall_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
         if (!matches (&match, job))
             continue;
         count++;
-        if (!dry_run)
+        if (dry_run)
+            continue;
+        if (!may_raise (job, severity, &error))
+            errors++;
+        else
             manager_raise (ctx->m, job, type, severity, note, userid);
     }
-    snprintf (payload, sizeof (payload), "{\"count\":%d,\"errors\":0}", count);
+    snprintf (payload, sizeof (payload), "{\"count\":%d,\"errors\":%d}", count, errors);
     ctx_answer (ctx, msg, strdup (payload));
 }
 

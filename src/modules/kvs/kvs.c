@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_LEN 200
+#define NAMESPACES_MAX 16384
 #define TRIM_MIN (1024 * 1024)
 
 void kvs_respond_text (struct kvs *kvs, const flux_msg_t *msg, int errnum,
@@ -507,6 +508,10 @@ static void ns_create_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
         errno = EINVAL;
     if (errno)
         goto error;
+    if (hashmap_count (kvs->namespaces) >= NAMESPACES_MAX) {
+        kvs_respond_text (kvs, msg, ENOSPC, "there are too many namespaces");
+        return;
+    }
     if ((uint32_t)owner == FLUX_USERID_UNKNOWN)
         owner = kvs->owner;
     if (!(ns = ns_create (kvs, name, owner, flags)))

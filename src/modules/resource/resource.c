@@ -61,6 +61,19 @@ void resource_drain (struct resource *ctx, const struct idset *ranks,
     acquire_changed (ctx);
 }
 
+#define REASON_MAX 4096
+
+/* It is kept for each rank and in the KVS, and told to whoever asks. */
+static int check_reason (const char *reason, flux_error_t *error)
+{
+    if (!reason || strlen (reason) <= REASON_MAX)
+        return 0;
+    snprintf (error->text, sizeof (error->text), "a reason has at most %d bytes",
+              REASON_MAX);
+    errno = E2BIG;
+    return -1;
+}
+
 static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
@@ -73,6 +86,7 @@ static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
                              &reason, "mode", &name)
             < 0
+        || check_reason (reason, &error) < 0
         || drain_mode_decode (name, &mode, &error) < 0
         || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
         || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (), mode,

@@ -2,18 +2,16 @@
  *
  * Happy path: sched-fluxion-resource.notify answers with what its graph was made of; the
  * module makes one of its own, so that nobody waits here for a match there, and answers
- * feasibility.check from it. Changes of the graph follow as notify has them.
+ * feasibility.check from it (answer.c). Changes of the graph follow as notify has them.
  *
  * Failures: a request that never fits is ENODEV, one that is no jobspec is EINVAL;
  * without sched-fluxion-resource the module ends. */
 #include <errno.h>
 #include <flux/core.h>
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 #include <syslog.h>
 
-#include "fluxion/site.h"
+#include "answer.h"
 
 struct ctx {
     flux_t *h;
@@ -25,32 +23,15 @@ struct ctx {
 
 static void check (struct ctx *ctx, const flux_msg_t *msg)
 {
-    const struct request *req;
-    struct match_result res;
     flux_error_t error;
-    char note[200];
     json_t *jobspec;
-    char *text;
 
-    if (flux_request_unpack (msg, NULL, "{s:o}", "jobspec", &jobspec) < 0
-        || !(text = json_dumps (jobspec, JSON_COMPACT))) {
+    if (flux_request_unpack (msg, NULL, "{s:o}", "jobspec", &jobspec) < 0)
         flux_respond_error (ctx->h, msg, errno, NULL);
-        return;
-    }
-    req = site_request (ctx->site, text, &error);
-    if (req
-        && scheduler_match (site_scheduler (ctx->site), MATCH_SATISFIABILITY, req, 0, 0,
-                            &res, &error)
-               == 0)
+    else if (answer_check (ctx->site, jobspec, &error) < 0)
+        flux_respond_error (ctx->h, msg, errno, error.text);
+    else
         flux_respond (ctx->h, msg, NULL);
-    else if (req && errno == ENODEV)
-        flux_respond_error (ctx->h, msg, ENODEV, "Unsatisfiable request");
-    else {
-        int errnum = errno;
-        snprintf (note, sizeof (note), "Internal match error: %.140s", error.text);
-        flux_respond_error (ctx->h, msg, errnum, note);
-    }
-    free (text);
 }
 
 static void check_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -82,37 +63,13 @@ static const struct flux_msg_handler_spec handlers[] = {
     FLUX_MSGHANDLER_TABLE_END,
 };
 
-static int begin (struct ctx *ctx, json_t *o)
-{
-    json_t *p = json_object_get (o, "params");
-    struct site_options so = {
-        .load_text = json_string_value (json_object_get (o, "graph")),
-        .load_format = json_string_value (json_object_get (p, "load-format")),
-        .load_allowlist = json_string_value (json_object_get (p, "load-allowlist")),
-        .policy = json_string_value (json_object_get (p, "policy")),
-        .traverser = json_string_value (json_object_get (p, "traverser")),
-        .prune_filters = json_string_value (json_object_get (p, "prune-filters")),
-        .subsystems = json_string_value (json_object_get (p, "subsystems")),
-        .reserve_vertices = json_integer_value (json_object_get (p, "reserve-vtx-vec")),
-    };
-    flux_error_t error;
-
-    if ((ctx->site = site_create (json_object_get (o, "resources"), &so, &error)))
-        return 0;
-    flux_log (ctx->h, LOG_ERR, "the graph cannot be made: %s", error.text);
-    return -1;
-}
-
 static int apply (struct ctx *ctx, json_t *o)
 {
-    bool first = !ctx->site, capacity;
     const flux_msg_t *msg;
     flux_error_t error;
 
-    if (first && begin (ctx, o) < 0)
-        return -1;
-    if (site_apply (ctx->site, o, &capacity, &error) < 0) {
-        flux_log (ctx->h, LOG_ERR, "notify: %s", error.text);
+    if (answer_follow (&ctx->site, o, &error) < 0) {
+        flux_log (ctx->h, LOG_ERR, "%s", error.text);
         return -1;
     }
     while ((msg = flux_msglist_pop (ctx->waiting))) {

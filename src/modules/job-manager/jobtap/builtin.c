@@ -21,6 +21,8 @@ static int history_init (flux_plugin_t *p)
                                             ctx_of (p));
 }
 
+#define EVENT_NAME_MAX 256
+
 static void post_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
@@ -41,8 +43,12 @@ static void post_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     if (!ctx_storing (ctx, msg))
         return;
-    if (!*name || (context && !json_is_object (context))) {
-        flux_respond_error (h, msg, EPROTO, "context must be an object");
+    if (!*name || strlen (name) > EVENT_NAME_MAX) {
+        flux_respond_error (h, msg, EPROTO, "the name has no, or too many, characters");
+        return;
+    }
+    if (context && manager_check_context (context, &error) < 0) {
+        flux_respond_error (h, msg, errno, error.text);
         return;
     }
     if (jobtap_post (ctx->jobtap, job, name, context) < 0) {

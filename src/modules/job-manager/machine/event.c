@@ -74,18 +74,12 @@ static void add_json (struct buf *b, json_t *o)
 /* What is in the log must be read again after a restart, whatever a plugin has said. */
 static void add_text (struct buf *b, const char *s)
 {
-    size_t len = strlen (s);
     char *copy;
 
-    if (utf8_valid (s, len)) {
-        json_add_string (b, s, len);
-    } else if ((copy = strdup (s))) {
-        utf8_repair (copy);
-        json_add_text (b, copy);
-        free (copy);
-    } else {
+    if (utf8_repaired (s, &copy) < 0)
         b->err = 1;
-    }
+    json_add_text (b, copy ? copy : s);
+    free (copy);
 }
 
 static void add_string (struct buf *b, const char *key, const char *value)

@@ -1,4 +1,5 @@
 #include "jobqueue.h"
+#include "base/json/json.h"
 #include "value/fsd.h"
 
 #include <errno.h>
@@ -93,22 +94,22 @@ static int bad (flux_error_t *error, const char *where, const char *what)
 static int parse_size (json_t *o, const char *where, struct job_facts *f,
                        flux_error_t *error)
 {
-    const char *key;
-    json_t *v;
+    static const char *const known[] = { "nnodes", "ncores", "ngpus", NULL };
+    int *const facts[] = { &f->nnodes, &f->ncores, &f->ngpus };
 
     if (o && !json_is_object (o))
         return bad (error, where, "must be a table");
-    json_object_foreach (o, key, v) {
-        int *dst = strcmp (key, "nnodes") == 0   ? &f->nnodes
-                   : strcmp (key, "ncores") == 0 ? &f->ncores
-                   : strcmp (key, "ngpus") == 0  ? &f->ngpus
-                                                 : NULL;
-        if (!dst)
-            return bad (error, where, "unknown key: nnodes, ncores, ngpus are known");
+    if (json_unknown_key (o, known))
+        return bad (error, where, "unknown key: nnodes, ncores, ngpus are known");
+    for (int i = 0; known[i]; i++) {
+        json_t *v = json_object_get (o, known[i]);
+
+        if (!v)
+            continue;
         if (!json_is_integer (v) || json_integer_value (v) < -1
             || json_integer_value (v) > INT_MAX)
             return bad (error, where, "must be integers from -1 (no limit)");
-        *dst = json_integer_value (v);
+        *facts[i] = json_integer_value (v);
     }
     return 0;
 }
@@ -142,19 +143,13 @@ static int get_table (json_t *o, const char *key, const char *where, json_t **ta
 static int check_keys (json_t *o, const char *const *known, const char *where,
                        flux_error_t *error)
 {
+    const char *key = json_unknown_key (o, known);
     char path[160];
-    const char *key;
-    json_t *v;
 
-    json_object_foreach (o, key, v) {
-        int i = 0;
-        while (known[i] && strcmp (known[i], key) != 0)
-            i++;
-        snprintf (path, sizeof (path), "%s.%.40s", where, key);
-        if (!known[i])
-            return bad (error, path, "unknown key");
-    }
-    return 0;
+    if (!key)
+        return 0;
+    snprintf (path, sizeof (path), "%s.%.40s", where, key);
+    return bad (error, path, "unknown key");
 }
 
 /* policy.limits of the instance or of a queue; the latter goes before. */
@@ -240,17 +235,16 @@ static int check_requires (json_t *requires, const char *where, flux_error_t *er
 
 static int check_queue (const char *name, json_t *o, flux_error_t *error)
 {
+    static const char *const known[] = { "requires", "policy", NULL };
     char where[80];
     const char *key;
-    json_t *v;
 
     snprintf (where, sizeof (where), "queues.%.60s", name);
     if (!json_is_object (o))
         return bad (error, where, "a queue must be a table");
-    json_object_foreach (o, key, v) {
+    if ((key = json_unknown_key (o, known))) {
         snprintf (where, sizeof (where), "queues.%.40s.%.30s", name, key);
-        if (strcmp (key, "requires") != 0 && strcmp (key, "policy") != 0)
-            return bad (error, where, "unknown key: requires, policy are known");
+        return bad (error, where, "unknown key: requires, policy are known");
     }
     snprintf (where, sizeof (where), "queues.%.60s.requires", name);
     return check_requires (json_object_get (o, "requires"), where, error);

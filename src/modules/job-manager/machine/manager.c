@@ -14,6 +14,7 @@
 /* What clients may add to one job. */
 #define EVENTLOG_MAX (1 << 20)
 #define MEMO_MAX (64 << 10)
+#define CONTEXT_SIZE_MAX (1 << 20)
 /* What an event says is wrapped into others' messages, which end at some depth. */
 #define CONTEXT_DEPTH_MAX 256
 
@@ -354,30 +355,23 @@ char *span_dup (struct span s)
     return strndup (s.s, s.len);
 }
 
-/* NULL if s is as others can read it, or there is no memory. */
-static char *repaired (const char *s)
-{
-    char *copy = utf8_valid (s, strlen (s)) ? NULL : strdup (s);
-
-    if (copy)
-        utf8_repair (copy);
-    return copy;
-}
-
 void manager_raise (struct manager *m, struct job *job, const char *type, int severity,
                     const char *note, uint32_t userid)
 {
-    char *type2 = repaired (type), *note2 = note ? repaired (note) : NULL;
     struct event ev = {
         .type = EV_EXCEPTION,
-        .exception = type2 ? type2 : type,
+        .exception = type,
         .severity = severity,
-        .note = note2  ? note2
-                : note ? note
-                       : "",
+        .note = note ? note : "",
         .userid = userid,
     };
+    char *type2, *note2;
 
+    /* The job keeps it, and others are told, as the log has it. */
+    if (utf8_repaired (ev.exception, &type2) == 0 && type2)
+        ev.exception = type2;
+    if (utf8_repaired (ev.note, &note2) == 0 && note2)
+        ev.note = note2;
     if (manager_emit (m, job, &ev) == 0) {
         m->ops->exception (job, &ev, m->arg);
         manager_step (m, job);
@@ -463,8 +457,14 @@ int manager_check_room (const struct job *job, flux_error_t *error)
 /* Is it what a log may hold? Whoever reads it, now or after a restart, must be able to. */
 int manager_check_context (const json_t *o, flux_error_t *error)
 {
-    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX))
-        return 0;
+    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX)) {
+        if (json_dumpb (o, NULL, 0, JSON_COMPACT) <= CONTEXT_SIZE_MAX)
+            return 0;
+        snprintf (error->text, sizeof (error->text), "more than %d bytes",
+                  CONTEXT_SIZE_MAX);
+        errno = E2BIG;
+        return -1;
+    }
     snprintf (error->text, sizeof (error->text), "%s",
               json_is_object (o) ? "nested too deeply, or a text has U+0000"
                                  : "not an object");

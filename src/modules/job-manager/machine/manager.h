@@ -151,6 +151,8 @@ int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_vola
 /* May a client add an event? What it adds is kept in memory and in the KVS: -1 with
  * E2BIG and *error where it is too much. */
 int manager_check_room (const struct job *job, flux_error_t *error);
+/* Is it what a log may hold? -1 with EPROTO or E2BIG, and a text. */
+int manager_check_context (const json_t *o, flux_error_t *error);
 /* An update that may be made: what a client wants, and what plugins add. */
 struct update_plan {
     const struct flux_msg_cred *cred; /* who asks, or NULL */

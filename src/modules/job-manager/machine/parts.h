@@ -27,8 +27,6 @@ int manager_read_spec (struct manager *m, struct job *job, flux_error_t *error);
 int manager_set_queue (struct manager *m, struct job *job, flux_error_t *error);
 /* The scheduler need not answer any more. */
 void manager_cancel_alloc (struct manager *m, struct job *job);
-/* Is it what a log may hold? -1 with a text. */
-int manager_check_context (const json_t *o, flux_error_t *error);
 /* A number in R by its path; 0 if there is none, or no R. */
 double manager_R_number (const char *R, const char *path);
 /* The jobspec with updates (paths to values) in it. -1 with errno: it is as it was. */

@@ -74,7 +74,7 @@ def check_ptr(ptr: Any, what: str = "") -> Any:
 
 # json.dumps() makes an encoder for each call.
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
-_scan_json = json.JSONDecoder().scan_once
+_scan_json = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def payload_text(payload: Payload) -> Any:

@@ -109,6 +109,16 @@ class FluxExecutorFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         for callback in callbacks:
             _call(callback, self)
 
+    def _forked(self, exc: BaseException) -> None:
+        """In a child of fork nobody will end it; the locks are whoever's."""
+        self._condition = threading.Condition()
+        self._jobid_cond = threading.Condition()
+        self._event_lock = threading.RLock()
+        # Callbacks and waiters are the parent's.
+        self._done_callbacks: list[Any] = []
+        self._waiters: list[Any] = []
+        self._fail(exc)
+
     def _fail(self, exc: BaseException) -> None:
         with self._jobid_cond:
             if self._jobid is None:
@@ -210,6 +220,13 @@ class _Thread:
         """Cancel what has not been submitted."""
         for work in list(self.queue):
             work.future.cancel()
+
+    def forked(self, exc: BaseException) -> None:
+        """In a child of fork it does not run."""
+        if self.wake_fd >= 0:
+            os.close(self.wake_fd)
+        for future in [work.future for work in self.queue] + list(self.active):
+            future._forked(exc)
 
     # Called by the thread.
 
@@ -338,6 +355,14 @@ def _end_all() -> None:
         executor.shutdown(wait=False)
 
 
+def _forked() -> None:
+    """A child of fork has no threads but the one that forked."""
+    for executor in list(_executors):
+        executor._forked()
+
+
+os.register_at_fork(after_in_child=_forked)
+
 # As concurrent.futures does; what atexit has comes after the threads.
 threading._register_atexit(_end_all)  # type: ignore[attr-defined]
 
@@ -378,12 +403,23 @@ class FluxExecutor:
         self._threads: list[_Thread] = []
         self._lock = threading.Lock()
         self._shutdown = False
+        self._broken: Optional[BaseException] = None
         _executors.add(self)
 
     def __del__(self) -> None:
         # Nobody can submit any more. The threads do not know their executor.
         for thread in getattr(self, "_threads", []):
             thread.end()
+
+    def _forked(self) -> None:
+        """What has not begun can be used in the child."""
+        self._lock = threading.Lock()
+        threads, self._threads = self._threads, []
+        if threads:
+            why = "its threads did not come along through fork(); make one in the child"
+            self._broken = RuntimeError(f"FluxExecutor is broken: {why}")
+            for thread in threads:
+                thread.forked(self._broken)
 
     def __enter__(self) -> "FluxExecutor":
         return self
@@ -409,6 +445,8 @@ class FluxExecutor:
 
     def _put(self, future: FluxExecutorFuture, args: Any, kwargs: Any) -> FluxExecutorFuture:
         with self._lock:
+            if self._broken is not None:
+                raise self._broken
             if self._shutdown:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             index = self._turn % self._count
