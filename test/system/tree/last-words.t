@@ -58,8 +58,4 @@ flux job kill -s USR1 "$J"
 succeeds 'a signal for the script' flux job wait-event -t 60 "$J" clean
 is 'it has got it, once, and its instance none' ' got USR1 and goes on' out "$J"
 like 'nobody was harmed' 'finish status=0$' flux job eventlog "$J"
-n=5
-begin -t 1m --signal=USR1@59s usr.sh 5
-succeeds 'one that was asked for with the job' flux job wait-event -t 60 "$J" clean
-is 'comes, too' ' got USR1 and goes on' out "$J"
 finish
