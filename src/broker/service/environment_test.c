@@ -30,7 +30,8 @@ static void values (void **state)
     set ("ENV_A", NULL);
     assert_null (getenv ("ENV_A"));
     assert_string_equal (getenv ("ENV_AB"), "");
-    assert_int_equal (environment_size (), before - strlen ("ENV_A=1") - 1 - sizeof (char *));
+    assert_int_equal (environment_size (),
+                      before - strlen ("ENV_A=1") - 1 - sizeof (char *));
 }
 
 /* Memory that was freed has other contents soon. */
