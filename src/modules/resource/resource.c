@@ -333,13 +333,65 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     flux_msglist_disconnect (ctx->journal_readers, msg);
 }
 
+static int read_settings (struct settings *s, const flux_conf_t *conf,
+                          flux_error_t *error)
+{
+    json_t *o = NULL, *resource;
+    int rc;
+
+    if (flux_conf_unpack (conf, error, "{s?o}", "resource", &o) < 0)
+        return -1;
+    resource = o ? json_pack ("{s:O}", "resource", o) : json_object ();
+    rc = settings_init (s, resource, error);
+    json_decref (resource);
+    return rc;
+}
+
+/* It counts from the next start on, which must not be the first to find it wrong. */
+static int check_settings (struct resource *ctx, const flux_conf_t *conf,
+                           flux_error_t *error)
+{
+    struct settings s = { 0 };
+    struct idset *ranks = NULL;
+    flux_error_t why;
+    int rc = read_settings (&s, conf, error);
+
+    if (rc == 0 && ctx->rank == 0 && s.exclude
+        && !(ranks = targets_decode (s.exclude, ctx->inv.hosts, &why))) {
+        snprintf (error->text, sizeof (error->text), "resource.exclude: %.130s",
+                  why.text);
+        errno = EINVAL;
+        rc = -1;
+    }
+    idset_destroy (ranks);
+    settings_fini (&s);
+    return rc;
+}
+
+static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                              void *arg)
+{
+    flux_error_t error = { "" };
+    const flux_conf_t *conf;
+
+    if (flux_conf_reload_decode (msg, &conf) < 0
+        || check_settings (arg, conf, &error) < 0) {
+        flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
+        return;
+    }
+    (void)flux_set_conf_new (h, flux_conf_incref (conf));
+    flux_respond (h, msg, NULL);
+}
+
 static const struct flux_msg_handler_spec common_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "resource.config-reload", config_reload_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "resource.report", report_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "resource.discover", discover_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };
 
 static const struct flux_msg_handler_spec root_handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "resource.config-reload", config_reload_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "resource.report", report_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "resource.drain", drain_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "resource.undrain", undrain_cb, 0 },
@@ -487,21 +539,14 @@ static int init_root (struct resource *ctx)
 static int init_settings (struct resource *ctx)
 {
     flux_error_t error;
-    json_t *o = NULL, *conf;
-    int rc;
 
-    if (flux_conf_unpack (flux_get_conf (ctx->h), &error, "{s?o}", "resource", &o)
-        < 0) {
-        flux_log (ctx->h, LOG_ERR, "configuration: %s", error.text);
+    if (read_settings (&ctx->settings, flux_get_conf (ctx->h), &error) < 0) {
+        flux_log (ctx->h, LOG_ERR, "%s", error.text);
         return -1;
     }
-    conf = o ? json_pack ("{s:O}", "resource", o) : json_object ();
-    if ((rc = settings_init (&ctx->settings, conf, &error)) < 0)
-        flux_log (ctx->h, LOG_ERR, "%s", error.text);
-    else if (ctx->noverify)
+    if (ctx->noverify)
         ctx->settings.verify = false;
-    json_decref (conf);
-    return rc;
+    return 0;
 }
 
 static int init (struct resource *ctx)

@@ -220,6 +220,21 @@ static void sweep (struct jobqueues *q)
     }
 }
 
+#define QUEUES_MAX 1024 /* each is looked for by its name, and shown in a line */
+#define QUEUE_NAME_MAX 128
+#define REQUIRES_MAX 1024
+
+/* What people can type, and a line can show. */
+static bool is_name (const char *name)
+{
+    size_t len = strlen (name);
+
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
+            return false;
+    return len > 0 && len <= QUEUE_NAME_MAX;
+}
+
 static int check_requires (json_t *requires, const char *where, flux_error_t *error)
 {
     size_t i;
@@ -227,6 +242,8 @@ static int check_requires (json_t *requires, const char *where, flux_error_t *er
 
     if (requires && !json_is_array (requires))
         return bad (error, where, "must be a list of properties");
+    if (json_array_size (requires) > REQUIRES_MAX)
+        return bad (error, where, "has more than 1024 properties");
     json_array_foreach (requires, i, o)
         if (!json_is_string (o))
             return bad (error, where, "must be a list of properties");
@@ -240,6 +257,8 @@ static int check_queue (const char *name, json_t *o, flux_error_t *error)
     const char *key;
 
     snprintf (where, sizeof (where), "queues.%.60s", name);
+    if (!is_name (name))
+        return bad (error, where, "a name has 1 to 128 bytes, none of them blank");
     if (!json_is_object (o))
         return bad (error, where, "a queue must be a table");
     if ((key = json_unknown_key (o, known))) {
@@ -279,6 +298,8 @@ int jobqueues_configure (struct jobqueues *q, json_t *queues, json_t *policy,
 
     if (queues && !json_is_object (queues))
         return bad (error, "queues", "must be a table of tables");
+    if (json_object_size (queues) > QUEUES_MAX)
+        return bad (error, "queues", "there are more than 1024");
     if (parse_limits (policy, "policy", &general, error) < 0
         || check_default (queues, policy, error) < 0)
         return -1;
