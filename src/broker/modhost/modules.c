@@ -386,26 +386,36 @@ static struct module *find_server (struct broker *b, const char *service)
     return NULL;
 }
 
-/* Why a name cannot be loaded or removed, of which there is no module. Sets errno. */
+/* Why a name cannot be loaded or removed, of which there is no module. Sets errno: errnum
+ * if it is part of what is there. */
 static void not_a_module (struct broker *b, const char *name, int errnum,
                           const char *otherwise, flux_error_t *error)
 {
+    const struct part *p = parts;
     struct module *m = find_server (b, name);
 
-    for (const struct part *p = parts; p->name; p++)
-        if (!strcmp (p->name, name) && !p->whole) {
-            error_text (error, "is a part of the broker, and always there");
-            errno = errnum;
-            return;
-        }
-    if (m) {
+    while (p->name && strcmp (p->name, name) != 0)
+        p++;
+    errno = errnum;
+    if (p->name && !p->whole) {
+        error_text (error, "is a part of the broker, and always there");
+    } else if (m || (p->name && find (b, p->whole))) {
         error_text (error, "is a service of the module %s: it comes and goes with that",
-                    m->name);
-        errno = errnum;
+                    m ? m->name : p->whole);
+    } else if (p->name) {
+        error_text (error, "is a service of the module %s, which is not loaded",
+                    p->whole);
+        errno = ENOENT;
     } else {
         error_text (error, "%s", otherwise);
         errno = ENOENT;
     }
+}
+
+/* Nobody asks for more than that it is there. */
+static bool is_plain (const char *name_arg, json_t *args, bool exec)
+{
+    return !name_arg && json_array_size (args) == 0 && !exec;
 }
 
 int modules_load (struct broker *b, const char *path, const char *name_arg,
@@ -425,7 +435,8 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
-        not_a_module (b, path, EEXIST, "module not found in search path", error);
+        not_a_module (b, path, is_plain (name_arg, args, exec) ? EALREADY : EEXIST,
+                      "module not found in search path", error);
         goto error;
     }
     if (find (b, name)) {
