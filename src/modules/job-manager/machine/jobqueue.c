@@ -144,7 +144,7 @@ static int check_keys (json_t *o, const char *const *known, const char *where,
                        flux_error_t *error)
 {
     const char *key = json_unknown_key (o, known);
-    char path[160];
+    char path[256];
 
     if (!key)
         return 0;
