@@ -3,12 +3,15 @@
  *   raw      a byte over a socket pair, between two threads
  *   channel  an RPC through a channel, between two threads
  *   local    an RPC over a socket pair, between two threads
+ *   zmq      as many bytes and frames as an RPC has, by libzmq alone: from a DEALER over
+ *            ipc:// to a ROUTER and back, between two threads
  *
- * each alone and with 64 in flight. Prints NAME MICROSECONDS or NAME PER_SECOND. */
+ * each alone and with 64 in flight (raw and zmq: alone). Prints NAME MICROSECONDS or NAME PER_SECOND. */
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include <flux/core.h>
 
@@ -46,6 +49,83 @@ static void bench_raw (int count)
     printf ("raw.alone %.2f us\n", (bench_now () - t0) / count * 1e6);
     close (fds[0]);
     pthread_join (t, NULL);
+}
+
+static const struct {
+    const char *data;
+    size_t len;
+} frames[] = { { "broker.ping", 11 }, { "{\"seq\":12345}", 13 }, { "12345678901234567890", 20 } };
+#define FRAMES 3
+
+static void zmq_put (void *zs)
+{
+    for (int i = 0; i < FRAMES; i++)
+        if (zmq_send (zs, frames[i].data, frames[i].len,
+                      i < FRAMES - 1 ? ZMQ_SNDMORE : 0)
+            < 0)
+            bench_die ("zmq_send");
+}
+
+static void zmq_take (void *zs)
+{
+    char buf[64];
+
+    for (int i = 0; i < FRAMES; i++)
+        if (zmq_recv (zs, buf, sizeof (buf), 0) < 0)
+            bench_die ("zmq_recv");
+}
+
+struct zmq_end {
+    void *zs;
+    int count;
+};
+
+static void *zmq_echo (void *arg)
+{
+    struct zmq_end *end = arg;
+    char id[64];
+    int len;
+
+    for (int i = 0; i < end->count; i++) {
+        if ((len = zmq_recv (end->zs, id, sizeof (id), 0)) < 0)
+            bench_die ("zmq_recv");
+        zmq_take (end->zs);
+        if (zmq_send (end->zs, id, len, ZMQ_SNDMORE) < 0)
+            bench_die ("zmq_send");
+        zmq_put (end->zs);
+    }
+    return NULL;
+}
+
+/* A context for each end, as brokers have: each has a thread that does the writing. */
+static void bench_zmq (int count)
+{
+    void *ctx[2] = { zmq_ctx_new (), zmq_ctx_new () };
+    void *client = zmq_socket (ctx[0], ZMQ_DEALER);
+    struct zmq_end end = { zmq_socket (ctx[1], ZMQ_ROUTER), count };
+    char dir[] = "/tmp/bench-ping-XXXXXX", path[64];
+    pthread_t t;
+    double t0;
+
+    if (!mkdtemp (dir))
+        bench_die (dir);
+    snprintf (path, sizeof (path), "ipc://%s/zmq", dir);
+    if (zmq_bind (end.zs, path) < 0 || zmq_connect (client, path) < 0
+        || pthread_create (&t, NULL, zmq_echo, &end) != 0)
+        bench_die ("zmq");
+    t0 = bench_now ();
+    for (int i = 0; i < count; i++) {
+        zmq_put (client);
+        zmq_take (client);
+    }
+    printf ("zmq.alone %.2f us\n", (bench_now () - t0) / count * 1e6);
+    pthread_join (t, NULL);
+    zmq_close (client);
+    zmq_close (end.zs);
+    zmq_ctx_destroy (ctx[0]);
+    zmq_ctx_destroy (ctx[1]);
+    unlink (path + strlen ("ipc://"));
+    rmdir (dir);
 }
 
 static void ping_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -156,6 +236,7 @@ int main (int argc, char *argv[])
     /* The socket's server takes what comes as its own. */
     setenv ("FLUX_HANDLE_ROLEMASK", "1", 1);
     bench_raw (count);
+    bench_zmq (count);
     if (channel_create (ends) < 0)
         bench_die ("channel");
     bench_pair ("channel", channel_open_handle (ends[0], 0),
