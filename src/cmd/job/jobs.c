@@ -1,4 +1,6 @@
 /* flux jobs: one question to job-list, one table. */
+#include "base/json/json.h"
+#include "base/json/jsontext.h"
 #include "cmd/cmd.h"
 #include "cmd/format/datetime.h"
 #include "cmd/format/jobs_fields.h"
@@ -231,26 +233,61 @@ static void cut_line (struct listing *l, size_t start)
     }
 }
 
-static void print_rows (struct listing *l, struct format *f, const void **rows,
-                        size_t count)
+/* Jobs as objects, or as texts of which each is decoded when its turn comes, and again for
+ * its second: that is sooner done than to get fresh memory for all of many jobs. */
+struct rows {
+    const void **objects;
+    struct span *texts; /* or NULL */
+    size_t count;
+};
+
+static const void *row_begin (const struct rows *rows, size_t i)
 {
-    if (format_needs_scan (f)) {
-        for (size_t i = 0; i < count; i++)
-            format_scan (f, rows[i]);
-        format_scan_end (f);
+    json_error_t error;
+    json_t *job;
+
+    if (!rows->texts)
+        return rows->objects[i];
+    if (!(job = json_decode (rows->texts[i].s, rows->texts[i].len, 0, &error)))
+        cmd_die ("ERROR: malformed answer of job-list: %s", error.text);
+    return job;
+}
+
+static void row_end (const struct rows *rows, const void *row)
+{
+    if (rows->texts)
+        json_decref ((json_t *)row);
+}
+
+static void scan_rows (struct format *f, const struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const void *row = row_begin (rows, i);
+
+        format_scan (f, row);
+        row_end (rows, row);
     }
+    format_scan_end (f);
+}
+
+static void print_rows (struct listing *l, struct format *f, const struct rows *rows)
+{
+    if (format_needs_scan (f))
+        scan_rows (f, rows);
     if (l->header) {
         size_t start = l->out.len;
         format_header (f, &l->out);
         cut_line (l, start);
         buf_addc (&l->out, '\n');
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *color = l->color ? row_color (rows[i]) : NULL;
+    for (size_t i = 0; i < rows->count; i++) {
+        const void *row = row_begin (rows, i);
+        const char *color = l->color ? row_color (row) : NULL;
         if (color)
             buf_adds (&l->out, color);
         size_t start = l->out.len;
-        format_row (f, rows[i], &l->out);
+        format_row (f, row, &l->out);
+        row_end (rows, row);
         cut_line (l, start);
         buf_adds (&l->out, color ? "\033[0;0m\n" : "\n");
         if (l->out.len > 1 << 16)
@@ -292,18 +329,17 @@ static void print_table (struct listing *l, json_t *jobs)
 {
     if (jobs_uses_instance (l->format))
         ask_instances (jobs);
-    size_t count = json_array_size (jobs);
-    const void **rows = calloc (count + 1, sizeof (*rows));
+    struct rows rows = { .count = json_array_size (jobs) };
     struct format *f = make_format (l);
-    if (!rows)
+    if (!(rows.objects = calloc (rows.count + 1, sizeof (*rows.objects))))
         cmd_die ("out of memory");
-    for (size_t i = 0; i < count; i++)
-        rows[i] = json_array_get (jobs, i);
-    if (format_sort (f, rows, count) < 0)
+    for (size_t i = 0; i < rows.count; i++)
+        rows.objects[i] = json_array_get (jobs, i);
+    if (format_sort (f, rows.objects, rows.count) < 0)
         cmd_die ("out of memory");
-    print_rows (l, f, rows, count);
+    print_rows (l, f, &rows);
     format_destroy (f);
-    free (rows);
+    free (rows.objects);
 }
 
 static void print_json (struct listing *l, json_t *jobs, bool single)
@@ -322,21 +358,62 @@ static void print_json (struct listing *l, json_t *jobs, bool single)
     json_decref (a);
 }
 
+/* There is one job more than was asked for: so there are more. */
+static bool is_cut (struct listing *l, size_t count)
+{
+    if (!l->count || count <= (size_t)l->count)
+        return false;
+    if (l->header && !optparse_hasopt (l->p, "json")) /* a person reads it */
+        fprintf (stderr,
+                 "warning: output truncated at %d jobs.\n"
+                 "Use --count to increase returned results or use filters to alter "
+                 "results.\n",
+                 l->count);
+    return true;
+}
+
 static json_t *fetch_list (struct listing *l, flux_t *h, flux_future_t *f)
 {
     json_t *jobs;
     if (!f || flux_rpc_get_unpack (f, "{s:o}", "jobs", &jobs) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (f));
-    if (l->count && json_array_size (jobs) > (size_t)l->count) {
+    if (is_cut (l, json_array_size (jobs)))
         json_array_remove (jobs, l->count);
-        if (l->header && !optparse_hasopt (l->p, "json")) /* a person reads it */
-            fprintf (stderr,
-                     "warning: output truncated at %d jobs.\n"
-                     "Use --count to increase returned results or use filters to alter "
-                     "results.\n",
-                     l->count);
-    }
     return json_incref (jobs);
+}
+
+/* The texts stand in the answer. */
+static void fetch_texts (struct listing *l, flux_future_t *f, struct rows *rows)
+{
+    struct span answer, jobs, key, job;
+    size_t pos = 0, cap = 0;
+    const char *s;
+    int rc;
+
+    if (!f || flux_rpc_get (f, &s) < 0)
+        cmd_die ("ERROR: %s", cmd_future_error (f));
+    if (!s || json_span (s, strlen (s), &answer) < 0
+        || jsontext_get (answer, "jobs", &jobs) < 0)
+        cmd_die ("ERROR: malformed answer of job-list");
+    while ((rc = json_span_next (jobs, &pos, &key, &job)) > 0) {
+        if (rows->count == cap) {
+            cap = cap ? 2 * cap : 256;
+            if (!(rows->texts = realloc (rows->texts, cap * sizeof (*rows->texts))))
+                cmd_die ("out of memory");
+        }
+        rows->texts[rows->count++] = job;
+    }
+    if (rc < 0)
+        cmd_die ("ERROR: malformed answer of job-list");
+    if (is_cut (l, rows->count))
+        rows->count = l->count;
+}
+
+/* Rows that keep their order need not be there all at once. */
+static bool can_print_texts (struct listing *l)
+{
+    return !optparse_hasopt (l->p, "json") && !optparse_hasopt (l->p, "sort")
+           && !format_has_sort (l->format) && !jobs_uses_instance (l->format);
 }
 
 /* --- statistics --- */
@@ -360,6 +437,19 @@ static int print_stats (flux_t *h)
             running, successful, inactive - successful, pending, purged);
     flux_future_destroy (f);
     return pending + running;
+}
+
+static void print_texts (struct listing *l, flux_t *h, flux_future_t *f)
+{
+    struct rows rows = { 0 };
+    struct format *format = make_format (l);
+
+    fetch_texts (l, f, &rows);
+    if (optparse_hasopt (l->p, "stats"))
+        print_stats (h);
+    print_rows (l, format, &rows);
+    format_destroy (format);
+    free (rows.texts);
 }
 
 /* --- recursion --- */
@@ -491,6 +581,10 @@ static int run (optparse_t *p, int argc, char **argv)
         if (i < argc)
             cmd_die ("ERROR: --recursive with job ids is not supported");
         list_instance (&l, h, "", 0);
+    } else if (i == argc && can_print_texts (&l)) {
+        flux_future_t *f = ask_list (&l, h);
+        print_texts (&l, h, f);
+        flux_future_destroy (f);
     } else {
         flux_future_t *f = i < argc ? NULL : ask_list (&l, h);
         json_t *jobs =
