@@ -213,6 +213,26 @@ static void test_hostlist (void **state)
     hostlist_destroy (hl);
 }
 
+/* The cursor stands before the one behind what was removed. */
+static void test_hostlist_remove (void **state)
+{
+    struct hostlist *hl = hostlist_decode ("a,b,c,d");
+
+    assert_string_equal (hostlist_first (hl), "a");
+    assert_int_equal (hostlist_remove_current (hl), 1);
+    assert_null (hostlist_current (hl));
+    assert_string_equal (hostlist_next (hl), "b");
+    assert_string_equal (hostlist_next (hl), "c");
+    assert_int_equal (hostlist_remove_current (hl), 1);
+    assert_string_equal (hostlist_next (hl), "d");
+    assert_int_equal (hostlist_remove_current (hl), 1);
+    assert_null (hostlist_next (hl));
+    assert_null (hostlist_next (hl));
+    assert_int_equal (hostlist_remove_current (hl), 0);
+    check_text (hostlist_encode (hl), "b");
+    hostlist_destroy (hl);
+}
+
 static void check_taskmap (const char *in, int flags, const char *out)
 {
     flux_error_t error;
@@ -542,6 +562,7 @@ int main (void)
         cmocka_unit_test (test_idset_model),
         cmocka_unit_test (test_idset_ops),
         cmocka_unit_test (test_hostlist),
+        cmocka_unit_test (test_hostlist_remove),
         cmocka_unit_test (test_taskmap),
         cmocka_unit_test (test_jobid),
         cmocka_unit_test (test_fsd),

@@ -215,6 +215,8 @@ class Run(WithHandle):
     def test_results(self):
         info = flux.job.result(self.h, self.submit("sh", "-c", "exit 3"))
         self.assertEqual((info.result, info.returncode, info.success), ("FAILED", 3, False))
+        self.assertLessEqual(info.t_run, info.t_cleanup)
+        self.assertLess(info.t_cleanup, info.t_inactive)
         self.assertEqual(info.inactive_reason, "Exit 3")
         self.assertGreater(info.runtime, 0)
         info = flux.job.result(self.h, self.submit("sh", "-c", "kill -9 $$"))

@@ -123,14 +123,15 @@ flux_msg_t *flux_response_derive (const flux_msg_t *request, int errnum)
     return msg;
 }
 
-static bool wants_response (flux_t *h, const flux_msg_t *request)
+/* 1, 0; or -1 with EINVAL. errno stays that of whoever responds first and looks at it
+ * afterwards. */
+static int wants_response (flux_t *h, const flux_msg_t *request)
 {
     if (!h || !request) {
         errno = EINVAL;
-        return false;
+        return -1;
     }
-    errno = 0;
-    return !flux_msg_is_noresponse (request);
+    return flux_msg_is_noresponse (request) ? 0 : 1;
 }
 
 static int respond_new (flux_t *h, flux_msg_t *msg)
@@ -145,9 +146,10 @@ int flux_respond_raw (flux_t *h, const flux_msg_t *request, const void *data,
                       size_t len)
 {
     flux_msg_t *msg;
+    int wants;
 
-    if (!wants_response (h, request))
-        return errno == 0 ? 0 : -1;
+    if ((wants = wants_response (h, request)) != 1)
+        return wants;
     if (!(msg = flux_response_derive (request, 0)))
         return -1;
     if (data && flux_msg_set_payload (msg, data, len) < 0) {
@@ -160,10 +162,10 @@ int flux_respond_raw (flux_t *h, const flux_msg_t *request, const void *data,
 int respond_take (flux_t *h, const flux_msg_t *request, struct buf *b)
 {
     flux_msg_t *msg = NULL;
-    int rc = -1;
+    int rc = -1, wants = wants_response (h, request);
 
-    if (!wants_response (h, request)) {
-        rc = errno == 0 ? 0 : -1;
+    if (wants != 1) {
+        rc = wants;
     } else if ((msg = flux_response_derive (request, 0))
                && msg_take_payload (msg, b) == 0) {
         rc = respond_new (h, msg);
@@ -177,9 +179,10 @@ int respond_take (flux_t *h, const flux_msg_t *request, struct buf *b)
 int respond_share (flux_t *h, const flux_msg_t *request, const flux_msg_t *src)
 {
     flux_msg_t *msg;
+    int wants;
 
-    if (!wants_response (h, request))
-        return errno == 0 ? 0 : -1;
+    if ((wants = wants_response (h, request)) != 1)
+        return wants;
     if (!(msg = flux_response_derive (request, 0)))
         return -1;
     msg_share_payload (msg, src);
@@ -195,9 +198,10 @@ int flux_respond_vpack (flux_t *h, const flux_msg_t *request, const char *fmt,
                         va_list ap)
 {
     flux_msg_t *msg;
+    int wants;
 
-    if (!wants_response (h, request))
-        return errno == 0 ? 0 : -1;
+    if ((wants = wants_response (h, request)) != 1)
+        return wants;
     if (!(msg = flux_response_derive (request, 0)))
         return -1;
     if (flux_msg_vpack (msg, fmt, ap) < 0) {
@@ -222,9 +226,10 @@ int flux_respond_error (flux_t *h, const flux_msg_t *request, int errnum,
                         const char *errstr)
 {
     flux_msg_t *msg;
+    int wants;
 
-    if (!wants_response (h, request))
-        return errno == 0 ? 0 : -1;
+    if ((wants = wants_response (h, request)) != 1)
+        return wants;
     if (!(msg = flux_response_derive (request, errnum ? errnum : EINVAL)))
         return -1;
     if (errstr && flux_msg_set_string (msg, errstr) < 0) {

@@ -121,7 +121,7 @@ static int kvs_key (char *buf, int bufsz, flux_jobid_t id, const char *dir,
 {
     char s[32];
 
-    if (!buf || jobid_encode (id, JOBID_KVS, s, sizeof (s)) < 0) {
+    if (!buf || bufsz < 0 || jobid_encode (id, JOBID_KVS, s, sizeof (s)) < 0) {
         errno = EINVAL;
         return -1;
     }
@@ -145,8 +145,13 @@ int flux_job_kvs_guest_key (char *buf, int bufsz, flux_jobid_t id, const char *k
 
 int flux_job_kvs_namespace (char *buf, int bufsz, flux_jobid_t id)
 {
-    int n = snprintf (buf, bufsz, "job-%" PRIu64, id);
+    int n;
 
+    if (!buf || bufsz < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    n = snprintf (buf, bufsz, "job-%" PRIu64, id);
     if (n >= bufsz) {
         errno = EOVERFLOW;
         return -1;
@@ -388,6 +393,10 @@ int flux_job_timeleft (flux_t *h, flux_error_t *error, double *timeleft)
     flux_future_t *f = NULL;
     int rc = -1;
 
+    if (!h || !error || !timeleft) {
+        errno = EINVAL;
+        return -1;
+    }
     if (!s || flux_job_id_parse (s, &id) < 0) {
         snprintf (error->text, sizeof (error->text),
                   s ? "FLUX_JOB_ID: not a job id: %s"
@@ -402,8 +411,14 @@ int flux_job_timeleft (flux_t *h, flux_error_t *error, double *timeleft)
         || flux_rpc_get_unpack (f, "{s:{s:{s?F}}}", "R", "execution", "expiration",
                                 &expiration)
                < 0) {
+        int errnum = errno;
+        const char *why = f ? flux_future_error_string (f) : NULL;
+
         snprintf (error->text, sizeof (error->text), "resources of job %s: %s", s,
-                  f ? flux_future_error_string (f) : strerror (errno));
+                  why ? why : strerror (errnum));
+        flux_future_destroy (f);
+        errno = errnum;
+        return -1;
     } else {
         *timeleft = INFINITY;
         if (expiration > 0) {

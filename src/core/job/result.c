@@ -29,7 +29,14 @@ static void set_time (struct result *r, const char *key, double t)
     json_object_set_new (r->o, key, json_real (t));
 }
 
-static void take_exception (struct result *r, json_t *context)
+/* CLEANUP begins with what ends RUN, or with an exception that is fatal (RFC 21). */
+static void begin_cleanup (struct result *r, double t)
+{
+    if (!json_object_get (r->o, "t_cleanup"))
+        set_time (r, "t_cleanup", t);
+}
+
+static void take_exception (struct result *r, json_t *context, double t)
 {
     const char *type = "", *note = "";
     int severity = 0;
@@ -40,6 +47,7 @@ static void take_exception (struct result *r, json_t *context)
         return;
     r->fatal = severity == 0;
     if (r->fatal) {
+        begin_cleanup (r, t);
         strncpy (r->exception, type, sizeof (r->exception) - 1);
         json_object_set_new (r->o, "exception_occurred", json_true ());
         json_object_set_new (r->o, "exception_type", json_string (type));
@@ -61,13 +69,14 @@ static void take_event (struct result *r, const char *s)
     } else if (strcmp (name, "alloc") == 0) {
         set_time (r, "t_run", t);
     } else if (strcmp (name, "clean") == 0) {
-        set_time (r, "t_cleanup", t);
+        begin_cleanup (r, t);
         set_time (r, "t_inactive", t);
     } else if (strcmp (name, "finish") == 0) {
+        begin_cleanup (r, t);
         json_unpack (context, "{s:i}", "status", &r->waitstatus);
         json_object_set_new (r->o, "waitstatus", json_integer (r->waitstatus));
     } else if (strcmp (name, "exception") == 0) {
-        take_exception (r, context);
+        take_exception (r, context, t);
     }
     json_decref (o);
 }

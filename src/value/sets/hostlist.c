@@ -13,11 +13,15 @@
 #define HOSTLIST_MAX (1 << 20)
 #define HOSTLIST_MAX_BYTES (1 << 26)
 
+/* Of the cursor. */
+#define BEFORE (-1)
+#define NONE (-2)
+
 struct hostlist {
     char **names;
     int count;
     int cap;
-    int current;  /* -1: none */
+    int current;  /* NONE, or BEFORE: the first one is next */
     size_t bytes; /* of all names */
     /* Name -> its first index + 1, made by the find that sees a long list a second
      * time. What is appended goes into it; with any other change it is gone. */
@@ -40,7 +44,7 @@ struct hostlist *hostlist_create (void)
     struct hostlist *hl = calloc (1, sizeof (*hl));
 
     if (hl)
-        hl->current = -1;
+        hl->current = NONE;
     return hl;
 }
 
@@ -539,7 +543,7 @@ int hostlist_delete (struct hostlist *hl, const char *hosts)
             hl->names[kept++] = name;
     }
     hl->count = kept;
-    hl->current = -1;
+    hl->current = NONE;
     hashmap_destroy (counts);
     return before - kept;
 }
@@ -587,7 +591,7 @@ void hostlist_uniq (struct hostlist *hl)
             hl->names[n++] = hl->names[i];
     }
     hl->count = n;
-    hl->current = -1;
+    hl->current = NONE;
 }
 
 const char *hostlist_first (struct hostlist *hl)
@@ -602,9 +606,9 @@ const char *hostlist_last (struct hostlist *hl)
 
 const char *hostlist_next (struct hostlist *hl)
 {
-    if (!hl || hl->current < 0 || hl->current + 1 >= hl->count) {
+    if (!hl || hl->current == NONE || hl->current + 1 >= hl->count) {
         if (hl)
-            hl->current = -1;
+            hl->current = NONE;
         return NULL;
     }
     return hl->names[++hl->current];
@@ -624,10 +628,7 @@ int hostlist_remove_current (struct hostlist *hl)
     if (!hostlist_current (hl))
         return 0;
     remove_at (hl, hl->current);
-    /* The next call of hostlist_next gives the one behind. */
-    hl->current--;
-    if (hl->current < 0 && hl->count > 0)
-        hl->current = -1;
+    hl->current--; /* hostlist_next gives the one behind */
     return 1;
 }
 
