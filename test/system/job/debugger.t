@@ -5,12 +5,13 @@ under_flux 2
 id=$(flux submit -N2 -n2 -c1 sh -c 'echo $FLUX_TASK_RANK $$ >>pids; sleep inf & exec sleep inf')
 touch pids
 until_true sh -c '[ "$(wc -l <pids)" = 2 ]'
-list () { flux job proctable "$@" | cut -d' ' -f1,3; }
+list () { flux job proctable "$1" | cut -d' ' -f1,3; }
+list_here () { flux job proctable --local "$1" | cut -d' ' -f1,3; }
 is 'the tasks of a job, and no child of theirs' "$(sort pids)" list "$id"
 like 'with host and program' "^1 $(hostname) [0-9]+ /.*sleep\$" flux job proctable "$id"
 is 'as JSON' "$(sort pids)" sh -c "flux job proctable -j $id |
     python3 -c 'import json, sys; [print(p[\"rank\"], p[\"pid\"]) for p in json.load(sys.stdin)]'"
-is 'on one host, without asking others' "$(sort pids | sed -n 1p)" list --local "$id"
+is 'on one host, without asking others' "$(sort pids | sed -n 1p)" list_here "$id"
 flux cancel "$id"
 flux job wait-event "$id" clean >/dev/null
 fails 'of a job that does not run' 1 'not running|inactive|no .*ranks|not active' \
