@@ -4,8 +4,10 @@
 LIMIT=240
 cat >work <<'END'
 flux kvs eventlog append log.x a
+watchers=
 for i in 1 2 3; do
     flux kvs eventlog get --watch --count=300 log.x >/dev/null 2>&1 &
+    watchers="$watchers $!"
 done
 (for n in $(seq 1 299); do flux kvs eventlog append log.x b; done) &
 writer=$!
@@ -18,7 +20,8 @@ while [ $n -lt 25 ] && kill -0 $writer 2>/dev/null; do
     flux kvs get --treeobj . >tree
     flux kvs get --at="$(cat tree)" log.x >/dev/null || failed=$((failed + 1))
 done
-kill $writer $other
+# All of them: collections may be done before the writer, and watchers wait for its last.
+kill $writer $other $watchers 2>/dev/null
 wait
 echo "$failed failed"
 END
