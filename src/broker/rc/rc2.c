@@ -28,6 +28,7 @@ struct rc2 {
     bool foreground;      /* it has the terminal */
     bool pgrp;            /* its process group is its own */
     bool interactive;
+    bool hung_up; /* it has got SIGHUP, the last word */
     flux_watcher_t *timer;
     void (*ended) (struct broker *b); /* somebody waits for its end */
 };
@@ -191,7 +192,7 @@ static void set_timer (struct broker *b, double seconds)
 
 static void hang_up (struct broker *b)
 {
-    b->rc2->interactive = true; /* for what it has heard */
+    b->rc2->hung_up = true;
     rc2_kill (b, SIGHUP);
     set_timer (b, HUP_TIME);
 }
@@ -200,7 +201,7 @@ static void timeout (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 {
     struct broker *b = arg;
 
-    if (b->rc2->interactive)
+    if (b->rc2->hung_up)
         tell_end (b);
     else
         hang_up (b);

@@ -18,7 +18,8 @@ struct groups *groups_create (int size);
 void groups_destroy (struct groups *g);
 
 /* A client on this broker joins or leaves. EEXIST if it is a member already,
- * ENOENT if it is none, ENAMETOOLONG, ENOSPC. The rank is in the group while one client is. */
+ * ENOENT if it is none, ENAMETOOLONG, ENOSPC. The rank is in the group while one client
+ * is. */
 int groups_join (struct groups *g, const char *name, const char *client, int rank);
 int groups_leave (struct groups *g, const char *name, const char *client, int rank);
 /* The client is gone: leaves all. */

@@ -390,8 +390,7 @@ int flux_job_timeleft (flux_t *h, flux_error_t *error, double *timeleft)
     const char *s = getenv ("FLUX_JOB_ID");
     flux_jobid_t id;
     double expiration = 0;
-    flux_future_t *f = NULL;
-    int rc = -1;
+    flux_future_t *f;
 
     if (!h || !error || !timeleft) {
         errno = EINVAL;
@@ -419,15 +418,13 @@ int flux_job_timeleft (flux_t *h, flux_error_t *error, double *timeleft)
         flux_future_destroy (f);
         errno = errnum;
         return -1;
-    } else {
-        *timeleft = INFINITY;
-        if (expiration > 0) {
-            *timeleft = expiration - flux_reactor_time ();
-            if (*timeleft < 0)
-                *timeleft = 0;
-        }
-        rc = 0;
     }
     flux_future_destroy (f);
-    return rc;
+    *timeleft = INFINITY;
+    if (expiration > 0) {
+        *timeleft = expiration - flux_reactor_time ();
+        if (*timeleft < 0)
+            *timeleft = 0;
+    }
+    return 0;
 }

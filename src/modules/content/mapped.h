@@ -24,7 +24,8 @@ struct mapped *mapped_create (struct digest *digest); /* borrowed */
 void mapped_destroy (struct mapped *m);
 
 /* path is absolute. digest is set: size of the digest. -1 with errno (EINVAL,
- * EFBIG: too large; ENOSPC: too many; ENAMETOOLONG: the tag; ENODATA: the file ends before; ENOENT, EACCES, ...). */
+ * EFBIG: too large; ENOSPC: too many; ENAMETOOLONG: the tag; ENODATA: the file ends
+ * before; ENOENT, EACCES, ...). */
 int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *path,
                 int64_t offset, int64_t size, void *digest);
 /* All regions of a tag; only: of this session; except: but those of this one (0:

@@ -5,7 +5,8 @@
  * its jobs; when that is acknowledged, one message with the jobs themselves to
  * job-manager; when that is answered, so are the requests.
  * While one batch is being committed the next one grows, and as long as job-manager
- * has many to look at: the busier, the fewer commits for each job. Batches reach job-manager in the order of their ids.
+ * has many to look at: the busier, the fewer commits for each job. Batches reach
+ * job-manager in the order of their ids.
  * Where the configuration names plugins (stages.h), each job is first shown to them, and
  * added to a batch when they have answered.
  * Failures: a request that is wrong is refused at once; if the commit fails, all
