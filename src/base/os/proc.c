@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,4 +37,15 @@ void proc_kill_children (void)
         free (list);
     }
     free (list);
+}
+
+const char *proc_environ_find (const char *env, size_t len, const char *name)
+{
+    size_t n = strlen (name);
+
+    for (const char *p = env; p < env + len; p += strlen (p) + 1) {
+        if (!strncmp (p, name, n) && p[n] == '=')
+            return p + n + 1;
+    }
+    return NULL;
 }

@@ -11,26 +11,16 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/os/proc.h"
 
 #define SHELL                                                                          \
     "flux-shell" /* a task's parent; of others, such as its own children, not */
 
-static const char *find (const char *env, size_t len, const char *name)
-{
-    size_t n = strlen (name);
-
-    for (const char *p = env; p < env + len; p += strlen (p) + 1) {
-        if (!strncmp (p, name, n) && p[n] == '=')
-            return p + n + 1;
-    }
-    return NULL;
-}
-
 long proctable_task (const char *env, size_t len, flux_jobid_t id, const char *uri)
 {
-    const char *job = find (env, len, "FLUX_JOB_ID");
-    const char *at = find (env, len, "FLUX_URI");
-    const char *rank = find (env, len, "FLUX_TASK_RANK");
+    const char *job = proc_environ_find (env, len, "FLUX_JOB_ID");
+    const char *at = proc_environ_find (env, len, "FLUX_URI");
+    const char *rank = proc_environ_find (env, len, "FLUX_TASK_RANK");
     flux_jobid_t its;
     char *end;
 

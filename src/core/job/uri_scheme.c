@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/os/proc.h"
 
 extern char **environ;
 
@@ -34,13 +35,13 @@ static char *read_proc (int pid, const char *name, size_t *len, flux_error_t *er
 static char *uri_in_environ (int pid, flux_error_t *error)
 {
     size_t len;
-    char *env = read_proc (pid, "environ", &len, error), *uri = NULL;
+    char *env = read_proc (pid, "environ", &len, error), *uri;
+    const char *s;
 
     if (!env)
         return NULL;
-    for (const char *s = env; s < env + len && !uri; s += strlen (s) + 1)
-        if (strncmp (s, "FLUX_URI=", 9) == 0 && s[9])
-            uri = strdup (s + 9);
+    s = proc_environ_find (env, len, "FLUX_URI");
+    uri = s && *s ? strdup (s) : NULL;
     free (env);
     return uri ? uri : error_null (error, ENOENT, "process %d has no FLUX_URI", pid);
 }
