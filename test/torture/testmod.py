@@ -3,7 +3,7 @@ from flux.brokermod import BrokerModule, request_handler
 
 
 class Testmod(BrokerModule):
-    """What src/broker/testmod.c does of it."""
+    """What src/broker/modhost/testmod.c does of it."""
 
     def __init__(self, h, *args):
         super().__init__(h, *args)

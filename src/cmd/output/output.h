@@ -15,7 +15,7 @@ void output_flush (void);
 void output_push (FILE *f);
 
 /* Text that others wrote (names, notes, errors), with control characters and what
- * is no UTF-8 escaped, see base/printable.h; s itself if there are none. Valid until
+ * is no UTF-8 escaped, see base/text/printable.h; s itself if there are none. Valid until
  * the eighth next call. NULL becomes "". */
 const char *safe (const char *s);
 /* The same for text of several lines: newlines and tabs stay. */
