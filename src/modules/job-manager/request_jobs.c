@@ -1,4 +1,5 @@
 /* What clients ask about jobs. */
+#include "base/error.h"
 #include "ctx.h"
 
 #include <errno.h>
@@ -21,23 +22,15 @@ static bool exception_type_valid (const char *s)
 static int check_exception (const char *type, int severity, const char *note,
                             flux_error_t *error)
 {
-    const char *text = NULL;
-
-    if (strlen (type) + (note ? strlen (note) : 0) > NOTE_MAX) {
-        snprintf (error->text, sizeof (error->text),
-                  "type and note of an exception have at most %d bytes", NOTE_MAX);
-        errno = E2BIG;
-        return -1;
-    }
+    if (strlen (type) + (note ? strlen (note) : 0) > NOTE_MAX)
+        return error_fail (error, E2BIG,
+                           "type and note of an exception have at most %d bytes",
+                           NOTE_MAX);
     if (!exception_type_valid (type))
-        text = "exception type must be one word";
-    else if (severity < 0 || severity > 7)
-        text = "exception severity range is [0:7]";
-    if (!text)
-        return 0;
-    snprintf (error->text, sizeof (error->text), "%s", text);
-    errno = EPROTO;
-    return -1;
+        return error_fail (error, EPROTO, "exception type must be one word");
+    if (severity < 0 || severity > 7)
+        return error_fail (error, EPROTO, "exception severity range is [0:7]");
+    return 0;
 }
 
 /* A job can always be ended, once. */

@@ -1,4 +1,5 @@
 /* What clients ask about queues (RFC 33), and what survives a restart of it. */
+#include "core/reason.h"
 #include "ctx.h"
 
 #include <errno.h>
@@ -192,19 +193,6 @@ static void change_end (struct change *take_c, const flux_msg_t *msg, bool noche
     flux_respond (h, msg, NULL);
 }
 
-#define REASON_MAX 4096
-
-/* It is told to whoever asks, and kept in the KVS. */
-static int check_reason (const char *reason, flux_error_t *error)
-{
-    if (!reason || strlen (reason) <= REASON_MAX)
-        return 0;
-    snprintf (error->text, sizeof (error->text), "a reason has at most %d bytes",
-              REASON_MAX);
-    errno = E2BIG;
-    return -1;
-}
-
 static void enable_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
@@ -219,7 +207,7 @@ static void enable_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                 "enable", &on, "reason", &reason, "all", &all,
                                 "nocheckpoint", &nocheckpoint)
                < 0
-        || check_reason (reason, &error) < 0
+        || reason_check (reason, &error) < 0
         || (!nocheckpoint && manager_check_paused (ctx->m, &error) < 0)
         || for_each (ctx, name, all, enable, on, reason, nocheckpoint, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
@@ -244,7 +232,7 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                 "start", &on, "reason", &reason, "all", &all,
                                 "nocheckpoint", &nocheckpoint)
                < 0
-        || check_reason (reason, &error) < 0
+        || reason_check (reason, &error) < 0
         || (!nocheckpoint && manager_check_paused (ctx->m, &error) < 0)
         || for_each (ctx, name, all, start, on, reason, nocheckpoint, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);

@@ -12,7 +12,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "core/handle/module.h"
+#include "core/reason.h"
 #include "topo.h"
 #include "value/eventlog.h"
 
@@ -61,19 +63,6 @@ void resource_drain (struct resource *ctx, const struct idset *ranks,
     acquire_changed (ctx);
 }
 
-#define REASON_MAX 4096
-
-/* It is kept for each rank and in the KVS, and told to whoever asks. */
-static int check_reason (const char *reason, flux_error_t *error)
-{
-    if (!reason || strlen (reason) <= REASON_MAX)
-        return 0;
-    snprintf (error->text, sizeof (error->text), "a reason has at most %d bytes",
-              REASON_MAX);
-    errno = E2BIG;
-    return -1;
-}
-
 static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
@@ -86,7 +75,7 @@ static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
                              &reason, "mode", &name)
             < 0
-        || check_reason (reason, &error) < 0
+        || reason_check (reason, &error) < 0
         || drain_mode_decode (name, &mode, &error) < 0
         || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
         || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (), mode,
@@ -357,12 +346,8 @@ static int check_settings (struct resource *ctx, const flux_conf_t *conf,
     int rc = read_settings (&s, conf, error);
 
     if (rc == 0 && ctx->rank == 0 && s.exclude
-        && !(ranks = targets_decode (s.exclude, ctx->inv.hosts, &why))) {
-        snprintf (error->text, sizeof (error->text), "resource.exclude: %.130s",
-                  why.text);
-        errno = EINVAL;
-        rc = -1;
-    }
+        && !(ranks = targets_decode (s.exclude, ctx->inv.hosts, &why)))
+        rc = error_invalid (error, "resource.exclude: %.130s", why.text);
     idset_destroy (ranks);
     settings_fini (&s);
     return rc;

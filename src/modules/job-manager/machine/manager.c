@@ -1,4 +1,5 @@
 #include "base/encode.h"
+#include "base/error.h"
 #include "parts.h"
 
 #include <errno.h>
@@ -447,29 +448,21 @@ int manager_set_urgency (struct manager *m, struct job *job, int urgency,
 
 int manager_check_room (const struct job *job, flux_error_t *error)
 {
-    if (job->log.len < EVENTLOG_MAX)
-        return 0;
-    snprintf (error->text, sizeof (error->text), "the job has too many events");
-    errno = E2BIG;
-    return -1;
+    return job->log.len < EVENTLOG_MAX
+               ? 0
+               : error_fail (error, E2BIG, "the job has too many events");
 }
 
 /* Is it what a log may hold? Whoever reads it, now or after a restart, must be able to. */
 int manager_check_context (const json_t *o, flux_error_t *error)
 {
-    if (json_is_object (o) && json_is_plain (o, CONTEXT_DEPTH_MAX)) {
-        if (json_dumpb (o, NULL, 0, JSON_COMPACT) <= CONTEXT_SIZE_MAX)
-            return 0;
-        snprintf (error->text, sizeof (error->text), "more than %d bytes",
-                  CONTEXT_SIZE_MAX);
-        errno = E2BIG;
-        return -1;
-    }
-    snprintf (error->text, sizeof (error->text), "%s",
-              json_is_object (o) ? "nested too deeply, or a text has U+0000"
-                                 : "not an object");
-    errno = EPROTO;
-    return -1;
+    if (!json_is_object (o))
+        return error_fail (error, EPROTO, "not an object");
+    if (!json_is_plain (o, CONTEXT_DEPTH_MAX))
+        return error_fail (error, EPROTO, "nested too deeply, or a text has U+0000");
+    if (json_dumpb (o, NULL, 0, JSON_COMPACT) > CONTEXT_SIZE_MAX)
+        return error_fail (error, E2BIG, "more than %d bytes", CONTEXT_SIZE_MAX);
+    return 0;
 }
 
 int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_volatile,
@@ -482,12 +475,9 @@ int manager_memo (struct manager *m, struct job *job, json_t *memo, bool is_vola
     if (manager_check_context (memo, error) < 0)
         return -1;
     size = json_dumpb (memo, NULL, 0, 0);
-    if (size > MEMO_MAX || (old && json_dumpb (old, NULL, 0, 0) + size > MEMO_MAX)) {
-        snprintf (error->text, sizeof (error->text),
-                  "memos of a job are limited to %d bytes", MEMO_MAX);
-        errno = E2BIG;
-        return -1;
-    }
+    if (size > MEMO_MAX || (old && json_dumpb (old, NULL, 0, 0) + size > MEMO_MAX))
+        return error_fail (error, E2BIG, "memos of a job are limited to %d bytes",
+                           MEMO_MAX);
     if (manager_check_room (job, error) < 0)
         return -1;
     return manager_emit (m, job, &ev);
