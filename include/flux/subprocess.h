@@ -166,8 +166,9 @@ int flux_subprocess_getline (flux_subprocess_t *p, const char *stream,
  * its decref: for whoever has another source of the stream. */
 void flux_subprocess_channel_incref (flux_subprocess_t *p, const char *name);
 void flux_subprocess_channel_decref (flux_subprocess_t *p, const char *name);
-/* Its process group; with NO_SETPGRP it alone. ESRCH: it does not run (yet). The future is
- * new, and fails as kill(2). */
+/* Its process group; with NO_SETPGRP it alone. What is still to start gets the signal as
+ * soon as it has. ESRCH: it has ended. The future is new, and fails as kill(2), or with
+ * ESRCH if the process never started, or was destroyed first. */
 flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo);
 /* destroy is decref. A process that runs goes on: nobody reaps a local one, a remote one
  * is killed when the handle goes. */

@@ -68,10 +68,11 @@ struct flux_subprocess {
     flux_watcher_t *child_w; /* local */
     flux_watcher_t *start_w; /* local: tells that it runs */
 
-    flux_future_t *f; /* remote: the exec or attach request */
-    bool attaching;   /* remote: its command comes with the first answer */
-    bool started;     /* remote: an answer came */
-    bool lost;        /* remote: the stream ended */
+    flux_future_t *f;  /* remote: the exec or attach request */
+    bool attaching;    /* remote: its command comes with the first answer */
+    bool started;      /* remote: an answer came */
+    bool lost;         /* remote: the stream ended */
+    struct list kills; /* remote: what came before it had a pid, until it is answered */
 };
 
 flux_subprocess_t *process_create (flux_reactor_t *r, int flags, const flux_cmd_t *cmd,
@@ -89,6 +90,8 @@ void channel_notify (struct channel *c);
 /* Remote: send to the server. */
 int process_remote_write (struct channel *c, const char *data, size_t len, bool eof);
 flux_future_t *process_remote_kill (flux_subprocess_t *p, int signum);
+/* Those that are not answered yet fail with ESRCH. */
+void process_drop_kills (flux_subprocess_t *p);
 /* The user has taken something, or wants more: grants what there is room for. */
 void process_remote_credit (struct channel *c);
 /* The user can be told something. */

@@ -42,12 +42,74 @@ int process_remote_write (struct channel *c, const char *data, size_t len, bool 
     return f ? 0 : -1;
 }
 
-flux_future_t *process_remote_kill (flux_subprocess_t *p, int signum)
+/* --- signals --- */
+
+/* One for a process that is still to start: sent as soon as there is a pid. */
+struct kill {
+    struct list node;
+    int signum;
+    flux_future_t *f;   /* the caller has another reference, or had */
+    flux_future_t *rpc; /* NULL: not sent yet */
+};
+
+static flux_future_t *send_kill (flux_subprocess_t *p, int signum)
 {
     char topic[128];
     topic_set (topic, sizeof (topic), p, "kill");
     return flux_rpc_pack (p->h, topic, p->rank, 0, "{s:i s:i}", "pid", (int)p->pid,
                           "signum", signum);
+}
+
+/* errnum 0: it has got the signal. */
+static void kill_done (struct kill *k, int errnum)
+{
+    if (errnum)
+        flux_future_fulfill_error (k->f, errnum, NULL);
+    else
+        flux_future_fulfill (k->f, NULL, NULL);
+    list_remove (&k->node);
+    flux_future_destroy (k->rpc);
+    flux_future_decref (k->f);
+    free (k);
+}
+
+static void kill_answered (flux_future_t *f, void *arg)
+{
+    kill_done (arg, flux_future_get (f, NULL) < 0 ? errno : 0);
+}
+
+static void send_kills (flux_subprocess_t *p)
+{
+    list_foreach (&p->kills, it) {
+        struct kill *k = container_of (it, struct kill, node);
+
+        if (!(k->rpc = send_kill (p, k->signum))
+            || flux_future_then (k->rpc, -1., kill_answered, k) < 0)
+            kill_done (k, errno);
+    }
+}
+
+void process_drop_kills (flux_subprocess_t *p)
+{
+    list_foreach (&p->kills, it)
+        kill_done (container_of (it, struct kill, node), ESRCH);
+}
+
+flux_future_t *process_remote_kill (flux_subprocess_t *p, int signum)
+{
+    struct kill *k;
+
+    if (p->started)
+        return send_kill (p, signum);
+    if (!(k = calloc (1, sizeof (*k))) || !(k->f = flux_future_create (NULL, NULL))) {
+        free (k);
+        return NULL;
+    }
+    flux_future_set_flux (k->f, p->h);
+    flux_future_incref (k->f);
+    k->signum = signum;
+    list_append (&p->kills, &k->node);
+    return k->f;
 }
 
 static void fail (flux_subprocess_t *p, int errnum, const char *text)
@@ -56,6 +118,7 @@ static void fail (flux_subprocess_t *p, int errnum, const char *text)
     snprintf (p->fail_error.text, sizeof (p->fail_error.text), "%s",
               text && *text ? text : flux_strerror (errnum));
     p->lost = true;
+    process_drop_kills (p);
     process_set_state (p, FLUX_SUBPROCESS_FAILED);
 }
 
@@ -178,6 +241,7 @@ static int got_response (flux_subprocess_t *p, json_t *o)
             goto proto;
         p->pid = n;
         p->started = true;
+        send_kills (p);
         process_set_state (p, FLUX_SUBPROCESS_RUNNING);
         return 0;
     }

@@ -273,6 +273,35 @@ static void test_refused (void **state)
     flux_subprocess_destroy (q);
 }
 
+/* A signal for what has not even started is not lost. */
+static void test_kill_at_once (void **state)
+{
+    flux_cmd_t *cmd = command ("read x <$GATE", "early");
+    flux_subprocess_t *p = flux_rexec (h, 0, 0, cmd, &ops);
+    flux_future_t *f;
+
+    assert_int_equal (flux_subprocess_state (p), FLUX_SUBPROCESS_INIT);
+    f = flux_subprocess_kill (p, SIGCONT);
+    flux_future_destroy (flux_subprocess_kill (p, SIGTERM));
+    completions = 0;
+    while (completions < 1)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_signaled (p), SIGTERM);
+    assert_int_equal (flux_future_get (f, NULL), 0);
+    flux_future_destroy (f);
+    assert_null (flux_subprocess_kill (p, SIGTERM));
+    assert_int_equal (errno, ESRCH);
+    flux_subprocess_destroy (p);
+    /* nor does anybody wait for what never comes */
+    p = flux_rexec (h, 0, 0, cmd, &ops);
+    f = flux_subprocess_kill (p, SIGTERM);
+    flux_subprocess_destroy (p);
+    assert_int_equal (flux_future_get (f, NULL), -1);
+    assert_int_equal (errno, ESRCH);
+    flux_future_destroy (f);
+    flux_cmd_destroy (cmd);
+}
+
 static void test_invalid (void **state)
 {
     static const struct {
@@ -304,6 +333,7 @@ int main (void)
         cmocka_unit_test_setup (test_attach_late, reset),
         cmocka_unit_test_setup (test_no_input, reset),
         cmocka_unit_test_setup (test_refused, reset),
+        cmocka_unit_test_setup (test_kill_at_once, reset),
         cmocka_unit_test_setup (test_invalid, reset),
     };
 

@@ -111,6 +111,7 @@ flux_subprocess_t *process_create (flux_reactor_t *r, int flags, const flux_cmd_
     p->rank = -1;
     list_init (&p->channels);
     list_init (&p->msgchans);
+    list_init (&p->kills);
     list_init (&p->aux);
     if (ops)
         p->ops = *ops;
@@ -134,6 +135,7 @@ void flux_subprocess_decref (flux_subprocess_t *p)
         return;
     int saved = errno;
     struct list *node;
+    process_drop_kills (p);
     while ((node = list_pop (&p->aux))) {
         struct aux_item *item = container_of (node, struct aux_item, node);
         if (item->free_fn)
@@ -396,7 +398,8 @@ flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo)
         errno = EINVAL;
         return NULL;
     }
-    if (p->state != FLUX_SUBPROCESS_RUNNING && p->state != FLUX_SUBPROCESS_STOPPED) {
+    if (p->state != FLUX_SUBPROCESS_INIT && p->state != FLUX_SUBPROCESS_RUNNING
+        && p->state != FLUX_SUBPROCESS_STOPPED) {
         errno = ESRCH;
         return NULL;
     }
