@@ -215,8 +215,9 @@ static void test_attach_late (void **state)
     pid_t pid = background ("echo lost; exit 4", NULL, FLUX_SUBPROCESS_FLAGS_WAITABLE);
     flux_subprocess_t *p;
 
+    /* To ask runs the reactor; to run it once more might wait for what came meanwhile. */
     while (!is_zombie (pid))
-        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+        ;
     assert_non_null (p = flux_rexec_attach (h, NULL, 0, 0, pid, NULL, &ops));
     flux_reactor_run (r, 0);
     assert_int_equal (completions, 1);
