@@ -247,8 +247,10 @@ static bool take_event (struct wait_event *w, const char *line)
     if (entry && eventlog_entry_parse (entry, NULL, &name, &context) == 0) {
         found = strcmp (name, w->name) == 0 && context_matches (w, context)
                 && --w->count <= 0;
-        if ((found && !w->quiet) || (!found && w->verbose))
+        if ((found && !w->quiet) || (!found && w->verbose)) {
             print_entry (&w->fmt, entry);
+            output_flush ();
+        }
     }
     json_decref (entry);
     return found;

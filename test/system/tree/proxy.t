@@ -160,11 +160,11 @@ comes_back () {
     timeout 100 flux proxy --reconnect "local://$DIR/inst/local-0" sh -c '
         flux event sub test >events & sub=$!
         until flux event pub test.first >/dev/null && [ -s events ]; do :; done
-        flux submit sleep inf >/dev/null
-        timeout 60 flux queue drain 2>drain.err & drain=$!
-        until flux jobs -no "{status}" | grep -q RUN; do :; done
+        job=$(flux submit sleep inf)
+        timeout 60 flux job wait-event -v $job clean 2>wait.err >wait.out & wait=$!
+        until grep -q start wait.out; do :; done
         echo >up; read x
-        wait $drain; echo $?
+        wait $wait; echo $?
         until flux event pub test.again >/dev/null && grep -q again events; do :; done
         kill $sub; flux getattr size' <hold >back.out 2>back.err &
     proxy=$!
@@ -183,6 +183,6 @@ comes_back () {
     tr '\n' ' ' <back.out
 }
 is '--reconnect: what was under way fails, clients are connected again' '1 1 ' comes_back
-like 'the former says so' 'Connection reset' cat drain.err
+like 'the former says so' 'Connection reset' cat wait.err
 like 'and get their events' 'test.again' cat events
 finish
