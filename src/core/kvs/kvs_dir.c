@@ -78,8 +78,12 @@ flux_kvsdir_t *flux_kvsdir_copy (const flux_kvsdir_t *dir)
 {
     json_t *o;
 
-    if (!dir || !(o = json_deep_copy (dir->obj))) {
+    if (!dir) {
         errno = EINVAL;
+        return NULL;
+    }
+    if (!(o = json_deep_copy (dir->obj))) {
+        errno = ENOMEM;
         return NULL;
     }
     return create (dir->h, dir->rootref, dir->key, o);
