@@ -105,6 +105,8 @@ typedef struct {
  * FAILED: with that errno; EAGAIN: too many processes; ENOSYS: no such service; EPERM. */
 flux_subprocess_t *flux_local_exec (flux_reactor_t *r, int flags, const flux_cmd_t *cmd,
                                     const flux_subprocess_ops_t *ops);
+/* log_fn (may be NULL) is told, with log_data, what there is to be said beside: why a
+ * process does not start, is killed here, or is FAILED. As flux_llog (flux/attr.h). */
 typedef void (*subprocess_log_f) (void *arg, const char *file, int line,
                                   const char *func, const char *subsys, int level,
                                   const char *fmt, va_list args);

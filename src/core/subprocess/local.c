@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,6 +122,8 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     process_hold (p);
     if (n > 0 && buf_add (&c->in, tmp, n) < 0) {
         /* output with a hole is worse than none: the status tells */
+        PROCESS_LOG (p, LOG_ERR, "%s: pid %d is killed: out of memory for %s",
+                     flux_cmd_arg (p->cmd, 0), (int)p->pid, c->name);
         kill (p->pid, SIGKILL);
         n = 0;
     }
@@ -345,6 +348,8 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
     }
     return p;
 error:
+    PROCESS_LOG (p, LOG_ERR, "%s: cannot start: %s", flux_cmd_arg (p->cmd, 0),
+                 strerror (errno));
     flux_subprocess_destroy (p);
     return NULL;
 }

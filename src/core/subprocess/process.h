@@ -89,6 +89,12 @@ int process_add_channels (flux_subprocess_t *p);
 void process_hold (flux_subprocess_t *p);
 void process_release (flux_subprocess_t *p);
 bool process_wanted (const flux_subprocess_t *p);
+/* To the log_fn that it was started with, if any. */
+void process_log (flux_subprocess_t *p, const char *file, int line, const char *func,
+                  int level, const char *fmt, ...)
+    __attribute__ ((format (printf, 6, 7)));
+#define PROCESS_LOG(p, level, ...)                                                     \
+    process_log (p, __FILE__, __LINE__, __func__, level, __VA_ARGS__)
 /* To be called by its holder, as all below that tell the user something. */
 void process_set_state (flux_subprocess_t *p, flux_subprocess_state_t state);
 void process_tell_state (flux_subprocess_t *p, flux_subprocess_state_t state);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "core/subprocess/command.h"
 #include "core/subprocess/io.h"
@@ -137,6 +138,7 @@ static void fail (flux_subprocess_t *p, int errnum, const char *text)
     snprintf (p->fail_error.text, sizeof (p->fail_error.text), "%s",
               text && *text ? text : flux_strerror (errnum));
     p->lost = true;
+    PROCESS_LOG (p, LOG_ERR, "%s: %s", flux_cmd_arg (p->cmd, 0), p->fail_error.text);
     process_drop_kills (p);
     process_set_state (p, FLUX_SUBPROCESS_FAILED);
 }

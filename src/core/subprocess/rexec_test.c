@@ -357,6 +357,23 @@ static void test_invalid_target (void **state)
     flux_cmd_destroy (cmd);
 }
 
+static void note_log (void *arg, const char *file, int line, const char *func,
+                      const char *subsys, int level, const char *fmt, va_list args)
+{
+    vsnprintf (arg, 256, fmt, args);
+}
+
+static void test_log (void **state)
+{
+    char *argv[] = { (char *)"/nonexistent", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL);
+    char text[256] = "";
+
+    assert_refused (flux_rexec_ex (h, NULL, 0, 0, cmd, &ops, note_log, text), ENOENT);
+    assert_non_null (strstr (text, "/nonexistent: "));
+    flux_cmd_destroy (cmd);
+}
+
 static void test_stopped (void **state)
 {
     flux_cmd_t *cmd = command ("kill -STOP $$; exit 6", NULL);
@@ -384,6 +401,7 @@ int main (void)
         cmocka_unit_test_setup (test_invalid, reset),
         cmocka_unit_test_setup (test_invalid_target, reset),
         cmocka_unit_test_setup (test_stopped, reset),
+        cmocka_unit_test_setup (test_log, reset),
     };
 
     return cmocka_run_group_tests (tests, setup, teardown);

@@ -149,6 +149,8 @@ void flux_subprocess_decref (flux_subprocess_t *p)
     flux_future_destroy (p->f);
     if (reactor_leave_child)
         reactor_leave_child (p->child_w);
+    else
+        flux_watcher_destroy (p->child_w);
     flux_watcher_destroy (p->start_w);
     flux_watcher_destroy (p->fail_w);
     while (!list_empty (&p->msgchans))
@@ -165,6 +167,20 @@ void flux_subprocess_decref (flux_subprocess_t *p)
 void flux_subprocess_destroy (flux_subprocess_t *p)
 {
     flux_subprocess_decref (p);
+}
+
+void process_log (flux_subprocess_t *p, const char *file, int line, const char *func,
+                  int level, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    if (!p->log_fn)
+        return;
+    va_start (ap, fmt);
+    p->log_fn (p->log_data, file, line, func, "subprocess", level, fmt, ap);
+    va_end (ap);
+    errno = saved_errno;
 }
 
 void process_hold (flux_subprocess_t *p)

@@ -341,6 +341,27 @@ static void test_outlives_reactor (void **state)
     flux_reactor_destroy (r);
 }
 
+static void note_log (void *arg, const char *file, int line, const char *func,
+                      const char *subsys, int level, const char *fmt, va_list args)
+{
+    assert_string_equal (subsys, "subprocess");
+    assert_int_equal (vsnprintf (arg, 256, fmt, args) < 256, 1);
+}
+
+static void test_log (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    char *argv[] = { (char *)"/nonexistent", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL);
+    char text[256] = "";
+
+    assert_null (flux_local_exec_ex (r, 0, cmd, &ops, NULL, note_log, text));
+    assert_int_equal (errno, ENOENT);
+    assert_string_equal (text, "/nonexistent: cannot start: No such file or directory");
+    flux_cmd_destroy (cmd);
+    flux_reactor_destroy (r);
+}
+
 static void note_state (flux_subprocess_t *p, flux_subprocess_state_t state)
 {
     buf_addc (&out, *flux_subprocess_state_string (state));
@@ -384,6 +405,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (test_destroyed_is_reaped),
         cmocka_unit_test (test_outlives_reactor),
         cmocka_unit_test (test_stopped),
+        cmocka_unit_test (test_log),
     };
     int rc = cmocka_run_group_tests (tests, NULL, NULL);
     buf_fini (&out);
