@@ -73,8 +73,7 @@ static int take_tbon (struct attrs *a, json_t *table, flux_error_t *error)
         }
         if (!s)
             return error_invalid (error, "%s: must be a string or an integer", name);
-        if ((a ? attrs_set_boot (a, name, s, error)
-               : attrs_check_boot (name, s, error))
+        if ((a ? attrs_set_boot (a, name, s, error) : attrs_check_boot (name, s, error))
             < 0)
             return -1;
     }

@@ -17,18 +17,21 @@ static const struct {
     { "{\"access\":5}", "access: must be a table" },
     { "{\"access\":{\"allow-root-owner\":\"no\"}}",
       "access.allow-root-owner: must be true or false" },
-    { "{\"access\":{\"allow-guest-users\":true}}", "access.allow-guest-users: there is" },
+    { "{\"access\":{\"allow-guest-users\":true}}",
+      "access.allow-guest-users: there is" },
     { "{\"archive\":{\"period\":\"1m\",\"dbpath\":\"/x\"}}", NULL },
     { "{\"archive\":[]}", "archive: must be a table" },
     { "{\"archive\":{\"period\":60}}", "archive.period: must be a string" },
-    { "{\"archive\":{\"busytimeout\":\"soon\"}}", "archive.busytimeout: 'soon' is not" },
+    { "{\"archive\":{\"busytimeout\":\"soon\"}}",
+      "archive.busytimeout: 'soon' is not" },
     { "{\"sched-simple\":{}}", NULL },
     { "{\"sched-simple\":1}", "sched-simple: must be a table" },
     { "{\"sched-simple\":{\"mode\":1}}", "sched-simple.mode: there is" },
     { "{\"bootstrap\":{}}", NULL },
     { "{\"bootstrap\":5}", "bootstrap: must be a table" },
     { "{\"bootstrap\":{\"hosts\":[5]}}", "bootstrap.hosts" },
-    { "{\"bootstrap\":{\"default_port\":\"x\"}}", "bootstrap.default_port: must be an" },
+    { "{\"bootstrap\":{\"default_port\":\"x\"}}",
+      "bootstrap.default_port: must be an" },
     { "{\"tbon\":{\"torpid_min\":\"1m\",\"zmqdebug\":1,\"topo\":\"kary:2\"}}", NULL },
     { "{\"tbon\":\"x\"}", "tbon: must be a table" },
     { "{\"tbon\":{\"topo\":[]}}", "tbon.topo: must be a string or an integer" },
@@ -55,7 +58,8 @@ static void refuses (void **state)
 static void applies (void **state)
 {
     struct attrs *a = attrs_create ();
-    json_t *conf = json_pack ("{s:{s:s s:i}}", "tbon", "torpid_max", "7s", "zmqdebug", 1);
+    json_t *conf =
+        json_pack ("{s:{s:s s:i}}", "tbon", "torpid_max", "7s", "zmqdebug", 1);
     flux_error_t error;
 
     assert_int_equal (tables_apply (a, conf, &error), 0);

@@ -62,10 +62,12 @@ flux_kvsdir_t *flux_kvsdir_create (flux_t *h, const char *rootref, const char *k
 {
     json_t *o;
 
-    if (!key || !json_str || !(o = treeobj_decode (json_str, strlen (json_str)))) {
+    if (!key || !json_str) {
         errno = EINVAL;
         return NULL;
     }
+    if (!(o = treeobj_decode (json_str, strlen (json_str))))
+        return NULL;
     if (treeobj_type (o) != TREEOBJ_DIR) {
         json_decref (o);
         errno = EINVAL;

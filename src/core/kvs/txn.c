@@ -147,10 +147,12 @@ int flux_kvs_txn_put_treeobj (flux_kvs_txn_t *txn, int flags, const char *key,
 
     if (check_flags (flags, 0) < 0)
         return -1;
-    if (!treeobj || !(o = treeobj_decode (treeobj, strlen (treeobj)))) {
+    if (!treeobj) {
         errno = EINVAL;
         return -1;
     }
+    if (!(o = treeobj_decode (treeobj, strlen (treeobj))))
+        return -1;
     valid = treeobj_valid (o, true);
     json_decref (o);
     if (!valid) {

@@ -85,8 +85,12 @@ static void none (void **state)
 static int pack (void)
 {
     flux_kvs_txn_t *txn = flux_kvs_txn_create ();
-    int rc = flux_kvs_txn_pack (txn, 0, "a", "{s:[i]}", "b", 1), saved = errno;
+    static const char dir[] = "{\"ver\":1,\"type\":\"dir\",\"data\":{}}";
+    int rc = flux_kvs_txn_pack (txn, 0, "a", "{s:[i]}", "b", 1), saved;
 
+    if (rc == 0)
+        rc = flux_kvs_txn_put_treeobj (txn, 0, "b", dir);
+    saved = errno;
     flux_kvs_txn_destroy (txn);
     errno = saved;
     return rc;

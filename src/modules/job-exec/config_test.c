@@ -21,9 +21,10 @@ static int read_conf (struct config *c, const char *json, int argc, char *argv[]
 
 static void takes (void **state)
 {
-    static const char json[] = "{\"exec\":{\"job-shell\":\"/a\",\"kill-timeout\":\"2m\","
-                               "\"max-kill-count\":3,\"service-override\":true,"
-                               "\"testexec\":{\"allow-guests\":true}}}";
+    static const char json[] =
+        "{\"exec\":{\"job-shell\":\"/a\",\"kill-timeout\":\"2m\","
+        "\"max-kill-count\":3,\"service-override\":true,"
+        "\"testexec\":{\"allow-guests\":true}}}";
     char *argv[] = { (char *)"kill-timeout=1s", (char *)"job-shell=/b" };
     flux_error_t error;
     struct config c;
@@ -50,7 +51,8 @@ static void refuses (void **state)
         { "5", "exec: must be a table" },
         { "{\"kill-timeout\":[]}", "exec.kill-timeout: must be a string" },
         { "{\"kill-timeout\":\"x\"}", "exec.kill-timeout: 'x' is not a duration" },
-        { "{\"max-kill-timeout\":\"x\"}", "exec.max-kill-timeout: 'x' is not a duration" },
+        { "{\"max-kill-timeout\":\"x\"}",
+          "exec.max-kill-timeout: 'x' is not a duration" },
         { "{\"max-kill-count\":0}", "exec.max-kill-count: 0 is not from 1 to 1000000" },
         { "{\"max-kill-count\":4294967297}",
           "exec.max-kill-count: 4294967297 is not from 1 to 1000000" },
