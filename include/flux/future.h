@@ -74,8 +74,8 @@ flux_future_t *flux_future_get_child (flux_future_t *cf, const char *name);
  * and the owner of f. When f is ready, the one's cb is called, or with an error the
  * other's, with f, which it may destroy. It says how the next step goes on; if it says
  * nothing, or is not there, that step is fulfilled with f.
- * continue: it is fulfilled with each result of f, which is its own from now on, unless
- * this fails. f NULL: with nothing yet. continue_error and fulfill_next: as fulfill_error
+ * continue: it is fulfilled with each result of f, which is its own from now on; if this
+ * fails f is the caller's, and the step fails so if he says nothing else. f NULL: with nothing yet. continue_error and fulfill_next: as fulfill_error
  * and fulfill. EINVAL: there is no next step. */
 flux_future_t *flux_future_and_then (flux_future_t *f, flux_continuation_f cb,
                                      void *arg);

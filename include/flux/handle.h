@@ -14,13 +14,13 @@ extern "C" {
 typedef struct flux_handle flux_t;
 
 enum {
-    FLUX_O_TRACE = 1,    /* messages are also written to stderr */
-    FLUX_O_CLONE = 2,    /* of clones */
-    FLUX_O_NONBLOCK = 4, /* send and receive do not wait */
-    FLUX_O_MATCHDEBUG = 8,
+    FLUX_O_TRACE = 1,       /* messages are also written to stderr */
+    FLUX_O_CLONE = 2,       /* of clones */
+    FLUX_O_NONBLOCK = 4,    /* send and receive do not wait */
+    FLUX_O_MATCHDEBUG = 8,  /* RPCs destroyed before their end are told on stderr */
     FLUX_O_TEST_NOSUB = 16, /* subscriptions succeed without being made */
-    FLUX_O_RPCTRACK = 32,
-    FLUX_O_NOREQUEUE = 64, /* this, RPCTRACK and MATCHDEBUG do nothing here */
+    FLUX_O_RPCTRACK = 32,   /* flux_reconnect fails pending RPCs; of flux_open alone */
+    FLUX_O_NOREQUEUE = 64,  /* flux_requeue fails */
 };
 enum { FLUX_RQ_HEAD = 1, FLUX_RQ_TAIL = 2 };
 
@@ -38,7 +38,8 @@ flux_t *flux_clone (flux_t *orig);
 flux_t *flux_incref (flux_t *h);
 void flux_decref (flux_t *h);
 void flux_handle_destroy (flux_t *h);
-/* Anew to where it was opened; what was not sent is lost. ENOSYS: that is not possible. */
+/* Anew to where it was opened; what was not sent is lost. RPCs that are pending stay so for
+ * ever, or with FLUX_O_RPCTRACK fail with ECONNRESET. ENOSYS: that is not possible. */
 int flux_reconnect (flux_t *h);
 /* fun (NULL: none) is called when the connection turns out to be broken, and returns 0 if
  * it has mended it (flux_reconnect): then the call that found it goes on, else it fails. */
@@ -49,6 +50,7 @@ void flux_comms_error_set (flux_t *h, flux_comms_error_f fun, void *arg);
  * reference. name NULL: for that alone; value NULL: takes the item away. get: ENOENT. */
 void *flux_aux_get (flux_t *h, const char *name);
 int flux_aux_set (flux_t *h, const char *name, void *aux, flux_free_f destroy);
+/* RPCTRACK stays as it was opened. */
 void flux_flags_set (flux_t *h, int flags);
 void flux_flags_unset (flux_t *h, int flags);
 int flux_flags_get (flux_t *h);
@@ -77,11 +79,12 @@ int flux_send_new (flux_t *h, flux_msg_t **msg, int flags);
  * EAGAIN: NONBLOCK, and there is none; EDEADLK: none could ever come; ECONNRESET; EPROTO:
  * what came was no message. */
 flux_msg_t *flux_recv (flux_t *h, struct flux_match match, int flags);
-/* Puts a message (it is held, not copied) before or behind what is to be received. */
+/* Puts a message (it is held, not copied) before or behind what is to be received. EINVAL
+ * also with FLUX_O_NOREQUEUE. */
 int flux_requeue (flux_t *h, const flux_msg_t *msg, int flags);
 /* pollfd: the connection's own; readable when something may have come. EINVAL: it has none
- * (loop://). pollevents: FLUX_POLL*, of what is read already; flux_recv with
- * FLUX_O_NONBLOCK reads on. */
+ * (loop://). pollevents: FLUX_POLL*; it reads what there is. IN: there is a whole message
+ * to receive, or with ERR, that flux_recv will fail. */
 int flux_pollfd (flux_t *h);
 int flux_pollevents (flux_t *h);
 

@@ -111,7 +111,8 @@ flux_msg_t *flux_msg_decode (const void *buf, size_t size);
 
 /* set_type: nodeid, matchtag and what else belongs to a type are as in a new message.
  * Flags: EINVAL for NORESPONSE with STREAMING. Those of TOPIC, PAYLOAD and ROUTE follow
- * the calls that set these parts. The tests are false without a message. */
+ * the calls that set these parts: EINVAL where one is set without its part, or cleared
+ * (clear_flag) with it; set_flags leaves them as they are. The tests are false without a message. */
 int flux_msg_get_type (const flux_msg_t *msg, int *type);
 int flux_msg_set_type (flux_msg_t *msg, int type);
 int flux_msg_get_flags (const flux_msg_t *msg, int *flags);
@@ -126,7 +127,7 @@ bool flux_msg_is_streaming (const flux_msg_t *msg);
 int flux_msg_set_noresponse (flux_msg_t *msg);
 bool flux_msg_is_noresponse (const flux_msg_t *msg);
 
-/* NULL takes the topic or the payload away. topic: 1 to 65535 bytes. string: a payload
+/* NULL takes the topic or the payload away. topic: 1 to 4096 bytes. string: a payload
  * that ends with its only NUL; *s is NULL if there is no payload (0), which for
  * get_payload is EPROTO. size in bytes. */
 int flux_msg_get_topic (const flux_msg_t *msg, const char **topic);

@@ -1,5 +1,11 @@
 /* The process manager interface of MPI, version 2: libpmi2, over the wire protocol of
- * version 1 (RFC 13). Calls return PMI2_SUCCESS or another code; not thread safe. */
+ * version 1 (RFC 13, "Wire Protocol"). Alone without a process manager, as libpmi.
+ *
+ * Calls return PMI2_SUCCESS or another code: ERR_INIT before PMI2_Init and after
+ * PMI2_Finalize, ERR_INVALID_ARG where there is nothing to put a result into,
+ * ERR_INVALID_LENGTH where it does not fit, FAIL where the process manager says no or has
+ * gone. Results are copied into the caller's memory, text with a NUL; lengths are bytes
+ * with it. Calls wait for the answer; not thread safe. */
 #ifndef FLUX_PMI2_H
 #define FLUX_PMI2_H
 
@@ -46,29 +52,38 @@ typedef struct MPID_Info {
 } MPID_Info;
 typedef MPID_Info PMI2U_Info;
 
+/* Init again gives the same. spawned, appnum: as in pmi.h. */
 int PMI2_Init (int *spawned, int *size, int *rank, int *appnum);
 int PMI2_Finalize (void);
 int PMI2_Initialized (void); /* 1 or 0 */
-/* Does not return. flag: 1 for the whole job (it always is). */
+/* Says the message (one line of it, 900 bytes), ends the job, and exits with 1. flag: 1 for
+ * the whole job (it always is). */
 int PMI2_Abort (int flag, const char msg[]);
 
+/* The name of the job; the rank in it; the number of its processes on this node. */
 int PMI2_Job_GetId (char jobid[], int jobid_size);
 int PMI2_Job_GetRank (int *rank);
 int PMI2_Info_GetSize (int *size);
 
-/* What was put is there for others after a fence. jobid: NULL or this job's.
- * vallen: its length, or less than 0 and as long as it would have to be, negated. */
+/* What was put is there for others after a fence, which ends when all processes of the job
+ * are in it. jobid: NULL or this job's; src_pmi_id is not looked at. *vallen: its length
+ * without NUL, or less than 0 and that length negated: then value is cut. ERR_INVALID_KEY:
+ * empty, or with a blank, a newline or "=" in it, get also: there is no such key;
+ * ERR_INVALID_VAL: NULL, or with a newline; ERR_INVALID_KEY_LENGTH, ERR_INVALID_VAL_LENGTH:
+ * PMI2_MAX_KEYLEN and PMI2_MAX_VALLEN. */
 int PMI2_KVS_Put (const char key[], const char value[]);
 int PMI2_KVS_Get (const char *jobid, int src_pmi_id, const char key[], char value[],
                   int maxvalue, int *vallen);
 int PMI2_KVS_Fence (void);
 
-/* Attributes of the job: PMI_process_mapping, universeSize. */
+/* Attributes of the job: PMI_process_mapping, universeSize (also as an array of one). What
+ * is no attribute is PMI2_SUCCESS with *found 0. arraylen and *outlen count ints. */
 int PMI2_Info_GetJobAttr (const char name[], char value[], int valuelen, int *found);
 int PMI2_Info_GetJobAttrIntArray (const char name[], int array[], int arraylen,
                                   int *outlen, int *found);
 
-/* What version 1 cannot do: PMI2_FAIL. */
+/* What version 1 of the wire protocol has no words for: these do nothing but return
+ * PMI2_FAIL. */
 int PMI2_Info_GetNodeAttr (const char name[], char value[], int valuelen, int *found,
                            int waitfor);
 int PMI2_Info_GetNodeAttrIntArray (const char name[], int array[], int arraylen,

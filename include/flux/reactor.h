@@ -87,8 +87,9 @@ flux_watcher_t *flux_signal_watcher_create (flux_reactor_t *r, int signum,
                                             flux_watcher_f cb, void *arg);
 int flux_signal_watcher_get_signum (flux_watcher_t *w);
 /* The end of a child, by pidfd: works in every thread. The watcher reaps, calls and stops.
- * EINVAL: trace (stops are not seen); ESRCH: no such process. rstatus: as wait(2); 0 if
- * somebody else has reaped. */
+ * trace: it also calls when the child has been stopped or goes on, with the last of these
+ * (from then on no other wait of this program sees stops). ESRCH: no such process; EAGAIN:
+ * trace, and no thread to be had. rstatus: as wait(2); 0 if somebody else has reaped. */
 flux_watcher_t *flux_child_watcher_create (flux_reactor_t *r, pid_t pid, bool trace,
                                            flux_watcher_f cb, void *arg);
 int flux_child_watcher_get_rpid (flux_watcher_t *w);

@@ -19,7 +19,8 @@ typedef enum {
     FLUX_SUBPROCESS_RUNNING,
     FLUX_SUBPROCESS_EXITED, /* reaped; output may still come */
     FLUX_SUBPROCESS_FAILED, /* remote: could not start, or its server is lost: the end */
-    FLUX_SUBPROCESS_STOPPED, /* remote, of servers that see it */
+    FLUX_SUBPROCESS_STOPPED, /* by a signal; local: seen if there is on_state_change. That
+                              * a remote one goes on is not told (RFC 42) */
 } flux_subprocess_state_t;
 
 enum {
@@ -71,7 +72,7 @@ int flux_cmd_set_label (flux_cmd_t *cmd, const char *label);
 const char *flux_cmd_get_label (flux_cmd_t *cmd); /* NULL: none */
 
 /* All may be NULL. The call that starts p calls none; output and credit are also told
- * inside stream_start and write. They may destroy p, but not inside stream_start. Output
+ * inside stream_start and write. They may destroy p; then none is called any more. Output
  * without its callback is discarded. output: there is some to read, or, once, its end.
  * credit: so many bytes more may be written. */
 typedef void (*flux_subprocess_f) (flux_subprocess_t *p);
@@ -104,6 +105,8 @@ typedef struct {
  * FAILED: with that errno; EAGAIN: too many processes; ENOSYS: no such service; EPERM. */
 flux_subprocess_t *flux_local_exec (flux_reactor_t *r, int flags, const flux_cmd_t *cmd,
                                     const flux_subprocess_ops_t *ops);
+/* log_fn (may be NULL) is told, with log_data, what there is to be said beside: why a
+ * process does not start, is killed here, or is FAILED. As flux_llog (flux/attr.h). */
 typedef void (*subprocess_log_f) (void *arg, const char *file, int line,
                                   const char *func, const char *subsys, int level,
                                   const char *fmt, va_list args);
@@ -120,7 +123,7 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
                                   subprocess_log_f log_fn, void *log_data);
 
 /* In the background: the answer carries {pid}, output is discarded, and the process
- * outlives the client. Fails as flux_rexec_ex, but in the future, which is new. */
+ * outlives the client. EINVAL: rank below -1. Fails as flux_rexec_ex, but in the future, which is new. */
 flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flags,
                               const flux_cmd_t *cmd);
 /* Follow a process of flux_rexec_bg, by label if it is not NULL, else by pid. It is as
@@ -133,8 +136,8 @@ flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flag
 flux_subprocess_t *flux_rexec_attach (flux_t *h, const char *service, int rank,
                                       int flags, pid_t pid, const char *label,
                                       const flux_subprocess_ops_t *ops);
-/* By label if it is not NULL, else by pid. get_status waits; status as wait(2). ESRCH: no
- * such process; ECHILD: it is not waitable; EINVAL: somebody waits already. */
+/* By label if it is not NULL, else by pid. get_status waits; status as wait(2). NULL with
+ * EINVAL; the future: ESRCH: no such process; ECHILD: it is not waitable; EINVAL: somebody waits already. */
 flux_future_t *flux_rexec_wait (flux_t *h, const char *service, int rank, pid_t pid,
                                 const char *label);
 int flux_rexec_wait_get_status (flux_future_t *f, int *status);
@@ -170,8 +173,9 @@ void flux_subprocess_channel_decref (flux_subprocess_t *p, const char *name);
  * soon as it has. ESRCH: it has ended. The future is new, and fails as kill(2), or with
  * ESRCH if the process never started, or was destroyed first. */
 flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo);
-/* destroy is decref. A process that runs goes on: nobody reaps a local one, a remote one
- * is killed when the handle goes. */
+/* destroy is decref. A process that runs goes on: a local one is reaped when the reactor
+ * runs after its end, but does not keep it running; a remote one is killed when the handle
+ * goes. */
 void flux_subprocess_incref (flux_subprocess_t *p);
 void flux_subprocess_decref (flux_subprocess_t *p);
 void flux_subprocess_destroy (flux_subprocess_t *p);

@@ -376,8 +376,7 @@ static int set (struct attrs *a, const char *name, const char *val, flux_error_t
     return 0;
 }
 
-int attrs_set_boot (struct attrs *a, const char *name, const char *val,
-                    flux_error_t *error)
+int attrs_check_boot (const char *name, const char *val, flux_error_t *error)
 {
     const struct attr_def *def = find_def (name);
 
@@ -388,6 +387,14 @@ int attrs_set_boot (struct attrs *a, const char *name, const char *val,
         return error_fail (error, ENOENT, "%s: unknown attribute", name);
     if ((def->flags & ATTR_NOBOOT))
         return error_fail (error, EPERM, "%s: attribute may not be set", name);
+    return check_type (name, val, error);
+}
+
+int attrs_set_boot (struct attrs *a, const char *name, const char *val,
+                    flux_error_t *error)
+{
+    if (attrs_check_boot (name, val, error) < 0)
+        return -1;
     return set (a, name, val, error);
 }
 

@@ -33,6 +33,8 @@ void attrs_on_set (struct attrs *a, const char *name, attrs_check_f check, void 
 /* -S NAME=VAL. */
 int attrs_set_boot (struct attrs *a, const char *name, const char *val,
                     flux_error_t *error);
+/* The same but for setting it. */
+int attrs_check_boot (const char *name, const char *val, flux_error_t *error);
 /* attr.set. ENOENT "unknown attribute", EPERM "attribute may not be updated".
  * force goes past the second, but not past ATTR_IMMUTABLE. */
 int attrs_set (struct attrs *a, const char *name, const char *val, bool force,

@@ -39,6 +39,8 @@ struct broker_hooks {
     struct idset *(*not_through) (struct broker *b, const char *id);
     /* An event of the broker's own: rank 0 has a new configuration. */
     void (*config_sync) (struct broker *b, const flux_msg_t *event);
+    /* A new one that is no good: -1 with *error, before anybody has seen it. */
+    int (*config_check) (json_t *conf, flux_error_t *error);
 };
 
 struct broker {

@@ -15,6 +15,7 @@
 #include "broker/lifecycle/notify.h"
 #include "broker/lifecycle/settings.h"
 #include "broker/lifecycle/signals.h"
+#include "broker/lifecycle/tables.h"
 #include "broker/memory.h"
 #include "broker/modhost/modlist.h"
 #include "broker/modhost/modules.h"
@@ -73,33 +74,13 @@ static int load_config (struct broker *b, optparse_t *p)
     return 0;
 }
 
-/* [tbon] keys stand for tbon.* attributes; -S goes before them. */
-static int apply_tbon_config (struct broker *b)
+/* -S goes before it. */
+static int apply_config (struct broker *b)
 {
-    json_t *tbon = json_object_get (b->conf, "tbon");
     flux_error_t error;
-    const char *key;
-    json_t *val;
 
-    if (tbon && !json_is_object (tbon))
-        return die ("[tbon]: must be a table");
-    json_object_foreach (tbon, key, val) {
-        char name[128], num[32];
-        const char *s = json_string_value (val);
-
-        snprintf (name, sizeof (name), "tbon.%s", key);
-        if (json_is_integer (val)) {
-            snprintf (num, sizeof (num), "%lld", (long long)json_integer_value (val));
-            s = num;
-        }
-        if (!s) {
-            snprintf (name, sizeof (name), "tbon.%.60s: must be a string", key);
-            return die (name);
-        }
-        if (attrs_set_boot (b->attrs, name, s, &error) < 0)
-            return die (error.text);
-    }
-    return 0;
+    b->hooks.config_check = tables_check;
+    return tables_apply (b->attrs, b->conf, &error) < 0 ? die (error.text) : 0;
 }
 
 static bool is_follower (void)
@@ -318,7 +299,7 @@ static int run (struct broker *b, optparse_t *p)
         setenv ("FLUX_PMI_DEBUG", "1", 1);
     if (!(b->attrs = attrs_create ()) || !(b->reactor = flux_reactor_create (0)))
         return die (strerror (errno));
-    if (load_config (b, p) < 0 || apply_tbon_config (b) < 0 || apply_setattr (b, p) < 0
+    if (load_config (b, p) < 0 || apply_config (b) < 0 || apply_setattr (b, p) < 0
         || set_basic_attrs (b) < 0 || load_modlist (b) < 0)
         return -1;
     if (notify_init (b, &error) < 0)

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json/json.h"
 #include "base/text/toml.h"
 #include "core/message/message.h"
 
@@ -23,9 +24,13 @@ static flux_conf_t *create (json_t *obj)
 {
     flux_conf_t *conf;
 
-    if (!json_is_object (obj)) {
+    if (obj && !json_is_object (obj)) {
         json_decref (obj);
         errno = EINVAL;
+        return NULL;
+    }
+    if (!obj) {
+        errno = ENOMEM;
         return NULL;
     }
     if (!(conf = calloc (1, sizeof (*conf)))) {
@@ -72,11 +77,13 @@ void flux_conf_decref (const flux_conf_t *const_conf)
 
 flux_conf_t *flux_conf_vpack (const char *fmt, va_list ap)
 {
+    json_t *o;
+
     if (!fmt) {
         errno = EINVAL;
         return NULL;
     }
-    return create (json_vpack_ex (NULL, 0, fmt, ap));
+    return (o = json_vpack_or (EINVAL, NULL, fmt, ap)) ? create (o) : NULL;
 }
 
 flux_conf_t *flux_conf_pack (const char *fmt, ...)
@@ -102,8 +109,7 @@ int flux_conf_vunpack (const flux_conf_t *conf, flux_error_t *error, const char 
         error_text (error, "%s", flux_strerror (errno));
         return -1;
     }
-    if (json_vunpack_ex (conf->obj, &jerror, 0, fmt, ap) < 0) {
-        errno = EINVAL;
+    if (json_vunpack_or (EINVAL, conf->obj, &jerror, fmt, ap) < 0) {
         error_text (error, "%s", jerror.text);
         return -1;
     }
@@ -191,10 +197,9 @@ int flux_conf_update_pack (flux_conf_t *conf, flux_error_t *error, const char *p
         return -1;
     }
     va_start (ap, fmt);
-    val = json_vpack_ex (&jerror, 0, fmt, ap);
+    val = json_vpack_or (EINVAL, &jerror, fmt, ap);
     va_end (ap);
     if (!val) {
-        errno = EINVAL;
         error_text (error, "%s", jerror.text);
         return -1;
     }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "base/json/sweep.h"
+
 static void text_is_merged (void **state)
 {
     flux_conf_t *conf = flux_conf_pack ("{s:{s:i s:i}}", "a", "x", 1, "y", 2);
@@ -82,12 +84,30 @@ static void lists_of_arguments_do_as_well (void **state)
     flux_conf_decref (conf);
 }
 
+static int pack_and_copy (void)
+{
+    flux_conf_t *conf = flux_conf_pack ("{s:{s:[s]}}", "a", "b", "c");
+    flux_conf_t *copy = conf ? flux_conf_copy (conf) : NULL;
+    int saved = errno;
+
+    flux_conf_decref (conf);
+    flux_conf_decref (copy);
+    errno = saved;
+    return copy ? 0 : -1;
+}
+
+static void no_memory_is_said (void **state)
+{
+    assert_in_range (json_sweep (pack_and_copy), 5, 100);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (text_is_merged),
         cmocka_unit_test (bad_text_changes_nothing),
         cmocka_unit_test (lists_of_arguments_do_as_well),
+        cmocka_unit_test (no_memory_is_said),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -153,7 +153,7 @@ static int check_key (const char *kvsname, const char *key)
         return PMI_ERR_INIT;
     if (!kvsname || strcmp (kvsname, group_name (group)) != 0)
         return PMI_ERR_INVALID_KVS;
-    if (!key || key[0] == '\0')
+    if (!key || key[0] == '\0' || strpbrk (key, " \t\n="))
         return PMI_ERR_INVALID_KEY;
     if (strlen (key) >= GROUP_KEY_MAX)
         return PMI_ERR_INVALID_KEY_LENGTH;
@@ -166,7 +166,7 @@ int PMI_KVS_Put (const char kvsname[], const char key[], const char value[])
 
     if (rc)
         return rc;
-    if (!value)
+    if (!value || strchr (value, '\n'))
         return PMI_ERR_INVALID_VAL;
     if (strlen (value) >= GROUP_VALUE_MAX)
         return PMI_ERR_INVALID_VAL_LENGTH;

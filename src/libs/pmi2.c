@@ -80,15 +80,21 @@ int PMI2_Info_GetSize (int *size)
     return (*size = group_clique (group, NULL, 0)) < 0 ? PMI2_FAIL : PMI2_SUCCESS;
 }
 
+/* A line of the wire protocol has room for it. */
+static int is_key (const char *key)
+{
+    return key && key[0] != '\0' && !strpbrk (key, " \t\n=");
+}
+
 int PMI2_KVS_Put (const char key[], const char value[])
 {
     if (!group)
         return PMI2_ERR_INIT;
-    if (!key || key[0] == '\0')
+    if (!is_key (key))
         return PMI2_ERR_INVALID_KEY;
     if (strlen (key) >= PMI2_MAX_KEYLEN)
         return PMI2_ERR_INVALID_KEY_LENGTH;
-    if (!value)
+    if (!value || strchr (value, '\n'))
         return PMI2_ERR_INVALID_VAL;
     if (strlen (value) >= PMI2_MAX_VALLEN)
         return PMI2_ERR_INVALID_VAL_LENGTH;
@@ -103,7 +109,7 @@ int PMI2_KVS_Get (const char *jobid, int src_pmi_id, const char key[], char valu
 
     if (!group)
         return PMI2_ERR_INIT;
-    if (!key || key[0] == '\0')
+    if (!is_key (key))
         return PMI2_ERR_INVALID_KEY;
     if (!value || maxvalue < 1 || !vallen
         || (jobid && strcmp (jobid, group_name (group)) != 0))

@@ -72,6 +72,9 @@ static void bad_arguments_have_their_codes (void **state)
     assert_int_equal (PMI_KVS_Put (name, "", "v"), PMI_ERR_INVALID_KEY);
     assert_int_equal (PMI_KVS_Put (name, big, "v"), PMI_ERR_INVALID_KEY_LENGTH);
     assert_int_equal (PMI_KVS_Put (name, "k", NULL), PMI_ERR_INVALID_VAL);
+    assert_int_equal (PMI_KVS_Put (name, "k", "a\ncmd=finalize"), PMI_ERR_INVALID_VAL);
+    assert_int_equal (PMI_KVS_Put (name, "k k", "v"), PMI_ERR_INVALID_KEY);
+    assert_int_equal (PMI_KVS_Get (name, "k\n", value, 9), PMI_ERR_INVALID_KEY);
     assert_int_equal (PMI_KVS_Put (name, "k", big), PMI_ERR_INVALID_VAL_LENGTH);
     assert_int_equal (PMI_KVS_Put (name, "k", "vvv"), PMI_SUCCESS);
     assert_int_equal (PMI_KVS_Get (name, "k", value, 3), PMI_ERR_INVALID_LENGTH);

@@ -332,9 +332,9 @@ char *treeobj_encode (const json_t *obj, size_t *len)
 
 json_t *treeobj_decode (const char *s, size_t len)
 {
-    json_t *obj = json_decode (s, len, 0, NULL);
+    json_t *obj = json_decode_or (EINVAL, s, len, 0, NULL);
 
-    if (!obj || !treeobj_valid (obj, false)) {
+    if (obj && !treeobj_valid (obj, false)) {
         json_decref (obj);
         errno = EINVAL;
         return NULL;

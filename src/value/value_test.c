@@ -213,6 +213,20 @@ static void test_hostlist (void **state)
     hostlist_destroy (hl);
 }
 
+/* In another order there is no place that was. */
+static void test_hostlist_sort (void **state)
+{
+    struct hostlist *hl = hostlist_decode ("c,b,a");
+
+    assert_string_equal (hostlist_first (hl), "c");
+    hostlist_sort (hl);
+    assert_null (hostlist_current (hl));
+    assert_null (hostlist_next (hl));
+    assert_int_equal (hostlist_remove_current (hl), 0);
+    check_text (hostlist_encode (hl), "a,b,c");
+    hostlist_destroy (hl);
+}
+
 /* The cursor stands before the one behind what was removed. */
 static void test_hostlist_remove (void **state)
 {
@@ -563,6 +577,7 @@ int main (void)
         cmocka_unit_test (test_idset_ops),
         cmocka_unit_test (test_hostlist),
         cmocka_unit_test (test_hostlist_remove),
+        cmocka_unit_test (test_hostlist_sort),
         cmocka_unit_test (test_taskmap),
         cmocka_unit_test (test_jobid),
         cmocka_unit_test (test_fsd),

@@ -260,3 +260,58 @@ const char *json_unknown_key (json_t *o, const char *const *known)
     }
     return NULL;
 }
+
+/* malloc has said ENOMEM, and nobody since has said anything. */
+static void settle (bool well, int saved_errno, int otherwise)
+{
+    if (well)
+        errno = saved_errno;
+    else if (errno != ENOMEM)
+        errno = otherwise;
+}
+
+json_t *json_decode_or (int otherwise, const char *s, size_t len, size_t flags,
+                        json_error_t *error)
+{
+    int saved_errno = errno;
+    json_error_t unused;
+    json_t *o;
+
+    errno = 0;
+    o = json_decode (s, len, flags, error ? error : &unused);
+    settle (o, saved_errno, otherwise);
+    return o;
+}
+
+json_t *json_vpack_or (int otherwise, json_error_t *error, const char *fmt, va_list ap)
+{
+    int saved_errno = errno;
+    json_t *o;
+
+    errno = 0;
+    o = json_vpack_ex (error, 0, fmt, ap);
+    settle (o, saved_errno, otherwise);
+    return o;
+}
+
+int json_vunpack_or (int otherwise, json_t *o, json_error_t *error, const char *fmt,
+                     va_list ap)
+{
+    int saved_errno = errno, rc;
+
+    errno = 0;
+    rc = json_vunpack_ex (o, error, 0, fmt, ap);
+    settle (rc == 0, saved_errno, otherwise);
+    return rc;
+}
+
+int json_unpack_or (int otherwise, json_t *o, const char *fmt, ...)
+{
+    va_list ap;
+    int rc;
+
+    va_start (ap, fmt);
+    rc = json_vunpack_or (otherwise, o, NULL, fmt, ap);
+    va_end (ap);
+    return rc;
+}

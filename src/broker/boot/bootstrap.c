@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/json/json.h"
+#include "base/json/keys.h"
 
 static int nomem (flux_error_t *error)
 {
@@ -188,41 +188,15 @@ static int add_hosts (struct bootstrap *bs, json_t *hosts, const struct defaults
     return find_parents (bs, error);
 }
 
-/* Its keys, and what their values are. */
-static int check_keys (json_t *table, flux_error_t *error)
-{
-    static const char *const keys[] = { "curve_cert",
-                                        "default_bind",
-                                        "default_connect",
-                                        "default_port",
-                                        "enable_ipv6",
-                                        "hosts",
-                                        NULL };
-    static const struct {
-        const char *what;
-        json_type type;
-    } values[] = {
-        { "a string", JSON_STRING },    { "a string", JSON_STRING },
-        { "a string", JSON_STRING },    { "an integer", JSON_INTEGER },
-        { "true or false", JSON_TRUE }, { "an array of tables", JSON_ARRAY },
-    };
-    const char *name;
-
-    if (!json_is_object (table))
-        return error_invalid (error, "bootstrap: must be a table");
-    if ((name = json_unknown_key (table, keys)))
-        return error_invalid (error, "bootstrap.%.60s: there is no such key", name);
-    for (int i = 0; keys[i]; i++) {
-        json_t *val = json_object_get (table, keys[i]);
-
-        if (val
-            && (json_is_boolean (val) ? values[i].type != JSON_TRUE
-                                      : json_typeof (val) != values[i].type))
-            return error_invalid (error, "bootstrap.%s: must be %s", keys[i],
-                                  values[i].what);
-    }
-    return 0;
-}
+static const struct json_key keys[] = {
+    { "curve_cert", JSON_KIND_STRING },
+    { "default_bind", JSON_KIND_STRING },
+    { "default_connect", JSON_KIND_STRING },
+    { "default_port", JSON_KIND_INTEGER },
+    { "enable_ipv6", JSON_KIND_BOOLEAN },
+    { "hosts", JSON_KIND_ARRAY },
+    { NULL },
+};
 
 static int decode (struct bootstrap *bs, json_t *table, flux_error_t *error)
 {
@@ -232,7 +206,7 @@ static int decode (struct bootstrap *bs, json_t *table, flux_error_t *error)
     json_int_t port = 0;
     int ipv6 = 0;
 
-    if (check_keys (table, error) < 0)
+    if (json_check_keys (table, "bootstrap", keys, error) < 0)
         return -1;
     if (json_unpack (table, "{s?b s?s s?I s?s s?s s?o}", "enable_ipv6", &ipv6,
                      "curve_cert", &cert, "default_port", &port, "default_bind",

@@ -144,8 +144,11 @@ static void next (struct broker *b, struct config_service *cs)
     json_t *conf;
 
     while (!cs->msg && (cs->msg = flux_msglist_pop (cs->waiting))) {
-        if (!(conf = wanted (b, cs->msg, &error))) {
-            broker_respond_error (b, cs->msg, errno, error.text);
+        conf = wanted (b, cs->msg, &error);
+        if (!conf
+            || (b->hooks.config_check && b->hooks.config_check (conf, &error) < 0)) {
+            broker_respond_error (b, cs->msg, conf ? EINVAL : errno, error.text);
+            json_decref (conf);
             end (b, cs);
             continue;
         }

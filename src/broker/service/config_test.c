@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "base/error.h"
 #include "broker/modhost/modules.h"
 #include "broker/service/config.h"
 
@@ -97,6 +98,29 @@ static void refused (void **state)
     is_now (w, "{\"old\":1}");
 }
 
+static int says_no (json_t *conf, flux_error_t *error)
+{
+    if (!json_object_get (conf, "bad"))
+        return 0;
+    return error_invalid (error, "bad: no");
+}
+
+/* The broker's own word comes first: no module is asked. */
+static void refused_by_the_broker (void **state)
+{
+    struct world *w = *state;
+
+    w->b.hooks.config_check = says_no;
+    load (w, "{\"bad\":1}");
+    fake_expect (&w->f, "EINVAL bad: no");
+    assert_int_equal (w->asked, 0);
+    is_now (w, "{\"old\":1}");
+    fake_forget (&w->f);
+    load (w, "{\"good\":1}");
+    modules_say (w, NULL);
+    is_now (w, "{\"good\":1}");
+}
+
 static void in_turn (void **state)
 {
     struct world *w = *state;
@@ -173,8 +197,13 @@ static void guests (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        T (agreed),     T (refused),     T (in_turn),
-        T (unanswered), T (from_a_file), T (guests),
+        T (agreed),
+        T (refused),
+        T (in_turn),
+        T (unanswered),
+        T (from_a_file),
+        T (guests),
+        T (refused_by_the_broker),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -25,15 +25,19 @@ flux_future_t *flux_future_create (flux_future_init_f cb, void *arg)
     return f;
 }
 
+/* For who cannot even be told what is wrong. */
+static struct result out_of_memory = { .errnum = ENOMEM };
+
+/* Without memory for a text there is that of errnum. */
 static struct result *result_create (void *value, flux_free_f free_fn, int errnum,
                                      const char *errstr)
 {
     struct result *res = calloc (1, sizeof (*res));
 
-    if (!res || (errstr && !(res->errstr = strdup (errstr)))) {
-        free (res);
+    if (!res)
         return NULL;
-    }
+    if (errstr)
+        res->errstr = strdup (errstr);
     res->refs = 1;
     res->value = value;
     res->free_fn = free_fn;
@@ -43,7 +47,7 @@ static struct result *result_create (void *value, flux_free_f free_fn, int errnu
 
 static void result_unref (struct result *res)
 {
-    if (!res || --res->refs > 0)
+    if (!res || res == &out_of_memory || --res->refs > 0)
         return;
     if (res->value && res->free_fn)
         res->free_fn (res->value);
@@ -231,7 +235,7 @@ void flux_future_fatal_error (flux_future_t *f, int errnum, const char *errstr)
     if (!f || f->fatal)
         return;
     if (!(f->fatal = result_create (NULL, NULL, errnum ? errnum : EINVAL, errstr)))
-        return;
+        f->fatal = &out_of_memory;
     notify (f);
 }
 
@@ -361,10 +365,12 @@ int flux_future_then (flux_future_t *f, double timeout, flux_continuation_f cb,
 {
     flux_reactor_t *r;
 
-    if (!f || !cb || f->then.cb || !(r = then_reactor (f))) {
+    if (!f || !cb || f->then.cb) {
         errno = EINVAL;
         return -1;
     }
+    if (!(r = then_reactor (f)))
+        return -1;
     f->then.cb = cb;
     f->then.arg = arg;
     f->then.timeout = timeout;
@@ -372,8 +378,10 @@ int flux_future_then (flux_future_t *f, double timeout, flux_continuation_f cb,
         reactor_post (r, &f->then.task);
         return 0;
     }
-    if (start_timer (f, r) < 0)
+    if (start_timer (f, r) < 0) {
+        f->then.cb = NULL;
         return -1;
+    }
     if (f->init && !f->then.initialized) {
         bool running = f->now.running;
 

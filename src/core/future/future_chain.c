@@ -6,6 +6,15 @@
 
 #include <stdlib.h>
 
+/* Nobody has said how it goes on, or could. */
+static void continue_by_itself (flux_future_t *next, flux_future_t *prev)
+{
+    if (prev->continue_errnum)
+        flux_future_fulfill_error (next, prev->continue_errnum, NULL);
+    else if (flux_future_is_ready (prev) && flux_future_fulfill_with (next, prev) < 0)
+        flux_future_fulfill_error (next, errno, NULL);
+}
+
 static void chain_cb (flux_future_t *prev, void *arg)
 {
     flux_future_t *next = prev->next;
@@ -17,10 +26,11 @@ static void chain_cb (flux_future_t *prev, void *arg)
     flux_future_incref (prev);
     flux_future_incref (next);
     prev->continued = false;
+    prev->continue_errnum = 0;
     if (cb)
         cb (prev, failed ? prev->or_arg : prev->and_arg);
-    if (!prev->continued && flux_future_is_ready (prev))
-        flux_future_fulfill_with (next, prev);
+    if (!prev->continued)
+        continue_by_itself (next, prev);
     flux_future_decref (next);
     flux_future_decref (prev);
 }
@@ -123,19 +133,11 @@ static void step_destroy (void *arg)
     free (step);
 }
 
-int flux_future_continue (flux_future_t *prev, flux_future_t *f)
+static int add_step (flux_future_t *prev, flux_future_t *next, flux_future_t *f)
 {
-    flux_future_t *next;
-    struct step *step;
+    struct step *step = calloc (1, sizeof (*step));
 
-    if (!prev || !(next = prev->next)) {
-        errno = EINVAL;
-        return -1;
-    }
-    prev->continued = true;
-    if (!f)
-        return 0;
-    if (!(step = calloc (1, sizeof (*step))))
+    if (!step)
         return -1;
     *step = (struct step){ f, next };
     future_set_context (f, prev->reactor, prev->h);
@@ -148,6 +150,20 @@ int flux_future_continue (flux_future_t *prev, flux_future_t *f)
         free (step);
         return -1;
     }
+    return 0;
+}
+
+int flux_future_continue (flux_future_t *prev, flux_future_t *f)
+{
+    if (!prev || !prev->next) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (f && add_step (prev, prev->next, f) < 0) {
+        prev->continue_errnum = errno;
+        return -1;
+    }
+    prev->continued = true;
     return 0;
 }
 

@@ -65,6 +65,7 @@ struct flux_future {
     flux_continuation_f and_cb, or_cb;
     void *and_arg, *or_arg;
     bool continued;
+    int continue_errnum; /* why it could not be, or 0 */
 };
 
 /* Sets where flux_future_then runs; a continuation that is set up already

@@ -14,64 +14,112 @@
 /* Of a response to attr.get. */
 enum { ATTR_IMMUTABLE = 1 };
 
+/* Somebody may still hold a name or a value of the cache, until the handle goes. */
+struct value {
+    struct value *older;
+    char text[];
+};
+
 struct attr {
-    struct attr *older; /* replaced; somebody may still hold its value */
+    struct value *values; /* all that there have been, each once */
+    const char *text;     /* of the one that counts; NULL: removed */
     bool immutable;
-    char value[];
+};
+
+struct cache {
+    struct hashmap *attrs;
+    unsigned long changes;
+    struct {
+        size_t pos;
+        unsigned long changes; /* when it began */
+    } walk;
 };
 
 static void attr_free (void *arg)
 {
     struct attr *a = arg;
+    struct value *v;
 
-    while (a) {
-        struct attr *older = a->older;
-
-        free (a);
-        a = older;
+    while ((v = a->values)) {
+        a->values = v->older;
+        free (v);
     }
+    free (a);
 }
 
 static void cache_free (void *arg)
 {
-    hashmap_destroy (arg);
+    struct cache *c = arg;
+
+    hashmap_destroy (c->attrs);
+    free (c);
 }
 
-static struct hashmap *get_cache (flux_t *h)
+static struct cache *get_cache (flux_t *h)
 {
-    struct hashmap *m = flux_aux_get (h, "flux::attrs");
+    struct cache *c = flux_aux_get (h, "flux::attrs");
 
-    if (m || !h)
-        return m;
-    if (!(m = hashmap_create (attr_free)))
+    if (c || !h)
+        return c;
+    if (!(c = calloc (1, sizeof (*c))))
         return NULL;
-    if (flux_aux_set (h, "flux::attrs", m, cache_free) < 0) {
-        hashmap_destroy (m);
+    if (!(c->attrs = hashmap_create (attr_free))
+        || flux_aux_set (h, "flux::attrs", c, cache_free) < 0) {
+        cache_free (c);
         return NULL;
     }
-    return m;
+    return c;
 }
 
-static const char *cache_add (struct hashmap *m, const char *name, const char *val,
+/* NULL: it is not there, or removed. */
+static struct attr *cache_find (struct cache *c, const char *name)
+{
+    struct attr *a = hashmap_lookup (c->attrs, name);
+
+    return a && a->text ? a : NULL;
+}
+
+/* Also one that was removed. */
+static struct attr *cache_entry (struct cache *c, const char *name)
+{
+    struct attr *a = hashmap_lookup (c->attrs, name);
+
+    if (a || !(a = calloc (1, sizeof (*a))))
+        return a;
+    if (hashmap_insert (c->attrs, name, a) < 0) {
+        free (a);
+        return NULL;
+    }
+    return a;
+}
+
+static struct value *keep_value (struct attr *a, const char *text)
+{
+    struct value *v = a->values;
+
+    while (v && strcmp (v->text, text) != 0)
+        v = v->older;
+    if (v || !(v = malloc (sizeof (*v) + strlen (text) + 1)))
+        return v;
+    strcpy (v->text, text);
+    v->older = a->values;
+    a->values = v;
+    return v;
+}
+
+static const char *cache_add (struct cache *c, const char *name, const char *val,
                               bool immutable)
 {
-    struct attr *old = hashmap_lookup (m, name);
-    struct attr *a;
+    struct attr *a = cache_entry (c, name);
+    struct value *v = a ? keep_value (a, val) : NULL;
 
-    if (old && !strcmp (old->value, val)) {
-        old->immutable |= immutable;
-        return old->value;
-    }
-    if (!(a = malloc (sizeof (*a) + strlen (val) + 1)))
+    if (!v)
         return NULL;
-    strcpy (a->value, val);
-    a->immutable = immutable;
-    a->older = hashmap_take (m, name);
-    if (hashmap_insert (m, name, a) < 0) {
-        attr_free (a);
-        return NULL;
-    }
-    return a->value;
+    if (a->text != v->text)
+        c->changes++;
+    a->immutable = immutable || (a->immutable && a->text == v->text);
+    a->text = v->text;
+    return a->text;
 }
 
 /* What `flux proxy` leads to calls an instance on its own host local. */
@@ -90,7 +138,7 @@ static const char *seen_from_here (const char *name, const char *val, char **buf
 const char *flux_attr_get (flux_t *h, const char *name)
 {
     const char *val = NULL;
-    struct hashmap *m;
+    struct cache *c;
     struct attr *a;
     flux_future_t *f;
     int flags;
@@ -99,10 +147,10 @@ const char *flux_attr_get (flux_t *h, const char *name)
         errno = EINVAL;
         return NULL;
     }
-    if (!(m = get_cache (h)))
+    if (!(c = get_cache (h)))
         return NULL;
-    if ((a = hashmap_lookup (m, name)) && a->immutable)
-        return a->value;
+    if ((a = cache_find (c, name)) && a->immutable)
+        return a->text;
     if (!(f = flux_rpc_pack (h, "attr.get", FLUX_NODEID_ANY, 0, "{s:s}", "name", name)))
         return NULL;
     if (flux_rpc_get_unpack (f, "{s:s s:i}", "value", &val, "flags", &flags) < 0)
@@ -111,7 +159,7 @@ const char *flux_attr_get (flux_t *h, const char *name)
         char *buf;
 
         val = seen_from_here (name, val, &buf);
-        val = cache_add (m, name, val, (flags & ATTR_IMMUTABLE));
+        val = cache_add (c, name, val, (flags & ATTR_IMMUTABLE));
         free (buf);
     }
     flux_future_destroy (f);
@@ -120,66 +168,55 @@ const char *flux_attr_get (flux_t *h, const char *name)
 
 const char *attr_cached (flux_t *h, const char *name)
 {
-    struct hashmap *m = flux_aux_get (h, "flux::attrs");
-    struct attr *a = m ? hashmap_lookup (m, name) : NULL;
+    struct cache *c = flux_aux_get (h, "flux::attrs");
+    struct attr *a = c ? cache_find (c, name) : NULL;
 
-    return a ? a->value : NULL;
+    return a ? a->text : NULL;
 }
 
 int flux_attr_set_cacheonly (flux_t *h, const char *name, const char *val)
 {
-    struct hashmap *m;
+    struct cache *c;
+    struct attr *a;
 
     if (!h || !name) {
         errno = EINVAL;
         return -1;
     }
-    if (!(m = get_cache (h)))
+    if (!(c = get_cache (h)))
         return -1;
-    if (!val) {
-        hashmap_remove (m, name);
-        return 0;
+    if (val)
+        return cache_add (c, name, val, true) ? 0 : -1;
+    if ((a = cache_find (c, name))) {
+        a->text = NULL;
+        a->immutable = false;
+        c->changes++;
     }
-    return cache_add (m, name, val, true) ? 0 : -1;
-}
-
-/* Where the walk is, in the cache's order; a name that is added may move all others. */
-struct walk {
-    size_t pos, count;
-};
-
-static struct walk *get_walk (flux_t *h)
-{
-    struct walk *w = flux_aux_get (h, "flux::attrs_walk");
-
-    if (!w && (w = calloc (1, sizeof (*w)))
-        && flux_aux_set (h, "flux::attrs_walk", w, free) < 0) {
-        free (w);
-        return NULL;
-    }
-    return w;
+    return 0;
 }
 
 const char *flux_attr_cache_next (flux_t *h)
 {
-    struct hashmap *m = h ? get_cache (h) : NULL;
-    struct walk *w = m ? get_walk (h) : NULL;
+    struct cache *c = h ? get_cache (h) : NULL;
     const char *name;
+    void *a;
 
-    if (!w || w->count != hashmap_count (m) || !hashmap_next (m, &w->pos, &name, NULL))
+    if (!c || c->walk.changes != c->changes)
         return NULL;
-    return name;
+    while (hashmap_next (c->attrs, &c->walk.pos, &name, &a))
+        if (((struct attr *)a)->text)
+            return name;
+    return NULL;
 }
 
 const char *flux_attr_cache_first (flux_t *h)
 {
-    struct hashmap *m = h ? get_cache (h) : NULL;
-    struct walk *w = m ? get_walk (h) : NULL;
+    struct cache *c = h ? get_cache (h) : NULL;
 
-    if (!w)
+    if (!c)
         return NULL;
-    w->pos = 0;
-    w->count = hashmap_count (m);
+    c->walk.pos = 0;
+    c->walk.changes = c->changes;
     return flux_attr_cache_next (h);
 }
 
@@ -363,10 +400,14 @@ char *flux_hostmap_lookup (flux_t *h, const char *targets, flux_error_t *error)
 
 int flux_get_instance_starttime (flux_t *h, double *starttime)
 {
-    const char *s = flux_attr_get (h, "broker.starttime");
+    const char *s;
     char *end;
 
-    if (!s || !starttime)
+    if (!starttime) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (!(s = flux_attr_get (h, "broker.starttime")))
         return -1;
     *starttime = strtod (s, &end);
     if (end == s || *end != '\0') {

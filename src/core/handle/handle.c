@@ -131,6 +131,34 @@ void flux_comms_error_set (flux_t *h, flux_comms_error_f fun, void *arg)
     }
 }
 
+static flux_msg_t *lost_response (uint32_t matchtag)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_RESPONSE);
+
+    if (msg) {
+        flux_msg_set_matchtag (msg, matchtag);
+        flux_msg_set_errnum (msg, ECONNRESET);
+    }
+    return msg;
+}
+
+/* Responses go to who asked, and that is the connection before: who waits is told, behind
+ * what had come. */
+static int fail_pending (flux_t *h)
+{
+    uint32_t tag = FLUX_MATCHTAG_NONE;
+
+    while ((tag = matchtags_next_bound (h->tags, tag)) != FLUX_MATCHTAG_NONE) {
+        flux_msg_t *msg = lost_response (tag);
+
+        if (!msg || msgqueue_push (&h->queue, msg) < 0) {
+            flux_msg_decref (msg);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int flux_reconnect (flux_t *h)
 {
     if (!h) {
@@ -142,7 +170,9 @@ int flux_reconnect (flux_t *h)
         errno = ENOSYS;
         return -1;
     }
-    return h->ops->reconnect (h->impl);
+    if (h->ops->reconnect (h->impl) < 0)
+        return -1;
+    return h->flags & FLUX_O_RPCTRACK ? fail_pending (h) : 0;
 }
 
 /* The connection failed with errno. 0 if the owner mended it. */
@@ -180,12 +210,12 @@ int flux_aux_set (flux_t *h, const char *name, void *aux, flux_free_f destroy)
 
 void flux_flags_set (flux_t *h, int flags)
 {
-    h->flags |= flags;
+    h->flags |= flags & ~FLUX_O_RPCTRACK;
 }
 
 void flux_flags_unset (flux_t *h, int flags)
 {
-    h->flags &= ~flags;
+    h->flags &= ~(flags & ~FLUX_O_RPCTRACK);
 }
 
 int flux_flags_get (flux_t *h)
@@ -461,7 +491,8 @@ int flux_requeue (flux_t *h, const flux_msg_t *msg, int flags)
 {
     int rc;
 
-    if (!h || !msg || (flags != FLUX_RQ_HEAD && flags != FLUX_RQ_TAIL)) {
+    if (!h || !msg || (flags != FLUX_RQ_HEAD && flags != FLUX_RQ_TAIL)
+        || (h->flags & FLUX_O_NOREQUEUE)) {
         errno = EINVAL;
         return -1;
     }
@@ -559,14 +590,27 @@ int flux_pollfd (flux_t *h)
     return h->root->ops->pollfd (h->root->impl);
 }
 
-int flux_pollevents (flux_t *h)
+int handle_pollevents (flux_t *h)
 {
-    if (!h) {
-        errno = EINVAL;
-        return -1;
-    }
     h = h->root;
     if (!msgqueue_empty (&h->queue))
         return FLUX_POLLIN | FLUX_POLLOUT;
     return h->ops->pollevents ? h->ops->pollevents (h->impl) : FLUX_POLLOUT;
+}
+
+int flux_pollevents (flux_t *h)
+{
+    int saved_errno = errno, events = 0;
+
+    if (!h) {
+        errno = EINVAL;
+        return -1;
+    }
+    /* What the descriptor has may be half a message. A connection may save itself one
+     * read, not two. */
+    for (int i = 0; i < 2 && msgqueue_empty (&h->root->queue); i++)
+        if (handle_pump (h) < 0 && errno != EAGAIN)
+            events = FLUX_POLLIN | FLUX_POLLERR;
+    errno = saved_errno;
+    return events | handle_pollevents (h);
 }

@@ -39,6 +39,8 @@ flux_msg_t *handle_recv_match (flux_t *h, struct flux_match match, double deadli
 /* Move one message from the connection to the queue. */
 int handle_pump (flux_t *h);
 int handle_pollwant (flux_t *h);
+/* As flux_pollevents, but what the descriptor has to say does not count. */
+int handle_pollevents (flux_t *h);
 int handle_flush (flux_t *h);
 /* A clone with a reactor of its own: for a future that is waited for. */
 flux_t *handle_clone (flux_t *h, flux_reactor_t *r);

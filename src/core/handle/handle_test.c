@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <cmocka.h>
 
+#include "core/connect/connector.h"
 #include "core/handle/dispatch.h"
 #include "core/message/msgstream.h"
 
@@ -605,20 +606,28 @@ static void sockets (void **state)
     close (fds[0]);
 }
 
+static void open_pair (flux_t *h[2])
+{
+    char uri[64];
+    int fds[2];
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    for (int i = 0; i < 2; i++) {
+        snprintf (uri, sizeof (uri), "fd://%d", fds[i]);
+        assert_non_null (h[i] = flux_open (uri, 0));
+    }
+}
+
 /* Two handles on the ends of a socket, both in this thread's hands. */
 static void fd_handles (void **state)
 {
-    int fds[2];
-    char uri[32];
-    flux_t *a, *b;
+    flux_t *h[2], *a, *b;
     flux_msg_t *msg;
     flux_future_t *f;
 
-    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    snprintf (uri, sizeof (uri), "fd://%d", fds[0]);
-    a = flux_open (uri, 0);
-    snprintf (uri, sizeof (uri), "fd://%d", fds[1]);
-    b = flux_open (uri, 0);
+    open_pair (h);
+    a = h[0];
+    b = h[1];
     for (int i = 0; i < 100; i++) {
         f = flux_rpc_pack (a, "x.y", FLUX_NODEID_ANY, 0, "{s:i}", "i", i);
         msg = flux_recv (b, FLUX_MATCH_REQUEST, 0);
@@ -635,15 +644,184 @@ static void fd_handles (void **state)
     flux_close (a);
 }
 
+/* Whoever has a loop of his own asks this when the descriptor is readable. */
+static void socket_tells_of_messages (void **state)
+{
+    flux_msg_t *event = flux_event_encode ("a", NULL);
+    flux_t *h[2];
+
+    open_pair (h);
+    assert_int_equal (flux_pollevents (h[0]), FLUX_POLLOUT);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal (flux_send (h[1], event, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true (flux_pollevents (h[0]) & FLUX_POLLIN);
+        flux_msg_decref (flux_recv (h[0], FLUX_MATCH_ANY, FLUX_O_NONBLOCK));
+    }
+    assert_int_equal (flux_pollevents (h[0]), FLUX_POLLOUT);
+    assert_int_equal (flux_send (h[1], event, 0), 0);
+    assert_true (flux_pollevents (h[0]) & FLUX_POLLIN);
+    flux_close (h[1]);
+    flux_msg_decref (flux_recv (h[0], FLUX_MATCH_ANY, FLUX_O_NONBLOCK));
+    assert_true (flux_pollevents (h[0]) & FLUX_POLLERR);
+    assert_null (flux_recv (h[0], FLUX_MATCH_ANY, FLUX_O_NONBLOCK));
+    assert_int_equal (errno, ECONNRESET);
+    flux_msg_decref (event);
+    flux_close (h[0]);
+}
+
+/* Names and values are the handle's until it goes, whatever is set meanwhile. */
+static void attributes_stay (void **state)
+{
+    flux_t *h = *state;
+    const char *name, *first, *second;
+
+    flux_attr_set_cacheonly (h, "rank", "0");
+    name = flux_attr_cache_first (h);
+    first = flux_attr_get (h, "rank");
+    flux_attr_set_cacheonly (h, "rank", "1");
+    second = flux_attr_get (h, "rank");
+    assert_null (flux_attr_cache_next (h));
+    assert_int_equal (flux_attr_set_cacheonly (h, "rank", NULL), 0);
+    assert_null (flux_attr_cache_first (h));
+    assert_int_equal (flux_attr_set_cacheonly (h, "nosuch", NULL), 0);
+    assert_string_equal (name, "rank");
+    assert_string_equal (first, "0");
+    assert_string_equal (second, "1");
+    flux_attr_set_cacheonly (h, "rank", "0");
+    assert_ptr_equal (flux_attr_get (h, "rank"), first); /* no third */
+    assert_ptr_equal (flux_attr_cache_first (h), name);
+    assert_null (flux_attr_cache_next (h));
+}
+
+/* --- flags of flux_open --- */
+
+static int no_send (void *impl, const flux_msg_t *msg, int flags)
+{
+    return 0;
+}
+
+static int reconnect_well (void *impl)
+{
+    return 0;
+}
+
+static const struct flux_handle_ops deaf_ops = {
+    .send = no_send,
+    .reconnect = reconnect_well,
+};
+
+/* All that is pending fails, in the order of its tags; what is asked then is not. */
+static void rpcs_are_tracked (void **state)
+{
+    flux_t *h = flux_handle_create (NULL, &deaf_ops, FLUX_O_RPCTRACK);
+    flux_future_t *f[3];
+
+    flux_flags_unset (h, FLUX_O_RPCTRACK);
+    f[0] = flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, 0);
+    f[1] = flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, FLUX_RPC_STREAMING);
+    assert_int_equal (flux_reconnect (h), 0);
+    f[2] = flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal (flux_rpc_get (f[i], NULL), -1);
+        assert_int_equal (errno, ECONNRESET);
+    }
+    assert_int_equal (flux_future_wait_for (f[2], 0.), -1);
+    assert_int_equal (errno, ETIMEDOUT);
+    for (int i = 0; i < 3; i++)
+        flux_future_destroy (f[i]);
+    flux_close (h);
+    h = flux_handle_create (NULL, &deaf_ops, 0);
+    flux_flags_set (h, FLUX_O_RPCTRACK);
+    f[0] = flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, 0);
+    assert_int_equal (flux_reconnect (h), 0);
+    assert_int_equal (flux_pollevents (h) & FLUX_POLLIN, 0);
+    flux_future_destroy (f[0]);
+    flux_close (h);
+}
+
+/* What a call writes to stderr. */
+static const char *stderr_of (void (*fn) (flux_t *h), flux_t *h)
+{
+    static char text[512];
+    int saved = dup (2);
+    FILE *f = tmpfile ();
+
+    assert_non_null (f);
+    dup2 (fileno (f), 2);
+    fn (h);
+    dup2 (saved, 2);
+    close (saved);
+    rewind (f);
+    text[fread (text, 1, sizeof (text) - 1, f)] = '\0';
+    fclose (f);
+    return text;
+}
+
+static void give_up (flux_t *h)
+{
+    flux_future_destroy (flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, 0));
+}
+
+static void ask_for_nothing (flux_t *h)
+{
+    flux_future_destroy (
+        flux_rpc (h, "a.b", NULL, FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE));
+}
+
+static void leaks_are_told (void **state)
+{
+    flux_t *h = flux_handle_create (NULL, &deaf_ops, FLUX_O_MATCHDEBUG);
+
+    assert_non_null (strstr (stderr_of (give_up, h), "matchtag"));
+    assert_string_equal (stderr_of (ask_for_nothing, h), "");
+    flux_flags_unset (h, FLUX_O_MATCHDEBUG);
+    assert_string_equal (stderr_of (give_up, h), "");
+    flux_close (h);
+}
+
+static void nothing_is_requeued (void **state)
+{
+    flux_t *h = flux_handle_create (NULL, &deaf_ops, FLUX_O_NOREQUEUE);
+    flux_msg_t *msg = flux_event_encode ("a", NULL);
+
+    assert_int_equal (flux_requeue (h, msg, FLUX_RQ_HEAD), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (flux_pollevents (h) & FLUX_POLLIN, 0);
+    flux_flags_unset (h, FLUX_O_NOREQUEUE);
+    assert_int_equal (flux_requeue (h, msg, FLUX_RQ_HEAD), 0);
+    flux_msg_decref (msg);
+    flux_close (h);
+}
+
 int main (void)
 {
 #define T(name) cmocka_unit_test_setup_teardown (name, open_loop, close_loop)
     const struct CMUnitTest tests[] = {
-        T (handlers),     T (roles),      T (events),        T (event_roles),
-        T (recv_matches), T (waits),      T (multiple),      T (chains),
-        T (composites),   T (noresponse), T (late_response), T (msglists),
-        T (logs),         T (attrs),      T (confs),         T (opens),
-        T (sockets),      T (fd_handles),
+        cmocka_unit_test (socket_tells_of_messages),
+        cmocka_unit_test (rpcs_are_tracked),
+        cmocka_unit_test (leaks_are_told),
+        cmocka_unit_test (nothing_is_requeued),
+
+        T (attributes_stay),
+        T (handlers),
+        T (roles),
+        T (events),
+        T (event_roles),
+        T (recv_matches),
+        T (waits),
+        T (multiple),
+        T (chains),
+        T (composites),
+        T (noresponse),
+        T (late_response),
+        T (msglists),
+        T (logs),
+        T (attrs),
+        T (confs),
+        T (opens),
+        T (sockets),
+        T (fd_handles),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

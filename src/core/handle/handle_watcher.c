@@ -2,7 +2,7 @@
  * something to receive.
  *
  * Messages may lie in the handle's own queue, where no descriptor tells of
- * them. So pollevents is asked before the reactor sleeps (which arms the
+ * them. So handle_pollevents is asked before the reactor sleeps (which arms the
  * descriptor), and if there is something, the reactor does not sleep. */
 #include <flux/handle.h>
 
@@ -94,7 +94,7 @@ static void prepare_cb (struct ev_loop *loop, ev_prepare *ev, int revents)
     struct handle_watcher *hw = ev->data;
 
     follow_want (hw, loop);
-    if ((flux_pollevents (hw->h) & (hw->events | FLUX_POLLERR)))
+    if ((handle_pollevents (hw->h) & (hw->events | FLUX_POLLERR)))
         ev_idle_start (loop, &hw->awake);
 }
 
@@ -124,7 +124,7 @@ static void check_cb (struct ev_loop *loop, ev_check *ev, int revents)
     if (hw->fired && handle_pump (hw->h) < 0 && errno != EAGAIN)
         events = FLUX_POLLIN | FLUX_POLLERR;
     hw->fired = false;
-    events |= flux_pollevents (hw->h);
+    events |= handle_pollevents (hw->h);
     events &= hw->events | FLUX_POLLERR;
     if (events && hw->base.cb)
         hw->base.cb (hw->base.r, &hw->base, events, hw->base.arg);

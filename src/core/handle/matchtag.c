@@ -134,3 +134,11 @@ bool matchtags_deliver (struct matchtags *m, uint32_t tag, const flux_msg_t *res
     s->cb (response, s->arg);
     return true;
 }
+
+uint32_t matchtags_next_bound (const struct matchtags *m, uint32_t tag)
+{
+    for (uint32_t i = (tag & MATCHTAG_MAX) + 1; i < m->count; i++)
+        if (m->slots[i].used && m->slots[i].cb)
+            return m->slots[i].generation << MATCHTAG_SLOT_BITS | i;
+    return FLUX_MATCHTAG_NONE;
+}

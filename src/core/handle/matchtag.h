@@ -26,6 +26,9 @@ uint32_t matchtags_avail (const struct matchtags *m);
 /* Whom a response with this tag is for. cb may be NULL; it is called with
  * NULL when the tags are destroyed: no response will come. */
 void matchtags_bind (struct matchtags *m, uint32_t tag, matchtag_f cb, void *arg);
+/* The tags that somebody is bound to, one after the other: start with 0, FLUX_MATCHTAG_NONE
+ * at the end. */
+uint32_t matchtags_next_bound (const struct matchtags *m, uint32_t tag);
 /* True if somebody was called. */
 bool matchtags_deliver (struct matchtags *m, uint32_t tag, const flux_msg_t *response);
 

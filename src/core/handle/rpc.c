@@ -2,6 +2,7 @@
 #include <flux/attr.h>
 #include <flux/rpc.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,10 +45,19 @@ static void finish (struct rpc *rpc)
     }
 }
 
+/* Its tag is free from now on, though a response may still come. */
+static void tell_leak (const struct rpc *rpc)
+{
+    if (rpc->pending && (rpc->h->flags & FLUX_O_MATCHDEBUG))
+        fprintf (stderr, "flux: matchtag %u: destroyed before its last response\n",
+                 rpc->matchtag);
+}
+
 static void rpc_destroy (void *arg)
 {
     struct rpc *rpc = arg;
 
+    tell_leak (rpc);
     finish (rpc);
     free (rpc);
 }

@@ -3,6 +3,7 @@
 #include <flux/job.h>
 
 #include "base/buf.h"
+#include "base/json/json.h"
 #include "base/json/jsontext.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -238,15 +239,30 @@ int flux_job_wait_get_id (flux_future_t *f, flux_jobid_t *id)
     return flux_job_submit_get_id (f, id);
 }
 
+/* A list; NULL with EINVAL or ENOMEM. */
+static json_t *read_attrs (const char *json)
+{
+    json_t *o = json_decode_or (EINVAL, json, strlen (json), 0, NULL);
+
+    if (o && !json_is_array (o)) {
+        json_decref (o);
+        errno = EINVAL;
+        return NULL;
+    }
+    return o;
+}
+
 static flux_future_t *list (flux_t *h, int max_entries, const char *attrs_json,
                             json_t *constraint, double since)
 {
-    json_t *attrs = json_loads (attrs_json ? attrs_json : "[]", 0, NULL);
+    json_t *attrs = read_attrs (attrs_json ? attrs_json : "[]");
     flux_future_t *f = NULL;
 
-    if (!h || max_entries < 0 || !json_is_array (attrs) || !constraint)
+    if (!h || max_entries < 0)
         errno = EINVAL;
-    else
+    else if (!constraint)
+        errno = ENOMEM;
+    else if (attrs)
         f = flux_rpc_pack (h, "job-list.list", FLUX_NODEID_ANY, 0, "{s:i s:O s:O s:f}",
                            "max_entries", max_entries, "attrs", attrs, "constraint",
                            constraint, "since", since);
@@ -277,13 +293,14 @@ flux_future_t *flux_job_list_inactive (flux_t *h, int max_entries, double since,
 
 flux_future_t *flux_job_list_id (flux_t *h, flux_jobid_t id, const char *attrs_json)
 {
-    json_t *attrs = json_loads (attrs_json ? attrs_json : "[\"all\"]", 0, NULL);
+    json_t *attrs;
 
-    if (!h || !json_is_array (attrs)) {
-        json_decref (attrs);
+    if (!h) {
         errno = EINVAL;
         return NULL;
     }
+    if (!(attrs = read_attrs (attrs_json ? attrs_json : "[\"all\"]")))
+        return NULL;
     return flux_rpc_pack (h, "job-list.list-id", FLUX_NODEID_ANY, 0, "{s:I s:o}", "id",
                           (json_int_t)id, "attrs", attrs);
 }

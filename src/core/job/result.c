@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json/json.h"
+
 struct result {
     flux_jobid_t id;
     int flags;
@@ -173,11 +175,17 @@ int flux_job_result_get_unpack (flux_future_t *f, const char *fmt, ...)
         return -1;
     /* strings that are unpacked live as long as the future */
     json_t *o = flux_future_aux_get (f, "flux::result_json");
-    if (!o && (o = json_loads (s, 0, NULL)))
-        flux_future_aux_set (f, "flux::result_json", o, (flux_free_f)json_decref);
+    if (!o) {
+        if (!(o = json_decode_or (EPROTO, s, strlen (s), 0, NULL)))
+            return -1;
+        if (flux_future_aux_set (f, "flux::result_json", o, (flux_free_f)json_decref)
+            < 0) {
+            json_decref (o);
+            return -1;
+        }
+    }
     va_start (ap, fmt);
-    if (o && (rc = json_vunpack_ex (o, NULL, 0, fmt, ap)) < 0)
-        errno = EPROTO;
+    rc = json_vunpack_or (EPROTO, o, NULL, fmt, ap);
     va_end (ap);
     return rc;
 }

@@ -62,10 +62,12 @@ flux_kvsdir_t *flux_kvsdir_create (flux_t *h, const char *rootref, const char *k
 {
     json_t *o;
 
-    if (!key || !json_str || !(o = treeobj_decode (json_str, strlen (json_str)))) {
+    if (!key || !json_str) {
         errno = EINVAL;
         return NULL;
     }
+    if (!(o = treeobj_decode (json_str, strlen (json_str))))
+        return NULL;
     if (treeobj_type (o) != TREEOBJ_DIR) {
         json_decref (o);
         errno = EINVAL;
@@ -78,8 +80,12 @@ flux_kvsdir_t *flux_kvsdir_copy (const flux_kvsdir_t *dir)
 {
     json_t *o;
 
-    if (!dir || !(o = json_deep_copy (dir->obj))) {
+    if (!dir) {
         errno = EINVAL;
+        return NULL;
+    }
+    if (!(o = json_deep_copy (dir->obj))) {
+        errno = ENOMEM;
         return NULL;
     }
     return create (dir->h, dir->rootref, dir->key, o);

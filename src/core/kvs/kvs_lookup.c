@@ -1,3 +1,4 @@
+#include "base/json/json.h"
 #include "base/json/jsonout.h"
 #include "core/kvs/kvs_impl.h"
 #include "core/kvs/kvs_raw.h"
@@ -147,10 +148,12 @@ flux_future_t *flux_kvs_lookupat (flux_t *h, int flags, const char *key,
 
     if (!treeobj)
         return flux_kvs_lookup (h, NULL, flags, key);
-    if ((flags & WATCH_FLAGS) || !(o = json_loads (treeobj, 0, NULL))) {
+    if ((flags & WATCH_FLAGS)) {
         errno = EINVAL;
         return NULL;
     }
+    if (!(o = json_decode_or (EINVAL, treeobj, strlen (treeobj), 0, NULL)))
+        return NULL;
     f = lookup (h, NULL, treeobj, flags, key);
     json_decref (o);
     return f;
@@ -268,9 +271,8 @@ static json_t *get_json (flux_future_t *f)
         return l->json;
     json_decref (l->json);
     buf_reset (&l->json_text);
-    if (!(l->json = json_loadb (data ? data : "", len, JSON_DECODE_ANY, NULL)))
-        errno = EINVAL;
-    else if (buf_add (&l->json_text, data, len) < 0) {
+    l->json = json_decode_or (EINVAL, data ? data : "", len, JSON_DECODE_ANY, NULL);
+    if (l->json && buf_add (&l->json_text, data, len) < 0) {
         json_decref (l->json);
         l->json = NULL;
         errno = ENOMEM;
@@ -287,13 +289,9 @@ int flux_kvs_lookup_get_unpack (flux_future_t *f, const char *fmt, ...)
     if (!(o = get_json (f)))
         return -1;
     va_start (ap, fmt);
-    rc = json_vunpack_ex (o, NULL, 0, fmt, ap);
+    rc = json_vunpack_or (EINVAL, o, NULL, fmt, ap);
     va_end (ap);
-    if (rc < 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    return 0;
+    return rc;
 }
 
 int flux_kvs_lookup_get_treeobj (flux_future_t *f, const char **treeobj)

@@ -1,4 +1,5 @@
 #include "core/kvs/txn.h"
+#include "base/json/json.h"
 
 #include "base/hashmap.h"
 #include "core/kvs/treetext.h"
@@ -114,11 +115,12 @@ int flux_kvs_txn_vpack (flux_kvs_txn_t *txn, int flags, const char *key,
     char *s = NULL;
     int rc = -1;
 
-    if (!txn || !fmt || check_flags (flags, 0) < 0
-        || !(o = json_vpack_ex (NULL, 0, fmt, ap))
-        || !(s = json_dumps (o, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS)))
+    if (!txn || !fmt || check_flags (flags, 0) < 0)
         errno = EINVAL;
-    else
+    else if ((o = json_vpack_or (EINVAL, NULL, fmt, ap))
+             && !(s = json_dumps (o, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS)))
+        errno = ENOMEM;
+    else if (o)
         rc = flux_kvs_txn_put_raw (txn, flags, key, s, strlen (s));
     free (s);
     json_decref (o);
@@ -145,10 +147,12 @@ int flux_kvs_txn_put_treeobj (flux_kvs_txn_t *txn, int flags, const char *key,
 
     if (check_flags (flags, 0) < 0)
         return -1;
-    if (!treeobj || !(o = treeobj_decode (treeobj, strlen (treeobj)))) {
+    if (!treeobj) {
         errno = EINVAL;
         return -1;
     }
+    if (!(o = treeobj_decode (treeobj, strlen (treeobj))))
+        return -1;
     valid = treeobj_valid (o, true);
     json_decref (o);
     if (!valid) {

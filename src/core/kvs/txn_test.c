@@ -1,3 +1,4 @@
+#include "base/json/sweep.h"
 #include "base/test.h"
 #include "core/kvs/txn.h"
 
@@ -81,9 +82,29 @@ static void none (void **state)
     flux_kvs_txn_destroy (txn);
 }
 
+static int pack (void)
+{
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    static const char dir[] = "{\"ver\":1,\"type\":\"dir\",\"data\":{}}";
+    int rc = flux_kvs_txn_pack (txn, 0, "a", "{s:[i]}", "b", 1), saved;
+
+    if (rc == 0)
+        rc = flux_kvs_txn_put_treeobj (txn, 0, "b", dir);
+    saved = errno;
+    flux_kvs_txn_destroy (txn);
+    errno = saved;
+    return rc;
+}
+
+static void no_memory_is_said (void **state)
+{
+    assert_in_range (json_sweep (pack), 4, 100);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (no_memory_is_said),
         cmocka_unit_test (compacted),
         cmocka_unit_test (between),
         cmocka_unit_test (none),

@@ -191,15 +191,19 @@ int flux_msg_get_flags (const flux_msg_t *msg, int *flags)
     return 0;
 }
 
+/* Of parts: they come and go with these. */
+#define PART_FLAGS (FLUX_MSGFLAG_TOPIC | FLUX_MSGFLAG_PAYLOAD | FLUX_MSGFLAG_ROUTE)
+
 int flux_msg_set_flags (flux_msg_t *msg, int flags)
 {
     int both = FLUX_MSGFLAG_NORESPONSE | FLUX_MSGFLAG_STREAMING;
 
-    if (!msg || (flags & ~0xff) || (flags & both) == both) {
+    if (!msg || (flags & ~0xff) || (flags & both) == both
+        || (flags & PART_FLAGS & ~msg->flags)) {
         errno = EINVAL;
         return -1;
     }
-    msg->flags = flags;
+    msg->flags = flags | (msg->flags & PART_FLAGS);
     return 0;
 }
 
@@ -219,7 +223,7 @@ int flux_msg_set_flag (flux_msg_t *msg, int flag)
 
 int flux_msg_clear_flag (flux_msg_t *msg, int flag)
 {
-    if (!msg) {
+    if (!msg || (flag & PART_FLAGS & msg->flags)) {
         errno = EINVAL;
         return -1;
     }
@@ -275,7 +279,7 @@ int flux_msg_set_topic (flux_msg_t *msg, const char *topic)
     char *cpy = NULL;
     size_t len = topic ? strlen (topic) : 0;
 
-    if (!msg || (topic && (len == 0 || len > UINT16_MAX))) {
+    if (!msg || (topic && (len == 0 || len > MSG_STRING_MAX))) {
         errno = EINVAL;
         return -1;
     }

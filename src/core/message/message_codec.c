@@ -7,8 +7,6 @@
 
 #include "core/message/message_impl.h"
 
-#define STRING_MAX 4096 /* of a route id or a topic */
-
 static void put32 (unsigned char *p, uint32_t val)
 {
     val = htonl (val);
@@ -184,7 +182,7 @@ static size_t string_len (const struct iovec *part)
 
     if (len > 0 && s[len - 1] == '\0')
         len--;
-    return len <= STRING_MAX && (len == 0 || !memchr (s, '\0', len)) ? len : 0;
+    return len <= MSG_STRING_MAX && (len == 0 || !memchr (s, '\0', len)) ? len : 0;
 }
 
 static int take_topic (flux_msg_t *msg, const struct iovec *part)
@@ -203,7 +201,7 @@ static int take_topic (flux_msg_t *msg, const struct iovec *part)
  * memory. */
 static int take_routes (flux_msg_t *msg, const struct iovec *parts, int count)
 {
-    char id[STRING_MAX + 1];
+    char id[MSG_STRING_MAX + 1];
 
     for (int i = count - 1; i >= 0; i--) {
         size_t len = string_len (&parts[i]);
@@ -244,13 +242,18 @@ static int take_parts (flux_msg_t *msg, const struct iovec *parts, int count,
     if ((msg->flags & FLUX_MSGFLAG_ROUTE)) {
         while (i < count && parts[i].iov_len > 0)
             i++;
-        if (i == count || take_routes (msg, parts, i) < 0)
+        if (i == count)
             goto eproto;
+        if (take_routes (msg, parts, i) < 0)
+            return -1;
         i++;
     }
-    if ((msg->flags & FLUX_MSGFLAG_TOPIC)
-        && (i == count || take_topic (msg, &parts[i++]) < 0))
-        goto eproto;
+    if ((msg->flags & FLUX_MSGFLAG_TOPIC)) {
+        if (i == count)
+            goto eproto;
+        if (take_topic (msg, &parts[i++]) < 0)
+            return -1;
+    }
     if ((msg->flags & FLUX_MSGFLAG_PAYLOAD)) {
         if (i == count)
             goto eproto;

@@ -8,6 +8,7 @@
 
 #define MSG_MAGIC 0x8E
 #define MSG_VERSION 0x01
+#define MSG_STRING_MAX 4096 /* of a route id or a topic */
 
 struct bytes {
     size_t len;

@@ -325,9 +325,8 @@ json_t *msg_json (const flux_msg_t *msg)
         errno = EPROTO;
         return NULL;
     }
-    if (!(o = json_decode (s, strlen (s), JSON_ALLOW_NUL, &error))) {
+    if (!(o = json_decode_or (EPROTO, s, strlen (s), JSON_ALLOW_NUL, &error))) {
         set_last_error (msg, "%s", error.text);
-        errno = EPROTO;
         return NULL;
     }
     if (!json_is_object (o)) {
@@ -393,9 +392,8 @@ int flux_msg_vpack (flux_msg_t *msg, const char *fmt, va_list ap)
         errno = EINVAL;
         return -1;
     }
-    if (!(o = json_vpack_ex (&error, 0, fmt, ap))) {
+    if (!(o = json_vpack_or (EINVAL, &error, fmt, ap))) {
         set_last_error (msg, "%s", error.text);
-        errno = EINVAL;
         return -1;
     }
     if (!json_is_object (o)) {
@@ -443,9 +441,8 @@ int flux_msg_vunpack (const flux_msg_t *msg, const char *fmt, va_list ap)
     }
     if (!(o = msg_json (msg)))
         return -1;
-    if (json_vunpack_ex (o, &error, 0, fmt, ap) < 0) {
+    if (json_vunpack_or (EPROTO, o, &error, fmt, ap) < 0) {
         set_last_error (msg, "%s", error.text);
-        errno = EPROTO;
         return -1;
     }
     return 0;

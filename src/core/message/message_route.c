@@ -53,7 +53,7 @@ int flux_msg_route_push (flux_msg_t *msg, const char *id)
 {
     size_t len;
 
-    if (!msg || !id || (len = strlen (id)) == 0 || len > 4096) {
+    if (!msg || !id || (len = strlen (id)) == 0 || len > MSG_STRING_MAX) {
         errno = EINVAL;
         return -1;
     }

@@ -11,6 +11,7 @@
 
 #include <flux/rpc.h>
 
+#include "base/json/sweep.h"
 #include "core/message/message.h"
 #include "core/message/msgqueue.h"
 #include "core/message/msgstream.h"
@@ -82,6 +83,84 @@ static void decodes_control (void **state)
     assert_int_equal (status, 7);
     assert_int_equal (flux_msg_get_topic (msg, &(const char *){ NULL }), -1);
     flux_msg_destroy (msg);
+}
+
+/* What is sent can be read: no longer than the reader takes. */
+static void longest_topic (void **state)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_EVENT);
+    char topic[4098];
+
+    memset (topic, 't', sizeof (topic));
+    topic[4097] = '\0';
+    assert_int_equal (flux_msg_set_topic (msg, topic), -1);
+    assert_int_equal (errno, EINVAL);
+    topic[4096] = '\0';
+    assert_int_equal (flux_msg_set_topic (msg, topic), 0);
+    size_t size = flux_msg_encode_size (msg);
+    char *buf = malloc (size);
+    assert_int_equal (flux_msg_encode (msg, buf, size), 0);
+    flux_msg_t *back = flux_msg_decode (buf, size);
+    assert_non_null (back);
+    flux_msg_destroy (back);
+    flux_msg_destroy (msg);
+    free (buf);
+}
+
+/* Flags of parts are there with these, and only with them. */
+static void flags_follow_parts (void **state)
+{
+    static const int parts[] = { FLUX_MSGFLAG_TOPIC, FLUX_MSGFLAG_PAYLOAD,
+                                 FLUX_MSGFLAG_ROUTE };
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+    int flags;
+
+    for (int i = 0; i < 3; i++) {
+        errno = 0;
+        assert_int_equal (flux_msg_set_flag (msg, parts[i]), -1);
+        assert_int_equal (errno, EINVAL);
+        assert_int_equal (flux_msg_set_flags (msg, parts[i] | FLUX_MSGFLAG_PRIVATE),
+                          -1);
+        assert_int_equal (flux_msg_clear_flag (msg, parts[i]), 0);
+    }
+    flux_msg_set_topic (msg, "a");
+    flux_msg_set_string (msg, "b");
+    flux_msg_route_enable (msg);
+    assert_int_equal (flux_msg_set_flags (msg, FLUX_MSGFLAG_STREAMING), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true (flux_msg_has_flag (msg, parts[i]));
+        assert_int_equal (flux_msg_set_flag (msg, parts[i]), 0);
+        assert_int_equal (flux_msg_clear_flag (msg, parts[i]), -1);
+    }
+    flux_msg_get_flags (msg, &flags);
+    assert_int_equal (flux_msg_set_flags (msg, flags), 0);
+    flux_msg_set_topic (msg, NULL);
+    flux_msg_set_payload (msg, NULL, 0);
+    flux_msg_route_disable (msg);
+    flux_msg_get_flags (msg, &flags);
+    assert_int_equal (flags, FLUX_MSGFLAG_STREAMING);
+    flux_msg_destroy (msg);
+}
+
+static int pack_and_read (void)
+{
+    static const char text[] = "{\"a\":[1,{\"b\":\"c\"}]}";
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_EVENT);
+    int n, rc = flux_msg_pack (msg, "{s:i s:[s]}", "n", 1, "l", "x");
+
+    if (rc == 0) {
+        flux_msg_set_string (msg, text);
+        rc = flux_msg_unpack (msg, "{s:[i]}", "a", &n);
+    }
+    int saved = errno;
+    flux_msg_destroy (msg);
+    errno = saved;
+    return rc;
+}
+
+static void no_memory_is_said (void **state)
+{
+    assert_in_range (json_sweep (pack_and_read), 5, 100);
 }
 
 static void refuses_damaged (void **state)
@@ -561,6 +640,9 @@ int main (void)
         cmocka_unit_test (long_parts),
         cmocka_unit_test (routes),
         cmocka_unit_test (packs),
+        cmocka_unit_test (longest_topic),
+        cmocka_unit_test (flags_follow_parts),
+        cmocka_unit_test (no_memory_is_said),
         cmocka_unit_test (compares),
         cmocka_unit_test (parts_round_trip),
         cmocka_unit_test (authorizes),

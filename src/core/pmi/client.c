@@ -198,8 +198,8 @@ int pmi_client_put (struct pmi_client *c, const char *key, const char *value,
 {
     int rc;
 
-    if (strlen (key) >= (size_t)c->keylen_max || strlen (value) >= (size_t)c->vallen_max
-        || strpbrk (key, " \t\n=") || strchr (value, '\n'))
+    if (!pmi_wire_key_valid (key, c->keylen_max) || strchr (key, '=')
+        || !pmi_wire_value_valid (value, c->vallen_max))
         return error_fail (error, EINVAL, "pmi: put %s: key or value is not allowed",
                            key);
     if (exchange (c, "put_result", &rc, error, "cmd=put kvsname=%s key=%s value=%s\n",
@@ -215,6 +215,8 @@ const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t 
 {
     int rc;
 
+    if (!pmi_wire_key_valid (key, c->keylen_max))
+        return error_null (error, EINVAL, "pmi: get %s: key is not allowed", key);
     if (exchange (c, "get_result", &rc, error, "cmd=get kvsname=%s key=%s\n",
                   c->kvsname, key)
         < 0)
@@ -279,5 +281,8 @@ int pmi_client_abort (struct pmi_client *c, int exitcode, const char *msg)
     int n = snprintf (req, sizeof (req), "cmd=abort exitcode=%d error_msg=%.900s\n",
                       exitcode, msg);
 
+    /* the message is for people: one line of it is better than none */
+    for (char *nl = req; (nl = strchr (nl, '\n')) && nl[1];)
+        *nl = ' ';
     return fd_write_all (c->fd, req, n);
 }

@@ -169,27 +169,61 @@ static void test_bound (void **state)
 {
     struct rec r = { 0 };
     struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 1, 1, 0);
-    size_t len = 1 << 20;
-    char *big = malloc (len + 1);
+    char big[PMI_VALLEN_MAX];
     char key[16];
     int i;
 
-    memset (big, 'x', len);
-    big[len] = '\0';
-    for (i = 0; i < 300; i++)
+    memset (big, 'x', sizeof (big) - 1);
+    big[sizeof (big) - 1] = '\0';
+    for (i = 0; i < 300000; i++)
         assert_int_equal (pmi_server_store (s, "same", big), 0);
-    for (i = 0; i < 300; i++) {
+    for (i = 0; i < 300000; i++) {
         snprintf (key, sizeof (key), "k%d", i);
         if (pmi_server_store (s, key, big) < 0)
             break;
     }
-    assert_in_range (i, 200, 256);
+    assert_in_range (i, 200000, 262144);
     assert_int_equal (errno, ENOSPC);
     pmi_server_request (s, 0, "cmd=put kvsname=kvs1 key=k value=1\n");
     assert_string_equal (r.last[0], "cmd=put_result rc=0\n"); /* there is room for it */
     assert_string_equal (pmi_server_lookup (s, "same"), big);
-    free (big);
     pmi_server_destroy (s);
+}
+
+/* What would be another line, or none, is not written. */
+static void test_lines (void **state)
+{
+    char longest[PMI_VALLEN_MAX + 1], key[PMI_KEYLEN_MAX + 1];
+    struct rec r = { 0 };
+    struct pmi_server *s = pmi_server_create (&ops, &r, "kvs1", 1, 1, 0);
+    struct {
+        const char *key, *value;
+    } bad[] = {
+        { "k", "a\ncmd=barrier_out rc=0" },
+        { "k", "a\n" },
+        { "k\n", "v" },
+        { "a b", "v" },
+        { "", "v" },
+        { "k", longest },
+        { key, "v" },
+    };
+
+    memset (longest, 'v', sizeof (longest));
+    longest[PMI_VALLEN_MAX] = '\0';
+    memset (key, 'k', sizeof (key));
+    key[PMI_KEYLEN_MAX] = '\0';
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        errno = 0;
+        assert_int_equal (pmi_server_store (s, bad[i].key, bad[i].value), -1);
+        assert_int_equal (errno, EINVAL);
+    }
+    longest[PMI_VALLEN_MAX - 1] = key[PMI_KEYLEN_MAX - 1] = '\0';
+    assert_int_equal (pmi_server_store (s, "a=b", longest), 0);
+    assert_int_equal (pmi_server_store (s, key, "v"), 0);
+    pmi_server_request (s, 0, "cmd=get kvsname=kvs1 key=a=b\n");
+    assert_int_equal (strcspn (r.last[0], "\n"), strlen (r.last[0]) - 1);
+    pmi_server_destroy (s);
+    assert_null (pmi_server_create (&ops, &r, "kvs\n1", 1, 1, 0));
 }
 
 /* Who is in a barrier cannot enter it again; the others are not disturbed. */
@@ -271,14 +305,21 @@ static void test_client (void **state)
     assert_string_equal (pmi_client_kvsname (c), "kvs");
     assert_int_equal (pmi_client_put (c, "0", "{\"uri\":[\"ipc:///x\"]}", &error), 0);
     assert_int_equal (pmi_client_put (c, "a b", "x", &error), -1);
+    assert_int_equal (pmi_client_put (c, "a", "x\ny", &error), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_null (pmi_client_get (c, "0\ncmd=abort", &error));
+    assert_int_equal (errno, EINVAL);
     assert_int_equal (pmi_client_barrier (c, &error), 0);
     assert_string_equal (pmi_client_get (c, "0", &error), "{\"uri\":[\"ipc:///x\"]}");
     assert_null (pmi_client_get (c, "1", &error));
     assert_int_equal (errno, ENOENT);
     assert_int_equal (pmi_client_finalize (c, &error), 0);
+    assert_int_equal (pmi_client_abort (c, 3, "so\nit goes\n"), 0);
     pmi_client_close (c);
     close (sv[1]);
     pthread_join (t, NULL);
+    assert_int_equal (r.abort_code, 3);
+    assert_memory_equal (r.abort_msg, "so it goes", 10);
 }
 
 static void test_client_bad_server (void **state)
@@ -303,6 +344,7 @@ int main (void)
         cmocka_unit_test (test_server),
         cmocka_unit_test (test_put_again),
         cmocka_unit_test (test_bound),
+        cmocka_unit_test (test_lines),
         cmocka_unit_test (test_barrier_twice),
         cmocka_unit_test (test_refused),
         cmocka_unit_test (test_client),

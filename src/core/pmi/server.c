@@ -68,8 +68,8 @@ struct pmi_server *pmi_server_create (const struct pmi_server_ops *ops, void *ar
 {
     struct pmi_server *s;
 
-    if (!ops || !ops->respond || !kvsname || strlen (kvsname) >= PMI_KVSNAME_MAX
-        || local_count < 1) {
+    if (!ops || !ops->respond || !kvsname || local_count < 1
+        || !pmi_wire_key_valid (kvsname, PMI_KVSNAME_MAX)) {
         errno = EINVAL;
         return NULL;
     }
@@ -114,6 +114,11 @@ static struct entry *store (struct pmi_server *s, const char *key, const char *v
     size_t freed = e ? strlen (e->value) : 0;
     char *copy;
 
+    if (!pmi_wire_key_valid (key, PMI_KEYLEN_MAX)
+        || !pmi_wire_value_valid (value, PMI_VALLEN_MAX)) {
+        errno = EINVAL;
+        return NULL;
+    }
     if (s->store_bytes - freed + cost > STORE_MAX_BYTES) {
         errno = ENOSPC;
         return NULL;

@@ -22,7 +22,8 @@ struct pmi_server *pmi_server_create (const struct pmi_server_ops *ops, void *ar
                                       const char *kvsname, int universe_size,
                                       int local_count, int appnum);
 void pmi_server_destroy (struct pmi_server *s);
-/* rank of a client in the program, for PMI_RANK; default: rank == client. */
+/* -1 with EINVAL: no line has room for that key or value, or it would be another line;
+ * ENOSPC: all together are too much; ENOMEM. */
 int pmi_server_store (struct pmi_server *s, const char *key, const char *value);
 const char *pmi_server_lookup (struct pmi_server *s, const char *key);
 /* What clients put since the last barrier: call until false, *pos from 0. */

@@ -3,6 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool pmi_wire_key_valid (const char *key, size_t size)
+{
+    size_t len = strlen (key);
+
+    return len > 0 && len < size && !strpbrk (key, " \t\n");
+}
+
+bool pmi_wire_value_valid (const char *value, size_t size)
+{
+    return strlen (value) < size && !strchr (value, '\n');
+}
+
 /* Start of the value of `key`, or NULL. A word starts the line or follows a
  * blank; `value` and the like swallow the rest, so their text is not searched
  * for keys that come after them. */

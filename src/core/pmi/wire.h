@@ -12,6 +12,11 @@
 /* A request or response with the longest key and value fits. */
 #define PMI_LINE_MAX (PMI_KVSNAME_MAX + PMI_KEYLEN_MAX + PMI_VALLEN_MAX + 128)
 
+/* What may be written as a key (also a kvsname), and as a value: it is read as it is, to a
+ * blank or to the end of the line. */
+bool pmi_wire_key_valid (const char *key, size_t size);
+bool pmi_wire_value_valid (const char *value, size_t size);
+
 /* The value of a word, in any order, up to the next blank. False if there is
  * none or it does not fit. */
 bool pmi_wire_word (const char *line, const char *key, char *buf, size_t size);

@@ -124,6 +124,7 @@ flux_reactor_t *flux_reactor_create (int flags)
     }
     list_init (&r->posted);
     list_init (&r->before_sleep);
+    list_init (&r->left);
     ev_idle_init (&r->awake, awake_cb);
     ev_check_init (&r->tail, tail_cb);
     ev_set_priority (&r->tail, EV_MINPRI);
@@ -150,6 +151,7 @@ void flux_reactor_decref (flux_reactor_t *r)
         return;
     while (list_pop (&r->posted) || list_pop (&r->before_sleep))
         ; /* their owners may still cancel them */
+    reactor_drop_children (r);
     ev_loop_destroy (r->loop);
     free (r);
     errno = saved_errno;

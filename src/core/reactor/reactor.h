@@ -27,6 +27,11 @@ void reactor_post (flux_reactor_t *r, struct reactor_task *t);
  * it returns. */
 void reactor_before_sleep (flux_reactor_t *r, struct reactor_task *t);
 
+/* Takes a child watcher (or NULL) whose child nobody asks for any more: it reaps, and does
+ * not keep the reactor running, nor there. Children that outlive their reactor are reaped
+ * when another child gets a watcher. */
+void reactor_leave_child (flux_watcher_t *w);
+
 /* True inside flux_reactor_run. */
 bool reactor_is_running (const flux_reactor_t *r);
 

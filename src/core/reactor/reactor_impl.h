@@ -14,8 +14,9 @@ struct flux_reactor {
     int stop_errno;
     struct list posted;
     struct list before_sleep;
-    ev_idle awake; /* active while something is posted */
-    ev_check tail; /* likewise */
+    struct list left; /* child watchers that are ours */
+    ev_idle awake;    /* active while something is posted */
+    ev_check tail;    /* likewise */
     ev_prepare last;
 };
 
@@ -44,6 +45,9 @@ void *watcher_create (flux_reactor_t *r, size_t size, const struct watcher_ops *
                       flux_watcher_f cb, void *arg);
 /* To be called by a watcher that libev stopped by itself. */
 void watcher_stopped (flux_watcher_t *w);
+
+/* The reactor goes, its children that are left may not. */
+void reactor_drop_children (flux_reactor_t *r);
 
 int events_to_ev (int events);
 int events_from_ev (int revents);

@@ -102,6 +102,53 @@ static void children (void **state)
     flux_reactor_destroy (r);
 }
 
+static void traced_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    int status = flux_child_watcher_get_rstatus (w);
+    char *seen = arg;
+
+    strcat (seen, WIFSTOPPED (status) ? "s" : WIFCONTINUED (status) ? "c" : "e");
+    if (WIFSTOPPED (status))
+        kill (flux_child_watcher_get_rpid (w), SIGCONT);
+    else if (WIFCONTINUED (status))
+        kill (flux_child_watcher_get_rpid (w), SIGKILL);
+}
+
+static pid_t child_that_stops (void)
+{
+    pid_t pid = fork ();
+
+    if (pid == 0) {
+        raise (SIGSTOP);
+        for (;;)
+            pause ();
+    }
+    return pid;
+}
+
+/* One stops before anybody looks; for the other, a thread waits for stops already. */
+static void traced_children (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = child_that_stops ();
+        char seen[8] = "";
+        flux_watcher_t *w;
+        siginfo_t si;
+
+        if (i == 0)
+            assert_int_equal (waitid (P_PID, pid, &si, WSTOPPED | WNOWAIT), 0);
+        w = flux_child_watcher_create (r, pid, true, traced_cb, seen);
+        assert_non_null (w);
+        flux_watcher_start (w);
+        assert_int_equal (flux_reactor_run (r, 0), 0);
+        assert_string_equal (seen, "sce");
+        flux_watcher_destroy (w);
+    }
+    flux_reactor_destroy (r);
+}
+
 static void stop_error_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     errno = ECONNRESET;
@@ -231,10 +278,15 @@ static void tasks_before_sleep (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (timers),        cmocka_unit_test (descriptors),
-        cmocka_unit_test (children),      cmocka_unit_test (signals_and_stop),
-        cmocka_unit_test (loop_watchers), cmocka_unit_test (files),
-        cmocka_unit_test (tasks),         cmocka_unit_test (tasks_before_sleep),
+        cmocka_unit_test (timers),
+        cmocka_unit_test (descriptors),
+        cmocka_unit_test (children),
+        cmocka_unit_test (traced_children),
+        cmocka_unit_test (signals_and_stop),
+        cmocka_unit_test (loop_watchers),
+        cmocka_unit_test (files),
+        cmocka_unit_test (tasks),
+        cmocka_unit_test (tasks_before_sleep),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

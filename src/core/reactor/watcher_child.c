@@ -3,23 +3,28 @@
 #include <flux/reactor.h>
 
 #include <ev.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/reactor/child_stops.h"
 #include "core/reactor/reactor_impl.h"
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 struct child_watcher {
     flux_watcher_t base;
     ev_io ev;
     pid_t pid;
     int status;
+    struct child_stops *stops; /* if it traces */
+    ev_async stopped;
+    struct list node; /* in the reactor's left, or in orphans */
 };
+
+/* Those whose reactor is no more, of all threads. */
+static struct list orphans = { &orphans, &orphans };
+static pthread_mutex_t orphans_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct watcher_ops child_ops;
 
@@ -27,13 +32,26 @@ static void child_start (flux_watcher_t *w)
 {
     struct child_watcher *cw = (struct child_watcher *)w;
 
-    if (cw->ev.fd >= 0)
-        ev_io_start (w->r->loop, &cw->ev);
+    if (cw->ev.fd < 0)
+        return;
+    ev_io_start (w->r->loop, &cw->ev);
+    if (cw->stops) {
+        ev_async_start (w->r->loop, &cw->stopped);
+        ev_unref (w->r->loop); /* one watcher counts once */
+        child_stops_start (cw->stops);
+    }
 }
 
 static void child_stop (flux_watcher_t *w)
 {
-    ev_io_stop (w->r->loop, &((struct child_watcher *)w)->ev);
+    struct child_watcher *cw = (struct child_watcher *)w;
+
+    ev_io_stop (w->r->loop, &cw->ev);
+    if (ev_is_active (&cw->stopped)) {
+        child_stops_stop (cw->stops);
+        ev_ref (w->r->loop);
+        ev_async_stop (w->r->loop, &cw->stopped);
+    }
 }
 
 static bool child_is_active (flux_watcher_t *w)
@@ -50,6 +68,8 @@ static void child_fini (flux_watcher_t *w)
 {
     struct child_watcher *cw = (struct child_watcher *)w;
 
+    child_stops_destroy (cw->stops);
+    list_remove (&cw->node);
     if (cw->ev.fd >= 0)
         close (cw->ev.fd);
 }
@@ -75,14 +95,44 @@ static void child_cb (struct ev_loop *loop, ev_io *ev, int revents)
         cw->base.cb (cw->base.r, &cw->base, 0, cw->base.arg);
 }
 
+static void stopped_cb (struct ev_loop *loop, ev_async *ev, int revents)
+{
+    struct child_watcher *cw = ev->data;
+
+    if (child_stops_get (cw->stops, &cw->status) && cw->base.cb)
+        cw->base.cb (cw->base.r, &cw->base, 0, cw->base.arg);
+}
+
+static int trace_stops (struct child_watcher *w)
+{
+    ev_async_init (&w->stopped, stopped_cb);
+    w->stopped.data = w;
+    w->stops = child_stops_create (w->pid, w->base.r->loop, &w->stopped);
+    return w->stops ? 0 : -1;
+}
+
+static void reap_orphans (void)
+{
+    pthread_mutex_lock (&orphans_lock);
+    list_foreach (&orphans, it) {
+        struct child_watcher *cw = container_of (it, struct child_watcher, node);
+
+        if (waitpid (cw->pid, NULL, WNOHANG) != 0) {
+            child_fini (&cw->base);
+            free (cw);
+        }
+    }
+    pthread_mutex_unlock (&orphans_lock);
+}
+
 flux_watcher_t *flux_child_watcher_create (flux_reactor_t *r, pid_t pid, bool trace,
                                            flux_watcher_f cb, void *arg)
 {
     struct child_watcher *w;
     int fd;
 
-    /* A pidfd becomes ready at the end of the child only. */
-    if (pid <= 0 || trace) {
+    reap_orphans ();
+    if (pid <= 0) {
         errno = EINVAL;
         return NULL;
     }
@@ -95,7 +145,50 @@ flux_watcher_t *flux_child_watcher_create (flux_reactor_t *r, pid_t pid, bool tr
     ev_io_init (&w->ev, child_cb, fd, EV_READ);
     w->ev.data = w;
     w->pid = pid;
+    list_init (&w->node);
+    if (trace && trace_stops (w) < 0) {
+        flux_watcher_destroy (&w->base);
+        return NULL;
+    }
     return &w->base;
+}
+
+static void reaped_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    flux_reactor_incref (r);
+    flux_watcher_destroy (w);
+}
+
+void reactor_leave_child (flux_watcher_t *w)
+{
+    struct child_watcher *cw = (struct child_watcher *)w;
+
+    if (!w || !child_is_active (w)) {
+        flux_watcher_destroy (w);
+        return;
+    }
+    flux_watcher_stop (w);
+    child_stops_destroy (cw->stops);
+    cw->stops = NULL;
+    w->cb = reaped_cb;
+    flux_watcher_unref (w);
+    flux_watcher_start (w);
+    list_append (&w->r->left, &cw->node);
+    flux_reactor_decref (w->r);
+}
+
+void reactor_drop_children (flux_reactor_t *r)
+{
+    list_foreach (&r->left, it) {
+        struct child_watcher *cw = container_of (it, struct child_watcher, node);
+
+        flux_watcher_stop (&cw->base);
+        list_remove (&cw->node);
+        pthread_mutex_lock (&orphans_lock);
+        list_append (&orphans, &cw->node);
+        pthread_mutex_unlock (&orphans_lock);
+    }
+    reap_orphans ();
 }
 
 int flux_child_watcher_get_rpid (flux_watcher_t *w)

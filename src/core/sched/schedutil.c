@@ -14,6 +14,7 @@
 #include <syslog.h>
 
 #include "base/buf.h"
+#include "base/json/json.h"
 #include "core/message/message.h"
 
 enum { SUCCESS = 0, ANNOTATE = 1, DENY = 2, CANCEL = 3 };
@@ -29,14 +30,16 @@ struct schedutil_ctx {
 /* ,"annotations":{...} */
 static int add_annotations (struct buf *buf, const char *fmt, va_list ap)
 {
-    json_t *o = json_vpack_ex (NULL, 0, fmt, ap);
-    char *s = o ? json_dumps (o, JSON_COMPACT) : NULL;
+    json_t *o = json_vpack_or (EINVAL, NULL, fmt, ap);
+    char *s;
 
-    json_decref (o);
-    if (!s) {
-        errno = EINVAL;
+    if (!o)
         return -1;
-    }
+    s = json_is_object (o) ? json_dumps (o, JSON_COMPACT) : NULL;
+    errno = json_is_object (o) ? ENOMEM : EINVAL;
+    json_decref (o);
+    if (!s)
+        return -1;
     buf_adds (buf, ",\"annotations\":");
     buf_adds (buf, s);
     free (s);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json/sweep.h"
 #include "core/subprocess/command.h"
 #include "core/subprocess/io.h"
 
@@ -61,6 +62,44 @@ static void test_io_bad (void **state)
         assert_int_equal (errno, EPROTO);
         json_decref (o);
     }
+}
+
+static int encode_and_decode (void)
+{
+    json_t *o = io_encode ("stdout", "0", "\xff\0", 2, true);
+    struct io io = { 0 };
+    int rc = o ? io_decode (o, &io) : -1;
+    int saved = errno;
+
+    free (io.data);
+    json_decref (o);
+    errno = saved;
+    return rc;
+}
+
+static int encode_and_decode_command (void)
+{
+    char *argv[] = { (char *)"a", NULL }, *env[] = { (char *)"B=c", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, env), *back = NULL;
+    json_t *o;
+    int rc = -1, saved;
+
+    if (cmd && (o = cmd_encode (cmd))) {
+        if ((back = cmd_decode (o)))
+            rc = flux_cmd_getenv (back, "B") ? 0 : -1;
+        json_decref (o);
+    }
+    saved = errno;
+    flux_cmd_destroy (cmd);
+    flux_cmd_destroy (back);
+    errno = saved;
+    return rc;
+}
+
+static void test_no_memory (void **state)
+{
+    assert_in_range (json_sweep (encode_and_decode), 4, 100);
+    assert_in_range (json_sweep (encode_and_decode_command), 10, 200);
 }
 
 static void test_prefix (void **state)
@@ -173,11 +212,9 @@ static void commands_are_edited (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (commands_are_edited),
-        cmocka_unit_test (test_io),
-        cmocka_unit_test (test_io_bad),
-        cmocka_unit_test (test_prefix),
-        cmocka_unit_test (test_cmd),
+        cmocka_unit_test (commands_are_edited), cmocka_unit_test (test_io),
+        cmocka_unit_test (test_io_bad),         cmocka_unit_test (test_no_memory),
+        cmocka_unit_test (test_prefix),         cmocka_unit_test (test_cmd),
         cmocka_unit_test (test_cmd_bad),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -1,4 +1,5 @@
 #include "core/subprocess/command.h"
+#include "base/json/json.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -453,24 +454,33 @@ static json_t *env_encode (const struct strv *s)
     return o;
 }
 
-json_t *cmd_encode (const flux_cmd_t *cmd)
+static int encode_into (json_t *o, const flux_cmd_t *cmd)
 {
-    json_t *o = json_pack ("{s:o s:o s:O s:o}", "cmdline", strv_encode (&cmd->argv),
-                           "env", env_encode (&cmd->env), "opts", cmd->opts, "channels",
-                           strv_encode (&cmd->channels));
-    if (!o) {
-        errno = EINVAL;
-        return NULL;
-    }
     if ((cmd->msgchans.count > 0
          && json_object_set_new (o, "msgchans", msgchans_encode (cmd)) < 0)
         || (cmd->cwd && json_object_set_new (o, "cwd", json_string (cmd->cwd)) < 0)
         || (cmd->label
-            && json_object_set_new (o, "label", json_string (cmd->label)) < 0)) {
+            && json_object_set_new (o, "label", json_string (cmd->label)) < 0))
+        return -1;
+    return 0;
+}
+
+json_t *cmd_encode (const flux_cmd_t *cmd)
+{
+    int saved_errno = errno;
+    json_t *o;
+
+    errno = 0;
+    o = json_pack ("{s:o s:o s:O s:o}", "cmdline", strv_encode (&cmd->argv), "env",
+                   env_encode (&cmd->env), "opts", cmd->opts, "channels",
+                   strv_encode (&cmd->channels));
+    if (!o || encode_into (o, cmd) < 0 || errno == ENOMEM) { /* a variable would lack */
         json_decref (o);
-        errno = EINVAL;
+        if (errno != ENOMEM)
+            errno = EINVAL; /* what is no text cannot travel in JSON */
         return NULL;
     }
+    errno = saved_errno;
     return o;
 }
 
@@ -526,7 +536,11 @@ static int opts_decode (flux_cmd_t *cmd, json_t *o)
         if (!json_is_string (value))
             return -1;
     }
-    return json_object_update (cmd->opts, o);
+    if (json_object_update (cmd->opts, o) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
 }
 
 flux_cmd_t *cmd_decode (const json_t *o)
@@ -536,12 +550,12 @@ flux_cmd_t *cmd_decode (const json_t *o)
     json_t *argv, *env, *opts = NULL, *channels = NULL, *msgchans = NULL;
     flux_cmd_t *cmd;
 
-    if (!o
-        || json_unpack ((json_t *)o, "{s?s s:o s:o s?o s?o s?o s?s}", "cwd", &cwd,
-                        "cmdline", &argv, "env", &env, "opts", &opts, "channels",
+    if (json_unpack_or (EPROTO, (json_t *)o, "{s?s s:o s:o s?o s?o s?o s?s}", "cwd",
+                        &cwd, "cmdline", &argv, "env", &env, "opts", &opts, "channels",
                         &channels, "msgchans", &msgchans, "label", &label)
-               < 0
-        || !json_is_array (argv) || !json_is_object (env)
+        < 0)
+        return NULL;
+    if (!json_is_array (argv) || !json_is_object (env)
         || (opts && !json_is_object (opts)) || (channels && !json_is_array (channels))
         || (msgchans && !json_is_array (msgchans))) {
         errno = EPROTO;
@@ -549,13 +563,15 @@ flux_cmd_t *cmd_decode (const json_t *o)
     }
     if (!(cmd = flux_cmd_create (0, NULL, NULL)))
         return NULL;
+    errno = 0;
     if (strv_decode (&cmd->argv, argv) < 0 || env_decode (cmd, env) < 0
         || (opts && opts_decode (cmd, opts) < 0)
         || (channels && strv_decode (&cmd->channels, channels) < 0)
         || (msgchans && msgchans_decode (cmd, msgchans) < 0)
         || replace (&cmd->cwd, cwd) < 0 || replace (&cmd->label, label) < 0) {
+        int errnum = errno == ENOMEM ? ENOMEM : EPROTO;
         flux_cmd_destroy (cmd);
-        errno = EPROTO;
+        errno = errnum;
         return NULL;
     }
     return cmd;

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "base/json/json.h"
 #include "base/json/jsonout.h"
 
 void io_append (struct buf *b, const char *stream, const char *rank, const void *data,
@@ -39,8 +40,8 @@ json_t *io_encode (const char *stream, const char *rank, const void *data, size_
     io_append (&b, stream, rank, data, len, eof);
     if (b.err)
         errno = ENOMEM;
-    else if (!(o = json_loadb (b.data, b.len, JSON_ALLOW_NUL, NULL)))
-        errno = EPROTO;
+    else
+        o = json_decode_or (EPROTO, b.data, b.len, JSON_ALLOW_NUL, NULL);
     buf_fini (&b);
     return o;
 }
@@ -56,8 +57,10 @@ static int decode_data (json_t *data, const char *encoding, struct io *io)
     }
     if (encoding && !strcmp (encoding, "base64")) {
         ssize_t n = base64_decode (io->data, s, len);
-        if (n < 0)
+        if (n < 0) {
+            errno = EPROTO;
             return -1;
+        }
         io->len = n;
     } else {
         memcpy (io->data, s, len);
@@ -75,12 +78,12 @@ int io_decode (const json_t *o, struct io *io)
     int eof = 0;
 
     memset (io, 0, sizeof (*io));
-    if (!o
-        || json_unpack ((json_t *)o, "{s:s s:o s?o s?s s?b}", "stream", &io->stream,
-                        "rank", &rank, "data", &data, "encoding", &encoding, "eof",
-                        &eof)
-               < 0
-        || !json_is_string (rank) || (data && !json_is_string (data)) || (!data && !eof)
+    if (json_unpack_or (EPROTO, (json_t *)o, "{s:s s:o s?o s?s s?b}", "stream",
+                        &io->stream, "rank", &rank, "data", &data, "encoding",
+                        &encoding, "eof", &eof)
+        < 0)
+        return -1;
+    if (!json_is_string (rank) || (data && !json_is_string (data)) || (!data && !eof)
         || (encoding && strcmp (encoding, "base64") && strcmp (encoding, "UTF-8"))) {
         errno = EPROTO;
         return -1;
@@ -88,9 +91,10 @@ int io_decode (const json_t *o, struct io *io)
     io->rank = json_string_value (rank);
     io->eof = eof;
     if (data && decode_data (data, encoding, io) < 0) {
+        int saved = errno;
         free (io->data);
         memset (io, 0, sizeof (*io));
-        errno = EPROTO;
+        errno = saved;
         return -1;
     }
     return 0;

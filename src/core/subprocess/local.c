@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,12 +59,6 @@ static void end_input (struct channel *c)
     }
 }
 
-static void tell_credit (struct channel *c, int bytes)
-{
-    if (c->p->ops.on_credit && bytes > 0 && !c->closing)
-        c->p->ops.on_credit (c->p, c->name, bytes);
-}
-
 int process_flush_input (struct channel *c)
 {
     size_t done = 0;
@@ -91,7 +86,7 @@ int process_flush_input (struct channel *c)
         if (c->closing)
             end_input (c);
     }
-    tell_credit (c, done);
+    channel_tell_credit (c, done);
     return 0;
 }
 
@@ -99,9 +94,9 @@ static void write_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
 {
     struct channel *c = arg;
     flux_subprocess_t *p = c->p;
-    flux_subprocess_incref (p);
+    process_hold (p);
     process_flush_input (c);
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 static void end_output (struct channel *c)
@@ -124,9 +119,11 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     ssize_t n = read (c->fd, tmp, sizeof (tmp));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    flux_subprocess_incref (p);
+    process_hold (p);
     if (n > 0 && buf_add (&c->in, tmp, n) < 0) {
         /* output with a hole is worse than none: the status tells */
+        PROCESS_LOG (p, LOG_ERR, "%s: pid %d is killed: out of memory for %s",
+                     flux_cmd_arg (p->cmd, 0), (int)p->pid, c->name);
         kill (p->pid, SIGKILL);
         n = 0;
     }
@@ -135,7 +132,7 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
     else if (c->in.len >= c->limit)
         flux_watcher_stop (c->read_w); /* until the user reads */
     channel_notify (c);
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 void process_read_start (struct channel *c)
@@ -150,21 +147,20 @@ static void tell_running (flux_subprocess_t *p)
         return;
     flux_watcher_destroy (p->start_w);
     p->start_w = NULL;
-    if (p->ops.on_state_change)
-        p->ops.on_state_change (p, FLUX_SUBPROCESS_RUNNING);
+    process_tell_state (p, FLUX_SUBPROCESS_RUNNING);
     list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->writable)
-            tell_credit (c, c->limit);
+            channel_tell_credit (c, c->limit);
     }
 }
 
 static void start_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     flux_subprocess_t *p = arg;
-    flux_subprocess_incref (p);
+    process_hold (p);
     tell_running (p);
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 static void child_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -172,7 +168,7 @@ static void child_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     flux_subprocess_t *p = arg;
     int status = flux_child_watcher_get_rstatus (w);
 
-    flux_subprocess_incref (p);
+    process_hold (p);
     tell_running (p);
     if (WIFSTOPPED (status))
         process_set_state (p, FLUX_SUBPROCESS_STOPPED);
@@ -185,7 +181,7 @@ static void child_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
         process_set_state (p, FLUX_SUBPROCESS_EXITED);
         process_check_complete (p);
     }
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 /* One pipe or socket pair; *child is the end of the process. */
@@ -336,7 +332,8 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
         goto error;
     if (hooks && hooks->post_fork)
         hooks->post_fork (p, hooks->post_fork_arg);
-    if (!(p->child_w = flux_child_watcher_create (r, p->pid, false, child_cb, p))
+    bool trace = p->ops.on_state_change != NULL;
+    if (!(p->child_w = flux_child_watcher_create (r, p->pid, trace, child_cb, p))
         || !(p->start_w = flux_timer_watcher_create (r, 0., 0., start_cb, p))) {
         abandon (p);
         goto error;
@@ -351,6 +348,8 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
     }
     return p;
 error:
+    PROCESS_LOG (p, LOG_ERR, "%s: cannot start: %s", flux_cmd_arg (p->cmd, 0),
+                 strerror (errno));
     flux_subprocess_destroy (p);
     return NULL;
 }

@@ -45,6 +45,7 @@ struct channel {
 
 struct flux_subprocess {
     int refcount;
+    int held; /* of refcount: our own, while the user may be called */
     flux_reactor_t *reactor;
     flux_t *h;
     flux_cmd_t *cmd;
@@ -67,6 +68,7 @@ struct flux_subprocess {
 
     flux_watcher_t *child_w; /* local */
     flux_watcher_t *start_w; /* local: tells that it runs */
+    flux_watcher_t *fail_w;  /* remote: tells what failed inside a call of the user */
 
     flux_future_t *f;  /* remote: the exec or attach request */
     bool attaching;    /* remote: its command comes with the first answer */
@@ -82,7 +84,21 @@ struct channel *proc_channel_create (flux_subprocess_t *p, const char *name,
 struct channel *channel_find (flux_subprocess_t *p, const char *name);
 /* stdin, stdout, stderr and those of the command, as flags and ops want. */
 int process_add_channels (flux_subprocess_t *p);
+/* What the user is called with between these may have been dropped by the call before:
+ * then it is called no more, but p is there until the release. */
+void process_hold (flux_subprocess_t *p);
+void process_release (flux_subprocess_t *p);
+bool process_wanted (const flux_subprocess_t *p);
+/* To the log_fn that it was started with, if any. */
+void process_log (flux_subprocess_t *p, const char *file, int line, const char *func,
+                  int level, const char *fmt, ...)
+    __attribute__ ((format (printf, 6, 7)));
+#define PROCESS_LOG(p, level, ...)                                                     \
+    process_log (p, __FILE__, __LINE__, __func__, level, __VA_ARGS__)
+/* To be called by its holder, as all below that tell the user something. */
 void process_set_state (flux_subprocess_t *p, flux_subprocess_state_t state);
+void process_tell_state (flux_subprocess_t *p, flux_subprocess_state_t state);
+void channel_tell_credit (struct channel *c, int bytes);
 /* Calls on_completion once the process and its output have ended. */
 void process_check_complete (flux_subprocess_t *p);
 /* Tells the user about what lies in `in`, and about EOF. */

@@ -5,22 +5,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "core/subprocess/command.h"
 #include "core/subprocess/io.h"
 #include "core/subprocess/process.h"
 #include "core/subprocess/server.h"
 
-static void topic_set (char *buf, size_t len, flux_subprocess_t *p, const char *method)
+#define TOPIC_SIZE 128
+#define METHOD_LIMIT 16 /* bytes of a method's name, with dot and NUL */
+
+static void topic_set (char *buf, const char *service, const char *method)
 {
-    snprintf (buf, len, "%s.%s", p->service, method);
+    snprintf (buf, TOPIC_SIZE, "%s.%s", service, method);
+}
+
+static const char *service_name (const char *service)
+{
+    return service ? service : "rexec";
+}
+
+static bool target_valid (flux_t *h, const char *service, int rank)
+{
+    return h && rank >= -1
+           && strlen (service_name (service)) <= TOPIC_SIZE - METHOD_LIMIT;
+}
+
+static uint32_t nodeid_of (int rank)
+{
+    return rank < 0 ? FLUX_NODEID_ANY : (uint32_t)rank;
 }
 
 int process_remote_write (struct channel *c, const char *data, size_t len, bool eof)
 {
     flux_subprocess_t *p = c->p;
     struct buf b = BUF_INIT;
-    char topic[128];
+    char topic[TOPIC_SIZE];
     char rank[16];
     flux_future_t *f = NULL;
 
@@ -28,7 +48,7 @@ int process_remote_write (struct channel *c, const char *data, size_t len, bool 
         errno = EPIPE;
         return -1;
     }
-    topic_set (topic, sizeof (topic), p, "write");
+    topic_set (topic, p->service, "write");
     snprintf (rank, sizeof (rank), "%d", p->rank < 0 ? 0 : p->rank);
     buf_printf (&b, "{\"matchtag\":%u,\"io\":", flux_rpc_get_matchtag (p->f));
     io_append (&b, c->name, rank, data, len, eof);
@@ -54,8 +74,8 @@ struct kill {
 
 static flux_future_t *send_kill (flux_subprocess_t *p, int signum)
 {
-    char topic[128];
-    topic_set (topic, sizeof (topic), p, "kill");
+    char topic[TOPIC_SIZE];
+    topic_set (topic, p->service, "kill");
     return flux_rpc_pack (p->h, topic, p->rank, 0, "{s:i s:i}", "pid", (int)p->pid,
                           "signum", signum);
 }
@@ -118,22 +138,60 @@ static void fail (flux_subprocess_t *p, int errnum, const char *text)
     snprintf (p->fail_error.text, sizeof (p->fail_error.text), "%s",
               text && *text ? text : flux_strerror (errnum));
     p->lost = true;
+    PROCESS_LOG (p, LOG_ERR, "%s: %s", flux_cmd_arg (p->cmd, 0), p->fail_error.text);
     process_drop_kills (p);
     process_set_state (p, FLUX_SUBPROCESS_FAILED);
+}
+
+static void fail_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    flux_subprocess_t *p = arg;
+    flux_error_t error = p->fail_error;
+
+    process_hold (p);
+    if (!p->lost)
+        fail (p, p->fail_errno, error.text);
+    process_release (p);
+}
+
+/* The user's call goes on with p: it is told behind that. */
+static void fail_later (flux_subprocess_t *p, int errnum, const char *text)
+{
+    p->fail_errno = errnum;
+    snprintf (p->fail_error.text, sizeof (p->fail_error.text), "%s", text);
+    flux_watcher_start (p->fail_w);
+}
+
+static flux_subprocess_t *remote_create (flux_t *h, int rank, const char *service,
+                                         int flags, const flux_cmd_t *cmd,
+                                         const flux_subprocess_ops_t *ops)
+{
+    flux_subprocess_t *p = process_create (flux_get_reactor (h), flags, cmd, ops);
+
+    if (!p)
+        return NULL;
+    p->h = h;
+    p->rank = rank;
+    if (!(p->service = strdup (service))
+        || !(p->fail_w = flux_timer_watcher_create (p->reactor, 0., 0., fail_cb, p))) {
+        flux_subprocess_destroy (p);
+        return NULL;
+    }
+    return p;
 }
 
 static void send_credit (struct channel *c, size_t len)
 {
     flux_subprocess_t *p = c->p;
-    char topic[128];
+    char topic[TOPIC_SIZE];
 
-    topic_set (topic, sizeof (topic), p, "credit");
-    flux_future_t *f = flux_rpc_pack (
-        p->h, topic, p->rank < 0 ? FLUX_NODEID_ANY : (uint32_t)p->rank,
-        FLUX_RPC_NORESPONSE, "{s:i s:{s:I}}", "matchtag",
-        (int)flux_rpc_get_matchtag (p->f), "channels", c->name, (json_int_t)len);
+    topic_set (topic, p->service, "credit");
+    flux_future_t *f =
+        flux_rpc_pack (p->h, topic, nodeid_of (p->rank), FLUX_RPC_NORESPONSE,
+                       "{s:i s:{s:I}}", "matchtag", (int)flux_rpc_get_matchtag (p->f),
+                       "channels", c->name, (json_int_t)len);
     if (!f)
-        fail (p, errno, "cannot ask the process service for more output");
+        fail_later (p, errno, "cannot ask the process service for more output");
     flux_future_destroy (f);
 }
 
@@ -188,8 +246,8 @@ static int got_credit (flux_subprocess_t *p, json_t *o)
     }
     json_object_foreach (channels, name, value) {
         struct channel *c = channel_find (p, name);
-        if (c && !c->closing && p->ops.on_credit)
-            p->ops.on_credit (p, name, json_integer_value (value));
+        if (c)
+            channel_tell_credit (c, json_integer_value (value));
     }
     return 0;
 }
@@ -293,7 +351,7 @@ static void exec_continuation (flux_future_t *f, void *arg)
     const char *s;
     json_t *o;
 
-    flux_subprocess_incref (p);
+    process_hold (p);
     if (flux_rpc_get (f, &s) < 0)
         stream_end (p, f);
     else {
@@ -303,10 +361,10 @@ static void exec_continuation (flux_future_t *f, void *arg)
         json_decref (o);
         if (rc < 0 && p->state != FLUX_SUBPROCESS_FAILED)
             fail (p, EPROTO, "malformed response from process service");
-        if (p->refcount > 1 && !p->lost)
+        if (process_wanted (p) && !p->lost)
             flux_future_reset (f);
     }
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 static int exec_flags (const flux_subprocess_ops_t *ops)
@@ -323,39 +381,31 @@ static int exec_flags (const flux_subprocess_ops_t *ops)
     return flags | SUBPROCESS_EXEC_OUTPUT_CREDIT;
 }
 
-static const char *service_name (const char *service)
-{
-    return service ? service : "rexec";
-}
-
 flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int flags,
                                   const flux_cmd_t *cmd,
                                   const flux_subprocess_ops_t *ops,
                                   subprocess_log_f log_fn, void *log_data)
 {
     flux_subprocess_t *p;
-    char topic[128];
+    char topic[TOPIC_SIZE];
     json_t *o = NULL;
 
-    if (!h || !cmd || rank < -1) {
+    if (!cmd || !target_valid (h, service, rank)) {
         errno = EINVAL;
         return NULL;
     }
     int local = flags & ~FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
     int unbuf = flags & FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
-    if (!(p = process_create (flux_get_reactor (h), unbuf, cmd, ops)))
+    if (!(p = remote_create (h, rank, service_name (service), unbuf, cmd, ops)))
         return NULL;
-    p->h = h;
-    p->rank = rank;
     p->log_fn = log_fn;
     p->log_data = log_data;
-    if (!(p->service = strdup (service_name (service))) || open_streams (p) < 0
-        || !(o = cmd_encode (cmd)))
+    if (open_streams (p) < 0 || !(o = cmd_encode (cmd)))
         goto error;
-    topic_set (topic, sizeof (topic), p, "exec");
-    if (!(p->f = flux_rpc_pack (h, topic, rank < 0 ? FLUX_NODEID_ANY : (uint32_t)rank,
-                                FLUX_RPC_STREAMING, "{s:O s:i s:i}", "cmd", o, "flags",
-                                exec_flags (ops), "local_flags", local))
+    topic_set (topic, p->service, "exec");
+    if (!(p->f = flux_rpc_pack (h, topic, nodeid_of (rank), FLUX_RPC_STREAMING,
+                                "{s:O s:i s:i}", "cmd", o, "flags", exec_flags (ops),
+                                "local_flags", local))
         || flux_future_then (p->f, -1., exec_continuation, p) < 0)
         goto error;
     json_decref (o);
@@ -369,11 +419,11 @@ error:
 static flux_future_t *request_attach (flux_subprocess_t *p, pid_t pid,
                                       const char *label)
 {
-    char topic[128];
-    uint32_t nodeid = p->rank < 0 ? FLUX_NODEID_ANY : (uint32_t)p->rank;
+    char topic[TOPIC_SIZE];
+    uint32_t nodeid = nodeid_of (p->rank);
     int flags = exec_flags (&p->ops) & ~SUBPROCESS_EXEC_WRITE_CREDIT;
 
-    topic_set (topic, sizeof (topic), p, "attach");
+    topic_set (topic, p->service, "attach");
     if (label)
         return flux_rpc_pack (p->h, topic, nodeid, FLUX_RPC_STREAMING, "{s:i s:s s:i}",
                               "pid", -1, "label", label, "flags", flags);
@@ -389,19 +439,16 @@ flux_subprocess_t *flux_rexec_attach (flux_t *h, const char *service, int rank,
     flux_subprocess_t *p = NULL;
     flux_cmd_t *cmd;
 
-    if (!h || rank < -1 || (label ? !*label : pid <= 0)
+    if (!target_valid (h, service, rank) || (label ? !*label : pid <= 0)
         || (flags & ~FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF)) {
         errno = EINVAL;
         return NULL;
     }
     if (!(cmd = flux_cmd_create (1, argv, NULL))
-        || !(p = process_create (flux_get_reactor (h), flags, cmd, ops)))
+        || !(p = remote_create (h, rank, service_name (service), flags, cmd, ops)))
         goto error;
-    p->h = h;
-    p->rank = rank;
     p->attaching = true;
-    if (!(p->service = strdup (service_name (service)))
-        || !(p->f = request_attach (p, pid, label))
+    if (!(p->f = request_attach (p, pid, label))
         || flux_future_then (p->f, -1., exec_continuation, p) < 0)
         goto error;
     flux_cmd_destroy (cmd);
@@ -421,18 +468,21 @@ flux_subprocess_t *flux_rexec (flux_t *h, int rank, int flags, const flux_cmd_t 
 flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flags,
                               const flux_cmd_t *cmd)
 {
-    char topic[128];
+    char topic[TOPIC_SIZE];
     json_t *o;
     flux_future_t *f;
 
-    if (!h || !cmd || !(o = cmd_encode (cmd))) {
+    if (!cmd || !target_valid (h, service, rank)) {
         errno = EINVAL;
         return NULL;
     }
-    snprintf (topic, sizeof (topic), "%s.exec", service_name (service));
+    if (!(o = cmd_encode (cmd)))
+        return NULL;
+    topic_set (topic, service_name (service), "exec");
     int exec = flags & FLUX_SUBPROCESS_FLAGS_WAITABLE ? SUBPROCESS_EXEC_WAITABLE : 0;
-    f = flux_rpc_pack (h, topic, rank, 0, "{s:O s:i s:i}", "cmd", o, "flags", exec,
-                       "local_flags", flags & ~FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    f = flux_rpc_pack (h, topic, nodeid_of (rank), 0, "{s:O s:i s:i}", "cmd", o,
+                       "flags", exec, "local_flags",
+                       flags & ~FLUX_SUBPROCESS_FLAGS_WAITABLE);
     json_decref (o);
     return f;
 }
@@ -440,13 +490,18 @@ flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flag
 flux_future_t *flux_rexec_wait (flux_t *h, const char *service, int rank, pid_t pid,
                                 const char *label)
 {
-    char topic[128];
+    char topic[TOPIC_SIZE];
+    uint32_t nodeid = nodeid_of (rank);
 
-    snprintf (topic, sizeof (topic), "%s.wait", service_name (service));
+    if (!target_valid (h, service, rank) || (label ? !*label : pid <= 0)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    topic_set (topic, service_name (service), "wait");
     if (label)
-        return flux_rpc_pack (h, topic, rank, 0, "{s:i s:s}", "pid", -1, "label",
+        return flux_rpc_pack (h, topic, nodeid, 0, "{s:i s:s}", "pid", -1, "label",
                               label);
-    return flux_rpc_pack (h, topic, rank, 0, "{s:i}", "pid", (int)pid);
+    return flux_rpc_pack (h, topic, nodeid, 0, "{s:i}", "pid", (int)pid);
 }
 
 int flux_rexec_wait_get_status (flux_future_t *f, int *status)

@@ -326,6 +326,69 @@ static void test_invalid (void **state)
     assert_int_equal (errno, EINVAL);
 }
 
+static void test_invalid_target (void **state)
+{
+    flux_cmd_t *cmd = command ("exit 0", NULL);
+    char name[200] = "";
+    struct {
+        flux_t *h;
+        const char *service;
+        int rank;
+    } t[] = { { NULL, NULL, 0 }, { h, NULL, -2 }, { h, NULL, -3 }, { h, name, 0 } };
+
+    memset (name, 'x', sizeof (name) - 1);
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        flux_t *to = t[i].h;
+        const char *service = t[i].service;
+
+        errno = 0;
+        assert_null (flux_rexec_bg (to, service, t[i].rank, 0, cmd));
+        assert_int_equal (errno, EINVAL);
+        errno = 0;
+        assert_null (flux_rexec_wait (to, service, t[i].rank, 1, NULL));
+        assert_int_equal (errno, EINVAL);
+        errno = 0;
+        assert_null (flux_rexec_ex (to, service, t[i].rank, 0, cmd, &ops, NULL, NULL));
+        assert_int_equal (errno, EINVAL);
+        errno = 0;
+        assert_null (flux_rexec_attach (to, service, t[i].rank, 0, 1, NULL, &ops));
+        assert_int_equal (errno, EINVAL);
+    }
+    flux_cmd_destroy (cmd);
+}
+
+static void note_log (void *arg, const char *file, int line, const char *func,
+                      const char *subsys, int level, const char *fmt, va_list args)
+{
+    vsnprintf (arg, 256, fmt, args);
+}
+
+static void test_log (void **state)
+{
+    char *argv[] = { (char *)"/nonexistent", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL);
+    char text[256] = "";
+
+    assert_refused (flux_rexec_ex (h, NULL, 0, 0, cmd, &ops, note_log, text), ENOENT);
+    assert_non_null (strstr (text, "/nonexistent: "));
+    flux_cmd_destroy (cmd);
+}
+
+static void test_stopped (void **state)
+{
+    flux_cmd_t *cmd = command ("kill -STOP $$; exit 6", NULL);
+    flux_subprocess_t *p = flux_rexec (h, 0, 0, cmd, &ops);
+
+    while (flux_subprocess_state (p) != FLUX_SUBPROCESS_STOPPED)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    flux_future_destroy (flux_subprocess_kill (p, SIGCONT));
+    while (completions < 1)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_exit_code (p), 6);
+    flux_subprocess_destroy (p);
+    flux_cmd_destroy (cmd);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +399,9 @@ int main (void)
         cmocka_unit_test_setup (test_refused, reset),
         cmocka_unit_test_setup (test_kill_at_once, reset),
         cmocka_unit_test_setup (test_invalid, reset),
+        cmocka_unit_test_setup (test_invalid_target, reset),
+        cmocka_unit_test_setup (test_stopped, reset),
+        cmocka_unit_test_setup (test_log, reset),
     };
 
     return cmocka_run_group_tests (tests, setup, teardown);

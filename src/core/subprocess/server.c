@@ -144,12 +144,15 @@ static void detach (struct proc *pr)
     pr->key = NULL;
     if (!pr->background)
         pr->flags &= ~SUBPROCESS_EXEC_WAITABLE;
-    list_foreach (&pr->p->channels, it) {
+    flux_subprocess_t *p = pr->p; /* reading on may end it */
+    flux_subprocess_incref (p);
+    list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         c->paced = false;
         if (c->output_cb)
-            flux_subprocess_stream_start (pr->p, c->name);
+            flux_subprocess_stream_start (p, c->name);
     }
+    flux_subprocess_decref (p);
 }
 
 static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)

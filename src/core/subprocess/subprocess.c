@@ -11,6 +11,9 @@
 #include "core/subprocess/msgchan.h"
 #include "core/subprocess/process.h"
 
+/* What plugins of the shell know as the process of a task is nobody's to reap. */
+void reactor_leave_child (flux_watcher_t *w) __attribute__ ((weak));
+
 struct aux_item {
     struct list node;
     char *name;
@@ -144,8 +147,12 @@ void flux_subprocess_decref (flux_subprocess_t *p)
         free (item);
     }
     flux_future_destroy (p->f);
-    flux_watcher_destroy (p->child_w);
+    if (reactor_leave_child)
+        reactor_leave_child (p->child_w);
+    else
+        flux_watcher_destroy (p->child_w);
     flux_watcher_destroy (p->start_w);
+    flux_watcher_destroy (p->fail_w);
     while (!list_empty (&p->msgchans))
         msgchan_destroy (list_first (&p->msgchans, struct msgchan, node));
     while ((node = list_pop (&p->channels)))
@@ -162,13 +169,57 @@ void flux_subprocess_destroy (flux_subprocess_t *p)
     flux_subprocess_decref (p);
 }
 
+void process_log (flux_subprocess_t *p, const char *file, int line, const char *func,
+                  int level, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    if (!p->log_fn)
+        return;
+    va_start (ap, fmt);
+    p->log_fn (p->log_data, file, line, func, "subprocess", level, fmt, ap);
+    va_end (ap);
+    errno = saved_errno;
+}
+
+void process_hold (flux_subprocess_t *p)
+{
+    p->refcount++;
+    p->held++;
+}
+
+void process_release (flux_subprocess_t *p)
+{
+    p->held--;
+    flux_subprocess_decref (p);
+}
+
+bool process_wanted (const flux_subprocess_t *p)
+{
+    return p->refcount > p->held;
+}
+
+void process_tell_state (flux_subprocess_t *p, flux_subprocess_state_t state)
+{
+    if (p->ops.on_state_change && process_wanted (p))
+        p->ops.on_state_change (p, state);
+}
+
 void process_set_state (flux_subprocess_t *p, flux_subprocess_state_t state)
 {
     if (p->state == state)
         return;
     p->state = state;
-    if (p->ops.on_state_change)
-        p->ops.on_state_change (p, state);
+    process_tell_state (p, state);
+}
+
+void channel_tell_credit (struct channel *c, int bytes)
+{
+    flux_subprocess_t *p = c->p;
+
+    if (p->ops.on_credit && bytes > 0 && !c->closing && process_wanted (p))
+        p->ops.on_credit (p, c->name, bytes);
 }
 
 void process_check_complete (flux_subprocess_t *p)
@@ -181,7 +232,7 @@ void process_check_complete (flux_subprocess_t *p)
             return;
     }
     p->completed = true;
-    if (p->ops.on_completion)
+    if (p->ops.on_completion && process_wanted (p))
         p->ops.on_completion (p);
 }
 
@@ -196,21 +247,22 @@ void channel_notify (struct channel *c)
 {
     flux_subprocess_t *p = c->p;
 
-    if (c->stopped || !c->output_cb || p->refcount == 0)
+    if (c->stopped || !c->output_cb || !process_wanted (p))
         return;
-    flux_subprocess_incref (p);
-    while (channel_has_line (c) && !c->stopped) {
+    process_hold (p);
+    while (channel_has_line (c) && !c->stopped && process_wanted (p)) {
         size_t before = c->in.len;
         c->output_cb (p, c->name);
         if (c->in.len >= before)
             break;
     }
-    if (c->eof && c->in.len == 0 && !c->eof_told && c->refs == 0) {
+    if (c->eof && c->in.len == 0 && !c->eof_told && c->refs == 0
+        && process_wanted (p)) {
         c->eof_told = true;
         c->output_cb (p, c->name);
         process_check_complete (p);
     }
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 void flux_subprocess_channel_incref (flux_subprocess_t *p, const char *name)
@@ -237,12 +289,14 @@ int flux_subprocess_stream_start (flux_subprocess_t *p, const char *stream)
         return -1;
     }
     if (c->stopped) {
+        process_hold (p);
         c->stopped = false;
         process_read_start (c);
         if (c->in.len > 0 || c->eof)
             channel_notify (c);
         if (p->h)
             process_remote_credit (c);
+        process_release (p);
     }
     return 0;
 }
@@ -284,7 +338,9 @@ int flux_subprocess_write (flux_subprocess_t *p, const char *stream, const char 
     if (buf_add (&c->out, buf, len) < 0)
         return -1;
     /* a broken pipe is not the writer's error: the exit status tells */
+    process_hold (p);
     process_flush_input (c);
+    process_release (p);
     return len;
 }
 

@@ -41,11 +41,12 @@ static const flux_subprocess_ops_t ops = {
     .on_stderr = line_cb,
 };
 
-static flux_subprocess_t *start (flux_reactor_t *r, const char *script)
+static flux_subprocess_t *start_with (flux_reactor_t *r, const char *script,
+                                      const flux_subprocess_ops_t *with)
 {
     char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)script, NULL };
     flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
-    flux_subprocess_t *p = flux_local_exec (r, 0, cmd, &ops);
+    flux_subprocess_t *p = flux_local_exec (r, 0, cmd, with);
 
     flux_cmd_destroy (cmd);
     assert_non_null (p);
@@ -53,6 +54,11 @@ static flux_subprocess_t *start (flux_reactor_t *r, const char *script)
     buf_reset (&err);
     lines = eofs = completions = 0;
     return p;
+}
+
+static flux_subprocess_t *start (flux_reactor_t *r, const char *script)
+{
+    return start_with (r, script, &ops);
 }
 
 static void test_echo (void **state)
@@ -232,6 +238,156 @@ static void test_message_channel_names (void **state)
     flux_cmd_destroy (cmd);
 }
 
+static bool drop; /* the next output drops its process */
+
+static void drop_cb (flux_subprocess_t *p, const char *stream)
+{
+    const char *s;
+
+    lines++;
+    if (drop) {
+        assert_int_equal (flux_subprocess_read_line (p, stream, &s), 2);
+        flux_subprocess_destroy (p);
+    } else {
+        flux_subprocess_stream_stop (p, stream);
+        flux_reactor_stop (flux_subprocess_get_reactor (p));
+    }
+}
+
+/* Two lines are there, of which the callback takes one, and the process. */
+static void test_destroy_in_output (void **state)
+{
+    static const flux_subprocess_ops_t with = { .on_stdout = drop_cb };
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start_with (r, "printf 'a\\nb\\n'; read x", &with);
+
+    drop = false;
+    flux_reactor_run (r, 0);
+    assert_int_equal (lines, 1);
+    drop = true;
+    assert_int_equal (flux_subprocess_stream_start (p, "stdout"), 0);
+    assert_int_equal (lines, 2);
+    flux_reactor_destroy (r);
+}
+
+static void drop_at_state (flux_subprocess_t *p, flux_subprocess_state_t state)
+{
+    lines++;
+    flux_subprocess_destroy (p);
+}
+
+static void count_credit (flux_subprocess_t *p, const char *stream, int bytes)
+{
+    lines++;
+}
+
+static void test_destroy_in_state (void **state)
+{
+    static const flux_subprocess_ops_t with = {
+        .on_state_change = drop_at_state,
+        .on_credit = count_credit,
+    };
+    flux_reactor_t *r = flux_reactor_create (0);
+
+    start_with (r, "read x", &with);
+    flux_reactor_run (r, 0);
+    assert_int_equal (lines, 1);
+    flux_reactor_destroy (r);
+}
+
+/* Nobody but us is to reap it. */
+static void await_end (pid_t pid)
+{
+    siginfo_t si;
+
+    while (waitid (P_PID, pid, &si, WEXITED | WNOWAIT) < 0)
+        assert_int_equal (errno, EINTR);
+}
+
+static bool is_reaped (pid_t pid)
+{
+    return waitpid (pid, NULL, WNOHANG) < 0 && errno == ECHILD;
+}
+
+static void test_destroyed_is_reaped (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, "read x");
+    pid_t pid = flux_subprocess_pid (p);
+
+    flux_subprocess_destroy (p); /* its input ends, and so does it */
+    await_end (pid);
+    flux_reactor_run (r, FLUX_REACTOR_NOWAIT);
+    assert_true (is_reaped (pid));
+    flux_reactor_destroy (r);
+}
+
+static void test_outlives_reactor (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, "read x; while :; do sleep 100; done");
+    pid_t pid = flux_subprocess_pid (p);
+
+    flux_subprocess_destroy (p);
+    assert_int_equal (flux_reactor_run (r, 0), 0);
+    flux_reactor_destroy (r);
+    assert_int_equal (kill (-pid, SIGKILL), 0);
+    await_end (pid);
+    r = flux_reactor_create (0);
+    p = start (r, "exit 0");
+    assert_true (is_reaped (pid));
+    flux_reactor_run (r, 0);
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
+static void note_log (void *arg, const char *file, int line, const char *func,
+                      const char *subsys, int level, const char *fmt, va_list args)
+{
+    assert_string_equal (subsys, "subprocess");
+    assert_int_equal (vsnprintf (arg, 256, fmt, args) < 256, 1);
+}
+
+static void test_log (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    char *argv[] = { (char *)"/nonexistent", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL);
+    char text[256] = "";
+
+    assert_null (flux_local_exec_ex (r, 0, cmd, &ops, NULL, note_log, text));
+    assert_int_equal (errno, ENOENT);
+    assert_string_equal (text, "/nonexistent: cannot start: No such file or directory");
+    flux_cmd_destroy (cmd);
+    flux_reactor_destroy (r);
+}
+
+static void note_state (flux_subprocess_t *p, flux_subprocess_state_t state)
+{
+    buf_addc (&out, *flux_subprocess_state_string (state));
+    if (state == FLUX_SUBPROCESS_STOPPED)
+        flux_future_destroy (flux_subprocess_kill (p, SIGCONT));
+}
+
+static void test_stopped (void **state)
+{
+    static const flux_subprocess_ops_t with = {
+        .on_completion = completion_cb,
+        .on_state_change = note_state,
+    };
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start_with (r, "kill -STOP $$; exit 7", &with);
+
+    while (completions < 1)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_exit_code (p), 7);
+    /* that it goes on, and ends, may be seen as one */
+    assert_true (!strncmp (out.data, "RSRE", out.len)
+                 || !strncmp (out.data, "RSE", out.len));
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
 int main (int argc, char **argv)
 {
     if (argc > 1 && !strcmp (argv[1], "message-child"))
@@ -244,6 +400,12 @@ int main (int argc, char **argv)
         cmocka_unit_test (test_bulk),
         cmocka_unit_test (test_kill),
         cmocka_unit_test (test_errors),
+        cmocka_unit_test (test_destroy_in_output),
+        cmocka_unit_test (test_destroy_in_state),
+        cmocka_unit_test (test_destroyed_is_reaped),
+        cmocka_unit_test (test_outlives_reactor),
+        cmocka_unit_test (test_stopped),
+        cmocka_unit_test (test_log),
     };
     int rc = cmocka_run_group_tests (tests, NULL, NULL);
     buf_fini (&out);

@@ -32,8 +32,10 @@ struct db_options {
 
 extern const char db_module[]; /* its name */
 extern const char db_name[];   /* of the file or directory */
-/* value is borrowed. -1: there is no option of that name. */
-int db_option (struct db_options *o, const char *name, const char *value);
+/* value is borrowed. -1 with EINVAL and *error, which begins with the name: there is no such
+ * option, or it does not take that. */
+int db_option (struct db_options *o, const char *name, const char *value,
+               flux_error_t *error);
 
 /* Creates what is not there, for this user alone. A kept store that has lost what it
  * once had, or whose newest checkpoint cannot be read, is refused with EBADMSG

@@ -54,8 +54,7 @@ struct service {
     struct held held;
     struct garbage *garbage;
     struct timing load_time, store_time;
-    char stats_topic[64];
-    flux_msg_handler_t **handlers, **stats;
+    flux_msg_handler_t **handlers, **own;
 };
 
 static void timing_add (struct timing *t, double start)
@@ -381,7 +380,7 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            timing_encode (&s->load_time), "store_time",
                            timing_encode (&s->store_time))
         < 0)
-        flux_log_error (h, "error responding to %s", s->stats_topic);
+        flux_log_error (h, "error responding to %s.stats-get", db_module);
 }
 
 static void collect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -412,20 +411,6 @@ static const struct flux_msg_handler_spec handlers[] = {
     FLUX_MSGHANDLER_TABLE_END,
 };
 
-static int add_handlers (struct service *s)
-{
-    const struct flux_msg_handler_spec stats[] = {
-        { FLUX_MSGTYPE_REQUEST, s->stats_topic, stats_cb, FLUX_ROLE_USER },
-        FLUX_MSGHANDLER_TABLE_END,
-    };
-
-    snprintf (s->stats_topic, sizeof (s->stats_topic), "%s.stats-get", db_module);
-    return flux_msg_handler_addvec (s->h, handlers, s, &s->handlers) < 0
-                   || flux_msg_handler_addvec (s->h, stats, s, &s->stats) < 0
-               ? -1
-               : 0;
-}
-
 struct options {
     struct db_options db;
     char path[4096];
@@ -454,28 +439,63 @@ static int parse_arg (const char *s, struct options *o, flux_error_t *error)
     if (!strcmp (s, "truncate"))
         return db_remove (o->path, error);
     snprintf (name, sizeof (name), "%.*s", value ? (int)(value - s) : 0, s);
-    if (!value || db_option (&o->db, name, value + 1) < 0)
+    if (!value)
         return error_invalid (error, "unknown option '%s'", s);
-    return 0;
+    return db_option (&o->db, name, value + 1, error);
 }
 
-static int parse_table (flux_t *h, struct options *o, flux_error_t *error)
+/* Values are borrowed from conf. */
+static int parse_table (const flux_conf_t *conf, struct db_options *o,
+                        flux_error_t *error)
 {
-    const flux_conf_t *conf = flux_get_conf (h);
     json_t *table = NULL, *value;
+    flux_error_t why;
     const char *name;
 
     if (!conf)
         return 0;
     if (flux_conf_unpack (conf, error, "{s?o}", db_module, &table) < 0)
         return -1;
+    if (table && !json_is_object (table))
+        return error_invalid (error, "%s: must be a table", db_module);
     json_object_foreach (table, name, value) {
         if (!json_is_string (value))
-            return error_invalid (error, "[%s] %s: is not a string", db_module, name);
-        if (db_option (&o->db, name, json_string_value (value)) < 0)
-            return error_invalid (error, "[%s] %s: is no option", db_module, name);
+            return error_invalid (error, "%s.%.60s: must be a string", db_module, name);
+        if (db_option (o, name, json_string_value (value), &why) < 0)
+            return error_invalid (error, "%s.%.130s", db_module, why.text);
     }
     return 0;
+}
+
+/* It counts from the next start on. */
+static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                              void *arg)
+{
+    struct db_options o = { 0 };
+    flux_error_t error = { "" };
+    const flux_conf_t *conf;
+
+    if (flux_conf_reload_decode (msg, &conf) < 0
+        || parse_table (conf, &o, &error) < 0) {
+        flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
+        return;
+    }
+    (void)flux_set_conf_new (h, flux_conf_incref (conf));
+    flux_respond (h, msg, NULL);
+}
+
+static int add_handlers (struct service *s)
+{
+    const struct flux_msg_handler_spec own[] = {
+        { FLUX_MSGTYPE_REQUEST, "stats-get", stats_cb, FLUX_ROLE_USER },
+        { FLUX_MSGTYPE_REQUEST, "config-reload", config_reload_cb, 0 },
+        FLUX_MSGHANDLER_TABLE_END,
+    };
+
+    return flux_msg_handler_addvec (s->h, handlers, s, &s->handlers) < 0
+                   || flux_msg_handler_addvec_ex (s->h, db_module, own, s, &s->own) < 0
+               ? -1
+               : 0;
 }
 
 static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
@@ -492,7 +512,7 @@ static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
     snprintf (o->path, sizeof (o->path), "%s/%s", dir, db_name);
     o->db.kept = storage_is_kept (h);
     o->db.recovery = is_set (h, "broker.recovery-mode");
-    if (parse_table (h, o, &error) < 0)
+    if (parse_table (flux_get_conf (h), &o->db, &error) < 0)
         return refuse_options (h, error.text);
     for (int i = 0; i < argc; i++)
         if (parse_arg (argv[i], o, &error) < 0)
@@ -544,7 +564,7 @@ static int register_backing (flux_t *h)
 static void service_fini (struct service *s)
 {
     flux_msg_handler_delvec (s->handlers);
-    flux_msg_handler_delvec (s->stats);
+    flux_msg_handler_delvec (s->own);
     garbage_destroy (s->garbage);
     flux_watcher_destroy (s->held.timer);
     flux_msglist_destroy (s->held.requests);

@@ -9,18 +9,11 @@
 #include "agent.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "config.h"
 #include "job.h"
 #include "ordered.h"
 #include "site.h"
 #include "timer.h"
-
-struct config {
-    char *shell; /* path of flux-shell */
-    double kill_timeout;
-    int max_kill_count;
-    int term_signal;
-    int kill_signal;
-};
 
 /* Commits of output that may be on their way at once. */
 #define COMMITS_MAX 16
@@ -35,6 +28,8 @@ struct ctx {
     flux_msg_handler_t **handlers;
     flux_msg_handler_t **event_handlers;
     struct config config;
+    int argc; /* of the module; borrowed */
+    char **argv;
     struct site site;
     char *facts; /* "jobid_path":...,"instance_level":N */
     struct idmap *jobs;

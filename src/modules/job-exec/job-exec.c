@@ -447,7 +447,29 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_log_error (h, "error responding to stats-get");
 }
 
+/* The shell of this instance stays what it is. */
+static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                              void *arg)
+{
+    struct ctx *ctx = arg;
+    flux_error_t error = { "" };
+    const flux_conf_t *conf;
+    struct config c;
+
+    if (flux_conf_reload_decode (msg, &conf) < 0
+        || config_read (&c, conf, ctx->argc, ctx->argv, &error) < 0) {
+        flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
+        return;
+    }
+    ctx->config.kill_timeout = c.kill_timeout;
+    ctx->config.max_kill_count = c.max_kill_count;
+    config_fini (&c);
+    (void)flux_set_conf_new (h, flux_conf_incref (conf));
+    flux_respond (h, msg, NULL);
+}
+
 static const struct flux_msg_handler_spec handler_tab[] = {
+    { FLUX_MSGTYPE_REQUEST, "config-reload", config_reload_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "start", start_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "stdin", stdin_cb, 0 },
@@ -461,42 +483,21 @@ static const struct flux_msg_handler_spec event_tab[] = {
     FLUX_MSGHANDLER_TABLE_END,
 };
 
-/* TOML table [exec], then module arguments of the same names. */
 static int configure (struct ctx *ctx, int argc, char *argv[])
 {
     struct config *c = &ctx->config;
-    const char *shell = NULL;
-    const char *timeout = NULL;
     flux_error_t error;
+    const char *shell;
 
-    c->kill_timeout = 5.;
-    c->max_kill_count = 8;
-    c->term_signal = SIGTERM;
-    c->kill_signal = SIGKILL;
-    if (flux_conf_unpack (flux_get_conf (ctx->h), &error, "{s?{s?s s?s s?i}}", "exec",
-                          "job-shell", &shell, "kill-timeout", &timeout,
-                          "max-kill-count", &c->max_kill_count)
-        < 0) {
-        flux_log (ctx->h, LOG_ERR, "error reading config [exec]: %s", error.text);
+    ctx->argc = argc;
+    ctx->argv = argv;
+    if (config_read (c, flux_get_conf (ctx->h), argc, argv, &error) < 0) {
+        flux_log (ctx->h, LOG_ERR, "%s", error.text);
         return -1;
     }
-    for (int i = 0; i < argc; i++) {
-        if (!strncmp (argv[i], "kill-timeout=", 13))
-            timeout = argv[i] + 13;
-        else if (!strncmp (argv[i], "job-shell=", 10))
-            shell = argv[i] + 10;
-        else {
-            flux_log (ctx->h, LOG_ERR, "unknown argument: %s", argv[i]);
-            errno = EINVAL;
-            return -1;
-        }
-    }
-    if (timeout && fsd_parse (timeout, &c->kill_timeout) < 0) {
-        flux_log (ctx->h, LOG_ERR, "kill-timeout: invalid duration '%s'", timeout);
-        return -1;
-    }
-    if (!shell)
-        shell = flux_conf_builtin_get ("shell_path", FLUX_CONF_AUTO);
+    if (c->shell)
+        return 0;
+    shell = flux_conf_builtin_get ("shell_path", FLUX_CONF_AUTO);
     if (!shell || !(c->shell = strdup (shell))) {
         flux_log (ctx->h, LOG_ERR, "path of flux-shell is unknown");
         errno = ENOENT;
@@ -571,7 +572,7 @@ static void fini (struct ctx *ctx)
     flux_watcher_destroy (ctx->prepare_w);
     idmap_destroy (ctx->jobs);
     timer_heap_fini (&ctx->timers);
-    free (ctx->config.shell);
+    config_fini (&ctx->config);
     free (ctx->facts);
     site_fini (&ctx->site);
 }

@@ -401,7 +401,11 @@ struct hostlist *hostlist_copy (const struct hostlist *hl)
 {
     struct hostlist *cpy;
 
-    if (!hl || !(cpy = hostlist_create ()))
+    if (!hl) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(cpy = hostlist_create ()))
         return NULL;
     if (hostlist_append_list (cpy, (struct hostlist *)hl) < 0) {
         hostlist_destroy (cpy);
@@ -574,6 +578,7 @@ void hostlist_sort (struct hostlist *hl)
     changed (hl);
     if (hl->count > 1)
         qsort (hl->names, hl->count, sizeof (*hl->names), compare);
+    hl->current = NONE;
 }
 
 void hostlist_uniq (struct hostlist *hl)
@@ -591,7 +596,6 @@ void hostlist_uniq (struct hostlist *hl)
             hl->names[n++] = hl->names[i];
     }
     hl->count = n;
-    hl->current = NONE;
 }
 
 const char *hostlist_first (struct hostlist *hl)

@@ -34,7 +34,7 @@ succeeds 'and after it' start sh there.sh
 is 'blobs are files' blob sh -c 'find "$0/content.files/blobs" -type f | head -n 1 |
     sed "s|.*/../[0-9a-f]*$|blob|"' "$S"
 succeeds 'reload' start sh -c 'flux module reload content-files && flux kvs get k1'
-fails 'no options' 1 "content-files: unknown option 'journal_mode=WAL'" \
+fails 'no options' 1 'content-files: journal_mode: is no option' \
     start flux module reload content-files journal_mode=WAL
 fails 'one store, one instance' 1 'content.files: another instance uses it' \
     start flux start -Scontent.backing-module=content-files -Sstatedir="$S" true

@@ -22,6 +22,36 @@ wrong () {
 wrong 'ranks that are none' 'resource.exclude' '{"resource":{"exclude":"[[["}}'
 wrong '  ranks beyond' 'resource.exclude' '{"resource":{"exclude":"0-99999999999"}}'
 wrong '  another type' 'resource' '{"resource":{"norestrict":"x"}}'
+wrong 'access is no table' 'access: must be a table' '{"access":5}'
+wrong '  another type' 'access.allow-guest-user: must be true or false' \
+    '{"access":{"allow-guest-user":"yes"}}'
+wrong '  another key' 'access.allow-guests: there is no such key' \
+    '{"access":{"allow-guests":true}}'
+wrong 'exec: another type' 'exec.kill-timeout: must be a string' \
+    '{"exec":{"kill-timeout":[]}}'
+wrong '  no duration' "exec.kill-timeout: 'soon' is not a duration" \
+    '{"exec":{"kill-timeout":"soon"}}'
+wrong 'tbon: another type' 'tbon.topo: must be a string or an integer' \
+    '{"tbon":{"topo":{}}}'
+wrong '  no attribute' 'tbon.nosuch: unknown attribute' '{"tbon":{"nosuch":1}}'
+wrong 'bootstrap: another type' 'bootstrap.hosts: must be an array' \
+    '{"bootstrap":{"hosts":"x"}}'
+wrong 'archive: another type' 'archive.period: must be a string' \
+    '{"archive":{"period":60}}'
+wrong 'sched-simple is no table' 'sched-simple: must be a table' '{"sched-simple":"x"}'
+wrong 'content-sqlite: another type' 'content-sqlite.synchronous: must be a string' \
+    '{"content-sqlite":{"synchronous":1}}'
+wrong '  no mode' "content-sqlite.journal_mode: 'x' is none" \
+    '{"content-sqlite":{"journal_mode":"x"}}'
+at_start () {
+    printf '%s\n' "$3" >bad.json
+    fails "$1, at the start" 1 "$2" flux start --config-path=bad.json true
+}
+at_start 'access is no table' 'access: must be a table' '{"access":5}'
+at_start 'exec: another type' 'exec.kill-timeout: must be a string' \
+    '{"exec":{"kill-timeout":[]}}'
+at_start 'bootstrap: another type' 'bootstrap.hosts: must be an array' \
+    '{"bootstrap":{"hosts":"x"}}'
 wrong 'a queue without a name' 'queues' '{"queues":{"":{}}}'
 python3 -c 'print ({"queues": {f"q{i}": {} for i in range (5000)}})' | tr "'" '"' >many
 wrong '  more than can be' 'more than 1024' "$(cat many)"

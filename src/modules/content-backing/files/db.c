@@ -20,9 +20,10 @@
 const char db_module[] = "content-files";
 const char db_name[] = "content.files";
 
-int db_option (struct db_options *o, const char *name, const char *value)
+int db_option (struct db_options *o, const char *name, const char *value,
+               flux_error_t *error)
 {
-    return -1;
+    return error_invalid (error, "%.60s: is no option", name);
 }
 
 int db_fail (flux_error_t *error, const char *what)

@@ -23,14 +23,41 @@
 const char db_module[] = "content-sqlite";
 const char db_name[] = "content.sqlite";
 
-int db_option (struct db_options *o, const char *name, const char *value)
+/* Also by its place. */
+static const char *const sync_names[] = { "OFF", "NORMAL", "FULL", "EXTRA", NULL };
+static const char *const journal_names[] = { "DELETE", "TRUNCATE", "PERSIST",
+                                             "MEMORY", "WAL",      NULL };
+
+static int find_name (const char *const *names, const char *s)
 {
-    if (!strcmp (name, "journal_mode"))
+    int i = 0;
+
+    while (names[i] && strcasecmp (names[i], s) != 0)
+        i++;
+    return names[i] ? i : -1;
+}
+
+static int sync_level (const char *s)
+{
+    return *s >= '0' && *s <= '3' && !s[1] ? *s - '0' : find_name (sync_names, s);
+}
+
+int db_option (struct db_options *o, const char *name, const char *value,
+               flux_error_t *error)
+{
+    if (!strcmp (name, "journal_mode")) {
+        if (!strcasecmp (value, "off"))
+            return error_invalid (
+                error, "journal_mode=OFF: a batch that fails could not be undone");
+        if (find_name (journal_names, value) < 0)
+            return error_invalid (error, "journal_mode: '%.60s' is none", value);
         o->journal_mode = value;
-    else if (!strcmp (name, "synchronous"))
+    } else if (!strcmp (name, "synchronous")) {
+        if (sync_level (value) < 0)
+            return error_invalid (error, "synchronous: '%.60s' is none", value);
         o->synchronous = value;
-    else
-        return -1;
+    } else
+        return error_invalid (error, "%.60s: is no option", name);
     return 0;
 }
 
@@ -87,15 +114,11 @@ static int set_journal_mode (struct db *db, const char *value, flux_error_t *err
 
 static int set_synchronous (struct db *db, const char *value, flux_error_t *error)
 {
-    static const char *const names[] = { "OFF", "NORMAL", "FULL", "EXTRA" };
     char actual[32];
-    int i = 0;
 
     if (set_pragma (db, "synchronous", value, actual, error) < 0)
         return -1;
-    while (i < 4 && strcasecmp (names[i], value) != 0 && value[0] != '0' + i)
-        i++;
-    if (i == 4 || atoi (actual) != i)
+    if (sync_level (value) < 0 || atoi (actual) != sync_level (value))
         return refuse_pragma ("synchronous", value, actual, error);
     return 0;
 }

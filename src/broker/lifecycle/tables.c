@@ -1,0 +1,111 @@
+#include "broker/lifecycle/tables.h"
+
+#include <errno.h>
+#include <flux/core.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/json/keys.h"
+#include "broker/attrs.h"
+#include "broker/boot/bootstrap.h"
+#include "value/fsd.h"
+
+static const struct json_key access_keys[] = {
+    { "allow-guest-user", JSON_KIND_BOOLEAN },
+    { "allow-root-owner", JSON_KIND_BOOLEAN },
+    { "private-mode", JSON_KIND_BOOLEAN },
+    { NULL },
+};
+
+/* Of a service that is not part of this project: a file may have it all the same. */
+static const struct json_key archive_keys[] = {
+    { "busytimeout", JSON_KIND_STRING },
+    { "dbpath", JSON_KIND_STRING },
+    { "period", JSON_KIND_STRING },
+    { NULL },
+};
+
+static const struct json_key sched_simple_keys[] = { { NULL } };
+
+static int check_archive (json_t *table, flux_error_t *error)
+{
+    static const char *const names[] = { "period", "busytimeout" };
+    double seconds;
+
+    for (int i = 0; i < 2; i++) {
+        const char *s = json_string_value (json_object_get (table, names[i]));
+
+        if (s && fsd_parse (s, &seconds) < 0)
+            return error_invalid (error, "archive.%s: '%.60s' is not a duration",
+                                  names[i], s);
+    }
+    return 0;
+}
+
+static int check_bootstrap (json_t *table, flux_error_t *error)
+{
+    struct bootstrap *bs;
+
+    if (!table)
+        return 0;
+    if (!(bs = bootstrap_decode (table, error)))
+        return -1;
+    bootstrap_destroy (bs);
+    return 0;
+}
+
+/* Its keys stand for attributes tbon.*; a is NULL: they are only looked at. */
+static int take_tbon (struct attrs *a, json_t *table, flux_error_t *error)
+{
+    const char *key;
+    json_t *val;
+
+    if (table && !json_is_object (table))
+        return error_invalid (error, "tbon: must be a table");
+    json_object_foreach (table, key, val) {
+        char name[128], num[32];
+        const char *s = json_string_value (val);
+
+        snprintf (name, sizeof (name), "tbon.%.100s", key);
+        if (json_is_integer (val)) {
+            snprintf (num, sizeof (num), "%lld", (long long)json_integer_value (val));
+            s = num;
+        }
+        if (!s)
+            return error_invalid (error, "%s: must be a string or an integer", name);
+        if ((a ? attrs_set_boot (a, name, s, error) : attrs_check_boot (name, s, error))
+            < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int tables_check (json_t *conf, flux_error_t *error)
+{
+    const struct {
+        const char *name;
+        const struct json_key *keys;
+    } t[] = {
+        { "access", access_keys },
+        { "archive", archive_keys },
+        { "sched-simple", sched_simple_keys },
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++)
+        if (json_check_keys (json_object_get (conf, t[i].name), t[i].name, t[i].keys,
+                             error)
+            < 0)
+            return -1;
+    return check_archive (json_object_get (conf, "archive"), error) < 0
+                   || check_bootstrap (json_object_get (conf, "bootstrap"), error) < 0
+                   || take_tbon (NULL, json_object_get (conf, "tbon"), error) < 0
+               ? -1
+               : 0;
+}
+
+int tables_apply (struct attrs *a, json_t *conf, flux_error_t *error)
+{
+    if (tables_check (conf, error) < 0)
+        return -1;
+    return take_tbon (a, json_object_get (conf, "tbon"), error);
+}
