@@ -141,10 +141,8 @@ static void test_errors (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_run),
-        cmocka_unit_test (test_blocked),
-        cmocka_unit_test (test_cwd),
-        cmocka_unit_test (test_fds),
+        cmocka_unit_test (test_run),    cmocka_unit_test (test_blocked),
+        cmocka_unit_test (test_cwd),    cmocka_unit_test (test_fds),
         cmocka_unit_test (test_errors),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
