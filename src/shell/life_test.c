@@ -304,8 +304,11 @@ static void it_expires (void **state)
     assert_true (sh->signal_deadline == 0);
     frame ('x', "2000 10"); /* it is late already */
     sh->running = 1;
-    assert_non_null (strstr (hear (), "Will expire in 60.0s"));
+    assert_non_null (strstr (hear (), "Will expire in 10.0s"));
     assert_string_equal (hear (), "");
+    sh->signal_left = 1e9; /* before this machine began */
+    frame ('x', "2000 1000");
+    assert_non_null (strstr (hear (), "sending "));
     end ();
 }
 

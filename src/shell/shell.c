@@ -237,9 +237,12 @@ static void send_started (struct shell *sh)
 /* left: until the job expires; 0: it does not. */
 static void set_signal_timer (struct shell *sh, double left)
 {
+    double now = clock_monotonic ();
+
     sh->signal_deadline = 0;
+    sh->expires = left > 0 ? now + left : 0;
     if (sh->signal_num > 0 && left > 0)
-        sh->signal_deadline = clock_monotonic () + left - sh->signal_left;
+        sh->signal_deadline = fmax (now, sh->expires - sh->signal_left);
 }
 
 static void update_expiration (struct shell *sh, const char *text)
@@ -428,7 +431,7 @@ static void check_deadlines (struct shell *sh)
     if (sh->signal_deadline > 0 && clock_monotonic () >= sh->signal_deadline) {
         sh->signal_deadline = 0;
         shell_log (sh, SHELL_NOTICE, "Will expire in %.1fs, sending %s to all tasks",
-                   sh->signal_left, strsignal (sh->signal_num));
+                   sh->expires - clock_monotonic (), strsignal (sh->signal_num));
         shell_tasks_kill (sh, sh->signal_num);
     }
 }

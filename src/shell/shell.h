@@ -134,6 +134,7 @@ struct shell {
     double signal_deadline; /* monotonic; 0: not set */
     int signal_num;
     double signal_left;
+    double expires;   /* monotonic; 0: it does not */
     double time_left; /* of the job at its start; 0: no limit */
     bool exit_on_error;
 

@@ -1,7 +1,9 @@
-/* For those who link libyaml: whether a text has more anchors than it may. */
+/* For those who link libyaml: whether a text has more anchors, or is nested deeper, than it
+ * may. */
 #ifndef BASE_YAML_ANCHORS_H
 #define BASE_YAML_ANCHORS_H
 
+#include <errno.h>
 #include <yaml.h>
 
 #include "base/text/yaml_guard.h"
@@ -39,6 +41,36 @@ static inline bool yaml_too_many_anchors (const char *text, size_t len)
     }
     yaml_parser_delete (&parser);
     return count > YAML_MAX_ANCHORS;
+}
+
+/* Of a text that looks deep: 1 if it is, at *line and *column; 0 if not, or it is no YAML;
+ * -1 with ENOMEM. Nesting is bounded before a document is built. */
+static inline int yaml_too_deep (const char *text, size_t len, int max, int *line,
+                                 int *column)
+{
+    yaml_parser_t parser;
+    yaml_event_t e;
+    int depth = 0;
+    bool end = false;
+
+    if (!yaml_looks_deep (text, len, max))
+        return 0;
+    if (!yaml_parser_initialize (&parser)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    yaml_parser_set_input_string (&parser, (const unsigned char *)text, len);
+    while (!end && depth <= max && yaml_parser_parse (&parser, &e)) {
+        *line = e.start_mark.line + 1;
+        *column = e.start_mark.column + 1;
+        depth +=
+            e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT;
+        depth -= e.type == YAML_SEQUENCE_END_EVENT || e.type == YAML_MAPPING_END_EVENT;
+        end = e.type == YAML_STREAM_END_EVENT || e.type == YAML_NO_EVENT;
+        yaml_event_delete (&e);
+    }
+    yaml_parser_delete (&parser);
+    return depth > max;
 }
 
 #endif

@@ -15,3 +15,17 @@ bool yaml_has_many_anchors (const char *text, size_t len)
     }
     return false;
 }
+
+bool yaml_looks_deep (const char *text, size_t len, int max)
+{
+    int depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '[' || text[i] == '{') {
+            if (++depth > max)
+                return true;
+        } else if ((text[i] == ']' || text[i] == '}') && depth > 0)
+            depth--;
+    }
+    return false;
+}

@@ -12,4 +12,8 @@
  * within strings: yaml_too_many_anchors tells. */
 bool yaml_has_many_anchors (const char *text, size_t len);
 
+/* True if the text may be nested deeper than max: brackets within strings count. libyaml
+ * takes time that grows with the square of the depth. */
+bool yaml_looks_deep (const char *text, size_t len, int max);
+
 #endif

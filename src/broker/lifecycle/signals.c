@@ -23,6 +23,7 @@ static const int signums[COUNT] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM };
 /* For the program, not for us. */
 static const int forwarded[2] = { SIGUSR1, SIGUSR2 };
 static flux_watcher_t *watchers[COUNT], *forwarders[2];
+static volatile sig_atomic_t early[2]; /* they came while it booted */
 
 /* ---- while it boots ---- */
 
@@ -109,6 +110,28 @@ static void no_handler (int signum)
 {
 }
 
+static void note_handler (int signum)
+{
+    for (int i = 0; i < 2; i++)
+        if (forwarded[i] == signum)
+            early[i] = 1;
+}
+
+/* Those for a program that is still to start. The shell of a job that is an instance
+ * starts it with these blocked, since they come whenever they like. */
+static void note_forwarded (void)
+{
+    struct sigaction note = { .sa_handler = note_handler, .sa_flags = SA_RESTART };
+    sigset_t set;
+
+    sigemptyset (&set);
+    for (int i = 0; i < 2; i++) {
+        (void)sigaction (forwarded[i], &note, NULL);
+        sigaddset (&set, forwarded[i]);
+    }
+    sigprocmask (SIG_UNBLOCK, &set, NULL);
+}
+
 void signals_boot (void)
 {
     struct sigaction none = { .sa_handler = no_handler, .sa_flags = SA_RESTART };
@@ -119,8 +142,7 @@ void signals_boot (void)
     for (int i = 0; i < COUNT; i++)
         (void)sigaction (signums[i], &sa, NULL);
     (void)sigaction (SIGXFSZ, &none, NULL);
-    for (int i = 0; i < 2; i++)
-        (void)sigaction (forwarded[i], &none, NULL);
+    note_forwarded ();
     signal (SIGPIPE, SIG_IGN);
     signals_release ();
     follow_start ();
@@ -178,6 +200,8 @@ int signals_init (struct broker *b)
     for (int i = 0; i < 2 && b->rank == 0; i++) {
         if (watch (b, &forwarders[i], forwarded[i], forward_cb) < 0)
             return -1;
+        if (early[i])
+            rc2_forward (b, forwarded[i]);
     }
     signals_release ();
     return 0;

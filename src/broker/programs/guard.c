@@ -27,6 +27,7 @@ static void watch (pid_t broker, const char *path)
     sigset_t death;
     int signum;
 
+    (void)setpgid (0, 0);
     (void)prctl (PR_SET_NAME, "flux-guard");
     (void)prctl (PR_SET_PDEATHSIG, DEATH);
     close_all ();
@@ -43,11 +44,14 @@ void guard_start (const char *path)
     pid_t broker = getpid ();
     sigset_t all, before;
 
-    /* It is in the broker's process group, and has no part in what comes to that. */
+    /* A job that is an instance is killed as a group: who cleans up behind it is not
+     * part of that. Nor of what else comes to the group before it has left it. */
     sigfillset (&all);
     sigprocmask (SIG_BLOCK, &all, &before);
     if ((guard = fork ()) == 0)
         watch (broker, path);
+    if (guard > 0)
+        (void)setpgid (guard, guard);
     sigprocmask (SIG_SETMASK, &before, NULL);
 }
 

@@ -28,14 +28,18 @@ struct rc2 {
     bool foreground;      /* it has the terminal */
     bool pgrp;            /* its process group is its own */
     bool interactive;
-    bool hung_up; /* it has got SIGHUP, the last word */
+    bool hung_up;   /* it has got SIGHUP, the last word */
+    sigset_t early; /* what came for it before it was there */
     flux_watcher_t *timer;
     void (*ended) (struct broker *b); /* somebody waits for its end */
 };
 
 int rc2_init (struct broker *b)
 {
-    return (b->rc2 = calloc (1, sizeof (*b->rc2))) ? 0 : -1;
+    if (!(b->rc2 = calloc (1, sizeof (*b->rc2))))
+        return -1;
+    sigemptyset (&b->rc2->early);
+    return 0;
 }
 
 static void take_terminal_back (struct rc2 *rc2)
@@ -156,6 +160,19 @@ static void start_failed (struct broker *b, int errnum)
     broker_post (b, EVENT_RC2_FAIL);
 }
 
+void rc2_kill (struct broker *b, int signum)
+{
+    keep_kill (b->rc2->program, signum);
+}
+
+static void send_early (struct broker *b)
+{
+    for (int signum = 1; signum < NSIG; signum++)
+        if (sigismember (&b->rc2->early, signum) == 1)
+            rc2_kill (b, signum);
+    sigemptyset (&b->rc2->early);
+}
+
 void rc2_start (struct broker *b)
 {
     int rc;
@@ -165,16 +182,18 @@ void rc2_start (struct broker *b)
         return; /* runs until it is told to shut down */
     if ((rc = spawn_program (b)) != 0)
         start_failed (b, rc);
-}
-
-void rc2_kill (struct broker *b, int signum)
-{
-    keep_kill (b->rc2->program, signum);
+    else
+        send_early (b);
 }
 
 void rc2_forward (struct broker *b, int signum)
 {
-    if (b->rc2->pgrp || !attrs_val (b->attrs, "jobid"))
+    if (attrs_val (b->attrs, "broker.rc2_none"))
+        broker_log (b, LOG_NOTICE, "SIG%s: there is no initial program that it is for",
+                    sigabbrev_np (signum));
+    else if (b->state < STATE_RUN)
+        (void)sigaddset (&b->rc2->early, signum);
+    else if (b->rc2->pgrp || !attrs_val (b->attrs, "jobid"))
         rc2_kill (b, signum);
 }
 

@@ -9,7 +9,8 @@ void rc2_fini (struct broker *b);
 void rc2_start (struct broker *b);
 /* signum to the initial program, if it runs. */
 void rc2_kill (struct broker *b, int signum);
-/* The same for one that is of no concern to the broker, unless it comes there by itself. */
+/* The same for one that is of no concern to the broker, unless it comes there by itself.
+ * A program that is still to start gets it then. */
 void rc2_forward (struct broker *b, int signum);
 /* The instance ends: the program is to end, too. Then done is called, once: when it has
  * ended, or is not waited for any longer. */

@@ -1,7 +1,6 @@
 /* flux-hierarchy [--debug] [--quiet] [--version] COMMAND ARGS */
 #include "cmd/hierarchy/hierarchy.h"
 
-#include "base/file.h"
 #include "cmd/output/output.h"
 #include "config.h"
 
@@ -95,17 +94,29 @@ bool hier_colors (void)
 
 /* --- the file --- */
 
+/* No more of it is read than it may have: it may be a device. */
+static char *read_config (const char *path, size_t *len)
+{
+    FILE *f = fopen (path, "re");
+    char *s = malloc (MAX_FILE + 1);
+
+    if (!s)
+        cmd_die ("out of memory");
+    if (!f || ((*len = fread (s, 1, MAX_FILE + 1, f)) == 0 && ferror (f)))
+        cmd_die ("%s: %s", path, strerror (errno));
+    if (*len > MAX_FILE)
+        cmd_die ("%s: larger than %d bytes", path, MAX_FILE);
+    fclose (f);
+    return s;
+}
+
 struct hierarchy *hier_load (const char *path)
 {
     flux_error_t error = { { 0 } };
     struct hierarchy *t;
     size_t len;
-    char *s = file_read_all (path, &len);
+    char *s = read_config (path, &len);
 
-    if (!s)
-        cmd_die ("%s: %s", path, strerror (errno));
-    if (len > MAX_FILE)
-        cmd_die ("%s: larger than %d bytes", path, MAX_FILE);
     if (!(t = hierarchy_parse (s, len, &error)))
         cmd_die ("%s: %s", path, error.text);
     free (s);

@@ -5,6 +5,7 @@
 #include "cmd/hierarchy/model.h"
 
 #include "base/error.h"
+#include "base/hashmap.h"
 #include "value/job/yaml_json.h"
 
 #include <errno.h>
@@ -113,29 +114,35 @@ static int parse_resources (struct hierarchy *t, flux_error_t *error)
     json_object_foreach (map, label, o) {
         struct hier_resources *r = &t->resources[t->resource_count++];
         r->label = label;
+        if (hashmap_insert (t->resource_index, label, r) < 0)
+            return error_fail (error, ENOMEM, "out of memory");
         if (parse_one_resource (r, o, error) < 0)
             return -1;
     }
     return 0;
 }
 
-static const struct hier_resources *find_resources (const struct hierarchy *t,
-                                                    const char *label)
-{
-    for (int i = 0; i < t->resource_count; i++)
-        if (!strcmp (t->resources[i].label, label))
-            return &t->resources[i];
-    return NULL;
-}
-
 /* --- groups --- */
 
 int hierarchy_find_group (const struct hierarchy *t, const char *name)
 {
-    for (int i = 0; i < t->group_count; i++)
-        if (!strcmp (t->groups[i].name, name))
-            return i;
-    return -1;
+    const struct hier_group *g = hashmap_lookup (t->group_index, name);
+
+    return g ? (int)(g - t->groups) : -1;
+}
+
+/* Files of the instances are named after it. */
+static int check_group_name (const char *name, const char *where, flux_error_t *error)
+{
+    if (strlen (name) > HIER_NAME_MAX)
+        return error_fail (error, EINVAL, "%s.name: longer than %d bytes", where,
+                           HIER_NAME_MAX);
+    for (const char *s = name; *s; s++)
+        if (*s == '/' || (unsigned char)*s < ' ' || *s == 0x7f)
+            return error_fail (error, EINVAL,
+                               "%s.name: no '/' or control character may be in it",
+                               where);
+    return 0;
 }
 
 static int parse_one_group (struct hierarchy *t, json_t *o, flux_error_t *error)
@@ -150,13 +157,17 @@ static int parse_one_group (struct hierarchy *t, json_t *o, flux_error_t *error)
     if (!(g->name = get_name (o, where, "name", error))
         || !(label = get_name (o, where, "resources", error)))
         return -1;
+    if (check_group_name (g->name, where, error) < 0)
+        return -1;
     if (hierarchy_find_group (t, g->name) >= 0)
         return error_fail (error, EINVAL, "%s.name: there are two groups '%.80s'",
                            where, g->name);
-    if (!(g->resources = find_resources (t, label)))
+    if (!(g->resources = hashmap_lookup (t->resource_index, label)))
         return error_fail (error, EINVAL, "%s.resources: no '%.80s' in resources",
                            where, label);
     g->leaf = !json_object_get (o, "launch");
+    if (hashmap_insert (t->group_index, g->name, g) < 0)
+        return error_fail (error, ENOMEM, "out of memory");
     t->group_count++;
     return 0;
 }
@@ -319,6 +330,12 @@ struct hierarchy *hierarchy_create (json_t *config, flux_error_t *error)
         return NULL;
     }
     t->config = json_incref (config);
+    if (!(t->group_index = hashmap_create (NULL))
+        || !(t->resource_index = hashmap_create (NULL))) {
+        hierarchy_destroy (t);
+        error_fail (error, ENOMEM, "out of memory");
+        return NULL;
+    }
     if (parse (t, error) < 0) {
         hierarchy_destroy (t);
         return NULL;
@@ -345,6 +362,8 @@ void hierarchy_destroy (struct hierarchy *t)
         free (t->groups[i].launch);
     free (t->groups);
     free (t->resources);
+    hashmap_destroy (t->group_index);
+    hashmap_destroy (t->resource_index);
     json_decref (t->config);
     free (t);
     errno = saved_errno;

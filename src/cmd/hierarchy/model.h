@@ -47,12 +47,15 @@ struct hierarchy {
     int group_count;
     struct hier_resources *resources;
     int resource_count;
-    int entry; /* index of a group */
+    struct hashmap *group_index;    /* name -> struct hier_group */
+    struct hashmap *resource_index; /* label -> struct hier_resources */
+    int entry;                      /* index of a group */
 };
 
 /* Trees are at most so large. */
 #define HIER_MAX_INSTANCES 100000
-#define HIER_ID_SIZE 256 /* of "0-1-12" */
+#define HIER_ID_SIZE 256  /* of "0-1-12" */
+#define HIER_NAME_MAX 128 /* of a group: files are named after it */
 
 /* NULL with EINVAL and *error, one line that names the key:
  * "groups[1].launch[0].group: no group 'x'". */

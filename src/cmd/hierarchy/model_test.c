@@ -312,9 +312,51 @@ static void launches_are_compared_with_their_parent (void **state)
           2, 8, "resources.s.nodes: 2, but a has 1");
 }
 
+/* Each was minutes of work. */
+static void large_texts (void **state)
+{
+    struct buf b = BUF_INIT;
+    flux_error_t error = { { 0 } };
+
+    buf_adds (&b, "a: ");
+    for (int i = 0; i < 200000; i++)
+        buf_addc (&b, '[');
+    refused (b.data, "invalid YAML: line 1: nested deeper than 64");
+    buf_reset (&b);
+    buf_adds (&b, "{\"entrypoint\":\"g0\",\"groups\":[");
+    for (int i = 0; i < 100000; i++)
+        buf_printf (&b, "%s{\"name\":\"g%d\",\"resources\":\"r%d\"}", i ? "," : "", i,
+                    i);
+    buf_adds (&b, "],\"resources\":{");
+    for (int i = 0; i < 100000; i++)
+        buf_printf (&b, "%s\"r%d\":{\"cores\":1}", i ? "," : "", i);
+    buf_adds (&b, "}}");
+    json_t *config = json_loadb (b.data, b.len, 0, NULL);
+    assert_non_null (config);
+    struct hierarchy *t = hierarchy_create (config, &error);
+    assert_string_equal (error.text, "");
+    assert_int_equal (hierarchy_find_group (t, "g99999"), 99999);
+    hierarchy_destroy (t);
+    json_decref (config);
+    buf_fini (&b);
+}
+
+/* Files are named after groups. */
+static void names_of_groups (void **state)
+{
+    refused ("entrypoint: x/../y\ngroups: [{name: x/../y, resources: r}]\n"
+             "resources: {r: {cores: 1}}\n",
+             "groups[0].name: no '/' or control character may be in it");
+    refused ("entrypoint: x\ngroups: [{name: \"x\\n\", resources: r}]\n"
+             "resources: {r: {cores: 1}}\n",
+             "groups[0].name: no '/' or control character may be in it");
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (large_texts),
+        cmocka_unit_test (names_of_groups),
         cmocka_unit_test (shows_two),
         cmocka_unit_test (shows_one_in_colors),
         cmocka_unit_test (shows_core),

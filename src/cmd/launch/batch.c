@@ -37,24 +37,30 @@ static struct optparse_option alloc_options[] = {
 
 /* --- batch --- */
 
-static char *read_stdin (size_t *len)
+/* NULL: standard input. */
+static char *read_text (const char *path)
 {
-    char *s = fd_read_all (STDIN_FILENO, len);
+    size_t len;
+    char *s = path ? file_read_all (path, &len) : fd_read_all (STDIN_FILENO, &len);
+    if (!s && path)
+        cmd_die ("ERROR: Failed to open batch script: %s: %s", path, strerror (errno));
     if (!s)
         cmd_die ("ERROR: standard input: %s", strerror (errno));
+    if (strlen (s) != len)
+        cmd_die ("ERROR: %s: not a script: it contains a NUL byte",
+                 path ? path : "standard input");
     return s;
 }
 
 static char *wrap (int argc, char **argv)
 {
     struct buf b = BUF_INIT;
-    size_t len;
     buf_adds (&b, "#!/bin/sh\n");
     for (int i = 0; i < argc; i++)
         buf_printf (&b, "%s%s", i ? " " : "", argv[i]);
     if (argc == 0) {
-        char *s = read_stdin (&len);
-        buf_add (&b, s, len);
+        char *s = read_text (NULL);
+        buf_adds (&b, s);
         free (s);
     } else
         buf_addc (&b, '\n');
@@ -63,13 +69,7 @@ static char *wrap (int argc, char **argv)
 
 static char *load_script (const char *path)
 {
-    size_t len;
-    char *s = path ? file_read_all (path, &len) : read_stdin (&len);
-    if (!s)
-        cmd_die ("ERROR: Failed to open batch script: %s: %s", path, strerror (errno));
-    if (strlen (s) != len)
-        cmd_die ("ERROR: %s: not a script: it contains a NUL byte",
-                 path ? path : "standard input");
+    char *s = read_text (path);
     if (strncmp (s, "#!", 2) != 0)
         cmd_die ("ERROR: %s does not appear to start with '#!'",
                  path ? path : "standard input");
@@ -97,6 +97,8 @@ static optparse_t *parse_with_directives (optparse_t *p, const char *script, int
         exit (2);
     if (i < count + 1)
         cmd_die ("ERROR: script: directives: '%s' is not an option", args[i]);
+    if (optparse_hasopt (q, "wrap") > optparse_hasopt (p, "wrap"))
+        cmd_die ("ERROR: script: --wrap is no directive"); /* it is read already */
     *index = i - count;
     *keep = d;
     free (args);
@@ -147,9 +149,7 @@ static int run_batch (optparse_t *p, int argc, char **argv)
     bool wrapped = optparse_hasopt (p, "wrap");
     char *script =
         wrapped ? wrap (argc - i, argv + i) : load_script (i < argc ? argv[i] : NULL);
-    optparse_t *q = p;
-    if (!wrapped)
-        q = parse_with_directives (p, script, argc, argv, &i, &directives);
+    optparse_t *q = parse_with_directives (p, script, argc, argv, &i, &directives);
     struct jobspec_batch batch = {
         .script = script,
         .name = i < argc ? base_name (argv[i]) : "batch",
@@ -169,8 +169,7 @@ static int run_batch (optparse_t *p, int argc, char **argv)
         if (!optparse_hasopt (q, "quiet"))
             puts (cmd_f58 (id));
     }
-    if (q != p)
-        optparse_destroy (q);
+    optparse_destroy (q);
     directives_free (directives);
     free (script);
     free (s);

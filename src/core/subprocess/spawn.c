@@ -144,7 +144,7 @@ static int change_dir (const struct spawn *s)
 }
 
 /* Handlers must not run in the child between unblocking and exec. */
-static void reset_signals (void)
+static void reset_signals (const sigset_t *blocked)
 {
     static const int signums[] = { SIGHUP,  SIGINT,   SIGQUIT, SIGPIPE,
                                    SIGALRM, SIGTERM,  SIGUSR1, SIGUSR2,
@@ -156,7 +156,7 @@ static void reset_signals (void)
     for (size_t i = 0; i < sizeof (signums) / sizeof (signums[0]); i++)
         sigaction (signums[i], &sa, NULL);
     sigemptyset (&none);
-    sigprocmask (SIG_SETMASK, &none, NULL);
+    sigprocmask (SIG_SETMASK, blocked ? blocked : &none, NULL);
 }
 
 static int run_child (const struct spawn *s)
@@ -169,7 +169,7 @@ static int run_child (const struct spawn *s)
         return err;
     if (s->pre_exec && (err = s->pre_exec (s->pre_exec_arg)) != 0)
         return err;
-    reset_signals ();
+    reset_signals (s->blocked);
     return exec_search (s->argv, s->env);
 }
 

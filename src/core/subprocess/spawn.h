@@ -3,6 +3,7 @@
 #ifndef CORE_SUBPROCESS_SPAWN_H
 #define CORE_SUBPROCESS_SPAWN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -28,11 +29,13 @@ struct spawn {
     int (*pre_exec) (void *arg);
     void *pre_exec_arg;
     int *cwd_errno;
-    volatile pid_t *child; /* or NULL: set before the child goes any way */
+    volatile pid_t *child;   /* or NULL: set before the child goes any way */
+    const sigset_t *blocked; /* or NULL: none */
 };
 
 /* The pid; or -1 with the errno of what failed in the child (ENOENT: no such
- * program) or of fork. The child has all signals unblocked and at default. */
+ * program) or of fork. The child has all signals at default, and only blocked ones
+ * blocked. */
 pid_t spawn_process (const struct spawn *s);
 
 #endif

@@ -48,6 +48,22 @@ static void test_run (void **state)
     }
 }
 
+static void test_blocked (void **state)
+{
+    char out[4096];
+    int status;
+    sigset_t set;
+    struct spawn s = { .blocked = &set };
+    sigemptyset (&set);
+    sigaddset (&set, SIGUSR1);
+    run ("kill -USR1 $$; echo $?; kill -USR2 $$", &s, out, sizeof (out), &status);
+    assert_string_equal (out, "0\n");
+    assert_int_equal (WTERMSIG (status), SIGUSR2);
+    s.blocked = NULL;
+    run ("kill -USR1 $$; echo $?", &s, out, sizeof (out), &status);
+    assert_string_equal (out, "");
+}
+
 static void test_cwd (void **state)
 {
     char out[4096];
@@ -125,9 +141,8 @@ static void test_errors (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_run),
-        cmocka_unit_test (test_cwd),
-        cmocka_unit_test (test_fds),
+        cmocka_unit_test (test_run),    cmocka_unit_test (test_blocked),
+        cmocka_unit_test (test_cwd),    cmocka_unit_test (test_fds),
         cmocka_unit_test (test_errors),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -11,55 +11,11 @@
 #define YAML_ALIAS_FACTOR 4
 #define YAML_MAX_DEPTH 100
 
-/* libyaml takes time that grows with the square of the depth: nesting is bounded
- * before it builds the document. Brackets within strings only cost a closer look. */
-static bool looks_deep (const char *text, size_t len)
-{
-    int depth = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '[' || text[i] == '{') {
-            if (++depth > YAML_MAX_DEPTH)
-                return true;
-        } else if ((text[i] == ']' || text[i] == '}') && depth > 0)
-            depth--;
-    }
-    return false;
-}
-
-/* 1: deeper than allowed at *line, *column. Text that is not YAML is not. */
-static int is_deep (const char *text, size_t len, int *line, int *column)
-{
-    yaml_parser_t parser;
-    yaml_event_t event;
-    int depth = 0;
-    bool end = false;
-
-    if (!yaml_parser_initialize (&parser)) {
-        errno = ENOMEM;
-        return -1;
-    }
-    yaml_parser_set_input_string (&parser, (const unsigned char *)text, len);
-    while (!end && depth <= YAML_MAX_DEPTH && yaml_parser_parse (&parser, &event)) {
-        *line = event.start_mark.line + 1;
-        *column = event.start_mark.column + 1;
-        depth += event.type == YAML_SEQUENCE_START_EVENT
-                 || event.type == YAML_MAPPING_START_EVENT;
-        depth -= event.type == YAML_SEQUENCE_END_EVENT
-                 || event.type == YAML_MAPPING_END_EVENT;
-        end = event.type == YAML_STREAM_END_EVENT || event.type == YAML_NO_EVENT;
-        yaml_event_delete (&event);
-    }
-    yaml_parser_delete (&parser);
-    return depth > YAML_MAX_DEPTH;
-}
-
 int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
                     int *column, flux_error_t *error)
 {
     yaml_parser_t parser;
-
-    int deep = looks_deep (text, len) ? is_deep (text, len, line, column) : 0;
+    int deep = yaml_too_deep (text, len, YAML_MAX_DEPTH, line, column);
 
     if (deep) {
         snprintf (error->text, sizeof (error->text), "nested too deeply");

@@ -131,6 +131,22 @@ static int expand_env (struct shell *sh, struct task *t)
     return rc;
 }
 
+/* What is sent to an instance is for its script: it waits until the broker can take it.
+ * NULL for what is no instance. */
+static const sigset_t *choose_blocked (char **argv)
+{
+    static sigset_t set;
+    const char *slash = argv[0] ? strrchr (argv[0], '/') : NULL;
+
+    if (!argv[0] || !argv[1] || strcmp (slash ? slash + 1 : argv[0], "flux") != 0
+        || strcmp (argv[1], "broker") != 0)
+        return NULL;
+    sigemptyset (&set);
+    sigaddset (&set, SIGUSR1);
+    sigaddset (&set, SIGUSR2);
+    return &set;
+}
+
 static int start_task (struct shell *sh, struct task *t)
 {
     static int cwd_errno; /* a child that is given up may write it whenever it is */
@@ -153,6 +169,7 @@ static int start_task (struct shell *sh, struct task *t)
         .pre_exec = traced ? prepare_traced : prepare_child,
         .pre_exec_arg = t,
         .cwd_errno = &cwd_errno,
+        .blocked = choose_blocked (argv),
     };
     cwd_errno = 0;
     rc = spawn_task (sh, t, &s);

@@ -166,7 +166,15 @@ json_t *yaml_to_json (const char *s, size_t len, flux_error_t *error)
     yaml_parser_t parser;
     yaml_document_t doc;
     json_t *o = NULL;
+    int line = 0, column;
 
+    if (yaml_too_deep (s, len, MAX_DEPTH, &line, &column)) {
+        if (error)
+            snprintf (error->text, sizeof (error->text),
+                      "invalid YAML: line %d: nested deeper than %d", line, MAX_DEPTH);
+        errno = EINVAL;
+        return NULL;
+    }
     if (yaml_too_many_anchors (s, len)) {
         if (error)
             snprintf (error->text, sizeof (error->text),

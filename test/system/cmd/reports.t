@@ -31,6 +31,19 @@ printf '#!/bin/sh\n#flux: -n1\ntrue\n##flux: -n2\n' >two.sh
 fails 'directives: a second sentinel' 1 'ERROR: .*' flux batch --dry-run two.sh
 printf '#!/bin/sh\n#flux: -n1 -S a="""\n#flux: never closed\n' >open.sh
 fails 'directives: quotes that do not end' 1 'ERROR: .*' flux batch --dry-run open.sh
+is 'directives: of a wrapped script, too' '1 name' sh -c \
+    'echo $(printf "#flux: -n1\n#flux: --job-name=name\ntrue\n" | flux batch --wrap --dry-run |
+        jq -r ".resources[0].count, .attributes.system.job.name")'
+is 'directives: the command line has the last word' mine sh -c \
+    'printf "#flux: -n1\n#flux: --job-name=name\ntrue\n" | flux batch --job-name=mine --wrap --dry-run |
+        jq -r .attributes.system.job.name'
+is 'a wrapped command with words that look like directives' 'echo #flux: -n2' sh -c \
+    'flux batch -n1 --dry-run --wrap echo "#flux:" -n2 | jq -r .attributes.system.files.script.data | sed -n 2p'
+fails 'a wrapped script with a NUL' 1 'ERROR: standard input: not a script: .* NUL' sh -c \
+    'printf "true\0false\n" | flux batch -n1 --wrap --dry-run'
+printf '#!/bin/sh\n#flux: -n1 --wrap\ntrue\n' >wraps.sh
+fails 'directives: wrap is none' 1 'ERROR: script: --wrap is no directive' \
+    flux batch --dry-run wraps.sh
 is 'bulksubmit: without a command it is {}' 'true false' sh -c \
     'echo $(flux bulksubmit --dry-run ::: true false | grep -oE "(true|false)$")'
 

@@ -32,10 +32,13 @@ rm -f task
 leaf flux submit -n1 --quiet sh -c 'echo $$ >task; exec sleep inf'
 until_true [ -s task ]
 broker=$(leaf flux getattr broker.pid)
+dirs="$(inside flux getattr rundir) $(leaf flux getattr rundir)"
+removed () { for d in $dirs; do [ ! -e "$d" ] || return 1; done; }
 kill -KILL "$(inside flux getattr broker.pid)"
 succeeds 'a parent dies: its job ends' flux job wait-event -t 60 "$J" clean
 succeeds 'so does the instance below' until_true gone "$broker"
 succeeds 'and the job there' until_true gone "$(cat task)"
+succeeds 'and their directories, though nobody had a program' until_true removed
 
 # The same from the top: an instance of its own, which dies.
 rm -f task
@@ -44,15 +47,16 @@ flux start -Srundir="$DIR/top" sh -c '
     J=$(flux alloc --bg -n1)
     FLUX_URI=$(flux uri --local $J) flux submit -n1 --quiet sh -c "echo \$\$ >task; exec sleep inf"
     until [ -s task ]; do flux getattr rank >/dev/null; done
-    FLUX_URI=$(flux uri --local $J) flux getattr broker.pid >uri
+    FLUX_URI=$(flux uri --local $J) sh -c "echo \$(flux getattr broker.pid) \$(flux getattr rundir)" >uri
     sleep inf' 2>/dev/null &
 top=$!
 mkdir -p top
-read -r broker <uri
+read -r broker dirs <uri
 kill -KILL "$(FLUX_URI=local://$DIR/top/local-0 flux getattr broker.pid)"
 wait $top
 succeeds 'the broker at the top dies: the instance in it ends' until_true gone "$broker"
 succeeds 'and the job in that' until_true gone "$(cat task)"
+succeeds 'and its directory' until_true removed
 
 # --- a time limit: in order, and the log is kept ---
 

@@ -60,4 +60,35 @@ succeeds 'a signal for the script' flux job wait-event -t 60 "$J" clean
 out_own () { out "$1" | sed 's/ User defined signal 1//'; }
 is 'it has got it, once, and its instance none' ' got USR1 and goes on' out_own "$J"
 like 'nobody was harmed' 'finish status=0$' flux job eventlog "$J"
+
+# Signals that come before the script runs: it gets them, as any program does that is
+# asked before it has set a trap, and not its instance, which may be anywhere on its way.
+cat >runs.sh <<'EOF'
+#!/bin/sh
+exec sleep inf
+EOF
+J=$(flux batch -n1 -t 30s --signal=USR1@1m runs.sh)
+succeeds 'more time than the job has: the signal comes at once' \
+    flux job wait-event -t 60 "$J" clean
+like 'the instance starts for all that' 'memo.*"ssh:' flux job eventlog "$J"
+like 'it is the script that has it' 'finish status=35328$' flux job eventlog "$J"
+J=$(flux submit -n1 -t 30s --signal=USR1@1000d sleep inf)
+flux job wait-event -t 60 "$J" clean >/dev/null
+like 'more time than this machine runs' 'finish status=35328$' flux job eventlog "$J"
+
+mkdir -p rc/rc1.d
+cat >rc/rc1.d/gate <<EOF
+#!/bin/sh
+echo here >"$DIR/arrived"
+read x <"$DIR/gate"
+EOF
+chmod +x rc/rc1.d/gate
+mkfifo arrived gate
+J=$(FLUX_RC_EXTRA=$DIR/rc flux batch -n1 -t 60s --output=none runs.sh)
+read -r x <arrived
+flux job kill -s USR1 "$J"
+flux job kill -s USR2 "$J"
+echo on >gate
+succeeds 'a signal while its instance starts' flux job wait-event -t 60 "$J" clean
+like 'the script gets it' 'finish status=3(5328|5840)$' flux job eventlog "$J"
 finish
