@@ -1,17 +1,20 @@
 /* While a burst of messages lasts, freed memory is kept for what comes next: the first
  * touch of a page costs more than all that is done with it afterwards. When it is over,
  * memory goes back to the system: what the modules needed for many jobs at once is free
- * then, but scattered. */
+ * then, but scattered. Some of it they let go of later, so that is done twice. */
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "broker/broker.h"
 #include "broker/memory.h"
 
 #define BURST 256 /* messages */
 #define QUIET 0.2 /* s */
+#define LATER 4.  /* s: caches have been left by then */
 #define ARENAS 4  /* many threads, little memory */
 
 /* Bytes: smaller blocks come from an arena, and so much may lie free at its end. */
@@ -24,6 +27,7 @@ struct memory {
     flux_watcher_t *timer;
     size_t messages; /* since memory was given back */
     size_t seen;     /* of these, when the timer was started */
+    bool again;      /* it has been given back once */
 };
 
 static void keep (int block, int end)
@@ -58,10 +62,37 @@ static void trim_ends (void)
     pthread_sigmask (SIG_SETMASK, &saved, NULL);
 }
 
-static void arm (struct memory *m)
+/* A block that was large lay on huge pages (pages.h), and small ones lie there now: the
+ * kernel would make them huge again, and fill what was given back. A mapping that another
+ * thread changes meanwhile is no error: this is a hint. */
+static void small_pages (void)
+{
+    unsigned long start, end;
+    char line[512];
+    FILE *f;
+
+    if (!(f = fopen ("/proc/self/maps", "re")))
+        return;
+    while (fgets (line, sizeof (line), f)) {
+        if (sscanf (line, "%lx-%lx rw-p %*x 00:00 0", &start, &end) == 2)
+            (void)madvise ((void *)start, end - start, MADV_NOHUGEPAGE);
+    }
+    fclose (f);
+}
+
+static void give_back (void)
+{
+    small_pages ();
+    keep (BLOCK_BURST, END_QUIET);
+    trim_ends ();
+    keep (BLOCK_QUIET, END_QUIET);
+    malloc_trim (0);
+}
+
+static void arm (struct memory *m, double after)
 {
     m->seen = m->messages;
-    flux_timer_watcher_reset (m->timer, QUIET, 0.);
+    flux_timer_watcher_reset (m->timer, after, 0.);
     flux_watcher_start (m->timer);
 }
 
@@ -70,14 +101,13 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     struct memory *m = arg;
 
     if (m->messages - m->seen > BURST) {
-        arm (m);
+        arm (m, QUIET);
         return;
     }
     m->messages = 0;
-    keep (BLOCK_BURST, END_QUIET);
-    trim_ends ();
-    keep (BLOCK_QUIET, END_QUIET);
-    malloc_trim (0);
+    give_back ();
+    if ((m->again = !m->again))
+        arm (m, LATER);
 }
 
 void memory_limit (void)
@@ -115,6 +145,7 @@ void memory_used (struct broker *b)
 
     if (m && ++m->messages == BURST) {
         keep (BLOCK_BURST, END_BURST);
-        arm (m);
+        m->again = false;
+        arm (m, QUIET);
     }
 }

@@ -313,10 +313,10 @@ static bool is_mode (struct check *c, json_t *o)
     return s && (!strcmp (s, "truncate") || !strcmp (s, "append"));
 }
 
-static bool is_size (struct check *c, json_t *o)
+static bool is_output_limit (struct check *c, json_t *o)
 {
     size_t bytes;
-    return option_size (o, &bytes) == 0;
+    return option_size (o, &bytes) == 0 && bytes <= OUTPUT_LIMIT_MAX;
 }
 
 static bool is_buffer (struct check *c, json_t *o)
@@ -367,7 +367,7 @@ static const struct {
     { "mpi", is_mpi },
     { "nosetpgrp", is_switch },
     { "oom.adjust", is_oom },
-    { "output.limit", is_size },
+    { "output.limit", is_output_limit },
     { "output.mode", is_mode },
     { "output.stderr.buffer.type", is_buffer },
     { "output.stderr.label", is_switch },

@@ -24,6 +24,7 @@ int option_duration (const json_t *o, double *seconds);
 /* Bytes: a number, or text that may end with k, M or G; what is more than can be said is
  * SIZE_MAX. -1 with EINVAL. */
 int option_size (const json_t *o, size_t *bytes);
+#define OUTPUT_LIMIT_MAX (1UL << 30) /* of output.limit, and the default */
 /* pmi: a list of implementations; true if the simple one is among them. NULL: it is. */
 bool option_pmi_simple (const json_t *o);
 

@@ -44,6 +44,8 @@ static void what_is_published_is_good (void **state)
           "\"per-task\"}");
     good ("{\"output\":{\"stdout\":{\"type\":\"file\",\"path\":\"x\",\"label\":true,"
           "\"buffer\":{\"type\":\"line\"}},\"limit\":\"1.5M\",\"mode\":\"append\"}}");
+    good ("{\"output\":{\"limit\":\"1G\"}}");
+    good ("{\"output\":{\"limit\":0}}");
     good ("{\"exit-timeout\":\"none\"}");
     good ("{\"exit-timeout\":\"5m\",\"signal\":{\"signum\":10,\"timeleft\":\"1m\"}}");
     good ("{\"stage-in\":1,\"sysmon\":{\"period\":0.5},\"hwloc\":{\"xmlfile\":1}}");
@@ -60,6 +62,10 @@ static void the_rest_is_refused (void **state)
     bad ("{\"output\":{\"limit\":\"10x\"}}",
          "shell option output.limit=10x: not supported");
     bad ("{\"output\":{\"limit\":-1}}", "shell option output.limit=-1: not supported");
+    bad ("{\"output\":{\"limit\":\"1.001G\"}}",
+         "shell option output.limit=1.001G: not supported");
+    bad ("{\"output\":{\"limit\":1073741825}}",
+         "shell option output.limit=1073741825: not supported");
     bad ("{\"output\":1}", "shell option output=1: not supported");
     bad ("{\"exit-timeout\":\"-1s\"}", "shell option exit-timeout=-1s: not supported");
     bad ("{\"signal\":{\"signum\":99}}",

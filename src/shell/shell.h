@@ -146,8 +146,8 @@ struct shell {
     struct output *outputs[2];
     int peers_writing; /* leader: shells that still send output to files */
     size_t output_limit;
-    size_t output_total[2];
-    bool output_truncated[2];
+    size_t output_total[2]; /* of stdout and stderr, in the KVS */
+    size_t output_lost[2];  /* beyond output_limit */
     struct buf scratch;
 
     struct pmi_server *pmi;

@@ -92,6 +92,9 @@ int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void 
 int db_shrink (struct db *db, int pages, flux_error_t *error);
 /* Puts things in order after a collection: sizes are then what they should be. */
 void db_tidy (struct db *db);
+/* Nothing is stored or loaded for a while: frees what only makes the next calls quicker.
+ * Not within a transaction. */
+void db_rest (struct db *db);
 /* What the last collection left, for the next start; -1: there was none. */
 int db_set_live (struct db *db, int64_t bytes, flux_error_t *error);
 int64_t db_get_live (struct db *db);

@@ -43,6 +43,9 @@ struct held {
     flux_watcher_t *timer;
 };
 
+/* When the store has not been used for so long, its caches go. */
+#define QUIET 1. /* s */
+
 struct service {
     flux_t *h;
     struct digest *digest;
@@ -52,6 +55,8 @@ struct service {
     size_t blob_max;
     int failure; /* errno of the last batch, or 0 */
     struct held held;
+    flux_watcher_t *quiet; /* runs from the first use on */
+    bool used;             /* since it was started */
     struct garbage *garbage;
     struct timing load_time, store_time;
     flux_msg_handler_t **handlers, **own;
@@ -82,6 +87,27 @@ static void respond_error (struct service *s, const flux_msg_t *msg,
 {
     if (flux_respond_error (s->h, msg, errno, error->text[0] ? error->text : NULL) < 0)
         flux_log_error (s->h, "error responding to content-backing request");
+}
+
+static void in_use (struct service *s)
+{
+    if (!s->used && !flux_watcher_is_active (s->quiet)) {
+        flux_timer_watcher_reset (s->quiet, QUIET, QUIET);
+        flux_watcher_start (s->quiet);
+    }
+    s->used = true;
+}
+
+static void quiet_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct service *s = arg;
+
+    if (!s->used) {
+        flux_watcher_stop (w);
+        db_rest (s->db);
+        buf_fini (&s->scratch);
+    }
+    s->used = false;
 }
 
 static int check_size (const struct service *s, size_t len)
@@ -122,6 +148,7 @@ static void load_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     double start = clock_monotonic ();
     const void *digest;
 
+    in_use (s);
     if (decode_digest (s, msg, &digest) < 0
         || db_load (s->db, digest, digest_size (s->digest), &s->scratch, &error) < 0) {
         if (errno != ENOENT && errno != EPROTO)
@@ -221,6 +248,7 @@ static void store_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     const void *data;
     size_t len;
 
+    in_use (s);
     if (flux_request_decode_raw (msg, NULL, &data, &len) < 0 || check_size (s, len) < 0
         || digest_hash (s->digest, data, len, digest) < 0
         || store_one (s, digest, data, len, &error) < 0) {
@@ -295,6 +323,7 @@ static void commit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     const void *data;
     size_t len;
 
+    in_use (s);
     if (flux_request_decode_raw (msg, NULL, &data, &len) < 0
         || commit (s, data, len, &error) < 0) {
         log_failure (s, &error);
@@ -566,6 +595,7 @@ static void service_fini (struct service *s)
     flux_msg_handler_delvec (s->handlers);
     flux_msg_handler_delvec (s->own);
     garbage_destroy (s->garbage);
+    flux_watcher_destroy (s->quiet);
     flux_watcher_destroy (s->held.timer);
     flux_msglist_destroy (s->held.requests);
     db_close (s->db);
@@ -605,6 +635,8 @@ static int service_init (struct service *s, flux_t *h, struct options *o)
     s->h = h;
     s->blob_max = storage_blob_max (h);
     if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0
+        || !(s->quiet = flux_timer_watcher_create (flux_get_reactor (h), QUIET, QUIET,
+                                                   quiet_cb, s))
         || !(s->garbage = garbage_create (h, s->db, s->digest, o->db.recovery)))
         return -1;
     return add_handlers (s);

@@ -83,6 +83,7 @@ void journal_publish (struct ctx *ctx)
          msg = flux_msglist_next (ctx->readers))
         send_turn (ctx, msg, flux_msg_aux_get (msg, filter_key));
     journal_reset (&ctx->m->sent);
+    journal_relax (&ctx->scratch);
 }
 
 static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

@@ -19,7 +19,6 @@
 #include "shell/shell.h"
 
 #define READ_SIZE 65536
-#define LIMIT_SINGLE_USER (1024L * 1024 * 1024)
 #define LINE_LIMIT (1024 * 1024)
 
 enum output_kind { OUTPUT_KVS, OUTPUT_FILE, OUTPUT_LEADER, OUTPUT_NULL };
@@ -112,20 +111,31 @@ static void write_labelled (struct shell *sh, struct output *o, const char *rank
 static size_t take_quota (struct shell *sh, const char *name, size_t len)
 {
     int i = name[3] == 'e';
+    size_t left = sh->output_limit - sh->output_total[i];
+    size_t kept = len < left ? len : left, n = sh->output_limit, unit = 0;
 
-    if (sh->output_total[i] + len <= sh->output_limit) {
-        sh->output_total[i] += len;
-        return len;
+    if (len > left && sh->output_lost[i] == 0) {
+        for (; n >= 1024 && n % 1024 == 0 && unit < 3; unit++)
+            n /= 1024;
+        shell_log (sh, SHELL_WARN,
+                   "output.kvs: %s will be truncated, %zu%.1s limit exceeded", name, n,
+                   &"\0KMG"[unit]);
     }
-    if (!sh->output_truncated[i]) {
-        sh->output_truncated[i] = true;
-        len = sh->output_limit - sh->output_total[i];
-        sh->output_total[i] = sh->output_limit;
-        shell_log (sh, SHELL_WARN, "%s will be truncated, %zuMB limit exceeded", name,
-                   sh->output_limit >> 20);
-        return len;
+    sh->output_total[i] += kept;
+    sh->output_lost[i] += len - kept;
+    return kept;
+}
+
+static void tell_lost (struct shell *sh)
+{
+    static const char *const names[] = { "stdout", "stderr" };
+
+    for (int i = 0; i < 2; i++) {
+        if (sh->output_lost[i] > 0)
+            shell_log (sh, SHELL_WARN, "output.kvs: %s: %zu of %zu bytes truncated",
+                       names[i], sh->output_lost[i],
+                       sh->output_total[i] + sh->output_lost[i]);
     }
-    return 0;
 }
 
 static void emit (struct shell *sh, struct output *o, const char *rank,
@@ -234,7 +244,8 @@ static void stream_end (struct shell *sh, struct stream *st, struct output *o)
         emit (sh, o, t->rank_str, NULL, 0, true);
     if (t->pty && sh->outputs[1]->kind == OUTPUT_KVS) /* nothing was its stderr */
         emit (sh, sh->outputs[1], t->rank_str, NULL, 0, true);
-    sh->streams_open--;
+    if (--sh->streams_open == 0)
+        tell_lost (sh);
     shell_unwatch (sh, &st->src);
 }
 
@@ -445,7 +456,9 @@ int shell_output_init (struct shell *sh)
     struct stream_options opts[2] = { { NULL, false, false } };
 
     if (option_size (shell_option (sh, "output.limit"), &sh->output_limit) < 0)
-        sh->output_limit = LIMIT_SINGLE_USER;
+        sh->output_limit = OUTPUT_LIMIT_MAX;
+    if (sh->output_limit > OUTPUT_LIMIT_MAX) /* a plugin has set it */
+        sh->output_limit = OUTPUT_LIMIT_MAX;
     if (parse_options (sh, 0, &opts[0]) < 0)
         return -1;
     opts[1] = opts[0];

@@ -271,11 +271,54 @@ static void the_limit_is_of_each_stream (void **state)
     print (0, 2, "123456789\n"); /* just as much */
     expect (ENTRY ("stderr", "0", "\"data\":\"123456789\\n\""));
     print (0, 2, "x\n");
-    expect ("log:stderr will be truncated, 0MB limit exceeded ");
+    expect ("log:output.kvs: stderr will be truncated, 10 limit exceeded ");
     finish (0, 1);
     expect (ENTRY ("stdout", "0", "\"eof\":true"));
     assert_int_equal (sh.output_total[0], 10);
     assert_int_equal (sh.output_total[1], 10);
+    finish (0, 2);
+    finish (1, 1);
+    buf_fini (&said);
+    finish (1, 2); /* the last of all says how much it was */
+    expect (ENTRY ("stderr", "1",
+                   "\"eof\":true") "log:output.kvs: stdout: 6 of 16 bytes truncated "
+                                   "log:output.kvs: stderr: 2 of 12 bytes truncated ");
+}
+
+/* It may be more than one piece is: what fits of it goes. */
+static void the_limit_has_a_unit (void **state)
+{
+    static char line[3001];
+
+    memset (line, 'x', 2999);
+    line[2999] = '\n';
+    assert_int_equal (begin ("{\"output.limit\":\"2.5K\"}"), 0);
+    assert_int_equal (sh.output_limit, 2560);
+    print (0, 1, line);
+    assert_non_null (said.data);
+    assert_non_null (
+        strstr (said.data, "stdout will be truncated, 2560 limit exceeded"));
+    assert_int_equal (sh.output_total[0], 2560);
+    assert_int_equal (sh.output_lost[0], 440);
+    buf_fini (&said);
+    shell_output_fini (&sh);
+    json_decref (sh.jobspec.shell_options);
+    sh.output_total[0] = sh.output_lost[0] = 0;
+    assert_int_equal (begin ("{\"output.limit\":\"2k\"}"), 0);
+    print (0, 1, line);
+    assert_non_null (strstr (said.data, "stdout will be truncated, 2K limit exceeded"));
+    buf_fini (&said);
+}
+
+/* Without one, and where a plugin wants more than there may be. */
+static void the_limit_is_at_most_1G (void **state)
+{
+    assert_int_equal (begin ("{}"), 0);
+    assert_int_equal (sh.output_limit, 1 << 30);
+    shell_output_fini (&sh);
+    json_decref (sh.jobspec.shell_options);
+    assert_int_equal (begin ("{\"output.limit\":\"1.5G\"}"), 0);
+    assert_int_equal (sh.output_limit, 1 << 30);
 }
 
 static void a_file_has_labels (void **state)
@@ -447,6 +490,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (whole_lines_are_entries),        TEST (unbuffered_does_not_wait),
         TEST (stderr_does_not_wait),           TEST (stderr_waits_if_it_has_to),
+        TEST (the_limit_has_a_unit),           TEST (the_limit_is_at_most_1G),
         TEST (the_limit_is_of_each_stream),    TEST (a_file_has_labels),
         TEST (each_task_has_its_file),         TEST (mode_is_honoured),
         TEST (what_cannot_be_opened_is_fatal), TEST (a_full_disk),

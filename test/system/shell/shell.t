@@ -65,6 +65,16 @@ run flux run --output=o.txt -o output.mode=append echo more
 is 'append' 'o more' sh -c 'xargs <o.txt'
 fails 'a file that cannot be written' 1 "error opening output file '/nonexistent/x'" \
     flux run --output=/nonexistent/x true
+run flux run -o output.limit=10 printf 123456789012345
+if [ "$out" = 1234567890 ] \
+    && matches 'stdout will be truncated, 10 limit exceeded' "$err" \
+    && matches 'stdout: 5 of 15 bytes truncated' "$err"; then
+    ok 'what is beyond the output limit is told'
+else
+    not_ok 'what is beyond the output limit is told' "$out" "$err"
+fi
+run flux run -o output.limit=1K --output=whole.txt sh -c 'yes | head -1000'
+is 'a file has no output limit' 2000 sh -c 'wc -c <whole.txt'
 is 'output limit' 10 sh -c 'flux run -o output.limit=10 sh -c "yes | head -1000" 2>/dev/null | wc -c'
 
 is 'rlimit' 77 flux run --rlimit=nofile=77 sh -c 'ulimit -n'
@@ -75,7 +85,7 @@ is 'affinity: one core' 1 sh -c 'flux run -n1 nproc'
 fails 'affinity: unknown' 1 "shell option cpu-affinity=x: not supported" \
     flux run -o cpu-affinity=x true
 for o in nosuch=1 oom.adjust=5000 mpi=spectrum gpu-affinity=x output.client.lwm=3 pmi=pmix \
-    signal.signum=0 exit-timeout=x output.mode=x; do
+    signal.signum=0 exit-timeout=x output.mode=x output.limit=2G; do
     fails "-o $o" 1 "shell option ${o%%[.=]*}.*: not supported" flux run -o $o true
 done
 for o in mpi=none gpu-affinity=off verbose pmi=pmi1; do

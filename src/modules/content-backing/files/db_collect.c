@@ -181,6 +181,10 @@ void db_tidy (struct db *db)
 {
 }
 
+void db_rest (struct db *db)
+{
+}
+
 int db_set_live (struct db *db, int64_t bytes, flux_error_t *error)
 {
     return db_write_number (db, "live", bytes) < 0

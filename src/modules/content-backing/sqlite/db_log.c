@@ -56,6 +56,12 @@ void db_tidy (struct db *db)
         db->frames = frames;
 }
 
+void db_rest (struct db *db)
+{
+    sqlite3_db_release_memory (db->conn);
+    buf_fini (&db->lz);
+}
+
 /* A header of zeros ends the log as well. */
 static bool blot_out (sqlite3_file *f, sqlite3_int64 at)
 {

@@ -1,5 +1,6 @@
 #include "base/test.h"
 
+#include "db_impl.h"
 #include "faultvfs.h"
 #include "modules/content-backing/db.h"
 
@@ -649,6 +650,35 @@ static void test_sweep_open (void **state)
     }
 }
 
+static int cached_bytes (struct db *db)
+{
+    int now = 0, high;
+
+    sqlite3_db_status (db->conn, SQLITE_DBSTATUS_CACHE_USED, &now, &high, 0);
+    return now;
+}
+
+/* What is kept for quick answers goes while nobody asks; nothing else does. */
+static void test_rest (void **state)
+{
+    struct db *db = open_kept ();
+    int used;
+
+    for (int n = 1; n <= 100; n++)
+        assert_int_equal (put (db, n, false, 3000), 0);
+    used = cached_bytes (db);
+    assert_true (used > 200 * 1024);
+    db_rest (db);
+    assert_true (cached_bytes (db) < used / 8);
+    assert_null (db->lz.data);
+    for (int n = 1; n <= 100; n++)
+        assert_true (has (db, n));
+    assert_int_equal (put (db, 101, true, 3000), 0);
+    db_rest (db);
+    assert_int_equal (newest (db), 101);
+    db_close (db);
+}
+
 #define unit_test_in_dir(f) cmocka_unit_test_setup_teardown (f, enter_dir, leave_dir)
 
 int main (void)
@@ -660,6 +690,7 @@ int main (void)
         unit_test_in_dir (test_unkept),     unit_test_in_dir (test_sweep_enospc),
         unit_test_in_dir (test_sweep_eio),  unit_test_in_dir (test_sweep_short),
         unit_test_in_dir (test_sweep_open), unit_test_in_dir (test_sweep_cut),
+        unit_test_in_dir (test_rest),
     };
     int rc;
 

@@ -15,10 +15,18 @@ void journal_fini (struct journal *j)
     buf_fini (&j->index);
 }
 
+void journal_relax (struct buf *b)
+{
+    if (b->cap > JOURNAL_KEPT && !b->err)
+        buf_fini (b);
+    else
+        buf_reset (b);
+}
+
 void journal_reset (struct journal *j)
 {
-    buf_reset (&j->text);
-    buf_reset (&j->index);
+    journal_relax (&j->text);
+    journal_relax (&j->index);
 }
 
 /* One entry, with what is not in the log but belongs to it. */

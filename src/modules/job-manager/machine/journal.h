@@ -22,6 +22,10 @@ void journal_init (struct journal *j);
 void journal_fini (struct journal *j);
 void journal_reset (struct journal *j);
 
+#define JOURNAL_KEPT (64 * 1024) /* bytes of memory, from one turn to the next */
+/* Empties a text; the memory of a long one is freed. What has failed stays so. */
+void journal_relax (struct buf *b);
+
 /* line: the entry as the eventlog has it, newline included. */
 void journal_add (struct journal *j, const struct job *job, const struct event *ev,
                   struct span line);

@@ -322,6 +322,36 @@ static void filters (void **state)
 }
 
 /* Once memory was short it stays so: nobody is told half of it as if it were all. */
+/* Memory of a turn with many events is not kept for those with few. */
+static void a_long_turn_leaves_nothing (void **state)
+{
+    struct journal journal, sent;
+    struct job *job = make_job (1, false);
+    struct event ev = some_event (EV_OTHER, 0);
+
+    journal_init (&journal);
+    journal_init (&sent);
+    while (journal.text.len < 8 * JOURNAL_KEPT)
+        post (&journal, job, &ev);
+    assert_int_equal (journal_seal (&journal, &sent), 0);
+    while (journal.text.len < 8 * JOURNAL_KEPT)
+        post (&journal, job, &ev);
+    assert_int_equal (journal_seal (&journal, &sent), 0); /* behind the first */
+    journal_reset (&sent);
+    assert_in_range (journal.text.cap, 0, JOURNAL_KEPT);
+    assert_in_range (journal.index.cap, 0, JOURNAL_KEPT);
+    assert_in_range (sent.text.cap, 0, JOURNAL_KEPT);
+    assert_in_range (sent.index.cap, 0, JOURNAL_KEPT);
+    post (&journal, job, &ev);
+    assert_int_equal (journal_seal (&journal, &sent), 0);
+    assert_true (sent.text.len > 0);
+    journal_reset (&sent);
+    assert_non_null (sent.text.data); /* a short one is */
+    journal_fini (&journal);
+    journal_fini (&sent);
+    drop_job (job);
+}
+
 static void failures_stick (void **state)
 {
     struct job *job;
@@ -355,6 +385,7 @@ int main (void)
         cmocka_unit_test (backlog_is_what_is_committed),
         cmocka_unit_test (backlog_of_odd_entries),
         cmocka_unit_test (filters),
+        cmocka_unit_test (a_long_turn_leaves_nothing),
         cmocka_unit_test (failures_stick),
     };
 
