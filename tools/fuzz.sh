@@ -27,6 +27,9 @@ if ! echo 'int LLVMFuzzerTestOneInput (const char *d, long n) { return 0; }' \
 fi
 ninja -C $build --quiet fuzz-programs
 
+# What is undefined is a crash like any other.
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
 # One target: its last word, or all of them if it crashed. Called by xargs below.
 run='
     name=$1

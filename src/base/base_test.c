@@ -124,6 +124,7 @@ static void test_buf (void **state)
     size_t len;
     char *s;
 
+    assert_int_equal (buf_print (&b, stdout), 0);
     assert_int_equal (buf_adds (&b, "hello "), 0);
     assert_int_equal (buf_printf (&b, "%0200d", 7), 0);
     assert_int_equal (b.len, 206);

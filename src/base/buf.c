@@ -105,6 +105,11 @@ int buf_printf (struct buf *b, const char *fmt, ...)
     return rc;
 }
 
+int buf_print (const struct buf *b, FILE *f)
+{
+    return b->len == 0 || fwrite (b->data, 1, b->len, f) == b->len ? 0 : -1;
+}
+
 void buf_consume (struct buf *b, size_t len)
 {
     if (len >= b->len) {

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct buf {
     char *data; /* NULL until something is added */
@@ -27,6 +28,8 @@ int buf_addc (struct buf *b, char c);
 int buf_printf (struct buf *b, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
 int buf_vprintf (struct buf *b, const char *fmt, va_list ap);
+/* Write what is in it; -1: the stream did not take all. */
+int buf_print (const struct buf *b, FILE *f);
 /* Drop len bytes from the front. */
 void buf_consume (struct buf *b, size_t len);
 /* The bytes, owned by the caller; the buffer is empty after. Never NULL

@@ -165,7 +165,7 @@ say (struct service *s, const char *fmt, ...)
     if (text.len > 0
         && buf_add_printable (&shown, text.data, text.len, PRINTABLE_LINES) == 0) {
         pthread_mutex_lock (&s->log_lock);
-        fwrite (shown.data, 1, shown.len, s->log);
+        buf_print (&shown, s->log);
         fflush (s->log);
         pthread_mutex_unlock (&s->log_lock);
     }

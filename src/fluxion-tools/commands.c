@@ -290,8 +290,7 @@ int command_find (struct session *ss, int argc, char **argv)
     if (rc < 0) {
         fprintf (stderr, "ERROR: find: %s\n", error.text);
     } else {
-        if (b.len)
-            fwrite (b.data, 1, b.len, ss->out);
+        buf_print (&b, ss->out);
         session_print_line (ss);
         fprintf (ss->out, "INFO: EXPRESSION=\"%s\"\n", expr.data);
         session_print_line (ss);

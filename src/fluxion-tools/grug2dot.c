@@ -53,7 +53,7 @@ int main (int argc, char **argv)
     int rc = grug_draw (text, len, more, &b, &error);
     if (rc < 0)
         fprintf (stderr, "grug2dot: %s: %s\n", argv[optind], error.text);
-    else if (fwrite (b.data, 1, b.len, stdout) != b.len || fflush (stdout) != 0) {
+    else if (buf_print (&b, stdout) < 0 || fflush (stdout) != 0) {
         fprintf (stderr, "grug2dot: %s\n", strerror (errno));
         rc = -1;
     }

@@ -86,8 +86,8 @@ void session_print_R (struct session *ss, const struct selected *sel, uint32_t n
 
     if (fluxion_write (ss->format, scheduler_graph (ss->s), sel, nsel, &info, &b) < 0)
         fprintf (stderr, "ERROR: %s\n", strerror (errno));
-    else if (b.len)
-        fwrite (b.data, 1, b.len, ss->out);
+    else
+        buf_print (&b, ss->out);
     buf_fini (&b);
 }
 

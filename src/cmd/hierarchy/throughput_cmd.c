@@ -294,7 +294,7 @@ static void print_results (struct test *t, int njobs, double end)
     tally_print (&sum, t->leaves.count, t->submitted - t->begin, end - t->begin, &b);
     for (size_t i = 0; i < t->leaves.count; i++)
         tally_print_leaf (&t->worker[i].tally, t->worker[i].leaf->id, &b);
-    fwrite (b.data, 1, b.len, stdout);
+    buf_print (&b, stdout);
     buf_fini (&b);
 }
 

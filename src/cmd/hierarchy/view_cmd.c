@@ -35,7 +35,7 @@ static int run (optparse_t *p, int argc, char **argv)
         view_svg (t, &b);
     else
         hier_usage_error ("--format: no such format '%s'", format);
-    fwrite (b.data, 1, b.len, stdout);
+    buf_print (&b, stdout);
     buf_fini (&b);
     hierarchy_destroy (t);
     return 0;

@@ -106,7 +106,8 @@ static void print_event (const flux_msg_t *msg, bool raw)
         printf ("%s\t%s\n", safe (topic), safe (s));
     else if (flux_event_decode_raw (msg, &topic, &data, &len) == 0) {
         printf ("%s\t", safe (topic));
-        fwrite (data, 1, len, stdout);
+        if (len > 0)
+            fwrite (data, 1, len, stdout);
         fputc ('\n', stdout);
     }
     output_flush ();

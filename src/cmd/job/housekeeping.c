@@ -104,7 +104,7 @@ static char *get_format (optparse_t *p)
     if (strcmp (name, "help") == 0) {
         struct buf b = BUF_INIT;
         format_print_help (PROGRAM, formats, &b);
-        fwrite (b.data, 1, b.len, stdout);
+        buf_print (&b, stdout);
         exit (0);
     }
     if (!(text = format_lookup (PROGRAM, formats, name, &error)))
@@ -210,7 +210,7 @@ static void print_rows (optparse_t *p, const struct row *rows, size_t count)
         format_row (f, order[i], &b);
         buf_addc (&b, '\n');
     }
-    fwrite (b.data, 1, b.len, stdout);
+    buf_print (&b, stdout);
     buf_fini (&b);
     format_destroy (f);
     free (order);

@@ -106,8 +106,7 @@ struct listing {
 
 static void flush (struct listing *l)
 {
-    if (l->out.len > 0)
-        fwrite (l->out.data, 1, l->out.len, stdout);
+    buf_print (&l->out, stdout);
     buf_reset (&l->out);
 }
 

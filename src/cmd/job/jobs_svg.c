@@ -262,7 +262,7 @@ static void print (struct picture *p, flux_t *h, const char *colors)
                    &out);
     if (out.err)
         cmd_die ("out of memory");
-    fwrite (out.data, 1, out.len, stdout);
+    buf_print (&out, stdout);
     buf_fini (&out);
 }
 

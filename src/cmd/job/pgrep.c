@@ -178,8 +178,8 @@ static int run_pgrep (optparse_t *p, int argc, char **argv)
             found++;
         }
     }
-    if (out.len > 0 && found > 0)
-        fwrite (out.data, 1, out.len, stdout);
+    if (found > 0)
+        buf_print (&out, stdout);
     buf_fini (&out);
     format_destroy (f);
     expressions_fini (&e);

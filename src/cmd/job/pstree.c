@@ -277,7 +277,7 @@ static void print_tree (struct pstree *t, json_t *root, bool skip)
     pstree_draw (root, &style, &out);
     if (out.err)
         cmd_die ("out of memory");
-    fwrite (out.data ? out.data : "", 1, out.len, stdout);
+    buf_print (&out, stdout);
     buf_fini (&out);
 }
 

@@ -428,7 +428,7 @@ static void print (optparse_t *p, struct row *rows, size_t count)
     struct buf out = BUF_INIT;
     if (!strcmp (optparse_get_str (p, "format", "default"), "help")) {
         format_print_help ("flux-queue", named, &out);
-        fwrite (out.data, 1, out.len, stdout);
+        buf_print (&out, stdout);
         exit (0);
     }
     char *text = format_lookup ("flux-queue", named,
@@ -448,7 +448,7 @@ static void print (optparse_t *p, struct row *rows, size_t count)
         format_row (fmt, &rows[i], &out);
         buf_addc (&out, '\n');
     }
-    fwrite (out.data, 1, out.len, stdout);
+    buf_print (&out, stdout);
     buf_fini (&out);
     format_destroy (fmt);
     free (text);

@@ -122,7 +122,7 @@ static char *get_format (optparse_t *p, const struct format_named *named)
     if (!strcmp (name, "help")) {
         struct buf b = BUF_INIT;
         format_print_help (PROGRAM, named, &b);
-        fwrite (b.data, 1, b.len, stdout);
+        buf_print (&b, stdout);
         exit (0);
     }
     if (!(text = format_lookup (PROGRAM, named, name, &error)))

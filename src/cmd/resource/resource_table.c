@@ -257,8 +257,7 @@ void resource_table_print (const struct resource_table *t, const char *text,
         format_row (f, rows[i], &out);
         buf_addc (&out, '\n');
     }
-    if (out.len > 0)
-        fwrite (out.data, 1, out.len, stdout);
+    buf_print (&out, stdout);
     buf_fini (&out);
     free (rows);
     format_destroy (f);

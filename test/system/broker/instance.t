@@ -90,6 +90,10 @@ is 'event sub and pub' 'foo.bar	{"a":1}' sh -c '
     flux event sub --count=1 foo. >event & pid=$!
     until flux event pub foo.bar "{\"a\":1}" && [ -s event ]; do :; done
     wait $pid; cat event'
+is 'event sub -r: no payload' 'bare	' sh -c '
+    flux event sub --count=1 -r bare >bare & pid=$!
+    until flux event pub -r bare && [ -s bare ]; do :; done
+    wait $pid; cat bare'
 like 'event pub -s' '^seq=[0-9]+$' flux event pub -s foo
 fails 'event pub: not JSON' 1 '^flux-event: payload is not a JSON object' \
     flux event pub foo notjson

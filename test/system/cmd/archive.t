@@ -236,7 +236,9 @@ wait
 after=$(peaks | sort -n | tail -n 1)
 succeeds 'on three ranks at once' sh -c 'cmp large large1/large && cmp large large2/large &&
     cmp large large3/large'
-if [ $((after - before)) -lt 32768 ]; then
+if [ -n "${FLUX_TEST_SANITIZER:-}" ]; then
+    skip 'no broker grows by 32 MB' 'a sanitizer keeps what is freed'
+elif [ $((after - before)) -lt 32768 ]; then
     ok 'no broker grows by 32 MB'
 else
     not_ok 'no broker grows by 32 MB' "from $before to $after KB"

@@ -150,13 +150,27 @@ static void small (void **state)
     fake_fini (&f);
 }
 
+static void empty (void **state)
+{
+    struct fake f;
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    json_t *seen = json_object ();
+
+    fake_init (&f);
+    assert_int_equal (flux_kvs_txn_mkdir (txn, 0, "d"), 0);
+    assert_int_equal (fake_commit (&f, txn), 0);
+    assert_int_equal (pages_of (&f, 2, true, false, false, seen), 1);
+    assert_int_equal (json_object_size (seen), 0);
+    json_decref (seen);
+    fake_fini (&f);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (quiet),
-        cmocka_unit_test (disturbed),
-        cmocka_unit_test (loaded),
-        cmocka_unit_test (small),
+        cmocka_unit_test (quiet),  cmocka_unit_test (disturbed),
+        cmocka_unit_test (loaded), cmocka_unit_test (small),
+        cmocka_unit_test (empty),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
