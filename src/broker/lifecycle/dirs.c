@@ -173,7 +173,7 @@ static void remove_dir (struct broker *b, const char *attr, const char *cleanup)
 
 void dirs_cleanup (struct broker *b)
 {
-    guard_end ();
     remove_dir (b, "statedir", "statedir-cleanup");
     remove_dir (b, "rundir", "rundir-cleanup");
+    guard_end ();
 }
