@@ -336,6 +336,16 @@ def _():
     e.close()
 
 
+@case('strangers that connect and say nothing have their time')
+def _():
+    many = [socket.create_connection(('127.0.0.1', server.port), LIMIT) for _ in range(70)]
+    for s in many:
+        s.sendall(b'GET / HTTP/1.1\r\nX: ')
+    check(server.ask('GET', '/').status, 200)
+    for s in many:
+        s.close()
+
+
 @case('into a nested instance, cancel there; it dies while it is looked at')
 def _():
     job, uri = nest()

@@ -27,6 +27,16 @@ static int fail (const char *attr, const char *path, const char *why)
     return -1;
 }
 
+static int make_unique (char *path)
+{
+    return private_mkdtemp (path) ? 0 : -1;
+}
+
+static int make_named (char *path)
+{
+    return mkdir (path, 0700);
+}
+
 static int make_tmpdir (struct broker *b)
 {
     char path[4096];
@@ -35,14 +45,13 @@ static int make_tmpdir (struct broker *b)
         >= sizeof (path))
         return fail ("rundir", "TMPDIR", strerror (ENAMETOOLONG));
     signals_hold ();
-    if (!private_mkdtemp (path)) {
+    if (guard_mkdir (path, sizeof (path), make_unique) < 0) {
         fprintf (stderr, "flux-broker: rundir %s/flux-XXXXXX: %s\n", private_tmpdir (),
                  strerror (errno));
         signals_release ();
         return -1;
     }
     signals_take_along (path, true);
-    guard_start (path);
     signals_release ();
     if (attrs_put (b->attrs, "rundir", path, -1) < 0
         || attrs_put (b->attrs, "rundir-cleanup", "1", -1) < 0)
@@ -67,6 +76,18 @@ static int check_dir (const char *attr, const char *path)
     return rc;
 }
 
+/* What is to be removed has a guard. */
+static int make_dir (struct broker *b, const char *attr, const char *path)
+{
+    const char *stays = attrs_val (b->attrs, "rundir-cleanup");
+    char name[4096];
+
+    if (strcmp (attr, "rundir") != 0 || (stays && strcmp (stays, "0") == 0)
+        || (size_t)snprintf (name, sizeof (name), "%s", path) >= sizeof (name))
+        return mkdir (path, 0700);
+    return guard_mkdir (name, sizeof (name), make_named);
+}
+
 /* The last component is created if it is not there. What programs are told of it
  * must hold wherever they are. */
 static int use_dir (struct broker *b, const char *attr, const char *cleanup)
@@ -77,15 +98,10 @@ static int use_dir (struct broker *b, const char *attr, const char *cleanup)
     int errnum;
 
     signals_hold ();
-    created = mkdir (path, 0700) == 0;
+    created = make_dir (b, attr, path) == 0;
     errnum = errno;
-    if (created && strcmp (attr, "rundir") == 0) {
-        const char *stays = attrs_val (b->attrs, cleanup);
-
+    if (created && strcmp (attr, "rundir") == 0)
         signals_take_along (path, true);
-        if (!stays || strcmp (stays, "0") != 0)
-            guard_start (path);
-    }
     signals_release ();
     if (!created && errnum != EEXIST)
         return fail (attr, path, strerror (errnum));
@@ -157,7 +173,7 @@ static void remove_dir (struct broker *b, const char *attr, const char *cleanup)
 
 void dirs_cleanup (struct broker *b)
 {
-    guard_end ();
     remove_dir (b, "statedir", "statedir-cleanup");
     remove_dir (b, "rundir", "rundir-cleanup");
+    guard_end ();
 }

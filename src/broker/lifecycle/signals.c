@@ -44,11 +44,11 @@ static bool start_is_gone (void)
 /* Only what is allowed in a handler. */
 static void boot_handler (int signum)
 {
-    guard_end ();
     if (made.tbon[0])
         (void)unlink (made.tbon);
     if (made.remove || (start_removes_rundir && start_is_gone ()))
         (void)rmdir (made.rundir);
+    guard_end ();
     _exit (128 + signum);
 }
 

@@ -3,6 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,14 +26,24 @@ static void close_all (void)
     (void)close_range (3, ~0U, 0);
 }
 
-static void watch (pid_t broker, const char *path)
+/* Who cleans up is no part of the broker's process group: a job that is an instance is
+ * killed as a group. It leaves it, and hears of the broker's death, before there is
+ * anything to remove. */
+static void watch (pid_t broker, int fd, char *path, int (*make) (char *path))
 {
     sigset_t death;
-    int signum;
+    int signum, errnum;
 
     (void)setpgid (0, 0);
     (void)prctl (PR_SET_NAME, "flux-guard");
     (void)prctl (PR_SET_PDEATHSIG, DEATH);
+    if (getppid () != broker)
+        _exit (0);
+    errnum = make (path) < 0 ? errno : 0;
+    (void)fd_write_all (fd, &errnum, sizeof (errnum));
+    (void)fd_write_all (fd, path, strlen (path));
+    if (errnum)
+        _exit (0);
     close_all ();
     sigemptyset (&death);
     sigaddset (&death, DEATH);
@@ -39,20 +53,56 @@ static void watch (pid_t broker, const char *path)
     _exit (0);
 }
 
-void guard_start (const char *path)
+/* False: it has died without a word. */
+static bool take_answer (int fd, char *path, size_t size, int *errnum)
 {
-    pid_t broker = getpid ();
+    size_t len;
+    char *s = fd_read_all (fd, &len);
+    bool ok = s && len > sizeof (*errnum) && len - sizeof (*errnum) < size;
+
+    if (ok) {
+        memcpy (errnum, s, sizeof (*errnum));
+        snprintf (path, size, "%s", s + sizeof (*errnum));
+    }
+    free (s);
+    return ok;
+}
+
+static pid_t start (char *path, int fd[2], int (*make) (char *path))
+{
+    pid_t broker = getpid (), pid;
     sigset_t all, before;
 
-    /* A job that is an instance is killed as a group: who cleans up behind it is not
-     * part of that. Nor of what else comes to the group before it has left it. */
+    if (pipe2 (fd, O_CLOEXEC) < 0)
+        return -1;
+    /* Until it has left the group, it has no part in what comes to that. */
     sigfillset (&all);
     sigprocmask (SIG_BLOCK, &all, &before);
-    if ((guard = fork ()) == 0)
-        watch (broker, path);
-    if (guard > 0)
-        (void)setpgid (guard, guard);
+    if ((pid = fork ()) == 0)
+        watch (broker, fd[1], path, make);
     sigprocmask (SIG_SETMASK, &before, NULL);
+    close (fd[1]);
+    if (pid < 0)
+        close (fd[0]);
+    return pid;
+}
+
+int guard_mkdir (char *path, size_t size, int (*make) (char *path))
+{
+    int fd[2], errnum;
+    bool answered;
+
+    if ((guard = start (path, fd, make)) < 0)
+        return make (path);
+    answered = take_answer (fd[0], path, size, &errnum);
+    close (fd[0]);
+    if (answered && errnum == 0)
+        return 0;
+    guard_end ();
+    if (!answered)
+        return make (path);
+    errno = errnum;
+    return -1;
 }
 
 void guard_end (void)

@@ -30,6 +30,9 @@
 #define BODY_MAX 65536
 #define CONNECTIONS_MAX 64
 #define TIMEOUT 60 /* seconds without a byte */
+/* Of those who have not shown the token: whoever is on this machine may connect, and the
+ * connections are few. */
+#define TIMEOUT_STRANGER 5
 #define LIMIT_DEFAULT 200
 #define LIMIT_MAX 2000
 
@@ -420,6 +423,8 @@ static enum MHD_Result route (struct request *req, const char *method, const cha
         return send_text (req->conn, MHD_HTTP_UNAUTHORIZED,
                           "Open the URL that `flux web` has printed: it has the token "
                           "that is needed here.\n");
+    (void)MHD_set_connection_option (req->conn, MHD_CONNECTION_OPTION_TIMEOUT,
+                                     (unsigned int)TIMEOUT);
     if (!strcmp (method, "GET"))
         return get (req, url);
     if (!strcmp (method, "POST"))
@@ -559,9 +564,9 @@ static struct MHD_Daemon *start (struct server *s, int fd,
         flags, 0, NULL, NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned int)TIMEOUT, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
-        MHD_OPTION_ARRAY, opt->cert ? tls : &tls[2], MHD_OPTION_END);
+        (unsigned int)TIMEOUT_STRANGER, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)65536, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+        completed, s, MHD_OPTION_ARRAY, opt->cert ? tls : &tls[2], MHD_OPTION_END);
 }
 
 struct server *server_create (flux_reactor_t *r, struct hubs *hubs,
