@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/subprocess/command.h"
+#include "core/subprocess/launch.h"
 #include "core/subprocess/msgchan.h"
 #include "core/subprocess/process.h"
 #include "core/subprocess/spawn.h"
@@ -272,7 +273,77 @@ static int call_pre_exec (void *arg)
     return 0;
 }
 
-static int start_process (flux_subprocess_t *p, const flux_subprocess_hooks_t *hooks)
+/* Nobody would reap or watch it. */
+static void abandon (flux_subprocess_t *p)
+{
+    int saved = errno;
+    kill (p->pid, SIGKILL);
+    waitpid (p->pid, NULL, 0);
+    errno = saved;
+}
+
+/* It runs. */
+static int follow (flux_subprocess_t *p)
+{
+    bool trace = p->ops.on_state_change != NULL;
+
+    if (!(p->child_w =
+              flux_child_watcher_create (p->reactor, p->pid, trace, child_cb, p))
+        || !(p->start_w =
+                 flux_timer_watcher_create (p->reactor, 0., 0., start_cb, p))) {
+        abandon (p);
+        return -1;
+    }
+    p->state = FLUX_SUBPROCESS_RUNNING;
+    flux_watcher_start (p->child_w);
+    flux_watcher_start (p->start_w);
+    list_foreach (&p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        if (c->output_cb && !c->stopped)
+            flux_watcher_start (c->read_w);
+    }
+    return 0;
+}
+
+static void send_signals (flux_subprocess_t *p, uint64_t signals)
+{
+    for (int signum = 1; signum <= 64; signum++) {
+        if (signals >> (signum - 1) & 1)
+            flux_future_destroy (flux_subprocess_kill (p, signum));
+    }
+}
+
+static void launched (pid_t pid, uint64_t signals, void *arg)
+{
+    flux_subprocess_t *p = arg;
+
+    p->launch = NULL;
+    p->pid = pid;
+    if (pid > 0 && follow (p) == 0) {
+        send_signals (p, signals);
+        return;
+    }
+    p->fail_errno = errno;
+    flux_subprocess_incref (p);
+    process_set_state (p, FLUX_SUBPROCESS_FAILED);
+    flux_subprocess_decref (p);
+}
+
+/* Now, or later if nobody has to know at once. */
+static int spawn_now_or_later (flux_subprocess_t *p, const struct spawn *s, bool later)
+{
+    int owned = p->flags & FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH ? 3 : 0;
+
+    if (later) {
+        p->launch = launch_create (p->reactor, s, owned, launched, p);
+        return p->launch ? 0 : -1;
+    }
+    p->pid = spawn_process (s);
+    return p->pid < 0 ? -1 : 0;
+}
+
+static int start_process (flux_subprocess_t *p, const flux_subprocess_hooks_t *hooks,
+                          bool later)
 {
     int fds[MAX_FDS];
     int fd_count = 3;
@@ -295,8 +366,8 @@ static int start_process (flux_subprocess_t *p, const flux_subprocess_hooks_t *h
             s.flags |= SPAWN_SETPGRP;
         if (hook || (p->flags & FLUX_SUBPROCESS_FLAGS_FORK_EXEC))
             s.flags |= SPAWN_FORK;
-        p->pid = spawn_process (&s);
-        rc = p->pid < 0 ? -1 : 0;
+        if ((rc = spawn_now_or_later (p, &s, later)) == 0 && later)
+            return 0; /* the launch has the descriptors */
     }
     int saved = errno;
     for (int i = 0; i < fd_count; i++) {
@@ -305,15 +376,6 @@ static int start_process (flux_subprocess_t *p, const flux_subprocess_hooks_t *h
     }
     errno = saved;
     return rc;
-}
-
-/* Nobody would reap or watch it. */
-static void abandon (flux_subprocess_t *p)
-{
-    int saved = errno;
-    kill (p->pid, SIGKILL);
-    waitpid (p->pid, NULL, 0);
-    errno = saved;
 }
 
 flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
@@ -328,25 +390,12 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
         return NULL;
     p->log_fn = log_fn;
     p->log_data = log_data;
-    if (process_add_channels (p) < 0 || start_process (p, hooks) < 0)
+    if (process_add_channels (p) < 0 || start_process (p, hooks, false) < 0)
         goto error;
     if (hooks && hooks->post_fork)
         hooks->post_fork (p, hooks->post_fork_arg);
-    bool trace = p->ops.on_state_change != NULL;
-    if (!(p->child_w = flux_child_watcher_create (r, p->pid, trace, child_cb, p))
-        || !(p->start_w = flux_timer_watcher_create (r, 0., 0., start_cb, p))) {
-        abandon (p);
-        goto error;
-    }
-    p->state = FLUX_SUBPROCESS_RUNNING;
-    flux_watcher_start (p->child_w);
-    flux_watcher_start (p->start_w);
-    list_foreach (&p->channels, it) {
-        struct channel *c = container_of (it, struct channel, node);
-        if (c->output_cb && !c->stopped)
-            flux_watcher_start (c->read_w);
-    }
-    return p;
+    if (follow (p) == 0)
+        return p;
 error:
     PROCESS_LOG (p, LOG_ERR, "%s: cannot start: %s", flux_cmd_arg (p->cmd, 0),
                  strerror (errno));
@@ -358,4 +407,17 @@ flux_subprocess_t *flux_local_exec (flux_reactor_t *r, int flags, const flux_cmd
                                     const flux_subprocess_ops_t *ops)
 {
     return flux_local_exec_ex (r, flags, cmd, ops, NULL, NULL, NULL);
+}
+
+flux_subprocess_t *process_start_later (flux_reactor_t *r, int flags,
+                                        const flux_cmd_t *cmd,
+                                        const flux_subprocess_ops_t *ops)
+{
+    flux_subprocess_t *p = process_create (r, flags, cmd, ops);
+
+    if (p && (process_add_channels (p) < 0 || start_process (p, NULL, true) < 0)) {
+        flux_subprocess_destroy (p);
+        return NULL;
+    }
+    return p;
 }

@@ -66,6 +66,7 @@ struct flux_subprocess {
     subprocess_log_f log_fn;
     void *log_data;
 
+    struct launch *launch;   /* local: it is about to start */
     flux_watcher_t *child_w; /* local */
     flux_watcher_t *start_w; /* local: tells that it runs */
     flux_watcher_t *fail_w;  /* remote: tells what failed inside a call of the user */
@@ -114,5 +115,10 @@ void process_remote_credit (struct channel *c);
 bool channel_has_line (const struct channel *c);
 int process_flush_input (struct channel *c);
 void process_read_start (struct channel *c);
+/* As flux_local_exec, but nobody waits for its start: until it runs or has failed it is in
+ * state INIT, and has no pid. */
+flux_subprocess_t *process_start_later (flux_reactor_t *r, int flags,
+                                        const flux_cmd_t *cmd,
+                                        const flux_subprocess_ops_t *ops);
 
 #endif

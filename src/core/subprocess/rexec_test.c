@@ -303,6 +303,138 @@ static void test_kill_at_once (void **state)
     flux_cmd_destroy (cmd);
 }
 
+/* A program whose file system does not answer: it is leased, and exec waits until it is
+ * given back. -1: there are no leases here. */
+static int lease_program (char *path, size_t size)
+{
+    char cp[160];
+    int fd;
+
+    snprintf (path, size, "%s/held", dir);
+    snprintf (cp, sizeof (cp), "cp /bin/true %s", path);
+    assert_int_equal (system (cp), 0);
+    assert_true ((fd = open (path, O_RDONLY | O_CLOEXEC)) >= 0);
+    signal (SIGIO, SIG_IGN);
+    if (fcntl (fd, F_SETLEASE, F_WRLCK) == 0)
+        return fd;
+    close (fd);
+    unlink (path);
+    return -1;
+}
+
+static void give_back (int fd)
+{
+    assert_int_equal (fcntl (fd, F_SETLEASE, F_UNLCK), 0);
+    close (fd);
+}
+
+/* While somebody waits for it, the lease is said to be one for readers. */
+static void run_until_stuck (flux_t *of, int fd)
+{
+    while (fcntl (fd, F_GETLEASE) == F_WRLCK)
+        flux_reactor_run (flux_get_reactor (of), FLUX_REACTOR_NOWAIT);
+}
+
+static flux_subprocess_t *start_held (flux_t *to, const char *path)
+{
+    char *argv[] = { (char *)path, NULL };
+    flux_cmd_t *cmd = flux_cmd_create (1, argv, NULL);
+    flux_subprocess_t *p = flux_rexec (to, 0, 0, cmd, &ops);
+
+    assert_non_null (p);
+    flux_cmd_destroy (cmd);
+    return p;
+}
+
+/* Neither those that were there, whose pipes it has seen, nor those that come. */
+static void who_is_stuck_holds_up_nobody (void **state)
+{
+    char path[64];
+    int fd = lease_program (path, sizeof (path));
+    flux_subprocess_t *p, *q;
+    flux_cmd_t *cmd;
+
+    if (fd < 0)
+        skip ();
+    cmd = command ("read x; echo out", NULL);
+    q = flux_rexec (h, 0, 0, cmd, &ops);
+    flux_cmd_destroy (cmd);
+    while (flux_subprocess_state (q) != FLUX_SUBPROCESS_RUNNING)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    p = start_held (h, path);
+    run_until_stuck (h, fd);
+    assert_int_equal (flux_subprocess_close (q, "stdin"), 0); /* its end is told */
+    while (completions < 1)
+        flux_reactor_run (r, 0);
+    assert_string_equal (out.data, "out\n");
+    flux_subprocess_destroy (q);
+    cmd = command ("echo more", NULL);
+    q = flux_rexec (h, 0, 0, cmd, &ops);
+    flux_cmd_destroy (cmd);
+    while (completions < 2)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_exit_code (q), 0);
+    assert_string_equal (out.data, "out\nmore\n");
+    assert_int_equal (flux_subprocess_state (p), FLUX_SUBPROCESS_INIT);
+    give_back (fd);
+    while (completions < 3)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_exit_code (p), 0);
+    unlink (path);
+    flux_subprocess_destroy (p);
+    flux_subprocess_destroy (q);
+}
+
+/* What is killed by its label has no pid yet: it ends all the same. */
+static void who_is_stuck_can_be_killed (void **state)
+{
+    char path[64], *argv[] = { path, NULL };
+    int fd = lease_program (path, sizeof (path));
+    flux_cmd_t *cmd;
+    flux_subprocess_t *p;
+    flux_future_t *f;
+
+    if (fd < 0)
+        skip ();
+    cmd = flux_cmd_create (1, argv, NULL);
+    assert_int_equal (flux_cmd_set_label (cmd, "stuck"), 0);
+    p = flux_rexec (h, 0, 0, cmd, &ops);
+    run_until_stuck (h, fd);
+    assert_refused (flux_rexec_attach (h, NULL, 0, 0, -1, "stuck", &ops), EBUSY);
+    f = answered (flux_rpc_pack (h, "rexec.kill", 0, 0, "{s:i s:i s:s}", "pid", -1,
+                                 "signum", SIGKILL, "label", "stuck"));
+    assert_int_equal (flux_future_get (f, NULL), 0);
+    flux_future_destroy (f);
+    while (completions < 1)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_signaled (p), SIGKILL);
+    give_back (fd);
+    unlink (path);
+    flux_subprocess_destroy (p);
+    flux_cmd_destroy (cmd);
+}
+
+static void the_end_waits_for_nobody (void **state)
+{
+    flux_t *h2 = flux_open ("loop://", 0);
+    flux_subprocess_server_t *s;
+    char path[64];
+    int fd = lease_program (path, sizeof (path));
+    flux_subprocess_t *p;
+
+    if (fd < 0)
+        skip ();
+    flux_attr_set_cacheonly (h2, "rank", "0");
+    assert_non_null (s = subprocess_server_create (h2, "rexec", NULL));
+    p = start_held (h2, path);
+    run_until_stuck (h2, fd);
+    subprocess_server_destroy (s);
+    flux_subprocess_destroy (p);
+    flux_close (h2);
+    give_back (fd);
+    unlink (path);
+}
+
 static void test_invalid (void **state)
 {
     static const struct {
@@ -398,6 +530,9 @@ int main (void)
         cmocka_unit_test_setup (test_no_input, reset),
         cmocka_unit_test_setup (test_refused, reset),
         cmocka_unit_test_setup (test_kill_at_once, reset),
+        cmocka_unit_test_setup (who_is_stuck_holds_up_nobody, reset),
+        cmocka_unit_test_setup (who_is_stuck_can_be_killed, reset),
+        cmocka_unit_test_setup (the_end_waits_for_nobody, reset),
         cmocka_unit_test_setup (test_invalid, reset),
         cmocka_unit_test_setup (test_invalid_target, reset),
         cmocka_unit_test_setup (test_stopped, reset),

@@ -1,6 +1,7 @@
 /* Happy path: exec -> started -> output... -> finished -> (all output sent)
  * -> ENODATA. Failures:
  * - the program does not start: error response with its errno;
+ * - the way to it leads over a file system that does not answer: it alone waits;
  * - the client disconnects: the process group gets SIGKILL, nothing is sent;
  * - input beyond the bound: the process is killed, the stream ends in ENOSPC;
  * - a client that does not read: it grants no credit, and the process waits at its
@@ -56,6 +57,7 @@ struct proc {
     bool background; /* it outlives its client */
     bool attached;
     bool zombie;
+    bool started; /* and it has been told */
 };
 
 static void proc_destroy (struct proc *pr)
@@ -176,12 +178,63 @@ static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
     buf_fini (&b);
 }
 
+/* Nobody is there who could write: a reader must not wait for that. */
+static void close_inputs (flux_subprocess_t *p)
+{
+    list_foreach (&p->channels, it) {
+        struct channel *c = container_of (it, struct channel, node);
+        if (c->writable)
+            flux_subprocess_close (p, c->name);
+    }
+}
+
+static void start_failed (struct proc *pr, int errnum)
+{
+    flux_error_t error;
+
+    snprintf (error.text, sizeof (error.text), "error launching process: %s",
+              strerror (errnum));
+    if (flux_respond_error (pr->s->h, pr->request, errnum, error.text) < 0)
+        flux_log_error (pr->s->h, "%s: error responding to exec", pr->s->service);
+    if (pr->waiter)
+        flux_respond_error (pr->s->h, pr->waiter, errnum, error.text);
+    proc_destroy (pr);
+}
+
+static void started (struct proc *pr)
+{
+    flux_subprocess_server_t *s = pr->s;
+    int pid = flux_subprocess_pid (pr->p);
+
+    if (idmap_insert (s->pids, pid, pr) < 0) {
+        start_failed (pr, errno);
+        return;
+    }
+    pr->started = true;
+    if ((pr->attached || pr->background)
+        && flux_respond_pack (s->h, pr->request, "{s:s s:i}", "type", "started", "pid",
+                              pid)
+               < 0)
+        flux_log_error (s->h, "%s: error responding to exec", s->service);
+    if (pr->background)
+        close_inputs (pr->p);
+}
+
 static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
 {
     struct proc *pr = flux_subprocess_aux_get (p, "proc");
     struct buf b = BUF_INIT;
 
-    if (!pr || !pr->attached)
+    if (!pr)
+        return;
+    if (!pr->started) {
+        if (state == FLUX_SUBPROCESS_FAILED)
+            start_failed (pr, flux_subprocess_fail_errno (p));
+        else
+            started (pr);
+        return;
+    }
+    if (!pr->attached)
         return;
     if (state == FLUX_SUBPROCESS_EXITED)
         buf_printf (&b, "{\"type\":\"finished\",\"status\":%d}",
@@ -249,16 +302,6 @@ static void pace (struct proc *pr)
     }
 }
 
-/* Nobody is there who could write: a reader must not wait for that. */
-static void close_inputs (flux_subprocess_t *p)
-{
-    list_foreach (&p->channels, it) {
-        struct channel *c = container_of (it, struct channel, node);
-        if (c->writable)
-            flux_subprocess_close (p, c->name);
-    }
-}
-
 static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
 {
     flux_subprocess_server_t *s = pr->s;
@@ -286,14 +329,11 @@ static int start (struct proc *pr, flux_cmd_t *cmd, int local_flags)
     local_flags &= FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH
                    | FLUX_SUBPROCESS_FLAGS_NO_SETPGRP | FLUX_SUBPROCESS_FLAGS_FORK_EXEC;
     local_flags |= FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF;
-    pr->p = flux_local_exec (flux_get_reactor (s->h), local_flags, cmd, &ops);
+    pr->p = process_start_later (flux_get_reactor (s->h), local_flags, cmd, &ops);
     if (!pr->p || flux_subprocess_aux_set (pr->p, "proc", pr, NULL) < 0
-        || idmap_insert (s->pids, flux_subprocess_pid (pr->p), pr) < 0
         || (pr->key && hashmap_insert (s->streams, pr->key, pr) < 0))
         return -1;
     pace (pr);
-    if (pr->background)
-        close_inputs (pr->p);
     return 0;
 }
 
@@ -307,7 +347,6 @@ static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_cmd_t *cmd = NULL;
     struct proc *pr = NULL;
     const char *errstr = NULL;
-    flux_error_t error;
     uint32_t matchtag = 0;
 
     if (flux_request_unpack (msg, NULL, "{s:o s:i s?i}", "cmd", &o, "flags", &flags,
@@ -349,18 +388,8 @@ static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         pr->flags &= SUBPROCESS_EXEC_WAITABLE;
     else if (!(pr->key = stream_key (msg, matchtag)))
         goto error;
-    if (start (pr, cmd, local_flags) < 0) {
-        int saved = errno;
-        snprintf (error.text, sizeof (error.text), "error launching process: %s",
-                  strerror (saved));
-        errstr = error.text;
-        errno = saved;
-        goto error;
-    }
-    if (flux_respond_pack (h, msg, "{s:s s:i}", "type", "started", "pid",
-                           (int)flux_subprocess_pid (pr->p))
-        < 0)
-        flux_log_error (h, "%s: error responding to exec", s->service);
+    if (start (pr, cmd, local_flags) < 0)
+        start_failed (pr, errno);
     flux_cmd_destroy (cmd);
     return;
 error:;
@@ -517,6 +546,11 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                                 : "the process is not in the background";
         goto error;
     }
+    if (!pr->started) {
+        errno = EAGAIN;
+        errstr = "the process has not started yet";
+        goto error;
+    }
     if (attach (pr, msg, flags) < 0)
         goto error;
     if (flux_respond_pack (h, msg, "{s:s s:i s:o}", "type", "attached", "pid",
@@ -613,7 +647,8 @@ static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
     list_foreach (&s->procs, it) {
         struct proc *pr = container_of (it, struct proc, node);
-        json_array_append_new (procs, describe (pr));
+        if (pr->started)
+            json_array_append_new (procs, describe (pr));
     }
     if (flux_respond_pack (h, msg, "{s:i s:o}", "rank", (int)s->rank, "procs", procs)
         < 0)

@@ -89,7 +89,18 @@ static int exec_search (char *const *argv, char *const *env)
     return denied ? EACCES : ENOENT;
 }
 
-static int place_fds (const struct spawn *s)
+/* At once, where nobody needs them before exec: that may take its time, and the pipes of
+ * other processes end when all have closed them. keep: closed by exec; or -1. */
+static void close_others (const struct spawn *s, int keep)
+{
+    int how = s->pre_exec ? CLOSE_RANGE_CLOEXEC : 0;
+
+    if (keep > s->fd_count)
+        close_range (s->fd_count, keep - 1, how);
+    close_range (keep < s->fd_count ? s->fd_count : keep + 1, ~0U, how);
+}
+
+static int place_fds (const struct spawn *s, int keep)
 {
     int fds[64];
     int count = s->fd_count;
@@ -112,7 +123,7 @@ static int place_fds (const struct spawn *s)
         } else if (dup2 (fds[i], i) < 0)
             return errno;
     }
-    close_range (count, ~0U, CLOSE_RANGE_CLOEXEC);
+    close_others (s, keep);
     return 0;
 }
 
@@ -159,13 +170,13 @@ static void reset_signals (const sigset_t *blocked)
     sigprocmask (SIG_SETMASK, blocked ? blocked : &none, NULL);
 }
 
-static int run_child (const struct spawn *s)
+static int run_child (const struct spawn *s, int keep)
 {
     int err;
 
     if ((s->flags & SPAWN_SETPGRP) && setpgid (0, 0) < 0)
         return errno;
-    if ((err = place_fds (s)) != 0 || (err = change_dir (s)) != 0)
+    if ((err = place_fds (s, keep)) != 0 || (err = change_dir (s)) != 0)
         return err;
     if (s->pre_exec && (err = s->pre_exec (s->pre_exec_arg)) != 0)
         return err;
@@ -180,8 +191,8 @@ static __attribute__ ((noinline)) pid_t vfork_child (const struct spawn *s,
     pid_t pid = vfork ();
     if (pid == 0) {
         if (s->child)
-            *s->child = getpid ();
-        *err = run_child (s);
+            __atomic_store_n (s->child, getpid (), __ATOMIC_RELAXED);
+        *err = run_child (s, -1);
         _exit (127);
     }
     return pid;
@@ -198,7 +209,7 @@ static pid_t fork_child (const struct spawn *s, volatile int *err)
     if ((pid = fork ()) == 0) {
         /* keep it away from the descriptors that are placed */
         int out = fcntl (fd[1], F_DUPFD_CLOEXEC, s->fd_count + 1);
-        child_err = run_child (s);
+        child_err = run_child (s, out);
         if (write (out, &child_err, sizeof (child_err)) < 0)
             _exit (126);
         _exit (127);
@@ -206,7 +217,7 @@ static pid_t fork_child (const struct spawn *s, volatile int *err)
     int saved = errno;
     close (fd[1]);
     if (pid > 0 && s->child)
-        *s->child = pid;
+        __atomic_store_n (s->child, pid, __ATOMIC_RELAXED);
     if (pid > 0) {
         ssize_t n;
         while ((n = read (fd[0], &child_err, sizeof (child_err))) < 0 && errno == EINTR)
@@ -235,6 +246,8 @@ pid_t spawn_process (const struct spawn *s)
     int saved = errno;
     pthread_sigmask (SIG_SETMASK, &old, NULL);
     if (pid > 0 && err != 0) {
+        if (s->child)
+            __atomic_store_n (s->child, 0, __ATOMIC_RELAXED); /* soon another's */
         while (waitpid (pid, NULL, 0) < 0 && errno == EINTR)
             ;
         saved = err;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/subprocess/command.h"
+#include "core/subprocess/launch.h"
 #include "core/subprocess/msgchan.h"
 #include "core/subprocess/process.h"
 
@@ -145,6 +146,10 @@ void flux_subprocess_decref (flux_subprocess_t *p)
             item->free_fn (item->value);
         free (item->name);
         free (item);
+    }
+    if (p->launch) {
+        launch_abandon (p->launch, p->cmd);
+        p->cmd = NULL;
     }
     flux_future_destroy (p->f);
     if (reactor_leave_child)
@@ -465,7 +470,9 @@ flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo)
         return NULL;
     flux_future_set_reactor (f, p->reactor);
     pid_t target = p->flags & FLUX_SUBPROCESS_FLAGS_NO_SETPGRP ? p->pid : -p->pid;
-    if (kill (target, signo) < 0)
+    if (p->launch)
+        launch_signal (p->launch, signo);
+    if (!p->launch && kill (target, signo) < 0)
         flux_future_fulfill_error (f, errno, NULL);
     else
         flux_future_fulfill (f, NULL, NULL);
