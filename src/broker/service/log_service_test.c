@@ -299,7 +299,7 @@ static void traces (void **state)
 static void full (void **state)
 {
     struct world *w = *state;
-    char topic[10000];
+    char topic[4097];
 
     ask (w, "module.trace", "{\"names\":[\"kvs\"],\"full\":true}");
     traced (w, "kvs", "rx", FLUX_MSGTYPE_REQUEST, "kvs.lookup", 0);
