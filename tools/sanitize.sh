@@ -21,7 +21,8 @@ MESONFLAGS="-Db_sanitize=$sanitize -Db_lundef=false -Doptimization=1 \
     -Dc_args=-fsanitize-undefined-trap-on-error" tools/setup.sh $build
 reports=$PWD/$build/reports
 rm -rf "$reports"
-mkdir -p -m 1777 "$reports" # guests report, too
+mkdir "$reports"
+chmod 1777 "$reports" # guests report, too
 # A command that ends with an error leaves memory behind, which is no finding.
 case " $* " in
 *" system "*) leaks=0 ;;
