@@ -123,8 +123,10 @@ def _():
     assert pane.state().startswith('1 '), pane.state()
     pane.type('ihello from vi')
     pane.wait('^hello from vi')
+    pane.wait('^-- INSERT')
     pane.resize(20, 70)
     pane.key('Escape')
+    pane.wait('^-- INSERT', absent=True)  # a key at its heels would make it another one
     pane.line(':wq')
     pane.command('cat file', '^hello from vi$')
     pane.line('exit 3')
