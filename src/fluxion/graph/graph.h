@@ -170,9 +170,10 @@ const uint32_t *graph_parents (const struct graph *g, uint32_t v, uint32_t *n);
 /* Of the edge to v from its parent; returns what it was. */
 uint32_t graph_set_weight (struct graph *g, uint32_t v, uint32_t weight);
 
+/* Of v; may be NULL if there are none. */
 static inline const struct edge *graph_children (const struct graph *g, uint32_t v)
 {
-    return g->edges + g->v[v].first;
+    return g->edges ? g->edges + g->v[v].first : NULL;
 }
 
 #define GRAPH_NAME_MAX 512
