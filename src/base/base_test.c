@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "base/sort.h"
 
 struct item {
     int n;
@@ -315,6 +316,30 @@ static void test_standard (void **state)
     assert_int_equal (status, 0);
 }
 
+static int by_value (const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+static int by_distance (const void *a, const void *b, void *arg)
+{
+    int from = *(int *)arg;
+
+    return abs (*(const int *)a - from) - abs (*(const int *)b - from);
+}
+
+static void test_sort (void **state)
+{
+    int n[] = { 3, 1, 2 }, from = 2, *none = NULL;
+
+    sort_array (none, 0, sizeof (*none), by_value);
+    sort_array_with (none, 0, sizeof (*none), by_distance, &from);
+    sort_array (n, 3, sizeof (*n), by_value);
+    assert_true (n[0] == 1 && n[1] == 2 && n[2] == 3);
+    sort_array_with (n, 3, sizeof (*n), by_distance, &from);
+    assert_int_equal (n[0], 2);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +348,7 @@ int main (void)
         cmocka_unit_test (test_base64), cmocka_unit_test (test_hex),
         cmocka_unit_test (test_utf8),   cmocka_unit_test (test_utf8_repair),
         cmocka_unit_test (test_file),   cmocka_unit_test (test_standard),
+        cmocka_unit_test (test_sort),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

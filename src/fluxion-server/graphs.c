@@ -3,6 +3,7 @@
 #include "fluxion-server/graphs.h"
 
 #include "base/error.h"
+#include "base/sort.h"
 #include "fluxion/reapi_cli_inner.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ int64_t *named_graph_jobs (struct named_graph *g, size_t *count)
     while ((job = scheduler_next_job (s, &pos)))
         if (job->state == JOB_ALLOCATED || job->state == JOB_RESERVED)
             ids[(*count)++] = job->id;
-    qsort (ids, n, sizeof (*ids), by_id);
+    sort_array (ids, n, sizeof (*ids), by_id);
     return ids;
 }
 

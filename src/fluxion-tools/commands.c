@@ -1,4 +1,5 @@
 /* The commands of resource-query. Each returns 0, or -1 after a line on stderr. */
+#include "base/sort.h"
 #include "fluxion-tools/session.h"
 #include "fluxion/find.h"
 
@@ -496,7 +497,7 @@ int command_list (struct session *ss, int argc, char **argv)
         list[n++] = job;
     }
     if (n)
-        qsort (list, n, sizeof (*list), compare_jobs);
+        sort_array (list, n, sizeof (*list), compare_jobs);
     for (size_t i = 0; i < n; i++)
         print_info (ss->out, list[i]);
     free (list);

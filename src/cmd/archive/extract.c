@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/hashmap.h"
+#include "base/sort.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -222,7 +223,7 @@ static int by_path_reversed (const void *a, const void *b)
 /* Those below before those above, which may then be closed. */
 static void finish_dirs (struct extract *x)
 {
-    qsort (x->dirs, x->dir_count, sizeof (*x->dirs), by_path_reversed);
+    sort_array (x->dirs, x->dir_count, sizeof (*x->dirs), by_path_reversed);
     for (size_t i = 0; i < x->dir_count; i++) {
         const struct fileref *f = &x->dirs[i];
         int fd;

@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/error.h"
+#include "base/sort.h"
 #include "base/text/printable.h"
 #include "value/fsd.h"
 
@@ -760,7 +761,7 @@ int format_sort (struct format *f, const void **rows, size_t count)
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = fill_row (f, &a[i], rows[i], i);
     if (rc == 0) {
-        qsort_r (a, count, sizeof (*a), cmp_row, f);
+        sort_array_with (a, count, sizeof (*a), cmp_row, f);
         for (size_t i = 0; i < count; i++)
             rows[i] = a[i].row;
     }

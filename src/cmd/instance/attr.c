@@ -1,4 +1,5 @@
 /* flux getattr, setattr, lsattr: broker attributes. */
+#include "base/sort.h"
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 
@@ -97,7 +98,7 @@ static int run_lsattr (optparse_t *p, int argc, char **argv)
         cmd_die ("out of memory");
     for (size_t i = 0; i < count; i++)
         names[i] = json_string_value (json_array_get (list, i));
-    qsort (names, count, sizeof (*names), cmp_name);
+    sort_array (names, count, sizeof (*names), cmp_name);
     if (optparse_hasopt (p, "values"))
         print_values (h, names, count);
     else

@@ -1,4 +1,5 @@
 /* flux module: list, load, remove, reload, stats, debug, trace. */
+#include "base/sort.h"
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 
@@ -47,7 +48,7 @@ static void join_services (json_t *services, const char *name, char *buf, size_t
         if (s && strcmp (s, name) != 0 && count < 64)
             names[count++] = s;
     }
-    qsort (names, count, sizeof (names[0]), cmp_string);
+    sort_array (names, count, sizeof (names[0]), cmp_string);
     for (i = 0; i < count && n < len; i++)
         n += snprintf (buf + n, len - n, "%s%s", n ? "," : "", names[i]);
 }

@@ -11,6 +11,7 @@
 #include "cmd/output/output.h"
 
 #include "base/digest.h"
+#include "base/sort.h"
 #include "core/kvs/treetext.h"
 
 #include <archive.h>
@@ -312,7 +313,7 @@ static struct dir *dir_create (struct dump *d, char *path, struct dir *parent)
 static void dir_filled (struct dir *dir)
 {
     if (dir->count > 0)
-        qsort (dir->items, dir->count, sizeof (*dir->items), compare);
+        sort_array (dir->items, dir->count, sizeof (*dir->items), compare);
 }
 
 static void dir_destroy (struct dump *d, struct dir *dir)

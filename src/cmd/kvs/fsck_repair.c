@@ -1,6 +1,7 @@
 #include "cmd/kvs/fsck_repair.h"
 
 #include "base/buf.h"
+#include "base/sort.h"
 #include "core/kvs/treetext.h"
 #include "value/treeobj.h"
 
@@ -253,7 +254,7 @@ static int repair_all (struct fsck_repair *r, bool dirs)
         if (keys)
             keys[i++] = key;
     if (keys)
-        qsort (keys, n, sizeof (*keys), compare);
+        sort_array (keys, n, sizeof (*keys), compare);
     for (i = 0; rc == 0 && i < n; i++)
         rc = repair_key (r, keys[i], dirs);
     free (keys);

@@ -2,6 +2,7 @@
 #include "cmd/kvs/kvs_cmd.h"
 
 #include "base/encode.h"
+#include "base/sort.h"
 #include "cmd/output/output.h"
 #include "core/kvs/kvs_page.h"
 #include "value/treeobj.h"
@@ -188,7 +189,7 @@ static int read_names (optparse_t *p, const char *key, const char *at, bool valu
         flux_future_destroy (f);
     }
     if (n->count > 0)
-        qsort (n->name, n->count, sizeof (*n->name), by_name);
+        sort_array (n->name, n->count, sizeof (*n->name), by_name);
     return 0;
 }
 

@@ -1,4 +1,5 @@
 #include "cmd/picture/timeline.h"
+#include "base/sort.h"
 #include "cmd/picture/svg.h"
 
 #include <errno.h>
@@ -259,7 +260,7 @@ static size_t find_lines (const struct timeline *t, const struct bar *b, int *li
 
     for (size_t i = 0; i < b->count; i++)
         lines[i] = t->rows[b->rows[i]].line;
-    qsort (lines, b->count, sizeof (*lines), compare_ints);
+    sort_array (lines, b->count, sizeof (*lines), compare_ints);
     for (size_t i = 0; i < b->count; i++)
         if (n == 0 || lines[i] != lines[n - 1])
             lines[n++] = lines[i];
@@ -354,7 +355,7 @@ void timeline_draw (struct timeline *t, const char *title, enum timeline_colors 
     place_rows (t);
     find_span (t);
     if (t->bar_count > 1)
-        qsort (t->bars, t->bar_count, sizeof (*t->bars), compare_bars);
+        sort_array (t->bars, t->bar_count, sizeof (*t->bars), compare_bars);
     svg_begin (out, LEFT + PLOT + RIGHT, line_y (t, t->lines) + BOTTOM, title);
     svg_text (out, LEFT, 24, 15, SVG_START, SVG_BOLD, svg_fit (title, 15, PLOT - 260));
     snprintf (text, sizeof (text), "%zu jobs on %d cores", t->bar_count, t->row_count);

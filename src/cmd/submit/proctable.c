@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/os/proc.h"
+#include "base/sort.h"
 
 #define SHELL                                                                          \
     "flux-shell" /* a task's parent; of others, such as its own children, not */
@@ -135,7 +136,7 @@ int proctable_scan (struct proctable *t, flux_jobid_t id, const char *uri)
     }
     closedir (dir);
     if (t->count > 0)
-        qsort (t->v, t->count, sizeof (*t->v), by_rank);
+        sort_array (t->v, t->count, sizeof (*t->v), by_rank);
     return rc;
 }
 
@@ -171,7 +172,7 @@ int proctable_gather (struct proctable *t, flux_jobid_t id)
         rc = -1;
     }
     if (t->count > 0)
-        qsort (t->v, t->count, sizeof (*t->v), by_rank);
+        sort_array (t->v, t->count, sizeof (*t->v), by_rank);
     return rc;
 }
 

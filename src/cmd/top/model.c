@@ -1,6 +1,7 @@
 #include "cmd/top/model.h"
 
 #include "base/buf.h"
+#include "base/sort.h"
 #include "base/text/printable.h"
 #include "value/resource/rset.h"
 
@@ -356,7 +357,7 @@ static void arrange (struct top_model *m)
             m->rows[m->row_count++] = &m->jobs[i];
     }
     if (m->row_count > 0)
-        qsort_r (m->rows, m->row_count, sizeof (*m->rows), compare, m);
+        sort_array_with (m->rows, m->row_count, sizeof (*m->rows), compare, m);
     place_cursor (m);
 }
 

@@ -1,5 +1,6 @@
 #include "core/kvs/kvs_impl.h"
 
+#include "base/sort.h"
 #include "value/treeobj.h"
 
 #include <stdlib.h>
@@ -170,7 +171,7 @@ flux_kvsitr_t *flux_kvsitr_create (const flux_kvsdir_t *dir)
     }
     json_object_foreach (entries, name, value)
         itr->names[itr->count++] = name;
-    qsort (itr->names, itr->count, sizeof (char *), by_name);
+    sort_array (itr->names, itr->count, sizeof (char *), by_name);
     return itr;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "fluxion/io/writer_impl.h"
 
 struct gathered {
@@ -137,7 +138,7 @@ static int write_rlite (struct gather *ga, struct buf *b)
 {
     uint32_t i, end;
 
-    qsort (ga->node, ga->count, sizeof (*ga->node), by_children);
+    sort_array (ga->node, ga->count, sizeof (*ga->node), by_children);
     buf_addc (b, '[');
     for (i = 0; i < ga->count; i = end) {
         for (end = i + 1; end < ga->count; end++)
@@ -225,7 +226,7 @@ static int collect_tags (const struct gather *ga, const struct graph *g,
             (*count)++;
         }
     }
-    qsort (*tags, *count, sizeof (**tags), by_text);
+    sort_array (*tags, *count, sizeof (**tags), by_text);
     return 0;
 }
 
@@ -274,7 +275,7 @@ static int write_execution (struct gather *ga, const struct graph *g,
     buf_adds (b, "{\"version\": 1, \"execution\": {\"R_lite\": ");
     if (write_rlite (ga, b) < 0)
         return -1;
-    qsort (ga->node, ga->count, sizeof (*ga->node), by_rank);
+    sort_array (ga->node, ga->count, sizeof (*ga->node), by_rank);
     if (write_nodelist (ga, g, b) < 0 || write_properties (ga, g, b) < 0)
         return -1;
     buf_adds (b, ", \"starttime\": ");

@@ -1,4 +1,5 @@
 /* Candidates and their order. */
+#include "base/sort.h"
 #include "fluxion/match/match_priv.h"
 
 #include <stdlib.h>
@@ -143,13 +144,13 @@ static void sort_locality (struct match *m, struct list *l, int64_t want)
     }
     for (uint32_t i = 0; i < l->n; i++)
         list[i].c = l->c[i];
-    qsort (list, l->n, sizeof (*list), by_group);
+    sort_array (list, l->n, sizeof (*list), by_group);
     for (uint32_t i = 0, k; i < l->n; i = k) {
         for (k = i + 1; k < l->n && list[k].c.group == list[i].c.group;)
             k++;
         measure_group (list + i, k - i, want);
     }
-    qsort (list, l->n, sizeof (*list), by_nearness);
+    sort_array (list, l->n, sizeof (*list), by_nearness);
     for (uint32_t i = 0; i < l->n; i++)
         l->c[i] = list[i].c;
 }
@@ -163,8 +164,8 @@ void cand_sort (struct match *m, struct list *l, int64_t want)
     if (p->kind == POLICY_LOCALITY)
         sort_locality (m, l, want);
     else
-        qsort (l->c, l->n, sizeof (*l->c),
-               p->kind == POLICY_HIGH ? by_score_down : by_score_up);
+        sort_array (l->c, l->n, sizeof (*l->c),
+                    p->kind == POLICY_HIGH ? by_score_down : by_score_up);
 }
 
 void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor)

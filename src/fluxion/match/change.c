@@ -1,5 +1,6 @@
 /* Changes to jobs and to the graph that no match makes. */
 #include "base/error.h"
+#include "base/sort.h"
 #include "fluxion/match/pool.h"
 
 #include <flux/idset.h>
@@ -182,7 +183,7 @@ static int select_picked (struct scheduler *s, const struct picks *picks)
              v = s->g->v[v].parent)
             if (add_selected (s, v, false) < 0)
                 return -1;
-    qsort_r (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
+    sort_array_with (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
     return 0;
 }
 

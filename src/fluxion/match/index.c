@@ -9,6 +9,7 @@
  * held or down is taken out when it is met there ("parked"), and put back when that
  * one is free again. */
 #include "fluxion/match/index.h"
+#include "base/sort.h"
 #include "fluxion/planning/tree.h"
 
 #include <stdio.h>
@@ -166,7 +167,7 @@ static int sort_ranked (struct scheduler *s, struct ranked *r, uint32_t n)
         for (k = i + 1; k < n && r[k].score == r[i].score;)
             k++;
         if (k > i + 1)
-            qsort (r + i, k - i, sizeof (*r), low ? compare_low : compare_high);
+            sort_array (r + i, k - i, sizeof (*r), low ? compare_low : compare_high);
     }
     return 0;
 }
@@ -477,7 +478,7 @@ static struct fan *fan_create (struct scheduler *s, uint32_t u)
         goto error;
     for (uint32_t i = 0; i < f->n; i++)
         f->child[i] = e[i].child;
-    qsort_r (f->child, f->n, sizeof (*f->child), compare_uniq, g);
+    sort_array_with (f->child, f->n, sizeof (*f->child), compare_uniq, g);
     for (uint32_t i = 0; i < f->n; i++) {
         uint32_t v = f->child[i];
         if (fan_add (f, i, e[g->v[v].at].weight) < 0)

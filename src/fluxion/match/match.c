@@ -3,6 +3,7 @@
  * A candidate's score is known before it is known whether it serves: so candidates
  * are tried best first, and only as many as are needed. Where that order depends on
  * what is found (slots of several cores, anywhere below), all of them are tried. */
+#include "base/sort.h"
 #include "fluxion/match/index.h"
 #include "fluxion/match/pool.h"
 
@@ -171,7 +172,7 @@ static struct visit *visit_order (struct match *m, uint32_t u)
         visit[i].weight = e[i].weight;
         visit[i].uniq = g->v[e[i].child].uniq_id;
     }
-    qsort (visit, n, sizeof (*visit), by_weight);
+    sort_array (visit, n, sizeof (*visit), by_weight);
     return visit;
 }
 

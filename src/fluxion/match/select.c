@@ -1,3 +1,4 @@
+#include "base/sort.h"
 #include "fluxion/match/pool.h"
 
 #include <stdlib.h>
@@ -144,5 +145,5 @@ void match_select (struct match *m, const struct pick *picks)
     if (s->g->nextra)
         check_selected (m);
     if (!m->fault)
-        qsort_r (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
+        sort_array_with (s->sel, s->nsel, sizeof (*s->sel), by_post, s->g);
 }

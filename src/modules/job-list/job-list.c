@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "base/hashmap.h"
+#include "base/sort.h"
 #include "core/handle/module.h"
 
 #include <jansson.h>
@@ -219,7 +220,7 @@ static void encode_queues (struct job_list *jl, struct buf *b)
     while (all && hashmap_next (jl->jobs.queues, &pos, NULL, &value))
         all[n++] = value;
     if (all)
-        qsort (all, n, sizeof (*all), by_name);
+        sort_array (all, n, sizeof (*all), by_name);
     for (size_t i = 0; i < n; i++) {
         buf_adds (b, i > 0 ? ",{" : "{");
         job_counts_encode (all[i], b);

@@ -1,5 +1,6 @@
 /* What clients ask about jobs. */
 #include "base/error.h"
+#include "base/sort.h"
 #include "ctx.h"
 
 #include <errno.h>
@@ -484,7 +485,7 @@ static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
             if (job->state != FLUX_JOB_STATE_INACTIVE)
                 jobs[n++] = job;
         }
-        qsort (jobs, n, sizeof (*jobs), compare);
+        sort_array (jobs, n, sizeof (*jobs), compare);
         for (size_t i = 0; i < n && (max <= 0 || i < (size_t)max); i++)
             json_array_append_new (a, list_entry (jobs[i]));
         flux_respond_pack (h, msg, "{s:O}", "jobs", a);

@@ -6,6 +6,7 @@
  * and the log names the key: to go on without would lose jobs or use ids twice. A
  * job that cannot be read is left alone, and named. A directory without eventlog
  * is what is left of a submission that nobody has an answer to: it is removed. */
+#include "base/sort.h"
 #include "ctx.h"
 
 #include <errno.h>
@@ -210,7 +211,7 @@ int restart_from_kvs (struct ctx *ctx)
     if (read_max_jobid (ctx) < 0 || walk (&r, "job", 0) < 0) {
         rc = -1;
     } else if (r.count > 0) {
-        qsort (r.ids, r.count, sizeof (*r.ids), compare);
+        sort_array (r.ids, r.count, sizeof (*r.ids), compare);
         if ((rc = replay_all (&r)) < 0)
             flux_log_error (ctx->h, "restart");
         manager_restarted (ctx->m);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/hashmap.h"
+#include "base/sort.h"
 #include "core/handle/module.h"
 #include "core/kvs/blobs.h"
 #include "core/kvs/storage.h"
@@ -596,7 +597,7 @@ static void ns_list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
             list[count++] = o;
     }
     if (list)
-        qsort (list, count, sizeof (*list), by_creation);
+        sort_array (list, count, sizeof (*list), by_creation);
     for (size_t i = 0; i < count; i++)
         json_array_append_new (array, list[i]);
     if (flux_respond_pack (h, msg, "{s:o}", "namespaces", array) < 0)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hashmap.h"
+#include "base/sort.h"
 #include "value/resource/rset_impl.h"
 
 /* Bound what a short text such as "0-999999999" makes us allocate. */
@@ -97,7 +98,7 @@ static int sort_ranks (struct rset *r, flux_error_t *error)
         sorted = r->entries[i - 1].rank < r->entries[i].rank;
     if (sorted)
         return 0;
-    qsort (r->entries, r->count, sizeof (*r->entries), cmp_rank);
+    sort_array (r->entries, r->count, sizeof (*r->entries), cmp_rank);
     for (int i = 1; i < r->count; i++) {
         if (r->entries[i - 1].rank == r->entries[i].rank) {
             error_text (error, "R_lite: rank %u appears twice", r->entries[i].rank);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/hashmap.h"
+#include "base/sort.h"
 
 /* Bound what "h[0-4000000000]", or a long prefix before many numbers, makes us
  * allocate: names, and the bytes of all of them. */
@@ -577,7 +578,7 @@ void hostlist_sort (struct hostlist *hl)
         return;
     changed (hl);
     if (hl->count > 1)
-        qsort (hl->names, hl->count, sizeof (*hl->names), compare);
+        sort_array (hl->names, hl->count, sizeof (*hl->names), compare);
     hl->current = NONE;
 }
 

@@ -2,6 +2,7 @@
  * loaded nothing has changed: what it was to replace is put back. */
 #include "modules/job-manager/jobtap/jobtap.h"
 
+#include "base/sort.h"
 #include "core/plugin/plugin.h"
 #include <flux/jobtap.h>
 
@@ -182,7 +183,8 @@ static struct job **active_jobs (struct manager *m, int order, size_t *count)
             jobs[(*count)++] = job;
     }
     if (order)
-        qsort (jobs, *count, sizeof (*jobs), order > 0 ? by_state : by_state_backwards);
+        sort_array (jobs, *count, sizeof (*jobs),
+                    order > 0 ? by_state : by_state_backwards);
     return jobs;
 }
 

@@ -1,5 +1,6 @@
 #include "history.h"
 #include "base/hashmap.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 
@@ -153,7 +154,7 @@ static int compare (const void *a, const void *b)
 void history_sort (struct history *h)
 {
     if (h->count > 0 && h->head + h->count <= h->cap)
-        qsort (h->ring + h->head, h->count, sizeof (*h->ring), compare);
+        sort_array (h->ring + h->head, h->count, sizeof (*h->ring), compare);
 }
 
 bool history_oldest (struct history *h, flux_jobid_t *id, double *t_inactive)

@@ -1,4 +1,5 @@
 #include "recent.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -43,7 +44,7 @@ static int compare (const void *a, const void *b)
 void recent_sort (struct recent *r)
 {
     if (r->count > 0)
-        qsort (r->entries, r->count, sizeof (*r->entries), compare);
+        sort_array (r->entries, r->count, sizeof (*r->entries), compare);
 }
 
 struct cursor {

@@ -2,6 +2,7 @@
 #include "jobns.h"
 
 #include "base/json/jsonout.h"
+#include "base/sort.h"
 #include "core/kvs/kvs_raw.h"
 
 #include <flux/kvs.h>
@@ -105,7 +106,7 @@ static int read_dir (struct walk *w, struct kvs_node *dir, struct buf *out)
     }
     if (rc == 0) {
         if (ls.count > 0)
-            qsort (ls.ent, ls.count, sizeof (*ls.ent), by_name);
+            sort_array (ls.ent, ls.count, sizeof (*ls.ent), by_name);
         encode_listing (&ls, w->l->names, w->view.loader.stored, out);
     }
     free (ls.ent);
