@@ -12,10 +12,9 @@ static inline void sort_array (void *base, size_t n, size_t size,
         qsort (base, n, size, compare);
 }
 
-static inline void sort_array_with (void *base, size_t n, size_t size,
-                                    int (*compare) (const void *a, const void *b,
-                                                    void *arg),
-                                    void *arg)
+static inline void
+sort_array_with (void *base, size_t n, size_t size,
+                 int (*compare) (const void *a, const void *b, void *arg), void *arg)
 {
     if (n > 1)
         qsort_r (base, n, size, compare, arg);

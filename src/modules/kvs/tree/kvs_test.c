@@ -561,6 +561,31 @@ static void test_cold (void **state)
     fake_fini (&f);
 }
 
+/* What comes into a bucket that was empty is stored, whatever else the commit does. */
+static void test_empty_buckets (void **state)
+{
+    struct fake f;
+    char key[64];
+
+    fake_init (&f);
+    for (int i = 0; i < 80; i++) {
+        snprintf (key, sizeof (key), "d.k%d", i);
+        assert_int_equal (put (&f, key, "old"), 0);
+    }
+    for (int i = 1; i < 80; i++) {
+        snprintf (key, sizeof (key), "d.k%d", i);
+        assert_int_equal (unlink_key (&f, key), 0);
+    }
+    for (int i = 1; i < 80; i++) {
+        snprintf (key, sizeof (key), "d.k%d", i);
+        assert_int_equal (put (&f, key, "new"), 0);
+        fake_reopen (&f);
+        want_value (&f, key, "new");
+    }
+    want_value (&f, "d.k0", "old");
+    fake_fini (&f);
+}
+
 /* Directories in the buckets of an hdir are the buckets' children: a bucket must
  * not go while one of them is in memory. */
 static void test_evict_buckets (void **state)
@@ -1037,6 +1062,7 @@ int main (void)
         cmocka_unit_test (test_large_directory),
         cmocka_unit_test (test_evict),
         cmocka_unit_test (test_cold),
+        cmocka_unit_test (test_empty_buckets),
         cmocka_unit_test (test_evict_buckets),
         cmocka_unit_test (test_put_dir),
         cmocka_unit_test (test_changes),

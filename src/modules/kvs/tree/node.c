@@ -376,6 +376,8 @@ static struct kvs_node *bucket_node (struct kvs_node *n, int i)
     n->ent[i]->child = child;
     adopt (n, n->ent[i]);
     n->count++;
+    /* It is new, and so dirty: what is below a dirty node is found from above. */
+    kvs_node_touch_dirty (n);
     return child;
 }
 
