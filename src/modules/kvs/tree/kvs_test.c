@@ -287,6 +287,38 @@ static void test_append_foreign (void **state)
     fake_fini (&f);
 }
 
+/* A stored directory with another one in its text, as others may have written it. */
+static void test_dir_within (void **state)
+{
+    struct fake f;
+    char text[5000], ref[200], *s, *blob;
+
+    fake_init (&f);
+    snprintf (text, sizeof (text),
+              "{\"data\":{\"in\":{\"data\":{\"a\":{\"data\":\"MQ==\",\"type\":\"val\","
+              "\"ver\":1}},\"type\":\"dir\",\"ver\":1},\"%04000d\":{\"data\":\"\","
+              "\"type\":\"val\",\"ver\":1}},\"type\":\"dir\",\"ver\":1}",
+              0);
+    assert_int_equal (put (&f, "text", text), 0);
+    s = fake_lookup (&f, "text", FLUX_KVS_TREEOBJ, NULL);
+    assert_non_null (blob = strstr (s, "sha1-"));
+    snprintf (ref, sizeof (ref), "{\"data\":[\"%.45s\"],\"type\":\"dirref\",\"ver\":1}",
+              blob);
+    free (s);
+    assert_int_equal (put_treeobj (&f, "d", ref), 0);
+    fake_reopen (&f);
+    want_value (&f, "d.in.a", "1");
+    assert_int_equal (put (&f, "d.in.b", "2"), 0);
+    fake_reopen (&f);
+    want_value (&f, "d.in.a", "1");
+    want_value (&f, "d.in.b", "2");
+    assert_int_equal (unlink_key (&f, "d.in.a"), 0);
+    fake_reopen (&f);
+    expect_error (&f, "d.in.a", 0, ENOENT);
+    want_value (&f, "d.in.b", "2");
+    fake_fini (&f);
+}
+
 struct tail {
     struct fake *f;
     struct kvs_value_pos pos;
@@ -1062,6 +1094,7 @@ int main (void)
         cmocka_unit_test (test_large_directory),
         cmocka_unit_test (test_evict),
         cmocka_unit_test (test_cold),
+        cmocka_unit_test (test_dir_within),
         cmocka_unit_test (test_empty_buckets),
         cmocka_unit_test (test_evict_buckets),
         cmocka_unit_test (test_put_dir),

@@ -149,7 +149,8 @@ void kvs_node_attach (struct kvs_node *parent, struct kvs_dirent *e,
 
 void kvs_node_touch_dirty (struct kvs_node *n)
 {
-    for (; n && !n->dirty; n = n->parent)
+    /* All the way: a node that is new is dirty below others that are not. */
+    for (; n; n = n->parent)
         n->dirty = true;
 }
 
@@ -376,8 +377,6 @@ static struct kvs_node *bucket_node (struct kvs_node *n, int i)
     n->ent[i]->child = child;
     adopt (n, n->ent[i]);
     n->count++;
-    /* It is new, and so dirty: what is below a dirty node is found from above. */
-    kvs_node_touch_dirty (n);
     return child;
 }
 
