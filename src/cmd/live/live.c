@@ -27,6 +27,7 @@ struct live {
     bool paused;
     bool lost;
     bool blind; /* a journal was refused */
+    int recent; /* signals since the last pulse */
 };
 
 struct live_once {
@@ -209,8 +210,10 @@ static void journal_cb (flux_future_t *f, void *arg)
 {
     struct live *l = arg;
     if (flux_future_get (f, NULL) == 0) {
+        int signal = f == l->jobs ? LIVE_JOBS : LIVE_RESOURCES;
         flux_future_reset (f);
-        changed (l, f == l->jobs ? LIVE_JOBS : LIVE_RESOURCES);
+        l->recent |= signal;
+        changed (l, signal);
         return;
     }
     l->blind = true;
@@ -225,7 +228,10 @@ static void pulse_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
     struct live *l = arg;
-    changed (l, l->blind ? LIVE_PULSE | LIVE_JOBS | LIVE_RESOURCES : LIVE_PULSE);
+    /* Who was asked may have heard of a change later than we: once more. */
+    int signals = LIVE_PULSE | l->recent;
+    l->recent = 0;
+    changed (l, l->blind ? LIVE_PULSE | LIVE_JOBS | LIVE_RESOURCES : signals);
 }
 
 /* --- the connection --- */

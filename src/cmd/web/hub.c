@@ -380,6 +380,8 @@ static void signal_cb (int signals, void *arg)
     struct hub *hub = arg;
     if (!(signals & LIVE_PULSE))
         return;
+    if (hub->names && bars_nameless (hub->bars)) /* job-list had not heard of it yet */
+        live_ask_again (hub->names);
     list_foreach (&hub->clients, it) {
         struct client *c = container_of (it, struct client, node);
         if (stream_busy (&c->stream))
