@@ -496,8 +496,7 @@ int command_list (struct session *ss, int argc, char **argv)
         }
         list[n++] = job;
     }
-    if (n)
-        sort_array (list, n, sizeof (*list), compare_jobs);
+    sort_array (list, n, sizeof (*list), compare_jobs);
     for (size_t i = 0; i < n; i++)
         print_info (ss->out, list[i]);
     free (list);

@@ -312,8 +312,7 @@ static struct dir *dir_create (struct dump *d, char *path, struct dir *parent)
 
 static void dir_filled (struct dir *dir)
 {
-    if (dir->count > 0)
-        sort_array (dir->items, dir->count, sizeof (*dir->items), compare);
+    sort_array (dir->items, dir->count, sizeof (*dir->items), compare);
 }
 
 static void dir_destroy (struct dump *d, struct dir *dir)

@@ -188,8 +188,7 @@ static int read_names (optparse_t *p, const char *key, const char *at, bool valu
             snprintf (from, sizeof (from), "%s", next);
         flux_future_destroy (f);
     }
-    if (n->count > 0)
-        sort_array (n->name, n->count, sizeof (*n->name), by_name);
+    sort_array (n->name, n->count, sizeof (*n->name), by_name);
     return 0;
 }
 

@@ -354,8 +354,7 @@ void timeline_draw (struct timeline *t, const char *title, enum timeline_colors 
     t->colors = colors;
     place_rows (t);
     find_span (t);
-    if (t->bar_count > 1)
-        sort_array (t->bars, t->bar_count, sizeof (*t->bars), compare_bars);
+    sort_array (t->bars, t->bar_count, sizeof (*t->bars), compare_bars);
     svg_begin (out, LEFT + PLOT + RIGHT, line_y (t, t->lines) + BOTTOM, title);
     svg_text (out, LEFT, 24, 15, SVG_START, SVG_BOLD, svg_fit (title, 15, PLOT - 260));
     snprintf (text, sizeof (text), "%zu jobs on %d cores", t->bar_count, t->row_count);

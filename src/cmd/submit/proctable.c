@@ -135,8 +135,7 @@ int proctable_scan (struct proctable *t, flux_jobid_t id, const char *uri)
             rc = look_at (t, e->d_name, host, id, uri);
     }
     closedir (dir);
-    if (t->count > 0)
-        sort_array (t->v, t->count, sizeof (*t->v), by_rank);
+    sort_array (t->v, t->count, sizeof (*t->v), by_rank);
     return rc;
 }
 
@@ -171,8 +170,7 @@ int proctable_gather (struct proctable *t, flux_jobid_t id)
         errno = EIO;
         rc = -1;
     }
-    if (t->count > 0)
-        sort_array (t->v, t->count, sizeof (*t->v), by_rank);
+    sort_array (t->v, t->count, sizeof (*t->v), by_rank);
     return rc;
 }
 

@@ -356,8 +356,7 @@ static void arrange (struct top_model *m)
         if (passes (m, &m->jobs[i]))
             m->rows[m->row_count++] = &m->jobs[i];
     }
-    if (m->row_count > 0)
-        sort_array_with (m->rows, m->row_count, sizeof (*m->rows), compare, m);
+    sort_array_with (m->rows, m->row_count, sizeof (*m->rows), compare, m);
     place_cursor (m);
 }
 

@@ -324,9 +324,9 @@ static void launched (pid_t pid, uint64_t signals, void *arg)
         return;
     }
     p->fail_errno = errno;
-    flux_subprocess_incref (p);
+    process_hold (p);
     process_set_state (p, FLUX_SUBPROCESS_FAILED);
-    flux_subprocess_decref (p);
+    process_release (p);
 }
 
 /* Now, or later if nobody has to know at once. */

@@ -577,8 +577,7 @@ void hostlist_sort (struct hostlist *hl)
     if (!hl)
         return;
     changed (hl);
-    if (hl->count > 1)
-        sort_array (hl->names, hl->count, sizeof (*hl->names), compare);
+    sort_array (hl->names, hl->count, sizeof (*hl->names), compare);
     hl->current = NONE;
 }
 

@@ -43,8 +43,7 @@ static int compare (const void *a, const void *b)
 
 void recent_sort (struct recent *r)
 {
-    if (r->count > 0)
-        sort_array (r->entries, r->count, sizeof (*r->entries), compare);
+    sort_array (r->entries, r->count, sizeof (*r->entries), compare);
 }
 
 struct cursor {

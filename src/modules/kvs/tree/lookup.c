@@ -105,8 +105,7 @@ static int read_dir (struct walk *w, struct kvs_node *dir, struct buf *out)
         rc = -1;
     }
     if (rc == 0) {
-        if (ls.count > 0)
-            sort_array (ls.ent, ls.count, sizeof (*ls.ent), by_name);
+        sort_array (ls.ent, ls.count, sizeof (*ls.ent), by_name);
         encode_listing (&ls, w->l->names, w->view.loader.stored, out);
     }
     free (ls.ent);
