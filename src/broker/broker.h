@@ -47,6 +47,8 @@ struct broker {
     flux_reactor_t *reactor;
     struct attrs *attrs;
     json_t *conf; /* object, never changed in place */
+    struct bootstrap
+        *bootstrap; /* of conf at the start, until boot has used it, or NULL */
     struct topology *topo;
     struct services *services;
     struct groups *groups;

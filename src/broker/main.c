@@ -9,6 +9,7 @@
 #include "base/os/stdout.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
+#include "broker/boot/bootstrap.h"
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
 #include "broker/lifecycle/machine.h"
@@ -80,7 +81,9 @@ static int apply_config (struct broker *b)
     flux_error_t error;
 
     b->hooks.config_check = tables_check;
-    return tables_apply (b->attrs, b->conf, &error) < 0 ? die (error.text) : 0;
+    return tables_apply (b->attrs, b->conf, &b->bootstrap, &error) < 0
+               ? die (error.text)
+               : 0;
 }
 
 static bool is_follower (void)
@@ -281,6 +284,7 @@ static void finish (struct broker *b)
         dirs_cleanup (b);
     keep_end ();
     attrs_destroy (b->attrs);
+    bootstrap_destroy (b->bootstrap);
     json_decref (b->conf);
     modlist_destroy (b->modlist);
     /* Modules that did not end must not see libraries end under them. */

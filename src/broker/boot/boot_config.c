@@ -95,17 +95,15 @@ static int take_place (struct broker *b, const struct bootstrap *bs,
 
 int boot_config (struct broker *b, flux_error_t *error)
 {
-    json_t *table = json_object_get (b->conf, "bootstrap");
-    struct bootstrap *bs;
+    struct bootstrap *bs = b->bootstrap;
     int rc;
 
-    if (!table) {
+    if (!bs) {
         error_invalid (error, "there is no [bootstrap] in the configuration");
         errno = ENOENT;
         return -1;
     }
-    if (!(bs = bootstrap_decode (table, error)))
-        return -1;
+    b->bootstrap = NULL;
     if ((rc = take_place (b, bs, error)) < 0 && errno == ENOENT)
         errno = EINVAL; /* not "there is no table" */
     bootstrap_destroy (bs);

@@ -42,16 +42,11 @@ static int check_archive (json_t *table, flux_error_t *error)
     return 0;
 }
 
-static int check_bootstrap (json_t *table, flux_error_t *error)
+/* *bs: what is in it, or NULL if there is none. */
+static int check_bootstrap (json_t *table, struct bootstrap **bs, flux_error_t *error)
 {
-    struct bootstrap *bs;
-
-    if (!table)
-        return 0;
-    if (!(bs = bootstrap_decode (table, error)))
-        return -1;
-    bootstrap_destroy (bs);
-    return 0;
+    *bs = table ? bootstrap_decode (table, error) : NULL;
+    return table && !*bs ? -1 : 0;
 }
 
 /* Its keys stand for attributes tbon.*; a is NULL: they are only looked at. */
@@ -80,7 +75,7 @@ static int take_tbon (struct attrs *a, json_t *table, flux_error_t *error)
     return 0;
 }
 
-int tables_check (json_t *conf, flux_error_t *error)
+static int check (json_t *conf, flux_error_t *error)
 {
     const struct {
         const char *name;
@@ -96,16 +91,26 @@ int tables_check (json_t *conf, flux_error_t *error)
                              error)
             < 0)
             return -1;
-    return check_archive (json_object_get (conf, "archive"), error) < 0
-                   || check_bootstrap (json_object_get (conf, "bootstrap"), error) < 0
-                   || take_tbon (NULL, json_object_get (conf, "tbon"), error) < 0
-               ? -1
-               : 0;
+    return check_archive (json_object_get (conf, "archive"), error);
 }
 
-int tables_apply (struct attrs *a, json_t *conf, flux_error_t *error)
+int tables_check (json_t *conf, flux_error_t *error)
 {
-    if (tables_check (conf, error) < 0)
+    struct bootstrap *bs;
+
+    if (check (conf, error) < 0
+        || check_bootstrap (json_object_get (conf, "bootstrap"), &bs, error) < 0)
+        return -1;
+    bootstrap_destroy (bs);
+    return take_tbon (NULL, json_object_get (conf, "tbon"), error);
+}
+
+int tables_apply (struct attrs *a, json_t *conf, struct bootstrap **bs,
+                  flux_error_t *error)
+{
+    *bs = NULL;
+    if (check (conf, error) < 0
+        || check_bootstrap (json_object_get (conf, "bootstrap"), bs, error) < 0)
         return -1;
     return take_tbon (a, json_object_get (conf, "tbon"), error);
 }

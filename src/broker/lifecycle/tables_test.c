@@ -60,13 +60,14 @@ static void applies (void **state)
     struct attrs *a = attrs_create ();
     json_t *conf =
         json_pack ("{s:{s:s s:i}}", "tbon", "torpid_max", "7s", "zmqdebug", 1);
+    struct bootstrap *bs;
     flux_error_t error;
 
-    assert_int_equal (tables_apply (a, conf, &error), 0);
+    assert_int_equal (tables_apply (a, conf, &bs, &error), 0);
     assert_string_equal (attrs_val (a, "tbon.torpid_max"), "7s");
     assert_string_equal (attrs_val (a, "tbon.zmqdebug"), "1");
     json_object_set_new (conf, "access", json_integer (5));
-    assert_int_equal (tables_apply (a, conf, &error), -1);
+    assert_int_equal (tables_apply (a, conf, &bs, &error), -1);
     json_decref (conf);
     attrs_destroy (a);
 }
