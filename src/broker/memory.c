@@ -4,11 +4,11 @@
  * then, but scattered. Some of it they let go of later, so that is done twice. */
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/os/thread.h"
 #include "broker/broker.h"
 #include "broker/memory.h"
 
@@ -50,16 +50,12 @@ static void *trim_end (void *arg)
 /* As there may be no more arenas, new threads take them in turn. */
 static void trim_ends (void)
 {
-    sigset_t all, saved;
     pthread_t thread;
 
-    sigfillset (&all);
-    pthread_sigmask (SIG_BLOCK, &all, &saved);
     for (int i = 0; i < ARENAS; i++) {
-        if (pthread_create (&thread, NULL, trim_end, NULL) == 0)
+        if (thread_start (&thread, 0, trim_end, NULL) == 0)
             pthread_join (thread, NULL);
     }
-    pthread_sigmask (SIG_SETMASK, &saved, NULL);
 }
 
 /* A block that was large lay on huge pages (pages.h), and small ones lie there now: the

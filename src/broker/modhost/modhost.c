@@ -7,10 +7,11 @@
  * Failures: no such file, no mod_main, mod_main returns -1: EXITED with errnum
  * and a text. */
 #include "broker/modhost/modhost.h"
+#include "base/os/thread.h"
 #include "broker/attrs.h"
 
 #include <dlfcn.h>
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,21 +161,12 @@ static void *module_thread (void *arg)
 
 int modhost_start (struct modhost *mh, struct channel_end *end)
 {
-    pthread_attr_t attr;
-    sigset_t all, saved;
-    int rc;
-
     mh->end = end;
-    sigfillset (&all);
-    pthread_sigmask (SIG_BLOCK, &all, &saved);
-    pthread_attr_init (&attr);
-    pthread_attr_setstacksize (&attr, STACK_SIZE);
-    rc = pthread_create (&mh->thread, &attr, module_thread, mh);
-    pthread_attr_destroy (&attr);
-    pthread_sigmask (SIG_SETMASK, &saved, NULL);
-    if (rc != 0) {
+    if (thread_start (&mh->thread, STACK_SIZE, module_thread, mh) < 0) {
+        int saved_errno = errno;
+
         channel_close (end);
-        errno = rc;
+        errno = saved_errno;
         return -1;
     }
     return 0;

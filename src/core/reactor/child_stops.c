@@ -2,14 +2,15 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/list.h"
+#include "base/os/thread.h"
 
+#define STACK_SIZE (256 * 1024)
 #define STATUS_CONTINUED 0xffff
 #define STATUS_STOPPED(signum) ((signum) << 8 | 0x7f)
 
@@ -77,26 +78,6 @@ static void *wait_for_stops (void *arg)
     return NULL;
 }
 
-/* Signals are for others; what it does fits a small stack. */
-static int start_thread (void)
-{
-    sigset_t every, old;
-    pthread_attr_t attr;
-    pthread_t thread;
-
-    sigfillset (&every);
-    pthread_attr_init (&attr);
-    pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize (&attr, 256 * 1024);
-    pthread_sigmask (SIG_SETMASK, &every, &old);
-    int rc = pthread_create (&thread, &attr, wait_for_stops, NULL);
-    pthread_sigmask (SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy (&attr);
-    all.thread = rc == 0;
-    errno = rc;
-    return rc == 0 ? 0 : -1;
-}
-
 struct child_stops *child_stops_create (pid_t pid, struct ev_loop *loop, ev_async *wake)
 {
     struct child_stops *s = calloc (1, sizeof (*s));
@@ -108,7 +89,8 @@ struct child_stops *child_stops_create (pid_t pid, struct ev_loop *loop, ev_asyn
     s->loop = loop;
     s->wake = wake;
     pthread_mutex_lock (&all.lock);
-    int rc = all.thread ? 0 : start_thread ();
+    int rc = all.thread ? 0 : thread_start (NULL, STACK_SIZE, wait_for_stops, NULL);
+    all.thread = rc == 0;
     pthread_mutex_unlock (&all.lock);
     if (rc < 0) {
         free (s);

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/os/thread.h"
+
 #define STACK_SIZE (256 * 1024)
 
 struct launch {
@@ -81,26 +83,6 @@ static void *run (void *arg)
     return NULL;
 }
 
-/* Signals are for the other threads. */
-static int start_thread (struct launch *l)
-{
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all, old;
-    int rc;
-
-    sigfillset (&all);
-    pthread_attr_init (&attr);
-    pthread_attr_setstacksize (&attr, STACK_SIZE);
-    pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask (SIG_SETMASK, &all, &old);
-    rc = pthread_create (&thread, &attr, run, l);
-    pthread_sigmask (SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy (&attr);
-    errno = rc;
-    return rc == 0 ? 0 : -1;
-}
-
 static void done_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct launch *l = arg;
@@ -138,7 +120,7 @@ struct launch *launch_create (flux_reactor_t *r, const struct spawn *s, int owne
     }
     if (!l->fds || (l->event_fd = eventfd (0, EFD_CLOEXEC)) < 0
         || !(l->w = flux_fd_watcher_create (r, l->event_fd, FLUX_POLLIN, done_cb, l))
-        || start_thread (l) < 0) {
+        || thread_start (NULL, STACK_SIZE, run, l) < 0) {
         launch_destroy (l);
         return NULL;
     }

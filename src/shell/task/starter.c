@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os/thread.h"
 
 #define WAIT_MS 1000
 #define LOOK_MS 10
@@ -73,24 +74,13 @@ static int open_conds (void)
     return rc;
 }
 
-/* Signals are for the thread that waits for them. */
 static int open_thread (void)
 {
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all, old;
     int rc;
 
     if ((rc = open_conds ()) != 0)
         return rc;
-    sigfillset (&all);
-    pthread_attr_init (&attr);
-    pthread_attr_setstacksize (&attr, STACK_SIZE);
-    pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask (SIG_SETMASK, &all, &old);
-    rc = pthread_create (&thread, &attr, serve, NULL);
-    pthread_sigmask (SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy (&attr);
+    rc = thread_start (NULL, STACK_SIZE, serve, NULL) < 0 ? errno : 0;
     if (rc != 0)
         pthread_cond_destroy (&starter.done);
     starter.owner = rc == 0 ? getpid () : 0;
