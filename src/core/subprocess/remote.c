@@ -76,8 +76,8 @@ static flux_future_t *send_kill (flux_subprocess_t *p, int signum)
 {
     char topic[TOPIC_SIZE];
     topic_set (topic, p->service, "kill");
-    return flux_rpc_pack (p->h, topic, p->rank, 0, "{s:i s:i}", "pid", (int)p->pid,
-                          "signum", signum);
+    return flux_rpc_pack (p->h, topic, nodeid_of (p->rank), 0, "{s:i s:i}", "pid",
+                          (int)p->pid, "signum", signum);
 }
 
 /* errnum 0: it has got the signal. */

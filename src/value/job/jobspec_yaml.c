@@ -7,6 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/error.h"
 #include "base/text/yaml_anchors.h"
 #include "value/job/jobspec.h"
 #include "value/job/yaml_json.h"
@@ -166,22 +167,18 @@ json_t *yaml_to_json (const char *s, size_t len, flux_error_t *error)
     yaml_parser_t parser;
     yaml_document_t doc;
     json_t *o = NULL;
-    int line = 0, column;
+    int line, column;
+    int deep = yaml_too_deep (s, len, MAX_DEPTH, &line, &column);
 
-    if (yaml_too_deep (s, len, MAX_DEPTH, &line, &column)) {
-        if (error)
-            snprintf (error->text, sizeof (error->text),
-                      "invalid YAML: line %d: nested deeper than %d", line, MAX_DEPTH);
-        errno = EINVAL;
-        return NULL;
-    }
-    if (yaml_too_many_anchors (s, len)) {
-        if (error)
-            snprintf (error->text, sizeof (error->text),
-                      "invalid YAML: more than %d anchors", YAML_MAX_ANCHORS);
-        errno = EINVAL;
-        return NULL;
-    }
+    if (deep < 0)
+        return error_null (error, ENOMEM, "out of memory");
+    if (deep)
+        return error_null (error, EINVAL,
+                           "invalid YAML: line %d: nested deeper than %d", line,
+                           MAX_DEPTH);
+    if (yaml_too_many_anchors (s, len))
+        return error_null (error, EINVAL, "invalid YAML: more than %d anchors",
+                           YAML_MAX_ANCHORS);
     if (!yaml_parser_initialize (&parser)) {
         errno = ENOMEM;
         return NULL;

@@ -42,13 +42,20 @@ static int sync_level (const char *s)
     return *s >= '0' && *s <= '3' && !s[1] ? *s - '0' : find_name (sync_names, s);
 }
 
+static int refuse_off (const char *journal_mode, flux_error_t *error)
+{
+    if (strcasecmp (journal_mode, "off") != 0)
+        return 0;
+    return error_invalid (error,
+                          "journal_mode=OFF: a batch that fails could not be undone");
+}
+
 int db_option (struct db_options *o, const char *name, const char *value,
                flux_error_t *error)
 {
     if (!strcmp (name, "journal_mode")) {
-        if (!strcasecmp (value, "off"))
-            return error_invalid (
-                error, "journal_mode=OFF: a batch that fails could not be undone");
+        if (refuse_off (value, error) < 0)
+            return -1;
         if (find_name (journal_names, value) < 0)
             return error_invalid (error, "journal_mode: '%.60s' is none", value);
         o->journal_mode = value;
@@ -101,10 +108,8 @@ static int set_journal_mode (struct db *db, const char *value, flux_error_t *err
 {
     char actual[32];
 
-    if (!strcasecmp (value, "off"))
-        return error_fail (error, EINVAL,
-                           "journal_mode=OFF: a batch that fails could not be undone");
-    if (set_pragma (db, "journal_mode", value, actual, error) < 0)
+    if (refuse_off (value, error) < 0
+        || set_pragma (db, "journal_mode", value, actual, error) < 0)
         return -1;
     if (strcasecmp (value, actual) != 0)
         return refuse_pragma ("journal_mode", value, actual, error);
