@@ -283,7 +283,9 @@ struct kvs_node *kvs_cache_dir (struct kvs_cache *c, const char *ref, int level)
 
     if (!e)
         return NULL;
-    if (e->node && e->node->level != level) {
+    /* Of an hdir the level is in its text. What has no buckets may be one itself, at any
+     * level, and a directory elsewhere. */
+    if (e->node && e->node->hdir && e->node->level != level) {
         fail (c, ref, EBADMSG);
         return NULL;
     }

@@ -283,20 +283,29 @@ static void deep (void **state)
     }
 }
 
-/* A node that was read as one level is no node of another: a link from somewhere else
- * leads to it, which is damage. */
+/* An hdir that was read as one level is none of another: a link from somewhere else leads
+ * to it, which is damage. The same few names and values may be a directory in one place and
+ * a bucket, at any level, in another. */
 static void levels (void **state)
 {
     struct kvs_cache *c = kvs_cache_create (1 << 20);
-    static const char text[] = DIR ("\"a\":" VAL);
+    static const char leaf[] = DIR ("\"a\":" VAL),
+                      hdir[] = HDIR ("null," NULLS15, "fnv1a64", "1");
+    char other[BLOBREF_MAX_SIZE];
     struct kvs_node *n;
 
-    assert_int_equal (kvs_cache_insert (c, REF, text, strlen (text)), 0);
+    strcpy (other, ref_of (2));
+    assert_int_equal (kvs_cache_insert (c, REF, leaf, strlen (leaf)), 0);
+    assert_int_equal (kvs_cache_insert (c, other, hdir, strlen (hdir)), 0);
     assert_non_null (n = kvs_cache_dir (c, REF, 0));
     assert_ptr_equal (kvs_cache_dir (c, REF, 0), n);
-    assert_null (kvs_cache_dir (c, REF, 1));
+    assert_ptr_equal (kvs_cache_dir (c, REF, 1), n);
+    assert_null (kvs_cache_failed (c, NULL));
+    assert_non_null (n = kvs_cache_dir (c, other, 1));
+    assert_ptr_equal (kvs_cache_dir (c, other, 1), n);
+    assert_null (kvs_cache_dir (c, other, 2));
     assert_int_equal (errno, EBADMSG);
-    assert_string_equal (kvs_cache_failed (c, NULL), REF);
+    assert_string_equal (kvs_cache_failed (c, NULL), other);
     assert_null (kvs_cache_dir (c, ref_of (1), 0));
     assert_int_equal (errno, EAGAIN);
     kvs_cache_destroy (c);
