@@ -1,12 +1,16 @@
 /* Seams for system tests, preloaded into a broker.
  *
  * SEAM_ENCODED names a file: a line is added to it whenever the broker's own thread,
- * which has to pass on everybody's messages, walks JSON of LARGE members or more. SEAM_CLEAN names a file: a commit that has a job's "clean" is held back for a
- * second, and the file is made when it goes on. */
+ * which has to pass on everybody's messages, walks JSON of LARGE members or more.
+ * SEAM_CLEAN names a file: a commit that has a job's "clean" is held back for a second, and
+ * the file is made when it goes on. SEAM_SPAWN is the number of a signal: each process that
+ * the broker starts with posix_spawn gets it as soon as it is there. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <flux/core.h>
 #include <jansson.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,4 +72,18 @@ flux_future_t *flux_kvs_commit (flux_t *h, const char *ns, int flags,
         note ("SEAM_CLEAN", "goes on\n");
     }
     return REAL (flux_kvs_commit) (h, ns, flags, txn);
+}
+
+int posix_spawn (pid_t *pid, const char *path,
+                 const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attr, char *const *argv, char *const *env)
+{
+    const char *signum = getenv ("SEAM_SPAWN");
+    int rc = REAL (posix_spawn) (pid, path, actions, attr, argv, env);
+
+    if (rc == 0 && signum) {
+        (void)kill (*pid, atoi (signum));
+        note ("SEAM_SPAWNED", path);
+    }
+    return rc;
 }

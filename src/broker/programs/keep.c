@@ -87,6 +87,8 @@ static int spawn_keeper (struct keep *k, int write_fd, char **argv, char **env,
                          pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t all;
     char fd[16], flags[8], broker[16], nofile[24];
     size_t argc = 0;
     char **v;
@@ -114,7 +116,13 @@ static int spawn_keeper (struct keep *k, int write_fd, char **argv, char **env,
     posix_spawn_file_actions_adddup2 (&actions, write_fd, write_fd);
     if ((k->flags & KEEP_NO_INPUT))
         posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
-    rc = posix_spawn (pid, v[0], &actions, NULL, v, env);
+    /* Until it has left the group, it has no part in what comes to that. */
+    sigfillset (&all);
+    posix_spawnattr_init (&attr);
+    posix_spawnattr_setsigmask (&attr, &all);
+    posix_spawnattr_setflags (&attr, POSIX_SPAWN_SETSIGMASK);
+    rc = posix_spawn (pid, v[0], &actions, &attr, v, env);
+    posix_spawnattr_destroy (&attr);
     posix_spawn_file_actions_destroy (&actions);
     free (v);
     return rc;

@@ -30,4 +30,10 @@ attached () {
     flux run true && [ -e goes-on ]
 }
 succeeds 'and so does flux run' attached
+# Who watches over the broker's programs is in its process group while it starts, and what
+# is sent to that then is none of its business.
+is 'a signal comes to the group while a program starts' 'it runs' \
+    env SEAM_SPAWN=10 SEAM_SPAWNED="$DIR/spawned" \
+    LD_PRELOAD="$FLUX_TEST_BUILD/test/test-seam.so" flux start echo 'it runs'
+like 'it has come' 'flux-keeper' cat spawned
 finish
