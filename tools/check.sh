@@ -13,8 +13,7 @@ status=0
 export MESON_TESTTHREADS="${MESON_TESTTHREADS:-$((2 * $(nproc)))}"
 meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
 # What failed, once more, where whoever looks at the end of a log finds it.
-sed 's/<testcase /\n&/g' "$build/meson-logs/testlog.junit.xml" | grep -E '<(failure|error)' \
-    | sed -n 's/^<testcase name="\([^"]*\)" classname="\([^"]*\)".*/not ok: \2: \1/p'
+tools/failures.py "$build" | tee ${FAILURES:+-a "$FAILURES"}
 # Every TAP point counts (units print TAP, too); a test that died without one
 # counts as one failure.
 report=$build/meson-logs/testlog.junit.xml
