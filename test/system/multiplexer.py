@@ -128,6 +128,7 @@ def _():
     pane.key('Escape')
     pane.wait('^-- INSERT', absent=True)  # a key at its heels would make it another one
     pane.line(':wq')
+    pane.wait(r'^inner\$ *$')  # it reads ahead, and what it has read goes with it
     pane.command('cat file', '^hello from vi$')
     pane.line('exit 3')
     left(pane, 3)
