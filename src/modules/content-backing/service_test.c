@@ -609,13 +609,13 @@ static void counts (void **state)
     assert_int_equal (store ("a") + store ("b") + store ("c"), 0);
     assert_int_equal (asked ("load", hash ("b"), 20, NULL), 0);
     run (f = flux_rpc (h, "content-fake.stats-get", NULL, 0, 0));
-    assert_int_equal (flux_rpc_get_unpack (
-                          f, "{s:I s:I s:I s:{s:I} s:{s:I s:F s:F s:F s:F}}",
-                          "object_count", &objects, "dbfile_size", &size, "dbfile_free",
-                          &unused, "load_time", "count", &loads, "store_time", "count",
-                          &stores, "min", &min, "max", &max, "mean", &mean, "stddev",
-                          &(double){ 0 }),
-                      0);
+    assert_int_equal (
+        flux_rpc_get_unpack (f, "{s:I s:I s:I s:{s:I} s:{s:I s:F s:F s:F s:F}}",
+                             "object_count", &objects, "dbfile_size", &size,
+                             "dbfile_free", &unused, "load_time", "count", &loads,
+                             "store_time", "count", &stores, "min", &min, "max", &max,
+                             "mean", &mean, "stddev", &(double){ 0 }),
+        0);
     assert_int_equal (objects, 3);
     assert_int_equal (size, 3);
     assert_int_equal (unused, 0);
@@ -656,11 +656,9 @@ static void takes_options (void **state)
         const char *toml, *arg, *why;
     } bad[] = {
         { "content-fake = 1", NULL, "content-fake: must be a table" },
-        { "[content-fake]\nsynchronous = 1",
-          NULL,
+        { "[content-fake]\nsynchronous = 1", NULL,
           "content-fake.synchronous: must be a string" },
-        { "[content-fake]\nfoo = \"x\"",
-          NULL,
+        { "[content-fake]\nfoo = \"x\"", NULL,
           "content-fake.foo: there is no such option" },
         { "", "foo", "unknown option 'foo'" },
         { "", "foo=1", "foo: there is no such option" },
@@ -807,9 +805,9 @@ static void store_some (void)
 {
     struct buf b = BUF_INIT;
 
-    assert_int_equal (commit_batch (0, "{\"ver\":1,\"type\":\"dir\",\"data\":{}}",
-                                    "garbage", "{}"),
-                      0);
+    assert_int_equal (
+        commit_batch (0, "{\"ver\":1,\"type\":\"dir\",\"data\":{}}", "garbage", "{}"),
+        0);
     blobref_encode ("sha1", disk.blobs[0].digest, 20, root);
     snprintf (disk.checkpoint, sizeof (disk.checkpoint), "{\"rootref\":\"%s\"}", root);
     blobs_begin (&b, 20, 0);
