@@ -7,8 +7,8 @@
 
 static void reads (void **state)
 {
-    static const char *const bad[] = { "",   "0",      "-1",    "65", "SIG", "SIG9",
-                                       "9x", "NOSUCH", " KILL", "4294967305" };
+    static const char *const bad[] = { "",     "0",  "-1",     "65",    "SIG",
+                                       "SIG9", "9x", "NOSUCH", " KILL", "4294967305" };
     char last[16];
 
     assert_int_equal (signum_decode ("9"), SIGKILL);
