@@ -225,9 +225,11 @@ static json_t *decode (const char *path, const char *s, size_t len, flux_error_t
     if (ends_with (path, ".json")) {
         json_error_t e;
 
-        if (!(o = json_loadb (s, len, 0, &e))) {
-            errno = EINVAL;
-            error_text (error, "%s:%d: %s", path, e.line, e.text);
+        if (!(o = json_decode_or (EINVAL, s, len, 0, &e))) {
+            if (errno == ENOMEM)
+                error_text (error, "%s: out of memory", path);
+            else
+                error_text (error, "%s:%d: %s", path, e.line, e.text);
         } else if (!json_is_object (o)) {
             json_decref (o);
             o = NULL;
@@ -246,10 +248,12 @@ static json_t *decode (const char *path, const char *s, size_t len, flux_error_t
 static json_t *decode_text (const char *text, flux_error_t *error)
 {
     struct toml_error e;
-    json_t *o = json_loads (text, 0, NULL);
+    json_t *o = json_decode_or (EINVAL, text, strlen (text), 0, NULL);
 
     if (json_is_object (o))
         return o;
+    if (!o && errno == ENOMEM)
+        return error_null (error, ENOMEM, "out of memory");
     json_decref (o);
     if (!(o = toml_decode (text, strlen (text), &e)))
         error_text (error, "line %d: %s", e.line, e.text);
@@ -272,7 +276,7 @@ int flux_conf_update (flux_conf_t *conf, const char *text, flux_error_t *error)
         return -1;
     rc = json_object_update_recursive (conf->obj, o);
     json_decref (o);
-    return rc;
+    return rc < 0 ? error_fail (error, ENOMEM, "out of memory") : 0;
 }
 
 static int merge_file (json_t *into, const char *path, flux_error_t *error)
@@ -287,7 +291,8 @@ static int merge_file (json_t *into, const char *path, flux_error_t *error)
         return -1;
     }
     if ((o = decode (path, s, len, error))) {
-        rc = json_object_update_recursive (into, o);
+        if ((rc = json_object_update_recursive (into, o)) < 0)
+            error_fail (error, ENOMEM, "%s: out of memory", path);
         json_decref (o);
     }
     free (s);

@@ -96,9 +96,24 @@ static int pack_and_copy (void)
     return copy ? 0 : -1;
 }
 
+static int update (void)
+{
+    flux_conf_t *conf = flux_conf_create ();
+    flux_error_t error;
+    int rc = conf ? flux_conf_update (conf, "{\"a\":{\"x\":[9]}}", &error) : -1;
+    int saved = errno;
+
+    if (conf && rc < 0 && saved == ENOMEM)
+        assert_string_equal (error.text, "out of memory");
+    flux_conf_decref (conf);
+    errno = saved;
+    return rc;
+}
+
 static void no_memory_is_said (void **state)
 {
     assert_in_range (json_sweep (pack_and_copy), 5, 100);
+    assert_in_range (json_sweep (update), 5, 100);
 }
 
 int main (void)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/hashmap.h"
+#include "base/json/jsonout.h"
 #include "value/job/jobid.h"
 
 #define TERMS_MAX 256
@@ -447,8 +448,10 @@ static void print_agfilter (uint32_t v, struct buf *b, void *arg)
             continue;
         if (f->used)
             used = f->used[(size_t)v * ntypes + type];
-        buf_printf (b, "%s\"%s\": \"used:%lld, total:%lld\"", first ? "{" : ", ",
-                    graph_type_name (f->g, type), (long long)used, (long long)total);
+        buf_adds (b, first ? "{" : ", ");
+        json_add_text (b, graph_type_name (f->g, type));
+        buf_printf (b, ": \"used:%lld, total:%lld\"", (long long)used,
+                    (long long)total);
         first = false;
     }
     if (!first)

@@ -2,6 +2,8 @@
 #include "fluxion/find.h"
 #include "fluxion/match/rig_test.h"
 
+#include <jansson.h>
+
 static char *find (struct scheduler *s, const char *expr, enum write_format format)
 {
     struct buf b = BUF_INIT;
@@ -93,6 +95,30 @@ static void filters_in_jgf (void **state)
     scheduler_destroy (s);
 }
 
+/* Whatever things are called, what is written is JSON. */
+static void names_with_quotes (void **state)
+{
+    static const enum write_format formats[] = { WRITE_JGF, WRITE_JGF_VERBOSE,
+                                                 WRITE_JGF_SHORTHAND };
+    /* as they stand in JSON */
+    struct scheduler *s =
+        rig_create ("clu\\\"ster0{node0{co\\\\re0-1} no\\tde1{core2}}", "low");
+
+    for (size_t i = 0; i < sizeof (formats) / sizeof (formats[0]); i++) {
+        char *text = find (s, "agfilter=t", formats[i]);
+        json_error_t error;
+        json_t *o = json_loads (text, 0, &error);
+
+        if (!o)
+            fail_msg ("%s: %s", error.text, text);
+        json_decref (o);
+        count_in (text, "{\"containment\": \"/clu\\\"ster0\"}", 1);
+        count_in (text, "\"co\\\\re\": \"used:0, total:2\"", 1);
+        free (text);
+    }
+    scheduler_destroy (s);
+}
+
 static void malformed (void **state)
 {
     static const char *const wrong[] = { "agfilter=x",
@@ -118,9 +144,8 @@ static void malformed (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (filters),
-        cmocka_unit_test (spans),
-        cmocka_unit_test (filters_in_jgf),
+        cmocka_unit_test (filters),        cmocka_unit_test (spans),
+        cmocka_unit_test (filters_in_jgf), cmocka_unit_test (names_with_quotes),
         cmocka_unit_test (malformed),
     };
 

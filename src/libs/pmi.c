@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pmi/wire.h"
 #include "libs/group.h"
 
 static struct group *group;
@@ -153,11 +154,9 @@ static int check_key (const char *kvsname, const char *key)
         return PMI_ERR_INIT;
     if (!kvsname || strcmp (kvsname, group_name (group)) != 0)
         return PMI_ERR_INVALID_KVS;
-    if (!key || key[0] == '\0' || strpbrk (key, " \t\n="))
-        return PMI_ERR_INVALID_KEY;
-    if (strlen (key) >= GROUP_KEY_MAX)
-        return PMI_ERR_INVALID_KEY_LENGTH;
-    return PMI_SUCCESS;
+    if (pmi_wire_check_key (key, GROUP_KEY_MAX) == 0)
+        return PMI_SUCCESS;
+    return errno == EMSGSIZE ? PMI_ERR_INVALID_KEY_LENGTH : PMI_ERR_INVALID_KEY;
 }
 
 int PMI_KVS_Put (const char kvsname[], const char key[], const char value[])
@@ -166,10 +165,8 @@ int PMI_KVS_Put (const char kvsname[], const char key[], const char value[])
 
     if (rc)
         return rc;
-    if (!value || strchr (value, '\n'))
-        return PMI_ERR_INVALID_VAL;
-    if (strlen (value) >= GROUP_VALUE_MAX)
-        return PMI_ERR_INVALID_VAL_LENGTH;
+    if (pmi_wire_check_value (value, GROUP_VALUE_MAX) < 0)
+        return errno == EMSGSIZE ? PMI_ERR_INVALID_VAL_LENGTH : PMI_ERR_INVALID_VAL;
     return group_put (group, key, value) < 0 ? PMI_FAIL : PMI_SUCCESS;
 }
 

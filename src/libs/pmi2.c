@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pmi/wire.h"
 #include "libs/group.h"
 
 static struct group *group;
@@ -80,24 +81,23 @@ int PMI2_Info_GetSize (int *size)
     return (*size = group_clique (group, NULL, 0)) < 0 ? PMI2_FAIL : PMI2_SUCCESS;
 }
 
-/* A line of the wire protocol has room for it. */
-static int is_key (const char *key)
+static int check_key (const char *key)
 {
-    return key && key[0] != '\0' && !strpbrk (key, " \t\n=");
+    if (pmi_wire_check_key (key, PMI2_MAX_KEYLEN) == 0)
+        return PMI2_SUCCESS;
+    return errno == EMSGSIZE ? PMI2_ERR_INVALID_KEY_LENGTH : PMI2_ERR_INVALID_KEY;
 }
 
 int PMI2_KVS_Put (const char key[], const char value[])
 {
+    int rc;
+
     if (!group)
         return PMI2_ERR_INIT;
-    if (!is_key (key))
-        return PMI2_ERR_INVALID_KEY;
-    if (strlen (key) >= PMI2_MAX_KEYLEN)
-        return PMI2_ERR_INVALID_KEY_LENGTH;
-    if (!value || strchr (value, '\n'))
-        return PMI2_ERR_INVALID_VAL;
-    if (strlen (value) >= PMI2_MAX_VALLEN)
-        return PMI2_ERR_INVALID_VAL_LENGTH;
+    if ((rc = check_key (key)))
+        return rc;
+    if (pmi_wire_check_value (value, PMI2_MAX_VALLEN) < 0)
+        return errno == EMSGSIZE ? PMI2_ERR_INVALID_VAL_LENGTH : PMI2_ERR_INVALID_VAL;
     return group_put (group, key, value) < 0 ? PMI2_FAIL : PMI2_SUCCESS;
 }
 
@@ -105,12 +105,12 @@ int PMI2_KVS_Get (const char *jobid, int src_pmi_id, const char key[], char valu
                   int maxvalue, int *vallen)
 {
     const char *s;
-    int len;
+    int len, rc;
 
     if (!group)
         return PMI2_ERR_INIT;
-    if (!is_key (key))
-        return PMI2_ERR_INVALID_KEY;
+    if ((rc = check_key (key)))
+        return rc;
     if (!value || maxvalue < 1 || !vallen
         || (jobid && strcmp (jobid, group_name (group)) != 0))
         return PMI2_ERR_INVALID_ARG;

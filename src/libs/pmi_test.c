@@ -219,6 +219,11 @@ static void version_2_asks_the_same (void **state)
     assert_int_equal (len, -10);
     assert_int_equal (PMI2_KVS_Get (NULL, 0, "nosuch", value, 3, &len),
                       PMI2_ERR_INVALID_KEY);
+    assert_int_equal (
+        PMI2_KVS_Get (
+            NULL, 0, "a-key-of-sixty-four-bytes-which-is-one-more-than-a-key-may-have-",
+            value, 3, &len),
+        PMI2_ERR_INVALID_KEY_LENGTH);
     assert_int_equal (PMI2_KVS_Get ("f2", 0, "k", value, 3, &len),
                       PMI2_ERR_INVALID_ARG);
     assert_int_equal (

@@ -500,6 +500,7 @@ static int barrier (struct shell *sh)
     if (sh->size == 1)
         return 0;
     sh->in_barrier = true;
+    shell_send (sh, 'r', &b);
     shell_send (sh, 'b', &b);
     buf_fini (&b);
     while (sh->in_barrier && !sh->broken)

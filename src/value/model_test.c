@@ -178,7 +178,7 @@ static struct rset *rset_of (const struct table *t)
 
     for (int n = 0; n < RANKS; n++) {
         struct idset *ids[KINDS];
-        char host[8], *text[KINDS];
+        char host[16], *text[KINDS];
         if (!t->bits[n][0] && !t->bits[n][1])
             continue;
         for (int k = 0; k < KINDS; k++) {

@@ -245,22 +245,6 @@ int json_encode (struct buf *b, const json_t *o)
     return 0;
 }
 
-const char *json_unknown_key (json_t *o, const char *const *known)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach (o, key, value) {
-        const char *const *k = known;
-
-        while (*k && strcmp (*k, key) != 0)
-            k++;
-        if (!*k)
-            return key;
-    }
-    return NULL;
-}
-
 /* malloc has said ENOMEM, and nobody since has said anything. */
 static void settle (bool well, int saved_errno, int otherwise)
 {

@@ -25,10 +25,6 @@ int json_unpack_or (int otherwise, json_t *o, const char *fmt, ...);
  * than depth, and no string in it has U+0000. */
 bool json_is_plain (const json_t *o, int depth);
 
-/* The first key of a table that is not one of known (which ends in NULL); NULL if there is
- * none, or o is no table. It lives as long as the table. */
-const char *json_unknown_key (json_t *o, const char *const *known);
-
 /* Appends the compact form. 0, or -1 with ENOMEM, or EINVAL if it is nested
  * deeper than can be decoded. Numbers are as short as they can be without
  * losing anything. */

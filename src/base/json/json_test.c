@@ -111,24 +111,6 @@ static void plain_is_read_again (void **state)
     assert_false (plain ("{\"a\":[\"\\u0000\"]}", 10));
 }
 
-static void finds_unknown_keys (void **state)
-{
-    static const char *const known[] = { "a", "bc", NULL };
-    static const char *const none[] = { NULL };
-    json_t *all = json_pack ("{s:i s:i}", "bc", 1, "a", 2);
-    json_t *more = json_pack ("{s:i s:i s:i}", "a", 1, "b", 2, "bc", 3);
-    json_t *list = json_pack ("[s]", "x");
-
-    assert_null (json_unknown_key (all, known));
-    assert_string_equal (json_unknown_key (more, known), "b");
-    assert_string_equal (json_unknown_key (all, none), "bc");
-    assert_null (json_unknown_key (NULL, none));
-    assert_null (json_unknown_key (list, none));
-    json_decref (all);
-    json_decref (more);
-    json_decref (list);
-}
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,7 +118,6 @@ int main (void)
         cmocka_unit_test (refuses),
         cmocka_unit_test (encodes),
         cmocka_unit_test (plain_is_read_again),
-        cmocka_unit_test (finds_unknown_keys),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

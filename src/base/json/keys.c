@@ -16,6 +16,8 @@ static bool is_kind (const json_t *o, enum json_kind kind)
         return json_is_string (o);
     case JSON_KIND_ARRAY:
         return json_is_array (o);
+    case JSON_KIND_ANY:
+        return true;
     default:
         return json_is_object (o);
     }

@@ -11,6 +11,7 @@ enum json_kind {
     JSON_KIND_STRING,
     JSON_KIND_ARRAY,
     JSON_KIND_TABLE,
+    JSON_KIND_ANY, /* the caller looks at it */
 };
 
 struct json_key {

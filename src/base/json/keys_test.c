@@ -6,9 +6,13 @@
 #include "base/json/keys.h"
 
 static const struct json_key keys[] = {
-    { "flag", JSON_KIND_BOOLEAN }, { "count", JSON_KIND_INTEGER },
-    { "name", JSON_KIND_STRING },  { "list", JSON_KIND_ARRAY },
-    { "more", JSON_KIND_TABLE },   { NULL },
+    { "flag", JSON_KIND_BOOLEAN },
+    { "count", JSON_KIND_INTEGER },
+    { "name", JSON_KIND_STRING },
+    { "list", JSON_KIND_ARRAY },
+    { "more", JSON_KIND_TABLE },
+    { "any", JSON_KIND_ANY },
+    { NULL },
 };
 
 static void says_what_is_wrong (void **state)
@@ -18,6 +22,8 @@ static void says_what_is_wrong (void **state)
     } t[] = {
         { "{}", NULL },
         { "{\"flag\":false,\"count\":0,\"name\":\"\",\"list\":[],\"more\":{}}", NULL },
+        { "{\"any\":null}", NULL },
+        { "{\"any\":{}}", NULL },
         { "5", "tab: must be a table" },
         { "null", "tab: must be a table" },
         { "{\"x\":1}", "tab.x: there is no such key" },

@@ -8,7 +8,6 @@
 #include "base/json/keys.h"
 #include "broker/attrs.h"
 #include "broker/boot/bootstrap.h"
-#include "value/fsd.h"
 
 static const struct json_key access_keys[] = {
     { "allow-guest-user", JSON_KIND_BOOLEAN },
@@ -17,29 +16,14 @@ static const struct json_key access_keys[] = {
     { NULL },
 };
 
-/* Of a service that is not part of this project: a file may have it all the same. */
-static const struct json_key archive_keys[] = {
-    { "busytimeout", JSON_KIND_STRING },
-    { "dbpath", JSON_KIND_STRING },
-    { "period", JSON_KIND_STRING },
-    { NULL },
-};
-
 static const struct json_key sched_simple_keys[] = { { NULL } };
 
-static int check_archive (json_t *table, flux_error_t *error)
+/* Who sets it relies on a service that is not part of this project. */
+static int refuse_archive (json_t *conf, flux_error_t *error)
 {
-    static const char *const names[] = { "period", "busytimeout" };
-    double seconds;
-
-    for (int i = 0; i < 2; i++) {
-        const char *s = json_string_value (json_object_get (table, names[i]));
-
-        if (s && fsd_parse (s, &seconds) < 0)
-            return error_invalid (error, "archive.%s: '%.60s' is not a duration",
-                                  names[i], s);
-    }
-    return 0;
+    if (!json_object_get (conf, "archive"))
+        return 0;
+    return error_invalid (error, "archive: there is no job-archive service");
 }
 
 /* *bs: what is in it, or NULL if there is none. */
@@ -82,7 +66,6 @@ static int check (json_t *conf, flux_error_t *error)
         const struct json_key *keys;
     } t[] = {
         { "access", access_keys },
-        { "archive", archive_keys },
         { "sched-simple", sched_simple_keys },
     };
 
@@ -91,7 +74,7 @@ static int check (json_t *conf, flux_error_t *error)
                              error)
             < 0)
             return -1;
-    return check_archive (json_object_get (conf, "archive"), error);
+    return refuse_archive (conf, error);
 }
 
 int tables_check (json_t *conf, flux_error_t *error)

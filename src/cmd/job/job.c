@@ -1,8 +1,9 @@
 /* flux job: all that can be asked of one job, or done to it. */
 #include "cmd/job/job.h"
 
+#include "base/text/signum.h"
+
 #include <ctype.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,18 +32,11 @@ const char *job_path (const char *name)
 
 int job_signum (const char *s)
 {
-    char *end;
-    long n = strtol (s, &end, 10);
+    int n = signum_decode (s);
 
-    if (end != s && *end == '\0' && n > 0 && n <= SIGRTMAX)
-        return n;
-    const char *name = strncasecmp (s, "SIG", 3) == 0 ? s + 3 : s;
-    for (int i = 1; i < NSIG; i++) {
-        const char *abbrev = sigabbrev_np (i);
-        if (abbrev && strcasecmp (abbrev, name) == 0)
-            return i;
-    }
-    cmd_die ("kill: Invalid signal %s", s);
+    if (n < 0)
+        cmd_die ("kill: Invalid signal %s", s);
+    return n;
 }
 
 static struct optparse_subcommand subcommands[] = {

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/text/signum.h"
 #include "base/text/toml.h"
 #include "cmd/format/datetime.h"
 #include "cmd/jobspec/shape.h"
@@ -14,7 +15,6 @@
 #include <flux/core.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,22 +338,6 @@ static int add_rlimit (optparse_t *p, json_t *options, flux_error_t *error)
     return json_object_set_new (options, "rlimit", o);
 }
 
-static int signal_number (const char *s)
-{
-    char *end;
-    long n = strtol (s, &end, 10);
-    if (end != s && *end == '\0')
-        return n > 0 && n < NSIG ? (int)n : -1;
-    if (!strncasecmp (s, "SIG", 3))
-        s += 3;
-    for (int i = 1; i < NSIG; i++) {
-        const char *name = sigabbrev_np (i);
-        if (name && !strcasecmp (name, s))
-            return i;
-    }
-    return -1;
-}
-
 static int add_signal (optparse_t *p, json_t *options, flux_error_t *error)
 {
     const char *s = optparse_get_str (p, "signal", NULL);
@@ -364,7 +348,7 @@ static int add_signal (optparse_t *p, json_t *options, flux_error_t *error)
     size_t n = strcspn (s, "@");
     if (n > 0)
         snprintf (name, sizeof (name), "%.*s", (int)n, s);
-    int signum = signal_number (name);
+    int signum = signum_decode (name);
     if (signum < 0)
         return error_invalid (error, "--signal=%s: unknown signal '%s'", s, name);
     if (s[n] && fsd_parse (s + n + 1, &timeleft) < 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json/json.h"
 #include "value/job/jobspec.h"
 
 struct flux_jobspec1 {
@@ -19,15 +20,53 @@ static int einval (void)
     return -1;
 }
 
+/* As json_pack; NULL with ENOMEM, or EINVAL for what is no text. */
+static json_t *pack (const char *fmt, ...)
+{
+    va_list ap;
+    json_t *o;
+
+    va_start (ap, fmt);
+    o = json_vpack_or (EINVAL, NULL, fmt, ap);
+    va_end (ap);
+    return o;
+}
+
+/* Takes value; NULL: it could not be made. -1 as pack. */
+static int put (json_t *o, const char *key, json_t *value)
+{
+    json_t *name;
+
+    if (!value || !(name = pack ("s", key))) {
+        json_decref (value);
+        return -1;
+    }
+    json_decref (name);
+    if (json_object_set_new (o, key, value) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
+static int append (json_t *a, json_t *value)
+{
+    if (!value)
+        return -1;
+    if (json_array_append_new (a, value) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
 /* Takes obj. */
 static flux_jobspec1_t *create (json_t *obj)
 {
     flux_jobspec1_t *js;
 
-    if (!obj) {
-        errno = ENOMEM;
+    if (!obj)
         return NULL;
-    }
     if (!(js = malloc (sizeof (*js)))) {
         json_decref (obj);
         return NULL;
@@ -49,12 +88,10 @@ void flux_jobspec1_destroy (flux_jobspec1_t *js)
 
 static json_t *command (int argc, char **argv)
 {
-    json_t *a = json_array ();
+    json_t *a = pack ("[]");
 
     for (int i = 0; i < argc && a; i++) {
-        json_t *s = json_string (argv[i]); /* NULL: not UTF-8 */
-
-        if (!s || json_array_append_new (a, s) < 0) {
+        if (append (a, pack ("s", argv[i])) < 0) {
             json_decref (a);
             return NULL;
         }
@@ -62,18 +99,31 @@ static json_t *command (int argc, char **argv)
     return a;
 }
 
+/* What is no text stays away. */
+static int add_variable (json_t *o, const char *var)
+{
+    const char *eq = strchr (var, '=');
+    char *name;
+    int rc;
+
+    if (!eq)
+        return 0;
+    if (!(name = strndup (var, eq - var)))
+        return -1;
+    rc = put (o, name, pack ("s", eq + 1));
+    free (name);
+    return rc < 0 && errno != EINVAL ? -1 : 0;
+}
+
 static json_t *environment (char **env)
 {
-    json_t *o = json_object ();
+    json_t *o = pack ("{}");
 
     for (; env && *env && o; env++) {
-        const char *eq = strchr (*env, '=');
-        char *name;
-
-        if (!eq || !(name = strndup (*env, eq - *env)))
-            continue;
-        (void)json_object_set_new (o, name, json_string (eq + 1));
-        free (name);
+        if (add_variable (o, *env) < 0) {
+            json_decref (o);
+            return NULL;
+        }
     }
     return o;
 }
@@ -82,18 +132,21 @@ static json_t *environment (char **env)
 static json_t *resources (int ntasks, int cores, int gpus, int nnodes)
 {
     int slots = nnodes > 0 ? (ntasks + nnodes - 1) / nnodes : ntasks;
-    json_t *with = json_pack ("[{s:s s:i}]", "type", "core", "count", cores);
+    json_t *with = pack ("[{s:s s:i}]", "type", "core", "count", cores);
     json_t *slot;
 
-    if (gpus > 0)
-        (void)json_array_append_new (
-            with, json_pack ("{s:s s:i}", "type", "gpu", "count", gpus));
-    slot = json_pack ("{s:s s:i s:s s:o}", "type", "slot", "count", slots, "label",
-                      "task", "with", with);
-    if (nnodes == 0)
-        return json_pack ("[o]", slot);
-    return json_pack ("[{s:s s:i s:[o]}]", "type", "node", "count", nnodes, "with",
-                      slot);
+    if (!with)
+        return NULL;
+    if (gpus > 0
+        && append (with, pack ("{s:s s:i}", "type", "gpu", "count", gpus)) < 0) {
+        json_decref (with);
+        return NULL;
+    }
+    slot = pack ("{s:s s:i s:s s:o}", "type", "slot", "count", slots, "label", "task",
+                 "with", with);
+    if (nnodes == 0 || !slot)
+        return slot ? pack ("[o]", slot) : NULL;
+    return pack ("[{s:s s:i s:[o]}]", "type", "node", "count", nnodes, "with", slot);
 }
 
 flux_jobspec1_t *flux_jobspec1_from_command (int argc, char **argv, char **env,
@@ -101,25 +154,25 @@ flux_jobspec1_t *flux_jobspec1_from_command (int argc, char **argv, char **env,
                                              int gpus_per_task, int nnodes,
                                              double duration)
 {
-    json_t *count, *args, *obj;
+    json_t *args, *vars = NULL, *res = NULL, *count = NULL;
 
     if (argc < 1 || !argv || ntasks < 1 || cores_per_task < 1 || gpus_per_task < 0
         || nnodes < 0 || nnodes > ntasks || !(duration >= 0.)) {
         errno = EINVAL;
         return NULL;
     }
-    if (!(args = command (argc, argv))) {
-        errno = EINVAL;
-        return NULL;
-    }
-    count = nnodes > 0 && ntasks % nnodes ? json_pack ("{s:i}", "total", ntasks)
-                                          : json_pack ("{s:i}", "per_slot", 1);
-    obj = json_pack ("{s:i s:o s:[{s:o s:s s:o}] s:{s:{s:f s:o}}}", "version", 1,
-                     "resources",
-                     resources (ntasks, cores_per_task, gpus_per_task, nnodes), "tasks",
-                     "command", args, "slot", "task", "count", count, "attributes",
-                     "system", "duration", duration, "environment", environment (env));
-    return create (obj);
+    if ((args = command (argc, argv)) && (vars = environment (env))
+        && (res = resources (ntasks, cores_per_task, gpus_per_task, nnodes))
+        && (count = nnodes > 0 && ntasks % nnodes ? pack ("{s:i}", "total", ntasks)
+                                                  : pack ("{s:i}", "per_slot", 1)))
+        return create (pack ("{s:i s:o s:[{s:o s:s s:o}] s:{s:{s:f s:o}}}", "version",
+                             1, "resources", res, "tasks", "command", args, "slot",
+                             "task", "count", count, "attributes", "system", "duration",
+                             duration, "environment", vars));
+    json_decref (args);
+    json_decref (vars);
+    json_decref (res);
+    return NULL;
 }
 
 flux_jobspec1_t *flux_jobspec1_decode (const char *s, flux_jobspec1_error_t *error)
@@ -131,10 +184,10 @@ flux_jobspec1_t *flux_jobspec1_decode (const char *s, flux_jobspec1_error_t *err
         error_invalid (error, "no jobspec is given");
         return NULL;
     }
-    if (!(obj = json_loads (s, 0, &jerror))) {
-        error_invalid (error, "line %d: %s", jerror.line, jerror.text);
-        return NULL;
-    }
+    if (!(obj = json_decode_or (EINVAL, s, strlen (s), 0, &jerror)))
+        return errno == ENOMEM ? error_null (error, ENOMEM, "out of memory")
+                               : error_null (error, EINVAL, "line %d: %s", jerror.line,
+                                             jerror.text);
     if (!json_is_object (obj)) {
         json_decref (obj);
         error_invalid (error, "a jobspec is a JSON object");
@@ -224,11 +277,13 @@ static json_t *parent_of (flux_jobspec1_t *js, const char *path, bool make,
         json_t *child;
 
         *next = '\0';
-        if (!(child = json_object_get (o, key)) && make
-            && json_object_set_new (o, key, json_object ()) == 0)
+        if (!(child = json_object_get (o, key))) {
+            if (make && put (o, key, pack ("{}")) < 0)
+                return NULL;
             child = json_object_get (o, key);
+        }
         if (!json_is_object (child)) {
-            errno = child ? EINVAL : make ? ENOMEM : ENOENT;
+            errno = child ? EINVAL : ENOENT;
             return NULL;
         }
         o = child;
@@ -256,16 +311,12 @@ static int set (flux_jobspec1_t *js, const char *path, json_t *value)
     json_t *o;
 
     if (!value)
-        return einval ();
+        return -1;
     if (!(o = parent_of (js, path, true, &key))) {
         json_decref (value);
         return -1;
     }
-    if (json_object_set_new (o, key, value) < 0) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return 0;
+    return put (o, key, value);
 }
 
 int flux_jobspec1_attr_pack (flux_jobspec1_t *js, const char *path, const char *fmt,
@@ -277,7 +328,7 @@ int flux_jobspec1_attr_pack (flux_jobspec1_t *js, const char *path, const char *
     if (!js || !path || path[0] == '\0' || !fmt)
         return einval ();
     va_start (ap, fmt);
-    value = json_vpack_ex (NULL, 0, fmt, ap);
+    value = json_vpack_or (EINVAL, NULL, fmt, ap);
     va_end (ap);
     return set (js, path, value);
 }
@@ -299,9 +350,9 @@ int flux_jobspec1_attr_unpack (flux_jobspec1_t *js, const char *path, const char
         return -1;
     }
     va_start (ap, fmt);
-    rc = json_vunpack_ex (value, NULL, 0, fmt, ap);
+    rc = json_vunpack_or (EINVAL, value, NULL, fmt, ap);
     va_end (ap);
-    return rc < 0 ? einval () : 0;
+    return rc;
 }
 
 /* Names of variables may have dots: they are no path. */
@@ -315,16 +366,16 @@ int flux_jobspec1_setenv (flux_jobspec1_t *js, const char *name, const char *val
         return einval ();
     if (!(system = parent_of (js, "environment", true, &key)))
         return -1;
-    if (!(env = json_object_get (system, key))
-        && json_object_set_new (system, key, json_object ()) == 0)
+    if (!(env = json_object_get (system, key))) {
+        if (put (system, key, pack ("{}")) < 0)
+            return -1;
         env = json_object_get (system, key);
+    }
     if (!json_is_object (env))
         return einval ();
     if (!overwrite && json_object_get (env, name))
         return 0;
-    if (json_object_set_new (env, name, json_string (value)) < 0)
-        return einval ();
-    return 0;
+    return put (env, name, pack ("s", value));
 }
 
 int flux_jobspec1_unsetenv (flux_jobspec1_t *js, const char *name)

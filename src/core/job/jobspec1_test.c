@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "base/json/sweep.h"
+
 static char *argv[] = { (char *)"hostname", (char *)"-f", NULL };
 static char *env[] = { (char *)"PATH=/bin", (char *)"A=b=c", (char *)"junk", NULL };
 
@@ -184,6 +186,92 @@ static void checks_say_what_and_where (void **state)
     flux_jobspec1_destroy (NULL);
 }
 
+/* With less memory than it takes; what is made is whole all the same. */
+static int make_and_change (void)
+{
+    static const char whole[] =
+        "{\"attributes\":{\"system\":{\"duration\":5.0,\"environment\":{\"A\":\"b=c\","
+        "\"NEW\":\"x\",\"PATH\":\"/"
+        "bin\"},\"shell\":{\"options\":{\"input\":{\"stdin\":{"
+        "\"path\":\"in\",\"type\":\"file\"}}}}}},\"resources\":[{\"count\":1,\"label\":"
+        "\"task\",\"type\":\"slot\",\"with\":[{\"count\":1,\"type\":\"core\"},{"
+        "\"count\":"
+        "1,\"type\":\"gpu\"}]}],\"tasks\":[{\"command\":[\"hostname\",\"-f\"],"
+        "\"count\":{"
+        "\"per_slot\":1},\"slot\":\"task\"}],\"version\":1}";
+    flux_jobspec1_t *js = make (1, 1, 1, 0);
+    double duration;
+    char *s = NULL;
+    int rc = -1, saved_errno;
+
+    if (js && flux_jobspec1_setenv (js, "NEW", "x", 1) == 0
+        && flux_jobspec1_set_stdin (js, "in") == 0
+        && flux_jobspec1_attr_unpack (js, "duration", "F", &duration) == 0
+        && (s = flux_jobspec1_encode (js, JSON_COMPACT | JSON_SORT_KEYS))) {
+        assert_string_equal (s, whole);
+        rc = 0;
+    }
+    saved_errno = errno;
+    free (s);
+    flux_jobspec1_destroy (js);
+    errno = saved_errno;
+    return rc;
+}
+
+static int decode_and_check (void)
+{
+    static const char text[] =
+        "{\"version\":1,\"resources\":[{\"type\":\"slot\",\"label\":\"task\",\"count\":"
+        "1,"
+        "\"with\":[{\"type\":\"core\",\"count\":1}]}],\"tasks\":[{\"command\":[\"a\"],"
+        "\"slot\":\"task\",\"count\":{\"per_slot\":1}}],\"attributes\":{\"system\":{"
+        "\"duration\":0}}}";
+    flux_jobspec1_error_t error;
+    flux_jobspec1_t *js = flux_jobspec1_decode (text, &error);
+    int rc = js ? flux_jobspec1_check (js, &error) : -1, saved_errno = errno;
+
+    if (!js && errno == ENOMEM)
+        assert_string_equal (error.text, "out of memory");
+    flux_jobspec1_destroy (js);
+    errno = saved_errno;
+    return rc;
+}
+
+static void no_memory_is_said (void **state)
+{
+    assert_in_range (json_sweep (make_and_change), 20, 500);
+    assert_in_range (json_sweep (decode_and_check), 10, 300);
+}
+
+/* What is no text is the caller's fault. */
+static void no_text_is_refused (void **state)
+{
+    char *args[] = { (char *)"a", (char *)"\xff" };
+    char *vars[] = { (char *)"A=\xff", (char *)"B=b", NULL };
+    flux_jobspec1_t *js;
+
+    errno = 0;
+    assert_null (flux_jobspec1_from_command (2, args, env, 1, 1, 0, 0, 0.));
+    assert_int_equal (errno, EINVAL);
+    js = flux_jobspec1_from_command (1, args, vars, 1, 1, 0, 0, 0.);
+    assert_non_null (js); /* a task has to live without it */
+    assert_int_equal (
+        flux_jobspec1_attr_unpack (js, "environment", "{s:s !}", "B", &args[0]), 0);
+    errno = 0;
+    assert_int_equal (flux_jobspec1_setenv (js, "A", "\xff", 1), -1);
+    assert_int_equal (errno, EINVAL);
+    errno = 0;
+    assert_int_equal (flux_jobspec1_setenv (js, "\xff", "a", 1), -1);
+    assert_int_equal (errno, EINVAL);
+    errno = 0;
+    assert_int_equal (flux_jobspec1_attr_pack (js, "a.\xff.b", "i", 1), -1);
+    assert_int_equal (errno, EINVAL);
+    errno = 0;
+    assert_int_equal (flux_jobspec1_attr_pack (js, "a", "s", "\xff"), -1);
+    assert_int_equal (errno, EINVAL);
+    flux_jobspec1_destroy (js);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +282,8 @@ int main (void)
         cmocka_unit_test (environment_and_files),
         cmocka_unit_test (a_jobspec_without_environment_gets_one),
         cmocka_unit_test (checks_say_what_and_where),
+        cmocka_unit_test (no_memory_is_said),
+        cmocka_unit_test (no_text_is_refused),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/json/json.h"
 #include "base/list.h"
 #include "core/aux.h"
 
@@ -297,8 +298,10 @@ int flux_plugin_set_conf (flux_plugin_t *p, const char *json_str)
 
     if (!p || !json_str)
         return einval (p);
-    if (!(o = json_loads (json_str, 0, &error)))
-        return fail (p, EINVAL, "parse error: col %d: %s", error.column, error.text);
+    if (!(o = json_decode_or (EINVAL, json_str, strlen (json_str), 0, &error)))
+        return errno == ENOMEM ? fail (p, ENOMEM, "out of memory")
+                               : fail (p, EINVAL, "parse error: col %d: %s",
+                                       error.column, error.text);
     if (!json_is_object (o)) {
         json_decref (o);
         return fail (p, EINVAL, "the configuration of a plugin is a JSON object");
@@ -336,10 +339,10 @@ int flux_plugin_conf_unpack (flux_plugin_t *p, const char *fmt, ...)
     if (!p->conf)
         return fail (p, ENOENT, "no configuration is set");
     va_start (ap, fmt);
-    rc = json_vunpack_ex (p->conf, &error, 0, fmt, ap);
+    rc = json_vunpack_or (EINVAL, p->conf, &error, fmt, ap);
     va_end (ap);
     if (rc < 0)
-        return fail (p, EINVAL, "%s", error.text);
+        return fail (p, errno, "%s", errno == ENOMEM ? "out of memory" : error.text);
     return 0;
 }
 

@@ -4,6 +4,9 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/json/json.h"
 
 struct flux_plugin_arg {
     json_t *objects[2]; /* by FLUX_PLUGIN_ARG_IN and _OUT; NULL: none yet */
@@ -16,6 +19,12 @@ static int fail (flux_plugin_arg_t *args, int errnum, const char *text)
         snprintf (args->error, sizeof (args->error), "%s", text);
     errno = errnum;
     return -1;
+}
+
+/* errno is what json_*_or has said. */
+static int fail_json (flux_plugin_arg_t *args, const json_error_t *error)
+{
+    return fail (args, errno, errno == ENOMEM ? "out of memory" : error->text);
 }
 
 /* NULL with EINVAL: args or flags are invalid. */
@@ -83,8 +92,8 @@ int flux_plugin_arg_set (flux_plugin_arg_t *args, int flags, const char *json_st
         *old = NULL;
         return 0;
     }
-    if (!(o = json_loads (json_str, 0, &error)))
-        return fail (args, EINVAL, error.text);
+    if (!(o = json_decode_or (EINVAL, json_str, strlen (json_str), 0, &error)))
+        return fail_json (args, &error);
     return put (args, flags, o);
 }
 
@@ -111,8 +120,8 @@ int flux_plugin_arg_vpack (flux_plugin_arg_t *args, int flags, const char *fmt,
         return -1;
     if (!fmt)
         return fail (args, EINVAL, "invalid argument");
-    if (!(o = json_vpack_ex (&error, 0, fmt, ap)))
-        return fail (args, EINVAL, error.text);
+    if (!(o = json_vpack_or (EINVAL, &error, fmt, ap)))
+        return fail_json (args, &error);
     return put (args, flags, o);
 }
 
@@ -139,8 +148,8 @@ int flux_plugin_arg_vunpack (flux_plugin_arg_t *args, int flags, const char *fmt
         return fail (args, EINVAL, "invalid argument");
     if (!*o)
         return fail (args, ENOENT, "no arguments are set");
-    if (json_vunpack_ex (*o, &error, 0, fmt, ap) < 0)
-        return fail (args, EINVAL, error.text);
+    if (json_vunpack_or (EINVAL, *o, &error, fmt, ap) < 0)
+        return fail_json (args, &error);
     return 0;
 }
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/json/sweep.h"
+
 static int count (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
                   void *data)
 {
@@ -275,6 +277,30 @@ static void nothing_is_refused (void **state)
     flux_plugin_destroy (p);
 }
 
+static int configure_and_pass (void)
+{
+    flux_plugin_t *p = flux_plugin_create ();
+    flux_plugin_arg_t *args = flux_plugin_arg_create ();
+    int rc = -1, saved_errno, n;
+
+    if (flux_plugin_set_conf (p, "{\"a\":{\"b\":1}}") == 0
+        && flux_plugin_conf_unpack (p, "{s:{s:i}}", "a", "b", &n) == 0
+        && flux_plugin_arg_set (args, FLUX_PLUGIN_ARG_OUT, "{\"c\":[2]}") == 0
+        && flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_IN, "{s:s}", "d", "e") == 0
+        && flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s:[i]}", "c", &n) == 0)
+        rc = 0;
+    saved_errno = errno;
+    flux_plugin_arg_destroy (args);
+    flux_plugin_destroy (p);
+    errno = saved_errno;
+    return rc;
+}
+
+static void no_memory_is_said (void **state)
+{
+    assert_in_range (json_sweep (configure_and_pass), 10, 200);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +315,7 @@ int main (void)
         cmocka_unit_test (an_object_is_loaded_and_called),
         cmocka_unit_test (what_cannot_be_loaded_says_why),
         cmocka_unit_test (nothing_is_refused),
+        cmocka_unit_test (no_memory_is_said),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -198,8 +198,8 @@ int pmi_client_put (struct pmi_client *c, const char *key, const char *value,
 {
     int rc;
 
-    if (!pmi_wire_key_valid (key, c->keylen_max) || strchr (key, '=')
-        || !pmi_wire_value_valid (value, c->vallen_max))
+    if (pmi_wire_check_key (key, c->keylen_max) < 0
+        || pmi_wire_check_value (value, c->vallen_max) < 0)
         return error_fail (error, EINVAL, "pmi: put %s: key or value is not allowed",
                            key);
     if (exchange (c, "put_result", &rc, error, "cmd=put kvsname=%s key=%s value=%s\n",
@@ -215,7 +215,7 @@ const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t 
 {
     int rc;
 
-    if (!pmi_wire_key_valid (key, c->keylen_max))
+    if (pmi_wire_check_key (key, c->keylen_max) < 0)
         return error_null (error, EINVAL, "pmi: get %s: key is not allowed", key);
     if (exchange (c, "get_result", &rc, error, "cmd=get kvsname=%s key=%s\n",
                   c->kvsname, key)

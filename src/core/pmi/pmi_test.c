@@ -68,6 +68,36 @@ static void test_wire (void **state)
     assert_false (pmi_wire_int ("", "rc", &i));
 }
 
+static void test_words (void **state)
+{
+    static const struct {
+        const char *s;
+        int word, key, value; /* errno, or 0; in 4 bytes */
+    } t[] = {
+        { NULL, EINVAL, EINVAL, EINVAL },
+        { "", EINVAL, EINVAL, 0 },
+        { "abc", 0, 0, 0 },
+        { "abcd", EMSGSIZE, EMSGSIZE, EMSGSIZE },
+        { "a=b", 0, EINVAL, 0 },
+        { "a b", EINVAL, EINVAL, 0 },
+        { "a\tb", EINVAL, EINVAL, 0 },
+        { "a\n", EINVAL, EINVAL, EINVAL },
+        { "a b\n c", EINVAL, EINVAL, EINVAL }, /* that first */
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        errno = 0;
+        assert_int_equal (pmi_wire_check_word (t[i].s, 4), t[i].word ? -1 : 0);
+        assert_int_equal (errno, t[i].word);
+        errno = 0;
+        assert_int_equal (pmi_wire_check_key (t[i].s, 4), t[i].key ? -1 : 0);
+        assert_int_equal (errno, t[i].key);
+        errno = 0;
+        assert_int_equal (pmi_wire_check_value (t[i].s, 4), t[i].value ? -1 : 0);
+        assert_int_equal (errno, t[i].value);
+    }
+}
+
 static void test_server (void **state)
 {
     struct rec r = { 0 };
@@ -341,6 +371,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_wire),
+        cmocka_unit_test (test_words),
         cmocka_unit_test (test_server),
         cmocka_unit_test (test_put_again),
         cmocka_unit_test (test_bound),

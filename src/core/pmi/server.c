@@ -69,7 +69,7 @@ struct pmi_server *pmi_server_create (const struct pmi_server_ops *ops, void *ar
     struct pmi_server *s;
 
     if (!ops || !ops->respond || !kvsname || local_count < 1
-        || !pmi_wire_key_valid (kvsname, PMI_KVSNAME_MAX)) {
+        || pmi_wire_check_word (kvsname, PMI_KVSNAME_MAX) < 0) {
         errno = EINVAL;
         return NULL;
     }
@@ -114,8 +114,8 @@ static struct entry *store (struct pmi_server *s, const char *key, const char *v
     size_t freed = e ? strlen (e->value) : 0;
     char *copy;
 
-    if (!pmi_wire_key_valid (key, PMI_KEYLEN_MAX)
-        || !pmi_wire_value_valid (value, PMI_VALLEN_MAX)) {
+    if (pmi_wire_check_word (key, PMI_KEYLEN_MAX) < 0
+        || pmi_wire_check_value (value, PMI_VALLEN_MAX) < 0) {
         errno = EINVAL;
         return NULL;
     }

@@ -1,18 +1,35 @@
 #include "core/pmi/wire.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool pmi_wire_key_valid (const char *key, size_t size)
+static int check (const char *s, const char *forbidden, size_t size)
 {
-    size_t len = strlen (key);
-
-    return len > 0 && len < size && !strpbrk (key, " \t\n");
+    if (!s || strpbrk (s, forbidden)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (strlen (s) >= size) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    return 0;
 }
 
-bool pmi_wire_value_valid (const char *value, size_t size)
+int pmi_wire_check_word (const char *word, size_t size)
 {
-    return strlen (value) < size && !strchr (value, '\n');
+    return check (word && *word ? word : NULL, " \t\n", size);
+}
+
+int pmi_wire_check_key (const char *key, size_t size)
+{
+    return check (key && *key ? key : NULL, " \t\n=", size);
+}
+
+int pmi_wire_check_value (const char *value, size_t size)
+{
+    return check (value, "\n", size);
 }
 
 /* Start of the value of `key`, or NULL. A word starts the line or follows a

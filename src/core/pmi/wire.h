@@ -12,10 +12,12 @@
 /* A request or response with the longest key and value fits. */
 #define PMI_LINE_MAX (PMI_KVSNAME_MAX + PMI_KEYLEN_MAX + PMI_VALLEN_MAX + 128)
 
-/* What may be written as a key (also a kvsname), and as a value: it is read as it is, to a
- * blank or to the end of the line. */
-bool pmi_wire_key_valid (const char *key, size_t size);
-bool pmi_wire_value_valid (const char *value, size_t size);
+/* What may be written, with its NUL in size bytes: it is read as it is, to a blank or to the
+ * end of the line. 0, or -1 with EINVAL, or EMSGSIZE if only its length is wrong. */
+int pmi_wire_check_word (const char *word, size_t size); /* a kvsname */
+/* What clients put or ask for: without '=', though a server takes any word. */
+int pmi_wire_check_key (const char *key, size_t size);
+int pmi_wire_check_value (const char *value, size_t size);
 
 /* The value of a word, in any order, up to the next blank. False if there is
  * none or it does not fit. */

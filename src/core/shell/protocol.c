@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,13 @@ void frame_reader_compact (struct frame_reader *r)
     buf_consume (&r->buf, r->pos);
     r->scanned -= r->pos;
     r->pos = 0;
+}
+
+int frame_signum (const struct frame *f)
+{
+    int signum = atoi (f->text);
+
+    return signum > 0 && signum <= SIGRTMAX ? signum : SIGKILL;
 }
 
 static int parse (char *line, char *end, struct frame *f)

@@ -21,9 +21,11 @@
  *   D  a task of another shell has exited first
  *   x  the job's new expiration: seconds since the epoch, and seconds left
  *   C  credit: bytes of o and w text that the shell may send again
- *   K  kill the shell itself (by the server)
+ *   K  signal number for the shell itself (by the server), or nothing: SIGKILL. One
+ *      without a process of its own passes any but that to its tasks
  *
  * From the shells:
+ *   r  arrived at the barrier of the shells before the tasks are started
  *   s  all tasks are started; the leader adds its taskmap
  *   e  an entry for the exec eventlog, as it will stand there
  *   t  the same, for the first exit of a task
@@ -77,6 +79,9 @@ struct frame {
     size_t len;
     bool id_known; /* of a line that is no frame */
 };
+
+/* Of a K. */
+int frame_signum (const struct frame *f);
 
 /* Longer lines are not frames, but a broken writer. */
 #define FRAME_LINE_MAX (256 * 1024 * 1024)

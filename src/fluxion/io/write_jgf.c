@@ -27,16 +27,18 @@ static void write_path (const struct graph *g, uint32_t v, struct buf *b)
 {
     uint32_t chain[GRAPH_MAX_DEPTH + 1];
     char name[GRAPH_NAME_MAX];
+    struct buf path = BUF_INIT;
     int n = 0;
 
     for (; v != VTX_NONE && n <= GRAPH_MAX_DEPTH; v = g->v[v].parent)
         chain[n++] = v;
-    buf_adds (b, "\"");
     while (n-- > 0) {
-        buf_addc (b, '/');
-        buf_adds (b, graph_name (g, chain[n], name));
+        buf_addc (&path, '/');
+        buf_adds (&path, graph_name (g, chain[n], name));
     }
-    buf_addc (b, '"');
+    b->err |= path.err;
+    json_add_string (b, path.data, path.len);
+    buf_fini (&path);
 }
 
 /* The tree's first, then those of the others that the vertex is in, as they were

@@ -247,7 +247,7 @@ static int find (struct match *m, match_op_t op, int64_t now, bool *reserved,
                  flux_error_t *error)
 {
     struct window w = { .now = true };
-    int64_t duration;
+    int64_t duration = 0;
 
     *reserved = false;
     if (set_duration (m, &duration, error) < 0 || check_nodes (m, op, error) < 0)

@@ -1,6 +1,7 @@
 #include "modules/content-backing/root.h"
 
 #include "base/error.h"
+#include "base/json/jsontext.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,15 +33,15 @@ int root_check_blob (struct digest *d, const void *hash, const void *data, size_
 static int root_of (struct digest *d, const char *json, unsigned char *hash, char *ref,
                     flux_error_t *error)
 {
-    const char *p = strstr (json, "\"rootref\""), *q = NULL;
+    struct span text, value, inner;
     ssize_t size;
 
-    if (p && (p = strchr (p + 9, '"')))
-        q = strchr (++p, '"');
-    if (!q || q - p >= BLOBREF_MAX_SIZE)
+    if (jsontext_value (json, strlen (json), &text) < 0
+        || jsontext_get (text, "rootref", &value) < 0 || !jsontext_plain (value, &inner)
+        || inner.len >= BLOBREF_MAX_SIZE)
         return error_fail (error, EBADMSG, "the newest checkpoint names no root");
-    memcpy (ref, p, q - p);
-    ref[q - p] = '\0';
+    memcpy (ref, inner.s, inner.len);
+    ref[inner.len] = '\0';
     if ((size = blobref_decode (ref, hash)) < 0)
         return error_fail (error, EBADMSG, "the newest checkpoint names no root");
     if ((size_t)size != digest_size (d))

@@ -1,34 +1,50 @@
 #include "config.h"
 
+#include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json/keys.h"
+#include "base/text/signum.h"
 #include "value/fsd.h"
 
-/* All of flux-config-exec(5). */
+/* Those of flux-config-exec(5) that count here. */
 static const struct json_key keys[] = {
     { "barrier-timeout", JSON_KIND_STRING },
-    { "imp", JSON_KIND_STRING },
     { "job-shell", JSON_KIND_STRING },
     { "kill-signal", JSON_KIND_STRING },
     { "kill-timeout", JSON_KIND_STRING },
     { "max-kill-count", JSON_KIND_INTEGER },
     { "max-kill-timeout", JSON_KIND_STRING },
     { "max-start-delay-percent", JSON_KIND_INTEGER },
-    { "sdexec-properties", JSON_KIND_TABLE },
-    { "sdexec-stop-timer-sec", JSON_KIND_INTEGER },
-    { "sdexec-stop-timer-signal", JSON_KIND_INTEGER },
-    { "service", JSON_KIND_STRING },
-    { "service-override", JSON_KIND_BOOLEAN },
     { "term-signal", JSON_KIND_STRING },
-    { "testexec", JSON_KIND_TABLE },
     { NULL },
 };
 
-#define KILL_COUNT_MAX 1000000
+/* The others: who sets them relies on what is not there. */
+static const struct {
+    const char *name, *why;
+} foreign[] = {
+    { "imp", "jobs run as the owner of the instance: there is no setuid helper" },
+    { "sdexec-properties", "jobs are not run by systemd" },
+    { "sdexec-stop-timer-sec", "jobs are not run by systemd" },
+    { "sdexec-stop-timer-signal", "jobs are not run by systemd" },
+    { "service", "job shells are started by job-exec itself" },
+    { "service-override", "job shells are started by job-exec itself" },
+    { "testexec", "there are no jobs of guests that could be simulated" },
+};
+
+static int refuse_foreign (json_t *table, flux_error_t *error)
+{
+    for (size_t i = 0; i < sizeof (foreign) / sizeof (foreign[0]); i++)
+        if (json_object_get (table, foreign[i].name))
+            return error_invalid (error, "exec.%s: %s", foreign[i].name,
+                                  foreign[i].why);
+    return 0;
+}
 
 static int parse_duration (const char *name, const char *s, double *seconds,
                            flux_error_t *error)
@@ -38,16 +54,16 @@ static int parse_duration (const char *name, const char *s, double *seconds,
     return 0;
 }
 
+/* An infinite limit is none. */
 static int parse_durations (struct config *c, json_t *table, flux_error_t *error)
 {
-    double other;
     struct {
         const char *name;
         double *seconds;
     } t[] = {
         { "kill-timeout", &c->kill_timeout },
-        { "max-kill-timeout", &other },
-        { "barrier-timeout", &other },
+        { "max-kill-timeout", &c->max_kill_timeout },
+        { "barrier-timeout", &c->barrier_timeout },
     };
 
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
@@ -57,22 +73,66 @@ static int parse_durations (struct config *c, json_t *table, flux_error_t *error
         snprintf (name, sizeof (name), "exec.%s", t[i].name);
         if (parse_duration (name, s, t[i].seconds, error) < 0)
             return -1;
+        if (isinf (*t[i].seconds) && i == 0)
+            return error_invalid (error, "%s: '%.60s' has no end", name, s);
+        if (isinf (*t[i].seconds))
+            *t[i].seconds = 0;
     }
     return 0;
 }
 
-static int parse_count (struct config *c, json_t *table, flux_error_t *error)
+static int parse_signals (struct config *c, json_t *table, flux_error_t *error)
 {
-    json_t *o = json_object_get (table, "max-kill-count");
-    json_int_t n = json_integer_value (o);
+    struct {
+        const char *name;
+        int *signum;
+    } t[] = {
+        { "term-signal", &c->term_signal },
+        { "kill-signal", &c->kill_signal },
+    };
 
-    if (!o)
-        return 0;
-    if (n < 1 || n > KILL_COUNT_MAX)
-        return error_invalid (error, "exec.max-kill-count: %lld is not from 1 to %d",
-                              (long long)n, KILL_COUNT_MAX);
-    c->max_kill_count = n;
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        const char *s = json_string_value (json_object_get (table, t[i].name));
+
+        if (s && (*t[i].signum = signum_decode (s)) < 0)
+            return error_invalid (error, "exec.%s: '%.60s' is no signal", t[i].name, s);
+    }
     return 0;
+}
+
+#define COUNT_MAX 1000000
+
+static int parse_counts (struct config *c, json_t *table, flux_error_t *error)
+{
+    struct {
+        const char *name;
+        int *count;
+        int min;
+    } t[] = {
+        { "max-kill-count", &c->max_kill_count, 1 },
+        { "max-start-delay-percent", &c->max_start_delay, 0 },
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        json_t *o = json_object_get (table, t[i].name);
+        json_int_t n = json_integer_value (o);
+
+        if (o && (n < t[i].min || n > COUNT_MAX))
+            return error_invalid (error, "exec.%s: %lld is not from %d to %d",
+                                  t[i].name, (long long)n, t[i].min, COUNT_MAX);
+        if (o)
+            *t[i].count = n;
+    }
+    return 0;
+}
+
+static int parse_table (struct config *c, json_t *table, flux_error_t *error)
+{
+    if (refuse_foreign (table, error) < 0
+        || json_check_keys (table, "exec", keys, error) < 0
+        || parse_durations (c, table, error) < 0 || parse_counts (c, table, error) < 0)
+        return -1;
+    return parse_signals (c, table, error);
 }
 
 static int parse_args (struct config *c, int argc, char *argv[], const char **shell,
@@ -99,13 +159,14 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
     *c = (struct config){
         .kill_timeout = 5.,
         .max_kill_count = 8,
+        .barrier_timeout = 1800.,
+        .max_start_delay = 25,
         .term_signal = SIGTERM,
         .kill_signal = SIGKILL,
     };
     if (conf && flux_conf_unpack (conf, error, "{s?o}", "exec", &table) < 0)
         return -1;
-    if (json_check_keys (table, "exec", keys, error) < 0
-        || parse_durations (c, table, error) < 0 || parse_count (c, table, error) < 0)
+    if (parse_table (c, table, error) < 0)
         return -1;
     shell = json_string_value (json_object_get (table, "job-shell"));
     if (parse_args (c, argc, argv, &shell, error) < 0)
@@ -113,6 +174,19 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
     if (shell && !(c->shell = strdup (shell)))
         return error_fail (error, ENOMEM, "out of memory");
     return 0;
+}
+
+json_t *config_encode (const struct config *c)
+{
+    char term[16], kill[16];
+
+    return json_pack (
+        "{s:f s:i s:f s:s s:s s:f s:i}", "kill-timeout", c->kill_timeout,
+        "max-kill-count", c->max_kill_count, "max-kill-timeout", c->max_kill_timeout,
+        "term-signal", signum_encode (c->term_signal, term, sizeof (term)),
+        "kill-signal", signum_encode (c->kill_signal, kill, sizeof (kill)),
+        "barrier-timeout", c->barrier_timeout, "max-start-delay-percent",
+        c->max_start_delay);
 }
 
 void config_fini (struct config *c)

@@ -3,19 +3,25 @@
 #define JOB_EXEC_CONFIG_H
 
 #include <flux/core.h>
+#include <jansson.h>
 
 struct config {
     char *shell;         /* path of flux-shell; NULL: the one of this project */
     double kill_timeout; /* s */
     int max_kill_count;
+    double max_kill_timeout; /* s; 0: max_kill_count counts */
     int term_signal;
     int kill_signal;
+    double barrier_timeout; /* s; 0: there is none */
+    int max_start_delay;    /* percent of a job's duration */
 };
 
 /* conf NULL: none. -1 with EINVAL (or ENOMEM) and a line that names the key, and nothing
- * to free. */
+ * to free. A key of flux-config-exec(5) that means nothing here is refused, with why. */
 int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv[],
                  flux_error_t *error);
+/* What counts now, for the stats; NULL: out of memory. */
+json_t *config_encode (const struct config *c);
 void config_fini (struct config *c);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
@@ -23,8 +25,9 @@ static void takes (void **state)
 {
     static const char json[] =
         "{\"exec\":{\"job-shell\":\"/a\",\"kill-timeout\":\"2m\","
-        "\"max-kill-count\":3,\"service-override\":true,"
-        "\"testexec\":{\"allow-guests\":true}}}";
+        "\"max-kill-count\":3,\"max-kill-timeout\":\"30m\",\"term-signal\":\"SIGUSR1\","
+        "\"kill-signal\":\"urg\",\"barrier-timeout\":\"0\","
+        "\"max-start-delay-percent\":0}}";
     char *argv[] = { (char *)"kill-timeout=1s", (char *)"job-shell=/b" };
     flux_error_t error;
     struct config c;
@@ -33,6 +36,11 @@ static void takes (void **state)
     assert_string_equal (c.shell, "/a");
     assert_float_equal (c.kill_timeout, 120., 1e-9);
     assert_int_equal (c.max_kill_count, 3);
+    assert_float_equal (c.max_kill_timeout, 1800., 1e-9);
+    assert_int_equal (c.term_signal, SIGUSR1);
+    assert_int_equal (c.kill_signal, SIGURG);
+    assert_true (c.barrier_timeout == 0);
+    assert_int_equal (c.max_start_delay, 0);
     config_fini (&c);
     assert_int_equal (read_conf (&c, json, 2, argv, &error), 0);
     assert_string_equal (c.shell, "/b");
@@ -41,6 +49,29 @@ static void takes (void **state)
     assert_int_equal (config_read (&c, NULL, 0, NULL, &error), 0);
     assert_null (c.shell);
     assert_float_equal (c.kill_timeout, 5., 1e-9);
+    assert_true (c.max_kill_timeout == 0);
+    assert_int_equal (c.term_signal, SIGTERM);
+    assert_int_equal (c.kill_signal, SIGKILL);
+    assert_float_equal (c.barrier_timeout, 1800., 1e-9);
+    assert_int_equal (c.max_start_delay, 25);
+}
+
+static void shows (void **state)
+{
+    struct config c;
+    json_t *o;
+    char *s;
+
+    assert_int_equal (
+        read_conf (&c, "{\"exec\":{\"kill-timeout\":\"1m\"}}", 0, NULL, NULL), 0);
+    assert_non_null (o = config_encode (&c));
+    assert_non_null (s = json_dumps (o, JSON_COMPACT));
+    assert_string_equal (s, "{\"kill-timeout\":60.0,\"max-kill-count\":8,"
+                            "\"max-kill-timeout\":0.0,\"term-signal\":\"SIGTERM\","
+                            "\"kill-signal\":\"SIGKILL\",\"barrier-timeout\":1800.0,"
+                            "\"max-start-delay-percent\":25}");
+    free (s);
+    json_decref (o);
 }
 
 static void refuses (void **state)
@@ -56,6 +87,29 @@ static void refuses (void **state)
         { "{\"max-kill-count\":0}", "exec.max-kill-count: 0 is not from 1 to 1000000" },
         { "{\"max-kill-count\":4294967297}",
           "exec.max-kill-count: 4294967297 is not from 1 to 1000000" },
+        { "{\"max-start-delay-percent\":-1}",
+          "exec.max-start-delay-percent: -1 is not from 0 to 1000000" },
+        { "{\"kill-timeout\":\"infinity\"}",
+          "exec.kill-timeout: 'infinity' has no end" },
+        { "{\"term-signal\":15}", "exec.term-signal: must be a string" },
+        { "{\"term-signal\":\"TERMINATE\"}",
+          "exec.term-signal: 'TERMINATE' is no signal" },
+        { "{\"kill-signal\":\"0\"}", "exec.kill-signal: '0' is no signal" },
+        { "{\"imp\":\"/usr/libexec/flux/flux-imp\"}",
+          "exec.imp: jobs run as the owner of the instance: there is no setuid "
+          "helper" },
+        { "{\"service\":\"rexec\"}",
+          "exec.service: job shells are started by job-exec itself" },
+        { "{\"service-override\":false}",
+          "exec.service-override: job shells are started by job-exec itself" },
+        { "{\"sdexec-properties\":{}}",
+          "exec.sdexec-properties: jobs are not run by systemd" },
+        { "{\"sdexec-stop-timer-sec\":1}",
+          "exec.sdexec-stop-timer-sec: jobs are not run by systemd" },
+        { "{\"sdexec-stop-timer-signal\":9}",
+          "exec.sdexec-stop-timer-signal: jobs are not run by systemd" },
+        { "{\"testexec\":{\"allow-guests\":true}}",
+          "exec.testexec: there are no jobs of guests that could be simulated" },
         { "{\"job-shell\":true}", "exec.job-shell: must be a string" },
         { "{\"job_shell\":\"x\"}", "exec.job_shell: there is no such key" },
     };
@@ -79,6 +133,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (takes),
+        cmocka_unit_test (shows),
         cmocka_unit_test (refuses),
     };
 

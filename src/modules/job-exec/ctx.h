@@ -76,6 +76,8 @@ void commit_flush (struct ctx *ctx);
 
 /* kill.c */
 void kill_job (struct ctx *ctx, struct job *job, int signum);
+/* The first of its shells waits for the others. */
+void barrier_begin (struct ctx *ctx, struct job *job);
 
 /* testexec.c */
 void testexec_start (struct ctx *ctx, struct job *job);

@@ -83,6 +83,7 @@ static void forget (struct ctx *ctx, struct job *job)
         ctx->shell_count -= job->shell_count;
     timer_clear (&ctx->timers, &job->run_timer);
     timer_clear (&ctx->timers, &job->expire_timer);
+    timer_clear (&ctx->timers, &job->barrier_timer);
     timer_clear (&ctx->timers, &job->kill_timer);
     idmap_remove (ctx->jobs, job->id); /* frees it */
 }
@@ -122,6 +123,16 @@ static void input_done_op (struct job *job, void *request, int errnum, void *arg
     flux_msg_decref (msg);
 }
 
+static void barrier_op (struct job *job, bool complete, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (complete)
+        timer_clear (&ctx->timers, &job->barrier_timer);
+    else
+        barrier_begin (ctx, job);
+}
+
 static void start_op (struct job *job, void *arg)
 {
     exec_respond (arg, job, "start", "{}");
@@ -150,6 +161,7 @@ static void finish_op (struct job *job, void *arg)
     exec_respond (ctx, job, "finish", data);
     timer_clear (&ctx->timers, &job->run_timer);
     timer_clear (&ctx->timers, &job->expire_timer);
+    timer_clear (&ctx->timers, &job->barrier_timer);
     timer_clear (&ctx->timers, &job->kill_timer);
     commit_finished (ctx, job);
 }
@@ -166,6 +178,7 @@ static const struct job_ops ops = {
     .send = send_op,
     .input_done = input_done_op,
     .dirty = dirty_op,
+    .barrier = barrier_op,
     .start = start_op,
     .exception = exception_op,
     .finish = finish_op,
@@ -242,7 +255,7 @@ static size_t output_window (const struct ctx *ctx)
 
 static void start_job (struct ctx *ctx, struct job *job, const char *payload)
 {
-    double left = job_time_left (job, clock_wall ());
+    double left = job_time_left (job, clock_wall (), ctx->config.max_start_delay);
 
     ctx->job_count++;
     job_event (job, "init", NULL);
@@ -434,17 +447,19 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
     struct ctx *ctx = arg;
-    json_t *o = agent_stats (ctx->agent);
+    json_t *o = agent_stats (ctx->agent), *config = config_encode (&ctx->config);
 
-    if (!o
-        || flux_respond_pack (h, msg, "{s:I s:I s:I s:I s:I s:o}", "jobs_active",
-                              (json_int_t)idmap_count (ctx->jobs), "jobs_started",
-                              (json_int_t)ctx->job_count, "commits",
+    if (!o || !config
+        || flux_respond_pack (h, msg, "{s:O s:I s:I s:I s:I s:I s:O}", "config", config,
+                              "jobs_active", (json_int_t)idmap_count (ctx->jobs),
+                              "jobs_started", (json_int_t)ctx->job_count, "commits",
                               (json_int_t)ctx->commit_count, "output_bytes",
                               (json_int_t)ctx->output_bytes, "nodes",
                               (json_int_t)idmap_count (ctx->nodes), "agent", o)
                < 0)
         flux_log_error (h, "error responding to stats-get");
+    json_decref (config);
+    json_decref (o);
 }
 
 /* The shell of this instance stays what it is. */
@@ -461,9 +476,9 @@ static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_
         flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
         return;
     }
-    ctx->config.kill_timeout = c.kill_timeout;
-    ctx->config.max_kill_count = c.max_kill_count;
-    config_fini (&c);
+    free (c.shell);
+    c.shell = ctx->config.shell;
+    ctx->config = c;
     (void)flux_set_conf_new (h, flux_conf_incref (conf));
     flux_respond (h, msg, NULL);
 }

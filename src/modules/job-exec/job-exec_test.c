@@ -47,6 +47,13 @@ static void send_op (struct job *job, struct shell_ref *s, char type, const char
 static void dirty_op (struct job *job, void *arg)
 {
 }
+static bool told_of_barrier; /* only who looks at it wants to know */
+
+static void barrier_op (struct job *job, bool complete, void *arg)
+{
+    if (told_of_barrier)
+        buf_adds (&trace, complete ? "all " : "first ");
+}
 static void start_op (struct job *job, void *arg)
 {
     buf_adds (&trace, "start ");
@@ -71,6 +78,7 @@ static const struct job_ops ops = {
     .send = send_op,
     .input_done = input_done_op,
     .dirty = dirty_op,
+    .barrier = barrier_op,
     .start = start_op,
     .exception = exception_op,
     .finish = finish_op,
@@ -320,19 +328,51 @@ static void test_limits (void **state)
 
     job->starttime = 1000;
     job->expiration = 1600;
-    assert_true (job_time_left (job, 1000) == 600);
-    assert_true (job_time_left (job, 1010) == 590);        /* a prolog */
-    assert_true (job_time_left (job, 1000 - 3600) == 600); /* clock set back */
+    assert_true (job_time_left (job, 1000, 25) == 600);
+    assert_true (job_time_left (job, 1010, 25) == 590);        /* a prolog */
+    assert_true (job_time_left (job, 1150, 25) == 450);        /* a quarter of it */
+    assert_true (job_time_left (job, 1151, 25) == 600);        /* and more */
+    assert_true (job_time_left (job, 1001, 0) == 600);         /* no delay counts */
+    assert_true (job_time_left (job, 1599, 100) == 1);         /* each does */
+    assert_true (job_time_left (job, 1000 - 3600, 25) == 600); /* clock set back */
     assert_true (job_change_expiration (job, 1700, 300, 1000 + 3600) == 400);
     assert_true (job_change_expiration (job, 1650, 400, 1000 - 3600) == 350);
     assert_true (job_change_expiration (job, 1300, 10, 1000) < 1); /* at once */
     assert_true (job_change_expiration (job, 0, 10, 1000) == 0);   /* never */
     assert_true (job_change_expiration (job, 2000, 0, 1500) == 500);
     job->expiration = 1e11;
-    assert_true (job_time_left (job, 1000) == 0);
+    assert_true (job_time_left (job, 1000, 25) == 0);
     job->expiration = 0;
-    assert_true (job_time_left (job, 1000) == 0);
+    assert_true (job_time_left (job, 1000, 25) == 0);
+    job->expiration = 1600;
+    job->starttime = 0; /* R does not say: nothing is late */
+    assert_true (job_time_left (job, 1500, 25) == 100);
     job_destroy (job);
+}
+
+/* Whether they meet before the tasks are started or only start them. */
+static void test_start_barrier (void **state)
+{
+    struct job *job = create ("0-2", "{}");
+
+    told_of_barrier = true;
+    frame (job, 1, 'r', "");
+    check ("first ");
+    frame (job, 1, 'r', "");
+    frame (job, 2, 's', "");
+    check ("");
+    frame (job, 0, 'r', "");
+    check ("all ");
+    frame (job, 0, 's', "");
+    frame (job, 1, 's', "");
+    check ("start ");
+    job_destroy (job);
+    job = create ("4", "{}");
+    frame (job, 4, 'r', "");
+    frame (job, 4, 's', "");
+    check ("start "); /* one waits for nobody */
+    job_destroy (job);
+    told_of_barrier = false;
 }
 
 static void test_failed_start (void **state)
@@ -373,6 +413,7 @@ int main (void)
         cmocka_unit_test (test_output_credit),
         cmocka_unit_test (test_peer_credit),
         cmocka_unit_test (test_limits),
+        cmocka_unit_test (test_start_barrier),
         cmocka_unit_test (test_failed_start),
         cmocka_unit_test (test_test_exec),
     };

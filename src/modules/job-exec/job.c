@@ -289,12 +289,15 @@ static double bounded_left (double left)
     return left > 50. * 365 * 86400 ? 0. : left > 0 ? left : 1e-6;
 }
 
-double job_time_left (const struct job *job, double wall)
+double job_time_left (const struct job *job, double wall, int delay_max)
 {
+    double granted = job->expiration - job->starttime, delay = wall - job->starttime;
+
     if (job->expiration <= 0)
         return 0.;
-    return bounded_left (job->expiration
-                         - (wall < job->starttime ? job->starttime : wall));
+    if (delay < 0 || (job->starttime > 0 && delay * 100 > granted * delay_max))
+        delay = 0;
+    return bounded_left (granted - delay);
 }
 
 double job_change_expiration (struct job *job, double expiration, double left,
@@ -378,6 +381,17 @@ void job_raise (struct job *job, int severity, const char *type, const char *not
     job->ops->exception (job, severity, type, note, job->arg);
 }
 
+static void got_arrival (struct job *job, struct shell_ref *s)
+{
+    if (s->arrived || job->shell_count == 1)
+        return;
+    s->arrived = true;
+    if (++job->arrived_count == job->shell_count)
+        job->ops->barrier (job, true, job->arg);
+    else if (job->arrived_count == 1)
+        job->ops->barrier (job, false, job->arg);
+}
+
 static void send_start (struct job *job)
 {
     if (!job->start_sent) {
@@ -391,6 +405,7 @@ static void got_started (struct job *job, struct shell_ref *s, const char *text,
 {
     if (s->started)
         return;
+    got_arrival (job, s); /* where there was no barrier */
     s->started = true;
     if (s == &job->shells[0])
         buf_add (&job->start_line, text, len);
@@ -531,6 +546,9 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
                 size_t len)
 {
     switch (type) {
+    case 'r':
+        got_arrival (job, s);
+        break;
     case 's':
         got_started (job, s, text, len);
         break;

@@ -16,6 +16,7 @@ struct job;
 /* One shell of a job. */
 struct shell_ref {
     unsigned int rank; /* of the broker */
+    bool arrived;      /* at the start barrier */
     bool started;
     bool exited;
     bool eof_sent; /* has told the leader that its output ended */
@@ -58,6 +59,7 @@ struct job {
     size_t peer_written;      /* of the first of them */
     struct shell_ref *shells; /* ascending ranks */
     int shell_count;
+    int arrived_count;
     int started_count;
     int exited_count;
 
@@ -65,8 +67,10 @@ struct job {
     struct test_exec test;
     struct timer run_timer; /* simulated jobs */
     struct timer expire_timer;
+    struct timer barrier_timer;
     struct timer kill_timer;
     int kill_count;
+    double kill_elapsed; /* s, when kill_timer runs out */
     bool killed;
 
     bool start_sent;
@@ -99,6 +103,8 @@ struct job_ops {
     void (*input_done) (struct job *job, void *request, int errnum, void *arg);
     /* eventlog or output got something, or much. */
     void (*dirty) (struct job *job, void *arg);
+    /* Of several shells the first has arrived at the start barrier; all have. */
+    void (*barrier) (struct job *job, bool complete, void *arg);
     void (*start) (struct job *job, void *arg);
     void (*exception) (struct job *job, int severity, const char *type,
                        const char *note, void *arg);
@@ -109,8 +115,9 @@ struct job_ops {
 
 /* Seconds until the limit of a job that starts at this time of the wall's clock;
  * 0: it has none. That clock can shorten the duration that R grants (a prolog took
- * some of it), not lengthen it; from then on nobody asks it. */
-double job_time_left (const struct job *job, double wall);
+ * some of it), but by no more than delay_max percent: who has lost more gets all. It cannot
+ * lengthen it; from then on nobody asks it. */
+double job_time_left (const struct job *job, double wall, int delay_max);
 /* The limit moves by as much as the expiration does, whatever the date is. left: as
  * it is now, 0 for none. */
 double job_change_expiration (struct job *job, double expiration, double left,

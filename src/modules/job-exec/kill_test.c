@@ -42,7 +42,9 @@ flux_future_t *flux_rpc_pack (flux_t *h, const char *topic, uint32_t nodeid, int
 
     va_start (ap, fmt); /* {s:s s:s s:s} */
     va_arg (ap, const char *);
-    buf_printf (&trace, "%s(%s) ", topic, va_arg (ap, const char *));
+    buf_printf (&trace, "%s(%s: ", topic, va_arg (ap, const char *));
+    va_arg (ap, const char *);
+    buf_printf (&trace, "%s) ", va_arg (ap, const char *));
     va_end (ap);
     return NULL;
 }
@@ -62,6 +64,13 @@ static void nothing_op (struct job *job, void *arg)
 static void exception_op (struct job *job, int severity, const char *type,
                           const char *note, void *arg)
 {
+    buf_printf (&trace, "exception(%s) ", note);
+}
+
+static void barrier_op (struct job *job, bool complete, void *arg)
+{
+    if (!complete)
+        barrier_begin (&ctx, job);
 }
 
 static void finish_op (struct job *job, void *arg)
@@ -72,6 +81,7 @@ static void finish_op (struct job *job, void *arg)
 static const struct job_ops ops = {
     .send = send_op,
     .dirty = nothing_op,
+    .barrier = barrier_op,
     .start = nothing_op,
     .exception = exception_op,
     .finish = finish_op,
@@ -128,6 +138,9 @@ static int tear_down (void **state)
     return 0;
 }
 
+#define DRAINED(ranks)                                                                 \
+    "resource.drain(" ranks ": unkillable user processes for job ƒ8) "
+
 static void it_gets_harder (void **state)
 {
     struct job *job = create ("{}");
@@ -141,12 +154,12 @@ static void it_gets_harder (void **state)
         expect ("k1:9 k3:9 ");
     }
     fire (2.);
-    expect ("K1: K3: ");
+    expect ("K1:9 K3:9 ");
     fire (4.);
     fire (8.);
     buf_fini (&trace);
     fire (16.); /* nothing helps */
-    expect ("resource.drain(1,3) finish(9) ");
+    expect (DRAINED ("1,3") "finish(9) ");
     assert_null (timer);
     job_destroy (job);
 }
@@ -162,7 +175,7 @@ static void who_has_exited_is_left_alone (void **state)
         fire (after);
     buf_fini (&trace);
     fire (after);
-    expect ("resource.drain(3) finish(9) ");
+    expect (DRAINED ("3") "finish(9) ");
     kill_job (&ctx, job, SIGTERM);
     expect ("");
     job_destroy (job);
@@ -192,6 +205,87 @@ static void what_only_stores_is_waited_for (void **state)
     job_destroy (job);
 }
 
+/* Other signals, for the tasks and for the shells. */
+static void signals_are_configured (void **state)
+{
+    struct job *job = create ("{}");
+
+    ctx.config.kill_signal = SIGURG;
+    kill_job (&ctx, job, SIGUSR1);
+    expect ("k1:10 k3:10 ");
+    for (int i = 0; i < 5; i++)
+        fire (2.);
+    buf_fini (&trace);
+    fire (2.);
+    expect ("K1:23 K3:23 ");
+    job_destroy (job);
+}
+
+/* However often that is, and however long the pause would be. */
+static void it_takes_no_longer (void **state)
+{
+    static const struct {
+        double max;
+        int signals;     /* after the first */
+        double last;     /* pause */
+        const char *end; /* what is sent last */
+    } t[] = {
+        { 1., 0, 1., "k1:15 k3:15 " },    { 5., 2, 1., "k1:9 k3:9 " },
+        { 12., 5, 2., "k1:9 k3:9 " },     { 13., 6, 1., "K1:9 K3:9 " },
+        { 1200., 15, 80., "K1:9 K3:9 " },
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        struct job *job = create ("{}");
+
+        ctx.config.max_kill_timeout = t[i].max;
+        kill_job (&ctx, job, SIGTERM);
+        for (int n = 0; n < t[i].signals; n++) {
+            buf_fini (&trace);
+            fire (after);
+        }
+        expect (t[i].end);
+        fire (t[i].last);
+        expect (DRAINED ("1,3") "finish(9) ");
+        assert_true (job->kill_elapsed == t[i].max);
+        job_destroy (job);
+    }
+}
+
+/* Who is waited for is drained; the others are told to end. */
+static void some_do_not_arrive (void **state)
+{
+    struct job *job = create ("{}");
+
+    ctx.config.barrier_timeout = 60.;
+    ctx.config.term_signal = SIGTERM;
+    assert_null (timer);
+    job_frame (job, job_shell (job, 3), 'r', "", 0);
+    fire (60.);
+    expect (
+        "resource.drain(1: start barrier timeout for job ƒ8) exception(start barrier "
+        "timeout waiting for 1/2 nodes (ranks 1)) k1:15 k3:15 ");
+    assert_true (after == 2.); /* and it gets harder */
+    job_destroy (job);
+}
+
+/* What has failed already is not said to be late; without a limit nothing is. */
+static void others_are_not_late (void **state)
+{
+    struct job *job = create ("{}");
+
+    job_frame (job, job_shell (job, 3), 'r', "", 0);
+    assert_null (timer);
+    job_destroy (job);
+    job = create ("{}");
+    ctx.config.barrier_timeout = 60.;
+    job_frame (job, job_shell (job, 3), 'r', "", 0);
+    job->exception = true;
+    fire (60.);
+    expect ("");
+    job_destroy (job);
+}
+
 static void a_simulated_job_has_no_shells (void **state)
 {
     struct job *job = create ("{\"exec\":{\"test\":{\"run_duration\":\"1s\"}}}");
@@ -209,6 +303,10 @@ int main (void)
         TEST (it_gets_harder),
         TEST (who_has_exited_is_left_alone),
         TEST (what_only_stores_is_waited_for),
+        TEST (signals_are_configured),
+        TEST (it_takes_no_longer),
+        TEST (some_do_not_arrive),
+        TEST (others_are_not_late),
         TEST (a_simulated_job_has_no_shells),
     };
 

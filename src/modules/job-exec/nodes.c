@@ -278,7 +278,8 @@ static int node_flush (struct node *n)
             const char *nl = memrchr (start, '\n', WRITE_MAX);
             if (!nl)
                 nl = memchr (start, '\n', len);
-            len = nl + 1 - start;
+            if (nl)
+                len = nl + 1 - start;
         }
         if (!(f = flux_rpc_raw (n->ctx->h, "job-exec.frames", start, len, n->rank,
                                 FLUX_RPC_NORESPONSE)))

@@ -119,6 +119,10 @@ static void dirty_op (struct job *job, void *arg)
 {
 }
 
+static void barrier_op (struct job *job, bool complete, void *arg)
+{
+}
+
 static void start_op (struct job *job, void *arg)
 {
     buf_printf (&trace, "started(%d) ", (int)job->id);
@@ -144,6 +148,7 @@ static const struct job_ops ops = {
     .send = send_op,
     .input_done = input_done_op,
     .dirty = dirty_op,
+    .barrier = barrier_op,
     .start = start_op,
     .exception = exception_op,
     .finish = finish_op,

@@ -1,7 +1,7 @@
 #include "stages.h"
 
 #include "base/error.h"
-#include "base/json/json.h"
+#include "base/json/keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -88,10 +88,6 @@ static int parse_stage (json_t *ingest, const char *name, struct stage *stage,
     const char *key;
 
     *stage = (struct stage){ 0 };
-    if (!table)
-        return 0;
-    if (!json_is_object (table))
-        return error_invalid (error, "config: ingest.%s: must be a table", name);
     json_object_foreach (table, key, value) {
         if (!strcmp (key, "disable") && json_is_boolean (value))
             stage->disabled = json_is_true (value);
@@ -106,24 +102,28 @@ static int parse_stage (json_t *ingest, const char *name, struct stage *stage,
             return error_invalid (
                 error, "config: ingest.%s.%s: must be a list of strings", name, key);
         else if (!json_is_object (value))
-            return error_invalid (error, "config: ingest.%s.%s: unknown key", name,
-                                  key);
+            return error_invalid (error, "config: ingest.%s.%s: there is no such key",
+                                  name, key);
     }
     return 0;
 }
 
 static int parse_numbers (json_t *ingest, struct stages *s, flux_error_t *error)
 {
-    static const char *const known[] = { "batch-count", "buffer-size", "frobnicator",
-                                         "validator", NULL };
+    static const struct json_key keys[] = {
+        { "batch-count", JSON_KIND_INTEGER },
+        { "buffer-size", JSON_KIND_ANY },
+        { "frobnicator", JSON_KIND_TABLE },
+        { "validator", JSON_KIND_TABLE },
+        { NULL },
+    };
     json_t *count = json_object_get (ingest, "batch-count");
     json_t *size = json_object_get (ingest, "buffer-size");
-    const char *key = json_unknown_key (ingest, known);
     json_int_t n = json_integer_value (count);
 
-    if (key)
-        return error_invalid (error, "config: ingest.%s: unknown key", key);
-    if (count && (!json_is_integer (count) || n < 0 || n > 1000000))
+    if (json_check_keys (ingest, "config: ingest", keys, error) < 0)
+        return -1;
+    if (count && (n < 0 || n > 1000000))
         return error_invalid (error,
                               "config: ingest.batch-count: must be 0 to 1000000");
     if (count)

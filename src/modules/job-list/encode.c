@@ -236,4 +236,8 @@ void job_counts_encode (const struct job_counts *c, struct buf *b)
                 "\"inactive_purged\":%d",
                 c->results[0], c->results[1] + c->results[2] + c->results[3],
                 c->results[2], c->results[3], c->purged);
+    if (c->queue) {
+        buf_adds (b, ",\"name\":");
+        json_add_text (b, c->queue);
+    }
 }

@@ -224,7 +224,7 @@ static void encode_queues (struct job_list *jl, struct buf *b)
     for (size_t i = 0; i < n; i++) {
         buf_adds (b, i > 0 ? ",{" : "{");
         job_counts_encode (all[i], b);
-        buf_printf (b, ",\"name\":\"%s\"}", all[i]->queue);
+        buf_addc (b, '}');
     }
     free (all);
 }

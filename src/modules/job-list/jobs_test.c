@@ -104,6 +104,21 @@ static void test_record (void **state)
     jobs_fini (&jobs);
 }
 
+/* Queues are called what they are called. */
+static void test_counts_of_queue (void **state)
+{
+    struct job_counts c = { .queue = (char *)"a\"b\\", .purged = 3 };
+    struct buf b = BUF_INIT;
+
+    job_counts_encode (&c, &b);
+    assert_non_null (strstr (b.data, "\"inactive_purged\":3,\"name\":\"a\\\"b\\\\\""));
+    buf_reset (&b);
+    c.queue = NULL;
+    job_counts_encode (&c, &b);
+    assert_null (strstr (b.data, "name"));
+    buf_fini (&b);
+}
+
 static void expect_order (struct jobs *jobs, const char *want)
 {
     char s[256] = "";
@@ -390,10 +405,10 @@ static void test_full (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_record), cmocka_unit_test (test_order),
-        cmocka_unit_test (test_match),  cmocka_unit_test (test_states),
-        cmocka_unit_test (test_memory), cmocka_unit_test (test_ended),
-        cmocka_unit_test (test_full),
+        cmocka_unit_test (test_record), cmocka_unit_test (test_counts_of_queue),
+        cmocka_unit_test (test_order),  cmocka_unit_test (test_match),
+        cmocka_unit_test (test_states), cmocka_unit_test (test_memory),
+        cmocka_unit_test (test_ended),  cmocka_unit_test (test_full),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

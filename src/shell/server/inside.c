@@ -197,8 +197,10 @@ bool inside_frame (const struct frame *f)
         return false;
     if (j->killed)
         return true;
-    if (f->type == 'K')
+    if (f->type == 'K' && frame_signum (f) == SIGKILL)
         job_kill (j);
+    else if (f->type == 'K')
+        shell_tasks_kill (j->sh, frame_signum (f));
     else
         shell_frame (j->sh, f);
     touch (j);

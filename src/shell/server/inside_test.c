@@ -293,6 +293,20 @@ static void one_is_killed_and_others_go_on (void **state)
     end ();
 }
 
+/* A signal for a shell that is no process, and which it might survive. */
+static void tasks_get_the_signal_of_their_shell (void **state)
+{
+    begin ();
+    start (1, "trap '' URG; read line; exit 4");
+    start (2, "sleep 1000");
+    frame (1, 'K', "23");
+    frame (2, 'K', "10");
+    wait_for ("X 2 35328\n"); /* 138 << 8 */
+    frame (1, 'i', "{\"stream\":\"stdin\",\"rank\":\"all\",\"eof\":true}");
+    wait_for ("X 1 1024\n");
+    end ();
+}
+
 static void a_signal_is_for_one_job (void **state)
 {
     begin ();
@@ -492,6 +506,7 @@ int main (void)
         cmocka_unit_test (how_they_end_is_told),
         cmocka_unit_test (what_is_not_there_is_said),
         cmocka_unit_test (one_is_killed_and_others_go_on),
+        cmocka_unit_test (tasks_get_the_signal_of_their_shell),
         cmocka_unit_test (a_signal_is_for_one_job),
         cmocka_unit_test (a_flood_is_held_back),
         cmocka_unit_test (the_process_stays_as_it_is),

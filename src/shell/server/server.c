@@ -378,10 +378,10 @@ static void job_ended (const struct shell *sh)
         clean (sh);
 }
 
-static void kill_child (struct child *c)
+static void kill_child (struct child *c, int signum)
 {
     if (c->pid > 0) {
-        kill (c->pid, SIGKILL);
+        kill (c->pid, signum);
         return;
     }
     uint64_t id = c->id;
@@ -401,7 +401,7 @@ static void route (const struct frame *f)
     if (!c)
         return; /* it has just ended */
     if (f->type == 'K') {
-        kill_child (c);
+        kill_child (c, frame_signum (f));
         return;
     }
     if (c->pid > 0 && c->in.fd < 0)
@@ -409,7 +409,7 @@ static void route (const struct frame *f)
     if (c->out.len + f->len > CHILD_BUFFER_MAX
         || frame_append (&c->out, f->type, f->id, f->text, f->len) < 0) {
         report_exception (c->id, "the job shell does not read what is sent to it");
-        kill_child (c);
+        kill_child (c, SIGKILL);
         return;
     }
     child_flush (c);

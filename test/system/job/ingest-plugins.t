@@ -73,7 +73,7 @@ flux config reload
 fails 'a plugin that there is not' 1 'no such validator: .*no-such.py' flux submit true
 flux config get ingest >ingest.json
 echo '{"ingest":{"frobnicator":{"plugin":[]}}}' >bad.json
-fails 'an unknown key is a line' 1 'ingest.frobnicator.plugin: unknown key' flux config load bad.json
+fails 'an unknown key is a line' 1 'ingest.frobnicator.plugin: there is no such key' flux config load bad.json
 echo '{"ingest":{"validator":{"plugins":["feasibility"]}}}' >feasible.json
 succeeds 'feasibility' flux config load feasible.json
 fails 'what can never run is refused' 1 'unsatisfiable' flux submit -N5 true

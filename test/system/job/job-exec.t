@@ -68,6 +68,49 @@ flux job wait-event -W -t 30 -p output $id data >/dev/null
 flux cancel $id
 fails 'SIGKILL after kill-timeout' 137 'task\(s\) Killed' flux job attach $id
 
+# other signals, from a reload on
+config () {
+    echo "$1" | flux config load
+    flux module stats job-exec | jq -c ".config | $2"
+}
+is 'signals are configured' '["SIGUSR1","SIGUSR2",0.2]' config \
+    '{"exec":{"term-signal":"USR1","kill-signal":"SIGUSR2"}}' \
+    '[."term-signal",."kill-signal",."kill-timeout"]'
+id=$(flux submit --wait-event=start sleep 300)
+flux cancel $id
+fails 'term-signal' 138 'task\(s\) User defined signal 1' flux job attach $id
+id=$(flux submit sh -c 'trap "" USR1; echo ready; while :; do sleep 0.1; done')
+flux job wait-event -W -t 30 -p output $id data >/dev/null
+flux cancel $id
+fails 'kill-signal' 140 'task\(s\) User defined signal 2' flux job attach $id
+
+# a job that nothing ends holds its node no longer than it may
+is 'max-kill-timeout is configured' 0.5 config \
+    '{"exec":{"kill-signal":"URG","max-kill-timeout":"0.5s"}}' '."max-kill-timeout"'
+id=$(flux submit --requires=rank:1 sh -c 'trap "" TERM; echo $$ >pid; exec sleep 1000')
+flux job wait-event -t 30 $id start >/dev/null
+until [ -s pid ]; do sleep 0.1; done
+flux cancel $id
+like 'a job that nothing ends' ' clean$' flux job wait-event -t 30 $id clean
+like 'its node is drained' "^1 +unkillable user processes for job $id" \
+    flux resource drain -no '{ranks:<5} {reason}'
+kill -9 "$(cat pid)"
+flux resource undrain 1
+
+# a shell that does not come to the start barrier
+is 'barrier-timeout is configured' 0.5 config '{"exec":{"barrier-timeout":"0.5s"}}' \
+    '."barrier-timeout"'
+echo 'if shell.rankinfo.broker_rank == 1 then os.execute ("while ! [ -e go ]; do sleep 0.1; done") end' >rc.lua
+id=$(flux submit -N2 --requires=rank:0-1 -o userrc=rc.lua true)
+like 'a shell that does not arrive' 'start barrier timeout waiting for 1/2 nodes \(ranks 1\)' \
+    flux job wait-event -t 30 $id exception
+: >go
+like '  the job ends' ' clean$' flux job wait-event -t 30 $id clean
+like '  the node is drained' "^1 +start barrier timeout for job $id" \
+    flux resource drain -no '{ranks:<5} {reason}'
+flux resource undrain 1
+is 'all as it was' '"SIGTERM"' config '{}' '."term-signal"'
+
 # the shells of a rank are lost
 id=$(flux submit --wait-event=start --requires=rank:2 sleep 300)
 flux exec -r 2 pkill -9 -P "$(flux exec -r 2 flux getattr broker.pid)" flux-shell

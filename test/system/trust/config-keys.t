@@ -36,8 +36,12 @@ wrong 'tbon: another type' 'tbon.topo: must be a string or an integer' \
 wrong '  no attribute' 'tbon.nosuch: unknown attribute' '{"tbon":{"nosuch":1}}'
 wrong 'bootstrap: another type' 'bootstrap.hosts: must be an array' \
     '{"bootstrap":{"hosts":"x"}}'
-wrong 'archive: another type' 'archive.period: must be a string' \
-    '{"archive":{"period":60}}'
+wrong '  a signal that is none' "exec.term-signal: 'STOPP' is no signal" \
+    '{"exec":{"term-signal":"STOPP"}}'
+wrong '  what is not here' 'exec.imp: .*there is no setuid helper' \
+    '{"exec":{"imp":"/usr/libexec/flux/flux-imp"}}'
+wrong 'archive is not here' 'archive: there is no job-archive service' \
+    '{"archive":{"period":"1m"}}'
 wrong 'sched-simple is no table' 'sched-simple: must be a table' '{"sched-simple":"x"}'
 wrong 'content-sqlite: another type' 'content-sqlite.synchronous: must be a string' \
     '{"content-sqlite":{"synchronous":1}}'
@@ -50,6 +54,10 @@ at_start () {
 at_start 'access is no table' 'access: must be a table' '{"access":5}'
 at_start 'exec: another type' 'exec.kill-timeout: must be a string' \
     '{"exec":{"kill-timeout":[]}}'
+at_start '  what is not here' 'exec.sdexec-properties: jobs are not run by systemd' \
+    '{"exec":{"sdexec-properties":{"MemoryMax":"1G"}}}'
+at_start 'archive is not here' 'archive: there is no job-archive service' \
+    '{"archive":{}}'
 at_start 'bootstrap: another type' 'bootstrap.hosts: must be an array' \
     '{"bootstrap":{"hosts":"x"}}'
 wrong 'a queue without a name' 'queues' '{"queues":{"":{}}}'

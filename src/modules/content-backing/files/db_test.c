@@ -242,6 +242,36 @@ static void test_checkpoints (void **state)
     db_close (db);
 }
 
+/* The root is what the checkpoint itself says, not what is in it besides. */
+static void test_root_of_checkpoint (void **state)
+{
+    static const char *const bad[] = {
+        "{\"n\":2,\"a\":{\"rootref\":\"%s\"}}",
+        "{\"n\":2,\"a\":\"\\\"rootref\\\":\",\"b\":\"%s\"}",
+        "{\"n\":2,\"rootref\":[\"%s\"]}",
+        "{\"n\":2,\"rootref\":\"%1$s%1$s%1$s%1$s%1$s\"}",
+        "{\"n\":2,\"rootref\":\"%.20s\"}",
+    };
+    unsigned char hash[DIGEST_MAX_SIZE];
+    char text[32], ref[BLOBREF_MAX_SIZE], json[512];
+    flux_error_t error;
+
+    hash_of (1, hash, text);
+    blobref_encode ("sha1", hash, digest_size (digest), ref);
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        struct db *db = open_kept ();
+
+        snprintf (json, sizeof (json), bad[i], ref);
+        assert_int_equal (batch (db, 1), 0);
+        assert_int_equal (db_begin (db, false, &error), 0);
+        assert_int_equal (db_checkpoint_put (db, json, &error), 0);
+        assert_int_equal (db_commit (db, &error), 0);
+        db_close (db);
+        refused ("the newest checkpoint names no root");
+        assert_int_equal (dir_remove (path), 0);
+    }
+}
+
 static void test_one_instance (void **state)
 {
     struct db *db = open_kept ();
@@ -535,11 +565,20 @@ static void test_remove (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        TEST (test_store),          TEST (test_checkpoints), TEST (test_one_instance),
-        TEST (test_damage),         TEST (test_bad_blob),    TEST (test_collect),
-        TEST (test_collect_slowly), TEST (test_enospc),      TEST (test_eio),
-        TEST (test_stays_bad),      TEST (test_order),       TEST (test_open_faults),
+        TEST (test_store),
+        TEST (test_checkpoints),
+        TEST (test_one_instance),
+        TEST (test_damage),
+        TEST (test_bad_blob),
+        TEST (test_collect),
+        TEST (test_collect_slowly),
+        TEST (test_enospc),
+        TEST (test_eio),
+        TEST (test_stays_bad),
+        TEST (test_order),
+        TEST (test_open_faults),
         TEST (test_remove),
+        TEST (test_root_of_checkpoint),
     };
     int rc;
 

@@ -1,5 +1,6 @@
 #include "jobqueue.h"
-#include "base/json/json.h"
+#include "base/error.h"
+#include "base/json/keys.h"
 #include "value/fsd.h"
 
 #include <errno.h>
@@ -86,30 +87,40 @@ static struct jobqueue *find (struct jobqueues *q, const char *name)
 
 static int bad (flux_error_t *error, const char *where, const char *what)
 {
-    snprintf (error->text, sizeof (error->text), "config: %.80s: %.70s", where, what);
-    errno = EINVAL;
-    return -1;
+    return error_invalid (error, "config: %.80s: %.68s", where, what);
+}
+
+/* Of a table that may not be there; what nobody reads is refused. */
+static int check_keys (json_t *o, const struct json_key *keys, const char *where,
+                       flux_error_t *error)
+{
+    char name[160];
+
+    snprintf (name, sizeof (name), "config: %s", where);
+    return json_check_keys (o, name, keys, error);
 }
 
 static int parse_size (json_t *o, const char *where, struct job_facts *f,
                        flux_error_t *error)
 {
-    static const char *const known[] = { "nnodes", "ncores", "ngpus", NULL };
+    static const struct json_key keys[] = {
+        { "nnodes", JSON_KIND_INTEGER },
+        { "ncores", JSON_KIND_INTEGER },
+        { "ngpus", JSON_KIND_INTEGER },
+        { NULL },
+    };
     int *const facts[] = { &f->nnodes, &f->ncores, &f->ngpus };
 
-    if (o && !json_is_object (o))
-        return bad (error, where, "must be a table");
-    if (json_unknown_key (o, known))
-        return bad (error, where, "unknown key: nnodes, ncores, ngpus are known");
-    for (int i = 0; known[i]; i++) {
-        json_t *v = json_object_get (o, known[i]);
+    if (check_keys (o, keys, where, error) < 0)
+        return -1;
+    for (int i = 0; keys[i].name; i++) {
+        json_t *v = json_object_get (o, keys[i].name);
+        json_int_t n = json_integer_value (v);
 
-        if (!v)
-            continue;
-        if (!json_is_integer (v) || json_integer_value (v) < -1
-            || json_integer_value (v) > INT_MAX)
+        if (v && (n < -1 || n > INT_MAX))
             return bad (error, where, "must be integers from -1 (no limit)");
-        *facts[i] = json_integer_value (v);
+        if (v)
+            *facts[i] = n;
     }
     return 0;
 }
@@ -126,52 +137,36 @@ static int parse_duration (json_t *v, const char *where, double *duration,
     return 0;
 }
 
-/* A table within a table, or NULL if it is not there. */
-static int get_table (json_t *o, const char *key, const char *where, json_t **table,
-                      flux_error_t *error)
-{
-    char path[160];
-
-    *table = json_object_get (o, key);
-    snprintf (path, sizeof (path), "%s.%s", where, key);
-    if (*table && !json_is_object (*table))
-        return bad (error, path, "must be a table");
-    return 0;
-}
-
-/* Of a table that may not be there; what nobody reads is refused. */
-static int check_keys (json_t *o, const char *const *known, const char *where,
-                       flux_error_t *error)
-{
-    const char *key = json_unknown_key (o, known);
-    char path[256];
-
-    if (!key)
-        return 0;
-    snprintf (path, sizeof (path), "%s.%.40s", where, key);
-    return bad (error, path, "unknown key");
-}
-
 /* policy.limits of the instance or of a queue; the latter goes before. */
 static int parse_limits (json_t *policy, const char *where, struct job_limits *l,
                          flux_error_t *error)
 {
-    /* scheduler is for the scheduler that is there */
-    static const char *const policies[] = { "limits", "jobspec", "scheduler", NULL };
-    static const char *const kinds[] = { "duration", "job-size", NULL };
-    static const char *const ends[] = { "max", "min", NULL };
+    static const struct json_key policies[] = {
+        { "limits", JSON_KIND_TABLE },
+        { "jobspec", JSON_KIND_TABLE },
+        { "scheduler", JSON_KIND_ANY }, /* for the one that is there */
+        { NULL },
+    };
+    static const struct json_key kinds[] = {
+        { "duration", JSON_KIND_ANY },
+        { "job-size", JSON_KIND_TABLE },
+        { NULL },
+    };
+    static const struct json_key ends[] = {
+        { "max", JSON_KIND_TABLE },
+        { "min", JSON_KIND_TABLE },
+        { NULL },
+    };
     json_t *limits, *size, *duration;
     char path[128];
 
-    if (policy && !json_is_object (policy))
-        return bad (error, where, "must be a table");
-    if (check_keys (policy, policies, where, error) < 0
-        || get_table (policy, "limits", where, &limits, error) < 0)
+    if (check_keys (policy, policies, where, error) < 0)
         return -1;
+    limits = json_object_get (policy, "limits");
     snprintf (path, sizeof (path), "%s.limits", where);
-    if (check_keys (limits, kinds, path, error) < 0
-        || get_table (limits, "job-size", path, &size, error) < 0)
+    if (check_keys (limits, kinds, path, error) < 0)
         return -1;
+    size = json_object_get (limits, "job-size");
     snprintf (path, sizeof (path), "%s.limits.job-size", where);
     if (check_keys (size, ends, path, error) < 0)
         return -1;
@@ -252,19 +247,18 @@ static int check_requires (json_t *requires, const char *where, flux_error_t *er
 
 static int check_queue (const char *name, json_t *o, flux_error_t *error)
 {
-    static const char *const known[] = { "requires", "policy", NULL };
+    static const struct json_key keys[] = {
+        { "requires", JSON_KIND_ANY },
+        { "policy", JSON_KIND_TABLE },
+        { NULL },
+    };
     char where[80];
-    const char *key;
 
     snprintf (where, sizeof (where), "queues.%.60s", name);
     if (!is_name (name))
         return bad (error, where, "a name has 1 to 128 bytes, none of them blank");
-    if (!json_is_object (o))
-        return bad (error, where, "a queue must be a table");
-    if ((key = json_unknown_key (o, known))) {
-        snprintf (where, sizeof (where), "queues.%.40s.%.30s", name, key);
-        return bad (error, where, "unknown key: requires, policy are known");
-    }
+    if (check_keys (o, keys, where, error) < 0)
+        return -1;
     snprintf (where, sizeof (where), "queues.%.60s.requires", name);
     return check_requires (json_object_get (o, "requires"), where, error);
 }
