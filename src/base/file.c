@@ -88,6 +88,28 @@ char *file_read_all (const char *path, size_t *len)
     return data;
 }
 
+int fd_read_exactly (int fd, void *data, size_t len)
+{
+    char *p = data;
+
+    while (len > 0) {
+        ssize_t n = read (fd, p, len);
+
+        if (n > 0) {
+            p += n;
+            len -= n;
+        } else if (n == 0) {
+            errno = ENODATA;
+            return -1;
+        } else if (errno == EAGAIN) {
+            if (wait_for (fd, POLLIN) < 0)
+                return -1;
+        } else if (errno != EINTR)
+            return -1;
+    }
+    return 0;
+}
+
 int fd_write_all (int fd, const void *data, size_t len)
 {
     const char *p = data;

@@ -9,6 +9,8 @@
 char *file_read_all (const char *path, size_t *len);
 char *fd_read_all (int fd, size_t *len);
 int fd_write_all (int fd, const void *data, size_t len);
+/* So many bytes. -1 with errno; ENODATA: it ended before. */
+int fd_read_exactly (int fd, void *data, size_t len);
 /* Replaces the file by rename(2). */
 int file_write_all (const char *path, const void *data, size_t len, mode_t mode);
 /* Removes a directory and what is below; does not follow links. */

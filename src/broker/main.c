@@ -23,7 +23,6 @@
 #include "broker/modhost/trace.h"
 #include "broker/overlay/overlay.h"
 #include "broker/programs/command.h"
-#include "broker/programs/keep.h"
 #include "broker/rc/dumps.h"
 #include "broker/rc/rc.h"
 #include "broker/rc/rc2.h"
@@ -282,7 +281,6 @@ static void finish (struct broker *b)
     set_final_status (b);
     if (b->attrs)
         dirs_cleanup (b);
-    keep_end ();
     attrs_destroy (b->attrs);
     bootstrap_destroy (b->bootstrap);
     json_decref (b->conf);

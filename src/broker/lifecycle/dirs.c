@@ -19,22 +19,12 @@
 #include "broker/broker.h"
 #include "broker/lifecycle/dirs.h"
 #include "broker/lifecycle/signals.h"
-#include "broker/programs/guard.h"
+#include "broker/programs/keep.h"
 
 static int fail (const char *attr, const char *path, const char *why)
 {
     fprintf (stderr, "flux-broker: %s %s: %s\n", attr, path, why);
     return -1;
-}
-
-static int make_unique (char *path)
-{
-    return private_mkdtemp (path) ? 0 : -1;
-}
-
-static int make_named (char *path)
-{
-    return mkdir (path, 0700);
 }
 
 static int make_tmpdir (struct broker *b)
@@ -45,7 +35,7 @@ static int make_tmpdir (struct broker *b)
         >= sizeof (path))
         return fail ("rundir", "TMPDIR", strerror (ENAMETOOLONG));
     signals_hold ();
-    if (guard_mkdir (path, sizeof (path), make_unique) < 0) {
+    if (keep_mkdir (path, true) < 0) {
         fprintf (stderr, "flux-broker: rundir %s/flux-XXXXXX: %s\n", private_tmpdir (),
                  strerror (errno));
         signals_release ();
@@ -76,7 +66,7 @@ static int check_dir (const char *attr, const char *path)
     return rc;
 }
 
-/* What is to be removed has a guard. */
+/* What is to be removed has a keeper. */
 static int make_dir (struct broker *b, const char *attr, const char *path)
 {
     const char *stays = attrs_val (b->attrs, "rundir-cleanup");
@@ -85,7 +75,7 @@ static int make_dir (struct broker *b, const char *attr, const char *path)
     if (strcmp (attr, "rundir") != 0 || (stays && strcmp (stays, "0") == 0)
         || (size_t)snprintf (name, sizeof (name), "%s", path) >= sizeof (name))
         return mkdir (path, 0700);
-    return guard_mkdir (name, sizeof (name), make_named);
+    return keep_mkdir (name, false);
 }
 
 /* The last component is created if it is not there. What programs are told of it
@@ -175,5 +165,5 @@ void dirs_cleanup (struct broker *b)
 {
     remove_dir (b, "statedir", "statedir-cleanup");
     remove_dir (b, "rundir", "rundir-cleanup");
-    guard_end ();
+    keep_end ();
 }

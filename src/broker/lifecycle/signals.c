@@ -7,7 +7,7 @@
 #include "broker/lifecycle/signals.h"
 #include "broker/attrs.h"
 #include "broker/lifecycle/machine.h"
-#include "broker/programs/guard.h"
+#include "broker/programs/keep.h"
 #include "broker/rc/rc2.h"
 
 #include <signal.h>
@@ -48,7 +48,7 @@ static void boot_handler (int signum)
         (void)unlink (made.tbon);
     if (made.remove || (start_removes_rundir && start_is_gone ()))
         (void)rmdir (made.rundir);
-    guard_end ();
+    keep_end ();
     _exit (128 + signum);
 }
 

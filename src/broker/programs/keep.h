@@ -1,14 +1,16 @@
-/* Programs of the broker that do not outlive it, see keeper.c. */
+/* What does not outlive the broker, its run directory and its programs: see keeper.c. */
 #ifndef BROKER_KEEP_H
 #define BROKER_KEEP_H
 
 #include "broker/broker.h"
 
+#include <stdbool.h>
+
 enum {
     KEEP_PGRP = 1,       /* in a process group of its own */
     KEEP_FOREGROUND = 2, /* which has the terminal */
     KEEP_NO_INPUT = 4,   /* stdin is /dev/null */
-    KEEP_RUNDIR = 8,     /* if the broker dies, its run directory goes */
+    KEEP_RUNDIR = 8,     /* by who holds the run directory, or then holds it */
 };
 
 struct keep;
@@ -23,7 +25,13 @@ struct keep *keep_start (struct broker *b, char **argv, char **env, int flags,
 void keep_kill (struct keep *k, int signum);
 /* If it runs, it is killed. */
 void keep_destroy (struct keep *k);
-/* The run directory is removed: nobody has to hold it any more. */
+
+/* Creates a directory that goes if the broker is killed, at whatever moment, until
+ * keep_end(). unique: XXXXXX at its end is replaced in place. There are no threads yet. 0; or
+ * -1 with errno, and no such process. If there is no process to be had, this one creates it:
+ * killed, it leaves it. */
+int keep_mkdir (char *path, bool unique);
+/* It is removed, or to stay. May be called from a handler of a signal. */
 void keep_end (void);
 
 #endif

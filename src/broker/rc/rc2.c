@@ -13,7 +13,6 @@
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/programs/command.h"
-#include "broker/programs/guard.h"
 #include "broker/programs/keep.h"
 #include "broker/programs/program_env.h"
 #include "broker/rc/rc2.h"
@@ -126,8 +125,6 @@ static int spawn (struct broker *b, char **argv)
         flags |= KEEP_RUNDIR;
     if (!(b->rc2->program = keep_start (b, argv, env, flags, rc2_done, NULL)))
         rc = errno;
-    else
-        guard_end ();
     program_env_free (env);
     return rc;
 }
