@@ -1,6 +1,7 @@
 /* A module for tests: does on demand what modules should not do.
  *
- * Arguments: "fail" (mod_main fails at once), "service=NAME" (registers it).
+ * Arguments: "fail" (mod_main fails at once), "service=NAME" (registers it),
+ * "waits" (for an answer of its own, for ever).
  * Requests: testmod.hold is never answered, testmod.die ends the module with an
  * error, testmod.args answers the arguments, testmod.many {count} answers so many
  * numbers, testmod.count {numbers} how many there were. */
@@ -78,6 +79,17 @@ static const struct flux_msg_handler_spec spec[] = {
     FLUX_MSGHANDLER_TABLE_END,
 };
 
+/* For ever. */
+static void wait_for_itself (flux_t *h, const char *name)
+{
+    char topic[128];
+
+    snprintf (topic, sizeof (topic), "%s.hold", name);
+    flux_future_t *f = flux_rpc (h, topic, NULL, 0, 0);
+    (void)flux_future_get (f, NULL);
+    flux_future_destroy (f);
+}
+
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     flux_msg_handler_t **handlers = NULL;
@@ -95,6 +107,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
         bad_end |= strcmp (argv[i], "bad-end") == 0;
         if (strcmp (argv[i], "late") == 0)
             die_late (h);
+        if (strcmp (argv[i], "waits") == 0)
+            wait_for_itself (h, name);
         if (strncmp (argv[i], "service=", 8) == 0) {
             flux_future_t *f = flux_service_register (h, argv[i] + 8);
 
