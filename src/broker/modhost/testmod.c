@@ -4,7 +4,8 @@
  * "waits" (for an answer of its own, for ever).
  * Requests: testmod.hold is never answered, testmod.die ends the module with an
  * error, testmod.args answers the arguments, testmod.many {count} answers so many
- * numbers, testmod.count {numbers} how many there were. */
+ * numbers, testmod.count {numbers} how many there were; testmod.disconnects how many
+ * clients have left. */
 #include <flux/core.h>
 #include <jansson.h>
 #include <string.h>
@@ -16,6 +17,20 @@ static char **args;
 static void hold_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
+}
+
+static int disconnects;
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    disconnects++;
+}
+
+static void disconnects_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    (void)flux_respond_pack (h, msg, "{s:i}", "count", disconnects);
 }
 
 static void die_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
@@ -72,6 +87,8 @@ static void count_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 static const struct flux_msg_handler_spec spec[] = {
     { FLUX_MSGTYPE_REQUEST, "hold", hold_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "disconnect", disconnect_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "disconnects", disconnects_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "die", die_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "args", args_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "many", many_cb, 0 },
