@@ -192,6 +192,26 @@ def _():
     quit(t)
 
 
+@case('a nested instance that has stopped holds up nobody')
+def _():
+    job, uri = nest()
+    pid = int(flux('getattr', 'broker.pid', uri=uri))
+    os.kill(pid, signal.SIGSTOP)
+    t = top()
+    t.wait('nest')
+    t.send('enter')
+    t.wait('%s is being opened' % job)
+    more = flux('submit', '--job-name=meanwhile', 'sleep', 'inf')
+    t.wait('meanwhile')
+    t.wait('%s: .*the broker does not answer' % job)
+    t.send('enter')
+    t.wait('%s is being opened' % job)
+    os.kill(pid, signal.SIGCONT)
+    t.wait('inner')
+    quit(t, 'qq')
+    flux('cancel', job, more)
+
+
 @case('a job that is no instance is not opened')
 def _():
     t = top()

@@ -370,6 +370,25 @@ def _():
     e.close()
 
 
+@case('a nested instance that has stopped holds up nobody')
+def _():
+    job, uri = nest()
+    pid = int(flux('getattr', 'broker.pid', uri=uri))
+    os.kill(pid, signal.SIGSTOP)
+    e = Events(server, 'path=' + job.replace('ƒ', 'f'))
+    other = Events(server)
+    assert other.wait('stats')
+    other.close()
+    check([name for name, o in e.history], [])
+    assert 'does not answer' in e.wait('lost')['why']
+    e.close()
+    e = Events(server, 'path=' + job.replace('ƒ', 'f'))
+    os.kill(pid, signal.SIGCONT)
+    check(e.wait('info')['path'], job)
+    e.close()
+    flux('cancel', job)
+
+
 @case('options that make no sense, and a place where the token would be read')
 def _():
     for args, text in ((['--host=0.0.0.0'], 'not without --tls-cert and --tls-key'),

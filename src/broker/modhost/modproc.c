@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "broker/routing/router.h"
 #include "core/message/msgstream.h"
 #include "core/subprocess/spawn.h"
 
@@ -84,17 +85,27 @@ static void child_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     mp->ops->ended (mp->arg, flux_child_watcher_get_rstatus (w));
 }
 
+/* What it must hear of has more room than what can be refused; neither takes that of
+ * answers and events, which are the end of who does not read them. */
+static size_t room_for_requests (struct modproc *mp, const flux_msg_t *msg)
+{
+    int type = 0;
+
+    (void)flux_msg_get_type (msg, &type);
+    if (type != FLUX_MSGTYPE_REQUEST)
+        return SIZE_MAX;
+    return router_may_refuse (msg) ? mp->queue_max / 2 : mp->queue_max / 4 * 3;
+}
+
 int modproc_send (struct modproc *mp, flux_msg_t **msg)
 {
     size_t unsent = msgstream_unsent (mp->stream);
-    int type = 0;
 
     if (mp->closed) {
         errno = ECONNRESET;
         return -1;
     }
-    (void)flux_msg_get_type (*msg, &type);
-    if (unsent > mp->queue_max / 2 && type == FLUX_MSGTYPE_REQUEST) {
+    if (unsent > room_for_requests (mp, *msg)) {
         errno = ENOBUFS;
         return -1;
     }

@@ -473,7 +473,6 @@ static void ask_to_end (struct module *m)
 
     if (m->removing)
         return;
-    m->removing = true;
     snprintf (topic, sizeof (topic), "%s.shutdown", m->name);
     if (!(msg = flux_request_encode (topic, NULL)))
         return;
@@ -482,6 +481,8 @@ static void ask_to_end (struct module *m)
     flux_msg_set_cred (msg, m->peer.cred);
     if ((m->proc ? modproc_send (m->proc, &msg) : channel_send (m->end, &msg)) < 0)
         flux_msg_decref (msg);
+    else
+        m->removing = true;
 }
 
 int modules_remove (struct broker *b, const char *name, module_f cb, void *arg)

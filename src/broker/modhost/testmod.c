@@ -1,9 +1,11 @@
 /* A module for tests: does on demand what modules should not do.
  *
- * Arguments: "fail" (mod_main fails at once), "service=NAME" (registers it).
+ * Arguments: "fail" (mod_main fails at once), "service=NAME" (registers it),
+ * "waits" (for an answer of its own, for ever).
  * Requests: testmod.hold is never answered, testmod.die ends the module with an
  * error, testmod.args answers the arguments, testmod.many {count} answers so many
- * numbers, testmod.count {numbers} how many there were. */
+ * numbers, testmod.count {numbers} how many there were; testmod.disconnects how many
+ * clients have left. */
 #include <flux/core.h>
 #include <jansson.h>
 #include <string.h>
@@ -15,6 +17,20 @@ static char **args;
 static void hold_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
+}
+
+static int disconnects;
+
+static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    disconnects++;
+}
+
+static void disconnects_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    (void)flux_respond_pack (h, msg, "{s:i}", "count", disconnects);
 }
 
 static void die_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
@@ -71,12 +87,25 @@ static void count_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 static const struct flux_msg_handler_spec spec[] = {
     { FLUX_MSGTYPE_REQUEST, "hold", hold_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "disconnect", disconnect_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "disconnects", disconnects_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "die", die_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "args", args_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "many", many_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "count", count_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };
+
+/* For ever. */
+static void wait_for_itself (flux_t *h, const char *name)
+{
+    char topic[128];
+
+    snprintf (topic, sizeof (topic), "%s.hold", name);
+    flux_future_t *f = flux_rpc (h, topic, NULL, 0, 0);
+    (void)flux_future_get (f, NULL);
+    flux_future_destroy (f);
+}
 
 int mod_main (flux_t *h, int argc, char *argv[])
 {
@@ -95,6 +124,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
         bad_end |= strcmp (argv[i], "bad-end") == 0;
         if (strcmp (argv[i], "late") == 0)
             die_late (h);
+        if (strcmp (argv[i], "waits") == 0)
+            wait_for_itself (h, name);
         if (strncmp (argv[i], "service=", 8) == 0) {
             flux_future_t *f = flux_service_register (h, argv[i] + 8);
 

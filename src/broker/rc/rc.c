@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include "base/buf.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/modhost/modlist.h"
@@ -31,13 +32,17 @@
 #include "config.h"
 #include "value/fsd.h"
 
+/* For the end of a module; seconds. */
+#define WAIT_MAX 20.
+
 struct rc {
     struct rcplan plan;
     int failed;
     bool starting;                  /* rc1 is under way */
     bool jobs_ended, program_ended; /* both: scripts of cleanup can run */
     bool ending;                    /* rc3 is */
-    int others; /* modules that are not in the list, being removed */
+    int others;            /* modules that are not in the list, being removed */
+    flux_watcher_t *waits; /* for them, or those of the list */
     int *scripts_status;
     flux_watcher_t *timer;
     bool cleanup_done;
@@ -60,6 +65,18 @@ static const char *module_name (struct broker *b, int i)
         return e->name;
     name = attrs_val (b->attrs, e->attribute);
     return name && strcmp (name, "none") != 0 ? name : NULL;
+}
+
+/* -1: the list does not have it. */
+static int find_listed (struct broker *b, const char *name)
+{
+    for (int i = 0; i < b->modlist->count; i++) {
+        const char *here = module_name (b, i);
+
+        if (here && strcmp (here, name) == 0)
+            return i;
+    }
+    return -1;
 }
 
 static void find_absent (struct broker *b)
@@ -397,6 +414,7 @@ void rc_cleanup_start (struct broker *b)
 static void rc3_finish (struct broker *b)
 {
     b->rc->ending = false;
+    flux_watcher_stop (b->rc->waits);
     broker_post (b, b->rc->failed ? EVENT_RC3_FAIL : EVENT_RC3_SUCCESS);
 }
 
@@ -415,7 +433,7 @@ static void unloaded (struct broker *b, const char *name, int errnum,
     }
     if (progress)
         *progress = PROGRESS_IDLE;
-    else
+    else if (b->rc->others > 0) /* it was waited for */
         b->rc->others--;
     unload_ready (b);
 }
@@ -437,15 +455,49 @@ static void unload_ready (struct broker *b)
         rc3_finish (b);
 }
 
+struct waited {
+    struct buf names;
+    bool listed;
+};
+
+/* Of those of the list, which have been asked; of the others all. */
+static void add_waited (struct broker *b, const char *name, void *arg)
+{
+    struct waited *waited = arg;
+    int i = find_listed (b, name);
+
+    if (waited->listed ? i >= 0 && b->rc->plan.progress[i] == ENDING : i < 0)
+        buf_printf (&waited->names, " %s", name);
+}
+
+/* A thread cannot be killed. One that was loaded by hand may wait for itself, and what
+ * the instance's own modules have to save does not wait for that. */
+static void still_waits (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct broker *b = arg;
+    struct waited waited = { .names = BUF_INIT, .listed = b->rc->others == 0 };
+
+    modules_foreach (b, add_waited, &waited);
+    broker_log (b, LOG_ERR, "rc3: does not end%s:%s",
+                waited.listed ? "" : " and is left behind",
+                waited.names.data ? waited.names.data : "");
+    buf_fini (&waited.names);
+    if (waited.listed)
+        return;
+    b->rc->others = 0;
+    b->rc->failed++;
+    if (b->exit_code == 0)
+        b->exit_code = 1;
+    unload_ready (b);
+}
+
 static void note_module (struct broker *b, const char *name, void *arg)
 {
-    for (int i = 0; i < b->modlist->count; i++) {
-        const char *here = module_name (b, i);
+    int i = find_listed (b, name);
 
-        if (here && strcmp (here, name) == 0) {
-            b->rc->plan.progress[i] = RUNNING;
-            return;
-        }
+    if (i >= 0) {
+        b->rc->plan.progress[i] = RUNNING;
+        return;
     }
     b->rc->others++;
     if (modules_remove (b, name, unloaded, NULL) < 0)
@@ -462,6 +514,9 @@ static void rc3_modules (struct broker *b)
     rc->others = 0;
     rc->starting = false;
     rc->ending = true;
+    rc->waits =
+        flux_timer_watcher_create (b->reactor, WAIT_MAX, WAIT_MAX, still_waits, b);
+    flux_watcher_start (rc->waits);
     modules_foreach (b, note_module, NULL);
     unload_ready (b);
 }
@@ -528,6 +583,7 @@ void rc_fini (struct broker *b)
     if (b->rc) {
         flux_watcher_destroy (b->rc->timer);
         flux_watcher_destroy (b->rc->again);
+        flux_watcher_destroy (b->rc->waits);
         rcplan_fini (&b->rc->plan);
         free (b->rc);
         b->rc = NULL;

@@ -295,12 +295,26 @@ struct peer *peer_lookup (struct broker *b, const char *id)
 
 /* ---- sending ---- */
 
-static bool is_disconnect (const flux_msg_t *msg)
+static bool is_method (const flux_msg_t *msg, const char *method)
 {
     const char *topic;
 
     return flux_msg_is_noresponse (msg) && flux_msg_get_topic (msg, &topic) == 0
-           && strcmp (topic + service_name_len (topic), ".disconnect") == 0;
+           && strcmp (topic + service_name_len (topic), method) == 0;
+}
+
+static bool is_disconnect (const flux_msg_t *msg)
+{
+    return is_method (msg, ".disconnect");
+}
+
+bool router_may_refuse (const flux_msg_t *msg)
+{
+    int type = 0;
+
+    (void)flux_msg_get_type (msg, &type);
+    return type == FLUX_MSGTYPE_REQUEST && !is_disconnect (msg)
+           && !is_method (msg, ".shutdown");
 }
 
 /* A peer that takes no more now. A request that does not fit is refused. Anything else
@@ -309,16 +323,14 @@ static bool is_disconnect (const flux_msg_t *msg)
 static int hold (struct broker *b, struct peer *p, flux_msg_t **msg)
 {
     ssize_t size = flux_msg_encode_size (*msg);
-    bool may_refuse;
-    int type;
+    bool may_refuse = router_may_refuse (*msg);
 
-    if (size < 0 || flux_msg_get_type (*msg, &type) < 0)
+    if (size < 0)
         return -1;
     if (p->is_stuck) {
         errno = EHOSTUNREACH;
         return -1;
     }
-    may_refuse = type == FLUX_MSGTYPE_REQUEST && !is_disconnect (*msg);
     /* One message may always wait, however large it is. */
     if (p->out.count > 0
         && (p->out_bytes + size) / (may_refuse ? 1 : MUST_ROOM)

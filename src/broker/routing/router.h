@@ -67,6 +67,9 @@ void peer_remove (struct broker *b, struct peer *p, int errnum);
 void peer_writable (struct broker *b, struct peer *p);
 struct peer *peer_lookup (struct broker *b, const char *id);
 void make_route_id (char id[ROUTE_ID_SIZE]);
+/* Whether a request is answered with an error if there is no room for it: that a client
+ * has left, or that a module is to end, is said once, and nobody waits for an answer. */
+bool router_may_refuse (const flux_msg_t *msg);
 /* What was left for the end of the turn. True if there is more. The reactor calls it,
  * where there is one. */
 bool router_turn (struct broker *b);

@@ -5,6 +5,7 @@
  * reason; the others are not affected. */
 #include "cmd/hierarchy/hierarchy.h"
 
+#include "core/connect/within.h"
 #include "core/job/uri.h"
 
 #include <flux/job.h>
@@ -21,10 +22,10 @@
 
 /* --- connections --- */
 
-flux_t *found_open (const char *uri, flux_error_t *error)
+flux_t *found_open (const char *uri, double limit, flux_error_t *error)
 {
     char *local = uri_form (uri, URI_CONNECT);
-    flux_t *h = local ? flux_open_ex (local, 0, error) : NULL;
+    flux_t *h = local ? open_within (local, limit, error) : NULL;
 
     if (!local)
         snprintf (error->text, sizeof (error->text), "%s: %s", uri, strerror (errno));
@@ -237,7 +238,8 @@ static void add_children (json_t *node)
     flux_t *h = NULL;
 
     if (uri && is_running (node) && !json_is_true (json_object_get (node, "leaf"))) {
-        if (!(h = found_open (uri, &error)) || read_family (h, &f, &error) < 0)
+        if (!(h = found_open (uri, INSTANCE_LIMIT, &error))
+            || read_family (h, &f, &error) < 0)
             json_object_set_new (node, "error", json_string (error.text));
         flux_close (h);
     }

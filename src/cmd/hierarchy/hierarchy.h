@@ -50,7 +50,7 @@ json_t *found_all (flux_t *h);
 /* The leaves that have a URI, as a list of the tree's nodes. New reference. */
 json_t *found_leaves (json_t *tree);
 /* What reaches the instance from here. NULL with *error. */
-flux_t *found_open (const char *uri, flux_error_t *error);
+flux_t *found_open (const char *uri, double limit, flux_error_t *error);
 
 /* --- starting one (start.c) --- */
 

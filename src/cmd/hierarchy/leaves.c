@@ -54,7 +54,7 @@ void leaves_open (struct leaves *l, flux_t *h, flux_jobid_t id)
         leaf->path = json_string_value (json_object_get (o, "path"));
         leaf->uri = json_string_value (json_object_get (o, "uri"));
         leaf->cores = json_integer_value (json_object_get (o, "ncores"));
-        if (!(leaf->h = found_open (leaf->uri, &error)))
+        if (!(leaf->h = found_open (leaf->uri, 0., &error)))
             cmd_die ("%s: %s", leaf->path, error.text);
     }
     json_decref (leaves);

@@ -8,6 +8,7 @@
 #include "cmd/job/instance_info.h"
 #include "cmd/job/jobs_svg.h"
 #include "cmd/output/output.h"
+#include "core/connect/within.h"
 #include "core/job/uri.h"
 
 #include <flux/idset.h>
@@ -310,13 +311,14 @@ static struct format *make_format (struct listing *l)
 /* For {instance.*}: an instance that cannot be reached has empty cells. */
 static void ask_instances (json_t *jobs)
 {
+    flux_error_t error;
     size_t i;
     json_t *job;
     json_array_foreach (jobs, i, job) {
         char *uri = jobs_uri (job) && jobs_is_active (job)
                         ? uri_form (jobs_uri (job), URI_CONNECT)
                         : NULL;
-        flux_t *h = uri ? flux_open (uri, 0) : NULL;
+        flux_t *h = uri ? open_within (uri, INSTANCE_LIMIT, &error) : NULL;
         if (h)
             json_object_set_new (job, "instance", instance_info (h));
         flux_close (h);
@@ -371,14 +373,22 @@ static bool is_cut (struct listing *l, size_t count)
     return true;
 }
 
-static json_t *fetch_list (struct listing *l, flux_t *h, flux_future_t *f)
+static json_t *try_list (struct listing *l, flux_future_t *f)
 {
     json_t *jobs;
     if (!f || flux_rpc_get_unpack (f, "{s:o}", "jobs", &jobs) < 0)
-        cmd_die ("ERROR: %s", cmd_future_error (f));
+        return NULL;
     if (is_cut (l, json_array_size (jobs)))
         json_array_remove (jobs, l->count);
     return json_incref (jobs);
+}
+
+static json_t *fetch_list (struct listing *l, flux_future_t *f)
+{
+    json_t *jobs = try_list (l, f);
+    if (!jobs)
+        cmd_die ("ERROR: %s", cmd_future_error (f));
+    return jobs;
 }
 
 /* The texts stand in the answer. */
@@ -417,6 +427,7 @@ static bool can_print_texts (struct listing *l)
 
 /* --- statistics --- */
 
+/* How many are active; -1: it is not known. */
 static int print_stats (flux_t *h)
 {
     int pending = 0, running = 0, inactive = 0, successful = 0, purged = 0;
@@ -428,8 +439,11 @@ static int print_stats (flux_t *h)
                                 "sched", &sched, "run", &run, "cleanup", &cleanup,
                                 "inactive", &inactive, "successful", &successful,
                                 "inactive_purged", &purged)
-               < 0)
-        cmd_die ("ERROR: job-list.job-stats: %s", cmd_future_error (f));
+               < 0) {
+        cmd_warn ("ERROR: job-list.job-stats: %s", cmd_future_error (f));
+        flux_future_destroy (f);
+        return -1;
+    }
     pending = depend + priority + sched;
     running = run + cleanup;
     printf ("%d running, %d completed, %d failed, %d pending, %d inactive purged\n",
@@ -444,8 +458,8 @@ static void print_texts (struct listing *l, flux_t *h, flux_future_t *f)
     struct format *format = make_format (l);
 
     fetch_texts (l, f, &rows);
-    if (optparse_hasopt (l->p, "stats"))
-        print_stats (h);
+    if (optparse_hasopt (l->p, "stats") && print_stats (h) < 0)
+        l->errors++;
     print_rows (l, format, &rows);
     format_destroy (format);
     free (rows.texts);
@@ -473,7 +487,7 @@ static void recurse (struct listing *l, json_t *jobs, const char *path, int leve
         snprintf (child, sizeof (child), "%s%s%s", path, *path ? "/" : "",
                   cmd_f58 (id));
         char *reach = uri_form (uri, URI_CONNECT);
-        flux_t *h = reach ? flux_open_ex (reach, 0, &error) : NULL;
+        flux_t *h = reach ? open_within (reach, INSTANCE_LIMIT, &error) : NULL;
         free (reach);
         if (!h) {
             cmd_warn ("ERROR: %s: %s", child, error.text);
@@ -489,13 +503,18 @@ static void recurse (struct listing *l, json_t *jobs, const char *path, int leve
 
 static void list_instance (struct listing *l, flux_t *h, const char *path, int level)
 {
-    if (optparse_hasopt (l->p, "stats"))
-        print_stats (h);
     flux_future_t *f = ask_list (l, h);
-    json_t *jobs = fetch_list (l, h, f);
-    print_table (l, jobs);
-    if (level < optparse_get_int (l->p, "level", 9999))
-        recurse (l, jobs, path, level);
+    json_t *jobs = level > 0 ? try_list (l, f) : fetch_list (l, f);
+    if (!jobs) {
+        cmd_warn ("ERROR: %s: %s", path, cmd_future_error (f));
+        l->errors++;
+    } else {
+        if (optparse_hasopt (l->p, "stats") && print_stats (h) < 0)
+            l->errors++;
+        print_table (l, jobs);
+        if (level < optparse_get_int (l->p, "level", 9999))
+            recurse (l, jobs, path, level);
+    }
     json_decref (jobs);
     flux_future_destroy (f);
 }
@@ -508,7 +527,7 @@ static int draw (struct listing *l, flux_t *h)
     l->attrs = jobs_svg_attrs ();
     l->header = false;
     flux_future_t *f = ask_list (l, h);
-    json_t *jobs = fetch_list (l, h, f);
+    json_t *jobs = fetch_list (l, f);
     int errors = jobs_svg (h, jobs, optparse_get_str (l->p, "svg", NULL),
                            optparse_hasopt (l->p, "recursive"), l->constraint);
     json_decref (jobs);
@@ -586,10 +605,9 @@ static int run (optparse_t *p, int argc, char **argv)
         flux_future_destroy (f);
     } else {
         flux_future_t *f = i < argc ? NULL : ask_list (&l, h);
-        json_t *jobs =
-            f ? fetch_list (&l, h, f) : fetch_ids (&l, h, argc - i, argv + i);
-        if (optparse_hasopt (p, "stats"))
-            print_stats (h);
+        json_t *jobs = f ? fetch_list (&l, f) : fetch_ids (&l, h, argc - i, argv + i);
+        if (optparse_hasopt (p, "stats") && print_stats (h) < 0)
+            l.errors++;
         if (optparse_hasopt (p, "json"))
             print_json (&l, jobs, argc - i == 1);
         else if (json_array_size (jobs) > 0 || i >= argc)

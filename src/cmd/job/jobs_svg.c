@@ -10,6 +10,7 @@
 #include "cmd/format/jobs_fields.h"
 #include "cmd/job/instance_info.h"
 #include "cmd/picture/timeline.h"
+#include "core/connect/within.h"
 #include "core/job/uri.h"
 #include "value/resource/rset.h"
 
@@ -139,7 +140,7 @@ static void draw_inner (struct picture *p, json_t *job, const struct place *plac
 {
     flux_error_t error = { { 0 } };
     char *uri = uri_form (jobs_uri (job), URI_CONNECT);
-    flux_t *h = uri ? flux_open_ex (uri, 0, &error) : NULL;
+    flux_t *h = uri ? open_within (uri, INSTANCE_LIMIT, &error) : NULL;
     json_t *attrs = jobs_svg_attrs ();
     flux_future_t *f = NULL;
     json_t *jobs;

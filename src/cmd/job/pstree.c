@@ -11,6 +11,7 @@
 #include "cmd/job/instance_info.h"
 #include "cmd/job/pstree_draw.h"
 #include "cmd/output/output.h"
+#include "core/connect/within.h"
 #include "core/job/uri.h"
 
 #include <flux/job.h>
@@ -116,7 +117,7 @@ static void descend (struct pstree *t, json_t *job, int level)
     if (!(uri = uri_form (jobs_uri (job), URI_CONNECT)))
         snprintf (error.text, sizeof (error.text), "%s: %s", jobs_uri (job),
                   strerror (errno));
-    if (!uri || !(h = flux_open_ex (uri, 0, &error))) {
+    if (!uri || !(h = open_within (uri, INSTANCE_LIMIT, &error))) {
         cmd_warn ("ERROR: %s: %s",
                   cmd_f58 (json_integer_value (json_object_get (job, "id"))),
                   error.text);
@@ -154,7 +155,12 @@ static void add_jobs (struct pstree *t, flux_t *h, json_t *node, int level)
                        t->count, "attrs", t->attrs, "constraint", t->constraint);
 
     if (!f || flux_rpc_get_unpack (f, "{s:o}", "jobs", &jobs) < 0) {
-        cmd_warn ("ERROR: %s", cmd_future_error (f));
+        if (level > 0)
+            cmd_warn ("ERROR: %s: %s",
+                      cmd_f58 (json_integer_value (json_object_get (node, "id"))),
+                      cmd_future_error (f));
+        else
+            cmd_warn ("ERROR: %s", cmd_future_error (f));
         t->errors++;
     } else {
         json_array_foreach (jobs, i, job) {

@@ -271,27 +271,59 @@ static int listen (struct live *l)
     return listen_journals (l);
 }
 
-struct live *live_open (flux_reactor_t *r, const char *uri, const struct live_ops *ops,
-                        void *arg, flux_error_t *error)
+int live_learn (flux_t *h, flux_error_t *error)
+{
+    static const char *names[] = { "version",       "size",     "instance-level",
+                                   "local-uri",     "hostlist", "broker.starttime",
+                                   "security.owner" };
+    const char *value;
+
+    for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
+        if (!(value = flux_attr_get (h, names[i])) && errno != ENOENT) {
+            snprintf (error->text, sizeof (error->text), "%s",
+                      errno == ETIMEDOUT ? "the broker does not answer"
+                                         : strerror (errno));
+            return -1;
+        }
+        if (value && flux_attr_set_cacheonly (h, names[i], value) < 0) {
+            snprintf (error->text, sizeof (error->text), "%s", strerror (errno));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+struct live *live_open_handle (flux_reactor_t *r, flux_t *take_h,
+                               const struct live_ops *ops, void *arg,
+                               flux_error_t *error)
 {
     struct live *l = calloc (1, sizeof (*l));
     error->text[0] = '\0';
-    if (!l)
+    if (!l) {
+        flux_close (take_h);
         return NULL;
+    }
+    l->h = take_h;
     list_init (&l->queries);
     list_init (&l->once);
     l->r = r;
     l->ops = ops;
     l->arg = arg;
-    if (!(l->h = flux_open_ex (uri, 0, error)) || flux_set_reactor (l->h, r) < 0
-        || listen (l) < 0) {
-        if (!error->text[0])
-            snprintf (error->text, sizeof (error->text), "%s", strerror (errno));
+    if (flux_set_reactor (l->h, r) < 0 || listen (l) < 0) {
+        snprintf (error->text, sizeof (error->text), "%s", strerror (errno));
         live_close (l);
         return NULL;
     }
     flux_comms_error_set (l->h, lost_cb, l);
     return l;
+}
+
+struct live *live_open (flux_reactor_t *r, const char *uri, const struct live_ops *ops,
+                        void *arg, flux_error_t *error)
+{
+    flux_t *h = flux_open_ex (uri, 0, error);
+
+    return h ? live_open_handle (r, h, ops, arg, error) : NULL;
 }
 
 void live_close (struct live *l)

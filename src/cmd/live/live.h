@@ -26,6 +26,13 @@ struct live_ops {
 /* uri NULL: FLUX_URI. All instances share r. NULL with *error. */
 struct live *live_open (flux_reactor_t *r, const char *uri, const struct live_ops *ops,
                         void *arg, flux_error_t *error);
+/* With a handle that is there already; it is closed in any case. */
+struct live *live_open_handle (flux_reactor_t *r, flux_t *take_h,
+                               const struct live_ops *ops, void *arg,
+                               flux_error_t *error);
+/* Asks h for the attributes that live_attr is asked for, which waits for nothing then.
+ * -1 with *error. */
+int live_learn (flux_t *h, flux_error_t *error);
 void live_close (struct live *l);
 flux_t *live_handle (struct live *l);
 /* Of the instance, in seconds since the epoch; 0: unknown. */

@@ -105,7 +105,7 @@ static int run (optparse_t *p, int argc, char **argv)
     if (argc - i != 1)
         cmd_usage_error (p, "one socket is wanted, as in local-uri");
     const char *path = strncmp (argv[i], "local://", 8) == 0 ? argv[i] + 8 : argv[i];
-    if ((fd = connector_local_connect (path)) < 0)
+    if ((fd = connector_local_connect (path, 0.)) < 0)
         cmd_die ("%s: %s", path, strerror (errno));
     /* neither direction may wait for the other */
     if (fd_set_nonblocking (fd) < 0 || fd_set_nonblocking (STDIN_FILENO) < 0

@@ -297,7 +297,7 @@ static int connect_target (struct pair *p)
             return -1;
         p->up_fd = ssh_take_fd (p->ssh);
     } else
-        p->up_fd = connector_local_connect (target + strlen ("local://"));
+        p->up_fd = connector_local_connect (target + strlen ("local://"), 0.);
     if (p->up_fd < 0 || fd_set_nonblocking (p->up_fd) < 0)
         return -1;
     p->verdict = flux_fd_watcher_create (p->server->reactor, p->up_fd, FLUX_POLLIN,

@@ -8,6 +8,7 @@
  * it is only taken when the first instance has been reached. */
 #include "cmd/cmd.h"
 #include "cmd/live/live.h"
+#include "cmd/live/opening.h"
 #include "cmd/output/output.h"
 #include "cmd/top/layout.h"
 #include "cmd/top/options.h"
@@ -39,6 +40,8 @@ struct level {
 struct top {
     flux_reactor_t *r;
     struct level *level; /* that is shown */
+    struct opening *opening;
+    char *path; /* of the instance that is opened */
     flux_watcher_t *draw, *clock, *keys, *heart;
     const char *queue;
     const char *dump;
@@ -199,6 +202,14 @@ static void level_destroy (struct level *l)
     free (l);
 }
 
+static void open_end (struct top *t)
+{
+    opening_drop (t->opening);
+    t->opening = NULL;
+    free (t->path);
+    t->path = NULL;
+}
+
 /* The levels below go, too: they were reached through this one. */
 static void lost_cb (void *arg)
 {
@@ -210,6 +221,7 @@ static void lost_cb (void *arg)
         fail (t, "%s", "the connection to the instance is lost");
         return;
     }
+    open_end (t);
     for (struct level *x = t->level, *next; x != parent; x = next) {
         next = x->parent;
         level_destroy (x);
@@ -260,17 +272,18 @@ static int ask (struct level *l)
     return l->queues && l->stats && l->resources && l->jobs ? 0 : -1;
 }
 
-static int enter (struct top *t, const char *uri, const char *path, flux_error_t *error)
+static int enter (struct top *t, flux_t *take_h, const char *path, flux_error_t *error)
 {
     struct level *l = calloc (1, sizeof (*l));
     snprintf (error->text, sizeof (error->text), "out of memory");
     if (!l || top_init (&l->m, path, getuid (), cmd_username) < 0) {
+        flux_close (take_h);
         free (l);
         return -1;
     }
     l->top = t;
     l->parent = t->level;
-    if (!(l->live = live_open (t->r, uri, &ops, l, error)) || ask (l) < 0) {
+    if (!(l->live = live_open_handle (t->r, take_h, &ops, l, error)) || ask (l) < 0) {
         level_destroy (l);
         return -1;
     }
@@ -284,19 +297,33 @@ static int enter (struct top *t, const char *uri, const char *path, flux_error_t
 
 /* --- what keys do --- */
 
+static void opened (flux_t *take_h, const flux_error_t *error, void *arg)
+{
+    struct top *t = arg;
+    struct level *l = t->level;
+    flux_error_t e = *error;
+    t->opening = NULL;
+    l->m.message[0] = '\0';
+    if (!take_h || enter (t, take_h, t->path, &e) < 0)
+        top_say (&l->m, "%s: %s", t->path + strlen (l->m.path) + 1, e.text);
+    open_end (t);
+    draw (t);
+}
+
 static void open_job (struct top *t)
 {
     struct level *l = t->level;
     const struct top_job *job = top_selected (&l->m);
-    flux_error_t error;
-    char *path, *uri = job && job->uri ? uri_form (job->uri, URI_CONNECT) : NULL;
-    if (!uri || asprintf (&path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0) {
-        free (uri);
+    char *uri = job && job->uri ? uri_form (job->uri, URI_CONNECT) : NULL;
+    if (!uri)
         return;
-    }
-    if (enter (t, uri, path, &error) < 0)
-        top_say (&l->m, "%s: %s", cmd_f58 (job->id), error.text);
-    free (path);
+    open_end (t);
+    if (asprintf (&t->path, "%s/%s", l->m.path, cmd_f58 (job->id)) < 0)
+        t->path = NULL;
+    else if ((t->opening = opening_start (t->r, uri, opened, t)))
+        top_say (&l->m, "%s is being opened", cmd_f58 (job->id));
+    else
+        top_say (&l->m, "%s: %s", cmd_f58 (job->id), strerror (errno));
     free (uri);
 }
 
@@ -306,6 +333,7 @@ static bool leave (struct top *t)
     struct level *l = t->level;
     if (!l->parent)
         return false;
+    open_end (t);
     t->level = l->parent;
     live_pause (t->level->live, false);
     level_destroy (l);
@@ -504,9 +532,11 @@ int main (int argc, char **argv)
         cmd_die ("%s", error.text);
     if (!(t.r = flux_reactor_create (0)))
         cmd_die ("%s", strerror (errno));
-    if (enter (&t, uri, "", &error) < 0)
+    flux_t *h = flux_open_ex (uri, 0, &error);
+    if (!h || enter (&t, h, "", &error) < 0)
         cmd_die ("connecting to Flux: %s", error.text);
     run (&t, optparse_get_color (p, "color"));
+    open_end (&t);
     while (t.level) {
         struct level *l = t.level;
         t.level = l->parent;

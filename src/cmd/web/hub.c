@@ -8,6 +8,7 @@
 #include "cmd/web/hub.h"
 
 #include "base/list.h"
+#include "cmd/live/opening.h"
 #include "cmd/web/bars.h"
 #include "cmd/web/guard.h"
 #include "cmd/web/nodes.h"
@@ -67,6 +68,7 @@ struct hub {
     enum hub_state state;
     char error[160];
     struct live *live;
+    struct opening *opening;
     flux_future_t *resolve, *journal, *log, *topology, *online;
     struct facet facets[FACETS];
     uint64_t serial;
@@ -96,7 +98,7 @@ struct client {
     bool told_lost;
 };
 
-static void hub_open (struct hub *hub, const char *uri);
+static void open_cb (flux_t *take_h, const flux_error_t *error, void *arg);
 static void hub_destroy (struct hub *hub);
 
 /* --- clients --- */
@@ -467,9 +469,9 @@ static void resolved_cb (flux_future_t *f, void *arg)
     flux_future_destroy (f);
     hub->resolve = NULL;
     if (copy)
-        hub_open (hub, copy);
-    else
-        fail (hub, error[0] ? error : "out of memory");
+        hub->opening = opening_start (hub->hs->r, copy, open_cb, hub);
+    if (!hub->opening)
+        fail (hub, error[0] ? error : strerror (errno));
     free (copy);
 }
 
@@ -486,12 +488,11 @@ static void resolve (struct hub *hub)
     hub->resolve = f;
 }
 
-static void hub_open (struct hub *hub, const char *uri)
+/* With live, or error. */
+static void opened (struct hub *hub, const flux_error_t *error)
 {
-    flux_error_t error;
-    hub->live = live_open (hub->hs->r, uri, &live_ops, hub, &error);
     if (!hub->live) {
-        fail (hub, error.text);
+        fail (hub, error->text);
         return;
     }
     hub->state = HUB_OPEN;
@@ -502,9 +503,20 @@ static void hub_open (struct hub *hub, const char *uri)
     }
     list_foreach (&hub->hs->all, it) {
         struct hub *other = container_of (it, struct hub, node);
-        if (other->parent == hub && other->state == HUB_WAITING && !other->resolve)
+        if (other->parent == hub && other->state == HUB_WAITING && !other->resolve
+            && !other->opening)
             resolve (other);
     }
+}
+
+static void open_cb (flux_t *take_h, const flux_error_t *error, void *arg)
+{
+    struct hub *hub = arg;
+    flux_error_t e = *error;
+    hub->opening = NULL;
+    if (take_h)
+        hub->live = live_open_handle (hub->hs->r, take_h, &live_ops, hub, &e);
+    opened (hub, &e);
 }
 
 /* --- hubs --- */
@@ -538,6 +550,7 @@ static void hub_destroy (struct hub *hub)
         return;
     list_remove (&hub->node);
     hub->hs->count--;
+    opening_drop (hub->opening);
     flux_future_destroy (hub->resolve);
     flux_future_destroy (hub->journal);
     flux_future_destroy (hub->log);
@@ -635,12 +648,11 @@ struct hubs *hubs_create (flux_reactor_t *r, const char *uri, void (*lost) (void
         free (hs);
         return NULL;
     }
-    hub_open (hs->root, uri);
-    if (hs->root->state != HUB_OPEN) {
-        snprintf (error->text, sizeof (error->text), "%s", hs->root->error);
+    if (!(hs->root->live = live_open (r, uri, &live_ops, hs->root, error))) {
         hubs_destroy (hs);
         return NULL;
     }
+    opened (hs->root, NULL);
     return hs;
 }
 

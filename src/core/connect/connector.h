@@ -42,14 +42,19 @@ void *flux_handle_impl (flux_t *h);
  * reference is taken and *msg set to NULL. */
 int flux_handle_push (flux_t *h, flux_msg_t **msg);
 
-/* Connectors. The rest of the URI behind "SCHEME://". */
-flux_t *connector_local_open (const char *path, int flags, flux_error_t *error);
-flux_t *connector_ssh_open (const char *rest, int flags, flux_error_t *error);
-flux_t *connector_fd_open (const char *fd, int flags, flux_error_t *error);
-flux_t *connector_loop_open (const char *unused, int flags, flux_error_t *error);
+/* Connectors. The rest of the URI behind "SCHEME://". limit: seconds until the other side
+ * must have let us in (ETIMEDOUT); 0: none. */
+flux_t *connector_local_open (const char *path, int flags, double limit,
+                              flux_error_t *error);
+flux_t *connector_ssh_open (const char *rest, int flags, double limit,
+                            flux_error_t *error);
+flux_t *connector_fd_open (const char *fd, int flags, double limit,
+                           flux_error_t *error);
+flux_t *connector_loop_open (const char *unused, int flags, double limit,
+                             flux_error_t *error);
 
 /* A connected socket, before the broker's byte is read; a few tries if it does not listen
- * yet. -1 with errno. */
-int connector_local_connect (const char *path);
+ * yet. limit as above. -1 with errno. */
+int connector_local_connect (const char *path, double limit);
 
 #endif

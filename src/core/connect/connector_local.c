@@ -29,7 +29,14 @@ struct local {
     bool set_cred; /* tests: what FLUX_HANDLE_USERID, _ROLEMASK say */
 };
 
-static int try_connect (const char *path)
+static void limit_waits (int fd, int option, double seconds)
+{
+    struct timeval t = { .tv_sec = seconds, .tv_usec = (seconds - (int)seconds) * 1e6 };
+
+    (void)setsockopt (fd, SOL_SOCKET, option, &t, sizeof (t));
+}
+
+static int try_connect (const char *path, double limit)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int fd;
@@ -42,23 +49,25 @@ static int try_connect (const char *path)
     fd = fd_above_standard (socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (fd < 0)
         return -1;
+    limit_waits (fd, SO_SNDTIMEO, limit); /* until there is room among who wants in */
     if (connect (fd, (struct sockaddr *)&addr, sizeof (addr)) < 0) {
-        int saved_errno = errno;
+        int saved_errno = errno == EAGAIN && limit > 0. ? ETIMEDOUT : errno;
 
         close (fd);
         errno = saved_errno;
         return -1;
     }
+    limit_waits (fd, SO_SNDTIMEO, 0.);
     return fd;
 }
 
-int connector_local_connect (const char *path)
+int connector_local_connect (const char *path, double limit)
 {
     int delay_ms = RETRY_FIRST_MS;
     int fd;
 
     for (int i = 1;; i++) {
-        fd = try_connect (path);
+        fd = try_connect (path, limit);
         if (fd >= 0 || i == CONNECT_TRIES
             || (errno != ECONNREFUSED && errno != ENOENT && errno != EAGAIN))
             return fd;
@@ -68,14 +77,18 @@ int connector_local_connect (const char *path)
 }
 
 /* The server says with one byte whether it lets us in. */
-static int read_verdict (int fd)
+static int read_verdict (int fd, double limit)
 {
     unsigned char verdict;
     ssize_t n;
 
+    limit_waits (fd, SO_RCVTIMEO, limit);
     do {
         n = read (fd, &verdict, 1);
     } while (n < 0 && errno == EINTR);
+    limit_waits (fd, SO_RCVTIMEO, 0.);
+    if (n < 0 && errno == EAGAIN)
+        errno = ETIMEDOUT;
     if (n == 0)
         errno = ECONNRESET;
     if (n == 1 && verdict != 0)
@@ -83,18 +96,22 @@ static int read_verdict (int fd)
     return n == 1 && verdict == 0 ? 0 : -1;
 }
 
-static struct msgstream *connect_stream (const char *path, flux_error_t *error)
+static struct msgstream *connect_stream (const char *path, double limit,
+                                         flux_error_t *error)
 {
     struct msgstream *stream = NULL;
-    int fd = connector_local_connect (path);
+    int fd = connector_local_connect (path, limit);
 
     if (fd < 0) {
         error_text (error, "%s: %s", path, strerror (errno));
         return NULL;
     }
-    if (read_verdict (fd) < 0) {
-        error_text (error, "%s: the broker refused the connection: %s", path,
-                    errno == EAGAIN ? "this user has too many" : strerror (errno));
+    if (read_verdict (fd, limit) < 0) {
+        if (errno == ETIMEDOUT)
+            error_text (error, "%s: the broker does not answer", path);
+        else
+            error_text (error, "%s: the broker refused the connection: %s", path,
+                        errno == EAGAIN ? "this user has too many" : strerror (errno));
     } else if (!(stream = msgstream_create (fd)))
         error_text (error, "%s: %s", path, strerror (errno));
     if (!stream) {
@@ -107,7 +124,7 @@ static struct msgstream *connect_stream (const char *path, flux_error_t *error)
 }
 
 /* Waits until the other host has let us in, or ssh gives up. */
-static struct msgstream *connect_ssh (const char *rest, struct ssh **ssh,
+static struct msgstream *connect_ssh (const char *rest, double limit, struct ssh **ssh,
                                       flux_error_t *error)
 {
     struct ssh *s = ssh_start (rest, error);
@@ -118,7 +135,7 @@ static struct msgstream *connect_ssh (const char *rest, struct ssh **ssh,
     if (!s)
         return NULL;
     fd = ssh_take_fd (s);
-    if (read_verdict (fd) == 0 && (stream = msgstream_create (fd))) {
+    if (read_verdict (fd, limit) == 0 && (stream = msgstream_create (fd))) {
         *ssh = s;
         return stream;
     }
@@ -199,9 +216,9 @@ static int op_reconnect (void *impl)
         return -1;
     }
     if (l->ssh)
-        stream = connect_ssh (l->path, &ssh, NULL);
+        stream = connect_ssh (l->path, 0., &ssh, NULL);
     else
-        stream = connect_stream (l->path, NULL);
+        stream = connect_stream (l->path, 0., NULL);
     if (!stream)
         return -1;
     msgstream_destroy (l->stream);
@@ -268,20 +285,22 @@ static flux_t *open_stream (struct msgstream *stream, struct ssh *ssh, const cha
     return h;
 }
 
-flux_t *connector_local_open (const char *path, int flags, flux_error_t *error)
+flux_t *connector_local_open (const char *path, int flags, double limit,
+                              flux_error_t *error)
 {
-    return open_stream (connect_stream (path, error), NULL, path, flags);
+    return open_stream (connect_stream (path, limit, error), NULL, path, flags);
 }
 
-flux_t *connector_ssh_open (const char *rest, int flags, flux_error_t *error)
+flux_t *connector_ssh_open (const char *rest, int flags, double limit,
+                            flux_error_t *error)
 {
     struct ssh *ssh = NULL;
-    struct msgstream *stream = connect_ssh (rest, &ssh, error);
+    struct msgstream *stream = connect_ssh (rest, limit, &ssh, error);
 
     return open_stream (stream, ssh, rest, flags);
 }
 
-flux_t *connector_fd_open (const char *s, int flags, flux_error_t *error)
+flux_t *connector_fd_open (const char *s, int flags, double limit, flux_error_t *error)
 {
     char *end;
     long fd = strtol (s, &end, 10);

@@ -72,7 +72,8 @@ static void op_destroy (void *impl)
     free (l);
 }
 
-flux_t *connector_loop_open (const char *unused, int flags, flux_error_t *error)
+flux_t *connector_loop_open (const char *unused, int flags, double limit,
+                             flux_error_t *error)
 {
     static const struct flux_handle_ops ops = {
         .pollevents = op_pollevents,

@@ -7,10 +7,12 @@
 
 #include "base/error.h"
 #include "core/connect/connector.h"
+#include "core/connect/within.h"
+#include "core/handle/handle_impl.h"
 
 static const struct {
     const char *scheme;
-    flux_t *(*open) (const char *rest, int flags, flux_error_t *error);
+    flux_t *(*open) (const char *rest, int flags, double limit, flux_error_t *error);
 } connectors[] = {
     { "local", connector_local_open },
     { "ssh", connector_ssh_open },
@@ -18,7 +20,7 @@ static const struct {
     { "loop", connector_loop_open },
 };
 
-static flux_t *open_uri (const char *uri, int flags, flux_error_t *error)
+static flux_t *open_uri (const char *uri, int flags, double limit, flux_error_t *error)
 {
     const char *sep = strstr (uri, "://");
     flux_t *h;
@@ -27,7 +29,7 @@ static flux_t *open_uri (const char *uri, int flags, flux_error_t *error)
         if (strlen (connectors[i].scheme) != (size_t)(sep - uri)
             || strncmp (uri, connectors[i].scheme, sep - uri) != 0)
             continue;
-        if (!(h = connectors[i].open (sep + 3, flags, error)) && error
+        if (!(h = connectors[i].open (sep + 3, flags, limit, error)) && error
             && error->text[0] == '\0')
             error_text (error, "%s: %s", uri, strerror (errno));
         return h;
@@ -74,12 +76,12 @@ static flux_t *open_parent (flux_t *h, int flags, flux_error_t *error)
         errno = ENOENT;
         return NULL;
     }
-    return open_uri (uri, flags, error);
+    return open_uri (uri, flags, 0., error);
 }
 
 static flux_t *open_ancestor (const char *path, int flags, flux_error_t *error)
 {
-    flux_t *h = open_uri (default_uri (), flags, error);
+    flux_t *h = open_uri (default_uri (), flags, 0., error);
     int ups = count_ups (path);
 
     while (h && ups-- != 0) {
@@ -114,11 +116,21 @@ flux_t *flux_open_ex (const char *uri, int flags, flux_error_t *error)
     if (is_ancestor_path (uri))
         h = open_ancestor (uri, flags, error);
     else
-        h = open_uri (uri, flags, error);
+        h = open_uri (uri, flags, 0., error);
     return h;
 }
 
 flux_t *flux_open (const char *uri, int flags)
 {
     return flux_open_ex (uri, flags, NULL);
+}
+
+flux_t *open_within (const char *uri, double seconds, flux_error_t *error)
+{
+    flux_t *h;
+
+    error->text[0] = '\0';
+    if ((h = open_uri (uri, 0, seconds, error)))
+        h->patience = seconds;
+    return h;
 }

@@ -473,12 +473,18 @@ int flux_future_wait_for (flux_future_t *f, double timeout)
     }
     if (flux_future_is_ready (f))
         return 0;
+    bool patient = timeout < 0.;
+
+    if (patient)
+        timeout = handle_patience (f->h);
     if (timeout == 0.) {
         errno = ETIMEDOUT;
         return -1;
     }
     flux_future_incref (f);
     rc = f->wait ? f->wait (f, timeout) : run_now (f, timeout);
+    if (rc < 0 && errno == ETIMEDOUT && patient)
+        handle_lose_patience (f->h);
     flux_future_decref (f);
     return rc;
 }

@@ -335,6 +335,20 @@ int handle_flush (flux_t *h)
     return h->ops->flush ? h->ops->flush (h->impl) : 0;
 }
 
+double handle_patience (flux_t *h)
+{
+    double patience = h ? h->root->patience : 0.;
+
+    return patience > 0. ? patience : patience < 0. ? 0. : -1.;
+}
+
+/* One limit is enough for all that is not answered. */
+void handle_lose_patience (flux_t *h)
+{
+    if (h && h->root->patience > 0.)
+        h->root->patience = -1.;
+}
+
 int handle_pollwant (flux_t *h)
 {
     h = h->root;

@@ -29,6 +29,7 @@ struct flux_handle {
     flux_comms_error_f comms_error;
     void *comms_error_arg;
     bool in_comms_error;
+    double patience; /* of open_within; 0: without end, < 0: lost */
 };
 
 /* The next message, or NULL with EAGAIN or what went wrong. */
@@ -42,6 +43,9 @@ int handle_pollwant (flux_t *h);
 /* As flux_pollevents, but what the descriptor has to say does not count. */
 int handle_pollevents (flux_t *h);
 int handle_flush (flux_t *h);
+/* The limit of who waits without one: seconds, 0 when one has waited in vain, or -1. */
+double handle_patience (flux_t *h);
+void handle_lose_patience (flux_t *h);
 /* A clone with a reactor of its own: for a future that is waited for. */
 flux_t *handle_clone (flux_t *h, flux_reactor_t *r);
 

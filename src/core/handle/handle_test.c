@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <flux/attr.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/connect/connector.h"
+#include "core/connect/within.h"
 #include "core/handle/dispatch.h"
 #include "core/message/msgstream.h"
 
@@ -556,6 +558,61 @@ static void opens (void **state)
     assert_non_null (strstr (error.text, "No such file or directory"));
 }
 
+/* A broker that has stopped: the kernel lets in a few, and then nobody. */
+static void who_has_stopped_is_given_up (void **state)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    char dir[] = "/tmp/within.XXXXXX", uri[128];
+    flux_error_t error;
+    int fd;
+
+    assert_non_null (mkdtemp (dir));
+    snprintf (addr.sun_path, sizeof (addr.sun_path), "%s/socket", dir);
+    snprintf (uri, sizeof (uri), "local://%s", addr.sun_path);
+    assert_true ((fd = socket (AF_UNIX, SOCK_STREAM, 0)) >= 0);
+    assert_int_equal (bind (fd, (struct sockaddr *)&addr, sizeof (addr)), 0);
+    assert_int_equal (listen (fd, 1), 0);
+    /* no verdict */
+    assert_null (open_within (uri, 0.01, &error));
+    assert_int_equal (errno, ETIMEDOUT);
+    assert_non_null (strstr (error.text, "does not answer"));
+    assert_null (open_within (uri, 0.01, &error));
+    /* no room */
+    assert_null (open_within (uri, 0.01, &error));
+    assert_int_equal (errno, ETIMEDOUT);
+    assert_non_null (strstr (error.text, addr.sun_path));
+    unlink (addr.sun_path);
+    rmdir (dir);
+    close (fd);
+}
+
+static void answers_of_who_has_stopped_are_given_up (void **state)
+{
+    flux_future_t *f[2];
+    flux_error_t error;
+    char uri[32];
+    int fds[2];
+    flux_t *h;
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    snprintf (uri, sizeof (uri), "fd://%d", fds[0]);
+    assert_non_null (h = open_within (uri, 0.01, &error));
+    f[0] = flux_rpc (h, "x.y", NULL, 0, 0);
+    assert_int_equal (flux_future_wait_for (f[0], 0.01), -1); /* a limit of its own */
+    assert_int_equal (flux_rpc_get (f[0], NULL), -1);
+    assert_int_equal (errno, ETIMEDOUT);
+    /* nor does anything else wait */
+    f[1] = flux_rpc (h, "x.y", NULL, 0, 0);
+    assert_int_equal (flux_future_get (f[1], NULL), -1);
+    assert_int_equal (errno, ETIMEDOUT);
+    assert_null (flux_attr_get (h, "rank"));
+    assert_int_equal (errno, ETIMEDOUT);
+    for (int i = 0; i < 2; i++)
+        flux_future_destroy (f[i]);
+    flux_close (h);
+    close (fds[1]);
+}
+
 /* Messages of all sizes through a socket, a few bytes at a time. */
 static void sockets (void **state)
 {
@@ -802,6 +859,8 @@ int main (void)
         cmocka_unit_test (rpcs_are_tracked),
         cmocka_unit_test (leaks_are_told),
         cmocka_unit_test (nothing_is_requeued),
+        cmocka_unit_test (who_has_stopped_is_given_up),
+        cmocka_unit_test (answers_of_who_has_stopped_are_given_up),
 
         T (attributes_stay),
         T (handlers),

@@ -12,12 +12,15 @@
 #include "base/os/thread.h"
 
 #define STACK_SIZE (256 * 1024)
+#define BIT(signum) (UINT64_C (1) << ((signum)-1))
+#define STOPS (BIT (SIGSTOP) | BIT (SIGTSTP) | BIT (SIGTTIN) | BIT (SIGTTOU))
 
 struct launch {
     struct spawn spawn;
     int *fds; /* of it */
     int owned;
     volatile pid_t child;
+    bool killed;
     launch_f cb;
     void *arg;
     flux_watcher_t *w;
@@ -117,6 +120,7 @@ struct launch *launch_create (flux_reactor_t *r, const struct spawn *s, int owne
         memcpy (l->fds, s->fds, s->fd_count * sizeof (l->fds[0]));
         l->spawn.fds = l->fds;
         l->spawn.child = &l->child;
+        l->spawn.killed = &l->killed;
     }
     if (!l->fds || (l->event_fd = eventfd (0, EFD_CLOEXEC)) < 0
         || !(l->w = flux_fd_watcher_create (r, l->event_fd, FLUX_POLLIN, done_cb, l))
@@ -128,14 +132,27 @@ struct launch *launch_create (flux_reactor_t *r, const struct spawn *s, int owne
     return l;
 }
 
+/* As with a process: what stops and what continues undo each other. */
+static void note_signal (struct launch *l, int signum)
+{
+    if (signum == SIGCONT)
+        l->signals &= ~STOPS;
+    if (BIT (signum) & STOPS)
+        l->signals &= ~BIT (SIGCONT);
+    l->signals |= BIT (signum);
+}
+
 void launch_signal (struct launch *l, int signum)
 {
     if (signum < 1 || signum > 64)
         return;
-    l->signals |= UINT64_C (1) << (signum - 1);
+    note_signal (l, signum);
+    if (signum != SIGKILL)
+        return;
+    __atomic_store_n (&l->killed, true, __ATOMIC_SEQ_CST);
     pthread_mutex_lock (&l->lock);
-    pid_t child = __atomic_load_n (&l->child, __ATOMIC_RELAXED);
-    if (signum == SIGKILL && !l->done && child > 0)
+    pid_t child = __atomic_load_n (&l->child, __ATOMIC_SEQ_CST);
+    if (!l->done && child > 0)
         kill (child, SIGKILL);
     pthread_mutex_unlock (&l->lock);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "core/subprocess/process.h"
 #include "core/subprocess/server.h"
 
 static flux_t *h;
@@ -305,13 +306,13 @@ static void test_kill_at_once (void **state)
 
 /* A program whose file system does not answer: it is leased, and exec waits until it is
  * given back. -1: there are no leases here. */
-static int lease_program (char *path, size_t size)
+static int lease_copy (const char *program, char *path, size_t size)
 {
     char cp[160];
     int fd;
 
     snprintf (path, size, "%s/held", dir);
-    snprintf (cp, sizeof (cp), "cp /bin/true %s", path);
+    snprintf (cp, sizeof (cp), "cp /bin/%s %s", program, path);
     assert_int_equal (system (cp), 0);
     assert_true ((fd = open (path, O_RDONLY | O_CLOEXEC)) >= 0);
     signal (SIGIO, SIG_IGN);
@@ -320,6 +321,11 @@ static int lease_program (char *path, size_t size)
     close (fd);
     unlink (path);
     return -1;
+}
+
+static int lease_program (char *path, size_t size)
+{
+    return lease_copy ("true", path, size);
 }
 
 static void give_back (int fd)
@@ -385,6 +391,16 @@ static void who_is_stuck_holds_up_nobody (void **state)
     flux_subprocess_destroy (q);
 }
 
+static void signal_label (const char *label, int signum)
+{
+    flux_future_t *f =
+        answered (flux_rpc_pack (h, "rexec.kill", 0, 0, "{s:i s:i s:s}", "pid", -1,
+                                 "signum", signum, "label", label));
+
+    assert_int_equal (flux_future_get (f, NULL), 0);
+    flux_future_destroy (f);
+}
+
 /* What is killed by its label has no pid yet: it ends all the same. */
 static void who_is_stuck_can_be_killed (void **state)
 {
@@ -392,7 +408,6 @@ static void who_is_stuck_can_be_killed (void **state)
     int fd = lease_program (path, sizeof (path));
     flux_cmd_t *cmd;
     flux_subprocess_t *p;
-    flux_future_t *f;
 
     if (fd < 0)
         skip ();
@@ -401,14 +416,63 @@ static void who_is_stuck_can_be_killed (void **state)
     p = flux_rexec (h, 0, 0, cmd, &ops);
     run_until_stuck (h, fd);
     assert_refused (flux_rexec_attach (h, NULL, 0, 0, -1, "stuck", &ops), EBUSY);
-    f = answered (flux_rpc_pack (h, "rexec.kill", 0, 0, "{s:i s:i s:s}", "pid", -1,
-                                 "signum", SIGKILL, "label", "stuck"));
-    assert_int_equal (flux_future_get (f, NULL), 0);
-    flux_future_destroy (f);
+    signal_label ("stuck", SIGKILL);
     while (completions < 1)
         flux_reactor_run (r, 0);
     assert_int_equal (flux_subprocess_signaled (p), SIGKILL);
     give_back (fd);
+    unlink (path);
+    flux_subprocess_destroy (p);
+    flux_cmd_destroy (cmd);
+}
+
+/* Also before there is anything that could be killed. */
+static void who_will_be_stuck_can_be_killed (void **state)
+{
+    char path[64], *argv[] = { path, NULL };
+    int fd = lease_program (path, sizeof (path));
+    flux_cmd_t *cmd;
+
+    if (fd < 0)
+        skip ();
+    cmd = flux_cmd_create (1, argv, NULL);
+    for (int i = 1; i <= 100; i++) {
+        flux_subprocess_t *p = process_start_later (r, 0, cmd, &ops);
+
+        assert_non_null (p);
+        flux_future_destroy (flux_subprocess_kill (p, SIGKILL));
+        while (completions < i)
+            flux_reactor_run (r, FLUX_REACTOR_ONCE);
+        assert_int_equal (flux_subprocess_signaled (p), SIGKILL);
+        flux_subprocess_destroy (p);
+    }
+    give_back (fd);
+    unlink (path);
+    flux_cmd_destroy (cmd);
+}
+
+static void who_is_stuck_goes_on_as_told_last (void **state)
+{
+    char path[64], *argv[] = { path, NULL };
+    int fd = lease_copy ("cat", path, sizeof (path));
+    flux_cmd_t *cmd;
+    flux_subprocess_t *p;
+
+    if (fd < 0)
+        skip ();
+    cmd = flux_cmd_create (1, argv, NULL);
+    assert_int_equal (flux_cmd_set_label (cmd, "stuck"), 0);
+    p = flux_rexec (h, 0, 0, cmd, &ops);
+    run_until_stuck (h, fd);
+    signal_label ("stuck", SIGSTOP);
+    signal_label ("stuck", SIGCONT);
+    give_back (fd);
+    while (flux_subprocess_state (p) != FLUX_SUBPROCESS_RUNNING)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    assert_int_equal (flux_subprocess_close (p, "stdin"), 0);
+    while (completions < 1)
+        flux_reactor_run (r, 0);
+    assert_int_equal (flux_subprocess_exit_code (p), 0);
     unlink (path);
     flux_subprocess_destroy (p);
     flux_cmd_destroy (cmd);
@@ -532,6 +596,8 @@ int main (void)
         cmocka_unit_test_setup (test_kill_at_once, reset),
         cmocka_unit_test_setup (who_is_stuck_holds_up_nobody, reset),
         cmocka_unit_test_setup (who_is_stuck_can_be_killed, reset),
+        cmocka_unit_test_setup (who_will_be_stuck_can_be_killed, reset),
+        cmocka_unit_test_setup (who_is_stuck_goes_on_as_told_last, reset),
         cmocka_unit_test_setup (the_end_waits_for_nobody, reset),
         cmocka_unit_test_setup (test_invalid, reset),
         cmocka_unit_test_setup (test_invalid_target, reset),

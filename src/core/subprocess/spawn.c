@@ -184,14 +184,23 @@ static int run_child (const struct spawn *s, int keep)
     return exec_search (s->argv, s->env);
 }
 
+/* Whoever kills it sets killed and then looks for the child: one sees the other's. */
+static void show_child (const struct spawn *s, pid_t pid)
+{
+    if (!s->child)
+        return;
+    __atomic_store_n (s->child, pid, __ATOMIC_SEQ_CST);
+    if (s->killed && __atomic_load_n (s->killed, __ATOMIC_SEQ_CST))
+        kill (pid, SIGKILL);
+}
+
 /* Not inlined: the child must not touch a frame that the parent returns to. */
 static __attribute__ ((noinline)) pid_t vfork_child (const struct spawn *s,
                                                      volatile int *err)
 {
     pid_t pid = vfork ();
     if (pid == 0) {
-        if (s->child)
-            __atomic_store_n (s->child, getpid (), __ATOMIC_RELAXED);
+        show_child (s, getpid ());
         *err = run_child (s, -1);
         _exit (127);
     }
@@ -216,10 +225,9 @@ static pid_t fork_child (const struct spawn *s, volatile int *err)
     }
     int saved = errno;
     close (fd[1]);
-    if (pid > 0 && s->child)
-        __atomic_store_n (s->child, pid, __ATOMIC_RELAXED);
     if (pid > 0) {
         ssize_t n;
+        show_child (s, pid);
         while ((n = read (fd[0], &child_err, sizeof (child_err))) < 0 && errno == EINTR)
             ;
         *err = n == sizeof (child_err) ? child_err : 0;

@@ -29,7 +29,8 @@ struct spawn {
     int (*pre_exec) (void *arg);
     void *pre_exec_arg;
     int *cwd_errno;
-    volatile pid_t *child;   /* or NULL: set before the child goes any way */
+    volatile pid_t *child; /* or NULL: set before the child goes any way */
+    const bool *killed;    /* beside child: if it is set by then, the child is killed */
     const sigset_t *blocked; /* or NULL: none */
 };
 

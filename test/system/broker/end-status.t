@@ -19,6 +19,18 @@ fails 'the one who removes it is told' 1 'it could not be saved' flux start sh -
     'flux module load "$FLUX_TEST_BUILD/src/broker/testmod.so" bad-end
     flux module remove testmod'
 
+# One that waits for itself holds up neither the end nor what others have to save.
+mkdir waits.state
+cat >waits <<'SH'
+flux module load "$FLUX_TEST_BUILD/src/broker/testmod.so" waits &
+until flux module list | grep -q testmod; do :; done
+flux kvs put --sync kept=1
+SH
+fails 'a module does not end' 1 'rc3: does not end and is left behind: testmod' \
+    flux start -Sstatedir="$DIR/waits.state" sh "$DIR/waits"
+is 'what the others had to save is there' 1 \
+    flux start -Sstatedir="$DIR/waits.state" flux kvs get kept
+
 # Files may not grow: that is an error of a write, not the end of the broker.
 cat >fill <<'SH'
 prlimit --pid "$(flux getattr broker.pid)" --fsize=0:0 || exit 9

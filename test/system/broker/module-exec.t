@@ -67,6 +67,54 @@ flux module remove testmod
 flux module load "$mod"
 fails 'a thread cannot be cancelled' 1 'thread of the broker' flux module remove --cancel testmod
 
+# --- one that does not read for a while ---
+
+cat >flood.py <<'EOS'
+import flux
+h = flux.Flux()
+fill = "x" * 100000
+refused = 0
+held = h.rpc("testmod.hold")
+while not refused:
+    f = h.rpc("testmod.args", {"fill": fill})
+    h.rpc("attr.get", {"name": "rank"}).get()  # it has been through
+    try:
+        f.wait_for(0.001)  # its answer is there, if there is one
+        f.get()
+    except TimeoutError:
+        pass
+    except OSError as e:
+        refused = e.errno
+print(refused)
+EOS
+flux module remove testmod
+before=$(flux getattr broker.client-queue-bytes)
+flux setattr broker.client-queue-bytes 4M
+flux module load --exec "$mod"
+flux setattr broker.client-queue-bytes "$before"
+pid=$(ps -o pid=,comm= --ppid "$broker" | awk '$2 == "testmod" { print $1 }')
+kill -STOP "$pid"
+is 'requests are refused' 105 flux python flood.py
+kill -CONT "$pid"
+succeeds 'it hears of who has left' flux python -c '
+import flux
+h = flux.Flux()
+while h.rpc("testmod.disconnects").get()["count"] != 1:
+    pass'
+kill -STOP "$pid"
+is 'requests are refused again' 105 flux python flood.py
+cat >remove.py <<'EOS'
+import os, signal, sys
+import flux
+h = flux.Flux()
+f = h.rpc("module.remove", {"name": "testmod"})
+h.rpc("attr.get", {"name": "rank"}).get()  # it has been through
+os.kill(int(sys.argv[1]), signal.SIGCONT)
+f.get()
+EOS
+succeeds 'it is told to end all the same' flux python remove.py "$pid"
+flux module load "$mod"
+
 # --- a reload that fails ---
 
 fails 'reload fails' 1 'reload testmod: .* It runs again as it did before$' \

@@ -117,6 +117,32 @@ fails 'an instance that cannot be reached' 1 "^flux-pstree: ERROR: $b1: " flux p
 like 'the others are shown' 'lone|sleep' echo "$out"
 mv "$uri.gone" "$uri"
 
+# One that has stopped is a line, too, and no end for the others.
+local=local://$uri
+pid=$(FLUX_URI=$local flux getattr broker.pid)
+kill -STOP "$pid"
+stopped () {
+    flux pstree >pstree.out 2>pstree.err &
+    flux jobs -R >jobs.out 2>jobs.err &
+    flux jobs -R --svg >svg.out 2>svg.err &
+    flux jobs -no '{name} {instance.stats}' --filter=running >info.out 2>info.err &
+    wait
+}
+stopped
+like 'pstree: who has stopped' "^flux-pstree: ERROR: $b1: .*the broker does not answer" cat pstree.err
+like 'pstree: the others' 'lone|sleep' cat pstree.out
+like 'jobs -R: who has stopped' "^flux-jobs: ERROR: [^ ]*/$b1: .*does not answer" cat jobs.err
+like 'jobs -R: the others' '^ƒ[^/]+/ƒ[^/]+:$' cat jobs.out
+like 'jobs -R --svg: who has stopped' "^flux-jobs: ERROR: $b1: .*does not answer" cat svg.err
+like 'jobs -R --svg: the others' '<title>(lone|sleep) ' cat svg.out
+like 'fields of instances: the others' '^flux PD:0 R:2' cat info.out
+kill -CONT "$pid"
+root_uri=$(flux-hierarchy list | sed -n '2s,.* ssh://[^/]*,local://,p')
+pid=$(FLUX_URI=$root_uri flux getattr broker.pid)
+kill -STOP "$pid"
+like 'flux-hierarchy list: who has stopped' "$root.*does not answer" sh -c 'flux-hierarchy list 2>&1'
+kill -CONT "$pid"
+
 fails 'no such details' 1 "^flux-pstree: ERROR: Unknown --details format 'nosuch'" flux pstree -d nosuch
 fails 'no such field' 1 '^flux-pstree: ERROR: Unknown format field: nosuch' flux pstree -o '{nosuch}'
 fails 'no such filter' 1 '^flux-pstree: ERROR: Invalid filter specified: nosuch' flux pstree -f nosuch
