@@ -76,9 +76,11 @@ static void hold_and_die (struct keeper *k)
 }
 
 /* Its children, too, and those that have left its group. */
-static char *const tree[] = { "sh", "-c", "setsid sleep 1000 & sleep 1000 & wait",
-                              NULL };
-static char *const env[] = { "PATH=/usr/bin:/bin", NULL };
+static char sh[] = "sh", c[] = "-c";
+static char branches[] = "setsid sleep 1000 & sleep 1000 & wait";
+static char *const tree[] = { sh, c, branches, NULL };
+static char path_env[] = "PATH=/usr/bin:/bin";
+static char *const env[] = { path_env, NULL };
 
 static void run_too (struct keeper *k)
 {
@@ -111,7 +113,8 @@ static void test_refused (void **state)
     assert_int_equal (keeper_hold (&k, there, ORDER_MAKE), -1);
     assert_int_equal (errno, EEXIST);
     assert_int_equal (
-        keeper_run (&k, (char *const[]){ "nosuchprogram", NULL }, env, 0, 100), -1);
+        keeper_run (&k, (char *const[]){ (char *)"nosuchprogram", NULL }, env, 0, 100),
+        -1);
     assert_int_equal (errno, ENOENT);
     /* and then it takes others */
     name_dir ();
@@ -147,7 +150,7 @@ static int status_of (char *const *argv, char *const *with, int flags, bool hold
     return status;
 }
 
-#define SH(text) ((char *const[]){ "sh", "-c", (char *)text, NULL })
+#define SH(text) ((char *const[]){ sh, c, (char *)text, NULL })
 
 static void test_runs (void **state)
 {
@@ -186,7 +189,7 @@ static void test_large (void **state)
         memset (values[i] + 4, 'x', SIZE);
         large[i] = values[i];
     }
-    large[COUNT] = (char *)env[0];
+    large[COUNT] = env[0];
     large[COUNT + 1] = NULL;
     assert_int_equal (status_of (SH ("test ${#V19} = 100000"), large, 0, false), 0);
 }
