@@ -100,7 +100,11 @@ flux resource undrain 1
 # a shell that does not come to the start barrier
 is 'barrier-timeout is configured' 0.5 config '{"exec":{"barrier-timeout":"0.5s"}}' \
     '."barrier-timeout"'
-echo 'if shell.rankinfo.broker_rank == 1 then os.execute ("while ! [ -e go ]; do sleep 0.1; done") end' >rc.lua
+cat >rc.lua <<EOF
+if shell.rankinfo.broker_rank == 1 then
+    os.execute ("until [ -e '$DIR/go' ]; do sleep 0.1; done")
+end
+EOF
 id=$(flux submit -N2 --requires=rank:0-1 -o userrc=rc.lua true)
 like 'a shell that does not arrive' 'start barrier timeout waiting for 1/2 nodes \(ranks 1\)' \
     flux job wait-event -t 30 $id exception
