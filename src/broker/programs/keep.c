@@ -17,8 +17,7 @@
 
 struct keep {
     struct broker *b;
-    struct keeper own; /* KEEPER_NONE: the holder's */
-    bool holds;        /* it is run by the holder */
+    struct keeper own; /* KEEPER_NONE: the holder's, KEEP_RUNDIR */
     pid_t program;     /* -1: ended */
     int flags;
     flux_watcher_t *w;
@@ -64,10 +63,15 @@ void keep_end (void)
     keeper_stop (&holder);
 }
 
+static struct keeper *keeper_of (struct keep *k)
+{
+    return (k->flags & KEEP_RUNDIR) ? &holder : &k->own;
+}
+
 static void keeper_spoke (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct keep *k = arg;
-    struct keeper *keeper = k->holds ? &holder : &k->own;
+    struct keeper *keeper = keeper_of (k);
     int status;
 
     flux_watcher_stop (w);
@@ -82,13 +86,6 @@ static void keeper_spoke (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     k->cb (k->b, status, k->arg);
 }
 
-static int order_flags (int flags)
-{
-    return ((flags & KEEP_PGRP) ? ORDER_PGRP : 0)
-           | ((flags & KEEP_FOREGROUND) ? ORDER_FOREGROUND : 0)
-           | ((flags & KEEP_NO_INPUT) ? ORDER_NO_INPUT : 0);
-}
-
 /* Who is to run it. */
 static struct keeper *start_keeper (struct keep *k)
 {
@@ -98,7 +95,6 @@ static struct keeper *start_keeper (struct keep *k)
     if (!(k->flags & KEEP_RUNDIR)) {
         rc = keeper_start (&k->own, keeper_path ());
     } else {
-        k->holds = true;
         snprintf (rundir, sizeof (rundir), "%s", attrs_val (k->b->attrs, "rundir"));
         if (holder.pid < 0 && (rc = keeper_start (&holder, keeper_path ())) == 0)
             rc = keeper_hold (&holder, rundir, 0);
@@ -108,7 +104,7 @@ static struct keeper *start_keeper (struct keep *k)
         errno = EIO;
         return NULL;
     }
-    return k->holds ? &holder : &k->own;
+    return keeper_of (k);
 }
 
 static int start (struct keep *k, char **argv, char **env)
@@ -117,8 +113,7 @@ static int start (struct keep *k, char **argv, char **env)
 
     if (!keeper)
         return -1;
-    k->program =
-        keeper_run (keeper, argv, env, order_flags (k->flags), limits_soft_nofile ());
+    k->program = keeper_run (keeper, argv, env, k->flags, limits_soft_nofile ());
     if (k->program < 0)
         return -1;
     if (!(k->w = flux_fd_watcher_create (k->b->reactor, keeper->fd, FLUX_POLLIN,

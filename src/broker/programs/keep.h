@@ -3,14 +3,15 @@
 #define BROKER_KEEP_H
 
 #include "broker/broker.h"
+#include "broker/programs/orders.h"
 
 #include <stdbool.h>
 
 enum {
-    KEEP_PGRP = 1,       /* in a process group of its own */
-    KEEP_FOREGROUND = 2, /* which has the terminal */
-    KEEP_NO_INPUT = 4,   /* stdin is /dev/null */
-    KEEP_RUNDIR = 8,     /* by who holds the run directory, or then holds it */
+    KEEP_PGRP = ORDER_PGRP,             /* in a process group of its own */
+    KEEP_FOREGROUND = ORDER_FOREGROUND, /* which has the terminal */
+    KEEP_NO_INPUT = ORDER_NO_INPUT,     /* stdin is /dev/null */
+    KEEP_RUNDIR = 1024, /* by who holds the run directory, or then holds it */
 };
 
 struct keep;

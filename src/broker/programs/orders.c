@@ -84,22 +84,6 @@ static uint32_t add_strings (struct buf *b, char *const *v)
     return count;
 }
 
-/* A keeper that has died makes no signal of it. */
-static int send_all (int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send (fd, data, len, MSG_NOSIGNAL);
-
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0) {
-            data += n;
-            len -= n;
-        }
-    }
-    return 0;
-}
-
 static int give (struct keeper *k, struct order *o, char *const *argv, char *const *env)
 {
     struct buf b = BUF_INIT;
@@ -114,7 +98,7 @@ static int give (struct keeper *k, struct order *o, char *const *argv, char *con
     } else {
         o->size = b.len - sizeof (*o);
         memcpy (b.data, o, sizeof (*o));
-        if ((rc = send_all (k->fd, b.data, b.len)) < 0)
+        if ((rc = fd_write_all (k->fd, b.data, b.len)) < 0)
             errno = EIO;
     }
     buf_fini (&b);

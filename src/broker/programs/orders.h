@@ -46,7 +46,8 @@ struct keeper {
         .pid = -1, .fd = -1                                                            \
     }
 
-/* Starts one. Signals do not come to it, in whose group ever it is. -1 with errno. */
+/* Starts one. Signals do not come to it, in whose group ever it is; the caller ignores SIGPIPE,
+ * as it may die. -1 with errno. */
 int keeper_start (struct keeper *k, const char *program);
 /* Kills it, and waits. What it holds is the caller's again. May be called from a handler of
  * a signal. */
