@@ -26,7 +26,7 @@ void buf_reset (struct buf *b)
         b->data[0] = '\0';
 }
 
-int buf_reserve (struct buf *b, size_t len)
+static int grow (struct buf *b, size_t len)
 {
     size_t cap = b->cap ? b->cap : 64;
     char *data;
@@ -35,8 +35,6 @@ int buf_reserve (struct buf *b, size_t len)
         errno = b->err;
         return -1;
     }
-    if (len < b->cap - b->len)
-        return 0;
     while (cap - b->len <= len) {
         if (cap > SIZE_MAX / 2)
             goto nomem;
@@ -50,6 +48,11 @@ int buf_reserve (struct buf *b, size_t len)
 nomem:
     errno = b->err = ENOMEM;
     return -1;
+}
+
+int buf_reserve (struct buf *b, size_t len)
+{
+    return len < b->cap - b->len && b->err == 0 ? 0 : grow (b, len);
 }
 
 int buf_add (struct buf *b, const void *data, size_t len)
@@ -70,7 +73,11 @@ int buf_adds (struct buf *b, const char *s)
 
 int buf_addc (struct buf *b, char c)
 {
-    return buf_add (b, &c, 1);
+    if (buf_reserve (b, 1) < 0)
+        return -1;
+    b->data[b->len++] = c;
+    b->data[b->len] = '\0';
+    return 0;
 }
 
 int buf_vprintf (struct buf *b, const char *fmt, va_list ap)

@@ -24,21 +24,56 @@ static void add_escape (struct buf *b, unsigned char c)
     buf_add (b, esc, n);
 }
 
+#define EACH(x) (0x0101010101010101ULL * (x))
+
+/* Is one of eight bytes a control character, a quote or a backslash? Only from such a byte
+ * something is carried to the next. */
+static inline bool any_special (uint64_t w)
+{
+    uint64_t quote = w ^ EACH ('"'), back = w ^ EACH ('\\');
+
+    return ((w - EACH (0x20)) | (quote - EACH (1)) | (back - EACH (1))) & ~w & EACH (0x80);
+}
+
+static inline bool is_special (unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* How many of the first bytes need no escape. */
+static size_t plain_len (const char *s, size_t len)
+{
+    size_t n = 0;
+    uint64_t w;
+
+    while (len - n >= sizeof (w)) {
+        memcpy (&w, s + n, sizeof (w));
+        if (any_special (w))
+            break;
+        n += sizeof (w);
+    }
+    while (n < len && !is_special (s[n]))
+        n++;
+    return n;
+}
+
 int json_add_string (struct buf *b, const char *s, size_t len)
 {
-    size_t start = 0;
+    size_t n = plain_len (s, len);
 
-    buf_addc (b, '"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = s[i];
-
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add (b, s + start, i - start);
-        add_escape (b, c);
-        start = i + 1;
+    /* One that is plain, as most are, is copied as a whole. */
+    if (buf_reserve (b, n + 2) == 0) {
+        b->data[b->len++] = '"';
+        memcpy (b->data + b->len, s, n);
+        b->len += n;
     }
-    buf_add (b, s + start, len - start);
+    while (len > n) {
+        add_escape (b, s[n]);
+        s += n + 1;
+        len -= n + 1;
+        n = plain_len (s, len);
+        buf_add (b, s, n);
+    }
     return buf_addc (b, '"');
 }
 

@@ -14,15 +14,16 @@
 /* It is read in the router's thread, where all others wait. */
 #define PAYLOAD_MAX (16u << 20)
 
-struct entry {
-    const struct builtin *builtin;
-    void *arg;
-};
-
 /* What was said to one of the broker's services (its first word), and its answers. */
 struct service {
     int requests, responses;
     int debug_flags;
+};
+
+struct entry {
+    const struct builtin *builtin;
+    struct service *service;
+    void *arg;
 };
 
 struct hook {
@@ -39,24 +40,20 @@ struct builtins {
     int hook_count;
 };
 
-static struct service *find_service (struct builtins *bi, const flux_msg_t *msg)
+static struct entry *find_entry (struct builtins *bi, const flux_msg_t *msg)
 {
-    const char *topic = "";
-    char name[SERVICE_NAME_MAX + 1];
+    const char *topic;
 
-    (void)flux_msg_get_topic (msg, &topic);
-    if (snprintf (name, sizeof (name), "%.*s", (int)service_name_len (topic), topic)
-        >= (int)sizeof (name))
-        return NULL;
-    return hashmap_lookup (bi->services, name);
+    return flux_msg_get_topic (msg, &topic) == 0 ? hashmap_lookup (bi->topics, topic)
+                                                 : NULL;
 }
 
 static void respond_msg (struct broker *b, flux_msg_t *rep)
 {
-    struct service *s = find_service (b->builtins, rep);
+    struct entry *e = find_entry (b->builtins, rep);
 
-    if (s)
-        s->responses++;
+    if (e)
+        e->service->responses++;
     router_response (b, &b->builtins->peer, rep);
 }
 
@@ -179,13 +176,14 @@ static const struct builtin defaults[] = {
 };
 
 static int add_topic (struct builtins *bi, const char *topic,
-                      const struct builtin *builtin, void *arg)
+                      const struct builtin *builtin, struct service *service, void *arg)
 {
     struct entry *e = malloc (sizeof (*e));
 
     if (!e)
         return -1;
     e->builtin = builtin;
+    e->service = service;
     e->arg = arg;
     if (hashmap_insert (bi->topics, topic, e) < 0) {
         free (e);
@@ -194,27 +192,28 @@ static int add_topic (struct builtins *bi, const char *topic,
     return 0;
 }
 
-/* The service of a topic, with its default methods, unless it is there. */
-static int add_service (struct builtins *bi, const char *topic)
+/* The service of a topic, with its default methods. */
+static struct service *add_service (struct builtins *bi, const char *topic)
 {
     char name[SERVICE_NAME_MAX + 1], method[SERVICE_NAME_MAX + 32];
     struct service *s;
 
     snprintf (name, sizeof (name), "%.*s", (int)service_name_len (topic), topic);
-    if (services_add (bi->b->services, name, &bi->peer) < 0)
-        return errno == EEXIST ? 0 : -1;
-    if (!(s = calloc (1, sizeof (*s))))
-        return -1;
+    if ((s = hashmap_lookup (bi->services, name)))
+        return s;
+    if (services_add (bi->b->services, name, &bi->peer) < 0
+        || !(s = calloc (1, sizeof (*s))))
+        return NULL;
     if (hashmap_insert (bi->services, name, s) < 0) {
         free (s);
-        return -1;
+        return NULL;
     }
     for (const struct builtin *d = defaults; d->topic; d++) {
         snprintf (method, sizeof (method), "%s%s", name, d->topic);
-        if (add_topic (bi, method, d, s) < 0)
-            return -1;
+        if (add_topic (bi, method, d, s, s) < 0)
+            return NULL;
     }
-    return 0;
+    return s;
 }
 
 static void disconnected (struct builtins *bi, const flux_msg_t *msg)
@@ -253,14 +252,12 @@ static int builtin_send (struct peer *p, flux_msg_t **msgp)
     struct builtins *bi = p->arg;
     flux_msg_t *msg = *msgp;
     const char *topic = "";
-    struct service *s = find_service (bi, msg);
-    struct entry *e;
+    struct entry *e = find_entry (bi, msg);
 
     *msgp = NULL;
     (void)flux_msg_get_topic (msg, &topic);
-    if ((e = hashmap_lookup (bi->topics, topic))) {
-        if (s)
-            s->requests++;
+    if (e) {
+        e->service->requests++;
         if (msg_known_len (msg) > PAYLOAD_MAX)
             broker_respond_error (bi->b, msg, EMSGSIZE,
                                   "more than 16 MB in a request to the broker itself");
@@ -312,10 +309,12 @@ void builtins_fini (struct broker *b)
 
 int builtins_add (struct broker *b, const struct builtin *table, void *arg)
 {
-    for (; table->topic; table++)
-        if (add_service (b->builtins, table->topic) < 0
-            || add_topic (b->builtins, table->topic, table, arg) < 0)
+    for (; table->topic; table++) {
+        struct service *s = add_service (b->builtins, table->topic);
+
+        if (!s || add_topic (b->builtins, table->topic, table, s, arg) < 0)
             return -1;
+    }
     return 0;
 }
 
