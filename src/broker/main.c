@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/os/descriptors.h"
 #include "base/os/stdout.h"
 #include "broker/attrs.h"
 #include "broker/boot/boot.h"
@@ -325,6 +326,7 @@ int main (int argc, char *argv[])
     stdout_guard (&program);
     if (fd_fill_standard () < 0)
         return 1;
+    descriptors_prepare ();
     signals_boot ();
     memory_limit ();
     if (!p || optparse_add_option_table (p, opts) != OPTPARSE_SUCCESS

@@ -34,4 +34,17 @@ static inline bool descriptors_left (int fd, int kept)
     return next >= 0 && next < kept;
 }
 
+/* Linux makes a process's table of descriptors larger when one beyond 64, 128, ... is opened;
+ * where there is more than one thread, that one waits until every processor has passed the
+ * scheduler, often for ten milliseconds. So a program with threads has this done before
+ * them. */
+static inline void descriptors_prepare (void)
+{
+    int last = descriptors_limit () - 1;
+    int fd = fcntl (0, F_DUPFD_CLOEXEC, last < 511 ? last : 511);
+
+    if (fd >= 0)
+        close (fd);
+}
+
 #endif

@@ -139,12 +139,14 @@ static int set_exclusive (struct db *db, flux_error_t *error)
     return 0;
 }
 
-static const char schema[] = "CREATE TABLE IF NOT EXISTS objects("
+static const char schema[] = "BEGIN;"
+                             "CREATE TABLE IF NOT EXISTS objects("
                              "  hash BLOB PRIMARY KEY NOT NULL, size INT, object BLOB);"
                              "CREATE TABLE IF NOT EXISTS checkpt_v2("
                              "  id INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT);"
                              "CREATE TABLE IF NOT EXISTS collected("
-                             "  id INTEGER PRIMARY KEY, live INT);";
+                             "  id INTEGER PRIMARY KEY, live INT);"
+                             "COMMIT;";
 
 static int prepare (struct db *db, flux_error_t *error)
 {
@@ -337,10 +339,10 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
         return db_fail (db, error, path);
     /* Exclusive first: then the log needs no shared memory. */
     if (set_exclusive (db, error) < 0
+        /* before the first page and the log: to begin them, too, is synced or not */
+        || set_synchronous (db, synchronous, error) < 0
         /* of a new file: unused pages can be given back, see db_shrink */
         || db_run_sql (db, "PRAGMA auto_vacuum=INCREMENTAL", error) < 0
-        /* before the log: to begin one, too, is synced or not */
-        || set_synchronous (db, synchronous, error) < 0
         || set_journal_mode (db, o->journal_mode ? o->journal_mode : "WAL", error) < 0
         || db_run_sql (db, cache, error) < 0
         || db_run_sql (db, "PRAGMA wal_autocheckpoint=0", error) < 0

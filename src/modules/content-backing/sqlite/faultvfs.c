@@ -57,6 +57,7 @@ static int do_truncate (sqlite3_file *f, sqlite3_int64 size)
 
 static int do_sync (sqlite3_file *f, int flags)
 {
+    faults->syncs++;
     /* The tests do not cut the power: nothing need reach the disk. */
     return strikes () ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
@@ -147,5 +148,5 @@ void faultvfs_arm (struct faults *f, enum fault_kind kind, int at, int count)
     f->kind = kind;
     f->at = at;
     f->count = count;
-    f->calls = f->failed = 0;
+    f->calls = f->failed = f->syncs = 0;
 }

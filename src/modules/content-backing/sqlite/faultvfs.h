@@ -17,6 +17,7 @@ struct faults {
     int count; /* and so many in all; INT_MAX: the disk stays bad */
     int calls; /* seen */
     int failed;
+    int syncs; /* since it was armed */
 };
 
 #define FAULTVFS "fault"
