@@ -32,7 +32,8 @@ static inline bool any_special (uint64_t w)
 {
     uint64_t quote = w ^ EACH ('"'), back = w ^ EACH ('\\');
 
-    return ((w - EACH (0x20)) | (quote - EACH (1)) | (back - EACH (1))) & ~w & EACH (0x80);
+    return ((w - EACH (0x20)) | (quote - EACH (1)) | (back - EACH (1))) & ~w
+           & EACH (0x80);
 }
 
 static inline bool is_special (unsigned char c)

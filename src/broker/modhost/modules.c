@@ -19,6 +19,7 @@
 #include "broker/modhost/modlist.h"
 #include "broker/modhost/modproc.h"
 #include "broker/modhost/modules.h"
+#include "broker/modhost/parts.h"
 #include "broker/modhost/trace.h"
 #include "broker/routing/builtin.h"
 #include "broker/routing/router.h"
@@ -364,15 +365,6 @@ static int thread_start (struct module *m, json_t *args)
     return 0;
 }
 
-/* What is a module elsewhere, and here a part of the broker, or of a module. */
-static const struct part {
-    const char *name, *whole;
-} parts[] = {
-    { "config", NULL },  { "connector-local", NULL },
-    { "groups", NULL },  { "kvs-watch", "kvs" }, /* on rank 0 */
-    { "overlay", NULL }, { NULL, NULL },
-};
-
 static struct module *find_server (struct broker *b, const char *service)
 {
     void *owner = services_lookup (b->services, service);
@@ -386,30 +378,11 @@ static struct module *find_server (struct broker *b, const char *service)
     return NULL;
 }
 
-/* Why a name cannot be loaded or removed, of which there is no module. Sets errno: errnum
- * if it is part of what is there. */
-static void not_a_module (struct broker *b, const char *name, int errnum,
-                          const char *otherwise, flux_error_t *error)
+const char *modules_server (struct broker *b, const char *service)
 {
-    const struct part *p = parts;
-    struct module *m = find_server (b, name);
+    struct module *m = find_server (b, service);
 
-    while (p->name && strcmp (p->name, name) != 0)
-        p++;
-    errno = errnum;
-    if (p->name && !p->whole) {
-        error_text (error, "is a part of the broker, and always there");
-    } else if (m || (p->name && find (b, p->whole))) {
-        error_text (error, "is a service of the module %s: it comes and goes with that",
-                    m ? m->name : p->whole);
-    } else if (p->name) {
-        error_text (error, "is a service of the module %s, which is not loaded",
-                    p->whole);
-        errno = ENOENT;
-    } else {
-        error_text (error, "%s", otherwise);
-        errno = ENOENT;
-    }
+    return m ? m->name : NULL;
 }
 
 /* Nobody asks for more than that it is there. */
@@ -435,8 +408,12 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
-        not_a_module (b, path, is_plain (name_arg, args, exec) ? EALREADY : EEXIST,
-                      "module not found in search path", error);
+        if (is_plain (name_arg, args, exec) && parts_switch (b, path, true, cb, arg)) {
+            free (name);
+            return 0;
+        }
+        parts_explain (b, path, is_plain (name_arg, args, exec) ? EALREADY : EEXIST,
+                       "module not found in search path", error);
         goto error;
     }
     if (find (b, name)) {
@@ -660,6 +637,19 @@ static void module_cancel (struct module *m, const flux_msg_t *msg)
     modproc_kill (m->proc, SIGKILL);
 }
 
+static void part_remove (struct broker *b, const char *name, bool cancel,
+                         const flux_msg_t *msg)
+{
+    flux_error_t error;
+
+    flux_msg_incref (msg);
+    if (!cancel && parts_switch (b, name, false, loaded_cb, (void *)msg))
+        return;
+    parts_explain (b, name, EBUSY, strerror (ENOENT), &error);
+    broker_respond_error (b, msg, errno, error.text);
+    flux_msg_decref (msg);
+}
+
 static void module_remove (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     const char *name;
@@ -679,10 +669,9 @@ static void module_remove (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, EBUSY, error.text);
     else if (m && cancel)
         module_cancel (m, msg);
-    else if (!m) {
-        not_a_module (b, name, EBUSY, strerror (ENOENT), &error);
-        broker_respond_error (b, msg, errno, error.text);
-    } else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
+    else if (!m)
+        part_remove (b, name, cancel, msg);
+    else if (modules_remove (b, name, loaded_cb, (void *)flux_msg_incref (msg)) < 0) {
         broker_respond_error (b, msg, errno, NULL);
         flux_msg_decref (msg);
     }
@@ -712,6 +701,8 @@ static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     double now = clock_coarse ();
     json_t *mods = json_array ();
+    const char *part;
+    size_t pos = 0;
 
     list_foreach (&b->modules->list, it) {
         struct module *m = container_of (it, struct module, node);
@@ -727,11 +718,9 @@ static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
                              m->args ? json_deep_copy (m->args) : json_array ());
         json_array_append_new (mods, o);
     }
-    for (const struct part *p = parts; p->name; p++)
-        if (!p->whole || find_server (b, p->name))
-            json_array_append_new (mods,
-                                   list_entry (p->name, "builtin", 0, MODULE_RUNNING,
-                                               json_array (), 0, 0));
+    while ((part = parts_next (b, &pos)))
+        json_array_append_new (
+            mods, list_entry (part, "builtin", 0, MODULE_RUNNING, json_array (), 0, 0));
     broker_respond_pack (b, msg, "{s:o}", "mods", mods);
 }
 

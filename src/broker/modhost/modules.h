@@ -21,6 +21,8 @@ int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
 void modules_note_error (struct broker *b, const char *id, const char *text,
                          size_t len);
 bool modules_loaded (struct broker *b, const char *name);
+/* Name of the module that has registered this service, or NULL. */
+const char *modules_server (struct broker *b, const char *service);
 int modules_count (struct broker *b);
 void modules_foreach (struct broker *b,
                       void (*fn) (struct broker *b, const char *name, void *arg),

@@ -802,6 +802,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-remove", ns_remove_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.namespace-list", ns_list_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.dropcache", dropcache_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "kvs.part", kvs_part_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kvs.stats-get", stats_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "kvs.disconnect", disconnect_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_EVENT, "kvs.namespace-*", event_cb, 0 },

@@ -188,5 +188,8 @@ void kvs_watches_changed (struct watches *ws, struct kvs_ns *ns,
                           const struct buf *changes);
 void kvs_watches_removed (struct watches *ws, const char *ns);
 size_t kvs_watches_count (const struct watches *ws);
+/* kvs.part: the broker wants the service kvs-watch to begin, or to end: who watches is
+ * told. */
+void kvs_part_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 
 #endif

@@ -794,6 +794,39 @@ struct watches *kvs_watches_create (struct kvs *kvs)
     return ws;
 }
 
+static int switch_watches (struct kvs *kvs, bool on)
+{
+    flux_future_t *f;
+
+    if (on)
+        return (kvs->watches = kvs_watches_create (kvs)) ? 0 : -1;
+    kvs_watches_destroy (kvs->watches);
+    kvs->watches = NULL;
+    if (!(f = flux_service_unregister (kvs->h, "kvs-watch"))
+        || flux_future_get (f, NULL) < 0)
+        flux_log_error (kvs->h, "kvs: unregistering kvs-watch");
+    flux_future_destroy (f);
+    return 0;
+}
+
+void kvs_part_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
+{
+    struct kvs *kvs = arg;
+    const char *name;
+    int on;
+
+    if (flux_request_unpack (msg, NULL, "{s:s s:b}", "name", &name, "on", &on) < 0)
+        kvs_respond_error (kvs, msg, EPROTO);
+    else if (strcmp (name, "kvs-watch") != 0 || kvs->rank != 0)
+        kvs_respond_error (kvs, msg, ENOENT);
+    else if (!!kvs->watches == !!on)
+        kvs_respond_error (kvs, msg, on ? EEXIST : ENOENT);
+    else if (switch_watches (kvs, on) < 0)
+        kvs_respond_error (kvs, msg, errno);
+    else if (flux_respond (h, msg, NULL) < 0)
+        flux_log_error (h, "error responding to kvs.part");
+}
+
 void kvs_watches_destroy (struct watches *ws)
 {
     size_t pos = 0;
