@@ -122,14 +122,14 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
                                   const flux_subprocess_ops_t *ops,
                                   subprocess_log_f log_fn, void *log_data);
 
-/* In the background: the answer carries {pid}, output is discarded, and the process
+/* In the background: the answer carries {pid}, of the output 64 KB are kept, and the process
  * outlives the client. EINVAL: rank below -1. Fails as flux_rexec_ex, but in the future, which is new. */
 flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flags,
                               const flux_cmd_t *cmd);
 /* Follow a process of flux_rexec_bg, by label if it is not NULL, else by pid. It is as
  * one of flux_rexec from then on, but that its input is at its end, that
  * flux_subprocess_get_cmd knows it when it runs, and that it goes on in the background
- * when its client goes. What it wrote before is not told. Who has followed a waitable
+ * when its client goes. Of what it wrote before the first 64 KB are told. Who has followed a waitable
  * process to its end has waited for it. flags: FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF. NULL
  * with EINVAL; flux_subprocess_fail_errno: ENOENT (no such process), EBUSY (somebody
  * else does, or it is not in the background), EPERM. */

@@ -13,8 +13,8 @@ static const struct part {
     const char *name, *whole;
     bool leader; /* it is there on rank 0 alone */
 } parts[] = {
-    { "config", NULL, false }, { "connector-local", NULL, false },
-    { "groups", NULL, false }, { "kvs-watch", "kvs", true },
+    { "config", NULL, false },  { "connector-local", NULL, false },
+    { "groups", NULL, false },  { "kvs-watch", "kvs", true },
     { "overlay", NULL, false }, { NULL, NULL, false },
 };
 
@@ -67,8 +67,8 @@ bool parts_switch (struct broker *b, const char *name, bool on, module_f cb, voi
     return true;
 }
 
-void parts_explain (struct broker *b, const char *name, int errnum, const char *otherwise,
-                    flux_error_t *error)
+void parts_explain (struct broker *b, const char *name, int errnum,
+                    const char *otherwise, flux_error_t *error)
 {
     const struct part *p = find_part (name);
     const char *server = modules_server (b, name);

@@ -11,8 +11,8 @@
 bool parts_switch (struct broker *b, const char *name, bool on, module_f cb, void *arg);
 /* Why a name cannot be loaded or removed, of which there is no module. Sets errno: errnum
  * if it is part of what is there, else ENOENT. */
-void parts_explain (struct broker *b, const char *name, int errnum, const char *otherwise,
-                    flux_error_t *error);
+void parts_explain (struct broker *b, const char *name, int errnum,
+                    const char *otherwise, flux_error_t *error);
 /* Names of those that are there; NULL at the end. Start with *pos = 0. */
 const char *parts_next (struct broker *b, size_t *pos);
 

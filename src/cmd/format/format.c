@@ -770,3 +770,28 @@ int format_sort (struct format *f, const void **rows, size_t count)
     free (a);
     return rc;
 }
+
+int format_table (struct format *f, const void *rows, size_t count, size_t size,
+                  bool header, struct buf *out)
+{
+    const void **order = calloc (count + 1, sizeof (*order));
+
+    if (!order)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = (const char *)rows + i * size;
+        format_scan (f, order[i]);
+    }
+    format_scan_end (f);
+    (void)format_sort (f, order, count);
+    if (header) {
+        format_header (f, out);
+        buf_addc (out, '\n');
+    }
+    for (size_t i = 0; i < count; i++) {
+        format_row (f, order[i], out);
+        buf_addc (out, '\n');
+    }
+    free (order);
+    return out->err ? -1 : 0;
+}

@@ -76,6 +76,11 @@ bool format_has_sort (const struct format *f);
 /* Stable. Nothing to do without keys. */
 int format_sort (struct format *f, const void **rows, size_t count);
 
+/* All rows, each of size bytes, behind a header if there is to be one: scanned, sorted, and
+ * as lines in *out. -1 with ENOMEM. */
+int format_table (struct format *f, const void *rows, size_t count, size_t size,
+                  bool header, struct buf *out);
+
 /* Duration as job tables show it: 0.139s, 10.49s, 5.269h; "" if negative. */
 void format_duration (char *buf, size_t len, double seconds);
 

@@ -6,6 +6,7 @@
 #include <flux/job.h>
 #include <flux/subprocess.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -481,8 +482,39 @@ static flux_cmd_t *make_command (optparse_t *p, int argc, char **argv)
     return cmd;
 }
 
+/* What --attach names: by its label, or if text is a number by its pid. */
+struct target {
+    pid_t pid;
+    const char *label;
+    char name[80];
+};
+
+static struct target parse_target (const char *text)
+{
+    struct target t = { 0 };
+    char *end;
+    long pid = strtol (text, &end, 10);
+
+    if (end != text && !*end && pid > 0 && pid <= INT_MAX)
+        t.pid = pid;
+    else
+        t.label = text;
+    snprintf (t.name, sizeof (t.name), "%s %.60s", t.label ? "label" : "pid", text);
+    return t;
+}
+
+static flux_subprocess_t *start_one (uint32_t rank, const flux_cmd_t *cmd,
+                                     const struct target *target, const char *service,
+                                     const flux_subprocess_ops_t *ops)
+{
+    return cmd ? flux_rexec_ex (ex.h, service, rank, 0, cmd, ops, NULL, NULL)
+               : flux_rexec_attach (ex.h, service, rank, 0, target->pid, target->label,
+                                    ops);
+}
+
+/* cmd NULL: it runs already. */
 static void start_all (const struct idset *ids, const flux_cmd_t *cmd,
-                       const char *service)
+                       const struct target *target, const char *service)
 {
     static const flux_subprocess_ops_t ops = {
         .on_completion = completion_cb,
@@ -498,7 +530,7 @@ static void start_all (const struct idset *ids, const flux_cmd_t *cmd,
         struct proc *pr = &ex.procs[i];
         pr->rank = rank;
         credit_out_init (&pr->credit, BORROWED_CREDIT);
-        pr->p = flux_rexec_ex (ex.h, service, rank, 0, cmd, &ops, NULL, NULL);
+        pr->p = start_one (rank, cmd, target, service, &ops);
         if (!pr->p || flux_subprocess_aux_set (pr->p, "proc", pr, NULL) < 0)
             cmd_die ("rank %u: %s", rank, flux_strerror (errno));
     }
@@ -529,7 +561,7 @@ static int finish_output (void)
 }
 
 static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_t *cmd,
-                         const char *service)
+                         const struct target *target, const char *service)
 {
     flux_reactor_t *r = flux_get_reactor (ex.h);
     flux_watcher_t *int_w = flux_signal_watcher_create (r, SIGINT, signal_cb, NULL);
@@ -541,8 +573,10 @@ static int run_attached (optparse_t *p, const struct idset *ids, const flux_cmd_
     flux_watcher_unref (int_w);
     flux_watcher_unref (term_w);
     open_output (r);
-    start_all (ids, cmd, service);
-    if (optparse_hasopt (p, "noinput"))
+    start_all (ids, cmd, target, service);
+    if (!cmd)
+        ex.stdin_eof = true; /* as that of all in the background */
+    else if (optparse_hasopt (p, "noinput"))
         close_stdin ();
     else {
         ex.stdin_w = flux_fd_watcher_create (r, 0, FLUX_POLLIN, stdin_cb, NULL);
@@ -606,17 +640,37 @@ static int run_background (optparse_t *p, const struct idset *ids,
     return code;
 }
 
+static void check_options (optparse_t *p, int operands)
+{
+    static const char *const for_new[] = { "bg", "waitable", "label", "dir",
+                                           "noinput" };
+
+    if (optparse_hasopt (p, "waitable") && !optparse_hasopt (p, "bg"))
+        cmd_die ("--waitable can only be used with --bg");
+    if (!optparse_hasopt (p, "attach"))
+        return;
+    for (size_t i = 0; i < sizeof (for_new) / sizeof (for_new[0]); i++)
+        if (optparse_hasopt (p, for_new[i]))
+            cmd_die ("--attach: the process runs already: --%s cannot be used",
+                     for_new[i]);
+    if (operands != 1)
+        cmd_die ("--attach: one PID or LABEL is expected");
+}
+
 static int run_exec (optparse_t *p, int argc, char **argv)
 {
     const char *service = optparse_get_str (p, "service", "rexec");
-    flux_cmd_t *cmd;
+    int i = optparse_option_index (p);
+    flux_cmd_t *cmd = NULL;
+    struct target target;
     struct idset *ids;
     int rc;
 
-    if (optparse_option_index (p) == argc) {
+    if (i == argc) {
         optparse_fprint_usage (p, stderr);
         return 1;
     }
+    check_options (p, argc - i);
     /* to run it without would be to run it as somebody else */
     if (optparse_hasopt (p, "with-imp"))
         cmd_die ("--with-imp: there is no IMP, so nothing can be run as another user");
@@ -626,15 +680,19 @@ static int run_exec (optparse_t *p, int argc, char **argv)
     ex.verbose = optparse_getopt (p, "verbose", NULL);
     ex.h = cmd_open ();
     ids = choose_ranks (p);
-    cmd = make_command (p, argc, argv);
+    target = parse_target (argv[i]);
+    if (optparse_hasopt (p, "attach"))
+        ex.name = target.name;
+    else
+        cmd = make_command (p, argc, argv);
     ex.active = ex.count = idset_count (ids);
     if (!(ex.procs = calloc (ex.count, sizeof (*ex.procs))))
         cmd_die ("out of memory");
-    verbose ("starting %s on %d ranks", ex.name, ex.count);
+    verbose ("%s %s on %d ranks", cmd ? "starting" : "attaching to", ex.name, ex.count);
     if (optparse_hasopt (p, "bg"))
         rc = run_background (p, ids, cmd, service);
     else
-        rc = run_attached (p, ids, cmd, service);
+        rc = run_attached (p, ids, cmd, &target, service);
     flux_cmd_destroy (cmd);
     idset_destroy (ids);
     free (ex.procs);
@@ -676,6 +734,8 @@ static const struct optparse_option opts[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Name by which the process can be found" },
+    { .name = "attach",
+      .usage = "Attach to a process in the background, by its pid or label" },
     { .name = "with-imp",
       .flags = OPTPARSE_OPT_HIDDEN,
       .usage = "Refused: there is no IMP to run the command with" },
@@ -685,7 +745,7 @@ static const struct optparse_option opts[] = {
 const struct command cmd_exec = {
     .name = "exec",
     .summary = "Run a command on brokers",
-    .usage = "[OPTIONS] COMMAND...",
+    .usage = "[OPTIONS] COMMAND...\n  or:  flux-exec [OPTIONS] --attach PID|LABEL",
     .group = "instance",
     .options = opts,
     .run = run_exec,

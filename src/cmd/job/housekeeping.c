@@ -188,32 +188,20 @@ static bool row_fill (struct row *row, const char *id, json_t *o,
 static void print_rows (optparse_t *p, const struct row *rows, size_t count)
 {
     const struct format_source source = { resolve, get, NULL };
-    const void **order = calloc (count + 1, sizeof (*order));
     char *text = get_format (p);
     flux_error_t error;
     struct buf b = BUF_INIT;
     struct format *f = format_create (text, &source, &error);
 
-    if (!f || !order)
-        cmd_die ("ERROR: %s", f ? "out of memory" : error.text);
-    for (size_t i = 0; i < count; i++) {
-        order[i] = &rows[i];
-        format_scan (f, order[i]);
-    }
-    format_scan_end (f);
-    format_sort (f, order, count);
-    if (!optparse_hasopt (p, "no-header")) {
-        format_header (f, &b);
-        buf_addc (&b, '\n');
-    }
-    for (size_t i = 0; i < count; i++) {
-        format_row (f, order[i], &b);
-        buf_addc (&b, '\n');
-    }
+    if (!f)
+        cmd_die ("ERROR: %s", error.text);
+    if (format_table (f, rows, count, sizeof (*rows), !optparse_hasopt (p, "no-header"),
+                      &b)
+        < 0)
+        cmd_die ("ERROR: out of memory");
     buf_print (&b, stdout);
     buf_fini (&b);
     format_destroy (f);
-    free (order);
     free (text);
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/hashmap.h"
 #include "base/json/jsonout.h"
 #include "base/list.h"
@@ -29,7 +30,8 @@
 #define CREDIT_LIMIT (64 * 1024)      /* with them */
 #define ZOMBIE_LIMIT 1024
 #define PROCESS_LIMIT 65536
-#define WAIT_OUTPUT_LIMIT (64 * 1024)
+#define RETAINED_LIMIT (64 * 1024) /* output of a process in the background */
+#define RETAINED_TOTAL_LIMIT (16 * 1024 * 1024) /* and of all of them */
 
 struct flux_subprocess_server {
     flux_t *h;
@@ -43,6 +45,15 @@ struct flux_subprocess_server {
     struct idmap *pids;
     int count;
     int zombies;
+    size_t retained; /* bytes of output in all */
+};
+
+/* Output of a process in the background, while nobody has attached to it. */
+struct retained {
+    struct list node;
+    int stream; /* its flag */
+    size_t len;
+    struct buf io; /* RFC 24 data */
 };
 
 struct proc {
@@ -53,17 +64,32 @@ struct proc {
     const flux_msg_t *waiter;
     char *key; /* in streams, if attached */
     int flags;
-    int streams;     /* of flags: what is sent */
+    int streams; /* of flags: what is sent */
+    struct list retained;
+    size_t retained_len;
     bool background; /* it outlives its client */
     bool attached;
     bool zombie;
     bool started; /* and it has been told */
 };
 
+static void forget_output (struct proc *pr)
+{
+    list_foreach (&pr->retained, it) {
+        struct retained *r = container_of (it, struct retained, node);
+        list_remove (&r->node);
+        buf_fini (&r->io);
+        free (r);
+    }
+    pr->s->retained -= pr->retained_len;
+    pr->retained_len = 0;
+}
+
 static void proc_destroy (struct proc *pr)
 {
     flux_subprocess_server_t *s = pr->s;
 
+    forget_output (pr);
     list_remove (&pr->node);
     s->count--;
     if (pr->zombie)
@@ -94,17 +120,26 @@ static void respond_text (struct proc *pr, struct buf *b)
         flux_log_error (pr->s->h, "%s: error responding to exec", pr->s->service);
 }
 
-static void send_output (struct proc *pr, const char *stream, const char *data,
-                         size_t len, bool eof)
+static void send_io (struct proc *pr, const struct buf *io)
 {
     struct buf b = BUF_INIT;
 
     buf_printf (&b, "{\"type\":\"output\",\"pid\":%d,\"io\":",
                 (int)flux_subprocess_pid (pr->p));
-    io_append (&b, stream, pr->s->rank_str, data, len, eof);
+    buf_add (&b, io->data, io->len);
     buf_addc (&b, '}');
     respond_text (pr, &b);
     buf_fini (&b);
+}
+
+static void send_output (struct proc *pr, const char *stream, const char *data,
+                         size_t len, bool eof)
+{
+    struct buf io = BUF_INIT;
+
+    io_append (&io, stream, pr->s->rank_str, data, len, eof);
+    send_io (pr, &io);
+    buf_fini (&io);
 }
 
 static int stream_flag (const char *stream)
@@ -114,6 +149,33 @@ static int stream_flag (const char *stream)
                                         : SUBPROCESS_EXEC_CHANNEL;
 }
 
+/* For who attaches, or waits for it: the first of it, if there is too much. */
+static void retain (struct proc *pr, const char *stream, const char *data, size_t len)
+{
+    flux_subprocess_server_t *s = pr->s;
+    size_t room = RETAINED_LIMIT - pr->retained_len;
+    struct retained *r;
+
+    if (room > RETAINED_TOTAL_LIMIT - s->retained)
+        room = RETAINED_TOTAL_LIMIT - s->retained;
+    if (len > room)
+        len = room;
+    if (len == 0 || !(r = calloc (1, sizeof (*r))))
+        return;
+    list_init (&r->node);
+    r->stream = stream_flag (stream);
+    r->len = len;
+    io_append (&r->io, stream, s->rank_str, data, len, false);
+    if (r->io.err) {
+        buf_fini (&r->io);
+        free (r);
+        return;
+    }
+    list_append (&pr->retained, &r->node);
+    pr->retained_len += len;
+    s->retained += len;
+}
+
 static void output_cb (flux_subprocess_t *p, const char *stream)
 {
     struct proc *pr = flux_subprocess_aux_get (p, "proc");
@@ -121,6 +183,8 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
     int len = flux_subprocess_read (p, stream, &data);
     bool eof = flux_subprocess_read_stream_closed (p, stream);
 
+    if (pr && pr->background && !pr->attached && len > 0)
+        retain (pr, stream, data, len);
     if (!pr || !pr->attached || len < 0 || !(pr->streams & stream_flag (stream)))
         return;
     if (len > 0 || eof)
@@ -249,10 +313,24 @@ static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
 
 static void respond_wait (struct proc *pr)
 {
-    if (flux_respond_pack (pr->s->h, pr->waiter, "{s:i}", "status",
-                           flux_subprocess_status (pr->p))
-        < 0)
+    struct buf b = BUF_INIT;
+    char sep = '[';
+
+    buf_printf (&b, "{\"status\":%d", flux_subprocess_status (pr->p));
+    if (!list_empty (&pr->retained)) {
+        buf_adds (&b, ",\"output\":");
+        list_foreach (&pr->retained, it) {
+            struct retained *r = container_of (it, struct retained, node);
+            buf_addc (&b, sep);
+            buf_add (&b, r->io.data, r->io.len);
+            sep = ',';
+        }
+        buf_addc (&b, ']');
+    }
+    buf_addc (&b, '}');
+    if (b.err || flux_respond (pr->s->h, pr->waiter, b.data) < 0)
         flux_log_error (pr->s->h, "%s: error responding to wait", pr->s->service);
+    buf_fini (&b);
 }
 
 static void completion_cb (flux_subprocess_t *p)
@@ -379,6 +457,7 @@ static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     pr->flags = flags;
     pr->attached = flux_msg_is_streaming (msg);
     pr->request = flux_msg_incref (msg);
+    list_init (&pr->retained);
     list_init (&pr->node);
     list_append (&s->procs, &pr->node);
     s->count++;
@@ -467,6 +546,15 @@ static void credit_request_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
     flux_subprocess_decref (p);
 }
 
+static const char *not_found (int pid, const char *label, flux_error_t *error)
+{
+    if (label)
+        error_text (error, "label %.60s does not belong to any subprocess", label);
+    else
+        error_text (error, "pid %d does not belong to any subprocess", pid);
+    return error->text;
+}
+
 static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char *label)
 {
     if (!label)
@@ -480,9 +568,16 @@ static struct proc *find_proc (flux_subprocess_server_t *s, int pid, const char 
     return NULL;
 }
 
-/* Streams that ended before there was somebody to be told, and the end of the process. */
+/* What came, and which streams ended, before there was somebody to be told; and the end of
+ * the process. */
 static void tell_past (struct proc *pr)
 {
+    list_foreach (&pr->retained, it) {
+        struct retained *r = container_of (it, struct retained, node);
+        if (r->stream & pr->streams)
+            send_io (pr, &r->io);
+    }
+    forget_output (pr);
     list_foreach (&pr->p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->output_cb && c->eof_told && (pr->streams & stream_flag (c->name)))
@@ -524,6 +619,7 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     flux_subprocess_server_t *s = arg;
     const char *label = NULL, *errstr = NULL;
+    flux_error_t error;
     struct proc *pr;
     int pid, flags;
 
@@ -537,7 +633,7 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     if (!(pr = find_proc (s, pid, label))) {
         errno = ENOENT;
-        errstr = label ? "no process with this label" : "no process with this pid";
+        errstr = not_found (pid, label, &error);
         goto error;
     }
     if (pr->attached || !pr->background) {
@@ -574,6 +670,7 @@ static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct proc *pr;
     flux_future_t *f = NULL;
     const char *errstr = NULL;
+    flux_error_t error;
 
     if (flux_request_unpack (msg, NULL, "{s:i s:i s?s}", "pid", &pid, "signum", &signum,
                              "label", &label)
@@ -581,7 +678,7 @@ static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         goto error;
     if (!(pr = find_proc (s, pid, label)) || pr->zombie) {
         errno = ESRCH;
-        errstr = label ? "no process with this label" : "no process with this pid";
+        errstr = not_found (pid, label, &error);
         goto error;
     }
     if (signum < 0 || signum > 64) {
@@ -605,13 +702,14 @@ static void wait_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     int pid;
     const char *label = NULL;
     const char *errstr = NULL;
+    flux_error_t error;
     struct proc *pr;
 
     if (flux_request_unpack (msg, NULL, "{s:i s?s}", "pid", &pid, "label", &label) < 0)
         goto error;
     if (!(pr = find_proc (s, pid, label))) {
         errno = ESRCH;
-        errstr = label ? "no process with this label" : "no process with this pid";
+        errstr = not_found (pid, label, &error);
         goto error;
     }
     if (!(pr->flags & SUBPROCESS_EXEC_WAITABLE) || pr->waiter) {
@@ -634,9 +732,13 @@ static json_t *describe (struct proc *pr)
 {
     flux_cmd_t *cmd = flux_subprocess_get_cmd (pr->p);
     const char *label = flux_cmd_get_label (cmd);
-    return json_pack ("{s:i s:s s:i s:s s:o}", "pid", (int)flux_subprocess_pid (pr->p),
-                      "state", pr->zombie ? "Z" : "R", "rank", (int)pr->s->rank,
-                      "label", label ? label : "", "cmd", cmd_encode (cmd));
+    /* Not in RFC 42: the three after cmd. */
+    return json_pack ("{s:i s:s s:i s:s s:o s:b s:b s:b}", "pid",
+                      (int)flux_subprocess_pid (pr->p), "state", pr->zombie ? "Z" : "R",
+                      "rank", (int)pr->s->rank, "label", label ? label : "", "cmd",
+                      cmd_encode (cmd), "background", pr->background, "waitable",
+                      !!(pr->flags & SUBPROCESS_EXEC_WAITABLE), "attached",
+                      pr->attached || pr->waiter);
 }
 
 static void list_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
