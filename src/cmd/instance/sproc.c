@@ -57,8 +57,10 @@ static void get (const struct format_field *field, const void *arg,
                  struct format_value *v, void *unused)
 {
     const struct row *row = arg;
-    const char *const texts[] = { [STATE] = row->state, [STATEX] = row->statex,
-                                  [FLAGS] = row->flags, [LABEL] = row->label,
+    const char *const texts[] = { [STATE] = row->state,
+                                  [STATEX] = row->statex,
+                                  [FLAGS] = row->flags,
+                                  [LABEL] = row->label,
                                   [CMD] = row->cmd };
 
     if (field->id == PID || field->id == RANK)
@@ -67,7 +69,8 @@ static void get (const struct format_field *field, const void *arg,
     else if (field->id == ATTACHED)
         *v = (struct format_value){ .type = FORMAT_BOOL, .b = row->attached };
     else
-        *v = (struct format_value){ .type = FORMAT_STRING, .s = safe (texts[field->id]) };
+        *v = (struct format_value){ .type = FORMAT_STRING,
+                                    .s = safe (texts[field->id]) };
 }
 
 /* --- what all have in common --- */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "core/subprocess/io.h"
 #include "core/subprocess/process.h"
 #include "core/subprocess/server.h"
 
@@ -213,7 +214,7 @@ static bool is_zombie (pid_t pid)
 
 static void test_attach_late (void **state)
 {
-    pid_t pid = background ("echo lost; exit 4", NULL, FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    pid_t pid = background ("echo kept; exit 4", NULL, FLUX_SUBPROCESS_FLAGS_WAITABLE);
     flux_subprocess_t *p;
 
     /* To ask runs the reactor; to run it once more might wait for what came meanwhile. */
@@ -223,10 +224,39 @@ static void test_attach_late (void **state)
     flux_reactor_run (r, 0);
     assert_int_equal (completions, 1);
     assert_int_equal (eofs, 2);
-    assert_int_equal (out.len, 0);
+    assert_string_equal (out.data, "kept\n");
     assert_int_equal (flux_subprocess_exit_code (p), 4);
     end (p);
     assert_int_equal (wait_for (pid, NULL), -1);
+}
+
+/* Who waits gets what was written, in order, up to a bound. */
+static void test_wait_output (void **state)
+{
+    pid_t pid = background ("echo a; echo b >&2; head -c 100000 /dev/zero", NULL,
+                            FLUX_SUBPROCESS_FLAGS_WAITABLE);
+    flux_future_t *f = answered (flux_rexec_wait (h, NULL, 0, pid, NULL));
+    size_t seen[2] = { 0 }, i;
+    json_t *output, *o;
+    int status;
+
+    assert_int_equal (
+        flux_rpc_get_unpack (f, "{s:i s:o}", "status", &status, "output", &output), 0);
+    assert_int_equal (status, 0);
+    json_array_foreach (output, i, o) {
+        struct io io;
+        int err;
+
+        assert_int_equal (io_decode (o, &io), 0);
+        err = !strcmp (io.stream, "stderr");
+        if (seen[err] == 0)
+            assert_memory_equal (io.data, err ? "b\n" : "a\n", 2);
+        seen[err] += io.len;
+        free (io.data);
+    }
+    assert_int_equal (seen[0] + seen[1], 65536);
+    assert_true (seen[1] == 2 || seen[1] == 0); /* it may come last */
+    flux_future_destroy (f);
 }
 
 /* Input is at its end: who reads it does not wait for ever. */
@@ -591,6 +621,7 @@ int main (void)
         cmocka_unit_test_setup (test_attach, reset),
         cmocka_unit_test_setup (test_streams, reset),
         cmocka_unit_test_setup (test_attach_late, reset),
+        cmocka_unit_test_setup (test_wait_output, reset),
         cmocka_unit_test_setup (test_no_input, reset),
         cmocka_unit_test_setup (test_refused, reset),
         cmocka_unit_test_setup (test_kill_at_once, reset),
