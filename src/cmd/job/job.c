@@ -60,6 +60,8 @@ static struct optparse_subcommand subcommands[] = {
       job_memo, 0, job_memo_opts },
     { "namespace", "[id ...]", "Convert job ids to the names of KVS namespaces",
       job_namespace, 0, NULL },
+    { "hostpids", "[-d STRING] [-r IDSET] [-t FSD] id",
+      "Print host and pid of each task", job_hostpids, 0, job_hostpids_opts },
     { "proctable", "[OPTIONS] id", "List the processes of a job's tasks", job_proctable,
       0, job_proctable_opts },
     { "purge", "[OPTIONS] [ids...]", "Purge inactive jobs", job_purge, 0,

@@ -25,7 +25,7 @@ int job_status (optparse_t *p, int argc, char **argv);
 /* job_signal.c */
 extern struct optparse_option job_kill_opts[], job_killall_opts[], job_raise_opts[];
 extern struct optparse_option job_raiseall_opts[], job_purge_opts[], job_memo_opts[],
-    job_proctable_opts[];
+    job_proctable_opts[], job_hostpids_opts[];
 extern struct optparse_option job_urgency_opts[];
 int job_kill (optparse_t *p, int argc, char **argv);
 int job_killall (optparse_t *p, int argc, char **argv);
@@ -34,6 +34,7 @@ int job_raiseall (optparse_t *p, int argc, char **argv);
 int job_urgency (optparse_t *p, int argc, char **argv);
 int job_memo (optparse_t *p, int argc, char **argv);
 int job_proctable (optparse_t *p, int argc, char **argv);
+int job_hostpids (optparse_t *p, int argc, char **argv);
 int job_purge (optparse_t *p, int argc, char **argv);
 
 /* job_id.c */
@@ -49,6 +50,10 @@ int job_timeleft (optparse_t *p, int argc, char **argv);
 
 /* The first operand's index; dies with the usage unless there are min to max
  * operands (max < 0: any number). */
+/* Waits for the event shell.start of a job; timeout in seconds, < 0: none. Its map of
+ * tasks (RFC 34), owned by the caller; NULL with errno: ENODATA: it ended without,
+ * ETIMEDOUT, ENOENT. */
+json_t *job_taskmap_wait (flux_jobid_t id, double timeout);
 int job_operands (optparse_t *p, int argc, int min, int max);
 /* "exec" -> "guest.exec.eventlog", ... */
 const char *job_path (const char *name);

@@ -1,4 +1,5 @@
 /* flux job id, last, list-ids, namespace, taskmap, timeleft. */
+#include "base/clock.h"
 #include "cmd/job/job.h"
 #include "value/fsd.h"
 #include <flux/hostlist.h>
@@ -237,28 +238,45 @@ struct optparse_option job_taskmap_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
-/* From the event shell.start of a job. */
-static char *taskmap_of_job (flux_jobid_t id)
+json_t *job_taskmap_wait (flux_jobid_t id, double timeout)
 {
     flux_future_t *f = flux_job_event_watch (cmd_open (), id, "guest.exec.eventlog",
                                              FLUX_JOB_EVENT_WATCH_WAITCREATE);
+    double end = clock_monotonic () + timeout;
     const char *line;
-    char *s = NULL;
+    json_t *map = NULL;
 
-    while (!s && flux_job_event_watch_get (f, &line) == 0) {
-        json_t *entry = eventlog_entry_decode (line, strlen (line)), *context;
+    while (!map) {
+        double left = timeout < 0 ? -1. : fmax (end - clock_monotonic (), 0);
+        json_t *entry, *context;
         const char *name;
+
+        if (!f || flux_future_wait_for (f, left) < 0
+            || flux_job_event_watch_get (f, &line) < 0)
+            break;
+        entry = eventlog_entry_decode (line, strlen (line));
         if (eventlog_entry_parse (entry, NULL, &name, &context) == 0
             && strcmp (name, "shell.start") == 0)
-            s = json_dumps (json_object_get (context, "taskmap"), JSON_COMPACT);
+            map = json_incref (json_object_get (context, "taskmap"));
         json_decref (entry);
         flux_future_reset (f);
     }
-    if (!s)
-        cmd_die ("Unable to get taskmap of job: %s",
-                 errno == ENODATA ? "it did not start" : cmd_future_error (f));
-    flux_job_event_watch_cancel (f);
+    if (map)
+        flux_job_event_watch_cancel (f);
     flux_future_destroy (f);
+    return map;
+}
+
+static char *taskmap_of_job (flux_jobid_t id)
+{
+    json_t *o = job_taskmap_wait (id, -1.);
+    char *s;
+
+    if (!o)
+        cmd_die ("Unable to get taskmap of job: %s",
+                 errno == ENODATA ? "it did not start" : flux_strerror (errno));
+    s = json_dumps (o, JSON_COMPACT);
+    json_decref (o);
     return s;
 }
 

@@ -12,7 +12,20 @@ like 'with host and program' "^1 $(hostname) [0-9]+ /.*sleep\$" flux job proctab
 is 'as JSON' "$(sort pids)" sh -c "flux job proctable -j $id |
     python3 -c 'import json, sys; [print(p[\"rank\"], p[\"pid\"]) for p in json.load(sys.stdin)]'"
 is 'on one host, without asking others' "$(sort pids | sed -n 1p)" list_here "$id"
-flux cancel "$id"
+is 'hosts and pids' "$(sort pids | sed "s/. /$(hostname):/" | paste -sd,)" \
+    flux job hostpids "$id"
+is 'of one task' "$(hostname):$(sed -n 's/^1 //p' pids)" flux job hostpids --ranks=1 "$id"
+like 'another delimiter' ':[0-9]+ / .*:[0-9]+$' flux job hostpids --delimiter=' / ' "$id"
+fails 'no set of tasks' 1 "'x' is no set of tasks" flux job hostpids -r x "$id"
+fails 'hostpids of no job' 1 '1234: No such job' flux job hostpids 1234
+held=$(flux submit --urgency=hold sleep inf)
+fails 'no longer than it may' 1 'timeout waiting for shell.start' \
+    flux job hostpids --timeout=0.01 "$held"
+flux job hostpids "$held" >held.pids &
+flux job urgency "$held" 16
+wait $!
+like 'waits for the start' "^$(hostname):[0-9]+\$" cat held.pids
+flux cancel "$id" "$held"
 flux job wait-event "$id" clean >/dev/null
 fails 'of a job that does not run' 1 'not running|inactive|no .*ranks|not active' \
     flux job proctable "$id"
