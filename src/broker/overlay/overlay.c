@@ -12,6 +12,7 @@
 #include "broker/overlay/overlay.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "broker/modhost/trace.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -46,10 +47,30 @@ static enum broker_state op_state (void *arg)
     return ov->b->state;
 }
 
+static void trace_child (struct overlay *ov, const char *id, const char *dir,
+                         const flux_msg_t *msg)
+{
+    struct peer *p;
+    int rank = -1;
+
+    if (!trace_wanted (ov->b))
+        return;
+    if ((p = peer_lookup (ov->b, id)) && p->kind == PEER_CHILD)
+        rank = ((struct child *)p->arg)->place->rank;
+    trace_overlay (ov->b, rank, dir, msg);
+}
+
+static void trace_parent (struct overlay *ov, const char *dir, const flux_msg_t *msg)
+{
+    if (trace_wanted (ov->b))
+        trace_overlay (ov->b, overlay_core_parent_rank (ov->core), dir, msg);
+}
+
 static int op_send_child (const char *id, const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = arg;
 
+    trace_child (ov, id, "tx", msg);
     return ov->ops->send_child (ov->transport, id, msg);
 }
 
@@ -57,6 +78,7 @@ static int op_send_parent (const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = arg;
 
+    trace_parent (ov, "tx", msg);
     return ov->ops->send_parent (ov->transport, msg);
 }
 
@@ -423,6 +445,7 @@ static void op_log (int severity, const char *text, void *arg)
 
 static void child_recv (const char *id, flux_msg_t *msg, void *arg)
 {
+    trace_child (arg, id, "rx", msg);
     overlay_core_child_recv (((struct overlay *)arg)->core, id, msg);
 }
 
@@ -433,6 +456,7 @@ static void child_lost (const char *id, void *arg)
 
 static void parent_recv (flux_msg_t *msg, void *arg)
 {
+    trace_parent (arg, "rx", msg);
     overlay_core_parent_recv (((struct overlay *)arg)->core, msg);
 }
 

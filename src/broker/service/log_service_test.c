@@ -269,12 +269,12 @@ static void traces (void **state)
         assert_null (answer (w));
         traced (w, "kvs", "rx", FLUX_MSGTYPE_REQUEST, "kvs.lookup", 0);
         if (*seen == 'q') {
-            expect (w, " kvs rx request kvs.lookup [10]");
+            expect (w, " kvs rx > kvs.lookup [10]");
             seen++;
         }
         traced (w, "kvs", "tx", FLUX_MSGTYPE_RESPONSE, "kvs.lookup", 0);
         if (*seen == 'r') {
-            expect (w, " kvs tx response kvs.lookup [0]");
+            expect (w, " kvs tx < kvs.lookup [0] success");
             seen++;
         }
         traced (w, "kvs", "rx", FLUX_MSGTYPE_RESPONSE, "content.load", ENOENT);
@@ -284,15 +284,56 @@ static void traces (void **state)
         }
         traced (w, "kvs", "rx", FLUX_MSGTYPE_EVENT, "heartbeat.pulse", 0);
         if (*seen == 'h') {
-            expect (w, " event heartbeat.pulse");
+            expect (w, " e heartbeat.pulse");
             seen++;
         }
         traced (w, "content", "rx", FLUX_MSGTYPE_REQUEST, "content.load", 0);
         if (*seen == 'Q')
-            expect (w, " content rx request content.load");
+            expect (w, " content rx > content.load");
         assert_null (answer (w));
         send (w, "module.disconnect", NULL, 0, false, FLUX_MATCHTAG_NONE, 0);
     }
+}
+
+static void passed (struct world *w, int rank, const char *dir, const char *topic)
+{
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+
+    flux_msg_set_topic (msg, topic);
+    trace_overlay (&w->b, rank, dir, msg);
+    turn (w);
+    flux_msg_destroy (msg);
+}
+
+/* Of the tree: by neighbour and topic; and not what a trace itself sends. */
+static void overlay_traces (void **state)
+{
+    struct world *w = *state;
+
+    w->b.size = 4;
+    assert_false (trace_wanted (&w->b));
+    ask (w, "overlay.trace", "{\"rank\":1,\"topic_glob\":\"kvs.*\"}");
+    assert_true (trace_wanted (&w->b));
+    passed (w, 1, "rx", "kvs.lookup");
+    expect (w, " rx 1 > kvs.lookup [0]");
+    passed (w, 2, "rx", "kvs.lookup");
+    passed (w, 1, "rx", "content.load");
+    traced (w, "kvs", "rx", FLUX_MSGTYPE_REQUEST, "kvs.lookup", 0);
+    assert_null (answer (w));
+    send (w, "module.disconnect", NULL, 0, false, FLUX_MATCHTAG_NONE, 0);
+    assert_false (trace_wanted (&w->b));
+    ask (w, "overlay.trace", "{}");
+    passed (w, -1, "tx", "hello");
+    expect (w, " tx ? > hello [0]");
+    passed (w, 3, "tx", "overlay.trace");
+    passed (w, 3, "tx", "module.trace");
+    assert_null (answer (w));
+    ask (w, "overlay.trace", "{\"rank\":4}");
+    expect (w, "EINVAL there is no broker of that rank");
+    ask (w, "overlay.trace", "{\"rank\":\"x\"}");
+    expect (w, "EPROTO");
+    send (w, "overlay.trace", "{}", 3, false, 1, 0);
+    expect (w, "EPROTO");
 }
 
 /* The payload, too; however long names are, nothing is written beyond the line. */
@@ -336,8 +377,8 @@ static void bad_traces (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        T (backlog), T (follow), T (gone), T (appended),
-        T (refused), T (traces), T (full), T (bad_traces),
+        T (backlog), T (follow), T (gone),       T (appended),       T (refused),
+        T (traces),  T (full),   T (bad_traces), T (overlay_traces),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

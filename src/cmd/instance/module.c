@@ -1,6 +1,7 @@
 /* flux module: list, load, remove, reload, stats, debug, trace. */
 #include "base/sort.h"
 #include "cmd/cmd.h"
+#include "cmd/instance/tracing.h"
 #include "cmd/output/output.h"
 
 #include <limits.h>
@@ -437,110 +438,19 @@ static struct optparse_option trace_opts[] = {
       .has_arg = 1,
       .arginfo = "GLOB",
       .usage = "Only topics that match" },
-    { .name = "type",
-      .key = 't',
-      .has_arg = 1,
-      .arginfo = "TYPE,...",
-      .flags = OPTPARSE_OPT_AUTOSPLIT,
-      .usage = "Only these: request, response, event, control" },
-    { .name = "full", .key = 'f', .usage = "Print payloads too" },
-    { .name = "human", .key = 'H', .usage = "Show times relative to each other" },
-    { .name = "delta",
-      .key = 'd',
-      .usage = "With --human: the time since the line before" },
-    { .name = "color",
-      .key = 'L',
-      .has_arg = 2,
-      .arginfo = "WHEN",
-      .usage = "Colors: auto, never, always" },
+    TRACING_OPTS,
     OPTPARSE_TABLE_END,
 };
 
-static int typemask (optparse_t *p)
-{
-    static const struct {
-        const char *name;
-        int type;
-    } types[] = { { "request", FLUX_MSGTYPE_REQUEST },
-                  { "response", FLUX_MSGTYPE_RESPONSE },
-                  { "event", FLUX_MSGTYPE_EVENT },
-                  { "control", FLUX_MSGTYPE_CONTROL } };
-    const char *s;
-    int bits = 0;
-    optparse_getopt_iterator_reset (p, "type");
-    while ((s = optparse_getopt_next (p, "type"))) {
-        int i = 0;
-        while (i < 4 && strcmp (types[i].name, s) != 0)
-            i++;
-        if (i == 4)
-            cmd_die ("trace: unknown message type '%s'", s);
-        bits |= types[i].type;
-    }
-    return bits ? bits : FLUX_MSGTYPE_ANY;
-}
-
-/* How lines of a trace show their times. */
-struct trace_times {
-    bool human, delta, color;
-    double last, anchor; /* seconds of the day; < 0: none yet */
-};
-
-/* "HH:MM:SS.USEC REST" becomes "[DATE] REST", or "[+SECONDS] REST" within a minute. */
-static void print_traced (struct trace_times *tt, const char *line)
-{
-    int hour, min, n = 0;
-    double sec;
-    char text[32], date[16];
-
-    if (!tt->human || sscanf (line, "%2d:%2d:%9lf%n", &hour, &min, &sec, &n) != 3) {
-        puts (safe_lines (line));
-        return;
-    }
-    double t = hour * 3600 + min * 60 + sec;
-    if (tt->anchor < 0 || t < tt->anchor || t - tt->anchor >= 60) {
-        time_t now = time (NULL);
-        struct tm tm;
-        strftime (date, sizeof (date), "%b%d", localtime_r (&now, &tm));
-        snprintf (text, sizeof (text), "[%s %02d:%02d]", date, hour, min);
-        tt->anchor = t;
-    } else
-        snprintf (text, sizeof (text), "[%+11.6f]",
-                  t - (tt->delta ? tt->last : tt->anchor));
-    tt->last = t;
-    printf ("%s%s%s%s\n", tt->color ? "\033[32m" : "", text, tt->color ? "\033[0m" : "",
-            safe_lines (line + n));
-}
-
 static int cmd_trace (optparse_t *p, int argc, char **argv)
 {
-    const char *s;
-    struct trace_times tt = {
-        .human = optparse_hasopt (p, "human"),
-        .delta = optparse_hasopt (p, "delta"),
-        .color = optparse_hasopt (p, "color") && optparse_get_color (p, "color"),
-        .last = -1,
-        .anchor = -1,
-    };
-    if ((tt.delta || optparse_hasopt (p, "color")) && !tt.human)
-        cmd_die ("trace: --%s can only be used with --human",
-                 tt.delta ? "delta" : "color");
-    check_operands (p, argc, 1, -1);
     json_t *names = json_array ();
+
+    check_operands (p, argc, 1, -1);
     for (int i = optparse_option_index (p); i < argc; i++)
         json_array_append_new (names, json_string (argv[i]));
-    flux_future_t *f = flux_rpc_pack (
-        cmd_open (), "module.trace", FLUX_NODEID_ANY, FLUX_RPC_STREAMING,
-        "{s:o s:i s:s s:b}", "names", names, "typemask", typemask (p), "topic_glob",
-        optparse_get_str (p, "topic", "*"), "full", optparse_hasopt (p, "full"));
-    while (f && flux_rpc_get (f, &s) == 0) {
-        print_traced (&tt, s);
-        output_flush ();
-        flux_future_reset (f);
-    }
-    if (!f || errno != ENODATA)
-        cmd_die ("trace: %s", cmd_future_error (f));
-    flux_future_destroy (f);
-    return 0;
+    return tracing_follow (p, "module.trace", optparse_get_str (p, "topic", "*"),
+                           json_pack ("{s:o}", "names", names));
 }
 
 static struct optparse_subcommand subcommands[] = {

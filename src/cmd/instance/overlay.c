@@ -1,6 +1,7 @@
 /* flux overlay: the tree of brokers and how it is. */
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/instance/tracing.h"
 #include "cmd/output/output.h"
 
 #include "value/fsd.h"
@@ -476,22 +477,61 @@ static int cmd_parentof (optparse_t *p, int argc, char **argv)
     return 0;
 }
 
+static struct optparse_option disconnect_opts[] = {
+    { .name = "parent",
+      .key = 'r',
+      .has_arg = 1,
+      .arginfo = "RANK",
+      .usage = "Ask this broker (default: the parent by the topology)" },
+    OPTPARSE_TABLE_END,
+};
+
 static int cmd_disconnect (optparse_t *p, int argc, char **argv)
 {
-    int rank;
+    int rank, parent;
     int i = optparse_option_index (p);
     if (argc - i != 1)
         optparse_fatal_usage (p, 1, NULL);
     flux_t *h = cmd_open ();
-    int parent = parent_of (h, argv[i], &rank);
-    fprintf (stderr, "%s: asking rank %d to disconnect child rank %d\n", cmd_name,
-             parent, rank);
+    if (optparse_hasopt (p, "parent")) {
+        rank = one_rank (h, argv[i]);
+        parent = one_rank (h, optparse_get_str (p, "parent", ""));
+    } else
+        parent = parent_of (h, argv[i], &rank);
+    struct hostlist *hosts = get_hosts (h);
+    fprintf (stderr, "%s: asking %s (rank %d)", cmd_name, safe (host (hosts, parent)),
+             parent);
+    fprintf (stderr, " to disconnect child %s (rank %d)\n", safe (host (hosts, rank)),
+             rank);
+    hostlist_destroy (hosts);
     flux_future_t *f = flux_rpc_pack (h, "overlay.disconnect-subtree", parent, 0,
                                       "{s:i}", "rank", rank);
     if (!f || flux_rpc_get (f, NULL) < 0)
         cmd_die ("rank %d: %s", rank, cmd_future_error (f));
     flux_future_destroy (f);
     return 0;
+}
+
+static struct optparse_option trace_opts[] = {
+    { .name = "rank",
+      .key = 'r',
+      .has_arg = 1,
+      .arginfo = "RANK",
+      .usage = "Only messages to and from this neighbour" },
+    TRACING_OPTS,
+    OPTPARSE_TABLE_END,
+};
+
+static int cmd_trace (optparse_t *p, int argc, char **argv)
+{
+    int i = optparse_option_index (p);
+    const char *s = optparse_get_str (p, "rank", NULL);
+
+    if (argc - i > 1)
+        optparse_fatal_usage (p, 1, NULL);
+    return tracing_follow (
+        p, "overlay.trace", i < argc ? argv[i] : "*",
+        json_pack ("{s:i}", "rank", s ? one_rank (cmd_open (), s) : -1));
 }
 
 static struct optparse_subcommand subcommands[] = {
@@ -502,7 +542,10 @@ static struct optparse_subcommand subcommands[] = {
       NULL },
     { "parentof", "RANK|HOST", "Print the rank of a broker's parent", cmd_parentof, 0,
       NULL },
-    { "disconnect", "RANK|HOST", "Disconnect a subtree", cmd_disconnect, 0, NULL },
+    { "disconnect", "RANK|HOST", "Disconnect a subtree", cmd_disconnect, 0,
+      disconnect_opts },
+    { "trace", "[OPTIONS] [TOPIC-GLOB]", "Trace messages between brokers", cmd_trace, 0,
+      trace_opts },
     OPTPARSE_SUBCMD_END,
 };
 

@@ -40,7 +40,7 @@ like 'gets an error' '' cat hold.out
 trace () {
     flux module trace --topic='kvs.*' kvs >trace.out &
     tracer=$!
-    until grep -q 'kvs rx request kvs' trace.out; do
+    until grep -q 'kvs rx > kvs' trace.out; do
         flux kvs put trace=1
     done
     kill $tracer
@@ -48,7 +48,7 @@ trace () {
     return 0
 }
 succeeds 'trace' trace
-like 'says what went by' ' kvs rx request kvs\.[a-z-]+ \[[0-9]+\]$' cat trace.out
+like 'says what went by' ' kvs rx > kvs\.[a-z-]+ \[[0-9]+\]$' cat trace.out
 fails 'trace of an unknown module' 1 'nosuch: no such module' flux module trace kvs nosuch
 
 # Noise on the local socket.
