@@ -19,6 +19,9 @@ static struct optparse_option opts[] = {
       .arginfo = "FILE",
       .usage = "Dump the KVS to FILE when all jobs have ended" },
     { .name = "gc", .usage = "Free what nothing in the KVS refers to any more" },
+    { .name = "skip-gc",
+      .usage = "Neither free nor dump anything, though content.gc-at-end or "
+               "content.dump say so" },
     { .name = "quiet", .usage = "Show only errors" },
     { .name = "verbose",
       .key = 'v',
@@ -26,6 +29,7 @@ static struct optparse_option opts[] = {
       .arginfo = "LEVEL",
       .usage = "Show more of the log" },
     { .name = "yes", .key = 'y', .usage = "Do not ask (which is always so)" },
+    { .name = "no", .key = 'n', .usage = "Do not ask (which is always so)" },
     OPTPARSE_TABLE_END,
 };
 
@@ -71,6 +75,12 @@ static void prepare (flux_t *h, optparse_t *p)
 
     if (dump && !*dump)
         cmd_die ("--dump: no file is named");
+    if (optparse_hasopt (p, "skip-gc")) {
+        if (gc || dump)
+            cmd_die ("--skip-gc: --%s asks for it", dump ? "dump" : "gc");
+        set_attr (h, "content.gc-at-end", "0");
+        set_attr (h, "content.dump", "");
+    }
     if (gc)
         set_attr (h, "content.gc-at-end", "1");
     if (dump && strcmp (dump, "auto") != 0)

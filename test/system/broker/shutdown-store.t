@@ -52,6 +52,15 @@ like 'flux modprobe restores, too' '^12$' \
 succeeds 'and removes the link' [ ! -h dump/RESTORE ]
 cd ..
 like 'restored' '^9$' flux start sh -c 'flux restore --quiet --key=old "it'\''s.tar" && flux kvs get old.a.b'
+skipped () {
+    flux start -Scontent.dump="$DIR/skipped.tgz" -Scontent.gc-at-end=1 \
+        flux shutdown --quiet --skip-gc
+}
+run skipped
+is '--skip-gc: no dump, no collection' '129 ' echo "$rc $err"
+fails 'there is none' 2 'No such file' ls skipped.tgz
+fails '--skip-gc with what it forbids' 1 'skip-gc: --gc asks for it' \
+    flux start flux shutdown --skip-gc --gc
 fails '--dump without a name' 1 'no file is named' flux start flux shutdown --dump=
 
 succeeds 'content.dump at any end' flux start -Scontent.dump="$DIR/end.tgz" flux kvs put x=1
