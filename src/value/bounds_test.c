@@ -281,6 +281,12 @@ static void bad_jobids (void **state)
         "0000.0000.0000.000g",
         "0000.0000.0000.0000.0000",
         "00000000000000000000000000",
+        "\xf0\x9f",
+        "😃x",
+        "🤖",
+        "😃\xf0\x9f\x98",
+        "🎌🎌🎌🎌🎌🎌🎌",
+        "😄😃😃😃😃😃😃😃",
     };
     uint64_t id;
 
@@ -515,8 +521,25 @@ static void taskmap_pmi (void **state)
 
 static void jobid_forms (void **state)
 {
-    static const enum jobid_type types[] = { JOBID_DEC, JOBID_HEX,      JOBID_DOTHEX,
-                                             JOBID_KVS, JOBID_F58PLAIN, JOBID_F58 };
+    static const enum jobid_type types[] = { JOBID_DEC,  JOBID_HEX, JOBID_DOTHEX,
+                                             JOBID_KVS,  JOBID_F58, JOBID_F58PLAIN,
+                                             JOBID_EMOJI };
+    static const struct {
+        uint64_t id;
+        const char *text;
+    } known[] = { { 0, "😃" },
+                  { 1, "😄" },
+                  { 575, "🎌" },
+                  { 576, "😄😃" },
+                  { 6731191091817518, "👩💅📓😸👑🚓" } };
+
+    for (size_t i = 0; i < sizeof (known) / sizeof (known[0]); i++) {
+        char text[64];
+
+        assert_int_equal (jobid_encode (known[i].id, JOBID_EMOJI, text, sizeof (text)),
+                          0);
+        assert_string_equal (text, known[i].text);
+    }
 
     for (int round = 0; round < 5000; round++) {
         uint64_t id = ((uint64_t)rand_r (&seed) << 33 ^ (uint64_t)rand_r (&seed) << 11

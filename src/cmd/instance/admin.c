@@ -15,9 +15,8 @@
 
 static void push (json_t *commands)
 {
-    flux_future_t *f = flux_rpc_pack (cmd_open (), "runat.push", 0, 0,
-                                      "{s:s s:O}", "name", "cleanup", "commands",
-                                      commands);
+    flux_future_t *f = flux_rpc_pack (cmd_open (), "runat.push", 0, 0, "{s:s s:O}",
+                                      "name", "cleanup", "commands", commands);
 
     if (!f || flux_rpc_get (f, NULL) < 0)
         cmd_die ("cleanup-push: %s", cmd_future_error (f));
@@ -70,8 +69,7 @@ static json_t *read_commands (void)
 static int cmd_cleanup_push (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
-    json_t *commands =
-        i < argc ? command_of (argc - i, argv + i) : read_commands ();
+    json_t *commands = i < argc ? command_of (argc - i, argv + i) : read_commands ();
 
     if (json_array_size (commands) > 0)
         push (commands);
@@ -238,8 +236,8 @@ static int cmd_system_scripts (optparse_t *p, int argc, char **argv)
 }
 
 static struct optparse_subcommand subcommands[] = {
-    { "cleanup-push", "[COMMAND...]", "Run a command when the initial program has ended",
-      cmd_cleanup_push, 0, NULL },
+    { "cleanup-push", "[COMMAND...]",
+      "Run a command when the initial program has ended", cmd_cleanup_push, 0, NULL },
     { "system-scripts", "[-v]", "Show prolog, epilog and housekeeping",
       cmd_system_scripts, 0, scripts_opts },
     OPTPARSE_SUBCMD_END,

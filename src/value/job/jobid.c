@@ -1,4 +1,5 @@
 #include "value/job/jobid.h"
+#include "value/job/emoji.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -69,6 +70,47 @@ static int encode_f58 (uint64_t id, bool plain, char *buf, size_t len)
     return 0;
 }
 
+static int encode_emoji (uint64_t id, char *buf, size_t len)
+{
+    char digits[EMOJI_LEN * 7]; /* 576^7 > 2^64 */
+    char *p = digits + sizeof (digits);
+    size_t n;
+
+    do {
+        p -= EMOJI_LEN;
+        memcpy (p, emoji_digits + id % EMOJI_BASE * EMOJI_LEN, EMOJI_LEN);
+        id /= EMOJI_BASE;
+    } while (id > 0);
+    n = digits + sizeof (digits) - p;
+    if (n + 1 > len) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    memcpy (buf, p, n);
+    buf[n] = '\0';
+    return 0;
+}
+
+static int decode_emoji (const char *s, size_t len, uint64_t *id)
+{
+    uint64_t n = 0;
+
+    if (len % EMOJI_LEN != 0)
+        return invalid ();
+    for (; len > 0; s += EMOJI_LEN, len -= EMOJI_LEN) {
+        unsigned int digit = 0;
+
+        while (digit < EMOJI_BASE
+               && memcmp (emoji_digits + digit * EMOJI_LEN, s, EMOJI_LEN) != 0)
+            digit++;
+        if (digit == EMOJI_BASE || __builtin_mul_overflow (n, EMOJI_BASE, &n)
+            || __builtin_add_overflow (n, digit, &n))
+            return invalid ();
+    }
+    *id = n;
+    return 0;
+}
+
 int jobid_encode (uint64_t id, enum jobid_type type, char *buf, size_t len)
 {
     int n = -1;
@@ -92,8 +134,9 @@ int jobid_encode (uint64_t id, enum jobid_type type, char *buf, size_t len)
     case JOBID_F58:
     case JOBID_F58PLAIN:
         return encode_f58 (id, type == JOBID_F58PLAIN, buf, len);
-    case JOBID_WORDS:
     case JOBID_EMOJI:
+        return encode_emoji (id, buf, len);
+    case JOBID_WORDS:
         break;
     }
     if (n < 0)
@@ -189,6 +232,8 @@ int jobid_decode (const char *s, uint64_t *id)
         return decode_f58 (s + 2, len - 2, id);
     if (len > 1 && *s == 'f')
         return decode_f58 (s + 1, len - 1, id);
+    if (len > 1 && !memcmp (s, "\xf0\x9f", 2))
+        return decode_emoji (s, len, id);
     if (len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
         return decode_number (s + 2, len - 2, 16, id);
     return decode_number (s, len, 10, id);
