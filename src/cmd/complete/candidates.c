@@ -90,12 +90,23 @@ static const struct {
     const char *word;
     enum want want;
 } wants[] = {
-    { "JOBID", WANT_JOBID },    { "id", WANT_JOBID },      { "QUEUE", WANT_QUEUE },
-    { "RANK", WANT_RANK },      { "RANKS", WANT_RANK },    { "IDSET", WANT_RANK },
-    { "TARGETS", WANT_RANK },   { "NODEID", WANT_RANK },   { "KEY", WANT_KEY },
-    { "USER", WANT_USER },      { "FILE", WANT_FILE },     { "PATH", WANT_FILE },
-    { "DIR", WANT_FILE },       { "CONFIG", WANT_FILE },   { "COMMAND", WANT_COMMAND },
-    { "SCRIPT", WANT_FILE },    { "INITIAL-PROGRAM", WANT_COMMAND },
+    { "JOBID", WANT_JOBID },
+    { "id", WANT_JOBID },
+    { "QUEUE", WANT_QUEUE },
+    { "RANK", WANT_RANK },
+    { "RANKS", WANT_RANK },
+    { "IDSET", WANT_RANK },
+    { "TARGETS", WANT_RANK },
+    { "NODEID", WANT_RANK },
+    { "KEY", WANT_KEY },
+    { "USER", WANT_USER },
+    { "FILE", WANT_FILE },
+    { "PATH", WANT_FILE },
+    { "DIR", WANT_FILE },
+    { "CONFIG", WANT_FILE },
+    { "COMMAND", WANT_COMMAND },
+    { "SCRIPT", WANT_FILE },
+    { "INITIAL-PROGRAM", WANT_COMMAND },
 };
 
 static bool in_word (int c)

@@ -44,8 +44,8 @@ static const struct command cmd_module = { .name = "module",
 static const struct command cmd_shells = { .name = "shells", .usage = "bash|zsh" };
 static const struct command cmd_kvs = { .name = "rm", .usage = "[-N NAME] KEY..." };
 static const struct command cmd_secret = { .name = "ruse", .flags = CMD_HIDDEN };
-static const struct command *const table[] = { &cmd_run,    &cmd_module, &cmd_shells,
-                                               &cmd_kvs,    &cmd_secret, NULL };
+static const struct command *const table[] = { &cmd_run, &cmd_module, &cmd_shells,
+                                               &cmd_kvs, &cmd_secret, NULL };
 
 /* Candidates separated by spaces, in order; '@' and the number of what else fits. */
 static char *complete (const char *line)

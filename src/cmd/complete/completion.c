@@ -123,7 +123,8 @@ static void offer_jobs (flux_t *h, const struct offers *o)
         char f58[32], what[80];
         int state = 0;
 
-        if (json_unpack (job, "{s:I s?s s?i}", "id", &id, "name", &name, "state", &state)
+        if (json_unpack (job, "{s:I s?s s?i}", "id", &id, "name", &name, "state",
+                         &state)
                 < 0
             || flux_job_id_encode ((flux_jobid_t)id, "f58", f58, sizeof (f58)) < 0)
             continue;
@@ -131,9 +132,9 @@ static void offer_jobs (flux_t *h, const struct offers *o)
                   flux_job_statetostr (state, "L"));
         offer (o, f58, what);
         /* for who has no ƒ on the keyboard */
-        if (*o->c->stem && flux_job_id_encode ((flux_jobid_t)id, "f58plain", f58,
-                                                sizeof (f58))
-                               == 0)
+        if (*o->c->stem
+            && flux_job_id_encode ((flux_jobid_t)id, "f58plain", f58, sizeof (f58))
+                   == 0)
             offer (o, f58, what);
     }
     json_decref (list);
@@ -192,8 +193,9 @@ static void offer_keys (flux_t *h, const struct offers *o)
     if (f && flux_future_wait_for (f, PATIENCE) == 0
         && flux_kvs_lookup_get_dir (f, &d) == 0 && (itr = flux_kvsitr_create (d))) {
         while ((name = flux_kvsitr_next (itr))) {
-            snprintf (key, sizeof (key), "%.*s%s%s", dot ? (int)(dot + 1 - o->c->stem) : 0,
-                      o->c->stem, name, flux_kvsdir_isdir (d, name) ? "." : "");
+            snprintf (key, sizeof (key), "%.*s%s%s",
+                      dot ? (int)(dot + 1 - o->c->stem) : 0, o->c->stem, name,
+                      flux_kvsdir_isdir (d, name) ? "." : "");
             offer (o, key, "");
         }
         flux_kvsitr_destroy (itr);

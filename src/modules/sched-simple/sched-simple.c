@@ -1,4 +1,6 @@
-/* The simple scheduler: strict order of priority, nodes, cores and GPUs.
+/* The simple scheduler: order of priority, nodes, cores and GPUs. It is three modules:
+ * sched-simple and sched-fifo keep the order strictly, sched-backfill lets jobs overtake
+ * the first one that waits (backfill.h).
  *
  * Happy path:
  *  1. resource.acquire answers with R and what is up: the allocator is made.
@@ -19,11 +21,15 @@
 #include <syslog.h>
 
 #include "alloc.h"
+#include "backfill.h"
 #include "base/hashmap.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "core/reactor/reactor.h"
 #include "value/job/jobspec.h"
+
+#define DEPTH_DEFAULT 100
+#define DEPTH_MAX 100000
 
 struct job {
     flux_jobid_t id;
@@ -37,6 +43,7 @@ struct ctx {
     flux_t *h;
     schedutil_t *util;
     flux_msg_handler_t **handlers;
+    flux_msg_handler_t *disconnect;
     flux_future_t *acquire;
     const char *mode;
     enum alloc_mode alloc_mode;
@@ -44,7 +51,12 @@ struct ctx {
     double expiration;
     struct idmap *jobs;
     struct heap queue;
-    flux_jobid_t blocked; /* the head of the queue that has to wait, or 0 */
+    flux_jobid_t blocked;      /* the head of the queue that has to wait, or 0 */
+    struct backfill *backfill; /* NULL: nobody overtakes */
+    int depth;                 /* so many jobs may */
+    bool easy;
+    flux_jobid_t annotated; /* the last job that was told when it may start, */
+    double estimate;        /* and what */
     struct reactor_task schedule;
     struct flux_msglist *waiting; /* status requests from before */
 };
@@ -96,6 +108,15 @@ static void set_times (struct ctx *ctx, struct rset *r, double duration)
     rset_set_times (r, now, expiration);
 }
 
+static int hold (struct ctx *ctx, flux_jobid_t id, const struct rset *r)
+{
+    double end = rset_expiration (r);
+
+    return ctx->backfill
+               ? backfill_hold (ctx->backfill, id, r, end > 0 ? end : INFINITY)
+               : 0;
+}
+
 static int grant (struct ctx *ctx, struct job *job, struct rset *r)
 {
     char *summary = rset_dump (r);
@@ -104,9 +125,17 @@ static int grant (struct ctx *ctx, struct job *job, struct rset *r)
 
     set_times (ctx, r, job->spec.duration);
     R = rset_encode (r);
-    if (R && summary)
-        rc = schedutil_alloc_respond_success_pack (
-            ctx->util, job->msg, R, "{s:{s:s}}", "sched", "resource_summary", summary);
+    if (R && summary && hold (ctx, job->id, r) == 0)
+        /* What was expected is over. */
+        rc = job->id == ctx->annotated
+                 ? schedutil_alloc_respond_success_pack (
+                     ctx->util, job->msg, R, "{s:{s:s s:n}}", "sched",
+                     "resource_summary", summary, "t_estimate")
+                 : schedutil_alloc_respond_success_pack (ctx->util, job->msg, R,
+                                                         "{s:{s:s}}", "sched",
+                                                         "resource_summary", summary);
+    if (rc < 0 && ctx->backfill)
+        (void)backfill_release (ctx->backfill, job->id, r);
     free (R);
     free (summary);
     return rc;
@@ -137,6 +166,76 @@ static bool try_job (struct ctx *ctx, struct job *job)
     return true;
 }
 
+/* The first of the queue waits: it is told when it may expect to start. */
+static void announce (struct ctx *ctx, struct job *first, double at)
+{
+    if (!isfinite (at) || (ctx->annotated == first->id && ctx->estimate == at))
+        return;
+    ctx->annotated = first->id;
+    ctx->estimate = at;
+    if (schedutil_alloc_respond_annotate_pack (ctx->util, first->msg, "{s:{s:f}}",
+                                               "sched", "t_estimate", at)
+        < 0)
+        flux_log_error (ctx->h, "sched.alloc: cannot annotate");
+}
+
+/* True if the job overtakes, or can never run: it is in the queue no more. */
+static bool overtake (struct ctx *ctx, struct job *job)
+{
+    flux_error_t error = { "out of memory" };
+    struct rset *r = alloc_alloc (ctx->alloc, &job->spec, &error);
+    double end = INFINITY;
+    bool gone = true;
+
+    if (r) {
+        set_times (ctx, r, job->spec.duration);
+        if (rset_expiration (r) > 0)
+            end = rset_expiration (r);
+        if (!backfill_allows (ctx->backfill, ctx->alloc, end)) {
+            (void)alloc_free (ctx->alloc, r, NULL);
+            gone = false;
+        } else if (grant (ctx, job, r) < 0) {
+            flux_log_error (ctx->h, "sched.alloc: cannot answer");
+            (void)alloc_free (ctx->alloc, r, NULL);
+        }
+    } else if (errno == ENOSPC)
+        gone = false;
+    else
+        deny (ctx, job->msg, error.text);
+    rset_destroy (r);
+    if (gone)
+        remove_job (ctx, job);
+    return gone;
+}
+
+/* Looks at the next jobs behind the first one. */
+static void backfill (struct ctx *ctx, struct job *first)
+{
+    struct job **waiting = calloc (ctx->depth + 1, sizeof (*waiting));
+    struct heap_node *node;
+    int count = 0;
+
+    if (!waiting) {
+        flux_log_error (ctx->h, "backfill");
+        return;
+    }
+    announce (ctx, first, backfill_reserve (ctx->backfill, ctx->alloc, &first->spec));
+    heap_remove (&ctx->queue, &first->node);
+    waiting[count++] = first;
+    for (int i = 0; i < ctx->depth && (node = heap_first (&ctx->queue)); i++) {
+        struct job *job = container_of (node, struct job, node);
+
+        if (!overtake (ctx, job)) {
+            heap_remove (&ctx->queue, node);
+            waiting[count++] = job;
+        }
+    }
+    /* There is room for those that were there. */
+    while (count > 0)
+        (void)heap_insert (&ctx->queue, &waiting[--count]->node);
+    free (waiting);
+}
+
 static void schedule (void *arg)
 {
     struct ctx *ctx = arg;
@@ -144,10 +243,12 @@ static void schedule (void *arg)
 
     while (ctx->alloc && (node = heap_first (&ctx->queue))) {
         struct job *job = container_of (node, struct job, node);
-        if (job->id == ctx->blocked)
+        if (job->id == ctx->blocked && !ctx->backfill)
             return;
-        if (!try_job (ctx, job)) {
+        if (job->id == ctx->blocked || !try_job (ctx, job)) {
             ctx->blocked = job->id;
+            if (ctx->backfill)
+                backfill (ctx, job);
             return;
         }
     }
@@ -236,8 +337,11 @@ static void free_cb (flux_t *h, const flux_msg_t *msg, const char *unused, void 
     }
     if (!(r = rset_decode_json (R, &error)) || alloc_free (ctx->alloc, r, &error) < 0)
         flux_log (h, LOG_ERR, "sched.free: job %jd: %s", (intmax_t)id, error.text);
-    else
+    else {
+        if (ctx->backfill && backfill_release (ctx->backfill, id, r) < 0)
+            flux_log_error (h, "sched.free: job %jd", (intmax_t)id);
         reschedule (ctx);
+    }
     rset_destroy (r);
 }
 
@@ -297,6 +401,8 @@ static int hello_cb (flux_t *h, const flux_msg_t *msg, const char *R, void *arg)
         && (!free_ranks || (ids = idset_decode (free_ranks)))
         && (!ids || rset_remove_ranks (r, ids) == 0))
         rc = alloc_take (ctx->alloc, r, &error);
+    if (rc == 0 && hold (ctx, id, r) < 0)
+        flux_log_error (h, "hello: job %jd", (intmax_t)id);
     if (rc < 0) {
         flux_log (h, LOG_ERR, "hello: job %jd: %s", (intmax_t)id, error.text);
         /* The job's resources are not what they were: it cannot go on. */
@@ -369,10 +475,23 @@ static void feasibility_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t 
         flux_respond (h, msg, NULL);
 }
 
-/* Nothing to do: expirations are no matter of this scheduler. */
+/* A job may run longer, or less long. */
 static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
+    struct ctx *ctx = arg;
+    json_int_t id;
+    double end;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:F}", "id", &id, "expiration", &end)
+        < 0) {
+        flux_respond_error (h, msg, EPROTO, NULL);
+        return;
+    }
+    if (ctx->backfill) {
+        backfill_set_end (ctx->backfill, id, end > 0 ? end : INFINITY);
+        reactor_post (flux_get_reactor (h), &ctx->schedule);
+    }
     flux_respond (h, msg, NULL);
 }
 
@@ -387,7 +506,6 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 static const struct flux_msg_handler_spec handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "sched.resource-status", status_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "sched.expiration", expiration_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "sched-simple.disconnect", disconnect_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "sched.disconnect", disconnect_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "feasibility.check", feasibility_cb, FLUX_ROLE_USER },
     FLUX_MSGHANDLER_TABLE_END,
@@ -406,6 +524,9 @@ static int shrink (struct ctx *ctx, const char *ranks)
 {
     struct idset *ids = idset_decode (ranks);
     int rc = ids ? alloc_shrink (ctx->alloc, ids) : -1;
+
+    if (rc == 0 && ctx->backfill)
+        rc = backfill_shrink (ctx->backfill, ids);
 
     idset_destroy (ids);
     return rc;
@@ -539,19 +660,43 @@ static bool is_mode (const char *s)
     return strtol (s + 8, &end, 10) <= INT_MAX && errno == 0 && *end == '\0';
 }
 
+/* queue-policy=fcfs|easy, queue-depth=N. */
+static bool parse_policy (struct ctx *ctx, const char *arg)
+{
+    char *end;
+    long n;
+
+    if (!strcmp (arg, "queue-policy=fcfs") || !strcmp (arg, "queue-policy=easy")) {
+        ctx->easy = arg[13] == 'e';
+        return true;
+    }
+    if (strncmp (arg, "queue-depth=", 12) != 0 || arg[12] < '1' || arg[12] > '9')
+        return false;
+    errno = 0;
+    n = strtol (arg + 12, &end, 10);
+    ctx->depth = n;
+    return errno == 0 && *end == '\0' && n <= DEPTH_MAX;
+}
+
 static int parse_args (struct ctx *ctx, int argc, char **argv)
 {
     static const char *const modes[] = { [ALLOC_WORST_FIT] = "worst-fit",
                                          [ALLOC_BEST_FIT] = "best-fit",
                                          [ALLOC_FIRST_FIT] = "first-fit" };
 
+    const char *name = flux_aux_get (ctx->h, "flux::name");
+
     ctx->mode = "unlimited";
+    ctx->depth = DEPTH_DEFAULT;
+    ctx->easy = name && !strcmp (name, "sched-backfill");
     for (int i = 0; i < argc; i++) {
         int m = -1;
         if (!strncmp (argv[i], "mode=", 5) && is_mode (argv[i] + 5)) {
             ctx->mode = argv[i] + 5;
             continue;
         }
+        if (parse_policy (ctx, argv[i]))
+            continue;
         if (!strncmp (argv[i], "alloc-mode=", 11))
             for (int n = 0; n < 3; n++)
                 if (!strcmp (argv[i] + 11, modes[n]))
@@ -566,14 +711,33 @@ static int parse_args (struct ctx *ctx, int argc, char **argv)
     return 0;
 }
 
+/* Of who has asked under the name of the module. */
+static int handle_disconnect (struct ctx *ctx)
+{
+    struct flux_match match = FLUX_MATCH_REQUEST;
+    const char *name = flux_aux_get (ctx->h, "flux::name");
+    char topic[128];
+
+    snprintf (topic, sizeof (topic), "%s.disconnect", name ? name : "sched-simple");
+    match.topic_glob = topic;
+    if (!(ctx->disconnect =
+              flux_msg_handler_create (ctx->h, match, disconnect_cb, ctx)))
+        return -1;
+    flux_msg_handler_allow_rolemask (ctx->disconnect, FLUX_ROLE_USER);
+    flux_msg_handler_start (ctx->disconnect);
+    return 0;
+}
+
 static int ctx_init (struct ctx *ctx, flux_t *h)
 {
     flux_future_t *f;
     int rc;
 
     if (!(ctx->jobs = idmap_create (job_destroy))
+        || (ctx->easy && !(ctx->backfill = backfill_create ()))
         || !(ctx->waiting = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
+        || handle_disconnect (ctx) < 0
         || !(ctx->util = schedutil_create (
                  h, SCHEDUTIL_FREE_NOLOOKUP | SCHEDUTIL_HELLO_PARTIAL_OK, &ops, ctx)))
         return -1;
@@ -595,9 +759,11 @@ static void ctx_fini (struct ctx *ctx)
     flux_future_destroy (ctx->acquire);
     schedutil_destroy (ctx->util);
     flux_msg_handler_delvec (ctx->handlers);
+    flux_msg_handler_destroy (ctx->disconnect);
     flux_msglist_destroy (ctx->waiting);
     heap_fini (&ctx->queue);
     idmap_destroy (ctx->jobs);
+    backfill_destroy (ctx->backfill);
     alloc_destroy (ctx->alloc);
 }
 
