@@ -12,6 +12,7 @@
 #include "broker/boot/boot.h"
 #include "broker/boot/bootstrap.h"
 #include "broker/broker.h"
+#include "broker/conffile.h"
 #include "broker/lifecycle/dirs.h"
 #include "broker/lifecycle/machine.h"
 #include "broker/lifecycle/notify.h"
@@ -80,10 +81,14 @@ static int apply_config (struct broker *b)
 {
     flux_error_t error;
 
+    const char *path = attrs_val (b->attrs, "config.path");
+    flux_error_t told;
+
     b->hooks.config_check = tables_check;
-    return tables_apply (b->attrs, b->conf, &b->bootstrap, &error) < 0
-               ? die (error.text)
-               : 0;
+    if (tables_apply (b->attrs, b->conf, &b->bootstrap, &error) == 0)
+        return 0;
+    return die (path && conffile_tell (path, error.text, &told) == 0 ? told.text
+                                                                     : error.text);
 }
 
 static bool is_follower (void)

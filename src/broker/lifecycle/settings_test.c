@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/conffile.h"
 #include "broker/lifecycle/settings.h"
 
 static void load (json_t *conf, const char *value)
@@ -146,13 +147,50 @@ static void directory (void **state)
     json_decref (conf);
 }
 
+/* The file that has a key, if one has: the last one, as it goes before the others. */
+static void whose_key (void **state)
+{
+    static const struct {
+        const char *text, *told;
+    } t[] = {
+        { "t.x: must be 1", "20-b.toml: t.x: must be 1" },
+        { "config: t.y: there is no such key", "10-a.toml: t.y: there is no such key" },
+        { "t.x", "20-b.toml: t.x" },
+        { "t: must be a table", "20-b.toml: t: must be a table" },
+        { "u.v.w: bad", "10-a.toml: u.v.w: bad" },
+        { "u.v.none: missing", "10-a.toml: u.v.none: missing" },
+        { "nosuch.x: bad", NULL },
+        { "", NULL },
+        { ".", NULL },
+    };
+    char dir[] = "/tmp/settings_test.XXXXXX", path[128];
+    flux_error_t error;
+
+    assert_non_null (mkdtemp (dir));
+    put_file (dir, "10-a.toml", "[t]\nx = 1\ny = 1\n[u.v]\nw = 1\n");
+    put_file (dir, "20-b.toml", "[t]\nx = 2\n");
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        assert_int_equal (conffile_tell (dir, t[i].text, &error), t[i].told ? 0 : -1);
+        if (t[i].told && strcmp (error.text + strlen (dir) + 1, t[i].told) != 0)
+            fail_msg ("%s: %s", t[i].text, error.text);
+    }
+    snprintf (path, sizeof (path), "%s/20-b.toml", dir);
+    assert_int_equal (conffile_tell (path, "t.y: bad", &error), 0);
+    assert_int_equal (conffile_tell (path, "u.v: bad", &error), -1);
+    unlink (path);
+    snprintf (path, sizeof (path), "%s/10-a.toml", dir);
+    unlink (path);
+    assert_int_equal (conffile_tell (dir, "t.x: bad", &error), -1);
+    assert_int_equal (rmdir (dir), 0);
+    assert_int_equal (conffile_tell (dir, "t.x: bad", &error), -1);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (values),
-        cmocka_unit_test (later_goes_before),
-        cmocka_unit_test (refused),
-        cmocka_unit_test (directory),
+        cmocka_unit_test (values),    cmocka_unit_test (later_goes_before),
+        cmocka_unit_test (refused),   cmocka_unit_test (directory),
+        cmocka_unit_test (whose_key),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/conffile.h"
 #include "broker/modhost/modlist.h"
 #include "broker/modhost/modules.h"
 #include "broker/programs/command.h"
@@ -165,8 +166,14 @@ static bool is_recovery (struct broker *b)
 static void load_failed (struct broker *b, const char *name, int errnum,
                          const char *errstr)
 {
-    broker_log (b, LOG_ERR, "rc1: load %s: %s", name,
-                errstr && *errstr ? errstr : strerror (errnum));
+    const char *path = attrs_val (b->attrs, "config.path");
+    flux_error_t told;
+
+    if (!errstr || !*errstr)
+        errstr = strerror (errnum);
+    else if (path && conffile_tell (path, errstr, &told) == 0)
+        errstr = told.text;
+    broker_log (b, LOG_ERR, "rc1: load %s: %s", name, errstr);
     if (!is_recovery (b)) {
         b->rc->failed++;
         rcplan_give_up (&b->rc->plan);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/json/keys.h"
 #include "value/fsd.h"
 
 static int refuse (flux_error_t *error, const char *what, const char *value)
@@ -15,14 +16,20 @@ static int refuse (flux_error_t *error, const char *what, const char *value)
 
 int pulse_config (struct pulse *p, const flux_conf_t *conf, flux_error_t *error)
 {
+    static const struct json_key keys[] = { { "period", JSON_KIND_STRING },
+                                            { "timeout", JSON_KIND_STRING },
+                                            { "warn_thresh", JSON_KIND_INTEGER },
+                                            { NULL } };
     const char *period = "2s", *timeout = "5m";
     double period_s, timeout_s;
     int warn_thresh = 3;
+    json_t *table = NULL;
 
-    if (flux_conf_unpack (conf, error, "{s?{s?s s?s s?i}}", "heartbeat", "period",
-                          &period, "timeout", &timeout, "warn_thresh", &warn_thresh)
-        < 0)
+    if (flux_conf_unpack (conf, error, "{s?o}", "heartbeat", &table) < 0
+        || json_check_keys (table, "heartbeat", keys, error) < 0)
         return -1;
+    (void)json_unpack (table, "{s?s s?s s?i}", "period", &period, "timeout", &timeout,
+                       "warn_thresh", &warn_thresh);
     if (fsd_parse (period, &period_s) < 0 || period_s < 1e-3 || period_s > 86400.)
         return refuse (error,
                        "heartbeat.period: '%.60s' is not a duration from 1ms to 1d",

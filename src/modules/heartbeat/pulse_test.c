@@ -63,11 +63,12 @@ static void refused (void **state)
         { "period = \"0\"", "heartbeat.period: '0' is not" },
         { "period = \"2d\"", "heartbeat.period: '2d' is not" },
         { "period = \"infinity\"", "heartbeat.period: 'infinity' is not" },
-        { "period = 2", "Expected string" },
+        { "period = 2", "heartbeat.period: must be a string" },
         { "period = \"1s\"\ntimeout = \"soon\"", "heartbeat.timeout: 'soon' is not" },
         { "period = \"1s\"\ntimeout = \"-1s\"", "heartbeat.timeout: '-1s' is not" },
         { "period = \"1s\"\nwarn_thresh = -1", "heartbeat.warn_thresh: must be >= 0" },
-        { "warn_thresh = \"3\"", "Expected integer" },
+        { "nosuch = 1", "heartbeat.nosuch: there is no such key" },
+        { "warn_thresh = \"3\"", "heartbeat.warn_thresh: must be an integer" },
     };
 
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {

@@ -1,6 +1,7 @@
 /* Inactive jobs leave the KVS: on request, or by the limits of the configuration
  * (job-manager.inactive-age-limit, inactive-num-limit). Whoever asked, and job-list,
  * hear of it when the KVS has acknowledged it; if it does not, the jobs stay. */
+#include "base/json/keys.h"
 #include "modules/job-manager/jobtap/jobtap.h"
 #include "value/fsd.h"
 
@@ -256,17 +257,27 @@ static void purge_id_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
 
 int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
 {
+    static const struct json_key keys[] = {
+        { "inactive-age-limit", JSON_KIND_STRING },
+        { "inactive-num-limit", JSON_KIND_INTEGER },
+        /* who reads these checks them */
+        { "plugins", JSON_KIND_ANY },
+        { "housekeeping", JSON_KIND_ANY },
+        { "prolog", JSON_KIND_ANY },
+        { "epilog", JSON_KIND_ANY },
+        { "perilog", JSON_KIND_ANY },
+        { NULL },
+    };
     const char *age = NULL;
     int num = -1;
     double t = -1;
-    json_t *other; /* who reads these checks them */
+    json_t *table = NULL;
 
-    if (flux_conf_unpack (conf, error, "{s?{s?s s?i s?o s?o s?o s?o s?o !}}",
-                          "job-manager", "inactive-age-limit", &age,
-                          "inactive-num-limit", &num, "plugins", &other, "housekeeping",
-                          &other, "prolog", &other, "epilog", &other, "perilog", &other)
-        < 0)
+    if (flux_conf_unpack (conf, error, "{s?o}", "job-manager", &table) < 0
+        || json_check_keys (table, "config: job-manager", keys, error) < 0)
         return -1;
+    (void)json_unpack (table, "{s?s s?i}", "inactive-age-limit", &age,
+                       "inactive-num-limit", &num);
     if (age && fsd_parse (age, &t) < 0) {
         snprintf (error->text, sizeof (error->text),
                   "config: job-manager.inactive-age-limit: '%s' is no Flux standard "

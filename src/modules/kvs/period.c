@@ -5,21 +5,25 @@
 #include "service.h"
 
 #include "base/error.h"
+#include "base/json/keys.h"
 #include "value/fsd.h"
 
 #include <stdio.h>
 
 static int parse_period (const flux_conf_t *conf, double *seconds, flux_error_t *error)
 {
-    const char *s = NULL;
-    flux_error_t why;
+    static const struct json_key keys[] = { { "checkpoint-period", JSON_KIND_STRING },
+                                            { NULL } };
+    json_t *table = NULL;
+    const char *s;
 
     *seconds = 0.;
     if (!conf)
         return 0;
-    if (flux_conf_unpack (conf, &why, "{s?{s?s !}}", "kvs", "checkpoint-period", &s)
-        < 0)
-        return error_invalid (error, "kvs: %.100s", why.text);
+    if (flux_conf_unpack (conf, error, "{s?o}", "kvs", &table) < 0
+        || json_check_keys (table, "kvs", keys, error) < 0)
+        return -1;
+    s = json_string_value (json_object_get (table, "checkpoint-period"));
     if (s && (fsd_parse (s, seconds) < 0 || *seconds <= 0.))
         return error_invalid (
             error, "kvs.checkpoint-period: '%.60s' is no duration above 0", s);

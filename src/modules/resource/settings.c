@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json/keys.h"
 
 static int read_path (struct settings *s, const char *path, flux_error_t *error)
 {
@@ -51,23 +52,27 @@ static int read_config (struct settings *s, json_t *config, flux_error_t *error)
 
 int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
 {
+    static const struct json_key keys[] = {
+        { "path", JSON_KIND_STRING },         { "scheduling", JSON_KIND_STRING },
+        { "exclude", JSON_KIND_STRING },      { "config", JSON_KIND_ARRAY },
+        { "norestrict", JSON_KIND_BOOLEAN },  { "noverify", JSON_KIND_BOOLEAN },
+        { "rediscover", JSON_KIND_BOOLEAN },  { "verify", JSON_KIND_BOOLEAN },
+        { "journal-max", JSON_KIND_INTEGER }, { NULL },
+    };
     const char *path = NULL, *scheduling = NULL, *exclude = NULL;
     json_t *config = NULL, *o = json_object_get (conf, "resource");
     int norestrict = 0, noverify = 0, rediscover = 0, verify = 1;
-    json_error_t e;
 
     *s = (struct settings){ .verify = true, .journal_max = 100000 };
     if (!o)
         return 0;
-    if (json_unpack_ex (o, &e, JSON_STRICT, "{s?s s?s s?s s?o s?b s?b s?b s?i s?b}",
-                        "path", &path, "scheduling", &scheduling, "exclude", &exclude,
-                        "config", &config, "norestrict", &norestrict, "noverify",
-                        &noverify, "rediscover", &rediscover, "journal-max",
-                        &s->journal_max, "verify", &verify)
-        < 0)
-        return error_invalid (error, "resource: %.120s", e.text);
-    if (config && !json_is_array (config))
-        return error_invalid (error, "resource.config: must be an array of tables");
+    if (json_check_keys (o, "resource", keys, error) < 0)
+        return -1;
+    (void)json_unpack (o, "{s?s s?s s?s s?o s?b s?b s?b s?i s?b}", "path", &path,
+                       "scheduling", &scheduling, "exclude", &exclude, "config",
+                       &config, "norestrict", &norestrict, "noverify", &noverify,
+                       "rediscover", &rediscover, "journal-max", &s->journal_max,
+                       "verify", &verify);
     if (s->journal_max < 0)
         return error_invalid (error, "resource.journal-max: must be >= 0");
     s->norestrict = norestrict;

@@ -79,7 +79,8 @@ int backfill_hold (struct backfill *b, uint64_t id, const struct rset *r, double
     }
     held->end = end;
     b->sorted = false;
-    if (b->first && end <= b->at && !isinf (end) && reserve_room (b, b->count + 1) == 0) {
+    if (b->first && end <= b->at && !isinf (end)
+        && reserve_room (b, b->count + 1) == 0) {
         /* What it holds is free again when the first one starts. */
         b->by_end[b->count++] = b->by_end[b->released];
         b->by_end[b->released++] = held;

@@ -60,6 +60,8 @@ flux kvs put job.0000.0000.0000.0001.J=x
 succeeds 'a job on its way' flux module reload job-list
 flux kvs put job.0000.0000.0000.0002.eventlog=broken
 succeeds 'one that is damaged' flux module reload job-list
+# Jobs are read while it runs already.
+until_true sh -c 'flux dmesg | grep -q "cannot be read"'
 is 'only the latter is one that cannot be read' \
     'job-list: 1 jobs or directories cannot be read' \
     sh -c "flux dmesg | sed -n 's/.*\(job-list: .*cannot be read\).*/\1/p'"

@@ -100,4 +100,18 @@ EOT
 is 'perilog: both for each job, each in its place' "2 epilog 2 prolog
 prolog-start prolog-finish start finish epilog-start epilog-finish free" \
     flux start -s1 -c perilog sh perilog.sh
+
+# One line says which file, which key, and what was expected.
+mkdir conf.d
+printf '[kvs]\ncheckpoint-period = "1h"\n' >conf.d/10.toml
+for case in 'job-manager:nosuch=1:there is no such key' \
+    'kvs:checkpoint-period=5:must be a string' 'heartbeat:period=2:must be a string' \
+    'resource:norestrict=1:must be true or false' 'bootstrap:hosts=1:must be an array' \
+    'tbon:torpid_max="x":.x. is not a duration' 'ingest:x=1:there is no such key' \
+    'queues.a:nosuch=1:there is no such key'; do
+    table=${case%%:*} line=${case#*:} why=${case##*:}
+    line=${line%:*} key=${line%%=*}
+    printf '[%s]\n%s\n' "$table" "$line" >conf.d/20.toml
+    fails "$table.$key" 1 "conf.d/20.toml: $table.$key: $why" flux start -c conf.d true
+done
 finish
