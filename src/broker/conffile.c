@@ -42,8 +42,8 @@ static int depth_in_file (const char *path, const char *text)
 int conffile_tell (const char *path, const char *text, flux_error_t *error)
 {
     static const char prefix[] = "config: ";
-    const char *key = !strncmp (text, prefix, strlen (prefix)) ? text + strlen (prefix)
-                                                               : text;
+    const char *key =
+        !strncmp (text, prefix, strlen (prefix)) ? text + strlen (prefix) : text;
     struct stat st;
     char pattern[4096];
     const char *found = NULL;
