@@ -434,6 +434,7 @@ struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
         return NULL;
     }
     s += strspn (s, " \t\n");
+    errno = 0;
     if (*s == '(')
         rc = decode_pmi (map, s, error);
     else if (*s == '[' || *s == '{')
@@ -443,8 +444,8 @@ struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
     else
         rc = decode_raw (map, s, error);
     if (rc < 0) {
+        error_decode (error);
         taskmap_destroy (map);
-        errno = EINVAL;
         return NULL;
     }
     return map;
