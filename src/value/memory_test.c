@@ -7,9 +7,7 @@
 
 #include <flux/taskmap.h>
 
-
 #include "value/resource/rset.h"
-
 
 /* Sanitizers have an allocator of their own. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hashmap.h"
+#include "base/json/json.h"
 #include "base/sort.h"
 #include "value/resource/rset_impl.h"
 
@@ -251,7 +252,7 @@ struct rset *rset_decode (const char *s, flux_error_t *error)
     struct rset *r;
 
     errno = 0;
-    if (!(o = json_loads (s, 0, &jerror))) {
+    if (!(o = json_decode (s, strlen (s), 0, &jerror))) {
         error_text (error, "R: %.140s", jerror.text);
         error_decode (error);
         return NULL;
