@@ -485,11 +485,12 @@ static void who_will_be_stuck_can_be_killed (void **state)
 /* It arrives whole, or the process has failed. */
 static void output_without_memory_has_no_hole (void **state)
 {
-    flux_cmd_t *cmd = command ("head -c 300000 /dev/zero | tr '\\0' x", NULL);
+    flux_cmd_t *cmd;
     bool whole = false;
 
     if (!CAN_REFUSE)
         skip ();
+    cmd = command ("head -c 300000 /dev/zero | tr '\\0' x", NULL);
     for (int k = 1; !whole; k++) {
         reset (NULL);
         flux_subprocess_t *p = flux_rexec (h, 0, 0, cmd, &ops);
