@@ -64,7 +64,7 @@ struct start {
     bool leader_mode;
     bool exiting;
     bool interrupted;
-    bool killed; /* a broker */
+    bool killed;  /* a broker */
     bool aborted; /* the start was given up */
     double exit_timeout;
     flux_watcher_t *timer, *stragglers;
