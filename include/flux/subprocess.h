@@ -170,7 +170,8 @@ int flux_subprocess_getline (flux_subprocess_t *p, const char *stream,
 void flux_subprocess_channel_incref (flux_subprocess_t *p, const char *name);
 void flux_subprocess_channel_decref (flux_subprocess_t *p, const char *name);
 /* Its process group; with NO_SETPGRP it alone. What is still to start gets the signal as
- * soon as it has. ESRCH: it has ended. The future is new, and fails as kill(2), or with
+ * soon as it has; after its end, as long as its output is open, those that it left in its
+ * group get it. ESRCH: it is complete. The future is new, and fails as kill(2), or with
  * ESRCH if the process never started, or was destroyed first. */
 flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo);
 /* destroy is decref. A process that runs goes on: a local one is reaped when the reactor

@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static void set_text (flux_error_t *error, const char *fmt, va_list ap)
@@ -50,4 +51,12 @@ void error_text (flux_error_t *error, const char *fmt, ...)
     set_text (error, fmt, ap);
     va_end (ap);
     errno = saved_errno;
+}
+
+int error_decode (flux_error_t *error)
+{
+    if (errno == ENOMEM)
+        return error_fail (error, ENOMEM, "out of memory");
+    errno = EINVAL;
+    return -1;
 }

@@ -17,4 +17,8 @@ void *error_null (flux_error_t *error, int errnum, const char *fmt, ...)
 void error_text (flux_error_t *error, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
 
+/* Why a decoder has failed that began with errno = 0: ENOMEM, which the text then says;
+ * anything else is the input's fault, EINVAL. Always -1. */
+int error_decode (flux_error_t *error);
+
 #endif

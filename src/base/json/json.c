@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,28 @@ static json_t *read_value (struct jscan *s)
     return NULL;
 }
 
+/* jansson goes on without the character for which it has had no memory. */
+static json_t *load (const char *s, size_t len, size_t flags, json_error_t *error)
+{
+    int saved_errno = errno;
+    json_t *o;
+
+    errno = 0;
+    o = json_loadb (s, len, flags, error);
+    if (o && errno == ENOMEM) {
+        json_decref (o);
+        if (error) {
+            snprintf (error->text, sizeof (error->text) - 1, "out of memory");
+            error->text[sizeof (error->text) - 1] = json_error_out_of_memory;
+        }
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (o)
+        errno = saved_errno;
+    return o;
+}
+
 json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *error)
 {
     struct jscan scan;
@@ -139,7 +162,7 @@ json_t *json_decode (const char *s, size_t len, size_t flags, json_error_t *erro
             return o;
         json_decref (o);
     }
-    return json_loadb (s, len, flags, error);
+    return load (s, len, flags, error);
 }
 
 bool json_is_plain (const json_t *o, int depth)

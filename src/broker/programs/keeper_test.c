@@ -170,7 +170,8 @@ static void test_runs (void **state)
     assert_int_equal (status_of (SH ("! read x"), env, ORDER_NO_INPUT, false), 0);
     /* signals are as for any program: blocked none, ignored none */
     assert_int_equal (
-        status_of (SH ("grep -q 'SigBlk:.0*$' /proc/$$/status"), env, 0, false), 0);
+        status_of (SH ("exec grep -q 'SigBlk:.0*$' /proc/self/status"), env, 0, false),
+        0);
     snprintf (group, sizeof (group), "test $(ps -o pgid= -p $$) -eq %d",
               (int)getpgrp ());
     assert_int_equal (status_of (SH (group), env, 0, false), 0);

@@ -199,20 +199,14 @@ static void make_room (struct client *c)
         close_slowest (c->local, c->peer.user);
 }
 
-static bool is_request (const flux_msg_t *msg)
-{
-    int type;
-
-    return flux_msg_get_type (msg, &type) == 0 && type == FLUX_MSGTYPE_REQUEST;
-}
-
 /* A request for a service that the client offers is refused before others' requests
- * could close it. */
+ * could close it. That others are gone goes into the rest of the queue: it is said once to
+ * those that have had a request of theirs. */
 static int check_queue (struct client *c, const flux_msg_t *msg)
 {
     size_t unsent = msgstream_unsent (c->stream);
 
-    if (is_request (msg) && unsent > c->local->queue_max / 2) {
+    if (router_may_refuse (msg) && unsent > c->local->queue_max / 2) {
         errno = ENOBUFS;
         return -1;
     }
@@ -237,7 +231,7 @@ static int client_send (struct peer *p, flux_msg_t **msg)
     if (before > l->queue_max / 2 && check_queue (c, *msg) < 0)
         return -1;
     if (msgstream_send (c->stream, *msg) < 0) {
-        if (!is_request (*msg))
+        if (!router_may_refuse (*msg))
             client_close (c, strerror (errno));
         return -1;
     }

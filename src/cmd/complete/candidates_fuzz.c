@@ -18,7 +18,9 @@ static struct optparse_subcommand subs[] = {
     { "space", "create|remove", "Spaces", NULL, 0, NULL },
     OPTPARSE_SUBCMD_END,
 };
-static const struct command run = { .name = "run", .usage = "COMMAND", .options = opts };
+static const struct command run = { .name = "run",
+                                    .usage = "COMMAND",
+                                    .options = opts };
 static const struct command job = { .name = "job", .subcommands = subs };
 static const struct command *const table[] = { &run, &job, NULL };
 

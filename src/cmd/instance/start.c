@@ -64,6 +64,7 @@ struct start {
     bool leader_mode;
     bool exiting;
     bool interrupted;
+    bool killed;  /* a broker */
     bool aborted; /* the start was given up */
     double exit_timeout;
     flux_watcher_t *timer, *stragglers;
@@ -417,6 +418,7 @@ static void broker_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     /* While it boots it says itself what is wrong. */
     if (!st->aborted && !(booting && WIFEXITED (status)))
         say_exit (c, status);
+    st->killed |= WIFSIGNALED (status);
     c->pid = 0;
     flux_watcher_stop (w);
     close_client (c);
@@ -609,8 +611,8 @@ static int run_session (struct start *st, char **program)
     for (int rank = 0; rank < st->size; rank++)
         spawn_broker (st, rank, program);
     (void)flux_reactor_run (st->reactor, 0);
-    /* What a killed rank 0, or a killed initial program, left behind. */
-    if (st->interrupted || exit_code (st->status) >= 128)
+    /* What a killed broker, or a killed initial program, left behind. */
+    if (st->interrupted || st->killed || exit_code (st->status) >= 128)
         proc_kill_children ();
     for (int i = 0; i < st->size; i++) {
         close_client (&st->clients[i]);

@@ -31,6 +31,9 @@ void reactor_before_sleep (flux_reactor_t *r, struct reactor_task *t);
  * not keep the reactor running, nor there. Children that outlive their reactor are reaped
  * when another child gets a watcher. */
 void reactor_leave_child (flux_watcher_t *w);
+/* What has ended stays a zombie until the watcher is destroyed: as long, its pid is no
+ * other's process group. */
+void reactor_keep_child (flux_watcher_t *w);
 
 /* True inside flux_reactor_run. */
 bool reactor_is_running (const flux_reactor_t *r);

@@ -17,6 +17,8 @@ struct child_watcher {
     ev_io ev;
     pid_t pid;
     int status;
+    bool keep;                 /* a zombie */
+    bool ended;                /* it is one */
     struct child_stops *stops; /* if it traces */
     ev_async stopped;
     struct list node; /* in the reactor's left, or in orphans */
@@ -70,6 +72,8 @@ static void child_fini (flux_watcher_t *w)
 
     child_stops_destroy (cw->stops);
     list_remove (&cw->node);
+    if (cw->ended)
+        waitpid (cw->pid, NULL, WNOHANG);
     if (cw->ev.fd >= 0)
         close (cw->ev.fd);
 }
@@ -82,12 +86,27 @@ static const struct watcher_ops child_ops = {
     .fini = child_fini,
 };
 
+/* False: it has not ended. */
+static bool look (struct child_watcher *cw)
+{
+    siginfo_t si = { 0 };
+
+    if (waitid (P_PID, cw->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return true;
+    if (si.si_pid == 0)
+        return false;
+    cw->ended = true;
+    cw->status = si.si_code == CLD_EXITED   ? (si.si_status & 0xff) << 8
+                 : si.si_code == CLD_DUMPED ? si.si_status | 0x80
+                                            : si.si_status;
+    return true;
+}
+
 static void child_cb (struct ev_loop *loop, ev_io *ev, int revents)
 {
     struct child_watcher *cw = ev->data;
-    pid_t pid = waitpid (cw->pid, &cw->status, WNOHANG);
 
-    if (pid == 0)
+    if (cw->keep ? !look (cw) : waitpid (cw->pid, &cw->status, WNOHANG) == 0)
         return;
     flux_watcher_stop (&cw->base);
     /* With ECHILD someone else has reaped it; its status is lost. */
@@ -153,6 +172,11 @@ flux_watcher_t *flux_child_watcher_create (flux_reactor_t *r, pid_t pid, bool tr
     return &w->base;
 }
 
+void reactor_keep_child (flux_watcher_t *w)
+{
+    ((struct child_watcher *)w)->keep = true;
+}
+
 static void reaped_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     flux_reactor_incref (r);
@@ -170,6 +194,7 @@ void reactor_leave_child (flux_watcher_t *w)
     flux_watcher_stop (w);
     child_stops_destroy (cw->stops);
     cw->stops = NULL;
+    cw->keep = false;
     w->cb = reaped_cb;
     flux_watcher_unref (w);
     flux_watcher_start (w);

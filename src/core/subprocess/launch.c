@@ -54,7 +54,7 @@ static void reap (struct launch *l)
 {
     if (l->pid <= 0)
         return;
-    kill (l->pid, SIGKILL);
+    spawn_kill (l->pid, l->spawn.flags);
     while (waitpid (l->pid, NULL, 0) < 0 && errno == EINTR)
         ;
 }
@@ -152,8 +152,8 @@ void launch_signal (struct launch *l, int signum)
     __atomic_store_n (&l->killed, true, __ATOMIC_SEQ_CST);
     pthread_mutex_lock (&l->lock);
     pid_t child = __atomic_load_n (&l->child, __ATOMIC_SEQ_CST);
-    if (!l->done && child > 0)
-        kill (child, SIGKILL);
+    if (!l->done && child > 0) /* it may have children before the thread knows of it */
+        spawn_kill (child, l->spawn.flags);
     pthread_mutex_unlock (&l->lock);
 }
 

@@ -125,7 +125,7 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
         /* output with a hole is worse than none: the status tells */
         PROCESS_LOG (p, LOG_ERR, "%s: pid %d is killed: out of memory for %s",
                      flux_cmd_arg (p->cmd, 0), (int)p->pid, c->name);
-        kill (p->pid, SIGKILL);
+        flux_future_destroy (flux_subprocess_kill (p, SIGKILL));
         n = 0;
     }
     if (n <= 0)
@@ -273,11 +273,16 @@ static int call_pre_exec (void *arg)
     return 0;
 }
 
+static int spawn_flags (const flux_subprocess_t *p)
+{
+    return p->flags & FLUX_SUBPROCESS_FLAGS_NO_SETPGRP ? 0 : SPAWN_SETPGRP;
+}
+
 /* Nobody would reap or watch it. */
 static void abandon (flux_subprocess_t *p)
 {
     int saved = errno;
-    kill (p->pid, SIGKILL);
+    spawn_kill (p->pid, spawn_flags (p));
     waitpid (p->pid, NULL, 0);
     errno = saved;
 }
@@ -294,6 +299,7 @@ static int follow (flux_subprocess_t *p)
         abandon (p);
         return -1;
     }
+    process_keep_group (p);
     p->state = FLUX_SUBPROCESS_RUNNING;
     flux_watcher_start (p->child_w);
     flux_watcher_start (p->start_w);
@@ -358,12 +364,10 @@ static int start_process (flux_subprocess_t *p, const flux_subprocess_hooks_t *h
             .cwd = flux_cmd_getcwd (p->cmd),
             .fds = fds,
             .fd_count = fd_count,
-            .flags = SPAWN_CWD_FALLBACK,
+            .flags = SPAWN_CWD_FALLBACK | spawn_flags (p),
             .pre_exec = hook ? call_pre_exec : NULL,
             .pre_exec_arg = &ha,
         };
-        if (!(p->flags & FLUX_SUBPROCESS_FLAGS_NO_SETPGRP))
-            s.flags |= SPAWN_SETPGRP;
         if (hook || (p->flags & FLUX_SUBPROCESS_FLAGS_FORK_EXEC))
             s.flags |= SPAWN_FORK;
         if ((rc = spawn_now_or_later (p, &s, later)) == 0 && later)

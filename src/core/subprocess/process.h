@@ -60,6 +60,7 @@ struct flux_subprocess {
     int status;
     bool reaped;
     bool completed;
+    bool group_kept; /* local: it is nobody else's until this is complete */
     int fail_errno;
     flux_error_t fail_error;
     struct list aux;
@@ -100,6 +101,8 @@ void process_log (flux_subprocess_t *p, const char *file, int line, const char *
 void process_set_state (flux_subprocess_t *p, flux_subprocess_state_t state);
 void process_tell_state (flux_subprocess_t *p, flux_subprocess_state_t state);
 void channel_tell_credit (struct channel *c, int bytes);
+/* Local: its pid stays that of its group until it is complete. */
+void process_keep_group (flux_subprocess_t *p);
 /* Calls on_completion once the process and its output have ended. */
 void process_check_complete (flux_subprocess_t *p);
 /* Tells the user about what lies in `in`, and about EOF. */

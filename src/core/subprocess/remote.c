@@ -7,6 +7,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "base/json/json.h"
 #include "core/subprocess/command.h"
 #include "core/subprocess/io.h"
 #include "core/subprocess/process.h"
@@ -355,7 +356,7 @@ static void exec_continuation (flux_future_t *f, void *arg)
     if (flux_rpc_get (f, &s) < 0)
         stream_end (p, f);
     else {
-        o = s ? json_loads (s, JSON_ALLOW_NUL, NULL) : NULL;
+        o = s ? json_decode (s, strlen (s), JSON_ALLOW_NUL, NULL) : NULL;
         /* the user's callback may drop p, and f with it */
         int rc = o ? got_response (p, o) : -1;
         json_decref (o);

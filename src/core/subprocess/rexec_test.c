@@ -27,6 +27,37 @@ static struct buf out, err;
 static int eofs, completions, failures;
 static bool open_gate; /* when the process is known to run */
 
+/* The n-th large piece of memory is refused, once. Sanitizers have an allocator of their
+ * own. */
+static int refuse;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CAN_REFUSE 0
+#else
+#define CAN_REFUSE 1
+#define LARGE 20000
+
+void *__libc_malloc (size_t size);
+void *__libc_realloc (void *old, size_t size);
+
+static bool refused (size_t size)
+{
+    if (size < LARGE || refuse == 0 || --refuse > 0)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc (size_t size)
+{
+    return refused (size) ? NULL : __libc_malloc (size);
+}
+
+void *realloc (void *old, size_t size)
+{
+    return refused (size) ? NULL : __libc_realloc (old, size);
+}
+#endif
+
 static int setup (void **state)
 {
     h = flux_open ("loop://", 0);
@@ -481,6 +512,33 @@ static void who_will_be_stuck_can_be_killed (void **state)
     flux_cmd_destroy (cmd);
 }
 
+/* It arrives whole, or the process has failed. */
+static void output_without_memory_has_no_hole (void **state)
+{
+    flux_cmd_t *cmd;
+    bool whole = false;
+
+    if (!CAN_REFUSE)
+        skip ();
+    cmd = command ("head -c 300000 /dev/zero | tr '\\0' x", NULL);
+    for (int k = 1; !whole; k++) {
+        reset (NULL);
+        flux_subprocess_t *p = flux_rexec (h, 0, 0, cmd, &ops);
+        assert_non_null (p);
+        refuse = k;
+        while (completions + failures == 0)
+            flux_reactor_run (r, FLUX_REACTOR_ONCE);
+        whole = refuse > 0; /* none was refused */
+        refuse = 0;
+        if (failures == 0 && flux_subprocess_exit_code (p) == 0)
+            assert_int_equal (out.len, 300000);
+        else
+            assert_false (whole);
+        flux_subprocess_destroy (p);
+    }
+    flux_cmd_destroy (cmd);
+}
+
 static void who_is_stuck_goes_on_as_told_last (void **state)
 {
     char path[64], *argv[] = { path, NULL };
@@ -632,6 +690,7 @@ int main (void)
         cmocka_unit_test_setup (the_end_waits_for_nobody, reset),
         cmocka_unit_test_setup (test_invalid, reset),
         cmocka_unit_test_setup (test_invalid_target, reset),
+        cmocka_unit_test_setup (output_without_memory_has_no_hole, reset),
         cmocka_unit_test_setup (test_stopped, reset),
         cmocka_unit_test_setup (test_log, reset),
     };

@@ -114,13 +114,17 @@ static void proc_signal (struct proc *pr, int signum)
     flux_future_destroy (flux_subprocess_kill (pr->p, signum));
 }
 
-static void respond_text (struct proc *pr, struct buf *b)
+static int respond_text (struct proc *pr, struct buf *b)
 {
-    if (b->err || flux_respond (pr->s->h, pr->request, b->data) < 0)
-        flux_log_error (pr->s->h, "%s: error responding to exec", pr->s->service);
+    if (b->err)
+        errno = ENOMEM;
+    else if (flux_respond (pr->s->h, pr->request, b->data) == 0)
+        return 0;
+    flux_log_error (pr->s->h, "%s: error responding to exec", pr->s->service);
+    return -1;
 }
 
-static void send_io (struct proc *pr, const struct buf *io)
+static int send_io (struct proc *pr, const struct buf *io)
 {
     struct buf b = BUF_INIT;
 
@@ -128,18 +132,22 @@ static void send_io (struct proc *pr, const struct buf *io)
                 (int)flux_subprocess_pid (pr->p));
     buf_add (&b, io->data, io->len);
     buf_addc (&b, '}');
-    respond_text (pr, &b);
+    if (io->err)
+        b.err = io->err;
+    int rc = respond_text (pr, &b);
     buf_fini (&b);
+    return rc;
 }
 
-static void send_output (struct proc *pr, const char *stream, const char *data,
-                         size_t len, bool eof)
+static int send_output (struct proc *pr, const char *stream, const char *data,
+                        size_t len, bool eof)
 {
     struct buf io = BUF_INIT;
 
     io_append (&io, stream, pr->s->rank_str, data, len, eof);
-    send_io (pr, &io);
+    int rc = send_io (pr, &io);
     buf_fini (&io);
+    return rc;
 }
 
 static int stream_flag (const char *stream)
@@ -176,30 +184,6 @@ static void retain (struct proc *pr, const char *stream, const char *data, size_
     s->retained += len;
 }
 
-static void output_cb (flux_subprocess_t *p, const char *stream)
-{
-    struct proc *pr = flux_subprocess_aux_get (p, "proc");
-    const char *data;
-    int len = flux_subprocess_read (p, stream, &data);
-    bool eof = flux_subprocess_read_stream_closed (p, stream);
-
-    if (pr && pr->background && !pr->attached && len > 0)
-        retain (pr, stream, data, len);
-    if (!pr || !pr->attached || len < 0 || !(pr->streams & stream_flag (stream)))
-        return;
-    if (len > 0 || eof)
-        send_output (pr, stream, data, len, eof);
-    struct channel *c = channel_find (p, stream);
-    /* data and EOF went together: there is no second call to wait for */
-    if (eof)
-        c->eof_told = true;
-    if (c->paced) {
-        credit_out_spend (&c->may_send, len);
-        if (!credit_out_open (&c->may_send) && !eof)
-            flux_subprocess_stream_stop (p, stream);
-    }
-}
-
 /* Nobody waits for its output any more: it must not wait either. */
 static void detach (struct proc *pr)
 {
@@ -219,6 +203,42 @@ static void detach (struct proc *pr)
             flux_subprocess_stream_start (p, c->name);
     }
     flux_subprocess_decref (p);
+}
+
+/* What it reads or writes has a hole: it ends, and its client hears why. It may be gone
+ * with this. */
+static void give_up (struct proc *pr, int errnum, const char *text)
+{
+    proc_signal (pr, SIGKILL);
+    if (flux_respond_error (pr->s->h, pr->request, errnum, text) < 0)
+        flux_log_error (pr->s->h, "%s: error responding to exec", pr->s->service);
+    detach (pr);
+}
+
+static void output_cb (flux_subprocess_t *p, const char *stream)
+{
+    struct proc *pr = flux_subprocess_aux_get (p, "proc");
+    const char *data;
+    int len = flux_subprocess_read (p, stream, &data);
+    bool eof = flux_subprocess_read_stream_closed (p, stream);
+
+    if (pr && pr->background && !pr->attached && len > 0)
+        retain (pr, stream, data, len);
+    if (!pr || !pr->attached || len < 0 || !(pr->streams & stream_flag (stream)))
+        return;
+    if ((len > 0 || eof) && send_output (pr, stream, data, len, eof) < 0) {
+        give_up (pr, errno, "output is lost");
+        return;
+    }
+    struct channel *c = channel_find (p, stream);
+    /* data and EOF went together: there is no second call to wait for */
+    if (eof)
+        c->eof_told = true;
+    if (c->paced) {
+        credit_out_spend (&c->may_send, len);
+        if (!credit_out_open (&c->may_send) && !eof)
+            flux_subprocess_stream_stop (p, stream);
+    }
 }
 
 static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
@@ -492,18 +512,20 @@ static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
     if (flux_request_unpack (msg, NULL, "{s:i s:o}", "matchtag", &matchtag, "io", &o)
             < 0
-        || io_decode (o, &io) < 0 || !(key = stream_key (msg, matchtag))) {
+        || !(key = stream_key (msg, matchtag))) {
         flux_log_error (h, "%s: malformed write request", s->service);
         goto done;
     }
     /* unknown: it has just ended */
     if (!(pr = hashmap_lookup (s->streams, key)))
         goto done;
+    if (io_decode (o, &io) < 0) {
+        give_up (pr, errno, "input is lost");
+        goto done;
+    }
     if (io.len > 0 && flux_subprocess_write (pr->p, io.stream, io.data, io.len) < 0
-        && errno == ENOSPC) {
-        proc_signal (pr, SIGKILL);
-        flux_respond_error (h, pr->request, ENOSPC, "input buffer is full");
-        detach (pr);
+        && (errno == ENOSPC || errno == ENOMEM)) {
+        give_up (pr, errno, errno == ENOSPC ? "input buffer is full" : "input is lost");
         goto done;
     }
     if (io.eof)
@@ -575,7 +597,7 @@ static void tell_past (struct proc *pr)
     list_foreach (&pr->retained, it) {
         struct retained *r = container_of (it, struct retained, node);
         if (r->stream & pr->streams)
-            send_io (pr, &r->io);
+            (void)send_io (pr, &r->io);
     }
     forget_output (pr);
     list_foreach (&pr->p->channels, it) {

@@ -237,6 +237,13 @@ static pid_t fork_child (const struct spawn *s, volatile int *err)
     return pid;
 }
 
+void spawn_kill (pid_t pid, int flags)
+{
+    if (flags & SPAWN_SETPGRP)
+        kill (-pid, SIGKILL);
+    kill (pid, SIGKILL); /* it may not have come so far */
+}
+
 pid_t spawn_process (const struct spawn *s)
 {
     sigset_t all, old;

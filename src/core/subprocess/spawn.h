@@ -38,5 +38,8 @@ struct spawn {
  * program) or of fork. The child has all signals at default, and only blocked ones
  * blocked. */
 pid_t spawn_process (const struct spawn *s);
+/* SIGKILL for what was started so, with SPAWN_SETPGRP for all that it has started, too. It
+ * must not have been reaped. */
+void spawn_kill (pid_t pid, int flags);
 
 #endif

@@ -12,8 +12,9 @@
 #include "core/subprocess/msgchan.h"
 #include "core/subprocess/process.h"
 
-/* What plugins of the shell know as the process of a task is nobody's to reap. */
+/* What plugins of the shell know as the process of a task is nobody's to reap or to keep. */
 void reactor_leave_child (flux_watcher_t *w) __attribute__ ((weak));
+void reactor_keep_child (flux_watcher_t *w) __attribute__ ((weak));
 
 struct aux_item {
     struct list node;
@@ -188,6 +189,14 @@ void process_log (flux_subprocess_t *p, const char *file, int line, const char *
     errno = saved_errno;
 }
 
+void process_keep_group (flux_subprocess_t *p)
+{
+    if (!reactor_keep_child || p->flags & FLUX_SUBPROCESS_FLAGS_NO_SETPGRP)
+        return;
+    reactor_keep_child (p->child_w);
+    p->group_kept = true;
+}
+
 void process_hold (flux_subprocess_t *p)
 {
     p->refcount++;
@@ -237,6 +246,8 @@ void process_check_complete (flux_subprocess_t *p)
             return;
     }
     p->completed = true;
+    flux_watcher_destroy (p->child_w); /* its group was there till now */
+    p->child_w = NULL;
     if (p->ops.on_completion && process_wanted (p))
         p->ops.on_completion (p);
 }
@@ -459,8 +470,11 @@ flux_future_t *flux_subprocess_kill (flux_subprocess_t *p, int signo)
         errno = EINVAL;
         return NULL;
     }
+    /* what it has started may have its output open, and keep it from being complete */
+    bool orphans =
+        p->state == FLUX_SUBPROCESS_EXITED && !p->completed && (p->h || p->group_kept);
     if (p->state != FLUX_SUBPROCESS_INIT && p->state != FLUX_SUBPROCESS_RUNNING
-        && p->state != FLUX_SUBPROCESS_STOPPED) {
+        && p->state != FLUX_SUBPROCESS_STOPPED && !orphans) {
         errno = ESRCH;
         return NULL;
     }

@@ -3,14 +3,17 @@
 #include <flux/core.h>
 #include <flux/subprocess.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "core/subprocess/process.h"
 
 static struct buf out, err;
 static int lines, completions, eofs;
@@ -322,6 +325,57 @@ static void test_destroyed_is_reaped (void **state)
     flux_reactor_destroy (r);
 }
 
+/* Whatever a process has left in its group can be killed until its output has ended. */
+static void test_kill_what_is_left (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, "sleep 300 & exit 4");
+    pid_t pid = flux_subprocess_pid (p);
+
+    while (flux_subprocess_state (p) != FLUX_SUBPROCESS_EXITED)
+        flux_reactor_run (r, FLUX_REACTOR_ONCE);
+    assert_int_equal (completions, 0);
+    assert_int_equal (flux_subprocess_exit_code (p), 4);
+    flux_future_t *f = flux_subprocess_kill (p, SIGKILL);
+    assert_non_null (f);
+    assert_int_equal (flux_future_get (f, NULL), 0);
+    flux_future_destroy (f);
+    flux_reactor_run (r, 0);
+    assert_int_equal (completions, 1);
+    assert_true (is_reaped (pid));
+    assert_null (flux_subprocess_kill (p, SIGKILL));
+    assert_int_equal (errno, ESRCH);
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+}
+
+/* Given up when it has started already, but nobody has looked: its children go, too. */
+static void test_given_up_with_its_group (void **state)
+{
+    char script[128], c, *argv[] = { (char *)"/bin/sh", (char *)"-c", script, NULL };
+    char path[] = "/tmp/flux-given-up.XXXXXX";
+    flux_reactor_t *r = flux_reactor_create (0);
+    int fd;
+
+    assert_non_null (mkdtemp (path));
+    snprintf (script, sizeof (script), "sleep 300 >%s/fifo & wait", path);
+    char fifo[64];
+    snprintf (fifo, sizeof (fifo), "%s/fifo", path);
+    assert_int_equal (mkfifo (fifo, 0600), 0);
+    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
+    flux_subprocess_t *p = process_start_later (r, 0, cmd, &ops);
+    assert_non_null (p);
+    fd = open (fifo, O_RDONLY); /* until the child is there */
+    assert_true (fd >= 0);
+    flux_subprocess_destroy (p);
+    assert_int_equal (read (fd, &c, 1), 0); /* until it is not */
+    close (fd);
+    unlink (fifo);
+    rmdir (path);
+    flux_cmd_destroy (cmd);
+    flux_reactor_destroy (r);
+}
+
 static void test_outlives_reactor (void **state)
 {
     flux_reactor_t *r = flux_reactor_create (0);
@@ -403,6 +457,8 @@ int main (int argc, char **argv)
         cmocka_unit_test (test_destroy_in_output),
         cmocka_unit_test (test_destroy_in_state),
         cmocka_unit_test (test_destroyed_is_reaped),
+        cmocka_unit_test (test_kill_what_is_left),
+        cmocka_unit_test (test_given_up_with_its_group),
         cmocka_unit_test (test_outlives_reactor),
         cmocka_unit_test (test_stopped),
         cmocka_unit_test (test_log),

@@ -1,6 +1,7 @@
 #include "modules/job-manager/rankexec.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,8 @@ void rankexec_destroy (struct rankexec *x)
     if (!x)
         return;
     int saved_errno = errno;
+    if (x->active)
+        rankexec_kill (x, NULL, SIGKILL);
     for (size_t i = 0; i < x->count; i++)
         flux_subprocess_destroy (x->procs[i].p);
     flux_watcher_destroy (x->later);

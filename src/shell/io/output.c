@@ -81,13 +81,29 @@ static void send_redirect (struct shell *sh, const char *name, struct task *task
     buf_fini (&b);
 }
 
+/* The tasks go on, but a job whose output is not there has not succeeded. */
+static void not_written (struct shell *sh, struct output *o)
+{
+    shell_log (sh, SHELL_ERROR, "writing %s: %s", o->name, strerror (errno));
+    shell_set_rc (sh, 1);
+    o->failed = true; /* and stays open: the other stream may have it, too */
+}
+
 static void write_file (struct shell *sh, struct output *o, const char *data,
                         size_t len)
 {
-    if (len > 0 && o->fd >= 0 && !o->failed && fd_write_all (o->fd, data, len) < 0) {
-        shell_log (sh, SHELL_ERROR, "writing %s: %s", o->name, strerror (errno));
-        o->failed = true; /* and stays open: the other stream may have it, too */
-    }
+    if (len > 0 && o->fd >= 0 && !o->failed && fd_write_all (o->fd, data, len) < 0)
+        not_written (sh, o);
+}
+
+/* Some file systems only say here that there was no room. */
+static void close_file (struct shell *sh, struct output *o)
+{
+    if (o->fd >= 0 && !o->shared_fd && close (o->fd) < 0 && !o->failed)
+        not_written (sh, o);
+    o->fd = -1;
+    for (int i = 0; o->each && i < sh->task_count; i++)
+        close_file (sh, &o->each[i]);
 }
 
 static void write_labelled (struct shell *sh, struct output *o, const char *rank,
@@ -297,6 +313,11 @@ void shell_output_peer (struct shell *sh, const char *text, size_t len)
 void shell_output_finish (struct shell *sh)
 {
     struct buf b = BUF_INIT;
+
+    for (int i = 0; i < 2; i++) {
+        if (sh->outputs[i])
+            close_file (sh, sh->outputs[i]);
+    }
     if (!((sh->outputs[0] && sh->outputs[0]->kind == OUTPUT_LEADER)
           || (sh->outputs[1] && sh->outputs[1]->kind == OUTPUT_LEADER)))
         return;
@@ -385,6 +406,8 @@ static int open_each (struct shell *sh, struct output *o, const char *template)
     for (int i = 0; i < sh->task_count; i++) {
         o->each[i] = *o;
         o->each[i].each = NULL;
+    }
+    for (int i = 0; i < sh->task_count; i++) {
         if (open_rendered (sh, &o->each[i], &sh->tasks[i], template) < 0)
             return -1;
     }
@@ -473,12 +496,7 @@ static void output_destroy (struct shell *sh, struct output *o)
 {
     if (!o)
         return;
-    for (int i = 0; o->each && i < sh->task_count; i++) {
-        if (o->each[i].fd >= 0 && !o->shared_fd)
-            close (o->each[i].fd);
-    }
-    if (o->fd >= 0 && !o->shared_fd)
-        close (o->fd);
+    close_file (sh, o);
     free (o->each);
     free (o);
 }

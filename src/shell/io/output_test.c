@@ -408,6 +408,7 @@ static void a_full_disk (void **state)
     file_is ("other", "");
     close (fd);
     expect ("log:writing stderr: No space left on device ");
+    assert_int_equal (sh.rc, 1); /* what the tasks had to say is lost */
 }
 
 /* --- more than one shell --- */

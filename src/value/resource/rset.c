@@ -171,7 +171,8 @@ struct kids *rset_kids_decode (const char *cores, const char *gpus)
     if (!c || (gpus && *gpus && !g)) {
         idset_destroy (c);
         idset_destroy (g);
-        errno = EINVAL;
+        if (errno != ENOMEM)
+            errno = EINVAL;
         return NULL;
     }
     return rset_kids_create (c, g);

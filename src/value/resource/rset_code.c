@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hashmap.h"
+#include "base/json/json.h"
 #include "base/sort.h"
 #include "value/resource/rset_impl.h"
 
@@ -18,7 +19,8 @@
 
 static int invalid (void)
 {
-    errno = EINVAL;
+    if (errno != ENOMEM)
+        errno = EINVAL;
     return -1;
 }
 
@@ -200,6 +202,7 @@ struct rset *rset_decode_json (const json_t *o, flux_error_t *error)
     size_t i;
     int version;
 
+    errno = 0;
     if (!(r = rset_create ())) {
         error_text (error, "out of memory");
         return NULL;
@@ -237,20 +240,21 @@ struct rset *rset_decode_json (const json_t *o, flux_error_t *error)
         r->scheduling = json_incref (scheduling);
     return r;
 inval:
+    error_decode (error);
     rset_destroy (r);
-    errno = EINVAL;
     return NULL;
 }
 
 struct rset *rset_decode (const char *s, flux_error_t *error)
 {
     json_error_t jerror;
-    json_t *o = json_loads (s, 0, &jerror);
+    json_t *o;
     struct rset *r;
 
-    if (!o) {
+    errno = 0;
+    if (!(o = json_decode (s, strlen (s), 0, &jerror))) {
         error_text (error, "R: %.140s", jerror.text);
-        errno = EINVAL;
+        error_decode (error);
         return NULL;
     }
     r = rset_decode_json (o, error);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json/json.h"
 
 /* Bound what a short text such as "[[16777215,1,1,1]]" makes us allocate, and how long
  * a text becomes that says the same without `repeat`. */
@@ -252,7 +253,7 @@ static int decode_array (struct taskmap *map, json_t *array, flux_error_t *error
 static int decode_json (struct taskmap *map, const char *s, flux_error_t *error)
 {
     json_error_t jerror;
-    json_t *o = json_loads (s, 0, &jerror);
+    json_t *o = json_decode (s, strlen (s), 0, &jerror);
     int rc = -1;
 
     if (!o)
@@ -434,6 +435,7 @@ struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
         return NULL;
     }
     s += strspn (s, " \t\n");
+    errno = 0;
     if (*s == '(')
         rc = decode_pmi (map, s, error);
     else if (*s == '[' || *s == '{')
@@ -443,8 +445,8 @@ struct taskmap *taskmap_decode (const char *s, flux_error_t *error)
     else
         rc = decode_raw (map, s, error);
     if (rc < 0) {
+        error_decode (error);
         taskmap_destroy (map);
-        errno = EINVAL;
         return NULL;
     }
     return map;

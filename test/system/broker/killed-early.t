@@ -23,4 +23,15 @@ cat >stay.sh <<'SH'
 pgrep -P "$(flux getattr broker.pid)" -x flux-guard || echo none
 SH
 is 'when the program runs there is none' none flux start sh "$DIR/stay.sh"
+# What it had started for others goes with the session, also where it was not rank 0.
+cat >left.sh <<'SH'
+flux exec -r1 --bg sh -c 'echo $$ >left; exec sleep 1000' >bg
+until [ -s left ]; do flux getattr rank >/dev/null; done
+kill -9 "$(flux exec -r1 flux getattr broker.pid)"
+SH
+left_of_rank_1 () {
+    flux start -s2 sh "$DIR/left.sh" 2>/dev/null
+    [ -s left ] && ! kill -0 "$(cat left)" 2>/dev/null
+}
+succeeds 'what another rank had started' left_of_rank_1
 finish

@@ -37,6 +37,28 @@ answers True
     flux setattr broker.client-queue-bytes 1M && count=4
     timeout 100 /usr/bin/python3 stopped.py $count && timeout 20 flux getattr rank'
 
+# --- a client that offers a service and does not read: it hears of who is gone ---
+
+cat >full.py <<'EOL'
+import errno, wire
+
+service = wire.Client()
+service.ok("service.add", {"service": "slow"})
+user = wire.Client()
+n = 0
+tags = [user.ask("slow.hold", {"n": "x" * 100000})]
+while not user.has(lambda m: m.errnum == errno.ENOBUFS):
+    n += 1
+    assert n < 1000, "it is never full"
+    tags.append(user.ask("slow.hold", {"n": "x" * 100000}))
+user.close()
+m = service.wait(lambda m: m.topic == "slow.disconnect")
+print(m.topic, service.ping() is not None)
+EOL
+is 'a full queue has room for who is gone' 'slow.disconnect True' \
+    flux start -s1 sh -c 'flux setattr broker.client-queue-bytes 1M &&
+    timeout 60 /usr/bin/python3 full.py'
+
 # --- a broker that dies, two levels below ---
 
 cat >watchers.sh <<'EOL'

@@ -84,6 +84,14 @@ like 'help about formats' 'pending .*active nodes only' flux housekeeping list -
 like 'it is configured' '"housekeeping":\{"running":\{\},"config":\{"command"' \
     flux module stats job-manager
 
+# What the command leaves behind, with its output open.
+printf '[job-manager.housekeeping]\ncommand = ["sh", "-c", "sleep 1000 & exit 0"]\n' >left.toml
+flux config load left.toml
+flux run -N2 true
+comes '2 2 h[0-1]' list
+flux housekeeping kill --all
+succeeds 'what the command has started can be ended, too' comes '' list
+
 printf '[job-manager.housekeeping]\ncommand = ["/nosuch"]\n' >nosuch.toml
 flux config load nosuch.toml
 succeeds 'a command that is not there' flux run -N2 true

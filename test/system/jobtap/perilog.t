@@ -108,6 +108,50 @@ like 'and its rank drained' 'prolog canceled then timed out for job' \
     flux resource drain -no '{nodelist} {reason}'
 flux resource undrain "$(flux resource drain -no '{ranks}')"
 
+# The first error ends it on the others, too, if need be by force.
+cat >hard.sh <<EOF
+[ \$(flux getattr rank) = 1 ] || { while [ ! -e $DIR/trapped ]; do sleep 0.1; done; exit 3; }
+trap : TERM
+touch $DIR/trapped
+while :; do sleep 1; done
+EOF
+printf '%s' "$plain"'command = [ "sh", "'"$DIR"'/hard.sh" ]
+per-rank = true
+exit-on-first-error = true
+kill-timeout = 0.5' >conf.now
+conf
+job=$(flux submit -N2 true)
+like 'one that fails somewhere and does not end elsewhere' \
+    'exception type="prolog" severity=0 note="prolog exited with code=3 on h\[0-1\]' \
+    events "$job"
+flux resource undrain "$(flux resource drain -no '{ranks}')"
+
+# What the command leaves behind, with its output open.
+printf '%s' "$plain"'command = [ "sh", "-c", "sleep 1000 & echo $! >'"$DIR"'/left; exit 0" ]' >conf.now
+conf
+job=$(flux submit true)
+until_true [ -s left ]
+flux cancel "$job"
+like 'a prolog with processes that go on' 'prolog-finish description="job-manager.prolog" status=' \
+    events "$job"
+gone () { ! kill -0 "$(cat left)" 2>/dev/null; }
+succeeds 'they are ended' until_true gone
+
+# The plugin goes while it is busy.
+printf '%s' "$plain"'command = [ "sh", "-c", "echo $$ >'"$DIR"'/left; sleep 1000" ]' >conf.now
+conf
+rm left
+job=$(flux submit true)
+until_true [ -s left ]
+flux jobtap remove perilog.so
+is 'a job whose prolog nobody can finish does not start' 'prolog-start description="job-manager.prolog"
+exception type="prolog" severity=0 note="plugin perilog.so was removed"
+prolog-finish description="job-manager.prolog" status=15
+free
+clean' events "$job"
+succeeds 'and the prolog is ended' until_true gone
+flux jobtap load perilog.so
+
 cat >conf.now <<'EOF'
 [[job-manager.plugins]]
 load = "perilog.so"

@@ -65,6 +65,11 @@ run flux run --output=o.txt -o output.mode=append echo more
 is 'append' 'o more' sh -c 'xargs <o.txt'
 fails 'a file that cannot be written' 1 "error opening output file '/nonexistent/x'" \
     flux run --output=/nonexistent/x true
+fails 'a file on a full disk' 1 'ERROR: writing stdout: No space left on device' \
+    flux run --output=/dev/full echo lost
+fails 'a job that failed before' 3 'ERROR: writing stderr: No space left on device' \
+    flux run --error=/dev/full sh -c 'echo lost >&2; exit 3'
+succeeds 'one that has nothing to write' flux run --output=/dev/full true
 run flux run -o output.limit=10 printf 123456789012345
 if [ "$out" = 1234567890 ] \
     && matches 'stdout will be truncated, 10 limit exceeded' "$err" \

@@ -39,6 +39,20 @@ else
     not_ok 'not a line for each' "$n lines"
 fi
 like 'the other is named all the same' '^[12]$' lines 65534
+# Messages that nobody answers are no way into the log.
+cat >credits.py <<'EOL'
+import sys
+sys.path.insert(0, sys.argv[1])
+from wire import *
+c = Client(guest=True)
+for topic in "kvs-watch.lookup-credit", "job-info.eventlog-watch-credit":
+    for payload in None, b"x\0", {}, {"bytes": -1}, {"id": 1, "bytes": -1}:
+        c.send(REQUEST, topic, payload, flags=F_NORESPONSE)
+    c.ok(topic.split(".")[0].replace("-watch", "") + ".ping", {})
+print("done")
+EOL
+is 'credits that are none' done /usr/bin/python3 credits.py "$FLUX_TEST_SOURCE/test/system"
+is 'are no line' 0 sh -c 'flux dmesg | grep -c credit || true'
 is 'a directory that the broker makes lets them pass, not look' 711 \
     stat -c %a "$(flux getattr rundir)"
 is 'without guests it does not' 700 flux start sh -c 'stat -c %a "$(flux getattr rundir)"'

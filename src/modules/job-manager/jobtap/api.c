@@ -4,6 +4,8 @@
 #include <flux/jobtap.h>
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -447,6 +449,49 @@ static int post_perilog (struct tap_plugin *tp, struct job *job, enum event_type
     return 0;
 }
 
+static int begin_perilog (struct tap_plugin *tp, struct job *job, enum event_type type,
+                          const char *description)
+{
+    bool epilog = type == EV_EPILOG_START;
+
+    if (job_perilog_begun (job, tp, epilog, description) < 0)
+        return -1;
+    if (post_perilog (tp, job, type, description, 0) < 0) {
+        job_perilog_ended (job, epilog, description);
+        return -1;
+    }
+    return 0;
+}
+
+/* Whoever would finish them goes: a job must not start after half a prolog, nor wait for
+ * ever. */
+static void end_perilog (struct tap_plugin *tp, struct job *job, bool epilog,
+                         const char *description)
+{
+    struct manager *m = tp->jt->ctx->m;
+    char note[128];
+
+    snprintf (note, sizeof (note), "plugin %.100s was removed", tp->name);
+    if (!epilog)
+        manager_raise (m, job, "prolog", 0, note, m->owner);
+    post_perilog (tp, job, epilog ? EV_EPILOG_FINISH : EV_PROLOG_FINISH, description,
+                  SIGTERM);
+}
+
+void jobtap_end_perilogs (struct tap_plugin *tp)
+{
+    char *description;
+    bool epilog;
+
+    list_foreach (&tp->jt->ctx->m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        while ((description = job_perilog_take (job, tp, &epilog))) {
+            end_perilog (tp, job, epilog, description);
+            free (description);
+        }
+    }
+}
+
 int flux_jobtap_prolog_start (flux_plugin_t *p, const char *description)
 {
     struct tap_plugin *tp = self (p);
@@ -457,7 +502,7 @@ int flux_jobtap_prolog_start (flux_plugin_t *p, const char *description)
     if (!description || job->exec_sent || job->exec_done
         || job->state & (FLUX_JOB_STATE_CLEANUP | FLUX_JOB_STATE_INACTIVE))
         return einval ();
-    return post_perilog (tp, job, EV_PROLOG_START, description, 0);
+    return begin_perilog (tp, job, EV_PROLOG_START, description);
 }
 
 int flux_jobtap_prolog_finish (flux_plugin_t *p, flux_jobid_t id,
@@ -470,6 +515,7 @@ int flux_jobtap_prolog_finish (flux_plugin_t *p, flux_jobid_t id,
         return -1;
     if (!description || job->prologs == 0)
         return einval ();
+    job_perilog_ended (job, false, description);
     return post_perilog (tp, job, EV_PROLOG_FINISH, description, status);
 }
 
@@ -482,7 +528,7 @@ int flux_jobtap_epilog_start (flux_plugin_t *p, const char *description)
         return -1;
     if (!description || job->state != FLUX_JOB_STATE_CLEANUP || job->freed)
         return einval ();
-    return post_perilog (tp, job, EV_EPILOG_START, description, 0);
+    return begin_perilog (tp, job, EV_EPILOG_START, description);
 }
 
 int flux_jobtap_epilog_finish (flux_plugin_t *p, flux_jobid_t id,
@@ -495,6 +541,7 @@ int flux_jobtap_epilog_finish (flux_plugin_t *p, flux_jobid_t id,
         return -1;
     if (!description || job->epilogs == 0)
         return einval ();
+    job_perilog_ended (job, true, description);
     return post_perilog (tp, job, EV_EPILOG_FINISH, description, status);
 }
 

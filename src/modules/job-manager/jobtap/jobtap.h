@@ -52,6 +52,8 @@ extern const struct flux_msg_handler_spec jobtap_handlers[];
 
 /* api.c: -1 with EINVAL or EPROTO. context may be NULL. */
 int jobtap_post (struct jobtap *jt, struct job *job, const char *name, json_t *context);
+/* What the plugin has begun and not finished: it ends now. */
+void jobtap_end_perilogs (struct tap_plugin *tp);
 
 /* args.c: what a callback gets; NULL with ENOMEM. call may be NULL. */
 flux_plugin_arg_t *jobtap_args (struct job *job, const struct hook_call *call);

@@ -510,6 +510,34 @@ static void a_job_waits_for_them (void **state)
     assert_int_equal (result, FLUX_JOB_RESULT_FAILED);
 }
 
+/* Nobody would end them: the job does not start after half a prolog, and waits for none. */
+static void they_end_with_their_plugin (void **state)
+{
+    struct jobtap *jt = w.ctx.jobtap;
+    struct job *one = submit (1), *two = submit (2);
+    flux_error_t error;
+
+    on ("job.state.run", "a", begin_prolog);
+    grant (1);
+    on (NULL, NULL, NULL);
+    grant (2);
+    on ("job.state.cleanup", "a", begin_epilog);
+    finish (2, 0);
+    on (NULL, NULL, NULL);
+    assert_true (one->prologs == 1 && two->epilogs == 1);
+    assert_int_equal (jobtap_change (jt, ".b", NULL, NULL, &error), 0);
+    assert_true (one->prologs == 1 && two->epilogs == 1);
+    assert_int_equal (jobtap_change (jt, ".a", NULL, NULL, &error), 0);
+    assert_true (one->prologs == 0 && two->epilogs == 0);
+    assert_false (one->exec_sent);
+    assert_true (logged (one, "plugin .a was removed"));
+    assert_true (logged (one, "prolog-finish"));
+    assert_true (logged (two, "epilog-finish"));
+    assert_false (logged (two, "exception"));
+    assert_int_equal (one->state, FLUX_JOB_STATE_INACTIVE);
+    assert_int_equal (two->state, FLUX_JOB_STATE_INACTIVE);
+}
+
 static void events_are_posted_and_found (void **state)
 {
     struct job *job = submit (1);
@@ -703,6 +731,7 @@ int main (void)
         T (there_is_one_in_a_callback_only),
         T (updates_come_when_the_callback_is_over),
         T (a_job_waits_for_them),
+        T (they_end_with_their_plugin),
         T (events_are_posted_and_found),
         T (what_fails_changes_nothing),
         T (a_feature_goes_with_its_plugin),

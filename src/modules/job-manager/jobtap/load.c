@@ -365,8 +365,11 @@ int jobtap_change (struct jobtap *jt, const char *remove, const char *load,
         return -1;
     }
     free (order);
-    while ((l = list_pop (&gone)))
-        jobtap_unload (container_of (l, struct tap_plugin, link));
+    while ((l = list_pop (&gone))) {
+        struct tap_plugin *tp = container_of (l, struct tap_plugin, link);
+        jobtap_end_perilogs (tp);
+        jobtap_unload (tp);
+    }
     jobtap_count_hooks (jt);
     struct tap_plugin *tp = load ? jobtap_find (jt, base_name (load)) : NULL;
     if (tp && tp->builtin && tp->builtin->feature == OFF_PRIORITY)

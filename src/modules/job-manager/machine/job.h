@@ -87,6 +87,7 @@ struct job_tap {
     json_t *R;        /* without scheduling */
     struct list aux;  /* of each plugin */
     struct list subs; /* plugins that want to hear of all its events */
+    struct list open; /* prologs and epilogs that have begun */
 };
 
 /* NULL: out of memory. */
@@ -102,6 +103,14 @@ void job_aux_delete (struct job *job, const void *owner, const void *val);
 int job_subscribe (struct job *job, const void *owner);
 void job_unsubscribe (struct job *job, const void *owner);
 bool job_has_subscriber (const struct job *job, const void *owner);
+/* A prolog or epilog of the owner has begun. -1: out of memory. */
+int job_perilog_begun (struct job *job, const void *owner, bool epilog,
+                       const char *description);
+/* One has ended, of whatever owner, if there is one. */
+void job_perilog_ended (struct job *job, bool epilog, const char *description);
+/* The description of one that has begun, which is forgotten with this. NULL: there is
+ * none. */
+char *job_perilog_take (struct job *job, const void *owner, bool *epilog);
 /* What the owner left with the job. */
 void job_tap_forget (struct job *job, const void *owner);
 

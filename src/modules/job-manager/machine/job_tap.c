@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tap_aux {
     struct list link;
@@ -17,11 +18,19 @@ struct tap_sub {
     const void *owner;
 };
 
+struct tap_open {
+    struct list link;
+    const void *owner;
+    bool epilog;
+    char *description;
+};
+
 struct job_tap *job_tap_get (struct job *job)
 {
     if (!job->tap && (job->tap = calloc (1, sizeof (*job->tap)))) {
         list_init (&job->tap->aux);
         list_init (&job->tap->subs);
+        list_init (&job->tap->open);
     }
     return job->tap;
 }
@@ -39,6 +48,13 @@ static void sub_drop (struct tap_sub *sub)
     free (sub);
 }
 
+static void open_drop (struct tap_open *o)
+{
+    list_remove (&o->link);
+    free (o->description);
+    free (o);
+}
+
 void job_tap_destroy (struct job_tap *tap)
 {
     if (!tap)
@@ -48,6 +64,8 @@ void job_tap_destroy (struct job_tap *tap)
         aux_drop (container_of (l, struct tap_aux, link));
     list_foreach (&tap->subs, l)
         sub_drop (container_of (l, struct tap_sub, link));
+    list_foreach (&tap->open, l)
+        open_drop (container_of (l, struct tap_open, link));
     json_decref (tap->jobspec);
     json_decref (tap->R);
     free (tap);
@@ -149,6 +167,54 @@ void job_unsubscribe (struct job *job, const void *owner)
 
     if (sub)
         sub_drop (sub);
+}
+
+int job_perilog_begun (struct job *job, const void *owner, bool epilog,
+                       const char *description)
+{
+    struct tap_open *o;
+
+    if (!job_tap_get (job) || !(o = calloc (1, sizeof (*o))))
+        return -1;
+    if (!(o->description = strdup (description))) {
+        free (o);
+        return -1;
+    }
+    o->owner = owner;
+    o->epilog = epilog;
+    list_init (&o->link);
+    list_append (&job->tap->open, &o->link);
+    return 0;
+}
+
+void job_perilog_ended (struct job *job, bool epilog, const char *description)
+{
+    if (!job->tap)
+        return;
+    list_foreach (&job->tap->open, l) {
+        struct tap_open *o = container_of (l, struct tap_open, link);
+        if (o->epilog == epilog && strcmp (o->description, description) == 0) {
+            open_drop (o);
+            return;
+        }
+    }
+}
+
+char *job_perilog_take (struct job *job, const void *owner, bool *epilog)
+{
+    if (!job->tap)
+        return NULL;
+    list_foreach (&job->tap->open, l) {
+        struct tap_open *o = container_of (l, struct tap_open, link);
+        if (o->owner == owner) {
+            char *description = o->description;
+            *epilog = o->epilog;
+            o->description = NULL;
+            open_drop (o);
+            return description;
+        }
+    }
+    return NULL;
 }
 
 void job_tap_forget (struct job *job, const void *owner)

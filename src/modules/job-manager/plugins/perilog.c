@@ -194,6 +194,32 @@ static void line_cb (unsigned int rank, bool is_error, const char *text, void *a
               is_error ? "stderr" : "stdout", text);
 }
 
+/* It does not end: its ranks are good for nothing. */
+static void kill_timeout_cb (flux_reactor_t *r, flux_watcher_t *timer, int revents,
+                             void *arg)
+{
+    struct work *w = arg;
+
+    drain (w, rankexec_active (w->x),
+           w->canceled ? "canceled then timed out" : "timed out");
+    for (unsigned int i = idset_first (rankexec_active (w->x)); i != IDSET_INVALID_ID;
+         i = idset_next (rankexec_active (w->x), i))
+        idset_set (w->failed, i);
+    finish (w); /* which kills them */
+}
+
+static void terminate (struct work *w)
+{
+    flux_reactor_t *r = flux_get_reactor (w->pl->h);
+
+    if (w->kill_timer)
+        return;
+    rankexec_kill (w->x, NULL, SIGTERM);
+    w->kill_timer =
+        flux_timer_watcher_create (r, w->ac.kill_timeout, 0., kill_timeout_cb, w);
+    flux_watcher_start (w->kill_timer);
+}
+
 static void done_cb (unsigned int rank, int status, const char *why, void *arg)
 {
     struct work *w = arg;
@@ -209,7 +235,7 @@ static void done_cb (unsigned int rank, int status, const char *why, void *arg)
     if (status > w->status)
         w->status = status;
     if (w->ac.exit_on_first_error && idset_count (w->failed) == 1)
-        rankexec_kill (w->x, NULL, SIGTERM);
+        terminate (w);
 }
 
 static void complete_cb (void *arg)
@@ -218,33 +244,6 @@ static void complete_cb (void *arg)
 }
 
 static const struct rankexec_ops exec_ops = { line_cb, done_cb, complete_cb };
-
-/* It does not end: its ranks are good for nothing. */
-static void kill_timeout_cb (flux_reactor_t *r, flux_watcher_t *timer, int revents,
-                             void *arg)
-{
-    struct work *w = arg;
-
-    drain (w, rankexec_active (w->x),
-           w->canceled ? "canceled then timed out" : "timed out");
-    for (unsigned int i = idset_first (rankexec_active (w->x)); i != IDSET_INVALID_ID;
-         i = idset_next (rankexec_active (w->x), i))
-        idset_set (w->failed, i);
-    rankexec_kill (w->x, NULL, SIGKILL);
-    finish (w);
-}
-
-static void terminate (struct work *w)
-{
-    flux_reactor_t *r = flux_get_reactor (w->pl->h);
-
-    if (w->kill_timer)
-        return;
-    rankexec_kill (w->x, NULL, SIGTERM);
-    w->kill_timer =
-        flux_timer_watcher_create (r, w->ac.kill_timeout, 0., kill_timeout_cb, w);
-    flux_watcher_start (w->kill_timer);
-}
 
 static void timeout_cb (flux_reactor_t *r, flux_watcher_t *timer, int revents,
                         void *arg)
