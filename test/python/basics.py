@@ -40,6 +40,31 @@ class Handle(WithHandle):
         self.assertEqual(self.h.get_size(), int(self.h.attr_get("size")))
         with self.assertRaisesRegex(FileNotFoundError, "nosuch"):
             self.h.attr_get("nosuch")
+        before = self.h.attr_get("log-stderr-level")
+        self.h.attr_set("log-stderr-level", 5)
+        self.assertEqual(self.h.attr_get("log-stderr-level"), "5")
+        self.h.attr_remove("log-stderr-level")
+        self.assertEqual(self.h.attr_get("log-stderr-level"), before)
+        with self.assertRaises(FileNotFoundError):
+            self.h.attr_remove("nosuch")
+        with self.assertRaises(ValueError):
+            self.h.attr_remove(7)
+
+    def test_configuration(self):
+        self.assertEqual(self.h.conf_get("python.test", 5), 5)
+        with flux.Flux() as other:
+            other.rpc("config.load", {"python": {"test": 6}}).get()
+        try:
+            self.assertEqual(self.h.conf_get("python.test", 5), 5)
+            self.assertEqual(self.h.conf_get("python.test", update=True), 6)
+            self.assertEqual(self.h.conf_get("python"), {"test": 6})
+        finally:
+            self.h.rpc("config.load", {}).get()
+
+    def test_instances_above(self):
+        for uri in ("/", "."):
+            with flux.Flux(uri) as h:
+                self.assertEqual(h.attr_get("instance-level"), "0")
 
     def test_no_instance(self):
         with self.assertRaises(OSError):
@@ -195,6 +220,24 @@ class Futures(WithHandle):
             future.fulfill(n)
         self.h.reactor_run()
         self.assertEqual(seen, [0, 1, 2])
+
+    def test_stop(self):
+        seen = []
+
+        def got(future):
+            seen.append(future.get())
+            future.reset()
+            if len(seen) == 2:
+                future.stop()
+
+        future = FutureExt(lambda f: None)
+        future.set_flux(self.h)
+        self.assertIs(future.get_flux(), self.h)
+        future.then(got)
+        for n in range(4):
+            future.fulfill(n)
+        self.h.reactor_run()
+        self.assertEqual(seen, [0, 1])
 
 
 class Watchers(WithHandle):

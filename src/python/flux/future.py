@@ -127,6 +127,17 @@ class Future:
             holder(self._flux)[self._key] = self
         lib.flux_future_reset(self._future)
 
+    def stop(self) -> None:
+        """Call the callback no more, as that of a stream."""
+        if self._then is not None:
+            self._then = (lambda future: None, (), {})
+        holder(self._flux).pop(self._key, None)
+
+    def set_flux(self, flux_handle: "Flux") -> None:
+        """Let it belong to a handle."""
+        lib.flux_future_set_flux(self._future, flux_handle.handle)
+        self._flux = flux_handle
+
     def incref(self) -> None:
         """One more who needs it (for C; Python counts by itself)."""
         lib.flux_future_incref(self._future)
