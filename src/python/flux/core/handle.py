@@ -116,7 +116,7 @@ class Flux:
         """Remove an attribute of the broker; what has a default has that again."""
         if not isinstance(attr, str):
             raise ValueError(f"attr_remove: {attr!r} is no name")
-        check(lib.flux_attr_set(self.handle, encode(attr), NULL), f"attribute {attr}")
+        self.rpc("attr.rm", {"name": attr}).get()
 
     def conf_get(
         self, key: Optional[str] = None, default: Any = None, update: bool = False
