@@ -3,6 +3,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import sys
 import unittest
 
@@ -50,6 +51,13 @@ class Pages(unittest.TestCase):
                 # What object says of its __len__ is not about this one.
                 if name.rpartition(".")[2] not in ("count",):
                     self.assertTrue(inspect.getdoc(value), f"{module.__name__}.{name}")
+
+    def test_examples_are_python(self):
+        for module in modules():
+            for part in re.findall(r"\n\n((?:    .*\n|\n)+)", module.__doc__ + "\n"):
+                text = inspect.cleandoc("\n" + part)
+                if re.match(r"(from|import|with|handle|print) ?", text):
+                    compile(text, module.__name__, "exec")
 
     def test_every_module_has_a_page(self):
         if not os.path.exists(f"{PAGES}/flux-python.1"):
