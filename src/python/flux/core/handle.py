@@ -205,7 +205,8 @@ class Flux:
 
     def event_create(self, topic: str, payload: Payload = None) -> Message:
         """An event, not yet sent."""
-        return Message(handle=lib.flux_event_encode(encode(topic), payload_text(payload)))
+        msg = lib.flux_event_encode(encode(topic), payload_text(payload))
+        return Message(handle=check_ptr(msg, topic))
 
     def event_send(self, topic: str, payload: Payload = None) -> int:
         """Publish an event; it has its number when this returns, which is returned."""
