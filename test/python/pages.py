@@ -43,6 +43,9 @@ def own(module):
                     yield f"{name}.{part}", getattr(value, part)
 
 
+SANITIZED = "FLUX_TEST_SANITIZER" in os.environ
+
+
 class Pages(unittest.TestCase):
     def test_docstrings(self):
         for module in modules():
@@ -59,9 +62,8 @@ class Pages(unittest.TestCase):
                 if re.match(r"(from|import|with|handle|print) ?", text):
                     compile(text, module.__name__, "exec")
 
+    @unittest.skipIf(SANITIZED, "its library would have to be loaded")
     def test_every_module_has_a_page(self):
-        if not os.path.exists(f"{PAGES}/flux-python.1"):
-            self.skipTest("no scdoc")
         for module in modules():
             name = module.__name__
             if name in WITHOUT or name.startswith("flux.job.") and not hasattr(module, "__path__") \
@@ -69,6 +71,7 @@ class Pages(unittest.TestCase):
                 continue
             self.assertTrue(os.path.exists(f"{PAGES}/{name}.3"), name)
 
+    @unittest.skipIf(SANITIZED, "its library would have to be loaded")
     def test_what_pages_say(self):
         with open(f"{PAGES}/flux.job.3", encoding="utf-8") as file:
             page = file.read()
