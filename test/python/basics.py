@@ -133,6 +133,18 @@ class RPCs(WithHandle):
         self.assertEqual(self.h.reactor_run(), 0)
         self.assertEqual(seen, [(1, 2)])
 
+    def test_then_with_an_argument_that_nobody_gives(self):
+        seen = []
+
+        def callback(future, arg):
+            seen.append(arg)
+
+        self.h.rpc("broker.ping", {"seq": 1}).then(callback)
+        self.h.rpc("broker.ping", {"seq": 1}).then(callback, 7)
+        self.h.rpc("broker.ping", {"seq": 1}).then(lambda future, arg=5: seen.append(arg))
+        self.h.reactor_run()
+        self.assertEqual(sorted(seen, key=str), [5, 7, None])
+
     def test_then_twice(self):
         rpc = self.h.rpc("broker.ping", {}).then(lambda f: None)
         with self.assertRaises(ValueError):

@@ -64,6 +64,11 @@ class KVS(unittest.TestCase):
         top.commit_async().get()
         self.assertEqual(flux.kvs.get(self.h, "share.sub.c"), 3)
 
+    def test_get_of_a_directory(self):
+        with flux.kvs.get(self.h, ".") as top:
+            top["of_directory"] = 5
+        self.assertEqual(flux.kvs.get(self.h, "of_directory"), 5)
+
     def test_namespace(self):
         flux.kvs.namespace_create(self.h, "pyspace", 0xFFFFFFFF)
         self.assertIn("pyspace", flux.kvs.namespace_list(self.h))

@@ -47,6 +47,7 @@ class KVSWatchFuture(KVSLookup):
 
     def get(self, autoreset: bool = True) -> Value:
         """The value, or None when the watch has ended."""
+        self._gone_on = False
         try:
             value = super().get()
         except OSError as exc:
@@ -55,6 +56,7 @@ class KVSWatchFuture(KVSLookup):
             raise
         if autoreset:
             self.reset()
+            self._gone_on = True
         return value
 
     def cancel(self, stop: bool = False) -> None:
@@ -81,10 +83,12 @@ def lookup_async(
     return KVSLookup(future, flux_handle)
 
 
-def get(flux_handle: Flux, key: str, namespace: Optional[str] = None) -> Value:
-    """The value of a key."""
+def get(flux_handle: Flux, key: str, namespace: Optional[str] = None) -> Any:
+    """The value of a key; of a directory, a KVSDir."""
     try:
         return lookup_async(flux_handle, key, namespace).get()
+    except IsADirectoryError:
+        return KVSDir(flux_handle, key, namespace)
     except OSError as exc:
         raise OSError(exc.errno, f"{key}: {exc.strerror}") from None
 
