@@ -23,6 +23,7 @@ if [ "${1:-}" != --inside ]; then
     ls "$build"/dist/*.whl >/dev/null 2>&1 || die "$build/dist: no wheel; make wheel first"
     PACKAGES=tools/packages-trial.txt tools/setup.sh "$build"
     root=$(mktemp -d /var/tmp/flux-trial.XXXXXX)
+    chmod 755 "$root" # it is the / of a person
     trap 'rm -rf --one-file-system "$root"' EXIT
     trap 'exit 130' INT TERM HUP
     unshare --mount --pid --ipc --uts --fork --kill-child --propagation private \
