@@ -23,6 +23,7 @@ if [ "${1:-}" != --inside ]; then
     ls "$build"/dist/*.whl >/dev/null 2>&1 || die "$build/dist: no wheel; make wheel first"
     PACKAGES=tools/packages-trial.txt tools/setup.sh "$build"
     root=$(mktemp -d /var/tmp/flux-trial.XXXXXX)
+    chmod 755 "$root" # it is the / of a person
     trap 'rm -rf --one-file-system "$root"' EXIT
     trap 'exit 130' INT TERM HUP
     unshare --mount --pid --ipc --uts --fork --kill-child --propagation private \
@@ -186,6 +187,23 @@ print(flux.job.result(h, i).result, flux.__file__)'
         'flux start env -u PYTHONPATH /usr/bin/python3 -W error /srv/flux/job.py'
     said "COMPLETED /home/trial/venv/lib/python3.11/site-packages/flux/__init__.py" \
         as_person 'flux start env -u PYTHONPATH venv/bin/python -W error /srv/flux/job.py'
+    cat >"$root/srv/flux/trial.py" <<'END'
+from flux.cli.plugin import CLIPlugin
+
+
+class Trial(CLIPlugin):
+    def __init__(self, prog):
+        super().__init__(prog)
+        self.add_option("--trial", help="A word for the job.")
+
+    def modify_jobspec(self, args, jobspec):
+        jobspec.setattr("system.job.name", args.trial or "none")
+END
+    said "word" as_person 'mkdir plugins; cp /srv/flux/trial.py plugins
+        FLUX_CLI_PLUGINPATH=$HOME/plugins flux start sh -c "flux run --ex-trial=word true &&
+            flux jobs -ano {name}"'
+    in_root sh -c 'zcat /usr/share/man/man3/flux.job.3.gz | grep -q "^.SH CLASSES"' \
+        || die "no manual page of flux.job"
     ok "Python: flux python, python3, and the wheel in its venv run jobs"
     said 0 as_person \
         "flux start lua5.3 -e 'print (require \"flux\".new ():getattr (\"rank\"))'"

@@ -19,6 +19,8 @@ enum command_flags {
     CMD_HIDDEN = 4,
     /* Operands and options may be mixed, as GNU getopt has it. */
     CMD_MIXED_ARGS = 8,
+    /* Plugins may add options (cmd/submit/plugins.h). */
+    CMD_PLUGINS = 16,
 };
 
 struct command {

@@ -9,6 +9,7 @@
 #include "cmd/external.h"
 #include "cmd/help.h"
 #include "cmd/output/output.h"
+#include "cmd/submit/plugins.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -135,6 +136,8 @@ static int run_command (const struct command *cmd, int argc, char **argv)
     if (!p)
         cmd_die ("bad option table");
     int rc;
+    if (cmd->flags & CMD_PLUGINS)
+        plugins_add_options (cmd, p);
     if (cmd->flags & CMD_RAW_ARGS)
         rc = cmd->run (p, argc, argv);
     else {

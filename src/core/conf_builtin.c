@@ -44,6 +44,11 @@ static const struct {
     /* Lists of folders, for flux modprobe. */
     { "modprobe_path", FLUX_LIBEXECDIR "/modprobe:" FLUX_SYSCONFDIR "/modprobe",
       FLUX_SOURCE_DIR "/etc/modprobe" },
+    /* The same, for plugins of the commands that submit (flux.cli.plugin). */
+    { "cli_pluginpath",
+      FLUX_SYSCONFDIR "/cli/plugins:" FLUX_LIBEXECDIR "/cli/plugins:" FLUX_LIBEXECDIR
+                      "/python/flux/cli/plugins",
+      FLUX_SOURCE_DIR "/etc/cli/plugins" },
     { "rc1_path", FLUX_SYSCONFDIR "/rc1", FLUX_SOURCE_DIR "/etc/rc1" },
     { "rc3_path", FLUX_SYSCONFDIR "/rc3", FLUX_SOURCE_DIR "/etc/rc3" },
     { "shell_initrc", FLUX_SYSCONFDIR "/shell/initrc.lua",

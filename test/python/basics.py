@@ -40,6 +40,31 @@ class Handle(WithHandle):
         self.assertEqual(self.h.get_size(), int(self.h.attr_get("size")))
         with self.assertRaisesRegex(FileNotFoundError, "nosuch"):
             self.h.attr_get("nosuch")
+        before = self.h.attr_get("log-stderr-level")
+        self.h.attr_set("log-stderr-level", 5)
+        self.assertEqual(self.h.attr_get("log-stderr-level"), "5")
+        self.h.attr_remove("log-stderr-level")
+        self.assertEqual(self.h.attr_get("log-stderr-level"), before)
+        with self.assertRaises(FileNotFoundError):
+            self.h.attr_remove("nosuch")
+        with self.assertRaises(ValueError):
+            self.h.attr_remove(7)
+
+    def test_configuration(self):
+        self.assertEqual(self.h.conf_get("python.test", 5), 5)
+        with flux.Flux() as other:
+            other.rpc("config.load", {"python": {"test": 6}}).get()
+        try:
+            self.assertEqual(self.h.conf_get("python.test", 5), 5)
+            self.assertEqual(self.h.conf_get("python.test", update=True), 6)
+            self.assertEqual(self.h.conf_get("python"), {"test": 6})
+        finally:
+            self.h.rpc("config.load", {}).get()
+
+    def test_instances_above(self):
+        for uri in ("/", "."):
+            with flux.Flux(uri) as h:
+                self.assertEqual(h.attr_get("instance-level"), "0")
 
     def test_no_instance(self):
         with self.assertRaises(OSError):
@@ -107,6 +132,18 @@ class RPCs(WithHandle):
         gc.collect()
         self.assertEqual(self.h.reactor_run(), 0)
         self.assertEqual(seen, [(1, 2)])
+
+    def test_then_with_an_argument_that_nobody_gives(self):
+        seen = []
+
+        def callback(future, arg):
+            seen.append(arg)
+
+        self.h.rpc("broker.ping", {"seq": 1}).then(callback)
+        self.h.rpc("broker.ping", {"seq": 1}).then(callback, 7)
+        self.h.rpc("broker.ping", {"seq": 1}).then(lambda future, arg=5: seen.append(arg))
+        self.h.reactor_run()
+        self.assertEqual(sorted(seen, key=str), [5, 7, None])
 
     def test_then_twice(self):
         rpc = self.h.rpc("broker.ping", {}).then(lambda f: None)
@@ -195,6 +232,24 @@ class Futures(WithHandle):
             future.fulfill(n)
         self.h.reactor_run()
         self.assertEqual(seen, [0, 1, 2])
+
+    def test_stop(self):
+        seen = []
+
+        def got(future):
+            seen.append(future.get())
+            future.reset()
+            if len(seen) == 2:
+                future.stop()
+
+        future = FutureExt(lambda f: None)
+        future.set_flux(self.h)
+        self.assertIs(future.get_flux(), self.h)
+        future.then(got)
+        for n in range(4):
+            future.fulfill(n)
+        self.h.reactor_run()
+        self.assertEqual(seen, [0, 1])
 
 
 class Watchers(WithHandle):

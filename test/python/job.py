@@ -368,6 +368,21 @@ class Events(WithHandle):
                          ("cancel", "end", 0))
         flux.job.event_wait(self.h, jobid, "clean", raiseJobException=False)
 
+    def test_who_resets_what_has_gone_on_already(self):
+        jobid = self.submit("true")
+        flux.job.event_wait(self.h, jobid, "clean")
+        names = []
+
+        def got(future):
+            event = future.get_event()
+            if event is not None:
+                names.append(event.name)
+                future.reset()
+
+        flux.job.event_watch_async(self.h, jobid).then(got)
+        self.h.reactor_run()
+        self.assertEqual(names, [e.name for e in flux.job.event_watch(self.h, jobid)])
+
     def test_cancel_ends_the_watch(self):
         jobid = self.submit("true", urgency=0)
         watch = flux.job.event_watch_async(self.h, jobid)

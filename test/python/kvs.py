@@ -51,6 +51,24 @@ class KVS(unittest.TestCase):
             list(flux.kvs.walk(d, topdown=True)), [("", ["sub"], ["b", "c"]), ("sub", [], [])]
         )
 
+    def test_directories_share_their_changes(self):
+        flux.kvs.put_mkdir(self.h, "share.sub")
+        flux.kvs.commit(self.h)
+        top = flux.kvs.KVSDir(self.h, "share")
+        top["a"] = 1
+        top["sub"]["b"] = 2
+        self.assertFalse(flux.kvs.exists(self.h, "share.sub.b"))
+        top.commit()
+        self.assertEqual((top["a"], top["sub"]["b"]), (1, 2))
+        top["sub"]["c"] = 3
+        top.commit_async().get()
+        self.assertEqual(flux.kvs.get(self.h, "share.sub.c"), 3)
+
+    def test_get_of_a_directory(self):
+        with flux.kvs.get(self.h, ".") as top:
+            top["of_directory"] = 5
+        self.assertEqual(flux.kvs.get(self.h, "of_directory"), 5)
+
     def test_namespace(self):
         flux.kvs.namespace_create(self.h, "pyspace", 0xFFFFFFFF)
         self.assertIn("pyspace", flux.kvs.namespace_list(self.h))

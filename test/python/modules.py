@@ -112,6 +112,16 @@ class Modules(unittest.TestCase):
         with self.assertRaises(OSError):
             self.h.rpc("counter.next").get()
 
+    def test_by_its_file(self):
+        path = os.path.join(self.dir.name, "file.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("from flux.brokermod import BrokerModule\n\n\n"
+                       "class File(BrokerModule):\n    pass\n")
+        for name in ("file", "file.py", path):
+            subprocess.run(["flux", "module", "load", path], check=True)
+            subprocess.run(["flux", "module", "reload", path], check=True)
+            subprocess.run(["flux", "module", "remove", name], check=True)
+
     def test_many(self):
         for i in range(4):
             self.load("--name", f"many{i}", "./counter.py", str(i))

@@ -31,6 +31,7 @@ class Wheel(unittest.TestCase):
                         found = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
                         self.assertEqual("sha256=" + found.decode().rstrip("="), digest)
                         self.assertEqual(len(data), int(size))
+                self.assertIn("flux/py.typed", wheel.namelist())
                 self.assertIn("flux.libs/libflux-core.so.1", wheel.namelist())
                 self.assertIn("flux.libs/libjansson.so.4", wheel.namelist())
                 wheel.extractall(f"{path}/site")

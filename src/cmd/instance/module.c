@@ -224,7 +224,12 @@ static int cmd_load (optparse_t *p, int argc, char **argv)
 static int cmd_remove (optparse_t *p, int argc, char **argv)
 {
     check_operands (p, argc, 1, 1);
-    unload (p, "remove", argv[optparse_option_index (p)]);
+    /* Who has loaded a file removes it by that, too. */
+    char *name = module_name (argv[optparse_option_index (p)]);
+    if (!name)
+        cmd_die ("out of memory");
+    unload (p, "remove", name);
+    free (name);
     return 0;
 }
 

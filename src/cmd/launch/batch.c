@@ -3,6 +3,7 @@
 #include "cmd/jobspec/directives.h"
 #include "cmd/jobspec/jobspec_cli.h"
 #include "cmd/submit/attach.h"
+#include "cmd/submit/plugins.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -89,6 +90,7 @@ static optparse_t *parse_with_directives (optparse_t *p, const char *script, int
     optparse_t *q = command_optparse (command_find ("batch"));
     if (!args || !q)
         cmd_die ("out of memory");
+    plugins_add_options (command_find ("batch"), q);
     args[0] = argv[0];
     memcpy (args + 1, d, count * sizeof (*d));
     memcpy (args + 1 + count, argv + 1, (argc - 1) * sizeof (*argv));
@@ -158,8 +160,8 @@ static int run_batch (optparse_t *p, int argc, char **argv)
     /* The script's arguments; a wrapped command holds its own. */
     int first = wrapped ? argc : i < argc ? i + 1 : argc;
     char *s = dump (
-        jobspec_from_batch_options (q, &batch, argc - first, argv + first, &error),
-        &error);
+        plugins_batch_jobspec (q, &batch, argc - first, argv + first, &error), &error);
+    plugins_end ();
     if (optparse_hasopt (q, "dry-run"))
         puts (s);
     else {
@@ -184,7 +186,7 @@ const struct command cmd_batch = {
     .options = batch_options,
     .more_options = { jobspec_batch_options, jobspec_common_options },
     .run = run_batch,
-    .flags = CMD_USAGE2,
+    .flags = CMD_USAGE2 | CMD_PLUGINS,
 };
 
 /* --- alloc --- */
@@ -216,9 +218,10 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
     flux_error_t error = { { 0 } };
     struct jobspec_batch batch = { 0 };
     int i = optparse_option_index (p);
+    json_t *o = plugins_batch_jobspec (p, &batch, argc - i, argv + i, &error);
+    plugins_end ();
     int verbose = jobspec_verbose (p);
     bool quiet = optparse_hasopt (p, "quiet");
-    json_t *o = jobspec_from_batch_options (p, &batch, argc - i, argv + i, &error);
     bool bg = optparse_hasopt (p, "bg");
     bool interactive = !bg && isatty (STDIN_FILENO);
     json_t *options = json_object_get (
@@ -269,5 +272,5 @@ const struct command cmd_alloc = {
     .options = alloc_options,
     .more_options = { jobspec_batch_options, jobspec_common_options },
     .run = run_alloc,
-    .flags = CMD_USAGE2,
+    .flags = CMD_USAGE2 | CMD_PLUGINS,
 };

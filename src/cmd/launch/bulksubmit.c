@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/jobspec/jobspec_cli.h"
 #include "cmd/submit/bulk.h"
+#include "cmd/submit/plugins.h"
 #include "cmd/submit/submit.h"
 
 #include <flux/idset.h>
@@ -77,11 +78,11 @@ static void expand_job (struct bulk_run *b, size_t i)
     expand_argv (b, i);
     if (!(c->p = command_optparse (command_find ("bulksubmit"))))
         cmd_die ("out of memory");
+    plugins_add_options (command_find ("bulksubmit"), c->p);
     int index = optparse_parse_args (c->p, b->argc, c->argv);
     if (index < 0)
         exit (2);
-    json_t *o =
-        jobspec_from_task_options (c->p, b->argc - index, c->argv + index, &error);
+    json_t *o = plugins_task_jobspec (c->p, b->argc - index, c->argv + index, &error);
     if (!o || jobspec_urgency (c->p, &c->urgency, &error) < 0
         || jobspec_flags (c->p, &c->flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);
@@ -155,8 +156,9 @@ static bool takes_next (const char *arg)
     const struct optparse_option *tables[] = { own_options, submit_many_options,
                                                jobspec_task_options,
                                                jobspec_common_options };
-    for (int i = 0; i < 4; i++) {
-        const struct optparse_option *o = find_option (tables[i], arg);
+    for (int i = 0; i < 5; i++) {
+        const struct optparse_option *o =
+            i < 4 ? find_option (tables[i], arg) : plugins_find_option (arg);
         if (o)
             return o->has_arg == 1 && (arg[1] == '-' ? !strchr (arg, '=') : !arg[2]);
     }
@@ -261,6 +263,7 @@ static int run (optparse_t *p, int argc, char **argv)
         opt.total = total (p, &b);
         rc = submit_all (cmd_open (), &opt, next_request, &b);
     }
+    plugins_end ();
     current_fini (&b);
     bulk_destroy (b.bulk);
     free (b.argv);
@@ -277,5 +280,5 @@ const struct command cmd_bulksubmit = {
     .more_options = { submit_many_options, jobspec_task_options,
                       jobspec_common_options },
     .run = run,
-    .flags = CMD_USAGE2,
+    .flags = CMD_USAGE2 | CMD_PLUGINS,
 };

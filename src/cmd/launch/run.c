@@ -3,6 +3,7 @@
 #include "cmd/jobspec/jobspec_cli.h"
 #include "cmd/submit/attach.h"
 #include "cmd/submit/debugger.h"
+#include "cmd/submit/plugins.h"
 
 #include <flux/idset.h>
 #include <stdio.h>
@@ -42,11 +43,12 @@ static int run (optparse_t *p, int argc, char **argv)
     int urgency, flags;
     flux_jobid_t id;
     int i = optparse_option_index (p);
+    json_t *jobspec = plugins_task_jobspec (p, argc - i, argv + i, &error);
     int verbose = jobspec_verbose (p);
-    json_t *jobspec = jobspec_from_task_options (p, argc - i, argv + i, &error);
     if (!jobspec || jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);
+    plugins_end ();
     if (debugger_is_there ()) /* before their first instruction */
         jobspec_set_path (jobspec, "attributes.system.shell.options.stop-tasks-in-exec",
                           json_integer (1));
@@ -92,5 +94,5 @@ const struct command cmd_run = {
     .options = own_options,
     .more_options = { jobspec_task_options, jobspec_common_options },
     .run = run,
-    .flags = CMD_USAGE2,
+    .flags = CMD_USAGE2 | CMD_PLUGINS,
 };

@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/jobspec/jobspec_cli.h"
+#include "cmd/submit/plugins.h"
 
 #include <flux/idset.h>
 #include <stdio.h>
@@ -77,10 +78,11 @@ static int run (optparse_t *p, int argc, char **argv)
     struct submit_options opt;
     int i = optparse_option_index (p);
     int rc;
-    submit_options_get (&opt, p);
-    json_t *jobspec = jobspec_from_task_options (p, argc - i, argv + i, &error);
+    json_t *jobspec = plugins_task_jobspec (p, argc - i, argv + i, &error);
     if (!jobspec)
         cmd_die ("ERROR: %s", error.text);
+    plugins_end ();
+    submit_options_get (&opt, p);
     copies_init (&copies, p, jobspec);
     json_decref (jobspec);
     if (optparse_hasopt (p, "dry-run"))
@@ -102,5 +104,5 @@ const struct command cmd_submit = {
     .options = submit_many_options,
     .more_options = { jobspec_task_options, jobspec_common_options },
     .run = run,
-    .flags = CMD_USAGE2,
+    .flags = CMD_USAGE2 | CMD_PLUGINS,
 };

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux as Flux
 
 _SUBMODULES = frozenset(
-    "abc asyncio brokermod constants constraint core dependency eventlog future "
-    "hostlist idset job kvs message progress queue resource rpc scheduler security "
+    "abc asyncio brokermod cli constants constraint core dependency eventlog future "
+    "hostlist idset job kvs message modprobe progress queue resource rpc scheduler security "
     "shape subprocess uri util".split()
 )
 

@@ -32,11 +32,23 @@ if TYPE_CHECKING:
 _SLICE = 0.2
 
 
+def _wants_two(callback: Callable[..., Any]) -> bool:
+    """Some programs are written for callback(future, arg), where arg may be None."""
+    code = getattr(callback, "__code__", None)
+    if code is None:
+        return False
+    bound = getattr(callback, "__self__", None) is not None
+    given = len(getattr(callback, "__defaults__", None) or ())
+    return bool(code.co_argcount - bound - given == 2)
+
+
 class Future:
     """A future of the library."""
 
     _key = 0
     _then: Optional[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = None
+    # get() has gone on to the next result already: who resets, then, means that.
+    _gone_on = False
     # Of asyncio, of who awaits it.
     _waiter: Any = None
     _awaited = False
@@ -79,6 +91,8 @@ class Future:
         """Call callback(future, *args, **kwargs) from the reactor when it is ready."""
         if self._then is not None:
             raise ValueError("then: the future has a callback already")
+        if not args and not kwargs and _wants_two(callback):
+            args = (None,)
         self._then = (callback, args, kwargs)
         self._key = self._key or register(self)
         holder(self._flux)[self._key] = self
@@ -123,9 +137,23 @@ class Future:
 
     def reset(self) -> None:
         """Forget the result: wait for the next one of a stream."""
+        if self._gone_on:
+            self._gone_on = False
+            return
         if self._then is not None:
             holder(self._flux)[self._key] = self
         lib.flux_future_reset(self._future)
+
+    def stop(self) -> None:
+        """Call the callback no more, as that of a stream."""
+        if self._then is not None:
+            self._then = (lambda future: None, (), {})
+        holder(self._flux).pop(self._key, None)
+
+    def set_flux(self, flux_handle: "Flux") -> None:
+        """Let it belong to a handle."""
+        lib.flux_future_set_flux(self._future, flux_handle.handle)
+        self._flux = flux_handle
 
     def incref(self) -> None:
         """One more who needs it (for C; Python counts by itself)."""

@@ -47,6 +47,7 @@ class KVSWatchFuture(KVSLookup):
 
     def get(self, autoreset: bool = True) -> Value:
         """The value, or None when the watch has ended."""
+        self._gone_on = False
         try:
             value = super().get()
         except OSError as exc:
@@ -55,6 +56,7 @@ class KVSWatchFuture(KVSLookup):
             raise
         if autoreset:
             self.reset()
+            self._gone_on = True
         return value
 
     def cancel(self, stop: bool = False) -> None:
@@ -81,10 +83,12 @@ def lookup_async(
     return KVSLookup(future, flux_handle)
 
 
-def get(flux_handle: Flux, key: str, namespace: Optional[str] = None) -> Value:
-    """The value of a key."""
+def get(flux_handle: Flux, key: str, namespace: Optional[str] = None) -> Any:
+    """The value of a key; of a directory, a KVSDir."""
     try:
         return lookup_async(flux_handle, key, namespace).get()
+    except IsADirectoryError:
+        return KVSDir(flux_handle, key, namespace)
     except OSError as exc:
         raise OSError(exc.errno, f"{key}: {exc.strerror}") from None
 
@@ -281,16 +285,21 @@ def join(*args: str) -> str:
 
 
 class KVSDir(MutableMapping[str, Any]):
-    """A directory, as a mapping. Changes are made by commit()."""
+    """A directory, as a mapping. Changes, also those of directories that are taken from
+    it, are made by commit()."""
 
     def __init__(
-        self, flux_handle: Flux, path: str = ".", namespace: Optional[str] = None
+        self,
+        flux_handle: Flux,
+        path: str = ".",
+        namespace: Optional[str] = None,
+        _kvstxn: Optional["KVSTxn"] = None,
     ) -> None:
         self.fhdl = flux_handle
         self.path = path
         self.namespace = namespace
         self._future, self._dir = _lookup_dir(flux_handle, path, namespace)
-        self._pending = KVSTxn(flux_handle, namespace)
+        self._pending = KVSTxn(flux_handle, namespace) if _kvstxn is None else _kvstxn
 
     def key_at(self, key: str) -> str:
         """The whole key of a name here."""
@@ -332,7 +341,7 @@ class KVSDir(MutableMapping[str, Any]):
         try:
             whole = self.key_at(key)
             if isdir(self.fhdl, whole, self.namespace):
-                return KVSDir(self.fhdl, whole, self.namespace)
+                return KVSDir(self.fhdl, whole, self.namespace, self._pending)
             return get(self.fhdl, whole, self.namespace)
         except FileNotFoundError:
             raise KeyError(key) from None
@@ -362,6 +371,10 @@ class KVSDir(MutableMapping[str, Any]):
         for name, value in contents.items():
             self[name] = value
         self.commit()
+
+    def commit_async(self, flags: int = 0) -> Future:
+        """Begin to make the changes. This object does not show them: make another."""
+        return self._pending.commit_async(flags)
 
     def commit(self, flags: int = 0) -> None:
         """Make the changes; this object shows them from now on."""

@@ -23,10 +23,9 @@ class Message:
     """One message: a request, a response, an event."""
 
     def __init__(self, type_id: int = lib.FLUX_MSGTYPE_REQUEST, handle: Any = None) -> None:
-        msg = lib.flux_msg_create(type_id) if handle is None else handle
-        self.handle = ffi.gc(
-            ffi.cast("flux_msg_t *", check_ptr(msg, "message")), lib.flux_msg_destroy
-        )
+        if handle is None:
+            handle = check_ptr(lib.flux_msg_create(type_id), "message")
+        self.handle = ffi.gc(handle, lib.flux_msg_destroy)
 
     def _get(self, name: str, ctype: str = "uint32_t *") -> int:
         value = ffi.new(ctype)

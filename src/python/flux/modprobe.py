@@ -91,6 +91,7 @@ class Module(_Unit):
         self.disabled = False
 
     def update(self, table: dict[str, Any], where: str) -> None:
+        """Take over the keys of a table; where it is from stands in the errors."""
         for key, value in table.items():
             kind = self.KEYS.get(key)
             if kind is None:
@@ -106,6 +107,7 @@ class Module(_Unit):
                 setattr(self, key.replace("-", "_"), value)
 
     def as_json(self) -> str:
+        """The entry, as flux modprobe show prints it."""
         keys = ("name", "module", "args", "ranks", "provides", "requires", "needs",
                 "before", "after", "priority", "disabled", "exec")  # fmt: skip
         return json.dumps({key: getattr(self, key) for key in keys})
@@ -150,38 +152,48 @@ class Context:
 
     @property
     def handle(self) -> flux.Flux:
+        """A handle of the broker."""
         return self._probe.handle
 
     @property
     def rank(self) -> int:
+        """The rank of the broker."""
         return self._probe.rank
 
     def print(self, *args: Any) -> None:
+        """Print to stderr, if it is wanted verbose."""
         if self.verbose:
             print(*args, file=sys.stderr)
 
     def set(self, key: str, value: Any) -> None:
+        """Keep a value for other tasks."""
         self._data[key] = value
 
     def get(self, key: str, default: Any = None) -> Any:
+        """The value that a task has kept."""
         return self._data.get(key, default)
 
     def attr_get(self, attr: str, default: Any = None) -> Any:
+        """An attribute of the broker."""
         return self._probe.attr_get(attr, default)
 
     def conf_get(self, key: str, default: Any = None) -> Any:
+        """A key of the configuration, with dots between tables."""
         return self._probe.conf_get(key, default)
 
     def rpc(self, topic: str, *args: Any, **kwargs: Any) -> Any:
+        """As flux.Flux.rpc()."""
         return self.handle.rpc(topic, *args, **kwargs)
 
     def setopt(self, module: str, options: str, overwrite: bool = False) -> None:
+        """Add arguments, words with blanks between, to those of a module."""
         entry = self._probe.find(module)
         entry.args = ([] if overwrite else entry.args) + options.split()
 
     def getopts(
         self, name: str, default: Any = None, also: Optional[list[str]] = None
     ) -> Any:
+        """The arguments of a module, and of those in also."""
         found: list[str] = []
         for key in [name] + list(also or []):
             if (entry := self._probe.lookup(key)) and isinstance(entry, Module):
@@ -189,21 +201,26 @@ class Context:
         return found or default
 
     def bash(self, command: str) -> None:
+        """Run a command with bash; it must succeed."""
         subprocess.run(["bash", "-c", command], check=True)
 
     def load_modules(self, modules: list[str]) -> None:
+        """Load modules, and what they require, when all tasks are known."""
         self.to_load += modules
 
     def remove_modules(self, modules: Optional[list[str]] = None) -> None:
+        """Remove modules, all of them without a list, when all tasks are known."""
         if modules is None or self.to_remove is None:
             self.to_remove = None
         else:
             self.to_remove += modules
 
     def enable(self, name: str) -> None:
+        """Enable a module or a task, whatever it needs."""
         self._probe.find(name).forced = True
 
     def getenv(self, var: str, default: Any = None) -> Any:
+        """A variable of this environment, or of the broker's."""
         if var in os.environ:
             return os.environ[var]
         if var not in self._env:
@@ -212,6 +229,8 @@ class Context:
         return default if value is None else value
 
     def setenv(self, name_or_env: Any, value: Optional[str] = None) -> None:
+        """Set a variable, or those of a dict, in the broker's environment and in this; None
+        removes it."""
         env = name_or_env if isinstance(name_or_env, dict) else {name_or_env: value}
         for key, val in env.items():
             if val is not None and not isinstance(val, str):
@@ -243,6 +262,7 @@ class Modprobe:
     # --- the instance ---
 
     def attr_get(self, attr: str, default: Any = None) -> Any:
+        """An attribute of the broker, or default."""
         try:
             value = self.handle.attr_get(attr)
         except OSError:
@@ -250,6 +270,7 @@ class Modprobe:
         return default if value is None else value
 
     def conf_get(self, key: str, default: Any = None) -> Any:
+        """A key of the configuration, with dots between tables, or default."""
         if self._conf is None:
             self._conf = self.handle.rpc("config.get").get() or {}
         value: Any = self._conf
@@ -260,6 +281,7 @@ class Modprobe:
         return value
 
     def broker_getenv(self, var: str) -> Optional[str]:
+        """A variable of the broker's environment."""
         try:
             answer = self.handle.rpc("broker.getenv", {"names": [var]}).get()
         except OSError:
@@ -267,21 +289,25 @@ class Modprobe:
         return (answer.get("env") or {}).get(var)
 
     def loaded(self) -> list[str]:
+        """The names of the modules that are loaded."""
         mods = self.handle.rpc("module.list").get()["mods"]
         return [m["name"] for m in mods if m["path"] != "builtin"]
 
     # --- what is known ---
 
     def say(self, text: str) -> None:
+        """Print if it is wanted verbose."""
         if self.verbose:
             print(text)
 
     def search_path(self) -> list[str]:
+        """The folders where files are looked for."""
         path = os.environ.get("FLUX_MODPROBE_PATH", self.path)
         append = os.environ.get("FLUX_MODPROBE_PATH_APPEND", "")
         return [d for d in f"{path}:{append}".split(":") if d]
 
     def files(self, name: str, folder: str, suffix: str) -> list[str]:
+        """The files of a name, and those of a folder with a suffix, in all of the path."""
         found = []
         for directory in self.search_path():
             self.say(f"checking {directory}/{name}")
@@ -294,6 +320,7 @@ class Modprobe:
 
     @staticmethod
     def read_toml(path: str) -> dict[str, Any]:
+        """The tables of a file. ModprobeError."""
         try:
             with open(path, "rb") as file:
                 return tomllib.load(file)
@@ -321,6 +348,7 @@ class Modprobe:
             self.units[name] = entry
 
     def update_module(self, name: str, table: Any, where: str) -> None:
+        """Change the entry of a module. ModprobeError."""
         unit = self.units.get(name)
         if not isinstance(unit, Module):
             raise ModprobeError(f"{where}: there is no module '{name}'")
@@ -329,6 +357,7 @@ class Modprobe:
         unit.update(table, where)
 
     def read_config(self) -> None:
+        """Read all that there is about modules."""
         self.read_broker_list()
         for path in self.files("modprobe.toml", "modprobe.d", ".toml"):
             self.say(f"loading {path}")
@@ -352,6 +381,7 @@ class Modprobe:
                 raise ModprobeError(f"alternatives: {name}: there is no module '{module}'")
 
     def read_rc(self, path: str) -> None:
+        """Read the tasks of a file in Python."""
         if not os.path.exists(path):
             raise ModprobeError(f"{os.strerror(errno.ENOENT)}: '{path}'")
         self.say(f"loading {path}")
@@ -366,12 +396,14 @@ class Modprobe:
             self.setups.append(names["setup"])
 
     def setup(self) -> None:
+        """Call what the files want to be called before anything is done."""
         for function in self.setups:
             function(self.context)
 
     # --- names ---
 
     def providers(self, service: str) -> list[_Unit]:
+        """Who provides a service, the best one last."""
         found = [u for u in self.units.values() if service in u.provides]
         return sorted(found, key=lambda u: getattr(u, "priority", 100))
 
@@ -396,6 +428,7 @@ class Modprobe:
         return self._loaded
 
     def find(self, name: str) -> Any:
+        """As lookup(). ModprobeError: there is none."""
         if (unit := self.lookup(name)) is None:
             raise ModprobeError(f"no such task or module {name}")
         return unit
@@ -404,6 +437,7 @@ class Modprobe:
         return not is_set(key[1:]) if key.startswith("!") else is_set(key)
 
     def is_disabled(self, unit: _Unit, seen: tuple[str, ...] = ()) -> bool:
+        """It is not for this rank, or something that it needs is not there."""
         if unit.forced is not None:
             return not unit.forced
         if getattr(unit, "disabled", False) or not _rank_matches(unit.ranks, self.rank):
@@ -470,6 +504,7 @@ class Modprobe:
 
     @staticmethod
     def order(before: dict[str, list[str]]) -> list[str]:
+        """Names, each behind those before it. ModprobeError: there is a circle."""
         done: list[str] = []
         left = dict(before)
         while left:
@@ -483,6 +518,7 @@ class Modprobe:
     # --- doing ---
 
     def load(self, unit: Module, dry_run: bool) -> None:
+        """Load a module, or print that."""
         if dry_run:
             print(" ".join(["load", unit.name] + unit.args))
             return
@@ -495,6 +531,7 @@ class Modprobe:
             raise ModprobeError(f"load {unit.name}: {exc.strerror or exc}") from None
 
     def remove(self, name: str, dry_run: bool) -> None:
+        """Remove a module, or print that."""
         if dry_run:
             print(f"remove {name}")
             return
@@ -505,6 +542,7 @@ class Modprobe:
                 raise ModprobeError(f"remove {name}: {exc.strerror or exc}") from None
 
     def run_task(self, unit: Task, dry_run: bool) -> None:
+        """Run a task, or print that."""
         if dry_run:
             print(f"run {unit.name}")
             return
@@ -564,6 +602,7 @@ class Modprobe:
         return gone
 
     def remove_all(self, names: list[str], args: Any) -> None:
+        """Remove modules in the order that they want."""
         for name in names:
             self.units.setdefault(name, Module(name))
         self.run([u for u in self.units.values() if u.name in names], args, True)
@@ -588,6 +627,7 @@ def _choose(probe: Modprobe, args: argparse.Namespace) -> None:
 
 
 def cmd_load(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe load"""
     loaded = probe.loaded()
     units = [u for u in probe.closure(args.modules) if u.name not in loaded]
     if not units:
@@ -596,10 +636,12 @@ def cmd_load(probe: Modprobe, args: argparse.Namespace) -> None:
 
 
 def cmd_remove(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe remove"""
     probe.remove_all(probe.removable(args.modules), args)
 
 
 def cmd_show(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe show"""
     unit = probe.find(args.name)
     if not isinstance(unit, Module):
         raise ModprobeError(f"no such task or module {args.name}")
@@ -608,6 +650,7 @@ def cmd_show(probe: Modprobe, args: argparse.Namespace) -> None:
 
 
 def cmd_list_dependencies(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe list-dependencies"""
     seen: set[str] = set()
 
     def label(name: str, unit: _Unit) -> str:
@@ -643,6 +686,7 @@ def _wanted(probe: Modprobe, names: list[str], loaded: list[str]) -> list[_Unit]
 
 
 def cmd_run(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe run"""
     probe.read_rc(args.file)
     probe.setup()
     probe.run(_wanted(probe, probe.context.to_load, probe.loaded()), args)
@@ -685,6 +729,7 @@ def _run_scripts(probe: Modprobe, rc: str) -> _Run:
 
 
 def cmd_rc1(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe rc1"""
     names = list(probe.units) if not args.file else []
     # What stands in the broker's list; other modules only if somebody requires them.
     path = probe.attr_get("broker.modules_file")
@@ -719,6 +764,7 @@ def cmd_rc1(probe: Modprobe, args: argparse.Namespace) -> None:
 
 
 def cmd_rc3(probe: Modprobe, args: argparse.Namespace) -> None:
+    """flux modprobe rc3"""
     for file in [args.file] if args.file else probe.files("rc3.py", "rc3.d", ".py"):
         probe.read_rc(file)
     if not args.file and _scripts(probe, "rc3"):

@@ -76,7 +76,7 @@ class QueueList:
     """All queues, or those of these names. ValueError if one is unknown."""
 
     def __init__(self, handle: "Flux", queues: Optional[Sequence[str]] = None) -> None:
-        config = handle.conf_get() or {}
+        config = handle.conf_get(update=True) or {}
         known = handle.rpc("job-manager.queue-list", {}).get()["queues"]
         resources = resource_list(handle).get()
         names = [q["name"] if isinstance(q, dict) else q for q in known]

@@ -1,7 +1,7 @@
 """Remote procedure calls."""
 from __future__ import annotations
 
-from flux.core.inner import NULL, check_ptr, decode, encode, ffi, from_json, lib, payload_text
+from flux.core.inner import NULL, check_ptr, decode, encode_topic, ffi, from_json, lib, payload_text
 from flux.future import Future
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ class RPC(Future):
     ) -> None:
         self.topic = topic
         future = lib.flux_py_rpc(
-            flux_handle.handle, encode(topic), payload_text(payload), nodeid & 0xFFFFFFFF, flags
+            flux_handle.handle, encode_topic(topic), payload_text(payload), nodeid & 0xFFFFFFFF, flags
         )
         self._flux = flux_handle
         self._future = ffi.gc(check_ptr(future, topic), lib.flux_py_future_drop)

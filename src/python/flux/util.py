@@ -227,6 +227,7 @@ class UtilFormatter(string.Formatter):
     """
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
+        """The value that a conversion makes of a value. ValueError: there is no such conversion."""
         if conversion in ("s", "r", "a", None):
             return super().convert_field(value, conversion)
         if conversion not in "DdFHP":
@@ -249,6 +250,7 @@ class UtilFormatter(string.Formatter):
         return f"{number * 100:.3g}%" if number >= 0 else ""
 
     def format_field(self, value: Any, spec: str) -> Any:
+        """The text of a value, with the suffixes h and +."""
         dash = spec.endswith("h")
         spec = spec[:-1] if dash else spec
         if dash and isinstance(value, UtilDatetime):

@@ -32,7 +32,7 @@ fails 'all is there' 0 'INFO: All modules and dependencies are already loaded' \
     flux modprobe load sched
 fails 'load: no such module' 1 'no such task or module nosuch' flux modprobe load nosuch
 fails 'remove: still in use' 1 \
-    '^flux-modprobe: ERROR: kvs still in use by job-info, job-manager, resource$' \
+    '^flux-modprobe: ERROR: kvs still in use by cron, job-info, job-manager, resource$' \
     flux modprobe remove kvs
 fails 'remove: not loaded' 1 'module nosuch is not loaded' flux modprobe remove nosuch
 is 'remove --dry-run' 'remove sched-simple' flux modprobe remove --dry-run sched
@@ -40,11 +40,11 @@ succeeds 'remove' flux modprobe remove sched job-list
 is 'load --dry-run' 'load sched-simple' flux modprobe load --dry-run sched
 succeeds 'load' flux modprobe load sched job-list
 is 'it works' works flux run echo works
-is 'what rc1 would do on rank 1' 'load heartbeat
+is 'what rc1 would do on rank 1' 'load content
+load kvs
+load heartbeat
 load barrier
 load rexec
-load content
-load kvs
 load resource
 load job-exec' flux exec -r 1 flux modprobe rc1 --dry-run
 like 'rc3 ends with what others need' '^remove content$' \

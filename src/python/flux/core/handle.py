@@ -61,6 +61,7 @@ class Flux:
     ) -> None:
         self._unusable: Optional[str] = None
         self._waiting: dict[int, Any] = {}
+        self._conf: Optional[dict[str, Any]] = None
         if handle is None:
             err = ffi.new("flux_error_t *")
             handle = lib.flux_open_ex(maybe(url), flags, err)
@@ -111,9 +112,22 @@ class Flux:
             errnum = ffi.errno
             raise OSError(errnum, decode(err.text) or os.strerror(errnum))
 
-    def conf_get(self, key: Optional[str] = None, default: Any = None) -> Any:
-        """The broker's configuration, or what lies there under key (a.b.c)."""
-        conf = self.rpc("config.get").get()
+    def attr_remove(self, attr: str) -> None:
+        """Remove an attribute of the broker; what has a default has that again."""
+        if not isinstance(attr, str):
+            raise ValueError(f"attr_remove: {attr!r} is no name")
+        self.rpc("attr.rm", {"name": attr}).get()
+
+    def conf_get(
+        self, key: Optional[str] = None, default: Any = None, update: bool = False
+    ) -> Any:
+        """The broker's configuration, or what lies there under key (a.b.c).
+
+        It is asked for once, and again with update.
+        """
+        if update or self._conf is None:
+            self._conf = self.rpc("config.get").get() or {}
+        conf = self._conf
         for part in key.split(".") if key else []:
             if not isinstance(conf, dict) or part not in conf:
                 return default
@@ -191,7 +205,8 @@ class Flux:
 
     def event_create(self, topic: str, payload: Payload = None) -> Message:
         """An event, not yet sent."""
-        return Message(handle=lib.flux_event_encode(encode(topic), payload_text(payload)))
+        msg = lib.flux_event_encode(encode(topic), payload_text(payload))
+        return Message(handle=check_ptr(msg, topic))
 
     def event_send(self, topic: str, payload: Payload = None) -> int:
         """Publish an event; it has its number when this returns, which is returned."""

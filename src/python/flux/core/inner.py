@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import weakref
+from functools import lru_cache
 from itertools import count
 
 from _flux._core import ffi as ffi
@@ -30,6 +31,10 @@ def encode(text: Union[str, bytes]) -> bytes:
     if b"\0" in data:
         raise ValueError(f"{text!r}: a NUL is in it")
     return data
+
+
+# Topics are few, and used again and again.
+encode_topic = lru_cache(256)(encode)
 
 
 def maybe(text: Union[None, str, bytes]) -> Any:
@@ -72,8 +77,26 @@ def check_ptr(ptr: Any, what: str = "") -> Any:
     return ptr
 
 
-# json.dumps() makes an encoder for each call.
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
+def _json_encoder() -> Callable[[Any], str]:
+    """json.dumps() makes an encoder for each call, JSONEncoder.encode() its half in C."""
+    plain = json.JSONEncoder(ensure_ascii=False)
+    make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+    if make is None:
+        return plain.encode
+    quote = json.encoder.encode_basestring  # type: ignore[attr-defined]
+    # Without markers: what contains itself is too deep instead.
+    chunks = make(None, plain.default, quote, None, ":", ",", False, False, True)
+
+    def to_json(value: Any) -> str:
+        try:
+            return "".join(chunks(value, 0))
+        except RecursionError:
+            raise ValueError("payload: it contains itself, or is too deep") from None
+
+    return to_json
+
+
+_to_json = _json_encoder()
 _scan_json = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 

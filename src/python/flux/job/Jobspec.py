@@ -82,6 +82,8 @@ class Jobspec:
     version: that of the specification. Each is taken as it is, not copied.
     """
 
+    top_level_keys = frozenset(("resources", "tasks", "attributes", "version"))
+
     def __init__(
         self,
         resources: Sequence[Mapping[str, Any]],
@@ -697,7 +699,9 @@ class JobspecV1(Jobspec):
         options: those of the command without the dashes in front, and with _ for - :
         ntasks=2, time_limit="5m", queue="debug"; True for one without an argument, a list
         for one that is given many times, a dict for KEY=VALUE. What is None or False is
-        left out. ValueError, with the text of the command, if it refuses.
+        left out. shell_options and attributes are dicts of any values. The options of
+        plugins (flux.cli.plugin) are among them. ValueError, with the text of the command,
+        if it refuses.
         """
         return cls._of_command("submit", options, _command(command))
 
@@ -709,20 +713,25 @@ class JobspecV1(Jobspec):
     @classmethod
     def from_batch(
         cls,
-        script: Union[str, "os.PathLike[str]"],
+        script: Union[None, str, "os.PathLike[str]"] = None,
         args: Optional[Sequence[str]] = None,
+        content: Optional[str] = None,
         **options: Any,
     ) -> "JobspecV1":
         """The jobspec that flux-batch(1) would make; see from_submit().
 
-        script: its text, which begins with #!, or its path. What it says itself (#flux:)
-        holds, too.
+        script: its path, or content: its text, which begins with #!. What it says itself
+        (#flux:) holds, too.
         """
         words = _command(args or [], empty=True)
+        if (script is None) == (content is None):
+            raise ValueError("from_batch: script or content is needed, and one of them only")
         if isinstance(script, str) and script.startswith("#!"):
+            script, content = None, script
+        if script is None:
             if words:
                 raise ValueError("from_batch: args need a script that is a file")
-            return cls._of_command("batch", options, [], script)
+            return cls._of_command("batch", options, [], content)
         return cls._of_command("batch", options, [os.fspath(script), *words])
 
     @classmethod
@@ -733,28 +742,118 @@ class JobspecV1(Jobspec):
         words: list[str],
         stdin: Optional[str] = None,
     ) -> "JobspecV1":
-        argv = ["flux", name, "--dry-run", *_flags(options), *(["--"] if words else []), *words]
-        import subprocess
+        return cls(**_dry_run(name, options, words, stdin))
 
-        done = subprocess.run(
-            argv,
-            input=stdin or "",
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            errors="surrogateescape",
-        )
-        if done.returncode != 0:
-            why = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-            raise ValueError(why[-1])
-        return cls(**json.loads(done.stdout))
+    def apply_options(
+        self, args: Any = None, *, prog: Optional[str] = None, **options: Any
+    ) -> "JobspecV1":
+        """Change the jobspec as options of a command would have it; returns self.
+
+        options: as for from_submit(), without those of resources, of which the jobspec is
+        made already. args: a namespace of argparse with such, for those that are not given.
+        The environment and the limits stay as they are if there is no option for them.
+        prog: the command whose plugins (flux.cli.plugin) have a word in it; their options
+        are taken, then. ValueError, with the text of the command or the plugin.
+        """
+        given = {**(vars(args) if args is not None else {}), **options}
+        given = {k: v for k, v in given.items() if v is not None and v is not False}
+        registry = None
+        if prog is not None:
+            from flux.cli.plugin import CLIPluginRegistry, GivenOptions
+
+            registry = CLIPluginRegistry(prog)
+            all_args = GivenOptions(**given)
+            registry.defaults(all_args)
+            all_args.command = list(self.tasks[0]["command"])
+            registry.preinit(all_args)
+            given = {k: v for k, v in vars(all_args).items() if v is not None and v is not False}
+            for name in ["command", *(option.dest for option in registry.options)]:
+                given.pop(name, None)
+        name = "alloc" if prog in ("alloc", "batch") else "submit"
+        for key in given:
+            if key.replace("_", "-") in _OF_CONSTRUCTORS:
+                raise ValueError(f"{key}: belongs to the constructor of the jobspec")
+        if given:
+            self._merge(name, given)
+        if registry is not None:
+            registry.modify_jobspec(all_args, self)
+            registry.validate(self)
+        return self
+
+    def _merge(self, name: str, options: Mapping[str, Any]) -> None:
+        """What the options change in a jobspec of the command, they change here."""
+        words = {"nslots": 1} if name == "alloc" else {}
+        without = _dry_run(name, words, ["true"], plain=True)["attributes"]
+        found = _dry_run(name, {**words, **options}, ["true"], plain=True)["attributes"]
+        _merge_changes(self.jobspec["attributes"], without, found)
+        system = self.jobspec["attributes"]["system"]
+        if not {"env", "env_remove", "env_file"}.isdisjoint(options):
+            system["environment"] = found["system"]["environment"]
+        if "rlimit" in options:
+            limits = found["system"]["shell"]["options"].get("rlimit", {})
+            self.setattr_shell_option("rlimit", limits)
+        if "time_limit" in options:
+            system["duration"] = found["system"]["duration"]
+
+
+# Options that a jobspec is made with; later they would mean nothing.
+_OF_CONSTRUCTORS = frozenset(
+    "nodes exclusive resources-shape resources-json ntasks cores-per-task gpus-per-task "
+    "cores tasks-per-node tasks-per-core gpus-per-node nslots cores-per-slot gpus-per-slot "
+    "conf broker-opts dump cc bcc".split()
+)
+# Names of options that others are better known by.
+_SYNONYMS = {"shell-options": "setopt", "attributes": "setattr"}
+
+
+def _dry_run(
+    name: str,
+    options: Mapping[str, Any],
+    words: list[str],
+    stdin: Optional[str] = None,
+    plain: bool = False,
+) -> dict[str, Any]:
+    """The jobspec that a command prints. plain: its plugins are not asked. ValueError."""
+    import subprocess
+
+    argv = ["flux", name, "--dry-run", *_flags(options), *(["--"] if words else []), *words]
+    done = subprocess.run(
+        argv,
+        input=stdin or "",
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env={**os.environ, "FLUX_CLI_PLUGINPATH_OVERRIDE": ""} if plain else None,
+    )
+    if done.returncode != 0:
+        why = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        raise ValueError(why[-1])
+    # What plugins have printed stands before it.
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def _merge_changes(into: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Bring what is different in after into a mapping; lists grow."""
+    for key, value in after.items():
+        old = before.get(key)
+        if value == old:
+            continue
+        if isinstance(value, dict):
+            _merge_changes(into.setdefault(key, {}), old or {}, value)
+        elif isinstance(value, list) and isinstance(into.get(key), list):
+            into[key] = into[key] + value
+        else:
+            into[key] = value
 
 
 def _flags(options: Mapping[str, Any]) -> list[str]:
     """Options of a command from keywords."""
     flags = []
     for key, value in options.items():
-        flag = "--" + key.rstrip("_").replace("_", "-")
+        flag = key.rstrip("_").replace("_", "-")
+        flag = "--" + _SYNONYMS.get(flag, flag)
         if value is None or value is False:
             continue
         if value is True:
@@ -763,7 +862,12 @@ def _flags(options: Mapping[str, Any]) -> list[str]:
         if hasattr(value, "total_seconds"):
             value = f"{value.total_seconds()}s"
         if isinstance(value, abc.Mapping):
-            value = [f"{k}={v}" for k, v in value.items()]
+            if flag == "--conf":
+                value = json.dumps(value)
+            elif flag in ("--setopt", "--setattr"):
+                value = [f"{k}={json.dumps(v)}" for k, v in value.items()]
+            else:
+                value = [f"{k}={v}" for k, v in value.items()]
         values = value if isinstance(value, (list, tuple)) else [value]
         flags += [f"{flag}={each}" for each in values]
     return flags

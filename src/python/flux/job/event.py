@@ -94,6 +94,7 @@ class JobEventWatchFuture(Future):
         With autoreset=False the same event is given until reset(). FileNotFoundError
         if there is no such job or log.
         """
+        self._gone_on = False
         self.wait_for()
         text = ffi.new("const char **")
         if lib.flux_job_event_watch_get(self.handle, text) < 0:
@@ -105,6 +106,7 @@ class JobEventWatchFuture(Future):
         event = EventLogEvent(decode(text[0]) or "")
         if autoreset:
             self.reset()
+            self._gone_on = True
         return event
 
     def get(self, autoreset: bool = True) -> Optional[EventLogEvent]:
