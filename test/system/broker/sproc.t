@@ -5,7 +5,9 @@ under_flux 2
 
 # bg LABEL OPTIONS... -- COMMAND...: in the background of rank 1
 bg () {
-    flux exec -r 1 --bg --quiet --waitable --label="$@"
+    label=$1
+    shift
+    flux exec -r 1 --bg --quiet --waitable --label="$label" "$@"
 }
 
 bg one sleep 1000
