@@ -59,14 +59,17 @@ static void *serve (void *arg)
     return NULL;
 }
 
-/* Both anew: the process that forked this one may have a thread that waits. */
-static int open_conds (void)
+/* All anew: the process that forked this one may have a thread that waits, holds the lock,
+ * or has been asked. */
+static int open_lock (void)
 {
     pthread_condattr_t attr;
     int rc;
 
-    if ((rc = pthread_cond_init (&starter.asked, NULL)) != 0)
+    if ((rc = pthread_mutex_init (&starter.lock, NULL)) != 0
+        || (rc = pthread_cond_init (&starter.asked, NULL)) != 0)
         return rc;
+    starter.state = IDLE;
     pthread_condattr_init (&attr);
     pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
     rc = pthread_cond_init (&starter.done, &attr);
@@ -78,13 +81,12 @@ static int open_thread (void)
 {
     int rc;
 
-    if ((rc = open_conds ()) != 0)
+    if ((rc = open_lock ()) != 0)
         return rc;
     rc = thread_start (NULL, STACK_SIZE, serve, NULL) < 0 ? errno : 0;
     if (rc != 0)
         pthread_cond_destroy (&starter.done);
     starter.owner = rc == 0 ? getpid () : 0;
-    starter.state = IDLE;
     return rc;
 }
 
@@ -129,25 +131,30 @@ static bool has_execed (pid_t pid)
     return !(flags & PF_FORKNOEXEC);
 }
 
+static pid_t child (void)
+{
+    return __atomic_load_n (&starter.child, __ATOMIC_SEQ_CST);
+}
+
 /* A process that has SIGKILL executes nothing more, even if its exec goes on. */
 static pid_t give_up (void)
 {
-    while (starter.child == 0) { /* nobody was to be had for the thread itself */
+    while (child () == 0) { /* nobody was to be had for the thread itself */
         if (wait_for_answer (LOOK_MS))
             return take_answer ();
     }
-    if (has_execed (starter.child)) {
+    if (has_execed (child ())) {
         while (!wait_for_answer (WAIT_MS))
             ;
         return take_answer ();
     }
-    kill (starter.child, SIGKILL);
+    kill (child (), SIGKILL);
     starter.state = LOST;
     starter.pause = starter.pause == 0 ? PAUSE_MIN : starter.pause * 2;
     if (starter.pause > PAUSE_MAX)
         starter.pause = PAUSE_MAX;
     starter.free_at = clock_monotonic () + starter.pause;
-    errno = has_execed (starter.child) ? ECANCELED : ETIMEDOUT;
+    errno = has_execed (child ()) ? ECANCELED : ETIMEDOUT;
     return -1;
 }
 
@@ -161,7 +168,7 @@ static pid_t ask (const struct spawn *s)
     memcpy (starter.fds, s->fds, s->fd_count * sizeof (s->fds[0]));
     starter.spawn.fds = starter.fds;
     starter.spawn.child = &starter.child;
-    starter.child = 0;
+    __atomic_store_n (&starter.child, 0, __ATOMIC_SEQ_CST);
     starter.state = ASKED;
     pthread_cond_signal (&starter.asked);
     if (!wait_for_answer (WAIT_MS))
