@@ -32,7 +32,7 @@ class Ids(unittest.TestCase):
         for bad in ("", "ƒ0", "hello", "-1", "99999999999999999999", -1, 1 << 64, "a\0b"):
             with self.assertRaises(ValueError, msg=bad):
                 JobID(bad)
-        for bad in ("nosuch", "words", "emoji", "\0"):
+        for bad in ("nosuch", "words", "\0"):
             with self.assertRaises(ValueError):
                 JobID(1).encode(bad)
 

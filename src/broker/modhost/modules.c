@@ -56,7 +56,7 @@ struct module {
     bool cancelled; /* killed by hand */
     bool exited;    /* said so: nothing more comes */
     bool by_hand;   /* it is not part of what the instance promises */
-    char why[160];  /* the error that it logged last, or first if it has not started */
+    char why[160];  /* the last error that it logged */
 };
 
 struct modules {
@@ -130,9 +130,7 @@ void modules_note_error (struct broker *b, const char *id, const char *text, siz
     if (p && p->kind == PEER_MODULE) {
         struct module *m = p->arg;
 
-        /* Of one that starts, what it says first is the cause. */
-        if (!m->load_cb || !m->why[0])
-            snprintf (m->why, sizeof (m->why), "%.*s", (int)len, text);
+        snprintf (m->why, sizeof (m->why), "%.*s", (int)len, text);
     }
 }
 

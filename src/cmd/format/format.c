@@ -322,12 +322,16 @@ void format_duration (char *buf, size_t len, double seconds)
         buf[0] = '\0';
 }
 
+#define SECONDS_MAX 1e15 /* beyond that there is no date, nor a number of hours */
+
 static void add_time (struct buf *b, const char *fmt, double t)
 {
     char text[256];
     struct tm tm;
+    if (!(t > 0 && t < SECONDS_MAX))
+        return;
     time_t sec = (time_t)t;
-    if (t <= 0 || !localtime_r (&sec, &tm))
+    if (!localtime_r (&sec, &tm))
         return;
     if (strftime (text, sizeof (text), fmt, &tm) > 0)
         buf_adds (b, text);
@@ -337,7 +341,7 @@ static void add_hms (struct buf *b, double seconds)
 {
     if (seconds < 0 || isnan (seconds))
         return;
-    if (isinf (seconds)) {
+    if (seconds >= SECONDS_MAX) {
         buf_adds (b, "inf");
         return;
     }
@@ -404,6 +408,23 @@ static void add_commas (struct buf *b, int64_t i)
     }
 }
 
+/* In base 8 or 16. False: it is no whole number of 64 bits. */
+static bool add_digits (struct buf *b, char type, const struct format_value *v)
+{
+    int64_t n = v->type == FORMAT_INT ? v->i : 0;
+
+    if (v->type != FORMAT_INT) {
+        if (!(fabs (number (v)) < 9e18))
+            return false;
+        n = (int64_t)number (v);
+    }
+    uintmax_t abs = n < 0 ? -(uintmax_t)n : (uintmax_t)n;
+    if (n < 0)
+        buf_addc (b, '-');
+    buf_printf (b, type == 'x' ? "%jx" : type == 'X' ? "%jX" : "%jo", abs);
+    return true;
+}
+
 static void add_number (struct buf *b, const struct spec *spec,
                         const struct format_value *v)
 {
@@ -429,11 +450,9 @@ static void add_number (struct buf *b, const struct spec *spec,
         return;
     case 'x':
     case 'X':
-        buf_printf (b, spec->type == 'x' ? "%jx" : "%jX", (uintmax_t)x);
-        return;
     case 'o':
-        buf_printf (b, "%jo", (uintmax_t)x);
-        return;
+        if (add_digits (b, spec->type, v))
+            return;
     }
     if (v->type == FORMAT_INT && spec->comma)
         add_commas (b, v->i);

@@ -2,6 +2,7 @@
 
 #include "base/test.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <stdlib.h>
@@ -146,6 +147,17 @@ static void conversions (void **state)
     check_row ("{t!D}", &r, "2026-11-21T00:45:19");
     check_row ("{t!d:%b%d %R::>12}", &r, " Nov21 00:45");
     check_row ("{t!d:%H:%M:%S}", &r, "00:45:19");
+    /* no date, and no hours */
+    r.t = INFINITY;
+    check_row ("{t!D}|{t!d:%R}|{t!H}|{t!F}", &r, "||inf|infinity");
+    r.t = 1e300;
+    check_row ("{t!D}|{t!d:%R}|{t!H}|{t:x}", &r, "||inf|1e+300");
+    r.ntasks = -255;
+    check_row ("{ntasks:x}|{ntasks:X}|{ntasks:o}", &r, "-ff|-FF|-377");
+    r.ntasks = INT64_MIN;
+    check_row ("{ntasks:x}", &r, "-8000000000000000");
+    r.t = 255;
+    check_row ("{t:x}", &r, "ff");
     r.t = 0.5;
     check_row ("{t!P}", &r, "50%");
     r.t = 0.015;

@@ -986,9 +986,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
     if (kvs_init (&kvs, h, initial) < 0 || flux_event_subscribe (h, "kvs.dropcache") < 0
         || flux_event_subscribe (h, "heartbeat.pulse") < 0
         || flux_msg_handler_addvec (h, handlers, &kvs, &kvs.handlers) < 0
-        || read_config (&kvs) < 0 || (kvs.leader && kvs_admin_start (&kvs) < 0))
+        || (kvs.leader && kvs_admin_start (&kvs) < 0))
         flux_log_error (h, "kvs: starting");
-    else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
+    else if (read_config (&kvs) == 0
+             && (rc = flux_reactor_run (flux_get_reactor (h), 0)) < 0)
         flux_log_error (h, "kvs: reactor");
     if (kvs.leader && rc < 0)
         kvs_settle (&kvs);

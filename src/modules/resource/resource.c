@@ -588,9 +588,10 @@ int mod_main (flux_t *h, int argc, char **argv)
 
     if (parse_args (&ctx, argc, argv) < 0)
         return -1;
-    if (init (&ctx) < 0)
-        flux_log_error (h, "cannot start");
-    else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) > 0)
+    if (init (&ctx) < 0) {
+        if (errno != EINVAL) /* it is said what */
+            flux_log_error (h, "cannot start");
+    } else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) > 0)
         rc = 0;
     fini (&ctx);
     return rc;

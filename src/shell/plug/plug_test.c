@@ -419,7 +419,7 @@ static void who_does_not_return_is_named (void **state)
     int status;
 
 #ifdef __SANITIZE_THREAD__
-    skip (); /* it hands no signal to who calls nothing */
+    test_skip ("the thread sanitizer hands no signal to who calls nothing");
 #endif
     char *text = last_words (loop, &status);
 

@@ -479,7 +479,7 @@ static void what_another_job_has_left_is_not_removed_here (void **state)
 static void there_is_room_for_so_many (void **state)
 {
 #ifdef __SANITIZE_THREAD__
-    skip (); /* it has no threads in what is forked beside one */
+    test_skip ("the thread sanitizer has no threads in what is forked beside one");
 #endif
     struct rlimit limit, low;
     struct spec s = { .command = "exec sleep 1000", .tasks = 1 };

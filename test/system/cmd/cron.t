@@ -22,7 +22,8 @@ is 'sync' 'sync: sync to event "heartbeat.pulse" epsilon=0.015s.' flux cron sync
 is 'an interval' 'interval: cron-1 created' flux cron interval 1h hostname
 is 'list' '    ID CMD/NAME        STATE        #RUNS            LASTRUN  STATUS            
      1 hostname        Active           0               None  None              ' flux cron list
-# runs wait for the heartbeat
+# runs wait for the heartbeat, also if it has just been
+flux cron sync --epsilon=0s heartbeat.pulse >/dev/null
 is 'another' 'interval: cron-2 created' \
     flux cron interval -N named -c 2 -a 1ms 1ms sh -c 'flux kvs eventlog append log "tick tock"'
 is 'it runs' 2 ticks log 2

@@ -3,7 +3,7 @@
 under_flux 2
 
 # Sanitizers have a memory of their own.
-memory_max=80000
+memory_max=180000
 [ -z "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ] || memory_max=100000000
 broker=$(flux getattr broker.pid)
 
@@ -28,20 +28,20 @@ small () {
     if [ "$peak" -lt $memory_max ]; then ok "$1"; else not_ok "$1" "$peak kB"; fi
 }
 
-flux run -n1 head -c 24000000 /dev/zero | paused_until "$DIR/go" >count &
+flux run -n1 head -c 80000000 /dev/zero | paused_until "$DIR/go" >count &
 reader=$!
 until id=$(flux job last 2>/dev/null); do sleep 0.05; done
 flux job wait-event "$id" clean >/dev/null
 is 'its job is over, others run' here flux run -n1 echo here
 touch go
 wait $reader
-is 'a reader that paused has it all' 24000000 cat count
+is 'a reader that paused has it all' 80000000 cat count
 small 'which did not pile up in rank 0'
-is 'who comes late, too' 24000000 sh -c "flux job attach $id | wc -c"
-is 'from another rank' 24000000 sh -c "flux exec -n -r 1 flux job attach $id | wc -c"
+is 'who comes late, too' 80000000 sh -c "flux job attach $id | wc -c"
+is 'from another rank' 80000000 sh -c "flux exec -n -r 1 flux job attach $id | wc -c"
 flux run -n1 sh -c 'head -c 3000000 /dev/zero | tr "\0" x' >line
 is 'one line that is longer than any window' 3000000 sh -c 'wc -c <line'
-flux run -n1 head -c 24000000 /dev/zero | head -c 1000 >part
+flux run -n1 head -c 80000000 /dev/zero | head -c 1000 >part
 is 'a reader that has enough' 1000 sh -c 'wc -c <part'
 is 'no watcher is left' 0 sh -c '
     until [ "$(flux module stats job-info | jq .watchers)" = 0 ]; do sleep 0.05; done; echo 0'

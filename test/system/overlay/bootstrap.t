@@ -104,7 +104,7 @@ refused () { # NAME PATTERN TOML...
     name=$1 pattern=$2
     shift 2
     printf '%s\n' '[bootstrap]' "$@" >bad.toml
-    fails "$name" 1 "^flux-broker: (boot: )?$pattern" broker a0 -cbad.toml true
+    fails "$name" 1 "^flux-broker: (boot: |bad.toml: )?$pattern" broker a0 -cbad.toml true
 }
 refused 'no certificate' 'bootstrap.curve_cert: must be there' \
     'hosts = [{ host = "a0", bind = "tcp://*:9999", connect = "tcp://a0:9999" }, { host = "a1" }]'

@@ -14,6 +14,7 @@ is 'events reach all ranks' 7 sh -c \
 
 # What goes by between brokers, as rank 0 sees it.
 traced () {
+    : >trace.out
     "$@" >trace.out &
     tracer=$!
     until grep -q . trace.out; do
