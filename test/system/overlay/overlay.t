@@ -12,24 +12,29 @@ like 'ping from leaf to leaf' '^6!broker.ping' \
 is 'events reach all ranks' 7 sh -c \
     'flux exec -r all sh -c "flux getattr size" | wc -l'
 
-# What goes by between brokers, as rank 0 sees it.
+# What goes by between brokers, as rank 0 sees it: traced REGEX COMMAND...
 traced () {
+    regex=$1
+    shift
     : >trace.out
     "$@" >trace.out &
     tracer=$!
-    until grep -q . trace.out; do
+    until grep -Eq "$regex" trace.out; do
         flux ping --count=1 --rank=1 broker >/dev/null
         flux ping --count=1 --rank=2 broker >/dev/null
     done
     kill $tracer
     wait $tracer
-    cat trace.out
+    true
 }
-like 'trace: requests to a neighbour' '^[0-9:.]+ tx 1 > broker\.ping \[[0-9]+\]$' \
-    traced flux overlay trace --rank=1 --type=request 'broker.*'
-like 'trace: answers of the other' '^[0-9:.]+ rx 2 < broker\.ping \[[0-9]+\] success$' \
-    traced flux overlay trace -r 2 -t response
-like 'trace: payloads, times for people' '^\{.*"seq":0' traced flux overlay trace --full --human 'broker.ping'
+succeeds 'trace: requests to a neighbour' traced '^[0-9:.]+ tx 1 > broker\.ping \[[0-9]+\]$' \
+    flux overlay trace --rank=1 --type=request 'broker.*'
+is 'and nothing else' '' sed '/ tx 1 > broker\./d' trace.out
+succeeds 'trace: answers of the other' \
+    traced '^[0-9:.]+ rx 2 < broker\.ping \[[0-9]+\] success$' flux overlay trace -r 2 -t response
+is 'and nothing else' '' sed '/ [rt]x 2 < /d' trace.out
+succeeds 'trace: payloads, times for people' traced '^\{.*"seq":0' \
+    flux overlay trace --full --human 'broker.ping'
 fails 'trace: no such neighbour' 1 '9: no such rank' flux overlay trace -r 9
 fails 'trace: no such type' 1 'valid types: request, response, event, control' \
     flux overlay trace -t nosuch
