@@ -126,6 +126,7 @@ static void read_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
         PROCESS_LOG (p, LOG_ERR, "%s: pid %d is killed: out of memory for %s",
                      flux_cmd_arg (p->cmd, 0), (int)p->pid, c->name);
         flux_future_destroy (flux_subprocess_kill (p, SIGKILL));
+        p->output_lost = true; /* it may have ended well before this was read */
         n = 0;
     }
     if (n <= 0)

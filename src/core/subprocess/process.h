@@ -60,7 +60,8 @@ struct flux_subprocess {
     int status;
     bool reaped;
     bool completed;
-    bool group_kept; /* local: it is nobody else's until this is complete */
+    bool output_lost; /* local: there was no memory for it */
+    bool group_kept;  /* local: it is nobody else's until this is complete */
     int fail_errno;
     flux_error_t fail_error;
     struct list aux;

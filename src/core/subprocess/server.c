@@ -226,8 +226,9 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
         retain (pr, stream, data, len);
     if (!pr || !pr->attached || len < 0 || !(pr->streams & stream_flag (stream)))
         return;
-    if ((len > 0 || eof) && send_output (pr, stream, data, len, eof) < 0) {
-        give_up (pr, errno, "output is lost");
+    if (p->output_lost
+        || ((len > 0 || eof) && send_output (pr, stream, data, len, eof) < 0)) {
+        give_up (pr, p->output_lost ? ENOMEM : errno, "output is lost");
         return;
     }
     struct channel *c = channel_find (p, stream);

@@ -62,6 +62,7 @@ is 'a job that is held stays so' 0 probe priority "$job" '' 77
 is 'no prolog runs' $EINVAL probe prolog-finish "$job" x 0
 is 'no dependency in SCHED' $EINVAL probe depend "$job" x
 is 'an update of its jobspec' 0 probe update "$job" attributes.system.probed
+flux job wait-event -t 60 "$job" jobspec-update >/dev/null
 like 'is there' '"probed":"probe"' flux job info "$job" jobspec
 is 'an update of something else' $EINVAL probe update "$job" tasks
 is 'unsubscribed' 0 probe unsubscribe "$job"
