@@ -142,7 +142,10 @@ def nest(n=1):
         f.write('#!/bin/sh\nflux submit -n1 --job-name=inner sleep inf\nsleep inf\n')
     job = flux('batch', '-n%d' % n, '--output=none', '--job-name=nest', 'nest.sh')
     flux('job', 'wait-event', '-t', '60', job, 'memo')
-    return job, re.sub('ssh://[^/]*', 'local://', flux('jobs', '-no', '{uri}', job))
+    uri = ''
+    while not uri:  # job-list hears of it later than the log
+        uri = flux('jobs', '-no', '{uri}', job)
+    return job, re.sub('ssh://[^/]*', 'local://', uri)
 
 
 server = Server()
