@@ -51,7 +51,9 @@ def nest():
         f.write(INNER)
     job = flux('batch', '-n1', '--output=none', '--job-name=nest', 'nest.sh')
     flux('job', 'wait-event', '-t', '60', job, 'memo')
-    uri = flux('jobs', '-no', '{uri}', job)
+    uri = ''
+    while not uri:  # job-list hears of it later than the log
+        uri = flux('jobs', '-no', '{uri}', job)
     return job, re.sub('ssh://[^/]*', 'local://', uri)
 
 
