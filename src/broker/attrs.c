@@ -73,7 +73,7 @@ static const struct attr_def {
     { "content.dump", ATTR_RUNTIME, NULL },
     { "content.dump-dir", ATTR_IMMUTABLE, NULL },
     { "content.gc-at-end", ATTR_RUNTIME, NULL, NUMBER, 0, 1 },
-    { "content.gc-min", ATTR_IMMUTABLE, "4M", SIZE },
+    { "content.gc-min", ATTR_IMMUTABLE, "128M", SIZE },
     { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },
     { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
     { "content.restore", ATTR_IMMUTABLE, NULL },
