@@ -73,7 +73,7 @@ static const struct attr_def {
     { "content.dump", ATTR_RUNTIME, NULL },
     { "content.dump-dir", ATTR_IMMUTABLE, NULL },
     { "content.gc-at-end", ATTR_RUNTIME, NULL, NUMBER, 0, 1 },
-    { "content.gc-min", ATTR_IMMUTABLE, "128M", SIZE },
+    { "content.gc-min", ATTR_IMMUTABLE, NULL, SIZE },
     { "content.gc-ratio", ATTR_IMMUTABLE, "2", NUMBER, 0, 1000 },
     { "content.hash", ATTR_IMMUTABLE, "sha1", CHOICE, 0, 0, { "sha1", "sha256" } },
     { "content.restore", ATTR_IMMUTABLE, NULL },
@@ -466,6 +466,16 @@ const char *attrs_val (const struct attrs *a, const char *name)
     struct attr *attr = find (a, name);
 
     return attr ? attr->val : NULL;
+}
+
+bool attrs_keep_state (const struct attrs *a)
+{
+    const char *statedir = attrs_val (a, "statedir");
+    const char *cleanup = attrs_val (a, "statedir-cleanup");
+    const char *rundir = attrs_val (a, "rundir");
+
+    return statedir && !(cleanup && !strcmp (cleanup, "1"))
+           && !(rundir && !strcmp (rundir, statedir));
 }
 
 bool attrs_next (const struct attrs *a, size_t *pos, const char **name,

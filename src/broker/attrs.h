@@ -46,6 +46,9 @@ int attrs_remove (struct attrs *a, const char *name, flux_error_t *error);
 int attrs_get (const struct attrs *a, const char *name, const char **val, int *flags);
 /* Value, or NULL. */
 const char *attrs_val (const struct attrs *a, const char *name);
+/* The statedir outlives the instance. Where rundir stands in for it, whoever made that
+ * removes it. */
+bool attrs_keep_state (const struct attrs *a);
 /* Sorted by name. False at the end; start with *pos = 0. */
 bool attrs_next (const struct attrs *a, size_t *pos, const char **name,
                  const char **val, int *flags);

@@ -231,13 +231,36 @@ static void sizes (void **state)
         assert_int_equal (size_decode (bad[i], &value), -1);
 }
 
+static void keep_state (void **state)
+{
+    static const struct {
+        const char *statedir, *cleanup, *rundir;
+        bool kept;
+    } cases[] = {
+        { NULL, NULL, "/run/x", false },    { "/state", NULL, "/run/x", true },
+        { "/state", "0", "/run/x", true },  { "/state", "1", "/run/x", false },
+        { "/run/x", "0", "/run/x", false }, { "/state", NULL, NULL, true },
+    };
+
+    for (size_t i = 0; i < sizeof (cases) / sizeof (cases[0]); i++) {
+        struct attrs *a = attrs_create ();
+
+        assert_non_null (a);
+        attrs_put (a, "statedir", cases[i].statedir, -1);
+        attrs_put (a, "statedir-cleanup", cases[i].cleanup, -1);
+        attrs_put (a, "rundir", cases[i].rundir, -1);
+        assert_int_equal (attrs_keep_state (a), cases[i].kept);
+        attrs_destroy (a);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (sizes),      cmocka_unit_test (test_set),
         cmocka_unit_test (test_boot),  cmocka_unit_test (test_room),
         cmocka_unit_test (test_types), cmocka_unit_test (test_remove),
-        cmocka_unit_test (test_list),
+        cmocka_unit_test (test_list),  cmocka_unit_test (keep_state),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -141,15 +141,30 @@ int dirs_setup_rundir (struct broker *b)
 
 /* What has to survive only as long as the instance lies in rundir, so that
  * there is one thing to remove. */
-int dirs_setup_statedir (struct broker *b)
+static int choose_statedir (struct broker *b)
 {
-    if (b->rank > 0)
-        return 0;
     if (attrs_val (b->attrs, "statedir"))
         return use_dir (b, "statedir", "statedir-cleanup");
     attrs_put (b->attrs, "statedir-cleanup", attrs_val (b->attrs, "rundir-cleanup"),
                -1);
     return attrs_put (b->attrs, "statedir", attrs_val (b->attrs, "rundir"), -1);
+}
+
+/* A store that goes with the instance has little garbage: what is superseded before it is
+ * written is never there. To walk it while it grows costs as much as to write it. */
+static int choose_gc_min (struct broker *b)
+{
+    if (attrs_val (b->attrs, "content.gc-min"))
+        return 0;
+    return attrs_put (b->attrs, "content.gc-min",
+                      attrs_keep_state (b->attrs) ? "4M" : "128M", -1);
+}
+
+int dirs_setup_statedir (struct broker *b)
+{
+    if (b->rank > 0)
+        return 0;
+    return choose_statedir (b) < 0 ? -1 : choose_gc_min (b);
 }
 
 static void remove_dir (struct broker *b, const char *attr, const char *cleanup)

@@ -16,20 +16,6 @@
 #include "broker/attrs.h"
 #include "broker/rc/dumps.h"
 
-static bool is (const char *value, const char *text)
-{
-    return value && !strcmp (value, text);
-}
-
-/* Where rundir stands in for it, whoever made that removes it. */
-static bool keeps_state (struct broker *b)
-{
-    const char *statedir = attrs_val (b->attrs, "statedir");
-
-    return statedir && !is (attrs_val (b->attrs, "statedir-cleanup"), "1")
-           && !is (attrs_val (b->attrs, "rundir"), statedir);
-}
-
 static int put_dir (struct broker *b)
 {
     struct buf path = BUF_INIT;
@@ -38,7 +24,7 @@ static int put_dir (struct broker *b)
 
     if (attrs_val (b->attrs, "content.dump-dir"))
         return 0;
-    if (keeps_state (b))
+    if (attrs_keep_state (b->attrs))
         buf_adds (&path, attrs_val (b->attrs, "statedir"));
     else
         buf_adds (&path, (cwd = getcwd (NULL, 0)) ? cwd : ".");
@@ -66,7 +52,7 @@ int dumps_init (struct broker *b)
         return 0;
     if (put_dir (b) < 0)
         return -1;
-    if (file ? strcmp (file, "auto") != 0 : !keeps_state (b))
+    if (file ? strcmp (file, "auto") != 0 : !attrs_keep_state (b->attrs))
         return 0;
     buf_printf (&link, "%s/RESTORE", dumps_dir (b));
     if (link.err)

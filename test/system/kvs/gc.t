@@ -46,6 +46,11 @@ flux gc --quiet
 flux kvs put --treeobj dir.copy="$(cat ref)"
 succeeds 'is as good as a copy' [ "$(flux kvs get dir.copy)" = "$(text b)" ]
 
+# when it begins by itself
+is 'what is kept' 4M flux getattr content.gc-min
+is 'what ends with the instance' 128M flux start flux getattr content.gc-min
+is 'as it is told' 1M flux start -Scontent.gc-min=1M flux getattr content.gc-min
+
 fails 'no operands' 1 'sage' flux gc now
 fails 'no backing store' 1 'no backing store' sh -c \
     'flux module remove kvs-watch 2>/dev/null; flux start -s1 -Scontent.backing-module=none flux gc'
