@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,16 +33,17 @@ static const struct {
     { "sdexec-properties", "jobs are not run by systemd" },
     { "sdexec-stop-timer-sec", "jobs are not run by systemd" },
     { "sdexec-stop-timer-signal", "jobs are not run by systemd" },
+    { "method", "job shells are started by job-exec itself" },
     { "service", "job shells are started by job-exec itself" },
     { "service-override", "job shells are started by job-exec itself" },
     { "testexec", "there are no jobs of guests that could be simulated" },
 };
 
-static int refuse_foreign (json_t *table, flux_error_t *error)
+static int refuse_foreign (json_t *table, const char *prefix, flux_error_t *error)
 {
     for (size_t i = 0; i < sizeof (foreign) / sizeof (foreign[0]); i++)
         if (json_object_get (table, foreign[i].name))
-            return error_invalid (error, "exec.%s: %s", foreign[i].name,
+            return error_invalid (error, "%s%s: %s", prefix, foreign[i].name,
                                   foreign[i].why);
     return 0;
 }
@@ -55,7 +57,8 @@ static int parse_duration (const char *name, const char *s, double *seconds,
 }
 
 /* An infinite limit is none. */
-static int parse_durations (struct config *c, json_t *table, flux_error_t *error)
+static int parse_durations (struct config *c, json_t *table, const char *prefix,
+                            flux_error_t *error)
 {
     struct {
         const char *name;
@@ -70,7 +73,7 @@ static int parse_durations (struct config *c, json_t *table, flux_error_t *error
         const char *s = json_string_value (json_object_get (table, t[i].name));
         char name[64];
 
-        snprintf (name, sizeof (name), "exec.%s", t[i].name);
+        snprintf (name, sizeof (name), "%s%s", prefix, t[i].name);
         if (parse_duration (name, s, t[i].seconds, error) < 0)
             return -1;
         if (isinf (*t[i].seconds) && i == 0)
@@ -81,7 +84,8 @@ static int parse_durations (struct config *c, json_t *table, flux_error_t *error
     return 0;
 }
 
-static int parse_signals (struct config *c, json_t *table, flux_error_t *error)
+static int parse_signals (struct config *c, json_t *table, const char *prefix,
+                          flux_error_t *error)
 {
     struct {
         const char *name;
@@ -95,14 +99,16 @@ static int parse_signals (struct config *c, json_t *table, flux_error_t *error)
         const char *s = json_string_value (json_object_get (table, t[i].name));
 
         if (s && (*t[i].signum = signum_decode (s)) < 0)
-            return error_invalid (error, "exec.%s: '%.60s' is no signal", t[i].name, s);
+            return error_invalid (error, "%s%s: '%.60s' is no signal", prefix,
+                                  t[i].name, s);
     }
     return 0;
 }
 
 #define COUNT_MAX 1000000
 
-static int parse_counts (struct config *c, json_t *table, flux_error_t *error)
+static int parse_counts (struct config *c, json_t *table, const char *prefix,
+                         flux_error_t *error)
 {
     struct {
         const char *name;
@@ -118,7 +124,7 @@ static int parse_counts (struct config *c, json_t *table, flux_error_t *error)
         json_int_t n = json_integer_value (o);
 
         if (o && (n < t[i].min || n > COUNT_MAX))
-            return error_invalid (error, "exec.%s: %lld is not from %d to %d",
+            return error_invalid (error, "%s%s: %lld is not from %d to %d", prefix,
                                   t[i].name, (long long)n, t[i].min, COUNT_MAX);
         if (o)
             *t[i].count = n;
@@ -126,28 +132,76 @@ static int parse_counts (struct config *c, json_t *table, flux_error_t *error)
     return 0;
 }
 
-static int parse_table (struct config *c, json_t *table, flux_error_t *error)
+static int parse_table (struct config *c, json_t *table, const char *prefix,
+                        flux_error_t *error)
 {
-    if (refuse_foreign (table, error) < 0
-        || json_check_keys (table, "exec", keys, error) < 0
-        || parse_durations (c, table, error) < 0 || parse_counts (c, table, error) < 0)
-        return -1;
-    return parse_signals (c, table, error);
+    return parse_durations (c, table, prefix, error) < 0
+                   || parse_counts (c, table, prefix, error) < 0
+                   || parse_signals (c, table, prefix, error) < 0
+               ? -1
+               : 0;
 }
 
-static int parse_args (struct config *c, int argc, char *argv[], const char **shell,
+static const struct json_key *find_key (const char *name, size_t len)
+{
+    for (const struct json_key *k = keys; k->name; k++)
+        if (strlen (k->name) == len && !strncmp (k->name, name, len))
+            return k;
+    return NULL;
+}
+
+static bool is_foreign (const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof (foreign) / sizeof (foreign[0]); i++)
+        if (strlen (foreign[i].name) == len && !strncmp (foreign[i].name, name, len))
+            return true;
+    return false;
+}
+
+/* NAME=VALUE, where NAME is a key of the table. */
+static int add_arg (json_t *table, const char *arg, flux_error_t *error)
+{
+    const char *value = strchr (arg, '=');
+    const struct json_key *k = value ? find_key (arg, value - arg) : NULL;
+    char *end;
+    json_t *o;
+
+    if (!value || (!k && !is_foreign (arg, value - arg)))
+        return error_invalid (error, "unknown argument: %.100s", arg);
+    errno = 0;
+    o = k && k->kind == JSON_KIND_INTEGER ? json_integer (strtoll (value + 1, &end, 10))
+                                          : json_string (value + 1);
+    if (o && json_is_integer (o) && (errno != 0 || *end || end == value + 1)) {
+        json_decref (o);
+        return error_invalid (error, "%.*s: '%.60s' is not a number",
+                              (int)(value - arg), arg, value + 1);
+    }
+    if (json_object_setn_new_nocheck (table, arg, value - arg, o) < 0)
+        return error_fail (error, ENOMEM, "out of memory");
+    return 0;
+}
+
+static int parse_args (struct config *c, int argc, char *argv[], char **shell,
                        flux_error_t *error)
 {
-    for (int i = 0; i < argc; i++) {
-        if (!strncmp (argv[i], "job-shell=", 10))
-            *shell = argv[i] + 10;
-        else if (strncmp (argv[i], "kill-timeout=", 13) != 0)
-            return error_invalid (error, "unknown argument: %.100s", argv[i]);
-        else if (parse_duration ("kill-timeout", argv[i] + 13, &c->kill_timeout, error)
-                 < 0)
-            return -1;
+    json_t *table = json_object ();
+    const char *s;
+    int rc = table ? 0 : error_fail (error, ENOMEM, "out of memory");
+
+    for (int i = 0; rc == 0 && i < argc; i++)
+        rc = add_arg (table, argv[i], error);
+    if (rc == 0)
+        rc = refuse_foreign (table, "", error) < 0
+                     || parse_table (c, table, "", error) < 0
+                 ? -1
+                 : 0;
+    if (rc == 0 && (s = json_string_value (json_object_get (table, "job-shell")))) {
+        free (*shell);
+        if (!(*shell = strdup (s)))
+            rc = error_fail (error, ENOMEM, "out of memory");
     }
-    return 0;
+    json_decref (table);
+    return rc;
 }
 
 int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv[],
@@ -166,13 +220,17 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
     };
     if (conf && flux_conf_unpack (conf, error, "{s?o}", "exec", &table) < 0)
         return -1;
-    if (parse_table (c, table, error) < 0)
+    if (refuse_foreign (table, "exec.", error) < 0
+        || json_check_keys (table, "exec", keys, error) < 0
+        || parse_table (c, table, "exec.", error) < 0)
         return -1;
     shell = json_string_value (json_object_get (table, "job-shell"));
-    if (parse_args (c, argc, argv, &shell, error) < 0)
-        return -1;
     if (shell && !(c->shell = strdup (shell)))
         return error_fail (error, ENOMEM, "out of memory");
+    if (parse_args (c, argc, argv, &c->shell, error) < 0) {
+        config_fini (c);
+        return -1;
+    }
     return 0;
 }
 

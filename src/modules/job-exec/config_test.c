@@ -28,7 +28,8 @@ static void takes (void **state)
         "\"max-kill-count\":3,\"max-kill-timeout\":\"30m\",\"term-signal\":\"SIGUSR1\","
         "\"kill-signal\":\"urg\",\"barrier-timeout\":\"0\","
         "\"max-start-delay-percent\":0}}";
-    char *argv[] = { (char *)"kill-timeout=1s", (char *)"job-shell=/b" };
+    char *argv[] = { (char *)"kill-timeout=1s", (char *)"job-shell=/b",
+                     (char *)"term-signal=INT", (char *)"max-kill-count=5" };
     flux_error_t error;
     struct config c;
 
@@ -42,9 +43,12 @@ static void takes (void **state)
     assert_true (c.barrier_timeout == 0);
     assert_int_equal (c.max_start_delay, 0);
     config_fini (&c);
-    assert_int_equal (read_conf (&c, json, 2, argv, &error), 0);
+    assert_int_equal (read_conf (&c, json, 4, argv, &error), 0);
     assert_string_equal (c.shell, "/b");
     assert_float_equal (c.kill_timeout, 1., 1e-9);
+    assert_int_equal (c.term_signal, SIGINT);
+    assert_int_equal (c.kill_signal, SIGURG); /* of the table */
+    assert_int_equal (c.max_kill_count, 5);
     config_fini (&c);
     assert_int_equal (config_read (&c, NULL, 0, NULL, &error), 0);
     assert_null (c.shell);
@@ -113,10 +117,31 @@ static void refuses (void **state)
         { "{\"job-shell\":true}", "exec.job-shell: must be a string" },
         { "{\"job_shell\":\"x\"}", "exec.job_shell: there is no such key" },
     };
-    char *argv[] = { (char *)"foo=1" };
+    static const struct {
+        const char *arg, *error;
+    } args[] = {
+        { "foo=1", "unknown argument: foo=1" },
+        { "kill-timeout", "unknown argument: kill-timeout" },
+        { "kill-timeout=", "kill-timeout: '' is not a duration" },
+        { "kill-signal=FOO", "kill-signal: 'FOO' is no signal" },
+        { "max-kill-count=2x", "max-kill-count: '2x' is not a number" },
+        { "max-kill-count=", "max-kill-count: '' is not a number" },
+        { "max-kill-count=0", "max-kill-count: 0 is not from 1 to 1000000" },
+        { "imp=/imp", "imp: jobs run as the owner of the instance: there is no setuid "
+                      "helper" },
+        { "method=bulk-exec", "method: job shells are started by job-exec itself" },
+        { "service=sdexec", "service: job shells are started by job-exec itself" },
+    };
     flux_error_t error;
     struct config c;
 
+    for (size_t i = 0; i < sizeof (args) / sizeof (args[0]); i++) {
+        char *argv[] = { (char *)args[i].arg };
+
+        assert_int_equal (config_read (&c, NULL, 1, argv, &error), -1);
+        assert_int_equal (errno, EINVAL);
+        assert_string_equal (error.text, args[i].error);
+    }
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
         char json[256];
 
@@ -125,8 +150,6 @@ static void refuses (void **state)
         assert_int_equal (errno, EINVAL);
         assert_string_equal (error.text, t[i].error);
     }
-    assert_int_equal (config_read (&c, NULL, 1, argv, &error), -1);
-    assert_string_equal (error.text, "unknown argument: foo=1");
 }
 
 int main (void)
