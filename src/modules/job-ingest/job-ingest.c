@@ -15,7 +15,6 @@
  * job-manager is gone, so is the instance, and the next start removes what is
  * left. Too many bytes on their way: EAGAIN. */
 #include "base/json/json.h"
-#include "core/handle/module.h"
 #include "crew.h"
 #include "ingest.h"
 #include "stages.h"
@@ -56,6 +55,8 @@ struct batch {
 
 struct ctx {
     flux_t *h;
+    int argc;
+    char **argv; /* of the module, see stages_args */
     struct ingest ingest;
     struct stages stages;
     struct crew *crew;   /* NULL: no plugins */
@@ -492,6 +493,17 @@ static int configure_crew (struct ctx *ctx, struct stages *new)
     return 0;
 }
 
+/* The table and the arguments, which go before it. */
+static int parse_stages (struct ctx *ctx, json_t *ingest, struct stages *stages,
+                         flux_error_t *error)
+{
+    json_t *o = stages_args (ingest, ctx->argc, ctx->argv, error);
+    int rc = o ? stages_parse (o, stages, error) : -1;
+
+    json_decref (o);
+    return rc;
+}
+
 static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
 {
     json_t *queues = NULL, *policy = NULL, *ingest = NULL;
@@ -500,7 +512,7 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
     if (flux_conf_unpack (conf, error, "{s?o s?o s?o}", "queues", &queues, "policy",
                           &policy, "ingest", &ingest)
             < 0
-        || stages_parse (ingest, &new, error) < 0)
+        || parse_stages (ctx, ingest, &new, error) < 0)
         return -1;
     if (ingest_configure (&ctx->ingest, queues, policy, error) < 0
         || configure_crew (ctx, &new) < 0) {
@@ -590,8 +602,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error = { "" };
     int rc = -1;
 
-    if (module_no_args (h, argc, argv) < 0)
-        return -1;
+    ctx.argc = argc;
+    ctx.argv = argv;
     ingest_init (&ctx.ingest, getuid ());
     ingest_init (&ctx.again, getuid ());
     if (configure (&ctx, flux_get_conf (h), &error) < 0) {

@@ -75,6 +75,95 @@ static bool has_others (json_t *plugins)
     return false;
 }
 
+/* Arguments */
+
+/* Takes o; -1 with ENOMEM. What should be a table and is none stays, to be refused. */
+static int set_in (json_t *ingest, const char *table, const char *key, json_t *o)
+{
+    json_t *t = table ? json_object_get (ingest, table) : ingest;
+    int rc = o ? 0 : -1;
+
+    if (!t && (t = json_object ()))
+        rc = json_object_set_new (ingest, table, t) < 0 ? -1 : rc;
+    if (t && rc == 0 && json_is_object (t))
+        return json_object_set_new (t, key, o);
+    json_decref (o);
+    return t ? rc : -1;
+}
+
+static json_t *split (const char *s)
+{
+    json_t *list = json_array ();
+
+    while (list && *s) {
+        size_t n = strcspn (s, ",");
+
+        if (n > 0 && json_array_append_new (list, json_stringn (s, n)) < 0) {
+            json_decref (list);
+            return NULL;
+        }
+        s += n + (s[n] == ',');
+    }
+    return list;
+}
+
+/* Whether it is one of the stage's; *rc then says what became of it. */
+static bool stage_arg (json_t *ingest, const char *stage, const char *arg, int *rc)
+{
+    size_t n = strlen (stage);
+
+    if (!strncmp (arg, "disable-", 8) && !strcmp (arg + 8, stage))
+        *rc = set_in (ingest, stage, "disable", json_true ());
+    else if (strncmp (arg, stage, n) != 0)
+        return false;
+    else if (!strncmp (arg + n, "-plugins=", 9))
+        *rc = set_in (ingest, stage, "plugins", split (arg + n + 9));
+    else if (!strncmp (arg + n, "-args=", 6))
+        *rc = set_in (ingest, stage, "args", split (arg + n + 6));
+    else
+        return false;
+    return true;
+}
+
+static int add_arg (json_t *ingest, const char *arg, flux_error_t *error)
+{
+    char *end;
+    int rc = 0;
+
+    if (!strncmp (arg, "batch-count=", 12)) {
+        errno = 0;
+        json_int_t n = strtoll (arg + 12, &end, 10);
+        if (errno != 0 || *end || end == arg + 12)
+            return error_invalid (error, "batch-count: '%.60s' is not a number",
+                                  arg + 12);
+        rc = set_in (ingest, NULL, "batch-count", json_integer (n));
+    } else if (!strncmp (arg, "buffer-size=", 12))
+        rc = set_in (ingest, NULL, "buffer-size", json_string (arg + 12));
+    else if (!stage_arg (ingest, "frobnicator", arg, &rc)
+             && !stage_arg (ingest, "validator", arg, &rc))
+        return error_invalid (error, "unknown argument: %.100s", arg);
+    return rc < 0 ? error_fail (error, ENOMEM, "out of memory") : 0;
+}
+
+json_t *stages_args (json_t *ingest, int argc, char *argv[], flux_error_t *error)
+{
+    json_t *o = ingest ? json_deep_copy (ingest) : json_object ();
+
+    if (o && !json_is_object (o))
+        return o;
+    if (!o)
+        error_fail (error, ENOMEM, "out of memory");
+    for (int i = 0; o && i < argc; i++) {
+        if (add_arg (o, argv[i], error) < 0) {
+            json_decref (o);
+            o = NULL;
+        }
+    }
+    return o;
+}
+
+/* The table */
+
 struct stage {
     bool disabled;
     json_t *plugins, *args; /* NULL: not given */

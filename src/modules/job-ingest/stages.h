@@ -19,6 +19,11 @@ struct stages {
     char *crew;          /* its configuration, JSON; NULL: nobody to ask */
 };
 
+/* The table with what the module's arguments say of it in its place: batch-count=N,
+ * buffer-size=SIZE, and for S of frobnicator and validator: S-plugins=NAME[,NAME...],
+ * S-args=ARG[,ARG...], disable-S. ingest may be NULL. A new reference, or NULL with EINVAL
+ * (or ENOMEM) and *error. */
+json_t *stages_args (json_t *ingest, int argc, char *argv[], flux_error_t *error);
 /* ingest: the table, or NULL. -1 with EINVAL and *error; *s is then unchanged. Free
  * with stages_fini. */
 int stages_parse (json_t *ingest, struct stages *s, flux_error_t *error);

@@ -146,6 +146,51 @@ static void errors (void **state)
     }
 }
 
+static void arguments (void **state)
+{
+    static const struct {
+        const char *table, *arg, *result;
+    } good[] = {
+        { NULL, "batch-count=3", "{\"batch-count\":3}" },
+        { "{\"buffer-size\":\"1M\"}", "buffer-size=2M", "{\"buffer-size\":\"2M\"}" },
+        { NULL, "validator-plugins=a,b",
+          "{\"validator\":{\"plugins\":[\"a\",\"b\"]}}" },
+        { "{\"validator\":{\"args\":[\"x\"],\"a\":{}}}", "validator-args=y",
+          "{\"validator\":{\"a\":{},\"args\":[\"y\"]}}" },
+        { NULL, "frobnicator-plugins=", "{\"frobnicator\":{\"plugins\":[]}}" },
+        { NULL, "disable-validator", "{\"validator\":{\"disable\":true}}" },
+        { NULL, "disable-frobnicator", "{\"frobnicator\":{\"disable\":true}}" },
+        { "{\"validator\":1}", "disable-validator", "{\"validator\":1}" },
+        { "[]", "disable-validator", "[]" },
+    };
+    static const struct {
+        const char *arg, *error;
+    } bad[] = {
+        { "foo=1", "unknown argument: foo=1" },
+        { "disable-foo", "unknown argument: disable-foo" },
+        { "validator-foo=1", "unknown argument: validator-foo=1" },
+        { "batch-count=x", "batch-count: 'x' is not a number" },
+        { "batch-count=", "batch-count: '' is not a number" },
+    };
+    flux_error_t error;
+
+    for (size_t i = 0; i < sizeof (good) / sizeof (good[0]); i++) {
+        json_t *table = good[i].table ? json_loads (good[i].table, 0, NULL) : NULL;
+        json_t *o = stages_args (table, 1, (char **)&good[i].arg, &error);
+        char *s = o ? json_dumps (o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+        assert_string_equal (s, good[i].result);
+        free (s);
+        json_decref (o);
+        json_decref (table);
+    }
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        assert_null (stages_args (NULL, 1, (char **)&bad[i].arg, &error));
+        assert_int_equal (errno, EINVAL);
+        assert_string_equal (error.text, bad[i].error);
+    }
+}
+
 static void too_large (void **state)
 {
     json_t *ingest = json_pack ("{s:{s:[s], s:{}}}", "validator", "plugins", "x", "x");
@@ -169,6 +214,7 @@ int main (void)
         cmocka_unit_test (nothing_to_ask), cmocka_unit_test (own_parts),
         cmocka_unit_test (plugins),        cmocka_unit_test (sizes),
         cmocka_unit_test (errors),         cmocka_unit_test (too_large),
+        cmocka_unit_test (arguments),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
