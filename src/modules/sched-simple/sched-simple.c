@@ -16,6 +16,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -46,6 +47,7 @@ struct ctx {
     flux_msg_handler_t *disconnect;
     flux_future_t *acquire;
     const char *mode;
+    int log_level;
     enum alloc_mode alloc_mode;
     struct alloc *alloc; /* NULL until resources are known */
     double expiration;
@@ -60,6 +62,19 @@ struct ctx {
     struct reactor_task schedule;
     struct flux_msglist *waiting; /* status requests from before */
 };
+
+/* What is of no interest but to who looks for a fault. */
+__attribute__ ((format (printf, 2, 3))) static void note (struct ctx *ctx,
+                                                          const char *fmt, ...)
+{
+    va_list ap;
+
+    if (ctx->log_level < LOG_DEBUG)
+        return;
+    va_start (ap, fmt);
+    flux_vlog (ctx->h, LOG_DEBUG, fmt, ap);
+    va_end (ap);
+}
 
 static bool job_before (const struct heap_node *a, const struct heap_node *b)
 {
@@ -577,7 +592,7 @@ static int begin (struct ctx *ctx, json_t *resources)
     }
     ctx->expiration = rset_expiration (r);
     if ((s = rset_dump (r)))
-        flux_log (ctx->h, LOG_DEBUG, "resources: %.512s", s);
+        note (ctx, "resources: %.512s", s);
     free (s);
     rset_destroy (r);
     return 0;
@@ -597,7 +612,7 @@ static int introduce (struct ctx *ctx)
         flux_log_error (ctx->h, "ready");
         return -1;
     }
-    flux_log (ctx->h, LOG_DEBUG, "ready: %d jobs wait", count);
+    note (ctx, "ready: %d jobs wait", count);
     while ((msg = flux_msglist_pop (ctx->waiting))) {
         respond_status (ctx, msg);
         flux_msg_decref (msg);
@@ -678,6 +693,29 @@ static bool parse_policy (struct ctx *ctx, const char *arg)
     return errno == 0 && *end == '\0' && n <= DEPTH_MAX;
 }
 
+static int unknown (struct ctx *ctx, const char *arg)
+{
+    if (!strcmp (arg, "alloc-check"))
+        flux_log (ctx->h, LOG_ERR,
+                  "alloc-check is the job manager's: flux jobtap load alloc-check.so");
+    else if (!strncmp (arg, "log-level=", 10))
+        flux_log (ctx->h, LOG_ERR, "log-level: '%.60s' is not from 3 to 7", arg + 10);
+    else
+        flux_log (ctx->h, LOG_ERR, "unknown argument: %s", arg);
+    errno = EINVAL;
+    return -1;
+}
+
+/* log-level=3 to 7: errors are logged in any case. */
+static bool parse_level (struct ctx *ctx, const char *arg)
+{
+    if (strncmp (arg, "log-level=", 10) != 0 || arg[10] < '0' + LOG_ERR
+        || arg[10] > '0' + LOG_DEBUG || arg[11])
+        return false;
+    ctx->log_level = arg[10] - '0';
+    return true;
+}
+
 static int parse_args (struct ctx *ctx, int argc, char **argv)
 {
     static const char *const modes[] = { [ALLOC_WORST_FIT] = "worst-fit",
@@ -688,6 +726,7 @@ static int parse_args (struct ctx *ctx, int argc, char **argv)
 
     ctx->mode = "unlimited";
     ctx->depth = DEPTH_DEFAULT;
+    ctx->log_level = LOG_DEBUG;
     ctx->easy = name && !strcmp (name, "sched-backfill");
     for (int i = 0; i < argc; i++) {
         int m = -1;
@@ -695,17 +734,14 @@ static int parse_args (struct ctx *ctx, int argc, char **argv)
             ctx->mode = argv[i] + 5;
             continue;
         }
-        if (parse_policy (ctx, argv[i]))
+        if (parse_policy (ctx, argv[i]) || parse_level (ctx, argv[i]))
             continue;
         if (!strncmp (argv[i], "alloc-mode=", 11))
             for (int n = 0; n < 3; n++)
                 if (!strcmp (argv[i] + 11, modes[n]))
                     m = n;
-        if (m < 0) {
-            flux_log (ctx->h, LOG_ERR, "unknown argument: %s", argv[i]);
-            errno = EINVAL;
-            return -1;
-        }
+        if (m < 0)
+            return unknown (ctx, argv[i]);
         ctx->alloc_mode = m;
     }
     return 0;

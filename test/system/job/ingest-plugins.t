@@ -94,4 +94,10 @@ line () { flux submit --dry-run true | jq -c '{jobspec: ., userid: 1, urgency: 1
 like 'a frobnicator' '"project": "none-' sh -c \
     "echo '$(line)' | flux job-frobnicator --plugins=$DIR/frob.py"
 like 'a validator' '"errnum": 0' sh -c "echo '$(line)' | flux job-validator"
+# what the module is told goes before its table
+flux module reload job-ingest validator-plugins=require-instance
+fails 'an argument names the plugins' 1 'only instances of Flux' flux submit true
+flux module reload job-ingest disable-validator
+succeeds 'an argument ends that' flux run true
+fails 'no such argument' 1 'unknown argument: validators=x' flux module reload job-ingest validators=x
 finish

@@ -68,5 +68,13 @@ clear sched-simple
 for bad in queue-policy=nosuch queue-depth=0 queue-depth=100001 queue-depth=1x; do
     fails "$bad" 1 'unknown argument|Invalid argument' flux module load sched-backfill $bad
 done
-flux module load sched-simple
+fails 'log-level: no such' 1 "log-level: '8' is not from 3 to 7" flux module load sched-simple log-level=8
+fails 'alloc-check: whose it is' 1 'flux jobtap load alloc-check.so' \
+    flux module load sched-simple alloc-check
+ready () { flux dmesg | grep -c 'sched-simple.debug.* ready: '; }
+before=$(ready)
+flux module load sched-simple log-level=6
+is 'log-level: not to be seen' "$before" ready
+flux module reload sched-simple log-level=7
+is 'and to be seen' $((before + 1)) ready
 finish
