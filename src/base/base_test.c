@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,33 @@ static void test_idmap (void **state)
     }
     assert_int_equal (n, 5);
     assert_int_equal (idmap_count (m), 0);
+    idmap_destroy (m);
+}
+
+static size_t allocated (void)
+{
+    struct mallinfo2 info = mallinfo2 ();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* A map that had many entries and has none needs no more than a new one. */
+static void test_idmap_rest (void **state)
+{
+    struct idmap *m = idmap_create (NULL);
+    size_t before = allocated (), pos = 0, n = 0;
+    uint64_t key;
+
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t i = 0; i < 100000; i++)
+            assert_int_equal (idmap_insert (m, i, m), 0);
+        for (pos = n = 0; idmap_next (m, &pos, &key, NULL); n++)
+            assert_true (idmap_remove (m, key));
+        assert_int_equal (n, 100000);
+        assert_false (idmap_next (m, &pos, &key, NULL));
+        assert_null (idmap_lookup (m, 1));
+        assert_in_range (allocated (), 0, before + 4096);
+    }
     idmap_destroy (m);
 }
 
@@ -343,12 +371,12 @@ static void test_sort (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_list),   cmocka_unit_test (test_hashmap),
-        cmocka_unit_test (test_idmap),  cmocka_unit_test (test_buf),
-        cmocka_unit_test (test_base64), cmocka_unit_test (test_hex),
-        cmocka_unit_test (test_utf8),   cmocka_unit_test (test_utf8_repair),
-        cmocka_unit_test (test_file),   cmocka_unit_test (test_standard),
-        cmocka_unit_test (test_sort),
+        cmocka_unit_test (test_list),        cmocka_unit_test (test_hashmap),
+        cmocka_unit_test (test_idmap),       cmocka_unit_test (test_idmap_rest),
+        cmocka_unit_test (test_buf),         cmocka_unit_test (test_base64),
+        cmocka_unit_test (test_hex),         cmocka_unit_test (test_utf8),
+        cmocka_unit_test (test_utf8_repair), cmocka_unit_test (test_file),
+        cmocka_unit_test (test_standard),    cmocka_unit_test (test_sort),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@ static char gone_mark, id_mark;
 #define GONE (&gone_mark)
 #define ID (&id_mark)
 
+#define REST_CAP 4096
+
 struct slot {
     uint64_t hash;
     char *key;
@@ -151,6 +153,16 @@ static int insert (struct table *t, uint64_t hash, const char *key, void *value)
     return 0;
 }
 
+/* A table that was large and is empty costs nothing more. An iteration is at its end. */
+static void rest (struct table *t)
+{
+    if (t->live > 0 || t->cap <= REST_CAP)
+        return;
+    free (t->slots);
+    t->slots = NULL;
+    t->cap = t->used = 0;
+}
+
 static void *take (struct table *t, struct slot *s)
 {
     void *value;
@@ -162,6 +174,7 @@ static void *take (struct table *t, struct slot *s)
         free (s->key);
     s->key = GONE;
     t->live--;
+    rest (t);
     return value;
 }
 
