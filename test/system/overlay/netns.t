@@ -20,8 +20,8 @@ unlink_all () {
 } 2>/dev/null
 if ! { ip link add $tag type bridge && ip link set $tag up && links; } 2>/dev/null; then
     unlink_all
-    skip 'three hosts in namespaces' 'needs root and network namespaces'
-    finish
+    echo '1..0 # SKIP there are no network namespaces (needs root, and ip of iproute2)'
+    exit 0
 fi
 trap 'for n in 0 1 2; do ip netns pids $tag-$n; done 2>/dev/null | xargs -r kill; unlink_all; cd /; rm -rf "$DIR"' EXIT
 
