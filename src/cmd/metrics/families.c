@@ -174,11 +174,9 @@ static void job_states (struct buf *b, json_t *answer)
     if (json_array_size (queues) == 0)
         return;
     head (b, "flux_queue_jobs", "gauge", NULL, "Jobs by queue and state.");
-    json_array_foreach (queues, i, queue)
-    {
+    json_array_foreach (queues, i, queue) {
         const char *name = json_string_value (json_object_get (queue, "name"));
-        json_object_foreach (json_object_get (queue, "job_states"), state, n)
-        {
+        json_object_foreach (json_object_get (queue, "job_states"), state, n) {
             if (!name || !strcmp (state, "total"))
                 continue;
             buf_adds (b, "flux_queue_jobs{");
@@ -261,8 +259,7 @@ static void module_queues (struct buf *b, json_t *answer)
     head (b, "flux_module_messages_queued", "gauge", NULL,
           "Messages from and to modules that wait.");
     for (size_t k = 0; k < 2; k++)
-        json_array_foreach (mods, i, mod)
-        {
+        json_array_foreach (mods, i, mod) {
             const char *name = json_string_value (json_object_get (mod, "name"));
             json_t *n = json_object_get (mod, keys[k]);
 
@@ -280,7 +277,8 @@ void families_write (struct buf *b, json_t *const answers[])
     head (b, "flux_up", "gauge", NULL, "Whether a service has answered.");
     for (size_t i = 0; i < families_count; i++)
         if (answers[i] || !families_sources[i].optional)
-            sample (b, "flux_up", "service", families_sources[i].name, answers[i] != NULL);
+            sample (b, "flux_up", "service", families_sources[i].name,
+                    answers[i] != NULL);
     job_states (b, answers[JOBS]);
     resources (b, answers[RESOURCES]);
     overlay (b, answers[OVERLAY]);

@@ -33,8 +33,10 @@ static void nobody_answers (void **state)
 
     has (s, "# TYPE flux_up gauge\n# HELP flux_up Whether");
     has (s, "flux_up{service=\"kvs\"} 0\n");
-    has (s, "flux_up{service=\"module\"} 0\n# EOF\n"); /* the last; nothing else is known */
-    assert_null (strstr (s, "content-backing"));      /* need not be there */
+    has (
+        s,
+        "flux_up{service=\"module\"} 0\n# EOF\n"); /* the last; nothing else is known */
+    assert_null (strstr (s, "content-backing"));   /* need not be there */
     free (s);
 }
 
@@ -42,10 +44,10 @@ static void jobs (void **state)
 {
     char *s = text (json_pack (
         "{s:{s:{s:i s:i s:i} s:i s:[{s:s s:{s:i s:i}} {s:s s:{s:i}}]} s:{s:{s:i s:i}}}",
-        "job-list", "job_states", "sched", 3, "run", 2, "total", 5, "failed", 1, "queues",
-        "name", "a\"b\\c\n", "job_states", "run", 2, "total", 2, "name", "other",
-        "job_states", "sched", 1, "job-manager", "events", "posted", 1234567, "commits",
-        8));
+        "job-list", "job_states", "sched", 3, "run", 2, "total", 5, "failed", 1,
+        "queues", "name", "a\"b\\c\n", "job_states", "run", 2, "total", 2, "name",
+        "other", "job_states", "sched", 1, "job-manager", "events", "posted", 1234567,
+        "commits", 8));
 
     has (s, "# TYPE flux_jobs gauge\n");
     has (s, "\nflux_jobs{state=\"sched\"} 3\n");
@@ -65,13 +67,13 @@ static void sets (void **state)
 {
     json_t *empty = json_pack ("{s:i s:{s:[] s:i s:i}}", "version", 1, "execution",
                                "R_lite", "starttime", 0, "expiration", 0);
-    json_t *all = json_pack ("{s:i s:{s:[{s:s s:{s:s s:s}} {s:s s:{s:s}}] s:i s:i s:[s]}}",
-                             "version", 1, "execution", "R_lite", "rank", "0-2",
-                             "children", "core", "0-3", "gpu", "0", "rank", "5",
-                             "children", "core", "0-1,7", "starttime", 0, "expiration", 0,
-                             "nodelist", "n[0-2,5]");
-    char *s = text (
-        json_pack ("{s:{s:o s:o s:i}}", "resource", "all", all, "allocated", empty, "down", 1));
+    json_t *all =
+        json_pack ("{s:i s:{s:[{s:s s:{s:s s:s}} {s:s s:{s:s}}] s:i s:i s:[s]}}",
+                   "version", 1, "execution", "R_lite", "rank", "0-2", "children",
+                   "core", "0-3", "gpu", "0", "rank", "5", "children", "core", "0-1,7",
+                   "starttime", 0, "expiration", 0, "nodelist", "n[0-2,5]");
+    char *s = text (json_pack ("{s:{s:o s:o s:i}}", "resource", "all", all, "allocated",
+                               empty, "down", 1));
 
     has (s, "\nflux_nodes{set=\"all\"} 4\nflux_nodes{set=\"allocated\"} 0\n#");
     has (s, "\nflux_cores{set=\"all\"} 15\n");
@@ -81,9 +83,10 @@ static void sets (void **state)
 
 static void trees (void **state)
 {
-    char *s = text (json_pack ("{s:{s:s s:[{s:s} {s:s} {s:s s:[{s:s}]}]}}", "overlay",
-                               "status", "partial", "children", "status", "full", "status",
-                               "offline", "status", "full", "children", "status", "lost"));
+    char *s =
+        text (json_pack ("{s:{s:s s:[{s:s} {s:s} {s:s s:[{s:s}]}]}}", "overlay",
+                         "status", "partial", "children", "status", "full", "status",
+                         "offline", "status", "full", "children", "status", "lost"));
 
     has (s, "{status=\"full\"} 2\nflux_overlay_subtrees{status=\"partial\"} 1\n");
     has (s, "{status=\"lost\"} 1\nflux_overlay_subtrees{status=\"offline\"} 1\n");
@@ -92,11 +95,11 @@ static void trees (void **state)
 
 static void modules (void **state)
 {
-    char *s = text (json_pack ("{s:{s:[{s:s s:i s:i} {s:s}]} s:{s:i s:f s:{s:f s:i}}}",
-                               "module", "mods", "name", "kvs", "sendqueue", 3,
-                               "recvqueue", 4, "name", "x", "content-backing",
-                               "object_count", 9, "dbfile_size", 4096.5, "store_time",
-                               "mean", 2.5, "count", 4));
+    char *s =
+        text (json_pack ("{s:{s:[{s:s s:i s:i} {s:s}]} s:{s:i s:f s:{s:f s:i}}}",
+                         "module", "mods", "name", "kvs", "sendqueue", 3, "recvqueue",
+                         4, "name", "x", "content-backing", "object_count", 9,
+                         "dbfile_size", 4096.5, "store_time", "mean", 2.5, "count", 4));
 
     has (s, "{module=\"kvs\",direction=\"from\"} 3\n");
     has (s, "{module=\"kvs\",direction=\"to\"} 4\n");
@@ -116,9 +119,9 @@ static void odd (void **state)
 
     for (size_t i = 0; i < families_count; i++)
         json_object_set_new (o, families_sources[i].name,
-                             json_pack ("{s:s s:[i] s:i s:s s:{s:s}}", "job_states", "x",
-                                        "queues", 3, "mods", 7, "count", "many", "router",
-                                        "peers", "x"));
+                             json_pack ("{s:s s:[i] s:i s:s s:{s:s}}", "job_states",
+                                        "x", "queues", 3, "mods", 7, "count", "many",
+                                        "router", "peers", "x"));
     char *s = text (o);
     assert_null (strstr (s, "flux_jobs"));
     assert_null (strstr (s, "flux_content_blobs"));

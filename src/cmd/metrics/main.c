@@ -160,8 +160,9 @@ static int listen_port (const char *text)
     long port = strtol (text, &end, 10);
 
     if (*end || end == text || port < 0 || port > 65535)
-        cmd_die ("--listen=%s: neither a port (0 to 65535) nor a path that begins with /",
-                 text);
+        cmd_die (
+            "--listen=%s: neither a port (0 to 65535) nor a path that begins with /",
+            text);
     in.sin_port = htons (port);
     in.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
     if (fd >= 0)
@@ -178,7 +179,8 @@ static bool is_left_over (const struct sockaddr_un *un)
 {
     struct stat st;
     int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool refused = fd >= 0 && connect (fd, (const struct sockaddr *)un, sizeof (*un)) < 0
+    bool refused = fd >= 0
+                   && connect (fd, (const struct sockaddr *)un, sizeof (*un)) < 0
                    && errno == ECONNREFUSED;
 
     if (fd >= 0)
@@ -220,12 +222,12 @@ static void serve (const char *where)
     sigaddset (&set, SIGHUP);
     pthread_sigmask (SIG_BLOCK, &set, NULL);
     mhd = MHD_start_daemon (
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        handle, NULL, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_END);
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL,
+        NULL, handle, NULL, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned int)IDLE_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!mhd)
         cmd_die ("the server cannot be started");
     output_flush ();

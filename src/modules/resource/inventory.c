@@ -9,21 +9,23 @@
 
 int inventory_init (struct inventory *inv, struct hostlist *take_hosts)
 {
-    *inv =
-        (struct inventory){ .hosts = take_hosts, .size = hostlist_count (take_hosts) };
+    *inv = (struct inventory){ .hosts = take_hosts };
+    inv->size = inv->count = hostlist_count (take_hosts);
+    inv->names = hostlist_copy (take_hosts);
     inv->online = idset_create (0, IDSET_FLAG_AUTOGROW);
     inv->torpid = idset_create (0, IDSET_FLAG_AUTOGROW);
     inv->excluded = idset_create (0, IDSET_FLAG_AUTOGROW);
     inv->drained = idset_create (0, IDSET_FLAG_AUTOGROW);
     inv->drains = calloc (inv->size + 1, sizeof (*inv->drains));
-    if (!inv->online || !inv->torpid || !inv->excluded || !inv->drained || !inv->drains)
+    if (!inv->names || !inv->online || !inv->torpid || !inv->excluded || !inv->drained
+        || !inv->drains)
         return -1;
     return 0;
 }
 
 void inventory_fini (struct inventory *inv)
 {
-    for (int i = 0; inv->drains && i < inv->size; i++)
+    for (int i = 0; inv->drains && i < inv->count; i++)
         free (inv->drains[i].reason);
     free (inv->drains);
     idset_destroy (inv->online);
@@ -31,7 +33,63 @@ void inventory_fini (struct inventory *inv)
     idset_destroy (inv->excluded);
     idset_destroy (inv->drained);
     hostlist_destroy (inv->hosts);
+    hostlist_destroy (inv->names);
     rset_destroy (inv->R);
+}
+
+/* Names by rank: of R, and of brokers that R does not have. NULL: out of memory. */
+static struct hostlist *all_names (const struct inventory *inv)
+{
+    struct idset *ranks = rset_ranks (inv->R);
+    struct hostlist *given = rset_nodelist (inv->R), *names = hostlist_create ();
+    const char *name = given ? hostlist_first (given) : NULL;
+    unsigned int next = ranks && name ? idset_first (ranks) : IDSET_INVALID_ID;
+    bool ok = ranks && given && names;
+
+    for (int n = 0; ok && (n < inv->size || (unsigned int)n == next); n++) {
+        if ((unsigned int)n != next) {
+            ok = hostlist_append (names, hostlist_nth (inv->hosts, n)) >= 0;
+            continue;
+        }
+        ok = hostlist_append (names, name) >= 0;
+        name = hostlist_next (given);
+        next = name ? idset_next (ranks, next) : IDSET_INVALID_ID;
+    }
+    idset_destroy (ranks);
+    hostlist_destroy (given);
+    if (!ok) {
+        hostlist_destroy (names);
+        return NULL;
+    }
+    return names;
+}
+
+void inventory_define (struct inventory *inv, struct rset *take_R)
+{
+    struct hostlist *names;
+    struct drain *drains;
+    int count;
+
+    rset_destroy (inv->R);
+    inv->R = take_R;
+    if (!(names = all_names (inv)))
+        return;
+    count = hostlist_count (names);
+    for (int i = count; i < inv->count; i++) {
+        free (inv->drains[i].reason);
+        inv->drains[i].reason = NULL;
+        (void)idset_clear (inv->drained, i);
+    }
+    if (!(drains = realloc (inv->drains, (count + 1) * sizeof (*drains)))) {
+        hostlist_destroy (names);
+        return;
+    }
+    for (int i = inv->count; i < count; i++)
+        drains[i] = (struct drain){ 0 };
+    inv->drains = drains;
+    hostlist_destroy (inv->names);
+    inv->names = names;
+    inv->count = count;
 }
 
 struct idset *inventory_up (const struct inventory *inv)
@@ -151,7 +209,7 @@ int inventory_undrain (struct inventory *inv, const struct idset *ranks, bool fo
     idset_destroy (not );
     for (rank = idset_first (ranks); rank != IDSET_INVALID_ID;
          rank = idset_next (ranks, rank)) {
-        if ((int)rank < inv->size) {
+        if ((int)rank < inv->count) {
             free (inv->drains[rank].reason);
             inv->drains[rank].reason = NULL;
             (void)idset_clear (inv->drained, rank);
@@ -178,10 +236,10 @@ static struct idset *replay_ranks (struct inventory *inv, json_t *context)
          rank = idset_next (then, rank)) {
         const char *want = hl ? hostlist_nth (hl, n++) : NULL;
         const char *have =
-            (int)rank < inv->size ? hostlist_nth (inv->hosts, rank) : NULL;
+            (int)rank < inv->count ? hostlist_nth (inv->names, rank) : NULL;
         int found = have ? (int)rank : -1;
         if (want && (!have || strcmp (want, have)))
-            found = hostlist_find (inv->hosts, want);
+            found = hostlist_find (inv->names, want);
         if (found >= 0 && !idset_test (inv->excluded, found))
             (void)idset_set (now, found);
     }

@@ -13,8 +13,10 @@ struct drain {
 };
 
 struct inventory {
-    int size;
-    struct hostlist *hosts; /* by rank */
+    int size;               /* brokers */
+    struct hostlist *hosts; /* theirs, by rank */
+    struct hostlist *names; /* of nodes, by rank: R's go before, and may be more */
+    int count;              /* of those */
     struct rset *R;         /* NULL until it is known */
     struct idset *online;
     struct idset *torpid;
@@ -26,6 +28,9 @@ struct inventory {
 /* hosts is taken. */
 int inventory_init (struct inventory *inv, struct hostlist *take_hosts);
 void inventory_fini (struct inventory *inv);
+/* R is known, or is another. It is taken. Nodes without a broker (pretended ones), as far
+ * as there is no gap between, can be drained like others. */
+void inventory_define (struct inventory *inv, struct rset *take_R);
 
 /* Ranks that a scheduler may use now: online, not drained, not excluded, in R. */
 struct idset *inventory_up (const struct inventory *inv);

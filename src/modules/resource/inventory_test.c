@@ -270,6 +270,51 @@ static void status (void **state)
     inventory_fini (&inv);
 }
 
+static struct rset *R_of (int nodes, int gap)
+{
+    struct rset *R = rset_create ();
+
+    for (int rank = 0; rank < nodes; rank++) {
+        char host[16];
+        snprintf (host, sizeof (host), "p%d", rank);
+        if (rank != gap)
+            assert_int_equal (rset_add_rank (R, rank, host, "0-1", NULL), 0);
+    }
+    return R;
+}
+
+/* More hosts than brokers: R has them behind. */
+static void pretended (void **state)
+{
+    struct inventory inv;
+    char *s;
+
+    start (&inv);
+    assert_int_equal (drain (&inv, "1", "mine", 1., DRAIN_NEW, NULL), 0);
+    inventory_define (&inv, R_of (1000, -1));
+    assert_int_equal (inv.count, 1000);
+    assert_int_equal (inv.size, 4);
+    assert_non_null (s = hostlist_encode (inv.names));
+    assert_string_equal (s, "p[0-999]");
+    free (s);
+    assert_int_equal (drain (&inv, "5,999", "both", 2., DRAIN_NEW, NULL), 0);
+    assert_drain (&inv, 1, 1., "mine");
+    assert_drain (&inv, 999, 2., "both");
+    assert_int_equal (undrain (&inv, "5", false, NULL), 0);
+    assert_ids (inv.drained, "1,999");
+    /* fewer, and a gap: those behind it have no name */
+    inventory_define (&inv, R_of (10, 8));
+    assert_int_equal (inv.count, 8);
+    assert_ids (inv.drained, "1");
+    inventory_define (&inv, R_of (3, 1)); /* fewer than brokers */
+    assert_int_equal (inv.count, 4);
+    assert_non_null (s = hostlist_encode (inv.names));
+    assert_string_equal (s, "p0,n1,p2,n3");
+    free (s);
+    assert_drain (&inv, 1, 1., "mine");
+    inventory_fini (&inv);
+}
+
 #define AT(T, NAME, CONTEXT)                                                           \
     "{\"timestamp\":" #T ".0,\"name\":\"" NAME "\",\"context\":" CONTEXT "}\n"
 
@@ -467,6 +512,7 @@ int main (void)
         cmocka_unit_test (modes),
         cmocka_unit_test (undrained),
         cmocka_unit_test (status),
+        cmocka_unit_test (pretended),
         cmocka_unit_test (replayed),
         cmocka_unit_test (replayed_elsewhere),
         cmocka_unit_test (replayed_damage),

@@ -28,7 +28,7 @@ json_t *resource_context (struct resource *ctx, const struct idset *ranks)
 
     for (rank = idset_first (ranks); rank != IDSET_INVALID_ID;
          rank = idset_next (ranks, rank)) {
-        const char *name = hostlist_nth (ctx->inv.hosts, rank);
+        const char *name = hostlist_nth (ctx->inv.names, rank);
         if (name)
             hostlist_append (hl, name);
     }
@@ -77,7 +77,7 @@ static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
             < 0
         || reason_check (reason, &error) < 0
         || drain_mode_decode (name, &mode, &error) < 0
-        || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
+        || !(ranks = targets_decode (targets, ctx->inv.names, &error))
         || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (), mode,
                             &error)
                < 0)
@@ -104,7 +104,7 @@ static void undrain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
                              &reason, "mode", &mode)
             < 0
         || undrain_mode_decode (mode, &force, &error) < 0
-        || !(ranks = targets_decode (targets, ctx->inv.hosts, &error))
+        || !(ranks = targets_decode (targets, ctx->inv.names, &error))
         || inventory_undrain (&ctx->inv, ranks, force, &error) < 0) {
         flux_respond_error (h, msg, errno, error.text);
         idset_destroy (ranks);
@@ -346,7 +346,7 @@ static int check_settings (struct resource *ctx, const flux_conf_t *conf,
     int rc = read_settings (&s, conf, error);
 
     if (rc == 0 && ctx->rank == 0 && s.exclude
-        && !(ranks = targets_decode (s.exclude, ctx->inv.hosts, &why)))
+        && !(ranks = targets_decode (s.exclude, ctx->inv.names, &why)))
         rc = error_invalid (error, "resource.exclude: %.130s", why.text);
     idset_destroy (ranks);
     settings_fini (&s);
@@ -487,7 +487,7 @@ static int set_excluded (struct resource *ctx)
 
     if (!ctx->settings.exclude)
         return 0;
-    if (!(ranks = targets_decode (ctx->settings.exclude, ctx->inv.hosts, &error))) {
+    if (!(ranks = targets_decode (ctx->settings.exclude, ctx->inv.names, &error))) {
         flux_log (ctx->h, LOG_ERR, "resource.exclude: %s", error.text);
         return -1;
     }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hashmap.h"
 #include "base/json/keys.h"
 
 static int read_path (struct settings *s, const char *path, flux_error_t *error)
@@ -97,24 +98,34 @@ void settings_fini (struct settings *s)
     s->exclude = NULL;
 }
 
+/* Each name is looked for once, however many hosts there are. */
 static struct idset *ranks_of_hosts (struct hostlist *want, struct hostlist *hosts,
                                      flux_error_t *error)
 {
     struct idset *ranks = idset_create (0, IDSET_FLAG_AUTOGROW);
+    struct hashmap *found =
+        hashmap_create (NULL); /* name -> want; hosts if it is there */
+    bool ok = ranks && found;
+    const char *h;
+    int rank = 0;
 
-    for (const char *h = hostlist_first (want); ranks && h; h = hostlist_next (want)) {
-        bool found = false;
-        for (int i = 0; i < hostlist_count (hosts); i++) {
-            if (!strcmp (hostlist_nth (hosts, i), h)) {
-                found = true;
-                (void)idset_set (ranks, i);
-            }
-        }
-        if (!found) {
+    for (h = hostlist_first (want); ok && h; h = hostlist_next (want))
+        ok = hashmap_insert (found, h, want) == 0;
+    for (h = hostlist_first (hosts); ok && h; h = hostlist_next (hosts), rank++)
+        if (hashmap_lookup (found, h))
+            ok = idset_set (ranks, rank) == 0 && hashmap_insert (found, h, hosts) == 0;
+    if (!ok)
+        error_fail (error, ENOMEM, "out of memory");
+    for (h = hostlist_first (want); ok && h; h = hostlist_next (want)) {
+        if (hashmap_lookup (found, h) == want) {
             error_invalid (error, "invalid targets: host %.80s is unknown", h);
-            idset_destroy (ranks);
-            return NULL;
+            ok = false;
         }
+    }
+    hashmap_destroy (found);
+    if (!ok) {
+        idset_destroy (ranks);
+        return NULL;
     }
     return ranks;
 }

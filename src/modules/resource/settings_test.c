@@ -250,6 +250,7 @@ static void targets (void **state)
         { "4", NULL, "idset is out of range" },
         { "0-4", NULL, "idset is out of range" },
         { "d", NULL, "invalid targets: host d is unknown" },
+        { "b,a,b", "0-1,3" },
         { "a,d", NULL, "invalid targets: host d is unknown" },
         { "a[", NULL, "invalid targets: a[" },
     };

@@ -8,8 +8,7 @@
 
 void source_define (struct resource *ctx, struct rset *take_R, const char *method)
 {
-    rset_destroy (ctx->inv.R);
-    ctx->inv.R = take_R;
+    inventory_define (&ctx->inv, take_R);
     ctx->method = method;
     journal_post (ctx, "resource-define", json_pack ("{s:s}", "method", method));
     journal_put_R (ctx);
