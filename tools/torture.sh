@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs each script of test/torture with a count, one after the other:
+# Runs each script of test/torture and its folders with a count, one after the other:
 #   ok NAME (SECONDS s): LAST LINE OF ITS OUTPUT
 # or "not ok" with all of its output behind it; "skipped" if it ends with 77. Fails if one fails, or if there is none.
 # The scripts find the build in FLUX_TEST_BUILD, as those of test/system do.
@@ -21,7 +21,7 @@ log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM HUP
 run=0 failed=0
-for script in "$dir"/*; do
+for script in "$dir"/* "$dir"/*/*; do
     [ -f "$script" ] && [ -x "$script" ] || continue
     run=$((run + 1))
     start=$(date +%s)

@@ -95,7 +95,7 @@ cat >bin/blaunch <<'X'
 [ "$1 $2" = '-z node8' ] && shift 2 && exec "$@"
 X
 chmod +x bin/*
-fails 'slurm: without Slurm' 1 'squeue: No such file' flux uri slurm:1
+fails 'slurm: without Slurm' 1 'squeue: No such file' env PATH="$FLUX_TEST_BUILD/src/cmd" flux uri slurm:1
 PATH=$DIR/bin:$PATH
 BROKER=$(flux getattr broker.pid)
 export BROKER
