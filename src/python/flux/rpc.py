@@ -35,7 +35,11 @@ class RPC(Future):
         self.topic = topic
         self._flux = flux_handle
         future = _send(
-            flux_handle.handle, encode_topic(topic), payload_text(payload), nodeid & 0xFFFFFFFF, flags
+            flux_handle._handle if flux_handle._unusable is None else flux_handle.handle,
+            encode_topic(topic),
+            payload_text(payload),
+            nodeid & 0xFFFFFFFF,
+            flags,
         )
         if not future:
             raise error(topic)
