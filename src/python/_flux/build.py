@@ -30,6 +30,7 @@ struct flux_py_owner;
 struct flux_py_owner *flux_py_own (flux_t *h, flux_watcher_t *w, flux_msg_handler_t *mh);
 void flux_py_disown (struct flux_py_owner *o);
 int flux_py_log (flux_t *h, int level, const char *s);
+int flux_py_reactor_run (flux_reactor_t *r, int flags);
 flux_msg_handler_t *flux_py_msg_handler_create (flux_t *h, int typemask,
     uint32_t matchtag, const char *topic_glob, size_t key);
 int flux_py_future_then (flux_future_t *f, double timeout, size_t key);
@@ -71,6 +72,9 @@ static flux_future_t *flux_py_rpc (flux_t *h, const char *topic, const char *s,
  * to be woken on another processor, takes longer than a broker that is not busy. */
 #define LOOKS 32
 
+/* Reactors that this thread is in: what is sent then goes out only when one waits. */
+static __thread int running;
+
 static void look (flux_future_t *f)
 {
     flux_t *h = flux_future_get_flux (f);
@@ -78,12 +82,20 @@ static void look (flux_future_t *f)
         ;
 }
 
+static int flux_py_reactor_run (flux_reactor_t *r, int flags)
+{
+    running++;
+    int rc = flux_reactor_run (r, flags);
+    running--;
+    return rc;
+}
+
 /* Waits, and gives the text. NULL with errno 0: there is no payload; with ETIMEDOUT, and
  * the future is not ready: seconds are over. */
 static const char *flux_py_rpc_text (flux_future_t *f, double seconds)
 {
     const char *s = NULL;
-    if (!flux_future_is_ready (f))
+    if (!running && !flux_future_is_ready (f))
         look (f);
     if (flux_future_wait_for (f, seconds) == 0 && flux_rpc_get (f, &s) == 0)
         errno = 0;
