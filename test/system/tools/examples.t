@@ -71,9 +71,9 @@ fails 'what is not JSON, too' 1 'x: not JSON' ./conduit-put key x
 fails 'arguments are missing' 2 '^usage: ' ./conduit-put key
 for i in 1 2 3 4 5; do
     flux submit -N1 -n1 ./compute.py 5
-done >jobs
+done >jobs.out
 flux queue drain
-like 'who sent them knows' '^f[^ ]*: 5 packets are stored$' flux job attach "$(tail -n 1 jobs)"
+like 'who sent them knows' '^f[^ ]*: 5 packets are stored$' flux job attach "$(tail -n 1 jobs.out)"
 store=$(flux submit -N1 -n1 --output=store.out ./datastore.py 27)
 until_true grep -q waiting store.out
 ./conduit-put last '{"test":102}'
