@@ -4,12 +4,15 @@
         rpc      microseconds for each round trip, one at a time
         events   events per second, published and received, 64 in flight
         submit   jobs per second, 256 in flight
+    Without a broker, to show what is Python's part of these:
+        rpc-alone     microseconds for a request to nobody and the text of a response
+        events-alone  events per second, received
 """
 import sys
 import time
 
 import flux
-from flux.constants import FLUX_MSGTYPE_EVENT, FLUX_RPC_NORESPONSE
+from flux.constants import FLUX_MSGTYPE_EVENT, FLUX_O_NONBLOCK, FLUX_RPC_NORESPONSE
 
 
 def rpc(handle, count):
@@ -73,6 +76,44 @@ def submit(handle, count):
     return done / (time.perf_counter() - start)
 
 
+def rpc_alone(_handle, count):
+    """Through a handle that only reaches itself."""
+    from flux.core.inner import from_json
+
+    loop = flux.Flux("loop://")
+    seconds = 0.0
+    for first in range(0, count, 100):
+        start = time.perf_counter()
+        for i in range(first, first + 100):
+            loop.rpc("broker.ping", {"seq": i}, 0, FLUX_RPC_NORESPONSE)
+            from_json('{"seq":1,"route":"6b161c42","userid":0,"rolemask":5}')
+        seconds += time.perf_counter() - start
+        while loop.recv(flags=FLUX_O_NONBLOCK):
+            pass
+    return seconds / count * 1e6
+
+
+def events_alone(_handle, count):
+    """Those that have come already."""
+    loop = flux.Flux("loop://")
+    done = 0
+
+    def received(_handle, _watcher, _message, _args):
+        nonlocal done
+        done += 1
+        if done == count:
+            loop.reactor_stop()
+
+    loop.msg_watcher_create(received, FLUX_MSGTYPE_EVENT, "bench.tick").start()
+    event = loop.event_create("bench.tick", {"flags": 0})
+    for _ in range(count):
+        loop.send(event)
+    start = time.perf_counter()
+    loop.reactor_run()
+    return count / (time.perf_counter() - start)
+
+
 if __name__ == "__main__":
-    section = {"rpc": rpc, "events": events, "submit": submit}[sys.argv[1]]
+    section = {"rpc": rpc, "events": events, "submit": submit, "rpc-alone": rpc_alone,
+               "events-alone": events_alone}[sys.argv[1]]
     print(f"{section(flux.Flux(), int(sys.argv[2])):.2f}")

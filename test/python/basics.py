@@ -3,11 +3,13 @@ import errno
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import traceback
 import unittest
+import unittest.mock
 
 import flux
 import flux.constants
@@ -125,6 +127,79 @@ class RPCs(WithHandle):
     def test_payload_that_is_no_json(self):
         with self.assertRaises(TypeError):
             self.h.rpc("broker.ping", {"a": object()})
+
+    def serve(self, answer):
+        """A service, in a thread of its own: answer(handle, message) for each request."""
+        ready = threading.Event()
+
+        def run():
+            with flux.Flux() as h:
+                h.service_register("pytest").get()
+                h.msg_watcher_create(lambda h, w, message, a: answer(h, message),
+                                     flux.constants.FLUX_MSGTYPE_REQUEST, "pytest.*").start()
+                ready.set()
+                h.reactor_run()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.assertTrue(ready.wait(60))
+
+    def test_what_takes_longer(self):
+        held = []
+
+        def answer(h, message):
+            if message.topic == "pytest.hold":
+                held.append(message)
+            elif message.topic == "pytest.empty":
+                h.respond(message)
+            elif message.topic == "pytest.late":
+                h.respond_error(message, errno.ETIMEDOUT, "too late")
+            else:
+                h.respond(message, message.payload)
+            if message.topic == "pytest.stop":
+                for other in held:
+                    h.respond_error(other, errno.EPERM, "held")
+                h.reactor_stop()
+
+        self.serve(answer)
+        # Nothing comes in no time: all of these go on to wait.
+        with unittest.mock.patch("flux.rpc.SLICE", 0.0):
+            self.assertEqual(self.h.rpc("pytest.echo", {"a": [1]}).get(), {"a": [1]})
+            self.assertEqual(self.h.rpc("pytest.echo", {}).get_str(), "{}")
+            self.assertIsNone(self.h.rpc("pytest.empty").get())
+            self.assertIsNone(self.h.rpc("pytest.empty").get_str())
+            with self.assertRaisesRegex(TimeoutError, "too late"):
+                self.h.rpc("pytest.late").get()
+        with self.assertRaisesRegex(TimeoutError, "too late"):
+            self.h.rpc("pytest.late").get_str()
+        hold = self.h.rpc("pytest.hold")
+        with self.assertRaisesRegex(TimeoutError, "wait_for"):
+            hold.wait_for(0.0)
+        self.assertFalse(hold.is_ready())
+        old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        try:
+            with self.assertRaises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.001)
+                hold.get()
+        finally:
+            signal.signal(signal.SIGALRM, old)
+        # It is as it was.
+        self.assertFalse(hold.is_ready())
+        self.h.rpc("pytest.stop").get()
+        with self.assertRaisesRegex(PermissionError, "held"):
+            hold.get()
+        with self.assertRaisesRegex(PermissionError, "held"):
+            hold.get()
+
+    def test_a_connection_that_is_lost_while_one_waits(self):
+        ours, theirs = socket.socketpair()
+        with flux.Flux(f"fd://{os.dup(ours.fileno())}") as h:
+            ours.close()
+            rpc = h.rpc("pytest.never", {})
+            theirs.close()
+            with self.assertRaises(ConnectionResetError):
+                rpc.get()
 
     def test_then(self):
         seen = []

@@ -40,7 +40,8 @@ NAMES = {
                 "FluxExecutorFuture JobWatcher JournalConsumer submit submit_async event_watch "
                 "event_watch_async event_wait kill kill_async cancel cancel_async result "
                 "result_async wait wait_async get_job job_list job_list_id job_raise "
-                "job_info_lookup JobKVSLookup job_kvs job_kvs_guest timeleft validate_jobspec",
+                "job_info_lookup JobKVSLookup job_kvs job_kvs_guest timeleft validate_jobspec "
+                "JobStats JobOutput output_watch output_watch_async",
     "flux.job.JobID": "JobID JobID.dec JobID.dothex JobID.emoji JobID.encode JobID.f58 "
                       "JobID.f58plain JobID.hex JobID.kvs JobID.orig JobID.words id_encode "
                       "id_parse",

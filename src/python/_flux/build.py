@@ -19,23 +19,24 @@ HEADERS = (
 ABSENT = {"mod_main"}
 
 CALLBACKS = """
-extern "Python" void flux_py_continuation (flux_future_t *f, void *arg);
+extern "Python" void flux_py_continuation (size_t key);
 extern "Python" void flux_py_future_init (flux_future_t *f, void *arg);
 extern "Python" void flux_py_watcher (flux_reactor_t *r, flux_watcher_t *w, int revents,
                                       void *arg);
-extern "Python" void flux_py_msg (flux_t *h, flux_msg_handler_t *mh,
-                                  const flux_msg_t *msg, void *arg);
+extern "Python" int flux_py_msg (size_t key, flux_msg_t *msg);
 int flux_py_future_hold (flux_future_t *f, flux_t *h);
 void flux_py_future_drop (flux_future_t *f);
 struct flux_py_owner;
 struct flux_py_owner *flux_py_own (flux_t *h, flux_watcher_t *w, flux_msg_handler_t *mh);
 void flux_py_disown (struct flux_py_owner *o);
 int flux_py_log (flux_t *h, int level, const char *s);
+int flux_py_reactor_run (flux_reactor_t *r, int flags);
 flux_msg_handler_t *flux_py_msg_handler_create (flux_t *h, int typemask,
-    uint32_t matchtag, const char *topic_glob, flux_msg_handler_f cb, void *arg);
+    uint32_t matchtag, const char *topic_glob, size_t key);
+int flux_py_future_then (flux_future_t *f, double timeout, size_t key);
 flux_future_t *flux_py_rpc (flux_t *h, const char *topic, const char *s, uint32_t nodeid,
                             int flags);
-const char *flux_py_rpc_get (flux_future_t *f);
+const char *flux_py_rpc_text (flux_future_t *f, double seconds);
 void free (void *ptr);
 """
 
@@ -67,11 +68,36 @@ static flux_future_t *flux_py_rpc (flux_t *h, const char *topic, const char *s,
     return f;
 }
 
-/* NULL with errno 0: there is no payload. */
-static const char *flux_py_rpc_get (flux_future_t *f)
+/* How often one looks for an answer, some 10 us in all, before one sleeps: to sleep, and
+ * to be woken on another processor, takes longer than a broker that is not busy. */
+#define LOOKS 32
+
+/* Reactors that this thread is in: what is sent then goes out only when one waits. */
+static __thread int running;
+
+static void look (flux_future_t *f)
+{
+    flux_t *h = flux_future_get_flux (f);
+    for (int i = 0; i < LOOKS && !(flux_pollevents (h) & FLUX_POLLIN); i++)
+        ;
+}
+
+static int flux_py_reactor_run (flux_reactor_t *r, int flags)
+{
+    running++;
+    int rc = flux_reactor_run (r, flags);
+    running--;
+    return rc;
+}
+
+/* Waits, and gives the text. NULL with errno 0: there is no payload; with ETIMEDOUT, and
+ * the future is not ready: seconds are over. */
+static const char *flux_py_rpc_text (flux_future_t *f, double seconds)
 {
     const char *s = NULL;
-    if (flux_rpc_get (f, &s) == 0)
+    if (!running && !flux_future_is_ready (f))
+        look (f);
+    if (flux_future_wait_for (f, seconds) == 0 && flux_rpc_get (f, &s) == 0)
         errno = 0;
     return s;
 }
@@ -117,12 +143,33 @@ static int flux_py_log (flux_t *h, int level, const char *s)
     return flux_log (h, level, "%s", s);
 }
 
+/* Each argument of a callback costs as much as the call: Python gets a number, and what
+ * else it cannot do without. The message is Python's. */
+static int flux_py_msg (size_t key, flux_msg_t *msg);
+static void flux_py_continuation (size_t key);
+
+static void flux_py_msg_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    if (flux_py_msg ((size_t)arg, (flux_msg_t *)flux_msg_incref (msg)) < 0)
+        flux_reactor_stop_error (flux_get_reactor (h));
+}
+
+static void flux_py_continuation_cb (flux_future_t *f, void *arg)
+{
+    flux_py_continuation ((size_t)arg);
+}
+
 static flux_msg_handler_t *flux_py_msg_handler_create (
-    flux_t *h, int typemask, uint32_t matchtag, const char *topic_glob,
-    flux_msg_handler_f cb, void *arg)
+    flux_t *h, int typemask, uint32_t matchtag, const char *topic_glob, size_t key)
 {
     struct flux_match match = { typemask, matchtag, topic_glob };
-    return flux_msg_handler_create (h, match, cb, arg);
+    return flux_msg_handler_create (h, match, flux_py_msg_cb, (void *)key);
+}
+
+static int flux_py_future_then (flux_future_t *f, double timeout, size_t key)
+{
+    return flux_future_then (f, timeout, flux_py_continuation_cb, (void *)key);
 }
 """
 

@@ -82,7 +82,7 @@ class FluxSelector(selectors.BaseSelector):
         return list(self.inner.select(0))
 
     def _turn(self, flags: int) -> None:
-        rc = lib.flux_reactor_run(self.handle.reactor, flags)
+        rc = lib.flux_py_reactor_run(self.handle.reactor, flags)
         errnum = ffi.errno
         raise_kept()
         if rc < 0:

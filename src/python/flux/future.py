@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flux.core.handle import Flux
 
 # Python sees signals only between calls of the library.
-_SLICE = 0.2
+SLICE = 0.2
 
 
 def _wants_two(callback: Callable[..., Any]) -> bool:
@@ -96,10 +96,7 @@ class Future:
         self._then = (callback, args, kwargs)
         self._key = self._key or register(self)
         holder(self._flux)[self._key] = self
-        rc = lib.flux_future_then(
-            self._future, timeout, lib.flux_py_continuation, as_arg(self._key)
-        )
-        if rc < 0:
+        if lib.flux_py_future_then(self._future, timeout, self._key) < 0:
             self._then = None
             holder(self._flux).pop(self._key, None)
             raise error("then")
@@ -177,11 +174,11 @@ class Future:
         """0, or what went wrong."""
         end = None if timeout < 0 else time.monotonic() + timeout
         while True:
-            left = _SLICE if end is None else max(0.0, min(_SLICE, end - time.monotonic()))
+            left = SLICE if end is None else max(0.0, min(SLICE, end - time.monotonic()))
             if lib.flux_future_wait_for(self._future, left) == 0:
                 return 0
             errnum: int = ffi.errno
-            if errnum != errno.ETIMEDOUT or left < _SLICE:
+            if errnum != errno.ETIMEDOUT or left < SLICE:
                 return errnum
             if lib.flux_future_is_ready(self._future):
                 return errnum
@@ -189,10 +186,12 @@ class Future:
     def _check(self, rc: int) -> int:
         """A result of a get function; the error is the future's."""
         if rc < 0:
-            errnum = ffi.errno
-            text = self.error_string()
-            raise OSError(errnum, text) if text else error("", errnum)
+            self._raise(ffi.errno)
         return rc
+
+    def _raise(self, errnum: int) -> None:
+        text = self.error_string()
+        raise OSError(errnum, text) if text else error("", errnum)
 
     def get(self) -> Any:
         """Wait for the result."""

@@ -27,6 +27,13 @@ class Message:
             handle = check_ptr(lib.flux_msg_create(type_id), "message")
         self.handle = ffi.gc(handle, lib.flux_msg_destroy)
 
+    @classmethod
+    def _of(cls, handle: Any) -> "Message":
+        """Of a handle that is collected by itself."""
+        self = cls.__new__(cls)
+        self.handle = handle
+        return self
+
     def _get(self, name: str, ctype: str = "uint32_t *") -> int:
         value = ffi.new(ctype)
         check(getattr(lib, f"flux_msg_get_{name}")(self.handle, value), name)

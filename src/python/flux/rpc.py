@@ -1,8 +1,10 @@
 """Remote procedure calls."""
 from __future__ import annotations
 
-from flux.core.inner import NULL, check_ptr, decode, encode_topic, ffi, from_json, lib, payload_text
-from flux.future import Future
+from errno import ETIMEDOUT
+
+from flux.core.inner import NULL, encode_topic, error, ffi, from_json, lib, payload_text
+from flux.future import SLICE, Future
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +12,13 @@ if TYPE_CHECKING:
 
     from flux.core.inner import Payload
     from flux.core.handle import Flux
+
+# They are looked up once: an RPC is these calls, and little else.
+_send = lib.flux_py_rpc
+_wait_text = lib.flux_py_rpc_text
+_drop = lib.flux_py_future_drop
+_string = ffi.string
+_collected = ffi.gc
 
 
 class RPC(Future):
@@ -24,21 +33,45 @@ class RPC(Future):
         flags: int = 0,
     ) -> None:
         self.topic = topic
-        future = lib.flux_py_rpc(
-            flux_handle.handle, encode_topic(topic), payload_text(payload), nodeid & 0xFFFFFFFF, flags
-        )
         self._flux = flux_handle
-        self._future = ffi.gc(check_ptr(future, topic), lib.flux_py_future_drop)
+        future = _send(
+            flux_handle._handle if flux_handle._unusable is None else flux_handle.handle,
+            encode_topic(topic),
+            payload_text(payload),
+            nodeid & 0xFFFFFFFF,
+            flags,
+        )
+        if not future:
+            raise error(topic)
+        self._future = _collected(future, _drop)
 
     def get_str(self) -> Optional[str]:
         """The response as text."""
-        self.wait_for()
-        text = lib.flux_py_rpc_get(self._future)
-        if text == NULL:
-            self._check(-1 if ffi.errno else 0)
-        return decode(text)
+        # As long as nobody waits for something else, this is all there is.
+        text = _wait_text(self._future, SLICE)
+        if not text:
+            text = self._text_or_raise(ffi.errno)
+        return _string(text).decode("utf-8", "surrogateescape") if text else None
+
+    def _text_or_raise(self, errnum: int) -> Any:
+        """There was no text, with errnum: for lack of time, of a payload, or of success."""
+        if errnum and not self.is_ready():
+            if errnum != ETIMEDOUT:
+                raise error("wait_for", errnum)
+            self.wait_for()
+            text = _wait_text(self._future, 0.0)
+            if text:
+                return text
+            errnum = ffi.errno
+        if errnum:
+            self._raise(errnum)
+        return NULL
 
     def get(self) -> Any:
         """The response, from JSON; None if it is empty."""
-        text = self.get_str()
-        return None if text is None else from_json(text)
+        text = _wait_text(self._future, SLICE)
+        if not text:
+            text = self._text_or_raise(ffi.errno)
+            if not text:
+                return None
+        return from_json(_string(text).decode("utf-8", "surrogateescape"))

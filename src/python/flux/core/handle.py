@@ -354,7 +354,7 @@ class Flux:
 
 def _run(loop: Any, flags: int) -> tuple[int, int]:
     """What the library's reactor returns, and errno."""
-    return lib.flux_reactor_run(loop, flags), ffi.errno
+    return lib.flux_py_reactor_run(loop, flags), ffi.errno
 
 
 def _drain(_handle: Flux, watcher: Any, _revents: int, _args: Any) -> None:

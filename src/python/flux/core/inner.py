@@ -4,19 +4,19 @@ from __future__ import annotations
 import json
 import os
 import threading
-import weakref
 from functools import lru_cache
 from itertools import count
+from weakref import KeyedRef
 
 from _flux._core import ffi as ffi
 from _flux._core import lib as lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, MutableMapping, Optional, TypeVar, Union
+    from typing import Any, Callable, Optional, Sequence, TypeVar, Union
 
     Payload = Union[None, str, bytes, dict[str, Any], list[Any]]
-    _Callback = TypeVar("_Callback", bound=Callable[..., None])
+    _Callback = TypeVar("_Callback", bound=Callable[..., Any])
 
 
 NULL = ffi.NULL
@@ -77,26 +77,22 @@ def check_ptr(ptr: Any, what: str = "") -> Any:
     return ptr
 
 
-def _json_encoder() -> Callable[[Any], str]:
-    """json.dumps() makes an encoder for each call, JSONEncoder.encode() its half in C."""
+def _json_encoder() -> Callable[[Any, int], Sequence[str]]:
+    """The pieces of a value's text. json.dumps() makes an encoder for each call,
+    JSONEncoder.encode() its half in C."""
     plain = json.JSONEncoder(ensure_ascii=False)
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
     if make is None:
-        return plain.encode
+        return lambda value, _indent: [plain.encode(value)]
     quote = json.encoder.encode_basestring  # type: ignore[attr-defined]
     # Without markers: what contains itself is too deep instead.
-    chunks = make(None, plain.default, quote, None, ":", ",", False, False, True)
-
-    def to_json(value: Any) -> str:
-        try:
-            return "".join(chunks(value, 0))
-        except RecursionError:
-            raise ValueError("payload: it contains itself, or is too deep") from None
-
-    return to_json
+    found: Callable[[Any, int], Sequence[str]] = make(
+        None, plain.default, quote, None, ":", ",", False, False, True
+    )
+    return found
 
 
-_to_json = _json_encoder()
+_json_pieces = _json_encoder()
 _scan_json = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -106,7 +102,11 @@ def payload_text(payload: Payload) -> Any:
         return NULL
     if isinstance(payload, (str, bytes)):
         return encode(payload)
-    return _to_json(payload).encode("utf-8", "surrogateescape")
+    try:
+        pieces = _json_pieces(payload, 0)
+    except RecursionError:
+        raise ValueError("payload: it contains itself, or is too deep") from None
+    return "".join(pieces).encode("utf-8", "surrogateescape")
 
 
 def from_json(text: str) -> Any:
@@ -124,7 +124,7 @@ def from_json(text: str) -> Any:
 # Callbacks get a number as their argument. Who may be called is held by its handle;
 # here it is only found.
 _keys = count(1)
-_called: MutableMapping[int, Any] = weakref.WeakValueDictionary()
+_called: dict[int, KeyedRef[int, Any]] = {}
 _unowned: dict[int, Any] = {}
 
 
@@ -140,8 +140,19 @@ _raised = _Raised()
 def register(obj: Any) -> int:
     """A number under which callbacks find the object."""
     key = next(_keys)
-    _called[key] = obj
+    _called[key] = KeyedRef(obj, _forget, key)
     return key
+
+
+def _forget(ref: KeyedRef[int, Any]) -> None:
+    """What it stood for is gone."""
+    _called.pop(ref.key, None)
+
+
+def _find(key: int) -> Any:
+    """Who is called by this number; None if he is gone."""
+    ref = _called.get(key)
+    return None if ref is None else ref()
 
 
 def as_arg(key: int) -> Any:
@@ -169,6 +180,9 @@ def raise_kept() -> None:
         raise exc
 
 
+_collected = ffi.gc
+_destroy = lib.flux_msg_destroy
+
 
 def _extern(function: _Callback) -> _Callback:
     """It is what the library calls by this name."""
@@ -177,9 +191,9 @@ def _extern(function: _Callback) -> _Callback:
 
 
 @_extern
-def flux_py_continuation(_future: Any, arg: Any) -> None:
+def flux_py_continuation(key: int) -> None:
     """A future is ready."""
-    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    obj = _find(key)
     if obj is not None:
         try:
             obj._continue()
@@ -191,7 +205,7 @@ def flux_py_continuation(_future: Any, arg: Any) -> None:
 @_extern
 def flux_py_future_init(future: Any, arg: Any) -> None:
     """Somebody waits for a future that is made by Python."""
-    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    obj = _find(int(ffi.cast("uintptr_t", arg)))
     if obj is not None:
         try:
             obj._init()
@@ -204,7 +218,7 @@ def flux_py_future_init(future: Any, arg: Any) -> None:
 @_extern
 def flux_py_watcher(reactor: Any, _watcher: Any, revents: int, arg: Any) -> None:
     """A watcher has seen something."""
-    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+    obj = _find(int(ffi.cast("uintptr_t", arg)))
     if obj is not None:
         try:
             obj._call(revents)
@@ -214,12 +228,14 @@ def flux_py_watcher(reactor: Any, _watcher: Any, revents: int, arg: Any) -> None
 
 
 @_extern
-def flux_py_msg(handle: Any, _mh: Any, msg: Any, arg: Any) -> None:
-    """A message has come."""
-    obj = _called.get(int(ffi.cast("uintptr_t", arg)))
+def flux_py_msg(key: int, msg: Any) -> int:
+    """A message has come, and is ours; -1 if that has raised."""
+    message = _collected(msg, _destroy)
+    obj = _find(key)
     if obj is not None:
         try:
-            obj._call(msg)
+            obj._call(message)
         except BaseException as exc:  # pylint: disable=broad-except
             keep_exception(exc)
-            lib.flux_reactor_stop_error(lib.flux_get_reactor(handle))
+            return -1
+    return 0

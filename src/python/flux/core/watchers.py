@@ -180,7 +180,7 @@ class MessageWatcher(Watcher):
         # Of the library as long as the handler.
         self._topic = ffi.new("char[]", topic_glob.encode())
         handler = lib.flux_py_msg_handler_create(
-            flux_handle.handle, type_mask, match_tag, self._topic, lib.flux_py_msg, as_arg(self._key)
+            flux_handle.handle, type_mask, match_tag, self._topic, self._key
         )
         self._handler = check_ptr(handler, f"message watcher {topic_glob}")
         if rolemask:
@@ -222,5 +222,4 @@ class MessageWatcher(Watcher):
     unref = ref
 
     def _call(self, msg: Any) -> None:
-        message = Message(handle=lib.flux_msg_incref(msg))
-        self.callback(self.flux_handle, self, message, self.args)  # type: ignore[arg-type]
+        self.callback(self.flux_handle, self, Message._of(msg), self.args)  # type: ignore[arg-type]
