@@ -218,9 +218,17 @@ static int count_decoded (const char *s)
 static int push_numbered (struct hostlist *hl, struct buf *b, const struct expr *e,
                           unsigned long n, int width)
 {
+    char digits[24], *p = digits + sizeof (digits),
+                     *end = p; /* printf would take longer */
+
+    do
+        *--p = '0' + n % 10;
+    while ((n /= 10) > 0);
+    while (end - p < width)
+        *--p = '0';
     buf_reset (b);
     buf_add (b, e->prefix, e->prefix_len);
-    buf_printf (b, "%0*lu", width, n);
+    buf_add (b, p, end - p);
     if (buf_add (b, e->suffix, e->suffix_len) < 0)
         return -1;
     return push (hl, b->data, b->len);
@@ -247,8 +255,11 @@ static int append_text (struct hostlist *hl, const char *s)
     struct buf b = BUF_INIT;
     int before = hl->count;
     struct expr e;
+    size_t plain = strcspn (s, "[], \t\n");
     int rc;
 
+    if (plain > 0 && s[plain] == '\0')
+        return push (hl, s, plain) < 0 ? -1 : 1;
     if (count_decoded (s) < 0)
         return -1;
     while ((rc = next_expr (&s, &e)) == 1) {
