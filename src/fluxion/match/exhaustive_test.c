@@ -45,8 +45,8 @@ static void add_leaves (struct text *t, int parent, const char *path, const char
                         int first, int count, int size, int rank)
 {
     for (int i = 0; i < count; i++)
-        t->leaf[t->nleaves++] = add_vertex (t, type, first + i, size, rank, parent,
-                                            path, "containment");
+        t->leaf[t->nleaves++] =
+            add_vertex (t, type, first + i, size, rank, parent, path, "containment");
 }
 
 static void add_node (struct world *w, struct text *t, int parent, const char *above,
@@ -79,7 +79,8 @@ static void add_power (struct world *w, struct text *t)
     for (int i = 0; i < pdus; i++)
         add_vertex (t, "pdu", i, pick (w, 3, 9), -1, root, "/power0", "power");
     for (int i = 0; i < t->nnodes; i++)
-        for (int k = 0, from = pick (w, 0, pdus - 1); k < pdus && (!k || pick (w, 0, 3) == 0); k++)
+        for (int k = 0, from = pick (w, 0, pdus - 1);
+             k < pdus && (!k || pick (w, 0, 3) == 0); k++)
             add_edge (t, first + (from + k) % pdus, t->node[i], "power");
 }
 
@@ -96,7 +97,8 @@ static struct scheduler *load (struct world *w)
 {
     struct scheduler_options opt = { .policy = w->policy,
                                      .traverser = w->flexible ? "flexible" : NULL,
-                                     .subsystems = w->power ? "containment,power" : NULL };
+                                     .subsystems =
+                                         w->power ? "containment,power" : NULL };
     struct text t = { 0 };
     struct buf b = BUF_INIT;
     flux_error_t error;
@@ -110,8 +112,8 @@ static struct scheduler *load (struct world *w)
     for (int i = 0; i < nodes; i++) {
         char path[64];
         snprintf (path, sizeof (path), "/cluster0/rack%d", nracks ? i % nracks : 0);
-        add_node (w, &t, nracks ? t.rack[i % nracks] : root, nracks ? path : "/cluster0",
-                  i, sockets);
+        add_node (w, &t, nracks ? t.rack[i % nracks] : root,
+                  nracks ? path : "/cluster0", i, sockets);
     }
     if (w->dag)
         add_parents (w, &t);
@@ -140,8 +142,8 @@ static struct scheduler *load (struct world *w)
 
 static void add_elements (struct world *w, struct buf *b)
 {
-    static const char *const more[] = { "", "", " gpu:1", " memory:1", " memory:3",
-                                        " memory:2 gpu:1" };
+    static const char *const more[] = { "",          "",          " gpu:1",
+                                        " memory:1", " memory:3", " memory:2 gpu:1" };
 
     buf_printf (b, "core:%d%s", pick (w, 1, 3), more[pick (w, 0, 5)]);
     if (w->power && pick (w, 0, 2) == 0)
@@ -233,22 +235,25 @@ static void fail_request (struct world *w, const char *text, const char *why)
         struct search x = { .w = w, .at = 0, .end = 1 };
         int64_t units = held_units (&x, v, false);
         if (graph_path (w->g, v, path, sizeof (path)) < 0)
-            snprintf (path, sizeof (path), "%s%d", graph_type_name (w->g, w->g->v[v].type),
-                      (int)w->g->v[v].id);
+            snprintf (path, sizeof (path), "%s%d",
+                      graph_type_name (w->g, w->g->v[v].type), (int)w->g->v[v].id);
         uint32_t nup;
         const uint32_t *up = graph_parents (w->g, v, &nup);
         for (uint32_t i = 1; i < nup; i++)
-            snprintf (path + strlen (path), sizeof (path) - strlen (path), " (and %s%d)",
-                      graph_type_name (w->g, w->g->v[up[i]].type), (int)w->g->v[up[i]].id);
+            snprintf (path + strlen (path), sizeof (path) - strlen (path),
+                      " (and %s%d)", graph_type_name (w->g, w->g->v[up[i]].type),
+                      (int)w->g->v[up[i]].id);
         buf_printf (&b, "  %s%s%s%s\n", path, w->g->v[v].down ? " down" : "",
-                    units ? " held" : "", held_units (&x, v, true) ? " exclusively" : "");
+                    units ? " held" : "",
+                    held_units (&x, v, true) ? " exclusively" : "");
     }
     print_message ("%s\n", b.data);
     print_message ("  answer:%s\n", w->answer.len ? w->answer.data : "none");
     print_message ("  choice:%s\n", w->choice.len ? w->choice.data : "none");
     buf_fini (&b);
-    fail_msg ("FLUXION_SEED=%u: %s%s%s%s: %s: %s", w->run, w->policy, w->flexible ? ", flexible" : "",
-              w->dag ? ", several parents" : "", w->power ? ", power" : "", text, why);
+    fail_msg ("FLUXION_SEED=%u: %s%s%s%s: %s: %s", w->run, w->policy,
+              w->flexible ? ", flexible" : "", w->dag ? ", several parents" : "",
+              w->power ? ", power" : "", text, why);
 }
 
 static int exists (struct world *w, const struct request *req, int64_t at, bool ignore,
@@ -317,8 +322,13 @@ static bool serves (const struct meeting *f, uint32_t v)
 {
     struct search x = { .w = f->w, .at = f->at, .end = f->end, .kind = -1, .level = 1 };
     int64_t this[MAX_V] = { [0] = 0 };
-    struct goal gl = { .kind = VERTICES, .r = f->r, .beside = f->r, .nbeside = 1,
-                       .u = f->w->g->v[v].parent, .excl = f->excl, .left = 1,
+    struct goal gl = { .kind = VERTICES,
+                       .r = f->r,
+                       .beside = f->r,
+                       .nbeside = 1,
+                       .u = f->w->g->v[v].parent,
+                       .excl = f->excl,
+                       .left = 1,
                        .parent = -1 };
 
     this[v] = 1;
@@ -390,8 +400,8 @@ static void check_first (struct world *w, const char *text, const struct request
     const struct resource *top = req->resources, *r = top->is_slot ? top->with : top;
     struct meeting f = { w, req, r, top->is_slot, top->count.min, res->at, res->end };
 
-    if (w->dag || w->power || strncmp (w->policy, "first", 5) != 0 || req->nresources > 1
-        || (top->is_slot && (top->nwith > 1 || r->count.max > 1))
+    if (w->dag || w->power || strncmp (w->policy, "first", 5) != 0
+        || req->nresources > 1 || (top->is_slot && (top->nwith > 1 || r->count.max > 1))
         || r->type_id == graph_find_type (w->g, "memory")
         || (takes_whole_nodes (w) && r->type_id != w->g->t_node) || xor_count (w, r, 1))
         return;
@@ -411,7 +421,9 @@ static void check_answer (struct world *w, const char *text, const struct reques
 
     for (uint32_t i = 0; i < res->nsel; i++) {
         uint32_t v = res->sel[i].v;
-        only[v] = is_power (w, v) ? res->sel[i].needs : res->sel[i].exclusive ? WHOLE : 1;
+        only[v] = is_power (w, v)         ? res->sel[i].needs
+                  : res->sel[i].exclusive ? WHOLE
+                                          : 1;
     }
     int rc = search (&x, req);
     if (rc == 0)
@@ -445,8 +457,7 @@ static void hold (struct world *w, uint64_t job, const struct match_result *res)
         int after = w->nholds;
         w->nholds = before;
         if (is_power (w, sel->v))
-            assert_true (power_used (&x, sel->v) + sel->needs
-                         <= w->g->v[sel->v].size);
+            assert_true (power_used (&x, sel->v) + sel->needs <= w->g->v[sel->v].size);
         else
             assert_true (free_of_jobs (&x, sel->v, sel->exclusive));
         w->nholds = after;
@@ -476,8 +487,10 @@ static bool knows_all (const struct world *w, const char *text)
 
 static void step_match (struct world *w)
 {
-    static const match_op_t ops[] = { MATCH_ALLOCATE, MATCH_ALLOCATE_ORELSE_RESERVE,
-                                      MATCH_ALLOCATE_ORELSE_RESERVE, MATCH_SATISFIABILITY,
+    static const match_op_t ops[] = { MATCH_ALLOCATE,
+                                      MATCH_ALLOCATE_ORELSE_RESERVE,
+                                      MATCH_ALLOCATE_ORELSE_RESERVE,
+                                      MATCH_SATISFIABILITY,
                                       MATCH_WITHOUT_ALLOCATING,
                                       MATCH_ALLOCATE_W_SATISFIABILITY };
     match_op_t op = ops[pick (w, 0, 5)];
@@ -502,7 +515,8 @@ static void step_match (struct world *w)
             char path[256];
             if (graph_path (w->g, res.sel[i].v, path, sizeof (path)) < 0)
                 snprintf (path, sizeof (path), "%s", "supply");
-            buf_printf (&w->answer, " %s%s=%d", path, res.sel[i].exclusive ? "!" : "", (int)res.sel[i].needs);
+            buf_printf (&w->answer, " %s%s=%d", path, res.sel[i].exclusive ? "!" : "",
+                        (int)res.sel[i].needs);
         }
     int want = op == MATCH_SATISFIABILITY ? exists (w, req, 0, true, false)
                                           : exists (w, req, 0, false, false);
@@ -519,10 +533,11 @@ static void step_match (struct world *w)
         int64_t at = earliest (w, req), got = rc == 0 ? res.at : -1;
         /* Of several xor_slots the first that can be reserved is. */
         bool first = strstr (text, "xor") && at >= 0 && got > at;
-        if (at >= -1 && got != at && !first && !(at >= 0 && (got < 0 || got > at) && miss (w))) {
+        if (at >= -1 && got != at && !first
+            && !(at >= 0 && (got < 0 || got > at) && miss (w))) {
             char why[80];
-            snprintf (why, sizeof (why), "starts at %d instead of %d",
-                      (int)got, (int)at);
+            snprintf (why, sizeof (why), "starts at %d instead of %d", (int)got,
+                      (int)at);
             fail_request (w, text, why);
         }
     }

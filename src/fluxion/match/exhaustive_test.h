@@ -53,9 +53,9 @@ struct search {
     int nchoices;
     long steps;
     bool found, all, part; /* all: find the best, too; part: there may be more */
-    int kind;             /* of xor_slots, for all of them; -1: each as it likes */
-    int level;            /* of the request, that is compared; above it the choice */
-    const int64_t *above; /* is among these */
+    int kind;              /* of xor_slots, for all of them; -1: each as it likes */
+    int level;             /* of the request, that is compared; above it the choice */
+    const int64_t *above;  /* is among these */
     int64_t key[MAX_KEY];
     int nkey;
 };
@@ -120,7 +120,8 @@ static int64_t power_used (const struct search *x, uint32_t v)
 
     for (int i = 0; i < x->w->nholds; i++) {
         const struct hold *h = &x->w->hold[i];
-        int64_t n = h->v == v && h->at > x->at && h->at < x->end ? held_at (x, v, h->at) : 0;
+        int64_t n =
+            h->v == v && h->at > x->at && h->at < x->end ? held_at (x, v, h->at) : 0;
         most = n > most ? n : most;
     }
     return most;
@@ -157,7 +158,8 @@ static bool stops_at (const struct goal *gl, uint16_t type)
 
 static int64_t factor (const struct world *w, uint32_t v)
 {
-    bool node_centric = strstr (w->policy, "node") || strncmp (w->policy, "first", 5) == 0;
+    bool node_centric =
+        strstr (w->policy, "node") || strncmp (w->policy, "first", 5) == 0;
 
     return node_centric && is_node (w, v) ? (w->g->v[v].id + 2) * NODE_FACTOR : 0;
 }
@@ -209,8 +211,7 @@ static void reach_vertices (const struct search *x, const struct goal *gl, uint3
         if (g->v[v].type == gl->r->type_id) {
             out->yes[v] = true;
             out->score[v] = passed;
-        } else if (gl->deep && !stops_at (gl, g->v[v].type)
-                   && may_pass (x, v)) {
+        } else if (gl->deep && !stops_at (gl, g->v[v].type) && may_pass (x, v)) {
             reach_vertices (x, gl, v, passed + factor (x->w, v), out);
         }
     }
@@ -221,8 +222,13 @@ static bool solve (struct search *x, const struct goal *gl);
 /* Can one slot be made at u? */
 static bool slot_at (struct search *x, const struct resource *slot, uint32_t u)
 {
-    struct goal one = { .kind = SLOTS, .r = slot, .beside = slot, .nbeside = 1,
-                        .u = u, .excl = true, .left = 1,
+    struct goal one = { .kind = SLOTS,
+                        .r = slot,
+                        .beside = slot,
+                        .nbeside = 1,
+                        .u = u,
+                        .excl = true,
+                        .left = 1,
                         .parent = -1 };
     struct search *y = malloc (sizeof (*y));
 
@@ -251,8 +257,7 @@ static bool reach_slots (struct search *x, const struct goal *gl,
     if (fit <= 0)
         for (uint32_t i = 0; i < g->v[u].nchildren; i++) {
             uint32_t v = e[i].child;
-            if (g->v[v].nchildren && !stops_at (gl, g->v[v].type)
-                && may_pass (x, v))
+            if (g->v[v].nchildren && !stops_at (gl, g->v[v].type) && may_pass (x, v))
                 any |= reach_slots (x, gl, slot, v, passed + factor (x->w, v), out);
         }
     if (fit < 0 || any || !slot_at (x, slot, u))
@@ -353,8 +358,10 @@ static bool try_vertex (struct search *x, const struct goal *gl, uint32_t v,
                         int64_t passed, uint32_t from)
 {
     const struct resource *r = gl->r;
-    struct goal sub[4], next = *gl, rest = { .kind = REST, .u = v, .left = 1, .next = &next };
-    bool whole = r->exclusive == EXCL_TRUE || (takes_whole_nodes (x->w) && is_node (x->w, v));
+    struct goal sub[4], next = *gl,
+                        rest = { .kind = REST, .u = v, .left = 1, .next = &next };
+    bool whole =
+        r->exclusive == EXCL_TRUE || (takes_whole_nodes (x->w) && is_node (x->w, v));
     bool excl = gl->excl || whole, rc = false;
     int64_t units = excl ? WHOLE : 1;
 
@@ -478,7 +485,8 @@ static void add_scores (const struct search *x, int parent, const struct resourc
         int64_t score = r->is_slot ? slot_score (x, i) : c->score;
         int at = (*n)++;
         assert_true (*n < MAX_KEY);
-        for (; at > first && (wants_low (x->w) ? score < key[at - 1] : score > key[at - 1]);
+        for (; at > first
+               && (wants_low (x->w) ? score < key[at - 1] : score > key[at - 1]);
              at--)
             key[at] = key[at - 1];
         key[at] = score;
@@ -498,7 +506,8 @@ static void add_key (const struct search *x, int64_t *key, int *n)
                     && (x->choice[parent].r->is_slot || (int)x->choice[parent].v != v)))
                 continue;
             for (int k = 0; k < i && first; k++)
-                first = x->choice[k].parent != parent || x->choice[k].r != x->choice[i].r;
+                first =
+                    x->choice[k].parent != parent || x->choice[k].r != x->choice[i].r;
             if (first)
                 add_scores (x, parent, x->choice[i].r, key, n);
         }
@@ -547,7 +556,8 @@ static bool uses_all (const struct search *x)
     for (uint32_t v = 0; v < g->nv; v++) {
         uint32_t n;
         bool way = false;
-        if (!x->only[v] || (is_power (x->w, v) ? x->claim[v] == x->only[v] : x->claim[v] > 0))
+        if (!x->only[v]
+            || (is_power (x->w, v) ? x->claim[v] == x->only[v] : x->claim[v] > 0))
             continue;
         uint32_t top = v;
         while (takes_whole_nodes (x->w) && top != VTX_NONE && !is_node (x->w, top))
@@ -555,7 +565,7 @@ static bool uses_all (const struct search *x)
         if (is_power (x->w, v) || top == VTX_NONE
             || (x->only[v] >= WHOLE && !takes_whole_nodes (x->w)))
             top = v;
-        if (x->only[v] >= WHOLE && !is_node (x->w, top) )
+        if (x->only[v] >= WHOLE && !is_node (x->w, top))
             return false;
         if (x->only[v] >= WHOLE && !takes_whole_nodes (x->w))
             return false;
@@ -638,7 +648,8 @@ static void search_one (struct search *x, const struct request *req)
 }
 
 /* The most that is asked for of an xor_slot; 0: there is none. */
-static int64_t xor_count (const struct world *w, const struct resource *list, uint32_t n)
+static int64_t xor_count (const struct world *w, const struct resource *list,
+                          uint32_t n)
 {
     int64_t most = 0;
 
@@ -659,7 +670,8 @@ static int search (struct search *x, const struct request *req)
 
     x->steps = 0;
     x->found = false;
-    for (x->kind = most > 0 ? 0 : -1; x->kind < 3 && !(x->found && !x->all); x->kind++) {
+    for (x->kind = most > 0 ? 0 : -1; x->kind < 3 && !(x->found && !x->all);
+         x->kind++) {
         search_one (x, req);
         if (x->kind < 0)
             break;

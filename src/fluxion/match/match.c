@@ -136,7 +136,6 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
 /* Children in the order in which the policy `first` visits them: heaviest edge
  * first, then latest vertex. */
 struct visit {
-    uint32_t wanted; /* elsewhere, see pool.h */
     uint32_t weight, child;
     int64_t uniq;
 };
@@ -145,8 +144,6 @@ static int by_weight (const void *pa, const void *pb)
 {
     const struct visit *a = pa, *b = pb;
 
-    if (a->wanted != b->wanted)
-        return a->wanted < b->wanted ? -1 : 1;
     if (a->weight != b->weight)
         return a->weight > b->weight ? -1 : 1;
     return a->uniq > b->uniq ? -1 : a->uniq < b->uniq;
@@ -166,6 +163,16 @@ static bool is_cautious (const struct match *m)
     return m->pools && m->s->pools->cautious;
 }
 
+/* What others of the match want is lighter than all that they do not, see pool.h. */
+static uint32_t cautious_weight (const struct match *m, uint32_t v, uint32_t weight)
+{
+    uint32_t wanted = pool_wanted (m, v);
+
+    if (wanted > 0)
+        return wanted < 1000 ? 1000 - wanted : 0;
+    return weight > 1000 ? weight : 1001;
+}
+
 static struct visit *visit_order (struct match *m, uint32_t u)
 {
     struct graph *g = m->s->g;
@@ -180,7 +187,8 @@ static struct visit *visit_order (struct match *m, uint32_t u)
     for (uint32_t i = 0; i < n; i++) {
         visit[i].child = e[i].child;
         visit[i].weight = e[i].weight;
-        visit[i].wanted = is_cautious (m) ? pool_wanted (m, e[i].child) : 0;
+        if (is_cautious (m))
+            visit[i].weight = cautious_weight (m, e[i].child, e[i].weight);
         visit[i].uniq = g->v[e[i].child].uniq_id;
     }
     sort_array (visit, n, sizeof (*visit), by_weight);
