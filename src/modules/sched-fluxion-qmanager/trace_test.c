@@ -7,7 +7,7 @@
  *   trace_test JOBS NODES SEED dump POLICY
  *                                       its jobs, a line each: submitted at, nodes,
  *                                       limit, run time, started at; ends and arrivals
- *                                       are told one by one (test/torture/fluxion-modules)
+ *                                       are told one by one (test/fluxion/modules.py)
  *
  * Jobs are as workloads in the Standard Workload Format are: they come by day more than
  * by night, many ask for few nodes and most for a power of two, run times spread over

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A workload through the modules of the graph scheduler in virtual time.
 
-usage: fluxion-modules [COUNT [SEED [POLICY...]]]
+usage: modules.py [COUNT [SEED [POLICY...]]]
 
 COUNT * 50 jobs (100: a day of 5,000) on 1,000 nodes, as fluxion-trace makes them, for each
 POLICY (easy). sched-fluxion-resource and -qmanager run in a real broker; job-manager is
