@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 struct workers {
     pthread_mutex_t lock;
@@ -13,12 +14,16 @@ struct workers {
     pthread_t thread[];
 };
 
+/* Behind the thread that answers health: on Linux, niceness is of a thread. */
+#define NICENESS 5
+
 static void *run (void *arg)
 {
     struct workers *w = arg;
     struct client *client;
     struct work *work;
 
+    (void)setpriority (PRIO_PROCESS, 0, NICENESS);
     pthread_mutex_lock (&w->lock);
     for (;;) {
         if ((work = turns_next (w->turns, &client))) {

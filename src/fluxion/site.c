@@ -1,5 +1,6 @@
 /* From R and what the resource module tells to a scheduler, and back to R. */
 #include "fluxion/site.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <flux/idset.h>
@@ -412,22 +413,65 @@ static int pick (struct site *site, const char *R, bool strict, struct picks *pi
     return rc;
 }
 
+static int by_number (const void *pa, const void *pb)
+{
+    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Does the job have what is picked, and from and until then? */
+static bool has_picked (struct scheduler *s, const struct job *job,
+                        const struct picks *picks, int64_t end)
+{
+    uint32_t *held = malloc ((job->nspan + 1) * sizeof (*held)), nheld = 0;
+    uint32_t *named = malloc ((picks->count + 1) * sizeof (*named)), nnamed = 0;
+    struct selected sel;
+    bool same = false;
+
+    for (uint32_t i = 0; held && i < job->nspan; i++)
+        if (scheduler_job_holds (s, job, i, &sel) && sel.exclusive)
+            held[nheld++] = sel.v;
+    for (uint32_t i = 0; named && i < picks->count; i++)
+        if (picks->item[i].exclusive)
+            named[nnamed++] = picks->item[i].v;
+    if (held && named && nheld == nnamed && job->state == JOB_ALLOCATED
+        && job->at == picks->starttime && job->end == end) {
+        sort_array (held, nheld, sizeof (*held), by_number);
+        sort_array (named, nnamed, sizeof (*named), by_number);
+        same = nheld == 0 || memcmp (held, named, nheld * sizeof (*held)) == 0;
+    }
+    free (held);
+    free (named);
+    return same;
+}
+
+/* Once more what the job has already changes nothing. */
+static int update (struct site *site, uint64_t id, const struct picks *picks,
+                   struct match_result *result, flux_error_t *error)
+{
+    struct job *job = scheduler_job (site->s, id);
+    int64_t duration = picks->expiration - picks->starttime;
+
+    if (!job || job->state == JOB_CANCELED)
+        return scheduler_update (site->s, id, picks, picks->starttime,
+                                 duration > 0 ? duration : INT64_MAX / 4, false, result,
+                                 error);
+    if (!has_picked (site->s, job, picks, duration > 0 ? picks->expiration : job->end))
+        return error_invalid (error, "existing Jobid %llu", (unsigned long long)id);
+    *result = (struct match_result){ .at = job->at, .end = job->end };
+    return 0;
+}
+
 int site_update (struct site *site, uint64_t id, const char *R,
                  struct match_result *result, flux_error_t *error)
 {
     struct picks picks = { 0 };
-    struct job *job = scheduler_job (site->s, id);
     bool by_rank;
-    int rc = -1;
+    int rc = pick (site, R, true, &picks, &by_rank, error);
 
-    if (job && job->state != JOB_CANCELED)
-        return error_invalid (error, "existing Jobid %llu", (unsigned long long)id);
-    if (pick (site, R, true, &picks, &by_rank, error) == 0) {
-        int64_t duration = picks.expiration - picks.starttime;
-        rc = scheduler_update (site->s, id, &picks, picks.starttime,
-                               duration > 0 ? duration : INT64_MAX / 4, false, result,
-                               error);
-    }
+    if (rc == 0)
+        rc = update (site, id, &picks, result, error);
     picks_fini (&picks);
     return rc;
 }

@@ -439,25 +439,55 @@ def options():
         assert code == 1 and "failed to listen" in text, text
 
 
+def certificate(directory, name):
+    """Paths of a key and of a certificate that it has signed itself."""
+    key, cert = (os.path.join(directory, f"{name}.{x}.pem") for x in ("key", "cert"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        + ["-keyout", key, "-out", cert, "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )
+    return key, cert
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def tls():
     "TLS: a client with the CA is served, one in clear text is not"
     with tempfile.TemporaryDirectory() as d:
-        key, cert = os.path.join(d, "key.pem"), os.path.join(d, "cert.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-            + ["-keyout", key, "-out", cert, "-subj", "/CN=localhost"]
-            + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-            check=True,
-            capture_output=True,
-        )
+        key, cert = certificate(d, "server")
         with Server(f"--tls-cert={cert}", f"--tls-key={key}") as s:
-            with open(cert, "rb") as f:
-                creds = grpc.ssl_channel_credentials(f.read())
+            creds = grpc.ssl_channel_credentials(content(cert))
             c = Client(s.address, credentials=creds)
             c.init(GRAPH, "lonode")
             assert c.match(JOBSPEC).jobid == 1
             clear = Client(s.address, timeout=10)
             refused(clear.match, JOBSPEC, code=grpc.StatusCode.UNAVAILABLE)
+
+
+def mutual_tls():
+    "mutual TLS: only a client whose certificate the CA has signed is served"
+    with tempfile.TemporaryDirectory() as d:
+        (key, cert), client, other = (certificate(d, x) for x in ("server", "client", "other"))
+        with Server(f"--tls-cert={cert}", f"--tls-key={key}", f"--tls-ca={client[1]}") as s:
+            root = content(cert)
+            creds = grpc.ssl_channel_credentials(root, *map(content, client))
+            c = Client(s.address, credentials=creds)
+            c.init(GRAPH, "lonode")
+            assert c.match(JOBSPEC).jobid == 1
+            for creds in (
+                grpc.ssl_channel_credentials(root),
+                grpc.ssl_channel_credentials(root, *map(content, other)),
+                None,
+            ):
+                stranger = Client(s.address, timeout=10, credentials=creds)
+                refused(stranger.match, JOBSPEC, code=grpc.StatusCode.UNAVAILABLE)
+            assert c.match(JOBSPEC).jobid == 2
 
 
 def log():
@@ -524,6 +554,6 @@ def go_cases():
 harness.run(
     [greeting, lonode, first, errors, init_again, requests, graphs]
     + [cancelled, ids, late, busy, additions, version2]
-    + [tools, garbage, options, tls, log, clients]
+    + [tools, garbage, options, tls, mutual_tls, log, clients]
     + ([go_cases] if "FLUXION_GO_CASES" in os.environ else [])
 )

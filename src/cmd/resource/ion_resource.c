@@ -184,15 +184,20 @@ static const struct {
 };
 
 static const struct {
-    const char *label, *path, *unit;
+    const char *succeeded, *failed, *path, *unit;
 } match_stats[] = {
-    { "Num. of Total Jobs", "njobs", "" },
-    { "Num. of Jobs Since Reset", "njobs-reset", "" },
-    { "Jobid of max match time", "max-match-jobid", "" },
-    { "Min. Match Time", "min", " Secs" },
-    { "Max. Match Time", "max", " Secs" },
-    { "Avg. Match Time", "avg", " Secs" },
-    { "Match Variance", "variance", " Secs^2" },
+    { "Num. of Total Jobs Successfully Matched", "Num. of Total Jobs Failed to Match",
+      "njobs", "" },
+    { "Num. of Jobs Successfully Matched Since Reset",
+      "Num. of Jobs Failed to Match Since Reset", "njobs-reset", "" },
+    { "Jobid corresponding to max match time", "Jobid corresponding to max failed time",
+      "max-match-jobid", "" },
+    { "Match iterations corresponding to max match time",
+      "Match iterations corresponding to max failed time", "max-match-iters", "" },
+    { "Min. Successful Match Time", "Min. Failed Match Time", "min", " Secs" },
+    { "Max. Successful Match Time", "Max. Failed Match Time", "max", " Secs" },
+    { "Avg. Successful Match Time", "Avg. Failed Match Time", "avg", " Secs" },
+    { "Successful Match Variance", "Failed Match Variance", "variance", " Secs^2" },
 };
 
 static void print_stat (const char *label, json_t *value, const char *unit)
@@ -203,17 +208,16 @@ static void print_stat (const char *label, json_t *value, const char *unit)
     free (s);
 }
 
-static void print_match_stats (json_t *match, const char *which, const char *title)
+static void print_match_stats (json_t *match, bool succeeded)
 {
-    json_t *o = json_object_get (match, which);
-    char label[80];
+    json_t *o = json_object_get (match, succeeded ? "succeeded" : "failed");
 
     for (size_t i = 0; i < sizeof (match_stats) / sizeof (match_stats[0]); i++) {
         json_t *value = json_object_get (o, match_stats[i].path);
         if (!value)
             value = json_object_get (json_object_get (o, "stats"), match_stats[i].path);
-        snprintf (label, sizeof (label), "%s: %s", title, match_stats[i].label);
-        print_stat (label, value, match_stats[i].unit);
+        print_stat (succeeded ? match_stats[i].succeeded : match_stats[i].failed, value,
+                    match_stats[i].unit);
     }
 }
 
@@ -225,8 +229,8 @@ static int run_stats (optparse_t *p, int argc, char **argv)
     o = call ("stats-get", json_object ());
     for (size_t i = 0; i < sizeof (stats) / sizeof (stats[0]); i++)
         print_stat (stats[i].label, json_object_get (o, stats[i].path), stats[i].unit);
-    print_match_stats (json_object_get (o, "match"), "succeeded", "Matched");
-    print_match_stats (json_object_get (o, "match"), "failed", "Failed");
+    print_match_stats (json_object_get (o, "match"), true);
+    print_match_stats (json_object_get (o, "match"), false);
     json_decref (o);
     return 0;
 }

@@ -149,6 +149,23 @@ static void too_many_ways (void **state)
     buf_fini (&g);
 }
 
+/* Two nodes are not three because one is met twice. rack1 has both, rack0 one: that one is
+ * left to it, whichever rack is looked at first. */
+static void shared_and_contended (void **state)
+{
+    for (size_t i = 0; i < NPOLICIES; i++) {
+        struct scheduler *s = two_racks (policies[i]);
+        assert_string_equal (rig_take (s, 1, "node:3"), "EBUSY");
+        rig_take (s, 2, "node:2");
+        assert_string_equal (rig_held (s, 2),
+                             "rack0/node0(shared) rack1/node1(shared)");
+        assert_int_equal (scheduler_cancel (s, 2), 0);
+        rig_take (s, 3, "rack:2[slot:1[node:1]]");
+        assert_string_equal (rig_held (s, 3), "rack0/node0 rack1/node1");
+        scheduler_destroy (s);
+    }
+}
+
 /* A slot of a node and one of a core anywhere never share a node, whichever way they
  * come: against plain counting. */
 static void random_jobs (void **state)
@@ -200,6 +217,7 @@ int main (void)
         cmocka_unit_test (both_paths_name_it),
         cmocka_unit_test (cycles),
         cmocka_unit_test (too_many_ways),
+        cmocka_unit_test (shared_and_contended),
         cmocka_unit_test (random_jobs),
     };
 

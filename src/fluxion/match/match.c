@@ -39,8 +39,10 @@ bool match_can_pass (struct match *m, uint32_t v)
     if (match_takes_whole (m, v) ? !sched_idle (m->s, v, &m->w)
                                  : !sched_shareable (m->s, v, &m->w))
         return false;
-    if (m->s->g->nextra && m->s->pools->trial[v] >= TOKENS)
+    if (m->s->g->nextra && m->s->pools->trial[v] >= TOKENS) {
+        pool_note_wanted (m, v);
         return false; /* taken by this match, from elsewhere */
+    }
     return meets_constraint (m, v);
 }
 
@@ -156,6 +158,21 @@ struct visits {
     enum fan_filter filter;
 };
 
+static bool is_cautious (const struct match *m)
+{
+    return m->pools && m->s->pools->cautious;
+}
+
+/* What others of the match want is lighter than all that they do not, see pool.h. */
+static uint32_t cautious_weight (const struct match *m, uint32_t v, uint32_t weight)
+{
+    uint32_t wanted = pool_wanted (m, v);
+
+    if (wanted > 0)
+        return wanted < 1000 ? 1000 - wanted : 0;
+    return weight > 1000 ? weight : 1001;
+}
+
 static struct visit *visit_order (struct match *m, uint32_t u)
 {
     struct graph *g = m->s->g;
@@ -170,6 +187,8 @@ static struct visit *visit_order (struct match *m, uint32_t u)
     for (uint32_t i = 0; i < n; i++) {
         visit[i].child = e[i].child;
         visit[i].weight = e[i].weight;
+        if (is_cautious (m))
+            visit[i].weight = cautious_weight (m, e[i].child, e[i].weight);
         visit[i].uniq = g->v[e[i].child].uniq_id;
     }
     sort_array (visit, n, sizeof (*visit), by_weight);
@@ -186,7 +205,7 @@ static bool visits_start (struct match *m, uint32_t u, enum fan_filter filter,
     vs->edge = graph_children (m->s->g, u);
     if (!m->s->policy.stop_on_first || m->w.ignore)
         return true;
-    if ((vs->fan = index_fan (m->s, u))) {
+    if (!is_cautious (m) && (vs->fan = index_fan (m->s, u))) {
         fan_start (vs->fan, &vs->pos);
         vs->filter = m->w.now ? filter : FAN_ALL;
         return true;
@@ -211,7 +230,7 @@ static bool is_beside (const struct query *q, uint16_t type)
     return false;
 }
 
-static enum slot_fit kind_fit (struct match *m, uint32_t u, const struct resource *r)
+enum slot_fit match_kind_fit (struct match *m, uint32_t u, const struct resource *r)
 {
     uint32_t need = 0, have = 0;
 
@@ -230,7 +249,7 @@ enum slot_fit match_slot_fit (struct match *m, uint32_t u, const struct query *q
 
     for (uint32_t n = 0; n < q->nbeside && best < SLOT_WHOLE; n++) {
         enum slot_fit fit =
-            q->beside[n].is_slot ? kind_fit (m, u, &q->beside[n]) : SLOT_NONE;
+            q->beside[n].is_slot ? match_kind_fit (m, u, &q->beside[n]) : SLOT_NONE;
         best = fit > best ? fit : best;
     }
     return best;
@@ -239,7 +258,7 @@ enum slot_fit match_slot_fit (struct match *m, uint32_t u, const struct query *q
 static bool all_kinds_fit (struct match *m, uint32_t u, const struct query *q)
 {
     for (uint32_t n = 0; n < q->nbeside; n++)
-        if (q->beside[n].is_slot && kind_fit (m, u, &q->beside[n]) < SLOT_WHOLE)
+        if (q->beside[n].is_slot && match_kind_fit (m, u, &q->beside[n]) < SLOT_WHOLE)
             return false;
     return true;
 }
@@ -249,9 +268,9 @@ static bool gather_slots (struct match *m, uint32_t u, const struct query *q,
                           enum slot_fit fit, struct list *out)
 {
     if (!q->pristine)
-        match_slots (m, u, q, fit < SLOT_WHOLE, out);
+        match_slots (m, u, q, out);
     else if (fit == SLOT_WHOLE && (!m->s->flexible || all_kinds_fit (m, u, q)))
-        match_slots (m, u, q, false, out);
+        match_slots (m, u, q, out);
     else if (fit > SLOT_NONE && match_alternatives (q) > 1)
         match_mixed_slots (m, u, q, out);
     else
@@ -344,7 +363,7 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
     }
     /* No vertex has all, but u has some of it and the rest may be below. */
     if (fit == SLOT_SOME && out->n == before)
-        match_slots (m, u, q, true, out);
+        match_slots (m, u, q, out);
 }
 
 int64_t match_most (const struct count_spec *c)
@@ -363,7 +382,8 @@ struct pick **pick_chain (struct pick **tail, struct pick *p)
 
 static bool fits_policy_lazily (const struct match *m)
 {
-    return m->s->policy.kind != POLICY_LOCALITY && !m->s->policy.stop_on_first;
+    return m->s->policy.kind != POLICY_LOCALITY && !m->s->policy.stop_on_first
+           && !is_cautious (m);
 }
 
 /* Is one vertex one slot, so that slots can be searched like vertices? */
@@ -430,6 +450,35 @@ static bool take_ordered (struct match *m, uint32_t u, const struct query *q,
     return true;
 }
 
+/* How much else in the match wants what the candidate has. */
+static uint32_t wanted_elsewhere (const struct match *m, const struct cand *c)
+{
+    uint32_t n = pool_wanted (m, c->v);
+
+    for (const struct pick *p = c->pick; p; p = p->next)
+        for (uint32_t i = 0; i < p->ndraws; i++)
+            n += pool_wanted (m, p->draws[i].v);
+    return n;
+}
+
+static int by_wanted (const void *pa, const void *pb)
+{
+    const struct cand *a = pa, *b = pb;
+
+    if (a->wanted != b->wanted)
+        return a->wanted < b->wanted ? -1 : 1;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static void put_wanted_last (struct match *m, struct list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++) {
+        l->c[i].order = i;
+        l->c[i].wanted = wanted_elsewhere (m, &l->c[i]);
+    }
+    sort_array (l->c, l->n, sizeof (*l->c), by_wanted);
+}
+
 void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l)
 {
     struct query sub = *q;
@@ -459,10 +508,16 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     }
     if (m->pools)
         pool_undo (m, drawn);
+    if (is_cautious (m))
+        put_wanted_last (m, l);
     for (uint32_t i = 0; i < l->n && !tally_full (q, &found) && !m->fault; i++) {
         struct cand *c = &l->c[i];
-        if (c->pick && m->pools && !pool_redraw (m, c->pick))
-            continue;
+        if (c->pick && m->pools && !pool_redraw (m, c->pick)) {
+            /* There may be something else in it. */
+            if (sub.r->is_slot)
+                continue;
+            c->pick = NULL;
+        }
         if (!c->pick && !(c->pick = try_vertex (m, c->v, sub.r, sub.excl)))
             continue;
         if (sub.slots)
@@ -528,6 +583,10 @@ static bool choose_below (struct match *m, uint32_t u, const struct resource *wi
 {
     struct pick **tail = kids;
 
+    /* First what there is no choice about: slots may do without. */
+    for (uint32_t i = 0; m->pools && i < nwith; i++)
+        if (is_pool_type (m->s, with[i].type_id) && !pool_draw (m, u, &with[i]))
+            return false;
     for (uint32_t i = 0; i < nwith; i++) {
         struct query q = {
             .r = &with[i],
@@ -537,13 +596,9 @@ static bool choose_below (struct match *m, uint32_t u, const struct resource *wi
             .want = match_most (&with[i].count),
         };
         struct pick *p = NULL;
-        if (is_later_alternative (&q))
+        if (is_later_alternative (&q)
+            || (m->pools && is_pool_type (m->s, with[i].type_id)))
             continue;
-        if (m->pools && is_pool_type (m->s, with[i].type_id)) {
-            if (!pool_draw (m, u, &with[i]))
-                return false;
-            continue;
-        }
         if (!take (m, u, &q, &p))
             return false;
         if (p)
@@ -675,24 +730,43 @@ int match_prepare (struct match *m)
     return 0;
 }
 
-int match_now (struct match *m, const struct window *w, flux_error_t *error)
+static bool try_match (struct match *m, struct pick **picks)
 {
-    struct scheduler *s = m->s;
-    struct pick *picks = NULL;
+    bool found;
 
-    m->w = *w;
     m->fault = 0;
-    m->error = error;
-    s->nsel = 0;
+    m->s->nsel = 0;
+    *picks = NULL;
     if (m->pools)
         pool_undo (m, 0);
-    bool found = match_top (m, &picks);
+    found = match_top (m, picks);
     if (!m->fault && !found)
         m->fault = EBUSY;
     if (!m->fault)
-        match_select (m, picks);
+        match_select (m, *picks);
     if (m->pools)
         pool_undo (m, 0);
+    return m->fault == 0;
+}
+
+int match_now (struct match *m, const struct window *w, flux_error_t *error)
+{
+    struct pools *p = m->pools ? m->s->pools : NULL;
+    struct pick *picks;
+
+    m->w = *w;
+    m->error = error;
+    if (p) {
+        p->epoch++;
+        p->cautious = false;
+    }
+    for (int i = 0; i < (p ? POOL_TRIES : 1); i++) {
+        if (p)
+            p->contended = false;
+        if (try_match (m, &picks) || m->fault != EBUSY || !p || !p->contended)
+            break;
+        p->cautious = true;
+    }
     if (m->fault) {
         errno = m->fault;
         return -1;

@@ -45,7 +45,8 @@ struct cand {
     int64_t uniq;
     uint32_t v;
     uint32_t order;
-    uint32_t group; /* the vertex that it was found under */
+    uint32_t group;  /* the vertex that it was found under */
+    uint32_t wanted; /* by others of the match, see pool.h */
     int64_t units;
     struct pick *pick;
 };
@@ -99,18 +100,18 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
 /* Sibling slots, among which each slot may be of any kind. */
 uint32_t match_alternatives (const struct query *q);
 bool match_can_pass (struct match *m, uint32_t v);
-/* Does u have children that a slot of the query is made of: of some types, or of all
- * that one kind needs? */
+/* Does u have children that a slot is made of: of some types, or of all that it needs?
+ * Of several kinds in a query, the best. */
 enum slot_fit { SLOT_NONE, SLOT_SOME, SLOT_WHOLE };
+enum slot_fit match_kind_fit (struct match *m, uint32_t u, const struct resource *slot);
 enum slot_fit match_slot_fit (struct match *m, uint32_t u, const struct query *q);
 /* Like match_best, for slots anywhere below the root (memo.c). False: not done. */
 bool memo_take (struct match *m, uint32_t u, const struct query *q, struct list *l);
 /* Link p, and what follows it, at the tail; returns the new tail. */
 struct pick **pick_chain (struct pick **tail, struct pick *p);
-/* Slots that fit under u (slots.c); each is one candidate. deep: what they are made of
- * may be further down than the children. */
-void match_slots (struct match *m, uint32_t u, const struct query *q, bool deep,
-                  struct list *out);
+/* Slots that fit under u (slots.c); each is one candidate. Where not all that a kind is
+ * made of are children, it may be further down. */
+void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out);
 /* Slots of several kinds that are found at different depths: of the first kind as many
  * as there are, then of the next. */
 void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
@@ -118,6 +119,8 @@ void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
 
 bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
                     const char *label);
+/* Is v, or what it is in below top, down? */
+bool match_down_within (const struct match *m, uint32_t v, uint32_t top);
 /* From picks to s->sel (select.c): all that is above them too, in post-order. */
 void match_select (struct match *m, const struct pick *picks);
 

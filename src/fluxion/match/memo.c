@@ -264,7 +264,7 @@ static void look_again (struct match *m, const struct query *q, struct memo *o)
         struct list l = { 0 };
         o->dirty[i] = 0;
         if (match_can_pass (m, v))
-            match_slots (m, v, &one, false, &l);
+            match_slots (m, v, &one, &l);
         maxtree_set (&o->best, i, l.n ? value (m, l.c[0].score + factor (m, v)) : NONE);
         arena_release (m->s->arena, mark);
     }
@@ -300,7 +300,7 @@ static void open_place (struct match *m, const struct query *q, struct memo *o,
         return;
     }
     sub.want = want;
-    match_slots (m, v, &sub, false, &a->l);
+    match_slots (m, v, &sub, &a->l);
     for (uint32_t k = 0; k < a->l.n; k++)
         a->l.c[k].score += factor (m, v);
 }

@@ -53,20 +53,28 @@ static int fault (flux_error_t *error, int errnum, const char *text)
     return -1;
 }
 
-/* Nodes that the request needs at least; 0 if it names none. */
+/* Nodes that the request needs at least; 0 if it names none. Of slots beside each other
+ * any will do. */
 static int64_t nodes_needed (const struct graph *g, const struct resource *list,
                              uint32_t n)
 {
-    int64_t sum = 0;
+    int64_t sum = 0, least = INT64_MAX;
+    bool slots = false;
 
     for (uint32_t i = 0; i < n; i++) {
         int64_t sub = list[i].type_id == g->t_node
                           ? 1
                           : nodes_needed (g, list[i].with, list[i].nwith);
-        if (__builtin_mul_overflow (sub, list[i].count.min, &sub)
-            || __builtin_add_overflow (sum, sub, &sum))
-            return INT64_MAX;
+        if (__builtin_mul_overflow (sub, list[i].count.min, &sub))
+            sub = INT64_MAX;
+        slots |= list[i].is_slot;
+        if (list[i].is_slot)
+            least = sub < least ? sub : least;
+        else if (__builtin_add_overflow (sum, sub, &sum))
+            sum = INT64_MAX;
     }
+    if (slots && __builtin_add_overflow (sum, least, &sum))
+        return INT64_MAX;
     return sum;
 }
 

@@ -31,6 +31,7 @@ void pools_destroy (struct scheduler *s)
     free (p->live);
     free (p->trial);
     free (p->seen);
+    free (p->wanted);
     free (p->log);
     free (p);
     s->pools = NULL;
@@ -82,7 +83,9 @@ int pools_rebuild (struct scheduler *s)
     p->live = calloc (g->nv, sizeof (*p->live));
     p->trial = calloc (g->nv, sizeof (*p->trial));
     p->seen = calloc (g->nv, sizeof (*p->seen));
-    if (!p->used || !p->is_type || !p->is_pool || !p->live || !p->trial || !p->seen) {
+    p->wanted = calloc (g->nv, sizeof (*p->wanted));
+    if (!p->used || !p->is_type || !p->is_pool || !p->live || !p->trial || !p->seen
+        || !p->wanted) {
         pools_destroy (s);
         errno = ENOMEM;
         return -1;
@@ -144,18 +147,30 @@ void pool_undo (struct match *m, uint32_t nlog)
     }
 }
 
+/* A vertex of the tree is chosen once, whichever way it is met, shared or not. */
 static int64_t units_left (struct match *m, uint32_t v)
 {
     if (!is_pool (m->s, v))
-        return TOKENS - m->s->pools->trial[v];
+        return m->s->pools->trial[v] ? 0 : TOKENS;
     return pool_free (m->s, v, &m->w) - m->s->pools->trial[v];
+}
+
+void pool_note_wanted (struct match *m, uint32_t v)
+{
+    struct pools *p = m->s->pools;
+
+    p->wanted[v] = (uint64_t)p->epoch << 32 | (pool_wanted (m, v) + 1);
+    p->contended = true;
 }
 
 bool pool_claim (struct match *m, uint32_t v, bool exclusive)
 {
     int64_t units = exclusive ? TOKENS : 1;
 
-    return units_left (m, v) >= units && log_draw (m, v, units, exclusive);
+    if (units_left (m, v) >= units)
+        return log_draw (m, v, units, exclusive);
+    pool_note_wanted (m, v);
+    return false;
 }
 
 bool pool_claim_below (struct match *m, uint32_t v)
@@ -164,7 +179,8 @@ bool pool_claim_below (struct match *m, uint32_t v)
     const uint32_t *below = graph_below (m->s->g, v, &n);
 
     for (uint32_t i = 0; i < n; i++)
-        if (!sched_idle (m->s, below[i], &m->w) || !pool_claim (m, below[i], true))
+        if (!match_down_within (m, below[i], v)
+            && (!sched_idle (m->s, below[i], &m->w) || !pool_claim (m, below[i], true)))
             return false;
     return true;
 }
@@ -196,7 +212,12 @@ static bool draw_from (struct match *m, uint32_t v, const struct resource *r)
     if (s->g->v[v].type != r->type_id || !reachable (m, v))
         return false;
     int64_t units = count_fit (&r->count, left);
-    if ((units == 0 && r->count.min > 0) || (whole && left < size))
+    if ((units == 0 && r->count.min > 0) || (whole && left < size)) {
+        if (s->pools->trial[v] > 0)
+            pool_note_wanted (m, v);
+        return false;
+    }
+    if (s->pools->cautious && pool_wanted (m, v))
         return false;
     if (units > 0 && !log_draw (m, v, whole ? size : units, whole))
         return false;
@@ -233,7 +254,7 @@ static bool climb (struct match *m, uint32_t u, const struct resource *r,
     return false;
 }
 
-bool pool_draw (struct match *m, uint32_t u, const struct resource *r)
+static bool draw (struct match *m, uint32_t u, const struct resource *r)
 {
     struct pools *p = m->s->pools;
     const struct vertex *x = &m->s->g->v[u];
@@ -248,6 +269,20 @@ bool pool_draw (struct match *m, uint32_t u, const struct resource *r)
         if (climb (m, u, r, ++p->stamp, 0, &fed))
             return true;
     return false;
+}
+
+bool pool_draw (struct match *m, uint32_t u, const struct resource *r)
+{
+    struct pools *p = m->s->pools;
+    bool cautious = p->cautious, done;
+
+    done = draw (m, u, r);
+    if (done || !cautious || p->strict || m->fault)
+        return done;
+    p->cautious = false;
+    done = draw (m, u, r);
+    p->cautious = true;
+    return done;
 }
 
 bool pool_draw_any (struct match *m, const struct resource *r)
@@ -303,8 +338,10 @@ bool pool_redraw (struct match *m, const struct pick *p)
     for (; p; p = p->next)
         for (uint32_t i = 0; i < p->ndraws; i++) {
             const struct draw *d = &p->draws[i];
-            if (units_left (m, d->v) < d->units
-                || !log_draw (m, d->v, d->units, d->exclusive)) {
+            bool left = units_left (m, d->v) >= d->units;
+            if (!left)
+                pool_note_wanted (m, d->v);
+            if (!left || !log_draw (m, d->v, d->units, d->exclusive)) {
                 pool_undo (m, nlog);
                 return false;
             }

@@ -33,7 +33,18 @@ struct pools {
     uint32_t stamp;
     struct draw *log; /* all of the match that is going on */
     uint32_t nlog, cap;
+    /* By vertex: how often it was wanted in vain, since the match itself had it; above,
+     * in which try. */
+    uint64_t *wanted;
+    uint32_t epoch;
+    bool contended; /* anything was, in this try */
+    bool cautious;  /* take what nobody else wanted first, */
+    bool strict;    /* and nothing else */
 };
+
+/* Choices are not taken back: one may have taken what was the only choice of another. So a
+ * match that fails is tried again, which leaves what was wanted in vain to the last. */
+#define POOL_TRIES 20
 
 /* After a change of topology; s->pools stays NULL if nothing is subscribed. */
 int pools_rebuild (struct scheduler *s);
@@ -60,6 +71,13 @@ bool pool_draw_any (struct match *m, const struct resource *r);
 bool pool_claim (struct match *m, uint32_t v, bool exclusive);
 /* Is all below v free, so that it can be taken whole? */
 bool pool_claim_below (struct match *m, uint32_t v);
+void pool_note_wanted (struct match *m, uint32_t v);
+static inline uint32_t pool_wanted (const struct match *m, uint32_t v)
+{
+    uint64_t x = m->s->pools->wanted[v];
+
+    return x >> 32 == m->s->pools->epoch ? (uint32_t)x : 0;
+}
 /* Forget what was drawn since the log was that long. */
 void pool_undo (struct match *m, uint32_t nlog);
 /* Remember with p what was drawn since. */

@@ -312,6 +312,78 @@ static void locality_takes_neighbours (void **state)
     scheduler_destroy (s);
 }
 
+/* Kinds take from the same vertices. Four cores, two GPUs, two vertices of 2 GB: two slots
+ * of the third kind leave two cores, which make one of the second. */
+static void kinds_share_vertices (void **state)
+{
+    struct scheduler *s =
+        flexible ("cluster0{node0{core0-3 gpu0-1 memory0-1*2}}", "low");
+
+    assert_string_equal (
+        rig_take (
+            s, 1,
+            "slot:3[core:2 memory:3] slot:3[core:2] slot:3[core:1 memory:2 gpu:1]"),
+        "@0 node0/core0 node0/core1 node0/core2 node0/core3 node0/gpu0 node0/gpu1 "
+        "node0/memory0 node0/memory1");
+    scheduler_destroy (s);
+}
+
+/* A slot of 3 GB takes both vertices of 2 GB, though 1 GB is left over: only without it
+ * there are two slots. */
+static void kinds_take_whole_vertices (void **state)
+{
+    struct scheduler *s = flexible ("cluster0{node0{core0-1 gpu0 memory0-1*2}}", "low");
+
+    assert_string_equal (
+        rig_take (s, 1, "slot:2[gpu:1 memory:3] slot:2[core:1 memory:1]"),
+        "@0 node0/core0 node0/core1 node0/memory0 node0/memory1");
+    scheduler_destroy (s);
+}
+
+/* Below a node one kind may be among its children and another further down. */
+static void kinds_at_their_own_depth (void **state)
+{
+    struct scheduler *s =
+        flexible ("cluster0{node0{socket0{core0-1} socket1{core2} gpu0}}", "low");
+
+    assert_string_equal (rig_take (s, 1, "node:1[slot:2[gpu:1] slot:2[core:2]]"),
+                         "@0 node0/socket0/core0 node0/socket0/core1 node0/gpu0");
+    assert_int_equal (scheduler_cancel (s, 1), 0);
+    /* And anywhere: memory is needed by neither. */
+    assert_string_equal (rig_take (s, 2, "slot:2[gpu:1 core:1] slot:2[core:2]"),
+                         "EBUSY");
+    assert_string_equal (rig_take (s, 3, "slot:1[gpu:1 core:1] slot:1[core:2]"),
+                         "@0 node0/socket0/core0 node0/gpu0");
+    scheduler_destroy (s);
+}
+
+/* Two nodes of four cores: both whole are two slots; one, and two of two cores of the
+ * other, are three. */
+static void fewer_of_the_first_kind (void **state)
+{
+    struct scheduler *s = flexible ("cluster0{node0-1{core0-3}}", "low");
+
+    assert_string_equal (rig_take (s, 1, "slot:3[node:1] slot:3[core:2]"),
+                         "@0 node0 node1/core0 node1/core1 node1/core2 node1/core3");
+    assert_string_equal (rig_take (s, 2, "slot:1[node:1] slot:1[core:1]"), "EBUSY");
+    scheduler_destroy (s);
+}
+
+/* A rack is taken whole while one of its nodes is down: that one is nobody's. */
+static void whole_without_what_is_down (void **state)
+{
+    static const char *const policies[] = { "low", "first", "locality" };
+
+    for (size_t i = 0; i < 3; i++) {
+        struct scheduler *s =
+            rig_create ("cluster0{rack0{node0{core0} node1{core0}}}", policies[i]);
+        set_down (s, "/cluster0/rack0/node1");
+        assert_string_equal (rig_take (s, 1, "rack:1!"),
+                             "@0 rack0/node0/core0 rack0/node0 rack0");
+        scheduler_destroy (s);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +403,11 @@ int main (void)
         cmocka_unit_test (no_limit_behind_reservations),
         cmocka_unit_test (ranges_for_several_slots),
         cmocka_unit_test (levels_between_node_and_slot),
+        cmocka_unit_test (kinds_share_vertices),
+        cmocka_unit_test (kinds_take_whole_vertices),
+        cmocka_unit_test (kinds_at_their_own_depth),
+        cmocka_unit_test (fewer_of_the_first_kind),
+        cmocka_unit_test (whole_without_what_is_down),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -27,6 +27,19 @@ bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
     return true;
 }
 
+bool match_down_within (const struct match *m, uint32_t v, uint32_t top)
+{
+    const struct graph *g = m->s->g;
+
+    if (!window_sees_down (&m->w))
+        return false;
+    for (; v != top && g->v[v].depth > g->v[top].depth; v = g->v[v].parent)
+        if (g->v[v].down)
+            return true;
+    return false;
+}
+
+/* What is down is nobody's. */
 static void select_below (struct match *m, uint32_t v)
 {
     struct graph *g = m->s->g;
@@ -34,7 +47,8 @@ static void select_below (struct match *m, uint32_t v)
     const uint32_t *below = graph_below (g, v, &n);
 
     for (uint32_t i = 0; i < n; i++)
-        if (!select_vertex (m, below[i], true, g->v[below[i]].size, NULL))
+        if (!match_down_within (m, below[i], v)
+            && !select_vertex (m, below[i], true, g->v[below[i]].size, NULL))
             return;
 }
 

@@ -21,8 +21,25 @@ struct kind {
     int64_t slots; /* how many of this kind */
 };
 
-static bool fill_elements (struct match *m, uint32_t u, const struct resource *r,
-                           int64_t want, bool deep, struct element *el)
+/* What a slot of any kind can take of a type at most: kinds take from the same vertices,
+ * and each has to find some after the others. */
+static int64_t most_of (const struct match *m, const struct query *q,
+                        const struct resource *slot, const struct resource *e)
+{
+    int64_t most = match_most (&e->count);
+
+    for (uint32_t k = 0; k < q->nbeside && m->s->flexible; k++) {
+        const struct resource *other = &q->beside[k];
+        for (uint32_t i = 0; other->is_slot && other != slot && i < other->nwith; i++)
+            if (other->with[i].type_id == e->type_id
+                && match_most (&other->with[i].count) > most)
+                most = match_most (&other->with[i].count);
+    }
+    return most;
+}
+
+static bool fill_elements (struct match *m, uint32_t u, const struct query *q,
+                           const struct resource *r, bool deep, struct element *el)
 {
     for (uint32_t i = 0; i < r->nwith; i++) {
         struct query sub = {
@@ -31,8 +48,8 @@ static bool fill_elements (struct match *m, uint32_t u, const struct resource *r
             .nbeside = r->nwith,
             .pristine = deep,
             .excl = true,
-            .want = want,
-            .bundle = match_most (&r->with[i].count),
+            .want = q->want,
+            .bundle = most_of (m, q, r, &r->with[i]),
         };
         if (m->pools && is_pool_type (m->s, r->with[i].type_id))
             continue; /* each slot draws, once it is made */
@@ -90,7 +107,21 @@ static void widen (struct element *el, const struct resource *r, int64_t slots)
     }
 }
 
-/* Vertices that one kind has taken are passed over by the others. */
+/* What the slot itself draws from above. */
+static bool draw_slot (struct match *m, uint32_t u, const struct resource *r)
+{
+    uint32_t drawn = m->s->pools->nlog;
+
+    for (uint32_t i = 0; i < r->nwith; i++)
+        if (is_pool_type (m->s, r->with[i].type_id) && !pool_draw (m, u, &r->with[i])) {
+            pool_undo (m, drawn);
+            return false;
+        }
+    return true;
+}
+
+/* One more slot of the kind, in *c; NULL: it is only to be known whether there is one.
+ * Vertices that one kind has taken are passed over by the others. */
 static bool bundle (struct match *m, const struct kind *kind, struct cand *c)
 {
     struct scheduler *s = m->s;
@@ -104,21 +135,28 @@ static bool bundle (struct match *m, const struct kind *kind, struct cand *c)
             if (s->vs[part->v].mark == s->mark && !kind->r->with[i].is_slot)
                 continue;
             s->vs[part->v].mark = s->mark;
+            missing -= part->units;
+            if (!c)
+                continue;
             tail = pick_chain (tail, part->pick);
             c->score += part->score;
-            missing -= part->units;
         }
         if (missing > 0)
             return false;
     }
-    c->pick = first;
-    c->units = 1;
+    if (c) {
+        c->pick = first;
+        c->units = 1;
+    }
     return true;
 }
 
-/* How many slots of each kind, so that together they are as many as possible: units
- * of each type are shared by the kinds. */
+/* How many slots of each kind, so that together they are as many as possible, of the
+ * first kinds before the others. Kinds take from the same vertices: sums of units say how
+ * many there are at most, and what looks good then is tried. */
 struct split {
+    struct match *m;
+    uint32_t u;
     struct kind *kind;
     uint32_t n;
     int64_t want;
@@ -126,7 +164,7 @@ struct split {
     int64_t avail[MAX_KINDS * 8];
     uint32_t ntypes;
     int64_t now[MAX_KINDS], best[MAX_KINDS], most;
-    uint32_t budget;
+    int64_t budget;
 };
 
 static uint32_t type_index (struct split *sp, uint16_t type)
@@ -161,19 +199,44 @@ static int64_t room (struct split *sp, const struct kind *k)
     return most;
 }
 
+static void start_over (struct split *sp)
+{
+    sched_new_mark (sp->m->s);
+    for (uint32_t k = 0; k < sp->n; k++)
+        for (uint32_t i = 0; i < sp->kind[k].r->nwith; i++)
+            sp->kind[k].el[i].next = 0;
+}
+
+/* Can so many be made, of whole vertices and what they draw? */
+static bool can_deal (struct split *sp)
+{
+    struct match *m = sp->m;
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
+    bool ok = true;
+
+    start_over (sp);
+    for (uint32_t k = 0; k < sp->n && ok; k++)
+        for (int64_t i = 0; i < sp->now[k] && ok; i++, sp->budget--)
+            ok = bundle (m, &sp->kind[k], NULL)
+                 && (!m->pools || draw_slot (m, sp->u, sp->kind[k].r));
+    if (m->pools)
+        pool_undo (m, drawn);
+    return ok;
+}
+
 static void search (struct split *sp, uint32_t i, int64_t sum)
 {
-    if (sum > sp->most) {
+    if (sum > sp->most && can_deal (sp)) {
         sp->most = sum;
         memcpy (sp->best, sp->now, sizeof (sp->best));
     }
-    if (i == sp->n || sum >= sp->want || sp->most >= sp->want || !sp->budget)
+    if (i == sp->n || sum >= sp->want || sp->most >= sp->want || sp->budget <= 0)
         return;
     sp->budget--;
     int64_t most = room (sp, &sp->kind[i]);
     if (most > sp->want - sum)
         most = sp->want - sum;
-    for (int64_t x = most; x >= 0 && sp->budget; x--) {
+    for (int64_t x = most; x >= 0 && sp->budget > 0; x--) {
         sp->now[i] = x;
         charge (sp, &sp->kind[i], x);
         search (sp, i + 1, sum + x);
@@ -182,9 +245,12 @@ static void search (struct split *sp, uint32_t i, int64_t sum)
     sp->now[i] = 0;
 }
 
-static void split_slots (struct kind *kind, uint32_t n, int64_t want)
+static void split_slots (struct match *m, uint32_t u, struct kind *kind, uint32_t n,
+                         int64_t want)
 {
-    struct split sp = { .kind = kind, .n = n, .want = want, .budget = 100000 };
+    struct split sp = {
+        .m = m, .u = u, .kind = kind, .n = n, .want = want, .budget = 100000
+    };
 
     for (uint32_t k = 0; k < n; k++)
         for (uint32_t i = 0; i < kind[k].r->nwith; i++) {
@@ -192,22 +258,21 @@ static void split_slots (struct kind *kind, uint32_t n, int64_t want)
             if (kind[k].el[i].l.units > sp.avail[t])
                 sp.avail[t] = kind[k].el[i].l.units;
         }
-    search (&sp, 0, 0);
+    /* Rather kinds that take nothing that others want. */
+    bool cautious = m->pools && m->s->pools->cautious;
+    for (int i = cautious ? 0 : 1; i < 2 && sp.most < want; i++) {
+        if (cautious)
+            m->s->pools->strict = i == 0;
+        search (&sp, 0, 0);
+    }
     for (uint32_t k = 0; k < n; k++)
         kind[k].slots = sp.best[k];
+    start_over (&sp);
 }
 
-/* What the slot itself draws from above. */
-static bool draw_slot (struct match *m, uint32_t u, const struct resource *r,
-                       struct cand *c)
+/* Note with the slot what it has drawn. */
+static bool keep_drawn (struct match *m, struct cand *c, uint32_t drawn)
 {
-    uint32_t drawn = m->s->pools->nlog;
-
-    for (uint32_t i = 0; i < r->nwith; i++)
-        if (is_pool_type (m->s, r->with[i].type_id) && !pool_draw (m, u, &r->with[i])) {
-            pool_undo (m, drawn);
-            return false;
-        }
     if (!c->pick) {
         m->fault = EINVAL;
         snprintf (m->error->text, sizeof (m->error->text),
@@ -218,8 +283,16 @@ static bool draw_slot (struct match *m, uint32_t u, const struct resource *r,
     return !m->fault;
 }
 
-void match_slots (struct match *m, uint32_t u, const struct query *q, bool deep,
-                  struct list *out)
+static bool make_slot (struct match *m, uint32_t u, const struct kind *kind,
+                       struct cand *c)
+{
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
+
+    return bundle (m, kind, c)
+           && (!m->pools || (draw_slot (m, u, kind->r) && keep_drawn (m, c, drawn)));
+}
+
+void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out)
 {
     struct kind kind[MAX_KINDS];
     uint32_t n = 0, was = out->n, drawn = m->pools ? m->s->pools->nlog : 0;
@@ -228,29 +301,35 @@ void match_slots (struct match *m, uint32_t u, const struct query *q, bool deep,
         const struct resource *r = &q->beside[i];
         if (!r->is_slot || (r != q->r && !m->s->flexible))
             continue;
+        enum slot_fit fit = match_kind_fit (m, u, r);
+        if (q->pristine && fit == SLOT_NONE)
+            continue; /* it is made further down */
         kind[n].r = r;
         kind[n].el = arena_alloc (m->s->arena, r->nwith * sizeof (struct element));
         if (!kind[n].el) {
             m->fault = ENOMEM;
             return;
         }
-        if (!fill_elements (m, u, r, q->want, deep, kind[n].el))
+        if (!fill_elements (m, u, q, r, fit < SLOT_WHOLE, kind[n].el))
             return;
+        if (m->pools)
+            pool_undo (m, drawn); /* each kind looks at all that there is */
         kind[n].slots = count_slots (kind[n].el, r->nwith, q->want);
         n++;
     }
     if (n > 1)
-        split_slots (kind, n, q->want);
-    sched_new_mark (m->s);
+        split_slots (m, u, kind, n, q->want);
+    else
+        sched_new_mark (m->s);
     for (uint32_t k = 0; k < n; k++) {
-        widen (kind[k].el, kind[k].r, kind[k].slots);
+        if (n == 1) /* what is left over is not divided among kinds */
+            widen (kind[k].el, kind[k].r, kind[k].slots);
         for (int64_t i = 0; i < kind[k].slots; i++) {
             struct cand *c = cand_add (m, out);
             if (!c)
                 return;
             c->v = c->group = u;
-            if (!bundle (m, &kind[k], c)
-                || (m->pools && !draw_slot (m, u, kind[k].r, c))) {
+            if (!make_slot (m, u, &kind[k], c)) {
                 out->n--;
                 break;
             }
@@ -295,13 +374,129 @@ static void take_picks (struct scheduler *s, uint32_t base, const struct pick *p
     }
 }
 
+/* Slots of several kinds that were found at several depths. */
+struct mixture {
+    struct match *m;
+    struct list found[MAX_KINDS]; /* of each kind, best first */
+    uint32_t n;
+    int64_t want;
+    int64_t limit[MAX_KINDS], best[MAX_KINDS], most;
+    uint32_t budget;
+};
+
+/* Of each kind what does not overlap with what was taken before, so many at most. Their
+ * number; out may be NULL. */
+static int64_t take_mixture (struct mixture *x, const int64_t *limit, struct list *out)
+{
+    struct match *m = x->m;
+    uint32_t base = sched_new_marks (m->s, TAKEN_STATES);
+    int64_t total = 0;
+
+    for (uint32_t k = 0; k < x->n; k++) {
+        int64_t here = 0;
+        for (uint32_t i = 0; i < x->found[k].n && total < x->want && here < limit[k];
+             i++) {
+            struct cand *c = &x->found[k].c[i], *to;
+            if (overlaps (m->s, base, c->pick))
+                continue;
+            take_picks (m->s, base, c->pick);
+            here++;
+            total++;
+            if (!out)
+                continue;
+            if (!(to = cand_add (m, out)))
+                return total;
+            uint32_t order = to->order;
+            *to = *c;
+            to->order = order;
+        }
+    }
+    return total;
+}
+
+/* As many as can be, of the first kinds before the others. */
+static void search_mixture (struct mixture *x, uint32_t k)
+{
+    if (k == x->n) {
+        int64_t total = x->budget > 0 ? take_mixture (x, x->limit, NULL) : 0;
+        x->budget -= x->budget > 0;
+        if (total > x->most) {
+            x->most = total;
+            memcpy (x->best, x->limit, sizeof (x->best));
+        }
+        return;
+    }
+    int64_t most = x->found[k].n < x->want ? x->found[k].n : x->want;
+    for (int64_t i = most; i >= 0 && x->most < x->want && x->budget > 0; i--) {
+        x->limit[k] = i;
+        search_mixture (x, k + 1);
+    }
+}
+
+static bool all_at (const struct mixture *x, uint32_t u)
+{
+    for (uint32_t k = 0; k < x->n; k++)
+        for (uint32_t i = 0; i < x->found[k].n; i++)
+            if (x->found[k].c[i].v != u)
+                return false;
+    return true;
+}
+
+/* Only those kinds that are made further down than u; NULL: that is less than two. */
+static struct resource *kinds_below (struct match *m, uint32_t u, const struct query *q,
+                                     uint32_t *n)
+{
+    struct resource *list = arena_alloc (m->s->arena, q->nbeside * sizeof (*list));
+    uint32_t kinds = 0;
+
+    *n = 0;
+    for (uint32_t i = 0; list && i < q->nbeside; i++) {
+        const struct resource *r = &q->beside[i];
+        if (r->is_slot && match_kind_fit (m, u, r) > SLOT_NONE)
+            continue;
+        kinds += r->is_slot;
+        list[(*n)++] = *r;
+    }
+    return kinds > 1 ? list : NULL;
+}
+
+/* What is made in one place is made together, not of what each kind has found by itself:
+ * is that, here or further down, more than `most`? Then it is in out. */
+static bool make_together (struct match *m, uint32_t u, const struct query *q,
+                           int64_t most, struct list *out)
+{
+    uint32_t was = out->n, drawn = m->pools ? m->s->pools->nlog : 0, n;
+
+    match_slots (m, u, q, out);
+    if (out->n - was > most || m->fault)
+        return true;
+    out->n = was;
+    if (m->pools)
+        pool_undo (m, drawn);
+    const struct resource *list = kinds_below (m, u, q, &n);
+    if (!list)
+        return false;
+    struct query below = *q;
+    below.beside = list;
+    below.nbeside = n;
+    for (below.r = list; !below.r->is_slot; below.r++)
+        ;
+    match_gather (m, u, &below, true, out);
+    if (out->n - was > most || m->fault)
+        return true;
+    out->n = was;
+    if (m->pools)
+        pool_undo (m, drawn);
+    return false;
+}
+
 void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
                         struct list *out)
 {
-    struct list found[MAX_KINDS] = { 0 };
-    uint32_t n = 0, was = out->n;
+    struct mixture x = { .m = m, .want = q->want, .budget = 1000 };
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
 
-    for (uint32_t i = 0; i < q->nbeside && n < MAX_KINDS; i++) {
+    for (uint32_t i = 0; i < q->nbeside && x.n < MAX_KINDS; i++) {
         struct query one = *q;
         if (!q->beside[i].is_slot)
             continue;
@@ -309,22 +504,16 @@ void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
         one.nbeside = 1;
         if (__builtin_mul_overflow (q->want, MAX_KINDS, &one.want))
             one.want = INT64_MAX;
-        match_gather (m, u, &one, true, &found[n]);
+        match_gather (m, u, &one, true, &x.found[x.n]);
         if (m->fault)
             return;
-        cand_sort (m, &found[n++], q->want);
+        if (m->pools)
+            pool_undo (m, drawn);
+        cand_sort (m, &x.found[x.n++], q->want);
     }
-    uint32_t base = sched_new_marks (m->s, TAKEN_STATES);
-    for (uint32_t k = 0; k < n; k++)
-        for (uint32_t i = 0; i < found[k].n && out->n - was < q->want; i++) {
-            struct cand *c = &found[k].c[i], *to;
-            if (overlaps (m->s, base, c->pick))
-                continue;
-            take_picks (m->s, base, c->pick);
-            if (!(to = cand_add (m, out)))
-                return;
-            uint32_t order = to->order;
-            *to = *c;
-            to->order = order;
-        }
+    if (!all_at (&x, u))
+        search_mixture (&x, 0);
+    if (x.most < x.want && make_together (m, u, q, x.most, out))
+        return;
+    take_mixture (&x, x.best, out);
 }

@@ -83,7 +83,10 @@ static json_t *lane_stats (const struct lane *lane)
 {
     json_t *o = lane_params (lane);
 
-    if (json_object_set_new (o, "action_counts", lane_counts (lane)) == 0
+    /* Between two rounds nothing changes by itself. */
+    bool busy = lane->f || reactor_task_is_queued (&lane->ctx->schedule);
+    if (json_object_set_new (o, "busy", json_boolean (busy)) == 0
+        && json_object_set_new (o, "action_counts", lane_counts (lane)) == 0
         && json_object_set_new (o, "pending_queues", lane_pending (lane)) == 0
         && json_object_set_new (o, "scheduled_queues", lane_scheduled (lane)) == 0)
         return o;

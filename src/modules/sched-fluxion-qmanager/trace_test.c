@@ -4,6 +4,10 @@
  *   trace_test                          a few short traces; start times are the same
  *   trace_test JOBS NODES SEED [plain]  one trace with each policy, and a table; plain:
  *                                       start times are compared, too
+ *   trace_test JOBS NODES SEED dump POLICY
+ *                                       its jobs, a line each: submitted at, nodes,
+ *                                       limit, run time, started at; ends and arrivals
+ *                                       are told one by one (test/fluxion/modules.py)
  *
  * Jobs are as workloads in the Standard Workload Format are: they come by day more than
  * by night, many ask for few nodes and most for a power of two, run times spread over
@@ -326,12 +330,21 @@ static void make_requests (struct trace *t, struct scheduler *s)
     }
 }
 
-static void simulate_core (struct trace *t, const struct queue_params *qp)
+static void settle (struct scheduler *s, struct queue *q, int64_t now)
+{
+    struct batch b;
+
+    while (queue_next (q, &b, unreserve, s))
+        answer (s, q, &b, now);
+}
+
+/* one_by_one: what happens at one time is looked at in turn. */
+static void simulate_core (struct trace *t, const struct queue_params *qp,
+                           bool one_by_one)
 {
     char graph[64];
     struct scheduler *s;
     struct queue q;
-    struct batch b;
     int first = 0, next = 0;
 
     snprintf (graph, sizeof (graph), "cluster0{node0-%d}", t->nnodes - 1);
@@ -344,12 +357,16 @@ static void simulate_core (struct trace *t, const struct queue_params *qp)
                 assert_int_equal (scheduler_cancel (s, t->job[i].q.id), 0);
                 queue_complete (&q);
                 queue_freed (&q, false);
+                if (one_by_one)
+                    settle (s, &q, now);
             }
         first = skip_over (t, first, now);
-        for (; next < t->njobs && t->job[next].submit <= now; next++)
+        for (; next < t->njobs && t->job[next].submit <= now; next++) {
             queue_add (&q, &t->job[next].q);
-        while (queue_next (&q, &b, unreserve, s))
-            answer (s, &q, &b, now);
+            if (one_by_one)
+                settle (s, &q, now);
+        }
+        settle (s, &q, now);
     }
     assert_int_equal (q.counts.complete, t->njobs);
     scheduler_destroy (s);
@@ -371,7 +388,7 @@ static void same_as_plain (int njobs, int nnodes, uint64_t seed, unsigned int de
         qp.reservations = 3;
         random_jobs (&core, njobs, nnodes, seed, 0.9);
         random_jobs (&plain, njobs, nnodes, seed, 0.9);
-        simulate_core (&core, &qp);
+        simulate_core (&core, &qp, false);
         simulate_plain (&plain, &qp);
         for (int i = 0; i < njobs; i++)
             if (core.job[i].start != plain.job[i].start)
@@ -422,7 +439,7 @@ static int print_table (int njobs, int nnodes, uint64_t seed, bool plain)
         clock_t t0 = clock ();
         queue_params_init (&qp, policies[k]);
         random_jobs (&t, njobs, nnodes, seed, 0.9);
-        simulate_core (&t, &qp);
+        simulate_core (&t, &qp, false);
         print_row (&t, queue_policy_names[policies[k]],
                    (double)(clock () - t0) / CLOCKS_PER_SEC);
         fflush (stdout);
@@ -433,12 +450,34 @@ static int print_table (int njobs, int nnodes, uint64_t seed, bool plain)
     return 0;
 }
 
+static int dump (int njobs, int nnodes, uint64_t seed, const char *policy)
+{
+    struct queue_params qp;
+    struct trace t;
+    int k = 0;
+
+    while (k < 3 && strcmp (queue_policy_names[policies[k]], policy) != 0)
+        k++;
+    queue_params_init (&qp, policies[k]);
+    random_jobs (&t, njobs, nnodes, seed, 0.9);
+    simulate_core (&t, &qp, true);
+    for (int i = 0; i < njobs; i++)
+        printf ("%jd %d %jd %jd %jd\n", (intmax_t)t.job[i].submit, t.job[i].size,
+                (intmax_t)t.job[i].limit, (intmax_t)t.job[i].run,
+                (intmax_t)t.job[i].start);
+    trace_fini (&t);
+    return 0;
+}
+
 int main (int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (short_traces),
     };
 
+    if (argc == 6 && strcmp (argv[4], "dump") == 0)
+        return dump (atoi (argv[1]), atoi (argv[2]), strtoull (argv[3], NULL, 10),
+                     argv[5]);
     if (argc >= 4)
         return print_table (atoi (argv[1]), atoi (argv[2]),
                             strtoull (argv[3], NULL, 10), argc > 4);

@@ -32,7 +32,66 @@ fails 'a status that is none' 1 'neither up nor down' \
 fails 'wrong criteria' 1 'invalid criteria' flux ion-resource find 'nosuch=1'
 like 'statistics' '^Num. of Vertices: ' flux ion-resource stats
 succeeds 'are cleared' flux ion-resource stats-cancel
+like 'statistics as lines' '^Num. of Jobs Successfully Matched Since Reset:  0$' \
+    flux ion-resource stats
 fails 'usage' 2 'arguments are' flux ion-resource info
+
+# Operations that keep nothing
+like 'what would be had' '^[0-9]+ +MATCHED ' flux ion-resource match without_allocating one.json
+like 'and some day' '^[0-9]+ +MATCHED ' \
+    flux ion-resource match without_allocating_future one.json
+succeeds 'what can be had' flux ion-resource match satisfiability one.json
+fails 'what cannot' 19 '' flux ion-resource match satisfiability nine.json
+is 'nothing is kept' null flux ion-resource find -q sched-now=allocated
+
+# R that was made elsewhere
+cat >R1 <<'END'
+{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],
+"starttime":0,"expiration":0}}
+END
+sed 's/"core":"0"/"core":"1"/' R1 >R2
+for R in R1 R2; do
+    sed -i "s/\"starttime\":0/\"nodelist\":[\"$(hostname)\"],&/" $R
+done
+like 'R is placed' '^77 +ALLOCATED ' flux ion-resource update R1 77
+like 'once more: the same' '^77 +ALLOCATED ' flux ion-resource update R1 77
+fails 'another R of the same job' 1 'existing Jobid 77' flux ion-resource update R2 77
+fails 'the same R of another job' 1 'already allocated' flux ion-resource update R1 78
+like 'what it holds' '"core": "0"' flux ion-resource find -q jobid-alloc=77
+like 'all of it goes' 'full removal: true' flux ion-resource partial-cancel 77 R1
+is 'and is free' null flux ion-resource find -q sched-now=allocated
+
+# What there is
+like 'status' '"allocated": .*"R_lite": \[\]' flux ion-resource status
+like 'the id of a core' '^0$' flux ion-resource ns-info 0 core 0
+for expression in status=up sched-now=free sched-future=free agfilter=t 'names=core0' \
+    'status=up and sched-now=free' '(status=down or sched-now=free)'; do
+    like "find $expression" '"R_lite"' flux ion-resource find -q "$expression"
+done
+like 'as JGF with what is used' '"agfilter": ' \
+    flux ion-resource find -q --format=jgf agfilter=t
+
+# Grow and shrink under a queue manager that waits for it
+flux module load sched-fluxion-qmanager queue-policy=easy
+count () {
+    flux module stats sched-fluxion-resource | python3 -c 'import json, sys
+print(json.load(sys.stdin)["V"])'
+}
+before=$(count)
+cat >more.json <<'END'
+{"graph":{"nodes":[
+{"id":"0","metadata":{"type":"cluster","id":0,"rank":-1,"paths":{"containment":"/cluster0"}}},
+{"id":"9000","metadata":{"type":"node","id":9,"rank":9,"paths":{"containment":"/cluster0/node9"}}},
+{"id":"9001","metadata":{"type":"core","id":0,"rank":9,"paths":{"containment":"/cluster0/node9/core0"}}}],
+"edges":[{"source":"0","target":"9000"},{"source":"9000","target":"9001"}]}}
+END
+succeeds 'a node is added' flux ion-resource add-subgraph more.json
+is 'with its core' $((before + 2)) count
+like 'and found' '"rank": 9' flux ion-resource find -q --format=jgf names=node9
+succeeds 'and removed' flux ion-resource remove-subgraph /cluster0/node9
+is 'with its core' "$before" count
+fails 'what is not there' 3 'path' flux ion-resource remove-subgraph /cluster0/node9
+succeeds 'jobs run' flux run -n1 true
 
 flux resource R >R
 succeeds 'R gets a graph' flux ion-R encode --input=R --output=R2
