@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static const char *const *program;
-/* Why the first write that failed did, or EIO if that is not known any more. */
+/* Why the first write that failed did. */
 static int lost;
 
 static void end_by_sigpipe (void)
@@ -21,13 +21,20 @@ static void end_by_sigpipe (void)
     raise (SIGPIPE);
 }
 
+/* stdio has lost something, and why: the same befalls what is written now, which ends a
+ * line that is broken anyway. EIO if it does not. */
+static int ask_again (FILE *f)
+{
+    return write (fileno (f), "\n", 1) < 0 ? errno : EIO;
+}
+
 void stdout_push (FILE *f)
 {
     bool failed = ferror (f);
 
     errno = 0;
     if ((fflush (f) < 0 || failed) && !lost)
-        lost = errno ? errno : EIO;
+        lost = errno ? errno : ask_again (f);
     clearerr (f);
     if (lost == EPIPE)
         end_by_sigpipe ();
