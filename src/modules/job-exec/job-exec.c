@@ -133,9 +133,56 @@ static void barrier_op (struct job *job, bool complete, void *arg)
         barrier_begin (ctx, job);
 }
 
+static void set_limit (struct ctx *ctx, struct job *job, double left);
+
+/* Others were started before it: a job has its time once it could use it. What does not
+ * start at all ends all the same. */
+static bool begins_anew (struct ctx *ctx, struct job *job)
+{
+    double left = job_time_at_start (job, 1e-6, ctx->config.max_start_delay);
+
+    if (job->start_sent || job->waited || left <= 1e-6)
+        return false;
+    job->waited = true;
+    set_limit (ctx, job, left);
+    return true;
+}
+
+static void expire_cb (struct timer *t, void *arg)
+{
+    struct job *job = arg;
+
+    if (begins_anew (job_ctx (job), job))
+        return;
+    job_raise (job, 0, "timeout", "resource allocation expired");
+    kill_job (job_ctx (job), job, SIGALRM);
+}
+
+/* left: until the job expires; 0: it does not. */
+static void set_limit (struct ctx *ctx, struct job *job, double left)
+{
+    timer_clear (&ctx->timers, &job->expire_timer);
+    if (left > 0)
+        exec_set_timer (ctx, &job->expire_timer, left, expire_cb, job);
+}
+
+static double time_left (const struct job *job)
+{
+    return job->expire_timer.index ? job->expire_timer.when - clock_monotonic () : 0.;
+}
+
 static void start_op (struct job *job, void *arg)
 {
-    exec_respond (arg, job, "start", "{}");
+    struct ctx *ctx = arg;
+    double left = time_left (job);
+    double now = job_time_at_start (job, left, ctx->config.max_start_delay);
+    char data[48] = "{}";
+
+    if (now != left) {
+        set_limit (ctx, job, now);
+        snprintf (data, sizeof (data), "{\"time_left\":%.6f}", now);
+    }
+    exec_respond (ctx, job, "start", data);
 }
 
 static void exception_op (struct job *job, int severity, const char *type,
@@ -184,21 +231,6 @@ static const struct job_ops ops = {
     .finish = finish_op,
     .log = log_op,
 };
-
-static void expire_cb (struct timer *t, void *arg)
-{
-    struct job *job = arg;
-    job_raise (job, 0, "timeout", "resource allocation expired");
-    kill_job (job_ctx (job), job, SIGALRM);
-}
-
-/* left: until the job expires; 0: it does not. */
-static void set_limit (struct ctx *ctx, struct job *job, double left)
-{
-    timer_clear (&ctx->timers, &job->expire_timer);
-    if (left > 0)
-        exec_set_timer (ctx, &job->expire_timer, left, expire_cb, job);
-}
 
 /* The request is for a job that we know, or knew. The answers go to whoever asked last,
  * so that must be a job-manager, which would wait for them. */
@@ -408,10 +440,8 @@ static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         errno = ENOENT;
         goto error;
     }
-    double left = job_change_expiration (
-        job, expiration,
-        job->expire_timer.index ? job->expire_timer.when - clock_monotonic () : 0.,
-        clock_wall ());
+    double left =
+        job_change_expiration (job, expiration, time_left (job), clock_wall ());
     set_limit (ctx, job, left);
     snprintf (text, sizeof (text), "%.6f %.6f", expiration, left);
     job_send_all (job, 'x', text);

@@ -335,6 +335,13 @@ static void test_limits (void **state)
     assert_true (job_time_left (job, 1001, 0) == 600);         /* no delay counts */
     assert_true (job_time_left (job, 1599, 100) == 1);         /* each does */
     assert_true (job_time_left (job, 1000 - 3600, 25) == 600); /* clock set back */
+    assert_true (job_time_at_start (job, 600, 25) == 600);
+    assert_true (job_time_at_start (job, 450, 25) == 450);
+    assert_true (job_time_at_start (job, 449, 25)
+                 == 600); /* others were started first */
+    assert_true (job_time_at_start (job, 1e-6, 25) == 600);
+    assert_true (job_time_at_start (job, 100, 100) == 100);
+    assert_true (job_time_at_start (job, 0, 25) == 0); /* there is no limit */
     assert_true (job_change_expiration (job, 1700, 300, 1000 + 3600) == 400);
     assert_true (job_change_expiration (job, 1650, 400, 1000 - 3600) == 350);
     assert_true (job_change_expiration (job, 1300, 10, 1000) < 1); /* at once */
@@ -347,6 +354,7 @@ static void test_limits (void **state)
     job->expiration = 1600;
     job->starttime = 0; /* R does not say: nothing is late */
     assert_true (job_time_left (job, 1500, 25) == 100);
+    assert_true (job_time_at_start (job, 100, 25) == 100);
     job_destroy (job);
 }
 

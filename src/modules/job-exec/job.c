@@ -300,6 +300,16 @@ double job_time_left (const struct job *job, double wall, int delay_max)
     return bounded_left (granted - delay);
 }
 
+double job_time_at_start (const struct job *job, double left, int delay_max)
+{
+    double granted = job->expiration - job->starttime;
+
+    if (job->starttime <= 0 || left <= 0 || granted <= left
+        || (granted - left) * 100 <= granted * delay_max)
+        return left;
+    return bounded_left (granted);
+}
+
 double job_change_expiration (struct job *job, double expiration, double left,
                               double wall)
 {

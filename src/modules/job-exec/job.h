@@ -51,6 +51,7 @@ struct job {
     const struct job_ops *ops;
     void *arg;
 
+    bool waited;      /* its time was over before it was started, and began anew */
     double starttime; /* of R; 0 if unset */
     double expiration;
     size_t output_window;
@@ -118,6 +119,9 @@ struct job_ops {
  * some of it), but by no more than delay_max percent: who has lost more gets all. It cannot
  * lengthen it; from then on nobody asks it. */
 double job_time_left (const struct job *job, double wall, int delay_max);
+/* When all tasks have been started, and left is what is left of it: the same, or all again
+ * if more than delay_max percent are gone. */
+double job_time_at_start (const struct job *job, double left, int delay_max);
 /* The limit moves by as much as the expiration does, whatever the date is. left: as
  * it is now, 0 for none. */
 double job_change_expiration (struct job *job, double expiration, double left,

@@ -160,6 +160,8 @@ static void answer (struct ctx *ctx, const char *s)
     }
     switch (a.type) {
     case EXEC_START:
+        if (a.left > 0)
+            manager_exec_time_left (ctx->m, a.id, a.left);
         manager_exec_start (ctx->m, a.id);
         break;
     case EXEC_FINISH:

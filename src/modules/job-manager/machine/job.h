@@ -152,8 +152,10 @@ struct job {
     char *R;     /* text; NULL: none */
     bool R_owed; /* it is not in the KVS yet */
     bool R_in_commit;
-    double t_alloc;              /* monotonic: when the allocation began */
-    double t_expire;             /* monotonic */
+    double t_alloc;  /* monotonic: when the allocation began */
+    double t_expire; /* monotonic */
+    double late;     /* s that are added to it, since its start was late */
+    bool waited;     /* its time was over before it was started, and doubled */
     struct heap_node queue_node; /* waits to be offered to the scheduler */
     struct heap_node alloc_node; /* the scheduler works on it */
     struct heap_node expire_node;

@@ -498,6 +498,21 @@ void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
     }
 }
 
+/* The exec service has it and has not started it: whether that counts is for it to say
+ * (manager_exec_time_left). What it does not start at all ends all the same. */
+static bool starts_late (struct manager *m, struct job *job)
+{
+    double granted = job->t_expire - job->t_alloc;
+
+    if (job->started || !job->exec_sent || job->waited || granted <= 0)
+        return false;
+    job->waited = true;
+    job->late += granted;
+    job->t_expire += granted;
+    heap_update (&m->expirations, &job->expire_node);
+    return true;
+}
+
 void manager_turn (struct manager *m)
 {
     struct heap_node *n;
@@ -509,6 +524,8 @@ void manager_turn (struct manager *m)
         struct job *job = container_of (n, struct job, expire_node);
         if (job->t_expire > mono)
             break;
+        if (starts_late (m, job))
+            continue;
         heap_remove (&m->expirations, n);
         job->timed_out = true;
         manager_raise (m, job, "timeout", 0, "resource allocation expired",
@@ -544,6 +561,7 @@ void manager_set_expiration (struct manager *m, struct job *job)
         return;
     job->t_expire = start > 0 ? job->t_alloc + (end - start)
                               : m->ops->mono (m->arg) + end - m->ops->now (m->arg);
+    job->t_expire += job->late;
     heap_insert (&m->expirations, &job->expire_node);
 }
 

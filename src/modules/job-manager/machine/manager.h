@@ -193,6 +193,9 @@ size_t manager_waiting (const struct manager *m); /* not offered yet */
 void manager_exec_hello (struct manager *m);
 void manager_exec_lost (struct manager *m);
 void manager_exec_start (struct manager *m, flux_jobid_t id);
+/* Before that: the exec service gives the job so many seconds from now, since it could not
+ * be started earlier. */
+void manager_exec_time_left (struct manager *m, flux_jobid_t id, double left);
 void manager_exec_release (struct manager *m, flux_jobid_t id, const char *ranks,
                            bool final);
 void manager_exec_exception (struct manager *m, flux_jobid_t id, int severity,

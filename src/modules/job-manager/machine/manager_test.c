@@ -556,6 +556,7 @@ static void times (void **state)
     told (w, "alloc2 ");
     grant_R (w, 2, ",\"starttime\":1000,\"expiration\":1005", true);
     assert_true (manager_next_due (w->m) == 5);
+    manager_exec_start (w->m, 2);
     w->now = 1005;
     turn (w);
     told (w, "start2 kill2 ");
@@ -569,6 +570,40 @@ static void times (void **state)
     assert_true (manager_next_due (w->m) == -1);
     grant_R (w, 1, ",\"starttime\":1721520196,\"expiration\":4875116178", true);
     assert_true (manager_next_due (w->m) == -1);
+}
+
+/* A job that is started late has its time, if the exec service says so; and ends if it is
+ * never started. */
+static void late_starts (void **state)
+{
+    struct world *w = *state;
+
+    submit (w, 1);
+    submit (w, 2);
+    turn (w);
+    told (w, "alloc1 alloc2 ");
+    grant_R (w, 1, ",\"starttime\":1000,\"expiration\":1010", true);
+    grant_R (w, 2, ",\"starttime\":1000,\"expiration\":1010", true);
+    turn (w);
+    told (w, "start1 start2 ");
+    assert_true (manager_next_due (w->m) == 10);
+    w->now = 1010; /* neither is started: it is not the end of them */
+    turn (w);
+    told (w, "");
+    assert_true (manager_next_due (w->m) == 10);
+    w->now = 1015;
+    manager_exec_time_left (w->m, 1, 10);
+    manager_exec_start (w->m, 1);
+    manager_exec_time_left (w->m, 1, 100); /* too late to say so */
+    turn (w);
+    assert_true (manager_next_due (w->m) == 5); /* of the other */
+    w->now = 1020;
+    turn (w);
+    told (w, "kill2 ");
+    assert_true (manager_next_due (w->m) == 5);
+    w->now = 1025;
+    turn (w);
+    told (w, "kill1 ");
 }
 
 static void queues (void **state)
@@ -891,6 +926,7 @@ static void clock_is_set (void **state)
     w->skew = 3600;
     turn (w);
     told (w, "alloc1 start1 ");
+    manager_exec_start (w->m, 1);
     assert_true (manager_next_due (w->m) == 60);
     w->now -= 7200; /* and back */
     w->skew = -3600;
@@ -1151,6 +1187,7 @@ int main (void)
         T (dependencies),
         T (chain),
         T (times),
+        T (late_starts),
         T (queues),
         T (losses),
         T (ends_between),

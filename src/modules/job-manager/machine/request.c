@@ -256,6 +256,19 @@ static struct job *executing (struct manager *m, flux_jobid_t id)
     return job && job->exec_sent && !job->exec_done ? job : NULL;
 }
 
+void manager_exec_time_left (struct manager *m, flux_jobid_t id, double left)
+{
+    struct job *job = executing (m, id);
+    double when;
+
+    if (!job || job->started || !heap_has (&job->expire_node))
+        return;
+    when = m->ops->mono (m->arg) + left;
+    job->late += when - job->t_expire;
+    job->t_expire = when;
+    heap_update (&m->expirations, &job->expire_node);
+}
+
 void manager_exec_start (struct manager *m, flux_jobid_t id)
 {
     struct job *job = executing (m, id);

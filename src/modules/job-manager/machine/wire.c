@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +199,17 @@ static int exec_type (struct span o, enum exec_answer_type *type)
     return malformed ();
 }
 
+/* Optional. */
+static void read_left (struct span data, double *left)
+{
+    struct span v;
+    double d;
+
+    if (jsontext_get (data, "time_left", &v) == 0 && jsontext_number (v, &d) && d > 0
+        && isfinite (d))
+        *left = d;
+}
+
 static int read_exec (struct span o, struct exec_answer *a)
 {
     struct span data = { "{}", 2 };
@@ -209,6 +221,8 @@ static int read_exec (struct span o, struct exec_answer *a)
     (void)jsontext_get (o, "data", &data);
     switch (a->type) {
     case EXEC_START:
+        read_left (data, &a->left);
+        return 0;
     case EXEC_REATTACHED:
         return 0;
     case EXEC_FINISH:

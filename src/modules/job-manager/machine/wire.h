@@ -45,9 +45,10 @@ enum exec_answer_type {
 struct exec_answer {
     enum exec_answer_type type;
     flux_jobid_t id;
-    int status;   /* of FINISH */
-    bool final;   /* of RELEASE */
-    char *ranks;  /* the same */
+    double left; /* of START: s until the job expires, if it began anew; 0: as before */
+    int status;  /* of FINISH */
+    bool final;  /* of RELEASE */
+    char *ranks; /* the same */
     int severity; /* of EXCEPTION */
     char *kind;   /* its type */
     char *note;

@@ -265,7 +265,13 @@ static void the_exec_service_answers (void **state)
     a = exec ("{\"id\":5,\"type\":\"start\",\"data\":{}}");
     assert_true (a.type == EXEC_START && a.id == 5);
     a = exec ("{\"id\":5,\"type\":\"start\"}"); /* there is nothing to be said */
-    assert_true (a.type == EXEC_START);
+    assert_true (a.type == EXEC_START && a.left == 0);
+    a = exec ("{\"id\":5,\"type\":\"start\",\"data\":{\"time_left\":1.5}}");
+    assert_true (a.type == EXEC_START && a.left == 1.5);
+    a = exec ("{\"id\":5,\"type\":\"start\",\"data\":{\"time_left\":-1}}");
+    assert_true (a.type == EXEC_START && a.left == 0);
+    a = exec ("{\"id\":5,\"type\":\"start\",\"data\":{\"time_left\":\"x\"}}");
+    assert_true (a.type == EXEC_START && a.left == 0);
     a = exec ("{\"id\":5,\"type\":\"reattached\",\"data\":{}}");
     assert_true (a.type == EXEC_REATTACHED);
 
