@@ -34,17 +34,13 @@
 
 static double timeout = 2.;
 
-static json_t *take_answer (flux_future_t *f, double until)
+static json_t *take_answer (flux_future_t *f)
 {
-    double left = until - clock_monotonic ();
     const char *s;
-    json_t *o = NULL;
 
-    if (f && flux_future_wait_for (f, left > 0 ? left : 0) == 0
-        && flux_rpc_get (f, &s) == 0 && s)
-        o = json_loads (s, 0, NULL);
-    flux_future_destroy (f);
-    return o;
+    if (f && flux_future_is_ready (f) && flux_rpc_get (f, &s) == 0 && s)
+        return json_loads (s, 0, NULL);
+    return NULL;
 }
 
 /* NULL: there is nobody to ask. */
@@ -75,15 +71,27 @@ static int scrape (struct buf *b, flux_error_t *error)
 {
     double until = clock_monotonic () + timeout;
     flux_t *h = open_instance (error);
+    flux_future_t *all = h ? flux_future_wait_all_create () : NULL;
     flux_future_t *f[16];
     json_t *answers[16];
 
-    if (!h)
+    if (!all) {
+        flux_close (h);
         return -1;
+    }
+    flux_future_set_flux (all, h);
     for (size_t i = 0; i < families_count; i++)
-        f[i] = ask (h, &families_sources[i]);
+        if ((f[i] = ask (h, &families_sources[i]))
+            && flux_future_push (all, families_sources[i].name, f[i]) < 0) {
+            flux_future_destroy (f[i]);
+            f[i] = NULL;
+        }
+    /* Together: one that does not answer must not take the time of others. */
+    double left = until - clock_monotonic ();
+    (void)flux_future_wait_for (all, left > 0 ? left : 0);
     for (size_t i = 0; i < families_count; i++)
-        answers[i] = take_answer (f[i], until);
+        answers[i] = take_answer (f[i]);
+    flux_future_destroy (all);
     families_write (b, answers);
     for (size_t i = 0; i < families_count; i++)
         json_decref (answers[i]);

@@ -117,7 +117,16 @@ flux module remove job-list
 is 'without job-list' 0 metric 'flux_up{service="job-list"}'
 is 'nobody knows of jobs' '' metric 'flux_jobs{state="run"}'
 is 'the text is one all the same' True sh -c 'flux metrics | /usr/bin/python3 check.py'
-flux module load job-list
+
+# One that does not answer.
+flux module load --exec job-list
+stopped=$(pgrep -P "$(flux getattr broker.pid)" -f 'flux-module-exec .*job-list')
+kill -STOP "$stopped"
+flux metrics --timeout=1s >got
+is 'who does not answer is not up' 'flux_up{service="job-list"} 0' \
+    grep -F 'flux_up{service="job-list"}' got
+is 'others are' 1 sed -n 's/^flux_up{service="kvs"} //p' got
+kill -CONT "$stopped"
 
 # An instance that ends under its server.
 flux start sh -c 'flux metrics --listen=0 >url & until [ -s url ]; do flux getattr rank >/dev/null; done; echo $! >server'
