@@ -171,7 +171,8 @@ static char *load_request (optparse_t *p, const char *what, int argc, char **arg
         file = "python";
     }
     for (int i = 1; i < argc; i++)
-        json_array_append_new (args, json_string (argv[i]));
+        if (json_array_append_new (args, json_string (argv[i])) < 0)
+            cmd_die ("%s: arguments are not valid UTF-8", what);
     json_t *o = json_pack ("{s:s s:o}", "path", file, "args", args);
     if (!o)
         cmd_die ("%s: arguments are not valid UTF-8", what);

@@ -12,8 +12,10 @@
 #include "cmd/output/output.h"
 
 #include "base/clock.h"
+#include "core/connect/within.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -27,21 +29,18 @@
 
 #define TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 #define CONNECTIONS_MAX 16
-#define IDLE_MAX 10 /* seconds without a byte */
+#define IDLE_MAX 10  /* seconds without a byte */
+#define OPEN_MIN 0.1 /* seconds: 0 would be no limit */
 
 static double timeout = 2.;
 
-static json_t *take_answer (flux_future_t *f, double until)
+static json_t *take_answer (flux_future_t *f)
 {
-    double left = until - clock_monotonic ();
     const char *s;
-    json_t *o = NULL;
 
-    if (f && flux_future_wait_for (f, left > 0 ? left : 0) == 0
-        && flux_rpc_get (f, &s) == 0 && s)
-        o = json_loads (s, 0, NULL);
-    flux_future_destroy (f);
-    return o;
+    if (f && flux_future_is_ready (f) && flux_rpc_get (f, &s) == 0 && s)
+        return json_loads (s, 0, NULL);
+    return NULL;
 }
 
 /* NULL: there is nobody to ask. */
@@ -58,20 +57,41 @@ static flux_future_t *ask (flux_t *h, const struct source *s)
     return flux_rpc (h, topic, s->payload, 0, 0);
 }
 
+/* A broker that does not take us in, e.g. a stopped one, must not hold the server, which
+ * has one thread. */
+static flux_t *open_instance (flux_error_t *error)
+{
+    double limit = timeout > OPEN_MIN ? timeout : OPEN_MIN;
+
+    return open_within (NULL, limit < INSTANCE_LIMIT ? limit : INSTANCE_LIMIT, error);
+}
+
 /* -1: there is no instance, or no memory. */
 static int scrape (struct buf *b, flux_error_t *error)
 {
-    flux_t *h = flux_open_ex (NULL, 0, error);
     double until = clock_monotonic () + timeout;
+    flux_t *h = open_instance (error);
+    flux_future_t *all = h ? flux_future_wait_all_create () : NULL;
     flux_future_t *f[16];
     json_t *answers[16];
 
-    if (!h)
+    if (!all) {
+        flux_close (h);
         return -1;
+    }
+    flux_future_set_flux (all, h);
     for (size_t i = 0; i < families_count; i++)
-        f[i] = ask (h, &families_sources[i]);
+        if ((f[i] = ask (h, &families_sources[i]))
+            && flux_future_push (all, families_sources[i].name, f[i]) < 0) {
+            flux_future_destroy (f[i]);
+            f[i] = NULL;
+        }
+    /* Together: one that does not answer must not take the time of others. */
+    double left = until - clock_monotonic ();
+    (void)flux_future_wait_for (all, left > 0 ? left : 0);
     for (size_t i = 0; i < families_count; i++)
-        answers[i] = take_answer (f[i], until);
+        answers[i] = take_answer (f[i]);
+    flux_future_destroy (all);
     families_write (b, answers);
     for (size_t i = 0; i < families_count; i++)
         json_decref (answers[i]);
@@ -159,7 +179,8 @@ static int listen_port (const char *text)
     char *end;
     long port = strtol (text, &end, 10);
 
-    if (*end || end == text || port < 0 || port > 65535)
+    /* strtol takes blanks and signs */
+    if (!isdigit ((unsigned char)text[0]) || *end || port < 0 || port > 65535)
         cmd_die (
             "--listen=%s: neither a port (0 to 65535) nor a path that begins with /",
             text);
@@ -256,7 +277,7 @@ int main (int argc, char **argv)
     if (i < argc)
         optparse_fatal_usage (p, 1, NULL);
     timeout = optparse_get_duration (p, "timeout", 2.);
-    if (!(h = flux_open_ex (NULL, 0, &error)))
+    if (!(h = open_instance (&error)))
         cmd_die ("%s", error.text);
     flux_close (h);
     if ((where = optparse_get_str (p, "listen", NULL)))

@@ -66,8 +66,19 @@ static int count_ups (const char *s)
     return ups;
 }
 
+/* limit: of the connector, and of who waits for a future of the handle; 0: none. */
+static flux_t *open_limited (const char *uri, int flags, double limit,
+                             flux_error_t *error)
+{
+    flux_t *h = open_uri (uri, flags, limit, error);
+
+    if (h)
+        h->patience = limit;
+    return h;
+}
+
 /* NULL at the top. */
-static flux_t *open_parent (flux_t *h, int flags, flux_error_t *error)
+static flux_t *open_parent (flux_t *h, int flags, double limit, flux_error_t *error)
 {
     const char *uri = flux_attr_get (h, "parent-uri");
     const char *level = flux_attr_get (h, "instance-level");
@@ -76,16 +87,17 @@ static flux_t *open_parent (flux_t *h, int flags, flux_error_t *error)
         errno = ENOENT;
         return NULL;
     }
-    return open_uri (uri, flags, 0., error);
+    return open_limited (uri, flags, limit, error);
 }
 
-static flux_t *open_ancestor (const char *path, int flags, flux_error_t *error)
+static flux_t *open_ancestor (const char *path, int flags, double limit,
+                              flux_error_t *error)
 {
-    flux_t *h = open_uri (default_uri (), flags, 0., error);
+    flux_t *h = open_limited (default_uri (), flags, limit, error);
     int ups = count_ups (path);
 
     while (h && ups-- != 0) {
-        flux_t *parent = open_parent (h, flags, error);
+        flux_t *parent = open_parent (h, flags, limit, error);
 
         if (!parent && errno == ENOENT)
             break; /* above the top is the top */
@@ -95,9 +107,17 @@ static flux_t *open_ancestor (const char *path, int flags, flux_error_t *error)
     return h;
 }
 
+static flux_t *open_any (const char *uri, int flags, double limit, flux_error_t *error)
+{
+    if (!uri)
+        uri = default_uri ();
+    if (is_ancestor_path (uri))
+        return open_ancestor (uri, flags, limit, error);
+    return open_limited (uri, flags, limit, error);
+}
+
 flux_t *flux_open_ex (const char *uri, int flags, flux_error_t *error)
 {
-    flux_t *h;
     const char *s;
     int valid = FLUX_O_TRACE | FLUX_O_CLONE | FLUX_O_NONBLOCK | FLUX_O_MATCHDEBUG
                 | FLUX_O_TEST_NOSUB | FLUX_O_RPCTRACK | FLUX_O_NOREQUEUE;
@@ -111,13 +131,7 @@ flux_t *flux_open_ex (const char *uri, int flags, flux_error_t *error)
     }
     if ((s = getenv ("FLUX_HANDLE_TRACE")) && s[0] && strcmp (s, "0"))
         flags |= FLUX_O_TRACE;
-    if (!uri)
-        uri = default_uri ();
-    if (is_ancestor_path (uri))
-        h = open_ancestor (uri, flags, error);
-    else
-        h = open_uri (uri, flags, 0., error);
-    return h;
+    return open_any (uri, flags, 0., error);
 }
 
 flux_t *flux_open (const char *uri, int flags)
@@ -127,10 +141,6 @@ flux_t *flux_open (const char *uri, int flags)
 
 flux_t *open_within (const char *uri, double seconds, flux_error_t *error)
 {
-    flux_t *h;
-
     error->text[0] = '\0';
-    if ((h = open_uri (uri, 0, seconds, error)))
-        h->patience = seconds;
-    return h;
+    return open_any (uri, 0, seconds, error);
 }

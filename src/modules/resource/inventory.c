@@ -37,11 +37,10 @@ void inventory_fini (struct inventory *inv)
     rset_destroy (inv->R);
 }
 
-/* Names by rank: of R, and of brokers that R does not have. NULL: out of memory. */
-static struct hostlist *all_names (const struct inventory *inv)
+struct hostlist *inventory_names (const struct inventory *inv, const struct rset *R)
 {
-    struct idset *ranks = rset_ranks (inv->R);
-    struct hostlist *given = rset_nodelist (inv->R), *names = hostlist_create ();
+    struct idset *ranks = rset_ranks (R);
+    struct hostlist *given = rset_nodelist (R), *names = hostlist_create ();
     const char *name = given ? hostlist_first (given) : NULL;
     unsigned int next = ranks && name ? idset_first (ranks) : IDSET_INVALID_ID;
     bool ok = ranks && given && names;
@@ -72,7 +71,7 @@ void inventory_define (struct inventory *inv, struct rset *take_R)
 
     rset_destroy (inv->R);
     inv->R = take_R;
-    if (!(names = all_names (inv)))
+    if (!(names = inventory_names (inv, inv->R)))
         return;
     count = hostlist_count (names);
     for (int i = count; i < inv->count; i++) {

@@ -31,6 +31,9 @@ void inventory_fini (struct inventory *inv);
 /* R is known, or is another. It is taken. Nodes without a broker (pretended ones), as far
  * as there is no gap between, can be drained like others. */
 void inventory_define (struct inventory *inv, struct rset *take_R);
+/* Names of nodes by rank with this R: its own, and those of brokers that it does not have.
+ * The caller destroys them. NULL: out of memory. */
+struct hostlist *inventory_names (const struct inventory *inv, const struct rset *R);
 
 /* Ranks that a scheduler may use now: online, not drained, not excluded, in R. */
 struct idset *inventory_up (const struct inventory *inv);

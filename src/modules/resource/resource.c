@@ -63,6 +63,20 @@ void resource_drain (struct resource *ctx, const struct idset *ranks,
     acquire_changed (ctx);
 }
 
+/* NULL: there is not one, or it is unknown. */
+static struct idset *some_targets (struct resource *ctx, const char *targets,
+                                   flux_error_t *error)
+{
+    struct idset *ranks = targets_decode (targets, ctx->inv.names, error);
+
+    if (ranks && idset_empty (ranks)) {
+        error_invalid (error, "no targets");
+        idset_destroy (ranks);
+        return NULL;
+    }
+    return ranks;
+}
+
 static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
@@ -77,7 +91,7 @@ static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
             < 0
         || reason_check (reason, &error) < 0
         || drain_mode_decode (name, &mode, &error) < 0
-        || !(ranks = targets_decode (targets, ctx->inv.names, &error))
+        || !(ranks = some_targets (ctx, targets, &error))
         || inventory_drain (&ctx->inv, ranks, reason, flux_reactor_time (), mode,
                             &error)
                < 0)
@@ -104,7 +118,7 @@ static void undrain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
                              &reason, "mode", &mode)
             < 0
         || undrain_mode_decode (mode, &force, &error) < 0
-        || !(ranks = targets_decode (targets, ctx->inv.names, &error))
+        || !(ranks = some_targets (ctx, targets, &error))
         || inventory_undrain (&ctx->inv, ranks, force, &error) < 0) {
         flux_respond_error (h, msg, errno, error.text);
         idset_destroy (ranks);
@@ -336,19 +350,49 @@ static int read_settings (struct settings *s, const flux_conf_t *conf,
     return rc;
 }
 
+/* Names of nodes as they are after the next start. NULL: there will be none. */
+static struct hostlist *next_names (struct resource *ctx, const struct settings *s,
+                                    flux_error_t *error)
+{
+    struct rset *r;
+    struct hostlist *names;
+
+    if (!s->R)
+        return hostlist_copy (ctx->inv.names);
+    if (!(r = source_configured (ctx, s, error)))
+        return NULL;
+    names = inventory_names (&ctx->inv, r);
+    rset_destroy (r);
+    return names;
+}
+
+static int check_names (struct resource *ctx, const struct settings *s,
+                        flux_error_t *error)
+{
+    struct hostlist *names = next_names (ctx, s, error);
+    struct idset *ranks = NULL;
+    flux_error_t why;
+    int rc = names ? 0 : -1;
+
+    if (names && s->exclude && !(ranks = targets_decode (s->exclude, names, &why)))
+        rc = error_invalid (error, "resource.exclude: %.130s", why.text);
+    idset_destroy (ranks);
+    hostlist_destroy (names);
+    return rc;
+}
+
 /* It counts from the next start on, which must not be the first to find it wrong. */
 static int check_settings (struct resource *ctx, const flux_conf_t *conf,
                            flux_error_t *error)
 {
     struct settings s = { 0 };
-    struct idset *ranks = NULL;
-    flux_error_t why;
     int rc = read_settings (&s, conf, error);
 
-    if (rc == 0 && ctx->rank == 0 && s.exclude
-        && !(ranks = targets_decode (s.exclude, ctx->inv.names, &why)))
-        rc = error_invalid (error, "resource.exclude: %.130s", why.text);
-    idset_destroy (ranks);
+    if (rc == 0) {
+        s.verify = s.verify && !ctx->noverify;
+        if (ctx->rank == 0)
+            rc = check_names (ctx, &s, error);
+    }
     settings_fini (&s);
     return rc;
 }
@@ -495,6 +539,21 @@ static int set_excluded (struct resource *ctx)
     return 0;
 }
 
+static int set_configured (struct resource *ctx)
+{
+    flux_error_t error;
+    struct rset *r;
+
+    if (!ctx->settings.R)
+        return 0;
+    if (!(r = source_configured (ctx, &ctx->settings, &error))) {
+        flux_log (ctx->h, LOG_ERR, "%s", error.text);
+        return -1;
+    }
+    inventory_define (&ctx->inv, r);
+    return 0;
+}
+
 static int init_root (struct resource *ctx)
 {
     const char *text = flux_attr_get (ctx->h, "hostlist");
@@ -508,12 +567,13 @@ static int init_root (struct resource *ctx)
         return -1;
     }
     if (inventory_init (&ctx->inv, hosts) < 0
-        || !(ctx->waiting = flux_msglist_create ()) || set_excluded (ctx) < 0)
+        || !(ctx->waiting = flux_msglist_create ()) || set_configured (ctx) < 0
+        || set_excluded (ctx) < 0)
         return -1;
     post_restart (ctx);
     parent_init (ctx);
-    if (source_init (ctx) < 0
-        || flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
+    source_init (ctx);
+    if (flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
         || (ctx->force_up ? force_up (ctx)
                           : !(ctx->online = watch_group (ctx, "broker.online")))
         || !(ctx->torpid = watch_group (ctx, "broker.torpid")))

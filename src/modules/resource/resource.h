@@ -61,9 +61,13 @@ struct resource {
     struct flux_msglist *waiting; /* for R */
 };
 
-/* source.c: sets inv.R if configuration, KVS or enclosing job know it. -1 if
- * they say something that cannot be. */
-int source_init (struct resource *ctx);
+/* source.c: sets inv.R if the KVS or the enclosing job know it, and has what was drained.
+ * If it is configured inv.R is set before, since it names who is excluded or drained. */
+void source_init (struct resource *ctx);
+/* A copy of R of the settings, with ranks of this instance. NULL: out of memory, or hosts
+ * that are not there and were to be verified. */
+struct rset *source_configured (struct resource *ctx, const struct settings *s,
+                                flux_error_t *error);
 /* inv.R was made from reports. */
 void source_define (struct resource *ctx, struct rset *take_R, const char *method);
 

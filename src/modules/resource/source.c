@@ -4,11 +4,11 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "base/error.h"
 #include "resource.h"
 
-void source_define (struct resource *ctx, struct rset *take_R, const char *method)
+static void announce (struct resource *ctx, const char *method)
 {
-    inventory_define (&ctx->inv, take_R);
     ctx->method = method;
     journal_post (ctx, "resource-define", json_pack ("{s:s}", "method", method));
     journal_put_R (ctx);
@@ -16,34 +16,45 @@ void source_define (struct resource *ctx, struct rset *take_R, const char *metho
     resource_defined (ctx);
 }
 
-static int from_settings (struct resource *ctx)
+void source_define (struct resource *ctx, struct rset *take_R, const char *method)
 {
-    flux_error_t error;
-    struct rset *r = rset_copy (ctx->settings.R);
-    struct idset *ranks;
-    unsigned int last;
+    inventory_define (&ctx->inv, take_R);
+    announce (ctx, method);
+}
 
-    if (!r)
-        return -1;
-    if (rset_rerank (r, ctx->inv.hosts, &error) < 0) {
-        /* Pretended hosts are fine as long as nobody wants to verify them. */
-        if (errno != ENOENT || ctx->settings.verify) {
-            flux_log (ctx->h, LOG_ERR, "configured resources: %s", error.text);
-            rset_destroy (r);
-            return -1;
-        }
+struct rset *source_configured (struct resource *ctx, const struct settings *s,
+                                flux_error_t *error)
+{
+    struct rset *r = rset_copy (s->R);
+    flux_error_t why;
+
+    if (!r) {
+        error_fail (error, ENOMEM, "out of memory");
+        return NULL;
     }
-    ranks = rset_ranks (r);
-    last = idset_last (ranks);
+    /* Pretended hosts are fine as long as nobody wants to verify them. */
+    if (rset_rerank (r, ctx->inv.hosts, &why) < 0 && (errno != ENOENT || s->verify)) {
+        error_invalid (error, "configured resources: %.130s", why.text);
+        rset_destroy (r);
+        return NULL;
+    }
+    return r;
+}
+
+/* inv has had them since before what is excluded and drained was looked for there. */
+static void from_settings (struct resource *ctx)
+{
+    struct idset *ranks = rset_ranks (ctx->inv.R);
+    unsigned int last = idset_last (ranks);
+
     idset_destroy (ranks);
     if (last != IDSET_INVALID_ID && last >= ctx->size)
         flux_log (ctx->h, LOG_INFO,
                   "configured resources exceed the %u ranks of this "
                   "instance",
                   ctx->size);
-    source_define (ctx, r, "configuration");
+    announce (ctx, "configuration");
     ctx->verify = ctx->settings.verify;
-    return 0;
 }
 
 static bool same_hosts (struct resource *ctx, const struct rset *r)
@@ -116,15 +127,14 @@ static void set_expiration (struct resource *ctx)
     rset_destroy (r);
 }
 
-int source_init (struct resource *ctx)
+void source_init (struct resource *ctx)
 {
     int kvs = from_kvs (ctx);
 
     if (kvs == 0)
         set_expiration (ctx);
     if (ctx->settings.R)
-        return from_settings (ctx);
-    if (kvs < 0 && !ctx->settings.rediscover)
+        from_settings (ctx);
+    else if (kvs < 0 && !ctx->settings.rediscover)
         (void)from_job (ctx);
-    return 0;
 }

@@ -689,6 +689,11 @@ struct rset *alloc_allocated (const struct alloc *a)
             return NULL;
         }
     }
+    /* a queue is known by them */
+    if (r && rset_copy_properties (r, a->all) < 0) {
+        rset_destroy (r);
+        return NULL;
+    }
     return r;
 }
 

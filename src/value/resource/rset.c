@@ -278,7 +278,7 @@ static void copy_head (struct rset *to, const struct rset *from)
 }
 
 /* Properties of the ranks that `to` has. */
-static int copy_properties (struct rset *to, const struct rset *from)
+int rset_copy_properties (struct rset *to, const struct rset *from)
 {
     for (int i = 0; i < from->nprops; i++) {
         struct idset *ranks = idset_create (0, IDSET_FLAG_AUTOGROW);
@@ -317,7 +317,7 @@ struct rset *rset_select (const struct rset *r, select_f fn, void *arg)
             goto error;
     }
     whole = new->count == r->count;
-    if (copy_properties (new, r) < 0)
+    if (rset_copy_properties (new, r) < 0)
         goto error;
     /* A graph describes the whole set or nothing. */
     if (whole && r->scheduling)
@@ -376,7 +376,7 @@ int rset_append (struct rset *r, const struct rset *other)
         if (rset_insert (r, e->rank, e->host, e->kids) < 0)
             return -1;
     }
-    return copy_properties (r, other);
+    return rset_copy_properties (r, other);
 }
 
 struct idset *rset_ranks (const struct rset *r)

@@ -34,6 +34,8 @@ int rset_add_ids (struct rset *r, unsigned int rank, const struct rset *like,
 int rset_add_like (struct rset *r, unsigned int rank, const char *host,
                    const struct rset *from, unsigned int rank_from);
 int rset_add_property (struct rset *r, const char *name, const struct idset *ranks);
+/* Those of from, for the ranks that r has. */
+int rset_copy_properties (struct rset *r, const struct rset *from);
 int rset_remove_property (struct rset *r, const char *name, const struct idset *ranks);
 int rset_append (struct rset *r, const struct rset *other); /* EEXIST on overlap */
 /* Ranks of the set, new. */

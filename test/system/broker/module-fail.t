@@ -26,4 +26,6 @@ succeeds 'it is gone' timeout 20 sh -c \
 like 'the log says why' 'module testmod failed: it is too late|load .*: it is too late' \
     sh -c 'flux dmesg; cat late.out'
 is 'the instance lives' ok flux run echo ok
+fails 'an argument that cannot be sent' 1 'arguments are not valid UTF-8' \
+    flux module reload cron "$(printf 'x=\377')"
 finish

@@ -107,7 +107,7 @@ succeeds 'and is removed' test ! -e sock
 echo kept >file
 fails 'a file is not' 1 'file: Address already in use' flux metrics --listen="$DIR/file"
 is 'replaced' kept cat file
-for bad in 65536 -1 x '' 80x; do
+for bad in 65536 -1 x '' 80x ' 0' +0; do
     fails "--listen=$bad" 1 "neither a port" flux metrics --listen="$bad"
 done
 fails 'no operands' 1 'sage' flux metrics now
@@ -117,7 +117,16 @@ flux module remove job-list
 is 'without job-list' 0 metric 'flux_up{service="job-list"}'
 is 'nobody knows of jobs' '' metric 'flux_jobs{state="run"}'
 is 'the text is one all the same' True sh -c 'flux metrics | /usr/bin/python3 check.py'
-flux module load job-list
+
+# One that does not answer.
+flux module load --exec job-list
+stopped=$(pgrep -P "$(flux getattr broker.pid)" -f 'flux-module-exec .*job-list')
+kill -STOP "$stopped"
+flux metrics --timeout=1s >got
+is 'who does not answer is not up' 'flux_up{service="job-list"} 0' \
+    grep -F 'flux_up{service="job-list"}' got
+is 'others are' 1 sed -n 's/^flux_up{service="kvs"} //p' got
+kill -CONT "$stopped"
 
 # An instance that ends under its server.
 flux start sh -c 'flux metrics --listen=0 >url & until [ -s url ]; do flux getattr rank >/dev/null; done; echo $! >server'
@@ -131,5 +140,32 @@ except urllib.error.HTTPError as e:
 END
 )"
 kill "$(cat server)"
+
+# A broker that has stopped.
+mkfifo ready
+: >names
+flux start sh -c 'flux getattr broker.pid; flux getattr local-uri; read -r _' \
+    <ready >names &
+instance=$!
+exec 9>ready # it ends when this is closed
+until [ "$(wc -l <names)" -eq 2 ]; do flux getattr rank >/dev/null; done
+stopped=$(sed -n 1p names)
+theirs=$(sed -n 2p names)
+kill -STOP "$stopped"
+fails 'a broker that has stopped' 1 'the broker does not answer' \
+    env FLUX_URI="$theirs" flux metrics --timeout=0.2s
+kill -CONT "$stopped"
+(FLUX_URI=$theirs; export FLUX_URI; exec flux metrics --timeout=0.2s --listen="$DIR/stop.sock") >out &
+server=$!
+until [ -s out ]; do flux getattr rank >/dev/null; done
+kill -STOP "$stopped"
+ask "unix:$DIR/stop.sock" >got
+is 'is 503 to a server' 503 sh -c 'head -n 1 got | cut -d" " -f1'
+kill $server
+wait $server
+is 'which a signal ends meanwhile' 0 echo $?
+kill -CONT "$stopped"
+exec 9>&-
+wait "$instance"
 fails 'no instance' 1 '^flux-metrics: ' env FLUX_URI=local:///nosuch flux metrics
 finish

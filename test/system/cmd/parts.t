@@ -37,6 +37,12 @@ is 'resource list: a row for each queue' '     STATE QUEUE PROPERTIES NNODES NCO
  allocated debug                 0      0     0 
       down batch                 0      0     0 
       down debug                 0      0     0 ' flux resource list
+busy=$(flux submit -q debug -t 1m -N1 sleep 300)
+flux job wait-event -q "$busy" alloc
+is 'what is allocated is in its queue' 'debug h3' \
+    flux resource list -s allocated -q debug -no '{queue} {nodelist}'
+flux cancel "$busy"
+flux job wait-event -q "$busy" clean
 is 'resource list -q' 'free debug h3' flux resource list -s free -q debug -no '{state} {queue} {nodelist}'
 is 'resource list: without a queue in the format they are one' 'h[1-3]' \
     flux resource list -s all -no '{nodelist}'

@@ -36,6 +36,32 @@ gpus = "0-1"
 hosts = "fake1"
 properties = ["big"]
 END
+    # Pretended hosts, more than brokers, are known at a start, too.
+    cat >many.toml <<END
+[resource]
+noverify = true
+exclude = "p[3-4]"
+[[resource.config]]
+hosts = "p[0-9]"
+cores = "0-3"
+END
+    mkdir state
+    like 'hosts without a broker can be excluded' 'exclude. +.* 2 p\[3-4\]' \
+        flux start -Sstatedir="$DIR/state" -c many.toml sh -c \
+        'flux resource drain p[7-8] broken && flux resource status'
+    sed 's/p\[3-4\]/p[3,8]/' many.toml >more.toml
+    like 'drained ones are remembered, unless they are excluded now' '^p7 broken$' \
+        flux start -Sstatedir="$DIR/state" -c more.toml \
+        flux resource drain -no '{nodelist} {reason}'
+    sed 's/p\[0-9\]/q[0-9]/' many.toml >other.toml
+    fails 'hosts that will not be there cannot be excluded' 1 \
+        'resource.exclude: .*host p3 is unknown' \
+        flux start -c many.toml flux config load "$DIR/other.toml"
+    sed 's/p\[3-4\]/q9/' other.toml >others.toml
+    succeeds 'those that will be can' \
+        flux start -c many.toml sh -c 'flux config load others.toml && flux module remove sched-simple && flux module reload resource'
+    fails 'nothing cannot be drained' 1 'no targets' flux start flux resource drain '' x
+
     like 'resources come from the configuration' \
         '"R_lite":\[.*"rank":"0-1".*"core":"0-7","gpu":"0-1"' \
         configured flux kvs get resource.R
