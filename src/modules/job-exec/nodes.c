@@ -42,11 +42,22 @@ static void node_destroy (struct node *n)
     free (n);
 }
 
+/* A pretended node has no broker, and so no host that is known. */
+static void name_node (const struct node *n, char *s, size_t size)
+{
+    const char *host = flux_get_hostbyrank (n->ctx->h, n->rank);
+
+    if (strcmp (host, "(null)") == 0)
+        snprintf (s, size, "rank %u, which has no broker", n->rank);
+    else
+        snprintf (s, size, "%.128s (rank %u)", host, n->rank);
+}
+
 /* Its shells are lost. */
 static void node_lost (struct node *n, int errnum, const char *why)
 {
     struct ctx *ctx = n->ctx;
-    char note[256];
+    char note[256], name[160];
     const char *type = errnum == EHOSTUNREACH ? "node-failure" : "exec";
 
     if (n->dead)
@@ -56,18 +67,16 @@ static void node_lost (struct node *n, int errnum, const char *why)
         idmap_take (ctx->nodes, n->rank);
     list_remove (&n->dirty_node);
     list_append (&ctx->dead_nodes, &n->dead_node);
+    name_node (n, name, sizeof (name));
+    if (errnum == EHOSTUNREACH)
+        snprintf (note, sizeof (note), "node failure on %s", name);
+    else
+        snprintf (note, sizeof (note), "lost contact with job shell on %s: %s", name,
+                  why);
     while (!list_empty (&n->shells)) {
         struct shell_ref *s = container_of (n->shells.next, struct shell_ref, node);
         struct job *job = s->job;
-        const char *host = flux_get_hostbyrank (ctx->h, n->rank);
 
-        if (errnum == EHOSTUNREACH)
-            snprintf (note, sizeof (note), "node failure on %s (rank %u)", host,
-                      n->rank);
-        else
-            snprintf (note, sizeof (note),
-                      "lost contact with job shell on %s (rank %u): %s", host, n->rank,
-                      why);
         job_raise (job, 0, type, note);
         job_shell_exited (job, s, SIGKILL);
     }
