@@ -80,6 +80,7 @@ class Module(_Unit):
         "name": str, "module": str, "ranks": str, "exec": bool, "priority": int,
         "args": list, "provides": list, "requires": list, "needs": list, "before": list,
         "after": list, "needs-config": list, "needs-attrs": list, "needs-env": list,
+        "args-env": str,
     }  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -87,6 +88,7 @@ class Module(_Unit):
         self.module = name
         self.priority = 100
         self.args: list[str] = []
+        self.args_env = ""
         self.exec = False
         self.disabled = False
 
@@ -379,6 +381,10 @@ class Modprobe:
         for name, module in self.alternatives.items():
             if module not in self.units:
                 raise ModprobeError(f"alternatives: {name}: there is no module '{module}'")
+        for unit in self.units.values():
+            if isinstance(unit, Module) and unit.args_env:
+                if words := self.context.getenv(unit.args_env, "").split():
+                    unit.args = words
 
     def read_rc(self, path: str) -> None:
         """Read the tasks of a file in Python."""
@@ -630,7 +636,10 @@ def cmd_load(probe: Modprobe, args: argparse.Namespace) -> None:
     """flux modprobe load"""
     loaded = probe.loaded()
     units = [u for u in probe.closure(args.modules) if u.name not in loaded]
-    if not units:
+    off = [u.name for u in map(probe.find, args.modules) if probe.is_disabled(u)]
+    if off:
+        _info(f"disabled here: {', '.join(off)}")
+    elif not units:
         _info("All modules and dependencies are already loaded")
     probe.run(units, args)
 
