@@ -1,4 +1,5 @@
 /* Each queue asks for its next jobs in one request, and takes the answers one by one. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -157,23 +158,46 @@ static void unreserve (struct qjob *qjob, void *arg)
     list_append (&u->lane->dropped, &job->dropped);
 }
 
-static int send_batch (struct lane *lane, json_t *ids)
+/* {jobid, jobspec} of each, without jobspec if it is that of the one before; new. */
+static json_t *encode_batch (const struct batch *b)
 {
-    struct batch *b = &lane->batch;
+    const struct shape *last = NULL;
     json_t *jobs = json_array ();
 
-    for (unsigned int i = 0; jobs && i < b->count; i++)
-        json_array_append_new (jobs, json_pack ("{s:I s:s}", "jobid",
-                                                (json_int_t)b->job[i]->id, "jobspec",
-                                                b->job[i]->shape->text));
+    for (unsigned int i = 0; jobs && i < b->count; i++) {
+        const struct qjob *job = b->job[i];
+        const char *text = job->shape == last ? NULL : job->shape->text;
+        json_array_append_new (jobs,
+                               json_pack ("{s:I s:s*}", "jobid", (json_int_t)job->id,
+                                          "jobspec", text));
+        last = job->shape;
+    }
+    return jobs;
+}
+
+static int send_batch (struct lane *lane, json_t *ids)
+{
+    struct ctx *ctx = lane->ctx;
+    struct batch *b = &lane->batch;
+    json_t *jobs = encode_batch (b);
+
+    if (!jobs || json_array_size (jobs) < b->count) {
+        json_decref (jobs);
+        errno = ENOMEM;
+        flux_log_error (ctx->h, "match");
+        return -1;
+    }
     lane->f = flux_rpc_pack (
-        lane->ctx->h, "sched-fluxion-resource.match_multi", FLUX_NODEID_ANY,
-        FLUX_RPC_STREAMING, "{s:s s:o s:O s:i s:b}", "cmd",
+        ctx->h, "sched-fluxion-resource.match_multi", FLUX_NODEID_ANY,
+        FLUX_RPC_STREAMING, "{s:s s:o s:O s:O s:i s:b}", "cmd",
         b->stop ? "allocate_with_satisfiability" : "allocate_orelse_reserve", "jobs",
-        jobs, "unreserve", ids, "reservations", (int)b->reservations, "stop", b->stop);
-    if (lane->f && flux_future_then (lane->f, -1., batch_cb, lane) == 0)
+        jobs, "free", ctx->given_back, "unreserve", ids, "reservations",
+        (int)b->reservations, "stop", b->stop);
+    if (lane->f && flux_future_then (lane->f, -1., batch_cb, lane) == 0) {
+        json_array_clear (ctx->given_back);
         return 0;
-    flux_log_error (lane->ctx->h, "match");
+    }
+    flux_log_error (ctx->h, "match");
     return -1;
 }
 
@@ -204,6 +228,16 @@ static void step (struct lane *lane)
     json_decref (u.ids);
 }
 
+void give_back (struct ctx *ctx)
+{
+    if (json_array_size (ctx->given_back) == 0)
+        return;
+    flux_future_destroy (flux_rpc_pack (ctx->h, "sched-fluxion-resource.cancel",
+                                        FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE, "{s:O}",
+                                        "jobids", ctx->given_back));
+    json_array_clear (ctx->given_back);
+}
+
 void lanes_schedule (void *arg)
 {
     struct ctx *ctx = arg;
@@ -211,4 +245,6 @@ void lanes_schedule (void *arg)
     for (size_t i = 0; ctx->ready && i < ctx->nlanes; i++)
         if (!ctx->lane[i].f)
             step (&ctx->lane[i]);
+    /* Nothing was asked for that would have taken them along. */
+    give_back (ctx);
 }

@@ -6,6 +6,7 @@
 #include <flux/schedutil.h>
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/hashmap.h"
 #include "core/reactor/reactor.h"
 #include "options.h"
@@ -47,6 +48,8 @@ struct ctx {
     size_t nlanes;
     struct idmap *jobs, *running;
     struct hashmap *shapes;
+    struct buf scratch;
+    json_t *given_back; /* ids that the graph is told of at the end of this turn */
     struct flux_msglist *waiting; /* questions from before it was ready */
     struct reactor_task schedule;
     bool ready;
@@ -62,7 +65,8 @@ void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 void job_destroy (struct ctx *ctx, struct job *job);
 void job_forget (struct ctx *ctx, struct job *job);
 void job_deny (struct ctx *ctx, const flux_msg_t *msg, const char *note);
-/* What a job holds, or has reserved, is the graph's again. */
+/* What a job holds, or has reserved, is the graph's again, before anything is matched
+ * that is not asked for yet. */
 void job_give_back (struct ctx *ctx, uint64_t id);
 /* NULL: there is no such queue. */
 struct lane *lane_find (struct ctx *ctx, const char *name);
@@ -81,6 +85,8 @@ struct running *running_add (struct ctx *ctx, uint64_t id, struct lane *lane,
 
 /* batch.c: jobs are asked for, and answers taken */
 void lanes_schedule (void *arg);
+/* Tell the graph what was given back. */
+void give_back (struct ctx *ctx);
 
 /* stats.c */
 void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);

@@ -1,28 +1,29 @@
 /* Jobs that wait, and what job-manager asks for. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
+#include "ask.h"
 #include "ctx.h"
 
 /* Shapes */
 
-static struct shape *shape_get (struct ctx *ctx, char *take_text)
+static struct shape *shape_get (struct ctx *ctx, const char *text)
 {
-    struct shape *s = hashmap_lookup (ctx->shapes, take_text);
+    struct shape *s = hashmap_lookup (ctx->shapes, text);
 
     if (s) {
-        free (take_text);
         s->refs++;
         return s;
     }
-    if (!(s = calloc (1, sizeof (*s)))
-        || hashmap_insert (ctx->shapes, take_text, s) < 0) {
+    if (!(s = calloc (1, sizeof (*s))) || !(s->text = strdup (text))
+        || hashmap_insert (ctx->shapes, text, s) < 0) {
+        if (s)
+            free (s->text);
         free (s);
-        free (take_text);
         return NULL;
     }
-    s->text = take_text;
     s->refs = 1;
     return s;
 }
@@ -34,41 +35,6 @@ static void shape_put (struct ctx *ctx, struct shape *s)
     hashmap_take (ctx->shapes, s->text);
     free (s->text);
     free (s);
-}
-
-/* One task of the shape: what it runs does not matter. */
-static json_t *bare_task (json_t *task)
-{
-    return json_pack ("{s:[s] s:O? s:O?}", "command", "-", "slot",
-                      json_object_get (task, "slot"), "count",
-                      json_object_get (task, "count"));
-}
-
-/* A jobspec that only has what matters to a match, as text; new. */
-static char *bare_jobspec (json_t *jobspec)
-{
-    json_t *system =
-        json_object_get (json_object_get (jobspec, "attributes"), "system");
-    json_t *tasks = json_array (), *task, *o, *sys = json_object ();
-    static const char *const keys[] = { "duration", "constraints", "queue" };
-    char *text = NULL;
-    size_t i;
-
-    json_array_foreach (json_object_get (jobspec, "tasks"), i, task)
-        json_array_append_new (tasks, bare_task (task));
-    for (i = 0; i < 3; i++)
-        if ((o = json_object_get (system, keys[i])))
-            json_object_set (sys, keys[i], o);
-    o = json_pack ("{s:O? s:O? s:O s:{s:O}}", "version",
-                   json_object_get (jobspec, "version"), "resources",
-                   json_object_get (jobspec, "resources"), "tasks", tasks, "attributes",
-                   "system", sys);
-    if (o)
-        text = json_dumps (o, JSON_COMPACT);
-    json_decref (o);
-    json_decref (sys);
-    json_decref (tasks);
-    return text;
 }
 
 /* Jobs */
@@ -124,9 +90,9 @@ void lanes_freed (struct ctx *ctx, bool endless)
 
 void job_give_back (struct ctx *ctx, uint64_t id)
 {
-    flux_future_destroy (flux_rpc_pack (ctx->h, "sched-fluxion-resource.cancel",
-                                        FLUX_NODEID_ANY, FLUX_RPC_NORESPONSE, "{s:I}",
-                                        "jobid", (json_int_t)id));
+    if (json_array_append_new (ctx->given_back, json_integer ((json_int_t)id)) < 0)
+        flux_log (ctx->h, LOG_ERR, "job %ju: out of memory", (uintmax_t)id);
+    lanes_wake (ctx);
 }
 
 void job_deny (struct ctx *ctx, const flux_msg_t *msg, const char *note)
@@ -135,62 +101,67 @@ void job_deny (struct ctx *ctx, const flux_msg_t *msg, const char *note)
         flux_log_error (ctx->h, "sched.alloc: cannot deny");
 }
 
-static struct job *job_create (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
-                               int64_t priority, json_t *jobspec)
+static struct job *job_create (struct ctx *ctx, const flux_msg_t *msg,
+                               const struct ask *ask)
 {
     struct job *job = calloc (1, sizeof (*job));
-    double duration = 0;
-    char *text;
 
     if (!job)
         return NULL;
     list_init (&job->dropped);
     list_init (&job->q.link);
-    job->q.id = id;
-    job->q.priority = priority;
-    (void)json_unpack (jobspec, "{s:{s:{s?F}}}", "attributes", "system", "duration",
-                       &duration);
-    job->endless = duration <= 0;
+    job->q.id = ask->id;
+    job->q.priority = ask->priority;
+    job->endless = ask->endless;
     /* The request without its jobspec: queued jobs should be small. */
     if (!(job->msg = flux_msg_copy (msg, false))
-        || flux_msg_pack (job->msg, "{s:I}", "id", (json_int_t)id) < 0
-        || !(text = bare_jobspec (jobspec))
-        || !(job->q.shape = shape_get (ctx, text))) {
+        || flux_msg_pack (job->msg, "{s:I}", "id", (json_int_t)ask->id) < 0
+        || !(job->q.shape = shape_get (ctx, ctx->scratch.data))) {
         job_destroy (ctx, job);
         return NULL;
     }
     return job;
 }
 
+static void deny_queue (struct ctx *ctx, const flux_msg_t *msg, const char *queue)
+{
+    char note[160];
+
+    snprintf (note, sizeof (note), "queue (%.80s) doesn't exist",
+              queue ? queue : "default");
+    job_deny (ctx, msg, note);
+}
+
 void alloc_cb (flux_t *h, const flux_msg_t *msg, void *arg)
 {
     struct ctx *ctx = arg;
-    const char *queue = NULL;
-    char note[160];
-    json_int_t id, priority;
+    const char *text, *queue;
     struct lane *lane;
+    struct ask ask;
     struct job *job;
-    json_t *o;
 
-    if (flux_request_unpack (msg, NULL, "{s:I s:I s:o}", "id", &id, "priority",
-                             &priority, "jobspec", &o)
-        < 0) {
-        flux_log_error (h, "sched.alloc: malformed request");
+    if (flux_request_decode (msg, NULL, &text) < 0 || !text
+        || ask_parse (&ask, (struct span){ text, strlen (text) }) < 0) {
+        flux_log (h, LOG_ERR, "sched.alloc: malformed request");
         return;
     }
-    if (idmap_lookup (ctx->jobs, id)) {
-        flux_log (h, LOG_ERR, "sched.alloc: job %jd is asked for twice", (intmax_t)id);
+    if (idmap_lookup (ctx->jobs, ask.id)) {
+        flux_log (h, LOG_ERR, "sched.alloc: job %jd is asked for twice",
+                  (intmax_t)ask.id);
         return;
     }
-    (void)json_unpack (o, "{s:{s:{s?s}}}", "attributes", "system", "queue", &queue);
+    queue = ask_queue (&ask, &ctx->scratch);
     if (!(lane = lane_find (ctx, queue))) {
-        snprintf (note, sizeof (note), "queue (%.80s) doesn't exist",
-                  queue ? queue : "default");
-        job_deny (ctx, msg, note);
+        deny_queue (ctx, msg, queue);
         return;
     }
-    if (!(job = job_create (ctx, msg, id, priority, o))
-        || idmap_insert (ctx->jobs, id, job) < 0) {
+    if (ask_shape (&ask, &ctx->scratch) < 0) {
+        job_deny (ctx, msg,
+                  errno == ENOMEM ? "scheduler is out of memory" : "malformed jobspec");
+        return;
+    }
+    if (!(job = job_create (ctx, msg, &ask))
+        || idmap_insert (ctx->jobs, ask.id, job) < 0) {
         job_destroy (ctx, job);
         job_deny (ctx, msg, "scheduler is out of memory");
         return;
@@ -209,50 +180,44 @@ static void partial_done (flux_future_t *f, void *arg)
     flux_future_destroy (f);
 }
 
-static void free_part (struct ctx *ctx, uint64_t id, json_t *R)
+static void free_part (struct ctx *ctx, uint64_t id, struct span R)
 {
-    char *text = json_dumps (R, JSON_COMPACT);
-    flux_future_t *f =
-        text ? flux_rpc_pack (ctx->h, "sched-fluxion-resource.partial-cancel",
-                              FLUX_NODEID_ANY, 0, "{s:I s:s}", "jobid", (json_int_t)id,
-                              "R", text)
-             : NULL;
+    flux_future_t *f = flux_rpc_pack (ctx->h, "sched-fluxion-resource.partial-cancel",
+                                      FLUX_NODEID_ANY, 0, "{s:I s:s%}", "jobid",
+                                      (json_int_t)id, "R", R.s, R.len);
 
     if (!f || flux_future_then (f, -1., partial_done, ctx) < 0) {
         flux_log_error (ctx->h, "sched.free");
         flux_future_destroy (f);
     }
-    free (text);
 }
 
 void free_cb (flux_t *h, const flux_msg_t *msg, const char *unused, void *arg)
 {
     struct ctx *ctx = arg;
     struct running *run;
-    bool endless = true;
-    json_int_t id;
-    int final = 1;
-    json_t *R;
+    struct ask_free ask;
+    const char *text;
+    bool endless;
 
-    if (flux_request_unpack (msg, NULL, "{s:I s:o s?b}", "id", &id, "R", &R, "final",
-                             &final)
-        < 0) {
-        flux_log_error (h, "sched.free: malformed request");
+    if (flux_request_decode (msg, NULL, &text) < 0 || !text
+        || ask_free_parse (&ask, (struct span){ text, strlen (text) }) < 0) {
+        flux_log (h, LOG_ERR, "sched.free: malformed request");
         return;
     }
-    if (!(run = idmap_lookup (ctx->running, id))) {
+    if (!(run = idmap_lookup (ctx->running, ask.id))) {
         flux_log (h, LOG_ERR, "sched.free: job %jd: nothing is allocated",
-                  (intmax_t)id);
+                  (intmax_t)ask.id);
         return;
     }
     endless = run->endless;
-    if (!final)
-        free_part (ctx, id, R);
+    if (!ask.final)
+        free_part (ctx, ask.id, ask.R);
     else {
-        job_give_back (ctx, id);
+        job_give_back (ctx, ask.id);
         if (run->lane)
             queue_complete (&run->lane->q);
-        idmap_remove (ctx->running, id);
+        idmap_remove (ctx->running, ask.id);
     }
     lanes_freed (ctx, endless);
 }

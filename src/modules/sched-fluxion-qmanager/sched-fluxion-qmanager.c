@@ -192,7 +192,7 @@ static int read_options (struct ctx *ctx, int argc, char **argv)
 static int ctx_init (struct ctx *ctx, flux_t *h)
 {
     if (!(ctx->jobs = idmap_create (NULL)) || !(ctx->running = idmap_create (free))
-        || !(ctx->shapes = hashmap_create (NULL))
+        || !(ctx->shapes = hashmap_create (NULL)) || !(ctx->given_back = json_array ())
         || !(ctx->waiting = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
         || !(ctx->util = schedutil_create (
@@ -226,6 +226,7 @@ static void lane_fini (struct lane *lane)
 static void ctx_fini (struct ctx *ctx)
 {
     reactor_task_cancel (&ctx->schedule);
+    give_back (ctx);
     flux_future_destroy (ctx->notify);
     for (size_t i = 0; i < ctx->nlanes; i++)
         lane_fini (&ctx->lane[i]);
@@ -237,6 +238,8 @@ static void ctx_fini (struct ctx *ctx)
     hashmap_destroy (ctx->shapes);
     flux_msglist_destroy (ctx->waiting);
     json_decref (ctx->parents);
+    json_decref (ctx->given_back);
+    buf_fini (&ctx->scratch);
     options_fini (&ctx->opt);
 }
 

@@ -31,6 +31,7 @@ struct ctx {
     struct flux_msglist *batches;   /* match_multi, one after the other */
     size_t batch_pos;               /* in the first of them */
     int batch_reserved;             /* made by it */
+    const char *batch_jobspec;      /* of its last job; part of the message */
     struct reactor_task step;
     struct idmap *placed; /* ids of a queue manager's jobs */
     uint64_t next_jobid;
@@ -57,6 +58,8 @@ void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *a
 void next_jobid_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
 void jobs_step (void *arg);
+/* The first batch is another one now. */
+void batch_reset (struct ctx *ctx);
 
 /* graph.c */
 void find_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);

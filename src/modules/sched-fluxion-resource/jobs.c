@@ -2,7 +2,8 @@
  *
  * Between two matches of a match_multi the reactor has its turn, so that a long one
  * keeps nobody waiting. Its jobs are matched in order; the first that gets nothing ends
- * it, with the errno of its failure and the text "jobid=N ...". */
+ * it, with the errno of its failure and the text "jobid=N ...". One without a jobspec
+ * asks for the same as the one before. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -135,6 +136,34 @@ void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *a
         flux_respond_error (h, msg, ENOMEM, NULL);
 }
 
+static int cancel_one (struct ctx *ctx, uint64_t id)
+{
+    idmap_remove (ctx->placed, id);
+    if (scheduler_cancel (site_scheduler (ctx->site), id) < 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    status_changed (ctx, STATUS_ALLOCATED);
+    return 0;
+}
+
+/* All that are there. -1: one was not. */
+static int cancel_all (struct ctx *ctx, json_t *ids)
+{
+    json_t *o;
+    size_t i;
+    int rc = 0;
+
+    if (ids && !json_is_array (ids)) {
+        errno = EPROTO;
+        return -1;
+    }
+    json_array_foreach (ids, i, o)
+        if (cancel_one (ctx, json_integer_value (o)) < 0)
+            rc = -1;
+    return rc;
+}
+
 /* Reservations that a new round makes anew. */
 static void unreserve (struct ctx *ctx, json_t *ids)
 {
@@ -158,6 +187,12 @@ static bool respond_failure (struct ctx *ctx, const flux_msg_t *msg, uint64_t id
                               (json_int_t)id, "status", "FAILED", "errnum", errnum,
                               "text", text, "tried", tried)
            == 0;
+}
+
+void batch_reset (struct ctx *ctx)
+{
+    ctx->batch_pos = ctx->batch_reserved = 0;
+    ctx->batch_jobspec = NULL;
 }
 
 /* What is asked for next in the place of cmd. */
@@ -198,11 +233,14 @@ static bool batch_next (struct ctx *ctx, const flux_msg_t *msg, int *errnum,
         error->text[0] = '\0';
         return false;
     }
-    if (json_unpack (json_array_get (jobs, ctx->batch_pos), "{s:I s:s}", "jobid", &id,
+    jobspec = ctx->batch_jobspec;
+    if (json_unpack (json_array_get (jobs, ctx->batch_pos), "{s:I s?s}", "jobid", &id,
                      "jobspec", &jobspec)
-        < 0)
+            < 0
+        || !jobspec)
         return false;
     ctx->batch_pos++;
+    ctx->batch_jobspec = jobspec;
     op = batch_op (ctx, cmd, reservations);
     if (match (ctx, op, id, jobspec, &a, &why) < 0) {
         *errnum = errno;
@@ -238,7 +276,7 @@ void jobs_step (void *arg)
             continue;
         flux_respond_error (ctx->h, msg, errnum, error.text[0] ? error.text : NULL);
         flux_msg_decref (flux_msglist_pop (ctx->batches));
-        ctx->batch_pos = ctx->batch_reserved = 0;
+        batch_reset (ctx);
         msg = flux_msglist_first (ctx->batches);
     }
     if (msg)
@@ -249,14 +287,21 @@ void match_multi_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                      void *arg)
 {
     struct ctx *ctx = arg;
+    json_t *jobs, *ended = NULL;
     const char *cmd;
-    json_t *jobs;
 
     if (!ctx_ready (ctx, msg))
         return;
-    if (flux_request_unpack (msg, NULL, "{s:s s:o}", "cmd", &cmd, "jobs", &jobs) < 0)
+    if (flux_request_unpack (msg, NULL, "{s:s s:o s?o}", "cmd", &cmd, "jobs", &jobs,
+                             "free", &ended)
+        < 0) {
         flux_respond_error (h, msg, errno, NULL);
-    else if (!flux_msg_is_streaming (msg))
+        return;
+    }
+    /* At once, whatever it waits for itself. */
+    if (cancel_all (ctx, ended) < 0)
+        flux_log (h, LOG_ERR, "cancel: %s", strerror (errno));
+    if (!flux_msg_is_streaming (msg))
         flux_respond_error (h, msg, EPROTO, "match_multi is a streaming request");
     else if (match_op_from_string (cmd) == MATCH_UNKNOWN || !json_is_array (jobs))
         flux_respond_error (h, msg, EINVAL, "unknown match command, or no jobs");
@@ -302,24 +347,22 @@ void update_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *
 void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     struct ctx *ctx = arg;
-    flux_error_t error;
+    json_t *ids = NULL;
     json_int_t id;
     int errnum = 0;
 
-    if (ctx->site && flux_request_unpack (msg, NULL, "{s:I}", "jobid", &id) == 0) {
-        idmap_remove (ctx->placed, id);
-        if (scheduler_cancel (site_scheduler (ctx->site), id) < 0)
-            errnum = ENOENT;
-        else
-            status_changed (ctx, STATUS_ALLOCATED);
-    } else
-        errnum = ctx->site ? errno : EAGAIN;
-    snprintf (error.text, sizeof (error.text), "nonexistent job");
+    if (!ctx->site)
+        errnum = EAGAIN;
+    else if (flux_request_unpack (msg, NULL, "{s:o}", "jobids", &ids) == 0)
+        errnum = cancel_all (ctx, ids) < 0 ? errno : 0;
+    else if (flux_request_unpack (msg, NULL, "{s:I}", "jobid", &id) < 0
+             || cancel_one (ctx, id) < 0)
+        errnum = errno;
     if (flux_msg_is_noresponse (msg)) {
         if (errnum)
             flux_log (h, LOG_ERR, "cancel: %s", strerror (errnum));
     } else if (errnum)
-        flux_respond_error (h, msg, errnum, errnum == ENOENT ? error.text : NULL);
+        flux_respond_error (h, msg, errnum, errnum == ENOENT ? "nonexistent job" : NULL);
     else
         flux_respond_pack (h, msg, "{}");
 }

@@ -98,7 +98,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     flux_msglist_disconnect (ctx->waiting, msg);
     flux_msglist_disconnect (ctx->batches, msg);
     if (flux_msglist_first (ctx->batches) != first)
-        ctx->batch_pos = ctx->batch_reserved = 0;
+        batch_reset (ctx);
 }
 
 static const struct flux_msg_handler_spec handlers[] = {
