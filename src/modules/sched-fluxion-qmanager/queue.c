@@ -138,6 +138,7 @@ void queue_freed (struct queue *q, bool endless)
 {
     if (endless)
         q->change++;
+    q->freed++;
     q->restart = true;
 }
 
@@ -167,6 +168,9 @@ static void begin_round (struct queue *q,
     q->counts.reserved = 0;
     q->round++;
     q->batch_size = BATCH_FIRST;
+    if (q->params.policy == QUEUE_FCFS && q->freed > 0)
+        q->batch_size = least (q->freed + 1, BATCH_FIRST);
+    q->freed = 0;
     list_foreach (&q->reserved, it) {
         struct qjob *job = container_of (it, struct qjob, link);
         list_remove (&job->link);

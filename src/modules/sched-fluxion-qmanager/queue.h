@@ -70,7 +70,7 @@ struct queue {
     struct order jobs;
     struct list reserved, asked; /* asked: in the order of the batch */
     struct order_node *seen;     /* the last that the round has seen; NULL: none */
-    unsigned int considered, nreserved, batch_size;
+    unsigned int considered, nreserved, batch_size, freed;
     uint64_t round, change, asked_change;
     bool restart, stopped;
 };
@@ -92,7 +92,9 @@ bool queue_is_blocked (const struct queue *q, const struct qjob *job);
 void queue_complete (struct queue *q);
 
 /* A round begins with a small batch, as often little is free, and what waits would be
- * sent for nothing with each job that ends; each further one is twice as large. */
+ * sent for nothing with each job that ends; each further one is twice as large. With
+ * fcfs, where jobs have ended, the first one has one job for each, and the one that is
+ * to wait. */
 #define BATCH_FIRST 8
 #define BATCH_MAX 128
 struct batch {

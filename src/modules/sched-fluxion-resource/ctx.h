@@ -16,6 +16,16 @@ struct match_stats {
 
 enum { STATUS_ALL, STATUS_DOWN, STATUS_ALLOCATED, STATUS_COUNT };
 
+/* A match_multi; pointers are into its message. */
+struct batch {
+    bool begun, stop;
+    match_op_t op;
+    json_t *jobs;
+    size_t pos;
+    int reservations, reserved; /* as many as may be, and are, made; -1: any number */
+    const char *jobspec;        /* of the last job */
+};
+
 struct ctx {
     flux_t *h;
     flux_msg_handler_t **handlers;
@@ -29,9 +39,7 @@ struct ctx {
     struct flux_msglist *listeners; /* of notify */
     struct flux_msglist *waiting;   /* status requests from before */
     struct flux_msglist *batches;   /* match_multi, one after the other */
-    size_t batch_pos;               /* in the first of them */
-    int batch_reserved;             /* made by it */
-    const char *batch_jobspec;      /* of its last job; part of the message */
+    struct batch batch;             /* the first of them, once it has begun */
     struct reactor_task step;
     struct idmap *placed; /* ids of a queue manager's jobs */
     uint64_t next_jobid;
@@ -58,8 +66,6 @@ void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *a
 void next_jobid_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg);
 void jobs_step (void *arg);
-/* The first batch is another one now. */
-void batch_reset (struct ctx *ctx);
 
 /* graph.c */
 void find_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);

@@ -189,78 +189,93 @@ static bool respond_failure (struct ctx *ctx, const flux_msg_t *msg, uint64_t id
            == 0;
 }
 
-void batch_reset (struct ctx *ctx)
+/* What is asked for next in the place of what the batch says. */
+static match_op_t batch_op (const struct batch *b)
 {
-    ctx->batch_pos = ctx->batch_reserved = 0;
-    ctx->batch_jobspec = NULL;
+    bool full = b->reservations >= 0 && b->reserved >= b->reservations;
+
+    return b->op == MATCH_ALLOCATE_ORELSE_RESERVE && full ? MATCH_ALLOCATE : b->op;
 }
 
-/* What is asked for next in the place of cmd. */
-static match_op_t batch_op (struct ctx *ctx, const char *cmd, int reservations)
+static int malformed (flux_error_t *error)
 {
-    match_op_t op = match_op_from_string (cmd);
+    snprintf (error->text, sizeof (error->text), "malformed request");
+    return EPROTO;
+}
 
-    if (op == MATCH_ALLOCATE_ORELSE_RESERVE && reservations >= 0
-        && ctx->batch_reserved >= reservations)
-        op = MATCH_ALLOCATE;
-    return op;
+static bool batch_begin (struct ctx *ctx, const flux_msg_t *msg)
+{
+    struct batch *b = &ctx->batch;
+    json_t *gone = NULL;
+    int stop = 1;
+    const char *cmd;
+
+    *b = (struct batch){ .reservations = -1 };
+    if (flux_request_unpack (msg, NULL, "{s:s s:o s?o s?i s?b}", "cmd", &cmd, "jobs",
+                             &b->jobs, "unreserve", &gone, "reservations",
+                             &b->reservations, "stop", &stop)
+        < 0)
+        return false;
+    b->op = match_op_from_string (cmd);
+    b->stop = stop;
+    b->begun = true;
+    unreserve (ctx, gone);
+    return true;
+}
+
+/* An allocation that nobody hears of would be lost. */
+static bool batch_grant (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
+                         struct answer *a, int *errnum)
+{
+    bool sent = respond (ctx, msg, id, a) == 0;
+
+    if (sent)
+        place (ctx, id);
+    else {
+        *errnum = errno;
+        scheduler_cancel (site_scheduler (ctx->site), id);
+    }
+    if (sent && *a->status == 'R')
+        ctx->batch.reserved++;
+    free (a->R);
+    return sent;
 }
 
 /* One more job of the first batch; false if that is over. */
 static bool batch_next (struct ctx *ctx, const flux_msg_t *msg, int *errnum,
                         flux_error_t *error)
 {
-    int reservations = -1, stop = 1;
-    const char *cmd, *jobspec;
+    struct batch *b = &ctx->batch;
     struct answer a = { 0 };
-    json_t *jobs, *gone = NULL;
     flux_error_t why;
     json_int_t id;
     match_op_t op;
-    bool more;
 
-    *errnum = EPROTO;
-    snprintf (error->text, sizeof (error->text), "malformed request");
-    if (flux_request_unpack (msg, NULL, "{s:s s:o s?o s?i s?b}", "cmd", &cmd, "jobs",
-                             &jobs, "unreserve", &gone, "reservations", &reservations,
-                             "stop", &stop)
-        < 0)
-        return false;
-    if (ctx->batch_pos == 0)
-        unreserve (ctx, gone);
-    if (ctx->batch_pos >= json_array_size (jobs)) {
-        *errnum = ENODATA;
-        error->text[0] = '\0';
+    error->text[0] = '\0';
+    *errnum = ENODATA;
+    if (!b->begun && !batch_begin (ctx, msg)) {
+        *errnum = malformed (error);
         return false;
     }
-    jobspec = ctx->batch_jobspec;
-    if (json_unpack (json_array_get (jobs, ctx->batch_pos), "{s:I s?s}", "jobid", &id,
-                     "jobspec", &jobspec)
+    if (b->pos >= json_array_size (b->jobs))
+        return false;
+    if (json_unpack (json_array_get (b->jobs, b->pos++), "{s:I s?s}", "jobid", &id,
+                     "jobspec", &b->jobspec)
             < 0
-        || !jobspec)
-        return false;
-    ctx->batch_pos++;
-    ctx->batch_jobspec = jobspec;
-    op = batch_op (ctx, cmd, reservations);
-    if (match (ctx, op, id, jobspec, &a, &why) < 0) {
-        *errnum = errno;
-        if (reservations >= 0 && (!stop || errno != EBUSY))
-            return respond_failure (ctx, msg, id, errno, why.text,
-                                    op == MATCH_ALLOCATE_ORELSE_RESERVE);
-        snprintf (error->text, sizeof (error->text), "jobid=%jd %.120s", (intmax_t)id,
-                  why.text);
+        || !b->jobspec) {
+        *errnum = malformed (error);
         return false;
     }
-    /* An allocation that nobody hears of would be lost. */
-    if (!(more = respond (ctx, msg, id, &a) == 0)) {
-        *errnum = errno;
-        scheduler_cancel (site_scheduler (ctx->site), id);
-    } else
-        place (ctx, id);
-    if (more && *a.status == 'R')
-        ctx->batch_reserved++;
-    free (a.R);
-    return more;
+    op = batch_op (b);
+    if (match (ctx, op, id, b->jobspec, &a, &why) == 0)
+        return batch_grant (ctx, msg, id, &a, errnum);
+    *errnum = errno;
+    if (b->reservations >= 0 && (!b->stop || errno != EBUSY))
+        return respond_failure (ctx, msg, id, errno, why.text,
+                                op == MATCH_ALLOCATE_ORELSE_RESERVE);
+    snprintf (error->text, sizeof (error->text), "jobid=%jd %.120s", (intmax_t)id,
+              why.text);
+    return false;
 }
 
 void jobs_step (void *arg)
@@ -276,7 +291,7 @@ void jobs_step (void *arg)
             continue;
         flux_respond_error (ctx->h, msg, errnum, error.text[0] ? error.text : NULL);
         flux_msg_decref (flux_msglist_pop (ctx->batches));
-        batch_reset (ctx);
+        ctx->batch.begun = false;
         msg = flux_msglist_first (ctx->batches);
     }
     if (msg)

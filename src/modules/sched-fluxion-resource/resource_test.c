@@ -519,9 +519,44 @@ static void batches (void **state)
     has (answer (ctx), "ENODATA");
     assert_null (answer (ctx));
     assert_int_equal (idmap_count (ctx->placed), 3);
-    assert_int_equal (ctx->batch_pos, 0);
+    assert_false (ctx->batch.begun);
     flux_msg_destroy (msg);
     flux_msg_destroy (msg2);
+}
+
+static void run_batch (struct ctx *ctx, const char *payload)
+{
+    flux_msg_t *msg = flux_request_encode ("x.match_multi", payload);
+
+    flux_msg_set_streaming (msg);
+    match_multi_cb (ctx->h, NULL, msg, ctx);
+    while (flux_msglist_count (ctx->batches) > 0)
+        jobs_step (ctx);
+    flux_msg_destroy (msg);
+}
+
+/* Jobs without a jobspec are as the one before; what was given back is free for them. */
+static void batches_share (void **state)
+{
+    struct ctx *ctx = *state;
+
+    run_batch (ctx, "{\"cmd\":\"allocate\",\"jobs\":[{\"jobid\":1,\"jobspec\":"
+                    "\"" JOBSPEC ("4") "\"},{\"jobid\":2},{\"jobid\":3}]}");
+    has (answer (ctx), "\"jobid\":1");
+    has (answer (ctx), "\"jobid\":2");
+    has (answer (ctx), "EBUSY jobid=3 ");
+    run_batch (ctx, "{\"cmd\":\"allocate\",\"free\":[99,1],\"jobs\":[{\"jobid\":4,"
+                    "\"jobspec\":\"" JOBSPEC ("4") "\"}]}");
+    has (answer (ctx), "\"jobid\":4");
+    has (answer (ctx), "ENODATA");
+    assert_int_equal (idmap_count (ctx->placed), 2);
+    run_batch (ctx, "{\"cmd\":\"allocate\",\"jobs\":[{\"jobid\":5}]}");
+    has (answer (ctx), "EPROTO malformed request");
+    assert_string_equal (ask (ctx, cancel_cb, "{\"jobids\":[2,4]}"), "{}");
+    assert_int_equal (idmap_count (ctx->placed), 0);
+    has (ask (ctx, status_cb, "{}"), "\"allocated\":{\"execution\":{\"R_lite\":[]");
+    has (ask (ctx, cancel_cb, "{\"jobids\":[2,4]}"), "ENOENT");
+    has (ask (ctx, cancel_cb, "{\"jobids\":2}"), "EPROTO");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
@@ -538,6 +573,7 @@ int main (void)
         T (properties),
         T (statuses),
         T (batches),
+        T (batches_share),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -98,7 +98,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     flux_msglist_disconnect (ctx->waiting, msg);
     flux_msglist_disconnect (ctx->batches, msg);
     if (flux_msglist_first (ctx->batches) != first)
-        batch_reset (ctx);
+        ctx->batch.begun = false;
 }
 
 static const struct flux_msg_handler_spec handlers[] = {
