@@ -31,19 +31,16 @@ struct schedutil_ctx {
 static int add_annotations (struct buf *buf, const char *fmt, va_list ap)
 {
     json_t *o = json_vpack_or (EINVAL, NULL, fmt, ap);
-    char *s;
+    int rc = -1;
 
     if (!o)
         return -1;
-    s = json_is_object (o) ? json_dumps (o, JSON_COMPACT) : NULL;
-    errno = json_is_object (o) ? ENOMEM : EINVAL;
+    if (!json_is_object (o))
+        errno = EINVAL;
+    else if (buf_adds (buf, ",\"annotations\":") == 0)
+        rc = json_encode (buf, o);
     json_decref (o);
-    if (!s)
-        return -1;
-    buf_adds (buf, ",\"annotations\":");
-    buf_adds (buf, s);
-    free (s);
-    return 0;
+    return rc;
 }
 
 /* {"id":ID,"type":TYPE without the closing brace. */

@@ -1,8 +1,9 @@
 #include "ask.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/json/jsontext.h"
 
 struct member {
     const char *name;
@@ -42,27 +43,6 @@ error:
     return -1;
 }
 
-static bool whole (struct span value, int64_t *n)
-{
-    struct jscan s;
-
-    jscan_init (&s, value.s, value.len);
-    return value.len > 0 && jscan_int (&s, n) && jscan_end (&s);
-}
-
-/* A number, or something else that the match refuses. */
-static bool is_positive (struct span value)
-{
-    char number[64];
-    size_t len = value.len < sizeof (number) ? value.len : sizeof (number) - 1;
-
-    if (len == 0)
-        return false;
-    memcpy (number, value.s, len);
-    number[len] = '\0';
-    return strtod (number, NULL) > 0;
-}
-
 static int parse_jobspec (struct ask *a, struct span jobspec)
 {
     struct span attributes = { NULL, 0 }, system = { NULL, 0 };
@@ -89,17 +69,19 @@ int ask_parse (struct ask *a, struct span text)
     const struct member members[] = { { "id", &id },
                                       { "priority", &priority },
                                       { "jobspec", &jobspec } };
+    double duration;
     int64_t n;
 
     memset (a, 0, sizeof (*a));
     if (json_span (text.s, text.len, &o) < 0 || find (o, members, 3) < 0
-        || !whole (id, &n) || !whole (priority, &a->priority)
+        || !jsontext_int (id, &n) || !jsontext_int (priority, &a->priority)
         || parse_jobspec (a, jobspec) < 0) {
         errno = EPROTO;
         return -1;
     }
     a->id = (uint64_t)n;
-    a->endless = !is_positive (a->duration);
+    /* What is no number is refused by the match. */
+    a->endless = !jsontext_number (a->duration, &duration) || duration <= 0;
     return 0;
 }
 
@@ -183,12 +165,35 @@ int ask_free_parse (struct ask_free *a, struct span text)
 
     memset (a, 0, sizeof (*a));
     if (json_span (text.s, text.len, &o) < 0 || find (o, members, 3) < 0
-        || !whole (id, &n) || a->R.len == 0 || *a->R.s != '{'
+        || !jsontext_int (id, &n) || a->R.len == 0 || *a->R.s != '{'
         || (final.len > 0 && *final.s != 't' && *final.s != 'f')) {
         errno = EPROTO;
         return -1;
     }
     a->id = (uint64_t)n;
     a->final = final.len == 0 || *final.s == 't';
+    return 0;
+}
+
+int match_answer_parse (struct match_answer *a, struct span text)
+{
+    struct span status = { NULL, 0 }, at = { NULL, 0 }, errnum = { NULL, 0 },
+                tried = { NULL, 0 }, o;
+    const struct member members[] = {
+        { "status", &status }, { "R", &a->R },       { "at", &at },
+        { "errnum", &errnum }, { "text", &a->text }, { "tried", &tried },
+    };
+    int64_t n = 0;
+
+    memset (a, 0, sizeof (*a));
+    if (json_span (text.s, text.len, &o) < 0 || find (o, members, 6) < 0
+        || !json_span_plain (status, &a->status)
+        || (at.len > 0 && !jsontext_int (at, &a->at))
+        || (errnum.len > 0 && !jsontext_int (errnum, &n))) {
+        errno = EPROTO;
+        return -1;
+    }
+    a->errnum = (int)n;
+    a->tried = tried.len > 0 && *tried.s == 't';
     return 0;
 }

@@ -1,6 +1,7 @@
 /* What sched.alloc asks for: those parts of the request that matter to a queue and to a
- * match. Pure. Nothing is decoded, as requests come in thousands: parts are found in the
- * text, which job-manager has made from a jobspec that was read strictly before. */
+ * match; and the other messages of each job. Pure. Nothing is decoded, as they come in
+ * thousands: parts are found in the text, which modules of the instance have made (of
+ * jobspecs that were read strictly before). */
 #ifndef SCHED_FLUXION_QMANAGER_ASK_H
 #define SCHED_FLUXION_QMANAGER_ASK_H
 
@@ -34,5 +35,16 @@ struct ask_free {
 
 /* What sched.free says, in the same way. */
 int ask_free_parse (struct ask_free *a, struct span text);
+
+struct match_answer {
+    struct span status;  /* without quotes */
+    struct span R, text; /* with them; empty: none */
+    int64_t at;
+    int errnum;
+    bool tried;
+};
+
+/* What sched-fluxion-resource.match_multi answers for a job, in the same way. */
+int match_answer_parse (struct match_answer *a, struct span text);
 
 #endif

@@ -137,6 +137,37 @@ static void given_back (void **state)
     }
 }
 
+static int parse_answer (struct match_answer *a, const char *text)
+{
+    return match_answer_parse (a, (struct span){ text, strlen (text) });
+}
+
+static void matched (void **state)
+{
+    static const char *const bad[] = { "", "{}", "{\"status\":1}",
+                                       "{\"status\":\"RESERVED\",\"at\":\"1\"}",
+                                       "{\"status\":\"FAILED\",\"errnum\":null}" };
+    struct match_answer a;
+
+    assert_int_equal (parse_answer (&a, "{\"jobid\":1,\"status\":\"ALLOCATED\",\"R\":"
+                                        "\"{\\\"a\\\":1}\",\"at\":77}"),
+                      0);
+    assert_memory_equal (a.status.s, "ALLOCATED", a.status.len);
+    assert_memory_equal (a.R.s, "\"{\\\"a\\\":1}\"", a.R.len);
+    assert_int_equal (a.at, 77);
+    assert_false (a.tried);
+    assert_int_equal (parse_answer (&a, "{\"status\":\"FAILED\",\"errnum\":16,"
+                                        "\"text\":\"no\",\"tried\":true}"),
+                      0);
+    assert_int_equal (a.errnum, 16);
+    assert_memory_equal (a.text.s, "\"no\"", a.text.len);
+    assert_true (a.tried);
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        assert_int_equal (parse_answer (&a, bad[i]), -1);
+        assert_int_equal (errno, EPROTO);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +176,7 @@ int main (void)
         cmocka_unit_test (spelled),
         cmocka_unit_test (refused),
         cmocka_unit_test (given_back),
+        cmocka_unit_test (matched),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

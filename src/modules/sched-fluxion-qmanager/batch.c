@@ -4,6 +4,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "ask.h"
 #include "ctx.h"
 
 static void grant (struct lane *lane, struct job *job, const char *R)
@@ -103,23 +104,35 @@ static void conclude_failure (struct lane *lane, int errnum, const char *text,
     conclude (lane, OUTCOME_DENIED, 0, note, tried);
 }
 
+static bool is (struct span status, const char *name)
+{
+    return status.len == strlen (name) && !memcmp (status.s, name, status.len);
+}
+
 static int take_answer (struct lane *lane, flux_future_t *f)
 {
-    const char *status, *R = "", *text = "";
-    int errnum = 0, tried = 0;
-    json_int_t at = 0;
+    struct buf *scratch = &lane->ctx->scratch;
+    struct match_answer a;
+    const char *text;
+    struct span string;
 
-    if (flux_rpc_get_unpack (f, "{s:s s?s s?I s?i s?s s?b}", "status", &status, "R", &R,
-                             "at", &at, "errnum", &errnum, "text", &text, "tried",
-                             &tried)
-        < 0)
+    if (flux_rpc_get (f, &text) < 0)
         return -1;
-    if (!strcmp (status, "ALLOCATED"))
-        conclude (lane, OUTCOME_ALLOCATED, at, R, tried);
-    else if (!strcmp (status, "RESERVED"))
-        conclude (lane, OUTCOME_RESERVED, at, NULL, tried);
+    if (!text || match_answer_parse (&a, (struct span){ text, strlen (text) }) < 0) {
+        errno = EPROTO;
+        return -1;
+    }
+    string = is (a.status, "ALLOCATED") ? a.R : a.text;
+    buf_reset (scratch);
+    if ((string.len > 0 && json_span_unquote (string, scratch) < 0)
+        || buf_adds (scratch, "") < 0)
+        return -1;
+    if (is (a.status, "ALLOCATED"))
+        conclude (lane, OUTCOME_ALLOCATED, a.at, scratch->data, a.tried);
+    else if (is (a.status, "RESERVED"))
+        conclude (lane, OUTCOME_RESERVED, a.at, NULL, a.tried);
     else
-        conclude_failure (lane, errnum, text, tried);
+        conclude_failure (lane, a.errnum, scratch->data, a.tried);
     return 0;
 }
 

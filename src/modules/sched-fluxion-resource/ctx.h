@@ -4,6 +4,7 @@
 
 #include <flux/core.h>
 
+#include "base/buf.h"
 #include "base/hashmap.h"
 #include "core/reactor/reactor.h"
 #include "fluxion/site.h"
@@ -43,6 +44,7 @@ struct ctx {
     struct reactor_task step;
     struct idmap *placed; /* ids of a queue manager's jobs */
     uint64_t next_jobid;
+    struct buf scratch;
     /* parts of resource-status, until something changes */
     char *status[STATUS_COUNT];
     bool status_stale; /* ... while an interval keeps them */

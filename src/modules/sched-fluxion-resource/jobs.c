@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json/jsonout.h"
 #include "ctx.h"
 
 static void count (struct match_stats *st, uint64_t id, double seconds)
@@ -82,9 +83,25 @@ static int match (struct ctx *ctx, match_op_t op, uint64_t id, const char *jobsp
 static int respond (struct ctx *ctx, const flux_msg_t *msg, uint64_t id,
                     const struct answer *a)
 {
-    return flux_respond_pack (ctx->h, msg, "{s:I s:s s:f s:s s:I}", "jobid",
-                              (json_int_t)id, "status", a->status, "overhead",
-                              a->overhead, "R", a->R, "at", (json_int_t)a->at);
+    struct buf *b = &ctx->scratch;
+
+    buf_reset (b);
+    buf_adds (b, "{\"jobid\":");
+    json_add_int (b, (int64_t)id);
+    buf_adds (b, ",\"status\":");
+    json_add_text (b, a->status);
+    buf_adds (b, ",\"overhead\":");
+    json_add_real (b, a->overhead);
+    buf_adds (b, ",\"R\":");
+    json_add_text (b, a->R);
+    buf_adds (b, ",\"at\":");
+    json_add_int (b, a->at);
+    buf_addc (b, '}');
+    if (b->err) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return flux_respond (ctx->h, msg, b->data);
 }
 
 void match_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)

@@ -198,6 +198,7 @@ static int teardown (void **state)
     status_fini (ctx);
     site_destroy (ctx->site);
     idmap_destroy (ctx->placed);
+    buf_fini (&ctx->scratch);
     flux_close (ctx->h);
     free (ctx);
     return 0;

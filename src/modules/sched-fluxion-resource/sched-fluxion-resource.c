@@ -298,6 +298,7 @@ static void ctx_fini (struct ctx *ctx)
     json_decref (ctx->resources);
     options_fini (&ctx->opt);
     free (ctx->load_text);
+    buf_fini (&ctx->scratch);
 }
 
 int mod_main (flux_t *h, int argc, char **argv)
