@@ -11,7 +11,8 @@
  *
  * Failures: CLOSED with `cancelled` before the call is executed means that the client is
  * gone or its deadline is over: nothing is executed. After that, or when the response
- * does not go out, what the call has got is given back. A message that never comes
+ * does not go out, what the call has got is given back. Who leaves while the response is
+ * on its way is not seen: on a stream that has ended HTTP/2 has nothing more to say. A message that never comes
  * (RECEIVED without payload) ends the call with INVALID_ARGUMENT. */
 #include "fluxion-server/server.h"
 

@@ -200,6 +200,47 @@ def cancelled():
             assert c.call("Find", find, pb.FindResponse).result == "", i
 
 
+def slow_jobspec():
+    "Long to read, but right in the end."
+    return JOBSPEC + "".join(f"# {'x' * 1000}\n" for _ in range(20000))
+
+
+def left():
+    "calls without an id that are cancelled while they wait or are executed keep nothing"
+    with Server("--max-jobspec=64M", "--quiet") as s:
+        c = Client(s.address, timeout=60)
+        c.init(GRAPH, "lonode")
+        match = c.channel.unary_unary("/fluxion.FluxionService/Match")
+        check = c.channel.unary_unary("/grpc.health.v1.Health/Check")
+        slow = pb.MatchRequest(jobspec=slow_jobspec()).SerializeToString()
+        quick = pb.MatchRequest(jobspec=JOBSPEC).SerializeToString()
+        for _ in range(20):
+            # Four of a connection are received ahead: one of those that follow is, too.
+            ahead = [match.future(slow, timeout=60) for _ in range(3)]
+            futures = [match.future(quick, timeout=60) for _ in range(100)]
+            check(b"", timeout=30)  # they are there
+            for f in futures:
+                f.cancel()
+            check(b"", timeout=30)  # they are not any more
+            waited = not ahead[2].done()
+            last = max(pb.MatchResponse.FromString(f.result()).jobid for f in ahead)
+            for job in range(1, last + 1):
+                c.cancel(job)
+            job = c.match(JOBSPEC).jobid
+            if waited:
+                break
+            for job in range(last, job + 101):
+                c.cancel(job)
+        assert waited and job == last + 1, (waited, job, last)  # none was executed
+        c.cancel(job)
+        for _ in range(8):
+            future = match.future(slow, timeout=60)
+            check(b"", timeout=30)
+            future.cancel()
+        executed(s, c, 0)
+        assert picked(c.match(JOBSPEC)) == (8, 4, 2)
+
+
 def ids():
     "a request with an id that was answered gets the same answer, as long as the job lives"
     with Server() as s:
@@ -234,9 +275,7 @@ def late():
         c = Client(s.address, timeout=60)
         c.init(GRAPH, "lonode")
         match = c.channel.unary_unary("/fluxion.FluxionService/Match")
-        # Long to read, but right in the end.
-        text = JOBSPEC + "".join(f"# {'x' * 1000}\n" for _ in range(20000))
-        request = pb.MatchRequest(jobspec=text).SerializeToString()
+        request = pb.MatchRequest(jobspec=slow_jobspec()).SerializeToString()
         futures = [match.future(request, timeout=0.05) for _ in range(8)]
         for f in futures:
             try:
@@ -553,7 +592,7 @@ def go_cases():
 
 harness.run(
     [greeting, lonode, first, errors, init_again, requests, graphs]
-    + [cancelled, ids, late, busy, additions, version2]
+    + [cancelled, left, ids, late, busy, additions, version2]
     + [tools, garbage, options, tls, mutual_tls, log, clients]
     + ([go_cases] if "FLUXION_GO_CASES" in os.environ else [])
 )
