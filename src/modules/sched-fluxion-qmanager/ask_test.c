@@ -14,8 +14,7 @@
     ",\"version\":1}"
 #define REQUEST(jobspec)                                                               \
     "{\"id\":9007199254740993,\"priority\":-1,\"userid\":5,\"jobspec\":" jobspec "}"
-#define TASK                                                                           \
-    "{\"command\":[\"a\\\"]}\"],\"slot\":\"task\",\"count\":{\"per_slot\":1}}"
+#define TASK "{\"command\":[\"a\\\"]}\"],\"slot\":\"task\",\"count\":{\"per_slot\":1}}"
 #define BARE "{\"command\":[\"-\"],\"slot\":\"task\",\"count\":{\"per_slot\":1}}"
 
 static int parse (struct ask *a, const char *text)
@@ -44,13 +43,14 @@ static void check (const char *request, const char *shape, const char *queue,
 
 static void matters (void **state)
 {
-    check (REQUEST (JOBSPEC (TASK, "{\"system\":{\"cwd\":\"/\",\"queue\":\"q\\u0031\","
-                                   "\"environment\":{\"queue\":\"x\"},"
-                                   "\"duration\":2.5e1,\"constraints\":{\"not\":[]}}}")),
-           "{\"version\":1,\"resources\":" RESOURCES ",\"tasks\":[" BARE
-           "],\"attributes\":{\"system\":{\"duration\":2.5e1,\"constraints\":{\"not\":[]"
-           "},\"queue\":\"q\\u0031\"}}}",
-           "q1", false);
+    check (
+        REQUEST (JOBSPEC (TASK, "{\"system\":{\"cwd\":\"/\",\"queue\":\"q\\u0031\","
+                                "\"environment\":{\"queue\":\"x\"},"
+                                "\"duration\":2.5e1,\"constraints\":{\"not\":[]}}}")),
+        "{\"version\":1,\"resources\":" RESOURCES ",\"tasks\":[" BARE
+        "],\"attributes\":{\"system\":{\"duration\":2.5e1,\"constraints\":{\"not\":[]"
+        "},\"queue\":\"q\\u0031\"}}}",
+        "q1", false);
 }
 
 static void missing (void **state)
@@ -171,12 +171,9 @@ static void matched (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (matters),
-        cmocka_unit_test (missing),
-        cmocka_unit_test (spelled),
-        cmocka_unit_test (refused),
-        cmocka_unit_test (given_back),
-        cmocka_unit_test (matched),
+        cmocka_unit_test (matters),    cmocka_unit_test (missing),
+        cmocka_unit_test (spelled),    cmocka_unit_test (refused),
+        cmocka_unit_test (given_back), cmocka_unit_test (matched),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

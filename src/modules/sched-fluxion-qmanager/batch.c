@@ -180,9 +180,8 @@ static json_t *encode_batch (const struct batch *b)
     for (unsigned int i = 0; jobs && i < b->count; i++) {
         const struct qjob *job = b->job[i];
         const char *text = job->shape == last ? NULL : job->shape->text;
-        json_array_append_new (jobs,
-                               json_pack ("{s:I s:s*}", "jobid", (json_int_t)job->id,
-                                          "jobspec", text));
+        json_array_append_new (jobs, json_pack ("{s:I s:s*}", "jobid",
+                                                (json_int_t)job->id, "jobspec", text));
         last = job->shape;
     }
     return jobs;

@@ -182,9 +182,9 @@ static void partial_done (flux_future_t *f, void *arg)
 
 static void free_part (struct ctx *ctx, uint64_t id, struct span R)
 {
-    flux_future_t *f = flux_rpc_pack (ctx->h, "sched-fluxion-resource.partial-cancel",
-                                      FLUX_NODEID_ANY, 0, "{s:I s:s%}", "jobid",
-                                      (json_int_t)id, "R", R.s, R.len);
+    flux_future_t *f =
+        flux_rpc_pack (ctx->h, "sched-fluxion-resource.partial-cancel", FLUX_NODEID_ANY,
+                       0, "{s:I s:s%}", "jobid", (json_int_t)id, "R", R.s, R.len);
 
     if (!f || flux_future_then (f, -1., partial_done, ctx) < 0) {
         flux_log_error (ctx->h, "sched.free");

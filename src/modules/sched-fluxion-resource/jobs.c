@@ -394,7 +394,8 @@ void cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *
         if (errnum)
             flux_log (h, LOG_ERR, "cancel: %s", strerror (errnum));
     } else if (errnum)
-        flux_respond_error (h, msg, errnum, errnum == ENOENT ? "nonexistent job" : NULL);
+        flux_respond_error (h, msg, errnum,
+                            errnum == ENOENT ? "nonexistent job" : NULL);
     else
         flux_respond_pack (h, msg, "{}");
 }
