@@ -152,6 +152,7 @@ const char *ask_queue (const struct ask *a, struct buf *b)
     if (a->queue.len == 0 || *a->queue.s != '"')
         return NULL;
     buf_reset (b);
+    buf_adds (b, ""); /* it may be empty */
     return json_span_unquote (a->queue, b) == 0 && !b->err ? b->data : NULL;
 }
 

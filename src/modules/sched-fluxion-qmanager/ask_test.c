@@ -70,6 +70,17 @@ static void missing (void **state)
            NULL, true);
 }
 
+static void empty_queue (void **state)
+{
+    struct buf b = BUF_INIT;
+    struct ask a;
+
+    assert_int_equal (
+        parse (&a, REQUEST (JOBSPEC ("", "{\"system\":{\"queue\":\"\"}}"))), 0);
+    assert_string_equal (ask_queue (&a, &b), "");
+    buf_fini (&b);
+}
+
 /* White space, escapes in keys, the same key twice. */
 static void spelled (void **state)
 {
