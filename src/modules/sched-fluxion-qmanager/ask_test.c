@@ -182,9 +182,10 @@ static void matched (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (matters),    cmocka_unit_test (missing),
-        cmocka_unit_test (spelled),    cmocka_unit_test (refused),
-        cmocka_unit_test (given_back), cmocka_unit_test (matched),
+        cmocka_unit_test (matters),     cmocka_unit_test (missing),
+        cmocka_unit_test (empty_queue), cmocka_unit_test (spelled),
+        cmocka_unit_test (refused),     cmocka_unit_test (given_back),
+        cmocka_unit_test (matched),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -381,10 +381,10 @@ class Modprobe:
         for name, module in self.alternatives.items():
             if module not in self.units:
                 raise ModprobeError(f"alternatives: {name}: there is no module '{module}'")
-        for unit in self.units.values():
-            if isinstance(unit, Module) and unit.args_env:
-                if words := self.context.getenv(unit.args_env, "").split():
-                    unit.args = words
+        for known in self.units.values():
+            if isinstance(known, Module) and known.args_env:
+                if words := self.context.getenv(known.args_env, "").split():
+                    known.args = words
 
     def read_rc(self, path: str) -> None:
         """Read the tasks of a file in Python."""
