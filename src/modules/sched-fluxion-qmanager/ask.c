@@ -23,13 +23,15 @@ static bool is_name (struct span key, const char *name)
     return len >= 0 && (size_t)len == strlen (name) && !memcmp (key.s, name, len);
 }
 
-/* Of members of the same name the last counts, as everywhere. */
+/* Of members of the same name the last counts, as everywhere. White space may be before. */
 static int find (struct span o, const struct member *m, size_t count)
 {
     struct span key, value;
     size_t pos = 0;
     int rc;
 
+    for (; o.len > 0 && strchr (" \t\r\n", *o.s); o.len--)
+        o.s++;
     if (o.len == 0 || *o.s != '{')
         goto error;
     while ((rc = json_span_next (o, &pos, &key, &value)) > 0)
@@ -65,7 +67,7 @@ static int parse_jobspec (struct ask *a, struct span jobspec)
 
 int ask_parse (struct ask *a, struct span text)
 {
-    struct span id = { NULL, 0 }, priority = { NULL, 0 }, jobspec = { NULL, 0 }, o;
+    struct span id = { NULL, 0 }, priority = { NULL, 0 }, jobspec = { NULL, 0 };
     const struct member members[] = { { "id", &id },
                                       { "priority", &priority },
                                       { "jobspec", &jobspec } };
@@ -73,9 +75,8 @@ int ask_parse (struct ask *a, struct span text)
     int64_t n;
 
     memset (a, 0, sizeof (*a));
-    if (json_span (text.s, text.len, &o) < 0 || find (o, members, 3) < 0
-        || !jsontext_int (id, &n) || !jsontext_int (priority, &a->priority)
-        || parse_jobspec (a, jobspec) < 0) {
+    if (find (text, members, 3) < 0 || !jsontext_int (id, &n)
+        || !jsontext_int (priority, &a->priority) || parse_jobspec (a, jobspec) < 0) {
         errno = EPROTO;
         return -1;
     }
@@ -158,16 +159,15 @@ const char *ask_queue (const struct ask *a, struct buf *b)
 
 int ask_free_parse (struct ask_free *a, struct span text)
 {
-    struct span id = { NULL, 0 }, final = { NULL, 0 }, o;
+    struct span id = { NULL, 0 }, final = { NULL, 0 };
     const struct member members[] = { { "id", &id },
                                       { "R", &a->R },
                                       { "final", &final } };
     int64_t n;
 
     memset (a, 0, sizeof (*a));
-    if (json_span (text.s, text.len, &o) < 0 || find (o, members, 3) < 0
-        || !jsontext_int (id, &n) || a->R.len == 0 || *a->R.s != '{'
-        || (final.len > 0 && *final.s != 't' && *final.s != 'f')) {
+    if (find (text, members, 3) < 0 || !jsontext_int (id, &n) || a->R.len == 0
+        || *a->R.s != '{' || (final.len > 0 && *final.s != 't' && *final.s != 'f')) {
         errno = EPROTO;
         return -1;
     }
@@ -179,7 +179,7 @@ int ask_free_parse (struct ask_free *a, struct span text)
 int match_answer_parse (struct match_answer *a, struct span text)
 {
     struct span status = { NULL, 0 }, at = { NULL, 0 }, errnum = { NULL, 0 },
-                tried = { NULL, 0 }, o;
+                tried = { NULL, 0 };
     const struct member members[] = {
         { "status", &status }, { "R", &a->R },       { "at", &at },
         { "errnum", &errnum }, { "text", &a->text }, { "tried", &tried },
@@ -187,8 +187,7 @@ int match_answer_parse (struct match_answer *a, struct span text)
     int64_t n = 0;
 
     memset (a, 0, sizeof (*a));
-    if (json_span (text.s, text.len, &o) < 0 || find (o, members, 6) < 0
-        || !json_span_plain (status, &a->status)
+    if (find (text, members, 6) < 0 || !json_span_plain (status, &a->status)
         || (at.len > 0 && !jsontext_int (at, &a->at))
         || (errnum.len > 0 && !jsontext_int (errnum, &n))) {
         errno = EPROTO;

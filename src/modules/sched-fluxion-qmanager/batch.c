@@ -11,14 +11,15 @@ static void grant (struct lane *lane, struct job *job, const char *R)
 {
     struct ctx *ctx = lane->ctx;
     const char *selection = queue_selection (&lane->q, &job->q);
+    struct running *run = running_add (ctx, job->q.id, NULL, job->endless);
     int rc;
 
-    if (!running_add (ctx, job->q.id, NULL, job->endless)) {
+    if (!run) {
         job_deny (ctx, job->msg, "scheduler is out of memory");
         job_give_back (ctx, job->q.id);
         return;
     }
-    ((struct running *)idmap_lookup (ctx->running, job->q.id))->lane = lane;
+    run->lane = lane;
     if (job->t_estimate)
         rc = schedutil_alloc_respond_success_pack (
             ctx->util, job->msg, R, "{s:{s:n s:s}}", "sched", "t_estimate",
