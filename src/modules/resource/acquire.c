@@ -81,6 +81,12 @@ void acquire_changed (struct resource *ctx)
     reactor_before_sleep (flux_get_reactor (ctx->h), &ctx->tell);
 }
 
+void acquire_tell (struct resource *ctx)
+{
+    reactor_task_cancel (&ctx->tell);
+    tell (ctx);
+}
+
 void acquire_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg)
 {
     struct resource *ctx = arg;

@@ -191,8 +191,10 @@ static void sched_status_done (flux_future_t *f, void *arg)
 
 static void respond_sched_status (struct resource *ctx, const flux_msg_t *msg)
 {
-    flux_future_t *f =
-        flux_rpc (ctx->h, "sched.resource-status", NULL, FLUX_NODEID_ANY, 0);
+    flux_future_t *f;
+
+    acquire_tell (ctx); /* what came before the question belongs to its answer */
+    f = flux_rpc (ctx->h, "sched.resource-status", NULL, FLUX_NODEID_ANY, 0);
 
     if (!f
         || flux_future_aux_set (f, "request", (void *)flux_msg_incref (msg),

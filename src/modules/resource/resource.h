@@ -104,6 +104,8 @@ void acquire_prepare (struct resource *ctx);
 void acquire_fini (struct resource *ctx);
 /* Something changed: tell the acquirer at the end of the turn. */
 void acquire_changed (struct resource *ctx);
+/* Now, for who asks the scheduler next. */
+void acquire_tell (struct resource *ctx);
 void acquire_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 void acquire_mute_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg);

@@ -76,6 +76,8 @@ __attribute__ ((format (printf, 2, 3))) static void note (struct ctx *ctx,
     va_end (ap);
 }
 
+static void catch_up (struct ctx *ctx);
+
 static bool job_before (const struct heap_node *a, const struct heap_node *b)
 {
     const struct job *x = container_of (a, struct job, node);
@@ -465,6 +467,7 @@ static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
 
+    catch_up (ctx); /* what came before the question belongs to its answer */
     if (ctx->alloc)
         respond_status (ctx, msg);
     else if (flux_msglist_count (ctx->waiting) >= 1024)
@@ -652,14 +655,21 @@ static int apply (struct ctx *ctx, flux_future_t *f)
     return 0;
 }
 
+/* All that has come. */
+static void catch_up (struct ctx *ctx)
+{
+    while (ctx->acquire && flux_future_is_ready (ctx->acquire)) {
+        if (apply (ctx, ctx->acquire) < 0) {
+            flux_reactor_stop_error (flux_get_reactor (ctx->h));
+            return;
+        }
+        flux_future_reset (ctx->acquire);
+    }
+}
+
 static void acquire_cb (flux_future_t *f, void *arg)
 {
-    struct ctx *ctx = arg;
-
-    if (apply (ctx, f) < 0)
-        flux_reactor_stop_error (flux_get_reactor (ctx->h));
-    else
-        flux_future_reset (f);
+    catch_up (arg);
 }
 
 /* RFC 27: unlimited, or limited=N. */

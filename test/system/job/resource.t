@@ -135,4 +135,20 @@ like 'an unknown host is denied' 'unsatisfiable request' \
     event "$(flux submit --requires=host:nosuch true)" exception
 like 'whole nodes' 'rank\[0-3\]/core' event "$(flux submit -N4 true)" alloc
 succeeds 'all cores' flux run -n "$cores" true
+
+# Who drains and then asks is answered with what was drained, though nothing waits between.
+cat >ask.py <<'END'
+import flux
+h = flux.Flux()
+wrong = 0
+for i in range(100):
+    h.rpc("resource.drain", {"targets": "1", "reason": "x"})
+    seen = h.rpc("resource.sched-status")
+    h.rpc("resource.undrain", {"targets": "1"})
+    clear = h.rpc("resource.sched-status")
+    wrong += len(seen.get()["down"]["execution"]["R_lite"]) != 1
+    wrong += len(clear.get()["down"]["execution"]["R_lite"]) != 0
+print(wrong)
+END
+is 'the answer has what came before the question' 0 flux python ask.py
 finish
