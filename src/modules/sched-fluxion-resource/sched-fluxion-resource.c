@@ -101,6 +101,16 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         ctx->batch.begun = false;
 }
 
+static void catch_up (struct ctx *ctx);
+
+/* What came before the question belongs to its answer. */
+static void status_now_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                           void *arg)
+{
+    catch_up (arg);
+    status_cb (h, mh, msg, arg);
+}
+
 static const struct flux_msg_handler_spec handlers[] = {
 #define M(name) FLUX_MSGTYPE_REQUEST, "sched-fluxion-resource." name
     { M ("match"), match_cb, 0 },
@@ -113,7 +123,7 @@ static const struct flux_msg_handler_spec handlers[] = {
     { M ("next_jobid"), next_jobid_cb, 0 },
     { M ("hello"), hello_cb, 0 },
     { M ("find"), find_cb, FLUX_ROLE_USER },
-    { M ("status"), status_cb, FLUX_ROLE_USER },
+    { M ("status"), status_now_cb, FLUX_ROLE_USER },
     { M ("stats-get"), stats_get_cb, FLUX_ROLE_USER },
     { M ("stats-clear"), stats_clear_cb, 0 },
     { M ("set_property"), set_property_cb, 0 },
@@ -221,14 +231,21 @@ static int apply (struct ctx *ctx, flux_future_t *f)
     return 0;
 }
 
+/* All that has come. */
+static void catch_up (struct ctx *ctx)
+{
+    while (ctx->acquire && flux_future_is_ready (ctx->acquire)) {
+        if (apply (ctx, ctx->acquire) < 0) {
+            flux_reactor_stop_error (flux_get_reactor (ctx->h));
+            return;
+        }
+        flux_future_reset (ctx->acquire);
+    }
+}
+
 static void acquire_cb (flux_future_t *f, void *arg)
 {
-    struct ctx *ctx = arg;
-
-    if (apply (ctx, f) < 0)
-        flux_reactor_stop_error (flux_get_reactor (ctx->h));
-    else
-        flux_future_reset (f);
+    catch_up (arg);
 }
 
 static int read_options (struct ctx *ctx, int argc, char **argv)
