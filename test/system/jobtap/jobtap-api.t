@@ -138,13 +138,17 @@ fails 'its service is gone with it' 1 'implemented' ./probe freed
 # Priorities.
 flux queue stop --all --quiet >/dev/null
 flux jobtap load ./priority-short.so base=1000
-prio () { flux job eventlog "$1" | sed -n 's/.*priority=//p' | xargs; }
+# prio ID COUNT: so many, when they are there
+prio () {
+    flux job wait-event -q -t 60 -c "$2" "$1" priority
+    flux job eventlog "$1" | sed -n 's/.*priority=//p' | xargs
+}
 a=$(flux submit -t 10m true)
 b=$(flux submit -t 20m true)
 held=$(flux submit --urgency=hold true)
-is 'a plugin sets the priority' '990' prio "$a"
-is 'of each job' '980' prio "$b"
-is 'a held job is at 0' '0' prio "$held"
+is 'a plugin sets the priority' '990' prio "$a" 1
+is 'of each job' '980' prio "$b" 1
+is 'a held job is at 0' '0' prio "$held" 1
 cat >base.py <<'EOF'
 import flux, sys
 try:
@@ -153,11 +157,11 @@ except OSError as e:
     sys.exit(str(e))
 EOF
 succeeds 'its service sets all of them again' flux python base.py 5000
-is 'of one' '990 4990' prio "$a"
-is 'and the other' '980 4980' prio "$b"
+is 'of one' '990 4990' prio "$a" 2
+is 'and the other' '980 4980' prio "$b" 2
 fails 'and refuses nonsense' 1 'base must be positive' flux python base.py 0
 succeeds 'urgency asks it again' flux job urgency "$held" 16
-is 'so that it is no longer held' '0 1' sh -c "flux job eventlog $held | sed -n 's/.*priority=//p' | xargs"
+is 'so that it is no longer held' '0 1' prio "$held" 2
 flux queue start --all --quiet >/dev/null
 flux jobtap remove priority-short.so
 for id in $a $b $held; do clean "$id"; done
