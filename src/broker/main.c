@@ -25,6 +25,7 @@
 #include "broker/modhost/trace.h"
 #include "broker/overlay/overlay.h"
 #include "broker/programs/command.h"
+#include "broker/programs/keep.h"
 #include "broker/rc/dumps.h"
 #include "broker/rc/rc.h"
 #include "broker/rc/rc2.h"
@@ -302,6 +303,7 @@ static int run (struct broker *b, optparse_t *p)
 
     if (limits_init (&error) < 0)
         return die (error.text);
+    keep_ahead ();
     b->verbose = optparse_hasopt (p, "verbose");
     if (optparse_get_int (p, "verbose", b->verbose) > 1)
         setenv ("FLUX_PMI_DEBUG", "1", 1);

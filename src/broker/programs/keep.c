@@ -26,6 +26,7 @@ struct keep {
 };
 
 static struct keeper holder = { -1, -1 }; /* of the run directory */
+static bool holds;                        /* it has been told so */
 
 static const char *keeper_path (void)
 {
@@ -46,13 +47,31 @@ static int make (char *path, bool unique)
     return mkdir (path, 0700);
 }
 
+static int start_holder (void)
+{
+    return holder.pid > 0 ? 0 : keeper_start (&holder, keeper_path ());
+}
+
+static int hold (char *path, int flags)
+{
+    int rc = keeper_hold (&holder, path, flags);
+
+    holds = rc == 0;
+    return rc;
+}
+
+void keep_ahead (void)
+{
+    (void)start_holder (); /* else it is tried again */
+}
+
 int keep_mkdir (char *path, bool unique)
 {
     int flags = ORDER_MAKE | (unique ? ORDER_UNIQUE : 0);
 
-    if (keeper_start (&holder, keeper_path ()) < 0)
+    if (start_holder () < 0)
         return make (path, unique);
-    if (keeper_hold (&holder, path, flags) == 0)
+    if (hold (path, flags) == 0)
         return 0;
     keeper_stop (&holder);
     return errno == EIO ? make (path, unique) : -1;
@@ -61,6 +80,7 @@ int keep_mkdir (char *path, bool unique)
 void keep_end (void)
 {
     keeper_stop (&holder);
+    holds = false;
 }
 
 static struct keeper *keeper_of (struct keep *k)
@@ -96,8 +116,8 @@ static struct keeper *start_keeper (struct keep *k)
         rc = keeper_start (&k->own, keeper_path ());
     } else {
         snprintf (rundir, sizeof (rundir), "%s", attrs_val (k->b->attrs, "rundir"));
-        if (holder.pid < 0 && (rc = keeper_start (&holder, keeper_path ())) == 0)
-            rc = keeper_hold (&holder, rundir, 0);
+        if ((rc = start_holder ()) == 0 && !holds)
+            rc = hold (rundir, 0);
     }
     if (rc < 0) {
         broker_log (k->b, LOG_ERR, "%s: %s", keeper_path (), strerror (errno));

@@ -27,6 +27,9 @@ void keep_kill (struct keep *k, int signum);
 /* If it runs, it is killed. */
 void keep_destroy (struct keep *k);
 
+/* Starts the process that is to hold the run directory: it gets ready while this one reads
+ * its configuration. There are no threads yet. */
+void keep_ahead (void);
 /* Creates a directory that goes if the broker is killed, at whatever moment, until
  * keep_end(). unique: XXXXXX at its end is replaced in place. There are no threads yet. 0; or
  * -1 with errno, and no such process. If there is no process to be had, this one creates it:
