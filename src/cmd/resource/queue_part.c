@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-json_t *queue_table (void)
+flux_future_t *queue_table_ask (void)
 {
-    flux_future_t *f = flux_rpc (cmd_open (), "config.get", NULL, FLUX_NODEID_ANY, 0);
+    return flux_rpc (cmd_open (), "config.get", NULL, FLUX_NODEID_ANY, 0);
+}
+
+json_t *queue_table (flux_future_t *f)
+{
     json_t *conf = cmd_rpc_json (f, "ERROR");
     json_t *queues = json_object_get (conf, "queues");
 

@@ -33,9 +33,13 @@ static struct rset *decode (json_t *o, const char *what)
     return r;
 }
 
-static void fetch_sched (struct sched_status *s)
+static flux_future_t *ask_sched (void)
 {
-    flux_future_t *f = flux_rpc (cmd_open (), "resource.sched-status", NULL, 0, 0);
+    return flux_rpc (cmd_open (), "resource.sched-status", NULL, 0, 0);
+}
+
+static void get_sched (flux_future_t *f, struct sched_status *s)
+{
     json_t *o = cmd_rpc_json (f, "ERROR");
 
     s->all = decode (json_object_get (o, "all"), "all");
@@ -325,15 +329,17 @@ static int run_list (optparse_t *p, int argc, char **argv)
     char *format = get_format (p, list_formats);
     struct sched_status s;
     struct list_arg l = { .p = p, .s = &s, .format = format };
+    flux_future_t *asked;
     json_t *table;
 
     no_operands (p, argc, argv);
-    table = queue_table ();
+    asked = queue_table_ask ();
+    get_sched (ask_sched (), &s); /* the other answer comes first: one wait for both */
+    table = queue_table (asked);
     l.queues = queue_select (table, optparse_get_str (p, "queue", NULL));
     l.names = required_names (table);
     l.skip_empty =
         optparse_hasopt (p, "skip-empty") && !optparse_hasopt (p, "no-skip-empty");
-    fetch_sched (&s);
     each_state (optparse_get_str (p, "states", "free,allocated,down"), add_state, &l);
     resource_table_print (&l.table, format, !optparse_hasopt (p, "no-header"));
     free (format);
@@ -370,11 +376,11 @@ static struct rset *fetch_sum (optparse_t *p)
     struct sched_status s;
     struct sum_arg a = { &s, rset_create () };
 
-    fetch_sched (&s);
+    get_sched (ask_sched (), &s);
     each_state (optparse_get_str (p, "states", "all"), sum_state, &a);
     sched_fini (&s);
     if (optparse_hasopt (p, "queue")) {
-        json_t *table = queue_table ();
+        json_t *table = queue_table (queue_table_ask ());
         json_t *queues = queue_select (table, optparse_get_str (p, "queue", NULL));
         a.sum = only_queues (a.sum, queues);
         json_decref (queues);
@@ -579,7 +585,7 @@ static void cut_rows (optparse_t *p, struct resource_table *t, const char *state
     const char *queue = optparse_get_str (p, "queue", NULL);
     const char *targets = optparse_get_str (p, "include", NULL);
     bool empty = optparse_hasopt (p, "states") && !optparse_hasopt (p, "skip-empty");
-    json_t *table = queue ? queue_table () : NULL;
+    json_t *table = queue ? queue_table (queue_table_ask ()) : NULL;
     json_t *queues = queue ? queue_select (table, queue) : NULL;
     size_t count = 0;
 
