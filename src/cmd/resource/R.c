@@ -323,11 +323,8 @@ static int run_decode (optparse_t *p, int argc, char **argv)
     select_part (p, &r);
     if (brief)
         print_text (rset_dump (r));
-    if (nodelist) {
-        struct hostlist *hl = rset_nodelist (r);
-        print_text (hl ? hostlist_encode (hl) : NULL);
-        hostlist_destroy (hl);
-    }
+    if (nodelist)
+        print_text (rset_nodelist_text (r));
     if (ranks) {
         struct idset *ids = rset_ranks (r);
         print_text (ids ? idset_encode (ids, IDSET_FLAG_RANGE) : NULL);

@@ -69,15 +69,6 @@ static const char *keep (char **slots, int id, char *take_text)
     return take_text ? take_text : "";
 }
 
-static char *nodelist_text (const struct rset *r)
-{
-    struct hostlist *hl = rset_nodelist (r);
-    char *s = hl ? hostlist_encode (hl) : NULL;
-
-    hostlist_destroy (hl);
-    return s;
-}
-
 static char *ranks_text (const struct rset *r)
 {
     struct idset *ids = rset_ranks (r);
@@ -145,7 +136,7 @@ static void get (const struct format_field *field, const void *arg,
         v->i = rset_count (row->r, "gpu");
         break;
     case NODELIST:
-        v->s = keep (slots, NODELIST, nodelist_text (row->r));
+        v->s = keep (slots, NODELIST, rset_nodelist_text (row->r));
         break;
     case RANKS:
         v->s = keep (slots, RANKS, ranks_text (row->r));

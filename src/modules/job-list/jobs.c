@@ -216,7 +216,6 @@ static void set_R (struct jobs *jobs, struct job *job, json_t *o)
 {
     struct rset *r;
     struct idset *ranks;
-    struct hostlist *hosts;
     char *s;
 
     if (!(r = rset_decode_json (o, NULL)))
@@ -228,12 +227,9 @@ static void set_R (struct jobs *jobs, struct job *job, json_t *o)
         free (s);
         idset_destroy (ranks);
     }
-    if ((hosts = rset_nodelist (r))) {
-        s = hostlist_encode (hosts);
-        set (jobs, &job->nodelist, s);
-        free (s);
-        hostlist_destroy (hosts);
-    }
+    s = rset_nodelist_text (r);
+    set (jobs, &job->nodelist, s);
+    free (s);
     job->ncores = rset_count (r, "core");
     job->expiration = rset_expiration (r);
     job->has_R = true;

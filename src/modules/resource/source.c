@@ -59,12 +59,10 @@ static void from_settings (struct resource *ctx)
 
 static bool same_hosts (struct resource *ctx, const struct rset *r)
 {
-    struct hostlist *hl = rset_nodelist (r);
-    char *a = hl ? hostlist_encode (hl) : NULL;
+    char *a = rset_nodelist_text (r);
     char *b = hostlist_encode (ctx->inv.hosts);
     bool same = a && b && !strcmp (a, b);
 
-    hostlist_destroy (hl);
     free (a);
     free (b);
     return same;

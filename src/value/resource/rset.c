@@ -3,30 +3,74 @@
  * cost one set of cores and copies cost no decoding. Not for two threads. */
 #include "base/error.h"
 #include "value/resource/rset_impl.h"
+#include "value/sets/hostnames.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define HOST_BLOCK 4000 /* bytes */
 
 struct rset *rset_create (void)
 {
     return calloc (1, sizeof (struct rset));
 }
 
-struct shared_host *rset_host_create (const char *name)
+void rset_host_block_end (struct host_block *block)
 {
-    size_t len = strlen (name) + 1;
-    struct shared_host *host = malloc (sizeof (*host) + len);
+    if (block && --block->live == 0)
+        free (block);
+}
 
-    if (host) {
-        host->refs = 1;
-        memcpy (host->name, name, len);
+static void set_host (struct shared_host *host, struct host_block *block,
+                      const char *name, size_t len)
+{
+    host->refs = 1;
+    host->block = block;
+    memcpy (host->name, name, len);
+    host->name[len] = '\0';
+}
+
+struct shared_host *rset_host_create (const char *name, size_t len)
+{
+    struct shared_host *host = malloc (sizeof (*host) + len + 1);
+
+    if (host)
+        set_host (host, NULL, name, len);
+    return host;
+}
+
+struct shared_host *rset_host_create_in (struct host_block **block, const char *name,
+                                         size_t len)
+{
+    const size_t align = _Alignof (struct shared_host);
+    struct shared_host *host;
+    size_t size = (sizeof (*host) + len + align) / align * align; /* and a NUL */
+    struct host_block *b = *block;
+
+    if (!b || b->size - b->used < size) {
+        size_t room = size > HOST_BLOCK ? size : HOST_BLOCK;
+        if (!(b = malloc (sizeof (*b) + room)))
+            return NULL;
+        b->used = 0;
+        b->size = room;
+        b->live = 1;
+        rset_host_block_end (*block);
+        *block = b;
     }
+    host = (struct shared_host *)(b->data + b->used);
+    b->used += size;
+    b->live++;
+    set_host (host, b, name, len);
     return host;
 }
 
 void rset_host_unref (struct shared_host *host)
 {
-    if (host && --host->refs == 0)
+    if (!host || --host->refs > 0)
+        return;
+    if (host->block)
+        rset_host_block_end (host->block);
+    else
         free (host);
 }
 
@@ -185,7 +229,7 @@ int rset_add_rank (struct rset *r, unsigned int rank, const char *host,
     struct shared_host *h = NULL;
     int rc = -1;
 
-    if (kids && (!host || (h = rset_host_create (host))))
+    if (kids && (!host || (h = rset_host_create (host, strlen (host)))))
         rc = rset_insert (r, rank, h, kids);
     rset_kids_unref (kids);
     rset_host_unref (h);
@@ -214,7 +258,7 @@ int rset_add_like (struct rset *r, unsigned int rank, const char *host,
         errno = ENOENT;
         return -1;
     }
-    if (!(h = rset_host_create (host)))
+    if (!(h = rset_host_create (host, strlen (host))))
         return -1;
     rc = rset_insert (r, rank, h, e->kids);
     rset_host_unref (h);
@@ -404,6 +448,27 @@ struct hostlist *rset_nodelist (const struct rset *r)
         }
     }
     return hl;
+}
+
+const char **rset_host_names (const struct rset *r, int *count)
+{
+    const char **names = calloc (r->count + 1, sizeof (*names));
+
+    *count = 0;
+    for (int i = 0; names && i < r->count; i++)
+        if (r->entries[i].host)
+            names[(*count)++] = r->entries[i].host->name;
+    return names;
+}
+
+char *rset_nodelist_text (const struct rset *r)
+{
+    int count;
+    const char **names = rset_host_names (r, &count);
+    char *s = names ? hostnames_encode (names, count) : NULL;
+
+    free (names);
+    return s;
 }
 
 static int parse_type (const char *type)

@@ -42,6 +42,8 @@ int rset_append (struct rset *r, const struct rset *other); /* EEXIST on overlap
 struct idset *rset_ranks (const struct rset *r);
 /* Hosts in rank order, new. */
 struct hostlist *rset_nodelist (const struct rset *r);
+/* As text (RFC 29), new. */
+char *rset_nodelist_text (const struct rset *r);
 /* Borrowed; NULL if the rank is not in the set. type: "core" or "gpu". */
 const struct idset *rset_children (const struct rset *r, unsigned int rank,
                                    const char *type);

@@ -10,12 +10,15 @@
 #include "base/json/json.h"
 #include "base/sort.h"
 #include "value/resource/rset_impl.h"
+#include "value/sets/hostnames.h"
 
 /* Bound what a short text such as "0-999999999" makes us allocate. */
 #define MAX_RANK (1 << 20)
 #define MAX_CHILD (1 << 16)
 #define MAX_PROPERTIES 4096
 #define MAX_PROPERTY_BYTES (1 << 26)
+/* Fewer hosts than these have memory of their own. */
+#define FEW_HOSTS 16
 
 static int invalid (void)
 {
@@ -125,42 +128,62 @@ static int check_total (const struct rset *r, flux_error_t *error)
 }
 
 /* One host for each rank, in order of rank. */
+struct nodelist {
+    struct rset *r;
+    int count;
+    struct host_block *block;
+};
+
+static struct shared_host *make_host (struct nodelist *l, const char *name, size_t len)
+{
+    struct shared_host *last = l->count > 0 ? l->r->entries[l->count - 1].host : NULL;
+
+    if (last && !strncmp (last->name, name, len) && last->name[len] == '\0') {
+        last->refs++;
+        return last;
+    }
+    return l->r->count < FEW_HOSTS ? rset_host_create (name, len)
+                                   : rset_host_create_in (&l->block, name, len);
+}
+
+static int add_host (const char *name, size_t len, void *arg)
+{
+    struct nodelist *l = arg;
+
+    if (l->count == HOSTNAMES_MAX) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    if (l->count < l->r->count
+        && !(l->r->entries[l->count].host = make_host (l, name, len)))
+        return -1;
+    l->count++;
+    return 0;
+}
+
 static int decode_nodelist (struct rset *r, json_t *nodelist, flux_error_t *error)
 {
-    struct hostlist *hl = hostlist_create ();
+    struct nodelist l = { .r = r };
     size_t i;
     json_t *value;
-    int rc = -1;
+    int rc = 0;
 
-    if (!hl)
-        return -1;
     json_array_foreach (nodelist, i, value) {
         const char *s = json_string_value (value);
-        if (!s || hostlist_append (hl, s) < 0) {
+        if (!s || hostnames_expand (s, add_host, &l) < 0) {
             error_text (error, "nodelist[%zu]: %s", i,
                         s && errno == EOVERFLOW ? "too many hosts"
                                                 : "invalid hostlist");
-            goto out;
+            rc = invalid ();
+            break;
         }
     }
-    if (hostlist_count (hl) != r->count) {
-        error_text (error, "nodelist has %d hosts for %d ranks", hostlist_count (hl),
-                    r->count);
-        goto out;
+    rset_host_block_end (l.block);
+    if (rc == 0 && l.count != r->count) {
+        error_text (error, "nodelist has %d hosts for %d ranks", l.count, r->count);
+        rc = invalid ();
     }
-    for (int n = 0; n < r->count; n++) {
-        const char *name = hostlist_nth (hl, n);
-        struct shared_host *last = n > 0 ? r->entries[n - 1].host : NULL;
-        if (last && !strcmp (last->name, name)) {
-            last->refs++;
-            r->entries[n].host = last;
-        } else if (!(r->entries[n].host = rset_host_create (name)))
-            goto out;
-    }
-    rc = 0;
-out:
-    hostlist_destroy (hl);
-    return rc < 0 ? invalid () : 0;
+    return rc;
 }
 
 static int decode_properties (struct rset *r, json_t *o, flux_error_t *error)
@@ -388,21 +411,11 @@ static void add_groups (struct buf *b, const struct groups *g)
 
 static int add_nodelist (struct buf *b, const struct rset *r)
 {
-    struct hostlist *hl;
     char *s;
 
     if (r->count == 0 || !r->entries[0].host)
         return 0;
-    if (r->count == 1) {
-        buf_adds (b, ",\"nodelist\":[");
-        add_string (b, r->entries[0].host->name);
-        buf_addc (b, ']');
-        return 0;
-    }
-    hl = rset_nodelist (r);
-    s = hl ? hostlist_encode (hl) : NULL;
-    hostlist_destroy (hl);
-    if (!s)
+    if (!(s = rset_nodelist_text (r)))
         return -1;
     buf_adds (b, ",\"nodelist\":[");
     add_string (b, s);

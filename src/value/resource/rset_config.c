@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "value/resource/rset_impl.h"
@@ -15,7 +16,7 @@ static int add_host (struct rset *part, unsigned int rank, const char *name,
 
     if (rset_find (part, rank))
         return 0;
-    if (!(host = rset_host_create (name)))
+    if (!(host = rset_host_create (name, strlen (name))))
         return -1;
     rc = rset_insert (part, rank, host, kids);
     rset_host_unref (host);

@@ -2,13 +2,23 @@
 #ifndef VALUE_RSET_IMPL_H
 #define VALUE_RSET_IMPL_H
 
+#include <stddef.h>
+
 #include "value/resource/constraint.h"
 #include "value/resource/rset.h"
 
 enum type { CORE, GPU, NTYPES };
 
+/* Hosts that were decoded together lie together; the block goes with the last of them. */
+struct host_block {
+    size_t used, size;
+    int live; /* hosts in it, and 1 while it is being filled */
+    _Alignas (void *) char data[];
+};
+
 struct shared_host {
     int refs;
+    struct host_block *block; /* NULL: it has its own memory */
     char name[];
 };
 
@@ -51,7 +61,14 @@ int rset_insert (struct rset *r, unsigned int rank, struct shared_host *host,
                  struct kids *kids);
 struct rset *rset_select (const struct rset *r,
                           bool (*fn) (const struct entry *e, void *arg), void *arg);
-struct shared_host *rset_host_create (const char *name);
+struct shared_host *rset_host_create (const char *name, size_t len);
+/* The same in *block, which is replaced when it is full; NULL: there is none yet. */
+struct shared_host *rset_host_create_in (struct host_block **block, const char *name,
+                                         size_t len);
+/* It is filled. */
+void rset_host_block_end (struct host_block *block);
+/* Names in order of rank, of those ranks that have one: new, the names are r's. */
+const char **rset_host_names (const struct rset *r, int *count);
 void rset_host_unref (struct shared_host *host);
 struct kids *rset_kids_create (struct idset *take_cores, struct idset *take_gpus);
 struct kids *rset_kids_decode (const char *cores, const char *gpus);

@@ -85,6 +85,7 @@ static struct rset *merge (const struct rset *a, const struct rset *b, op_f op,
         return NULL;
     r->starttime = a->starttime;
     r->expiration = a->expiration;
+    rc = rset_reserve (r, (only_a ? a->count : 0) + (only_b ? b->count : 0));
     while (rc == 0 && (i < a->count || j < b->count)) {
         const struct entry *ea = i < a->count ? &a->entries[i] : NULL;
         const struct entry *eb = j < b->count ? &b->entries[j] : NULL;

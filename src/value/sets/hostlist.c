@@ -1,18 +1,11 @@
-/* An array of names. Encoding finds the runs of names that differ only in a
- * number (RFC 29); decoding expands them. */
+/* An array of names. */
 #include <flux/hostlist.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/hashmap.h"
 #include "base/sort.h"
-
-/* Bound what "h[0-4000000000]", or a long prefix before many numbers, makes us
- * allocate: names, and the bytes of all of them. */
-#define HOSTLIST_MAX (1 << 20)
-#define HOSTLIST_MAX_BYTES (1 << 26)
+#include "value/sets/hostnames.h"
 
 /* Of the cursor. */
 #define BEFORE (-1)
@@ -81,7 +74,7 @@ static void index_last (struct hostlist *hl)
 
 static int push (struct hostlist *hl, const char *name, size_t len)
 {
-    if (hl->count == HOSTLIST_MAX || len > HOSTLIST_MAX_BYTES - hl->bytes) {
+    if (hl->count == HOSTNAMES_MAX || len > HOSTNAMES_MAX_BYTES - hl->bytes) {
         errno = EOVERFLOW;
         return -1;
     }
@@ -102,177 +95,29 @@ static int push (struct hostlist *hl, const char *name, size_t len)
     return 0;
 }
 
-/* One "prefix[ids]suffix" or plain name. */
-struct expr {
-    const char *prefix, *ids, *suffix;
-    size_t prefix_len, ids_len, suffix_len;
-};
-
 static int invalid (void)
 {
     errno = EINVAL;
     return -1;
 }
 
-/* Splits an expression off the front of *pos. 1: one was found, 0: the end. */
-static int next_expr (const char **pos, struct expr *e)
+static int push_name (const char *name, size_t len, void *arg)
 {
-    const char *p = *pos;
-
-    *e = (struct expr){ 0 };
-    if (*p == '\0')
-        return 0;
-    e->prefix = p;
-    e->prefix_len = strcspn (p, "[],");
-    p += e->prefix_len;
-    if (*p == '[') {
-        e->ids = p + 1;
-        e->ids_len = strcspn (e->ids, "[]");
-        p = e->ids + e->ids_len;
-        if (*p++ != ']' || e->ids_len == 0)
-            return invalid ();
-        e->suffix = p;
-        e->suffix_len = strcspn (p, "[],");
-        p += e->suffix_len;
-    }
-    if (*p == ']' || *p == '[' || e->prefix_len + e->ids_len == 0)
-        return invalid ();
-    for (const char *s = e->prefix; s < p; s++)
-        if (*s == ' ' || *s == '\t' || *s == '\n')
-            return invalid ();
-    if (*p == ',' && *++p == '\0')
-        return invalid ();
-    *pos = p;
-    return 1;
-}
-
-/* A number; *width is the count of its digits. */
-static int parse_number (const char **pos, const char *end, unsigned long *n,
-                         int *width)
-{
-    const char *p = *pos;
-
-    *n = 0;
-    while (p < end && *p >= '0' && *p <= '9') {
-        if (p - *pos >= 18)
-            return invalid ();
-        *n = *n * 10 + (*p++ - '0');
-    }
-    *width = p - *pos;
-    *pos = p;
-    return *width > 0 ? 0 : invalid ();
-}
-
-/* The next range of an expression's ids. 1: one was found, 0: the end. */
-struct range {
-    unsigned long lo, hi;
-    int width; /* [00-2] is 00,01,02: the first decides */
-};
-
-static int next_range (const char **pos, const char *end, struct range *r)
-{
-    const char *p = *pos;
-    int hi_width;
-
-    if (p > end)
-        return 0;
-    if (parse_number (&p, end, &r->lo, &r->width) < 0)
-        return -1;
-    r->hi = r->lo;
-    if (p < end && *p == '-') {
-        p++;
-        if (parse_number (&p, end, &r->hi, &hi_width) < 0 || r->hi < r->lo
-            || r->hi - r->lo >= HOSTLIST_MAX)
-            return invalid ();
-    }
-    if (p < end && *p != ',')
-        return invalid ();
-    *pos = p + 1;
-    return 1;
-}
-
-/* Names in all expressions of a text, -1 if it cannot be decoded: what is invalid
- * costs nothing. */
-static int count_decoded (const char *s)
-{
-    unsigned long count = 0;
-    struct expr e;
-    struct range r;
-    int rc;
-
-    while ((rc = next_expr (&s, &e)) == 1) {
-        const char *p = e.ids;
-        count += !e.ids;
-        while (e.ids && (rc = next_range (&p, e.ids + e.ids_len, &r)) == 1)
-            count += r.hi - r.lo + 1;
-        if (rc < 0)
-            return -1;
-        if (count > HOSTLIST_MAX) {
-            errno = EOVERFLOW;
-            return -1;
-        }
-    }
-    return rc < 0 ? -1 : (int)count;
-}
-
-static int push_numbered (struct hostlist *hl, struct buf *b, const struct expr *e,
-                          unsigned long n, int width)
-{
-    char digits[24], *p = digits + sizeof (digits),
-                     *end = p; /* printf would take longer */
-
-    do
-        *--p = '0' + n % 10;
-    while ((n /= 10) > 0);
-    while (end - p < width)
-        *--p = '0';
-    buf_reset (b);
-    buf_add (b, e->prefix, e->prefix_len);
-    buf_add (b, p, end - p);
-    if (buf_add (b, e->suffix, e->suffix_len) < 0)
-        return -1;
-    return push (hl, b->data, b->len);
-}
-
-static int expand (struct hostlist *hl, struct buf *b, const struct expr *e)
-{
-    const char *p = e->ids;
-    struct range r;
-    int rc;
-
-    if (!e->ids)
-        return push (hl, e->prefix, e->prefix_len);
-    while ((rc = next_range (&p, e->ids + e->ids_len, &r)) == 1)
-        for (unsigned long n = r.lo; n <= r.hi; n++)
-            if (push_numbered (hl, b, e, n, r.width) < 0)
-                return -1;
-    return rc;
+    return push (arg, name, len);
 }
 
 /* All or nothing. The number of hosts added, or -1. */
 static int append_text (struct hostlist *hl, const char *s)
 {
-    struct buf b = BUF_INIT;
     int before = hl->count;
-    struct expr e;
-    size_t plain = strcspn (s, "[], \t\n");
-    int rc;
+    int rc = hostnames_expand (s, push_name, hl);
 
-    if (plain > 0 && s[plain] == '\0')
-        return push (hl, s, plain) < 0 ? -1 : 1;
-    if (count_decoded (s) < 0)
-        return -1;
-    while ((rc = next_expr (&s, &e)) == 1) {
-        if ((rc = expand (hl, &b, &e)) < 0)
-            break;
-    }
     if (rc < 0) {
         int saved_errno = errno;
         truncate_to (hl, before);
         errno = saved_errno;
     }
-    buf_fini (&b);
-    return rc < 0 ? -1 : hl->count - before;
+    return rc;
 }
 
 struct hostlist *hostlist_decode (const char *s)
@@ -292,121 +137,13 @@ struct hostlist *hostlist_decode (const char *s)
     return hl;
 }
 
-/* Where the last number of a name lies. */
-struct split {
-    size_t prefix_len;
-    size_t digits; /* 0: no number */
-    unsigned long n;
-    const char *suffix;
-};
-
-static struct split split_name (const char *name)
-{
-    size_t len = strlen (name);
-    struct split s = { .prefix_len = len, .suffix = name + len };
-    size_t end = len;
-
-    while (end > 0 && (name[end - 1] < '0' || name[end - 1] > '9'))
-        end--;
-    if (end == 0)
-        return s;
-    s.prefix_len = end;
-    while (s.prefix_len > 0 && end - s.prefix_len < 9 && name[s.prefix_len - 1] >= '0'
-           && name[s.prefix_len - 1] <= '9')
-        s.prefix_len--;
-    s.digits = end - s.prefix_len;
-    s.suffix = name + end;
-    for (size_t i = s.prefix_len; i < end; i++)
-        s.n = s.n * 10 + (name[i] - '0');
-    return s;
-}
-
-/* Can b follow a in one pair of brackets? */
-static bool same_series (const char *a, const struct split *sa, const char *b,
-                         const struct split *sb)
-{
-    return sa->digits && sb->digits && sa->prefix_len == sb->prefix_len
-           && !memcmp (a, b, sa->prefix_len) && !strcmp (sa->suffix, sb->suffix);
-}
-
-/* Written with the width of a, is b what it is? In "[9-10]" it is. */
-static bool same_width (const char *a, const struct split *sa, const char *b,
-                        const struct split *sb)
-{
-    if (sa->digits == sb->digits)
-        return true;
-    return sb->digits > sa->digits && b[sb->prefix_len] != '0'
-           && (sa->digits == 1 || a[sa->prefix_len] != '0');
-}
-
-/* The series that begins at i; returns the index behind it. */
-static int encode_series (struct hostlist *hl, int i, struct buf *b)
-{
-    const char *name = hl->names[i];
-    struct split first = split_name (name);
-    struct split s = first;
-    size_t mark = b->len;
-    int count = 0;
-
-    buf_add (b, name, first.prefix_len);
-    if (!first.digits) {
-        buf_adds (b, first.suffix);
-        return i + 1;
-    }
-    mark = b->len;
-    while (i < hl->count) {
-        /* s is the beginning of a range. */
-        const char *lo = hl->names[i];
-        struct split last = s, next = s;
-        bool more = false;
-        int j = i + 1;
-
-        for (; j < hl->count; j++) {
-            next = split_name (hl->names[j]);
-            more = same_series (lo, &s, hl->names[j], &next);
-            if (!more || next.n != last.n + 1
-                || !same_width (lo, &s, hl->names[j], &next))
-                break;
-            last = next;
-        }
-        count += j - i;
-        buf_printf (b, "%s%0*lu", b->len > mark ? "," : "", (int)s.digits, s.n);
-        if (last.n > s.n)
-            buf_printf (b, "-%0*lu", (int)s.digits, last.n);
-        i = j;
-        if (i >= hl->count || !more)
-            break;
-        s = next;
-    }
-    if (count > 1) {
-        char *tail = strdup (b->data + mark);
-        if (tail) {
-            b->len = mark;
-            buf_addc (b, '[');
-            buf_adds (b, tail);
-            buf_addc (b, ']');
-            free (tail);
-        } else
-            b->err = ENOMEM;
-    }
-    buf_adds (b, first.suffix);
-    return i;
-}
-
 char *hostlist_encode (struct hostlist *hl)
 {
-    struct buf b = BUF_INIT;
-
     if (!hl) {
         errno = EINVAL;
         return NULL;
     }
-    for (int i = 0; i < hl->count;) {
-        if (b.len > 0)
-            buf_addc (&b, ',');
-        i = encode_series (hl, i, &b);
-    }
-    return buf_take (&b, NULL);
+    return hostnames_encode ((const char *const *)hl->names, hl->count);
 }
 
 struct hostlist *hostlist_copy (const struct hostlist *hl)
@@ -571,16 +308,7 @@ int hostlist_count (struct hostlist *hl)
 
 static int compare (const void *pa, const void *pb)
 {
-    const char *a = *(char *const *)pa, *b = *(char *const *)pb;
-    struct split sa = split_name (a), sb = split_name (b);
-    size_t n = sa.prefix_len < sb.prefix_len ? sa.prefix_len : sb.prefix_len;
-    int rc = memcmp (a, b, n);
-
-    if (rc)
-        return rc;
-    if (sa.prefix_len != sb.prefix_len || sa.n == sb.n)
-        return strcmp (a, b);
-    return sa.n < sb.n ? -1 : 1;
+    return hostnames_compare (*(char *const *)pa, *(char *const *)pb);
 }
 
 void hostlist_sort (struct hostlist *hl)
