@@ -199,6 +199,15 @@ static void test_hostlist (void **state)
     check_hostlist ("vm,vm,vm,vm", "vm,vm,vm,vm", 4);
     check_hostlist ("foo9,foo10,foo100", "foo[9-10,100]", 3);
     check_hostlist ("foo1,foo01", "foo[1,01]", 2);
+    check_hostlist ("n[0-1200]x", "n[0-1200]x", 1201);
+    check_hostlist ("n[098-101],n102x", "n[098-101],n102x", 5);
+    check_hostlist ("n[9-10],n[010-011],n[99-101]", "n[9-10,010-011,99-101]", 7);
+    check_hostlist ("n1999999999,n2000000000", "n1999999999,n2000000000", 2);
+    check_hostlist ("a-name-that-is-longer-than-those-which-are-kept-in-a-local-array-"
+                    "[7-12]",
+                    "a-name-that-is-longer-than-those-which-are-kept-in-a-local-array-"
+                    "[7-12]",
+                    6);
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
         assert_null (hostlist_decode (bad[i]));
     hl = hostlist_decode ("c[3,1,2],a,c1");

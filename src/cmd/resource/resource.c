@@ -68,7 +68,7 @@ static struct rset *minus (const struct rset *a, const struct rset *b)
 /* NULL if there is no such state. */
 static struct rset *state_resources (const struct sched_status *s, const char *state)
 {
-    struct rset *up, *r;
+    struct rset *used, *r;
 
     if (!strcmp (state, "all"))
         return rset_copy (s->all);
@@ -76,13 +76,14 @@ static struct rset *state_resources (const struct sched_status *s, const char *s
         return rset_copy (s->down);
     if (!strcmp (state, "allocated"))
         return rset_copy (s->allocated);
-    if (strcmp (state, "up") && strcmp (state, "free"))
-        return NULL;
-    up = minus (s->all, s->down);
     if (!strcmp (state, "up"))
-        return up;
-    r = minus (up, s->allocated);
-    rset_destroy (up);
+        return minus (s->all, s->down);
+    if (strcmp (state, "free") != 0)
+        return NULL;
+    if (!(used = rset_union (s->down, s->allocated)))
+        cmd_die ("out of memory");
+    r = minus (s->all, used);
+    rset_destroy (used);
     return r;
 }
 

@@ -69,6 +69,14 @@ static const char *keep (char **slots, int id, char *take_text)
     return take_text ? take_text : "";
 }
 
+/* Asked for more than once: for the width, and to print. */
+static const char *nodelist_text (struct resource_row *row)
+{
+    if (!row->nodelist && !(row->nodelist = rset_nodelist_text (row->r)))
+        cmd_die ("out of memory");
+    return row->nodelist;
+}
+
 static char *ranks_text (const struct rset *r)
 {
     struct idset *ids = rset_ranks (r);
@@ -136,7 +144,7 @@ static void get (const struct format_field *field, const void *arg,
         v->i = rset_count (row->r, "gpu");
         break;
     case NODELIST:
-        v->s = keep (slots, NODELIST, rset_nodelist_text (row->r));
+        v->s = nodelist_text ((struct resource_row *)row);
         break;
     case RANKS:
         v->s = keep (slots, RANKS, ranks_text (row->r));
@@ -213,8 +221,10 @@ void resource_table_merge (struct resource_table *t, const char *format)
 
 void resource_table_fini (struct resource_table *t)
 {
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count; i++) {
         rset_destroy (t->rows[i].r);
+        free (t->rows[i].nodelist);
+    }
     free (t->rows);
 }
 

@@ -15,6 +15,7 @@ struct resource_row {
         *queue_names; /* object: properties of these names are no propertiesx */
     bool twin;        /* of another row, see status */
     struct rset *r;   /* owned by the table */
+    char *nodelist;   /* of r, when it was asked for; the table's */
 };
 
 struct resource_table {

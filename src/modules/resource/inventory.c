@@ -35,6 +35,7 @@ void inventory_fini (struct inventory *inv)
     hostlist_destroy (inv->hosts);
     hostlist_destroy (inv->names);
     rset_destroy (inv->R);
+    json_decref (inv->R_json);
 }
 
 struct hostlist *inventory_names (const struct inventory *inv, const struct rset *R)
@@ -63,12 +64,25 @@ struct hostlist *inventory_names (const struct inventory *inv, const struct rset
     return names;
 }
 
+static void forget_json (struct inventory *inv)
+{
+    json_decref (inv->R_json);
+    inv->R_json = NULL;
+}
+
+void inventory_set_times (struct inventory *inv, double starttime, double expiration)
+{
+    forget_json (inv);
+    rset_set_times (inv->R, starttime, expiration);
+}
+
 void inventory_define (struct inventory *inv, struct rset *take_R)
 {
     struct hostlist *names;
     struct drain *drains;
     int count;
 
+    forget_json (inv);
     rset_destroy (inv->R);
     inv->R = take_R;
     if (!(names = inventory_names (inv, inv->R)))
@@ -321,7 +335,15 @@ static json_t *encode_drains (const struct inventory *inv)
     return o;
 }
 
-json_t *inventory_status (const struct inventory *inv)
+/* Nobody changes what is in an answer. */
+static json_t *encode_R (struct inventory *inv)
+{
+    if (!inv->R_json)
+        inv->R_json = rset_encode_json (inv->R);
+    return json_incref (inv->R_json);
+}
+
+json_t *inventory_status (struct inventory *inv)
 {
     struct idset *offline = idset_create (0, IDSET_FLAG_AUTOGROW);
     json_t *o;
@@ -336,7 +358,7 @@ json_t *inventory_status (const struct inventory *inv)
                    encode_ids (inv->excluded), "torpid", encode_ids (inv->torpid),
                    "drain", encode_drains (inv));
     if (o && inv->R)
-        json_object_set_new (o, "R", rset_encode_json (inv->R));
+        json_object_set_new (o, "R", encode_R (inv));
     idset_destroy (offline);
     return o;
 }

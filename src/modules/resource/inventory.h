@@ -17,7 +17,8 @@ struct inventory {
     struct hostlist *hosts; /* theirs, by rank */
     struct hostlist *names; /* of nodes, by rank: R's go before, and may be more */
     int count;              /* of those */
-    struct rset *R;         /* NULL until it is known */
+    struct rset *R;         /* NULL until it is known; changed by the functions below */
+    json_t *R_json;         /* when it was asked for; NULL: it has changed */
     struct idset *online;
     struct idset *torpid;
     struct idset *excluded;
@@ -31,6 +32,8 @@ void inventory_fini (struct inventory *inv);
 /* R is known, or is another. It is taken. Nodes without a broker (pretended ones), as far
  * as there is no gap between, can be drained like others. */
 void inventory_define (struct inventory *inv, struct rset *take_R);
+/* Of R, which is known. */
+void inventory_set_times (struct inventory *inv, double starttime, double expiration);
 /* Names of nodes by rank with this R: its own, and those of brokers that it does not have.
  * The caller destroys them. NULL: out of memory. */
 struct hostlist *inventory_names (const struct inventory *inv, const struct rset *R);
@@ -60,6 +63,6 @@ int inventory_undrain (struct inventory *inv, const struct idset *ranks, bool fo
 void inventory_replay (struct inventory *inv, const char *eventlog, size_t len);
 
 /* {R?, online, offline, exclude, torpid, drain: {idset: {timestamp, reason}}} */
-json_t *inventory_status (const struct inventory *inv);
+json_t *inventory_status (struct inventory *inv);
 
 #endif

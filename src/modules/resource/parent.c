@@ -102,7 +102,7 @@ static void R_changed (flux_future_t *f, void *arg)
     flux_future_reset (f);
     if (!own || rset_expiration (own) == expiration)
         return;
-    rset_set_times (own, rset_starttime (own), expiration);
+    inventory_set_times (&ctx->inv, rset_starttime (own), expiration);
     journal_post (ctx, "resource-update",
                   json_pack ("{s:f}", "expiration", expiration));
     journal_put_R (ctx);

@@ -121,7 +121,7 @@ static void set_expiration (struct resource *ctx)
     struct rset *r = parent_take_R (ctx);
 
     if (r && ctx->inv.R)
-        rset_set_times (ctx->inv.R, rset_starttime (r), rset_expiration (r));
+        inventory_set_times (&ctx->inv, rset_starttime (r), rset_expiration (r));
     rset_destroy (r);
 }
 

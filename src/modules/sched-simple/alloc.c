@@ -34,6 +34,7 @@ struct eligible {
 struct alloc {
     enum alloc_mode mode;
     struct rset *all;
+    char *all_text;     /* when it was asked for; NULL: it has changed */
     struct node *nodes; /* by rank */
     size_t count;
     size_t words;
@@ -190,6 +191,7 @@ void alloc_destroy (struct alloc *a)
         eligible_fini (&a->any);
         hashmap_destroy (a->eligible);
         rset_destroy (a->all);
+        free (a->all_text);
         free (a);
         errno = saved_errno;
     }
@@ -256,6 +258,12 @@ int alloc_set_up (struct alloc *a, const struct idset *ranks, bool up)
     return 0;
 }
 
+static void forget_text (struct alloc *a)
+{
+    free (a->all_text);
+    a->all_text = NULL;
+}
+
 int alloc_shrink (struct alloc *a, const struct idset *ranks)
 {
     unsigned int rank;
@@ -269,6 +277,7 @@ int alloc_shrink (struct alloc *a, const struct idset *ranks)
         a->nodes[i].up = false;
         a->nodes[i].gone = true;
     }
+    forget_text (a);
     if (rset_remove_ranks (a->all, ranks) < 0)
         return -1;
     return forget_eligible (a);
@@ -280,6 +289,7 @@ int alloc_set_property (struct alloc *a, const char *name, const struct idset *r
     int rc = add ? rset_add_property (a->all, name, ranks)
                  : rset_remove_property (a->all, name, ranks);
 
+    forget_text (a);
     return rc < 0 ? -1 : forget_eligible (a);
 }
 
@@ -664,9 +674,11 @@ int alloc_take (struct alloc *a, const struct rset *r, flux_error_t *error)
     return change (a, r, false, error);
 }
 
-const struct rset *alloc_all (const struct alloc *a)
+const char *alloc_all_text (struct alloc *a)
 {
-    return a->all;
+    if (!a->all_text)
+        a->all_text = rset_encode (a->all);
+    return a->all_text;
 }
 
 struct rset *alloc_allocated (const struct alloc *a)

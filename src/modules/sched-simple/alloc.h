@@ -44,7 +44,8 @@ int alloc_free (struct alloc *a, const struct rset *r, flux_error_t *error);
 int alloc_take (struct alloc *a, const struct rset *r, flux_error_t *error);
 
 /* New sets. */
-const struct rset *alloc_all (const struct alloc *a); /* borrowed */
+/* All that there is, as R (RFC 20): valid until it changes; NULL with ENOMEM. */
+const char *alloc_all_text (struct alloc *a);
 struct rset *alloc_allocated (const struct alloc *a);
 struct rset *alloc_down (const struct alloc *a);
 

@@ -335,13 +335,30 @@ static void test_speed (void **state)
     alloc_destroy (a);
 }
 
+/* What is kept of a text goes with what it says. */
+static void test_text (void **state)
+{
+    struct alloc *a = make_alloc (4, "0-1", NULL, ALLOC_WORST_FIT);
+    struct idset *some = idset_decode ("1-2"), *last = idset_decode ("3");
+
+    assert_null (strstr (alloc_all_text (a), "big"));
+    assert_int_equal (alloc_set_property (a, "big", some, true), 0);
+    assert_non_null (strstr (alloc_all_text (a), "\"big\":\"1-2\""));
+    assert_non_null (strstr (alloc_all_text (a), "\"rank\":\"0-3\""));
+    assert_int_equal (alloc_shrink (a, last), 0);
+    assert_non_null (strstr (alloc_all_text (a), "\"rank\":\"0-2\""));
+    idset_destroy (some);
+    idset_destroy (last);
+    alloc_destroy (a);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_modes),        cmocka_unit_test (test_nodes),
         cmocka_unit_test (test_nodes_shared), cmocka_unit_test (test_up_down),
         cmocka_unit_test (test_constraints),  cmocka_unit_test (test_model),
-        cmocka_unit_test (test_speed),
+        cmocka_unit_test (test_speed),        cmocka_unit_test (test_text),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -443,7 +443,7 @@ static void respond_status (struct ctx *ctx, const flux_msg_t *msg)
 {
     struct rset *down = alloc_down (ctx->alloc);
     struct rset *used = alloc_allocated (ctx->alloc);
-    char *a = rset_encode (alloc_all (ctx->alloc));
+    const char *a = alloc_all_text (ctx->alloc);
     char *b = down ? rset_encode (down) : NULL;
     char *c = used ? rset_encode (used) : NULL;
     char *s = NULL;
@@ -455,7 +455,6 @@ static void respond_status (struct ctx *ctx, const flux_msg_t *msg)
     } else if (flux_respond (ctx->h, msg, s) < 0)
         flux_log_error (ctx->h, "resource-status: cannot answer");
     free (s);
-    free (a);
     free (b);
     free (c);
     rset_destroy (down);

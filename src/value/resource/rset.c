@@ -42,7 +42,7 @@ struct shared_host *rset_host_create (const char *name, size_t len)
 struct shared_host *rset_host_create_in (struct host_block **block, const char *name,
                                          size_t len)
 {
-    const size_t align = _Alignof (struct shared_host);
+    const size_t align = _Alignof(struct shared_host);
     struct shared_host *host;
     size_t size = (sizeof (*host) + len + align) / align * align; /* and a NUL */
     struct host_block *b = *block;
@@ -423,12 +423,25 @@ int rset_append (struct rset *r, const struct rset *other)
     return rset_copy_properties (r, other);
 }
 
+int rset_run (const struct rset *r, int i, bool alike)
+{
+    const struct entry *e = &r->entries[i];
+    int n = 1;
+
+    while (i + n < r->count && e[n].rank == e->rank + n
+           && (!alike || e[n].kids == e->kids))
+        n++;
+    return n;
+}
+
 struct idset *rset_ranks (const struct rset *r)
 {
     struct idset *ranks = idset_create (0, IDSET_FLAG_AUTOGROW);
 
-    for (int i = 0; ranks && i < r->count; i++) {
-        if (idset_set (ranks, r->entries[i].rank) < 0) {
+    for (int i = 0, n; ranks && i < r->count; i += n) {
+        unsigned int rank = r->entries[i].rank;
+        n = rset_run (r, i, false);
+        if (idset_range_set (ranks, rank, rank + n - 1) < 0) {
             idset_destroy (ranks);
             return NULL;
         }
@@ -501,12 +514,16 @@ const char *rset_host (const struct rset *r, unsigned int rank)
 int rset_count (const struct rset *r, const char *type)
 {
     int t = parse_type (type);
-    int total = 0;
+    int total = 0, each = 0;
 
     if (!strcmp (type, "node") || !strcmp (type, "rank"))
         return r->count;
-    for (int i = 0; t >= 0 && i < r->count; i++)
-        total += idset_count (r->entries[i].kids->ids[t]);
+    for (int i = 0; t >= 0 && i < r->count; i++) {
+        const struct kids *kids = r->entries[i].kids;
+        if (i == 0 || kids != r->entries[i - 1].kids) /* else it has as many */
+            each = idset_count (kids->ids[t]);
+        total += each;
+    }
     return total;
 }
 

@@ -116,11 +116,15 @@ static int sort_ranks (struct rset *r, flux_error_t *error)
 /* So that nobody who adds them up overflows. */
 static int check_total (const struct rset *r, flux_error_t *error)
 {
-    int64_t total = 0;
+    int64_t total = 0, each = 0;
 
-    for (int i = 0; i < r->count; i++)
-        for (int t = 0; t < NTYPES; t++)
-            total += idset_count (r->entries[i].kids->ids[t]);
+    for (int i = 0; i < r->count; i++) {
+        const struct kids *kids = r->entries[i].kids;
+        if (i == 0 || kids != r->entries[i - 1].kids)
+            each =
+                (int64_t)idset_count (kids->ids[CORE]) + idset_count (kids->ids[GPU]);
+        total += each;
+    }
     if (total <= INT_MAX)
         return 0;
     error_text (error, "R_lite: too many cores and gpus in all");
@@ -348,10 +352,13 @@ static int groups_init (struct groups *g, const struct rset *r)
     g->by_hash = idmap_create (NULL);
     if (!g->list || !g->by_hash)
         goto error;
-    for (int i = 0; i < r->count; i++) {
-        struct group *group = find_group (g, r->entries[i].kids);
-        if (!group || idset_set (group->ranks, r->entries[i].rank) < 0)
+    for (int i = 0; i < r->count;) {
+        const struct entry *e = &r->entries[i];
+        struct group *group = find_group (g, e->kids);
+        int n = rset_run (r, i, true);
+        if (!group || idset_range_set (group->ranks, e->rank, e->rank + n - 1) < 0)
             goto error;
+        i += n;
     }
     return 0;
 error:

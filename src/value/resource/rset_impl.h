@@ -13,7 +13,7 @@ enum type { CORE, GPU, NTYPES };
 struct host_block {
     size_t used, size;
     int live; /* hosts in it, and 1 while it is being filled */
-    _Alignas (void *) char data[];
+    _Alignas(void *) char data[];
 };
 
 struct shared_host {
@@ -52,6 +52,8 @@ struct rset {
 };
 
 struct entry *rset_find (const struct rset *r, unsigned int rank);
+/* How many entries from i on have ranks without gaps, and the same kids if alike. */
+int rset_run (const struct rset *r, int i, bool alike);
 int rset_reserve (struct rset *r, int count);
 /* Adds behind the last, where there is room (rset_reserve): for a decoder that sorts
  * afterwards. */

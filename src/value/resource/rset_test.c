@@ -251,13 +251,37 @@ static void test_large (void **state)
     rset_destroy (r);
 }
 
+/* Hosts that came together outlive the others. */
+static void test_hosts (void **state)
+{
+    struct rset *r = rset_decode ("{\"version\":1,\"execution\":{\"R_lite\":[{\"rank\":"
+                                  "\"0-999\",\"children\":{\"core\":\"0\"}}],"
+                                  "\"nodelist\":[\"n[0-998],x\"]}}",
+                                  NULL);
+    struct idset *ids = idset_decode ("0,10,500,999");
+    struct rset *some = rset_copy_ranks (r, ids), *rest = rset_diff (r, some);
+    char *s;
+
+    rset_destroy (r);
+    assert_string_equal (rset_host (some, 500), "n500");
+    assert_null (rset_host (some, 501));
+    assert_string_equal (s = rset_nodelist_text (some), "n[0,10,500],x");
+    free (s);
+    rset_destroy (some);
+    assert_string_equal (s = rset_nodelist_text (rest), "n[1-9,11-499,501-998]");
+    free (s);
+    assert_int_equal (rset_count (rest, "core"), 996);
+    rset_destroy (rest);
+    idset_destroy (ids);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_code),    cmocka_unit_test (test_bad),
         cmocka_unit_test (test_algebra), cmocka_unit_test (test_filter),
         cmocka_unit_test (test_config),  cmocka_unit_test (test_rerank),
-        cmocka_unit_test (test_large),
+        cmocka_unit_test (test_large),   cmocka_unit_test (test_hosts),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

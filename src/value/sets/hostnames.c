@@ -162,8 +162,7 @@ static int expand_range (struct name *name, const struct expr *e, const struct r
                          hostnames_f fn, void *arg)
 {
     for (unsigned long n = r->lo; n <= r->hi; n++) {
-        if ((n == r->lo
-             || !increment (name->text.data + e->prefix_len, name->digits))
+        if ((n == r->lo || !increment (name->text.data + e->prefix_len, name->digits))
             && set_number (name, e, n, r->width) < 0)
             return -1;
         if (fn (name->text.data, name->text.len, arg) < 0)
@@ -291,12 +290,15 @@ static int encode_series (const char *const *names, int total, int i, struct buf
     while (i < total) {
         /* s is the beginning of a range. */
         const char *lo = names[i];
-        int j = i + count_next (names + i, total - i, &s);
         struct split last = s, next = s;
         bool more = false;
+        int j = i;
 
-        last.n += j - i - 1;
-        for (; j < total; j++) {
+        for (;;) {
+            int n = count_next (names + j, total - j, &last);
+            last.n += n - 1;
+            if ((j += n) >= total)
+                break;
             next = split_name (names[j]);
             more = same_series (lo, &s, names[j], &next);
             if (!more || next.n != last.n + 1 || !same_width (lo, &s, names[j], &next))
