@@ -181,11 +181,23 @@ static int add_arg (json_t *table, const char *arg, flux_error_t *error)
     return 0;
 }
 
-static int parse_args (struct config *c, int argc, char *argv[], char **shell,
+/* name: as the user knows it. */
+static int take_shell (struct config *c, json_t *table, const char *name,
                        flux_error_t *error)
 {
+    const char *s = json_string_value (json_object_get (table, "job-shell"));
+
+    if (!s)
+        return 0;
+    if (*s == '\0')
+        return error_fail (error, EINVAL, "%s: must be a path", name);
+    free (c->shell);
+    return (c->shell = strdup (s)) ? 0 : error_fail (error, ENOMEM, "out of memory");
+}
+
+static int parse_args (struct config *c, int argc, char *argv[], flux_error_t *error)
+{
     json_t *table = json_object ();
-    const char *s;
     int rc = table ? 0 : error_fail (error, ENOMEM, "out of memory");
 
     for (int i = 0; rc == 0 && i < argc; i++)
@@ -193,13 +205,9 @@ static int parse_args (struct config *c, int argc, char *argv[], char **shell,
     if (rc == 0)
         rc = refuse_foreign (table, "", error) < 0
                      || parse_table (c, table, "", error) < 0
+                     || take_shell (c, table, "job-shell", error) < 0
                  ? -1
                  : 0;
-    if (rc == 0 && (s = json_string_value (json_object_get (table, "job-shell")))) {
-        free (*shell);
-        if (!(*shell = strdup (s)))
-            rc = error_fail (error, ENOMEM, "out of memory");
-    }
     json_decref (table);
     return rc;
 }
@@ -208,7 +216,6 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
                  flux_error_t *error)
 {
     json_t *table = NULL;
-    const char *shell;
 
     *c = (struct config){
         .kill_timeout = 5.,
@@ -222,12 +229,9 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
         return -1;
     if (refuse_foreign (table, "exec.", error) < 0
         || json_check_keys (table, "exec", keys, error) < 0
-        || parse_table (c, table, "exec.", error) < 0)
-        return -1;
-    shell = json_string_value (json_object_get (table, "job-shell"));
-    if (shell && !(c->shell = strdup (shell)))
-        return error_fail (error, ENOMEM, "out of memory");
-    if (parse_args (c, argc, argv, &c->shell, error) < 0) {
+        || parse_table (c, table, "exec.", error) < 0
+        || take_shell (c, table, "exec.job-shell", error) < 0
+        || parse_args (c, argc, argv, error) < 0) {
         config_fini (c);
         return -1;
     }

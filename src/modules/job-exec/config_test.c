@@ -115,6 +115,7 @@ static void refuses (void **state)
         { "{\"testexec\":{\"allow-guests\":true}}",
           "exec.testexec: there are no jobs of guests that could be simulated" },
         { "{\"job-shell\":true}", "exec.job-shell: must be a string" },
+        { "{\"job-shell\":\"\"}", "exec.job-shell: must be a path" },
         { "{\"job_shell\":\"x\"}", "exec.job_shell: there is no such key" },
     };
     static const struct {
