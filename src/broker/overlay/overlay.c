@@ -33,6 +33,8 @@
 #include "core/message/message.h"
 #include "value/fsd.h"
 
+#define GREET_AGAIN 0.1 /* s */
+
 /* ---- effects of the core: children ---- */
 
 static double op_now (void *arg)
@@ -338,15 +340,53 @@ static int op_parent_joined (const char *id, json_t *welcome, flux_error_t *erro
     return 0;
 }
 
+static void greet_again (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct overlay *ov = arg;
+    flux_error_t error;
+
+    if (ov->b->state == STATE_JOIN && overlay_connect (ov->b, &error) < 0) {
+        fprintf (stderr, "flux-broker: %s\n", error.text);
+        ov->b->exit_code = 1;
+        broker_post (ov->b, EVENT_PARENT_FAIL);
+    }
+}
+
+static bool boots_alone (struct overlay *ov)
+{
+    const char *method = attrs_val (ov->b->attrs, "broker.boot-method");
+
+    return method && strcmp (method, "config") == 0;
+}
+
+/* The parent died while it was greeted, and nobody starts this broker for it: it is
+ * waited for, as it would be if it had not been there yet. It may have died while keys
+ * were exchanged, which looks as if it had another one; but not twice. */
+static bool wait_for_parent (struct overlay *ov, int errnum, const char *why)
+{
+    bool refused = strcmp (why, TRANSPORT_REFUSED) == 0;
+
+    if (errnum != EHOSTUNREACH || !boots_alone (ov) || (refused && ov->was_refused))
+        return false;
+    ov->was_refused = refused;
+    if (ov->again)
+        flux_timer_watcher_reset (ov->again, GREET_AGAIN, 0.);
+    else if (!(ov->again = flux_timer_watcher_create (ov->b->reactor, GREET_AGAIN, 0.,
+                                                      greet_again, ov)))
+        return false;
+    flux_watcher_start (ov->again);
+    return true;
+}
+
 /* It cannot tell it to anybody else. */
 static void op_parent_failed (int errnum, const char *why, void *arg)
 {
     struct overlay *ov = arg;
     struct broker *b = ov->b;
 
-    if (b->state >= STATE_SHUTDOWN)
+    if (b->state >= STATE_SHUTDOWN || wait_for_parent (ov, errnum, why))
         return;
-    if (errnum != ESHUTDOWN)
+    if (errnum != ESHUTDOWN || boots_alone (ov)) /* else who started both will say so */
         fprintf (stderr, "flux-broker: overlay: rank %d: %s\n",
                  topology_parent (b->topo, b->rank), why);
     broker_log (b, LOG_INFO, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
@@ -365,6 +405,8 @@ static void op_parent_left (const char *why, void *arg)
     router_release (b);
     if (b->state >= STATE_SHUTDOWN)
         return;
+    fprintf (stderr, "flux-broker: overlay: rank %d: %s\n",
+             topology_parent (b->topo, b->rank), why);
     broker_log (b, LOG_ERR, "overlay: rank %d: %s", topology_parent (b->topo, b->rank),
                 why);
     b->exit_code = 1;
@@ -784,6 +826,7 @@ void overlay_fini (struct broker *b)
         ov->ops->destroy (ov->transport);
     flux_watcher_destroy (ov->timer);
     flux_watcher_destroy (ov->soon);
+    flux_watcher_destroy (ov->again);
     b->hooks.ranks_announced = NULL;
     b->hooks.is_awaited = NULL;
     b->hooks.not_through = NULL;

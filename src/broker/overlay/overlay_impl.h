@@ -34,6 +34,8 @@ struct overlay {
     int ancestor_count;
     char shared_key[64]; /* of all brokers, where the configuration gives it */
     flux_watcher_t *timer, *soon;
+    flux_watcher_t *again; /* greets a parent that died */
+    bool was_refused;      /* the last time */
     double torpid_min, torpid_max;
     double heal; /* 0: what is lost is gone */
 };

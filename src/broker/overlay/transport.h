@@ -23,6 +23,9 @@ struct transport_callbacks {
     void (*log) (const char *text, void *arg); /* NULL: nothing is said of sockets */
 };
 
+/* Why a parent is lost who has another key, or who died while the keys were exchanged. */
+#define TRANSPORT_REFUSED "it refused the connection"
+
 struct transport_conf {
     flux_reactor_t *reactor;
     int io_threads;

@@ -664,7 +664,7 @@ static void parent_monitor_recv (struct transport *t)
         case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-            t->parent_why = "it refused the connection";
+            t->parent_why = TRANSPORT_REFUSED;
             break;
         default:
             break;

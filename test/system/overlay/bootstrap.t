@@ -72,6 +72,23 @@ echo >gate
 wait $a0
 is 'the leader does not care' 0 echo $?
 
+# A leader that dies while it is greeted, and comes again: he is waited for. Here it is one that
+# accepts a connection, and is gone.
+/usr/bin/python3 -c '
+import socket, sys
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+open("listening", "w").close()
+s.accept()[0].close()' "$p0" &
+gone=$!
+until_true test -e listening
+broker a1 -cconf >a1.out 2>&1 &
+a1=$!
+wait $gone
+broker a0 -cconf -Sbroker.quorum=2 sh -c 'flux exec -r1 flux getattr rank' >a0.out 2>&1
+is 'a leader that died while he was greeted is waited for' 1 cat a0.out
+wait $a1
+is 'and nothing is said' '0 ' echo $? "$(cat a1.out)"
+
 # Parents by name, and a quorum of certain ranks.
 cat >custom.toml <<END
 [tbon]
