@@ -3,7 +3,7 @@
  *   raw      a byte over a socket pair, between two threads
  *   channel  an RPC through a channel, between two threads
  *   local    an RPC over a socket pair, between two threads
- *   zmq      as many bytes and frames as an RPC has, by libzmq alone: from a DEALER over
+ *   zmq      (zmq-1MB: with that much in it) as many bytes and frames as an RPC has, by libzmq alone: from a DEALER over
  *            ipc:// to a ROUTER and back, between two threads
  *
  * each alone and with 64 in flight (raw and zmq: alone). Prints NAME MICROSECONDS or NAME PER_SECOND. */
@@ -51,7 +51,8 @@ static void bench_raw (int count)
     pthread_join (t, NULL);
 }
 
-static const struct {
+static char large[1 << 20];
+static struct {
     const char *data;
     size_t len;
 } frames[] = { { "broker.ping", 11 }, { "{\"seq\":12345}", 13 }, { "12345678901234567890", 20 } };
@@ -68,11 +69,13 @@ static void zmq_put (void *zs)
 
 static void zmq_take (void *zs)
 {
-    char buf[64];
+    zmq_msg_t msg;
 
+    zmq_msg_init (&msg);
     for (int i = 0; i < FRAMES; i++)
-        if (zmq_recv (zs, buf, sizeof (buf), 0) < 0)
-            bench_die ("zmq_recv");
+        if (zmq_msg_recv (&msg, zs, 0) < 0)
+            bench_die ("zmq_msg_recv");
+    zmq_msg_close (&msg);
 }
 
 struct zmq_end {
@@ -98,7 +101,7 @@ static void *zmq_echo (void *arg)
 }
 
 /* A context for each end, as brokers have: each has a thread that does the writing. */
-static void bench_zmq (int count)
+static void bench_zmq (const char *name, int count)
 {
     void *ctx[2] = { zmq_ctx_new (), zmq_ctx_new () };
     void *client = zmq_socket (ctx[0], ZMQ_DEALER);
@@ -118,7 +121,7 @@ static void bench_zmq (int count)
         zmq_put (client);
         zmq_take (client);
     }
-    printf ("zmq.alone %.2f us\n", (bench_now () - t0) / count * 1e6);
+    printf ("%s.alone %.2f us\n", name, (bench_now () - t0) / count * 1e6);
     pthread_join (t, NULL);
     zmq_close (client);
     zmq_close (end.zs);
@@ -236,7 +239,10 @@ int main (int argc, char *argv[])
     /* The socket's server takes what comes as its own. */
     setenv ("FLUX_HANDLE_ROLEMASK", "1", 1);
     bench_raw (count);
-    bench_zmq (count);
+    bench_zmq ("zmq", count);
+    frames[1].data = large;
+    frames[1].len = sizeof (large);
+    bench_zmq ("zmq-1MB", count / 20 + 1);
     if (channel_create (ends) < 0)
         bench_die ("channel");
     bench_pair ("channel", channel_open_handle (ends[0], 0),

@@ -104,8 +104,7 @@ static void run_seed (unsigned int seed)
             if (session_in_took (&in, n))
                 assert_int_equal (session_out_told (&out, in.taken), 0);
             /* what is kept is on its way, or was not told */
-            assert_true (out.buf.len
-                         <= 2 * (size_t)(written - in.told) + 1);
+            assert_true (out.buf.len <= 2 * (size_t)(written - in.told) + 1);
         }
     }
     assert_int_equal (out.before + out.buf.len, written);
