@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
+#include "core/kvs/pace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 
 #define FETCH_MAX 32        /* blobs that content is asked for at a time */
 #define PROGRESS_EVERY 0.25 /* s */
-#define PAUSE_MIN 0.001     /* s between slices */
 
 enum phase { IDLE, ASKING, MARKING, SWEEPING, SHRINKING, ENDING };
 
@@ -38,6 +38,7 @@ struct collect {
     size_t fetching;
     flux_future_t *asked; /* content or the KVS, for roots or at the end */
     flux_watcher_t *timer;
+    struct pace pace;
     struct flux_msglist *waiters, *next; /* next: of the next one */
     bool told;                           /* content knows */
     bool all;                            /* give back what can be given back */
@@ -385,12 +386,28 @@ static int run_phase (struct collect *c)
     return c->store.shrink (c->arg, c->all, is_over, c, &c->error);
 }
 
+static void wait_for_slice (struct collect *c, double seconds)
+{
+    flux_reactor_t *r = flux_get_reactor (c->h);
+
+    /* Timers run from when this turn of the reactor began: before the slice. */
+    flux_reactor_now_update (r);
+    flux_timer_watcher_reset (c->timer, seconds, 0.);
+    flux_watcher_start (c->timer);
+}
+
+static double rest (struct collect *c)
+{
+    return pace_wait (&c->pace, clock_monotonic (),
+                      (flux_pollevents (c->h) & FLUX_POLLIN) != 0);
+}
+
 static void slice (struct collect *c)
 {
-    double start = clock_monotonic (), took;
+    double start = clock_monotonic ();
     int rc;
 
-    c->slice_end = start + COLLECT_SLICE;
+    c->slice_end = start + pace_slice (&c->pace, start);
     errno = 0;
     if ((rc = run_phase (c)) < 0) {
         fail (c);
@@ -401,27 +418,34 @@ static void slice (struct collect *c)
         end (c);
         return;
     }
-    /* No more than half of the time. */
-    took = clock_monotonic () - start;
-    flux_timer_watcher_reset (c->timer, took > PAUSE_MIN ? took : PAUSE_MIN, 0.);
-    flux_watcher_start (c->timer);
+    pace_grown (&c->pace, c->store.grown (c->arg, c->all));
+    pace_worked (&c->pace, start, clock_monotonic ());
+    wait_for_slice (c, rest (c));
 }
 
 static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct collect *c = arg;
+    double seconds;
 
     flux_watcher_stop (w);
     /* All that is left is being fetched: its answer goes on. */
     if (c->phase == MARKING && c->fetching >= FETCH_MAX)
         return;
-    slice (c);
+    if ((seconds = rest (c)) > 0.)
+        wait_for_slice (c, seconds);
+    else
+        slice (c);
 }
 
 static void go_on (struct collect *c)
 {
-    flux_timer_watcher_reset (c->timer, 0., 0.);
-    flux_watcher_start (c->timer);
+    wait_for_slice (c, rest (c));
+}
+
+void collect_give_way (struct collect *c)
+{
+    pace_request (&c->pace, clock_monotonic ());
 }
 
 /* The beginning */
@@ -483,6 +507,7 @@ static void got_roots (flux_future_t *f, void *arg)
         fail (c);
     } else {
         c->phase = MARKING;
+        pace_grown (&c->pace, c->store.grown (c->arg, c->all));
         go_on (c);
     }
     flux_future_destroy (f);

@@ -1,6 +1,7 @@
 /* Garbage collection of a backing store while it works: from its start by a request or
- * by a threshold to its answer, in slices on the store's reactor. What is kept is found
- * by mark.h; what the store itself has to do comes in as struct collect_store.
+ * by a threshold to its answer, in slices on the store's reactor, which give way to
+ * requests (pace.h). What is kept is found by mark.h; what the store itself has to do comes
+ * in as struct collect_store.
  *
  * Happy path: begin (whatever is stored from here on is kept); content is told, and
  * writes again what is stored again; the KVS is asked for its roots, which with the
@@ -18,8 +19,7 @@
 #include <flux/core.h>
 #include <jansson.h>
 
-#define COLLECT_SLICE 0.003 /* s, then others get their turn */
-#define COLLECT_HOLD 3600.  /* s that a blob stored by itself is kept */
+#define COLLECT_HOLD 3600. /* s that a blob stored by itself is kept */
 #define COLLECT_HELD_MAX 1048576
 #define COLLECT_AGAIN 60. /* s after one by a threshold that failed */
 
@@ -38,6 +38,9 @@ struct collect_store {
     /* Gives space back, as much as is of use; all: as much as can be. */
     int (*shrink) (void *arg, bool all, collect_over_f over, void *over_arg,
                    flux_error_t *error);
+    /* What the store has grown by beyond what is hoped for, as a share of what it may at
+     * most; asked: the collection was, so that it may be late. */
+    double (*grown) (void *arg, bool asked);
     /* Over, in any case. */
     void (*end) (void *arg, bool done);
     /* What sweep has found so far: "live", "live_bytes", "freed", "freed_bytes", and
@@ -56,6 +59,8 @@ void collect_disconnect (struct collect *c, const flux_msg_t *msg);
 /* Unless one is under way, or failed a short time ago. */
 void collect_start (struct collect *c);
 bool collect_is_busy (const struct collect *c);
+/* The store has been asked for something: what is under way leaves it more of the time. */
+void collect_give_way (struct collect *c);
 /* A blob was stored by itself: nothing refers to it yet. */
 int collect_hold (struct collect *c, const void *digest);
 

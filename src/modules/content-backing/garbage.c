@@ -9,6 +9,7 @@
 
 #define LOOK_EVERY (256 * 1024) /* bytes stored until sizes are looked at */
 #define SHRINK_PAGES 32         /* at a time */
+#define GROWTH_MAX 8            /* part of what it begins at, by which it may grow */
 
 struct garbage {
     struct db *db;
@@ -97,6 +98,24 @@ static int do_shrink (void *arg, bool all, collect_over_f over, void *over_arg,
     return rc;
 }
 
+/* In use when a collection begins by itself. */
+static int64_t threshold (const struct garbage *g)
+{
+    int64_t a = g->live * g->ratio, b = g->live + g->min;
+
+    return a > b ? a : b;
+}
+
+static double do_grown (void *arg, bool asked)
+{
+    struct garbage *g = arg;
+    int64_t from = threshold (g);
+
+    if ((asked || g->ratio == 0) && from < g->used)
+        from = g->used;
+    return from > 0 ? (double)(used (g) - from) / (from / GROWTH_MAX + 1) : 0.;
+}
+
 static void do_end (void *arg, bool done)
 {
     struct garbage *g = arg;
@@ -128,22 +147,25 @@ static const struct collect_store store = {
     .checkpoints = do_checkpoints,
     .sweep = do_sweep,
     .shrink = do_shrink,
+    .grown = do_grown,
     .end = do_end,
     .counts = do_counts,
 };
 
 void garbage_stored (struct garbage *g, size_t len)
 {
-    int64_t now;
-
     g->stored += len;
     if (g->ratio == 0 || g->recovery || g->stored < LOOK_EVERY
         || collect_is_busy (g->collect))
         return;
     g->stored = 0;
-    now = used (g);
-    if (now > g->live * g->ratio && now > g->live + g->min)
+    if (used (g) > threshold (g))
         collect_start (g->collect);
+}
+
+void garbage_give_way (struct garbage *g)
+{
+    collect_give_way (g->collect);
 }
 
 int garbage_hold (struct garbage *g, const void *digest)

@@ -16,7 +16,8 @@ struct garbage;
 struct garbage *garbage_create (flux_t *h, struct db *db, struct digest *digest,
                                 bool recovery);
 void garbage_destroy (struct garbage *g);
-/* NULL is taken: nothing is done. */
+/* The store has been asked for something. */
+void garbage_give_way (struct garbage *g);
 void garbage_stored (struct garbage *g, size_t len);
 int garbage_hold (struct garbage *g, const void *digest);
 void garbage_request (struct garbage *g, const flux_msg_t *msg);

@@ -96,6 +96,7 @@ static void in_use (struct service *s)
         flux_watcher_start (s->quiet);
     }
     s->used = true;
+    garbage_give_way (s->garbage);
 }
 
 static void quiet_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
