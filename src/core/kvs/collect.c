@@ -13,6 +13,7 @@
 #define FETCH_MAX 32        /* blobs that content is asked for at a time */
 #define PROGRESS_EVERY 0.25 /* s */
 
+enum { DONE, MORE, FETCHING }; /* FETCHING: all that is left is being fetched */
 enum phase { IDLE, ASKING, MARKING, SWEEPING, SHRINKING, ENDING };
 
 static const char *const phase_names[] = { "idle",  "start",  "mark",
@@ -287,10 +288,10 @@ static void fetched (flux_future_t *f, void *arg)
                              len, &c->error);
         if (rc < 0)
             fail (c);
-        else
-            go_on (c);
     }
     flux_future_destroy (f);
+    if (c->phase == MARKING)
+        go_on (c);
 }
 
 static void destroy_fetch (void *arg)
@@ -361,7 +362,6 @@ static int mark_held (struct collect *c)
     return 0;
 }
 
-/* 1: there is more, 0: nothing is left to look at. */
 static int mark_some (struct collect *c)
 {
     int rc;
@@ -373,7 +373,7 @@ static int mark_some (struct collect *c)
     if (rc < 0 || fetch_wanted (c) < 0)
         return -1;
     if (rc > 0 || !mark_is_done (c->mark))
-        return 1;
+        return rc > 0 ? MORE : FETCHING;
     return mark_check (c->mark, &c->error);
 }
 
@@ -414,13 +414,14 @@ static void slice (struct collect *c)
         return;
     }
     report (c);
-    if (rc == 0 && c->phase++ == SHRINKING) {
+    if (rc == DONE && c->phase++ == SHRINKING) {
         end (c);
         return;
     }
     pace_grown (&c->pace, c->store.grown (c->arg, c->all));
     pace_worked (&c->pace, start, clock_monotonic ());
-    wait_for_slice (c, rest (c));
+    if (rc != FETCHING) /* else its answer goes on */
+        wait_for_slice (c, rest (c));
 }
 
 static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -429,9 +430,6 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     double seconds;
 
     flux_watcher_stop (w);
-    /* All that is left is being fetched: its answer goes on. */
-    if (c->phase == MARKING && c->fetching >= FETCH_MAX)
-        return;
     if ((seconds = rest (c)) > 0.)
         wait_for_slice (c, seconds);
     else
@@ -441,6 +439,14 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
 static void go_on (struct collect *c)
 {
     wait_for_slice (c, rest (c));
+}
+
+void collect_grown (struct collect *c)
+{
+    pace_grown (&c->pace, c->store.grown (c->arg, c->all));
+    if (c->phase >= MARKING && c->phase <= SHRINKING
+        && flux_watcher_is_active (c->timer))
+        go_on (c);
 }
 
 void collect_give_way (struct collect *c)

@@ -61,6 +61,8 @@ void collect_start (struct collect *c);
 bool collect_is_busy (const struct collect *c);
 /* The store has been asked for something: what is under way leaves it more of the time. */
 void collect_give_way (struct collect *c);
+/* It has grown: what is under way may have to hurry. */
+void collect_grown (struct collect *c);
 /* A blob was stored by itself: nothing refers to it yet. */
 int collect_hold (struct collect *c, const void *digest);
 

@@ -13,7 +13,8 @@ void pace_request (struct pace *p, double now)
 
 double pace_slice (const struct pace *p, double now)
 {
-    return is_alone (p, now) ? PACE_ALONE : PACE_BESIDE;
+    return is_alone (p, now) ? PACE_ALONE
+                             : PACE_BESIDE + p->urgency * (PACE_ALONE - PACE_BESIDE);
 }
 
 void pace_worked (struct pace *p, double start, double now)

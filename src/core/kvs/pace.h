@@ -16,10 +16,10 @@
 
 /* Zeroed: nothing has happened yet. */
 struct pace {
-    bool asked;    /* at least once, in `request` */
+    bool asked;     /* at least once, in `request` */
     double request; /* when somebody else wanted something last */
-    double end;    /* of the last slice */
-    double took;   /* it, with all that it could not leave undone: longer than allowed */
+    double end;     /* of the last slice */
+    double took; /* it, with all that it could not leave undone: longer than allowed */
     double urgency; /* 0 to 1: of what it rests nothing is left */
 };
 

@@ -120,7 +120,8 @@ static void test_long_slices (void **state)
 /* What is stored meanwhile must not outrun it. */
 static void test_urgent (void **state)
 {
-    struct sim some = { .clients = 16, .think = 0. }, all = some, over = some, less = some;
+    struct sim some = { .clients = 16, .think = 0. }, all = some, over = some,
+               less = some;
 
     pace_grown (&some.pace, 0.5);
     run (&some, 10.);
@@ -188,10 +189,14 @@ static void test_times (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_alone),       cmocka_unit_test (test_beside_one),
-        cmocka_unit_test (test_long_slices), cmocka_unit_test (test_full_load), cmocka_unit_test (test_urgent),
+        cmocka_unit_test (test_alone),
+        cmocka_unit_test (test_beside_one),
+        cmocka_unit_test (test_long_slices),
+        cmocka_unit_test (test_full_load),
+        cmocka_unit_test (test_urgent),
         cmocka_unit_test (test_not_while_one_waits),
-        cmocka_unit_test (test_little_to_do), cmocka_unit_test (test_times),
+        cmocka_unit_test (test_little_to_do),
+        cmocka_unit_test (test_times),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define LOOK_EVERY (256 * 1024) /* bytes stored until sizes are looked at */
+#define LOOK_BUSY (32 * 1024)   /* the same during a collection */
 #define SHRINK_PAGES 32         /* at a time */
 #define GROWTH_MAX 8            /* part of what it begins at, by which it may grow */
 
@@ -154,12 +155,15 @@ static const struct collect_store store = {
 
 void garbage_stored (struct garbage *g, size_t len)
 {
+    bool busy = collect_is_busy (g->collect);
+
     g->stored += len;
-    if (g->ratio == 0 || g->recovery || g->stored < LOOK_EVERY
-        || collect_is_busy (g->collect))
+    if (g->stored < (busy ? LOOK_BUSY : LOOK_EVERY))
         return;
     g->stored = 0;
-    if (used (g) > threshold (g))
+    if (busy)
+        collect_grown (g->collect);
+    else if (g->ratio > 0 && !g->recovery && used (g) > threshold (g))
         collect_start (g->collect);
 }
 
