@@ -79,6 +79,9 @@ int flux_send_new (flux_t *h, flux_msg_t **msg, int flags);
  * EAGAIN: NONBLOCK, and there is none; EDEADLK: none could ever come; ECONNRESET; EPROTO:
  * what came was no message. */
 flux_msg_t *flux_recv (flux_t *h, struct flux_match match, int flags);
+/* Like flux_recv without NONBLOCK, for a number of seconds (< 0: without end), for those
+ * who have to look after something else. ETIMEDOUT: they are over. */
+flux_msg_t *flux_recv_within (flux_t *h, struct flux_match match, double seconds);
 /* Puts a message (it is held, not copied) before or behind what is to be received. EINVAL
  * also with FLUX_O_NOREQUEUE. */
 int flux_requeue (flux_t *h, const flux_msg_t *msg, int flags);

@@ -1,6 +1,7 @@
 """asyncio beside the reactor; run in an instance."""
 import asyncio
 import os
+import socket
 import sys
 import time
 import unittest
@@ -134,6 +135,38 @@ class Asyncio(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "callback already"):
             asyncio.run(callback())
         asyncio.run(other())
+
+    def test_async_with(self):
+        async def main():
+            async with flux.Flux() as h:
+                self.assertEqual((await h.rpc("broker.ping", {"n": 1}))["n"], 1)
+            with self.assertRaisesRegex(ValueError, "closed"):
+                h.get_rank()
+
+        asyncio.run(main())
+
+    def test_a_lost_connection_reaches_who_awaits(self):
+        async def one(future):
+            try:
+                await future
+            except ConnectionResetError:
+                seen.append("lost")
+            finally:
+                seen.append("finally")
+
+        async def main():
+            ours, theirs = socket.socketpair()
+            with flux.Flux(f"fd://{os.dup(ours.fileno())}") as h:
+                ours.close()
+                asyncio.get_running_loop().call_later(0, theirs.close)
+                late = h.rpc("pytest.never", {})
+                await asyncio.gather(*(one(h.rpc("pytest.never", {})) for _ in range(2)))
+                await asyncio.sleep(0)
+                await one(late)
+
+        seen = []
+        asyncio.run(main())
+        self.assertEqual(seen, ["lost", "finally"] * 3)
 
     def test_executor(self):
         async def main():

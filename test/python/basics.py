@@ -1,7 +1,9 @@
 """The handle, RPCs, futures, watchers, events and messages; run in an instance."""
+import copy
 import errno
 import gc
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -13,6 +15,9 @@ import unittest.mock
 
 import flux
 import flux.constants
+import flux.job
+import flux.kvs
+import flux.message
 from flux.future import FutureExt, WaitAllFuture
 
 
@@ -73,26 +78,34 @@ class Handle(WithHandle):
             flux.Flux("local:///nosuch")
 
     def test_closed(self):
+        ready = self.h.rpc("broker.ping", {"n": 2}).wait_for()
+        never = FutureExt(lambda f: None, flux_handle=self.h)
+        rpc = self.h.rpc("broker.ping", {})
+        watcher = self.h.timer_watcher_create(0, lambda *a: None)
         self.h.close()
-        self.h.close()
-        with self.assertRaisesRegex(ValueError, "closed"):
-            self.h.get_rank()
+        for refused in (rpc.get, rpc.get_str, lambda: rpc.then(print), never.get, watcher.start,
+                        self.h.__enter__):
+            with self.assertRaisesRegex(ValueError, "closed"):
+                refused()
+        self.assertEqual(ready.get()["n"], 2)
 
-    def test_log(self):
-        self.h.log(6, "from %s")
-        lines = subprocess.run(["flux", "dmesg"], capture_output=True, text=True, check=True)
-        self.assertIn("from %s", lines.stdout)
+    def test_copies(self):
+        future = FutureExt(None, flux_handle=self.h)
+        timer = self.h.timer_watcher_create(0, lambda *a: None)
+        for obj in (self.h, self.h.rpc("broker.ping", {}), future, timer, flux.message.Message(),
+                    flux.job.FluxExecutor(), flux.kvs.KVSTxn(self.h)):
+            for way in (copy.copy, copy.deepcopy, pickle.dumps):
+                with self.assertRaisesRegex(TypeError, type(obj).__name__):
+                    way(obj)
 
-    def test_fork(self):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                self.h.get_rank()
-            except ValueError as exc:
-                os._exit(0 if "fork" in str(exc) else 2)
-            os._exit(1)
-        self.assertEqual(os.waitpid(pid, 0)[1], 0)
-        self.assertEqual(self.h.rpc("broker.ping", {"n": 1}).get()["n"], 1)
+    def test_what_cannot_be_called(self):
+        for make in (lambda x: self.h.timer_watcher_create(0, x), self.h.idle_watcher_create,
+                     self.h.msg_watcher_create, lambda x: self.h.fd_watcher_create(0, x),
+                     lambda x: FutureExt(x, flux_handle=self.h),
+                     lambda x: self.h.rpc("broker.ping", {}).then(x)):
+            for what in (5, "text"):
+                with self.assertRaisesRegex(TypeError, "cannot be called"):
+                    make(what)
 
     def test_a_handle_for_each_thread(self):
         got = []
@@ -200,6 +213,19 @@ class RPCs(WithHandle):
             theirs.close()
             with self.assertRaises(ConnectionResetError):
                 rpc.get()
+
+    def test_numbers_that_json_lacks(self):
+        for number in (float("nan"), float("inf"), -float("inf")):
+            with self.assertRaises(ValueError):
+                self.h.rpc("broker.ping", {"n": number})
+            with self.assertRaises(ValueError):
+                flux.kvs.put(self.h, "n", number)
+
+    def test_ranks(self):
+        self.assertEqual(self.h.rpc("broker.ping", {"n": 1}, -1).get()["n"], 1)
+        for rank in (1 << 32, 1 << 70, -(1 << 33)):
+            with self.assertRaises(OverflowError):
+                self.h.rpc("broker.ping", {}, rank)
 
     def test_then(self):
         seen = []
@@ -375,10 +401,60 @@ class Watchers(WithHandle):
         with self.assertRaises(KeyboardInterrupt):
             self.h.reactor_run()
 
+    def interrupt_when_it_waits(self):
+        """A SIGINT for the main thread, once it waits in the kernel."""
+        def sleeps():
+            with open(f"/proc/self/task/{os.getpid()}/stat", encoding="ascii") as file:
+                return file.read().rpartition(")")[2].split()[0] == "S"
+
+        def kill():
+            begun.wait()
+            while not sleeps():
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+
+        begun = threading.Event()
+        thread = threading.Thread(target=kill)
+        thread.start()
+        self.addCleanup(thread.join)
+        return begun
+
+    def test_interrupted_while_it_waits(self):
+        # The handler runs when Python does again: at the first line of a callback.
+        begun = self.interrupt_when_it_waits()
+        timer = self.h.timer_watcher_create(5, lambda *a: None).start()
+        self.h.timer_watcher_create(0, lambda *a: begun.set()).start()
+        with self.assertRaises(KeyboardInterrupt):
+            self.h.reactor_run()
+        timer.destroy()
+        self.assertEqual(self.h.reactor_run(), 0)
+
+    def test_recv_is_interrupted(self):
+        old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        try:
+            with self.assertRaises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.001)
+                self.h.event_recv()
+        finally:
+            signal.signal(signal.SIGALRM, old)
+
+    def test_one_in_the_other(self):
+        def fails(*_args):
+            raise KeyError("inner")
+
+        def inner(_future):
+            self.h.timer_watcher_create(0, fails).start()
+            with self.assertRaisesRegex(KeyError, "inner"):
+                self.h.reactor_run()
+
+        self.h.rpc("broker.ping", {}).then(inner)
+        self.assertEqual(self.h.reactor_run(), 0)
+
     def test_stopped_with_an_error(self):
         self.h.timer_watcher_create(0, lambda h, *a: h.reactor_stop_error()).start()
-        with self.assertRaises(OSError):
+        with self.assertRaises(OSError) as raised:
             self.h.reactor_run()
+        self.assertEqual(raised.exception.errno, errno.ECANCELED)
 
     def test_loop(self):
         seen = []

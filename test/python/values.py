@@ -1,12 +1,15 @@
 """Sets, lists of hosts, durations, times, tables: what needs no instance."""
+import copy
 import datetime
 import io
 import math
+import pickle
 import sys
 import unittest
 from contextlib import redirect_stdout
 
 from flux import hostlist, idset, util
+from flux.constants import IDSET_FLAG_BRACKETS, IDSET_FLAG_RANGE
 from flux.hostlist import Hostlist
 from flux.idset import IDset
 
@@ -55,6 +58,22 @@ class Ids(unittest.TestCase):
         self.assertEqual(a, IDset("0-5"))
         self.assertNotEqual(a, b)
         self.assertEqual(a.expand(), [0, 1, 2, 3, 4, 5])
+
+
+class Copies(unittest.TestCase):
+    def test_copies_stand_alone(self):
+        ways = (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)))
+        for way in ways:
+            ids = IDset("0-5", flags=IDSET_FLAG_RANGE | IDSET_FLAG_BRACKETS)
+            other = way(ids)
+            self.assertEqual((str(other), other), ("[0-5]", ids))
+            ids.set(9)
+            self.assertEqual(str(other), "[0-5]")
+            hosts = Hostlist("a[0-2],b")
+            other = way(hosts)
+            self.assertEqual(other.encode(), "a[0-2],b")
+            hosts.append("c")
+            self.assertEqual(other.encode(), "a[0-2],b")
 
 
 class Hosts(unittest.TestCase):

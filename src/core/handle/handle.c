@@ -595,6 +595,15 @@ flux_msg_t *flux_recv (flux_t *h, struct flux_match match, int flags)
     return handle_recv_match (h, match, -1);
 }
 
+flux_msg_t *flux_recv_within (flux_t *h, struct flux_match match, double seconds)
+{
+    if (!h) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return handle_recv_match (h, match, seconds);
+}
+
 int flux_pollfd (flux_t *h)
 {
     if (!h || !h->root->ops->pollfd) {

@@ -208,6 +208,8 @@ static void recv_matches (void **state)
     assert_non_null (msg = flux_recv (h, m, 0));
     assert_null (flux_recv (h, m, FLUX_O_NONBLOCK));
     assert_int_equal (errno, EAGAIN);
+    assert_null (flux_recv_within (NULL, m, 0));
+    assert_int_equal (errno, EINVAL);
     assert_int_equal (flux_requeue (h, msg, FLUX_RQ_HEAD), 0);
     flux_msg_destroy (msg);
     for (int i = 0; i < 3; i++) {

@@ -166,6 +166,7 @@ int flux_reactor_run (flux_reactor_t *r, int flags)
 {
     int ev_flags = 0;
     int count;
+    bool outer;
 
     if (!r || (flags & ~(FLUX_REACTOR_NOWAIT | FLUX_REACTOR_ONCE))) {
         errno = EINVAL;
@@ -176,6 +177,8 @@ int flux_reactor_run (flux_reactor_t *r, int flags)
     if ((flags & FLUX_REACTOR_ONCE))
         ev_flags |= EVRUN_ONCE;
     flux_reactor_incref (r);
+    /* A reactor may be run by a callback of its own: each run has its own end. */
+    outer = r->stopped_with_error;
     r->stopped_with_error = false;
     r->depth++;
     count = ev_run (r->loop, ev_flags);
@@ -186,6 +189,7 @@ int flux_reactor_run (flux_reactor_t *r, int flags)
         errno = r->stop_errno;
         count = -1;
     }
+    r->stopped_with_error = r->depth > 0 && outer;
     flux_reactor_decref (r);
     return count;
 }

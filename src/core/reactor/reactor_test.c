@@ -155,6 +155,27 @@ static void stop_error_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, vo
     flux_reactor_stop_error (r);
 }
 
+static void run_inner_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    flux_watcher_t *stop = flux_timer_watcher_create (r, 0, 0, stop_error_cb, NULL);
+
+    flux_watcher_start (stop);
+    assert_int_equal (flux_reactor_run (r, 0), -1);
+    assert_int_equal (errno, ECONNRESET);
+    flux_watcher_destroy (stop);
+}
+
+static void run_in_run (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_watcher_t *w = flux_timer_watcher_create (r, 0, 0, run_inner_cb, NULL);
+
+    flux_watcher_start (w);
+    assert_int_equal (flux_reactor_run (r, 0), 0);
+    flux_watcher_destroy (w);
+    flux_reactor_destroy (r);
+}
+
 static void signals_and_stop (void **state)
 {
     flux_reactor_t *r = flux_reactor_create (0);
@@ -283,6 +304,7 @@ int main (void)
         cmocka_unit_test (children),
         cmocka_unit_test (traced_children),
         cmocka_unit_test (signals_and_stop),
+        cmocka_unit_test (run_in_run),
         cmocka_unit_test (loop_watchers),
         cmocka_unit_test (files),
         cmocka_unit_test (tasks),

@@ -10,7 +10,8 @@
 
 The first await of a future ties its handle to the loop that runs: from then on the
 handle's reactor turns whenever the loop waits. Callbacks of Flux are called by it; what
-they raise ends the loop and reaches who runs it.
+they raise ends the loop and reaches who runs it. A connection that is lost reaches who
+awaits something of it.
 """
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ import selectors
 from typing import TYPE_CHECKING, Any, Coroutine, Mapping, Optional, TypeVar
 
 from flux.core.inner import error, ffi, lib, raise_kept
+from flux.future import Future
 
 if TYPE_CHECKING:
     from flux.core.handle import Flux
-    from flux.future import Future
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ class FluxSelector(selectors.BaseSelector):
         self._watcher = handle.fd_watcher_create(fileno, _nothing, lib.FLUX_POLLIN)
         self._timer = handle.timer_watcher_create(0.0, _nothing)
         self._watcher.start()
+        #: why the reactor turns no more: the connection is lost
+        self.lost: Optional[OSError] = None
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         found: selectors.SelectorKey = self.inner.register(fileobj, events, data)
@@ -67,7 +70,7 @@ class FluxSelector(selectors.BaseSelector):
         A callback of Flux may have given the loop something to do, which nothing but the
         end of this call tells it: hence one turn, whatever it was that ended the wait.
         """
-        if self.handle._unusable is not None:
+        if self.lost is not None or self.handle._unusable is not None:
             return list(self.inner.select(timeout))
         if timeout is not None and timeout <= 0:
             self._turn(lib.FLUX_REACTOR_NOWAIT)
@@ -86,7 +89,20 @@ class FluxSelector(selectors.BaseSelector):
         errnum = ffi.errno
         raise_kept()
         if rc < 0:
+            failed = error("reactor", errnum)
+            if not lib.flux_pollevents(self.handle.handle) & lib.FLUX_POLLERR:
+                raise failed
+            self.lost = failed
+            self._tell(errnum)
+
+    def _tell(self, errnum: int) -> None:
+        """Who awaits something of the connection gets an error; if others wait, all do."""
+        waiting = [w for w in self.handle._waiting.values() if isinstance(w, Future)]
+        if any(future._then is not None and future._then[0] is not wake for future in waiting):
             raise error("reactor", errnum)
+        for future in waiting:
+            if future._waiter is not None and not future._waiter.done():
+                future._waiter.set_exception(error("await", errnum))
 
     def release(self) -> Any:
         """Turn the reactor no more: the selector that it was made of."""
@@ -104,7 +120,9 @@ def _nothing(_handle: Any, _watcher: Any, _revents: int, _args: Any) -> None:
     """That the reactor wakes up is enough."""
 
 
-def attach(handle: "Flux", loop: Optional[asyncio.AbstractEventLoop] = None) -> None:
+def attach(
+    handle: "Flux", loop: Optional[asyncio.AbstractEventLoop] = None
+) -> FluxSelector:
     """Let a loop (the one that runs) turn the handle's reactor, too.
 
     RuntimeError if the loop has no selector that can be watched, or turns the reactor of
@@ -114,30 +132,33 @@ def attach(handle: "Flux", loop: Optional[asyncio.AbstractEventLoop] = None) -> 
     selector = getattr(where, "_selector", None)
     if isinstance(selector, FluxSelector):
         if selector.handle is handle:
-            return
+            return selector
         if selector.handle._unusable is None:
             raise RuntimeError("the loop is attached to another Flux handle, which is open")
         selector = selector.release()
     if not hasattr(selector, "fileno"):
         raise RuntimeError(f"a {type(where).__name__} cannot be attached to Flux")
-    where._selector = FluxSelector(handle, selector)
+    attached = where._selector = FluxSelector(handle, selector)
+    return attached
 
 
-def wake(future: "Future") -> None:
+def wake(future: Future) -> None:
     """The callback of futures that are awaited."""
     waiter, future._waiter = future._waiter, None
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
 
 
-async def wait_for(future: "Future") -> Any:
+async def wait_for(future: Future) -> Any:
     """Wait for a future of Flux: what its get() gives, or raises."""
     handle = future.get_flux()
     if not future._has_result():
         if handle is None:
             raise RuntimeError("await: the future belongs to no handle")
         loop = asyncio.get_running_loop()
-        attach(handle, loop)
+        lost = attach(handle, loop).lost
+        if lost is not None:
+            raise lost
         if future._waiter is not None and not future._waiter.done():
             raise RuntimeError("await: the future is awaited already")
         if future._then is None:

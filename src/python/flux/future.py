@@ -18,6 +18,7 @@ from flux.core.inner import (
     ffi,
     holder,
     lib,
+    not_copied,
     raise_kept,
     register,
 )
@@ -52,6 +53,8 @@ class Future:
     # Of asyncio, of who awaits it.
     _waiter: Any = None
     _awaited = False
+
+    __reduce__ = not_copied
 
     def __init__(self, future: Any, flux_handle: Optional["Flux"] = None) -> None:
         self._flux = flux_handle
@@ -91,6 +94,10 @@ class Future:
         """Call callback(future, *args, **kwargs) from the reactor when it is ready."""
         if self._then is not None:
             raise ValueError("then: the future has a callback already")
+        if not callable(callback):
+            raise TypeError(f"then: {callback!r} cannot be called")
+        if self._flux is not None:
+            self._flux._must_be_usable()
         if not args and not kwargs and _wants_two(callback):
             args = (None,)
         self._then = (callback, args, kwargs)
@@ -164,11 +171,18 @@ class Future:
         """Wait until it is ready; OSError with ETIMEDOUT after timeout seconds."""
         if lib.flux_future_is_ready(self._future):
             return self
+        self._must_not_wait()
         errnum = self._wait_in_slices(timeout)
         raise_kept()
         if errnum:
             raise error("wait_for", errnum)
         return self
+
+    def _must_not_wait(self) -> None:
+        """ValueError if it would wait through a handle that cannot be used: a child of fork
+        would take away what comes for its parent."""
+        if self._flux is not None and not lib.flux_future_is_ready(self._future):
+            self._flux._must_be_usable()
 
     def _wait_in_slices(self, timeout: float) -> int:
         """0, or what went wrong."""
@@ -218,6 +232,8 @@ class FutureExt(Future):
         args: Any = None,
         flux_handle: Optional["Flux"] = None,
     ) -> None:
+        if init_cb is not None and not callable(init_cb):
+            raise TypeError(f"FutureExt: {init_cb!r} cannot be called")
         self._init_cb = init_cb
         self.args = args
         self._results: list[Any] = []

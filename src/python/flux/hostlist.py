@@ -30,6 +30,9 @@ class Hostlist:
         else:
             self.handle = ffi.gc(handle, lib.hostlist_destroy)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.encode(),)
+
     def append(self, *args: Hosts) -> int:
         """Add hosts at the end: how many."""
         before = self.count()

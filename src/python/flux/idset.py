@@ -60,6 +60,9 @@ class IDset:
             raise
         return new
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.default_flags)
+
     @staticmethod
     def _of(arg: Ids) -> "IDset":
         if isinstance(arg, IDset):

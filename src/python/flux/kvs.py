@@ -14,7 +14,18 @@ import weakref
 from typing import Any, Iterator, MutableMapping, Optional, Union
 
 from flux.core.handle import Flux
-from flux.core.inner import check, check_ptr, decode, encode, error, ffi, lib, maybe, take
+from flux.core.inner import (
+    check,
+    check_ptr,
+    decode,
+    encode,
+    error,
+    ffi,
+    lib,
+    maybe,
+    not_copied,
+    take,
+)
 from flux.future import Future
 
 Value = Any
@@ -148,6 +159,8 @@ def isdir(flux_handle: Flux, key: str, namespace: Optional[str] = None) -> bool:
 class KVSTxn:
     """Changes that are made all at once, by commit() or at the end of a `with` block."""
 
+    __reduce__ = not_copied
+
     def __init__(self, flux_handle: Flux, namespace: Optional[str] = None) -> None:
         self._flux = flux_handle
         self.namespace = namespace
@@ -158,7 +171,7 @@ class KVSTxn:
         if isinstance(value, bytes):
             rc = lib.flux_kvs_txn_put_raw(self._txn, 0, encode(key), value, len(value))
         else:
-            text = json.dumps(value, ensure_ascii=False)
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
             rc = lib.flux_kvs_txn_put(
                 self._txn, 0, encode(key), text.encode("utf-8", "surrogateescape")
             )

@@ -9,6 +9,7 @@ from flux.core.inner import (
     ffi,
     from_json,
     lib,
+    not_copied,
     payload_text,
 )
 
@@ -33,6 +34,8 @@ class Message:
         self = cls.__new__(cls)
         self.handle = handle
         return self
+
+    __reduce__ = not_copied
 
     def _get(self, name: str, ctype: str = "uint32_t *") -> int:
         value = ffi.new(ctype)
@@ -114,6 +117,8 @@ class Message:
         return self._get("seq")
 
     def __repr__(self) -> str:
-        return f"<flux.message.Message {self.type_str} {self.topic if self.type != 8 else ''}>"
+        text = ffi.new("const char **")
+        named = self.type != 8 and lib.flux_msg_get_topic(self.handle, text) == 0
+        return f"<flux.message.Message {self.type_str} {decode(text[0]) if named else ''}>"
 
 

@@ -38,7 +38,7 @@ class RPC(Future):
             flux_handle._handle if flux_handle._unusable is None else flux_handle.handle,
             encode_topic(topic),
             payload_text(payload),
-            nodeid & 0xFFFFFFFF,
+            nodeid if nodeid >= 0 else nodeid + 0x100000000,
             flags,
         )
         if not future:
@@ -48,6 +48,9 @@ class RPC(Future):
     def get_str(self) -> Optional[str]:
         """The response as text."""
         # As long as nobody waits for something else, this is all there is.
+        flux = self._flux
+        if flux is None or flux._unusable is not None:
+            self._must_not_wait()
         text = _wait_text(self._future, SLICE)
         if not text:
             text = self._text_or_raise(ffi.errno)
@@ -69,6 +72,9 @@ class RPC(Future):
 
     def get(self) -> Any:
         """The response, from JSON; None if it is empty."""
+        flux = self._flux
+        if flux is None or flux._unusable is not None:
+            self._must_not_wait()
         text = _wait_text(self._future, SLICE)
         if not text:
             text = self._text_or_raise(ffi.errno)

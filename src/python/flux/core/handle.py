@@ -6,6 +6,7 @@ import sys
 import syslog
 import threading
 import weakref
+from errno import EAGAIN, ECANCELED, ETIMEDOUT
 
 from flux.core.inner import (
     NULL,
@@ -17,6 +18,7 @@ from flux.core.inner import (
     ffi,
     lib,
     maybe,
+    not_copied,
     payload_text,
     raise_kept,
 )
@@ -27,7 +29,7 @@ from flux.core.watchers import (
     SignalWatcher,
     TimerWatcher,
 )
-from flux.future import Future
+from flux.future import SLICE, Future
 from flux.message import Message
 from flux.rpc import RPC
 
@@ -73,12 +75,18 @@ class Flux:
         self._handle: Any = handle
         _open.add(self)
 
+    __reduce__ = not_copied
+
     @property
     def handle(self) -> Any:
         """The handle of the library."""
+        self._must_be_usable()
+        return self._handle
+
+    def _must_be_usable(self) -> None:
+        """ValueError if it is closed, or another process's."""
         if self._unusable is not None:
             raise ValueError(f"the Flux handle cannot be used: {self._unusable}")
-        return self._handle
 
     def close(self) -> None:
         """Close the connection; what still waits is dropped."""
@@ -93,9 +101,16 @@ class Flux:
         self._handle = None
 
     def __enter__(self) -> "Flux":
+        self._must_be_usable()
         return self
 
     def __exit__(self, *_exc: Any) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "Flux":
+        return self.__enter__()
+
+    async def __aexit__(self, *_exc: Any) -> None:
         self.close()
 
     # Attributes and configuration.
@@ -186,12 +201,18 @@ class Flux:
         match = ffi.new("struct flux_match *")
         topic = NULL if topic_glob is None else ffi.new("char[]", encode(topic_glob))
         match.typemask, match.matchtag, match.topic_glob = type_mask, match_tag, topic
-        msg = lib.flux_recv(self.handle, match[0], flags)
-        if msg == NULL:
-            if ffi.errno in (11, 35) and flags:
+        if (flags | self.flags_get()) & lib.FLUX_O_NONBLOCK:
+            msg = lib.flux_recv(self.handle, match[0], flags)
+            if msg == NULL and ffi.errno == EAGAIN:
                 return None
-            raise error("recv")
-        return Message(handle=msg)
+        else:
+            # Python sees signals only between calls of the library.
+            msg = NULL
+            while msg == NULL:
+                msg = lib.flux_recv_within(self.handle, match[0], SLICE)
+                if msg == NULL and ffi.errno != ETIMEDOUT:
+                    break
+        return Message(handle=check_ptr(msg, "recv"))
 
     def respond(self, message: Message, payload: Payload = None) -> int:
         """Answer a request."""
@@ -271,8 +292,8 @@ class Flux:
         import signal
 
         rfd, wfd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        old = signal.set_wakeup_fd(wfd, warn_on_full_buffer=False)
         watcher = FDWatcher(self, rfd, lib.FLUX_POLLIN, _drain)
+        old = signal.set_wakeup_fd(wfd, warn_on_full_buffer=False)
         try:
             watcher.start().unref()
             return _run(loop, flags)
@@ -287,7 +308,8 @@ class Flux:
         lib.flux_reactor_stop(self.reactor if reactor is None else reactor)
 
     def reactor_stop_error(self, reactor: Any = None) -> None:
-        """Let reactor_run raise."""
+        """Let reactor_run raise an OSError with ECANCELED."""
+        ffi.errno = ECANCELED
         lib.flux_reactor_stop_error(self.reactor if reactor is None else reactor)
 
     def add_watcher(self, watcher: Any) -> None:

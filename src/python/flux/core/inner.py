@@ -77,17 +77,22 @@ def check_ptr(ptr: Any, what: str = "") -> Any:
     return ptr
 
 
+def not_copied(obj: Any) -> Any:
+    """The __reduce__ of what is tied to a connection: its copy would share it."""
+    raise TypeError(f"a {type(obj).__name__} cannot be copied or pickled")
+
+
 def _json_encoder() -> Callable[[Any, int], Sequence[str]]:
     """The pieces of a value's text. json.dumps() makes an encoder for each call,
     JSONEncoder.encode() its half in C."""
-    plain = json.JSONEncoder(ensure_ascii=False)
+    plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
     if make is None:
         return lambda value, _indent: [plain.encode(value)]
     quote = json.encoder.encode_basestring  # type: ignore[attr-defined]
-    # Without markers: what contains itself is too deep instead.
+    # Without markers: what contains itself is too deep instead. JSON has no infinite numbers.
     found: Callable[[Any, int], Sequence[str]] = make(
-        None, plain.default, quote, None, ":", ",", False, False, True
+        None, plain.default, quote, None, ":", ",", False, False, False
     )
     return found
 
@@ -184,58 +189,69 @@ _collected = ffi.gc
 _destroy = lib.flux_msg_destroy
 
 
-def _extern(function: _Callback) -> _Callback:
-    """It is what the library calls by this name."""
-    ffi.def_extern()(function)
-    return function
+def _extern(
+    failed: Callable[[dict[str, Any]], Any], **kwargs: Any
+) -> Callable[[_Callback], _Callback]:
+    """It is what the library calls by this name. What it raises is kept, and failed() is
+    called with its arguments.
+
+    There is no `try` in it: a signal may raise KeyboardInterrupt before its first line.
+    """
+
+    def onerror(_type: Any, exc: BaseException, traceback: Any) -> None:
+        keep_exception(exc.with_traceback(traceback))
+        failed({} if traceback is None else traceback.tb_frame.f_locals)
+
+    def define(function: _Callback) -> _Callback:
+        ffi.def_extern(onerror=onerror, **kwargs)(function)
+        return function
+
+    return define
 
 
-@_extern
+def _stop_future(args: dict[str, Any]) -> None:
+    obj = _find(args["key"])
+    if obj is not None:
+        obj._stop_error()
+
+
+@_extern(_stop_future)
 def flux_py_continuation(key: int) -> None:
     """A future is ready."""
     obj = _find(key)
     if obj is not None:
-        try:
-            obj._continue()
-        except BaseException as exc:  # pylint: disable=broad-except
-            keep_exception(exc)
-            obj._stop_error()
+        obj._continue()
 
 
-@_extern
+def _fail_init(args: dict[str, Any]) -> None:
+    text = str(_raised.exc).encode("utf-8", "replace")
+    lib.flux_future_fulfill_error(args["future"], 22, text)
+    obj = _find(int(ffi.cast("uintptr_t", args["arg"])))
+    if obj is not None:
+        obj._stop_error()
+
+
+@_extern(_fail_init)
 def flux_py_future_init(future: Any, arg: Any) -> None:
     """Somebody waits for a future that is made by Python."""
     obj = _find(int(ffi.cast("uintptr_t", arg)))
     if obj is not None:
-        try:
-            obj._init()
-        except BaseException as exc:  # pylint: disable=broad-except
-            keep_exception(exc)
-            lib.flux_future_fulfill_error(future, 22, str(exc).encode())
-            obj._stop_error()
+        obj._init()
 
 
-@_extern
+@_extern(lambda args: lib.flux_reactor_stop_error(args["reactor"]))
 def flux_py_watcher(reactor: Any, _watcher: Any, revents: int, arg: Any) -> None:
     """A watcher has seen something."""
     obj = _find(int(ffi.cast("uintptr_t", arg)))
     if obj is not None:
-        try:
-            obj._call(revents)
-        except BaseException as exc:  # pylint: disable=broad-except
-            keep_exception(exc)
-            lib.flux_reactor_stop_error(reactor)
+        obj._call(revents)
 
 
-@_extern
+@_extern(lambda args: None, error=-1)
 def flux_py_msg(key: int, msg: Any) -> int:
     """A message has come, and is ours; -1 if that has raised."""
     message = _collected(msg, _destroy)
     obj = _find(key)
     if obj is not None:
-        try:
-            obj._call(message)
-        except BaseException as exc:  # pylint: disable=broad-except
-            keep_exception(exc)
-            return -1
+        obj._call(message)
     return 0

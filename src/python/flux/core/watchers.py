@@ -1,7 +1,7 @@
 """Watchers: what a reactor calls back for."""
 from __future__ import annotations
 
-from flux.core.inner import NULL, as_arg, check_ptr, ffi, lib, register
+from flux.core.inner import NULL, as_arg, check_ptr, ffi, lib, not_copied, register
 from flux.message import Message
 
 TYPE_CHECKING = False
@@ -19,12 +19,16 @@ class Watcher:
     """Calls back when something has happened, while it is started."""
 
     def __init__(self, handle: "Flux", callback: WatcherCallback, args: Any = None) -> None:
+        if not callable(callback):
+            raise TypeError(f"{type(self).__name__}: {callback!r} cannot be called")
         self.flux_handle = handle
         self.callback = callback
         self.args = args
         self._key = register(self)
         self._owner: Any = None
         self._watcher: Any = NULL
+
+    __reduce__ = not_copied
 
     def _own(self, watcher: Any) -> None:
         self._watcher = check_ptr(watcher, type(self).__name__)
@@ -47,6 +51,7 @@ class Watcher:
 
     def start(self) -> "Watcher":
         """Call back from now on. The handle keeps the watcher until it is stopped."""
+        self.flux_handle._must_be_usable()
         lib.flux_watcher_start(self.handle)
         self.flux_handle._waiting[self._key] = self
         return self
@@ -198,6 +203,7 @@ class MessageWatcher(Watcher):
 
     def start(self) -> "MessageWatcher":
         """Call back from now on."""
+        self.flux_handle._must_be_usable()
         lib.flux_msg_handler_start(self.handle)
         self.flux_handle._waiting[self._key] = self
         self._started = True

@@ -16,7 +16,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Sequence, Union
 
-from flux.core.inner import lib
+from flux.core.inner import lib, not_copied
 from flux.future import Future
 from flux.job.event import EventLogEvent, JobEventWatchFuture, JobException, event_watch_async
 from flux.job.JobID import JobID
@@ -405,6 +405,8 @@ class FluxExecutor:
         self._shutdown = False
         self._broken: Optional[BaseException] = None
         _executors.add(self)
+
+    __reduce__ = not_copied
 
     def __del__(self) -> None:
         # Nobody can submit any more. The threads do not know their executor.
