@@ -464,8 +464,30 @@ class Watchers(WithHandle):
         self.h.reactor_run()
         self.assertEqual(sorted(set(seen)), ["check", "idle", "prepare"])
 
+    def test_idle_needs_no_callback(self):
+        with self.h.idle_watcher_create(), self.h.timer_watcher_create(60, print):
+            self.assertGreater(self.h.reactor_run(flags=flux.constants.FLUX_REACTOR_ONCE), 0)
+
 
 class Messages(WithHandle):
+    def test_decode(self):
+        event = flux.message.Message.from_event_encode("a.b", {"x": 1})
+        self.assertEqual(event.decode(), (flux.constants.FLUX_MSGTYPE_EVENT, "a.b", '{"x":1}'))
+        self.assertEqual(event.type_str, flux.message.msg_typestr(event.type))
+        with flux.Flux() as server:
+            server.service_register("pytest-decode").get()
+            request = flux.message.Message()
+            request.topic = "pytest-decode.x"
+            self.h.send(request)
+            came = server.recv(flux.constants.FLUX_MSGTYPE_REQUEST)
+            server.respond_error(came, errno.EPERM)
+            response = self.h.recv(flux.constants.FLUX_MSGTYPE_RESPONSE)
+            with self.assertRaisesRegex(PermissionError, "pytest-decode.x"):
+                response.decode()
+
+    def test_repr(self):
+        self.assertIn("request", repr(flux.message.Message()))
+
     def test_event(self):
         seen = []
         self.h.event_subscribe("test.python")

@@ -8,7 +8,7 @@ import unittest
 import flux
 from flux import subprocess as procs
 from flux.dependency import dependency_array_create, parse_dependency
-from flux.job.directives import DirectiveParser
+from flux.job.directives import Directive, DirectiveParser
 from flux.progress import Bottombar, ProgressBar
 from flux.security import SecurityContext
 from flux.shape.parser import ShapeSyntaxError, parse_shape
@@ -91,6 +91,12 @@ class Directives(unittest.TestCase):
                            ('#flux: """a\n', 1)):
             with self.assertRaisesRegex(ValueError, f"^line {line}: ", msg=text):
                 self.parse(text)
+
+
+    def test_alone(self):
+        one = Directive("-N4 --x='a b' # why", 7)
+        self.assertEqual((one.args, one.lineno, one.action), (["-N4", "--x=a b"], 7, "SETARGS"))
+        self.assertEqual((Directive("").action, Directive("# x").lineno), ("NOOP", -1))
 
 
 class Dependencies(unittest.TestCase):
@@ -204,8 +210,9 @@ class Processes(unittest.TestCase):
     def test_background(self):
         pid = procs.rexec_bg(self.h, ["sleep", "inf"], label="napper", nodeid=1,
                              waitable=True).get_pid()
-        listed = procs.list_processes(self.h, nodeid=1)
-        self.assertIn(pid, [p["pid"] for p in listed])
+        listed = procs.list(self.h, nodeid=1).get_processes()
+        self.assertIn((pid, 1, "R", "napper", "sleep"), listed)
+        self.assertEqual([p.cmd for p in listed if p.pid == pid], ["sleep"])
         waiting = procs.wait(self.h, pid=pid, nodeid=1)
         procs.kill(self.h, label="napper", nodeid=1).get()
         self.assertEqual(waiting.returncode, -signal.SIGTERM)
@@ -213,6 +220,20 @@ class Processes(unittest.TestCase):
             procs.wait(self.h, pid=pid, nodeid=1).get_status()
         with self.assertRaises(ValueError):
             procs.kill(self.h)
+        with self.assertRaisesRegex(ValueError, "signed"):
+            procs.kill(self.h, 9, pid, sign="munge")
+
+    def test_published_order(self):
+        rpc = procs.rexec_bg(self.h, ["sleep", "inf"], nodeid=1, waitable=True)
+        self.assertEqual(rpc.get_rank(), 1)
+        waiting = procs.wait(self.h, rpc.get_pid(), None, "rexec", 1)
+        procs.kill(self.h, signal.SIGKILL, rpc.get_pid(), None, "rexec", 1).get()
+        self.assertEqual(os.WTERMSIG(waiting.get_status()), signal.SIGKILL)
+
+    def test_command_objects(self):
+        made = procs.command_create(["true", "x"], label="a", env={"A": "b"})
+        self.assertEqual(made, {"cmdline": ["true", "x"], "cwd": os.getcwd(), "env": {"A": "b"},
+                                "opts": {}, "channels": [], "label": "a"})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from flux.core.inner import (
     check_ptr,
     decode,
     encode,
+    error,
     ffi,
     from_json,
     lib,
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
     from flux.core.inner import Payload
+    from flux.core.watchers import MessageWatcher as MessageWatcher
+
+
+def msg_typestr(msg_type: int) -> str:
+    """The word for a type of messages, FLUX_MSGTYPE_..."""
+    return decode(lib.flux_msg_typestr(msg_type)) or ""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "MessageWatcher":
+        from flux.core.watchers import MessageWatcher as found
+
+        return found
+    raise AttributeError(f"module 'flux.message' has no attribute {name!r}")
 
 
 class Message:
@@ -37,6 +52,19 @@ class Message:
 
     __reduce__ = not_copied
 
+    @classmethod
+    def from_event_encode(cls, topic: str, payload: Payload = None) -> "Message":
+        """An event, not yet sent."""
+        msg = lib.flux_event_encode(encode(topic), payload_text(payload))
+        return cls(handle=check_ptr(msg, topic))
+
+    def decode(self) -> tuple[int, str, Optional[str]]:
+        """Type, topic, and payload as text. OSError if it is a response with an error."""
+        found = self.type
+        if found == lib.FLUX_MSGTYPE_RESPONSE and self.errnum:
+            raise error(self.topic, self.errnum)
+        return found, self.topic, self.payload_str
+
     def _get(self, name: str, ctype: str = "uint32_t *") -> int:
         value = ffi.new(ctype)
         check(getattr(lib, f"flux_msg_get_{name}")(self.handle, value), name)
@@ -50,7 +78,7 @@ class Message:
     @property
     def type_str(self) -> str:
         """The type as a word."""
-        return decode(lib.flux_msg_typestr(self.type)) or ""
+        return msg_typestr(self.type)
 
     @property
     def topic(self) -> str:

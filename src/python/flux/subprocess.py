@@ -12,7 +12,17 @@ import base64
 import errno
 import os
 import signal
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Sequence, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from flux.constants import (
     FLUX_NODEID_ANY,
@@ -23,6 +33,7 @@ from flux.rpc import RPC
 
 if TYPE_CHECKING:
     from flux.core.handle import Flux
+    from flux.core.inner import Payload
 
 _STDOUT, _STDERR, _WAITABLE = 1, 2, 16
 
@@ -172,7 +183,7 @@ class RemoteProcess(RPC):
         if self.pid is None:
             raise ValueError("kill: it has not started")
         assert self._flux is not None
-        return kill(self._flux, self.pid, signum, nodeid=self.nodeid, service=self.service)
+        return kill(self._flux, signum, self.pid, nodeid=self.nodeid, service=self.service)
 
 
 def rexec(
@@ -189,7 +200,7 @@ def rexec(
 class CompletedProcess:
     """What a process has left: args, returncode, stdout, stderr (bytes)."""
 
-    def __init__(self, args: list[str], returncode: int, stdout: bytes, stderr: bytes) -> None:
+    def __init__(self, args: List[str], returncode: int, stdout: bytes, stderr: bytes) -> None:
         self.args = args
         self.returncode = returncode
         self.stdout = stdout
@@ -204,7 +215,7 @@ def run(
     input: Union[str, bytes] = b"",  # pylint: disable=redefined-builtin
 ) -> CompletedProcess:
     """Run a command on a rank until it ends."""
-    output: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+    output: dict[str, List[bytes]] = {"stdout": [], "stderr": []}
     command = _command(args)
     process = rexec(
         flux_handle, command, nodeid, service,
@@ -217,12 +228,40 @@ def run(
     )
 
 
-class BackgroundRPC(RPC):
+def command_create(
+    command: Sequence[Union[str, "os.PathLike[str]"]],
+    label: Optional[str] = None,
+    cwd: Union[None, str, "os.PathLike[str]"] = None,
+    env: Optional[Mapping[str, str]] = None,
+    opts: Optional[Mapping[str, str]] = None,
+) -> dict[str, Any]:
+    """The command object of RFC 42, in the directory of this process if cwd is None."""
+    where = os.getcwd() if cwd is None else cwd
+    return Command(command, cwd=where, env=env, label=label, opts=opts).to_dict()
+
+
+class SubprocessBackgroundRexecRPC(RPC):
     """The start of a process that nobody listens to."""
+
+    def __init__(
+        self,
+        flux_handle: "Flux",
+        topic: str,
+        payload: Payload = None,
+        nodeid: int = FLUX_NODEID_ANY,
+        flags: int = 0,
+    ) -> None:
+        super().__init__(flux_handle, topic, payload, nodeid, flags)
+        self._rank = flux_handle.get_rank() if nodeid in (-1, FLUX_NODEID_ANY) else nodeid
 
     def get_pid(self) -> int:
         """Its process id."""
         return int(self.get()["pid"])
+
+    def get_rank(self) -> int:
+        """The rank of the broker that runs it."""
+        self.get()
+        return self._rank
 
 
 def rexec_bg(
@@ -232,7 +271,7 @@ def rexec_bg(
     nodeid: int = FLUX_NODEID_ANY,
     waitable: bool = False,
     service: str = "rexec",
-) -> BackgroundRPC:
+) -> SubprocessBackgroundRexecRPC:
     """Run a command that outlives this program; its output goes to the log.
 
     waitable: its status is kept until wait() asks for it.
@@ -241,7 +280,7 @@ def rexec_bg(
         "cmd": _command(args, label).to_dict(),
         "flags": _WAITABLE if waitable else 0,
     }
-    return BackgroundRPC(flux_handle, f"{service}.exec", payload, nodeid)
+    return SubprocessBackgroundRexecRPC(flux_handle, f"{service}.exec", payload, nodeid)
 
 
 def _which(pid: Optional[int], label: Optional[str]) -> dict[str, Any]:
@@ -252,18 +291,24 @@ def _which(pid: Optional[int], label: Optional[str]) -> dict[str, Any]:
 
 def kill(
     flux_handle: "Flux",
-    pid: Optional[int] = None,
     signum: int = signal.SIGTERM,
+    pid: Optional[int] = None,
     label: Optional[str] = None,
-    nodeid: int = FLUX_NODEID_ANY,
     service: str = "rexec",
+    nodeid: int = FLUX_NODEID_ANY,
+    sign: None = None,
 ) -> RPC:
-    """Send a signal to a process that a broker runs."""
+    """Send a signal to a process that a broker runs.
+
+    sign: requests are not signed here; ValueError for anything but None.
+    """
+    if sign is not None:
+        raise ValueError("kill: sign: requests cannot be signed")
     payload = {**_which(pid, label), "signum": int(signum)}
     return flux_handle.rpc(f"{service}.kill", payload, nodeid)
 
 
-class WaitRPC(RPC):
+class SubprocessWaitRPC(RPC):
     """The end of a waitable process."""
 
     def get_status(self) -> int:
@@ -280,16 +325,38 @@ def wait(
     flux_handle: "Flux",
     pid: Optional[int] = None,
     label: Optional[str] = None,
-    nodeid: int = FLUX_NODEID_ANY,
     service: str = "rexec",
-) -> WaitRPC:
+    nodeid: int = FLUX_NODEID_ANY,
+) -> SubprocessWaitRPC:
     """Wait for a process that was started to be waited for."""
-    return WaitRPC(flux_handle, f"{service}.wait", _which(pid, label), nodeid)
+    return SubprocessWaitRPC(flux_handle, f"{service}.wait", _which(pid, label), nodeid)
 
 
-def list_processes(
-    flux_handle: "Flux", nodeid: int = FLUX_NODEID_ANY, service: str = "rexec"
-) -> list[dict[str, Any]]:
-    """What a broker runs: pid, label, cmd, ... of each."""
-    found: list[dict[str, Any]] = flux_handle.rpc(f"{service}.list", {}, nodeid).get()["procs"]
-    return found
+class Subprocess(NamedTuple):
+    """A process that a broker runs; label: "" if it has none, cmd: its first word."""
+
+    pid: int
+    rank: int
+    state: str
+    label: str
+    cmd: str
+
+
+class SubprocessListRPC(RPC):
+    """What a broker runs."""
+
+    def get_processes(self) -> List[Subprocess]:
+        """A Subprocess for each."""
+        answer = self.get()
+        rank = int(answer["rank"])
+        return [
+            Subprocess(p["pid"], rank, p["state"], p.get("label", ""), p["cmd"]["cmdline"][0])
+            for p in answer["procs"]
+        ]
+
+
+def list(  # pylint: disable=redefined-builtin
+    flux_handle: "Flux", service: str = "rexec", nodeid: int = FLUX_NODEID_ANY
+) -> SubprocessListRPC:
+    """Ask what a broker runs."""
+    return SubprocessListRPC(flux_handle, f"{service}.list", {}, nodeid)

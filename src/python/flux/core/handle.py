@@ -23,9 +23,11 @@ from flux.core.inner import (
     raise_kept,
 )
 from flux.core.watchers import (
+    CheckWatcher,
     FDWatcher,
-    LoopWatcher,
+    IdleWatcher,
     MessageWatcher,
+    PrepareWatcher,
     SignalWatcher,
     TimerWatcher,
 )
@@ -226,8 +228,7 @@ class Flux:
 
     def event_create(self, topic: str, payload: Payload = None) -> Message:
         """An event, not yet sent."""
-        msg = lib.flux_event_encode(encode(topic), payload_text(payload))
-        return Message(handle=check_ptr(msg, topic))
+        return Message.from_event_encode(topic, payload)
 
     def event_send(self, topic: str, payload: Payload = None) -> int:
         """Publish an event; it has its number when this returns, which is returned."""
@@ -342,17 +343,23 @@ class Flux:
         """Call back for a signal."""
         return SignalWatcher(self, signum, callback, args=args)
 
-    def prepare_watcher_create(self, callback: WatcherCallback, args: Any = None) -> LoopWatcher:
+    def prepare_watcher_create(
+        self, callback: WatcherCallback, args: Any = None
+    ) -> PrepareWatcher:
         """Call back before the reactor waits."""
-        return LoopWatcher(self, "prepare", callback, args)
+        return PrepareWatcher(self, callback, args)
 
-    def check_watcher_create(self, callback: WatcherCallback, args: Any = None) -> LoopWatcher:
+    def check_watcher_create(
+        self, callback: WatcherCallback, args: Any = None
+    ) -> CheckWatcher:
         """Call back after the reactor has waited."""
-        return LoopWatcher(self, "check", callback, args)
+        return CheckWatcher(self, callback, args)
 
-    def idle_watcher_create(self, callback: WatcherCallback, args: Any = None) -> LoopWatcher:
+    def idle_watcher_create(
+        self, callback: Optional[WatcherCallback] = None, args: Any = None
+    ) -> IdleWatcher:
         """Call back when there is nothing else to do; the reactor does not wait."""
-        return LoopWatcher(self, "idle", callback, args)
+        return IdleWatcher(self, callback, args)
 
     def msg_watcher_create(
         self,
@@ -361,13 +368,13 @@ class Flux:
         topic_glob: str = "*",
         args: Any = None,
         match_tag: int = lib.FLUX_MATCHTAG_NONE,
-        rolemask: int = 0,
+        rolemask: Optional[int] = None,
     ) -> MessageWatcher:
         """Call callback(handle, watcher, message, args) for messages.
 
         Requests of other users than the owner only come if rolemask allows it.
         """
-        return MessageWatcher(self, type_mask, callback, topic_glob, match_tag, args, rolemask)
+        return MessageWatcher(self, type_mask, callback, topic_glob, match_tag, rolemask, args)
 
     #: levels of log()
     LOG_ERR = syslog.LOG_ERR

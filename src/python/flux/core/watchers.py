@@ -157,15 +157,41 @@ class SignalWatcher(Watcher):
         )
 
 
-class LoopWatcher(Watcher):
-    """Calls back in each turn of the reactor: kind is prepare, check or idle."""
+class PrepareWatcher(Watcher):
+    """Calls back in each turn of the reactor, before it waits."""
+
+    def __init__(self, flux_handle: "Flux", callback: WatcherCallback, args: Any = None) -> None:
+        super().__init__(flux_handle, callback, args)
+        create = lib.flux_prepare_watcher_create
+        self._own(create(flux_handle.reactor, lib.flux_py_watcher, as_arg(self._key)))
+
+
+class CheckWatcher(Watcher):
+    """Calls back in each turn of the reactor, after it has waited."""
+
+    def __init__(self, flux_handle: "Flux", callback: WatcherCallback, args: Any = None) -> None:
+        super().__init__(flux_handle, callback, args)
+        create = lib.flux_check_watcher_create
+        self._own(create(flux_handle.reactor, lib.flux_py_watcher, as_arg(self._key)))
+
+
+class IdleWatcher(Watcher):
+    """Lets the reactor turn without waiting, and calls back in each turn that has nothing
+    else to do. No callback: that it does not wait is all."""
 
     def __init__(
-        self, flux_handle: "Flux", kind: str, callback: WatcherCallback, args: Any = None
+        self,
+        flux_handle: "Flux",
+        callback: Optional[WatcherCallback] = None,
+        args: Any = None,
     ) -> None:
-        super().__init__(flux_handle, callback, args)
-        create = getattr(lib, f"flux_{kind}_watcher_create")
+        super().__init__(flux_handle, callback or _nothing, args)
+        create = lib.flux_idle_watcher_create
         self._own(create(flux_handle.reactor, lib.flux_py_watcher, as_arg(self._key)))
+
+
+def _nothing(_handle: "Flux", _watcher: Any, _revents: int, _args: Any) -> None:
+    pass
 
 
 class MessageWatcher(Watcher):
@@ -178,8 +204,8 @@ class MessageWatcher(Watcher):
         callback: Callable[["Flux", Any, Message, Any], Any],
         topic_glob: str = "*",
         match_tag: int = 0,
+        rolemask: Optional[int] = None,
         args: Any = None,
-        rolemask: int = 0,
     ) -> None:
         super().__init__(flux_handle, callback, args)  # type: ignore[arg-type]
         # Of the library as long as the handler.

@@ -24,14 +24,16 @@ _WORD = re.compile(
 
 
 class Directive:
-    """A directive: what it is (action, always SETARGS), its words (args), and where it
-    begins (lineno)."""
+    """A directive: what it is (action: SETARGS, or NOOP if it is empty), its words (args),
+    and where it begins (lineno).
 
-    def __init__(self, lineno: int, raw: str, args: list[str], action: str = "SETARGS") -> None:
+    value: what stands behind the sentinel. ValueError for what are no words.
+    """
+
+    def __init__(self, value: str, lineno: int = -1) -> None:
         self.lineno = lineno
-        self.raw = raw
-        self.args = args
-        self.action = action
+        self.args = _words(lineno, value)
+        self.action = "SETARGS" if self.args else "NOOP"
 
     def __str__(self) -> str:
         return f"{self.action}({self.args})"
@@ -62,7 +64,7 @@ class DirectiveParser:
             text = match[3]
             while _open_quote(text):
                 text += "\n" + self._continued(number, next(lines, (0, None))[1])
-            self.directives.append(Directive(number, line, _words(number, text)))
+            self.directives.append(Directive(text, number))
 
     @property
     def args(self) -> list[str]:

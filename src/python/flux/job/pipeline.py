@@ -51,7 +51,7 @@ class Pipeline:
         after = before
         if self.frobnicator is not None:
             after = self.frobnicator.frob(
-                json.loads(json.dumps(before)), job["userid"], job["urgency"], job["flags"]
+                json.loads(json.dumps(before)), job["userid"], job["flags"], job["urgency"]
             )
         if self.validator is not None and not job["flags"] & FLUX_JOB_NOVALIDATE:
             result = self.validator.validate({**job, "jobspec": after})

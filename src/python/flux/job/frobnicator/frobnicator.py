@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
@@ -82,12 +83,16 @@ class JobFrobnicator:
         return self
 
     def frob(
-        self, jobspec: Mapping[str, Any], userid: int, urgency: int, flags: int
+        self,
+        jobspec: Mapping[str, Any],
+        user: Optional[int] = None,
+        flags: Optional[int] = None,
+        urgency: int = 16,
     ) -> dict[str, Any]:
-        """What the jobspec becomes. OSError, ValueError or whatever a plugin raises."""
+        """What the jobspec becomes, of a user (who calls, if None). OSError, ValueError or whatever a plugin raises."""
         spec = Jobspec(**jobspec)
         for plugin in self.plugins.values():
-            plugin.frob(spec, userid, urgency, flags)
+            plugin.frob(spec, os.getuid() if user is None else user, urgency, flags or 0)
         return spec.jobspec
 
 
@@ -107,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
     for line in sys.stdin:
         try:
             job = json.loads(line)
-            data = frobnicator.frob(job["jobspec"], job["userid"], job["urgency"], job["flags"])
+            data = frobnicator.frob(job["jobspec"], job["userid"], job["flags"], job["urgency"])
             print(json.dumps({"errnum": 0, "data": data}, ensure_ascii=False), flush=True)
         except Exception as exc:  # pylint: disable=broad-except
             print(json.dumps(refusal(exc), ensure_ascii=False), flush=True)
