@@ -58,7 +58,7 @@ def files(build: Path, carry: bool) -> dict[str, bytes]:
     """{name in the wheel: contents}, without the dist-info."""
     out = {}
     package = SOURCE / "src/python/flux"
-    for path in sorted([*package.rglob("*.py"), package / "py.typed"]):
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.pyi"), package / "py.typed"]):
         out[str(path.relative_to(SOURCE / "src/python"))] = path.read_bytes()
     core = build / "src/python/_flux/_core.abi3.so"
     if not core.exists():

@@ -1,4 +1,6 @@
 """What `import flux` loads, and what it leaves for later."""
+import ast
+import pathlib
 import subprocess
 import sys
 import unittest
@@ -21,7 +23,7 @@ def loaded(code):
 class Imports(unittest.TestCase):
     def test_import_loads_the_names_only(self):
         found = loaded("import flux, flux.job")
-        self.assertEqual(found, {"__future__", "flux", "flux.job"})
+        self.assertEqual(found, {"flux", "flux.job"})
 
     def test_submitting_needs_no_heavy_modules(self):
         found = loaded("import flux, flux.job\n"
@@ -38,6 +40,13 @@ class Imports(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(callable(getattr(flux.job, name)))
                 self.assertIn(name, dir(flux.job))
+
+    def test_types_are_those_of_the_same_names(self):
+        stub = ast.parse(pathlib.Path(flux.job.__file__ + "i").read_text("utf-8"))
+        found = {alias.asname: node.module for node in stub.body
+                 if isinstance(node, ast.ImportFrom) for alias in node.names}
+        homes = {name: "flux.job." + home for name, home in flux.job._HOME.items()}
+        self.assertEqual(found, homes)
 
     def test_a_function_and_its_module_share_a_name(self):
         for name in ("submit", "kill", "result", "wait", "JobID", "Jobspec"):

@@ -6,8 +6,6 @@
 
 Submodules are loaded when they are first used: `import flux` costs little.
 """
-from __future__ import annotations
-
 # typing and importlib take longer to load than all else that this needs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ _SUBMODULES = frozenset(
 __all__ = ["Flux"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name == "Flux":
         from flux.core.handle import Flux as found
 
