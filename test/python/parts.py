@@ -1,11 +1,15 @@
 """Shapes, directives, dependencies, signatures, progress, processes; in an instance of 2."""
 import io
+import math
 import os
 import signal
 import sys
+import tempfile
 import unittest
+import unittest.mock
 
 import flux
+from flux import slurm
 from flux import subprocess as procs
 from flux.dependency import dependency_array_create, parse_dependency
 from flux.job.directives import Directive, DirectiveParser
@@ -97,6 +101,35 @@ class Directives(unittest.TestCase):
         one = Directive("-N4 --x='a b' # why", 7)
         self.assertEqual((one.args, one.lineno, one.action), (["-N4", "--x=a b"], 7, "SETARGS"))
         self.assertEqual((Directive("").action, Directive("# x").lineno), ("NOOP", -1))
+
+
+class Slurm(unittest.TestCase):
+    def test_times(self):
+        for text, seconds in (("0:05", 5), ("27:23", 1643), ("1:00:00", 3600), ("42", 42),
+                              ("2-03:04:05", 183845), ("UNLIMITED", math.inf)):
+            self.assertEqual(slurm.parse_time(text), seconds)
+        for bad in ("", "NOT_SET", "INVALID", "1-2:3", "1:2:3:4", "-1", "1:x"):
+            with self.assertRaisesRegex(ValueError, "no time of Slurm"):
+                slurm.parse_time(bad)
+
+    def test_timeleft(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "squeue")
+            with open(path, "w", encoding="ascii") as file:
+                file.write('#!/bin/sh\ncase "$*" in\n'
+                           '*--jobs=7\\ *) echo 1:30;;\n*--jobs=8\\ *) echo UNLIMITED;;\n'
+                           '*--jobs=9\\ *) ;;\n*) echo "Invalid job id" >&2; exit 1;;\nesac\n')
+            os.chmod(path, 0o755)
+            env = {"PATH": f"{folder}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+            with unittest.mock.patch.dict(os.environ, env):
+                self.assertEqual(slurm.slurm_timeleft(), 90)
+                self.assertEqual(slurm.slurm_timeleft(8), math.inf)
+                for jobid, why in ((9, "no job 9"), ("x", "Invalid job id")):
+                    with self.assertRaisesRegex(OSError, why):
+                        slurm.slurm_timeleft(jobid)
+                del os.environ["SLURM_JOB_ID"]
+                with self.assertRaisesRegex(OSError, "SLURM_JOB_ID"):
+                    slurm.slurm_timeleft()
 
 
 class Dependencies(unittest.TestCase):

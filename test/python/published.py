@@ -112,6 +112,7 @@ NAMES = {
                       "Scheduler.pool_class FIFOScheduler AllocRequest AllocRequest.success "
                       "AllocRequest.deny AllocRequest.cancel AllocRequest.annotate PendingJob",
     "flux.security": "SecurityContext",
+    "flux.slurm": "slurm_timeleft",
     "flux.shape.parser": "ShapeParser",
     "flux.subprocess": "Subprocess Subprocess.pid Subprocess.rank Subprocess.state "
                        "Subprocess.label Subprocess.cmd SubprocessBackgroundRexecRPC "

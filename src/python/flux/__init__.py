@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SUBMODULES = frozenset(
     "abc asyncio brokermod cli constants constraint core dependency eventlog future "
     "hostlist idset job kvs message modprobe progress queue resource rpc scheduler security "
-    "shape subprocess uri util".split()
+    "shape slurm subprocess uri util".split()
 )
 
 __all__ = ["Flux"]
