@@ -40,6 +40,9 @@ class Executor(unittest.TestCase):
             self.assertLessEqual({"mine-0", "mine-1", "mine-2"}, names)
             self.assertEqual(len(concurrent.futures.wait(futures, 60).done), 9)
         self.assertFalse([t for t in threading.enumerate() if t.name.startswith("mine")])
+        for bad in (1.5, float("nan"), "2"):
+            with self.assertRaisesRegex(TypeError, "number of threads"):
+                FluxExecutor(threads=bad)
         for bad in ({"threads": 0}, {"poll_interval": 0}):
             with self.assertRaises(ValueError):
                 FluxExecutor(**bad)

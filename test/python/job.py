@@ -427,6 +427,9 @@ class Lists(WithHandle):
         self.assertEqual([job.name for job in inactive], ["seven"])
         self.assertEqual(flux.job.job_list_id(self.h, jobid).get_jobinfo().name, "seven")
         self.assertEqual(JobList(self.h, user=os.getuid(), name="seven").jobs()[0].id, jobid)
+        for user in (1 << 70, -2, 1.5, "nobody at all"):
+            with self.assertRaisesRegex(ValueError, "no user"):
+                JobList(self.h, user=user)
         for bad in ({"filters": ["nosuch"]}, {"user": "no such user"}):
             with self.assertRaises(ValueError):
                 JobList(self.h, **bad)

@@ -390,6 +390,8 @@ class FluxExecutor:
         handle_args: Sequence[Any] = (),
         handle_kwargs: Optional[Mapping[str, Any]] = None,
     ) -> None:
+        if not isinstance(threads, int):
+            raise TypeError(f"the number of threads must be an integer, not {threads!r}")
         if threads < 1:
             raise ValueError(f"the number of threads must be at least 1, not {threads}")
         if poll_interval <= 0:

@@ -238,8 +238,10 @@ class JobList:
             self.userid = pwd.getpwnam(str(user)).pw_uid
         except KeyError:
             try:
-                self.userid = int(user)
+                self.userid = int(str(user))
             except ValueError:
+                raise ValueError(f"There is no user {user}") from None
+            if not -1 <= self.userid <= lib.FLUX_USERID_UNKNOWN:
                 raise ValueError(f"There is no user {user}") from None
 
     def add_filter(self, fname: str) -> None:
