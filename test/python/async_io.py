@@ -1,5 +1,6 @@
 """asyncio beside the reactor; run in an instance."""
 import asyncio
+import errno
 import os
 import socket
 import sys
@@ -167,6 +168,23 @@ class Asyncio(unittest.TestCase):
         seen = []
         asyncio.run(main())
         self.assertEqual(seen, ["lost", "finally"] * 3)
+
+    def test_stopped_with_an_error(self):
+        async def main(close):
+            def stop(handle, *_args):
+                handle.reactor_stop_error()
+                if close:
+                    handle.close()
+
+            with flux.Flux() as h:
+                await h.rpc("broker.ping", {})
+                h.timer_watcher_create(0, stop).start()
+                await asyncio.sleep(60)
+
+        for close in (False, True):
+            with self.assertRaises(OSError) as raised:
+                asyncio.run(main(close))
+            self.assertEqual(raised.exception.errno, errno.ECANCELED)
 
     def test_executor(self):
         async def main():

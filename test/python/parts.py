@@ -2,6 +2,7 @@
 import io
 import math
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -100,6 +101,11 @@ class Directives(unittest.TestCase):
     def test_alone(self):
         one = Directive("-N4 --x='a b' # why", 7)
         self.assertEqual((one.args, one.lineno, one.action), (["-N4", "--x=a b"], 7, "SETARGS"))
+        parser = self.parse("")
+        parser.append("-n1", 3)
+        self.assertEqual([(d.args, d.lineno) for d in parser.directives], [(["-n1"], 3)])
+        text = "--x=\'\'\'a \"b\'c\'\'\' -n1"
+        self.assertEqual(shlex.split(parser.triplequote(text)), ['--x=a "b\'c', "-n1"])
         self.assertEqual((Directive("").action, Directive("# x").lineno), ("NOOP", -1))
 
 

@@ -90,7 +90,8 @@ NAMES = {
                 "KVSTxn.unlink commit commit_async exists get get_dir isdir join "
                 "kvs_watch_async put put_mkdir put_symlink put_unlink walk namespace_create "
                 "namespace_list namespace_remove",
-    "flux.job.directives": "Directive DirectiveParser",
+    "flux.job.directives": "Directive DirectiveParser DirectiveParser.append "
+                           "DirectiveParser.triplequote",
     "flux.message": "Message Message.decode Message.from_event_encode Message.payload "
                     "Message.payload_str Message.topic Message.type Message.type_str "
                     "MessageWatcher msg_typestr",

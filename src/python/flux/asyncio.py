@@ -90,7 +90,11 @@ class FluxSelector(selectors.BaseSelector):
         raise_kept()
         if rc < 0:
             failed = error("reactor", errnum)
-            if not lib.flux_pollevents(self.handle.handle) & lib.FLUX_POLLERR:
+            handle = self.handle
+            if (
+                handle._unusable is not None
+                or not lib.flux_pollevents(handle.handle) & lib.FLUX_POLLERR
+            ):
                 raise failed
             self.lost = failed
             self._tell(errnum)

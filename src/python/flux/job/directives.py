@@ -14,6 +14,7 @@ import shlex
 from typing import Iterable, Optional
 
 _SENTINEL = re.compile(r"([^\w]*)(flux|FLUX):(.*)")
+_TRIPLE = re.compile(r"""(?P<quotes>\"\"\"|''')(?P<text>.*?)(?P=quotes)""", re.S)
 # Shell words, of which some may be in three quotes.
 _WORD = re.compile(
     r"""(?P<triple>\"\"\"|''')(?P<text>.*?)(?P=triple)"""
@@ -64,7 +65,16 @@ class DirectiveParser:
             text = match[3]
             while _open_quote(text):
                 text += "\n" + self._continued(number, next(lines, (0, None))[1])
-            self.directives.append(Directive(text, number))
+            self.append(text, number)
+
+    def append(self, value: str, lineno: int) -> None:
+        """One more directive."""
+        self.directives.append(Directive(value, lineno))
+
+    @staticmethod
+    def triplequote(value: str) -> str:
+        """The same with its texts in three quotes written as a shell has them."""
+        return _TRIPLE.sub(lambda match: shlex.quote(match["text"]), value)
 
     @property
     def args(self) -> list[str]:
