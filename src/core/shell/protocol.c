@@ -33,9 +33,10 @@ int frame_signum (const struct frame *f)
     return signum > 0 && signum <= SIGRTMAX ? signum : SIGKILL;
 }
 
-static int parse (char *line, char *end, struct frame *f)
+int frame_parse (const char *line, const char *end, struct frame *f)
 {
-    char *p = line;
+    const char *p = line;
+    char *after;
 
     f->id_known = false;
     f->more = *p == '+';
@@ -47,7 +48,8 @@ static int parse (char *line, char *end, struct frame *f)
     p += 2;
     if (*p < '0' || *p > '9')
         return -1;
-    f->id = strtoull (p, &p, 10);
+    f->id = strtoull (p, &after, 10);
+    p = after;
     f->id_known = true;
     if (*p == ' ')
         p++;
@@ -76,7 +78,7 @@ int frame_reader_next (struct frame_reader *r, struct frame *f)
     char *line = data + r->pos;
     *nl = '\0';
     r->pos = r->scanned = nl + 1 - data;
-    if (parse (line, nl, f) < 0) {
+    if (frame_parse (line, nl, f) < 0) {
         errno = EPROTO;
         return -1;
     }
@@ -151,6 +153,7 @@ int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_
 void frame_writer_init (struct frame_writer *w, int fd, uint64_t id)
 {
     w->fd = fd;
+    w->take = NULL;
     w->id = id;
     w->begun = false;
     w->len = 0;
@@ -161,6 +164,10 @@ int frame_flush (struct frame_writer *w)
     size_t done = 0;
 
     w->begun = w->begun || w->len > 0;
+    if (w->take && w->len > 0) {
+        w->take (w->data, w->len);
+        w->len = 0;
+    }
     while (done < w->len) {
         ssize_t n = write (w->fd, w->data + done, w->len - done);
         if (n >= 0)

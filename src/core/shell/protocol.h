@@ -23,6 +23,13 @@
  *   C  credit: bytes of o and w text that the shell may send again
  *   K  signal number for the shell itself (by the server), or nothing: SIGKILL. One
  *      without a process of its own passes any but that to its tasks
+ * To a server that outlives its broker (shell/server/link.h):
+ *   H  the first from each broker: {token, timeout, env}; the answer is H
+ *   R  a job that ran under another broker is claimed: bytes of its output that the KVS
+ *      has. The answer: A (window, and bytes that may still come of it), what was not
+ *      heard or stored, and Z; or N (never, unknown): there is no such job
+ *   F  all of the job is stored, it is forgotten; if it runs it is killed
+ *   E  id 0: all were claimed that are to be: others are killed
  *
  * From the shells:
  *   r  arrived at the barrier of the shells before the tasks are started
@@ -118,6 +125,10 @@ void frame_pieces_drop (struct frame_pieces *p);
  * takes nothing of it: its shell was killed meanwhile, and the server says so. */
 int frame_join (struct frame_pieces *p, struct frame *f, size_t max, struct buf *whole);
 
+/* One line, from its first byte to its newline: -1 if it is no frame, where f->id may be
+ * known all the same. f->text points into it. */
+int frame_parse (const char *line, const char *end, struct frame *f);
+
 /* Appends one frame, unsplit. Newlines in text become spaces: they can only
  * be white space between JSON tokens. */
 int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_t len);
@@ -126,6 +137,7 @@ int frame_append (struct buf *b, char type, uint64_t id, const char *text, size_
  * atomic. */
 struct frame_writer {
     int fd;
+    void (*take) (const char *data, size_t len); /* whole lines, in the place of fd */
     uint64_t id;
     bool begun; /* something was written */
     size_t len;

@@ -1,10 +1,11 @@
 /* flux-shell: the parent of a rank's shells, or with --job one shell.
  *
- * The server reads frames from stdin. It starts the tasks of simple jobs itself
+ * The server reads frames from stdin, or with --keep from the broker that is there (link.h). It starts the tasks of simple jobs itself
  * (inside.h). For any other start record it forks a shell, and gives it the later frames
  * through a pipe. A shell reports its own exit as its last frame; the server does so for
  * one that was killed. At EOF, and when it is told to end by a signal, it kills tasks and
- * shells; shells whose server dies get SIGHUP, tasks SIGKILL.
+ * shells; shells whose server dies get SIGHUP, tasks SIGKILL. With --keep, EOF is not the
+ * end.
  *
  * Failures: no descriptor or process for a shell: it waits until one is free. More
  * for a shell than it reads: it is killed, and its job gets an exception. A line
@@ -27,6 +28,7 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "shell/server/inside.h"
+#include "shell/server/link.h"
 #include "shell/shell.h"
 
 /* What job-exec has on its way to a shell has bounds, which are smaller; a barrier
@@ -55,6 +57,7 @@ static struct {
     struct source in_src, signal_src;
     int epoll_fd;
     bool ended;  /* nobody speaks to it any more */
+    bool kept;   /* and then another may come */
     int waiting; /* of them, without a process */
     unsigned int rank;
     struct idset *slots; /* free ones */
@@ -110,6 +113,7 @@ static void report (uint64_t id, char type, const char *text)
     struct frame_writer w;
 
     frame_writer_init (&w, 1, id);
+    w.take = server.kept ? link_take : NULL;
     if (frame_write (&w, type, text, strlen (text)) < 0 || frame_flush (&w) < 0) {
         inside_fini ();
         exit (1);
@@ -340,6 +344,7 @@ static void start_job (const struct frame *f)
     struct shell *sh = server.waiting > 0 ? NULL : parse (f, slot);
 
     if (sh && inside_wants (sh, f->len)) {
+        sh->out.take = server.kept ? link_take : NULL;
         if (inside_start (sh) == 0)
             return;
         shell_destroy (sh); /* half started */
@@ -391,6 +396,8 @@ static void kill_child (struct child *c, int signum)
 
 static void route (const struct frame *f)
 {
+    if (server.kept && link_frame (f))
+        return;
     if (f->type == 'S') {
         start_job (f);
         return;
@@ -454,8 +461,8 @@ static bool read_frames (void)
     struct frame f;
     int rc;
 
-    ssize_t n = read (0, tmp, sizeof (tmp));
-    if (n < 0 && errno == EINTR)
+    ssize_t n = read (server.in_src.fd, tmp, sizeof (tmp));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return true;
     if (n <= 0 || frame_reader_add (&server.in, tmp, n) < 0)
         return false;
@@ -476,7 +483,11 @@ static bool read_frames (void)
 
 static void frames_ready (struct shell *sh, struct source *src, int revents)
 {
-    if (!read_frames ())
+    if (read_frames ())
+        return;
+    if (server.kept)
+        link_lost ();
+    else
         server.ended = true;
 }
 
@@ -503,6 +514,32 @@ static int open_signals (void)
     return server.signal_src.fd < 0 ? -1 : watch (&server.signal_src);
 }
 
+static void kill_job (uint64_t id)
+{
+    struct frame f = { .type = 'K', .id = id, .text = "" };
+    struct child *c;
+
+    if (!inside_frame (&f) && (c = idmap_lookup (server.ids, id)))
+        kill_child (c, SIGKILL);
+}
+
+/* What was begun of a frame is not to come. */
+static void change_input (int fd)
+{
+    frame_reader_fini (&server.in);
+    if (server.in_src.fd >= 0) {
+        epoll_ctl (server.epoll_fd, EPOLL_CTL_DEL, server.in_src.fd, NULL);
+        close (server.in_src.fd);
+    }
+    server.in_src.fd = fd;
+    if (fd >= 0 && watch (&server.in_src) < 0)
+        link_lost ();
+}
+
+static const struct link_ops link_ops = { .input = change_input,
+                                          .kill = kill_job,
+                                          .raise = report_exception };
+
 static int open_loop (void)
 {
     if ((server.epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) < 0)
@@ -523,7 +560,8 @@ static void handle (struct source *src, int revents)
 static void turn (void)
 {
     struct epoll_event events[64];
-    int timeout = shell_timeout (inside_deadline ());
+    int timeout = shell_timeout (
+        fmin (inside_deadline (), server.kept ? link_deadline () : INFINITY));
     bool reap_last = false;
     int n;
 
@@ -542,22 +580,29 @@ static void turn (void)
     if (server.waiting > 0)
         retry_waiting ();
     inside_settle ();
+    if (server.kept && !link_settle ())
+        server.ended = true;
 }
 
-static int run_server (void)
+/* dir: NULL if it ends with its broker. */
+static int run_server (const char *dir)
 {
     list_init (&server.children);
     server.slots = idset_create (64, IDSET_FLAG_AUTOGROW);
     if (!server.slots || !(server.ids = idmap_create (NULL))
         || !(server.pids = idmap_create (NULL)) || open_loop () < 0
-        || inside_init (server.epoll_fd, job_ended) < 0) {
+        || inside_init (server.epoll_fd, job_ended) < 0
+        || (dir && link_open (dir, server.epoll_fd, &link_ops) < 0)) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));
         return 1;
     }
+    server.kept = dir != NULL;
     affinity_probe ();
     while (!server.ended)
         turn ();
     inside_fini ();
+    if (dir)
+        link_close ();
     while (!list_empty (&server.children))
         child_destroy (container_of (server.children.next, struct child, node));
     remove_tmpdirs ();
@@ -597,13 +642,14 @@ int main (int argc, char *argv[])
         return 1;
     json_object_seed (
         0x666c7578); /* not worth /dev/urandom: the keys are the owner's */
-    if (argc == 3 && !strcmp (argv[1], "--server")) {
+    if ((argc == 3 || (argc == 5 && !strcmp (argv[3], "--keep")))
+        && !strcmp (argv[1], "--server")) {
         server.rank = strtoul (argv[2], NULL, 10);
-        return run_server ();
+        return run_server (argc == 5 ? argv[4] : NULL);
     }
     if (argc == 2 && !strcmp (argv[1], "--job"))
         return run_single ();
-    fprintf (stderr, "Usage: flux-shell --server RANK | --job\n"
+    fprintf (stderr, "Usage: flux-shell --server RANK [--keep DIR] | --job\n"
                      "Runs the tasks of jobs on one node. Started by job-exec, which\n"
                      "speaks with it over standard input and output.\n");
     return 2;
