@@ -50,7 +50,7 @@ static void broker_died (void)
 {
     if (program > 0)
         (void)kill (has_group ? -program : program, SIGKILL);
-    proc_kill_children ();
+    proc_kill_children (NULL);
     if (dir)
         (void)dir_remove (dir);
     _exit (1);

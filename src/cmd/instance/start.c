@@ -599,6 +599,12 @@ static void init_session (struct start *st)
     (void)prctl (PR_SET_CHILD_SUBREAPER, 1);
 }
 
+/* A server of shells whose instance keeps its state waits for the next start. */
+static bool outlives (pid_t pid)
+{
+    return proc_has_arg (pid, "--server") && proc_has_arg (pid, "--keep");
+}
+
 static int run_session (struct start *st, char **program)
 {
     flux_watcher_t *w[SIGNALS + 1];
@@ -613,7 +619,7 @@ static int run_session (struct start *st, char **program)
     (void)flux_reactor_run (st->reactor, 0);
     /* What a killed broker, or a killed initial program, left behind. */
     if (st->interrupted || st->killed || exit_code (st->status) >= 128)
-        proc_kill_children ();
+        proc_kill_children (outlives);
     for (int i = 0; i < st->size; i++) {
         close_client (&st->clients[i]);
         flux_watcher_destroy (st->clients[i].w_child);

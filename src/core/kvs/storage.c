@@ -13,6 +13,13 @@ bool storage_is_kept (flux_t *h)
     return flux_attr_get (h, "statedir") && !(cleanup && !strcmp (cleanup, "1"));
 }
 
+bool storage_outlives (flux_t *h)
+{
+    const char *level = flux_attr_get (h, "instance-level");
+
+    return storage_is_kept (h) && (!level || atoi (level) == 0);
+}
+
 size_t storage_blob_max (flux_t *h)
 {
     const char *s = flux_attr_get (h, "content.blob-size-limit");

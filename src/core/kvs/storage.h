@@ -11,6 +11,10 @@
  * of the broker. One that ends with it keeps nothing from anyone. */
 bool storage_is_kept (flux_t *h);
 
+/* And the instance does not end with a job of another: its own may go on when all its
+ * brokers are killed. */
+bool storage_outlives (flux_t *h);
+
 /* Bytes that a blob may have: content.blob-size-limit, which the broker has looked at
  * when it was set. */
 size_t storage_blob_max (flux_t *h);

@@ -1,4 +1,5 @@
-/* Failures: rank 0 goes away: all shells are killed. A shell that cannot be had: the
+/* Failures: rank 0 goes away: all shells are killed, unless they are kept for the next, and
+ * it has not said that this is the end (Q). A shell that cannot be had: the
  * x and X are said in its stead. An exchange that fails: an exception of the job. Output
  * that cannot be stored: see outflow.h. */
 #include "agent.h"
@@ -17,6 +18,7 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "exchange.h"
+#include "kept.h"
 #include "ordered.h"
 #include "outflow.h"
 #include "shells.h"
@@ -56,6 +58,7 @@ struct agent {
     struct list sent_writes;    /* to leaders elsewhere */
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
+    bool keeps;                 /* shells outlive us */
     struct list asked;
     struct buf up;
     size_t taken; /* bytes of frames, not yet told */
@@ -330,7 +333,8 @@ static void commit_done (struct ordered_commit *oc, const char *error)
     commit_destroy (c);
 }
 
-static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch)
+static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch, uint32_t rank,
+                                     bool keeps)
 {
     flux_kvs_txn_t *txn = flux_kvs_txn_create ();
     char key[128];
@@ -342,7 +346,8 @@ static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch)
         if (flux_job_kvs_guest_key (key, sizeof (key), part->id, "output") < 0
             || flux_kvs_txn_put_raw (txn, FLUX_KVS_APPEND, key, part->text.data,
                                      part->text.len)
-                   < 0) {
+                   < 0
+            || (keeps && kept_put (txn, part->id, rank, part->kept) < 0)) {
             int saved = errno;
             flux_kvs_txn_destroy (txn);
             errno = saved;
@@ -356,7 +361,7 @@ static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch)
 static void store_op (struct outflow_batch *batch, void *arg)
 {
     struct agent *a = arg;
-    flux_kvs_txn_t *txn = encode_batch (batch);
+    flux_kvs_txn_t *txn = encode_batch (batch, a->rank, a->keeps);
     struct commit *c = txn ? calloc (1, sizeof (*c)) : NULL;
 
     if (!c) {
@@ -502,12 +507,50 @@ static void start_job (struct agent *a, uint64_t id, const char *record, size_t 
     up (a, id, 'X', "256", 3);
 }
 
+/* It ran under another broker, if it did. */
+static void claim_job (struct agent *a, uint64_t id, const char *kept, size_t len)
+{
+    if (shells_claim (a->shells, id, kept, len) < 0) {
+        raise (a, id, "a job shell cannot be asked for", errno);
+        up (a, id, 'X', "256", 3);
+    } else if (a->outflow)
+        outflow_resume (a->outflow, id, strtoull (kept, NULL, 10));
+}
+
+static void forget_job (struct agent *a, uint64_t id)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    if (j) {
+        nobody_writes (a, j);
+        idmap_remove (a->jobs, id);
+        exchange_leave (a->exchanges, id);
+    }
+    if (a->outflow)
+        outflow_forget (a->outflow, id);
+    shells_forget (a->shells, id);
+}
+
+static void end_shells (struct agent *a)
+{
+    shells_destroy (a->shells);
+    a->shells = NULL;
+}
+
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
 {
     if (!a->shells)
         return;
     if (type == 'S')
         start_job (a, id, text, len);
+    else if (type == 'R')
+        claim_job (a, id, text, len);
+    else if (type == 'F')
+        forget_job (a, id);
+    else if (type == 'E')
+        shells_claims_over (a->shells);
+    else if (type == 'Q')
+        end_shells (a);
     else if (type == 'M' && a->outflow)
         outflow_open (a->outflow, id);
     else if (type == 'w')
@@ -660,7 +703,7 @@ error:
 }
 
 /* Who told what to do has gone. */
-static void detach (struct agent *a)
+static void detach (struct agent *a, bool abandon)
 {
     size_t pos = 0;
     uint64_t id;
@@ -669,7 +712,10 @@ static void detach (struct agent *a)
         exchange_leave (a->exchanges, id);
     idmap_destroy (a->jobs);
     a->jobs = idmap_create (agent_job_destroy);
-    shells_destroy (a->shells);
+    if (abandon)
+        shells_abandon (a->shells);
+    else
+        shells_destroy (a->shells);
     a->shells = NULL;
     outflow_reset (a->outflow);
     buf_reset (&a->up);
@@ -682,10 +728,14 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
     struct agent *a = arg;
-    const char *shell;
+    const char *shell, *token = NULL;
+    struct shells_keep keep = { NULL, 0. };
 
-    if (flux_request_unpack (msg, NULL, "{s:s}", "shell", &shell) < 0)
+    if (flux_request_unpack (msg, NULL, "{s:s s?s s?F}", "shell", &shell, "token",
+                             &token, "reattach_timeout", &keep.timeout)
+        < 0)
         goto error;
+    keep.token = token;
     if (!flux_msg_is_streaming (msg)) {
         errno = EPROTO;
         goto error;
@@ -698,8 +748,11 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EBUSY, "another has attached");
         return;
     }
-    if (!a->jobs || !(a->shells = shells_create (h, shell, shell_frame, a)))
+    if (!a->jobs
+        || !(a->shells =
+                 shells_create (h, shell, token ? &keep : NULL, shell_frame, a)))
         goto error;
+    a->keeps = token != NULL;
     a->attached = flux_msg_incref (msg);
     return;
 error:
@@ -746,7 +799,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 
     exchange_disconnect (a->exchanges, is_of, (void *)msg);
     if (a->attached && flux_disconnect_match (msg, a->attached))
-        detach (a);
+        detach (a, true);
 }
 
 static const struct flux_msg_handler_spec handler_tab[] = {
@@ -761,7 +814,7 @@ static const struct flux_msg_handler_spec handler_tab[] = {
 void agent_flush (struct agent *a)
 {
     if (a->broken)
-        detach (a);
+        detach (a, false);
     if (a->outflow)
         outflow_flush (a->outflow);
     if (a->shells)
@@ -774,7 +827,8 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     agent_flush (arg);
 }
 
-struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb,
+struct agent *agent_create (flux_t *h, const char *shell,
+                            const struct shells_keep *keep, agent_frame_f frame_cb,
                             void *arg)
 {
     static const struct exchange_ops ops = {
@@ -793,7 +847,7 @@ struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb
     if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
         || init_outflow (a) < 0 || !(a->jobs = idmap_create (agent_job_destroy))
         || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))
-        || (shell && !(a->shells = shells_create (h, shell, shell_frame, a)))
+        || (shell && !(a->shells = shells_create (h, shell, keep, shell_frame, a)))
         || (!frame_cb
             && !(a->prepare_w =
                      flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, a)))

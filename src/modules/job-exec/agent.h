@@ -11,6 +11,8 @@
 #include <flux/core.h>
 #include <jansson.h>
 
+#include "shells.h"
+
 /* Of frames on their way to an agent. */
 #define AGENT_WINDOW (1024 * 1024)
 
@@ -19,13 +21,14 @@ struct agent;
 typedef void (*agent_frame_f) (uint64_t id, char type, const char *text, size_t len,
                                void *arg);
 
-/* shell: path of flux-shell, and frame_cb gets what shells say; NULL for both where
- * rank 0 attaches and tells. */
-struct agent *agent_create (flux_t *h, const char *shell, agent_frame_f frame_cb,
+/* shell: path of flux-shell, keep: NULL if shells end with their brokers, and frame_cb gets
+ * what shells say; NULL for all where rank 0 attaches and tells. */
+struct agent *agent_create (flux_t *h, const char *shell,
+                            const struct shells_keep *keep, agent_frame_f frame_cb,
                             void *arg);
 /* The shells end. */
 void agent_destroy (struct agent *a);
-/* A frame from rank 0; S is for the agent, too. */
+/* A frame from rank 0; S, R, F, E and Q are for the agent, too. */
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text,
                   size_t len);
 /* Sends what was said in this turn; on rank 0 its owner calls it, elsewhere it happens

@@ -24,9 +24,12 @@ static void *asked; /* a request that waits for its answer */
 
 /* ---- shells ---- */
 
-struct shells *shells_create (flux_t *handle, const char *path, shells_frame_f cb,
+struct shells *shells_create (flux_t *handle, const char *path,
+                              const struct shells_keep *keep, shells_frame_f cb,
                               void *arg)
 {
+    if (keep)
+        buf_printf (&trace, "keep(%s %.0f) ", keep->token, keep->timeout);
     buf_printf (&trace, "create(%s) ", path);
     shell_says = cb;
     shell_arg = arg;
@@ -38,6 +41,30 @@ void shells_destroy (struct shells *sh)
     if (sh)
         buf_adds (&trace, "destroy ");
     shell_says = NULL;
+}
+
+/* Those that are not kept end. */
+void shells_abandon (struct shells *sh)
+{
+    if (sh)
+        buf_adds (&trace, "abandon ");
+    shell_says = NULL;
+}
+
+int shells_claim (struct shells *sh, uint64_t id, const char *kept, size_t len)
+{
+    buf_printf (&trace, "claim(%d %.*s) ", (int)id, (int)len, kept);
+    return 0;
+}
+
+void shells_forget (struct shells *sh, uint64_t id)
+{
+    buf_printf (&trace, "forget(%d) ", (int)id);
+}
+
+void shells_claims_over (struct shells *sh)
+{
+    buf_adds (&trace, "over ");
 }
 
 int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len)
@@ -159,9 +186,9 @@ static void begin (const char *rank)
     flux_attr_set_cacheonly (h, "rank", rank);
     flux_attr_set_cacheonly (h, "tbon.descendants", "0");
     if (!strcmp (rank, "0"))
-        agent = agent_create (h, "/sh", up, NULL);
+        agent = agent_create (h, "/sh", NULL, up, NULL);
     else
-        agent = agent_create (h, NULL, NULL, NULL);
+        agent = agent_create (h, NULL, NULL, NULL, NULL);
     assert_non_null (agent);
 }
 
@@ -360,7 +387,7 @@ static void shells_end_with_who_attached (void **state)
     frame (7, 'S', "{\"ranks\":\"0,3\"} {}");
     say (7, 'o', "never sent");
     tell ("job-exec.disconnect", NULL, 0);
-    expect ("create(/s) start(7) gone leave(7) destroy ");
+    expect ("create(/s) start(7) gone leave(7) abandon ");
     frame (7, 'i', "lost");
     expect ("");
     flux_future_destroy (f);

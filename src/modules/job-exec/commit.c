@@ -10,6 +10,7 @@
  * them, the shells' windows what piles up behind, and the jobs run on until their
  * pipes are full. A commit that is refused nevertheless: its jobs get an exception. */
 #include "ctx.h"
+#include "kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,18 +120,33 @@ static int add_part (struct commit *c, uint64_t id, int shell, size_t cost)
     return 0;
 }
 
+static int put_kept (struct commit *c, flux_kvs_txn_t *txn, struct job *job,
+                     struct shell_ref *s)
+{
+    s->kept += s->uncommitted;
+    if (!c->ctx->resume.token)
+        return 0;
+    job->kept_exists = true;
+    return kept_put (txn, job->id, s->rank, s->kept);
+}
+
 /* What its shells have sent since the last commit. What came before the header waits for
  * it, and so is not yet part of one. */
-static int add_parts (struct commit *c, struct job *job)
+static int add_parts (struct commit *c, flux_kvs_txn_t *txn, struct job *job)
 {
     int count = c->part_count;
 
     for (int i = 0; i < job->shell_count && !job->finished && job->header_seen; i++) {
         struct shell_ref *s = &job->shells[i];
-        if (s->uncommitted > 0 && add_part (c, job->id, i, s->uncommitted) < 0)
+        if (s->uncommitted > 0
+            && (add_part (c, job->id, i, s->uncommitted) < 0
+                || put_kept (c, txn, job, s) < 0))
             return -1;
         s->uncommitted = 0;
     }
+    if (job->finished && job->kept_exists && c->ctx->resume.token
+        && kept_unlink (txn, job->id) < 0)
+        return -1;
     return c->part_count > count || job->finished ? 0 : add_part (c, job->id, -1, 0);
 }
 
@@ -149,7 +165,7 @@ static void add_job (struct ctx *ctx, struct commit *c, flux_kvs_txn_t *txn,
     job->dirty = job->urgent = false;
     if (put (c, txn, job, "exec.eventlog", &job->eventlog, &job->eventlog_exists) < 0
         || put (c, txn, job, "output", &job->output, &job->output_exists) < 0
-        || add_parts (c, job) < 0)
+        || add_parts (c, txn, job) < 0)
         not_stored (job, strerror (errno));
     if (job->finished)
         list_append (&c->finished, &job->commit_node);

@@ -47,6 +47,12 @@ int flux_kvs_txn_put_raw (flux_kvs_txn_t *txn, int flags, const char *key,
     return 0;
 }
 
+int flux_kvs_txn_unlink (flux_kvs_txn_t *txn, int flags, const char *key)
+{
+    buf_printf (&txn->text, "-%s ", strrchr (key, '.') + 1);
+    return 0;
+}
+
 flux_future_t *flux_kvs_commit (flux_t *h, const char *ns, int flags,
                                 flux_kvs_txn_t *txn)
 {

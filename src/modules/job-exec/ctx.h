@@ -12,6 +12,7 @@
 #include "config.h"
 #include "job.h"
 #include "ordered.h"
+#include "resume.h"
 #include "site.h"
 #include "timer.h"
 
@@ -31,6 +32,7 @@ struct ctx {
     int argc; /* of the module; borrowed */
     char **argv;
     struct site site;
+    struct resume resume;
     char *facts; /* "jobid_path":...,"instance_level":N */
     struct idmap *jobs;
     struct timer_heap timers;
@@ -64,6 +66,13 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
 void nodes_local_frame (uint64_t id, char type, const char *text, size_t len,
                         void *arg);
 void nodes_flush (struct ctx *ctx);
+/* Asks for a shell that ran under another broker; ops->resumed follows. -1: it cannot. */
+int nodes_claim (struct ctx *ctx, struct job *job, struct shell_ref *s);
+/* What is not claimed is nobody's; in this turn, behind what was claimed. */
+void nodes_claims_over (struct ctx *ctx);
+/* The job is stored, or lost. */
+void nodes_forget (struct ctx *ctx, struct job *job);
+void nodes_end (struct ctx *ctx);
 void nodes_destroy (struct ctx *ctx);
 
 /* commit.c */
@@ -91,5 +100,11 @@ void exec_set_timer (struct ctx *ctx, struct timer *t, double after, timer_f cb,
 /* The last commit is done: release and forget. */
 void exec_release (struct ctx *ctx, struct job *job);
 struct ctx *job_ctx (struct job *job);
+/* It runs, or is about to. */
+void exec_begin (struct ctx *ctx, struct job *job, const char *payload);
+/* left: until the job expires; 0: it does not. */
+void exec_set_limit (struct ctx *ctx, struct job *job, double left);
+/* Its shells are there. */
+void exec_count (struct ctx *ctx, struct job *job);
 
 #endif

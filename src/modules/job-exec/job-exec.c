@@ -77,9 +77,17 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     agent_flush (ctx->agent);
 }
 
+void exec_count (struct ctx *ctx, struct job *job)
+{
+    ctx->job_count++;
+    job->counted = true;
+    if (!job->is_test)
+        ctx->shell_count += job->shell_count;
+}
+
 static void forget (struct ctx *ctx, struct job *job)
 {
-    if (!job->is_test)
+    if (!job->is_test && job->counted)
         ctx->shell_count -= job->shell_count;
     timer_clear (&ctx->timers, &job->run_timer);
     timer_clear (&ctx->timers, &job->expire_timer);
@@ -98,6 +106,7 @@ static void free_job (void *value)
 void exec_release (struct ctx *ctx, struct job *job)
 {
     exec_respond (ctx, job, "release", "{\"ranks\":\"all\",\"final\":true}");
+    nodes_forget (ctx, job);
     forget (ctx, job);
 }
 
@@ -133,8 +142,6 @@ static void barrier_op (struct job *job, bool complete, void *arg)
         barrier_begin (ctx, job);
 }
 
-static void set_limit (struct ctx *ctx, struct job *job, double left);
-
 /* Others were started before it: a job has its time once it could use it. What does not
  * start at all ends all the same. */
 static bool begins_anew (struct ctx *ctx, struct job *job)
@@ -144,7 +151,7 @@ static bool begins_anew (struct ctx *ctx, struct job *job)
     if (job->start_sent || job->waited || left <= 1e-6)
         return false;
     job->waited = true;
-    set_limit (ctx, job, left);
+    exec_set_limit (ctx, job, left);
     return true;
 }
 
@@ -158,8 +165,7 @@ static void expire_cb (struct timer *t, void *arg)
     kill_job (job_ctx (job), job, SIGALRM);
 }
 
-/* left: until the job expires; 0: it does not. */
-static void set_limit (struct ctx *ctx, struct job *job, double left)
+void exec_set_limit (struct ctx *ctx, struct job *job, double left)
 {
     timer_clear (&ctx->timers, &job->expire_timer);
     if (left > 0)
@@ -179,7 +185,7 @@ static void start_op (struct job *job, void *arg)
     char data[48] = "{}";
 
     if (now != left) {
-        set_limit (ctx, job, now);
+        exec_set_limit (ctx, job, now);
         snprintf (data, sizeof (data), "{\"time_left\":%.6f}", now);
     }
     exec_respond (ctx, job, "start", data);
@@ -230,6 +236,7 @@ static const struct job_ops ops = {
     .exception = exception_op,
     .finish = finish_op,
     .log = log_op,
+    .resumed = resume_op,
 };
 
 /* The request is for a job that we know, or knew. The answers go to whoever asked last,
@@ -242,7 +249,8 @@ static void reattach (struct ctx *ctx, struct job *job, const flux_msg_t *msg)
     }
     flux_msg_decref (job->request);
     job->request = (void *)flux_msg_incref (msg);
-    exec_respond (ctx, job, "reattached", "{}");
+    if (!job->resuming)
+        exec_respond (ctx, job, "reattached", "{}");
     if (job->finished) {
         char data[32];
         snprintf (data, sizeof (data), "{\"status\":%d}", job->status);
@@ -285,22 +293,21 @@ static size_t output_window (const struct ctx *ctx)
                                    : n;
 }
 
-static void start_job (struct ctx *ctx, struct job *job, const char *payload)
+void exec_begin (struct ctx *ctx, struct job *job, const char *payload)
 {
     double left = job_time_left (job, clock_wall (), ctx->config.max_start_delay);
 
-    ctx->job_count++;
+    exec_count (ctx, job);
     job_event (job, "init", NULL);
     job_event (job, "starting", NULL);
     if (job->is_test)
         testexec_start (ctx, job);
     else {
-        ctx->shell_count += job->shell_count;
         job_set_window (job, output_window (ctx));
         nodes_start_job (ctx, job, payload, strlen (payload), left);
     }
     if (!job->finished)
-        set_limit (ctx, job, left);
+        exec_set_limit (ctx, job, left);
 }
 
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -322,7 +329,7 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         reattach (ctx, job, msg);
         return;
     }
-    if (again) {
+    if (again && !ctx->resume.token) {
         respond_invalid (ctx, msg, id, "lost contact with job shells");
         return;
     }
@@ -350,7 +357,10 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         respond_invalid (ctx, msg, id, "out of memory");
         return;
     }
-    start_job (ctx, job, s);
+    if (again)
+        resume_job (ctx, job);
+    else
+        exec_begin (ctx, job, s);
 }
 
 static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -442,7 +452,7 @@ static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     }
     double left =
         job_change_expiration (job, expiration, time_left (job), clock_wall ());
-    set_limit (ctx, job, left);
+    exec_set_limit (ctx, job, left);
     snprintf (text, sizeof (text), "%.6f %.6f", expiration, left);
     job_send_all (job, 'x', text);
     flux_respond (h, msg, NULL);
@@ -569,7 +579,8 @@ static int collect_facts (struct ctx *ctx)
 static int say_hello (struct ctx *ctx)
 {
     flux_future_t *f = flux_rpc_pack (ctx->h, "job-manager.exec-hello", FLUX_NODEID_ANY,
-                                      0, "{s:s}", "service", "job-exec");
+                                      0, "{s:s s:b}", "service", "job-exec",
+                                      "reattaches", ctx->resume.token != NULL);
     int rc = f ? flux_rpc_get (f, NULL) : -1;
     if (rc < 0)
         flux_log (ctx->h, LOG_ERR, "job-manager.exec-hello: %s",
@@ -587,9 +598,12 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     commits_init (ctx);
     if (!(ctx->jobs = idmap_create (free_job)) || !(ctx->nodes = idmap_create (NULL))
         || configure (ctx, argc, argv) < 0 || collect_facts (ctx) < 0
-        || site_init (&ctx->site, ctx->h) < 0
-        || !(ctx->agent =
-                 agent_create (ctx->h, ctx->config.shell, nodes_local_frame, ctx)))
+        || site_init (&ctx->site, ctx->h) < 0 || resume_init (ctx) < 0)
+        return -1;
+    struct shells_keep keep = { ctx->resume.token, ctx->config.reattach_timeout };
+    if (!(ctx->agent =
+              agent_create (ctx->h, ctx->config.shell, ctx->resume.token ? &keep : NULL,
+                            nodes_local_frame, ctx)))
         return -1;
     ctx->timer_w = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx);
     ctx->prepare_w = flux_prepare_watcher_create (r, prepare_cb, ctx);
@@ -602,12 +616,14 @@ static int init (struct ctx *ctx, int argc, char *argv[])
         || flux_msg_handler_addvec (ctx->h, event_tab, ctx, &ctx->event_handlers) < 0
         || flux_event_subscribe (ctx->h, "job-exception") < 0)
         return -1;
-    return say_hello (ctx);
+    return say_hello (ctx) < 0 || resume_begin (ctx) < 0 ? -1 : 0;
 }
 
 static void fini (struct ctx *ctx)
 {
+    nodes_end (ctx);
     nodes_flush (ctx);
+    resume_fini (ctx);
     commits_destroy (ctx);
     nodes_destroy (ctx);
     agent_destroy (ctx->agent);
@@ -639,7 +655,7 @@ static int run_agent (flux_t *h)
         FLUX_MSGHANDLER_TABLE_END,
     };
     flux_msg_handler_t **handlers = NULL;
-    struct agent *a = agent_create (h, NULL, NULL, NULL);
+    struct agent *a = agent_create (h, NULL, NULL, NULL, NULL);
     int rc = -1;
 
     if (a && flux_msg_handler_addvec_ex (h, "job-exec", tab, a, &handlers) == 0

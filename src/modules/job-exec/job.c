@@ -224,6 +224,46 @@ static void give_credit (struct job *job, struct shell_ref *s, size_t n)
     }
 }
 
+void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exceptions)
+{
+    job->resuming = true;
+    job->eventlog_exists = len > 0;
+    job->known_exceptions = json_incref (exceptions);
+    buf_add (&job->known, eventlog, len);
+}
+
+/* The leader's first entry is the header. */
+void job_resume_shell (struct job *job, struct shell_ref *s, uint64_t kept)
+{
+    s->kept = kept;
+    if (kept == 0)
+        return;
+    job->output_exists = job->kept_exists = true;
+    if (s == &job->shells[0])
+        job->header_seen = job->header_kept = true;
+}
+
+/* Of the window it has, and what may still come of it. */
+static void got_found (struct job *job, struct shell_ref *s, const char *text)
+{
+    char *end;
+
+    if (!job->resuming)
+        return;
+    s->granted.window = strtoull (text, &end, 10);
+    s->granted.given = strtoll (end, NULL, 10);
+    job->output_window = s->granted.window;
+    job->ops->resumed (job, s, JOB_FOUND, job->arg);
+}
+
+static void got_missing (struct job *job, struct shell_ref *s, const char *text)
+{
+    if (job->resuming)
+        job->ops->resumed (
+            job, s, strcmp (text, "never") == 0 ? JOB_NEVER_STARTED : JOB_UNKNOWN,
+            job->arg);
+}
+
 /* The KVS has the header and all that this shell has sent: its rank may go on. */
 static void let_it_store (struct job *job, struct shell_ref *s)
 {
@@ -231,6 +271,7 @@ static void let_it_store (struct job *job, struct shell_ref *s)
         return;
     s->much = false;
     job->output_exists = true; /* what comes here is appended, too */
+    job->kept_exists = true;
     give_credit (job, s, credit_in_rest (&s->granted));
     job->ops->send (job, s, 'M', "", 0, job->arg);
 }
@@ -277,6 +318,8 @@ void job_destroy (struct job *job)
     list_remove (&job->commit_node);
     free (job->shells);
     buf_fini (&job->start_line);
+    buf_fini (&job->known);
+    json_decref (job->known_exceptions);
     buf_fini (&job->early);
     buf_fini (&job->eventlog);
     buf_fini (&job->output);
@@ -298,6 +341,11 @@ double job_time_left (const struct job *job, double wall, int delay_max)
     if (delay < 0 || (job->starttime > 0 && delay * 100 > granted * delay_max))
         delay = 0;
     return bounded_left (granted - delay);
+}
+
+double job_time_rest (const struct job *job, double wall)
+{
+    return job->expiration > 0 ? bounded_left (job->expiration - wall) : 0.;
 }
 
 double job_time_at_start (const struct job *job, double left, int delay_max)
@@ -353,23 +401,70 @@ static void add_line (struct job *job, struct buf *b, const char *line, size_t l
     mark_dirty (job);
 }
 
-void job_event (struct job *job, const char *name, const char *fmt, ...)
+/* From the name on: the same said by another broker has another timestamp. */
+static const char *name_of (const char *line, size_t len, size_t *rest)
+{
+    const char *p = memmem (line, len, "\"name\":", 7);
+
+    *rest = p ? len - (p - line) : 0;
+    return p;
+}
+
+/* The KVS has it already. */
+static bool take_known (struct job *job, const char *line, size_t len)
+{
+    char *p = job->known.data, *end = p + job->known.len, *nl;
+    size_t n, m;
+    const char *name = name_of (line, len, &n), *other;
+
+    for (; name && p && p < end && (nl = memchr (p, '\n', end - p)); p = nl + 1) {
+        if (!(other = name_of (p, nl - p, &m)) || m != n
+            || memcmp (name, other, n) != 0)
+            continue;
+        memmove (p, nl + 1, end - (nl + 1));
+        job->known.len -= nl + 1 - p;
+        return true;
+    }
+    return false;
+}
+
+static void add_entry (struct job *job, const char *line, size_t len)
+{
+    if (job->known.len == 0 || !take_known (job, line, len))
+        add_line (job, &job->eventlog, line, len);
+}
+
+static void add_event (struct buf *b, const char *name, const char *fmt, va_list ap)
 {
     struct timespec ts;
-    struct buf *b = &job->eventlog;
-    va_list ap;
 
     clock_gettime (CLOCK_REALTIME, &ts);
     buf_printf (b, "{\"timestamp\":%ld.%06ld,\"name\":\"%s\"", (long)ts.tv_sec,
                 ts.tv_nsec / 1000, name);
     if (fmt) {
         buf_adds (b, ",\"context\":");
-        va_start (ap, fmt);
         buf_vprintf (b, fmt, ap);
-        va_end (ap);
     }
-    buf_adds (b, "}\n");
-    mark_dirty (job);
+    buf_addc (b, '}');
+}
+
+void job_event (struct job *job, const char *name, const char *fmt, ...)
+{
+    struct buf known = BUF_INIT;
+    struct buf *b = job->known.len > 0 ? &known : &job->eventlog;
+    va_list ap;
+
+    va_start (ap, fmt);
+    add_event (b, name, fmt, ap);
+    va_end (ap);
+    if (b == &job->eventlog) {
+        buf_addc (b, '\n');
+        mark_dirty (job);
+    } else if (known.err)
+        job->eventlog.err = known.err;
+    else
+        add_entry (job, known.data, known.len);
+    buf_fini (&known);
 }
 
 void job_send_all (struct job *job, char type, const char *text)
@@ -422,7 +517,7 @@ static void got_started (struct job *job, struct shell_ref *s, const char *text,
     if (++job->started_count < job->shell_count)
         return;
     if (job->start_line.len > 0)
-        add_line (job, &job->eventlog, job->start_line.data, job->start_line.len);
+        add_entry (job, job->start_line.data, job->start_line.len);
     send_start (job);
 }
 
@@ -465,7 +560,7 @@ static void got_exit (struct job *job, struct shell_ref *s, const char *text,
     if (job->exit_seen)
         return;
     job->exit_seen = true;
-    add_line (job, &job->eventlog, text, len);
+    add_entry (job, text, len);
     for (int i = 0; i < job->shell_count; i++) {
         struct shell_ref *other = &job->shells[i];
         if (other != s && !other->exited)
@@ -513,6 +608,24 @@ static void got_written (struct job *job, struct shell_ref *s, size_t cost)
     job->peer_written = cost;
 }
 
+/* job-manager was told of it by an earlier broker. */
+static bool is_known (const struct job *job, const char *type, int severity,
+                      const char *note)
+{
+    json_t *o;
+    size_t i;
+
+    json_array_foreach (job->known_exceptions, i, o) {
+        const char *t, *n = "";
+        int s;
+        if (json_unpack (o, "{s:s s:i s?s}", "type", &t, "severity", &s, "note", &n)
+                == 0
+            && s == severity && strcmp (t, type) == 0 && strcmp (n, note) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void got_exception (struct job *job, struct shell_ref *s, const char *text,
                            size_t len)
 {
@@ -524,9 +637,11 @@ static void got_exception (struct job *job, struct shell_ref *s, const char *tex
         && json_unpack (o, "{s:s s:i s?s}", "type", &type, "severity", &severity,
                         "note", &note)
                == 0) {
-        if (severity == 0 && !job->exception)
+        bool known = is_known (job, type, severity, note);
+        if (severity == 0 && !job->culprit && (known || !job->exception))
             job->culprit = s;
-        job_raise (job, severity, type, note);
+        if (!known)
+            job_raise (job, severity, type, note);
     }
     json_decref (o);
 }
@@ -563,7 +678,7 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         got_started (job, s, text, len);
         break;
     case 'e':
-        add_line (job, &job->eventlog, text, len);
+        add_entry (job, text, len);
         break;
     case 't':
         got_exit (job, s, text, len);
@@ -592,6 +707,16 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         break;
     case 'l':
         job->ops->log (job, text, job->arg);
+        break;
+    case 'A':
+        got_found (job, s, text);
+        break;
+    case 'Z':
+        if (job->resuming)
+            job->ops->resumed (job, s, JOB_HEARD, job->arg);
+        break;
+    case 'N':
+        got_missing (job, s, text);
         break;
     case 'X':
         shell_reported_exit (job, s, text);

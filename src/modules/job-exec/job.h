@@ -4,6 +4,7 @@
 #define JOB_EXEC_JOB_H
 
 #include <flux/types.h>
+#include <jansson.h>
 
 #include "base/buf.h"
 #include "base/fanout.h"
@@ -21,11 +22,13 @@ struct shell_ref {
     bool exited;
     bool eof_sent; /* has told the leader that its output ended */
     bool much;     /* of output: its rank is to store it itself, when all is stored */
+    bool asked;    /* whether it runs, from another broker */
     bool ended;    /* its output is on its way, and then it exits */
     int status;
     struct credit_in granted; /* o and w text that it may send */
     size_t held;              /* of what came: not yet in the KVS or a file */
     size_t uncommitted;       /* of that: since the last commit */
+    uint64_t kept;            /* of o text: in the KVS, or on its way */
     struct list node;         /* in the list of its rank */
     struct job *job;
 };
@@ -50,6 +53,11 @@ struct job {
     void *request; /* of job-manager; the owner's business */
     const struct job_ops *ops;
     void *arg;
+
+    bool counted;             /* among those that run; the owner's business */
+    bool resuming;            /* it ran under another broker, and is asked for */
+    struct buf known;         /* of such a job: what its exec eventlog has already */
+    json_t *known_exceptions; /* contexts of the exceptions in its eventlog, or NULL */
 
     bool waited;      /* its time was over before it was started, and began anew */
     double starttime; /* of R; 0 if unset */
@@ -89,11 +97,19 @@ struct job {
     struct buf output;
     bool eventlog_exists; /* in the KVS */
     bool output_exists;
-    bool dirty;  /* in the list of the committer */
-    bool urgent; /* and should not wait for more */
-    int commits; /* on their way */
+    bool kept_exists; /* see kept.h */
+    bool dirty;       /* in the list of the committer */
+    bool urgent;      /* and should not wait for more */
+    int commits;      /* on their way */
     struct list dirty_node;
     struct list commit_node; /* finished, waits for its last commit */
+};
+
+enum job_resumed {
+    JOB_FOUND,
+    JOB_HEARD,
+    JOB_NEVER_STARTED,
+    JOB_UNKNOWN,
 };
 
 struct job_ops {
@@ -112,6 +128,10 @@ struct job_ops {
     /* Status is final; the release follows the last commit. */
     void (*finish) (struct job *job, void *arg);
     void (*log) (struct job *job, const char *text, void *arg);
+    /* Of a job that is asked for: what its shell says follows; all was heard that it had
+     * said; or there is no such shell, for sure or for all that is known (unknown). */
+    void (*resumed) (struct job *job, struct shell_ref *s, enum job_resumed what,
+                     void *arg);
 };
 
 /* Seconds until the limit of a job that starts at this time of the wall's clock;
@@ -119,6 +139,8 @@ struct job_ops {
  * some of it), but by no more than delay_max percent: who has lost more gets all. It cannot
  * lengthen it; from then on nobody asks it. */
 double job_time_left (const struct job *job, double wall, int delay_max);
+/* The same of one that has run for a while, whatever its start was. */
+double job_time_rest (const struct job *job, double wall);
 /* When all tasks have been started, and left is what is left of it: the same, or all again
  * if more than delay_max percent are gone. */
 double job_time_at_start (const struct job *job, double left, int delay_max);
@@ -130,6 +152,11 @@ double job_change_expiration (struct job *job, double expiration, double left,
 struct job *job_create (const char *payload, size_t len, flux_error_t *error);
 /* Before any shell starts: how much each may have on its way. */
 void job_set_window (struct job *job, size_t window);
+/* It may have run under another broker: what the KVS has of it is not said again.
+ * exceptions may be NULL, and is borrowed. */
+void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exceptions);
+/* Of its output, the KVS has so much of this shell. */
+void job_resume_shell (struct job *job, struct shell_ref *s, uint64_t kept);
 void job_destroy (struct job *job);
 struct shell_ref *job_shell (struct job *job, unsigned int rank);
 

@@ -8,6 +8,7 @@
  * node-failure if the rank cannot be reached; the next job attaches to it again. A line
  * that is no frame fails the job whose it is, and no other. */
 #include <flux/idset.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct node {
     struct list dirty_node;
     struct list dead_node;
     bool dead;
+    bool claims_told; /* it was told that all were made */
 };
 
 static void node_destroy (struct node *n)
@@ -167,8 +169,13 @@ static int attach (struct node *n)
     struct ctx *ctx = n->ctx;
 
     credit_out_init (&n->credit, AGENT_WINDOW);
-    n->f = flux_rpc_pack (ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
-                          "{s:s}", "shell", ctx->config.shell);
+    n->f = ctx->resume.token
+               ? flux_rpc_pack (ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
+                                "{s:s s:s s:f}", "shell", ctx->config.shell, "token",
+                                ctx->resume.token, "reattach_timeout",
+                                ctx->config.reattach_timeout)
+               : flux_rpc_pack (ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
+                                "{s:s}", "shell", ctx->config.shell);
     return n->f && flux_future_then (n->f, -1., attach_continuation, n) == 0 ? 0 : -1;
 }
 
@@ -189,6 +196,8 @@ static struct node *get_node (struct ctx *ctx, unsigned int rank)
         node_destroy (n);
         return NULL;
     }
+    mark_dirty (n);
+    resume_rank (ctx, rank);
     return n;
 }
 
@@ -207,6 +216,62 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
         node_lost (n, ENOMEM, "out of memory");
     else
         mark_dirty (n);
+}
+
+/* What other brokers may have left there, and is not claimed by now, is nobody's. */
+static void tell_claims_over (struct node *n)
+{
+    if (n->claims_told || !n->ctx->resume.over)
+        return;
+    n->claims_told = true;
+    if (n->rank == 0)
+        agent_frame (n->ctx->agent, 0, 'E', "", 0);
+    else if (frame_append (&n->out, 'E', 0, "", 0) < 0)
+        node_lost (n, ENOMEM, "out of memory");
+}
+
+void nodes_claims_over (struct ctx *ctx)
+{
+    size_t pos = 0;
+    void *n;
+
+    get_node (ctx, 0); /* NULL: it keeps what it has */
+    while (idmap_next (ctx->nodes, &pos, NULL, &n))
+        mark_dirty (n);
+}
+
+int nodes_claim (struct ctx *ctx, struct job *job, struct shell_ref *s)
+{
+    struct node *n = get_node (ctx, s->rank);
+    char text[24];
+
+    if (!n)
+        return -1;
+    list_append (&n->shells, &s->node);
+    snprintf (text, sizeof (text), "%" PRIu64, s->kept);
+    node_send (ctx, job, s, 'R', text, strlen (text));
+    return 0;
+}
+
+void nodes_forget (struct ctx *ctx, struct job *job)
+{
+    for (int i = 0; ctx->resume.token && !job->is_test && i < job->shell_count; i++)
+        node_send (ctx, job, &job->shells[i], 'F', "", 0);
+}
+
+/* Agents and their shells end, and are not to wait for another. */
+void nodes_end (struct ctx *ctx)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (ctx->resume.token && idmap_next (ctx->nodes, &pos, NULL, &value)) {
+        struct node *n = value;
+        if (n->rank > 0 && frame_append (&n->out, 'Q', 0, "", 0) == 0) {
+            credit_out_add (&n->credit, AGENT_WINDOW, AGENT_WINDOW);
+            mark_dirty (n);
+        }
+    }
 }
 
 static int start_shell (struct ctx *ctx, struct job *job, int index, const char *ranks,
@@ -310,6 +375,8 @@ void nodes_flush (struct ctx *ctx)
 
     while ((node = list_pop (&ctx->dirty_nodes))) {
         struct node *n = container_of (node, struct node, dirty_node);
+        if (!n->dead)
+            tell_claims_over (n);
         if (!n->dead && node_flush (n) < 0)
             node_lost (n, errno, strerror (errno));
     }

@@ -23,6 +23,7 @@ struct shell {
     uint64_t id;
     enum state state;
     size_t passed;     /* bytes that went up */
+    uint64_t kept;     /* of o text: stored, or on its way, or it went up */
     struct buf text;   /* to be stored */
     size_t cost;       /* of text */
     size_t on_way;     /* to the store */
@@ -214,6 +215,7 @@ static void got_output (struct outflow *of, uint64_t id, char type, const char *
     }
     if (s->state == SMALL || (type == 'w' && s->leader < 0)) {
         s->passed += len;
+        s->kept += type == 'o' ? len : 0;
         of->ops->up (id, type, text, len, of->arg);
     } else if (type == 'w')
         keep_write (of, s, text, len);
@@ -283,6 +285,24 @@ void outflow_frame (struct outflow *of, uint64_t id, char type, const char *text
         of->ops->up (id, type, text, len, of->arg);
 }
 
+void outflow_resume (struct outflow *of, uint64_t id, uint64_t kept)
+{
+    struct shell *s = get_shell (of, id);
+
+    if (s)
+        s->kept = kept;
+    else
+        raise (of, id, "out of memory");
+}
+
+void outflow_forget (struct outflow *of, uint64_t id)
+{
+    struct shell *s = idmap_lookup (of->shells, id);
+
+    if (s)
+        forget (of, s);
+}
+
 void outflow_open (struct outflow *of, uint64_t id)
 {
     struct shell *s = idmap_lookup (of->shells, id);
@@ -305,7 +325,10 @@ static bool add_part (struct outflow *of, struct outflow_batch *batch, struct sh
         return false;
     of->waiting -= s->text.len;
     list_remove (&s->ready);
-    *part = (struct outflow_part){ .id = s->id, .text = s->text, .cost = s->cost };
+    s->kept += s->cost;
+    *part = (struct outflow_part){
+        .id = s->id, .text = s->text, .cost = s->cost, .kept = s->kept
+    };
     list_init (&part->node);
     list_append (&batch->parts, &part->node);
     buf_init (&s->text);

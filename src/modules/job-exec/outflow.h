@@ -35,7 +35,8 @@ struct outflow_part {
     struct list node;
     uint64_t id;
     struct buf text;
-    size_t cost; /* of credit */
+    size_t cost;   /* of credit */
+    uint64_t kept; /* of this shell: o text that is stored then */
 };
 
 /* One commit. */
@@ -65,6 +66,10 @@ void outflow_destroy (struct outflow *of);
 /* A frame of a shell. */
 void outflow_frame (struct outflow *of, uint64_t id, char type, const char *text,
                     size_t len);
+/* The shell ran under another broker: so much of its o text is stored. */
+void outflow_resume (struct outflow *of, uint64_t id, uint64_t kept);
+/* Nobody is to hear more of it. */
+void outflow_forget (struct outflow *of, uint64_t id);
 /* M. */
 void outflow_open (struct outflow *of, uint64_t id);
 /* Stores what is due: at the end of a turn. */

@@ -1,4 +1,5 @@
-/* One flux-shell server, started by the first job and kept.
+/* One flux-shell server, started by the first job and kept. Where the instance keeps its
+ * state, it may be one that an earlier broker has started (found.h).
  *
  * Frames for its shells are collected and written once per reactor turn, as far as the
  * server takes them; what it prints is cut into frames for the jobs.
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <flux/subprocess.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,12 +19,15 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/hashmap.h"
 #include "base/json/jsonout.h"
+#include "core/kvs/storage.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
+#include "found.h"
 #include "site.h"
 
 #define WRITE_MAX (256 * 1024)
@@ -31,6 +36,8 @@
 /* Of one frame of a shell: the keys that its tasks bring into a barrier. */
 #define PIECES_MAX (64 * 1024 * 1024)
 #define RETRY_AFTER 0.2
+/* A server that is just ending may still be found. */
+#define FOUND_TRIES 50
 
 /* Of one job. */
 struct shell {
@@ -45,7 +52,13 @@ struct shells {
     uint32_t rank;
     shells_frame_f cb;
     void *arg;
-    flux_subprocess_t *p; /* NULL: there is none */
+    flux_subprocess_t *p; /* NULL: there is none that we started */
+    struct found *found;  /* or none that we have found */
+    int tries;            /* to find one that answers */
+    bool greeted;         /* it has answered */
+    int dir_fd;           /* of servers that outlive us; -1: they do not */
+    char *dir, *token;
+    double timeout;
     flux_watcher_t *retry_w;
     struct credit_out credit;
     struct frame_reader in;
@@ -110,6 +123,8 @@ static void kill_server (struct shells *sh)
 {
     pid_t pid = sh->p ? flux_subprocess_pid (sh->p) : -1;
 
+    if (sh->found)
+        found_kill (sh->found);
     if (pid > 0 && flux_subprocess_state (sh->p) != FLUX_SUBPROCESS_EXITED) {
         kill (pid, SIGKILL);
         waitpid (pid, NULL, 0);
@@ -123,6 +138,9 @@ static void drop_server (struct shells *sh)
     kill_server (sh);
     flux_subprocess_destroy (sh->p);
     sh->p = NULL;
+    found_destroy (sh->found);
+    sh->found = NULL;
+    sh->greeted = false;
     frame_reader_fini (&sh->in);
     buf_fini (&sh->out);
     sh->out_pos = 0;
@@ -166,6 +184,8 @@ static void dispatch (struct shells *sh, struct frame *f)
     struct shell *s = idmap_lookup (sh->jobs, f->id);
     struct buf whole = BUF_INIT;
 
+    if (f->type == 'H')
+        sh->greeted = true;
     if (!s)
         return;
     int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
@@ -174,7 +194,7 @@ static void dispatch (struct shells *sh, struct frame *f)
     else if (rc > 0 && f->type == 'p')
         snprintf (s->groups, sizeof (s->groups), "%s", f->text);
     else if (rc > 0) {
-        if (f->type == 'X')
+        if (f->type == 'X' || f->type == 'N')
             idmap_remove (sh->jobs, f->id);
         sh->cb (f->id, f->type, f->text, f->len, sh->arg);
     }
@@ -201,14 +221,8 @@ static int read_frames (struct shells *sh)
     return 0;
 }
 
-static void stdout_cb (flux_subprocess_t *p, const char *stream)
+static void got_bytes (struct shells *sh, const char *data, size_t n)
 {
-    struct shells *sh = flux_subprocess_aux_get (p, "shells");
-    const char *data;
-    int n = flux_subprocess_read (p, stream, &data);
-
-    if (n <= 0 || p != sh->p)
-        return;
     sh->lost = false;
     int rc = frame_reader_add (&sh->in, data, n);
     if (rc == 0)
@@ -218,6 +232,16 @@ static void stdout_cb (flux_subprocess_t *p, const char *stream)
     frame_reader_compact (&sh->in);
     if (rc < 0)
         server_lost (sh, "flux-shell sends no frames");
+}
+
+static void stdout_cb (flux_subprocess_t *p, const char *stream)
+{
+    struct shells *sh = flux_subprocess_aux_get (p, "shells");
+    const char *data;
+    int n = flux_subprocess_read (p, stream, &data);
+
+    if (n > 0 && p == sh->p)
+        got_bytes (sh, data, n);
 }
 
 static void stderr_cb (flux_subprocess_t *p, const char *stream)
@@ -254,27 +278,85 @@ static void completion_cb (flux_subprocess_t *p)
     server_lost (sh, why);
 }
 
+/* The jobspec has the tasks' environment; nothing of the broker's leaks. */
+static int set_env (const struct shells *sh, flux_cmd_t *cmd)
+{
+    const char *uri = flux_attr_get (sh->h, "local-uri");
+
+    return (uri && flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", uri) < 0)
+                   || flux_cmd_setenvf (
+                          cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
+                          flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
+                          < 0
+                   || site_set_env (sh->h, cmd) < 0
+               ? -1
+               : 0;
+}
+
 static flux_cmd_t *create_command (const struct shells *sh)
 {
     char rank[16], window[16];
-    char *argv[] = { sh->path, (char *)"--server", rank, NULL };
-    const char *uri = flux_attr_get (sh->h, "local-uri");
+    char *argv[] = {
+        sh->path, (char *)"--server", rank, (char *)"--keep", sh->dir, NULL
+    };
 
     snprintf (rank, sizeof (rank), "%u", sh->rank);
     snprintf (window, sizeof (window), "%d", WINDOW);
-    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
-    /* the jobspec has the tasks' environment; nothing of the broker's leaks */
+    flux_cmd_t *cmd = flux_cmd_create (sh->dir ? 5 : 3, argv, NULL);
     if (cmd && flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") == 0
         && flux_cmd_setopt (cmd, "stdin_BUFSIZE", window) == 0
-        && flux_cmd_setcwd (cmd, "/") == 0
-        && (!uri || flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", uri) == 0)
-        && flux_cmd_setenvf (cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
-                             flux_conf_builtin_get ("pmi_library_path", FLUX_CONF_AUTO))
-               == 0
-        && site_set_env (sh->h, cmd) == 0)
+        && flux_cmd_setcwd (cmd, "/") == 0 && set_env (sh, cmd) == 0)
         return cmd;
     flux_cmd_destroy (cmd);
     return NULL;
+}
+
+/* A server that is found has the environment of an earlier broker. */
+static json_t *describe_env (const flux_cmd_t *cmd)
+{
+    static const char *const names[] = { "FLUX_URI", "FLUX_PMI_LIBRARY_PATH",
+                                         "FLUX_SHELL_INITRC", "FLUX_SHELL_PLUGINPATH",
+                                         "FLUX_SHELL_RC_PATH" };
+    json_t *env = json_object ();
+
+    for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
+        const char *value = flux_cmd_getenv (cmd, names[i]);
+        if (value)
+            json_object_set_new (env, names[i], json_string (value));
+    }
+    return env;
+}
+
+/* Frame H. */
+static int greet (const struct shells *sh, const flux_cmd_t *cmd, struct buf *b)
+{
+    json_t *o = json_pack ("{s:s s:f s:o}", "token", sh->token, "timeout", sh->timeout,
+                           "env", describe_env (cmd));
+    char *s = o ? json_dumps (o, JSON_COMPACT) : NULL;
+    int rc = s ? frame_append (b, 'H', 0, s, strlen (s)) : -1;
+
+    free (s);
+    json_decref (o);
+    if (rc < 0)
+        errno = ENOMEM;
+    return rc;
+}
+
+/* Before all that waits. */
+static int greet_first (struct shells *sh, const flux_cmd_t *cmd)
+{
+    struct buf b = BUF_INIT;
+
+    if (!sh->dir)
+        return 0;
+    if (greet (sh, cmd, &b) < 0 || buf_add (&b, sh->out.data, sh->out.len) < 0) {
+        buf_fini (&b);
+        errno = ENOMEM;
+        return -1;
+    }
+    buf_fini (&sh->out);
+    sh->out = b;
+    return 0;
 }
 
 static int start_server (struct shells *sh)
@@ -288,6 +370,10 @@ static int start_server (struct shells *sh)
     flux_cmd_t *cmd = create_command (sh);
     flux_subprocess_t *p =
         cmd ? flux_local_exec (flux_get_reactor (sh->h), 0, cmd, &ops) : NULL;
+    if (p && greet_first (sh, cmd) < 0) {
+        flux_subprocess_destroy (p);
+        p = NULL;
+    }
     int saved = errno;
 
     flux_cmd_destroy (cmd);
@@ -312,10 +398,60 @@ static bool is_shortage (int errnum)
     return errnum == EMFILE || errnum == ENFILE || errnum == EAGAIN || errnum == ENOMEM;
 }
 
+static void found_data (const char *data, size_t len, const char *why, void *arg)
+{
+    struct shells *sh = arg;
+
+    if (data)
+        got_bytes (sh, data, len);
+    else if (sh->greeted || ++sh->tries > FOUND_TRIES)
+        server_lost (sh, why);
+    else { /* it was about to end: nothing was written but the greeting */
+        found_destroy (sh->found);
+        sh->found = NULL;
+        flux_timer_watcher_reset (sh->retry_w, RETRY_AFTER, 0.);
+        flux_watcher_start (sh->retry_w);
+    }
+}
+
+static void found_room (void *arg)
+{
+    shells_flush (arg);
+}
+
+/* What waits is written when it has answered. */
+static int greet_found (struct shells *sh)
+{
+    flux_cmd_t *cmd = create_command (sh);
+    struct buf b = BUF_INIT;
+    int rc = cmd ? greet (sh, cmd, &b) : -1;
+
+    if (rc == 0 && found_write (sh->found, b.data, b.len) != (ssize_t)b.len)
+        rc = -1;
+    buf_fini (&b);
+    flux_cmd_destroy (cmd);
+    return rc;
+}
+
+static bool find_server (struct shells *sh)
+{
+    if (sh->dir_fd < 0)
+        return false;
+    sh->found = found_connect (flux_get_reactor (sh->h), sh->dir_fd, found_data,
+                               found_room, sh);
+    if (!sh->found && errno != ENOENT && errno != ECONNREFUSED)
+        flux_log_error (sh->h, "rank %u: %s/socket", sh->rank, sh->dir);
+    if (sh->found && greet_found (sh) < 0) {
+        found_destroy (sh->found);
+        sh->found = NULL;
+    }
+    return sh->found != NULL;
+}
+
 /* Nothing was written yet, so nothing is lost. */
 static void need_server (struct shells *sh)
 {
-    if (sh->p || start_server (sh) == 0)
+    if (sh->p || sh->found || find_server (sh) || start_server (sh) == 0)
         return;
     if (is_shortage (errno)) {
         flux_log (sh->h, LOG_ERR, "rank %u: cannot start flux-shell yet: %s", sh->rank,
@@ -331,17 +467,37 @@ static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     need_server (arg);
 }
 
-struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb, void *arg)
+/* A rank that keeps nothing, or cannot, has a server that ends with its broker. */
+static int open_keep (struct shells *sh, const struct shells_keep *keep)
+{
+    const char *statedir = flux_attr_get (sh->h, "statedir");
+    flux_error_t error;
+
+    if (!keep || !storage_is_kept (sh->h))
+        return 0;
+    sh->timeout = keep->timeout;
+    if (!(sh->token = strdup (keep->token)))
+        return -1;
+    if ((sh->dir_fd = found_dir_open (statedir, sh->rank, &sh->dir, &error)) < 0)
+        flux_log (sh->h, LOG_ERR, "rank %u: jobs will end with this broker: %s",
+                  sh->rank, error.text);
+    return 0;
+}
+
+struct shells *shells_create (flux_t *h, const char *path,
+                              const struct shells_keep *keep, shells_frame_f cb,
+                              void *arg)
 {
     struct shells *sh = calloc (1, sizeof (*sh));
 
     if (!sh)
         return NULL;
     sh->h = h;
+    sh->dir_fd = -1;
     sh->cb = cb;
     sh->arg = arg;
     if (!(sh->path = strdup (path)) || flux_get_rank (h, &sh->rank) < 0
-        || !(sh->jobs = idmap_create (shell_destroy))
+        || open_keep (sh, keep) < 0 || !(sh->jobs = idmap_create (shell_destroy))
         || !(sh->retry_w = flux_timer_watcher_create (flux_get_reactor (h), 0., 0.,
                                                       retry_cb, sh))) {
         shells_destroy (sh);
@@ -350,47 +506,105 @@ struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb, vo
     return sh;
 }
 
+static void release (struct shells *sh)
+{
+    flux_subprocess_destroy (sh->p);
+    found_destroy (sh->found);
+    flux_watcher_destroy (sh->retry_w);
+    frame_reader_fini (&sh->in);
+    buf_fini (&sh->out);
+    idmap_destroy (sh->jobs);
+    if (sh->dir_fd >= 0)
+        close (sh->dir_fd);
+    free (sh->dir);
+    free (sh->token);
+    free (sh->path);
+    free (sh);
+}
+
 void shells_destroy (struct shells *sh)
 {
     if (!sh)
         return;
     int saved = errno;
+    bool there = sh->p || sh->found;
     kill_server (sh); /* which its shells notice */
     if (sh->jobs)
         kill_all_groups (sh->jobs);
-    flux_subprocess_destroy (sh->p);
-    flux_watcher_destroy (sh->retry_w);
-    frame_reader_fini (&sh->in);
-    buf_fini (&sh->out);
-    idmap_destroy (sh->jobs);
-    free (sh->path);
-    free (sh);
+    if (there && sh->dir_fd >= 0)
+        found_clear (sh->dir_fd);
+    release (sh);
     errno = saved;
 }
 
-int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len)
+void shells_abandon (struct shells *sh)
+{
+    if (!sh || sh->dir_fd < 0)
+        shells_destroy (sh);
+    else
+        release (sh);
+}
+
+static struct shell *add_job (struct shells *sh, uint64_t id)
 {
     struct shell *s;
 
     if (idmap_lookup (sh->jobs, id)) {
         errno = EEXIST;
-        return -1;
+        return NULL;
     }
     if (!(s = calloc (1, sizeof (*s))))
-        return -1;
+        return NULL;
     s->id = id;
     if (idmap_insert (sh->jobs, id, s) < 0) {
         free (s);
         errno = ENOMEM;
-        return -1;
+        return NULL;
     }
-    if (frame_append (&sh->out, 'S', id, record, len) < 0) {
+    return s;
+}
+
+/* The first frame of a job. */
+static int begin (struct shells *sh, uint64_t id, char type, const char *text,
+                  size_t len)
+{
+    if (!add_job (sh, id))
+        return -1;
+    if (frame_append (&sh->out, type, id, text, len) < 0) {
         server_lost (sh, "out of memory");
         return 0;
     }
-    if (!sh->p && idmap_count (sh->jobs) == 1) /* else one is tried for */
+    if (!sh->p && !sh->found && idmap_count (sh->jobs) == 1) /* else one is tried for */
         need_server (sh);
     return 0;
+}
+
+int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len)
+{
+    return begin (sh, id, 'S', record, len);
+}
+
+int shells_claim (struct shells *sh, uint64_t id, const char *kept, size_t len)
+{
+    return begin (sh, id, 'R', kept, len);
+}
+
+void shells_forget (struct shells *sh, uint64_t id)
+{
+    idmap_remove (sh->jobs, id);
+    if (sh->dir_fd >= 0 && (sh->p || sh->found)
+        && frame_append (&sh->out, 'F', id, "", 0) < 0)
+        server_lost (sh, "out of memory");
+}
+
+void shells_claims_over (struct shells *sh)
+{
+    if (sh->dir_fd < 0 || (!sh->p && !sh->found && !found_is_any (sh->dir_fd)))
+        return;
+    if (frame_append (&sh->out, 'E', 0, "", 0) < 0)
+        server_lost (sh, "out of memory");
+    else
+        need_server (sh);
 }
 
 void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
@@ -419,8 +633,20 @@ static int write_some (struct shells *sh)
     return 0;
 }
 
+static void write_found (struct shells *sh)
+{
+    size_t len = sh->out.len - sh->out_pos;
+    ssize_t n = sh->greeted && len > 0
+                    ? found_write (sh->found, sh->out.data + sh->out_pos, len)
+                    : 0;
+    if (n > 0)
+        sh->out_pos += n; /* -1: its end is seen where it is read */
+}
+
 void shells_flush (struct shells *sh)
 {
+    if (sh->found)
+        write_found (sh);
     while (sh->p && sh->out_pos < sh->out.len && credit_out_open (&sh->credit)) {
         if (write_some (sh) < 0) {
             char why[128];
@@ -436,5 +662,5 @@ void shells_flush (struct shells *sh)
 
 int shells_servers (const struct shells *sh)
 {
-    return sh->p ? 1 : 0;
+    return sh->p || sh->found ? 1 : 0;
 }

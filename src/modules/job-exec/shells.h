@@ -14,15 +14,32 @@ struct shells;
 typedef void (*shells_frame_f) (uint64_t id, char type, const char *text, size_t len,
                                 void *arg);
 
-/* path of flux-shell. NULL with errno. Nothing is started yet. */
-struct shells *shells_create (flux_t *h, const char *path, shells_frame_f cb,
+/* A server that outlives this broker, so that the next one of the instance finds it. */
+struct shells_keep {
+    const char *token; /* of the instance */
+    double timeout;    /* s that it waits for a broker */
+};
+
+/* path of flux-shell; keep NULL: the shells end with the broker, as they do where this rank
+ * keeps no state. NULL with errno. Nothing is started yet. */
+struct shells *shells_create (flux_t *h, const char *path,
+                              const struct shells_keep *keep, shells_frame_f cb,
                               void *arg);
 /* The shells end, and take their tasks along; nothing more is told. */
 void shells_destroy (struct shells *sh);
+/* Those that are kept go on, as if this broker had been killed; others end. */
+void shells_abandon (struct shells *sh);
 
 /* record: the text of a frame S. If there is no descriptor or process now, the shell
  * waits until there is. -1 with EEXIST or ENOMEM: the job has none. */
 int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len);
+/* A job that an earlier broker may have started: A, frames and Z are told, or N, after which
+ * nothing comes of it. -1 as shells_start. */
+int shells_claim (struct shells *sh, uint64_t id, const char *kept, size_t len);
+/* The job is over, and all of it is stored; if it runs all the same it is killed. */
+void shells_forget (struct shells *sh, uint64_t id);
+/* What is not claimed by now is nobody's. */
+void shells_claims_over (struct shells *sh);
 /* A frame for a job's shell; lost if it has ended. */
 void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
                   size_t len);

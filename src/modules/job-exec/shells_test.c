@@ -41,7 +41,7 @@ static void begin (const char *script)
     fprintf (f, "#!/bin/sh\n%s", script);
     assert_int_equal (fclose (f), 0);
     assert_int_equal (chmod (path, 0700), 0);
-    assert_non_null (shells = shells_create (h, path, frame, &said));
+    assert_non_null (shells = shells_create (h, path, NULL, frame, &said));
 }
 
 static void end (void)

@@ -672,6 +672,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
         goto done;
     }
     ctx.blob_max = storage_blob_max (h);
+    ctx.m->kept = storage_outlives (h);
     if (watch_health (&ctx) < 0) {
         flux_log_error (h, "kvs.health");
         goto done;

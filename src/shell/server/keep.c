@@ -132,8 +132,7 @@ int keep_start (struct keep *k, uint64_t id, const char *record, size_t len)
     if (!j)
         return -1;
     j->claimed = true;
-    if (jsontext_get (facts, "output_window", &v) < 0
-        || !jsontext_int (v, &j->window))
+    if (jsontext_get (facts, "output_window", &v) < 0 || !jsontext_int (v, &j->window))
         j->window = 0;
     return 0;
 }

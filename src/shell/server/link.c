@@ -29,6 +29,7 @@
 static struct {
     const struct link_ops *ops;
     int epoll_fd;
+    char *dir;
     int dir_fd;
     struct keep *keep;
     struct source pipe_src, up_src, listen_src;
@@ -99,8 +100,7 @@ static void flush_up (void)
     if (lk.up.err) /* with a hole it would be worth nothing */
         close_up ();
     while (lk.up_src.fd >= 0 && lk.up_pos < lk.up.len) {
-        ssize_t n = write (lk.up_src.fd, lk.up.data + lk.up_pos,
-                           lk.up.len - lk.up_pos);
+        ssize_t n = write (lk.up_src.fd, lk.up.data + lk.up_pos, lk.up.len - lk.up_pos);
         if (n >= 0)
             lk.up_pos += n;
         else if (errno == EAGAIN)
@@ -174,8 +174,8 @@ static int open_pipe (void)
     if (pipe2 (fd, O_CLOEXEC) < 0)
         return -1;
     lk.pipe_src = (struct source){ fd[0], EPOLLIN, pipe_ready, NULL, 0 };
-    lk.up_src = (struct source){ fcntl (1, F_DUPFD_CLOEXEC, 3), EPOLLOUT, up_ready,
-                                   NULL, 0 };
+    lk.up_src =
+        (struct source){ fcntl (1, F_DUPFD_CLOEXEC, 3), EPOLLOUT, up_ready, NULL, 0 };
     if (lk.up_src.fd < 0 || fd_set_nonblocking (lk.up_src.fd) < 0
         || fd_set_nonblocking (fd[0]) < 0 || dup2 (fd[1], 1) < 0)
         return -1;
@@ -233,11 +233,14 @@ static void remove_file (const char *name)
     (void)unlink (path);
 }
 
+/* The way by which a broker would come. */
 static bool is_there (void)
 {
-    struct stat st;
+    struct stat a, b;
 
-    return fstatat (lk.dir_fd, "socket", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat (lk.dir_fd, "socket", &a, AT_SYMLINK_NOFOLLOW) == 0
+           && fstat (lk.dir_fd, &a) == 0 && stat (lk.dir, &b) == 0
+           && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* ---- what is left ---- */
@@ -364,8 +367,7 @@ bool link_frame (const struct frame *f)
     case 'S':
         return refuse_start (f);
     case 'R':
-        keep_claim (lk.keep, f->id, strtoull (f->text, NULL, 10), lk.unknown,
-                    &lk.up);
+        keep_claim (lk.keep, f->id, strtoull (f->text, NULL, 10), lk.unknown, &lk.up);
         return true;
     case 'F':
         forget (f->id);
@@ -444,8 +446,7 @@ bool link_settle (void)
 
 double link_deadline (void)
 {
-    return lk.detached > 0 ? fmin (lk.look_at, lk.detached + lk.timeout)
-                             : INFINITY;
+    return lk.detached > 0 ? fmin (lk.look_at, lk.detached + lk.timeout) : INFINITY;
 }
 
 int link_open (const char *dir, int epoll_fd, const struct link_ops *ops)
@@ -457,7 +458,7 @@ int link_open (const char *dir, int epoll_fd, const struct link_ops *ops)
     lk.timeout = TIMEOUT;
     lk.pipe_src.fd = lk.up_src.fd = lk.listen_src.fd = -1;
     if ((lk.dir_fd = open (dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0
-        || !(lk.keep = keep_create ()))
+        || !(lk.dir = strdup (dir)) || !(lk.keep = keep_create ()))
         return -1;
     return open_socket () < 0 || open_pipe () < 0 ? -1 : 0;
 }
@@ -470,6 +471,7 @@ void link_close (void)
     keep_destroy (lk.keep);
     buf_fini (&lk.in);
     free (lk.token);
+    free (lk.dir);
     if (lk.dir_fd >= 0)
         close (lk.dir_fd);
 }

@@ -120,7 +120,7 @@ static int setup (void **state)
     assert_non_null (w.ctx.jobtap = jobtap_create (&w.ctx));
     jobtap_count_hooks (w.ctx.jobtap);
     manager_sched_ready (w.ctx.m, 0);
-    manager_exec_hello (w.ctx.m);
+    manager_exec_hello (w.ctx.m, false);
     w.ctx.m->queues.off = 0;
     return 0;
 }

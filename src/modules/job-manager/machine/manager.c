@@ -274,8 +274,11 @@ static void start (struct manager *m, struct job *job)
 {
     if (!m->exec_ready || job->exec_sent || job->exec_done || job->prologs > 0)
         return;
+    /* what runs on after a crash must not be allocated again by who comes then */
+    if (m->exec_keeps && job->committed < job->alloc_end)
+        return;
     job->exec_sent = true;
-    m->ops->exec_start (job, job->started, m->arg);
+    m->ops->exec_start (job, job->started || (m->exec_keeps && job->restarted), m->arg);
 }
 
 /* CLEANUP: whatever the job still holds has to come back first. */
@@ -286,7 +289,7 @@ static void clean_up (struct manager *m, struct job *job)
     depend_drop (job, m);
     manager_cancel_alloc (m, job);
     if (heap_has (&job->alloc_node) || (job->exec_sent && !job->exec_done)
-        || job->prologs > 0 || job->epilogs > 0)
+        || job->exec_owed || job->prologs > 0 || job->epilogs > 0)
         return;
     if (job->R && !job->freed) {
         bool kept = !job->bypass && m->ops->keep && m->ops->keep (job, m->arg);
@@ -698,6 +701,8 @@ void manager_committed (struct manager *m)
         struct job *job = container_of (l, struct job, commit_link);
         job->committed = job->written;
         job->R_owed = job->R_owed && !job->R_in_commit;
+        if (m->exec_keeps && job->state == FLUX_JOB_STATE_RUN && !job->exec_sent)
+            manager_step (m, job); /* it may be started now */
         if (job->state == FLUX_JOB_STATE_INACTIVE && list_empty (&job->dirty_link))
             finalize (m, job);
     }

@@ -82,6 +82,8 @@ struct manager {
     struct heap allocs;       /* offered to the scheduler; least urgent first */
     struct list canceled;     /* of these, whose cancel is not answered; oldest first */
     bool exec_ready;
+    bool exec_keeps; /* its jobs run on when the brokers are killed */
+    bool kept;       /* so do jobs of the instance, where the exec service can */
 
     struct journal journal; /* since the last commit */
     struct journal sent;    /* of the commit under way: to be published after it */
@@ -190,7 +192,9 @@ void manager_sched_canceled (struct manager *m, flux_jobid_t id);
 size_t manager_waiting (const struct manager *m); /* not offered yet */
 
 /* Exec service (RFC 32). */
-void manager_exec_hello (struct manager *m);
+/* keeps: jobs outlive it, and it finds them again after a restart. Then none is started whose
+ * alloc event is not stored. */
+void manager_exec_hello (struct manager *m, bool keeps);
 void manager_exec_lost (struct manager *m);
 void manager_exec_start (struct manager *m, flux_jobid_t id);
 /* Before that: the exec service gives the job so many seconds from now, since it could not

@@ -183,7 +183,7 @@ static int setup (void **state)
     w->now = 1000;
     w->m = manager_create (&ops, w, waited);
     manager_sched_ready (w->m, 0);
-    manager_exec_hello (w->m);
+    manager_exec_hello (w->m, false);
     *state = w;
     return w->m ? 0 : -1;
 }
@@ -672,7 +672,7 @@ static void losses (void **state)
     turn (w);
     told (w, "alloc2 ");
     manager_exec_lost (w->m);
-    manager_exec_hello (w->m);
+    manager_exec_hello (w->m, false);
     told (w, "reattach1 start3 ");
 }
 
@@ -764,7 +764,7 @@ static void replay (void **state)
     assert_true (history_lookup (w2.m->history, 1, NULL));
     manager_sched_hello (w2.m, hello, &w2);
     manager_sched_ready (w2.m, 0);
-    manager_exec_hello (w2.m);
+    manager_exec_hello (w2.m, false);
     turn (&w2);
     told (&w2, "hello2 reattach2 alloc4 ");
     assert_int_equal (state_of (&w2, 3), FLUX_JOB_STATE_DEPEND);
@@ -1005,7 +1005,7 @@ static void replay_of_others (void **state)
             manager_replay (w2.m, id, log, spec_text (&job->spec), none, &error), 0);
     }
     manager_restarted (w2.m);
-    manager_exec_hello (w2.m);
+    manager_exec_hello (w2.m, false);
     manager_sched_ready (w2.m, 0);
     turn (&w2);
     told (&w2, "kill1 kill2 gone1 gone2 ");
@@ -1030,7 +1030,7 @@ static void replay_without_R (void **state)
                                       spec_text (&job->spec), none, &error),
                       0);
     manager_restarted (w2.m);
-    manager_exec_hello (w2.m);
+    manager_exec_hello (w2.m, false);
     manager_sched_ready (w2.m, 0);
     turn (&w2);
     told (&w2, "kill1 gone1 ");

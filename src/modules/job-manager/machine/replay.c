@@ -116,6 +116,9 @@ void manager_restarted (struct manager *m)
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         job->exec_done = job->finished && job->released;
+        /* of one that ended while nobody listened, the exec service may know more */
+        job->exec_owed =
+            m->kept && job->state == FLUX_JOB_STATE_CLEANUP && job->R && !job->released;
         if (job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_set_expiration (m, job);
         if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)

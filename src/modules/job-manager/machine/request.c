@@ -159,6 +159,7 @@ void manager_sched_success (struct manager *m, flux_jobid_t id, struct span R,
         struct event ev = { .type = EV_ALLOC, .text = text };
         job->R_owed = !stored;
         manager_emit (m, job, &ev);
+        job->alloc_end = job->log.len;
         free (text);
         job->t_alloc = m->ops->mono (m->arg);
         manager_set_expiration (m, job);
@@ -175,6 +176,7 @@ void manager_bypass (struct manager *m, struct job *job, const char *R)
     heap_remove (&job->jobqueue->waiting, &job->queue_node);
     job->R_owed = true;
     manager_emit (m, job, &ev);
+    job->alloc_end = job->log.len;
     job->t_alloc = m->ops->mono (m->arg);
     manager_set_expiration (m, job);
     manager_step (m, job);
@@ -225,13 +227,20 @@ void manager_sched_canceled (struct manager *m, flux_jobid_t id)
     manager_step (m, job);
 }
 
-void manager_exec_hello (struct manager *m)
+void manager_exec_hello (struct manager *m, bool keeps)
 {
     m->exec_ready = true;
+    m->exec_keeps = keeps;
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
-        if (job->state == FLUX_JOB_STATE_RUN)
+        bool owed = job->exec_owed;
+        job->exec_owed = false;
+        if (job->state == FLUX_JOB_STATE_RUN || (owed && !keeps))
             manager_step (m, job);
+        else if (owed) {
+            job->exec_sent = true;
+            m->ops->exec_start (job, true, m->arg);
+        }
     }
 }
 

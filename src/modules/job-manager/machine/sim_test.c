@@ -389,7 +389,7 @@ static void start_again (void)
     manager_restarted (S->m);
     manager_sched_hello (S->m, hello, NULL);
     manager_sched_ready (S->m, draw (3));
-    manager_exec_hello (S->m);
+    manager_exec_hello (S->m, false);
 }
 
 static void crash (void)

@@ -1,0 +1,481 @@
+#include "ctx.h"
+
+#include <flux/idset.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+
+#include "base/clock.h"
+#include "base/json/jsontext.h"
+#include "core/kvs/storage.h"
+#include "kept.h"
+
+#define TOKEN_KEY "checkpoint.job-exec"
+#define TOKEN_BYTES 16
+
+struct claim {
+    struct ctx *ctx;
+    uint64_t id;
+    flux_future_t *f; /* lookups; NULL: they are done */
+    /* what the eventlogs say: */
+    bool began;    /* tasks were started, or about to be */
+    bool any;      /* it was job-exec's */
+    bool ending;   /* it has a fatal exception */
+    bool started;  /* job-manager knows */
+    bool finished; /* job-manager knows */
+    bool done;     /* all of it is stored */
+    int status;    /* then */
+    json_t *exceptions;
+};
+
+static void claim_destroy (void *value)
+{
+    struct claim *c = value;
+
+    flux_future_destroy (c->f);
+    json_decref (c->exceptions);
+    free (c);
+}
+
+/* ---- the instance ---- */
+
+static int new_token (struct ctx *ctx)
+{
+    unsigned char bytes[TOKEN_BYTES];
+    char text[2 * TOKEN_BYTES + 1];
+    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
+    flux_future_t *f = NULL;
+    int rc = -1;
+
+    if (getrandom (bytes, sizeof (bytes), 0) != sizeof (bytes))
+        goto done;
+    for (int i = 0; i < TOKEN_BYTES; i++)
+        snprintf (text + 2 * i, 3, "%02x", bytes[i]);
+    if (txn && flux_kvs_txn_put_raw (txn, 0, TOKEN_KEY, text, strlen (text)) == 0
+        && (f = flux_kvs_commit (ctx->h, NULL, 0, txn)) && flux_future_get (f, NULL) == 0
+        && (ctx->resume.token = strdup (text)))
+        rc = 0;
+done:
+    flux_future_destroy (f);
+    flux_kvs_txn_destroy (txn);
+    return rc;
+}
+
+static int find_token (struct ctx *ctx)
+{
+    flux_future_t *f = flux_kvs_lookup (ctx->h, NULL, 0, TOKEN_KEY);
+    const void *data = NULL;
+    size_t len = 0;
+    int rc = f ? flux_kvs_lookup_get_raw (f, &data, &len) : -1;
+
+    if (rc == 0 && len > 0)
+        rc = (ctx->resume.token = strndup (data, len)) ? 0 : -1;
+    else if (rc == 0 || errno == ENOENT)
+        rc = new_token (ctx);
+    flux_future_destroy (f);
+    return rc;
+}
+
+int resume_init (struct ctx *ctx)
+{
+    if (!(ctx->resume.claims = idmap_create (claim_destroy)))
+        return -1;
+    if (!storage_outlives (ctx->h) || ctx->config.reattach_timeout <= 0)
+        return 0;
+    if (find_token (ctx) == 0)
+        return 0;
+    flux_log_error (ctx->h, "%s", TOKEN_KEY);
+    return -1;
+}
+
+void resume_fini (struct ctx *ctx)
+{
+    struct resume *r = &ctx->resume;
+
+    flux_future_destroy (r->hello_f);
+    flux_future_destroy (r->online_f);
+    idmap_destroy (r->claims);
+    r->claims = NULL;
+    idset_destroy (r->online);
+    timer_clear (&ctx->timers, &r->timer);
+    free (r->token);
+    r->token = NULL;
+}
+
+/* ---- when all were claimed ---- */
+
+static void check_over (struct ctx *ctx)
+{
+    struct resume *r = &ctx->resume;
+
+    if (!r->asked || r->lookups > 0 || r->over)
+        return;
+    r->over = true;
+    nodes_claims_over (ctx);
+}
+
+/* job-manager has answered: what it had to ask for came before. */
+static void hello_continuation (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (flux_future_get (f, NULL) < 0)
+        flux_log (ctx->h, LOG_ERR, "job-manager.stats-get: %s",
+                  flux_future_error_string (f));
+    else {
+        ctx->resume.asked = true;
+        check_over (ctx);
+    }
+    flux_future_destroy (f);
+    ctx->resume.hello_f = NULL;
+}
+
+int resume_begin (struct ctx *ctx)
+{
+    struct resume *r = &ctx->resume;
+
+    if (!r->token)
+        return 0;
+    r->hello_f = flux_rpc (ctx->h, "job-manager.stats-get", NULL, FLUX_NODEID_ANY, 0);
+    return r->hello_f && flux_future_then (r->hello_f, -1., hello_continuation, ctx) == 0
+               ? 0
+               : -1;
+}
+
+/* ---- shells ---- */
+
+static void end_claim (struct ctx *ctx, struct job *job)
+{
+    idmap_remove (ctx->resume.claims, job->id);
+    job->resuming = false;
+}
+
+/* It ends as a job does whose shells are lost. */
+static void lose (struct ctx *ctx, struct job *job, const char *type, const char *note)
+{
+    end_claim (ctx, job);
+    job_raise (job, 0, type, note);
+    for (int i = 0; i < job->shell_count; i++)
+        job_shell_exited (job, &job->shells[i], SIGKILL);
+}
+
+static bool is_online (const struct ctx *ctx, unsigned int rank)
+{
+    return rank == 0 || (ctx->resume.online && idset_test (ctx->resume.online, rank));
+}
+
+static void ask_shell (struct ctx *ctx, struct job *job, struct shell_ref *s)
+{
+    if (s->asked)
+        return;
+    s->asked = true;
+    if (nodes_claim (ctx, job, s) < 0)
+        lose (ctx, job, "exec", "the shells cannot be asked for: out of memory");
+}
+
+static void ask_those_of (struct ctx *ctx, unsigned int rank)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (ctx->resume.claims && idmap_next (ctx->resume.claims, &pos, NULL, &value)) {
+        struct claim *c = value;
+        struct job *job = c->f ? NULL : idmap_lookup (ctx->jobs, c->id);
+        struct shell_ref *s = job ? job_shell (job, rank) : NULL;
+        if (s && !s->asked) {
+            ask_shell (ctx, job, s);
+            pos = 0; /* others may have been asked, or lost, on the way */
+        }
+    }
+}
+
+void resume_rank (struct ctx *ctx, unsigned int rank)
+{
+    ask_those_of (ctx, rank);
+}
+
+static void online_continuation (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+    const char *members;
+
+    if (flux_rpc_get_unpack (f, "{s:s}", "members", &members) < 0) {
+        flux_log (ctx->h, LOG_ERR, "groups.get: %s", flux_future_error_string (f));
+        return;
+    }
+    idset_destroy (ctx->resume.online);
+    ctx->resume.online = idset_decode (members);
+    for (unsigned int rank = idset_first (ctx->resume.online); rank != IDSET_INVALID_ID;
+         rank = idset_next (ctx->resume.online, rank))
+        ask_those_of (ctx, rank);
+    flux_future_reset (f);
+}
+
+static void not_back (struct timer *t, void *arg)
+{
+    struct ctx *ctx = arg;
+    size_t pos = 0;
+    void *value;
+
+    while (idmap_next (ctx->resume.claims, &pos, NULL, &value)) {
+        struct claim *c = value;
+        struct job *job = c->f ? NULL : idmap_lookup (ctx->jobs, c->id);
+        for (int i = 0; job && i < job->shell_count; i++) {
+            char note[128];
+            if (job->shells[i].asked)
+                continue;
+            snprintf (note, sizeof (note),
+                      "node failure on rank %u, which has not come back in time",
+                      job->shells[i].rank);
+            lose (ctx, job, "node-failure", note);
+            break;
+        }
+    }
+}
+
+static void wait_for_ranks (struct ctx *ctx)
+{
+    struct resume *r = &ctx->resume;
+
+    if (r->online_f)
+        return;
+    r->online_f = flux_rpc_pack (ctx->h, "groups.get", FLUX_NODEID_ANY,
+                                 FLUX_RPC_STREAMING, "{s:s}", "name", "broker.online");
+    if (!r->online_f || flux_future_then (r->online_f, -1., online_continuation, ctx) < 0)
+        flux_log_error (ctx->h, "groups.get");
+    exec_set_timer (ctx, &r->timer, ctx->config.reattach_timeout, not_back, ctx);
+}
+
+/* ---- what the KVS has ---- */
+
+static void got_event (struct claim *c, const char *name, json_t *context)
+{
+    int severity;
+
+    if (!strcmp (name, "start"))
+        c->started = c->began = true;
+    else if (!strcmp (name, "finish"))
+        c->finished = true;
+    else if (!strcmp (name, "exception") && context
+             && json_array_append (c->exceptions, context) == 0
+             && json_unpack (context, "{s:i}", "severity", &severity) == 0
+             && severity == 0)
+        c->ending = true;
+}
+
+static void got_exec_event (struct claim *c, const char *name, json_t *context)
+{
+    c->any = true;
+    if (!strncmp (name, "shell.", 6) || !strcmp (name, "shell-exit"))
+        c->began = true;
+    else if (!strcmp (name, "complete"))
+        (void)json_unpack (context, "{s:i}", "status", &c->status);
+    else if (!strcmp (name, "done"))
+        c->done = true;
+}
+
+static void read_events (struct claim *c, struct span log,
+                         void (*got) (struct claim *c, const char *name,
+                                      json_t *context))
+{
+    const char *p = log.s, *end = log.s + log.len, *nl;
+
+    for (; p < end && (nl = memchr (p, '\n', end - p)); p = nl + 1) {
+        json_t *o = json_loadb (p, nl - p, 0, NULL), *context = NULL;
+        const char *name;
+        if (json_unpack (o, "{s:s s?o}", "name", &name, "context", &context) == 0)
+            got (c, name, context);
+        json_decref (o);
+    }
+}
+
+/* Length 0: there is no such key. -1: who knows. */
+static int value_of (flux_future_t *f, const char *name, struct span *v)
+{
+    flux_future_t *child = flux_future_get_child (f, name);
+    const void *data = NULL;
+    size_t len = 0;
+
+    *v = (struct span){ "", 0 };
+    if (flux_kvs_lookup_get_raw (child, &data, &len) < 0)
+        return errno == ENOENT ? 0 : -1;
+    if (data)
+        *v = (struct span){ data, len };
+    return 0;
+}
+
+static uint64_t number_of (struct span v)
+{
+    int64_t n;
+
+    return jsontext_int (v, &n) && n > 0 ? n : 0;
+}
+
+/* All was said and stored; perhaps not to job-manager. */
+static void tell_end (struct ctx *ctx, struct job *job, const struct claim *c)
+{
+    char data[32];
+
+    snprintf (data, sizeof (data), "{\"status\":%d}", c->status);
+    exec_respond (ctx, job, "reattached", "{}");
+    if (!c->started)
+        exec_respond (ctx, job, "start", "{}");
+    exec_respond (ctx, job, "finish", data);
+    end_claim (ctx, job);
+    exec_release (ctx, job);
+}
+
+static void start_anew (struct ctx *ctx, struct job *job)
+{
+    const char *payload;
+
+    end_claim (ctx, job);
+    for (int i = 0; i < job->shell_count; i++)
+        list_remove (&job->shells[i].node);
+    if (flux_request_decode (job->request, NULL, &payload) == 0)
+        exec_begin (ctx, job, payload);
+}
+
+/* Nobody has it. */
+static void missing (struct ctx *ctx, struct job *job, bool never)
+{
+    struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
+    char note[256];
+
+    if (c->ending && !c->began && !c->any) {
+        end_claim (ctx, job); /* it was canceled before anything came of it */
+        exec_release (ctx, job);
+    } else if (c->began || c->ending || (!never && c->any)) {
+        job->exception = c->ending;
+        snprintf (note, sizeof (note), "lost contact with job shells on %s (rank %u)",
+                  flux_get_hostbyrank (ctx->h, job->shells[0].rank),
+                  job->shells[0].rank);
+        lose (ctx, job, "exec", note);
+    } else
+        start_anew (ctx, job);
+}
+
+static void ask_shells (struct ctx *ctx, struct job *job)
+{
+    for (int i = 0; i < job->shell_count && job->resuming; i++) {
+        if (is_online (ctx, job->shells[i].rank))
+            ask_shell (ctx, job, &job->shells[i]);
+        else
+            wait_for_ranks (ctx);
+    }
+}
+
+static void decide (struct ctx *ctx, struct job *job, struct claim *c, struct span log)
+{
+    if (c->done)
+        tell_end (ctx, job, c);
+    else if (job->is_test || job->shell_count > 1)
+        missing (ctx, job, false);
+    else {
+        job_resume (job, log.s, log.len, c->exceptions);
+        ask_shells (ctx, job);
+    }
+}
+
+static void lookups_continuation (flux_future_t *f, void *arg)
+{
+    struct claim *c = arg;
+    struct ctx *ctx = c->ctx;
+    struct job *job = idmap_lookup (ctx->jobs, c->id);
+    struct span events, log, kept;
+
+    ctx->resume.lookups--;
+    c->f = NULL;
+    if (!(c->exceptions = json_array ()) || value_of (f, "eventlog", &events) < 0
+        || value_of (f, "log", &log) < 0 || value_of (f, "kept", &kept) < 0)
+        lose (ctx, job, "exec", "what is stored of the job cannot be read");
+    else {
+        read_events (c, events, got_event);
+        read_events (c, log, got_exec_event);
+        job_resume_shell (job, &job->shells[0], number_of (kept));
+        decide (ctx, job, c, log);
+    }
+    flux_future_destroy (f);
+    check_over (ctx);
+}
+
+static int lookup (struct claim *c, flux_future_t *all, const char *name,
+                   const char *key)
+{
+    flux_future_t *f = flux_kvs_lookup (c->ctx->h, NULL, 0, key);
+
+    return f ? flux_future_push (all, name, f) : -1;
+}
+
+static int start_lookups (struct claim *c, const struct job *job)
+{
+    char eventlog[128], log[128], kept[128];
+
+    if (!(c->f = flux_future_wait_all_create ())
+        || flux_job_kvs_key (eventlog, sizeof (eventlog), job->id, "eventlog") < 0
+        || flux_job_kvs_guest_key (log, sizeof (log), job->id, "exec.eventlog") < 0
+        || kept_key (kept, sizeof (kept), job->id, job->shells[0].rank) < 0
+        || lookup (c, c->f, "eventlog", eventlog) < 0 || lookup (c, c->f, "log", log) < 0
+        || lookup (c, c->f, "kept", kept) < 0)
+        return -1;
+    flux_future_set_flux (c->f, c->ctx->h);
+    return flux_future_then (c->f, -1., lookups_continuation, c);
+}
+
+void resume_job (struct ctx *ctx, struct job *job)
+{
+    struct claim *c = calloc (1, sizeof (*c));
+
+    job->resuming = true;
+    if (c) {
+        c->ctx = ctx;
+        c->id = job->id;
+    }
+    if (!c || idmap_insert (ctx->resume.claims, job->id, c) < 0) {
+        free (c);
+        lose (ctx, job, "exec", "the job cannot be found again: out of memory");
+    } else if (start_lookups (c, job) < 0)
+        lose (ctx, job, "exec", "the job cannot be found again: out of memory");
+    else
+        ctx->resume.lookups++;
+}
+
+static void found (struct ctx *ctx, struct job *job)
+{
+    exec_count (ctx, job);
+    exec_respond (ctx, job, "reattached", "{}");
+    exec_set_limit (ctx, job, job_time_rest (job, clock_wall ()));
+}
+
+static void heard (struct ctx *ctx, struct job *job)
+{
+    struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
+    bool ending = c->ending || job->killed;
+
+    end_claim (ctx, job);
+    if (!ending || job->finished)
+        return;
+    job->exception = true;
+    job->killed = false; /* who said so may not have been heard */
+    kill_job (ctx, job, ctx->config.term_signal);
+}
+
+void resume_op (struct job *job, struct shell_ref *s, enum job_resumed what, void *arg)
+{
+    switch (what) {
+    case JOB_FOUND:
+        found (arg, job);
+        break;
+    case JOB_HEARD:
+        heard (arg, job);
+        break;
+    case JOB_NEVER_STARTED:
+    case JOB_UNKNOWN:
+        missing (arg, job, what == JOB_NEVER_STARTED);
+        break;
+    }
+}

@@ -1,0 +1,49 @@
+/* Jobs that ran under an earlier broker (RFC 32, reattach), where the instance keeps its
+ * state: what the KVS has of them, and whether their shells are still there.
+ *
+ * Happy path: job-manager starts again, and asks for each job that it may have started
+ * before. The KVS says what was stored, the servers of the job's ranks are asked for the
+ * rest (frame R), and what they say is folded as if it came now. When all jobs were asked
+ * for, servers are told (E), and what nobody claimed ends.
+ *
+ * Failures: the KVS has the end of the job: that is told. No server has it: it is started
+ * if it never was, and lost otherwise. A rank is not there yet: it is waited for, as long
+ * as its shells would wait. */
+#ifndef JOB_EXEC_RESUME_H
+#define JOB_EXEC_RESUME_H
+
+#include <flux/core.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "job.h"
+#include "timer.h"
+
+struct ctx;
+struct idset;
+struct idmap;
+
+struct resume {
+    char *token;          /* of this instance; NULL: shells end with their brokers */
+    bool over;            /* all jobs were asked for */
+    bool asked;           /* by job-manager */
+    size_t lookups;       /* on their way */
+    struct idmap *claims; /* by job */
+    struct idset *online; /* ranks; NULL: nobody had to know */
+    flux_future_t *hello_f, *online_f;
+    struct timer timer;
+};
+
+/* -1 with errno; it has said why. */
+int resume_init (struct ctx *ctx);
+/* After the hello to job-manager. */
+int resume_begin (struct ctx *ctx);
+void resume_fini (struct ctx *ctx);
+/* A job that job-manager may have started before. */
+void resume_job (struct ctx *ctx, struct job *job);
+/* This rank can be asked now. */
+void resume_rank (struct ctx *ctx, unsigned int rank);
+/* As job_ops. arg is the ctx. */
+void resume_op (struct job *job, struct shell_ref *s, enum job_resumed what, void *arg);
+
+#endif
