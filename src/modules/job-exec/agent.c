@@ -271,11 +271,22 @@ error:
     answer_write (a, msg, errno);
 }
 
+/* Its shell has ended. */
+static void leave_job (struct agent *a, uint64_t id)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    if (!j)
+        return;
+    nobody_writes (a, j);
+    idmap_remove (a->jobs, id);
+    exchange_leave (a->exchanges, id);
+}
+
 static void shell_frame (uint64_t id, char type, const char *text, size_t len,
                          void *arg)
 {
     struct agent *a = arg;
-    struct agent_job *j;
 
     if (type == 'b') {
         enter_barrier (a, id, text, len);
@@ -285,13 +296,12 @@ static void shell_frame (uint64_t id, char type, const char *text, size_t len,
         got_written (a, id, text);
         return;
     }
-    if (type == 'X' && (j = idmap_lookup (a->jobs, id))) {
-        nobody_writes (a, j);
-        idmap_remove (a->jobs, id);
-        exchange_leave (a->exchanges, id);
-    }
+    if (type == 'X')
+        leave_job (a, id);
     if (type == 'm' || type == 'y') /* no shell says that */
         return;
+    if (type == 'N' && a->outflow)
+        outflow_forget (a->outflow, id);
     if (a->outflow)
         outflow_frame (a->outflow, id, type, text, len);
     else
@@ -519,13 +529,7 @@ static void claim_job (struct agent *a, uint64_t id, const char *kept, size_t le
 
 static void forget_job (struct agent *a, uint64_t id)
 {
-    struct agent_job *j = idmap_lookup (a->jobs, id);
-
-    if (j) {
-        nobody_writes (a, j);
-        idmap_remove (a->jobs, id);
-        exchange_leave (a->exchanges, id);
-    }
+    leave_job (a, id);
     if (a->outflow)
         outflow_forget (a->outflow, id);
     shells_forget (a->shells, id);

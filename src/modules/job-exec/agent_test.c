@@ -398,6 +398,45 @@ static void shells_end_with_who_attached (void **state)
     end ();
 }
 
+static flux_future_t *attach_kept (void)
+{
+    flux_future_t *f = flux_rpc_pack (h, "job-exec.attach", FLUX_NODEID_ANY,
+                                      FLUX_RPC_STREAMING, "{s:s s:s s:f}", "shell",
+                                      "/s", "token", "tok", "reattach_timeout", 5.);
+    assert_non_null (f);
+    spin ();
+    return f;
+}
+
+static void shells_are_claimed_and_forgotten (void **state)
+{
+    flux_future_t *f;
+
+    begin ("3");
+    f = attach_kept ();
+    frame (7, 'R', "1234");
+    frame (0, 'E', "");
+    say (7, 'A', "1000 900");
+    say (7, 'Z', "");
+    check_answer (f, "A 7 1000 900\nZ 7 \n");
+    frame (7, 'F', "");
+    frame (8, 'S', "{\"ranks\":\"0,3\"} {}");
+    frame (8, 'F', "");
+    expect ("keep(tok 5) create(/s) claim(7 1234) over forget(7) start(8) leave(8) "
+            "forget(8) ");
+    tell ("job-exec.disconnect", NULL, 0);
+    expect ("gone abandon ");
+    flux_future_destroy (f);
+    /* an end that is one is said before */
+    f = attach_kept ();
+    frame (0, 'Q', "");
+    frame (7, 'R', "0");
+    tell ("job-exec.disconnect", NULL, 0);
+    expect ("keep(tok 5) create(/s) destroy gone ");
+    flux_future_destroy (f);
+    end ();
+}
+
 static void who_may_not_attach_is_told (void **state)
 {
     begin ("0"); /* it is called */
@@ -536,6 +575,7 @@ int main (void)
         cmocka_unit_test (what_is_taken_is_told),
         cmocka_unit_test (much_is_cut),
         cmocka_unit_test (shells_end_with_who_attached),
+        cmocka_unit_test (shells_are_claimed_and_forgotten),
         cmocka_unit_test (who_may_not_attach_is_told),
         cmocka_unit_test (a_child_is_answered),
         cmocka_unit_test (a_parent_is_asked),

@@ -235,6 +235,34 @@ static void taken (void **state)
     assert_int_equal (ctx.ordered.on_way, 0);
 }
 
+/* How much of the output is stored stands beside it, as long as the job runs. */
+static void what_is_kept_is_counted (void **state)
+{
+    struct job *job = create (1);
+
+    ctx.resume.token = (char *)"tok";
+    say (job, "abc");
+    say (job, "de");
+    end (job, "f");
+    assert_string_equal (sent[0].text, "output+=abc 0=3 ");
+    assert_string_equal (sent[1].text, "output+=de 0=5 ");
+    assert_string_equal (sent[2].text, "output+=f -kept ");
+    for (int i = 0; i < 3; i++)
+        answer (i, 0);
+    expect ("release(1) ");
+    /* another broker had stored some */
+    job = create (2);
+    job_resume_shell (job, &job->shells[0], 100);
+    say (job, "abc");
+    assert_string_equal (sent[3].text, "output+=abc 0=103 ");
+    answer (3, 0);
+    /* a job that ends at once costs nothing more */
+    end (create (3), "f");
+    assert_string_equal (sent[4].text, "output=f ");
+    answer (4, 0);
+    expect ("release(3) ");
+}
+
 /* What came before the header waits for it, and no commit before has it. */
 static void early_output_is_not_yet_stored (void **state)
 {
@@ -445,6 +473,7 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST (taken),
+        TEST (what_is_kept_is_counted),
         TEST (early_output_is_not_yet_stored),
         TEST (refused),
         TEST (refused_at_the_end),

@@ -38,11 +38,11 @@ int found_dir_open (const char *statedir, unsigned int rank, char **path,
         return error_fail (error, ENOMEM, "out of memory");
     }
     if (mkdir (*path, 0700) < 0 && errno != EEXIST)
-        error_fail (error, errno, "%s: %s", *path, strerror (errno));
+        error_fail (error, errno, "statedir/shells-%u: %s", rank, strerror (errno));
     else if ((fd = private_dir_open (*path, why)) >= 0)
         return fd;
     else
-        error_fail (error, errno, "%s %s", *path, why);
+        error_fail (error, errno, "statedir/shells-%u %s", rank, why);
     int saved = errno;
     free (*path);
     *path = NULL;
@@ -124,8 +124,7 @@ struct found *found_connect (flux_reactor_t *r, int dir_fd, found_data_f data_cb
     f->arg = arg;
     if ((f->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0
         || connect_there (f->fd, dir_fd) < 0 || check_peer (f) < 0
-        || !(f->read_w =
-                 flux_fd_watcher_create (r, f->fd, FLUX_POLLIN, read_cb, f))
+        || !(f->read_w = flux_fd_watcher_create (r, f->fd, FLUX_POLLIN, read_cb, f))
         || !(f->write_w =
                  flux_fd_watcher_create (r, f->fd, FLUX_POLLOUT, write_cb, f))) {
         found_destroy (f);

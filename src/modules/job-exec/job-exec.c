@@ -93,6 +93,7 @@ static void forget (struct ctx *ctx, struct job *job)
     timer_clear (&ctx->timers, &job->expire_timer);
     timer_clear (&ctx->timers, &job->barrier_timer);
     timer_clear (&ctx->timers, &job->kill_timer);
+    idmap_remove (ctx->resume.claims, job->id);
     idmap_remove (ctx->jobs, job->id); /* frees it */
 }
 
@@ -181,7 +182,9 @@ static void start_op (struct job *job, void *arg)
 {
     struct ctx *ctx = arg;
     double left = time_left (job);
-    double now = job_time_at_start (job, left, ctx->config.max_start_delay);
+    double now = job->resuming /* it was started long ago */
+                     ? left
+                     : job_time_at_start (job, left, ctx->config.max_start_delay);
     char data[48] = "{}";
 
     if (now != left) {

@@ -67,6 +67,13 @@ static void finish_op (struct job *job, void *arg)
 {
     buf_printf (&trace, "finish(%d) ", job->status);
 }
+static void resumed_op (struct job *job, struct shell_ref *s, enum job_resumed what,
+                        void *arg)
+{
+    static const char *const names[] = { "found", "heard", "never", "unknown" };
+
+    buf_printf (&trace, "%s%u ", names[what], s->rank);
+}
 static void log_op (struct job *job, const char *text, void *arg)
 {
 }
@@ -83,6 +90,7 @@ static const struct job_ops ops = {
     .exception = exception_op,
     .finish = finish_op,
     .log = log_op,
+    .resumed = resumed_op,
 };
 
 static struct job *create (const char *ranks, const char *system)
@@ -383,6 +391,92 @@ static void test_start_barrier (void **state)
     told_of_barrier = false;
 }
 
+#define EVENT(t, name) "{\"timestamp\":" #t ",\"name\":\"" name "\"}"
+#define EXITED(t, rank)                                                                \
+    "{\"timestamp\":" #t ",\"name\":\"shell-exit\",\"context\":{\"rank\":" #rank       \
+    ",\"wait_status\":256}}"
+
+static struct job *resume (const char *eventlog, uint64_t kept)
+{
+    struct job *job = create ("1-2", "{}");
+    json_t *exceptions =
+        json_pack ("[{s:s s:i s:s}]", "type", "exec", "severity", 0, "note", "too bad");
+
+    job_resume (job, eventlog, strlen (eventlog), exceptions);
+    job_resume_shell (job, &job->shells[0], kept);
+    json_decref (exceptions);
+    return job;
+}
+
+/* What the KVS has is not said again, by whomever it was said. */
+static void test_resume (void **state)
+{
+    struct job *job =
+        resume (EVENT (1.5, "init") "\n" EVENT (2.5, "starting") "\n" EVENT (
+                    3.5, "shell.init") "\n" EXITED (4.5, 2) "\n",
+                10);
+
+    frame (job, 1, 'A', "2000 1500");
+    frame (job, 2, 'A', "2000 2000");
+    check ("found1 found2 ");
+    assert_int_equal (job->shells[0].granted.window, 2000);
+    assert_int_equal (job->shells[0].granted.given, 1500);
+    frame (job, 1, 'e', EVENT (3.5, "shell.init"));
+    frame (job, 2, 's', "");
+    frame (job, 1, 's', EVENT (3.7, "shell.start"));
+    check ("start ");
+    frame (job, 2, 'X', "256"); /* known: with another timestamp */
+    frame (job, 2, 'Z', "");
+    check ("w1:\"eof\" heard2 ");
+    assert_string_equal (job->eventlog.data, EVENT (3.7, "shell.start") "\n");
+    /* job-manager knows the one, and not the other */
+    frame (job, 1, 'x', "{\"type\":\"exec\",\"severity\":0,\"note\":\"too bad\"}");
+    check ("");
+    assert_ptr_equal (job->culprit, &job->shells[0]);
+    frame (job, 1, 'x', "{\"type\":\"exec\",\"severity\":1,\"note\":\"too bad\"}");
+    check ("exception(1,exec,too bad) ");
+    /* the header is stored, and so what comes is appended at once */
+    frame (job, 1, 'o', "12345");
+    assert_string_equal (job->output.data, "12345\n");
+    assert_true (job->output_exists);
+    assert_int_equal (job->shells[0].granted.given, 1495);
+    frame (job, 1, 'Z', "");
+    check ("heard1 ");
+    buf_reset (&job->eventlog);
+    frame (job, 1, 'X', "0");
+    check ("finish(256) ");
+    assert_non_null (strstr (job->eventlog.data, "shell-exit"));
+    assert_non_null (strstr (job->eventlog.data, "complete"));
+    job_destroy (job);
+    job = resume ("", 0);
+    assert_false (job->header_seen);
+    frame (job, 1, 'N', "never");
+    frame (job, 2, 'N', "unknown");
+    check ("never1 unknown2 ");
+    job->resuming = false; /* nobody has asked */
+    frame (job, 1, 'N', "never");
+    frame (job, 1, 'Z', "");
+    frame (job, 1, 'A', "1 1");
+    check ("");
+    assert_int_equal (job->shells[0].granted.window, 1000);
+    job_event (job, "init", NULL);
+    assert_non_null (strstr (job->eventlog.data, "init"));
+    job_destroy (job);
+}
+
+static void test_time_rest (void **state)
+{
+    struct job *job = create ("0", "{}");
+
+    job->expiration = 1600;
+    assert_true (job_time_rest (job, 1000) == 600);
+    assert_true (job_time_rest (job, 1599) == 1);
+    assert_true (job_time_rest (job, 1600) > 0 && job_time_rest (job, 5000) < 1);
+    job->expiration = 0;
+    assert_true (job_time_rest (job, 1000) == 0);
+    job_destroy (job);
+}
+
 static void test_failed_start (void **state)
 {
     struct job *job = create ("0", "{}");
@@ -422,6 +516,8 @@ int main (void)
         cmocka_unit_test (test_peer_credit),
         cmocka_unit_test (test_limits),
         cmocka_unit_test (test_start_barrier),
+        cmocka_unit_test (test_resume),
+        cmocka_unit_test (test_time_rest),
         cmocka_unit_test (test_failed_start),
         cmocka_unit_test (test_test_exec),
     };

@@ -20,6 +20,9 @@
 
 /* A message that a broker forwards without making others wait long. */
 #define WRITE_MAX (256 * 1024)
+/* Where jobs outlive their brokers: whoever kills all of them does so one by one, and those
+ * that are still there make no failure of it. In seconds. */
+#define LOST_AFTER 1.
 
 struct node {
     struct ctx *ctx;
@@ -33,12 +36,14 @@ struct node {
     struct list dead_node;
     bool dead;
     bool claims_told; /* it was told that all were made */
+    struct timer lost_timer;
 };
 
 static void node_destroy (struct node *n)
 {
     list_remove (&n->dirty_node);
     list_remove (&n->dead_node);
+    timer_clear (&n->ctx->timers, &n->lost_timer);
     flux_future_destroy (n->f);
     buf_fini (&n->out);
     free (n);
@@ -92,7 +97,7 @@ static void dispatch (struct ctx *ctx, unsigned int rank, uint64_t id, char type
 
     if (type == 'o' || type == 'w')
         ctx->output_bytes += len;
-    if (s && !s->exited && !job->finished)
+    if (s && !job->finished && (!s->exited || type == 'Z'))
         job_frame (job, s, type, text, len);
 }
 
@@ -147,6 +152,11 @@ static void got_frames (struct node *n, const void *data, size_t len)
         node_lost (n, ENOMEM, "out of memory");
 }
 
+static void lost_cb (struct timer *t, void *arg)
+{
+    node_lost (arg, EHOSTUNREACH, "");
+}
+
 static void attach_continuation (flux_future_t *f, void *arg)
 {
     struct node *n = arg;
@@ -156,7 +166,10 @@ static void attach_continuation (flux_future_t *f, void *arg)
     if (n->dead)
         return;
     if (flux_rpc_get_raw (f, &data, &len) < 0) {
-        node_lost (n, errno, flux_future_error_string (f));
+        if (errno == EHOSTUNREACH && n->ctx->resume.token)
+            exec_set_timer (n->ctx, &n->lost_timer, LOST_AFTER, lost_cb, n);
+        else
+            node_lost (n, errno, flux_future_error_string (f));
         return;
     }
     if (data)

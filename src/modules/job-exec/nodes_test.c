@@ -26,6 +26,12 @@ void resume_rank (struct ctx *c, unsigned int rank)
 {
 }
 
+void exec_set_timer (struct ctx *c, struct timer *t, double after, timer_f cb,
+                     void *arg)
+{
+    assert_int_equal (timer_set (&c->timers, t, after, cb, arg), 0);
+}
+
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
 {
     buf_printf (&trace, "local(%c %d %.*s) ", type, (int)id, (int)len, text);
@@ -50,6 +56,13 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
     assert_int_equal (flux_request_unpack (msg, NULL, "{s:s}", "shell", &shell), 0);
     assert_string_equal (shell, "/sh");
+    const char *token = NULL;
+    double timeout = 0;
+    assert_int_equal (flux_request_unpack (msg, NULL, "{s?s s?F}", "token", &token,
+                                           "reattach_timeout", &timeout),
+                      0);
+    if (token)
+        buf_printf (&trace, "%s,%.0f:", token, timeout);
     assert_true (flux_msg_is_streaming (msg));
     buf_printf (&trace, "attach(%u) ", rank);
     flux_msg_decref (attached[rank]);
@@ -148,6 +161,12 @@ static void log_op (struct job *job, const char *text, void *arg)
     buf_printf (&trace, "log(%d %s) ", (int)job->id, text);
 }
 
+static void resumed_op (struct job *job, struct shell_ref *s, enum job_resumed what,
+                        void *arg)
+{
+    buf_printf (&trace, "resumed(%d %u %d) ", (int)job->id, s->rank, what);
+}
+
 static const struct job_ops ops = {
     .send = send_op,
     .input_done = input_done_op,
@@ -157,9 +176,10 @@ static const struct job_ops ops = {
     .exception = exception_op,
     .finish = finish_op,
     .log = log_op,
+    .resumed = resumed_op,
 };
 
-static struct job *start (int id, const char *ranks)
+static struct job *add (int id, const char *ranks)
 {
     char s[256];
     flux_error_t error;
@@ -173,6 +193,13 @@ static struct job *start (int id, const char *ranks)
     job->ops = &ops;
     job_set_window (job, 1000);
     assert_int_equal (idmap_insert (ctx.jobs, id, job), 0);
+    return job;
+}
+
+static struct job *start (int id, const char *ranks)
+{
+    struct job *job = add (id, ranks);
+
     nodes_start_job (&ctx, job, "{}", 2, 0.5);
     return job;
 }
@@ -205,6 +232,7 @@ static int tear_down (void **state)
     nodes_flush (&ctx);
     nodes_destroy (&ctx);
     idmap_destroy (ctx.jobs);
+    timer_heap_fini (&ctx.timers);
     flux_msg_handler_delvec (ctx.handlers);
     for (int i = 0; i < 8; i++) {
         flux_msg_decref (attached[i]);
@@ -309,6 +337,76 @@ static void a_lost_node_is_told (void **state)
             "has attached) started(9) finish(9 9) ");
 }
 
+static void claim (struct job *job, int shell, uint64_t kept)
+{
+    job->resuming = true;
+    job->shells[shell].kept = kept;
+    assert_int_equal (nodes_claim (&ctx, job, &job->shells[shell]), 0);
+}
+
+static void what_others_left_is_claimed (void **state)
+{
+    struct job *job = add (7, "0-1");
+
+    ctx.resume.token = (char *)"tok";
+    ctx.config.reattach_timeout = 5;
+    claim (job, 0, 0);
+    claim (job, 1, 1234);
+    expect ("local(R 7 0) tok,5:attach(1) frames(1 R 7 1234) ");
+    /* nobody else is to be claimed: those that come later are told, too, once */
+    ctx.resume.over = true;
+    nodes_claims_over (&ctx);
+    expect ("local(E 0 ) frames(1 E 0 ) ");
+    start (8, "1-2");
+    expect ("tok,5:attach(2) frames(1 S 8 " RECORD (
+        0, 2, 1,
+        "\"ranks\":\"1-2\",") ",\"f\":1} {}) frames(2 S 8 " RECORD (1, 2, 2,
+                                                                    "\"ranks\":\"1-"
+                                                                    "2\",") ",\"f\":1} "
+                                                                            "{}\nE 0 "
+                                                                            ") ");
+    nodes_forget (&ctx, job);
+    expect ("local(F 7 ) frames(1 F 7 ) ");
+    nodes_end (&ctx);
+    expect ("frames(1 Q 0 ) frames(2 Q 0 ) ");
+    job->resuming = false;
+}
+
+/* Z is heard of a shell that has ended. */
+static void all_is_heard (void **state)
+{
+    struct job *job = add (7, "1-2");
+
+    ctx.resume.token = (char *)"tok";
+    claim (job, 0, 0);
+    claim (job, 1, 0);
+    spin ();
+    buf_fini (&trace);
+    agent_says (1, "A 7 1000 900\nX 7 0\nZ 7\nl 7 late\n");
+    agent_says (2, "N 7 never\n");
+    expect ("resumed(7 1 0) resumed(7 1 1) resumed(7 2 2) ");
+    agent_says (2, "N 7 unknown\n");
+    expect ("resumed(7 2 3) ");
+    assert_int_equal (job->shells[0].granted.window, 1000);
+}
+
+/* Who kills all brokers kills one after the other. */
+static void a_lost_node_is_not_told_at_once (void **state)
+{
+    ctx.resume.token = (char *)"tok";
+    start (8, "2");
+    spin ();
+    buf_fini (&trace);
+    agent_fails (2, EHOSTUNREACH, NULL);
+    expect ("");
+    timer_run (&ctx.timers, 1e18);
+    expect ("exception(8 node-failure: node failure on host2 (rank 2)) started(8) "
+            "finish(8 9) ");
+    start (9, "2");
+    agent_fails (2, EHOSTUNREACH, NULL);
+    buf_fini (&trace);
+}
+
 /* An agent that takes nothing is sent no more than its window, and gets the rest. */
 static void credit_is_kept (void **state)
 {
@@ -368,6 +466,9 @@ int main (void)
         TEST (frames_are_their_jobs),
         TEST (a_line_that_is_no_frame_costs_one_job),
         TEST (a_lost_node_is_told),
+        TEST (what_others_left_is_claimed),
+        TEST (all_is_heard),
+        TEST (a_lost_node_is_not_told_at_once),
         TEST (credit_is_kept),
         TEST (a_long_frame_is_one_message),
     };

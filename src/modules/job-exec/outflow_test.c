@@ -132,6 +132,31 @@ static void little_goes_up (void **state)
     expect ("o(7 65536) ");
 }
 
+/* Of a shell: what went up, and what is stored from here. */
+static void what_is_kept_is_counted (void **state)
+{
+    open_shell (7);
+    say (7, 'o', "abc");
+    outflow_flush (of);
+    struct outflow_part *part =
+        list_first (&batches[batch_done]->parts, struct outflow_part, node);
+    assert_int_equal (part->kept, strlen (large) + strlen ("firstabc"));
+    stored (NULL);
+    say (7, 'X', "0");
+    /* another broker had stored some */
+    outflow_resume (of, 8, 1000);
+    open_shell (8);
+    say (8, 'o', "abc");
+    outflow_flush (of);
+    part = list_first (&batches[batch_done]->parts, struct outflow_part, node);
+    assert_int_equal (part->kept, 1000 + strlen (large) + strlen ("firstabc"));
+    outflow_forget (of, 8);
+    stored (NULL);
+    buf_fini (&trace);
+    outflow_forget (of, 9);
+    expect ("");
+}
+
 static void much_waits_for_its_turn (void **state)
 {
     say (7, 'o', large);
@@ -508,6 +533,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown (little_goes_up, setup, teardown),
+        cmocka_unit_test_setup_teardown (what_is_kept_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown (much_waits_for_its_turn, setup, teardown),
         cmocka_unit_test_setup_teardown (an_answer_to_nothing_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown (the_end_is_told_last, setup, teardown),

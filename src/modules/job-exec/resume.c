@@ -29,6 +29,9 @@ struct claim {
     bool finished; /* job-manager knows */
     bool done;     /* all of it is stored */
     int status;    /* then */
+    /* of its shells: */
+    int found, heard, missing;
+    bool unknown; /* one may have been there */
     json_t *exceptions;
 };
 
@@ -56,8 +59,8 @@ static int new_token (struct ctx *ctx)
     for (int i = 0; i < TOKEN_BYTES; i++)
         snprintf (text + 2 * i, 3, "%02x", bytes[i]);
     if (txn && flux_kvs_txn_put_raw (txn, 0, TOKEN_KEY, text, strlen (text)) == 0
-        && (f = flux_kvs_commit (ctx->h, NULL, 0, txn)) && flux_future_get (f, NULL) == 0
-        && (ctx->resume.token = strdup (text)))
+        && (f = flux_kvs_commit (ctx->h, NULL, 0, txn))
+        && flux_future_get (f, NULL) == 0 && (ctx->resume.token = strdup (text)))
         rc = 0;
 done:
     flux_future_destroy (f);
@@ -141,13 +144,15 @@ int resume_begin (struct ctx *ctx)
     if (!r->token)
         return 0;
     r->hello_f = flux_rpc (ctx->h, "job-manager.stats-get", NULL, FLUX_NODEID_ANY, 0);
-    return r->hello_f && flux_future_then (r->hello_f, -1., hello_continuation, ctx) == 0
+    return r->hello_f
+                   && flux_future_then (r->hello_f, -1., hello_continuation, ctx) == 0
                ? 0
                : -1;
 }
 
 /* ---- shells ---- */
 
+/* It is one as others are. */
 static void end_claim (struct ctx *ctx, struct job *job)
 {
     idmap_remove (ctx->resume.claims, job->id);
@@ -245,7 +250,8 @@ static void wait_for_ranks (struct ctx *ctx)
         return;
     r->online_f = flux_rpc_pack (ctx->h, "groups.get", FLUX_NODEID_ANY,
                                  FLUX_RPC_STREAMING, "{s:s}", "name", "broker.online");
-    if (!r->online_f || flux_future_then (r->online_f, -1., online_continuation, ctx) < 0)
+    if (!r->online_f
+        || flux_future_then (r->online_f, -1., online_continuation, ctx) < 0)
         flux_log_error (ctx->h, "groups.get");
     exec_set_timer (ctx, &r->timer, ctx->config.reattach_timeout, not_back, ctx);
 }
@@ -341,15 +347,15 @@ static void start_anew (struct ctx *ctx, struct job *job)
 }
 
 /* Nobody has it. */
-static void missing (struct ctx *ctx, struct job *job, bool never)
+static void missing (struct ctx *ctx, struct job *job, struct claim *c)
 {
-    struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
     char note[256];
 
+    c->ending = c->ending || job->exception; /* since */
     if (c->ending && !c->began && !c->any) {
         end_claim (ctx, job); /* it was canceled before anything came of it */
         exec_release (ctx, job);
-    } else if (c->began || c->ending || (!never && c->any)) {
+    } else if (c->began || c->ending || c->found > 0 || (c->unknown && c->any)) {
         job->exception = c->ending;
         snprintf (note, sizeof (note), "lost contact with job shells on %s (rank %u)",
                   flux_get_hostbyrank (ctx->h, job->shells[0].rank),
@@ -373,9 +379,10 @@ static void decide (struct ctx *ctx, struct job *job, struct claim *c, struct sp
 {
     if (c->done)
         tell_end (ctx, job, c);
-    else if (job->is_test || job->shell_count > 1)
-        missing (ctx, job, false);
-    else {
+    else if (job->is_test) {
+        c->unknown = true;
+        missing (ctx, job, c);
+    } else {
         job_resume (job, log.s, log.len, c->exceptions);
         ask_shells (ctx, job);
     }
@@ -419,8 +426,8 @@ static int start_lookups (struct claim *c, const struct job *job)
         || flux_job_kvs_key (eventlog, sizeof (eventlog), job->id, "eventlog") < 0
         || flux_job_kvs_guest_key (log, sizeof (log), job->id, "exec.eventlog") < 0
         || kept_key (kept, sizeof (kept), job->id, job->shells[0].rank) < 0
-        || lookup (c, c->f, "eventlog", eventlog) < 0 || lookup (c, c->f, "log", log) < 0
-        || lookup (c, c->f, "kept", kept) < 0)
+        || lookup (c, c->f, "eventlog", eventlog) < 0
+        || lookup (c, c->f, "log", log) < 0 || lookup (c, c->f, "kept", kept) < 0)
         return -1;
     flux_future_set_flux (c->f, c->ctx->h);
     return flux_future_then (c->f, -1., lookups_continuation, c);
@@ -444,18 +451,25 @@ void resume_job (struct ctx *ctx, struct job *job)
         ctx->resume.lookups++;
 }
 
-static void found (struct ctx *ctx, struct job *job)
+static void found (struct ctx *ctx, struct job *job, struct claim *c)
 {
+    if (c->found++ > 0)
+        return;
     exec_count (ctx, job);
     exec_respond (ctx, job, "reattached", "{}");
     exec_set_limit (ctx, job, job_time_rest (job, clock_wall ()));
 }
 
-static void heard (struct ctx *ctx, struct job *job)
+/* All shells have answered. What those of several have said to each other is not known. */
+static void go_on (struct ctx *ctx, struct job *job, struct claim *c)
 {
-    struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
     bool ending = c->ending || job->killed;
 
+    if (job->shell_count > 1) {
+        job->exception = c->ending;
+        lose (ctx, job, "exec", "a job with several shells is not found again");
+        return;
+    }
     end_claim (ctx, job);
     if (!ending || job->finished)
         return;
@@ -466,16 +480,28 @@ static void heard (struct ctx *ctx, struct job *job)
 
 void resume_op (struct job *job, struct shell_ref *s, enum job_resumed what, void *arg)
 {
+    struct ctx *ctx = arg;
+    struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
+
     switch (what) {
     case JOB_FOUND:
-        found (arg, job);
-        break;
+        found (ctx, job, c);
+        return;
     case JOB_HEARD:
-        heard (arg, job);
+        c->heard++;
+        break;
+    case JOB_UNKNOWN:
+        c->unknown = true;
+        c->missing++;
         break;
     case JOB_NEVER_STARTED:
-    case JOB_UNKNOWN:
-        missing (arg, job, what == JOB_NEVER_STARTED);
+        c->missing++;
         break;
     }
+    if (c->heard + c->missing < job->shell_count)
+        return;
+    if (c->missing > 0)
+        missing (ctx, job, c);
+    else
+        go_on (ctx, job, c);
 }

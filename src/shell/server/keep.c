@@ -47,19 +47,20 @@ struct keep {
     size_t bytes;
 };
 
+/* It is in no list. */
 static void drop (struct keep *k, struct said *s)
 {
-    if (!s)
-        return;
-    k->bytes -= s->len;
-    list_remove (&s->node);
+    if (s)
+        k->bytes -= s->len;
     free (s);
 }
 
 static void drop_list (struct keep *k, struct list *l)
 {
-    while (!list_empty (l))
-        drop (k, list_first (l, struct said, node));
+    struct list *node;
+
+    while ((node = list_pop (l)))
+        drop (k, container_of (node, struct said, node));
 }
 
 static void job_drop (struct keep *k, struct job *j)
@@ -137,6 +138,17 @@ int keep_start (struct keep *k, uint64_t id, const char *record, size_t len)
     return 0;
 }
 
+static void drop_to (struct keep *k, struct job *j, const struct said *last)
+{
+    bool done = false;
+
+    while (!done) {
+        struct said *s = container_of (list_pop (&j->output), struct said, node);
+        done = s == last;
+        drop (k, s);
+    }
+}
+
 /* Whole frames only: a piece goes with what it is a piece of. */
 static void drop_until (struct keep *k, struct job *j, uint64_t cost)
 {
@@ -147,11 +159,7 @@ static void drop_until (struct keep *k, struct job *j, uint64_t cost)
         if (last->more || last->cost > cost)
             return;
         j->dropped = last->cost;
-        for (bool done = false; !done;) {
-            struct said *s = list_first (&j->output, struct said, node);
-            done = s == last;
-            drop (k, s);
-        }
+        drop_to (k, j, last);
     }
 }
 

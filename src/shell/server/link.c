@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static void listen_ready (struct shell *sh, struct source *src, int revents)
     int fd = accept4 (src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int out;
 
-    if (fd < 0)
+    if (fd < 0 || (fd = fd_above_standard (fd)) < 0)
         return;
     if (!is_ours (fd) || (out = fcntl (fd, F_DUPFD_CLOEXEC, 3)) < 0) {
         close (fd);
@@ -254,8 +255,10 @@ static int write_left (void)
 
     path_of (path, sizeof (path), "left");
     buf_printf (&b, "%s\n", lk.token ? lk.token : "");
+    signal (SIGXFSZ, SIG_IGN); /* a limit is as good as a full disk; no task is left */
     if (keep_dump (lk.keep, &b) == 0)
         rc = file_write_all (path, b.data, b.len, 0600);
+    signal (SIGXFSZ, SIG_DFL);
     buf_fini (&b);
     return rc;
 }

@@ -530,6 +530,7 @@ static void change_input (int fd)
     if (server.in_src.fd >= 0) {
         epoll_ctl (server.epoll_fd, EPOLL_CTL_DEL, server.in_src.fd, NULL);
         close (server.in_src.fd);
+        (void)fd_fill_standard (); /* it may be what shells have as standard input */
     }
     server.in_src.fd = fd;
     if (fd >= 0 && watch (&server.in_src) < 0)

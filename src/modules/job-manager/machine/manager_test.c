@@ -676,6 +676,32 @@ static void losses (void **state)
     told (w, "reattach1 start3 ");
 }
 
+/* An exec service whose jobs outlive it gets none whose alloc event is not stored. */
+static void stored_before_it_starts (void **state)
+{
+    struct world *w = *state;
+
+    manager_exec_lost (w->m);
+    manager_exec_hello (w->m, true);
+    submit (w, 1);
+    turn (w);
+    grant (w, 1);
+    told (w, "alloc1 ");
+    manager_commit_failed (w->m);
+    told (w, "");
+    turn (w);
+    told (w, "start1 ");
+    turn (w);
+    told (w, "");
+    /* one that is canceled meanwhile is not started at all */
+    submit (w, 2);
+    turn (w);
+    grant (w, 2);
+    cancel (w, 2);
+    turn (w);
+    told (w, "alloc2 kill2 free2 gone2 ");
+}
+
 static void hello (const struct job *job, void *arg)
 {
     tell (arg, "hello", job->id);
@@ -1012,6 +1038,60 @@ static void replay_of_others (void **state)
     manager_destroy (w2.m);
 }
 
+static struct world replay_kept (struct world *w, int count)
+{
+    struct world w2 = { .now = 2000 };
+
+    w2.m = manager_create (&ops, &w2, waited);
+    w2.m->kept = true;
+    for (int id = 1; id <= count; id++) {
+        flux_error_t error = { "" };
+        struct job *job = manager_lookup (w->m, id);
+        assert_int_equal (
+            manager_replay (w2.m, id, (struct span){ job->log.data, job->log.len },
+                            spec_text (&job->spec),
+                            (struct span){ job->R, strlen (job->R) }, &error),
+            0);
+    }
+    return w2;
+}
+
+/* Jobs that may run without us are asked for: whether they were started is not known, nor
+ * what those have said that are to end. */
+static void replay_of_kept (void **state)
+{
+    struct world *w = *state, w2;
+
+    for (int id = 1; id <= 3; id++)
+        submit (w, id);
+    turn (w);
+    for (int id = 1; id <= 3; id++)
+        grant (w, id);
+    manager_exec_start (w->m, 2);
+    manager_exec_start (w->m, 3);
+    manager_exec_finish (w->m, 3, 0);
+    w2 = replay_kept (w, 3);
+    w2.m->arg = &w2;
+    manager_restarted (w2.m);
+    turn (&w2);
+    told (&w2, "");
+    assert_int_equal (state_of (&w2, 3), FLUX_JOB_STATE_CLEANUP);
+    manager_exec_hello (w2.m, true);
+    told (&w2, "reattach1 reattach2 reattach3 ");
+    manager_exec_release (w2.m, 3, "all", true);
+    turn (&w2);
+    told (&w2, "gone3 ");
+    manager_destroy (w2.m);
+    /* an exec service that does not find them has nothing to say of those */
+    w2 = replay_kept (w, 3);
+    w2.m->arg = &w2;
+    manager_restarted (w2.m);
+    manager_exec_hello (w2.m, false);
+    turn (&w2);
+    told (&w2, "start1 reattach2 gone3 ");
+    manager_destroy (w2.m);
+}
+
 /* alloc was committed, R was not: the job cannot go on, and the others can. */
 static void replay_without_R (void **state)
 {
@@ -1190,6 +1270,8 @@ int main (void)
         T (late_starts),
         T (queues),
         T (losses),
+        T (stored_before_it_starts),
+        T (replay_of_kept),
         T (ends_between),
         T (waits),
         T (singleton),
