@@ -17,7 +17,10 @@ bool storage_outlives (flux_t *h)
 {
     const char *level = flux_attr_get (h, "instance-level");
 
-    return storage_is_kept (h) && (!level || atoi (level) == 0);
+    const char *rundir = flux_attr_get (h, "rundir");
+
+    return storage_is_kept (h) && (!level || atoi (level) == 0)
+           && (!rundir || strcmp (rundir, flux_attr_get (h, "statedir")) != 0);
 }
 
 size_t storage_blob_max (flux_t *h)

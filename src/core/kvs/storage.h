@@ -11,8 +11,8 @@
  * of the broker. One that ends with it keeps nothing from anyone. */
 bool storage_is_kept (flux_t *h);
 
-/* And the instance does not end with a job of another: its own may go on when all its
- * brokers are killed. */
+/* And it was asked for, beside the rundir, and the instance does not end with a job of
+ * another: its own may go on when all its brokers are killed. */
 bool storage_outlives (flux_t *h);
 
 /* Bytes that a blob may have: content.blob-size-limit, which the broker has looked at

@@ -27,7 +27,7 @@ struct found {
     void *arg;
 };
 
-int found_dir_open (const char *statedir, unsigned int rank, char **path,
+int found_dir_open (const char *statedir, unsigned int rank, bool make, char **path,
                     flux_error_t *error)
 {
     char why[PRIVATE_WHY_SIZE];
@@ -37,7 +37,7 @@ int found_dir_open (const char *statedir, unsigned int rank, char **path,
         *path = NULL;
         return error_fail (error, ENOMEM, "out of memory");
     }
-    if (mkdir (*path, 0700) < 0 && errno != EEXIST)
+    if (make && mkdir (*path, 0700) < 0 && errno != EEXIST)
         error_fail (error, errno, "statedir/shells-%u: %s", rank, strerror (errno));
     else if ((fd = private_dir_open (*path, why)) >= 0)
         return fd;

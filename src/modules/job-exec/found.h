@@ -10,9 +10,9 @@
 
 struct found;
 
-/* STATEDIR/shells-RANK, made if it is not there; path is the caller's to free. A
+/* STATEDIR/shells-RANK; make: if it is not there. path is the caller's to free. A
  * descriptor, or -1 with errno and *error: nothing can be kept. */
-int found_dir_open (const char *statedir, unsigned int rank, char **path,
+int found_dir_open (const char *statedir, unsigned int rank, bool make, char **path,
                     flux_error_t *error);
 /* There is a server, or what one has left. */
 bool found_is_any (int dir_fd);

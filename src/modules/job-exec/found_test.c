@@ -181,16 +181,18 @@ static void the_directory_is_ours_alone (void **state)
     char *path, link[400];
 
     assert_int_equal (chmod (dir, 0777), 0);
-    assert_int_equal (found_dir_open (top, 3, &path, &error), -1);
+    assert_int_equal (found_dir_open (top, 3, true, &path, &error), -1);
     assert_null (path);
     assert_non_null (strstr (error.text, "others may write to it"));
     assert_int_equal (chmod (dir, 0700), 0);
     snprintf (link, sizeof (link), "%s/shells-4", top);
     assert_int_equal (symlink (dir, link), 0);
-    assert_int_equal (found_dir_open (top, 4, &path, &error), -1);
+    assert_int_equal (found_dir_open (top, 4, true, &path, &error), -1);
     assert_non_null (strstr (error.text, "is a symbolic link"));
     unlink (link);
-    assert_int_equal (found_dir_open ("/nonexistent", 4, &path, &error), -1);
+    assert_int_equal (found_dir_open (top, 5, false, &path, &error), -1);
+    assert_int_equal (errno, ENOENT);
+    assert_int_equal (found_dir_open ("/nonexistent", 4, true, &path, &error), -1);
     assert_int_equal (errno, ENOENT);
 }
 
@@ -202,7 +204,8 @@ static int set_up (void **state)
     signal (SIGPIPE, SIG_IGN);
     snprintf (top, sizeof (top), "/tmp/job-exec-found-%0200d-XXXXXX", 0);
     if (!mkdtemp (top) || !(r = flux_reactor_create (0))
-        || (dir_fd = found_dir_open (top, 3, &dir, &error)) < 0 || stat (dir, &st) < 0)
+        || (dir_fd = found_dir_open (top, 3, true, &dir, &error)) < 0
+        || stat (dir, &st) < 0)
         return -1;
     return (st.st_mode & 07777) == 0700 ? 0 : -1;
 }

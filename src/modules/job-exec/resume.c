@@ -14,7 +14,7 @@
 #include "core/kvs/storage.h"
 #include "kept.h"
 
-#define TOKEN_KEY "checkpoint.job-exec"
+#define TOKEN_KEY "admin.job-exec"
 #define TOKEN_BYTES 16
 
 struct claim {

@@ -56,8 +56,8 @@ struct shells {
     struct found *found;  /* or none that we have found */
     int tries;            /* to find one that answers */
     bool greeted;         /* it has answered */
-    int dir_fd;           /* of servers that outlive us; -1: they do not */
-    char *dir, *token;
+    int dir_fd;           /* of servers that outlive us; -1: there were none */
+    char *dir, *token;    /* token NULL: they do not */
     double timeout;
     flux_watcher_t *retry_w;
     struct credit_out credit;
@@ -278,6 +278,24 @@ static void completion_cb (flux_subprocess_t *p)
     server_lost (sh, why);
 }
 
+/* One that cannot be had costs no job: they end with the broker. False: there is none. */
+static bool open_dir (struct shells *sh, bool make)
+{
+    flux_error_t error;
+
+    if (!sh->token || sh->dir_fd >= 0)
+        return sh->dir_fd >= 0;
+    sh->dir_fd = found_dir_open (flux_attr_get (sh->h, "statedir"), sh->rank, make,
+                                 &sh->dir, &error);
+    if (sh->dir_fd < 0 && (make || errno != ENOENT)) {
+        flux_log (sh->h, LOG_ERR, "rank %u: jobs will end with this broker: %s",
+                  sh->rank, error.text);
+        free (sh->token);
+        sh->token = NULL;
+    }
+    return sh->dir_fd >= 0;
+}
+
 /* The jobspec has the tasks' environment; nothing of the broker's leaks. */
 static int set_env (const struct shells *sh, flux_cmd_t *cmd)
 {
@@ -367,6 +385,7 @@ static int start_server (struct shells *sh)
         .on_stderr = stderr_cb,
         .on_credit = credit_cb,
     };
+    (void)open_dir (sh, true);
     flux_cmd_t *cmd = create_command (sh);
     flux_subprocess_t *p =
         cmd ? flux_local_exec (flux_get_reactor (sh->h), 0, cmd, &ops) : NULL;
@@ -435,7 +454,7 @@ static int greet_found (struct shells *sh)
 
 static bool find_server (struct shells *sh)
 {
-    if (sh->dir_fd < 0)
+    if (!open_dir (sh, false))
         return false;
     sh->found = found_connect (flux_get_reactor (sh->h), sh->dir_fd, found_data,
                                found_room, sh);
@@ -467,21 +486,13 @@ static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     need_server (arg);
 }
 
-/* A rank that keeps nothing, or cannot, has a server that ends with its broker. */
-static int open_keep (struct shells *sh, const struct shells_keep *keep)
+/* A rank that keeps nothing has a server that ends with its broker. */
+static int init_keep (struct shells *sh, const struct shells_keep *keep)
 {
-    const char *statedir = flux_attr_get (sh->h, "statedir");
-    flux_error_t error;
-
-    if (!keep || !storage_is_kept (sh->h))
+    if (!keep || !storage_outlives (sh->h))
         return 0;
     sh->timeout = keep->timeout;
-    if (!(sh->token = strdup (keep->token)))
-        return -1;
-    if ((sh->dir_fd = found_dir_open (statedir, sh->rank, &sh->dir, &error)) < 0)
-        flux_log (sh->h, LOG_ERR, "rank %u: jobs will end with this broker: %s",
-                  sh->rank, error.text);
-    return 0;
+    return (sh->token = strdup (keep->token)) ? 0 : -1;
 }
 
 struct shells *shells_create (flux_t *h, const char *path,
@@ -497,7 +508,7 @@ struct shells *shells_create (flux_t *h, const char *path,
     sh->cb = cb;
     sh->arg = arg;
     if (!(sh->path = strdup (path)) || flux_get_rank (h, &sh->rank) < 0
-        || open_keep (sh, keep) < 0 || !(sh->jobs = idmap_create (shell_destroy))
+        || init_keep (sh, keep) < 0 || !(sh->jobs = idmap_create (shell_destroy))
         || !(sh->retry_w = flux_timer_watcher_create (flux_get_reactor (h), 0., 0.,
                                                       retry_cb, sh))) {
         shells_destroy (sh);
@@ -599,7 +610,7 @@ void shells_forget (struct shells *sh, uint64_t id)
 
 void shells_claims_over (struct shells *sh)
 {
-    if (sh->dir_fd < 0 || (!sh->p && !sh->found && !found_is_any (sh->dir_fd)))
+    if (!open_dir (sh, false) || (!sh->p && !sh->found && !found_is_any (sh->dir_fd)))
         return;
     if (frame_append (&sh->out, 'E', 0, "", 0) < 0)
         server_lost (sh, "out of memory");

@@ -3,5 +3,5 @@
 
 LIMIT=240
 like 'kill -9 of all brokers under submissions, and on a full disk' ', 0 faults$' \
-    "$FLUX_TEST_SOURCE/test/torture/restart-jobs" 3 1
+    "$FLUX_TEST_SOURCE/test/torture/job/restart-jobs" 3 1
 finish
