@@ -4,6 +4,7 @@
  * that cannot be stored: see outflow.h. */
 #include "agent.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "kept.h"
 #include "ordered.h"
 #include "outflow.h"
+#include "session.h"
 #include "shells.h"
 
 /* A message that a broker forwards without making others wait long. */
@@ -60,8 +62,12 @@ struct agent {
     bool broken;                /* it was told that it is lost */
     bool keeps;                 /* shells outlive us */
     struct list asked;
-    struct buf up;
-    size_t taken; /* bytes of frames, not yet told */
+    struct session_out up;
+    struct session_in down;
+    int64_t session;       /* its number; 0: it ends with the way to rank 0 */
+    double heal;           /* s that it is kept without one */
+    flux_watcher_t *alone; /* when they are over; runs while there is no way */
+    size_t taken;          /* bytes of frames, not yet told */
     int64_t exchange_messages;
     int64_t exchange_bytes;
 };
@@ -89,15 +95,18 @@ static void agent_job_destroy (void *value)
 
 static void flush_up (struct agent *a)
 {
-    if (a->up.len == 0)
-        return;
-    if (a->attached && !a->broken
-        && flux_respond_raw (a->h, a->attached, a->up.data, a->up.len) < 0)
-        flux_log_error (a->h, "error responding to attach");
-    if (a->up.cap > 2 * MESSAGE_MAX)
-        buf_fini (&a->up);
-    else
-        buf_reset (&a->up);
+    const char *data;
+    size_t len;
+
+    while ((a->attached || !a->session)
+           && (len = session_out_next (&a->up, MESSAGE_MAX, &data)) > 0) {
+        if (a->attached && !a->broken
+            && flux_respond_raw (a->h, a->attached, data, len) < 0)
+            flux_log_error (a->h, "error responding to attach");
+        session_out_sent (&a->up, len);
+    }
+    if (a->up.buf.len == 0 && a->up.buf.cap > 2 * MESSAGE_MAX)
+        buf_fini (&a->up.buf);
 }
 
 static void up (struct agent *a, uint64_t id, char type, const char *text, size_t len)
@@ -106,13 +115,13 @@ static void up (struct agent *a, uint64_t id, char type, const char *text, size_
         a->frame_cb (id, type, text, len, a->arg);
         return;
     }
-    if (frame_append (&a->up, type, id, text, len) < 0) {
+    if (frame_append (&a->up.buf, type, id, text, len) < 0) {
         flux_log (a->h, LOG_CRIT, "out of memory: contact with job shells ends");
         if (a->attached && !a->broken)
             flux_respond_error (a->h, a->attached, ENOMEM, "out of memory");
         a->broken = true;
-        buf_fini (&a->up);
-    } else if (a->up.len >= MESSAGE_MAX)
+        session_out_fini (&a->up);
+    } else if (a->up.buf.len - a->up.sent >= MESSAGE_MAX)
         flush_up (a);
 }
 
@@ -539,6 +548,7 @@ static void end_shells (struct agent *a)
 {
     shells_destroy (a->shells);
     a->shells = NULL;
+    a->session = 0;
 }
 
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
@@ -722,10 +732,56 @@ static void detach (struct agent *a, bool abandon)
         shells_destroy (a->shells);
     a->shells = NULL;
     outflow_reset (a->outflow);
-    buf_reset (&a->up);
+    session_out_fini (&a->up);
+    a->up = (struct session_out){ .keep = false };
+    a->down = (struct session_in){ 0 };
+    a->session = 0;
+    flux_watcher_stop (a->alone);
+    a->taken = 0;
     a->broken = false;
     flux_msg_decref (a->attached);
     a->attached = NULL;
+}
+
+static void alone_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    detach (arg, true);
+}
+
+/* The way to rank 0 is lost. It may come by another. */
+static void wait_for_way (struct agent *a)
+{
+    flux_msg_decref (a->attached);
+    a->attached = NULL;
+    flux_timer_watcher_reset (a->alone, a->heal, 0.);
+    flux_watcher_start (a->alone);
+}
+
+/* Rank 0 has so much of what was said: the rest goes again. It is told the same first. */
+static int resume (struct agent *a, const flux_msg_t *msg, int64_t taken)
+{
+    char text[24];
+
+    if (session_out_resume (&a->up, taken) < 0)
+        return -1;
+    flux_watcher_stop (a->alone);
+    flux_msg_decref (a->attached);
+    a->attached = flux_msg_incref (msg);
+    a->taken = 0;
+    snprintf (text, sizeof (text), "%" PRId64, session_in_tell (&a->down));
+    return flux_respond_raw (a->h, msg, text, strlen (text) + 1);
+}
+
+static int begin_session (struct agent *a, int64_t session, double heal)
+{
+    if (session && !a->alone
+        && !(a->alone = flux_timer_watcher_create (flux_get_reactor (a->h), heal, 0.,
+                                                   alone_cb, a)))
+        return -1;
+    a->session = session;
+    a->heal = heal;
+    a->up.keep = session != 0;
+    return 0;
 }
 
 static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -734,9 +790,12 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct agent *a = arg;
     const char *shell, *token = NULL;
     struct shells_keep keep = { NULL, 0. };
+    json_int_t session = 0, taken = -1;
+    double heal = 0.;
 
-    if (flux_request_unpack (msg, NULL, "{s:s s?s s?F}", "shell", &shell, "token",
-                             &token, "reattach_timeout", &keep.timeout)
+    if (flux_request_unpack (msg, NULL, "{s:s s?s s?F s?I s?F s?I}", "shell", &shell,
+                             "token", &token, "reattach_timeout", &keep.timeout,
+                             "session", &session, "heal", &heal, "taken", &taken)
         < 0)
         goto error;
     keep.token = token;
@@ -748,13 +807,22 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         errno = EINVAL;
         goto error;
     }
+    if (taken >= 0) {
+        errno = ESRCH;
+        if (session == 0 || session != a->session || resume (a, msg, taken) < 0)
+            goto error;
+        return;
+    }
     if (a->attached) {
         flux_respond_error (h, msg, EBUSY, "another has attached");
         return;
     }
+    if (a->session) /* who comes does not know of it */
+        detach (a, true);
     if (!a->jobs
         || !(a->shells =
-                 shells_create (h, shell, token ? &keep : NULL, shell_frame, a)))
+                 shells_create (h, shell, token ? &keep : NULL, shell_frame, a))
+        || begin_session (a, session, heal) < 0)
         goto error;
     a->keeps = token != NULL;
     a->attached = flux_msg_incref (msg);
@@ -776,9 +844,14 @@ static void frames_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (!a->attached || flux_request_decode_raw (msg, NULL, &data, &len) < 0 || !data
         || !flux_disconnect_match (msg, a->attached))
         return;
+    (void)session_in_took (&a->down, len); /* c says it */
     rc = frame_reader_add (&r, data, len);
-    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0)
-        agent_frame (a, f.id, f.type, f.text, f.len);
+    while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0) {
+        if (f.id == 0 && f.type == 'c')
+            (void)session_out_told (&a->up, strtoll (f.text, NULL, 10));
+        else
+            agent_frame (a, f.id, f.type, f.text, f.len);
+    }
     frame_reader_fini (&r);
     if (rc < 0)
         flux_log_error (h, "frames from rank 0");
@@ -802,7 +875,11 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     struct agent *a = arg;
 
     exchange_disconnect (a->exchanges, is_of, (void *)msg);
-    if (a->attached && flux_disconnect_match (msg, a->attached))
+    if (!a->attached || !flux_disconnect_match (msg, a->attached))
+        return;
+    if (a->session)
+        wait_for_way (a);
+    else
         detach (a, true);
 }
 
@@ -880,7 +957,8 @@ void agent_destroy (struct agent *a)
     idmap_destroy (a->jobs);
     idset_destroy (a->below);
     flux_msg_decref (a->attached);
-    buf_fini (&a->up);
+    session_out_fini (&a->up);
+    flux_watcher_destroy (a->alone);
     free (a);
     errno = saved;
 }

@@ -592,9 +592,19 @@ static int say_hello (struct ctx *ctx)
     return rc;
 }
 
+/* "none" is no duration. */
+static double read_heal (struct ctx *ctx)
+{
+    const char *s = flux_attr_get (ctx->h, "tbon.heal");
+    double seconds;
+
+    return s && fsd_parse (s, &seconds) == 0 ? seconds : 0.;
+}
+
 static int init (struct ctx *ctx, int argc, char *argv[])
 {
     flux_reactor_t *r = flux_get_reactor (ctx->h);
+    ctx->heal = read_heal (ctx);
     list_init (&ctx->dirty_nodes);
     list_init (&ctx->dead_nodes);
     list_init (&ctx->dirty_jobs);

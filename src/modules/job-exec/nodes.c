@@ -13,10 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <syslog.h>
 
+#include "base/clock.h"
 #include "core/shell/protocol.h"
 #include "ctx.h"
+#include "session.h"
 
 /* A message that a broker forwards without making others wait long. */
 #define WRITE_MAX (256 * 1024)
@@ -24,13 +27,21 @@
  * that are still there make no failure of it. In seconds. */
 #define LOST_AFTER 1.
 
+/* Where the tree heals: how often an agent is asked whether it goes on, and after how long
+ * again. One whose broker is dead cannot be told from one whose parent is. In seconds. */
+#define RESUME_TRIES 8
+#define RESUME_AGAIN 0.1
+
 struct node {
     struct ctx *ctx;
     unsigned int rank;
     flux_future_t *f; /* of the attach request; NULL on rank 0 */
     struct credit_out credit;
-    struct buf out;
-    size_t out_pos; /* sent already */
+    struct session_out out;
+    struct session_in in;
+    int64_t told;   /* bytes of out, by the agent */
+    int64_t number; /* of the session; 0: it ends with the way */
+    int tries;      /* to go on, in vain; 0: the way is there */
     struct list shells;
     struct list dirty_node;
     struct list dead_node;
@@ -45,7 +56,7 @@ static void node_destroy (struct node *n)
     list_remove (&n->dead_node);
     timer_clear (&n->ctx->timers, &n->lost_timer);
     flux_future_destroy (n->f);
-    buf_fini (&n->out);
+    session_out_fini (&n->out);
     free (n);
 }
 
@@ -128,6 +139,39 @@ static void mark_dirty (struct node *n)
         list_append (&n->ctx->dirty_nodes, &n->dirty_node);
 }
 
+static void got_credit (struct node *n, int64_t bytes)
+{
+    credit_out_add (&n->credit, bytes, AGENT_WINDOW);
+    n->told += bytes;
+    if (n->number && session_out_told (&n->out, n->told) < 0)
+        n->told -= bytes; /* it cannot have them */
+    mark_dirty (n);
+}
+
+/* Over a new way the agent says first how much it has: what it does not have goes again. */
+static void resumed (struct node *n, const char *text)
+{
+    n->told = strtoll (text, NULL, 10);
+    n->tries = 0;
+    if (session_out_resume (&n->out, n->told) < 0) {
+        node_lost (n, EPROTO, "its agent has more than it was sent");
+        return;
+    }
+    credit_out_init (&n->credit, AGENT_WINDOW);
+    mark_dirty (n);
+}
+
+static void tell_taken (struct node *n)
+{
+    char text[24];
+
+    snprintf (text, sizeof (text), "%" PRId64, n->in.taken);
+    if (frame_append (&n->out.buf, 'c', 0, text, strlen (text)) < 0)
+        node_lost (n, ENOMEM, "out of memory");
+    else
+        mark_dirty (n);
+}
+
 static void got_frames (struct node *n, const void *data, size_t len)
 {
     struct frame_reader r = { 0 };
@@ -135,10 +179,9 @@ static void got_frames (struct node *n, const void *data, size_t len)
     int rc = frame_reader_add (&r, data, len);
 
     while (rc >= 0 && !n->dead && (rc = frame_reader_next (&r, &f)) != 0) {
-        if (rc > 0 && f.id == 0 && f.type == 'c') {
-            credit_out_add (&n->credit, strtoll (f.text, NULL, 10), AGENT_WINDOW);
-            mark_dirty (n);
-        } else if (rc > 0)
+        if (rc > 0 && f.id == 0 && f.type == 'c')
+            got_credit (n, strtoll (f.text, NULL, 10));
+        else if (rc > 0)
             dispatch (n->ctx, n->rank, f.id, f.type, f.text, f.len);
         else {
             flux_log (n->ctx->h, LOG_ERR, "rank %u: malformed frame", n->rank);
@@ -157,6 +200,39 @@ static void lost_cb (struct timer *t, void *arg)
     node_lost (arg, EHOSTUNREACH, "");
 }
 
+static int attach (struct node *n);
+
+static void again_cb (struct timer *t, void *arg)
+{
+    struct node *n = arg;
+
+    if (!n->dead && attach (n) < 0)
+        node_lost (n, errno, strerror (errno));
+}
+
+/* The way is lost; the agent may be there. */
+static void go_on (struct node *n)
+{
+    flux_future_destroy (n->f);
+    n->f = NULL;
+    exec_set_timer (n->ctx, &n->lost_timer, n->tries++ > 0 ? RESUME_AGAIN : 0., again_cb,
+                    n);
+}
+
+static void attach_failed (struct node *n, int errnum, const char *why)
+{
+    bool lost = errnum == EHOSTUNREACH;
+
+    if (lost && n->number && n->tries < RESUME_TRIES)
+        go_on (n);
+    else if (n->tries > 0 && errnum == ESRCH) /* it is another broker's */
+        node_lost (n, EHOSTUNREACH, why);
+    else if (lost && n->ctx->resume.token)
+        exec_set_timer (n->ctx, &n->lost_timer, LOST_AFTER, lost_cb, n);
+    else
+        node_lost (n, errnum, why);
+}
+
 static void attach_continuation (flux_future_t *f, void *arg)
 {
     struct node *n = arg;
@@ -166,30 +242,61 @@ static void attach_continuation (flux_future_t *f, void *arg)
     if (n->dead)
         return;
     if (flux_rpc_get_raw (f, &data, &len) < 0) {
-        if (errno == EHOSTUNREACH && n->ctx->resume.token)
-            exec_set_timer (n->ctx, &n->lost_timer, LOST_AFTER, lost_cb, n);
-        else
-            node_lost (n, errno, flux_future_error_string (f));
+        attach_failed (n, errno, flux_future_error_string (f));
         return;
     }
-    if (data)
+    if (data && n->tries > 0)
+        resumed (n, data); /* with a NUL behind it, as all payloads that are text */
+    else if (data) {
         got_frames (n, data, len);
+        if (n->number && !n->dead && session_in_took (&n->in, len))
+            tell_taken (n);
+    }
     flux_future_reset (f);
+}
+
+static json_t *attach_payload (struct node *n)
+{
+    struct ctx *ctx = n->ctx;
+    json_t *o = json_pack ("{s:s}", "shell", ctx->config.shell);
+    int rc = o ? 0 : -1;
+
+    if (rc == 0 && ctx->resume.token)
+        rc = json_object_set_new (o, "token", json_string (ctx->resume.token))
+             | json_object_set_new (o, "reattach_timeout",
+                                    json_real (ctx->config.reattach_timeout));
+    if (rc == 0 && n->number)
+        rc = json_object_set_new (o, "session", json_integer (n->number))
+             | json_object_set_new (o, "heal", json_real (ctx->heal));
+    if (rc == 0 && n->tries > 0)
+        rc = json_object_set_new (o, "taken", json_integer (session_in_tell (&n->in)));
+    if (rc < 0) {
+        json_decref (o);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return o;
 }
 
 static int attach (struct node *n)
 {
-    struct ctx *ctx = n->ctx;
+    json_t *o = attach_payload (n);
 
-    credit_out_init (&n->credit, AGENT_WINDOW);
-    n->f = ctx->resume.token
-               ? flux_rpc_pack (ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
-                                "{s:s s:s s:f}", "shell", ctx->config.shell, "token",
-                                ctx->resume.token, "reattach_timeout",
-                                ctx->config.reattach_timeout)
-               : flux_rpc_pack (ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
-                                "{s:s}", "shell", ctx->config.shell);
+    if (!o)
+        return -1;
+    n->f = flux_rpc_pack (n->ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING, "o", o);
     return n->f && flux_future_then (n->f, -1., attach_continuation, n) == 0 ? 0 : -1;
+}
+
+static void begin_session (struct node *n)
+{
+    credit_out_init (&n->credit, AGENT_WINDOW);
+    if (n->ctx->heal <= 0.)
+        return;
+    n->out.keep = true;
+    if (getrandom (&n->number, sizeof (n->number), 0) != sizeof (n->number))
+        n->number = (int64_t)(clock_monotonic () * 1e9);
+    n->number = (n->number & INT64_MAX) | 1;
 }
 
 static struct node *get_node (struct ctx *ctx, unsigned int rank)
@@ -205,6 +312,7 @@ static struct node *get_node (struct ctx *ctx, unsigned int rank)
     list_init (&n->shells);
     list_init (&n->dirty_node);
     list_init (&n->dead_node);
+    begin_session (n);
     if ((rank > 0 && attach (n) < 0) || idmap_insert (ctx->nodes, rank, n) < 0) {
         node_destroy (n);
         return NULL;
@@ -225,7 +333,7 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
         agent_frame (ctx->agent, job->id, type, text, len);
         return;
     }
-    if (frame_append (&n->out, type, job->id, text, len) < 0)
+    if (frame_append (&n->out.buf, type, job->id, text, len) < 0)
         node_lost (n, ENOMEM, "out of memory");
     else
         mark_dirty (n);
@@ -239,7 +347,7 @@ static void tell_claims_over (struct node *n)
     n->claims_told = true;
     if (n->rank == 0)
         agent_frame (n->ctx->agent, 0, 'E', "", 0);
-    else if (frame_append (&n->out, 'E', 0, "", 0) < 0)
+    else if (frame_append (&n->out.buf, 'E', 0, "", 0) < 0)
         node_lost (n, ENOMEM, "out of memory");
 }
 
@@ -278,9 +386,11 @@ void nodes_end (struct ctx *ctx)
     size_t pos = 0;
     void *value;
 
-    while (ctx->resume.token && idmap_next (ctx->nodes, &pos, NULL, &value)) {
+    if (!ctx->resume.token && ctx->heal <= 0.)
+        return;
+    while (idmap_next (ctx->nodes, &pos, NULL, &value)) {
         struct node *n = value;
-        if (n->rank > 0 && frame_append (&n->out, 'Q', 0, "", 0) == 0) {
+        if (n->rank > 0 && frame_append (&n->out.buf, 'Q', 0, "", 0) == 0) {
             credit_out_add (&n->credit, AGENT_WINDOW, AGENT_WINDOW);
             mark_dirty (n);
         }
@@ -356,28 +466,19 @@ void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, siz
 /* As far as credit and message size allow. */
 static int node_flush (struct node *n)
 {
-    while (n->out_pos < n->out.len && credit_out_open (&n->credit)) {
-        size_t len = n->out.len - n->out_pos;
-        const char *start = n->out.data + n->out_pos;
-        flux_future_t *f;
+    const char *data;
+    size_t len;
 
-        if (len > WRITE_MAX) { /* whole frames */
-            const char *nl = memrchr (start, '\n', WRITE_MAX);
-            if (!nl)
-                nl = memchr (start, '\n', len);
-            if (nl)
-                len = nl + 1 - start;
-        }
-        if (!(f = flux_rpc_raw (n->ctx->h, "job-exec.frames", start, len, n->rank,
-                                FLUX_RPC_NORESPONSE)))
+    while (n->tries == 0 && credit_out_open (&n->credit)
+           && (len = session_out_next (&n->out, WRITE_MAX, &data)) > 0) {
+        flux_future_t *f = flux_rpc_raw (n->ctx->h, "job-exec.frames", data, len, n->rank,
+                                         FLUX_RPC_NORESPONSE);
+
+        if (!f)
             return -1;
         flux_future_destroy (f);
         credit_out_spend (&n->credit, len);
-        n->out_pos += len;
-    }
-    if (n->out_pos > n->out.len / 2) { /* moving the rest pays */
-        buf_consume (&n->out, n->out_pos);
-        n->out_pos = 0;
+        session_out_sent (&n->out, len);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <string.h>
 
 void session_out_fini (struct session_out *s)
 {
@@ -12,6 +13,18 @@ size_t session_out_rest (const struct session_out *s, const char **data)
 {
     *data = s->buf.data ? s->buf.data + s->sent : NULL;
     return s->buf.len - s->sent;
+}
+
+size_t session_out_next (const struct session_out *s, size_t max, const char **data)
+{
+    size_t len = session_out_rest (s, data);
+    const char *nl;
+
+    if (len <= max)
+        return len;
+    if (!(nl = memrchr (*data, '\n', max)))
+        nl = memchr (*data, '\n', len);
+    return nl ? (size_t)(nl + 1 - *data) : len;
 }
 
 /* Nobody asks for the first len bytes again. Moving the rest pays when it is the smaller

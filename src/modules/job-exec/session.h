@@ -32,6 +32,8 @@ struct session_in {
 void session_out_fini (struct session_out *s);
 /* Not sent yet. *data is valid until s changes. */
 size_t session_out_rest (const struct session_out *s, const char **data);
+/* Whole frames of it: as many as go into max bytes, but at least one. 0: nothing is left. */
+size_t session_out_next (const struct session_out *s, size_t max, const char **data);
 /* The first len of the rest are on their way. */
 void session_out_sent (struct session_out *s, size_t len);
 /* The other end has so many bytes in all. -1 with EPROTO: so many were not sent. */

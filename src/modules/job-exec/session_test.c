@@ -23,6 +23,23 @@ static void what_was_not_sent_is_the_rest (void **state)
     session_out_fini (&out);
 }
 
+static void frames_are_not_cut (void **state)
+{
+    struct session_out out = { .keep = true };
+    const char *data;
+
+    buf_adds (&out.buf, "aaa\nbb\ncccccccc\nd\n");
+    assert_int_equal (session_out_next (&out, 8, &data), 7);
+    session_out_sent (&out, 7);
+    assert_int_equal (session_out_next (&out, 8, &data), 9); /* one, whatever its size */
+    assert_memory_equal (data, "cccc", 4);
+    session_out_sent (&out, 9);
+    assert_int_equal (session_out_next (&out, 8, &data), 2);
+    session_out_sent (&out, 2);
+    assert_int_equal (session_out_next (&out, 8, &data), 0);
+    session_out_fini (&out);
+}
+
 static void what_was_told_is_not_sent_again (void **state)
 {
     struct session_out out = { .keep = true };
@@ -122,6 +139,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (what_was_not_sent_is_the_rest),
+        cmocka_unit_test (frames_are_not_cut),
         cmocka_unit_test (what_was_told_is_not_sent_again),
         cmocka_unit_test (who_keeps_nothing_cannot_resume),
         cmocka_unit_test (a_total_is_told_from_time_to_time),

@@ -7,6 +7,13 @@ under_flux 7 --test-exit-mode=leader -Stbon.topo=kary:2 -Stbon.heal=20s
 is 'the attribute' 20s flux getattr tbon.heal
 id=$(flux submit --requires=rank:5 sh -c 'until [ -e go ]; do sleep 0.1; done; echo whole')
 flux job wait-event -q "$id" start
+# Below the one that will be lost: what they say and are told goes by it.
+low=$(flux submit --requires=rank:3 -n1 sh -c 'echo before; until [ -e go ]; do sleep 0.1; done; echo after')
+wide=$(flux submit -N2 --requires=rank:3-4 -n2 sh -c 'until [ -e go ]; do sleep 0.1; done; echo both')
+fed=$(flux submit --requires=rank:4 -n1 cat)
+flux job wait-event -q "$low" start
+flux job wait-event -q "$wide" start
+flux job wait-event -q "$fed" start
 flux exec -r3 flux kvs put before=1
 pid=$(flux exec -r1 flux getattr broker.pid)
 kill -9 "$pid"
@@ -34,6 +41,11 @@ flux exec -r4 flux kvs put there=2
 is 'and writes' 2 flux kvs get there
 : >go
 is 'a job elsewhere has not noticed' whole flux job attach "$id"
+is 'nor has one below the lost one' 'before
+after' flux job attach "$low"
+is 'nor one that is there on two' 'both
+both' flux job attach "$wide"
+is 'standard input comes to another' fed sh -c 'echo fed | flux job attach "$1"' sh "$fed"
 is 'jobs run where they are adopted' 'rank 4' \
     sh -c 'flux run --requires=rank:4 sh -c "echo rank \$(flux getattr rank)"'
 finish
