@@ -757,19 +757,25 @@ static void wait_for_way (struct agent *a)
     flux_watcher_start (a->alone);
 }
 
-/* Rank 0 has so much of what was said: the rest goes again. It is told the same first. */
-static int resume (struct agent *a, const flux_msg_t *msg, int64_t taken)
+/* The first that rank 0 hears over a way. */
+static int greet (struct agent *a)
 {
     char text[24];
 
+    snprintf (text, sizeof (text), "%" PRId64, session_in_tell (&a->down));
+    return flux_respond_raw (a->h, a->attached, text, strlen (text) + 1);
+}
+
+/* Rank 0 has so much of what was said: the rest goes again. It is told the same first. */
+static int resume (struct agent *a, const flux_msg_t *msg, int64_t taken)
+{
     if (session_out_resume (&a->up, taken) < 0)
         return -1;
     flux_watcher_stop (a->alone);
     flux_msg_decref (a->attached);
     a->attached = flux_msg_incref (msg);
     a->taken = 0;
-    snprintf (text, sizeof (text), "%" PRId64, session_in_tell (&a->down));
-    return flux_respond_raw (a->h, msg, text, strlen (text) + 1);
+    return greet (a);
 }
 
 static int begin_session (struct agent *a, int64_t session, double heal)
@@ -826,6 +832,8 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         goto error;
     a->keeps = token != NULL;
     a->attached = flux_msg_incref (msg);
+    if (session && greet (a) < 0)
+        flux_log_error (h, "error responding to attach");
     return;
 error:
     flux_respond_error (h, msg, errno, NULL);

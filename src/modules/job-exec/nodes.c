@@ -41,7 +41,9 @@ struct node {
     struct session_in in;
     int64_t told;   /* bytes of out, by the agent */
     int64_t number; /* of the session; 0: it ends with the way */
-    int tries;      /* to go on, in vain; 0: the way is there */
+    bool began;     /* the agent has answered once */
+    bool open;      /* and since the way was lost; a way without a session is */
+    int tries;      /* to go on, in vain */
     struct list shells;
     struct list dirty_node;
     struct list dead_node;
@@ -148,11 +150,13 @@ static void got_credit (struct node *n, int64_t bytes)
     mark_dirty (n);
 }
 
-/* Over a new way the agent says first how much it has: what it does not have goes again. */
+/* Of a session the agent says first how much it has: what it does not have goes (again).
+ * Until then nothing goes, so that nothing is started twice if nobody answers. */
 static void resumed (struct node *n, const char *text)
 {
     n->told = strtoll (text, NULL, 10);
     n->tries = 0;
+    n->began = n->open = true;
     if (session_out_resume (&n->out, n->told) < 0) {
         node_lost (n, EPROTO, "its agent has more than it was sent");
         return;
@@ -215,6 +219,7 @@ static void go_on (struct node *n)
 {
     flux_future_destroy (n->f);
     n->f = NULL;
+    n->open = false;
     exec_set_timer (n->ctx, &n->lost_timer, n->tries++ > 0 ? RESUME_AGAIN : 0., again_cb,
                     n);
 }
@@ -225,7 +230,7 @@ static void attach_failed (struct node *n, int errnum, const char *why)
 
     if (lost && n->number && n->tries < RESUME_TRIES)
         go_on (n);
-    else if (n->tries > 0 && errnum == ESRCH) /* it is another broker's */
+    else if (n->began && errnum == ESRCH) /* it is another broker's */
         node_lost (n, EHOSTUNREACH, why);
     else if (lost && n->ctx->resume.token)
         exec_set_timer (n->ctx, &n->lost_timer, LOST_AFTER, lost_cb, n);
@@ -245,7 +250,7 @@ static void attach_continuation (flux_future_t *f, void *arg)
         attach_failed (n, errno, flux_future_error_string (f));
         return;
     }
-    if (data && n->tries > 0)
+    if (data && !n->open)
         resumed (n, data); /* with a NUL behind it, as all payloads that are text */
     else if (data) {
         got_frames (n, data, len);
@@ -268,7 +273,7 @@ static json_t *attach_payload (struct node *n)
     if (rc == 0 && n->number)
         rc = json_object_set_new (o, "session", json_integer (n->number))
              | json_object_set_new (o, "heal", json_real (ctx->heal));
-    if (rc == 0 && n->tries > 0)
+    if (rc == 0 && n->began)
         rc = json_object_set_new (o, "taken", json_integer (session_in_tell (&n->in)));
     if (rc < 0) {
         json_decref (o);
@@ -291,7 +296,8 @@ static int attach (struct node *n)
 static void begin_session (struct node *n)
 {
     credit_out_init (&n->credit, AGENT_WINDOW);
-    if (n->ctx->heal <= 0.)
+    n->open = n->ctx->heal <= 0.;
+    if (n->open)
         return;
     n->out.keep = true;
     if (getrandom (&n->number, sizeof (n->number), 0) != sizeof (n->number))
@@ -469,7 +475,7 @@ static int node_flush (struct node *n)
     const char *data;
     size_t len;
 
-    while (n->tries == 0 && credit_out_open (&n->credit)
+    while (n->open && credit_out_open (&n->credit)
            && (len = session_out_next (&n->out, WRITE_MAX, &data)) > 0) {
         flux_future_t *f = flux_rpc_raw (n->ctx->h, "job-exec.frames", data, len, n->rank,
                                          FLUX_RPC_NORESPONSE);
