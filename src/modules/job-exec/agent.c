@@ -826,8 +826,7 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (a->session) /* who comes does not know of it */
         detach (a, true);
     if (!a->jobs
-        || !(a->shells =
-                 shells_create (h, shell, token ? &keep : NULL, shell_frame, a))
+        || !(a->shells = shells_create (h, shell, token ? &keep : NULL, shell_frame, a))
         || begin_session (a, session, heal) < 0)
         goto error;
     a->keeps = token != NULL;

@@ -398,6 +398,80 @@ static void shells_end_with_who_attached (void **state)
     end ();
 }
 
+/* taken < 0: for the first time. */
+static flux_future_t *attach_session (int number, int taken)
+{
+    json_t *o =
+        json_pack ("{s:s s:i s:f}", "shell", "/s", "session", number, "heal", 0.05);
+    flux_future_t *f;
+
+    if (taken >= 0)
+        json_object_set_new (o, "taken", json_integer (taken));
+    f = flux_rpc_pack (h, "job-exec.attach", FLUX_NODEID_ANY, FLUX_RPC_STREAMING, "o",
+                       o);
+    assert_non_null (f);
+    spin ();
+    return f;
+}
+
+static void refuse_session (int number, int taken, int errnum)
+{
+    flux_future_t *f = attach_session (number, taken);
+
+    assert_int_equal (flux_rpc_get_raw (f, NULL, NULL), -1);
+    flux_future_destroy (f);
+    f = attach_session (number, taken);
+    assert_int_equal (flux_future_get (f, NULL), -1);
+    assert_int_equal (errno, errnum);
+    flux_future_destroy (f);
+}
+
+static const void *next_answer (flux_future_t *f)
+{
+    const void *data;
+    size_t len;
+
+    spin ();
+    assert_int_equal (flux_rpc_get_raw (f, &data, &len), 0);
+    return data;
+}
+
+/* The way to rank 0 is lost, and what was on it. */
+static void a_session_goes_on (void **state)
+{
+    flux_future_t *f;
+
+    begin ("3");
+    f = attach_session (5, -1);
+    assert_string_equal (next_answer (f), "0");
+    flux_future_reset (f);
+    tell ("job-exec.frames", "S 7 {} {}\n", 10);
+    expect ("create(/s) start(7) ");
+    say (7, 'e', "heard");
+    assert_memory_equal (next_answer (f), "e 7 heard\n", 10);
+    say (7, 'e', "lost");
+    spin ();
+    flux_future_destroy (f);
+    tell ("job-exec.disconnect", NULL, 0);
+    say (7, 'e', "said meanwhile");
+    expect ("gone ");
+    refuse_session (6, 10, ESRCH); /* another broker's */
+    refuse_session (5, 1000, EPROTO);
+    f = attach_session (5, 10);
+    assert_string_equal (next_answer (f), "10");
+    flux_future_reset (f);
+    assert_memory_equal (next_answer (f), "e 7 lost\ne 7 said meanwhile\n", 28);
+    tell ("job-exec.frames", "k 7 15\n", 7);
+    expect ("send(7 k 15) ");
+    flux_future_destroy (f);
+    /* it does not come back in time */
+    tell ("job-exec.disconnect", NULL, 0);
+    while (!strstr (trace.data ? trace.data : "", "abandon"))
+        (void)flux_reactor_run (flux_get_reactor (h), FLUX_REACTOR_ONCE);
+    refuse_session (5, 38, ESRCH);
+    end ();
+}
+
 static flux_future_t *attach_kept (void)
 {
     flux_future_t *f = flux_rpc_pack (h, "job-exec.attach", FLUX_NODEID_ANY,
@@ -576,6 +650,7 @@ int main (void)
         cmocka_unit_test (much_is_cut),
         cmocka_unit_test (shells_end_with_who_attached),
         cmocka_unit_test (shells_are_claimed_and_forgotten),
+        cmocka_unit_test (a_session_goes_on),
         cmocka_unit_test (who_may_not_attach_is_told),
         cmocka_unit_test (a_child_is_answered),
         cmocka_unit_test (a_parent_is_asked),

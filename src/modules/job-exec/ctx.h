@@ -40,7 +40,7 @@ struct ctx {
     flux_watcher_t *prepare_w;
 
     struct agent *agent; /* of this rank */
-    double heal;         /* tbon.heal, in seconds; 0: a way that is lost ends what it led to */
+    double heal; /* tbon.heal, in seconds; 0: a way that is lost ends what it led to */
     struct idmap *nodes; /* by rank */
     struct list dirty_nodes;
     struct list dead_nodes;

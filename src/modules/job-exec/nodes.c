@@ -220,8 +220,8 @@ static void go_on (struct node *n)
     flux_future_destroy (n->f);
     n->f = NULL;
     n->open = false;
-    exec_set_timer (n->ctx, &n->lost_timer, n->tries++ > 0 ? RESUME_AGAIN : 0., again_cb,
-                    n);
+    exec_set_timer (n->ctx, &n->lost_timer, n->tries++ > 0 ? RESUME_AGAIN : 0.,
+                    again_cb, n);
 }
 
 static void attach_failed (struct node *n, int errnum, const char *why)
@@ -289,7 +289,8 @@ static int attach (struct node *n)
 
     if (!o)
         return -1;
-    n->f = flux_rpc_pack (n->ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING, "o", o);
+    n->f = flux_rpc_pack (n->ctx->h, "job-exec.attach", n->rank, FLUX_RPC_STREAMING,
+                          "o", o);
     return n->f && flux_future_then (n->f, -1., attach_continuation, n) == 0 ? 0 : -1;
 }
 
@@ -477,8 +478,8 @@ static int node_flush (struct node *n)
 
     while (n->open && credit_out_open (&n->credit)
            && (len = session_out_next (&n->out, WRITE_MAX, &data)) > 0) {
-        flux_future_t *f = flux_rpc_raw (n->ctx->h, "job-exec.frames", data, len, n->rank,
-                                         FLUX_RPC_NORESPONSE);
+        flux_future_t *f = flux_rpc_raw (n->ctx->h, "job-exec.frames", data, len,
+                                         n->rank, FLUX_RPC_NORESPONSE);
 
         if (!f)
             return -1;

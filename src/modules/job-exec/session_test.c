@@ -31,7 +31,8 @@ static void frames_are_not_cut (void **state)
     buf_adds (&out.buf, "aaa\nbb\ncccccccc\nd\n");
     assert_int_equal (session_out_next (&out, 8, &data), 7);
     session_out_sent (&out, 7);
-    assert_int_equal (session_out_next (&out, 8, &data), 9); /* one, whatever its size */
+    assert_int_equal (session_out_next (&out, 8, &data),
+                      9); /* one, whatever its size */
     assert_memory_equal (data, "cccc", 4);
     session_out_sent (&out, 9);
     assert_int_equal (session_out_next (&out, 8, &data), 2);
