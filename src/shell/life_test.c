@@ -287,6 +287,23 @@ static void others_have_exited (void **state)
     end ();
 }
 
+/* A shell that is lost is one whose tasks have failed. */
+static void others_are_lost (void **state)
+{
+    begin ();
+    frame ('L', "1 0");
+    assert_true (sh->exit_deadline == 0);
+    assert_string_equal (hear (), "");
+    sh->exit_timeout = 100;
+    frame ('L', "1 2");
+    assert_true (sh->exit_deadline > clock_monotonic () + 50);
+    assert_string_equal (hear (), "");
+    sh->exit_on_error = true;
+    frame ('L', "3 2");
+    assert_non_null (strstr (hear (), "shell rank 3 is lost"));
+    end ();
+}
+
 /* "-s SIG@TIME": a new expiration moves it. */
 static void it_expires (void **state)
 {
@@ -377,6 +394,7 @@ int main (void)
         cmocka_unit_test (deadlines),
         cmocka_unit_test (at_its_end),
         cmocka_unit_test (others_have_exited),
+        cmocka_unit_test (others_are_lost),
         cmocka_unit_test (it_expires),
         cmocka_unit_test (held),
         cmocka_unit_test (nobody_reads),

@@ -24,6 +24,8 @@ struct plug_ops {
     /* Calls all who wait for topic. -1: one failed, which is a fatal error that names
      * it, and no other was called. */
     int (*call) (struct shell *sh, const char *topic, struct task *task);
+    /* shell.lost: another shell of the job is. */
+    void (*lost) (struct shell *sh, int shell_rank, int severity);
     /* What only this program can do before tasks start. -1: a fatal error was told. */
     int (*builtin) (struct shell *sh);
     /* Another map, owned by the caller; NULL with ENOENT: nobody knows the scheme; NULL

@@ -261,6 +261,21 @@ static void other_exit (struct shell *sh)
         sh->exit_deadline = clock_monotonic () + sh->exit_timeout;
 }
 
+/* To the tasks here it is as if one of that shell had failed. */
+static void other_lost (struct shell *sh, const char *text)
+{
+    char *end, note[64];
+    int rank = strtol (text, &end, 10), severity = strtol (end, NULL, 10);
+
+    if (shell_plug)
+        shell_plug->lost (sh, rank, severity);
+    if (sh->exit_on_error) {
+        snprintf (note, sizeof (note), "shell rank %d is lost", rank);
+        shell_raise (sh, "exec", 0, note);
+    }
+    other_exit (sh);
+}
+
 void shell_frame (struct shell *sh, const struct frame *f)
 {
     switch (f->type) {
@@ -288,6 +303,9 @@ void shell_frame (struct shell *sh, const struct frame *f)
         break;
     case 'D':
         other_exit (sh);
+        break;
+    case 'L':
+        other_lost (sh, f->text);
         break;
     case 'x':
         update_expiration (sh, f->text);

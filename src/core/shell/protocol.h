@@ -19,6 +19,8 @@
  *   w  output for a file that the leader writes: [stream, rank, data, eof], the
  *      data in base64; or "eof" when a shell has sent all
  *   D  a task of another shell has exited first
+ *   L  to the leader: the index of a shell that was lost, and the severity of the
+ *      exception that says so
  *   x  the job's new expiration: seconds since the epoch, and seconds left
  *   C  credit: bytes of o and w text that the shell may send again
  *   K  signal number for the shell itself (by the server), or nothing: SIGKILL. One

@@ -464,6 +464,32 @@ error:
     flux_respond_error (h, msg, errno, NULL);
 }
 
+/* The instance that is this job says which of its shells it can do without. */
+static void critical_ranks_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                               void *arg)
+{
+    struct ctx *ctx = arg;
+    json_int_t id;
+    const char *ranks, *errstr = NULL;
+    struct job *job;
+
+    if (flux_request_unpack (msg, NULL, "{s:I s:s}", "id", &id, "ranks", &ranks) < 0)
+        goto error;
+    if (!(job = idmap_lookup (ctx->jobs, id)) || job->finished) {
+        errno = ENOENT;
+        errstr = "job is not running";
+        goto error;
+    }
+    if (job_set_critical (job, ranks) < 0) {
+        errstr = "ranks: not a set of the job's shells";
+        goto error;
+    }
+    flux_respond (h, msg, NULL);
+    return;
+error:
+    flux_respond_error (h, msg, errno, errstr);
+}
+
 static void exception_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                           void *arg)
 {
@@ -532,6 +558,7 @@ static const struct flux_msg_handler_spec handler_tab[] = {
     { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "stdin", stdin_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "expiration", expiration_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "critical-ranks", critical_ranks_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "stats-get", stats_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };

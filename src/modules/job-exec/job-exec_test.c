@@ -182,6 +182,81 @@ static void test_two_shells (void **state)
     job_destroy (job);
 }
 
+/* Three shells that run; of the last two a job may say that it can do without. */
+static struct job *running_three (const char *critical)
+{
+    struct job *job = create ("1,3,5", "{}");
+
+    assert_non_null (job);
+    for (int rank = 1; rank <= 5; rank += 2)
+        frame (job, rank, 's', "");
+    if (critical)
+        assert_int_equal (job_set_critical (job, critical), 0);
+    buf_reset (&trace);
+    return job;
+}
+
+static void lose (struct job *job, int rank)
+{
+    job_shell_lost (job, job_shell (job, rank), 9, "node-failure", "gone");
+}
+
+static void test_lost_critical (void **state)
+{
+    struct job *job = running_three (NULL);
+
+    lose (job, 3);
+    check ("exception(0,node-failure,gone) L1:1 0 D5: w1:\"eof\" ");
+    lose (job, 3);
+    frame (job, 5, 'X', "15");
+    frame (job, 1, 'X', "0");
+    assert_non_null (strstr (trace.data, "finish(15) "));
+    job_destroy (job);
+    /* the leader is critical, whatever they say */
+    job = running_three ("1");
+    lose (job, 1);
+    check ("exception(0,node-failure,gone) D3: D5: ");
+    job_destroy (job);
+}
+
+static void test_lost_not_critical (void **state)
+{
+    struct job *job = running_three ("0");
+
+    lose (job, 5);
+    check ("exception(2,node-failure,gone) L1:2 2 D3: w1:\"eof\" ");
+    assert_non_null (strstr (job->eventlog.data, "{\"rank\":5,\"wait_status\":9}"));
+    /* one that is killed is lost, too */
+    frame (job, 3, 'X', "11");
+    check (
+        "exception(2,exec,lost contact with job shell on rank 3: Segmentation fault) "
+        "L1:1 2 w1:\"eof\" ");
+    frame (job, 1, 'X', "0");
+    check ("finish(0) "); /* the others' ends do not count */
+    job_destroy (job);
+    /* before it has started its tasks, none can be done without */
+    job = create ("1,3", "{}");
+    assert_int_equal (job_set_critical (job, ""), 0);
+    lose (job, 3);
+    check ("exception(0,node-failure,gone) L1:1 0 w1:\"eof\" ");
+    job_destroy (job);
+}
+
+static void test_critical_is_no_set (void **state)
+{
+    static const char *bad[] = { "x", "0-3", "-1", "4294967295" };
+    struct job *job = running_three ("0-2");
+
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        errno = 0;
+        assert_int_equal (job_set_critical (job, bad[i]), -1);
+        assert_int_equal (errno, EINVAL);
+    }
+    lose (job, 3); /* what was said before holds */
+    check ("exception(0,node-failure,gone) L1:1 0 D5: w1:\"eof\" ");
+    job_destroy (job);
+}
+
 static void input (struct job *job, const char *name, size_t len)
 {
     static char text[5 * 1024 * 1024];
@@ -508,6 +583,9 @@ int main (void)
         cmocka_unit_test (test_timers),
         cmocka_unit_test (test_exit_is_no_number),
         cmocka_unit_test (test_two_shells),
+        cmocka_unit_test (test_lost_critical),
+        cmocka_unit_test (test_lost_not_critical),
+        cmocka_unit_test (test_critical_is_no_set),
         cmocka_unit_test (test_input),
         cmocka_unit_test (test_input_is_bounded),
         cmocka_unit_test (test_much_output),

@@ -17,6 +17,8 @@
 #define INPUT_MAX (4 * 1024 * 1024)
 /* Output that is committed without waiting for more. */
 #define URGENT (64 * 1024)
+/* Of the exception that tells of a lost shell without which the job goes on. */
+#define LOST_SEVERITY 2
 
 static int fail (flux_error_t *error, const char *text)
 {
@@ -317,6 +319,7 @@ void job_destroy (struct job *job)
     list_remove (&job->dirty_node);
     list_remove (&job->commit_node);
     free (job->shells);
+    idset_destroy (job->critical);
     buf_fini (&job->start_line);
     buf_fini (&job->known);
     json_decref (job->known_exceptions);
@@ -646,6 +649,57 @@ static void got_exception (struct job *job, struct shell_ref *s, const char *tex
     json_decref (o);
 }
 
+int job_set_critical (struct job *job, const char *shells)
+{
+    struct idset *ids = idset_decode (shells);
+
+    if (!ids || (!idset_empty (ids) && idset_last (ids) >= (unsigned)job->shell_count)
+        || idset_set (ids, 0) < 0) {
+        idset_destroy (ids);
+        errno = EINVAL;
+        return -1;
+    }
+    idset_destroy (job->critical);
+    job->critical = ids;
+    return 0;
+}
+
+/* Who is still to come is waited for. */
+static bool is_critical (const struct job *job, const struct shell_ref *s)
+{
+    return !s->started || !job->critical || idset_test (job->critical, s - job->shells);
+}
+
+/* The leader as what it is; to the others it is a shell whose tasks have exited. */
+static void tell_lost (struct job *job, struct shell_ref *s, int severity)
+{
+    char text[32];
+
+    snprintf (text, sizeof (text), "%d %d", (int)(s - job->shells), severity);
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *other = &job->shells[i];
+        if (other == s || other->exited)
+            continue;
+        if (i == 0)
+            job->ops->send (job, other, 'L', text, strlen (text), job->arg);
+        else
+            job->ops->send (job, other, 'D', "", 0, job->arg);
+    }
+}
+
+void job_shell_lost (struct job *job, struct shell_ref *s, int status, const char *type,
+                     const char *note)
+{
+    int severity = is_critical (job, s) ? 0 : LOST_SEVERITY;
+
+    job_raise (job, severity, type, note);
+    if (job->finished || s->exited)
+        return;
+    s->spared = severity > 0;
+    tell_lost (job, s, severity);
+    job_shell_exited (job, s, status);
+}
+
 /* Tasks that are killed make a shell exit with 128 + signal. A shell that is
  * itself killed has taken its tasks along: the others would wait for them. */
 static void shell_reported_exit (struct job *job, struct shell_ref *s, const char *text)
@@ -662,9 +716,9 @@ static void shell_reported_exit (struct job *job, struct shell_ref *s, const cha
 
         snprintf (note, sizeof (note), "lost contact with job shell on rank %u: %s",
                   s->rank, strsignal (WTERMSIG (status)));
-        job_raise (job, 0, "exec", note);
-    }
-    job_shell_exited (job, s, status);
+        job_shell_lost (job, s, status, "exec", note);
+    } else
+        job_shell_exited (job, s, status);
 }
 
 void job_frame (struct job *job, struct shell_ref *s, char type, const char *text,
@@ -759,7 +813,7 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
             header_is_kept (job);
         }
     }
-    if (status > job->status)
+    if (status > job->status && !s->spared)
         job->status = status;
     if (job->shell_count > 1 && !s->eof_sent && s != &job->shells[0])
         got_leader_output (job, s, "\"eof\"", 5);

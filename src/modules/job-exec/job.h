@@ -24,6 +24,7 @@ struct shell_ref {
     bool much;     /* of output: its rank is to store it itself, when all is stored */
     bool asked;    /* whether it runs, from another broker */
     bool ended;    /* its output is on its way, and then it exits */
+    bool spared;   /* it was lost, and the job goes on: its status does not count */
     int status;
     struct credit_in granted; /* o and w text that it may send */
     size_t held;              /* of what came: not yet in the KVS or a file */
@@ -68,6 +69,7 @@ struct job {
     size_t peer_written;      /* of the first of them */
     struct shell_ref *shells; /* ascending ranks */
     int shell_count;
+    struct idset *critical; /* by index; the job ends with them. NULL: all are */
     int arrived_count;
     int started_count;
     int exited_count;
@@ -168,6 +170,13 @@ void job_event (struct job *job, const char *name, const char *fmt, ...)
 void job_frame (struct job *job, struct shell_ref *s, char type, const char *text,
                 size_t len);
 void job_shell_exited (struct job *job, struct shell_ref *s, int status);
+/* A shell is gone without having said so: the leader is told, and if the shell is critical,
+ * the exception ends the job. */
+void job_shell_lost (struct job *job, struct shell_ref *s, int status, const char *type,
+                     const char *note);
+/* Only these shells are critical, by their index, and the leader, whatever they are.
+ * -1 with EINVAL: no set of them. */
+int job_set_critical (struct job *job, const char *shells);
 void job_raise (struct job *job, int severity, const char *type, const char *note);
 void job_send_all (struct job *job, char type, const char *text);
 /* An io object for standard input: answered with input_done when the tasks have

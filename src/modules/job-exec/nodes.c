@@ -95,10 +95,8 @@ static void node_lost (struct node *n, int errnum, const char *why)
                   why);
     while (!list_empty (&n->shells)) {
         struct shell_ref *s = container_of (n->shells.next, struct shell_ref, node);
-        struct job *job = s->job;
 
-        job_raise (job, 0, type, note);
-        job_shell_exited (job, s, SIGKILL);
+        job_shell_lost (s->job, s, SIGKILL, type, note);
     }
 }
 

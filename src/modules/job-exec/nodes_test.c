@@ -326,7 +326,7 @@ static void a_lost_node_is_told (void **state)
     agent_fails (2, EHOSTUNREACH, NULL);
     expect ("exception(7 node-failure: node failure on host2 (rank 2)) "
             "exception(8 node-failure: node failure on host2 (rank 2)) started(8) "
-            "finish(8 9) frames(1 w 7 \"eof\") ");
+            "finish(8 9) frames(1 L 7 1 0\nw 7 \"eof\") ");
     agent_says (1, "X 7 0\n");
     expect ("started(7) finish(7 9) ");
     /* the next job tries again */

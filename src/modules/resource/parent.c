@@ -2,11 +2,13 @@
  *
  * Happy path: connect, watch R of this job: its first answer is what the instance is
  * made of, later ones change its expiration. When the instance runs, post its URI
- * as a memo of the job, so that others find it.
+ * as a memo of the job, so that others find it. It is told at once which brokers this
+ * instance cannot lose.
  *
  * Failures: what cannot be had is said in the log, and the instance goes on without.
  * If the enclosing instance goes, so do the shells that hold this one: nothing is to
  * be done here. */
+#include <flux/taskmap.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@ struct parent {
     flux_future_t *watch; /* of R */
     flux_future_t *running;
     flux_future_t *memo;
+    flux_future_t *critical;
     struct rset *R;
 };
 
@@ -72,6 +75,59 @@ static void is_running (flux_future_t *f, void *arg)
         free (uri);
     }
     forget (&p->running);
+}
+
+/* ---- what must not be lost ---- */
+
+/* Shells are the nodes of the brokers' map: several brokers may be of one. */
+static char *critical_shells (struct resource *ctx)
+{
+    const char *text = flux_attr_get (ctx->h, "broker.critical-ranks");
+    const char *mapping = flux_attr_get (ctx->h, "broker.mapping");
+    struct idset *ranks = text ? idset_decode (text) : NULL;
+    struct taskmap *map = mapping ? taskmap_decode (mapping, NULL) : NULL;
+    struct idset *shells = idset_create (0, IDSET_FLAG_AUTOGROW);
+    char *s = NULL;
+
+    if (!ranks || !map || !shells || taskmap_unknown (map))
+        goto done;
+    for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
+         rank = idset_next (ranks, rank)) {
+        int node = taskmap_nodeid (map, rank);
+        if (node >= 0 && idset_set (shells, node) < 0)
+            goto done;
+    }
+    s = idset_encode (shells, IDSET_FLAG_RANGE);
+done:
+    taskmap_destroy (map);
+    idset_destroy (shells);
+    idset_destroy (ranks);
+    return s;
+}
+
+/* An instance that does not know the request takes all for critical. */
+static void critical_told (flux_future_t *f, void *arg)
+{
+    struct resource *ctx = arg;
+
+    if (flux_future_get (f, NULL) < 0 && errno != ENOSYS)
+        flux_log (ctx->h, LOG_ERR, "critical ranks of this job: %s",
+                  flux_future_error_string (f));
+    forget (&ctx->parent->critical);
+}
+
+static void tell_critical (struct resource *ctx)
+{
+    struct parent *p = ctx->parent;
+    char *shells = critical_shells (ctx);
+
+    if (!shells)
+        return;
+    p->critical = flux_rpc_pack (p->h, "job-exec.critical-ranks", 0, 0, "{s:I s:s}",
+                                 "id", (json_int_t)p->id, "ranks", shells);
+    if (!p->critical || flux_future_then (p->critical, -1., critical_told, ctx) < 0)
+        flux_log_error (ctx->h, "job-exec.critical-ranks");
+    free (shells);
 }
 
 /* ---- R ---- */
@@ -128,6 +184,7 @@ static int is_lost (flux_t *h, void *arg)
     flux_log (ctx->h, LOG_ERR, "lost the enclosing instance: %s", strerror (errno));
     forget (&ctx->parent->watch);
     forget (&ctx->parent->memo);
+    forget (&ctx->parent->critical);
     errno = saved_errno;
     return -1;
 }
@@ -194,6 +251,8 @@ void parent_init (struct resource *ctx)
     flux_comms_error_set (p->h, is_lost, ctx);
     if (follow (ctx, p) < 0)
         parent_fini (ctx);
+    else
+        tell_critical (ctx);
 }
 
 void parent_fini (struct resource *ctx)
@@ -205,6 +264,7 @@ void parent_fini (struct resource *ctx)
     forget (&p->watch);
     forget (&p->running);
     forget (&p->memo);
+    forget (&p->critical);
     flux_close (p->h);
     rset_destroy (p->R);
     free (p);

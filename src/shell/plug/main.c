@@ -38,6 +38,18 @@ static int call (struct shell *sh, const char *topic, struct task *task)
     return plugs_topic (sh, topic, task);
 }
 
+static void lost (struct shell *sh, int shell_rank, int severity)
+{
+    flux_plugin_arg_t *args = plugs.sh ? flux_plugin_arg_create () : NULL;
+
+    if (args
+        && flux_plugin_arg_pack (args, FLUX_PLUGIN_ARG_IN, "{s:i s:i}", "shell_rank",
+                                 shell_rank, "severity", severity)
+               == 0)
+        plugs_topic_with (sh, "shell.lost", args, NULL);
+    flux_plugin_arg_destroy (args);
+}
+
 static bool log_line (struct shell *sh, int level, const char *text)
 {
     return plugs.sh ? plugs_log (sh, level, text) : false;
@@ -54,6 +66,7 @@ static const struct plug_ops ops = {
     .claims = plugs_claim,
     .replaces = replaces,
     .call = call,
+    .lost = lost,
     .builtin = plugs_builtin,
     .taskmap = plugs_taskmap,
     .task_init = plugs_task_init,

@@ -70,6 +70,8 @@ int plugs_call (const char *topic, flux_plugin_arg_t *args, bool stop_at_failure
                 const char **failed);
 /* The same in the life of a shell: a failure is fatal, and named. */
 int plugs_topic (struct shell *sh, const char *topic, struct task *task);
+int plugs_topic_with (struct shell *sh, const char *topic, flux_plugin_arg_t *args,
+                      struct task *task);
 void plugs_fini (struct shell *sh);
 
 /* guard.c: who is being called, for those who crash or do not return. */

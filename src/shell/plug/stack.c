@@ -207,19 +207,28 @@ int plugs_call (const char *topic, flux_plugin_arg_t *args, bool stop_at_failure
 
 int plugs_topic (struct shell *sh, const char *topic, struct task *task)
 {
-    struct task *before = plugs.current;
     flux_plugin_arg_t *args;
-    const char *failed;
     int rc;
 
     if (list_empty (&plugs.stack))
         return 0;
     if (!(args = flux_plugin_arg_create ()))
         return -1;
+    rc = plugs_topic_with (sh, topic, args, task);
+    flux_plugin_arg_destroy (args);
+    return rc;
+}
+
+int plugs_topic_with (struct shell *sh, const char *topic, flux_plugin_arg_t *args,
+                      struct task *task)
+{
+    struct task *before = plugs.current;
+    const char *failed;
+    int rc;
+
     plugs.current = task;
     rc = plugs_call (topic, args, true, &failed);
     plugs.current = before;
-    flux_plugin_arg_destroy (args);
     if (rc < 0) {
         shell_fatal (sh, 1, "plugin '%s': %s failed", failed, topic);
         errno = ECANCELED;
