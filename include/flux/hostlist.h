@@ -2,7 +2,7 @@
  * there more than once.
  *
  * Calls return what they count, or -1 (NULL) with errno: EINVAL where there is no list or
- * the text is none, EOVERFLOW where it has more than 1,048,576 names or 64 MiB of them,
+ * the text is none, ERANGE where it has more than 1,048,576 names or 64 MiB of them,
  * ENOMEM; then the list is as it was. Names that are given out are the list's, until it is
  * changed.
  *

@@ -25,7 +25,13 @@ typedef struct {
 
 #define IDSET_INVALID_ID (0xffffffffu - 1)
 
-/* size 0: a default size. */
+/* No id is as large. */
+#define IDSET_MAX_UNIVERSE (1UL << 28)
+
+/* Calls return 0, or -1 (NULL) with errno: EINVAL where there is no set, or an id or a text
+ * is none of it; ERANGE: it would be larger than IDSET_MAX_UNIVERSE; ENOMEM. Those that look
+ * return false, 0 or IDSET_INVALID_ID then. free_check: EEXIST: it is free already.
+ * size 0: a default size. */
 struct idset *idset_create (size_t size, int flags);
 void idset_destroy (struct idset *idset);
 size_t idset_universe_size (const struct idset *idset);

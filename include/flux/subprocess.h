@@ -32,8 +32,8 @@ enum {
 };
 
 /* A command, for its maker to destroy. All is copied; what the getters give is the
- * command's until that is changed, or NULL if there is none. env: NAME=value, NULL at the
- * end; NULL: empty. stringify: with a blank between; to be freed. */
+ * command's until that is changed, or NULL if there is none (argc: 0 without a command).
+ * env: NAME=value, NULL at the end; NULL: empty. stringify: with a blank between; to be freed. */
 flux_cmd_t *flux_cmd_create (int argc, char *argv[], char **env);
 flux_cmd_t *flux_cmd_copy (const flux_cmd_t *src);
 void flux_cmd_destroy (flux_cmd_t *cmd);

@@ -58,8 +58,11 @@ flux_conf_t *flux_conf_copy (const flux_conf_t *conf)
 
 const flux_conf_t *flux_conf_incref (const flux_conf_t *conf)
 {
-    if (conf)
-        ((flux_conf_t *)conf)->refs++;
+    if (!conf) {
+        errno = EINVAL;
+        return NULL;
+    }
+    ((flux_conf_t *)conf)->refs++;
     return conf;
 }
 

@@ -119,7 +119,7 @@ int flux_future_push (flux_future_t *cf, const char *name, flux_future_t *f)
 
 const char *flux_future_first_child (flux_future_t *cf)
 {
-    if (!cf) {
+    if (!cf || cf->init != init_composite) {
         errno = EINVAL;
         return NULL;
     }
@@ -129,7 +129,7 @@ const char *flux_future_first_child (flux_future_t *cf)
 
 const char *flux_future_next_child (flux_future_t *cf)
 {
-    if (!cf) {
+    if (!cf || cf->init != init_composite) {
         errno = EINVAL;
         return NULL;
     }
@@ -141,7 +141,7 @@ const char *flux_future_next_child (flux_future_t *cf)
 /* Walks along with first_child and next_child in constant time. */
 flux_future_t *flux_future_get_child (flux_future_t *cf, const char *name)
 {
-    if (!cf || !name) {
+    if (!cf || !name || cf->init != init_composite) {
         errno = EINVAL;
         return NULL;
     }

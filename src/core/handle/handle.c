@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/handle/handle_impl.h"
+#include "core/message/message.h"
 
 /* A sender waits while more than this is unsent. */
 #define UNSENT_MAX (4 * 1024 * 1024)
@@ -439,12 +440,15 @@ static int after_send (flux_t *user, flux_t *h, int flags)
     return 0;
 }
 
+/* Of one message; that of the handle is added. */
+#define MSG_FLAGS (FLUX_O_TRACE | FLUX_O_NONBLOCK)
+
 int flux_send_new (flux_t *user, flux_msg_t **msg, int flags)
 {
     flux_t *h;
     int rc;
 
-    if (!user || !msg || !*msg) {
+    if (!user || !msg || !*msg || (flags & ~MSG_FLAGS) || msg_is_shared (*msg)) {
         errno = EINVAL;
         return -1;
     }
@@ -469,7 +473,7 @@ int flux_send (flux_t *user, const flux_msg_t *msg, int flags)
     flux_t *h;
     int rc;
 
-    if (!user || !msg) {
+    if (!user || !msg || (flags & ~MSG_FLAGS)) {
         errno = EINVAL;
         return -1;
     }
@@ -586,7 +590,7 @@ flux_msg_t *flux_recv (flux_t *h, struct flux_match match, int flags)
 {
     size_t pos = 0;
 
-    if (!h) {
+    if (!h || (flags & ~MSG_FLAGS)) {
         errno = EINVAL;
         return NULL;
     }

@@ -55,9 +55,17 @@ const flux_msg_t *flux_msg_incref (const flux_msg_t *const_msg)
 {
     flux_msg_t *msg = (flux_msg_t *)const_msg;
 
-    if (msg)
-        atomic_fetch_add_explicit (&msg->refs, 1, memory_order_relaxed);
+    if (!msg) {
+        errno = EINVAL;
+        return NULL;
+    }
+    atomic_fetch_add_explicit (&msg->refs, 1, memory_order_relaxed);
     return msg;
+}
+
+bool msg_is_shared (const flux_msg_t *msg)
+{
+    return atomic_load_explicit (&msg->refs, memory_order_relaxed) > 1;
 }
 
 void flux_msg_decref (const flux_msg_t *const_msg)
@@ -223,7 +231,7 @@ int flux_msg_set_flag (flux_msg_t *msg, int flag)
 
 int flux_msg_clear_flag (flux_msg_t *msg, int flag)
 {
-    if (!msg || (flag & PART_FLAGS & msg->flags)) {
+    if (!msg || (flag & ~0xff) || (flag & PART_FLAGS & msg->flags)) {
         errno = EINVAL;
         return -1;
     }

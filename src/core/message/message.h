@@ -25,6 +25,9 @@ flux_msg_t *msg_from_parts (const struct iovec *iov, int count);
  * first; *len is 0 if there are none. Borrowed. */
 const char *msg_routes (const flux_msg_t *msg, size_t *len);
 
+/* Somebody else holds it, too. */
+bool msg_is_shared (const flux_msg_t *msg);
+
 /* A bit of the rolemask beside those of RFC 12, which the broker alone sets: a module of
  * this rank sent the message. What modules say to each other is nobody else's to say. */
 #define MSG_ROLE_MODULE 0x40000000u

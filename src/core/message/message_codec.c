@@ -290,6 +290,10 @@ flux_msg_t *msg_from_parts (const struct iovec *parts, int count)
 
 flux_msg_t *flux_msg_decode (const void *buf, size_t size)
 {
+    if (!buf) {
+        errno = EINVAL;
+        return NULL;
+    }
     return msg_decode_in (buf, size, NULL);
 }
 

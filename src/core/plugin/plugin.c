@@ -158,12 +158,20 @@ const char *flux_plugin_get_name (flux_plugin_t *p)
 
 const char *flux_plugin_get_path (flux_plugin_t *p)
 {
-    return p ? p->path : NULL;
+    if (!p) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return p->path;
 }
 
 const char *flux_plugin_get_uuid (flux_plugin_t *p)
 {
-    return p ? p->uuid : NULL;
+    if (!p) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return p->uuid;
 }
 
 static struct handler *find (flux_plugin_t *p, const char *topic)

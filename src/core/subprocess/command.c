@@ -14,6 +14,12 @@ struct strv {
     int cap;
 };
 
+static void *invalid (void)
+{
+    errno = EINVAL;
+    return NULL;
+}
+
 struct flux_command {
     struct strv argv;
     struct strv env; /* NAME=value */
@@ -122,9 +128,11 @@ void flux_cmd_destroy (flux_cmd_t *cmd)
 
 flux_cmd_t *flux_cmd_copy (const flux_cmd_t *src)
 {
-    flux_cmd_t *cmd = flux_cmd_create (src->argv.count, src->argv.v, src->env.v);
+    flux_cmd_t *cmd;
 
-    if (!cmd)
+    if (!src)
+        return invalid ();
+    if (!(cmd = flux_cmd_create (src->argv.count, src->argv.v, src->env.v)))
         return NULL;
     if (strv_copy (&cmd->channels, src->channels.v) < 0
         || strv_copy (&cmd->msgchans, src->msgchans.v) < 0
@@ -209,17 +217,20 @@ int flux_cmd_env_replace (flux_cmd_t *cmd, char **env)
 
 int flux_cmd_argc (const flux_cmd_t *cmd)
 {
-    return cmd->argv.count;
+    return cmd ? cmd->argv.count : 0;
 }
 
 const char *flux_cmd_arg (const flux_cmd_t *cmd, int n)
 {
-    return n >= 0 && n < cmd->argv.count ? cmd->argv.v[n] : NULL;
+    return cmd && n >= 0 && n < cmd->argv.count ? cmd->argv.v[n] : invalid ();
 }
 
 char *flux_cmd_stringify (const flux_cmd_t *cmd)
 {
     size_t len = 1;
+
+    if (!cmd)
+        return invalid ();
     for (int i = 0; i < cmd->argv.count; i++)
         len += strlen (cmd->argv.v[i]) + 1;
     char *s = malloc (len);
@@ -268,13 +279,16 @@ int flux_cmd_setenvf (flux_cmd_t *cmd, int overwrite, const char *name, const ch
 
 void flux_cmd_unsetenv (flux_cmd_t *cmd, const char *name)
 {
-    int i = env_find (cmd, name, strlen (name));
+    int i = cmd && name ? env_find (cmd, name, strlen (name)) : -1;
+
     if (i >= 0)
         strv_delete (&cmd->env, i);
 }
 
 const char *flux_cmd_getenv (const flux_cmd_t *cmd, const char *name)
 {
+    if (!cmd || !name)
+        return invalid ();
     size_t len = strlen (name);
     int i = env_find (cmd, name, len);
     return i < 0 ? NULL : cmd->env.v[i] + len + 1;
@@ -301,7 +315,7 @@ int flux_cmd_setcwd (flux_cmd_t *cmd, const char *cwd)
 
 const char *flux_cmd_getcwd (const flux_cmd_t *cmd)
 {
-    return cmd->cwd;
+    return cmd ? cmd->cwd : invalid ();
 }
 
 static bool channel_named (const flux_cmd_t *cmd, const char *name)
@@ -362,7 +376,8 @@ int flux_cmd_setopt (flux_cmd_t *cmd, const char *var, const char *val)
 
 const char *flux_cmd_getopt (flux_cmd_t *cmd, const char *var)
 {
-    return json_string_value (json_object_get (cmd->opts, var));
+    return cmd && var ? json_string_value (json_object_get (cmd->opts, var))
+                      : invalid ();
 }
 
 int flux_cmd_set_label (flux_cmd_t *cmd, const char *label)
@@ -376,7 +391,7 @@ int flux_cmd_set_label (flux_cmd_t *cmd, const char *label)
 
 const char *flux_cmd_get_label (flux_cmd_t *cmd)
 {
-    return cmd ? cmd->label : NULL;
+    return cmd ? cmd->label : invalid ();
 }
 
 char **cmd_argv (const flux_cmd_t *cmd)

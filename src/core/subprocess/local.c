@@ -389,9 +389,13 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
                                        const flux_subprocess_hooks_t *hooks,
                                        subprocess_log_f log_fn, void *log_data)
 {
-    flux_subprocess_t *p = process_create (r, flags, cmd, ops);
+    flux_subprocess_t *p;
 
-    if (!p)
+    if (flags & ~PROCESS_FLAGS) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(p = process_create (r, flags, cmd, ops)))
         return NULL;
     p->log_fn = log_fn;
     p->log_data = log_data;

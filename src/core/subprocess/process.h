@@ -8,6 +8,11 @@
 #include "base/list.h"
 #include "core/subprocess/credit.h"
 
+/* Of those who start one. */
+#define PROCESS_FLAGS                                                                  \
+    (FLUX_SUBPROCESS_FLAGS_STDIO_FALLTHROUGH | FLUX_SUBPROCESS_FLAGS_NO_SETPGRP        \
+     | FLUX_SUBPROCESS_FLAGS_FORK_EXEC | FLUX_SUBPROCESS_FLAGS_LOCAL_UNBUF             \
+     | FLUX_SUBPROCESS_FLAGS_WAITABLE)
 #define CHANNEL_LIMIT (4 * 1024 * 1024)
 
 /* One stream between the process and us. */

@@ -391,7 +391,7 @@ flux_subprocess_t *flux_rexec_ex (flux_t *h, const char *service, int rank, int 
     char topic[TOPIC_SIZE];
     json_t *o = NULL;
 
-    if (!cmd || !target_valid (h, service, rank)) {
+    if (!cmd || !target_valid (h, service, rank) || (flags & ~PROCESS_FLAGS)) {
         errno = EINVAL;
         return NULL;
     }
@@ -473,7 +473,7 @@ flux_future_t *flux_rexec_bg (flux_t *h, const char *service, int rank, int flag
     json_t *o;
     flux_future_t *f;
 
-    if (!cmd || !target_valid (h, service, rank)) {
+    if (!cmd || !target_valid (h, service, rank) || (flags & ~PROCESS_FLAGS)) {
         errno = EINVAL;
         return NULL;
     }

@@ -617,8 +617,13 @@ int flux_subprocess_aux_set (flux_subprocess_t *p, const char *name, void *x,
 
 void *flux_subprocess_aux_get (flux_subprocess_t *p, const char *name)
 {
-    struct aux_item *item = p && name ? aux_find (p, name) : NULL;
-    if (!item) {
+    struct aux_item *item;
+
+    if (!p || !name) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(item = aux_find (p, name))) {
         errno = ENOENT;
         return NULL;
     }

@@ -104,7 +104,7 @@ static int compile_hosts (struct compiler *k, struct constraint *c, json_t *valu
         const char *s = json_string_value (value);
         if (!s || hostlist_append (c->hostlist, s) < 0) {
             error_text (error, "invalid hostlist '%.80s'%s", s ? s : "(not a string)",
-                        s && errno == EOVERFLOW ? ": too many hosts" : "");
+                        s && errno == ERANGE ? ": too many hosts" : "");
             return invalid ();
         }
     }

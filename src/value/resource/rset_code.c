@@ -155,7 +155,7 @@ static int add_host (const char *name, size_t len, void *arg)
     struct nodelist *l = arg;
 
     if (l->count == HOSTNAMES_MAX) {
-        errno = EOVERFLOW;
+        errno = ERANGE;
         return -1;
     }
     if (l->count < l->r->count
@@ -176,8 +176,7 @@ static int decode_nodelist (struct rset *r, json_t *nodelist, flux_error_t *erro
         const char *s = json_string_value (value);
         if (!s || hostnames_expand (s, add_host, &l) < 0) {
             error_text (error, "nodelist[%zu]: %s", i,
-                        s && errno == EOVERFLOW ? "too many hosts"
-                                                : "invalid hostlist");
+                        s && errno == ERANGE ? "too many hosts" : "invalid hostlist");
             rc = invalid ();
             break;
         }

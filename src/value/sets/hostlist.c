@@ -75,7 +75,7 @@ static void index_last (struct hostlist *hl)
 static int push (struct hostlist *hl, const char *name, size_t len)
 {
     if (hl->count == HOSTNAMES_MAX || len > HOSTNAMES_MAX_BYTES - hl->bytes) {
-        errno = EOVERFLOW;
+        errno = ERANGE;
         return -1;
     }
     if (hl->count == hl->cap) {
@@ -349,9 +349,12 @@ const char *hostlist_last (struct hostlist *hl)
 
 const char *hostlist_next (struct hostlist *hl)
 {
-    if (!hl || hl->current == NONE || hl->current + 1 >= hl->count) {
-        if (hl)
-            hl->current = NONE;
+    if (!hl) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (hl->current == NONE || hl->current + 1 >= hl->count) {
+        hl->current = NONE;
         return NULL;
     }
     return hl->names[++hl->current];
@@ -359,7 +362,11 @@ const char *hostlist_next (struct hostlist *hl)
 
 const char *hostlist_current (struct hostlist *hl)
 {
-    if (!hl || hl->current < 0 || hl->current >= hl->count)
+    if (!hl) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (hl->current < 0 || hl->current >= hl->count)
         return NULL;
     return hl->names[hl->current];
 }

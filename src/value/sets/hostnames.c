@@ -86,9 +86,12 @@ static int next_range (const char **pos, const char *end, struct range *r)
     r->hi = r->lo;
     if (p < end && *p == '-') {
         p++;
-        if (parse_number (&p, end, &r->hi, &hi_width) < 0 || r->hi < r->lo
-            || r->hi - r->lo >= HOSTNAMES_MAX)
+        if (parse_number (&p, end, &r->hi, &hi_width) < 0 || r->hi < r->lo)
             return invalid ();
+        if (r->hi - r->lo >= HOSTNAMES_MAX) {
+            errno = ERANGE;
+            return -1;
+        }
     }
     if (p < end && *p != ',')
         return invalid ();
@@ -113,7 +116,7 @@ static int count_decoded (const char *s)
         if (rc < 0)
             return -1;
         if (count > HOSTNAMES_MAX) {
-            errno = EOVERFLOW;
+            errno = ERANGE;
             return -1;
         }
     }
@@ -315,7 +318,7 @@ static int encode_series (const char *const *names, int total, int i, struct buf
         s = next;
     }
     if (count > 1) {
-        char *tail = strdup (b->data + mark);
+        char *tail = b->err ? NULL : strdup (b->data + mark);
         if (tail) {
             b->len = mark;
             buf_addc (b, '[');

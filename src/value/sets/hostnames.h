@@ -14,7 +14,7 @@
 typedef int (*hostnames_f) (const char *name, size_t len, void *arg);
 
 /* Calls fn for each name, after the text has been looked at: what is invalid costs nothing.
- * Their number, or -1 with EINVAL, EOVERFLOW (more than HOSTNAMES_MAX), or fn's errno. */
+ * Their number, or -1 with EINVAL, ERANGE (more than HOSTNAMES_MAX), or fn's errno. */
 int hostnames_expand (const char *text, hostnames_f fn, void *arg);
 /* The shortest text of these, in their order: new, or NULL with ENOMEM. */
 char *hostnames_encode (const char *const *names, int count);

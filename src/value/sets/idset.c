@@ -51,14 +51,15 @@ static int grow_universe (struct idset *s, unsigned int id)
 
     if (id < s->size)
         return 0;
-    if (!(s->flags & IDSET_FLAG_AUTOGROW) || id >= IDSET_MAX_SIZE) {
-        errno = EINVAL;
+    if (!(s->flags & IDSET_FLAG_AUTOGROW) || id >= IDSET_MAX_UNIVERSE) {
+        bool is_id = id < IDSET_INVALID_ID;
+        errno = is_id && (s->flags & IDSET_FLAG_AUTOGROW) ? ERANGE : EINVAL;
         return -1;
     }
     while (s->size <= id)
         s->size *= 2;
-    if (s->size > IDSET_MAX_SIZE)
-        s->size = IDSET_MAX_SIZE;
+    if (s->size > IDSET_MAX_UNIVERSE)
+        s->size = IDSET_MAX_UNIVERSE;
     if ((s->flags & IDSET_FLAG_INITFULL) && set_bits (s, old, s->size - 1) < 0) {
         s->size = old;
         return -1;
@@ -72,8 +73,8 @@ struct idset *idset_create (size_t size, int flags)
                       | IDSET_FLAG_ALLOC_RR;
     struct idset *s;
 
-    if ((flags & ~valid) || size > IDSET_MAX_SIZE) {
-        errno = EINVAL;
+    if ((flags & ~valid) || size > IDSET_MAX_UNIVERSE) {
+        errno = flags & ~valid ? EINVAL : ERANGE;
         return NULL;
     }
     if (!(s = calloc (1, sizeof (*s))))

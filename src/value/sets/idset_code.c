@@ -102,7 +102,7 @@ static int parse_number (const char **pos, const char *end, unsigned int *id,
     }
     for (; p < end && *p >= '0' && *p <= '9'; p++) {
         n = n * 10 + (*p - '0');
-        if (n >= IDSET_MAX_SIZE) {
+        if (n >= IDSET_MAX_UNIVERSE) {
             set_error (error, "number is too large");
             return -1;
         }

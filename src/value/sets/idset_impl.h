@@ -5,9 +5,8 @@
 #include <flux/idset.h>
 
 #define SMALL_WORDS 2
-/* Bounds what a text such as "4294967290" makes us allocate: 32 MB. */
-#define IDSET_MAX_SIZE (1UL << 28)
-/* And how long a text without ranges becomes. */
+/* IDSET_MAX_UNIVERSE bounds what a text such as "4294967290" makes us allocate: 32 MB. This,
+ * how long a text without ranges becomes. */
 #define IDSET_MAX_TEXT (1UL << 24)
 
 struct idset {
