@@ -166,6 +166,29 @@ static void shared_and_contended (void **state)
     }
 }
 
+/* rack2 has only what the two others need, and is looked at first: what is chosen around
+ * what others wanted in vain comes last, too. */
+static void chosen_around_the_contended (void **state)
+{
+    static const char *const more[] = { "firstnodex", "hinodex", "lonodex" };
+
+    for (size_t i = 0; i < NPOLICIES + 3; i++) {
+        /* 0; rack0 1: node0 2, node3 4; rack1 6: node2 7; rack2 9: node1 10; node0 is in
+         * rack2, too, node1 in all of them. */
+        struct scheduler_options opt = { .policy = i < NPOLICIES
+                                                       ? policies[i]
+                                                       : more[i - NPOLICIES] };
+        struct scheduler *s = rig_load_more (
+            "cluster0{rack0{node0{core0} node3{core0}} rack1{node2{core0}} "
+            "rack2{node1{core0}}}",
+            EDGE (9, 2) "," EDGE (1, 10) "," EDGE (6, 10), &opt);
+        const char *got = rig_take (s, 1, "rack:2[slot:2[node:1]]");
+        if (*got != '@')
+            fail_msg ("%s: %s", opt.policy, got);
+        scheduler_destroy (s);
+    }
+}
+
 /* A slot of a node and one of a core anywhere never share a node, whichever way they
  * come: against plain counting. */
 static void random_jobs (void **state)
@@ -218,6 +241,7 @@ int main (void)
         cmocka_unit_test (cycles),
         cmocka_unit_test (too_many_ways),
         cmocka_unit_test (shared_and_contended),
+        cmocka_unit_test (chosen_around_the_contended),
         cmocka_unit_test (random_jobs),
     };
 

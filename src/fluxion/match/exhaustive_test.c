@@ -219,11 +219,16 @@ static long compared, given_up;
 
 static long missed;
 /* Choices are not taken back. Where several parents or supplies can be contended for, a
- * choice may be missed now and then; where they cannot, none is. */
-static bool miss (const struct world *w)
+ * choice may be missed once in 100,000 requests; where they cannot, none is. */
+static bool miss (const struct world *w, const char *text)
 {
-    missed += w->dag || w->power;
-    return w->dag || w->power;
+    if (!w->dag && !w->power)
+        return false;
+    missed++;
+    print_message ("# missed: FLUXION_SEED=%u: %s%s%s: %s\n", w->run, w->policy,
+                   w->flexible ? ", flexible" : "",
+                   w->dag ? ", several parents" : ", power", text);
+    return true;
 }
 
 static void fail_request (struct world *w, const char *text, const char *why)
@@ -527,14 +532,14 @@ static void step_match (struct world *w)
     compared++;
     if (rc == 0 && !res.reserved && !want)
         fail_request (w, text, "there is no such choice");
-    if (want && (rc < 0 || res.reserved) && !miss (w))
+    if (want && (rc < 0 || res.reserved) && !miss (w, text))
         fail_request (w, text, "it can be had now");
     if (op == MATCH_ALLOCATE_ORELSE_RESERVE && !want) {
         int64_t at = earliest (w, req), got = rc == 0 ? res.at : -1;
         /* Of several xor_slots the first that can be reserved is. */
         bool first = strstr (text, "xor") && at >= 0 && got > at;
         if (at >= -1 && got != at && !first
-            && !(at >= 0 && (got < 0 || got > at) && miss (w))) {
+            && !(at >= 0 && (got < 0 || got > at) && miss (w, text))) {
             char why[80];
             snprintf (why, sizeof (why), "starts at %d instead of %d", (int)got,
                       (int)at);
@@ -544,7 +549,7 @@ static void step_match (struct world *w)
     if (rc < 0 && op != MATCH_WITHOUT_ALLOCATING && op != MATCH_ALLOCATE
         && errnum == ENODEV
         && exists (w, req, 0, true, op == MATCH_ALLOCATE_W_SATISFIABILITY) > 0
-        && !miss (w))
+        && !miss (w, text))
         fail_request (w, text, "it is satisfiable");
     if (rc == 0 && op != MATCH_SATISFIABILITY)
         check_answer (w, text, req, &res);
@@ -700,7 +705,7 @@ static void as_if_all_were_tried (void **state)
     }
     print_message ("# %ld answers compared, %ld missed, %ld with too many choices\n",
                    compared, missed, given_up);
-    assert_true (missed * 1000 <= compared);
+    assert_true (missed * 100000 <= compared);
     assert_true (given_up * 20 <= compared);
 }
 

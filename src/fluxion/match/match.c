@@ -513,10 +513,11 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     for (uint32_t i = 0; i < l->n && !tally_full (q, &found) && !m->fault; i++) {
         struct cand *c = &l->c[i];
         if (c->pick && m->pools && !pool_redraw (m, c->pick)) {
-            /* There may be something else in it. */
-            if (sub.r->is_slot)
+            /* There may be something else in it, or that feeds it. */
+            if (!sub.r->is_slot)
+                c->pick = NULL;
+            else if (!match_redraw_slot (m, c))
                 continue;
-            c->pick = NULL;
         }
         if (!c->pick && !(c->pick = try_vertex (m, c->v, sub.r, sub.excl)))
             continue;
@@ -761,8 +762,10 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
         p->cautious = false;
     }
     for (int i = 0; i < (p ? POOL_TRIES : 1); i++) {
-        if (p)
+        if (p) {
             p->contended = false;
+            p->tries = i;
+        }
         if (try_match (m, &picks) || m->fault != EBUSY || !p || !p->contended)
             break;
         p->cautious = true;

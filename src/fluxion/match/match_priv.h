@@ -49,6 +49,8 @@ struct cand {
     uint32_t wanted; /* by others of the match, see pool.h */
     int64_t units;
     struct pick *pick;
+    const struct resource *slot; /* of a slot that draws from pools (pool.h): what it */
+    uint32_t ndraws;             /* is, and how often; the last draws of its pick */
 };
 
 struct list {
@@ -112,6 +114,8 @@ struct pick **pick_chain (struct pick **tail, struct pick *p);
 /* Slots that fit under u (slots.c); each is one candidate. Where not all that a kind is
  * made of are children, it may be further down. */
 void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out);
+/* What a slot has drawn itself is no longer there: draw elsewhere. False: it cannot. */
+bool match_redraw_slot (struct match *m, struct cand *c);
 /* Slots of several kinds that are found at different depths: of the first kind as many
  * as there are, then of the next. */
 void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,

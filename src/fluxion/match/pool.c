@@ -155,12 +155,36 @@ static int64_t units_left (struct match *m, uint32_t v)
     return pool_free (m->s, v, &m->w) - m->s->pools->trial[v];
 }
 
-void pool_note_wanted (struct match *m, uint32_t v)
+static void count_wanted (struct match *m, uint32_t v)
 {
     struct pools *p = m->s->pools;
+    struct want *w = &p->wanted[v];
 
-    p->wanted[v] = (uint64_t)p->epoch << 32 | (pool_wanted (m, v) + 1);
-    p->contended = true;
+    if (w->epoch != p->epoch || w->tries != p->tries)
+        *w =
+            (struct want){ p->epoch, p->tries, pool_wanted (m, v), pool_wanted (m, v) };
+    w->count++;
+}
+
+/* And what the match has chosen around it: without that, it would be free. */
+static void note_holders (struct match *m, uint32_t v, int depth)
+{
+    uint32_t n;
+    const uint32_t *up = graph_parents (m->s->g, v, &n);
+
+    for (uint32_t i = 0; i < n && depth < GRAPH_MAX_DEPTH; i++)
+        if (m->s->pools->trial[up[i]] > 0) {
+            count_wanted (m, up[i]);
+            note_holders (m, up[i], depth + 1);
+        }
+}
+
+void pool_note_wanted (struct match *m, uint32_t v)
+{
+    count_wanted (m, v);
+    if (!is_pool (m->s, v))
+        note_holders (m, v, 0);
+    m->s->pools->contended = true;
 }
 
 bool pool_claim (struct match *m, uint32_t v, bool exclusive)

@@ -23,6 +23,14 @@ struct draw {
     bool exclusive;
 };
 
+/* How often a vertex was wanted in vain, since the match itself had it. What counts is how
+ * often in the tries before this one: within a try all are judged alike. */
+struct want {
+    uint32_t epoch; /* of which match */
+    uint32_t tries; /* in which try of it `before` was made */
+    uint32_t before, count;
+};
+
 struct pools {
     uint8_t *used;    /* by subsystem: subscribed */
     uint8_t *is_pool; /* by vertex */
@@ -33,10 +41,8 @@ struct pools {
     uint32_t stamp;
     struct draw *log; /* all of the match that is going on */
     uint32_t nlog, cap;
-    /* By vertex: how often it was wanted in vain, since the match itself had it; above,
-     * in which try. */
-    uint64_t *wanted;
-    uint32_t epoch;
+    struct want *wanted; /* by vertex */
+    uint32_t epoch, tries;
     bool contended; /* anything was, in this try */
     bool cautious;  /* take what nobody else wanted first, */
     bool strict;    /* and nothing else */
@@ -74,9 +80,12 @@ bool pool_claim_below (struct match *m, uint32_t v);
 void pool_note_wanted (struct match *m, uint32_t v);
 static inline uint32_t pool_wanted (const struct match *m, uint32_t v)
 {
-    uint64_t x = m->s->pools->wanted[v];
+    const struct pools *p = m->s->pools;
+    const struct want *w = &p->wanted[v];
 
-    return x >> 32 == m->s->pools->epoch ? (uint32_t)x : 0;
+    if (w->epoch != p->epoch)
+        return 0;
+    return w->tries == p->tries ? w->before : w->count;
 }
 /* Forget what was drawn since the log was that long. */
 void pool_undo (struct match *m, uint32_t nlog);

@@ -271,7 +271,8 @@ static void split_slots (struct match *m, uint32_t u, struct kind *kind, uint32_
 }
 
 /* Note with the slot what it has drawn. */
-static bool keep_drawn (struct match *m, struct cand *c, uint32_t drawn)
+static bool keep_drawn (struct match *m, struct cand *c, const struct resource *slot,
+                        uint32_t drawn)
 {
     if (!c->pick) {
         m->fault = EINVAL;
@@ -279,6 +280,8 @@ static bool keep_drawn (struct match *m, struct cand *c, uint32_t drawn)
                   "a slot has to be made of more than what it draws from above");
         return false;
     }
+    c->slot = slot;
+    c->ndraws = m->s->pools->nlog - drawn;
     pool_keep (m, c->pick, drawn);
     return !m->fault;
 }
@@ -289,7 +292,26 @@ static bool make_slot (struct match *m, uint32_t u, const struct kind *kind,
     uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
 
     return bundle (m, kind, c)
-           && (!m->pools || (draw_slot (m, u, kind->r) && keep_drawn (m, c, drawn)));
+           && (!m->pools
+               || (draw_slot (m, u, kind->r) && keep_drawn (m, c, kind->r, drawn)));
+}
+
+bool match_redraw_slot (struct match *m, struct cand *c)
+{
+    struct pick *p = c->pick;
+    uint32_t nlog = m->s->pools->nlog, all = p->ndraws;
+
+    if (!c->slot || c->ndraws == 0)
+        return false;
+    p->ndraws -= c->ndraws;
+    if (pool_redraw (m, p)) {
+        uint32_t drawn = m->s->pools->nlog;
+        if (draw_slot (m, c->v, c->slot))
+            return keep_drawn (m, c, c->slot, drawn);
+        pool_undo (m, nlog);
+    }
+    p->ndraws = all;
+    return false;
 }
 
 void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out)
