@@ -151,10 +151,13 @@ static int apply_to_ctx (struct named_graph *g, const char *op, json_t *change,
     const char *R = json_string_value (json_object_get (change, "R"));
     const char *graph = json_string_value (json_object_get (change, "subgraph"));
     const char *path = json_string_value (json_object_get (change, "path"));
+    bool names_job = json_is_integer (json_object_get (change, "jobid"));
     bool full = false;
     int rc = -1;
 
     errno = EINVAL;
+    if (strstr (op, "cancel") && !names_job)
+        return error_invalid (error, "%.60s without jobid", op);
     if (strcmp (op, "cancel") == 0) {
         rc = reapi_cli_cancel (g->ctx, id, true);
         full = true;
@@ -231,7 +234,8 @@ struct named_graph *saved_load (const char *name, json_t *snapshot, json_t *chan
                      &last, "topology", &topology, "fingerprint", &fingerprint, "jobs",
                      &jobs, "weights", &weights)
             < 0
-        || epoch < 1) {
+        || epoch < 1 || last < 0 || !json_is_array (topology) || !json_is_array (jobs)
+        || !json_is_array (weights)) {
         error_invalid (error, "it is no snapshot of a graph");
         return NULL;
     }

@@ -19,6 +19,8 @@
 #include "base/text/printable.h"
 #include "fluxion-server/graphs.h"
 #include "fluxion-server/saved.h"
+#include "fluxion/io/jgf.h"
+#include "fluxion/load.h"
 #include "fluxion/reapi_cli_inner.h"
 
 #include "fluxion.pb-c.h"
@@ -35,8 +37,8 @@ struct service {
     struct service_limits limits;
 };
 
-/* Jobspecs longer than that are parsed before the graph is locked; shorter ones are
- * quickly read, or known from before. */
+/* Jobspecs and R longer than that are parsed before the graph is locked; shorter ones are
+ * quickly read, or known from before. Growth always is: it is rare. */
 #define PARSE_FIRST (16 << 10)
 /* Room for all fields but the one that is counted. */
 #define OTHER_FIELDS (64 << 10)
@@ -568,6 +570,14 @@ static void match_done (struct service *s, struct named_graph *g,
          (long long)a->at, a->R);
 }
 
+/* Whatever has taken it away: Cancel, or all that it had was given back or removed. */
+static bool holds (struct named_graph *g, int64_t jobid)
+{
+    struct job *job = scheduler_job (reapi_cli_scheduler (g->ctx), jobid);
+
+    return job && (job->state == JOB_ALLOCATED || job->state == JOB_RESERVED);
+}
+
 /* Was it asked for before? Then *reply is filled in. */
 static bool asked_before (struct named_graph *g, const Fluxion__MatchRequest *req,
                           match_op_t op, struct reply *reply)
@@ -578,6 +588,10 @@ static bool asked_before (struct named_graph *g, const Fluxion__MatchRequest *re
 
     if (!answer)
         return false;
+    if (!holds (g, answer->jobid)) {
+        answers_forget (g->answers, answer->jobid);
+        return false;
+    }
     if (answer->question != question)
         fail (reply, GRPC_STATUS_ALREADY_EXISTS,
               "id: %.60s: something else was asked for, and is job %lld", req->id,
@@ -812,12 +826,28 @@ static void call_partial_cancel (struct service *s, const ProtobufCMessage *m,
 {
     const Fluxion__PartialCancelRequest *req = (const Fluxion__PartialCancelRequest *)m;
     Fluxion__PartialCancelResponse resp = FLUXION__PARTIAL_CANCEL_RESPONSE__INIT;
-    struct named_graph *g = lock_graph (s, req->graph, req->epoch, reply);
+    struct parsed_R *R = NULL;
+    struct named_graph *g;
+    size_t len = strlen (req->r);
+    flux_error_t error;
     bool full = false;
+    int rc;
 
-    if (!g)
+    if (len > PARSE_FIRST && !(R = fluxion_parse_R (req->r, len, &error))) {
+        fail (reply, GRPC_STATUS_INVALID_ARGUMENT, "partial cancel: %s", error.text);
         return;
-    if (reapi_cli_partial_cancel (g->ctx, req->jobid, req->r, req->noent_ok, &full) < 0)
+    }
+    if (!(g = lock_graph (s, req->graph, req->epoch, reply))) {
+        parsed_R_destroy (R);
+        return;
+    }
+    if (R)
+        rc = reapi_cli_partial_cancel_parsed (g->ctx, req->jobid, R, req->noent_ok,
+                                              &full);
+    else
+        rc =
+            reapi_cli_partial_cancel (g->ctx, req->jobid, req->r, req->noent_ok, &full);
+    if (rc < 0)
         change_failed (g, "partial cancel", reply);
     else {
         if (full)
@@ -829,6 +859,7 @@ static void call_partial_cancel (struct service *s, const ProtobufCMessage *m,
                        &resp.base, reply);
     }
     leave (s, g, reply);
+    parsed_R_destroy (R);
 }
 
 static void call_grow (struct service *s, const ProtobufCMessage *m,
@@ -836,20 +867,31 @@ static void call_grow (struct service *s, const ProtobufCMessage *m,
 {
     const Fluxion__GrowRequest *req = (const Fluxion__GrowRequest *)m;
     Fluxion__GrowResponse resp = FLUXION__GROW_RESPONSE__INIT;
-    struct named_graph *g = lock_graph (s, req->graph, req->epoch, reply);
+    size_t len = strlen (req->subgraph);
+    struct named_graph *g;
+    flux_error_t error;
+    struct jgf jgf;
 
-    if (!g)
+    if (jgf_parse (&jgf, req->subgraph, len, &error) < 0) {
+        fail (reply, GRPC_STATUS_INVALID_ARGUMENT, "grow: add_subgraph: %s",
+              error.text);
         return;
-    if (g->journal && g->topology_len + strlen (req->subgraph) > TOPOLOGY_MAX)
+    }
+    if (!(g = lock_graph (s, req->graph, req->epoch, reply))) {
+        jgf_fini (&jgf);
+        return;
+    }
+    if (g->journal && g->topology_len + len > TOPOLOGY_MAX)
         fail (reply, GRPC_STATUS_RESOURCE_EXHAUSTED,
               "grow: the graph has grown by too much to be kept; Init it anew");
-    else if (reapi_cli_add_subgraph (g->ctx, req->subgraph) < 0)
+    else if (reapi_cli_add_parsed (g->ctx, &jgf) < 0)
         fail_detail (reply, GRPC_STATUS_INVALID_ARGUMENT, "grow", g->ctx);
     else
         finish_topology (
-            s, g, json_pack ("{s:s s:s}", "op", "grow", "subgraph", req->subgraph),
-            strlen (req->subgraph), &resp.base, reply);
+            s, g, json_pack ("{s:s s:s}", "op", "grow", "subgraph", req->subgraph), len,
+            &resp.base, reply);
     leave (s, g, reply);
+    jgf_fini (&jgf);
 }
 
 static void call_shrink (struct service *s, const ProtobufCMessage *m,

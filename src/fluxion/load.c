@@ -1,4 +1,5 @@
 #include "fluxion/load.h"
+#include "fluxion/io/jgf.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -130,53 +131,110 @@ static int writer_format (json_t *scheduling, bool *shorthand, flux_error_t *err
     return 0;
 }
 
-static int pick_scheduling (struct graph *g, json_t *sched, bool strict,
-                            struct picks *picks, flux_error_t *error)
-{
+struct parsed_R {
+    struct rv1 *rv1; /* or, if there is none: */
+    struct jgf jgf;
     bool shorthand;
+    int64_t starttime, expiration;
+};
+
+void parsed_R_destroy (struct parsed_R *R)
+{
+    int saved = errno;
+
+    if (!R)
+        return;
+    if (!R->rv1)
+        jgf_fini (&R->jgf);
+    rv1_destroy (R->rv1);
+    free (R);
+    errno = saved;
+}
+
+static int parse_scheduling (struct parsed_R *R, json_t *sched, flux_error_t *error)
+{
     char *text;
     int rc;
 
-    if (writer_format (sched, &shorthand, error) < 0)
+    if (writer_format (sched, &R->shorthand, error) < 0)
         return -1;
     if (!(text = json_dumps (sched, JSON_COMPACT)))
-        return -1;
-    rc = (shorthand ? fluxion_pick_shorthand
-                    : fluxion_pick_jgf) (g, text, strlen (text), strict, picks, error);
+        return fail (error, "out of memory");
+    rc = jgf_parse (&R->jgf, text, strlen (text), error);
     free (text);
     return rc;
+}
+
+/* As those of an R that has nothing but `execution`. */
+static int parse_times (struct parsed_R *R, json_t *exec, flux_error_t *error)
+{
+    double start = 0, end = 0;
+
+    if (json_unpack (exec, "{s?F s?F}", "starttime", &start, "expiration", &end) < 0
+        || start < 0 || end < 0 || start > 1e15 || end > 1e15)
+        return fail (error, "R: starttime or expiration is no time");
+    R->starttime = start;
+    R->expiration = end;
+    return 0;
+}
+
+static int parse (struct parsed_R *R, json_t *o, const char *text, size_t len,
+                  flux_error_t *error)
+{
+    json_t *exec = json_object_get (o, "execution");
+    json_t *sched = json_object_get (o, "scheduling");
+
+    if (json_object_get (o, "graph"))
+        return parse_scheduling (R, o, error);
+    if (!json_object_get (sched, "graph"))
+        return (R->rv1 = rv1_parse (text, len, error)) ? 0 : -1;
+    if (exec && parse_times (R, exec, error) < 0)
+        return -1;
+    return parse_scheduling (R, sched, error);
+}
+
+struct parsed_R *fluxion_parse_R (const char *text, size_t len, flux_error_t *error)
+{
+    json_error_t je;
+    json_t *o = json_loadb (text, len, 0, &je);
+    struct parsed_R *R;
+
+    if (!o) {
+        snprintf (error->text, sizeof (error->text), "R: line %d column %d: %.100s",
+                  je.line, je.column, je.text);
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!(R = calloc (1, sizeof (*R))))
+        fail (error, "out of memory");
+    else if (parse (R, o, text, len, error) < 0) {
+        int saved = errno;
+        free (R);
+        errno = saved;
+        R = NULL;
+    }
+    json_decref (o);
+    return R;
+}
+
+int fluxion_pick_parsed (struct graph *g, const struct parsed_R *R, bool strict,
+                         struct picks *picks, bool *by_rank, flux_error_t *error)
+{
+    *by_rank = R->rv1 != NULL;
+    if (R->rv1)
+        return fluxion_pick_rv1 (g, R->rv1, strict, picks, error);
+    picks->starttime = R->starttime;
+    picks->expiration = R->expiration;
+    return fluxion_pick_jgf_parsed (g, &R->jgf, strict, R->shorthand, picks, error);
 }
 
 int fluxion_pick_R (struct graph *g, const char *R, size_t len, bool strict,
                     struct picks *picks, bool *by_rank, flux_error_t *error)
 {
-    json_error_t je;
-    json_t *o = json_loadb (R, len, 0, &je);
-    json_t *sched, *exec;
-    int rc;
+    struct parsed_R *parsed = fluxion_parse_R (R, len, error);
+    int rc =
+        parsed ? fluxion_pick_parsed (g, parsed, strict, picks, by_rank, error) : -1;
 
-    *by_rank = false;
-    if (!o) {
-        snprintf (error->text, sizeof (error->text), "R: line %d column %d: %.100s",
-                  je.line, je.column, je.text);
-        errno = EINVAL;
-        return -1;
-    }
-    if (json_object_get (o, "graph")) {
-        rc = pick_scheduling (g, o, strict, picks, error);
-        json_decref (o);
-        return rc;
-    }
-    exec = json_object_get (o, "execution");
-    sched = json_object_get (o, "scheduling");
-    if (json_object_get (sched, "graph")) {
-        rc = pick_scheduling (g, sched, strict, picks, error);
-        picks->starttime = json_number_value (json_object_get (exec, "starttime"));
-        picks->expiration = json_number_value (json_object_get (exec, "expiration"));
-    } else {
-        rc = fluxion_pick_rv1exec (g, R, len, strict, picks, error);
-        *by_rank = true;
-    }
-    json_decref (o);
+    parsed_R_destroy (parsed);
     return rc;
 }

@@ -358,8 +358,8 @@ int reapi_cli_match_satisfy (reapi_cli_ctx_t *ctx, const char *jobspec, bool *sa
     return rc;
 }
 
-static int pick (reapi_cli_ctx_t *ctx, const char *R, bool strict, struct picks *picks,
-                 bool *by_rank, flux_error_t *error)
+static int pick_text (reapi_cli_ctx_t *ctx, const char *R, bool strict,
+                      struct picks *picks, bool *by_rank, flux_error_t *error)
 {
     error->text[0] = '\0';
     return fluxion_pick_R (scheduler_graph (ctx->s), R, strlen (R), strict, picks,
@@ -383,7 +383,7 @@ int reapi_cli_update_allocate (reapi_cli_ctx_t *ctx, uint64_t jobid, const char 
     if (job && job->state != JOB_CANCELED)
         return fail (ctx, EEXIST, "update: existing Jobid %llu",
                      (unsigned long long)jobid);
-    if (!R || pick (ctx, R, true, &picks, &by_rank, &error) < 0) {
+    if (!R || pick_text (ctx, R, true, &picks, &by_rank, &error) < 0) {
         picks_fini (&picks);
         return fail (ctx, EINVAL, "update: %s", R ? error.text : "no R");
     }
@@ -408,6 +408,17 @@ int reapi_cli_update_allocate (reapi_cli_ctx_t *ctx, uint64_t jobid, const char 
         *R_out = text;
     else
         free (text);
+    return 0;
+}
+
+int reapi_cli_add_parsed (reapi_cli_ctx_t *ctx, struct jgf *subgraph)
+{
+    flux_error_t error = { "" };
+
+    if (check (ctx, "add_subgraph") < 0)
+        return -1;
+    if (scheduler_grow_parsed (ctx->s, subgraph, &error) < 0)
+        return fail (ctx, EINVAL, "add_subgraph: %s", error.text);
     return 0;
 }
 
@@ -449,8 +460,10 @@ int reapi_cli_cancel (reapi_cli_ctx_t *ctx, uint64_t jobid, bool noent_ok)
     return 0;
 }
 
-int reapi_cli_partial_cancel (reapi_cli_ctx_t *ctx, uint64_t jobid, const char *R,
-                              bool noent_ok, bool *full_removal)
+/* R as text, or parsed. */
+static int partial_cancel (reapi_cli_ctx_t *ctx, uint64_t jobid, const char *R,
+                           const struct parsed_R *parsed, bool noent_ok,
+                           bool *full_removal)
 {
     struct picks picks = { 0 };
     flux_error_t error;
@@ -466,17 +479,37 @@ int reapi_cli_partial_cancel (reapi_cli_ctx_t *ctx, uint64_t jobid, const char *
               (unsigned long long)jobid);
         return noent_ok ? 0 : -1;
     }
-    if (!R || pick (ctx, R, false, &picks, &by_rank, &error) < 0) {
+    int rc = -1;
+    snprintf (error.text, sizeof (error.text), "no R");
+    if (parsed)
+        rc = fluxion_pick_parsed (scheduler_graph (ctx->s), parsed, false, &picks,
+                                  &by_rank, &error);
+    else if (R)
+        rc = pick_text (ctx, R, false, &picks, &by_rank, &error);
+    if (rc < 0) {
         picks_fini (&picks);
-        return fail (ctx, EINVAL, "partial_cancel: %s", R ? error.text : "no R");
+        return fail (ctx, EINVAL, "partial_cancel: %s", error.text);
     }
-    int rc = scheduler_partial_cancel (ctx->s, jobid, &picks, false, &full, &error);
+    rc = scheduler_partial_cancel (ctx->s, jobid, &picks, false, &full, &error);
     picks_fini (&picks);
     if (rc < 0)
         return fail (ctx, errno, "partial_cancel: %s", error.text);
     if (full_removal)
         *full_removal = full;
     return 0;
+}
+
+int reapi_cli_partial_cancel (reapi_cli_ctx_t *ctx, uint64_t jobid, const char *R,
+                              bool noent_ok, bool *full_removal)
+{
+    return partial_cancel (ctx, jobid, R, NULL, noent_ok, full_removal);
+}
+
+int reapi_cli_partial_cancel_parsed (reapi_cli_ctx_t *ctx, uint64_t jobid,
+                                     const struct parsed_R *R, bool noent_ok,
+                                     bool *full_removal)
+{
+    return partial_cancel (ctx, jobid, NULL, R, noent_ok, full_removal);
 }
 
 int reapi_cli_info (reapi_cli_ctx_t *ctx, uint64_t jobid, char **mode, bool *reserved,

@@ -11,5 +11,11 @@ struct scheduler *reapi_cli_scheduler (reapi_cli_ctx_t *ctx);
 int reapi_cli_match_request (reapi_cli_ctx_t *ctx, match_op_t op, struct request *req,
                              uint64_t jobid, bool *reserved, char **R, int64_t *at,
                              double *ov);
+/* Likewise reapi_cli_partial_cancel and reapi_cli_add_subgraph. */
+struct parsed_R;
+int reapi_cli_partial_cancel_parsed (reapi_cli_ctx_t *ctx, uint64_t jobid,
+                                     const struct parsed_R *R, bool noent_ok,
+                                     bool *full_removal);
+int reapi_cli_add_parsed (reapi_cli_ctx_t *ctx, struct jgf *subgraph);
 
 #endif

@@ -1,5 +1,6 @@
 """Requests that would keep the one thread busy, and who may send them."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -133,6 +134,39 @@ def sizes():
         c.init(GRAPH)
 
 
+def parsed_first():
+    "what is long is parsed before a graph is locked, so that nobody waits for that"
+    with Server("--quiet") as s:
+        c = Client(s.address)
+        c.init(GRAPH)
+        rest = "[" * 20000
+        for method, request, response in (
+            ("Match", pb.MatchRequest(jobspec=rest, graph="none"), pb.MatchResponse),
+            ("Satisfy", pb.SatisfyRequest(jobspec=rest, graph="none"), pb.SatisfyResponse),
+            ("PartialCancel", pb.PartialCancelRequest(R=rest, graph="none", noent_ok=True),
+             pb.PartialCancelResponse),
+            ("Grow", pb.GrowRequest(subgraph=rest, graph="none"), pb.GrowResponse),
+            ("Init", pb.InitRequest(jgf=rest, graph="none"), pb.InitResponse),
+        ):
+            # Who looks for the graph first says that there is none.
+            code = CODE.UNKNOWN if method in ("Match", "Init") else CODE.INVALID_ARGUMENT
+            refused(c.call, method, request, response, code=code)
+        # And is right all the same.
+        long = {"x": "y" * 20000, "version": 1, "execution": {
+            "R_lite": [{"rank": "7", "children": {"core": "0"}}], "nodelist": ["n7"],
+            "starttime": 0, "expiration": 0}}
+        jobid = c.match(job()).jobid
+        for noent_ok, id, text in ((False, 99, "nonexistent job 99"),
+                                   (True, jobid, "1 ranks are not in the graph")):
+            request = pb.PartialCancelRequest(jobid=id, R=json.dumps(long), noent_ok=noent_ok)
+            code = CODE.NOT_FOUND if id == 99 else CODE.INVALID_ARGUMENT
+            refused(c.call, "PartialCancel", request, pb.PartialCancelResponse, code=code,
+                    text=text)
+        allocation = c.match(job()).allocation
+        request = pb.PartialCancelRequest(jobid=jobid + 1, R=allocation + " " * 20000)
+        assert c.call("PartialCancel", request, pb.PartialCancelResponse).full_removal
+
+
 def listening(port):
     "Local addresses of the listening sockets with this port, as the kernel writes them."
     found = set()
@@ -206,4 +240,4 @@ def escapes():
             assert "\x1b" not in s.output + s.errors, s.output
 
 
-harness.run([counts_and_depths, sizes, loopback, full_record, escapes])
+harness.run([counts_and_depths, sizes, parsed_first, loopback, full_record, escapes])

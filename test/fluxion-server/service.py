@@ -259,8 +259,12 @@ def ids():
         refused(match, "x" * 129, code=grpc.StatusCode.INVALID_ARGUMENT, text="128")
         c.cancel(r.jobid)
         assert match("a").jobid == 3
+        # What held it is no longer there: the answer would name what nobody has.
+        c.call("Shrink", pb.ShrinkRequest(path="/tiny0/rack0/node0"), pb.ShrinkResponse)
+        r = match("a")
+        assert r.jobid == 4 and "/node1/" in r.allocation and "/node0/" not in r.allocation
         c.init(GRAPH, "lonode")
-        assert match("a").jobid == 4
+        assert match("a").jobid == 5
 
 
 def executed(s, c, jobs):

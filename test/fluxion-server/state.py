@@ -163,10 +163,22 @@ def refusals():
         for bad, text in ((good + "oops\n", "default.1.journal:2: "),
                           (good + good, "default.graph: job 1: "),
                           (good.replace("[8,", "[999,"), "not of this graph"),
-                          ('{"op":"jump"}\n', "unknown change: jump")):
+                          ('{"op":"jump"}\n', "unknown change: jump"),
+                          (good + '{"op":"cancel"}\n', "cancel without jobid")):
             with open(f"{d}/default.1.journal", "w", encoding="utf-8") as f:
                 f.write(bad)
             assert text in fails(d), (text, fails(d))
+        with open(f"{d}/default.1.journal", "w", encoding="utf-8") as f:
+            f.write(good)
+        with open(f"{d}/default.graph", encoding="utf-8") as f:
+            snapshot = f.read()
+        for key in ("topology", "jobs", "weights", "epoch", "jobid", "fingerprint"):
+            for value in ({}, "x", -1, None):
+                with open(f"{d}/default.graph", "w", encoding="utf-8") as f:
+                    json.dump({**json.loads(snapshot), key: value}, f)
+                assert "default.graph: " in fails(d), (key, value)
+        with open(f"{d}/default.graph", "w", encoding="utf-8") as f:
+            f.write(snapshot)
         with open(f"{d}/default.1.journal", "w", encoding="utf-8") as f:
             f.write(good + '{"op":"cancel","job')  # cut short: was not answered
         with Server(f"--state={d}", "--quiet") as s:

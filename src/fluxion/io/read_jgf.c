@@ -244,27 +244,31 @@ static int grow (struct graph *g, struct jgf *j, flux_error_t *error)
     return check_parents (g, j, error);
 }
 
-int fluxion_grow_jgf (struct graph *g, const char *text, size_t len,
-                      flux_error_t *error)
+int fluxion_grow_parsed (struct graph *g, struct jgf *j, flux_error_t *error)
 {
-    struct graph *copy;
-    struct jgf j;
+    struct graph *copy = graph_copy (g);
     int rc;
 
-    if (jgf_parse (&j, text, len, error) < 0)
+    if (!copy)
         return -1;
-    if (!(copy = graph_copy (g))) {
-        jgf_fini (&j);
-        return -1;
-    }
-    rc = grow (copy, &j, error);
-    jgf_fini (&j);
-    if (rc == 0) {
+    if ((rc = grow (copy, j, error)) == 0) {
         struct graph was = *g;
         *g = *copy;
         *copy = was;
     }
     graph_destroy (copy);
+    return rc;
+}
+
+int fluxion_grow_jgf (struct graph *g, const char *text, size_t len,
+                      flux_error_t *error)
+{
+    struct jgf j;
+
+    if (jgf_parse (&j, text, len, error) < 0)
+        return -1;
+    int rc = fluxion_grow_parsed (g, &j, error);
+    jgf_fini (&j);
     return rc;
 }
 
@@ -320,16 +324,13 @@ static bool given_back (const struct graph *g, uint32_t v, const struct jgf *j)
     return v != VTX_NONE && idset_test (j->free_ranks, g->v[v].rank);
 }
 
-static int pick (struct graph *g, const char *text, size_t len, bool strict,
-                 bool shorthand, struct picks *p, flux_error_t *error)
+int fluxion_pick_jgf_parsed (struct graph *g, const struct jgf *j, bool strict,
+                             bool shorthand, struct picks *p, flux_error_t *error)
 {
-    struct jgf j;
     int rc = 0;
 
-    if (jgf_parse (&j, text, len, error) < 0)
-        return -1;
-    for (uint32_t i = 0; i < j.nnodes && rc == 0; i++) {
-        struct jgf_node *n = &j.node[i];
+    for (uint32_t i = 0; i < j->nnodes && rc == 0; i++) {
+        const struct jgf_node *n = &j->node[i];
         uint32_t v = n->path ? graph_find_path (g, n->path) : VTX_NONE;
         if (v == VTX_NONE)
             rc = error_invalid (error,
@@ -338,13 +339,24 @@ static int pick (struct graph *g, const char *text, size_t len, bool strict,
         else if (strict && !same_vertex (g, v, &n->spec))
             rc = error_invalid (error, "inconsistent input vertex for %s (id=%s)",
                                 n->path, n->key);
-        else if (j.free_ranks && given_back (g, v, &j))
+        else if (j->free_ranks && given_back (g, v, j))
             continue;
         else
             rc = picks_add (p, v, n->exclusive, n->spec.size);
-        if (rc == 0 && n->exclusive && (shorthand || j.shorthand))
+        if (rc == 0 && n->exclusive && (shorthand || j->shorthand))
             rc = pick_subtree (g, v, p);
     }
+    return rc;
+}
+
+static int pick (struct graph *g, const char *text, size_t len, bool strict,
+                 bool shorthand, struct picks *p, flux_error_t *error)
+{
+    struct jgf j;
+
+    if (jgf_parse (&j, text, len, error) < 0)
+        return -1;
+    int rc = fluxion_pick_jgf_parsed (g, &j, strict, shorthand, p, error);
     jgf_fini (&j);
     return rc;
 }

@@ -436,17 +436,43 @@ static int pick_ranks (struct graph *g, const struct rv1 *r, bool strict,
     return 0;
 }
 
+struct rv1 *rv1_parse (const char *text, size_t len, flux_error_t *error)
+{
+    struct rv1 *r = calloc (1, sizeof (*r));
+
+    if (!r)
+        error_invalid (error, "rv1exec: out of memory");
+    else if (rv1_init (r, text, len, error) == 0)
+        return r;
+    rv1_destroy (r);
+    return NULL;
+}
+
+void rv1_destroy (struct rv1 *r)
+{
+    int saved = errno;
+
+    if (!r)
+        return;
+    rv1_fini (r);
+    free (r);
+    errno = saved;
+}
+
+int fluxion_pick_rv1 (struct graph *g, const struct rv1 *r, bool strict,
+                      struct picks *p, flux_error_t *error)
+{
+    p->starttime = r->starttime;
+    p->expiration = r->expiration;
+    return pick_ranks (g, r, strict, p, error);
+}
+
 int fluxion_pick_rv1exec (struct graph *g, const char *text, size_t len, bool strict,
                           struct picks *p, flux_error_t *error)
 {
-    struct rv1 r;
-    int rc = rv1_init (&r, text, len, error);
+    struct rv1 *r = rv1_parse (text, len, error);
+    int rc = r ? fluxion_pick_rv1 (g, r, strict, p, error) : -1;
 
-    if (rc == 0) {
-        p->starttime = r.starttime;
-        p->expiration = r.expiration;
-        rc = pick_ranks (g, &r, strict, p, error);
-    }
-    rv1_fini (&r);
+    rv1_destroy (r);
     return rc;
 }

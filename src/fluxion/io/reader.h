@@ -30,10 +30,13 @@ typedef int (*reader_f) (struct graph *g, const char *text, size_t len,
 /* NULL with EINVAL: unknown format. */
 reader_f fluxion_reader (const char *format);
 
+struct jgf; /* see jgf.h: what can be done without the graph is done before */
+
 /* Add JGF to a graph that has vertices: those present already (same path and
  * rank) are skipped. On failure nothing has changed. */
 int fluxion_grow_jgf (struct graph *g, const char *text, size_t len,
                       flux_error_t *error);
+int fluxion_grow_parsed (struct graph *g, struct jgf *j, flux_error_t *error);
 
 /* Vertices of the graph that a text names, for update and partial cancel. */
 struct picked {
@@ -55,8 +58,17 @@ int fluxion_pick_jgf (struct graph *g, const char *text, size_t len, bool strict
 /* An exclusive vertex stands for its whole subtree. */
 int fluxion_pick_shorthand (struct graph *g, const char *text, size_t len, bool strict,
                             struct picks *p, flux_error_t *error);
+/* The same, of what was parsed before. */
+int fluxion_pick_jgf_parsed (struct graph *g, const struct jgf *j, bool strict,
+                             bool shorthand, struct picks *p, flux_error_t *error);
 /* ENOENT: a type of which the graph has nothing at all. */
 int fluxion_pick_rv1exec (struct graph *g, const char *text, size_t len, bool strict,
                           struct picks *p, flux_error_t *error);
+/* The same in two steps, of which the first needs no graph. */
+struct rv1;
+struct rv1 *rv1_parse (const char *text, size_t len, flux_error_t *error);
+void rv1_destroy (struct rv1 *r);
+int fluxion_pick_rv1 (struct graph *g, const struct rv1 *r, bool strict,
+                      struct picks *p, flux_error_t *error);
 
 #endif

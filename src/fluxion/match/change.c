@@ -1,6 +1,7 @@
 /* Changes to jobs and to the graph that no match makes. */
 #include "base/error.h"
 #include "base/sort.h"
+#include "fluxion/io/jgf.h"
 #include "fluxion/match/pool.h"
 
 #include <flux/idset.h>
@@ -290,14 +291,27 @@ int scheduler_set_end (struct scheduler *s, uint64_t id, int64_t end,
     return rc;
 }
 
-int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
-                    flux_error_t *error)
+int scheduler_grow_parsed (struct scheduler *s, struct jgf *j, flux_error_t *error)
 {
-    if (fluxion_grow_jgf (s->g, jgf, len, error) < 0)
+    if (fluxion_grow_parsed (s->g, j, error) < 0)
         return -1;
     if (sched_rebuild (s) < 0)
         return error_fail (error, errno, "%s", strerror (errno));
     return 0;
+}
+
+int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
+                    flux_error_t *error)
+{
+    struct jgf j;
+
+    if (jgf_parse (&j, jgf, len, error) < 0)
+        return -1;
+    int rc = scheduler_grow_parsed (s, &j, error);
+    int saved = errno;
+    jgf_fini (&j);
+    errno = saved;
+    return rc;
 }
 
 /* Jobs lose what is marked; a job with nothing left ends. */

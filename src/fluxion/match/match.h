@@ -81,6 +81,7 @@ int scheduler_set_end (struct scheduler *s, uint64_t jobid, int64_t end,
 
 int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
                     flux_error_t *error);
+int scheduler_grow_parsed (struct scheduler *s, struct jgf *j, flux_error_t *error);
 int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error);
 int scheduler_shrink_ranks (struct scheduler *s, const char *ranks,
                             flux_error_t *error);
