@@ -79,6 +79,20 @@ static bool add_options (const struct command *cmd, optparse_t *p)
     return true;
 }
 
+static bool mix_arguments (const struct command *cmd, optparse_t *p)
+{
+    struct optparse_subcommand *sub = cmd->subcommands;
+
+    if (optparse_set (p, OPTPARSE_POSIXLY_CORRECT, 0) != OPTPARSE_SUCCESS)
+        return false;
+    for (; sub && sub->name; sub++)
+        if (optparse_set (optparse_get_subcommand (p, sub->name),
+                          OPTPARSE_POSIXLY_CORRECT, 0)
+            != OPTPARSE_SUCCESS)
+            return false;
+    return true;
+}
+
 optparse_t *command_optparse (const struct command *cmd)
 {
     char name[64];
@@ -90,8 +104,7 @@ optparse_t *command_optparse (const struct command *cmd)
         || !add_options (cmd, p)
         || (cmd->subcommands
             && optparse_reg_subcommands (p, cmd->subcommands) != OPTPARSE_SUCCESS)
-        || ((cmd->flags & CMD_MIXED_ARGS)
-            && optparse_set (p, OPTPARSE_POSIXLY_CORRECT, 0) != OPTPARSE_SUCCESS)) {
+        || ((cmd->flags & CMD_MIXED_ARGS) && !mix_arguments (cmd, p))) {
         optparse_destroy (p);
         return NULL;
     }

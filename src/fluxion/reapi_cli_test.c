@@ -402,13 +402,55 @@ static void operations (void **state)
     assert_int_equal (errno, EINVAL);
 }
 
+/* Times of an R are checked, whether it has a graph or not. */
+static void times_of_R (void **state)
+{
+    static const struct {
+        const char *start, *end;
+        bool good;
+    } rows[] = { { "0", "60", true },      { "1e300", "2e300", false },
+                 { "-5", "60", false },    { "0", "1e16", false },
+                 { "-1e300", "0", false }, { "\"0\"", "60", false } };
+    reapi_cli_ctx_t *ctx = open_graph (CLUSTER, "{\"load_format\": \"jgf\"}");
+    bool reserved;
+    uint64_t jobid;
+    char *graph, *R, *out;
+    int64_t at;
+    double ov;
+
+    assert_int_equal (reapi_cli_match_allocate (ctx, false, one_core, &jobid, &reserved,
+                                                &graph, &at, &ov),
+                      0);
+    assert_int_equal (reapi_cli_cancel (ctx, jobid, false), 0);
+    for (size_t i = 0; i < sizeof (rows) / sizeof (rows[0]); i++) {
+        assert_true (asprintf (&R,
+                               "{\"version\": 1, \"execution\": {\"R_lite\": [], "
+                               "\"starttime\": %s, \"expiration\": %s}, "
+                               "\"scheduling\": %s}",
+                               rows[i].start, rows[i].end, graph)
+                     > 0);
+        int rc = reapi_cli_update_allocate (ctx, 100 + i, R, &at, &ov, &out);
+        if ((rc == 0) != rows[i].good)
+            fail_msg ("%s to %s: %d", rows[i].start, rows[i].end, rc);
+        if (rc == 0) {
+            assert_int_equal (at, 0);
+            free (out);
+            assert_int_equal (reapi_cli_cancel (ctx, 100 + i, false), 0);
+        } else
+            assert_int_equal (errno, EINVAL);
+        free (R);
+    }
+    free (graph);
+    reapi_cli_destroy (ctx);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (allocation_text), cmocka_unit_test (policies),
         cmocka_unit_test (refusals),        cmocka_unit_test (two_whole_nodes),
         cmocka_unit_test (partial_cancel),  cmocka_unit_test (c_api),
-        cmocka_unit_test (operations),
+        cmocka_unit_test (operations),      cmocka_unit_test (times_of_R),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

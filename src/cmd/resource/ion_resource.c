@@ -11,12 +11,21 @@
 
 #define SERVICE "sched-fluxion-resource."
 
-/* The status says what it was: 3 ENOENT, 16 EBUSY, 19 ENODEV, else 1. */
+/* The file that a request is made of, once it may be that which is wrong. */
+static const char *about;
+
+/* The status says what it was: 3 ENOENT, 16 EBUSY, 19 ENODEV, 2 not YAML, else 1. */
 static void fail (int errnum, const char *text) __attribute__ ((noreturn));
 static void fail (int errnum, const char *text)
 {
-    cmd_warn ("ERROR: error(%d): %s", errnum, safe (text));
-    exit (errnum == ENOENT ? 3 : errnum == EBUSY || errnum == ENODEV ? errnum : 1);
+    bool bad = about && (errnum == EINVAL || errnum == EBADMSG);
+
+    cmd_warn ("ERROR: error(%d): %s%s%s", errnum, bad ? safe (about) : "",
+              bad ? ": " : "", safe (text));
+    exit (errnum == ENOENT                      ? 3
+          : errnum == EBUSY || errnum == ENODEV ? errnum
+          : errnum == EBADMSG                   ? 2
+                                                : 1);
 }
 
 /* The answer, owned by the caller; takes payload. */
@@ -39,11 +48,25 @@ static json_t *call (const char *method, json_t *take_payload)
     return o;
 }
 
+/* As JSON can carry it? */
+static bool is_text (const char *s)
+{
+    json_t *o = json_string (s);
+
+    json_decref (o);
+    return o != NULL;
+}
+
 static char *read_text (const char *path)
 {
-    char *s = file_read_all (path, NULL);
+    size_t len;
+    char *s = file_read_all (path, &len);
     int errnum = errno;
 
+    if (s && (memchr (s, '\0', len) || !is_text (s))) {
+        about = path;
+        fail (EBADMSG, "it is not text (UTF-8)");
+    }
     if (s)
         return s;
     cmd_warn ("ERROR: error(%d): %s: %s", errnum, safe (path), strerror (errnum));
@@ -110,6 +133,7 @@ static int run_match (optparse_t *p, int argc, char **argv)
     json_int_t id = json_integer_value (json_object_get (o, "jobid"));
 
     json_decref (o);
+    about = a[1];
     o = call ("match",
               json_pack ("{s:s s:I s:s}", "cmd", a[0], "jobid", id, "jobspec", text));
     free (text);
@@ -416,5 +440,5 @@ const struct command cmd_ion_resource = {
     .usage = "COMMAND [OPTIONS]",
     .group = "instance",
     .subcommands = subcommands,
-    .flags = CMD_USAGE2,
+    .flags = CMD_USAGE2 | CMD_MIXED_ARGS,
 };

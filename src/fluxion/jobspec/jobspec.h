@@ -51,7 +51,7 @@ struct request {
     json_t *environment, *constraints; /* borrowed */
 };
 
-/* NULL with EINVAL; *error says what is wrong, *line and *column (from 1, 0 if not
+/* NULL with EINVAL, or EBADMSG if it is not even YAML; *error says what is wrong, *line and *column (from 1, 0 if not
  * known; both may be NULL) where. */
 struct request *request_parse (const char *text, size_t len, int *line, int *column,
                                flux_error_t *error);

@@ -43,7 +43,7 @@ int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
         snprintf (error->text, sizeof (error->text), "%s",
                   parser.problem ? parser.problem : "not YAML");
         yaml_parser_delete (&parser);
-        errno = EINVAL;
+        errno = EBADMSG;
         return -1;
     }
     yaml_parser_delete (&parser);

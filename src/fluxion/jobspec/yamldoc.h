@@ -11,7 +11,7 @@ struct yaml {
     uint32_t budget; /* nodes that may still be visited: aliases multiply them */
 };
 
-/* The document has to be unloaded with yaml_unload. EINVAL: *error, *line and
+/* The document has to be unloaded with yaml_unload. EINVAL, EBADMSG: *error, *line and
  * *column (from 1). */
 int yaml_load_text (struct yaml *y, const char *text, size_t len, int *line,
                     int *column, flux_error_t *error);

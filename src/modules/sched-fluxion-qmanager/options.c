@@ -207,6 +207,35 @@ out:
     return rc;
 }
 
+static int check_name (const struct options *o, const char *key, const char *name,
+                       size_t len, flux_error_t *error)
+{
+    json_t *queue;
+    size_t i;
+
+    json_array_foreach (o->queues, i, queue)
+        if (json_string_length (queue) == len
+            && !memcmp (json_string_value (queue), name, len))
+            return 0;
+    return error_invalid (error, "%s: Unknown queue (%.*s).", key,
+                          (int)(len < 60 ? len : 60), name);
+}
+
+/* Whoever mistypes a name learns that it has no effect. */
+static int check_names (const struct options *o, const char *key, flux_error_t *error)
+{
+    json_t *all = json_object_get (o->all, key), *value;
+    const char *s = json_string_value (all), *name;
+
+    json_object_foreach (all, name, value)
+        if (check_name (o, key, name, strlen (name), error) < 0)
+            return -1;
+    for (; s && *(s += strspn (s, " ")); s += strcspn (s, " "))
+        if (check_name (o, key, s, strcspn (s, ": "), error) < 0)
+            return -1;
+    return 0;
+}
+
 /* Each queue's options are to be read, and each that has some is to be there. */
 static int check (struct options *o, flux_error_t *error)
 {
@@ -218,6 +247,9 @@ static int check (struct options *o, flux_error_t *error)
         if (options_queue (o, json_string_value (name), &p, NULL, NULL, error) < 0)
             return -1;
     }
+    for (i = 0; i < NKEYS; i++)
+        if (strstr (keys[i], "per-queue") && check_names (o, keys[i], error) < 0)
+            return -1;
     return 0;
 }
 

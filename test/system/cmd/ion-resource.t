@@ -17,6 +17,16 @@ fails 'one that never fits' 19 'not enough nodes' \
     flux ion-resource match allocate_with_satisfiability nine.json
 fails 'one that does not now' 16 '' flux ion-resource match allocate nine.json
 fails 'no such file' 3 'nosuch.json' flux ion-resource match allocate nosuch.json
+printf 'a: [\n' >open.yaml
+printf '\377\376' >binary
+printf '\0' >zero
+echo '{"version": 1}' >short.json
+fails 'a jobspec that is not YAML' 2 'open.yaml: .' flux ion-resource match allocate open.yaml
+fails 'nor text' 2 'binary: it is not text' flux ion-resource match allocate binary
+fails 'but nothing' 2 'zero: it is not text' flux ion-resource match allocate zero
+fails 'R that is no text' 2 'binary: it is not text' flux ion-resource update binary 7
+fails 'no jobspec' 1 'short.json: ' flux ion-resource match allocate short.json
+like 'an option behind the operand' '"R_lite"' flux ion-resource find status=up -q --format=rv1
 fails 'no such command' 1 'unknown match command' flux ion-resource match nosuch one.json
 succeeds 'cancel' flux ion-resource cancel 1
 fails 'twice' 3 'nonexistent' flux ion-resource cancel 1

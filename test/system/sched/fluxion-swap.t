@@ -88,7 +88,7 @@ for bad in match-policy=nosuch match-format=nosuch load-format=nosuch reserve-vt
 done
 flux module load sched-fluxion-resource
 for bad in queue-policy=nosuch queue-params=queue-depth=foo queue-params=queue-depth=0 \
-    policy-params=reservation-depth=x queue-policy-per-queue=x; do
+    policy-params=reservation-depth=x queue-policy-per-queue=x queue-policy-per-queue=a:easy; do
     fails "a bad value: $bad" 1 '' flux module load sched-fluxion-qmanager "$bad"
     like "is named: ${bad%%=*}" "sched-fluxion-qmanager.*${bad%%=*}: " flux dmesg
 done
