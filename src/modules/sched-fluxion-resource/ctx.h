@@ -15,6 +15,9 @@ struct match_stats {
     double min, max, mean, m2; /* s; mean and m2 after Welford */
 };
 
+/* Requests of one kind that may wait for their answer, or for further ones. */
+#define MAX_WAITING 1024
+
 enum { STATUS_ALL, STATUS_DOWN, STATUS_ALLOCATED, STATUS_COUNT };
 
 /* A match_multi; pointers are into its message. */

@@ -128,7 +128,7 @@ void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *
 
     if (ctx->site)
         answer_status (ctx, msg);
-    else if (flux_msglist_count (ctx->waiting) >= 1024)
+    else if (flux_msglist_count (ctx->waiting) >= MAX_WAITING)
         flux_respond_error (h, msg, EAGAIN, "resources are not known yet");
     else if (flux_msglist_append (ctx->waiting, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);

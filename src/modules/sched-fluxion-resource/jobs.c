@@ -164,14 +164,26 @@ static int cancel_one (struct ctx *ctx, uint64_t id)
     return 0;
 }
 
-/* All that are there. -1: one was not. */
+/* An array of ids, or NULL. */
+static bool are_ids (json_t *ids)
+{
+    json_t *o;
+    size_t i;
+
+    json_array_foreach (ids, i, o)
+        if (!json_is_integer (o))
+            return false;
+    return !ids || json_is_array (ids);
+}
+
+/* All that are there. -1: one was not; EPROTO: nothing is done. */
 static int cancel_all (struct ctx *ctx, json_t *ids)
 {
     json_t *o;
     size_t i;
     int rc = 0;
 
-    if (ids && !json_is_array (ids)) {
+    if (!are_ids (ids)) {
         errno = EPROTO;
         return -1;
     }
@@ -231,7 +243,8 @@ static bool batch_begin (struct ctx *ctx, const flux_msg_t *msg)
     if (flux_request_unpack (msg, NULL, "{s:s s:o s?o s?i s?b}", "cmd", &cmd, "jobs",
                              &b->jobs, "unreserve", &gone, "reservations",
                              &b->reservations, "stop", &stop)
-        < 0)
+            < 0
+        || !are_ids (gone))
         return false;
     b->op = match_op_from_string (cmd);
     b->stop = stop;
@@ -330,10 +343,16 @@ void match_multi_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, errno, NULL);
         return;
     }
+    if (!are_ids (ended)) {
+        flux_respond_error (h, msg, EPROTO, "free: not an array of ids");
+        return;
+    }
     /* At once, whatever it waits for itself. */
     if (cancel_all (ctx, ended) < 0)
         flux_log (h, LOG_ERR, "cancel: %s", strerror (errno));
-    if (!flux_msg_is_streaming (msg))
+    if (flux_msglist_count (ctx->batches) >= MAX_WAITING)
+        flux_respond_error (h, msg, EAGAIN, "too many requests wait");
+    else if (!flux_msg_is_streaming (msg))
         flux_respond_error (h, msg, EPROTO, "match_multi is a streaming request");
     else if (match_op_from_string (cmd) == MATCH_UNKNOWN || !json_is_array (jobs))
         flux_respond_error (h, msg, EINVAL, "unknown match command, or no jobs");

@@ -70,6 +70,10 @@ static void notify_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPROTO, "notify is a streaming request");
         return;
     }
+    if (flux_msglist_count (ctx->listeners) >= MAX_WAITING) {
+        flux_respond_error (h, msg, EAGAIN, "too many listen");
+        return;
+    }
     if (flux_msglist_append (ctx->listeners, msg) < 0
         || (ctx->site && (!(o = first_answer (ctx)) || tell (ctx, msg, o) < 0)))
         flux_respond_error (h, msg, ENOMEM, NULL);
