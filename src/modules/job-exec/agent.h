@@ -4,7 +4,12 @@
  * On rank 0 both are in one thread and call each other. From elsewhere rank 0 has a
  * streaming request at the agent (job-exec.attach), whose answers are frames as they
  * come from the shells, and sends frames to it (job-exec.frames); both are bytes, many
- * frames in a message. A frame c of id 0 tells how many bytes the agent has taken. */
+ * frames in a message. A frame c of id 0 tells how many bytes the agent has taken.
+ *
+ * Where the tree heals (tbon.heal) both have a session (session.h): the first answer to an
+ * attach is the number of bytes that the agent has taken in all, and rank 0 tells what it
+ * has with frames c of id 0, too. When the way is lost, rank 0 attaches again with what it
+ * has, and both send the rest again; ESRCH: it is another agent by now. */
 #ifndef JOB_EXEC_AGENT_H
 #define JOB_EXEC_AGENT_H
 
