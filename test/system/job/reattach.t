@@ -151,7 +151,7 @@ said full.before
 crash
 prlimit --pid "$(pgrep -f -- "--keep $DIR/state/shells-0" | head -1)" --fsize=0:unlimited
 : >gap
-until_true_here sh -c '! pgrep -f "ends.sh full"' >/dev/null
+until_true_here sh -c '! pgrep -f "[e]nds.sh full"' >/dev/null
 begin 1
 like 'a full disk costs nothing' 'exited with exit code 6' \
     sh -c "flux job wait-event -q -t 60 $id clean; flux job attach $id 2>&1 >got || :"
@@ -252,6 +252,10 @@ for rank in 0 1 2 3; do
     flux submit --requires=rank:$rank sh ends.sh "ends$rank" "$rank"
 done >ids
 for rank in 0 1 2 3; do said "talk$rank.before" "much$rank.before" "ends$rank.before"; done
+several=$(flux submit -N2 -n2 sleep 305)
+flux job wait-event -q -t 60 "$several" start
+simulated=$(flux submit --setattr=exec.test.run_duration=300s true)
+flux job wait-event -q -t 60 "$simulated" start
 crash
 : >gap
 for rank in 0 1 2 3; do said "talk$rank.within"; done
@@ -275,6 +279,12 @@ succeeds 'output of jobs on four ranks is whole' all_whole
 is 'each ran once' '12' sh -c 'sort -u ran | wc -l; sort ran | uniq -d'
 is 'their results' '0 0 0 0 0 0 0 0 0 1 2 3' \
     sh -c "flux jobs -ano '{returncode}' \$(cat ids) | sort | xargs"
+like 'a job with several shells is lost' 'type="exec" severity=0 note="a job with several' \
+    flux job wait-event -t 60 "$several" exception
+flux job wait-event -q -t 60 "$several" clean
+succeeds 'and its tasks are killed' until_true_here sh -c '! pgrep -xf "sleep 305"'
+like 'so is a simulated one' 'type="exec" severity=0 note="lost contact with' \
+    flux job wait-event -t 60 "$simulated" exception
 end
 succeeds 'all servers have ended' no_servers
 finish
