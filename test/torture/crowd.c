@@ -6,7 +6,8 @@
  *   crowd mute CLIENTS      subscribers that never read
  *   crowd read COUNT        subscriber that wants COUNT events, in order; prints them
  *   crowd publish COUNT SIZE   as many events with as many bytes each
- *   crowd ask RANK COUNT SIZE  requests at once; prints how many were answered, refused
+ *   crowd ask RANK COUNT SIZE  requests at once; says on stderr when all are on their way,
+ *                              and prints how many were answered, refused
  *   crowd open TOPIC COUNT  requests that TOPIC never answers; prints how many are
  *                           refused, and with what, when as many were sent
  *   crowd raw CONNECTIONS   only connects; prints how many were let in */
@@ -203,6 +204,7 @@ static void ask (uint32_t rank, int count, int size)
 
     for (int i = 0; i < count; i++)
         send_one (h, &t, "broker.ping", rank, s);
+    fprintf (stderr, "all are asked\n");
     if (flux_reactor_run (t.r, 0) < 0)
         die ("reactor");
     print_tally (&t);

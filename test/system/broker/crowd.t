@@ -107,14 +107,17 @@ fails 'a limit is a number' 1 'not a number' flux setattr broker.quota-bytes lot
 # ---- a broker that is stopped
 flux setattr broker.client-queue-bytes 64M
 kill -STOP "$broker2"
-"$crowd" ask 2 200 1000 >ask.out &
+"$crowd" ask 2 200 1000 >ask.out 2>ask.err &
 asker=$!
-"$crowd" ask 2 400 100000 >flood.out &
+"$crowd" ask 2 400 100000 >flood.out 2>flood.err &
 flood=$!
 full () {
     flux exec -r1 flux module stats broker | grep -Eq '"queues":.*"bytes":(7[5-9]|8[0-9])[0-9]{5}'
 }
 succeeds 'what it is asked waits on the rank above' until_true full
+# What does not fit has been refused then: it must not be answered in one burst with the rest,
+# which would be more than its user may have waiting.
+until_true grep -q 'all are asked' flood.err
 [ "$CROWD_STOP" -eq 0 ] || sleep "$CROWD_STOP" # stopped as long as was asked for
 kill -CONT "$broker2"
 wait $flood $asker

@@ -45,6 +45,7 @@ is 'ids are printed in order' same sh -c '
     for i in $(cat ids); do flux job id --to=dec $i; done >dec
     sort -n dec | cmp - dec && echo same'
 fails 'submit --wait: worst status' 2 '' flux submit --quiet --wait --cc=0-2 sh -c 'exit {cc}'
+flux queue drain # those before may still end
 is 'submit --wait waits' 0 sh -c 'flux submit --quiet --wait --cc=1-4 true; flux jobs -n | wc -l'
 is 'submit --wait-event' '' flux submit --quiet --wait-event=start sleep 0
 fails 'submit --wait: exception' 1 'type=' flux submit --quiet --wait -n 1000 true
