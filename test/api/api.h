@@ -142,9 +142,24 @@ static inline int rows_hold (void **state)
         WITHOUT (made = (call), made == NULL, undo);                                   \
     } while (0)
 #else
-#define MEMORY(function, call, undo)
-#define NO_MEMORY(function, call, undo)
-#define FIRST(function, call, undo)
+/* With memory it is called once: what follows may rest on that. */
+#define MEMORY(function, call, undo)                                                   \
+    do {                                                                               \
+        assert_true ((call) != -1);                                                    \
+        undo;                                                                          \
+    } while (0)
+#define NO_MEMORY(function, call, undo)                                                \
+    do {                                                                               \
+        __typeof__ (call) made = (call);                                               \
+        assert_non_null (made);                                                        \
+        undo;                                                                          \
+    } while (0)
+#define FIRST(function, call, undo)                                                    \
+    do {                                                                               \
+        __typeof__ (call) made = (call);                                               \
+        assert_true ((long)made != -1);                                                \
+        undo;                                                                          \
+    } while (0)
 #endif
 
 #endif
