@@ -65,9 +65,10 @@ static struct {
     size_t count, cap;
     struct hashmap *conns; /* by id */
     unsigned int ids;
+    double t_begin; /* of what is measured */
+    clock_t cpu_begin;
     long messages;
-    int heard;       /* of an event */
-    double t_last;   /* when the last of them heard it */
+    int heard; /* of an event */
     bool reduced;
 } w;
 
@@ -314,7 +315,6 @@ static void op_parent_state (int state, void *arg)
 static void op_parent_msg (flux_msg_t *msg, void *arg)
 {
     w.heard++;
-    w.t_last = w.t;
     tell_children (arg, msg);
     flux_msg_decref (msg);
 }
@@ -431,10 +431,18 @@ static void run_out (double seconds)
     w.t = end;
 }
 
-static void report (const char *topo, const char *name, double t, clock_t cpu)
+/* What happens from here on is one line. */
+static void begin (void)
 {
-    printf ("%s.%s %ld %.3f %.3f\n", topo, name, w.messages, (w.t - t) * 1e3,
-            (double)(clock () - cpu) / CLOCKS_PER_SEC);
+    w.messages = 0;
+    w.t_begin = w.t;
+    w.cpu_begin = clock ();
+}
+
+static void report (const char *topo, const char *name)
+{
+    printf ("%s.%s %ld %.3f %.3f\n", topo, name, w.messages, (w.t - w.t_begin) * 1e3,
+            (double)(clock () - w.cpu_begin) / CLOCKS_PER_SEC);
 }
 
 static bool all_there (void)
@@ -533,11 +541,10 @@ static void destroy (void)
 
 static void measure (const char *topo)
 {
-    clock_t cpu = clock ();
     flux_msg_t *event = flux_msg_create (FLUX_MSGTYPE_EVENT),
                *request = flux_msg_create (FLUX_MSGTYPE_REQUEST);
-    double t;
 
+    begin ();
     if (!event || !request || flux_msg_set_topic (event, "bench") < 0
         || flux_msg_set_topic (request, "bench") < 0)
         die ("out of memory");
@@ -546,37 +553,31 @@ static void measure (const char *topo)
         if (overlay_core_hello (w.nodes[i].core) < 0)
             die ("hello");
     run_until ("not all are there", all_there);
-    report (topo, "start", 0., cpu);
+    report (topo, "start");
     for (int i = 0; i < w.size; i++)
         w.nodes[i].state = STATE_RUN;
     run_out (10.);
 
-    w.messages = 0;
-    cpu = clock ();
-    t = w.t;
+    begin ();
     tell_children (&w.nodes[0], event);
     run_until ("not all hear an event", all_heard);
-    report (topo, "event", t, cpu);
+    report (topo, "event");
     run_out (10.);
 
-    w.messages = 0;
-    cpu = clock ();
-    t = w.t;
+    begin ();
     for (int i = 1; i < w.size; i++)
         if (overlay_core_connected_count (w.nodes[i].core) == 0
             && overlay_core_send_parent (w.nodes[i].core, request) < 0)
             die ("a parent is lost");
     run_until ("a reduction does not end", all_told);
-    report (topo, "reduction", t, cpu);
+    report (topo, "reduction");
     run_out (10.);
 
-    w.messages = 0;
-    cpu = clock ();
-    t = w.t;
+    begin ();
     kill_node (largest_child ());
     run_out (2 * LATENCY); /* until they know */
     run_until ("orphans find no place", all_placed);
-    report (topo, "loss", t, cpu);
+    report (topo, "loss");
 
     flux_msg_decref (event);
     flux_msg_decref (request);
