@@ -57,6 +57,24 @@ static void count_free (void *arg)
     freed++;
 }
 
+/* Two seeds put keys in other slots; what is stored is the same with each. */
+static void test_hash_seed (void **state)
+{
+    uint64_t seeded, stable = hash_stable ("key", 3);
+
+    (void)state;
+    assert_true (stable == 0x8f924e866d56ad78);
+    assert_true (hash_stable ("a longer key of bytes", 21) == 0x2970262a441d1875);
+    hash_seed (1);
+    seeded = hash_bytes ("key", 3);
+    assert_true (seeded == hash_bytes ("key", 3));
+    hash_seed (2);
+    assert_true (seeded != hash_bytes ("key", 3));
+    assert_true (stable == hash_stable ("key", 3));
+    hash_seed (1);
+    assert_true (seeded == hash_bytes ("key", 3));
+}
+
 static void test_hashmap (void **state)
 {
     struct hashmap *m = hashmap_create (count_free);
@@ -371,12 +389,13 @@ static void test_sort (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_list),        cmocka_unit_test (test_hashmap),
-        cmocka_unit_test (test_idmap),       cmocka_unit_test (test_idmap_rest),
-        cmocka_unit_test (test_buf),         cmocka_unit_test (test_base64),
-        cmocka_unit_test (test_hex),         cmocka_unit_test (test_utf8),
-        cmocka_unit_test (test_utf8_repair), cmocka_unit_test (test_file),
-        cmocka_unit_test (test_standard),    cmocka_unit_test (test_sort),
+        cmocka_unit_test (test_list),       cmocka_unit_test (test_hashmap),
+        cmocka_unit_test (test_hash_seed),  cmocka_unit_test (test_idmap),
+        cmocka_unit_test (test_idmap_rest), cmocka_unit_test (test_buf),
+        cmocka_unit_test (test_base64),     cmocka_unit_test (test_hex),
+        cmocka_unit_test (test_utf8),       cmocka_unit_test (test_utf8_repair),
+        cmocka_unit_test (test_file),       cmocka_unit_test (test_standard),
+        cmocka_unit_test (test_sort),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

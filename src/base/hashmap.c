@@ -3,6 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /* One table serves both kinds of map. A slot's key says what it is: NULL is
  * free, GONE was removed (probing continues past it, so that an iteration
@@ -44,22 +48,51 @@ static inline uint64_t mix (uint64_t x)
     return x ^ x >> 32;
 }
 
+/* Others choose many of the keys: what they cannot know keeps them from choosing keys that
+ * fall on one slot. */
+static uint64_t seed;
+
+void hash_seed (uint64_t n)
+{
+    seed = n;
+}
+
+__attribute__ ((constructor)) static void seed_at_random (void)
+{
+    int saved_errno = errno;
+
+    /* Early in a boot, or where the call is refused, addresses are random as well. */
+    if (getrandom (&seed, sizeof (seed), GRND_NONBLOCK) != sizeof (seed))
+        seed = (uintptr_t)&saved_errno ^ (uintptr_t)&seed << 32;
+    errno = saved_errno;
+}
+
+/* Where the search for a slot begins. */
+static inline uint64_t place (uint64_t hash)
+{
+    return mix (hash ^ seed);
+}
+
 uint64_t hash_bytes (const void *data, size_t len)
+{
+    return XXH3_64bits_withSeed (data, len, seed);
+}
+
+/* What was stored by earlier versions depends on this. */
+uint64_t hash_stable (const void *data, size_t len)
 {
     const unsigned char *p = data;
     uint64_t h = len * 0x9e3779b97f4a7c15ULL;
     uint64_t w;
 
-    while (len >= 8) {
-        memcpy (&w, p, 8);
-        h = mix (h ^ w);
-        p += 8;
-        len -= 8;
-    }
-    if (len > 0) {
+    while (len > 0) {
+        size_t n = len < sizeof (w) ? len : sizeof (w);
+
         w = 0;
-        memcpy (&w, p, len);
+        memcpy (&w, p, n);
         h = mix (h ^ w);
+        p += n;
+        len -= n;
     }
     return mix (h);
 }
@@ -80,7 +113,7 @@ static struct slot *find (const struct table *t, uint64_t hash, const char *key)
 {
     if (t->cap == 0)
         return NULL;
-    for (size_t i = mix (hash);; i++) {
+    for (size_t i = place (hash);; i++) {
         struct slot *s = &t->slots[i & (t->cap - 1)];
         if (!s->key)
             return NULL;
@@ -105,7 +138,7 @@ static int resize (struct table *t)
         size_t i;
         if (!occupied (&t->slots[n]))
             continue;
-        for (i = mix (t->slots[n].hash); new.slots[i & (new.cap - 1)].key; i++)
+        for (i = place (t->slots[n].hash); new.slots[i & (new.cap - 1)].key; i++)
             ;
         new.slots[i & (new.cap - 1)] = t->slots[n];
     }
@@ -143,7 +176,7 @@ static int insert (struct table *t, uint64_t hash, const char *key, void *value)
         errno = ENOMEM;
         return -1;
     }
-    for (i = mix (hash); occupied (&t->slots[i & (t->cap - 1)]); i++)
+    for (i = place (hash); occupied (&t->slots[i & (t->cap - 1)]); i++)
         ;
     s = &t->slots[i & (t->cap - 1)];
     if (s->key != GONE)

@@ -38,6 +38,14 @@ void *idmap_take (struct idmap *m, uint64_t key);
 size_t idmap_count (const struct idmap *m);
 bool idmap_next (const struct idmap *m, size_t *pos, uint64_t *key, void **value);
 
+/* Differs from one process to the next: what is chosen by others must not be made to
+ * collide. */
 uint64_t hash_bytes (const void *data, size_t len);
+
+/* The same in each process, to be stored. */
+uint64_t hash_stable (const void *data, size_t len);
+
+/* From here on hash as in each run with this seed (simulations, before they make a map). */
+void hash_seed (uint64_t seed);
 
 #endif

@@ -49,7 +49,7 @@ void answers_destroy (struct answers *a)
 
 uint64_t answers_question (const char *jobspec, bool reservation)
 {
-    return hash_bytes (jobspec, strlen (jobspec)) ^ reservation;
+    return hash_stable (jobspec, strlen (jobspec)) ^ reservation;
 }
 
 struct answer *answers_find (const struct answers *a, const char *id)

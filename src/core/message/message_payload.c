@@ -84,6 +84,9 @@ void payload_unref (struct payload *p)
     free (p);
 }
 
+/* Most payloads fit: none of these grows while it is written. */
+#define ENCODED_MIN 200
+
 /* NUL-terminated. The text is written where it stays, behind its length. */
 static struct bytes *encode (const json_t *o)
 {
@@ -92,6 +95,7 @@ static struct bytes *encode (const json_t *o)
     struct bytes *p;
     size_t len;
 
+    (void)buf_reserve (&b, ENCODED_MIN);
     buf_add (&b, &head, sizeof (head));
     if (json_encode (&b, o) < 0) {
         buf_fini (&b);

@@ -22,7 +22,7 @@ uint64_t scheduler_fingerprint (struct scheduler *s)
     for (uint32_t v = 0; v < g->nv; v++) {
         const struct vertex *x = &g->v[v];
         graph_name (g, v, name);
-        h = mix (h, hash_bytes (name, strlen (name)));
+        h = mix (h, hash_stable (name, strlen (name)));
         h = mix (mix (h, x->parent), (uint64_t)x->uniq_id);
         h = mix (mix (h, (uint64_t)x->size), x->gone);
     }

@@ -4,6 +4,8 @@
  *   SIM_SEED=N runs one seed, SIM_COUNT=N as many from 1. */
 #include "base/test.h"
 
+#include "base/hashmap.h"
+
 #include "modules/job-manager/machine/manager.h"
 #include "value/job/jobid.h"
 #include <errno.h>
@@ -622,5 +624,7 @@ int main (void)
         cmocka_unit_test_teardown (each_commit, name_seed),
         cmocka_unit_test_teardown (seeds, name_seed),
     };
+
+    hash_seed (1); /* a run is all in its own seed */
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
