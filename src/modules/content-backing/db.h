@@ -27,6 +27,7 @@ struct db_options {
      * `kept` asks for. journal_mode=OFF is refused: a batch that failed could not be
      * undone. */
     const char *journal_mode, *synchronous;
+    bool alone;      /* without a thread: system calls in the order of the calls */
     const char *vfs; /* through which all system calls go; NULL: the default one */
 };
 
@@ -90,7 +91,7 @@ int db_sweep (struct db *db, struct db_swept *s, bool (*over) (void *arg), void 
 /* Gives up to `pages` unused pages back to the file system, if it can. 1: there may be
  * more. */
 int db_shrink (struct db *db, int pages, flux_error_t *error);
-/* Puts things in order after a collection: sizes are then what they should be. */
+/* Puts things in order after a collection: sizes are then, or soon, what they should be. */
 void db_tidy (struct db *db);
 /* Nothing is stored or loaded for a while: frees what only makes the next calls quicker.
  * Not within a transaction. */

@@ -16,7 +16,6 @@
 #define SAMPLE (32 * 1024)
 #define SCRATCH_MAX (4 * 1024 * 1024) /* kept from one blob to the next */
 #define LZ4_RATIO_MAX 255             /* of the format */
-#define WAL_FRAMES_MAX 2000           /* then they move into the database */
 
 static int errno_of (struct db *db)
 {
@@ -107,8 +106,7 @@ int db_commit (struct db *db, flux_error_t *error)
         return -1;
     if (db->put_id > 0)
         generation_put (&db->generation, db->put_id, db->full);
-    if (db->frames > WAL_FRAMES_MAX)
-        db_tidy (db);
+    db_bound_log (db);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 struct marks;
+struct mover;
 
 struct db {
     sqlite3 *conn;
@@ -29,6 +30,8 @@ struct db {
     char salt[8];   /* of the log */
     bool tainted;   /* the log has more than that */
     int page_size;
+    bool shared;         /* a second connection may be there: no exclusive lock */
+    struct mover *mover; /* NULL: who writes moves the log */
     struct marks *marks; /* NULL: no collection */
     sqlite3_stmt *find, *scan, *drop;
 };
@@ -42,6 +45,8 @@ int db_run (struct db *db, sqlite3_stmt *stmt, flux_error_t *error, const char *
 int64_t db_query (struct db *db, const char *sql);
 /* A hook of SQLite's: `frames` are in the log. */
 int db_committed (void *arg, sqlite3 *conn, const char *name, int frames);
+/* After a commit: the log does not grow for ever. */
+void db_bound_log (struct db *db);
 /* Off the log with what was not committed. */
 int db_cut_log (struct db *db, flux_error_t *error);
 /* The blob that was just stored is to be kept. */

@@ -1,12 +1,23 @@
 #include "db_impl.h"
+#include "mover.h"
 
 #include "base/error.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #define WAL_HEADER 32 /* bytes; the salt is in 16..23 */
 #define WAL_FRAME_HEADER 24
+
+#define FRAMES_MAX 2000 /* not moved: then they move into the database */
+
+/* Beside the writer, who waits for the disk only where the log ends: a log begins anew when
+ * all of it is moved. */
+#define LOG_ENOUGH 6000 /* frames: it ends as soon as that takes not long */
+#define LOG_LIMIT 12000 /* it ends */
+#define REST 300        /* frames that do not take long */
+#define BREATH 0.002 /* s, for each transaction: who writes must not outrun the mover */
 
 /* The write-ahead log
  *
@@ -44,7 +55,8 @@ int db_committed (void *arg, sqlite3 *conn, const char *name, int frames)
     return SQLITE_OK;
 }
 
-void db_tidy (struct db *db)
+/* Not while the mover is at it. */
+static void move_all (struct db *db)
 {
     int frames = 0;
 
@@ -56,8 +68,44 @@ void db_tidy (struct db *db)
         db->frames = frames;
 }
 
+void db_tidy (struct db *db)
+{
+    if (db->mover)
+        mover_begin (db->mover);
+    else
+        move_all (db);
+}
+
+static void move_beside (struct db *db)
+{
+    bool full = db->frames > LOG_LIMIT, enough = db->frames > LOG_ENOUGH;
+    int moved = mover_moved (db->mover, full ? HUGE_VAL : enough ? BREATH : 0.), rest;
+
+    if (moved < 0)
+        return;
+    if (db->frames < moved) {
+        mover_forget (db->mover);
+        moved = 0;
+    }
+    rest = db->frames - moved;
+    if (full || (enough && rest <= REST))
+        move_all (db);
+    else if (enough || rest > FRAMES_MAX)
+        mover_begin (db->mover);
+}
+
+void db_bound_log (struct db *db)
+{
+    if (db->mover)
+        move_beside (db);
+    else if (db->frames > FRAMES_MAX)
+        move_all (db);
+}
+
 void db_rest (struct db *db)
 {
+    if (db->mover && mover_moved (db->mover, 0.) != db->frames)
+        mover_begin (db->mover);
     sqlite3_db_release_memory (db->conn);
     buf_fini (&db->lz);
 }

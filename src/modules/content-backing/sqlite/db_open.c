@@ -1,5 +1,6 @@
 #include "db_impl.h"
 #include "marks.h"
+#include "mover.h"
 
 #include "base/error.h"
 #include "base/os/pages.h"
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define CACHE_KB 2048
@@ -324,6 +326,32 @@ int db_remove (const char *path, flux_error_t *error)
     return 0;
 }
 
+/* Where a second connection finds the log's index by shared memory. */
+static bool is_local (const char *path)
+{
+    static const unsigned long local[] = { 0xef53 /* ext4 */,
+                                           0x58465342 /* xfs */,
+                                           0x9123683e /* btrfs */,
+                                           0x1021994 /* tmpfs */,
+                                           0x794c7630 /* overlay */,
+                                           0x2fc12fc1 /* zfs */,
+                                           0xf2f52010 /* f2fs */ };
+    struct statfs st;
+
+    if (statfs (path, &st) == 0)
+        for (size_t i = 0; i < sizeof (local) / sizeof (local[0]); i++)
+            if ((unsigned long)st.f_type == local[i])
+                return true;
+    return false;
+}
+
+/* Only what is synced takes so long to be moved. */
+static bool wants_mover (const char *path, const struct db_options *o)
+{
+    return o->kept && !o->journal_mode && !o->synchronous && !o->alone
+           && is_local (path);
+}
+
 static int open_conn (struct db *db, const char *path, const struct db_options *o,
                       flux_error_t *error)
 {
@@ -338,7 +366,7 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
     if (sqlite3_open_v2 (path, &db->conn, flags, o->vfs) != SQLITE_OK)
         return db_fail (db, error, path);
     /* Exclusive first: then the log needs no shared memory. */
-    if (set_exclusive (db, error) < 0
+    if ((!db->shared && set_exclusive (db, error) < 0)
         /* before the first page and the log: to begin them, too, is synced or not */
         || set_synchronous (db, synchronous, error) < 0
         /* of a new file: unused pages can be given back, see db_shrink */
@@ -353,6 +381,33 @@ static int open_conn (struct db *db, const char *path, const struct db_options *
         sqlite3_db_config (db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     db->page_size = db_query (db, "PRAGMA page_size");
     return 0;
+}
+
+static void close_conn (struct db *db)
+{
+    sqlite3_stmt **all[] = { &db->store,    &db->load, &db->validate, &db->put,
+                             &db->get,      &db->trim, &db->begin,    &db->commit,
+                             &db->rollback, &db->find, &db->scan,     &db->drop };
+
+    for (size_t i = 0; i < sizeof (all) / sizeof (all[0]); i++) {
+        sqlite3_finalize (*all[i]);
+        *all[i] = NULL;
+    }
+    sqlite3_close (db->conn);
+    db->conn = NULL;
+}
+
+/* Shared memory needs room on a disk that may be full: it can do without. */
+static int open_shared_or_not (struct db *db, const char *path,
+                               const struct db_options *o, flux_error_t *error)
+{
+    if ((db->shared = wants_mover (path, o))) {
+        if (open_conn (db, path, o, error) == 0)
+            return 0;
+        close_conn (db);
+        db->shared = false;
+    }
+    return open_conn (db, path, o, error);
 }
 
 /* SQLite puts together in fresh memory what does not fit a page. */
@@ -419,13 +474,16 @@ struct db *db_open (const char *path, const struct db_options *opts,
     db->digest = opts->digest;
     db->kept = opts->kept;
     db->recovery = opts->recovery;
-    if (open_files (db, path, error) < 0 || open_conn (db, path, opts, error) < 0
+    if (open_files (db, path, error) < 0
+        || open_shared_or_not (db, path, opts, error) < 0
         || check_start (db, path, warning, error) < 0) {
         db_close (db);
         return NULL;
     }
     db_tidy (db);
     db_committed (db, db->conn, "main", db->frames);
+    if (db->shared) /* without it all is as well, but waits */
+        db->mover = mover_create (path, opts->vfs);
     return db;
 }
 
@@ -433,13 +491,9 @@ void db_close (struct db *db)
 {
     if (db) {
         int saved_errno = errno;
-        sqlite3_stmt *all[] = { db->store,    db->load, db->validate, db->put,
-                                db->get,      db->trim, db->begin,    db->commit,
-                                db->rollback, db->find, db->scan,     db->drop };
 
-        for (size_t i = 0; i < sizeof (all) / sizeof (all[0]); i++)
-            sqlite3_finalize (all[i]);
-        sqlite3_close (db->conn);
+        mover_destroy (db->mover);
+        close_conn (db);
         marks_destroy (db->marks);
         generation_fini (&db->generation);
         buf_fini (&db->lz);

@@ -3,11 +3,13 @@
 #include "db_impl.h"
 #include "faultvfs.h"
 #include "modules/content-backing/db.h"
+#include "mover.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,9 +113,13 @@ static int leave_dir (void **state)
     return 0;
 }
 
+static bool with_mover; /* else the k-th call is always the same one */
+
 static struct db *open_how (bool kept, bool recovery, flux_error_t *error)
 {
-    struct db_options o = { .kept = kept, .recovery = recovery, .vfs = FAULTVFS };
+    struct db_options o = {
+        .kept = kept, .recovery = recovery, .alone = !with_mover, .vfs = FAULTVFS
+    };
 
     o.digest = digest;
     error->text[0] = '\0';
@@ -653,6 +659,90 @@ static void test_sweep_open (void **state)
     }
 }
 
+static off_t log_size (void)
+{
+    struct stat st;
+    char s[160];
+
+    snprintf (s, sizeof (s), "%s-wal", path);
+    return stat (s, &st) == 0 ? st.st_size : 0;
+}
+
+/* What was acknowledged, and nothing else, is there after a kill at the end. */
+static int put_and_crash (struct db *db, int from, int count, bool *acked)
+{
+    for (int n = from; n < from + count; n++) {
+        acked[n] = put (db, n, n % 64 == 0, 30000) == 0;
+        assert_true (log_size () < 60 << 20);
+    }
+    while (db_in_doubt (db)) {
+        faults.at = 0; /* it is answered when that is settled */
+        assert_int_equal (db_settle (db, NULL), 0);
+    }
+    faults.at = 0;
+    (void)mover_moved (db->mover, HUGE_VAL);
+    close_by_crash (db);
+    db = open_kept ();
+    for (int n = 1; n < from + count; n++)
+        assert_int_equal (has (db, n), acked[n]);
+    db_close (db);
+    return from + count;
+}
+
+/* The log moves beside the writer, who never writes more than a bound. */
+static void test_mover (void **state)
+{
+    bool acked[2600] = { false };
+    struct db *db;
+
+    with_mover = true;
+    db = open_kept ();
+    assert_non_null (db->mover);
+    assert_int_equal (mode_of ("sqlite-shm"), 0600);
+    put_and_crash (db, 1, 2500, acked);
+    for (int n = 1; n <= 2500; n++)
+        assert_true (acked[n]);
+    with_mover = false;
+}
+
+static void test_mover_faults (void **state)
+{
+    static const enum fault_kind kinds[] = { FAULT_ENOSPC, FAULT_EIO, FAULT_SHORT,
+                                             FAULT_CUT };
+    bool acked[4096] = { false };
+    int n = 1, failed = 0;
+
+    with_mover = true;
+    for (int i = 0; i < 12; i++) {
+        struct db *db = open_kept ();
+
+        faultvfs_arm (&faults, kinds[i % 4],
+                      1 + random () % (kinds[i % 4] == FAULT_CUT ? 12 : 9000),
+                      1 + random () % 20);
+        n = put_and_crash (db, n, 320, acked);
+        failed += faults.failed;
+    }
+    assert_true (failed > 0);
+    with_mover = false;
+}
+
+/* One that has it keeps others out, though it has no lock for itself alone. */
+static void test_one_instance (void **state)
+{
+    flux_error_t error;
+    struct db *db;
+
+    for (int i = 0; i < 2; i++) {
+        with_mover = i == 0;
+        db = open_kept ();
+        with_mover = i == 1;
+        assert_null (open_how (true, false, &error));
+        assert_non_null (strstr (error.text, "another instance uses it"));
+        db_close (db);
+    }
+    with_mover = false;
+}
+
 static int cached_bytes (struct db *db)
 {
     int now = 0, high;
@@ -687,13 +777,14 @@ static void test_rest (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        unit_test_in_dir (test_db),         unit_test_in_dir (test_pragmas),
-        unit_test_in_dir (test_modes),      unit_test_in_dir (test_bits),
-        unit_test_in_dir (test_damage),     unit_test_in_dir (test_boot),
-        unit_test_in_dir (test_unkept),     unit_test_in_dir (test_sweep_enospc),
-        unit_test_in_dir (test_sweep_eio),  unit_test_in_dir (test_sweep_short),
-        unit_test_in_dir (test_sweep_open), unit_test_in_dir (test_sweep_cut),
-        unit_test_in_dir (test_rest),
+        unit_test_in_dir (test_db),           unit_test_in_dir (test_pragmas),
+        unit_test_in_dir (test_modes),        unit_test_in_dir (test_bits),
+        unit_test_in_dir (test_damage),       unit_test_in_dir (test_boot),
+        unit_test_in_dir (test_unkept),       unit_test_in_dir (test_sweep_enospc),
+        unit_test_in_dir (test_sweep_eio),    unit_test_in_dir (test_sweep_short),
+        unit_test_in_dir (test_sweep_open),   unit_test_in_dir (test_sweep_cut),
+        unit_test_in_dir (test_rest),         unit_test_in_dir (test_mover),
+        unit_test_in_dir (test_mover_faults), unit_test_in_dir (test_one_instance),
     };
     int rc;
 

@@ -97,8 +97,29 @@ static int do_device (sqlite3_file *f)
     return real_of (f)->pMethods->xDeviceCharacteristics (real_of (f));
 }
 
+static int do_shm_map (sqlite3_file *f, int page, int size, int extend,
+                       void volatile **out)
+{
+    return real_of (f)->pMethods->xShmMap (real_of (f), page, size, extend, out);
+}
+
+static int do_shm_lock (sqlite3_file *f, int offset, int n, int flags)
+{
+    return real_of (f)->pMethods->xShmLock (real_of (f), offset, n, flags);
+}
+
+static void do_shm_barrier (sqlite3_file *f)
+{
+    real_of (f)->pMethods->xShmBarrier (real_of (f));
+}
+
+static int do_shm_unmap (sqlite3_file *f, int remove)
+{
+    return real_of (f)->pMethods->xShmUnmap (real_of (f), remove);
+}
+
 static const sqlite3_io_methods methods = {
-    .iVersion = 1,
+    .iVersion = 2,
     .xClose = do_close,
     .xRead = do_read,
     .xWrite = do_write,
@@ -111,6 +132,10 @@ static const sqlite3_io_methods methods = {
     .xFileControl = do_control,
     .xSectorSize = do_sector,
     .xDeviceCharacteristics = do_device,
+    .xShmMap = do_shm_map,
+    .xShmLock = do_shm_lock,
+    .xShmBarrier = do_shm_barrier,
+    .xShmUnmap = do_shm_unmap,
 };
 
 static int do_open (sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *file,

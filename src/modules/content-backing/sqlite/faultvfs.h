@@ -2,6 +2,7 @@
 #ifndef CONTENT_SQLITE_FAULTVFS_H
 #define CONTENT_SQLITE_FAULTVFS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum fault_kind {
@@ -13,11 +14,11 @@ enum fault_kind {
 
 struct faults {
     enum fault_kind kind;
-    int at;    /* the k-th call fails, from 1; 0: none */
-    int count; /* and so many in all; INT_MAX: the disk stays bad */
-    int calls; /* seen */
-    int failed;
-    int syncs; /* since it was armed */
+    int at;           /* the k-th call fails, from 1; 0: none */
+    int count;        /* and so many in all; INT_MAX: the disk stays bad */
+    atomic_int calls; /* seen */
+    atomic_int failed;
+    atomic_int syncs; /* since it was armed */
 };
 
 #define FAULTVFS "fault"

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define RECORD "flux content generation 1\nwritten %" PRId64 "\nsynced %" PRId64 "\n"
@@ -59,6 +60,14 @@ int generation_open (struct generation *g, const char *path, bool create,
     read_boot_id (g->boot_id, sizeof (g->boot_id));
     if ((g->fd = file_open_private (path, create ? O_CREAT : 0, error)) < 0)
         return errno == ENOENT && !create ? 0 : -1;
+    if (flock (g->fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK)
+            snprintf (error->text, sizeof (error->text), "another instance uses it");
+        else
+            snprintf (error->text, sizeof (error->text), "%s: %s", path,
+                      strerror (errno));
+        return -1;
+    }
     if ((n = pread (g->fd, s, RECORD_SIZE, 0)) < 0) {
         snprintf (error->text, sizeof (error->text), "%s: %s", path, strerror (errno));
         return -1;

@@ -24,7 +24,8 @@ struct generation {
 void generation_init (struct generation *g);
 void generation_fini (struct generation *g);
 /* Reads the record, or begins one if `create`; without it none being there is
- * no error. -1: errno and text. */
+ * no error. It is locked: a store is used by one instance. -1: errno (EWOULDBLOCK:
+ * another one has it) and text. */
 int generation_open (struct generation *g, const char *path, bool create,
                      flux_error_t *error);
 /* The checkpoint that must be there at least; 0: none. */
