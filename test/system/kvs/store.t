@@ -37,6 +37,7 @@ modes () {
 mkdir "$S"
 is 'mode 0600 whatever the umask' '600 content.generation
 600 content.sqlite
+600 content.sqlite-shm
 600 content.sqlite-wal' modes
 succeeds 'new state' new_state
 like 'fsck finds nothing' '^version [0-9]+: [0-9]+ keys and [0-9]+ blobs checked, 0 damaged$' \

@@ -692,15 +692,15 @@ static int put_and_crash (struct db *db, int from, int count, bool *acked)
 /* The log moves beside the writer, who never writes more than a bound. */
 static void test_mover (void **state)
 {
-    bool acked[2600] = { false };
+    bool acked[1800] = { false };
     struct db *db;
 
     with_mover = true;
     db = open_kept ();
     assert_non_null (db->mover);
     assert_int_equal (mode_of ("sqlite-shm"), 0600);
-    put_and_crash (db, 1, 2500, acked);
-    for (int n = 1; n <= 2500; n++)
+    put_and_crash (db, 1, 1700, acked);
+    for (int n = 1; n <= 1700; n++)
         assert_true (acked[n]);
     with_mover = false;
 }
@@ -713,7 +713,7 @@ static void test_mover_faults (void **state)
     int n = 1, failed = 0;
 
     with_mover = true;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 8; i++) {
         struct db *db = open_kept ();
 
         faultvfs_arm (&faults, kinds[i % 4],

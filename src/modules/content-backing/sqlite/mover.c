@@ -134,7 +134,8 @@ static void wait_for (struct mover *m, double seconds)
     end.tv_sec = seconds;
     end.tv_nsec = (seconds - end.tv_sec) * 1e9;
     while (m->wanted
-           && pthread_cond_clockwait (&m->changed, &m->lock, CLOCK_MONOTONIC, &end) == 0)
+           && pthread_cond_clockwait (&m->changed, &m->lock, CLOCK_MONOTONIC, &end)
+                  == 0)
         ;
 }
 
