@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,4 +123,17 @@ char *private_mkdtemp (char *template)
         return NULL;
     }
     return template;
+}
+
+int private_peer (int fd, uid_t *uid, pid_t *pid)
+{
+    struct ucred uc;
+    socklen_t len = sizeof (uc);
+
+    if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) < 0)
+        return -1;
+    *uid = uc.uid;
+    if (pid)
+        *pid = uc.pid;
+    return 0;
 }

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -134,6 +136,41 @@ static void test_tmpdir (void **state)
     free (old);
 }
 
+/* The other end was another process, and another user if this one may become one. */
+static void test_peer (void **state)
+{
+    uid_t uid, other = geteuid () == 0 ? 65534 : geteuid ();
+    pid_t pid, child;
+    int pair[2];
+    int listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sa_family_t name = AF_UNIX; /* the kernel chooses one */
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof (addr);
+
+    assert_int_equal (bind (listener, (struct sockaddr *)&name, sizeof (name)), 0);
+    assert_int_equal (listen (listener, 1), 0);
+    assert_int_equal (getsockname (listener, (struct sockaddr *)&addr, &len), 0);
+    if ((child = fork ()) == 0) {
+        int s = socket (AF_UNIX, SOCK_STREAM, 0);
+        _exit (setuid (other) < 0 || connect (s, (struct sockaddr *)&addr, len) < 0);
+    }
+    int fd = accept (listener, NULL, NULL);
+    assert_int_equal (private_peer (fd, &uid, &pid), 0);
+    assert_int_equal (uid, other);
+    assert_int_equal (pid, child);
+    assert_int_equal (waitpid (child, NULL, 0), child);
+    close (fd);
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal (private_peer (pair[0], &uid, NULL), 0);
+    assert_int_equal (uid, geteuid ());
+    close (pair[0]);
+    close (pair[1]);
+    errno = 0;
+    assert_int_equal (private_peer (pair[0], &uid, NULL), -1);
+    assert_int_equal (errno, EBADF);
+    close (listener);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +180,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (test_owner, setup, teardown),
         cmocka_unit_test_setup_teardown (test_entries, setup, teardown),
         cmocka_unit_test (test_tmpdir),
+        cmocka_unit_test (test_peer),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -25,6 +25,7 @@
 
 #include "base/hashmap.h"
 #include "base/os/descriptors.h"
+#include "base/os/private.h"
 #include "broker/overlay/transport.h"
 #include "core/message/message.h"
 #include "core/reactor/reactor.h"
@@ -618,12 +619,9 @@ static void parent_is_gone (struct transport *t, const char *why)
 /* The kernel knows who listens at the other end. Over tcp the key has told. */
 static void parent_is_connected (struct transport *t, int fd)
 {
-    struct ucred cred;
-    socklen_t len = sizeof (cred);
+    uid_t uid;
 
-    if (t->parent_path
-        && (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0
-            || cred.uid != geteuid ()))
+    if (t->parent_path && (private_peer (fd, &uid, NULL) < 0 || uid != geteuid ()))
         parent_is_gone (t, "its socket belongs to another user");
     else
         t->parent_known = true;

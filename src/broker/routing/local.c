@@ -1,6 +1,6 @@
 /* connector-local: clients on the unix socket rundir/local-RANK.
  *
- * Happy path: accept, look at SO_PEERCRED, one zero byte, then messages.
+ * Happy path: accept, look at who it is, one zero byte, then messages.
  * Failures: a stranger gets EPERM as his byte, a user with too many connections
  * EAGAIN; what is no message, or a reader so slow that broker.client-queue-bytes wait
  * for him, closes the connection. If his user's clients together have more than his
@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/os/descriptors.h"
+#include "base/os/private.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/routing/local.h"
@@ -298,13 +299,12 @@ static void client_writable (flux_reactor_t *r, flux_watcher_t *w, int revents,
 static unsigned char admit (struct local *l, int fd, struct flux_msg_cred *cred,
                             struct user **user)
 {
-    struct ucred uc;
-    socklen_t len = sizeof (uc);
+    uid_t uid;
 
-    if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) < 0)
+    if (private_peer (fd, &uid, NULL) < 0)
         return EPERM;
-    cred->userid = uc.uid;
-    if (uc.uid == l->b->owner || (uc.uid == 0 && l->allow_root)) {
+    cred->userid = uid;
+    if (uid == l->b->owner || (uid == 0 && l->allow_root)) {
         cred->userid = l->b->owner;
         cred->rolemask = FLUX_ROLE_OWNER;
     } else if (l->allow_guest)

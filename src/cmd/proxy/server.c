@@ -363,13 +363,11 @@ static void accept_client (flux_reactor_t *r, flux_watcher_t *w, int revents, vo
 {
     struct proxy_server *s = arg;
     int fd = accept4 (s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct ucred uc;
-    socklen_t len = sizeof (uc);
+    uid_t uid;
 
     if (fd < 0)
         return;
-    if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) < 0
-        || (uc.uid != getuid () && uc.uid != 0)) {
+    if (private_peer (fd, &uid, NULL) < 0 || (uid != getuid () && uid != 0)) {
         unsigned char no = EPERM;
 
         (void)!send (fd, &no, 1, MSG_NOSIGNAL | MSG_DONTWAIT);

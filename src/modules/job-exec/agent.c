@@ -19,10 +19,10 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "exchange.h"
-#include "kept.h"
+#include "modules/job-exec/reattach/kept.h"
+#include "modules/job-exec/reattach/session.h"
 #include "ordered.h"
 #include "outflow.h"
-#include "session.h"
 #include "shells.h"
 
 /* A message that a broker forwards without making others wait long. */

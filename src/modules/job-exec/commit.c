@@ -10,7 +10,7 @@
  * them, the shells' windows what piles up behind, and the jobs run on until their
  * pipes are full. A commit that is refused nevertheless: its jobs get an exception. */
 #include "ctx.h"
-#include "kept.h"
+#include "modules/job-exec/reattach/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,8 +11,8 @@
 #include "base/list.h"
 #include "config.h"
 #include "job.h"
+#include "modules/job-exec/reattach/resume.h"
 #include "ordered.h"
-#include "resume.h"
 #include "site.h"
 #include "timer.h"
 

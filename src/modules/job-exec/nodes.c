@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "core/shell/protocol.h"
 #include "ctx.h"
-#include "session.h"
+#include "modules/job-exec/reattach/session.h"
 
 /* A message that a broker forwards without making others wait long. */
 #define WRITE_MAX (256 * 1024)

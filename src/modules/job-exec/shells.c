@@ -27,7 +27,7 @@
 #include "core/kvs/storage.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
-#include "found.h"
+#include "modules/job-exec/reattach/found.h"
 #include "site.h"
 
 #define WRITE_MAX (256 * 1024)

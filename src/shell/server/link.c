@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/os/private.h"
 #include "core/shell/protocol.h"
 #include "shell/server/keep.h"
 #include "shell/shell.h"
@@ -188,11 +189,9 @@ static int open_pipe (void)
 
 static bool is_ours (int fd)
 {
-    struct ucred uc;
-    socklen_t len = sizeof (uc);
+    uid_t uid;
 
-    return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) == 0
-           && uc.uid == geteuid ();
+    return private_peer (fd, &uid, NULL) == 0 && uid == geteuid ();
 }
 
 static void listen_ready (struct shell *sh, struct source *src, int revents)

@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "found.h"
+#include "modules/job-exec/reattach/found.h"
 
 #define LARGE (4 * 1024 * 1024)
 

@@ -1,4 +1,4 @@
-#include "kept.h"
+#include "modules/job-exec/reattach/kept.h"
 
 #include <flux/job.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session.h"
+#include "modules/job-exec/reattach/session.h"
 
 #define STEPS 500
 

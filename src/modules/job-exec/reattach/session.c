@@ -1,4 +1,4 @@
-#include "session.h"
+#include "modules/job-exec/reattach/session.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,8 @@
-/* Jobs that ran under an earlier broker (RFC 32, reattach), where the instance keeps its
+/* What outlives brokers. found.h: a rank's server of shells, from its broker's end to the
+ * next; kept.h: what the KVS has of output beside it; session.h: frames between rank 0 and
+ * an agent over more than one way; and here, on rank 0, jobs.
+ *
+ * Jobs that ran under an earlier broker (RFC 32, reattach), where the instance keeps its
  * state: what the KVS has of them, and whether their shells are still there.
  *
  * Happy path: job-manager starts again, and asks for each job that it may have started
@@ -16,8 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "job.h"
-#include "timer.h"
+#include "modules/job-exec/job.h"
+#include "modules/job-exec/timer.h"
 
 struct ctx;
 struct idset;

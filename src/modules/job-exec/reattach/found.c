@@ -1,4 +1,4 @@
-#include "found.h"
+#include "modules/job-exec/reattach/found.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,13 +100,11 @@ static int connect_there (int fd, int dir_fd)
 
 static int check_peer (struct found *f)
 {
-    struct ucred uc;
-    socklen_t len = sizeof (uc);
+    uid_t uid;
 
-    if (getsockopt (f->fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) < 0)
+    if (private_peer (f->fd, &uid, &f->pid) < 0)
         return -1;
-    f->pid = uc.pid;
-    if (uc.uid == geteuid ())
+    if (uid == geteuid ())
         return 0;
     errno = EPERM;
     return -1;

@@ -1,4 +1,4 @@
-#include "ctx.h"
+#include "modules/job-exec/ctx.h"
 
 #include <flux/idset.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/json/jsontext.h"
 #include "core/kvs/storage.h"
-#include "kept.h"
+#include "modules/job-exec/reattach/kept.h"
 
 #define TOKEN_KEY "admin.job-exec"
 #define TOKEN_BYTES 16
