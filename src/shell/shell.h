@@ -143,6 +143,8 @@ struct shell {
     size_t output_window;
     bool output_paused;
     size_t peer_written; /* leader: of w frames, not yet told */
+    uint64_t *peer_next; /* leader: by shell, the number of its next w */
+    uint64_t w_sent;     /* frames */
     struct output *outputs[2];
     int peers_writing; /* leader: shells that still send output to files */
     size_t output_limit;

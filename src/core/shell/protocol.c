@@ -33,6 +33,15 @@ int frame_signum (const struct frame *f)
     return signum > 0 && signum <= SIGRTMAX ? signum : SIGKILL;
 }
 
+/* An io object ends otherwise. */
+bool frame_is_eof (const char *text, size_t len)
+{
+    static const char eof[] = "\"eof\"";
+    size_t n = sizeof (eof) - 1;
+
+    return len >= n && memcmp (text + len - n, eof, n) == 0;
+}
+
 int frame_parse (const char *line, const char *end, struct frame *f)
 {
     const char *p = line;

@@ -16,20 +16,26 @@
  *   i  standard input, an io object (RFC 24)
  *   k  signal number for all tasks
  *   B  end of a barrier: what all shells sent with b, one after the other
- *   w  output for a file that the leader writes: [stream, rank, data, eof], the
- *      data in base64; or "eof" when a shell has sent all
+ *   w  output for a file that the leader writes, from another shell: its index, a number
+ *      that counts its frames w, and an io object (RFC 24); or "eof" when it has sent all.
+ *      One that the leader has had is dropped. "-" for the number: the shell has gone
+ *      without an eof
  *   D  a task of another shell has exited first
  *   L  to the leader: the index of a shell that was lost, and the severity of the
  *      exception that says so
  *   x  the job's new expiration: seconds since the epoch, and seconds left
- *   C  credit: bytes of o and w text that the shell may send again
+ *   C  credit: bytes of o and w text that the shell may send again; of these, bytes of w
+ *      text that the leader has written (0 if left out)
  *   K  signal number for the shell itself (by the server), or nothing: SIGKILL. One
  *      without a process of its own passes any but that to its tasks
  * To a server that outlives its broker (shell/server/link.h):
  *   H  the first from each broker: {token, timeout, env}; the answer is H
  *   R  a job that ran under another broker is claimed: bytes of its output that the KVS
- *      has. The answer: A (window, and bytes that may still come of it), what was not
- *      heard or stored, and Z; or N (never, unknown): there is no such job
+ *      has, and the ranks of its shells if there are others. The answer: A (window, bytes
+ *      that may still come of it, barriers that it has left), what was not heard or
+ *      stored, and Z; or N (never, unknown): there is no such job
+ *   G  all shells of the job were found: what is for them (b, w, and X behind it) comes
+ *      now. Text: how many barriers all of them have left
  *   F  all of the job is stored, it is forgotten; if it runs it is killed
  *   E  id 0: all were claimed that are to be: others are killed
  *
@@ -91,6 +97,8 @@ struct frame {
 
 /* Of a K. */
 int frame_signum (const struct frame *f);
+/* The text of a w is the shell's last. */
+bool frame_is_eof (const char *text, size_t len);
 
 /* Longer lines are not frames, but a broken writer. */
 #define FRAME_LINE_MAX (256 * 1024 * 1024)

@@ -24,6 +24,7 @@
 #include "ordered.h"
 #include "outflow.h"
 #include "shells.h"
+#include "value/fsd.h"
 
 /* A message that a broker forwards without making others wait long. */
 #define MESSAGE_MAX (256 * 1024)
@@ -41,6 +42,15 @@ struct leader_write {
     struct list node;
     size_t cost;
     const flux_msg_t *request; /* NULL: of rank 0 */
+};
+
+/* Frames on their way to a leader. */
+struct sent_write {
+    struct list node;
+    flux_future_t *f; /* NULL: the way is lost, and the leader may be found again */
+    struct agent *a;
+    uint64_t id;
+    size_t cost;
 };
 
 struct agent {
@@ -61,6 +71,7 @@ struct agent {
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
     bool keeps;                 /* shells outlive us */
+    bool heals;                 /* the tree does */
     struct list asked;
     struct session_out up;
     struct session_in down;
@@ -133,6 +144,13 @@ static void raise (struct agent *a, uint64_t id, const char *text, int errnum)
               "{\"type\":\"exec\",\"severity\":0,\"note\":\"%s: %s\"}", text,
               flux_strerror (errnum));
     up (a, id, 'x', note, strlen (note));
+}
+
+/* What is lost with a broker comes again when its shells were found; where the tree heals
+ * nobody looks for them. */
+static bool waits (const struct agent *a)
+{
+    return a->keeps && !a->heals;
 }
 
 static void enter_barrier (struct agent *a, uint64_t id, const char *keys, size_t len)
@@ -309,8 +327,11 @@ static void shell_frame (uint64_t id, char type, const char *text, size_t len,
         leave_job (a, id);
     if (type == 'm' || type == 'y') /* no shell says that */
         return;
-    if (type == 'N' && a->outflow)
-        outflow_forget (a->outflow, id);
+    if (type == 'N') {
+        leave_job (a, id);
+        if (a->outflow)
+            outflow_forget (a->outflow, id);
+    }
     if (a->outflow)
         outflow_frame (a->outflow, id, type, text, len);
     else
@@ -406,15 +427,6 @@ static int64_t leader_op (uint64_t id, void *arg)
     return rank == IDSET_INVALID_ID || rank == a->rank ? -1 : (int64_t)rank;
 }
 
-/* Frames on their way to a leader. */
-struct sent_write {
-    struct list node;
-    flux_future_t *f;
-    struct agent *a;
-    uint64_t id;
-    size_t cost;
-};
-
 static void sent_write_destroy (struct sent_write *w)
 {
     list_remove (&w->node);
@@ -422,11 +434,17 @@ static void sent_write_destroy (struct sent_write *w)
     free (w);
 }
 
-/* An error: the leader or its rank has ended, and rank 0 says so. */
+/* An error: the leader or its rank has ended, and rank 0 says so. Where the shells wait for
+ * other brokers what the leader may not have is not given up. */
 static void written_continuation (flux_future_t *f, void *arg)
 {
     struct sent_write *w = arg;
 
+    if (flux_future_get (f, NULL) < 0 && errno == EHOSTUNREACH && waits (w->a)) {
+        flux_future_destroy (f);
+        w->f = NULL;
+        return;
+    }
     outflow_written (w->a->outflow, w->id, w->cost);
     sent_write_destroy (w);
 }
@@ -450,6 +468,19 @@ static int write_op (uint64_t id, int64_t leader, const char *frames, size_t len
         return -1;
     }
     return 0;
+}
+
+/* The job ends: nobody will write it. */
+static void give_up_writes (struct agent *a, uint64_t id)
+{
+    for (struct list *it = a->sent_writes.next; it != &a->sent_writes;) {
+        struct sent_write *w = container_of (it, struct sent_write, node);
+        it = it->next;
+        if (w->f || w->id != id)
+            continue;
+        outflow_written (a->outflow, id, w->cost);
+        sent_write_destroy (w);
+    }
 }
 
 static void again_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
@@ -500,13 +531,10 @@ static void fini_outflow (struct agent *a)
 
 /* ---- down ---- */
 
-static int add_job (struct agent *a, uint64_t id, const char *record, size_t len)
+static int add_job (struct agent *a, uint64_t id, struct span text)
 {
-    struct span facts = { record, len }, ranks, text;
     struct agent_job *j;
 
-    if (jsontext_get (facts, "ranks", &ranks) < 0 || !jsontext_plain (ranks, &text))
-        return 0; /* it is alone */
     if (!(j = calloc (1, sizeof (*j))))
         return -1;
     list_init (&j->writes);
@@ -517,23 +545,47 @@ static int add_job (struct agent *a, uint64_t id, const char *record, size_t len
     return 0;
 }
 
+static int add_started (struct agent *a, uint64_t id, const char *record, size_t len)
+{
+    struct span facts = { record, len }, ranks, text;
+
+    if (jsontext_get (facts, "ranks", &ranks) < 0 || !jsontext_plain (ranks, &text))
+        return 0; /* it is alone */
+    return add_job (a, id, text);
+}
+
 static void start_job (struct agent *a, uint64_t id, const char *record, size_t len)
 {
-    if (add_job (a, id, record, len) == 0
+    if (add_started (a, id, record, len) == 0
         && shells_start (a->shells, id, record, len) == 0)
         return;
     raise (a, id, "cannot start a job shell", errno);
     up (a, id, 'X', "256", 3);
 }
 
-/* It ran under another broker, if it did. */
-static void claim_job (struct agent *a, uint64_t id, const char *kept, size_t len)
+/* It ran under another broker, if it did. text: what is kept of it, and ranks. */
+static void claim_job (struct agent *a, uint64_t id, const char *text, size_t len)
 {
-    if (shells_claim (a->shells, id, kept, len) < 0) {
+    char *end;
+    uint64_t kept = strtoull (text, &end, 10);
+    struct span ranks = { end + 1, strlen (end) > 1 ? strlen (end) - 1 : 0 };
+
+    if ((ranks.len > 0 && add_job (a, id, ranks) < 0)
+        || shells_claim (a->shells, id, text, len) < 0) {
         raise (a, id, "a job shell cannot be asked for", errno);
         up (a, id, 'X', "256", 3);
     } else if (a->outflow)
-        outflow_resume (a->outflow, id, strtoull (kept, NULL, 10));
+        outflow_resume (a->outflow, id, kept);
+}
+
+/* All shells of the job were found. */
+static void go_on (struct agent *a, uint64_t id, const char *text, size_t len)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    if (j)
+        j->barriers = strtoul (text, NULL, 10);
+    shells_send (a->shells, id, 'G', text, len);
 }
 
 static void forget_job (struct agent *a, uint64_t id)
@@ -555,10 +607,14 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
 {
     if (!a->shells)
         return;
+    if (type == 'k' || type == 'K')
+        give_up_writes (a, id);
     if (type == 'S')
         start_job (a, id, text, len);
     else if (type == 'R')
         claim_job (a, id, text, len);
+    else if (type == 'G')
+        go_on (a, id, text, len);
     else if (type == 'F')
         forget_job (a, id);
     else if (type == 'E')
@@ -654,6 +710,8 @@ static void deliver_op (uint64_t id, int errnum, const char *keys, size_t len,
 {
     struct agent *a = arg;
 
+    if (errnum == EHOSTUNREACH && waits (a)) /* the shells enter it again */
+        return;
     if (errnum)
         raise (a, id, "exchange of PMI keys failed", errnum);
     else
@@ -915,6 +973,15 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     agent_flush (arg);
 }
 
+/* "none" is no duration. */
+static bool heals (flux_t *h)
+{
+    const char *s = flux_attr_get (h, "tbon.heal");
+    double seconds;
+
+    return s && fsd_parse (s, &seconds) == 0 && seconds > 0;
+}
+
 struct agent *agent_create (flux_t *h, const char *shell,
                             const struct shells_keep *keep, agent_frame_f frame_cb,
                             void *arg)
@@ -932,6 +999,8 @@ struct agent *agent_create (flux_t *h, const char *shell,
     a->frame_cb = frame_cb;
     a->arg = arg;
     ordered_init (&a->commits, h, commit_later);
+    a->keeps = keep != NULL;
+    a->heals = heals (h);
     if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
         || init_outflow (a) < 0 || !(a->jobs = idmap_create (agent_job_destroy))
         || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))

@@ -33,7 +33,7 @@ struct agent *agent_create (flux_t *h, const char *shell,
                             void *arg);
 /* The shells end. */
 void agent_destroy (struct agent *a);
-/* A frame from rank 0; S, R, F, E and Q are for the agent, too. */
+/* A frame from rank 0; S, R, G, F, E and Q are for the agent, too. */
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text,
                   size_t len);
 /* Sends what was said in this turn; on rank 0 its owner calls it, elsewhere it happens

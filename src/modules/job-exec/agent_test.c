@@ -511,6 +511,30 @@ static void shells_are_claimed_and_forgotten (void **state)
     end ();
 }
 
+/* Their barriers go on where they were, and a lost broker ends none. */
+static void shells_with_others_are_claimed (void **state)
+{
+    flux_future_t *f;
+
+    begin ("3");
+    f = attach_kept ();
+    frame (7, 'R', "1234 0,3");
+    frame (8, 'R', "0 3,5");
+    say (8, 'N', "never");
+    say (7, 'Z', "");
+    frame (7, 'G', "4");
+    say (7, 'b', "keys");
+    say (7, 'b', "more");
+    say (8, 'b', "");
+    ops->deliver (7, EHOSTUNREACH, NULL, 0, ops_arg);
+    check_answer (f, "N 8 never\nZ 7 \nx 8 {\"type\":\"exec\",\"severity\":0,\"note\":"
+                     "\"barrier of a job with one shell: Protocol error\"}\n");
+    expect ("keep(tok 5) create(/s) claim(7 1234 0,3) claim(8 0 3,5) leave(8) "
+            "send(7 G 4) enter(7 4 0,3 keys) enter(7 5 0,3 more) ");
+    flux_future_destroy (f);
+    end ();
+}
+
 static void who_may_not_attach_is_told (void **state)
 {
     begin ("0"); /* it is called */
@@ -650,6 +674,7 @@ int main (void)
         cmocka_unit_test (much_is_cut),
         cmocka_unit_test (shells_end_with_who_attached),
         cmocka_unit_test (shells_are_claimed_and_forgotten),
+        cmocka_unit_test (shells_with_others_are_claimed),
         cmocka_unit_test (a_session_goes_on),
         cmocka_unit_test (who_may_not_attach_is_told),
         cmocka_unit_test (a_child_is_answered),

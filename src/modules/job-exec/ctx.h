@@ -58,7 +58,7 @@ struct ctx {
     long job_count;
 };
 
-/* nodes.c: the agents of the ranks that run jobs. */
+/* nodes.c: the agents of the ranks that run jobs. Shells that were found are not started. */
 void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, size_t len,
                       double left);
 void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type,

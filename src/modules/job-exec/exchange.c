@@ -117,8 +117,9 @@ static void fail (struct exchanges *x, struct exchange *ex, int errnum, bool tel
         answer (x, container_of (it, struct part, node), errnum, NULL, 0);
     if (tell && ex->asked) {
         char text[64];
-        int len = snprintf (text, sizeof (text), "a %llu %u %u\n",
-                            (unsigned long long)id, ex->seq, x->rank);
+        int len =
+            snprintf (text, sizeof (text), "a %llu %u %u%s\n", (unsigned long long)id,
+                      ex->seq, x->rank, errnum == EHOSTUNREACH ? " lost" : "");
         x->ops->tell (text, len, x->arg);
     }
     exchange_destroy (x, ex);
@@ -368,6 +369,7 @@ struct message {
     unsigned int seq, from;
     int count;
     size_t total, offset;
+    bool lost;
     char *ranks; /* owned */
     const char *keys;
     size_t len;
@@ -410,6 +412,7 @@ static int parse (const char *text, size_t len, struct message *m)
         && sscanf (head, "g %llu %u %u %zu", &m->id, &m->seq, &m->from, &m->offset)
                == 4)
         return 0;
+    m->lost = n >= 5 && memcmp (head + n - 5, " lost", 5) == 0;
     if (m->what == 'a' && sscanf (head, "a %llu %u %u", &m->id, &m->seq, &m->from) == 3)
         return 0;
     return -1;
@@ -492,7 +495,7 @@ int exchange_request (struct exchanges *x, const char *text, size_t len, void *r
     else {
         refuse (x, request, EINVAL);
         if ((ex = find (x, m.id, m.seq)) && find_part (ex, m.from))
-            fail (x, ex, ECANCELED, true);
+            fail (x, ex, m.lost ? EHOSTUNREACH : ECANCELED, true);
     }
     free (m.ranks);
     return 0;

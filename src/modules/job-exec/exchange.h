@@ -9,7 +9,8 @@
  *     p ID SEQ FROM COUNT TOTAL OFFSET RANKS\nKEYS   a piece of what COUNT shells of
  *         the job on RANKS brought; the answer to the last comes when all are in
  *     g ID SEQ FROM OFFSET\n                         more of the answer
- *     a ID SEQ FROM\n                                it will not come to an end
+ *     a ID SEQ FROM [lost]\n                         it will not come to an end (since a
+ *         broker is lost)
  *
  * Answers to the last p, and to g: TOTAL\nKEYS, a piece. So each has one message on
  * its way, and none makes others wait long.

@@ -18,6 +18,7 @@ struct node {
     struct exchanges *x;
     struct idset *below;
     int delivered;
+    int errnum; /* of the last */
     int failed;
     size_t len; /* of what was delivered last */
     size_t got; /* bytes that came over the tree */
@@ -110,6 +111,7 @@ static void deliver_op (uint64_t id, int errnum, const char *keys, size_t len,
 {
     struct node *n = arg;
 
+    n->errnum = errnum;
     if (errnum)
         n->failed++;
     else
@@ -342,6 +344,23 @@ static void test_disconnect (void **state)
                           + exchange_count (nodes[0].x),
                       0);
     assert_int_equal (nodes[21].failed, 1); /* if it were there */
+    end_tree ();
+    /* the others are told why: up, and down again */
+    make_tree (30);
+    enter (21, 7, 0, "0,21,29", 10);
+    enter (29, 7, 0, "0,21,29", 10);
+    run ();
+    exchange_disconnect (nodes[5].x, from_node, &nodes[21]);
+    run ();
+    assert_int_equal (nodes[29].errnum, EHOSTUNREACH);
+    /* who ends by himself is another thing */
+    enter (21, 8, 0, "0,21,29", 10);
+    enter (29, 8, 0, "0,21,29", 10);
+    run ();
+    exchange_leave (nodes[21].x, 8);
+    run ();
+    assert_int_equal (nodes[29].errnum, ECANCELED);
+    assert_int_equal (left (), 0);
     end_tree ();
 }
 

@@ -169,7 +169,7 @@ static void test_two_shells (void **state)
     check ("");
     assert_null (strstr (job->eventlog.data, "EXIT2"));
     frame (job, 3, 'X', "256");
-    check ("w1:\"eof\" ");
+    check ("w1:1 - \"eof\" ");
     frame (job, 1, 'x', "{\"type\":\"exec\",\"severity\":0,\"note\":\"n\"}");
     check ("exception(0,exec,n) ");
     frame (job, 1, 'x', "{\"type\":\"exec\",\"severity\":0,\"note\":\"again\"}");
@@ -206,7 +206,7 @@ static void test_lost_critical (void **state)
     struct job *job = running_three (NULL);
 
     lose (job, 3);
-    check ("exception(0,node-failure,gone) L1:1 0 D5: w1:\"eof\" ");
+    check ("exception(0,node-failure,gone) L1:1 0 D5: w1:1 - \"eof\" ");
     lose (job, 3);
     frame (job, 5, 'X', "15");
     frame (job, 1, 'X', "0");
@@ -224,13 +224,13 @@ static void test_lost_not_critical (void **state)
     struct job *job = running_three ("0");
 
     lose (job, 5);
-    check ("exception(2,node-failure,gone) L1:2 2 D3: w1:\"eof\" ");
+    check ("exception(2,node-failure,gone) L1:2 2 D3: w1:2 - \"eof\" ");
     assert_non_null (strstr (job->eventlog.data, "{\"rank\":5,\"wait_status\":9}"));
     /* one that is killed is lost, too */
     frame (job, 3, 'X', "11");
     check (
         "exception(2,exec,lost contact with job shell on rank 3: Segmentation fault) "
-        "L1:1 2 w1:\"eof\" ");
+        "L1:1 2 w1:1 - \"eof\" ");
     frame (job, 1, 'X', "0");
     check ("finish(0) "); /* the others' ends do not count */
     job_destroy (job);
@@ -238,7 +238,7 @@ static void test_lost_not_critical (void **state)
     job = create ("1,3", "{}");
     assert_int_equal (job_set_critical (job, ""), 0);
     lose (job, 3);
-    check ("exception(0,node-failure,gone) L1:1 0 w1:\"eof\" ");
+    check ("exception(0,node-failure,gone) L1:1 0 w1:1 - \"eof\" ");
     job_destroy (job);
 }
 
@@ -253,7 +253,7 @@ static void test_critical_is_no_set (void **state)
         assert_int_equal (errno, EINVAL);
     }
     lose (job, 3); /* what was said before holds */
-    check ("exception(0,node-failure,gone) L1:1 0 D5: w1:\"eof\" ");
+    check ("exception(0,node-failure,gone) L1:1 0 D5: w1:1 - \"eof\" ");
     job_destroy (job);
 }
 
@@ -396,11 +396,11 @@ static void test_peer_credit (void **state)
     frame (job, 0, 'a', "899");
     check ("");
     frame (job, 0, 'a', "1");
-    check ("C1:900 "); /* 300 are held, and 200 overdrawn */
+    check ("C1:900 900 "); /* 300 are held, and 200 overdrawn */
     frame (job, 0, 'a', "300");
-    check ("C2:300 ");
+    check ("C2:300 300 ");
     frame (job, 0, 'X', "0");
-    check ("C1:300 "); /* nobody will write it */
+    check ("C1:300 300 "); /* nobody will write it */
     job_destroy (job);
 }
 
@@ -502,7 +502,7 @@ static void test_resume (void **state)
     check ("start ");
     frame (job, 2, 'X', "256"); /* known: with another timestamp */
     frame (job, 2, 'Z', "");
-    check ("w1:\"eof\" heard2 ");
+    check ("w1:1 - \"eof\" heard2 ");
     assert_string_equal (job->eventlog.data, EVENT (3.7, "shell.start") "\n");
     /* job-manager knows the one, and not the other */
     frame (job, 1, 'x', "{\"type\":\"exec\",\"severity\":0,\"note\":\"too bad\"}");
@@ -536,6 +536,40 @@ static void test_resume (void **state)
     assert_int_equal (job->shells[0].granted.window, 1000);
     job_event (job, "init", NULL);
     assert_non_null (strstr (job->eventlog.data, "init"));
+    job_destroy (job);
+}
+
+static void answered (struct job *job, int i, enum job_resumed answer)
+{
+    job->shells[i].answered = true;
+    job->shells[i].answer = answer;
+}
+
+/* Where barriers go on, that a task has exited, and nobody is told twice who was first. */
+static void test_go_on (void **state)
+{
+    struct job *job = resume ("", 0);
+
+    frame (job, 1, 'A', "2000 1500 4");
+    frame (job, 2, 'A', "2000 1500 3");
+    answered (job, 0, JOB_HEARD);
+    answered (job, 1, JOB_HEARD);
+    buf_reset (&trace);
+    job_go_on (job);
+    check ("G1:3 G2:3 ");
+    job_destroy (job);
+    job = resume (EVENT (3.5, "shell.task-exit") "\n", 0);
+    frame (job, 1, 'A', "2000 1500 4");
+    answered (job, 0, JOB_HEARD);
+    answered (job, 1, JOB_NEVER_STARTED);
+    frame (job, 1, 't', EVENT (4.5, "shell.task-exit"));
+    assert_int_equal (job->eventlog.len, 0);
+    buf_reset (&trace);
+    job_go_on (job);
+    check ("G1:4 D1: ");
+    /* one is lost meanwhile */
+    job_shell_lost (job, &job->shells[1], 9, "exec", "gone");
+    check ("exception(0,exec,gone) L1:1 0 w1:1 - \"eof\" unknown2 ");
     job_destroy (job);
 }
 
@@ -595,6 +629,7 @@ int main (void)
         cmocka_unit_test (test_limits),
         cmocka_unit_test (test_start_barrier),
         cmocka_unit_test (test_resume),
+        cmocka_unit_test (test_go_on),
         cmocka_unit_test (test_time_rest),
         cmocka_unit_test (test_failed_start),
         cmocka_unit_test (test_test_exec),

@@ -1,6 +1,7 @@
 #include "job.h"
 
 #include <flux/idset.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #include "base/json/jsontext.h"
+#include "core/shell/protocol.h"
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 
@@ -19,6 +21,8 @@
 #define URGENT (64 * 1024)
 /* Of the exception that tells of a lost shell without which the job goes on. */
 #define LOST_SEVERITY 2
+/* In its eventlog: a task has exited. */
+#define TASK_EXIT "\"name\":\"shell.task-exit\""
 
 static int fail (flux_error_t *error, const char *text)
 {
@@ -218,10 +222,12 @@ static void count_output (struct shell_ref *s, size_t len)
 
 static void give_credit (struct job *job, struct shell_ref *s, size_t n)
 {
-    char text[24];
+    char text[48];
 
     if (n > 0 && !s->exited) {
-        snprintf (text, sizeof (text), "%zu", n);
+        snprintf (text, sizeof (text), s->written > 0 ? "%zu %zu" : "%zu", n,
+                  s->written);
+        s->written = 0;
         job->ops->send (job, s, 'C', text, strlen (text), job->arg);
     }
 }
@@ -232,6 +238,31 @@ void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exce
     job->eventlog_exists = len > 0;
     job->known_exceptions = json_incref (exceptions);
     buf_add (&job->known, eventlog, len);
+    job->exit_seen =
+        len > 0 && memmem (eventlog, len, TASK_EXIT, strlen (TASK_EXIT)) != NULL;
+}
+
+/* What they said to each other, and was not acknowledged, comes again; so does what they
+ * were told of each other. */
+void job_go_on (struct job *job)
+{
+    uint64_t barriers = UINT64_MAX;
+    char text[24];
+
+    for (int i = 0; i < job->shell_count; i++) {
+        const struct shell_ref *s = &job->shells[i];
+        if (s->answer == JOB_HEARD && s->barriers < barriers)
+            barriers = s->barriers;
+    }
+    snprintf (text, sizeof (text), "%" PRIu64, barriers);
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *s = &job->shells[i];
+        if (s->answer != JOB_HEARD)
+            continue;
+        job->ops->send (job, s, 'G', text, strlen (text), job->arg);
+        if (job->exit_seen)
+            job->ops->send (job, s, 'D', "", 0, job->arg);
+    }
 }
 
 /* The leader's first entry is the header. */
@@ -253,7 +284,8 @@ static void got_found (struct job *job, struct shell_ref *s, const char *text)
     if (!job->resuming)
         return;
     s->granted.window = strtoull (text, &end, 10);
-    s->granted.given = strtoll (end, NULL, 10);
+    s->granted.given = strtoll (end, &end, 10);
+    s->barriers = strtoull (end, NULL, 10);
     job->output_window = s->granted.window;
     job->ops->resumed (job, s, JOB_FOUND, job->arg);
 }
@@ -571,6 +603,13 @@ static void got_exit (struct job *job, struct shell_ref *s, const char *text,
     }
 }
 
+/* The leader has w text of a shell, or nobody will write it. */
+static void written (struct job *job, struct shell_ref *s, size_t cost)
+{
+    s->written += cost;
+    job_output_done (job, s, cost);
+}
+
 static void got_leader_output (struct job *job, struct shell_ref *s, const char *text,
                                size_t len)
 {
@@ -579,10 +618,10 @@ static void got_leader_output (struct job *job, struct shell_ref *s, const char 
     if (s == &job->shells[0])
         return;
     count_output (s, len);
-    if (len == 5 && !memcmp (text, "\"eof\"", 5))
+    if (frame_is_eof (text, len))
         s->eof_sent = true;
     if (job->shells[0].exited)
-        job_output_done (job, s, len); /* nobody will write it */
+        written (job, s, len);
     else if (!(pw = calloc (1, sizeof (*pw))))
         job_raise (job, 0, "exec", "out of memory for output");
     else {
@@ -605,7 +644,7 @@ static void got_written (struct job *job, struct shell_ref *s, size_t cost)
             break;
         cost -= pw->cost;
         list_remove (&pw->node);
-        job_output_done (job, pw->s, pw->cost);
+        written (job, pw->s, pw->cost);
         free (pw);
     }
     job->peer_written = cost;
@@ -698,6 +737,8 @@ void job_shell_lost (struct job *job, struct shell_ref *s, int status, const cha
     s->spared = severity > 0;
     tell_lost (job, s, severity);
     job_shell_exited (job, s, status);
+    if (job->resuming && !job->finished)
+        job->ops->resumed (job, s, JOB_UNKNOWN, job->arg);
 }
 
 /* Tasks that are killed make a shell exit with 128 + signal. A shell that is
@@ -797,6 +838,15 @@ static int final_status (const struct job *job)
     return job->culprit && job->culprit->status ? job->culprit->status : job->status;
 }
 
+/* In its stead. */
+static void say_eof (struct job *job, struct shell_ref *s)
+{
+    char text[32];
+    int len = snprintf (text, sizeof (text), "%d - \"eof\"", (int)(s - job->shells));
+
+    got_leader_output (job, s, text, len);
+}
+
 void job_shell_exited (struct job *job, struct shell_ref *s, int status)
 {
     if (s->exited)
@@ -816,7 +866,7 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
     if (status > job->status && !s->spared)
         job->status = status;
     if (job->shell_count > 1 && !s->eof_sent && s != &job->shells[0])
-        got_leader_output (job, s, "\"eof\"", 5);
+        say_eof (job, s);
     job_event (job, "shell-exit", "{\"rank\":%u,\"wait_status\":%d}", s->rank, status);
     if (++job->exited_count == job->shell_count)
         job_finish (job, final_status (job));

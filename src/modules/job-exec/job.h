@@ -14,6 +14,14 @@
 
 struct job;
 
+/* What became of a shell that is asked for. */
+enum job_resumed {
+    JOB_FOUND,
+    JOB_HEARD,
+    JOB_NEVER_STARTED,
+    JOB_UNKNOWN,
+};
+
 /* One shell of a job. */
 struct shell_ref {
     unsigned int rank; /* of the broker */
@@ -23,12 +31,16 @@ struct shell_ref {
     bool eof_sent; /* has told the leader that its output ended */
     bool much;     /* of output: its rank is to store it itself, when all is stored */
     bool asked;    /* whether it runs, from another broker */
-    bool ended;    /* its output is on its way, and then it exits */
-    bool spared;   /* it was lost, and the job goes on: its status does not count */
+    bool answered; /* and that was all */
+    enum job_resumed answer;
+    bool ended;  /* its output is on its way, and then it exits */
+    bool spared; /* it was lost, and the job goes on: its status does not count */
     int status;
     struct credit_in granted; /* o and w text that it may send */
     size_t held;              /* of what came: not yet in the KVS or a file */
     size_t uncommitted;       /* of that: since the last commit */
+    size_t written;           /* of w text: by the leader, and not yet told */
+    uint64_t barriers;        /* that it has left; of one that is asked for */
     uint64_t kept;            /* of o text: in the KVS, or on its way */
     struct list node;         /* in the list of its rank */
     struct job *job;
@@ -107,13 +119,6 @@ struct job {
     struct list commit_node; /* finished, waits for its last commit */
 };
 
-enum job_resumed {
-    JOB_FOUND,
-    JOB_HEARD,
-    JOB_NEVER_STARTED,
-    JOB_UNKNOWN,
-};
-
 struct job_ops {
     /* A frame for one shell. */
     void (*send) (struct job *job, struct shell_ref *s, char type, const char *text,
@@ -157,6 +162,8 @@ void job_set_window (struct job *job, size_t window);
 /* It may have run under another broker: what the KVS has of it is not said again.
  * exceptions may be NULL, and is borrowed. */
 void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exceptions);
+/* All shells that were found are told. */
+void job_go_on (struct job *job);
 /* Of its output, the KVS has so much of this shell. */
 void job_resume_shell (struct job *job, struct shell_ref *s, uint64_t kept);
 void job_destroy (struct job *job);

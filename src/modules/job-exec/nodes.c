@@ -366,16 +366,42 @@ void nodes_claims_over (struct ctx *ctx)
         mark_dirty (n);
 }
 
+static char *encode_ranks (const struct job *job)
+{
+    struct idset *ids = idset_create (0, IDSET_FLAG_AUTOGROW);
+    char *s = NULL;
+
+    for (int i = 0; ids && i < job->shell_count; i++) {
+        if (idset_set (ids, job->shells[i].rank) < 0)
+            goto done;
+    }
+    if (ids)
+        s = idset_encode (ids, IDSET_FLAG_RANGE);
+done:
+    idset_destroy (ids);
+    return s;
+}
+
 int nodes_claim (struct ctx *ctx, struct job *job, struct shell_ref *s)
 {
     struct node *n = get_node (ctx, s->rank);
-    char text[24];
+    char *ranks = n ? encode_ranks (job) : NULL;
+    struct buf b = BUF_INIT;
 
-    if (!n)
+    if (!ranks)
         return -1;
+    buf_printf (&b, "%" PRIu64, s->kept);
+    if (job->shell_count > 1)
+        buf_printf (&b, " %s", ranks);
+    free (ranks);
+    if (b.err) {
+        buf_fini (&b);
+        errno = ENOMEM;
+        return -1;
+    }
     list_append (&n->shells, &s->node);
-    snprintf (text, sizeof (text), "%" PRIu64, s->kept);
-    node_send (ctx, job, s, 'R', text, strlen (text));
+    node_send (ctx, job, s, 'R', b.data, b.len);
+    buf_fini (&b);
     return 0;
 }
 
@@ -431,22 +457,14 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
 /* ',"ranks":"..."' of a job with many shells; "" if it has one. */
 static char *describe_ranks (const struct job *job)
 {
-    struct idset *ids;
-    char *ranks = NULL, *text = NULL;
+    char *ranks, *text = NULL;
 
     if (job->shell_count == 1)
         return strdup ("");
-    ids = idset_create (0, IDSET_FLAG_AUTOGROW);
-    for (int i = 0; ids && i < job->shell_count; i++) {
-        if (idset_set (ids, job->shells[i].rank) < 0)
-            goto done;
-    }
-    if (ids && (ranks = idset_encode (ids, IDSET_FLAG_RANGE))
-        && asprintf (&text, "\"ranks\":\"%s\",", ranks) < 0)
+    ranks = encode_ranks (job);
+    if (ranks && asprintf (&text, "\"ranks\":\"%s\",", ranks) < 0)
         text = NULL;
-done:
     free (ranks);
-    idset_destroy (ids);
     return text;
 }
 
@@ -457,6 +475,11 @@ void nodes_start_job (struct ctx *ctx, struct job *job, const char *payload, siz
 
     site_has_plugins (&ctx->site); /* once for all of them: they have to agree */
     for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *s = &job->shells[i];
+
+        if (s->answered && s->answer == JOB_HEARD)
+            continue;
+        list_remove (&s->node);
         if (!ranks || start_shell (ctx, job, i, ranks, payload, len, left) < 0) {
             char note[128];
             snprintf (note, sizeof (note), "rank %u: cannot start flux-shell: %s",

@@ -303,7 +303,7 @@ static void frames_are_their_jobs (void **state)
     expect ("finish(8 256) ");
     agent_says (2, "X 7 0\nX 7 512\n");
     agent_says (1, "X 7 0\n");
-    expect ("frames(1 w 7 \"eof\") finish(7 0) ");
+    expect ("frames(1 w 7 1 - \"eof\") finish(7 0) ");
 }
 
 static void a_line_that_is_no_frame_costs_one_job (void **state)
@@ -326,7 +326,7 @@ static void a_lost_node_is_told (void **state)
     agent_fails (2, EHOSTUNREACH, NULL);
     expect ("exception(7 node-failure: node failure on host2 (rank 2)) "
             "exception(8 node-failure: node failure on host2 (rank 2)) started(8) "
-            "finish(8 9) frames(1 L 7 1 0\nw 7 \"eof\") ");
+            "finish(8 9) frames(1 L 7 1 0\nw 7 1 - \"eof\") ");
     agent_says (1, "X 7 0\n");
     expect ("started(7) finish(7 9) ");
     /* the next job tries again */
@@ -352,7 +352,7 @@ static void what_others_left_is_claimed (void **state)
     ctx.config.reattach_timeout = 5;
     claim (job, 0, 0);
     claim (job, 1, 1234);
-    expect ("local(R 7 0) tok,5:attach(1) frames(1 R 7 1234) ");
+    expect ("local(R 7 0 0-1) tok,5:attach(1) frames(1 R 7 1234 0-1) ");
     /* nobody else is to be claimed: those that come later are told, too, once */
     ctx.resume.over = true;
     nodes_claims_over (&ctx);

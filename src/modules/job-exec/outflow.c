@@ -10,8 +10,6 @@
 #include "base/json/jsonout.h"
 #include "core/shell/protocol.h"
 
-#define EOF_TEXT "\"eof\""
-
 enum state {
     SMALL, /* output goes up */
     ASKED, /* and is kept until M */
@@ -31,7 +29,7 @@ struct shell {
     struct buf frames; /* w, to be sent to it */
     size_t write_cost; /* of these */
     size_t writing;    /* on their way to it */
-    bool eof;          /* and then it is to hear that there is no more */
+    char eof[32];      /* and then it is to hear that there is no more; "": not yet */
     char status[16];   /* text of X; "": it has not ended */
     struct list ready; /* in that list */
     struct list to_write;
@@ -115,11 +113,12 @@ static void forget (struct outflow *of, struct shell *s)
     idmap_remove (of->shells, s->id);
 }
 
-static void give_credit (struct outflow *of, uint64_t id, size_t bytes)
+/* written: of these bytes, what the leader has or nobody will write. */
+static void give_credit (struct outflow *of, uint64_t id, size_t bytes, size_t written)
 {
-    char text[24];
+    char text[48];
 
-    snprintf (text, sizeof (text), "%zu", bytes);
+    snprintf (text, sizeof (text), written > 0 ? "%zu %zu" : "%zu", bytes, written);
     of->ops->down (id, 'C', text, strlen (text), of->arg);
 }
 
@@ -160,7 +159,7 @@ static void keep (struct outflow *of, struct shell *s, const char *text, size_t 
         buf_fini (&s->text);
         s->cost = 0;
         raise (of, s->id, "out of memory");
-        give_credit (of, s->id, lost);
+        give_credit (of, s->id, lost, 0);
         return;
     }
     s->cost += len;
@@ -184,7 +183,7 @@ static void drop_writes (struct outflow *of, struct shell *s)
     buf_fini (&s->frames);
     s->write_cost = 0;
     if (lost > 0 && !s->status[0])
-        give_credit (of, s->id, lost);
+        give_credit (of, s->id, lost, lost);
 }
 
 static void keep_write (struct outflow *of, struct shell *s, const char *text,
@@ -224,14 +223,15 @@ static void got_output (struct outflow *of, uint64_t id, char type, const char *
 }
 
 /* Rank 0 passes it on, so it goes up when all before it is written. */
-static void got_eof (struct outflow *of, uint64_t id)
+static void got_eof (struct outflow *of, uint64_t id, const char *text, size_t len)
 {
     struct shell *s = idmap_lookup (of->shells, id);
 
-    if (s && (s->write_cost > 0 || s->writing > 0))
-        s->eof = true;
-    else
-        of->ops->up (id, 'w', EOF_TEXT, strlen (EOF_TEXT), of->arg);
+    if (s && len < sizeof (s->eof) && (s->write_cost > 0 || s->writing > 0)) {
+        memcpy (s->eof, text, len);
+        s->eof[len] = '\0';
+    } else
+        of->ops->up (id, 'w', text, len, of->arg);
 }
 
 static bool is_kept (const struct shell *s)
@@ -244,9 +244,9 @@ static void tell_exit (struct outflow *of, struct shell *s)
     char status[sizeof (s->status)];
     uint64_t id = s->id;
 
-    if (s->eof && s->write_cost == 0 && s->writing == 0) {
-        s->eof = false;
-        of->ops->up (id, 'w', EOF_TEXT, strlen (EOF_TEXT), of->arg);
+    if (s->eof[0] && s->write_cost == 0 && s->writing == 0) {
+        of->ops->up (id, 'w', s->eof, strlen (s->eof), of->arg);
+        s->eof[0] = '\0';
     }
     if (!s->status[0] || !is_kept (s))
         return;
@@ -275,8 +275,8 @@ static void got_exit (struct outflow *of, uint64_t id, const char *text, size_t 
 void outflow_frame (struct outflow *of, uint64_t id, char type, const char *text,
                     size_t len)
 {
-    if (type == 'w' && len == strlen (EOF_TEXT) && !memcmp (text, EOF_TEXT, len))
-        got_eof (of, id);
+    if (type == 'w' && frame_is_eof (text, len))
+        got_eof (of, id, text, len);
     else if (type == 'o' || type == 'w')
         got_output (of, id, type, text, len);
     else if (type == 'X')
@@ -415,7 +415,7 @@ void outflow_written (struct outflow *of, uint64_t id, size_t cost)
         return;
     s->writing -= cost < s->writing ? cost : s->writing;
     if (!s->status[0])
-        give_credit (of, id, cost);
+        give_credit (of, id, cost, cost);
     if ((s = idmap_lookup (of->shells, id))) /* it may have been lost just now */
         tell_exit (of, s);
 }
@@ -435,7 +435,7 @@ static void part_stored (struct outflow *of, struct outflow_part *part,
     if (s->status[0])
         tell_exit (of, s);
     else
-        give_credit (of, part->id, part->cost);
+        give_credit (of, part->id, part->cost, 0);
 }
 
 void outflow_stored (struct outflow *of, struct outflow_batch *batch, const char *error)

@@ -339,7 +339,7 @@ static void the_leader_writes (void **state)
     expect ("write(7 2 1 w 7 d) ");
     outflow_written (of, 7, 2);
     stored (NULL);
-    expect ("down(C 7 2) down(C 7 1) ");
+    expect ("down(C 7 2 2) down(C 7 1) ");
     outflow_flush (of);
     expect ("");
 }
@@ -350,14 +350,14 @@ static void the_end_of_writing_is_told_last (void **state)
     expect ("w(7)\"eof\" ");
     say (8, 'w', large);
     say (8, 'w', "a");
-    say (8, 'w', "\"eof\"");
+    say (8, 'w', "1 2 \"eof\"");
     say (8, 'X', "0");
     expect ("w(8 65536) m(8) y(8) ");
     outflow_open (of, 8);
     outflow_flush (of);
     expect ("write(8 2 1 w 8 a) ");
     outflow_written (of, 8, 1);
-    expect ("w(8)\"eof\" X(8)0 ");
+    expect ("w(8)1 2 \"eof\" X(8)0 ");
     outflow_written (of, 8, 1); /* too late */
     expect ("");
 }
@@ -371,7 +371,7 @@ static void a_leader_that_cannot_be_reached (void **state)
     write_errnum = ENOMEM;
     outflow_flush (of);
     expect ("write(7 2 2 w 7 ab) x(7){\"type\":\"exec\",\"severity\":0,\"note\":"
-            "\"output cannot be stored: Cannot allocate memory\"} down(C 7 2) ");
+            "\"output cannot be stored: Cannot allocate memory\"} down(C 7 2 2) ");
     say (7, 'X', "9");
     expect ("X(7)9 ");
     /* alone in its job: rank 0 may wonder */

@@ -5,6 +5,7 @@
  * file for each node or task, which its own shell writes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,11 +155,24 @@ static void tell_lost (struct shell *sh)
     }
 }
 
-static void emit (struct shell *sh, struct output *o, const char *rank,
-                  const char *data, size_t len, bool eof)
+/* The leader drops what it has had, should it be sent again. */
+static void send_to_leader (struct shell *sh, const char *stream, const char *rank,
+                            const char *data, size_t len)
 {
     struct buf *b = &sh->scratch;
 
+    buf_reset (b);
+    buf_printf (b, "%d %" PRIu64 " ", sh->rank, sh->w_sent++);
+    if (stream)
+        io_append (b, stream, rank, data, len, false);
+    else
+        buf_adds (b, "\"eof\"");
+    shell_send (sh, 'w', b);
+}
+
+static void emit (struct shell *sh, struct output *o, const char *rank,
+                  const char *data, size_t len, bool eof)
+{
     switch (o->kind) {
     case OUTPUT_KVS:
         len = take_quota (sh, o->name, len);
@@ -172,11 +186,8 @@ static void emit (struct shell *sh, struct output *o, const char *rank,
             write_file (sh, o, data, len);
         break;
     case OUTPUT_LEADER:
-        if (len == 0)
-            break;
-        buf_reset (b);
-        io_append (b, o->name, rank, data, len, false);
-        shell_send (sh, 'w', b);
+        if (len > 0)
+            send_to_leader (sh, o->name, rank, data, len);
         break;
     case OUTPUT_NULL:
         break;
@@ -289,18 +300,36 @@ void shell_output_ready (struct shell *sh, struct source *src, int revents)
         set_paused (sh, true);
 }
 
-void shell_output_peer (struct shell *sh, const char *text, size_t len)
+/* What it has not had before. A shell that has gone says no more. */
+static bool is_new (struct shell *sh, const char **text, bool eof)
 {
-    json_t *o;
+    char *end, *after;
+    long from = strtol (*text, &end, 10);
+    uint64_t number = strtoull (end, &after, 10), *next;
+
+    if (!sh->peer_next || from < 0 || from >= sh->size)
+        return false;
+    next = &sh->peer_next[from];
+    if (strncmp (end, " - ", 3) == 0) {
+        number = *next;
+        after = end + 2;
+    }
+    if (*next == UINT64_MAX || number < *next)
+        return false;
+    if (number > *next) {
+        shell_log (sh, SHELL_ERROR, "output of shell %ld for a file is missing", from);
+        shell_set_rc (sh, 1);
+    }
+    *next = eof ? UINT64_MAX : number + 1;
+    *text = after;
+    return true;
+}
+
+static void write_io (struct shell *sh, const char *text, size_t len)
+{
+    json_t *o = json_loadb (text, len, JSON_ALLOW_NUL, NULL);
     struct io io;
 
-    sh->peer_written += len;
-    if (len == 5 && !memcmp (text, "\"eof\"", 5)) {
-        if (sh->peers_writing > 0)
-            sh->peers_writing--;
-        return;
-    }
-    o = json_loadb (text, len, JSON_ALLOW_NUL, NULL);
     if (o && io_decode (o, &io) == 0) {
         struct output *out = sh->outputs[strcmp (io.stream, "stderr") == 0];
         if (out && out->kind == OUTPUT_FILE)
@@ -310,10 +339,22 @@ void shell_output_peer (struct shell *sh, const char *text, size_t len)
     json_decref (o);
 }
 
+void shell_output_peer (struct shell *sh, const char *text, size_t len)
+{
+    const char *end = text + len;
+    bool eof = frame_is_eof (text, len);
+
+    sh->peer_written += len;
+    if (!is_new (sh, &text, eof))
+        return;
+    if (!eof)
+        write_io (sh, text, end - text);
+    else if (sh->peers_writing > 0)
+        sh->peers_writing--;
+}
+
 void shell_output_finish (struct shell *sh)
 {
-    struct buf b = BUF_INIT;
-
     for (int i = 0; i < 2; i++) {
         if (sh->outputs[i])
             close_file (sh, sh->outputs[i]);
@@ -321,9 +362,7 @@ void shell_output_finish (struct shell *sh)
     if (!((sh->outputs[0] && sh->outputs[0]->kind == OUTPUT_LEADER)
           || (sh->outputs[1] && sh->outputs[1]->kind == OUTPUT_LEADER)))
         return;
-    buf_adds (&b, "\"eof\"");
-    shell_send (sh, 'w', &b);
-    buf_fini (&b);
+    send_to_leader (sh, NULL, NULL, NULL, 0);
 }
 
 /* The options of a stream; stderr inherits the file of stdout, not how it waits. */
@@ -471,6 +510,8 @@ static int open_output (struct shell *sh, int i, const struct stream_options *op
         return 0;
     }
     sh->peers_writing = sh->size - 1;
+    if (!sh->peer_next && !(sh->peer_next = calloc (sh->size, sizeof (*sh->peer_next))))
+        return -1;
     return open_rendered (sh, o, NULL, opts->path);
 }
 
@@ -505,4 +546,6 @@ void shell_output_fini (struct shell *sh)
 {
     output_destroy (sh, sh->outputs[1]);
     output_destroy (sh, sh->outputs[0]);
+    free (sh->peer_next);
+    sh->peer_next = NULL;
 }

@@ -423,13 +423,13 @@ static void others_send_to_the_leader (void **state)
         0);
     expect ("");
     print (0, 1, "a\n");
-    expect ("w{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"a\\n\"} ");
+    expect ("w1 0 {\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"a\\n\"} ");
     print (0, 2, "b\n");
     expect (ENTRY ("stderr", "0", "\"data\":\"b\\n\""));
     finish (0, 1); /* the others' end is that of the shell */
     expect ("");
     shell_output_finish (&sh);
-    expect ("w\"eof\" ");
+    expect ("w1 1 \"eof\" ");
 }
 
 static void peer (const char *text)
@@ -446,21 +446,54 @@ static void the_leader_writes_for_others (void **state)
         0);
     buf_fini (&said);
     assert_int_equal (sh.peers_writing, 2);
-    peer ("{\"stream\":\"stdout\",\"rank\":\"5\",\"data\":\"five\\n\"}");
-    peer ("{\"stream\":\"stderr\",\"rank\":\"5\",\"data\":\"not here\\n\"}");
+    peer ("1 0 {\"stream\":\"stdout\",\"rank\":\"5\",\"data\":\"five\\n\"}");
+    peer ("1 1 {\"stream\":\"stderr\",\"rank\":\"5\",\"data\":\"not here\\n\"}");
     peer ("nonsense");
-    peer ("{\"stream\":\"stdout\",\"rank\":\"6\",\"data\":\"YWI=\",\"encoding\":"
+    peer ("2 0 {\"stream\":\"stdout\",\"rank\":\"6\",\"data\":\"YWI=\",\"encoding\":"
           "\"base64\"}");
     file_is ("out", "five\nab");
     shell_output_tell_peers (&sh); /* counted, whatever it was */
-    expect ("a168 ");
+    expect ("a180 ");
     shell_output_tell_peers (&sh);
     expect ("");
-    for (int i = 0; i < 3; i++) /* one more than there are */
-        peer ("\"eof\"");
+    for (int i = 0; i < 3; i++) { /* one more than there are */
+        char text[16];
+        snprintf (text, sizeof (text), "%d - \"eof\"", i + 1);
+        peer (text);
+    }
     assert_int_equal (sh.peers_writing, 0);
     shell_output_finish (&sh); /* the leader tells nobody */
     expect ("");
+}
+
+/* What was sent again, since nobody knew whether it was there. */
+static void the_leader_writes_once (void **state)
+{
+    sh.size = 3;
+    assert_int_equal (
+        begin ("{\"output.stdout\":{\"type\":\"file\",\"path\":\"DIR/out\"},"
+               "\"output.stderr\":{\"type\":\"kvs\"}}"),
+        0);
+    buf_fini (&said);
+    peer ("1 0 {\"stream\":\"stdout\",\"rank\":\"5\",\"data\":\"a\"}");
+    peer ("1 0 {\"stream\":\"stdout\",\"rank\":\"5\",\"data\":\"a\"}");
+    peer ("2 0 {\"stream\":\"stdout\",\"rank\":\"6\",\"data\":\"b\"}");
+    peer ("1 1 {\"stream\":\"stdout\",\"rank\":\"5\",\"data\":\"c\"}");
+    peer ("1 2 \"eof\"");
+    assert_int_equal (sh.peers_writing, 1);
+    peer ("1 1 {\"stream\":\"stdout\",\"rank\":\"5\",\"data\":\"c\"}");
+    peer ("1 2 \"eof\"");
+    peer ("1 - \"eof\"");
+    peer ("3 0 {\"stream\":\"stdout\",\"rank\":\"7\",\"data\":\"d\"}");
+    assert_int_equal (sh.peers_writing, 1);
+    file_is ("out", "abc");
+    expect ("");
+    peer ("2 2 {\"stream\":\"stdout\",\"rank\":\"6\",\"data\":\"e\"}");
+    expect ("log:output of shell 2 for a file is missing ");
+    assert_int_equal (sh.rc, 1);
+    peer ("2 - \"eof\"");
+    assert_int_equal (sh.peers_writing, 0);
+    file_is ("out", "abce");
 }
 
 static void without_credit_the_tasks_wait (void **state)
@@ -496,7 +529,7 @@ int main (void)
         TEST (each_task_has_its_file),         TEST (mode_is_honoured),
         TEST (what_cannot_be_opened_is_fatal), TEST (a_full_disk),
         TEST (others_send_to_the_leader),      TEST (the_leader_writes_for_others),
-        TEST (without_credit_the_tasks_wait),
+        TEST (the_leader_writes_once),         TEST (without_credit_the_tasks_wait),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

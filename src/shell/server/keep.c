@@ -15,29 +15,49 @@
 struct said {
     struct list node;
     uint64_t seq;
-    uint64_t cost; /* of all output up to its end */
-    bool more;     /* a piece */
+    uint64_t cost; /* of all output up to the end of its frame */
     size_t len;
     char line[];
+};
+
+/* Output of one kind, until it was acknowledged. */
+struct output {
+    struct list lines;
+    uint64_t cost;    /* of all that was said */
+    uint64_t dropped; /* of that, no longer here */
+    uint64_t granted; /* of C that the shell got: acknowledged */
+};
+
+/* What a broker sends to a shell, and it acknowledges. */
+struct sent {
+    uint64_t waits; /* not yet acknowledged */
+    uint64_t stale; /* of that, of a broker that has gone */
 };
 
 struct job {
     uint64_t id;
     int64_t window;
     bool claimed;
+    bool held; /* until G: w, b and X are only kept */
     bool ended;
     bool forgotten; /* when it has ended */
     bool loaded;
-    bool broken;         /* something of it is missing */
-    struct list state;   /* lines of all but output */
-    struct list output;  /* lines o and w */
-    struct said *groups; /* the last p, or NULL */
+    bool broken;               /* something of it is missing */
+    struct list begun;         /* pieces of a frame that is not whole yet */
+    char begun_type;           /* of these */
+    size_t begun_cost;         /* and the bytes of their text */
+    struct list state;         /* lines of all that is not below */
+    struct output to_kvs;      /* o */
+    struct output to_file;     /* w */
+    struct said *groups;       /* the last p, or NULL */
+    struct said *end;          /* X, or NULL */
+    uint64_t released;         /* barriers that came to their end (B) */
+    struct list released_keys; /* what it brought into the last of them */
+    struct list entered_keys;  /* and into one that is under way */
+    bool again; /* it is in the last one for others, and hears nothing of it */
     uint64_t seq;
-    uint64_t cost;    /* of all output that was said */
-    uint64_t dropped; /* of that, no longer here */
-    uint64_t granted; /* C that the shell got */
-    uint64_t input;   /* i that it got, and has not taken (c) */
-    uint64_t stale;   /* of that, of a broker that has gone */
+    struct sent input;  /* i, c */
+    struct sent writes; /* w, a */
 };
 
 struct keep {
@@ -65,10 +85,15 @@ static void drop_list (struct keep *k, struct list *l)
 
 static void job_drop (struct keep *k, struct job *j)
 {
+    drop_list (k, &j->begun);
     drop_list (k, &j->state);
-    drop_list (k, &j->output);
+    drop_list (k, &j->to_kvs.lines);
+    drop_list (k, &j->to_file.lines);
+    drop_list (k, &j->released_keys);
+    drop_list (k, &j->entered_keys);
     drop (k, j->groups);
-    j->groups = NULL;
+    drop (k, j->end);
+    j->groups = j->end = NULL;
 }
 
 static void job_remove (struct keep *k, struct job *j)
@@ -119,8 +144,12 @@ static struct job *job_add (struct keep *k, uint64_t id)
         return NULL;
     }
     j->id = id;
+    list_init (&j->begun);
     list_init (&j->state);
-    list_init (&j->output);
+    list_init (&j->to_kvs.lines);
+    list_init (&j->to_file.lines);
+    list_init (&j->released_keys);
+    list_init (&j->entered_keys);
     k->running++;
     return j;
 }
@@ -138,43 +167,101 @@ int keep_start (struct keep *k, uint64_t id, const char *record, size_t len)
     return 0;
 }
 
-static void drop_to (struct keep *k, struct job *j, const struct said *last)
+/* All lines of a frame have the same cost. */
+static void drop_until (struct keep *k, struct output *o, uint64_t cost)
 {
-    bool done = false;
-
-    while (!done) {
-        struct said *s = container_of (list_pop (&j->output), struct said, node);
-        done = s == last;
+    while (!list_empty (&o->lines)) {
+        struct said *s = list_first (&o->lines, struct said, node);
+        if (s->cost > cost)
+            return;
+        o->dropped = s->cost;
+        list_remove (&s->node);
         drop (k, s);
     }
 }
 
-/* Whole frames only: a piece goes with what it is a piece of. */
-static void drop_until (struct keep *k, struct job *j, uint64_t cost)
+static void move_lines (struct list *to, struct list *from)
 {
-    while (!list_empty (&j->output)) {
-        struct said *last = list_first (&j->output, struct said, node);
-        while (last->more && last->node.next != &j->output)
-            last = container_of (last->node.next, struct said, node);
-        if (last->more || last->cost > cost)
-            return;
-        j->dropped = last->cost;
-        drop_to (k, j, last);
+    struct list *node;
+
+    while ((node = list_pop (from)))
+        list_append (to, node);
+}
+
+static void add_lines (struct buf *up, const struct list *lines)
+{
+    list_foreach (lines, it) {
+        struct said *s = container_of (it, struct said, node);
+        buf_add (up, s->line, s->len);
     }
 }
 
-void keep_down (struct keep *k, const struct frame *f)
+/* All bytes, and of these those of w. What was granted of o is as much or less than the
+ * KVS has, since credit may come later than it could. */
+static void got_credit (struct keep *k, struct job *j, const char *text)
+{
+    char *end;
+    uint64_t all = strtoull (text, &end, 10), file = strtoull (end, NULL, 10);
+    uint64_t sum = j->to_kvs.granted + j->to_file.granted + all;
+
+    j->to_file.granted += file;
+    j->to_kvs.granted = sum - j->to_file.granted;
+    if ((int64_t)j->to_kvs.granted > 0)
+        drop_until (k, &j->to_kvs, j->to_kvs.granted);
+    drop_until (k, &j->to_file, j->to_file.granted);
+}
+
+static void tell_end (struct job *j, struct buf *up)
+{
+    if (j->end && j->claimed && !j->held && !j->again)
+        buf_add (up, j->end->line, j->end->len);
+}
+
+/* True if it is not for the shell. */
+static bool got_release (struct keep *k, struct job *j, struct buf *up)
+{
+    if (j->again) {
+        j->again = false;
+        tell_end (j, up);
+        return true;
+    }
+    j->released++;
+    drop_list (k, &j->released_keys);
+    move_lines (&j->released_keys, &j->entered_keys);
+    return false;
+}
+
+/* Who is killed waits for nobody. */
+static void give_up_barrier (struct job *j, struct buf *up)
+{
+    if (j->again && j->end) {
+        j->again = false;
+        tell_end (j, up);
+    }
+}
+
+bool keep_down (struct keep *k, const struct frame *f, struct buf *up)
 {
     struct job *j = idmap_lookup (k->jobs, f->id);
 
-    if (!j)
-        return;
-    if (f->type == 'i')
-        j->input += f->len;
-    if (f->type != 'C')
-        return;
-    j->granted += strtoull (f->text, NULL, 10);
-    drop_until (k, j, j->granted);
+    switch (j ? f->type : 0) {
+    case 'i':
+        j->input.waits += f->len;
+        break;
+    case 'w':
+        j->writes.waits += f->len;
+        break;
+    case 'C':
+        got_credit (k, j, f->text);
+        break;
+    case 'B':
+        return got_release (k, j, up);
+    case 'k':
+    case 'K':
+        give_up_barrier (j, up);
+        break;
+    }
+    return false;
 }
 
 static struct said *note (struct keep *k, struct job *j, const char *line, size_t len)
@@ -186,34 +273,24 @@ static struct said *note (struct keep *k, struct job *j, const char *line, size_
         job_drop (k, j);
         return NULL;
     }
-    *s = (struct said){ .seq = j->seq++, .cost = j->cost, .len = len };
+    *s = (struct said){ .seq = j->seq++, .len = len };
     memcpy (s->line, line, len);
     list_init (&s->node);
     k->bytes += len;
     return s;
 }
 
-static void note_output (struct keep *k, struct job *j, const struct frame *f,
-                         const char *line, size_t len)
-{
-    struct said *s;
-
-    j->cost += f->len;
-    if ((s = note (k, j, line, len))) {
-        s->more = f->more;
-        list_append (&j->output, &s->node);
-    }
-}
-
 /* What was sent by a broker that has gone is nobody's to be told of. */
-static void pass_taken (struct job *j, const struct frame *f, struct buf *up)
+static void pass_taken (struct job *j, struct sent *sent, const struct frame *f,
+                        struct buf *up)
 {
-    uint64_t n = strtoull (f->text, NULL, 10), stale = n < j->stale ? n : j->stale;
+    uint64_t n = strtoull (f->text, NULL, 10);
+    uint64_t stale = n < sent->stale ? n : sent->stale;
 
-    j->input -= n < j->input ? n : j->input;
-    j->stale -= stale;
+    sent->waits -= n < sent->waits ? n : sent->waits;
+    sent->stale -= stale;
     if (n > stale && j->claimed)
-        buf_printf (up, "c %" PRIu64 " %" PRIu64 "\n", j->id, n - stale);
+        buf_printf (up, "%c %" PRIu64 " %" PRIu64 "\n", f->type, j->id, n - stale);
 }
 
 static void note_end (struct keep *k, struct job *j)
@@ -224,27 +301,73 @@ static void note_end (struct keep *k, struct job *j)
     k->running--;
 }
 
-static void note_line (struct keep *k, struct job *j, const struct frame *f,
+static void keep_output (struct job *j, struct output *o)
+{
+    o->cost += j->begun_cost;
+    list_foreach (&j->begun, it)
+        container_of (it, struct said, node)->cost = o->cost;
+    move_lines (&o->lines, &j->begun);
+}
+
+static void keep_last (struct keep *k, struct job *j, struct said **last)
+{
+    drop (k, *last);
+    *last = container_of (list_pop (&j->begun), struct said, node);
+    drop_list (k, &j->begun);
+}
+
+/* A whole frame. */
+static void keep_frame (struct keep *k, struct job *j)
+{
+    switch (j->begun_type) {
+    case 'o':
+        keep_output (j, &j->to_kvs);
+        break;
+    case 'w':
+        keep_output (j, &j->to_file);
+        break;
+    case 'p':
+        keep_last (k, j, &j->groups);
+        break;
+    case 'X':
+        keep_last (k, j, &j->end);
+        break;
+    case 'b':
+        drop_list (k, &j->entered_keys);
+        move_lines (&j->entered_keys, &j->begun);
+        break;
+    case 'l': /* the log of a broker that is not there */
+        drop_list (k, &j->begun);
+        break;
+    default:
+        move_lines (&j->state, &j->begun);
+    }
+    j->begun_cost = 0;
+}
+
+/* False: more of its frame is to come. */
+static bool add_piece (struct keep *k, struct job *j, const struct frame *f,
                        const char *line, size_t len)
 {
     struct said *s;
 
-    switch (f->type) {
-    case 'o':
-    case 'w':
-        note_output (k, j, f, line, len);
-        break;
-    case 'p':
-        drop (k, j->groups);
-        j->groups = note (k, j, line, len);
-        break;
-    case 'l': /* the log of a broker that is not there */
-    case 'b':
-        break;
-    default:
-        if ((s = note (k, j, line, len)))
-            list_append (&j->state, &s->node);
+    if (j->begun_type != f->type) { /* its shell was killed within it */
+        drop_list (k, &j->begun);
+        j->begun_cost = 0;
     }
+    j->begun_type = f->type;
+    if (!(s = note (k, j, line, len)))
+        return !f->more;
+    list_append (&j->begun, &s->node);
+    j->begun_cost += f->len;
+    return !f->more;
+}
+
+static bool is_passed (const struct job *j, char type)
+{
+    if (!j->claimed || (j->held && strchr ("wbX", type)))
+        return false;
+    return type != 'X' || !j->again;
 }
 
 void keep_said (struct keep *k, const char *line, size_t len, struct buf *up)
@@ -258,14 +381,17 @@ void keep_said (struct keep *k, const char *line, size_t len, struct buf *up)
     }
     if (!(j = idmap_lookup (k->jobs, f.id)))
         return;
-    if (f.type == 'c' && !f.more) {
-        pass_taken (j, &f, up);
+    if ((f.type == 'c' || f.type == 'a') && !f.more) {
+        pass_taken (j, f.type == 'c' ? &j->input : &j->writes, &f, up);
         return;
     }
-    if (!j->forgotten)
-        note_line (k, j, &f, line, len);
-    if (j->claimed && !j->forgotten)
+    if (!j->forgotten && j->broken && is_passed (j, f.type))
         buf_add (up, line, len);
+    else if (!j->forgotten && add_piece (k, j, &f, line, len)) {
+        if (is_passed (j, f.type))
+            add_lines (up, &j->begun);
+        keep_frame (k, j);
+    }
     if (f.type == 'X' && !f.more) {
         note_end (k, j);
         if (j->forgotten)
@@ -280,20 +406,20 @@ void keep_detach (struct keep *k)
 
     while (idmap_next (k->jobs, &pos, NULL, &value)) {
         struct job *j = value;
-        j->claimed = false;
-        j->stale = j->input;
+        j->claimed = j->held = j->again = false;
+        j->input.stale = j->input.waits;
+        j->writes.stale = j->writes.waits;
     }
 }
 
-static void replay (struct job *j, struct buf *up)
+/* The two in the order in which they were said. */
+static void replay (const struct list *x, const struct list *y, struct buf *up)
 {
-    struct list *a = j->state.next, *b = j->output.next;
+    const struct list *a = x->next, *b = y->next;
 
-    if (j->groups)
-        buf_add (up, j->groups->line, j->groups->len);
-    while (a != &j->state || b != &j->output) {
-        struct said *s = a == &j->state ? NULL : container_of (a, struct said, node);
-        struct said *o = b == &j->output ? NULL : container_of (b, struct said, node);
+    while (a != x || b != y) {
+        const struct said *s = a == x ? NULL : container_of (a, struct said, node);
+        const struct said *o = b == y ? NULL : container_of (b, struct said, node);
         if (!s || (o && o->seq < s->seq)) {
             s = o;
             b = b->next;
@@ -303,7 +429,7 @@ static void replay (struct job *j, struct buf *up)
     }
 }
 
-void keep_claim (struct keep *k, uint64_t id, uint64_t kept, bool unknown,
+void keep_claim (struct keep *k, uint64_t id, uint64_t kept, bool hold, bool unknown,
                  struct buf *up)
 {
     struct job *j = idmap_lookup (k->jobs, id);
@@ -312,12 +438,37 @@ void keep_claim (struct keep *k, uint64_t id, uint64_t kept, bool unknown,
         buf_printf (up, "N %" PRIu64 " %s\n", id, j || unknown ? "unknown" : "never");
         return;
     }
-    drop_until (k, j, kept);
+    drop_until (k, &j->to_kvs, kept);
     j->claimed = true;
-    buf_printf (up, "A %" PRIu64 " %" PRId64 " %" PRId64 "\n", id, j->window,
-                j->window + (int64_t)(j->granted - j->dropped));
-    replay (j, up);
+    j->held = hold;
+    j->again = false;
+    buf_printf (up, "A %" PRIu64 " %" PRId64 " %" PRId64 " %" PRIu64 "\n", id,
+                j->window,
+                j->window
+                    + (int64_t)(j->to_kvs.granted + j->to_file.granted
+                                - j->to_kvs.dropped - j->to_file.dropped),
+                j->released);
+    if (j->groups)
+        buf_add (up, j->groups->line, j->groups->len);
+    replay (&j->state, &j->to_kvs.lines, up);
+    tell_end (j, up);
     buf_printf (up, "Z %" PRIu64 "\n", id);
+}
+
+void keep_go_on (struct keep *k, uint64_t id, uint64_t barrier, struct buf *up)
+{
+    struct job *j = idmap_lookup (k->jobs, id);
+
+    if (!j || !j->held)
+        return;
+    j->held = false;
+    add_lines (up, &j->to_file.lines);
+    if (barrier < j->released) {
+        j->again = true;
+        add_lines (up, &j->released_keys);
+    }
+    add_lines (up, &j->entered_keys);
+    tell_end (j, up);
 }
 
 bool keep_forget (struct keep *k, uint64_t id)
@@ -386,33 +537,53 @@ int keep_dump (const struct keep *k, struct buf *b)
         struct job *j = value;
         if (!j->ended || j->broken)
             continue;
-        buf_printf (b, "J %" PRIu64 " %" PRId64 " %" PRIu64 " %" PRIu64 "\n", j->id,
-                    j->window, j->granted, j->dropped);
-        replay (j, b);
+        buf_printf (b,
+                    "J %" PRIu64 " %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+                    " %" PRIu64 " %" PRIu64 "\n",
+                    j->id, j->window, j->to_kvs.granted, j->to_kvs.dropped,
+                    j->to_file.granted, j->to_file.dropped, j->released);
+        add_lines (b, &j->released_keys);
+        replay (&j->state, &j->to_kvs.lines, b);
+        add_lines (b, &j->to_file.lines);
+        if (j->end)
+            buf_add (b, j->end->line, j->end->len);
     }
     return b->err ? -1 : 0;
 }
 
 static struct job *load_head (struct keep *k, const struct frame *f)
 {
+    struct output o = { .cost = 0 }, w = { .cost = 0 };
     struct job *j;
     int64_t window;
-    uint64_t granted, dropped;
+    uint64_t released;
 
-    if (sscanf (f->text, "%" SCNd64 " %" SCNu64 " %" SCNu64, &window, &granted,
-                &dropped)
-        != 3) {
+    if (sscanf (f->text,
+                "%" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+                &window, &o.granted, &o.dropped, &w.granted, &w.dropped, &released)
+        != 6) {
         errno = EINVAL;
         return NULL;
     }
     if (!(j = job_add (k, f->id)))
         return NULL;
     j->window = window;
-    j->granted = granted;
-    j->dropped = j->cost = dropped;
+    j->to_kvs.granted = o.granted;
+    j->to_kvs.dropped = j->to_kvs.cost = o.dropped;
+    j->to_file.granted = w.granted;
+    j->to_file.dropped = j->to_file.cost = w.dropped;
+    j->released = released;
     j->loaded = true;
     k->loaded++;
     return j;
+}
+
+static void end_entered (struct keep *k, uint64_t id)
+{
+    struct job *j = idmap_lookup (k->jobs, id);
+
+    if (j)
+        move_lines (&j->released_keys, &j->entered_keys);
 }
 
 int keep_load (struct keep *k, const char *data, size_t len)
@@ -430,6 +601,8 @@ int keep_load (struct keep *k, const char *data, size_t len)
             return -1;
         if (f.type != 'J')
             keep_said (k, p, nl + 1 - p, &nobody);
+        if (f.type == 'b' && !f.more) /* only the last that came to an end is there */
+            end_entered (k, f.id);
     }
     buf_fini (&nobody);
     return 0;

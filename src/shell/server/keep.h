@@ -2,13 +2,20 @@
  * after one that was killed hears all of it. Core: no descriptor, no clock.
  *
  * Happy path: keep_start with each start record; keep_down sees the frames for the shells,
- * whose credit (C) says what of the output is in the KVS; keep_said takes what the shells
- * say, and passes it on. When the broker has gone (keep_detach), what is said is only
- * kept. The next one claims each job (R) and says how much of its output is in the KVS:
- * the answer is A, what it has not heard, or may not have stored, and Z. F forgets a job.
+ * whose credit (C) says what of the output is where it belongs; keep_said takes what the
+ * shells say, and passes it on, by whole frames. When the broker has gone (keep_detach),
+ * what is said is only kept. The next one claims each job (R) and says how much of its
+ * output is in the KVS: the answer is A, what it has not heard, or may not have stored, and
+ * Z. F forgets a job.
  *
- * Memory: of output, what credit allows a shell to send; of the rest, some lines for each
- * task. A job that there is no memory for is not found again, and says so (N).
+ * Of a job with other shells elsewhere, what is for these waits until all were found (G):
+ * output that the leader writes (w), of which it drops what it has had before; what the
+ * tasks have brought into a barrier that was not over for all shells (b), of which each
+ * shell hears once that it is; and the end (X).
+ *
+ * Memory: of output, what credit allows a shell to send; of barriers, the keys that the
+ * tasks here brought into the last two; of the rest, some lines for each task. A job that
+ * there is no memory for is not found again, and says so (N).
  *
  * A dump has all jobs, for a file: what it costs to end while they wait to be heard. */
 #ifndef SHELL_KEEP_H
@@ -29,17 +36,21 @@ void keep_destroy (struct keep *k);
 /* A job of the broker that is there, from its start record. -1 with EEXIST: it was
  * started before, whatever has become of it; ENOMEM. */
 int keep_start (struct keep *k, uint64_t id, const char *record, size_t len);
-/* A frame for a shell. */
-void keep_down (struct keep *k, const struct frame *f);
+/* A frame for a shell. True: it is not to have it. What the broker is to hear of it goes
+ * into up. */
+bool keep_down (struct keep *k, const struct frame *f, struct buf *up);
 /* One line of the shells, with its newline. What the broker is to hear now goes into up;
  * a line that is no frame, too: it is for the broker to complain. */
 void keep_said (struct keep *k, const char *line, size_t len, struct buf *up);
 /* Whoever listened has gone: nobody has claimed any job. */
 void keep_detach (struct keep *k);
-/* R: the answer goes into up. kept: bytes of output that the KVS has. unknown: of a job that
- * is not here, nobody knows whether it was. */
-void keep_claim (struct keep *k, uint64_t id, uint64_t kept, bool unknown,
+/* R: the answer goes into up. kept: bytes of output that the KVS has. hold: it has other
+ * shells, and what is for these waits. unknown: of a job that is not here, nobody knows
+ * whether it was. */
+void keep_claim (struct keep *k, uint64_t id, uint64_t kept, bool hold, bool unknown,
                  struct buf *up);
+/* G: all shells were found. The barriers before this one are over for all. */
+void keep_go_on (struct keep *k, uint64_t id, uint64_t barrier, struct buf *up);
 /* True: it still runs, and is to be killed; it is forgotten when it has ended. */
 bool keep_forget (struct keep *k, uint64_t id);
 /* Iterate over those that nobody has claimed: *pos = 0 at first. */

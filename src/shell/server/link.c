@@ -357,6 +357,14 @@ static bool refuse_start (const struct frame *f)
     return true;
 }
 
+static void claim (const struct frame *f)
+{
+    char *end;
+    uint64_t kept = strtoull (f->text, &end, 10);
+
+    keep_claim (lk.keep, f->id, kept, *end == ' ', lk.unknown, &lk.up);
+}
+
 bool link_frame (const struct frame *f)
 {
     if (f->type == 'H') {
@@ -369,7 +377,10 @@ bool link_frame (const struct frame *f)
     case 'S':
         return refuse_start (f);
     case 'R':
-        keep_claim (lk.keep, f->id, strtoull (f->text, NULL, 10), lk.unknown, &lk.up);
+        claim (f);
+        return true;
+    case 'G':
+        keep_go_on (lk.keep, f->id, strtoull (f->text, NULL, 10), &lk.up);
         return true;
     case 'F':
         forget (f->id);
@@ -380,8 +391,7 @@ bool link_frame (const struct frame *f)
         forget_left ();
         return true;
     }
-    keep_down (lk.keep, f);
-    return false;
+    return keep_down (lk.keep, f, &lk.up);
 }
 
 void link_lost (void)

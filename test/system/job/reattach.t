@@ -2,71 +2,9 @@
 # meanwhile and after, is there once; how they ended is known; no task runs twice.
 . "${0%/*}/../lib.sh"
 
-mkdir state
-mkfifo ready
-cat >initial <<'EOL'
-flux exec -r all flux getattr broker.pid | sed 's/.*: //' >pids
-echo "$FLUX_URI" >ready
-exec cat ready
-EOL
+# shellcheck source=test/system/job/reattach.sh
+. "$FLUX_TEST_SOURCE/test/system/job/reattach.sh"
 
-# begin SIZE [TIMEOUT]: an instance in the background
-begin () {
-    cat >conf.toml <<EOL
-[resource]
-noverify = true
-[[resource.config]]
-hosts = "h[0-$(($1 - 1))]"
-cores = "0-7"
-[exec]
-reattach-timeout = "${2:-10m}"
-EOL
-    timeout -k 5 200 flux start -s"$1" -c conf.toml -Sstatedir="$DIR/state" \
-        sh initial 2>>log &
-    starter=$!
-    FLUX_URI=$(timeout 60 cat ready)
-    export FLUX_URI
-}
-crash () {
-    # shellcheck disable=SC2046
-    kill -9 $(cat pids)
-    wait $starter
-    unset FLUX_URI
-}
-end () {
-    flux shutdown 2>>log >&2
-    wait $starter
-    unset FLUX_URI
-}
-until_there () {
-    until_true_here test -e "$1"
-}
-# Without an instance.
-until_true_here () {
-    n=0
-    until "$@"; do
-        n=$((n + 1))
-        [ $n -lt 1000 ] || return 1
-        sleep 0.1
-    done
-}
-servers () {
-    # those that are no shells of a server
-    pgrep -f -- "--keep $DIR/state/shells-" | while read -r pid; do
-        tr '\0' ' ' <"/proc/$(ps -o ppid= -p "$pid" | tr -d ' ')/cmdline" 2>/dev/null
-        echo
-    done | grep -vc -- --keep
-}
-no_servers () {
-    ! pgrep -f -- "--keep $DIR/state/shells-" >/dev/null
-}
-# One line of output.
-output_of () {
-    timeout 60 flux job attach "$1" 2>"$1.err" | xargs
-}
-names () {
-    flux job eventlog "$@" | cut -d' ' -f2 | xargs
-}
 exec_names='init starting shell.init shell.start shell.task-exit shell-exit complete done'
 
 # talk NAME [STATUS]: says something before, within and after the gap, and that it ran
@@ -91,9 +29,6 @@ until [ -e gap ]; do sleep 0.1; done
 seq 1000
 exit \$2
 EOL
-said () {
-    for name; do until_there "$name"; done
-}
 
 begin 1
 inside=$(flux submit sh talk.sh inside 3)
@@ -252,8 +187,6 @@ for rank in 0 1 2 3; do
     flux submit --requires=rank:$rank sh ends.sh "ends$rank" "$rank"
 done >ids
 for rank in 0 1 2 3; do said "talk$rank.before" "much$rank.before" "ends$rank.before"; done
-several=$(flux submit -N2 -n2 sleep 305)
-flux job wait-event -q -t 60 "$several" start
 simulated=$(flux submit --setattr=exec.test.run_duration=300s true)
 flux job wait-event -q -t 60 "$simulated" start
 crash
@@ -279,11 +212,7 @@ succeeds 'output of jobs on four ranks is whole' all_whole
 is 'each ran once' '12' sh -c 'sort -u ran | wc -l; sort ran | uniq -d'
 is 'their results' '0 0 0 0 0 0 0 0 0 1 2 3' \
     sh -c "flux jobs -ano '{returncode}' \$(cat ids) | sort | xargs"
-like 'a job with several shells is lost' 'type="exec" severity=0 note="a job with several' \
-    flux job wait-event -t 60 "$several" exception
-flux job wait-event -q -t 60 "$several" clean
-succeeds 'and its tasks are killed' until_true_here sh -c '! pgrep -xf "sleep 305"'
-like 'so is a simulated one' 'type="exec" severity=0 note="lost contact with' \
+like 'a simulated one is lost' 'type="exec" severity=0 note="lost contact with' \
     flux job wait-event -t 60 "$simulated" exception
 end
 succeeds 'all servers have ended' no_servers

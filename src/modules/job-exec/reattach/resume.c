@@ -321,6 +321,20 @@ static uint64_t number_of (struct span v)
     return jsontext_int (v, &n) && n > 0 ? n : 0;
 }
 
+static int read_kept (flux_future_t *f, struct job *job)
+{
+    char name[24];
+    struct span v;
+
+    for (int i = 0; i < job->shell_count; i++) {
+        snprintf (name, sizeof (name), "%d", i);
+        if (value_of (f, name, &v) < 0)
+            return -1;
+        job_resume_shell (job, &job->shells[i], number_of (v));
+    }
+    return 0;
+}
+
 /* All was said and stored; perhaps not to job-manager. */
 static void tell_end (struct ctx *ctx, struct job *job, const struct claim *c)
 {
@@ -346,20 +360,45 @@ static void start_anew (struct ctx *ctx, struct job *job)
         exec_begin (ctx, job, payload);
 }
 
-/* Nobody has it. */
+/* The broker was killed when some shells had been told to start. */
+static void start_rest (struct ctx *ctx, struct job *job)
+{
+    double left = job_time_left (job, clock_wall (), ctx->config.max_start_delay);
+    const char *payload;
+
+    end_claim (ctx, job);
+    if (flux_request_decode (job->request, NULL, &payload) < 0)
+        return;
+    nodes_start_job (ctx, job, payload, strlen (payload), left);
+    if (!job->finished)
+        job_go_on (job);
+}
+
+static const struct shell_ref *first_missing (const struct job *job)
+{
+    for (int i = 0; i < job->shell_count; i++) {
+        if (job->shells[i].answered && job->shells[i].answer != JOB_HEARD)
+            return &job->shells[i];
+    }
+    return &job->shells[0];
+}
+
+/* Nobody has it, or not all of it. */
 static void missing (struct ctx *ctx, struct job *job, struct claim *c)
 {
+    const struct shell_ref *s = first_missing (job);
     char note[256];
 
     c->ending = c->ending || job->exception; /* since */
     if (c->ending && !c->began && !c->any) {
         end_claim (ctx, job); /* it was canceled before anything came of it */
         exec_release (ctx, job);
-    } else if (c->began || c->ending || c->found > 0 || (c->unknown && c->any)) {
+    } else if (c->heard > 0 && !c->unknown && !c->ending)
+        start_rest (ctx, job);
+    else if (c->began || c->ending || c->found > 0 || (c->unknown && c->any)) {
         job->exception = c->ending;
         snprintf (note, sizeof (note), "lost contact with job shells on %s (rank %u)",
-                  flux_get_hostbyrank (ctx->h, job->shells[0].rank),
-                  job->shells[0].rank);
+                  flux_get_hostbyrank (ctx->h, s->rank), s->rank);
         lose (ctx, job, "exec", note);
     } else
         start_anew (ctx, job);
@@ -393,17 +432,16 @@ static void lookups_continuation (flux_future_t *f, void *arg)
     struct claim *c = arg;
     struct ctx *ctx = c->ctx;
     struct job *job = idmap_lookup (ctx->jobs, c->id);
-    struct span events, log, kept;
+    struct span events, log;
 
     ctx->resume.lookups--;
     c->f = NULL;
     if (!(c->exceptions = json_array ()) || value_of (f, "eventlog", &events) < 0
-        || value_of (f, "log", &log) < 0 || value_of (f, "kept", &kept) < 0)
+        || value_of (f, "log", &log) < 0 || read_kept (f, job) < 0)
         lose (ctx, job, "exec", "what is stored of the job cannot be read");
     else {
         read_events (c, events, got_event);
         read_events (c, log, got_exec_event);
-        job_resume_shell (job, &job->shells[0], number_of (kept));
         decide (ctx, job, c, log);
     }
     flux_future_destroy (f);
@@ -418,17 +456,31 @@ static int lookup (struct claim *c, flux_future_t *all, const char *name,
     return f ? flux_future_push (all, name, f) : -1;
 }
 
+/* Of the output of a shell. */
+static int look_up_kept (struct claim *c, const struct job *job, int i)
+{
+    char name[24], key[128];
+
+    snprintf (name, sizeof (name), "%d", i);
+    return kept_key (key, sizeof (key), job->id, job->shells[i].rank) < 0
+               ? -1
+               : lookup (c, c->f, name, key);
+}
+
 static int start_lookups (struct claim *c, const struct job *job)
 {
-    char eventlog[128], log[128], kept[128];
+    char eventlog[128], log[128];
 
     if (!(c->f = flux_future_wait_all_create ())
         || flux_job_kvs_key (eventlog, sizeof (eventlog), job->id, "eventlog") < 0
         || flux_job_kvs_guest_key (log, sizeof (log), job->id, "exec.eventlog") < 0
-        || kept_key (kept, sizeof (kept), job->id, job->shells[0].rank) < 0
         || lookup (c, c->f, "eventlog", eventlog) < 0
-        || lookup (c, c->f, "log", log) < 0 || lookup (c, c->f, "kept", kept) < 0)
+        || lookup (c, c->f, "log", log) < 0)
         return -1;
+    for (int i = 0; i < job->shell_count; i++) {
+        if (look_up_kept (c, job, i) < 0)
+            return -1;
+    }
     flux_future_set_flux (c->f, c->ctx->h);
     return flux_future_then (c->f, -1., lookups_continuation, c);
 }
@@ -460,17 +512,14 @@ static void found (struct ctx *ctx, struct job *job, struct claim *c)
     exec_set_limit (ctx, job, job_time_rest (job, clock_wall ()));
 }
 
-/* All shells have answered. What those of several have said to each other is not known. */
+/* All shells were found. */
 static void go_on (struct ctx *ctx, struct job *job, struct claim *c)
 {
     bool ending = c->ending || job->killed;
 
-    if (job->shell_count > 1) {
-        job->exception = c->ending;
-        lose (ctx, job, "exec", "a job with several shells is not found again");
-        return;
-    }
     end_claim (ctx, job);
+    if (job->shell_count > 1 && !job->finished)
+        job_go_on (job);
     if (!ending || job->finished)
         return;
     job->exception = true;
@@ -483,21 +532,19 @@ void resume_op (struct job *job, struct shell_ref *s, enum job_resumed what, voi
     struct ctx *ctx = arg;
     struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
 
-    switch (what) {
-    case JOB_FOUND:
+    if (what == JOB_FOUND) {
         found (ctx, job, c);
         return;
-    case JOB_HEARD:
-        c->heard++;
-        break;
-    case JOB_UNKNOWN:
-        c->unknown = true;
-        c->missing++;
-        break;
-    case JOB_NEVER_STARTED:
-        c->missing++;
-        break;
     }
+    if (s->answered && s->answer == JOB_HEARD) /* and lost since */
+        c->heard--;
+    s->answered = true;
+    s->answer = what;
+    if (what == JOB_HEARD)
+        c->heard++;
+    else
+        c->missing++;
+    c->unknown = c->unknown || what == JOB_UNKNOWN;
     if (c->heard + c->missing < job->shell_count)
         return;
     if (c->missing > 0)
