@@ -91,6 +91,8 @@ void barrier_begin (struct ctx *ctx, struct job *job);
 
 /* testexec.c */
 void testexec_start (struct ctx *ctx, struct job *job);
+/* It runs since then, by the wall's clock; job->start_sent: and job-manager knows. */
+void testexec_resume (struct ctx *ctx, struct job *job, double since);
 void testexec_kill (struct ctx *ctx, struct job *job, int signum);
 
 /* job-exec.c */

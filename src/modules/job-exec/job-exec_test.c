@@ -586,6 +586,19 @@ static void test_time_rest (void **state)
     job_destroy (job);
 }
 
+/* A simulated job, whatever became of the clock. */
+static void test_test_left (void **state)
+{
+    struct job *job = create ("0", "{\"exec\":{\"test\":{\"run_duration\":\"10s\"}}}");
+
+    assert_true (job_test_left (job, 1000, 1000) == 10);
+    assert_true (job_test_left (job, 1000, 1004) == 6);
+    assert_true (job_test_left (job, 1000, 1010) == 0);
+    assert_true (job_test_left (job, 1000, 5000) == 0);
+    assert_true (job_test_left (job, 1000, 900) == 10);
+    job_destroy (job);
+}
+
 static void test_failed_start (void **state)
 {
     struct job *job = create ("0", "{}");
@@ -631,6 +644,7 @@ int main (void)
         cmocka_unit_test (test_resume),
         cmocka_unit_test (test_go_on),
         cmocka_unit_test (test_time_rest),
+        cmocka_unit_test (test_test_left),
         cmocka_unit_test (test_failed_start),
         cmocka_unit_test (test_test_exec),
     };

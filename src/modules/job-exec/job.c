@@ -383,6 +383,11 @@ double job_time_rest (const struct job *job, double wall)
     return job->expiration > 0 ? bounded_left (job->expiration - wall) : 0.;
 }
 
+double job_test_left (const struct job *job, double began, double wall)
+{
+    return fmax (0., fmin (began + job->test.duration - wall, job->test.duration));
+}
+
 double job_time_at_start (const struct job *job, double left, int delay_max)
 {
     double granted = job->expiration - job->starttime;

@@ -148,6 +148,9 @@ struct job_ops {
 double job_time_left (const struct job *job, double wall, int delay_max);
 /* The same of one that has run for a while, whatever its start was. */
 double job_time_rest (const struct job *job, double wall);
+/* What is left to run of a simulated job, which began at this time of that clock: at most
+ * all, wherever the clock stands; 0: nothing. */
+double job_test_left (const struct job *job, double began, double wall);
 /* When all tasks have been started, and left is what is left of it: the same, or all again
  * if more than delay_max percent are gone. */
 double job_time_at_start (const struct job *job, double left, int delay_max);

@@ -212,8 +212,37 @@ succeeds 'output of jobs on four ranks is whole' all_whole
 is 'each ran once' '12' sh -c 'sort -u ran | wc -l; sort ran | uniq -d'
 is 'their results' '0 0 0 0 0 0 0 0 0 1 2 3' \
     sh -c "flux jobs -ano '{returncode}' \$(cat ids) | sort | xargs"
-like 'a simulated one is lost' 'type="exec" severity=0 note="lost contact with' \
-    flux job wait-event -t 60 "$simulated" exception
+is 'a simulated one runs' "$simulated R" flux jobs -no '{id} {status_abbrev}' "$simulated"
+flux cancel "$simulated"
+like 'until it is canceled' ' finish status=15' flux job wait-event -t 60 "$simulated" finish
+flux job wait-event -q -t 60 "$simulated" clean
+end
+begin 1
+
+# Simulated jobs: what was due meanwhile is over, what was not has its time.
+simulate () {
+    id=$(flux submit --setattr=exec.test.run_duration="$@" true)
+    flux job wait-event -q -t 60 "$id" start
+    echo "$id"
+}
+due=$(simulate 0.3s --setattr=exec.test.wait_status=768)
+limited=$(simulate 300s -t 0.2s)
+ends=$(simulate 2s)
+long=$(simulate 300s)
+started=$(flux job wait-event -t 60 --format=json "$due" start | sed 's/.*"timestamp":\([0-9.]*\).*/\1/')
+crash
+until_true_here sh -c "awk -v t=$started 'BEGIN { srand (); exit srand () < t + 2 }'"
+begin 1
+like 'a simulated job that was due has ended' ' finish status=768' \
+    flux job wait-event -t 60 "$due" finish
+like 'so has one at its limit' 'type="timeout"' flux job wait-event -t 60 "$limited" exception
+for id in $due $limited $ends; do flux job wait-event -q -t 60 "$id" clean; done
+is 'one that would end later does so' '0' flux jobs -ano '{returncode}' "$ends"
+is 'exec events, once' 'init starting complete done' names -p exec "$ends"
+is 'events, once' 'submit validate depend priority alloc start flux-restart finish release free clean' \
+    names "$ends"
+is 'the longest runs' "$long" flux jobs -no '{id}'
+flux cancel "$long"
 end
 succeeds 'all servers have ended' no_servers
 finish
