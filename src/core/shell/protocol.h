@@ -60,6 +60,7 @@
  *   m  much is to come from this shell: its o and w are kept until M
  *   M  all that came is in the KVS, or written: what follows goes another way
  *   y  the shell has ended; X follows when the KVS has all that it said
+ *   A  as above, and bytes of its output that the KVS has by the agent, if any
  *
  * Nothing piles up: a shell has output_window (a fact) bytes of o and w text on
  * their way, and stops reading its tasks' pipes until it gets credit for what is

@@ -44,6 +44,15 @@ struct leader_write {
     const flux_msg_t *request; /* NULL: of rank 0 */
 };
 
+/* Where shells are kept: a job that is claimed while output of it may be on its way to the
+ * KVS for who was attached before. What comes for it waits. */
+struct deferred {
+    struct list node;
+    uint64_t id;
+    int commits; /* that are to be answered first */
+    struct buf frames;
+};
+
 /* Frames on their way to a leader. */
 struct sent_write {
     struct list node;
@@ -67,6 +76,8 @@ struct agent {
     struct outflow *outflow; /* NULL on rank 0, whose own commits have all */
     struct ordered commits;  /* of outflow */
     flux_watcher_t *again_w;
+    struct idmap *stored; /* by job: bytes of its output that the KVS has by us */
+    struct list deferred;
     struct list sent_writes;    /* to leaders elsewhere */
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
@@ -310,6 +321,22 @@ static void leave_job (struct agent *a, uint64_t id)
     exchange_leave (a->exchanges, id);
 }
 
+/* And how much of its output the KVS has by us. */
+static void tell_found (struct agent *a, uint64_t id, const char *text, size_t len)
+{
+    const uint64_t *stored = idmap_lookup (a->stored, id);
+    struct buf b = BUF_INIT;
+
+    buf_add (&b, text, len);
+    if (stored)
+        buf_printf (&b, " %" PRIu64, *stored);
+    if (b.err)
+        raise (a, id, "a job shell was found", ENOMEM);
+    else
+        up (a, id, 'A', b.data, b.len);
+    buf_fini (&b);
+}
+
 static void shell_frame (uint64_t id, char type, const char *text, size_t len,
                          void *arg)
 {
@@ -325,6 +352,10 @@ static void shell_frame (uint64_t id, char type, const char *text, size_t len,
     }
     if (type == 'X')
         leave_job (a, id);
+    if (type == 'A') {
+        tell_found (a, id, text, len);
+        return;
+    }
     if (type == 'm' || type == 'y') /* no shell says that */
         return;
     if (type == 'N') {
@@ -365,12 +396,66 @@ static void commit_destroy (struct commit *c)
     free (c);
 }
 
+static void note_stored (struct agent *a, const struct outflow_batch *batch)
+{
+    list_foreach (&batch->parts, it) {
+        const struct outflow_part *part = container_of (it, struct outflow_part, node);
+        uint64_t *kept = idmap_lookup (a->stored, part->id);
+        if (!kept && (kept = malloc (sizeof (*kept)))
+            && idmap_insert (a->stored, part->id, kept) < 0) {
+            free (kept);
+            kept = NULL;
+        }
+        if (kept)
+            *kept = part->kept;
+    }
+}
+
+static void deferred_destroy (struct deferred *d)
+{
+    list_remove (&d->node);
+    buf_fini (&d->frames);
+    free (d);
+}
+
+static struct deferred *find_deferred (const struct agent *a, uint64_t id)
+{
+    list_foreach (&a->deferred, it) {
+        struct deferred *d = container_of (it, struct deferred, node);
+        if (d->id == id)
+            return d;
+    }
+    return NULL;
+}
+
+/* Those that waited for the last of what was on its way. */
+static void end_deferred (struct agent *a)
+{
+    for (struct list *it = a->deferred.next; it != &a->deferred;) {
+        struct deferred *d = container_of (it, struct deferred, node);
+        struct frame_reader r = { .buf = d->frames };
+        struct frame f;
+        it = it->next;
+        if (--d->commits > 0)
+            continue;
+        buf_init (&d->frames);
+        deferred_destroy (d);
+        while (frame_reader_next (&r, &f) > 0)
+            agent_frame (a, f.id, f.type, f.text, f.len);
+        frame_reader_fini (&r);
+    }
+}
+
 static void commit_done (struct ordered_commit *oc, const char *error)
 {
     struct commit *c = container_of (oc, struct commit, ordered);
+    struct agent *a = c->a;
 
-    outflow_stored (c->a->outflow, c->batch, error);
+    if (a->keeps && !error)
+        note_stored (a, c->batch);
+    outflow_stored (a->outflow, c->batch, error);
     commit_destroy (c);
+    end_deferred (a);
 }
 
 static flux_kvs_txn_t *encode_batch (struct outflow_batch *batch, uint32_t rank,
@@ -563,15 +648,38 @@ static void start_job (struct agent *a, uint64_t id, const char *record, size_t 
     up (a, id, 'X', "256", 3);
 }
 
-/* It ran under another broker, if it did. text: what is kept of it, and ranks. */
-static void claim_job (struct agent *a, uint64_t id, const char *text, size_t len)
+/* What rank 0 has read of it may be older than what we have stored. */
+static int send_claim (struct agent *a, uint64_t id, uint64_t kept, struct span ranks)
+{
+    struct buf b = BUF_INIT;
+    int rc = -1;
+
+    buf_printf (&b, "%" PRIu64, kept);
+    if (ranks.len > 0) {
+        buf_addc (&b, ' ');
+        buf_add (&b, ranks.s, ranks.len);
+    }
+    if (b.err)
+        errno = ENOMEM;
+    else
+        rc = shells_claim (a->shells, id, b.data, b.len);
+    buf_fini (&b);
+    return rc;
+}
+
+/* It ran under another broker, or for another job-exec, if it did. text: what is kept of
+ * it, and ranks. */
+static void claim_job (struct agent *a, uint64_t id, const char *text)
 {
     char *end;
     uint64_t kept = strtoull (text, &end, 10);
+    const uint64_t *stored = idmap_lookup (a->stored, id);
     struct span ranks = { end + 1, strlen (end) > 1 ? strlen (end) - 1 : 0 };
 
+    if (stored && *stored > kept)
+        kept = *stored;
     if ((ranks.len > 0 && add_job (a, id, ranks) < 0)
-        || shells_claim (a->shells, id, text, len) < 0) {
+        || send_claim (a, id, kept, ranks) < 0) {
         raise (a, id, "a job shell cannot be asked for", errno);
         up (a, id, 'X', "256", 3);
     } else if (a->outflow)
@@ -593,7 +701,29 @@ static void forget_job (struct agent *a, uint64_t id)
     leave_job (a, id);
     if (a->outflow)
         outflow_forget (a->outflow, id);
+    idmap_remove (a->stored, id);
     shells_forget (a->shells, id);
+}
+
+/* True: the frame waits. */
+static bool defer (struct agent *a, uint64_t id, char type, const char *text,
+                   size_t len)
+{
+    struct deferred *d = find_deferred (a, id);
+
+    if (!d && type == 'R' && a->commits.on_way > 0) {
+        if (!(d = calloc (1, sizeof (*d)))) {
+            raise (a, id, "a job shell cannot be asked for", errno);
+            return false;
+        }
+        d->id = id;
+        d->commits = a->commits.on_way;
+        list_init (&d->node);
+        list_append (&a->deferred, &d->node);
+    }
+    if (d && frame_append (&d->frames, type, id, text, len) < 0)
+        raise (a, id, "a job shell cannot be asked for", ENOMEM);
+    return d != NULL;
 }
 
 static void end_shells (struct agent *a)
@@ -605,14 +735,14 @@ static void end_shells (struct agent *a)
 
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
 {
-    if (!a->shells)
+    if (!a->shells || (id != 0 && defer (a, id, type, text, len)))
         return;
     if (type == 'k' || type == 'K')
         give_up_writes (a, id);
     if (type == 'S')
         start_job (a, id, text, len);
     else if (type == 'R')
-        claim_job (a, id, text, len);
+        claim_job (a, id, text);
     else if (type == 'G')
         go_on (a, id, text, len);
     else if (type == 'F')
@@ -789,6 +919,8 @@ static void detach (struct agent *a, bool abandon)
     else
         shells_destroy (a->shells);
     a->shells = NULL;
+    while (!list_empty (&a->deferred))
+        deferred_destroy (list_first (&a->deferred, struct deferred, node));
     outflow_reset (a->outflow);
     session_out_fini (&a->up);
     a->up = (struct session_out){ .keep = false };
@@ -995,6 +1127,7 @@ struct agent *agent_create (flux_t *h, const char *shell,
         return NULL;
     list_init (&a->asked);
     list_init (&a->sent_writes);
+    list_init (&a->deferred);
     a->h = h;
     a->frame_cb = frame_cb;
     a->arg = arg;
@@ -1002,7 +1135,8 @@ struct agent *agent_create (flux_t *h, const char *shell,
     a->keeps = keep != NULL;
     a->heals = heals (h);
     if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
-        || init_outflow (a) < 0 || !(a->jobs = idmap_create (agent_job_destroy))
+        || init_outflow (a) < 0 || !(a->stored = idmap_create (free))
+        || !(a->jobs = idmap_create (agent_job_destroy))
         || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))
         || (shell && !(a->shells = shells_create (h, shell, keep, shell_frame, a)))
         || (!frame_cb
@@ -1010,7 +1144,7 @@ struct agent *agent_create (flux_t *h, const char *shell,
                      flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, a)))
         || flux_msg_handler_addvec_ex (h, "job-exec", handler_tab, a, &a->handlers)
                < 0) {
-        agent_destroy (a);
+        agent_destroy (a, false);
         return NULL;
     }
     if (a->prepare_w)
@@ -1018,7 +1152,7 @@ struct agent *agent_create (flux_t *h, const char *shell,
     return a;
 }
 
-void agent_destroy (struct agent *a)
+void agent_destroy (struct agent *a, bool abandon)
 {
     if (!a)
         return;
@@ -1028,7 +1162,13 @@ void agent_destroy (struct agent *a)
     while (!list_empty (&a->asked))
         asked_destroy (list_first (&a->asked, struct asked, node));
     exchanges_destroy (a->exchanges);
-    shells_destroy (a->shells);
+    if (abandon)
+        shells_abandon (a->shells);
+    else
+        shells_destroy (a->shells);
+    idmap_destroy (a->stored);
+    while (!list_empty (&a->deferred))
+        deferred_destroy (list_first (&a->deferred, struct deferred, node));
     fini_outflow (a);
     idmap_destroy (a->jobs);
     idset_destroy (a->below);
@@ -1037,6 +1177,11 @@ void agent_destroy (struct agent *a)
     flux_watcher_destroy (a->alone);
     free (a);
     errno = saved;
+}
+
+bool agent_keeps (const struct agent *a)
+{
+    return a && a->keeps;
 }
 
 json_t *agent_stats (const struct agent *a)

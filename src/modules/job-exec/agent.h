@@ -31,8 +31,10 @@ typedef void (*agent_frame_f) (uint64_t id, char type, const char *text, size_t 
 struct agent *agent_create (flux_t *h, const char *shell,
                             const struct shells_keep *keep, agent_frame_f frame_cb,
                             void *arg);
-/* The shells end. */
-void agent_destroy (struct agent *a);
+/* The shells end, but for those that are kept for another agent, if abandon is true. */
+void agent_destroy (struct agent *a, bool abandon);
+/* Its shells outlive it. */
+bool agent_keeps (const struct agent *a);
 /* A frame from rank 0; S, R, G, F, E and Q are for the agent, too. */
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text,
                   size_t len);

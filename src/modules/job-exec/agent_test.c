@@ -194,7 +194,7 @@ static void begin (const char *rank)
 
 static void end (void)
 {
-    agent_destroy (agent);
+    agent_destroy (agent, false);
     flux_close (h);
     buf_fini (&trace);
 }

@@ -15,6 +15,8 @@
 #include "core/subprocess/io.h"
 #include "value/fsd.h"
 
+#define STATE_TIMEOUT 5. /* s, for the broker's answer */
+
 struct ctx *job_ctx (struct job *job)
 {
     return job->arg;
@@ -659,14 +661,35 @@ static int init (struct ctx *ctx, int argc, char *argv[])
     return say_hello (ctx) < 0 || resume_begin (ctx) < 0 ? -1 : 0;
 }
 
+/* No: the broker is about to end. Who cannot tell ends, too. */
+static bool instance_goes_on (flux_t *h)
+{
+    static const char *const states[] = { "init", "quorum", "run", "cleanup" };
+    flux_future_t *f = flux_rpc (h, "state-machine.get", NULL, FLUX_NODEID_ANY, 0);
+    const char *state;
+    bool goes_on = false;
+
+    if (f && flux_future_wait_for (f, STATE_TIMEOUT) == 0
+        && flux_rpc_get_unpack (f, "{s:s}", "state", &state) == 0) {
+        for (size_t i = 0; i < sizeof (states) / sizeof (states[0]); i++)
+            goes_on = goes_on || strcmp (state, states[i]) == 0;
+    }
+    flux_future_destroy (f);
+    return goes_on;
+}
+
+/* Where jobs outlive brokers, they outlive this module, too. */
 static void fini (struct ctx *ctx)
 {
-    nodes_end (ctx);
+    bool abandon = ctx->resume.token && instance_goes_on (ctx->h);
+
+    if (!abandon)
+        nodes_end (ctx);
     nodes_flush (ctx);
     resume_fini (ctx);
     commits_destroy (ctx);
     nodes_destroy (ctx);
-    agent_destroy (ctx->agent);
+    agent_destroy (ctx->agent, abandon);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msg_handler_delvec (ctx->event_handlers);
     flux_watcher_destroy (ctx->timer_w);
@@ -702,7 +725,7 @@ static int run_agent (flux_t *h)
         && flux_reactor_run (flux_get_reactor (h), 0) >= 0)
         rc = 0;
     flux_msg_handler_delvec (handlers);
-    agent_destroy (a);
+    agent_destroy (a, agent_keeps (a) && instance_goes_on (h));
     return rc;
 }
 

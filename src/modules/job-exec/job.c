@@ -285,7 +285,10 @@ static void got_found (struct job *job, struct shell_ref *s, const char *text)
         return;
     s->granted.window = strtoull (text, &end, 10);
     s->granted.given = strtoll (end, &end, 10);
-    s->barriers = strtoull (end, NULL, 10);
+    s->barriers = strtoull (end, &end, 10);
+    uint64_t kept = strtoull (end, NULL, 10);
+    if (kept > s->kept) /* since it was looked up */
+        job_resume_shell (job, s, kept);
     job->output_window = s->granted.window;
     job->ops->resumed (job, s, JOB_FOUND, job->arg);
 }

@@ -84,6 +84,8 @@ static void lost (struct ctx *ctx, const char *why)
     flux_msg_decref (ctx->exec);
     ctx->exec = NULL;
     manager_exec_lost (ctx->m);
+    if (ctx->ending)
+        manager_exec_over (ctx->m);
 }
 
 void exec_disconnect (struct ctx *ctx, const flux_msg_t *msg)
@@ -116,6 +118,8 @@ static void be_patient (struct ctx *ctx)
 void exec_end (struct ctx *ctx)
 {
     ctx->ending = true;
+    if (!ctx->exec)
+        manager_exec_over (ctx->m);
     be_patient (ctx);
 }
 

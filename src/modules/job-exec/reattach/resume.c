@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json/jsontext.h"
 #include "core/kvs/storage.h"
+#include "core/kvs/txn.h"
 #include "modules/job-exec/reattach/kept.h"
 
 #define TOKEN_KEY "admin.job-exec"
@@ -51,19 +52,26 @@ static int new_token (struct ctx *ctx)
 {
     unsigned char bytes[TOKEN_BYTES];
     char text[2 * TOKEN_BYTES + 1];
+
+    if (getrandom (bytes, sizeof (bytes), 0) != sizeof (bytes))
+        return -1;
+    for (int i = 0; i < TOKEN_BYTES; i++)
+        snprintf (text + 2 * i, 3, "%02x", bytes[i]);
+    return (ctx->resume.token = strdup (text)) ? 0 : -1;
+}
+
+/* Also an old one: when this is answered, so is what this module has committed before it
+ * was loaded again. */
+static int put_token (struct ctx *ctx)
+{
+    const char *text = ctx->resume.token;
     flux_kvs_txn_t *txn = flux_kvs_txn_create ();
     flux_future_t *f = NULL;
     int rc = -1;
 
-    if (getrandom (bytes, sizeof (bytes), 0) != sizeof (bytes))
-        goto done;
-    for (int i = 0; i < TOKEN_BYTES; i++)
-        snprintf (text + 2 * i, 3, "%02x", bytes[i]);
     if (txn && flux_kvs_txn_put_raw (txn, 0, TOKEN_KEY, text, strlen (text)) == 0
-        && (f = flux_kvs_commit (ctx->h, NULL, 0, txn))
-        && flux_future_get (f, NULL) == 0 && (ctx->resume.token = strdup (text)))
-        rc = 0;
-done:
+        && (f = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn)))
+        rc = flux_future_get (f, NULL);
     flux_future_destroy (f);
     flux_kvs_txn_destroy (txn);
     return rc;
@@ -81,6 +89,8 @@ static int find_token (struct ctx *ctx)
     else if (rc == 0 || errno == ENOENT)
         rc = new_token (ctx);
     flux_future_destroy (f);
+    if (rc == 0)
+        rc = put_token (ctx);
     return rc;
 }
 

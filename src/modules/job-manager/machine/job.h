@@ -169,7 +169,8 @@ struct job {
     bool prioritize; /* the scheduler has to hear of the new priority */
     bool exec_sent;  /* start request is out, final release is not in */
     bool exec_done;
-    bool exec_owed;   /* CLEANUP after a restart: the exec service is to be asked */
+    bool exec_owed;   /* before CLEANUP ends, the exec service is to be asked */
+    bool exec_had;    /* it was told to start it, has gone, and may find it again */
     size_t alloc_end; /* of the alloc event, in log */
     bool timed_out;
     bool announced;        /* to plugins: job.create */

@@ -278,7 +278,10 @@ static void start (struct manager *m, struct job *job)
     if (m->exec_keeps && job->committed < job->alloc_end)
         return;
     job->exec_sent = true;
-    m->ops->exec_start (job, job->started || (m->exec_keeps && job->restarted), m->arg);
+    job->exec_owed = false;
+    m->ops->exec_start (
+        job, job->started || (m->exec_keeps && (job->restarted || job->exec_had)),
+        m->arg);
 }
 
 /* CLEANUP: whatever the job still holds has to come back first. */

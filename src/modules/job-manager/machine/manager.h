@@ -196,6 +196,8 @@ size_t manager_waiting (const struct manager *m); /* not offered yet */
  * alloc event is not stored. */
 void manager_exec_hello (struct manager *m, bool keeps);
 void manager_exec_lost (struct manager *m);
+/* Whoever has gone is not waited for: the instance ends. */
+void manager_exec_over (struct manager *m);
 void manager_exec_start (struct manager *m, flux_jobid_t id);
 /* Before that: the exec service gives the job so many seconds from now, since it could not
  * be started earlier. */

@@ -676,6 +676,42 @@ static void losses (void **state)
     told (w, "reattach1 start3 ");
 }
 
+/* One that finds its jobs again is waited for, even by those that are to end. */
+static void reattached_when_it_is_back (void **state)
+{
+    struct world *w = *state;
+
+    manager_exec_lost (w->m);
+    manager_exec_hello (w->m, true);
+    for (int id = 1; id <= 4; id++)
+        submit (w, id);
+    turn (w);
+    for (int id = 1; id <= 4; id++)
+        grant (w, id);
+    turn (w);
+    manager_exec_start (w->m, 1);
+    manager_exec_start (w->m, 3);
+    manager_exec_finish (w->m, 3, 0);
+    turn (w);
+    told (w, "alloc1 alloc2 alloc3 alloc4 start1 start2 start3 start4 ");
+    manager_exec_lost (w->m);
+    cancel (w, 2);
+    turn (w);
+    told (w, "kill2 ");
+    manager_exec_hello (w->m, true);
+    told (w, "reattach1 reattach2 reattach3 reattach4 ");
+    manager_exec_release (w->m, 3, "all", true);
+    turn (w);
+    told (w, "free3 gone3 ");
+    /* nobody is waited for when the instance ends */
+    manager_exec_lost (w->m);
+    turn (w);
+    told (w, "");
+    manager_exec_over (w->m);
+    turn (w);
+    told (w, "free2 gone2 ");
+}
+
 /* An exec service whose jobs outlive it gets none whose alloc event is not stored. */
 static void stored_before_it_starts (void **state)
 {
@@ -1270,6 +1306,7 @@ int main (void)
         T (late_starts),
         T (queues),
         T (losses),
+        T (reattached_when_it_is_back),
         T (stored_before_it_starts),
         T (replay_of_kept),
         T (ends_between),

@@ -251,10 +251,23 @@ void manager_exec_lost (struct manager *m)
         struct job *job = container_of (l, struct job, all_link);
         if (!job->exec_sent || job->exec_done)
             continue;
-        if (job->state == FLUX_JOB_STATE_CLEANUP)
+        if (job->state == FLUX_JOB_STATE_CLEANUP && !m->exec_keeps) {
             manager_exec_release (m, job->id, "all", true);
-        else
-            job->exec_sent = false; /* to be started, or reattached, on hello */
+            continue;
+        }
+        job->exec_sent = false; /* to be started, or reattached, on hello */
+        job->exec_had = job->exec_owed = m->exec_keeps;
+    }
+}
+
+void manager_exec_over (struct manager *m)
+{
+    list_foreach (&m->all, l) {
+        struct job *job = container_of (l, struct job, all_link);
+        if (!job->exec_owed)
+            continue;
+        job->exec_owed = false;
+        manager_step (m, job);
     }
 }
 
