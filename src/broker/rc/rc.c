@@ -388,7 +388,8 @@ void rc_cleanup_start (struct broker *b)
     double seconds;
 
     rc2_end (b, program_ended);
-    if (!modules_loaded (b, "job-manager")) {
+    /* in recovery none runs here, and those of the instance are not its to end */
+    if (!modules_loaded (b, "job-manager") || is_recovery (b)) {
         cleanup_idle (b, NULL, NULL);
         return;
     }

@@ -334,6 +334,8 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         reattach (ctx, job, msg);
         return;
     }
+    if (again && ctx->resume.token && ctx->resume.recovery)
+        return; /* who comes after the recovery is asked anew */
     if (again && !ctx->resume.token) {
         respond_invalid (ctx, msg, id, "lost contact with job shells");
         return;

@@ -490,6 +490,14 @@ static flux_future_t *watch_group (struct resource *ctx, const char *name)
     return f;
 }
 
+/* Then nothing is online: no job is to be started. */
+static bool is_recovery (struct resource *ctx)
+{
+    const char *s = flux_attr_get (ctx->h, "broker.recovery-mode");
+
+    return s && strcmp (s, "1") == 0;
+}
+
 /* Pretended hosts, too, of which there are more than brokers. True if that failed. */
 static bool force_up (struct resource *ctx)
 {
@@ -576,8 +584,9 @@ static int init_root (struct resource *ctx)
     parent_init (ctx);
     source_init (ctx);
     if (flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
-        || (ctx->force_up ? force_up (ctx)
-                          : !(ctx->online = watch_group (ctx, "broker.online")))
+        || (!is_recovery (ctx)
+            && (ctx->force_up ? force_up (ctx)
+                              : !(ctx->online = watch_group (ctx, "broker.online"))))
         || !(ctx->torpid = watch_group (ctx, "broker.torpid")))
         return -1;
     return 0;

@@ -96,6 +96,9 @@ static int find_token (struct ctx *ctx)
 
 int resume_init (struct ctx *ctx)
 {
+    const char *recovery = flux_attr_get (ctx->h, "broker.recovery-mode");
+
+    ctx->resume.recovery = recovery && strcmp (recovery, "1") == 0;
     if (!(ctx->resume.claims = idmap_create (claim_destroy)))
         return -1;
     if (!storage_outlives (ctx->h) || ctx->config.reattach_timeout <= 0)
@@ -152,7 +155,7 @@ int resume_begin (struct ctx *ctx)
 {
     struct resume *r = &ctx->resume;
 
-    if (!r->token)
+    if (!r->token || r->recovery)
         return 0;
     r->hello_f = flux_rpc (ctx->h, "job-manager.stats-get", NULL, FLUX_NODEID_ANY, 0);
     return r->hello_f

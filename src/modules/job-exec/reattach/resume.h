@@ -12,7 +12,7 @@
  *
  * Failures: the KVS has the end of the job: that is told. No server has it: it is started
  * if it never was, and lost otherwise. A rank is not there yet: it is waited for, as long
- * as its shells would wait. */
+ * as its shells would wait. In recovery mode jobs are left alone. */
 #ifndef JOB_EXEC_RESUME_H
 #define JOB_EXEC_RESUME_H
 
@@ -29,6 +29,7 @@ struct idmap;
 
 struct resume {
     char *token;          /* of this instance; NULL: shells end with their brokers */
+    bool recovery;        /* nothing is asked for: an instance to come does */
     bool over;            /* all jobs were asked for */
     bool asked;           /* by job-manager */
     size_t lookups;       /* on their way */
