@@ -35,7 +35,8 @@
  *      that may still come of it, barriers that it has left), what was not heard or
  *      stored, and Z; or N (never, unknown): there is no such job
  *   G  all shells of the job were found: what is for them (b, w, and X behind it) comes
- *      now. Text: how many barriers all of them have left
+ *      now. Text: how many barriers all of them have left, and how often that was said
+ *      before
  *   F  all of the job is stored, it is forgotten; if it runs it is killed
  *   E  id 0: all were claimed that are to be: others are killed
  *

@@ -29,6 +29,9 @@
 /* A message that a broker forwards without making others wait long. */
 #define MESSAGE_MAX (256 * 1024)
 
+/* Of a job, until its shells are found again. */
+#define BARRIERS_MAX (1U << 20)
+
 /* A job with other shells elsewhere. */
 struct agent_job {
     char *ranks;
@@ -198,13 +201,12 @@ static void answer_write (struct agent *a, const flux_msg_t *request, int errnum
         flux_log_error (a->h, "error responding to write");
 }
 
-/* The leader has ended. */
-static void nobody_writes (struct agent *a, struct agent_job *j)
+static void drop_writes (struct agent *a, struct agent_job *j, int errnum)
 {
     while (!list_empty (&j->writes)) {
         struct leader_write *w = list_first (&j->writes, struct leader_write, node);
         if (w->request)
-            answer_write (a, w->request, ENOENT);
+            answer_write (a, w->request, errnum);
         leader_write_destroy (w);
     }
 }
@@ -316,7 +318,7 @@ static void leave_job (struct agent *a, uint64_t id)
 
     if (!j)
         return;
-    nobody_writes (a, j);
+    drop_writes (a, j, ENOENT); /* the leader has ended */
     idmap_remove (a->jobs, id);
     exchange_leave (a->exchanges, id);
 }
@@ -648,6 +650,25 @@ static void start_job (struct agent *a, uint64_t id, const char *record, size_t 
     up (a, id, 'X', "256", 3);
 }
 
+/* Where the agent is the same, and has the job. */
+static void begin_anew (struct agent *a, uint64_t id)
+{
+    struct agent_job *j = idmap_lookup (a->jobs, id);
+
+    for (struct list *it = a->sent_writes.next; it != &a->sent_writes;) {
+        struct sent_write *w = container_of (it, struct sent_write, node);
+        it = it->next;
+        if (w->id == id)
+            sent_write_destroy (w);
+    }
+    if (j)
+        drop_writes (a, j, EHOSTUNREACH);
+    idmap_remove (a->jobs, id);
+    exchange_forget (a->exchanges, id);
+    if (a->outflow)
+        outflow_forget (a->outflow, id);
+}
+
 /* What rank 0 has read of it may be older than what we have stored. */
 static int send_claim (struct agent *a, uint64_t id, uint64_t kept, struct span ranks)
 {
@@ -676,23 +697,27 @@ static void claim_job (struct agent *a, uint64_t id, const char *text)
     const uint64_t *stored = idmap_lookup (a->stored, id);
     struct span ranks = { end + 1, strlen (end) > 1 ? strlen (end) - 1 : 0 };
 
+    begin_anew (a, id);
     if (stored && *stored > kept)
         kept = *stored;
     if ((ranks.len > 0 && add_job (a, id, ranks) < 0)
         || send_claim (a, id, kept, ranks) < 0) {
-        raise (a, id, "a job shell cannot be asked for", errno);
-        up (a, id, 'X', "256", 3);
+        flux_log_error (a->h, "a job shell cannot be asked for");
+        up (a, id, 'N', "unknown", 7);
     } else if (a->outflow)
         outflow_resume (a->outflow, id, kept);
 }
 
-/* All shells of the job were found. */
+/* All shells of the job were found. A barrier that was under way is another now, whatever is
+ * still said of it. */
 static void go_on (struct agent *a, uint64_t id, const char *text, size_t len)
 {
     struct agent_job *j = idmap_lookup (a->jobs, id);
+    char *end;
+    unsigned long barriers = strtoul (text, &end, 10), times = strtoul (end, NULL, 10);
 
     if (j)
-        j->barriers = strtoul (text, NULL, 10);
+        j->barriers = barriers + times * BARRIERS_MAX;
     shells_send (a->shells, id, 'G', text, len);
 }
 

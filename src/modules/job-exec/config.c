@@ -22,6 +22,7 @@ static const struct json_key keys[] = {
     { "max-kill-timeout", JSON_KIND_STRING },
     { "max-start-delay-percent", JSON_KIND_INTEGER },
     { "reattach-timeout", JSON_KIND_STRING },
+    { "rejoin-timeout", JSON_KIND_STRING },
     { "term-signal", JSON_KIND_STRING },
     { NULL },
 };
@@ -69,6 +70,7 @@ static int parse_durations (struct config *c, json_t *table, const char *prefix,
         { "max-kill-timeout", &c->max_kill_timeout },
         { "barrier-timeout", &c->barrier_timeout },
         { "reattach-timeout", &c->reattach_timeout },
+        { "rejoin-timeout", &c->rejoin_timeout },
     };
 
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
@@ -78,7 +80,7 @@ static int parse_durations (struct config *c, json_t *table, const char *prefix,
         snprintf (name, sizeof (name), "%s%s", prefix, t[i].name);
         if (parse_duration (name, s, t[i].seconds, error) < 0)
             return -1;
-        if (isinf (*t[i].seconds) && (i == 0 || i == 3))
+        if (isinf (*t[i].seconds) && (i == 0 || i >= 3))
             return error_invalid (error, "%s: '%.60s' has no end", name, s);
         if (isinf (*t[i].seconds))
             *t[i].seconds = 0;
@@ -225,6 +227,7 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
         .barrier_timeout = 1800.,
         .max_start_delay = 25,
         .reattach_timeout = 600.,
+        .rejoin_timeout = 60.,
         .term_signal = SIGTERM,
         .kill_signal = SIGKILL,
     };
@@ -246,12 +249,13 @@ json_t *config_encode (const struct config *c)
     char term[16], kill[16];
 
     return json_pack (
-        "{s:f s:i s:f s:s s:s s:f s:i s:f}", "kill-timeout", c->kill_timeout,
+        "{s:f s:i s:f s:s s:s s:f s:i s:f s:f}", "kill-timeout", c->kill_timeout,
         "max-kill-count", c->max_kill_count, "max-kill-timeout", c->max_kill_timeout,
         "term-signal", signum_encode (c->term_signal, term, sizeof (term)),
         "kill-signal", signum_encode (c->kill_signal, kill, sizeof (kill)),
         "barrier-timeout", c->barrier_timeout, "max-start-delay-percent",
-        c->max_start_delay, "reattach-timeout", c->reattach_timeout);
+        c->max_start_delay, "reattach-timeout", c->reattach_timeout, "rejoin-timeout",
+        c->rejoin_timeout);
 }
 
 void config_fini (struct config *c)

@@ -12,8 +12,9 @@ struct config {
     double max_kill_timeout; /* s; 0: max_kill_count counts */
     int term_signal;
     int kill_signal;
-    double barrier_timeout;  /* s; 0: there is none */
-    int max_start_delay;     /* percent of a job's duration */
+    double barrier_timeout; /* s; 0: there is none */
+    int max_start_delay;    /* percent of a job's duration */
+    double rejoin_timeout;  /* s that jobs wait for one of their ranks; 0: not at all */
     double reattach_timeout; /* s that shells wait for a broker; 0: not at all */
 };
 

@@ -27,7 +27,8 @@ static void takes (void **state)
         "{\"exec\":{\"job-shell\":\"/a\",\"kill-timeout\":\"2m\","
         "\"max-kill-count\":3,\"max-kill-timeout\":\"30m\",\"term-signal\":\"SIGUSR1\","
         "\"kill-signal\":\"urg\",\"barrier-timeout\":\"0\","
-        "\"max-start-delay-percent\":0,\"reattach-timeout\":\"1h\"}}";
+        "\"max-start-delay-percent\":0,\"reattach-timeout\":\"1h\","
+        "\"rejoin-timeout\":\"0\"}}";
     char *argv[] = { (char *)"kill-timeout=1s", (char *)"job-shell=/b",
                      (char *)"term-signal=INT", (char *)"max-kill-count=5" };
     flux_error_t error;
@@ -43,6 +44,7 @@ static void takes (void **state)
     assert_true (c.barrier_timeout == 0);
     assert_int_equal (c.max_start_delay, 0);
     assert_float_equal (c.reattach_timeout, 3600., 1e-9);
+    assert_true (c.rejoin_timeout == 0);
     config_fini (&c);
     assert_int_equal (read_conf (&c, json, 4, argv, &error), 0);
     assert_string_equal (c.shell, "/b");
@@ -60,6 +62,7 @@ static void takes (void **state)
     assert_float_equal (c.barrier_timeout, 1800., 1e-9);
     assert_int_equal (c.max_start_delay, 25);
     assert_float_equal (c.reattach_timeout, 600., 1e-9);
+    assert_float_equal (c.rejoin_timeout, 60., 1e-9);
 }
 
 static void shows (void **state)
@@ -72,11 +75,11 @@ static void shows (void **state)
         read_conf (&c, "{\"exec\":{\"kill-timeout\":\"1m\"}}", 0, NULL, NULL), 0);
     assert_non_null (o = config_encode (&c));
     assert_non_null (s = json_dumps (o, JSON_COMPACT));
-    assert_string_equal (s,
-                         "{\"kill-timeout\":60.0,\"max-kill-count\":8,"
-                         "\"max-kill-timeout\":0.0,\"term-signal\":\"SIGTERM\","
-                         "\"kill-signal\":\"SIGKILL\",\"barrier-timeout\":1800.0,"
-                         "\"max-start-delay-percent\":25,\"reattach-timeout\":600.0}");
+    assert_string_equal (s, "{\"kill-timeout\":60.0,\"max-kill-count\":8,"
+                            "\"max-kill-timeout\":0.0,\"term-signal\":\"SIGTERM\","
+                            "\"kill-signal\":\"SIGKILL\",\"barrier-timeout\":1800.0,"
+                            "\"max-start-delay-percent\":25,\"reattach-timeout\":600.0,"
+                            "\"rejoin-timeout\":60.0}");
     free (s);
     json_decref (o);
 }
@@ -100,6 +103,8 @@ static void refuses (void **state)
           "exec.kill-timeout: 'infinity' has no end" },
         { "{\"reattach-timeout\":\"infinity\"}",
           "exec.reattach-timeout: 'infinity' has no end" },
+        { "{\"rejoin-timeout\":\"1 day\"}",
+          "exec.rejoin-timeout: '1 day' is not a duration" },
         { "{\"term-signal\":15}", "exec.term-signal: must be a string" },
         { "{\"term-signal\":\"TERMINATE\"}",
           "exec.term-signal: 'TERMINATE' is no signal" },

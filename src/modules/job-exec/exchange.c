@@ -352,6 +352,17 @@ void exchange_leave (struct exchanges *x, uint64_t id)
     }
 }
 
+void exchange_forget (struct exchanges *x, uint64_t id)
+{
+    struct job_exchanges *job;
+
+    while ((job = idmap_lookup (x->jobs, id))) {
+        struct exchange *ex = list_first (&job->list, struct exchange, node);
+        ex->local = false;
+        fail (x, ex, EHOSTUNREACH, true);
+    }
+}
+
 static struct part *find_part (struct exchange *ex, unsigned int rank)
 {
     list_foreach (&ex->parts, it) {

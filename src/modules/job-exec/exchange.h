@@ -49,6 +49,8 @@ void exchange_enter (struct exchanges *x, uint64_t id, unsigned int seq,
                      const char *ranks, const char *keys, size_t len);
 /* It has ended. */
 void exchange_leave (struct exchanges *x, uint64_t id);
+/* Its shells are found again, and enter others: nobody is told but those above and below. */
+void exchange_forget (struct exchanges *x, uint64_t id);
 /* A child's message. The request is answered sooner or later; NULL if no answer is
  * wanted. -1 with EPROTO: it is none, and is not taken. */
 int exchange_request (struct exchanges *x, const char *text, size_t len, void *request);

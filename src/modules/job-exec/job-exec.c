@@ -76,6 +76,7 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     struct ctx *ctx = arg;
     nodes_flush (ctx);
     commit_flush (ctx);
+    resume_settle (ctx);
     agent_flush (ctx->agent);
 }
 
@@ -395,6 +396,8 @@ static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     snprintf (text, sizeof (text), "%d", signum);
     if (job->is_test)
         testexec_kill (ctx, job, signum);
+    else if (job->away_until > 0 && signum < 64)
+        job->signals |= UINT64_C (1) << signum; /* for all of it, when it is there */
     else
         job_send_all (job, 'k', text);
     flux_respond (h, msg, NULL);
@@ -512,6 +515,7 @@ static void exception_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *m
     if (severity != 0 || !(job = idmap_lookup (ctx->jobs, id)))
         return;
     job->exception = true;
+    resume_give_up (ctx, job);
     bool limit = !strcmp (type, "timeout") || !strcmp (type, "timelimit");
     kill_job (ctx, job, limit ? SIGALRM : ctx->config.term_signal);
 }

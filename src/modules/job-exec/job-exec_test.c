@@ -556,7 +556,9 @@ static void test_go_on (void **state)
     answered (job, 1, JOB_HEARD);
     buf_reset (&trace);
     job_go_on (job);
-    check ("G1:3 G2:3 ");
+    job->times = 2;
+    job_go_on (job);
+    check ("G1:3 0 G2:3 0 G1:3 2 G2:3 2 ");
     job_destroy (job);
     job = resume (EVENT (3.5, "shell.task-exit") "\n", 0);
     frame (job, 1, 'A', "2000 1500 4");
@@ -566,7 +568,7 @@ static void test_go_on (void **state)
     assert_int_equal (job->eventlog.len, 0);
     buf_reset (&trace);
     job_go_on (job);
-    check ("G1:4 D1: ");
+    check ("G1:4 0 D1: ");
     /* one is lost meanwhile */
     job_shell_lost (job, &job->shells[1], 9, "exec", "gone");
     check ("exception(0,exec,gone) L1:1 0 w1:1 - \"eof\" unknown2 ");

@@ -247,14 +247,14 @@ void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exce
 void job_go_on (struct job *job)
 {
     uint64_t barriers = UINT64_MAX;
-    char text[24];
+    char text[48];
 
     for (int i = 0; i < job->shell_count; i++) {
         const struct shell_ref *s = &job->shells[i];
         if (s->answer == JOB_HEARD && s->barriers < barriers)
             barriers = s->barriers;
     }
-    snprintf (text, sizeof (text), "%" PRIu64, barriers);
+    snprintf (text, sizeof (text), "%" PRIu64 " %u", barriers, job->times);
     for (int i = 0; i < job->shell_count; i++) {
         struct shell_ref *s = &job->shells[i];
         if (s->answer != JOB_HEARD)
@@ -263,6 +263,18 @@ void job_go_on (struct job *job)
         if (job->exit_seen)
             job->ops->send (job, s, 'D', "", 0, job->arg);
     }
+}
+
+void job_send_signals (struct job *job)
+{
+    char text[16];
+
+    for (int signum = 1; signum < 64; signum++) {
+        snprintf (text, sizeof (text), "%d", signum);
+        if (job->signals & UINT64_C (1) << signum)
+            job_send_all (job, 'k', text);
+    }
+    job->signals = 0;
 }
 
 /* The leader's first entry is the header. */
@@ -712,7 +724,7 @@ int job_set_critical (struct job *job, const char *shells)
 }
 
 /* Who is still to come is waited for. */
-static bool is_critical (const struct job *job, const struct shell_ref *s)
+bool job_is_critical (const struct job *job, const struct shell_ref *s)
 {
     return !s->started || !job->critical || idset_test (job->critical, s - job->shells);
 }
@@ -737,7 +749,7 @@ static void tell_lost (struct job *job, struct shell_ref *s, int severity)
 void job_shell_lost (struct job *job, struct shell_ref *s, int status, const char *type,
                      const char *note)
 {
-    int severity = is_critical (job, s) ? 0 : LOST_SEVERITY;
+    int severity = job_is_critical (job, s) ? 0 : LOST_SEVERITY;
 
     job_raise (job, severity, type, note);
     if (job->finished || s->exited)

@@ -31,6 +31,7 @@ struct shell_ref {
     bool eof_sent; /* has told the leader that its output ended */
     bool much;     /* of output: its rank is to store it itself, when all is stored */
     bool asked;    /* whether it runs, from another broker */
+    bool known;    /* there or not: what is said from now on counts */
     bool answered; /* and that was all */
     enum job_resumed answer;
     bool ended;  /* its output is on its way, and then it exits */
@@ -69,6 +70,10 @@ struct job {
 
     bool counted;             /* among those that run; the owner's business */
     bool resuming;            /* it ran under another broker, and is asked for */
+    bool away;                /* a rank of it is lost, and may come back */
+    double away_until;        /* monotonic, when it is lost; 0: it was not away */
+    uint64_t signals;         /* by number, for its tasks when it is found again */
+    unsigned int times;       /* that its shells were found again, under this broker */
     struct buf known;         /* of such a job: what its exec eventlog has already */
     json_t *known_exceptions; /* contexts of the exceptions in its eventlog, or NULL */
 
@@ -165,8 +170,12 @@ void job_set_window (struct job *job, size_t window);
 /* It may have run under another broker: what the KVS has of it is not said again.
  * exceptions may be NULL, and is borrowed. */
 void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exceptions);
+/* The job ends with this shell. */
+bool job_is_critical (const struct job *job, const struct shell_ref *s);
 /* All shells that were found are told. */
 void job_go_on (struct job *job);
+/* Those that came meanwhile. */
+void job_send_signals (struct job *job);
 /* Of its output, the KVS has so much of this shell. */
 void job_resume_shell (struct job *job, struct shell_ref *s, uint64_t kept);
 void job_destroy (struct job *job);

@@ -50,6 +50,7 @@ struct node {
     bool dead;
     bool claims_told; /* it was told that all were made */
     struct timer lost_timer;
+    int lost_errnum; /* then */
 };
 
 static void node_destroy (struct node *n)
@@ -71,6 +72,19 @@ static void name_node (const struct node *n, char *s, size_t size)
         snprintf (s, size, "rank %u, which has no broker", n->rank);
     else
         snprintf (s, size, "%.128s (rank %u)", host, n->rank);
+}
+
+/* Its broker, or job-exec there, and then its shells are found again. A job that is about to
+ * end does not wait. */
+static bool may_come_back (const struct node *n, const struct shell_ref *s, int errnum)
+{
+    const struct ctx *ctx = n->ctx;
+    const struct job *job = s->job;
+
+    return ctx->resume.token && ctx->config.rejoin_timeout > 0 && ctx->heal <= 0
+           && (errnum == EHOSTUNREACH || errnum == ENOSYS) && !job->finished
+           && !job->exception && job_is_critical (job, s)
+           && (job->away_until <= 0 || clock_monotonic () < job->away_until);
 }
 
 /* Its shells are lost. */
@@ -96,7 +110,10 @@ static void node_lost (struct node *n, int errnum, const char *why)
     while (!list_empty (&n->shells)) {
         struct shell_ref *s = container_of (n->shells.next, struct shell_ref, node);
 
-        job_shell_lost (s->job, s, SIGKILL, type, note);
+        if (may_come_back (n, s, errnum))
+            resume_away (ctx, s->job);
+        else
+            job_shell_lost (s->job, s, SIGKILL, type, note);
     }
 }
 
@@ -108,7 +125,12 @@ static void dispatch (struct ctx *ctx, unsigned int rank, uint64_t id, char type
 
     if (type == 'o' || type == 'w')
         ctx->output_bytes += len;
-    if (s && !job->finished && (!s->exited || type == 'Z'))
+    if (!s || job->finished || job->away)
+        return;
+    /* what it has said before it was asked comes again */
+    if (type == 'A' || type == 'N')
+        s->known = true;
+    if ((s->known || !job->resuming) && (!s->exited || type == 'Z'))
         job_frame (job, s, type, text, len);
 }
 
@@ -199,7 +221,9 @@ static void got_frames (struct node *n, const void *data, size_t len)
 
 static void lost_cb (struct timer *t, void *arg)
 {
-    node_lost (arg, EHOSTUNREACH, "");
+    struct node *n = arg;
+
+    node_lost (n, n->lost_errnum, flux_strerror (n->lost_errnum));
 }
 
 static int attach (struct node *n);
@@ -222,17 +246,31 @@ static void go_on (struct node *n)
                     again_cb, n);
 }
 
+/* What is said to them from now on is heard later, or by nobody. */
+static void note_away (struct node *n)
+{
+    double until = clock_monotonic () + n->ctx->config.rejoin_timeout;
+
+    list_foreach (&n->shells, it) {
+        struct shell_ref *s = container_of (it, struct shell_ref, node);
+        if (may_come_back (n, s, n->lost_errnum) && s->job->away_until <= 0)
+            s->job->away_until = until;
+    }
+}
+
 static void attach_failed (struct node *n, int errnum, const char *why)
 {
     bool lost = errnum == EHOSTUNREACH;
 
+    n->lost_errnum = errnum;
     if (lost && n->number && n->tries < RESUME_TRIES)
         go_on (n);
     else if (n->began && errnum == ESRCH) /* it is another broker's */
         node_lost (n, EHOSTUNREACH, why);
-    else if (lost && n->ctx->resume.token)
+    else if (n->ctx->resume.token && (lost || errnum == ENOSYS)) {
+        note_away (n);
         exec_set_timer (n->ctx, &n->lost_timer, LOST_AFTER, lost_cb, n);
-    else
+    } else
         node_lost (n, errnum, why);
 }
 
@@ -332,7 +370,7 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
 {
     struct node *n = idmap_lookup (ctx->nodes, s->rank);
 
-    if (!n)
+    if (!n || (job->away && type != 'F'))
         return;
     if (n->rank == 0) {
         agent_frame (ctx->agent, job->id, type, text, len);
@@ -347,7 +385,7 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
 /* What other brokers may have left there, and is not claimed by now, is nobody's. */
 static void tell_claims_over (struct node *n)
 {
-    if (n->claims_told || !n->ctx->resume.over)
+    if (n->claims_told || !n->ctx->resume.over || n->ctx->resume.lookups > 0)
         return;
     n->claims_told = true;
     if (n->rank == 0)

@@ -167,6 +167,15 @@ static void resumed_op (struct job *job, struct shell_ref *s, enum job_resumed w
     buf_printf (&trace, "resumed(%d %u %d) ", (int)job->id, s->rank, what);
 }
 
+/* It is looked for when all of it is stored. */
+void resume_away (struct ctx *c, struct job *job)
+{
+    buf_printf (&trace, "away(%d) ", (int)job->id);
+    for (int i = 0; i < job->shell_count; i++)
+        list_remove (&job->shells[i].node);
+    job->away = true;
+}
+
 static const struct job_ops ops = {
     .send = send_op,
     .input_done = input_done_op,
@@ -407,6 +416,44 @@ static void a_lost_node_is_not_told_at_once (void **state)
     buf_fini (&trace);
 }
 
+/* Its broker may come back, and then the job is asked for; it does not wait if it is about
+ * to end, if it can do without that rank, or if time is over. */
+static void a_lost_node_may_come_back (void **state)
+{
+    struct job *job;
+
+    ctx.resume.token = (char *)"tok";
+    ctx.config.rejoin_timeout = 5;
+    job = start (7, "1-2");
+    start (8, "2")->exception = true;
+    start (9, "2")->away_until = 1;
+    job_set_critical (start (10, "1-2"), "0");
+    spin ();
+    agent_says (1, "s 10 {}\n");
+    agent_says (2, "s 10\n");
+    spin ();
+    buf_fini (&trace);
+    agent_fails (2, ENOSYS, NULL);
+    expect ("");
+    timer_run (&ctx.timers, 1e18);
+    spin ();
+    assert_non_null (
+        strstr (trace.data, "away(7) started(8) finish(8 9) exception(9 exec: "));
+    assert_non_null (strstr (trace.data, "exception(10 exec: "));
+    assert_null (strstr (trace.data, "finish(10"));
+    buf_fini (&trace);
+    /* what is said of it is not heard, and not said */
+    agent_says (1, "x 7 {\"type\":\"exec\",\"severity\":0}\n");
+    node_send (&ctx, job, &job->shells[0], 'k', "9", 1);
+    expect ("");
+    /* nor what its other shell says before it was asked again */
+    job->away = false;
+    claim (job, 0, 0);
+    agent_says (1, "l 7 early\nA 7 1000 900 0\nl 7 told\n");
+    expect ("frames(1 R 7 0 1-2) resumed(7 1 0) log(7 told) ");
+    job->resuming = false;
+}
+
 /* An agent that takes nothing is sent no more than its window, and gets the rest. */
 static void credit_is_kept (void **state)
 {
@@ -469,6 +516,7 @@ int main (void)
         TEST (what_others_left_is_claimed),
         TEST (all_is_heard),
         TEST (a_lost_node_is_not_told_at_once),
+        TEST (a_lost_node_may_come_back),
         TEST (credit_is_kept),
         TEST (a_long_frame_is_one_message),
     };

@@ -42,6 +42,7 @@
 /* Of one job. */
 struct shell {
     uint64_t id;
+    bool claimed; /* and there is no answer yet */
     struct frame_pieces pieces;
     char groups[FRAME_GROUPS_MAX]; /* of tasks that the server has started itself */
 };
@@ -152,6 +153,7 @@ static void server_lost (struct shells *sh, const char *why)
     struct idmap *jobs = sh->jobs;
     size_t pos = 0;
     uint64_t id;
+    void *value;
 
     sh->lost = true;
     drop_server (sh);
@@ -160,7 +162,12 @@ static void server_lost (struct shells *sh, const char *why)
         flux_log (sh->h, LOG_CRIT, "out of memory: no job can be started any more");
         flux_reactor_stop_error (flux_get_reactor (sh->h));
     }
-    while (idmap_next (jobs, &pos, &id, NULL)) {
+    while (idmap_next (jobs, &pos, &id, &value)) {
+        const struct shell *s = value;
+        if (s->claimed) {
+            tell (sh, id, 'N', "unknown");
+            continue;
+        }
         tell_exception (sh, id, "lost contact with", why);
         tell (sh, id, 'X', "9");
     }
@@ -194,6 +201,8 @@ static void dispatch (struct shells *sh, struct frame *f)
     else if (rc > 0 && f->type == 'p')
         snprintf (s->groups, sizeof (s->groups), "%s", f->text);
     else if (rc > 0) {
+        if (f->type == 'A')
+            s->claimed = false;
         if (f->type == 'X' || f->type == 'N')
             idmap_remove (sh->jobs, f->id);
         sh->cb (f->id, f->type, f->text, f->len, sh->arg);
@@ -597,7 +606,14 @@ int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len
 
 int shells_claim (struct shells *sh, uint64_t id, const char *kept, size_t len)
 {
-    return begin (sh, id, 'R', kept, len);
+    idmap_remove (sh->jobs,
+                  id); /* it may be there: for who claims it, it begins anew */
+    if (begin (sh, id, 'R', kept, len) < 0)
+        return -1;
+    struct shell *s = idmap_lookup (sh->jobs, id);
+    if (s)
+        s->claimed = true;
+    return 0;
 }
 
 void shells_forget (struct shells *sh, uint64_t id)

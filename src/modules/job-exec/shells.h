@@ -34,7 +34,7 @@ void shells_abandon (struct shells *sh);
  * waits until there is. -1 with EEXIST or ENOMEM: the job has none. */
 int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len);
 /* A job that an earlier broker may have started: A, frames and Z are told, or N, after which
- * nothing comes of it. -1 as shells_start. */
+ * nothing comes of it. One that runs here begins anew. -1 as shells_start. */
 int shells_claim (struct shells *sh, uint64_t id, const char *kept, size_t len);
 /* The job is over, and all of it is stored; if it runs all the same it is killed. */
 void shells_forget (struct shells *sh, uint64_t id);

@@ -31,7 +31,7 @@ struct output {
 /* What a broker sends to a shell, and it acknowledges. */
 struct sent {
     uint64_t waits; /* not yet acknowledged */
-    uint64_t stale; /* of that, of a broker that has gone */
+    uint64_t stale; /* of that, before the job was claimed */
 };
 
 struct job {
@@ -280,7 +280,7 @@ static struct said *note (struct keep *k, struct job *j, const char *line, size_
     return s;
 }
 
-/* What was sent by a broker that has gone is nobody's to be told of. */
+/* What was sent before it was claimed is nobody's to be told of. */
 static void pass_taken (struct job *j, struct sent *sent, const struct frame *f,
                         struct buf *up)
 {
@@ -407,8 +407,6 @@ void keep_detach (struct keep *k)
     while (idmap_next (k->jobs, &pos, NULL, &value)) {
         struct job *j = value;
         j->claimed = j->held = j->again = false;
-        j->input.stale = j->input.waits;
-        j->writes.stale = j->writes.waits;
     }
 }
 
@@ -442,6 +440,8 @@ void keep_claim (struct keep *k, uint64_t id, uint64_t kept, bool hold, bool unk
     j->claimed = true;
     j->held = hold;
     j->again = false;
+    j->input.stale = j->input.waits;
+    j->writes.stale = j->writes.waits;
     buf_printf (up, "A %" PRIu64 " %" PRId64 " %" PRId64 " %" PRIu64 "\n", id,
                 j->window,
                 j->window

@@ -2,6 +2,7 @@
 
 #include <flux/idset.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,14 +24,15 @@ struct claim {
     uint64_t id;
     flux_future_t *f; /* lookups; NULL: they are done */
     /* what the eventlogs say: */
-    bool began;    /* tasks were started, or about to be */
-    bool any;      /* it was job-exec's */
-    bool ending;   /* it has a fatal exception */
-    bool started;  /* job-manager knows */
-    bool finished; /* job-manager knows */
-    bool done;     /* all of it is stored */
-    double since;  /* wall's clock, when it was started; 0: it was not */
-    int status;    /* then */
+    bool began;      /* tasks were started, or about to be */
+    bool any;        /* it was job-exec's */
+    bool ending;     /* it has a fatal exception */
+    bool started;    /* job-manager knows */
+    bool finished;   /* job-manager knows */
+    bool done;       /* all of it is stored */
+    double since;    /* wall's clock, when it was started; 0: it was not */
+    int status;      /* then */
+    double deadline; /* monotonic, for ranks that are not there */
     /* of its shells: */
     int found, heard, missing;
     bool unknown; /* one may have been there */
@@ -99,7 +101,8 @@ int resume_init (struct ctx *ctx)
     const char *recovery = flux_attr_get (ctx->h, "broker.recovery-mode");
 
     ctx->resume.recovery = recovery && strcmp (recovery, "1") == 0;
-    if (!(ctx->resume.claims = idmap_create (claim_destroy)))
+    if (!(ctx->resume.claims = idmap_create (claim_destroy))
+        || !(ctx->resume.away = idmap_create (free)))
         return -1;
     if (!storage_outlives (ctx->h) || ctx->config.reattach_timeout <= 0)
         return 0;
@@ -117,6 +120,8 @@ void resume_fini (struct ctx *ctx)
     flux_future_destroy (r->online_f);
     idmap_destroy (r->claims);
     r->claims = NULL;
+    idmap_destroy (r->away);
+    r->away = NULL;
     idset_destroy (r->online);
     timer_clear (&ctx->timers, &r->timer);
     free (r->token);
@@ -129,7 +134,7 @@ static void check_over (struct ctx *ctx)
 {
     struct resume *r = &ctx->resume;
 
-    if (!r->asked || r->lookups > 0 || r->over)
+    if (!r->asked || r->lookups > 0)
         return;
     r->over = true;
     nodes_claims_over (ctx);
@@ -170,7 +175,7 @@ int resume_begin (struct ctx *ctx)
 static void end_claim (struct ctx *ctx, struct job *job)
 {
     idmap_remove (ctx->resume.claims, job->id);
-    job->resuming = false;
+    job->resuming = job->away = false;
 }
 
 /* It ends as a job does whose shells are lost. */
@@ -234,32 +239,70 @@ static void online_continuation (flux_future_t *f, void *arg)
     flux_future_reset (f);
 }
 
+static const struct shell_ref *first_not_asked (const struct job *job)
+{
+    for (int i = 0; i < job->shell_count; i++) {
+        if (!job->shells[i].asked)
+            return &job->shells[i];
+    }
+    return NULL;
+}
+
+static void lose_rank (struct ctx *ctx, struct job *job, unsigned int rank)
+{
+    char note[128];
+
+    snprintf (note, sizeof (note),
+              "node failure on rank %u, which has not come back in time", rank);
+    lose (ctx, job, "node-failure", note);
+}
+
+static void not_back (struct timer *t, void *arg);
+
+/* For the one that is the next to be lost. */
+static void set_timer (struct ctx *ctx)
+{
+    double first = INFINITY;
+    size_t pos = 0;
+    void *value;
+
+    while (idmap_next (ctx->resume.claims, &pos, NULL, &value)) {
+        const struct claim *c = value;
+        first = fmin (first, c->deadline);
+    }
+    timer_clear (&ctx->timers, &ctx->resume.timer);
+    if (first < INFINITY)
+        exec_set_timer (ctx, &ctx->resume.timer, fmax (0., first - clock_monotonic ()),
+                        not_back, ctx);
+}
+
 static void not_back (struct timer *t, void *arg)
 {
     struct ctx *ctx = arg;
+    double now = clock_monotonic ();
     size_t pos = 0;
     void *value;
 
     while (idmap_next (ctx->resume.claims, &pos, NULL, &value)) {
         struct claim *c = value;
         struct job *job = c->f ? NULL : idmap_lookup (ctx->jobs, c->id);
-        for (int i = 0; job && i < job->shell_count; i++) {
-            char note[128];
-            if (job->shells[i].asked)
-                continue;
-            snprintf (note, sizeof (note),
-                      "node failure on rank %u, which has not come back in time",
-                      job->shells[i].rank);
-            lose (ctx, job, "node-failure", note);
-            break;
-        }
+        const struct shell_ref *s = job ? first_not_asked (job) : NULL;
+        if (c->deadline > now)
+            continue;
+        c->deadline = c->f ? now + 1. : INFINITY;
+        if (!s)
+            continue;
+        lose_rank (ctx, job, s->rank);
+        pos = 0;
     }
+    set_timer (ctx);
 }
 
 static void wait_for_ranks (struct ctx *ctx)
 {
     struct resume *r = &ctx->resume;
 
+    set_timer (ctx);
     if (r->online_f)
         return;
     r->online_f = flux_rpc_pack (ctx->h, "groups.get", FLUX_NODEID_ANY,
@@ -267,7 +310,6 @@ static void wait_for_ranks (struct ctx *ctx)
     if (!r->online_f
         || flux_future_then (r->online_f, -1., online_continuation, ctx) < 0)
         flux_log_error (ctx->h, "groups.get");
-    exec_set_timer (ctx, &r->timer, ctx->config.reattach_timeout, not_back, ctx);
 }
 
 /* ---- what the KVS has ---- */
@@ -388,11 +430,13 @@ static void start_rest (struct ctx *ctx, struct job *job)
     const char *payload;
 
     end_claim (ctx, job);
+    job->away_until = 0;
     if (flux_request_decode (job->request, NULL, &payload) < 0)
         return;
     nodes_start_job (ctx, job, payload, strlen (payload), left);
     if (!job->finished)
         job_go_on (job);
+    job_send_signals (job);
 }
 
 static const struct shell_ref *first_missing (const struct job *job)
@@ -437,9 +481,11 @@ static void ask_shells (struct ctx *ctx, struct job *job)
 
 static void found (struct ctx *ctx, struct job *job)
 {
-    exec_count (ctx, job);
+    if (!job->counted)
+        exec_count (ctx, job);
     exec_respond (ctx, job, "reattached", "{}");
-    exec_set_limit (ctx, job, job_time_rest (job, clock_wall ()));
+    if (job->expire_timer.index == 0)
+        exec_set_limit (ctx, job, job_time_rest (job, clock_wall ()));
 }
 
 /* A simulated job goes on. */
@@ -470,6 +516,8 @@ static void decide (struct ctx *ctx, struct job *job, struct claim *c, struct sp
     else {
         job_resume (job, log.s, log.len, c->exceptions);
         ask_shells (ctx, job);
+        if (job->resuming && job->exception)
+            resume_give_up (ctx, job);
     }
 }
 
@@ -539,6 +587,9 @@ void resume_job (struct ctx *ctx, struct job *job)
     if (c) {
         c->ctx = ctx;
         c->id = job->id;
+        c->deadline = job->away_until > 0
+                          ? job->away_until
+                          : clock_monotonic () + ctx->config.reattach_timeout;
     }
     if (!c || idmap_insert (ctx->resume.claims, job->id, c) < 0) {
         free (c);
@@ -549,14 +600,135 @@ void resume_job (struct ctx *ctx, struct job *job)
         ctx->resume.lookups++;
 }
 
+/* ---- a rank that is lost ---- */
+
+struct away {
+    uint64_t id;
+    long commits; /* that are to be done before */
+};
+
+static void clear_timers (struct ctx *ctx, struct job *job)
+{
+    timer_clear (&ctx->timers, &job->barrier_timer);
+    timer_clear (&ctx->timers, &job->kill_timer);
+}
+
+/* Until its commits are done it counts as one that is looked up: what its ranks have is
+ * nobody's only when it was claimed. */
+void resume_away (struct ctx *ctx, struct job *job)
+{
+    struct away *a = calloc (1, sizeof (*a));
+
+    if (job->resuming)
+        end_claim (ctx, job);
+    for (int i = 0; i < job->shell_count; i++)
+        list_remove (&job->shells[i].node);
+    if (job->away_until <= 0)
+        job->away_until = clock_monotonic () + ctx->config.rejoin_timeout;
+    clear_timers (ctx, job);
+    if (!a || idmap_insert (ctx->resume.away, job->id, a) < 0) {
+        free (a);
+        lose (ctx, job, "exec", "the job cannot be found again: out of memory");
+        return;
+    }
+    a->id = job->id;
+    job->away = true;
+    if (job->dirty)
+        ctx->commit_due = true;
+    a->commits = ctx->commit_count + (job->dirty ? 1 : 0);
+    ctx->resume.lookups++;
+}
+
+/* The same job, of which only is known what the KVS has. */
+static struct job *begin_anew (struct ctx *ctx, struct job *old)
+{
+    const char *payload;
+    flux_error_t error;
+    struct job *job;
+
+    if (flux_request_decode (old->request, NULL, &payload) < 0
+        || !(job = job_create (payload, strlen (payload), &error)))
+        return NULL;
+    job->request = (void *)flux_msg_incref (old->request);
+    job->ops = old->ops;
+    job->arg = old->arg;
+    job->counted = old->counted;
+    job->waited = old->waited;
+    job->start_sent = old->start_sent;
+    job->expiration = old->expiration;
+    job->away_until = old->away_until;
+    job->times = old->times + 1;
+    job->exception = old->exception;
+    job->killed = old->killed;
+    job->signals = old->signals;
+    job->critical = old->critical;
+    old->critical = NULL;
+    if (old->expire_timer.index)
+        exec_set_limit (ctx, job, old->expire_timer.when - clock_monotonic ());
+    return job;
+}
+
+static void look_for (struct ctx *ctx, struct job *old)
+{
+    struct job *job = begin_anew (ctx, old);
+
+    if (!job) {
+        lose (ctx, old, "exec", "the job cannot be found again");
+        return;
+    }
+    clear_timers (ctx, old);
+    timer_clear (&ctx->timers, &old->expire_timer);
+    idmap_remove (ctx->jobs, old->id); /* frees it */
+    if (idmap_insert (ctx->jobs, job->id, job) == 0)
+        resume_job (ctx, job);
+    else {
+        flux_log (ctx->h, LOG_CRIT, "out of memory: a job is lost");
+        flux_msg_decref (job->request);
+        job_destroy (job);
+    }
+}
+
+void resume_settle (struct ctx *ctx)
+{
+    size_t pos = 0;
+    void *value;
+
+    while (idmap_count (ctx->resume.away) > 0
+           && idmap_next (ctx->resume.away, &pos, NULL, &value)) {
+        const struct away *a = value;
+        struct job *job = idmap_lookup (ctx->jobs, a->id);
+        if (job && !job->finished && (job->dirty || ctx->commits_done < a->commits))
+            continue;
+        idmap_remove (ctx->resume.away, a->id);
+        ctx->resume.lookups--;
+        if (job && !job->finished) {
+            job->away = false;
+            look_for (ctx, job);
+        }
+        check_over (ctx);
+        pos = 0;
+    }
+}
+
+void resume_give_up (struct ctx *ctx, struct job *job)
+{
+    const struct shell_ref *s = first_not_asked (job);
+    struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
+
+    if (job->away_until > 0 && job->resuming && c && !c->f && s)
+        lose_rank (ctx, job, s->rank);
+}
+
 /* All shells were found. */
 static void go_on (struct ctx *ctx, struct job *job, struct claim *c)
 {
     bool ending = c->ending || job->killed;
 
     end_claim (ctx, job);
+    job->away_until = 0;
     if (job->shell_count > 1 && !job->finished)
         job_go_on (job);
+    job_send_signals (job);
     if (!ending || job->finished)
         return;
     job->exception = true;

@@ -12,7 +12,11 @@
  *
  * Failures: the KVS has the end of the job: that is told. No server has it: it is started
  * if it never was, and lost otherwise. A rank is not there yet: it is waited for, as long
- * as its shells would wait. In recovery mode jobs are left alone. */
+ * as its shells would wait. In recovery mode jobs are left alone.
+ *
+ * One rank is lost, or its job-exec, while the instance goes on: its jobs are as after a
+ * start when all that is known of them is in the KVS; their other shells are asked, too, and
+ * say again what counts. */
 #ifndef JOB_EXEC_RESUME_H
 #define JOB_EXEC_RESUME_H
 
@@ -34,6 +38,7 @@ struct resume {
     bool asked;           /* by job-manager */
     size_t lookups;       /* on their way */
     struct idmap *claims; /* by job */
+    struct idmap *away;   /* jobs whose last commits are on their way */
     struct idset *online; /* ranks; NULL: nobody had to know */
     flux_future_t *hello_f, *online_f;
     struct timer timer;
@@ -44,6 +49,12 @@ int resume_init (struct ctx *ctx);
 /* After the hello to job-manager. */
 int resume_begin (struct ctx *ctx);
 void resume_fini (struct ctx *ctx);
+/* A rank of it may come back: until then it hears and says nothing. */
+void resume_away (struct ctx *ctx, struct job *job);
+/* Those that are away, and whose commits are done, are looked for: at the end of a turn. */
+void resume_settle (struct ctx *ctx);
+/* It is to end: nobody is waited for. */
+void resume_give_up (struct ctx *ctx, struct job *job);
 /* A job that job-manager may have started before. */
 void resume_job (struct ctx *ctx, struct job *job);
 /* This rank can be asked now. */
