@@ -81,6 +81,7 @@ struct agent {
     flux_watcher_t *again_w;
     struct idmap *stored; /* by job: bytes of its output that the KVS has by us */
     struct list deferred;
+    bool over;                  /* all was claimed, behind what is deferred */
     struct list sent_writes;    /* to leaders elsewhere */
     const flux_msg_t *attached; /* the request of rank 0 */
     bool broken;                /* it was told that it is lost */
@@ -299,7 +300,8 @@ static void write_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         goto error;
     }
     if (!a->shells || !(j = idmap_lookup (a->jobs, id))) {
-        errno = ENOENT; /* the leader has ended */
+        /* the leader has ended, or was not yet found again */
+        errno = a->shells && !waits (a) ? ENOENT : EHOSTUNREACH;
         goto error;
     }
     if (add_write (j, cost, msg) < 0)
@@ -430,6 +432,14 @@ static struct deferred *find_deferred (const struct agent *a, uint64_t id)
     return NULL;
 }
 
+/* What is nobody's then is killed: not what waits to be claimed. */
+static void claims_over (struct agent *a)
+{
+    a->over = !list_empty (&a->deferred);
+    if (!a->over && a->shells)
+        shells_claims_over (a->shells);
+}
+
 /* Those that waited for the last of what was on its way. */
 static void end_deferred (struct agent *a)
 {
@@ -446,6 +456,8 @@ static void end_deferred (struct agent *a)
             agent_frame (a, f.id, f.type, f.text, f.len);
         frame_reader_fini (&r);
     }
+    if (a->over)
+        claims_over (a);
 }
 
 static void commit_done (struct ordered_commit *oc, const char *error)
@@ -527,7 +539,8 @@ static void written_continuation (flux_future_t *f, void *arg)
 {
     struct sent_write *w = arg;
 
-    if (flux_future_get (f, NULL) < 0 && errno == EHOSTUNREACH && waits (w->a)) {
+    if (flux_future_get (f, NULL) < 0 && (errno == EHOSTUNREACH || errno == ENOSYS)
+        && waits (w->a)) {
         flux_future_destroy (f);
         w->f = NULL;
         return;
@@ -773,7 +786,7 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
     else if (type == 'F')
         forget_job (a, id);
     else if (type == 'E')
-        shells_claims_over (a->shells);
+        claims_over (a);
     else if (type == 'Q')
         end_shells (a);
     else if (type == 'M' && a->outflow)
@@ -946,6 +959,7 @@ static void detach (struct agent *a, bool abandon)
     a->shells = NULL;
     while (!list_empty (&a->deferred))
         deferred_destroy (list_first (&a->deferred, struct deferred, node));
+    a->over = false;
     outflow_reset (a->outflow);
     session_out_fini (&a->up);
     a->up = (struct session_out){ .keep = false };

@@ -539,6 +539,54 @@ static void shells_with_others_are_claimed (void **state)
     end ();
 }
 
+static const flux_msg_t *commit; /* that waits for its answer */
+
+static void kvs_cb (flux_t *handle, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                    void *arg)
+{
+    commit = flux_msg_incref (msg);
+}
+
+/* What one job-exec of rank 0 has let it store is known when the next one claims the job:
+ * until then it waits, and nobody is told that all were claimed. */
+static void a_claim_waits_for_what_is_on_its_way (void **state)
+{
+    static const struct flux_msg_handler_spec tab[] = {
+        { FLUX_MSGTYPE_REQUEST, "kvs.*", kvs_cb, 0 },
+        FLUX_MSGHANDLER_TABLE_END,
+    };
+    static char large[70000];
+    flux_msg_handler_t **handlers;
+    flux_future_t *f;
+
+    begin ("3");
+    assert_int_equal (flux_msg_handler_addvec (h, tab, NULL, &handlers), 0);
+    f = attach_kept ();
+    frame (7, 'S', "{} {}");
+    memset (large, 'x', sizeof (large) - 1);
+    say (7, 'o', large);
+    frame (7, 'M', "");
+    spin ();
+    assert_non_null (commit);
+    tell ("job-exec.disconnect", NULL, 0);
+    expect ("keep(tok 5) create(/s) start(7) gone abandon ");
+    flux_future_destroy (f);
+    f = attach_kept ();
+    frame (8, 'R', "5");
+    frame (7, 'R', "11");
+    frame (7, 'k', "9");
+    frame (0, 'E', "");
+    expect ("keep(tok 5) create(/s) ");
+    assert_int_equal (flux_respond (h, commit, "{}"), 0);
+    expect ("claim(8 5) claim(7 69999) send(7 k 9) over ");
+    say (7, 'A', "1000 900 0");
+    check_answer (f, "A 7 1000 900 0 69999\n");
+    flux_future_destroy (f);
+    flux_msg_decref (commit);
+    flux_msg_handler_delvec (handlers);
+    end ();
+}
+
 static void who_may_not_attach_is_told (void **state)
 {
     begin ("0"); /* it is called */
@@ -650,7 +698,7 @@ static void what_is_no_write_is_refused (void **state)
                                        "w 7 \n",  "w 7 a\nw 7 b" };
 
     begin ("3");
-    check_error (ask_to_write ("w 7 a\n"), ENOENT); /* no shells at all */
+    check_error (ask_to_write ("w 7 a\n"), EHOSTUNREACH); /* no shells at all */
     flux_future_t *f = attach ();
     frame (7, 'S', "{\"ranks\":\"3-4\"} {}");
     frame (8, 'S', "{} {}"); /* alone in its job */
@@ -679,6 +727,7 @@ int main (void)
         cmocka_unit_test (shells_end_with_who_attached),
         cmocka_unit_test (shells_are_claimed_and_forgotten),
         cmocka_unit_test (shells_with_others_are_claimed),
+        cmocka_unit_test (a_claim_waits_for_what_is_on_its_way),
         cmocka_unit_test (a_session_goes_on),
         cmocka_unit_test (who_may_not_attach_is_told),
         cmocka_unit_test (a_child_is_answered),

@@ -198,7 +198,6 @@ static void commit_done (struct ordered_commit *oc, const char *error)
             not_stored (job, error);
         exec_release (ctx, job);
     }
-    ctx->commits_done++;
     commit_destroy (c);
 }
 

@@ -227,7 +227,7 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
         .barrier_timeout = 1800.,
         .max_start_delay = 25,
         .reattach_timeout = 600.,
-        .rejoin_timeout = 60.,
+        .rejoin_timeout = 10.,
         .term_signal = SIGTERM,
         .kill_signal = SIGKILL,
     };

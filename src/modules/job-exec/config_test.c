@@ -62,7 +62,7 @@ static void takes (void **state)
     assert_float_equal (c.barrier_timeout, 1800., 1e-9);
     assert_int_equal (c.max_start_delay, 25);
     assert_float_equal (c.reattach_timeout, 600., 1e-9);
-    assert_float_equal (c.rejoin_timeout, 60., 1e-9);
+    assert_float_equal (c.rejoin_timeout, 10., 1e-9);
 }
 
 static void shows (void **state)
@@ -79,7 +79,7 @@ static void shows (void **state)
                             "\"max-kill-timeout\":0.0,\"term-signal\":\"SIGTERM\","
                             "\"kill-signal\":\"SIGKILL\",\"barrier-timeout\":1800.0,"
                             "\"max-start-delay-percent\":25,\"reattach-timeout\":600.0,"
-                            "\"rejoin-timeout\":60.0}");
+                            "\"rejoin-timeout\":10.0}");
     free (s);
     json_decref (o);
 }

@@ -54,7 +54,6 @@ struct ctx {
 
     size_t shell_count; /* of all jobs */
     long commit_count;
-    long commits_done;    /* of these, in their order */
     int64_t output_bytes; /* of frames */
     long job_count;
 };

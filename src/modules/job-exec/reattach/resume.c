@@ -26,6 +26,7 @@ struct claim {
     /* what the eventlogs say: */
     bool began;      /* tasks were started, or about to be */
     bool any;        /* it was job-exec's */
+    bool ran;        /* all shells were there */
     bool ending;     /* it has a fatal exception */
     bool started;    /* job-manager knows */
     bool finished;   /* job-manager knows */
@@ -48,6 +49,22 @@ static void claim_destroy (void *value)
     free (c);
 }
 
+/* A job of a rank that is lost, until all that is known of it is stored. */
+struct away {
+    struct ctx *ctx;
+    uint64_t id;
+    flux_future_t *f; /* a commit behind all that is known of it */
+    bool stored;
+};
+
+static void away_destroy (void *value)
+{
+    struct away *a = value;
+
+    flux_future_destroy (a->f);
+    free (a);
+}
+
 /* ---- the instance ---- */
 
 static int new_token (struct ctx *ctx)
@@ -62,20 +79,26 @@ static int new_token (struct ctx *ctx)
     return (ctx->resume.token = strdup (text)) ? 0 : -1;
 }
 
-/* Also an old one: when this is answered, so is what this module has committed before it
- * was loaded again. */
-static int put_token (struct ctx *ctx)
+static flux_future_t *commit_token (struct ctx *ctx)
 {
     const char *text = ctx->resume.token;
     flux_kvs_txn_t *txn = flux_kvs_txn_create ();
     flux_future_t *f = NULL;
-    int rc = -1;
 
-    if (txn && flux_kvs_txn_put_raw (txn, 0, TOKEN_KEY, text, strlen (text)) == 0
-        && (f = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn)))
-        rc = flux_future_get (f, NULL);
-    flux_future_destroy (f);
+    if (txn && flux_kvs_txn_put_raw (txn, 0, TOKEN_KEY, text, strlen (text)) == 0)
+        f = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn);
     flux_kvs_txn_destroy (txn);
+    return f;
+}
+
+/* Also an old one: when this is answered, so is what this module has committed before it
+ * was loaded again. */
+static int put_token (struct ctx *ctx)
+{
+    flux_future_t *f = commit_token (ctx);
+    int rc = f ? flux_future_get (f, NULL) : -1;
+
+    flux_future_destroy (f);
     return rc;
 }
 
@@ -102,7 +125,7 @@ int resume_init (struct ctx *ctx)
 
     ctx->resume.recovery = recovery && strcmp (recovery, "1") == 0;
     if (!(ctx->resume.claims = idmap_create (claim_destroy))
-        || !(ctx->resume.away = idmap_create (free)))
+        || !(ctx->resume.away = idmap_create (away_destroy)))
         return -1;
     if (!storage_outlives (ctx->h) || ctx->config.reattach_timeout <= 0)
         return 0;
@@ -319,7 +342,7 @@ static void got_event (struct claim *c, double t, const char *name, json_t *cont
     int severity;
 
     if (!strcmp (name, "start")) {
-        c->started = c->began = true;
+        c->started = c->began = c->ran = true;
         c->since = t;
     } else if (!strcmp (name, "finish"))
         c->finished = true;
@@ -336,6 +359,8 @@ static void got_exec_event (struct claim *c, double t, const char *name,
     c->any = true;
     if (!strcmp (name, "starting") && c->since <= 0)
         c->since = t;
+    if (!strcmp (name, "shell.start"))
+        c->ran = true;
     if (!strncmp (name, "shell.", 6) || !strcmp (name, "shell-exit"))
         c->began = true;
     else if (!strcmp (name, "complete"))
@@ -458,7 +483,7 @@ static void missing (struct ctx *ctx, struct job *job, struct claim *c)
     if (c->ending && !c->began && !c->any) {
         end_claim (ctx, job); /* it was canceled before anything came of it */
         exec_release (ctx, job);
-    } else if (c->heard > 0 && !c->unknown && !c->ending)
+    } else if (c->heard > 0 && !c->unknown && !c->ending && !c->ran)
         start_rest (ctx, job);
     else if (c->began || c->ending || c->found > 0 || (c->unknown && c->any)) {
         job->exception = c->ending;
@@ -602,11 +627,6 @@ void resume_job (struct ctx *ctx, struct job *job)
 
 /* ---- a rank that is lost ---- */
 
-struct away {
-    uint64_t id;
-    long commits; /* that are to be done before */
-};
-
 static void clear_timers (struct ctx *ctx, struct job *job)
 {
     timer_clear (&ctx->timers, &job->barrier_timer);
@@ -631,12 +651,37 @@ void resume_away (struct ctx *ctx, struct job *job)
         lose (ctx, job, "exec", "the job cannot be found again: out of memory");
         return;
     }
+    a->ctx = ctx;
     a->id = job->id;
     job->away = true;
     if (job->dirty)
         ctx->commit_due = true;
-    a->commits = ctx->commit_count + (job->dirty ? 1 : 0);
     ctx->resume.lookups++;
+}
+
+static void stored_continuation (flux_future_t *f, void *arg)
+{
+    struct away *a = arg;
+
+    if (flux_future_get (f, NULL) < 0)
+        flux_log (a->ctx->h, LOG_ERR, "%s: %s", TOKEN_KEY,
+                  flux_future_error_string (f));
+    a->stored = true;
+}
+
+/* Ours, and what its lost rank has sent, whose commits are in the KVS's hands: what comes
+ * behind them is answered when they are. */
+static bool is_stored (struct ctx *ctx, struct away *a, const struct job *job)
+{
+    if (job->dirty || a->stored)
+        return a->stored;
+    if (!a->f
+        && (!(a->f = commit_token (ctx))
+            || flux_future_then (a->f, -1., stored_continuation, a) < 0)) {
+        flux_log_error (ctx->h, "%s", TOKEN_KEY);
+        a->stored = true;
+    }
+    return a->stored;
 }
 
 /* The same job, of which only is known what the KVS has. */
@@ -695,9 +740,9 @@ void resume_settle (struct ctx *ctx)
 
     while (idmap_count (ctx->resume.away) > 0
            && idmap_next (ctx->resume.away, &pos, NULL, &value)) {
-        const struct away *a = value;
+        struct away *a = value;
         struct job *job = idmap_lookup (ctx->jobs, a->id);
-        if (job && !job->finished && (job->dirty || ctx->commits_done < a->commits))
+        if (job && !job->finished && !is_stored (ctx, a, job))
             continue;
         idmap_remove (ctx->resume.away, a->id);
         ctx->resume.lookups--;
@@ -715,7 +760,9 @@ void resume_give_up (struct ctx *ctx, struct job *job)
     const struct shell_ref *s = first_not_asked (job);
     struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
 
-    if (job->away_until > 0 && job->resuming && c && !c->f && s)
+    if (job->away) /* a store that fails would keep it as long */
+        lose (ctx, job, "node-failure", "a node is lost");
+    else if (job->away_until > 0 && job->resuming && c && !c->f && s)
         lose_rank (ctx, job, s->rank);
 }
 

@@ -2,8 +2,8 @@
 # meanwhile and after, is there once; how they ended is known; no task runs twice.
 . "${0%/*}/../lib.sh"
 
-# shellcheck source=test/system/job/reattach.sh
-. "$FLUX_TEST_SOURCE/test/system/job/reattach.sh"
+# shellcheck source=test/system/reattach/instance.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/instance.sh"
 
 exec_names='init starting shell.init shell.start shell.task-exit shell-exit complete done'
 

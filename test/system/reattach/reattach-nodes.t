@@ -1,8 +1,8 @@
 # Jobs with several shells run on when all brokers are killed, and are found again: what
 # their tasks say, and to each other, is there once, and they run once.
 . "${0%/*}/../lib.sh"
-# shellcheck source=test/system/job/reattach.sh
-. "$FLUX_TEST_SOURCE/test/system/job/reattach.sh"
+# shellcheck source=test/system/reattach/instance.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/instance.sh"
 
 # talk NAME: on each node, says something before, within and after the gap, meets the
 # others in a barrier of PMI before and after it, and in one that the gap cuts: who of the

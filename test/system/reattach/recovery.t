@@ -1,8 +1,8 @@
 # flux start --recovery on the state of an instance that was killed: nothing runs, all can
 # be looked at and changed, and the next start goes on with the jobs that run.
 . "${0%/*}/../lib.sh"
-# shellcheck source=test/system/job/reattach.sh
-. "$FLUX_TEST_SOURCE/test/system/job/reattach.sh"
+# shellcheck source=test/system/reattach/instance.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/instance.sh"
 
 cat >talk.sh <<EOL
 cd $DIR

@@ -1,8 +1,8 @@
 # Where jobs outlive their brokers, they outlive job-exec, too: one that is loaded again
 # finds them, on whatever ranks.
 . "${0%/*}/../lib.sh"
-# shellcheck source=test/system/job/reattach.sh
-. "$FLUX_TEST_SOURCE/test/system/job/reattach.sh"
+# shellcheck source=test/system/reattach/instance.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/instance.sh"
 
 # count NAME: says numbers until it may end, and how many that were.
 cat >count.sh <<EOL

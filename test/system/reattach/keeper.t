@@ -5,8 +5,8 @@ if [ "$(id -u)" -ne 0 ]; then
     skip 'other users' 'must be root to be another user'
     finish
 fi
-# shellcheck source=test/system/job/reattach.sh
-. "$FLUX_TEST_SOURCE/test/system/job/reattach.sh"
+# shellcheck source=test/system/reattach/instance.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/instance.sh"
 as_other () {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 }
