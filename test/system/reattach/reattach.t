@@ -221,7 +221,9 @@ begin 1
 
 # Simulated jobs: what was due meanwhile is over, what was not has its time.
 simulate () {
-    id=$(flux submit --setattr=exec.test.run_duration="$@" true)
+    duration=$1
+    shift
+    id=$(flux submit --setattr=exec.test.run_duration="$duration" "$@" true)
     flux job wait-event -q -t 60 "$id" start
     echo "$id"
 }
