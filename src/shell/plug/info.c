@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json/json.h"
 #include "shell/job/layout.h"
 #include "shell/plug/plugs.h"
 #include "value/resource/rset.h"
@@ -23,9 +24,11 @@ static int give_text (json_t *take_o, char **json_str)
  * name. */
 static int unpack (json_t *take_o, const char *name, const char *fmt, va_list ap)
 {
-    if (!take_o || aux_set (&plugs.aux, name, take_o, (flux_free_f)json_decref) < 0)
+    if (!take_o || aux_set (&plugs.aux, name, take_o, (flux_free_f)json_decref) < 0) {
+        json_decref (take_o);
         return -1;
-    return json_vunpack_ex (take_o, NULL, 0, fmt, ap) < 0 ? plugs_einval () : 0;
+    }
+    return json_vunpack_or (EINVAL, take_o, NULL, fmt, ap);
 }
 
 /* Made once, so that what was unpacked from it stays; numbers may change. */
@@ -199,7 +202,7 @@ const struct taskmap *flux_shell_get_taskmap (flux_shell_t *shell)
 
 const struct hostlist *flux_shell_get_hostlist (flux_shell_t *shell)
 {
-    if (!shell) {
+    if (!shell || !shell_of (shell)->R) {
         errno = EINVAL;
         return NULL;
     }
@@ -218,8 +221,10 @@ int flux_shell_add_event_context (flux_shell_t *shell, const char *name, int fla
     if (!shell || !name || !fmt)
         return plugs_einval ();
     va_start (ap, fmt);
-    more = json_vpack_ex (NULL, 0, fmt, ap);
+    more = json_vpack_or (EINVAL, NULL, fmt, ap);
     va_end (ap);
+    if (!more)
+        return -1;
     if (!json_is_object (more)) {
         json_decref (more);
         return plugs_einval ();

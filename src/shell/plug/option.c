@@ -2,25 +2,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json/json.h"
 #include "shell/plug/plugs.h"
 
-/* The name of an option, without its members. */
-static json_t *note (const char *name)
+static int enomem (void)
+{
+    errno = ENOMEM;
+    return -1;
+}
+
+/* Somebody asks for an option: its name, without its members. */
+static int note (const char *name)
 {
     char first[128];
     size_t len = strcspn (name, ".");
 
-    if (len < sizeof (first)) {
-        memcpy (first, name, len);
-        first[len] = '\0';
-        json_object_set_new (plugs.asked, first, json_true ());
-    }
-    return shell_option (plugs.sh, name);
+    if (len >= sizeof (first))
+        return 0;
+    memcpy (first, name, len);
+    first[len] = '\0';
+    return json_object_set_new (plugs.asked, first, json_true ()) < 0 ? enomem () : 0;
 }
 
 json_t *plugs_option (const char *name)
 {
-    return note (name);
+    (void)note (name);
+    return shell_option (plugs.sh, name);
 }
 
 bool plugs_claim (struct shell *sh, const char *option)
@@ -37,29 +44,26 @@ static json_t *options (void)
     return js->shell_options;
 }
 
-/* The object that has, or will have, the last member of name. */
+/* The object that has, or will have, the last member of name. NULL with EINVAL or ENOMEM. */
 static json_t *parent_of (const char *name, char *last, size_t size)
 {
-    json_t *o = options ();
-    size_t len = 0;
+    json_t *o = options (), *next;
+    size_t len;
 
-    while (o && name[len = strcspn (name, ".")] == '.') {
-        json_t *next;
-        if (len >= size)
-            return NULL;
+    for (; (len = strcspn (name, ".")) < size && name[len] == '.'; name += len + 1) {
         memcpy (last, name, len);
         last[len] = '\0';
         next = json_object_get (o, last);
-        if (!json_is_object (next)) { /* a switch that gets members */
-            next = json_object ();
-            if (json_object_set_new (o, last, next) < 0)
-                return NULL;
-        }
-        o = next;
-        name += len + 1;
+        if (!json_is_object (next) /* a switch that gets members */
+            && json_object_set_new (o, last, next = json_object ()) < 0)
+            o = NULL;
+        else
+            o = next;
     }
-    if (len >= size || len == 0)
+    if (!o || len >= size || len == 0) {
+        errno = o ? EINVAL : ENOMEM;
         return NULL;
+    }
     memcpy (last, name, len + 1);
     return o;
 }
@@ -69,17 +73,14 @@ int plugs_set_option (const char *name, json_t *take_value)
     char last[128];
     json_t *o = parent_of (name, last, sizeof (last));
 
-    if (!o) {
+    if (!o || note (name) < 0) {
         json_decref (take_value);
-        return plugs_einval ();
-    }
-    note (name);
-    if (!take_value)
-        json_object_del (o, last);
-    else if (json_object_set_new (o, last, take_value) < 0) {
-        errno = ENOMEM;
         return -1;
     }
+    if (!take_value)
+        json_object_del (o, last);
+    else if (json_object_set_new (o, last, take_value) < 0)
+        return enomem ();
     if (!strcmp (name, "verbose"))
         shell_read_verbose (plugs.sh);
     return strcmp (name, "plugin-timeout") ? 0 : guard_read_limit ();
@@ -91,12 +92,12 @@ int flux_shell_getopt (flux_shell_t *shell, const char *name, char **json_str)
 
     if (!shell || !name)
         return plugs_einval ();
-    if (!(o = note (name)))
-        return 0;
-    if (json_str && !(*json_str = json_dumps (o, JSON_COMPACT | JSON_ENCODE_ANY))) {
-        errno = ENOMEM;
+    if (note (name) < 0)
         return -1;
-    }
+    if (!(o = shell_option (plugs.sh, name)))
+        return 0;
+    if (json_str && !(*json_str = json_dumps (o, JSON_COMPACT | JSON_ENCODE_ANY)))
+        return enomem ();
     return 1;
 }
 
@@ -109,21 +110,26 @@ int flux_shell_getopt_unpack (flux_shell_t *shell, const char *name, const char 
 
     if (!shell || !name || !fmt)
         return plugs_einval ();
-    if (!(o = note (name)))
+    if (note (name) < 0)
+        return -1;
+    if (!(o = shell_option (plugs.sh, name)))
         return 0;
     va_start (ap, fmt);
-    rc = json_vunpack_ex (o, NULL, 0, fmt, ap);
+    rc = json_vunpack_or (EINVAL, o, NULL, fmt, ap);
     va_end (ap);
-    return rc < 0 ? plugs_einval () : 1;
+    return rc < 0 ? -1 : 1;
 }
 
 int flux_shell_setopt (flux_shell_t *shell, const char *name, const char *json_str)
 {
     json_t *o = NULL;
 
-    if (!shell || !name
-        || (json_str && !(o = json_loads (json_str, JSON_DECODE_ANY, NULL))))
+    if (!shell || !name)
         return plugs_einval ();
+    if (json_str
+        && !(o = json_decode_or (EINVAL, json_str, strlen (json_str), JSON_DECODE_ANY,
+                                 NULL)))
+        return -1;
     return plugs_set_option (name, o);
 }
 
@@ -135,9 +141,9 @@ int flux_shell_setopt_pack (flux_shell_t *shell, const char *name, const char *f
     if (!shell || !name || !fmt)
         return plugs_einval ();
     va_start (ap, fmt);
-    o = json_vpack_ex (NULL, 0, fmt, ap);
+    o = json_vpack_or (EINVAL, NULL, fmt, ap);
     va_end (ap);
-    return o ? plugs_set_option (name, o) : plugs_einval ();
+    return o ? plugs_set_option (name, o) : -1;
 }
 
 const char *flux_shell_getenv (flux_shell_t *shell, const char *name)

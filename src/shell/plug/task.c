@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/json/json.h"
 #include "core/subprocess/command.h"
 #include "core/subprocess/process.h"
 #include "core/subprocess/spawn.h"
@@ -450,10 +451,12 @@ int flux_shell_task_info_unpack (flux_shell_task_t *task, const char *fmt, ...)
     snprintf (name, sizeof (name), "flux::task-info.%d",
               ((struct task *)task)->localid);
     /* what is unpacked points into it */
-    if (!o || aux_set (&plugs.aux, name, o, (flux_free_f)json_decref) < 0)
+    if (!o || aux_set (&plugs.aux, name, o, (flux_free_f)json_decref) < 0) {
+        json_decref (o);
         return -1;
+    }
     va_start (ap, fmt);
-    rc = json_vunpack_ex (o, NULL, 0, fmt, ap);
+    rc = json_vunpack_or (EINVAL, o, NULL, fmt, ap);
     va_end (ap);
-    return rc < 0 ? plugs_einval () : 0;
+    return rc;
 }
