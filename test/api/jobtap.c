@@ -339,7 +339,7 @@ static void of_an_ended_job (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        ROWS (strangers), ROWS (arguments), ROWS (no_such_job),
+        ROWS (strangers), ROWS (arguments),       ROWS (no_such_job),
         ROWS (of_a_job),  ROWS (of_an_ended_job),
     };
     return cmocka_run_group_tests (tests, set_up, tear_down);

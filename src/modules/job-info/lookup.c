@@ -17,17 +17,26 @@ struct lookup {
     int pending;
     const char *keys[KEYS_MAX]; /* borrowed from msg */
     flux_future_t *f[KEYS_MAX];
-    flux_future_t *log;  /* the eventlog, if it is needed beside */
-    flux_future_t *spec; /* the jobspec, if J is asked for */
+    flux_future_t *log;    /* the eventlog, if it is needed beside */
+    flux_future_t *spec;   /* the jobspec, if J is asked for */
+    flux_future_t *stored; /* something was missing that may be on its way */
 };
+
+static void drop_lookups (struct lookup *l)
+{
+    for (int i = 0; i < l->count; i++)
+        flux_future_destroy (l->f[i]);
+    flux_future_destroy (l->log);
+    flux_future_destroy (l->spec);
+    l->log = l->spec = NULL;
+    l->count = l->pending = 0;
+}
 
 static void lookup_destroy (struct lookup *l)
 {
     if (l) {
-        for (int i = 0; i < l->count; i++)
-            flux_future_destroy (l->f[i]);
-        flux_future_destroy (l->log);
-        flux_future_destroy (l->spec);
+        drop_lookups (l);
+        flux_future_destroy (l->stored);
         flux_msg_decref (l->msg);
         l->ji->lookups--;
         free (l);
@@ -42,6 +51,17 @@ flux_future_t *job_info_kvs_lookup (struct job_info *ji, flux_jobid_t id,
     if (flux_job_kvs_key (path, sizeof (path), id, key) < 0)
         return NULL;
     return flux_kvs_lookup (ji->h, KVS_PRIMARY_NAMESPACE, flags, path);
+}
+
+flux_future_t *job_info_wait_stored (struct job_info *ji, flux_jobid_t id)
+{
+    return flux_rpc_pack (ji->h, "job-manager.stored", FLUX_NODEID_ANY, 0, "{s:I}",
+                          "id", (json_int_t)id);
+}
+
+bool job_info_look_again (flux_future_t *f)
+{
+    return flux_future_get (f, NULL) == 0 || errno == ENOENT || errno == ENOSYS;
 }
 
 int job_info_authorize (const flux_msg_t *msg, const char *log, size_t len)
@@ -106,13 +126,10 @@ static int make_answer (struct lookup *l, json_t *answer)
     return 0;
 }
 
-static void one_done (flux_future_t *f, void *arg)
+static void respond (struct lookup *l)
 {
-    struct lookup *l = arg;
     json_t *answer;
 
-    if (--l->pending > 0)
-        return;
     if (!(answer = json_pack ("{s:I}", "id", (json_int_t)l->id)))
         errno = ENOMEM;
     if (!answer || make_answer (l, answer) < 0)
@@ -121,6 +138,54 @@ static void one_done (flux_future_t *f, void *arg)
         flux_log_error (l->ji->h, "error responding to job-info.lookup");
     json_decref (answer);
     lookup_destroy (l);
+}
+
+static bool is_missing (flux_future_t *f)
+{
+    return f && flux_kvs_lookup_get_raw (f, NULL, NULL) < 0 && errno == ENOENT;
+}
+
+/* Of what is stored with events, something is not there. */
+static bool misses_what_events_promise (struct lookup *l)
+{
+    if (is_missing (l->log))
+        return true;
+    for (int i = 0; i < l->count; i++) {
+        if ((!strcmp (l->keys[i], "R") || !strcmp (l->keys[i], "eventlog"))
+            && is_missing (l->f[i]))
+            return true;
+    }
+    return false;
+}
+
+static int start (struct lookup *l);
+
+static void stored_cb (flux_future_t *f, void *arg)
+{
+    struct lookup *l = arg;
+
+    if (!job_info_look_again (f)) {
+        job_info_respond_error (l->ji, l->msg, errno, flux_future_error_string (f));
+        lookup_destroy (l);
+        return;
+    }
+    drop_lookups (l);
+    if (start (l) < 0) {
+        job_info_respond_error (l->ji, l->msg, errno, NULL);
+        lookup_destroy (l);
+    }
+}
+
+static void one_done (flux_future_t *f, void *arg)
+{
+    struct lookup *l = arg;
+
+    if (--l->pending > 0)
+        return;
+    if (l->stored || !misses_what_events_promise (l)
+        || !(l->stored = job_info_wait_stored (l->ji, l->id))
+        || flux_future_then (l->stored, -1., stored_cb, l) < 0)
+        respond (l);
 }
 
 static int send_lookup (struct lookup *l, const char *key, flux_future_t **f)

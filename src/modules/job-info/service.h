@@ -29,6 +29,11 @@ void job_info_lookup_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
 int job_info_authorize (const flux_msg_t *msg, const char *log, size_t len);
 flux_future_t *job_info_kvs_lookup (struct job_info *ji, flux_jobid_t id,
                                     const char *key, int flags);
+/* The answer comes when the KVS has what the job's events so far promise: a job may run,
+ * and ask for its R or its log, before it has. ENOENT: it is not active. */
+flux_future_t *job_info_wait_stored (struct job_info *ji, flux_jobid_t id);
+/* That it could not be waited for is worth nobody's attention. */
+bool job_info_look_again (flux_future_t *f);
 
 /* watch.c */
 void job_info_watch_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,

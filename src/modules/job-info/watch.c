@@ -33,6 +33,7 @@ struct job {
     flux_jobid_t id;
     struct list watches;
     flux_future_t *f;
+    flux_future_t *stored; /* there was no log: it may be on its way */
     struct buf log;
     bool waits; /* f waits until the log is created */
     bool known; /* the log has been seen */
@@ -357,6 +358,28 @@ static void job_fail (struct job *job, int errnum)
         watch_end (list_first (&job->watches, struct watch, node), errnum);
 }
 
+static void stored_cb (flux_future_t *f, void *arg)
+{
+    struct job *job = arg;
+
+    if (!job_info_look_again (f)) {
+        job_fail (job, errno);
+        return;
+    }
+    if (follow_log (job) < 0)
+        job_fail (job, errno);
+}
+
+/* A job may run before its log is there, and look for it. */
+static void wait_stored (struct job *job)
+{
+    flux_future_destroy (job->f);
+    job->f = NULL;
+    if (!(job->stored = job_info_wait_stored (job->ji, job->id))
+        || flux_future_then (job->stored, -1., stored_cb, job) < 0)
+        job_missing (job);
+}
+
 static void log_cb (flux_future_t *f, void *arg)
 {
     struct job *job = arg;
@@ -364,7 +387,9 @@ static void log_cb (flux_future_t *f, void *arg)
     size_t len, mark = job->log.len;
 
     if (flux_kvs_lookup_get_raw (f, &data, &len) < 0) {
-        if (errno == ENOENT)
+        if (errno == ENOENT && !job->stored)
+            wait_stored (job);
+        else if (errno == ENOENT)
             job_missing (job);
         else
             job_fail (job, errno);
@@ -386,6 +411,7 @@ static void job_release (struct job *job)
     if (job->f && !job->errnum)
         flux_kvs_lookup_cancel (job->f);
     flux_future_destroy (job->f);
+    flux_future_destroy (job->stored);
     buf_fini (&job->log);
     idmap_take (job->ji->jobs, job->id);
     free (job);
@@ -432,13 +458,26 @@ static void probe_cb (flux_future_t *f, void *arg)
         watch_end (w, errno);
 }
 
+static void probe_stored_cb (flux_future_t *f, void *arg)
+{
+    struct watch *w = arg;
+    struct job *job = w->job;
+
+    if (!job_info_look_again (f)) {
+        watch_end (w, errno);
+        return;
+    }
+    flux_future_destroy (w->probe);
+    if (!(w->probe = job_info_kvs_lookup (job->ji, job->id, "eventlog", 0))
+        || flux_future_then (w->probe, -1., probe_cb, w) < 0)
+        watch_end (w, errno);
+}
+
 /* The job's log is being waited for by somebody else: this one does not want to. */
 static void probe_job (struct watch *w)
 {
-    struct job *job = w->job;
-
-    if (!(w->probe = job_info_kvs_lookup (job->ji, job->id, "eventlog", 0))
-        || flux_future_then (w->probe, -1., probe_cb, w) < 0)
+    if (!(w->probe = job_info_wait_stored (w->job->ji, w->job->id))
+        || flux_future_then (w->probe, -1., probe_stored_cb, w) < 0)
         watch_end (w, errno);
 }
 

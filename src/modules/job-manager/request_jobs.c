@@ -538,6 +538,25 @@ void job_history_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_respond_pack (h, msg, "{s:o}", "jobs", jobs);
 }
 
+/* What the job's events promise to who reads the KVS: R with alloc, the log itself with
+ * submit. A job may run before that. */
+static void stored_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+    struct job *job;
+    json_int_t id;
+
+    if (flux_request_unpack (msg, NULL, "{s:I}", "id", &id) < 0)
+        flux_respond_error (h, msg, errno, NULL);
+    else if (!(job = manager_lookup (ctx->m, id)))
+        flux_respond_error (h, msg, ENOENT, "no such job is active");
+    else if (job->committed == job->log.len)
+        flux_respond (h, msg, NULL);
+    else if (ctx_storing (ctx, msg))
+        ctx_answer (ctx, msg, NULL);
+}
+
 const struct flux_msg_handler_spec job_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.raise", raise_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.kill", kill_cb, FLUX_ROLE_USER },
@@ -548,5 +567,6 @@ const struct flux_msg_handler_spec job_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.update", update_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "job-manager.wait", wait_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "job-manager.list", list_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.stored", stored_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };

@@ -189,25 +189,8 @@ static int is_lost (flux_t *h, void *arg)
     return -1;
 }
 
-/* A job is started when it has R, which may be before R is stored: with the event that says
- * so, at the latest. */
-static void wait_for_alloc (struct parent *p)
-{
-    flux_future_t *f =
-        flux_job_event_watch (p->h, p->id, "eventlog", FLUX_JOB_EVENT_WATCH_WAITCREATE);
-    const char *event = NULL;
-
-    while (f && flux_job_event_watch_get (f, &event) == 0
-           && !strstr (event, "\"alloc\""))
-        flux_future_reset (f);
-    if (f)
-        (void)flux_job_event_watch_cancel (f);
-    flux_future_destroy (f);
-}
-
 static int watch_R (struct parent *p)
 {
-    flux_future_destroy (p->watch);
     p->watch = flux_rpc_pack (p->h, "job-info.update-watch", FLUX_NODEID_ANY,
                               FLUX_RPC_STREAMING, "{s:I s:s s:i}", "id",
                               (json_int_t)p->id, "key", "R", "flags", 0);
@@ -216,11 +199,7 @@ static int watch_R (struct parent *p)
 
 static int follow (struct resource *ctx, struct parent *p)
 {
-    if (watch_R (p) < 0 && errno == ENOENT) {
-        wait_for_alloc (p);
-        (void)watch_R (p);
-    }
-    if (!p->R) {
+    if (watch_R (p) < 0) {
         flux_log (ctx->h, LOG_ERR, "R of this job: %s",
                   flux_future_error_string (p->watch));
         return -1;
