@@ -22,7 +22,7 @@ is 'another goes on' RUN inside flux jobs -no '{state}' "$other"
 is 'as does the instance' RUN flux jobs -no '{state}' "$J"
 inside flux cancel "$other"
 is 'which runs what fits' 3 sh -c "FLUX_URI=$(flux uri --local "$J") flux run -N3 echo x | wc -l"
-flux shutdown "$J"
+flux shutdown --quiet "$J"
 is 'and ends as if nothing had been' 'COMPLETED' sh -c \
     "flux job wait-event -q -t 30 $J clean; flux jobs -no '{status}' $J"
 
