@@ -173,6 +173,7 @@ int flux_reconnect (flux_t *h)
     }
     if (h->ops->reconnect (h->impl) < 0)
         return -1;
+    h->connection++;
     return h->flags & FLUX_O_RPCTRACK ? fail_pending (h) : 0;
 }
 

@@ -832,6 +832,101 @@ static void rpcs_are_tracked (void **state)
     flux_close (h);
 }
 
+/* A connection of which each byte is an event. */
+static int line[2];
+
+static int line_fd (void *impl)
+{
+    return line[0];
+}
+
+static flux_msg_t *line_recv (void *impl)
+{
+    char c;
+    ssize_t n = read (line[0], &c, 1);
+    flux_msg_t *msg = n > 0 ? flux_event_encode ("a", NULL) : NULL;
+
+    if (n == 0)
+        errno = ECONNRESET;
+    if (msg)
+        flux_msg_set_rolemask (msg, FLUX_ROLE_OWNER);
+    return msg;
+}
+
+static void line_open (void)
+{
+    assert_int_equal (pipe2 (line, O_CLOEXEC | O_NONBLOCK), 0);
+}
+
+static int line_reconnect (void *impl)
+{
+    int old = line[0];
+
+    line_open (); /* it has another number */
+    assert_int_not_equal (line[0], old);
+    close (old);
+    return 0;
+}
+
+static const struct flux_handle_ops line_ops = {
+    .pollfd = line_fd,
+    .recv = line_recv,
+    .send = no_send,
+    .reconnect = line_reconnect,
+};
+
+static int mend (flux_t *h, void *arg)
+{
+    ++*(int *)arg;
+    return flux_reconnect (h);
+}
+
+/* The first event ends the connection; one that comes by the next ends the reactor. */
+static void line_event (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                        void *arg)
+{
+    if (*(int *)arg > 0)
+        flux_reactor_stop (flux_get_reactor (h));
+    else
+        close (line[1]);
+}
+
+static void say_more (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    static int patience = 5000;
+    int *mended = arg;
+
+    if (*mended == 1)
+        assert_int_equal (write (line[1], "x", 1), 1);
+    *mended *= 2; /* that was said */
+    if (--patience == 0)
+        flux_reactor_stop_error (r);
+}
+
+/* What is connected anew is waited for where it is now. */
+static void reactors_follow_a_reconnect (void **state)
+{
+    flux_t *h = flux_handle_create (NULL, &line_ops, 0);
+    flux_reactor_t *r = flux_get_reactor (h);
+    int mended = 0;
+
+    line_open ();
+    flux_msg_handler_t *mh =
+        flux_msg_handler_create (h, FLUX_MATCH_EVENT, line_event, &mended);
+    flux_watcher_t *w = flux_timer_watcher_create (r, 0.001, 0.001, say_more, &mended);
+    flux_comms_error_set (h, mend, &mended);
+    flux_msg_handler_start (mh);
+    flux_watcher_start (w);
+    assert_int_equal (write (line[1], "x", 1), 1);
+    assert_true (flux_reactor_run (r, 0) >= 0);
+    assert_true (mended > 1);
+    flux_watcher_destroy (w);
+    flux_msg_handler_destroy (mh);
+    flux_close (h);
+    close (line[0]);
+    close (line[1]);
+}
+
 /* What a call writes to stderr. */
 static const char *stderr_of (void (*fn) (flux_t *h), flux_t *h)
 {
@@ -892,6 +987,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (socket_tells_of_messages),
         cmocka_unit_test (rpcs_are_tracked),
+        cmocka_unit_test (reactors_follow_a_reconnect),
         cmocka_unit_test (leaks_are_told),
         cmocka_unit_test (nothing_is_requeued),
         cmocka_unit_test (who_has_stopped_is_given_up),

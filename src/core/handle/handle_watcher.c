@@ -18,6 +18,7 @@ struct handle_watcher {
     int events;
     bool active;
     bool fired; /* the descriptor is ready */
+    unsigned int connection;
     ev_prepare prepare;
     ev_check check;
     ev_idle awake;
@@ -75,16 +76,19 @@ static const struct watcher_ops handle_watcher_ops = {
 };
 
 /* The descriptor is only waited for being writable while something is left
- * to write. */
+ * to write. After flux_reconnect it is another one. */
 static void follow_want (struct handle_watcher *hw, struct ev_loop *loop)
 {
     int want = events_to_ev (handle_pollwant (hw->h));
+    flux_t *root = hw->h->root;
+    bool same = hw->connection == root->connection;
 
-    if (hw->io.fd < 0 || (hw->io.events & (EV_READ | EV_WRITE)) == want)
+    if (hw->io.fd < 0 || (same && (hw->io.events & (EV_READ | EV_WRITE)) == want))
         return;
+    hw->connection = root->connection;
     ev_ref (loop);
     ev_io_stop (loop, &hw->io);
-    ev_io_set (&hw->io, hw->io.fd, want);
+    ev_io_set (&hw->io, same ? hw->io.fd : root->ops->pollfd (root->impl), want);
     ev_io_start (loop, &hw->io);
     ev_unref (loop);
 }
@@ -144,6 +148,7 @@ flux_watcher_t *flux_handle_watcher_create (flux_reactor_t *r, flux_t *h, int ev
     if (!(hw = watcher_create (r, sizeof (*hw), &handle_watcher_ops, cb, arg)))
         return NULL;
     hw->h = h;
+    hw->connection = root->connection;
     hw->events = events & (FLUX_POLLIN | FLUX_POLLOUT);
     ev_prepare_init (&hw->prepare, prepare_cb);
     ev_check_init (&hw->check, check_cb);
