@@ -106,7 +106,8 @@ int flux_shell_remove_completion_ref (flux_shell_t *shell, const char *fmt, ...)
 void flux_shell_killall (flux_shell_t *shell, int sig);
 
 /* A connection to the broker, opened when it is first asked for; its reactor runs while
- * the shell does. It belongs to the shell. */
+ * the shell does. It belongs to the shell. While there is no broker calls fail with
+ * ECONNRESET; shell.reconnect says that there is one again. */
 flux_t *flux_shell_get_flux (flux_shell_t *shell);
 /* Answers requests UID-shell-JOBID.method, of the job's user and the instance's owner. */
 int flux_shell_service_register (flux_shell_t *shell, const char *method,

@@ -26,6 +26,8 @@ struct plug_ops {
     int (*call) (struct shell *sh, const char *topic, struct task *task);
     /* shell.lost: another shell of the job is. */
     void (*lost) (struct shell *sh, int shell_rank, int severity);
+    /* shell.reconnect: there is another broker, with its socket at this URI. */
+    void (*reconnect) (struct shell *sh, const char *uri);
     /* What only this program can do before tasks start. -1: a fatal error was told. */
     int (*builtin) (struct shell *sh);
     /* Another map, owned by the caller; NULL with ENOENT: nobody knows the scheme; NULL

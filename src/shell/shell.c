@@ -310,6 +310,10 @@ void shell_frame (struct shell *sh, const struct frame *f)
     case 'x':
         update_expiration (sh, f->text);
         break;
+    case 'U':
+        if (shell_plug)
+            shell_plug->reconnect (sh, f->text);
+        break;
     }
 }
 

@@ -42,6 +42,9 @@ void *flux_handle_impl (flux_t *h);
  * reference is taken and *msg set to NULL. */
 int flux_handle_push (flux_t *h, flux_msg_t **msg);
 
+/* flux_opt_set: where flux_reconnect goes, a path, of local:// alone. */
+#define CONNECTOR_LOCAL_PATH "flux::local_path"
+
 /* Connectors. The rest of the URI behind "SCHEME://". limit: seconds until the other side
  * must have let us in (ETIMEDOUT); 0: none. */
 flux_t *connector_local_open (const char *path, int flags, double limit,

@@ -228,6 +228,22 @@ static int op_reconnect (void *impl)
     return 0;
 }
 
+static int op_setopt (void *impl, const char *option, const void *val, size_t len)
+{
+    struct local *l = impl;
+    char *path;
+
+    if (strcmp (option, CONNECTOR_LOCAL_PATH) != 0 || !l->path || l->ssh || !val) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (!(path = strndup (val, len)))
+        return -1;
+    free (l->path);
+    l->path = path;
+    return 0;
+}
+
 static void op_destroy (void *impl)
 {
     struct local *l = impl;
@@ -249,6 +265,7 @@ static const struct flux_handle_ops local_ops = {
     .flush = op_flush,
     .unsent = op_unsent,
     .reconnect = op_reconnect,
+    .setopt = op_setopt,
     .destroy = op_destroy,
 };
 

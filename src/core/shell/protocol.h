@@ -26,6 +26,7 @@
  *   x  the job's new expiration: seconds since the epoch, and seconds left
  *   C  credit: bytes of o and w text that the shell may send again; of these, bytes of w
  *      text that the leader has written (0 if left out)
+ *   U  (by the server) there is another broker now: the URI of its socket
  *   K  signal number for the shell itself (by the server), or nothing: SIGKILL. One
  *      without a process of its own passes any but that to its tasks
  * To a server that outlives its broker (shell/server/link.h):

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "core/connect/connector.h"
 #include "shell/plug/plugs.h"
 #include "value/resource/rset.h"
 
@@ -75,24 +76,42 @@ int plugs_wait (struct shell *sh, struct epoll_event *events, int max, int timeo
 
 /* --- the handle --- */
 
+/* What is sent meanwhile fails. Nothing comes, so that nobody looks. */
+static int broker_gone (flux_t *h, void *arg)
+{
+    flux_watcher_t *w = flux_get_handle_watcher (h);
+    int saved_errno = errno;
+
+    plugs.listens |= w && flux_watcher_is_active (w);
+    flux_watcher_stop (w);
+    errno = saved_errno;
+    return -1;
+}
+
+/* RPCs that are pending when the connection is made anew fail. */
+static flux_t *connect_broker (flux_reactor_t *r)
+{
+    flux_t *h = flux_open (NULL, FLUX_O_RPCTRACK);
+
+    if (h && flux_set_reactor (h, r) < 0) {
+        flux_close (h);
+        return NULL;
+    }
+    flux_comms_error_set (h, broker_gone, NULL);
+    return h;
+}
+
 flux_t *flux_shell_get_flux (flux_shell_t *shell)
 {
     flux_reactor_t *r;
-    flux_t *h;
 
     if (!shell) {
         errno = EINVAL;
         return NULL;
     }
-    if (plugs.h)
-        return plugs.h;
-    if (!(r = plugs_reactor ()) || !(h = flux_open (NULL, 0)))
-        return NULL;
-    if (flux_set_reactor (h, r) < 0) {
-        flux_close (h);
-        return NULL;
-    }
-    return plugs.h = h;
+    if (!plugs.h && (r = plugs_reactor ()))
+        plugs.h = connect_broker (r);
+    return plugs.h;
 }
 
 /* --- services and events --- */
@@ -215,6 +234,19 @@ int flux_shell_service_register (flux_shell_t *shell, const char *method,
 }
 
 /* Job ids are written in more than one way. */
+static int subscribe_all (flux_t *h)
+{
+    char f58[64], dec[64];
+
+    snprintf (f58, sizeof (f58), "shell-%s", plugs.sh->f58_plain);
+    snprintf (dec, sizeof (dec), "shell-%llu", (unsigned long long)plugs.sh->id);
+    if (!plugs.events_there
+        && (flux_event_subscribe (h, f58) < 0 || flux_event_subscribe (h, dec) < 0))
+        return -1;
+    plugs.events_there = true;
+    return 0;
+}
+
 int flux_shell_add_event_handler (flux_shell_t *shell, const char *subtopic,
                                   flux_msg_handler_f cb, void *arg)
 {
@@ -225,13 +257,8 @@ int flux_shell_add_event_handler (flux_shell_t *shell, const char *subtopic,
         return plugs_einval ();
     snprintf (f58, sizeof (f58), "shell-%s", plugs.sh->f58_plain);
     snprintf (dec, sizeof (dec), "shell-%llu", (unsigned long long)plugs.sh->id);
-    if (!(h = flux_shell_get_flux (shell)))
+    if (!(h = flux_shell_get_flux (shell)) || subscribe_all (h) < 0)
         return -1;
-    if (!plugs.events_there) {
-        if (flux_event_subscribe (h, f58) < 0 || flux_event_subscribe (h, dec) < 0)
-            return -1;
-        plugs.events_there = true;
-    }
     remove_handler (f58, subtopic);
     remove_handler (dec, subtopic);
     return add_handler (h, FLUX_MSGTYPE_EVENT, f58, subtopic, cb, arg) < 0
@@ -276,6 +303,48 @@ flux_future_t *flux_shell_rpc_pack (flux_shell_t *shell, const char *method,
     f = flux_rpc_vpack (h, topic, rank, flags, fmt, ap);
     va_end (ap);
     return f;
+}
+
+/* --- another broker --- */
+
+/* What the broker before knew of this shell. */
+static int say_again (flux_t *h)
+{
+    bool service = plugs.service_there, events = plugs.events_there;
+    char name[64];
+
+    plugs.service_there = plugs.events_there = false;
+    service_name (name, sizeof (name));
+    return (service && register_service (h, name) < 0)
+                   || (events && subscribe_all (h) < 0)
+               ? -1
+               : 0;
+}
+
+static int connect_again (flux_t *h, const char *path)
+{
+    if (flux_opt_set (h, CONNECTOR_LOCAL_PATH, path, strlen (path)) < 0
+        || flux_reconnect (h) < 0)
+        return -1;
+    if (plugs.listens)
+        flux_watcher_start (flux_get_handle_watcher (h));
+    plugs.listens = false;
+    return say_again (h);
+}
+
+/* Whoever connects later does it there, too. */
+void plugs_reconnect (struct shell *sh, const char *uri)
+{
+    static const char scheme[] = "local://";
+
+    setenv ("FLUX_URI", uri, 1);
+    if (!plugs.h || strncmp (uri, scheme, strlen (scheme)) != 0)
+        return;
+    if (connect_again (plugs.h, uri + strlen (scheme)) < 0)
+        shell_log (sh, SHELL_ERROR, "the new broker cannot be reached: %s",
+                   strerror (errno));
+    else
+        plugs_topic (sh, "shell.reconnect", NULL);
 }
 
 void plugs_disconnect (void)

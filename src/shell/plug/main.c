@@ -67,6 +67,7 @@ static const struct plug_ops ops = {
     .replaces = replaces,
     .call = call,
     .lost = lost,
+    .reconnect = plugs_reconnect,
     .builtin = plugs_builtin,
     .taskmap = plugs_taskmap,
     .task_init = plugs_task_init,

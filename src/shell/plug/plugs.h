@@ -40,6 +40,7 @@ struct plugs {
     flux_watcher_t *epoll_w, *timer_w;
     struct list services; /* struct service */
     bool service_there, events_there;
+    bool listens; /* would, if the broker were still there */
 };
 extern struct plugs plugs;
 
@@ -132,6 +133,7 @@ char *plugs_topology (const cpu_set_t *cpus, flux_error_t *error);
 /* connection.c */
 flux_reactor_t *plugs_reactor (void);
 int plugs_wait (struct shell *sh, struct epoll_event *events, int max, int timeout_ms);
+void plugs_reconnect (struct shell *sh, const char *uri);
 void plugs_disconnect (void);
 
 #endif

@@ -318,11 +318,14 @@ static void greet (const struct frame *f)
             lk.gone = true;
     }
     if (!lk.gone) {
+        bool renewed = lk.detached > 0;
         set_env (env);
         lk.greeted = true;
         lk.detached = 0;
         lk.timed_out = false;
         buf_adds (&lk.up, "H 0\n");
+        if (renewed)
+            lk.ops->renewed ();
     }
     json_decref (o);
 }

@@ -28,6 +28,8 @@ struct link_ops {
     /* A job is to end at once. */
     void (*kill) (uint64_t id);
     void (*raise) (uint64_t id, const char *note);
+    /* There is another broker than before. */
+    void (*renewed) (void);
 };
 
 /* The shells write to descriptor 1. epoll_fd is borrowed. -1 with errno. */

@@ -537,9 +537,23 @@ static void change_input (int fd)
         link_lost ();
 }
 
+/* Shells in this process have no connection of their own. */
+static void tell_renewed (void)
+{
+    const char *uri = getenv ("FLUX_URI");
+
+    list_foreach (&server.children, it) {
+        struct child *c = container_of (it, struct child, node);
+        if (uri && c->pid > 0 && c->in.fd >= 0
+            && frame_append (&c->out, 'U', c->id, uri, strlen (uri)) == 0)
+            child_flush (c);
+    }
+}
+
 static const struct link_ops link_ops = { .input = change_input,
                                           .kill = kill_job,
-                                          .raise = report_exception };
+                                          .raise = report_exception,
+                                          .renewed = tell_renewed };
 
 static int open_loop (void)
 {
