@@ -49,7 +49,8 @@
  *   o  an entry for guest.output; the leader's first is the header
  *   b  entered a barrier: keys and values, which all get with B
  *   w  for the leader
- *   x  exception {type, severity, note}
+ *   x  exception {type, severity, note}; with "lost": the shell is gone, and X follows: how
+ *      severe that is, is the job's to say
  *   l  a line for the instance's log
  *   c  bytes of i text that all tasks here have taken
  *   a  bytes of w text that the leader has written

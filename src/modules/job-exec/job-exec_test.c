@@ -242,6 +242,28 @@ static void test_lost_not_critical (void **state)
     job_destroy (job);
 }
 
+/* As the rank's job-exec tells it: what the exception is worth is said here, and once. */
+static void test_lost_with_its_server (void **state)
+{
+    static const char gone[] =
+        "{\"type\":\"exec\",\"severity\":0,\"note\":\"gone\",\"lost\":true}";
+    struct job *job = running_three ("0");
+
+    frame (job, 5, 'x', gone);
+    frame (job, 5, 'X', "9");
+    check ("exception(2,exec,gone) L1:2 2 D3: w1:\"eof\" ");
+    frame (job, 1, 'X', "0");
+    frame (job, 3, 'x', gone);
+    frame (job, 3, 'X', "9"); /* the last one */
+    check ("exception(2,exec,gone) finish(0) ");
+    job_destroy (job);
+    job = running_three (NULL);
+    frame (job, 5, 'x', gone);
+    frame (job, 5, 'X', "9");
+    check ("exception(0,exec,gone) L1:2 0 D3: w1:\"eof\" ");
+    job_destroy (job);
+}
+
 static void test_critical_is_no_set (void **state)
 {
     static const char *bad[] = { "x", "0-3", "-1", "4294967295" };
@@ -634,6 +656,7 @@ int main (void)
         cmocka_unit_test (test_two_shells),
         cmocka_unit_test (test_lost_critical),
         cmocka_unit_test (test_lost_not_critical),
+        cmocka_unit_test (test_lost_with_its_server),
         cmocka_unit_test (test_critical_is_no_set),
         cmocka_unit_test (test_input),
         cmocka_unit_test (test_input_is_bounded),

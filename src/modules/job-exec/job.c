@@ -688,17 +688,26 @@ static bool is_known (const struct job *job, const char *type, int severity,
     return false;
 }
 
+/* Who is still to come is waited for. */
+bool job_is_critical (const struct job *job, const struct shell_ref *s)
+{
+    return !s->started || !job->critical || idset_test (job->critical, s - job->shells);
+}
+
 static void got_exception (struct job *job, struct shell_ref *s, const char *text,
                            size_t len)
 {
     json_t *o = json_loadb (text, len, 0, NULL);
     const char *type, *note = "";
-    int severity;
+    int severity, lost = 0;
 
     if (o
-        && json_unpack (o, "{s:s s:i s?s}", "type", &type, "severity", &severity,
-                        "note", &note)
+        && json_unpack (o, "{s:s s:i s?s s?b}", "type", &type, "severity", &severity,
+                        "note", &note, "lost", &lost)
                == 0) {
+        s->lost |= lost;
+        if (lost && !job_is_critical (job, s))
+            severity = LOST_SEVERITY;
         bool known = is_known (job, type, severity, note);
         if (severity == 0 && !job->culprit && (known || !job->exception))
             job->culprit = s;
@@ -723,12 +732,6 @@ int job_set_critical (struct job *job, const char *shells)
     return 0;
 }
 
-/* Who is still to come is waited for. */
-bool job_is_critical (const struct job *job, const struct shell_ref *s)
-{
-    return !s->started || !job->critical || idset_test (job->critical, s - job->shells);
-}
-
 /* The leader as what it is; to the others it is a shell whose tasks have exited. */
 static void tell_lost (struct job *job, struct shell_ref *s, int severity)
 {
@@ -751,7 +754,8 @@ void job_shell_lost (struct job *job, struct shell_ref *s, int status, const cha
 {
     int severity = job_is_critical (job, s) ? 0 : LOST_SEVERITY;
 
-    job_raise (job, severity, type, note);
+    if (!s->lost)
+        job_raise (job, severity, type, note);
     if (job->finished || s->exited)
         return;
     s->spared = severity > 0;
@@ -772,7 +776,7 @@ static void shell_reported_exit (struct job *job, struct shell_ref *s, const cha
         job_raise (job, 0, "exec", "a job shell's exit status is no number");
         status = 1 << 8;
     }
-    if (WIFSIGNALED (status) && job->exited_count + 1 < job->shell_count) {
+    if (s->lost || (WIFSIGNALED (status) && job->exited_count + 1 < job->shell_count)) {
         char note[128];
 
         snprintf (note, sizeof (note), "lost contact with job shell on rank %u: %s",

@@ -35,6 +35,7 @@ struct shell_ref {
     bool answered; /* and that was all */
     enum job_resumed answer;
     bool ended;  /* its output is on its way, and then it exits */
+    bool lost;   /* as the job was told: an exception says so */
     bool spared; /* it was lost, and the job goes on: its status does not count */
     int status;
     struct credit_in granted; /* o and w text that it may send */

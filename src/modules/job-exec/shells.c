@@ -102,8 +102,9 @@ static void tell (struct shells *sh, uint64_t id, char type, const char *text)
     sh->cb (id, type, text, strlen (text), sh->arg);
 }
 
+/* lost: it is not there any more. */
 static void tell_exception (struct shells *sh, uint64_t id, const char *what,
-                            const char *why)
+                            const char *why, bool lost)
 {
     struct buf b = BUF_INIT;
     char note[512];
@@ -113,7 +114,7 @@ static void tell_exception (struct shells *sh, uint64_t id, const char *what,
               why ? why : "");
     buf_adds (&b, "{\"type\":\"exec\",\"severity\":0,\"note\":");
     json_add_string (&b, note, strlen (note));
-    buf_addc (&b, '}');
+    buf_adds (&b, lost ? ",\"lost\":true}" : "}");
     if (!b.err)
         sh->cb (id, 'x', b.data, b.len, sh->arg);
     buf_fini (&b);
@@ -168,7 +169,7 @@ static void server_lost (struct shells *sh, const char *why)
             tell (sh, id, 'N', "unknown");
             continue;
         }
-        tell_exception (sh, id, "lost contact with", why);
+        tell_exception (sh, id, "lost contact with", why, true);
         tell (sh, id, 'X', "9");
     }
     idmap_destroy (jobs);
@@ -183,7 +184,7 @@ static void shell_broken (struct shells *sh, uint64_t id, const char *what)
         return;
     frame_pieces_drop (&s->pieces);
     shells_send (sh, id, 'K', "", 0);
-    tell_exception (sh, id, what, NULL);
+    tell_exception (sh, id, what, NULL, false);
 }
 
 static void dispatch (struct shells *sh, struct frame *f)

@@ -117,7 +117,7 @@ static void a_server_that_is_lost_is_told (void **state)
     begin (SPEAKER);
     start (7, "EXIT");
     wait_for ("x(7){\"type\":\"exec\",\"severity\":0,\"note\":\"lost contact with job "
-              "shell on host3 (rank 3): flux-shell: exit 3\"} X(7)9 ");
+              "shell on host3 (rank 3): flux-shell: exit 3\",\"lost\":true} X(7)9 ");
     assert_int_equal (shells_servers (shells), 0);
     /* the next job has another, and nothing of what was said to the first */
     start (7, "o 7 new");

@@ -71,4 +71,25 @@ echo go >fifo
 is 'and the leader ends the job' 'goes on' flux job attach "$id"
 is "as if there had been no other" COMPLETED sh -c \
     "flux job wait-event -q -t 30 $id clean; flux jobs -no '{status}' $id"
+
+# --- a server of shells that is killed takes its shells along, as a broker does ---
+cat >kill-server.sh <<'END'
+for pid in $(ps -o pid= --ppid "$(flux getattr broker.pid)"); do
+    case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *'flux-shell --server'*) kill -9 "$pid" ;; esac
+done
+END
+mkfifo other
+served=$(flux submit -N2 --requires=rank:0,2 -o exit-timeout=none sh -c \
+    '[ $FLUX_TASK_RANK = 0 ] || exec sleep inf; read -r x <other; echo goes on')
+flux job wait-event -q -t 30 "$served" start
+is 'another says so, too' '' flux python ask.py "$served" 0
+flux exec -r 2 sh "$DIR/kill-server.sh"
+like 'a server of shells is lost' \
+    'type="exec" severity=2 note="lost contact with job shell on .*rank 2\): flux-shell: Killed' \
+    flux job wait-event -t 30 "$served" exception
+echo go >other
+is 'its leader goes on' 'goes on' flux job attach "$served"
+is 'and ends it as if there had been no other' 'COMPLETED 1' sh -c \
+    "flux job wait-event -q -t 30 $served clean; echo \$(flux jobs -no '{status}' $served) \
+        \$(flux job eventlog $served | grep -c exception)"
 finish
