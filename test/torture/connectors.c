@@ -61,8 +61,8 @@ static int connected (void)
 
 static void ping_broker (flux_t *h, const char *uri)
 {
-    flux_future_t *f = flux_rpc_pack (h, "broker.ping", FLUX_NODEID_ANY, 0, "{s:i}",
-                                      "seq", 1);
+    flux_future_t *f =
+        flux_rpc_pack (h, "broker.ping", FLUX_NODEID_ANY, 0, "{s:i}", "seq", 1);
 
     if (!f || flux_rpc_get (f, NULL) < 0)
         die (uri, "ping");

@@ -31,7 +31,8 @@ struct part {
 struct commit {
     struct ordered_commit ordered;
     struct ctx *ctx;
-    struct list finished; /* jobs whose last data it carries */
+    struct list finished;      /* jobs whose last data it carries */
+    const flux_msg_t *request; /* of what a job has said of itself, or NULL */
     struct part *parts;
     int part_count;
     int part_cap;
@@ -45,6 +46,7 @@ static void commit_destroy (struct commit *c)
     while (!list_empty (&c->finished))
         list_remove (c->finished.next);
     ordered_fini (&c->ordered);
+    flux_msg_decref (c->request);
     free (c->parts);
     free (c);
 }
@@ -228,6 +230,41 @@ static struct commit *commit_create (struct ctx *ctx)
         list_init (&c->finished);
     }
     return c;
+}
+
+static void said_done (struct ordered_commit *oc, const char *error)
+{
+    struct commit *c = container_of (oc, struct commit, ordered);
+    flux_t *h = c->ctx->h;
+
+    if (error)
+        flux_respond_error (h, c->request, EIO, error);
+    else
+        flux_respond (h, c->request, NULL);
+    commit_destroy (c);
+}
+
+int commit_critical (struct ctx *ctx, struct job *job, const char *shells,
+                     const flux_msg_t *request)
+{
+    struct commit *c;
+    flux_kvs_txn_t *txn;
+
+    if (ctx->ordered.on_way >= 2 * COMMITS_MAX) {
+        errno = EAGAIN;
+        return -1;
+    }
+    c = commit_create (ctx);
+    txn = c ? flux_kvs_txn_create () : NULL;
+    if (!txn || kept_put_critical (txn, job->id, shells) < 0) {
+        flux_kvs_txn_destroy (txn);
+        commit_destroy (c);
+        return -1;
+    }
+    c->request = flux_msg_incref (request);
+    job->kept_exists = true;
+    ordered_send (&ctx->ordered, &c->ordered, txn, said_done);
+    return 0;
 }
 
 static void start_commit (struct ctx *ctx)

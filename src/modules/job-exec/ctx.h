@@ -83,6 +83,10 @@ void commit_mark (struct ctx *ctx, struct job *job);
 void commit_finished (struct ctx *ctx, struct job *job);
 /* Commits what is due, as far as COMMITS_MAX allows. */
 void commit_flush (struct ctx *ctx);
+/* Which shells the job cannot do without, for who finds it again. The request is answered
+ * when that is stored. -1: it is not, and errno says why; EAGAIN: too much is to be. */
+int commit_critical (struct ctx *ctx, struct job *job, const char *shells,
+                     const flux_msg_t *request);
 
 /* kill.c */
 void kill_job (struct ctx *ctx, struct job *job, int signum);

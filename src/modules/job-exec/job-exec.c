@@ -491,7 +491,10 @@ static void critical_ranks_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
         errstr = "ranks: not a set of the job's shells";
         goto error;
     }
-    flux_respond (h, msg, NULL);
+    if (!ctx->resume.token)
+        flux_respond (h, msg, NULL);
+    else if (commit_critical (ctx, job, ranks, msg) < 0)
+        goto error;
     return;
 error:
     flux_respond_error (h, msg, errno, errstr);

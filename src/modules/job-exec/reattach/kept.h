@@ -10,6 +10,9 @@
 
 int kept_key (char *buf, size_t size, uint64_t id, unsigned int rank);
 int kept_put (flux_kvs_txn_t *txn, uint64_t id, unsigned int rank, uint64_t bytes);
+/* Beside that: which of its shells the job cannot do without, as it has said. */
+int kept_critical_key (char *buf, size_t size, uint64_t id);
+int kept_put_critical (flux_kvs_txn_t *txn, uint64_t id, const char *shells);
 int kept_unlink (flux_kvs_txn_t *txn, uint64_t id);
 
 #endif

@@ -402,6 +402,22 @@ static int value_of (flux_future_t *f, const char *name, struct span *v)
     return 0;
 }
 
+/* What the job has said to a job-exec before. */
+static int read_critical (flux_future_t *f, struct job *job)
+{
+    struct span v;
+    char *shells;
+
+    if (value_of (f, "critical", &v) < 0)
+        return -1;
+    if (v.len == 0)
+        return 0;
+    shells = strndup (v.s, v.len);
+    int rc = shells ? job_set_critical (job, shells) : -1;
+    free (shells);
+    return rc;
+}
+
 static uint64_t number_of (struct span v)
 {
     int64_t n;
@@ -556,7 +572,8 @@ static void lookups_continuation (flux_future_t *f, void *arg)
     ctx->resume.lookups--;
     c->f = NULL;
     if (!(c->exceptions = json_array ()) || value_of (f, "eventlog", &events) < 0
-        || value_of (f, "log", &log) < 0 || read_kept (f, job) < 0)
+        || value_of (f, "log", &log) < 0 || read_kept (f, job) < 0
+        || read_critical (f, job) < 0)
         lose (ctx, job, "exec", "what is stored of the job cannot be read");
     else {
         read_events (c, events, got_event);
@@ -588,13 +605,15 @@ static int look_up_kept (struct claim *c, const struct job *job, int i)
 
 static int start_lookups (struct claim *c, const struct job *job)
 {
-    char eventlog[128], log[128];
+    char eventlog[128], log[128], critical[128];
 
     if (!(c->f = flux_future_wait_all_create ())
         || flux_job_kvs_key (eventlog, sizeof (eventlog), job->id, "eventlog") < 0
         || flux_job_kvs_guest_key (log, sizeof (log), job->id, "exec.eventlog") < 0
         || lookup (c, c->f, "eventlog", eventlog) < 0
-        || lookup (c, c->f, "log", log) < 0)
+        || kept_critical_key (critical, sizeof (critical), job->id) < 0
+        || lookup (c, c->f, "log", log) < 0
+        || lookup (c, c->f, "critical", critical) < 0)
         return -1;
     for (int i = 0; i < job->shell_count; i++) {
         if (look_up_kept (c, job, i) < 0)
