@@ -38,6 +38,16 @@ no_reports () {
     [ $found -eq 0 ]
 }
 
+# A Python that is not built with the thread sanitizer can only load what is if that is there
+# before.
+flux_python () {
+    if [ "$SANITIZER" = thread ]; then
+        LD_PRELOAD=$(gcc -print-file-name=libtsan.so) flux python "$@"
+    else
+        flux python "$@"
+    fi
+}
+
 # How much a process may grow, in kB: what is lost nobody finds in a build without a
 # sanitizer, which itself takes some for each place where memory was taken.
 case $SANITIZER in
