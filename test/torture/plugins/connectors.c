@@ -1,4 +1,4 @@
-/* For torture/connectors: opens each connector COUNT times, uses it and closes it; at the
+/* For torture/plugins/connectors: opens each connector COUNT times, uses it and closes it; at the
  * end as many descriptors are open as at the beginning, and the process has not grown by
  * more than GROWTH kB.
  *

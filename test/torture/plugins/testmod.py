@@ -1,4 +1,4 @@
-"""The module of torture/modules in Python: it owes answers, and fails when told to."""
+"""The module of torture/plugins/modules in Python: it owes answers, and fails when told to."""
 from flux.brokermod import BrokerModule, request_handler
 
 
