@@ -189,6 +189,34 @@ static void chosen_around_the_contended (void **state)
     }
 }
 
+/* node0 is in rack0 alone and node5 in rack1 alone, so that both racks are needed for six
+ * nodes; and a third one, rack2 or rack3, has all that it has in one of them, too: each of
+ * the three is left its own only if several choices are taken back at once. */
+static void several_choices_are_taken_back (void **state)
+{
+    for (size_t i = 0; i < NPOLICIES; i++) {
+        /* rack0 1: node0 2; rack1 5: node2 6, node5 9; rack2 12: node1 13; rack3 16: node3
+         * 17, node4 20. Then rack0 has nodes 0, 1, 3, rack1 2, 4, 5, rack2 1, 2, rack3 3,
+         * 4. */
+        struct scheduler_options opt = { .policy = policies[i] };
+        struct scheduler *s = rig_load_more (
+            "cluster0{rack0{node0{core0-1}} rack1{node2{core0-1} node5{core0-1}} "
+            "rack2{node1{core0-1}} rack3{node3{core0-1} node4{core0-1}}}",
+            EDGE (1, 13) "," EDGE (12, 6) "," EDGE (1, 17) "," EDGE (5, 20), &opt);
+        assert_string_equal (rig_take (s, 1, "rack:4[slot:2[node:1]]"), "EBUSY");
+        rig_take (s, 2, "rack:3[slot:2[node:1]]");
+        const char *held = rig_held (s, 2);
+        for (char n = '0'; n <= '5'; n++) {
+            char node[] = "node ";
+            node[4] = n;
+            if (!strstr (held, node))
+                fail_msg ("%s: %s: %s", policies[i], node, held);
+        }
+        assert_int_equal (scheduler_job (s, 2)->nspan, 6 + 3 + 1);
+        scheduler_destroy (s);
+    }
+}
+
 /* A slot of a node and one of a core anywhere never share a node, whichever way they
  * come: against plain counting. */
 static void random_jobs (void **state)
@@ -242,6 +270,7 @@ int main (void)
         cmocka_unit_test (too_many_ways),
         cmocka_unit_test (shared_and_contended),
         cmocka_unit_test (chosen_around_the_contended),
+        cmocka_unit_test (several_choices_are_taken_back),
         cmocka_unit_test (random_jobs),
     };
 

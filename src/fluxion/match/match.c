@@ -70,6 +70,14 @@ static const int64_t *need_one (struct match *m, const struct resource *r)
     return m->need_one + (size_t)r->ord * m->s->ntracked;
 }
 
+bool match_serves (struct match *m, uint32_t v, const struct resource *r, bool excl)
+{
+    m->s->counts.preorder++;
+    return (excl ? sched_idle (m->s, v, &m->w) : sched_shareable (m->s, v, &m->w))
+           && meets_constraint (m, v)
+           && (!r->nwith || enough_below (m, v, need_below (m, r)));
+}
+
 static bool choose_below (struct match *m, uint32_t u, const struct resource *with,
                           uint32_t nwith, bool excl, struct pick **kids);
 
@@ -89,11 +97,8 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
                   "by_excl: exclusivity conflicts at jobspec=%s", r->type);
         return NULL;
     }
-    s->counts.preorder++;
     excl |= whole;
-    if (excl ? !sched_idle (s, v, &m->w) : !sched_shareable (s, v, &m->w))
-        return NULL;
-    if (!meets_constraint (m, v))
+    if (!match_serves (m, v, r, excl))
         return NULL;
     /* What has been claimed inside is met again on the way through another parent. */
     if (s->g->nextra
@@ -102,9 +107,7 @@ static struct pick *try_vertex (struct match *m, uint32_t v, const struct resour
         pool_undo (m, drawn);
         return NULL;
     }
-    if (r->nwith
-        && (!enough_below (m, v, need_below (m, r))
-            || !choose_below (m, v, r->with, r->nwith, excl, &kids))) {
+    if (r->nwith && !choose_below (m, v, r->with, r->nwith, excl, &kids)) {
         if (m->pools)
             pool_undo (m, drawn);
         return NULL;
@@ -222,10 +225,10 @@ static uint32_t visits_next (struct visits *vs)
     return vs->list ? vs->list[vs->at++].child : vs->edge[vs->at++].child;
 }
 
-static bool is_beside (const struct query *q, uint16_t type)
+bool match_is_beside (const struct resource *beside, uint32_t n, uint16_t type)
 {
-    for (uint32_t i = 0; i < q->nbeside; i++)
-        if (!q->beside[i].is_slot && q->beside[i].type_id == type)
+    for (uint32_t i = 0; i < n; i++)
+        if (!beside[i].is_slot && beside[i].type_id == type)
             return true;
     return false;
 }
@@ -351,7 +354,8 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
             c->group = u;
             c->units = g->v[v].size;
             c->pick = p;
-        } else if (q->pristine && g->v[v].nchildren && !is_beside (q, g->v[v].type)
+        } else if (q->pristine && g->v[v].nchildren
+                   && !match_is_beside (q->beside, q->nbeside, g->v[v].type)
                    && enough_below (m, v, need_one (m, q->r))
                    && match_can_pass (m, v)) {
             match_gather (m, v, q, verify, out);
@@ -568,12 +572,12 @@ uint32_t match_alternatives (const struct query *q)
     return n;
 }
 
-/* Sibling slots are searched together, with the first of them. */
-static bool is_later_alternative (const struct query *q)
+bool match_is_later_alternative (const struct resource *beside,
+                                 const struct resource *slot)
 {
-    if (!q->r->is_slot)
+    if (!slot->is_slot)
         return false;
-    for (const struct resource *r = q->beside; r < q->r; r++)
+    for (const struct resource *r = beside; r < slot; r++)
         if (r->is_slot)
             return true;
     return false;
@@ -597,7 +601,7 @@ static bool choose_below (struct match *m, uint32_t u, const struct resource *wi
             .want = match_most (&with[i].count),
         };
         struct pick *p = NULL;
-        if (is_later_alternative (&q)
+        if (match_is_later_alternative (q.beside, q.r)
             || (m->pools && is_pool_type (m->s, with[i].type_id)))
             continue;
         if (!take (m, u, &q, &p))
@@ -625,7 +629,7 @@ static bool match_top (struct match *m, struct pick **kids)
             .want = match_most (&r->count),
         };
         struct pick *p = NULL;
-        if (is_later_alternative (&q))
+        if (match_is_later_alternative (q.beside, q.r))
             continue;
         if (m->pools && is_pool_type (m->s, r->type_id)) {
             if (!pool_draw_any (m, r))
@@ -636,7 +640,8 @@ static bool match_top (struct match *m, struct pick **kids)
             if (count_fit (&r->count, g->v[g->root].size) == 0
                 || !(p = try_vertex (m, g->root, r, false)))
                 return false;
-        } else if (is_beside (&q, type) || !match_can_pass (m, g->root)
+        } else if (match_is_beside (m->top, m->ntop, type)
+                   || !match_can_pass (m, g->root)
                    || !enough_below (m, g->root, need_one (m, r))
                    || !take (m, g->root, &q, &p)) {
             return false;
@@ -754,9 +759,11 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
 {
     struct pools *p = m->pools ? m->s->pools : NULL;
     struct pick *picks;
+    bool contended = false;
 
     m->w = *w;
     m->error = error;
+    m->missed = false;
     if (p) {
         p->epoch++;
         p->cautious = false;
@@ -768,7 +775,11 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
         }
         if (try_match (m, &picks) || m->fault != EBUSY || !p || !p->contended)
             break;
-        p->cautious = true;
+        p->cautious = contended = true;
+    }
+    if (p && m->fault == EBUSY && (contended || m->missed)) {
+        p->cautious = false;
+        backtrack_match (m);
     }
     if (m->fault) {
         errno = m->fault;

@@ -27,9 +27,11 @@ struct match {
     uint32_t constraint_v;
     int64_t *need, *need_one;
     int64_t root_need[MAX_TRACKED];
-    bool draws; /* the request names what comes from pools */
-    bool pools; /* so, or vertices have several parents: see pool.h */
-    int fault;  /* errno that ends the match */
+    bool draws;    /* the request names what comes from pools */
+    bool pools;    /* so, or vertices have several parents: see pool.h */
+    bool missed;   /* in this try, slots may not have been found that there are */
+    int64_t steps; /* that may still be made with choices taken back */
+    int fault;     /* errno that ends the match */
     flux_error_t *error;
 };
 
@@ -91,6 +93,8 @@ bool tally_full (const struct query *q, const struct tally *t);
 
 /* The largest count that there is: more need not be looked for. */
 int64_t match_most (const struct count_spec *c);
+/* Can v itself be had, or shared, and is there enough below it for r? */
+bool match_serves (struct match *m, uint32_t v, const struct resource *r, bool excl);
 /* Is v a node that is not to be shared? */
 bool match_takes_whole (const struct match *m, uint32_t v);
 /* Candidates below u, in the order of discovery; verified (with picks) only if
@@ -101,6 +105,11 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
 void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l);
 /* Sibling slots, among which each slot may be of any kind. */
 uint32_t match_alternatives (const struct query *q);
+/* Sibling slots are searched together, with the first of them. */
+bool match_is_later_alternative (const struct resource *beside,
+                                 const struct resource *slot);
+/* Does any of a level, slots aside, ask for the type? */
+bool match_is_beside (const struct resource *beside, uint32_t n, uint16_t type);
 bool match_can_pass (struct match *m, uint32_t v);
 /* Does u have children that a slot is made of: of some types, or of all that it needs?
  * Of several kinds in a query, the best. */
@@ -127,6 +136,24 @@ bool select_vertex (struct match *m, uint32_t v, bool exclusive, int64_t needs,
 bool match_down_within (const struct match *m, uint32_t v, uint32_t top);
 /* From picks to s->sel (select.c): all that is above them too, in post-order. */
 void match_select (struct match *m, const struct pick *picks);
+
+/* Choices that are taken back (backtrack.c), where choices that contend have not done.
+ * The limit: so many steps in a search, and in all searches of a request (for every time
+ * and every alternative), where a step is a choice, or a vertex that is looked at. So
+ * where several parents or supplies are contended for, in a graph with more vertices than
+ * steps, there are no more choices than pool.h tries; slots of several kinds are searched
+ * under the vertex where they contend. A request for more vertices and slots than
+ * BACKTRACK_CHOICES is not searched so, and of a moldable count only the least is. What
+ * cannot be found within that is missed: the answer is as if it were not there. */
+#define BACKTRACK_STEPS 20000
+#define BACKTRACK_ALL_STEPS 50000
+#define BACKTRACK_CHOICES 256
+
+/* For all of the match; then it is selected, as match_select does. */
+bool backtrack_match (struct match *m);
+/* n slots below u, as match_mixed_slots finds them: not from pools. */
+bool backtrack_slots (struct match *m, uint32_t u, const struct query *q, int64_t n,
+                      struct list *out);
 
 /* Alternatives (flexible.c). Each way to choose among the xor_slots of a request, in
  * order: the nth, made in the arena; last, if there are several xor_slots, some of each.

@@ -417,7 +417,7 @@ int scheduler_match (struct scheduler *s, match_op_t op, const struct request *r
                      uint64_t jobid, int64_t now, struct match_result *result,
                      flux_error_t *error)
 {
-    struct match m = { .s = s };
+    struct match m = { .s = s, .steps = BACKTRACK_ALL_STEPS };
     int rc = -1;
 
     error->text[0] = '\0';

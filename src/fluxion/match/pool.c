@@ -226,7 +226,7 @@ static bool reachable (struct match *m, uint32_t v)
 }
 
 /* Take from v itself, and from above it what is asked for with that. */
-static bool draw_from (struct match *m, uint32_t v, const struct resource *r)
+bool pool_draw_from (struct match *m, uint32_t v, const struct resource *r)
 {
     struct scheduler *s = m->s;
     int64_t left = units_left (m, v), size = s->g->v[v].size;
@@ -251,11 +251,32 @@ static bool draw_from (struct match *m, uint32_t v, const struct resource *r)
     return false;
 }
 
-/* Depth first, each vertex once; what is down feeds nobody. */
-static bool climb (struct match *m, uint32_t u, const struct resource *r,
-                   uint32_t stamp, int depth, bool *fed)
+/* A walk up from a vertex, until a pool is taken; or all of them are listed. */
+struct climb {
+    struct match *m;
+    const struct resource *r;
+    struct list *all; /* NULL: draw */
+    uint32_t stamp;
+    bool fed;
+};
+
+static bool meet (struct climb *c, uint32_t v)
 {
-    struct scheduler *s = m->s;
+    struct cand *cand;
+
+    if (!is_pool (c->m->s, v))
+        return false;
+    if (!c->all)
+        return pool_draw_from (c->m, v, c->r);
+    if (c->m->s->g->v[v].type == c->r->type_id && (cand = cand_add (c->m, c->all)))
+        cand->v = v;
+    return false;
+}
+
+/* Depth first, each vertex once; what is down feeds nobody. */
+static bool climb (struct climb *c, uint32_t u, int depth)
+{
+    struct scheduler *s = c->m->s;
 
     for (uint32_t i = 0; i < s->g->nsub && depth < GRAPH_MAX_DEPTH; i++) {
         const struct subsystem *sub = &s->g->sub[i];
@@ -263,36 +284,54 @@ static bool climb (struct match *m, uint32_t u, const struct resource *r,
             continue;
         for (uint32_t k = sub->up_first[u]; k < sub->up_first[u + 1]; k++) {
             uint32_t v = sub->up[k];
-            *fed = true;
-            if (s->pools->seen[v] == stamp
-                || (s->g->v[v].down && window_sees_down (&m->w)))
+            c->fed = true;
+            if (s->pools->seen[v] == c->stamp
+                || (s->g->v[v].down && window_sees_down (&c->m->w)))
                 continue;
-            s->pools->seen[v] = stamp;
+            s->pools->seen[v] = c->stamp;
             s->counts.preorder++;
-            if (is_pool (s, v) && draw_from (m, v, r))
+            if (meet (c, v))
                 return true;
-            if (m->fault || climb (m, v, r, stamp, depth + 1, fed))
-                return !m->fault;
+            if (c->m->fault || climb (c, v, depth + 1))
+                return !c->m->fault;
         }
+    }
+    return false;
+}
+
+static bool climb_from (struct climb *c, uint32_t u)
+{
+    struct graph *g = c->m->s->g;
+
+    for (uint32_t i = 0; i < g->v[u].nchildren; i++)
+        if (meet (c, graph_children (g, u)[i].child))
+            return true;
+    for (; u != VTX_NONE && !c->fed; u = g->v[u].parent) {
+        c->stamp = ++c->m->s->pools->stamp;
+        if (climb (c, u, 0))
+            return true;
     }
     return false;
 }
 
 static bool draw (struct match *m, uint32_t u, const struct resource *r)
 {
-    struct pools *p = m->s->pools;
-    const struct vertex *x = &m->s->g->v[u];
-    bool fed = false;
+    struct climb c = { .m = m, .r = r };
 
-    for (uint32_t i = 0; i < x->nchildren; i++) {
-        uint32_t v = graph_children (m->s->g, u)[i].child;
-        if (is_pool (m->s, v) && draw_from (m, v, r))
-            return true;
-    }
-    for (; u != VTX_NONE && !fed; u = m->s->g->v[u].parent)
-        if (climb (m, u, r, ++p->stamp, 0, &fed))
-            return true;
-    return false;
+    return climb_from (&c, u);
+}
+
+void pool_sources (struct match *m, uint32_t u, const struct resource *r,
+                   struct list *out)
+{
+    struct climb c = { .m = m, .r = r, .all = out };
+
+    if (u != VTX_NONE)
+        climb_from (&c, u);
+    else
+        for (uint32_t v = 0; v < m->s->g->nv && !m->fault; v++)
+            if (!m->s->g->v[v].gone)
+                meet (&c, v);
 }
 
 bool pool_draw (struct match *m, uint32_t u, const struct resource *r)
@@ -314,7 +353,7 @@ bool pool_draw_any (struct match *m, const struct resource *r)
     struct graph *g = m->s->g;
 
     for (uint32_t v = 0; v < g->nv && !m->fault; v++)
-        if (!g->v[v].gone && is_pool (m->s, v) && draw_from (m, v, r))
+        if (!g->v[v].gone && is_pool (m->s, v) && pool_draw_from (m, v, r))
             return true;
     return false;
 }

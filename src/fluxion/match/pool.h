@@ -48,8 +48,9 @@ struct pools {
     bool strict;    /* and nothing else */
 };
 
-/* Choices are not taken back: one may have taken what was the only choice of another. So a
- * match that fails is tried again, which leaves what was wanted in vain to the last. */
+/* One choice may have taken what was the only one of another. A match that fails so is
+ * tried again, which leaves what was wanted in vain to the last; and after that choices
+ * are taken back, within limits (backtrack.c). */
 #define POOL_TRIES 20
 
 /* After a change of topology; s->pools stays NULL if nothing is subscribed. */
@@ -73,6 +74,11 @@ int64_t pool_free (struct scheduler *s, uint32_t v, const struct window *w);
 bool pool_draw (struct match *m, uint32_t u, const struct resource *r);
 /* Draw from any pool of the type, for a resource that stands under no vertex. */
 bool pool_draw_any (struct match *m, const struct resource *r);
+/* The pools that r can be drawn from, above u (VTX_NONE: any), in the order in which they
+ * are looked at; and to draw from one of them. */
+void pool_sources (struct match *m, uint32_t u, const struct resource *r,
+                   struct list *out);
+bool pool_draw_from (struct match *m, uint32_t v, const struct resource *r);
 /* Note that v is chosen; false: the match that is going on has it already. */
 bool pool_claim (struct match *m, uint32_t v, bool exclusive);
 /* Is all below v free, so that it can be taken whole? */

@@ -295,6 +295,16 @@ static void test_last_way (void **state)
               "slot:3[core:2 memory:1 pdu:3] slot:3[core:2 memory:3]");
     last_way (&(struct fed){ { 2, 4 }, { 1, 2 }, { 6, 4 }, "00 01 11" },
               "slot:3[core:3 memory:2] slot:3[core:2 pdu:3]");
+    /* Both supplies are wanted in vain, and no order of the two does: what the node draws
+     * has to come from the second, that has room for it beside a slot. */
+    last_way (&(struct fed){ { 2 }, { 0 }, { 4, 6 }, "00 10" },
+              "node:1[slot:2[core:1 pdu:4] pdu:2]");
+    /* The node takes one of them whole, its slots share the other. */
+    last_way (&(struct fed){ { 4 }, { 2 }, { 6, 6 }, "00 10" },
+              "node:1[slot:2[core:1 pdu:3] pdu:6]");
+    /* node0 has the first supply alone, so node1 and its slot are left the second. */
+    last_way (&(struct fed){ { 1, 1 }, { 0 }, { 6, 6 }, "00 01 11" },
+              "node:2[slot:1[core:1 pdu:4] pdu:2]");
 }
 
 int main (void)

@@ -349,11 +349,76 @@ static void kinds_at_their_own_depth (void **state)
     assert_string_equal (rig_take (s, 1, "node:1[slot:2[gpu:1] slot:2[core:2]]"),
                          "@0 node0/socket0/core0 node0/socket0/core1 node0/gpu0");
     assert_int_equal (scheduler_cancel (s, 1), 0);
-    /* And anywhere: memory is needed by neither. */
-    assert_string_equal (rig_take (s, 2, "slot:2[gpu:1 core:1] slot:2[core:2]"),
-                         "EBUSY");
+    /* And anywhere. */
     assert_string_equal (rig_take (s, 3, "slot:1[gpu:1 core:1] slot:1[core:2]"),
                          "@0 node0/socket0/core0 node0/gpu0");
+    scheduler_destroy (s);
+}
+
+/* One kind is made in a node, the other in a socket, and they contend for cores. With the
+ * GPU goes the core of socket1, which makes no slot of two; a third slot there is not. */
+static void kinds_contend_at_their_own_depth (void **state)
+{
+    static const char *const policies[] = { "low",    "high",      "first",   "lonode",
+                                            "hinode", "variation", "locality" };
+    static const char *const kinds[] = {
+        "slot:%d[gpu:1 core:1] slot:%d[core:2]",
+        "xor_slot:%d[core:2] xor_slot:%d[gpu:1 core:1]"
+    };
+
+    for (size_t i = 0; i < 2 * 7; i++) {
+        struct scheduler *s = flexible (
+            "cluster0{node0{socket0{core0-1} socket1{core2} gpu0}}", policies[i / 2]);
+        char two[80], three[80];
+        snprintf (two, sizeof (two), kinds[i % 2], 2, 2);
+        snprintf (three, sizeof (three), kinds[i % 2], 3, 3);
+        assert_string_equal (rig_take (s, 1, three), "EBUSY");
+        rig_take (s, 2, two);
+        assert_string_equal (rig_held (s, 2), "node0/socket0/core0 node0/socket0/core1 "
+                                              "node0/socket1/core2 node0/gpu0");
+        scheduler_destroy (s);
+    }
+}
+
+/* The same with vertices of 2 GB: one slot has to take core0 and both of them, and sockets
+ * 1 and 2 make two; what comes first in its order, or is next to another, would not do. */
+static void kinds_leave_each_other_room (void **state)
+{
+    static const char *const policies[] = { "low",    "high",     "first",    "lonode",
+                                            "hinode", "locality", "variation" };
+    const char *graph = "cluster0{node0{socket0{core0} socket1{core1-2} "
+                        "socket2{core3-4} memory0-1*2}}";
+
+    for (size_t i = 0; i < 7; i++) {
+        struct scheduler *s = flexible (graph, policies[i]);
+        rig_take (s, 1, "xor_slot:3[core:1 memory:3] xor_slot:3[core:2]");
+        assert_string_equal (
+            rig_held (s, 1),
+            "node0/socket0/core0 node0/socket1/core1 node0/socket1/core2 "
+            "node0/socket2/core3 node0/socket2/core4 node0/memory0 node0/memory1");
+        assert_int_equal (scheduler_cancel (s, 1), 0);
+        assert_string_equal (
+            rig_take (s, 2, "xor_slot:4[core:1 memory:3] xor_slot:4[core:2]"), "EBUSY");
+        scheduler_destroy (s);
+    }
+}
+
+/* A node that is a slot is nobody else's, and one of which a core is taken is none: so it
+ * is node1, since node0 alone makes slots of the other kinds, one of each. */
+static void kinds_do_not_overlap (void **state)
+{
+    struct scheduler *s =
+        flexible ("cluster0{node0{core0-3 gpu0} node1{core0-1}}", "low");
+    const char *kinds = "slot:%d[node:1] slot:%d[core:1 gpu:1] slot:%d[core:3]";
+    char text[100];
+
+    snprintf (text, sizeof (text), kinds, 3, 3, 3);
+    assert_string_equal (rig_take (s, 1, text),
+                         "@0 node0/core0 node0/core1 node0/core2 node0/core3 "
+                         "node0/gpu0 node1");
+    assert_int_equal (scheduler_cancel (s, 1), 0);
+    snprintf (text, sizeof (text), kinds, 4, 4, 4);
+    assert_string_equal (rig_take (s, 2, text), "EBUSY");
     scheduler_destroy (s);
 }
 
@@ -406,6 +471,9 @@ int main (void)
         cmocka_unit_test (kinds_share_vertices),
         cmocka_unit_test (kinds_take_whole_vertices),
         cmocka_unit_test (kinds_at_their_own_depth),
+        cmocka_unit_test (kinds_contend_at_their_own_depth),
+        cmocka_unit_test (kinds_leave_each_other_room),
+        cmocka_unit_test (kinds_do_not_overlap),
         cmocka_unit_test (fewer_of_the_first_kind),
         cmocka_unit_test (whole_without_what_is_down),
     };

@@ -512,11 +512,44 @@ static bool make_together (struct match *m, uint32_t u, const struct query *q,
     return false;
 }
 
+/* Kinds contend for vertices, and each has taken what it likes best: are there more of
+ * them if it has not? */
+static void take_back (struct match *m, uint32_t u, const struct query *q,
+                       const struct mixture *x, uint32_t was, struct list *out)
+{
+    int64_t most = 0, made = out->n - was;
+    struct list best = { 0 }, more = { 0 };
+
+    for (uint32_t k = 0; k < x->n; k++)
+        most += x->found[k].n;
+    most = most < x->want ? most : x->want;
+    if (m->pools) {
+        m->missed |= made < most;
+        return;
+    }
+    while (made < most && !m->fault && backtrack_slots (m, u, q, made + 1, &more)) {
+        best = more;
+        more = (struct list){ 0 };
+        made++;
+    }
+    if (best.n == 0 || m->fault)
+        return;
+    out->n = was;
+    for (uint32_t i = 0; i < best.n; i++) {
+        struct cand *c = cand_add (m, out);
+        if (!c)
+            return;
+        uint32_t order = c->order;
+        *c = best.c[i];
+        c->order = order;
+    }
+}
+
 void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
                         struct list *out)
 {
     struct mixture x = { .m = m, .want = q->want, .budget = 1000 };
-    uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
+    uint32_t drawn = m->pools ? m->s->pools->nlog : 0, was = out->n;
 
     for (uint32_t i = 0; i < q->nbeside && x.n < MAX_KINDS; i++) {
         struct query one = *q;
@@ -535,7 +568,7 @@ void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
     }
     if (!all_at (&x, u))
         search_mixture (&x, 0);
-    if (x.most < x.want && make_together (m, u, q, x.most, out))
-        return;
-    take_mixture (&x, x.best, out);
+    if (x.most >= x.want || !make_together (m, u, q, x.most, out))
+        take_mixture (&x, x.best, out);
+    take_back (m, u, q, &x, was, out);
 }
