@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/hashmap.h"
 #include "core/reactor/reactor.h"
+#include "core/sched/acquire.h"
 #include "fluxion/site.h"
 #include "options.h"
 
@@ -36,7 +37,7 @@ struct ctx {
     struct options opt;
     enum write_format format;
     char *load_text;
-    flux_future_t *acquire;
+    struct acquire *acquire;
     struct site *site;              /* NULL until resources are known */
     json_t *resources;              /* R, as acquired */
     struct idset *up;               /* ranks, or NULL: not known */

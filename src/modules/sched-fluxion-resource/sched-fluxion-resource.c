@@ -105,13 +105,11 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         ctx->batch.begun = false;
 }
 
-static void catch_up (struct ctx *ctx);
-
 /* What came before the question belongs to its answer. */
 static void status_now_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
-    catch_up (arg);
+    acquire_catch_up (((struct ctx *)arg)->acquire);
     status_cb (h, mh, msg, arg);
 }
 
@@ -202,8 +200,9 @@ static void answer_first (struct ctx *ctx)
     }
 }
 
-static int apply (struct ctx *ctx, flux_future_t *f)
+static int apply (flux_future_t *f, void *arg)
 {
+    struct ctx *ctx = arg;
     bool first = !ctx->site, capacity;
     flux_error_t error;
     json_t *o, *R;
@@ -233,23 +232,6 @@ static int apply (struct ctx *ctx, flux_future_t *f)
     else
         tell_change (ctx, json_incref (o));
     return 0;
-}
-
-/* All that has come. */
-static void catch_up (struct ctx *ctx)
-{
-    while (ctx->acquire && flux_future_is_ready (ctx->acquire)) {
-        if (apply (ctx, ctx->acquire) < 0) {
-            flux_reactor_stop_error (flux_get_reactor (ctx->h));
-            return;
-        }
-        flux_future_reset (ctx->acquire);
-    }
-}
-
-static void acquire_cb (flux_future_t *f, void *arg)
-{
-    catch_up (arg);
 }
 
 static int read_options (struct ctx *ctx, int argc, char **argv)
@@ -286,9 +268,7 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
         || !(ctx->waiting = flux_msglist_create ())
         || !(ctx->batches = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
-        || !(ctx->acquire = flux_rpc (h, "resource.acquire", NULL, FLUX_NODEID_ANY,
-                                      FLUX_RPC_STREAMING))
-        || flux_future_then (ctx->acquire, -1., acquire_cb, ctx) < 0)
+        || !(ctx->acquire = acquire_open (h, apply, ctx)))
         return -1;
     return 0;
 }
@@ -307,7 +287,7 @@ static void ctx_fini (struct ctx *ctx)
 {
     reactor_task_cancel (&ctx->step);
     hang_up (ctx);
-    flux_future_destroy (ctx->acquire);
+    acquire_close (ctx->acquire);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msglist_destroy (ctx->listeners);
     flux_msglist_destroy (ctx->waiting);

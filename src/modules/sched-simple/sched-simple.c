@@ -27,6 +27,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "core/reactor/reactor.h"
+#include "core/sched/acquire.h"
 #include "value/job/jobspec.h"
 
 #define DEPTH_DEFAULT 100
@@ -45,7 +46,7 @@ struct ctx {
     schedutil_t *util;
     flux_msg_handler_t **handlers;
     flux_msg_handler_t *disconnect;
-    flux_future_t *acquire;
+    struct acquire *acquire;
     const char *mode;
     int log_level;
     enum alloc_mode alloc_mode;
@@ -75,8 +76,6 @@ __attribute__ ((format (printf, 2, 3))) static void note (struct ctx *ctx,
     flux_vlog (ctx->h, LOG_DEBUG, fmt, ap);
     va_end (ap);
 }
-
-static void catch_up (struct ctx *ctx);
 
 static bool job_before (const struct heap_node *a, const struct heap_node *b)
 {
@@ -466,7 +465,8 @@ static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
 
-    catch_up (ctx); /* what came before the question belongs to its answer */
+    acquire_catch_up (
+        ctx->acquire); /* what came before the question belongs to its answer */
     if (ctx->alloc)
         respond_status (ctx, msg);
     else if (flux_msglist_count (ctx->waiting) >= 1024)
@@ -622,8 +622,9 @@ static int introduce (struct ctx *ctx)
     return 0;
 }
 
-static int apply (struct ctx *ctx, flux_future_t *f)
+static int apply (flux_future_t *f, void *arg)
 {
+    struct ctx *ctx = arg;
     const char *up = NULL, *down = NULL, *gone = NULL;
     json_t *R = NULL, *add = NULL, *remove = NULL;
     double expiration = -1;
@@ -652,23 +653,6 @@ static int apply (struct ctx *ctx, flux_future_t *f)
         deny_infeasible (ctx);
     reschedule (ctx);
     return 0;
-}
-
-/* All that has come. */
-static void catch_up (struct ctx *ctx)
-{
-    while (ctx->acquire && flux_future_is_ready (ctx->acquire)) {
-        if (apply (ctx, ctx->acquire) < 0) {
-            flux_reactor_stop_error (flux_get_reactor (ctx->h));
-            return;
-        }
-        flux_future_reset (ctx->acquire);
-    }
-}
-
-static void acquire_cb (flux_future_t *f, void *arg)
-{
-    catch_up (arg);
 }
 
 /* RFC 27: unlimited, or limited=N. */
@@ -791,17 +775,13 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
     flux_future_destroy (f);
     if (rc < 0)
         return -1;
-    if (!(ctx->acquire = flux_rpc (h, "resource.acquire", NULL, FLUX_NODEID_ANY,
-                                   FLUX_RPC_STREAMING))
-        || flux_future_then (ctx->acquire, -1., acquire_cb, ctx) < 0)
-        return -1;
-    return 0;
+    return (ctx->acquire = acquire_open (h, apply, ctx)) ? 0 : -1;
 }
 
 static void ctx_fini (struct ctx *ctx)
 {
     reactor_task_cancel (&ctx->schedule);
-    flux_future_destroy (ctx->acquire);
+    acquire_close (ctx->acquire);
     schedutil_destroy (ctx->util);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msg_handler_destroy (ctx->disconnect);

@@ -76,5 +76,7 @@ before=$(ready)
 flux module load sched-simple log-level=6
 is 'log-level: not to be seen' "$before" ready
 flux module reload sched-simple log-level=7
+seen () { [ "$(ready)" -gt "$before" ]; }
+until_true seen # it is loaded before it has its resources
 is 'and to be seen' $((before + 1)) ready
 finish
