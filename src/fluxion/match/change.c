@@ -314,43 +314,81 @@ int scheduler_grow (struct scheduler *s, const char *jgf, size_t len,
     return rc;
 }
 
-/* Jobs lose what is marked; a job with nothing left ends. */
-static void release_everywhere (struct scheduler *s)
-{
-    uint32_t go = s->mark;
+/* What leaves the graph, with all that is below each. */
+struct leaving {
+    uint32_t *v, n;
+};
 
-    for (uint32_t slot = 0; slot < s->njob; slot++) {
-        struct job *job = s->job[slot];
-        bool hit = false;
-        if (!job || job->state == JOB_CANCELED)
+static uint32_t mark_leaving (struct scheduler *s, const struct leaving *l)
+{
+    uint32_t base = sched_new_marks (s, ALL_STATES);
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        uint32_t n;
+        const uint32_t *below = graph_below (s->g, l->v[i], &n);
+        add_state (s, base, l->v[i], PICKED);
+        for (uint32_t k = 0; k < n; k++)
+            add_state (s, base, below[k], PICKED);
+    }
+    return base;
+}
+
+static bool loses (const struct scheduler *s, uint32_t base, const struct job *job)
+{
+    for (uint32_t i = 0; i < job->nspan; i++)
+        if (state_of (s, base, s->span[job->span[i]].v) & PICKED)
+            return true;
+    return false;
+}
+
+/* What is kept, and emptied, is another for the next job. */
+static void forget_above (struct scheduler *s, uint32_t base, uint32_t v)
+{
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t state = state_of (s, base, up[i]);
+        if (!(state & ~PICKED))
             continue;
-        for (uint32_t i = job->nspan; i-- > 0;) {
-            uint32_t v = s->span[job->span[i]].v;
-            if (s->vs[v].mark == go) {
-                sched_release (s, job, i);
-                hit = true;
-            }
-        }
-        if (!hit)
-            continue;
-        compact_spans (s, job);
-        bool left = false;
-        for (uint32_t i = 0; i < job->nspan; i++)
-            left |= s->span[job->span[i]].exclusive;
-        if (!left)
-            sched_end (s, job);
+        s->vs[up[i]].mark = base + (state & PICKED);
+        forget_above (s, base, up[i]);
     }
 }
 
-static void mark_below (struct scheduler *s, uint32_t v)
+static uint32_t largest_job (const struct scheduler *s)
 {
-    struct graph *g = s->g;
-    uint32_t last = g->v[v].post;
+    uint32_t most = 0;
 
-    if (last == POST_NONE)
-        return;
-    for (uint32_t i = last - g->v[v].nbelow + 1; i <= last; i++)
-        s->vs[g->by_post[i]].mark = s->mark;
+    for (uint32_t slot = 0; slot < s->njob; slot++)
+        if (s->job[slot] && s->job[slot]->nspan > most)
+            most = s->job[slot]->nspan;
+    return most;
+}
+
+/* From every job, as by a partial cancel; a job with nothing left ends. */
+static int release_everywhere (struct scheduler *s, const struct leaving *l)
+{
+    uint32_t base = mark_leaving (s, l);
+    uint32_t *held = malloc ((size_t)largest_job (s) * sizeof (*held) + 1);
+
+    for (uint32_t slot = 0; held && slot < s->njob; slot++) {
+        struct job *job = s->job[slot];
+        if (!job || job->state == JOB_CANCELED || !loses (s, base, job))
+            continue;
+        uint32_t n = job->nspan;
+        for (uint32_t i = 0; i < n; i++)
+            held[i] = s->span[job->span[i]].v;
+        if (release_marked (s, base, job) > 0)
+            compact_spans (s, job);
+        else
+            sched_end (s, job);
+        for (uint32_t i = 0; i < n; i++)
+            forget_above (s, base, held[i]);
+    }
+    int rc = held ? 0 : -1;
+    free (held);
+    return rc;
 }
 
 static int shared_below (flux_error_t *error)
@@ -370,10 +408,48 @@ int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
         return error_fail (error, errno, "%s", strerror (errno));
     if (s->g->nextra)
         return shared_below (error);
-    sched_new_mark (s);
-    mark_below (s, v);
-    release_everywhere (s);
-    if (graph_remove (s->g, v) < 0 || sched_rebuild (s) < 0)
+    if (release_everywhere (s, &(struct leaving){ &v, 1 }) < 0
+        || graph_remove (s->g, v) < 0 || sched_rebuild (s) < 0)
+        return error_fail (error, errno, "%s", strerror (errno));
+    return 0;
+}
+
+/* Those that are there; ENOENT: none is. */
+static int find_ranks (struct scheduler *s, const struct idset *ids,
+                       struct leaving *out)
+{
+    struct graph *g = s->g;
+
+    *out = (struct leaving){ malloc ((size_t)g->nv * sizeof (*out->v) + 1), 0 };
+    for (uint32_t v = 0; out->v && v < g->nv; v++)
+        if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
+            && g->v[v].parent != VTX_NONE && idset_test (ids, g->v[v].rank))
+            out->v[out->n++] = v;
+    if (out->v && !out->n)
+        errno = ENOENT;
+    return out->n > 0 ? 0 : -1;
+}
+
+static int shrink_ids (struct scheduler *s, const struct idset *ids, const char *ranks,
+                       flux_error_t *error)
+{
+    struct leaving l = { 0 };
+
+    if (s->g->nextra)
+        return shared_below (error);
+    if ((s->generation != s->g->generation && sched_rebuild (s) < 0)
+        || find_ranks (s, ids, &l) < 0) {
+        free (l.v);
+        return errno == ENOENT
+                   ? error_fail (error, ENOENT, "there is no such rank: %s", ranks)
+                   : error_fail (error, errno, "%s", strerror (errno));
+    }
+    int rc = release_everywhere (s, &l);
+    for (uint32_t i = 0; i < l.n && rc == 0; i++)
+        if (!s->g->v[l.v[i]].gone)
+            graph_remove (s->g, l.v[i]);
+    free (l.v);
+    if (rc < 0 || sched_rebuild (s) < 0)
         return error_fail (error, errno, "%s", strerror (errno));
     return 0;
 }
@@ -381,38 +457,10 @@ int scheduler_shrink (struct scheduler *s, uint32_t v, flux_error_t *error)
 int scheduler_shrink_ranks (struct scheduler *s, const char *ranks, flux_error_t *error)
 {
     struct idset *ids = idset_decode (ranks);
-    struct graph *g = s->g;
-    uint32_t found = 0;
+    int rc = ids && !idset_empty (ids)
+                 ? shrink_ids (s, ids, ranks, error)
+                 : error_fail (error, EINVAL, "not an idset: %s", ranks);
 
-    if (ids && !idset_empty (ids) && g->nextra) {
-        idset_destroy (ids);
-        return shared_below (error);
-    }
-    if (!ids || idset_empty (ids)) {
-        idset_destroy (ids);
-        return error_fail (error, EINVAL, "not an idset: %s", ranks);
-    }
-    if (s->generation != g->generation && sched_rebuild (s) < 0) {
-        idset_destroy (ids);
-        return error_fail (error, errno, "%s", strerror (errno));
-    }
-    sched_new_mark (s);
-    for (uint32_t v = 0; v < g->nv; v++)
-        if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
-            && g->v[v].parent != VTX_NONE && idset_test (ids, g->v[v].rank)) {
-            mark_below (s, v);
-            found++;
-        }
-    if (found)
-        release_everywhere (s);
-    for (uint32_t v = 0; found && v < g->nv; v++)
-        if (!g->v[v].gone && v != g->root && g->v[v].rank >= 0
-            && idset_test (ids, g->v[v].rank))
-            graph_remove (g, v);
     idset_destroy (ids);
-    if (!found)
-        return error_fail (error, ENOENT, "there is no such rank: %s", ranks);
-    if (sched_rebuild (s) < 0)
-        return error_fail (error, errno, "%s", strerror (errno));
-    return 0;
+    return rc;
 }

@@ -83,6 +83,46 @@ static void another_way_in (void **state)
     }
 }
 
+/* Held through rack1 alone; given back one after the other, in either order. While there
+ * is one, rack1 is on the way to it (though the path of node0 is through rack0, as which it
+ * is written); rack0 never was. */
+static void given_back_one_by_one (void **state)
+{
+    static const char *const order[][2] = {
+        { "/cluster0/rack0/node0", "/cluster0/rack1/node1" },
+        { "/cluster0/rack1/node1", "/cluster0/rack1/node0" },
+    };
+
+    for (int i = 0; i < 2; i++) {
+        struct scheduler *s = two_racks ("low");
+        struct graph *g = scheduler_graph (s);
+        rig_take (s, 1, "rack:1[slot:2[node:1]]");
+        for (int k = 0; k < 2; k++) {
+            struct picks picks = { 0 };
+            flux_error_t error;
+            bool full;
+            assert_int_equal (
+                picks_add (&picks, graph_find_path (g, order[i][k]), false, 1), 0);
+            assert_int_equal (
+                scheduler_partial_cancel (s, 1, &picks, false, &full, &error), 0);
+            picks_fini (&picks);
+            assert_int_equal (full, k == 1);
+            assert_true (scheduler_check (s, &error));
+            if (k == 0)
+                assert_string_equal (rig_held (s, 1),
+                                     i == 0 ? "rack1/node1"
+                                            : "rack0/node0 rack1(shared)");
+            if (k == 0)
+                assert_int_equal (scheduler_job (s, 1)->nspan, 3);
+            if (k == 0) /* rack1 is shared by both jobs, of the same two nodes */
+                assert_string_equal (rig_take (s, 2, "rack:1[slot:2[node:1]]"),
+                                     "EBUSY");
+        }
+        assert_string_equal (rig_take (s, 3, "slot:2[rack:1]"), "@0 rack0 rack1");
+        scheduler_destroy (s);
+    }
+}
+
 static void both_paths_name_it (void **state)
 {
     struct scheduler *s = two_racks ("low");
@@ -265,6 +305,7 @@ int main (void)
         cmocka_unit_test (nothing_is_counted_twice),
         cmocka_unit_test (held_from_elsewhere),
         cmocka_unit_test (another_way_in),
+        cmocka_unit_test (given_back_one_by_one),
         cmocka_unit_test (both_paths_name_it),
         cmocka_unit_test (cycles),
         cmocka_unit_test (too_many_ways),
