@@ -1,4 +1,5 @@
-/* Fluxion on machines of growing size: loading, matching, reserving, canceling.
+/* Fluxion on machines of growing size: loading, matching, reserving, canceling;
+ * and all of it mixed, for each policy.
  *
  * usage: fluxion_bench [NODES CORES]...   (default 1000 32 10000 64 100000 96)
  * Prints one line per figure, with the budget where there is one; exit 1 if a budget
@@ -229,6 +230,62 @@ static void bench_policy (const char *text, int nodes, const char *policy)
     reapi_cli_destroy (ctx);
 }
 
+#define FOUR "{\"type\": \"core\", \"count\": 4}"
+#define SOCKET(with) "{\"type\": \"socket\", \"count\": 1, \"with\": [" with "]}"
+#define MIXED_JOBS 512
+
+static const char *const mixed[] = {
+    SLOT ("1", CORE),
+    SLOT ("3", FOUR),
+    SLOT ("1", NODE),
+    SHARED_NODE ("1", SLOT ("1", ANY_SOCKET)),
+    SHARED_NODE ("2", SOCKET (SLOT ("2", FOUR))),
+    SLOT ("64", NODE),
+};
+#define NMIXED (sizeof (mixed) / sizeof (mixed[0]))
+
+static void cancel_any (reapi_cli_ctx_t *ctx, uint64_t *id, int *n, unsigned int *seed)
+{
+    int i = rand_r (seed) % *n;
+
+    reapi_cli_cancel (ctx, id[i], false);
+    id[i] = id[--*n];
+}
+
+/* Random shapes, and random cancels: two matches for a cancel, until there are as many
+ * jobs as are kept, or one finds no room; from the same seed, for every policy. */
+static void bench_mixed (const char *text, int nodes)
+{
+    static const char *const policies[] = { "first",    "firstnodex", "high",    "low",
+                                            "hinode",   "lonode",     "hinodex", "lonodex",
+                                            "locality", "variation" };
+    char *js[NMIXED], what[80];
+
+    for (size_t i = 0; i < NMIXED; i++)
+        js[i] = jobspec (mixed[i], 3600);
+    for (size_t p = 0; p < sizeof (policies) / sizeof (policies[0]); p++) {
+        reapi_cli_ctx_t *ctx = load (text, policies[p]);
+        uint64_t id[MIXED_JOBS];
+        unsigned int seed = 1;
+        int n = 0;
+        long calls = 0;
+        double t = now ();
+        for (; now () - t < 0.5 || calls < 20; calls++) {
+            if (n == MIXED_JOBS || (n > 0 && rand_r (&seed) % 3 == 0))
+                cancel_any (ctx, id, &n, &seed);
+            else if (match (ctx, MATCH_ALLOCATE, js[rand_r (&seed) % NMIXED], &id[n]))
+                n++;
+            else if (n > 0)
+                cancel_any (ctx, id, &n, &seed);
+        }
+        snprintf (what, sizeof (what), "mixed, %s", policies[p]);
+        report (nodes, what, calls / (now () - t), "/s", 0, false);
+        reapi_cli_destroy (ctx);
+    }
+    for (size_t i = 0; i < NMIXED; i++)
+        free (js[i]);
+}
+
 static void bench_reserve (const char *text, int nodes)
 {
     reapi_cli_ctx_t *ctx = load (text, "first");
@@ -284,6 +341,7 @@ static void bench_size (int nodes, int cores)
     bench_policy (text, nodes, "first");
     bench_policy (text, nodes, "low");
     bench_policy (text, nodes, "lonode");
+    bench_mixed (text, nodes);
     bench_reserve (text, nodes);
     free (text);
 }

@@ -62,7 +62,7 @@ void arena_reset (struct arena *a)
     a->now = a->first;
 }
 
-void *arena_alloc (struct arena *a, size_t size)
+void *arena_take (struct arena *a, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
     if (a->now->size - a->now->used < size) {
@@ -74,8 +74,14 @@ void *arena_alloc (struct arena *a, size_t size)
     }
     void *p = a->now->data + a->now->used;
     a->now->used += size;
-    memset (p, 0, size);
     return p;
+}
+
+void *arena_alloc (struct arena *a, size_t size)
+{
+    void *p = arena_take (a, size);
+
+    return p ? memset (p, 0, size) : NULL;
 }
 
 struct arena_mark arena_mark (const struct arena *a)

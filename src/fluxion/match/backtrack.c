@@ -8,6 +8,17 @@
 
 enum goal_kind { VERTICES, SLOTS, DRAW, REST };
 
+/* Where a slot of a kind can be made. */
+struct place {
+    const struct resource *slot;
+    uint32_t u;
+};
+
+struct places {
+    struct place *list;
+    uint32_t n;
+};
+
 /* What is to be chosen, before `next`. */
 struct goal {
     enum goal_kind kind;
@@ -16,9 +27,10 @@ struct goal {
     uint32_t u; /* below it; VTX_NONE: anywhere */
     bool pristine, excl;
     int64_t left;
-    int parent;     /* of what is chosen, among the choices; -1: none */
-    struct list *l; /* what there is to choose from; NULL: not known yet */
-    uint32_t from;  /* of it */
+    int parent;           /* of what is chosen, among the choices; -1: none */
+    const struct list *l; /* what there is to choose from, NULL: not known yet; */
+    const struct places *places; /* or where */
+    uint32_t from;               /* of it */
     const struct goal *next;
 };
 
@@ -256,6 +268,7 @@ static const struct goal *add_goals (struct backtrack *b, const struct resource 
         gl[i].nbeside = n;
         gl[i].left = list[i].count.min;
         gl[i].l = NULL;
+        gl[i].places = NULL;
         gl[i].from = 0;
         gl[i].next = next;
         gl[i].kind = list[i].is_slot                                    ? SLOTS
@@ -272,14 +285,14 @@ static const struct goal *add_goals (struct backtrack *b, const struct resource 
 }
 
 static int choose (struct backtrack *b, const struct goal *gl, const struct resource *r,
-                   const struct cand *c)
+                   uint32_t v, int64_t score)
 {
     if (b->n == BACKTRACK_CHOICES) {
         b->steps = 0;
         return -1;
     }
     b->choice[b->n] =
-        (struct choice){ .r = r, .v = c->v, .parent = gl->parent, .score = c->score };
+        (struct choice){ .r = r, .v = v, .parent = gl->parent, .score = score };
     return b->n++;
 }
 
@@ -300,7 +313,7 @@ static enum outcome try_vertex (struct backtrack *b, const struct goal *gl,
     if (state_of (b, v) || (excl && chosen_below (b, v)) || !leads_to (b, gl->u, v, 0)
         || !match_serves (m, v, r, excl)
         || (m->s->g->nextra && whole && !free_below (b, v))
-        || (at = choose (b, gl, r, c)) < 0)
+        || (at = choose (b, gl, r, v, c->score)) < 0)
         return REFUSED;
     int64_t size = m->s->g->v[v].size;
     b->choice[at].exclusive = excl;
@@ -367,8 +380,10 @@ static bool solve_vertices (struct backtrack *b, const struct goal *gl)
     struct goal now = *gl;
     uint32_t failed[8], nfailed = 0;
 
-    if (!now.l && !look (b, gl, now.l = &l))
+    if (!now.l && !look (b, gl, &l))
         return false;
+    if (!now.l)
+        now.l = &l;
     for (uint32_t i = now.from; i < now.l->n && b->steps > 0; i++) {
         uint32_t v = now.l->c[i].v, k = 0;
         while (k < nfailed && !is_like (b->m, failed[k], v))
@@ -415,12 +430,30 @@ static bool find_places (struct backtrack *b, const struct goal *gl,
         return false;
     cand_set (m, c, u, passed (m, u, gl->u));
     c->group = u;
-    c->slot = slot;
+    return true;
+}
+
+static bool add_places (struct match *m, const struct resource *slot,
+                        const struct list *l, struct places *out)
+{
+    struct place *more =
+        arena_alloc (m->s->arena, (out->n + l->n) * sizeof (*more) + 1);
+
+    if (!more) {
+        m->fault = ENOMEM;
+        return false;
+    }
+    if (out->n)
+        memcpy (more, out->list, out->n * sizeof (*more));
+    for (uint32_t i = 0; i < l->n; i++)
+        more[out->n++] = (struct place){ slot, l->c[i].v };
+    out->list = more;
     return true;
 }
 
 /* Of the first kinds before the others. */
-static bool look_for_places (struct backtrack *b, const struct goal *gl, struct list *l)
+static bool look_for_places (struct backtrack *b, const struct goal *gl,
+                             struct places *out)
 {
     struct match *m = b->m;
     uint64_t before = m->s->counts.preorder;
@@ -434,43 +467,41 @@ static bool look_for_places (struct backtrack *b, const struct goal *gl, struct 
             cand_sort (m, &kind, gl->left);
         } else if (cand_add (m, &kind)) {
             kind.c[0].v = gl->u;
-            kind.c[0].slot = r;
         }
-        for (uint32_t i = 0; i < kind.n && !m->fault; i++) {
-            struct cand *c = cand_add (m, l);
-            if (c)
-                *c = kind.c[i];
-        }
+        if (m->fault || !add_places (m, r, &kind, out))
+            return false;
     }
-    b->steps -= l->n + (m->s->counts.preorder - before);
-    return !m->fault;
+    b->steps -= out->n + (m->s->counts.preorder - before);
+    return true;
 }
 
 static bool solve_slots (struct backtrack *b, const struct goal *gl)
 {
-    struct list l = { 0 };
+    struct places places = { 0 };
     struct goal now = *gl, rest;
 
-    if (!now.l && !look_for_places (b, gl, now.l = &l))
+    if (!now.places && !look_for_places (b, gl, &places))
         return false;
-    for (uint32_t i = now.from; i < now.l->n && b->steps > 0; i++) {
-        const struct cand *c = &now.l->c[i];
+    if (!now.places)
+        now.places = &places;
+    for (uint32_t i = now.from; i < now.places->n && b->steps > 0; i++) {
+        struct place p = now.places->list[i];
         struct arena_mark mark = arena_mark (b->m->s->arena);
         int at;
-        if (c->v != gl->u
-            && (state_of (b, c->v) == TAKEN || !leads_to (b, gl->u, c->v, 0)))
+        if (p.u != gl->u
+            && (state_of (b, p.u) == TAKEN || !leads_to (b, gl->u, p.u, 0)))
             continue;
-        if ((at = choose (b, gl, c->slot, c)) < 0)
+        if ((at = choose (b, gl, p.slot, p.u, 0)) < 0)
             return false;
         rest = now;
         rest.from = i; /* as many there as there are */
         rest.left--;
-        struct goal like = { .u = c->v,
+        struct goal like = { .u = p.u,
                              .excl = true,
                              .parent = at,
                              .pristine =
-                                 match_kind_fit (b->m, c->v, c->slot) < SLOT_WHOLE };
-        bool rc = solve (b, add_goals (b, c->slot->with, c->slot->nwith, &like, &rest));
+                                 match_kind_fit (b->m, p.u, p.slot) < SLOT_WHOLE };
+        bool rc = solve (b, add_goals (b, p.slot->with, p.slot->nwith, &like, &rest));
         b->n = at;
         if (rc)
             return true;

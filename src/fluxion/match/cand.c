@@ -8,8 +8,9 @@
 struct cand *cand_add (struct match *m, struct list *l)
 {
     if (l->n == l->cap) {
-        uint32_t cap = l->cap ? l->cap * 2 : 8;
-        struct cand *c = arena_alloc (m->s->arena, cap * sizeof (*c));
+        /* What is not used of it costs nothing; to copy it does. */
+        uint32_t cap = l->cap == 0 ? 8 : l->cap < 1024 ? l->cap * 2 : l->cap * 4;
+        struct cand *c = arena_take (m->s->arena, cap * sizeof (*c));
         if (!c) {
             m->fault = ENOMEM;
             return NULL;
@@ -51,32 +52,9 @@ static int64_t own_score (const struct match *m, uint32_t v)
     return g->v[v].id + 2;
 }
 
-static int by_score_up (const void *pa, const void *pb)
-{
-    const struct cand *a = pa, *b = pb;
-
-    if (a->score != b->score)
-        return a->score < b->score ? -1 : 1;
-    if (a->uniq != b->uniq)
-        return a->uniq < b->uniq ? -1 : 1;
-    return a->order < b->order ? -1 : 1;
-}
-
-static int by_score_down (const void *pa, const void *pb)
-{
-    const struct cand *a = pa, *b = pb;
-
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    if (a->uniq != b->uniq)
-        return a->uniq > b->uniq ? -1 : 1;
-    return a->order < b->order ? -1 : 1;
-}
-
 /* Locality: as few parents as can be, those that have most first; of what is below one,
  * the longest run of ids. */
 struct near {
-    struct cand c;
     int64_t have;   /* units below the parent, at most those that are wanted */
     uint32_t run;   /* length of the run of ids that it is in */
     uint32_t first; /* of the parent: when it was found */
@@ -84,88 +62,158 @@ struct near {
 
 static int by_group (const void *pa, const void *pb)
 {
-    const struct near *a = pa, *b = pb;
+    const struct cand *a = pa, *b = pb;
 
-    if (a->c.group != b->c.group)
-        return a->c.group < b->c.group ? -1 : 1;
-    if (a->c.score != b->c.score)
-        return a->c.score < b->c.score ? -1 : 1;
-    return a->c.order < b->c.order ? -1 : 1;
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    if (a->score != b->score)
+        return a->score < b->score ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
 }
 
-static int by_nearness (const void *pa, const void *pb)
+static bool in_groups (const struct list *l)
 {
-    const struct near *a = pa, *b = pb;
-
-    if (a->have != b->have)
-        return a->have > b->have ? -1 : 1;
-    if (a->first != b->first)
-        return a->first < b->first ? -1 : 1;
-    if (a->run != b->run)
-        return a->run > b->run ? -1 : 1;
-    if (a->c.score != b->c.score)
-        return a->c.score > b->c.score ? -1 : 1;
-    return a->c.order < b->c.order ? -1 : 1;
+    for (uint32_t i = 1; i < l->n; i++)
+        if (by_group (&l->c[i - 1], &l->c[i]) > 0)
+            return false;
+    return true;
 }
 
-static void find_runs (struct near *list, uint32_t n)
+static void find_runs (const struct cand *c, struct near *near, uint32_t n)
 {
     for (uint32_t i = 0, k; i < n; i = k) {
-        for (k = i + 1; k < n && list[k].c.score - list[k - 1].c.score <= 1;)
+        for (k = i + 1; k < n && c[k].score - c[k - 1].score <= 1;)
             k++;
         for (uint32_t j = i; j < k; j++)
-            list[j].run = k - i;
+            near[j].run = k - i;
     }
 }
 
-static void measure_group (struct near *list, uint32_t n, int64_t want)
+static void measure_group (const struct cand *c, struct near *near, uint32_t n,
+                           int64_t want)
 {
     uint32_t first = UINT32_MAX;
     int64_t have = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        have += list[i].c.units;
-        first = list[i].c.order < first ? list[i].c.order : first;
+        have += c[i].units;
+        first = c[i].order < first ? c[i].order : first;
     }
     for (uint32_t i = 0; i < n; i++) {
-        list[i].have = have < want ? have : want;
-        list[i].first = first;
+        near[i].have = have < want ? have : want;
+        near[i].first = first;
     }
-    find_runs (list, n);
+    find_runs (c, near, n);
 }
 
-static void sort_locality (struct match *m, struct list *l, int64_t want)
+/* The list may be in another order then: by group. */
+static struct near *measure (struct match *m, struct list *l, int64_t want)
 {
-    struct near *list = arena_alloc (m->s->arena, l->n * sizeof (*list));
+    struct near *near = arena_take (m->s->arena, (l->n + 1) * sizeof (*near));
 
-    if (!list) {
-        m->fault = ENOMEM;
-        return;
-    }
-    for (uint32_t i = 0; i < l->n; i++)
-        list[i].c = l->c[i];
-    sort_array (list, l->n, sizeof (*list), by_group);
+    if (!near)
+        return NULL;
+    if (!in_groups (l))
+        sort_array (l->c, l->n, sizeof (*l->c), by_group);
     for (uint32_t i = 0, k; i < l->n; i = k) {
-        for (k = i + 1; k < l->n && list[k].c.group == list[i].c.group;)
+        for (k = i + 1; k < l->n && l->c[k].group == l->c[i].group;)
             k++;
-        measure_group (list + i, k - i, want);
+        measure_group (l->c + i, near + i, k - i, want);
     }
-    sort_array (list, l->n, sizeof (*list), by_nearness);
-    for (uint32_t i = 0; i < l->n; i++)
-        l->c[i] = list[i].c;
+    return near;
+}
+
+static bool is_nearer (const struct ranking *r, uint32_t i, uint32_t k)
+{
+    const struct near *a = &r->near[i], *b = &r->near[k];
+    const struct cand *x = &r->c[i], *y = &r->c[k];
+
+    if (a->have != b->have)
+        return a->have > b->have;
+    if (a->first != b->first)
+        return a->first < b->first;
+    if (a->run != b->run)
+        return a->run > b->run;
+    if (x->score != y->score)
+        return x->score > y->score;
+    return x->order < y->order;
+}
+
+static bool is_better (const struct ranking *r, uint32_t i, uint32_t k)
+{
+    const struct cand *a = &r->c[i], *b = &r->c[k];
+
+    if (r->near)
+        return is_nearer (r, i, k);
+    if (a->score != b->score)
+        return (a->score < b->score) != r->down;
+    if (a->uniq != b->uniq)
+        return (a->uniq < b->uniq) != r->down;
+    return a->order < b->order;
+}
+
+static void sift (struct ranking *r, uint32_t at)
+{
+    uint32_t *heap = r->heap, i = heap[at];
+
+    for (uint32_t kid; (kid = 2 * at + 1) < r->n; at = kid) {
+        if (kid + 1 < r->n && is_better (r, heap[kid + 1], heap[kid]))
+            kid++;
+        if (!is_better (r, heap[kid], i))
+            break;
+        heap[at] = heap[kid];
+    }
+    heap[at] = i;
+}
+
+bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r)
+{
+    enum policy_kind kind = m->s->policy.kind;
+
+    *r = (struct ranking){ .c = l->c, .n = l->n, .down = kind == POLICY_HIGH };
+    if (l->n < 2)
+        return true;
+    if (!(r->heap = arena_take (m->s->arena, l->n * sizeof (*r->heap)))
+        || (kind == POLICY_LOCALITY && !(r->near = measure (m, l, want)))) {
+        m->fault = ENOMEM;
+        return false;
+    }
+    for (uint32_t i = 0; i < r->n; i++)
+        r->heap[i] = i;
+    for (uint32_t i = r->n / 2; i-- > 0;)
+        sift (r, i);
+    return true;
+}
+
+struct cand *cand_next (struct ranking *r)
+{
+    if (!r->heap)
+        return r->at < r->n ? &r->c[r->at++] : NULL;
+    if (r->n == 0)
+        return NULL;
+    uint32_t best = r->heap[0];
+    r->heap[0] = r->heap[--r->n];
+    if (r->n)
+        sift (r, 0);
+    return &r->c[best];
 }
 
 void cand_sort (struct match *m, struct list *l, int64_t want)
 {
-    const struct policy *p = &m->s->policy;
+    struct ranking r;
+    struct cand *sorted, *c;
+    uint32_t n = 0;
 
-    if (l->n < 2)
+    if (l->n < 2 || !cand_rank (m, l, want, &r))
         return;
-    if (p->kind == POLICY_LOCALITY)
-        sort_locality (m, l, want);
-    else
-        sort_array (l->c, l->n, sizeof (*l->c),
-                    p->kind == POLICY_HIGH ? by_score_down : by_score_up);
+    if (!(sorted = arena_take (m->s->arena, l->n * sizeof (*sorted)))) {
+        m->fault = ENOMEM;
+        return;
+    }
+    while ((c = cand_next (&r)))
+        sorted[n++] = *c;
+    l->c = sorted;
+    l->cap = l->n;
 }
 
 void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor)

@@ -316,6 +316,14 @@ bool tally_full (const struct query *q, const struct tally *t)
     return (q->bundle ? t->bundles : t->units) >= q->want;
 }
 
+/* Of many candidates few are taken: what nothing is asked for below need not be picked to
+ * know that it serves. */
+static bool can_check_lightly (const struct match *m, const struct query *q)
+{
+    return q->r->nwith == 0 && q->r->exclusive == EXCL_UNSET && !m->pools
+           && !m->s->policy.stop_on_first && !m->s->policy.node_exclusive;
+}
+
 /* Candidates below u, in the order of discovery; verified (with picks) only if
  * `verify` is set. Levels add the factor of nodes that are passed through. */
 void match_gather (struct match *m, uint32_t u, const struct query *q, bool verify,
@@ -326,6 +334,7 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
     struct tally found = { 0 };
     enum slot_fit fit = SLOT_NONE;
     uint32_t v, before = out->n;
+    bool lightly = can_check_lightly (m, q);
 
     if (m->fault)
         return;
@@ -343,7 +352,9 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
         if (!q->r->is_slot && g->v[v].type == q->r->type_id) {
             struct pick *p = NULL;
             uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
-            if (verify && !(p = try_vertex (m, v, q->r, q->excl)))
+            if (verify
+                && (lightly ? !match_serves (m, v, q->r, q->excl)
+                            : !(p = try_vertex (m, v, q->r, q->excl))))
                 continue;
             if (m->pools && !m->s->policy.stop_on_first)
                 pool_undo (m, drawn); /* not all candidates will be taken */
@@ -483,6 +494,23 @@ static void put_wanted_last (struct match *m, struct list *l)
     sort_array (l->c, l->n, sizeof (*l->c), by_wanted);
 }
 
+static bool rank (struct match *m, const struct query *q, struct list *l, bool sorted,
+                  struct ranking *r)
+{
+    int64_t want = q->want;
+
+    if (q->bundle && __builtin_mul_overflow (want, q->bundle, &want))
+        want = INT64_MAX;
+    *r = (struct ranking){ .c = l->c, .n = l->n };
+    if (!is_cautious (m))
+        return sorted || cand_rank (m, l, want, r);
+    if (!sorted)
+        cand_sort (m, l, want);
+    put_wanted_last (m, l);
+    r->c = l->c;
+    return !m->fault;
+}
+
 void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l)
 {
     struct query sub = *q;
@@ -490,7 +518,8 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     bool lazy = fits_policy_lazily (m) && (!q->r->is_slot || e);
     uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
     struct tally found = { 0 };
-    uint32_t good = 0;
+    struct ranking r;
+    struct cand *next;
 
     if (lazy && e) {
         sub.r = e;
@@ -503,35 +532,32 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
     }
     bool done =
         lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
-    if (!done) {
+    if (!done)
         match_gather (m, u, &sub, !lazy, l);
-        int64_t want = q->want;
-        if (q->bundle && __builtin_mul_overflow (want, q->bundle, &want))
-            want = INT64_MAX;
-        cand_sort (m, l, want);
-    }
     if (m->pools)
         pool_undo (m, drawn);
-    if (is_cautious (m))
-        put_wanted_last (m, l);
-    for (uint32_t i = 0; i < l->n && !tally_full (q, &found) && !m->fault; i++) {
-        struct cand *c = &l->c[i];
-        if (c->pick && m->pools && !pool_redraw (m, c->pick)) {
+    if (m->fault || !rank (m, q, l, done, &r))
+        return;
+    struct list good = { .c = r.heap ? NULL : l->c, .cap = r.heap ? 0 : l->cap };
+    while (!tally_full (q, &found) && !m->fault && (next = cand_next (&r))) {
+        struct cand c = *next, *to;
+        if (c.pick && m->pools && !pool_redraw (m, c.pick)) {
             /* There may be something else in it, or that feeds it. */
             if (!sub.r->is_slot)
-                c->pick = NULL;
-            else if (!match_redraw_slot (m, c))
+                c.pick = NULL;
+            else if (!match_redraw_slot (m, &c))
                 continue;
         }
-        if (!c->pick && !(c->pick = try_vertex (m, c->v, sub.r, sub.excl)))
+        if (!c.pick && !(c.pick = try_vertex (m, c.v, sub.r, sub.excl)))
             continue;
         if (sub.slots)
-            c->units = 1;
-        tally_add (q, &found, c->units);
-        l->c[good++] = *c;
+            c.units = 1;
+        tally_add (q, &found, c.units);
+        if ((to = cand_add (m, &good)))
+            *to = c;
     }
-    l->n = good;
-    l->units = found.units;
+    good.units = found.units;
+    *l = good;
 }
 
 /* As many of the best as the count allows. False: less than its minimum. */

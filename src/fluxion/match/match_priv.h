@@ -14,6 +14,8 @@ struct pick {
     struct pick *kids, *next;
     struct draw *draws; /* from pools, with what is below; see pool.h */
     uint32_t ndraws;
+    uint32_t own;                /* the last of them, if it begins a slot that draws */
+    const struct resource *slot; /* from pools itself: for what */
 };
 
 struct match {
@@ -51,8 +53,6 @@ struct cand {
     uint32_t wanted; /* by others of the match, see pool.h */
     int64_t units;
     struct pick *pick;
-    const struct resource *slot; /* of a slot that draws from pools (pool.h): what it */
-    uint32_t ndraws;             /* is, and how often; the last draws of its pick */
 };
 
 struct list {
@@ -69,6 +69,19 @@ void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor);
 int64_t cand_node_factor (const struct match *m, uint32_t v);
 /* Best first, by the policy, if so many units are wanted. */
 void cand_sort (struct match *m, struct list *l, int64_t want);
+
+/* The same one after the other: of many, few are wanted. Candidates stay where they are,
+ * while the list is left alone. */
+struct ranking {
+    struct cand *c;
+    uint32_t n, at;
+    uint32_t *heap; /* of indices in c; NULL: they are in order */
+    const struct near *near;
+    bool down;
+};
+/* False with m->fault. */
+bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r);
+struct cand *cand_next (struct ranking *r); /* NULL: there are no more */
 
 /* The walk (match.c) */
 
@@ -145,8 +158,8 @@ void match_select (struct match *m, const struct pick *picks);
  * under the vertex where they contend. A request for more vertices and slots than
  * BACKTRACK_CHOICES is not searched so, and of a moldable count only the least is. What
  * cannot be found within that is missed: the answer is as if it were not there. */
-#define BACKTRACK_STEPS 20000
-#define BACKTRACK_ALL_STEPS 50000
+#define BACKTRACK_STEPS 10000
+#define BACKTRACK_ALL_STEPS 20000
 #define BACKTRACK_CHOICES 256
 
 /* For all of the match; then it is selected, as match_select does. */

@@ -159,6 +159,7 @@ struct arena *arena_create (void);
 void arena_destroy (struct arena *a);
 void arena_reset (struct arena *a);
 void *arena_alloc (struct arena *a, size_t size); /* zeroed; NULL: ENOMEM */
+void *arena_take (struct arena *a, size_t size);  /* as it is */
 /* Give back all that was taken since the mark. */
 struct arena_mark {
     void *chunk;

@@ -280,8 +280,8 @@ static bool keep_drawn (struct match *m, struct cand *c, const struct resource *
                   "a slot has to be made of more than what it draws from above");
         return false;
     }
-    c->slot = slot;
-    c->ndraws = m->s->pools->nlog - drawn;
+    c->pick->slot = slot;
+    c->pick->own = m->s->pools->nlog - drawn;
     pool_keep (m, c->pick, drawn);
     return !m->fault;
 }
@@ -301,13 +301,13 @@ bool match_redraw_slot (struct match *m, struct cand *c)
     struct pick *p = c->pick;
     uint32_t nlog = m->s->pools->nlog, all = p->ndraws;
 
-    if (!c->slot || c->ndraws == 0)
+    if (p->own == 0)
         return false;
-    p->ndraws -= c->ndraws;
+    p->ndraws -= p->own;
     if (pool_redraw (m, p)) {
         uint32_t drawn = m->s->pools->nlog;
-        if (draw_slot (m, c->v, c->slot))
-            return keep_drawn (m, c, c->slot, drawn);
+        if (draw_slot (m, c->v, p->slot))
+            return keep_drawn (m, c, p->slot, drawn);
         pool_undo (m, nlog);
     }
     p->ndraws = all;
