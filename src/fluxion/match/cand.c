@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cand *cand_add (struct match *m, struct list *l)
+static struct cand *make_room (struct match *m, struct list *l)
 {
     if (l->n == l->cap) {
         /* What is not used of it costs nothing; to copy it does. */
@@ -20,10 +20,26 @@ struct cand *cand_add (struct match *m, struct list *l)
         l->c = c;
         l->cap = cap;
     }
-    struct cand *c = &l->c[l->n];
-    memset (c, 0, sizeof (*c));
-    c->order = l->n++;
+    return &l->c[l->n++];
+}
+
+struct cand *cand_add (struct match *m, struct list *l)
+{
+    struct cand *c = make_room (m, l);
+
+    if (c)
+        *c = (struct cand){ .order = l->n - 1 };
     return c;
+}
+
+void cand_copy (struct match *m, struct list *l, const struct cand *c)
+{
+    struct cand copy = *c, *to = make_room (m, l);
+
+    if (to) {
+        *to = copy;
+        to->order = l->n - 1;
+    }
 }
 
 int64_t cand_node_factor (const struct match *m, uint32_t v)
@@ -152,9 +168,16 @@ static bool is_better (const struct ranking *r, uint32_t i, uint32_t k)
     return a->order < b->order;
 }
 
+static int by_rank (const void *pa, const void *pb, void *arg)
+{
+    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+    return a == b ? 0 : is_better (arg, a, b) ? -1 : 1;
+}
+
 static void sift (struct ranking *r, uint32_t at)
 {
-    uint32_t *heap = r->heap, i = heap[at];
+    uint32_t *heap = r->index, i = heap[at];
 
     for (uint32_t kid; (kid = 2 * at + 1) < r->n; at = kid) {
         if (kid + 1 < r->n && is_better (r, heap[kid + 1], heap[kid]))
@@ -166,6 +189,10 @@ static void sift (struct ranking *r, uint32_t at)
     heap[at] = i;
 }
 
+/* Of so many candidates that are looked at one is wanted: then it is not worth while to
+ * sort them all. */
+#define FEW 8
+
 bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r)
 {
     enum policy_kind kind = m->s->policy.kind;
@@ -173,26 +200,31 @@ bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r
     *r = (struct ranking){ .c = l->c, .n = l->n, .down = kind == POLICY_HIGH };
     if (l->n < 2)
         return true;
-    if (!(r->heap = arena_take (m->s->arena, l->n * sizeof (*r->heap)))
+    if (!(r->index = arena_take (m->s->arena, l->n * sizeof (*r->index)))
         || (kind == POLICY_LOCALITY && !(r->near = measure (m, l, want)))) {
         m->fault = ENOMEM;
         return false;
     }
     for (uint32_t i = 0; i < r->n; i++)
-        r->heap[i] = i;
-    for (uint32_t i = r->n / 2; i-- > 0;)
+        r->index[i] = i;
+    r->heap = want < r->n / FEW;
+    for (uint32_t i = r->n / 2; r->heap && i-- > 0;)
         sift (r, i);
+    if (!r->heap)
+        sort_array_with (r->index, r->n, sizeof (*r->index), by_rank, r);
     return true;
 }
 
 struct cand *cand_next (struct ranking *r)
 {
-    if (!r->heap)
-        return r->at < r->n ? &r->c[r->at++] : NULL;
+    if (!r->heap) {
+        uint32_t at = r->at++;
+        return at >= r->n ? NULL : &r->c[r->index ? r->index[at] : at];
+    }
     if (r->n == 0)
         return NULL;
-    uint32_t best = r->heap[0];
-    r->heap[0] = r->heap[--r->n];
+    uint32_t best = r->index[0];
+    r->index[0] = r->index[--r->n];
     if (r->n)
         sift (r, 0);
     return &r->c[best];

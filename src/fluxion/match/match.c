@@ -538,9 +538,9 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         pool_undo (m, drawn);
     if (m->fault || !rank (m, q, l, done, &r))
         return;
-    struct list good = { .c = r.heap ? NULL : l->c, .cap = r.heap ? 0 : l->cap };
+    struct list good = { .c = r.index ? NULL : l->c, .cap = r.index ? 0 : l->cap };
     while (!tally_full (q, &found) && !m->fault && (next = cand_next (&r))) {
-        struct cand c = *next, *to;
+        struct cand c = *next;
         if (c.pick && m->pools && !pool_redraw (m, c.pick)) {
             /* There may be something else in it, or that feeds it. */
             if (!sub.r->is_slot)
@@ -553,8 +553,7 @@ void match_best (struct match *m, uint32_t u, const struct query *q, struct list
         if (sub.slots)
             c.units = 1;
         tally_add (q, &found, c.units);
-        if ((to = cand_add (m, &good)))
-            *to = c;
+        cand_copy (m, &good, &c);
     }
     good.units = found.units;
     *l = good;

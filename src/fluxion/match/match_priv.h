@@ -63,6 +63,7 @@ struct list {
 
 /* At the end of the list; NULL with m->fault. */
 struct cand *cand_add (struct match *m, struct list *l);
+void cand_copy (struct match *m, struct list *l, const struct cand *c);
 /* The score of v by itself. */
 void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor);
 /* What passing through v adds. */
@@ -75,9 +76,9 @@ void cand_sort (struct match *m, struct list *l, int64_t want);
 struct ranking {
     struct cand *c;
     uint32_t n, at;
-    uint32_t *heap; /* of indices in c; NULL: they are in order */
+    uint32_t *index; /* in c, in order or as a heap; NULL: that is in order */
     const struct near *near;
-    bool down;
+    bool heap, down;
 };
 /* False with m->fault. */
 bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r);

@@ -335,12 +335,7 @@ static bool take_slots (struct match *m, const struct query *q, struct memo *o,
             break;
         int64_t have = a ? value (m, a->l.c[a->next].score) : NONE;
         if (a && (i == NOWHERE || have > max || (have == max && a->i < i))) {
-            struct cand *c = cand_add (m, out);
-            if (c) {
-                uint32_t order = c->order;
-                *c = a->l.c[a->next++];
-                c->order = order;
-            }
+            cand_copy (m, out, &a->l.c[a->next++]);
             continue;
         }
         if (n == cap) {

@@ -418,7 +418,7 @@ static int64_t take_mixture (struct mixture *x, const int64_t *limit, struct lis
         int64_t here = 0;
         for (uint32_t i = 0; i < x->found[k].n && total < x->want && here < limit[k];
              i++) {
-            struct cand *c = &x->found[k].c[i], *to;
+            const struct cand *c = &x->found[k].c[i];
             if (overlaps (m->s, base, c->pick))
                 continue;
             take_picks (m->s, base, c->pick);
@@ -426,11 +426,9 @@ static int64_t take_mixture (struct mixture *x, const int64_t *limit, struct lis
             total++;
             if (!out)
                 continue;
-            if (!(to = cand_add (m, out)))
+            cand_copy (m, out, c);
+            if (m->fault)
                 return total;
-            uint32_t order = to->order;
-            *to = *c;
-            to->order = order;
         }
     }
     return total;
@@ -535,14 +533,8 @@ static void take_back (struct match *m, uint32_t u, const struct query *q,
     if (best.n == 0 || m->fault)
         return;
     out->n = was;
-    for (uint32_t i = 0; i < best.n; i++) {
-        struct cand *c = cand_add (m, out);
-        if (!c)
-            return;
-        uint32_t order = c->order;
-        *c = best.c[i];
-        c->order = order;
-    }
+    for (uint32_t i = 0; i < best.n && !m->fault; i++)
+        cand_copy (m, out, &best.c[i]);
 }
 
 void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
