@@ -251,7 +251,7 @@ static void test_lost_with_its_server (void **state)
 
     frame (job, 5, 'x', gone);
     frame (job, 5, 'X', "9");
-    check ("exception(2,exec,gone) L1:2 2 D3: w1:\"eof\" ");
+    check ("exception(2,exec,gone) L1:2 2 D3: w1:2 - \"eof\" ");
     frame (job, 1, 'X', "0");
     frame (job, 3, 'x', gone);
     frame (job, 3, 'X', "9"); /* the last one */
@@ -260,7 +260,7 @@ static void test_lost_with_its_server (void **state)
     job = running_three (NULL);
     frame (job, 5, 'x', gone);
     frame (job, 5, 'X', "9");
-    check ("exception(0,exec,gone) L1:2 0 D3: w1:\"eof\" ");
+    check ("exception(0,exec,gone) L1:2 0 D3: w1:2 - \"eof\" ");
     job_destroy (job);
 }
 
