@@ -688,12 +688,6 @@ static bool is_known (const struct job *job, const char *type, int severity,
     return false;
 }
 
-/* Who is still to come is waited for. */
-bool job_is_critical (const struct job *job, const struct shell_ref *s)
-{
-    return !s->started || !job->critical || idset_test (job->critical, s - job->shells);
-}
-
 static void got_exception (struct job *job, struct shell_ref *s, const char *text,
                            size_t len)
 {
@@ -730,6 +724,17 @@ int job_set_critical (struct job *job, const char *shells)
     idset_destroy (job->critical);
     job->critical = ids;
     return 0;
+}
+
+bool job_spares (const struct job *job, const struct shell_ref *s)
+{
+    return job->critical && !idset_test (job->critical, s - job->shells);
+}
+
+/* Who is still to come is waited for. */
+bool job_is_critical (const struct job *job, const struct shell_ref *s)
+{
+    return !s->started || !job_spares (job, s);
 }
 
 /* The leader as what it is; to the others it is a shell whose tasks have exited. */

@@ -197,6 +197,8 @@ void job_shell_lost (struct job *job, struct shell_ref *s, int status, const cha
 /* Only these shells are critical, by their index, and the leader, whatever they are.
  * -1 with EINVAL: no set of them. */
 int job_set_critical (struct job *job, const char *shells);
+/* It has said that it can do without this one. */
+bool job_spares (const struct job *job, const struct shell_ref *s);
 void job_raise (struct job *job, int severity, const char *type, const char *note);
 void job_send_all (struct job *job, char type, const char *text);
 /* An io object for standard input: answered with input_done when the tasks have

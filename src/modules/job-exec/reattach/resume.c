@@ -36,7 +36,8 @@ struct claim {
     double deadline; /* monotonic, for ranks that are not there */
     /* of its shells: */
     int found, heard, missing;
-    bool unknown; /* one may have been there */
+    bool unknown;       /* one may have been there */
+    struct idset *gone; /* brokers of those whose exit is stored */
     json_t *exceptions;
 };
 
@@ -45,6 +46,7 @@ static void claim_destroy (void *value)
     struct claim *c = value;
 
     flux_future_destroy (c->f);
+    idset_destroy (c->gone);
     json_decref (c->exceptions);
     free (c);
 }
@@ -273,8 +275,14 @@ static const struct shell_ref *first_not_asked (const struct job *job)
 
 static void lose_rank (struct ctx *ctx, struct job *job, unsigned int rank)
 {
+    struct shell_ref *s = job_shell (job, rank);
     char note[128];
 
+    if (s && job_spares (job, s)) {
+        s->asked = true;
+        resume_op (job, s, JOB_UNKNOWN, ctx);
+        return;
+    }
     snprintf (note, sizeof (note),
               "node failure on rank %u, which has not come back in time", rank);
     lose (ctx, job, "node-failure", note);
@@ -315,6 +323,8 @@ static void not_back (struct timer *t, void *arg)
         c->deadline = c->f ? now + 1. : INFINITY;
         if (!s)
             continue;
+        if (job_spares (job, s))
+            c->deadline = now; /* it may not be the only one */
         lose_rank (ctx, job, s->rank);
         pos = 0;
     }
@@ -356,11 +366,16 @@ static void got_event (struct claim *c, double t, const char *name, json_t *cont
 static void got_exec_event (struct claim *c, double t, const char *name,
                             json_t *context)
 {
+    int rank;
+
     c->any = true;
     if (!strcmp (name, "starting") && c->since <= 0)
         c->since = t;
     if (!strcmp (name, "shell.start"))
         c->ran = true;
+    if (!strcmp (name, "shell-exit")
+        && json_unpack (context, "{s:i}", "rank", &rank) == 0 && rank >= 0)
+        (void)idset_set (c->gone, rank);
     if (!strncmp (name, "shell.", 6) || !strcmp (name, "shell-exit"))
         c->began = true;
     else if (!strcmp (name, "complete"))
@@ -571,9 +586,10 @@ static void lookups_continuation (flux_future_t *f, void *arg)
 
     ctx->resume.lookups--;
     c->f = NULL;
-    if (!(c->exceptions = json_array ()) || value_of (f, "eventlog", &events) < 0
-        || value_of (f, "log", &log) < 0 || read_kept (f, job) < 0
-        || read_critical (f, job) < 0)
+    if (!(c->exceptions = json_array ())
+        || !(c->gone = idset_create (0, IDSET_FLAG_AUTOGROW))
+        || value_of (f, "eventlog", &events) < 0 || value_of (f, "log", &log) < 0
+        || read_kept (f, job) < 0 || read_critical (f, job) < 0)
         lose (ctx, job, "exec", "what is stored of the job cannot be read");
     else {
         read_events (c, events, got_event);
@@ -785,15 +801,48 @@ void resume_give_up (struct ctx *ctx, struct job *job)
         lose_rank (ctx, job, s->rank);
 }
 
-/* All shells were found. */
+/* The job has said that it can do without all that are not there. */
+static bool can_do_without (const struct job *job, const struct claim *c)
+{
+    for (int i = 0; i < job->shell_count; i++) {
+        if (job->shells[i].answer != JOB_HEARD && !job_spares (job, &job->shells[i]))
+            return false;
+    }
+    return c->began && !c->ending;
+}
+
+/* They are lost: now, or as it was told before. */
+static void spare_missing (struct ctx *ctx, struct job *job, const struct idset *gone)
+{
+    for (int i = 0; i < job->shell_count && !job->finished; i++) {
+        struct shell_ref *s = &job->shells[i];
+        char note[256];
+
+        if (s->answer == JOB_HEARD || s->exited)
+            continue;
+        s->started = s->spared = true;
+        snprintf (note, sizeof (note), "lost contact with job shell on %s (rank %u)",
+                  flux_get_hostbyrank (ctx->h, s->rank), s->rank);
+        if (idset_test (gone, s->rank))
+            job_shell_exited (job, s, SIGKILL);
+        else
+            job_shell_lost (job, s, SIGKILL, "exec", note);
+    }
+}
+
+/* All shells were found, but for those that the job spares. */
 static void go_on (struct ctx *ctx, struct job *job, struct claim *c)
 {
     bool ending = c->ending || job->killed;
+    struct idset *gone = c->gone;
 
+    c->gone = NULL;
     end_claim (ctx, job);
     job->away_until = 0;
     if (job->shell_count > 1 && !job->finished)
         job_go_on (job);
+    spare_missing (ctx, job, gone);
+    idset_destroy (gone);
     job_send_signals (job);
     if (!ending || job->finished)
         return;
@@ -823,7 +872,7 @@ void resume_op (struct job *job, struct shell_ref *s, enum job_resumed what, voi
     c->unknown = c->unknown || what == JOB_UNKNOWN;
     if (c->heard + c->missing < job->shell_count)
         return;
-    if (c->missing > 0)
+    if (c->missing > 0 && !can_do_without (job, c))
         missing (ctx, job, c);
     else
         go_on (ctx, job, c);
