@@ -155,17 +155,31 @@ static bool is_nearer (const struct ranking *r, uint32_t i, uint32_t k)
     return x->order < y->order;
 }
 
+static int by_score_up (const void *pa, const void *pb)
+{
+    const struct cand *a = pa, *b = pb;
+
+    if (a->score != b->score)
+        return a->score < b->score ? -1 : 1;
+    if (a->uniq != b->uniq)
+        return a->uniq < b->uniq ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+static int by_score_down (const void *pa, const void *pb)
+{
+    const struct cand *a = pa, *b = pb;
+
+    if (a->score != b->score)
+        return a->score > b->score ? -1 : 1;
+    if (a->uniq != b->uniq)
+        return a->uniq > b->uniq ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
 static bool is_better (const struct ranking *r, uint32_t i, uint32_t k)
 {
-    const struct cand *a = &r->c[i], *b = &r->c[k];
-
-    if (r->near)
-        return is_nearer (r, i, k);
-    if (a->score != b->score)
-        return (a->score < b->score) != r->down;
-    if (a->uniq != b->uniq)
-        return (a->uniq < b->uniq) != r->down;
-    return a->order < b->order;
+    return r->near ? is_nearer (r, i, k) : r->compare (&r->c[i], &r->c[k]) < 0;
 }
 
 static int by_rank (const void *pa, const void *pb, void *arg)
@@ -197,9 +211,17 @@ bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r
 {
     enum policy_kind kind = m->s->policy.kind;
 
-    *r = (struct ranking){ .c = l->c, .n = l->n, .down = kind == POLICY_HIGH };
+    *r = (struct ranking){ .c = l->c,
+                           .n = l->n,
+                           .compare =
+                               kind == POLICY_HIGH ? by_score_down : by_score_up };
     if (l->n < 2)
         return true;
+    r->heap = want < r->n / FEW;
+    if (kind != POLICY_LOCALITY && !r->heap) {
+        sort_array (l->c, l->n, sizeof (*l->c), r->compare);
+        return true;
+    }
     if (!(r->index = arena_take (m->s->arena, l->n * sizeof (*r->index)))
         || (kind == POLICY_LOCALITY && !(r->near = measure (m, l, want)))) {
         m->fault = ENOMEM;
@@ -207,7 +229,6 @@ bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r
     }
     for (uint32_t i = 0; i < r->n; i++)
         r->index[i] = i;
-    r->heap = want < r->n / FEW;
     for (uint32_t i = r->n / 2; r->heap && i-- > 0;)
         sift (r, i);
     if (!r->heap)
@@ -236,7 +257,7 @@ void cand_sort (struct match *m, struct list *l, int64_t want)
     struct cand *sorted, *c;
     uint32_t n = 0;
 
-    if (l->n < 2 || !cand_rank (m, l, want, &r))
+    if (!cand_rank (m, l, want, &r) || !r.index)
         return;
     if (!(sorted = arena_take (m->s->arena, l->n * sizeof (*sorted)))) {
         m->fault = ENOMEM;

@@ -72,13 +72,14 @@ int64_t cand_node_factor (const struct match *m, uint32_t v);
 void cand_sort (struct match *m, struct list *l, int64_t want);
 
 /* The same one after the other: of many, few are wanted. Candidates stay where they are,
- * while the list is left alone. */
+ * while the list is left alone; where all may be wanted, it is sorted. */
 struct ranking {
     struct cand *c;
     uint32_t n, at;
     uint32_t *index; /* in c, in order or as a heap; NULL: that is in order */
     const struct near *near;
-    bool heap, down;
+    int (*compare) (const void *a, const void *b);
+    bool heap;
 };
 /* False with m->fault. */
 bool cand_rank (struct match *m, struct list *l, int64_t want, struct ranking *r);
