@@ -27,8 +27,9 @@ struct db_options {
      * `kept` asks for. journal_mode=OFF is refused: a batch that failed could not be
      * undone. */
     const char *journal_mode, *synchronous;
-    bool alone;      /* without a thread: system calls in the order of the calls */
-    const char *vfs; /* through which all system calls go; NULL: the default one */
+    bool alone; /* without a thread: system calls in the order of the calls */
+    const char *
+        vfs; /* through which all system calls go; NULL: the default one. Borrowed until db_close */
 };
 
 extern const char db_module[]; /* its name */

@@ -31,7 +31,8 @@ struct db {
     bool tainted;   /* the log has more than that */
     int page_size;
     bool shared;         /* a second connection may be there: no exclusive lock */
-    struct mover *mover; /* NULL: who writes moves the log */
+    struct mover *mover; /* NULL: not yet, or who writes moves the log */
+    const char *vfs;
     struct marks *marks; /* NULL: no collection */
     sqlite3_stmt *find, *scan, *drop;
 };

@@ -96,6 +96,10 @@ static void move_beside (struct db *db)
 
 void db_bound_log (struct db *db)
 {
+    /* Not before the log is long: most stores stay small. Without it all is as well, but
+     * waits. */
+    if (db->shared && !db->mover && db->frames > FRAMES_MAX)
+        db->mover = mover_create (sqlite3_db_filename (db->conn, "main"), db->vfs);
     if (db->mover)
         move_beside (db);
     else if (db->frames > FRAMES_MAX)

@@ -482,8 +482,7 @@ struct db *db_open (const char *path, const struct db_options *opts,
     }
     db_tidy (db);
     db_committed (db, db->conn, "main", db->frames);
-    if (db->shared) /* without it all is as well, but waits */
-        db->mover = mover_create (path, opts->vfs);
+    db->vfs = opts->vfs;
     return db;
 }
 
