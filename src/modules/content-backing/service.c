@@ -541,6 +541,7 @@ static int parse_options (flux_t *h, int argc, char *argv[], struct options *o)
         return refuse_options (h, "statedir is too long");
     snprintf (o->path, sizeof (o->path), "%s/%s", dir, db_name);
     o->db.kept = storage_is_kept (h);
+    o->db.alone = !storage_outlives (h); /* what is in rundir need not grow old */
     o->db.recovery = is_set (h, "broker.recovery-mode");
     if (parse_table (flux_get_conf (h), &o->db, &error) < 0)
         return refuse_options (h, error.text);
