@@ -182,19 +182,23 @@ static struct visit *visit_order (struct match *m, uint32_t u)
     const struct edge *e = graph_children (g, u);
     uint32_t n = g->v[u].nchildren;
     struct visit *visit = arena_alloc (m->s->arena, (n + 1) * sizeof (*visit));
+    bool cautious = is_cautious (m), sorted = true;
 
     if (!visit) {
         m->fault = ENOMEM;
         return NULL;
     }
+    /* The latest child first: of equal weight they are in order then. */
     for (uint32_t i = 0; i < n; i++) {
-        visit[i].child = e[i].child;
-        visit[i].weight = e[i].weight;
-        if (is_cautious (m))
-            visit[i].weight = cautious_weight (m, e[i].child, e[i].weight);
-        visit[i].uniq = g->v[e[i].child].uniq_id;
+        const struct edge *c = &e[n - 1 - i];
+        visit[i].child = c->child;
+        visit[i].weight =
+            cautious ? cautious_weight (m, c->child, c->weight) : c->weight;
+        visit[i].uniq = g->v[c->child].uniq_id;
+        sorted = sorted && (i == 0 || by_weight (&visit[i - 1], &visit[i]) <= 0);
     }
-    sort_array (visit, n, sizeof (*visit), by_weight);
+    if (!sorted)
+        sort_array (visit, n, sizeof (*visit), by_weight);
     return visit;
 }
 
