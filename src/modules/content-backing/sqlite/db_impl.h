@@ -48,6 +48,8 @@ int64_t db_query (struct db *db, const char *sql);
 int db_committed (void *arg, sqlite3 *conn, const char *name, int frames);
 /* After a commit: the log does not grow for ever. */
 void db_bound_log (struct db *db);
+/* After what is under way. */
+void db_end_mover (struct db *db);
 /* Off the log with what was not committed. */
 int db_cut_log (struct db *db, flux_error_t *error);
 /* The blob that was just stored is to be kept. */

@@ -10,6 +10,10 @@
 #define WAL_HEADER 32 /* bytes; the salt is in 16..23 */
 #define WAL_FRAME_HEADER 24
 
+#define INDEX_PAGE 32768 /* of the log's index, as SQLite maps it */
+#define INDEX_HEADERS 96 /* two, alike; zeros are none */
+#define INDEX_WRITE_LOCK 0
+
 #define FRAMES_MAX 2000 /* not moved: then they move into the database */
 
 /* Beside the writer, who waits for the disk only where the log ends: a log begins anew when
@@ -68,11 +72,59 @@ static void move_all (struct db *db)
         db->frames = frames;
 }
 
+/* SQLite counts what was moved in the log's index, and offers no way to count less. An
+ * index without a header, as a crash leaves it, is made anew from the log: then nothing
+ * is moved. */
+static int renew_index (struct db *db)
+{
+    sqlite3_file *f = NULL;
+    volatile void *p = NULL;
+    int rc;
+
+    if (sqlite3_file_control (db->conn, "main", SQLITE_FCNTL_FILE_POINTER, &f)
+            != SQLITE_OK
+        || !f || !f->pMethods || f->pMethods->iVersion < 2
+        || f->pMethods->xShmMap (f, 0, INDEX_PAGE, 0, &p) != SQLITE_OK || !p
+        || f->pMethods->xShmLock (f, INDEX_WRITE_LOCK, 1,
+                                  SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE)
+               != SQLITE_OK)
+        return -1;
+    memset ((void *)p, 0, INDEX_HEADERS);
+    f->pMethods->xShmBarrier (f);
+    rc = f->pMethods->xShmLock (f, INDEX_WRITE_LOCK, 1,
+                                SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+    return rc == SQLITE_OK && db_query (db, "SELECT COUNT(1) FROM sqlite_master") >= 0
+               ? 0
+               : -1;
+}
+
+/* False: not now. It is tried again. */
+static bool can_move (struct db *db)
+{
+    if (!mover_lost (db->mover))
+        return true;
+    if (db_settle (db, NULL) < 0 || renew_index (db) < 0)
+        return false;
+    mover_forget (db->mover);
+    return true;
+}
+
+void db_end_mover (struct db *db)
+{
+    if (!db->mover)
+        return;
+    (void)mover_moved (db->mover, HUGE_VAL);
+    if (!can_move (db)) /* the next start makes the index anew */
+        sqlite3_db_config (db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    mover_destroy (db->mover);
+    db->mover = NULL;
+}
+
 void db_tidy (struct db *db)
 {
-    if (db->mover)
+    if (db->mover && can_move (db))
         mover_begin (db->mover);
-    else
+    else if (!db->mover)
         move_all (db);
 }
 
@@ -81,7 +133,7 @@ static void move_beside (struct db *db)
     bool full = db->frames > LOG_LIMIT, enough = db->frames > LOG_ENOUGH;
     int moved = mover_moved (db->mover, full ? HUGE_VAL : enough ? BREATH : 0.), rest;
 
-    if (moved < 0)
+    if (moved < 0 || !can_move (db))
         return;
     if (db->frames < moved) {
         mover_forget (db->mover);
@@ -108,7 +160,7 @@ void db_bound_log (struct db *db)
 
 void db_rest (struct db *db)
 {
-    if (db->mover && mover_moved (db->mover, 0.) != db->frames)
+    if (db->mover && can_move (db) && mover_moved (db->mover, 0.) != db->frames)
         mover_begin (db->mover);
     sqlite3_db_release_memory (db->conn);
     buf_fini (&db->lz);

@@ -491,7 +491,7 @@ void db_close (struct db *db)
     if (db) {
         int saved_errno = errno;
 
-        mover_destroy (db->mover);
+        db_end_mover (db);
         close_conn (db);
         marks_destroy (db->marks);
         generation_fini (&db->generation);

@@ -727,6 +727,59 @@ static void test_mover_faults (void **state)
     with_mover = false;
 }
 
+/* The disk does not take what was moved of a log that went on meanwhile. Whether it
+ * begins anew, or the store is closed, what it had is on the disk. */
+static void lose_moved (bool closed)
+{
+    char disk[160];
+    sqlite3 *reader;
+    struct db *db;
+
+    make_path (disk, sizeof (disk), "disk");
+    faults.disk = open (disk, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    db = open_kept ();
+    for (int n = 1; n <= 20; n++)
+        assert_int_equal (put (db, n, false, 3000), 0);
+    /* who reads, as who writes meanwhile, keeps the mover from the rest */
+    assert_int_equal (sqlite3_open_v2 (path, &reader, SQLITE_OPEN_READWRITE, FAULTVFS),
+                      SQLITE_OK);
+    assert_int_equal (
+        sqlite3_exec (reader, "BEGIN; SELECT COUNT(1) FROM objects", NULL, NULL, NULL),
+        SQLITE_OK);
+    for (int n = 21; n <= 40; n++)
+        assert_int_equal (put (db, n, false, 3000), 0);
+    faultvfs_arm (&faults, FAULT_UNSYNCED, 1, 1);
+    db_tidy (db);
+    (void)mover_moved (db->mover, HUGE_VAL);
+    assert_int_equal (faults.failed, 1);
+    sqlite3_close (reader);
+    if (closed)
+        db_close (db);
+    else {
+        db_tidy (db);
+        (void)mover_moved (db->mover, HUGE_VAL);
+        assert_int_equal (put (db, 41, true, 3000), 0);
+        assert_true (db->frames < 20); /* it began anew */
+        close_by_crash (db);
+    }
+    copy_file (disk, path); /* and the power fails */
+    close (faults.disk);
+    faults.disk = 0;
+    db = open_kept ();
+    for (int n = 1; n <= (closed ? 40 : 41); n++)
+        assert_true (has (db, n));
+    db_close (db);
+}
+
+static void test_mover_unsynced (void **state)
+{
+    with_mover = true;
+    lose_moved (false);
+    clear_dir (dir);
+    lose_moved (true);
+    with_mover = false;
+}
+
 /* One that has it keeps others out, though it has no lock for itself alone. */
 static void test_one_instance (void **state)
 {
@@ -785,7 +838,8 @@ int main (void)
         unit_test_in_dir (test_sweep_eio),    unit_test_in_dir (test_sweep_short),
         unit_test_in_dir (test_sweep_open),   unit_test_in_dir (test_sweep_cut),
         unit_test_in_dir (test_rest),         unit_test_in_dir (test_mover),
-        unit_test_in_dir (test_mover_faults), unit_test_in_dir (test_one_instance),
+        unit_test_in_dir (test_mover_faults), unit_test_in_dir (test_mover_unsynced),
+        unit_test_in_dir (test_one_instance),
     };
     int rc;
 

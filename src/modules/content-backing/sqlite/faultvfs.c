@@ -3,13 +3,19 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct file {
     sqlite3_file base;
     sqlite3_file *real; /* behind this struct */
+    bool is_db;
 };
 
+#define PAGE 4096
+#define PAGES_MAX 4096
+
 static struct faults *faults;
+static bool unsynced[PAGES_MAX]; /* of the database */
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs vfs;
 
@@ -41,7 +47,10 @@ static int do_read (sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 
 static int do_write (sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-    if (faults->kind == FAULT_CUT || !strikes ())
+    if (((struct file *)f)->is_db && faults->disk)
+        for (sqlite3_int64 i = at / PAGE; i * PAGE < at + n && i < PAGES_MAX; i++)
+            unsynced[i] = true;
+    if (faults->kind == FAULT_CUT || faults->kind == FAULT_UNSYNCED || !strikes ())
         return real_of (f)->pMethods->xWrite (real_of (f), p, n, at);
     if (faults->kind == FAULT_SHORT)
         real_of (f)->pMethods->xWrite (real_of (f), p, n / 2, at);
@@ -55,9 +64,37 @@ static int do_truncate (sqlite3_file *f, sqlite3_int64 size)
     return real_of (f)->pMethods->xTruncate (real_of (f), size);
 }
 
+/* What waited is on the disk, or is lost. */
+static void settle_pages (sqlite3_file *f, bool lost)
+{
+    char data[PAGE];
+
+    for (int i = 0; i < PAGES_MAX; i++) {
+        if (unsynced[i] && !lost
+            && (real_of (f)->pMethods->xRead (real_of (f), data, PAGE,
+                                              (sqlite3_int64)i * PAGE)
+                    != SQLITE_OK
+                || pwrite (faults->disk, data, PAGE, (off_t)i * PAGE) != PAGE))
+            abort ();
+        unsynced[i] = false;
+    }
+}
+
+static int sync_db (sqlite3_file *f)
+{
+    bool lost = faults->kind == FAULT_UNSYNCED && strikes ();
+
+    settle_pages (f, lost);
+    return lost ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+}
+
 static int do_sync (sqlite3_file *f, int flags)
 {
     faults->syncs++;
+    if (((struct file *)f)->is_db && faults->disk)
+        return sync_db (f);
+    if (faults->kind == FAULT_UNSYNCED)
+        return SQLITE_OK;
     /* The tests do not cut the power: nothing need reach the disk. */
     return strikes () ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
@@ -146,6 +183,7 @@ static int do_open (sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *file,
 
     memset (f, 0, vfs.szOsFile);
     f->real = (sqlite3_file *)(f + 1);
+    f->is_db = flags & SQLITE_OPEN_MAIN_DB;
     if ((flags & SQLITE_OPEN_CREATE) && strikes ())
         return SQLITE_CANTOPEN;
     if ((rc = real_vfs->xOpen (real_vfs, name, f->real, flags, out)) == SQLITE_OK)

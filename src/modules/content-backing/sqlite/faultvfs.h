@@ -6,10 +6,12 @@
 #include <stdbool.h>
 
 enum fault_kind {
-    FAULT_ENOSPC, /* a write or a truncation to more */
-    FAULT_EIO,    /* any */
-    FAULT_SHORT,  /* a write of half of its bytes, then EIO */
-    FAULT_CUT,    /* a sync or a truncation; writes are good */
+    FAULT_ENOSPC,   /* a write or a truncation to more */
+    FAULT_EIO,      /* any */
+    FAULT_SHORT,    /* a write of half of its bytes, then EIO */
+    FAULT_CUT,      /* a sync or a truncation; writes are good */
+    FAULT_UNSYNCED, /* a sync of the database: what it waited for never gets to the disk,
+                     * though it can be read and the next sync is good */
 };
 
 struct faults {
@@ -19,6 +21,7 @@ struct faults {
     atomic_int calls; /* seen */
     atomic_int failed;
     atomic_int syncs; /* since it was armed */
+    int disk;         /* 0, or a file that gets what was synced of the database */
 };
 
 #define FAULTVFS "fault"

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 struct mover {
@@ -16,21 +15,24 @@ struct mover {
     pthread_cond_t changed;
     bool wanted, end; /* wanted: until it is done */
     int moved;
+    bool lost;
 };
 
 /* SQLite waits for the database only where the log ends: what is there by now need not be
- * waited for then. */
-static void sync_database (struct mover *m)
+ * waited for then. That it fails is told once; then what was to be written counts as
+ * written, though it is not. */
+static bool sync_database (struct mover *m)
 {
     sqlite3_file *f = NULL;
 
-    if (sqlite3_file_control (m->conn, "main", SQLITE_FCNTL_FILE_POINTER, &f)
-            == SQLITE_OK
-        && f && f->pMethods)
-        (void)f->pMethods->xSync (f, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    return sqlite3_file_control (m->conn, "main", SQLITE_FCNTL_FILE_POINTER, &f)
+               != SQLITE_OK
+           || !f || !f->pMethods
+           || f->pMethods->xSync (f, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
+                  == SQLITE_OK;
 }
 
-/* Frames moved. */
+/* Frames moved; -1: they are lost. */
 static int move (struct mover *m)
 {
     int moved = 0;
@@ -40,8 +42,7 @@ static int move (struct mover *m)
             != SQLITE_OK
         || moved < 0)
         return 0;
-    sync_database (m);
-    return moved;
+    return sync_database (m) ? moved : -1;
 }
 
 static void *run (void *arg)
@@ -55,10 +56,13 @@ static void *run (void *arg)
             pthread_cond_wait (&m->changed, &m->lock);
             continue;
         }
-        pthread_mutex_unlock (&m->lock);
-        moved = move (m);
-        pthread_mutex_lock (&m->lock);
-        m->moved = moved;
+        if (!m->lost) {
+            pthread_mutex_unlock (&m->lock);
+            moved = move (m);
+            pthread_mutex_lock (&m->lock);
+            m->lost = moved < 0;
+            m->moved = m->lost ? 0 : moved;
+        }
         m->wanted = false;
         pthread_cond_broadcast (&m->changed);
     }
@@ -151,9 +155,20 @@ int mover_moved (struct mover *m, double seconds)
     return moved;
 }
 
+bool mover_lost (struct mover *m)
+{
+    bool lost;
+
+    pthread_mutex_lock (&m->lock);
+    lost = m->lost;
+    pthread_mutex_unlock (&m->lock);
+    return lost;
+}
+
 void mover_forget (struct mover *m)
 {
     pthread_mutex_lock (&m->lock);
     m->moved = 0;
+    m->lost = false;
     pthread_mutex_unlock (&m->lock);
 }

@@ -7,6 +7,8 @@
 #ifndef CONTENT_SQLITE_MOVER_H
 #define CONTENT_SQLITE_MOVER_H
 
+#include <stdbool.h>
+
 struct mover;
 
 /* Of the database at path, which is open, in WAL mode and not locked for one connection
@@ -21,7 +23,10 @@ void mover_begin (struct mover *m);
 /* How many frames of the log are in the database because of mover_begin; -1: it is not
  * done after so many seconds. What failed has moved nothing. */
 int mover_moved (struct mover *m, double seconds);
-/* The log began anew: nothing of it is moved. */
+/* The disk has refused what was moved, and may have dropped it: the log must not begin anew
+ * before all of it was moved again. Until mover_forget nothing more is moved. */
+bool mover_lost (struct mover *m);
+/* The log began anew, or SQLite was told to move all of it again: nothing of it is moved. */
 void mover_forget (struct mover *m);
 
 #endif
