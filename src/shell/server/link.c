@@ -37,6 +37,7 @@ static struct {
     struct source pipe_src, up_src, listen_src;
     bool pipe_paused;
     bool up_watched;
+    bool listening;
     struct buf in; /* of the pipe: an unfinished line */
     struct buf up;
     size_t up_pos;
@@ -194,6 +195,16 @@ static bool is_ours (int fd)
     return private_peer (fd, &uid, NULL) == 0 && uid == geteuid ();
 }
 
+static int listen_or_not (bool on)
+{
+    if (lk.listening != on
+        && watch (&lk.listen_src, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL) < 0)
+        return -1;
+    lk.listening = on;
+    return 0;
+}
+
+/* Who comes and says nothing does not keep out who comes after him. */
 static void listen_ready (struct shell *sh, struct source *src, int revents)
 {
     int fd = accept4 (src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -201,14 +212,12 @@ static void listen_ready (struct shell *sh, struct source *src, int revents)
 
     if (fd < 0 || (fd = fd_above_standard (fd)) < 0)
         return;
-    if (!is_ours (fd) || (out = fcntl (fd, F_DUPFD_CLOEXEC, 3)) < 0) {
+    if (lk.greeted || !is_ours (fd) || (out = fcntl (fd, F_DUPFD_CLOEXEC, 3)) < 0) {
         close (fd);
         return;
     }
-    epoll_ctl (lk.epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
     close_up ();
     lk.up_src.fd = out;
-    lk.greeted = false;
     lk.ops->input (fd);
 }
 
@@ -323,6 +332,7 @@ static void greet (const struct frame *f)
         lk.greeted = true;
         lk.detached = 0;
         lk.timed_out = false;
+        (void)listen_or_not (false);
         buf_adds (&lk.up, "H 0\n");
         if (renewed)
             lk.ops->renewed ();
@@ -408,7 +418,7 @@ void link_lost (void)
     lk.look_at = now;
     lk.greeted = false;
     keep_detach (lk.keep);
-    if (watch (&lk.listen_src, EPOLL_CTL_ADD) < 0)
+    if (listen_or_not (true) < 0)
         lk.gone = true; /* nobody could come */
 }
 
@@ -442,6 +452,16 @@ static bool wait_for_broker (double now)
     return false;
 }
 
+double link_deadline (void)
+{
+    double end = lk.timed_out ? INFINITY : lk.detached + lk.timeout;
+
+    if (lk.detached == 0)
+        return INFINITY;
+    /* who is there has yet to say who he is */
+    return lk.up_src.fd >= 0 && !lk.timed_out ? end : fmin (lk.look_at, end);
+}
+
 bool link_settle (void)
 {
     double now;
@@ -453,21 +473,18 @@ bool link_settle (void)
     }
     flush_up ();
     pause_pipe ();
-    if (lk.detached == 0 || lk.up_src.fd >= 0)
+    if (lk.detached == 0)
         return true;
     now = clock_monotonic ();
-    return (now < lk.look_at && keep_running (lk.keep) > 0) || wait_for_broker (now);
-}
-
-double link_deadline (void)
-{
-    return lk.detached > 0 ? fmin (lk.look_at, lk.detached + lk.timeout) : INFINITY;
+    return (now < link_deadline () && (lk.up_src.fd >= 0 || keep_running (lk.keep) > 0))
+           || wait_for_broker (now);
 }
 
 int link_open (const char *dir, int epoll_fd, const struct link_ops *ops)
 {
     /* what interrupts the broker's group is not for it */
     (void)setsid ();
+    memset (&lk, 0, sizeof (lk));
     lk.ops = ops;
     lk.epoll_fd = epoll_fd;
     lk.timeout = TIMEOUT;
