@@ -496,11 +496,42 @@ static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     need_server (arg);
 }
 
+/* Of a broker, or a module, whose jobs were to be found again: now nobody looks for them,
+ * and their cores are given to others. */
+static void end_earlier (struct shells *sh)
+{
+    const char *recovery = flux_attr_get (sh->h, "broker.recovery-mode");
+    struct found *found;
+    flux_error_t error;
+    char *dir;
+    int fd;
+
+    if (recovery && strcmp (recovery, "1") == 0)
+        return;
+    fd = found_dir_open (flux_attr_get (sh->h, "statedir"), sh->rank, false, &dir,
+                         &error);
+    if (fd < 0)
+        return;
+    found = found_connect (flux_get_reactor (sh->h), fd, found_data, found_room, sh);
+    if (found)
+        found_kill (found);
+    else if (errno != ENOENT && errno != ECONNREFUSED)
+        flux_log_error (sh->h, "rank %u: %s/socket", sh->rank, dir);
+    found_destroy (found);
+    found_clear (fd);
+    free (dir);
+    close (fd);
+}
+
 /* A rank that keeps nothing has a server that ends with its broker. */
 static int init_keep (struct shells *sh, const struct shells_keep *keep)
 {
-    if (!keep || !storage_outlives (sh->h))
+    if (!storage_outlives (sh->h))
         return 0;
+    if (!keep) {
+        end_earlier (sh);
+        return 0;
+    }
     sh->timeout = keep->timeout;
     return (sh->token = strdup (keep->token)) ? 0 : -1;
 }

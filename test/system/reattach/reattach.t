@@ -167,6 +167,21 @@ is 'without a timeout jobs end with their brokers' 0 sh -c 'pgrep -xf "sleep 304
 begin 1 0
 like 'and are lost' 'lost contact' flux job wait-event -t 60 "$id" exception
 end
+begin 1
+id=$(flux submit sleep 305)
+flux job wait-event -q -t 60 "$id" start
+crash
+begin 1 0
+like 'so are those of a start with one' 'lost contact' flux job wait-event -t 60 "$id" exception
+succeeds 'whose tasks do not go on' until_true_here sh -c '! pgrep -xf "sleep 305"'
+end
+begin 1
+id=$(flux submit sleep 306)
+flux job wait-event -q -t 60 "$id" start
+flux module reload job-exec reattach-timeout=0
+flux job wait-event -q -t 60 "$id" clean
+succeeds 'nor those of a module with one' until_true_here sh -c '! pgrep -xf "sleep 306"'
+end
 
 # Four brokers, a job on each, and much output.
 cat >much.sh <<EOL
