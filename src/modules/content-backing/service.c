@@ -19,13 +19,17 @@
 #include "modules/content-backing/db.h"
 #include "modules/content-backing/garbage.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <flux/core.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <syslog.h>
+#include <unistd.h>
 
 struct timing {
     int64_t count;
@@ -59,6 +63,7 @@ struct service {
     bool used;             /* since it was started */
     struct garbage *garbage;
     struct timing load_time, store_time;
+    int dir_fd; /* locked; or -1 */
     flux_msg_handler_t **handlers, **own;
 };
 
@@ -603,6 +608,27 @@ static void service_fini (struct service *s)
     db_close (s->db);
     digest_destroy (s->digest);
     buf_fini (&s->scratch);
+    if (s->dir_fd >= 0)
+        close (s->dir_fd);
+}
+
+/* A statedir is one instance's, whatever it stores in. Where directories cannot be locked
+ * (NFS) the store's own lock must do. */
+static int lock_dir (struct service *s, flux_t *h, const struct options *o)
+{
+    int len = strrchr (o->path, '/') - o->path;
+    char dir[sizeof (o->path)];
+
+    if (!o->db.kept)
+        return 0;
+    snprintf (dir, sizeof (dir), "%.*s", len, o->path);
+    s->dir_fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir_fd < 0 || flock (s->dir_fd, LOCK_EX | LOCK_NB) == 0
+        || errno != EWOULDBLOCK)
+        return 0;
+    flux_log (h, LOG_ERR, "%s: %s: another instance uses its directory", db_module,
+              o->path);
+    return -1;
 }
 
 static int open_db (struct service *s, flux_t *h, struct options *o)
@@ -635,8 +661,10 @@ static int service_init (struct service *s, flux_t *h, struct options *o)
 
     memset (s, 0, sizeof (*s));
     s->h = h;
+    s->dir_fd = -1;
     s->blob_max = storage_blob_max (h);
-    if (!(s->digest = digest_create (hash ? hash : "sha1")) || open_db (s, h, o) < 0
+    if (!(s->digest = digest_create (hash ? hash : "sha1")) || lock_dir (s, h, o) < 0
+        || open_db (s, h, o) < 0
         || !(s->quiet = flux_timer_watcher_create (flux_get_reactor (h), QUIET, QUIET,
                                                    quiet_cb, s))
         || !(s->garbage = garbage_create (h, s->db, s->digest, o->db.recovery)))
@@ -668,7 +696,7 @@ static int save_rest (struct service *s)
 int mod_main (flux_t *h, int argc, char *argv[])
 {
     struct options o;
-    struct service s = { 0 };
+    struct service s = { .dir_fd = -1 };
     int rc = -1;
 
     if (parse_options (h, argc, argv, &o) == 0 && service_init (&s, h, &o) == 0

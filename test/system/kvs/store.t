@@ -138,4 +138,7 @@ succeeds 'faults of the disk' env WITHOUT=jobs "$FLUX_TEST_SOURCE/test/torture/d
 mkdir -m 700 two
 fails 'one store, one instance' 1 'content.sqlite: .*another instance uses it' \
     flux start -Sstatedir="$DIR/two" flux start -Sstatedir="$DIR/two" true
+fails 'whatever it stores in' 1 'content.files: another instance uses its directory' \
+    flux start -Sstatedir="$DIR/two" timeout 60 flux start -Sstatedir="$DIR/two" \
+    -Scontent.backing-module=content-files true
 finish
