@@ -103,44 +103,53 @@ static void undo (struct backtrack *b, uint32_t nlog)
         pool_undo (b->m, nlog);
 }
 
-static bool is_inside (const struct graph *g, uint32_t v, uint32_t top, int depth)
+static bool chosen_below (const struct backtrack *b, uint32_t v)
 {
+    struct graph *g = b->m->s->g;
     uint32_t n;
-    const uint32_t *up = graph_parents (g, v, &n);
 
-    for (uint32_t i = 0; i < n && depth < GRAPH_MAX_DEPTH; i++)
-        if (up[i] == top || is_inside (g, up[i], top, depth + 1))
+    graph_below (g, v, &n);
+    for (int i = 0; i < b->n && n > 0; i++) {
+        uint32_t u = b->choice[i].v;
+        if (b->choice[i].r->is_slot)
+            continue;
+        if (g->nextra ? g->seen[u] == g->stamp
+                      : g->v[v].post - n <= g->v[u].post && g->v[u].post < g->v[v].post)
             return true;
+    }
     return false;
 }
 
-static bool chosen_below (const struct backtrack *b, uint32_t v)
+/* Each vertex once, of those that have several ways into them. */
+static bool find_way (struct backtrack *b, uint32_t u, uint32_t v, uint32_t stamp)
 {
-    const struct graph *g = b->m->s->g;
+    struct match *m = b->m;
+    struct scheduler *s = m->s;
+    uint32_t n;
+    const uint32_t *up = graph_parents (s->g, v, &n);
 
-    for (int i = 0; i < b->n && g->v[v].nchildren; i++)
-        if (!b->choice[i].r->is_slot && is_inside (g, b->choice[i].v, v, 0))
+    for (uint32_t i = 0; i < n; i++) {
+        if (up[i] == u)
             return true;
+        if (stamp && s->pools->seen[up[i]] == stamp)
+            continue;
+        if (stamp)
+            s->pools->seen[up[i]] = stamp;
+        if (state_of (b, up[i]) != TAKEN && (!stamp || match_can_pass (m, up[i]))
+            && find_way (b, u, up[i], stamp))
+            return true;
+    }
     return false;
 }
 
 /* Is there a way from u down to v that passes nothing that was chosen exclusively? */
-static bool leads_to (struct backtrack *b, uint32_t u, uint32_t v, int depth)
+static bool leads_to (struct backtrack *b, uint32_t u, uint32_t v)
 {
-    struct match *m = b->m;
-    const struct graph *g = m->s->g;
-    uint32_t n;
-    const uint32_t *up = graph_parents (g, v, &n);
+    struct scheduler *s = b->m->s;
 
     if (u == VTX_NONE)
         return true; /* v is the root */
-    for (uint32_t i = 0; i < n && depth < GRAPH_MAX_DEPTH; i++)
-        if (up[i] == u
-            || (state_of (b, up[i]) != TAKEN
-                && (!g->nextra || match_can_pass (m, up[i]))
-                && leads_to (b, u, up[i], depth + 1)))
-            return true;
-    return false;
+    return find_way (b, u, v, s->g->nextra ? pools_new_stamp (s) : 0);
 }
 
 /* Where there are several ways into it. */
@@ -310,7 +319,7 @@ static enum outcome try_vertex (struct backtrack *b, const struct goal *gl,
     struct arena_mark mark = arena_mark (m->s->arena);
     int at;
 
-    if (state_of (b, v) || (excl && chosen_below (b, v)) || !leads_to (b, gl->u, v, 0)
+    if (state_of (b, v) || (excl && chosen_below (b, v)) || !leads_to (b, gl->u, v)
         || !match_serves (m, v, r, excl)
         || (m->s->g->nextra && whole && !free_below (b, v))
         || (at = choose (b, gl, r, v, c->score)) < 0)
@@ -488,8 +497,7 @@ static bool solve_slots (struct backtrack *b, const struct goal *gl)
         struct place p = now.places->list[i];
         struct arena_mark mark = arena_mark (b->m->s->arena);
         int at;
-        if (p.u != gl->u
-            && (state_of (b, p.u) == TAKEN || !leads_to (b, gl->u, p.u, 0)))
+        if (p.u != gl->u && (state_of (b, p.u) == TAKEN || !leads_to (b, gl->u, p.u)))
             continue;
         if ((at = choose (b, gl, p.slot, p.u, 0)) < 0)
             return false;

@@ -298,9 +298,73 @@ static void random_jobs (void **state)
     }
 }
 
+#define LAYERS 9
+#define NODES 60
+
+static void add_edge (struct buf *b, int from, int to)
+{
+    buf_printf (b, "%s{\"source\":\"%d\",\"target\":\"%d\"}", b->len ? "," : "", from,
+                to);
+}
+
+/* Pairs of switches, each of a layer below both of the layer above: some 800 ways lead to
+ * each of the nodes, which are below both of the last pair. */
+static struct scheduler *ladder (const char *policy)
+{
+    struct scheduler_options opt = { .policy = policy };
+    struct buf graph = BUF_INIT, more = BUF_INIT;
+    int other = LAYERS + 1 + 2 * NODES; /* the first of the others of the pairs */
+
+    buf_adds (&graph, "cluster0{");
+    for (int i = 0; i < LAYERS; i++)
+        buf_printf (&graph, "switch%d{", i);
+    buf_printf (&graph, "node0-%d{core0}", NODES - 1);
+    for (int i = 0; i < LAYERS; i++)
+        buf_adds (&graph, "}");
+    buf_printf (&graph, " switch%d-%d}", LAYERS, 2 * LAYERS - 1);
+    for (int i = 0; i < LAYERS - 1; i++) {
+        add_edge (&more, i + 1, other + i + 1);
+        add_edge (&more, other + i, i + 2);
+        add_edge (&more, other + i, other + i + 1);
+    }
+    for (int i = 0; i < NODES; i++)
+        add_edge (&more, other + LAYERS - 1, LAYERS + 1 + 2 * i);
+    struct scheduler *s = rig_load_more (graph.data, more.data, &opt);
+    buf_fini (&graph);
+    buf_fini (&more);
+    return s;
+}
+
+/* A vertex is walked through once, however many ways lead to it: what is looked at is so
+ * much for each vertex, and not for each way. */
+static void walked_through_once (void **state)
+{
+    static const char *const asked[][2] = {
+        { "slot:1[node:1]", "@0" },
+        { "slot:40[node:1[core:1]]", "@0" },
+        { "node:50! core:20", "EBUSY" }, /* with choices that are taken back */
+        { "core:20 node:50!", "EBUSY" },
+    };
+    const uint64_t nv = 1 + 2 * LAYERS + 2 * NODES;
+
+    for (size_t i = 0; i < NPOLICIES; i++)
+        for (size_t k = 0; k < sizeof (asked) / sizeof (asked[0]); k++) {
+            struct scheduler *s = ladder (policies[i]);
+            rig_take (s, 1, asked[k][0]);
+            uint64_t looked = scheduler_counts (s).preorder;
+            if (strncmp (rig_answer, asked[k][1], strlen (asked[k][1])) != 0
+                || looked > 200 * nv)
+                fail_msg ("%s: %s: %s; %ju vertices were looked at, of %ju",
+                          policies[i], asked[k][0], rig_answer, (uintmax_t)looked,
+                          (uintmax_t)nv);
+            scheduler_destroy (s);
+        }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (walked_through_once),
         cmocka_unit_test (each_path_leads_there),
         cmocka_unit_test (nothing_is_counted_twice),
         cmocka_unit_test (held_from_elsewhere),

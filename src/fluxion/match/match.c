@@ -328,27 +328,53 @@ static bool can_check_lightly (const struct match *m, const struct query *q)
            && !m->s->policy.stop_on_first && !m->s->policy.node_exclusive;
 }
 
-/* Candidates below u, in the order of discovery; verified (with picks) only if
- * `verify` is set. Levels add the factor of nodes that are passed through. */
-void match_gather (struct match *m, uint32_t u, const struct query *q, bool verify,
-                   struct list *out)
+/* Where there are several ways to v, it is walked through once (the stamp, and 1 if
+ * anything was found). Otherwise a walk would be as long as there are ways. */
+static bool has_walked (const struct match *m, uint32_t v, uint32_t stamp, bool *found)
+{
+    if (!stamp || (m->s->pools->seen[v] & ~1u) != stamp)
+        return false;
+    *found |= m->s->pools->seen[v] & 1;
+    return true;
+}
+
+static bool gather (struct match *m, uint32_t u, const struct query *q, bool verify,
+                    uint32_t stamp, struct list *out);
+
+/* Levels add the factor of nodes that are passed through. */
+static bool walk_through (struct match *m, uint32_t v, const struct query *q,
+                          bool verify, uint32_t stamp, struct list *out)
+{
+    uint32_t was = out->n;
+    bool found = gather (m, v, q, verify, stamp, out);
+
+    if (stamp)
+        m->s->pools->seen[v] = stamp | found;
+    for (uint32_t k = was; k < out->n; k++)
+        out->c[k].score += cand_node_factor (m, v);
+    return found;
+}
+
+/* True: there are candidates below u, though they may have been found on another way. */
+static bool gather (struct match *m, uint32_t u, const struct query *q, bool verify,
+                    uint32_t stamp, struct list *out)
 {
     struct graph *g = m->s->g;
     struct visits visits;
     struct tally found = { 0 };
     enum slot_fit fit = SLOT_NONE;
     uint32_t v, before = out->n;
-    bool lightly = can_check_lightly (m, q);
+    bool lightly = can_check_lightly (m, q), below = false;
 
     if (m->fault)
-        return;
+        return false;
     if (q->r->is_slot) {
         fit = match_slot_fit (m, u, q);
         if (gather_slots (m, u, q, fit, out))
-            return;
+            return out->n > before;
     }
     if (!visits_start (m, u, useful_children (m, q), &visits))
-        return;
+        return false;
     while (!m->fault && (v = visits_next (&visits)) != VTX_NONE) {
         uint32_t was = out->n;
         if (m->s->policy.stop_on_first && verify && tally_full (q, &found))
@@ -364,25 +390,33 @@ void match_gather (struct match *m, uint32_t u, const struct query *q, bool veri
                 pool_undo (m, drawn); /* not all candidates will be taken */
             struct cand *c = cand_add (m, out);
             if (!c)
-                return;
+                return false;
             cand_set (m, c, v, 0);
             c->group = u;
             c->units = g->v[v].size;
             c->pick = p;
         } else if (q->pristine && g->v[v].nchildren
                    && !match_is_beside (q->beside, q->nbeside, g->v[v].type)
+                   && !has_walked (m, v, stamp, &below)
                    && enough_below (m, v, need_one (m, q->r))
                    && match_can_pass (m, v)) {
-            match_gather (m, v, q, verify, out);
-            for (uint32_t k = was; k < out->n; k++)
-                out->c[k].score += cand_node_factor (m, v);
+            below |= walk_through (m, v, q, verify, stamp, out);
         }
         for (uint32_t k = was; k < out->n; k++)
             tally_add (q, &found, out->c[k].units);
     }
     /* No vertex has all, but u has some of it and the rest may be below. */
-    if (fit == SLOT_SOME && out->n == before)
+    if (fit == SLOT_SOME && out->n == before && !below)
         match_slots (m, u, q, out);
+    return below || out->n > before;
+}
+
+void match_gather (struct match *m, uint32_t u, const struct query *q, bool verify,
+                   struct list *out)
+{
+    uint32_t stamp = m->s->g->nextra && q->pristine ? pools_new_stamp (m->s) : 0;
+
+    gather (m, u, q, verify, stamp, out);
 }
 
 int64_t match_most (const struct count_spec *c)

@@ -299,6 +299,17 @@ static bool climb (struct climb *c, uint32_t u, int depth)
     return false;
 }
 
+uint32_t pools_new_stamp (struct scheduler *s)
+{
+    struct pools *p = s->pools;
+
+    if (p->stamp >= UINT32_MAX - 3) {
+        memset (p->seen, 0, s->g->nv * sizeof (*p->seen));
+        p->stamp = 0;
+    }
+    return p->stamp += 2;
+}
+
 static bool climb_from (struct climb *c, uint32_t u)
 {
     struct graph *g = c->m->s->g;
@@ -307,7 +318,7 @@ static bool climb_from (struct climb *c, uint32_t u)
         if (meet (c, graph_children (g, u)[i].child))
             return true;
     for (; u != VTX_NONE && !c->fed; u = g->v[u].parent) {
-        c->stamp = ++c->m->s->pools->stamp;
+        c->stamp = pools_new_stamp (c->m->s);
         if (climb (c, u, 0))
             return true;
     }

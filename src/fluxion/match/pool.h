@@ -38,7 +38,7 @@ struct pools {
     int64_t *live;    /* by vertex: units of live jobs */
     int64_t *trial;   /* by vertex: units of the match that is going on */
     uint32_t *seen;   /* by vertex: stamp of the last walk */
-    uint32_t stamp;
+    uint32_t stamp;   /* even: a walk may tell two kinds of what it has seen */
     struct draw *log; /* all of the match that is going on */
     uint32_t nlog, cap;
     struct want *wanted; /* by vertex */
@@ -67,6 +67,8 @@ static inline bool is_pool_type (const struct scheduler *s, uint16_t type)
 }
 /* Does any resource of the request come from a pool? */
 bool pools_asked (const struct scheduler *s, const struct resource *list, uint32_t n);
+/* For a walk that marks in `seen` what it has met; stamp | 1 is another mark. */
+uint32_t pools_new_stamp (struct scheduler *s);
 /* Units of a pool that are free in the window, but for the match going on. */
 int64_t pool_free (struct scheduler *s, uint32_t v, const struct window *w);
 
