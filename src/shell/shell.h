@@ -191,8 +191,11 @@ bool shell_template_per_node (const char *template);
 struct shell *shell_create (uint64_t id, int slot, int out_fd);
 /* Tasks that still run are left alone. */
 void shell_destroy (struct shell *sh);
+/* The status of a shell's process that has sent its last frame. With any other the process
+ * has ended by itself: a plugin has called exit (3), perhaps. */
+#define SHELL_TOLD 113
 /* The shell of a process of its own: from the start record, unless that was parsed
- * already, to its exit. The status of the process. */
+ * already, to its exit. The status of the process: SHELL_TOLD, or 1. */
 int shell_run (struct shell *take_sh, const char *text, size_t len, int in_fd);
 /* Starts the tasks, once the record was parsed. -1 with errno: it said why, and those that
  * run were killed; it ends when shell_done. */

@@ -95,6 +95,7 @@ static void timed_out (int signum)
         kill_tasks ();
         frame_write (&plugs.sh->out, 'X', "256", 3);
         frame_flush (&plugs.sh->out);
+        _exit (SHELL_TOLD);
     }
     _exit (1);
 }

@@ -425,11 +425,17 @@ static void route (const struct frame *f)
 static void reap_child (struct child *c, int status)
 {
     uint64_t id = c->id;
-    bool told = WIFEXITED (status) || c->cleaner; /* it has said so itself */
+    bool exited = WIFEXITED (status);
+    /* it has said so itself */
+    bool told = c->cleaner || (exited && WEXITSTATUS (status) == SHELL_TOLD);
 
     child_destroy (c);
-    if (!told)
-        report_exit (id, status);
+    if (told)
+        return;
+    if (exited)
+        report_exception (id, "the job shell has ended before its job: has a plugin "
+                              "called exit ()?");
+    report_exit (id, exited ? 1 << 8 : status);
 }
 
 static void reap (void)
@@ -648,7 +654,7 @@ static int run_single (void)
     struct shell *sh = shell_create (f.id, getpid (), 1);
     int rc = sh ? shell_run (sh, f.text, f.len, 0) : 1;
     frame_reader_fini (&server.in);
-    return rc;
+    return rc == SHELL_TOLD ? 0 : rc;
 }
 
 int main (int argc, char *argv[])

@@ -192,6 +192,8 @@ int shell_tasks_start (struct shell *sh)
         struct task *t = &sh->tasks[i];
         t->pid = -1;
         if (start_task (sh, t) < 0) {
+            if (t->pid > 0) /* it was started: its output ends when it is killed */
+                return -1;
             shell_unwatch (sh, &t->streams[0].src);
             shell_unwatch (sh, &t->streams[1].src);
             return -1;

@@ -167,6 +167,7 @@ is 'an initrc, and what it finds' '0 lua.d and more' env FLUX_SHELL_RC_PATH="$PW
 
 # --- plugins that fail: their job does, and says who it was; others do not ---
 plugin failing <<EOF
+#include <unistd.h>
 $(handler maybe)
 {
     const char *at = NULL, *how = "error";
@@ -181,6 +182,10 @@ $(handler maybe)
         *(volatile int *)8 = 1;
     while (!strcmp (how, "loop"))
         ;
+    if (!strcmp (how, "exit"))
+        exit (0);
+    if (!strcmp (how, "_exit"))
+        _exit (0);
     if (!strcmp (how, "die"))
         shell_die (3, "I die in %s", topic);
     return -1;
@@ -216,6 +221,20 @@ for topic in shell.init task.exec task.exit shell.exit; do
     says "shell_die in $topic" "failing: I die in $topic" -o failing.at=$topic \
         -o failing.how=die
 done
+for topic in shell.init task.init task.fork shell.start task.exit shell.finish shell.exit; do
+    for how in exit _exit; do
+        says "$how () in $topic" 'the job shell has ended before its job' \
+            -o failing.at=$topic -o failing.how=$how
+    done
+done
+# With a kill-timeout that never comes.
+printf '[exec]\nkill-timeout = "1h"\n' >patient.toml
+cat >patient.sh <<'EOS'
+id=$(flux submit -o userrc=failing.lua -o failing.at=task.fork sleep inf)
+flux job wait-event -t 60 $id clean 2>&1 | sed 's/.* //'
+EOS
+is 'a task that had an error in task.fork is killed by its shell' clean \
+    flux start -s1 --config-path=patient.toml sh patient.sh
 says 'one of many shells' "plugin 'failing': shell.init failed" -N4 -n4 -o failing.at=shell.init
 says 'an invalid time-out' 'plugin-timeout: expected a duration' -o plugin-timeout=x
 is 'another job runs on' RUN flux jobs -no '{state}' "$(cat other.id)"
