@@ -738,6 +738,7 @@ static void lose_moved (bool closed)
     make_path (disk, sizeof (disk), "disk");
     faults.disk = open (disk, O_RDWR | O_CREAT | O_TRUNC, 0600);
     db = open_kept ();
+    assert_non_null (db->mover = mover_create (path, FAULTVFS));
     for (int n = 1; n <= 20; n++)
         assert_int_equal (put (db, n, false, 3000), 0);
     /* who reads, as who writes meanwhile, keeps the mover from the rest */
