@@ -448,6 +448,7 @@ static const struct flux_msg_handler_spec handlers[] = {
 
 struct options {
     struct db_options db;
+    bool truncate;
     char path[4096];
 };
 
@@ -471,8 +472,10 @@ static int parse_arg (const char *s, struct options *o, flux_error_t *error)
     const char *value = strchr (s, '=');
     char name[32];
 
-    if (!strcmp (s, "truncate"))
-        return db_remove (o->path, error);
+    if (!strcmp (s, "truncate")) {
+        o->truncate = true;
+        return 0;
+    }
     snprintf (name, sizeof (name), "%.*s", value ? (int)(value - s) : 0, s);
     if (!value)
         return error_invalid (error, "unknown option '%s'", s);
@@ -637,6 +640,10 @@ static int open_db (struct service *s, flux_t *h, struct options *o)
 
     o->db.digest = s->digest;
     s->path = o->path;
+    if (o->truncate && db_remove (o->path, &error) < 0) {
+        flux_log (h, LOG_ERR, "%s: %s", db_module, error.text);
+        return -1;
+    }
     if ((s->db = db_open (o->path, &o->db, &warning, &error))) {
         if (warning.text[0])
             flux_log (h, LOG_ERR, "%s: %s: recovering from damage: %s", db_module,

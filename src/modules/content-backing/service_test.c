@@ -675,7 +675,7 @@ static void takes_options (void **state)
         0);
     disk.count = 1;
     assert_int_equal (configured ("", (char *)"truncate"), 0);
-    assert_int_equal (disk.count, 0);
+    assert_int_equal (disk.count, 1); /* not before it is opened */
     flux_attr_set_cacheonly (h, "rundir", NULL);
     assert_int_equal (configured ("", NULL), -1);
     assert_int_equal (count_logged ("neither statedir nor rundir is set"), 1);
@@ -713,8 +713,11 @@ static void opens (void **state)
     service_fini (&s);
     assert_int_equal (count_logged ("is damaged: open did not work"), 1);
     assert_int_equal (count_logged ("--recovery=DIR"), 1);
-    options.db.recovery = true;
+    options.db.recovery = options.truncate = true;
+    disk.count = 1;
     assert_int_equal (service_init (&s, h, &options), 0);
+    options.truncate = false;
+    assert_int_equal (disk.count, 0);
     assert_int_equal (count_logged ("recovering from damage: the root is missing"), 1);
 }
 

@@ -141,4 +141,12 @@ fails 'one store, one instance' 1 'content.sqlite: .*another instance uses it' \
 fails 'whatever it stores in' 1 'content.files: another instance uses its directory' \
     flux start -Sstatedir="$DIR/two" timeout 60 flux start -Sstatedir="$DIR/two" \
     -Scontent.backing-module=content-files true
+truncate_beside () {
+    flux start -Sstatedir="$DIR/two" sh -c "flux kvs put --sync kept=1
+        flux start -Scontent.backing-module=none -Sstatedir=$DIR/two \
+            flux module load content-sqlite truncate 2>refused"
+    flux start -Sstatedir="$DIR/two" flux kvs get kept
+}
+is 'nor begun anew by another' 1 truncate_beside
+like 'which hears why' 'another instance uses its directory' cat refused
 finish
