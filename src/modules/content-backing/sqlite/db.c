@@ -94,7 +94,7 @@ static int set_full (struct db *db, bool full, flux_error_t *error)
 int db_begin (struct db *db, bool sync, flux_error_t *error)
 {
     db->put_id = 0;
-    if ((db->tainted && db_cut_log (db, error) < 0)
+    if ((db->tainted && db_cut_log (db, error) < 0) || db_know_log (db, error) < 0
         || set_full (db, sync && db->kept, error) < 0)
         return -1;
     return db_run (db, db->begin, error, "begin");

@@ -28,6 +28,7 @@ struct db {
     int64_t put_id; /* checkpoint of the transaction, or 0 */
     int frames;     /* of the log, all committed */
     char salt[8];   /* of the log */
+    bool unsalted;  /* it could not be read */
     bool tainted;   /* the log has more than that */
     int page_size;
     bool shared;         /* a second connection may be there: no exclusive lock */
@@ -50,6 +51,8 @@ int db_committed (void *arg, sqlite3 *conn, const char *name, int frames);
 void db_bound_log (struct db *db);
 /* After what is under way. */
 void db_end_mover (struct db *db);
+/* Before a transaction: -1: what it leaves in the log could not be told from the rest. */
+int db_know_log (struct db *db, flux_error_t *error);
 /* Off the log with what was not committed. */
 int db_cut_log (struct db *db, flux_error_t *error);
 /* The blob that was just stored is to be kept. */

@@ -43,9 +43,12 @@ static sqlite3_file *wal_file (struct db *db)
     return f;
 }
 
+/* One that is empty has zeros. */
 static bool read_salt (sqlite3_file *f, char *salt)
 {
-    return f->pMethods->xRead (f, salt, 8, 16) == SQLITE_OK;
+    int rc = f->pMethods->xRead (f, salt, 8, 16);
+
+    return rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ;
 }
 
 int db_committed (void *arg, sqlite3 *conn, const char *name, int frames)
@@ -54,9 +57,18 @@ int db_committed (void *arg, sqlite3 *conn, const char *name, int frames)
     sqlite3_file *f = wal_file (db);
 
     db->frames = frames;
-    if (f)
-        read_salt (f, db->salt);
+    db->unsalted = f && !read_salt (f, db->salt);
     return SQLITE_OK;
+}
+
+int db_know_log (struct db *db, flux_error_t *error)
+{
+    sqlite3_file *f = db->unsalted ? wal_file (db) : NULL;
+
+    if (f && !read_salt (f, db->salt))
+        return error_fail (error, EIO, "write-ahead log: cannot be read");
+    db->unsalted = false;
+    return 0;
 }
 
 /* Not while the mover is at it. */
@@ -184,10 +196,10 @@ int db_cut_log (struct db *db, flux_error_t *error)
 
     db->tainted = true;
     if (f) {
-        if (f->pMethods->xFileSize (f, &size) != SQLITE_OK)
+        if (db->unsalted || f->pMethods->xFileSize (f, &size) != SQLITE_OK
+            || !read_salt (f, salt))
             return error_fail (error, EIO, "write-ahead log: cannot be undone");
-        if (size >= WAL_HEADER && read_salt (f, salt)
-            && !memcmp (salt, db->salt, sizeof (salt)))
+        if (size >= WAL_HEADER && !memcmp (salt, db->salt, sizeof (salt)))
             end = WAL_HEADER
                   + (sqlite3_int64)db->frames * (WAL_FRAME_HEADER + db->page_size);
         if (size > end && f->pMethods->xTruncate (f, end) != SQLITE_OK

@@ -781,6 +781,28 @@ static void test_mover_unsynced (void **state)
     with_mover = false;
 }
 
+/* What is not known of a log that began anew is asked before something can fail. */
+static void test_salt (void **state)
+{
+    struct db *db = open_kept ();
+
+    assert_int_equal (put (db, 1, false, 3000), 0);
+    db_tidy (db);
+    faultvfs_arm (&faults, FAULT_SALT, 1, 1);
+    assert_int_equal (put (db, 2, true, 3000), 0);
+    assert_int_equal (faults.failed, 1);
+    faultvfs_arm (&faults, FAULT_ENOSPC, 2, 1);
+    assert_int_equal (put (db, 3, true, 3000), -1);
+    assert_int_equal (faults.failed, 1);
+    faults.at = 0;
+    close_by_crash (db);
+    db = open_kept ();
+    assert_true (has (db, 1));
+    assert_true (has (db, 2));
+    assert_false (has (db, 3));
+    db_close (db);
+}
+
 /* One that has it keeps others out, though it has no lock for itself alone. */
 static void test_one_instance (void **state)
 {
@@ -840,7 +862,7 @@ int main (void)
         unit_test_in_dir (test_sweep_open),   unit_test_in_dir (test_sweep_cut),
         unit_test_in_dir (test_rest),         unit_test_in_dir (test_mover),
         unit_test_in_dir (test_mover_faults), unit_test_in_dir (test_mover_unsynced),
-        unit_test_in_dir (test_one_instance),
+        unit_test_in_dir (test_one_instance), unit_test_in_dir (test_salt),
     };
     int rc;
 

@@ -42,6 +42,8 @@ static int do_close (sqlite3_file *f)
 
 static int do_read (sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
+    if (faults->kind == FAULT_SALT && n == 8 && at == 16 && strikes ())
+        return SQLITE_IOERR_READ;
     return real_of (f)->pMethods->xRead (real_of (f), p, n, at);
 }
 
@@ -50,7 +52,8 @@ static int do_write (sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
     if (((struct file *)f)->is_db && faults->disk)
         for (sqlite3_int64 i = at / PAGE; i * PAGE < at + n && i < PAGES_MAX; i++)
             unsynced[i] = true;
-    if (faults->kind == FAULT_CUT || faults->kind == FAULT_UNSYNCED || !strikes ())
+    if (faults->kind == FAULT_CUT || faults->kind == FAULT_UNSYNCED
+        || faults->kind == FAULT_SALT || !strikes ())
         return real_of (f)->pMethods->xWrite (real_of (f), p, n, at);
     if (faults->kind == FAULT_SHORT)
         real_of (f)->pMethods->xWrite (real_of (f), p, n / 2, at);
@@ -93,7 +96,7 @@ static int do_sync (sqlite3_file *f, int flags)
     faults->syncs++;
     if (((struct file *)f)->is_db && faults->disk)
         return sync_db (f);
-    if (faults->kind == FAULT_UNSYNCED)
+    if (faults->kind == FAULT_UNSYNCED || faults->kind == FAULT_SALT)
         return SQLITE_OK;
     /* The tests do not cut the power: nothing need reach the disk. */
     return strikes () ? SQLITE_IOERR_FSYNC : SQLITE_OK;

@@ -12,6 +12,7 @@ enum fault_kind {
     FAULT_CUT,      /* a sync or a truncation; writes are good */
     FAULT_UNSYNCED, /* a sync of the database: what it waited for never gets to the disk,
                      * though it can be read and the next sync is good */
+    FAULT_SALT,     /* a read of what tells a log from the one before it */
 };
 
 struct faults {
