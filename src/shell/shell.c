@@ -476,6 +476,12 @@ void shell_settle (struct shell *sh)
     flush (sh);
 }
 
+/* The status of a process that ends. Who was taken for gone (SIGHUP) may be there. */
+static int told (const struct shell *sh)
+{
+    return sh->broken ? 1 : SHELL_TOLD;
+}
+
 static void turn (struct shell *sh)
 {
     struct epoll_event events[64];
@@ -637,7 +643,7 @@ void shell_exit (struct shell *sh, int rc)
     shell_output_finish (sh);
     send_exit (sh);
     shell_tmpdir_clean (sh);
-    _exit (SHELL_TOLD);
+    _exit (told (sh));
 }
 
 struct shell *shell_create (uint64_t id, int slot, int out_fd)
@@ -703,8 +709,9 @@ int shell_run (struct shell *take_sh, const char *text, size_t len, int in_fd)
     }
     known = sh->R || shell_parse (sh, text, len, &error) == 0;
     live (sh, known ? NULL : error.text, text, len);
+    int rc = told (sh);
 #ifdef __SANITIZE_ADDRESS__
     shell_destroy (sh); /* the process ends: only those that look for leaks want this */
 #endif
-    return SHELL_TOLD;
+    return rc;
 }

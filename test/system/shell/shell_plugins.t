@@ -167,6 +167,7 @@ is 'an initrc, and what it finds' '0 lua.d and more' env FLUX_SHELL_RC_PATH="$PW
 
 # --- plugins that fail: their job does, and says who it was; others do not ---
 plugin failing <<EOF
+#include <signal.h>
 #include <unistd.h>
 $(handler maybe)
 {
@@ -186,6 +187,8 @@ $(handler maybe)
         exit (0);
     if (!strcmp (how, "_exit"))
         _exit (0);
+    if (!strcmp (how, "hangup"))
+        return raise (SIGHUP);
     if (!strcmp (how, "die"))
         shell_die (3, "I die in %s", topic);
     return -1;
@@ -227,6 +230,8 @@ for topic in shell.init task.init task.fork shell.start task.exit shell.finish s
             -o failing.at=$topic -o failing.how=$how
     done
 done
+says 'a shell that is hung up' 'the job shell has ended before its job' \
+    -o failing.at=shell.init -o failing.how=hangup
 # With a kill-timeout that never comes.
 printf '[exec]\nkill-timeout = "1h"\n' >patient.toml
 cat >patient.sh <<'EOS'
