@@ -426,7 +426,7 @@ static void who_does_not_return_is_named (void **state)
     assert_string_equal (text,
                          "o 7 before\nx 7 {\"type\":\"exec\",\"severity\":0,\"note\":"
                          "\"plugin 'say ?x?' does not return from t\"}\nX 7 256\n");
-    assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 1);
+    assert_true (WIFEXITED (status) && WEXITSTATUS (status) == SHELL_TOLD);
     free (text);
 }
 
