@@ -28,8 +28,7 @@ struct flux_handle {
     flux_msgcounters_t counters;
     flux_comms_error_f comms_error;
     void *comms_error_arg;
-    unsigned int
-        connection; /* counts those that were made anew: the descriptor changes */
+    unsigned int connection; /* made anew so often: the descriptor changes */
     bool in_comms_error;
     double patience; /* of open_within; 0: without end, < 0: lost */
 };

@@ -1144,13 +1144,12 @@ static void prepare_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     agent_flush (arg);
 }
 
-/* "none" is no duration. */
-static bool heals (flux_t *h)
+double agent_heal_time (flux_t *h)
 {
     const char *s = flux_attr_get (h, "tbon.heal");
     double seconds;
 
-    return s && fsd_parse (s, &seconds) == 0 && seconds > 0;
+    return s && fsd_parse (s, &seconds) == 0 ? seconds : 0.; /* "none" is no duration */
 }
 
 struct agent *agent_create (flux_t *h, const char *shell,
@@ -1172,7 +1171,7 @@ struct agent *agent_create (flux_t *h, const char *shell,
     a->arg = arg;
     ordered_init (&a->commits, h, commit_later);
     a->keeps = keep != NULL;
-    a->heals = heals (h);
+    a->heals = agent_heal_time (h) > 0;
     if (flux_get_rank (h, &a->rank) < 0 || (a->rank > 0 && find_below (a) < 0)
         || init_outflow (a) < 0 || !(a->stored = idmap_create (free))
         || !(a->jobs = idmap_create (agent_job_destroy))

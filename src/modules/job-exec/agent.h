@@ -35,6 +35,8 @@ struct agent *agent_create (flux_t *h, const char *shell,
 void agent_destroy (struct agent *a, bool abandon);
 /* Its shells outlive it. */
 bool agent_keeps (const struct agent *a);
+/* Seconds that the tree waits for a lost broker (tbon.heal); 0: it does not. */
+double agent_heal_time (flux_t *h);
 /* A frame from rank 0; S, R, G, F, E and Q are for the agent, too. */
 void agent_frame (struct agent *a, uint64_t id, char type, const char *text,
                   size_t len);

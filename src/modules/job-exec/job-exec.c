@@ -13,7 +13,6 @@
 #include "base/json/jsontext.h"
 #include "core/message/message.h"
 #include "core/subprocess/io.h"
-#include "value/fsd.h"
 
 #define STATE_TIMEOUT 5. /* s, for the broker's answer */
 
@@ -630,19 +629,10 @@ static int say_hello (struct ctx *ctx)
     return rc;
 }
 
-/* "none" is no duration. */
-static double read_heal (struct ctx *ctx)
-{
-    const char *s = flux_attr_get (ctx->h, "tbon.heal");
-    double seconds;
-
-    return s && fsd_parse (s, &seconds) == 0 ? seconds : 0.;
-}
-
 static int init (struct ctx *ctx, int argc, char *argv[])
 {
     flux_reactor_t *r = flux_get_reactor (ctx->h);
-    ctx->heal = read_heal (ctx);
+    ctx->heal = agent_heal_time (ctx->h);
     list_init (&ctx->dirty_nodes);
     list_init (&ctx->dead_nodes);
     list_init (&ctx->dirty_jobs);

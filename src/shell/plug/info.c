@@ -20,9 +20,7 @@ static int give_text (json_t *take_o, char **json_str)
     return 0;
 }
 
-/* What is unpacked points into the object, which therefore stays, as the one of its
- * name. */
-static int unpack (json_t *take_o, const char *name, const char *fmt, va_list ap)
+int plugs_unpack (json_t *take_o, const char *name, const char *fmt, va_list ap)
 {
     if (!take_o || aux_set (&plugs.aux, name, take_o, (flux_free_f)json_decref) < 0) {
         json_decref (take_o);
@@ -70,7 +68,7 @@ int flux_shell_info_unpack (flux_shell_t *shell, const char *fmt, ...)
     if (!shell || !fmt)
         return plugs_einval ();
     va_start (ap, fmt);
-    rc = unpack (plugs_info (), "flux::info", fmt, ap);
+    rc = plugs_unpack (plugs_info (), "flux::info", fmt, ap);
     va_end (ap);
     return rc;
 }
@@ -154,7 +152,7 @@ int flux_shell_rank_info_unpack (flux_shell_t *shell, int shell_rank, const char
         return plugs_einval ();
     snprintf (name, sizeof (name), "flux::rank-info.%d", shell_rank);
     va_start (ap, fmt);
-    rc = unpack (plugs_rank_info (shell_rank), name, fmt, ap);
+    rc = plugs_unpack (plugs_rank_info (shell_rank), name, fmt, ap);
     va_end (ap);
     return rc;
 }
@@ -186,7 +184,7 @@ int flux_shell_jobspec_info_unpack (flux_shell_t *shell, const char *fmt, ...)
     if (!shell || !fmt)
         return plugs_einval ();
     va_start (ap, fmt);
-    rc = unpack (jobspec_info (), "flux::jobspec-info", fmt, ap);
+    rc = plugs_unpack (jobspec_info (), "flux::jobspec-info", fmt, ap);
     va_end (ap);
     return rc;
 }

@@ -101,7 +101,11 @@ bool plugs_claim (struct shell *sh, const char *option);
 json_t *plugs_option (const char *name); /* borrowed; notes that somebody asks */
 int plugs_set_option (const char *name, json_t *take_value);
 
-/* info.c: new references. */
+/* info.c */
+/* What is unpacked points into the object, which therefore stays, as the one of its
+ * name. NULL: errno says why there is none. */
+int plugs_unpack (json_t *take_o, const char *name, const char *fmt, va_list ap);
+/* New references. */
 json_t *plugs_info (void);
 json_t *plugs_rank_info (int rank);
 struct taskmap *plugs_taskmap (struct shell *sh, const char *scheme, const char *value,

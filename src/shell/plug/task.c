@@ -450,13 +450,8 @@ int flux_shell_task_info_unpack (flux_shell_task_t *task, const char *fmt, ...)
     o = plugs_task_info ((struct task *)task);
     snprintf (name, sizeof (name), "flux::task-info.%d",
               ((struct task *)task)->localid);
-    /* what is unpacked points into it */
-    if (!o || aux_set (&plugs.aux, name, o, (flux_free_f)json_decref) < 0) {
-        json_decref (o);
-        return -1;
-    }
     va_start (ap, fmt);
-    rc = json_vunpack_or (EINVAL, o, NULL, fmt, ap);
+    rc = plugs_unpack (o, name, fmt, ap);
     va_end (ap);
     return rc;
 }

@@ -18,8 +18,8 @@ struct mover {
     bool lost;
 };
 
-/* SQLite waits for the database only where the log ends: what is there by now need not be
- * waited for then. That it fails is told once; then what was to be written counts as
+/* SQLite waits for the database only where all of the log was moved: what is there by now
+ * need not be waited for then. That it fails is told once; then what was to be written counts as
  * written, though it is not. */
 static bool sync_database (struct mover *m)
 {
@@ -35,14 +35,14 @@ static bool sync_database (struct mover *m)
 /* Frames moved; -1: they are lost. */
 static int move (struct mover *m)
 {
-    int moved = 0;
+    int frames = 0, moved = 0;
 
-    if (sqlite3_wal_checkpoint_v2 (m->conn, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+    if (sqlite3_wal_checkpoint_v2 (m->conn, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
                                    &moved)
             != SQLITE_OK
         || moved < 0)
         return 0;
-    return sync_database (m) ? moved : -1;
+    return moved == frames || sync_database (m) ? moved : -1;
 }
 
 static void *run (void *arg)

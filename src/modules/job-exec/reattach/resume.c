@@ -11,6 +11,7 @@
 #include <syslog.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/json/jsontext.h"
 #include "core/kvs/storage.h"
 #include "core/kvs/txn.h"
@@ -76,8 +77,7 @@ static int new_token (struct ctx *ctx)
 
     if (getrandom (bytes, sizeof (bytes), 0) != sizeof (bytes))
         return -1;
-    for (int i = 0; i < TOKEN_BYTES; i++)
-        snprintf (text + 2 * i, 3, "%02x", bytes[i]);
+    hex_encode (text, bytes, sizeof (bytes));
     return (ctx->resume.token = strdup (text)) ? 0 : -1;
 }
 
