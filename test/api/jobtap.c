@@ -2,7 +2,7 @@
  * tries. */
 #include "api.h"
 
-#include "modules/job-manager/jobtap/jobtap.h"
+#include "modules/job-manager/jobtap/rig_test.h"
 #include <flux/jobtap.h>
 
 #define SPEC                                                                           \
@@ -12,16 +12,6 @@
     "0}},\"version\":1}"
 #define CURRENT FLUX_JOBTAP_CURRENT_JOB
 #define NOBODY ((flux_jobid_t)4711)
-
-void ctx_respond_text (struct ctx *ctx, const flux_msg_t *msg, flux_error_t *error)
-{
-    fail ();
-}
-
-void ctx_answer (struct ctx *ctx, const flux_msg_t *msg, char *take_payload)
-{
-    fail ();
-}
 
 /* --- the world --- */
 
@@ -50,48 +40,15 @@ const struct jobtap_builtin jobtap_builtins[] = {
     { NULL, NULL, 0 },
 };
 
-static double now (void *arg)
-{
-    return 100;
-}
-static void no_job (const struct job *job, void *arg)
-{
-}
-static void no_start (const struct job *job, bool reattach, void *arg)
-{
-}
-static void no_exception (const struct job *job, const struct event *ev, void *arg)
-{
-}
-
-static const struct manager_ops ops = {
-    .now = now,
-    .mono = now,
-    .sched_alloc = no_job,
-    .sched_cancel = no_job,
-    .sched_prioritize = no_job,
-    .sched_free = no_job,
-    .exec_start = no_start,
-    .exception = no_exception,
-    .hook = jobtap_hook,
-};
-
 static int set_up (void **state)
 {
-    assert_non_null (ctx.m = manager_create (&ops, &ctx, NULL));
-    ctx.m->queues.off = ~0u;
-    assert_non_null (ctx.jobtap = jobtap_create (&ctx));
-    jobtap_count_hooks (ctx.jobtap);
-    manager_sched_ready (ctx.m, 0);
-    manager_exec_hello (ctx.m, false);
-    ctx.m->queues.off = 0;
+    rig_set_up (&ctx);
     return 0;
 }
 
 static int tear_down (void **state)
 {
-    jobtap_destroy (ctx.jobtap);
-    manager_destroy (ctx.m);
+    rig_tear_down (&ctx);
     return 0;
 }
 

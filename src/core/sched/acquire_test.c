@@ -3,13 +3,13 @@
  * is itself answered behind that. */
 #include "base/test.h"
 #include "core/sched/acquire.h"
+#include "core/sched/pair_test.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct world {
     flux_t *h, *peer;
@@ -97,22 +97,12 @@ static const struct flux_msg_handler_spec handlers[] = {
     FLUX_MSGHANDLER_TABLE_END,
 };
 
-static flux_t *open_fd (int fd)
-{
-    char uri[32];
-
-    snprintf (uri, sizeof (uri), "fd://%d", fd);
-    return flux_open (uri, 0);
-}
-
 static int setup (void **state)
 {
     struct world *w = calloc (1, sizeof (*w));
-    int fds[2];
 
     *state = w;
-    return socketpair (AF_UNIX, SOCK_STREAM, 0, fds) == 0 && (w->h = open_fd (fds[0]))
-                   && (w->peer = open_fd (fds[1]))
+    return pair_open (&w->h, &w->peer) == 0
                    && pthread_create (&w->thread, NULL, resource, w) == 0
                    && flux_msg_handler_addvec (w->h, handlers, w, &w->handlers) == 0
                    && (w->acquire = acquire_open (w->h, apply, w))

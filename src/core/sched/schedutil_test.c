@@ -3,6 +3,7 @@
  * makes it send a request. */
 #include "base/test.h"
 #include "core/message/message.h"
+#include "core/sched/pair_test.h"
 
 #include <flux/core.h>
 #include <flux/schedutil.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct world {
     flux_t *h, *peer;
@@ -150,25 +150,15 @@ static void *job_manager (void *arg)
     return NULL;
 }
 
-static flux_t *open_fd (int fd)
-{
-    char uri[32];
-
-    snprintf (uri, sizeof (uri), "fd://%d", fd);
-    return flux_open (uri, 0);
-}
-
 static int setup (void **state)
 {
     struct world *w = calloc (1, sizeof (*w));
-    int fds[2];
 
     w->registered = "yes";
     w->hello_errnum = ENODATA;
     w->rolemask = FLUX_ROLE_OWNER | MSG_ROLE_MODULE;
     *state = w;
-    return socketpair (AF_UNIX, SOCK_STREAM, 0, fds) == 0 && (w->h = open_fd (fds[0]))
-                   && (w->peer = open_fd (fds[1]))
+    return pair_open (&w->h, &w->peer) == 0
                    && pthread_create (&w->thread, NULL, job_manager, w) == 0
                ? 0
                : -1;

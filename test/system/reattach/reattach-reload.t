@@ -3,6 +3,8 @@
 . "${0%/*}/../lib.sh"
 # shellcheck source=test/system/reattach/instance.sh
 . "$FLUX_TEST_SOURCE/test/system/reattach/instance.sh"
+# shellcheck source=test/system/reattach/whole.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/whole.sh"
 
 # count NAME: says numbers until it may end, and how many that were.
 cat >count.sh <<EOL
@@ -18,16 +20,6 @@ done
 echo "\$rank end \$n"
 exit 3
 EOL
-cat >whole.awk <<'EOL'
-$2 == "end" { if ($3 != n[$1]) print $0 " after " n[$1]; e++; next }
-$2 != n[$1] + 1 { print "line " NR ": " $0 " after " n[$1]; exit }
-{ n[$1]++ }
-END { print e }
-EOL
-whole () {
-    { if [ -e "$1.out" ]; then cat "$1.out"; else flux job attach "$2" 2>/dev/null; fi; } |
-        awk -f whole.awk
-}
 begin 4
 one=$(flux submit sh count.sh one)
 far=$(flux submit --requires=rank:3 sh count.sh far)

@@ -1,6 +1,8 @@
 # A broker that is killed alone, and comes back: where jobs outlive their brokers, those of
 # its rank are found again, with their output whole, and no task runs twice.
 . "${0%/*}/../lib.sh"
+# shellcheck source=test/system/reattach/whole.sh
+. "$FLUX_TEST_SOURCE/test/system/reattach/whole.sh"
 
 port () { # one that is free
     /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -96,16 +98,6 @@ done
 echo "\$rank end \$n"
 exit 3
 EOL
-cat >whole.awk <<'EOL'
-$2 == "end" { if ($3 != n[$1]) print $0 " after " n[$1]; e++; next }
-$2 != n[$1] + 1 { print "line " NR ": " $0 " after " n[$1]; exit }
-{ n[$1]++ }
-END { print e }
-EOL
-whole () {
-    { if [ -e "$1.out" ]; then cat "$1.out"; else flux job attach "$2" 2>/dev/null; fi; } |
-        awk -f whole.awk
-}
 submit () {
     there=$(flux submit --requires=rank:2 sh count.sh there)
     kvs=$(flux submit -N4 -n4 sh count.sh kvs)

@@ -1,8 +1,7 @@
 /* Plugins that are told about jobs, and do what the test wants: all of jobtap but files
  * and requests. There are three of them, in place of those that are built in. */
-#include "base/test.h"
+#include "modules/job-manager/jobtap/rig_test.h"
 
-#include "modules/job-manager/jobtap/jobtap.h"
 #include <errno.h>
 #include <flux/jobtap.h>
 #include <stdio.h>
@@ -17,16 +16,6 @@
 #define R_TEXT                                                                         \
     "{\"version\":1,\"execution\":{\"R_lite\":[]},\"scheduling\":{\"much\":\"more\"}}"
 #define CURRENT FLUX_JOBTAP_CURRENT_JOB
-
-void ctx_respond_text (struct ctx *ctx, const flux_msg_t *msg, flux_error_t *error)
-{
-    fail ();
-}
-
-void ctx_answer (struct ctx *ctx, const flux_msg_t *msg, char *take_payload)
-{
-    fail ();
-}
 
 /* --- the world --- */
 
@@ -86,49 +75,16 @@ const struct jobtap_builtin jobtap_builtins[] = {
     { NULL, init_bad, 0 },
 };
 
-static double now (void *arg)
-{
-    return 100;
-}
-static void no_job (const struct job *job, void *arg)
-{
-}
-static void no_start (const struct job *job, bool reattach, void *arg)
-{
-}
-static void no_exception (const struct job *job, const struct event *ev, void *arg)
-{
-}
-
-static const struct manager_ops ops = {
-    .now = now,
-    .mono = now,
-    .sched_alloc = no_job,
-    .sched_cancel = no_job,
-    .sched_prioritize = no_job,
-    .sched_free = no_job,
-    .exec_start = no_start,
-    .exception = no_exception,
-    .hook = jobtap_hook,
-};
-
 static int setup (void **state)
 {
     memset (&w, 0, sizeof (w));
-    assert_non_null (w.ctx.m = manager_create (&ops, &w.ctx, NULL));
-    w.ctx.m->queues.off = ~0u;
-    assert_non_null (w.ctx.jobtap = jobtap_create (&w.ctx));
-    jobtap_count_hooks (w.ctx.jobtap);
-    manager_sched_ready (w.ctx.m, 0);
-    manager_exec_hello (w.ctx.m, false);
-    w.ctx.m->queues.off = 0;
+    rig_set_up (&w.ctx);
     return 0;
 }
 
 static int teardown (void **state)
 {
-    jobtap_destroy (w.ctx.jobtap);
-    manager_destroy (w.ctx.m);
+    rig_tear_down (&w.ctx);
     json_decref (w.in);
     return 0;
 }
