@@ -140,13 +140,14 @@ int dirs_setup_rundir (struct broker *b)
 }
 
 /* What has to survive only as long as the instance lies in rundir, so that
- * there is one thing to remove. */
+ * there is one thing to remove. If we do not, statedir-cleanup tells that flux-start does. */
 static int choose_statedir (struct broker *b)
 {
     if (attrs_val (b->attrs, "statedir"))
         return use_dir (b, "statedir", "statedir-cleanup");
-    attrs_put (b->attrs, "statedir-cleanup", attrs_val (b->attrs, "rundir-cleanup"),
-               -1);
+    if (!attrs_val (b->attrs, "statedir-cleanup"))
+        attrs_put (b->attrs, "statedir-cleanup", attrs_val (b->attrs, "rundir-cleanup"),
+                   -1);
     return attrs_put (b->attrs, "statedir", attrs_val (b->attrs, "rundir"), -1);
 }
 
@@ -178,7 +179,11 @@ static void remove_dir (struct broker *b, const char *attr, const char *cleanup)
 
 void dirs_cleanup (struct broker *b)
 {
-    remove_dir (b, "statedir", "statedir-cleanup");
+    const char *statedir = attrs_val (b->attrs, "statedir");
+    const char *rundir = attrs_val (b->attrs, "rundir");
+
+    if (statedir && (!rundir || strcmp (statedir, rundir) != 0))
+        remove_dir (b, "statedir", "statedir-cleanup");
     remove_dir (b, "rundir", "rundir-cleanup");
     keep_end ();
 }

@@ -137,6 +137,14 @@ static void add_recovery (struct args *a, const char *target)
         add_arg (a, "-Scontent.restore=%s", target);
 }
 
+static bool names_statedir (const struct args *a)
+{
+    for (int i = 0; i < a->count; i++)
+        if (strstr (a->v[i], "statedir="))
+            return true;
+    return false;
+}
+
 /* optind: where the initial program begins in argv; only rank 0 gets it. */
 static void broker_args (struct start *st, struct args *a, int rank, char **program)
 {
@@ -167,6 +175,9 @@ static void broker_args (struct start *st, struct args *a, int rank, char **prog
         add_split (a, s);
     if (optparse_hasopt (st->p, "recovery"))
         add_recovery (a, optparse_get_str (st->p, "recovery", NULL));
+    /* nobody waits for a store that we remove */
+    if (st->remove_rundir && !names_statedir (a))
+        add_arg (a, "-Sstatedir-cleanup=1");
     if (rank == 0)
         for (; *program; program++)
             add_arg (a, "%s", *program);
