@@ -12,6 +12,10 @@
 #include "core/reactor/child_stops.h"
 #include "core/reactor/reactor_impl.h"
 
+/* Most processes end before anybody could stop them; to look for it costs as much as a
+ * good part of starting one. */
+#define LOOK_FOR_STOPS_AFTER 0.01 /* s */
+
 struct child_watcher {
     flux_watcher_t base;
     ev_io ev;
@@ -21,6 +25,7 @@ struct child_watcher {
     bool ended;                /* it is one */
     struct child_stops *stops; /* if it traces */
     ev_async stopped;
+    ev_timer young;
     struct list node; /* in the reactor's left, or in orphans */
 };
 
@@ -40,8 +45,18 @@ static void child_start (flux_watcher_t *w)
     if (cw->stops) {
         ev_async_start (w->r->loop, &cw->stopped);
         ev_unref (w->r->loop); /* one watcher counts once */
-        child_stops_start (cw->stops);
+        ev_timer_set (&cw->young, LOOK_FOR_STOPS_AFTER, 0.);
+        ev_timer_start (w->r->loop, &cw->young);
+        ev_unref (w->r->loop);
     }
+}
+
+static void grown_cb (struct ev_loop *loop, ev_timer *ev, int revents)
+{
+    struct child_watcher *cw = ev->data;
+
+    ev_ref (loop); /* it has stopped by itself */
+    child_stops_start (cw->stops);
 }
 
 static void child_stop (flux_watcher_t *w)
@@ -49,6 +64,10 @@ static void child_stop (flux_watcher_t *w)
     struct child_watcher *cw = (struct child_watcher *)w;
 
     ev_io_stop (w->r->loop, &cw->ev);
+    if (ev_is_active (&cw->young)) {
+        ev_ref (w->r->loop);
+        ev_timer_stop (w->r->loop, &cw->young);
+    }
     if (ev_is_active (&cw->stopped)) {
         child_stops_stop (cw->stops);
         ev_ref (w->r->loop);
@@ -125,7 +144,8 @@ static void stopped_cb (struct ev_loop *loop, ev_async *ev, int revents)
 static int trace_stops (struct child_watcher *w)
 {
     ev_async_init (&w->stopped, stopped_cb);
-    w->stopped.data = w;
+    ev_timer_init (&w->young, grown_cb, LOOK_FOR_STOPS_AFTER, 0.);
+    w->stopped.data = w->young.data = w;
     w->stops = child_stops_create (w->pid, w->base.r->loop, &w->stopped);
     return w->stops ? 0 : -1;
 }

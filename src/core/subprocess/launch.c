@@ -7,11 +7,14 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/os/thread.h"
 
 #define STACK_SIZE (256 * 1024)
+#define IDLE_SECONDS 1
 #define BIT(signum) (UINT64_C (1) << ((signum)-1))
 #define STOPS (BIT (SIGSTOP) | BIT (SIGTSTP) | BIT (SIGTTIN) | BIT (SIGTTOU))
 
@@ -26,9 +29,11 @@ struct launch {
     flux_watcher_t *w;
     int event_fd;
     uint64_t signals;
+    struct list node; /* of all.next */
 
     /* of both threads */
     pthread_mutex_t lock;
+    int refs;
     bool done;
     bool abandoned;
     pid_t pid;
@@ -36,11 +41,12 @@ struct launch {
     flux_cmd_t *cmd;
 };
 
-static void launch_destroy (struct launch *l)
+static void launch_decref (struct launch *l)
 {
     int saved_errno = errno;
 
-    flux_watcher_destroy (l->w);
+    if (__atomic_sub_fetch (&l->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
     if (l->event_fd >= 0)
         close (l->event_fd);
     pthread_mutex_destroy (&l->lock);
@@ -59,10 +65,33 @@ static void reap (struct launch *l)
         ;
 }
 
-static void *run (void *arg)
+/* A thread that is done waits a moment for the next: to make one takes a good part of
+ * what it takes to start a process. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t another;
+    struct list next; /* each has a thread that is about to take it */
+    int idle;         /* threads that wait for more */
+} all;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void none_yet (void) /* nor any more, in a process that was forked */
+{
+    pthread_mutex_init (&all.lock, NULL);
+    pthread_cond_init (&all.another, NULL);
+    list_init (&all.next);
+    all.idle = 0;
+}
+
+static void begin (void)
+{
+    none_yet ();
+    pthread_atfork (NULL, NULL, none_yet);
+}
+
+static void start_process (struct launch *l)
 {
     static const uint64_t one = 1;
-    struct launch *l = arg;
     bool abandoned;
 
     pid_t pid = spawn_process (&l->spawn);
@@ -76,29 +105,67 @@ static void *run (void *arg)
     l->errnum = errnum;
     l->done = true;
     abandoned = l->abandoned;
-    if (!abandoned && write (l->event_fd, &one, sizeof (one)) < 0)
-        abort (); /* a counter that is 0 has room for one */
     pthread_mutex_unlock (&l->lock);
-    if (abandoned) {
+    if (abandoned)
         reap (l);
-        launch_destroy (l);
-    }
+    else if (write (l->event_fd, &one, sizeof (one)) < 0)
+        abort (); /* a counter that is 0 has room for one */
+    launch_decref (l);
+}
+
+static struct launch *next_launch (void)
+{
+    struct timespec end;
+
+    clock_gettime (CLOCK_REALTIME, &end);
+    end.tv_sec += IDLE_SECONDS;
+    pthread_mutex_lock (&all.lock);
+    all.idle++;
+    while (list_empty (&all.next)
+           && pthread_cond_timedwait (&all.another, &all.lock, &end) == 0)
+        ;
+    struct list *node = list_pop (&all.next);
+    if (!node)
+        all.idle--;
+    pthread_mutex_unlock (&all.lock);
+    return node ? container_of (node, struct launch, node) : NULL;
+}
+
+static void *run (void *arg)
+{
+    for (struct launch *l = arg; l; l = next_launch ())
+        start_process (l);
     return NULL;
+}
+
+/* To a thread that is idle, or a new one. */
+static int hand_over (struct launch *l)
+{
+    bool taken;
+
+    pthread_once (&once, begin);
+    pthread_mutex_lock (&all.lock);
+    if ((taken = all.idle > 0)) {
+        all.idle--;
+        list_append (&all.next, &l->node);
+    }
+    pthread_mutex_unlock (&all.lock);
+    if (taken)
+        pthread_cond_signal (&all.another);
+    return taken ? 0 : thread_start (NULL, STACK_SIZE, run, l);
 }
 
 static void done_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct launch *l = arg;
 
-    /* the thread is about to leave */
-    pthread_mutex_lock (&l->lock);
-    pthread_mutex_unlock (&l->lock);
     launch_f cb = l->cb;
     uint64_t signals = l->signals;
     pid_t pid = l->pid;
     int errnum = l->errnum;
     void *cb_arg = l->arg;
-    launch_destroy (l);
+    flux_watcher_destroy (l->w);
+    launch_decref (l);
     errno = errnum;
     cb (pid, signals, cb_arg);
 }
@@ -115,6 +182,7 @@ struct launch *launch_create (flux_reactor_t *r, const struct spawn *s, int owne
     l->cb = cb;
     l->arg = arg;
     l->event_fd = -1;
+    l->refs = 2;
     pthread_mutex_init (&l->lock, NULL);
     if ((l->fds = calloc (s->fd_count + 1, sizeof (l->fds[0])))) {
         memcpy (l->fds, s->fds, s->fd_count * sizeof (l->fds[0]));
@@ -124,8 +192,10 @@ struct launch *launch_create (flux_reactor_t *r, const struct spawn *s, int owne
     }
     if (!l->fds || (l->event_fd = eventfd (0, EFD_CLOEXEC)) < 0
         || !(l->w = flux_fd_watcher_create (r, l->event_fd, FLUX_POLLIN, done_cb, l))
-        || thread_start (NULL, STACK_SIZE, run, l) < 0) {
-        launch_destroy (l);
+        || hand_over (l) < 0) {
+        flux_watcher_destroy (l->w);
+        l->refs = 1;
+        launch_decref (l);
         return NULL;
     }
     flux_watcher_start (l->w);
@@ -169,8 +239,7 @@ void launch_abandon (struct launch *l, flux_cmd_t *cmd)
     l->abandoned = true;
     done = l->done;
     pthread_mutex_unlock (&l->lock);
-    if (done) {
+    if (done)
         reap (l);
-        launch_destroy (l);
-    }
+    launch_decref (l);
 }

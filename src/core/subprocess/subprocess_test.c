@@ -442,6 +442,34 @@ static void test_stopped (void **state)
     flux_reactor_destroy (r);
 }
 
+static int exit_code_of (const char *script)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    flux_subprocess_t *p = start (r, script);
+
+    flux_reactor_run (r, 0);
+    int code = flux_subprocess_exit_code (p);
+    flux_subprocess_destroy (p);
+    flux_reactor_destroy (r);
+    return code;
+}
+
+/* The thread that has started one is idle, but not in a copy of the program. */
+static void test_forked (void **state)
+{
+    int status;
+
+    assert_int_equal (exit_code_of ("exit 3"), 3);
+    pid_t pid = fork ();
+    if (pid == 0) {
+        alarm (60);
+        _exit (exit_code_of ("exit 4"));
+    }
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    assert_int_equal (status, 4 << 8);
+    assert_int_equal (exit_code_of ("exit 5"), 5);
+}
+
 int main (int argc, char **argv)
 {
     if (argc > 1 && !strcmp (argv[1], "message-child"))
@@ -461,6 +489,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (test_given_up_with_its_group),
         cmocka_unit_test (test_outlives_reactor),
         cmocka_unit_test (test_stopped),
+        cmocka_unit_test (test_forked),
         cmocka_unit_test (test_log),
     };
     int rc = cmocka_run_group_tests (tests, NULL, NULL);
