@@ -444,9 +444,12 @@ static void test_stopped (void **state)
 
 static int exit_code_of (const char *script)
 {
+    char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)script, NULL };
+    flux_cmd_t *cmd = flux_cmd_create (3, argv, NULL);
     flux_reactor_t *r = flux_reactor_create (0);
-    flux_subprocess_t *p = start (r, script);
+    flux_subprocess_t *p = process_start_later (r, 0, cmd, &ops);
 
+    flux_cmd_destroy (cmd);
     flux_reactor_run (r, 0);
     int code = flux_subprocess_exit_code (p);
     flux_subprocess_destroy (p);
