@@ -53,6 +53,12 @@ is 'followers have it, too' 7 sh -c \
 mkdir run
 is 'rundir' "$DIR/run" flux start --rundir="$DIR/run" flux getattr rundir
 is 'it stays' '' sh -c 'ls run | grep -v content || test -d run'
+is 'what flux start removes is no store that stays' '1 0 0' sh -c 'echo $(
+    flux start -s1 flux getattr statedir-cleanup
+    flux start -s1 --rundir="$PWD/run" flux getattr statedir-cleanup
+    mkdir -m 700 store
+    flux start -s1 -Sstatedir="$PWD/store" flux getattr statedir-cleanup)'
+succeeds 'a statedir does' test -s store/content.sqlite
 is 'rundir, more brokers' "$DIR/run" \
     flux start -s2 --test-rundir="$DIR/run" flux getattr rundir
 fails 'no such rundir' 1 'nosuch' flux start -s2 --test-rundir="$DIR/nosuch" true
