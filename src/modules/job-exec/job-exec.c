@@ -13,6 +13,7 @@
 #include "base/json/jsontext.h"
 #include "core/message/message.h"
 #include "core/subprocess/io.h"
+#include "modules/job-exec/shells.h"
 
 #define STATE_TIMEOUT 5. /* s, for the broker's answer */
 
@@ -709,16 +710,36 @@ static void agent_stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t 
         flux_log_error (h, "error responding to stats-get");
 }
 
+/* Rank 0 does not ask for what is left on others where it finds nothing again. */
+static int end_unwanted (flux_t *h, int argc, char *argv[])
+{
+    struct config c;
+    flux_error_t error;
+
+    if (config_read (&c, flux_get_conf (h), argc, argv, &error) < 0) {
+        flux_log (h, LOG_ERR, "%s", error.text);
+        return -1;
+    }
+    if (c.reattach_timeout <= 0)
+        shells_end_earlier (h);
+    config_fini (&c);
+    return 0;
+}
+
 /* On the other ranks. */
-static int run_agent (flux_t *h)
+static int run_agent (flux_t *h, int argc, char *argv[])
 {
     static const struct flux_msg_handler_spec tab[] = {
         { FLUX_MSGTYPE_REQUEST, "stats-get", agent_stats_cb, 0 },
         FLUX_MSGHANDLER_TABLE_END,
     };
     flux_msg_handler_t **handlers = NULL;
-    struct agent *a = agent_create (h, NULL, NULL, NULL, NULL);
+    struct agent *a;
     int rc = -1;
+
+    if (end_unwanted (h, argc, argv) < 0)
+        return -1;
+    a = agent_create (h, NULL, NULL, NULL, NULL);
 
     if (a && flux_msg_handler_addvec_ex (h, "job-exec", tab, a, &handlers) == 0
         && flux_reactor_run (flux_get_reactor (h), 0) >= 0)
@@ -737,7 +758,7 @@ int mod_main (flux_t *h, int argc, char *argv[])
     if (flux_get_rank (h, &rank) < 0)
         return -1;
     if (rank > 0)
-        return run_agent (h);
+        return run_agent (h, argc, argv);
     if (init (&ctx, argc, argv) == 0 && flux_reactor_run (flux_get_reactor (h), 0) >= 0)
         rc = 0;
     fini (&ctx);

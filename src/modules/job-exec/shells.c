@@ -496,27 +496,26 @@ static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     need_server (arg);
 }
 
-/* Of a broker, or a module, whose jobs were to be found again: now nobody looks for them,
- * and their cores are given to others. */
-static void end_earlier (struct shells *sh)
+void shells_end_earlier (flux_t *h)
 {
-    const char *recovery = flux_attr_get (sh->h, "broker.recovery-mode");
+    const char *recovery = flux_attr_get (h, "broker.recovery-mode");
     struct found *found;
     flux_error_t error;
+    uint32_t rank;
     char *dir;
     int fd;
 
-    if (recovery && strcmp (recovery, "1") == 0)
+    if (!storage_outlives (h) || (recovery && strcmp (recovery, "1") == 0)
+        || flux_get_rank (h, &rank) < 0)
         return;
-    fd = found_dir_open (flux_attr_get (sh->h, "statedir"), sh->rank, false, &dir,
-                         &error);
+    fd = found_dir_open (flux_attr_get (h, "statedir"), rank, false, &dir, &error);
     if (fd < 0)
         return;
-    found = found_connect (flux_get_reactor (sh->h), fd, found_data, found_room, sh);
+    found = found_connect (flux_get_reactor (h), fd, found_data, found_room, NULL);
     if (found)
-        found_kill (found);
+        found_kill (found); /* without a look at what it says */
     else if (errno != ENOENT && errno != ECONNREFUSED)
-        flux_log_error (sh->h, "rank %u: %s/socket", sh->rank, dir);
+        flux_log_error (h, "rank %u: %s/socket", rank, dir);
     found_destroy (found);
     found_clear (fd);
     free (dir);
@@ -529,7 +528,7 @@ static int init_keep (struct shells *sh, const struct shells_keep *keep)
     if (!storage_outlives (sh->h))
         return 0;
     if (!keep) {
-        end_earlier (sh);
+        shells_end_earlier (sh->h);
         return 0;
     }
     sh->timeout = keep->timeout;

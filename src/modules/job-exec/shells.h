@@ -25,6 +25,9 @@ struct shells_keep {
 struct shells *shells_create (flux_t *h, const char *path,
                               const struct shells_keep *keep, shells_frame_f cb,
                               void *arg);
+/* Of a broker, or a module, of this rank whose jobs were to be found again: nobody looks for
+ * them now, and their cores are given to others. Not in recovery mode. */
+void shells_end_earlier (flux_t *h);
 /* The shells end, and take their tasks along; nothing more is told. */
 void shells_destroy (struct shells *sh);
 /* Those that are kept go on, as if this broker had been killed; others end. */

@@ -183,6 +183,15 @@ flux job wait-event -q -t 60 "$id" clean
 succeeds 'nor those of a module with one' until_true_here sh -c '! pgrep -xf "sleep 306"'
 end
 
+begin 2
+id=$(flux submit --requires=rank:1 sleep 307)
+flux job wait-event -q -t 60 "$id" start
+crash
+begin 2 0
+like 'a job of another rank is lost' 'lost contact' flux job wait-event -t 60 "$id" exception
+succeeds 'and its tasks end' until_true_here sh -c '! pgrep -xf "sleep 307"'
+end
+
 # Four brokers, a job on each, and much output.
 cat >much.sh <<EOL
 cd $DIR
