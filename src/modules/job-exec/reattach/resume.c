@@ -7,18 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <syslog.h>
 
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/json/jsontext.h"
 #include "core/kvs/storage.h"
-#include "core/kvs/txn.h"
 #include "modules/job-exec/reattach/kept.h"
-
-#define TOKEN_KEY "admin.job-exec"
-#define TOKEN_BYTES 16
+#include "modules/job-exec/reattach/resume_impl.h"
+#include "modules/job-exec/reattach/token.h"
 
 struct claim {
     struct ctx *ctx;
@@ -52,74 +48,7 @@ static void claim_destroy (void *value)
     free (c);
 }
 
-/* A job of a rank that is lost, until all that is known of it is stored. */
-struct away {
-    struct ctx *ctx;
-    uint64_t id;
-    flux_future_t *f; /* a commit behind all that is known of it */
-    bool stored;
-};
-
-static void away_destroy (void *value)
-{
-    struct away *a = value;
-
-    flux_future_destroy (a->f);
-    free (a);
-}
-
 /* ---- the instance ---- */
-
-static int new_token (struct ctx *ctx)
-{
-    unsigned char bytes[TOKEN_BYTES];
-    char text[2 * TOKEN_BYTES + 1];
-
-    if (getrandom (bytes, sizeof (bytes), 0) != sizeof (bytes))
-        return -1;
-    hex_encode (text, bytes, sizeof (bytes));
-    return (ctx->resume.token = strdup (text)) ? 0 : -1;
-}
-
-static flux_future_t *commit_token (struct ctx *ctx)
-{
-    const char *text = ctx->resume.token;
-    flux_kvs_txn_t *txn = flux_kvs_txn_create ();
-    flux_future_t *f = NULL;
-
-    if (txn && flux_kvs_txn_put_raw (txn, 0, TOKEN_KEY, text, strlen (text)) == 0)
-        f = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn);
-    flux_kvs_txn_destroy (txn);
-    return f;
-}
-
-/* Also an old one: when this is answered, so is what this module has committed before it
- * was loaded again. */
-static int put_token (struct ctx *ctx)
-{
-    flux_future_t *f = commit_token (ctx);
-    int rc = f ? flux_future_get (f, NULL) : -1;
-
-    flux_future_destroy (f);
-    return rc;
-}
-
-static int find_token (struct ctx *ctx)
-{
-    flux_future_t *f = flux_kvs_lookup (ctx->h, NULL, 0, TOKEN_KEY);
-    const void *data = NULL;
-    size_t len = 0;
-    int rc = f ? flux_kvs_lookup_get_raw (f, &data, &len) : -1;
-
-    if (rc == 0 && len > 0)
-        rc = (ctx->resume.token = strndup (data, len)) ? 0 : -1;
-    else if (rc == 0 || errno == ENOENT)
-        rc = new_token (ctx);
-    flux_future_destroy (f);
-    if (rc == 0)
-        rc = put_token (ctx);
-    return rc;
-}
 
 int resume_init (struct ctx *ctx)
 {
@@ -127,14 +56,11 @@ int resume_init (struct ctx *ctx)
 
     ctx->resume.recovery = recovery && strcmp (recovery, "1") == 0;
     if (!(ctx->resume.claims = idmap_create (claim_destroy))
-        || !(ctx->resume.away = idmap_create (away_destroy)))
+        || !(ctx->resume.away = away_map_create ()))
         return -1;
     if (!storage_outlives (ctx->h) || ctx->config.reattach_timeout <= 0)
         return 0;
-    if (find_token (ctx) == 0)
-        return 0;
-    flux_log_error (ctx->h, "%s", TOKEN_KEY);
-    return -1;
+    return (ctx->resume.token = token_find (ctx->h)) ? 0 : -1;
 }
 
 void resume_fini (struct ctx *ctx)
@@ -155,7 +81,7 @@ void resume_fini (struct ctx *ctx)
 
 /* ---- when all were claimed ---- */
 
-static void check_over (struct ctx *ctx)
+void resume_check_over (struct ctx *ctx)
 {
     struct resume *r = &ctx->resume;
 
@@ -175,7 +101,7 @@ static void hello_continuation (flux_future_t *f, void *arg)
                   flux_future_error_string (f));
     else {
         ctx->resume.asked = true;
-        check_over (ctx);
+        resume_check_over (ctx);
     }
     flux_future_destroy (f);
     ctx->resume.hello_f = NULL;
@@ -196,17 +122,15 @@ int resume_begin (struct ctx *ctx)
 
 /* ---- shells ---- */
 
-/* It is one as others are. */
-static void end_claim (struct ctx *ctx, struct job *job)
+void resume_end_claim (struct ctx *ctx, struct job *job)
 {
     idmap_remove (ctx->resume.claims, job->id);
     job->resuming = job->away = false;
 }
 
-/* It ends as a job does whose shells are lost. */
-static void lose (struct ctx *ctx, struct job *job, const char *type, const char *note)
+void resume_lose (struct ctx *ctx, struct job *job, const char *type, const char *note)
 {
-    end_claim (ctx, job);
+    resume_end_claim (ctx, job);
     job_raise (job, 0, type, note);
     for (int i = 0; i < job->shell_count; i++)
         job_shell_exited (job, &job->shells[i], SIGKILL);
@@ -223,7 +147,7 @@ static void ask_shell (struct ctx *ctx, struct job *job, struct shell_ref *s)
         return;
     s->asked = true;
     if (nodes_claim (ctx, job, s) < 0)
-        lose (ctx, job, "exec", "the shells cannot be asked for: out of memory");
+        resume_lose (ctx, job, "exec", "the shells cannot be asked for: out of memory");
 }
 
 static void ask_those_of (struct ctx *ctx, unsigned int rank)
@@ -285,7 +209,7 @@ static void lose_rank (struct ctx *ctx, struct job *job, unsigned int rank)
     }
     snprintf (note, sizeof (note),
               "node failure on rank %u, which has not come back in time", rank);
-    lose (ctx, job, "node-failure", note);
+    resume_lose (ctx, job, "node-failure", note);
 }
 
 static void not_back (struct timer *t, void *arg);
@@ -464,7 +388,7 @@ static void tell_end (struct ctx *ctx, struct job *job, const struct claim *c)
     if (!c->started)
         exec_respond (ctx, job, "start", "{}");
     exec_respond (ctx, job, "finish", data);
-    end_claim (ctx, job);
+    resume_end_claim (ctx, job);
     exec_release (ctx, job);
 }
 
@@ -472,7 +396,7 @@ static void start_anew (struct ctx *ctx, struct job *job)
 {
     const char *payload;
 
-    end_claim (ctx, job);
+    resume_end_claim (ctx, job);
     for (int i = 0; i < job->shell_count; i++)
         list_remove (&job->shells[i].node);
     if (flux_request_decode (job->request, NULL, &payload) == 0)
@@ -485,7 +409,7 @@ static void start_rest (struct ctx *ctx, struct job *job)
     double left = job_time_left (job, clock_wall (), ctx->config.max_start_delay);
     const char *payload;
 
-    end_claim (ctx, job);
+    resume_end_claim (ctx, job);
     job->away_until = 0;
     if (flux_request_decode (job->request, NULL, &payload) < 0)
         return;
@@ -512,7 +436,7 @@ static void missing (struct ctx *ctx, struct job *job, struct claim *c)
 
     c->ending = c->ending || job->exception; /* since */
     if (c->ending && !c->began && !c->any) {
-        end_claim (ctx, job); /* it was canceled before anything came of it */
+        resume_end_claim (ctx, job); /* it was canceled before anything came of it */
         exec_release (ctx, job);
     } else if (c->heard > 0 && !c->unknown && !c->ending && !c->ran)
         start_rest (ctx, job);
@@ -520,7 +444,7 @@ static void missing (struct ctx *ctx, struct job *job, struct claim *c)
         job->exception = c->ending;
         snprintf (note, sizeof (note), "lost contact with job shells on %s (rank %u)",
                   flux_get_hostbyrank (ctx->h, s->rank), s->rank);
-        lose (ctx, job, "exec", note);
+        resume_lose (ctx, job, "exec", note);
     } else
         start_anew (ctx, job);
 }
@@ -553,7 +477,7 @@ static void resume_test (struct ctx *ctx, struct job *job, const struct claim *c
     job->start_sent = c->started;
     job->exception = ending;
     found (ctx, job);
-    end_claim (ctx, job);
+    resume_end_claim (ctx, job);
     if (ending)
         kill_job (ctx, job, ctx->config.term_signal);
     else
@@ -590,14 +514,14 @@ static void lookups_continuation (flux_future_t *f, void *arg)
         || !(c->gone = idset_create (0, IDSET_FLAG_AUTOGROW))
         || value_of (f, "eventlog", &events) < 0 || value_of (f, "log", &log) < 0
         || read_kept (f, job) < 0 || read_critical (f, job) < 0)
-        lose (ctx, job, "exec", "what is stored of the job cannot be read");
+        resume_lose (ctx, job, "exec", "what is stored of the job cannot be read");
     else {
         read_events (c, events, got_event);
         read_events (c, log, got_exec_event);
         decide (ctx, job, c, log);
     }
     flux_future_destroy (f);
-    check_over (ctx);
+    resume_check_over (ctx);
 }
 
 static int lookup (struct claim *c, flux_future_t *all, const char *name,
@@ -653,142 +577,14 @@ void resume_job (struct ctx *ctx, struct job *job)
     }
     if (!c || idmap_insert (ctx->resume.claims, job->id, c) < 0) {
         free (c);
-        lose (ctx, job, "exec", "the job cannot be found again: out of memory");
+        resume_lose (ctx, job, "exec", "the job cannot be found again: out of memory");
     } else if (start_lookups (c, job) < 0)
-        lose (ctx, job, "exec", "the job cannot be found again: out of memory");
+        resume_lose (ctx, job, "exec", "the job cannot be found again: out of memory");
     else
         ctx->resume.lookups++;
 }
 
-/* ---- a rank that is lost ---- */
-
-static void clear_timers (struct ctx *ctx, struct job *job)
-{
-    timer_clear (&ctx->timers, &job->barrier_timer);
-    timer_clear (&ctx->timers, &job->kill_timer);
-}
-
-/* Until its commits are done it counts as one that is looked up: what its ranks have is
- * nobody's only when it was claimed. */
-void resume_away (struct ctx *ctx, struct job *job)
-{
-    struct away *a = calloc (1, sizeof (*a));
-
-    if (job->resuming)
-        end_claim (ctx, job);
-    for (int i = 0; i < job->shell_count; i++)
-        list_remove (&job->shells[i].node);
-    if (job->away_until <= 0)
-        job->away_until = clock_monotonic () + ctx->config.rejoin_timeout;
-    clear_timers (ctx, job);
-    if (!a || idmap_insert (ctx->resume.away, job->id, a) < 0) {
-        free (a);
-        lose (ctx, job, "exec", "the job cannot be found again: out of memory");
-        return;
-    }
-    a->ctx = ctx;
-    a->id = job->id;
-    job->away = true;
-    if (job->dirty)
-        ctx->commit_due = true;
-    ctx->resume.lookups++;
-}
-
-static void stored_continuation (flux_future_t *f, void *arg)
-{
-    struct away *a = arg;
-
-    if (flux_future_get (f, NULL) < 0)
-        flux_log (a->ctx->h, LOG_ERR, "%s: %s", TOKEN_KEY,
-                  flux_future_error_string (f));
-    a->stored = true;
-}
-
-/* Ours, and what its lost rank has sent, whose commits are in the KVS's hands: what comes
- * behind them is answered when they are. */
-static bool is_stored (struct ctx *ctx, struct away *a, const struct job *job)
-{
-    if (job->dirty || a->stored)
-        return a->stored;
-    if (!a->f
-        && (!(a->f = commit_token (ctx))
-            || flux_future_then (a->f, -1., stored_continuation, a) < 0)) {
-        flux_log_error (ctx->h, "%s", TOKEN_KEY);
-        a->stored = true;
-    }
-    return a->stored;
-}
-
-/* The same job, of which only is known what the KVS has. */
-static struct job *begin_anew (struct ctx *ctx, struct job *old)
-{
-    const char *payload;
-    flux_error_t error;
-    struct job *job;
-
-    if (flux_request_decode (old->request, NULL, &payload) < 0
-        || !(job = job_create (payload, strlen (payload), &error)))
-        return NULL;
-    job->request = (void *)flux_msg_incref (old->request);
-    job->ops = old->ops;
-    job->arg = old->arg;
-    job->counted = old->counted;
-    job->waited = old->waited;
-    job->start_sent = old->start_sent;
-    job->expiration = old->expiration;
-    job->away_until = old->away_until;
-    job->times = old->times + 1;
-    job->exception = old->exception;
-    job->killed = old->killed;
-    job->signals = old->signals;
-    job->critical = old->critical;
-    old->critical = NULL;
-    if (old->expire_timer.index)
-        exec_set_limit (ctx, job, old->expire_timer.when - clock_monotonic ());
-    return job;
-}
-
-static void look_for (struct ctx *ctx, struct job *old)
-{
-    struct job *job = begin_anew (ctx, old);
-
-    if (!job) {
-        lose (ctx, old, "exec", "the job cannot be found again");
-        return;
-    }
-    clear_timers (ctx, old);
-    timer_clear (&ctx->timers, &old->expire_timer);
-    idmap_remove (ctx->jobs, old->id); /* frees it */
-    if (idmap_insert (ctx->jobs, job->id, job) == 0)
-        resume_job (ctx, job);
-    else {
-        flux_log (ctx->h, LOG_CRIT, "out of memory: a job is lost");
-        flux_msg_decref (job->request);
-        job_destroy (job);
-    }
-}
-
-void resume_settle (struct ctx *ctx)
-{
-    size_t pos = 0;
-    void *value;
-
-    while (idmap_count (ctx->resume.away) > 0
-           && idmap_next (ctx->resume.away, &pos, NULL, &value)) {
-        struct away *a = value;
-        struct job *job = idmap_lookup (ctx->jobs, a->id);
-        if (job && !job->finished && !is_stored (ctx, a, job))
-            continue;
-        idmap_remove (ctx->resume.away, a->id);
-        ctx->resume.lookups--;
-        if (job && !job->finished) {
-            job->away = false;
-            look_for (ctx, job);
-        }
-        check_over (ctx);
-        pos = 0;
-    }
-}
+/* ---- shells have answered ---- */
 
 void resume_give_up (struct ctx *ctx, struct job *job)
 {
@@ -796,7 +592,7 @@ void resume_give_up (struct ctx *ctx, struct job *job)
     struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
 
     if (job->away) /* a store that fails would keep it as long */
-        lose (ctx, job, "node-failure", "a node is lost");
+        resume_lose (ctx, job, "node-failure", "a node is lost");
     else if (job->away_until > 0 && job->resuming && c && !c->f && s)
         lose_rank (ctx, job, s->rank);
 }
@@ -837,7 +633,7 @@ static void go_on (struct ctx *ctx, struct job *job, struct claim *c)
     struct idset *gone = c->gone;
 
     c->gone = NULL;
-    end_claim (ctx, job);
+    resume_end_claim (ctx, job);
     job->away_until = 0;
     if (job->shell_count > 1 && !job->finished)
         job_go_on (job);
