@@ -47,12 +47,25 @@ static void launch_decref (struct launch *l)
 
     if (__atomic_sub_fetch (&l->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    if (l->event_fd >= 0)
-        close (l->event_fd);
     pthread_mutex_destroy (&l->lock);
     flux_cmd_destroy (l->cmd);
     free (l->fds);
     free (l);
+    errno = saved_errno;
+}
+
+/* By the thread that has the watcher. Where the other has said, or is about to say, that it
+ * is done, that is waited for: it must find its descriptor. */
+static void stop_waiting (struct launch *l, bool done)
+{
+    int saved_errno = errno;
+    uint64_t n;
+
+    flux_watcher_destroy (l->w);
+    while (done && read (l->event_fd, &n, sizeof (n)) < 0 && errno == EINTR)
+        ;
+    if (l->event_fd >= 0)
+        close (l->event_fd);
     errno = saved_errno;
 }
 
@@ -159,12 +172,12 @@ static void done_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *ar
 {
     struct launch *l = arg;
 
+    stop_waiting (l, true);
     launch_f cb = l->cb;
     uint64_t signals = l->signals;
     pid_t pid = l->pid;
     int errnum = l->errnum;
     void *cb_arg = l->arg;
-    flux_watcher_destroy (l->w);
     launch_decref (l);
     errno = errnum;
     cb (pid, signals, cb_arg);
@@ -193,7 +206,7 @@ struct launch *launch_create (flux_reactor_t *r, const struct spawn *s, int owne
     if (!l->fds || (l->event_fd = eventfd (0, EFD_CLOEXEC)) < 0
         || !(l->w = flux_fd_watcher_create (r, l->event_fd, FLUX_POLLIN, done_cb, l))
         || hand_over (l) < 0) {
-        flux_watcher_destroy (l->w);
+        stop_waiting (l, false);
         l->refs = 1;
         launch_decref (l);
         return NULL;
@@ -232,13 +245,12 @@ void launch_abandon (struct launch *l, flux_cmd_t *cmd)
     bool done;
 
     launch_signal (l, SIGKILL);
-    flux_watcher_destroy (l->w);
-    l->w = NULL;
     pthread_mutex_lock (&l->lock);
     l->cmd = cmd;
     l->abandoned = true;
     done = l->done;
     pthread_mutex_unlock (&l->lock);
+    stop_waiting (l, done);
     if (done)
         reap (l);
     launch_decref (l);
