@@ -260,6 +260,10 @@ void shell_tmpdir_clean (struct shell *sh);
 /* There is nothing for shell_tmpdir_clean to do. */
 bool shell_tmpdir_is_clean (const struct shell *sh);
 void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot);
+/* Who may write nothing there has a directory of its own, in TMPDIR, for all that follows.
+ * -1 with errno. */
+int shell_tmpdir_own (void);
+void shell_tmpdir_remove_own (void);
 
 /* task/task.c */
 int shell_tasks_start (struct shell *sh);

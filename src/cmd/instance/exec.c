@@ -657,6 +657,22 @@ static void check_options (optparse_t *p, int operands)
         cmd_die ("--attach: one PID or LABEL is expected");
 }
 
+/* Without it, the command would be run as somebody else. */
+static void prepend_imp (flux_cmd_t *cmd)
+{
+    flux_future_t *f = flux_rpc (ex.h, "config.get", NULL, FLUX_NODEID_ANY, 0);
+    const char *imp = NULL;
+
+    if (!f || flux_rpc_get_unpack (f, "{s?{s?s}}", "exec", "imp", &imp) < 0)
+        cmd_die ("--with-imp: %s", cmd_future_error (f));
+    if (!imp)
+        cmd_die ("--with-imp: the configuration has no exec.imp");
+    if (flux_cmd_argv_insert (cmd, 0, imp) < 0
+        || flux_cmd_argv_insert (cmd, 1, "run") < 0)
+        cmd_die ("%s", strerror (errno));
+    flux_future_destroy (f);
+}
+
 static int run_exec (optparse_t *p, int argc, char **argv)
 {
     const char *service = optparse_get_str (p, "service", "rexec");
@@ -671,9 +687,6 @@ static int run_exec (optparse_t *p, int argc, char **argv)
         return 1;
     }
     check_options (p, argc - i);
-    /* to run it without would be to run it as somebody else */
-    if (optparse_hasopt (p, "with-imp"))
-        cmd_die ("--with-imp: there is no IMP, so nothing can be run as another user");
     ex.t0 = clock_monotonic ();
     ex.label = optparse_hasopt (p, "label-io");
     ex.quiet = optparse_hasopt (p, "quiet");
@@ -685,6 +698,8 @@ static int run_exec (optparse_t *p, int argc, char **argv)
         ex.name = target.name;
     else
         cmd = make_command (p, argc, argv);
+    if (cmd && optparse_hasopt (p, "with-imp"))
+        prepend_imp (cmd);
     ex.active = ex.count = idset_count (ids);
     if (!(ex.procs = calloc (ex.count, sizeof (*ex.procs))))
         cmd_die ("out of memory");
@@ -737,8 +752,7 @@ static const struct optparse_option opts[] = {
     { .name = "attach",
       .usage = "Attach to a process in the background, by its pid or label" },
     { .name = "with-imp",
-      .flags = OPTPARSE_OPT_HIDDEN,
-      .usage = "Refused: there is no IMP to run the command with" },
+      .usage = "Run the command by the setuid helper of exec.imp (as exec.imp run)" },
     OPTPARSE_TABLE_END,
 };
 

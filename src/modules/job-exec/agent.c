@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "exchange.h"
+#include "modules/job-exec/guests.h"
 #include "modules/job-exec/reattach/kept.h"
 #include "modules/job-exec/reattach/session.h"
 #include "ordered.h"
@@ -71,6 +72,7 @@ struct agent {
     agent_frame_f frame_cb; /* rank 0 */
     void *arg;
     struct shells *shells;
+    struct guests *guests; /* there are as long as shells are */
     struct exchanges *exchanges;
     struct idset *below; /* ranks from here down; NULL on rank 0 */
     struct idmap *jobs;
@@ -97,6 +99,32 @@ struct agent {
     int64_t exchange_messages;
     int64_t exchange_bytes;
 };
+
+static struct shells *shells_of (struct agent *a, uint64_t id)
+{
+    struct shells *guest = guests_find (a->guests, id);
+
+    return guest ? guest : a->shells;
+}
+
+static int create_shells (struct agent *a, const char *shell,
+                          const struct shells_keep *keep, shells_frame_f frame_cb)
+{
+    a->shells = shells_create (a->h, shell, keep, frame_cb, a);
+    a->guests = guests_create (a->h, shell, frame_cb, a);
+    return a->shells && a->guests ? 0 : -1;
+}
+
+static void drop_shells (struct agent *a, bool abandon)
+{
+    if (abandon)
+        shells_abandon (a->shells);
+    else
+        shells_destroy (a->shells);
+    guests_destroy (a->guests);
+    a->shells = NULL;
+    a->guests = NULL;
+}
 
 static void leader_write_destroy (struct leader_write *w)
 {
@@ -246,7 +274,7 @@ static void write_frame (struct agent *a, uint64_t id, const char *text, size_t 
 
     if (j && add_write (j, len, NULL) < 0)
         raise (a, id, "output for the leader", errno);
-    shells_send (a->shells, id, 'w', text, len);
+    shells_send (shells_of (a, id), id, 'w', text, len);
 }
 
 /* Whole frames, all of them for the leader of one job. */
@@ -276,7 +304,7 @@ static int pass_writes (struct agent *a, uint64_t id, const void *data, size_t l
     int rc = frame_reader_add (&r, data, len);
 
     while (rc >= 0 && (rc = frame_reader_next (&r, &f)) > 0)
-        shells_send (a->shells, id, 'w', f.text, f.len);
+        shells_send (shells_of (a, id), id, 'w', f.text, f.len);
     frame_reader_fini (&r);
     return rc;
 }
@@ -391,7 +419,7 @@ static void down_op (uint64_t id, char type, const char *text, size_t len, void 
     struct agent *a = arg;
 
     if (a->shells)
-        shells_send (a->shells, id, type, text, len);
+        shells_send (shells_of (a, id), id, type, text, len);
 }
 
 static void commit_destroy (struct commit *c)
@@ -654,10 +682,26 @@ static int add_started (struct agent *a, uint64_t id, const char *record, size_t
     return add_job (a, id, text);
 }
 
+/* Where the job is of another user, the record says who starts its shell. */
+static int start_shell (struct agent *a, uint64_t id, const char *record, size_t len)
+{
+    struct span v, text;
+    char *imp;
+    int rc;
+
+    if (jsontext_get ((struct span){ record, len }, "imp", &v) < 0
+        || !jsontext_plain (v, &text))
+        return shells_start (a->shells, id, record, len);
+    if (!(imp = strndup (text.s, text.len)))
+        return -1;
+    rc = guests_start (a->guests, imp, id, record, len);
+    free (imp);
+    return rc;
+}
+
 static void start_job (struct agent *a, uint64_t id, const char *record, size_t len)
 {
-    if (add_started (a, id, record, len) == 0
-        && shells_start (a->shells, id, record, len) == 0)
+    if (add_started (a, id, record, len) == 0 && start_shell (a, id, record, len) == 0)
         return;
     raise (a, id, "cannot start a job shell", errno);
     up (a, id, 'X', "256", 3);
@@ -731,7 +775,7 @@ static void go_on (struct agent *a, uint64_t id, const char *text, size_t len)
 
     if (j)
         j->barriers = barriers + times * BARRIERS_MAX;
-    shells_send (a->shells, id, 'G', text, len);
+    shells_send (shells_of (a, id), id, 'G', text, len);
 }
 
 static void forget_job (struct agent *a, uint64_t id)
@@ -766,8 +810,7 @@ static bool defer (struct agent *a, uint64_t id, char type, const char *text,
 
 static void end_shells (struct agent *a)
 {
-    shells_destroy (a->shells);
-    a->shells = NULL;
+    drop_shells (a, false);
     a->session = 0;
 }
 
@@ -794,7 +837,7 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
     else if (type == 'w')
         write_frame (a, id, text, len);
     else
-        shells_send (a->shells, id, type, text, len);
+        shells_send (shells_of (a, id), id, type, text, len);
 }
 
 /* ---- exchanges ---- */
@@ -883,7 +926,7 @@ static void deliver_op (uint64_t id, int errnum, const char *keys, size_t len,
     if (errnum)
         raise (a, id, "exchange of PMI keys failed", errnum);
     else
-        shells_send (a->shells, id, 'B', keys, len);
+        shells_send (shells_of (a, id), id, 'B', keys, len);
 }
 
 static void add_ranks (struct idset *set, json_t *topo)
@@ -952,11 +995,7 @@ static void detach (struct agent *a, bool abandon)
         exchange_leave (a->exchanges, id);
     idmap_destroy (a->jobs);
     a->jobs = idmap_create (agent_job_destroy);
-    if (abandon)
-        shells_abandon (a->shells);
-    else
-        shells_destroy (a->shells);
-    a->shells = NULL;
+    drop_shells (a, abandon);
     while (!list_empty (&a->deferred))
         deferred_destroy (list_first (&a->deferred, struct deferred, node));
     a->over = false;
@@ -1054,8 +1093,7 @@ static void attach_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     if (a->session) /* who comes does not know of it */
         detach (a, true);
-    if (!a->jobs
-        || !(a->shells = shells_create (h, shell, token ? &keep : NULL, shell_frame, a))
+    if (!a->jobs || create_shells (a, shell, token ? &keep : NULL, shell_frame) < 0
         || begin_session (a, session, heal) < 0)
         goto error;
     a->keeps = token != NULL;
@@ -1136,6 +1174,7 @@ void agent_flush (struct agent *a)
         outflow_flush (a->outflow);
     if (a->shells)
         shells_flush (a->shells);
+    guests_flush (a->guests);
     flush_up (a);
 }
 
@@ -1176,7 +1215,7 @@ struct agent *agent_create (flux_t *h, const char *shell,
         || init_outflow (a) < 0 || !(a->stored = idmap_create (free))
         || !(a->jobs = idmap_create (agent_job_destroy))
         || !(a->exchanges = exchanges_create (a->rank, a->below, &ops, a))
-        || (shell && !(a->shells = shells_create (h, shell, keep, shell_frame, a)))
+        || (shell && create_shells (a, shell, keep, shell_frame) < 0)
         || (!frame_cb
             && !(a->prepare_w =
                      flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, a)))
@@ -1200,10 +1239,7 @@ void agent_destroy (struct agent *a, bool abandon)
     while (!list_empty (&a->asked))
         asked_destroy (list_first (&a->asked, struct asked, node));
     exchanges_destroy (a->exchanges);
-    if (abandon)
-        shells_abandon (a->shells);
-    else
-        shells_destroy (a->shells);
+    drop_shells (a, abandon);
     idmap_destroy (a->stored);
     while (!list_empty (&a->deferred))
         deferred_destroy (list_first (&a->deferred, struct deferred, node));
@@ -1225,9 +1261,10 @@ bool agent_keeps (const struct agent *a)
 json_t *agent_stats (const struct agent *a)
 {
     return json_pack ("{s:i s:I s:I s:I s:I}", "shell_servers",
-                      a->shells ? shells_servers (a->shells) : 0, "exchanges",
-                      (json_int_t)exchange_count (a->exchanges), "exchange_messages",
-                      (json_int_t)a->exchange_messages, "exchange_bytes",
-                      (json_int_t)a->exchange_bytes, "output_bytes",
+                      (a->shells ? shells_servers (a->shells) : 0)
+                          + guests_count (a->guests),
+                      "exchanges", (json_int_t)exchange_count (a->exchanges),
+                      "exchange_messages", (json_int_t)a->exchange_messages,
+                      "exchange_bytes", (json_int_t)a->exchange_bytes, "output_bytes",
                       (json_int_t)(a->outflow ? outflow_bytes (a->outflow) : 0));
 }

@@ -36,8 +36,25 @@ struct shells *shells_create (flux_t *handle, const char *path,
     return (struct shells *)&trace;
 }
 
+/* A guest's are known by their helper. */
+static shells_frame_f guest_says;
+static void *guest_arg;
+
+struct shells *shells_create_guest (flux_t *handle, const char *path, const char *imp,
+                                    uint64_t id, shells_frame_f cb, void *arg)
+{
+    buf_printf (&trace, "guest(%d %s %s) ", (int)id, imp, path);
+    guest_says = cb;
+    guest_arg = arg;
+    return (struct shells *)&guest_says;
+}
+
 void shells_destroy (struct shells *sh)
 {
+    if (sh == (struct shells *)&guest_says) {
+        buf_adds (&trace, "leave-guest ");
+        return;
+    }
     if (sh)
         buf_adds (&trace, "destroy ");
     shell_says = NULL;
@@ -260,6 +277,28 @@ static void what_was_exchanged_is_delivered (void **state)
     ops->deliver (7, EPROTO, NULL, 0, ops_arg);
     expect ("create(/sh) send(7 B keys) x(7){\"type\":\"exec\",\"severity\":0,\"note\":"
             "\"exchange of PMI keys failed: Protocol error\"} ");
+    end ();
+}
+
+static void guests_have_servers_of_their_own (void **state)
+{
+    begin ("0");
+    frame (7, 'S', "{\"rank\":0,\"imp\":\"/imp\"} {}");
+    frame (8, 'S', "{\"rank\":0} {\"imp\":\"/other\"}"); /* which is what a job says */
+    frame (7, 'i', "in");
+    expect ("create(/sh) guest(7 /imp /sh) start(7) start(8) send(7 i in) ");
+    guest_says (7, 'o', "out", 3, guest_arg);
+    guest_says (7, 'X', "0", 1, guest_arg);
+    guest_says (7, 'x', "more", 4, guest_arg); /* it is over */
+    agent_flush (agent);
+    expect ("o(7)out X(7)0 leave-guest ");
+    frame (7, 'S', "{\"imp\":\"/imp\"} {}");
+    expect ("guest(7 /imp /sh) start(7) ");
+    start_errnum = ENOMEM;
+    frame (9, 'S', "{\"imp\":\"/imp\"} {}");
+    expect (
+        "guest(9 /imp /sh) start(9) leave-guest x(9){\"type\":\"exec\",\"severity\":"
+        "0,\"note\":\"cannot start a job shell: Cannot allocate memory\"} X(9)256 ");
     end ();
 }
 
@@ -721,6 +760,7 @@ int main (void)
         cmocka_unit_test (one_shell_has_no_barrier),
         cmocka_unit_test (a_shell_that_cannot_be_had_is_told),
         cmocka_unit_test (what_was_exchanged_is_delivered),
+        cmocka_unit_test (guests_have_servers_of_their_own),
         cmocka_unit_test (rank_0_attaches),
         cmocka_unit_test (what_is_taken_is_told),
         cmocka_unit_test (much_is_cut),

@@ -15,6 +15,7 @@
 /* Those of flux-config-exec(5) that count here. */
 static const struct json_key keys[] = {
     { "barrier-timeout", JSON_KIND_STRING },
+    { "imp", JSON_KIND_STRING },
     { "job-shell", JSON_KIND_STRING },
     { "kill-signal", JSON_KIND_STRING },
     { "kill-timeout", JSON_KIND_STRING },
@@ -31,7 +32,6 @@ static const struct json_key keys[] = {
 static const struct {
     const char *name, *why;
 } foreign[] = {
-    { "imp", "jobs run as the owner of the instance: there is no setuid helper" },
     { "sdexec-properties", "jobs are not run by systemd" },
     { "sdexec-stop-timer-sec", "jobs are not run by systemd" },
     { "sdexec-stop-timer-signal", "jobs are not run by systemd" },
@@ -185,18 +185,29 @@ static int add_arg (json_t *table, const char *arg, flux_error_t *error)
     return 0;
 }
 
-/* name: as the user knows it. */
-static int take_shell (struct config *c, json_t *table, const char *name,
-                       flux_error_t *error)
+static int take_path (json_t *table, const char *prefix, const char *name, char **path,
+                      flux_error_t *error)
 {
-    const char *s = json_string_value (json_object_get (table, "job-shell"));
+    const char *s = json_string_value (json_object_get (table, name));
 
     if (!s)
         return 0;
     if (*s == '\0')
-        return error_fail (error, EINVAL, "%s: must be a path", name);
-    free (c->shell);
-    return (c->shell = strdup (s)) ? 0 : error_fail (error, ENOMEM, "out of memory");
+        return error_fail (error, EINVAL, "%s%s: must be a path", prefix, name);
+    free (*path);
+    return (*path = strdup (s)) ? 0 : error_fail (error, ENOMEM, "out of memory");
+}
+
+static int take_paths (struct config *c, json_t *table, const char *prefix,
+                       flux_error_t *error)
+{
+    if (take_path (table, prefix, "job-shell", &c->shell, error) < 0
+        || take_path (table, prefix, "imp", &c->imp, error) < 0)
+        return -1;
+    if (c->imp && c->imp[0] != '/')
+        return error_fail (error, EINVAL, "%simp: '%.60s' is no absolute path", prefix,
+                           c->imp);
+    return 0;
 }
 
 static int parse_args (struct config *c, int argc, char *argv[], flux_error_t *error)
@@ -209,7 +220,7 @@ static int parse_args (struct config *c, int argc, char *argv[], flux_error_t *e
     if (rc == 0)
         rc = refuse_foreign (table, "", error) < 0
                      || parse_table (c, table, "", error) < 0
-                     || take_shell (c, table, "job-shell", error) < 0
+                     || take_paths (c, table, "", error) < 0
                  ? -1
                  : 0;
     json_decref (table);
@@ -236,7 +247,7 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
     if (refuse_foreign (table, "exec.", error) < 0
         || json_check_keys (table, "exec", keys, error) < 0
         || parse_table (c, table, "exec.", error) < 0
-        || take_shell (c, table, "exec.job-shell", error) < 0
+        || take_paths (c, table, "exec.", error) < 0
         || parse_args (c, argc, argv, error) < 0) {
         config_fini (c);
         return -1;
@@ -261,5 +272,6 @@ json_t *config_encode (const struct config *c)
 void config_fini (struct config *c)
 {
     free (c->shell);
-    c->shell = NULL;
+    free (c->imp);
+    c->shell = c->imp = NULL;
 }

@@ -6,7 +6,8 @@
 #include <jansson.h>
 
 struct config {
-    char *shell;         /* path of flux-shell; NULL: the one of this project */
+    char *shell; /* path of flux-shell; NULL: the one of this project */
+    char *imp;   /* path of the setuid helper for others' jobs; NULL: none run */
     double kill_timeout; /* s */
     int max_kill_count;
     double max_kill_timeout; /* s; 0: max_kill_count counts */

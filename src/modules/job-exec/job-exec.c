@@ -347,7 +347,8 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     }
     /* Its tasks would run as this user. Nobody lets such a job in; should one be there,
      * it ends here. */
-    if (job->userid != getuid ()) {
+    job->guest = job->userid != getuid ();
+    if (job->guest && !ctx->config.imp) {
         snprintf (
             error.text, sizeof (error.text),
             "a job of uid %u cannot run in an instance of uid %u without a setuid "
@@ -422,7 +423,10 @@ static void stdin_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     if (jsontext_value (s, strlen (s), &all) < 0 || jsontext_get (all, "id", &v) < 0
         || !jsontext_int (v, &id) || jsontext_get (all, "io", &io) < 0)
         goto error;
-    if (!(job = idmap_lookup (ctx->jobs, id)) || job->finished) {
+    job = idmap_lookup (ctx->jobs, id);
+    if (flux_msg_authorize (msg, job ? job->userid : FLUX_USERID_UNKNOWN) < 0)
+        goto error;
+    if (!job || job->finished) {
         errno = ENOENT;
         errstr = "job is not running";
         goto error;
@@ -542,6 +546,16 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     json_decref (o);
 }
 
+/* Its jobs say so, too, but that is late. */
+static void look_for_imp (struct ctx *ctx)
+{
+    const char *imp = ctx->config.imp;
+
+    if (imp && access (imp, X_OK) < 0)
+        flux_log (ctx->h, LOG_ERR, "exec.imp: %s: %s: jobs of other users will fail",
+                  imp, strerror (errno));
+}
+
 /* The shell of this instance stays what it is. */
 static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                               void *arg)
@@ -557,8 +571,10 @@ static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_
         return;
     }
     free (c.shell);
+    free (ctx->config.imp);
     c.shell = ctx->config.shell;
     ctx->config = c;
+    look_for_imp (ctx);
     (void)flux_set_conf_new (h, flux_conf_incref (conf));
     flux_respond (h, msg, NULL);
 }
@@ -567,7 +583,7 @@ static const struct flux_msg_handler_spec handler_tab[] = {
     { FLUX_MSGTYPE_REQUEST, "config-reload", config_reload_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "start", start_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "kill", kill_cb, 0 },
-    { FLUX_MSGTYPE_REQUEST, "stdin", stdin_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "stdin", stdin_cb, FLUX_ROLE_USER },
     { FLUX_MSGTYPE_REQUEST, "expiration", expiration_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "critical-ranks", critical_ranks_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "stats-get", stats_cb, 0 },
@@ -591,6 +607,7 @@ static int configure (struct ctx *ctx, int argc, char *argv[])
         flux_log (ctx->h, LOG_ERR, "%s", error.text);
         return -1;
     }
+    look_for_imp (ctx);
     if (c->shell)
         return 0;
     shell = flux_conf_builtin_get ("shell_path", FLUX_CONF_AUTO);

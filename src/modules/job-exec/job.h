@@ -65,6 +65,7 @@ struct peer_write {
 struct job {
     uint64_t id;
     uint32_t userid;
+    bool guest;    /* not ours: a helper starts its shells */
     void *request; /* of job-manager; the owner's business */
     const struct job_ops *ops;
     void *arg;

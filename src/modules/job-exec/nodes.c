@@ -17,6 +17,7 @@
 #include <syslog.h>
 
 #include "base/clock.h"
+#include "base/json/jsonout.h"
 #include "core/shell/protocol.h"
 #include "ctx.h"
 #include "modules/job-exec/reattach/session.h"
@@ -475,11 +476,20 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
 
     if (!n)
         return -1;
+    if (job->guest && !ctx->config.imp) { /* any more */
+        errno = EPERM;
+        return -1;
+    }
     buf_printf (&b,
                 "{\"rank\":%d,\"size\":%d,\"broker_rank\":%u,%s"
-                "\"output_window\":%zu,\"time_left\":%.6f%s,%s} ",
+                "\"output_window\":%zu,\"time_left\":%.6f%s",
                 index, job->shell_count, s->rank, ranks, job->output_window, left,
-                ctx->site.found ? ",\"site_plugins\":true" : "", ctx->facts);
+                ctx->site.found ? ",\"site_plugins\":true" : "");
+    if (job->guest) {
+        buf_adds (&b, ",\"imp\":");
+        json_add_string (&b, ctx->config.imp, strlen (ctx->config.imp));
+    }
+    buf_printf (&b, ",%s} ", ctx->facts);
     buf_add (&b, payload, len);
     if (b.err) {
         buf_fini (&b);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <flux/subprocess.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -50,6 +51,8 @@ struct shell {
 struct shells {
     flux_t *h;
     char *path;
+    char *imp;      /* that starts it as another user; NULL: it is ours */
+    uint64_t guest; /* whose job it is for then */
     uint32_t rank;
     shells_frame_f cb;
     void *arg;
@@ -127,10 +130,15 @@ static void kill_server (struct shells *sh)
 
     if (sh->found)
         found_kill (sh->found);
-    if (pid > 0 && flux_subprocess_state (sh->p) != FLUX_SUBPROCESS_EXITED) {
-        kill (pid, SIGKILL);
-        waitpid (pid, NULL, 0);
+    if (pid <= 0 || flux_subprocess_state (sh->p) == FLUX_SUBPROCESS_EXITED)
+        return;
+    if (sh->imp) {                      /* which passes that on as SIGKILL */
+        if (idmap_count (sh->jobs) > 0) /* else it is about to end, as its input does */
+            kill (pid, SIGUSR1);
+        return;
     }
+    kill (pid, SIGKILL);
+    waitpid (pid, NULL, 0);
 }
 
 /* The next job starts another. */
@@ -199,6 +207,8 @@ static void dispatch (struct shells *sh, struct frame *f)
     int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
     if (rc < 0)
         shell_broken (sh, f->id, "too large a message from");
+    else if (rc > 0 && f->type == 'p' && sh->imp)
+        ; /* what another user says is no reason to kill anything */
     else if (rc > 0 && f->type == 'p')
         snprintf (s->groups, sizeof (s->groups), "%s", f->text);
     else if (rc > 0) {
@@ -321,16 +331,39 @@ static int set_env (const struct shells *sh, flux_cmd_t *cmd)
                : 0;
 }
 
-static flux_cmd_t *create_command (const struct shells *sh)
+static flux_cmd_t *create_own (const struct shells *sh, char *rank)
 {
-    char rank[16], window[16];
     char *argv[] = {
         sh->path, (char *)"--server", rank, (char *)"--keep", sh->dir, NULL
     };
 
+    return flux_cmd_create (sh->dir ? 5 : 3, argv, NULL);
+}
+
+/* The helper asks a program of its caller's for the signed jobspec. */
+static flux_cmd_t *create_guest (const struct shells *sh, char *rank)
+{
+    char *argv[] = { sh->imp, (char *)"exec",    sh->path, (char *)"--server",
+                     rank,    (char *)"--guest", NULL };
+    flux_cmd_t *cmd = flux_cmd_create (6, argv, NULL);
+    const char *flux = flux_conf_builtin_get ("flux_path", FLUX_CONF_AUTO);
+
+    if (cmd
+        && flux_cmd_setenvf (cmd, 1, "FLUX_IMP_EXEC_HELPER",
+                             "%s imp-exec-helper %" PRIu64, flux, sh->guest)
+               == 0)
+        return cmd;
+    flux_cmd_destroy (cmd);
+    return NULL;
+}
+
+static flux_cmd_t *create_command (const struct shells *sh)
+{
+    char rank[16], window[16];
+
     snprintf (rank, sizeof (rank), "%u", sh->rank);
     snprintf (window, sizeof (window), "%d", WINDOW);
-    flux_cmd_t *cmd = flux_cmd_create (sh->dir ? 5 : 3, argv, NULL);
+    flux_cmd_t *cmd = sh->imp ? create_guest (sh, rank) : create_own (sh, rank);
     if (cmd && flux_cmd_setopt (cmd, "stdout_LINE_BUFFER", "false") == 0
         && flux_cmd_setopt (cmd, "stdin_BUFSIZE", window) == 0
         && flux_cmd_setcwd (cmd, "/") == 0 && set_env (sh, cmd) == 0)
@@ -535,7 +568,7 @@ static int init_keep (struct shells *sh, const struct shells_keep *keep)
     return (sh->token = strdup (keep->token)) ? 0 : -1;
 }
 
-struct shells *shells_create (flux_t *h, const char *path,
+static struct shells *create (flux_t *h, const char *path, const char *imp, uint64_t id,
                               const struct shells_keep *keep, shells_frame_f cb,
                               void *arg)
 {
@@ -547,14 +580,29 @@ struct shells *shells_create (flux_t *h, const char *path,
     sh->dir_fd = -1;
     sh->cb = cb;
     sh->arg = arg;
-    if (!(sh->path = strdup (path)) || flux_get_rank (h, &sh->rank) < 0
-        || init_keep (sh, keep) < 0 || !(sh->jobs = idmap_create (shell_destroy))
+    sh->guest = id;
+    if (!(sh->path = strdup (path)) || (imp && !(sh->imp = strdup (imp)))
+        || flux_get_rank (h, &sh->rank) < 0 || (!imp && init_keep (sh, keep) < 0)
+        || !(sh->jobs = idmap_create (shell_destroy))
         || !(sh->retry_w = flux_timer_watcher_create (flux_get_reactor (h), 0., 0.,
                                                       retry_cb, sh))) {
         shells_destroy (sh);
         return NULL;
     }
     return sh;
+}
+
+struct shells *shells_create (flux_t *h, const char *path,
+                              const struct shells_keep *keep, shells_frame_f cb,
+                              void *arg)
+{
+    return create (h, path, NULL, 0, keep, cb, arg);
+}
+
+struct shells *shells_create_guest (flux_t *h, const char *path, const char *imp,
+                                    uint64_t id, shells_frame_f cb, void *arg)
+{
+    return create (h, path, imp, id, NULL, cb, arg);
 }
 
 static void release (struct shells *sh)
@@ -569,6 +617,7 @@ static void release (struct shells *sh)
         close (sh->dir_fd);
     free (sh->dir);
     free (sh->token);
+    free (sh->imp);
     free (sh->path);
     free (sh);
 }
@@ -669,7 +718,9 @@ void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
                   size_t len)
 {
     if (!idmap_lookup (sh->jobs, id))
-        return; /* it has just ended */
+        return;                 /* it has just ended */
+    if (type == 'K' && sh->imp) /* another user's server need not do as it is told */
+        kill_server (sh);
     if (frame_append (&sh->out, type, id, text, len) < 0)
         server_lost (sh, "out of memory");
 }

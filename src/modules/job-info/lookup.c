@@ -77,16 +77,18 @@ int job_info_authorize (const flux_msg_t *msg, const char *log, size_t len)
                                              : flux_msg_cred_authorize (cred, userid);
 }
 
-/* A signature of mechanism none by the owner is not stored: it says nothing that the
- * jobspec does not. */
-static json_t *make_J (struct lookup *l)
+/* A signature of mechanism none is not stored: it says nothing that the jobspec and the
+ * eventlog, with the job's user, do not. */
+static json_t *make_J (struct lookup *l, const char *log, size_t log_len)
 {
     const void *data;
+    uint32_t userid;
     size_t len;
     char *J;
 
     if (errno != ENOENT || flux_kvs_lookup_get_raw (l->spec, &data, &len) < 0
-        || !(J = flux_sign_none (data ? data : "", getuid ())))
+        || log_owner (log, log_len, &userid) < 0
+        || !(J = flux_sign_none (data ? data : "", userid)))
         return NULL;
     json_t *o = json_string (J);
     free (J);
@@ -100,7 +102,7 @@ static json_t *value_of (struct lookup *l, int i, const char *log, size_t log_le
 
     if (flux_kvs_lookup_get_raw (l->f[i], &data, &len) == 0)
         return log_value (l->flags, l->keys[i], data, len, log, log_len);
-    return strcmp (l->keys[i], "J") == 0 ? make_J (l) : NULL;
+    return strcmp (l->keys[i], "J") == 0 ? make_J (l, log, log_len) : NULL;
 }
 
 static int make_answer (struct lookup *l, json_t *answer)
@@ -202,7 +204,8 @@ static bool needs_log (struct lookup *l)
     struct flux_msg_cred cred = { 0 };
 
     flux_msg_get_cred (l->msg, &cred);
-    return !(cred.rolemask & FLUX_ROLE_OWNER) || (l->flags & JOB_INFO_CURRENT);
+    return !(cred.rolemask & FLUX_ROLE_OWNER) || (l->flags & JOB_INFO_CURRENT)
+           || l->spec;
 }
 
 static int start (struct lookup *l)

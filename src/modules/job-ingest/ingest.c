@@ -383,13 +383,12 @@ static int check_request (struct ingest *in, struct ingest_job *job,
     const int known = FLUX_JOB_DEBUG | FLUX_JOB_WAITABLE | FLUX_JOB_NOVALIDATE;
     bool owner = cred.rolemask & FLUX_ROLE_OWNER;
 
-    /* Processes of another user would need a setuid helper: there is none, so they
-     * would run as the owner. */
-    if (cred.userid != in->owner)
+    /* Without a setuid helper its processes would run as the owner. */
+    if (cred.userid != in->owner && !in->guests)
         return error_fail (
             error, EPERM,
             "this instance runs jobs of its owner (uid %u) only: there is no "
-            "setuid helper to run those of uid %u",
+            "setuid helper (exec.imp) to run those of uid %u",
             in->owner, cred.userid);
     if (job->urgency < FLUX_JOB_URGENCY_MIN || job->urgency > FLUX_JOB_URGENCY_MAX)
         return error_fail (error, EINVAL, "urgency range is [%d:%d]",

@@ -16,6 +16,7 @@
 struct ingest {
     struct jobid_gen gen;
     uint32_t owner;
+    bool guests;    /* those of others run, too */
     json_t *queues; /* configuration: tables [queues] and [policy] */
     json_t *policy;
     bool no_defaults, no_constraints; /* of queues and policy */

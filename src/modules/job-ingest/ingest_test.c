@@ -14,11 +14,13 @@
 
 static const struct flux_msg_cred owner = { 1000, FLUX_ROLE_OWNER };
 
+static uint32_t signer = 1000;
+
 static int submit (struct ingest *in, const char *jobspec, int urgency, int flags,
                    struct flux_msg_cred cred, struct ingest_job *job, char *text)
 {
     flux_error_t error = { "" };
-    char *J = flux_sign_none (jobspec, 1000), *payload;
+    char *J = flux_sign_none (jobspec, signer), *payload;
     int rc;
 
     assert_non_null (J);
@@ -101,12 +103,23 @@ static void refuses (void **state)
     assert_int_equal (submit (&in, good, 17, 0, guest, &job, text), -1);
     assert_int_equal (submit (&in, good, 16, FLUX_JOB_WAITABLE, guest, &job, text), -1);
     assert_int_equal (submit (&in, good, 16, 0, other, &job, text), -1);
-    assert_string_equal (text, "this instance runs jobs of its owner (uid 1000) only: "
-                               "there is no setuid helper to run those of uid 1001");
+    assert_string_equal (
+        text, "this instance runs jobs of its owner (uid 1000) only: "
+              "there is no setuid helper (exec.imp) to run those of uid 1001");
     assert_int_equal (errno, EPERM);
     /* nor if the owner says whose it is, or signs for another */
     assert_int_equal (submit (&in, good, 16, 0, claimed, &job, text), -1);
     assert_int_equal (errno, EPERM);
+    in.guests = true; /* there is a helper */
+    assert_int_equal (submit (&in, good, 16, 0, other, &job, text), -1);
+    assert_string_equal (text, "signer uid 1000 is not that of the request, 1001");
+    assert_int_equal (submit (&in, good, 16, 0, claimed, &job, text), -1);
+    assert_int_equal (errno, EPERM);
+    signer = 1001;
+    assert_int_equal (submit (&in, good, 16, 0, other, &job, NULL), 0);
+    assert_int_equal (job.userid, 1001);
+    assert_int_equal (submit (&in, good, 17, 0, other, &job, text), -1);
+    signer = 1000;
     ingest_fini (&in);
     ingest_init (&in, 1001);
     assert_int_equal (submit (&in, good, 16, 0, claimed, &job, text), -1);

@@ -508,9 +508,10 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
 {
     json_t *queues = NULL, *policy = NULL, *ingest = NULL;
     struct stages new = { 0 };
+    const char *imp = NULL;
 
-    if (flux_conf_unpack (conf, error, "{s?o s?o s?o}", "queues", &queues, "policy",
-                          &policy, "ingest", &ingest)
+    if (flux_conf_unpack (conf, error, "{s?o s?o s?o s?{s?s}}", "queues", &queues,
+                          "policy", &policy, "ingest", &ingest, "exec", "imp", &imp)
             < 0
         || parse_stages (ctx, ingest, &new, error) < 0)
         return -1;
@@ -521,6 +522,7 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
     }
     ingest_set_own (&ctx->ingest, new.no_defaults, new.no_constraints,
                     new.no_validation);
+    ctx->ingest.guests = ctx->again.guests = imp != NULL;
     ingest_set_own (&ctx->again, true, true, new.no_validation);
     stages_fini (&ctx->stages);
     ctx->stages = new;

@@ -404,7 +404,7 @@ static int submission_decode (struct span o, const struct envs *envs,
 /* As job-ingest does: nobody else's job gets in on another way. */
 static int check_user (struct ctx *ctx, const struct submission *s, flux_error_t *error)
 {
-    if (s->userid == ctx->owner)
+    if (s->userid == ctx->owner || ctx->m->guests)
         return 0;
     snprintf (error->text, sizeof (error->text),
               "a job of uid %u cannot run in an instance of uid %u", s->userid,
@@ -500,6 +500,11 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 
 static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
 {
+    const char *imp = NULL;
+
+    if (conf && flux_conf_unpack (conf, error, "{s?{s?s}}", "exec", "imp", &imp) < 0)
+        return -1;
+    ctx->m->guests = imp != NULL; /* who starts their shells */
     return queue_configure (ctx, conf, error) < 0
                    || purge_configure (ctx, conf, error) < 0
                    || housekeeping_configure (ctx->housekeeping, conf, error) < 0

@@ -606,14 +606,15 @@ static void turn (void)
 }
 
 /* dir: NULL if it ends with its broker. */
-static int run_server (const char *dir)
+static int run_server (const char *dir, bool guest)
 {
     list_init (&server.children);
     server.slots = idset_create (64, IDSET_FLAG_AUTOGROW);
     if (!server.slots || !(server.ids = idmap_create (NULL))
         || !(server.pids = idmap_create (NULL)) || open_loop () < 0
         || inside_init (server.epoll_fd, job_ended) < 0
-        || (dir && link_open (dir, server.epoll_fd, &link_ops) < 0)) {
+        || (dir && link_open (dir, server.epoll_fd, &link_ops) < 0)
+        || (guest && shell_tmpdir_own () < 0)) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));
         return 1;
     }
@@ -627,6 +628,7 @@ static int run_server (const char *dir)
     while (!list_empty (&server.children))
         child_destroy (container_of (server.children.next, struct child, node));
     remove_tmpdirs ();
+    shell_tmpdir_remove_own ();
     idset_destroy (server.slots);
     idmap_destroy (server.ids);
     idmap_destroy (server.pids);
@@ -663,14 +665,15 @@ int main (int argc, char *argv[])
         return 1;
     json_object_seed (
         0x666c7578); /* not worth /dev/urandom: the keys are the owner's */
-    if ((argc == 3 || (argc == 5 && !strcmp (argv[3], "--keep")))
+    bool guest = argc == 4 && !strcmp (argv[3], "--guest");
+    if ((argc == 3 || guest || (argc == 5 && !strcmp (argv[3], "--keep")))
         && !strcmp (argv[1], "--server")) {
         server.rank = strtoul (argv[2], NULL, 10);
-        return run_server (argc == 5 ? argv[4] : NULL);
+        return run_server (argc == 5 ? argv[4] : NULL, guest);
     }
     if (argc == 2 && !strcmp (argv[1], "--job"))
         return run_single ();
-    fprintf (stderr, "Usage: flux-shell --server RANK [--keep DIR] | --job\n"
+    fprintf (stderr, "Usage: flux-shell --server RANK [--keep DIR | --guest] | --job\n"
                      "Runs the tasks of jobs on one node. Started by job-exec, which\n"
                      "speaks with it over standard input and output.\n");
     return 2;

@@ -10,7 +10,32 @@
 
 #include "base/encode.h"
 #include "base/file.h"
+#include "base/os/private.h"
 #include "shell/shell.h"
+
+static char own[128]; /* "": there is none */
+
+int shell_tmpdir_own (void)
+{
+    size_t len =
+        snprintf (own, sizeof (own), "%s/flux-shell-XXXXXX", private_tmpdir ());
+
+    if (len >= sizeof (own)) {
+        own[0] = '\0';
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (private_mkdtemp (own))
+        return 0;
+    own[0] = '\0';
+    return -1;
+}
+
+void shell_tmpdir_remove_own (void)
+{
+    if (own[0])
+        (void)dir_remove (own);
+}
 
 /* In the broker's directory, which is that of its socket. */
 void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot)
@@ -20,6 +45,10 @@ void shell_tmpdir_path (char *buf, size_t size, unsigned int rank, int slot)
     int len = 4;
     const char *slash;
 
+    if (own[0]) {
+        snprintf (buf, size, "%s/jobtmp-%u-%d", own, rank, slot);
+        return;
+    }
     if (uri && !strncmp (uri, "local://", 8) && (slash = strrchr (uri + 8, '/'))
         && slash - (uri + 8) < 150) {
         dir = uri + 8;

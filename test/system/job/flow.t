@@ -96,7 +96,7 @@ is 'lines are whole, and in order' same sh -c '
 
 # --- flux exec: who may ---
 
-fails 'there is no IMP' 1 '^flux-exec: --with-imp: there is no IMP, so nothing can be run as another user$' \
+fails 'there is no IMP' 1 '^flux-exec: --with-imp: the configuration has no exec.imp$' \
     flux exec --with-imp -r 0 id
 id=$(flux submit --wait true)
 fails 'the nodes of an ended job are not its own' 1 'job has no nodes: it is not running' \

@@ -38,8 +38,8 @@ wrong 'bootstrap: another type' 'bootstrap.hosts: must be an array' \
     '{"bootstrap":{"hosts":"x"}}'
 wrong '  a signal that is none' "exec.term-signal: 'STOPP' is no signal" \
     '{"exec":{"term-signal":"STOPP"}}'
-wrong '  what is not here' 'exec.imp: .*there is no setuid helper' \
-    '{"exec":{"imp":"/usr/libexec/flux/flux-imp"}}'
+wrong '  a helper without its path' "exec.imp: 'flux-imp' is no absolute path" \
+    '{"exec":{"imp":"flux-imp"}}'
 wrong 'archive is not here' 'archive: there is no job-archive service' \
     '{"archive":{"period":"1m"}}'
 wrong 'sched-simple is no table' 'sched-simple: must be a table' '{"sched-simple":"x"}'

@@ -90,6 +90,7 @@ struct manager {
     struct list dirty;      /* jobs with events to commit */
     struct list in_commit;
     uint32_t owner; /* whose jobs may run; FLUX_USERID_UNKNOWN: everybody's */
+    bool guests;    /* those of others, too */
     int paused;     /* errno of the KVS, or 0 */
     char *pause_text;
     struct list todo; /* jobs whose next step is to be found */

@@ -121,7 +121,7 @@ void manager_restarted (struct manager *m)
             m->kept && job->state == FLUX_JOB_STATE_CLEANUP && job->R && !job->released;
         if (job->R && job->state == FLUX_JOB_STATE_RUN)
             manager_set_expiration (m, job);
-        if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner)
+        if (m->owner != FLUX_USERID_UNKNOWN && job->userid != m->owner && !m->guests)
             manager_raise (m, job, "restart", 0,
                            "only jobs of the instance owner can run",
                            FLUX_USERID_UNKNOWN);
