@@ -15,10 +15,9 @@ static int run (optparse_t *p, int argc, char **argv)
 
     if (i + 1 != argc)
         cmd_usage_error (p, "one job id is needed");
-    flux_future_t *f = flux_rpc_pack (cmd_open (), "job-info.lookup", FLUX_NODEID_ANY,
-                                      0, "{s:I s:[s] s:i}", "id",
-                                      (json_int_t)cmd_jobid (argv[i]), "keys", "J",
-                                      "flags", 0);
+    flux_future_t *f = flux_rpc_pack (
+        cmd_open (), "job-info.lookup", FLUX_NODEID_ANY, 0, "{s:I s:[s] s:i}", "id",
+        (json_int_t)cmd_jobid (argv[i]), "keys", "J", "flags", 0);
     if (!f || flux_rpc_get_unpack (f, "{s:s}", "J", &J) < 0)
         cmd_die ("%s: %s", argv[i], cmd_future_error (f));
     if (!(o = json_pack ("{s:s}", "J", J)))

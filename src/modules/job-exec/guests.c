@@ -58,7 +58,8 @@ void guests_destroy (struct guests *g)
 }
 
 /* The server is still reading when it says the last of its job. */
-static void guest_frame (uint64_t id, char type, const char *text, size_t len, void *arg)
+static void guest_frame (uint64_t id, char type, const char *text, size_t len,
+                         void *arg)
 {
     struct guest *guest = arg;
 
@@ -84,7 +85,8 @@ int guests_start (struct guests *g, const char *imp, uint64_t id, const char *re
         return -1;
     guest->all = g;
     guest->id = id;
-    if (!(guest->shells = shells_create_guest (g->h, g->path, imp, id, guest_frame, guest))
+    if (!(guest->shells =
+              shells_create_guest (g->h, g->path, imp, id, guest_frame, guest))
         || idmap_insert (g->jobs, id, guest) < 0) {
         guest_destroy (guest);
         errno = ENOMEM;

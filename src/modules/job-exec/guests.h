@@ -12,7 +12,8 @@
 struct guests;
 
 /* path of flux-shell; cb as shells_create. NULL with errno. */
-struct guests *guests_create (flux_t *h, const char *path, shells_frame_f cb, void *arg);
+struct guests *guests_create (flux_t *h, const char *path, shells_frame_f cb,
+                              void *arg);
 void guests_destroy (struct guests *g);
 /* As shells_start, by this helper. */
 int guests_start (struct guests *g, const char *imp, uint64_t id, const char *record,
