@@ -116,7 +116,7 @@ static const struct attr_def {
     { "tbon.prefertcp", ATTR_IMMUTABLE, "0", NUMBER, INT_MIN, INT_MAX },
     { "tbon.queue-bytes", ATTR_RUNTIME, "64M", SIZE },
     { "tbon.tcp_user_timeout", ATTR_IMMUTABLE, "20s", DURATION },
-    { "tbon.topo", ATTR_IMMUTABLE, "kary:32" },
+    { "tbon.topo", ATTR_IMMUTABLE, NULL },
     { "tbon.torpid_max", ATTR_RUNTIME, "30s", DURATION },
     { "tbon.torpid_min", ATTR_RUNTIME, "5s", DURATION, 0, 1 },
     { "tbon.zmq_io_threads", ATTR_IMMUTABLE, "1", NUMBER, 1, 64 },

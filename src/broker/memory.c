@@ -12,7 +12,8 @@
 #include "broker/broker.h"
 #include "broker/memory.h"
 
-#define BURST 256 /* messages */
+#define BURST 256 /* messages, where one of N pages counts as 1 + N */
+#define PAGE 4096
 #define QUIET 0.2 /* s */
 #define LATER 4.  /* s: caches have been left by then */
 #define ARENAS 4  /* many threads, little memory */
@@ -25,9 +26,9 @@
 
 struct memory {
     flux_watcher_t *timer;
-    size_t messages; /* since memory was given back */
-    size_t seen;     /* of these, when the timer was started */
-    bool again;      /* it has been given back once */
+    size_t used; /* messages since memory was given back */
+    size_t seen; /* of these, when the timer was started */
+    bool again;  /* it has been given back once */
 };
 
 static void keep (int block, int end)
@@ -87,7 +88,7 @@ static void give_back (void)
 
 static void arm (struct memory *m, double after)
 {
-    m->seen = m->messages;
+    m->seen = m->used;
     flux_timer_watcher_reset (m->timer, after, 0.);
     flux_watcher_start (m->timer);
 }
@@ -96,11 +97,11 @@ static void timer_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
 {
     struct memory *m = arg;
 
-    if (m->messages - m->seen > BURST) {
+    if (m->used - m->seen >= BURST) {
         arm (m, QUIET);
         return;
     }
-    m->messages = 0;
+    m->used = 0;
     give_back ();
     if ((m->again = !m->again))
         arm (m, LATER);
@@ -135,11 +136,15 @@ void memory_fini (struct broker *b)
     }
 }
 
-void memory_used (struct broker *b)
+void memory_used (struct broker *b, size_t len)
 {
     struct memory *m = b->memory;
+    size_t before = m ? m->used : 0;
 
-    if (m && ++m->messages == BURST) {
+    if (!m)
+        return;
+    m->used += 1 + len / PAGE;
+    if (before < BURST && m->used >= BURST) {
         keep (BLOCK_BURST, END_BURST);
         m->again = false;
         arm (m, QUIET);

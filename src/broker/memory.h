@@ -7,7 +7,8 @@
 void memory_limit (void); /* before there are threads */
 int memory_init (struct broker *b);
 void memory_fini (struct broker *b);
-/* A message passes: when there were many, free memory is given back. */
-void memory_used (struct broker *b);
+/* A message of so many bytes passes: when there were many, or large ones, free memory is
+ * kept for those that follow, and given back afterwards. */
+void memory_used (struct broker *b, size_t len);
 
 #endif

@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""The TOML reader against Python's tomllib. usage: compare.py TOML2JSON; TAP."""
+"""The TOML reader against Python's tomllib. usage: compare.py TOML2JSON [COUNT [SEED]]; TAP.
+
+COUNT files are made from SEED, every second with something wrong (1000 from 1)."""
 
 import datetime
 import json
+import math
 import subprocess
 import sys
 import tomllib
+
+from generate import Writer
 
 VALID = [
     "",
@@ -113,11 +118,63 @@ def convert(program, text):
     return p.returncode, p.stdout.decode(), p.stderr.decode()
 
 
+def other(o):
+    """Whether it is what one of the two does not have: numbers that JSON cannot say, or that
+    are longer than 64 bits."""
+    if isinstance(o, (dict, list)):
+        return any(other(v) for v in (o.values() if isinstance(o, dict) else o))
+    if isinstance(o, float):
+        return not math.isfinite(o)
+    return isinstance(o, int) and not -2**63 <= o < 2**63
+
+
+def same(got, want):
+    """Times are text with us; the same time may be written in more than one way."""
+    if isinstance(want, dict):
+        return isinstance(got, dict) and list(got) == list(want) \
+            and all(same(got[k], v) for k, v in want.items())
+    if isinstance(want, list):
+        return isinstance(got, list) and len(got) == len(want) and all(map(same, got, want))
+    if isinstance(want, (datetime.datetime, datetime.date, datetime.time)):
+        try:
+            return type(want).fromisoformat(got) == want
+        except (TypeError, ValueError):
+            return False
+    return type(got) is type(want) and got == want
+
+
+def differs(program, text):
+    """How the two differ about a file; None if they do not. What only the newer TOML has
+    stands in braces."""
+    code, out, err = convert(program, text)
+    try:
+        want = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, ValueError) as e:
+        return f"read as {out}, but {e}" if code == 0 and "{" not in text else None
+    if other(want):
+        return None
+    return None if code == 0 and same(json.loads(out), want) else f"{code} {out} {err} wanted {want}"
+
+
+def generated(program, count, seed):
+    """Prints what differs; how many did."""
+    found = 0
+    for n in range(count):
+        w = Writer(seed * 1000000 + n)
+        text = w.spoiled() if n % 2 else w.document()
+        if why := differs(program, text):
+            found += 1
+            print(f"# file {n}: {json.dumps(text)}\n# " + why.replace("\n", "\n# "))
+    return found
+
+
 def main():
     program = sys.argv[1]
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     failed = 0
     valid = [(text, plain(tomllib.loads(text.lstrip("\ufeff")))) for text in VALID] + NEWER
-    print(f"1..{len(valid) + len(INVALID)}")
+    print(f"1..{len(valid) + len(INVALID) + 1}")
     for n, (text, want) in enumerate(valid + [(text, None) for text in INVALID], 1):
         code, out, err = convert(program, text)
         if n <= len(valid):
@@ -130,7 +187,10 @@ def main():
         print(f"{'ok' if ok else 'not ok'} {n} - {json.dumps(text[:40])}".replace("#", "\\#"))
         if not ok:
             print("# " + why.replace("\n", "\n# "))
-    sys.exit(1 if failed else 0)
+    bad = generated(program, count, seed)
+    print(f"{'not ok' if bad else 'ok'} {len(valid) + len(INVALID) + 1} - {count} files that were "
+          f"made, of which {bad} are read differently")
+    sys.exit(1 if failed or bad else 0)
 
 
 main()

@@ -65,13 +65,20 @@ static int set_critical_ranks (struct broker *b, flux_error_t *error)
     return rc;
 }
 
-/* Parents that are named stand for tbon.topo=custom, and that for them. */
+/* Parents that are named stand for tbon.topo=custom, and that for them. It is what a
+ * table has if nothing else is asked for. */
 static struct topology *make_topology (struct broker *b, const struct bootstrap *bs,
                                        flux_error_t *error)
 {
     const char *uri = attrs_val (b->attrs, "tbon.topo");
-    bool custom = strcmp (uri, "custom") == 0;
+    bool custom;
 
+    if (!uri) {
+        uri = bs ? "custom" : "kary:32";
+        if (attrs_put (b->attrs, "tbon.topo", uri, -1) < 0)
+            return error_null (error, ENOMEM, "out of memory");
+    }
+    custom = strcmp (uri, "custom") == 0;
     if (custom && !bs)
         return error_null (error, EINVAL,
                            "tbon.topo: custom needs [bootstrap] in the configuration");

@@ -18,6 +18,7 @@
  * asks anew. Routes lead to a rank by the lowest of those above it that is connected
  * here. */
 #include "broker/overlay/core.h"
+#include "broker/overlay/release.h"
 #include "broker/routing/topology.h"
 
 #include <errno.h>
@@ -321,6 +322,7 @@ static flux_msg_t *hello_answer (struct overlay_core *ov, const flux_msg_t *hell
 
     if (rep && welcome
         && json_object_set_new (welcome, "uuid", json_string (ov->conf.uuid)) == 0
+        && json_object_set_new (welcome, "version", json_string (ov->conf.version)) == 0
         && json_object_set_new (welcome, "state",
                                 json_integer (ov->conf.ops.state (ov->arg)))
                == 0
@@ -419,12 +421,13 @@ static struct overlay_child *place_of (struct overlay_core *ov, int rank)
 static void child_accept (struct overlay_core *ov, struct overlay_child *c)
 {
     flux_msg_t *hello = c->hello, *rep = hello_answer (ov, hello);
+    const char *version = ov->conf.version;
     int status = SUBTREE_FULL;
     json_t *was;
     size_t i;
 
     c->hello = NULL;
-    (void)flux_msg_unpack (hello, "{s:i}", "status", &status);
+    (void)flux_msg_unpack (hello, "{s:i s:s}", "status", &status, "version", &version);
     json_array_foreach (c->was, i, was)
         tell_moved (ov, c->rank, json_string_value (was), -1);
     if (!rep || ov->conf.ops.child_joined (c, ov->arg) < 0) {
@@ -440,6 +443,9 @@ static void child_accept (struct overlay_core *ov, struct overlay_child *c)
              : c->adopted ? "adopting"
                           : "taking back",
              c->hostname, c->rank, subtree_name (status));
+        if (strcmp (version, ov->conf.version) != 0)
+            say (ov, LOG_INFO, "%s (rank %d) has version %.40s, here it is %s",
+                 c->hostname, c->rank, version, ov->conf.version);
         c->connected = true;
         c->error[0] = '\0';
         (void)ov->conf.ops.send_child (c->id, rep, ov->arg);
@@ -666,7 +672,7 @@ static void hello (struct overlay_core *ov, const char *id, flux_msg_t *msg)
         || strlen (life) >= OVERLAY_ID_SIZE || !are_ids (was) || seq < -1
         || seq > UINT32_MAX || status < SUBTREE_FULL || status > SUBTREE_DEGRADED)
         hello_refuse (ov, id, msg, EPROTO, "hello is malformed");
-    else if (strcmp (version, ov->conf.version) != 0) {
+    else if (!releases_mix (version, ov->conf.version)) {
         snprintf (why, sizeof (why), "version %.40s does not match %s", version,
                   ov->conf.version);
         hello_refuse (ov, id, msg, EINVAL, why);
@@ -919,7 +925,7 @@ static void refused (struct overlay_core *ov, int errnum, const char *why)
 
 static void hello_response (struct overlay_core *ov, const flux_msg_t *msg)
 {
-    const char *uuid, *text = NULL;
+    const char *uuid, *text = NULL, *version = ov->conf.version;
     flux_error_t error = { { 0 } };
     json_t *conf, *attrs;
     int errnum, state;
@@ -931,14 +937,17 @@ static void hello_response (struct overlay_core *ov, const flux_msg_t *msg)
         refused (ov, errnum, text ? text : strerror (errnum));
         return;
     }
-    if (flux_msg_unpack (msg, "{s:s s:i s:o s:o}", "uuid", &uuid, "state", &state,
-                         "conf", &conf, "attrs", &attrs)
+    if (flux_msg_unpack (msg, "{s:s s?s s:i s:o s:o}", "uuid", &uuid, "version",
+                         &version, "state", &state, "conf", &conf, "attrs", &attrs)
             < 0
         || strlen (uuid) >= OVERLAY_ID_SIZE || !json_is_object (conf)
         || !json_is_object (attrs)) {
         refused (ov, EPROTO, "answer to hello is malformed");
         return;
     }
+    if (strcmp (version, ov->conf.version) != 0)
+        say (ov, LOG_INFO, "the parent has version %.40s, here it is %s", version,
+             ov->conf.version);
     ov->parent_state = state;
     if (ov->parent == PARENT_SOUGHT) {
         found (ov, uuid);

@@ -621,7 +621,9 @@ static void parent_is_connected (struct transport *t, int fd)
 {
     uid_t uid;
 
-    if (t->parent_path && (private_peer (fd, &uid, NULL) < 0 || uid != geteuid ()))
+    if (t->parent_path && private_peer (fd, &uid, NULL) < 0)
+        parent_is_gone (t, "it is gone again");
+    else if (t->parent_path && uid != geteuid ())
         parent_is_gone (t, "its socket belongs to another user");
     else
         t->parent_known = true;

@@ -1089,7 +1089,7 @@ void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
     int type;
 
     from->t_active = now (b);
-    memory_used (b);
+    memory_used (b, msg_known_len (msg));
     if (flux_msg_get_type (msg, &type) < 0)
         type = 0;
     switch (type) {

@@ -28,8 +28,10 @@ static struct optparse_option opts[] = {
       .has_arg = 2,
       .arginfo = "LEVEL",
       .usage = "Show more of the log" },
-    { .name = "yes", .key = 'y', .usage = "Do not ask (which is always so)" },
-    { .name = "no", .key = 'n', .usage = "Do not ask (which is always so)" },
+    { .name = "yes",
+      .key = 'y',
+      .usage = "Collect garbage if it is time (as without)" },
+    { .name = "no", .key = 'n', .usage = "Do not, though kvs.gc-threshold says so" },
     OPTPARSE_TABLE_END,
 };
 
@@ -67,6 +69,43 @@ static void ask_for_dump (flux_t *h, const char *file)
     free (path);
 }
 
+/* kvs.gc-threshold of the configuration; -1 if there is none. */
+static json_int_t gc_threshold (flux_t *h)
+{
+    flux_future_t *f = flux_rpc (h, "config.get", NULL, 0, 0);
+    json_int_t n = -1;
+    json_t *kvs = NULL;
+
+    if (!f || flux_rpc_get_unpack (f, "{s?o}", "kvs", &kvs) < 0)
+        cmd_die ("configuration: %s", cmd_future_error (f));
+    if (kvs)
+        (void)json_unpack (kvs, "{s?I}", "gc-threshold", &n);
+    flux_future_destroy (f);
+    return n;
+}
+
+/* Whether the KVS has had more commits than that. */
+static bool is_time_for_gc (flux_t *h)
+{
+    json_int_t threshold = gc_threshold (h);
+    flux_future_t *f;
+    int commits;
+
+    if (threshold < 0)
+        return false;
+    f = flux_kvs_getroot (h, NULL, 0);
+    if (!f || flux_kvs_getroot_get_sequence (f, &commits) < 0)
+        cmd_die ("version of the KVS: %s", cmd_future_error (f));
+    flux_future_destroy (f);
+    if (commits <= threshold)
+        return false;
+    fprintf (stderr,
+             "flux-shutdown: kvs.gc-threshold is %lld, and there were %d commits: "
+             "garbage is collected\n",
+             (long long)threshold, commits);
+    return true;
+}
+
 /* What the broker does for the KVS before it ends. "auto": the broker names the file. */
 static void prepare (flux_t *h, optparse_t *p)
 {
@@ -80,7 +119,8 @@ static void prepare (flux_t *h, optparse_t *p)
             cmd_die ("--skip-gc: --%s asks for it", dump ? "dump" : "gc");
         set_attr (h, "content.gc-at-end", "0");
         set_attr (h, "content.dump", "");
-    }
+    } else if (!gc && !optparse_hasopt (p, "no"))
+        gc = is_time_for_gc (h);
     if (gc)
         set_attr (h, "content.gc-at-end", "1");
     if (dump && strcmp (dump, "auto") != 0)

@@ -435,10 +435,11 @@ static void broker_ended (flux_reactor_t *r, flux_watcher_t *w, int revents, voi
     close_client (c);
     if (--st->left == 0)
         flux_reactor_stop (r);
+    /* A signal went to rank 0: others that end before it only miss it. */
+    if (c->rank == 0 && (!st->aborted || st->interrupted))
+        st->status = status;
     if (st->aborted)
         return;
-    if (c->rank == 0)
-        st->status = status;
     if (booting)
         abort_start (st, status);
     else if (c->rank == 0)

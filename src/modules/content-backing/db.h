@@ -34,7 +34,7 @@ struct db_options {
 
 extern const char db_module[]; /* its name */
 extern const char db_name[];   /* of the file or directory */
-/* value is borrowed. -1 with EINVAL and *error, which begins with the name: there is no such
+/* value is borrowed, NULL if it is no text. -1 with EINVAL and *error, which begins with the name: there is no such
  * option, or it does not take that. */
 int db_option (struct db_options *o, const char *name, const char *value,
                flux_error_t *error);

@@ -497,8 +497,6 @@ static int parse_table (const flux_conf_t *conf, struct db_options *o,
     if (table && !json_is_object (table))
         return error_invalid (error, "%s: must be a table", db_module);
     json_object_foreach (table, name, value) {
-        if (!json_is_string (value))
-            return error_invalid (error, "%s.%.60s: must be a string", db_module, name);
         if (db_option (o, name, json_string_value (value), &why) < 0)
             return error_invalid (error, "%s.%.130s", db_module, why.text);
     }

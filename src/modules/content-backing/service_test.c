@@ -70,6 +70,8 @@ int db_option (struct db_options *o, const char *name, const char *value,
 {
     if (strcmp (name, "synchronous") != 0)
         return error_invalid (error, "%s: there is no such option", name);
+    if (!value)
+        return error_invalid (error, "%s: must be a string", name);
     o->synchronous = value;
     return 0;
 }

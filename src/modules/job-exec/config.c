@@ -22,31 +22,47 @@ static const struct json_key keys[] = {
     { "max-kill-count", JSON_KIND_INTEGER },
     { "max-kill-timeout", JSON_KIND_STRING },
     { "max-start-delay-percent", JSON_KIND_INTEGER },
+    { "method", JSON_KIND_ANY },
     { "reattach-timeout", JSON_KIND_STRING },
     { "rejoin-timeout", JSON_KIND_STRING },
+    { "service", JSON_KIND_ANY },
+    { "service-override", JSON_KIND_ANY },
     { "term-signal", JSON_KIND_STRING },
     { NULL },
 };
 
-/* The others: who sets them relies on what is not there. */
+/* The others: who sets them relies on what is not there, unless it is what is there by
+ * default. */
 static const struct {
-    const char *name, *why;
+    const char *name, *why, *dflt;
 } foreign[] = {
     { "sdexec-properties", "jobs are not run by systemd" },
     { "sdexec-stop-timer-sec", "jobs are not run by systemd" },
     { "sdexec-stop-timer-signal", "jobs are not run by systemd" },
-    { "method", "job shells are started by job-exec itself" },
-    { "service", "job shells are started by job-exec itself" },
-    { "service-override", "job shells are started by job-exec itself" },
+    { "method", "job shells are started by job-exec itself", "\"bulk-exec\"" },
+    { "service", "job shells are started by job-exec itself", "\"rexec\"" },
+    { "service-override", "job shells are started by job-exec itself", "false" },
     { "testexec", "there are no jobs of guests that could be simulated" },
 };
 
+static bool is_text (const json_t *o, const char *text)
+{
+    char *s = text ? json_dumps (o, JSON_ENCODE_ANY) : NULL;
+    bool same = s && strcmp (s, text) == 0;
+
+    free (s);
+    return same;
+}
+
 static int refuse_foreign (json_t *table, const char *prefix, flux_error_t *error)
 {
-    for (size_t i = 0; i < sizeof (foreign) / sizeof (foreign[0]); i++)
-        if (json_object_get (table, foreign[i].name))
+    for (size_t i = 0; i < sizeof (foreign) / sizeof (foreign[0]); i++) {
+        json_t *o = json_object_get (table, foreign[i].name);
+
+        if (o && !is_text (o, foreign[i].dflt))
             return error_invalid (error, "%s%s: %s", prefix, foreign[i].name,
                                   foreign[i].why);
+    }
     return 0;
 }
 

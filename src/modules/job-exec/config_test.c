@@ -65,6 +65,18 @@ static void takes (void **state)
     assert_float_equal (c.rejoin_timeout, 10., 1e-9);
 }
 
+/* What others have by default is what is here. */
+static void takes_defaults (void **state)
+{
+    struct config c;
+
+    assert_int_equal (read_conf (&c,
+                                 "{\"exec\":{\"service\":\"rexec\",\"method\":"
+                                 "\"bulk-exec\",\"service-override\":false}}",
+                                 0, NULL, NULL),
+                      0);
+}
+
 static void shows (void **state)
 {
     struct config c;
@@ -111,9 +123,9 @@ static void refuses (void **state)
         { "{\"kill-signal\":\"0\"}", "exec.kill-signal: '0' is no signal" },
         { "{\"imp\":\"flux-imp\"}", "exec.imp: 'flux-imp' is no absolute path" },
         { "{\"imp\":\"\"}", "exec.imp: must be a path" },
-        { "{\"service\":\"rexec\"}",
+        { "{\"service\":\"sdexec\"}",
           "exec.service: job shells are started by job-exec itself" },
-        { "{\"service-override\":false}",
+        { "{\"service-override\":true}",
           "exec.service-override: job shells are started by job-exec itself" },
         { "{\"sdexec-properties\":{}}",
           "exec.sdexec-properties: jobs are not run by systemd" },
@@ -138,7 +150,7 @@ static void refuses (void **state)
         { "max-kill-count=", "max-kill-count: '' is not a number" },
         { "max-kill-count=0", "max-kill-count: 0 is not from 1 to 1000000" },
         { "imp=imp", "imp: 'imp' is no absolute path" },
-        { "method=bulk-exec", "method: job shells are started by job-exec itself" },
+        { "method=bgexec", "method: job shells are started by job-exec itself" },
         { "service=sdexec", "service: job shells are started by job-exec itself" },
     };
     flux_error_t error;
@@ -165,6 +177,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (takes),
+        cmocka_unit_test (takes_defaults),
         cmocka_unit_test (shows),
         cmocka_unit_test (refuses),
     };

@@ -260,6 +260,8 @@ int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *err
     static const struct json_key keys[] = {
         { "inactive-age-limit", JSON_KIND_STRING },
         { "inactive-num-limit", JSON_KIND_INTEGER },
+        /* at most so many old events for readers that come: none are kept */
+        { "journal-size-limit", JSON_KIND_INTEGER },
         /* who reads these checks them */
         { "plugins", JSON_KIND_ANY },
         { "housekeeping", JSON_KIND_ANY },

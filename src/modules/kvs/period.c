@@ -1,4 +1,5 @@
-/* Checkpoints of the primary namespace by the clock: [kvs] checkpoint-period.
+/* Checkpoints of the primary namespace by the clock: [kvs] checkpoint-period. (gc-threshold
+ * is for flux shutdown.)
  *
  * Where the store is kept each commit has one, which survives the broker; by this one
  * all until then is on the disk, too. Nothing is written if nothing has changed. */
@@ -13,8 +14,9 @@
 static int parse_period (const flux_conf_t *conf, double *seconds, flux_error_t *error)
 {
     static const struct json_key keys[] = { { "checkpoint-period", JSON_KIND_STRING },
+                                            { "gc-threshold", JSON_KIND_INTEGER },
                                             { NULL } };
-    json_t *table = NULL;
+    json_t *table = NULL, *threshold;
     const char *s;
 
     *seconds = 0.;
@@ -27,6 +29,10 @@ static int parse_period (const flux_conf_t *conf, double *seconds, flux_error_t 
     if (s && (fsd_parse (s, seconds) < 0 || *seconds <= 0.))
         return error_invalid (
             error, "kvs.checkpoint-period: '%.60s' is no duration above 0", s);
+    threshold = json_object_get (table, "gc-threshold");
+    if (threshold && json_integer_value (threshold) < 0)
+        return error_invalid (error, "kvs.gc-threshold: %lld is no number from 0",
+                              (long long)json_integer_value (threshold));
     return 0;
 }
 

@@ -3,9 +3,11 @@
 . "${0%/*}/../lib.sh"
 
 state=$DIR/state
+OPTIONS=
 mkdir -m 700 state
 inside () { # COMMAND: in an instance that it ends itself
-    timeout -k 5 "$LIMIT" flux start -Sstatedir="$state" -Scontent.gc-ratio=0 \
+    # shellcheck disable=SC2086
+    timeout -k 5 "$LIMIT" flux start $OPTIONS -Sstatedir="$state" -Scontent.gc-ratio=0 \
         sh -c "$1; exec sleep 60" 2>err
     [ $? -eq 129 ]
 }
@@ -20,6 +22,25 @@ succeeds 'less is there' [ "$(objects)" -lt "$before" ]
 like 'and all that counts' '^9$' flux start -Sstatedir="$state" flux kvs get a.b
 succeeds '--dump, below this directory' inside "flux shutdown --quiet --dump=\"it's.tar\""
 like 'has the keys' '^a/b$' tar tf "it's.tar"
+# By kvs.gc-threshold, when there were more commits than that.
+many () { # HOW IT ENDS: says whether garbage was collected
+    rm -rf "$DIR/many"
+    mkdir -m 700 "$DIR/many"
+    (state=$DIR/many
+    inside "for i in 1 2 3 4 5 6 7 8 9; do flux kvs put --sync a.b=\$i; done; $1" >&2
+    grep -o 'gc-threshold is .*' err
+    [ "$(objects)" -lt 20 ] && echo collected || echo kept)
+}
+is 'few commits' kept many 'flux shutdown --quiet'
+printf '[kvs]\ngc-threshold = 5\n' >threshold.toml
+OPTIONS=-c$DIR/threshold.toml
+like 'many' '^gc-threshold is 5, and there were [0-9]+ commits: garbage is collected' many 'flux shutdown --quiet'
+is 'but not with --no' kept many 'flux shutdown -n'
+is 'nor with --skip-gc' kept many 'flux shutdown --skip-gc'
+like 'with --yes' 'collected$' many 'flux shutdown -y'
+OPTIONS=
+fails 'no threshold' 1 'kvs.gc-threshold: -1 is no number from 0' \
+    flux start --conf=kvs.gc-threshold=-1 true
 # Named by the broker, and the next instance goes on from there, once.
 succeeds '--dump=auto' inside 'flux shutdown --quiet --dump=auto'
 like 'in dump/ of the statedir' '^[0-9]{8}_[0-9]{6}\.tgz$' readlink "$state/dump/RESTORE"

@@ -1,15 +1,14 @@
 # Signals while an instance starts, and what is left when a broker is killed.
 . "${0%/*}/../lib.sh"
 
-# sweep NAME FROM_MS STEP_MS COUNT TARGET OPTIONS...: starts that get a signal, each a
+# sweep NAME TO_MS COUNT TARGET PROGRAM OPTIONS...: starts that get a signal, each a
 # little later than the one before. Each has to end in a moment (not after a timeout of
 # 20 s; how long a moment is depends on the machine), and leaves neither process nor
-# file.
+# file. Its status is the signal's, unless its program ended first.
 cat >sweep.py <<'PY'
 import os, signal, subprocess, sys, tempfile, time
 
-start, step, count, target = (float(sys.argv[1]), float(sys.argv[2]),
-                              int(sys.argv[3]), sys.argv[4])
+to, count, target, program = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 signals = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT,
            signal.SIGALRM]
 mark = 'FLUX_TEST_SWEEP=%d' % os.getpid()
@@ -27,15 +26,15 @@ def processes():
     return found
 
 
-bad = 0
+bad, ends = 0, []
 for i in range(count):
     d = tempfile.mkdtemp(prefix='s', dir=os.environ['FLUX_TEST_DIR'])
     name, value = mark.split('=')
     env = dict(os.environ, TMPDIR=d, **{name: value})
-    p = subprocess.Popen(['flux', 'start'] + sys.argv[5:] + ['sleep', '1000'], env=env,
+    p = subprocess.Popen(['flux', 'start'] + sys.argv[5:] + program.split(), env=env,
                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                          start_new_session=True)
-    at = (start + step * i) / 1000
+    at = to * i / count / 1000
     t0 = time.monotonic()
     while time.monotonic() - t0 < at:  # not a wait for something: the moment varies
         time.sleep(max(0, at - (time.monotonic() - t0)))
@@ -50,25 +49,33 @@ for i in range(count):
         p.communicate()
     took = time.monotonic() - t0
     left = os.listdir(d) + processes()
-    if took > 8 or left or p.returncode == 0:
+    ends.append(p.returncode)
+    right = p.returncode in (-signum, 128 + signum) or (p.returncode == 0 and program == 'true')
+    if took > 8 or left or not right:
         bad += 1
         print('%s after %.0f ms: status %s after %.1f s, left %s: %s'
               % (signum.name, at * 1000, p.returncode, took, left, err))
         for pid in processes():
             os.kill(int(pid), signal.SIGKILL)
+print('# %d signals until %.0f ms: status %s, %d bad' % (count, to, ', '.join(
+    '%d: %d' % (e, ends.count(e)) for e in sorted(set(ends))), bad), file=os.fdopen(3, 'w'))
 sys.exit(bad > 0)
 PY
 : "${SWEEPS:=12}"
+exec 3>&1 # what came of each sweep, beside whether it is right
 sweep () {
     LIMIT=$((SWEEPS * 10 + 60)) run python3 sweep.py "$@"
     [ -z "$out" ] || printf '%s\n' "$out"
     return $rc
 }
 
-succeeds 'one broker' sweep 0 6 "$SWEEPS" one
-succeeds 'four brokers' sweep 0 15 "$SWEEPS" one -s4
-succeeds 'four brokers, whole process group' sweep 5 15 "$SWEEPS" group -s4
-succeeds 'four brokers over tcp' sweep 0 30 8 one -s4 --test-pmi-clique=per-broker
+succeeds 'one broker' sweep 100 "$SWEEPS" one 'sleep 1000'
+succeeds 'one that ends by itself' sweep 100 "$SWEEPS" one true
+succeeds 'four brokers' sweep 200 "$SWEEPS" one 'sleep 1000' -s4
+succeeds 'four that end by themselves' sweep 200 "$SWEEPS" one true -s4
+succeeds 'four brokers, whole process group' sweep 200 "$SWEEPS" group 'sleep 1000' -s4
+succeeds 'four brokers over tcp' sweep 240 $((SWEEPS * 2 / 3)) one 'sleep 1000' -s4 \
+    --test-pmi-clique=per-broker
 
 # A script of rc1 that runs is ended, too.
 cat >rc1 <<'SH'

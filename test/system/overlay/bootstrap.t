@@ -90,9 +90,8 @@ wait $a1
 is 'and nothing is said' '0 ' echo $? "$(cat a1.out)"
 
 # Parents by name, and a quorum of certain ranks.
+# That is the tree where nothing else is asked for.
 cat >custom.toml <<END
-[tbon]
-topo = "custom"
 [bootstrap]
 curve_cert = "$DIR/cert"
 hosts = [
@@ -120,7 +119,8 @@ is 'the followers end well' '' cat a2.out a3.out
 refused () { # NAME PATTERN TOML...
     name=$1 pattern=$2
     shift 2
-    printf '%s\n' '[bootstrap]' "$@" >bad.toml
+    case $1 in \[*) ;; *) set -- '[bootstrap]' "$@" ;; esac
+    printf '%s\n' "$@" >bad.toml
     fails "$name" 1 "^flux-broker: (boot: |bad.toml: )?$pattern" broker a0 -cbad.toml true
 }
 refused 'no certificate' 'bootstrap.curve_cert: must be there' \
@@ -129,8 +129,8 @@ refused 'an unknown parent' 'bootstrap.hosts: a1: parent a7 is not listed' \
     'hosts = [{ host = "a0" }, { host = "a1", parent = "a7" }]'
 refused 'rank 0 has no parent' 'bootstrap.hosts: a0 is rank 0' \
     'hosts = [{ host = "a0", parent = "a1" }, { host = "a1" }]'
-refused 'a parent in a tree of another kind' 'bootstrap.hosts: parent is for tbon.topo=custom, not kary:32' \
-    'hosts = [{ host = "a0" }, { host = "a1", parent = "a0" }]'
+refused 'a parent in a tree of another kind' 'bootstrap.hosts: parent is for tbon.topo=custom, not kary:2' \
+    '[tbon]' 'topo = "kary:2"' '[bootstrap]' 'hosts = [{ host = "a0" }, { host = "a1", parent = "a0" }]'
 fails 'custom without a table' 1 'tbon.topo: custom needs' flux start -s2 -Stbon.topo=custom true
 refused 'no such certificate' 'bootstrap.curve_cert: /nosuch: No such file' \
     'curve_cert = "/nosuch"' 'hosts = [{ host = "a[0-1]" }]'

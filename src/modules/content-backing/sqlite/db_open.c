@@ -55,6 +55,10 @@ static int refuse_off (const char *journal_mode, flux_error_t *error)
 int db_option (struct db_options *o, const char *name, const char *value,
                flux_error_t *error)
 {
+    bool known = !strcmp (name, "journal_mode") || !strcmp (name, "synchronous");
+
+    if (known && !value)
+        return error_invalid (error, "%s: must be a string", name);
     if (!strcmp (name, "journal_mode")) {
         if (refuse_off (value, error) < 0)
             return -1;
@@ -65,7 +69,10 @@ int db_option (struct db_options *o, const char *name, const char *value,
         if (sync_level (value) < 0)
             return error_invalid (error, "synchronous: '%.60s' is none", value);
         o->synchronous = value;
-    } else
+    } else if (!strcmp (name, "preallocate"))
+        return error_invalid (error, "preallocate: where the disk is full the instance "
+                                     "waits, and goes on when it is not");
+    else
         return error_invalid (error, "%.60s: is no option", name);
     return 0;
 }
