@@ -149,6 +149,35 @@ static void traced_children (void **state)
     flux_reactor_destroy (r);
 }
 
+static void gone_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    (*(int *)arg)++;
+    flux_watcher_destroy (w);
+}
+
+/* The moment comes when stops are to be looked for, in the turn in which it ends. */
+static void traced_child_that_is_gone (void **state)
+{
+    flux_reactor_t *r = flux_reactor_create (0);
+    double start = flux_reactor_time ();
+    pid_t pid = fork ();
+    siginfo_t si;
+    int calls = 0;
+
+    if (pid == 0)
+        _exit (0);
+    flux_watcher_t *w = flux_child_watcher_create (r, pid, true, gone_cb, &calls);
+    assert_non_null (w);
+    flux_watcher_set_priority (w, 1);
+    flux_watcher_start (w);
+    assert_int_equal (waitid (P_PID, pid, &si, WEXITED | WNOWAIT), 0);
+    while (flux_reactor_time () < start + 0.02)
+        ;
+    assert_int_equal (flux_reactor_run (r, 0), 0);
+    assert_int_equal (calls, 1);
+    flux_reactor_destroy (r);
+}
+
 static void stop_error_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     errno = ECONNRESET;
@@ -303,6 +332,7 @@ int main (void)
         cmocka_unit_test (descriptors),
         cmocka_unit_test (children),
         cmocka_unit_test (traced_children),
+        cmocka_unit_test (traced_child_that_is_gone),
         cmocka_unit_test (signals_and_stop),
         cmocka_unit_test (run_in_run),
         cmocka_unit_test (loop_watchers),

@@ -64,7 +64,8 @@ static void child_stop (flux_watcher_t *w)
     struct child_watcher *cw = (struct child_watcher *)w;
 
     ev_io_stop (w->r->loop, &cw->ev);
-    if (ev_is_active (&cw->young)) {
+    /* it may have stopped by itself, and be about to be called */
+    if (ev_is_active (&cw->young) || ev_is_pending (&cw->young)) {
         ev_ref (w->r->loop);
         ev_timer_stop (w->r->loop, &cw->young);
     }
