@@ -1,5 +1,6 @@
 /* flux pgrep, flux pkill: jobs by name. */
 #include "cmd/cmd.h"
+#include "cmd/format/format_option.h"
 #include "cmd/format/jobs_fields.h"
 #include "cmd/format/jobs_filter.h"
 
@@ -44,7 +45,8 @@ static struct optparse_option pgrep_opts[] = {
       .key = 'o',
       .has_arg = 1,
       .arginfo = "FORMAT",
-      .usage = "Print this, as flux jobs does (default {id})" },
+      .usage = "Print this, as flux jobs does: a name (\"help\" lists them) or text "
+               "with {FIELDS} (default {id})" },
     { .name = "no-header", .key = 'n', .usage = "No line of headings" },
     OPTPARSE_TABLE_END,
 };
@@ -147,41 +149,78 @@ static bool matches (const struct expressions *e, json_t *job)
     return true;
 }
 
+/* The formats of flux jobs, by their names, but for the default. */
+static char *get_format (optparse_t *p)
+{
+    struct format_named named[16] = {
+        { "default", "Ids alone, without a header", "{id}" },
+    };
+    const struct format_set set = { "flux-jobs", NULL, "FLUX_PGREP_FORMAT_DEFAULT",
+                                    named };
+    for (int i = 0; jobs_formats[i].name; i++) {
+        named[i + 1] = jobs_formats[i];
+        if (!strcmp (jobs_formats[i].name, "default"))
+            named[i + 1].name = "full";
+    }
+    return format_option (&set, p);
+}
+
+/* Ids alone have no header, unless -o asks for them. */
+static bool has_header (optparse_t *p, const char *text)
+{
+    const char *given = optparse_get_str (p, "format", NULL);
+    return (given ? strcmp (given, "default") : strcmp (text, "{id}")) != 0
+           && !optparse_hasopt (p, "no-header");
+}
+
+static void print_jobs (struct format *f, const void **rows, size_t count, bool header)
+{
+    struct buf out = BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        format_scan (f, rows[i]);
+    format_scan_end (f);
+    if (format_sort (f, rows, count) < 0)
+        cmd_die ("out of memory");
+    if (header) {
+        format_header (f, &out);
+        buf_addc (&out, '\n');
+    }
+    for (size_t i = 0; i < count; i++) {
+        format_row (f, rows[i], &out);
+        buf_addc (&out, '\n');
+    }
+    if (count > 0)
+        buf_print (&out, stdout);
+    buf_fini (&out);
+}
+
 static int run_pgrep (optparse_t *p, int argc, char **argv)
 {
     flux_error_t error = { { 0 } };
     struct jobs_source js;
-    struct buf out = BUF_INIT;
     struct expressions e;
     json_t *jobs, *job;
-    size_t i;
-    int found = 0, max = count_option (p);
+    size_t i, found = 0, max = count_option (p);
     compile (&e, p, argc, argv);
     jobs_source_init (&js, flux_reactor_time ());
-    struct format *f =
-        format_create (optparse_get_str (p, "format", "{id}"), &js.source, &error);
+    char *text = get_format (p);
+    struct format *f = format_create (text, &js.source, &error);
     if (!f)
         cmd_die ("ERROR: Error in user format: %s", error.text);
     flux_future_t *fut = ask (cmd_open (), p, f);
     if (!fut || flux_rpc_get_unpack (fut, "{s:o}", "jobs", &jobs) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (fut));
-    if (optparse_hasopt (p, "format") && !optparse_hasopt (p, "no-header")) {
-        format_header (f, &out);
-        buf_addc (&out, '\n');
-    }
+    const void **rows = calloc (json_array_size (jobs) + 1, sizeof (*rows));
+    if (!rows)
+        cmd_die ("out of memory");
     json_array_foreach (jobs, i, job) {
-        if (found == max)
-            break;
-        if (matches (&e, job)) {
-            format_row (f, job, &out);
-            buf_addc (&out, '\n');
-            found++;
-        }
+        if (found < max && matches (&e, job))
+            rows[found++] = job;
     }
-    if (found > 0)
-        buf_print (&out, stdout);
-    buf_fini (&out);
+    print_jobs (f, rows, found, has_header (p, text));
+    free (rows);
     format_destroy (f);
+    free (text);
     expressions_fini (&e);
     flux_future_destroy (fut);
     return found > 0 ? 0 : 1;
