@@ -184,6 +184,7 @@ static pid_t spawn (struct modproc *mp, const char *path, const char *loader, in
     char *argv[] = { (char *)(*loader ? loader : loader_path ()), (char *)path, NULL };
     int fds[] = { 0, 1, 2, fd };
     const char *dirs = getenv ("FLUX_MODULE_PATH");
+    const char *first = getenv ("FLUX_MODULE_PATH_PREPEND");
     const char *uri = attrs_val (mp->b->attrs, "local-uri");
     char uri_env[4096], own_env[32], path_env[4096];
     char **env;
@@ -196,8 +197,9 @@ static pid_t spawn (struct modproc *mp, const char *path, const char *loader, in
         return -1;
     snprintf (uri_env, sizeof (uri_env), "FLUX_URI=%s", uri ? uri : "");
     snprintf (own_env, sizeof (own_env), "FLUX_MODULE_URI=fd://%d", URI_FD);
-    snprintf (path_env, sizeof (path_env), "FLUX_MODULE_PATH=%s%s%s", dirs ? dirs : "",
-              dirs ? ":" : "", flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO));
+    snprintf (path_env, sizeof (path_env), "FLUX_MODULE_PATH=%s%s%s%s%s",
+              first ? first : "", first ? ":" : "", dirs ? dirs : "", dirs ? ":" : "",
+              flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO));
     env[n++] = uri_env;
     env[n++] = own_env;
     env[n++] = path_env;

@@ -87,7 +87,7 @@ static void module_destroy (struct module *m)
         json_decref (m->args);
         free (m->name);
         free (m->path);
-    free (m->loader);
+        free (m->loader);
         free (m);
     }
 }
@@ -275,9 +275,8 @@ static bool search (const char *dirs, const char *name, char *buf, size_t size)
 
 static bool find_module (const char *name, char *buf, size_t size)
 {
-    const char *env = getenv ("FLUX_MODULE_PATH");
-
-    return search (env, name, buf, size)
+    return search (getenv ("FLUX_MODULE_PATH_PREPEND"), name, buf, size)
+           || search (getenv ("FLUX_MODULE_PATH"), name, buf, size)
            || search (flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO), name, buf,
                       size);
 }
@@ -411,7 +410,8 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
-        if (is_plain (name_arg, args, loader) && parts_switch (b, path, true, cb, arg)) {
+        if (is_plain (name_arg, args, loader)
+            && parts_switch (b, path, true, cb, arg)) {
             free (name);
             return 0;
         }
@@ -605,8 +605,7 @@ static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
                            loader ? loader
                            : exec ? ""
                                   : NULL,
-                           loaded_cb,
-                           (void *)flux_msg_incref (msg), &error)
+                           loaded_cb, (void *)flux_msg_incref (msg), &error)
              < 0) {
         broker_respond_error (b, msg, errno, error.text[0] ? error.text : NULL);
         flux_msg_decref (msg);

@@ -289,8 +289,7 @@ void rc1_start (struct broker *b)
     if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd)
         && !uses_modprobe (b))
         load_ready (b);
-    else if (modules_load (b, "rexec", NULL, NULL, NULL, exec_loaded, NULL, &error)
-             < 0)
+    else if (modules_load (b, "rexec", NULL, NULL, NULL, exec_loaded, NULL, &error) < 0)
         exec_loaded (b, "rexec", errno, error.text, NULL);
 }
 

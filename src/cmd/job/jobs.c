@@ -22,6 +22,10 @@ static struct optparse_option opts[] = {
     { .name = "all", .key = 'a', .usage = "List jobs in all states" },
     { .name = "all-users", .key = 'A', .usage = "List jobs of all users" },
     { .name = "no-header", .key = 'n', .usage = "Suppress the header" },
+    { .name = "threads",
+      .has_arg = 1,
+      .flags = OPTPARSE_OPT_HIDDEN,
+      .usage = "Refused: there are none" },
     { .name = "suppress-header", .flags = OPTPARSE_OPT_HIDDEN },
     { .name = "user",
       .key = 'u',
@@ -573,6 +577,8 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     struct listing l = { .out = BUF_INIT };
     int i = optparse_option_index (p);
+    if (optparse_hasopt (p, "threads"))
+        cmd_die ("ERROR: --threads: there are none, nothing is made faster by them");
     if (optparse_hasopt (p, "stats-only"))
         return print_stats (cmd_open ()) > 0 ? 0 : 1;
     prepare (&l, p);

@@ -11,7 +11,9 @@
 static struct optparse_option opts[] = {
     { .name = "json", .key = 'j', .usage = "Print the result as JSON" },
     { .name = "quiet", .key = 'q', .usage = "Print nothing" },
-    { .name = "verbose", .key = 'v', .usage = "Say what it does; twice: how far it is" },
+    { .name = "verbose",
+      .key = 'v',
+      .usage = "Say what it does; twice: how far it is" },
     { .name = "dry-run",
       .key = 'n',
       .usage = "Free nothing: print what would be freed" },
@@ -84,15 +86,14 @@ static void print_counts (const struct counts *n, bool dry)
 {
     char a[32], b[32];
 
-    printf ("%s %jd blobs of %s, %s %jd of %s\n",
-            dry ? "would free" : "freed", (intmax_t)n->freed,
-            size_text (n->freed_bytes, a, sizeof (a)), dry ? "keep" : "kept",
-            (intmax_t)n->live,
+    printf ("%s %jd blobs of %s, %s %jd of %s\n", dry ? "would free" : "freed",
+            (intmax_t)n->freed, size_text (n->freed_bytes, a, sizeof (a)),
+            dry ? "keep" : "kept", (intmax_t)n->live,
             size_text (n->live_bytes, b, sizeof (b)));
     if (!dry)
         printf ("the store had %s, and has %s, after %.3fs\n",
-            size_text (n->before, a, sizeof (a)), size_text (n->after, b, sizeof (b)),
-            n->duration);
+                size_text (n->before, a, sizeof (a)),
+                size_text (n->after, b, sizeof (b)), n->duration);
 }
 
 static void print_json (const struct counts *n)

@@ -1,10 +1,13 @@
 /* flux hostlist: sets of hosts, from text, from jobs, from the instance. */
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "value/fsd.h"
 #include "value/resource/rset.h"
 
 #include <flux/hostlist.h>
 #include <flux/idset.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +103,21 @@ static struct hostlist *available_hosts (void)
     rset_destroy (up);
     flux_future_destroy (f);
     return hl;
+}
+
+/* Somebody who has forgotten that stdin is read is told so: after 15s without anything, or
+ * as long as FLUX_HOSTLIST_STDIN_TIMEOUT says, 0: never. */
+static void wait_for_stdin (void)
+{
+    const char *s = getenv ("FLUX_HOSTLIST_STDIN_TIMEOUT");
+    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+    double timeout = 15;
+    if (s && (fsd_parse (s, &timeout) < 0 || timeout > INT_MAX / 1000))
+        cmd_die ("ERROR: FLUX_HOSTLIST_STDIN_TIMEOUT: invalid duration '%s'", s);
+    if (timeout > 0 && poll (&p, 1, (int)(timeout * 1000) + 1) == 0)
+        cmd_die ("ERROR: nothing to read on standard input within %gs (use - to wait "
+                 "for it in any case)",
+                 timeout);
 }
 
 /* Words of stdin, each a hostlist. */
@@ -270,6 +288,8 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
     int i = optparse_option_index (p);
+    if (i == argc && !optparse_hasopt (p, "local"))
+        wait_for_stdin ();
     struct hostlist *hl = source (i < argc                       ? argv[i++]
                                   : optparse_hasopt (p, "local") ? "local"
                                                                  : "stdin",

@@ -122,6 +122,7 @@ static struct optparse_option status_opts[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Name of the queue" },
+    { .name = "all", .key = 'a', .usage = "All queues, as without a name" },
     { .name = "verbose", .key = 'v', .usage = "Count requests and jobs too" },
     OPTPARSE_TABLE_END,
 };
@@ -134,6 +135,8 @@ static int run_status (optparse_t *p, int argc, char **argv)
         too_many (argv, i);
     int queued, pending, running;
 
+    if (optparse_hasopt (p, "all") && selected (p, argc, argv))
+        return usage_error ("%s", "--all and the name of a queue exclude each other");
     print_all ("status", selected (p, argc, argv), true, true);
     if (!optparse_hasopt (p, "verbose"))
         return 0;

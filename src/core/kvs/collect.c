@@ -10,7 +10,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#define FETCH_MAX 32        /* blobs that content is asked for at a time, if nobody says */
+#define FETCH_MAX 32 /* blobs that content is asked for at a time, if nobody says */
 #define PROGRESS_EVERY 0.25 /* s */
 
 enum { DONE, MORE, FETCHING }; /* FETCHING: all that is left is being fetched */

@@ -309,9 +309,9 @@ static void test_faults (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_marks), in_dir (test_sweep),
-        in_dir (test_sweep_slowly),    in_dir (test_number_again),
-        in_dir (test_keep), in_dir (test_shrink),          cmocka_unit_test (test_faults),
+        cmocka_unit_test (test_marks),  in_dir (test_sweep), in_dir (test_sweep_slowly),
+        in_dir (test_number_again),     in_dir (test_keep),  in_dir (test_shrink),
+        cmocka_unit_test (test_faults),
     };
     int rc;
 
