@@ -14,7 +14,7 @@
 
 /* Which address of an interface will do. */
 struct wanted {
-    const char *name;        /* of the interface; NULL: any but loopback */
+    const char *name;         /* of the interface; NULL: any but loopback */
     struct in_addr net, mask; /* mask not 0: only within this network */
 };
 
@@ -176,7 +176,8 @@ static int named_address (const struct ifaddrs *list, const char *hint, bool v6,
                           hint);
 }
 
-int address_find (const char *hint, bool v6, char buf[ADDRESS_SIZE], flux_error_t *error)
+int address_find (const char *hint, bool v6, char buf[ADDRESS_SIZE],
+                  flux_error_t *error)
 {
     struct ifaddrs *list = NULL;
     int rc = 0;

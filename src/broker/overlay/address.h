@@ -18,6 +18,7 @@ bool address_prefers_v6 (void);
  * loopback), a network (10.0.0.0/8, of IPv4), or the name of an interface. v6: an IPv6
  * address, in brackets, where there is one that reaches further than the link. -1 with
  * EINVAL, or the errno of the kernel, and *error. */
-int address_find (const char *hint, bool v6, char buf[ADDRESS_SIZE], flux_error_t *error);
+int address_find (const char *hint, bool v6, char buf[ADDRESS_SIZE],
+                  flux_error_t *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "value/fsd.h"
 #include "value/resource/rset.h"
 
+#include <ctype.h>
 #include <flux/hostlist.h>
 #include <flux/idset.h>
 #include <limits.h>
@@ -59,6 +60,28 @@ static struct hostlist *attr_hosts (void)
     struct hostlist *hl = s ? hostlist_decode (s) : NULL;
     if (!hl)
         cmd_die ("ERROR: hostlist: %s", strerror (errno));
+    return hl;
+}
+
+/* Those of ASCII without words may as well be a host's name. */
+static bool is_surely_id (const char *s)
+{
+    return (*s & 0x80) || (strchr (s, '-') && isalpha ((unsigned char)*s));
+}
+
+/* NULL: there is no such job, or nobody to ask. */
+static struct hostlist *maybe_job_hosts (flux_jobid_t id)
+{
+    const char *s = "";
+    flux_t *h = flux_open (NULL, 0);
+    flux_future_t *f = !h ? NULL
+                          : flux_rpc_pack (h, "job-list.list-id", 0, 0, "{s:I s:[s]}",
+                                           "id", (json_int_t)id, "attrs", "nodelist");
+    struct hostlist *hl = NULL;
+    if (f && flux_rpc_get_unpack (f, "{s:{s?s}}", "job", "nodelist", &s) == 0)
+        hl = hostlist_decode (s);
+    flux_future_destroy (f);
+    flux_close (h);
     return hl;
 }
 
@@ -149,8 +172,12 @@ static struct hostlist *source (const char *s, bool fallback)
         return available_hosts ();
     if (!strcmp (s, "stdin") || !strcmp (s, "-"))
         return stdin_hosts ();
-    if (!strncmp (s, "ƒ", strlen ("ƒ")) && flux_job_id_parse (s, &id) == 0)
-        return job_hosts (id, s, fallback);
+    if (flux_job_id_parse (s, &id) == 0) {
+        if (is_surely_id (s))
+            return job_hosts (id, s, fallback);
+        if ((hl = maybe_job_hosts (id)))
+            return hl;
+    }
     if ((hl = hostlist_decode (s)))
         return hl;
     cmd_die ("ERROR: Invalid jobid or hostlist %s", s);

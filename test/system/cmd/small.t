@@ -163,6 +163,9 @@ fails 'hostlist: as long as what?' 1 "STDIN_TIMEOUT: invalid duration 'x'" \
     env FLUX_HOSTLIST_STDIN_TIMEOUT=x flux hostlist
 is 'hostlist: never' 'h1' sh -c '{ flux kvs get --waitcreate go; echo h1; } |
     { flux kvs put go=; FLUX_HOSTLIST_STDIN_TIMEOUT=0 flux hostlist; } | tail -1'
+is 'hostlist: what looks like an id and is none is a host' 'foo1,7' flux hostlist foo1 7
+is 'hostlist: that needs no instance' 'foo1' env FLUX_URI=local:///nosuch flux hostlist foo1
+fails 'hostlist: what can only be an id' 1 'ƒ1fff: ' flux hostlist ƒ1fff
 is 'hostlist -l' '2' flux hostlist -l -c
 is 'hostlist: find' '0 2' flux hostlist -F a,c a,b,c
 fails 'hostlist: not found' 1 "'x' not found" flux hostlist -F x a,b
