@@ -106,11 +106,26 @@ static int count_option (optparse_t *p)
     return n == 0 ? INT_MAX : n;
 }
 
-/* All expressions (name:REGEX, or REGEX) have to match. */
+/* All expressions (name:REGEX, REGEX, or ID..ID) have to match. */
 struct expressions {
-    regex_t *re;
+    struct expression {
+        regex_t re;
+        bool is_range;
+        flux_jobid_t first, last; /* of a range */
+    } * list;
     int count;
 };
+
+/* "ID..ID", in any encoding but that with points. */
+static bool parse_range (struct expression *x, const char *expr)
+{
+    const char *dots = strstr (expr, "..");
+    char *first = dots ? strndup (expr, dots - expr) : NULL;
+    x->is_range = first && flux_job_id_parse (first, &x->first) == 0
+                  && flux_job_id_parse (dots + 2, &x->last) == 0;
+    free (first);
+    return x->is_range;
+}
 
 static void compile (struct expressions *e, optparse_t *p, int argc, char **argv)
 {
@@ -119,16 +134,18 @@ static void compile (struct expressions *e, optparse_t *p, int argc, char **argv
     if (i == argc)
         cmd_usage_error (p, "the following arguments are required: EXPRESSION");
     e->count = argc - i;
-    if (!(e->re = calloc (e->count, sizeof (*e->re))))
+    if (!(e->list = calloc (e->count, sizeof (*e->list))))
         cmd_die ("out of memory");
     for (int k = 0; k < e->count; k++) {
         const char *expr = argv[i + k];
+        if (parse_range (&e->list[k], expr))
+            continue;
         if (!strncmp (expr, "name:", 5))
             expr += 5;
-        int rc = regcomp (&e->re[k], expr, REG_EXTENDED | REG_NOSUB);
+        int rc = regcomp (&e->list[k].re, expr, REG_EXTENDED | REG_NOSUB);
         if (rc != 0) {
-            regerror (rc, &e->re[k], msg, sizeof (msg));
-            cmd_die ("ERROR: expression error: %s: %s", expr, msg);
+            regerror (rc, &e->list[k].re, msg, sizeof (msg));
+            cmd_usage_error (p, "expression error: %s: %s", expr, msg);
         }
     }
 }
@@ -136,16 +153,21 @@ static void compile (struct expressions *e, optparse_t *p, int argc, char **argv
 static void expressions_fini (struct expressions *e)
 {
     for (int i = 0; i < e->count; i++)
-        regfree (&e->re[i]);
-    free (e->re);
+        if (!e->list[i].is_range)
+            regfree (&e->list[i].re);
+    free (e->list);
 }
 
 static bool matches (const struct expressions *e, json_t *job)
 {
     const char *name = json_string_value (json_object_get (job, "name"));
-    for (int i = 0; i < e->count; i++)
-        if (!name || regexec (&e->re[i], name, 0, NULL, 0) != 0)
+    flux_jobid_t id = json_integer_value (json_object_get (job, "id"));
+    for (int i = 0; i < e->count; i++) {
+        const struct expression *x = &e->list[i];
+        if (x->is_range ? id < x->first || id > x->last
+                        : !name || regexec (&x->re, name, 0, NULL, 0) != 0)
             return false;
+    }
     return true;
 }
 

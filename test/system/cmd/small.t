@@ -174,6 +174,16 @@ is 'hostlist --unique' 'a,b' flux hostlist --unique b,a,b
 id=$(flux submit -n999 --job-name=big true)
 flux job wait-event "$id" clean >/dev/null
 is 'what could not run has returncode 1' 1 flux jobs -no '{returncode}' "$id"
+first=$(flux submit --job-name=ranged true)
+second=$(flux submit --job-name=ranged true)
+third=$(flux submit --job-name=ranged true)
+is 'pgrep: a range of ids' "$first $second" sh -c "echo \$(flux pgrep -a $first..$second | tac)"
+is 'pgrep: a range and a name' "$third" flux pgrep -a ranged "$(flux job id $third)..$third"
+fails 'pgrep: a name that looks like a range' 1 '' flux pgrep -a "name:$first..$second"
+fails 'pgrep: an expression that is none' 2 'expression error: \(' flux pgrep '('
+fails 'watch: a date that is none' 2 "since: invalid value 'foo'" flux watch --since=foo
+fails 'queue stop says what was to be done' 1 "^flux-queue: ERROR: stop: 'nosuch' is not" \
+    flux queue stop nosuch
 is 'pgrep -f, options behind' "$id" flux pgrep big -f failed
 is 'pgrep: a header with --format' 'NAME
 big' flux pgrep -a -o '{name}' big -c 1
