@@ -109,7 +109,7 @@ static const struct attr_def {
     { "tbon.descendants", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.heal", ATTR_IMMUTABLE, "none", DURATION },
-    { "tbon.interface-hint", ATTR_IMMUTABLE, "default-route" },
+    { "tbon.interface-hint", ATTR_IMMUTABLE, NULL },
     { "tbon.level", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.maxlevel", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },
     { "tbon.parent-endpoint", ATTR_IMMUTABLE | ATTR_NOBOOT, NULL },

@@ -45,6 +45,22 @@ static bool search_all (const char *name, char *path, size_t len)
     return false;
 }
 
+char *external_dirs (void)
+{
+    const char *dirs[] = {
+        getenv ("FLUX_EXEC_PATH_PREPEND"),
+        flux_conf_builtin_get ("exec_path", FLUX_CONF_AUTO),
+        getenv ("FLUX_EXEC_PATH"),
+    };
+    char *s;
+
+    if (asprintf (&s, "%s:%s:%s", dirs[0] ? dirs[0] : "", dirs[1],
+                  dirs[2] ? dirs[2] : "")
+        < 0)
+        return NULL;
+    return s;
+}
+
 static int run_python (const char *path, char **argv)
 {
     int argc = 0;
@@ -88,44 +104,68 @@ int external_exec (const char *name, char **argv, bool verbose)
     return -1;
 }
 
-/* Put list in front of what a variable has, unless it is there. */
-static void prepend (const char *name, const char *list)
+static bool begins_with (const char *s, const char *list, char sep)
 {
-    const char *old = getenv (name);
     size_t len = strlen (list);
-    char *val;
-    if (old && !strncmp (old, list, len) && strchr (":", old[len]))
-        return;
-    if (asprintf (&val, "%s%s%s", list, old && *old ? ":" : "", old ? old : "") < 0)
-        return;
-    setenv (name, val, 1);
-    free (val);
+    return s && !strncmp (s, list, len) && (s[len] == sep || !s[len]);
 }
 
-/* Lua reads the variable of its version, and LUA_CPATH only without it. */
+/* Puts what the variable `before` has (may be NULL), and behind it `list`, in front of what
+ * a variable has, unless both are there. */
+static void prepend (const char *name, const char *before, const char *list, char sep)
+{
+    const char *old = getenv (name), *first = before ? getenv (before) : NULL;
+    char *front = NULL, *val = NULL;
+
+    if (!first || !*first)
+        front = strdup (list);
+    else if (asprintf (&front, "%s%c%s", first, sep, list) < 0)
+        front = NULL;
+    if (!front)
+        return;
+    if (begins_with (old, front, sep))
+        goto done;
+    if (begins_with (old, list, sep)) /* an outer flux did, without `before` */
+        old += strlen (list) + (old[strlen (list)] == sep);
+    if (asprintf (&val, "%s%.*s%s", front, old && *old, &sep, old ? old : "") < 0)
+        goto done;
+    setenv (name, val, 1);
+    free (val);
+done:
+    free (front);
+}
+
+/* Lua reads the variable of its version, and LUA_CPATH only without it; an empty entry is
+ * where it looks by itself. */
 static void set_lua_path (const char *version)
 {
     const char *dir = flux_conf_builtin_get ("lua_cpath_add", FLUX_CONF_AUTO);
-    char name[32], entry[PATH_MAX], *val;
+    const char *first = getenv ("FLUX_LUA_PATH_PREPEND");
+    const char *plain = getenv ("LUA_CPATH");
+    char name[32], entry[PATH_MAX];
 
     snprintf (name, sizeof (name), "LUA_CPATH_5_%s", version);
-    if (snprintf (entry, sizeof (entry), "%s/lua5%s/?.so;", dir, version)
+    if (snprintf (entry, sizeof (entry), "%s/lua5%s/?.so", dir, version)
         >= (int)sizeof (entry))
         return;
-    const char *old = getenv (name) ? getenv (name) : getenv ("LUA_CPATH");
-    if (old && !strncmp (old, entry, strlen (entry)))
+    if (!getenv (name))
+        setenv (name, plain && *plain ? plain : ";", 1);
+    prepend (name, "FLUX_LUA_CPATH_PREPEND", entry, ';');
+    if (!first || !*first)
         return;
-    if (asprintf (&val, "%s%s", entry, old && *old ? old : ";") < 0)
-        return;
-    setenv (name, val, 1);
-    free (val);
+    plain = getenv ("LUA_PATH");
+    snprintf (name, sizeof (name), "LUA_PATH_5_%s", version);
+    if (!getenv (name))
+        setenv (name, plain && *plain ? plain : ";", 1);
+    prepend (name, NULL, first, ';');
 }
 
 void external_set_path (void)
 {
     set_lua_path ("3");
     set_lua_path ("4");
-    prepend ("PYTHONPATH", flux_conf_builtin_get ("python_path", FLUX_CONF_AUTO));
+    prepend ("PYTHONPATH", "FLUX_PYTHONPATH_PREPEND",
+             flux_conf_builtin_get ("python_path", FLUX_CONF_AUTO), ':');
     char self[PATH_MAX];
     char found[PATH_MAX];
     char real[PATH_MAX];

@@ -521,9 +521,9 @@ static void taskmap_pmi (void **state)
 
 static void jobid_forms (void **state)
 {
-    static const enum jobid_type types[] = { JOBID_DEC,  JOBID_HEX, JOBID_DOTHEX,
-                                             JOBID_KVS,  JOBID_F58, JOBID_F58PLAIN,
-                                             JOBID_EMOJI };
+    static const enum jobid_type types[] = { JOBID_DEC,   JOBID_HEX,  JOBID_DOTHEX,
+                                             JOBID_KVS,   JOBID_F58,  JOBID_F58PLAIN,
+                                             JOBID_EMOJI, JOBID_WORDS };
     static const struct {
         uint64_t id;
         const char *text;
@@ -539,6 +539,43 @@ static void jobid_forms (void **state)
         assert_int_equal (jobid_encode (known[i].id, JOBID_EMOJI, text, sizeof (text)),
                           0);
         assert_string_equal (text, known[i].text);
+    }
+
+    static const struct {
+        uint64_t id;
+        const char *text;
+    } said[] = { { 0, "academy-academy-academy--academy-academy-academy" },
+                 { 1, "acrobat-academy-academy--academy-academy-academy" },
+                 { 1234567, "mars-video-academy--academy-academy-academy" },
+                 { 0xedaf97d000000, "random-idea-yoyo--sugar-printer-academy" },
+                 { 6731191091817518, "reform-remote-galileo--heart-package-academy" } };
+
+    for (size_t i = 0; i < sizeof (said) / sizeof (said[0]); i++) {
+        char text[64];
+        uint64_t id = 0;
+
+        assert_int_equal (jobid_encode (said[i].id, JOBID_WORDS, text, sizeof (text)),
+                          0);
+        assert_string_equal (text, said[i].text);
+        text[0] -= 'a' - 'A';
+        assert_int_equal (jobid_decode (text, &id), 0);
+        assert_true (id == said[i].id);
+    }
+    static const char *const none[] = {
+        "-",
+        "academy-academy-academy",
+        "-academy",
+        "academy-academy-academy--academy-academy-akademy",
+        "academy-academy-academy--academy-academy-academ",
+        "academy-academy-academy--academy-academy-academyy",
+        "academy-academy-academy--academy-academy-academy-academy",
+        "amen-amen-amen--academy-academy-academy",
+        "-1"
+    };
+    for (size_t i = 0; i < sizeof (none) / sizeof (none[0]); i++) {
+        uint64_t id;
+
+        assert_int_equal (jobid_decode (none[i], &id), -1);
     }
 
     for (int round = 0; round < 5000; round++) {

@@ -49,6 +49,9 @@ def rows(path):
 
 def options_of(text):
     for line in text.splitlines():
+        # as argparse has it, and as optparse
+        line = re.sub(r'^(  -\S) \S+, --', r'\1, --', line)
+        line = re.sub(r'^  --', '      --', line)
         m = re.match(r'  (?:-(\S), --([\w-]+)|-(\S)(?= |$)|    --([\w-]+))', line)
         if m:
             key, name = m.group(1) or m.group(3), m.group(2) or m.group(4)
@@ -58,9 +61,9 @@ def options_of(text):
 
 def help_of(command):
     _, text = sh(f'flux {command} --help')
-    m = re.search(r'subcommands:\n((?:   \S.*\n)+)', text)
+    m = re.search(r'(?:subcommands:|  subcommand|  \{[\w,-]+\})\n((?:   +\S.*\n)+)', text)
     found = [(command, o) for o in options_of(text)]
-    for line in m.group(1).splitlines() if m else []:
+    for line in re.findall(r'^ {3,4}\S.*', m.group(1), re.M) if m else []:
         found += help_of(f'{command} {line.split()[0]}')
     return found
 

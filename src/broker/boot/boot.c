@@ -19,6 +19,7 @@
 #include "broker/boot/boot.h"
 #include "broker/boot/quorum.h"
 #include "broker/broker.h"
+#include "broker/overlay/address.h"
 #include "broker/overlay/overlay.h"
 #include "broker/routing/topology.h"
 #include "core/pmi/client.h"
@@ -336,6 +337,8 @@ static int exchange (struct broker *b, struct pmi_client *pmi, struct taskmap *m
 
     if (overlay_create (b, error) < 0)
         return -1;
+    if (address_prefers_v6 ())
+        overlay_enable_ipv6 (b);
     if (!(children = possible_children (b))) {
         error_text (error, "out of memory");
         return -1;
@@ -410,6 +413,9 @@ int boot_run (struct broker *b, flux_error_t *error)
     char *saveptr = NULL;
     int rc = -1;
 
+    if (!attrs_val (b->attrs, "tbon.interface-hint"))
+        attrs_put (b->attrs, "tbon.interface-hint",
+                   address_hint () ? address_hint () : "default-route", -1);
     error_text (error, "no boot method works");
     for (char *m = strtok_r (methods, " ,", &saveptr); m;
          m = strtok_r (NULL, " ,", &saveptr)) {

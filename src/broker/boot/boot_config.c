@@ -74,6 +74,15 @@ static int take_place (struct broker *b, const struct bootstrap *bs,
                        flux_error_t *error)
 {
     int rank = bootstrap_rank (bs, b->hostname), size = bootstrap_size (bs);
+    const char *launched = getenv ("PMI_SIZE");
+
+    /* each of them would be an instance of its own */
+    if (!bs->entries && launched && atoi (launched) > 1)
+        return error_invalid (
+            error,
+            "bootstrap.hosts: is missing, and this is one of %s brokers (without "
+            "the table [bootstrap] PMI would tell them of each other)",
+            launched);
 
     if (rank < 0)
         return error_invalid (

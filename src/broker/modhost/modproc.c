@@ -179,11 +179,12 @@ static bool is_replaced (const char *entry)
     return false;
 }
 
-static pid_t spawn (struct modproc *mp, const char *path, int fd)
+static pid_t spawn (struct modproc *mp, const char *path, const char *loader, int fd)
 {
-    char *argv[] = { (char *)loader_path (), (char *)path, NULL };
+    char *argv[] = { (char *)(*loader ? loader : loader_path ()), (char *)path, NULL };
     int fds[] = { 0, 1, 2, fd };
     const char *dirs = getenv ("FLUX_MODULE_PATH");
+    const char *first = getenv ("FLUX_MODULE_PATH_PREPEND");
     const char *uri = attrs_val (mp->b->attrs, "local-uri");
     char uri_env[4096], own_env[32], path_env[4096];
     char **env;
@@ -196,8 +197,9 @@ static pid_t spawn (struct modproc *mp, const char *path, int fd)
         return -1;
     snprintf (uri_env, sizeof (uri_env), "FLUX_URI=%s", uri ? uri : "");
     snprintf (own_env, sizeof (own_env), "FLUX_MODULE_URI=fd://%d", URI_FD);
-    snprintf (path_env, sizeof (path_env), "FLUX_MODULE_PATH=%s%s%s", dirs ? dirs : "",
-              dirs ? ":" : "", flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO));
+    snprintf (path_env, sizeof (path_env), "FLUX_MODULE_PATH=%s%s%s%s%s",
+              first ? first : "", first ? ":" : "", dirs ? dirs : "", dirs ? ":" : "",
+              flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO));
     env[n++] = uri_env;
     env[n++] = own_env;
     env[n++] = path_env;
@@ -239,7 +241,7 @@ static int welcome (struct modproc *mp, const char *id, json_t *args)
     return rc;
 }
 
-static int start (struct modproc *mp, const char *path)
+static int start (struct modproc *mp, const char *path, const char *loader)
 {
     flux_reactor_t *r = mp->b->reactor;
     int fd[2], saved_errno, own;
@@ -251,7 +253,7 @@ static int start (struct modproc *mp, const char *path)
         close (fd[1]);
         return -1;
     }
-    mp->pid = spawn (mp, path, fd[1]);
+    mp->pid = spawn (mp, path, loader, fd[1]);
     saved_errno = errno;
     close (fd[1]);
     errno = saved_errno;
@@ -267,7 +269,7 @@ static int start (struct modproc *mp, const char *path)
 }
 
 struct modproc *modproc_create (struct broker *b, const char *name, const char *path,
-                                const char *id, json_t *args,
+                                const char *loader, const char *id, json_t *args,
                                 const struct modproc_ops *ops, void *arg)
 {
     struct modproc *mp = calloc (1, sizeof (*mp));
@@ -283,7 +285,7 @@ struct modproc *modproc_create (struct broker *b, const char *name, const char *
         mp->queue_max = 64 * 1024 * 1024;
     reactor_task_init (&mp->flush_task, flush, mp);
     snprintf (mp->name, sizeof (mp->name), "%s", name);
-    if (start (mp, path) < 0 || welcome (mp, id, args) < 0) {
+    if (start (mp, path, loader) < 0 || welcome (mp, id, args) < 0) {
         modproc_destroy (mp);
         return NULL;
     }

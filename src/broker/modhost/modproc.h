@@ -15,10 +15,10 @@ struct modproc_ops {
     void (*ended) (void *arg, int status);
 };
 
-/* Starts the process, and sends it the welcome: {args, attrs, conf, name, uuid}. NULL with
- * errno. */
+/* Starts the process, `loader path`, and sends it the welcome: {args, attrs, conf, name,
+ * uuid}. loader: "" for flux-module-exec. NULL with errno. */
 struct modproc *modproc_create (struct broker *b, const char *name, const char *path,
-                                const char *id, json_t *args,
+                                const char *loader, const char *id, json_t *args,
                                 const struct modproc_ops *ops, void *arg);
 /* Kills what still runs. */
 void modproc_destroy (struct modproc *mp);

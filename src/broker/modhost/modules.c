@@ -41,6 +41,7 @@ struct module {
     struct peer peer;
     char *name;
     char *path;
+    char *loader; /* of a process: "" or a path */
     enum module_status status;
     json_t *args;         /* or NULL */
     struct modhost *host; /* a thread, or ... */
@@ -86,6 +87,7 @@ static void module_destroy (struct module *m)
         json_decref (m->args);
         free (m->name);
         free (m->path);
+        free (m->loader);
         free (m);
     }
 }
@@ -273,9 +275,8 @@ static bool search (const char *dirs, const char *name, char *buf, size_t size)
 
 static bool find_module (const char *name, char *buf, size_t size)
 {
-    const char *env = getenv ("FLUX_MODULE_PATH");
-
-    return search (env, name, buf, size)
+    return search (getenv ("FLUX_MODULE_PATH_PREPEND"), name, buf, size)
+           || search (getenv ("FLUX_MODULE_PATH"), name, buf, size)
            || search (flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO), name, buf,
                       size);
 }
@@ -324,7 +325,7 @@ static int process_start (struct module *m, json_t *args)
     if (peer_add (b, &m->peer) < 0)
         return -1;
     if (services_add (b->services, m->name, &m->peer) < 0
-        || !(m->proc = modproc_create (b, m->name, m->path, m->peer.id, args,
+        || !(m->proc = modproc_create (b, m->name, m->path, m->loader, m->peer.id, args,
                                        &process_ops, m))) {
         int saved_errno = errno;
 
@@ -386,13 +387,14 @@ const char *modules_server (struct broker *b, const char *service)
 }
 
 /* Nobody asks for more than that it is there. */
-static bool is_plain (const char *name_arg, json_t *args, bool exec)
+static bool is_plain (const char *name_arg, json_t *args, const char *loader)
 {
-    return !name_arg && json_array_size (args) == 0 && !exec;
+    return !name_arg && json_array_size (args) == 0 && !loader;
 }
 
 int modules_load (struct broker *b, const char *path, const char *name_arg,
-                  json_t *args, bool exec, module_f cb, void *arg, flux_error_t *error)
+                  json_t *args, const char *loader, module_f cb, void *arg,
+                  flux_error_t *error)
 {
     char file[4096];
     char *name = name_arg ? strdup (name_arg) : name_of_path (path);
@@ -408,12 +410,17 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
             goto error;
         }
     } else if (!find_module (path, file, sizeof (file))) {
-        if (is_plain (name_arg, args, exec) && parts_switch (b, path, true, cb, arg)) {
+        if (is_plain (name_arg, args, loader)
+            && parts_switch (b, path, true, cb, arg)) {
             free (name);
             return 0;
         }
-        parts_explain (b, path, is_plain (name_arg, args, exec) ? EALREADY : EEXIST,
+        parts_explain (b, path, is_plain (name_arg, args, loader) ? EALREADY : EEXIST,
                        "module not found in search path", error);
+        goto error;
+    }
+    if (loader && *loader && access (loader, X_OK) < 0) {
+        error_text (error, "loader %s: %s", loader, strerror (errno));
         goto error;
     }
     if (find (b, name)) {
@@ -421,7 +428,8 @@ int modules_load (struct broker *b, const char *path, const char *name_arg,
         goto error;
     }
     if (!(m = module_create (b, name, file))
-        || (exec ? process_start : thread_start) (m, args) < 0)
+        || (loader && !(m->loader = strdup (loader)))
+        || (loader ? process_start : thread_start) (m, args) < 0)
         goto error;
     free (name);
     m->args = json_incref (args);
@@ -583,17 +591,21 @@ static void loaded_cb (struct broker *b, const char *name, int errnum,
 
 static void module_load (struct broker *b, const flux_msg_t *msg, void *arg)
 {
-    const char *path, *name = NULL;
+    const char *path, *name = NULL, *loader = NULL;
     flux_error_t error;
     json_t *args = NULL;
     int exec = 0;
 
-    if (flux_msg_unpack (msg, "{s:s s?s s?o s?b}", "path", &path, "name", &name, "args",
-                         &args, "exec", &exec)
-        < 0)
+    if (flux_msg_unpack (msg, "{s:s s?s s?o s?b s?s}", "path", &path, "name", &name,
+                         "args", &args, "exec", &exec, "loader", &loader)
+            < 0
+        || (loader && (*loader != '/' || !strchr (path, '/'))))
         broker_respond_error (b, msg, EPROTO, NULL);
-    else if (modules_load (b, path, name, args, exec, loaded_cb,
-                           (void *)flux_msg_incref (msg), &error)
+    else if (modules_load (b, path, name, args,
+                           loader ? loader
+                           : exec ? ""
+                                  : NULL,
+                           loaded_cb, (void *)flux_msg_incref (msg), &error)
              < 0) {
         broker_respond_error (b, msg, errno, error.text[0] ? error.text : NULL);
         flux_msg_decref (msg);
@@ -714,6 +726,8 @@ static void module_list (struct broker *b, const flux_msg_t *msg, void *arg)
 
         /* for who wants to put it back */
         json_object_set_new (o, "exec", json_boolean (m->proc));
+        if (m->loader && *m->loader)
+            json_object_set_new (o, "loader", json_string (m->loader));
         json_object_set_new (o, "args",
                              m->args ? json_deep_copy (m->args) : json_array ());
         json_array_append_new (mods, o);

@@ -9,11 +9,12 @@ typedef void (*module_f) (struct broker *b, const char *name, int errnum,
                           const char *errstr, void *arg);
 int modules_init (struct broker *b);
 void modules_fini (struct broker *b);
-/* path: a name to search for, or a path with a '/'. name NULL: from the path. exec: as a
- * process of its own.
+/* path: a name to search for, or a path with a '/'. name NULL: from the path. loader:
+ * NULL for a thread of the broker; "" for a process of flux-module-exec; or the path of the
+ * program to run instead, which is given the path of the module.
  * -1 with errno and *error if it cannot start; cb is not called then. */
 int modules_load (struct broker *b, const char *path, const char *name, json_t *args,
-                  bool exec, module_f cb, void *arg, flux_error_t *error);
+                  const char *loader, module_f cb, void *arg, flux_error_t *error);
 /* cb is called when it is gone, with what it ended with. ENOENT. */
 int modules_remove (struct broker *b, const char *name, module_f cb, void *arg);
 /* The peer of this id, if it is a module, logged an error: that is why it ends, if it

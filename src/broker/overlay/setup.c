@@ -1,53 +1,14 @@
 /* Where the children of this broker find it, and where it finds its parent. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "broker/attrs.h"
+#include "broker/overlay/address.h"
 #include "broker/overlay/overlay.h"
 #include "broker/overlay/overlay_impl.h"
-
-/* The address that others reach this node at: of the interface that
- * tbon.interface-hint names, else of the first that is up and not loopback. */
-static int find_address (struct broker *b, char *buf, size_t size, flux_error_t *error)
-{
-    const char *hint = attrs_val (b->attrs, "tbon.interface-hint");
-    bool any =
-        !hint || strcmp (hint, "default-route") == 0 || strcmp (hint, "hostname") == 0;
-    bool found = any; /* loopback is better than nothing */
-    struct ifaddrs *list = NULL;
-
-    snprintf (buf, size, "127.0.0.1");
-    if (getifaddrs (&list) < 0) {
-        error_text (error, "overlay: interfaces: %s", strerror (errno));
-        return -1;
-    }
-    for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
-        struct sockaddr_in *sin = (struct sockaddr_in *)ifa->ifa_addr;
-
-        if (!sin || sin->sin_family != AF_INET || !(ifa->ifa_flags & IFF_UP)
-            || (any ? (ifa->ifa_flags & IFF_LOOPBACK) != 0
-                    : strcmp (ifa->ifa_name, hint) != 0))
-            continue;
-        (void)inet_ntop (AF_INET, &sin->sin_addr, buf, size);
-        found = true;
-        break;
-    }
-    freeifaddrs (list);
-    if (!found) {
-        error_text (error,
-                    "tbon.interface-hint: no interface '%.60s' with an IPv4 address",
-                    hint);
-        errno = EINVAL;
-        return -1;
-    }
-    return 0;
-}
 
 static int bind_uri (struct overlay *ov, const char *uri, flux_error_t *error)
 {
@@ -66,7 +27,8 @@ static int bind_uri (struct overlay *ov, const char *uri, flux_error_t *error)
 int overlay_bind (struct broker *b, bool ipc, bool tcp, flux_error_t *error)
 {
     struct overlay *ov = b->overlay;
-    char uri[512], addr[64];
+    const char *hint = attrs_val (b->attrs, "tbon.interface-hint");
+    char uri[512], addr[ADDRESS_SIZE];
 
     if (ipc) {
         snprintf (uri, sizeof (uri), "ipc://%s/tbon-%d", attrs_val (b->attrs, "rundir"),
@@ -75,7 +37,7 @@ int overlay_bind (struct broker *b, bool ipc, bool tcp, flux_error_t *error)
             return -1;
     }
     if (tcp) {
-        if (find_address (b, addr, sizeof (addr), error) < 0)
+        if (address_find (hint, address_prefers_v6 (), addr, error) < 0)
             return -1;
         snprintf (uri, sizeof (uri), "tcp://%s:*", addr);
         if (bind_uri (ov, uri, error) < 0)

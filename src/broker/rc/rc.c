@@ -199,7 +199,7 @@ static void load (struct broker *b, int i)
     enum progress *progress = &b->rc->plan.progress[i];
     flux_error_t error;
 
-    if (modules_load (b, name, NULL, NULL, false, loaded, progress, &error) < 0) {
+    if (modules_load (b, name, NULL, NULL, NULL, loaded, progress, &error) < 0) {
         *progress = FAILED;
         load_failed (b, name, errno, error.text);
     }
@@ -289,8 +289,7 @@ void rc1_start (struct broker *b)
     if (is_builtin_rc (b, "broker.rc1_path", "flux modprobe rc1", &cmd)
         && !uses_modprobe (b))
         load_ready (b);
-    else if (modules_load (b, "rexec", NULL, NULL, false, exec_loaded, NULL, &error)
-             < 0)
+    else if (modules_load (b, "rexec", NULL, NULL, NULL, exec_loaded, NULL, &error) < 0)
         exec_loaded (b, "rexec", errno, error.text, NULL);
 }
 

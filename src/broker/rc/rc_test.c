@@ -54,7 +54,7 @@ static void is_loaded (const char *name, bool yes)
 }
 
 int modules_load (struct broker *b, const char *path, const char *name, json_t *args,
-                  bool exec, module_f cb, void *arg, flux_error_t *error)
+                  const char *loader, module_f cb, void *arg, flux_error_t *error)
 {
     struct call *c;
 

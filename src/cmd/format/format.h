@@ -84,22 +84,27 @@ int format_table (struct format *f, const void *rows, size_t count, size_t size,
 /* Duration as job tables show it: 0.139s, 10.49s, 5.269h; "" if negative. */
 void format_duration (char *buf, size_t len, double seconds);
 
-/* Named formats. A command's own, then those of the files
- * flux/NAME.toml and flux/NAME.json in $XDG_CONFIG_HOME (~/.config) and
- * $XDG_CONFIG_DIRS (/etc/xdg): { "formats": { "NAME": { "description",
- * "format" } } }. */
+/* Named formats: a command's own, then those of the files flux/PROGNAME.yaml, .toml and
+ * .json in $XDG_CONFIG_HOME (~/.config) and $XDG_CONFIG_DIRS (/etc/xdg):
+ * { "formats": { "NAME": { "description", "format" } } }; of a name that is there twice the
+ * first in this order counts. */
 struct format_named {
     const char *name;
     const char *description;
     const char *text;
 };
-/* The text for what -o was given: itself if it has a '{', else that of the
- * named format. Owned by the caller. NULL with *error:
- * "--format: No such format X (Did you mean '{X}'?)". */
-char *format_lookup (const char *progname, const struct format_named *named,
-                     const char *name, flux_error_t *error);
-/* For -o help. */
-void format_print_help (const char *progname, const struct format_named *named,
-                        struct buf *out);
+struct format_set {
+    const char *progname;
+    const char *table;    /* of the files: formats stand within this key; or NULL */
+    const char *variable; /* of the environment: what is meant without -o; or NULL */
+    const struct format_named *named; /* one is "default" */
+};
+/* The text for what -o was given, or NULL for nothing: itself if it has a '{', else that of
+ * the named format. Owned by the caller. NULL if it asks for something to be printed, which
+ * then stands in *answer ("help": all names; "get-config=NAME": a file's text that would
+ * define this one), or with *error: "--format: No such format X (Did you mean '{X}'?)", or
+ * which file is wrong, and where. */
+char *format_choose (const struct format_set *set, const char *given,
+                     struct buf *answer, flux_error_t *error);
 
 #endif

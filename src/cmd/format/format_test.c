@@ -240,29 +240,106 @@ static void malformed (void **state)
     check_error ("sort:bad {name}", "Invalid sort key: bad");
 }
 
+static const struct format_named table[] = {
+    { "default", "Default format", "{name}" },
+    { "two", "Two", "{name} {t}" },
+    { NULL, NULL, NULL },
+};
+
+/* What is printed instead of a table, or the error; freed at the next call. */
+static const char *answer (const struct format_set *set, const char *given)
+{
+    static struct buf out = BUF_INIT;
+    static flux_error_t error;
+    buf_reset (&out);
+    assert_null (format_choose (set, given, &out, &error));
+    return out.len > 0 ? out.data : error.text;
+}
+
+static void chosen (const struct format_set *set, const char *given, const char *text)
+{
+    struct buf out = BUF_INIT;
+    flux_error_t error = { { 0 } };
+    char *s = format_choose (set, given, &out, &error);
+    if (!s)
+        fail_msg ("%s", error.text);
+    assert_string_equal (s, text);
+    assert_int_equal (out.len, 0);
+    free (s);
+}
+
 static void named (void **state)
 {
-    static const struct format_named table[] = {
-        { "default", "Default format", "{name}" },
-        { NULL, NULL, NULL },
-    };
-    flux_error_t error;
+    const struct format_set set = { "flux-x", NULL, "FLUX_X_FORMAT_DEFAULT", table };
     setenv ("XDG_CONFIG_HOME", "/nonexistent", 1);
     setenv ("XDG_CONFIG_DIRS", "/nonexistent", 1);
-    char *s = format_lookup ("flux-jobs", table, "default", &error);
-    assert_string_equal (s, "{name}");
-    free (s);
-    s = format_lookup ("flux-jobs", table, "{t}", &error);
-    assert_string_equal (s, "{t}");
-    free (s);
-    assert_null (format_lookup ("flux-jobs", table, "nosuch", &error));
-    assert_string_equal (error.text,
+    unsetenv ("FLUX_X_FORMAT_DEFAULT");
+    chosen (&set, NULL, "{name}");
+    chosen (&set, "default", "{name}");
+    chosen (&set, "{t}", "{t}");
+    assert_string_equal (answer (&set, "nosuch"),
                          "--format: No such format nosuch (Did you mean '{nosuch}'?)");
-    struct buf out = BUF_INIT;
-    format_print_help ("flux-jobs", table, &out);
-    assert_string_equal (out.data, "\nConfigured flux-jobs output formats:\n\n"
-                                   "  default      Default format\n\n");
-    buf_fini (&out);
+    assert_string_equal (answer (&set, "help"),
+                         "\nConfigured flux-x output formats:\n\n"
+                         "  default      Default format\n"
+                         "  two          Two\n\n");
+    assert_string_equal (answer (&set, "get-config=two"),
+                         "[formats.two]\ndescription = \"Two\"\n"
+                         "format = \"{name} {t}\"\n");
+    assert_string_equal (answer (&set, "get-config=nosuch"),
+                         "--format: No such format nosuch (Did you mean '{nosuch}'?)");
+    setenv ("FLUX_X_FORMAT_DEFAULT", "two", 1);
+    chosen (&set, NULL, "{name} {t}");
+    chosen (&set, "default", "{name}");
+    setenv ("FLUX_X_FORMAT_DEFAULT", "", 1);
+    chosen (&set, NULL, "{name}");
+    unsetenv ("FLUX_X_FORMAT_DEFAULT");
+}
+
+static void put (const char *dir, const char *name, const char *text)
+{
+    char path[256];
+    snprintf (path, sizeof (path), "%s/flux/%s", dir, name);
+    FILE *f = fopen (path, "w");
+    assert_non_null (f);
+    fputs (text, f);
+    fclose (f);
+}
+
+/* The same name in two files and two directories; a subcommand's own table; what is wrong
+ * in a file is said. */
+static void files (void **state)
+{
+    char dir[] = "/tmp/format_test.XXXXXX", command[64];
+    struct format_set set = { "flux-x", NULL, NULL, table };
+    assert_non_null (mkdtemp (dir));
+    snprintf (command, sizeof (command), "mkdir %s/flux", dir);
+    assert_int_equal (system (command), 0);
+    setenv ("XDG_CONFIG_HOME", "/nonexistent", 1);
+    setenv ("XDG_CONFIG_DIRS", dir, 1);
+    put (dir, "flux-x.json",
+         "{\"formats\": {\"a\": {\"format\": \"{j}\"}, "
+         "\"b\": {\"format\": \"{jb}\"}}}");
+    put (dir, "flux-x.toml",
+         "[formats.a]\nformat = \"{t}\"\n"
+         "[list.formats.a]\nformat = \"{l}\"\n");
+    chosen (&set, "a", "{t}");
+    chosen (&set, "b", "{jb}");
+    set.table = "list";
+    chosen (&set, "a", "{l}");
+    assert_string_equal (answer (&set, "get-config=a"),
+                         "[list.formats.a]\ndescription = \"\"\nformat = \"{l}\"\n");
+    set.table = NULL;
+    put (dir, "flux-x.toml", "[formats.default]\nformat = \"{t}\"\n");
+    assert_non_null (
+        strstr (answer (&set, "b"), "/flux-x.toml: formats.default: is built in"));
+    put (dir, "flux-x.toml", "[formats.c]\nfmt = \"{t}\"\n");
+    assert_non_null (strstr (answer (&set, NULL), "formats.c: a string 'format'"));
+    put (dir, "flux-x.toml", "[formats\n");
+    assert_non_null (strstr (answer (&set, NULL), "/flux-x.toml: line 1: "));
+    chosen (&set, "{x}", "{x}");
+    snprintf (command, sizeof (command), "rm -r %s", dir);
+    assert_int_equal (system (command), 0);
 }
 
 int main (void)
@@ -271,7 +348,7 @@ int main (void)
         cmocka_unit_test (cells),   cmocka_unit_test (conversions),
         cmocka_unit_test (headers), cmocka_unit_test (scanned),
         cmocka_unit_test (sorting), cmocka_unit_test (malformed),
-        cmocka_unit_test (named),
+        cmocka_unit_test (named),   cmocka_unit_test (files),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -12,14 +12,10 @@ extern char **environ;
 static bool is_ours (const char *e)
 {
     static const char *const names[] = {
-        "FLUX_CONNECTOR_PATH",
-        "FLUX_EXEC_PATH",
-        "FLUX_KVS_NAMESPACE",
-        "FLUX_MODULE_PATH",
-        "FLUX_URI",
-        "LUA_CPATH",
-        "LUA_PATH",
-        "MANPATH",
+        "FLUX_CONNECTOR_PATH", "FLUX_EXEC_PATH", "FLUX_KVS_NAMESPACE",
+        "FLUX_MODULE_PATH",    "FLUX_URI",       "LUA_CPATH",
+        "LUA_CPATH_5_3",       "LUA_CPATH_5_4",  "LUA_PATH",
+        "LUA_PATH_5_3",        "LUA_PATH_5_4",   "MANPATH",
         "PYTHONPATH",
     };
     size_t n = strcspn (e, "=");

@@ -100,6 +100,11 @@ static int cmd_list (optparse_t *p, int argc, char **argv)
     {                                                                                  \
         .name = "exec", .usage = "Run it as a process, not as a thread of the broker"  \
     }
+#define LOADER_OPT                                                                     \
+    {                                                                                  \
+        .name = "loader", .has_arg = 1, .arginfo = "PATH",                             \
+        .usage = "The program that runs it as a process; it has to be a path, too"     \
+    }
 #define CANCEL_OPT                                                                     \
     {                                                                                  \
         .name = "cancel", .usage = "Kill it (only a process that --exec has loaded)"   \
@@ -107,6 +112,7 @@ static int cmd_list (optparse_t *p, int argc, char **argv)
 
 static struct optparse_option load_opts[] = {
     EXEC_OPT,
+    LOADER_OPT,
     { .name = "name",
       .key = 'n',
       .has_arg = 1,
@@ -121,6 +127,7 @@ static struct optparse_option remove_opts[] = {
 };
 static struct optparse_option reload_opts[] = {
     EXEC_OPT,
+    LOADER_OPT,
     CANCEL_OPT,
     { .name = "force", .key = 'f', .usage = "It is no error if it is not loaded" },
     { .name = "name",
@@ -157,7 +164,13 @@ static char *load_request (optparse_t *p, const char *what, int argc, char **arg
     const char *file = argv[0];
     char *own_name = module_name (file);
     const char *name = optparse_get_str (p, "name", NULL);
+    const char *loader = optparse_get_str (p, "loader", NULL);
+    char loader_path[PATH_MAX];
     json_t *args = json_array ();
+    if (loader && !strchr (file, '/'))
+        cmd_die ("%s %s: --loader is for a module that is given as a path", what, file);
+    if (loader && !realpath (loader, loader_path))
+        cmd_die ("--loader=%s: %s", loader, strerror (errno));
     /* A path is ours to resolve: the broker has another working directory. */
     if (strchr (file, '/') || is_python (file)) {
         if (!realpath (file, path))
@@ -165,7 +178,9 @@ static char *load_request (optparse_t *p, const char *what, int argc, char **arg
         file = path;
     }
     /* The module python runs files in Python. */
-    if (is_python (file)) {
+    if (is_python (file) && loader)
+        name = name ? name : own_name;
+    else if (is_python (file)) {
         json_array_append_new (args, json_string (file));
         name = name ? name : own_name;
         file = "python";
@@ -180,6 +195,8 @@ static char *load_request (optparse_t *p, const char *what, int argc, char **arg
         json_object_set_new (o, "name", json_string (name));
     if (optparse_hasopt (p, "exec"))
         json_object_set_new (o, "exec", json_true ());
+    if (loader)
+        json_object_set_new (o, "loader", json_string (loader_path));
     char *s = json_dumps (o, JSON_COMPACT);
     free (own_name);
     json_decref (o);
@@ -247,8 +264,9 @@ static char *loaded_as (const char *name)
         if (!is || strcmp (is, name) != 0 || !args)
             continue;
         again =
-            json_pack ("{s:O s:O s:O s:O}", "name", json_object_get (o, "name"), "path",
-                       json_object_get (o, "path"), "args", args, "exec", exec);
+            json_pack ("{s:O s:O s:O s:O s:O*}", "name", json_object_get (o, "name"),
+                       "path", json_object_get (o, "path"), "args", args, "exec", exec,
+                       "loader", json_object_get (o, "loader"));
         s = json_dumps (again, JSON_COMPACT);
         json_decref (again);
     }

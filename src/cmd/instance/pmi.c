@@ -22,6 +22,12 @@ static struct optparse_option opts[] = {
       .has_arg = 1,
       .arginfo = "FSD",
       .usage = "End with status 142 after this time" },
+    { .name = "libpmi-noflux",
+      .flags = OPTPARSE_OPT_HIDDEN,
+      .usage = "Refused: no library is loaded" },
+    { .name = "libpmi2-cray",
+      .flags = OPTPARSE_OPT_HIDDEN,
+      .usage = "Refused: no library is loaded" },
     OPTPARSE_TABLE_END,
 };
 
@@ -40,6 +46,9 @@ static void start (struct pmi *pmi, optparse_t *sub)
     flux_error_t error;
 
     *pmi = (struct pmi){ .size = 1, .name = "0" };
+    if (optparse_hasopt (p, "libpmi-noflux") || optparse_hasopt (p, "libpmi2-cray"))
+        cmd_die ("--libpmi-noflux, --libpmi2-cray: no library is loaded: the methods "
+                 "are simple and single");
     if (timeout > 0)
         alarm (timeout < 1 ? 1 : (unsigned int)timeout);
     if (method && strcmp (method, "simple") != 0 && strcmp (method, "single") != 0)
@@ -80,14 +89,59 @@ static void no_operands (optparse_t *p, int argc)
         optparse_fatal_usage (p, 1, "too many arguments\n");
 }
 
+static struct optparse_option barrier_opts[] = {
+    { .name = "count",
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Do it N times (default 1)" },
+    { .name = "test-count", .has_arg = 1, .arginfo = "N", .usage = "The same" },
+    { .name = "test-timing",
+      .usage = "Print how long each takes, when all tasks are there" },
+    { .name = "test-abort",
+      .has_arg = 1,
+      .arginfo = "RANK",
+      .usage = "Task RANK aborts the job instead" },
+    OPTPARSE_TABLE_END,
+};
+
+static void abort_if (struct pmi *pmi, int rank)
+{
+    if (rank >= pmi->size)
+        cmd_die ("--test-abort=%d: there are %d tasks", rank, pmi->size);
+    if (rank != pmi->rank)
+        return;
+    if (!pmi->client)
+        cmd_die ("--test-abort: there is no job to abort");
+    (void)pmi_client_abort (pmi->client, 1, "flux-pmi: aborted as it was told");
+    exit (1);
+}
+
 static int run_barrier (optparse_t *p, int argc, char **argv)
 {
+    int count = optparse_get_int (p, "test-count", optparse_get_int (p, "count", 1));
+    int rank = optparse_get_int (p, "test-abort", -1);
+    bool timing = optparse_hasopt (p, "test-timing");
     struct pmi pmi;
+
     no_operands (p, argc);
+    if (count < 1)
+        cmd_die ("--count: must be 1 or more");
+    if (optparse_hasopt (p, "test-abort") && rank < 0)
+        cmd_die ("--test-abort: must be the rank of a task");
     start (&pmi, p);
-    barrier (&pmi);
-    if (pmi.rank == 0)
-        printf ("%s: completed pmi barrier on %d tasks\n", safe (pmi.name), pmi.size);
+    abort_if (&pmi, rank);
+    if (timing)
+        barrier (&pmi);
+    for (int i = 0; i < count; i++) {
+        double t = clock_monotonic ();
+        barrier (&pmi);
+        if (pmi.rank != 0)
+            continue;
+        printf ("%s: completed pmi barrier on %d tasks", safe (pmi.name), pmi.size);
+        if (timing)
+            printf (" in %.3fs.", clock_monotonic () - t);
+        putchar ('\n');
+    }
     return finish (&pmi);
 }
 
@@ -180,7 +234,7 @@ static int run_get (optparse_t *p, int argc, char **argv)
 }
 
 static struct optparse_subcommand subcommands[] = {
-    { "barrier", "[OPTIONS]", "Wait for all tasks", run_barrier, 0, NULL },
+    { "barrier", "[OPTIONS]", "Wait for all tasks", run_barrier, 0, barrier_opts },
     { "get", "[OPTIONS] KEY...", "Print what the job's PMI knows of keys", run_get, 0,
       get_opts },
     { "exchange", "[OPTIONS]", "Let all tasks read a key of each other", run_exchange,

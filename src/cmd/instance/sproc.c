@@ -2,7 +2,7 @@
 #include "base/buf.h"
 #include "base/text/signum.h"
 #include "cmd/cmd.h"
-#include "cmd/format/format.h"
+#include "cmd/format/format_option.h"
 #include "cmd/output/output.h"
 #include "core/subprocess/io.h"
 
@@ -25,13 +25,14 @@ static const struct {
     { "rank", RANK, "RANK" },    { "cmd", CMD, "COMMAND" },
 };
 
-static const struct format_named formats[] = {
+static const struct format_named named[] = {
     { "default", "Default flux-sproc format string",
       "{pid:>9} {statex:<2} {label:<12h} {cmd}" },
     { "long", "flux-sproc format string with flags and widths that fit",
       "{pid:>9} {statex:<3} {flags:<11h} +:{label:<12h} {cmd}" },
     { NULL, NULL, NULL },
 };
+static const struct format_set formats = { "flux-sproc", "ps", NULL, named };
 
 struct row {
     int pid, rank;
@@ -153,20 +154,12 @@ static struct optparse_option ps_opts[] = {
 static struct format *get_format (optparse_t *p)
 {
     const struct format_source source = { resolve, get, NULL };
-    const char *name = optparse_get_str (p, "format", "default");
+    char *text = format_option (&formats, p);
     const char *sort = optparse_get_str (p, "sort", NULL);
     flux_error_t error;
     struct format *f;
-    char *text;
 
-    if (strcmp (name, "help") == 0) {
-        struct buf b = BUF_INIT;
-        format_print_help ("flux-sproc", formats, &b);
-        buf_print (&b, stdout);
-        exit (0);
-    }
-    if (!(text = format_lookup ("flux-sproc", formats, name, &error))
-        || !(f = format_create (text, &source, &error))
+    if (!(f = format_create (text, &source, &error))
         || (sort && format_set_sort (f, sort, &error) < 0))
         cmd_die ("%s", error.text);
     free (text);

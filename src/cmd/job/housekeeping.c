@@ -1,7 +1,7 @@
 /* flux housekeeping: what is done on the ranks of jobs that are over. */
 #include "base/buf.h"
 #include "cmd/cmd.h"
-#include "cmd/format/format.h"
+#include "cmd/format/format_option.h"
 #include "cmd/output/output.h"
 
 #include <flux/hostlist.h>
@@ -42,13 +42,14 @@ static const struct {
     { "pending.nodelist", PENDING + 2, "NODELIST" },
 };
 
-static const struct format_named formats[] = {
+static const struct format_named named[] = {
     { "default", "Default flux-housekeeping format string",
       "{id.f58:>12} {nnodes:>6} {pending.nnodes:>7} {runtime!F:>8} {nodelist}" },
     { "pending", "flux-housekeeping format string including active nodes only",
       "{id.f58:>12} {pending.nnodes:>7} {runtime!F:>8} {pending.nodelist}" },
     { NULL, NULL, NULL },
 };
+static const struct format_set formats = { PROGRAM, "list", NULL, named };
 
 /* Texts of an idset. */
 struct nodes {
@@ -93,23 +94,6 @@ static void get (const struct format_field *field, const void *arg,
         *v = (struct format_value){ .type = FORMAT_INT, .i = nodes->count };
     else
         v->s = part == 1 ? nodes->ranks : nodes->hosts;
-}
-
-static char *get_format (optparse_t *p)
-{
-    const char *name = optparse_get_str (p, "format", "default");
-    flux_error_t error;
-    char *text;
-
-    if (strcmp (name, "help") == 0) {
-        struct buf b = BUF_INIT;
-        format_print_help (PROGRAM, formats, &b);
-        buf_print (&b, stdout);
-        exit (0);
-    }
-    if (!(text = format_lookup (PROGRAM, formats, name, &error)))
-        cmd_die ("ERROR: %s", error.text);
-    return text;
 }
 
 /* "0-1" or "h[0-1]", as ranks. */
@@ -188,7 +172,7 @@ static bool row_fill (struct row *row, const char *id, json_t *o,
 static void print_rows (optparse_t *p, const struct row *rows, size_t count)
 {
     const struct format_source source = { resolve, get, NULL };
-    char *text = get_format (p);
+    char *text = format_option (&formats, p);
     flux_error_t error;
     struct buf b = BUF_INIT;
     struct format *f = format_create (text, &source, &error);
@@ -222,7 +206,7 @@ static int cmd_list (optparse_t *p, int argc, char **argv)
 
     if (optparse_option_index (p) != argc)
         optparse_fatal_usage (p, 2, NULL);
-    free (get_format (p)); /* before anything is asked */
+    free (format_option (&formats, p)); /* before anything is asked */
     if (optparse_hasopt (p, "include"))
         only = targets_of (optparse_get_str (p, "include", ""));
     flux_future_t *f = flux_rpc (cmd_open (), "job-manager.stats-get", NULL, 0, 0);

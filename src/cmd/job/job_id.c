@@ -16,7 +16,7 @@ struct optparse_option job_id_opts[] = {
     { .name = "to",
       .key = 't',
       .has_arg = 1,
-      .arginfo = "dec|kvs|hex|dothex|f58|f58plain|emoji",
+      .arginfo = "dec|kvs|hex|dothex|words|f58|f58plain|emoji",
       .usage = "Convert to this form (default: dec)" },
     OPTPARSE_TABLE_END,
 };

@@ -3,6 +3,7 @@
 #include "base/json/jsontext.h"
 #include "cmd/cmd.h"
 #include "cmd/format/datetime.h"
+#include "cmd/format/format_option.h"
 #include "cmd/format/jobs_fields.h"
 #include "cmd/format/jobs_filter.h"
 #include "cmd/job/instance_info.h"
@@ -21,6 +22,10 @@ static struct optparse_option opts[] = {
     { .name = "all", .key = 'a', .usage = "List jobs in all states" },
     { .name = "all-users", .key = 'A', .usage = "List jobs of all users" },
     { .name = "no-header", .key = 'n', .usage = "Suppress the header" },
+    { .name = "threads",
+      .has_arg = 1,
+      .flags = OPTPARSE_OPT_HIDDEN,
+      .usage = "Refused: there are none" },
     { .name = "suppress-header", .flags = OPTPARSE_OPT_HIDDEN },
     { .name = "user",
       .key = 'u',
@@ -537,23 +542,14 @@ static int draw (struct listing *l, flux_t *h)
 
 /* --- the command --- */
 
-static void print_format_help (void)
-{
-    struct buf b = BUF_INIT;
-    format_print_help ("flux-jobs", jobs_formats, &b);
-    fputs (b.data, stdout);
-    buf_fini (&b);
-}
+static const struct format_set formats = { "flux-jobs", NULL,
+                                           "FLUX_JOBS_FORMAT_DEFAULT", jobs_formats };
 
 static void prepare (struct listing *l, optparse_t *p)
 {
-    flux_error_t error = { { 0 } };
-    const char *dflt = getenv ("FLUX_JOBS_FORMAT_DEFAULT");
-    const char *name = optparse_get_str (p, "format", dflt ? dflt : "default");
     l->p = p;
     jobs_source_init (&l->js, flux_reactor_time ());
-    if (!(l->text = format_lookup ("flux-jobs", jobs_formats, name, &error)))
-        cmd_die ("ERROR: %s", error.text);
+    l->text = format_option (&formats, p);
     l->color = optparse_get_color (p, "color");
     l->header =
         !optparse_hasopt (p, "no-header") && !optparse_hasopt (p, "suppress-header");
@@ -581,11 +577,8 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     struct listing l = { .out = BUF_INIT };
     int i = optparse_option_index (p);
-    const char *name = optparse_get_str (p, "format", "");
-    if (!strcmp (name, "help")) {
-        print_format_help ();
-        return 0;
-    }
+    if (optparse_hasopt (p, "threads"))
+        cmd_die ("ERROR: --threads: there are none, nothing is made faster by them");
     if (optparse_hasopt (p, "stats-only"))
         return print_stats (cmd_open ()) > 0 ? 0 : 1;
     prepare (&l, p);

@@ -1,5 +1,6 @@
 /* flux pgrep, flux pkill: jobs by name. */
 #include "cmd/cmd.h"
+#include "cmd/format/format_option.h"
 #include "cmd/format/jobs_fields.h"
 #include "cmd/format/jobs_filter.h"
 
@@ -44,7 +45,8 @@ static struct optparse_option pgrep_opts[] = {
       .key = 'o',
       .has_arg = 1,
       .arginfo = "FORMAT",
-      .usage = "Print this, as flux jobs does (default {id})" },
+      .usage = "Print this, as flux jobs does: a name (\"help\" lists them) or text "
+               "with {FIELDS} (default {id})" },
     { .name = "no-header", .key = 'n', .usage = "No line of headings" },
     OPTPARSE_TABLE_END,
 };
@@ -104,11 +106,26 @@ static int count_option (optparse_t *p)
     return n == 0 ? INT_MAX : n;
 }
 
-/* All expressions (name:REGEX, or REGEX) have to match. */
+/* All expressions (name:REGEX, REGEX, or ID..ID) have to match. */
 struct expressions {
-    regex_t *re;
+    struct expression {
+        regex_t re;
+        bool is_range;
+        flux_jobid_t first, last; /* of a range */
+    } * list;
     int count;
 };
+
+/* "ID..ID", in any encoding but that with points. */
+static bool parse_range (struct expression *x, const char *expr)
+{
+    const char *dots = strstr (expr, "..");
+    char *first = dots ? strndup (expr, dots - expr) : NULL;
+    x->is_range = first && flux_job_id_parse (first, &x->first) == 0
+                  && flux_job_id_parse (dots + 2, &x->last) == 0;
+    free (first);
+    return x->is_range;
+}
 
 static void compile (struct expressions *e, optparse_t *p, int argc, char **argv)
 {
@@ -117,16 +134,18 @@ static void compile (struct expressions *e, optparse_t *p, int argc, char **argv
     if (i == argc)
         cmd_usage_error (p, "the following arguments are required: EXPRESSION");
     e->count = argc - i;
-    if (!(e->re = calloc (e->count, sizeof (*e->re))))
+    if (!(e->list = calloc (e->count, sizeof (*e->list))))
         cmd_die ("out of memory");
     for (int k = 0; k < e->count; k++) {
         const char *expr = argv[i + k];
+        if (parse_range (&e->list[k], expr))
+            continue;
         if (!strncmp (expr, "name:", 5))
             expr += 5;
-        int rc = regcomp (&e->re[k], expr, REG_EXTENDED | REG_NOSUB);
+        int rc = regcomp (&e->list[k].re, expr, REG_EXTENDED | REG_NOSUB);
         if (rc != 0) {
-            regerror (rc, &e->re[k], msg, sizeof (msg));
-            cmd_die ("ERROR: expression error: %s: %s", expr, msg);
+            regerror (rc, &e->list[k].re, msg, sizeof (msg));
+            cmd_usage_error (p, "expression error: %s: %s", expr, msg);
         }
     }
 }
@@ -134,54 +153,96 @@ static void compile (struct expressions *e, optparse_t *p, int argc, char **argv
 static void expressions_fini (struct expressions *e)
 {
     for (int i = 0; i < e->count; i++)
-        regfree (&e->re[i]);
-    free (e->re);
+        if (!e->list[i].is_range)
+            regfree (&e->list[i].re);
+    free (e->list);
 }
 
 static bool matches (const struct expressions *e, json_t *job)
 {
     const char *name = json_string_value (json_object_get (job, "name"));
-    for (int i = 0; i < e->count; i++)
-        if (!name || regexec (&e->re[i], name, 0, NULL, 0) != 0)
+    flux_jobid_t id = json_integer_value (json_object_get (job, "id"));
+    for (int i = 0; i < e->count; i++) {
+        const struct expression *x = &e->list[i];
+        if (x->is_range ? id < x->first || id > x->last
+                        : !name || regexec (&x->re, name, 0, NULL, 0) != 0)
             return false;
+    }
     return true;
+}
+
+/* The formats of flux jobs, by their names, but for the default. */
+static char *get_format (optparse_t *p)
+{
+    struct format_named named[16] = {
+        { "default", "Ids alone, without a header", "{id}" },
+    };
+    const struct format_set set = { "flux-jobs", NULL, "FLUX_PGREP_FORMAT_DEFAULT",
+                                    named };
+    for (int i = 0; jobs_formats[i].name; i++) {
+        named[i + 1] = jobs_formats[i];
+        if (!strcmp (jobs_formats[i].name, "default"))
+            named[i + 1].name = "full";
+    }
+    return format_option (&set, p);
+}
+
+/* Ids alone have no header, unless -o asks for them. */
+static bool has_header (optparse_t *p, const char *text)
+{
+    const char *given = optparse_get_str (p, "format", NULL);
+    return (given ? strcmp (given, "default") : strcmp (text, "{id}")) != 0
+           && !optparse_hasopt (p, "no-header");
+}
+
+static void print_jobs (struct format *f, const void **rows, size_t count, bool header)
+{
+    struct buf out = BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        format_scan (f, rows[i]);
+    format_scan_end (f);
+    if (format_sort (f, rows, count) < 0)
+        cmd_die ("out of memory");
+    if (header) {
+        format_header (f, &out);
+        buf_addc (&out, '\n');
+    }
+    for (size_t i = 0; i < count; i++) {
+        format_row (f, rows[i], &out);
+        buf_addc (&out, '\n');
+    }
+    if (count > 0)
+        buf_print (&out, stdout);
+    buf_fini (&out);
 }
 
 static int run_pgrep (optparse_t *p, int argc, char **argv)
 {
     flux_error_t error = { { 0 } };
     struct jobs_source js;
-    struct buf out = BUF_INIT;
     struct expressions e;
     json_t *jobs, *job;
-    size_t i;
-    int found = 0, max = count_option (p);
+    size_t i, found = 0, max = count_option (p);
     compile (&e, p, argc, argv);
     jobs_source_init (&js, flux_reactor_time ());
-    struct format *f =
-        format_create (optparse_get_str (p, "format", "{id}"), &js.source, &error);
+    char *text = get_format (p);
+    struct format *f = format_create (text, &js.source, &error);
     if (!f)
         cmd_die ("ERROR: Error in user format: %s", error.text);
     flux_future_t *fut = ask (cmd_open (), p, f);
     if (!fut || flux_rpc_get_unpack (fut, "{s:o}", "jobs", &jobs) < 0)
         cmd_die ("ERROR: %s", cmd_future_error (fut));
-    if (optparse_hasopt (p, "format") && !optparse_hasopt (p, "no-header")) {
-        format_header (f, &out);
-        buf_addc (&out, '\n');
-    }
+    const void **rows = calloc (json_array_size (jobs) + 1, sizeof (*rows));
+    if (!rows)
+        cmd_die ("out of memory");
     json_array_foreach (jobs, i, job) {
-        if (found == max)
-            break;
-        if (matches (&e, job)) {
-            format_row (f, job, &out);
-            buf_addc (&out, '\n');
-            found++;
-        }
+        if (found < max && matches (&e, job))
+            rows[found++] = job;
     }
-    if (found > 0)
-        buf_print (&out, stdout);
-    buf_fini (&out);
+    print_jobs (f, rows, found, has_header (p, text));
+    free (rows);
     format_destroy (f);
+    free (text);
     expressions_fini (&e);
     flux_future_destroy (fut);
     return found > 0 ? 0 : 1;

@@ -61,6 +61,11 @@ static struct optparse_option opts[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Details before the tree: default, progress, resources, stats" },
+    { .name = "detail",
+      .has_arg = 1,
+      .arginfo = "NAME",
+      .flags = OPTPARSE_OPT_HIDDEN,
+      .usage = "Same as --details" },
     { .name = "compact", .key = 'C', .usage = "Narrow connectors" },
     { .name = "ascii", .usage = "Connectors of ASCII characters" },
     { .name = "skip-root",
@@ -330,7 +335,9 @@ static const char *detail_text (optparse_t *p)
 {
     const char *text = optparse_get_str (p, "detail-format", NULL);
     const char *name = optparse_get_str (
-        p, "details", optparse_hasopt (p, "extended") ? "default" : NULL);
+        p, "details",
+        optparse_get_str (p, "detail",
+                          optparse_hasopt (p, "extended") ? "default" : NULL));
 
     if (text || !name)
         return text;

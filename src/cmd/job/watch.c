@@ -109,9 +109,9 @@ static double get_since (optparse_t *p)
     const char *s = optparse_get_str (p, "since", NULL);
     double now = flux_reactor_time (), t = 0;
     if (s && datetime_parse (s, now, &t) < 0)
-        cmd_die ("ERROR: --since: invalid value '%s'", s);
+        cmd_usage_error (p, "--since: invalid value '%s'", s);
     if (t > now)
-        cmd_die ("ERROR: --since=%s appears to be in the future", s);
+        cmd_usage_error (p, "--since=%s appears to be in the future", s);
     return t;
 }
 
@@ -406,5 +406,5 @@ const struct command cmd_watch = {
     .group = "jobs",
     .options = opts,
     .run = run,
-    .flags = CMD_MIXED_ARGS,
+    .flags = CMD_MIXED_ARGS | CMD_USAGE2,
 };

@@ -11,6 +11,19 @@
 static struct optparse_option opts[] = {
     { .name = "json", .key = 'j', .usage = "Print the result as JSON" },
     { .name = "quiet", .key = 'q', .usage = "Print nothing" },
+    { .name = "verbose",
+      .key = 'v',
+      .usage = "Say what it does; twice: how far it is" },
+    { .name = "dry-run",
+      .key = 'n',
+      .usage = "Free nothing: print what would be freed" },
+    { .name = "no-cache",
+      .usage = "Leave the content cache alone (it always does, but for what the store "
+               "does not have yet)" },
+    { .name = "maxreqs",
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Ask the content cache for N blobs at a time (default 32)" },
     OPTPARSE_TABLE_END,
 };
 
@@ -34,9 +47,22 @@ static void decode (flux_future_t *f, struct counts *n)
 
 static void print_progress (const struct counts *n)
 {
+    /* a line that is written again and again */
     fprintf (stderr, "\r\033[Kflux-gc: %s: %3.0f%%, %jd blobs freed", n->phase,
              n->progress * 100., (intmax_t)n->freed);
     fflush (stderr);
+}
+
+/* Once for each phase, or each time. */
+static void say_progress (const struct counts *n, int level)
+{
+    static char phase[16];
+
+    if (level < 2 && !strcmp (phase, n->phase))
+        return;
+    snprintf (phase, sizeof (phase), "%s", n->phase);
+    fprintf (stderr, "flux-gc: %s: %.0f%%, %jd blobs of garbage, %jd kept\n", n->phase,
+             n->progress * 100., (intmax_t)n->freed, (intmax_t)n->live);
 }
 
 static const char *size_text (json_int_t bytes, char *s, size_t size)
@@ -56,16 +82,18 @@ static const char *size_text (json_int_t bytes, char *s, size_t size)
     return s;
 }
 
-static void print_counts (const struct counts *n)
+static void print_counts (const struct counts *n, bool dry)
 {
     char a[32], b[32];
 
-    printf ("freed %jd blobs of %s, kept %jd of %s\n", (intmax_t)n->freed,
-            size_text (n->freed_bytes, a, sizeof (a)), (intmax_t)n->live,
+    printf ("%s %jd blobs of %s, %s %jd of %s\n", dry ? "would free" : "freed",
+            (intmax_t)n->freed, size_text (n->freed_bytes, a, sizeof (a)),
+            dry ? "keep" : "kept", (intmax_t)n->live,
             size_text (n->live_bytes, b, sizeof (b)));
-    printf ("the store had %s, and has %s, after %.3fs\n",
-            size_text (n->before, a, sizeof (a)), size_text (n->after, b, sizeof (b)),
-            n->duration);
+    if (!dry)
+        printf ("the store had %s, and has %s, after %.3fs\n",
+                size_text (n->before, a, sizeof (a)),
+                size_text (n->after, b, sizeof (b)), n->duration);
 }
 
 static void print_json (const struct counts *n)
@@ -86,19 +114,27 @@ static void print_json (const struct counts *n)
 static int run (optparse_t *p, int argc, char **argv)
 {
     bool quiet = optparse_hasopt (p, "quiet");
-    bool bar = !quiet && isatty (STDERR_FILENO);
+    bool dry = optparse_hasopt (p, "dry-run");
+    int level = optparse_getopt (p, "verbose", NULL);
+    bool bar = !quiet && level == 0 && isatty (STDERR_FILENO);
+    int maxreqs = optparse_get_int (p, "maxreqs", 32);
     struct counts n, result = { 0 };
     flux_future_t *f;
 
     if (optparse_option_index (p) < argc)
         optparse_fatal_usage (p, 1, NULL);
-    f = flux_rpc (cmd_open (), "content-backing.collect", NULL, 0, FLUX_RPC_STREAMING);
+    if (maxreqs < 1)
+        cmd_die ("--maxreqs: must be 1 or more");
+    f = flux_rpc_pack (cmd_open (), "content-backing.collect", 0, FLUX_RPC_STREAMING,
+                       "{s:b s:i}", "dry_run", dry, "maxreqs", maxreqs);
     while (f && flux_rpc_get (f, NULL) == 0) {
         decode (f, &n);
         if (!strcmp (n.phase, "done"))
             result = n;
         else if (bar)
             print_progress (&n);
+        else if (level > 0)
+            say_progress (&n, level);
         flux_future_reset (f);
     }
     if (bar)
@@ -111,7 +147,7 @@ static int run (optparse_t *p, int argc, char **argv)
     if (!quiet && optparse_hasopt (p, "json"))
         print_json (&result);
     else if (!quiet)
-        print_counts (&result);
+        print_counts (&result, dry);
     flux_future_destroy (f);
     return 0;
 }

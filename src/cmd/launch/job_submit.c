@@ -1,10 +1,10 @@
 /* flux job submit, attach. */
 #include "base/file.h"
+#include "cmd/format/load_yaml.h"
 #include "cmd/job/job.h"
 #include "cmd/submit/attach.h"
 #include "value/job/jobspec.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,27 +63,6 @@ static char *read_jobspec (const char *path)
     while (len > 0 && strchr (" \n\t\r", s[len - 1]))
         s[--len] = '\0';
     return s;
-}
-
-/* libyaml is loaded for those who write YAML: all others start faster. */
-static json_t *load_yaml (const char *s, size_t len, flux_error_t *error)
-{
-    const char *dir = flux_conf_builtin_get ("libexecdir", FLUX_CONF_AUTO);
-    json_t *(*load) (const char *s, size_t len, flux_error_t *error) = NULL;
-    static const char *const places[] = { "jobspec-yaml.so",
-                                          "src/cmd/jobspec-yaml.so" };
-    char path[4096];
-    void *dso = NULL;
-
-    for (int i = 0; dir && !dso && i < 2; i++) {
-        snprintf (path, sizeof (path), "%s/%s", dir, places[i]);
-        dso = dlopen (path, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (dso)
-        load = dlsym (dso, "jobspec_load_yaml");
-    if (!load)
-        cmd_die ("jobspec-yaml.so cannot be loaded: %s", dlerror ());
-    return load (s, len, error);
 }
 
 /* JSON goes as it is: the instance says what is wrong with it. So does a text

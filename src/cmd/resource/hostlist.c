@@ -1,10 +1,14 @@
 /* flux hostlist: sets of hosts, from text, from jobs, from the instance. */
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "value/fsd.h"
 #include "value/resource/rset.h"
 
+#include <ctype.h>
 #include <flux/hostlist.h>
 #include <flux/idset.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +63,28 @@ static struct hostlist *attr_hosts (void)
     return hl;
 }
 
+/* Those of ASCII without words may as well be a host's name. */
+static bool is_surely_id (const char *s)
+{
+    return (*s & 0x80) || (strchr (s, '-') && isalpha ((unsigned char)*s));
+}
+
+/* NULL: there is no such job, or nobody to ask. */
+static struct hostlist *maybe_job_hosts (flux_jobid_t id)
+{
+    const char *s = "";
+    flux_t *h = flux_open (NULL, 0);
+    flux_future_t *f = !h ? NULL
+                          : flux_rpc_pack (h, "job-list.list-id", 0, 0, "{s:I s:[s]}",
+                                           "id", (json_int_t)id, "attrs", "nodelist");
+    struct hostlist *hl = NULL;
+    if (f && flux_rpc_get_unpack (f, "{s:{s?s}}", "job", "nodelist", &s) == 0)
+        hl = hostlist_decode (s);
+    flux_future_destroy (f);
+    flux_close (h);
+    return hl;
+}
+
 static struct hostlist *job_hosts (flux_jobid_t id, const char *arg, bool fallback)
 {
     const char *s = "";
@@ -102,6 +128,21 @@ static struct hostlist *available_hosts (void)
     return hl;
 }
 
+/* Somebody who has forgotten that stdin is read is told so: after 15s without anything, or
+ * as long as FLUX_HOSTLIST_STDIN_TIMEOUT says, 0: never. */
+static void wait_for_stdin (void)
+{
+    const char *s = getenv ("FLUX_HOSTLIST_STDIN_TIMEOUT");
+    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+    double timeout = 15;
+    if (s && (fsd_parse (s, &timeout) < 0 || timeout > INT_MAX / 1000))
+        cmd_die ("ERROR: FLUX_HOSTLIST_STDIN_TIMEOUT: invalid duration '%s'", s);
+    if (timeout > 0 && poll (&p, 1, (int)(timeout * 1000) + 1) == 0)
+        cmd_die ("ERROR: nothing to read on standard input within %gs (use - to wait "
+                 "for it in any case)",
+                 timeout);
+}
+
 /* Words of stdin, each a hostlist. */
 static struct hostlist *stdin_hosts (void)
 {
@@ -131,8 +172,12 @@ static struct hostlist *source (const char *s, bool fallback)
         return available_hosts ();
     if (!strcmp (s, "stdin") || !strcmp (s, "-"))
         return stdin_hosts ();
-    if (!strncmp (s, "ƒ", strlen ("ƒ")) && flux_job_id_parse (s, &id) == 0)
-        return job_hosts (id, s, fallback);
+    if (flux_job_id_parse (s, &id) == 0) {
+        if (is_surely_id (s))
+            return job_hosts (id, s, fallback);
+        if ((hl = maybe_job_hosts (id)))
+            return hl;
+    }
     if ((hl = hostlist_decode (s)))
         return hl;
     cmd_die ("ERROR: Invalid jobid or hostlist %s", s);
@@ -270,6 +315,8 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
     int i = optparse_option_index (p);
+    if (i == argc && !optparse_hasopt (p, "local"))
+        wait_for_stdin ();
     struct hostlist *hl = source (i < argc                       ? argv[i++]
                                   : optparse_hasopt (p, "local") ? "local"
                                                                  : "stdin",

@@ -122,6 +122,7 @@ static struct optparse_option status_opts[] = {
       .has_arg = 1,
       .arginfo = "NAME",
       .usage = "Name of the queue" },
+    { .name = "all", .key = 'a', .usage = "All queues, as without a name" },
     { .name = "verbose", .key = 'v', .usage = "Count requests and jobs too" },
     OPTPARSE_TABLE_END,
 };
@@ -134,6 +135,8 @@ static int run_status (optparse_t *p, int argc, char **argv)
         too_many (argv, i);
     int queued, pending, running;
 
+    if (optparse_hasopt (p, "all") && selected (p, argc, argv))
+        return usage_error ("%s", "--all and the name of a queue exclude each other");
     print_all ("status", selected (p, argc, argv), true, true);
     if (!optparse_hasopt (p, "verbose"))
         return 0;
@@ -195,6 +198,8 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
 {
     const char *name = selected (p, argc, argv);
     bool submission = strcmp (key, "enable") == 0, all = optparse_hasopt (p, "all");
+    const char *what =
+        submission ? (on ? "enable" : "disable") : (on ? "start" : "stop");
     char *reason = on ? NULL : reason_of (p, argc, argv);
 
     if (submission && !on && !reason)
@@ -204,9 +209,8 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
     flux_future_t *f;
 
     if (!all && !name) {
-        if (json_array_size (queue_names (key, &f)) > 0)
-            fail (key, "Named queues are defined: use --all to %s all of them",
-                  submission ? (on ? "enable" : "disable") : (on ? "start" : "stop"));
+        if (json_array_size (queue_names (what, &f)) > 0)
+            fail (what, "Named queues are defined: use --all to %s all of them", what);
         flux_future_destroy (f);
     }
     o = json_pack ("{s:b s:b s:s* s:s*}", key, on, "all", all, "name", name, "reason",
@@ -214,11 +218,11 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
     if (!on && optparse_hasopt (p, "nocheckpoint"))
         json_object_set_new (o, "nocheckpoint", json_true ());
     snprintf (topic, sizeof (topic), "job-manager.queue-%s", key);
-    flux_future_destroy (rpc (key, topic, o));
+    flux_future_destroy (rpc (what, topic, o));
     free (reason);
     if (!optparse_hasopt (p, "quiet"))
-        print_all (key, all || optparse_hasopt (p, "verbose") ? NULL : name, submission,
-                   !submission);
+        print_all (what, all || optparse_hasopt (p, "verbose") ? NULL : name,
+                   submission, !submission);
     return 0;
 }
 

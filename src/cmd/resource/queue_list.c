@@ -2,7 +2,7 @@
  * configuration does not set are those of the resources. */
 #include "cmd/resource/queue_list.h"
 #include "cmd/cmd.h"
-#include "cmd/format/format.h"
+#include "cmd/format/format_option.h"
 #include "cmd/resource/queue_part.h"
 #include "value/fsd.h"
 #include "value/resource/rset.h"
@@ -43,6 +43,8 @@ static const struct format_named named[] = {
       "{nodes.down:>10} {nodes.allocated:>11} {nodes.free:>10}" },
     { NULL, NULL, NULL },
 };
+static const struct format_set formats = { "flux-queue", "list",
+                                           "FLUX_QUEUE_LIST_FORMAT_DEFAULT", named };
 
 #define NO_MAX INT_MAX
 
@@ -426,14 +428,8 @@ static void print (optparse_t *p, struct row *rows, size_t count)
     const struct format_source source = { .resolve = resolve, .get = get };
     flux_error_t error;
     struct buf out = BUF_INIT;
-    if (!strcmp (optparse_get_str (p, "format", "default"), "help")) {
-        format_print_help ("flux-queue", named, &out);
-        buf_print (&out, stdout);
-        exit (0);
-    }
-    char *text = format_lookup ("flux-queue", named,
-                                optparse_get_str (p, "format", "default"), &error);
-    struct format *fmt = text ? format_create (text, &source, &error) : NULL;
+    char *text = format_option (&formats, p);
+    struct format *fmt = format_create (text, &source, &error);
 
     if (!fmt)
         cmd_die ("ERROR: %s", error.text);

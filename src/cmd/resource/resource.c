@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cmd/format/format_option.h"
 #include "cmd/output/output.h"
 #include "cmd/resource/queue_part.h"
 #include "cmd/resource/resource_table.h"
@@ -118,26 +119,9 @@ static void each_state (const char *list, void (*fn) (const char *state, void *a
     free (copy);
 }
 
-static char *get_format (optparse_t *p, const struct format_named *named)
-{
-    char *text;
-    flux_error_t error;
-    const char *name = optparse_get_str (p, "format", "default");
-
-    if (!strcmp (name, "help")) {
-        struct buf b = BUF_INIT;
-        format_print_help (PROGRAM, named, &b);
-        buf_print (&b, stdout);
-        exit (0);
-    }
-    if (!(text = format_lookup (PROGRAM, named, name, &error)))
-        cmd_die ("ERROR: %s", error.text);
-    return text;
-}
-
 /* --- list, info, R --- */
 
-static const struct format_named list_formats[] = {
+static const struct format_named list_named[] = {
     { "default", "Default flux-resource list format string",
       "{state:>10} ?+:{queue:<5} ?:{propertiesx:<10.10+} {nnodes:>6} +:{ncores:>6} "
       "+:{ngpus:>5} {nodelist}" },
@@ -146,6 +130,9 @@ static const struct format_named list_formats[] = {
       "+{ngpus:>5} {rlist}" },
     { NULL, NULL, NULL },
 };
+static const struct format_set list_formats = { PROGRAM, "list",
+                                                "FLUX_RESOURCE_LIST_FORMAT_DEFAULT",
+                                                list_named };
 
 #define SELECT_OPTIONS                                                                 \
     { .name = "states",                                                                \
@@ -327,7 +314,7 @@ static void no_operands (optparse_t *p, int argc, char **argv)
 
 static int run_list (optparse_t *p, int argc, char **argv)
 {
-    char *format = get_format (p, list_formats);
+    char *format = format_option (&list_formats, p);
     struct sched_status s;
     struct list_arg l = { .p = p, .s = &s, .format = format };
     flux_future_t *asked;
@@ -423,21 +410,27 @@ static int run_R (optparse_t *p, int argc, char **argv)
 
 /* --- status, drain, undrain --- */
 
-static const struct format_named status_formats[] = {
+static const struct format_named status_named[] = {
     { "default", "Default flux-resource status format string",
       "{state:>12}{up:>2} {nnodes:>6} {nodelist}" },
     { "long", "Long format, with reasons",
       "{state:>12}{up:>2} {nnodes:>6} {reason:<30.30+} {nodelist}" },
     { NULL, NULL, NULL },
 };
+static const struct format_set status_formats = { PROGRAM, "status",
+                                                  "FLUX_RESOURCE_STATUS_FORMAT_DEFAULT",
+                                                  status_named };
 
-static const struct format_named drain_formats[] = {
+static const struct format_named drain_named[] = {
     { "default", "Default flux-resource drain format string",
       "{timestamp!d:%b%d %R::<12} {state:<8.8} {reason:<30.30+} {nodelist}" },
     { "long", "Long format, with ranks",
       "{timestamp!d:%FT%T::<19} {state:<8.8} {ranks:<8} {reason:<30} {nodelist}" },
     { NULL, NULL, NULL },
 };
+static const struct format_set drain_formats = { PROGRAM, "drain",
+                                                 "FLUX_RESOURCE_DRAIN_FORMAT_DEFAULT",
+                                                 drain_named };
 
 struct status {
     json_t *o; /* the answer */
@@ -665,7 +658,7 @@ static void drop_empty_twins (struct resource_table *t)
 
 static int run_status (optparse_t *p, int argc, char **argv)
 {
-    char *format = get_format (p, status_formats);
+    char *format = format_option (&status_formats, p);
     const char *states = optparse_get_str (
         p, "states", "avail,exclude,draining,drained,torpid,housekeeping");
     struct resource_table t = { 0 };
@@ -697,7 +690,7 @@ static struct optparse_option drain_opts[] = {
 
 static int list_drained (optparse_t *p)
 {
-    char *format = get_format (p, drain_formats);
+    char *format = format_option (&drain_formats, p);
     struct resource_table t = { 0 };
     struct idset *available;
     struct status st;

@@ -177,6 +177,8 @@ flux_t *flux_open_ex (const char *uri, int flags, flux_error_t *error)
     }
     if ((s = getenv ("FLUX_HANDLE_TRACE")) && s[0] && strcmp (s, "0"))
         flags |= FLUX_O_TRACE;
+    if ((s = getenv ("FLUX_HANDLE_MATCHDEBUG")) && s[0] && strcmp (s, "0"))
+        flags |= FLUX_O_MATCHDEBUG;
     return open_any (uri, flags, 0., error);
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#define FETCH_MAX 32        /* blobs that content is asked for at a time */
+#define FETCH_MAX 32 /* blobs that content is asked for at a time, if nobody says */
 #define PROGRESS_EVERY 0.25 /* s */
 
 enum { DONE, MORE, FETCHING }; /* FETCHING: all that is left is being fetched */
@@ -43,7 +43,10 @@ struct collect {
     struct flux_msglist *waiters, *next; /* next: of the next one */
     bool told;                           /* content knows */
     bool all;                            /* give back what can be given back */
+    bool dry;                            /* free nothing */
+    size_t fetch_max;
     double began, slice_end, reported, not_before;
+    enum phase reported_phase;
     double forgot_until; /* held blobs that there was no more room for */
     int errnum;          /* why it ends, 0: it is done */
     flux_error_t error;
@@ -143,10 +146,12 @@ static void report (struct collect *c)
     const flux_msg_t *msg;
     json_t *o;
 
-    if (clock_monotonic () - c->reported < PROGRESS_EVERY
+    if ((clock_monotonic () - c->reported < PROGRESS_EVERY
+         && c->phase == c->reported_phase)
         || flux_msglist_count (c->waiters) == 0)
         return;
     c->reported = clock_monotonic ();
+    c->reported_phase = c->phase;
     o = c->store.counts (c->arg, &progress);
     json_object_set_new (o, "phase", json_string (phase_names[c->phase]));
     json_object_set_new (o, "progress", json_real (progress));
@@ -242,7 +247,7 @@ static void end (struct collect *c)
     flux_watcher_stop (c->timer);
     c->phase = ENDING;
     c->told = false;
-    c->store.end (c->arg, c->errnum == 0);
+    c->store.end (c->arg, c->errnum == 0 && !c->dry);
     mark_destroy (c->mark);
     c->mark = NULL;
     if (!told || ask (c, "content.collect", told_end, "{s:b}", false) < 0)
@@ -333,7 +338,7 @@ static int fetch_wanted (struct collect *c)
 {
     const void *digest;
 
-    while (c->fetching < FETCH_MAX && mark_wanted (c->mark, &digest))
+    while (c->fetching < c->fetch_max && mark_wanted (c->mark, &digest))
         if (fetch (c, digest) < 0)
             return -1;
     return 0;
@@ -414,6 +419,8 @@ static void slice (struct collect *c)
         return;
     }
     report (c);
+    if (rc == DONE && c->dry && c->phase == SWEEPING)
+        c->phase++; /* there is nothing to give back */
     if (rc == DONE && c->phase++ == SHRINKING) {
         end (c);
         return;
@@ -533,17 +540,36 @@ static void told_begin (flux_future_t *f, void *arg)
     flux_future_destroy (f);
 }
 
+/* Whoever wants it to free something, and the least that somebody allows. */
+static void merge_requests (struct collect *c)
+{
+    const flux_msg_t *msg = flux_msglist_first (c->waiters);
+
+    c->dry = msg != NULL;
+    c->fetch_max = FETCH_MAX;
+    for (; msg; msg = flux_msglist_next (c->waiters)) {
+        int dry = 0, maxreqs = FETCH_MAX;
+
+        (void)flux_msg_unpack (msg, "{s?b s?i}", "dry_run", &dry, "maxreqs", &maxreqs);
+        c->dry = c->dry && dry;
+        if ((size_t)maxreqs < c->fetch_max)
+            c->fetch_max = maxreqs;
+    }
+}
+
 static void begin (struct collect *c)
 {
+    merge_requests (c);
     c->phase = ASKING;
     c->began = clock_monotonic ();
+    c->reported_phase = IDLE;
     c->errnum = 0;
     c->error.text[0] = '\0';
     c->held_next = 0;
     errno = 0;
     expire_held (c);
     if (!(c->mark = mark_create (&c->store.mark, c->arg, c->digest))
-        || c->store.begin (c->arg, &c->error) < 0
+        || c->store.begin (c->arg, c->dry, &c->error) < 0
         || ask (c, "content.collect", told_begin, "{s:b}", true) < 0)
         fail (c);
 }
@@ -558,10 +584,26 @@ void collect_start (struct collect *c)
     }
 }
 
+/* A request without a payload is. */
+static bool is_well_formed (struct collect *c, const flux_msg_t *msg)
+{
+    int dry = 0, maxreqs = 1;
+
+    if (flux_msg_has_payload (msg)
+        && (flux_msg_unpack (msg, "{s?b s?i}", "dry_run", &dry, "maxreqs", &maxreqs) < 0
+            || maxreqs < 1)) {
+        respond_error (c, msg, EPROTO, "maxreqs is a number from 1, dry_run a boolean");
+        return false;
+    }
+    return true;
+}
+
 void collect_request (struct collect *c, const flux_msg_t *msg)
 {
     bool idle = c->phase == IDLE;
 
+    if (!is_well_formed (c, msg))
+        return;
     if (idle && clock_monotonic () < c->forgot_until) {
         respond_error (
             c, msg, EBUSY,

@@ -31,7 +31,8 @@ typedef bool (*collect_over_f) (void *arg);
 /* -1 with errno and *error; 1: there is more. */
 struct collect_store {
     struct mark_ops mark;
-    int (*begin) (void *arg, flux_error_t *error);
+    /* dry: sweep is to count what it would free, and to free nothing. */
+    int (*begin) (void *arg, bool dry, flux_error_t *error);
     /* Adds a JSON array of the checkpoints, newest first. */
     int (*checkpoints) (void *arg, struct buf *out, flux_error_t *error);
     int (*sweep) (void *arg, collect_over_f over, void *over_arg, flux_error_t *error);
@@ -41,7 +42,7 @@ struct collect_store {
     /* What the store has grown by beyond what is hoped for, as a share of what it may at
      * most; asked: the collection was, so that it may be late. */
     double (*grown) (void *arg, bool asked);
-    /* Over, in any case. */
+    /* Over, in any case. done: what was garbage is freed. */
     void (*end) (void *arg, bool done);
     /* What sweep has found so far: "live", "live_bytes", "freed", "freed_bytes", and
      * "size" of the store before and after; `progress` 0 to 1. */
@@ -53,7 +54,10 @@ struct collect *collect_create (flux_t *h, struct digest *digest,
 /* Who waits is refused. */
 void collect_destroy (struct collect *c);
 
-/* Answered when it has ended; a streaming request also now and then before. */
+/* Answered when it has ended; a streaming request also now and then before. Payload, all
+ * optional: "dry_run" (what it would free is counted and stays; unless somebody else has
+ * asked for the same collection without), "maxreqs" (blobs that content is asked for at a
+ * time, 1 or more). */
 void collect_request (struct collect *c, const flux_msg_t *msg);
 void collect_disconnect (struct collect *c, const flux_msg_t *msg);
 /* Unless one is under way, or failed a short time ago. */

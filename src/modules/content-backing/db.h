@@ -83,6 +83,7 @@ struct db_swept {
     int64_t at;  /* where the sweep has come to; 0: the beginning */
     int64_t top; /* and where it ends: what is stored meanwhile is marked */
     int64_t live, live_bytes, freed, freed_bytes;
+    bool keep; /* count what would be freed, and free nothing */
 };
 /* Frees what is not marked among the next blobs, at least one, until over (arg), in one
  * transaction. 1: there is more, 0: that was all. What a failed step has done is undone,

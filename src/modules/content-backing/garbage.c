@@ -40,14 +40,14 @@ static int do_load (void *arg, const void *digest, struct buf *out, flux_error_t
     return db_load (g->db, digest, digest_size (g->digest), out, error);
 }
 
-static int do_begin (void *arg, flux_error_t *error)
+static int do_begin (void *arg, bool dry, flux_error_t *error)
 {
     struct garbage *g = arg;
 
     if (g->recovery)
         return error_fail (error, EPERM,
                            "the instance is in recovery mode: nothing is freed");
-    g->swept = (struct db_swept){ 0 };
+    g->swept = (struct db_swept){ .keep = dry };
     g->released = 0;
     g->before = db_file_size (g->db);
     g->used = g->before - db_file_free (g->db);

@@ -241,7 +241,7 @@ int db_sweep (struct db *db, struct db_swept *swept, bool (*over) (void *arg),
 
         *(b.marked ? &swept->live : &swept->freed) += 1;
         *(b.marked ? &swept->live_bytes : &swept->freed_bytes) += b.len;
-        if (b.marked)
+        if (b.marked || swept->keep)
             db->blobs[kept++] = b;
     }
     db->count = kept;

@@ -356,17 +356,6 @@ static void journal_cb (flux_future_t *f, void *arg)
 
 /* Start and end */
 
-static const struct flux_msg_handler_spec handlers[] = {
-    { FLUX_MSGTYPE_REQUEST, "job-list.list", query_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-list.list-id", list_id_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-list.list-attrs", list_attrs_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-list.job-stats", job_stats_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-list.stats-get", stats_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_REQUEST, "job-list.disconnect", disconnect_cb, FLUX_ROLE_USER },
-    { FLUX_MSGTYPE_EVENT, "job-purge-inactive", purge_cb, 0 },
-    FLUX_MSGHANDLER_TABLE_END,
-};
-
 static void read_config (struct job_list *jl)
 {
     const flux_conf_t *conf = flux_get_conf (jl->h);
@@ -378,6 +367,33 @@ static void read_config (struct job_list *jl)
                == 0)
         jl->private_mode = private_mode;
 }
+
+static void config_reload_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                              void *arg)
+{
+    flux_conf_t *conf;
+
+    if (flux_module_config_request_decode (msg, &conf) < 0
+        || flux_set_conf_new (h, conf) < 0)
+        job_list_error (arg, msg, errno, NULL);
+    else {
+        read_config (arg);
+        if (flux_respond (h, msg, NULL) < 0)
+            flux_log_error (h, "error responding to job-list.config-reload");
+    }
+}
+
+static const struct flux_msg_handler_spec handlers[] = {
+    { FLUX_MSGTYPE_REQUEST, "job-list.config-reload", config_reload_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-list.list", query_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-list.list-id", list_id_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-list.list-attrs", list_attrs_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-list.job-stats", job_stats_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-list.stats-get", stats_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_REQUEST, "job-list.disconnect", disconnect_cb, FLUX_ROLE_USER },
+    { FLUX_MSGTYPE_EVENT, "job-purge-inactive", purge_cb, 0 },
+    FLUX_MSGHANDLER_TABLE_END,
+};
 
 static int job_list_init (struct job_list *jl, flux_t *h)
 {

@@ -169,10 +169,8 @@ static flux_cmd_t *make_command (const struct run *run)
             goto error;
     }
     if (!cmd || flux_cmd_setcwd (cmd, "/") < 0
-        || flux_cmd_setenvf (cmd, 1, "FLUX_JOB_ID", "%s", f58 (run->id)) < 0
-        || flux_cmd_setenvf (cmd, 1, "FLUX_JOB_USERID", "%u", run->userid) < 0)
+        || rankexec_set_environment (cmd, run->id, run->userid, run->allocated) < 0)
         goto error;
-    flux_cmd_unsetenv (cmd, "FLUX_URI"); /* each rank has its own */
     return cmd;
 error:
     flux_cmd_destroy (cmd);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NOT_STARTED (126 << 8)
 
@@ -106,6 +107,24 @@ static void spawn (flux_t *h, struct process *proc, const flux_cmd_t *cmd)
     }
     if (!proc->p)
         proc->errnum = errno;
+}
+
+int rankexec_set_environment (flux_cmd_t *cmd, flux_jobid_t id, uint32_t userid,
+                              const struct idset *ranks)
+{
+    char *s = idset_encode (ranks, IDSET_FLAG_RANGE);
+    char f58[32];
+    int rc = -1;
+
+    if (s && flux_job_id_encode (id, "f58", f58, sizeof (f58)) == 0
+        && flux_cmd_setenvf (cmd, 1, "FLUX_JOB_ID", "%s", f58) == 0
+        && flux_cmd_setenvf (cmd, 1, "FLUX_JOB_USERID", "%u", userid) == 0
+        && flux_cmd_setenvf (cmd, 1, "FLUX_JOB_RANKS", "%s", s) == 0
+        && flux_cmd_setenvf (cmd, 1, "FLUX_OWNER_USERID", "%u", getuid ()) == 0)
+        rc = 0;
+    flux_cmd_unsetenv (cmd, "FLUX_URI"); /* each rank has its own */
+    free (s);
+    return rc;
 }
 
 struct rankexec *rankexec_create (flux_t *h, const flux_cmd_t *cmd,

@@ -17,6 +17,10 @@ struct rankexec_ops {
     void (*complete) (void *arg);
 };
 
+/* What such a command finds in its environment of the job: FLUX_JOB_ID, FLUX_JOB_USERID,
+ * FLUX_JOB_RANKS, and FLUX_OWNER_USERID of the instance. -1 with errno. */
+int rankexec_set_environment (flux_cmd_t *cmd, flux_jobid_t id, uint32_t userid,
+                              const struct idset *ranks);
 /* Nothing is told before this returns. NULL with errno. */
 struct rankexec *rankexec_create (flux_t *h, const flux_cmd_t *cmd,
                                   const struct idset *ranks,

@@ -1,5 +1,6 @@
 #include "value/job/jobid.h"
 #include "value/job/emoji.h"
+#include "value/job/words.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -111,6 +112,79 @@ static int decode_emoji (const char *s, size_t len, uint64_t *id)
     return 0;
 }
 
+/* A word of the list ends with its blank. */
+static const char *word_at (unsigned int digit, size_t *len)
+{
+    const char *s = word_digits;
+
+    while (digit-- > 0)
+        s = strchr (s, ' ') + 1;
+    *len = strchr (s, ' ') - s;
+    return s;
+}
+
+/* -1: there is no such word. */
+static int word_digit (const char *word, size_t len)
+{
+    int digit = 0;
+
+    for (const char *s = word_digits; *s; s += strcspn (s, " ") + 1, digit++)
+        if (strcspn (s, " ") == len && strncasecmp (s, word, len) == 0)
+            return digit;
+    return -1;
+}
+
+/* Its lower 32 bits, then the upper ones, each as three words, the lowest digit first. */
+static int encode_words (uint64_t id, char *buf, size_t len)
+{
+    size_t n = 0, m;
+
+    for (int i = 0; i < 6; i++) {
+        uint32_t half = i < 3 ? (uint32_t)id : (uint32_t)(id >> 32);
+        uint32_t scale = i % 3 == 0   ? 1
+                         : i % 3 == 1 ? WORDS_BASE
+                                      : WORDS_BASE * WORDS_BASE;
+        const char *word = word_at (half / scale % WORDS_BASE, &m);
+        const char *mark = i == 0 ? "" : i == 3 ? "--" : "-";
+        int rc = snprintf (buf + n, len - n, "%s%.*s", mark, (int)m, word);
+
+        if (rc < 0 || (size_t)rc >= len - n) {
+            errno = EOVERFLOW;
+            return -1;
+        }
+        n += rc;
+    }
+    return 0;
+}
+
+/* Six words, with anything between them that is no letter. */
+static int decode_words (const char *s, size_t len, uint64_t *id)
+{
+    uint64_t half[2] = { 0 }, scale = 1;
+    int count = 0;
+
+    for (size_t i = 0; i < len;) {
+        size_t n = 0;
+
+        while (i + n < len && isalpha ((unsigned char)s[i + n]))
+            n++;
+        if (n == 0) {
+            i++;
+            continue;
+        }
+        int digit = count < 6 ? word_digit (s + i, n) : -1;
+        if (digit < 0)
+            return invalid ();
+        scale = count % 3 == 0 ? 1 : scale * WORDS_BASE;
+        half[count++ / 3] += digit * scale;
+        i += n;
+    }
+    if (count != 6 || half[0] > UINT32_MAX || half[1] > UINT32_MAX)
+        return invalid ();
+    *id = half[1] << 32 | half[0];
+    return 0;
+}
+
 int jobid_encode (uint64_t id, enum jobid_type type, char *buf, size_t len)
 {
     int n = -1;
@@ -137,7 +211,7 @@ int jobid_encode (uint64_t id, enum jobid_type type, char *buf, size_t len)
     case JOBID_EMOJI:
         return encode_emoji (id, buf, len);
     case JOBID_WORDS:
-        break;
+        return encode_words (id, buf, len);
     }
     if (n < 0)
         return invalid ();
@@ -228,6 +302,8 @@ int jobid_decode (const char *s, uint64_t *id)
             return decode_dothex (s + 4, len - 4, id);
         return decode_dothex (s, len, id);
     }
+    if (memchr (s, '-', len))
+        return decode_words (s, len, id);
     if (len > 2 && !memcmp (s, "\xc6\x92", 2))
         return decode_f58 (s + 2, len - 2, id);
     if (len > 1 && *s == 'f')

@@ -7,10 +7,10 @@
 
 enum jobid_type {
     JOBID_DEC,
-    JOBID_HEX,    /* 0x17e9fb8df16c2e */
-    JOBID_DOTHEX, /* 0017.e9fb.8df1.6c2e */
-    JOBID_KVS,    /* job.0017.e9fb.8df1.6c2e */
-    JOBID_WORDS,
+    JOBID_HEX,      /* 0x17e9fb8df16c2e */
+    JOBID_DOTHEX,   /* 0017.e9fb.8df1.6c2e */
+    JOBID_KVS,      /* job.0017.e9fb.8df1.6c2e */
+    JOBID_WORDS,    /* reform-remote-galileo--heart-package-academy */
     JOBID_F58,      /* with U+0192, or 'f' where the locale or
                      * FLUX_F58_FORCE_ASCII asks for it */
     JOBID_F58PLAIN, /* with 'f' */

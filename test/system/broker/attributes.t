@@ -39,6 +39,21 @@ refused tbon.connect_timeout=99999999999 'tbon.connect_timeout: .* is more than'
 refused tbon.torpid_min=0 'tbon.torpid_min: must be more than 0' -s2
 refused tbon.interface-hint=nosuch0 "tbon.interface-hint: no interface 'nosuch0'" \
     -s2 --test-pmi-clique=per-broker
+two='flux start -s2 --test-pmi-clique=per-broker'
+like 'an interface by its name' '^tcp://127.0.0.1:' \
+    $two -Stbon.interface-hint=lo flux getattr tbon.endpoint
+like 'an interface by its network' '^tcp://127.0.0.1:' \
+    $two -Stbon.interface-hint=127.0.0.0/8 flux getattr tbon.endpoint
+like 'from the environment' '^lo tcp://127.0.0.1:' env FLUX_IPADDR_INTERFACE=lo $two \
+    sh -c 'echo $(flux getattr tbon.interface-hint) $(flux getattr tbon.endpoint)'
+is 'the attribute has the last word' default-route env FLUX_IPADDR_INTERFACE=nosuch0 $two \
+    -Stbon.interface-hint=default-route flux getattr tbon.interface-hint
+is 'the name of the host, from the environment' hostname \
+    env FLUX_IPADDR_HOSTNAME=1 $two flux getattr tbon.interface-hint
+if grep -q '^0\{31\}1 .* lo$' /proc/net/if_inet6 2>/dev/null; then
+    like 'IPv6, where there is one' '^tcp://\[::1\]:' env FLUX_IPADDR_V6=1 \
+        FLUX_IPADDR_INTERFACE=lo $two sh -c 'flux exec -r1 true && flux getattr tbon.endpoint'
+fi
 is 'a quorum of all' 2 flux start -s2 -Sbroker.quorum=2 flux getattr broker.quorum
 is 'no cleanup timeout' none \
     flux start -Sbroker.cleanup-timeout=none flux getattr broker.cleanup-timeout

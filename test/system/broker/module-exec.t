@@ -26,6 +26,27 @@ fails 'mod_main fails' 1 'Operation not permitted|load' flux module load --exec 
 fails 'no mod_main' 1 'does not define mod_main' \
     flux module load --exec "$FLUX_TEST_BUILD/src/broker/overlay-zmq.so"
 fails 'no such module' 1 'not found' flux module load --exec nosuch
+cat >loader <<EOS
+#!/bin/sh
+echo "\$1" >>loaded
+exec "$FLUX_TEST_BUILD/src/broker/flux-module-exec" "\$1"
+EOS
+chmod +x loader
+succeeds 'a loader of ours' flux module load --loader=./loader "$mod"
+is 'has run the module as a process' 1 processes testmod
+succeeds 'and again' flux module reload --loader=loader "$mod"
+is 'each time with its path' "$mod $mod" sh -c 'echo $(cat loaded)'
+fails 'a module that does not reload' 1 'It runs again as it did before' \
+    flux module reload --exec "$mod" fail
+is 'runs again by its loader' 3 sh -c 'wc -l <loaded'
+flux module remove testmod
+fails 'a loader that is not there' 1 'loader=./nosuch: No such file' \
+    flux module load --loader=./nosuch "$mod"
+fails 'a loader that cannot be run' 1 "loader $PWD/loaded: Permission denied" \
+    flux module load --loader=./loaded "$mod"
+printf '#!/bin/sh\nexit 3\n' >ends; chmod +x ends
+fails 'a loader that ends' 1 'load .*testmod' flux module load --loader=./ends "$mod"
+fails 'a loader for a name' 1 'given as a path' flux module load --loader=./loader heartbeat
 is 'none of them is left' 0 sh -c "flux module list | grep -c -e testmod -e libflux || true"
 
 # --- the ways to end ---

@@ -99,9 +99,10 @@ if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
     finish
 fi
 
-each 'unknown ids' 0 1 999999999999 f1 18446744073709551614
+each 'unknown ids' 0 1 999999999999 f1 18446744073709551614 \
+    mars-video-academy--academy-academy-academy
 each 'malformed ids' 18446744073709551615 18446744073709551616 0x1.2 fl 1e3 ƒƒ \
-    ƒzzzzzzzzzzzzzzzzzzzz academia--academia
+    ƒzzzzzzzzzzzzzzzzzzzz academia--academia academy-academy-academy
 
 STATUS=2
 refused flux job wait 1 && ok 'wait: an unknown id is status 2'

@@ -80,6 +80,37 @@ like 'format of a file' '^        held$' flux jobs -o mine
 like 'format of a file in help' '^  mine         My own$' flux jobs -o help
 is 'default format from the environment' 'held running' \
     sh -c "FLUX_JOBS_FORMAT_DEFAULT='{name}' flux jobs -n | sort | xargs"
+printf 'formats:\n  y:\n    description: In YAML\n    format: "y{name}"\n' >flux/flux-jobs.yaml
+is 'format of a file in YAML' yheld sh -c 'flux jobs -n -o y -f pending'
+like 'a format as a file would have it' '^format = "\{name:>12\}"$' flux jobs -o get-config=mine
+is 'and read again from there' yes sh -c 'flux jobs -o get-config=default |
+    sed "s/formats.default/formats.again/" >>flux/flux-jobs.toml
+    test "$(flux jobs -o again | head -1)" = "$(flux jobs | head -1)" && echo yes'
+fails 'a file for a format that is none' 1 'No such format nosuch' flux jobs -o get-config=nosuch
+is 'pgrep: a format of flux jobs' '        held' flux pgrep -n -o mine held
+is 'pgrep: full is what flux jobs prints' "$(flux jobs -n --name=held)" flux pgrep -n -o full held
+is 'pgrep: default format from the environment' '        NAME
+        held' sh -c 'FLUX_PGREP_FORMAT_DEFAULT=mine flux pgrep held'
+is 'pgrep: the default by its name has no header' "$held" flux pgrep -o default held
+is 'pgrep: sorted' 'running held' sh -c 'echo $(flux pgrep -no "sort:-name {name}" "held|running")'
+like 'pgrep: format help' '^  endreason    Show why each job became inactive$' flux pgrep -o help x
+printf '[list.formats.mine]\nformat = "L{nnodes}"\n[status.formats.mine]\nformat = "S{nnodes}"
+[drain.formats.mine]\nformat = "D{nnodes}"\n' >flux/flux-resource.toml
+printf '[list.formats.mine]\nformat = "{enabled.ascii}"\n' >flux/flux-queue.toml
+for table in 'resource list:RESOURCE_LIST:L2' 'resource status:RESOURCE_STATUS:S2' \
+    'resource drain:RESOURCE_DRAIN:' 'queue list:QUEUE_LIST:y'; do
+    command=${table%%:*} variable=${table#*:}
+    is "$command: a format of its own table, from the environment" "${variable#*:}" \
+        sh -c "FLUX_${variable%:*}_FORMAT_DEFAULT=mine flux $command -n | head -1"
+    like "$command: as a file would have it" "^\[${command#* }\.formats\.default\]\$" \
+        flux $command -o get-config=default
+done
+printf '[formats.long]\nformat = "{id}"\n' >flux/flux-jobs.json
+fails 'a file that is not what its name says' 1 'flux-jobs.json: line 1: ' flux jobs
+rm flux/flux-jobs.json
+printf '[formats.long]\nformat = "{id}"\n' >flux/flux-jobs.toml
+fails 'a format that is built in' 1 'flux-jobs.toml: formats.long: is built in' flux jobs
+rm flux/flux-jobs.toml
 like 'stats' '^1 running, 1 completed, 4 failed, 1 pending, 0 inactive purged$' \
     flux jobs --stats
 is 'stats only' '1 running, 1 completed, 4 failed, 1 pending, 0 inactive purged' \

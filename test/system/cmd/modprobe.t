@@ -24,6 +24,11 @@ is 'list-dependencies --full' 'resource
     ├── content
     └── content-sqlite
         └── content' flux modprobe list-dependencies -f resource
+is 'list-dependencies -D' 'kvs
+├── content
+└── content-sqlite' flux modprobe list-dependencies -D cron kvs
+like 'list-dependencies -S' '^sched .sched-fluxion-qmanager.$' \
+    flux modprobe list-dependencies -S sched=sched-fluxion-qmanager sched
 fails 'no command' 2 'the following arguments are required: subcommand' flux modprobe
 
 # --- load and remove ---
@@ -135,6 +140,14 @@ is 'run --dry-run' "setup ['x=1']
 run first
 run second
 run last" flux modprobe run --dry-run tasks.py
+like 'run --show-deps' '"last": \[.*"' flux modprobe run --show-deps tasks.py
+like 'run -v' '^loading tasks.py$' flux modprobe run -v tasks.py
+like 'rc3 --show-deps: who is removed first' '"kvs": \[.*"job-manager"' flux modprobe rc3 --show-deps
+like 'rc3 -v: what it would read' '^checking .*/rc3.d/' flux modprobe rc3 -v --dry-run
+like 'rc1 -v: what it reads' '^checking .*/rc1.d/' flux modprobe rc1 -v --dry-run
+flux modprobe remove job-list
+succeeds 'rc1 --timing' flux modprobe rc1 --timing
+like 'rc1 --timing: how long' '"job-list": ?.*[0-9]' flux kvs get modprobe.0.rc1
 fails 'run: no such file' 1 "No such file or directory: 'nosuch.py'" flux modprobe run nosuch.py
 cat >bad.py <<'EOS'
 from flux.modprobe import task

@@ -118,8 +118,13 @@ trapped () {
 is 'signals: SIGTERM goes to the job' '6 term' trapped
 
 # Job ids, in each encoding, read and written.
+is 'job id: words' mars-video-academy--academy-academy-academy flux job id --to=words 1234567
+is 'job id: said on the phone' 6731191091817518 \
+    flux job id Reform-Remote-Galileo--Heart-Package-Academy
+is 'job id: emoji' '👩💅📓😸👑🚓' flux job id --to=emoji 6731191091817518
+encodings='dec kvs hex dothex words f58 f58plain emoji'
 for id in 0 1234567 18446744073709551614; do
-    for to in dec kvs hex dothex f58 f58plain; do
+    for to in $encodings; do
         s=$(flux job id --to=$to $id)
         [ "$(flux job id "$s")" = $id ] || echo "$id $to $s"
     done
@@ -127,12 +132,49 @@ done >odd
 is 'job id: there and back, in all' '' cat odd
 id=$(flux submit -t 1h sleep 300)
 flux job wait-event "$id" start >/dev/null
-for to in dec kvs hex dothex f58 f58plain; do
+for to in $encodings; do
     s=$(flux job id --to=$to "$id")
     [ "$(flux jobs -no "{id.f58} {id.$to}" "$s")" = "$id $s" ] || echo "jobs $s"
     [ "$(flux job info "$s" jobspec | jq -r .tasks[0].command[0])" = sleep ] || echo "info $s"
 done >odd
 is 'job id: commands take all, jobs prints all' '' cat odd
+number=$(flux job id "$id")
+cat >takers <<'EOT'
+job eventlog
+job info ID R
+job taskmap
+job hostpids
+job namespace
+job list-ids
+job wait-event ID start
+job urgency ID 3
+jobs -no {id}
+hostlist
+update -n ID duration=1m
+exec -j ID echo there
+cancel -n
+pstree -no {name}
+job purge
+submit --dry-run --dependency=afterany:ID true
+uri
+EOT
+while read -r line; do
+    case $line in *ID*) ;; *) line="$line ID" ;; esac
+    for to in $encodings; do
+        s=$(flux job id --to=$to "$id")
+        # what it prints of an id is the same for all
+        flux $(echo "$line" | sed "s/ID/$s/") 2>&1 </dev/null |
+            sed "s/$s/ID/g; s/$id/ID/g; s/$number/ID/g" >now
+        [ "$to" != dec ] || mv now as
+        [ "$to" = dec ] || cmp -s now as || echo "$line: $to: $(cat now)"
+    done
+done <takers >odd
+is 'job id: each command that takes one takes all' '' cat odd
+is 'job id: in each form, in templates of a job' yes sh -c '
+    flux run echo {{id}} {{id.dec}} {{id.hex}} {{id.dothex}} {{id.words}} {{id.f58plain}} \
+        {{id.emoji}} {{id.kvs}} >forms; id=$(flux job last)
+    test "$(cat forms)" = "$id $(for to in dec hex dothex words f58plain emoji kvs; do
+        flux job id --to=$to $id; done | xargs)" && echo yes'
 like 'jobs --json: t_remaining of one that runs' '^3[56][0-9][0-9]' sh -c \
     "flux jobs --json $id | jq .t_remaining"
 
@@ -188,6 +230,7 @@ hosts = "n3"
 properties = ["d"]
 EOT
 cat >queues.sh <<'EOT'
+until [ "$(flux resource list -s up -no '{nnodes}')" = 4 ]; do sleep 0.05; done
 flux resource list -no '{nnodes} {queue}' -s free
 flux resource list -no '{nnodes} {nodelist}' -s free -q debug
 flux queue list -no '{queuem}'

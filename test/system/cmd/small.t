@@ -101,7 +101,28 @@ like 'pmi: alone' '^0: completed pmi barrier on 1 tasks$' flux pmi --method=sing
 fails 'pmi: no such method' 1 "'nosuch'" flux pmi --method=nosuch barrier
 fails 'pmi: not in a job' 1 PMI_FD flux pmi --method=simple barrier
 
+is 'pmi barrier: so often' 3 sh -c 'flux run -n2 flux pmi barrier --count=3 | grep -c "on 2 tasks$"'
+is 'pmi barrier: by its other name' 2 sh -c 'flux run -n2 flux pmi barrier --test-count=2 | wc -l'
+like 'pmi barrier: how long' ': completed pmi barrier on 2 tasks in [0-9.]*s[.]$' \
+    flux run -n2 flux pmi barrier --test-timing
+fails 'pmi barrier: a task aborts' 1 'as it was told' flux run -n2 flux pmi barrier --test-abort=1
+fails 'pmi barrier: a task that is not there' 1 'there are 2 tasks' \
+    flux run -n2 flux pmi barrier --test-abort=2
+fails 'pmi: no library' 1 'no library is loaded' flux pmi --libpmi-noflux barrier
+fails 'pmi: no library of Cray' 1 'no library is loaded' flux pmi --libpmi2-cray barrier
 # python, env, version
+mkdir -p py/a py/b
+touch py/a/flux-python3.9 py/b/flux-python3.10 py/b/flux-python3.9 py/b/flux-python
+is 'python --list-versions' 'python3.9 python3.10' env "FLUX_EXEC_PATH_PREPEND=$PWD/py/a" \
+    "FLUX_EXEC_PATH=$PWD/py/b" sh -c 'echo $(flux python --list-versions)'
+printf '#!/bin/sh\necho "version $1"\n' >py/b/flux-python3.10; chmod +x py/b/flux-python3.10
+is 'python of a version' 'version x' env "FLUX_EXEC_PATH=$PWD/py/b" flux python3.10 x
+like 'python: a path of ours in front, once' '^/pre:[^:]*/src/python:[^:]*:/old$' \
+    env FLUX_PYTHONPATH_PREPEND=/pre PYTHONPATH=/old flux env flux env printenv PYTHONPATH
+like 'Lua: modules in C in front' "^export LUA_CPATH_5_4='/pre/[?].so;[^;]*/[?].so;;'\$" \
+    env FLUX_LUA_CPATH_PREPEND='/pre/?.so' flux env flux env
+like 'Lua: modules in front' "^export LUA_PATH_5_4='/pre/[?].lua;;'\$" \
+    env FLUX_LUA_PATH_PREPEND='/pre/?.lua' flux env flux env
 like 'python' '^3$' flux python -c 'print(1 + 2)'
 like 'python --get-path' '/src/python:/some/where$' env PYTHONPATH=/some/where flux python --get-path
 like 'env: a shell can read it' "^$FLUX_URI\$" sh -c \
@@ -136,6 +157,15 @@ succeeds 'config reload --follower-noop' flux exec -r 1 flux config reload --fol
 
 # hostlist, pgrep, dates, what became of jobs
 is 'hostlist: stdin' 'h[1-3]' sh -c 'echo h1 h2 h3 | flux hostlist'
+fails 'hostlist: of standard input, on which nothing comes' 1 'nothing to read .* within 0.1s' \
+    env FLUX_HOSTLIST_STDIN_TIMEOUT=0.1 sh -c 'mkfifo nothing; flux hostlist <>nothing'
+fails 'hostlist: as long as what?' 1 "STDIN_TIMEOUT: invalid duration 'x'" \
+    env FLUX_HOSTLIST_STDIN_TIMEOUT=x flux hostlist
+is 'hostlist: never' 'h1' sh -c '{ flux kvs get --waitcreate go; echo h1; } |
+    { flux kvs put go=; FLUX_HOSTLIST_STDIN_TIMEOUT=0 flux hostlist; } | tail -1'
+is 'hostlist: what looks like an id and is none is a host' 'foo1,7' flux hostlist foo1 7
+is 'hostlist: that needs no instance' 'foo1' env FLUX_URI=local:///nosuch flux hostlist foo1
+fails 'hostlist: what can only be an id' 1 'ƒ1fff: ' flux hostlist ƒ1fff
 is 'hostlist -l' '2' flux hostlist -l -c
 is 'hostlist: find' '0 2' flux hostlist -F a,c a,b,c
 fails 'hostlist: not found' 1 "'x' not found" flux hostlist -F x a,b
@@ -144,6 +174,16 @@ is 'hostlist --unique' 'a,b' flux hostlist --unique b,a,b
 id=$(flux submit -n999 --job-name=big true)
 flux job wait-event "$id" clean >/dev/null
 is 'what could not run has returncode 1' 1 flux jobs -no '{returncode}' "$id"
+first=$(flux submit --job-name=ranged true)
+second=$(flux submit --job-name=ranged true)
+third=$(flux submit --job-name=ranged true)
+is 'pgrep: a range of ids' "$first $second" sh -c "echo \$(flux pgrep -a $first..$second | tac)"
+is 'pgrep: a range and a name' "$third" flux pgrep -a ranged "$(flux job id $third)..$third"
+fails 'pgrep: a name that looks like a range' 1 '' flux pgrep -a "name:$first..$second"
+fails 'pgrep: an expression that is none' 2 'expression error: \(' flux pgrep '('
+fails 'watch: a date that is none' 2 "since: invalid value 'foo'" flux watch --since=foo
+fails 'queue stop says what was to be done' 1 "^flux-queue: ERROR: stop: 'nosuch' is not" \
+    flux queue stop nosuch
 is 'pgrep -f, options behind' "$id" flux pgrep big -f failed
 is 'pgrep: a header with --format' 'NAME
 big' flux pgrep -a -o '{name}' big -c 1

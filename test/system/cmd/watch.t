@@ -9,8 +9,8 @@ fails 'and then there is none' 0 'INFO: No matching jobs' flux watch ƒ999
 fails 'no active job' 0 'INFO: No matching jobs' flux watch --active
 fails 'a bad id' 1 "invalid JobID value: 'x!'" flux watch 'x!'
 fails 'a bad filter' 1 'Invalid filter specified: nosuch' flux watch -f nosuch
-fails 'a bad time' 1 "since: invalid value 'foo'" flux watch --since=foo
-fails 'a time to come' 1 'in the future' flux watch --since=+1h
+fails 'a bad time' 2 "since: invalid value 'foo'" flux watch --since=foo
+fails 'a time to come' 2 'in the future' flux watch --since=+1h
 fails 'a bad count' 1 'count must be >= 0' flux watch -A -c -1
 fails 'ids and a filter' 1 'exclude each other' flux watch -a ƒ999
 fails '--jps alone' 1 'jps is for --progress' flux watch -A --jps

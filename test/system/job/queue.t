@@ -29,6 +29,25 @@ flux queue drain -t 30s
 flux queue list -no '{queue} {enabled} {started} {defaults.timelimit} {limits.timelimit}'
 EOF
     timeout 60 flux start -s2 -c named.toml sh named.sh >named.out 2>&1
+    printf '[queues.a]\n[queues.b]\n' >two.toml
+    mkdir state
+    # each of the first instance's lines, then what the second has kept of it
+    cat >kept.sh <<'EOF'
+flux queue disable --all -m both
+flux queue enable --all
+flux queue disable -m kept -q b
+flux queue disable --nocheckpoint -m forgotten -q a
+flux queue disable -v --nocheckpoint -m more a
+flux queue stop --all -m both
+flux queue start --all --quiet
+flux queue stop -v -m kept a
+flux queue stop --nocheckpoint -m forgotten -q b
+flux queue list -n -q b -o '{queue} {enabled.ascii} {started.ascii}'
+flux queue idle -q -t 30s
+EOF
+    timeout 60 flux start -Sstatedir="$PWD/state" -c two.toml sh kept.sh >first.out 2>&1
+    timeout 60 flux start -Sstatedir="$PWD/state" -c two.toml \
+        sh -c 'flux queue status --all; flux queue status -a b' >second.out 2>&1
 fi
 under_flux 2
 
@@ -48,6 +67,25 @@ job submission to debug is disabled: for lunch
 batch ✔ ✔ 10m 1h
 debug ✗ ✔ 10m 5m' cat named.out
 
+is 'each says how it is now, -v of all' 'a: Job submission is disabled: both
+b: Job submission is disabled: both
+a: Job submission is enabled
+b: Job submission is enabled
+b: Job submission is disabled: kept
+a: Job submission is disabled: forgotten
+a: Job submission is disabled: more
+b: Job submission is disabled: kept
+a: Scheduling is stopped: both
+b: Scheduling is stopped: both
+a: Scheduling is stopped: kept
+b: Scheduling is started
+b: Scheduling is stopped: forgotten
+b n n' cat first.out
+is 'a restart keeps what it was told to keep' 'a: Job submission is enabled
+a: Scheduling is stopped: kept
+b: Job submission is disabled: kept
+b: Scheduling is started' sed -n 1,4p second.out
+like 'all, or one' '--all and the name of a queue exclude each other$' cat second.out
 is 'status' 'Job submission is enabled
 Scheduling is started' flux queue status
 is 'status -v' 'Job submission is enabled
@@ -67,6 +105,8 @@ is 'idle although a job waits' '1 job' flux queue idle
 is 'start' 'Scheduling is started' flux queue start
 is 'drain' '' flux queue drain -t 30s
 is 'idle' '0 jobs' flux queue idle
+is 'idle, and says nothing' '' flux queue idle -q -t 30s
+is 'drained, and says nothing' '' flux queue drain -q -t 30s
 fails 'drain: timeout' 1 'timeout' sh -c 'flux submit --urgency=hold true >/dev/null
     flux queue drain -t 0.1s'
 flux cancel --all --quiet

@@ -8,7 +8,7 @@ load = "perilog.so"
 [job-manager.perilog]
 log-ignore = [ "^quiet" ]
 [job-manager.prolog]
-command = [ "sh", "-c", "echo prolog out $FLUX_JOB_USERID; echo quiet; echo prolog err >&2" ]
+command = [ "sh", "-c", "echo prolog out $FLUX_JOB_USERID $FLUX_JOB_RANKS $FLUX_OWNER_USERID; echo quiet; echo prolog err >&2" ]
 [job-manager.epilog]
 command = [ "sh", "-c", "echo epilog out $FLUX_JOB_ID" ]
 EOF
@@ -38,7 +38,7 @@ free
 clean' events "$job"
 log=$(flux dmesg)
 like 'their output is logged' \
-    "job-manager.info\[0\]: $job: prolog: h0 \(rank 0\): stdout: prolog out $(id -u)$" \
+    "job-manager.info\[0\]: $job: prolog: h0 \(rank 0\): stdout: prolog out $(id -u) 0-1 $(id -u)$" \
     echo "$log"
 like 'what goes to stderr, too' \
     "job-manager.err\[0\]: $job: prolog: h0 \(rank 0\): stderr: prolog err" echo "$log"

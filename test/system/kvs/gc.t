@@ -17,6 +17,16 @@ ref=$(text s | flux content store)
 flux kvs put --sync dir.w=1
 
 before=$(count)
+like 'says what it would do' '^would free [1-9][0-9]* blobs of .*, keep [1-9]' flux gc --dry-run
+is 'and does not' "$before" count
+is 'it would do it again, phase after phase' 'mark sweep' sh -c \
+    'flux gc -n -v 2>&1 >/dev/null | sed -n "s/^flux-gc: \([a-z]*\): .*/\1/p" | xargs'
+like 'how far it is' '^flux-gc: sweep: [0-9]*%, [1-9][0-9]* blobs of garbage' sh -c 'flux gc -n -vv 2>&1'
+like 'one at a time, past the cache' '"freed":{"blobs":[1-9]' flux gc -n --maxreqs=1 --no-cache --json
+fails 'none at a time' 1 'maxreqs: must be 1 or more' flux gc --maxreqs=0
+fails 'as the service sees it' 1 'maxreqs is a number from 1' flux python -c '
+import flux
+flux.Flux().rpc("content-backing.collect", {"maxreqs": 0}).get()'
 like 'says what it did' '^freed [1-9][0-9]* blobs of .*, kept [1-9]' flux gc
 succeeds 'fewer blobs' [ "$(count)" -lt "$before" ]
 like 'finds nothing more' '"freed":{"blobs":0,"bytes":0}' flux gc --json

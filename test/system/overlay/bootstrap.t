@@ -145,6 +145,8 @@ refused 'an unknown key' 'bootstrap.nosuch: there is no such key' 'nosuch = 1'
 refused 'a host twice' 'bootstrap.hosts: a0 is listed twice' 'hosts = [{ host = "a0,a0" }]'
 refused 'an address that is none' 'bootstrap.bind: .*tcp://' 'default_bind = "eth0"' 'hosts = [{ host = "a[0-1]" }]'
 printf '[bootstrap]\n' >alone.toml
+fails 'no hosts, and several brokers' 1 'bootstrap.hosts: is missing, and this is one of 2' \
+    flux start -s2 -c alone.toml true
 is 'no hosts: alone' '1 config' broker a0 -calone.toml sh -c 'echo $(flux getattr size) $(flux getattr broker.boot-method)'
 fails 'asked for, and not there' 1 'no \[bootstrap\]' broker a0 -Sbroker.boot-method=config true
 finish

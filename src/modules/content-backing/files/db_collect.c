@@ -129,7 +129,7 @@ static int sweep_entry (struct db *db, struct db_swept *s, const char *name,
         s->live_bytes += len;
         return 0;
     }
-    if (db_drop (db, hash, len) < 0)
+    if (!s->keep && db_drop (db, hash, len) < 0)
         return db_fail (error, "freeing a blob");
     s->freed++;
     s->freed_bytes += len;

@@ -210,6 +210,27 @@ static void test_number_again (void **state)
     db_close (db);
 }
 
+/* What would go is counted, and stays. */
+static void test_keep (void **state)
+{
+    struct db *db = open_db ();
+    struct db_swept s = { .keep = true };
+    flux_error_t error;
+
+    fill (db);
+    assert_int_equal (db_collect_begin (db, &error), 0);
+    for (int n = 0; n < BLOBS; n += 2)
+        assert_int_equal (mark (db, n, false), 1);
+    while (db_sweep (db, &s, now_and_then, NULL, &error) > 0)
+        ;
+    db_collect_end (db);
+    assert_int_equal (s.freed, BLOBS / 2);
+    assert_int_equal (s.live, BLOBS - BLOBS / 2);
+    for (int n = 0; n < BLOBS; n++)
+        assert_true (has (db, n));
+    db_close (db);
+}
+
 static void test_shrink (void **state)
 {
     struct db *db = open_db ();
@@ -288,9 +309,9 @@ static void test_faults (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_marks), in_dir (test_sweep),
-        in_dir (test_sweep_slowly),    in_dir (test_number_again),
-        in_dir (test_shrink),          cmocka_unit_test (test_faults),
+        cmocka_unit_test (test_marks),  in_dir (test_sweep), in_dir (test_sweep_slowly),
+        in_dir (test_number_again),     in_dir (test_keep),  in_dir (test_shrink),
+        cmocka_unit_test (test_faults),
     };
     int rc;
 

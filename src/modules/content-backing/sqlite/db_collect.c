@@ -99,6 +99,8 @@ static int sweep_row (struct db *db, struct db_swept *s, const struct row *row,
     }
     s->freed++;
     s->freed_bytes += row->len;
+    if (s->keep)
+        return 0;
     sqlite3_bind_int64 (db->drop, 1, row->id);
     return db_run (db, db->drop, error, "freeing a blob");
 }

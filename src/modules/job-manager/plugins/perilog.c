@@ -279,10 +279,8 @@ static flux_cmd_t *make_command (struct work *w, json_t *command)
             goto error;
     }
     if (!cmd || flux_cmd_setcwd (cmd, cwd) < 0
-        || flux_cmd_setenvf (cmd, 1, "FLUX_JOB_ID", "%s", f58 (w->id)) < 0
-        || flux_cmd_setenvf (cmd, 1, "FLUX_JOB_USERID", "%d", (int)w->userid) < 0)
+        || rankexec_set_environment (cmd, w->id, w->userid, w->ranks) < 0)
         goto error;
-    flux_cmd_unsetenv (cmd, "FLUX_URI"); /* each rank has its own */
     return cmd;
 error:
     flux_cmd_destroy (cmd);

@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Union
 
-ENCODINGS = ("dec", "hex", "kvs", "dothex", "f58", "f58plain")
+ENCODINGS = ("dec", "hex", "kvs", "dothex", "words", "f58", "f58plain", "emoji")
 
 
 def id_parse(jobid_str: str) -> int:
@@ -85,12 +85,12 @@ class JobID(int):
 
     @property
     def words(self) -> str:
-        """Words. ValueError as long as the library has no list of words."""
+        """Words: reform-remote-galileo--heart-package-academy."""
         return self.encode("words")
 
     @property
     def emoji(self) -> str:
-        """Emoji. ValueError as long as the library has no table of them."""
+        """Emoji, the first of which is 0."""
         return self.encode("emoji")
 
     @property
