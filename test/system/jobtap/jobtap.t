@@ -95,6 +95,30 @@ for topic in job.state.inactive job.destroy job.inactive-add; do
     flux jobtap remove faulty.so
 done
 
+# Answers that make no sense.
+answers () {
+    flux jobtap load ./faulty.so at="$2" how="$3" || not_ok "load for $2"
+    fails "$1" 1 "type=jobtap severity=0 faulty.so: $2: $4" flux run true
+    flux jobtap remove faulty.so
+}
+answers 'a priority that is none' job.state.priority priority 'a priority is an integer'
+answers 'an R that is none' job.state.sched R 'R is no resource set: .*R_lite'
+flux jobtap load ./faulty.so at=job.state.depend how=post
+succeeds 'events that cannot be are not posted' flux run true
+flux jobtap remove faulty.so
+is 'those that can are' '1 1' sh -c 'flux job eventlog $(flux job last) >log
+    echo $(grep -c " jobspec-update .*odd" log) $(grep -c " a .b.*n" log)'
+
+# Crashes are those of the broker, which says who it was.
+dies () {
+    fails "$1" "$2" "job-manager: jobtap plugin 'faulty.so' $3" timeout 30 flux start \
+        sh -c "flux jobtap load $DIR/faulty.so at=$4 how=$5; flux run true; true"
+}
+dies 'a crash' 139 'crashed in job.state.run' job.state.run segv
+dies 'an abort' 134 'crashed in job.create' job.create abort
+dies 'a crash when it is loaded' 139 'crashed in flux_plugin_init' init segv
+dies 'a call of exit' 0 'called exit .. in job.new' job.new exit
+
 flux jobtap load ./faulty.so at=plugin.query text='ask me not'
 fails 'a query that fails' 1 'ask me not' flux jobtap query faulty.so
 succeeds 'all are removed' flux jobtap remove all
