@@ -49,6 +49,12 @@ fails 'a plugin that does not like the configuration' 1 'ERROR: too small' \
 fails 'a value that is missing' 1 'Missing required value for key badconf' \
     flux jobtap load ./faulty.so badconf
 fails 'to remove what is not there' 1 'ERROR: nosuch.so not found' flux jobtap remove nosuch.so
+fails 'a conf that is none' 1 'conf is no object' flux python -c "
+import flux, sys
+try:
+    flux.Flux().rpc('job-manager.jobtap', {'load': '$DIR/faulty.so', 'conf': [1]}).get()
+except OSError as e:
+    sys.exit(str(e))"
 fails 'to query what is not there' 1 'ERROR: nosuch: plugin not found' \
     flux jobtap query nosuch
 fails 'no subcommand' 1 'Unknown subcommand: nosuch' flux jobtap nosuch

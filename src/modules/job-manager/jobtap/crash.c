@@ -23,8 +23,9 @@ static struct crash_call current;
 
 static void say (const char *plugin, const char *what, const char *topic)
 {
-    const char *text[] = { "job-manager: jobtap plugin '", plugin, "' ", what, " ", topic,
-                           "\n" };
+    const char *text[] = {
+        "job-manager: jobtap plugin '", plugin, "' ", what, " ", topic, "\n"
+    };
     char line[512];
     size_t len = 0;
 

@@ -430,8 +430,12 @@ static void jobtap_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPROTO, "neither load nor remove");
         return;
     }
-    if (conf && !json_is_object (conf))
+    if (json_is_null (conf))
         conf = NULL;
+    if (conf && !json_is_object (conf)) {
+        flux_respond_error (h, msg, EPROTO, "conf is no object");
+        return;
+    }
     if (jobtap_change (ctx->jobtap, remove, load, conf, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
         return;
