@@ -338,6 +338,10 @@ int flux_plugin_init (flux_plugin_t *p)
 EOF
 fails 'a plugin that refuses' 1 'plugin .*refusing.so: flux_plugin_init failed' \
     flux run -o userrc=refusing.lua true
+mkdir beside
+cp task-env.so beside/
+echo 'plugin.load { file = "./task-env.so" }' >beside/rc.lua
+is 'a plugin beside its userrc' 0 flux run -o userrc=beside/rc.lua sh -c 'echo $MY_RANK'
 echo 'plugin.load { file = "nosuch.so" }' >nosuch.lua
 fails 'a plugin that is not there' 1 'nosuch.lua:1: plugin nosuch.so: not found' \
     flux run -o userrc=nosuch.lua true
