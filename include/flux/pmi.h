@@ -5,7 +5,8 @@
  * ERR_INIT before PMI_Init and after PMI_Finalize, ERR_INVALID_ARG where there is nothing
  * to put a result into, FAIL where the process manager says no or has gone. Nothing is
  * handed out: all is copied into the caller's memory, with a NUL behind text, and
- * ERR_INVALID_LENGTH if it does not fit. Calls wait for the answer; not thread safe. */
+ * ERR_INVALID_LENGTH if it does not fit. Calls wait for the answer; threads take
+ * turns. */
 #ifndef FLUX_PMI_H
 #define FLUX_PMI_H
 

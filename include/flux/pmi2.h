@@ -5,7 +5,7 @@
  * PMI2_Finalize, ERR_INVALID_ARG where there is nothing to put a result into,
  * ERR_INVALID_LENGTH where it does not fit, FAIL where the process manager says no or has
  * gone. Results are copied into the caller's memory, text with a NUL; lengths are bytes
- * with it. Calls wait for the answer; not thread safe. */
+ * with it. Calls wait for the answer; threads take turns. */
 #ifndef FLUX_PMI2_H
 #define FLUX_PMI2_H
 

@@ -1,6 +1,7 @@
 #include "libs/group.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,19 @@ struct group {
     struct pmi_client *client; /* NULL: alone */
     struct hashmap *kvs;       /* alone: what was put */
 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int group_lock (void)
+{
+    return pthread_mutex_lock (&lock);
+}
+
+void group_unlock (int *result)
+{
+    if (*result == 0)
+        pthread_mutex_unlock (&lock);
+}
 
 struct group *group_join (void)
 {

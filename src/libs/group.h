@@ -1,5 +1,6 @@
 /* The process group of this process, as libpmi and libpmi2 see it: under a process
- * manager (PMI-1 over PMI_FD), or alone. One for each process; not thread safe. */
+ * manager (PMI-1 over PMI_FD), or alone. One for each process. Threads take turns: who calls
+ * has the lock. */
 #ifndef LIBS_GROUP_H
 #define LIBS_GROUP_H
 
@@ -11,6 +12,12 @@
 #define GROUP_VALUE_MAX 1024
 
 struct group;
+
+/* To the end of the block no other thread that does so talks to the process manager. */
+#define GROUP_LOCK                                                                     \
+    int group_lock_ __attribute__ ((cleanup (group_unlock), unused)) = group_lock ()
+int group_lock (void);
+void group_unlock (int *lock);
 
 /* NULL with errno: there is a process manager, but no talking to it. */
 struct group *group_join (void);

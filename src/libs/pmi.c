@@ -12,6 +12,7 @@ static struct group *group;
 
 int PMI_Init (int *spawned)
 {
+    GROUP_LOCK;
     const char *s = getenv ("PMI_SPAWNED");
 
     if (!spawned)
@@ -24,6 +25,8 @@ int PMI_Init (int *spawned)
 
 int PMI_Initialized (int *initialized)
 {
+    GROUP_LOCK;
+
     if (!initialized)
         return PMI_ERR_INVALID_ARG;
     *initialized = group != NULL;
@@ -32,6 +35,7 @@ int PMI_Initialized (int *initialized)
 
 int PMI_Finalize (void)
 {
+    GROUP_LOCK;
     struct group *g = group;
 
     if (!g)
@@ -64,16 +68,21 @@ static int give (int *result, int value)
 
 int PMI_Get_size (int *size)
 {
+    GROUP_LOCK;
+
     return give (size, group ? group_size (group) : 0);
 }
 
 int PMI_Get_rank (int *rank)
 {
+    GROUP_LOCK;
+
     return give (rank, group ? group_rank (group) : 0);
 }
 
 int PMI_Get_universe_size (int *size)
 {
+    GROUP_LOCK;
     int rc = check (size);
 
     return rc ? rc : group_universe_size (group, size) < 0 ? PMI_FAIL : PMI_SUCCESS;
@@ -81,6 +90,7 @@ int PMI_Get_universe_size (int *size)
 
 int PMI_Get_appnum (int *appnum)
 {
+    GROUP_LOCK;
     int rc = check (appnum);
 
     return rc ? rc : group_appnum (group, appnum) < 0 ? PMI_FAIL : PMI_SUCCESS;
@@ -88,6 +98,7 @@ int PMI_Get_appnum (int *appnum)
 
 int PMI_Get_clique_size (int *size)
 {
+    GROUP_LOCK;
     int rc = check (size);
 
     if (rc)
@@ -97,6 +108,7 @@ int PMI_Get_clique_size (int *size)
 
 int PMI_Get_clique_ranks (int ranks[], int length)
 {
+    GROUP_LOCK;
     int rc = check (ranks), count;
 
     if (rc)
@@ -108,26 +120,36 @@ int PMI_Get_clique_ranks (int ranks[], int length)
 
 int PMI_KVS_Get_name_length_max (int *length)
 {
+    GROUP_LOCK;
+
     return give (length, GROUP_NAME_MAX);
 }
 
 int PMI_KVS_Get_key_length_max (int *length)
 {
+    GROUP_LOCK;
+
     return give (length, GROUP_KEY_MAX);
 }
 
 int PMI_KVS_Get_value_length_max (int *length)
 {
+    GROUP_LOCK;
+
     return give (length, GROUP_VALUE_MAX);
 }
 
 int PMI_Get_id_length_max (int *length)
 {
+    GROUP_LOCK;
+
     return give (length, GROUP_NAME_MAX);
 }
 
 int PMI_KVS_Get_my_name (char kvsname[], int length)
 {
+    GROUP_LOCK;
+
     if (!kvsname)
         return PMI_ERR_INVALID_ARG;
     if (!group)
@@ -161,6 +183,7 @@ static int check_key (const char *kvsname, const char *key)
 
 int PMI_KVS_Put (const char kvsname[], const char key[], const char value[])
 {
+    GROUP_LOCK;
     int rc = check_key (kvsname, key);
 
     if (rc)
@@ -172,6 +195,8 @@ int PMI_KVS_Put (const char kvsname[], const char key[], const char value[])
 
 int PMI_KVS_Commit (const char kvsname[])
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI_ERR_INIT;
     return kvsname && strcmp (kvsname, group_name (group)) == 0 ? PMI_SUCCESS
@@ -180,6 +205,7 @@ int PMI_KVS_Commit (const char kvsname[])
 
 int PMI_KVS_Get (const char kvsname[], const char key[], char value[], int length)
 {
+    GROUP_LOCK;
     int rc = check_key (kvsname, key);
     const char *s;
 
@@ -200,6 +226,8 @@ int PMI_KVS_Get (const char kvsname[], const char key[], char value[], int lengt
 
 int PMI_Barrier (void)
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI_ERR_INIT;
     return group_barrier (group) < 0 ? PMI_FAIL : PMI_SUCCESS;

@@ -12,6 +12,7 @@ static struct group *group;
 
 int PMI2_Init (int *spawned, int *size, int *rank, int *appnum)
 {
+    GROUP_LOCK;
     const char *s = getenv ("PMI_SPAWNED");
 
     if (!spawned || !size || !rank || !appnum)
@@ -26,6 +27,7 @@ int PMI2_Init (int *spawned, int *size, int *rank, int *appnum)
 
 int PMI2_Finalize (void)
 {
+    GROUP_LOCK;
     struct group *g = group;
 
     if (!g)
@@ -36,6 +38,8 @@ int PMI2_Finalize (void)
 
 int PMI2_Initialized (void)
 {
+    GROUP_LOCK;
+
     return group != NULL;
 }
 
@@ -55,6 +59,8 @@ static int copy_out (const char *s, char *buf, int size)
 
 int PMI2_Job_GetId (char jobid[], int jobid_size)
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI2_ERR_INIT;
     return jobid ? copy_out (group_name (group), jobid, jobid_size)
@@ -63,6 +69,8 @@ int PMI2_Job_GetId (char jobid[], int jobid_size)
 
 int PMI2_Job_GetRank (int *rank)
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI2_ERR_INIT;
     if (!rank)
@@ -74,6 +82,8 @@ int PMI2_Job_GetRank (int *rank)
 /* The tasks of this node. */
 int PMI2_Info_GetSize (int *size)
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI2_ERR_INIT;
     if (!size)
@@ -90,6 +100,7 @@ static int check_key (const char *key)
 
 int PMI2_KVS_Put (const char key[], const char value[])
 {
+    GROUP_LOCK;
     int rc;
 
     if (!group)
@@ -104,6 +115,7 @@ int PMI2_KVS_Put (const char key[], const char value[])
 int PMI2_KVS_Get (const char *jobid, int src_pmi_id, const char key[], char value[],
                   int maxvalue, int *vallen)
 {
+    GROUP_LOCK;
     const char *s;
     int len, rc;
 
@@ -124,6 +136,8 @@ int PMI2_KVS_Get (const char *jobid, int src_pmi_id, const char key[], char valu
 
 int PMI2_KVS_Fence (void)
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI2_ERR_INIT;
     return group_barrier (group) < 0 ? PMI2_FAIL : PMI2_SUCCESS;
@@ -131,6 +145,7 @@ int PMI2_KVS_Fence (void)
 
 int PMI2_Info_GetJobAttr (const char name[], char value[], int valuelen, int *found)
 {
+    GROUP_LOCK;
     const char *s = NULL;
     char number[16];
     int n;
@@ -153,6 +168,8 @@ int PMI2_Info_GetJobAttr (const char name[], char value[], int valuelen, int *fo
 int PMI2_Info_GetJobAttrIntArray (const char name[], int array[], int arraylen,
                                   int *outlen, int *found)
 {
+    GROUP_LOCK;
+
     if (!group)
         return PMI2_ERR_INIT;
     if (!name || !array || arraylen < 1 || !outlen || !found)

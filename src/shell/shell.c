@@ -491,6 +491,8 @@ static void turn (struct shell *sh)
     timeout = shell_timeout (shell_deadline (sh));
     n = shell_plug ? shell_plug->wait (sh, events, 64, timeout)
                    : epoll_wait (sh->epoll_fd, events, 64, timeout);
+    if (n < 0 && errno != EINTR) /* it would spin for ever */
+        shell_exit (sh, 1);
     for (int i = 0; i < n; i++) {
         struct source *src = events[i].data.ptr;
         if (src->fd >= 0)
@@ -621,8 +623,8 @@ static void send_exit (struct shell *sh)
     buf_printf (&b, "%d", sh->rc << 8);
     shell_send (sh, 'X', &b);
     buf_fini (&b);
-    if (!sh->broken)
-        frame_flush (&sh->out);
+    if (!sh->broken && frame_flush (&sh->out) < 0)
+        sh->broken = true; /* who is told nothing hears of it from the server */
 }
 
 void shell_finish (struct shell *sh)

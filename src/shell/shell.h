@@ -194,6 +194,10 @@ void shell_destroy (struct shell *sh);
 /* The status of a shell's process that has sent its last frame. With any other the process
  * has ended by itself: a plugin has called exit (3), perhaps. */
 #define SHELL_TOLD 113
+/* And of one that could not send any: the note of its exception stands in a file, whose
+ * name is that of the tmpdir, and this. */
+#define SHELL_DAMAGED 114
+#define SHELL_SAID ".said"
 /* The shell of a process of its own: from the start record, unless that was parsed
  * already, to its exit. The status of the process: SHELL_TOLD, or 1. */
 int shell_run (struct shell *take_sh, const char *text, size_t len, int in_fd);

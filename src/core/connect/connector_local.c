@@ -305,6 +305,11 @@ static flux_t *open_stream (struct msgstream *stream, struct ssh *ssh, const cha
 flux_t *connector_local_open (const char *path, int flags, double limit,
                               flux_error_t *error)
 {
+    if (!path[0]) {
+        errno = EINVAL;
+        error_text (error, "local://: a path is missing");
+        return NULL;
+    }
     return open_stream (connect_stream (path, limit, error), NULL, path, flags);
 }
 

@@ -207,7 +207,7 @@ static __attribute__ ((noinline)) pid_t vfork_child (const struct spawn *s,
     return pid;
 }
 
-static pid_t fork_child (const struct spawn *s, volatile int *err)
+static pid_t fork_child (const struct spawn *s, const sigset_t *old, volatile int *err)
 {
     int fd[2];
     int child_err = 0;
@@ -224,6 +224,8 @@ static pid_t fork_child (const struct spawn *s, volatile int *err)
         _exit (127);
     }
     int saved = errno;
+    pthread_sigmask (SIG_SETMASK, old,
+                     NULL); /* what runs before the exec may take long */
     close (fd[1]);
     if (pid > 0) {
         ssize_t n;
@@ -256,7 +258,7 @@ pid_t spawn_process (const struct spawn *s)
     }
     sigfillset (&all);
     pthread_sigmask (SIG_SETMASK, &all, &old);
-    pid = s->flags & SPAWN_FORK || !VFORK_SHARES ? fork_child (s, &err)
+    pid = s->flags & SPAWN_FORK || !VFORK_SHARES ? fork_child (s, &old, &err)
                                                  : vfork_child (s, &err);
     int saved = errno;
     pthread_sigmask (SIG_SETMASK, &old, NULL);

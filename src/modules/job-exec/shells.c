@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hashmap.h"
 #include "base/json/jsonout.h"
 #include "core/kvs/storage.h"
@@ -37,6 +38,8 @@
 /* Of one frame of a shell: the keys that its tasks bring into a barrier. */
 #define PIECES_MAX (64 * 1024 * 1024)
 #define RETRY_AFTER 0.2
+/* What plugins print is no reason to fill everybody's log. */
+#define LOG_LINES_PER_SECOND 100
 /* A server that is just ending may still be found. */
 #define FOUND_TRIES 50
 
@@ -69,6 +72,8 @@ struct shells {
     struct buf out;
     size_t out_pos; /* written already */
     struct idmap *jobs;
+    double log_since; /* of this second so many lines were logged */
+    int log_lines;
     bool reading; /* what is in `in` is being handed out */
     bool lost;    /* meanwhile */
 };
@@ -264,13 +269,27 @@ static void stdout_cb (flux_subprocess_t *p, const char *stream)
         got_bytes (sh, data, n);
 }
 
+static bool may_log (struct shells *sh)
+{
+    double now = clock_monotonic ();
+
+    if (now >= sh->log_since + 1) {
+        sh->log_since = now;
+        sh->log_lines = 0;
+    }
+    if (++sh->log_lines == LOG_LINES_PER_SECOND)
+        flux_log (sh->h, LOG_ERR, "rank %u: job shells say more than can be logged",
+                  sh->rank);
+    return sh->log_lines < LOG_LINES_PER_SECOND;
+}
+
 static void stderr_cb (flux_subprocess_t *p, const char *stream)
 {
     struct shells *sh = flux_subprocess_aux_get (p, "shells");
     const char *line;
     int n = flux_subprocess_getline (p, stream, &line);
 
-    if (n > 0)
+    if (n > 0 && may_log (sh))
         flux_log (sh->h, LOG_ERR, "rank %u: %.*s", sh->rank,
                   line[n - 1] == '\n' ? n - 1 : n, line);
 }

@@ -41,17 +41,17 @@ def _error_text(exc: Exception) -> str:
     return os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else str(exc)
 
 
-def _rank_matches(ranks: str, rank: int) -> bool:
+def _rank_matches(name: str, ranks: str, rank: int) -> bool:
     if ranks == "all":
         return True
     if ranks[:1] in ("<", ">"):
         if not ranks[1:].isdigit():
-            raise ModprobeError(f"ranks: '{ranks}' is not a number after {ranks[0]}")
+            raise ModprobeError(f"{name}: ranks: '{ranks}' is not a number after {ranks[0]}")
         return rank < int(ranks[1:]) if ranks[0] == "<" else rank > int(ranks[1:])
     try:
         return rank in IDset(ranks)
     except (ValueError, OSError):
-        raise ModprobeError(f"ranks: '{ranks}' is not an idset") from None
+        raise ModprobeError(f"{name}: ranks: '{ranks}' is not an idset") from None
 
 
 class _Unit:
@@ -446,7 +446,9 @@ class Modprobe:
         """It is not for this rank, or something that it needs is not there."""
         if unit.forced is not None:
             return not unit.forced
-        if getattr(unit, "disabled", False) or not _rank_matches(unit.ranks, self.rank):
+        if getattr(unit, "disabled", False) or not _rank_matches(
+            unit.name, unit.ranks, self.rank
+        ):
             return True
         conditions = (
             (unit.needs_config, lambda k: self.conf_get(k) is not None),

@@ -71,6 +71,7 @@ int plugs_wait (struct shell *sh, struct epoll_event *events, int max, int timeo
         flux_watcher_start (plugs.timer_w);
     }
     flux_reactor_run (plugs.r, FLUX_REACTOR_ONCE);
+    guard_turn ();
     return epoll_wait (sh->epoll_fd, events, max, 0);
 }
 

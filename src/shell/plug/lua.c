@@ -91,17 +91,22 @@ static json_t *array_to_json (lua_State *L, int index, int depth)
 {
     json_t *o = json_array ();
     lua_Integer n = luaL_len (L, index);
+    int rc = 0;
 
-    for (lua_Integer i = 1; i <= n; i++) {
+    for (lua_Integer i = 1; rc == 0 && i <= n; i++) {
         lua_geti (L, index, i);
-        json_array_append_new (o, to_json (L, lua_gettop (L), depth + 1));
+        rc = json_array_append_new (o, to_json (L, lua_gettop (L), depth + 1));
         lua_pop (L, 1);
     }
-    return o;
+    if (rc == 0)
+        return o;
+    json_decref (o);
+    return NULL;
 }
 
 static json_t *table_to_json (lua_State *L, int index, int depth)
 {
+    int top = lua_gettop (L), rc = 0;
     json_t *o;
 
     if (depth > DEPTH_MAX)
@@ -110,16 +115,20 @@ static json_t *table_to_json (lua_State *L, int index, int depth)
         return array_to_json (L, index, depth);
     o = json_object ();
     lua_pushnil (L);
-    while (lua_next (L, index)) {
+    while (rc == 0 && lua_next (L, index)) {
         lua_pushvalue (L, -2); /* lua_tostring would change the key itself */
-        json_object_set_new (o, lua_tostring (L, -1),
-                             to_json (L, lua_gettop (L) - 1, depth + 1));
+        rc = json_object_set_new (o, lua_tostring (L, -1),
+                                  to_json (L, lua_gettop (L) - 1, depth + 1));
         lua_pop (L, 2);
     }
-    return o;
+    lua_settop (L, top);
+    if (rc == 0)
+        return o;
+    json_decref (o);
+    return NULL;
 }
 
-/* NULL: a value that JSON has not. */
+/* NULL: a value that JSON has not is somewhere in it. */
 static json_t *to_json (lua_State *L, int index, int depth)
 {
     size_t len;

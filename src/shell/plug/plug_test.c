@@ -2,6 +2,7 @@
 #include "base/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -430,6 +431,88 @@ static void who_does_not_return_is_named (void **state)
     free (text);
 }
 
+static int take_fds (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                     void *data)
+{
+    close_range (3, ~0U, 0);
+    return 0;
+}
+
+static int take_input (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                       void *data)
+{
+    close (0);
+    return open ("/dev/zero", O_RDONLY) == 0 ? 0 : -1; /* another has its number */
+}
+
+static int ignore (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                   void *data)
+{
+    signal (SIGCHLD, SIG_IGN);
+    return 0;
+}
+
+static int copy (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
+                 void *data)
+{
+    waitpid (fork (), NULL, 0);
+    return 0;
+}
+
+static void who_takes_what_the_shell_lives_by_is_named (void **state)
+{
+    static const struct {
+        flux_plugin_f f;
+        const char *text;
+    } cases[] = {
+        { take_input, "o 7 before\nx 7 {\"type\":\"exec\",\"severity\":0,\"note\":"
+                      "\"plugin 'say ?x?' has closed descriptors of the job shell in "
+                      "t\"}\nX 7 256\n" },
+        { ignore, "o 7 before\nx 7 {\"type\":\"exec\",\"severity\":0,\"note\":"
+                  "\"plugin 'say ?x?' has SIGCHLD ignored in the job shell in "
+                  "t\"}\nX 7 256\n" },
+    };
+    int status;
+
+    for (size_t i = 0; i < sizeof (cases) / sizeof (cases[0]); i++) {
+        char *text = last_words (cases[i].f, &status);
+        assert_string_equal (text, cases[i].text);
+        assert_true (WIFEXITED (status) && WEXITSTATUS (status) == SHELL_TOLD);
+        free (text);
+    }
+}
+
+static void who_takes_the_way_out_is_in_a_file (void **state)
+{
+    char dir[] = "/tmp/plug_test.XXXXXX", path[300], *text;
+    int status;
+
+    assert_non_null (mkdtemp (dir));
+    snprintf (sh.tmpdir, sizeof (sh.tmpdir), "%s/jobtmp-0-0", dir);
+    snprintf (path, sizeof (path), "%s" SHELL_SAID, sh.tmpdir);
+    text = last_words (take_fds, &status);
+    assert_string_equal (text, "");
+    free (text);
+    assert_true (WIFEXITED (status) && WEXITSTATUS (status) == SHELL_DAMAGED);
+    text = file_read_all (path, NULL);
+    assert_string_equal (
+        text, "plugin 'say ?x?' has closed descriptors of the job shell in t");
+    free (text);
+    assert_int_equal (dir_remove (dir), 0);
+}
+
+static void a_copy_of_the_shell_ends (void **state)
+{
+    int status;
+    char *text = last_words (copy, &status);
+
+    assert_string_equal (text, "x 7 {\"type\":\"exec\",\"severity\":0,\"note\":"
+                               "\"plugin 'say ?x?' has forked a process that returns "
+                               "from t\"}\n");
+    assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 98);
+    free (text);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown (f, set_up, tear_down)
 
 int main (void)
@@ -450,6 +533,9 @@ int main (void)
         TEST (messages_have_levels),
         TEST (who_crashes_is_named),
         TEST (who_does_not_return_is_named),
+        TEST (who_takes_what_the_shell_lives_by_is_named),
+        TEST (who_takes_the_way_out_is_in_a_file),
+        TEST (a_copy_of_the_shell_ends),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

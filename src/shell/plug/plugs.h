@@ -84,6 +84,9 @@ int guard_init (void);
 int guard_read_limit (void);
 struct guard guard_enter (const char *plugin, const char *topic);
 void guard_leave (struct guard before);
+/* After a turn of the reactor, in which anybody may have been called. As after each call:
+ * if what the shell lives by is no more, the process ends, and says who it was. */
+void guard_turn (void);
 /* In a process that is about to be a task: the same holds there. */
 void guard_after_fork (void);
 /* False in a process that is about to be a task. */

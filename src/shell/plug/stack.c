@@ -170,8 +170,13 @@ int plugs_load (const char *pattern, const char *conf, flux_error_t *error)
 {
     bool searched =
         pattern[0] != '/' && strncmp (pattern, "./", 2) && strncmp (pattern, "../", 3);
+    char beside[4096];
     int count = 0;
 
+    if (!searched && pattern[0] != '/' && plugs.rcdir
+        && snprintf (beside, sizeof (beside), "%s/%s", plugs.rcdir, pattern)
+               < (int)sizeof (beside))
+        pattern = beside;
     if ((searched ? load_searched (pattern, conf, &count, error)
                   : load_glob (pattern, conf, &count, error))
         < 0)

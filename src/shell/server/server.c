@@ -405,12 +405,17 @@ static void route (const struct frame *f)
     if (inside_frame (f))
         return;
     struct child *c = idmap_lookup (server.ids, f->id);
-    if (!c)
-        return; /* it has just ended */
+    if (!c) { /* it has just ended; who kills it may not have heard of that */
+        if (f->type == 'K')
+            report_exit (f->id, SIGKILL);
+        return;
+    }
     if (f->type == 'K') {
         kill_child (c, frame_signum (f));
         return;
     }
+    if (c->pid > 0 && f->type == 'k' && frame_signum (f) == SIGKILL)
+        kill (c->pid, SIGCONT); /* that signal waits for nobody to go on */
     if (c->pid > 0 && c->in.fd < 0)
         return; /* it takes no more: it is ending */
     if (c->out.len + f->len > CHILD_BUFFER_MAX
@@ -422,9 +427,43 @@ static void route (const struct frame *f)
     child_flush (c);
 }
 
+/* Cut, and without what JSON would escape: the file is whoever's. False: it is not there. */
+static bool read_said (int slot, char *note, size_t size)
+{
+    char dir[256], path[270];
+    ssize_t n;
+    int fd;
+
+    shell_tmpdir_path (dir, sizeof (dir), server.rank, slot);
+    snprintf (path, sizeof (path), "%s" SHELL_SAID, dir);
+    if ((fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) < 0)
+        return false;
+    n = read (fd, note, size - 1);
+    close (fd);
+    unlink (path);
+    for (ssize_t i = 0; i < n; i++) {
+        if (note[i] == '"' || note[i] == '\\' || note[i] < ' ' || note[i] > '~')
+            note[i] = '?';
+    }
+    note[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+static void report_end (uint64_t id, int slot, int status)
+{
+    char note[128];
+
+    if (WEXITSTATUS (status) == SHELL_DAMAGED && read_said (slot, note, sizeof (note)))
+        report_exception (id, note);
+    else
+        report_exception (id, "the job shell has ended before its job: has a plugin "
+                              "called exit (), or closed its descriptors?");
+}
+
 static void reap_child (struct child *c, int status)
 {
     uint64_t id = c->id;
+    int slot = c->slot;
     bool exited = WIFEXITED (status);
     /* it has said so itself */
     bool told = c->cleaner || (exited && WEXITSTATUS (status) == SHELL_TOLD);
@@ -433,8 +472,7 @@ static void reap_child (struct child *c, int status)
     if (told)
         return;
     if (exited)
-        report_exception (id, "the job shell has ended before its job: has a plugin "
-                              "called exit ()?");
+        report_end (id, slot, status);
     report_exit (id, exited ? 1 << 8 : status);
 }
 

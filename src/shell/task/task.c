@@ -97,8 +97,20 @@ static void start_failed (struct shell *sh, struct task *t, const char *arg, int
     errno = err;
 }
 
-/* What is started, unless a plugin has other ideas. */
-static int spawn_task (struct shell *sh, struct task *t, struct spawn *s)
+static void close_fds (int fds[4])
+{
+    int saved = errno;
+
+    for (int i = 0; i < 4; i++) {
+        if (fds[i] >= 0)
+            close (fds[i]);
+        fds[i] = -1;
+    }
+    errno = saved;
+}
+
+/* What is started, unless a plugin has other ideas. fds: the child's. */
+static int spawn_task (struct shell *sh, struct task *t, struct spawn *s, int fds[4])
 {
     if (shell_plug && shell_plug->task_init (sh, t, s) < 0)
         return -1;
@@ -106,6 +118,7 @@ static int spawn_task (struct shell *sh, struct task *t, struct spawn *s)
         start_failed (sh, t, s->argv[0], errno);
         return -1;
     }
+    close_fds (fds); /* before a plugin can leave them to another process */
     sh->running++;
     sh->streams_open += t->pty ? 1 : 2;
     if (shell_oom_adjust (sh, t) < 0)
@@ -172,17 +185,12 @@ static int start_task (struct shell *sh, struct task *t)
         .blocked = choose_blocked (argv),
     };
     cwd_errno = 0;
-    rc = spawn_task (sh, t, &s);
+    rc = spawn_task (sh, t, &s, fds);
     if (cwd_errno != 0 && t->localid == 0)
         shell_warn_cwd (sh, cwd_errno);
-done:;
-    int saved = errno;
-    for (int i = 0; i < 4; i++) {
-        if (fds[i] >= 0)
-            close (fds[i]);
-    }
-    free_argv (argv);
-    errno = saved;
+done:
+    close_fds (fds);
+    free_argv (argv); /* keeps errno */
     return rc;
 }
 
@@ -295,14 +303,31 @@ void shell_task_changed (struct shell *sh, struct task *t, int status)
         task_exited (sh, t, status);
 }
 
+/* Somebody else has waited for it. How it ended nobody knows. */
+static void status_lost (struct shell *sh, struct task *t)
+{
+    char note[128];
+
+    snprintf (note, sizeof (note),
+              "the exit status of task %d is lost: has a plugin called wait ()?",
+              t->rank);
+    shell_raise (sh, "exec", 0, note);
+    task_exited (sh, t, 1 << 8);
+}
+
 static void reap_each (struct shell *sh)
 {
     int status;
 
     for (int i = 0; i < sh->task_count; i++) {
         struct task *t = &sh->tasks[i];
-        if (t->pid > 0 && !t->exited && waitpid (t->pid, &status, WNOHANG) == t->pid)
+        if (t->pid <= 0 || t->exited)
+            continue;
+        pid_t pid = waitpid (t->pid, &status, WNOHANG);
+        if (pid == t->pid)
             shell_task_changed (sh, t, status);
+        else if (pid < 0 && errno == ECHILD)
+            status_lost (sh, t);
     }
 }
 

@@ -11,7 +11,8 @@ if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
     done
     cc -I"$FLUX_TEST_SOURCE/include" -o "$DIR/probe" \
         "$FLUX_TEST_SOURCE/test/system/jobtap/probe-call.c" \
-        -L"$FLUX_TEST_BUILD/src/core" -lflux-core -ljansson || exit 1
+        -L"$FLUX_TEST_BUILD/src/core" -Wl,-rpath,"$FLUX_TEST_BUILD/src/core" -lflux-core \
+        -ljansson || exit 1
     printf '[queues.a]\n[queues.b]\n[policy.jobspec.defaults.system]\nqueue = "a"\n' >q.toml
 fi
 under_flux 2 -c q.toml

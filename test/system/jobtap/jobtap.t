@@ -49,6 +49,12 @@ fails 'a plugin that does not like the configuration' 1 'ERROR: too small' \
 fails 'a value that is missing' 1 'Missing required value for key badconf' \
     flux jobtap load ./faulty.so badconf
 fails 'to remove what is not there' 1 'ERROR: nosuch.so not found' flux jobtap remove nosuch.so
+fails 'a conf that is none' 1 'conf is no object' flux python -c "
+import flux, sys
+try:
+    flux.Flux().rpc('job-manager.jobtap', {'load': '$DIR/faulty.so', 'conf': [1]}).get()
+except OSError as e:
+    sys.exit(str(e))"
 fails 'to query what is not there' 1 'ERROR: nosuch: plugin not found' \
     flux jobtap query nosuch
 fails 'no subcommand' 1 'Unknown subcommand: nosuch' flux jobtap nosuch
@@ -94,6 +100,30 @@ for topic in job.state.inactive job.destroy job.inactive-add; do
     succeeds "a failure of $topic comes too late" flux run true
     flux jobtap remove faulty.so
 done
+
+# Answers that make no sense.
+answers () {
+    flux jobtap load ./faulty.so at="$2" how="$3" || not_ok "load for $2"
+    fails "$1" 1 "type=jobtap severity=0 faulty.so: $2: $4" flux run true
+    flux jobtap remove faulty.so
+}
+answers 'a priority that is none' job.state.priority priority 'a priority is an integer'
+answers 'an R that is none' job.state.sched R 'R is no resource set: .*R_lite'
+flux jobtap load ./faulty.so at=job.state.depend how=post
+succeeds 'events that cannot be are not posted' flux run true
+flux jobtap remove faulty.so
+is 'those that can are' '1 1' sh -c 'flux job eventlog $(flux job last) >log
+    echo $(grep -c " jobspec-update .*odd" log) $(grep -c " a .b.*n" log)'
+
+# Crashes are those of the broker, which says who it was.
+dies () {
+    fails "$1" "$2" "job-manager: jobtap plugin 'faulty.so' $3" timeout 30 flux start \
+        sh -c "flux jobtap load $DIR/faulty.so at=$4 how=$5; flux run true; true"
+}
+dies 'a crash' 139 'crashed in job.state.run' job.state.run segv
+dies 'an abort' 134 'crashed in job.create' job.create abort
+dies 'a crash when it is loaded' 139 'crashed in flux_plugin_init' init segv
+dies 'a call of exit' 0 'called exit .. in job.new' job.new exit
 
 flux jobtap load ./faulty.so at=plugin.query text='ask me not'
 fails 'a query that fails' 1 'ask me not' flux jobtap query faulty.so

@@ -115,6 +115,11 @@ broken 'a handler without function' \
     'plugin.register { name = "x", handlers = { { topic = "shell.init" } } }' \
     'a handler has a topic, and fn, a function'
 broken 'a value that cannot be set' 'shell.options.x = print' 'shell.options.x: cannot be set'
+broken 'one in a table' 'shell.options.x = { a = { 1, print } }' 'shell.options.x: cannot be set'
+broken 'a key that is no name' 'shell.options.x = { [true] = 1 }' 'shell.options.x: cannot be set'
+broken 'a table in itself' 'local t = {} t[1] = t t[2] = t shell.options.x = t' 'shell.options.x: cannot be set'
+broken 'a text that is none' 'shell.options.x = "\255"' 'shell.options.x: cannot be set'
+broken 'os.exit' 'os.exit (0)' 'the job shell has ended before its job'
 broken 'a name that cannot be set' 'shell.info = 1' 'info cannot be set'
 broken 'a handler that throws' \
     'plugin.register { name = "x", handlers = { { topic = "shell.init", fn = function () error ("oh") end } } }' \
@@ -125,6 +130,11 @@ broken 'a handler that returns false' \
     'plugin.register { name = "x", handlers = { { topic = "task.init", fn = function () return false end } } }' \
     "plugin 'x': task.init failed"
 broken 'a loop' 'shell.options["plugin-timeout"] = 1; while true do end' 'rc.lua.* does not return from its initialization'
+echo 'for i = 1, 20000 do print ("flood") end' >rc.lua
+run flux run -o userrc=rc.lua true
+flux dmesg >log
+is 'what a plugin prints does not fill the log' '1 1' sh -c \
+    'n=$(grep -c flood log); echo $((n > 0 && n < 10000)) $(($(grep -c "say more than can be" log) > 0))'
 fails 'userrc without a name' 1 'userrc: expected the name of a file' flux run -o userrc true
 
 mkdir d

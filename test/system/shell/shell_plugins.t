@@ -9,14 +9,14 @@ if [ -n "${FLUX_TEST_SANITIZER:-}" ]; then
     exit 0
 fi
 
-# plugin NAME: builds NAME.so from stdin, and NAME.lua, which loads it.
+# plugin NAME [FLAG]: builds NAME.so from stdin, and NAME.lua, which loads it.
 plugin () {
     { echo "#define FLUX_SHELL_PLUGIN_NAME \"$1\""
       echo '#include <flux/shell.h>'
       cat
     } >"$1.c"
     cc -std=c11 -Wall -Wextra -Wno-unused-parameter -Werror -shared -fPIC -I"$include" \
-        -o "$1.so" "$1.c" || exit 1
+        ${2:+"$2"} -o "$1.so" "$1.c" || exit 1
     echo "plugin.load { file = \"$PWD/$1.so\" }" >"$1.lua"
 }
 handler () {
@@ -166,9 +166,18 @@ is 'an initrc, and what it finds' '0 lua.d and more' env FLUX_SHELL_RC_PATH="$PW
     flux run sh -c 'echo $MY_RANK $MORE'
 
 # --- plugins that fail: their job does, and says who it was; others do not ---
-plugin failing <<EOF
+plugin failing -D_GNU_SOURCE <<EOF
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
+static const sigset_t *all (void)
+{
+    static sigset_t set;
+
+    sigfillset (&set);
+    return &set;
+}
 $(handler maybe)
 {
     const char *at = NULL, *how = "error";
@@ -181,6 +190,11 @@ $(handler maybe)
         abort ();
     if (!strcmp (how, "segv"))
         *(volatile int *)8 = 1;
+    if (!strcmp (how, "loop") || !strcmp (how, "stop") || !strcmp (how, "told")) {
+        char path[4096];
+        snprintf (path, sizeof (path), "$PWD/%s.%s", topic, how);
+        close (open (path, O_CREAT | O_WRONLY, 0600));
+    }
     while (!strcmp (how, "loop"))
         ;
     if (!strcmp (how, "exit"))
@@ -189,9 +203,34 @@ $(handler maybe)
         _exit (0);
     if (!strcmp (how, "hangup"))
         return raise (SIGHUP);
+    if (!strcmp (how, "told"))
+        _exit (113);
     if (!strcmp (how, "die"))
         shell_die (3, "I die in %s", topic);
-    return -1;
+    if (!strcmp (how, "closefrom"))
+        closefrom (3);
+    else if (!strcmp (how, "closeall"))
+        closefrom (0);
+    else if (!strcmp (how, "reopen")) {
+        closefrom (0);
+        while (open ("/dev/null", O_RDWR) < 200)
+            ;
+    } else if (!strcmp (how, "ignore"))
+        signal (SIGCHLD, SIG_IGN);
+    else if (!strcmp (how, "unblock"))
+        sigprocmask (SIG_UNBLOCK, all (), NULL);
+    else if (!strcmp (how, "wait"))
+        while (wait (NULL) > 0)
+            ;
+    else if (!strcmp (how, "stop"))
+        raise (SIGSTOP);
+    else if (!strcmp (how, "fork"))
+        waitpid (fork (), NULL, 0);
+    else if (!strcmp (how, "helper") && fork () == 0)
+        pause ();
+    else
+        return strcmp (how, "helper") ? -1 : 0;
+    return 0;
 }
 int flux_plugin_init (flux_plugin_t *p)
 {
@@ -230,6 +269,52 @@ for topic in shell.init task.init task.fork shell.start task.exit shell.finish s
             -o failing.at=$topic -o failing.how=$how
     done
 done
+# What the shell lives by.
+for topic in shell.init task.fork task.exit shell.finish shell.exit; do
+    for how in closefrom closeall reopen; do
+        says "$how in $topic" "plugin 'failing' has closed descriptors of the job shell in $topic" \
+            -o failing.at=$topic -o failing.how=$how
+    done
+    says "SIGCHLD ignored in $topic" "plugin 'failing' has SIGCHLD ignored in the job shell in $topic" \
+        -o failing.at=$topic -o failing.how=ignore
+    succeeds "signals unblocked in $topic" flux run -o userrc=failing.lua -o failing.at=$topic \
+        -o failing.how=unblock -n2 true
+done
+says 'wait () in task.fork' 'the exit status of task 0 is lost: has a plugin called wait' \
+    -o failing.at=task.fork -o failing.how=wait -n2
+for topic in shell.init task.fork shell.exit; do
+    run flux run -o userrc=failing.lua -o failing.at=$topic -o failing.how=fork true
+    like "a copy of the shell, since $topic, is none" \
+        "plugin 'failing' has forked a process that returns from $topic" printf '%s\n' "$err"
+done
+succeeds 'a process that a plugin has forked in task.fork holds nothing of the tasks' \
+    flux run -o userrc=failing.lua -o failing.at=task.fork -o failing.how=helper -n2 true
+# A stopped shell, and one that does not come back, are no obstacle to SIGKILL: it is not
+# that of shells, which comes later, that ends them.
+printf '[exec]\nkill-timeout = "2s"\n' >kill.toml
+cat >kill.sh <<'EOS'
+for topic in shell.init task.exec task.fork shell.finish; do
+    for how in stop loop; do
+        rm -f $topic.$how
+        id=$(flux submit -o userrc=failing.lua -o failing.at=$topic -o failing.how=$how \
+            -o plugin-timeout=none true)
+        until [ -e $topic.$how ]; do flux getattr rank >/dev/null; done
+        echo $id $topic $how
+    done
+done >ids
+flux cancel --all 2>/dev/null
+while read id topic how; do
+    flux job wait-event -t 60 $id finish | grep -q 'status=9$' && echo $topic $how: killed
+done <ids
+# One that says that it has told all.
+rm -f shell.init.told
+id=$(flux submit -o userrc=failing.lua -o failing.at=shell.init -o failing.how=told true)
+until [ -e shell.init.told ]; do flux getattr rank >/dev/null; done
+flux cancel $id
+flux job wait-event -t 60 $id finish | sed 's/.* //'
+EOS
+is 'who is stopped, or loops, ends with its job' status=9 \
+    flux start -s4 --config-path=kill.toml sh kill.sh
 says 'a shell that is hung up' 'the job shell has ended before its job' \
     -o failing.at=shell.init -o failing.how=hangup
 # With a kill-timeout that never comes.
@@ -253,6 +338,10 @@ int flux_plugin_init (flux_plugin_t *p)
 EOF
 fails 'a plugin that refuses' 1 'plugin .*refusing.so: flux_plugin_init failed' \
     flux run -o userrc=refusing.lua true
+mkdir beside
+cp task-env.so beside/
+echo 'plugin.load { file = "./task-env.so" }' >beside/rc.lua
+is 'a plugin beside its userrc' 0 flux run -o userrc=beside/rc.lua sh -c 'echo $MY_RANK'
 echo 'plugin.load { file = "nosuch.so" }' >nosuch.lua
 fails 'a plugin that is not there' 1 'nosuch.lua:1: plugin nosuch.so: not found' \
     flux run -o userrc=nosuch.lua true

@@ -98,6 +98,49 @@ is 'libpmi is found by a job, on two nodes' \
 1 of 4: value of 2, with 0 1
 2 of 4: value of 3, with 2 3
 3 of 4: value of 0, with 2 3' sh -c 'flux run -N2 -n4 ./hello | sort'
+cat >threads.c <<'EOS'
+#include <flux/pmi.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static char name[64];
+static void *put (void *arg)
+{
+    char key[64], value[1024];
+    for (int i = 0; i < 100; i++) {
+        snprintf (key, sizeof (key), "%s.%d", (char *)arg, i);
+        if (PMI_KVS_Put (name, key, key)
+            || PMI_KVS_Get (name, "PMI_process_mapping", value, sizeof (value)))
+            return "failed";
+    }
+    return NULL;
+}
+int main (void)
+{
+    char *const who[] = { "a", "b", "c", "d" };
+    int spawned, bad = 0;
+    pthread_t t[4];
+    void *result;
+    if (PMI_Init (&spawned) || PMI_KVS_Get_my_name (name, sizeof (name)))
+        return 1;
+    for (int i = 0; i < 4; i++)
+        pthread_create (&t[i], NULL, put, who[i]);
+    for (int i = 0; i < 4; i++) {
+        pthread_join (t[i], &result);
+        bad += result != NULL;
+    }
+    bad += PMI_Barrier () != 0;
+    for (int i = 0; i < 400; i++) {
+        char key[64], value[1024];
+        snprintf (key, sizeof (key), "%s.%d", who[i / 100], i % 100);
+        bad += PMI_KVS_Get (name, key, value, sizeof (value)) || strcmp (key, value);
+    }
+    printf ("%d wrong\n", bad);
+    return PMI_Finalize ();
+}
+EOS
+cc -I"$include" threads.c -o threads -L"$libs" -lpmi -pthread
+is 'threads take turns' '0 wrong' flux run ./threads
 is 'and named' "$libs/libpmi.so" flux run sh -c 'echo $FLUX_PMI_LIBRARY_PATH'
 is 'a path of the user stays, behind it' "$libs:/mine" \
     env LD_LIBRARY_PATH=/mine flux run sh -c 'echo $LD_LIBRARY_PATH'

@@ -60,6 +60,7 @@ fails 'no ssh' 1 '/nonexistent/ssh: No such file' \
     env FLUX_SSH=/nonexistent/ssh FLUX_URI=ssh://there/x flux getattr size
 fails 'a host that would be an option' 1 'ssh://-oX=y/x: not a name of a host' \
     env FLUX_URI=ssh://-oX=y/x flux getattr size
+fails 'no path here' 1 'local://: a path is missing' env FLUX_URI=local:// flux getattr size
 fails 'no path' 1 'ssh://there: a path is missing' \
     env FLUX_URI=ssh://there flux getattr size
 

@@ -232,6 +232,17 @@ int flux_jobtap_job_aux_delete_value (flux_plugin_t *p, flux_jobid_t id, void *v
 
 /* --- events --- */
 
+static bool are_updates (json_t *o)
+{
+    bool good = json_object_size (o) > 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (o, key, value)
+        good &= strncmp (key, "attributes.", 11) == 0 && manager_is_update (key, value);
+    return good;
+}
+
 int flux_jobtap_job_set_flag (flux_plugin_t *p, flux_jobid_t id, const char *flag)
 {
     if (!lookup (self (p), id))
@@ -262,6 +273,22 @@ int flux_jobtap_raise_exception (flux_plugin_t *p, flux_jobid_t id, const char *
     return 0;
 }
 
+/* What an eventlog may have, and none should begin to. */
+static int check_posted (const struct event *ev)
+{
+    json_t *flags;
+
+    switch (ev->type) {
+    case EV_SET_FLAGS:
+        flags = json_object_get (ev->context, "flags");
+        return json_is_array (flags) ? 0 : -1;
+    case EV_JOBSPEC_UPDATE:
+        return are_updates (ev->context) ? 0 : -1;
+    default:
+        return 0;
+    }
+}
+
 int jobtap_post (struct jobtap *jt, struct job *job, const char *name, json_t *context)
 {
     struct manager *m = jt->ctx->m;
@@ -273,6 +300,15 @@ int jobtap_post (struct jobtap *jt, struct job *job, const char *name, json_t *c
     if (!entry || event_decode (entry, &ev, &error) < 0) {
         json_decref (entry);
         return einval ();
+    }
+    if (check_posted (&ev) < 0) {
+        json_decref (entry);
+        return einval ();
+    }
+    if (ev.type == EV_JOBSPEC_UPDATE) {
+        int result = manager_post_update (m, job, ev.context, &error);
+        json_decref (entry);
+        return result;
     }
     ev.timestamp = 0;
     int rc = manager_emit (m, job, &ev);
@@ -337,13 +373,9 @@ int flux_jobtap_job_event_posted (flux_plugin_t *p, flux_jobid_t id, const char 
 
 static json_t *pack_updates (const char *fmt, va_list ap)
 {
-    json_t *o = fmt ? json_vpack_ex (NULL, 0, fmt, ap) : NULL, *value;
-    const char *key;
-    bool good = json_object_size (o) > 0;
+    json_t *o = fmt ? json_vpack_ex (NULL, 0, fmt, ap) : NULL;
 
-    json_object_foreach (o, key, value)
-        good &= strncmp (key, "attributes.", 11) == 0;
-    if (good)
+    if (are_updates (o))
         return o;
     json_decref (o);
     errno = EINVAL;
@@ -558,7 +590,7 @@ int flux_jobtap_call (flux_plugin_t *p, flux_jobid_t id, const char *topic,
         return -1;
     if (!topic || strncmp (topic, "job.", 4) == 0)
         return einval ();
-    if (jobtap_call (tp->jt, job, topic, args, true, &handled, NULL) < 0)
+    if (jobtap_call (tp->jt, job, topic, args, true, &handled, NULL, NULL) < 0)
         return -1;
     return handled;
 }

@@ -4,6 +4,8 @@
 #include "modules/job-manager/jobtap/jobtap.h"
 
 #include "core/plugin/plugin.h"
+#include "modules/job-manager/jobtap/crash.h"
+#include "value/resource/rset.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,6 +57,52 @@ void jobtap_count_hooks (struct jobtap *jt)
     jt->ctx->m->hooks = hooks;
 }
 
+/* --- answers --- */
+
+static int take_R (struct hook_call *call, json_t *R, flux_error_t *error)
+{
+    flux_error_t why = { "" };
+    struct rset *rset = rset_decode_json (R, &why);
+
+    rset_destroy (rset);
+    free (call->R);
+    call->R = rset ? json_dumps (R, JSON_COMPACT) : NULL;
+    if (!call->R)
+        snprintf (error->text, sizeof (error->text), "R is no resource set: %.100s",
+                  why.text);
+    return call->R ? 0 : -1;
+}
+
+static int take_priority (struct hook_call *call, json_t *o, flux_error_t *error)
+{
+    json_int_t priority = json_integer_value (o);
+
+    if (json_is_integer (o) && priority >= -1 && priority <= FLUX_JOB_PRIORITY_MAX) {
+        call->priority = priority;
+        return 0;
+    }
+    snprintf (error->text, sizeof (error->text),
+              "a priority is an integer from 0 to %u", FLUX_JOB_PRIORITY_MAX);
+    return -1;
+}
+
+static int take_answer (flux_plugin_arg_t *args, struct hook_call *call,
+                        flux_error_t *error)
+{
+    json_t *o = NULL;
+
+    if (call->point == FLUX_JOB_STATE_SCHED
+        && flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s?o}", "R", &o) == 0
+        && o)
+        return take_R (call, o, error);
+    if (call->point & (HOOK_PRIORITY | FLUX_JOB_STATE_PRIORITY)
+        && flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s?o}", "priority", &o)
+               == 0
+        && o)
+        return take_priority (call, o, error);
+    return 0;
+}
+
 /* --- calls --- */
 
 static void say_failed (const struct tap_plugin *tp, const char *topic,
@@ -92,7 +140,9 @@ int jobtap_call_one (struct tap_plugin *tp, struct job *job, const char *topic,
 
     jt->current = job;
     jt->staged = NULL;
+    struct crash_call outer = crash_enter (tp->name, topic);
     int rc = flux_plugin_call (tp->p, topic, args);
+    crash_leave (outer);
     if (rc < 0)
         say_failed (tp, topic, args, error);
     apply_staged (jt, job);
@@ -103,14 +153,31 @@ int jobtap_call_one (struct tap_plugin *tp, struct job *job, const char *topic,
     return rc;
 }
 
+/* What it has answered is seen to at once: later nobody knows whose it was. */
+static int call_for (struct tap_plugin *tp, struct job *job, const char *topic,
+                     flux_plugin_arg_t *args, struct hook_call *call,
+                     flux_error_t *error)
+{
+    flux_error_t why = { "" };
+    int rc = jobtap_call_one (tp, job, topic, args, error);
+
+    if (rc <= 0 || !call || take_answer (args, call, &why) == 0)
+        return rc;
+    if (error)
+        snprintf (error->text, sizeof (error->text), "%.50s: %s: %.80s", tp->name,
+                  topic, why.text);
+    return -1;
+}
+
 int jobtap_call (struct jobtap *jt, struct job *job, const char *topic,
-                 flux_plugin_arg_t *args, bool all, bool *handled, flux_error_t *error)
+                 flux_plugin_arg_t *args, bool all, bool *handled,
+                 struct hook_call *call, flux_error_t *error)
 {
     int result = 0;
 
     list_foreach (&jt->plugins, l) {
         struct tap_plugin *tp = container_of (l, struct tap_plugin, link);
-        int rc = jobtap_call_one (tp, job, topic, args, error);
+        int rc = call_for (tp, job, topic, args, call, error);
         if (rc != 0 && handled)
             *handled = true;
         if (rc < 0)
@@ -147,46 +214,14 @@ static void take_annotations (struct jobtap *jt, struct job *job, json_t *o)
     free (text);
 }
 
-static int take_R (struct hook_call *call, json_t *R, flux_error_t *error)
+static void take_out (struct jobtap *jt, struct job *job, flux_plugin_arg_t *args,
+                      struct hook_call *call)
 {
-    if (!R || call->point != FLUX_JOB_STATE_SCHED)
-        return 0;
-    if (json_is_object (R) && json_object_get (R, "execution")) {
-        call->R = json_dumps (R, JSON_COMPACT);
-        return call->R ? 0 : -1;
-    }
-    snprintf (error->text, sizeof (error->text),
-              "job.state.sched: R is no resource set");
-    return -1;
-}
-
-static int take_priority (struct hook_call *call, json_t *o, flux_error_t *error)
-{
-    json_int_t priority = json_integer_value (o);
-
-    if (call->point != HOOK_PRIORITY && call->point != FLUX_JOB_STATE_PRIORITY)
-        return 0;
-    call->priority = -1;
-    if (!o)
-        return 0;
-    if (json_is_integer (o) && priority >= -1 && priority <= FLUX_JOB_PRIORITY_MAX) {
-        call->priority = priority;
-        return 0;
-    }
-    snprintf (error->text, sizeof (error->text),
-              "a priority is an integer from 0 to %u", FLUX_JOB_PRIORITY_MAX);
-    return -1;
-}
-
-static int take_out (struct jobtap *jt, struct job *job, flux_plugin_arg_t *args,
-                     struct hook_call *call)
-{
-    json_t *annotations = NULL, *R = NULL, *priority = NULL, *updates = NULL;
+    json_t *annotations = NULL, *updates = NULL;
     int validated = 0, feasibility = 0;
 
-    flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s?o s?o s?o s?o}",
-                            "annotations", &annotations, "R", &R, "priority", &priority,
-                            "updates", &updates);
+    flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s?o s?o}", "annotations",
+                            &annotations, "updates", &updates);
     flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s?i}", "validated",
                             &validated);
     flux_plugin_arg_unpack (args, FLUX_PLUGIN_ARG_OUT, "{s?b}", "validated",
@@ -200,10 +235,6 @@ static int take_out (struct jobtap *jt, struct job *job, flux_plugin_arg_t *args
     if (updates && call->point == HOOK_UPDATE_KEY)
         call->updates = json_incref (updates);
     take_annotations (jt, job, annotations);
-    return take_R (call, R, call->error) < 0
-                   || take_priority (call, priority, call->error) < 0
-               ? -1
-               : 0;
 }
 
 /* Those who may say no end the round. */
@@ -239,13 +270,14 @@ int jobtap_hook (struct job *job, struct hook_call *call, void *arg)
         return -1;
     }
     topic_of (call, topic, sizeof (topic));
+    if (call->point & (HOOK_PRIORITY | FLUX_JOB_STATE_PRIORITY))
+        call->priority = -1;
     if (call->point == HOOK_EVENT)
         rc = call_subscribers (jt, job, topic, args, call->error);
     else
         rc = jobtap_call (jt, job, topic, args, !may_refuse (call->point), &handled,
-                          call->error);
-    if (take_out (jt, job, args, call) < 0)
-        rc = -1;
+                          call, call->error);
+    take_out (jt, job, args, call);
     flux_plugin_arg_destroy (args);
     if (rc < 0) {
         if (!may_refuse (call->point))
@@ -268,7 +300,7 @@ void jobtap_purged (struct jobtap *jt, flux_jobid_t id, const char *topic)
                < 0)
         flux_log_error (jt->ctx->h, "%s", topic);
     else
-        (void)jobtap_call (jt, NULL, topic, args, true, NULL, NULL);
+        (void)jobtap_call (jt, NULL, topic, args, true, NULL, NULL, NULL);
     flux_plugin_arg_destroy (args);
 }
 

@@ -68,10 +68,11 @@ void jobtap_unload (struct tap_plugin *tp);
 
 /* jobtap.c, among these files. */
 void jobtap_count_hooks (struct jobtap *jt);
-/* job may be NULL. handled may be NULL. All plugins, or the first until one fails. -1
- * with *error. */
+/* job may be NULL, and handled. All plugins, or the first until one fails. -1 with *error.
+ * call: takes what they answer, where that is R or a priority; or NULL. */
 int jobtap_call (struct jobtap *jt, struct job *job, const char *topic,
-                 flux_plugin_arg_t *args, bool all, bool *handled, flux_error_t *error);
+                 flux_plugin_arg_t *args, bool all, bool *handled,
+                 struct hook_call *call, flux_error_t *error);
 int jobtap_call_one (struct tap_plugin *tp, struct job *job, const char *topic,
                      flux_plugin_arg_t *args, flux_error_t *error);
 /* conf.update to one plugin. */

@@ -4,6 +4,7 @@
 
 #include "base/sort.h"
 #include "core/plugin/plugin.h"
+#include "modules/job-manager/jobtap/crash.h"
 #include <flux/jobtap.h>
 
 #include <dlfcn.h>
@@ -135,11 +136,28 @@ static int set_conf (struct tap_plugin *tp, json_t *conf)
     return rc;
 }
 
+static const char *owner_of (const char *path, void *arg)
+{
+    struct jobtap *jt = arg;
+
+    list_foreach (&jt->plugins, l) {
+        struct tap_plugin *tp = container_of (l, struct tap_plugin, link);
+        const char *own = flux_plugin_get_path (tp->p);
+        if (own && strcmp (own, path) == 0)
+            return tp->name;
+    }
+    return NULL;
+}
+
 static int open_file (struct tap_plugin *tp, const char *path, flux_error_t *error)
 {
     if (offer_names (tp->jt, error) < 0)
         return -1;
-    if (flux_plugin_load_dso (tp->p, path) == 0)
+    crash_watch (owner_of, tp->jt);
+    struct crash_call outer = crash_enter (tp->name, "flux_plugin_init");
+    int rc = flux_plugin_load_dso (tp->p, path);
+    crash_leave (outer);
+    if (rc == 0)
         return 0;
     const char *why = flux_plugin_strerror (tp->p);
     const char *prefix = flux_plugin_get_path (tp->p) ? "" : "dlopen: ";
@@ -412,8 +430,12 @@ static void jobtap_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EPROTO, "neither load nor remove");
         return;
     }
-    if (conf && !json_is_object (conf))
+    if (json_is_null (conf))
         conf = NULL;
+    if (conf && !json_is_object (conf)) {
+        flux_respond_error (h, msg, EPROTO, "conf is no object");
+        return;
+    }
     if (jobtap_change (ctx->jobtap, remove, load, conf, &error) < 0) {
         ctx_respond_text (ctx, msg, &error);
         return;
@@ -489,6 +511,7 @@ void jobtap_destroy (struct jobtap *jt)
     if (!jt)
         return;
     jt->ctx->m->hooks = 0;
+    crash_forget ();
     while (!list_empty (&jt->plugins))
         jobtap_unload (list_first (&jt->plugins, struct tap_plugin, link));
     if (jt->self)

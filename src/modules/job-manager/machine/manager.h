@@ -171,6 +171,8 @@ void update_plan_fini (struct update_plan *plan);
 /* Both at once. */
 int manager_update (struct manager *m, struct job *job, json_t *updates,
                     flux_error_t *error);
+/* What is known by this key has such values. */
+bool manager_is_update (const char *key, const json_t *value);
 /* Without asking whether such an update is possible. -1 with EINVAL and *error: the
  * jobspec cannot be changed so. */
 int manager_post_update (struct manager *m, struct job *job, json_t *updates,

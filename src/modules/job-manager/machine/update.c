@@ -119,6 +119,18 @@ static int check_own (const struct own_update *own, const struct job *job,
     return 0;
 }
 
+bool manager_is_update (const char *key, const json_t *value)
+{
+    static const struct manager none;
+    const struct own_update *own = own_update (&none, key);
+
+    if (!own)
+        return true;
+    if (own->type == JSON_REAL)
+        return json_is_number (value) && json_number_value (value) >= 0;
+    return json_typeof (value) == own->type;
+}
+
 /* Plugins may allow what we do not, and refuse what we allow. */
 static int check_key (struct manager *m, struct job *job, const char *key,
                       struct update_plan *plan, bool *validated, flux_error_t *error)
