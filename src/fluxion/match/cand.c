@@ -34,12 +34,13 @@ struct cand *cand_add (struct match *m, struct list *l)
 
 void cand_copy (struct match *m, struct list *l, const struct cand *c)
 {
-    struct cand copy = *c, *to = make_room (m, l);
+    struct cand *to = make_room (m, l);
 
-    if (to) {
-        *to = copy;
-        to->order = l->n - 1;
-    }
+    if (!to)
+        return;
+    if (to != c)
+        *to = *c;
+    to->order = l->n - 1;
 }
 
 int64_t cand_node_factor (const struct match *m, uint32_t v)
