@@ -14,6 +14,8 @@
 #include "value/job/jobid.h"
 
 #define TERMS_MAX 256
+/* Of all that an expression spells out: a few characters can stand for a million. */
+#define NAMES_MAX (1 << 18)
 
 enum op { OP_AND, OP_OR, OP_LEAF };
 
@@ -51,6 +53,7 @@ struct find {
     int nterms;
     int depth;
     const char *pos;
+    int names; /* in all terms */
     bool agfilter, has_jobid;
     uint64_t jobid; /* of the last jobid key: agfilter counts its use */
     uint8_t *mark;  /* per vertex */
@@ -122,14 +125,16 @@ static char *lower (const char *s, size_t len)
     return copy;
 }
 
-static int parse_names (struct term *t, const char *s, size_t len)
+static int parse_names (struct find *f, struct term *t, const char *s, size_t len)
 {
     char *copy = lower (s, len);
     struct hostlist *hl = copy ? hostlist_decode (copy) : NULL;
     const char *name;
     int rc = -1;
 
-    if (hl && hostlist_count (hl) > 0 && (t->names = hashmap_create (NULL))) {
+    f->names += hl ? hostlist_count (hl) : 0;
+    if (hl && hostlist_count (hl) > 0 && f->names <= NAMES_MAX
+        && (t->names = hashmap_create (NULL))) {
         rc = 0;
         for (name = hostlist_first (hl); name && rc == 0; name = hostlist_next (hl))
             rc = hashmap_insert (t->names, name, t);
@@ -177,7 +182,7 @@ static int parse_value (struct find *f, struct term *t, const char *s, size_t le
             f->agfilter |= t->flag;
         return rc;
     case KEY_NAMES:
-        return parse_names (t, s, len);
+        return parse_names (f, t, s, len);
     case KEY_PROPERTY:
         return len > 0 && (t->property = strndup (s, len)) ? 0 : -1;
     default:
@@ -500,7 +505,12 @@ int fluxion_find (struct scheduler *s, const char *expr, enum write_format forma
     f->s = s;
     f->g = scheduler_graph (s);
     if (parse (f, expr) < 0) {
-        snprintf (error->text, sizeof (error->text), "invalid criteria: %.120s.", expr);
+        if (f->names > NAMES_MAX)
+            snprintf (error->text, sizeof (error->text),
+                      "criteria name more than %d vertices", NAMES_MAX);
+        else
+            snprintf (error->text, sizeof (error->text), "invalid criteria: %.120s.",
+                      expr);
         errno = EINVAL;
         goto out;
     }

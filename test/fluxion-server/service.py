@@ -95,6 +95,8 @@ def errors():
         refused(c.init, "garbage", text=init)
         assert c.match(JOBSPEC).jobid == 1
         assert c.cancel(99).status == pb.CancelResponse.CANCEL_SUCCESS
+        # what others have heard is not told again
+        assert "99" not in refused(c.match, "version: 1", text=match)
         raw = c.channel.unary_unary("/fluxion.FluxionService/Match")
         refused(raw, b"\xff\xff\xff", code=grpc.StatusCode.INVALID_ARGUMENT)
         raw = c.channel.unary_unary("/fluxion.FluxionService/Nosuch")

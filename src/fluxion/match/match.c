@@ -351,7 +351,7 @@ static bool walk_through (struct match *m, uint32_t v, const struct query *q,
     if (stamp)
         m->s->pools->seen[v] = stamp | found;
     for (uint32_t k = was; k < out->n; k++)
-        out->c[k].score += cand_node_factor (m, v);
+        out->c[k].score = score_sum (out->c[k].score, cand_node_factor (m, v));
     return found;
 }
 

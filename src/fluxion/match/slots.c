@@ -139,7 +139,7 @@ static bool bundle (struct match *m, const struct kind *kind, struct cand *c)
             if (!c)
                 continue;
             tail = pick_chain (tail, part->pick);
-            c->score += part->score;
+            c->score = score_sum (c->score, part->score);
         }
         if (missing > 0)
             return false;

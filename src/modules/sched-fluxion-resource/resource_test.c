@@ -295,6 +295,8 @@ static void malformed (void **state)
           "EINVAL Incorrect format" },
         { set_property_cb, "{\"sp_resource_path\":\"/x\",\"sp_keyval\":\"-a=b\"}",
           "EINVAL Incorrect format" },
+        { set_property_cb, "{\"sp_resource_path\":\"/x\",\"sp_keyval\":\"a^b=c\"}",
+          "EINVAL a property's name has none of" },
         { set_property_cb, "{\"sp_resource_path\":5,\"sp_keyval\":\"a=b\"}",
           "EPROTO no resource path" },
         { set_property_cb, "{\"sp_resource_path\":[5],\"sp_keyval\":\"a=b\"}",
