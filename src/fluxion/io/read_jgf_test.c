@@ -52,11 +52,37 @@ static const struct vertex *at (struct graph *g, const char *path)
 static void defaults (void **state)
 {
     struct graph *g = read (GRAPH (
-        ROOT "," NODE ("7", "\"type\":\"node\",\"name\":\"n012\"," PATH ("/cluster0/n012"))
-             "," NODE ("9", "\"type\":\"core\"," PATH ("/cluster0/n012/core9")) ","
-             NODE ("10", "\"type\":\"memory\",\"id\":\"3\",\"basename\":\"ram\","
-                         "\"size\":4,\"unit\":\"GB\",\"status\":1,\"rank\":2,"
-                         "\"uniq_id\":70," PATH ("/cluster0/n012/ram3")),
+        ROOT "," NODE (
+            "7",
+            "\"type\":\"node\",\"name\":"
+            "\"n012\"," PATH (
+                "/cluster0/"
+                "n012")) "," NODE ("9",
+                                   "\"type\":\"core\"," PATH (
+                                       "/cluster0/n012/core9")) "," NODE ("10",
+                                                                          "\"type\":"
+                                                                          "\"memory\""
+                                                                          ",\"id\":"
+                                                                          "\"3\","
+                                                                          "\"basename"
+                                                                          "\":"
+                                                                          "\"ram\","
+                                                                          "\"size\":"
+                                                                          "4,"
+                                                                          "\"unit\":"
+                                                                          "\"GB\","
+                                                                          "\"status\""
+                                                                          ":1,"
+                                                                          "\"rank\":"
+                                                                          "2,"
+                                                                          "\"uniq_"
+                                                                          "id\":"
+                                                                          "70," PATH (
+                                                                              "/clust"
+                                                                              "er0/"
+                                                                              "n012/"
+                                                                              "ram"
+                                                                              "3")),
         EDGE ("0", "7") "," EDGE ("7", "9") "," EDGE ("7", "10")));
     const struct vertex *v = at (g, "/cluster0/n012");
 
@@ -93,11 +119,16 @@ static void older_and_newer (void **state)
     assert_int_equal (graph_edge_count (g), 1);
     assert_int_equal (at (g, "/cluster0/node0")->parent, g->root);
     graph_destroy (g);
-    g = read ("{\"graph\":{\"nodes\":{\"0\":{\"metadata\":{\"type\":\"cluster\",\"id\":"
-              "\"0\"," PATH ("/cluster0") "}},\"1\":{\"metadata\":{\"type\":\"node\","
-              "\"id\":\"0\"," PATH ("/cluster0/node0") "}}},\"edges\":[{\"source\":\"0\","
-              "\"target\":\"1\",\"relation\":\"contains\"},{\"source\":\"1\",\"target\":"
-              "\"0\",\"relation\":\"in\"}]}}");
+    g = read (
+        "{\"graph\":{\"nodes\":{\"0\":{\"metadata\":{\"type\":\"cluster\",\"id\":"
+        "\"0\"," PATH (
+            "/cluster0") "}},\"1\":{\"metadata\":{\"type\":\"node\","
+                         "\"id\":\"0\"," PATH (
+                             "/cluster0/node0") "}}},\"edges\":[{\"source\":\"0\","
+                                                "\"target\":\"1\",\"relation\":"
+                                                "\"contains\"},{\"source\":\"1\","
+                                                "\"target\":"
+                                                "\"0\",\"relation\":\"in\"}]}}");
     assert_int_equal (graph_edge_count (g), 1);
     assert_int_equal (at (g, "/cluster0/node0")->parent, g->root);
     graph_destroy (g);
@@ -165,10 +196,14 @@ static void grows (void **state)
 
     assert_int_equal (
         grow (g,
-              GRAPH (ROOT "," NODE ("1", "\"type\":\"node\",\"name\":\"x\"," PATH (
-                         "/cluster0/x")) "," NODE ("2", "\"type\":\"core\",\"id\":0," PATH (
-                         "/cluster0/x/core0")),
-                     EDGE ("0", "1") "," EDGE ("1", "2")),
+              GRAPH (
+                  ROOT "," NODE (
+                      "1",
+                      "\"type\":\"node\",\"name\":\"x\"," PATH (
+                          "/cluster0/x")) "," NODE ("2",
+                                                    "\"type\":\"core\",\"id\":0," PATH (
+                                                        "/cluster0/x/core0")),
+                  EDGE ("0", "1") "," EDGE ("1", "2")),
               &error),
         0);
     assert_int_equal (graph_vertex_count (g), 3);
@@ -177,20 +212,24 @@ static void grows (void **state)
     assert_int_equal (at (g, "/cluster0/x/core0")->id, 0);
     /* Another root; one of a rank that cannot be; one that hangs nowhere. */
     assert_int_equal (
-        grow (g, GRAPH (NODE ("9", "\"type\":\"cluster\"," PATH ("/other")), ""), &error),
+        grow (g, GRAPH (NODE ("9", "\"type\":\"cluster\"," PATH ("/other")), ""),
+              &error),
         -1);
     assert_non_null (strstr (error.text, "Possible duplicate root"));
     assert_int_equal (
-        grow (g,
-              GRAPH (ROOT "," NODE ("3", "\"type\":\"node\",\"name\":\"y\"," PATH (
-                         "/cluster0/y")) "," NODE ("4", "\"type\":\"core\",\"rank\":"
-                                                        "2147483647," PATH (
-                         "/cluster0/y/core4")),
-                     EDGE ("0", "3") "," EDGE ("3", "4")),
-              &error),
+        grow (
+            g,
+            GRAPH (ROOT "," NODE (
+                       "3", "\"type\":\"node\",\"name\":\"y\"," PATH (
+                                "/cluster0/y")) "," NODE ("4",
+                                                          "\"type\":\"core\",\"rank\":"
+                                                          "2147483647," PATH (
+                                                              "/cluster0/y/core4")),
+                   EDGE ("0", "3") "," EDGE ("3", "4")),
+            &error),
         -1);
-    assert_string_equal (error.text,
-                         "fetch_jgf: node 4 cannot be added: its rank or id is too large");
+    assert_string_equal (
+        error.text, "fetch_jgf: node 4 cannot be added: its rank or id is too large");
     assert_int_equal (
         grow (g, GRAPH (NODE ("5", "\"type\":\"node\"," PATH ("/cluster0/z")), ""),
               &error),
@@ -206,16 +245,20 @@ static void grows (void **state)
 static void picks (void **state)
 {
     struct graph *g = read (GRAPH (
-        ROOT "," NODE ("1", "\"type\":\"node\",\"id\":0,\"rank\":0," PATH ("/cluster0/node0"))
-             "," NODE ("2", "\"type\":\"core\",\"id\":0,\"rank\":0," PATH (
-                 "/cluster0/node0/core0")),
+        ROOT "," NODE (
+            "1", "\"type\":\"node\",\"id\":0,\"rank\":"
+                 "0," PATH ("/cluster0/node0")) "," NODE ("2",
+                                                          "\"type\":\"core\",\"id\":0,"
+                                                          "\"rank\":0," PATH (
+                                                              "/cluster0/node0/core0")),
         EDGE ("0", "1") "," EDGE ("1", "2")));
-    static const char same[] =
-        GRAPH (NODE ("1", "\"type\":\"node\",\"id\":0,\"rank\":0,\"exclusive\":true," PATH (
-                   "/cluster0/node0")),
-               "");
+    static const char same[] = GRAPH (
+        NODE ("1", "\"type\":\"node\",\"id\":0,\"rank\":0,\"exclusive\":true," PATH (
+                       "/cluster0/node0")),
+        "");
     static const char other[] = GRAPH (
-        NODE ("1", "\"type\":\"node\",\"id\":0,\"rank\":1," PATH ("/cluster0/node0")), "");
+        NODE ("1", "\"type\":\"node\",\"id\":0,\"rank\":1," PATH ("/cluster0/node0")),
+        "");
     static const char unknown[] =
         GRAPH (NODE ("1", "\"type\":\"node\",\"id\":0," PATH ("/cluster0/node1")), "");
     struct picks p = { 0 };
@@ -229,11 +272,13 @@ static void picks (void **state)
                       0);
     assert_int_equal (p.count, 2); /* itself, and core0 */
     picks_fini (&p);
-    assert_int_equal (fluxion_pick_jgf (g, other, strlen (other), true, &p, &error), -1);
+    assert_int_equal (fluxion_pick_jgf (g, other, strlen (other), true, &p, &error),
+                      -1);
     assert_string_equal (error.text,
                          "inconsistent input vertex for /cluster0/node0 (id=1)");
     picks_fini (&p);
-    assert_int_equal (fluxion_pick_jgf (g, other, strlen (other), false, &p, &error), 0);
+    assert_int_equal (fluxion_pick_jgf (g, other, strlen (other), false, &p, &error),
+                      0);
     assert_int_equal (p.count, 1);
     picks_fini (&p);
     assert_int_equal (

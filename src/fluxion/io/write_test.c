@@ -82,7 +82,8 @@ static void cores_of_two_nodes (void **state)
 /* Nodes with the same children are one entry; one without any is none. */
 static void entries (void **state)
 {
-    static const char *const paths[] = { "/cluster0/node3/core1", "/cluster0/node0/core1",
+    static const char *const paths[] = { "/cluster0/node3/core1",
+                                         "/cluster0/node0/core1",
                                          "/cluster0/node2/core0", "/cluster0/node1",
                                          NULL };
     struct scheduler *s = rig_create ("cluster0{node3{core1} node0-2{core0-1}}", "low");
@@ -129,7 +130,8 @@ static void properties (void **state)
  * exclusive vertex is left out. */
 static void with_graph (void **state)
 {
-    static const char *const paths[] = { "/cluster0/node1", "/cluster0/node1/core0", NULL };
+    static const char *const paths[] = { "/cluster0/node1", "/cluster0/node1/core0",
+                                         NULL };
     struct scheduler *s = rig_create ("cluster0{node1{core0}}", "low");
     struct graph *g = scheduler_graph (s);
     uint32_t n = pick (g, paths);
@@ -139,18 +141,18 @@ static void with_graph (void **state)
     "{\"core\": \"0\"}}], \"nodelist\": [\"node1\"], \"starttime\": 7, "               \
     "\"expiration\": 67}, \"scheduling\": {\"graph\": {\"nodes\": ["
 #define CORE                                                                           \
-    "{\"id\": \"2\", \"metadata\": {\"type\": \"core\", \"id\": 0, \"rank\": -1, "      \
+    "{\"id\": \"2\", \"metadata\": {\"type\": \"core\", \"id\": 0, \"rank\": -1, "     \
     "\"exclusive\": true, \"paths\": {\"containment\": \"/cluster0/node1/core0\"}}}, "
 #define REST                                                                           \
     "{\"id\": \"1\", \"metadata\": {\"type\": \"node\", \"id\": 1, \"rank\": 1, "      \
     "\"exclusive\": true, \"paths\": {\"containment\": \"/cluster0/node1\"}}}, "       \
-    "{\"id\": \"0\", \"metadata\": {\"type\": \"cluster\", \"id\": 0, \"rank\": -1, "   \
+    "{\"id\": \"0\", \"metadata\": {\"type\": \"cluster\", \"id\": 0, \"rank\": -1, "  \
     "\"paths\": {\"containment\": \"/cluster0\"}}}], \"edges\": ["
-#define QUEUE                                                                          \
-    "\"attributes\": {\"system\": {\"scheduler\": {\"queue\": \"q\\\"1\"}}}}"
+#define QUEUE "\"attributes\": {\"system\": {\"scheduler\": {\"queue\": \"q\\\"1\"}}}}"
     expect (g, n, WRITE_RV1,
-            HEAD CORE REST "{\"source\": \"1\", \"target\": \"2\"}, {\"source\": \"0\", "
-                           "\"target\": \"1\"}]}}, " QUEUE);
+            HEAD CORE REST
+            "{\"source\": \"1\", \"target\": \"2\"}, {\"source\": \"0\", "
+            "\"target\": \"1\"}]}}, " QUEUE);
     expect (g, n, WRITE_RV1_SHORTHAND,
             HEAD REST "{\"source\": \"0\", \"target\": \"1\"}]}, \"writer\": "
                       "\"fluxion:jgf_shorthand\"}, " QUEUE);
@@ -169,8 +171,10 @@ static void nothing (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (cores_of_two_nodes), cmocka_unit_test (entries),
-        cmocka_unit_test (properties),         cmocka_unit_test (with_graph),
+        cmocka_unit_test (cores_of_two_nodes),
+        cmocka_unit_test (entries),
+        cmocka_unit_test (properties),
+        cmocka_unit_test (with_graph),
         cmocka_unit_test (nothing),
     };
 
