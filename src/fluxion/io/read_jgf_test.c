@@ -246,9 +246,9 @@ static void picks (void **state)
 {
     struct graph *g = read (GRAPH (
         ROOT "," NODE (
-            "1", "\"type\":\"node\",\"id\":0,\"rank\":"
-                 "0," PATH ("/cluster0/node0")) "," NODE ("2",
-                                                          "\"type\":\"core\",\"id\":0,"
+            "1",
+            "\"type\":\"node\",\"id\":0,\"rank\":"
+            "0," PATH ("/cluster0/node0")) "," NODE ("2", "\"type\":\"core\",\"id\":0,"
                                                           "\"rank\":0," PATH (
                                                               "/cluster0/node0/core0")),
         EDGE ("0", "1") "," EDGE ("1", "2")));

@@ -28,10 +28,9 @@ static const char *const graphs[] = {
     "cluster0{node0-3{core0-3 gpu0}}",
     "cluster0{rack0{node0{core0-3} ssd0-1*10} rack1{node1{core0-3} ssd0*10}}",
 };
-static const char *const policies[] = { "first",    "firstnodex", "high",
-                                        "low",      "hinode",     "lonode",
-                                        "hinodex",  "lonodex",    "locality",
-                                        "variation" };
+static const char *const policies[] = { "first",    "firstnodex", "high",    "low",
+                                        "hinode",   "lonode",     "hinodex", "lonodex",
+                                        "locality", "variation" };
 static const char *const requests[] = {
     "slot:1[core:1]",
     "slot:2[core:2]",
@@ -59,10 +58,12 @@ static const match_op_t ops[] = { MATCH_ALLOCATE,
                                   MATCH_WITHOUT_ALLOCATING,
                                   MATCH_WITHOUT_ALLOCATING_FUTURE };
 static const double durations[] = { 0, 1, 5, 10, 10, 60 };
-static const char *const constraints[] = {
-    NULL, NULL, NULL, "{\"properties\":[\"fast\"]}", "{\"properties\":[\"^fast\"]}",
-    "{\"ranks\":[\"0-1\"]}"
-};
+static const char *const constraints[] = { NULL,
+                                           NULL,
+                                           NULL,
+                                           "{\"properties\":[\"fast\"]}",
+                                           "{\"properties\":[\"^fast\"]}",
+                                           "{\"ranks\":[\"0-1\"]}" };
 
 static bool has_types (struct churn *c, const char *request)
 {
@@ -139,7 +140,8 @@ static void cancel_part (struct churn *c)
 /* What one job had, another may have when it is gone: through a text. */
 static void move (struct churn *c)
 {
-    static const enum write_format formats[] = { WRITE_JGF, WRITE_RV1, WRITE_RV1_NOSCHED,
+    static const enum write_format formats[] = { WRITE_JGF, WRITE_RV1,
+                                                 WRITE_RV1_NOSCHED,
                                                  WRITE_RV1_SHORTHAND };
     struct job *job = scheduler_job (c->s, some_job (c));
     struct write_info info = { .starttime = job ? job->at : 0,
@@ -193,9 +195,9 @@ static void set_property (struct churn *c)
     const char *key = ONE_OF (c, keys);
 
     if (pick (c, 3))
-        assert_int_equal (
-            graph_set_property (scheduler_graph (c->s), v, key, pick (c, 2) ? "1" : "2"),
-            0);
+        assert_int_equal (graph_set_property (scheduler_graph (c->s), v, key,
+                                              pick (c, 2) ? "1" : "2"),
+                          0);
     else
         (void)graph_remove_property (scheduler_graph (c->s), v, key);
 }
@@ -238,11 +240,16 @@ static const struct {
     step_f step;
     int often;
 } steps[] = {
-    { "match", match, 20 },       { "cancel", cancel, 6 },
-    { "part", cancel_part, 8 },   { "move", move, 4 },
-    { "set_end", set_end, 3 },    { "set_status", set_status, 3 },
-    { "property", set_property, 2 }, { "shrink", shrink, 1 },
-    { "grow", grow, 1 },          { "copy", copy, 1 },
+    { "match", match, 20 },
+    { "cancel", cancel, 6 },
+    { "part", cancel_part, 8 },
+    { "move", move, 4 },
+    { "set_end", set_end, 3 },
+    { "set_status", set_status, 3 },
+    { "property", set_property, 2 },
+    { "shrink", shrink, 1 },
+    { "grow", grow, 1 },
+    { "copy", copy, 1 },
 };
 #define NSTEPS (sizeof (steps) / sizeof (steps[0]))
 
