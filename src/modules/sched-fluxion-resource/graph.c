@@ -235,7 +235,7 @@ static int change_each (struct ctx *ctx, const flux_msg_t *msg, json_t *paths,
     json_t *one;
     size_t i;
 
-    if (!json_is_array (paths))
+    if (json_array_size (paths) == 0)
         return change_property (ctx, msg, paths, key, value);
     /* All are known before one is changed. */
     json_array_foreach (paths, i, one)

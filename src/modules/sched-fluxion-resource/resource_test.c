@@ -299,6 +299,8 @@ static void malformed (void **state)
           "EINVAL a property's name has none of" },
         { set_property_cb, "{\"sp_resource_path\":5,\"sp_keyval\":\"a=b\"}",
           "EPROTO no resource path" },
+        { set_property_cb, "{\"sp_resource_path\":[],\"sp_keyval\":\"a=b\"}",
+          "EPROTO no resource path" },
         { set_property_cb, "{\"sp_resource_path\":[5],\"sp_keyval\":\"a=b\"}",
           "EPROTO no resource path" },
         { remove_property_cb, "{\"resource_path\":[null],\"key\":\"a\"}",
