@@ -835,6 +835,7 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
     m->w = *w;
     m->error = error;
     m->missed = false;
+    m->deals = DEALS_IN_ALL;
     if (p) {
         p->epoch++;
         p->cautious = false;
