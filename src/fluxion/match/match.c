@@ -829,6 +829,7 @@ static bool try_match (struct match *m, struct pick **picks)
 int match_now (struct match *m, const struct window *w, flux_error_t *error)
 {
     struct pools *p = m->pools ? m->s->pools : NULL;
+    struct arena_mark mark = arena_mark (m->s->arena);
     struct pick *picks;
     bool contended = false;
 
@@ -848,12 +849,15 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
         if (try_match (m, &picks) || m->fault != EBUSY || !p || !p->contended)
             break;
         p->cautious = contended = true;
+        arena_release (m->s->arena, mark);
     }
     if (p && m->fault == EBUSY && (contended || m->missed)) {
         p->cautious = false;
         backtrack_match (m);
     }
     if (m->fault) {
+        /* There may be thousands of times, and of alternatives, to try. */
+        arena_release (m->s->arena, mark);
         errno = m->fault;
         return -1;
     }
