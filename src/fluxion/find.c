@@ -292,20 +292,28 @@ static void mark_job (struct find *f, uint64_t jobid)
     }
 }
 
+/* What has another way in is not closed. */
+static uint8_t marks_above (struct find *f, uint32_t v)
+{
+    uint8_t above = MARK_DOWN | MARK_ALLOCATED | MARK_RESERVED;
+    uint32_t n, parent = f->g->v[v].parent;
+
+    if (!f->g->nextra)
+        return parent == VTX_NONE ? 0 : f->mark[parent] & above;
+    const uint32_t *up = graph_parents (f->g, v, &n);
+    for (uint32_t k = 0; k < n; k++)
+        above &= f->mark[up[k]];
+    return n ? above : 0;
+}
+
 /* Down, allocated and reserved pass on to all below: parents stand behind their
  * children in post-order. */
 static void mark_states (struct find *f)
 {
     for (uint32_t i = f->g->v[f->g->root].nbelow; i-- > 0;) {
         uint32_t v = f->g->by_post[i];
-        uint8_t above = MARK_DOWN | MARK_ALLOCATED | MARK_RESERVED;
-        uint32_t n;
-        const uint32_t *up = graph_parents (f->g, v, &n);
 
-        /* What has another way in is not closed. */
-        for (uint32_t k = 0; k < n; k++)
-            above &= f->mark[up[k]];
-        f->mark[v] |= n ? above : 0;
+        f->mark[v] |= marks_above (f, v);
         if (f->g->v[v].down)
             f->mark[v] |= MARK_DOWN;
         if (scheduler_is_allocated (f->s, v))
