@@ -103,7 +103,7 @@ static const char *status_part (struct ctx *ctx, int i)
 void answer_status (struct ctx *ctx, const flux_msg_t *msg)
 {
     double now = clock_monotonic ();
-    const char *part[STATUS_COUNT];
+    const char *part[STATUS_COUNT] = { NULL };
     struct buf b = BUF_INIT;
     bool good = true;
 
