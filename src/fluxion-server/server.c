@@ -260,7 +260,7 @@ static void on_requested (struct server *s, struct call *call)
                        { .op = GRPC_OP_SEND_INITIAL_METADATA } };
 
     s->waiting = NULL;
-    if (!s->stopping)
+    if (!__atomic_load_n (&s->stopping, __ATOMIC_SEQ_CST))
         request_call (s);
     list_append (&s->calls, &call->entry);
     if ((call->method = grpc_slice_to_c_string (call->details.method)))

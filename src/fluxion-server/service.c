@@ -256,6 +256,8 @@ static struct named_graph *lock_graph (struct service *s, const char *name,
     }
     if (!(g = graphs_lock (s->graphs, checked, epoch, &error)))
         fail (reply, GRPC_STATUS_FAILED_PRECONDITION, "%s", error.text);
+    else /* what the library has said to others is not this caller's */
+        reapi_cli_clear_err_msg (g->ctx);
     return g;
 }
 

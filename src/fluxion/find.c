@@ -14,6 +14,8 @@
 #include "value/job/jobid.h"
 
 #define TERMS_MAX 256
+/* Of all that an expression spells out: a few characters can stand for a million. */
+#define NAMES_MAX (1 << 18)
 
 enum op { OP_AND, OP_OR, OP_LEAF };
 
@@ -51,6 +53,7 @@ struct find {
     int nterms;
     int depth;
     const char *pos;
+    int names; /* in all terms */
     bool agfilter, has_jobid;
     uint64_t jobid; /* of the last jobid key: agfilter counts its use */
     uint8_t *mark;  /* per vertex */
@@ -122,14 +125,16 @@ static char *lower (const char *s, size_t len)
     return copy;
 }
 
-static int parse_names (struct term *t, const char *s, size_t len)
+static int parse_names (struct find *f, struct term *t, const char *s, size_t len)
 {
     char *copy = lower (s, len);
     struct hostlist *hl = copy ? hostlist_decode (copy) : NULL;
     const char *name;
     int rc = -1;
 
-    if (hl && hostlist_count (hl) > 0 && (t->names = hashmap_create (NULL))) {
+    f->names += hl ? hostlist_count (hl) : 0;
+    if (hl && hostlist_count (hl) > 0 && f->names <= NAMES_MAX
+        && (t->names = hashmap_create (NULL))) {
         rc = 0;
         for (name = hostlist_first (hl); name && rc == 0; name = hostlist_next (hl))
             rc = hashmap_insert (t->names, name, t);
@@ -177,7 +182,7 @@ static int parse_value (struct find *f, struct term *t, const char *s, size_t le
             f->agfilter |= t->flag;
         return rc;
     case KEY_NAMES:
-        return parse_names (t, s, len);
+        return parse_names (f, t, s, len);
     case KEY_PROPERTY:
         return len > 0 && (t->property = strndup (s, len)) ? 0 : -1;
     default:
@@ -287,20 +292,28 @@ static void mark_job (struct find *f, uint64_t jobid)
     }
 }
 
+/* What has another way in is not closed. */
+static uint8_t marks_above (struct find *f, uint32_t v)
+{
+    uint8_t above = MARK_DOWN | MARK_ALLOCATED | MARK_RESERVED;
+    uint32_t n, parent = f->g->v[v].parent;
+
+    if (!f->g->nextra)
+        return parent == VTX_NONE ? 0 : f->mark[parent] & above;
+    const uint32_t *up = graph_parents (f->g, v, &n);
+    for (uint32_t k = 0; k < n; k++)
+        above &= f->mark[up[k]];
+    return n ? above : 0;
+}
+
 /* Down, allocated and reserved pass on to all below: parents stand behind their
  * children in post-order. */
 static void mark_states (struct find *f)
 {
     for (uint32_t i = f->g->v[f->g->root].nbelow; i-- > 0;) {
         uint32_t v = f->g->by_post[i];
-        uint8_t above = MARK_DOWN | MARK_ALLOCATED | MARK_RESERVED;
-        uint32_t n;
-        const uint32_t *up = graph_parents (f->g, v, &n);
 
-        /* What has another way in is not closed. */
-        for (uint32_t k = 0; k < n; k++)
-            above &= f->mark[up[k]];
-        f->mark[v] |= n ? above : 0;
+        f->mark[v] |= marks_above (f, v);
         if (f->g->v[v].down)
             f->mark[v] |= MARK_DOWN;
         if (scheduler_is_allocated (f->s, v))
@@ -500,7 +513,12 @@ int fluxion_find (struct scheduler *s, const char *expr, enum write_format forma
     f->s = s;
     f->g = scheduler_graph (s);
     if (parse (f, expr) < 0) {
-        snprintf (error->text, sizeof (error->text), "invalid criteria: %.120s.", expr);
+        if (f->names > NAMES_MAX)
+            snprintf (error->text, sizeof (error->text),
+                      "criteria name more than %d vertices", NAMES_MAX);
+        else
+            snprintf (error->text, sizeof (error->text), "invalid criteria: %.120s.",
+                      expr);
         errno = EINVAL;
         goto out;
     }

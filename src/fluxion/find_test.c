@@ -141,12 +141,29 @@ static void malformed (void **state)
     scheduler_destroy (s);
 }
 
+/* A list of hosts may be much longer than its text; all of an expression count. */
+static void many_names (void **state)
+{
+    struct scheduler *s = make ();
+    struct buf b = BUF_INIT;
+    flux_error_t error;
+
+    expect (s, "names=node[0-131071] and names=node[1-131072]", NODE ("1") CLUSTER);
+    assert_int_equal (fluxion_find (s, "names=node[0-131071] or names=node[0-131072]",
+                                    WRITE_SIMPLE, &b, &error),
+                      -1);
+    assert_int_equal (errno, EINVAL);
+    assert_string_equal (error.text, "criteria name more than 262144 vertices");
+    buf_fini (&b);
+    scheduler_destroy (s);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (filters),        cmocka_unit_test (spans),
         cmocka_unit_test (filters_in_jgf), cmocka_unit_test (names_with_quotes),
-        cmocka_unit_test (malformed),
+        cmocka_unit_test (malformed),      cmocka_unit_test (many_names),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -95,6 +95,8 @@ def errors():
         refused(c.init, "garbage", text=init)
         assert c.match(JOBSPEC).jobid == 1
         assert c.cancel(99).status == pb.CancelResponse.CANCEL_SUCCESS
+        # what others have heard is not told again
+        assert "99" not in refused(c.match, "version: 1", text=match)
         raw = c.channel.unary_unary("/fluxion.FluxionService/Match")
         refused(raw, b"\xff\xff\xff", code=grpc.StatusCode.INVALID_ARGUMENT)
         raw = c.channel.unary_unary("/fluxion.FluxionService/Nosuch")
@@ -555,6 +557,59 @@ def log():
         assert line in out, out
 
 
+def replay(record):
+    program = os.path.join(harness.EXAMPLES, "replay.py")
+    with Server("--quiet") as s:
+        return subprocess.run(
+            [sys.executable, program, record, f"--host={s.address}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+def replayed():
+    "a record is replayed on another service, and what answers differently is found"
+    with tempfile.TemporaryDirectory() as folder:
+        record = f"{folder}/record"
+        with Server("--quiet", f"--record={record}") as s:
+            c = Client(s.address)
+            c.init(GRAPH, "lonode")
+            answers = [c.match(JOBSPEC) for _ in range(4)]
+            refused(c.match, JOBSPEC, text="not possible")
+            assert c.match(JOBSPEC, True).reserved
+            request = pb.PartialCancelRequest(jobid=2, R=answers[1].allocation)
+            c.call("PartialCancel", request, pb.PartialCancelResponse)
+            c.cancel(1)
+            c.cancel(77)  # there is none
+            c.match(JOBSPEC)
+            request = pb.ShrinkRequest(path="/tiny0/rack0/node1")
+            c.call("Shrink", request, pb.ShrinkResponse)
+            c.match(JOBSPEC, True)
+            request = pb.InitRequest(jgf=GRAPH, graph="other")
+            c.call("Init", request, pb.InitResponse)
+            request = pb.MatchRequest(jobspec=JOBSPEC, graph="other")
+            c.call("Match", request, pb.MatchResponse)
+            c.call("Drop", pb.DropRequest(graph="other"), pb.DropResponse)
+        p = replay(record)
+        assert (p.returncode, p.stdout) == (0, "16 calls, and the same answers\n"), p
+        with open(record, encoding="utf-8") as f:
+            lines = f.readlines()
+        for n, old, new, text in (
+            (2, "core0", "core1", "line 2: job 1: allocation: "),
+            (7, '"at":3600', '"at":3601', "line 7: job 6: at: 3600"),
+            (6, "match-failed", "match", "line 6: UNKNOWN: Allocation was not possible"),
+            (16, '"drop"', '"rise"', "line 16: "),
+            (1, "{", "", "line 1: "),
+        ):
+            changed = lines.copy()
+            changed[n - 1] = changed[n - 1].replace(old, new)
+            with open(record, "w", encoding="utf-8") as f:
+                f.writelines(changed)
+            p = replay(record)
+            assert p.returncode == 1 and text in p.stderr, (n, p)
+
+
 def clients():
     "the example clients print what the README shows"
     with Server() as s:
@@ -597,6 +652,6 @@ def go_cases():
 harness.run(
     [greeting, lonode, first, errors, init_again, requests, graphs]
     + [cancelled, left, ids, late, busy, additions, version2]
-    + [tools, garbage, options, tls, mutual_tls, log, clients]
+    + [tools, garbage, options, tls, mutual_tls, log, replayed, clients]
     + ([go_cases] if "FLUXION_GO_CASES" in os.environ else [])
 )

@@ -37,8 +37,8 @@ static json_t *call (const char *method, json_t *take_payload)
     json_t *o;
 
     snprintf (topic, sizeof (topic), SERVICE "%s", method);
-    if (!take_payload)
-        cmd_die ("ERROR: out of memory");
+    if (!take_payload) /* of operands, which are as the user wrote them */
+        cmd_die ("ERROR: an argument is not text (UTF-8)");
     if (!(f = flux_rpc_pack (cmd_open (), topic, 0, 0, "o", take_payload))
         || flux_rpc_get (f, &s) < 0)
         fail (errno, f ? cmd_future_error (f) : strerror (errno));
@@ -319,7 +319,8 @@ static json_t *paths (char **argv, int n)
     json_t *o = json_array ();
 
     for (int i = 0; i < n; i++)
-        json_array_append_new (o, json_string (argv[i]));
+        if (json_array_append_new (o, json_string (argv[i])) < 0)
+            cmd_die ("ERROR: %s is not text (UTF-8)", safe (argv[i]));
     return o;
 }
 

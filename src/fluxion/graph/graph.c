@@ -215,6 +215,15 @@ static bool name_is_default (const struct vertex_spec *spec)
     return strcmp (spec->name + len, id) == 0;
 }
 
+/* Tables and sets are as large as what is highest in them. */
+static bool in_range (const struct graph *g, const struct vertex_spec *spec,
+                      uint16_t type)
+{
+    return spec->rank < (int64_t)GRAPH_MAX_VERTICES && spec->uniq_id < INT64_MAX
+           && (spec->id < GRAPH_MAX_VERTICES
+               || (type != g->t_core && type != g->t_gpu));
+}
+
 uint32_t graph_add_vertex (struct graph *g, const struct vertex_spec *spec)
 {
     struct vertex *v;
@@ -226,6 +235,10 @@ uint32_t graph_add_vertex (struct graph *g, const struct vertex_spec *spec)
     if (type == UINT16_MAX || unit == UINT16_MAX || base == UINT32_MAX
         || name == UINT32_MAX)
         return VTX_NONE;
+    if (!in_range (g, spec, type)) {
+        errno = ERANGE;
+        return VTX_NONE;
+    }
     if (g->nv == g->vcap
         && graph_reserve_vertices (g, g->vcap ? g->vcap / 2 + 16 : 64) < 0)
         return VTX_NONE;

@@ -131,7 +131,8 @@ struct vertex_spec {
     int32_t rank;
 };
 /* A vertex without a parent; the first one added so is the root once
- * graph_attach has never been called on it. VTX_NONE with errno. */
+ * graph_attach has never been called on it. VTX_NONE with errno; ERANGE: a rank, or the id
+ * of a core or GPU, that no set of them can hold. */
 uint32_t graph_add_vertex (struct graph *g, const struct vertex_spec *spec);
 /* Containment edge; EEXIST if the child has a parent, ELOOP on a cycle. */
 int graph_attach (struct graph *g, uint32_t parent, uint32_t child);

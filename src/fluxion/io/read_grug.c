@@ -371,7 +371,10 @@ static int make_vertex (struct grug *u, struct kind *k, int64_t id, uint32_t *ou
     }
     *out = graph_add_vertex (u->g, &spec);
     if (*out == VTX_NONE)
-        return fail (u, k->line, "too many vertices");
+        return fail (u, k->line,
+                     errno == ERANGE ? "id of %s is too large"
+                                     : "too many vertices, at %s",
+                     spec.type);
     k->made[k->nmade++] = *out;
     return 0;
 }

@@ -51,7 +51,8 @@ static int add_node (struct graph *g, struct jgf_node *n, flux_error_t *error)
     n->v = graph_add_vertex (g, &n->spec);
     if (n->v == VTX_NONE)
         return error_invalid (error, "fetch_jgf: node %s cannot be added: %s", n->key,
-                              strerror (errno));
+                              errno == ERANGE ? "its rank or id is too large"
+                                              : strerror (errno));
     g->v[n->v].down = n->down;
     return set_properties (g, n, error);
 }

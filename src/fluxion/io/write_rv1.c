@@ -8,6 +8,7 @@
 
 #include "base/sort.h"
 #include "fluxion/io/writer_impl.h"
+#include "value/resource/rset.h"
 
 struct gathered {
     uint32_t v; /* the node */
@@ -196,6 +197,12 @@ static int by_text (const void *a, const void *b)
     return rc ? rc : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
+/* An R that names others is refused by all that read it. */
+static bool is_property (const char *text)
+{
+    return text[strcspn (text, PROPERTY_REFUSED)] == '\0';
+}
+
 static int collect_tags (const struct gather *ga, const struct graph *g,
                          struct tag **tags, uint32_t *count)
 {
@@ -215,6 +222,8 @@ static int collect_tags (const struct gather *ga, const struct graph *g,
             const char *value = graph_string (g, p->item[k].value);
             struct buf b = BUF_INIT;
 
+            if (!is_property (graph_string (g, p->item[k].key)) || !is_property (value))
+                continue;
             buf_adds (&b, graph_string (g, p->item[k].key));
             if (*value) {
                 buf_addc (&b, '=');

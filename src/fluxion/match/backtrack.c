@@ -208,7 +208,7 @@ static int64_t passed (const struct match *m, uint32_t v, uint32_t u)
     int64_t sum = 0;
 
     for (; v != u && v != VTX_NONE; v = m->s->g->v[v].parent)
-        sum += cand_node_factor (m, v);
+        sum = score_sum (sum, cand_node_factor (m, v));
     return sum;
 }
 
@@ -227,7 +227,7 @@ static bool finish_slots (struct backtrack *b)
             to->score = passed (b->m, c->v, b->u);
             at = b->out->n - 1;
         } else if (b->choice[c->parent].parent < 0) {
-            b->out->c[at].score += c->score;
+            b->out->c[at].score = score_sum (b->out->c[at].score, c->score);
         }
     }
     if (make_picks (b, NULL, b->out->c + was))

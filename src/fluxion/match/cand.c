@@ -34,12 +34,13 @@ struct cand *cand_add (struct match *m, struct list *l)
 
 void cand_copy (struct match *m, struct list *l, const struct cand *c)
 {
-    struct cand copy = *c, *to = make_room (m, l);
+    struct cand *to = make_room (m, l);
 
-    if (to) {
-        *to = copy;
-        to->order = l->n - 1;
-    }
+    if (!to)
+        return;
+    if (to != c)
+        *to = *c;
+    to->order = l->n - 1;
 }
 
 int64_t cand_node_factor (const struct match *m, uint32_t v)
@@ -48,7 +49,7 @@ int64_t cand_node_factor (const struct match *m, uint32_t v)
 
     if (!m->s->policy.node_centric || x->type != m->s->g->t_node)
         return 0;
-    return (x->id + 2) * NODE_FACTOR;
+    return node_factor (m->s->g, v);
 }
 
 static int64_t own_score (const struct match *m, uint32_t v)
@@ -65,7 +66,7 @@ static int64_t own_score (const struct match *m, uint32_t v)
         long n = strtol (s, &end, 10);
         return end == s || *end || n < 0 || n > 9999 ? 9999 : n;
     }
-    return g->v[v].id + 2;
+    return score_sum (g->v[v].id, 2);
 }
 
 /* Locality: as few parents as can be, those that have most first; of what is below one,
@@ -98,7 +99,7 @@ static bool in_groups (const struct list *l)
 static void find_runs (const struct cand *c, struct near *near, uint32_t n)
 {
     for (uint32_t i = 0, k; i < n; i = k) {
-        for (k = i + 1; k < n && c[k].score - c[k - 1].score <= 1;)
+        for (k = i + 1; k < n && c[k].score <= score_sum (c[k - 1].score, 1);)
             k++;
         for (uint32_t j = i; j < k; j++)
             near[j].run = k - i;
@@ -272,6 +273,6 @@ void cand_sort (struct match *m, struct list *l, int64_t want)
 void cand_set (struct match *m, struct cand *c, uint32_t v, int64_t factor)
 {
     c->v = v;
-    c->score = own_score (m, v) + factor;
+    c->score = score_sum (own_score (m, v), factor);
     c->uniq = m->s->policy.node_centric ? m->s->g->v[v].uniq_id : 0;
 }

@@ -260,6 +260,36 @@ static void down_above_and_below (void **state)
     scheduler_destroy (s);
 }
 
+/* A job that runs over its end, and another that was given the same for later: both are
+ * there, and the core is in use once. */
+static void one_after_the_other (void **state)
+{
+    struct scheduler *s = rig_create ("cluster0{node0{core0-1}}", "low");
+    struct picks p = { 0 };
+    struct match_result res;
+    flux_error_t error;
+    int64_t total;
+    uint32_t root = scheduler_graph (s)->root;
+    uint16_t core = scheduler_graph (s)->t_core;
+
+    assert_string_equal (rig_take (s, 1, "slot:1[core:1]"), "@0 node0/core0");
+    assert_int_equal (picks_add (&p, at (s, "/cluster0/node0/core0"), true, 1), 0);
+    assert_int_equal (scheduler_update (s, 2, &p, 20, 10, false, &res, &error), 0);
+    check (s);
+    assert_int_equal (scheduler_used_below (s, root, core, &total), 1);
+    grow (s, "cluster0{node0{core0-2}}"); /* all sums are made anew */
+    assert_int_equal (scheduler_used_below (s, root, core, &total), 1);
+    assert_int_equal (scheduler_cancel (s, 1), 0);
+    check (s);
+    assert_int_equal (scheduler_used_below (s, root, core, &total), 1);
+    assert_int_equal (scheduler_cancel (s, 2), 0);
+    check (s);
+    assert_int_equal (scheduler_used_below (s, root, core, &total), 0);
+    assert_int_equal (total, 3);
+    picks_fini (&p);
+    scheduler_destroy (s);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +303,7 @@ int main (void)
         cmocka_unit_test (reservations),
         cmocka_unit_test (by_rank),
         cmocka_unit_test (down_above_and_below),
+        cmocka_unit_test (one_after_the_other),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -202,7 +202,7 @@ static struct ranked *rank_vertices (struct scheduler *s, uint16_t type, uint32_
             r[*n].uniq = g->v[v].uniq_id;
             for (uint32_t p = g->v[v].parent; p != VTX_NONE; p = g->v[p].parent)
                 if (g->v[p].type == g->t_node)
-                    r[*n].score += (g->v[p].id + 2) * NODE_FACTOR;
+                    r[*n].score = score_sum (r[*n].score, node_factor (g, p));
         }
         (*n)++;
     }

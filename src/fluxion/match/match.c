@@ -351,7 +351,7 @@ static bool walk_through (struct match *m, uint32_t v, const struct query *q,
     if (stamp)
         m->s->pools->seen[v] = stamp | found;
     for (uint32_t k = was; k < out->n; k++)
-        out->c[k].score += cand_node_factor (m, v);
+        out->c[k].score = score_sum (out->c[k].score, cand_node_factor (m, v));
     return found;
 }
 
@@ -551,50 +551,56 @@ static bool rank (struct match *m, const struct query *q, struct list *l, bool s
 
 void match_best (struct match *m, uint32_t u, const struct query *q, struct list *l)
 {
-    struct query sub = *q;
+    struct query vertices; /* one of which is one slot */
+    const struct query *sub = q;
     const struct resource *e = slot_vertex (m, q);
     bool lazy = fits_policy_lazily (m) && (!q->r->is_slot || e);
     uint32_t drawn = m->pools ? m->s->pools->nlog : 0;
     struct tally found = { 0 };
     struct ranking r;
-    struct cand *next;
+    struct cand *c;
 
     if (lazy && e) {
-        sub.r = e;
-        sub.excl = true;
-        sub.slots = true;
+        vertices = *q;
+        vertices.r = e;
+        vertices.excl = true;
+        vertices.slots = true;
         if (!q->pristine)
-            sub.pristine = match_slot_fit (m, u, q) < SLOT_WHOLE;
-        sub.beside = e;
-        sub.nbeside = 1;
+            vertices.pristine = match_slot_fit (m, u, q) < SLOT_WHOLE;
+        vertices.beside = e;
+        vertices.nbeside = 1;
+        sub = &vertices;
     }
     bool done =
-        lazy ? take_ordered (m, u, &sub, l) : !m->pools && memo_take (m, u, q, l);
+        lazy ? take_ordered (m, u, sub, l) : !m->pools && memo_take (m, u, q, l);
     if (!done)
-        match_gather (m, u, &sub, !lazy, l);
+        match_gather (m, u, sub, !lazy, l);
     if (m->pools)
         pool_undo (m, drawn);
     if (m->fault || !rank (m, q, l, done, &r))
         return;
-    struct list good = { .c = r.index ? NULL : l->c, .cap = r.index ? 0 : l->cap };
-    while (!tally_full (q, &found) && !m->fault && (next = cand_next (&r))) {
-        struct cand c = *next;
-        if (c.pick && m->pools && !pool_redraw (m, c.pick)) {
+    /* Those that are good take the place of the others, if they are looked at in order. */
+    l->n = 0;
+    if (r.index) {
+        l->c = NULL;
+        l->cap = 0;
+    }
+    while (!tally_full (q, &found) && !m->fault && (c = cand_next (&r))) {
+        if (c->pick && m->pools && !pool_redraw (m, c->pick)) {
             /* There may be something else in it, or that feeds it. */
-            if (!sub.r->is_slot)
-                c.pick = NULL;
-            else if (!match_redraw_slot (m, &c))
+            if (!sub->r->is_slot)
+                c->pick = NULL;
+            else if (!match_redraw_slot (m, c))
                 continue;
         }
-        if (!c.pick && !(c.pick = try_vertex (m, c.v, sub.r, sub.excl)))
+        if (!c->pick && !(c->pick = try_vertex (m, c->v, sub->r, sub->excl)))
             continue;
-        if (sub.slots)
-            c.units = 1;
-        tally_add (q, &found, c.units);
-        cand_copy (m, &good, &c);
+        if (sub->slots)
+            c->units = 1;
+        tally_add (q, &found, c->units);
+        cand_copy (m, l, c);
     }
-    good.units = found.units;
-    *l = good;
+    l->units = found.units;
 }
 
 /* As many of the best as the count allows. False: less than its minimum. */
@@ -811,7 +817,9 @@ static bool try_match (struct match *m, struct pick **picks)
     found = match_top (m, picks);
     if (!m->fault && !found)
         m->fault = EBUSY;
-    if (!m->fault)
+    /* Whoever asks whether it could ever be does not ask what it would be. Only where
+     * there are several ways up, there may be none. */
+    if (!m->fault && (!m->w.ignore || m->s->g->nextra))
         match_select (m, *picks);
     if (m->pools)
         pool_undo (m, 0);
@@ -821,12 +829,14 @@ static bool try_match (struct match *m, struct pick **picks)
 int match_now (struct match *m, const struct window *w, flux_error_t *error)
 {
     struct pools *p = m->pools ? m->s->pools : NULL;
+    struct arena_mark mark = arena_mark (m->s->arena);
     struct pick *picks;
     bool contended = false;
 
     m->w = *w;
     m->error = error;
     m->missed = false;
+    m->deals = DEALS_IN_ALL;
     if (p) {
         p->epoch++;
         p->cautious = false;
@@ -839,12 +849,15 @@ int match_now (struct match *m, const struct window *w, flux_error_t *error)
         if (try_match (m, &picks) || m->fault != EBUSY || !p || !p->contended)
             break;
         p->cautious = contended = true;
+        arena_release (m->s->arena, mark);
     }
     if (p && m->fault == EBUSY && (contended || m->missed)) {
         p->cautious = false;
         backtrack_match (m);
     }
     if (m->fault) {
+        /* There may be thousands of times, and of alternatives, to try. */
+        arena_release (m->s->arena, mark);
         errno = m->fault;
         return -1;
     }

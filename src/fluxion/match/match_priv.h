@@ -33,6 +33,7 @@ struct match {
     bool pools;    /* so, or vertices have several parents: see pool.h */
     bool missed;   /* in this try, slots may not have been found that there are */
     int64_t steps; /* that may still be made with choices taken back */
+    int64_t deals; /* that may still be tried at this time, of kinds of slots */
     int fault;     /* errno that ends the match */
     flux_error_t *error;
 };
@@ -140,6 +141,11 @@ struct pick **pick_chain (struct pick **tail, struct pick *p);
 void match_slots (struct match *m, uint32_t u, const struct query *q, struct list *out);
 /* What a slot has drawn itself is no longer there: draw elsewhere. False: it cannot. */
 bool match_redraw_slot (struct match *m, struct cand *c);
+/* How many slots of each kind are made is tried: so many slots are dealt at one place, and
+ * at all places of a match, that a large graph takes no longer than a small one. What is not
+ * found within that is missed. */
+#define DEALS_AT_PLACE 100000
+#define DEALS_IN_ALL 200000
 /* Slots of several kinds that are found at different depths: of the first kind as many
  * as there are, then of the next. */
 void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,

@@ -238,7 +238,7 @@ static int64_t factor (struct match *m, uint32_t v)
     int64_t sum = 0;
 
     for (; v != m->s->g->root; v = m->s->g->v[v].parent)
-        sum += cand_node_factor (m, v);
+        sum = score_sum (sum, cand_node_factor (m, v));
     return sum;
 }
 
@@ -265,7 +265,8 @@ static void look_again (struct match *m, const struct query *q, struct memo *o)
         o->dirty[i] = 0;
         if (match_can_pass (m, v))
             match_slots (m, v, &one, &l);
-        maxtree_set (&o->best, i, l.n ? value (m, l.c[0].score + factor (m, v)) : NONE);
+        maxtree_set (&o->best, i,
+                     l.n ? value (m, score_sum (l.c[0].score, factor (m, v))) : NONE);
         arena_release (m->s->arena, mark);
     }
     m->constraint = constraint;
@@ -302,7 +303,7 @@ static void open_place (struct match *m, const struct query *q, struct memo *o,
     sub.want = want;
     match_slots (m, v, &sub, &a->l);
     for (uint32_t k = 0; k < a->l.n; k++)
-        a->l.c[k].score += factor (m, v);
+        a->l.c[k].score = score_sum (a->l.c[k].score, factor (m, v));
 }
 
 static struct active *best_active (struct match *m, struct active *list, uint32_t n)

@@ -289,6 +289,10 @@ static int find (struct match *m, match_op_t op, int64_t now, bool *reserved,
     }
 }
 
+/* A graph that has many vertices, and a request that has many alternatives, none of which
+ * serves: after so many visits no others are tried. */
+#define VARIANT_VISITS 5000000
+
 /* A request with alternatives is several; the first that can be served is, one that
  * can be served now before those that can later. */
 static int try_variants (struct match *m, match_op_t op, const struct request *req,
@@ -296,6 +300,7 @@ static int try_variants (struct match *m, match_op_t op, const struct request *r
 {
     bool later =
         op == MATCH_ALLOCATE_ORELSE_RESERVE || op == MATCH_WITHOUT_ALLOCATING_FUTURE;
+    struct arena_mark mark = arena_mark (m->s->arena);
     int saved = EBUSY;
 
     m->duration = req->duration;
@@ -322,9 +327,12 @@ static int try_variants (struct match *m, match_op_t op, const struct request *r
             return 0;
         if (!m->s->flexible || (errno != EBUSY && errno != ENODEV))
             return -1;
+        if (m->s->counts.preorder > VARIANT_VISITS)
+            return fault (error, EINVAL, "too many alternatives for so large a graph");
         /* One that may do later is better than one that never will. */
         if (n == 0 || errno == EBUSY)
             saved = errno;
+        arena_release (m->s->arena, mark);
     }
 }
 

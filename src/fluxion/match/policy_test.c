@@ -258,6 +258,55 @@ static void custom (void **state)
     scheduler_destroy (s);
 }
 
+/* Numbers of hosts may be as large as numbers are. */
+static void large_numbers (void **state)
+{
+#define HOST(key, id, core)                                                            \
+    "{\"id\":\"" key "\",\"metadata\":{\"type\":\"node\",\"id\":" id                   \
+    ",\"paths\":{\"containment\":\"/cluster0/node" id "\"}}},{\"id\":\"" core          \
+    "\",\"metadata\":{\"type\":\"core\",\"id\":0,\"paths\":{\"containment\":"          \
+    "\"/cluster0/node" id "/core0\"}}}"
+    static const char text[] =
+        "{\"graph\":{\"nodes\":[{\"id\":\"0\",\"metadata\":{\"type\":\"cluster\","
+        "\"id\":0,"
+        "\"paths\":{\"containment\":\"/cluster0\"}}}," HOST (
+            "1", "9223372036854775807",
+            "2") "," HOST ("3", "5",
+                           "4") "," HOST ("5", "900000000000000",
+                                          "6") "],\"edges\":[{\"source\":\"0\","
+                                               "\"target\":\"1\"},"
+                                               "{\"source\":\"1\",\"target\":\"2\"},"
+                                               "{\"source\":\"0\",\"target\":\"3\"},"
+                                               "{\"source\":\"3\",\"target\":\"4\"},"
+                                               "{\"source\":\"0\",\"target\":\"5\"},"
+                                               "{\"source\":\"5\",\"target\":\"6\"}]}}";
+    static const char *const requests[] = { "slot:1[core:1]",
+                                            "node:1[slot:1[core:1]]" };
+    static const struct {
+        const char *policy, *taken[3];
+    } t[] = {
+        { "hinode",
+          { "@0 node9223372036854775807/core0", "@0 node900000000000000/core0",
+            "@0 node5/core0" } },
+        { "lonode",
+          { "@0 node5/core0", "@0 node900000000000000/core0",
+            "@0 node9223372036854775807/core0" } },
+    };
+
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++) {
+            struct scheduler_options opt = { .policy = t[i].policy };
+            flux_error_t error;
+            struct scheduler *s =
+                fluxion_load ("jgf", text, sizeof (text) - 1, NULL, 0, &opt, &error);
+            if (!s)
+                fail_msg ("%s", error.text);
+            for (int j = 0; j < 3; j++)
+                assert_string_equal (rig_take (s, j + 1, requests[k]), t[i].taken[j]);
+            scheduler_destroy (s);
+        }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +319,7 @@ int main (void)
         cmocka_unit_test (slots_of_two_types),
         cmocka_unit_test (classes),
         cmocka_unit_test (custom),
+        cmocka_unit_test (large_numbers),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -115,6 +115,25 @@ uint32_t sched_new_mark (struct scheduler *s);
 /* The first of n such values in a row. */
 uint32_t sched_new_marks (struct scheduler *s, uint32_t n);
 
+/* Scores are sums, and ids may be as large as numbers are: beyond that all are equal. */
+static inline int64_t score_sum (int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    if (!__builtin_add_overflow (a, b, &sum))
+        return sum;
+    return a < 0 ? -INT64_MAX : INT64_MAX;
+}
+/* What passing through v adds, for policies that look at nodes. */
+static inline int64_t node_factor (const struct graph *g, uint32_t v)
+{
+    int64_t id = score_sum (g->v[v].id, 2), factor;
+
+    if (!__builtin_mul_overflow (id, NODE_FACTOR, &factor))
+        return factor;
+    return id < 0 ? -INT64_MAX : INT64_MAX;
+}
+
 /* Is a vertex free of (exclusive) jobs during [at, at + duration)? `now`: live
  * allocations count whatever their end. */
 struct window {

@@ -1,5 +1,6 @@
 /* Filters: who knows how much is left below, and that it changes no answer. */
 #include "fluxion/match/rig_test.h"
+#include "fluxion/match/sched.h"
 
 #define GRAPH "cluster0{rack0{node0-1{core0-3 gpu0}} rack1{node2{core0-3 memory0*16}}}"
 
@@ -163,6 +164,39 @@ static void malformed (void **state)
     }
 }
 
+/* What a try has taken is given back before the next: no request takes memory for each
+ * time, or alternative, that there is. */
+static void few_bytes (struct scheduler *s, struct arena_mark first)
+{
+    struct arena_mark now = arena_mark (s->arena);
+
+    assert_ptr_equal (now.chunk, first.chunk);
+    assert_in_range (now.used, 0, 60000);
+}
+
+static void tries_leave_nothing (void **state)
+{
+    struct scheduler_options opt = { .policy = "low", .traverser = "flexible" };
+    struct scheduler *s = rig_load ("cluster0{node0-59{core0-9}}", &opt);
+    struct arena_mark first = arena_mark (s->arena);
+    struct buf b = BUF_INIT;
+
+    /* One core of each node, until 10, 20, ... 600. */
+    for (int i = 1; i <= 60; i++)
+        rig_match (s, MATCH_ALLOCATE, i, "slot:1[core:1]", 10 * i, NULL);
+    const char *all =
+        rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 61, "slot:60[node:1]", 10, NULL);
+    assert_memory_equal (all, "reserved@600 ", 13);
+    few_bytes (s, first);
+    for (int i = 0; i < 50; i++)
+        buf_printf (&b, "%sxor_slot:1[core:%d]", i ? " " : "", 601 + i);
+    assert_string_equal (rig_match (s, MATCH_SATISFIABILITY, 0, b.data, 10, NULL),
+                         "ENODEV");
+    few_bytes (s, first);
+    buf_fini (&b);
+    scheduler_destroy (s);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +205,7 @@ int main (void)
         cmocka_unit_test (reserved_is_not_used),
         cmocka_unit_test (no_other_answers),
         cmocka_unit_test (malformed),
+        cmocka_unit_test (tries_leave_nothing),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -139,7 +139,7 @@ static bool bundle (struct match *m, const struct kind *kind, struct cand *c)
             if (!c)
                 continue;
             tail = pick_chain (tail, part->pick);
-            c->score += part->score;
+            c->score = score_sum (c->score, part->score);
         }
         if (missing > 0)
             return false;
@@ -249,9 +249,13 @@ static void split_slots (struct match *m, uint32_t u, struct kind *kind, uint32_
                          int64_t want)
 {
     struct split sp = {
-        .m = m, .u = u, .kind = kind, .n = n, .want = want, .budget = 100000
+        .m = m, .u = u, .kind = kind, .n = n, .want = want, .budget = DEALS_AT_PLACE
     };
 
+    /* The first try is always made. */
+    if (sp.budget > m->deals)
+        sp.budget = m->deals > n ? m->deals : n;
+    m->deals -= sp.budget;
     for (uint32_t k = 0; k < n; k++)
         for (uint32_t i = 0; i < kind[k].r->nwith; i++) {
             uint32_t t = type_index (&sp, kind[k].r->with[i].type_id);
@@ -265,6 +269,7 @@ static void split_slots (struct match *m, uint32_t u, struct kind *kind, uint32_
             m->s->pools->strict = i == 0;
         search (&sp, 0, 0);
     }
+    m->deals += sp.budget;
     for (uint32_t k = 0; k < n; k++)
         kind[k].slots = sp.best[k];
     start_over (&sp);
@@ -403,7 +408,7 @@ struct mixture {
     uint32_t n;
     int64_t want;
     int64_t limit[MAX_KINDS], best[MAX_KINDS], most;
-    uint32_t budget;
+    uint32_t budget, cost; /* tries; deals that one is worth */
 };
 
 /* Of each kind what does not overlap with what was taken before, so many at most. Their
@@ -439,7 +444,8 @@ static void search_mixture (struct mixture *x, uint32_t k)
 {
     if (k == x->n) {
         int64_t total = x->budget > 0 ? take_mixture (x, x->limit, NULL) : 0;
-        x->budget -= x->budget > 0;
+        x->m->deals -= x->cost;
+        x->budget = x->m->deals > 0 && x->budget > 0 ? x->budget - 1 : 0;
         if (total > x->most) {
             x->most = total;
             memcpy (x->best, x->limit, sizeof (x->best));
@@ -558,6 +564,8 @@ void match_mixed_slots (struct match *m, uint32_t u, const struct query *q,
             pool_undo (m, drawn);
         cand_sort (m, &x.found[x.n++], q->want);
     }
+    for (uint32_t k = 0; k < x.n; k++)
+        x.cost += 1 + x.found[k].n / 16; /* to look at one is less than to deal it */
     if (!all_at (&x, u))
         search_mixture (&x, 0);
     if (x.most >= x.want || !make_together (m, u, q, x.most, out))

@@ -160,12 +160,14 @@ static int64_t tokens (const struct scheduler *s, const struct span *sp)
     return sp->exclusive ? TOKENS : 1;
 }
 
-/* What a live exclusive span takes from the sums above it. */
+/* What live exclusive spans take from the sums above them: of those that a vertex has
+ * one after the other, the first that comes and the last that goes. */
 static void count_avail (struct scheduler *s, const struct span *sp, int sign)
 {
     int k = sched_tracked (s, s->g->v[sp->v].type);
 
-    if (!sp->exclusive || sp->reserved || k < 0)
+    if (!sp->exclusive || sp->reserved || k < 0
+        || s->vs[sp->v].exclusive != (sign > 0 ? 1 : 0))
         return;
     if (s->g->nextra) {
         add_avail_all (s, sp->v, k, -sign * sp->needs);

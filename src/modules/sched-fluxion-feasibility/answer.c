@@ -34,6 +34,13 @@ int answer_follow (struct site **site, json_t *o, flux_error_t *error)
     return 0;
 }
 
+int answer_failure (int errnum, const char *why, flux_error_t *error)
+{
+    if (errnum == ENODEV)
+        return error_fail (error, ENODEV, "Unsatisfiable request");
+    return error_fail (error, errnum, "Internal match error: %.130s", why);
+}
+
 int answer_check (struct site *site, json_t *jobspec, flux_error_t *error)
 {
     char *text = json_dumps (jobspec, JSON_COMPACT);
@@ -48,10 +55,7 @@ int answer_check (struct site *site, json_t *jobspec, flux_error_t *error)
     if (req)
         rc = scheduler_match (site_scheduler (site), MATCH_SATISFIABILITY, req, 0, 0,
                               &res, &why);
+    int errnum = errno;
     free (text);
-    if (rc < 0 && req && errno == ENODEV)
-        return error_fail (error, ENODEV, "Unsatisfiable request");
-    if (rc < 0)
-        return error_fail (error, errno, "Internal match error: %.130s", why.text);
-    return 0;
+    return rc == 0 ? 0 : answer_failure (errnum, why.text, error);
 }

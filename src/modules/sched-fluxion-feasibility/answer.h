@@ -13,4 +13,7 @@ int answer_follow (struct site **site, json_t *o, flux_error_t *error);
 /* -1 with *error for who asks: ENODEV: it never fits; EINVAL: it is no jobspec; ENOMEM. */
 int answer_check (struct site *site, json_t *jobspec, flux_error_t *error);
 
+/* What is said of a match that failed so: -1 with errnum and *error. */
+int answer_failure (int errnum, const char *why, flux_error_t *error);
+
 #endif

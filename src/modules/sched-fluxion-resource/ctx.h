@@ -40,6 +40,7 @@ struct ctx {
     struct acquire *acquire;
     struct site *site;              /* NULL until resources are known */
     json_t *resources;              /* R, as acquired */
+    bool differs;                   /* the graph is not what that, or a file, says */
     struct idset *up;               /* ranks, or NULL: not known */
     struct flux_msglist *listeners; /* of notify */
     struct flux_msglist *waiting;   /* status requests from before */

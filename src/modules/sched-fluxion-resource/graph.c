@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "ctx.h"
 #include "fluxion/find.h"
+#include "value/resource/rset.h"
 
 static uint32_t find_path (struct ctx *ctx, const flux_msg_t *msg, const char *path)
 {
@@ -87,8 +88,11 @@ static const char *status_part (struct ctx *ctx, int i)
         return ctx->status[i];
     if (fluxion_find (site_scheduler (ctx->site), criteria[i], WRITE_RV1_NOSCHED, &b,
                       &error)
-            == 0
-        && b.len == 0)
+        < 0) {
+        buf_fini (&b);
+        return NULL;
+    }
+    if (b.len == 0)
         buf_adds (&b, "{\"version\":1,\"execution\":{\"R_lite\":[],\"nodelist\":[],"
                       "\"starttime\":0,\"expiration\":0}}");
     ctx->status[i] = buf_take (&b, NULL);
@@ -99,7 +103,7 @@ static const char *status_part (struct ctx *ctx, int i)
 void answer_status (struct ctx *ctx, const flux_msg_t *msg)
 {
     double now = clock_monotonic ();
-    const char *part[STATUS_COUNT];
+    const char *part[STATUS_COUNT] = { NULL };
     struct buf b = BUF_INIT;
     bool good = true;
 
@@ -181,6 +185,14 @@ void stats_clear_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     flux_respond (h, msg, NULL);
 }
 
+/* What a request has changed can be told to listeners only as that it has. */
+static void changed_by_request (struct ctx *ctx, int first)
+{
+    status_changed (ctx, first);
+    ctx->differs = true;
+    tell_change (ctx, json_pack ("{s:b}", "differs", 1));
+}
+
 /* Properties: of one path, or of each of an array. A value NULL: it is removed. */
 
 /* VTX_NONE after an answer. */
@@ -223,7 +235,7 @@ static int change_each (struct ctx *ctx, const flux_msg_t *msg, json_t *paths,
     json_t *one;
     size_t i;
 
-    if (!json_is_array (paths))
+    if (json_array_size (paths) == 0)
         return change_property (ctx, msg, paths, key, value);
     /* All are known before one is changed. */
     json_array_foreach (paths, i, one)
@@ -256,11 +268,16 @@ void set_property_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         flux_respond_error (h, msg, EINVAL, "Incorrect format. Use PROPERTY=VALUE");
         return;
     }
+    if (strcspn (keyval, PROPERTY_REFUSED) < (size_t)(eq - keyval)) {
+        flux_respond_error (h, msg, EINVAL,
+                            "a property's name has none of " PROPERTY_REFUSED);
+        return;
+    }
     if (!(key = strndup (keyval, eq - keyval)))
         flux_respond_error (h, msg, ENOMEM, NULL);
     else if (change_each (ctx, msg, paths, key, eq + 1) == 0) {
+        changed_by_request (ctx, STATUS_ALL);
         flux_respond_pack (h, msg, "{}");
-        tell_change (ctx, json_object ());
     }
     free (key);
 }
@@ -279,8 +296,8 @@ void remove_property_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
         < 0)
         flux_respond_error (h, msg, errno, NULL);
     else if (change_each (ctx, msg, paths, key, NULL) == 0) {
+        changed_by_request (ctx, STATUS_ALL);
         flux_respond_pack (h, msg, "{}");
-        tell_change (ctx, json_object ());
     }
 }
 
@@ -380,9 +397,8 @@ void add_subgraph_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
              < 0)
         flux_respond_error (h, msg, EINVAL, error.text);
     else {
-        status_changed (ctx, STATUS_ALL);
+        changed_by_request (ctx, STATUS_ALL);
         flux_respond_pack (h, msg, "{}");
-        tell_change (ctx, json_object ());
     }
 }
 
@@ -403,8 +419,7 @@ void remove_subgraph_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
     else if (scheduler_shrink (site_scheduler (ctx->site), v, &error) < 0)
         flux_respond_error (h, msg, errno, error.text);
     else {
-        status_changed (ctx, STATUS_ALL);
+        changed_by_request (ctx, STATUS_ALL);
         flux_respond_pack (h, msg, "{}");
-        tell_change (ctx, json_object ());
     }
 }

@@ -44,14 +44,15 @@ void tell_change (struct ctx *ctx, json_t *take_change)
     json_decref (take_change);
 }
 
-/* What a listener gets first: R, and what is up now. */
+/* What a listener gets first: R, and what is up now; or that R is not what there is. */
 static json_t *first_answer (struct ctx *ctx)
 {
     char *up = idset_encode (ctx->up, IDSET_FLAG_RANGE);
     json_t *params = options_encode (&ctx->opt);
-    json_t *o = up && params ? json_pack ("{s:O s:s s:O}", "resources", ctx->resources,
-                                          "up", up, "params", params)
-                             : NULL;
+    json_t *o = up && params
+                    ? json_pack ("{s:O s:s s:O s:b}", "resources", ctx->resources, "up",
+                                 up, "params", params, "differs", ctx->differs)
+                    : NULL;
 
     if (o && ctx->load_text)
         json_object_set_new (o, "graph", json_string (ctx->load_text));
@@ -179,11 +180,14 @@ static int follow_ranks (struct ctx *ctx, json_t *o, const char *key, bool add)
     return rc;
 }
 
-/* A later listener learns of what has changed in R: it is kept as it is now. */
+/* A later listener learns of what has changed in R: it is kept as it is now, or known to
+ * be another. */
 static void follow_R (struct ctx *ctx, json_t *o)
 {
     json_t *expiration = json_object_get (o, "expiration");
 
+    ctx->differs |= json_object_get (o, "shrink") || json_object_get (o, "property-add")
+                    || json_object_get (o, "property-remove");
     if (expiration)
         json_object_set (json_object_get (ctx->resources, "execution"), "expiration",
                          expiration);

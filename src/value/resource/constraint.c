@@ -1,6 +1,8 @@
 /* RFC 31: compiled once, so that a match costs no decoding. */
 #include "value/resource/constraint.h"
 
+#include "value/resource/rset.h"
+
 #include <flux/hostlist.h>
 #include <flux/idset.h>
 #include <stdlib.h>
@@ -83,7 +85,7 @@ static int compile_properties (struct constraint *c, json_t *values,
         }
         if (*s == '^')
             s++;
-        if (!*s || s[strcspn (s, "!&'\"^`|()")]) {
+        if (!*s || s[strcspn (s, PROPERTY_REFUSED)]) {
             error_text (error, "invalid property '%.80s'", json_string_value (value));
             return invalid ();
         }

@@ -278,7 +278,7 @@ int rset_add_property (struct rset *r, const char *name, const struct idset *ran
     struct property *p = find_property (r, name);
     struct property *props;
 
-    if (!*name || name[strcspn (name, "!&'\"^`|()")]) {
+    if (!*name || name[strcspn (name, PROPERTY_REFUSED)]) {
         errno = EINVAL;
         return -1;
     }

@@ -33,6 +33,8 @@ int rset_add_ids (struct rset *r, unsigned int rank, const struct rset *like,
 /* What `rank_from` has in `from`, for another rank and host. */
 int rset_add_like (struct rset *r, unsigned int rank, const char *host,
                    const struct rset *from, unsigned int rank_from);
+/* What the name of a property does not have (RFC 20). */
+#define PROPERTY_REFUSED "!&'\"^`|()"
 int rset_add_property (struct rset *r, const char *name, const struct idset *ranks);
 /* Those of from, for the ranks that r has. */
 int rset_copy_properties (struct rset *r, const struct rset *from);

@@ -103,6 +103,14 @@ is 'with its core' "$before" count
 fails 'what is not there' 3 'path' flux ion-resource remove-subgraph /cluster0/node9
 succeeds 'jobs run' flux run -n1 true
 
+# What is no text is neither sent nor passed over.
+bytes=$(printf 'a\377b')
+fails 'a path that is no text' 1 'a.xffb is not text' flux ion-resource set-property "$bytes" a=b
+fails 'one of several' 1 'not text' flux ion-resource remove-property /cluster0 "$bytes" a
+fails 'a value' 1 'not text' flux ion-resource set-property /cluster0 "a=$bytes"
+fails 'a status' 1 'not text' flux ion-resource set-status /cluster0 "$bytes"
+fails 'criteria' 1 'not text' flux ion-resource find "$bytes"
+
 flux resource R >R
 succeeds 'R gets a graph' flux ion-R encode --input=R --output=R2
 like 'of all that it names' '"scheduling": ' cat R2
