@@ -616,12 +616,25 @@ static void parent_is_gone (struct transport *t, const char *why)
     t->conf.cb.parent_lost (why, t->conf.arg);
 }
 
-/* The kernel knows who listens at the other end. Over tcp the key has told. */
+/* The kernel knows who listens at the other end, while it does; then its socket tells. */
+static int parent_user (const struct transport *t, int fd, uid_t *uid)
+{
+    struct stat st;
+
+    if (private_peer (fd, uid, NULL) == 0)
+        return 0;
+    if (lstat (t->parent_path, &st) < 0 || st.st_uid == geteuid ())
+        return -1;
+    *uid = st.st_uid;
+    return 0;
+}
+
+/* Over tcp the key has told. */
 static void parent_is_connected (struct transport *t, int fd)
 {
     uid_t uid;
 
-    if (t->parent_path && private_peer (fd, &uid, NULL) < 0)
+    if (t->parent_path && parent_user (t, fd, &uid) < 0)
         parent_is_gone (t, "it is gone again");
     else if (t->parent_path && uid != geteuid ())
         parent_is_gone (t, "its socket belongs to another user");
