@@ -14,6 +14,8 @@ static bool type_is_valid (int type)
            || type == FLUX_MSGTYPE_EVENT || type == FLUX_MSGTYPE_CONTROL;
 }
 
+#define HALF (offsetof (struct flux_msg, routes_buf) / 2)
+
 flux_msg_t *flux_msg_create (int type)
 {
     flux_msg_t *msg;
@@ -24,8 +26,10 @@ flux_msg_t *flux_msg_create (int type)
     }
     if (!(msg = malloc (sizeof (*msg))))
         return NULL;
-    /* The small buffers at the end need no zeroes. */
-    memset (msg, 0, offsetof (struct flux_msg, routes_buf));
+    /* The small buffers at the end need no zeroes. In halves, gcc has a few stores for them
+     * instead of a loop, which takes longer to begin than to run. */
+    memset (msg, 0, HALF);
+    memset ((char *)msg + HALF, 0, offsetof (struct flux_msg, routes_buf) - HALF);
     atomic_init (&msg->refs, 1);
     msg->userid = FLUX_USERID_UNKNOWN;
     msg->routes = msg->routes_buf;
