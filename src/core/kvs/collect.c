@@ -540,6 +540,19 @@ static void told_begin (flux_future_t *f, void *arg)
     flux_future_destroy (f);
 }
 
+/* Without a payload: as usual. -1: it makes no sense. */
+static int decode_request (const flux_msg_t *msg, int *dry, int *maxreqs)
+{
+    *dry = 0;
+    *maxreqs = FETCH_MAX;
+    if (!flux_msg_has_payload (msg))
+        return 0;
+    return flux_msg_unpack (msg, "{s?b s?i}", "dry_run", dry, "maxreqs", maxreqs) < 0
+                   || *maxreqs < 1
+               ? -1
+               : 0;
+}
+
 /* Whoever wants it to free something, and the least that somebody allows. */
 static void merge_requests (struct collect *c)
 {
@@ -548,9 +561,9 @@ static void merge_requests (struct collect *c)
     c->dry = msg != NULL;
     c->fetch_max = FETCH_MAX;
     for (; msg; msg = flux_msglist_next (c->waiters)) {
-        int dry = 0, maxreqs = FETCH_MAX;
+        int dry, maxreqs;
 
-        (void)flux_msg_unpack (msg, "{s?b s?i}", "dry_run", &dry, "maxreqs", &maxreqs);
+        (void)decode_request (msg, &dry, &maxreqs); /* who waits was understood */
         c->dry = c->dry && dry;
         if ((size_t)maxreqs < c->fetch_max)
             c->fetch_max = maxreqs;
@@ -584,26 +597,15 @@ void collect_start (struct collect *c)
     }
 }
 
-/* A request without a payload is. */
-static bool is_well_formed (struct collect *c, const flux_msg_t *msg)
-{
-    int dry = 0, maxreqs = 1;
-
-    if (flux_msg_has_payload (msg)
-        && (flux_msg_unpack (msg, "{s?b s?i}", "dry_run", &dry, "maxreqs", &maxreqs) < 0
-            || maxreqs < 1)) {
-        respond_error (c, msg, EPROTO, "maxreqs is a number from 1, dry_run a boolean");
-        return false;
-    }
-    return true;
-}
-
 void collect_request (struct collect *c, const flux_msg_t *msg)
 {
     bool idle = c->phase == IDLE;
+    int dry, maxreqs;
 
-    if (!is_well_formed (c, msg))
+    if (decode_request (msg, &dry, &maxreqs) < 0) {
+        respond_error (c, msg, EPROTO, "maxreqs is a number from 1, dry_run a boolean");
         return;
+    }
     if (idle && clock_monotonic () < c->forgot_until) {
         respond_error (
             c, msg, EBUSY,

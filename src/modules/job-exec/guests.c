@@ -9,7 +9,6 @@
 
 struct guest {
     struct guests *all;
-    uint64_t id;
     struct shells *shells;
     bool ended;
 };
@@ -84,7 +83,6 @@ int guests_start (struct guests *g, const char *imp, uint64_t id, const char *re
     if (!(guest = calloc (1, sizeof (*guest))))
         return -1;
     guest->all = g;
-    guest->id = id;
     if (!(guest->shells =
               shells_create_guest (g->h, g->path, imp, id, guest_frame, guest))
         || idmap_insert (g->jobs, id, guest) < 0) {

@@ -212,11 +212,10 @@ static void dispatch (struct shells *sh, struct frame *f)
     int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
     if (rc < 0)
         shell_broken (sh, f->id, "too large a message from");
-    else if (rc > 0 && f->type == 'p' && sh->imp)
-        ; /* what another user says is no reason to kill anything */
-    else if (rc > 0 && f->type == 'p')
-        snprintf (s->groups, sizeof (s->groups), "%s", f->text);
-    else if (rc > 0) {
+    else if (rc > 0 && f->type == 'p') {
+        if (!sh->imp) /* what another user says is no reason to kill anything */
+            snprintf (s->groups, sizeof (s->groups), "%s", f->text);
+    } else if (rc > 0) {
         if (f->type == 'A')
             s->claimed = false;
         if (f->type == 'X' || f->type == 'N')
