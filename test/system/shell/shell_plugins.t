@@ -289,6 +289,8 @@ for topic in shell.init task.fork shell.exit; do
 done
 succeeds 'a process that a plugin has forked in task.fork holds nothing of the tasks' \
     flux run -o userrc=failing.lua -o failing.at=task.fork -o failing.how=helper -n2 true
+succeeds 'and goes on' \
+    pkill -9 -f "[f]lux-shell-plugged $(flux job id --to=dec "$(flux job last)") "
 # A stopped shell, and one that does not come back, are no obstacle to SIGKILL: it is not
 # that of shells, which comes later, that ends them.
 printf '[exec]\nkill-timeout = "2s"\n' >kill.toml
