@@ -468,7 +468,11 @@ static void claims_over (struct agent *a)
         shells_claims_over (a->shells);
 }
 
-/* Those that waited for the last of what was on its way. */
+static void handle_frame (struct agent *a, uint64_t id, char type, const char *text,
+                          size_t len);
+
+/* Those that waited for the last of what was on its way; what was sent later is nothing
+ * to them. */
 static void end_deferred (struct agent *a)
 {
     for (struct list *it = a->deferred.next; it != &a->deferred;) {
@@ -480,8 +484,8 @@ static void end_deferred (struct agent *a)
             continue;
         buf_init (&d->frames);
         deferred_destroy (d);
-        while (frame_reader_next (&r, &f) > 0)
-            agent_frame (a, f.id, f.type, f.text, f.len);
+        while (a->shells && frame_reader_next (&r, &f) > 0)
+            handle_frame (a, f.id, f.type, f.text, f.len);
         frame_reader_fini (&r);
     }
     if (a->over)
@@ -814,10 +818,9 @@ static void end_shells (struct agent *a)
     a->session = 0;
 }
 
-void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
+static void handle_frame (struct agent *a, uint64_t id, char type, const char *text,
+                          size_t len)
 {
-    if (!a->shells || (id != 0 && defer (a, id, type, text, len)))
-        return;
     if (type == 'k' || type == 'K')
         give_up_writes (a, id);
     if (type == 'S')
@@ -838,6 +841,12 @@ void agent_frame (struct agent *a, uint64_t id, char type, const char *text, siz
         write_frame (a, id, text, len);
     else
         shells_send (shells_of (a, id), id, type, text, len);
+}
+
+void agent_frame (struct agent *a, uint64_t id, char type, const char *text, size_t len)
+{
+    if (a->shells && (id == 0 || !defer (a, id, type, text, len)))
+        handle_frame (a, id, type, text, len);
 }
 
 /* ---- exchanges ---- */

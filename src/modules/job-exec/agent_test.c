@@ -578,35 +578,54 @@ static void shells_with_others_are_claimed (void **state)
     end ();
 }
 
-static const flux_msg_t *commit; /* that waits for its answer */
+static const flux_msg_t *commits[2]; /* that wait for their answers */
+static int commit_count;
 
 static void kvs_cb (flux_t *handle, flux_msg_handler_t *mh, const flux_msg_t *msg,
                     void *arg)
 {
-    commit = flux_msg_incref (msg);
+    assert_true (commit_count < 2);
+    commits[commit_count++] = flux_msg_incref (msg);
+}
+
+static flux_msg_handler_t **hold_commits (void)
+{
+    static const struct flux_msg_handler_spec tab[] = {
+        { FLUX_MSGTYPE_REQUEST, "kvs.*", kvs_cb, 0 },
+        FLUX_MSGHANDLER_TABLE_END,
+    };
+    flux_msg_handler_t **handlers;
+
+    commit_count = 0;
+    assert_int_equal (flux_msg_handler_addvec (h, tab, NULL, &handlers), 0);
+    return handlers;
+}
+
+/* The job says more than goes up. */
+static void store_much (uint64_t id)
+{
+    static char large[70000];
+    int before = commit_count;
+
+    frame (id, 'S', "{} {}");
+    memset (large, 'x', sizeof (large) - 1);
+    say (id, 'o', large);
+    frame (id, 'M', "");
+    spin ();
+    assert_int_equal (commit_count, before + 1);
 }
 
 /* What one job-exec of rank 0 has let it store is known when the next one claims the job:
  * until then it waits, and nobody is told that all were claimed. */
 static void a_claim_waits_for_what_is_on_its_way (void **state)
 {
-    static const struct flux_msg_handler_spec tab[] = {
-        { FLUX_MSGTYPE_REQUEST, "kvs.*", kvs_cb, 0 },
-        FLUX_MSGHANDLER_TABLE_END,
-    };
-    static char large[70000];
     flux_msg_handler_t **handlers;
     flux_future_t *f;
 
     begin ("3");
-    assert_int_equal (flux_msg_handler_addvec (h, tab, NULL, &handlers), 0);
+    handlers = hold_commits ();
     f = attach_kept ();
-    frame (7, 'S', "{} {}");
-    memset (large, 'x', sizeof (large) - 1);
-    say (7, 'o', large);
-    frame (7, 'M', "");
-    spin ();
-    assert_non_null (commit);
+    store_much (7);
     tell ("job-exec.disconnect", NULL, 0);
     expect ("keep(tok 5) create(/s) start(7) gone abandon ");
     flux_future_destroy (f);
@@ -616,12 +635,38 @@ static void a_claim_waits_for_what_is_on_its_way (void **state)
     frame (7, 'k', "9");
     frame (0, 'E', "");
     expect ("keep(tok 5) create(/s) ");
-    assert_int_equal (flux_respond (h, commit, "{}"), 0);
+    assert_int_equal (flux_respond (h, commits[0], "{}"), 0);
     expect ("claim(8 5) claim(7 69999) send(7 k 9) over ");
     say (7, 'A', "1000 900 0");
     check_answer (f, "A 7 1000 900 0 69999\n");
     flux_future_destroy (f);
-    flux_msg_decref (commit);
+    flux_msg_decref (commits[0]);
+    flux_msg_handler_delvec (handlers);
+    end ();
+}
+
+/* And for nothing that was sent later, of which there may always be some. */
+static void a_claim_waits_for_nothing_else (void **state)
+{
+    flux_msg_handler_t **handlers;
+    flux_future_t *f;
+
+    begin ("3");
+    handlers = hold_commits ();
+    f = attach_kept ();
+    store_much (7);
+    frame (8, 'R', "5 0,3");
+    store_much (9);
+    frame (8, 'G', "0");
+    frame (0, 'E', "");
+    expect ("keep(tok 5) create(/s) start(7) start(9) ");
+    assert_int_equal (flux_respond (h, commits[0], "{}"), 0);
+    expect ("send(7 C 69999) claim(8 5 0,3) send(8 G 0) over ");
+    assert_int_equal (flux_respond (h, commits[1], "{}"), 0);
+    expect ("send(9 C 69999) ");
+    flux_future_destroy (f);
+    flux_msg_decref (commits[0]);
+    flux_msg_decref (commits[1]);
     flux_msg_handler_delvec (handlers);
     end ();
 }
@@ -768,6 +813,7 @@ int main (void)
         cmocka_unit_test (shells_are_claimed_and_forgotten),
         cmocka_unit_test (shells_with_others_are_claimed),
         cmocka_unit_test (a_claim_waits_for_what_is_on_its_way),
+        cmocka_unit_test (a_claim_waits_for_nothing_else),
         cmocka_unit_test (a_session_goes_on),
         cmocka_unit_test (who_may_not_attach_is_told),
         cmocka_unit_test (a_child_is_answered),

@@ -46,6 +46,7 @@ static struct {
     bool unknown; /* an earlier server was killed: who knows what it ran */
     bool left;    /* the file is there */
     bool gone;    /* this is nobody's */
+    bool failed;  /* what was said cannot be passed on, to a broker that is there */
     bool timed_out;
     double timeout;
     double detached; /* monotonic; 0: a broker is there */
@@ -93,15 +94,24 @@ static void watch_up (void)
     if (want == lk.up_watched)
         return;
     if (watch (&lk.up_src, want ? EPOLL_CTL_ADD : EPOLL_CTL_DEL) < 0)
-        close_up (); /* the broker sees that, and says so */
+        lk.failed = true;
     else
         lk.up_watched = want;
+}
+
+/* A broker that has gone is one whose frames end, too; one that is there has to hear of
+ * it, and it does of the end of this process. */
+static void up_failed (int errnum)
+{
+    close_up ();
+    if (errnum != EPIPE && errnum != ECONNRESET)
+        lk.failed = true;
 }
 
 static void flush_up (void)
 {
     if (lk.up.err) /* with a hole it would be worth nothing */
-        close_up ();
+        up_failed (lk.up.err);
     while (lk.up_src.fd >= 0 && lk.up_pos < lk.up.len) {
         ssize_t n = write (lk.up_src.fd, lk.up.data + lk.up_pos, lk.up.len - lk.up_pos);
         if (n >= 0)
@@ -109,7 +119,7 @@ static void flush_up (void)
         else if (errno == EAGAIN)
             break;
         else if (errno != EINTR)
-            close_up ();
+            up_failed (errno);
     }
     if (lk.up_pos == lk.up.len) {
         if (lk.up.cap > 2 * UP_MAX)
@@ -473,6 +483,8 @@ bool link_settle (void)
     }
     flush_up ();
     pause_pipe ();
+    if (lk.failed) /* as if it was killed: what it leaves is of no use */
+        return false;
     if (lk.detached == 0)
         return true;
     now = clock_monotonic ();

@@ -53,10 +53,10 @@ static void frame (char type, uint64_t id, const char *text)
     (void)link_frame (&f);
 }
 
-/* A broker that starts a job, and is killed. */
-static int begin_lost (const char *hello)
+/* What is said goes to a file. */
+static int begin (const char *path)
 {
-    int out = dup (1), nobody = open ("/dev/null", O_RDWR | O_CLOEXEC);
+    int out = dup (1), nobody = open (path, O_RDWR | O_CLOEXEC);
 
     strcpy (dir, "/tmp/shell-link-XXXXXX");
     assert_non_null (mkdtemp (dir));
@@ -65,6 +65,14 @@ static int begin_lost (const char *hello)
     assert_true ((epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) >= 0);
     killed = raised = 0;
     assert_int_equal (link_open (dir, epoll_fd, &ops), 0);
+    return out;
+}
+
+/* A broker that starts a job, and is killed. */
+static int begin_lost (const char *hello)
+{
+    int out = begin ("/dev/null");
+
     frame ('H', 0, hello);
     frame ('S', 1, "{\"rank\":0,\"output_window\":100} {}");
     assert_true (link_settle ());
@@ -107,6 +115,17 @@ static int turn (void)
         src->ready (NULL, src, e[i].events);
     }
     return n;
+}
+
+/* A broker that is not told what is said would wait for ever: it is told by the end. */
+static void test_cannot_say (void **state)
+{
+    int out = begin ("/dev/full");
+
+    assert_true (link_settle ());
+    frame ('H', 0, "{\"token\":\"t\",\"timeout\":1000.0}");
+    assert_false (link_settle ());
+    end (out);
 }
 
 /* Who says nothing keeps neither a broker out nor a job alive. */
@@ -178,6 +197,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_silent),
+        cmocka_unit_test (test_cannot_say),
         cmocka_unit_test (test_over),
         cmocka_unit_test (test_over_between),
     };
