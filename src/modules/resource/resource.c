@@ -213,6 +213,8 @@ static void answer (struct resource *ctx, const flux_msg_t *msg)
 
     if (flux_msg_get_topic (msg, &topic) < 0)
         return;
+    stream_catch_up (ctx->online); /* what came before the question */
+    stream_catch_up (ctx->torpid);
     if (!strcmp (topic, "resource.status"))
         respond_status (ctx, msg);
     else if (!strcmp (topic, "resource.sched-status"))
@@ -456,38 +458,44 @@ static void post_members (struct resource *ctx, struct idset *old,
     idset_destroy (less);
 }
 
-static void members_cb (flux_future_t *f, void *arg)
+static int members_cb (flux_future_t *f, struct resource *ctx, struct idset **members,
+                       const char *joined, const char *left)
 {
-    struct resource *ctx = arg;
-    bool online = f == ctx->online;
-    struct idset **members = online ? &ctx->inv.online : &ctx->inv.torpid;
-    const char *s;
     struct idset *ids;
+    const char *s;
 
     if (flux_rpc_get_unpack (f, "{s:s}", "members", &s) < 0
         || !(ids = idset_decode (s))) {
         flux_log (ctx->h, LOG_ERR, "groups.get: %s", flux_future_error_string (f));
-        flux_reactor_stop_error (flux_get_reactor (ctx->h));
-        return;
+        return -1;
     }
-    post_members (ctx, *members, ids, online ? "online" : "torpid",
-                  online ? "offline" : "lively");
+    post_members (ctx, *members, ids, joined, left);
     idset_destroy (*members);
     *members = ids;
     acquire_changed (ctx);
-    flux_future_reset (f);
+    return 0;
 }
 
-static flux_future_t *watch_group (struct resource *ctx, const char *name)
+static int online_cb (flux_future_t *f, void *arg)
 {
-    flux_future_t *f = flux_rpc_pack (ctx->h, "groups.get", 0, FLUX_RPC_STREAMING,
-                                      "{s:s}", "name", name);
+    struct resource *ctx = arg;
 
-    if (f && flux_future_then (f, -1., members_cb, ctx) < 0) {
-        flux_future_destroy (f);
-        return NULL;
-    }
-    return f;
+    return members_cb (f, ctx, &ctx->inv.online, "online", "offline");
+}
+
+static int torpid_cb (flux_future_t *f, void *arg)
+{
+    struct resource *ctx = arg;
+
+    return members_cb (f, ctx, &ctx->inv.torpid, "torpid", "lively");
+}
+
+static struct stream *watch_group (struct resource *ctx, const char *name,
+                                   stream_f *changed)
+{
+    return stream_open (flux_rpc_pack (ctx->h, "groups.get", 0, FLUX_RPC_STREAMING,
+                                       "{s:s}", "name", name),
+                        changed, ctx);
 }
 
 /* Then nothing is online: no job is to be started. */
@@ -585,9 +593,10 @@ static int init_root (struct resource *ctx)
     source_init (ctx);
     if (flux_msg_handler_addvec (ctx->h, root_handlers, ctx, &ctx->handlers) < 0
         || (!is_recovery (ctx)
-            && (ctx->force_up ? force_up (ctx)
-                              : !(ctx->online = watch_group (ctx, "broker.online"))))
-        || !(ctx->torpid = watch_group (ctx, "broker.torpid")))
+            && (ctx->force_up
+                    ? force_up (ctx)
+                    : !(ctx->online = watch_group (ctx, "broker.online", online_cb))))
+        || !(ctx->torpid = watch_group (ctx, "broker.torpid", torpid_cb)))
         return -1;
     return 0;
 }
@@ -626,8 +635,8 @@ static int init (struct resource *ctx)
 
 static void fini (struct resource *ctx)
 {
-    flux_future_destroy (ctx->online);
-    flux_future_destroy (ctx->torpid);
+    stream_close (ctx->online);
+    stream_close (ctx->torpid);
     flux_msg_handler_delvec (ctx->handlers);
     parent_fini (ctx);
     report_fini (ctx);

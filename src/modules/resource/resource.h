@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "core/future/stream.h"
 #include "core/reactor/reactor.h"
 #include "inventory.h"
 #include "settings.h"
@@ -34,9 +35,9 @@ struct resource {
 
     /* Below: rank 0 only. */
     struct inventory inv;
-    const char *method; /* how R was found, NULL until it is */
-    flux_future_t *online;
-    flux_future_t *torpid;
+    const char *method;    /* how R was found, NULL until it is */
+    struct stream *online; /* NULL: nothing, or all, is */
+    struct stream *torpid;
     bool verify;
 
     /* journal.c */

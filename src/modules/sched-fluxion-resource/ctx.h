@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/hashmap.h"
+#include "core/future/stream.h"
 #include "core/reactor/reactor.h"
-#include "core/sched/acquire.h"
 #include "fluxion/site.h"
 #include "options.h"
 
@@ -37,7 +37,7 @@ struct ctx {
     struct options opt;
     enum write_format format;
     char *load_text;
-    struct acquire *acquire;
+    struct stream *acquire;
     struct site *site;              /* NULL until resources are known */
     json_t *resources;              /* R, as acquired */
     bool differs;                   /* the graph is not what that, or a file, says */

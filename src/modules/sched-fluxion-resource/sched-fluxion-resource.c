@@ -110,7 +110,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 static void status_now_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                            void *arg)
 {
-    acquire_catch_up (((struct ctx *)arg)->acquire);
+    stream_catch_up (((struct ctx *)arg)->acquire);
     status_cb (h, mh, msg, arg);
 }
 
@@ -272,7 +272,9 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
         || !(ctx->waiting = flux_msglist_create ())
         || !(ctx->batches = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
-        || !(ctx->acquire = acquire_open (h, apply, ctx)))
+        || !(ctx->acquire = stream_open (flux_rpc (h, "resource.acquire", NULL,
+                                                   FLUX_NODEID_ANY, FLUX_RPC_STREAMING),
+                                         apply, ctx)))
         return -1;
     return 0;
 }
@@ -291,7 +293,7 @@ static void ctx_fini (struct ctx *ctx)
 {
     reactor_task_cancel (&ctx->step);
     hang_up (ctx);
-    acquire_close (ctx->acquire);
+    stream_close (ctx->acquire);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msglist_destroy (ctx->listeners);
     flux_msglist_destroy (ctx->waiting);

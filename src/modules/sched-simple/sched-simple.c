@@ -26,8 +26,8 @@
 #include "base/hashmap.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "core/future/stream.h"
 #include "core/reactor/reactor.h"
-#include "core/sched/acquire.h"
 #include "value/job/jobspec.h"
 
 #define DEPTH_DEFAULT 100
@@ -46,7 +46,7 @@ struct ctx {
     schedutil_t *util;
     flux_msg_handler_t **handlers;
     flux_msg_handler_t *disconnect;
-    struct acquire *acquire;
+    struct stream *acquire;
     const char *mode;
     int log_level;
     enum alloc_mode alloc_mode;
@@ -465,7 +465,7 @@ static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
 
-    acquire_catch_up (
+    stream_catch_up (
         ctx->acquire); /* what came before the question belongs to its answer */
     if (ctx->alloc)
         respond_status (ctx, msg);
@@ -775,13 +775,17 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
     flux_future_destroy (f);
     if (rc < 0)
         return -1;
-    return (ctx->acquire = acquire_open (h, apply, ctx)) ? 0 : -1;
+    return (ctx->acquire = stream_open (flux_rpc (h, "resource.acquire", NULL,
+                                                  FLUX_NODEID_ANY, FLUX_RPC_STREAMING),
+                                        apply, ctx))
+               ? 0
+               : -1;
 }
 
 static void ctx_fini (struct ctx *ctx)
 {
     reactor_task_cancel (&ctx->schedule);
-    acquire_close (ctx->acquire);
+    stream_close (ctx->acquire);
     schedutil_destroy (ctx->util);
     flux_msg_handler_delvec (ctx->handlers);
     flux_msg_handler_destroy (ctx->disconnect);

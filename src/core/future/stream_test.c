@@ -1,8 +1,7 @@
-/* What a scheduler hears of its resources. A thread at the other end of a socket is the
- * resource module: test.answer makes it answer resource.acquire, once for each word, and
- * is itself answered behind that. */
+/* A thread at the other end of a socket is a service: test.answer makes it answer
+ * resource.acquire, once for each word, and is itself answered behind that. */
 #include "base/test.h"
-#include "core/sched/acquire.h"
+#include "core/future/stream.h"
 #include "core/sched/pair_test.h"
 
 #include <errno.h>
@@ -14,7 +13,7 @@
 struct world {
     flux_t *h, *peer;
     pthread_t thread;
-    struct acquire *acquire;
+    struct stream *stream;
     flux_msg_t *asked; /* resource.acquire, at the other end */
     flux_msg_handler_t **handlers;
     char told[128]; /* what was applied */
@@ -87,7 +86,7 @@ static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct world *w = arg;
     size_t len;
 
-    acquire_catch_up (w->acquire);
+    stream_catch_up (w->stream);
     len = strlen (w->told);
     snprintf (w->told + len, sizeof (w->told) - len, "asked ");
 }
@@ -105,7 +104,10 @@ static int setup (void **state)
     return pair_open (&w->h, &w->peer) == 0
                    && pthread_create (&w->thread, NULL, resource, w) == 0
                    && flux_msg_handler_addvec (w->h, handlers, w, &w->handlers) == 0
-                   && (w->acquire = acquire_open (w->h, apply, w))
+                   && (w->stream =
+                           stream_open (flux_rpc (w->h, "resource.acquire", NULL,
+                                                  FLUX_NODEID_ANY, FLUX_RPC_STREAMING),
+                                        apply, w))
                ? 0
                : -1;
 }
@@ -114,7 +116,7 @@ static int teardown (void **state)
 {
     struct world *w = *state;
 
-    acquire_close (w->acquire);
+    stream_close (w->stream);
     flux_msg_handler_delvec (w->handlers);
     flux_close (w->h);
     pthread_join (w->thread, NULL);
@@ -162,8 +164,8 @@ static void before_the_next_answer (void **state)
 {
     struct world *w = *state;
 
-    acquire_catch_up (NULL);
-    acquire_catch_up (w->acquire);
+    stream_catch_up (NULL);
+    stream_catch_up (w->stream);
     assert_string_equal (w->told, "");
     let_answer (w, "1 2 3 ask 4 ask ask 5");
     assert_true (run (w) >= 0);
@@ -178,7 +180,7 @@ static void one_that_cannot_be (void **state)
     let_answer (w, "1 bad 2");
     assert_int_equal (run (w), -1);
     assert_string_equal (w->told, "1 bad ");
-    acquire_catch_up (w->acquire);
+    stream_catch_up (w->stream);
     assert_string_equal (w->told, "1 bad ");
 }
 
@@ -189,7 +191,7 @@ static void refused (void **state)
     let_answer (w, "error");
     assert_int_equal (run (w), -1);
     assert_string_equal (w->told, "error ");
-    acquire_close (NULL);
+    stream_close (NULL);
 }
 
 int main (void)
