@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cmd/output/output.h"
-#include "cmd/submit/proctable.h"
+#include "cmd/submit/attach/proctable.h"
 
 struct optparse_option job_proctable_opts[] = {
     { .name = "local", .usage = "Only the processes on this host" },

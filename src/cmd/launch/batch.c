@@ -2,7 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/jobspec/directives.h"
 #include "cmd/jobspec/jobspec_cli.h"
-#include "cmd/submit/attach.h"
+#include "cmd/submit/attach/attach.h"
 #include "cmd/submit/plugins.h"
 
 #include "base/buf.h"

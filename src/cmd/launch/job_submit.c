@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "cmd/format/load_yaml.h"
 #include "cmd/job/job.h"
-#include "cmd/submit/attach.h"
+#include "cmd/submit/attach/attach.h"
 #include "value/job/jobspec.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* flux run: submit a job and stay with it. */
 #include "cmd/cmd.h"
 #include "cmd/jobspec/jobspec_cli.h"
-#include "cmd/submit/attach.h"
-#include "cmd/submit/debugger.h"
+#include "cmd/submit/attach/attach.h"
+#include "cmd/submit/attach/debugger.h"
 #include "cmd/submit/plugins.h"
 
 #include <flux/idset.h>

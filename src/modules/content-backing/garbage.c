@@ -1,7 +1,7 @@
 #include "modules/content-backing/garbage.h"
 
 #include "base/error.h"
-#include "core/kvs/collect.h"
+#include "core/kvs/collect/collect.h"
 #include "core/kvs/storage.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* When and how the database is rid of garbage: core/kvs/collect.h with db.h below it.
+/* When and how the database is rid of garbage: core/kvs/collect/collect.h with db.h below it.
  *
  * It begins by itself when what is in use has become content.gc-ratio times what the last
  * collection left, and content.gc-min more than that. */

@@ -18,7 +18,7 @@
 
 #include "base/hashmap.h"
 #include "core/kvs/blobs.h"
-#include "core/kvs/mark.h"
+#include "core/kvs/collect/mark.h"
 #include "leader.h"
 #include "modules/content/core.h"
 #include "reading.h"

@@ -1,11 +1,11 @@
-#include "cmd/submit/debugger.h"
+#include "cmd/submit/attach/debugger.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/submit/proctable.h"
+#include "cmd/submit/attach/proctable.h"
 
 /* Names, types and values are those of the interface. */
 #define SEEN __attribute__ ((used, visibility ("default")))

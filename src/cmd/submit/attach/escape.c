@@ -1,4 +1,4 @@
-#include "cmd/submit/attach_escape.h"
+#include "cmd/submit/attach/escape.h"
 
 #define CTRL_Z 0x1a
 

@@ -1,4 +1,4 @@
-#include "core/kvs/pace.h"
+#include "core/kvs/collect/pace.h"
 
 static bool is_alone (const struct pace *p, double now)
 {

@@ -1,4 +1,4 @@
-#include "cmd/submit/proctable.h"
+#include "cmd/submit/attach/proctable.h"
 
 #include <ctype.h>
 #include <dirent.h>

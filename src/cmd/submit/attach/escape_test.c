@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cmd/submit/attach_escape.h"
+#include "cmd/submit/attach/escape.h"
 
 /* Typed in pieces of every length, the job gets want and the last action is action. */
 static void check (const char *typed, const char *want, enum escape_action action)

@@ -1,4 +1,4 @@
-#include "core/kvs/mark.h"
+#include "core/kvs/collect/mark.h"
 
 #include "base/error.h"
 #include "base/hashmap.h"

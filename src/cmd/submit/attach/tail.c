@@ -1,4 +1,4 @@
-#include "cmd/submit/attach_tail.h"
+#include "cmd/submit/attach/tail.h"
 
 #include "base/buf.h"
 #include "base/list.h"

@@ -2,7 +2,7 @@
 #include "base/test.h"
 
 #include "base/hashmap.h"
-#include "core/kvs/mark.h"
+#include "core/kvs/collect/mark.h"
 
 #include <errno.h>
 #include <stdio.h>

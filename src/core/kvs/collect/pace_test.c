@@ -2,7 +2,7 @@
  * number. */
 #include "base/test.h"
 
-#include "core/kvs/pace.h"
+#include "core/kvs/collect/pace.h"
 
 #define SERVICE 0.0002 /* s that a request takes */
 

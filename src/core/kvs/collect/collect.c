@@ -1,9 +1,9 @@
-#include "core/kvs/collect.h"
+#include "core/kvs/collect/collect.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
-#include "core/kvs/pace.h"
+#include "core/kvs/collect/pace.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include <flux/core.h>
 
-#include "cmd/submit/attach_escape.h"
+#include "cmd/submit/attach/escape.h"
 
 struct attach_input;
 

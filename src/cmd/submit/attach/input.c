@@ -1,4 +1,4 @@
-#include "cmd/submit/attach_input.h"
+#include "cmd/submit/attach/input.h"
 #include "base/encode.h"
 #include "cmd/cmd.h"
 

@@ -14,7 +14,7 @@
 #ifndef CORE_KVS_COLLECT_H
 #define CORE_KVS_COLLECT_H
 
-#include "core/kvs/mark.h"
+#include "core/kvs/collect/mark.h"
 
 #include <flux/core.h>
 #include <jansson.h>

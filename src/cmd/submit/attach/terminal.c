@@ -1,4 +1,4 @@
-#include "cmd/submit/attach_terminal.h"
+#include "cmd/submit/attach/terminal.h"
 
 #include <errno.h>
 #include <jansson.h>

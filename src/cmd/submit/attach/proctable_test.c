@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/submit/proctable.h"
+#include "cmd/submit/attach/proctable.h"
 
 #define URI "local:///tmp/local-0"
 

@@ -2,15 +2,15 @@
  * its output; each is asked for with one request, before anything is known of
  * the job. The job's own log decides: when it ends, what is left of the output
  * is committed, and the other two come to their end too. */
-#include "cmd/submit/attach.h"
+#include "cmd/submit/attach/attach.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
-#include "cmd/submit/attach_input.h"
-#include "cmd/submit/attach_tail.h"
-#include "cmd/submit/attach_terminal.h"
-#include "cmd/submit/debugger.h"
+#include "cmd/submit/attach/debugger.h"
+#include "cmd/submit/attach/input.h"
+#include "cmd/submit/attach/tail.h"
+#include "cmd/submit/attach/terminal.h"
 #include "core/job/watch.h"
 #include "value/eventlog.h"
 #include <flux/idset.h>
