@@ -134,4 +134,33 @@ exec "$@"
 SH
 fails 'a broker that ends while it boots' 9 '' \
     flux start -s4 --test-exit-timeout=100s --wrap=sh,bad3 true
+
+# The same when another has said something that has no answer yet, and flux start hears of
+# both at once.
+cat >both <<'SH'
+wait_for () { until [ -e "$1" ]; do :; done; }
+case $PMI_RANK in
+0)
+    eval "exec 4<&$PMI_FD 5>&$PMI_FD"
+    echo 'cmd=init pmi_version=1 pmi_subversion=1' >&5
+    read -r answer <&4
+    : >begun
+    wait_for stopped
+    echo cmd=barrier_in >&5
+    : >said
+    exec tail -f /dev/null
+    ;;
+3)
+    wait_for begun
+    kill -STOP "$PPID"
+    : >stopped
+    wait_for said
+    { until ps -o stat= -p $$ | grep -q ^Z; do :; done; kill -CONT "$PPID"; } &
+    exit 9
+    ;;
+*) exec tail -f /dev/null ;;
+esac
+SH
+fails 'and another is in a barrier' 9 '' \
+    flux start -s4 --test-exit-timeout=100s --wrap=sh,both true
 finish
