@@ -7,18 +7,19 @@ struct stream {
     flux_future_t *f;
     stream_f *apply;
     void *arg;
-    bool failed;
+    bool ended;
 };
 
 void stream_catch_up (struct stream *s)
 {
-    while (s && !s->failed && flux_future_is_ready (s->f)) {
-        if (s->apply (s->f, s->arg) < 0) {
-            s->failed = true;
+    while (s && !s->ended && flux_future_is_ready (s->f)) {
+        int rc = s->apply (s->f, s->arg);
+
+        s->ended = rc != 0;
+        if (rc < 0)
             flux_reactor_stop_error (flux_future_get_reactor (s->f));
-            return;
-        }
-        flux_future_reset (s->f);
+        if (!s->ended)
+            flux_future_reset (s->f);
     }
 }
 

@@ -8,7 +8,7 @@
 
 struct stream;
 
-/* One answer, in f. -1: it cannot be applied, and has been logged. */
+/* One answer, in f. -1: it cannot be applied, and has been logged; 1: it was the last. */
 typedef int stream_f (flux_future_t *f, void *arg);
 
 /* Answers are applied as the reactor finds them. Where one cannot be, the reactor stops with

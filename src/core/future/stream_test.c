@@ -68,7 +68,7 @@ static void *resource (void *arg)
     return NULL;
 }
 
-/* "bad" cannot be applied, as an error cannot. */
+/* "bad" cannot be applied, as an error cannot; "last" is. */
 static int apply (flux_future_t *f, void *arg)
 {
     struct world *w = arg;
@@ -77,7 +77,7 @@ static int apply (flux_future_t *f, void *arg)
 
     (void)flux_rpc_get_unpack (f, "{s:s}", "up", &s);
     snprintf (w->told + len, sizeof (w->told) - len, "%s ", s);
-    return strcmp (s, "bad") && strcmp (s, "error") ? 0 : -1;
+    return !strcmp (s, "last") ? 1 : strcmp (s, "bad") && strcmp (s, "error") ? 0 : -1;
 }
 
 static void status_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
@@ -184,6 +184,15 @@ static void one_that_cannot_be (void **state)
     assert_string_equal (w->told, "1 bad ");
 }
 
+static void one_that_is_the_last (void **state)
+{
+    struct world *w = *state;
+
+    let_answer (w, "1 last 2 ask");
+    assert_true (run (w) >= 0);
+    assert_string_equal (w->told, "1 last asked ");
+}
+
 static void refused (void **state)
 {
     struct world *w = *state;
@@ -201,6 +210,7 @@ int main (void)
         T (as_they_come),
         T (before_the_next_answer),
         T (one_that_cannot_be),
+        T (one_that_is_the_last),
         T (refused),
     };
 

@@ -2,6 +2,7 @@
 
 #include "base/hashmap.h"
 #include "base/sort.h"
+#include "core/future/stream.h"
 #include "core/handle/module.h"
 
 #include <jansson.h>
@@ -38,6 +39,7 @@ static bool is_ready (const struct job_list *jl)
 /* Requests that came too early are answered when all is known. */
 bool job_list_defer (struct job_list *jl, const flux_msg_t *msg)
 {
+    stream_catch_up (jl->journal); /* what came before the question */
     if (is_ready (jl))
         return false;
     if (flux_msglist_count (jl->deferred) >= DEFERRED_MAX
@@ -332,7 +334,7 @@ void job_list_settle (struct job_list *jl)
         flux_log_error (jl->h, "job-list: jobs that ended stay in memory");
 }
 
-static void journal_cb (flux_future_t *f, void *arg)
+static int journal_cb (flux_future_t *f, void *arg)
 {
     struct job_list *jl = arg;
     json_t *events;
@@ -341,7 +343,7 @@ static void journal_cb (flux_future_t *f, void *arg)
         if (errno != ENODATA && errno != ENOSYS)
             flux_log_error (jl->h, "job-list: job-manager.events-journal");
         flux_reactor_stop (flux_get_reactor (jl->h));
-        return;
+        return 1;
     }
     apply_events (jl, events);
     if (json_array_size (events) == 0 && !jl->backlog_done) {
@@ -351,7 +353,7 @@ static void journal_cb (flux_future_t *f, void *arg)
             replay_deferred (jl);
         }
     }
-    flux_future_reset (f);
+    return 0;
 }
 
 /* Start and end */
@@ -408,17 +410,16 @@ static int job_list_init (struct job_list *jl, flux_t *h)
     if (flux_event_subscribe (h, "job-purge-inactive") < 0
         || flux_msg_handler_addvec (h, handlers, jl, &jl->handlers) < 0)
         return -1;
-    if (!(jl->journal = flux_rpc_pack (h, "job-manager.events-journal", 0,
-                                       FLUX_RPC_STREAMING, "{s:b}", "full", 0))
-        || flux_future_then (jl->journal, -1., journal_cb, jl) < 0)
-        return -1;
-    return 0;
+    jl->journal = stream_open (flux_rpc_pack (h, "job-manager.events-journal", 0,
+                                              FLUX_RPC_STREAMING, "{s:b}", "full", 0),
+                               journal_cb, jl);
+    return jl->journal ? 0 : -1;
 }
 
 static void job_list_fini (struct job_list *jl)
 {
     flux_msg_handler_delvec (jl->handlers);
-    flux_future_destroy (jl->journal);
+    stream_close (jl->journal);
     loader_destroy (jl->loader);
     query_fini (jl);
     flux_msglist_destroy (jl->deferred);

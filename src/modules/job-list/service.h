@@ -19,7 +19,7 @@ struct job_list {
     uint32_t owner;
     bool private_mode; /* guests see only their own jobs */
     struct jobs jobs;
-    flux_future_t *journal;
+    struct stream *journal;
     bool backlog_done;
     struct loader *loader; /* until the KVS has been read */
     struct flux_msglist *deferred;
