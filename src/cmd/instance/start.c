@@ -226,8 +226,8 @@ static void client_readable (flux_reactor_t *r, flux_watcher_t *w, int revents,
                              void *arg)
 {
     struct client *c = arg;
-    ssize_t n = recv (c->fd, c->line + c->len, sizeof (c->line) - c->len - 1,
-                      MSG_DONTWAIT);
+    ssize_t n =
+        recv (c->fd, c->line + c->len, sizeof (c->line) - c->len - 1, MSG_DONTWAIT);
     char *nl;
 
     /* is_booting may have read what this was called for */

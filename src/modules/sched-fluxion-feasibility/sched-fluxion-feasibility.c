@@ -15,6 +15,7 @@
 
 #include "answer.h"
 #include "base/list.h"
+#include "core/future/stream.h"
 
 /* Checks that wait: for resources, or for an answer from where the graph is. */
 #define MAX_WAITING 1024
@@ -22,7 +23,7 @@
 struct ctx {
     flux_t *h;
     flux_msg_handler_t **handlers;
-    flux_future_t *notify;
+    struct stream *notify;
     struct site *site;            /* NULL until resources are known */
     struct flux_msglist *waiting; /* checks from before */
     bool differs;                 /* the graph there has become another: it is asked */
@@ -109,6 +110,7 @@ static void check_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct ctx *ctx = arg;
 
+    stream_catch_up (ctx->notify); /* what came before the question */
     if (ctx->site || ctx->differs)
         check (ctx, msg);
     else if (flux_msglist_count (ctx->waiting) >= MAX_WAITING)
@@ -153,20 +155,18 @@ static int apply (struct ctx *ctx, json_t *o)
     return 0;
 }
 
-static void notify_cb (flux_future_t *f, void *arg)
+static int notify_cb (flux_future_t *f, void *arg)
 {
     struct ctx *ctx = arg;
     json_t *o;
 
-    if (flux_rpc_get_unpack (f, "o", &o) < 0) {
-        flux_log (ctx->h, LOG_ERR,
-                  "exiting due to sched-fluxion-resource.notify failure: %s",
-                  flux_future_error_string (f));
-        flux_reactor_stop (flux_get_reactor (ctx->h));
-    } else if (apply (ctx, o) < 0)
-        flux_reactor_stop_error (flux_get_reactor (ctx->h));
-    else
-        flux_future_reset (f);
+    if (flux_rpc_get_unpack (f, "o", &o) == 0)
+        return apply (ctx, o);
+    flux_log (ctx->h, LOG_ERR,
+              "exiting due to sched-fluxion-resource.notify failure: %s",
+              flux_future_error_string (f));
+    flux_reactor_stop (flux_get_reactor (ctx->h));
+    return 1;
 }
 
 static int register_service (flux_t *h)
@@ -183,9 +183,10 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
     if (!(ctx->waiting = flux_msglist_create ())
         || flux_msg_handler_addvec (h, handlers, ctx, &ctx->handlers) < 0
         || register_service (h) < 0
-        || !(ctx->notify = flux_rpc (h, "sched-fluxion-resource.notify", NULL,
-                                     FLUX_NODEID_ANY, FLUX_RPC_STREAMING))
-        || flux_future_then (ctx->notify, -1., notify_cb, ctx) < 0)
+        || !(ctx->notify =
+                 stream_open (flux_rpc (h, "sched-fluxion-resource.notify", NULL,
+                                        FLUX_NODEID_ANY, FLUX_RPC_STREAMING),
+                              notify_cb, ctx)))
         return -1;
     return 0;
 }
@@ -207,7 +208,7 @@ int mod_main (flux_t *h, int argc, char **argv)
         errno = EINVAL;
     while ((node = list_pop (&ctx.asked)))
         question_destroy (container_of (node, struct question, link));
-    flux_future_destroy (ctx.notify);
+    stream_close (ctx.notify);
     flux_msg_handler_delvec (ctx.handlers);
     flux_msglist_destroy (ctx.waiting);
     site_destroy (ctx.site);
