@@ -250,10 +250,9 @@ static void fail_request (struct world *w, const char *text, const char *why)
               w->power ? ", power" : "", text, why);
 }
 
-static int exists (struct world *w, const struct request *req, int64_t at, bool ignore,
-                   bool absent)
+static int exists (struct world *w, const struct request *req, int64_t at, bool ignore)
 {
-    struct search x = { .w = w, .at = at, .ignore = ignore, .absent = absent };
+    struct search x = { .w = w, .at = at, .ignore = ignore };
 
     x.end = at + (int64_t)req->duration;
     return search (&x, req);
@@ -268,7 +267,7 @@ static int64_t earliest (struct world *w, const struct request *req)
         int64_t t = w->hold[i].end;
         if (best >= 0 && t >= best)
             continue;
-        int rc = exists (w, req, t, false, false);
+        int rc = exists (w, req, t, false);
         if (rc < 0)
             return -2;
         if (rc)
@@ -512,8 +511,8 @@ static void step_match (struct world *w)
             buf_printf (&w->answer, " %s%s=%d", path, res.sel[i].exclusive ? "!" : "",
                         (int)res.sel[i].needs);
         }
-    int want = op == MATCH_SATISFIABILITY ? exists (w, req, 0, true, false)
-                                          : exists (w, req, 0, false, false);
+    int want = op == MATCH_SATISFIABILITY ? exists (w, req, 0, true)
+                                          : exists (w, req, 0, false);
     if (want < 0) {
         given_up++;
         want = rc == 0 && !res.reserved;
@@ -535,8 +534,7 @@ static void step_match (struct world *w)
         }
     }
     if (rc < 0 && op != MATCH_WITHOUT_ALLOCATING && op != MATCH_ALLOCATE
-        && errnum == ENODEV
-        && exists (w, req, 0, true, op == MATCH_ALLOCATE_W_SATISFIABILITY) > 0)
+        && errnum == ENODEV && exists (w, req, 0, true) > 0)
         fail_request (w, text, "it is satisfiable");
     if (rc == 0 && op != MATCH_SATISFIABILITY)
         check_answer (w, text, req, &res);

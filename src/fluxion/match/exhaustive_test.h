@@ -46,7 +46,7 @@ struct world {
 struct search {
     struct world *w;
     int64_t at, end;
-    bool ignore, absent; /* as if there were no jobs; but for what is down */
+    bool ignore;         /* as if there were no jobs, and all was up */
     const int64_t *only; /* by vertex: 0, 1 (shared), WHOLE; units of pools; or NULL */
     int64_t claim[MAX_V];
     struct choice choice[MAX_PICKS];
@@ -134,7 +134,7 @@ static bool free_of_jobs (const struct search *x, uint32_t v, bool excl)
 
 static bool may (const struct search *x, uint32_t v, bool excl)
 {
-    if (x->w->g->v[v].down && (!x->ignore || x->absent))
+    if (x->w->g->v[v].down && !x->ignore)
         return false;
     if (x->only && x->only[v] < (excl ? WHOLE : 1))
         return false;
@@ -321,7 +321,7 @@ static bool stays (const struct search *x, uint32_t v, uint32_t top)
     const struct graph *g = x->w->g;
 
     for (; v != top && g->v[v].depth > g->v[top].depth; v = g->v[v].parent)
-        if (g->v[v].down && (!x->ignore || x->absent))
+        if (g->v[v].down && !x->ignore)
             return true;
     return false;
 }

@@ -139,18 +139,18 @@ static bool clip (const struct scheduler *s, struct window *w, int64_t at,
     return w->duration > 0;
 }
 
-/* With no job there; what is down is there, or `absent`. */
-static bool satisfiable (struct match *m, bool absent, flux_error_t *error)
+/* With no job there, and all up. */
+static bool satisfiable (struct match *m, flux_error_t *error)
 {
-    struct window w = { m->s->start, 1, false, true, absent };
+    struct window w = { m->s->start, 1, false, true };
 
     return match_now (m, &w, error) == 0;
 }
 
 /* EBUSY, or ENODEV if even the empty graph would not do. */
-static int never_or_later (struct match *m, bool absent, flux_error_t *error)
+static int never_or_later (struct match *m, flux_error_t *error)
 {
-    if (satisfiable (m, absent, error)) {
+    if (satisfiable (m, error)) {
         errno = EBUSY;
         return -1;
     }
@@ -222,10 +222,10 @@ static int try_later (struct match *m, int64_t now, int64_t duration,
         if (m->fault != EBUSY)
             return -1;
         /* Many failures: find out whether there is any use in going on. */
-        if (++tries == 4 && never_or_later (m, false, error) < 0 && errno != EBUSY)
+        if (++tries == 4 && never_or_later (m, error) < 0 && errno != EBUSY)
             return -1;
     }
-    return never_or_later (m, false, error);
+    return never_or_later (m, error);
 }
 
 static void sum_root_need (struct match *m)
@@ -277,7 +277,7 @@ static int find (struct match *m, match_op_t op, int64_t now, bool *reserved,
         return -1;
     switch (op) {
     case MATCH_ALLOCATE_W_SATISFIABILITY:
-        return never_or_later (m, true, error);
+        return never_or_later (m, error);
     case MATCH_ALLOCATE_ORELSE_RESERVE:
     case MATCH_WITHOUT_ALLOCATING_FUTURE:
         sum_root_need (m);

@@ -217,7 +217,7 @@ static bool reachable (struct match *m, uint32_t v)
 {
     struct scheduler *s = m->s;
 
-    if (s->g->v[v].down && window_sees_down (&m->w))
+    if (s->g->v[v].down && !m->w.ignore)
         return false;
     while ((v = s->g->v[v].parent) != VTX_NONE)
         if (!sched_shareable (s, v, &m->w))
@@ -285,8 +285,7 @@ static bool climb (struct climb *c, uint32_t u, int depth)
         for (uint32_t k = sub->up_first[u]; k < sub->up_first[u + 1]; k++) {
             uint32_t v = sub->up[k];
             c->fed = true;
-            if (s->pools->seen[v] == c->stamp
-                || (s->g->v[v].down && window_sees_down (&c->m->w)))
+            if (s->pools->seen[v] == c->stamp || (s->g->v[v].down && !c->m->w.ignore))
                 continue;
             s->pools->seen[v] = c->stamp;
             s->counts.preorder++;

@@ -72,8 +72,7 @@ static void set_down (struct scheduler *s, const char *path)
     scheduler_set_status (s, graph_find_path (scheduler_graph (s), path), true);
 }
 
-/* Two nodes, one is down: two can be had some day, so nothing is unsatisfiable about
- * it; but who asks whether it is counts what is there. */
+/* Two nodes, one is down: two can be had some day, so nothing is unsatisfiable about it. */
 static void down_and_unsatisfiable (void **state)
 {
     struct scheduler *s = rig_create ("cluster0{node0-1{core0-1}}", "low");
@@ -82,10 +81,11 @@ static void down_and_unsatisfiable (void **state)
     assert_string_equal (try (s, MATCH_ALLOCATE_ORELSE_RESERVE, 1, "slot:2[node:1]"),
                          "EBUSY");
     assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 2, "slot:2[node:1]"),
+                         "EBUSY");
+    assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 2, "slot:3[node:1]"),
                          "ENODEV");
     assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 3, "slot:1[node:1]"),
                          "@0 node0");
-    /* Busy, not absent. */
     assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 4, "slot:1[node:1]"),
                          "EBUSY");
     assert_string_equal (

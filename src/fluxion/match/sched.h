@@ -138,13 +138,8 @@ static inline int64_t node_factor (const struct graph *g, uint32_t v)
  * allocations count whatever their end. */
 struct window {
     int64_t at, duration;
-    bool now, ignore; /* ignore: as if there were no jobs and all was up, */
-    bool absent;      /* but for what is down */
+    bool now, ignore; /* ignore: as if there were no jobs, and all was up */
 };
-static inline bool window_sees_down (const struct window *w)
-{
-    return !w->ignore || w->absent;
-}
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w);
 bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w);
 

@@ -31,7 +31,7 @@ bool match_down_within (const struct match *m, uint32_t v, uint32_t top)
 {
     const struct graph *g = m->s->g;
 
-    if (!window_sees_down (&m->w))
+    if (m->w.ignore)
         return false;
     for (; v != top && g->v[v].depth > g->v[top].depth; v = g->v[v].parent)
         if (g->v[v].down)

@@ -390,7 +390,7 @@ int64_t sched_units_used (struct scheduler *s, uint32_t v, const struct window *
 bool sched_idle (struct scheduler *s, uint32_t v, const struct window *w)
 {
     if (w->ignore)
-        return !w->absent || !s->g->v[v].down;
+        return true;
     if (s->g->v[v].down || (w->now && s->vs[v].live))
         return false;
     return s->vs[v].nspans == 0 || tokens_used (s, v, w) == 0;
@@ -401,7 +401,7 @@ bool sched_shareable (struct scheduler *s, uint32_t v, const struct window *w)
     const struct vstate *st = &s->vs[v];
 
     if (w->ignore)
-        return !w->absent || !s->g->v[v].down;
+        return true;
     if (s->g->v[v].down || (w->now && st->exclusive))
         return false;
     if (is_pool (s, v))

@@ -47,4 +47,18 @@ is 'without a graph there is no queue manager' '' started "$modules"
 is 'nor are jobs asked whether they can run' '' flux start sh -c "
     flux module remove sched-simple; flux modprobe load sched-fluxion-feasibility 2>/dev/null; $modules"
 unset FLUXION_RESOURCE_RC_NOOP
+
+# A host that is drained, or was not yet heard of, may come.
+cat >drained <<'SH'
+flux resource drain 1
+id=$(flux submit -N2 true)
+until [ "$(flux module stats sched-fluxion-resource | jq .match.failed.njobs)" = 1 ]; do
+    sleep 0.01
+done
+flux jobs -no '{status}' "$id"
+flux resource undrain 1
+flux job attach "$id"
+SH
+is 'a job waits for what is down' 'SCHED' flux start -s2 \
+    --conf=modules.alternatives.sched=sched-fluxion-qmanager sh drained
 finish
