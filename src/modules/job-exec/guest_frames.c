@@ -37,8 +37,8 @@ static bool is_number (const char *text, size_t len)
 /* What job-exec itself says of a job. */
 static bool is_ours (const char *name)
 {
-    static const char *const names[] = { "init", "starting", "re-starting", "complete",
-                                         "done", "shell-exit" };
+    static const char *const names[] = { "init",     "starting", "re-starting",
+                                         "complete", "done",     "shell-exit" };
 
     for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
         if (strcmp (name, names[i]) == 0)

@@ -10,7 +10,8 @@
 struct guest_frames {
     int64_t output; /* bytes of o and w text that have come and were not given back */
     size_t window;  /* as the start record has it */
-    int64_t unanswered; /* bytes of i and w text that it has not yet said to have taken */
+    int64_t
+        unanswered; /* bytes of i and w text that it has not yet said to have taken */
     bool in_barrier;
     double talk; /* bytes of other text that may come now */
     double since;

@@ -66,7 +66,8 @@ static void what_makes_sense (void **state)
     for (size_t i = 0; i < sizeof (fine) / sizeof (fine[0]); i++)
         assert_null (say (&g, fine[i].type, fine[i].text));
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++)
-        assert_string_equal (say (&g, bad[i].type, bad[i].text), "malformed frame from");
+        assert_string_equal (say (&g, bad[i].type, bad[i].text),
+                             "malformed frame from");
 }
 
 static void a_barrier_ends_before_the_next (void **state)

@@ -25,9 +25,9 @@
 static struct {
     char **argv;
     pid_t helper;
-    int status;    /* of it */
-    bool ended;    /* it has */
-    bool alone;    /* the broker is gone */
+    int status;     /* of it */
+    bool ended;     /* it has */
+    bool alone;     /* the broker is gone */
     double kill_at; /* then */
     int signal_fd;
 } warden;
@@ -128,8 +128,8 @@ static char *children (void)
 /* As the user whose they are. */
 static void end_by_helper (char **pids, int count)
 {
-    char *argv[3 + 1 + ENDS_MAX + 1] = { warden.argv[0], warden.argv[1],
-                                         warden.argv[2], (char *)"--end" };
+    char *argv[3 + 1 + ENDS_MAX + 1] = { warden.argv[0], warden.argv[1], warden.argv[2],
+                                         (char *)"--end" };
     double until = clock_monotonic () + 10.;
 
     memcpy (argv + 4, pids, count * sizeof (pids[0]));
@@ -151,7 +151,8 @@ static void kill_children (char *list)
     char *pids[ENDS_MAX], *save;
     int count = 0;
 
-    for (char *s = strtok_r (list, " \n", &save); s; s = strtok_r (NULL, " \n", &save)) {
+    for (char *s = strtok_r (list, " \n", &save); s;
+         s = strtok_r (NULL, " \n", &save)) {
         if (kill ((pid_t)strtol (s, NULL, 10), SIGKILL) < 0 && errno == EPERM
             && count < ENDS_MAX)
             pids[count++] = s;
@@ -166,7 +167,8 @@ static void sweep (void)
 
     for (int i = 0; (list = children ()); i++) {
         if (i >= (warden.alone ? ROUNDS_ALONE : ROUNDS)) {
-            fprintf (stderr, "flux-shell: processes are left that cannot be killed: %s\n",
+            fprintf (stderr,
+                     "flux-shell: processes are left that cannot be killed: %s\n",
                      list);
             free (list);
             return;
