@@ -36,7 +36,8 @@ static struct reserve *decode_word (const char *word, size_t len, flux_error_t *
     size_t cores = at ? (size_t)(at - word) : len;
 
     if (v && (v->cores = idset_ndecode (word, cores)) && !idset_empty (v->cores)
-        && (!at || ((v->ranks = idset_ndecode (at + 1, len - cores - 1))
+        && (!at
+            || ((v->ranks = idset_ndecode (at + 1, len - cores - 1))
                 && !idset_empty (v->ranks))))
         return v;
     reserve_destroy (v);

@@ -56,7 +56,9 @@ static void the_rest_stays (void **state)
 
 static void bad_ones_are_refused (void **state)
 {
-    static const char *const bad[] = { "", "  ", "x", "0@", "0@x", "@0", "0-", "1 2@3@4" };
+    static const char *const bad[] = {
+        "", "  ", "x", "0@", "0@x", "@0", "0-", "1 2@3@4"
+    };
     flux_error_t error;
 
     for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hashmap.h"
 #include "base/list.h"
@@ -36,7 +37,8 @@
 /* What job-exec has on its way to a shell has bounds, which are smaller; a barrier
  * of a large job is one frame. */
 #define CHILD_BUFFER_MAX (192 * 1024 * 1024)
-#define RETRY_MS 100 /* when a shell waits for a descriptor or a process */
+#define CHILDREN_END 1. /* s */
+#define RETRY_MS 100    /* when a shell waits for a descriptor or a process */
 
 struct child {
     struct list node;
@@ -97,12 +99,32 @@ static void child_destroy (struct child *c)
     free (c);
 }
 
+/* What cleans up behind a program that was killed, a broker's keeper for one, has a moment. */
+static void wait_for_children (void)
+{
+    const double end = clock_monotonic () + CHILDREN_END;
+    double left;
+    sigset_t set;
+    pid_t pid;
+
+    sigemptyset (&set);
+    sigaddset (&set, SIGCHLD);
+    while ((pid = waitpid (-1, NULL, WNOHANG)) >= 0
+           && (left = end - clock_monotonic ()) > 0) {
+        struct timespec ts = { (time_t)left, (long)((left - (time_t)left) * 1e9) };
+        if (pid == 0)
+            (void)sigtimedwait (&set, NULL, &ts);
+    }
+}
+
 /* What another user's tasks have started, in whatever session, ends with them: nobody else
  * here may kill it. */
 static void end_rest (void)
 {
-    if (server.guest)
-        proc_kill_children (NULL);
+    if (!server.guest)
+        return;
+    wait_for_children ();
+    proc_kill_children (NULL);
 }
 
 /* Dies as of the signal; tasks and shells do not outlive it. */
