@@ -251,7 +251,7 @@ for what in exits-not long half output events log barriers N done; do
     until_true test -s open/task.pid
     case $what in
     exits-not) ;;
-    half) guest flux cancel "$id" ;;
+    half | output) guest flux cancel "$id" ;; # output that is stored as it comes is no fault
     *) like "a shell that says $what" \
         '(malformed frame|more output than was asked for|too many messages) from job shell|barrier of a job' \
         owner flux job wait-event -t 60 "$id" exception ;;
