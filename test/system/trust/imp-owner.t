@@ -285,4 +285,5 @@ succeeds 'one that runs at the end' begin -N2 -n2 python3 stubborn
 owner flux shutdown >/dev/null 2>&1
 wait $starter
 succeeds 'which takes it along' until_true no_guest
+left | xargs -r rm -rf # there is no next job
 finish
