@@ -20,8 +20,7 @@ static int kill_list (const char *list, bool (*spare) (pid_t pid))
 
         if (end == cp || pid <= 0)
             break;
-        if (!spare || !spare (pid)) {
-            (void)kill (pid, SIGKILL);
+        if ((!spare || !spare (pid)) && kill (pid, SIGKILL) == 0) {
             (void)waitpid (pid, NULL, 0);
             count++;
         }

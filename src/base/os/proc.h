@@ -8,7 +8,8 @@
 
 /* Ends all children of this (single-threaded) process, and those that become its
  * children by that, and waits for them. For a subreaper, that is all below it, but for
- * those to be spared (NULL: none), and what is below them. */
+ * those to be spared (NULL: none), and what is below them; and those of another user, that
+ * it may not kill. */
 void proc_kill_children (bool (*spare) (pid_t pid));
 /* One of the arguments that a process was started with. False if there is none. */
 bool proc_has_arg (pid_t pid, const char *arg);

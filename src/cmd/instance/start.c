@@ -615,10 +615,12 @@ static void init_session (struct start *st)
     (void)prctl (PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* A server of shells whose instance keeps its state waits for the next start. */
+/* A server of shells whose instance keeps its state waits for the next start; a warden ends
+ * what belongs to another user, and then itself. */
 static bool outlives (pid_t pid)
 {
-    return proc_has_arg (pid, "--server") && proc_has_arg (pid, "--keep");
+    return proc_has_arg (pid, "--warden")
+           || (proc_has_arg (pid, "--server") && proc_has_arg (pid, "--keep"));
 }
 
 static int run_session (struct start *st, char **program)

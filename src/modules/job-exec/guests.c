@@ -56,7 +56,7 @@ void guests_destroy (struct guests *g)
     free (g);
 }
 
-/* The server is still reading when it says the last of its job. */
+/* The server's processes have ended when this is the last of its job. */
 static void guest_frame (uint64_t id, char type, const char *text, size_t len,
                          void *arg)
 {

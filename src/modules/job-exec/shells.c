@@ -29,6 +29,7 @@
 #include "core/kvs/storage.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
+#include "modules/job-exec/guest_frames.h"
 #include "modules/job-exec/reattach/found.h"
 #include "site.h"
 
@@ -40,6 +41,12 @@
 #define RETRY_AFTER 0.2
 /* What plugins print is no reason to fill everybody's log. */
 #define LOG_LINES_PER_SECOND 100
+/* Another user's server: s in which it ends of itself when it has said its last. */
+#define GUEST_END 5.
+/* And in which nobody but it holds its output when it has ended. */
+#define GUEST_REST 5.
+/* What waits for one that does not read. */
+#define GUEST_WAITS_MAX (192 * 1024 * 1024)
 /* A server that is just ending may still be found. */
 #define FOUND_TRIES 50
 
@@ -54,8 +61,11 @@ struct shell {
 struct shells {
     flux_t *h;
     char *path;
-    char *imp;      /* that starts it as another user; NULL: it is ours */
-    uint64_t guest; /* whose job it is for then */
+    char *imp;                 /* that starts it as another user; NULL: it is ours */
+    uint64_t guest;            /* whose job it is for then */
+    struct guest_frames heard; /* of it */
+    char last[16]; /* what it has said with X, or is to have said; "": nothing */
+    bool rests;    /* the helper has ended */
     uint32_t rank;
     shells_frame_f cb;
     void *arg;
@@ -137,9 +147,8 @@ static void kill_server (struct shells *sh)
         found_kill (sh->found);
     if (pid <= 0 || flux_subprocess_state (sh->p) == FLUX_SUBPROCESS_EXITED)
         return;
-    if (sh->imp) {                      /* which passes that on as SIGKILL */
-        if (idmap_count (sh->jobs) > 0) /* else it is about to end, as its input does */
-            kill (pid, SIGUSR1);
+    if (sh->imp) { /* which passes that on as SIGKILL */
+        kill (pid, SIGUSR1);
         return;
     }
     kill (pid, SIGKILL);
@@ -161,9 +170,42 @@ static void drop_server (struct shells *sh)
     sh->out_pos = 0;
 }
 
+/* Another user's: its job has ended when its processes have, which the helper sees to.
+ * status: of its X. */
+static void end_guest (struct shells *sh, const char *status)
+{
+    if (sh->last[0])
+        return;
+    snprintf (sh->last, sizeof (sh->last), "%s", status);
+    buf_fini (&sh->out);
+    sh->out_pos = 0;
+    flux_subprocess_close (sh->p, "stdin");
+    flux_timer_watcher_reset (sh->retry_w, sh->p ? GUEST_END : 0., GUEST_END);
+    flux_watcher_start (sh->retry_w);
+}
+
+static bool guest_runs (const struct shells *sh)
+{
+    return sh->imp && sh->p && !sh->rests;
+}
+
+/* What it says is no longer heard. */
+static void guest_broken (struct shells *sh, const char *what, const char *why)
+{
+    if (sh->last[0])
+        return;
+    tell_exception (sh, sh->guest, what, why, false);
+    end_guest (sh, "9");
+    kill_server (sh);
+}
+
 /* Its shells are lost. */
 static void server_lost (struct shells *sh, const char *why)
 {
+    if (guest_runs (sh)) {
+        guest_broken (sh, "lost contact with", why);
+        return;
+    }
     struct idmap *jobs = sh->jobs;
     size_t pos = 0;
     uint64_t id;
@@ -182,8 +224,9 @@ static void server_lost (struct shells *sh, const char *why)
             tell (sh, id, 'N', "unknown");
             continue;
         }
-        tell_exception (sh, id, "lost contact with", why, true);
-        tell (sh, id, 'X', "9");
+        if (!sh->last[0])
+            tell_exception (sh, id, "lost contact with", why, true);
+        tell (sh, id, 'X', sh->last[0] ? sh->last : "9");
     }
     idmap_destroy (jobs);
 }
@@ -195,9 +238,30 @@ static void shell_broken (struct shells *sh, uint64_t id, const char *what)
 
     if (!s)
         return;
+    if (sh->imp) {
+        guest_broken (sh, what, NULL);
+        return;
+    }
     frame_pieces_drop (&s->pieces);
     shells_send (sh, id, 'K', "", 0);
     tell_exception (sh, id, what, NULL, false);
+}
+
+/* Of another user's server, a whole frame of its job. */
+static void guest_says (struct shells *sh, const struct frame *f)
+{
+    const char *wrong = sh->last[0] ? NULL
+                                    : guest_frames_check (&sh->heard, f->type, f->text,
+                                                          f->len, clock_monotonic ());
+
+    if (sh->last[0] || f->type == 'p') /* what it says is no reason to kill anything */
+        return;
+    if (wrong)
+        shell_broken (sh, f->id, wrong);
+    else if (f->type == 'X')
+        end_guest (sh, f->text);
+    else
+        sh->cb (f->id, f->type, f->text, f->len, sh->arg);
 }
 
 static void dispatch (struct shells *sh, struct frame *f)
@@ -212,10 +276,11 @@ static void dispatch (struct shells *sh, struct frame *f)
     int rc = frame_join (&s->pieces, f, PIECES_MAX, &whole);
     if (rc < 0)
         shell_broken (sh, f->id, "too large a message from");
-    else if (rc > 0 && f->type == 'p') {
-        if (!sh->imp) /* what another user says is no reason to kill anything */
-            snprintf (s->groups, sizeof (s->groups), "%s", f->text);
-    } else if (rc > 0) {
+    else if (rc > 0 && sh->imp)
+        guest_says (sh, f);
+    else if (rc > 0 && f->type == 'p')
+        snprintf (s->groups, sizeof (s->groups), "%s", f->text);
+    else if (rc > 0) {
         if (f->type == 'A')
             s->claimed = false;
         if (f->type == 'X' || f->type == 'N')
@@ -236,6 +301,10 @@ static int read_frames (struct shells *sh)
             dispatch (sh, &f);
             continue;
         }
+        if (sh->imp) {
+            guest_broken (sh, "malformed frame from", NULL);
+            return 0;
+        }
         flux_log (sh->h, LOG_ERR, "rank %u: malformed frame from flux-shell", sh->rank);
         if (errno == EMSGSIZE)
             return -1;
@@ -247,6 +316,8 @@ static int read_frames (struct shells *sh)
 
 static void got_bytes (struct shells *sh, const char *data, size_t n)
 {
+    if (sh->last[0]) /* another user's, and that was its last */
+        return;
     sh->lost = false;
     int rc = frame_reader_add (&sh->in, data, n);
     if (rc == 0)
@@ -254,6 +325,8 @@ static void got_bytes (struct shells *sh, const char *data, size_t n)
     if (sh->lost)
         return;
     frame_reader_compact (&sh->in);
+    if (sh->imp && sh->in.buf.len > FRAME_MAX) /* what is longer comes in pieces */
+        guest_broken (sh, "malformed frame from", NULL);
     if (rc < 0)
         server_lost (sh, "flux-shell sends no frames");
 }
@@ -288,9 +361,13 @@ static void stderr_cb (flux_subprocess_t *p, const char *stream)
     const char *line;
     int n = flux_subprocess_getline (p, stream, &line);
 
-    if (n > 0 && may_log (sh))
-        flux_log (sh->h, LOG_ERR, "rank %u: %.*s", sh->rank,
-                  line[n - 1] == '\n' ? n - 1 : n, line);
+    if (n <= 0 || !may_log (sh))
+        return;
+    char whose[32] = "";
+    if (sh->imp)
+        flux_job_id_encode (sh->guest, "f58", whose, sizeof (whose));
+    flux_log (sh->h, LOG_ERR, "rank %u: %s%s%.*s", sh->rank, whose, *whose ? ": " : "",
+              line[n - 1] == '\n' ? n - 1 : n, line);
 }
 
 static void credit_cb (flux_subprocess_t *p, const char *stream, int bytes)
@@ -309,11 +386,24 @@ static void completion_cb (flux_subprocess_t *p)
 
     if (p != sh->p)
         return;
+    sh->rests = true;
     if (status & 0x7f)
         snprintf (why, sizeof (why), "flux-shell: %s", strsignal (status & 0x7f));
     else
         snprintf (why, sizeof (why), "flux-shell: exit %d", status >> 8);
     server_lost (sh, why);
+}
+
+/* The output of another user's helper ends with it; if it does not, others have it. */
+static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
+{
+    struct shells *sh = flux_subprocess_aux_get (p, "shells");
+
+    if (!sh || p != sh->p || state != FLUX_SUBPROCESS_EXITED)
+        return;
+    sh->rests = true;
+    flux_timer_watcher_reset (sh->retry_w, GUEST_REST, 0.);
+    flux_watcher_start (sh->retry_w);
 }
 
 /* One that cannot be had costs no job: they end with the broker. False: there is none. */
@@ -361,9 +451,11 @@ static flux_cmd_t *create_own (const struct shells *sh, char *rank)
 /* The helper asks a program of its caller's for the signed jobspec. */
 static flux_cmd_t *create_guest (const struct shells *sh, char *rank)
 {
-    char *argv[] = { sh->imp, (char *)"exec",    sh->path, (char *)"--server",
-                     rank,    (char *)"--guest", NULL };
-    flux_cmd_t *cmd = flux_cmd_create (6, argv, NULL);
+    char *argv[] = { sh->path,       (char *)"--warden", sh->imp,
+                     (char *)"exec", sh->path,           (char *)"--server",
+                     rank,           (char *)"--guest",  NULL };
+    flux_cmd_t *cmd =
+        access (sh->imp, X_OK) == 0 ? flux_cmd_create (8, argv, NULL) : NULL;
     const char *flux = flux_conf_builtin_get ("flux_path", FLUX_CONF_AUTO);
 
     if (cmd
@@ -440,11 +532,12 @@ static int greet_first (struct shells *sh, const flux_cmd_t *cmd)
 
 static int start_server (struct shells *sh)
 {
-    static const flux_subprocess_ops_t ops = {
+    flux_subprocess_ops_t ops = {
         .on_completion = completion_cb,
         .on_stdout = stdout_cb,
         .on_stderr = stderr_cb,
         .on_credit = credit_cb,
+        .on_state_change = sh->imp ? state_cb : NULL,
     };
     (void)open_dir (sh, true);
     flux_cmd_t *cmd = create_command (sh);
@@ -544,7 +637,18 @@ static void need_server (struct shells *sh)
 
 static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
-    need_server (arg);
+    struct shells *sh = arg;
+
+    if (sh->imp && sh->p && sh->rests) {
+        flux_log (sh->h, LOG_ERR,
+                  "rank %u: processes of a job's shell have outlived it", sh->rank);
+        server_lost (sh, "processes of it are left");
+    } else if (sh->imp && sh->p)
+        kill_server (sh);
+    else if (sh->last[0])
+        server_lost (sh, "it was never there");
+    else
+        need_server (sh);
 }
 
 void shells_end_earlier (flux_t *h)
@@ -699,6 +803,8 @@ static int begin (struct shells *sh, uint64_t id, char type, const char *text,
 
 int shells_start (struct shells *sh, uint64_t id, const char *record, size_t len)
 {
+    if (sh->imp)
+        guest_frames_init (&sh->heard, record, len);
     return begin (sh, id, 'S', record, len);
 }
 
@@ -732,13 +838,29 @@ void shells_claims_over (struct shells *sh)
         need_server (sh);
 }
 
+/* Another user's server need not do as it is told. */
+static bool guest_hears (struct shells *sh, char type, const char *text, size_t len)
+{
+    if (type == 'K' && sh->p)
+        kill_server (sh);
+    else if (type == 'K') /* which waits for a process */
+        end_guest (sh, "9");
+    if (sh->last[0])
+        return false;
+    guest_frames_sent (&sh->heard, type, text, len);
+    if (sh->out.len - sh->out_pos + len <= GUEST_WAITS_MAX)
+        return true;
+    guest_broken (sh, "what is sent is not read by", NULL);
+    return false;
+}
+
 void shells_send (struct shells *sh, uint64_t id, char type, const char *text,
                   size_t len)
 {
     if (!idmap_lookup (sh->jobs, id))
-        return;                 /* it has just ended */
-    if (type == 'K' && sh->imp) /* another user's server need not do as it is told */
-        kill_server (sh);
+        return; /* it has just ended */
+    if (sh->imp && !guest_hears (sh, type, text, len))
+        return;
     if (frame_append (&sh->out, type, id, text, len) < 0)
         server_lost (sh, "out of memory");
 }

@@ -54,13 +54,19 @@ static int read_config (struct settings *s, json_t *config, flux_error_t *error)
 int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
 {
     static const struct json_key keys[] = {
-        { "path", JSON_KIND_STRING },         { "scheduling", JSON_KIND_STRING },
-        { "exclude", JSON_KIND_STRING },      { "config", JSON_KIND_ARRAY },
-        { "norestrict", JSON_KIND_BOOLEAN },  { "noverify", JSON_KIND_BOOLEAN },
-        { "rediscover", JSON_KIND_BOOLEAN },  { "verify", JSON_KIND_BOOLEAN },
-        { "journal-max", JSON_KIND_INTEGER }, { NULL },
+        { "path", JSON_KIND_STRING },
+        { "scheduling", JSON_KIND_STRING },
+        { "exclude", JSON_KIND_STRING },
+        { "config", JSON_KIND_ARRAY },
+        { "norestrict", JSON_KIND_BOOLEAN },
+        { "noverify", JSON_KIND_BOOLEAN },
+        { "rediscover", JSON_KIND_BOOLEAN },
+        { "verify", JSON_KIND_BOOLEAN },
+        { "journal-max", JSON_KIND_INTEGER },
+        { "reserve", JSON_KIND_STRING },
+        { NULL },
     };
-    const char *path = NULL, *scheduling = NULL, *exclude = NULL;
+    const char *path = NULL, *scheduling = NULL, *exclude = NULL, *reserve = NULL;
     json_t *config = NULL, *o = json_object_get (conf, "resource");
     int norestrict = 0, noverify = 0, rediscover = 0, verify = 1;
 
@@ -69,11 +75,11 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
         return 0;
     if (json_check_keys (o, "resource", keys, error) < 0)
         return -1;
-    (void)json_unpack (o, "{s?s s?s s?s s?o s?b s?b s?b s?i s?b}", "path", &path,
+    (void)json_unpack (o, "{s?s s?s s?s s?o s?b s?b s?b s?i s?b s?s}", "path", &path,
                        "scheduling", &scheduling, "exclude", &exclude, "config",
                        &config, "norestrict", &norestrict, "noverify", &noverify,
                        "rediscover", &rediscover, "journal-max", &s->journal_max,
-                       "verify", &verify);
+                       "verify", &verify, "reserve", &reserve);
     if (s->journal_max < 0)
         return error_invalid (error, "resource.journal-max: must be >= 0");
     s->norestrict = norestrict;
@@ -81,6 +87,10 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
     s->verify = !noverify && verify;
     if (exclude && !(s->exclude = strdup (exclude)))
         return error_invalid (error, "out of memory");
+    if (reserve && !(s->reserve = reserve_decode (reserve, error))) {
+        settings_fini (s);
+        return -1;
+    }
     if ((json_array_size (config) > 0 ? read_config (s, config, error) < 0
                                       : path && read_path (s, path, error) < 0)
         || (scheduling && s->R && read_scheduling (s, scheduling, error) < 0)) {
@@ -94,6 +104,8 @@ void settings_fini (struct settings *s)
 {
     rset_destroy (s->R);
     free (s->exclude);
+    reserve_destroy (s->reserve);
+    s->reserve = NULL;
     s->R = NULL;
     s->exclude = NULL;
 }

@@ -4,11 +4,13 @@
 
 #include <jansson.h>
 
+#include "reserve.h"
 #include "value/resource/rset.h"
 
 struct settings {
     struct rset *R; /* of `config`, else `path`, ranks as written there; or NULL */
     char *exclude;  /* idset or hostlist, or NULL */
+    struct reserve *reserve; /* NULL: no core is kept from the scheduler */
     bool norestrict;
     bool rediscover; /* look, whatever the enclosing instance says */
     bool verify;

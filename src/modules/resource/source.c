@@ -16,8 +16,25 @@ static void announce (struct resource *ctx, const char *method)
     resource_defined (ctx);
 }
 
+/* Takes r. */
+static struct rset *without_reserved (const struct settings *s, struct rset *r)
+{
+    struct rset *left;
+
+    if (!s->reserve || !r)
+        return r;
+    left = reserve_apply (s->reserve, r);
+    rset_destroy (r);
+    return left;
+}
+
 void source_define (struct resource *ctx, struct rset *take_R, const char *method)
 {
+    if (!(take_R = without_reserved (&ctx->settings, take_R))) {
+        flux_log_error (ctx->h, "resource.reserve");
+        flux_reactor_stop_error (flux_get_reactor (ctx->h));
+        return;
+    }
     inventory_define (&ctx->inv, take_R);
     announce (ctx, method);
 }
@@ -38,6 +55,8 @@ struct rset *source_configured (struct resource *ctx, const struct settings *s,
         rset_destroy (r);
         return NULL;
     }
+    if (!(r = without_reserved (s, r)))
+        error_fail (error, ENOMEM, "out of memory");
     return r;
 }
 

@@ -23,18 +23,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "base/os/proc.h"
 #include "core/shell/protocol.h"
 #include "shell/server/inside.h"
 #include "shell/server/link.h"
+#include "shell/server/warden.h"
 #include "shell/shell.h"
 
 /* What job-exec has on its way to a shell has bounds, which are smaller; a barrier
  * of a large job is one frame. */
 #define CHILD_BUFFER_MAX (192 * 1024 * 1024)
-#define RETRY_MS 100 /* when a shell waits for a descriptor or a process */
+#define CHILDREN_END 1. /* s */
+#define RETRY_MS 100    /* when a shell waits for a descriptor or a process */
 
 struct child {
     struct list node;
@@ -58,6 +62,7 @@ static struct {
     int epoll_fd;
     bool ended;  /* nobody speaks to it any more */
     bool kept;   /* and then another may come */
+    bool guest;  /* it is not the owner's */
     int waiting; /* of them, without a process */
     unsigned int rank;
     struct idset *slots; /* free ones */
@@ -94,12 +99,41 @@ static void child_destroy (struct child *c)
     free (c);
 }
 
+/* What cleans up behind a program that was killed, a broker's keeper for one, has a moment. */
+static void wait_for_children (void)
+{
+    const double end = clock_monotonic () + CHILDREN_END;
+    double left;
+    sigset_t set;
+    pid_t pid;
+
+    sigemptyset (&set);
+    sigaddset (&set, SIGCHLD);
+    while ((pid = waitpid (-1, NULL, WNOHANG)) >= 0
+           && (left = end - clock_monotonic ()) > 0) {
+        struct timespec ts = { (time_t)left, (long)((left - (time_t)left) * 1e9) };
+        if (pid == 0)
+            (void)sigtimedwait (&set, NULL, &ts);
+    }
+}
+
+/* What another user's tasks have started, in whatever session, ends with them: nobody else
+ * here may kill it. */
+static void end_rest (void)
+{
+    if (!server.guest)
+        return;
+    wait_for_children ();
+    proc_kill_children (NULL);
+}
+
 /* Dies as of the signal; tasks and shells do not outlive it. */
 static void end_by (int signum)
 {
     sigset_t set;
 
     inside_fini ();
+    end_rest ();
     signal (signum, SIG_DFL);
     sigemptyset (&set);
     sigaddset (&set, signum);
@@ -652,11 +686,13 @@ static int run_server (const char *dir, bool guest)
         || !(server.pids = idmap_create (NULL)) || open_loop () < 0
         || inside_init (server.epoll_fd, job_ended) < 0
         || (dir && link_open (dir, server.epoll_fd, &link_ops) < 0)
-        || (guest && shell_tmpdir_own () < 0)) {
+        || (guest
+            && (shell_tmpdir_own () < 0 || prctl (PR_SET_CHILD_SUBREAPER, 1) < 0))) {
         fprintf (stderr, "flux-shell: %s\n", strerror (errno));
         return 1;
     }
     server.kept = dir != NULL;
+    server.guest = guest;
     affinity_probe ();
     while (!server.ended)
         turn ();
@@ -665,6 +701,7 @@ static int run_server (const char *dir, bool guest)
         link_close ();
     while (!list_empty (&server.children))
         child_destroy (container_of (server.children.next, struct child, node));
+    end_rest ();
     remove_tmpdirs ();
     shell_tmpdir_remove_own ();
     idset_destroy (server.slots);
@@ -711,8 +748,14 @@ int main (int argc, char *argv[])
     }
     if (argc == 2 && !strcmp (argv[1], "--job"))
         return run_single ();
-    fprintf (stderr, "Usage: flux-shell --server RANK [--keep DIR | --guest] | --job\n"
-                     "Runs the tasks of jobs on one node. Started by job-exec, which\n"
-                     "speaks with it over standard input and output.\n");
+    if (argc > 4 && !strcmp (argv[1], "--warden"))
+        return warden_run (argv + 2);
+    if (argc > 2 && !strcmp (argv[1], "--end"))
+        return warden_end (argv + 2);
+    fprintf (stderr,
+             "Usage: flux-shell --server RANK [--keep DIR | --guest] | --job\n"
+             "       flux-shell --warden HELPER exec SHELL [ARG...] | --end PID...\n"
+             "Runs the tasks of jobs on one node. Started by job-exec, which\n"
+             "speaks with it over standard input and output.\n");
     return 2;
 }

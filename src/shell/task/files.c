@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,20 +14,74 @@
 #include "base/os/private.h"
 #include "shell/shell.h"
 
-static char own[128]; /* "": there is none */
+#define OWN "flux-shell-"
+#define OWN_TRIES 100
 
-int shell_tmpdir_own (void)
+static char own[128]; /* "": there is none */
+static int own_fd;    /* has it locked as long as this process lives */
+
+/* Who has it locked lives, or is about to look whether it is still there. */
+static int lock_dir (const char *path, int how)
 {
-    size_t len =
-        snprintf (own, sizeof (own), "%s/flux-shell-XXXXXX", private_tmpdir ());
+    int fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0 && flock (fd, how) < 0) {
+        close (fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Of servers of this user's that were killed. */
+static void remove_left (void)
+{
+    DIR *d = opendir (private_tmpdir ());
+    struct dirent *e;
+    struct stat sb;
+    char path[128 + 256];
+
+    while (d && (e = readdir (d))) {
+        int fd;
+        snprintf (path, sizeof (path), "%s/%s", private_tmpdir (), e->d_name);
+        if (strncmp (e->d_name, OWN, strlen (OWN)) != 0 || lstat (path, &sb) < 0
+            || sb.st_uid != geteuid () || (fd = lock_dir (path, LOCK_EX | LOCK_NB)) < 0)
+            continue;
+        (void)dir_remove (path);
+        close (fd);
+    }
+    if (d)
+        closedir (d);
+}
+
+/* ENOENT: another server has just taken it for left. */
+static int try_own (void)
+{
+    struct stat there, ours;
+    size_t len = snprintf (own, sizeof (own), "%s/" OWN "XXXXXX", private_tmpdir ());
 
     if (len >= sizeof (own)) {
-        own[0] = '\0';
         errno = ENAMETOOLONG;
         return -1;
     }
-    if (private_mkdtemp (own))
+    if (!private_mkdtemp (own) || (own_fd = lock_dir (own, LOCK_EX)) < 0)
+        return -1;
+    if (lstat (own, &there) == 0 && fstat (own_fd, &ours) == 0
+        && there.st_ino == ours.st_ino)
         return 0;
+    close (own_fd);
+    errno = ENOENT;
+    return -1;
+}
+
+int shell_tmpdir_own (void)
+{
+    remove_left ();
+    for (int i = 0; i < OWN_TRIES; i++) {
+        if (try_own () == 0)
+            return 0;
+        if (errno != ENOENT)
+            break;
+    }
     own[0] = '\0';
     return -1;
 }

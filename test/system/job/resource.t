@@ -70,6 +70,14 @@ END
         configured flux resource info
     like 'method is configuration' 'resource-define method="configuration"' \
         configured flux resource eventlog
+    sed -i 's/^exclude.*/reserve = "0@0 7"/' r.toml
+    like 'reserved cores are not in R' \
+        '"R_lite":\[.*"rank":"0".*"core":"1-6","gpu":"0-1".*"rank":"1".*"core":"0-6"' \
+        configured flux kvs get resource.R
+    is 'nor scheduled' '2 13 4' configured flux resource list -s free -no '{nnodes} {ncores} {ngpus}'
+    printf '[resource]\nreserve = "0-9999"\n' >found.toml
+    is 'of those that were found, too' '0 0' flux start -c found.toml \
+        flux resource list -s free -no '{nnodes} {ncores}'
     echo '[resource]
 exclude = "nosuchhost"' >r.toml
     fails 'unknown host in exclude' 1 'resource.exclude: .*nosuchhost' configured true
