@@ -19,12 +19,12 @@
 #include "base/list.h"
 #include "core/shell/protocol.h"
 #include "exchange.h"
-#include "modules/job-exec/guests.h"
+#include "modules/job-exec/output/ordered.h"
+#include "modules/job-exec/output/outflow.h"
 #include "modules/job-exec/reattach/kept.h"
 #include "modules/job-exec/reattach/session.h"
-#include "ordered.h"
-#include "outflow.h"
-#include "shells.h"
+#include "modules/job-exec/servers/guests.h"
+#include "modules/job-exec/servers/shells.h"
 #include "value/fsd.h"
 
 /* A message that a broker forwards without making others wait long. */

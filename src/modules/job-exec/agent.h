@@ -16,7 +16,7 @@
 #include <flux/core.h>
 #include <jansson.h>
 
-#include "shells.h"
+#include "modules/job-exec/servers/shells.h"
 
 /* Of frames on their way to an agent. */
 #define AGENT_WINDOW (1024 * 1024)

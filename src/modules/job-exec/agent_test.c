@@ -10,7 +10,7 @@
 #include "agent.h"
 #include "base/buf.h"
 #include "exchange.h"
-#include "shells.h"
+#include "modules/job-exec/servers/shells.h"
 
 static flux_t *h;
 static struct agent *agent;

@@ -11,9 +11,9 @@
 #include "base/list.h"
 #include "config.h"
 #include "job.h"
+#include "modules/job-exec/output/ordered.h"
 #include "modules/job-exec/reattach/resume.h"
-#include "ordered.h"
-#include "site.h"
+#include "modules/job-exec/servers/site.h"
 #include "timer.h"
 
 /* Commits of output that may be on their way at once. */

@@ -13,7 +13,7 @@
 #include "base/json/jsontext.h"
 #include "core/message/message.h"
 #include "core/subprocess/io.h"
-#include "modules/job-exec/shells.h"
+#include "modules/job-exec/servers/shells.h"
 
 #define STATE_TIMEOUT 5. /* s, for the broker's answer */
 

@@ -1,4 +1,4 @@
-#include "ordered.h"
+#include "modules/job-exec/output/ordered.h"
 
 #include <errno.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "outflow.h"
+#include "modules/job-exec/output/outflow.h"
 
 #define BATCHES 10000
 

@@ -1,4 +1,4 @@
-#include "site.h"
+#include "modules/job-exec/servers/site.h"
 
 #include <glob.h>
 #include <limits.h>

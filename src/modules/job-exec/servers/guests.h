@@ -7,7 +7,7 @@
 #include <flux/core.h>
 #include <stdint.h>
 
-#include "modules/job-exec/shells.h"
+#include "modules/job-exec/servers/shells.h"
 
 struct guests;
 

@@ -8,7 +8,7 @@
 
 #include "core/kvs/kvs_health.h"
 #include "core/kvs/txn.h"
-#include "ctx.h"
+#include "modules/job-exec/ctx.h"
 
 struct sent {
     char *text;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "modules/job-exec/guest_frames.h"
+#include "modules/job-exec/servers/guest_frames.h"
 
 #define RECORD "{\"rank\":0,\"output_window\":1000,\"size\":1} {\"jobspec\":{}}"
 #define ENTRY "{\"timestamp\":1.0,\"name\":\"data\",\"context\":{}}"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "site.h"
+#include "modules/job-exec/servers/site.h"
 
 static char dir[] = "/tmp/site-test.XXXXXX";
 

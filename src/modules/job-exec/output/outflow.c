@@ -1,4 +1,4 @@
-#include "outflow.h"
+#include "modules/job-exec/output/outflow.h"
 
 #include <errno.h>
 #include <stdbool.h>

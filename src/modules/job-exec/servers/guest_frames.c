@@ -1,4 +1,4 @@
-#include "modules/job-exec/guest_frames.h"
+#include "modules/job-exec/servers/guest_frames.h"
 
 #include <ctype.h>
 #include <jansson.h>

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "shells.h"
+#include "modules/job-exec/servers/shells.h"
 
 /* Prints what it is told to start, or to pass on; \n in it is a newline. */
 #define SPEAKER                                                                        \

@@ -9,7 +9,7 @@
  * Failures: a store that fails holds the commits in their places; COMMITS_MAX bounds
  * them, the shells' windows what piles up behind, and the jobs run on until their
  * pipes are full. A commit that is refused nevertheless: its jobs get an exception. */
-#include "ctx.h"
+#include "modules/job-exec/ctx.h"
 #include "modules/job-exec/reattach/kept.h"
 
 #include <stdio.h>

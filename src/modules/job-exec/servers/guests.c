@@ -1,4 +1,4 @@
-#include "modules/job-exec/guests.h"
+#include "modules/job-exec/servers/guests.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -7,7 +7,7 @@
  * Failures: no descriptor or process: tried again until there is one. If the server is
  * lost, so are its shells, and what stands for their last frames is told; the next job
  * starts another. A line that is no frame fails the job whose it is, and no other. */
-#include "shells.h"
+#include "modules/job-exec/servers/shells.h"
 
 #include <errno.h>
 #include <flux/subprocess.h>
@@ -29,9 +29,9 @@
 #include "core/kvs/storage.h"
 #include "core/shell/protocol.h"
 #include "core/subprocess/credit.h"
-#include "modules/job-exec/guest_frames.h"
 #include "modules/job-exec/reattach/found.h"
-#include "site.h"
+#include "modules/job-exec/servers/guest_frames.h"
+#include "modules/job-exec/servers/site.h"
 
 #define WRITE_MAX (256 * 1024)
 /* Behind the server's pipe. */

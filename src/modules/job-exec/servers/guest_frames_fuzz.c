@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modules/job-exec/guest_frames.h"
+#include "modules/job-exec/servers/guest_frames.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
