@@ -58,6 +58,19 @@ is 'they are in the statistics' '0 1 1' \
     sh -c "flux jobs --stats-only 2>&1 | sed 's/[^0-9]\+/ /g' | awk '{ print \$1, \$2, \$3 }'"
 rm -f gap after ran
 
+# Its task may be faster than what is stored of its start.
+early=$(flux submit sh talk.sh early 0)
+said early.before
+flux job wait-event -q -t 60 -p exec "$early" shell.start
+flux kvs unlink "$(flux job id --to=kvs "$early").guest.exec.eventlog"
+crash
+: >gap
+: >after
+begin 1
+succeeds 'a job whose start was not stored is found' flux job wait-event -q -t 60 "$early" clean
+is 'and its start is said' "$exec_names" names -p exec "$early"
+rm -f gap after ran
+
 # All jobs end while nobody is there, and so does the server.
 id=$(flux submit sh ends.sh alone 5)
 said alone.before

@@ -459,6 +459,15 @@ static void ask_shells (struct ctx *ctx, struct job *job)
     }
 }
 
+/* Its tasks may have been faster than the store. */
+static void say_begin (struct job *job, const struct claim *c)
+{
+    if (c->any)
+        return;
+    job_event (job, "init", NULL);
+    job_event (job, "starting", NULL);
+}
+
 static void found (struct ctx *ctx, struct job *job)
 {
     if (!job->counted)
@@ -653,8 +662,10 @@ void resume_op (struct job *job, struct shell_ref *s, enum job_resumed what, voi
     struct claim *c = idmap_lookup (ctx->resume.claims, job->id);
 
     if (what == JOB_FOUND) {
-        if (c->found++ == 0)
+        if (c->found++ == 0) {
+            say_begin (job, c);
             found (ctx, job);
+        }
         return;
     }
     if (s->answered && s->answer == JOB_HEARD) /* and lost since */
