@@ -378,34 +378,6 @@ static int mmap_decode (const flux_msg_t *msg, struct mmap_args *a)
                                 &a->offset, "size", &a->size);
 }
 
-static void mmap_queue (struct service *s, const flux_msg_t *msg, const char *path,
-                        int64_t offset, int64_t size)
-{
-    if (readers_add (s->readers, path, offset, size, (void *)flux_msg_incref (msg))
-        < 0) {
-        respond_errno (s->h, msg, errno);
-        flux_msg_decref (msg);
-    }
-}
-
-static void mmap_add_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                         void *arg)
-{
-    struct service *s = arg;
-    struct mmap_args a;
-
-    if (mmap_decode (msg, &a) < 0) {
-        respond_errno (h, msg, errno);
-    } else if (!s->mapped) {
-        if (flux_respond_error (h, msg, EINVAL, "files are mapped on rank 0 only") < 0)
-            flux_log_error (h, "error responding to content.mmap-add");
-    } else if (mapped_check (s->mapped, a.tag, a.session, a.path, a.offset, a.size)
-               < 0) {
-        respond_errno (h, msg, errno);
-    } else
-        mmap_queue (s, msg, a.path, a.offset, a.size);
-}
-
 static void mmap_added (struct service *s, const flux_msg_t *msg, int errnum,
                         const void *digest)
 {
@@ -441,21 +413,6 @@ static void mmap_remove (struct service *s, const flux_msg_t *msg)
         flux_log_error (s->h, "error responding to content.mmap-remove");
 }
 
-static void mmap_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                            void *arg)
-{
-    struct service *s = arg;
-    json_int_t only, except;
-    const char *tag;
-
-    if (mmap_decode_remove (msg, &tag, &only, &except) < 0)
-        respond_errno (h, msg, errno);
-    else if (!s->readers || readers_empty (s->readers))
-        mmap_remove (s, msg);
-    else
-        mmap_queue (s, msg, NULL, 0, 0);
-}
-
 static void readers_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct service *s = arg;
@@ -474,25 +431,67 @@ static void readers_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void 
     }
 }
 
-static void drop_mmap (void *item)
-{
-    flux_msg_decref (item);
-}
-
-/* Of rank 0 alone. */
-static int init_mapped (struct service *s)
+/* Whoever maps no file needs no descriptor. */
+static int start_readers (struct service *s)
 {
     flux_reactor_t *r = flux_get_reactor (s->h);
 
-    if (s->rank > 0)
-        return 0;
-    if (!(s->mapped = mapped_create (s->digest))
-        || !(s->readers = readers_create (s->digest))
-        || !(s->read = flux_fd_watcher_create (r, readers_fd (s->readers), FLUX_POLLIN,
+    if (!s->readers && !(s->readers = readers_create (s->digest)))
+        return -1;
+    if (!s->read
+        && !(s->read = flux_fd_watcher_create (r, readers_fd (s->readers), FLUX_POLLIN,
                                                readers_cb, s)))
         return -1;
     flux_watcher_start (s->read);
     return 0;
+}
+
+static void mmap_queue (struct service *s, const flux_msg_t *msg, const char *path,
+                        int64_t offset, int64_t size)
+{
+    if (start_readers (s) < 0
+        || readers_add (s->readers, path, offset, size, (void *)msg) < 0)
+        respond_errno (s->h, msg, errno);
+    else
+        flux_msg_incref (msg);
+}
+
+static void mmap_add_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                         void *arg)
+{
+    struct service *s = arg;
+    struct mmap_args a;
+
+    if (mmap_decode (msg, &a) < 0) {
+        respond_errno (h, msg, errno);
+    } else if (!s->mapped) {
+        if (flux_respond_error (h, msg, EINVAL, "files are mapped on rank 0 only") < 0)
+            flux_log_error (h, "error responding to content.mmap-add");
+    } else if (mapped_check (s->mapped, a.tag, a.session, a.path, a.offset, a.size)
+               < 0) {
+        respond_errno (h, msg, errno);
+    } else
+        mmap_queue (s, msg, a.path, a.offset, a.size);
+}
+
+static void mmap_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                            void *arg)
+{
+    struct service *s = arg;
+    json_int_t only, except;
+    const char *tag;
+
+    if (mmap_decode_remove (msg, &tag, &only, &except) < 0)
+        respond_errno (h, msg, errno);
+    else if (!s->readers || readers_empty (s->readers))
+        mmap_remove (s, msg);
+    else
+        mmap_queue (s, msg, NULL, 0, 0);
+}
+
+static void drop_mmap (void *item)
+{
+    flux_msg_decref (item);
 }
 
 static void fini_mapped (struct service *s)
@@ -722,7 +721,8 @@ static int service_init (struct service *s, flux_t *h)
     s->digest_size = digest_size (s->digest);
     opts.leader = s->rank == 0;
     opts.digest = s->digest;
-    if (!(s->core = content_create (&opts, &ops, s)) || init_mapped (s) < 0
+    if (!(s->core = content_create (&opts, &ops, s))
+        || (opts.leader && !(s->mapped = mapped_create (s->digest)))
         || !(s->timer =
                  flux_timer_watcher_create (flux_get_reactor (h), 0.5, 0., timer_cb, s))
         || flux_event_subscribe (h, "heartbeat.pulse") < 0
