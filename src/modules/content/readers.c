@@ -285,15 +285,18 @@ struct readers *readers_create (const struct digest *digest)
 
 void readers_destroy (struct readers *r, void (*drop) (void *item))
 {
+    bool started[THREADS_MAX] = { false };
     struct list *node;
 
     if (!r)
         return;
     pthread_mutex_lock (&r->lock);
     __atomic_store_n (&r->end, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < r->slots_count; i++)
+        started[i] = r->slots[i].use != FREE;
     pthread_mutex_unlock (&r->lock);
     for (int i = 0; i < r->slots_count; i++)
-        if (r->slots[i].use != FREE)
+        if (started[i])
             pthread_join (r->slots[i].thread, NULL);
     while ((node = list_pop (&r->queue))) {
         struct region *reg = container_of (node, struct region, node);
