@@ -25,8 +25,9 @@ static int setup (void **state)
     data = malloc (LEN);
     for (int i = 0; i < LEN; i++)
         data[i] = random () >> 7;
-    if (!(f = fopen (path, "w")) || fwrite (data, LEN, 1, f) != 1 || fclose (f) != 0)
-        return -1;
+    assert_non_null (f = fopen (path, "w"));
+    assert_int_equal (fwrite (data, LEN, 1, f), 1);
+    assert_int_equal (fclose (f), 0);
     digest = digest_create ("sha256");
     dropped = 0;
     return 0;
