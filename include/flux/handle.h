@@ -26,9 +26,10 @@ enum { FLUX_RQ_HEAD = 1, FLUX_RQ_TAIL = 2 };
 
 /* uri: local://PATH, ssh://, fd://NUMBER, loop:// (what is sent is received); "..",
  * "../.." and so on, "/": above the instance of $FLUX_URI; NULL: that one, else the system
- * instance. EINVAL: unknown flags; ENOENT: no such scheme; ENOSYS: shmem://, which only a
- * broker and its modules have, or the connector is somebody else's (NAME.so in
- * FLUX_CONNECTOR_PATH); else why there is no connection; *error (may be NULL) says more.
+ * instance; SCHEME:// of others: <flux/connector.h>. EINVAL: unknown flags; ENOENT: no such
+ * scheme; ENOSYS: shmem://, which only a broker and its modules have; ELIBBAD: SCHEME.so
+ * cannot be loaded; EPROTONOSUPPORT: it is no connector, or one for another version; else why
+ * there is no connection; *error (may be NULL) says more.
  * close and destroy are decref; the last one destroys the aux items, and writes what is not
  * yet sent, for 5 seconds at most. */
 flux_t *flux_open (const char *uri, int flags);

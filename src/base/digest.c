@@ -10,32 +10,55 @@
 
 #include "base/encode.h"
 
-static int hash_sha1 (const void *data, size_t len, void *out)
-{
-    SHA_CTX ctx;
+union ctx {
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+};
 
-    return SHA1_Init (&ctx) && SHA1_Update (&ctx, data, len) && SHA1_Final (out, &ctx);
+static int begin_sha1 (union ctx *ctx)
+{
+    return SHA1_Init (&ctx->sha1);
 }
 
-static int hash_sha256 (const void *data, size_t len, void *out)
+static int add_sha1 (union ctx *ctx, const void *data, size_t len)
 {
-    SHA256_CTX ctx;
+    return SHA1_Update (&ctx->sha1, data, len);
+}
 
-    return SHA256_Init (&ctx) && SHA256_Update (&ctx, data, len)
-           && SHA256_Final (out, &ctx);
+static int end_sha1 (union ctx *ctx, void *out)
+{
+    return SHA1_Final (out, &ctx->sha1);
+}
+
+static int begin_sha256 (union ctx *ctx)
+{
+    return SHA256_Init (&ctx->sha256);
+}
+
+static int add_sha256 (union ctx *ctx, const void *data, size_t len)
+{
+    return SHA256_Update (&ctx->sha256, data, len);
+}
+
+static int end_sha256 (union ctx *ctx, void *out)
+{
+    return SHA256_Final (out, &ctx->sha256);
 }
 
 static const struct kind {
     const char *name;
     size_t size;
-    int (*hash) (const void *data, size_t len, void *out);
+    int (*begin) (union ctx *ctx);
+    int (*add) (union ctx *ctx, const void *data, size_t len);
+    int (*end) (union ctx *ctx, void *out);
 } kinds[] = {
-    { "sha1", SHA_DIGEST_LENGTH, hash_sha1 },
-    { "sha256", SHA256_DIGEST_LENGTH, hash_sha256 },
+    { "sha1", SHA_DIGEST_LENGTH, begin_sha1, add_sha1, end_sha1 },
+    { "sha256", SHA256_DIGEST_LENGTH, begin_sha256, add_sha256, end_sha256 },
 };
 
 struct digest {
     const struct kind *kind;
+    union ctx ctx; /* of what comes in pieces */
 };
 
 static const struct kind *find_kind (const char *name, size_t len)
@@ -76,13 +99,34 @@ const char *digest_name (const struct digest *d)
     return d->kind->name;
 }
 
+static int done (int ok)
+{
+    if (!ok)
+        errno = EIO;
+    return ok ? 0 : -1;
+}
+
+int digest_begin (struct digest *d)
+{
+    return done (d->kind->begin (&d->ctx));
+}
+
+int digest_add (struct digest *d, const void *data, size_t len)
+{
+    return done (d->kind->add (&d->ctx, data, len));
+}
+
+int digest_end (struct digest *d, void *out)
+{
+    return done (d->kind->end (&d->ctx, out));
+}
+
 int digest_hash (struct digest *d, const void *data, size_t len, void *out)
 {
-    if (!d->kind->hash (data, len, out)) {
-        errno = EIO;
-        return -1;
-    }
-    return 0;
+    union ctx ctx;
+
+    return done (d->kind->begin (&ctx) && d->kind->add (&ctx, data, len)
+                 && d->kind->end (&ctx, out));
 }
 
 int blobref_encode (const char *name, const void *hash, size_t size, char *out)

@@ -14,6 +14,11 @@ void digest_destroy (struct digest *d);
 size_t digest_size (const struct digest *d);
 const char *digest_name (const struct digest *d);
 int digest_hash (struct digest *d, const void *data, size_t len, void *out);
+/* The same of what comes in pieces, between which others may be hashed as a whole. -1 with
+ * EIO, as above: libcrypto refused. */
+int digest_begin (struct digest *d);
+int digest_add (struct digest *d, const void *data, size_t len);
+int digest_end (struct digest *d, void *out);
 
 /* "sha1-<hex>" (RFC 10). out holds BLOBREF_MAX_SIZE. */
 int blobref_encode (const char *name, const void *hash, size_t size, char *out);

@@ -2,11 +2,9 @@
 #include <flux/attr.h>
 #include <flux/handle.h>
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "core/connect/connector.h"
@@ -23,50 +21,6 @@ static const struct {
     { "loop", connector_loop_open },
 };
 
-/* In one of the folders of a list. */
-static bool has_file (const char *dirs, const char *name, char *path, size_t len)
-{
-    for (; dirs && *dirs; dirs += *dirs == ':') {
-        size_t n = strcspn (dirs, ":");
-        if (n > 0 && (size_t)snprintf (path, len, "%.*s/%s", (int)n, dirs, name) < len
-            && access (path, F_OK) == 0)
-            return true;
-        dirs += n;
-    }
-    return false;
-}
-
-/* A connector SCHEME.so of somebody else, where FLUX_CONNECTOR_PATH says. */
-static bool has_connector (const char *uri, size_t scheme_len, char *path, size_t len)
-{
-    char name[64];
-
-    if (memchr (uri, '/', scheme_len)
-        || (size_t)snprintf (name, sizeof (name), "%.*s.so", (int)scheme_len, uri)
-               >= sizeof (name))
-        return false;
-    return has_file (getenv ("FLUX_CONNECTOR_PATH_PREPEND"), name, path, len)
-           || has_file (getenv ("FLUX_CONNECTOR_PATH"), name, path, len);
-}
-
-/* How a connector of others would have to look is published nowhere: it is not loaded, and
- * who has put one there is told. */
-static void refuse (const char *uri, size_t scheme_len, flux_error_t *error)
-{
-    char path[PATH_MAX];
-
-    if (scheme_len == 5 && !strncmp (uri, "shmem", 5)) {
-        error_text (error, "%s: only a broker and its modules meet there", uri);
-        errno = ENOSYS;
-    } else if (has_connector (uri, scheme_len, path, sizeof (path))) {
-        error_text (error, "%s: %s: connectors of others are not supported", uri, path);
-        errno = ENOSYS;
-    } else {
-        error_text (error, "%s: unknown URI scheme", uri);
-        errno = ENOENT;
-    }
-}
-
 static flux_t *open_uri (const char *uri, int flags, double limit, flux_error_t *error)
 {
     const char *sep = strstr (uri, "://");
@@ -81,8 +35,12 @@ static flux_t *open_uri (const char *uri, int flags, double limit, flux_error_t 
             error_text (error, "%s: %s", uri, strerror (errno));
         return h;
     }
-    refuse (uri, sep ? (size_t)(sep - uri) : 0, error);
-    return NULL;
+    if (sep && sep - uri == 5 && !strncmp (uri, "shmem", 5)) {
+        error_text (error, "%s: only a broker and its modules meet there", uri);
+        errno = ENOSYS;
+        return NULL;
+    }
+    return connector_load (uri, sep ? (size_t)(sep - uri) : 0, flags, limit, error);
 }
 
 static const char *default_uri (void)

@@ -331,6 +331,29 @@ static size_t unsent (flux_t *h)
     return h->ops->unsent ? h->ops->unsent (h->impl) : 0;
 }
 
+size_t flux_handle_unsent (flux_t *h)
+{
+    return h ? unsent (h->root) : 0;
+}
+
+int flux_handle_flush (flux_t *h)
+{
+    if (!h) {
+        errno = EINVAL;
+        return -1;
+    }
+    return handle_flush (h);
+}
+
+int flux_handle_pollwant (flux_t *h)
+{
+    if (!h) {
+        errno = EINVAL;
+        return -1;
+    }
+    return handle_pollwant (h);
+}
+
 int handle_flush (flux_t *h)
 {
     h = h->root;

@@ -561,38 +561,6 @@ static void opens (void **state)
     assert_non_null (strstr (error.text, "No such file or directory"));
 }
 
-/* Connectors of others are not loaded, and not overlooked. */
-static void connectors_of_others (void **state)
-{
-    char dir[] = "/tmp/connectors.XXXXXX", path[64], list[80];
-    flux_error_t error;
-
-    assert_non_null (mkdtemp (dir));
-    snprintf (path, sizeof (path), "%s/foo.so", dir);
-    snprintf (list, sizeof (list), "/nonexistent::%s", dir);
-    assert_true (close (creat (path, 0600)) == 0);
-    setenv ("FLUX_CONNECTOR_PATH", list, 1);
-    assert_null (flux_open_ex ("foo://x", 0, &error));
-    assert_int_equal (errno, ENOSYS);
-    assert_non_null (strstr (error.text, path));
-    assert_null (flux_open_ex ("../foo://x", 0, &error));
-    assert_null (flux_open_ex ("fo://x", 0, &error));
-    assert_int_equal (errno, ENOENT);
-    unsetenv ("FLUX_CONNECTOR_PATH");
-    assert_null (flux_open_ex ("foo://x", 0, &error));
-    assert_int_equal (errno, ENOENT);
-    setenv ("FLUX_CONNECTOR_PATH_PREPEND", dir, 1);
-    assert_null (flux_open_ex ("foo://x", 0, NULL));
-    assert_int_equal (errno, ENOSYS);
-    unsetenv ("FLUX_CONNECTOR_PATH_PREPEND");
-    assert_null (flux_open_ex ("shmem://x", 0, &error));
-    assert_int_equal (errno, ENOSYS);
-    assert_null (flux_open ("loop://", 1 << 30));
-    assert_int_equal (errno, EINVAL);
-    unlink (path);
-    rmdir (dir);
-}
-
 /* A broker that has stopped: the kernel lets in a few, and then nobody. */
 static void who_has_stopped_is_given_up (void **state)
 {
@@ -1010,7 +978,6 @@ int main (void)
         T (attrs),
         T (confs),
         T (opens),
-        T (connectors_of_others),
         T (sockets),
         T (fd_handles),
     };

@@ -7,6 +7,7 @@
  * hands over the blobs of a turn. */
 #include "core.h"
 #include "mapped.h"
+#include "readers.h"
 
 #include "core/handle/module.h"
 #include "core/handle/take.h"
@@ -29,7 +30,9 @@ struct service {
     struct digest *digest;
     size_t digest_size;
     struct content *core;
-    struct mapped *mapped;    /* NULL on other ranks */
+    struct mapped *mapped; /* NULL on other ranks, as these: */
+    struct readers *readers;
+    flux_watcher_t *read;
     char *backing;            /* service name, or NULL */
     const flux_msg_t *loaded; /* the answer that is being handled */
     flux_watcher_t *timer;
@@ -360,47 +363,142 @@ static void validate_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *ms
         forward (s, msg, s->rank > 0 ? "content.validate" : "content-backing.validate");
 }
 
-/* Files of archives (flux archive --mmap), see mapped.h. */
+/* Files of archives (flux archive --mmap), see mapped.h. Requests are answered in their
+ * order: one that takes regions away comes behind those that are being read. */
+
+struct mmap_args {
+    const char *tag, *path;
+    json_int_t session, offset, size;
+};
+
+static int mmap_decode (const flux_msg_t *msg, struct mmap_args *a)
+{
+    return flux_request_unpack (msg, NULL, "{s:s s:I s:s s:I s:I}", "tag", &a->tag,
+                                "session", &a->session, "path", &a->path, "offset",
+                                &a->offset, "size", &a->size);
+}
+
+static void mmap_added (struct service *s, const flux_msg_t *msg, int errnum,
+                        const void *digest)
+{
+    struct mmap_args a;
+
+    if (errnum != 0)
+        respond_errno (s->h, msg, errnum);
+    else if (mmap_decode (msg, &a) < 0
+             || mapped_add (s->mapped, a.tag, a.session, a.path, a.offset, a.size,
+                            digest)
+                    < 0)
+        respond_errno (s->h, msg, errno);
+    else if (flux_respond_raw (s->h, msg, digest, s->digest_size) < 0)
+        flux_log_error (s->h, "error responding to content.mmap-add");
+}
+
+static int mmap_decode_remove (const flux_msg_t *msg, const char **tag,
+                               json_int_t *only, json_int_t *except)
+{
+    *only = *except = 0;
+    return flux_request_unpack (msg, NULL, "{s:s s?I s?I}", "tag", tag, "only", only,
+                                "except", except);
+}
+
+static void mmap_remove (struct service *s, const flux_msg_t *msg)
+{
+    json_int_t only, except;
+    const char *tag;
+
+    if (s->mapped && mmap_decode_remove (msg, &tag, &only, &except) == 0)
+        mapped_remove (s->mapped, tag, only, except);
+    if (flux_respond (s->h, msg, NULL) < 0)
+        flux_log_error (s->h, "error responding to content.mmap-remove");
+}
+
+static void readers_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct service *s = arg;
+    unsigned char digest[DIGEST_MAX_SIZE];
+    const flux_msg_t *msg;
+    const char *topic;
+    int errnum;
+
+    while ((msg = readers_take (s->readers, &errnum, digest))) {
+        if (flux_msg_get_topic (msg, &topic) == 0
+            && !strcmp (topic, "content.mmap-remove"))
+            mmap_remove (s, msg);
+        else
+            mmap_added (s, msg, errnum, digest);
+        flux_msg_decref (msg);
+    }
+}
+
+/* Whoever maps no file needs no descriptor. */
+static int start_readers (struct service *s)
+{
+    flux_reactor_t *r = flux_get_reactor (s->h);
+
+    if (!s->readers && !(s->readers = readers_create (s->digest)))
+        return -1;
+    if (!s->read
+        && !(s->read = flux_fd_watcher_create (r, readers_fd (s->readers), FLUX_POLLIN,
+                                               readers_cb, s)))
+        return -1;
+    flux_watcher_start (s->read);
+    return 0;
+}
+
+static void mmap_queue (struct service *s, const flux_msg_t *msg, const char *path,
+                        int64_t offset, int64_t size)
+{
+    if (start_readers (s) < 0
+        || readers_add (s->readers, path, offset, size, (void *)msg) < 0)
+        respond_errno (s->h, msg, errno);
+    else
+        flux_msg_incref (msg);
+}
 
 static void mmap_add_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                          void *arg)
 {
     struct service *s = arg;
-    unsigned char digest[DIGEST_MAX_SIZE];
-    json_int_t session, offset, size;
-    const char *tag, *path;
+    struct mmap_args a;
 
-    if (flux_request_unpack (msg, NULL, "{s:s s:I s:s s:I s:I}", "tag", &tag, "session",
-                             &session, "path", &path, "offset", &offset, "size", &size)
-        < 0) {
+    if (mmap_decode (msg, &a) < 0) {
         respond_errno (h, msg, errno);
     } else if (!s->mapped) {
         if (flux_respond_error (h, msg, EINVAL, "files are mapped on rank 0 only") < 0)
             flux_log_error (h, "error responding to content.mmap-add");
-    } else if (mapped_add (s->mapped, tag, session, path, offset, size, digest) < 0) {
+    } else if (mapped_check (s->mapped, a.tag, a.session, a.path, a.offset, a.size)
+               < 0) {
         respond_errno (h, msg, errno);
-    } else if (flux_respond_raw (h, msg, digest, s->digest_size) < 0) {
-        flux_log_error (h, "error responding to content.mmap-add");
-    }
+    } else
+        mmap_queue (s, msg, a.path, a.offset, a.size);
 }
 
 static void mmap_remove_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                             void *arg)
 {
     struct service *s = arg;
-    json_int_t only = 0, except = 0;
+    json_int_t only, except;
     const char *tag;
 
-    if (flux_request_unpack (msg, NULL, "{s:s s?I s?I}", "tag", &tag, "only", &only,
-                             "except", &except)
-        < 0) {
+    if (mmap_decode_remove (msg, &tag, &only, &except) < 0)
         respond_errno (h, msg, errno);
-        return;
-    }
-    if (s->mapped)
-        mapped_remove (s->mapped, tag, only, except);
-    if (flux_respond (h, msg, NULL) < 0)
-        flux_log_error (h, "error responding to content.mmap-remove");
+    else if (!s->readers || readers_empty (s->readers))
+        mmap_remove (s, msg);
+    else
+        mmap_queue (s, msg, NULL, 0, 0);
+}
+
+static void drop_mmap (void *item)
+{
+    flux_msg_decref (item);
+}
+
+static void fini_mapped (struct service *s)
+{
+    flux_watcher_destroy (s->read);
+    readers_destroy (s->readers, drop_mmap);
+    mapped_destroy (s->mapped);
 }
 
 /* Checkpoints */
@@ -600,7 +698,7 @@ static void service_fini (struct service *s)
 {
     flux_msg_handler_delvec (s->handlers);
     content_destroy (s->core);
-    mapped_destroy (s->mapped);
+    fini_mapped (s);
     flux_watcher_destroy (s->timer);
     digest_destroy (s->digest);
     free (s->backing);

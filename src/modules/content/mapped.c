@@ -34,7 +34,6 @@ struct mapped {
     struct hashmap *tags;    /* name -> struct tag */
     struct hashmap *regions; /* blobref -> first struct region */
     size_t count;
-    struct buf scratch;
 };
 
 /* --- what is known --- */
@@ -192,12 +191,9 @@ static int hash (struct mapped *m, const struct buf *data, void *digest, char *r
 
 /* --- calls --- */
 
-int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *path,
-                int64_t offset, int64_t size, void *digest)
+int mapped_check (const struct mapped *m, const char *tag, int64_t session,
+                  const char *path, int64_t offset, int64_t size)
 {
-    char ref[BLOBREF_MAX_SIZE];
-    struct file *f;
-
     if (*path != '/' || offset < 0 || size <= 0 || session <= 0) {
         errno = EINVAL;
         return -1;
@@ -210,8 +206,19 @@ int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *
         errno = m->count >= MAPPED_REGIONS_MAX ? ENOSPC : ENAMETOOLONG;
         return -1;
     }
-    if (read_region (path, offset, size, &m->scratch) < 0
-        || hash (m, &m->scratch, digest, ref) < 0
+    return 0;
+}
+
+int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *path,
+                int64_t offset, int64_t size, const void *digest)
+{
+    char ref[BLOBREF_MAX_SIZE];
+    struct file *f;
+
+    if (mapped_check (m, tag, session, path, offset, size) < 0
+        || blobref_encode (digest_name (m->digest), digest, digest_size (m->digest),
+                           ref)
+               < 0
         || !(f = file_lookup (m, tag, path, session)))
         return -1;
     return add_region (m, f, ref, offset, size);
@@ -301,7 +308,6 @@ struct mapped *mapped_create (struct digest *digest)
     if (!m)
         return NULL;
     m->digest = digest;
-    buf_init (&m->scratch);
     if (!(m->tags = hashmap_create (free)) || !(m->regions = hashmap_create (NULL))) {
         mapped_destroy (m);
         return NULL;
@@ -326,6 +332,5 @@ void mapped_destroy (struct mapped *m)
         hashmap_destroy (m->tags);
     if (m->regions)
         hashmap_destroy (m->regions);
-    buf_fini (&m->scratch);
     free (m);
 }

@@ -23,11 +23,13 @@ struct mapped;
 struct mapped *mapped_create (struct digest *digest); /* borrowed */
 void mapped_destroy (struct mapped *m);
 
-/* path is absolute. digest is set: size of the digest. -1 with errno (EINVAL,
- * EFBIG: too large; ENOSPC: too many; ENAMETOOLONG: the tag; ENODATA: the file ends
- * before; ENOENT, EACCES, ...). */
+/* Whether it could be added. path is absolute. -1 with errno (EINVAL, EFBIG: too large;
+ * ENOSPC: too many; ENAMETOOLONG: the tag). */
+int mapped_check (const struct mapped *m, const char *tag, int64_t session,
+                  const char *path, int64_t offset, int64_t size);
+/* digest: of the region, as it was read (readers.h). -1 with errno as above, ENOMEM. */
 int mapped_add (struct mapped *m, const char *tag, int64_t session, const char *path,
-                int64_t offset, int64_t size, void *digest);
+                int64_t offset, int64_t size, const void *digest);
 /* All regions of a tag; only: of this session; except: but those of this one (0:
  * neither). The number of regions. */
 size_t mapped_remove (struct mapped *m, const char *tag, int64_t only, int64_t except);

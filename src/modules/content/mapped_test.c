@@ -1,5 +1,6 @@
 #include "base/test.h"
 #include "mapped.h"
+#include "readers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,6 +49,15 @@ static int teardown (void **state)
     return 0;
 }
 
+static int add (struct fixture *x, const char *tag, int64_t session, const char *path,
+                int64_t offset, int64_t size, void *digest)
+{
+    if (mapped_check (x->m, tag, session, path, offset, size) < 0
+        || readers_hash (x->digest, path, offset, size, digest) < 0)
+        return -1;
+    return mapped_add (x->m, tag, session, path, offset, size, digest);
+}
+
 static void reads (void **state)
 {
     struct fixture *x = *state;
@@ -55,8 +65,8 @@ static void reads (void **state)
     struct buf out = BUF_INIT;
     const char *path;
 
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 0, 10, a), 0);
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 10, 10, b), 0);
+    assert_int_equal (add (x, "t", 1, x->path, 0, 10, a), 0);
+    assert_int_equal (add (x, "t", 1, x->path, 10, 10, b), 0);
     assert_true (mapped_has (x->m, a));
     assert_int_equal (mapped_read (x->m, b, &out, &path), 0);
     assert_int_equal (out.len, 10);
@@ -71,7 +81,7 @@ static void changed (void **state)
     struct buf out = BUF_INIT;
     const char *path;
 
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 0, 10, a), 0);
+    assert_int_equal (add (x, "t", 1, x->path, 0, 10, a), 0);
     write_file (x->path, "0123456789abcdefghij");
     assert_int_equal (mapped_read (x->m, a, &out, &path), 0);
     write_file (x->path, "X123456789abcdefghij");
@@ -96,9 +106,9 @@ static void twice (void **state)
     const char *path;
     json_t *o;
 
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 0, 10, a), 0);
-    assert_int_equal (mapped_add (x->m, "u", 2, x->path, 0, 10, a), 0);
-    assert_int_equal (mapped_add (x->m, "t", 3, x->path, 5, 5, b), 0);
+    assert_int_equal (add (x, "t", 1, x->path, 0, 10, a), 0);
+    assert_int_equal (add (x, "u", 2, x->path, 0, 10, a), 0);
+    assert_int_equal (add (x, "t", 3, x->path, 5, 5, b), 0);
     assert_non_null (o = mapped_stats (x->m));
     assert_int_equal (json_integer_value (json_object_get (o, "blobs")), 3);
     assert_int_equal (json_object_size (json_object_get (o, "tags")), 2);
@@ -121,18 +131,20 @@ static void refused (void **state)
     struct fixture *x = *state;
     unsigned char a[DIGEST_MAX_SIZE];
 
+    assert_int_equal (add (x, "t", 1, "relative", 0, 1, a), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (add (x, "t", 1, x->path, -1, 1, a), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (add (x, "t", 1, x->path, 0, 0, a), -1);
+    assert_int_equal (errno, EINVAL);
+    assert_int_equal (add (x, "t", 1, x->path, 15, 10, a), -1);
+    assert_int_equal (errno, ENODATA);
+    assert_int_equal (add (x, "t", 1, x->path, 0, INT64_MAX, a), -1);
+    assert_int_equal (errno, EFBIG);
+    assert_int_equal (add (x, "t", 1, "/nosuch/file", 0, 1, a), -1);
+    assert_int_equal (errno, ENOENT);
     assert_int_equal (mapped_add (x->m, "t", 1, "relative", 0, 1, a), -1);
     assert_int_equal (errno, EINVAL);
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, -1, 1, a), -1);
-    assert_int_equal (errno, EINVAL);
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 0, 0, a), -1);
-    assert_int_equal (errno, EINVAL);
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 15, 10, a), -1);
-    assert_int_equal (errno, ENODATA);
-    assert_int_equal (mapped_add (x->m, "t", 1, x->path, 0, INT64_MAX, a), -1);
-    assert_int_equal (errno, EFBIG);
-    assert_int_equal (mapped_add (x->m, "t", 1, "/nosuch/file", 0, 1, a), -1);
-    assert_int_equal (errno, ENOENT);
     assert_int_equal (mapped_remove (x->m, "t", 0, 0), 0);
 }
 

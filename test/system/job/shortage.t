@@ -20,8 +20,10 @@ mkdir start
 flux submit -n1 --cc=1-80 --quiet sh -c "touch $DIR/start/{{id}}; until [ -e $DIR/end ]; do sleep 0.5; done"
 until [ "$(ls start | wc -l)" -ge 40 ]; do :; done
 touch end
+# job-list hears of the ends a little later than who waits for the queue.
 is 'all that were submitted ran' 80 sh -c '
-    flux queue drain && flux jobs -a -no "{status} {returncode}" | grep -c "^COMPLETED 0$"'
+    flux queue drain && while [ -n "$(flux jobs -no "{id}")" ]; do :; done
+    flux jobs -a -no "{status} {returncode}" | grep -c "^COMPLETED 0$"'
 is 'and were started once' 80 sh -c 'ls start | wc -l'
 like 'a job that wants more than there is says so' 'Too many open files' \
     sh -c 'flux run -n40 true 2>&1; true'

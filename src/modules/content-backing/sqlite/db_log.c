@@ -21,7 +21,10 @@
 #define LOG_ENOUGH 6000 /* frames: it ends as soon as that takes not long */
 #define LOG_LIMIT 12000 /* it ends */
 #define REST 300        /* frames that do not take long */
-#define BREATH 0.002 /* s, for each transaction: who writes must not outrun the mover */
+/* s, for each transaction: who writes must not outrun the mover. The more the less room is
+ * left, so that nobody waits long at once. */
+#define BREATH 0.002
+#define BREATH_MAX 0.015
 
 /* The write-ahead log
  *
@@ -140,10 +143,20 @@ void db_tidy (struct db *db)
         move_all (db);
 }
 
+static double breath (int frames)
+{
+    if (frames <= LOG_ENOUGH)
+        return 0.;
+    if (frames > LOG_LIMIT)
+        return HUGE_VAL;
+    return BREATH
+           + (BREATH_MAX - BREATH) * (frames - LOG_ENOUGH) / (LOG_LIMIT - LOG_ENOUGH);
+}
+
 static void move_beside (struct db *db)
 {
     bool full = db->frames > LOG_LIMIT, enough = db->frames > LOG_ENOUGH;
-    int moved = mover_moved (db->mover, full ? HUGE_VAL : enough ? BREATH : 0.), rest;
+    int moved = mover_moved (db->mover, breath (db->frames)), rest;
 
     if (moved < 0 || !can_move (db))
         return;

@@ -781,6 +781,38 @@ static void test_mover_unsynced (void **state)
     with_mover = false;
 }
 
+static void put_another (void *db)
+{
+    assert_int_equal (put (db, 100, false, 3000), 0);
+}
+
+/* The writer goes on while the log is moved: it is the mover who waits for the database, and
+ * little is left for the writer to wait for. */
+static void test_mover_syncs (void **state)
+{
+    char disk[160];
+    struct db *db;
+
+    with_mover = true;
+    make_path (disk, sizeof (disk), "disk");
+    faults.disk = open (disk, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    db = open_kept ();
+    assert_non_null (db->mover = mover_create (path, FAULTVFS));
+    for (int n = 1; n <= 20; n++)
+        assert_int_equal (put (db, n, false, 3000), 0);
+    faults.at_write = put_another;
+    faults.at_write_arg = db;
+    mover_begin (db->mover);
+    assert_true (mover_moved (db->mover, HUGE_VAL) > 20);
+    assert_null (faults.at_write); /* it was called */
+    assert_int_equal (faultvfs_unsynced (), 0);
+    assert_true (has (db, 20) && has (db, 100));
+    db_close (db);
+    close (faults.disk);
+    faults.disk = 0;
+    with_mover = false;
+}
+
 /* What is not known of a log that began anew is asked before something can fail. */
 static void test_salt (void **state)
 {
@@ -862,7 +894,8 @@ int main (void)
         unit_test_in_dir (test_sweep_open),   unit_test_in_dir (test_sweep_cut),
         unit_test_in_dir (test_rest),         unit_test_in_dir (test_mover),
         unit_test_in_dir (test_mover_faults), unit_test_in_dir (test_mover_unsynced),
-        unit_test_in_dir (test_one_instance), unit_test_in_dir (test_salt),
+        unit_test_in_dir (test_mover_syncs),  unit_test_in_dir (test_one_instance),
+        unit_test_in_dir (test_salt),
     };
     int rc;
 

@@ -47,8 +47,19 @@ static int do_read (sqlite3_file *f, void *p, int n, sqlite3_int64 at)
     return real_of (f)->pMethods->xRead (real_of (f), p, n, at);
 }
 
+static void tell_of_write (void)
+{
+    void (*cb) (void *arg) = faults->at_write;
+
+    faults->at_write = NULL;
+    if (cb)
+        cb (faults->at_write_arg);
+}
+
 static int do_write (sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
+    if (((struct file *)f)->is_db)
+        tell_of_write ();
     if (((struct file *)f)->is_db && faults->disk)
         for (sqlite3_int64 i = at / PAGE; i * PAGE < at + n && i < PAGES_MAX; i++)
             unsynced[i] = true;
@@ -207,6 +218,15 @@ void faultvfs_init (struct faults *f)
     vfs.xOpen = do_open;
     vfs.pNext = NULL;
     sqlite3_vfs_register (&vfs, 0);
+}
+
+int faultvfs_unsynced (void)
+{
+    int n = 0;
+
+    for (int i = 0; i < PAGES_MAX; i++)
+        n += unsynced[i];
+    return n;
 }
 
 void faultvfs_arm (struct faults *f, enum fault_kind kind, int at, int count)

@@ -23,6 +23,8 @@ struct faults {
     atomic_int failed;
     atomic_int syncs; /* since it was armed */
     int disk;         /* 0, or a file that gets what was synced of the database */
+    void (*at_write) (void *arg); /* called once, at the next write to the database */
+    void *at_write_arg;
 };
 
 #define FAULTVFS "fault"
@@ -30,5 +32,7 @@ struct faults {
 /* Registered once; then *f rules all files that are opened by FAULTVFS. */
 void faultvfs_init (struct faults *f);
 void faultvfs_arm (struct faults *f, enum fault_kind kind, int at, int count);
+/* Pages of the database that were written since they were synced; with a disk alone. */
+int faultvfs_unsynced (void);
 
 #endif

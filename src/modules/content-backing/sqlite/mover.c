@@ -18,9 +18,9 @@ struct mover {
     bool lost;
 };
 
-/* SQLite waits for the database only where all of the log was moved: what is there by now
- * need not be waited for then. That it fails is told once; then what was to be written counts as
- * written, though it is not. */
+/* SQLite waits for the database only where that was all of the log, and who writes has gone
+ * on meanwhile: what is there by now need not be waited for when it is. That it fails is told
+ * once; then what was to be written counts as written, though it is not. */
 static bool sync_database (struct mover *m)
 {
     sqlite3_file *f = NULL;
@@ -42,7 +42,7 @@ static int move (struct mover *m)
             != SQLITE_OK
         || moved < 0)
         return 0;
-    return moved == frames || sync_database (m) ? moved : -1;
+    return sync_database (m) ? moved : -1;
 }
 
 static void *run (void *arg)
