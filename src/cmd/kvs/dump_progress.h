@@ -2,8 +2,8 @@
 #ifndef CMD_DUMP_PROGRESS_H
 #define CMD_DUMP_PROGRESS_H
 
-#include <flux/optparse.h>
 #include <flux/core.h>
+#include <flux/optparse.h>
 
 struct dump_progress {
     flux_t *h;        /* borrowed; of the broker that is told */
