@@ -96,8 +96,8 @@ static bool is (struct span key, const char *name)
 static int find_slot (const struct jobs_rows *rows, struct span key, int expected)
 {
     for (int i = 0; i < rows->nslots; i++) {
-        int slot = expected + i < rows->nslots ? expected + i
-                                               : expected + i - rows->nslots;
+        int slot =
+            expected + i < rows->nslots ? expected + i : expected + i - rows->nslots;
 
         if (is (key, jobs_attr_names[rows->attr[slot]]))
             return slot;
@@ -232,8 +232,7 @@ double jobs_value_number (const struct jobs_value *v)
 
     if (!v || v->type != '0')
         return 0;
-    if (read_decimal (v, &x)
-        || jsontext_number ((struct span){ v->s, v->len }, &x))
+    if (read_decimal (v, &x) || jsontext_number ((struct span){ v->s, v->len }, &x))
         return x;
     return 0;
 }

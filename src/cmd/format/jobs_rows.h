@@ -49,7 +49,8 @@ enum jobs_attr {
 extern const char *const jobs_attr_names[J_COUNT];
 
 struct jobs_value {
-    const char *s; /* a string ends in NUL, and its escapes are gone; else it is len bytes */
+    const char
+        *s; /* a string ends in NUL, and its escapes are gone; else it is len bytes */
     uint32_t len;
     char type; /* as jscan_peek has it; 0: the job has no such attribute */
 };

@@ -31,20 +31,22 @@ static const struct jobs_value *value (struct jobs_rows *rows, size_t i,
 
 static void values (void **state)
 {
-    json_t *attrs = attrs_of ("[\"state\",\"name\",\"t_run\",\"annotations\",\"queue\"]");
+    json_t *attrs =
+        attrs_of ("[\"state\",\"name\",\"t_run\",\"annotations\",\"queue\"]");
     struct jobs_rows rows;
     char *text[2];
 
     jobs_rows_init (&rows, attrs);
-    assert_int_equal (add (&rows,
-                           "{\"jobs\":[{\"id\":37765513274,\"t_run\":1796072789.996506,"
-                           "\"state\":64,\"name\":\"a\\\"b\\u00e9\",\"other\":[1,{}],"
-                           "\"annotations\":{\"user\":{\"uri\":\"x\"}}},"
-                           /* in another order, and of other types */
-                           "{\"annotations\":null,\"name\":7,\"state\":\"8\",\"id\":1}],"
-                           "\"version\":1}",
-                           &text[0]),
-                      0);
+    assert_int_equal (
+        add (&rows,
+             "{\"jobs\":[{\"id\":37765513274,\"t_run\":1796072789.996506,"
+             "\"state\":64,\"name\":\"a\\\"b\\u00e9\",\"other\":[1,{}],"
+             "\"annotations\":{\"user\":{\"uri\":\"x\"}}},"
+             /* in another order, and of other types */
+             "{\"annotations\":null,\"name\":7,\"state\":\"8\",\"id\":1}],"
+             "\"version\":1}",
+             &text[0]),
+        0);
     assert_int_equal (add (&rows, " { \"jobs\" : [ { \"id\" : 2 } ] } ", &text[1]), 0);
     assert_int_equal (rows.count, 3);
     assert_int_equal (jobs_value_int (value (&rows, 0, J_ID)), 37765513274);
@@ -69,10 +71,20 @@ static void values (void **state)
 /* As strtod has them, to the last bit. */
 static void numbers (void **state)
 {
-    static const char *const texts[] = {
-        "0",        "-1",  "1.5",   "1796072790.004008", "0.1",  "123456789.000001",
-        "1e300",    "-0.3", "1e-7", "9007199254740993",  "3e0",  "99999999999999999999",
-        "1234567.1234567891", "253402300799.999999" };
+    static const char *const texts[] = { "0",
+                                         "-1",
+                                         "1.5",
+                                         "1796072790.004008",
+                                         "0.1",
+                                         "123456789.000001",
+                                         "1e300",
+                                         "-0.3",
+                                         "1e-7",
+                                         "9007199254740993",
+                                         "3e0",
+                                         "99999999999999999999",
+                                         "1234567.1234567891",
+                                         "253402300799.999999" };
 
     for (size_t i = 0; i < sizeof (texts) / sizeof (texts[0]); i++) {
         struct jobs_value v = { texts[i], strlen (texts[i]), '0' };
