@@ -179,9 +179,15 @@ static void test_buf (void **state)
     buf_consume (&b, 205);
     assert_string_equal (b.data, "7");
     assert_int_equal (buf_addc (&b, '!'), 0);
+    buf_addi (&b, 0);
+    buf_addi (&b, -90);
+    buf_addi (&b, INT64_MIN);
+    buf_addi (&b, INT64_MAX);
+    buf_addu (&b, UINT64_MAX);
     s = buf_take (&b, &len);
-    assert_string_equal (s, "7!");
-    assert_int_equal (len, 2);
+    assert_string_equal (
+        s, "7!0-90-9223372036854775808922337203685477580718446744073709551615");
+    assert_int_equal (len, 65);
     free (s);
     s = buf_take (&b, &len);
     assert_string_equal (s, "");

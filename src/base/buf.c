@@ -1,7 +1,7 @@
 #include "base/buf.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +78,28 @@ int buf_addc (struct buf *b, char c)
     b->data[b->len++] = c;
     b->data[b->len] = '\0';
     return 0;
+}
+
+static int add_digits (struct buf *b, bool negative, uint64_t n)
+{
+    char digits[24], *p = digits + sizeof (digits);
+
+    do
+        *--p = '0' + n % 10;
+    while ((n /= 10) > 0);
+    if (negative)
+        *--p = '-';
+    return buf_add (b, p, digits + sizeof (digits) - p);
+}
+
+int buf_addi (struct buf *b, int64_t n)
+{
+    return add_digits (b, n < 0, n < 0 ? -(uint64_t)n : (uint64_t)n);
+}
+
+int buf_addu (struct buf *b, uint64_t n)
+{
+    return add_digits (b, false, n);
 }
 
 int buf_vprintf (struct buf *b, const char *fmt, va_list ap)

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct buf {
@@ -24,6 +25,9 @@ int buf_add (struct buf *b, const void *data, size_t len);
 /* Room for len more bytes and a NUL, to be written behind data + len. */
 int buf_reserve (struct buf *b, size_t len);
 int buf_adds (struct buf *b, const char *s);
+/* In decimal digits. */
+int buf_addi (struct buf *b, int64_t n);
+int buf_addu (struct buf *b, uint64_t n);
 int buf_addc (struct buf *b, char c);
 int buf_printf (struct buf *b, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));

@@ -319,6 +319,12 @@ static bool is_output_limit (struct check *c, json_t *o)
     return option_size (o, &bytes) == 0 && bytes <= OUTPUT_LIMIT_MAX;
 }
 
+/* Seconds for which output may be held back: it never is, so that all are kept. */
+static bool is_delay (struct check *c, json_t *o)
+{
+    return json_is_number (o) && json_number_value (o) >= 0;
+}
+
 static bool is_buffer (struct check *c, json_t *o)
 {
     const char *s = json_string_value (o);
@@ -343,6 +349,13 @@ static bool is_input (struct check *c, json_t *o)
     return s && (!strcmp (s, "service") || !strcmp (s, "file"));
 }
 
+/* Of a plugin that sites have: where there is none, it is off. */
+static bool is_mpibind (struct check *c, json_t *o)
+{
+    const char *s = json_string_value (o);
+    return (s && !strcmp (s, "off")) || (c->claim && c->claim ("mpibind", c->arg));
+}
+
 /* One that is read elsewhere, which says what is wrong with it. */
 static bool is_any (struct check *c, json_t *o)
 {
@@ -362,11 +375,14 @@ static const struct {
     { "hwloc.restrict", is_switch },
     { "hwloc.xmlfile", is_switch },
     { "initrc", is_text },
+    { "input.batch-timeout", is_delay },
     { "input.stdin.path", is_text },
     { "input.stdin.type", is_input },
     { "mpi", is_mpi },
+    { "mpibind", is_mpibind },
     { "nosetpgrp", is_switch },
     { "oom.adjust", is_oom },
+    { "output.batch-timeout", is_delay },
     { "output.limit", is_output_limit },
     { "output.mode", is_mode },
     { "output.stderr.buffer.type", is_buffer },

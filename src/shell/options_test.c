@@ -46,6 +46,9 @@ static void what_is_published_is_good (void **state)
           "\"buffer\":{\"type\":\"line\"}},\"limit\":\"1.5M\",\"mode\":\"append\"}}");
     good ("{\"output\":{\"limit\":\"1G\"}}");
     good ("{\"output\":{\"limit\":0}}");
+    good ("{\"mpibind\":\"off\"}");
+    /* as flux run -u says */
+    good ("{\"output\":{\"batch-timeout\":0.05},\"input\":{\"batch-timeout\":0}}");
     good ("{\"exit-timeout\":\"none\"}");
     good ("{\"exit-timeout\":\"5m\",\"signal\":{\"signum\":10,\"timeleft\":\"1m\"}}");
     good ("{\"stage-in\":1,\"sysmon\":{\"period\":0.5},\"hwloc\":{\"xmlfile\":1}}");
@@ -66,6 +69,9 @@ static void the_rest_is_refused (void **state)
          "shell option output.limit=1.001G: not supported");
     bad ("{\"output\":{\"limit\":1073741825}}",
          "shell option output.limit=1073741825: not supported");
+    bad ("{\"output\":{\"batch-timeout\":-1}}",
+         "shell option output.batch-timeout=-1: not supported");
+    bad ("{\"mpibind\":\"on\"}", "shell option mpibind=on: not supported");
     bad ("{\"output\":1}", "shell option output=1: not supported");
     bad ("{\"exit-timeout\":\"-1s\"}", "shell option exit-timeout=-1s: not supported");
     bad ("{\"signal\":{\"signum\":99}}",

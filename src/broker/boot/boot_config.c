@@ -17,6 +17,18 @@
 #include "broker/overlay/overlay.h"
 #include "broker/routing/topology.h"
 
+/* A single broker uses none, but one that is named has to be there. */
+static int check_certificate (const struct bootstrap *bs, flux_error_t *error)
+{
+    flux_error_t why;
+    struct cert cert;
+    int rc = bs->curve_cert ? cert_read (&cert, bs->curve_cert, &why) : 0;
+
+    explicit_bzero (&cert, sizeof (cert));
+    return rc == 0 ? 0
+                   : error_invalid (error, "bootstrap.curve_cert: %.130s", why.text);
+}
+
 static int use_certificate (struct broker *b, const struct bootstrap *bs,
                             flux_error_t *error)
 {
@@ -94,7 +106,7 @@ static int take_place (struct broker *b, const struct bootstrap *bs,
         || set_hostlist (b, bs) < 0)
         return error_invalid (error, "out of memory");
     if (size == 1)
-        return 0;
+        return check_certificate (bs, error);
     if (overlay_create (b, error) < 0 || use_certificate (b, bs, error) < 0)
         return -1;
     if (bs->enable_ipv6)

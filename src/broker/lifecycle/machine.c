@@ -315,6 +315,19 @@ static void sm_wait (struct broker *b, const flux_msg_t *msg, void *arg)
         broker_respond_error (b, msg, errno, NULL);
 }
 
+static void sm_sd_notify (struct broker *b, const flux_msg_t *msg, void *arg)
+{
+    const char *status;
+
+    if (flux_request_unpack (msg, NULL, "{s:s}", "status", &status) < 0) {
+        broker_respond_error (b, msg, errno, NULL);
+        return;
+    }
+    notify_status (b, status);
+    if (!flux_msg_is_noresponse (msg))
+        broker_respond (b, msg, NULL);
+}
+
 static void shutdown_start (struct broker *b, const flux_msg_t *msg, void *arg)
 {
     struct machine *m = arg;
@@ -369,6 +382,7 @@ static void disconnect (struct broker *b, const flux_msg_t *msg, void *arg)
 static const struct builtin table[] = {
     { "state-machine.get", sm_get, FLUX_ROLE_USER },
     { "state-machine.wait", sm_wait, FLUX_ROLE_USER },
+    { "state-machine.sd-notify", sm_sd_notify, 0 },
     { "shutdown.start", shutdown_start, 0 },
     { NULL },
 };

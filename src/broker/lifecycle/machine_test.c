@@ -98,6 +98,13 @@ void notify_state (struct broker *b, enum broker_state state)
 {
 }
 
+static char notified[64];
+
+void notify_status (struct broker *b, const char *text)
+{
+    snprintf (notified, sizeof (notified), "%s", text);
+}
+
 void notify_progress (struct broker *b)
 {
     note ("progress");
@@ -364,6 +371,15 @@ static void who_may_not (void **state)
     assert_false (w->b.asked_to_end);
     fake_send (&w->client, "shutdown.start", NULL, 0, false, 9, FLUX_ROLE_USER);
     fake_expect (&w->client, "EPERM");
+    fake_send (&w->client, "state-machine.sd-notify", "{\"status\":\"x\"}", 0, false,
+               11, FLUX_ROLE_USER);
+    fake_expect (&w->client, "EPERM");
+    assert_string_equal (notified, "");
+    ask (w, "state-machine.sd-notify", "{}", false);
+    fake_expect (&w->client, "EPROTO");
+    ask (w, "state-machine.sd-notify", "{\"status\":\"x\"}", false);
+    fake_expect (&w->client, "");
+    assert_string_equal (notified, "x");
     fake_send (&w->client, "state-machine.get", NULL, 0, false, 10, FLUX_ROLE_USER);
     fake_expect (&w->client, "\"none\"");
     stop (w);

@@ -40,20 +40,45 @@ int notify_text (char *buf, size_t size, enum broker_state state, int rank,
     return n;
 }
 
-void notify_state (struct broker *b, enum broker_state state)
+static void tell (struct notify *n, const char *text, int len)
 {
-    struct notify *n = b->notify;
-    char text[128];
-    int len, fd;
+    int fd;
 
-    if (!n)
-        return;
-    len = notify_text (text, sizeof (text), state, b->rank, n->stop_timeout);
     if ((fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
         return;
     (void)sendto (fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL,
                   (struct sockaddr *)&n->addr, n->addr_len);
     close (fd);
+}
+
+void notify_state (struct broker *b, enum broker_state state)
+{
+    struct notify *n = b->notify;
+    char text[128];
+
+    if (n)
+        tell (n, text,
+              notify_text (text, sizeof (text), state, b->rank, n->stop_timeout));
+}
+
+/* A second line would be another field. */
+void notify_status (struct broker *b, const char *text)
+{
+    struct notify *n = b->notify;
+    char buf[256];
+    int len;
+
+    if (!n)
+        return;
+    len =
+        snprintf (buf, sizeof (buf), "STATUS=%s: %.150s", state_name (b->state), text);
+    for (char *s = buf; *s; s++)
+        if ((unsigned char)*s < ' ')
+            *s = ' ';
+    if (b->state >= STATE_CLEANUP && n->stop_timeout >= 0)
+        len += snprintf (buf + len, sizeof (buf) - len, "\nEXTEND_TIMEOUT_USEC=%.0f",
+                         n->stop_timeout * 1E6);
+    tell (n, buf, len);
 }
 
 void notify_progress (struct broker *b)

@@ -12,6 +12,9 @@ void notify_state (struct broker *b, enum broker_state state);
 /* It has come nearer to its end. */
 void notify_progress (struct broker *b);
 
+/* Somebody has come nearer to what the broker waits for: text says how far. */
+void notify_status (struct broker *b, const char *text);
+
 /* What to send; returns its length. stop_timeout in seconds, < 0: none. */
 int notify_text (char *buf, size_t size, enum broker_state state, int rank,
                  double stop_timeout);

@@ -198,8 +198,9 @@ static pid_t spawn (struct modproc *mp, const char *path, const char *loader, in
     snprintf (uri_env, sizeof (uri_env), "FLUX_URI=%s", uri ? uri : "");
     snprintf (own_env, sizeof (own_env), "FLUX_MODULE_URI=fd://%d", URI_FD);
     snprintf (path_env, sizeof (path_env), "FLUX_MODULE_PATH=%s%s%s%s%s",
-              first ? first : "", first ? ":" : "", dirs ? dirs : "", dirs ? ":" : "",
-              flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO));
+              first ? first : "", first ? ":" : "",
+              flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO), dirs ? ":" : "",
+              dirs ? dirs : "");
     env[n++] = uri_env;
     env[n++] = own_env;
     env[n++] = path_env;

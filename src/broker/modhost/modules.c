@@ -276,9 +276,9 @@ static bool search (const char *dirs, const char *name, char *buf, size_t size)
 static bool find_module (const char *name, char *buf, size_t size)
 {
     return search (getenv ("FLUX_MODULE_PATH_PREPEND"), name, buf, size)
-           || search (getenv ("FLUX_MODULE_PATH"), name, buf, size)
            || search (flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO), name, buf,
-                      size);
+                      size)
+           || search (getenv ("FLUX_MODULE_PATH"), name, buf, size);
 }
 
 static char *name_of_path (const char *path)

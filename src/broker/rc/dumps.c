@@ -65,13 +65,21 @@ int dumps_init (struct broker *b)
     return rc;
 }
 
+/* Who waits for the broker may wait for these for long. */
+static const char *notify_option (struct broker *b)
+{
+    const char *s = attrs_val (b->attrs, "broker.sd-notify");
+
+    return s && strcmp (s, "1") == 0 ? "--sd-notify " : "";
+}
+
 bool dumps_restore_command (struct broker *b, struct buf *cmd)
 {
     const char *file = attrs_val (b->attrs, "content.restore");
 
     if (b->rank > 0 || !file || !*file)
         return false;
-    buf_adds (cmd, "flux restore --quiet --checkpoint ");
+    buf_printf (cmd, "flux restore --quiet %s--checkpoint ", notify_option (b));
     buf_add_quoted (cmd, file);
     /* A link is of the past, too, if another file takes its place. */
     buf_adds (cmd, " && { cd ");
@@ -80,7 +88,7 @@ bool dumps_restore_command (struct broker *b, struct buf *cmd)
     return true;
 }
 
-static void add_auto (struct buf *cmd, const char *dir)
+static void add_auto (struct buf *cmd, const char *option, const char *dir)
 {
     char file[64];
     time_t now = time (NULL);
@@ -93,8 +101,8 @@ static void add_auto (struct buf *cmd, const char *dir)
     buf_add_quoted (cmd, dir);
     buf_printf (
         cmd,
-        " && flux dump --quiet %s && ln -sfn %s .RESTORE && mv -T .RESTORE RESTORE)",
-        file, file);
+        " && flux dump --quiet %s%s && ln -sfn %s .RESTORE && mv -T .RESTORE RESTORE)",
+        option, file, file);
 }
 
 bool dumps_dump_command (struct broker *b, struct buf *cmd)
@@ -104,10 +112,10 @@ bool dumps_dump_command (struct broker *b, struct buf *cmd)
     if (b->rank > 0 || !file || !*file)
         return false;
     if (strcmp (file, "auto") != 0) {
-        buf_adds (cmd, "flux dump --quiet ");
+        buf_printf (cmd, "flux dump --quiet %s", notify_option (b));
         buf_add_quoted (cmd, file);
     } else {
-        add_auto (cmd, dumps_dir (b));
+        add_auto (cmd, notify_option (b), dumps_dir (b));
     }
     return true;
 }

@@ -457,7 +457,7 @@ static void add_number (struct buf *b, const struct spec *spec,
     if (v->type == FORMAT_INT && spec->comma)
         add_commas (b, v->i);
     else if (v->type == FORMAT_INT)
-        buf_printf (b, "%jd", (intmax_t)v->i);
+        buf_addi (b, v->i);
     else if (spec->precision >= 0)
         buf_printf (b, "%.*g", spec->precision ? spec->precision : 1, x);
     else
@@ -559,8 +559,12 @@ static size_t fit (const char *s, int width)
 
 static void add_fill (struct buf *out, const char *fill, int n)
 {
+    size_t len = strlen (fill);
+
+    if (n <= 0 || buf_reserve (out, n * len) < 0)
+        return;
     while (n-- > 0)
-        buf_adds (out, fill);
+        buf_add (out, fill, len);
 }
 
 static void add_cell (struct buf *out, const struct spec *spec, const char *s,

@@ -9,51 +9,46 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What is asked of job-list: bits, in the order of attr_names. */
+/* What is asked of job-list. */
+#define BIT(name) A_##name = 1u << J_##name
 enum {
-    A_USERID = 1 << 0,
-    A_URGENCY = 1 << 1,
-    A_PRIORITY = 1 << 2,
-    A_T_SUBMIT = 1 << 3,
-    A_T_DEPEND = 1 << 4,
-    A_T_PRIORITY = 1 << 5,
-    A_T_SCHED = 1 << 6,
-    A_T_RUN = 1 << 7,
-    A_T_CLEANUP = 1 << 8,
-    A_T_INACTIVE = 1 << 9,
-    A_STATE = 1 << 10,
-    A_NAME = 1 << 11,
-    A_CWD = 1 << 12,
-    A_QUEUE = 1 << 13,
-    A_PROJECT = 1 << 14,
-    A_BANK = 1 << 15,
-    A_NTASKS = 1 << 16,
-    A_NCORES = 1 << 17,
-    A_NNODES = 1 << 18,
-    A_RANKS = 1 << 19,
-    A_NODELIST = 1 << 20,
-    A_DURATION = 1 << 21,
-    A_EXPIRATION = 1 << 22,
-    A_SUCCESS = 1 << 23,
-    A_RESULT = 1 << 24,
-    A_WAITSTATUS = 1 << 25,
-    A_EXC = 1 << 26, /* four attributes */
-    A_ANNOTATIONS = 1 << 27,
-    A_DEPENDENCIES = 1 << 28,
+    BIT (USERID),
+    BIT (URGENCY),
+    BIT (PRIORITY),
+    BIT (T_SUBMIT),
+    BIT (T_DEPEND),
+    BIT (T_PRIORITY),
+    BIT (T_SCHED),
+    BIT (T_RUN),
+    BIT (T_CLEANUP),
+    BIT (T_INACTIVE),
+    BIT (STATE),
+    BIT (NAME),
+    BIT (CWD),
+    BIT (QUEUE),
+    BIT (PROJECT),
+    BIT (BANK),
+    BIT (NTASKS),
+    BIT (NCORES),
+    BIT (NNODES),
+    BIT (RANKS),
+    BIT (NODELIST),
+    BIT (DURATION),
+    BIT (EXPIRATION),
+    BIT (SUCCESS),
+    BIT (RESULT),
+    BIT (WAITSTATUS),
+    BIT (EXC_OCCURRED),
+    BIT (EXC_TYPE),
+    BIT (EXC_SEVERITY),
+    BIT (EXC_NOTE),
+    BIT (ANNOTATIONS),
+    BIT (DEPENDENCIES),
 };
-static const char *const attr_names[] = {
-    "userid",  "urgency",    "priority",  "t_submit",    "t_depend",    "t_priority",
-    "t_sched", "t_run",      "t_cleanup", "t_inactive",  "state",       "name",
-    "cwd",     "queue",      "project",   "bank",        "ntasks",      "ncores",
-    "nnodes",  "ranks",      "nodelist",  "duration",    "expiration",  "success",
-    "result",  "waitstatus", NULL,        "annotations", "dependencies"
-};
-#define NATTRS (sizeof (attr_names) / sizeof (attr_names[0]))
-static const char *const exc_names[] = { "exception_occurred", "exception_type",
-                                         "exception_severity", "exception_note" };
+#define A_EXC (A_EXC_OCCURRED | A_EXC_TYPE | A_EXC_SEVERITY | A_EXC_NOTE)
 
 /* A cell straight from the attribute of the same name, or computed. */
-enum kind { STRING, INT, FLOAT, JSON, SPECIAL };
+enum kind { STRING, INT, FLOAT, SPECIAL };
 enum special {
     ID_F58,
     ID_F58PLAIN,
@@ -264,12 +259,10 @@ json_t *jobs_attrs (const struct format *f, bool color)
             bits |= fields[i].attrs;
     }
     json_t *a = json_array ();
-    for (size_t i = 0; i < NATTRS; i++) {
-        if ((bits & (1u << i)) && attr_names[i])
-            json_array_append_new (a, json_string (attr_names[i]));
+    for (size_t i = 0; i < J_ID; i++) {
+        if (bits & (1u << i))
+            json_array_append_new (a, json_string (jobs_attr_names[i]));
     }
-    for (int i = 0; (bits & A_EXC) && i < 4; i++)
-        json_array_append_new (a, json_string (exc_names[i]));
     return a;
 }
 
@@ -285,45 +278,133 @@ bool jobs_uses_instance (const struct format *f)
 
 /* --- values of a job --- */
 
-static int get_int (const json_t *job, const char *name)
+/* A job, however it came: as an object, or as a row. */
+struct job {
+    const json_t *o;
+    struct jobs_rows *rows;
+    const struct jobs_value *row;
+};
+
+static const struct jobs_value *row_value (const struct job *job, enum jobs_attr attr)
 {
-    return json_integer_value (json_object_get (job, name));
+    return jobs_row_value (job->rows, job->row, attr);
 }
 
-static double get_number (const json_t *job, const char *name)
+static json_t *member (const struct job *job, enum jobs_attr attr)
 {
-    return json_number_value (json_object_get (job, name));
+    return json_object_get (job->o, jobs_attr_names[attr]);
 }
 
-static const char *get_string (const json_t *job, const char *name)
+static bool has (const struct job *job, enum jobs_attr attr)
 {
-    const char *s = json_string_value (json_object_get (job, name));
+    return job->rows ? row_value (job, attr) != NULL : member (job, attr) != NULL;
+}
+
+static int64_t get_int64 (const struct job *job, enum jobs_attr attr)
+{
+    return job->rows ? jobs_value_int (row_value (job, attr))
+                     : json_integer_value (member (job, attr));
+}
+
+static int get_int (const struct job *job, enum jobs_attr attr)
+{
+    return get_int64 (job, attr);
+}
+
+static double get_number (const struct job *job, enum jobs_attr attr)
+{
+    return job->rows ? jobs_value_number (row_value (job, attr))
+                     : json_number_value (member (job, attr));
+}
+
+/* Empty if it has none. */
+static const char *get_string (const struct job *job, enum jobs_attr attr)
+{
+    const struct jobs_value *v = job->rows ? row_value (job, attr) : NULL;
+    const char *s = job->rows ? NULL : json_string_value (member (job, attr));
+
+    if (v && v->type == '"')
+        s = v->s;
     return s ? s : "";
 }
 
-bool jobs_is_active (const json_t *job)
+static bool is_true (const struct job *job, enum jobs_attr attr)
 {
-    return get_int (job, "state") & FLUX_JOB_STATE_ACTIVE;
+    const struct jobs_value *v = job->rows ? row_value (job, attr) : NULL;
+
+    return job->rows ? v && v->type == 't' : json_is_true (member (job, attr));
 }
 
-const char *jobs_status_abbrev (const json_t *job)
+/* Annotations or dependencies. */
+static json_t *get_json (const struct job *job, enum jobs_attr attr)
 {
-    if (get_int (job, "state") & FLUX_JOB_STATE_INACTIVE)
-        return flux_job_resulttostr (get_int (job, "result"), "S");
-    return flux_job_statetostr (get_int (job, "state"), "S");
+    return job->rows ? jobs_row_json (job->rows, job->row, attr) : member (job, attr);
 }
 
-const char *jobs_uri (const json_t *job)
+static int int_of (json_t *o, const char *name)
 {
-    json_t *user = json_object_get (json_object_get (job, "annotations"), "user");
+    return json_integer_value (json_object_get (o, name));
+}
+
+static bool is_active (const struct job *job)
+{
+    return get_int (job, J_STATE) & FLUX_JOB_STATE_ACTIVE;
+}
+
+bool jobs_is_active (const json_t *o)
+{
+    return is_active (&(struct job){ .o = o });
+}
+
+static const char *status_abbrev (const struct job *job)
+{
+    if (get_int (job, J_STATE) & FLUX_JOB_STATE_INACTIVE)
+        return flux_job_resulttostr (get_int (job, J_RESULT), "S");
+    return flux_job_statetostr (get_int (job, J_STATE), "S");
+}
+
+const char *jobs_status_abbrev (const json_t *o)
+{
+    return status_abbrev (&(struct job){ .o = o });
+}
+
+static const char *get_uri (const struct job *job)
+{
+    json_t *user = json_object_get (get_json (job, J_ANNOTATIONS), "user");
     return json_string_value (json_object_get (user, "uri"));
 }
 
-static const char *emoji (const json_t *job, bool with_result)
+const char *jobs_uri (const json_t *o)
 {
-    int state = get_int (job, "state");
+    return get_uri (&(struct job){ .o = o });
+}
+
+static struct job job_of (const struct jobs_source *js, const void *row)
+{
+    if (js->rows)
+        return (struct job){ .rows = js->rows, .row = row };
+    return (struct job){ .o = row };
+}
+
+const char *jobs_color (const struct jobs_source *js, const void *row)
+{
+    struct job job = job_of (js, row);
+    const char *st = status_abbrev (&job);
+
+    if (is_active (&job))
+        return get_uri (&job) ? "\033[01;34m" : NULL;
+    if (!strcmp (st, "CD"))
+        return "\033[01;32m";
+    if (!strcmp (st, "CA"))
+        return "\033[37m";
+    return "\033[01;31m";
+}
+
+static const char *emoji (const struct job *job, bool with_result)
+{
+    int state = get_int (job, J_STATE);
     if ((state & FLUX_JOB_STATE_INACTIVE) && with_result) {
-        switch (get_int (job, "result")) {
+        switch (get_int (job, J_RESULT)) {
         case FLUX_JOB_RESULT_COMPLETED:
             return "😎";
         case FLUX_JOB_RESULT_FAILED:
@@ -350,10 +431,10 @@ static const char *emoji (const json_t *job, bool with_result)
     }
 }
 
-static double runtime (const struct jobs_source *js, const json_t *job)
+static double runtime (const struct jobs_source *js, const struct job *job)
 {
-    double t_run = get_number (job, "t_run");
-    double t_cleanup = get_number (job, "t_cleanup");
+    double t_run = get_number (job, J_T_RUN);
+    double t_cleanup = get_number (job, J_T_CLEANUP);
     if (t_run <= 0)
         return 0;
     double end = t_cleanup > 0 ? t_cleanup : js->now;
@@ -362,35 +443,34 @@ static double runtime (const struct jobs_source *js, const json_t *job)
 
 /* -128: canceled before it ran; 1: something else kept it from running. Signals are
  * negative, as wait(2) numbers them. */
-static bool returncode (const json_t *job, int *rc)
+static bool returncode (const struct job *job, int *rc)
 {
-    json_t *o = json_object_get (job, "waitstatus");
-    if (jobs_is_active (job))
+    if (is_active (job))
         return false;
-    if (!o) {
-        *rc = get_int (job, "result") == FLUX_JOB_RESULT_CANCELED ? -128 : 1;
+    if (!has (job, J_WAITSTATUS)) {
+        *rc = get_int (job, J_RESULT) == FLUX_JOB_RESULT_CANCELED ? -128 : 1;
         return true;
     }
-    int status = json_integer_value (o);
+    int status = get_int (job, J_WAITSTATUS);
     *rc = WIFSIGNALED (status) ? -WTERMSIG (status) : WEXITSTATUS (status);
     return true;
 }
 
-static const char *inactive_reason (struct jobs_source *js, const json_t *job)
+static const char *inactive_reason (struct jobs_source *js, const struct job *job)
 {
     int rc;
-    const char *note = get_string (job, "exception_note");
-    const char *type = get_string (job, "exception_type");
-    if (!(get_int (job, "state") & FLUX_JOB_STATE_INACTIVE))
+    const char *note = get_string (job, J_EXC_NOTE);
+    const char *type = get_string (job, J_EXC_TYPE);
+    if (!(get_int (job, J_STATE) & FLUX_JOB_STATE_INACTIVE))
         return "";
-    switch (get_int (job, "result")) {
+    switch (get_int (job, J_RESULT)) {
     case FLUX_JOB_RESULT_CANCELED:
         snprintf (js->text, sizeof (js->text), "Canceled%s%s", *note ? ": " : "", note);
         return js->text;
     case FLUX_JOB_RESULT_TIMEOUT:
         return "Timeout";
     }
-    if (!returncode (job, &rc) || !json_object_get (job, "waitstatus")) {
+    if (!returncode (job, &rc) || !has (job, J_WAITSTATUS)) {
         snprintf (js->text, sizeof (js->text), "Exception: type=%s note=%s", type,
                   note);
         return *type ? js->text : "";
@@ -406,12 +486,12 @@ static const char *inactive_reason (struct jobs_source *js, const json_t *job)
     return js->text;
 }
 
-static const char *dependencies (struct jobs_source *js, const json_t *job)
+static const char *dependencies (struct jobs_source *js, const struct job *job)
 {
     size_t i, n = 0;
     json_t *o;
     js->text[0] = '\0';
-    json_array_foreach (json_object_get (job, "dependencies"), i, o) {
+    json_array_foreach (get_json (job, J_DEPENDENCIES), i, o) {
         const char *s = json_string_value (o);
         if (s && n < sizeof (js->text))
             n +=
@@ -421,11 +501,11 @@ static const char *dependencies (struct jobs_source *js, const json_t *job)
 }
 
 /* What one wants to know of a job in its state. */
-static const char *context_info (struct jobs_source *js, const json_t *job)
+static const char *context_info (struct jobs_source *js, const struct job *job)
 {
     char buf[sizeof (js->text)];
     json_t *sched;
-    switch (get_int (job, "state")) {
+    switch (get_int (job, J_STATE)) {
     case FLUX_JOB_STATE_DEPEND:
         snprintf (buf, sizeof (buf), "depends:%s", dependencies (js, job));
         memcpy (js->text, buf, sizeof (buf));
@@ -433,12 +513,13 @@ static const char *context_info (struct jobs_source *js, const json_t *job)
     case FLUX_JOB_STATE_PRIORITY:
         return "priority-wait";
     case FLUX_JOB_STATE_SCHED:
-        if (get_int (job, "urgency") == FLUX_JOB_URGENCY_HOLD)
+        if (get_int (job, J_URGENCY) == FLUX_JOB_URGENCY_HOLD)
             return "held";
-        if (json_object_get (job, "priority") && get_int (job, "priority") == 0)
+        if (has (job, J_PRIORITY) && get_int (job, J_PRIORITY) == 0)
             return "priority-hold";
-        sched = json_object_get (json_object_get (job, "annotations"), "sched");
-        double eta = get_number (sched, "t_estimate") - js->now;
+        sched = json_object_get (get_json (job, J_ANNOTATIONS), "sched");
+        double eta =
+            json_number_value (json_object_get (sched, "t_estimate")) - js->now;
         if (!json_object_get (sched, "t_estimate"))
             return "";
         if (eta < 0)
@@ -447,16 +528,16 @@ static const char *context_info (struct jobs_source *js, const json_t *job)
         snprintf (js->text, sizeof (js->text), "eta:%.*s", 64, buf);
         return js->text;
     default:
-        return get_string (job, "nodelist");
+        return get_string (job, J_NODELIST);
     }
 }
 
-static const char *job_id (struct jobs_source *js, const json_t *job,
+static const char *job_id (struct jobs_source *js, const struct job *job,
                            enum special special)
 {
     static const char *const types[] = { "f58",    "f58plain", "dec",   "hex",
                                          "dothex", "words",    "emoji", "kvs" };
-    flux_jobid_t id = json_integer_value (json_object_get (job, "id"));
+    flux_jobid_t id = get_int64 (job, J_ID);
     if (id == 0) /* the enclosing instance, in a tree */
         return ".";
     if (flux_job_id_encode (id, types[special], js->text, sizeof (js->text)) < 0)
@@ -464,9 +545,9 @@ static const char *job_id (struct jobs_source *js, const json_t *job,
     return js->text;
 }
 
-static const char *uri_local (struct jobs_source *js, const json_t *job)
+static const char *uri_local (struct jobs_source *js, const struct job *job)
 {
-    const char *uri = jobs_uri (job);
+    const char *uri = get_uri (job);
     const char *path =
         uri && !strncmp (uri, "ssh://", 6) ? strchr (uri + 6, '/') : NULL;
     if (!path)
@@ -487,13 +568,13 @@ static const char *json_text (struct jobs_source *js, json_t *o)
     return js->text;
 }
 
-static void annotation (struct jobs_source *js, const json_t *job, const char *base,
+static void annotation (struct jobs_source *js, const struct job *job, const char *base,
                         const char *path, struct format_value *v)
 {
     char copy[256];
     char *rest = copy;
     char *key;
-    json_t *o = json_object_get (job, "annotations");
+    json_t *o = get_json (job, J_ANNOTATIONS);
     if (base)
         o = json_object_get (o, base);
     snprintf (copy, sizeof (copy), "%s", path ? path : "");
@@ -527,25 +608,25 @@ static void set_bool (struct format_value *v, bool b)
     *v = (struct format_value){ .type = FORMAT_BOOL, .b = b };
 }
 
-static void get_exception (const json_t *job, enum special special,
+static void get_exception (const struct job *job, enum special special,
                            struct format_value *v)
 {
-    bool occurred = json_is_true (json_object_get (job, "exception_occurred"));
+    bool occurred = is_true (job, J_EXC_OCCURRED);
     if (special == EXC_OCCURRED)
         set_bool (v, occurred);
     else if (!occurred)
         set_string (v, "");
     else if (special == EXC_SEVERITY)
-        set_int (v, get_int (job, "exception_severity"));
+        set_int (v, get_int (job, J_EXC_SEVERITY));
     else
-        set_string (v, get_string (job, special == EXC_TYPE ? "exception_type"
-                                                            : "exception_note"));
+        set_string (v, get_string (job, special == EXC_TYPE ? J_EXC_TYPE : J_EXC_NOTE));
 }
 
-static void get_status (const json_t *job, enum special special, struct format_value *v)
+static void get_status (const struct job *job, enum special special,
+                        struct format_value *v)
 {
-    int state = get_int (job, "state");
-    int result = get_int (job, "result");
+    int state = get_int (job, J_STATE);
+    int result = get_int (job, J_RESULT);
     bool inactive = state & FLUX_JOB_STATE_INACTIVE;
     const char *s;
     switch (special) {
@@ -563,7 +644,7 @@ static void get_status (const json_t *job, enum special special, struct format_v
                      : flux_job_statetostr (state, "L");
         break;
     case STATUS_ABBREV:
-        s = jobs_status_abbrev (job);
+        s = status_abbrev (job);
         break;
     case STATUS_EMOJI:
         s = emoji (job, true);
@@ -580,8 +661,8 @@ static void get_status (const json_t *job, enum special special, struct format_v
     set_string (v, s);
 }
 
-static void get_time (struct jobs_source *js, const json_t *job, enum special special,
-                      struct format_value *v)
+static void get_time (struct jobs_source *js, const struct job *job,
+                      enum special special, struct format_value *v)
 {
     double t;
     switch (special) {
@@ -589,14 +670,14 @@ static void get_time (struct jobs_source *js, const json_t *job, enum special sp
         set_float (v, runtime (js, job));
         break;
     case T_REMAINING:
-        t = get_number (job, "expiration") - js->now;
-        set_float (v, get_int (job, "state") == FLUX_JOB_STATE_RUN && t > 0 ? t : 0);
+        t = get_number (job, J_EXPIRATION) - js->now;
+        set_float (v, get_int (job, J_STATE) == FLUX_JOB_STATE_RUN && t > 0 ? t : 0);
         break;
     default:
-        if (get_number (job, "t_run") > 0)
+        if (get_number (job, J_T_RUN) > 0)
             set_float (v, runtime (js, job));
         else
-            set_float (v, get_number (job, "duration"));
+            set_float (v, get_number (job, J_DURATION));
     }
 }
 
@@ -631,25 +712,25 @@ static void get_instance (struct jobs_source *js, json_t *instance, const char *
     if (!strncmp (name, "resources.", 10))
         get_resource (resources, name + 10, v);
     else if (!strcmp (name, "utilization"))
-        set_ratio (v, get_int (used, "ncores"), get_int (up, "ncores"));
+        set_ratio (v, int_of (used, "ncores"), int_of (up, "ncores"));
     else if (!strcmp (name, "gpu_utilization"))
-        set_ratio (v, get_int (used, "ngpus"), get_int (up, "ngpus"));
+        set_ratio (v, int_of (used, "ngpus"), int_of (up, "ngpus"));
     else if (!stats)
         return;
     else if (!strcmp (name, "stats.total"))
-        set_int (v, get_int (stats, "total"));
+        set_int (v, int_of (stats, "total"));
     else if (!strcmp (name, "progress"))
-        set_ratio (v, get_int (stats, "successful") + get_int (stats, "failed"),
-                   get_int (stats, "total"));
+        set_ratio (v, int_of (stats, "successful") + int_of (stats, "failed"),
+                   int_of (stats, "total"));
     else if (!strcmp (name, "stats")) {
         snprintf (js->text, sizeof (js->text), "PD:%d R:%d CD:%d F:%d",
-                  get_int (stats, "pending"), get_int (stats, "running"),
-                  get_int (stats, "successful"), get_int (stats, "failed"));
+                  int_of (stats, "pending"), int_of (stats, "running"),
+                  int_of (stats, "successful"), int_of (stats, "failed"));
         set_string (v, js->text);
     }
 }
 
-static void get_special (struct jobs_source *js, const json_t *job,
+static void get_special (struct jobs_source *js, const struct job *job,
                          const struct format_field *field, struct format_value *v)
 {
     enum special special = fields[field->id].special;
@@ -659,14 +740,14 @@ static void get_special (struct jobs_source *js, const json_t *job,
         set_string (v, job_id (js, job, special));
         break;
     case USERNAME:
-        set_string (v, cmd_username (get_int (job, "userid")));
+        set_string (v, cmd_username (get_int (job, J_USERID)));
         break;
     case STATE ... RESULT_EMOJI:
         get_status (job, special, v);
         break;
     case SUCCESS:
-        if (get_int (job, "state") & FLUX_JOB_STATE_INACTIVE)
-            set_bool (v, json_is_true (json_object_get (job, "success")));
+        if (get_int (job, J_STATE) & FLUX_JOB_STATE_INACTIVE)
+            set_bool (v, is_true (job, J_SUCCESS));
         break;
     case RUNTIME:
     case T_REMAINING:
@@ -699,50 +780,49 @@ static void get_special (struct jobs_source *js, const json_t *job,
         set_string (v, inactive_reason (js, job));
         break;
     case URI:
-        set_string (v, jobs_uri (job));
+        set_string (v, get_uri (job));
         break;
     case URI_LOCAL:
         set_string (v, uri_local (js, job));
         break;
     case INSTANCE:
-        get_instance (js, json_object_get (job, "instance"),
+        get_instance (js, json_object_get (job->o, "instance"),
                       field->arg ? field->arg : fields[field->id].name + 9, v);
         break;
     }
+}
+
+/* Of a column that shows an attribute as it is, which is the one that is asked for. */
+static void get_attr (const struct job *job, const struct field *f,
+                      struct format_value *v)
+{
+    enum jobs_attr attr = __builtin_ctz (f->attrs);
+
+    if (f->kind == STRING)
+        set_string (v, get_string (job, attr));
+    else if (has (job, attr) && f->kind == INT)
+        set_int (v, get_int64 (job, attr));
+    else if (has (job, attr))
+        set_float (v, get_number (job, attr));
 }
 
 static void get (const struct format_field *field, const void *row,
                  struct format_value *v, void *arg)
 {
     struct jobs_source *js = arg;
-    const struct field *f = &fields[field->id];
-    const json_t *job = row;
-    json_t *o = f->kind == SPECIAL ? NULL : json_object_get (job, f->name);
-    switch (f->kind) {
-    case SPECIAL:
-        get_special (js, job, field, v);
-        break;
-    case STRING:
-        set_string (v, json_string_value (o));
-        break;
-    case INT:
-        if (o)
-            set_int (v, json_integer_value (o));
-        break;
-    case FLOAT:
-        if (o)
-            set_float (v, json_number_value (o));
-        break;
-    case JSON:
-        set_string (v, json_text (js, o));
-        break;
-    }
+    struct job job = job_of (js, row);
+
+    if (fields[field->id].kind == SPECIAL)
+        get_special (js, &job, field, v);
+    else
+        get_attr (&job, &fields[field->id], v);
 }
 
 void jobs_source_init (struct jobs_source *js, double now)
 {
     js->source = (struct format_source){ resolve, get, js };
     js->now = now;
+    js->rows = NULL;
 }
 
 /* --- --json --- */
@@ -784,7 +864,7 @@ static json_t *value_json (const struct format_value *v)
 }
 
 /* Only a job that runs, and has a limit, has time left. */
-static void set_remaining (struct jobs_source *js, const json_t *job, json_t *o)
+static void set_remaining (struct jobs_source *js, const struct job *job, json_t *o)
 {
     struct format_value v;
 
@@ -795,9 +875,10 @@ static void set_remaining (struct jobs_source *js, const json_t *job, json_t *o)
 
 json_t *jobs_to_json (struct jobs_source *js, const json_t *job)
 {
+    const struct job view = { .o = job };
     json_t *o = json_object ();
     json_object_set (o, "id", json_object_get (job, "id"));
-    json_object_set_new (o, "jobid", json_string (job_id (js, job, ID_F58)));
+    json_object_set_new (o, "jobid", json_string (job_id (js, &view, ID_F58)));
     for (size_t i = 1; i < sizeof (json_fields) / sizeof (json_fields[0]); i++) {
         struct format_field field = { 0 };
         struct format_value v = { .type = FORMAT_NULL };
@@ -807,7 +888,7 @@ json_t *jobs_to_json (struct jobs_source *js, const json_t *job)
         if (x)
             json_object_set_new (o, json_fields[i], x);
     }
-    set_remaining (js, job, o);
+    set_remaining (js, &view, o);
     json_object_set_new (o, "exception", exception_json (job));
     json_t *annotations = json_object_get (job, "annotations");
     json_t *deps = json_object_get (job, "dependencies");

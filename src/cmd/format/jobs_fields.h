@@ -3,10 +3,12 @@
 #define CMD_JOBS_FIELDS_H
 
 #include "cmd/format/format.h"
+#include "cmd/format/jobs_rows.h"
 
-/* Rows are json_t job objects. */
+/* Rows are json_t job objects, or, where rows is set, its rows. */
 struct jobs_source {
     struct format_source source;
+    struct jobs_rows *rows;
     double now; /* of runtime and t_remaining */
     char text[1024];
 };
@@ -24,6 +26,8 @@ bool jobs_uses_instance (const struct format *f);
 /* A job for --json: numbers as numbers, unset fields left out. */
 json_t *jobs_to_json (struct jobs_source *js, const json_t *job);
 
+/* What a terminal is told before the row, or NULL. */
+const char *jobs_color (const struct jobs_source *js, const void *row);
 /* "CD", "F", "R", ...: status_abbrev. */
 const char *jobs_status_abbrev (const json_t *job);
 /* The job's URI (it is an instance), or NULL. */

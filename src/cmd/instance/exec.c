@@ -370,7 +370,8 @@ static struct idset *job_ranks (const char *s)
         || flux_rpc_get_unpack (f, "{s:{s:{s:o}} s:s}", "R", "execution", "R_lite",
                                 &list, "eventlog", &eventlog)
                < 0)
-        cmd_die ("%s: %s", s, f ? cmd_future_error (f) : flux_strerror (errno));
+        cmd_die (errno == ENOENT ? "job %s not found" : "%s: %s", s,
+                 f ? cmd_future_error (f) : flux_strerror (errno));
     check_has_nodes (s, eventlog);
     json_array_foreach (list, i, entry) {
         if (json_unpack (entry, "{s:s}", "rank", &rank) < 0

@@ -42,6 +42,8 @@ int job_signum (const char *s)
 static struct optparse_subcommand subcommands[] = {
     { "attach", "[OPTIONS] id", "Interactively attach to job", job_attach, 0,
       job_attach_opts },
+    { "cancel", "[OPTIONS] ids... [--] [message...]",
+      "Cancel jobs: an older form of flux cancel", job_cancel, 0, job_cancel_opts },
     { "eventlog", "[OPTIONS] id", "Display eventlog for a job", job_eventlog, 0,
       job_eventlog_opts },
     { "id", "[OPTIONS] [id ...]", "Convert job ids to other encodings", job_id, 0,

@@ -23,12 +23,14 @@ int job_wait (optparse_t *p, int argc, char **argv);
 int job_status (optparse_t *p, int argc, char **argv);
 
 /* job_signal.c */
+extern struct optparse_option job_cancel_opts[];
 extern struct optparse_option job_kill_opts[], job_killall_opts[], job_raise_opts[];
 extern struct optparse_option job_raiseall_opts[], job_purge_opts[], job_memo_opts[],
     job_proctable_opts[], job_hostpids_opts[];
 extern struct optparse_option job_urgency_opts[];
 int job_kill (optparse_t *p, int argc, char **argv);
 int job_killall (optparse_t *p, int argc, char **argv);
+int job_cancel (optparse_t *p, int argc, char **argv);
 int job_raise (optparse_t *p, int argc, char **argv);
 int job_raiseall (optparse_t *p, int argc, char **argv);
 int job_urgency (optparse_t *p, int argc, char **argv);

@@ -186,7 +186,7 @@ static int take_late_options (optparse_t *p, int argc, char **argv, int first)
     return argc;
 }
 
-int job_raise (optparse_t *p, int argc, char **argv)
+static int raise_ids (optparse_t *p, int argc, char **argv, bool cancel)
 {
     int first = job_operands (p, argc, 1, -1), skip;
 
@@ -195,15 +195,35 @@ int job_raise (optparse_t *p, int argc, char **argv)
     int rest = first + count + skip;
     char *words = rest < argc ? join (argc - rest, argv + rest) : NULL;
     struct exception e = {
-        .type = optparse_get_str (p, "type", "cancel"),
+        .type = cancel ? "cancel" : optparse_get_str (p, "type", "cancel"),
         .note = optparse_get_str (p, "message", words),
-        .severity = optparse_get_int (p, "severity", 0),
+        .severity = cancel ? 0 : optparse_get_int (p, "severity", 0),
     };
     if (words && optparse_hasopt (p, "message"))
         cmd_die ("a note is given twice: by --message and as '%s'", words);
     int rc = for_each_id (count, argv + first, raise_request, &e);
     free (words);
     return rc;
+}
+
+int job_raise (optparse_t *p, int argc, char **argv)
+{
+    return raise_ids (p, argc, argv, false);
+}
+
+struct optparse_option job_cancel_opts[] = {
+    { .name = "message",
+      .key = 'm',
+      .has_arg = 1,
+      .arginfo = "NOTE",
+      .usage = "A note for people" },
+    OPTPARSE_TABLE_END,
+};
+
+/* The older form of flux cancel, which programs still call. */
+int job_cancel (optparse_t *p, int argc, char **argv)
+{
+    return raise_ids (p, argc, argv, true);
 }
 
 struct optparse_option job_raiseall_opts[] = {

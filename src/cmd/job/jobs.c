@@ -1,6 +1,5 @@
 /* flux jobs: one question to job-list, one table. */
 #include "base/json/json.h"
-#include "base/json/jsontext.h"
 #include "cmd/cmd.h"
 #include "cmd/format/datetime.h"
 #include "cmd/format/format_option.h"
@@ -165,14 +164,14 @@ static json_t *make_constraint (optparse_t *p)
     return json_pack ("{s:o}", "and", all);
 }
 
-static flux_future_t *ask_list (struct listing *l, flux_t *h)
+static flux_future_t *ask_list (struct listing *l, flux_t *h, int flags)
 {
     json_t *o = json_pack ("{s:i s:O s:O}", "max_entries", l->count ? l->count + 1 : 0,
                            "attrs", l->attrs, "constraint", l->constraint);
     if (l->since > 0)
         json_object_set_new (o, "since", json_real (l->since));
     char *s = json_dumps (o, JSON_COMPACT);
-    flux_future_t *f = flux_rpc (h, "job-list.list", s, 0, 0);
+    flux_future_t *f = flux_rpc (h, "job-list.list", s, 0, flags);
     free (s);
     json_decref (o);
     return f;
@@ -211,18 +210,6 @@ static json_t *fetch_ids (struct listing *l, flux_t *h, int argc, char **argv)
 
 /* --- the answer --- */
 
-static const char *row_color (const json_t *job)
-{
-    const char *st = jobs_status_abbrev (job);
-    if (jobs_is_active (job))
-        return jobs_uri (job) ? "\033[01;34m" : NULL;
-    if (!strcmp (st, "CD"))
-        return "\033[01;32m";
-    if (!strcmp (st, "CA"))
-        return "\033[37m";
-    return "\033[01;31m";
-}
-
 /* The line that begins at start has no more than so many columns. */
 static void cut_line (struct listing *l, size_t start)
 {
@@ -238,61 +225,22 @@ static void cut_line (struct listing *l, size_t start)
     }
 }
 
-/* Jobs as objects, or as texts of which each is decoded when its turn comes, and again for
- * its second: that is sooner done than to get fresh memory for all of many jobs. */
-struct rows {
-    const void **objects;
-    struct span *texts; /* or NULL */
-    size_t count;
-};
-
-static const void *row_begin (const struct rows *rows, size_t i)
+static void print_rows (struct listing *l, struct format *f, const void *const *rows,
+                        size_t count)
 {
-    json_error_t error;
-    json_t *job;
-
-    if (!rows->texts)
-        return rows->objects[i];
-    if (!(job = json_decode (rows->texts[i].s, rows->texts[i].len, 0, &error)))
-        cmd_die ("ERROR: malformed answer of job-list: %s", error.text);
-    return job;
-}
-
-static void row_end (const struct rows *rows, const void *row)
-{
-    if (rows->texts)
-        json_decref ((json_t *)row);
-}
-
-static void scan_rows (struct format *f, const struct rows *rows)
-{
-    for (size_t i = 0; i < rows->count; i++) {
-        const void *row = row_begin (rows, i);
-
-        format_scan (f, row);
-        row_end (rows, row);
-    }
-    format_scan_end (f);
-}
-
-static void print_rows (struct listing *l, struct format *f, const struct rows *rows)
-{
-    if (format_needs_scan (f))
-        scan_rows (f, rows);
     if (l->header) {
         size_t start = l->out.len;
         format_header (f, &l->out);
         cut_line (l, start);
         buf_addc (&l->out, '\n');
     }
-    for (size_t i = 0; i < rows->count; i++) {
-        const void *row = row_begin (rows, i);
-        const char *color = l->color ? row_color (row) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        const void *row = rows ? rows[i] : jobs_rows_at (l->js.rows, i);
+        const char *color = l->color ? jobs_color (&l->js, row) : NULL;
         if (color)
             buf_adds (&l->out, color);
         size_t start = l->out.len;
         format_row (f, row, &l->out);
-        row_end (rows, row);
         cut_line (l, start);
         buf_adds (&l->out, color ? "\033[0;0m\n" : "\n");
         if (l->out.len > 1 << 16)
@@ -335,17 +283,23 @@ static void print_table (struct listing *l, json_t *jobs)
 {
     if (jobs_uses_instance (l->format))
         ask_instances (jobs);
-    struct rows rows = { .count = json_array_size (jobs) };
+    size_t count = json_array_size (jobs);
     struct format *f = make_format (l);
-    if (!(rows.objects = calloc (rows.count + 1, sizeof (*rows.objects))))
+    const void **rows = calloc (count + 1, sizeof (*rows));
+    if (!rows)
         cmd_die ("out of memory");
-    for (size_t i = 0; i < rows.count; i++)
-        rows.objects[i] = json_array_get (jobs, i);
-    if (format_sort (f, rows.objects, rows.count) < 0)
+    for (size_t i = 0; i < count; i++)
+        rows[i] = json_array_get (jobs, i);
+    if (format_needs_scan (f)) {
+        for (size_t i = 0; i < count; i++)
+            format_scan (f, rows[i]);
+        format_scan_end (f);
+    }
+    if (format_sort (f, rows, count) < 0)
         cmd_die ("out of memory");
-    print_rows (l, f, &rows);
+    print_rows (l, f, rows, count);
     format_destroy (f);
-    free (rows.objects);
+    free (rows);
 }
 
 static void print_json (struct listing *l, json_t *jobs, bool single)
@@ -396,35 +350,8 @@ static json_t *fetch_list (struct listing *l, flux_future_t *f)
     return jobs;
 }
 
-/* The texts stand in the answer. */
-static void fetch_texts (struct listing *l, flux_future_t *f, struct rows *rows)
-{
-    struct span answer, jobs, key, job;
-    size_t pos = 0, cap = 0;
-    const char *s;
-    int rc;
-
-    if (!f || flux_rpc_get (f, &s) < 0)
-        cmd_die ("ERROR: %s", cmd_future_error (f));
-    if (!s || json_span (s, strlen (s), &answer) < 0
-        || jsontext_get (answer, "jobs", &jobs) < 0)
-        cmd_die ("ERROR: malformed answer of job-list");
-    while ((rc = json_span_next (jobs, &pos, &key, &job)) > 0) {
-        if (rows->count == cap) {
-            cap = cap ? 2 * cap : 256;
-            if (!(rows->texts = realloc (rows->texts, cap * sizeof (*rows->texts))))
-                cmd_die ("out of memory");
-        }
-        rows->texts[rows->count++] = job;
-    }
-    if (rc < 0)
-        cmd_die ("ERROR: malformed answer of job-list");
-    if (is_cut (l, rows->count))
-        rows->count = l->count;
-}
-
-/* Rows that keep their order need not be there all at once. */
-static bool can_print_texts (struct listing *l)
+/* Rows that keep their order are read while the next ones are on their way. */
+static bool can_stream (struct listing *l)
 {
     return !optparse_hasopt (l->p, "json") && !optparse_hasopt (l->p, "sort")
            && !format_has_sort (l->format) && !jobs_uses_instance (l->format);
@@ -457,17 +384,80 @@ static int print_stats (flux_t *h)
     return pending + running;
 }
 
-static void print_texts (struct listing *l, flux_t *h, flux_future_t *f)
+/* The answers stay, since the rows are in them. */
+struct answers {
+    const flux_msg_t **msgs;
+    size_t count, cap;
+};
+
+static const flux_msg_t *keep_answer (struct answers *a, flux_future_t *f)
 {
-    struct rows rows = { 0 };
+    const flux_msg_t *msg;
+
+    if (flux_future_get (f, (const void **)&msg) < 0
+        || flux_response_decode (msg, NULL, NULL) < 0)
+        return NULL;
+    if (a->count == a->cap) {
+        a->cap = a->cap ? 2 * a->cap : 16;
+        if (!(a->msgs = reallocarray (a->msgs, a->cap, sizeof (*a->msgs))))
+            cmd_die ("out of memory");
+    }
+    return a->msgs[a->count++] = flux_msg_incref (msg);
+}
+
+/* Nobody else looks at the message, so its text may be changed. */
+static void add_answer (struct jobs_rows *rows, const flux_msg_t *msg)
+{
+    const void *data;
+    size_t len;
+
+    if (flux_response_decode_raw (msg, NULL, &data, &len) < 0 || len == 0
+        || ((const char *)data)[len - 1] != '\0'
+        || jobs_rows_add (rows, (char *)data, len - 1) < 0)
+        cmd_die ("ERROR: malformed answer of job-list");
+}
+
+static void fetch_rows (struct listing *l, flux_future_t *f, struct format *format,
+                        struct answers *answers)
+{
+    struct jobs_rows *rows = l->js.rows;
+    bool scan = format_needs_scan (format);
+    const flux_msg_t *msg;
+
+    while (f && (msg = keep_answer (answers, f))) {
+        size_t from = rows->count, max = l->count ? (size_t)l->count : SIZE_MAX;
+
+        add_answer (rows, msg);
+        for (size_t i = from; scan && i < rows->count && i < max; i++)
+            format_scan (format, jobs_rows_at (rows, i));
+        flux_future_reset (f);
+    }
+    if (!f || errno != ENODATA)
+        cmd_die ("ERROR: %s", cmd_future_error (f));
+    if (scan)
+        format_scan_end (format);
+    if (is_cut (l, rows->count))
+        rows->count = l->count;
+}
+
+static void print_stream (struct listing *l, flux_t *h, flux_future_t *f)
+{
+    struct jobs_rows rows;
+    struct answers answers = { 0 };
     struct format *format = make_format (l);
 
-    fetch_texts (l, f, &rows);
+    jobs_rows_init (&rows, l->attrs);
+    l->js.rows = &rows;
+    fetch_rows (l, f, format, &answers);
     if (optparse_hasopt (l->p, "stats") && print_stats (h) < 0)
         l->errors++;
-    print_rows (l, format, &rows);
+    print_rows (l, format, NULL, rows.count);
     format_destroy (format);
-    free (rows.texts);
+    l->js.rows = NULL;
+    jobs_rows_fini (&rows);
+    while (answers.count > 0)
+        flux_msg_decref (answers.msgs[--answers.count]);
+    free (answers.msgs);
 }
 
 /* --- recursion --- */
@@ -508,7 +498,7 @@ static void recurse (struct listing *l, json_t *jobs, const char *path, int leve
 
 static void list_instance (struct listing *l, flux_t *h, const char *path, int level)
 {
-    flux_future_t *f = ask_list (l, h);
+    flux_future_t *f = ask_list (l, h, 0);
     json_t *jobs = level > 0 ? try_list (l, f) : fetch_list (l, f);
     if (!jobs) {
         cmd_warn ("ERROR: %s: %s", path, cmd_future_error (f));
@@ -531,7 +521,7 @@ static int draw (struct listing *l, flux_t *h)
     json_decref (l->attrs);
     l->attrs = jobs_svg_attrs ();
     l->header = false;
-    flux_future_t *f = ask_list (l, h);
+    flux_future_t *f = ask_list (l, h, 0);
     json_t *jobs = fetch_list (l, f);
     int errors = jobs_svg (h, jobs, optparse_get_str (l->p, "svg", NULL),
                            optparse_hasopt (l->p, "recursive"), l->constraint);
@@ -592,12 +582,12 @@ static int run (optparse_t *p, int argc, char **argv)
         if (i < argc)
             cmd_die ("ERROR: --recursive with job ids is not supported");
         list_instance (&l, h, "", 0);
-    } else if (i == argc && can_print_texts (&l)) {
-        flux_future_t *f = ask_list (&l, h);
-        print_texts (&l, h, f);
+    } else if (i == argc && can_stream (&l)) {
+        flux_future_t *f = ask_list (&l, h, FLUX_RPC_STREAMING);
+        print_stream (&l, h, f);
         flux_future_destroy (f);
     } else {
-        flux_future_t *f = i < argc ? NULL : ask_list (&l, h);
+        flux_future_t *f = i < argc ? NULL : ask_list (&l, h, 0);
         json_t *jobs = f ? fetch_list (&l, f) : fetch_ids (&l, h, argc - i, argv + i);
         if (optparse_hasopt (p, "stats") && print_stats (h) < 0)
             l.errors++;

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/kvs/dump_options.h"
 #include "cmd/kvs/dump_path.h"
+#include "cmd/kvs/dump_progress.h"
 #include "cmd/output/output.h"
 
 #include "base/digest.h"
@@ -25,15 +26,15 @@
 #define AHEAD_DEFAULT 32           /* blobs asked for before they are needed */
 #define KEEP_MAX (8 * 1024 * 1024) /* of one value, in memory */
 #define OPEN_MAX (8 * 1024 * 1024) /* of directories that are opened ahead */
-#define COUNT_EVERY 10000
 
 struct dump {
     flux_t *h;
     struct archive *ar;
     struct archive_entry *entry;
     time_t mtime;
-    bool verbose, quiet, no_cache, ignore;
-    size_t count, ahead;
+    struct dump_progress progress;
+    bool no_cache, ignore;
+    size_t ahead;
     size_t held;    /* blobs that were asked for, and are not done with */
     size_t opened;  /* bytes */
     size_t since;   /* entries since the last look ahead */
@@ -409,15 +410,6 @@ static void look_ahead (struct dump *d)
 
 /* Entries of the archive */
 
-static void counted (struct dump *d, const char *path)
-{
-    d->count++;
-    if (d->verbose)
-        fprintf (stderr, "%s\n", safe (path));
-    else if (!d->quiet && d->count % COUNT_EVERY == 0)
-        fprintf (stderr, "dumped %zu keys\n", d->count);
-}
-
 static void put_header (struct dump *d, const char *path, int type, int64_t size,
                         const char *target)
 {
@@ -433,7 +425,7 @@ static void put_header (struct dump *d, const char *path, int type, int64_t size
     if (target)
         archive_entry_set_symlink (e, target);
     check_archive (d, archive_write_header (d->ar, e));
-    counted (d, path);
+    dump_progress_add (&d->progress, path, true);
 }
 
 static void put_data (struct dump *d, struct span data)
@@ -754,8 +746,7 @@ int main (int argc, char **argv)
     if (argc - i != 1)
         optparse_fatal_usage (p, 1, NULL);
     d.file = argv[i];
-    d.verbose = optparse_hasopt (p, "verbose");
-    d.quiet = optparse_hasopt (p, "quiet");
+    dump_progress_init (&d.progress, p, "dumped");
     d.ignore = optparse_hasopt (p, "ignore-failed-read");
     d.no_cache = optparse_hasopt (p, "no-cache");
     if ((i = optparse_get_int (p, "maxreqs", AHEAD_DEFAULT)) < 1)
@@ -764,7 +755,7 @@ int main (int argc, char **argv)
     find_format (d.file);
     d.uid = getuid ();
     d.gid = getgid ();
-    d.h = cmd_open ();
+    d.progress.h = d.h = cmd_open ();
     if (optparse_hasopt (p, "checkpoint"))
         find_checkpoint (&d, ref);
     else
@@ -772,8 +763,7 @@ int main (int argc, char **argv)
     open_archive (&d);
     dump_root (&d, ref);
     close_archive (&d);
-    if (!d.quiet && !d.verbose)
-        fprintf (stderr, "dumped %zu keys\n", d.count);
+    dump_progress_end (&d.progress);
     optparse_destroy (p);
     return 0;
 }

@@ -21,6 +21,7 @@ __attribute__ ((unused)) static const struct optparse_option dump_options[] = {
       .has_arg = 1,
       .arginfo = "N",
       .usage = "Ask for so many entries of a directory ahead (default 32)" },
+    { .name = "sd-notify", .usage = "Tell systemd, through the broker, how far it is" },
     OPTPARSE_TABLE_END,
 };
 
@@ -40,6 +41,11 @@ __attribute__ ((unused)) static const struct optparse_option restore_options[] =
       .has_arg = 1,
       .arginfo = "SIZE",
       .usage = "Skip values of more than SIZE bytes (suffixes b, k, M, G)" },
+    { .name = "maxreqs",
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Have so many megabytes on their way to the store (default 2)" },
+    { .name = "sd-notify", .usage = "Tell systemd, through the broker, how far it is" },
     OPTPARSE_TABLE_END,
 };
 

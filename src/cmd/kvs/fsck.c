@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_FLIGHT_MAX 64
+#define MAXREQS 64
 #define DIGEST_MAX 32
 
 struct run {
@@ -23,7 +23,7 @@ struct run {
     struct fsck_repair *repair; /* NULL unless asked for */
     bool verbose, quiet;
     const char *hash;
-    int in_flight;
+    int in_flight, maxreqs;
 };
 
 struct load {
@@ -104,7 +104,7 @@ static void load_more (struct run *r)
 {
     struct fsck_item *item;
 
-    while (r->in_flight < IN_FLIGHT_MAX && (item = fsck_next (r->fsck)))
+    while (r->in_flight < r->maxreqs && (item = fsck_next (r->fsck)))
         load (r, item);
 }
 
@@ -211,6 +211,7 @@ static int repair (struct run *r)
 static int run (optparse_t *p, int argc, char **argv)
 {
     struct run r = { .h = cmd_open (),
+                     .maxreqs = optparse_get_int (p, "maxreqs", MAXREQS),
                      .verbose = optparse_hasopt (p, "verbose"),
                      .quiet = optparse_hasopt (p, "quiet") };
     json_t *checkpoints, *c;
@@ -219,6 +220,8 @@ static int run (optparse_t *p, int argc, char **argv)
 
     if (optparse_option_index (p) < argc)
         optparse_fatal_usage (p, 1, NULL);
+    if (r.maxreqs < 1)
+        cmd_die ("--maxreqs: at least 1");
     if (!(r.hash = flux_attr_get (r.h, "content.hash")))
         r.hash = "sha1";
     if (!(r.fsck = fsck_create (report, &r)))
@@ -264,7 +267,12 @@ static const struct optparse_option options[] = {
       .has_arg = 1,
       .arginfo = "BLOBREF",
       .usage = "Check what this root refers to, not a checkpoint" },
+    { .name = "maxreqs",
+      .has_arg = 1,
+      .arginfo = "N",
+      .usage = "Ask for so many blobs at a time (default 64)" },
     { .name = "repair",
+      .key = 'R',
       .usage = "Keep what can be read of damaged keys in lost+found, and remove them" },
     OPTPARSE_TABLE_END,
 };

@@ -6,6 +6,7 @@
  * restore that fails has changed nothing. */
 #include "cmd/cmd.h"
 #include "cmd/kvs/dump_options.h"
+#include "cmd/kvs/dump_progress.h"
 #include "cmd/kvs/restore_tree.h"
 #include "cmd/output/output.h"
 
@@ -23,7 +24,8 @@
 #define INLINE_MAX 1024 /* a larger value becomes blobs */
 #define CHUNK (1024 * 1024)
 #define BATCH (1024 * 1024) /* of blobs in one request */
-#define COUNT_EVERY 10000
+#define STORING 2           /* batches, while the next one fills */
+#define STORING_MAX 256
 
 struct restore {
     flux_t *h;
@@ -32,13 +34,13 @@ struct restore {
     struct digest *digest;
     struct restore_tree *tree;
     struct buf batch;
-    flux_future_t *storing; /* the last batch, while the next one fills */
+    flux_future_t *storing[STORING_MAX]; /* a ring */
+    int first, nstoring, maxreqs;
     char *chunk;
     const char *topic;
     size_t blob_max;
     uint64_t size_limit; /* 0: none */
-    bool verbose, quiet;
-    size_t count;
+    struct dump_progress progress;
 };
 
 static void die (const char *what, const char *why)
@@ -48,12 +50,18 @@ static void die (const char *what, const char *why)
 
 /* Storing */
 
-static void wait_stored (struct restore *r)
+/* Until no more than so many are on their way. */
+static void wait_stored (struct restore *r, int max)
 {
-    if (r->storing && flux_future_get (r->storing, NULL) < 0)
-        die ("storing", cmd_future_error (r->storing));
-    flux_future_destroy (r->storing);
-    r->storing = NULL;
+    while (r->nstoring > max) {
+        flux_future_t *f = r->storing[r->first];
+
+        if (flux_future_get (f, NULL) < 0)
+            die ("storing", cmd_future_error (f));
+        flux_future_destroy (f);
+        r->first = (r->first + 1) % STORING_MAX;
+        r->nstoring--;
+    }
 }
 
 static void begin_batch (struct restore *r)
@@ -64,13 +72,15 @@ static void begin_batch (struct restore *r)
 
 static void send_batch (struct restore *r)
 {
-    wait_stored (r);
+    flux_future_t *f;
+
+    wait_stored (r, r->maxreqs - 1);
     blobs_pin (&r->batch);
     if (r->batch.err)
         cmd_die ("out of memory");
-    r->storing = flux_rpc_raw (r->h, r->topic, r->batch.data, r->batch.len, 0, 0);
-    if (!r->storing)
+    if (!(f = flux_rpc_raw (r->h, r->topic, r->batch.data, r->batch.len, 0, 0)))
         die ("storing", strerror (errno));
+    r->storing[(r->first + r->nstoring++) % STORING_MAX] = f;
     begin_batch (r);
 }
 
@@ -165,7 +175,7 @@ static bool is_too_long (struct restore *r, const char *path, struct archive_ent
     if (r->size_limit == 0 || !archive_entry_size_is_set (e) || size < 0
         || (uint64_t)size <= r->size_limit)
         return false;
-    if (!r->quiet)
+    if (!r->progress.quiet)
         cmd_warn ("%s: %jd bytes are more than the limit: skipped", safe (path),
                   (intmax_t)size);
     return true;
@@ -203,11 +213,7 @@ static void read_entry (struct restore *r, struct archive_entry *e)
     if (restore_tree_put (r->tree, path, dir ? NULL : read_object (r, path, e), &error)
         < 0)
         die (path, error.text);
-    r->count += !dir;
-    if (r->verbose)
-        fprintf (stderr, "%s\n", safe (path));
-    else if (!r->quiet && r->count % COUNT_EVERY == 0 && !dir)
-        fprintf (stderr, "restored %zu keys\n", r->count);
+    dump_progress_add (&r->progress, path, !dir);
 }
 
 static void read_archive (struct restore *r)
@@ -270,7 +276,7 @@ static void write_checkpoint (struct restore *r, const char *ref)
     blobs_begin (b, digest_size (r->digest), BLOBS_FSYNC);
     blobs_checkpoint (b, json);
     send_batch (r);
-    wait_stored (r);
+    wait_stored (r, 0);
 }
 
 static void write_key (struct restore *r, const char *key, const char *ref)
@@ -303,7 +309,7 @@ static void restore (struct restore *r, const char *key)
     if (restore_tree_store (r->tree, store_blob, r, ref) < 0)
         die ("storing a directory", strerror (errno));
     send_batch (r);
-    wait_stored (r);
+    wait_stored (r, 0);
     if (key)
         write_key (r, key, ref);
     else
@@ -317,8 +323,10 @@ static void parse_options (struct restore *r, optparse_t *p, const char **key)
     *key = optparse_get_str (p, "key", NULL);
     if (!*key == !checkpoint)
         cmd_die ("one of --checkpoint and --key=NAME is needed");
-    r->verbose = optparse_hasopt (p, "verbose");
-    r->quiet = optparse_hasopt (p, "quiet");
+    dump_progress_init (&r->progress, p, "restored");
+    r->maxreqs = optparse_get_int (p, "maxreqs", STORING);
+    if (r->maxreqs < 1 || r->maxreqs > STORING_MAX)
+        cmd_die ("--maxreqs: from 1 to %d", STORING_MAX);
     r->size_limit = optparse_get_size (p, "size-limit", "0");
     r->topic =
         optparse_hasopt (p, "no-cache") ? "content-backing.commit" : "content.commit";
@@ -328,7 +336,7 @@ static void open_instance (struct restore *r)
 {
     const char *s;
 
-    r->h = cmd_open ();
+    r->progress.h = r->h = cmd_open ();
     s = flux_attr_get (r->h, "content.hash");
     if (!(r->digest = digest_create (s ? s : "sha1")))
         die ("content.hash", strerror (errno));
@@ -358,8 +366,7 @@ int main (int argc, char **argv)
     parse_options (&r, p, &key);
     open_instance (&r);
     restore (&r, key);
-    if (!r.quiet && !r.verbose)
-        fprintf (stderr, "restored %zu keys\n", r.count);
+    dump_progress_end (&r.progress);
     restore_tree_destroy (r.tree);
     digest_destroy (r.digest);
     buf_fini (&r.batch);

@@ -77,30 +77,56 @@ static char *load_script (const char *path)
     return s;
 }
 
+static optparse_t *new_options (void)
+{
+    optparse_t *q = command_optparse (command_find ("batch"));
+
+    if (!q)
+        cmd_die ("out of memory");
+    plugins_add_options (command_find ("batch"), q);
+    return q;
+}
+
+/* By themselves, so that who is told what is wrong is told where. */
+static void check_directives (const char *path, char **args, int count)
+{
+    optparse_t *q = new_options ();
+    int i = optparse_parse_args (q, count + 1, args);
+
+    if (i < 0) {
+        cmd_warn ("ERROR: %s: its directives are no options of flux batch", path);
+        exit (2);
+    }
+    if (i < count + 1)
+        cmd_die ("ERROR: %s: directives: '%s' is not an option", path, args[i]);
+    optparse_destroy (q);
+}
+
 /* What the script says comes first: the command line has the last word. */
-static optparse_t *parse_with_directives (optparse_t *p, const char *script, int argc,
-                                          char **argv, int *index, char ***keep)
+static optparse_t *parse_with_directives (optparse_t *p, const char *path,
+                                          const char *script, int argc, char **argv,
+                                          int *index, char ***keep)
 {
     flux_error_t error = { { 0 } };
     int count;
+    if (!path)
+        path = "script";
     char **d = directives_parse (script, &count, &error);
     if (!d)
-        cmd_die ("ERROR: script: %s", error.text);
+        cmd_die ("ERROR: %s: %s", path, error.text);
     char **args = calloc (count + argc + 1, sizeof (*args));
-    optparse_t *q = command_optparse (command_find ("batch"));
-    if (!args || !q)
+    optparse_t *q = new_options ();
+    if (!args)
         cmd_die ("out of memory");
-    plugins_add_options (command_find ("batch"), q);
     args[0] = argv[0];
     memcpy (args + 1, d, count * sizeof (*d));
+    check_directives (path, args, count);
     memcpy (args + 1 + count, argv + 1, (argc - 1) * sizeof (*argv));
     int i = optparse_parse_args (q, argc + count, args);
     if (i < 0)
         exit (2);
-    if (i < count + 1)
-        cmd_die ("ERROR: script: directives: '%s' is not an option", args[i]);
     if (optparse_hasopt (q, "wrap") > optparse_hasopt (p, "wrap"))
-        cmd_die ("ERROR: script: --wrap is no directive"); /* it is read already */
+        cmd_die ("ERROR: %s: --wrap is no directive", path); /* it is read already */
     *index = i - count;
     *keep = d;
     free (args);
@@ -151,7 +177,9 @@ static int run_batch (optparse_t *p, int argc, char **argv)
     bool wrapped = optparse_hasopt (p, "wrap");
     char *script =
         wrapped ? wrap (argc - i, argv + i) : load_script (i < argc ? argv[i] : NULL);
-    optparse_t *q = parse_with_directives (p, script, argc, argv, &i, &directives);
+    const char *path = wrapped || i == argc ? NULL : argv[i];
+    optparse_t *q =
+        parse_with_directives (p, path, script, argc, argv, &i, &directives);
     struct jobspec_batch batch = {
         .script = script,
         .name = i < argc ? base_name (argv[i]) : "batch",

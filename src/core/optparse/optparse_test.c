@@ -146,11 +146,28 @@ static void check_bad (const char *arg, const char *message)
 static void test_bad (void **state)
 {
     check_bad ("--nosuch=1", "unrecognized option '--nosuch'");
-    check_bad ("--al", "unrecognized option '--al', did you mean '--all'?");
+    check_bad ("--alll", "unrecognized option '--alll', did you mean '--all'?");
+    check_bad ("--co=1", "option '--co' is ambiguous: '--color' or '--count'?");
+    check_bad ("--secre", "unrecognized option '--secre'"); /* it is hidden */
+    check_bad ("--al=1", "option '--all' doesn't allow an argument");
     check_bad ("-aQ", "invalid option -- 'Q'");
     check_bad ("--all=1", "option '--all' doesn't allow an argument");
     check_bad ("--count", "option '--count' requires an argument");
     check_bad ("-c", "option requires an argument -- 'c'");
+}
+
+/* As far as no other begins so. */
+static void test_cut_short (void **state)
+{
+    optparse_t *p = create ("prog");
+
+    optparse_add_option_table (p, options);
+    assert_int_equal (PARSE (p, "--al", "--cou=5", "--ra", "3", "x"), 5);
+    assert_true (optparse_hasopt (p, "all"));
+    assert_int_equal (optparse_get_int (p, "count", 0), 5);
+    assert_string_equal (optparse_get_str (p, "rank", ""), "3");
+    assert_false (optparse_hasopt (p, "color"));
+    optparse_destroy (p);
 }
 
 static void test_values (void **state)
@@ -308,6 +325,7 @@ int main (void)
         cmocka_unit_test (test_dashes),
         cmocka_unit_test (test_permute),
         cmocka_unit_test (test_bad),
+        cmocka_unit_test (test_cut_short),
         cmocka_unit_test (test_values),
         cmocka_unit_test (test_subcommands),
         cmocka_unit_test (test_usage),

@@ -1,5 +1,5 @@
 /* Reading a command line. Like getopt_long(3), but without global state and
- * without abbreviated long options. */
+ * long options may be cut short, as long as no other begins like that. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +22,31 @@ static struct option *find_long (optparse_t *p, const char *name, size_t len)
             return opt;
     }
     return NULL;
+}
+
+static bool begins_with (const struct option *opt, const char *name, size_t len)
+{
+    return !opt->is_doc
+           && !(opt->o.flags & (OPTPARSE_OPT_SHORTOPT_ONLY | OPTPARSE_OPT_HIDDEN))
+           && strncmp (opt->o.name, name, len) == 0;
+}
+
+/* The only one that begins so, or NULL; *other: there is a second. */
+static struct option *find_cut_short (optparse_t *p, const char *name, size_t len,
+                                      struct option **other)
+{
+    struct option *found = NULL;
+
+    *other = NULL;
+    for (int i = 0; i < p->noptions && len > 0; i++) {
+        if (!begins_with (p->options[i], name, len))
+            continue;
+        if (found && strcmp (found->o.name, p->options[i]->o.name) != 0)
+            *other = p->options[i];
+        else
+            found = p->options[i];
+    }
+    return found;
 }
 
 static struct option *find_short (optparse_t *p, char key)
@@ -98,11 +123,16 @@ static int parse_long (optparse_t *p, int argc, char **argv, int i)
     const char *name = argv[i] + 2;
     size_t len = strcspn (name, "=");
     const char *arg = name[len] == '=' ? name + len + 1 : NULL;
-    struct option *opt = find_long (p, name, len);
+    struct option *opt = find_long (p, name, len), *other = NULL;
     int used = 1;
 
-    if (!opt)
+    if (!opt && !(opt = find_cut_short (p, name, len, &other)))
         return unknown_long (p, name, len);
+    if (other) {
+        p->log_fn ("%s: option '--%.*s' is ambiguous: '--%s' or '--%s'?\n",
+                   p->program_name, (int)len, name, opt->o.name, other->o.name);
+        return try_help (p);
+    }
     if (arg && opt->o.has_arg == 0) {
         p->log_fn ("%s: option '--%s' doesn't allow an argument\n", p->program_name,
                    opt->o.name);

@@ -3,6 +3,7 @@
 #include "base/json/json.h"
 #include "value/fsd.h"
 #include "value/job/jobspec.h"
+#include "value/resource/constraint.h"
 
 #include <errno.h>
 #include <math.h>
@@ -19,7 +20,9 @@ static void forget_last (struct ingest *in)
 {
     free (in->lite);
     free (in->changed);
+    hostlist_destroy (in->named);
     in->lite = in->changed = NULL;
+    in->named = NULL;
     in->lite_len = 0;
 }
 
@@ -35,6 +38,7 @@ void ingest_fini (struct ingest *in)
 {
     json_decref (in->queues);
     json_decref (in->policy);
+    hashmap_destroy (in->hosts);
     free (in->env);
     buf_fini (&in->scratch);
     forget_last (in);
@@ -108,6 +112,20 @@ void ingest_set_own (struct ingest *in, bool no_defaults, bool no_constraints,
     in->no_defaults = no_defaults;
     in->no_constraints = no_constraints;
     in->no_validation = no_validation;
+}
+
+void ingest_set_hosts (struct ingest *in, struct hostlist *hosts)
+{
+    hashmap_destroy (in->hosts);
+    in->hosts = hosts ? hashmap_create (NULL) : NULL;
+    for (const char *s = hostlist_first (hosts); s && in->hosts;
+         s = hostlist_next (hosts)) {
+        if (hashmap_insert (in->hosts, s, in) < 0) {
+            hashmap_destroy (in->hosts);
+            in->hosts = NULL;
+        }
+    }
+    in->any_host = !in->hosts;
 }
 
 #define STEP 64
@@ -299,11 +317,56 @@ static char *put_back (const char *lite, struct span member)
 
 /* --- requests --- */
 
+static int check_spec (struct ingest *in, json_t *spec, flux_error_t *error)
+{
+    flux_error_t why = { "" };
+    struct jobspec js;
+
+    if (jobspec_parse (spec, &js, error) < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (!js.constraints)
+        return 0;
+    if (!(in->named = hostlist_create ()))
+        return error_fail (error, ENOMEM, "out of memory");
+    if (constraint_check (js.constraints, in->named, &why) < 0)
+        return error_fail (error, errno == ENOMEM ? ENOMEM : EPERM, "%s", why.text);
+    return 0;
+}
+
+/* Is each host that the constraint asks for there? */
+static int check_hosts (struct ingest *in, flux_error_t *error)
+{
+    struct hostlist *missing = NULL;
+    char *text;
+
+    for (const char *s = hostlist_first (in->named); s && !in->any_host;
+         s = hostlist_next (in->named)) {
+        if (in->hosts && hashmap_lookup (in->hosts, s))
+            continue;
+        if ((!missing && !(missing = hostlist_create ()))
+            || hostlist_append (missing, s) < 0) {
+            hostlist_destroy (missing);
+            return error_fail (error, ENOMEM, "out of memory");
+        }
+    }
+    if (!missing)
+        return 0;
+    text = hostlist_encode (missing);
+    error_text (error,
+                "host constraint contains invalid hosts: host%s '%.80s' not found",
+                hostlist_count (missing) > 1 ? "s" : "", text ? text : "?");
+    free (text);
+    hostlist_destroy (missing);
+    errno = ENOENT;
+    return -1;
+}
+
 /* Checks a jobspec without environment, and remembers it. */
 static int check_lite (struct ingest *in, struct span lite, int flags,
                        flux_error_t *error)
 {
-    struct jobspec js;
     json_t *spec;
     int rc = -1;
 
@@ -316,8 +379,8 @@ static int check_lite (struct ingest *in, struct span lite, int flags,
     if (!json_is_object (spec))
         error_fail (error, EINVAL, "jobspec: must be an object");
     else if (!(flags & FLUX_JOB_NOVALIDATE) && !in->no_validation
-             && jobspec_parse (spec, &js, error) < 0)
-        errno = EINVAL;
+             && check_spec (in, spec, error) < 0)
+        rc = -1; /* and *error says why */
     else if (((in->queues || in->policy) && apply_defaults (in, spec)
               && !(in->changed = json_encode_str (spec)))
              || !(in->lite = strndup (lite.s, lite.len)))
@@ -483,7 +546,7 @@ int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred 
     if (job->userid != cred.userid)
         return error_fail (error, EPERM, "signer uid %u is not that of the request, %u",
                            job->userid, cred.userid);
-    if (check_jobspec (in, job, spec, J, error) < 0)
+    if (check_jobspec (in, job, spec, J, error) < 0 || check_hosts (in, error) < 0)
         return -1;
     job->id = jobid_gen_next (&in->gen, (uint64_t)(now * 1000));
     return 0;

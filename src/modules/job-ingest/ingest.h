@@ -7,8 +7,10 @@
 #define JOB_INGEST_INGEST_H
 
 #include "base/buf.h"
+#include "base/hashmap.h"
 #include "base/json/jsontext.h"
 #include "value/job/jobid.h"
+#include <flux/hostlist.h>
 #include <flux/job.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,13 +23,16 @@ struct ingest {
     json_t *policy;
     bool no_defaults, no_constraints; /* of queues and policy */
     bool no_validation;
-    char *env; /* the last environment that was found correct */
+    struct hashmap *hosts; /* of the instance, as far as they are known */
+    bool any_host;         /* nobody knows them */
+    char *env;             /* the last environment that was found correct */
     size_t env_len;
     /* the last jobspec that was accepted, without environment */
     char *lite;
     size_t lite_len;
     int flags;
-    char *changed; /* with the defaults of queue and policy; NULL: as it was */
+    struct hostlist *named; /* what its constraint says of hosts, or NULL */
+    char *changed;          /* with the defaults of queue and policy; NULL: as it was */
 
     struct buf scratch;
     char *unwrapped, *whole, *J; /* of struct ingest_job */
@@ -42,6 +47,10 @@ int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
 /* The same for what the plugins of a job change: see stages.h. */
 void ingest_set_own (struct ingest *in, bool no_defaults, bool no_constraints,
                      bool no_validation);
+
+/* The hosts of the instance, in the place of what was known of them; NULL: nobody can
+ * tell. */
+void ingest_set_hosts (struct ingest *in, struct hostlist *hosts);
 
 /* The texts belong to struct ingest or the payload, until the next call. */
 struct ingest_job {
@@ -59,7 +68,8 @@ struct ingest_job {
 };
 
 /* payload: of a job-ingest.submit request, with a signed jobspec "J" or, where the
- * connection says enough about who submits, "jobspec". -1 with errno and *error. */
+ * connection says enough about who submits, "jobspec". -1 with errno and *error; ENOENT: it
+ * wants a host that is not known. */
 int ingest_decode (struct ingest *in, const char *payload, struct flux_msg_cred cred,
                    double now, struct ingest_job *job, flux_error_t *error);
 /* As ingest_decode, for what plugins made of a job that was decoded before: its urgency,

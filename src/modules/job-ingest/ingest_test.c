@@ -242,6 +242,52 @@ static void defaults (void **state)
     ingest_fini (&in);
 }
 
+static int require (struct ingest *in, const char *constraint, char *text)
+{
+    static char spec[1024];
+    flux_error_t error = { "" };
+    struct ingest_job job;
+
+    snprintf (spec, sizeof (spec), SPEC ("\"duration\":0,\"constraints\":%s"),
+              constraint);
+    int rc = submit_plain (in, spec, &job, &error);
+    strcpy (text, error.text);
+    return rc;
+}
+
+/* What no scheduler could read, and hosts that are not there. */
+static void constraints (void **state)
+{
+    struct hostlist *hosts = hostlist_decode ("h[0-3]");
+    struct ingest in;
+    char text[200];
+
+    ingest_init (&in, 1000);
+    jobid_gen_init (&in.gen, 0, 1000000, 0);
+    ingest_set_hosts (&in, hosts);
+    assert_int_equal (require (&in, "{\"foo\":[\"bar\"]}", text), -1);
+    assert_int_equal (errno, EPERM);
+    assert_string_equal (text, "unknown constraint operator 'foo'");
+    assert_int_equal (require (&in, "{\"ranks\":[\"x\"]}", text), -1);
+    assert_int_equal (errno, EPERM);
+    assert_int_equal (require (&in, "{\"hostlist\":[\"h[1-2]\"]}", text), 0);
+    assert_int_equal (require (&in, "{\"hostlist\":[\"h[2-4],x\"]}", text), -1);
+    assert_int_equal (errno, ENOENT);
+    assert_string_equal (
+        text, "host constraint contains invalid hosts: hosts 'h4,x' not found");
+    assert_int_equal (require (&in, "{\"not\":[{\"hostlist\":[\"x\"]}]}", text), 0);
+    assert_int_equal (
+        require (&in, "{\"not\":[{\"not\":[{\"hostlist\":[\"x\"]}]}]}", text), -1);
+    assert_int_equal (
+        require (&in, "{\"or\":[{\"ranks\":[\"9\"]},{\"hostlist\":[\"x\"]}]}", text),
+        -1);
+    assert_int_equal (errno, ENOENT);
+    ingest_set_hosts (&in, NULL); /* nobody can tell */
+    assert_int_equal (require (&in, "{\"hostlist\":[\"x\"]}", text), 0);
+    hostlist_destroy (hosts);
+    ingest_fini (&in);
+}
+
 static void signs (void **state)
 {
     flux_error_t error = { "" };
@@ -317,7 +363,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (accepts),      cmocka_unit_test (refuses),
         cmocka_unit_test (environments), cmocka_unit_test (defaults),
-        cmocka_unit_test (signs),        cmocka_unit_test (redecodes),
+        cmocka_unit_test (constraints),  cmocka_unit_test (signs),
+        cmocka_unit_test (redecodes),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -8,7 +8,8 @@
  * has many to look at: the busier, the fewer commits for each job. Batches reach
  * job-manager in the order of their ids.
  * Where the configuration names plugins (stages.h), each job is first shown to them, and
- * added to a batch when they have answered.
+ * added to a batch when they have answered. A job that asks for a host that this rank has
+ * never heard of waits until R was read again.
  * Failures: a request that is wrong is refused at once; if the commit fails, all
  * its jobs are refused, and job-manager never hears of them; a job that
  * job-manager refuses is removed from the KVS again, before that is answered. If
@@ -18,6 +19,7 @@
 #include "crew.h"
 #include "ingest.h"
 #include "stages.h"
+#include "value/resource/rset.h"
 #include <flux/core.h>
 
 #include <errno.h>
@@ -33,6 +35,8 @@
 #define MANY_JOBS 16
 /* Of all batches; more is refused. */
 #define MAX_BYTES (256 << 20)
+
+#define ENDING "job-ingest ends: try again when module job-ingest is loaded"
 
 struct batch_job {
     const flux_msg_t *msg;
@@ -59,8 +63,10 @@ struct ctx {
     char **argv; /* of the module, see stages_args */
     struct ingest ingest;
     struct stages stages;
-    struct crew *crew;   /* NULL: no plugins */
-    struct ingest again; /* without defaults, for what plugins have changed */
+    struct crew *crew;           /* NULL: no plugins */
+    struct ingest again;         /* without defaults, for what plugins have changed */
+    flux_future_t *f_hosts;      /* which hosts are there? */
+    struct flux_msglist *unsure; /* requests that name one that is not known */
     struct batch *open;
     int committing, in_flight; /* batches */
     size_t jobs_in_flight;
@@ -444,37 +450,115 @@ static int show (struct ctx *ctx, const flux_msg_t *msg, const struct ingest_job
     return rc;
 }
 
-static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
-                       void *arg)
+static int wait_for_hosts (struct ctx *ctx, const flux_msg_t *msg);
+
+/* sure: what is not known now is not there. */
+static void take_request (struct ctx *ctx, const flux_msg_t *msg, bool sure)
 {
-    struct ctx *ctx = arg;
     struct ingest_job job;
     struct flux_msg_cred cred;
     flux_error_t error = { "" };
     const char *s;
 
+    if (flux_msg_get_cred (msg, &cred) < 0 || flux_request_decode (msg, NULL, &s) < 0
+        || ingest_decode (&ctx->ingest, s, cred, flux_reactor_time (), &job, &error)
+               < 0) {
+        if (errno == ENOENT && !sure && wait_for_hosts (ctx, msg) == 0)
+            return;
+        flux_respond_error (ctx->h, msg, errno == ENOENT ? EPERM : errno,
+                            error.text[0] ? error.text : NULL);
+        return;
+    }
+    if (!ctx->crew)
+        add_job (ctx, msg, &job);
+    else if (show (ctx, msg, &job) < 0)
+        flux_respond_error (ctx->h, msg, errno,
+                            errno == EAGAIN ? "too many submissions wait for plugins"
+                                            : NULL);
+}
+
+/* --- hosts --- */
+
+static size_t payload_size (const flux_msg_t *msg)
+{
+    const void *data;
+    size_t len = 0;
+
+    return flux_msg_get_payload (msg, &data, &len) < 0 ? 0 : len;
+}
+
+/* Where there is no R, the scheduler has to say. */
+static void learn_hosts (struct ctx *ctx, flux_future_t *f)
+{
+    const char *s;
+    struct rset *r = NULL;
+    struct hostlist *hosts = NULL;
+
+    if (flux_kvs_lookup_get (f, &s) == 0 && s && (r = rset_decode (s, NULL)))
+        hosts = rset_nodelist (r);
+    ingest_set_hosts (&ctx->ingest, hosts);
+    hostlist_destroy (hosts);
+    rset_destroy (r);
+}
+
+/* Whoever waits is submitted, or told to try again. */
+static void end_wait (struct ctx *ctx)
+{
+    const flux_msg_t *msg;
+
+    flux_future_destroy (ctx->f_hosts);
+    ctx->f_hosts = NULL;
+    while ((msg = flux_msglist_pop (ctx->unsure))) {
+        ctx->bytes -= payload_size (msg);
+        if (ctx->ending)
+            flux_respond_error (ctx->h, msg, EAGAIN, ENDING);
+        else
+            take_request (ctx, msg, true);
+        flux_msg_decref (msg);
+    }
+}
+
+static void submit_unsure (flux_future_t *f, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    learn_hosts (ctx, f);
+    end_wait (ctx);
+    ctx->ingest.any_host = false;
+}
+
+static int wait_for_hosts (struct ctx *ctx, const flux_msg_t *msg)
+{
+    if (!ctx->unsure && !(ctx->unsure = flux_msglist_create ()))
+        return -1;
+    if (!ctx->f_hosts
+        && (!(ctx->f_hosts =
+                  flux_kvs_lookup (ctx->h, KVS_PRIMARY_NAMESPACE, 0, "resource.R"))
+            || flux_future_then (ctx->f_hosts, -1., submit_unsure, ctx) < 0)) {
+        flux_future_destroy (ctx->f_hosts);
+        ctx->f_hosts = NULL;
+        return -1;
+    }
+    if (flux_msglist_append (ctx->unsure, msg) < 0)
+        return -1;
+    ctx->bytes += payload_size (msg);
+    return 0;
+}
+
+static void submit_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                       void *arg)
+{
+    struct ctx *ctx = arg;
+
     if (ctx->ending) {
-        flux_respond_error (h, msg, EAGAIN,
-                            "job-ingest ends: try again when module "
-                            "job-ingest is loaded");
+        flux_respond_error (h, msg, EAGAIN, ENDING);
         return;
     }
     if (ctx->bytes > MAX_BYTES) {
         flux_respond_error (h, msg, EAGAIN, "too many submissions are on their way");
         return;
     }
-    if (flux_msg_get_cred (msg, &cred) < 0 || flux_request_decode (msg, NULL, &s) < 0
-        || ingest_decode (&ctx->ingest, s, cred, flux_reactor_time (), &job, &error)
-               < 0) {
-        flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
-        return;
-    }
-    if (!ctx->crew)
-        add_job (ctx, msg, &job);
-    else if (show (ctx, msg, &job) < 0)
-        flux_respond_error (h, msg, errno,
-                            errno == EAGAIN ? "too many submissions wait for plugins"
-                                            : NULL);
+    take_request (ctx, msg, false);
 }
 
 /* Whoever has asked the one that goes is told to try again. */
@@ -591,6 +675,7 @@ static void finish (struct ctx *ctx)
     flux_reactor_t *r = flux_get_reactor (ctx->h);
 
     ctx->ending = true;
+    end_wait (ctx);
     crew_destroy (ctx->crew);
     ctx->crew = NULL;
     while (ctx->open || ctx->in_flight > 0)
@@ -627,6 +712,8 @@ done:
     flux_watcher_destroy (ctx.prepare);
     crew_destroy (ctx.crew);
     batch_destroy (ctx.open);
+    flux_future_destroy (ctx.f_hosts);
+    flux_msglist_destroy (ctx.unsure);
     ingest_fini (&ctx.ingest);
     ingest_fini (&ctx.again);
     stages_fini (&ctx.stages);

@@ -73,6 +73,29 @@ flux_future_t *flux_kvs_commit (flux_t *handle, const char *ns, int flags,
     return f;
 }
 
+static flux_future_t *R_asked; /* the lookup of R that waits, or NULL */
+static int nasked;
+static const char *R_text;
+
+flux_future_t *flux_kvs_lookup (flux_t *handle, const char *ns, int flags,
+                                const char *key)
+{
+    flux_future_t *f = flux_future_create (NULL, NULL);
+
+    assert_non_null (f);
+    assert_string_equal (key, "resource.R");
+    assert_null (R_asked);
+    flux_future_set_flux (f, handle);
+    nasked++;
+    return R_asked = f;
+}
+
+int flux_kvs_lookup_get (flux_future_t *f, const char **value)
+{
+    *value = R_text;
+    return flux_future_get (f, NULL);
+}
+
 /* --- job-manager --- */
 
 static void submit_request (flux_t *handle, flux_msg_handler_t *mh,
@@ -110,7 +133,8 @@ static int begin (void **state)
     jobid_gen_init (&ctx.ingest.gen, 0, (uint64_t)(flux_reactor_time () * 1000), 0);
     ctx.prepare = flux_prepare_watcher_create (flux_get_reactor (h), prepare_cb, &ctx);
     flux_watcher_start (ctx.prepare);
-    ncommits = ntold = njobs = 0;
+    ncommits = ntold = njobs = nasked = 0;
+    R_asked = NULL;
     at_once = false;
     return flux_msg_handler_addvec (h, spec, &ctx, &ctx.handlers) < 0
                    || flux_msg_handler_addvec (h, manager, NULL, &manager_handlers) < 0
@@ -133,6 +157,7 @@ static int end (void **state)
     flux_msg_handler_delvec (ctx.handlers);
     flux_msg_handler_delvec (manager_handlers);
     flux_watcher_destroy (ctx.prepare);
+    flux_msglist_destroy (ctx.unsure);
     ingest_fini (&ctx.ingest);
     ingest_fini (&ctx.again);
     flux_close (h);
@@ -185,6 +210,20 @@ static void commit_says (int n, int errnum, const char *text)
         flux_future_fulfill_error (commits[n], errnum, text);
     else
         flux_future_fulfill (commits[n], NULL, NULL);
+    settle ();
+}
+
+static void R_is (const char *text)
+{
+    flux_future_t *f = R_asked;
+
+    assert_non_null (f);
+    R_asked = NULL;
+    R_text = text;
+    if (text)
+        flux_future_fulfill (f, NULL, NULL);
+    else
+        flux_future_fulfill_error (f, ENOENT, NULL);
     settle ();
 }
 
@@ -452,6 +491,68 @@ static void too_many_bytes_try_again (void **state)
     has_id (2, id_told (1, 0));
 }
 
+#define WANTS(host) SPEC ("\"constraints\":{\"hostlist\":[\"" host "\"]}")
+#define R(hosts, ranks)                                                                \
+    "{\"version\":1,\"execution\":{\"R_lite\":[{\"rank\":\"" ranks                     \
+    "\",\"children\":{\"core\":\"0\"}}],\"nodelist\":[\"" hosts "\"],\"starttime\":0," \
+    "\"expiration\":0}}"
+#define NO_HOST "host constraint contains invalid hosts: host 'b' not found"
+
+/* R is read once for all that wait, and again for a host that it had not. */
+static void an_unknown_host_is_looked_for (void **state)
+{
+    int a = submit (WANTS ("a")), b = submit (WANTS ("b"));
+
+    settle ();
+    assert_int_equal (ncommits, 0);
+    R_is (R ("a", "0"));
+    has_failed (b, EPERM, NO_HOST);
+    is_waiting (a);
+    at_once = true;
+    commit_says (0, 0, NULL);
+    settle ();
+    has_id (a, id_told (0, 0));
+    a = submit (WANTS ("a"));
+    settle ();
+    settle ();
+    assert_int_equal (nasked, 1);
+    has_id (a, id_told (1, 0));
+    b = submit (WANTS ("b"));
+    settle ();
+    is_waiting (b);
+    R_is (R ("[a-b]", "0-1"));
+    settle ();
+    has_id (b, id_told (2, 0));
+    assert_int_equal (nasked, 2);
+}
+
+static void without_R_the_scheduler_has_to_say (void **state)
+{
+    int job = submit (WANTS ("a"));
+
+    at_once = true;
+    settle ();
+    R_is (NULL);
+    settle ();
+    has_id (job, id_told (0, 0));
+    job = submit (WANTS ("b")); /* there may be one now */
+    settle ();
+    R_is (R ("a", "0"));
+    has_failed (job, EPERM, NO_HOST);
+}
+
+static void the_end_waits_for_no_host (void **state)
+{
+    int job = submit (WANTS ("a"));
+
+    settle ();
+    flux_future_incref (R_asked);
+    finish (&ctx);
+    settle ();
+    has_failed (job, EAGAIN, ENDING);
+    flux_future_destroy (R_asked);
+}
+
 /* Whoever was not told that he is refused is submitted. */
 static void the_end_finishes_what_was_begun (void **state)
 {
@@ -484,6 +585,9 @@ int main (void)
         test_with_ctx (a_batch_has_as_many_as_configured),
         test_with_ctx (what_is_wrong_is_refused_at_once),
         test_with_ctx (too_many_bytes_try_again),
+        test_with_ctx (an_unknown_host_is_looked_for),
+        test_with_ctx (without_R_the_scheduler_has_to_say),
+        test_with_ctx (the_end_waits_for_no_host),
         test_with_ctx (the_end_finishes_what_was_begun),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

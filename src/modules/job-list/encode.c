@@ -4,7 +4,6 @@
 #include "base/json/jsonout.h"
 #include "core/kvs/treetext.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -116,17 +115,16 @@ static bool begin (struct encoder *e, int attr, bool is_set)
 {
     if (!is_set || !(e->attrs & (uint64_t)1 << attr))
         return false;
-    buf_addc (e->b, ',');
-    buf_addc (e->b, '"');
+    buf_add (e->b, ",\"", 2);
     buf_adds (e->b, job_attrs[attr]);
-    buf_adds (e->b, "\":");
+    buf_add (e->b, "\":", 2);
     return true;
 }
 
 static void add_int (struct encoder *e, int attr, bool is_set, int64_t n)
 {
     if (begin (e, attr, is_set))
-        buf_printf (e->b, "%" PRId64, n);
+        buf_addi (e->b, n);
 }
 
 static void add_real (struct encoder *e, int attr, bool is_set, double x)
@@ -193,7 +191,8 @@ void job_encode (const struct job *job, uint64_t attrs, struct buf *b)
 {
     struct encoder e = { b, attrs };
 
-    buf_printf (b, "{\"id\":%" PRIu64, job->id);
+    buf_adds (b, "{\"id\":");
+    buf_addu (b, job->id);
     add_int (&e, A_USERID, true, job->userid);
     add_int (&e, A_URGENCY, true, job->urgency);
     add_int (&e, A_PRIORITY, job->has_priority, job->priority);

@@ -10,7 +10,7 @@
 
 #include <flux/core.h>
 
-#define RESPONSE_MAX (1024 * 1024) /* bytes of one streamed response */
+#define RESPONSE_MAX (256 * 1024) /* bytes of one streamed response */
 #define DEFERRED_MAX 4096
 #define ID_WAITERS_MAX 65536
 

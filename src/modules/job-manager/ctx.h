@@ -112,6 +112,8 @@ void wait_answer (void *waiter, int errnum, const struct wait_result *res, void 
 extern const struct flux_msg_handler_spec queue_handlers[];
 void queue_turn (struct ctx *ctx);
 int queue_restore (struct ctx *ctx);
+/* There was an instance before, with jobs: what the configuration wants then. */
+void queue_restarted (struct ctx *ctx);
 int queue_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error);
 
 /* purge.c */

@@ -684,6 +684,8 @@ int mod_main (flux_t *h, int argc, char *argv[])
     }
     if (queue_restore (&ctx) < 0 || restart_from_kvs (&ctx) < 0)
         goto done;
+    if (ctx.m->max_jobid > 0)
+        queue_restarted (&ctx);
     init_epoch (&ctx);
     rc = run (&ctx);
 done:

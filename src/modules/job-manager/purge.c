@@ -262,6 +262,7 @@ int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *err
         { "inactive-num-limit", JSON_KIND_INTEGER },
         /* at most so many old events for readers that come: none are kept */
         { "journal-size-limit", JSON_KIND_INTEGER },
+        { "stop-queues-on-restart", JSON_KIND_BOOLEAN },
         /* who reads these checks them */
         { "plugins", JSON_KIND_ANY },
         { "housekeeping", JSON_KIND_ANY },

@@ -136,6 +136,17 @@ static void change_save (struct change *c)
     flux_kvs_txn_destroy (txn);
 }
 
+static void stop_all (struct jobqueues *queues)
+{
+    list_foreach (&queues->queues, l) {
+        struct jobqueue *jq = container_of (l, struct jobqueue, link);
+
+        if (jq->started)
+            jobqueue_set_started (jq, false, "Automatically stopped due to restart",
+                                  false);
+    }
+}
+
 int queue_restore (struct ctx *ctx)
 {
     flux_future_t *f = flux_kvs_lookup (ctx->h, NULL, 0, KEY);
@@ -147,6 +158,17 @@ int queue_restore (struct ctx *ctx)
         flux_log_error (ctx->h, KEY);
     flux_future_destroy (f);
     return 0;
+}
+
+void queue_restarted (struct ctx *ctx)
+{
+    int stop = 0;
+
+    if (flux_conf_unpack (flux_get_conf (ctx->h), NULL, "{s?{s?b}}", "job-manager",
+                          "stop-queues-on-restart", &stop)
+            == 0
+        && stop)
+        stop_all (&ctx->m->queues);
 }
 
 /* One queue, or all, or the anonymous one. */

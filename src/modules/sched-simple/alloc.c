@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/hashmap.h"
 #include "bits.h"
 
@@ -49,14 +50,6 @@ struct alloc {
     int *picked;              /* scratch: a node index each */
     int *picked_slots;
 };
-
-static int set_error (flux_error_t *error, const char *text)
-{
-    if (error)
-        snprintf (error->text, sizeof (error->text), "%s", text);
-    errno = EINVAL;
-    return -1;
-}
 
 static void eligible_fini (struct eligible *e)
 {
@@ -357,7 +350,8 @@ static int count_slots (const struct jobspec *js, int cores, int gpus)
     return n;
 }
 
-static bool fits_kinds (const struct eligible *e, const struct jobspec *js)
+/* Nodes, or slots, that there would be for the job if nothing else ran. */
+static long count_fitting (const struct eligible *e, const struct jobspec *js)
 {
     long total = 0;
 
@@ -369,7 +363,33 @@ static bool fits_kinds (const struct eligible *e, const struct jobspec *js)
         else
             total += (long)n * k->count;
     }
-    return total >= (js->nnodes > 0 ? js->nnodes : js->nslots);
+    return total;
+}
+
+/* False with *error. */
+static bool fits_kinds (const struct eligible *e, const struct jobspec *js,
+                        flux_error_t *error)
+{
+    long total = count_fitting (e, js);
+    int wanted = js->nnodes > 0 ? js->nnodes : js->nslots;
+    char gpus[32] = "";
+
+    if (total >= wanted)
+        return true;
+    if (js->gpus_per_slot > 0)
+        snprintf (gpus, sizeof (gpus), " and %d GPU(s)", js->gpus_per_slot);
+    if (js->nnodes > 0)
+        error_text (error,
+                    "unsatisfiable request: need %d node(s) with %d slot(s) of %d "
+                    "core(s)%s, there are %ld",
+                    wanted, js->slots_per_node, js->cores_per_slot, gpus, total);
+    else
+        error_text (error,
+                    "unsatisfiable request: need %d slot(s) of %d core(s)%s, there are "
+                    "%ld",
+                    wanted, js->cores_per_slot, gpus, total);
+    errno = EINVAL;
+    return false;
 }
 
 int alloc_feasible (struct alloc *a, const struct jobspec *js, flux_error_t *error)
@@ -378,9 +398,7 @@ int alloc_feasible (struct alloc *a, const struct jobspec *js, flux_error_t *err
 
     if (!e)
         return -1;
-    if (!fits_kinds (e, js))
-        return set_error (error, "unsatisfiable request");
-    return 0;
+    return fits_kinds (e, js, error) ? 0 : -1;
 }
 
 /* A walk over nodes, in order of preference. */
@@ -563,10 +581,8 @@ struct rset *alloc_alloc (struct alloc *a, const struct jobspec *js,
 
     if (!e)
         return NULL;
-    if (!fits_kinds (e, js)) {
-        set_error (error, "unsatisfiable request");
+    if (!fits_kinds (e, js, error))
         return NULL;
-    }
     if ((long)js->nslots * js->cores_per_slot <= a->free_cores)
         n = js->nnodes > 0 ? pick_nodes (a, e, js) : pick_slots (a, e, js);
     if (n == 0) {

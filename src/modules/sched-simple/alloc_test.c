@@ -174,7 +174,8 @@ static void test_constraints (void **state)
     assert_int_equal (errno, ENOSPC);
     js.nslots = 3;
     assert_int_equal (alloc_feasible (a, &js, &error), -1);
-    assert_string_equal (error.text, "unsatisfiable request");
+    assert_string_equal (
+        error.text, "unsatisfiable request: need 3 slot(s) of 1 core(s), there are 2");
     json_decref (js.constraints);
     js.nslots = 1;
     js.constraints = json_pack ("{s:[s]}", "hostlist", "n3");

@@ -202,7 +202,7 @@ static int compile_op (struct compiler *k, struct constraint *c, const char *op,
         c->values = json_incref (values);
         return (c->op = strdup (op)) ? 0 : -1;
     }
-    error_text (error, "unknown constraint operator: %.80s", op);
+    error_text (error, "unknown constraint operator '%.80s'", op);
     return invalid ();
 }
 
@@ -246,6 +246,41 @@ struct constraint *constraint_compile (json_t *o, const struct constraint_ops *o
     if (!(c = compile (&k, o, error)) && error && !error->text[0])
         error_text (error, "%s", strerror (errno));
     return c;
+}
+
+/* What is not asked for is excluded. */
+static int append_hosts (const struct constraint *c, bool asked, struct hostlist *hosts)
+{
+    if (c->kind == HOSTS && asked)
+        return hostlist_append_list (hosts, c->hostlist);
+    for (size_t i = 0; i < c->count; i++)
+        if (append_hosts (c->children[i], asked == (c->kind != NONE), hosts) < 0)
+            return -1;
+    return 0;
+}
+
+static bool is_none (const char *name, void *arg)
+{
+    return false;
+}
+
+static unsigned int is_no_rank (void *arg)
+{
+    return 0;
+}
+
+int constraint_check (json_t *o, struct hostlist *hosts, flux_error_t *error)
+{
+    static const struct constraint_ops ops = { .property = is_none,
+                                               .host = is_none,
+                                               .rank = is_no_rank };
+    struct constraint *c = constraint_compile (o, &ops, error);
+    int rc = c ? 0 : -1;
+
+    if (c && append_hosts (c, true, hosts) < 0)
+        rc = error_fail (error, ENOMEM, "out of memory");
+    constraint_destroy (c);
+    return rc;
 }
 
 /* All of them. */

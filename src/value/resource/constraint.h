@@ -2,6 +2,7 @@
 #ifndef VALUE_CONSTRAINT_H
 #define VALUE_CONSTRAINT_H
 
+#include <flux/hostlist.h>
 #include <flux/types.h>
 #include <jansson.h>
 
@@ -26,6 +27,11 @@ struct constraint *constraint_compile (json_t *o, const struct constraint_ops *o
                                        flux_error_t *error);
 void constraint_destroy (struct constraint *c);
 bool constraint_match (const struct constraint *c, void *arg);
+
+/* Can any scheduler read it: has it the operators of RFC 31 only, with values that are such?
+ * What it says of hosts, but for those that it excludes, is appended to hosts (borrowed).
+ * -1 with EINVAL (ENOMEM) and *error. */
+int constraint_check (json_t *o, struct hostlist *hosts, flux_error_t *error);
 
 /* Query text to RFC 31 JSON, new reference. Aliases such as host: for
  * hostlist: are resolved. default_op is used for a term without one. */

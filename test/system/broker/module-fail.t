@@ -15,6 +15,8 @@ echo 'not a module' >bad/content.so
 testmod=$FLUX_TEST_BUILD/src/broker/testmod.so
 # One of rc1 that does not start ends the instance, with a line.
 fails 'of rc1' 1 '^broker.err\[0\]: rc1: load content: .*bad/content.so' \
+    env FLUX_MODULE_PATH_PREPEND="$DIR/bad" flux start true
+succeeds 'what is installed goes before FLUX_MODULE_PATH' \
     env FLUX_MODULE_PATH="$DIR/bad" flux start true
 fails 'a module that says nothing but errno' 1 'Operation not permitted' \
     flux module load "$testmod" fail

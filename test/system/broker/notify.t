@@ -39,6 +39,20 @@ is 'it takes longer to end, but comes nearer' "$(printf '%s' "$all" |
 is 'nobody is told if that is not wanted' '' listen "$DIR/socket3" flux start true
 is 'the program has nothing to tell' '' \
     sh -c 'NOTIFY_SOCKET=/nosuch flux start -Sbroker.sd-notify=1 printenv NOTIFY_SOCKET;:'
+like 'what is dumped and restored is told' '^STATUS=run: dumped 10[0-9]{3} keys$' sh -c "
+    python3 listen.py '$DIR/socket4' flux start -Sbroker.sd-notify=1 sh -c '
+        seq 1 10000 | sed \"s/.*/d&.k=1/\" | xargs flux kvs put
+        flux dump -q --sd-notify x.tar; flux restore -q --sd-notify --key=back x.tar
+        flux dump -q y.tar' | tee told"
+like 'each once more at its end' '^2 2$' sh -c \
+    'echo $(grep -c ": dumped" told) $(grep -c "^STATUS=run: restored" told)'
+like 'so is the dump at the end' '^STATUS=finalize: dumped [0-9]+ keys EXTEND_TIMEOUT_USEC=90000000$' \
+    listen "$DIR/socket5" flux start -Sbroker.sd-notify=1 -Sbroker.sd-stop-timeout=1.5m \
+    -Scontent.dump=z.tar true
+fails 'guests have nothing to say' 1 'owner credentials' \
+    flux start env FLUX_HANDLE_ROLEMASK=0x2 flux python -c '
+import flux
+flux.Flux().rpc("state-machine.sd-notify", {"status": "x"}).get()'
 fails 'nobody to tell' 1 'broker.sd-notify: NOTIFY_SOCKET is not set' \
     flux start -Sbroker.sd-notify=1 true
 fails 'no socket' 1 'NOTIFY_SOCKET is no name of a socket' \

@@ -54,6 +54,7 @@ flux job memo ID a=b
 flux job purge ID
 flux job purge --force ID
 flux job raise ID
+flux job cancel ID
 flux job status ID
 flux job status -v ID
 flux job taskmap ID

@@ -45,6 +45,8 @@ refused () {
 refused 'a text where a list is expected' 'queues.x.requires.*(array|list)' \
     '[queues.x]\nrequires = "str"\n'
 refused 'a number in such a list' 'queues.x.requires' '[queues.x]\nrequires = [5]\n'
+refused 'what is no property' "queues.x.requires: 'bad!' is no property" \
+    '[queues.x]\nrequires = ["bad!"]\n'
 refused 'a queue that is no table' 'queues' 'queues = 5\n'
 refused 'an unknown key of a queue' 'queues.x.*nosuch' '[queues.x]\nnosuch = 1\n'
 refused 'an unknown key of the policy' 'policy.*nosuch' '[policy]\nnosuch = 1\n'
@@ -79,6 +81,11 @@ default_connect = "tcp://%h:%p"
 EOT
 fails 'refused: a certificate that is not there' 1 'bootstrap.curve_cert: /nosuch/cert: No such' \
     flux broker -Sbroker.boot-method=config --config-path=bad true
+
+sed '/nosuch"}/s/, {host = "nosuch"}//' bad/x.toml >alone.toml
+fails 'refused: nor one that a single broker would not need' 1 \
+    'bootstrap.curve_cert: /nosuch/cert: No such' \
+    flux broker -Sbroker.boot-method=config --config-path=alone.toml true
 
 # A prolog and an epilog for each job.
 cat >perilog/p.toml <<EOT

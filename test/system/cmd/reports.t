@@ -42,8 +42,14 @@ is 'a wrapped command with words that look like directives' 'echo #flux: -n2' sh
 fails 'a wrapped script with a NUL' 1 'ERROR: standard input: not a script: .* NUL' sh -c \
     'printf "true\0false\n" | flux batch -n1 --wrap --dry-run'
 printf '#!/bin/sh\n#flux: -n1 --wrap\ntrue\n' >wraps.sh
-fails 'directives: wrap is none' 1 'ERROR: script: --wrap is no directive' \
+fails 'directives: wrap is none' 1 'ERROR: wraps.sh: --wrap is no directive' \
     flux batch --dry-run wraps.sh
+printf '#!/bin/sh\n#flux: -n1\n#flux: --nosuch\ntrue\n' >unknown.sh
+fails 'directives: who is told of an unknown option is told where' 2 \
+    'ERROR: unknown.sh: its directives are no options' flux batch --dry-run unknown.sh
+printf '#!/bin/sh\n#flux: -n1 "x\ntrue\n' >unclosed.sh
+fails 'directives: file and line' 1 'ERROR: unclosed.sh: line 2: no closing quotation' \
+    flux batch --dry-run unclosed.sh
 is 'bulksubmit: without a command it is {}' 'true false' sh -c \
     'echo $(flux bulksubmit --dry-run ::: true false | grep -oE "(true|false)$")'
 

@@ -29,7 +29,7 @@ flux cancel "$id" "$held"
 flux job wait-event "$id" clean >/dev/null
 fails 'of a job that does not run' 1 'not running|inactive|no .*ranks|not active' \
     flux job proctable "$id"
-fails 'of no job' 1 'No such file' flux job proctable 1234
+fails 'of no job' 1 'job 1234 not found' flux job proctable 1234
 fails 'of none' 1 'Usage' flux job proctable
 
 # Whoever may run tasks on other terminals, too.

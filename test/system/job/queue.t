@@ -48,6 +48,11 @@ EOF
     timeout 60 flux start -Sstatedir="$PWD/state" -c two.toml sh kept.sh >first.out 2>&1
     timeout 60 flux start -Sstatedir="$PWD/state" -c two.toml \
         sh -c 'flux queue status --all; flux queue status -a b' >second.out 2>&1
+    mkdir fresh
+    { printf '[job-manager]\nstop-queues-on-restart = true\n'; cat two.toml; } >stop.toml
+    timeout 60 flux start -Sstatedir="$PWD/fresh" -c stop.toml \
+        sh -c 'flux submit -q b true; flux queue status --all' >fresh.out 2>&1
+    timeout 60 flux start -Sstatedir="$PWD/fresh" -c stop.toml flux queue status --all >again.out 2>&1
 fi
 under_flux 2
 
@@ -86,6 +91,9 @@ a: Scheduling is stopped: kept
 b: Job submission is disabled: kept
 b: Scheduling is started' sed -n 1,4p second.out
 like 'all, or one' '--all and the name of a queue exclude each other$' cat second.out
+like 'a start is no restart' '^b: Scheduling is started$' cat fresh.out
+is 'a restart stops the queues, where that is wanted' 'a: Scheduling is stopped: Automatically stopped due to restart
+b: Scheduling is stopped: Automatically stopped due to restart' grep Scheduling again.out
 is 'status' 'Job submission is enabled
 Scheduling is started' flux queue status
 is 'status -v' 'Job submission is enabled

@@ -139,8 +139,24 @@ like 'a job that can never run is denied' 'unsatisfiable request' \
     event "$(flux submit -n 1000 true)" exception
 like 'a rank can be asked for' 'resource_summary":"rank2/core0"' \
     event "$(flux submit --requires=rank:2 true)" alloc
-like 'an unknown host is denied' 'unsatisfiable request' \
-    event "$(flux submit --requires=host:nosuch true)" exception
+fails 'an unknown host is refused' 1 \
+    "^flux-submit: ERROR: host constraint contains invalid hosts: host 'nosuch' not found$" \
+    flux submit --requires=host:nosuch true
+fails 'on each rank' 1 "hosts 'x\[1-2\]' not found" \
+    flux exec -r1 flux run --requires="host:$(hostname),x[1-2]" true
+fails 'also where others have answered' 1 "host 'nosuch' not found" \
+    flux submit --requires=host:nosuch true
+like 'hosts that are excluded may be unknown' 'finish status=0' \
+    event "$(flux submit --requires="host:$(hostname) -host:nosuch" true)" finish
+fails 'an unknown operator is refused' 1 "^flux-submit: ERROR: unknown constraint operator 'foo'$" \
+    flux submit --requires=foo:bar true
+fails 'so are ranks that are none' 1 "invalid idset 'x'" flux submit --requires=rank:x true
+fails 'a batch script is a job, too' 1 "host 'nosuch' not found" \
+    flux batch -n1 --requires=host:nosuch --wrap true
+like 'who need not be validated is told by the scheduler' 'unsatisfiable request' \
+    event "$(flux submit --flags=novalidate --requires=host:nosuch true)" exception
+like 'a property that nobody has is denied' 'unsatisfiable request' \
+    event "$(flux submit --requires=nosuch true)" exception
 like 'whole nodes' 'rank\[0-3\]/core' event "$(flux submit -N4 true)" alloc
 succeeds 'all cores' flux run -n "$cores" true
 

@@ -67,7 +67,13 @@ is 'a mode as published' 644 stat -c %a x/t/big
 succeeds 'restore to a key' flux restore -q --key=back one.tar
 values t >before
 values back.t >after
+for n in 1 16; do
+    flux restore -q --maxreqs=$n --key=by$n one.tar
+    values by$n.t >after$n
+done
 is 'all is there again' '' diff before after
+is 'whether one batch at a time is stored' '' diff before after1
+is 'or many' '' diff before after16
 is 'an empty directory, too' '' flux kvs ls back.t.hollow
 like 'and a link with its namespace' 'other::x' flux kvs readlink back.t.nslink
 succeeds 'a large directory takes more keys' flux kvs put back.t.many.k301=301
@@ -121,6 +127,7 @@ is 'a dump while others commit is of one root' '' sh -c 'cat torn 2>/dev/null; t
 # Refusals
 fails 'no suffix' 1 '^flux-dump: nosuffix: the suffix names no format' flux dump nosuffix
 fails 'no such directory' 1 '^flux-dump: no/such/x.tar: No such file' flux dump no/such/x.tar
+fails 'maxreqs of a restore' 1 'from 1 to 256' flux restore --maxreqs=0 --key=x one.tar
 fails 'maxreqs' 1 'at least 1' flux dump --maxreqs=0 x.tar
 fails 'no operand' 1 'Usage' flux dump
 fails 'neither key nor checkpoint' 1 'one of --checkpoint and --key' flux restore one.tar

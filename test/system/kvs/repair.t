@@ -28,8 +28,13 @@ start sh -c '
     flux content checkpoint list -n >bare
     flux content checkpoint list -j >json
     flux fsck -r nothex 2>nothex
+    flux fsck --maxreqs=0 2>no-requests
+    flux fsck --maxreqs=1 >one-at-a-time 2>&1
+    flux fsck >many-at-a-time 2>&1
     flux fsck --repair 2>at-work'
 like 'a root by its reference' ' 0 damaged$' cat root-checked
+like 'no requests' '^flux-fsck: --maxreqs: at least 1' cat no-requests
+is 'one at a time finds the same' "$(cat many-at-a-time)" cat one-at-a-time
 like 'no reference' "^flux-fsck: --rootref: 'nothex' is no reference" cat nothex
 like 'an instance at work is not repaired' 'the instance is at work' cat at-work
 like 'checkpoints have a header' '^TIME +SEQUENCE  ROOTREF$' cat list
@@ -46,7 +51,7 @@ start --recovery="$S" flux fsck >checked 2>&1
 for key in part whole d many; do
     like "$key is named" "^flux-fsck: $key: " cat checked
 done
-succeeds 'repair' flux start --recovery="$S" flux fsck --repair
+succeeds 'repair' flux start --recovery="$S" flux fsck -R
 cp .out repaired
 like 'a value in pieces' '^part: 2 of 3 pieces are in lost\+found$' cat repaired
 like 'a value of which nothing is left' '^whole: 0 of 1 pieces' cat repaired

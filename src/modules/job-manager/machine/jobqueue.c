@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/json/keys.h"
 #include "value/fsd.h"
+#include "value/resource/rset.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -239,9 +240,15 @@ static int check_requires (json_t *requires, const char *where, flux_error_t *er
         return bad (error, where, "must be a list of properties");
     if (json_array_size (requires) > REQUIRES_MAX)
         return bad (error, where, "has more than 1024 properties");
-    json_array_foreach (requires, i, o)
-        if (!json_is_string (o))
+    json_array_foreach (requires, i, o) {
+        const char *s = json_string_value (o);
+
+        if (!s)
             return bad (error, where, "must be a list of properties");
+        if (!*s || s[strcspn (s, PROPERTY_REFUSED)])
+            return error_fail (error, EINVAL, "config: %s: '%.60s' is no property",
+                               where, s);
+    }
     return 0;
 }
 

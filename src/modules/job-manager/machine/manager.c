@@ -194,6 +194,14 @@ void manager_emit_plain (struct manager *m, struct job *job, enum event_type typ
     manager_emit (m, job, &ev);
 }
 
+void manager_debug (struct manager *m, struct job *job, const char *name)
+{
+    struct event ev = { .type = EV_OTHER, .name = name };
+
+    if (job->flags & FLUX_JOB_DEBUG)
+        manager_emit (m, job, &ev);
+}
+
 static int64_t priority_of (int urgency)
 {
     if (urgency == FLUX_JOB_URGENCY_HOLD)
@@ -279,6 +287,7 @@ static void start (struct manager *m, struct job *job)
         return;
     job->exec_sent = true;
     job->exec_owed = false;
+    manager_debug (m, job, "debug.start-request");
     m->ops->exec_start (
         job, job->started || (m->exec_keeps && (job->restarted || job->exec_had)),
         m->arg);

@@ -16,6 +16,8 @@ char *span_dup (struct span s);
 struct job *manager_new_job (struct manager *m, flux_jobid_t id, struct span jobspec,
                              struct span env, flux_error_t *error);
 /* An event that says nothing but its name. */
+/* Where the job was submitted with the flag debug: what goes on between events. */
+void manager_debug (struct manager *m, struct job *job, const char *name);
 void manager_emit_plain (struct manager *m, struct job *job, enum event_type type);
 /* It is known no longer. */
 void manager_forget (struct manager *m, struct job *job);

@@ -46,6 +46,7 @@ void manager_offer (struct manager *m)
         heap_remove (&job->jobqueue->waiting, &job->queue_node);
         heap_insert (&m->allocs, &job->alloc_node);
         job->alloc_canceled = false;
+        manager_debug (m, job, "debug.alloc-request");
         m->ops->sched_alloc (job, m->arg);
     }
 }

@@ -49,6 +49,9 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> object:
+    if name in _HOMES and name not in _HOME:  # flux.job.list, of those who import flux.job only
+        __import__("flux.job." + name)
+        return sys.modules["flux.job." + name]
     if name not in _HOME:
         raise AttributeError(f"module 'flux.job' has no attribute {name!r}")
     home = "flux.job." + _HOME[name]
