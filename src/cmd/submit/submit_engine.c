@@ -50,6 +50,7 @@ struct submit {
     size_t printed;   /* ids of jobs before this one are printed */
     size_t in_flight; /* submissions without an answer */
     size_t waiting;   /* jobs that were accepted and are not done */
+    size_t followed;  /* logs of shells */
     struct idmap *by_id;
     struct idmap *early; /* id to array of journal entries */
     flux_future_t *journal;
@@ -74,9 +75,15 @@ static bool wants_exec (const struct submit *s)
     return s->wait_exec || s->opt->verbose > 2;
 }
 
+/* They are shown to their end, which may be heard of after that of their jobs. */
+static bool shows_exec (const struct submit *s)
+{
+    return s->opt->verbose > 2 && !s->opt->wait_event && s->followed > 0;
+}
+
 static void check_end (struct submit *s)
 {
-    if (s->exhausted && s->in_flight == 0 && s->waiting == 0
+    if (s->exhausted && !shows_exec (s) && s->in_flight == 0 && s->waiting == 0
         && (!s->watch || watch_idle (s->watch)))
         flux_reactor_stop (flux_get_reactor (s->h));
 }
@@ -321,6 +328,8 @@ static void exec_cb (flux_future_t *f, void *arg)
             cmd_die ("ERROR: %s: %s", cmd_f58 (job->id), cmd_future_error (f));
         job->exec = NULL;
         flux_future_destroy (f);
+        s->followed--;
+        check_end (s);
         return;
     }
     json_t *entry = eventlog_entry_decode (line, strlen (line));
@@ -340,6 +349,7 @@ static void follow_exec (struct job *job)
                                       FLUX_JOB_EVENT_WATCH_WAITCREATE);
     if (!job->exec || flux_future_then (job->exec, -1, exec_cb, job) < 0)
         cmd_die ("ERROR: %s: %s", cmd_f58 (job->id), strerror (errno));
+    job->s->followed++;
 }
 
 /* The events that are of use; null: all. */
