@@ -105,19 +105,19 @@ static int find_slot (const struct jobs_rows *rows, struct span key, int expecte
     return -1;
 }
 
+/* *v is as it was if that is none. */
 static bool read_value (struct jscan *s, struct jobs_value *v)
 {
     struct span text;
     bool flag;
-    char *string;
+    char *string, type = jscan_peek (s);
 
-    v->type = jscan_peek (s);
     text.s = s->p;
-    if (v->type == '"') {
+    if (type == '"') {
         if (!jscan_string_in_place (s, &string))
             return false;
         text = (struct span){ string, strlen (string) };
-    } else if (v->type == '0') {
+    } else if (type == '0') {
         if (!jscan_number (s, &text, &flag))
             return false;
     } else {
@@ -125,8 +125,7 @@ static bool read_value (struct jscan *s, struct jobs_value *v)
             return false;
         text.len = s->p - text.s;
     }
-    v->s = text.s;
-    v->len = text.len;
+    *v = (struct jobs_value){ .s = text.s, .len = text.len, .type = type };
     return true;
 }
 
