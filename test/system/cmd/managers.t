@@ -15,6 +15,12 @@ flux job wait-event "$id" clean >/dev/null
 states () {
     sh -c "flux jobs --suppress-header --format=\"{id.f58} {status_abbrev}\" --since=\"-15m\" --user=$USER"
 }
+# The list hears of an event when the KVS has it, as who waits for it does; which of the two
+# is first nobody knows.
+listed () {
+    while flux jobs -no '{status_abbrev}' "$1" | grep -q "$2"; do :; done
+}
+listed "$id" '[RC]$'
 is 'nextflow: two columns, the job is done' "$id CD" sh -c \
     "flux jobs --suppress-header --format='{id.f58} {status_abbrev}' --since=-15m --user=$USER"
 is 'nextflow: its log' "ran in $DIR/work" cat work/.command.log
@@ -22,9 +28,11 @@ is 'nextflow: limit and cores' '300 2' sh -c "flux job info $id jobspec |
     jq -r '\"\(.attributes.system.duration) \(.resources[0].with[0].count)\"'"
 id=$(flux submit sleep inf)
 flux job wait-event "$id" start >/dev/null
+listed "$id" '[DPS]$'
 like 'nextflow: it runs' "^$id R\$" states
 succeeds 'nextflow: it is killed' flux job cancel "$id"
 flux job wait-event "$id" clean >/dev/null
+listed "$id" '[RC]$'
 like 'nextflow: it was' "^$id CA\$" states
 
 # cctools: files by an archive, decimal ids in a pipe, one waitable job after the other.
@@ -99,16 +107,18 @@ names = {"R": "running", "S": "pending", "D": "pending", "C": "error", "CA": "er
 second = subprocess.run(["flux", "batch", "after.sh"], stdout=subprocess.PIPE, text=True).stdout
 second = int(JobID(second.splitlines()[-1].rstrip().lstrip().split()[-1]))
 first = int(JobID(sys.argv[1]))
-def look():
-    out = subprocess.run(["flux", "jobs", "-a", "--no-header"], stdout=subprocess.PIPE, text=True).stdout
-    rows = {int(JobID(line.split()[0])): line.split()[1:4] for line in out.splitlines()}
+def look(*states):
+    rows = {}
+    while [rows[i][2] if rows else None for i in (first, second)] != list(states):
+        out = subprocess.run(["flux", "jobs", "-a", "--no-header"], stdout=subprocess.PIPE, text=True).stdout
+        rows = {int(JobID(line.split()[0])): line.split()[1:4] for line in out.splitlines()}
     print(*(f"{rows[i][1]} {names[rows[i][2]]}" for i in (first, second)))
 subprocess.run(["flux", "job", "wait-event", str(first), "memo"], stdout=subprocess.DEVNULL)
-look()
+look("R", "D")
 open("go", "w").close()
 for job in first, second:
     subprocess.run(["flux", "job", "wait-event", str(job), "clean"], stdout=subprocess.DEVNULL)
-look()
+look("CD", "CD")
 EOP
 is 'pysqa: what it makes of the table' 'pysqa running pysqa pending
 pysqa finished pysqa finished' flux python pysqa.py "$first"
@@ -141,15 +151,17 @@ def spec(nested):
 jobs = [str(flux.job.submit(h, spec(n), waitable=False, urgency=16).f58) for n in (True, False)]
 flux.job.event_wait(h, flux.job.JobID(jobs[0]), "clean")
 flux.job.event_wait(h, flux.job.JobID(jobs[1]), "start")
-def states():
-    rpc = flux.job.list.JobList(h, ids=[flux.job.JobID(j) for j in jobs])
-    found = {str(info.id.f58): info.status_abbrev for info in rpc.jobs()}
+def states(*wanted):
+    found = {}
+    while [found.get(j) for j in jobs] != list(wanted):
+        rpc = flux.job.list.JobList(h, ids=[flux.job.JobID(j) for j in jobs])
+        found = {str(info.id.f58): info.status_abbrev for info in rpc.jobs()}
     print(*(found[j] for j in jobs), list(rpc.errors))
-states()
+states("CD", "R")
 for info in flux.job.list.JobList(h, ids=[flux.job.JobID(jobs[1])]).jobs():
     flux.job.cancel(h, int(info.id))
 flux.job.event_wait(h, flux.job.JobID(jobs[1]), "clean", raiseJobException=False)
-states()
+states("CD", "CA")
 print(open(f"step.{jobs[0]}.out").read().split(), open(f"step.{jobs[1]}.out").read().split())
 EOP
 is 'maestro: submission, states, cancel, output' "CD R []
@@ -167,18 +179,23 @@ js = job.JobspecV1.from_batch_command(script, "task", num_slots=2, num_nodes=2)
 js.stdout, js.stderr = os.path.abspath("bee.out"), os.path.abspath("bee.err")
 js.environment = dict(os.environ)
 h = flux.Flux()
+def ended(jobid):
+    info = {"status": "RUN"}
+    while info["status"] in ("RUN", "CLEANUP"):
+        info = job.get_job(flux.Flux(), jobid)
+    return info
 jobid = job.submit(h, js)
 info = job.get_job(flux.Flux(), jobid)
 assert info["status"] in ("NEW", "DEPEND", "PRIORITY", "SCHED", "RUN", "CLEANUP"), info["status"]
 job.event_wait(h, jobid, "clean")
-info = job.get_job(flux.Flux(), jobid)
+info = ended(jobid)
 assert info["t_submit"] > 0 and info["runtime"] > 0
 print(info["name"], info["status"], open("main.out").read().split(), len(open("bee.out").read().split()))
 jobid = job.submit(h, job.JobspecV1.from_batch_command("#!/bin/sh\nsleep inf", "long", num_slots=1, num_nodes=1))
 job.event_wait(h, jobid, "start")
 job.cancel(h, jobid)
 job.event_wait(h, jobid, "clean", raiseJobException=False)
-print(job.get_job(flux.Flux(), jobid)["status"])
+print(ended(jobid)["status"])
 EOP
 is 'BEE: a task, and one that is canceled' "task COMPLETED ['main', 'main'] 2
 CANCELED" flux python bee.py
@@ -199,6 +216,7 @@ is 'LBANN: its own hosts' 2 sh -c 'flux alloc -N2 flux hostlist -e local | wc -w
 # AMS: an instance that waits, and where it is.
 id=$(flux batch --output 'x-{{id}}.log' --exclusive --nslots 1 --nodes 1 --wrap sleep inf)
 flux job wait-event "$id" memo >/dev/null
+listed "$id" '[DPS]$'
 is 'AMS: its state' RUN sh -c "flux jobs -o '{status}' $id | tail -1"
 like 'AMS: where it is' '^ssh://.*/local-0$' flux uri --remote "$id"
 is 'AMS: its log has its id' "x-$id.log" sh -c 'ls x-*.log'
