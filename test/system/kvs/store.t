@@ -7,7 +7,8 @@ new_state () {
     rm -rf "$S"
     mkdir "$S"
     flux start -Sstatedir="$S" sh -c 'flux kvs put a.b=1 &&
-        head -c 3000 /dev/urandom | flux kvs put -r big=- && flux kvs put c.d=2'
+        { printf x; head -c 2999 /dev/urandom; } | flux kvs put -r big=- &&
+        flux kvs put c.d=2'
 }
 # new_state, and then a broker that is killed
 crashed_state () {
