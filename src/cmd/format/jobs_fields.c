@@ -261,7 +261,7 @@ json_t *jobs_attrs (const struct format *f, bool color)
     json_t *a = json_array ();
     for (size_t i = 0; i < J_ID; i++) {
         if (bits & (1u << i))
-            json_array_append_new (a, json_string (jobs_attr_names[i]));
+            json_array_append_new (a, json_string (job_attr_names[i]));
     }
     return a;
 }
@@ -285,40 +285,40 @@ struct job {
     const struct jobs_value *row;
 };
 
-static const struct jobs_value *row_value (const struct job *job, enum jobs_attr attr)
+static const struct jobs_value *row_value (const struct job *job, enum job_attr attr)
 {
     return jobs_row_value (job->rows, job->row, attr);
 }
 
-static json_t *member (const struct job *job, enum jobs_attr attr)
+static json_t *member (const struct job *job, enum job_attr attr)
 {
-    return json_object_get (job->o, jobs_attr_names[attr]);
+    return json_object_get (job->o, job_attr_names[attr]);
 }
 
-static bool has (const struct job *job, enum jobs_attr attr)
+static bool has (const struct job *job, enum job_attr attr)
 {
     return job->rows ? row_value (job, attr) != NULL : member (job, attr) != NULL;
 }
 
-static int64_t get_int64 (const struct job *job, enum jobs_attr attr)
+static int64_t get_int64 (const struct job *job, enum job_attr attr)
 {
     return job->rows ? jobs_value_int (row_value (job, attr))
                      : json_integer_value (member (job, attr));
 }
 
-static int get_int (const struct job *job, enum jobs_attr attr)
+static int get_int (const struct job *job, enum job_attr attr)
 {
     return get_int64 (job, attr);
 }
 
-static double get_number (const struct job *job, enum jobs_attr attr)
+static double get_number (const struct job *job, enum job_attr attr)
 {
     return job->rows ? jobs_value_number (row_value (job, attr))
                      : json_number_value (member (job, attr));
 }
 
 /* Empty if it has none. */
-static const char *get_string (const struct job *job, enum jobs_attr attr)
+static const char *get_string (const struct job *job, enum job_attr attr)
 {
     const struct jobs_value *v = job->rows ? row_value (job, attr) : NULL;
     const char *s = job->rows ? NULL : json_string_value (member (job, attr));
@@ -328,7 +328,7 @@ static const char *get_string (const struct job *job, enum jobs_attr attr)
     return s ? s : "";
 }
 
-static bool is_true (const struct job *job, enum jobs_attr attr)
+static bool is_true (const struct job *job, enum job_attr attr)
 {
     const struct jobs_value *v = job->rows ? row_value (job, attr) : NULL;
 
@@ -336,7 +336,7 @@ static bool is_true (const struct job *job, enum jobs_attr attr)
 }
 
 /* Annotations or dependencies. */
-static json_t *get_json (const struct job *job, enum jobs_attr attr)
+static json_t *get_json (const struct job *job, enum job_attr attr)
 {
     return job->rows ? jobs_row_json (job->rows, job->row, attr) : member (job, attr);
 }
@@ -796,7 +796,7 @@ static void get_special (struct jobs_source *js, const struct job *job,
 static void get_attr (const struct job *job, const struct field *f,
                       struct format_value *v)
 {
-    enum jobs_attr attr = __builtin_ctz (f->attrs);
+    enum job_attr attr = __builtin_ctz (f->attrs);
 
     if (f->kind == STRING)
         set_string (v, get_string (job, attr));

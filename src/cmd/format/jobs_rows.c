@@ -7,40 +7,6 @@
 #include "base/json/json.h"
 #include "base/json/jsontext.h"
 
-const char *const jobs_attr_names[J_COUNT] = { "userid",
-                                               "urgency",
-                                               "priority",
-                                               "t_submit",
-                                               "t_depend",
-                                               "t_priority",
-                                               "t_sched",
-                                               "t_run",
-                                               "t_cleanup",
-                                               "t_inactive",
-                                               "state",
-                                               "name",
-                                               "cwd",
-                                               "queue",
-                                               "project",
-                                               "bank",
-                                               "ntasks",
-                                               "ncores",
-                                               "nnodes",
-                                               "ranks",
-                                               "nodelist",
-                                               "duration",
-                                               "expiration",
-                                               "success",
-                                               "result",
-                                               "waitstatus",
-                                               "exception_occurred",
-                                               "exception_type",
-                                               "exception_severity",
-                                               "exception_note",
-                                               "annotations",
-                                               "dependencies",
-                                               "id" };
-
 void jobs_rows_init (struct jobs_rows *rows, json_t *attrs)
 {
     *rows = (struct jobs_rows){ 0 };
@@ -54,7 +20,7 @@ void jobs_rows_init (struct jobs_rows *rows, json_t *attrs)
 
         json_array_foreach (attrs, i, o) {
             if (rows->slot[attr] < 0
-                && !strcmp (json_string_value (o), jobs_attr_names[attr])) {
+                && !strcmp (json_string_value (o), job_attr_names[attr])) {
                 rows->attr[rows->nslots] = attr;
                 rows->slot[attr] = rows->nslots++;
             }
@@ -99,7 +65,7 @@ static int find_slot (const struct jobs_rows *rows, struct span key, int expecte
         int slot =
             expected + i < rows->nslots ? expected + i : expected + i - rows->nslots;
 
-        if (is (key, jobs_attr_names[rows->attr[slot]]))
+        if (is (key, job_attr_names[rows->attr[slot]]))
             return slot;
     }
     return -1;
@@ -174,7 +140,7 @@ int jobs_rows_add (struct jobs_rows *rows, char *text, size_t len)
 
 const struct jobs_value *jobs_row_value (const struct jobs_rows *rows,
                                          const struct jobs_value *row,
-                                         enum jobs_attr attr)
+                                         enum job_attr attr)
 {
     int slot = rows->slot[attr];
 
@@ -237,7 +203,7 @@ double jobs_value_number (const struct jobs_value *v)
 }
 
 json_t *jobs_row_json (struct jobs_rows *rows, const struct jobs_value *row,
-                       enum jobs_attr attr)
+                       enum job_attr attr)
 {
     json_t **kept = attr == J_ANNOTATIONS ? &rows->annotations : &rows->dependencies;
     const struct jobs_value *v = jobs_row_value (rows, row, attr);

@@ -10,43 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum jobs_attr {
-    J_USERID,
-    J_URGENCY,
-    J_PRIORITY,
-    J_T_SUBMIT,
-    J_T_DEPEND,
-    J_T_PRIORITY,
-    J_T_SCHED,
-    J_T_RUN,
-    J_T_CLEANUP,
-    J_T_INACTIVE,
-    J_STATE,
-    J_NAME,
-    J_CWD,
-    J_QUEUE,
-    J_PROJECT,
-    J_BANK,
-    J_NTASKS,
-    J_NCORES,
-    J_NNODES,
-    J_RANKS,
-    J_NODELIST,
-    J_DURATION,
-    J_EXPIRATION,
-    J_SUCCESS,
-    J_RESULT,
-    J_WAITSTATUS,
-    J_EXC_OCCURRED,
-    J_EXC_TYPE,
-    J_EXC_SEVERITY,
-    J_EXC_NOTE,
-    J_ANNOTATIONS,
-    J_DEPENDENCIES,
-    J_ID,
-    J_COUNT,
-};
-extern const char *const jobs_attr_names[J_COUNT];
+#include "value/job/attrs.h"
 
 struct jobs_value {
     const char
@@ -80,13 +44,13 @@ static inline const struct jobs_value *jobs_rows_at (const struct jobs_rows *row
 /* Of a row; NULL if it has none. */
 const struct jobs_value *jobs_row_value (const struct jobs_rows *rows,
                                          const struct jobs_value *row,
-                                         enum jobs_attr attr);
+                                         enum job_attr attr);
 /* 0 if it is no number. */
 int64_t jobs_value_int (const struct jobs_value *v);
 double jobs_value_number (const struct jobs_value *v);
 /* Of annotations or dependencies: borrowed, until another row is asked. NULL if it has
  * none. */
 json_t *jobs_row_json (struct jobs_rows *rows, const struct jobs_value *row,
-                       enum jobs_attr attr);
+                       enum job_attr attr);
 
 #endif

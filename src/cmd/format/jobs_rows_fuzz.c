@@ -12,7 +12,7 @@ static void compare (struct jobs_rows *rows, size_t i, json_t *job)
     const struct jobs_value *row = jobs_rows_at (rows, i);
 
     for (int attr = 0; attr < J_COUNT; attr++) {
-        json_t *o = json_object_get (job, jobs_attr_names[attr]);
+        json_t *o = json_object_get (job, job_attr_names[attr]);
         const struct jobs_value *v = jobs_row_value (rows, row, attr);
 
         if (json_is_string (o) && (!v || strcmp (v->s, json_string_value (o)) != 0))
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     size_t i;
 
     for (int attr = 0; attr < J_ID; attr++)
-        json_array_append_new (attrs, json_string (jobs_attr_names[attr]));
+        json_array_append_new (attrs, json_string (job_attr_names[attr]));
     jobs_rows_init (&rows, attrs);
     if (s && jobs_rows_add (&rows, s, strlen (s)) == 0 && o) {
         if (rows.count != json_array_size (jobs))

@@ -23,7 +23,7 @@ static int add (struct jobs_rows *rows, const char *text, char **kept)
 }
 
 static const struct jobs_value *value (struct jobs_rows *rows, size_t i,
-                                       enum jobs_attr attr)
+                                       enum job_attr attr)
 {
     assert_true (i < rows->count);
     return jobs_row_value (rows, jobs_rows_at (rows, i), attr);

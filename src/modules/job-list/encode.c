@@ -3,74 +3,10 @@
 
 #include "base/json/jsonout.h"
 #include "core/kvs/treetext.h"
+#include "value/job/attrs.h"
 
 #include <math.h>
 #include <string.h>
-
-const char *const job_attrs[] = {
-    "userid",
-    "urgency",
-    "priority",
-    "t_submit",
-    "t_depend",
-    "t_priority",
-    "t_sched",
-    "t_run",
-    "t_cleanup",
-    "t_inactive",
-    "state",
-    "name",
-    "cwd",
-    "queue",
-    "project",
-    "bank",
-    "ntasks",
-    "ncores",
-    "nnodes",
-    "ranks",
-    "nodelist",
-    "duration",
-    "expiration",
-    "success",
-    "result",
-    "waitstatus",
-    "exception_occurred",
-    "exception_type",
-    "exception_severity",
-    "exception_note",
-    "annotations",
-    "dependencies",
-    NULL,
-};
-
-enum attr {
-    A_USERID,
-    A_URGENCY,
-    A_PRIORITY,
-    A_T,
-    A_STATE = A_T + T_COUNT,
-    A_NAME,
-    A_CWD,
-    A_QUEUE,
-    A_PROJECT,
-    A_BANK,
-    A_NTASKS,
-    A_NCORES,
-    A_NNODES,
-    A_RANKS,
-    A_NODELIST,
-    A_DURATION,
-    A_EXPIRATION,
-    A_SUCCESS,
-    A_RESULT,
-    A_WAITSTATUS,
-    A_EXCEPTION,
-    A_EXCEPTION_TYPE,
-    A_EXCEPTION_SEVERITY,
-    A_EXCEPTION_NOTE,
-    A_ANNOTATIONS,
-    A_DEPENDENCIES,
-};
 
 int job_attrs_decode (json_t *array, uint64_t *bits, const char **bad)
 {
@@ -94,9 +30,9 @@ int job_attrs_decode (json_t *array, uint64_t *bits, const char **bad)
         }
         if (!strcmp (s, "id"))
             continue;
-        while (job_attrs[n] && strcmp (job_attrs[n], s) != 0)
+        while (n < J_ID && strcmp (job_attr_names[n], s) != 0)
             n++;
-        if (!job_attrs[n])
+        if (n == J_ID)
             goto inval;
         *bits |= (uint64_t)1 << n;
     }
@@ -116,7 +52,7 @@ static bool begin (struct encoder *e, int attr, bool is_set)
     if (!is_set || !(e->attrs & (uint64_t)1 << attr))
         return false;
     buf_add (e->b, ",\"", 2);
-    buf_adds (e->b, job_attrs[attr]);
+    buf_adds (e->b, job_attr_names[attr]);
     buf_add (e->b, "\":", 2);
     return true;
 }
@@ -178,13 +114,13 @@ static void encode_outcome (struct encoder *e, const struct job *job)
     bool over = job->state == FLUX_JOB_STATE_INACTIVE;
     bool exception = job->exception_severity >= 0;
 
-    add_bool (e, A_SUCCESS, over, job->result == FLUX_JOB_RESULT_COMPLETED);
-    add_int (e, A_RESULT, over, job->result);
-    add_int (e, A_WAITSTATUS, job->has_waitstatus, job->waitstatus);
-    add_bool (e, A_EXCEPTION, over || exception, exception);
-    add_string (e, A_EXCEPTION_TYPE, job->exception_type);
-    add_int (e, A_EXCEPTION_SEVERITY, exception, job->exception_severity);
-    add_string (e, A_EXCEPTION_NOTE, job->exception_note);
+    add_bool (e, J_SUCCESS, over, job->result == FLUX_JOB_RESULT_COMPLETED);
+    add_int (e, J_RESULT, over, job->result);
+    add_int (e, J_WAITSTATUS, job->has_waitstatus, job->waitstatus);
+    add_bool (e, J_EXC_OCCURRED, over || exception, exception);
+    add_string (e, J_EXC_TYPE, job->exception_type);
+    add_int (e, J_EXC_SEVERITY, exception, job->exception_severity);
+    add_string (e, J_EXC_NOTE, job->exception_note);
 }
 
 void job_encode (const struct job *job, uint64_t attrs, struct buf *b)
@@ -193,27 +129,27 @@ void job_encode (const struct job *job, uint64_t attrs, struct buf *b)
 
     buf_adds (b, "{\"id\":");
     buf_addu (b, job->id);
-    add_int (&e, A_USERID, true, job->userid);
-    add_int (&e, A_URGENCY, true, job->urgency);
-    add_int (&e, A_PRIORITY, job->has_priority, job->priority);
+    add_int (&e, J_USERID, true, job->userid);
+    add_int (&e, J_URGENCY, true, job->urgency);
+    add_int (&e, J_PRIORITY, job->has_priority, job->priority);
     for (int t = 0; t < T_COUNT; t++)
-        add_real (&e, A_T + t, job->t[t] > 0., job->t[t]);
-    add_int (&e, A_STATE, true, job->state);
-    add_string (&e, A_NAME, job->name);
-    add_string (&e, A_CWD, job->cwd);
-    add_string (&e, A_QUEUE, job->queue);
-    add_string (&e, A_PROJECT, job->project);
-    add_string (&e, A_BANK, job->bank);
-    add_int (&e, A_NTASKS, job->ntasks >= 0, job->ntasks);
-    add_int (&e, A_NCORES, job->ncores >= 0, job->ncores);
-    add_int (&e, A_NNODES, job->nnodes >= 0, job->nnodes);
-    add_string (&e, A_RANKS, job->ranks);
-    add_string (&e, A_NODELIST, job->nodelist);
-    add_real (&e, A_DURATION, job->has_duration, job->duration);
-    add_real (&e, A_EXPIRATION, job->has_R, job->expiration);
+        add_real (&e, J_T_SUBMIT + t, job->t[t] > 0., job->t[t]);
+    add_int (&e, J_STATE, true, job->state);
+    add_string (&e, J_NAME, job->name);
+    add_string (&e, J_CWD, job->cwd);
+    add_string (&e, J_QUEUE, job->queue);
+    add_string (&e, J_PROJECT, job->project);
+    add_string (&e, J_BANK, job->bank);
+    add_int (&e, J_NTASKS, job->ntasks >= 0, job->ntasks);
+    add_int (&e, J_NCORES, job->ncores >= 0, job->ncores);
+    add_int (&e, J_NNODES, job->nnodes >= 0, job->nnodes);
+    add_string (&e, J_RANKS, job->ranks);
+    add_string (&e, J_NODELIST, job->nodelist);
+    add_real (&e, J_DURATION, job->has_duration, job->duration);
+    add_real (&e, J_EXPIRATION, job->has_R, job->expiration);
     encode_outcome (&e, job);
-    add_text (&e, A_ANNOTATIONS, job->annotations);
-    add_text (&e, A_DEPENDENCIES, job->dependencies);
+    add_text (&e, J_ANNOTATIONS, job->annotations);
+    add_text (&e, J_DEPENDENCIES, job->dependencies);
     buf_addc (b, '}');
 }
 

@@ -4,6 +4,7 @@
 #include "base/sort.h"
 #include "core/future/stream.h"
 #include "core/handle/module.h"
+#include "value/job/attrs.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -200,8 +201,8 @@ static void list_attrs_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
     struct buf b = BUF_INIT;
 
     buf_adds (&b, "{\"attrs\":[\"id\"");
-    for (int i = 0; job_attrs[i]; i++)
-        buf_printf (&b, ",\"%s\"", job_attrs[i]);
+    for (int i = 0; i < J_ID; i++)
+        buf_printf (&b, ",\"%s\"", job_attr_names[i]);
     buf_adds (&b, ",\"all\"]}");
     job_list_respond (arg, msg, &b);
     buf_fini (&b);

@@ -123,8 +123,7 @@ size_t jobs_inactive (const struct jobs *jobs);
 #define JOB_STRINGS 11
 const char **job_string (struct job *job, int i);
 
-/* Attributes as bits, in the order of job_attrs. */
-extern const char *const job_attrs[];
+/* Attributes as bits, by enum job_attr. */
 #define JOB_ATTRS_ALL (~(uint64_t)0)
 /* -1 with EINVAL and the name in *bad. */
 int job_attrs_decode (json_t *array, uint64_t *bits, const char **bad);
