@@ -70,3 +70,7 @@ names () {
 said () {
     for name; do until_there "$name"; done
 }
+# A task may speak before the start of its job is stored.
+started () {
+    for id; do flux job wait-event -q -t 60 "$id" start; done
+}

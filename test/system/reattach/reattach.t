@@ -34,6 +34,7 @@ begin 1
 inside=$(flux submit sh talk.sh inside 3)
 forked=$(flux submit --error=forked.err sh talk.sh forked 0)
 said inside.before forked.before
+started "$inside" "$forked"
 crash
 is 'the server of shells has outlived its broker' 1 servers
 : >gap
