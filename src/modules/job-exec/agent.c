@@ -1114,6 +1114,15 @@ error:
     flux_respond_error (h, msg, errno, NULL);
 }
 
+static void tell_taken (struct agent *a)
+{
+    char text[24];
+
+    snprintf (text, sizeof (text), "%zu", a->taken);
+    up (a, 0, 'c', text, strlen (text));
+    a->taken = 0;
+}
+
 static void frames_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                        void *arg)
 {
@@ -1122,6 +1131,7 @@ static void frames_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct frame f;
     const void *data;
     size_t len;
+    bool signalled = false; /* rank 0 keeps them until it hears of them */
     int rc;
 
     if (!a->attached || flux_request_decode_raw (msg, NULL, &data, &len) < 0 || !data
@@ -1134,17 +1144,14 @@ static void frames_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
             (void)session_out_told (&a->up, strtoll (f.text, NULL, 10));
         else
             agent_frame (a, f.id, f.type, f.text, f.len);
+        signalled |= f.type == 'k';
     }
     frame_reader_fini (&r);
     if (rc < 0)
         flux_log_error (h, "frames from rank 0");
     a->taken += len;
-    if (a->taken >= AGENT_WINDOW / 4) {
-        char text[24];
-        snprintf (text, sizeof (text), "%zu", a->taken);
-        up (a, 0, 'c', text, strlen (text));
-        a->taken = 0;
-    }
+    if (a->taken >= AGENT_WINDOW / 4 || signalled)
+        tell_taken (a);
 }
 
 static bool is_of (void *request, void *arg)

@@ -389,6 +389,10 @@ static void what_is_taken_is_told (void **state)
     check_answer (f, told);
     tell ("job-exec.frames", text, len);
     assert_false (flux_future_is_ready (f));
+    /* of signals at once */
+    tell ("job-exec.frames", "k 7 10\n", 7);
+    snprintf (told, sizeof (told), "c 0 %zu\n", len + 7);
+    check_answer (f, told);
     flux_future_destroy (f);
     free (text);
     end ();

@@ -397,8 +397,8 @@ static void kill_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     snprintf (text, sizeof (text), "%d", signum);
     if (job->is_test)
         testexec_kill (ctx, job, signum);
-    else if (job->away_until > 0 && signum < 64)
-        job->signals |= UINT64_C (1) << signum; /* for all of it, when it is there */
+    else if (job->away_until > 0 && signum <= SIGNAL_MAX)
+        job->signals |= SIGNAL_BIT (signum); /* for all of it, when it is there */
     else
         job_send_all (job, 'k', text);
     flux_respond (h, msg, NULL);

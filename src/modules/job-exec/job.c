@@ -267,12 +267,17 @@ void job_go_on (struct job *job)
 
 void job_send_signals (struct job *job)
 {
-    char text[16];
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *s = &job->shells[i];
+        uint64_t signals = job->signals | s->signals;
 
-    for (int signum = 1; signum < 64; signum++) {
-        snprintf (text, sizeof (text), "%d", signum);
-        if (job->signals & UINT64_C (1) << signum)
-            job_send_all (job, 'k', text);
+        s->signals = 0;
+        for (int signum = 1; signals && signum <= SIGNAL_MAX; signum++) {
+            char text[16];
+            int len = snprintf (text, sizeof (text), "%d", signum);
+            if (signals & SIGNAL_BIT (signum) && !s->exited)
+                job->ops->send (job, s, 'k', text, len, job->arg);
+        }
     }
     job->signals = 0;
 }

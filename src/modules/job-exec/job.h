@@ -22,6 +22,9 @@ enum job_resumed {
     JOB_UNKNOWN,
 };
 
+#define SIGNAL_MAX 64
+#define SIGNAL_BIT(signum) (UINT64_C (1) << ((signum)-1))
+
 /* One shell of a job. */
 struct shell_ref {
     unsigned int rank; /* of the broker */
@@ -44,6 +47,7 @@ struct shell_ref {
     size_t written;           /* of w text: by the leader, and not yet told */
     uint64_t barriers;        /* that it has left; of one that is asked for */
     uint64_t kept;            /* of o text: in the KVS, or on its way */
+    uint64_t signals;         /* SIGNAL_BIT of those that its rank may not have got */
     struct list node;         /* in the list of its rank */
     struct job *job;
 };
@@ -70,13 +74,13 @@ struct job {
     const struct job_ops *ops;
     void *arg;
 
-    bool counted;             /* among those that run; the owner's business */
-    bool resuming;            /* it ran under another broker, and is asked for */
-    bool away;                /* a rank of it is lost, and may come back */
-    double away_until;        /* monotonic, when it is lost; 0: it was not away */
-    uint64_t signals;         /* by number, for its tasks when it is found again */
-    unsigned int times;       /* that its shells were found again, under this broker */
-    struct buf known;         /* of such a job: what its exec eventlog has already */
+    bool counted;       /* among those that run; the owner's business */
+    bool resuming;      /* it ran under another broker, and is asked for */
+    bool away;          /* a rank of it is lost, and may come back */
+    double away_until;  /* monotonic, when it is lost; 0: it was not away */
+    uint64_t signals;   /* SIGNAL_BIT of those for all tasks, when it is found again */
+    unsigned int times; /* that its shells were found again, under this broker */
+    struct buf known;   /* of such a job: what its exec eventlog has already */
     json_t *known_exceptions; /* contexts of the exceptions in its eventlog, or NULL */
 
     bool waited;      /* its time was over before it was started, and began anew */
@@ -176,7 +180,7 @@ void job_resume (struct job *job, const char *eventlog, size_t len, json_t *exce
 bool job_is_critical (const struct job *job, const struct shell_ref *s);
 /* All shells that were found are told. */
 void job_go_on (struct job *job);
-/* Those that came meanwhile. */
+/* Those that came meanwhile, and those that a shell may not have got. */
 void job_send_signals (struct job *job);
 /* Of its output, the KVS has so much of this shell. */
 void job_resume_shell (struct job *job, struct shell_ref *s, uint64_t kept);

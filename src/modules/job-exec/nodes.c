@@ -40,11 +40,12 @@ struct node {
     struct credit_out credit;
     struct session_out out;
     struct session_in in;
-    int64_t told;   /* bytes of out, by the agent */
-    int64_t number; /* of the session; 0: it ends with the way */
-    bool began;     /* the agent has answered once */
-    bool open;      /* and since the way was lost; a way without a session is */
-    int tries;      /* to go on, in vain */
+    int64_t told;        /* bytes of out, by the agent */
+    int64_t signals_end; /* those of out that have the last signal; 0: all are told */
+    int64_t number;      /* of the session; 0: it ends with the way */
+    bool began;          /* the agent has answered once */
+    bool open;           /* and since the way was lost; a way without a session is */
+    int tries;           /* to go on, in vain */
     struct list shells;
     struct list dirty_node;
     struct list dead_node;
@@ -162,12 +163,33 @@ static void mark_dirty (struct node *n)
         list_append (&n->ctx->dirty_nodes, &n->dirty_node);
 }
 
+/* The agent tells of them at once (agent.c). Until then they may go the way that is lost, and
+ * are said again to shells that are found. */
+static void note_signal (struct node *n, struct shell_ref *s, const char *text)
+{
+    int signum = atoi (text);
+
+    if (n->number || signum < 1 || signum > SIGNAL_MAX)
+        return;
+    s->signals |= SIGNAL_BIT (signum);
+    n->signals_end = n->out.before + (int64_t)n->out.buf.len;
+}
+
+static void signals_arrived (struct node *n)
+{
+    n->signals_end = 0;
+    list_foreach (&n->shells, it)
+        container_of (it, struct shell_ref, node)->signals = 0;
+}
+
 static void got_credit (struct node *n, int64_t bytes)
 {
     credit_out_add (&n->credit, bytes, AGENT_WINDOW);
     n->told += bytes;
     if (n->number && session_out_told (&n->out, n->told) < 0)
         n->told -= bytes; /* it cannot have them */
+    if (n->signals_end > 0 && n->told >= n->signals_end)
+        signals_arrived (n);
     mark_dirty (n);
 }
 
@@ -377,10 +399,13 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
         agent_frame (ctx->agent, job->id, type, text, len);
         return;
     }
-    if (frame_append (&n->out.buf, type, job->id, text, len) < 0)
+    if (frame_append (&n->out.buf, type, job->id, text, len) < 0) {
         node_lost (n, ENOMEM, "out of memory");
-    else
-        mark_dirty (n);
+        return;
+    }
+    if (type == 'k')
+        note_signal (n, s, text);
+    mark_dirty (n);
 }
 
 /* What other brokers may have left there, and is not claimed by now, is nobody's. */

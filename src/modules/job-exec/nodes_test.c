@@ -457,6 +457,41 @@ static void a_lost_node_may_come_back (void **state)
     job->resuming = false;
 }
 
+/* A signal may go the way that is lost, before its loss is known: it is kept until the agent
+ * tells that it has it. */
+static void a_signal_is_not_lost (void **state)
+{
+    struct job *job;
+
+    ctx.resume.token = (char *)"tok";
+    ctx.config.rejoin_timeout = 5;
+    job = start (7, "1-2");
+    spin ();
+    agent_says (1, "c 0 1\n");
+    buf_fini (&trace);
+    job_send_all (job, 'k', "10");
+    job_send_all (job, 'k', "64");
+    expect ("frames(1 k 7 10\nk 7 64) frames(2 k 7 10\nk 7 64) ");
+    agent_says (1, "c 0 100000\n");
+    assert_int_equal (job->shells[0].signals, 0);
+    agent_fails (2, EHOSTUNREACH, NULL);
+    timer_run (&ctx.timers, 1e18);
+    expect ("away(7) ");
+    /* they are found: those that are not known to have come go again */
+    job->away = false;
+    claim (job, 0, 0);
+    claim (job, 1, 0);
+    spin ();
+    buf_fini (&trace);
+    job->resuming = false;
+    job->signals = SIGNAL_BIT (1);
+    job_send_signals (job);
+    expect ("frames(1 k 7 1) frames(2 k 7 1\nk 7 10\nk 7 64) ");
+    job->signals = job->shells[0].signals = job->shells[1].signals = 0;
+    job_send_signals (job);
+    expect ("");
+}
+
 /* An agent that takes nothing is sent no more than its window, and gets the rest. */
 static void credit_is_kept (void **state)
 {
@@ -520,6 +555,7 @@ int main (void)
         TEST (all_is_heard),
         TEST (a_lost_node_is_not_told_at_once),
         TEST (a_lost_node_may_come_back),
+        TEST (a_signal_is_not_lost),
         TEST (credit_is_kept),
         TEST (a_long_frame_is_one_message),
     };

@@ -108,6 +108,8 @@ static struct job *begin_anew (struct ctx *ctx, struct job *old)
     job->exception = old->exception;
     job->killed = old->killed;
     job->signals = old->signals;
+    for (int i = 0; i < job->shell_count; i++) /* of the same R */
+        job->shells[i].signals = old->shells[i].signals;
     job->critical = old->critical;
     old->critical = NULL;
     if (old->expire_timer.index)
