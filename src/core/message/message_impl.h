@@ -19,12 +19,18 @@ struct bytes {
  * bytes is set; the other is made, once, when it is asked for. */
 struct payload {
     atomic_int refs;
+    bool in_block; /* it is a block_payload */
     _Atomic (json_t *) json;
     _Atomic (struct bytes *) bytes;
     struct bytes own; /* what bytes points to if they came first */
-    void *block;      /* taken over: own.data lies in it; else NULL */
-    void (*free_block) (void *block);
-    char copy[]; /* what own.data points to otherwise */
+    char copy[];      /* what own.data points to, unless it is in a block */
+};
+
+/* Others have none of this: what is short moves between processors in one cache line. */
+struct block_payload {
+    struct payload payload;
+    void *block; /* taken over: own.data lies in it */
+    void (*free) (void *block);
 };
 
 struct flux_msg {
@@ -47,8 +53,8 @@ struct flux_msg {
     struct msg_account *account; /* pays charge until the message goes */
     uint64_t charge;
     _Atomic (char *) last_error;
+    char topic_buf[48]; /* near what all messages use */
     char routes_buf[88];
-    char topic_buf[48];
 };
 
 struct payload *payload_create (const void *data, size_t len);

@@ -29,7 +29,7 @@ struct payload *payload_create (const void *data, size_t len)
     atomic_init (&p->json, NULL);
     atomic_init (&p->bytes, &p->own);
     p->own = (struct bytes){ len, p->copy };
-    p->block = NULL;
+    p->in_block = false;
     if (len > 0)
         memcpy (p->copy, data, len);
     return p;
@@ -37,16 +37,19 @@ struct payload *payload_create (const void *data, size_t len)
 
 struct payload *payload_create_in (struct msg_block block, const void *data, size_t len)
 {
+    struct block_payload *bp;
     struct payload *p;
 
-    if (!(p = malloc (sizeof (*p))))
+    if (!(bp = malloc (sizeof (*bp))))
         return NULL;
+    p = &bp->payload;
     atomic_init (&p->refs, 1);
     atomic_init (&p->json, NULL);
     atomic_init (&p->bytes, &p->own);
     p->own = (struct bytes){ len, data };
-    p->block = block.p;
-    p->free_block = block.free;
+    p->in_block = true;
+    bp->block = block.p;
+    bp->free = block.free;
     return p;
 }
 
@@ -60,8 +63,13 @@ struct payload *payload_create_json (json_t *o)
     atomic_init (&p->json, o);
     atomic_init (&p->bytes, NULL);
     p->own = (struct bytes){ 0 };
-    p->block = NULL;
+    p->in_block = false;
     return p;
+}
+
+static struct block_payload *block_of (struct payload *p)
+{
+    return p->in_block ? (struct block_payload *)p : NULL;
 }
 
 struct payload *payload_ref (struct payload *p)
@@ -72,6 +80,7 @@ struct payload *payload_ref (struct payload *p)
 
 void payload_unref (struct payload *p)
 {
+    struct block_payload *bp;
     struct bytes *b;
 
     if (!p || atomic_fetch_sub_explicit (&p->refs, 1, memory_order_acq_rel) != 1)
@@ -79,8 +88,8 @@ void payload_unref (struct payload *p)
     json_decref (atomic_load (&p->json));
     if ((b = atomic_load (&p->bytes)) != &p->own)
         free (b);
-    if (p->block)
-        p->free_block (p->block);
+    if ((bp = block_of (p)) && bp->block)
+        bp->free (bp->block);
     free (p);
 }
 
@@ -264,11 +273,13 @@ int msg_take_payload (flux_msg_t *msg, struct buf *b)
 
 void payload_give_back (struct payload *p, struct buf *b)
 {
-    if (p && p->block && atomic_load (&p->refs) == 1) {
-        b->data = p->block;
+    struct block_payload *bp = p ? block_of (p) : NULL;
+
+    if (bp && bp->block && atomic_load (&p->refs) == 1) {
+        b->data = bp->block;
         b->len = p->own.len;
         b->cap = p->own.len + 1; /* at least */
-        p->block = NULL;
+        bp->block = NULL;
     }
 }
 
