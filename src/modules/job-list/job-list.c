@@ -37,12 +37,11 @@ static bool is_ready (const struct job_list *jl)
     return jl->backlog_done && !jl->loader;
 }
 
-/* Requests that came too early are answered when all is known. */
 bool job_list_defer (struct job_list *jl, const flux_msg_t *msg)
 {
     stream_catch_up (jl->journal); /* what came before the question */
     if (is_ready (jl))
-        return false;
+        return jl->busy && sync_wait (jl->sync, msg);
     if (flux_msglist_count (jl->deferred) >= DEFERRED_MAX
         || flux_msglist_append (jl->deferred, msg) < 0)
         job_list_error (jl, msg, EAGAIN, "job-list is still reading jobs");
@@ -272,6 +271,7 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 
     query_disconnect (jl, msg);
     flux_msglist_disconnect (jl->deferred, msg);
+    sync_disconnect (jl->sync, msg);
     flux_msglist_disconnect (jl->id_waiters, msg);
 }
 
@@ -339,13 +339,15 @@ static int journal_cb (flux_future_t *f, void *arg)
 {
     struct job_list *jl = arg;
     json_t *events;
+    int busy = jl->busy;
 
-    if (flux_rpc_get_unpack (f, "{s:o}", "events", &events) < 0) {
+    if (flux_rpc_get_unpack (f, "{s:o s?b}", "events", &events, "busy", &busy) < 0) {
         if (errno != ENODATA && errno != ENOSYS)
             flux_log_error (jl->h, "job-list: job-manager.events-journal");
         flux_reactor_stop (flux_get_reactor (jl->h));
         return 1;
     }
+    jl->busy = busy;
     apply_events (jl, events);
     if (json_array_size (events) == 0 && !jl->backlog_done) {
         jl->backlog_done = true;
@@ -402,8 +404,10 @@ static int job_list_init (struct job_list *jl, flux_t *h)
 {
     memset (jl, 0, sizeof (*jl));
     jl->h = h;
+    jl->busy = true;
     if (jobs_init (&jl->jobs) < 0 || !(jl->deferred = flux_msglist_create ())
-        || !(jl->id_waiters = flux_msglist_create ()) || query_init (jl) < 0)
+        || !(jl->sync = sync_create (jl)) || !(jl->id_waiters = flux_msglist_create ())
+        || query_init (jl) < 0)
         return -1;
     jl->jobs.changed = job_changed;
     jl->jobs.arg = jl;
@@ -412,7 +416,8 @@ static int job_list_init (struct job_list *jl, flux_t *h)
         || flux_msg_handler_addvec (h, handlers, jl, &jl->handlers) < 0)
         return -1;
     jl->journal = stream_open (flux_rpc_pack (h, "job-manager.events-journal", 0,
-                                              FLUX_RPC_STREAMING, "{s:b}", "full", 0),
+                                              FLUX_RPC_STREAMING, "{s:b s:b}", "full",
+                                              0, "commits", 1),
                                journal_cb, jl);
     return jl->journal ? 0 : -1;
 }
@@ -424,6 +429,7 @@ static void job_list_fini (struct job_list *jl)
     loader_destroy (jl->loader);
     query_fini (jl);
     flux_msglist_destroy (jl->deferred);
+    sync_destroy (jl->sync);
     flux_msglist_destroy (jl->id_waiters);
     jobs_fini (&jl->jobs);
 }

@@ -20,6 +20,9 @@ struct job_list {
     bool private_mode; /* guests see only their own jobs */
     struct jobs jobs;
     struct stream *journal;
+    struct sync *sync;
+    bool
+        busy; /* job-manager may have sent events to the KVS that it has not said yet */
     bool backlog_done;
     struct loader *loader; /* until the KVS has been read */
     struct flux_msglist *deferred;
@@ -33,7 +36,7 @@ struct job_list {
 void job_list_error (struct job_list *jl, const flux_msg_t *msg, int errnum,
                      const char *text);
 void job_list_respond (struct job_list *jl, const flux_msg_t *msg, struct buf *b);
-/* True if the request waits until all jobs are known. */
+/* True if the request waits until all is known that others know by now, and comes again. */
 bool job_list_defer (struct job_list *jl, const flux_msg_t *msg);
 /* May the sender see the job? */
 bool job_list_visible (const struct job_list *jl, const flux_msg_t *msg,
@@ -46,6 +49,15 @@ void query_fini (struct job_list *jl);
 void query_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *arg);
 /* What the sender asked for goes on no longer. */
 void query_disconnect (struct job_list *jl, const flux_msg_t *msg);
+
+/* sync.c
+ * job-manager says an event when the KVS has it; so a watcher of the KVS may know it earlier
+ * than we, and ask. While no commit is on its way, nobody does. */
+struct sync *sync_create (struct job_list *jl);
+void sync_destroy (struct sync *s);
+/* True: the request waits until job-manager has said what the KVS had when it came. */
+bool sync_wait (struct sync *s, const flux_msg_t *msg);
+void sync_disconnect (struct sync *s, const flux_msg_t *msg);
 
 /* load.c */
 /* Reads what the KVS holds of jobs that are not known, then calls done. */

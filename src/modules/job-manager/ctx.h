@@ -47,6 +47,8 @@ struct ctx {
     char *exec_kill_topic;
 
     struct flux_msglist *readers;
+    flux_watcher_t *quiet;
+    bool busy;                   /* a commit is on its way, or was a moment ago */
     struct flux_msglist *drains; /* wait until no job is active */
     struct flux_msglist *idles;  /* wait until no job runs */
 
@@ -95,9 +97,16 @@ void exec_exception_op (const struct job *job, const struct event *ev, void *arg
 /* Forwards a signal; -1 with *error. */
 int exec_kill (struct ctx *ctx, const struct job *job, int signum, flux_error_t *error);
 
+/* The answer to a commit that has come already is looked at now. */
+void commit_catch_up (struct ctx *ctx);
+
 /* journal.c */
 extern const struct flux_msg_handler_spec journal_handlers[];
 void journal_publish (struct ctx *ctx);
+/* Before a commit is sent, and when it was answered. */
+void journal_commit (struct ctx *ctx);
+void journal_committed (struct ctx *ctx);
+void journal_quiet_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg);
 void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg);
 
 /* request_jobs.c: what clients ask about jobs */

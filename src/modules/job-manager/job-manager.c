@@ -148,10 +148,17 @@ static void commit_continuation (flux_future_t *f, void *arg)
         send_answers (ctx, &ctx->answers_sent);
     }
     flux_future_destroy (f);
+    journal_committed (ctx);
     if (ctx->ncommit >= BUSY) {
         flux_timer_watcher_reset (ctx->hold, HOLD, 0.);
         flux_watcher_start (ctx->hold);
     }
+}
+
+void commit_catch_up (struct ctx *ctx)
+{
+    if (ctx->f_commit && flux_future_is_ready (ctx->f_commit))
+        commit_continuation (ctx->f_commit, ctx);
 }
 
 /* Ordered commits that were refused are forgiven, then comes the next one. */
@@ -288,6 +295,7 @@ static void commit (struct ctx *ctx)
             goto error;
     }
     move_answers (ctx);
+    journal_commit (ctx);
     if (!(ctx->f_commit = flux_kvs_commit (ctx->h, NULL, KVS_TXN_ORDERED, txn))
         || flux_future_then (ctx->f_commit, -1., commit_continuation, ctx) < 0)
         goto error;
@@ -579,6 +587,7 @@ static void ctx_fini (struct ctx *ctx)
     flux_watcher_destroy (ctx->timer);
     flux_watcher_destroy (ctx->retry);
     flux_watcher_destroy (ctx->hold);
+    flux_watcher_destroy (ctx->quiet);
     flux_watcher_destroy (ctx->exec_timer);
     flux_future_destroy (ctx->f_commit);
     flux_future_destroy (ctx->f_health);
@@ -621,7 +630,8 @@ static int ctx_init (struct ctx *ctx, flux_t *h)
         || !(ctx->timer = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx))
         || !(ctx->exec_timer = flux_timer_watcher_create (r, 0., 0., exec_timeout, ctx))
         || !(ctx->retry = flux_timer_watcher_create (r, 0., 0., retry_cb, ctx))
-        || !(ctx->hold = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx)))
+        || !(ctx->hold = flux_timer_watcher_create (r, 0., 0., timer_cb, ctx))
+        || !(ctx->quiet = flux_timer_watcher_create (r, 0., 0., journal_quiet_cb, ctx)))
         return -1;
     return 0;
 }

@@ -3,7 +3,9 @@
  * with an empty array, then one response for each commit of events. Nothing is
  * told that the KVS has not acknowledged: what is told survives. A reader that names the
  * events it wants ("allow") is spared all others, above all the jobspecs; one that only
- * wants to know when to look ("backlog": false) those of before. */
+ * wants to know when to look ("backlog": false) those of before. One that asks for "commits"
+ * is told whether any may be on its way ("busy"): watchers of the KVS may then know more than
+ * the reader, until events-journal-sync is answered. */
 #include "ctx.h"
 
 #include <errno.h>
@@ -14,7 +16,11 @@
 /* So that one response of the backlog does not grow without bound. */
 #define BACKLOG_CHUNK (1 << 20)
 
+/* No commit for so long, in seconds: the next is worth a word again. */
+#define QUIET_AFTER 0.05
+
 static const char filter_key[] = "flux::journal-filter";
+static const char commits_key[] = "flux::journal-commits";
 
 /* NULL, and errno is ENOMEM, or 0: all is wanted. */
 static uint64_t *filter_create (const flux_msg_t *msg)
@@ -32,12 +38,48 @@ static uint64_t *filter_create (const flux_msg_t *msg)
     return f;
 }
 
-static bool wants_backlog (const flux_msg_t *msg)
+static bool wants (const flux_msg_t *msg, const char *what, int by_default)
 {
-    int backlog = 1;
+    (void)flux_request_unpack (msg, NULL, "{s?b}", what, &by_default);
+    return by_default;
+}
 
-    (void)flux_request_unpack (msg, NULL, "{s?b}", "backlog", &backlog);
-    return backlog;
+static void tell_busy (struct ctx *ctx, const flux_msg_t *msg)
+{
+    flux_respond (ctx->h, msg,
+                  ctx->busy ? "{\"events\":[],\"busy\":true}"
+                            : "{\"events\":[],\"busy\":false}");
+}
+
+static void set_busy (struct ctx *ctx, bool busy)
+{
+    if (ctx->busy == busy)
+        return;
+    ctx->busy = busy;
+    for (const flux_msg_t *msg = flux_msglist_first (ctx->readers); msg;
+         msg = flux_msglist_next (ctx->readers))
+        if (flux_msg_aux_get (msg, commits_key))
+            tell_busy (ctx, msg);
+}
+
+void journal_commit (struct ctx *ctx)
+{
+    flux_watcher_stop (ctx->quiet);
+    set_busy (ctx, true);
+}
+
+void journal_committed (struct ctx *ctx)
+{
+    flux_timer_watcher_reset (ctx->quiet, QUIET_AFTER, 0.);
+    flux_watcher_start (ctx->quiet);
+}
+
+void journal_quiet_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    struct ctx *ctx = arg;
+
+    if (!ctx->f_commit)
+        set_busy (ctx, false);
 }
 
 static void send (struct ctx *ctx, const flux_msg_t *msg, struct buf *b)
@@ -106,10 +148,13 @@ static void journal_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
         flux_respond_error (h, msg, ENOMEM, NULL);
         return;
     }
-    if (wants_backlog (msg))
+    if (wants (msg, "backlog", true))
         send_backlog (ctx, msg, f ? *f : UINT64_MAX);
     else
         flux_respond (h, msg, "{\"events\":[]}");
+    if (wants (msg, "commits", false)
+        && flux_msg_aux_set (msg, commits_key, ctx, NULL) == 0)
+        tell_busy (ctx, msg);
     if (flux_msglist_append (ctx->readers, msg) < 0)
         flux_respond_error (h, msg, errno, NULL);
 }
@@ -122,6 +167,14 @@ static void journal_cancel_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg
     flux_msglist_cancel (h, ctx->readers, msg);
 }
 
+/* All that the KVS has of what happened was said before this is answered. */
+static void journal_sync_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
+                             void *arg)
+{
+    commit_catch_up (arg);
+    flux_respond (h, msg, NULL);
+}
+
 void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg)
 {
     flux_msglist_disconnect (ctx->readers, msg);
@@ -130,5 +183,6 @@ void journal_disconnect (struct ctx *ctx, const flux_msg_t *msg)
 const struct flux_msg_handler_spec journal_handlers[] = {
     { FLUX_MSGTYPE_REQUEST, "job-manager.events-journal", journal_cb, 0 },
     { FLUX_MSGTYPE_REQUEST, "job-manager.events-journal-cancel", journal_cancel_cb, 0 },
+    { FLUX_MSGTYPE_REQUEST, "job-manager.events-journal-sync", journal_sync_cb, 0 },
     FLUX_MSGHANDLER_TABLE_END,
 };
