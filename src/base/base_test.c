@@ -195,6 +195,29 @@ static void test_buf (void **state)
     buf_fini (&b);
 }
 
+/* Who knows how much it is takes no more; who does not, grows by doubling. */
+static void test_buf_room (void **state)
+{
+    struct buf b = BUF_INIT;
+    size_t grown = 0, cap = 0;
+
+    assert_int_equal (buf_reserve (&b, 1 << 20), 0);
+    assert_int_equal (b.cap, (1 << 20) + 1);
+    buf_fini (&b);
+    for (int i = 0; i < 100000; i++) {
+        assert_int_equal (buf_addc (&b, 'x'), 0);
+        grown += b.cap != cap;
+        cap = b.cap;
+    }
+    assert_true (grown < 16);
+    assert_int_equal (b.len, 100000);
+    assert_int_equal (b.data[b.len], '\0');
+    buf_fini (&b);
+    assert_int_equal (buf_reserve (&b, SIZE_MAX), -1);
+    assert_int_equal (errno, ENOMEM);
+    buf_fini (&b);
+}
+
 static void test_base64 (void **state)
 {
     static const char *vectors[][2] = {
@@ -395,13 +418,13 @@ static void test_sort (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_list),       cmocka_unit_test (test_hashmap),
-        cmocka_unit_test (test_hash_seed),  cmocka_unit_test (test_idmap),
-        cmocka_unit_test (test_idmap_rest), cmocka_unit_test (test_buf),
-        cmocka_unit_test (test_base64),     cmocka_unit_test (test_hex),
-        cmocka_unit_test (test_utf8),       cmocka_unit_test (test_utf8_repair),
-        cmocka_unit_test (test_file),       cmocka_unit_test (test_standard),
-        cmocka_unit_test (test_sort),
+        cmocka_unit_test (test_list),        cmocka_unit_test (test_hashmap),
+        cmocka_unit_test (test_hash_seed),   cmocka_unit_test (test_idmap),
+        cmocka_unit_test (test_idmap_rest),  cmocka_unit_test (test_buf),
+        cmocka_unit_test (test_buf_room),    cmocka_unit_test (test_base64),
+        cmocka_unit_test (test_hex),         cmocka_unit_test (test_utf8),
+        cmocka_unit_test (test_utf8_repair), cmocka_unit_test (test_file),
+        cmocka_unit_test (test_standard),    cmocka_unit_test (test_sort),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -8,6 +8,8 @@
 
 #include "base/os/pages.h"
 
+#define CAP_MIN 64
+
 void buf_init (struct buf *b)
 {
     *b = (struct buf)BUF_INIT;
@@ -28,18 +30,17 @@ void buf_reset (struct buf *b)
 
 static int grow (struct buf *b, size_t len)
 {
-    size_t cap = b->cap ? b->cap : 64;
+    size_t need = b->len + len + 1, cap = b->cap < CAP_MIN / 2 ? CAP_MIN : 2 * b->cap;
     char *data;
 
     if (b->err) {
         errno = b->err;
         return -1;
     }
-    while (cap - b->len <= len) {
-        if (cap > SIZE_MAX / 2)
-            goto nomem;
-        cap *= 2;
-    }
+    if (need <= len || b->cap > SIZE_MAX / 2)
+        goto nomem;
+    if (cap < need) /* often all that there will be */
+        cap = need;
     if (!(data = pages_realloc (b->data, b->len, cap)))
         goto nomem;
     b->data = data;
