@@ -18,12 +18,47 @@ static const struct json_key access_keys[] = {
 
 static const struct json_key sched_simple_keys[] = { { NULL } };
 
-/* Who sets it relies on a service that is not part of this project. */
-static int refuse_archive (json_t *conf, flux_error_t *error)
+/* Tables that are published, and are of services that are not part of this project: who
+ * sets one relies on what is not there. */
+static const struct {
+    const char *name, *why;
+} foreign[] = {
+    { "archive", "there is no job-archive service" },
+    { "fake-resources",
+      "they are described by resource.config, and there is monitor-force-up" },
+    { "sdexec", "there is no sdexec service: jobs are not run by systemd" },
+};
+
+static int refuse_foreign (json_t *conf, flux_error_t *error)
 {
-    if (!json_object_get (conf, "archive"))
-        return 0;
-    return error_invalid (error, "archive: there is no job-archive service");
+    for (size_t i = 0; i < sizeof (foreign) / sizeof (foreign[0]); i++)
+        if (json_object_get (conf, foreign[i].name))
+            return error_invalid (error, "%s: %s", foreign[i].name, foreign[i].why);
+    return 0;
+}
+
+static const struct json_key systemd_keys[] = {
+    { "enable", JSON_KIND_BOOLEAN },
+    { "sdbus-debug", JSON_KIND_BOOLEAN },
+    { "sdexec-debug", JSON_KIND_BOOLEAN },
+    { NULL },
+};
+
+/* What is off is what is there. */
+static int refuse_systemd (json_t *conf, flux_error_t *error)
+{
+    json_t *table = json_object_get (conf, "systemd"), *val;
+    const char *key;
+
+    if (json_check_keys (table, "systemd", systemd_keys, error) < 0)
+        return -1;
+    json_object_foreach (table, key, val)
+        if (json_is_true (val))
+            return error_invalid (error,
+                                  "systemd.%s: jobs are not run by systemd, and "
+                                  "there is no sdbus or sdexec module",
+                                  key);
+    return 0;
 }
 
 /* *bs: what is in it, or NULL if there is none. */
@@ -74,7 +109,7 @@ static int check (json_t *conf, flux_error_t *error)
                              error)
             < 0)
             return -1;
-    return refuse_archive (conf, error);
+    return refuse_systemd (conf, error) < 0 ? -1 : refuse_foreign (conf, error);
 }
 
 int tables_check (json_t *conf, flux_error_t *error)

@@ -5,6 +5,8 @@
  * command's affair to drain it. Where there is no scheduler nothing is sent: the next one
  * hears what is still held when it says hello. */
 #include "housekeeping.h"
+#include "base/error.h"
+#include "base/json/keys.h"
 #include "rankexec.h"
 #include "value/fsd.h"
 #include "value/resource/rset.h"
@@ -309,14 +311,6 @@ const struct flux_msg_handler_spec housekeeping_handlers[] = {
 
 /* --- configuration --- */
 
-static int refuse (flux_error_t *error, const char *what)
-{
-    snprintf (error->text, sizeof (error->text), "[job-manager.housekeeping]: %.120s",
-              what);
-    errno = EINVAL;
-    return -1;
-}
-
 static bool is_command (json_t *command)
 {
     json_t *arg;
@@ -332,21 +326,24 @@ static bool is_command (json_t *command)
 static int read_table (json_t *table, const char *imp, json_t **command, double *after,
                        flux_error_t *error)
 {
+    static const char where[] = "job-manager.housekeeping";
+    static const struct json_key keys[] = { { "command", JSON_KIND_ANY },
+                                            { "release-after", JSON_KIND_STRING },
+                                            { NULL } };
     const char *text = NULL;
-    json_error_t err;
 
     *command = NULL;
     *after = -1;
-    if (json_unpack_ex (table, &err, JSON_STRICT, "{s?o s?s}", "command", command,
-                        "release-after", &text)
-        < 0)
-        return refuse (error, err.text);
+    if (json_check_keys (table, where, keys, error) < 0)
+        return -1;
+    (void)json_unpack (table, "{s?o s?s}", "command", command, "release-after", &text);
     if (*command && !is_command (*command))
-        return refuse (error, "command must be an array of strings");
+        return error_invalid (error, "%s.command: must be an array of strings", where);
     if (!*command && !imp)
-        return refuse (error, "no command specified and exec.imp not defined");
+        return error_invalid (
+            error, "%s.command: no command specified and exec.imp not defined", where);
     if (text && fsd_parse (text, after) < 0)
-        return refuse (error, "invalid release-after");
+        return error_invalid (error, "%s.release-after: invalid release-after", where);
     if (isinf (*after))
         *after = -1;
     *command = *command ? json_incref (*command)

@@ -27,10 +27,12 @@ static int read_path (struct settings *s, const char *path, flux_error_t *error)
 static int read_scheduling (struct settings *s, const char *path, flux_error_t *error)
 {
     json_error_t e;
-    json_t *o = json_load_file (path, 0, &e);
-    json_t *all, *new;
+    json_t *o, *all, *new;
 
-    if (!o)
+    if (!s->R)
+        return error_invalid (error, "resource.scheduling: goes with resource.path or "
+                                     "resource.config alone");
+    if (!(o = json_load_file (path, 0, &e)))
         return error_invalid (error, "resource.scheduling: %.60s: %.60s", path, e.text);
     all = rset_encode_json (s->R);
     if (!all || json_object_set_new (all, "scheduling", o) < 0
@@ -93,7 +95,7 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
     }
     if ((json_array_size (config) > 0 ? read_config (s, config, error) < 0
                                       : path && read_path (s, path, error) < 0)
-        || (scheduling && s->R && read_scheduling (s, scheduling, error) < 0)) {
+        || (scheduling && read_scheduling (s, scheduling, error) < 0)) {
         settings_fini (s);
         return -1;
     }

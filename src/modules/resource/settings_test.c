@@ -227,6 +227,11 @@ static void paths (void **state)
     snprintf (more, sizeof (more), ",\"scheduling\":\"%s\"", text);
     assert_int_equal (read_path (&s, "path", R, more, &error), -1);
     assert_int_equal (strncmp (error.text, "resource.scheduling: ", 21), 0);
+    o = json_pack ("{s:{s:s}}", "resource", "scheduling", scheduling);
+    assert_int_equal (settings_init (&s, o, &error), -1);
+    assert_string_equal (error.text, "resource.scheduling: goes with resource.path or "
+                                     "resource.config alone");
+    json_decref (o);
     assert_null (s.R);
 
     char *all[] = { R, scheduling, bad, text };

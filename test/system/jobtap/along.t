@@ -60,5 +60,5 @@ is 'also if it is configured later' ran sh -c '
     mkdir later; flux start -c later sh -c "cp conf.toml later && flux config reload && flux run true"
     cat prolog.out'
 printf '[job-manager.prolog]\nbogus = 1\n' >bad.toml
-fails 'what it does not understand is said' 1 'bogus|prolog' flux start -c bad.toml true
+fails 'what it does not understand is said' 1 'bad.toml: job-manager.prolog.bogus: there is no such key' flux start -c bad.toml true
 finish

@@ -103,8 +103,8 @@ refused () {
     printf '[job-manager.housekeeping]\n%s\n' "$2" >bad.toml
     fails "$1" 1 "$3" timeout 60 flux start -c bad.toml true
 }
-refused 'no command' '' 'job-manager.housekeeping\]: no command specified'
-refused 'a command that is none' 'command = [1]' 'command must be an array of strings'
+refused 'no command' '' 'bad.toml: job-manager.housekeeping.command: no command specified'
+refused 'a command that is none' 'command = [1]' 'bad.toml: job-manager.housekeeping.command: must be an array of strings'
 refused 'a duration that is none' 'command = ["a"]
 release-after = "x"' 'invalid release-after'
 

@@ -138,13 +138,13 @@ refused () {
     fails "$1" 1 "$3" timeout 30 flux start -c bad.toml true
 }
 refused 'a plugin that is not there' '[[job-manager.plugins]]
-load = "nosuch.so"' 'job-manager.plugins\]\[0\]: load: nosuch.so not found'
+load = "nosuch.so"' 'bad.toml: job-manager.plugins\[0\]: load: nosuch.so not found'
 refused 'a key that is not known' '[[job-manager.plugins]]
-nosuch = 1' 'job-manager.plugins\]\[0\]: .*nosuch'
+nosuch = 1' 'job-manager.plugins\[0\]: .*nosuch'
 refused 'conf without load' '[[job-manager.plugins]]
 remove = "all"
 conf = {}' 'conf: only with load'
 refused 'no array' '[job-manager]
-plugins = 1' 'plugins must be an array of tables'
+plugins = 1' 'bad.toml: job-manager.plugins: must be an array of tables'
 
 finish

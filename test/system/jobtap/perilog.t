@@ -188,14 +188,14 @@ refused () {
     fails "$1" 1 "$3" timeout 60 flux start -c bad.toml true
 }
 refused 'a command that is no array' '[job-manager.prolog]
-command = "x"' 'plugins\]\[0\]: load: \[job-manager.prolog\]: command must be an array'
+command = "x"' 'job-manager.plugins\[0\]: load: job-manager.prolog.command: must be an array'
 refused 'a timeout that is none' '[job-manager.prolog]
 command = ["true"]
-timeout = "x"' 'load: \[job-manager.prolog\]: invalid prolog timeout'
+timeout = "x"' 'load: job-manager.prolog.timeout: invalid prolog timeout'
 cat >conf.now <<'EOF'
 [job-manager.prolog]
 nosuch = 1
 EOF
-fails 'also when it changes' 1 'job-manager.prolog\]: .*nosuch' flux config load conf.now
+fails 'also when it changes' 1 'job-manager.prolog.nosuch: there is no such key' flux config load conf.now
 
 finish

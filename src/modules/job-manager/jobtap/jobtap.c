@@ -322,17 +322,18 @@ int jobtap_tell_conf (struct tap_plugin *tp, const flux_conf_t *conf,
     return rc < 0 ? -1 : 0;
 }
 
-/* A prolog or an epilog is configured: nothing less than perilog.so makes it so. */
+/* A prolog or an epilog is configured, or both in what they share: nothing less than
+ * perilog.so makes it so. */
 static int want_perilog (struct jobtap *jt, const flux_conf_t *conf,
                          flux_error_t *error)
 {
-    json_t *prolog = NULL, *epilog = NULL;
+    json_t *prolog = NULL, *epilog = NULL, *both = NULL;
 
-    if (flux_conf_unpack (conf, error, "{s?{s?o s?o}}", "job-manager", "prolog",
-                          &prolog, "epilog", &epilog)
+    if (flux_conf_unpack (conf, error, "{s?{s?o s?o s?o}}", "job-manager", "prolog",
+                          &prolog, "epilog", &epilog, "perilog", &both)
         < 0)
         return -1;
-    if ((!prolog && !epilog) || jobtap_find (jt, "perilog.so"))
+    if ((!prolog && !epilog && !both) || jobtap_find (jt, "perilog.so"))
         return 0;
     return jobtap_change (jt, NULL, "perilog.so", NULL, error);
 }
@@ -389,14 +390,14 @@ int jobtap_start (struct jobtap *jt, const flux_conf_t *conf, flux_error_t *erro
         return -1;
     if (plugins && !json_is_array (plugins)) {
         snprintf (error->text, sizeof (error->text),
-                  "[job-manager]: plugins must be an array of tables");
+                  "job-manager.plugins: must be an array of tables");
         errno = EINVAL;
         return -1;
     }
     json_array_foreach (plugins, i, o) {
         if (one_directive (jt, o, &why) < 0) {
             snprintf (error->text, sizeof (error->text),
-                      "[job-manager.plugins][%d]: %.110s", (int)i, why.text);
+                      "job-manager.plugins[%d]: %.110s", (int)i, why.text);
             errno = EINVAL;
             return -1;
         }

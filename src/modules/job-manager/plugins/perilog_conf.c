@@ -1,5 +1,7 @@
 #include "modules/job-manager/plugins/perilog_conf.h"
 
+#include "base/error.h"
+#include "base/json/keys.h"
 #include "value/fsd.h"
 
 #include <errno.h>
@@ -8,26 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int refuse (flux_error_t *error, const char *table, const char *what)
-{
-    snprintf (error->text, sizeof (error->text), "[job-manager.%s]: %.120s", table,
-              what);
-    errno = EINVAL;
-    return -1;
-}
-
-static int check_command (const char *table, json_t *command, flux_error_t *error)
+static int check_command (const char *where, json_t *command, flux_error_t *error)
 {
     json_t *arg;
     size_t i;
 
     if (!json_is_array (command))
-        return refuse (error, table, "command must be an array");
+        return error_invalid (error, "%s.command: must be an array", where);
     if (json_array_size (command) == 0)
-        return refuse (error, table, "command must not be empty");
+        return error_invalid (error, "%s.command: must not be empty", where);
     json_array_foreach (command, i, arg) {
         if (!json_is_string (arg))
-            return refuse (error, table, "command must be an array of strings");
+            return error_invalid (error, "%s.command: must be an array of strings",
+                                  where);
     }
     return 0;
 }
@@ -54,28 +49,36 @@ static json_t *imp_command (const char *imp, const char *name)
 static int read_table (struct action_conf *ac, json_t *table, const char *imp,
                        flux_error_t *error)
 {
+    static const struct json_key keys[] = {
+        { "command", JSON_KIND_ANY },
+        { "per-rank", JSON_KIND_BOOLEAN },
+        { "timeout", JSON_KIND_ANY },
+        { "kill-timeout", JSON_KIND_ANY },
+        { "cancel-on-exception", JSON_KIND_BOOLEAN },
+        { "exit-on-first-error", JSON_KIND_BOOLEAN },
+        { NULL },
+    };
     json_t *command = NULL, *timeout = NULL, *kill_timeout = NULL;
     int per_rank = 0, cancel = ac->cancel_on_exception, first = 0;
-    char text[64];
-    json_error_t err;
+    char where[64];
 
-    if (json_unpack_ex (table, &err, JSON_STRICT, "{s?o s?b s?o s?o s?b s?b}",
-                        "command", &command, "per-rank", &per_rank, "timeout", &timeout,
-                        "kill-timeout", &kill_timeout, "cancel-on-exception", &cancel,
-                        "exit-on-first-error", &first)
-        < 0)
-        return refuse (error, ac->name, err.text);
-    if (command && check_command (ac->name, command, error) < 0)
+    snprintf (where, sizeof (where), "job-manager.%s", ac->name);
+    if (json_check_keys (table, where, keys, error) < 0)
+        return -1;
+    (void)json_unpack (table, "{s?o s?b s?o s?o s?b s?b}", "command", &command,
+                       "per-rank", &per_rank, "timeout", &timeout, "kill-timeout",
+                       &kill_timeout, "cancel-on-exception", &cancel,
+                       "exit-on-first-error", &first);
+    if (command && check_command (where, command, error) < 0)
         return -1;
     if (!command && !imp)
-        return refuse (error, ac->name,
-                       "no command specified and exec.imp not defined");
-    snprintf (text, sizeof (text), "invalid %s timeout", ac->name);
+        return error_invalid (
+            error, "%s.command: no command specified and exec.imp not defined", where);
     if (read_seconds (timeout, &ac->timeout) < 0)
-        return refuse (error, ac->name, text);
-    snprintf (text, sizeof (text), "invalid %s kill-timeout", ac->name);
+        return error_invalid (error, "%s.timeout: invalid %s timeout", where, ac->name);
     if (read_seconds (kill_timeout, &ac->kill_timeout) < 0)
-        return refuse (error, ac->name, text);
+        return error_invalid (error, "%s.kill-timeout: invalid %s kill-timeout", where,
+                              ac->name);
     ac->per_rank = per_rank;
     ac->cancel_on_exception = cancel;
     ac->exit_on_first_error = first;
@@ -85,26 +88,22 @@ static int read_table (struct action_conf *ac, json_t *table, const char *imp,
 
 static int read_ignore (struct perilog_conf *pc, json_t *table, flux_error_t *error)
 {
-    json_t *list = NULL, *o;
-    json_error_t err;
-    char text[128];
+    static const char where[] = "job-manager.perilog";
+    static const struct json_key keys[] = { { "log-ignore", JSON_KIND_ARRAY },
+                                            { NULL } };
+    json_t *list = json_object_get (table, "log-ignore"), *o;
     size_t i;
 
-    if (json_unpack_ex (table, &err, JSON_STRICT, "{s?o}", "log-ignore", &list) < 0)
-        return refuse (error, "perilog", err.text);
-    if (list && !json_is_array (list))
-        return refuse (error, "perilog", "log-ignore must be an array");
+    if (json_check_keys (table, where, keys, error) < 0)
+        return -1;
     if (!(pc->ignore = calloc (json_array_size (list) + 1, sizeof (*pc->ignore))))
         return -1;
     json_array_foreach (list, i, o) {
         const char *s = json_string_value (o);
-        if (!s
-            || regcomp (&pc->ignore[pc->nignore], s, REG_EXTENDED | REG_NOSUB) != 0) {
-            snprintf (text, sizeof (text),
-                      "error parsing log-ignore: Failed to compile regex: %.40s",
-                      s ? s : "not a string");
-            return refuse (error, "perilog", text);
-        }
+        if (!s || regcomp (&pc->ignore[pc->nignore], s, REG_EXTENDED | REG_NOSUB) != 0)
+            return error_invalid (error,
+                                  "%s.log-ignore: Failed to compile regex: %.40s",
+                                  where, s ? s : "not a string");
         pc->nignore++;
     }
     return 0;
@@ -125,7 +124,7 @@ int perilog_conf_read (struct perilog_conf *pc, json_t *conf, flux_error_t *erro
                         "job-manager", "prolog", &prolog, "epilog", &epilog, "perilog",
                         &perilog)
         < 0)
-        return refuse (error, "perilog", err.text);
+        return error_invalid (error, "job-manager: %.120s", err.text);
     if ((prolog && read_table (&pc->prolog, prolog, imp, error) < 0)
         || (epilog && read_table (&pc->epilog, epilog, imp, error) < 0)
         || (perilog && read_ignore (pc, perilog, error) < 0)) {

@@ -76,19 +76,26 @@ static void what_is_wrong_is_named (void **state)
         const char *text;
     } cases[] = {
         { "\"prolog\":{\"command\":\"x\"}",
-          "[job-manager.prolog]: command must be an array" },
-        { "\"prolog\":{\"command\":[]}", "command must not be empty" },
+          "job-manager.prolog.command: must be an array" },
+        { "\"prolog\":{\"command\":[]}",
+          "job-manager.prolog.command: must not be empty" },
         { "\"prolog\":{\"command\":[1]}", "array of strings" },
-        { "\"epilog\":{\"nosuch\":1}", "[job-manager.epilog]: " },
+        { "\"epilog\":{\"nosuch\":1}",
+          "job-manager.epilog.nosuch: there is no such key" },
         { "\"epilog\":{}", "no command specified" },
         { "\"prolog\":{\"command\":[\"a\"],\"timeout\":\"x\"}",
-          "invalid prolog timeout" },
+          "job-manager.prolog.timeout: invalid prolog timeout" },
         { "\"prolog\":{\"command\":[\"a\"],\"timeout\":-1}", "invalid prolog timeout" },
         { "\"prolog\":{\"command\":[\"a\"],\"kill-timeout\":\"x\"}",
           "invalid prolog kill-timeout" },
         { "\"perilog\":{\"log-ignore\":[\"(\"]}", "Failed to compile regex: (" },
-        { "\"perilog\":{\"log-ignore\":\"a\"}", "must be an array" },
-        { "\"perilog\":{\"nosuch\":1}", "[job-manager.perilog]: " },
+        { "\"perilog\":{\"log-ignore\":\"a\"}",
+          "job-manager.perilog.log-ignore: must be an array" },
+        { "\"perilog\":5", "job-manager.perilog: must be a table" },
+        { "\"prolog\":{\"command\":[\"a\"],\"per-rank\":1}",
+          "job-manager.prolog.per-rank: must be true or false" },
+        { "\"perilog\":{\"nosuch\":1}",
+          "job-manager.perilog.nosuch: there is no such key" },
     };
     struct perilog_conf pc;
     flux_error_t error;
