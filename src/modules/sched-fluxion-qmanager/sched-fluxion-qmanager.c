@@ -19,6 +19,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "core/sched/policy.h"
 #include "ctx.h"
 
 #define WAITING_MAX 1024
@@ -180,7 +181,8 @@ static int read_options (struct ctx *ctx, int argc, char **argv)
     if (conf)
         (void)flux_conf_unpack (conf, NULL, "{s?o s?o}", "sched-fluxion-qmanager",
                                 &table, "queues", &queues);
-    if (options_init (&ctx->opt, table, queues, argc, argv, &error) < 0
+    if (sched_policy_none (conf, "sched-fluxion-qmanager", &error) < 0
+        || options_init (&ctx->opt, table, queues, argc, argv, &error) < 0
         || find_parents (ctx, queues) < 0 || lanes_init (ctx, &error) < 0) {
         flux_log (ctx->h, LOG_ERR, "%s", error.text);
         errno = EINVAL;

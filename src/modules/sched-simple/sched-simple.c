@@ -28,6 +28,7 @@
 #include "base/list.h"
 #include "core/future/stream.h"
 #include "core/reactor/reactor.h"
+#include "core/sched/policy.h"
 #include "value/job/jobspec.h"
 
 #define DEPTH_DEFAULT 100
@@ -799,12 +800,18 @@ static void ctx_fini (struct ctx *ctx)
 int mod_main (flux_t *h, int argc, char **argv)
 {
     struct ctx ctx = { .h = h };
+    flux_error_t error;
     int rc = -1;
 
     heap_init (&ctx.queue, job_before);
     reactor_task_init (&ctx.schedule, schedule, &ctx);
     if (parse_args (&ctx, argc, argv) < 0)
         return -1;
+    if (sched_policy_none (flux_get_conf (h), "sched-simple", &error) < 0) {
+        flux_log (h, LOG_ERR, "%s", error.text);
+        errno = EINVAL;
+        return -1;
+    }
     if (ctx_init (&ctx, h) < 0)
         flux_log_error (h, "cannot start");
     else if ((rc = flux_reactor_run (flux_get_reactor (h), 0)) > 0)
