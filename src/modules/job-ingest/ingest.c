@@ -1,6 +1,7 @@
 #include "ingest.h"
 #include "base/error.h"
 #include "base/json/json.h"
+#include "base/json/keys.h"
 #include "value/fsd.h"
 #include "value/job/jobspec.h"
 #include "value/resource/constraint.h"
@@ -64,22 +65,44 @@ static int read_duration (json_t *o, double *duration)
     return 0;
 }
 
-static int check_defaults (json_t *policy, const char *where, flux_error_t *error)
+/* Of a queue's policy, with its place: whose default another queue is, is none of it. */
+static int check_defaults (json_t *policy, const char *where, bool of_queue,
+                           flux_error_t *error)
 {
-    json_t *duration = get_default (policy, "duration");
-    json_t *queue = get_default (policy, "queue");
+    static const struct json_key jobspec_keys[] = { { "defaults", JSON_KIND_TABLE },
+                                                    { NULL } };
+    static const struct json_key defaults_keys[] = { { "system", JSON_KIND_TABLE },
+                                                     { NULL } };
+    static const struct json_key system_keys[] = { { "duration", JSON_KIND_ANY },
+                                                   { "queue", JSON_KIND_STRING },
+                                                   { NULL } };
+    static const struct json_key queue_keys[] = { { "duration", JSON_KIND_ANY },
+                                                  { NULL } };
+    const struct {
+        const char *name;
+        const struct json_key *keys;
+    } t[] = {
+        { "jobspec", jobspec_keys },
+        { "defaults", defaults_keys },
+        { "system", of_queue ? queue_keys : system_keys },
+    };
+    json_t *o = policy, *duration;
+    char name[256];
     double d;
 
+    snprintf (name, sizeof (name), "config: %.150s", where);
+    for (int i = 0; i < 3; i++) {
+        size_t len = strlen (name);
+
+        o = json_object_get (o, t[i].name);
+        snprintf (name + len, sizeof (name) - len, ".%s", t[i].name);
+        if (json_check_keys (o, name, t[i].keys, error) < 0)
+            return -1;
+    }
+    duration = json_object_get (o, "duration");
     if (duration && read_duration (duration, &d) < 0)
-        return error_fail (
-            error, EINVAL,
-            "config: %s.jobspec.defaults.system.duration: must be a Flux "
-            "standard duration",
-            where);
-    if (queue && !json_is_string (queue))
         return error_fail (error, EINVAL,
-                           "config: %s.jobspec.defaults.system.queue: must be a string",
-                           where);
+                           "%s.duration: must be a Flux standard duration", name);
     return 0;
 }
 
@@ -89,12 +112,12 @@ int ingest_configure (struct ingest *in, json_t *queues, json_t *policy,
     const char *name;
     json_t *o;
 
-    if (check_defaults (policy, "policy", error) < 0)
+    if (check_defaults (policy, "policy", false, error) < 0)
         return -1;
     json_object_foreach (queues, name, o) {
-        char where[64];
-        snprintf (where, sizeof (where), "queues.%s.policy", name);
-        if (check_defaults (json_object_get (o, "policy"), where, error) < 0)
+        char where[160];
+        snprintf (where, sizeof (where), "queues.%.128s.policy", name);
+        if (check_defaults (json_object_get (o, "policy"), where, true, error) < 0)
             return -1;
     }
     json_decref (in->queues);

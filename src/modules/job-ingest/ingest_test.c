@@ -242,6 +242,45 @@ static void defaults (void **state)
     ingest_fini (&in);
 }
 
+/* What would be a default of nothing. */
+static void no_defaults (void **state)
+{
+    static const struct {
+        const char *queues, *policy, *error;
+    } t[] = {
+        { "{}", "{\"jobspec\":5}", "config: policy.jobspec: must be a table" },
+        { "{}", "{\"jobspec\":{\"default\":{}}}",
+          "config: policy.jobspec.default: there is no such key" },
+        { "{}", "{\"jobspec\":{\"defaults\":{\"duration\":\"1h\"}}}",
+          "config: policy.jobspec.defaults.duration: there is no such key" },
+        { "{}", "{\"jobspec\":{\"defaults\":{\"system\":{\"bank\":\"b\"}}}}",
+          "config: policy.jobspec.defaults.system.bank: there is no such key" },
+        { "{}", "{\"jobspec\":{\"defaults\":{\"system\":{\"queue\":5}}}}",
+          "config: policy.jobspec.defaults.system.queue: must be a string" },
+        { "{\"q\":{\"policy\":{\"jobspec\":{\"defaults\":{\"system\":{\"queue\":\"b\"}}"
+          "}}}}",
+          "{}",
+          "config: queues.q.policy.jobspec.defaults.system.queue: there is no such "
+          "key" },
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        json_t *queues = json_loads (t[i].queues, 0, NULL);
+        json_t *policy = json_loads (t[i].policy, 0, NULL);
+        flux_error_t error = { "" };
+        struct ingest in;
+
+        assert_true (queues && policy);
+        ingest_init (&in, 1000);
+        assert_int_equal (ingest_configure (&in, queues, policy, &error), -1);
+        assert_int_equal (errno, EINVAL);
+        assert_string_equal (error.text, t[i].error);
+        ingest_fini (&in);
+        json_decref (queues);
+        json_decref (policy);
+    }
+}
+
 static int require (struct ingest *in, const char *constraint, char *text)
 {
     static char spec[1024];
@@ -363,8 +402,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (accepts),      cmocka_unit_test (refuses),
         cmocka_unit_test (environments), cmocka_unit_test (defaults),
-        cmocka_unit_test (constraints),  cmocka_unit_test (signs),
-        cmocka_unit_test (redecodes),
+        cmocka_unit_test (no_defaults),  cmocka_unit_test (constraints),
+        cmocka_unit_test (signs),        cmocka_unit_test (redecodes),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

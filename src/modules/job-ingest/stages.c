@@ -169,6 +169,39 @@ struct stage {
     json_t *plugins, *args; /* NULL: not given */
 };
 
+/* A table is of a plugin that is in the list, where it may be the path of a file. */
+static bool is_of_plugin (json_t *plugins, const char *name)
+{
+    json_t *value;
+    size_t i;
+
+    json_array_foreach (plugins, i, value) {
+        const char *s = json_string_value (value), *slash = strrchr (s, '/');
+        size_t len;
+
+        s = slash ? slash + 1 : s;
+        len = strlen (s);
+        if (len > 3 && !strcmp (s + len - 3, ".py"))
+            len -= 3;
+        if (len == strlen (name) && !memcmp (s, name, len))
+            return true;
+    }
+    return false;
+}
+
+static int check_tables (json_t *table, const char *stage, json_t *plugins,
+                         flux_error_t *error)
+{
+    json_t *value;
+    const char *key;
+
+    json_object_foreach (table, key, value)
+        if (json_is_object (value) && !is_of_plugin (plugins, key))
+            return error_invalid (error, "config: ingest.%s.%.60s: is not in plugins",
+                                  stage, key);
+    return 0;
+}
+
 /* Keys that are no tables' are known ones; tables are for plugins. */
 static int parse_stage (json_t *ingest, const char *name, struct stage *stage,
                         flux_error_t *error)
@@ -194,7 +227,7 @@ static int parse_stage (json_t *ingest, const char *name, struct stage *stage,
             return error_invalid (error, "config: ingest.%s.%s: there is no such key",
                                   name, key);
     }
-    return 0;
+    return check_tables (table, name, stage->plugins, error);
 }
 
 static int parse_numbers (json_t *ingest, struct stages *s, flux_error_t *error)

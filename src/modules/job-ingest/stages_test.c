@@ -134,6 +134,10 @@ static void errors (void **state)
           "config: ingest.frobnicator.args: must be a list of strings" },
         { "{\"frobnicator\":{\"pluggins\":[]}}",
           "config: ingest.frobnicator.pluggins: there is no such key" },
+        { "{\"validator\":{\"require-instance\":{\"minnodes\":2}}}",
+          "config: ingest.validator.require-instance: is not in plugins" },
+        { "{\"frobnicator\":{\"plugins\":[\"/x/abc.py\"],\"ab\":{}}}",
+          "config: ingest.frobnicator.ab: is not in plugins" },
     };
     flux_error_t error;
     struct stages s = { 0 };

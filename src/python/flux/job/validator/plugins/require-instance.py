@@ -23,6 +23,9 @@ class Validator(ValidatorPlugin):
         self.nodes = self.cores = 0
 
     def configure(self, args: argparse.Namespace, config: Mapping[str, Any]) -> None:
+        for key in config:
+            if key not in ("minnodes", "mincores"):
+                raise ValueError(f"require-instance: {key}: there is no such key")
         self.nodes = _limit(args.require_instance_minnodes, config, "minnodes")
         self.cores = _limit(args.require_instance_mincores, config, "mincores")
 
