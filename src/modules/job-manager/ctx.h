@@ -129,6 +129,8 @@ int queue_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *err
 extern const struct flux_msg_handler_spec purge_handlers[];
 int purge_configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error);
 void purge_turn (struct ctx *ctx);
+/* Seconds until a job is beyond the limit of age; < 0: none will be. */
+double purge_next_due (struct ctx *ctx);
 
 /* restart.c */
 int restart_from_kvs (struct ctx *ctx);

@@ -309,8 +309,10 @@ error:
 
 static void set_timer (struct ctx *ctx)
 {
-    double after = manager_next_due (ctx->m);
+    double after = manager_next_due (ctx->m), purge = purge_next_due (ctx);
 
+    if (purge >= 0 && (after < 0 || purge < after))
+        after = purge;
     flux_watcher_stop (ctx->timer);
     if (after >= 0) {
         flux_timer_watcher_reset (ctx->timer, after, 0);

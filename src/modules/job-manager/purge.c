@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #define BATCH 1000
+#define PAUSE 0.1 /* s, until what could not be purged is tried again */
 
 struct limits {
     double age; /* s; < 0: none */
@@ -184,6 +185,17 @@ void purge_turn (struct ctx *ctx)
         return;
     if (purge (ctx, NULL, lim, BATCH) < 0)
         flux_log_error (ctx->h, "inactive jobs cannot be purged");
+}
+
+double purge_next_due (struct ctx *ctx)
+{
+    double now = ctx->m->ops->mono (ctx), t;
+    flux_jobid_t id;
+
+    if (ctx->inactive_age_limit < 0 || ctx->purging || ctx->m->paused
+        || !history_oldest (ctx->m->history, &id, &t))
+        return -1;
+    return fmax (t + ctx->inactive_age_limit - now, PAUSE);
 }
 
 static size_t count_beyond (struct ctx *ctx, struct limits lim, size_t total)
