@@ -3,6 +3,7 @@
 #define CORE_CONNECTOR_H
 
 #include <flux/connector.h>
+#include <stdbool.h>
 
 void *flux_handle_impl (flux_t *h);
 
@@ -28,6 +29,9 @@ flux_t *connector_loop_open (const char *unused, int flags, double limit,
  * it. *error (may be NULL) says more. */
 flux_t *connector_load (const char *uri, size_t scheme_len, int flags, double limit,
                         flux_error_t *error);
+
+/* Is there such a SCHEME.so? */
+bool connector_is_there (const char *uri, size_t scheme_len);
 
 /* A connected socket, before the broker's byte is read; a few tries if it does not listen
  * yet. limit as above. -1 with errno. */

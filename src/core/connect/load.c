@@ -61,6 +61,13 @@ static bool find_object (const char *uri, size_t scheme_len, char *path, size_t 
            || has_file (getenv ("FLUX_CONNECTOR_PATH"), name, path, len);
 }
 
+bool connector_is_there (const char *uri, size_t scheme_len)
+{
+    char path[PATH_MAX];
+
+    return find_object (uri, scheme_len, path, sizeof (path));
+}
+
 /* Where this library was loaded for one object alone, as Python does it, a connector that was
  * not linked with it would not find its functions. */
 static void show_ourselves (void)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/connect/connector.h"
 #include "core/job/uri_scheme.h"
 #include "value/eventlog.h"
 
@@ -330,6 +331,23 @@ static char *resolve (char *target, int flags, flux_error_t *error)
     return uri_scheme_resolve (target, rest, error);
 }
 
+/* SCHEME://REST of a connector of others (flux-connectors(7)); REST is its own. */
+static bool is_of_connector (const char *target)
+{
+    size_t len;
+    const char *rest = after_scheme (target, &len);
+    char *scheme;
+    bool is;
+
+    if (!rest || strncmp (rest, "//", 2) != 0 || skip (target, "local:")
+        || skip (target, "ssh:") || !connector_is_there (target, len)
+        || !(scheme = strndup (target, len)))
+        return false;
+    is = !uri_scheme_known (scheme);
+    free (scheme);
+    return is;
+}
+
 char *uri_resolve (const char *target, int flags, flux_error_t *error)
 {
     char *copy = strdup (target), *s = NULL, *uri = NULL;
@@ -337,6 +355,14 @@ char *uri_resolve (const char *target, int flags, flux_error_t *error)
     error->text[0] = '\0';
     if (!copy)
         return error_null (error, ENOMEM, "out of memory");
+    if (is_of_connector (target)) {
+        if (!(flags & (URI_LOCAL | URI_REMOTE)))
+            return copy;
+        free (copy);
+        return error_null (error, EINVAL,
+                           "'%s' has a connector of its own, and no other form",
+                           target);
+    }
     if (*copy == '\0')
         error_null (error, EINVAL, "an empty target names no instance");
     else if (cut_query (copy, &flags, error) == 0 && (s = resolve (copy, flags, error))

@@ -21,6 +21,8 @@ enum uri_flags {
  *   local://, ssh:// as they are
  *   SCHEME:TEXT     what uri_scheme.c knows, else what the program
  *                   flux-uri-SCHEME prints for TEXT
+ *   SCHEME://REST   as it is, where there is none of these but a connector of others,
+ *                   flux-connectors(7); not with URI_LOCAL or URI_REMOTE
  * and at its end ?local, ?remote or ?wait, as the flags.
  * Waits for answers. Owned by the caller; NULL with errno and one line in *error. */
 char *uri_resolve (const char *target, int flags, flux_error_t *error);

@@ -207,24 +207,39 @@ static char *from_lsf (const char *id, flux_error_t *error)
 }
 
 /* flux-uri-SCHEME, as other commands are found. */
-static char *from_program (const char *scheme, const char *text, flux_error_t *error)
+static bool find_program (const char *scheme, char *file, size_t size)
 {
     const char *paths[] = { getenv ("FLUX_EXEC_PATH_PREPEND"),
                             flux_conf_builtin_get ("exec_path", FLUX_CONF_AUTO),
                             getenv ("FLUX_EXEC_PATH"), getenv ("PATH") };
-    char file[PATH_MAX];
 
     for (size_t i = 0; i < sizeof (paths) / sizeof (paths[0]); i++) {
         for (const char *s = paths[i]; s && *s; s += strcspn (s, ":"), s += *s == ':') {
-            const char *argv[] = { file, text, NULL };
-
-            snprintf (file, sizeof (file), "%.*s/flux-uri-%s", (int)strcspn (s, ":"), s,
-                      scheme);
+            snprintf (file, size, "%.*s/flux-uri-%s", (int)strcspn (s, ":"), s, scheme);
             if (access (file, X_OK) == 0)
-                return first_line (argv, error);
+                return true;
         }
     }
+    return false;
+}
+
+static char *from_program (const char *scheme, const char *text, flux_error_t *error)
+{
+    char file[PATH_MAX];
+    const char *argv[] = { file, text, NULL };
+
+    if (find_program (scheme, file, sizeof (file)))
+        return first_line (argv, error);
     return error_null (error, ENOENT, "No plugin for URI scheme %s", scheme);
+}
+
+bool uri_scheme_known (const char *scheme)
+{
+    char file[PATH_MAX];
+
+    return strcmp (scheme, "pid") == 0 || strcmp (scheme, "slurm") == 0
+           || strcmp (scheme, "lsf") == 0 || strcmp (scheme, "jobid") == 0
+           || find_program (scheme, file, sizeof (file));
 }
 
 char *uri_scheme_resolve (const char *scheme, const char *text, flux_error_t *error)

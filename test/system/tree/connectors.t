@@ -61,6 +61,16 @@ put_and_get () {
 }
 succeeds 'what is large goes through' put_and_get
 is 'a job is run through it' 'hi' with "counted://$path" flux run echo hi
+# --- where commands take a target ---
+
+is 'a target is found by its connector' 0 flux proxy "counted://$path" flux getattr rank
+is 'it is its own URI' "counted://$path?x=1" flux uri "counted://$path?x=1"
+fails 'and has no other form' 1 'has a connector of its own, and no other form' \
+    flux uri --remote "counted://$path"
+printf '#!/bin/sh\necho "local://$1"\n' >flux-uri-counted
+chmod +x flux-uri-counted
+is 'a program for the scheme goes before' local://///x env PATH="$DIR:$PATH" flux uri counted:///x
+
 # --- those that are no good ---
 
 cat >c/crash.c <<'END'
