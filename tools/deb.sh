@@ -11,6 +11,8 @@ mkdir -p "$work/flux-in-c-$version"
 work=$(cd "$work" && pwd)
 git ls-files -z | tar -c --null -T - | tar -x -C "$work/flux-in-c-$version"
 cd "$work/flux-in-c-$version"
+# make BUILD=DIR is for this tree: debian/rules has a variable of that name, too.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES BUILD
 dpkg-buildpackage -b -us -uc -j"${JOBS:-$(nproc)}" >"$work/build.log" 2>&1 || {
     tail -n 40 "$work/build.log" >&2
     echo "deb: failed; all of it is in $work/build.log" >&2
