@@ -16,8 +16,8 @@ static void try (const struct constraint *c, int states, const struct job *job)
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-    json_t *o = json_loadb ((const char *)data, size,
-                            JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    json_t *o =
+        json_loadb ((const char *)data, size, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
     flux_error_t error = { "" };
     struct constraint *c = o ? job_constraint (o, &error) : NULL;
 

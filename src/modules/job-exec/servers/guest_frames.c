@@ -120,6 +120,8 @@ const char *guest_frames_check (struct guest_frames *g, char type, const char *t
 {
     if (!makes_sense (type, text, len))
         return "malformed frame from";
+    if (strchr ("oste", type) && (g->stored += len) > GUEST_STORED_MAX)
+        return "more output than is kept from";
     if (type == 'o' || type == 'w') {
         g->output += len;
         return g->output > (int64_t)g->window + OUTPUT_BEYOND

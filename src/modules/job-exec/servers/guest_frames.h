@@ -7,8 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A shell cuts what its tasks print at output.limit, 1G of either stream at most; one that is
+ * not flux-shell may not, and the disk is everybody's. Twice as much: it is kept as JSON. */
+#define GUEST_STORED_MAX (4LL << 30)
+
 struct guest_frames {
     int64_t output; /* bytes of o and w text that have come and were not given back */
+    int64_t stored; /* bytes that the KVS keeps of it, at most GUEST_STORED_MAX */
     size_t window;  /* as the start record has it */
     int64_t
         unanswered; /* bytes of i and w text that it has not yet said to have taken */

@@ -100,6 +100,23 @@ static void output_has_a_window (void **state)
     assert_null (say (&g, 'w', "0 1 {}"));
 }
 
+/* However often it gets credit. */
+static void what_is_kept_has_a_bound (void **state)
+{
+    struct guest_frames g;
+
+    guest_frames_init (&g, RECORD, strlen (RECORD));
+    assert_null (say (&g, 'o', ENTRY));
+    assert_null (say (&g, 'w', "0 0 {}")); /* for a file of the user's own */
+    assert_int_equal (g.stored, strlen (ENTRY));
+    guest_frames_sent (&g, 'C', "1000000", 7);
+    assert_int_equal (g.stored, strlen (ENTRY));
+    g.stored = GUEST_STORED_MAX - 2 * strlen (ENTRY);
+    assert_null (say (&g, 'e', ENTRY));
+    assert_null (say (&g, 'o', ENTRY));
+    assert_string_equal (say (&g, 'o', ENTRY), "more output than is kept from");
+}
+
 static void other_talk_is_slow (void **state)
 {
     struct guest_frames g;
@@ -128,6 +145,7 @@ int main (void)
         cmocka_unit_test (what_makes_sense),
         cmocka_unit_test (a_barrier_ends_before_the_next),
         cmocka_unit_test (output_has_a_window),
+        cmocka_unit_test (what_is_kept_has_a_bound),
         cmocka_unit_test (other_talk_is_slow),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

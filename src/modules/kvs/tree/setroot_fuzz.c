@@ -26,8 +26,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     /* It passes over what it does not read: only what is JSON throughout can be compared, and
      * it looks for names as they are written. */
     if (!memchr (data, '\\', size)
-        && (o = json_loadb ((const char *)data, size, JSON_REJECT_DUPLICATES,
-                            NULL))) {
+        && (o = json_loadb ((const char *)data, size, JSON_REJECT_DUPLICATES, NULL))) {
         const char *s = json_string_value (json_object_get (o, "rootref"));
 
         if (!s || strcmp (s, root.rootref) != 0)
