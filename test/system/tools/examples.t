@@ -9,7 +9,7 @@ if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
     DESTDIR=$DIR/stage meson install -C "$FLUX_TEST_BUILD" --no-rebuild --quiet >install.out 2>&1
     pc=$(find "$DIR/stage" -name flux-core.pc)
     cp "$FLUX_TEST_SOURCE"/examples/modules/* .
-    PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$DIR/stage make \
+    PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$DIR/stage make --no-print-directory \
         CFLAGS='-std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror' \
         LDFLAGS="-Wl,-rpath,${pc%/*/*}" >make.out 2>&1
 fi
