@@ -172,7 +172,7 @@ static int setup (void **state)
     bool capacity;
 
     ctx->h = flux_open ("loop://", 0);
-    ctx->next_jobid = 1;
+    ctx->next_jobid = 0;
     ctx->format = WRITE_RV1_NOSCHED;
     ctx->placed = idmap_create (NULL);
     ctx->waiting = flux_msglist_create ();
@@ -277,8 +277,6 @@ static void malformed (void **state)
         { info_cb, "{\"jobid\":\"9\"}", "EPROTO" },
         { find_cb, "{}", "EPROTO" },
         { find_cb, "{\"criteria\":\"status=\"}", "EINVAL" },
-        { find_cb, "{\"criteria\":\"status=up\",\"format\":\"simple\"}",
-          "EINVAL unknown format" },
         { find_cb, "{\"criteria\":\"status=up\",\"format\":\"x\"}",
           "EINVAL unknown format" },
         { set_status_cb, "{\"resource_path\":\"/x\",\"status\":\"down\"}",
@@ -409,6 +407,7 @@ static void ids (void **state)
 {
     struct ctx *ctx = *state;
 
+    assert_string_equal (ask (ctx, next_jobid_cb, "{}"), "{\"jobid\":0}");
     assert_string_equal (ask (ctx, next_jobid_cb, "{}"), "{\"jobid\":1}");
     ask (ctx, update_cb, "{\"jobid\":2,\"R\":\"" R_TAKEN "\"}");
     assert_string_equal (ask (ctx, next_jobid_cb, "{}"), "{\"jobid\":3}");

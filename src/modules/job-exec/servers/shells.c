@@ -428,7 +428,10 @@ static bool open_dir (struct shells *sh, bool make)
 static int set_env (const struct shells *sh, flux_cmd_t *cmd)
 {
     const char *uri = flux_attr_get (sh->h, "local-uri");
+    const char *fake = getenv ("FLUX_FAKE_HOSTNAME");
 
+    if (fake && flux_cmd_setenvf (cmd, 1, "FLUX_FAKE_HOSTNAME", "%s", fake) < 0)
+        return -1;
     return (uri && flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", uri) < 0)
                    || flux_cmd_setenvf (
                           cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
@@ -485,9 +488,10 @@ static flux_cmd_t *create_command (const struct shells *sh)
 /* A server that is found has the environment of an earlier broker. */
 static json_t *describe_env (const flux_cmd_t *cmd)
 {
-    static const char *const names[] = { "FLUX_URI", "FLUX_PMI_LIBRARY_PATH",
-                                         "FLUX_SHELL_INITRC", "FLUX_SHELL_PLUGINPATH",
-                                         "FLUX_SHELL_RC_PATH" };
+    static const char *const names[] = {
+        "FLUX_URI",          "FLUX_PMI_LIBRARY_PATH", "FLUX_FAKE_HOSTNAME",
+        "FLUX_SHELL_INITRC", "FLUX_SHELL_PLUGINPATH", "FLUX_SHELL_RC_PATH"
+    };
     json_t *env = json_object ();
 
     for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
