@@ -9,12 +9,11 @@
 #include "cmd/format/jobs_filter.h"
 #include "cmd/job/job.h"
 
-#define COUNT_OPT \
-    { .name = "count", \
-      .key = 'c', \
-      .has_arg = 1, \
-      .arginfo = "N", \
-      .usage = "At most N jobs (default 1000, 0: no limit)" }
+#define COUNT_OPT                                                                      \
+    {                                                                                  \
+        .name = "count", .key = 'c', .has_arg = 1, .arginfo = "N",                     \
+        .usage = "At most N jobs (default 1000, 0: no limit)"                          \
+    }
 
 struct optparse_option job_list_opts[] = {
     { .name = "all", .key = 'a', .usage = "Jobs in all states" },

@@ -2,6 +2,7 @@
  * each request has one answer, and what is refused changes nothing. */
 #include "base/test.h"
 
+#include "core/sched/fluxion_keys.h"
 #include "ctx.h"
 
 #include <errno.h>
@@ -402,6 +403,21 @@ static void taken_over (void **state)
     has (ask (ctx, status_cb, "{}"), "\"allocated\":{\"execution\":{\"R_lite\":[]");
 }
 
+/* What a configuration may have is known here. */
+static void keys_of_the_table (void **state)
+{
+    for (const struct json_key *k = fluxion_resource_keys; k->name; k++) {
+        json_t *table = json_pack ("{s:s}", k->name, "");
+        struct options o = { 0 };
+        flux_error_t error = { "" };
+
+        (void)options_init (&o, table, 0, NULL, &error);
+        assert_null (strstr (error.text, "Unknown option"));
+        options_fini (&o);
+        json_decref (table);
+    }
+}
+
 /* Ids that are in use are passed over. */
 static void ids (void **state)
 {
@@ -570,6 +586,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (options_table),
+        cmocka_unit_test (keys_of_the_table),
         T (malformed),
         T (too_early),
         T (a_job),
