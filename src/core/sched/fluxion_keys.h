@@ -16,18 +16,12 @@ static const struct json_key fluxion_qmanager_keys[] = {
 };
 
 static const struct json_key fluxion_resource_keys[] = {
-    { "load-file", JSON_KIND_STRING },
-    { "load-format", JSON_KIND_STRING },
-    { "load-allowlist", JSON_KIND_STRING },
-    { "policy", JSON_KIND_STRING },
-    { "match-policy", JSON_KIND_STRING },
-    { "match-format", JSON_KIND_STRING },
-    { "subsystems", JSON_KIND_STRING },
-    { "reserve-vtx-vec", JSON_KIND_ANY },
-    { "prune-filters", JSON_KIND_STRING },
-    { "update-interval", JSON_KIND_ANY },
-    { "traverser", JSON_KIND_STRING },
-    { NULL },
+    { "load-file", JSON_KIND_STRING },      { "load-format", JSON_KIND_STRING },
+    { "load-allowlist", JSON_KIND_STRING }, { "policy", JSON_KIND_STRING },
+    { "match-policy", JSON_KIND_STRING },   { "match-format", JSON_KIND_STRING },
+    { "subsystems", JSON_KIND_STRING },     { "reserve-vtx-vec", JSON_KIND_ANY },
+    { "prune-filters", JSON_KIND_STRING },  { "update-interval", JSON_KIND_ANY },
+    { "traverser", JSON_KIND_STRING },      { NULL },
 };
 
 #endif
