@@ -133,10 +133,22 @@ static int log_usage2 (const char *fmt, ...)
     return 0;
 }
 
+static int exit_usage2 (void *handle, int status)
+{
+    exit (status ? 2 : 0);
+}
+
 static int parse (const struct command *cmd, optparse_t *p, int argc, char **argv)
 {
-    if (cmd->flags & CMD_USAGE2)
+    struct optparse_subcommand *sub = cmd->subcommands;
+
+    if (cmd->flags & CMD_USAGE2) {
         optparse_set (p, OPTPARSE_LOG_FN, log_usage2);
+        optparse_set (p, OPTPARSE_FATALERR_FN, exit_usage2);
+        for (; sub && sub->name; sub++)
+            optparse_set (optparse_get_subcommand (p, sub->name), OPTPARSE_FATALERR_FN,
+                          exit_usage2);
+    }
     return optparse_parse_args (p, argc, argv);
 }
 

@@ -8,6 +8,7 @@
 #include "base/json/keys.h"
 #include "broker/attrs.h"
 #include "broker/boot/bootstrap.h"
+#include "core/sched/fluxion_keys.h"
 
 static const struct json_key access_keys[] = {
     { "allow-guest-user", JSON_KIND_BOOLEAN },
@@ -102,6 +103,8 @@ static int check (json_t *conf, flux_error_t *error)
     } t[] = {
         { "access", access_keys },
         { "sched-simple", sched_simple_keys },
+        { "sched-fluxion-qmanager", fluxion_qmanager_keys },
+        { "sched-fluxion-resource", fluxion_resource_keys },
     };
 
     for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++)

@@ -233,8 +233,11 @@ static bool resolve (const char *name, struct format_field *field)
             continue;
         if (!resolve (open_ended[i].field, field))
             return false;
+        struct format_field inner = { 0 };
+        if (i == 0) /* annotations.sched is sched */
+            (void)resolve (name + n, &inner);
         field->arg = name + n;
-        field->heading = NULL;
+        field->heading = inner.heading;
         for (int k = 0; k < 3; k++) {
             if (!strcmp (name, headings[k].name))
                 field->heading = headings[k].heading;
@@ -561,9 +564,7 @@ static const char *json_text (struct jobs_source *js, json_t *o)
 {
     if (json_is_string (o))
         return json_string_value (o);
-    size_t n = o ? json_dumpb (o, js->text, sizeof (js->text) - 1,
-                               JSON_COMPACT | JSON_ENCODE_ANY)
-                 : 0;
+    size_t n = o ? json_dumpb (o, js->text, sizeof (js->text) - 1, JSON_ENCODE_ANY) : 0;
     js->text[n < sizeof (js->text) ? n : sizeof (js->text) - 1] = '\0';
     return js->text;
 }

@@ -366,6 +366,35 @@ static void print_stats (optparse_t *p, json_t *o, const char *name)
     }
 }
 
+/* On each rank; it need not be loaded on all of them. */
+static void clear_all (flux_t *h, const char *name)
+{
+    char topic[256];
+    uint32_t size;
+    int errnum = 0, count = 0;
+
+    if (flux_get_size (h, &size) < 0)
+        cmd_die ("stats: %s", strerror (errno));
+    flux_future_t **f = calloc (size, sizeof (*f));
+    if (!f)
+        cmd_die ("out of memory");
+    snprintf (topic, sizeof (topic), "%s.stats-clear", name);
+    for (uint32_t rank = 0; rank < size; rank++)
+        f[rank] = flux_rpc (h, topic, NULL, rank, 0);
+    for (uint32_t rank = 0; rank < size; rank++) {
+        if (f[rank] && flux_rpc_get (f[rank], NULL) == 0)
+            count++;
+        else if (errno == ENOSYS)
+            errnum = errno;
+        else
+            cmd_die ("stats %s: rank %u: %s", name, rank, strerror (errno));
+        flux_future_destroy (f[rank]);
+    }
+    free (f);
+    if (count == 0)
+        cmd_die ("stats %s: %s", name, strerror (errnum));
+}
+
 static int cmd_stats (optparse_t *p, int argc, char **argv)
 {
     char topic[256];
@@ -373,9 +402,7 @@ static int cmd_stats (optparse_t *p, int argc, char **argv)
     check_operands (p, argc, 1, 1);
     const char *name = argv[optparse_option_index (p)];
     if (optparse_hasopt (p, "clear-all")) {
-        snprintf (topic, sizeof (topic), "%s.stats-clear", name);
-        flux_future_t *f = flux_event_publish (h, topic, 0, NULL);
-        check (f, "stats", name);
+        clear_all (h, name);
         return 0;
     }
     snprintf (topic, sizeof (topic), "%s.%s", name,

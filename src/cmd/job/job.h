@@ -41,14 +41,19 @@ int job_purge (optparse_t *p, int argc, char **argv);
 
 /* job_id.c */
 extern struct optparse_option job_id_opts[], job_taskmap_opts[], job_timeleft_opts[];
-extern struct optparse_option job_list_ids_opts[];
 int job_id (optparse_t *p, int argc, char **argv);
 int job_last (optparse_t *p, int argc, char **argv);
-int job_list_ids (optparse_t *p, int argc, char **argv);
 int job_stats (optparse_t *p, int argc, char **argv);
 int job_namespace (optparse_t *p, int argc, char **argv);
 int job_taskmap (optparse_t *p, int argc, char **argv);
 int job_timeleft (optparse_t *p, int argc, char **argv);
+
+/* job_list.c */
+extern struct optparse_option job_list_opts[], job_list_inactive_opts[];
+extern struct optparse_option job_list_ids_opts[];
+int job_list (optparse_t *p, int argc, char **argv);
+int job_list_inactive (optparse_t *p, int argc, char **argv);
+int job_list_ids (optparse_t *p, int argc, char **argv);
 
 /* The first operand's index; dies with the usage unless there are min to max
  * operands (max < 0: any number). */

@@ -1,4 +1,4 @@
-/* flux job id, last, list-ids, namespace, taskmap, timeleft. */
+/* flux job id, last, namespace, taskmap, timeleft. */
 #include "base/clock.h"
 #include "cmd/job/job.h"
 #include "value/fsd.h"
@@ -169,46 +169,6 @@ int job_last (optparse_t *p, int argc, char **argv)
     flux_future_destroy (f);
     free (payload);
     json_decref (slice);
-    return 0;
-}
-
-struct optparse_option job_list_ids_opts[] = {
-    { .name = "wait-state",
-      .key = 'W',
-      .has_arg = 1,
-      .arginfo = "STATE",
-      .usage = "Wait until the jobs have reached STATE" },
-    OPTPARSE_TABLE_END,
-};
-
-int job_list_ids (optparse_t *p, int argc, char **argv)
-{
-    int i = job_operands (p, argc, 1, -1), n = argc - i;
-    const char *wait = optparse_get_str (p, "wait-state", NULL);
-    flux_job_state_t state = 0;
-    flux_future_t **f = calloc (n, sizeof (*f));
-    json_t *job;
-
-    if (wait && flux_job_strtostate (wait, &state) < 0)
-        cmd_die ("unknown job state: %s", wait);
-    for (int k = 0; k < n; k++) {
-        json_t *o = json_pack ("{s:I s:[s]}", "id", (json_int_t)cmd_jobid (argv[i + k]),
-                               "attrs", "all");
-        if (state)
-            json_object_set_new (o, "state", json_integer (state));
-        f[k] =
-            flux_rpc_pack (cmd_open (), "job-list.list-id", FLUX_NODEID_ANY, 0, "o", o);
-    }
-    for (int k = 0; k < n; k++) {
-        if (!f[k] || flux_rpc_get_unpack (f[k], "{s:o}", "job", &job) < 0)
-            cmd_die ("%s: %s", argv[i + k],
-                     f[k] ? cmd_future_error (f[k]) : strerror (errno));
-        char *s = json_dumps (job, JSON_COMPACT);
-        puts (s);
-        free (s);
-        flux_future_destroy (f[k]);
-    }
-    free (f);
     return 0;
 }
 

@@ -13,7 +13,9 @@ struct parser {
     size_t prefix_len;
     bool ended; /* a line without the prefix has been seen */
     int line;
+    int first; /* of the directive */
     char **args;
+    int *lines; /* where the directives of args begin */
     int count;
     struct buf word;
     bool in_word;
@@ -35,13 +37,17 @@ static int end_word (struct parser *p)
     if (!p->in_word)
         return 0;
     char **a = realloc (p->args, (p->count + 2) * sizeof (*a));
+    int *lines = realloc (p->lines, (p->count + 1) * sizeof (*lines));
     char *s = buf_take (&p->word, NULL);
     if (a)
         p->args = a;
-    if (!a || !s) {
+    if (lines)
+        p->lines = lines;
+    if (!a || !lines || !s) {
         free (s);
         return fail (p, "out of memory");
     }
+    p->lines[p->count] = p->first;
     p->args[p->count++] = s;
     p->args[p->count] = NULL;
     p->in_word = false;
@@ -147,13 +153,19 @@ static void add_body (struct parser *p)
     buf_reset (&p->body);
 }
 
+static int not_closed (struct parser *p)
+{
+    p->line = p->first;
+    return fail (p, "a quoted text in triple quotes is not closed");
+}
+
 /* A line of a text in triple quotes, behind its sentinel (RFC 36). */
 static int continue_triple (struct parser *p, const char *s, size_t len)
 {
     size_t prefix_len = 0, n = sentinel (s, len, &prefix_len), end;
 
     if (n == 0 || prefix_len != p->prefix_len || strncmp (s, p->prefix, prefix_len))
-        return fail (p, "a quoted text in triple quotes is not closed");
+        return not_closed (p);
     s += n;
     len -= n;
     for (end = len; end > 0 && isspace ((unsigned char)s[end - 1]);)
@@ -177,6 +189,7 @@ static int parse_line (struct parser *p, const char *s, size_t len)
     size_t prefix_len = 0;
     if (p->triple)
         return continue_triple (p, s, len);
+    p->first = p->line;
     size_t n = sentinel (s, len, &prefix_len);
     if (n == 0) {
         /* Directives end with the first line that is neither blank nor has
@@ -196,7 +209,8 @@ static int parse_line (struct parser *p, const char *s, size_t len)
     return parse_text (p, s + n, len - n);
 }
 
-char **directives_parse (const char *script, int *count, flux_error_t *error)
+char **directives_parse (const char *script, int *count, int **lines,
+                         flux_error_t *error)
 {
     struct parser p = { .error = error, .args = calloc (1, sizeof (char *)) };
     int rc = p.args ? 0 : fail (&p, "out of memory");
@@ -207,13 +221,19 @@ char **directives_parse (const char *script, int *count, flux_error_t *error)
         script += len + (script[len] == '\n');
     }
     if (rc == 0 && p.triple)
-        rc = fail (&p, "a quoted text in triple quotes is not closed");
+        rc = not_closed (&p);
     buf_fini (&p.word);
     buf_fini (&p.body);
+    if (rc < 0 || !lines) {
+        free (p.lines);
+        p.lines = NULL;
+    }
     if (rc < 0) {
         directives_free (p.args);
         return NULL;
     }
+    if (lines)
+        *lines = p.lines;
     *count = p.count;
     return p.args;
 }

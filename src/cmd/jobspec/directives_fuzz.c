@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     char **args;
     int count;
 
-    if (script && (args = directives_parse (script, &count, &error))) {
+    if (script && (args = directives_parse (script, &count, NULL, &error))) {
         if (args[count])
             abort ();
         directives_free (args);

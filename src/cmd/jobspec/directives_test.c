@@ -2,6 +2,7 @@
 
 #include "base/test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check (const char *script, const char *expected)
@@ -9,7 +10,7 @@ static void check (const char *script, const char *expected)
     flux_error_t error = { { 0 } };
     char joined[512] = "";
     int count;
-    char **args = directives_parse (script, &count, &error);
+    char **args = directives_parse (script, &count, NULL, &error);
     if (!args)
         fail_msg ("%s", error.text);
     for (int i = 0; i < count; i++) {
@@ -25,7 +26,7 @@ static void check_error (const char *script, const char *expected)
 {
     flux_error_t error = { { 0 } };
     int count;
-    char **args = directives_parse (script, &count, &error);
+    char **args = directives_parse (script, &count, NULL, &error);
     if (args)
         fail_msg ("accepted");
     assert_string_equal (error.text, expected);
@@ -47,6 +48,23 @@ static void good (void **state)
     check ("#flux: \"\"\"\n#flux:\"\"\"\n#flux: \"\"\"a\"b\"\"\"\n", "|a\"b|");
 }
 
+/* Each word has the line in which its directive begins. */
+static void numbers (void **state)
+{
+    static const int expected[] = { 2, 2, 3, 7, 7 };
+    flux_error_t error;
+    int count, *lines;
+    char **args =
+        directives_parse ("#!/bin/sh\n#flux: -n 1\n#flux: --x=\"\"\"\n#flux: a\n"
+                          "#flux: b\n#flux: \"\"\"\n#flux: -N1 c\n",
+                          &count, &lines, &error);
+
+    assert_int_equal (count, 5);
+    assert_memory_equal (lines, expected, sizeof (expected));
+    directives_free (args);
+    free (lines);
+}
+
 static void bad (void **state)
 {
     check_error ("# flux: -N1\ndate\n# flux: -n1\n",
@@ -57,13 +75,14 @@ static void bad (void **state)
     check_error ("# flux: a=\"\"\"b\n# flux: \"\"\"\n",
                  "line 1: triple quotes are opened within a line and not closed there");
     check_error ("# flux: \"\"\"\n# x\n",
-                 "line 2: a quoted text in triple quotes is not closed");
+                 "line 1: a quoted text in triple quotes is not closed");
 }
 
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (good),
+        cmocka_unit_test (numbers),
         cmocka_unit_test (bad),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -87,19 +87,37 @@ static optparse_t *new_options (void)
     return q;
 }
 
-/* By themselves, so that who is told what is wrong is told where. */
-static void check_directives (const char *path, char **args, int count)
+/* Those of one line, n words. */
+static void check_line (const char *path, int line, char *name, char **words, int n)
 {
+    char **args = calloc (n + 2, sizeof (*args));
     optparse_t *q = new_options ();
-    int i = optparse_parse_args (q, count + 1, args);
+
+    if (!args)
+        cmd_die ("out of memory");
+    args[0] = name;
+    memcpy (args + 1, words, n * sizeof (*args));
+    int i = optparse_parse_args (q, n + 1, args);
 
     if (i < 0) {
-        cmd_warn ("ERROR: %s: its directives are no options of flux batch", path);
+        cmd_warn ("ERROR: argument parsing failed at %s line %d", path, line);
         exit (2);
     }
-    if (i < count + 1)
-        cmd_die ("ERROR: %s: directives: '%s' is not an option", path, args[i]);
+    if (i < n + 1)
+        cmd_die ("ERROR: %s: line %d: '%s' is not an option", path, line, args[i]);
     optparse_destroy (q);
+    free (args);
+}
+
+/* By themselves, so that who is told what is wrong is told where. */
+static void check_directives (const char *path, char *name, char **words, int count,
+                              const int *lines)
+{
+    for (int i = 0, n; i < count; i += n) {
+        for (n = 1; i + n < count && lines[i + n] == lines[i];)
+            n++;
+        check_line (path, lines[i], name, words + i, n);
+    }
 }
 
 /* What the script says comes first: the command line has the last word. */
@@ -108,10 +126,10 @@ static optparse_t *parse_with_directives (optparse_t *p, const char *path,
                                           int *index, char ***keep)
 {
     flux_error_t error = { { 0 } };
-    int count;
+    int count, *lines = NULL;
     if (!path)
         path = "script";
-    char **d = directives_parse (script, &count, &error);
+    char **d = directives_parse (script, &count, &lines, &error);
     if (!d)
         cmd_die ("ERROR: %s: %s", path, error.text);
     char **args = calloc (count + argc + 1, sizeof (*args));
@@ -120,7 +138,8 @@ static optparse_t *parse_with_directives (optparse_t *p, const char *path,
         cmd_die ("out of memory");
     args[0] = argv[0];
     memcpy (args + 1, d, count * sizeof (*d));
-    check_directives (path, args, count);
+    check_directives (path, argv[0], d, count, lines);
+    free (lines);
     memcpy (args + 1 + count, argv + 1, (argc - 1) * sizeof (*argv));
     int i = optparse_parse_args (q, argc + count, args);
     if (i < 0)

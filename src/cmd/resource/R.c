@@ -416,41 +416,15 @@ static int run_verify (optparse_t *p, int argc, char **argv)
 
 /* --- ranks and properties --- */
 
-/* Ranks become 0, 1, ... in order. */
 static int run_remap (optparse_t *p, int argc, char **argv)
 {
-    struct rset *r, *new = rset_create ();
-    unsigned int n = 0;
+    struct rset *r, *new;
+
     operands (p, argc, 0, 0);
     r = read_first ();
-    struct idset *ranks = rset_ranks (r);
-    json_t *properties = rset_properties (r), *value;
-    const char *name;
-    struct idset *moved = idset_create (0, IDSET_FLAG_AUTOGROW);
-    if (!new || !ranks || !moved)
-        cmd_die ("out of memory");
-    for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
-         rank = idset_next (ranks, rank))
-        if (rset_add_like (new, n++, rset_host (r, rank), r, rank) < 0)
-            cmd_die ("rank %u: %s", rank, strerror (errno));
-    json_object_foreach (properties, name, value) {
-        struct idset *with = idset_decode (json_string_value (value));
-        n = 0;
-        idset_clear_all (moved);
-        for (unsigned int rank = idset_first (ranks); rank != IDSET_INVALID_ID;
-             rank = idset_next (ranks, rank), n++)
-            if (idset_test (with, rank))
-                idset_set (moved, n);
-        if (rset_add_property (new, name, moved) < 0)
-            cmd_die ("property '%s': %s", name, strerror (errno));
-        idset_destroy (with);
-    }
-    rset_set_times (new, rset_starttime (r), rset_expiration (r));
-    rset_set_nslots (new, rset_nslots (r));
+    if (!(new = rset_remap (r, NULL)))
+        cmd_die ("%s", strerror (errno));
     print (new);
-    json_decref (properties);
-    idset_destroy (moved);
-    idset_destroy (ranks);
     rset_destroy (new);
     rset_destroy (r);
     return 0;

@@ -125,18 +125,39 @@ static void print_R (json_t *o, const char *heading)
         putchar ('\n');
 }
 
+/* -1: nothing is kept under it. */
+static json_int_t next_jobid (const char *command)
+{
+    json_t *o;
+    json_int_t id;
+
+    if (strcmp (command, "satisfiability") == 0
+        || strncmp (command, "without_", strlen ("without_")) == 0)
+        return -1;
+    o = call ("next_jobid", json_object ());
+    id = json_integer_value (json_object_get (o, "jobid"));
+    json_decref (o);
+    return id;
+}
+
 static int run_match (optparse_t *p, int argc, char **argv)
 {
     char **a = operands (p, argc, argv, 2, 2, "COMMAND JOBSPEC");
     char *text = read_text (a[1]);
-    json_t *o = call ("next_jobid", json_object ());
-    json_int_t id = json_integer_value (json_object_get (o, "jobid"));
+    json_int_t id = next_jobid (a[0]);
+    json_t *o;
 
-    json_decref (o);
     about = a[1];
     o = call ("match",
               json_pack ("{s:s s:I s:s}", "cmd", a[0], "jobid", id, "jobspec", text));
     free (text);
+    if (strcmp (a[0], "satisfiability") == 0) {
+        rule ();
+        puts ("Satisfiable request");
+        rule ();
+        json_decref (o);
+        return 0;
+    }
     print_job (o);
     print_R (o, "MATCHED");
     json_decref (o);
@@ -210,10 +231,10 @@ static const struct {
 static const struct {
     const char *succeeded, *failed, *path, *unit;
 } match_stats[] = {
-    { "Num. of Total Jobs Successfully Matched", "Num. of Total Jobs Failed to Match",
-      "njobs", "" },
+    { "Num. of Total Jobs Successfully Matched",
+      "Num. of Total Jobs with Failed Matches", "njobs", "" },
     { "Num. of Jobs Successfully Matched Since Reset",
-      "Num. of Jobs Failed to Match Since Reset", "njobs-reset", "" },
+      "Num. of Jobs with Failed Matches Since Reset", "njobs-reset", "" },
     { "Jobid corresponding to max match time", "Jobid corresponding to max failed time",
       "max-match-jobid", "" },
     { "Match iterations corresponding to max match time",

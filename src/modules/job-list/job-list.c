@@ -187,6 +187,7 @@ static void job_changed (struct job *job, void *arg)
         if (id_query_decode (msg, &q, &error) < 0 || q.id != job->id
             || !has_reached (job, q.state))
             continue;
+        jobs_write (&jl->jobs);
         answer_id (jl, msg, &q, job);
         flux_msglist_delete (jl->id_waiters);
     }
@@ -326,6 +327,7 @@ static void apply_events (struct job_list *jl, json_t *events)
             || jobs_event (&jl->jobs, id, entry, jobspec, R) < 0)
             flux_log (jl->h, 3, "job-list: malformed event in the journal");
     }
+    jobs_write (&jl->jobs);
     job_list_settle (jl);
 }
 

@@ -48,6 +48,21 @@ static int inactive_before (const struct order_node *x, const struct order_node 
     return by_time (x, y, T_INACTIVE);
 }
 
+/* What changes is a tree while events of it come; NULL: it has not changed. */
+struct draft {
+    json_t *annotations;
+    json_t *dependencies; /* an object: descriptions, in their order */
+};
+
+static void draft_destroy (void *arg)
+{
+    struct draft *d = arg;
+
+    json_decref (d->annotations);
+    json_decref (d->dependencies);
+    free (d);
+}
+
 int jobs_init (struct jobs *jobs)
 {
     memset (jobs, 0, sizeof (*jobs));
@@ -57,6 +72,7 @@ int jobs_init (struct jobs *jobs)
     order_init (&jobs->running, running_before);
     order_init (&jobs->inactive, inactive_before);
     if (!(jobs->map = idmap_create (NULL)) || !(jobs->strings = intern_create ())
+        || !(jobs->drafts = idmap_create (draft_destroy))
         || !(jobs->queues = hashmap_create (free))) {
         jobs_fini (jobs);
         return -1;
@@ -73,6 +89,7 @@ void jobs_fini (struct jobs *jobs)
         pool_put (&jobs->records, value);
     pool_fini (&jobs->records);
     idmap_destroy (jobs->map);
+    idmap_destroy (jobs->drafts);
     intern_destroy (jobs->strings);
     hashmap_destroy (jobs->queues);
     jobdb_destroy (jobs->db);
@@ -289,41 +306,98 @@ static void merge (json_t *o, json_t *from)
     }
 }
 
+static struct draft *draft_of (struct jobs *jobs, const struct job *job)
+{
+    struct draft *d = idmap_lookup (jobs->drafts, job->id);
+
+    if (!d && (d = calloc (1, sizeof (*d)))
+        && idmap_insert (jobs->drafts, job->id, d) < 0) {
+        free (d);
+        d = NULL;
+    }
+    return d;
+}
+
+static json_t *keys_of (json_t *o)
+{
+    json_t *array = json_array (), *value;
+    const char *key;
+
+    json_object_foreach (o, key, value)
+        json_array_append_new (array, json_string (key));
+    return array;
+}
+
+static void draft_write (struct jobs *jobs, struct job *job)
+{
+    struct draft *d = idmap_take (jobs->drafts, job->id);
+
+    if (!d)
+        return;
+    if (d->annotations)
+        set_json (jobs, &job->annotations, d->annotations);
+    if (d->dependencies) {
+        json_t *array = keys_of (d->dependencies);
+        set_json (jobs, &job->dependencies, array);
+        json_decref (array);
+    }
+    draft_destroy (d);
+}
+
+void jobs_write (struct jobs *jobs)
+{
+    size_t pos = 0;
+    uint64_t id;
+    struct job *job;
+
+    while (idmap_next (jobs->drafts, &pos, &id, NULL)) {
+        if ((job = jobs_lookup (jobs, id)))
+            draft_write (jobs, job);
+        else
+            idmap_remove (jobs->drafts, id);
+        pos = 0;
+    }
+}
+
 static void annotate (struct jobs *jobs, struct job *job, json_t *from)
 {
-    json_t *o = NULL;
+    struct draft *d;
 
-    if (!json_is_object (from))
+    if (!json_is_object (from) || !(d = draft_of (jobs, job)))
         return;
-    if (job->annotations)
-        o = json_loads (job->annotations, 0, NULL);
-    if (!o && !(o = json_object ()))
+    if (!d->annotations && job->annotations)
+        d->annotations = json_loads (job->annotations, 0, NULL);
+    if (!d->annotations && !(d->annotations = json_object ()))
         return;
-    merge (o, from);
-    set_json (jobs, &job->annotations, o);
-    json_decref (o);
+    merge (d->annotations, from);
+}
+
+/* Those that the text has. */
+static json_t *read_dependencies (const char *text)
+{
+    json_t *o = json_object (), *array = text ? json_loads (text, 0, NULL) : NULL;
+    json_t *value;
+    size_t i;
+
+    json_array_foreach (array, i, value)
+        json_object_set_new (o, json_string_value (value), json_true ());
+    json_decref (array);
+    return o;
 }
 
 static void depend (struct jobs *jobs, struct job *job, json_t *context, bool add)
 {
-    json_t *array = NULL, *value;
+    struct draft *d;
     const char *s;
-    size_t i;
 
-    if (json_unpack (context, "{s:s}", "description", &s) < 0)
+    if (json_unpack (context, "{s:s}", "description", &s) < 0
+        || !(d = draft_of (jobs, job)))
         return;
-    if (job->dependencies)
-        array = json_loads (job->dependencies, 0, NULL);
-    if (!array && !(array = json_array ()))
+    if (!d->dependencies && !(d->dependencies = read_dependencies (job->dependencies)))
         return;
-    json_array_foreach (array, i, value) {
-        if (!strcmp (json_string_value (value), s))
-            json_array_remove (array, i--);
-    }
+    (void)json_object_del (d->dependencies, s); /* who comes again is the last */
     if (add)
-        json_array_append_new (array, json_string (s));
-    set_json (jobs, &job->dependencies, array);
-    json_decref (array);
+        json_object_set_new (d->dependencies, s, json_true ());
 }
 
 /* Events */
@@ -500,6 +574,7 @@ static void job_release (struct jobs *jobs, struct job *job)
 {
     for (int i = 0; i < JOB_STRINGS; i++)
         intern_put (jobs->strings, *job_string (job, i));
+    idmap_remove (jobs->drafts, job->id);
     idmap_remove (jobs->map, job->id);
     pool_put (&jobs->records, job);
 }

@@ -65,6 +65,7 @@ struct jobs {
     struct idmap *map;
     struct pool records; /* struct job */
     struct intern *strings;
+    struct idmap *drafts; /* annotations and dependencies that change: jobs_write */
     struct order pending, running, inactive;
     struct job_counts counts;
     struct hashmap *queues; /* name -> struct job_counts */
@@ -84,10 +85,12 @@ struct job *jobs_lookup (struct jobs *jobs, flux_jobid_t id);
 /* Any job; *row has room for one that is in the database, and is valid until the next call
  * with jobs. NULL: there is none. */
 const struct job *jobs_find (struct jobs *jobs, flux_jobid_t id, struct job *row);
-/* One event. jobspec, R: NULL, or the object that comes with the event.
+/* One event. jobspec, R: NULL, or the object that comes with the event. Behind several of
+ * them comes jobs_write: a job with thousands of dependencies is written once.
  * -1 with EINVAL (a malformed event is ignored), ENOMEM. */
 int jobs_event (struct jobs *jobs, flux_jobid_t id, json_t *entry, json_t *jobspec,
                 json_t *R);
+void jobs_write (struct jobs *jobs);
 /* Forget a job; one that is not known is no error. */
 int jobs_purge (struct jobs *jobs, flux_jobid_t id);
 

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+static bool held; /* events that come together */
+
 static void event (struct jobs *jobs, flux_jobid_t id, double t, const char *name,
                    const char *context, const char *jobspec, const char *R)
 {
@@ -23,6 +25,8 @@ static void event (struct jobs *jobs, flux_jobid_t id, double t, const char *nam
     if (c)
         json_object_set (entry, "context", c);
     assert_int_equal (jobs_event (jobs, id, entry, js, r), 0);
+    if (!held)
+        jobs_write (jobs);
     json_decref (entry);
     json_decref (c);
     json_decref (js);
@@ -402,13 +406,56 @@ static void test_full (void **state)
     jobs_fini (&jobs);
 }
 
+/* What comes together is written once: as long as that takes for each by itself, 20,000
+ * would take minutes. */
+static void many_at_once (void **state)
+{
+    enum { COUNT = 20000 };
+    char text[64], last[64];
+    struct jobs jobs;
+    struct job *job;
+
+    jobs_init (&jobs);
+    submit (&jobs, 7, 1);
+    submit (&jobs, 8, 1);
+    held = true;
+    for (int i = 0; i < COUNT; i++) {
+        snprintf (text, sizeof (text), "{\"description\":\"after=%d\"}", i);
+        event (&jobs, 7 + i % 2, 2, "dependency-add", text, NULL, NULL);
+        snprintf (text, sizeof (text), "{\"k%d\":%d}", i, i);
+        event (&jobs, 7 + i % 2, 2, "memo", text, NULL, NULL);
+    }
+    jobs_write (&jobs);
+    job = jobs_lookup (&jobs, 8);
+    snprintf (last, sizeof (last), ",\"after=%d\"]", COUNT - 1);
+    assert_string_equal (strrchr (job->dependencies, ','), last);
+    assert_non_null (strstr (job->annotations, "\"k19999\":19999"));
+    for (int i = 0; i < COUNT; i++) {
+        snprintf (text, sizeof (text), "{\"description\":\"after=%d\"}", i);
+        if (i != 4)
+            event (&jobs, 7 + i % 2, 3, "dependency-remove", text, NULL, NULL);
+    }
+    event (&jobs, 8, 3, "memo", "{\"k1\":null}", NULL, NULL);
+    event (&jobs, 8, 4, "invalidate", NULL, NULL, NULL); /* nothing is written of it */
+    jobs_write (&jobs);
+    held = false;
+    assert_null (jobs_lookup (&jobs, 8));
+    assert_string_equal (jobs_lookup (&jobs, 7)->dependencies, "[\"after=4\"]");
+    jobs_fini (&jobs);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_record), cmocka_unit_test (test_counts_of_queue),
-        cmocka_unit_test (test_order),  cmocka_unit_test (test_match),
-        cmocka_unit_test (test_states), cmocka_unit_test (test_memory),
-        cmocka_unit_test (test_ended),  cmocka_unit_test (test_full),
+        cmocka_unit_test (many_at_once),
+        cmocka_unit_test (test_record),
+        cmocka_unit_test (test_counts_of_queue),
+        cmocka_unit_test (test_order),
+        cmocka_unit_test (test_match),
+        cmocka_unit_test (test_states),
+        cmocka_unit_test (test_memory),
+        cmocka_unit_test (test_ended),
+        cmocka_unit_test (test_full),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -106,6 +106,7 @@ static int replay (struct job_list *jl, struct item *it, flux_jobid_t id)
         alloc = !strcmp (name, "alloc");
         jobs_event (&jl->jobs, id, entry, submit ? jobspec : NULL, alloc ? R : NULL);
     }
+    jobs_write (&jl->jobs);
     json_decref (log);
     json_decref (jobspec);
     json_decref (R);

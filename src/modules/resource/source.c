@@ -114,21 +114,37 @@ static int from_kvs (struct resource *ctx)
     return 0;
 }
 
+/* R for the ranks of this instance. Takes r; NULL: there are not as many. */
+static struct rset *fit (struct resource *ctx, struct rset *take_r)
+{
+    struct rset *r = NULL;
+    flux_error_t error;
+
+    if (rset_count (take_r, "node") != (int)ctx->size) {
+        flux_log (ctx->h, LOG_INFO,
+                  "R of the enclosing job does not fit the ranks of this instance");
+        rset_destroy (take_r);
+        return NULL;
+    }
+    if (rset_rerank (take_r, ctx->inv.hosts, &error) == 0)
+        return take_r;
+    /* Hosts have other names here than in the configuration around (a short one and a
+     * full one): brokers are its tasks, in order. To look for what the hosts have would
+     * be to take what is not the job's. */
+    flux_log (ctx->h, LOG_INFO, "R of the enclosing job: %s: ranks are taken in order",
+              error.text);
+    r = rset_remap (take_r, ctx->inv.hosts);
+    rset_destroy (take_r);
+    return r;
+}
+
 /* R of the job that this instance is. */
 static int from_job (struct resource *ctx)
 {
     struct rset *r = parent_take_R (ctx);
-    flux_error_t error;
 
-    if (!r)
+    if (!r || !(r = fit (ctx, r)))
         return -1;
-    if (rset_count (r, "node") != (int)ctx->size
-        || rset_rerank (r, ctx->inv.hosts, &error) < 0) {
-        flux_log (ctx->h, LOG_INFO,
-                  "R of the enclosing job does not fit the ranks of this instance");
-        rset_destroy (r);
-        return -1;
-    }
     rset_set_nslots (r, 0);
     source_define (ctx, r, "job-info");
     return 0;

@@ -7,17 +7,12 @@
 #include <string.h>
 
 #include "base/error.h"
-
-static const char *const keys[] = {
-    "queue-policy",           "queue-params",           "policy-params",
-    "queue-policy-per-queue", "queue-params-per-queue", "policy-params-per-queue",
-};
-enum { NKEYS = sizeof (keys) / sizeof (keys[0]) };
+#include "core/sched/fluxion_keys.h"
 
 static int set (struct options *o, const char *key, json_t *value, flux_error_t *error)
 {
-    for (int i = 0; i < NKEYS; i++)
-        if (!strcmp (keys[i], key)) {
+    for (const struct json_key *k = fluxion_qmanager_keys; k->name; k++)
+        if (!strcmp (k->name, key)) {
             bool params = strstr (key, "params") || strstr (key, "per-queue");
             if (!json_is_string (value) && !(params && json_is_object (value)))
                 return error_invalid (error, "%s: not of text", key);
@@ -247,8 +242,8 @@ static int check (struct options *o, flux_error_t *error)
         if (options_queue (o, json_string_value (name), &p, NULL, NULL, error) < 0)
             return -1;
     }
-    for (i = 0; i < NKEYS; i++)
-        if (strstr (keys[i], "per-queue") && check_names (o, keys[i], error) < 0)
+    for (const struct json_key *k = fluxion_qmanager_keys; k->name; k++)
+        if (strstr (k->name, "per-queue") && check_names (o, k->name, error) < 0)
             return -1;
     return 0;
 }

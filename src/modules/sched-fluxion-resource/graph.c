@@ -34,16 +34,16 @@ void find_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg, void *ar
                              &format)
         < 0)
         flux_respond_error (h, msg, errno, NULL);
-    else if (format
-             && (write_format_parse (format, &wf) < 0 || wf == WRITE_SIMPLE
-                 || wf == WRITE_PRETTY_SIMPLE))
+    else if (format && write_format_parse (format, &wf) < 0)
         flux_respond_error (h, msg, EINVAL, "unknown format");
     else if (fluxion_find (site_scheduler (ctx->site), criteria, wf, &b, &error) < 0)
         flux_respond_error (h, msg, errno, error.text[0] ? error.text : NULL);
     else if (b.len == 0)
         flux_respond_pack (h, msg, "{s:n}", "R");
     else {
-        json_t *R = json_loads (b.data, JSON_DECODE_ANY, NULL);
+        bool plain = wf == WRITE_SIMPLE || wf == WRITE_PRETTY_SIMPLE;
+        json_t *R =
+            plain ? json_string (b.data) : json_loads (b.data, JSON_DECODE_ANY, NULL);
         if (!R || flux_respond_pack (h, msg, "{s:O}", "R", R) < 0)
             flux_respond_error (h, msg, ENOMEM, NULL);
         json_decref (R);

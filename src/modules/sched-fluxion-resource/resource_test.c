@@ -2,6 +2,7 @@
  * each request has one answer, and what is refused changes nothing. */
 #include "base/test.h"
 
+#include "core/sched/fluxion_keys.h"
 #include "ctx.h"
 
 #include <errno.h>
@@ -172,7 +173,7 @@ static int setup (void **state)
     bool capacity;
 
     ctx->h = flux_open ("loop://", 0);
-    ctx->next_jobid = 1;
+    ctx->next_jobid = 0;
     ctx->format = WRITE_RV1_NOSCHED;
     ctx->placed = idmap_create (NULL);
     ctx->waiting = flux_msglist_create ();
@@ -277,8 +278,6 @@ static void malformed (void **state)
         { info_cb, "{\"jobid\":\"9\"}", "EPROTO" },
         { find_cb, "{}", "EPROTO" },
         { find_cb, "{\"criteria\":\"status=\"}", "EINVAL" },
-        { find_cb, "{\"criteria\":\"status=up\",\"format\":\"simple\"}",
-          "EINVAL unknown format" },
         { find_cb, "{\"criteria\":\"status=up\",\"format\":\"x\"}",
           "EINVAL unknown format" },
         { set_status_cb, "{\"resource_path\":\"/x\",\"status\":\"down\"}",
@@ -404,11 +403,27 @@ static void taken_over (void **state)
     has (ask (ctx, status_cb, "{}"), "\"allocated\":{\"execution\":{\"R_lite\":[]");
 }
 
+/* What a configuration may have is known here. */
+static void keys_of_the_table (void **state)
+{
+    for (const struct json_key *k = fluxion_resource_keys; k->name; k++) {
+        json_t *table = json_pack ("{s:s}", k->name, "");
+        struct options o = { 0 };
+        flux_error_t error = { "" };
+
+        (void)options_init (&o, table, 0, NULL, &error);
+        assert_null (strstr (error.text, "Unknown option"));
+        options_fini (&o);
+        json_decref (table);
+    }
+}
+
 /* Ids that are in use are passed over. */
 static void ids (void **state)
 {
     struct ctx *ctx = *state;
 
+    assert_string_equal (ask (ctx, next_jobid_cb, "{}"), "{\"jobid\":0}");
     assert_string_equal (ask (ctx, next_jobid_cb, "{}"), "{\"jobid\":1}");
     ask (ctx, update_cb, "{\"jobid\":2,\"R\":\"" R_TAKEN "\"}");
     assert_string_equal (ask (ctx, next_jobid_cb, "{}"), "{\"jobid\":3}");
@@ -571,6 +586,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (options_table),
+        cmocka_unit_test (keys_of_the_table),
         T (malformed),
         T (too_early),
         T (a_job),

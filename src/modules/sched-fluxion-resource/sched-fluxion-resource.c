@@ -310,7 +310,7 @@ static void ctx_fini (struct ctx *ctx)
 
 int mod_main (flux_t *h, int argc, char **argv)
 {
-    struct ctx ctx = { .h = h, .next_jobid = 1 };
+    struct ctx ctx = { .h = h, .next_jobid = 0 };
     int rc = -1;
 
     reactor_task_init (&ctx.step, jobs_step, &ctx);

@@ -22,6 +22,7 @@ bool shell_env_is_ours (const char *name)
         "FLUX_ENCLOSING_ID",  "PMI_FD",
         "PMI_RANK",           "PMI_SIZE",
         "PMI_SPAWNED",        "FLUX_PMI_LIBRARY_PATH",
+        "FLUX_FAKE_HOSTNAME",
     };
     if (strncmp (name, "FLUX_", 5) && strncmp (name, "PMI_", 4))
         return false;
@@ -151,7 +152,7 @@ int shell_env_pmi (struct shell *sh)
 int shell_env_init (struct shell *sh)
 {
     json_t *env = sh->jobspec.environment;
-    const char *uri = getenv ("FLUX_URI");
+    const char *uri = getenv ("FLUX_URI"), *host = getenv ("FLUX_FAKE_HOSTNAME");
     const char *name;
     json_t *value;
     char ns[32]; /* flux_job_kvs_namespace */
@@ -164,6 +165,9 @@ int shell_env_init (struct shell *sh)
             return -1;
     }
     if (uri && add (sh, "FLUX_URI", uri) < 0)
+        return -1;
+    /* An instance that is a job finds itself in R by the name of its broker's host. */
+    if (host && add (sh, "FLUX_FAKE_HOSTNAME", host) < 0)
         return -1;
     snprintf (ns, sizeof (ns), "job-%" PRIu64, sh->id);
     if (add (sh, "FLUX_KVS_NAMESPACE", ns) < 0 || add (sh, "FLUX_JOB_ID", sh->f58) < 0

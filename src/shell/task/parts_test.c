@@ -103,9 +103,12 @@ static void test_env (void **state)
     };
 
     unsetenv ("FLUX_URI");
+    setenv ("FLUX_FAKE_HOSTNAME", "h2", 1);
     sh.jobspec.environment = json_pack ("{s:s s:s s:s s:s s:i}", "HOME", "/home/me",
                                         "FLUX_JOB_ID", "of the submitter", "PMI_RANK",
                                         "99", "FLUX_MINE", "stays", "NUMBER", 1);
+    json_object_set_new (sh.jobspec.environment, "FLUX_FAKE_HOSTNAME",
+                         json_string ("h0, of the submitter"));
     assert_int_equal (shell_env_init (&sh), 0);
     char **env = shell_env_task (&sh, &task, -1);
     assert_string_equal (find (env, "HOME"), "/home/me");
@@ -121,6 +124,8 @@ static void test_env (void **state)
     assert_null (find (env, "PMI_RANK"));
     assert_null (find (env, "FLUX_URI"));
     assert_null (find (env, "NUMBER"));
+    assert_string_equal (find (env, "FLUX_FAKE_HOSTNAME"), "h2");
+    unsetenv ("FLUX_FAKE_HOSTNAME");
 
     task.rank = 6;
     env = shell_env_task (&sh, &task, 3);

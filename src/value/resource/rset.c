@@ -558,7 +558,10 @@ json_t *rset_properties (const struct rset *r)
     json_t *o = json_object ();
 
     for (int i = 0; o && i < r->nprops; i++) {
-        char *s = idset_encode (r->props[i].ranks, IDSET_FLAG_RANGE);
+        char *s;
+        if (idset_empty (r->props[i].ranks)) /* its ranks were taken away */
+            continue;
+        s = idset_encode (r->props[i].ranks, IDSET_FLAG_RANGE);
         if (!s || json_object_set_new (o, r->props[i].name, json_string (s)) < 0) {
             free (s);
             json_decref (o);
@@ -622,6 +625,36 @@ error:
     free (used);
     rset_destroy (new);
     return -1;
+}
+
+struct rset *rset_remap (const struct rset *r, struct hostlist *hosts)
+{
+    struct rset *new = rset_create ();
+
+    for (int i = 0; new &&i < r->count; i++) {
+        const char *host =
+            hosts ? hostlist_nth (hosts, i) : rset_host (r, r->entries[i].rank);
+        if (rset_add_like (new, i, host, r, r->entries[i].rank) < 0)
+            goto error;
+    }
+    for (int p = 0; new &&p < r->nprops; p++) {
+        struct idset *ranks = idset_create (0, IDSET_FLAG_AUTOGROW);
+        for (int i = 0; ranks && i < r->count; i++)
+            if (idset_test (r->props[p].ranks, r->entries[i].rank))
+                (void)idset_set (ranks, i);
+        int rc = ranks ? rset_add_property (new, r->props[p].name, ranks) : -1;
+        idset_destroy (ranks);
+        if (rc < 0)
+            goto error;
+    }
+    if (new) {
+        rset_set_times (new, rset_starttime (r), rset_expiration (r));
+        rset_set_nslots (new, rset_nslots (r));
+    }
+    return new;
+error:
+    rset_destroy (new);
+    return NULL;
 }
 
 struct match_arg {

@@ -58,6 +58,8 @@ struct rset *rset_copy_ranks (const struct rset *r, const struct idset *ranks);
 int rset_remove_ranks (struct rset *r, const struct idset *ranks);
 /* Renumber by host name: rank = index in hosts; ENOENT for an unknown host. */
 int rset_rerank (struct rset *r, struct hostlist *hosts, flux_error_t *error);
+/* A copy whose ranks are 0, 1, ... in order, on these hosts (NULL: on their own). */
+struct rset *rset_remap (const struct rset *r, struct hostlist *hosts);
 /* Those that satisfy an RFC 31 constraint. */
 struct rset *rset_filter (const struct rset *r, json_t *constraint,
                           flux_error_t *error);

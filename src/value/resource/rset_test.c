@@ -210,14 +210,33 @@ static void test_rerank (void **state)
 {
     struct rset *r = make ("0-2", "0", NULL);
     struct hostlist *hosts = hostlist_decode ("h2,h1,h0");
-    struct idset *zero = idset_decode ("0");
-    struct rset *other;
+    struct idset *zero = idset_decode_ex ("0", -1, -1, IDSET_FLAG_AUTOGROW, NULL), *two;
+    struct rset *other, *rest;
     flux_error_t error;
+    json_t *left;
 
     rset_add_property (r, "p", zero);
     assert_int_equal (rset_rerank (r, hosts, &error), 0);
     assert_string_equal (rset_host (r, 0), "h2");
     check_filter (r, "{\"properties\":[\"p\"]}", "2");
+    idset_decode_add (zero, "1", -1, NULL); /* what is left begins with 2 */
+    rest = rset_copy (r);
+    rset_remove_ranks (rest, zero);
+    other = rset_remap (rest, hosts);
+    assert_string_equal (rset_host (other, 0), "h2");
+    check_filter (other, "{\"properties\":[\"p\"]}", "0");
+    rset_destroy (other);
+    other = rset_remap (rest, NULL);
+    assert_string_equal (rset_host (other, 0), "h0");
+    rset_destroy (other);
+    other = rset_copy (r);
+    two = rset_ranks (rest);
+    rset_remove_ranks (other, two); /* nobody is left that has p */
+    assert_int_equal (json_object_size (left = rset_properties (other)), 0);
+    json_decref (left);
+    idset_destroy (two);
+    rset_destroy (other);
+    rset_destroy (rest);
     hostlist_destroy (hosts);
     hosts = hostlist_decode ("a,b");
     assert_int_equal (rset_rerank (r, hosts, &error), -1);

@@ -10,8 +10,8 @@ flux module load sched-fluxion-resource match-policy=lonode
 like 'params' '"policy": "lonode"' flux ion-resource params
 flux submit --dry-run -N1 -n1 -t 60 true >one.json
 flux submit --dry-run -N9 -t 60 true >nine.json
-like 'a match' '^1 +ALLOCATED ' flux ion-resource match allocate one.json
-like 'is known' '^1 +ALLOCATED ' flux ion-resource info 1
+like 'a match' '^0 +ALLOCATED ' flux ion-resource match allocate one.json
+like 'is known' '^0 +ALLOCATED ' flux ion-resource info 0
 like 'and found' '"R_lite"' flux ion-resource find -q sched-now=allocated
 fails 'one that never fits' 19 'not enough nodes' \
     flux ion-resource match allocate_with_satisfiability nine.json
@@ -28,8 +28,8 @@ fails 'R that is no text' 2 'binary: it is not text' flux ion-resource update bi
 fails 'no jobspec' 1 'short.json: ' flux ion-resource match allocate short.json
 like 'an option behind the operand' '"R_lite"' flux ion-resource find status=up -q --format=rv1
 fails 'no such command' 1 'unknown match command' flux ion-resource match nosuch one.json
-succeeds 'cancel' flux ion-resource cancel 1
-fails 'twice' 3 'nonexistent' flux ion-resource cancel 1
+succeeds 'cancel' flux ion-resource cancel 0
+fails 'twice' 3 'nonexistent' flux ion-resource cancel 0
 is 'nothing is allocated' null flux ion-resource find -q sched-now=allocated
 succeeds 'a property' flux ion-resource set-property /cluster0 class=one
 is 'is there' "class = ['one']" flux ion-resource get-property /cluster0 class
@@ -40,17 +40,23 @@ fails 'a path that is not there' 3 'path' flux ion-resource set-status /nosuch d
 fails 'a status that is none' 1 'neither up nor down' \
     flux ion-resource set-status /cluster0 sideways
 fails 'wrong criteria' 1 'invalid criteria' flux ion-resource find 'nosuch=1'
+like 'what is found as lines' '^"( *-+[a-z0-9]+\[[0-9]+:x\]\\n)+"$' \
+    flux ion-resource find -q --format=simple status=up
+fails 'a subcommand that there is not' 2 'nosuch' flux ion-resource nosuch
+fails 'an option that there is not' 2 'nosuch' flux ion-R encode --nosuch
 like 'statistics' '^Num. of Vertices: ' flux ion-resource stats
 succeeds 'are cleared' flux ion-resource stats-cancel
+like 'of failures' '^Num. of Jobs with Failed Matches Since Reset:  0$' flux ion-resource stats
 like 'statistics as lines' '^Num. of Jobs Successfully Matched Since Reset:  0$' \
     flux ion-resource stats
 fails 'usage' 2 'arguments are' flux ion-resource info
 
 # Operations that keep nothing
-like 'what would be had' '^[0-9]+ +MATCHED ' flux ion-resource match without_allocating one.json
-like 'and some day' '^[0-9]+ +MATCHED ' \
+like 'what would be had' '^-1 +MATCHED ' flux ion-resource match without_allocating one.json
+like 'and some day' '^-1 +MATCHED ' \
     flux ion-resource match without_allocating_future one.json
-succeeds 'what can be had' flux ion-resource match satisfiability one.json
+like 'what can be had' '^Satisfiable request$' \
+    flux ion-resource match satisfiability one.json
 fails 'what cannot' 19 '' flux ion-resource match satisfiability nine.json
 is 'nothing is kept' null flux ion-resource find -q sched-now=allocated
 

@@ -38,6 +38,24 @@ fails 'filter and -a: a warning' 0 'Both -a and --filter specified, ignoring -a'
     flux jobs -a -f failed
 is 'by name' good flux jobs -a --name=good -no '{name}'
 is 'by id' 'bad 2 Exit 2' flux jobs -no '{name} {returncode} {inactive_reason}' $bad
+# job list: the same as JSON
+data () { flux job "$@" | jq -r .name | sort | xargs; }
+is 'job list: what is active' 'held running' data list
+is 'job list: all' 'bad gone good held killed missing running' data list -a
+is 'job list: some states' held data list --states=pending
+is 'job list: ended' 'bad gone good killed missing' data list -s inactive
+is 'job list: so many' 1 sh -c 'flux job list -a -c 1 | wc -l'
+is 'job list: of a user' '' data list -a -u daemon
+fails 'job list: a state that there is not' 1 'nosuch' flux job list -s nosuch
+fails 'job list: a user that there is not' 1 'nosuch' flux job list -u nosuch
+fails 'job list: a number that is none' 1 'count' flux job list -c -1
+is 'job list-inactive' 'bad gone good killed missing' data list-inactive
+is 'job list-inactive: so many' 1 sh -c 'flux job list-inactive --count=1 | wc -l'
+is 'job list-inactive: since the epoch' 5 sh -c 'flux job list-inactive -s 0 | wc -l'
+is 'job list-inactive: in time' '' data list-inactive --since="$(($(date +%s) + 9))"
+fails 'job list-inactive: no time' 1 'since' flux job list-inactive --since=nosuch
+is 'a heading without what is around it' 'SCHED {"resource_summary": "rank0/core0"}' \
+    sh -c "flux jobs -o '{annotations.sched}' $running | xargs -d '\n'"
 fails 'unknown id' 1 '^JobID ƒ999 unknown$' flux jobs ƒ999
 fails 'malformed id' 1 'invalid JobID' flux jobs 'no such'
 is 'reasons' 'bad Exit 2

@@ -46,7 +46,10 @@ fails 'directives: wrap is none' 1 'ERROR: wraps.sh: --wrap is no directive' \
     flux batch --dry-run wraps.sh
 printf '#!/bin/sh\n#flux: -n1\n#flux: --nosuch\ntrue\n' >unknown.sh
 fails 'directives: who is told of an unknown option is told where' 2 \
-    'ERROR: unknown.sh: its directives are no options' flux batch --dry-run unknown.sh
+    'ERROR: argument parsing failed at unknown.sh line 3' flux batch --dry-run unknown.sh
+printf '#!/bin/sh\n#flux: -S a="""\n#flux: x\n#flux: """\n#flux: --nosuch\ntrue\n' >behind.sh
+fails 'directives: also behind one of several lines' 2 \
+    'ERROR: argument parsing failed at behind.sh line 5' flux batch --dry-run behind.sh
 printf '#!/bin/sh\n#flux: -n1 "x\ntrue\n' >unclosed.sh
 fails 'directives: file and line' 1 'ERROR: unclosed.sh: line 2: no closing quotation' \
     flux batch --dry-run unclosed.sh

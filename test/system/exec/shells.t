@@ -54,4 +54,10 @@ like 'who attaches where somebody is attached is refused' 'another has attached'
 is 'and harms nobody' here flux run --requires=rank:1 echo here
 flux cancel "$two"
 is 'the last ends when it is told' '' flux job wait-event -q -t 30 "$two" clean
+
+# One that cannot be started is as a command that cannot
+fails 'a shell that is not there' 127 'cannot execute job shell on .*No such file' \
+    flux start -s2 --conf=exec.job-shell=/nosuch/shell flux run -N2 true
+fails 'one that is no program' 126 'cannot execute job shell on .*Permission denied' \
+    flux start --conf=exec.job-shell=/etc/passwd flux run true
 finish

@@ -57,7 +57,7 @@ except OSError as e:
     sys.exit(str(e))"
 fails 'to query what is not there' 1 'ERROR: nosuch: plugin not found' \
     flux jobtap query nosuch
-fails 'no subcommand' 1 'Unknown subcommand: nosuch' flux jobtap nosuch
+fails 'no subcommand' 2 'Unknown subcommand: nosuch' flux jobtap nosuch
 fails 'no plugin' 2 'Usage' flux jobtap load
 fails 'what would be replaced is kept if loading fails' 1 'no flux_plugin_init' \
     flux jobtap load -r 'require*' ./empty.so

@@ -34,6 +34,8 @@ all='n0 n0/core0 n0/core1 n1 n1/core0 n1/core1 n2 n2/core0 n2/core1'
 flux submit --dry-run -n1 -t 60 true >one.json
 flux submit --dry-run -N2 -n2 -t 60 --exclusive true >two.json
 flux ion-resource set-status /cluster0/n2 down
+flux ion-resource match allocate one.json >/dev/null # job 0, which is over
+flux ion-resource cancel 0
 flux ion-resource match allocate one.json >/dev/null
 like 'a reservation' '^2 +RESERVED' flux ion-resource match allocate_orelse_reserve two.json
 

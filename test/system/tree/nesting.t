@@ -159,4 +159,25 @@ flux job wait-event "$J" clean >/dev/null
 J=$(timeout 60 flux alloc --bg -n1 --conf=queues.debug.policy.limits.duration=1h)
 is 'a slice of a node: one core' 1 sh -c \
     "FLUX_URI=$(flux uri --local "$J") flux resource list -s all -no '{ncores}'"
+# --- pretended hosts ---
+
+flux cancel "$J"
+cat >gpus.toml <<'END'
+[resource]
+noverify = true
+[[resource.config]]
+hosts = "h[0-3]"
+cores = "0-1"
+gpus = "0"
+END
+# nested OPTIONS... COMMAND: in an instance of two nodes, not the first ones
+nested () {
+    flux start -s4 --test-hosts='h[0-3]' -c gpus.toml sh -c '
+        flux resource drain 0
+        flux alloc -N2 "$@"' sh "$@"
+}
+is 'an instance on pretended hosts has what its job has' '2 4 2 h[1-2]' nested \
+    flux resource list -s all -no '{nnodes} {ncores} {ngpus} {nodelist}'
+is 'also where its hosts have other names' '2 4 2 x,x' nested --broker-opts=-Shostname=x \
+    flux resource list -s all -no '{nnodes} {ncores} {ngpus} {nodelist}'
 finish

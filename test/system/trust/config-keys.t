@@ -43,6 +43,11 @@ wrong '  a helper without its path' "exec.imp: 'flux-imp' is no absolute path" \
 wrong 'archive is not here' 'archive: there is no job-archive service' \
     '{"archive":{"period":"1m"}}'
 wrong 'sched-simple is no table' 'sched-simple: must be a table' '{"sched-simple":"x"}'
+wrong 'a graph scheduler that is not loaded: another key' \
+    'sched-fluxion-qmanager.queue-polici: there is no such key' \
+    '{"sched-fluxion-qmanager":{"queue-polici":"easy"}}'
+wrong '  another type' 'sched-fluxion-resource.match-policy: must be a string' \
+    '{"sched-fluxion-resource":{"match-policy":1}}'
 wrong 'content-sqlite: another type' 'content-sqlite.synchronous: must be a string' \
     '{"content-sqlite":{"synchronous":1}}'
 wrong '  no mode' "content-sqlite.journal_mode: 'x' is none" \
@@ -54,6 +59,9 @@ at_start () {
 at_start 'access is no table' 'access: must be a table' '{"access":5}'
 at_start 'exec: another type' 'exec.kill-timeout: must be a string' \
     '{"exec":{"kill-timeout":[]}}'
+at_start 'the table of a scheduler that is not loaded' \
+    'sched-fluxion-resource.nosuch: there is no such key' \
+    '{"sched-fluxion-resource":{"nosuch":1}}'
 at_start '  what is not here' 'exec.sdexec-properties: jobs are not run by systemd' \
     '{"exec":{"sdexec-properties":{"MemoryMax":"1G"}}}'
 at_start 'archive is not here' 'archive: there is no job-archive service' \

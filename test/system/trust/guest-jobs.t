@@ -76,6 +76,8 @@ is 'the other one, too' second names $two
 is 'the owner sees all' "$all" sh -c "flux jobs -A -no '{name}' | sort | xargs"
 fails 'not by its id either' 1 'not permitted' as $one flux jobs "$second"
 fails 'nor by its number' 1 'not permitted' as $one flux job list-ids "$second"
+as $one flux job list -A | jq -r .name >listed
+is 'nor in a list of all' first cat listed
 is 'of theirs they do' first as $one flux jobs -no '{name}' "$first"
 is 'nor by name' '' names $one --name=second
 is 'nor by state' first names $one -f pending

@@ -118,7 +118,7 @@ rm hostile
 flux cancel "$own"
 is 'nothing is left' '' sh -c "ps -u $guest -o pid=,args= || true"
 mv imp imp.away
-fails 'no helper' 137 'job shell.*No such file' guest_flux run true
+fails 'no helper' 127 'job shell.*No such file' guest_flux run true
 succeeds 'is said' flux config reload
 like 'in the log' "exec.imp: $DIR/imp: No such file or directory: jobs of other users" flux dmesg
 mv imp.away imp

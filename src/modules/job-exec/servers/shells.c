@@ -199,13 +199,11 @@ static void guest_broken (struct shells *sh, const char *what, const char *why)
     kill_server (sh);
 }
 
-/* Its shells are lost. */
-static void server_lost (struct shells *sh, const char *why)
+/* Its shells end with a status, and with an exception that says why. lost: there were
+ * some. */
+static void end_shells (struct shells *sh, const char *what, const char *why,
+                        const char *status, bool lost)
 {
-    if (guest_runs (sh)) {
-        guest_broken (sh, "lost contact with", why);
-        return;
-    }
     struct idmap *jobs = sh->jobs;
     size_t pos = 0;
     uint64_t id;
@@ -225,10 +223,27 @@ static void server_lost (struct shells *sh, const char *why)
             continue;
         }
         if (!sh->last[0])
-            tell_exception (sh, id, "lost contact with", why, true);
-        tell (sh, id, 'X', sh->last[0] ? sh->last : "9");
+            tell_exception (sh, id, what, why, lost);
+        tell (sh, id, 'X', sh->last[0] ? sh->last : status);
     }
     idmap_destroy (jobs);
+}
+
+static void server_lost (struct shells *sh, const char *why)
+{
+    if (guest_runs (sh))
+        guest_broken (sh, "lost contact with", why);
+    else
+        end_shells (sh, "lost contact with", why, "9", true);
+}
+
+/* It could not be started: as a task whose program is not there, or is none. */
+static void server_missing (struct shells *sh, int errnum)
+{
+    char status[16];
+
+    snprintf (status, sizeof (status), "%d", (errnum == ENOENT ? 127 : 126) << 8);
+    end_shells (sh, "cannot execute", strerror (errnum), status, false);
 }
 
 /* What a shell says makes no sense: its job fails, the others go on. */
@@ -428,7 +443,10 @@ static bool open_dir (struct shells *sh, bool make)
 static int set_env (const struct shells *sh, flux_cmd_t *cmd)
 {
     const char *uri = flux_attr_get (sh->h, "local-uri");
+    const char *fake = getenv ("FLUX_FAKE_HOSTNAME");
 
+    if (fake && flux_cmd_setenvf (cmd, 1, "FLUX_FAKE_HOSTNAME", "%s", fake) < 0)
+        return -1;
     return (uri && flux_cmd_setenvf (cmd, 1, "FLUX_URI", "%s", uri) < 0)
                    || flux_cmd_setenvf (
                           cmd, 1, "FLUX_PMI_LIBRARY_PATH", "%s",
@@ -485,9 +503,10 @@ static flux_cmd_t *create_command (const struct shells *sh)
 /* A server that is found has the environment of an earlier broker. */
 static json_t *describe_env (const flux_cmd_t *cmd)
 {
-    static const char *const names[] = { "FLUX_URI", "FLUX_PMI_LIBRARY_PATH",
-                                         "FLUX_SHELL_INITRC", "FLUX_SHELL_PLUGINPATH",
-                                         "FLUX_SHELL_RC_PATH" };
+    static const char *const names[] = {
+        "FLUX_URI",          "FLUX_PMI_LIBRARY_PATH", "FLUX_FAKE_HOSTNAME",
+        "FLUX_SHELL_INITRC", "FLUX_SHELL_PLUGINPATH", "FLUX_SHELL_RC_PATH"
+    };
     json_t *env = json_object ();
 
     for (size_t i = 0; i < sizeof (names) / sizeof (names[0]); i++) {
@@ -632,7 +651,7 @@ static void need_server (struct shells *sh)
         flux_timer_watcher_reset (sh->retry_w, RETRY_AFTER, 0.);
         flux_watcher_start (sh->retry_w);
     } else
-        server_lost (sh, strerror (errno));
+        server_missing (sh, errno);
 }
 
 static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
