@@ -31,7 +31,7 @@ now = int(sys.argv[1])
 for line in sys.stdin:
     job = json.loads(line)
     at = job.get("annotations", {}).get("sched", {}).get("t_estimate")
-    print(job["name"], "R" if job["state"] == 16 else "S", round((at - now) / 10) if at else "-")
+    print(job["name"], {8: "S", 16: "R"}.get(job["state"], "-"), round((at - now) / 10) if at else "-")
 ' "$now"
 }
 
@@ -81,4 +81,36 @@ short R -
 long S 22'
 like 'they are counted' '"reserved": *3' flux module stats sched-fluxion-qmanager
 succeeds 'conservative: over' over
+
+# Jobs without a limit: one that is reserved leaves nothing behind it, as long as it is.
+endless () {
+    flux module load sched-fluxion-qmanager "$@" || return
+    a=$(flux submit -N4 --exclusive -t 100s --job-name=a sleep 300)
+    flux job wait-event -t 30 "$a" start >/dev/null
+    now=$(date +%s)
+    b=$(flux submit -N4 --job-name=b sleep 300)
+    c=$(flux submit -N4 -t 60s --job-name=c sleep 300)
+    all="$b $c"
+}
+endless queue-policy=conservative
+becomes 'nothing is behind a job without a limit' 'b S 10
+c S -'
+flux job urgency "$c" 20 >/dev/null
+becomes 'but one that now goes before' 'b S 16
+c S 10'
+flux job urgency "$c" 16 >/dev/null
+becomes 'no more' 'b S 10
+c S -'
+flux cancel "$b"
+becomes 'it is cancelled: the next takes its place' 'b - -
+c S 10'
+flux cancel "$a"
+succeeds 'and runs in the end' flux job wait-event -t 30 "$c" start
+succeeds 'endless: over' over
+endless queue-policy=conservative
+becomes 'again' 'b S 10
+c S -'
+flux cancel "$b" "$a"
+succeeds 'both are gone at once: it runs' flux job wait-event -t 30 "$c" start
+succeeds 'over' over
 finish
