@@ -113,4 +113,24 @@ c S -'
 flux cancel "$b" "$a"
 succeeds 'both are gone at once: it runs' flux job wait-event -t 30 "$c" start
 succeeds 'over' over
+
+# Two queues over the same nodes.
+queues () {
+    printf '[queues.x]\n[queues.y]\n' | flux config load
+    flux module load sched-fluxion-qmanager queue-policy=conservative
+    flux queue start --all --quiet
+    a=$(flux submit -qx -N3 --exclusive -t 100s --job-name=a sleep 300)
+    flux job wait-event -t 30 "$a" start >/dev/null
+    now=$(date +%s)
+    b=$(flux submit -qx -N4 -t 60s --job-name=b sleep 300)
+    l=$(flux submit -qy -N1 -t 10m --job-name=long sleep 300)
+    all="$b $l"
+}
+queues
+becomes 'a queue counts on what another has reserved' 'b S 10
+long S 16'
+flux cancel "$b"
+becomes 'that is given up: it is there at once' 'b - -
+long R -'
+succeeds 'over' over
 finish
