@@ -337,7 +337,7 @@ static int keep (struct service *s, struct named_graph *g, json_t *change,
 /* Unlocked; what has changed is on the disk before it is answered. */
 static void leave (struct service *s, struct named_graph *g, struct reply *reply)
 {
-    pthread_mutex_unlock (&g->lock);
+    fair_unlock (&g->lock);
     if (g->journal && journal_sync (g->journal) < 0)
         not_kept (s, reply);
     graphs_let_go (s->graphs, g);
@@ -940,9 +940,9 @@ static void call_list (struct service *s, const ProtobufCMessage *m,
     size_t n = graphs_all (s->graphs, all);
 
     for (size_t i = 0; i < n; i++) {
-        pthread_mutex_lock (&all[i]->lock);
+        fair_lock (&all[i]->lock);
         describe_graph (all[i], &item[i]);
-        pthread_mutex_unlock (&all[i]->lock);
+        fair_unlock (&all[i]->lock);
         items[i] = &item[i];
     }
     resp.n_graphs = n;
