@@ -45,6 +45,16 @@ becomes () {
     is "$1" "$expected" echo "$got"
 }
 
+# With each policy: more than there is, and what nobody has.
+never () {
+    for n in -N5 '-N1 --requires=rank:7' -n1000; do
+        # shellcheck disable=SC2086
+        id=$(flux submit -t 60s $n true)
+        flux job wait-event -t 30 "$id" exception >/dev/null || return
+        flux jobs -no '{exception.note}' "$id" | grep -q 'type="unsatisfiable"' || return
+    done
+}
+
 over () {
     flux cancel --all >/dev/null 2>&1
     for id in $a $all; do
@@ -53,6 +63,11 @@ over () {
     flux module remove sched-fluxion-qmanager
 }
 
+for policy in fcfs easy hybrid conservative; do
+    flux module load sched-fluxion-qmanager queue-policy=$policy
+    succeeds "$policy: what never fits is refused" never
+    flux module remove sched-fluxion-qmanager
+done
 queue queue-policy=fcfs
 becomes 'fcfs: none goes ahead' 'b S -
 c S -
