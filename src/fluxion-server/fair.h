@@ -9,7 +9,8 @@
 struct fair {
     pthread_mutex_t mutex;
     pthread_cond_t next;
-    uint64_t asked, served; /* numbers of the last one, and of the one whose turn it is */
+    uint64_t asked,
+        served; /* numbers of the last one, and of the one whose turn it is */
 };
 
 void fair_init (struct fair *f);

@@ -27,7 +27,8 @@ static void first_field (void **state)
     assert_int_equal (first ("\x0a\x80", 2), 0); /* goes on */
     assert_int_equal (first ("\x12\x05hello", 7), 0);
     assert_int_equal (first ("\x08\x05", 2), 0);
-    assert_int_equal (first ("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12), 0);
+    assert_int_equal (first ("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12),
+                      0);
 }
 
 static const char *check (const ProtobufCMessageDescriptor *desc, const char *bytes,
@@ -40,7 +41,7 @@ static const char *check (const ProtobufCMessageDescriptor *desc, const char *by
     assert_int_equal (rc, error.text[0] ? -1 : 0);
     return error.text;
 }
-#define MATCH(bytes) \
+#define MATCH(bytes)                                                                   \
     check (&fluxion__match_request__descriptor, bytes, sizeof (bytes) - 1)
 
 static void texts (void **state)
@@ -57,7 +58,8 @@ static void texts (void **state)
                          "jobspec: there is a NUL in it");
     /* Behind numbers, and others that are right; the last of a field does not hide the
      * first. */
-    assert_string_equal (MATCH ("\x18\x01\x28\x96\x01\x32\x01\xff"), "id: is not UTF-8");
+    assert_string_equal (MATCH ("\x18\x01\x28\x96\x01\x32\x01\xff"),
+                         "id: is not UTF-8");
     assert_string_equal (MATCH ("\x0a\x01\xff\x0a\x01x"), "jobspec: is not UTF-8");
 }
 
@@ -81,8 +83,9 @@ static void other_fields (void **state)
 static void cut (void **state)
 {
     static const char *const whole[] = {
-        "\x0a\x03xyz", "\xa1\x06"
-                       "12345678",
+        "\x0a\x03xyz",
+        "\xa1\x06"
+        "12345678",
         "\xa5\x06"
         "1234",
         "\xa0\x06\x96\x01",
@@ -99,7 +102,7 @@ static void cut (void **state)
             free (copy);
         }
     }
-    assert_string_not_equal (MATCH ("\x0b"), "");                        /* a group */
+    assert_string_not_equal (MATCH ("\x0b"), "");                         /* a group */
     assert_string_not_equal (MATCH ("\x0a\xff\xff\xff\xff\xff\x7f"), ""); /* too long */
 }
 
@@ -125,7 +128,8 @@ static void packed (void **state)
         req.reservation = rand () % 2;
         size_t len = fluxion__match_request__pack (&req, buf);
         assert_int_equal (
-            wire_check_texts (&fluxion__match_request__descriptor, buf, len, &error), 0);
+            wire_check_texts (&fluxion__match_request__descriptor, buf, len, &error),
+            0);
         char *bad = text[rand () % 4];
         if (!*bad)
             continue;
@@ -140,7 +144,7 @@ static void packed (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (first_field), cmocka_unit_test (texts),
+        cmocka_unit_test (first_field),  cmocka_unit_test (texts),
         cmocka_unit_test (other_fields), cmocka_unit_test (cut),
         cmocka_unit_test (packed),
     };
