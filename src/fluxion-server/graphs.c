@@ -69,7 +69,7 @@ struct named_graph *named_graph_create (const char *name, const char *policy,
     }
     g->refs = 1;
     g->ctx = ctx;
-    pthread_mutex_init (&g->lock, NULL);
+    fair_init (&g->lock);
     if (!(g->name = strdup (name)) || !(g->policy = strdup (policy))
         || !(g->answers = answers_create (ANSWERS_MAX))) {
         named_graph_destroy (g);
@@ -86,7 +86,7 @@ void named_graph_destroy (struct named_graph *g)
     answers_destroy (g->answers);
     journal_close (g->journal);
     json_decref (g->topology);
-    pthread_mutex_destroy (&g->lock);
+    fair_fini (&g->lock);
     free (g->name);
     free (g->policy);
     free (g);
@@ -160,7 +160,7 @@ struct named_graph *graphs_lock (struct graphs *gs, const char *name, uint64_t e
     struct named_graph *g;
 
     while ((g = hold (gs, name))) {
-        pthread_mutex_lock (&g->lock);
+        fair_lock (&g->lock);
         if (!g->over)
             break;
         graphs_unlock (gs, g);
@@ -195,7 +195,7 @@ struct named_graph *graphs_lock_epoch (struct graphs *gs, uint64_t epoch)
     pthread_mutex_unlock (&gs->lock);
     if (!g)
         return NULL;
-    pthread_mutex_lock (&g->lock);
+    fair_lock (&g->lock);
     if (!g->over)
         return g;
     graphs_unlock (gs, g);
@@ -204,7 +204,7 @@ struct named_graph *graphs_lock_epoch (struct graphs *gs, uint64_t epoch)
 
 void graphs_unlock (struct graphs *gs, struct named_graph *g)
 {
-    pthread_mutex_unlock (&g->lock);
+    fair_unlock (&g->lock);
     graphs_let_go (gs, g);
 }
 
@@ -213,7 +213,7 @@ int graphs_begin (struct graphs *gs, const char *name, struct named_graph **old,
 {
     pthread_mutex_lock (&gs->change);
     if ((*old = hold (gs, name)))
-        pthread_mutex_lock (&(*old)->lock);
+        fair_lock (&(*old)->lock);
     else if (gs->count == GRAPHS_MAX) {
         pthread_mutex_unlock (&gs->change);
         return error_fail (error, ENOSPC, "there are %d graphs already", GRAPHS_MAX);

@@ -5,11 +5,11 @@
 
 #include <flux/reapi_cli.h>
 #include <flux/types.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "fluxion-server/answers.h"
+#include "fluxion-server/fair.h"
 #include "fluxion-server/state.h"
 
 /* Of answers that are kept for a graph. */
@@ -29,8 +29,8 @@ struct named_graph {
     struct journal *journal; /* NULL: it does not outlive the server */
     json_t *topology;        /* ... else: how it was made, as changes (see saved.h) */
     size_t topology_len;
+    struct fair lock;
     /* of graphs.c */
-    pthread_mutex_t lock;
     size_t refs;
     bool over;
 };

@@ -28,6 +28,8 @@ static const struct optparse_option options[] = {
       NULL },
     { "max-jobspec", 1006, 1, 0, "SIZE", "Refuse larger jobspecs (default: 1M)", 0,
       NULL },
+    { "answer-timeout", 1008, 1, 0, "FSD",
+      "Drop answers that a client does not take for so long (default: 2m)", 0, NULL },
     { "quiet", 'q', 0, 0, NULL, "No request log on standard output", 0, NULL },
     { "version", 'V', 0, 0, NULL, "Print the version", 0, NULL },
     OPTPARSE_TABLE_END,
@@ -123,6 +125,12 @@ int main (int argc, char *argv[])
         fprintf (stderr, "fluxion: --max-message, --max-jobspec: must not be 0\n");
         return 2;
     }
+    double timeout = optparse_get_duration (p, "answer-timeout", 120);
+    if (!(timeout >= 0.001) || timeout > 1e9) {
+        fprintf (stderr, "fluxion: --answer-timeout: from 1ms to 1e9 seconds\n");
+        return 2;
+    }
+    conf.answer_ms = (int64_t)(timeout * 1000);
     conf.tls_cert = read_pem (p, "tls-cert");
     conf.tls_key = read_pem (p, "tls-key");
     conf.tls_ca = read_pem (p, "tls-ca");

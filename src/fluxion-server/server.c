@@ -13,7 +13,8 @@
  * gone or its deadline is over: nothing is executed. After that, or when the response
  * does not go out, what the call has got is given back. Who leaves while the response is
  * on its way is not seen: on a stream that has ended HTTP/2 has nothing more to say. A message that never comes
- * (RECEIVED without payload) ends the call with INVALID_ARGUMENT. */
+ * (RECEIVED without payload) ends the call with INVALID_ARGUMENT. A response that a client
+ * does not take in time is dropped, and its call cancelled: it would be kept for ever. */
 #include "fluxion-server/server.h"
 
 #include <grpc/byte_buffer.h>
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hashmap.h"
 #include "fluxion-server/meta.h"
 #include "fluxion-server/workers.h"
@@ -72,6 +74,7 @@ struct call {
     enum call_kind kind;
     int cancelled;             /* written by gRPC */
     bool gone;                 /* atomic: nobody waits for it any more */
+    int64_t answered;          /* atomic, ms: when gRPC got the response; 0: not yet */
     bool done, closed, failed; /* failed: the response did not go out */
     struct event requested, received, sent, finished, close;
     /* unary */
@@ -93,7 +96,8 @@ struct server {
     struct hashmap *peers;
     struct list calls; /* accepted, for cancellation at shutdown */
     struct call *waiting;
-    bool ready; /* what the watches know */
+    bool ready;                /* what the watches know */
+    int64_t answer_ms, looked; /* how long a response may take; when that was seen to */
     char address[300];
     bool stopping;
 };
@@ -190,6 +194,11 @@ static void request_call (struct server *s)
                               s->cq, s->cq, &call->requested);
 }
 
+static int64_t now_ms (void)
+{
+    return (int64_t)(clock_monotonic () * 1000) + 1;
+}
+
 static void receive (struct call *call)
 {
     grpc_op op = { .op = GRPC_OP_RECV_MESSAGE };
@@ -239,6 +248,7 @@ static void finish (struct call *call, const struct reply *reply, bool message)
     ops[n].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     ops[n].data.send_status_from_server.status = reply->status;
     ops[n++].data.send_status_from_server.status_details = &details;
+    __atomic_store_n (&call->answered, now_ms (), __ATOMIC_RELEASE);
     grpc_call_start_batch (call->handle, ops, n, &call->finished, NULL);
     grpc_slice_unref (details);
 }
@@ -568,16 +578,37 @@ static void dispatch (struct server *s, struct event *event, bool ok)
     }
 }
 
+/* Who does not take a response for so long is not waited for. */
+static void drop_late (struct server *s)
+{
+    int64_t now = now_ms ();
+
+    if (now - s->looked < s->answer_ms / 4)
+        return;
+    s->looked = now;
+    list_foreach (&s->calls, it) {
+        struct call *call = container_of (it, struct call, entry);
+        int64_t since = __atomic_load_n (&call->answered, __ATOMIC_ACQUIRE);
+        if (since != 0 && !call->done && now - since > s->answer_ms)
+            grpc_call_cancel_with_status (call->handle, GRPC_STATUS_DEADLINE_EXCEEDED,
+                                          "the response is not taken", NULL);
+    }
+}
+
 void server_run (struct server *s)
 {
-    gpr_timespec forever = gpr_inf_future (GPR_CLOCK_REALTIME);
-
     request_call (s);
     for (;;) {
-        grpc_event ev = grpc_completion_queue_next (s->cq, forever, NULL);
+        gpr_timespec next =
+            gpr_time_add (gpr_now (GPR_CLOCK_MONOTONIC),
+                          gpr_time_from_millis (s->answer_ms / 4 + 1, GPR_TIMESPAN));
+        grpc_event ev = grpc_completion_queue_next (s->cq, next, NULL);
 
+        drop_late (s);
         if (ev.type == GRPC_QUEUE_SHUTDOWN)
             break;
+        if (ev.type == GRPC_QUEUE_TIMEOUT)
+            continue;
         if (ev.tag == s) { /* server_shutdown is complete, but for what is executed */
             workers_stop (s->workers);
             grpc_completion_queue_shutdown (s->cq);
@@ -643,6 +674,7 @@ struct server *server_create (const struct server_config *conf, struct service *
     list_init (&s->calls);
     s->service = service;
     s->ready = service_ready (service);
+    s->answer_ms = conf->answer_ms;
     s->cq = grpc_completion_queue_create_for_next (NULL);
     s->handle = grpc_server_create (&channel_args, NULL);
     s->peers = hashmap_create (NULL);

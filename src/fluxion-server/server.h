@@ -12,7 +12,9 @@ struct server_config {
     /* PEM texts; cert and key together, ca optional: then clients must show a
      * certificate that it signed. */
     const char *tls_cert, *tls_key, *tls_ca;
-    int max_message; /* bytes of a request */
+    int max_message;   /* bytes of a request */
+    int64_t answer_ms; /* above 0: a client that takes longer to take its response in
+                          loses it, and what it has got by that call */
 };
 
 struct server;

@@ -19,6 +19,7 @@
 #include "base/text/printable.h"
 #include "fluxion-server/graphs.h"
 #include "fluxion-server/saved.h"
+#include "fluxion-server/wire.h"
 #include "fluxion/io/jgf.h"
 #include "fluxion/load.h"
 #include "fluxion/reapi_cli_inner.h"
@@ -336,7 +337,7 @@ static int keep (struct service *s, struct named_graph *g, json_t *change,
 /* Unlocked; what has changed is on the disk before it is answered. */
 static void leave (struct service *s, struct named_graph *g, struct reply *reply)
 {
-    pthread_mutex_unlock (&g->lock);
+    fair_unlock (&g->lock);
     if (g->journal && journal_sync (g->journal) < 0)
         not_kept (s, reply);
     graphs_let_go (s->graphs, g);
@@ -939,9 +940,9 @@ static void call_list (struct service *s, const ProtobufCMessage *m,
     size_t n = graphs_all (s->graphs, all);
 
     for (size_t i = 0; i < n; i++) {
-        pthread_mutex_lock (&all[i]->lock);
+        fair_lock (&all[i]->lock);
         describe_graph (all[i], &item[i]);
-        pthread_mutex_unlock (&all[i]->lock);
+        fair_unlock (&all[i]->lock);
         items[i] = &item[i];
     }
     resp.n_graphs = n;
@@ -1039,27 +1040,12 @@ static const struct method *find_method (const char *path)
     return NULL;
 }
 
-/* The length of the field that a message begins with, 0 if that is not text of field 1. */
-static size_t first_field (const uint8_t *data, size_t len)
-{
-    size_t n = 0;
-
-    if (len == 0 || data[0] != 0x0a)
-        return 0;
-    for (size_t i = 1; i < len && i < 10; i++) {
-        n |= (size_t)(data[i] & 0x7f) << 7 * (i - 1);
-        if (!(data[i] & 0x80))
-            return n;
-    }
-    return 0;
-}
-
 int service_admit (const struct service *s, const char *path, const uint8_t *head,
                    size_t head_len, size_t len, struct reply *reply)
 {
     const struct method *method = find_method (path);
     size_t max = method && method->limit ? method->limit (&s->limits) : 0;
-    size_t first = first_field (head, head_len);
+    size_t first = wire_first_field (head, head_len);
 
     memset (reply, 0, sizeof (*reply));
     if (len <= max || len - max <= OTHER_FIELDS)
@@ -1085,6 +1071,7 @@ void service_call (struct service *s, const char *path, const uint8_t *data, siz
 {
     const struct method *method = find_method (path);
     ProtobufCMessage *req;
+    flux_error_t error;
 
     memset (reply, 0, sizeof (*reply));
     if (!method) {
@@ -1107,6 +1094,10 @@ void service_call (struct service *s, const char *path, const uint8_t *data, siz
               method->name, method->request->name);
         return;
     }
-    method->call (s, req, reply);
+    /* Else it could be neither recorded nor kept. */
+    if (wire_check_texts (method->request, data, len, &error) < 0)
+        fail (reply, GRPC_STATUS_INVALID_ARGUMENT, "%s: %s", method->name, error.text);
+    else
+        method->call (s, req, reply);
     protobuf_c_message_free_unpacked (req, NULL);
 }

@@ -207,6 +207,7 @@ static void load (struct session *ss, struct options *o)
         .traverser = o->traverser,
         .prune_filters = o->filters_set ? o->filters.data : NULL,
         .subsystems = find_subsystems (o->subsystems),
+        .few_is_busy = true,
     };
     flux_error_t error;
     size_t len;

@@ -5,7 +5,10 @@ FLUXION_HEALTH_MS (none in ordinary runs: machines are noisy) no answer of the h
 service may take longer.
 """
 
+import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -96,4 +99,73 @@ while time.monotonic() < end:
 """
 
 
-harness.run([crowd])
+# A client by hand: it reads, but never says that there is room for more.
+
+
+def frame(kind, flags, stream, data=b""):
+    return struct.pack(">I", len(data))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + data
+
+
+def request(stream, method, message):
+    fields = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"),
+              (":path", "/fluxion.FluxionService/" + method), ("te", "trailers"),
+              ("content-type", "application/grpc")]  # fmt: skip
+    head = b"".join(
+        b"\0" + bytes([len(k)]) + k.encode() + bytes([len(v)]) + v.encode() for k, v in fields
+    )
+    data = message.SerializeToString()
+    data = struct.pack(">BI", 0, len(data)) + data
+    return frame(1, 4, stream, head) + frame(0, 1, stream, data)
+
+
+def cores(n):
+    nodes = [("0", "cluster", 0, "/cluster0")]
+    nodes += [(str(i + 1), "core", i, f"/cluster0/core{i}") for i in range(n)]
+    graph = {
+        "nodes": [
+            {"id": id, "metadata": {"type": t, "id": i, "paths": {"containment": path}}}
+            for id, t, i, path in nodes
+        ],
+        "edges": [{"source": "0", "target": id} for id, *_ in nodes[1:]],
+    }
+    return json.dumps({"graph": graph})
+
+
+ALL = """version: 9999
+resources:
+- {type: slot, count: 1, label: t, with: [{type: core, count: 1000}]}
+tasks:
+- {command: [a], slot: t, count: {per_slot: 1}}
+attributes: {system: {duration: 60}}
+"""
+
+
+def deaf():
+    "answers that nobody takes are dropped, and what they have got is given back"
+    allocated = pb.FindRequest(criteria="sched-now=allocated")
+    every = pb.FindRequest(criteria="status=up", format="jgf")
+    with Server("--quiet", "--answer-timeout=2s") as s:
+        c = connect(s.address)
+        c.init(cores(1000))
+        with socket.create_connection(("127.0.0.1", s.port), timeout=60) as peer:
+            peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))
+            for stream in range(1, 11, 2):
+                peer.sendall(request(stream, "Find", every))
+            peer.sendall(request(11, "Match", pb.MatchRequest(jobspec=ALL)))
+            got, over = b"", set()
+            while len(over) < 6:
+                while len(got) < 9 or len(got) < 9 + int.from_bytes(got[:3], "big"):
+                    more = peer.recv(65536)
+                    assert more, over
+                    got += more
+                kind, flags, stream = got[3], got[4], int.from_bytes(got[5:9], "big")
+                if kind == 3 or (kind in (0, 1) and flags & 1):
+                    over.add(stream)
+                got = got[9 + int.from_bytes(got[:3], "big") :]
+            # The job is taken back behind that.
+            while c.call("Find", allocated, pb.FindResponse).result:
+                pass
+        assert c.match(ALL).jobid > 1
+
+
+harness.run([crowd, deaf])

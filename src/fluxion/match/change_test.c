@@ -200,7 +200,7 @@ static void reservations (void **state)
         "reserved@10 node1");
     assert_string_equal (
         rig_match (s, MATCH_ALLOCATE_ORELSE_RESERVE, 4, "slot:2[node:1]", 10, NULL),
-        "EBUSY");
+        "ENODEV");
     scheduler_destroy (s);
 }
 

@@ -37,6 +37,8 @@ struct scheduler_options {
     const char *traverser;     /* simple (NULL) or flexible */
     const char *prune_filters; /* "ALL:core,ALL:node" (NULL); "" none */
     const char *subsystems;    /* comma separated, the dominant one first */
+    bool few_is_busy; /* as resource-query has it: that a reservation wants more
+                                  nodes than there are is EBUSY, not ENODEV */
 };
 
 /* Takes the graph, also on failure. */

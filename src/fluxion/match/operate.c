@@ -94,13 +94,22 @@ static int64_t nodes_there (struct match *m)
     return n;
 }
 
-static bool asks_satisfiability (match_op_t op)
+static bool asks_satisfiability (const struct scheduler *s, match_op_t op)
 {
-    return op == MATCH_SATISFIABILITY || op == MATCH_ALLOCATE_W_SATISFIABILITY;
+    switch (op) {
+    case MATCH_SATISFIABILITY:
+    case MATCH_ALLOCATE_W_SATISFIABILITY:
+        return true;
+    case MATCH_ALLOCATE_ORELSE_RESERVE:
+    case MATCH_WITHOUT_ALLOCATING_FUTURE:
+        return !s->few_is_busy;
+    default:
+        return false;
+    }
 }
 
-/* More nodes than there are will never do; allocating calls say so like any other
- * failure. */
+/* More nodes than there are will never do; who asks for no more than what is free now is
+ * told so as of any other failure. */
 static int check_nodes (struct match *m, match_op_t op, flux_error_t *error)
 {
     int64_t need = nodes_needed (m->s->g, m->top, m->ntop);
@@ -108,7 +117,7 @@ static int check_nodes (struct match *m, match_op_t op, flux_error_t *error)
     if (need == 0 || (!m->constraint && need <= m->s->nnodes)
         || need <= nodes_there (m))
         return 0;
-    return fault (error, asks_satisfiability (op) ? ENODEV : EBUSY,
+    return fault (error, asks_satisfiability (m->s, op) ? ENODEV : EBUSY,
                   "not enough nodes meet the request");
 }
 

@@ -80,6 +80,11 @@ static void down_and_unsatisfiable (void **state)
     set_down (s, "/cluster0/node1");
     assert_string_equal (try (s, MATCH_ALLOCATE_ORELSE_RESERVE, 1, "slot:2[node:1]"),
                          "EBUSY");
+    assert_string_equal (try (s, MATCH_ALLOCATE_ORELSE_RESERVE, 1, "slot:3[node:1]"),
+                         "ENODEV");
+    assert_string_equal (try (s, MATCH_WITHOUT_ALLOCATING_FUTURE, 1, "slot:3[node:1]"),
+                         "ENODEV");
+    assert_string_equal (try (s, MATCH_ALLOCATE, 1, "slot:3[node:1]"), "EBUSY");
     assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 2, "slot:2[node:1]"),
                          "EBUSY");
     assert_string_equal (try (s, MATCH_ALLOCATE_W_SATISFIABILITY, 2, "slot:3[node:1]"),

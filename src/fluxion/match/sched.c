@@ -238,6 +238,7 @@ struct scheduler *scheduler_create (struct graph *g,
     }
     s->g = g;
     s->end = FOREVER;
+    s->few_is_busy = opt->few_is_busy;
     if (opt->subsystems && !(s->subsystems = strdup (opt->subsystems)))
         goto error;
     if (policy_parse (opt->policy && *opt->policy ? opt->policy : "first", &s->policy,

@@ -44,7 +44,7 @@ struct filter {
 struct scheduler {
     struct graph *g;
     struct policy policy;
-    bool flexible;
+    bool flexible, few_is_busy;
     int64_t start, end;  /* time range of the graph */
     char *subsystems;    /* subscribed ones; the first is the tree */
     struct pools *pools; /* NULL: no other subsystem is subscribed */

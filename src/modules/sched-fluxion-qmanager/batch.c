@@ -168,6 +168,8 @@ static void unreserve (struct qjob *qjob, void *arg)
     struct job *job = container_of (qjob, struct job, q);
 
     json_array_append_new (u->ids, json_integer ((json_int_t)qjob->id));
+    if (job->endless)
+        lanes_unblock (job->lane->ctx);
     list_remove (&job->dropped);
     list_append (&u->lane->dropped, &job->dropped);
 }

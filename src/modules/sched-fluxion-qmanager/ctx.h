@@ -74,6 +74,8 @@ struct lane *lane_find (struct ctx *ctx, const char *name);
 void lanes_wake (struct ctx *ctx);
 /* Something was given back. */
 void lanes_freed (struct ctx *ctx, bool endless);
+/* A reservation without an end is given up. */
+void lanes_unblock (struct ctx *ctx);
 /* The graph has changed. */
 void lanes_changed (struct ctx *ctx);
 

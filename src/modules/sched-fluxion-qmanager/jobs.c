@@ -88,6 +88,12 @@ void lanes_freed (struct ctx *ctx, bool endless)
     lanes_wake (ctx);
 }
 
+void lanes_unblock (struct ctx *ctx)
+{
+    for (size_t i = 0; i < ctx->nlanes; i++)
+        queue_unblock (&ctx->lane[i].q);
+}
+
 void job_give_back (struct ctx *ctx, uint64_t id)
 {
     if (json_array_append_new (ctx->given_back, json_integer ((json_int_t)id)) < 0)
@@ -240,8 +246,10 @@ void cancel_cb (flux_t *h, const flux_msg_t *msg, void *arg)
     bool reserved = job->q.state == QJOB_RESERVED;
     idmap_remove (ctx->jobs, id);
     if (queue_remove (&job->lane->q, &job->q)) {
-        if (reserved)
+        if (reserved) {
             job_give_back (ctx, id);
+            lanes_freed (ctx, job->endless);
+        }
         job_destroy (ctx, job);
     }
     lanes_wake (ctx);

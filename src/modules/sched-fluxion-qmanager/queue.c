@@ -148,6 +148,11 @@ void queue_changed (struct queue *q)
     q->restart = true;
 }
 
+void queue_unblock (struct queue *q)
+{
+    q->change++;
+}
+
 bool queue_is_blocked (const struct queue *q, const struct qjob *job)
 {
     return job->shape && job->shape->blocked_change == q->change;

@@ -13,7 +13,7 @@
  *   conservative   all do, within the depths
  *
  * A job that cannot even be reserved (nodes are down) is not tried again before
- * queue_changed. */
+ * queue_changed, or queue_unblock. */
 #ifndef SCHED_FLUXION_QMANAGER_QUEUE_H
 #define SCHED_FLUXION_QMANAGER_QUEUE_H
 
@@ -86,6 +86,9 @@ void queue_reprioritize (struct queue *q, struct qjob *job, int64_t priority);
 void queue_freed (struct queue *q, bool endless);
 /* The graph has changed: up, down, more, less, until when. */
 void queue_changed (struct queue *q);
+/* A reservation without an end is given up, in this queue or another: what could not be
+ * reserved beside it is asked for in the next round. */
+void queue_unblock (struct queue *q);
 /* Was it seen to fit never, as the graph is? */
 bool queue_is_blocked (const struct queue *q, const struct qjob *job);
 /* A running job of this queue is over; for the counts. */

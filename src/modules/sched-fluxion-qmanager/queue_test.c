@@ -329,6 +329,11 @@ static void none (struct qjob *job, void *arg)
     (*count)++;
 }
 
+static void unblock (struct qjob *job, void *arg)
+{
+    queue_unblock (arg);
+}
+
 static void begin (struct queue *q, enum queue_policy policy)
 {
     struct queue_params qp;
@@ -376,6 +381,49 @@ static void test_one_match_each (void **state)
     queue_changed (&q);
     assert_true (queue_next (&q, &batch, none, &dropped));
     assert_int_equal (batch.count, 3);
+}
+
+/* What waits for a reservation without end is asked for in each round: the reservation
+ * may move, and is gone with its job. */
+static void test_endless_reservation (void **state)
+{
+    char s[] = "s", o[] = "o";
+    struct shape shape = { s, 1, 0, 0 }, other = { o, 1, 0, 0 };
+    struct qjob a = { .id = 1, .shape = &shape }, b = { .id = 2, .shape = &other };
+    struct queue q;
+    struct batch batch;
+
+    begin (&q, QUEUE_CONSERVATIVE);
+    queue_add (&q, &a);
+    queue_add (&q, &b);
+    assert_true (queue_next (&q, &batch, unblock, &q));
+    queue_result (&q, OUTCOME_RESERVED, 60, true);
+    queue_result (&q, OUTCOME_BUSY, 0, true); /* nothing is behind that */
+    assert_null (queue_batch_end (&q));
+    assert_false (queue_next (&q, &batch, unblock, &q));
+    /* The order is another: b goes first. */
+    queue_reprioritize (&q, &b, 1);
+    assert_true (queue_next (&q, &batch, unblock, &q));
+    assert_int_equal (batch.count, 2);
+    assert_ptr_equal (batch.job[0], &b);
+    queue_result (&q, OUTCOME_BUSY, 0, true);
+    queue_result (&q, OUTCOME_RESERVED, 60, true);
+    assert_null (queue_batch_end (&q));
+    queue_freed (&q, false);
+    assert_true (queue_next (&q, &batch, unblock, &q));
+    assert_int_equal (batch.count, 2);
+    queue_result (&q, OUTCOME_BUSY, 0, true);
+    queue_result (&q, OUTCOME_RESERVED, 120, true);
+    assert_null (queue_batch_end (&q));
+    /* Where there was none, once is enough. */
+    assert_true (queue_remove (&q, &a));
+    queue_freed (&q, true);
+    assert_true (queue_next (&q, &batch, unblock, &q));
+    assert_int_equal (batch.count, 1);
+    queue_result (&q, OUTCOME_BUSY, 0, true);
+    assert_null (queue_batch_end (&q));
+    queue_freed (&q, false);
+    assert_false (queue_next (&q, &batch, unblock, &q));
 }
 
 /* A change that comes while the answer is under way is not covered by it. */
@@ -558,6 +606,7 @@ int main (void)
         cmocka_unit_test (test_hybrid),
         cmocka_unit_test (test_conservative),
         cmocka_unit_test (test_one_match_each),
+        cmocka_unit_test (test_endless_reservation),
         cmocka_unit_test (test_change_meanwhile),
         cmocka_unit_test (test_cancel_while_asked),
         cmocka_unit_test (test_order),

@@ -218,12 +218,14 @@ static int change_property (struct ctx *ctx, const flux_msg_t *msg, json_t *path
                             const char *key, const char *value)
 {
     struct graph *g = scheduler_graph (site_scheduler (ctx->site));
-    uint32_t v = find_to_change (ctx, msg, path, key, value);
+    uint32_t v = find_path (ctx, msg, json_string_value (path));
 
     if (v == VTX_NONE)
         return -1;
     int rc = value ? graph_set_property (g, v, key, value)
                    : graph_remove_property (g, v, key);
+    if (rc < 0 && !value && errno == ENOENT)
+        rc = 0; /* the path was named before */
     if (rc < 0)
         flux_respond_error (ctx->h, msg, errno, NULL);
     return rc;
@@ -236,7 +238,9 @@ static int change_each (struct ctx *ctx, const flux_msg_t *msg, json_t *paths,
     size_t i;
 
     if (json_array_size (paths) == 0)
-        return change_property (ctx, msg, paths, key, value);
+        return find_to_change (ctx, msg, paths, key, value) == VTX_NONE
+                   ? -1
+                   : change_property (ctx, msg, paths, key, value);
     /* All are known before one is changed. */
     json_array_foreach (paths, i, one)
         if (find_to_change (ctx, msg, one, key, value) == VTX_NONE)

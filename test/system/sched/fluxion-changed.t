@@ -84,6 +84,11 @@ flux ion-resource remove-property /cluster0/n1 fast
 is 'status knows when it is gone' '["n[0-1]",null]' all
 is 'and feasibility' 'Unsatisfiable request' feasible -n1 --requires=fast
 
+flux ion-resource set-property /cluster0/n1 /cluster0/n1 fast=2
+is 'a path that is named twice' '["n[0-1]",{"fast=2":"1"}]' all
+succeeds 'is once' flux ion-resource remove-property /cluster0/n1 /cluster0/n1 fast
+is 'and that is known' '["n[0-1]",null]' all
+
 python3 graph.py n2 2 0 >more.json
 flux ion-resource add-subgraph more.json
 is 'a node more' '["n[0-2]",null]' all
