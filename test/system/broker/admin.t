@@ -35,7 +35,7 @@ housekeeping: enabled (release-after=5s)
   command: true' flux start -c conf.toml flux admin system-scripts
 like 'in colors' "$(printf '\033')\[32menabled" \
     flux start -c conf.toml flux admin system-scripts --color=always
-fails 'wrong color' 1 'color' flux start flux admin system-scripts --color=nosuch
+fails 'wrong color' 2 'color' flux start flux admin system-scripts --color=nosuch
 like 'with scripts, of which there are none' '^epilog: not configured' \
     flux start flux admin system-scripts --verbose
 fails 'more words' 2 '.' flux start flux admin system-scripts x
