@@ -42,6 +42,16 @@ struct optparse_option job_list_inactive_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+static void print_job (json_t *job)
+{
+    char *s = json_dumps (job, JSON_COMPACT);
+
+    if (!s)
+        cmd_die ("out of memory");
+    puts (s);
+    free (s);
+}
+
 static void print_jobs (optparse_t *p, json_t *take_constraint, double since)
 {
     int count = optparse_get_int (p, "count", 1000);
@@ -56,13 +66,8 @@ static void print_jobs (optparse_t *p, json_t *take_constraint, double since)
                        "constraint", take_constraint);
     if (!f || flux_rpc_get_unpack (f, "{s:o}", "jobs", &jobs) < 0)
         cmd_die ("ERROR: %s", f ? cmd_future_error (f) : strerror (errno));
-    json_array_foreach (jobs, i, job) {
-        char *s = json_dumps (job, JSON_COMPACT);
-        if (!s)
-            cmd_die ("out of memory");
-        puts (s);
-        free (s);
-    }
+    json_array_foreach (jobs, i, job)
+        print_job (job);
     flux_future_destroy (f);
 }
 
@@ -134,9 +139,7 @@ int job_list_ids (optparse_t *p, int argc, char **argv)
         if (!f[k] || flux_rpc_get_unpack (f[k], "{s:o}", "job", &job) < 0)
             cmd_die ("%s: %s", argv[i + k],
                      f[k] ? cmd_future_error (f[k]) : strerror (errno));
-        char *s = json_dumps (job, JSON_COMPACT);
-        puts (s);
-        free (s);
+        print_job (job);
         flux_future_destroy (f[k]);
     }
     free (f);

@@ -294,11 +294,11 @@ static void purge_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 
 /* The journal */
 
-static void replay_deferred (struct job_list *jl)
+void job_list_replay (struct job_list *jl, struct flux_msglist *requests)
 {
     const flux_msg_t *msg;
 
-    while ((msg = flux_msglist_pop (jl->deferred))) {
+    while ((msg = flux_msglist_pop (requests))) {
         if (flux_requeue (jl->h, msg, FLUX_RQ_TAIL) < 0)
             job_list_error (jl, msg, errno, NULL);
         flux_msg_decref (msg);
@@ -309,7 +309,7 @@ static void loaded (struct job_list *jl)
 {
     loader_destroy (jl->loader);
     jl->loader = NULL;
-    replay_deferred (jl);
+    job_list_replay (jl, jl->deferred);
 }
 
 static void apply_events (struct job_list *jl, json_t *events)
@@ -355,7 +355,7 @@ static int journal_cb (flux_future_t *f, void *arg)
         jl->backlog_done = true;
         if (!(jl->loader = loader_start (jl, loaded))) {
             flux_log_error (jl->h, "job-list: reading jobs from the KVS");
-            replay_deferred (jl);
+            job_list_replay (jl, jl->deferred);
         }
     }
     return 0;

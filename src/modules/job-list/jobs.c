@@ -355,7 +355,6 @@ void jobs_write (struct jobs *jobs)
             draft_write (jobs, job);
         else
             idmap_remove (jobs->drafts, id);
-        pos = 0;
     }
 }
 

@@ -21,8 +21,7 @@ struct job_list {
     struct jobs jobs;
     struct stream *journal;
     struct sync *sync;
-    bool
-        busy; /* job-manager may have sent events to the KVS that it has not said yet */
+    bool busy; /* the KVS may have events that job-manager has not said yet */
     bool backlog_done;
     struct loader *loader; /* until the KVS has been read */
     struct flux_msglist *deferred;
@@ -38,6 +37,8 @@ void job_list_error (struct job_list *jl, const flux_msg_t *msg, int errnum,
 void job_list_respond (struct job_list *jl, const flux_msg_t *msg, struct buf *b);
 /* True if the request waits until all is known that others know by now, and comes again. */
 bool job_list_defer (struct job_list *jl, const flux_msg_t *msg);
+/* They come again, as if they were new. */
+void job_list_replay (struct job_list *jl, struct flux_msglist *requests);
 /* May the sender see the job? */
 bool job_list_visible (const struct job_list *jl, const flux_msg_t *msg,
                        const struct job *job);

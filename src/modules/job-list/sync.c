@@ -5,9 +5,8 @@
 
 /* A job-manager that is stuck makes nobody wait longer for what is known; in seconds. */
 #define SYNC_MAX 1.
-#define WAITING_MAX 4096
 
-/* In the aux of a request that has waited. */
+/* In the aux of a request that waits, or has. */
 static const char synced_key[] = "job-list::synced";
 
 struct sync {
@@ -53,14 +52,8 @@ static void ask (struct sync *s);
 static void answered (flux_future_t *f, void *arg)
 {
     struct sync *s = arg;
-    const flux_msg_t *msg;
 
-    while ((msg = flux_msglist_pop (s->asked))) {
-        if (flux_msg_aux_set (msg, synced_key, s, NULL) < 0
-            || flux_requeue (s->jl->h, msg, FLUX_RQ_TAIL) < 0)
-            job_list_error (s->jl, msg, errno, NULL);
-        flux_msg_decref (msg);
-    }
+    job_list_replay (s->jl, s->asked);
     flux_future_destroy (s->f);
     s->f = NULL;
     if (flux_msglist_count (s->later) > 0)
@@ -84,7 +77,8 @@ bool sync_wait (struct sync *s, const flux_msg_t *msg)
 {
     if (flux_msg_aux_get (msg, synced_key))
         return false;
-    if (flux_msglist_count (s->later) >= WAITING_MAX
+    if (flux_msglist_count (s->later) >= DEFERRED_MAX
+        || flux_msg_aux_set (msg, synced_key, s, NULL) < 0
         || flux_msglist_append (s->later, msg) < 0)
         job_list_error (s->jl, msg, EAGAIN, "too many requests wait for job-list");
     else if (!s->f)
