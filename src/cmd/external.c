@@ -6,44 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os/search.h"
 #include "config.h"
-
-static bool is_program (const char *path)
-{
-    struct stat st;
-    return stat (path, &st) == 0 && S_ISREG (st.st_mode) && access (path, X_OK) == 0;
-}
-
-/* First program dir/name of a colon-separated list; false if there is none. */
-static bool search (const char *dirs, const char *name, char *path, size_t len)
-{
-    while (dirs && *dirs) {
-        size_t n = strcspn (dirs, ":");
-        if (n > 0 && (size_t)snprintf (path, len, "%.*s/%s", (int)n, dirs, name) < len
-            && is_program (path))
-            return true;
-        dirs += n + (dirs[n] == ':');
-    }
-    return false;
-}
-
-static bool search_all (const char *name, char *path, size_t len)
-{
-    const char *dirs[] = {
-        getenv ("FLUX_EXEC_PATH_PREPEND"),
-        flux_conf_builtin_get ("exec_path", FLUX_CONF_AUTO),
-        getenv ("FLUX_EXEC_PATH"),
-        getenv ("PATH"),
-    };
-    for (size_t i = 0; i < sizeof (dirs) / sizeof (dirs[0]); i++) {
-        if (search (dirs[i], name, path, len))
-            return true;
-    }
-    return false;
-}
+#include "core/programs.h"
 
 char *external_dirs (void)
 {
@@ -90,13 +57,13 @@ int external_exec (const char *name, char **argv, bool verbose)
         errno = ENOENT;
         return -1;
     }
-    if (search_all (file, path, sizeof (path))) {
+    if (program_find (file, path, sizeof (path))) {
         say_path (path, verbose);
         execv (path, argv);
         return -1;
     }
     if ((size_t)snprintf (file, sizeof (file), "flux-%s.py", name) < sizeof (file)
-        && search_all (file, path, sizeof (path))) {
+        && program_find (file, path, sizeof (path))) {
         say_path (path, verbose);
         return run_python (path, argv);
     }
@@ -174,7 +141,7 @@ void external_set_path (void)
     if (n < 0)
         return;
     self[n] = '\0';
-    if (path && search (path, "flux", found, sizeof (found))
+    if (search_dirs (path, "flux", search_program, found, sizeof (found))
         && (!strcmp (found, self) || (realpath (found, real) && !strcmp (real, self))))
         return;
     *strrchr (self, '/') = '\0';

@@ -7,12 +7,15 @@
 
 #include <dlfcn.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "base/os/search.h"
 
 typedef int (*mod_main_f) (flux_t *h, int argc, char **argv);
 
@@ -24,20 +27,15 @@ static void die (const char *what, const char *why)
 
 static const char *find_module (const char *name, char *buf, size_t size)
 {
-    const char *dirs = getenv ("FLUX_MODULE_PATH");
+    char file[NAME_MAX];
 
     if (strchr (name, '/'))
         return name;
-    while (dirs && *dirs) {
-        int len = strcspn (dirs, ":");
-
-        if (len > 0
-            && (size_t)snprintf (buf, size, "%.*s/%s.so", len, dirs, name) < size
-            && access (buf, R_OK) == 0)
-            return buf;
-        dirs += len + (dirs[len] == ':');
-    }
-    return NULL;
+    return (size_t)snprintf (file, sizeof (file), "%s.so", name) < sizeof (file)
+                   && search_dirs (getenv ("FLUX_MODULE_PATH"), file, search_readable,
+                                   buf, size)
+               ? buf
+               : NULL;
 }
 
 /* As they were given; the welcome has them in a list. */

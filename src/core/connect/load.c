@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os/search.h"
 #include "core/connect/connector.h"
 
 #define SCHEME_MAX 60
@@ -35,19 +36,6 @@ static bool is_scheme (const char *s, size_t len)
     return true;
 }
 
-/* In one of the folders of a list. */
-static bool has_file (const char *dirs, const char *name, char *path, size_t len)
-{
-    for (; dirs && *dirs; dirs += *dirs == ':') {
-        size_t n = strcspn (dirs, ":");
-        if (n > 0 && (size_t)snprintf (path, len, "%.*s/%s", (int)n, dirs, name) < len
-            && access (path, F_OK) == 0)
-            return true;
-        dirs += n;
-    }
-    return false;
-}
-
 static bool find_object (const char *uri, size_t scheme_len, char *path, size_t len)
 {
     char name[SCHEME_MAX + 4];
@@ -55,10 +43,15 @@ static bool find_object (const char *uri, size_t scheme_len, char *path, size_t 
     if (!is_scheme (uri, scheme_len))
         return false;
     snprintf (name, sizeof (name), "%.*s.so", (int)scheme_len, uri);
-    return has_file (getenv ("FLUX_CONNECTOR_PATH_PREPEND"), name, path, len)
-           || has_file (flux_conf_builtin_get ("connector_path", FLUX_CONF_AUTO), name,
-                        path, len)
-           || has_file (getenv ("FLUX_CONNECTOR_PATH"), name, path, len);
+    const char *dirs[] = {
+        getenv ("FLUX_CONNECTOR_PATH_PREPEND"),
+        flux_conf_builtin_get ("connector_path", FLUX_CONF_AUTO),
+        getenv ("FLUX_CONNECTOR_PATH"),
+    };
+    for (size_t i = 0; i < sizeof (dirs) / sizeof (dirs[0]); i++)
+        if (search_dirs (dirs[i], name, search_exists, path, len))
+            return true;
+    return false;
 }
 
 bool connector_is_there (const char *uri, size_t scheme_len)

@@ -11,11 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <flux/conf.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/os/proc.h"
+#include "core/programs.h"
 
 extern char **environ;
 
@@ -206,49 +205,51 @@ static char *from_lsf (const char *id, flux_error_t *error)
     return uri;
 }
 
-/* flux-uri-SCHEME, as other commands are found. */
-static bool find_program (const char *scheme, char *file, size_t size)
-{
-    const char *paths[] = { getenv ("FLUX_EXEC_PATH_PREPEND"),
-                            flux_conf_builtin_get ("exec_path", FLUX_CONF_AUTO),
-                            getenv ("FLUX_EXEC_PATH"), getenv ("PATH") };
+static const struct {
+    const char *name;
+    char *(*resolve) (const char *text, flux_error_t *error); /* NULL: uri.c does */
+} ours[] = {
+    { "pid", from_pid },
+    { "slurm", from_slurm },
+    { "lsf", from_lsf },
+    { "jobid", NULL },
+};
 
-    for (size_t i = 0; i < sizeof (paths) / sizeof (paths[0]); i++) {
-        for (const char *s = paths[i]; s && *s; s += strcspn (s, ":"), s += *s == ':') {
-            snprintf (file, size, "%.*s/flux-uri-%s", (int)strcspn (s, ":"), s, scheme);
-            if (access (file, X_OK) == 0)
-                return true;
-        }
-    }
-    return false;
+/* Its place among ours, or -1. */
+static int find_ours (const char *scheme)
+{
+    for (size_t i = 0; i < sizeof (ours) / sizeof (ours[0]); i++)
+        if (strcmp (scheme, ours[i].name) == 0)
+            return i;
+    return -1;
 }
 
-static char *from_program (const char *scheme, const char *text, flux_error_t *error)
+/* flux-uri-SCHEME, as other commands are found. */
+static bool find_program (const char *scheme, char *path, size_t size)
 {
-    char file[PATH_MAX];
-    const char *argv[] = { file, text, NULL };
+    char name[NAME_MAX];
 
-    if (find_program (scheme, file, sizeof (file)))
-        return first_line (argv, error);
-    return error_null (error, ENOENT, "No plugin for URI scheme %s", scheme);
+    return (size_t)snprintf (name, sizeof (name), "flux-uri-%s", scheme) < sizeof (name)
+           && program_find (name, path, size);
 }
 
 bool uri_scheme_known (const char *scheme)
 {
-    char file[PATH_MAX];
+    char path[PATH_MAX];
 
-    return strcmp (scheme, "pid") == 0 || strcmp (scheme, "slurm") == 0
-           || strcmp (scheme, "lsf") == 0 || strcmp (scheme, "jobid") == 0
-           || find_program (scheme, file, sizeof (file));
+    return find_ours (scheme) >= 0 || find_program (scheme, path, sizeof (path));
 }
 
 char *uri_scheme_resolve (const char *scheme, const char *text, flux_error_t *error)
 {
-    if (strcmp (scheme, "pid") == 0)
-        return from_pid (text, error);
-    if (strcmp (scheme, "slurm") == 0)
-        return from_slurm (text, error);
-    if (strcmp (scheme, "lsf") == 0)
-        return from_lsf (text, error);
-    return from_program (scheme, text, error);
+    int i = find_ours (scheme);
+    char path[PATH_MAX];
+
+    if (i >= 0 && ours[i].resolve)
+        return ours[i].resolve (text, error);
+    if (find_program (scheme, path, sizeof (path))) {
+        const char *argv[] = { path, text, NULL };
+        return first_line (argv, error);
+    }
+    return error_null (error, ENOENT, "No plugin for URI scheme %s", scheme);
 }

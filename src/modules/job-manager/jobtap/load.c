@@ -2,6 +2,7 @@
  * loaded nothing has changed: what it was to replace is put back. */
 #include "modules/job-manager/jobtap/jobtap.h"
 
+#include "base/os/search.h"
 #include "base/sort.h"
 #include "core/plugin/plugin.h"
 #include "modules/job-manager/jobtap/crash.h"
@@ -10,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -95,19 +97,12 @@ static int offer_names (struct jobtap *jt, flux_error_t *error)
 static char *search_path (struct jobtap *jt, const char *name)
 {
     const char *dirs = flux_attr_get (jt->ctx->h, "conf.jobtap_pluginpath");
-    char *path = NULL;
+    char path[PATH_MAX];
 
     if (!dirs)
         dirs = flux_conf_builtin_get ("jobtap_pluginpath", FLUX_CONF_AUTO);
-    while (dirs && *dirs) {
-        size_t len = strcspn (dirs, ":");
-        if (len > 0 && asprintf (&path, "%.*s/%s", (int)len, dirs, name) >= 0) {
-            if (access (path, R_OK) == 0)
-                return path;
-            free (path);
-        }
-        dirs += len + (dirs[len] == ':');
-    }
+    if (search_dirs (dirs, name, search_readable, path, sizeof (path)))
+        return strdup (path);
     errno = ENOENT;
     return NULL;
 }
