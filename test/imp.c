@@ -1,8 +1,9 @@
 /* imp exec SHELL ARGS | imp run ARGS: a double of the setuid helper of RFC 15, for
  * system/trust/imp*.t. Installed setuid it runs SHELL as the user that has signed the
  * jobspec which $FLUX_IMP_EXEC_HELPER prints, passes signals on, SIGUSR1 as SIGKILL, and
- * ends as that does. Beside it lie files of the test: `imp.log`, `fails`, and `hostile`,
- * which is run in the place of a server of shells. */
+ * ends as that does. Beside it lie files of the test: `imp.log`, `fails`, `talks`, with which
+ * it says so when it begins, and `hostile`, which is run in the place of a server of
+ * shells. */
 #include <errno.h>
 #include <grp.h>
 #include <jansson.h>
@@ -125,6 +126,8 @@ static int run_shell (char **argv)
     uid_t uid = signer ();
 
     note (uid, argv);
+    if (access (beside ("talks"), F_OK) == 0)
+        fprintf (stderr, "imp: as %u\n", (unsigned)uid);
     if (access (beside ("fails"), F_OK) == 0) {
         fprintf (stderr, "imp: no\n");
         return 1;

@@ -752,9 +752,12 @@ int main (int argc, char *argv[])
         return warden_run (argv + 2);
     if (argc > 2 && !strcmp (argv[1], "--end"))
         return warden_end (argv + 2);
+    if (argc > 3 && !strcmp (argv[1], "--ask"))
+        return warden_ask (argv + 2);
     fprintf (stderr,
              "Usage: flux-shell --server RANK [--keep DIR | --guest] | --job\n"
              "       flux-shell --warden HELPER exec SHELL [ARG...] | --end PID...\n"
+             "       flux-shell --ask FILE PROGRAM [ARG...]\n"
              "Runs the tasks of jobs on one node. Started by job-exec, which\n"
              "speaks with it over standard input and output.\n");
     return 2;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -32,22 +33,34 @@ static struct {
     int signal_fd;
 } warden;
 
+/* What is said on standard output are frames. When the broker is gone, nobody reads what
+ * is said on standard error, and a helper must not die of that. */
+static void leave_broker (void)
+{
+    int fd = open ("/dev/null", O_RDWR);
+
+    if (fd < 0)
+        return;
+    dup2 (fd, 0);
+    if (warden.alone)
+        dup2 (fd, 2);
+    dup2 (2, 1);
+    close (fd);
+}
+
 static pid_t start (char **argv, bool input)
 {
     pid_t pid = fork ();
     sigset_t none;
-    int fd;
 
     if (pid != 0)
         return pid;
     setsid ();
+    signal (SIGPIPE, SIG_DFL);
     sigemptyset (&none);
     sigprocmask (SIG_SETMASK, &none, NULL);
-    if (!input && (fd = open ("/dev/null", O_RDWR)) >= 0) {
-        dup2 (fd, 0);
-        dup2 (2, 1); /* what is said there are frames */
-        close (fd);
-    }
+    if (!input)
+        leave_broker ();
     execv (argv[0], argv);
     fprintf (stderr, "flux-shell: %s: %s\n", argv[0], strerror (errno));
     _exit (127);
@@ -207,10 +220,32 @@ static int end_as (int status)
     return 128 + WTERMSIG (status);
 }
 
+/* The helper runs what it is to ask with as the owner of this process, to whom its files in
+ * /proc are open. */
+static int keep_answer (const char *shell)
+{
+    const char *ask = getenv ("FLUX_IMP_EXEC_HELPER");
+    char *text;
+    int fd;
+
+    if (!ask)
+        return 0;
+    if ((fd = memfd_create ("answer", MFD_CLOEXEC)) < 0
+        || asprintf (&text, "%s --ask /proc/%d/fd/%d %s", shell, (int)getpid (), fd,
+                     ask)
+               < 0)
+        return -1;
+    int rc = setenv ("FLUX_IMP_EXEC_HELPER", text, 1);
+    free (text);
+    return rc;
+}
+
 int warden_run (char *argv[])
 {
     warden.argv = argv;
-    if (open_signals () < 0 || prctl (PR_SET_CHILD_SUBREAPER, 1) < 0
+    signal (SIGPIPE, SIG_IGN); /* there is more to do when nobody listens */
+    if (keep_answer (argv[2]) < 0 || open_signals () < 0
+        || prctl (PR_SET_CHILD_SUBREAPER, 1) < 0
         || (warden.helper = start (argv, true)) < 0) {
         fprintf (stderr, "flux-shell: %s: %s\n", argv[0], strerror (errno));
         return 1;
@@ -233,5 +268,65 @@ int warden_end (char *argv[])
         if (kill ((pid_t)pid, SIGKILL) < 0 && errno != ESRCH)
             rc = 1;
     }
+    return rc;
+}
+
+/* What it prints; or NULL. *rc: its status. The caller frees it. */
+static char *answer_of (char **argv, size_t *len, int *rc)
+{
+    char *s = NULL;
+    int fd[2], status = 0;
+    pid_t pid;
+
+    if (pipe2 (fd, O_CLOEXEC) < 0)
+        return NULL;
+    if ((pid = fork ()) == 0) {
+        dup2 (fd[1], 1);
+        execv (argv[0], argv);
+        fprintf (stderr, "flux-shell: %s: %s\n", argv[0], strerror (errno));
+        _exit (127);
+    }
+    close (fd[1]);
+    if (pid > 0)
+        s = fd_read_all (fd[0], len);
+    int saved = errno;
+    close (fd[0]);
+    while (pid > 0 && waitpid (pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    errno = saved;
+    if (s)
+        *rc = WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
+    return s;
+}
+
+/* The newline that it ends with comes last: without it, it was not kept whole. */
+static void keep (const char *path, int fd, const char *s, size_t len)
+{
+    if (fd < 0 || ftruncate (fd, 0) < 0 || lseek (fd, 0, SEEK_SET) < 0
+        || fd_write_all (fd, s, len) < 0)
+        fprintf (stderr, "flux-shell: %s: an answer is not kept: %s\n", path,
+                 strerror (errno));
+}
+
+int warden_ask (char *argv[])
+{
+    int rc = 0, fd = open (argv[0], O_RDWR | O_CLOEXEC), error = errno;
+    size_t len = 0;
+    char *s = fd < 0 ? NULL : fd_read_all (fd, &len);
+
+    if (!s || len == 0 || s[len - 1] != '\n') {
+        free (s);
+        if ((s = answer_of (argv + 1, &len, &rc)) && rc == 0) {
+            errno = error;
+            keep (argv[0], fd, s, len);
+        }
+    }
+    if (!s || fd_write_all (1, s, len) < 0) {
+        fprintf (stderr, "flux-shell: %s: %s\n", argv[1], strerror (errno));
+        rc = 1;
+    }
+    free (s);
+    if (fd >= 0)
+        close (fd);
     return rc;
 }

@@ -29,7 +29,7 @@ mkdir -m 777 open && chmod 777 open
 chown $owner run state
 cp "$FLUX_TEST_BUILD/test/imp" imp/imp
 chmod 4755 imp/imp
-chmod 777 imp # hostile, fails, and the log of a helper that has become the guest
+chmod 777 imp # hostile, fails, talks, and the log of a helper that has become the guest
 if [ "$(as $guest imp/imp 2>/dev/null; echo $?)" != 2 ] || ! owner flux --version >/dev/null 2>&1; then
     echo "1..0 # SKIP the build directory is not open to others"
     exit 0
@@ -272,6 +272,17 @@ start
 like 'the job was lost, which is said' 'exception' owner flux job wait-event -t 60 "$id" exception
 succeeds 'and ends' owner flux job wait-event -q -t 60 "$id" clean
 is 'jobs run again' $guest guest flux run id -u
+succeeds 'a job whose servers are stopped' begin -N2 -n2 python3 stubborn
+: >imp/talks # to whom nobody listens then
+: >imp/imp.log
+pkill -STOP -u $guest -f -- '--guest'
+pkill -KILL -u $owner flux-broker
+wait $starter
+succeeds 'nothing of it outlives brokers that are killed' until_true no_guest
+like 'which the helper has ended' "exec $guest flux-shell --end [0-9]" cat imp/imp.log
+rm imp/talks
+start
+is 'and again' $guest guest flux run id -u
 succeeds 'one that runs while job-exec is loaded again' begin python3 stubborn
 owner flux module reload job-exec
 like 'it is lost, which is said' 'exception' owner flux job wait-event -t 60 "$id" exception

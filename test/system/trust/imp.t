@@ -125,4 +125,20 @@ mv imp.away imp
 printf '[access]\nallow-guest-user = true\n' >"$DIR/conf.toml"
 flux config reload
 fails 'none is asked for' 1 'setuid helper' guest_flux run true
+
+# What the helper asks for is asked for once.
+ask () {
+    "$FLUX_TEST_BUILD/src/shell/flux-shell" --ask "$@"
+}
+: >answer
+is 'an answer that is none is passed on' 'half 3' sh -c "
+    echo \$('$FLUX_TEST_BUILD/src/shell/flux-shell' --ask answer /bin/sh -c 'echo half; exit 3'; echo \$?)"
+is 'and not kept' first ask answer /bin/echo first
+is 'the first that is one is' first ask answer /bin/echo second
+printf 'ha' >answer
+is 'one that was not kept whole is asked for again' second ask answer /bin/echo second
+like 'one that cannot be kept, too' 'away/answer: an answer is not kept: No such file' sh -c "
+    '$FLUX_TEST_BUILD/src/shell/flux-shell' --ask away/answer /bin/echo third 2>&1"
+is 'each time' fourth ask away/answer /bin/echo fourth
+fails 'no program' 127 'away: No such file' ask away/answer /away
 finish
