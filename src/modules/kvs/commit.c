@@ -1,4 +1,6 @@
 #include "service.h"
+
+#include "base/hashmap.h"
 #include "tree/jobns.h"
 
 #include "base/json/jsonout.h"
@@ -224,6 +226,13 @@ static double now (void *arg)
     return tv.tv_sec + tv.tv_usec * 1e-6;
 }
 
+static bool loading (void *arg, const char *ref)
+{
+    struct kvs *kvs = arg;
+
+    return hashmap_lookup (kvs->loading, ref) != NULL;
+}
+
 const struct kvs_leader_ops kvs_leader_wiring = {
     .answer = answer,
     .refuse = refuse,
@@ -233,6 +242,7 @@ const struct kvs_leader_ops kvs_leader_wiring = {
     .probe_after = probe_after,
     .want_turn = want_turn,
     .now = now,
+    .loading = loading,
 };
 
 /* Requests */

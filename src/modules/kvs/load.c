@@ -124,5 +124,6 @@ void kvs_turn (struct kvs *kvs)
     if (kvs->leader)
         kvs_leader_turn (kvs->leader);
     kvs_load_missing (kvs);
-    kvs_cache_clear_errors (kvs->cache);
+    if (!kvs->leader || !kvs_leader_holds (kvs->leader))
+        kvs_cache_clear_errors (kvs->cache);
 }

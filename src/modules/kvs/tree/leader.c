@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AHEAD_MAX 1024 /* operations behind one that waits that are looked at */
+#define AHEAD_TURNS 16 /* after it */
+
 /* A transaction that waits for its turn, or for the store. */
 struct commit {
     struct list node;
@@ -18,6 +21,7 @@ struct commit {
     struct kvs_txn_reader txn;
     bool sync;
     bool alone; /* a batch that held it and others could not be stored */
+    uint32_t look;
 };
 
 /* The transactions of a turn, until they are answered. */
@@ -47,7 +51,8 @@ struct kvs_leader {
     size_t unasked_bytes;
     struct kvs_leader_stats stats;
     bool ending;
-    int errnum; /* of the store; 0: well */
+    bool holding; /* a namespace waits for loads */
+    int errnum;   /* of the store; 0: well */
     char *text;
     double delay;      /* until the next probe */
     bool probing;      /* this turn is one */
@@ -473,6 +478,50 @@ static bool collect (struct kvs_space *s, struct kvs_batch *b, struct buf *blobs
     return true;
 }
 
+/* Looking ahead: order makes all wait for one that misses a directory. If each of them
+ * then had to wait for a load of its own, it would also be hashed by itself. */
+
+/* mark: how much was missing before. */
+static void look_ahead (struct kvs_space *s, size_t mark)
+{
+    struct kvs_cache *cache = s->leader->cache;
+    int operations = 0;
+
+    list_foreach (&s->queue, it) {
+        struct commit *c = container_of (it, struct commit, node);
+
+        if (c->look != s->look)
+            kvs_tree_look (s->tree, c->txn);
+        c->look = s->look;
+        if ((operations += 1 + c->txn.count) >= AHEAD_MAX)
+            break;
+    }
+    for (; mark < kvs_cache_missing_count (cache); mark++)
+        buf_add (&s->awaited, kvs_cache_missing (cache, mark), BLOBREF_MAX_SIZE);
+}
+
+static bool waits_for_loads (struct kvs_space *s)
+{
+    struct kvs_leader *l = s->leader;
+
+    while (s->awaited.len > 0
+           && !l->ops->loading (l->arg,
+                                s->awaited.data + s->awaited.len - BLOBREF_MAX_SIZE))
+        s->awaited.len -= BLOBREF_MAX_SIZE;
+    return s->awaited.len > 0;
+}
+
+static void note_cold (struct kvs_space *s, bool ready, size_t mark)
+{
+    if (!ready) {
+        s->cold = AHEAD_TURNS;
+        s->look++;
+        look_ahead (s, mark);
+    } else if (s->cold > 0) {
+        s->cold--;
+    }
+}
+
 /* The tree is as it was, if it was kept. Takes b. */
 static void hash_failed (struct kvs_space *s, struct kvs_batch *b, int errnum)
 {
@@ -497,6 +546,7 @@ static bool turn (struct kvs_space *s)
     struct buf blobs = BUF_INIT;
     struct kvs_batch *b;
     bool waits, ready;
+    size_t mark;
 
     if (!first || !(b = batch_create (s)))
         return false;
@@ -506,7 +556,9 @@ static bool turn (struct kvs_space *s)
     buf_reset (&s->tree->changes);
     if (waits || l->blob_max < BLOB_SIZE_MAX)
         kvs_tree_keep (s->tree);
+    mark = kvs_cache_missing_count (l->cache);
     ready = collect (s, b, &blobs);
+    note_cold (s, ready, mark);
     if (list_empty (&b->commits)) {
         kvs_tree_stored (s->tree);
         batch_destroy (b);
@@ -535,16 +587,25 @@ void kvs_leader_turn (struct kvs_leader *l)
 {
     bool again = false;
 
+    l->holding = false;
     list_foreach (&l->spaces, it) {
         struct kvs_space *s = container_of (it, struct kvs_space, node);
 
         if (l->errnum || l->stats.unacked_bytes > UNACKED_MAX)
             break;
-        if (!s->batch && turn (s) && !s->batch && !list_empty (&s->queue))
+        if (s->cold > 0 && (waits_for_loads (s) || s->batch))
+            look_ahead (s, kvs_cache_missing_count (l->cache));
+        else if (!s->batch && turn (s) && !s->batch && !list_empty (&s->queue))
             again = true;
+        l->holding = l->holding || s->awaited.len > 0;
     }
     if (again)
         l->ops->want_turn (l->arg);
+}
+
+bool kvs_leader_holds (const struct kvs_leader *l)
+{
+    return l->holding;
 }
 
 /* Nothing waits: a checkpoint of what is there tells whether the store is well. */
@@ -782,5 +843,6 @@ void kvs_space_destroy (struct kvs_space *s)
         s->batch->space = NULL;
     }
     kvs_tree_destroy (s->tree);
+    buf_fini (&s->awaited);
     free (s);
 }

@@ -51,6 +51,8 @@ struct kvs_leader_ops {
     /* Call kvs_leader_turn soon. */
     void (*want_turn) (void *arg);
     double (*now) (void *arg); /* for a checkpoint's timestamp */
+    /* The blob was asked for, and is neither in the cache yet nor has it failed. */
+    bool (*loading) (void *arg, const char *ref);
 };
 
 struct kvs_leader_stats {
@@ -71,6 +73,9 @@ struct kvs_space {
     struct kvs_batch *batch; /* on its way to the store */
     bool checkpointed;       /* the store has a checkpoint of this root */
     size_t written;          /* bytes, for whoever gives memory back */
+    struct buf awaited; /* array of char[BLOBREF_MAX_SIZE]: what the queue misses */
+    uint32_t look;      /* counts how often the whole queue was looked at */
+    int cold;           /* turns for which it is looked at early */
 };
 
 /* kept: what was answered has to survive the brokers. blob_max: what content takes. */
@@ -96,8 +101,12 @@ void kvs_leader_commit (struct kvs_space *s, void *req, const char *sender,
 /* The sender has seen that an ordered commit of his was refused, or is gone. */
 void kvs_leader_order_reset (struct kvs_leader *l, const char *sender);
 
-/* Does what can be done. What a walk misses is in the cache's list. */
+/* Does what can be done. What a walk misses is in the cache's list: with what the first
+ * that has to wait misses also what those behind it will, and they go on together. */
 void kvs_leader_turn (struct kvs_leader *l);
+/* Commits wait until all that they miss was loaded: which of it failed is not to be
+ * forgotten yet. */
+bool kvs_leader_holds (const struct kvs_leader *l);
 /* The store's word on a batch; errnum 0: yes. text may be NULL. */
 void kvs_leader_stored (struct kvs_batch *b, int errnum, const char *text);
 void kvs_leader_probe (struct kvs_leader *l);

@@ -41,6 +41,8 @@ struct sim {
     char health_text[160];
     double probe; /* < 0: none */
     char changes[256];
+    struct kvs_cache *disk; /* all blobs ever stored */
+    const char *loading;    /* these references, one behind the other */
 };
 
 static void on_answer (void *arg, void *req, const char *rootref, int64_t sequence)
@@ -78,6 +80,7 @@ static int on_store (void *arg, struct buf *blobs, struct kvs_batch *batch)
         if (e.kind == 'B') {
             blobref_encode ("sha1", e.digest, 20, ref);
             kvs_cache_insert (s->cache, ref, e.data, e.len);
+            kvs_cache_insert (s->disk, ref, e.data, e.len);
         } else if (e.kind == 'C')
             snprintf (s->checkpoint, sizeof (s->checkpoint), "%s", e.data);
     }
@@ -126,6 +129,13 @@ static double on_now (void *arg)
     return 1700000000.25;
 }
 
+static bool is_loading (void *arg, const char *ref)
+{
+    struct sim *s = arg;
+
+    return s->loading && strstr (s->loading, ref);
+}
+
 static const struct kvs_leader_ops ops = {
     .answer = on_answer,
     .refuse = on_refuse,
@@ -135,6 +145,7 @@ static const struct kvs_leader_ops ops = {
     .probe_after = on_probe,
     .want_turn = on_turn,
     .now = on_now,
+    .loading = is_loading,
 };
 
 static void init (struct sim *s, bool kept, size_t blob_max)
@@ -143,6 +154,7 @@ static void init (struct sim *s, bool kept, size_t blob_max)
     s->probe = -1.;
     s->digest = digest_create ("sha1");
     s->cache = kvs_cache_create (1 << 20);
+    s->disk = kvs_cache_create (SIZE_MAX);
     s->leader = kvs_leader_create (&ops, s, s->cache, s->digest, kept, blob_max);
     assert_non_null (s->leader);
     s->space = kvs_space_create (s->leader, NULL, true, NULL, 0);
@@ -154,6 +166,7 @@ static void fini (struct sim *s)
 {
     kvs_leader_destroy (s->leader);
     kvs_cache_destroy (s->cache);
+    kvs_cache_destroy (s->disk);
     digest_destroy (s->digest);
     for (int i = 0; i < REQS; i++)
         buf_fini (&s->reqs[i].msg);
@@ -662,6 +675,149 @@ static void missing_blob (void **state)
     fini (&s);
 }
 
+/* A store of directories, none of which is in memory. */
+static void start_cold (struct sim *s, const char *const *keys, int count)
+{
+    struct kvs_space *old;
+
+    init (s, false, BLOB_SIZE_MAX);
+    for (int i = 0; i < count; i++)
+        put (s, i, NULL, keys[i]);
+    kvs_leader_turn (s->leader);
+    old = s->space;
+    s->space = kvs_space_create (s->leader, NULL, true, old->rootref, old->sequence);
+    kvs_space_destroy (old);
+    kvs_cache_drop (s->cache);
+    kvs_leader_turn (s->leader);
+    s->stores = 0;
+}
+
+/* What is missing is asked for: added to s->loading, in `refs`. Returns how many. */
+static int ask (struct sim *s, char *refs)
+{
+    int n = kvs_cache_missing_count (s->cache);
+
+    for (int i = 0; i < n; i++)
+        strcat (strcat (refs, " "), kvs_cache_missing (s->cache, i));
+    kvs_cache_missing_clear (s->cache);
+    s->loading = refs;
+    return n;
+}
+
+/* What was asked for first has come, or (errnum) failed; then the leader's turn. */
+static void load_one (struct sim *s, char *refs, int errnum)
+{
+    char ref[BLOBREF_MAX_SIZE] = "";
+    const char *data;
+    size_t len;
+
+    assert_int_equal (sscanf (refs, " %63s", ref), 1);
+    memmove (refs, refs + 1 + strlen (ref), strlen (refs) - strlen (ref));
+    if (errnum)
+        kvs_cache_insert_error (s->cache, ref, errnum);
+    else if (kvs_cache_blob (s->disk, ref, &data, &len) == 0)
+        kvs_cache_insert (s->cache, ref, data, len);
+    kvs_leader_turn (s->leader);
+}
+
+/* Those behind one that has to wait ask for what they miss with it, also who comes
+ * meanwhile, and all go on together. */
+static void look_ahead (void **state)
+{
+    static const char *const keys[] = { "d.x", "e.w", "f.v", "g.u", "h" };
+    struct sim s;
+    char refs[1024] = "";
+
+    start_cold (&s, keys, 5);
+    put (&s, 5, NULL, "d.y");
+    put (&s, 6, NULL, "e.y");
+    put (&s, 7, NULL, "f.y");
+    kvs_leader_turn (s.leader);
+    assert_int_equal (ask (&s, refs), 1);
+    assert_true (kvs_leader_holds (s.leader));
+    load_one (&s, refs, 0); /* the root */
+    assert_int_equal (ask (&s, refs), 3);
+    load_one (&s, refs, 0);
+    waits (&s, 5);
+    put (&s, 8, NULL, "g.y");
+    put (&s, 9, NULL, "h.i.j"); /* misses nothing */
+    kvs_leader_turn (s.leader);
+    assert_int_equal (ask (&s, refs), 1);
+    load_one (&s, refs, 0);
+    load_one (&s, refs, 0);
+    waits (&s, 5);
+    assert_true (kvs_leader_holds (s.leader));
+    load_one (&s, refs, 0);
+    for (int i = 5; i < 10; i++)
+        expect (&s, i, 0, 2);
+    assert_int_equal (s.stores, 1);
+    assert_false (kvs_leader_holds (s.leader));
+    fini (&s);
+}
+
+/* Who misses nothing does not wait for those behind him; a load that fails is only its
+ * own commit's fault, whenever that is told. */
+static void look_ahead_failing (void **state)
+{
+    static const char *const keys[] = { "d.x", "e.w", "f.v" };
+    struct sim s;
+    char refs[1024] = "";
+
+    start_cold (&s, keys, 3);
+    put (&s, 3, NULL, "d.y");
+    kvs_leader_turn (s.leader);
+    ask (&s, refs);
+    load_one (&s, refs, 0);
+    ask (&s, refs);
+    load_one (&s, refs, 0);
+    expect (&s, 3, 0, 2);
+    put (&s, 4, NULL, "d.z");
+    put (&s, 5, NULL, "e.y");
+    put (&s, 6, NULL, "f.y");
+    kvs_leader_turn (s.leader);
+    expect (&s, 4, 0, 3);
+    assert_int_equal (ask (&s, refs), 2);
+    load_one (&s, refs, EIO);
+    waits (&s, 5);
+    put (&s, 7, NULL, "d.zz");
+    load_one (&s, refs, 0);
+    expect (&s, 5, EIO, 0);
+    expect (&s, 6, 0, 4);
+    expect (&s, 7, 0, 4);
+    fini (&s);
+}
+
+/* While a batch is on its way to the store, what the next ones miss is asked for. */
+static void look_ahead_of_store (void **state)
+{
+    static const char *const keys[] = { "d.x", "e.w" };
+    struct sim s;
+    char refs[1024] = "";
+
+    start_cold (&s, keys, 2);
+    put (&s, 2, NULL, "d.y");
+    kvs_leader_turn (s.leader);
+    ask (&s, refs);
+    load_one (&s, refs, 0);
+    ask (&s, refs);
+    put_in (&s, s.space, 2 + 1, NULL, FLUX_KVS_SYNC, "s", "v");
+    load_one (&s, refs, 0);
+    expect (&s, 2, 0, 2);
+    kvs_leader_turn (s.leader);
+    waits (&s, 3);
+    put (&s, 4, NULL, "e.y");
+    kvs_leader_turn (s.leader);
+    assert_int_equal (ask (&s, refs), 1);
+    load_one (&s, refs, 0);
+    waits (&s, 4);
+    stored (&s, 0, NULL);
+    kvs_leader_turn (s.leader);
+    expect (&s, 3, 0, 3);
+    expect (&s, 4, 0, 4);
+    assert_int_equal (kvs_cache_missing_count (s.cache), 0);
+    fini (&s);
+}
+
 /* --- Ordered commits: what was applied is a prefix --- */
 
 static void order_broken (void **state)
@@ -893,6 +1049,9 @@ int main (void)
         cmocka_unit_test (sync_fails),
         cmocka_unit_test (no_more),
         cmocka_unit_test (missing_blob),
+        cmocka_unit_test (look_ahead),
+        cmocka_unit_test (look_ahead_failing),
+        cmocka_unit_test (look_ahead_of_store),
         cmocka_unit_test (order_broken),
         cmocka_unit_test (queue_bound),
         cmocka_unit_test (namespaces),

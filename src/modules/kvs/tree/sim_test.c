@@ -716,6 +716,11 @@ static double now (void *arg)
     return 1.5;
 }
 
+static bool loading (void *arg, const char *ref)
+{
+    return hashmap_lookup (w.loading, ref) != NULL;
+}
+
 static const struct kvs_leader_ops ops = { .answer = answer,
                                            .refuse = refuse,
                                            .store = store,
@@ -723,7 +728,8 @@ static const struct kvs_leader_ops ops = { .answer = answer,
                                            .health = health,
                                            .probe_after = probe_after,
                                            .want_turn = want_turn,
-                                           .now = now };
+                                           .now = now,
+                                           .loading = loading };
 
 /* Readers */
 

@@ -50,7 +50,9 @@ static struct kvs_node *load_child (void *arg, struct kvs_node *parent,
         n->hashed = true;
     if ((parent = kvs_dir_holder (parent, e))) {
         kvs_node_attach (parent, e, n);
-    } else { /* only those who read what was still need it */
+        kvs_node_touch (
+            parent); /* what is above is not older: else none of it may go */
+    } else {         /* only those who read what was still need it */
         n->slot = e;
         e->child = n;
     }
@@ -682,6 +684,32 @@ int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *b
     finish (&a);
     free (a.log);
     return 0;
+}
+
+static void look_at (struct kvs_tree *t, const char *key)
+{
+    struct kvs_loader loader = work_loader (t);
+    struct kvs_node *dir = kvs_tree_root (t);
+    const char *dot;
+
+    while (dir && (dot = strchr (key, '.'))) {
+        struct kvs_dirent *e = kvs_dir_find (dir, key, dot - key, &loader);
+
+        if (!e || e->type != TREEOBJ_DIRREF)
+            return;
+        dir = e->child ? e->child : load_child (t, dir, e);
+        key = dot + 1;
+    }
+    if (dir)
+        kvs_dir_find (dir, key, strlen (key), &loader);
+}
+
+void kvs_tree_look (struct kvs_tree *t, struct kvs_txn_reader txn)
+{
+    struct kvs_txn_op op;
+
+    while (kvs_txn_next (&txn, &op) == 1)
+        look_at (t, op.key);
 }
 
 /* Batches that may be refused */

@@ -49,6 +49,10 @@ void kvs_tree_destroy (struct kvs_tree *t);
  * t->changes. */
 int kvs_tree_apply (struct kvs_tree *t, struct kvs_txn_reader txn, struct buf *blobs);
 
+/* Walks to the keys of a transaction that is to be applied later: what that will miss is
+ * in kvs_cache_missing() now. Links are not followed. */
+void kvs_tree_look (struct kvs_tree *t, struct kvs_txn_reader txn);
+
 /* Hash what has changed, adding blobs of directories to `blobs`, and what
  * they replace; sets t->rootref. -1 with ENOMEM, or EFBIG: a directory is more than
  * a blob may be. After kvs_tree_keep() that is undone by kvs_tree_restore(). */
