@@ -257,7 +257,7 @@ static void advance (struct kvs_space *s, const struct kvs_batch *b,
 static void finish (struct kvs_space *s)
 {
     kvs_tree_cool (s->tree);
-    kvs_tree_shrink (s->tree, 64, 32 * 1024 * 1024);
+    kvs_tree_shrink (s->tree, 16, 32 * 1024 * 1024);
 }
 
 static void accept (struct kvs_batch *b, struct kvs_space *s)
