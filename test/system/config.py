@@ -52,6 +52,7 @@ CODE = [
     ('policy', 'src/modules/job-ingest/ingest.c', KINDS, '', r'\Z'),
     ('queues', 'src/modules/job-manager/machine/jobqueue.c', KINDS, 'check_queue', r'\Z'),
     ('resource', 'src/modules/resource/settings.c', KINDS, '', r'\Z'),
+    ('fake-resources', 'src/modules/resource/fake.c', KINDS, '', r'\Z'),
     ('tbon', 'src/broker/attrs.c',
      r'\{ "tbon\.([\w-]+)", (?!ATTR_IMMUTABLE \| ATTR_NOBOOT)', '', r'\Z'),
 ]

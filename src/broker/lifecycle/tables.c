@@ -25,8 +25,6 @@ static const struct {
     const char *name, *why;
 } foreign[] = {
     { "archive", "there is no job-archive service" },
-    { "fake-resources",
-      "they are described by resource.config, and there is monitor-force-up" },
     { "sdexec", "there is no sdexec service: jobs are not run by systemd" },
 };
 

@@ -21,7 +21,6 @@ static const struct {
       "access.allow-guest-users: there is" },
     { "{\"archive\":{\"period\":\"1m\"}}", "archive: there is no job-archive" },
     { "{\"archive\":[]}", "archive: there is no job-archive" },
-    { "{\"fake-resources\":{\"nnodes\":4}}", "fake-resources: they are described by" },
     { "{\"sdexec\":{\"mapper\":\"x\"}}", "sdexec: there is no sdexec service" },
     { "{\"systemd\":{\"enable\":false,\"sdbus-debug\":false}}", NULL },
     { "{\"systemd\":{\"enable\":true}}", "systemd.enable: jobs are not run by" },

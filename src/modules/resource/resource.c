@@ -343,15 +343,11 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 static int read_settings (struct settings *s, const flux_conf_t *conf,
                           flux_error_t *error)
 {
-    json_t *o = NULL, *resource;
-    int rc;
+    json_t *all;
 
-    if (flux_conf_unpack (conf, error, "{s?o}", "resource", &o) < 0)
-        return -1;
-    resource = o ? json_pack ("{s:O}", "resource", o) : json_object ();
-    rc = settings_init (s, resource, error);
-    json_decref (resource);
-    return rc;
+    return flux_conf_unpack (conf, error, "o", &all) < 0
+               ? -1
+               : settings_init (s, all, error);
 }
 
 /* Names of nodes as they are after the next start. NULL: there will be none. */
@@ -611,6 +607,7 @@ static int init_settings (struct resource *ctx)
     }
     if (ctx->noverify)
         ctx->settings.verify = false;
+    ctx->force_up = ctx->force_up || ctx->settings.force_up;
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hashmap.h"
 #include "base/json/keys.h"
+#include "fake.h"
 
 static int read_path (struct settings *s, const char *path, flux_error_t *error)
 {
@@ -53,7 +54,7 @@ static int read_config (struct settings *s, json_t *config, flux_error_t *error)
     return s->R ? 0 : -1;
 }
 
-int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
+static int read_resource (struct settings *s, json_t *o, flux_error_t *error)
 {
     static const struct json_key keys[] = {
         { "path", JSON_KIND_STRING },
@@ -69,12 +70,9 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
         { NULL },
     };
     const char *path = NULL, *scheduling = NULL, *exclude = NULL, *reserve = NULL;
-    json_t *config = NULL, *o = json_object_get (conf, "resource");
+    json_t *config = NULL;
     int norestrict = 0, noverify = 0, rediscover = 0, verify = 1;
 
-    *s = (struct settings){ .verify = true, .journal_max = 100000 };
-    if (!o)
-        return 0;
     if (json_check_keys (o, "resource", keys, error) < 0)
         return -1;
     (void)json_unpack (o, "{s?s s?s s?s s?o s?b s?b s?b s?i s?b s?s}", "path", &path,
@@ -89,17 +87,37 @@ int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
     s->verify = !noverify && verify;
     if (exclude && !(s->exclude = strdup (exclude)))
         return error_invalid (error, "out of memory");
-    if (reserve && !(s->reserve = reserve_decode (reserve, error))) {
-        settings_fini (s);
+    if (reserve && !(s->reserve = reserve_decode (reserve, error)))
         return -1;
-    }
-    if ((json_array_size (config) > 0 ? read_config (s, config, error) < 0
-                                      : path && read_path (s, path, error) < 0)
-        || (scheduling && read_scheduling (s, scheduling, error) < 0)) {
-        settings_fini (s);
+    if (json_array_size (config) > 0 ? read_config (s, config, error) < 0
+                                     : path && read_path (s, path, error) < 0)
         return -1;
-    }
-    return 0;
+    return scheduling ? read_scheduling (s, scheduling, error) : 0;
+}
+
+/* Nodes that are not there are up, and nobody looks what they have. */
+static int read_fake (struct settings *s, json_t *o, flux_error_t *error)
+{
+    if (s->R)
+        return error_invalid (error,
+                              "fake-resources: does not go with resource.path or "
+                              "resource.config");
+    s->verify = false;
+    s->force_up = true;
+    return (s->R = fake_decode (o, error)) ? 0 : -1;
+}
+
+int settings_init (struct settings *s, json_t *conf, flux_error_t *error)
+{
+    json_t *o = json_object_get (conf, "resource");
+    json_t *fake = json_object_get (conf, "fake-resources");
+
+    *s = (struct settings){ .verify = true, .journal_max = 100000 };
+    if ((!o || read_resource (s, o, error) == 0)
+        && (!fake || read_fake (s, fake, error) == 0))
+        return 0;
+    settings_fini (s);
+    return -1;
 }
 
 void settings_fini (struct settings *s)

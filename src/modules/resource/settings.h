@@ -1,4 +1,4 @@
-/* The [resource] table of the configuration. */
+/* The tables [resource] and [fake-resources] of the configuration. */
 #ifndef RESOURCE_SETTINGS_H
 #define RESOURCE_SETTINGS_H
 
@@ -14,6 +14,7 @@ struct settings {
     bool norestrict;
     bool rediscover; /* look, whatever the enclosing instance says */
     bool verify;
+    bool force_up; /* all ranks count as online */
     int journal_max;
 };
 

@@ -189,6 +189,65 @@ static void refused (void **state)
     }
 }
 
+/* Nodes that are not there: they are up, and nobody looks. */
+static void fake (void **state)
+{
+    static const struct {
+        const char *table, *R; /* or why it is refused */
+        int nodes;             /* 0: refused */
+    } list[] = {
+        { "{\"nnodes\":3}", "rank[0-2]/core[0-63]", 3 },
+        { "{\"nnodes\":1,\"cores-per-node\":1,\"gpus-per-node\":1}", "rank0/core0,gpu0",
+          1 },
+        { "{\"nnodes\":2,\"cores-per-node\":2,\"gpus-per-node\":4,"
+          "\"host-prefix\":\"a-1b\"}",
+          "rank[0-1]/core[0-1],gpu[0-3]", 2 },
+        { "{\"nnodes\":1000000}", "rank[0-999999]/core[0-63]", 1000000 },
+        { "{}", "fake-resources.nnodes: 0 is not from 1 to 1000000" },
+        { "{\"nnodes\":1000001}", "fake-resources.nnodes: 1000001 is not" },
+        { "{\"nnodes\":\"3\"}", "fake-resources.nnodes: must be an integer" },
+        { "{\"nnodes\":1,\"cores-per-node\":0}",
+          "fake-resources.cores-per-node: 0 is" },
+        { "{\"nnodes\":1,\"gpus-per-node\":-1}",
+          "fake-resources.gpus-per-node: -1 is" },
+        { "{\"nnodes\":1,\"host-prefix\":\"\"}",
+          "fake-resources.host-prefix: '' is no" },
+        { "{\"nnodes\":1,\"host-prefix\":\"n1\"}",
+          "fake-resources.host-prefix: 'n1' is" },
+        { "{\"nnodes\":1,\"host-prefix\":\"n[\"}",
+          "fake-resources.host-prefix: 'n[' is" },
+        { "{\"nnodes\":1,\"hwloc-xml-path\":\"x\"}",
+          "fake-resources.hwloc-xml-path: " },
+        { "{\"nnodes\":1,\"amend-r\":\"x\"}", "fake-resources.amend-r: R as it is" },
+        { "{\"nnodes\":1,\"nnode\":1}", "fake-resources.nnode: there is no such key" },
+        { "[]", "fake-resources: must be a table" },
+    };
+    struct settings s;
+    flux_error_t error;
+    char text[256];
+
+    for (size_t i = 0; i < sizeof (list) / sizeof (list[0]); i++) {
+        snprintf (text, sizeof (text), "{\"fake-resources\":%s}", list[i].table);
+        int rc = read_text (&s, text, &error);
+        assert_int_equal (rc, list[i].nodes ? 0 : -1);
+        if (rc == 0) {
+            assert_dump (s.R, list[i].R);
+            assert_int_equal (rset_count (s.R, "node"), list[i].nodes);
+            assert_true (s.force_up && !s.verify);
+        } else if (strncmp (error.text, list[i].R, strlen (list[i].R)) != 0)
+            fail_msg ("%s: %s", list[i].table, error.text);
+        settings_fini (&s);
+    }
+    assert_int_equal (
+        read_text (&s,
+                   "{\"resource\":{\"config\":[{\"hosts\":\"a\",\"cores\":"
+                   "\"0\"}]},\"fake-resources\":{\"nnodes\":1}}",
+                   &error),
+        -1);
+    assert_non_null (strstr (error.text, "does not go with resource.path"));
+    assert_null (s.R);
+}
+
 /* config goes before R of a file, an empty one does not; scheduling becomes a part of it (RFC 20). */
 static void paths (void **state)
 {
@@ -284,7 +343,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (defaults), cmocka_unit_test (flags),
         cmocka_unit_test (config),   cmocka_unit_test (refused),
-        cmocka_unit_test (paths),    cmocka_unit_test (targets),
+        cmocka_unit_test (paths),    cmocka_unit_test (fake),
+        cmocka_unit_test (targets),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
