@@ -25,7 +25,7 @@ static const struct {
     const char *name, *why;
 } foreign[] = {
     { "archive", "there is no job-archive service" },
-    { "sdexec", "there is no sdexec service: jobs are not run by systemd" },
+    { "sdexec", "what a unit of systemd has is in exec.sdexec-properties" },
 };
 
 static int refuse_foreign (json_t *conf, flux_error_t *error)
@@ -42,23 +42,6 @@ static const struct json_key systemd_keys[] = {
     { "sdexec-debug", JSON_KIND_BOOLEAN },
     { NULL },
 };
-
-/* What is off is what is there. */
-static int refuse_systemd (json_t *conf, flux_error_t *error)
-{
-    json_t *table = json_object_get (conf, "systemd"), *val;
-    const char *key;
-
-    if (json_check_keys (table, "systemd", systemd_keys, error) < 0)
-        return -1;
-    json_object_foreach (table, key, val)
-        if (json_is_true (val))
-            return error_invalid (error,
-                                  "systemd.%s: jobs are not run by systemd, and "
-                                  "there is no sdbus or sdexec module",
-                                  key);
-    return 0;
-}
 
 /* *bs: what is in it, or NULL if there is none. */
 static int check_bootstrap (json_t *table, struct bootstrap **bs, flux_error_t *error)
@@ -101,6 +84,7 @@ static int check (json_t *conf, flux_error_t *error)
     } t[] = {
         { "access", access_keys },
         { "sched-simple", sched_simple_keys },
+        { "systemd", systemd_keys },
         { "sched-fluxion-qmanager", fluxion_qmanager_keys },
         { "sched-fluxion-resource", fluxion_resource_keys },
     };
@@ -110,7 +94,7 @@ static int check (json_t *conf, flux_error_t *error)
                              error)
             < 0)
             return -1;
-    return refuse_systemd (conf, error) < 0 ? -1 : refuse_foreign (conf, error);
+    return refuse_foreign (conf, error);
 }
 
 int tables_check (json_t *conf, flux_error_t *error)

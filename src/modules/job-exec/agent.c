@@ -686,20 +686,24 @@ static int add_started (struct agent *a, uint64_t id, const char *record, size_t
     return add_job (a, id, text);
 }
 
-/* Where the job is of another user, the record says who starts its shell. */
+/* Where the job is of another user, the record says who starts its shell; and where it is
+ * to be a unit. */
 static int start_shell (struct agent *a, uint64_t id, const char *record, size_t len)
 {
-    struct span v, text;
-    char *imp;
-    int rc;
+    struct span all = { record, len }, v, text = { NULL, 0 }, unit = { NULL, 0 };
+    char *imp = NULL, *of_unit = NULL;
+    int rc = -1;
 
-    if (jsontext_get ((struct span){ record, len }, "imp", &v) < 0
-        || !jsontext_plain (v, &text))
+    if (jsontext_get (all, "imp", &v) == 0)
+        (void)jsontext_plain (v, &text);
+    (void)jsontext_get (all, "unit", &unit);
+    if (!text.s && !unit.s)
         return shells_start (a->shells, id, record, len);
-    if (!(imp = strndup (text.s, text.len)))
-        return -1;
-    rc = guests_start (a->guests, imp, id, record, len);
+    if ((!text.s || (imp = strndup (text.s, text.len)))
+        && (!unit.s || (of_unit = strndup (unit.s, unit.len))))
+        rc = guests_start (a->guests, imp, of_unit, id, record, len);
     free (imp);
+    free (of_unit);
     return rc;
 }
 

@@ -41,9 +41,11 @@ static shells_frame_f guest_says;
 static void *guest_arg;
 
 struct shells *shells_create_guest (flux_t *handle, const char *path, const char *imp,
-                                    uint64_t id, shells_frame_f cb, void *arg)
+                                    const char *unit, uint64_t id, shells_frame_f cb,
+                                    void *arg)
 {
-    buf_printf (&trace, "guest(%d %s %s) ", (int)id, imp, path);
+    buf_printf (&trace, "guest(%d %s %s%s%s) ", (int)id, imp, path, unit ? " " : "",
+                unit ? unit : "");
     guest_says = cb;
     guest_arg = arg;
     return (struct shells *)&guest_says;
@@ -299,6 +301,18 @@ static void guests_have_servers_of_their_own (void **state)
     expect (
         "guest(9 /imp /sh) start(9) leave-guest x(9){\"type\":\"exec\",\"severity\":"
         "0,\"note\":\"cannot start a job shell: Cannot allocate memory\"} X(9)256 ");
+    end ();
+}
+
+/* Whoever's they are; ours are started by flux-shell itself. */
+static void units_too (void **state)
+{
+    begin ("0");
+    frame (7, 'S', "{\"rank\":0,\"unit\":{\"stop-timer\":3}} {\"unit\":5}");
+    frame (8, 'S', "{\"imp\":\"/imp\",\"unit\":{}} {}");
+    frame (9, 'S', "{\"rank\":0} {\"unit\":{}}");
+    expect ("create(/sh) guest(7 /sh /sh {\"stop-timer\":3}) start(7) "
+            "guest(8 /imp /sh {}) start(8) start(9) ");
     end ();
 }
 
@@ -810,6 +824,7 @@ int main (void)
         cmocka_unit_test (a_shell_that_cannot_be_had_is_told),
         cmocka_unit_test (what_was_exchanged_is_delivered),
         cmocka_unit_test (guests_have_servers_of_their_own),
+        cmocka_unit_test (units_too),
         cmocka_unit_test (rank_0_attaches),
         cmocka_unit_test (what_is_taken_is_told),
         cmocka_unit_test (much_is_cut),

@@ -25,9 +25,13 @@ static const struct json_key keys[] = {
     { "method", JSON_KIND_ANY },
     { "reattach-timeout", JSON_KIND_STRING },
     { "rejoin-timeout", JSON_KIND_STRING },
-    { "service", JSON_KIND_ANY },
-    { "service-override", JSON_KIND_ANY },
+    { "sdexec-properties", JSON_KIND_TABLE },
+    { "sdexec-stop-timer-sec", JSON_KIND_INTEGER },
+    { "sdexec-stop-timer-signal", JSON_KIND_INTEGER },
+    { "service", JSON_KIND_STRING },
+    { "service-override", JSON_KIND_BOOLEAN },
     { "term-signal", JSON_KIND_STRING },
+    { "testexec", JSON_KIND_TABLE },
     { NULL },
 };
 
@@ -36,13 +40,7 @@ static const struct json_key keys[] = {
 static const struct {
     const char *name, *why, *dflt;
 } foreign[] = {
-    { "sdexec-properties", "jobs are not run by systemd" },
-    { "sdexec-stop-timer-sec", "jobs are not run by systemd" },
-    { "sdexec-stop-timer-signal", "jobs are not run by systemd" },
     { "method", "job shells are started by job-exec itself", "\"bulk-exec\"" },
-    { "service", "job shells are started by job-exec itself", "\"rexec\"" },
-    { "service-override", "job shells are started by job-exec itself", "false" },
-    { "testexec", "there are no jobs of guests that could be simulated" },
 };
 
 static bool is_text (const json_t *o, const char *text)
@@ -178,11 +176,22 @@ static bool is_foreign (const char *name, size_t len)
     return false;
 }
 
+/* What is more than a word stands in the table alone. */
+static const struct json_key *find_arg (const char *name, size_t len)
+{
+    const struct json_key *k = find_key (name, len);
+
+    return k && k->kind != JSON_KIND_TABLE && k->kind != JSON_KIND_BOOLEAN
+                   && strncmp (k->name, "sdexec-", 7) != 0
+               ? k
+               : NULL;
+}
+
 /* NAME=VALUE, where NAME is a key of the table. */
 static int add_arg (json_t *table, const char *arg, flux_error_t *error)
 {
     const char *value = strchr (arg, '=');
-    const struct json_key *k = value ? find_key (arg, value - arg) : NULL;
+    const struct json_key *k = value ? find_arg (arg, value - arg) : NULL;
     char *end;
     json_t *o;
 
@@ -226,7 +235,38 @@ static int take_paths (struct config *c, json_t *table, const char *prefix,
     return 0;
 }
 
-static int parse_args (struct config *c, int argc, char *argv[], flux_error_t *error)
+static int read_tables (struct config *c, json_t *exec, json_t *systemd,
+                        flux_error_t *error)
+{
+    static const struct json_key testexec_keys[] = {
+        { .name = "allow-guests", .kind = JSON_KIND_BOOLEAN },
+        { NULL },
+    };
+    json_t *test = json_object_get (exec, "testexec");
+
+    if (json_check_keys (test, "exec.testexec", testexec_keys, error) < 0)
+        return -1;
+    c->guests_test = json_is_true (json_object_get (test, "allow-guests"));
+    return units_read (&c->units, exec, systemd, error);
+}
+
+/* A service that is an argument goes before that of the table. */
+static int read_with_service (struct config *c, json_t *exec, json_t *systemd,
+                              json_t *service, flux_error_t *error)
+{
+    json_t *both = exec ? json_copy (exec) : json_object ();
+    int rc;
+
+    if (!both || (service && json_object_set (both, "service", service) < 0))
+        rc = error_fail (error, ENOMEM, "out of memory");
+    else
+        rc = read_tables (c, both, systemd, error);
+    json_decref (both);
+    return rc;
+}
+
+static int parse_args (struct config *c, json_t *exec, json_t *systemd, int argc,
+                       char *argv[], flux_error_t *error)
 {
     json_t *table = json_object ();
     int rc = table ? 0 : error_fail (error, ENOMEM, "out of memory");
@@ -237,6 +277,9 @@ static int parse_args (struct config *c, int argc, char *argv[], flux_error_t *e
         rc = refuse_foreign (table, "", error) < 0
                      || parse_table (c, table, "", error) < 0
                      || take_paths (c, table, "", error) < 0
+                     || read_with_service (c, exec, systemd,
+                                           json_object_get (table, "service"), error)
+                            < 0
                  ? -1
                  : 0;
     json_decref (table);
@@ -246,7 +289,7 @@ static int parse_args (struct config *c, int argc, char *argv[], flux_error_t *e
 int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv[],
                  flux_error_t *error)
 {
-    json_t *table = NULL;
+    json_t *table = NULL, *systemd = NULL;
 
     *c = (struct config){
         .kill_timeout = 5.,
@@ -258,17 +301,37 @@ int config_read (struct config *c, const flux_conf_t *conf, int argc, char *argv
         .term_signal = SIGTERM,
         .kill_signal = SIGKILL,
     };
-    if (conf && flux_conf_unpack (conf, error, "{s?o}", "exec", &table) < 0)
+    if (conf
+        && flux_conf_unpack (conf, error, "{s?o s?o}", "exec", &table, "systemd",
+                             &systemd)
+               < 0)
         return -1;
     if (refuse_foreign (table, "exec.", error) < 0
         || json_check_keys (table, "exec", keys, error) < 0
         || parse_table (c, table, "exec.", error) < 0
         || take_paths (c, table, "exec.", error) < 0
-        || parse_args (c, argc, argv, error) < 0) {
+        || parse_args (c, table, systemd, argc, argv, error) < 0) {
         config_fini (c);
         return -1;
     }
     return 0;
+}
+
+/* Five times the shells are asked to kill; then they are killed, each time later. */
+double config_kill_end (const struct config *c)
+{
+    double end = 5 * c->kill_timeout, wait = c->kill_timeout;
+
+    if (c->max_kill_timeout > 0)
+        return c->max_kill_timeout;
+    for (int i = 1; i < c->max_kill_count; i++, wait = fmin (2 * wait, 300.))
+        end += fmin (wait, 300.);
+    return end;
+}
+
+void config_encode_unit (const struct config *c, struct buf *b)
+{
+    units_encode (&c->units, (int)fmin (ceil (config_kill_end (c)), 1e6), b);
 }
 
 json_t *config_encode (const struct config *c)
@@ -289,5 +352,6 @@ void config_fini (struct config *c)
 {
     free (c->shell);
     free (c->imp);
+    units_fini (&c->units);
     c->shell = c->imp = NULL;
 }

@@ -77,6 +77,49 @@ static void takes_defaults (void **state)
                       0);
 }
 
+/* Units of systemd; and jobs of others that are only pretended. */
+static void units (void **state)
+{
+    static const char json[] =
+        "{\"systemd\":{\"enable\":true},\"exec\":{\"service\":\"sdexec\","
+        "\"sdexec-properties\":{\"MemoryMax\":\"90%\"},"
+        "\"testexec\":{\"allow-guests\":true}}}";
+    char *argv[] = { (char *)"service=rexec" };
+    struct buf b = BUF_INIT;
+    struct config c;
+
+    assert_int_equal (read_conf (&c, json, 0, NULL, NULL), 0);
+    assert_true (c.units.on && c.guests_test);
+    config_encode_unit (&c, &b);
+    assert_string_equal (b.data, "{\"stop-timer\":640,\"debug\":false,\"bus-debug\":"
+                                 "false,\"properties\":{\"MemoryMax\":\"90%\"}}");
+    buf_fini (&b);
+    config_fini (&c);
+    assert_int_equal (read_conf (&c, json, 1, argv, NULL), 0);
+    assert_false (c.units.on);
+    config_fini (&c);
+}
+
+/* As the manual counts: 5 times 5, and 5 10 20 40 80 160 300; or 5, 6, 8 and 12. */
+static void kill_ends (void **state)
+{
+    static const struct {
+        const char *json;
+        double end;
+    } t[] = {
+        { "{}", 640 },
+        { "{\"exec\":{\"max-kill-count\":4,\"kill-timeout\":\"1s\"}}", 12 },
+        { "{\"exec\":{\"max-kill-timeout\":\"30m\"}}", 1800 },
+    };
+    struct config c;
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        assert_int_equal (read_conf (&c, t[i].json, 0, NULL, NULL), 0);
+        assert_float_equal (config_kill_end (&c), t[i].end, 1e-9);
+        config_fini (&c);
+    }
+}
+
 static void shows (void **state)
 {
     struct config c;
@@ -124,17 +167,13 @@ static void refuses (void **state)
         { "{\"imp\":\"flux-imp\"}", "exec.imp: 'flux-imp' is no absolute path" },
         { "{\"imp\":\"\"}", "exec.imp: must be a path" },
         { "{\"service\":\"sdexec\"}",
-          "exec.service: job shells are started by job-exec itself" },
-        { "{\"service-override\":true}",
-          "exec.service-override: job shells are started by job-exec itself" },
-        { "{\"sdexec-properties\":{}}",
-          "exec.sdexec-properties: jobs are not run by systemd" },
-        { "{\"sdexec-stop-timer-sec\":1}",
-          "exec.sdexec-stop-timer-sec: jobs are not run by systemd" },
-        { "{\"sdexec-stop-timer-signal\":9}",
-          "exec.sdexec-stop-timer-signal: jobs are not run by systemd" },
-        { "{\"testexec\":{\"allow-guests\":true}}",
-          "exec.testexec: there are no jobs of guests that could be simulated" },
+          "exec.service: sdexec needs systemd.enable = true" },
+        { "{\"service\":\"x\"}", "exec.service: 'x' is neither rexec nor sdexec" },
+        { "{\"service-override\":1}", "exec.service-override: must be true or false" },
+        { "{\"sdexec-properties\":{\"MemoryMax\":5}}",
+          "exec.sdexec-properties.MemoryMax: must be a string" },
+        { "{\"testexec\":{\"allow\":true}}",
+          "exec.testexec.allow: there is no such key" },
         { "{\"job-shell\":true}", "exec.job-shell: must be a string" },
         { "{\"job-shell\":\"\"}", "exec.job-shell: must be a path" },
         { "{\"job_shell\":\"x\"}", "exec.job_shell: there is no such key" },
@@ -151,7 +190,9 @@ static void refuses (void **state)
         { "max-kill-count=0", "max-kill-count: 0 is not from 1 to 1000000" },
         { "imp=imp", "imp: 'imp' is no absolute path" },
         { "method=bgexec", "method: job shells are started by job-exec itself" },
-        { "service=sdexec", "service: job shells are started by job-exec itself" },
+        { "service=sdexec", "exec.service: sdexec needs systemd.enable = true" },
+        { "service-override=true", "unknown argument: service-override=true" },
+        { "sdexec-stop-timer-sec=1", "unknown argument: sdexec-stop-timer-sec=1" },
     };
     flux_error_t error;
     struct config c;
@@ -176,10 +217,9 @@ static void refuses (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (takes),
-        cmocka_unit_test (takes_defaults),
-        cmocka_unit_test (shows),
-        cmocka_unit_test (refuses),
+        cmocka_unit_test (takes), cmocka_unit_test (takes_defaults),
+        cmocka_unit_test (units), cmocka_unit_test (kill_ends),
+        cmocka_unit_test (shows), cmocka_unit_test (refuses),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/json/jsonout.h"
 #include "base/json/jsontext.h"
 #include "core/message/message.h"
@@ -316,6 +317,36 @@ void exec_begin (struct ctx *ctx, struct job *job, const char *payload)
         exec_set_limit (ctx, job, left);
 }
 
+/* Its tasks would run as this user. Nobody lets such a job in; should one be there, it ends
+ * here. What is simulated runs nothing. */
+static int check_user (struct ctx *ctx, const struct job *job, flux_error_t *error)
+{
+    if (!job->guest)
+        return 0;
+    if (job->is_test)
+        return ctx->config.guests_test
+                   ? 0
+                   : error_fail (error, EPERM,
+                                 "exec.test: jobs of others are not simulated "
+                                 "(exec.testexec.allow-guests)");
+    return ctx->config.imp
+               ? 0
+               : error_fail (error, EPERM,
+                             "a job of uid %u cannot run in an instance of uid %u "
+                             "without a setuid helper",
+                             job->userid, getuid ());
+}
+
+static int choose_service (struct ctx *ctx, struct job *job, flux_error_t *error)
+{
+    struct span service = { job->service, strlen (job->service) };
+    int unit =
+        units_choose (&ctx->config.units, service.len > 0 ? &service : NULL, error);
+
+    job->unit = unit > 0;
+    return unit < 0 ? -1 : 0;
+}
+
 static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                       void *arg)
 {
@@ -345,15 +376,8 @@ static void start_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
         respond_invalid (ctx, msg, id, error.text);
         return;
     }
-    /* Its tasks would run as this user. Nobody lets such a job in; should one be there,
-     * it ends here. */
     job->guest = job->userid != getuid ();
-    if (job->guest && !ctx->config.imp) {
-        snprintf (
-            error.text, sizeof (error.text),
-            "a job of uid %u cannot run in an instance of uid %u without a setuid "
-            "helper",
-            job->userid, getuid ());
+    if (check_user (ctx, job, &error) < 0 || choose_service (ctx, job, &error) < 0) {
         free_job (job);
         respond_invalid (ctx, msg, id, error.text);
         return;

@@ -121,6 +121,18 @@ static int parse_test (struct job *job, struct span jobspec, flux_error_t *error
     return 0;
 }
 
+/* A name that is too long is none that there is. */
+static void parse_service (struct job *job, struct span jobspec)
+{
+    struct span v, text;
+
+    if (jsontext_find (jobspec, "attributes.system.exec.bulkexec.service", &v) < 0)
+        return;
+    snprintf (job->service, sizeof (job->service), "%.*s",
+              jsontext_plain (v, &text) ? (int)text.len : 1,
+              jsontext_plain (v, &text) ? text.s : "?");
+}
+
 struct job *job_create (const char *payload, size_t len, flux_error_t *error)
 {
     struct job *job = calloc (1, sizeof (*job));
@@ -144,6 +156,7 @@ struct job *job_create (const char *payload, size_t len, flux_error_t *error)
     job->userid = userid;
     if (parse_R (job, R, error) < 0 || parse_test (job, jobspec, error) < 0)
         goto error;
+    parse_service (job, jobspec);
     return job;
 error:
     job_destroy (job);

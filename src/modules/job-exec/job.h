@@ -69,8 +69,10 @@ struct peer_write {
 struct job {
     uint64_t id;
     uint32_t userid;
-    bool guest;    /* not ours: a helper starts its shells */
-    void *request; /* of job-manager; the owner's business */
+    bool guest;       /* not ours: a helper starts its shells */
+    bool unit;        /* its processes are units of systemd */
+    char service[16]; /* attribute exec.bulkexec.service, or "" */
+    void *request;    /* of job-manager; the owner's business */
     const struct job_ops *ops;
     void *arg;
 

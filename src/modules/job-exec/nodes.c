@@ -514,6 +514,10 @@ static int start_shell (struct ctx *ctx, struct job *job, int index, const char 
         buf_adds (&b, ",\"imp\":");
         json_add_string (&b, ctx->config.imp, strlen (ctx->config.imp));
     }
+    if (job->unit) {
+        buf_adds (&b, ",\"unit\":");
+        config_encode_unit (&ctx->config, &b);
+    }
     buf_printf (&b, ",%s} ", ctx->facts);
     buf_add (&b, payload, len);
     if (b.err) {

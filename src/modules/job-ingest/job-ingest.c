@@ -593,9 +593,11 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
     json_t *queues = NULL, *policy = NULL, *ingest = NULL;
     struct stages new = { 0 };
     const char *imp = NULL;
+    int simulate = 0;
 
-    if (flux_conf_unpack (conf, error, "{s?o s?o s?o s?{s?s}}", "queues", &queues,
-                          "policy", &policy, "ingest", &ingest, "exec", "imp", &imp)
+    if (flux_conf_unpack (conf, error, "{s?o s?o s?o s?{s?s s?{s?b}}}", "queues",
+                          &queues, "policy", &policy, "ingest", &ingest, "exec", "imp",
+                          &imp, "testexec", "allow-guests", &simulate)
             < 0
         || parse_stages (ctx, ingest, &new, error) < 0)
         return -1;
@@ -606,7 +608,8 @@ static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *er
     }
     ingest_set_own (&ctx->ingest, new.no_defaults, new.no_constraints,
                     new.no_validation);
-    ctx->ingest.guests = ctx->again.guests = imp != NULL;
+    /* job-exec takes no others of theirs than are simulated, then */
+    ctx->ingest.guests = ctx->again.guests = imp != NULL || simulate;
     ingest_set_own (&ctx->again, true, true, new.no_validation);
     stages_fini (&ctx->stages);
     ctx->stages = new;

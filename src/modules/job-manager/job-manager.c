@@ -511,10 +511,15 @@ static void disconnect_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
 static int configure (struct ctx *ctx, const flux_conf_t *conf, flux_error_t *error)
 {
     const char *imp = NULL;
+    int simulate = 0;
 
-    if (conf && flux_conf_unpack (conf, error, "{s?{s?s}}", "exec", "imp", &imp) < 0)
+    if (conf
+        && flux_conf_unpack (conf, error, "{s?{s?s s?{s?b}}}", "exec", "imp", &imp,
+                             "testexec", "allow-guests", &simulate)
+               < 0)
         return -1;
-    ctx->m->guests = imp != NULL; /* who starts their shells */
+    /* who starts their shells; job-exec takes no others than are simulated, then */
+    ctx->m->guests = imp != NULL || simulate;
     return queue_configure (ctx, conf, error) < 0
                    || purge_configure (ctx, conf, error) < 0
                    || housekeeping_configure (ctx->housekeeping, conf, error) < 0

@@ -750,6 +750,12 @@ int main (int argc, char *argv[])
         return run_single ();
     if (argc > 4 && !strcmp (argv[1], "--warden"))
         return warden_run (argv + 2);
+    if (argc > 2
+        && !strcmp (argv[1], "exec")) { /* where no helper has to be another user */
+        execv (argv[2], argv + 2);
+        fprintf (stderr, "flux-shell: %s: %s\n", argv[2], strerror (errno));
+        return 127;
+    }
     if (argc > 2 && !strcmp (argv[1], "--end"))
         return warden_end (argv + 2);
     if (argc > 3 && !strcmp (argv[1], "--ask"))
@@ -757,7 +763,7 @@ int main (int argc, char *argv[])
     fprintf (stderr,
              "Usage: flux-shell --server RANK [--keep DIR | --guest] | --job\n"
              "       flux-shell --warden HELPER exec SHELL [ARG...] | --end PID...\n"
-             "       flux-shell --ask FILE PROGRAM [ARG...]\n"
+             "       flux-shell --ask FILE PROGRAM [ARG...] | exec SHELL [ARG...]\n"
              "Runs the tasks of jobs on one node. Started by job-exec, which\n"
              "speaks with it over standard input and output.\n");
     return 2;

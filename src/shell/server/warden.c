@@ -21,6 +21,7 @@
 #define ROUND_MS 1000 /* what was killed ends in that, most of the time */
 #define ROUNDS 20     /* and again, for what it has left */
 #define ROUNDS_ALONE 600
+#define STOP_TIMER "FLUX_SHELL_STOP_TIMER" /* s; then again so many, in a unit */
 #define ENDS_MAX 64 /* processes that are ended at once by the helper */
 
 static struct {
@@ -31,6 +32,7 @@ static struct {
     bool alone;     /* the broker is gone */
     double kill_at; /* then */
     int signal_fd;
+    int rounds;
 } warden;
 
 /* What is said on standard output are frames. When the broker is gone, nobody reads what
@@ -179,7 +181,7 @@ static void sweep (void)
     char *list;
 
     for (int i = 0; (list = children ()); i++) {
-        if (i >= (warden.alone ? ROUNDS_ALONE : ROUNDS)) {
+        if (i >= (warden.alone ? ROUNDS_ALONE : warden.rounds)) {
             fprintf (stderr,
                      "flux-shell: processes are left that cannot be killed: %s\n",
                      list);
@@ -242,7 +244,11 @@ static int keep_answer (const char *shell)
 
 int warden_run (char *argv[])
 {
+    const char *timer = getenv (STOP_TIMER);
+
     warden.argv = argv;
+    warden.rounds = timer && atoi (timer) > 0 ? 2 * atoi (timer) : ROUNDS;
+    unsetenv (STOP_TIMER);
     signal (SIGPIPE, SIG_IGN); /* there is more to do when nobody listens */
     if (keep_answer (argv[2]) < 0 || open_signals () < 0
         || prctl (PR_SET_CHILD_SUBREAPER, 1) < 0

@@ -62,8 +62,8 @@ at_start 'exec: another type' 'exec.kill-timeout: must be a string' \
 at_start 'the table of a scheduler that is not loaded' \
     'sched-fluxion-resource.nosuch: there is no such key' \
     '{"sched-fluxion-resource":{"nosuch":1}}'
-at_start '  what is not here' 'exec.sdexec-properties: jobs are not run by systemd' \
-    '{"exec":{"sdexec-properties":{"MemoryMax":"1G"}}}'
+at_start '  what is not here' 'exec.method: job shells are started by job-exec itself' \
+    '{"exec":{"method":"bgexec"}}'
 at_start 'archive is not here' 'archive: there is no job-archive service' \
     '{"archive":{}}'
 at_start 'bootstrap: another type' 'bootstrap.hosts: must be an array' \

@@ -126,6 +126,13 @@ printf '[access]\nallow-guest-user = true\n' >"$DIR/conf.toml"
 flux config reload
 fails 'none is asked for' 1 'setuid helper' guest_flux run true
 
+# What is only pretended runs as nobody, and needs no helper.
+printf '[access]\nallow-guest-user = true\n[exec.testexec]\nallow-guests = true\n' >"$DIR/conf.toml"
+flux config reload
+succeeds 'jobs of others are simulated where they may be' \
+    guest_flux run --setattr=exec.test.run_duration=1ms true
+fails 'no others are taken' 1 'without a setuid helper' guest_flux run true
+
 # What the helper asks for is asked for once.
 ask () {
     "$FLUX_TEST_BUILD/src/shell/flux-shell" --ask "$@"

@@ -71,8 +71,8 @@ static void guest_frame (uint64_t id, char type, const char *text, size_t len,
     guest->all->cb (id, type, text, len, guest->all->arg);
 }
 
-int guests_start (struct guests *g, const char *imp, uint64_t id, const char *record,
-                  size_t len)
+int guests_start (struct guests *g, const char *imp, const char *unit, uint64_t id,
+                  const char *record, size_t len)
 {
     struct guest *guest;
 
@@ -83,8 +83,8 @@ int guests_start (struct guests *g, const char *imp, uint64_t id, const char *re
     if (!(guest = calloc (1, sizeof (*guest))))
         return -1;
     guest->all = g;
-    if (!(guest->shells =
-              shells_create_guest (g->h, g->path, imp, id, guest_frame, guest))
+    if (!(guest->shells = shells_create_guest (g->h, g->path, imp ? imp : g->path, unit,
+                                               id, guest_frame, guest))
         || idmap_insert (g->jobs, id, guest) < 0) {
         guest_destroy (guest);
         errno = ENOMEM;

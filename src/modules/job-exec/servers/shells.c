@@ -32,6 +32,7 @@
 #include "modules/job-exec/reattach/found.h"
 #include "modules/job-exec/servers/guest_frames.h"
 #include "modules/job-exec/servers/site.h"
+#include "modules/job-exec/servers/unit.h"
 
 #define WRITE_MAX (256 * 1024)
 /* Behind the server's pipe. */
@@ -62,6 +63,7 @@ struct shells {
     flux_t *h;
     char *path;
     char *imp;                 /* that starts it as another user; NULL: it is ours */
+    char *unit;                /* that it is to be; NULL: it is none */
     uint64_t guest;            /* whose job it is for then */
     struct guest_frames heard; /* of it */
     char last[16]; /* what it has said with X, or is to have said; "": nothing */
@@ -466,6 +468,19 @@ static flux_cmd_t *create_own (const struct shells *sh, char *rank)
     return flux_cmd_create (sh->dir ? 5 : 3, argv, NULL);
 }
 
+/* As a unit; one of ours may write where the broker does, and that goes with it. */
+static int be_unit (const struct shells *sh, flux_cmd_t *cmd)
+{
+    const char *rundir = flux_attr_get (sh->h, "rundir");
+
+    if (!sh->unit)
+        return 0;
+    if (!strcmp (sh->imp, sh->path) && rundir
+        && flux_cmd_setenvf (cmd, 1, "TMPDIR", "%s", rundir) < 0)
+        return -1;
+    return unit_wrap (sh->h, cmd, sh->unit, sh->guest, sh->rank);
+}
+
 /* The helper asks a program of its caller's for the signed jobspec. */
 static flux_cmd_t *create_guest (const struct shells *sh, char *rank)
 {
@@ -479,7 +494,8 @@ static flux_cmd_t *create_guest (const struct shells *sh, char *rank)
     if (cmd
         && flux_cmd_setenvf (cmd, 1, "FLUX_IMP_EXEC_HELPER",
                              "%s imp-exec-helper %" PRIu64, flux, sh->guest)
-               == 0)
+               == 0
+        && be_unit (sh, cmd) == 0)
         return cmd;
     flux_cmd_destroy (cmd);
     return NULL;
@@ -654,6 +670,19 @@ static void need_server (struct shells *sh)
         server_missing (sh, errno);
 }
 
+/* Who gets its cores next would share them. */
+static void drain (struct shells *sh)
+{
+    char rank[16], id[32], reason[96];
+
+    snprintf (rank, sizeof (rank), "%u", sh->rank);
+    flux_job_id_encode (sh->guest, "f58", id, sizeof (id));
+    snprintf (reason, sizeof (reason), "unkillable user processes for job %s", id);
+    flux_future_destroy (flux_rpc_pack (sh->h, "resource.drain", 0, FLUX_RPC_NORESPONSE,
+                                        "{s:s s:s s:s}", "targets", rank, "reason",
+                                        reason, "mode", "update"));
+}
+
 static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
 {
     struct shells *sh = arg;
@@ -661,6 +690,7 @@ static void retry_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *a
     if (sh->imp && sh->p && sh->rests) {
         flux_log (sh->h, LOG_ERR,
                   "rank %u: processes of a job's shell have outlived it", sh->rank);
+        drain (sh);
         server_lost (sh, "processes of it are left");
     } else if (sh->imp && sh->p)
         kill_server (sh);
@@ -709,7 +739,8 @@ static int init_keep (struct shells *sh, const struct shells_keep *keep)
     return (sh->token = strdup (keep->token)) ? 0 : -1;
 }
 
-static struct shells *create (flux_t *h, const char *path, const char *imp, uint64_t id,
+static struct shells *create (flux_t *h, const char *path, const char *imp,
+                              const char *unit, uint64_t id,
                               const struct shells_keep *keep, shells_frame_f cb,
                               void *arg)
 {
@@ -723,7 +754,8 @@ static struct shells *create (flux_t *h, const char *path, const char *imp, uint
     sh->arg = arg;
     sh->guest = id;
     if (!(sh->path = strdup (path)) || (imp && !(sh->imp = strdup (imp)))
-        || flux_get_rank (h, &sh->rank) < 0 || (!imp && init_keep (sh, keep) < 0)
+        || (unit && !(sh->unit = strdup (unit))) || flux_get_rank (h, &sh->rank) < 0
+        || (!imp && init_keep (sh, keep) < 0)
         || !(sh->jobs = idmap_create (shell_destroy))
         || !(sh->retry_w = flux_timer_watcher_create (flux_get_reactor (h), 0., 0.,
                                                       retry_cb, sh))) {
@@ -737,13 +769,14 @@ struct shells *shells_create (flux_t *h, const char *path,
                               const struct shells_keep *keep, shells_frame_f cb,
                               void *arg)
 {
-    return create (h, path, NULL, 0, keep, cb, arg);
+    return create (h, path, NULL, NULL, 0, keep, cb, arg);
 }
 
 struct shells *shells_create_guest (flux_t *h, const char *path, const char *imp,
-                                    uint64_t id, shells_frame_f cb, void *arg)
+                                    const char *unit, uint64_t id, shells_frame_f cb,
+                                    void *arg)
 {
-    return create (h, path, imp, id, NULL, cb, arg);
+    return create (h, path, imp, unit, id, NULL, cb, arg);
 }
 
 static void release (struct shells *sh)
@@ -759,6 +792,7 @@ static void release (struct shells *sh)
     free (sh->dir);
     free (sh->token);
     free (sh->imp);
+    free (sh->unit);
     free (sh->path);
     free (sh);
 }

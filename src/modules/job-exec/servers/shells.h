@@ -25,9 +25,11 @@ struct shells_keep {
 struct shells *shells_create (flux_t *h, const char *path,
                               const struct shells_keep *keep, shells_frame_f cb,
                               void *arg);
-/* One for a job of another user, which the helper imp starts as that user. */
+/* One for a job of another user, which the helper imp starts as that user; unit: as a unit
+ * of systemd (unit.h), or NULL. */
 struct shells *shells_create_guest (flux_t *h, const char *path, const char *imp,
-                                    uint64_t id, shells_frame_f cb, void *arg);
+                                    const char *unit, uint64_t id, shells_frame_f cb,
+                                    void *arg);
 /* Of a broker, or a module, of this rank whose jobs were to be found again: nobody looks for
  * them now, and their cores are given to others. Not in recovery mode. */
 void shells_end_earlier (flux_t *h);
