@@ -3,7 +3,7 @@
 #include "base/test.h"
 #include <stdlib.h>
 
-#include "history.h"
+#include "history.c"
 
 static void add (struct history *h, flux_jobid_t id, double t)
 {
@@ -116,12 +116,77 @@ static void put_back (void **state)
     }
 }
 
+/* Against a list: many of them, in chunks that come and go, and numbers that end. */
+static void model (void **state)
+{
+    enum { N = 30000 };
+    static double t_of[N + 1];
+    struct history *h = history_create ();
+    size_t count = 0, oldest = 1;
+
+    h->head = GONE - 3 * CHUNK;
+    srand (1);
+    for (flux_jobid_t id = 1; id <= N; id++) {
+        struct history_record rec = { .status = id % 65536 }, got;
+        flux_jobid_t other = 1 + rand () % id, first;
+        double t;
+
+        assert_int_equal (history_add (h, id, id, rec), 0);
+        t_of[id] = id;
+        count++;
+        if (rand () % 3 == 0) {
+            assert_int_equal (history_remove (h, other), t_of[other] > 0);
+            count -= t_of[other] > 0;
+            if (t_of[other] > 0 && rand () % 8 == 0) {
+                rec.status = other % 65536;
+                assert_int_equal (history_put_back (h, other, other, rec), 0);
+                count++;
+            } else
+                t_of[other] = 0;
+        }
+        if (id > 9000 && rand () % 2) { /* the oldest ones go */
+            assert_true (history_oldest (h, &first, &t));
+            while (t_of[oldest] == 0)
+                oldest++;
+            assert_int_equal (first, oldest);
+            assert_true (history_remove (h, first));
+            t_of[first] = 0;
+            count--;
+        }
+        assert_int_equal (history_count (h), count);
+        other = 1 + rand () % id;
+        assert_int_equal (history_lookup (h, other, &got), t_of[other] > 0);
+        if (t_of[other] > 0)
+            assert_int_equal (got.status, other % 65536);
+    }
+    assert_true (h->head >= FIRST && h->head < FIRST + N); /* they began anew */
+    history_sort (h);
+    for (flux_jobid_t id = 1; id <= N; id++)
+        assert_int_equal (history_lookup (h, id, NULL), t_of[id] > 0);
+    history_destroy (h);
+}
+
+/* The same job once more is one. */
+static void again (void **state)
+{
+    struct history *h = history_create ();
+    struct history_record got;
+
+    add (h, 1, 1);
+    add (h, 2, 2);
+    assert_int_equal (history_add (h, 1, 3, (struct history_record){ .status = 9 }), 0);
+    assert_int_equal (history_count (h), 2);
+    assert_oldest (h, 2);
+    assert_true (history_lookup (h, 1, &got) && got.status == 9);
+    history_destroy (h);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (records),
-        cmocka_unit_test (oldest_first),
-        cmocka_unit_test (put_back),
+        cmocka_unit_test (records),  cmocka_unit_test (oldest_first),
+        cmocka_unit_test (put_back), cmocka_unit_test (model),
+        cmocka_unit_test (again),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
