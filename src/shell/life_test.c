@@ -329,12 +329,85 @@ static void it_expires (void **state)
     end ();
 }
 
+/* One task, whose output goes into this pipe. */
+static void add_task (int fd)
+{
+    sh->task_count = 1;
+    assert_non_null (sh->tasks = calloc (1, sizeof (*sh->tasks)));
+    assert_int_equal (fanout_init (&sh->input, 1), 0);
+    sh->tasks[0].sh = sh;
+    sh->tasks[0].streams[0].src.fd = fd;
+    sh->tasks[0].streams[1].src.fd = sh->tasks[0].in.fd = sh->tasks[0].pmi.fd = -1;
+    sh->running = 1;
+    if (!sh->R)
+        assert_non_null (sh->R = rset_create ());
+}
+
+/* Of tasks that have ended somebody may still have the output open; what stands in the pipe
+ * is nobody's. */
+static void its_time_is_over (void **state)
+{
+    int fd[2];
+
+    begin ();
+    assert_int_equal (pipe2 (fd, O_CLOEXEC), 0);
+    assert_int_equal (write (fd[1], "text", 4), 4);
+    frame ('T', "1");
+    assert_string_equal (hear (), "T 5 1 1\n"); /* they are still to be started */
+    add_task (fd[0]);
+    frame ('T', "2");
+    assert_string_equal (hear (), "T 5 2 1\n");
+    shell_task_changed (sh, &sh->tasks[0], 0);
+    hear ();
+    frame ('T', "3");
+    assert_string_equal (hear (), "T 5 3 1\n");
+    close (fd[1]);
+    frame ('T', "4");
+    assert_string_equal (hear (), "T 5 4 0\n");
+    end ();
+}
+
+/* So much after its end, at the least. */
+static double told_after (double seconds)
+{
+    double expiration, over = 0;
+    const char *p;
+
+    begin ();
+    add_task (-1);
+    sh->expires = shell_seen_since () - seconds;
+    rset_set_times (sh->R, 1000, 2000);
+    shell_task_changed (sh, &sh->tasks[0], 0);
+    if ((p = strstr (hear (), "v 5 "))) {
+        assert_int_equal (sscanf (p, "v 5 %lf %lf", &expiration, &over), 2);
+        assert_true (expiration == 2000);
+    }
+    end ();
+    return over;
+}
+
+static void it_ended_late (void **state)
+{
+    shell_waited (INFINITY, true);
+    shell_waited (INFINITY, true);
+    assert_true (fabs (told_after (3) - 3) < 1e-3);
+    assert_true (told_after (-1) == 0);
+    assert_true (told_after (0.1) == 0); /* who knows */
+    double since = shell_seen_since ();
+    shell_waited (INFINITY, false); /* there is more to be seen: it may be older */
+    double last = shell_seen_since ();
+    shell_waited (INFINITY, true);
+    assert_true (last >= since && shell_seen_since () == last);
+    shell_waited (1, true); /* it slept: what woke it is new */
+    assert_true (shell_seen_since () > last);
+}
+
 /* ---- to whom ---- */
 
 /* What ends at once is one write; what somebody waits for does not wait. */
 static void held (void **state)
 {
-    static const char types[] = "bxwcaotes";
+    static const char types[] = "bxwcaTotes";
 
     for (size_t i = 0; types[i]; i++) {
         struct buf b = BUF_INIT;
@@ -344,7 +417,7 @@ static void held (void **state)
         buf_adds (&b, "{}");
         shell_send (sh, types[i], &b);
         buf_fini (&b);
-        assert_int_equal (*hear () != '\0', strchr ("bxwca", types[i]) != NULL);
+        assert_int_equal (*hear () != '\0', strchr ("bxwcaT", types[i]) != NULL);
         sh->hold_until = 1; /* the time is over */
         hear ();
         end ();
@@ -396,6 +469,8 @@ int main (void)
         cmocka_unit_test (others_have_exited),
         cmocka_unit_test (others_are_lost),
         cmocka_unit_test (it_expires),
+        cmocka_unit_test (its_time_is_over),
+        cmocka_unit_test (it_ended_late),
         cmocka_unit_test (held),
         cmocka_unit_test (nobody_reads),
         cmocka_unit_test (killed_without_tasks),

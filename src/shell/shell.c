@@ -30,6 +30,8 @@
 #include "value/resource/rset.h"
 
 #define HOLD_TIME 0.002
+/* s. Who has waited as long was told of what happens when it did. */
+#define WAITED 0.001
 
 const struct plug_ops *shell_plug;
 
@@ -63,7 +65,7 @@ void shell_send (struct shell *sh, char type, struct buf *b)
 {
     if (sh->broken || b->err)
         return;
-    if (strchr ("bxwca", type)) /* somebody waits for it */
+    if (strchr ("bxwcaT", type)) /* somebody waits for it */
         sh->hold_until = 0;
     if (type == 'o' || type == 'w')
         credit_out_spend (&sh->credit, b->len);
@@ -276,9 +278,30 @@ static void other_lost (struct shell *sh, const char *text)
     other_exit (sh);
 }
 
+static bool is_busy (struct shell *sh)
+{
+    return shell_plug && !sh->broken && !sh->ending && shell_plug->busy (sh);
+}
+
+/* The answer stands behind all that was seen before. */
+static void answer_limit (struct shell *sh, const char *number)
+{
+    struct buf b = BUF_INIT;
+
+    if (!sh->inside)
+        shell_tasks_reap (sh);
+    bool runs = !shell_tasks_ended (sh) || (sh->tasks_ended && is_busy (sh));
+    buf_printf (&b, "%.10s %d", number, runs);
+    shell_send (sh, 'T', &b);
+    buf_fini (&b);
+}
+
 void shell_frame (struct shell *sh, const struct frame *f)
 {
     switch (f->type) {
+    case 'T':
+        answer_limit (sh, f->text);
+        break;
     case 'i':
         shell_input_frame (sh, f->text, f->len);
         break;
@@ -482,15 +505,37 @@ static int told (const struct shell *sh)
     return sh->broken ? 1 : SHELL_TOLD;
 }
 
+static struct {
+    double last;  /* when all was seen that there was */
+    double since; /* see shell_seen_since */
+} seen;
+
+void shell_waited (double began, bool all)
+{
+    double now = clock_monotonic ();
+
+    seen.since = now - began > WAITED ? now : seen.last;
+    if (all)
+        seen.last = now;
+}
+
+double shell_seen_since (void)
+{
+    return seen.since;
+}
+
 static void turn (struct shell *sh)
 {
     struct epoll_event events[64];
     int timeout, n;
+    double began;
 
     flush (sh);
+    began = clock_monotonic ();
     timeout = shell_timeout (shell_deadline (sh));
     n = shell_plug ? shell_plug->wait (sh, events, 64, timeout)
                    : epoll_wait (sh->epoll_fd, events, 64, timeout);
+    shell_waited (shell_plug ? INFINITY : began, n < 64);
     if (n < 0 && errno != EINTR) /* it would spin for ever */
         shell_exit (sh, 1);
     for (int i = 0; i < n; i++) {
@@ -499,11 +544,6 @@ static void turn (struct shell *sh)
             src->ready (sh, src, events[i].events);
     }
     check_deadlines (sh);
-}
-
-static bool is_busy (struct shell *sh)
-{
-    return shell_plug && !sh->broken && !sh->ending && shell_plug->busy (sh);
 }
 
 /* shell.finish is called while the loop runs, and may give it more to do. */

@@ -204,8 +204,13 @@ int shell_run (struct shell *take_sh, const char *text, size_t len, int in_fd);
 /* Starts the tasks, once the record was parsed. -1 with errno: it said why, and those that
  * run were killed; it ends when shell_done. */
 int shell_start (struct shell *sh);
-/* A frame from job-exec. */
+/* A frame from job-exec. For a T the tasks that have ended were reaped, if not by this. */
 void shell_frame (struct shell *sh, const struct frame *f);
+/* The loop has waited, since this monotonic time (INFINITY: or done something else). all:
+ * there was nothing else to be seen. */
+void shell_waited (double began, bool all);
+/* What is seen in this turn happened then or later; 0: whenever. */
+double shell_seen_since (void);
 /* After a turn: what is due is done, what is to be said is written. */
 void shell_settle (struct shell *sh);
 /* When shell_settle is wanted at the latest; monotonic, INFINITY: never. */
@@ -274,6 +279,8 @@ int shell_tasks_start (struct shell *sh);
 void shell_tasks_reap (struct shell *sh);
 /* As waitpid (2) has told. */
 void shell_task_changed (struct shell *sh, struct task *t, int status);
+/* None runs, and nobody has their output open. False before they were started. */
+bool shell_tasks_ended (const struct shell *sh);
 void shell_tasks_kill (struct shell *sh, int signum);
 void shell_tasks_fini (struct shell *sh);
 

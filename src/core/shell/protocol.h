@@ -24,6 +24,7 @@
  *   L  to the leader: the index of a shell that was lost, and the severity of the
  *      exception that says so
  *   x  the job's new expiration: seconds since the epoch, and seconds left
+ *   T  the job's time is over: a number. The answer is T
  *   C  credit: bytes of o and w text that the shell may send again; of these, bytes of w
  *      text that the leader has written (0 if left out)
  *   U  (by the server) there is another broker now: the URI of its socket
@@ -51,6 +52,10 @@
  *   w  for the leader
  *   x  exception {type, severity, note}; with "lost": the shell is gone, and X follows: how
  *      severe that is, is the job's to say
+ *   T  the number, and whether tasks still ran as it came, or have their output open (1), or
+ *      not (0). One that has said X does not answer
+ *   v  its last task ended after the job's time, in a while of silence perhaps: the
+ *      expiration that it knew, and seconds since then
  *   l  a line for the instance's log
  *   c  bytes of i text that all tasks here have taken
  *   a  bytes of w text that the leader has written
@@ -103,6 +108,9 @@ struct frame {
 int frame_signum (const struct frame *f);
 /* The text of a w is the shell's last. */
 bool frame_is_eof (const char *text, size_t len);
+
+/* Of v: s that a process may be late to see an end. Less is not said. */
+#define LIMIT_UNSURE 0.5
 
 /* Longer lines are not frames, but a broken writer. */
 #define FRAME_LINE_MAX (256 * 1024 * 1024)

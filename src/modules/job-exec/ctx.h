@@ -67,6 +67,9 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
 void nodes_local_frame (uint64_t id, char type, const char *text, size_t len,
                         void *arg);
 void nodes_flush (struct ctx *ctx);
+/* The ranks whose answers about the limit are missing still have others to start or to ask
+ * before, and go on with that since the last look. */
+bool nodes_move (struct ctx *ctx, struct job *job);
 /* Asks for a shell that ran under another broker; ops->resumed follows. -1: it cannot. */
 int nodes_claim (struct ctx *ctx, struct job *job, struct shell_ref *s);
 /* What is not claimed is nobody's; in this turn, behind what was claimed. */
@@ -93,6 +96,15 @@ void kill_job (struct ctx *ctx, struct job *job, int signum);
 /* The first of its shells waits for the others. */
 void barrier_begin (struct ctx *ctx, struct job *job);
 
+/* limit/expire.c */
+/* left: until the job expires; 0: it does not. The shells know, or will. */
+void exec_set_limit (struct ctx *ctx, struct job *job, double left);
+/* The same, and they do not. */
+void expire_begin_anew (struct ctx *ctx, struct job *job, double left);
+/* Of struct job_ops. */
+void expire_answer_op (struct job *job, void *arg);
+void expire_passed_op (struct job *job, const char *text, void *arg);
+
 /* testexec.c */
 void testexec_start (struct ctx *ctx, struct job *job);
 /* It runs since then, by the wall's clock; job->start_sent: and job-manager knows. */
@@ -109,8 +121,6 @@ void exec_release (struct ctx *ctx, struct job *job);
 struct ctx *job_ctx (struct job *job);
 /* It runs, or is about to. */
 void exec_begin (struct ctx *ctx, struct job *job, const char *payload);
-/* left: until the job expires; 0: it does not. */
-void exec_set_limit (struct ctx *ctx, struct job *job, double left);
 /* Its shells are there. */
 void exec_count (struct ctx *ctx, struct job *job);
 

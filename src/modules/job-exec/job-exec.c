@@ -147,52 +147,19 @@ static void barrier_op (struct job *job, bool complete, void *arg)
         barrier_begin (ctx, job);
 }
 
-/* Others were started before it: a job has its time once it could use it. What does not
- * start at all ends all the same. */
-static bool begins_anew (struct ctx *ctx, struct job *job)
-{
-    double left = job_time_at_start (job, 1e-6, ctx->config.max_start_delay);
-
-    if (job->start_sent || job->waited || left <= 1e-6)
-        return false;
-    job->waited = true;
-    exec_set_limit (ctx, job, left);
-    return true;
-}
-
-static void expire_cb (struct timer *t, void *arg)
-{
-    struct job *job = arg;
-
-    if (begins_anew (job_ctx (job), job))
-        return;
-    job_raise (job, 0, "timeout", "resource allocation expired");
-    kill_job (job_ctx (job), job, SIGALRM);
-}
-
-void exec_set_limit (struct ctx *ctx, struct job *job, double left)
-{
-    timer_clear (&ctx->timers, &job->expire_timer);
-    if (left > 0)
-        exec_set_timer (ctx, &job->expire_timer, left, expire_cb, job);
-}
-
-static double time_left (const struct job *job)
-{
-    return job->expire_timer.index ? job->expire_timer.when - clock_monotonic () : 0.;
-}
-
 static void start_op (struct job *job, void *arg)
 {
     struct ctx *ctx = arg;
-    double left = time_left (job);
-    double now = job->resuming /* it was started long ago */
-                     ? left
-                     : job_time_at_start (job, left, ctx->config.max_start_delay);
+    double left = limit_left (job, clock_monotonic ()), now;
     char data[48] = "{}";
 
+    if (left < 0) /* the shells were asked, and this came before the answer */
+        left = 1e-6;
+    now = job->resuming /* it was started long ago */
+              ? left
+              : job_time_at_start (job, left, ctx->config.max_start_delay);
     if (now != left) {
-        exec_set_limit (ctx, job, now);
+        expire_begin_anew (ctx, job, now);
         snprintf (data, sizeof (data), "{\"time_left\":%.6f}", now);
     }
     exec_respond (ctx, job, "start", data);
@@ -244,6 +211,8 @@ static const struct job_ops ops = {
     .finish = finish_op,
     .log = log_op,
     .resumed = resume_op,
+    .limit_answer = expire_answer_op,
+    .limit_passed = expire_passed_op,
 };
 
 /* The request is for a job that we know, or knew. The answers go to whoever asked last,
@@ -488,8 +457,8 @@ static void expiration_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *
         errno = ENOENT;
         goto error;
     }
-    double left =
-        job_change_expiration (job, expiration, time_left (job), clock_wall ());
+    double left = job_change_expiration (
+        job, expiration, limit_left (job, clock_monotonic ()), clock_wall ());
     exec_set_limit (ctx, job, left);
     snprintf (text, sizeof (text), "%.6f %.6f", expiration, left);
     job_send_all (job, 'x', text);
@@ -660,9 +629,9 @@ static int collect_facts (struct ctx *ctx)
 
 static int say_hello (struct ctx *ctx)
 {
-    flux_future_t *f = flux_rpc_pack (ctx->h, "job-manager.exec-hello", FLUX_NODEID_ANY,
-                                      0, "{s:s s:b}", "service", "job-exec",
-                                      "reattaches", ctx->resume.token != NULL);
+    flux_future_t *f = flux_rpc_pack (
+        ctx->h, "job-manager.exec-hello", FLUX_NODEID_ANY, 0, "{s:s s:b s:b}",
+        "service", "job-exec", "reattaches", ctx->resume.token != NULL, "limits", true);
     int rc = f ? flux_rpc_get (f, NULL) : -1;
     if (rc < 0)
         flux_log (ctx->h, LOG_ERR, "job-manager.exec-hello: %s",

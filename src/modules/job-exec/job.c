@@ -439,8 +439,8 @@ double job_change_expiration (struct job *job, double expiration, double left,
     job->expiration = expiration;
     if (expiration <= 0)
         return 0.;
-    return bounded_left (old > 0 && left > 0 ? left + (expiration - old)
-                                             : expiration - wall);
+    return bounded_left (old > 0 && left != 0 ? left + (expiration - old)
+                                              : expiration - wall);
 }
 
 struct shell_ref *job_shell (struct job *job, unsigned int rank)
@@ -859,6 +859,9 @@ void job_frame (struct job *job, struct shell_ref *s, char type, const char *tex
         break;
     case 'N':
         got_missing (job, s, text);
+        break;
+    case 'v':
+        job->ops->limit_passed (job, text, job->arg);
         break;
     case 'X':
         shell_reported_exit (job, s, text);

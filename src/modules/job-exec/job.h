@@ -10,6 +10,7 @@
 #include "base/fanout.h"
 #include "base/list.h"
 #include "core/subprocess/credit.h"
+#include "modules/job-exec/limit/limit.h"
 #include "timer.h"
 
 struct job;
@@ -48,7 +49,10 @@ struct shell_ref {
     uint64_t barriers;        /* that it has left; of one that is asked for */
     uint64_t kept;            /* of o text: in the KVS, or on its way */
     uint64_t signals;         /* SIGNAL_BIT of those that its rank may not have got */
-    struct list node;         /* in the list of its rank */
+    enum limit_answer limit;
+    struct limit_place start, question; /* in the line of its rank */
+    bool heard;
+    struct list node; /* in the list of its rank */
     struct job *job;
 };
 
@@ -85,7 +89,8 @@ struct job {
     struct buf known;   /* of such a job: what its exec eventlog has already */
     json_t *known_exceptions; /* contexts of the exceptions in its eventlog, or NULL */
 
-    bool waited;      /* its time was over before it was started, and began anew */
+    bool waited; /* its time was over before it was started, and began anew */
+    struct limit limit;
     double starttime; /* of R; 0 if unset */
     double expiration;
     size_t output_window;
@@ -152,6 +157,10 @@ struct job_ops {
      * said; or there is no such shell, for sure or for all that is known (unknown). */
     void (*resumed) (struct job *job, struct shell_ref *s, enum job_resumed what,
                      void *arg);
+    /* Of limit_ask there is another answer. */
+    void (*limit_answer) (struct job *job, void *arg);
+    /* What a shell has to say of its limit: for limit_passed. */
+    void (*limit_passed) (struct job *job, const char *text, void *arg);
 };
 
 /* Seconds until the limit of a job that starts at this time of the wall's clock;
@@ -168,7 +177,7 @@ double job_test_left (const struct job *job, double began, double wall);
  * if more than delay_max percent are gone. */
 double job_time_at_start (const struct job *job, double left, int delay_max);
 /* The limit moves by as much as the expiration does, whatever the date is. left: as
- * it is now, 0 for none. */
+ * it is now, below 0 if it is over; 0 for none. */
 double job_change_expiration (struct job *job, double expiration, double left,
                               double wall);
 /* From the payload of a start request. NULL with EINVAL and *error. */

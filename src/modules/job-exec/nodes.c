@@ -46,6 +46,8 @@ struct node {
     bool began;          /* the agent has answered once */
     bool open;           /* and since the way was lost; a way without a session is */
     int tries;           /* to go on, in vain */
+    struct limit_line
+        line; /* of our shells; those of others have servers of their own */
     struct list shells;
     struct list dirty_node;
     struct list dead_node;
@@ -119,6 +121,28 @@ static void node_lost (struct node *n, int errnum, const char *why)
     }
 }
 
+static void reached (struct ctx *ctx, const struct shell_ref *s,
+                     const struct limit_place *p)
+{
+    struct node *n = idmap_lookup (ctx->nodes, s->rank);
+
+    if (n)
+        limit_line_reach (&n->line, p);
+}
+
+bool nodes_move (struct ctx *ctx, struct job *job)
+{
+    bool moves = true;
+
+    for (int i = 0; i < job->shell_count; i++) {
+        struct shell_ref *s = &job->shells[i];
+        struct node *n = idmap_lookup (ctx->nodes, s->rank);
+        if (limit_is_missing (s))
+            moves &= n && limit_line_moves (&n->line, &s->question);
+    }
+    return moves;
+}
+
 static void dispatch (struct ctx *ctx, unsigned int rank, uint64_t id, char type,
                       const char *text, size_t len)
 {
@@ -132,7 +156,15 @@ static void dispatch (struct ctx *ctx, unsigned int rank, uint64_t id, char type
     /* what it has said before it was asked comes again */
     if (type == 'A' || type == 'N')
         s->known = true;
-    if ((s->known || !job->resuming) && (!s->exited || type == 'Z'))
+    if ((!s->known && job->resuming) || (s->exited && type != 'Z'))
+        return;
+    if (!s->heard)
+        reached (ctx, s, &s->start);
+    s->heard = true;
+    if (type == 'T' && limit_answer (job, s, text)) {
+        reached (ctx, s, &s->question);
+        job->ops->limit_answer (job, ctx);
+    } else
         job_frame (job, s, type, text, len);
 }
 
@@ -395,6 +427,8 @@ void node_send (struct ctx *ctx, struct job *job, struct shell_ref *s, char type
 
     if (!n || (job->away && type != 'F'))
         return;
+    if (!job->guest && (type == 'S' || type == 'T'))
+        limit_line_enter (&n->line, type == 'S' ? &s->start : &s->question);
     if (n->rank == 0) {
         agent_frame (ctx->agent, job->id, type, text, len);
         return;

@@ -176,7 +176,14 @@ void resume_away (struct ctx *c, struct job *job)
     job->away = true;
 }
 
+static void limit_answer_op (struct job *job, void *arg)
+{
+    assert_ptr_equal (arg, &ctx);
+    buf_printf (&trace, "answer(%d %d) ", (int)job->id, limit_verdict (job));
+}
+
 static const struct job_ops ops = {
+    .limit_answer = limit_answer_op,
     .send = send_op,
     .input_done = input_done_op,
     .dirty = dirty_op,
@@ -313,6 +320,43 @@ static void frames_are_their_jobs (void **state)
     agent_says (2, "X 7 0\nX 7 512\n");
     agent_says (1, "X 7 0\n");
     expect ("frames(1 w 7 1 - \"eof\") finish(7 0) ");
+}
+
+/* A rank answers in the order in which it was told: who is not yet there waits, as long as
+ * that goes on. */
+static void questions_have_their_turn (void **state)
+{
+    struct job *jobs[4];
+
+    for (int i = 0; i < 4; i++)
+        jobs[i] = start (i + 1, "1");
+    jobs[3]->guest = true;
+    for (int i = 0; i < 4; i++)
+        limit_ask (jobs[i]);
+    spin ();
+    buf_fini (&trace);
+    assert_false (nodes_move (&ctx, jobs[2]));
+    agent_says (1, "s 2 \n");
+    expect ("started(2) ");
+    assert_true (nodes_move (&ctx, jobs[2]));
+    assert_false (nodes_move (&ctx, jobs[2]));
+    agent_says (1, "l 2 more\n"); /* that is no further */
+    assert_false (nodes_move (&ctx, jobs[2]));
+    agent_says (1, "T 2 9 0\n"); /* nor is what nobody has asked */
+    expect ("log(2 more) ");
+    assert_false (nodes_move (&ctx, jobs[2]));
+    agent_says (1, "T 2 1 0\n");
+    expect ("answer(2 1) ");
+    assert_true (nodes_move (&ctx, jobs[2]));
+    assert_false (
+        nodes_move (&ctx, jobs[0])); /* it was its turn, and it said nothing */
+    assert_false (nodes_move (&ctx, jobs[3])); /* it has a server of its own */
+    agent_says (1, "T 3 1 1\n");
+    expect ("answer(3 2) ");
+    /* another way has another line */
+    agent_fails (1, EHOSTUNREACH, NULL);
+    buf_fini (&trace);
+    assert_true (nodes_move (&ctx, jobs[0]));
 }
 
 static void a_line_that_is_no_frame_costs_one_job (void **state)
@@ -549,6 +593,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (each_rank_gets_its_record),
         TEST (frames_are_their_jobs),
+        TEST (questions_have_their_turn),
         TEST (a_line_that_is_no_frame_costs_one_job),
         TEST (a_lost_node_is_told),
         TEST (what_others_left_is_claimed),

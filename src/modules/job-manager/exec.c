@@ -129,10 +129,10 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     struct ctx *ctx = arg;
     const char *service;
     char *start = NULL, *kill = NULL;
-    int keeps = 0;
+    int keeps = 0, limits = 0;
 
-    if (flux_request_unpack (msg, NULL, "{s:s s?b}", "service", &service, "reattaches",
-                             &keeps)
+    if (flux_request_unpack (msg, NULL, "{s:s s?b s?b}", "service", &service,
+                             "reattaches", &keeps, "limits", &limits)
         < 0)
         goto error;
     if (ctx->exec && !flux_msg_route_match_first (ctx->exec, msg)) {
@@ -149,7 +149,7 @@ static void hello_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     ctx->exec_kill_topic = kill;
     ctx->exec = flux_msg_incref (msg);
     flux_respond (h, msg, NULL);
-    manager_exec_hello (ctx->m, keeps);
+    manager_exec_hello (ctx->m, keeps, limits);
     be_patient (ctx);
     return;
 error:

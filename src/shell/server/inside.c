@@ -4,6 +4,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -189,6 +190,18 @@ int inside_start (struct shell *sh)
     return 0;
 }
 
+/* Those that have ended, before their turn comes. */
+static void reap (struct job *j)
+{
+    int status;
+
+    for (int i = 0; i < j->sh->task_count; i++) {
+        const struct task *t = &j->sh->tasks[i];
+        if (t->pid > 0 && !t->exited && waitpid (t->pid, &status, WNOHANG) == t->pid)
+            inside_reaped (t->pid, status);
+    }
+}
+
 bool inside_frame (const struct frame *f)
 {
     struct job *j = idmap_lookup (inside.jobs, f->id);
@@ -201,8 +214,11 @@ bool inside_frame (const struct frame *f)
         job_kill (j);
     else if (f->type == 'K')
         shell_tasks_kill (j->sh, frame_signum (f));
-    else
+    else {
+        if (f->type == 'T')
+            reap (j);
         shell_frame (j->sh, f);
+    }
     touch (j);
     return true;
 }

@@ -320,6 +320,29 @@ static void a_signal_is_for_one_job (void **state)
 }
 
 /* Without credit its task waits at its pipe. */
+/* What ended before the question came is no longer there, seen or not. */
+static void who_has_ended_is_looked_for (void **state)
+{
+    siginfo_t si;
+
+    begin ();
+    start (2, "sleep 60");
+    wait_for ("p 2 ");
+    start (1, "exit 3");
+    assert_int_equal (waitid (P_ALL, 0, &si, WEXITED | WNOWAIT), 0);
+    frame (1, 'T', "1");
+    frame (2, 'T', "1");
+    inside_settle ();
+    hear ();
+    assert_non_null (strstr (said.data, "T 1 1 0\n"));
+    assert_non_null (strstr (said.data, "T 2 1 1\n"));
+    frame (2, 'k', "9");
+    while (ended_count < 2)
+        turn ();
+    assert_non_null (strstr (said.data, "X 1 768\n"));
+    end ();
+}
+
 static void a_flood_is_held_back (void **state)
 {
     begin ();
@@ -511,6 +534,7 @@ int main (void)
         cmocka_unit_test (one_is_killed_and_others_go_on),
         cmocka_unit_test (tasks_get_the_signal_of_their_shell),
         cmocka_unit_test (a_signal_is_for_one_job),
+        cmocka_unit_test (who_has_ended_is_looked_for),
         cmocka_unit_test (a_flood_is_held_back),
         cmocka_unit_test (the_process_stays_as_it_is),
         cmocka_unit_test (an_option_that_makes_no_sense_fails_its_job),

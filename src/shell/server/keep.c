@@ -337,6 +337,7 @@ static void keep_frame (struct keep *k, struct job *j)
         move_lines (&j->entered_keys, &j->begun);
         break;
     case 'l': /* the log of a broker that is not there */
+    case 'T': /* nor does it wait for an answer */
         drop_list (k, &j->begun);
         break;
     default:

@@ -277,6 +277,22 @@ static void an_end_waits_for_the_barrier (void **state)
     end ();
 }
 
+/* That it was late is. */
+static void an_answer_is_not_kept (void **state)
+{
+    begin ();
+    start (7);
+    say ("T 7 1 1\n");
+    heard ("T 7 1 1\n");
+    say ("v 7 10.0 2.5\n");
+    heard ("v 7 10.0 2.5\n");
+    keep_detach (k);
+    say ("T 7 2 0\n");
+    heard ("");
+    claim (7, 0, "A 7 100 100 0\nv 7 10.0 2.5\nZ 7\n");
+    end ();
+}
+
 static void groups_and_log (void **state)
 {
     begin ();
@@ -382,6 +398,7 @@ int main (void)
         cmocka_unit_test (writes_of_others_are_not_told),
         cmocka_unit_test (a_barrier_is_entered_again),
         cmocka_unit_test (an_end_waits_for_the_barrier),
+        cmocka_unit_test (an_answer_is_not_kept),
         cmocka_unit_test (groups_and_log),
         cmocka_unit_test (not_twice),
         cmocka_unit_test (nobodys),

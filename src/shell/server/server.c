@@ -656,11 +656,14 @@ static void turn (void)
     int timeout = shell_timeout (
         fmin (inside_deadline (), server.kept ? link_deadline () : INFINITY));
     bool reap_last = false;
+    double began;
     int n;
 
     if (server.waiting > 0 && (timeout < 0 || timeout > RETRY_MS))
         timeout = RETRY_MS;
+    began = clock_monotonic ();
     n = epoll_wait (server.epoll_fd, events, 64, timeout);
+    shell_waited (began, n < 64);
     for (int i = 0; i < n; i++) {
         struct source *src = events[i].data.ptr;
         if (src == &server.signal_src)

@@ -1,6 +1,7 @@
 /* Starting, reaping and signalling tasks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "shell/plug.h"
 #include "shell/shell.h"
 #include "shell/task/starter.h"
+#include "value/resource/rset.h"
 
 /* stdin, stdout, stderr, PMI; what plugins add comes behind. */
 #define FD_MAX 64
@@ -253,6 +255,39 @@ static void blame (struct shell *sh, struct task *t)
     shell_raise (sh, "exec", 0, note);
 }
 
+/* Nobody reads while it stands in the pipe: the end of the last writer is seen all the
+ * same. */
+static bool is_open (const struct stream *s)
+{
+    struct pollfd p = { .fd = s->src.fd };
+
+    return s->src.fd >= 0 && (poll (&p, 1, 0) < 0 || !(p.revents & POLLHUP));
+}
+
+bool shell_tasks_ended (const struct shell *sh)
+{
+    if (!sh->exit_seen || sh->running > 0)
+        return false;
+    for (int i = 0; i < sh->task_count; i++) {
+        if (is_open (&sh->tasks[i].streams[0]) || is_open (&sh->tasks[i].streams[1]))
+            return false;
+    }
+    return true;
+}
+
+/* job-exec may have had no time to ask. */
+static void tell_late_end (struct shell *sh)
+{
+    double over = shell_seen_since () - sh->expires;
+    struct buf b = BUF_INIT;
+
+    if (sh->running > 0 || sh->expires <= 0 || over < LIMIT_UNSURE)
+        return;
+    buf_printf (&b, "%.6f %.6f", rset_expiration (sh->R), over);
+    shell_send (sh, 'v', &b);
+    buf_fini (&b);
+}
+
 static void task_exited (struct shell *sh, struct task *t, int status)
 {
     int code = WIFSIGNALED (status) ? 128 + WTERMSIG (status) : WEXITSTATUS (status);
@@ -275,6 +310,7 @@ static void task_exited (struct shell *sh, struct task *t, int status)
     }
     if (code != 0 && sh->exit_on_error && !sh->blamed)
         blame (sh, t);
+    tell_late_end (sh);
 }
 
 static struct task *find_task (struct shell *sh, pid_t pid)

@@ -129,6 +129,27 @@ begin 1
 like 'a time limit' 'type="timeout"' flux job wait-event -t 60 "$limited" exception
 flux job wait-event -q -t 60 "$limited" clean
 
+# One that ended in time while nobody was there is not late; one that took longer is.
+past () { [ "$(cut -d. -f1 /proc/uptime)" -ge "$1" ]; }
+for name in early late; do
+    id=$(flux submit -t 6s sh -c "echo \$\$ >$name.pid; until [ -e $name.end ]; do sleep 0.05; done")
+    flux job wait-event -q -t 60 "$id" start
+    until_there $name.pid
+    eval "$name=$id"
+done
+crash
+over=$(($(cut -d. -f1 /proc/uptime) + 9))
+has_ended () { ! kill -0 "$(cat "$1.pid")" 2>/dev/null; }
+touch early.end
+until_true_here has_ended early
+until_true_here past $over
+touch late.end
+until_true_here has_ended late
+begin 1
+for id in $early $late; do flux job wait-event -q -t 60 "$id" clean; done
+is 'who ended in time while nobody listened' 'COMPLETED 0' flux jobs -no '{result} {returncode}' "$early"
+is 'who ended late' 'TIMEOUT 0' flux jobs -no '{result} {returncode}' "$late"
+
 # What is not there any more.
 id=$(flux submit sleep 300)
 flux job wait-event -q -t 60 "$id" start

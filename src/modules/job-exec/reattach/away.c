@@ -1,6 +1,7 @@
 /* Jobs of a rank that is lost while the instance goes on. */
 #include "modules/job-exec/ctx.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <syslog.h>
 
@@ -112,8 +113,9 @@ static struct job *begin_anew (struct ctx *ctx, struct job *old)
         job->shells[i].signals = old->shells[i].signals;
     job->critical = old->critical;
     old->critical = NULL;
-    if (old->expire_timer.index)
-        exec_set_limit (ctx, job, old->expire_timer.when - clock_monotonic ());
+    if (old->limit.at > 0)
+        exec_set_limit (ctx, job, fmax (old->limit.at - clock_monotonic (), 1e-6));
+    job->limit.told = old->limit.told;
     return job;
 }
 

@@ -473,7 +473,7 @@ static void found (struct ctx *ctx, struct job *job)
     if (!job->counted)
         exec_count (ctx, job);
     exec_respond (ctx, job, "reattached", "{}");
-    if (job->expire_timer.index == 0)
+    if (job->limit.at <= 0)
         exec_set_limit (ctx, job, job_time_rest (job, clock_wall ()));
 }
 

@@ -72,6 +72,16 @@ static bool is_exception (const char *text, size_t len)
     return rc;
 }
 
+/* With spaces and points. */
+static bool are_numbers (const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!isdigit ((unsigned char)text[i]) && text[i] != ' ' && text[i] != '.')
+            return false;
+    }
+    return len > 0 && len < 64;
+}
+
 /* w: numbers, and an entry for the leader, which belongs to the same user. */
 static bool makes_sense (char type, const char *text, size_t len)
 {
@@ -88,6 +98,9 @@ static bool makes_sense (char type, const char *text, size_t len)
     case 'a':
     case 'X':
         return is_number (text, len);
+    case 'T':
+    case 'v':
+        return are_numbers (text, len);
     default:
         return strchr ("rblwp", type) != NULL;
     }

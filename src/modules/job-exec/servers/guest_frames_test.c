@@ -32,6 +32,8 @@ static void what_makes_sense (void **state)
                  { 'a', "0" },
                  { 'w', "1 2 {}" },
                  { 'p', "17" },
+                 { 'T', "1 0" },
+                 { 'v', "1000.5 2.5" },
                  { 'X', "256" } },
       bad[] = { { 'A', "1 2 3" },
                 { 'N', "never" },
@@ -57,6 +59,9 @@ static void what_makes_sense (void **state)
                 { 'c', "" },
                 { 'c', "-1" },
                 { 'a', "12345678901234567890" },
+                { 'T', "" },
+                { 'T', "1 -1" },
+                { 'v', "nan" },
                 { 'X', "" },
                 { 'X', "0x" } };
     struct guest_frames g;

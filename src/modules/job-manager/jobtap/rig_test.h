@@ -51,7 +51,7 @@ static inline void rig_set_up (struct ctx *ctx)
     assert_non_null (ctx->jobtap = jobtap_create (ctx));
     jobtap_count_hooks (ctx->jobtap);
     manager_sched_ready (ctx->m, 0);
-    manager_exec_hello (ctx->m, false);
+    manager_exec_hello (ctx->m, false, false);
     ctx->m->queues.off = 0;
 }
 

@@ -57,7 +57,7 @@ static void init (struct world *w)
     w->m = manager_create (&ops, w, waited);
     assert_non_null (w->m);
     manager_sched_ready (w->m, 0);
-    manager_exec_hello (w->m, false);
+    manager_exec_hello (w->m, false, false);
 }
 
 static void commit (struct world *w)

@@ -102,7 +102,7 @@ static void setup (struct world *w, int hooks)
     w->m = manager_create (&ops, w, NULL);
     w->m->hooks = hooks;
     manager_sched_ready (w->m, 0);
-    manager_exec_hello (w->m, false);
+    manager_exec_hello (w->m, false, false);
 }
 
 static void told (struct world *w, const char *expected)

@@ -155,6 +155,7 @@ struct job {
     double t_alloc;  /* monotonic: when the allocation began */
     double t_expire; /* monotonic */
     double late;     /* s that are added to it, since its start was late */
+    double held;     /* and these, since another has to say whether it is over */
     bool waited;     /* its time was over before it was started, and doubled */
     struct heap_node queue_node; /* waits to be offered to the scheduler */
     struct heap_node alloc_node; /* the scheduler works on it */

@@ -11,6 +11,10 @@
 
 /* An expiration so far away is none (schedulers write starttime + 100 years). */
 #define FOREVER (50. * 365 * 86400)
+/* s, where the exec service has to say whether the time of a job is over. */
+#define LOOK_AGAIN 5.
+/* And until it is not expected back. */
+#define EXEC_AWAY 60.
 
 /* What clients may add to one job. */
 #define EVENTLOG_MAX (1 << 20)
@@ -517,13 +521,29 @@ void manager_queue_start (struct manager *m, struct jobqueue *jq, bool start,
  * (manager_exec_time_left). What it does not start at all ends all the same. */
 static bool starts_late (struct manager *m, struct job *job)
 {
-    double granted = job->t_expire - job->t_alloc;
+    double granted = job->t_expire - job->held - job->t_alloc;
 
     if (job->started || !job->exec_sent || job->waited || granted <= 0)
         return false;
     job->waited = true;
     job->late += granted;
-    job->t_expire += granted;
+    job->t_expire += granted - job->held;
+    job->held = 0;
+    heap_update (&m->expirations, &job->expire_node);
+    return true;
+}
+
+/* Whose job it is hears what its shells know, and that may be that it ended in time. While
+ * nobody is there who does, he may come back: for so long. */
+static bool is_judged_elsewhere (struct manager *m, struct job *job)
+{
+    bool waits = m->exec_ready ? job->exec_sent && m->exec_limits
+                               : job->started && job->held < EXEC_AWAY;
+
+    if (!waits || job->exec_done || job->state != FLUX_JOB_STATE_RUN)
+        return false;
+    job->held += LOOK_AGAIN;
+    job->t_expire += LOOK_AGAIN;
     heap_update (&m->expirations, &job->expire_node);
     return true;
 }
@@ -539,7 +559,7 @@ void manager_turn (struct manager *m)
         struct job *job = container_of (n, struct job, expire_node);
         if (job->t_expire > mono)
             break;
-        if (starts_late (m, job))
+        if (is_judged_elsewhere (m, job) || starts_late (m, job))
             continue;
         heap_remove (&m->expirations, n);
         job->timed_out = true;
@@ -577,6 +597,7 @@ void manager_set_expiration (struct manager *m, struct job *job)
     job->t_expire = start > 0 ? job->t_alloc + (end - start)
                               : m->ops->mono (m->arg) + end - m->ops->now (m->arg);
     job->t_expire += job->late;
+    job->held = 0;
     heap_insert (&m->expirations, &job->expire_node);
 }
 

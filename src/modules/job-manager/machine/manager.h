@@ -82,8 +82,9 @@ struct manager {
     struct heap allocs;       /* offered to the scheduler; least urgent first */
     struct list canceled;     /* of these, whose cancel is not answered; oldest first */
     bool exec_ready;
-    bool exec_keeps; /* its jobs run on when the brokers are killed */
-    bool kept;       /* so do jobs of the instance, where the exec service can */
+    bool exec_keeps;  /* its jobs run on when the brokers are killed */
+    bool exec_limits; /* it ends jobs whose time is over */
+    bool kept;        /* so do jobs of the instance, where the exec service can */
 
     struct journal journal; /* since the last commit */
     struct journal sent;    /* of the commit under way: to be published after it */
@@ -197,7 +198,8 @@ size_t manager_waiting (const struct manager *m); /* not offered yet */
 /* Exec service (RFC 32). */
 /* keeps: jobs outlive it, and it finds them again after a restart. Then none is started whose
  * alloc event is not stored. */
-void manager_exec_hello (struct manager *m, bool keeps);
+/* keeps, limits: see struct manager. */
+void manager_exec_hello (struct manager *m, bool keeps, bool limits);
 void manager_exec_lost (struct manager *m);
 /* Whoever has gone is not waited for: the instance ends. */
 void manager_exec_over (struct manager *m);

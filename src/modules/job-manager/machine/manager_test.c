@@ -183,7 +183,7 @@ static int setup (void **state)
     w->now = 1000;
     w->m = manager_create (&ops, w, waited);
     manager_sched_ready (w->m, 0);
-    manager_exec_hello (w->m, false);
+    manager_exec_hello (w->m, false, false);
     *state = w;
     return w->m ? 0 : -1;
 }
@@ -606,6 +606,57 @@ static void late_starts (void **state)
     told (w, "kill1 ");
 }
 
+/* Whoever has the job says when its time is over, if it does so; one that is not there for
+ * a while may come back and say that it ended in time. */
+static void the_exec_service_says_when (void **state)
+{
+    struct world *w = *state;
+
+    manager_exec_lost (w->m);
+    manager_exec_hello (w->m, false, true);
+    for (int id = 1; id <= 4; id++)
+        submit (w, id);
+    turn (w);
+    for (int id = 1; id <= 4; id++)
+        grant_R (w, id, ",\"starttime\":1000,\"expiration\":1010", true);
+    turn (w);
+    for (int id = 2; id <= 4; id++)
+        manager_exec_start (w->m, id);
+    turn (w);
+    told (w, "alloc1 alloc2 alloc3 alloc4 start1 start2 start3 start4 ");
+    w->now = 1012;
+    turn (w);
+    told (w, "");
+    assert_true (manager_next_due (w->m) > 0); /* it looks again, not at once */
+    manager_exec_time_left (w->m, 1, 10);      /* counts from now */
+    manager_exec_start (w->m, 1);
+    manager_exec_finish (w->m, 2, 0);
+    turn (w);
+    assert_null (strstr (manager_lookup (w->m, 2)->log.data, "timeout"));
+    manager_exec_exception (w->m, 3, 0, "timeout", "resource allocation expired");
+    turn (w);
+    told (w, "kill3 ");
+    manager_exec_lost (w->m);
+    w->now = 1018;
+    turn (w);
+    w->now = 1023; /* the first has its own time */
+    turn (w);
+    told (w, "free2 free3 gone2 gone3 ");
+    manager_exec_hello (w->m, false, true);
+    turn (w);
+    told (w, "reattach1 reattach4 ");
+    manager_exec_lost (w->m);
+    for (w->now = 1030; w->now < 1060; w->now += 5) {
+        turn (w);
+        told (w, "");
+    }
+    for (; w->now < 1110; w->now += 5)
+        turn (w);
+    assert_non_null (strstr (w->told, "kill1 "));
+    assert_non_null (strstr (w->told, "kill4 "));
+    w->told[0] = '\0';
+}
+
 static void queues (void **state)
 {
     struct world *w = *state;
@@ -672,7 +723,7 @@ static void losses (void **state)
     turn (w);
     told (w, "alloc2 ");
     manager_exec_lost (w->m);
-    manager_exec_hello (w->m, false);
+    manager_exec_hello (w->m, false, false);
     told (w, "reattach1 start3 ");
 }
 
@@ -682,7 +733,7 @@ static void reattached_when_it_is_back (void **state)
     struct world *w = *state;
 
     manager_exec_lost (w->m);
-    manager_exec_hello (w->m, true);
+    manager_exec_hello (w->m, true, false);
     for (int id = 1; id <= 4; id++)
         submit (w, id);
     turn (w);
@@ -698,7 +749,7 @@ static void reattached_when_it_is_back (void **state)
     cancel (w, 2);
     turn (w);
     told (w, "kill2 ");
-    manager_exec_hello (w->m, true);
+    manager_exec_hello (w->m, true, false);
     told (w, "reattach1 reattach2 reattach3 reattach4 ");
     manager_exec_release (w->m, 3, "all", true);
     turn (w);
@@ -718,7 +769,7 @@ static void stored_before_it_starts (void **state)
     struct world *w = *state;
 
     manager_exec_lost (w->m);
-    manager_exec_hello (w->m, true);
+    manager_exec_hello (w->m, true, false);
     submit (w, 1);
     turn (w);
     grant (w, 1);
@@ -826,7 +877,7 @@ static void replay (void **state)
     assert_true (history_lookup (w2.m->history, 1, NULL));
     manager_sched_hello (w2.m, hello, &w2);
     manager_sched_ready (w2.m, 0);
-    manager_exec_hello (w2.m, false);
+    manager_exec_hello (w2.m, false, false);
     turn (&w2);
     told (&w2, "hello2 reattach2 alloc4 ");
     assert_int_equal (state_of (&w2, 3), FLUX_JOB_STATE_DEPEND);
@@ -1067,7 +1118,7 @@ static void replay_of_others (void **state)
             manager_replay (w2.m, id, log, spec_text (&job->spec), none, &error), 0);
     }
     manager_restarted (w2.m);
-    manager_exec_hello (w2.m, false);
+    manager_exec_hello (w2.m, false, false);
     manager_sched_ready (w2.m, 0);
     turn (&w2);
     told (&w2, "kill1 kill2 gone1 gone2 ");
@@ -1112,7 +1163,7 @@ static void replay_of_kept (void **state)
     turn (&w2);
     told (&w2, "");
     assert_int_equal (state_of (&w2, 3), FLUX_JOB_STATE_CLEANUP);
-    manager_exec_hello (w2.m, true);
+    manager_exec_hello (w2.m, true, false);
     told (&w2, "reattach1 reattach2 reattach3 ");
     manager_exec_release (w2.m, 3, "all", true);
     turn (&w2);
@@ -1122,7 +1173,7 @@ static void replay_of_kept (void **state)
     w2 = replay_kept (w, 3);
     w2.m->arg = &w2;
     manager_restarted (w2.m);
-    manager_exec_hello (w2.m, false);
+    manager_exec_hello (w2.m, false, false);
     turn (&w2);
     told (&w2, "start1 reattach2 gone3 ");
     manager_destroy (w2.m);
@@ -1146,7 +1197,7 @@ static void replay_without_R (void **state)
                                       spec_text (&job->spec), none, &error),
                       0);
     manager_restarted (w2.m);
-    manager_exec_hello (w2.m, false);
+    manager_exec_hello (w2.m, false, false);
     manager_sched_ready (w2.m, 0);
     turn (&w2);
     told (&w2, "kill1 gone1 ");
@@ -1304,6 +1355,7 @@ int main (void)
         T (chain),
         T (times),
         T (late_starts),
+        T (the_exec_service_says_when),
         T (queues),
         T (losses),
         T (reattached_when_it_is_back),

@@ -228,10 +228,11 @@ void manager_sched_canceled (struct manager *m, flux_jobid_t id)
     manager_step (m, job);
 }
 
-void manager_exec_hello (struct manager *m, bool keeps)
+void manager_exec_hello (struct manager *m, bool keeps, bool limits)
 {
     m->exec_ready = true;
     m->exec_keeps = keeps;
+    m->exec_limits = limits;
     list_foreach (&m->all, l) {
         struct job *job = container_of (l, struct job, all_link);
         bool owed = job->exec_owed;
@@ -287,8 +288,9 @@ void manager_exec_time_left (struct manager *m, flux_jobid_t id, double left)
     if (!job || job->started || !heap_has (&job->expire_node))
         return;
     when = m->ops->mono (m->arg) + left;
-    job->late += when - job->t_expire;
+    job->late += when - (job->t_expire - job->held);
     job->t_expire = when;
+    job->held = 0;
     heap_update (&m->expirations, &job->expire_node);
 }
 

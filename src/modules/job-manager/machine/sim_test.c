@@ -391,7 +391,7 @@ static void start_again (void)
     manager_restarted (S->m);
     manager_sched_hello (S->m, hello, NULL);
     manager_sched_ready (S->m, draw (3));
-    manager_exec_hello (S->m, false);
+    manager_exec_hello (S->m, false, false);
 }
 
 static void crash (void)
