@@ -49,7 +49,7 @@ struct local {
     uint64_t queue_max;
     flux_watcher_t *retry; /* accept again */
     bool full;             /* no descriptor is left */
-    double t_said;         /* when that was logged */
+    struct seldom said;    /* when that was logged */
     int last;              /* descriptor of a client */
 };
 
@@ -99,30 +99,21 @@ static void reap_dead (void *arg)
 
 /* Guests do not fill the log: of each of them there is a line a second. It says how many
  * there would have been since the last one. */
-static bool worth_a_line (struct client *c, char more[48])
+static bool worth_a_line (struct client *c, char more[SELDOM_TEXT])
 {
     struct user *user = c->peer.user;
-    double now = clock_coarse ();
 
     more[0] = '\0';
     if ((c->peer.cred.rolemask & FLUX_ROLE_OWNER) || !user)
         return true;
-    if (user->t_line > 0 && now - user->t_line < 1.) {
-        user->unsaid++;
-        return false;
-    }
-    if (user->unsaid > 0)
-        snprintf (more, 48, " (and %llu before)", (unsigned long long)user->unsaid);
-    user->t_line = now;
-    user->unsaid = 0;
-    return true;
+    return seldom_due (&user->line, clock_coarse (), 1., more);
 }
 
 /* Nothing comes from it or goes to it any more; the rest is done by reap_dead. */
 static void client_close (struct client *c, const char *why)
 {
     struct local *l = c->local;
-    char more[48];
+    char more[SELDOM_TEXT];
 
     if (c->closed)
         return;
@@ -380,14 +371,13 @@ static void accept_one (struct local *l, int fd)
  * look again from time to time. */
 static void stop_accepting (struct local *l)
 {
-    double now = clock_coarse ();
+    int errnum = errno;
+    char more[SELDOM_TEXT];
 
-    if (now - l->t_said > SAY_AGAIN) {
+    if (seldom_due (&l->said, clock_coarse (), SAY_AGAIN, more))
         broker_log (l->b, LOG_ERR,
                     "connector-local: accept: %s: no clients until one closes",
-                    strerror (errno));
-        l->t_said = now;
-    }
+                    strerror (errnum));
     l->full = true;
     flux_watcher_stop (l->listener);
     flux_timer_watcher_reset (l->retry, RETRY_ACCEPT, 0.);

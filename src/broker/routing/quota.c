@@ -9,6 +9,7 @@
 
 /* What a message costs beside its payload. */
 #define MESSAGE_BYTES 512
+#define USERS_MAX 65536 /* that are told apart */
 #define ONE_MESSAGE (1ull << QUOTA_MESSAGE_BITS)
 
 struct quota {
@@ -70,6 +71,10 @@ struct user *quota_user (struct quota *q, uid_t userid)
     if (user && user->userid == userid)
         return user;
     if (!(user = idmap_lookup (q->users, userid))) {
+        /* Whoever has joined as a broker names whom he likes. */
+        if (idmap_count (q->users) >= USERS_MAX && userid != q->owner
+            && userid != FLUX_USERID_UNKNOWN)
+            return quota_user (q, FLUX_USERID_UNKNOWN);
         if (!(user = calloc (1, sizeof (*user)))
             || idmap_insert (q->users, userid, user) < 0) {
             free (user);

@@ -132,6 +132,21 @@ static void queues (void **state)
     quota_destroy (q);
 }
 
+/* Who may name users as he likes does not fill the memory with them. */
+static void users_are_counted (void **state)
+{
+    struct quota *q = make (1024);
+    struct user *guest = quota_user (q, 5), *other = NULL;
+
+    for (uid_t uid = 1000; uid < 101000; uid++)
+        other = quota_user (q, uid);
+    assert_ptr_equal (other, quota_user (q, 200000));
+    assert_ptr_not_equal (other, quota_user (q, 1001));
+    assert_ptr_equal (guest, quota_user (q, 5));
+    assert_true (quota_user (q, OWNER)->owner);
+    quota_destroy (q);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +155,7 @@ int main (void)
         cmocka_unit_test (messages_pay_while_they_live),
         cmocka_unit_test (messages_are_counted),
         cmocka_unit_test (queues),
+        cmocka_unit_test (users_are_counted),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
