@@ -96,13 +96,18 @@ static inline bool fits (const struct user *user, uint64_t limit, uint64_t has,
     return has + total + 2 * n <= limit;
 }
 
-static bool refuse (struct quota *q, struct user *user, enum quota_slot slot)
+void quota_refused (struct quota *q, struct user *user, enum quota_slot slot)
 {
     user->refused++;
     snprintf (q->reason, sizeof (q->reason),
               "user %u has his share of %llu %s (%s) in this broker",
               (unsigned int)user->userid, (unsigned long long)q->limit[slot],
               slots[slot].text, slots[slot].attr);
+}
+
+static bool refuse (struct quota *q, struct user *user, enum quota_slot slot)
+{
+    quota_refused (q, user, slot);
     errno = ENOBUFS;
     return false;
 }
@@ -147,6 +152,21 @@ static bool fits_message (const struct quota *q, const struct user *user)
     return fits (user, q->limit[QUOTA_MESSAGES],
                  load (&user->account) >> QUOTA_MESSAGE_BITS,
                  load (&q->total) >> QUOTA_MESSAGE_BITS, 1);
+}
+
+size_t quota_room (const struct quota *q, const struct user *user)
+{
+    uint64_t limit = q->limit[QUOTA_BYTES], total = load (&q->total) & QUOTA_BYTES_MAX;
+    uint64_t used;
+
+    if (!user)
+        return SIZE_MAX;
+    if (user->owner) {
+        limit -= limit / 8;
+        return total < limit ? limit - total : 0;
+    }
+    used = total + (load (&user->account) & QUOTA_BYTES_MAX);
+    return used < limit ? (limit - used) / 2 : 0;
 }
 
 bool quota_queue (struct quota *q, struct user *user, size_t bytes)

@@ -53,6 +53,10 @@ void quota_give (struct quota *q, struct user *user, enum quota_slot slot, size_
 /* Bytes of a queue: always taken; false if that is more than the user may have. */
 bool quota_queue (struct quota *q, struct user *user, size_t bytes);
 void quota_unqueue (struct quota *q, struct user *user, size_t bytes);
+/* Bytes that the user may have beside what he has; no limit for NULL. */
+size_t quota_room (const struct quota *q, const struct user *user);
+/* He wanted more of this than he may have: it is counted, and quota_reason says so. */
+void quota_refused (struct quota *q, struct user *user, enum quota_slot slot);
 /* Charges a message until its last reference goes. may: not more than the user may
  * have; then -1 with ENOBUFS. */
 int quota_charge (struct quota *q, struct user *user, flux_msg_t *msg, bool may);

@@ -773,6 +773,19 @@ static void route_on (struct broker *b, struct peer *from, struct route r,
         refuse (b, msg, errno, "too much waits for a broker that is away");
 }
 
+/* False: it was dropped. */
+static bool push_sender (struct peer *from, flux_msg_t *msg)
+{
+    flux_msg_route_enable (msg);
+    /* It cannot speak for others. */
+    if (from->kind == PEER_CLIENT)
+        flux_msg_route_clear (msg);
+    if (flux_msg_route_push (msg, from->id) == 0)
+        return true;
+    flux_msg_decref (msg);
+    return false;
+}
+
 void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
     if (from && (from->kind == PEER_CHILD || from->kind == PEER_PARENT)
@@ -781,14 +794,8 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
         return;
     }
     if (from) {
-        flux_msg_route_enable (msg);
-        /* It cannot speak for others. */
-        if (from->kind == PEER_CLIENT)
-            flux_msg_route_clear (msg);
-        if (flux_msg_route_push (msg, from->id) < 0) {
-            flux_msg_decref (msg);
+        if (!push_sender (from, msg))
             return;
-        }
         if (from->kind == PEER_CLIENT || from->kind == PEER_MODULE)
             remember_used (from, msg);
         /* The answers would wait as well. */
@@ -1109,6 +1116,23 @@ void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
         flux_msg_decref (msg);
         break;
     }
+}
+
+void router_recv_cut (struct broker *b, struct peer *from, flux_msg_t *msg)
+{
+    int type;
+
+    from->t_active = now (b);
+    if (flux_msg_get_type (msg, &type) < 0)
+        type = 0;
+    if (type == FLUX_MSGTYPE_REQUEST && push_sender (from, msg)) {
+        quota_refused (b->quota, from->user, QUOTA_BYTES);
+        refuse (b, msg, ENOBUFS, quota_reason (b->quota));
+    } else if (type == FLUX_MSGTYPE_RESPONSE) {
+        flux_msg_set_errnum (msg, ENOBUFS);
+        router_response (b, from, msg);
+    } else if (type != FLUX_MSGTYPE_REQUEST)
+        flux_msg_decref (msg);
 }
 
 size_t router_inflight (struct broker *b)

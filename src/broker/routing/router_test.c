@@ -887,6 +887,35 @@ static void guests_pay (void **state)
     stop ();
 }
 
+/* Messages whose payload was too much for its user: who waits for one is told. */
+static void cut_messages (void **state)
+{
+    flux_msg_t *msg = flux_request_encode ("kvs.get", NULL);
+
+    start (0, NULL);
+    quota_set_limit (w->b.quota, QUOTA_BYTES, 4096);
+    w->guest.peer.user = quota_user (w->b.quota, 7);
+    flux_msg_set_matchtag (msg, 1);
+    router_recv_cut (&w->b, &w->guest.peer, msg);
+    assert_string_equal (said (&w->guest),
+                         "= kvs.get #1 ENOBUFS user 7 has his share of 4096 bytes of "
+                         "messages (broker.quota-bytes) in this broker");
+    assert_string_equal (said (&w->module), "");
+    /* one that wants no answer, an event */
+    msg = flux_request_encode ("kvs.get", NULL);
+    flux_msg_set_noresponse (msg);
+    router_recv_cut (&w->b, &w->guest.peer, msg);
+    router_recv_cut (&w->b, &w->guest.peer, flux_event_encode ("a.b", NULL));
+    assert_string_equal (said (&w->guest), "");
+    /* a response */
+    ask (&w->client, "kvs.get", 2);
+    assert_string_equal (said (&w->module), "? kvs.get #2");
+    router_recv_cut (&w->b, &w->module.peer, flux_response_derive (w->module.last, 0));
+    assert_string_equal (said (&w->client), "= kvs.get #2 ENOBUFS");
+    assert_int_equal (router_inflight (&w->b), 0);
+    stop ();
+}
+
 /* ---- whatever happens: each request has one answer ---- */
 
 #define CLIENTS 5
@@ -1005,6 +1034,7 @@ int main (void)
         cmocka_unit_test (guests_events),
         cmocka_unit_test (own_rpcs),
         cmocka_unit_test (guests_pay),
+        cmocka_unit_test (cut_messages),
         cmocka_unit_test (at_random),
     };
 
