@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hashmap.h"
+#include "base/json/jsontext.h"
 
 /* What a message costs beside its payload. */
 #define MESSAGE_BYTES 512
@@ -182,10 +183,23 @@ void quota_unqueue (struct quota *q, struct user *user, size_t bytes)
     msg_account_sub (&user->account, bytes);
 }
 
+/* Who gets the message may need many times its length to understand it. */
+static uint64_t tree_bytes (const flux_msg_t *msg)
+{
+    const void *data;
+    size_t len;
+
+    if (msg_known_len (msg) == 0 || msg_raw (msg, &data, &len) < 0)
+        return 0;
+    return jsontext_tree_size (data, len);
+}
+
 int quota_charge (struct quota *q, struct user *user, flux_msg_t *msg, bool may)
 {
     uint64_t bytes = MESSAGE_BYTES + msg_known_len (msg);
 
+    if (!user->owner)
+        bytes += tree_bytes (msg);
     if (may && !fits_bytes (q, user, bytes)) {
         refuse (q, user, QUOTA_BYTES);
         return -1;

@@ -57,7 +57,8 @@ void quota_unqueue (struct quota *q, struct user *user, size_t bytes);
 size_t quota_room (const struct quota *q, const struct user *user);
 /* He wanted more of this than he may have: it is counted, and quota_reason says so. */
 void quota_refused (struct quota *q, struct user *user, enum quota_slot slot);
-/* Charges a message until its last reference goes. may: not more than the user may
+/* Charges a message, and for a guest what its JSON may need when it is decoded, until its last
+ * reference goes. may: not more than the user may
  * have; then -1 with ENOBUFS. */
 int quota_charge (struct quota *q, struct user *user, flux_msg_t *msg, bool may);
 

@@ -1,5 +1,6 @@
 # Parts of messages are paid for by whoever sends them: a guest who never sends the rest fills
-# no memory, and one whose message is too long is told, and goes on.
+# no memory, and one whose message is too long is told, and goes on. So is what others need to
+# decode his JSON, which may be many times its length.
 . "${0%/*}/../lib.sh"
 if [ "$(id -u)" -ne 0 ]; then
     skip 'guests' 'needs root'
@@ -12,7 +13,7 @@ if [ -z "${FLUX_TEST_ACTIVE:-}" ]; then
         -Slog-stderr-level=-1 -Sbroker.quota-bytes=32M sh "$SCRIPT"
     exit
 fi
-cat >halves.py <<'END'
+cat >memory.py <<'END'
 import os
 import sys
 sys.path.insert(0, os.environ["FLUX_TEST_SOURCE"] + "/test/system")
@@ -68,6 +69,17 @@ guest.send(REQUEST, "kvs.ping", big, flags=F_NORESPONSE)
 point("  its sender goes on", guest.rpc("kvs.ping", {"a": 1}).json()["a"] == 1)
 point("  with what he may have", guest.rpc("kvs.ping", {"a": "b" * (8 << 20)}).errnum == 0)
 
+# --- one that is much when it is decoded
+dear = b'{"a":[' + b"[]," * 1000000 + b"1]}\0"
+before = memory()
+for topic in "job-info.lookup", "job-manager.memo", "kvs.ping":
+    m = guest.rpc(topic, dear)
+    point(f"much JSON is refused: {topic}", m.errnum == ENOBUFS and "quota-bytes" in m.text(), m)
+if not os.environ.get("FLUX_TEST_SANITIZER"):
+    point("  before anybody decodes it", memory() < before + 60, before, memory())
+point("  what is between quotes is none",
+      guest.rpc("kvs.ping", {"a": "[]," * 1000000}).errnum == 0)
+
 # --- a response
 name = f"{GUEST}-big"
 guest.ok("service.add", {"service": name})
@@ -86,6 +98,6 @@ while True: # until it is seen that they are gone
         break
 point("nothing is charged in the end", user["bytes"] == 0, user)
 END
-cases /usr/bin/python3 halves.py
+cases /usr/bin/python3 memory.py
 is 'nobody was closed for it' 0 sh -c 'flux dmesg | grep -c closing || true'
 finish
