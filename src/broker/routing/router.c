@@ -44,6 +44,9 @@ struct rpc {
     void *arg;
 };
 
+/* What a message that waits costs beside what will be sent of it. */
+#define MESSAGE_BYTES 512
+
 /* What must not be refused may wait in so many times the room of what can be. */
 #define MUST_ROOM 4
 
@@ -317,12 +320,19 @@ bool router_may_refuse (const flux_msg_t *msg)
            && !is_method (msg, ".shutdown");
 }
 
+static ssize_t cost_of (const flux_msg_t *msg)
+{
+    ssize_t size = flux_msg_encode_size (msg);
+
+    return size < 0 ? -1 : size + MESSAGE_BYTES;
+}
+
 /* A peer that takes no more now. A request that does not fit is refused. Anything else
  * that does not fit would be lost, so the peer is; but that has four times the room,
  * because a burst of answers is no fault of whoever gets them. */
 static int hold (struct broker *b, struct peer *p, flux_msg_t **msg)
 {
-    ssize_t size = flux_msg_encode_size (*msg);
+    ssize_t size = cost_of (*msg);
     bool may_refuse = router_may_refuse (*msg);
 
     if (size < 0)
@@ -365,7 +375,7 @@ void peer_writable (struct broker *b, struct peer *p)
     if (p->is_stuck)
         return;
     while ((msg = msgqueue_pop (&p->out))) {
-        ssize_t size = flux_msg_encode_size (msg);
+        ssize_t size = cost_of (msg);
 
         if (p->send (p, &msg) < 0) {
             if (errno == EAGAIN && msgqueue_push_head (&p->out, msg) == 0)
@@ -629,7 +639,7 @@ static bool mends (struct broker *b)
 static int hold_back (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
     struct router *rt = b->router;
-    ssize_t size = flux_msg_encode_size (msg);
+    ssize_t size = cost_of (msg);
     struct held *h;
 
     if (size < 0)
