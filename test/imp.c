@@ -2,8 +2,8 @@
  * system/trust/imp*.t. Installed setuid it runs SHELL as the user that has signed the
  * jobspec which $FLUX_IMP_EXEC_HELPER prints, passes signals on, SIGUSR1 as SIGKILL, and
  * ends as that does. Beside it lie files of the test: `imp.log`, `fails`, `talks`, with which
- * it says so when it begins, and `hostile`, which is run in the place of a server of
- * shells. */
+ * it says so when it begins, `hangs`, with which it does not end where it should end others,
+ * and `hostile`, which is run in the place of a server of shells. */
 #include <errno.h>
 #include <grp.h>
 #include <jansson.h>
@@ -131,6 +131,11 @@ static int run_shell (char **argv)
     if (access (beside ("fails"), F_OK) == 0) {
         fprintf (stderr, "imp: no\n");
         return 1;
+    }
+    if (strcmp (argv[1], "--end") == 0 && access (beside ("hangs"), F_OK) == 0) {
+        become (0); /* the caller cannot kill it */
+        for (;;)
+            pause ();
     }
     if (strcmp (argv[1], "--server") == 0 && access (beside ("hostile"), F_OK) == 0)
         argv[0] = strdup (beside ("hostile"));

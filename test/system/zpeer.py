@@ -9,6 +9,7 @@ from wire import *
 zmq = ctypes.CDLL("libzmq.so.5", use_errno=True)
 zmq.zmq_ctx_new.restype = zmq.zmq_socket.restype = ctypes.c_void_p
 DEALER, IDENTITY, RCVMORE, LINGER, RCVTIMEO, DONTWAIT, SNDMORE = 5, 5, 13, 17, 27, 1, 2
+CURVE_PUBLICKEY, CURVE_SECRETKEY, CURVE_SERVERKEY = 48, 49, 50
 OFFLINE, HEARTBEAT, STATUS, DISCONNECT, STATE = 5, 0, 1, 2, 3
 context = ctypes.c_void_p(zmq.zmq_ctx_new())
 
@@ -33,13 +34,30 @@ def frames(kind, topic=None, payload=None, flags=0, userid=None, rolemask=OWNER,
     return out
 
 
+def new_keys():
+    pair = ctypes.create_string_buffer(41), ctypes.create_string_buffer(41)
+    zmq.zmq_curve_keypair(*pair)
+    return tuple(key.value for key in pair)
+
+
+def keys_of(cert):
+    """The public and the secret key in the file of a certificate."""
+    with open(cert, encoding="ascii") as f:
+        words = dict(line.strip().split(" = ") for line in f if "-key = " in line)
+    return tuple(words[name].strip('"').encode() for name in ("public-key", "secret-key"))
+
+
 class Peer:
-    def __init__(self, endpoint, uuid):
+    """keys: for tcp, (public, secret, public of the broker)."""
+
+    def __init__(self, endpoint, uuid, keys=None):
         self.uuid = uuid if isinstance(uuid, bytes) else uuid.encode()
         self.s = ctypes.c_void_p(zmq.zmq_socket(context, DEALER))
         self.option(LINGER, 1000)
         self.option(RCVTIMEO, 20000)
         zmq.zmq_setsockopt(self.s, IDENTITY, self.uuid, len(self.uuid))
+        for name, key in zip((CURVE_PUBLICKEY, CURVE_SECRETKEY, CURVE_SERVERKEY), keys or ()):
+            zmq.zmq_setsockopt(self.s, name, key, len(key))
         if zmq.zmq_connect(self.s, endpoint.encode()) < 0:
             raise OSError(ctypes.get_errno(), endpoint)
 

@@ -149,3 +149,44 @@ bool jsontext_plain (struct span v, struct span *text)
 {
     return json_span_plain (v, text);
 }
+
+/* What jansson allocates for each comma, colon and bracket: objects in objects are dearest. */
+#define TREE_BYTES 160
+
+/* Behind the string that begins before s, or end. */
+static const char *skip_string (const char *s, const char *end)
+{
+    const char *begin = s, *quote;
+
+    while ((quote = memchr (s, '"', end - s))) {
+        const char *p = quote;
+
+        while (p > begin && p[-1] == '\\')
+            p--;
+        s = quote + 1;
+        if ((quote - p) % 2 == 0)
+            return s;
+        begin = s;
+    }
+    return end;
+}
+
+size_t jsontext_tree_size (const char *s, size_t len)
+{
+    const char *end = s + len;
+    size_t count = 0;
+
+    while (s < end && (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r'))
+        s++;
+    if (s == end || *s != '{')
+        return 0;
+    while (s < end) {
+        char c = *s++;
+
+        if (c == '"')
+            s = skip_string (s, end);
+        else
+            count += c == ',' || c == ':' || c == '[' || c == '{';
+    }
+    return count * TREE_BYTES;
+}

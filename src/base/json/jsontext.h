@@ -39,4 +39,8 @@ bool jsontext_bool (struct span value, bool *b);
 /* The bytes of a string without escapes; a string with escapes gives false. */
 bool jsontext_plain (struct span value, struct span *text);
 
+/* So many bytes, and some hundreds, needs a tree of this text at most, which may be none, beside
+ * those of its strings; 0 if it is no object. In one quick pass: it is not checked. */
+size_t jsontext_tree_size (const char *s, size_t len);
+
 #endif

@@ -1,6 +1,8 @@
 #include "base/test.h"
 
 #include "base/json/jsontext.h"
+#include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,13 +87,61 @@ static void truncated (void **state)
     }
 }
 
+/* {"a":[ITEM,ITEM...]}, its tree, and what is said of it; a tree has some hundreds more. */
+static void grow (const char *item, size_t count)
+{
+    size_t len = 6 + count * (strlen (item) + 1) + 1, before, used;
+    char *text = malloc (len + 1), *p = stpcpy (text, "{\"a\":[");
+    json_t *o;
+
+    for (size_t i = 0; i < count; i++)
+        p = stpcpy (stpcpy (p, i ? "," : ""), item);
+    strcpy (p, "]}");
+    len = strlen (text);
+    before = mallinfo2 ().uordblks;
+    assert_non_null (o = json_loads (text, 0, NULL));
+    used = mallinfo2 ().uordblks - before;
+    if (used > jsontext_tree_size (text, len) + len + 512)
+        fail_msg ("%s: %zu bytes are used, %zu were said", item, used,
+                  jsontext_tree_size (text, len));
+    json_decref (o);
+    free (text);
+}
+
+static size_t tree_size (const char *s)
+{
+    return jsontext_tree_size (s, strlen (s));
+}
+
+static void tree_sizes (void **state)
+{
+    static const char *const items[] = {
+        "[]",        "{}",        "1",           "\"\"",
+        "null",      "1.5",       "[[]]",        "[1,[2]]",
+        "{\"\":{}}", "{\"a\":1}", "\"\\u0041\"", "{\"a\":[],\"b\":{}}"
+    };
+
+    for (size_t i = 0; i < sizeof (items) / sizeof (items[0]); i++) {
+        grow (items[i], 1);
+        grow (items[i], 10000);
+    }
+    /* What is in strings is no structure. */
+    assert_int_equal (tree_size ("{\"a\":1}"), tree_size (" {\"[,:\\\"{,\\\\\":1}"));
+    /* Nor need it be JSON. */
+    assert_int_equal (tree_size ("[1,2,3]"), 0);
+    assert_int_equal (tree_size (""), 0);
+    assert_int_equal (tree_size ("  "), 0);
+    assert_true (tree_size ("{\"\\") > 0);
+    assert_true (tree_size ("{\"\\\"") > 0);
+    assert_true (tree_size ("{\"") > 0);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (finds),
-        cmocka_unit_test (cuts),
-        cmocka_unit_test (iterates),
-        cmocka_unit_test (truncated),
+        cmocka_unit_test (finds),      cmocka_unit_test (cuts),
+        cmocka_unit_test (iterates),   cmocka_unit_test (truncated),
+        cmocka_unit_test (tree_sizes),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

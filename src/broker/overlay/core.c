@@ -115,6 +115,13 @@ static double now (struct overlay_core *ov)
     return ov->conf.ops.now (ov->arg);
 }
 
+/* What a child, or who would be one, can cause as often as it likes. */
+static bool worth_a_line (struct overlay_core *ov, struct seldom *line,
+                          char before[SELDOM_TEXT])
+{
+    return seldom_due (line, now (ov), 1., before);
+}
+
 /* ---- what is due ---- */
 
 /* A timer may be a little early. */
@@ -495,11 +502,12 @@ static void claim_drop (struct overlay_child *c)
 static void claim_refuse (struct overlay_core *ov, struct overlay_child *c, int errnum,
                           const char *which)
 {
-    char why[384];
+    char why[384], before[SELDOM_TEXT];
 
     snprintf (why, sizeof (why), "rank %d is held by a %s broker on %s", c->rank, which,
               c->hostname);
-    say (ov, LOG_ERR, "refused another broker: %s", why);
+    if (worth_a_line (ov, &c->odd_line, before))
+        say (ov, LOG_ERR, "refused another broker: %s%s", why, before);
     hello_refuse (ov, c->claim_id, c->claim, errnum, why);
     claim_drop (c);
 }
@@ -616,10 +624,12 @@ static struct overlay_child *came_again (struct overlay_core *ov,
 void overlay_core_child_lost (struct overlay_core *ov, const char *id)
 {
     struct overlay_child *c = hashmap_lookup (ov->holders, id);
+    char before[SELDOM_TEXT];
 
     if (c) {
-        if (c->connected)
-            say (ov, LOG_ERR, "broker lost: %s (rank %d)", c->hostname, c->rank);
+        if (c->connected && worth_a_line (ov, &c->lost_line, before))
+            say (ov, LOG_ERR, "broker lost: %s (rank %d)%s", c->hostname, c->rank,
+                 before);
         child_gone (ov, c, SUBTREE_LOST, "lost connection", GONE_ALONE);
         return;
     }
@@ -718,6 +728,7 @@ static void set_torpid (struct overlay_core *ov, struct overlay_child *c, bool t
 static void child_control (struct overlay_core *ov, struct overlay_child *c,
                            const flux_msg_t *msg)
 {
+    char before[SELDOM_TEXT];
     int type, status;
 
     if (flux_msg_get_control (msg, &type, &status) < 0)
@@ -731,8 +742,9 @@ static void child_control (struct overlay_core *ov, struct overlay_child *c,
     else if (type == CONTROL_STATUS && c->connected) {
         if (status >= SUBTREE_FULL && status <= SUBTREE_DEGRADED)
             set_child_status (ov, c, status);
-        else
-            say (ov, LOG_ERR, "overlay: rank %d sent status %d", c->rank, status);
+        else if (worth_a_line (ov, &c->odd_line, before))
+            say (ov, LOG_ERR, "overlay: rank %d sent status %d%s", c->rank, status,
+                 before);
     }
 }
 

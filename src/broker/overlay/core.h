@@ -12,6 +12,7 @@
 #include <flux/types.h>
 #include <jansson.h>
 
+#include "base/seldom.h"
 #include "broker/routing/topology.h"
 #include "broker/state.h"
 
@@ -52,6 +53,7 @@ struct overlay_child {
     char claim_id[OVERLAY_ID_SIZE];
     double t_claim;
     int probe; /* number of the question whether the holder lives */
+    struct seldom lost_line, odd_line; /* when the log was told of it */
 };
 
 struct overlay_core_ops {

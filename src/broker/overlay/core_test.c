@@ -64,6 +64,8 @@ struct world {
     struct life *holder[RANKS]; /* the broker of this rank, NULL: none */
     struct list links;
     int displaced, refused;
+    int lines;
+    char line[512]; /* the last one */
 };
 
 static unsigned int roll (struct world *w, unsigned int n)
@@ -238,6 +240,10 @@ static void op_parent_msg (flux_msg_t *msg, void *arg)
 
 static void op_log (int severity, const char *text, void *arg)
 {
+    struct world *w = ((struct life *)arg)->w;
+
+    w->lines++;
+    snprintf (w->line, sizeof (w->line), "%s", text);
 }
 
 /* ---- lives and links ---- */
@@ -768,6 +774,31 @@ static void test_claim_silent (void **state)
     world_fini (&w);
 }
 
+/* What a child says as often as it likes is a line a second. */
+static void test_lines (void **state)
+{
+    struct world w;
+    struct life *a;
+
+    world_init (&w, 1);
+    a = joined_child (&w, 1);
+    w.lines = 0;
+    for (int n = 0; n < 100; n++) {
+        flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_CONTROL);
+
+        assert_int_equal (flux_msg_set_control (msg, 1, 77), 0);
+        overlay_core_child_recv (w.holder[0]->core, a->uuid, msg);
+        if (n == 98) {
+            assert_int_equal (w.lines, 1);
+            assert_string_equal (w.line, "overlay: rank 1 sent status 77");
+            pass (&w, 1.);
+        }
+    }
+    assert_int_equal (w.lines, 2);
+    assert_string_equal (w.line, "overlay: rank 1 sent status 77 (and 98 before)");
+    world_fini (&w);
+}
+
 static void test_torpid (void **state)
 {
     struct world w;
@@ -832,6 +863,7 @@ int main (void)
         cmocka_unit_test (test_claim_while_waiting),
         cmocka_unit_test (test_claim_granted),
         cmocka_unit_test (test_claim_silent),
+        cmocka_unit_test (test_lines),
         cmocka_unit_test (test_torpid),
         cmocka_unit_test (test_refused_hello),
         cmocka_unit_test (test_disconnect),

@@ -68,10 +68,15 @@ static void trace_parent (struct overlay *ov, const char *dir, const flux_msg_t 
         trace_overlay (ov->b, overlay_core_parent_rank (ov->core), dir, msg);
 }
 
+/* Who is not joined, and does not read what he is answered, is told no more. */
 static int op_send_child (const char *id, const flux_msg_t *msg, void *arg)
 {
     struct overlay *ov = arg;
 
+    if (ov->ops->full (ov->transport, id) && !peer_lookup (ov->b, id)) {
+        errno = EAGAIN;
+        return -1;
+    }
     trace_child (ov, id, "tx", msg);
     return ov->ops->send_child (ov->transport, id, msg);
 }
@@ -646,6 +651,13 @@ static int attr_int (struct broker *b, const char *name)
     return s ? atoi (s) : 0;
 }
 
+static void refused (const char *text, void *arg)
+{
+    struct overlay *ov = arg;
+
+    broker_log (ov->b, LOG_WARNING, "overlay: %s", text);
+}
+
 static void socket_log (const char *text, void *arg)
 {
     struct overlay *ov = arg;
@@ -662,7 +674,8 @@ static int open_transport (struct overlay *ov, flux_error_t *error)
         .child_rcvhwm = attr_int (b, "tbon.child_rcvhwm"),
         .tcp_user_timeout_ms = 1e3 * duration_attr (b, "tbon.tcp_user_timeout", 0),
         .connect_timeout_ms = 1e3 * duration_attr (b, "tbon.connect_timeout", 0),
-        .cb = { child_recv, child_lost, parent_recv, parent_lost, writable,
+        .descendants = topology_descendants (b->topo, b->rank),
+        .cb = { child_recv, child_lost, parent_recv, parent_lost, writable, refused,
                 attr_int (b, "tbon.zmqdebug") != 0 ? socket_log : NULL },
         .arg = ov,
     };

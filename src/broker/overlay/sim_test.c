@@ -921,7 +921,7 @@ static void start_node (struct node *n)
                && builtins_init (&n->b) == 0,
            "broker");
     if (sim.small_queues) {
-        router_set_queue_max (&n->b, 800);
+        router_set_queue_max (&n->b, 6400);
         for (int i = 0; i < QUOTA_SLOTS; i++)
             quota_set_limit (n->b.quota, i, tight[i]);
     }

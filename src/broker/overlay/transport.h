@@ -20,6 +20,8 @@ struct transport_callbacks {
     void (*parent_lost) (const char *why, void *arg);
     /* There is room again where full said that there was none. */
     void (*writable) (void *arg);
+    /* Somebody who is no broker of this instance is not let in; not for each of them. */
+    void (*refused) (const char *text, void *arg);
     void (*log) (const char *text, void *arg); /* NULL: nothing is said of sockets */
 };
 
@@ -32,6 +34,7 @@ struct transport_conf {
     int child_rcvhwm;
     int tcp_user_timeout_ms; /* 0: the system's */
     int connect_timeout_ms;
+    int descendants; /* so many brokers may come at once */
     struct transport_callbacks cb;
     void *arg;
 };

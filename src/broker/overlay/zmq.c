@@ -8,7 +8,9 @@
  * Failures: the monitor sockets tell at once when a connection is gone. What a
  * dead child sent before is read first, then it is reported lost. A parent that is
  * not there (any more) when its child connects is lost, too. Where descriptors run out,
- * ZeroMQ would try to accept again and again: strangers do not get the last ones. */
+ * ZeroMQ would try to accept again and again: strangers do not get the last ones. Nor may
+ * they send more than a hello, of which ZeroMQ would take any amount before it knows
+ * whether they have a key (strangers.h). */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -23,9 +25,12 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/hashmap.h"
 #include "base/os/descriptors.h"
 #include "base/os/private.h"
+#include "base/seldom.h"
+#include "broker/overlay/strangers.h"
 #include "broker/overlay/transport.h"
 #include "core/message/message.h"
 #include "core/reactor/reactor.h"
@@ -37,6 +42,12 @@
 #define FRAME_BYTES 64        /* what a frame costs beside its data */
 #define KEY_SIZE 41           /* Z85 */
 #define ID_SIZE 64
+#define STRANGERS_MAX 1024   /* beside those that should come */
+#define STRANGERS_LOOK 1024  /* at so many */
+#define STRANGERS_EVERY 0.05 /* s */
+#define SAY_AGAIN 60.        /* s, who was not let in */
+/* No message is larger: what a header announces beyond it is an attack. */
+#define FRAME_MAX ((int64_t)1 << 32)
 
 /* A socket that is read when its descriptor says so. */
 struct sock {
@@ -81,9 +92,12 @@ struct transport {
     flux_watcher_t *wake;
     struct hashmap *authorized;
     char pubkey[KEY_SIZE], seckey[KEY_SIZE];
-    char bound[512];         /* path of an ipc socket, or "" */
-    in_port_t port;          /* where tcp is bound (in network order), or 0 */
-    int spare_fd;            /* for turn_away */
+    char bound[512]; /* path of an ipc socket, or "" */
+    in_port_t port;  /* where tcp is bound (in network order), or 0 */
+    int spare_fd;    /* for end_at_port */
+    struct strangers *strangers;
+    flux_watcher_t *stranger_timer;
+    struct seldom no_key, no_broker;
     const char *parent_path; /* in parent_uri, if that is ipc */
     char parent_uri[512];
     bool ipv6;
@@ -405,6 +419,7 @@ static void note_conn (struct transport *t, int fd, const char *id)
 
     if (fd < 0 || (c && strcmp (c->id, id) == 0))
         return;
+    strangers_remove (t->strangers, fd);
     if (!c) {
         if (!(c = calloc (1, sizeof (*c))) || idmap_insert (t->conns, fd, c) < 0) {
             free (c);
@@ -565,19 +580,46 @@ static bool is_at_port (struct transport *t, int fd)
     return port != 0 && port == t->port;
 }
 
-/* A stranger has one of the last descriptors, of which clients on the local socket leave
- * all, and he half. The number may be somebody else's by now, so what is looked at and
- * ended is what it refers to. */
-static void turn_away (struct transport *t, int fd)
+/* The number may be somebody else's by now, so what is looked at and ended is what it
+ * refers to. */
+static void end_at_port (struct transport *t, int fd)
 {
-    int limit = descriptors_limit (), kept = descriptors_kept (limit);
-
-    if (!t->port || fd < kept + (limit - kept) / 2 || idmap_lookup (t->conns, fd)
-        || dup3 (fd, t->spare_fd, O_CLOEXEC) < 0)
+    if (dup3 (fd, t->spare_fd, O_CLOEXEC) < 0)
         return;
     if (is_at_port (t, t->spare_fd))
         shutdown (t->spare_fd, SHUT_RDWR);
     dup3 (t->wake_fd, t->spare_fd, O_CLOEXEC);
+}
+
+static void turn_away (struct transport *t, int fd)
+{
+    char before[SELDOM_TEXT], text[160];
+
+    end_at_port (t, fd);
+    strangers_remove (t->strangers, fd);
+    if (!seldom_due (&t->no_broker, clock_coarse (), SAY_AGAIN, before))
+        return;
+    snprintf (text, sizeof (text),
+              "turned away a connection to port %d that no broker has made%s",
+              ntohs (t->port), before);
+    t->conf.cb.refused (text, t->conf.arg);
+}
+
+/* A stranger may have one of the last descriptors, of which clients on the local socket
+ * leave all, and he half. */
+static void child_accepted (struct transport *t, int fd)
+{
+    int limit = descriptors_limit (), kept = descriptors_kept (limit), other;
+
+    /* Its first message may have been faster. */
+    if (!t->port || idmap_lookup (t->conns, fd))
+        return;
+    if (fd >= kept + (limit - kept) / 2)
+        turn_away (t, fd);
+    else if ((other = strangers_add (t->strangers, fd)) >= 0)
+        turn_away (t, other);
+    if (strangers_count (t->strangers) > 0)
+        flux_watcher_start (t->stranger_timer);
 }
 
 static void children_monitor_recv (struct transport *t)
@@ -589,9 +631,10 @@ static void children_monitor_recv (struct transport *t)
         char id[ID_SIZE];
 
         if (event == ZMQ_EVENT_ACCEPTED)
-            turn_away (t, fd);
+            child_accepted (t, fd);
         if (event != ZMQ_EVENT_DISCONNECTED)
             continue;
+        strangers_remove (t->strangers, fd);
         while (child_recv_one (t))
             ;
         if (!(c = idmap_lookup (t->conns, fd)))
@@ -604,6 +647,22 @@ static void children_monitor_recv (struct transport *t)
         idmap_remove (t->conns, fd);
         child_lost (t, id);
     }
+}
+
+/* Who has not said who he is has sent what is no hello. */
+static void look_at_strangers (flux_reactor_t *r, flux_watcher_t *w, int revents,
+                               void *arg)
+{
+    struct transport *t = arg;
+    int fd;
+
+    /* Not those that are gone, or known, by now. */
+    children_monitor_recv (t);
+    children_recv (t);
+    while ((fd = strangers_greedy (t->strangers, STRANGERS_LOOK)) >= 0)
+        turn_away (t, fd);
+    if (strangers_count (t->strangers) == 0)
+        flux_watcher_stop (t->stranger_timer);
 }
 
 static void parent_is_gone (struct transport *t, const char *why)
@@ -718,6 +777,18 @@ static void enable_ipv6 (struct transport *t)
     t->ipv6 = true;
 }
 
+static void tell_no_key (struct transport *t, zmq_msg_t *address)
+{
+    char before[SELDOM_TEXT], text[160];
+
+    if (!seldom_due (&t->no_key, clock_coarse (), SAY_AGAIN, before))
+        return;
+    snprintf (text, sizeof (text), "refused a broker from %.*s: it has another key%s",
+              (int)(zmq_msg_size (address) < 64 ? zmq_msg_size (address) : 64),
+              (char *)zmq_msg_data (address), before);
+    t->conf.cb.refused (text, t->conf.arg);
+}
+
 /* RFC of ZeroMQ 27/ZAP: version, request id, domain, address, identity,
  * mechanism, credentials. */
 static void zap_recv (struct transport *t)
@@ -735,6 +806,8 @@ static void zap_recv (struct transport *t)
             zmq_z85_encode (key, zmq_msg_data (&frames[6]), 32);
             ok = hashmap_lookup (t->authorized, key) != NULL;
         }
+        if (!ok && count > 3)
+            tell_no_key (t, &frames[3]);
         zmq_send (t->zap.zs, "1.0", 3, ZMQ_SNDMORE);
         zmq_send (t->zap.zs, count > 1 ? zmq_msg_data (&frames[1]) : "",
                   count > 1 ? zmq_msg_size (&frames[1]) : 0, ZMQ_SNDMORE);
@@ -805,6 +878,8 @@ static void transport_destroy (struct transport *t)
     idmap_destroy (t->conns);
     hashmap_destroy (t->windows);
     window_unref (t->parent_window);
+    strangers_destroy (t->strangers);
+    flux_watcher_destroy (t->stranger_timer);
     flux_watcher_destroy (t->wake);
     if (t->spare_fd >= 0)
         close (t->spare_fd);
@@ -828,6 +903,9 @@ static struct transport *transport_create (const struct transport_conf *conf)
         || !(t->wake = flux_fd_watcher_create (conf->reactor, t->wake_fd, FLUX_POLLIN,
                                                wake_cb, t))
         || (t->spare_fd = fcntl (t->wake_fd, F_DUPFD_CLOEXEC, 0)) < 0
+        || !(t->strangers = strangers_create (STRANGERS_MAX + conf->descendants))
+        || !(t->stranger_timer = flux_timer_watcher_create (
+                 conf->reactor, STRANGERS_EVERY, STRANGERS_EVERY, look_at_strangers, t))
         || !(t->conns = idmap_create (free)) || !(t->authorized = hashmap_create (NULL))
         || !(t->ctx = zmq_ctx_new ())) {
         transport_destroy (t);
@@ -836,15 +914,20 @@ static struct transport *transport_create (const struct transport_conf *conf)
     zmq_ctx_set (t->ctx, ZMQ_IO_THREADS, conf->io_threads);
     flux_watcher_start (t->wake);
     flux_watcher_unref (t->wake);
+    flux_watcher_unref (t->stranger_timer);
     return t;
 }
 
 static int open_children (struct transport *t)
 {
     int on = 1, hwm = t->conf.child_rcvhwm;
+    int64_t frame_max = FRAME_MAX;
 
     if (sock_init (t, &t->children, ZMQ_ROUTER, children_recv) < 0
         || zmq_setsockopt (t->children.zs, ZMQ_RCVHWM, &hwm, sizeof (hwm)) < 0
+        || zmq_setsockopt (t->children.zs, ZMQ_MAXMSGSIZE, &frame_max,
+                           sizeof (frame_max))
+               < 0
         || zmq_setsockopt (t->children.zs, ZMQ_ROUTER_MANDATORY, &on, sizeof (on)) < 0)
         return -1;
     return sock_monitor (t, &t->children_monitor, &t->children, "inproc://children",
@@ -959,7 +1042,12 @@ static int transport_connect (struct transport *t, const char *id, const char *u
 
 static int send_child (struct transport *t, const char *id, const flux_msg_t *msg)
 {
-    return send_msg (&t->children, id, child_window (t, id), msg);
+    int rc = send_msg (&t->children, id, child_window (t, id), msg);
+
+    /* Of who is gone nobody will say so again. */
+    if (rc < 0 && errno == EHOSTUNREACH)
+        hashmap_remove (t->windows, id);
+    return rc;
 }
 
 static int send_parent (struct transport *t, const flux_msg_t *msg)

@@ -3,7 +3,8 @@
  * Happy path: accept, look at who it is, one zero byte, then messages.
  * Failures: a stranger gets EPERM as his byte, a user with too many connections
  * EAGAIN; what is no message, or a reader so slow that broker.client-queue-bytes wait
- * for him, closes the connection. If his user's clients together have more than his
+ * for him, closes the connection. Of a message that is longer than what its user may have
+ * waiting the payload is dropped as it comes, and the message refused. If his user's clients together have more than his
  * share of broker.quota-bytes waiting, the one that has not read for longest goes. At the
  * limit of open files, less some that are kept for others, nobody is accepted until one
  * closes. */
@@ -24,6 +25,7 @@
 #include "base/os/private.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
+#include "broker/memory.h"
 #include "broker/routing/local.h"
 #include "broker/routing/quota.h"
 #include "broker/routing/router.h"
@@ -49,7 +51,7 @@ struct local {
     uint64_t queue_max;
     flux_watcher_t *retry; /* accept again */
     bool full;             /* no descriptor is left */
-    double t_said;         /* when that was logged */
+    struct seldom said;    /* when that was logged */
     int last;              /* descriptor of a client */
 };
 
@@ -61,6 +63,7 @@ struct client {
     flux_watcher_t *r, *w;
     struct reactor_task recv_task, flush_task;
     double t_read; /* when it last took something of what waited */
+    size_t half;   /* bytes of messages of which the rest is to come, as charged */
     bool closed;
 };
 
@@ -99,30 +102,33 @@ static void reap_dead (void *arg)
 
 /* Guests do not fill the log: of each of them there is a line a second. It says how many
  * there would have been since the last one. */
-static bool worth_a_line (struct client *c, char more[48])
+static bool worth_a_line (struct client *c, char more[SELDOM_TEXT])
 {
     struct user *user = c->peer.user;
-    double now = clock_coarse ();
 
     more[0] = '\0';
     if ((c->peer.cred.rolemask & FLUX_ROLE_OWNER) || !user)
         return true;
-    if (user->t_line > 0 && now - user->t_line < 1.) {
-        user->unsaid++;
-        return false;
-    }
-    if (user->unsaid > 0)
-        snprintf (more, 48, " (and %llu before)", (unsigned long long)user->unsaid);
-    user->t_line = now;
-    user->unsaid = 0;
-    return true;
+    return seldom_due (&user->line, clock_coarse (), 1., more);
+}
+
+/* Its user pays for parts of messages, too. */
+static void charge_half (struct client *c, size_t len)
+{
+    struct quota *q = c->local->b->quota;
+
+    if (c->half > 0)
+        quota_unqueue (q, c->peer.user, c->half);
+    if (len > 0)
+        (void)quota_queue (q, c->peer.user, len);
+    c->half = len;
 }
 
 /* Nothing comes from it or goes to it any more; the rest is done by reap_dead. */
 static void client_close (struct client *c, const char *why)
 {
     struct local *l = c->local;
-    char more[48];
+    char more[SELDOM_TEXT];
 
     if (c->closed)
         return;
@@ -134,6 +140,8 @@ static void client_close (struct client *c, const char *why)
     flux_watcher_stop (c->r);
     flux_watcher_stop (c->w);
     quota_unqueue (l->b->quota, c->peer.user, msgstream_unsent (c->stream));
+    memory_used (l->b, c->half);
+    charge_half (c, 0);
     msgstream_discard (c->stream);
     list_remove (&c->node);
     list_append (&l->dead, &c->node);
@@ -263,18 +271,29 @@ static void assign_cred (struct client *c, flux_msg_t *msg)
         flux_msg_route_clear (msg);
 }
 
+static flux_msg_t *client_next (struct client *c)
+{
+    msgstream_bound (c->stream, quota_room (c->local->b->quota, c->peer.user));
+    return msgstream_recv (c->stream);
+}
+
 static void client_recv (void *arg)
 {
     struct client *c = arg;
     flux_msg_t *msg;
     int n = 0;
 
-    while (!c->closed && n++ < RECV_BATCH && (msg = msgstream_recv (c->stream))) {
+    charge_half (c, 0);
+    while (!c->closed && n++ < RECV_BATCH && (msg = client_next (c))) {
         assign_cred (c, msg);
-        router_recv (c->local->b, &c->peer, msg);
+        if (msgstream_was_cut (c->stream))
+            router_recv_cut (c->local->b, &c->peer, msg);
+        else
+            router_recv (c->local->b, &c->peer, msg);
     }
     if (c->closed)
         return;
+    charge_half (c, msgstream_unread (c->stream));
     if (n > RECV_BATCH)
         reactor_post (c->local->b->reactor, &c->recv_task);
     else if (errno == EPROTO || errno == EMSGSIZE)
@@ -380,14 +399,13 @@ static void accept_one (struct local *l, int fd)
  * look again from time to time. */
 static void stop_accepting (struct local *l)
 {
-    double now = clock_coarse ();
+    int errnum = errno;
+    char more[SELDOM_TEXT];
 
-    if (now - l->t_said > SAY_AGAIN) {
+    if (seldom_due (&l->said, clock_coarse (), SAY_AGAIN, more))
         broker_log (l->b, LOG_ERR,
                     "connector-local: accept: %s: no clients until one closes",
-                    strerror (errno));
-        l->t_said = now;
-    }
+                    strerror (errnum));
     l->full = true;
     flux_watcher_stop (l->listener);
     flux_timer_watcher_reset (l->retry, RETRY_ACCEPT, 0.);

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/hashmap.h"
+#include "base/json/jsontext.h"
 
 /* What a message costs beside its payload. */
 #define MESSAGE_BYTES 512
+#define USERS_MAX 65536 /* that are told apart */
 #define ONE_MESSAGE (1ull << QUOTA_MESSAGE_BITS)
 
 struct quota {
@@ -70,6 +72,10 @@ struct user *quota_user (struct quota *q, uid_t userid)
     if (user && user->userid == userid)
         return user;
     if (!(user = idmap_lookup (q->users, userid))) {
+        /* Whoever has joined as a broker names whom he likes. */
+        if (idmap_count (q->users) >= USERS_MAX && userid != q->owner
+            && userid != FLUX_USERID_UNKNOWN)
+            return quota_user (q, FLUX_USERID_UNKNOWN);
         if (!(user = calloc (1, sizeof (*user)))
             || idmap_insert (q->users, userid, user) < 0) {
             free (user);
@@ -91,13 +97,18 @@ static inline bool fits (const struct user *user, uint64_t limit, uint64_t has,
     return has + total + 2 * n <= limit;
 }
 
-static bool refuse (struct quota *q, struct user *user, enum quota_slot slot)
+void quota_refused (struct quota *q, struct user *user, enum quota_slot slot)
 {
     user->refused++;
     snprintf (q->reason, sizeof (q->reason),
               "user %u has his share of %llu %s (%s) in this broker",
               (unsigned int)user->userid, (unsigned long long)q->limit[slot],
               slots[slot].text, slots[slot].attr);
+}
+
+static bool refuse (struct quota *q, struct user *user, enum quota_slot slot)
+{
+    quota_refused (q, user, slot);
     errno = ENOBUFS;
     return false;
 }
@@ -144,6 +155,21 @@ static bool fits_message (const struct quota *q, const struct user *user)
                  load (&q->total) >> QUOTA_MESSAGE_BITS, 1);
 }
 
+size_t quota_room (const struct quota *q, const struct user *user)
+{
+    uint64_t limit = q->limit[QUOTA_BYTES], total = load (&q->total) & QUOTA_BYTES_MAX;
+    uint64_t used;
+
+    if (!user)
+        return SIZE_MAX;
+    if (user->owner) {
+        limit -= limit / 8;
+        return total < limit ? limit - total : 0;
+    }
+    used = total + (load (&user->account) & QUOTA_BYTES_MAX);
+    return used < limit ? (limit - used) / 2 : 0;
+}
+
 bool quota_queue (struct quota *q, struct user *user, size_t bytes)
 {
     bool ok = fits_bytes (q, user, bytes);
@@ -157,10 +183,23 @@ void quota_unqueue (struct quota *q, struct user *user, size_t bytes)
     msg_account_sub (&user->account, bytes);
 }
 
+/* Who gets the message may need many times its length to understand it. */
+static uint64_t tree_bytes (const flux_msg_t *msg)
+{
+    const void *data;
+    size_t len;
+
+    if (msg_known_len (msg) == 0 || msg_raw (msg, &data, &len) < 0)
+        return 0;
+    return jsontext_tree_size (data, len);
+}
+
 int quota_charge (struct quota *q, struct user *user, flux_msg_t *msg, bool may)
 {
     uint64_t bytes = MESSAGE_BYTES + msg_known_len (msg);
 
+    if (!user->owner)
+        bytes += tree_bytes (msg);
     if (may && !fits_bytes (q, user, bytes)) {
         refuse (q, user, QUOTA_BYTES);
         return -1;

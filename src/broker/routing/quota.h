@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <sys/types.h>
 
+#include "base/seldom.h"
 #include "core/message/message.h"
 
 enum quota_slot {
@@ -32,8 +33,7 @@ struct user {
     size_t count[QUOTA_SLOTS];  /* connections and matches */
     uint64_t refused;           /* requests and connections */
     uint64_t closed;            /* clients that did not read */
-    double t_line;              /* when the log was last told of one of them */
-    uint64_t unsaid;            /* what it was not told since */
+    struct seldom line;         /* when the log was last told of one of them */
 };
 
 struct quota;
@@ -44,7 +44,7 @@ struct quota *quota_create (uid_t owner, const uint64_t limit[QUOTA_SLOTS]);
 void quota_destroy (struct quota *q);
 void quota_set_limit (struct quota *q, enum quota_slot slot, uint64_t limit);
 
-/* Found or made; lives as long as q. NULL with ENOMEM. */
+/* Found or made; lives as long as q; beyond 65536 all others are one. NULL with ENOMEM. */
 struct user *quota_user (struct quota *q, uid_t userid);
 /* Takes n of connections or matches. False with errno ENOBUFS if that is more than the
  * user may have. user may be NULL: nobody pays. */
@@ -53,7 +53,12 @@ void quota_give (struct quota *q, struct user *user, enum quota_slot slot, size_
 /* Bytes of a queue: always taken; false if that is more than the user may have. */
 bool quota_queue (struct quota *q, struct user *user, size_t bytes);
 void quota_unqueue (struct quota *q, struct user *user, size_t bytes);
-/* Charges a message until its last reference goes. may: not more than the user may
+/* Bytes that the user may have beside what he has; no limit for NULL. */
+size_t quota_room (const struct quota *q, const struct user *user);
+/* He wanted more of this than he may have: it is counted, and quota_reason says so. */
+void quota_refused (struct quota *q, struct user *user, enum quota_slot slot);
+/* Charges a message, and for a guest what its JSON may need when it is decoded, until its last
+ * reference goes. may: not more than the user may
  * have; then -1 with ENOBUFS. */
 int quota_charge (struct quota *q, struct user *user, flux_msg_t *msg, bool may);
 

@@ -102,6 +102,32 @@ static void messages_pay_while_they_live (void **state)
     quota_destroy (q);
 }
 
+/* A guest pays for what others need to understand him. */
+static void json_pays (void **state)
+{
+    struct quota *q = make (1 << 20);
+    char text[3000] = "{\"a\":[";
+    flux_msg_t *msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+
+    for (int i = 0; i < 900; i++)
+        strcat (text, "[],");
+    strcat (text, "0]}");
+    assert_int_equal (flux_msg_set_string (msg, text), 0);
+    assert_int_equal (quota_charge (q, quota_user (q, OWNER), msg, true), 0);
+    assert_true (charged (q, "bytes") < 4000);
+    assert_int_equal (quota_charge (q, quota_user (q, 1), msg, true), 0);
+    assert_true (charged (q, "bytes") > 200000);
+    quota_set_limit (q, QUOTA_BYTES, 300000);
+    flux_msg_decref (msg);
+    assert_int_equal (charged (q, "bytes"), 0);
+    msg = flux_msg_create (FLUX_MSGTYPE_REQUEST);
+    assert_int_equal (flux_msg_set_string (msg, text), 0);
+    assert_int_equal (quota_charge (q, quota_user (q, 1), msg, true), -1);
+    assert_non_null (strstr (quota_reason (q), "broker.quota-bytes"));
+    flux_msg_decref (msg);
+    quota_destroy (q);
+}
+
 static void messages_are_counted (void **state)
 {
     struct quota *q = make (1 << 20);
@@ -132,14 +158,31 @@ static void queues (void **state)
     quota_destroy (q);
 }
 
+/* Who may name users as he likes does not fill the memory with them. */
+static void users_are_counted (void **state)
+{
+    struct quota *q = make (1024);
+    struct user *guest = quota_user (q, 5), *other = NULL;
+
+    for (uid_t uid = 1000; uid < 101000; uid++)
+        other = quota_user (q, uid);
+    assert_ptr_equal (other, quota_user (q, 200000));
+    assert_ptr_not_equal (other, quota_user (q, 1001));
+    assert_ptr_equal (guest, quota_user (q, 5));
+    assert_true (quota_user (q, OWNER)->owner);
+    quota_destroy (q);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (guests_share),
         cmocka_unit_test (owner_leaves_an_eighth),
         cmocka_unit_test (messages_pay_while_they_live),
+        cmocka_unit_test (json_pays),
         cmocka_unit_test (messages_are_counted),
         cmocka_unit_test (queues),
+        cmocka_unit_test (users_are_counted),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -44,6 +44,9 @@ struct rpc {
     void *arg;
 };
 
+/* What a message that waits costs beside what will be sent of it. */
+#define MESSAGE_BYTES 512
+
 /* What must not be refused may wait in so many times the room of what can be. */
 #define MUST_ROOM 4
 
@@ -317,12 +320,19 @@ bool router_may_refuse (const flux_msg_t *msg)
            && !is_method (msg, ".shutdown");
 }
 
+static ssize_t cost_of (const flux_msg_t *msg)
+{
+    ssize_t size = flux_msg_encode_size (msg);
+
+    return size < 0 ? -1 : size + MESSAGE_BYTES;
+}
+
 /* A peer that takes no more now. A request that does not fit is refused. Anything else
  * that does not fit would be lost, so the peer is; but that has four times the room,
  * because a burst of answers is no fault of whoever gets them. */
 static int hold (struct broker *b, struct peer *p, flux_msg_t **msg)
 {
-    ssize_t size = flux_msg_encode_size (*msg);
+    ssize_t size = cost_of (*msg);
     bool may_refuse = router_may_refuse (*msg);
 
     if (size < 0)
@@ -365,7 +375,7 @@ void peer_writable (struct broker *b, struct peer *p)
     if (p->is_stuck)
         return;
     while ((msg = msgqueue_pop (&p->out))) {
-        ssize_t size = flux_msg_encode_size (msg);
+        ssize_t size = cost_of (msg);
 
         if (p->send (p, &msg) < 0) {
             if (errno == EAGAIN && msgqueue_push_head (&p->out, msg) == 0)
@@ -629,7 +639,7 @@ static bool mends (struct broker *b)
 static int hold_back (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
     struct router *rt = b->router;
-    ssize_t size = flux_msg_encode_size (msg);
+    ssize_t size = cost_of (msg);
     struct held *h;
 
     if (size < 0)
@@ -773,6 +783,19 @@ static void route_on (struct broker *b, struct peer *from, struct route r,
         refuse (b, msg, errno, "too much waits for a broker that is away");
 }
 
+/* False: it was dropped. */
+static bool push_sender (struct peer *from, flux_msg_t *msg)
+{
+    flux_msg_route_enable (msg);
+    /* It cannot speak for others. */
+    if (from->kind == PEER_CLIENT)
+        flux_msg_route_clear (msg);
+    if (flux_msg_route_push (msg, from->id) == 0)
+        return true;
+    flux_msg_decref (msg);
+    return false;
+}
+
 void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
 {
     if (from && (from->kind == PEER_CHILD || from->kind == PEER_PARENT)
@@ -781,14 +804,8 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
         return;
     }
     if (from) {
-        flux_msg_route_enable (msg);
-        /* It cannot speak for others. */
-        if (from->kind == PEER_CLIENT)
-            flux_msg_route_clear (msg);
-        if (flux_msg_route_push (msg, from->id) < 0) {
-            flux_msg_decref (msg);
+        if (!push_sender (from, msg))
             return;
-        }
         if (from->kind == PEER_CLIENT || from->kind == PEER_MODULE)
             remember_used (from, msg);
         /* The answers would wait as well. */
@@ -1109,6 +1126,23 @@ void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg)
         flux_msg_decref (msg);
         break;
     }
+}
+
+void router_recv_cut (struct broker *b, struct peer *from, flux_msg_t *msg)
+{
+    int type;
+
+    from->t_active = now (b);
+    if (flux_msg_get_type (msg, &type) < 0)
+        type = 0;
+    if (type == FLUX_MSGTYPE_REQUEST && push_sender (from, msg)) {
+        quota_refused (b->quota, from->user, QUOTA_BYTES);
+        refuse (b, msg, ENOBUFS, quota_reason (b->quota));
+    } else if (type == FLUX_MSGTYPE_RESPONSE) {
+        flux_msg_set_errnum (msg, ENOBUFS);
+        router_response (b, from, msg);
+    } else if (type != FLUX_MSGTYPE_REQUEST)
+        flux_msg_decref (msg);
 }
 
 size_t router_inflight (struct broker *b)

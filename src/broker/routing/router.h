@@ -82,6 +82,9 @@ json_t *router_stats (struct broker *b);
 /* A message from a peer (NULL: from the broker itself) on its way. All take
  * the message. */
 void router_recv (struct broker *b, struct peer *from, flux_msg_t *msg);
+/* One without its payload, of which there was more than its user may have waiting: a request
+ * is refused, who waits for a response gets an error. Takes the message. */
+void router_recv_cut (struct broker *b, struct peer *from, flux_msg_t *msg);
 void router_request (struct broker *b, struct peer *from, flux_msg_t *msg);
 void router_response (struct broker *b, struct peer *from, flux_msg_t *msg);
 /* Sequence and distribute (rank 0), or send towards rank 0. */

@@ -24,13 +24,10 @@ json_t *queue_table (flux_future_t *f)
 struct rset *queue_part (const struct rset *r, const json_t *q, flux_error_t *error)
 {
     json_t *requires = json_object_get (q, "requires");
-    json_t *hosts = json_object_get (q, "hosts");
     json_t *constraint = json_object ();
 
     if (json_array_size (requires) > 0)
         json_object_set (constraint, "properties", requires);
-    else if (json_is_string (hosts))
-        json_object_set_new (constraint, "hostlist", json_pack ("[O]", hosts));
     struct rset *part = rset_filter (r, constraint, error);
     json_decref (constraint);
     return part;

@@ -87,6 +87,11 @@ flux_msg_t *msg_from_parts_in (const struct iovec *iov, int count,
 size_t msg_encode_head (const flux_msg_t *msg, void *dst);
 void msg_encode_tail (const flux_msg_t *msg, void *dst);
 
+/* A message of whose payload nothing was kept: of its first bytes, which have routes and
+ * topic, and of its last. NULL with EPROTO or ENOMEM. */
+flux_msg_t *msg_decode_cut (const void *head, size_t size,
+                            const unsigned char tail[MSG_TAIL_LEN]);
+
 /* Encodes into dst, which has room for flux_msg_encode_size () bytes. */
 void msg_encode_to (const flux_msg_t *msg, void *dst);
 

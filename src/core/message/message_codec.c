@@ -297,6 +297,29 @@ flux_msg_t *flux_msg_decode (const void *buf, size_t size)
     return msg_decode_in (buf, size, NULL);
 }
 
+/* Moves *p behind the next part; false if it does not end before end. */
+static bool next_part (const unsigned char **p, const unsigned char *end,
+                       struct iovec *part)
+{
+    const unsigned char *q = *p;
+    size_t len;
+
+    if (q == end)
+        return false;
+    if ((len = *q++) == 255) {
+        if (end - q < 4)
+            return false;
+        len = get32 (q);
+        q += 4;
+    }
+    if (len > (size_t)(end - q))
+        return false;
+    part->iov_base = (void *)q;
+    part->iov_len = len;
+    *p = q + len;
+    return true;
+}
+
 flux_msg_t *msg_decode_in (const void *buf, size_t size, struct msg_block *block)
 {
     struct iovec parts[MSG_MAX_ROUTES + 4];
@@ -305,21 +328,41 @@ flux_msg_t *msg_decode_in (const void *buf, size_t size, struct msg_block *block
     int count = 0;
 
     while (p < end) {
-        size_t len = *p++;
-
-        if (len == 255) {
-            if (end - p < 4)
-                goto eproto;
-            len = get32 (p);
-            p += 4;
+        if (count == MSG_MAX_ROUTES + 4 || !next_part (&p, end, &parts[count++])) {
+            errno = EPROTO;
+            return NULL;
         }
-        if (len > (size_t)(end - p) || count == MSG_MAX_ROUTES + 4)
-            goto eproto;
-        parts[count].iov_base = (void *)p;
-        parts[count++].iov_len = len;
-        p += len;
     }
     return msg_from_parts_in (parts, count, block);
+}
+
+flux_msg_t *msg_decode_cut (const void *head, size_t size,
+                            const unsigned char tail[MSG_TAIL_LEN])
+{
+    struct iovec parts[MSG_MAX_ROUTES + 4];
+    const unsigned char *p = head, *end = p + size;
+    unsigned char proto[MSG_PROTO_LEN];
+    int count = 0;
+    bool routes, topic;
+
+    memcpy (proto, tail + 1, sizeof (proto));
+    routes = proto[3] & FLUX_MSGFLAG_ROUTE;
+    topic = proto[3] & FLUX_MSGFLAG_TOPIC;
+    if (tail[0] != MSG_PROTO_LEN || !(proto[3] & FLUX_MSGFLAG_PAYLOAD))
+        goto eproto;
+    proto[3] &= ~FLUX_MSGFLAG_PAYLOAD;
+    while (routes || topic) {
+        if (count == MSG_MAX_ROUTES + 3 || !next_part (&p, end, &parts[count]))
+            goto eproto;
+        if (!routes)
+            topic = false;
+        else if (parts[count].iov_len == 0)
+            routes = false;
+        count++;
+    }
+    parts[count].iov_base = proto;
+    parts[count++].iov_len = sizeof (proto);
+    return msg_from_parts (parts, count);
 eproto:
     errno = EPROTO;
     return NULL;

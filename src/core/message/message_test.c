@@ -583,6 +583,79 @@ static void streams (void **state)
     msgstream_destroy (in);
 }
 
+/* Those that are longer come without what they say; those before and behind them are whole. */
+static void streams_are_bounded (void **state)
+{
+    static const size_t lens[] = {
+        10, 3000000, 16000, 70000, 0, 262144, 5, 100001, 64
+    };
+    enum { COUNT = sizeof (lens) / sizeof (lens[0]), BOUND = 100000 };
+    struct msgstream *out, *in;
+    flux_msg_t *msg;
+    int fds[2];
+
+    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_non_null (out = msgstream_create (fds[0]));
+    assert_non_null (in = msgstream_create (fds[1]));
+    msgstream_bound (in, BOUND);
+    for (int i = 0; i < COUNT; i++) {
+        char *data = calloc (1, lens[i] + 1);
+
+        msg = flux_request_encode_raw ("a.b", data, lens[i]);
+        assert_int_equal (flux_msg_route_push (msg, "me"), 0);
+        flux_msg_set_matchtag (msg, i);
+        assert_int_equal (msgstream_send (out, msg), 0);
+        flux_msg_destroy (msg);
+        free (data);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        const char *topic;
+        const void *data;
+        uint32_t tag;
+        size_t len;
+
+        while (!(msg = msgstream_recv (in))) {
+            assert_int_equal (errno, EAGAIN);
+            assert_true (msgstream_unread (in) <= BOUND);
+            assert_true (msgstream_flush (out) == 0 || errno == EAGAIN);
+        }
+        assert_int_equal (flux_msg_get_matchtag (msg, &tag), 0);
+        assert_int_equal (tag, i);
+        assert_int_equal (flux_msg_get_topic (msg, &topic), 0);
+        assert_string_equal (topic, "a.b");
+        assert_string_equal (flux_msg_route_last (msg), "me");
+        assert_int_equal (msg_raw (msg, &data, &len), 0);
+        assert_int_equal (msgstream_was_cut (in), lens[i] > BOUND);
+        assert_int_equal (len, lens[i] > BOUND ? 0 : lens[i]);
+        flux_msg_destroy (msg);
+    }
+    assert_int_equal (msgstream_unread (in), 0);
+    msgstream_destroy (out);
+    msgstream_destroy (in);
+}
+
+/* Of what is no message nothing is made. */
+static void cut_garbage (void **state)
+{
+    static const unsigned char head[] = "\x02me\0\x04"
+                                        "a.b";
+    unsigned char tail[MSG_TAIL_LEN] = { MSG_PROTO_LEN, 0x8e, 1, FLUX_MSGTYPE_REQUEST };
+    const unsigned char all = FLUX_MSGFLAG_TOPIC | FLUX_MSGFLAG_ROUTE;
+    flux_msg_t *msg;
+
+    tail[4] = all | FLUX_MSGFLAG_PAYLOAD;
+    assert_non_null (msg = msg_decode_cut (head, sizeof (head), tail));
+    flux_msg_destroy (msg);
+    for (size_t n = 0; n < sizeof (head); n++)
+        assert_null (msg_decode_cut (head, n, tail));
+    tail[4] = all;
+    assert_null (msg_decode_cut (head, sizeof (head), tail));
+    tail[4] = all | FLUX_MSGFLAG_PAYLOAD;
+    tail[0]--;
+    assert_null (msg_decode_cut (head, sizeof (head), tail));
+    assert_int_equal (errno, EPROTO);
+}
+
 static void control_messages_come_back (void **state)
 {
     flux_msg_t *msg = flux_control_encode (3, 44),
@@ -652,6 +725,8 @@ int main (void)
         cmocka_unit_test (takes_over),
         cmocka_unit_test (frames),
         cmocka_unit_test (streams),
+        cmocka_unit_test (streams_are_bounded),
+        cmocka_unit_test (cut_garbage),
         cmocka_unit_test (keeps_blocks),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -14,6 +14,9 @@
 #define READ_LEN (64 * 1024)
 #define ROOM_MAX (32 * 1024 * 1024) /* given on a header's word */
 #define LARGE (4 * 1024 * 1024)     /* grows by a quarter, no more by its size */
+#define IDLE_LEN (16 * 1024)        /* kept by a stream that has nothing to say */
+#define HEAD_LEN (16 * 1024)        /* has routes and topic, else it is no message */
+#define READ_TURN (16 * 1024 * 1024)
 
 /* Behind it comes the length of the message parts, without these eight bytes (RFC 3). */
 static const unsigned char magic[4] = { 0xFF, 0xEE, 0x00, 0x12 };
@@ -29,6 +32,12 @@ struct msgstream {
     bool is_socket;
     bool drained; /* the last read got less than it asked for */
     struct window in, out;
+    size_t bound; /* of a part of a message */
+    /* The one that comes now has more: `in` has its head, and of the rest, cut_left bytes
+     * of which are to come, the end is kept. */
+    bool cutting, was_cut;
+    size_t cut_left;
+    unsigned char cut_tail[MSG_TAIL_LEN];
     /* A large payload is not copied: behind what is in `out` it is sent from where it
      * is; behind it comes `late`. NULL: there is none. */
     struct payload *large;
@@ -71,14 +80,14 @@ static void window_consume (struct window *w, size_t len)
     w->start += len;
     if (w->start < w->end)
         return;
-    w->start = w->end = 0;
-    /* Do not keep the memory of one large message for ever: there may be thousands of
-     * streams. */
-    if (w->cap > 2 * READ_LEN) {
+    /* Do not keep for ever what was touched for one large message: there may be thousands
+     * of streams. */
+    if (w->end > IDLE_LEN) {
         free (w->data);
         w->data = NULL;
         w->cap = 0;
     }
+    w->start = w->end = 0;
 }
 
 struct msgstream *msgstream_create (int fd)
@@ -95,6 +104,7 @@ struct msgstream *msgstream_create (int fd)
         || !(s = calloc (1, sizeof (*s))))
         return NULL;
     s->fd = fd;
+    s->bound = SIZE_MAX;
     s->is_socket = getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
     return s;
 }
@@ -257,7 +267,22 @@ static ssize_t complete_len (const struct msgstream *s)
 
 bool msgstream_buffered (const struct msgstream *s)
 {
-    return complete_len (s) != 0;
+    return s->cutting ? s->cut_left == 0 : complete_len (s) != 0;
+}
+
+void msgstream_bound (struct msgstream *s, size_t len)
+{
+    s->bound = len;
+}
+
+bool msgstream_was_cut (const struct msgstream *s)
+{
+    return s->was_cut;
+}
+
+size_t msgstream_unread (const struct msgstream *s)
+{
+    return window_len (&s->in);
 }
 
 /* Bytes of the first message that have not arrived; 0 if that is not known. */
@@ -294,21 +319,12 @@ static int make_room (struct msgstream *s)
     return 0;
 }
 
-static int read_some (struct msgstream *s)
+static ssize_t read_into (struct msgstream *s, void *buf, size_t len)
 {
-    struct window *in = &s->in;
     ssize_t n;
 
-    /* Save the read that would only say EAGAIN; the caller polls now. */
-    if (s->drained) {
-        s->drained = false;
-        errno = EAGAIN;
-        return -1;
-    }
-    if (make_room (s) < 0)
-        return -1;
     do {
-        n = read (s->fd, in->data + in->end, in->cap - in->end);
+        n = read (s->fd, buf, len);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         if (errno == EWOULDBLOCK)
@@ -319,9 +335,93 @@ static int read_some (struct msgstream *s)
         errno = ECONNRESET;
         return -1;
     }
-    in->end += n;
-    s->drained = in->end < in->cap;
+    s->drained = (size_t)n < len;
+    return n;
+}
+
+/* The end of what has come of a message. */
+static void keep_tail (struct msgstream *s, const unsigned char *data, size_t len)
+{
+    size_t old = len < MSG_TAIL_LEN ? MSG_TAIL_LEN - len : 0;
+
+    memmove (s->cut_tail, s->cut_tail + MSG_TAIL_LEN - old, old);
+    memcpy (s->cut_tail + old, data + len - (MSG_TAIL_LEN - old), MSG_TAIL_LEN - old);
+}
+
+/* No more is kept of the message that comes. */
+static int cut (struct msgstream *s)
+{
+    struct window *in = &s->in;
+    unsigned char *head = malloc (HEAD_LEN);
+
+    if (!head)
+        return -1;
+    s->cut_left = announced (s);
+    s->cutting = true;
+    memcpy (head, in->data + in->start, HEAD_LEN);
+    keep_tail (s, in->data + in->start, window_len (in));
+    free (in->data);
+    *in = (struct window){ .data = head, .end = HEAD_LEN, .cap = HEAD_LEN };
     return 0;
+}
+
+static ssize_t skip_some (struct msgstream *s)
+{
+    unsigned char buf[READ_LEN];
+    ssize_t n =
+        read_into (s, buf, s->cut_left < sizeof (buf) ? s->cut_left : sizeof (buf));
+
+    if (n > 0) {
+        keep_tail (s, buf, n);
+        s->cut_left -= n;
+    }
+    return n;
+}
+
+/* All of it has passed. */
+static flux_msg_t *take_cut (struct msgstream *s)
+{
+    struct window *in = &s->in;
+    flux_msg_t *msg =
+        msg_decode_cut (in->data + PREFACE_LEN, in->end - PREFACE_LEN, s->cut_tail);
+
+    s->cutting = false;
+    window_consume (in, in->end);
+    return msg;
+}
+
+static ssize_t read_some (struct msgstream *s)
+{
+    struct window *in = &s->in;
+    ssize_t n;
+
+    /* Save the read that would only say EAGAIN; the caller polls now. */
+    if (s->drained) {
+        s->drained = false;
+        errno = EAGAIN;
+        return -1;
+    }
+    if (!s->cutting && window_len (in) > HEAD_LEN
+        && window_len (in) + announced (s) > s->bound && cut (s) < 0)
+        return -1;
+    if (s->cutting)
+        return skip_some (s);
+    if (make_room (s) < 0)
+        return -1;
+    if ((n = read_into (s, in->data + in->end, in->cap - in->end)) > 0)
+        in->end += n;
+    return n;
+}
+
+/* 1: there is a message (*len; 0: one that was cut); 0: not yet. */
+static int arrived (struct msgstream *s, ssize_t *len)
+{
+    *len = 0;
+    if (s->cutting)
+        return s->cut_left == 0;
+    if ((*len = complete_len (s)) < 0)
+        return -1;
+    return *len > 0;
 }
 
 flux_msg_t *msgstream_recv (struct msgstream *s)
@@ -330,13 +430,24 @@ flux_msg_t *msgstream_recv (struct msgstream *s)
     struct msg_block block = { NULL, free };
     bool whole;
     flux_msg_t *msg;
-    ssize_t len;
+    ssize_t len, n;
+    size_t total = 0;
+    int rc;
 
-    while ((len = complete_len (s)) == 0)
-        if (read_some (s) < 0)
+    while ((rc = arrived (s, &len)) == 0) {
+        /* One that comes as fast as it is read does not keep others waiting. */
+        if (total > READ_TURN) {
+            errno = EAGAIN;
             return NULL;
-    if (len < 0)
+        }
+        if ((n = read_some (s)) < 0)
+            return NULL;
+        total += n;
+    }
+    if (rc < 0)
         return NULL;
+    if ((s->was_cut = len == 0))
+        return take_cut (s);
     if ((whole = in->start == 0 && in->cap == (size_t)len))
         block.p = in->data;
     msg = msg_decode_in (in->data + in->start + PREFACE_LEN, len - PREFACE_LEN, &block);

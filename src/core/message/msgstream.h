@@ -38,6 +38,14 @@ void msgstream_discard (struct msgstream *s);
  * Reads from the socket only when no complete message is buffered. */
 flux_msg_t *msgstream_recv (struct msgstream *s);
 
+/* Of a message that is longer, and has not arrived as a whole yet, some kilobytes are kept: it
+ * comes without its payload, so that it can be refused. */
+void msgstream_bound (struct msgstream *s, size_t len);
+/* The last message has come so. */
+bool msgstream_was_cut (const struct msgstream *s);
+/* Bytes that were read, and have not become a message yet. */
+size_t msgstream_unread (const struct msgstream *s);
+
 /* True if msgstream_recv will give a message without reading. */
 bool msgstream_buffered (const struct msgstream *s);
 

@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     if (socketpair (AF_UNIX, SOCK_STREAM, 0, to) < 0 || !(s = msgstream_create (in[0]))
         || !(out = msgstream_create (to[0])))
         abort ();
+    if (size > 0 && data[0] >= 128)
+        msgstream_bound (s, 20000);
     for (size_t i = 1; i < size && rc == 0; i += step) {
         size_t n = size - i < step ? size - i : step;
 

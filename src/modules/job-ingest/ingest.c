@@ -283,19 +283,11 @@ static bool apply_queue (struct ingest *in, json_t *system)
     const char *name = json_string_value (json_object_get (system, "queue"));
     json_t *queue = name ? json_object_get (in->queues, name) : NULL;
     json_t *requires = json_object_get (queue, "requires");
-    bool changed = false;
 
-    if (json_array_size (requires) > 0) {
-        add_constraint (system, json_pack ("{s:O}", "properties", requires));
-        changed = true;
-    }
-    if (json_object_get (queue, "hosts")) {
-        char property[128];
-        snprintf (property, sizeof (property), "+%s", name);
-        add_constraint (system, json_pack ("{s:[s]}", "properties", property));
-        changed = true;
-    }
-    return changed;
+    if (json_array_size (requires) == 0)
+        return false;
+    add_constraint (system, json_pack ("{s:O}", "properties", requires));
+    return true;
 }
 
 static bool apply_defaults (struct ingest *in, json_t *spec)

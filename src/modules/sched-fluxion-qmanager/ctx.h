@@ -43,7 +43,6 @@ struct ctx {
     flux_msg_handler_t **handlers;
     flux_future_t *notify;
     struct options opt;
-    json_t *parents; /* virtual queue -> its parent */
     struct lane *lane;
     size_t nlanes;
     struct idmap *jobs, *running;

@@ -57,12 +57,8 @@ void job_forget (struct ctx *ctx, struct job *job)
 
 struct lane *lane_find (struct ctx *ctx, const char *name)
 {
-    const char *parent;
-
     if (!name)
         name = "default";
-    if ((parent = json_string_value (json_object_get (ctx->parents, name))))
-        name = parent;
     for (size_t i = 0; i < ctx->nlanes; i++)
         if (!strcmp (ctx->lane[i].name, name))
             return &ctx->lane[i];

@@ -253,11 +253,8 @@ static int name_queues (struct options *o, json_t *queues)
     const char *name;
     json_t *value;
 
-    /* A virtual queue shares the one that it is part of. */
-    json_object_foreach (queues, name, value) {
-        if (!json_object_get (value, "parent"))
-            json_array_append_new (o->queues, json_string (name));
-    }
+    json_object_foreach (queues, name, value)
+        json_array_append_new (o->queues, json_string (name));
     if (json_array_size (o->queues) == 0)
         json_array_append_new (o->queues, json_string ("default"));
     return 0;

@@ -30,7 +30,7 @@ static const char *read_options (const char *table, const char *queues, const ch
 
 static void good (void **state)
 {
-    static const char queues[] = "{\"a\":{},\"b\":{},\"v\":{\"parent\":\"a\"}}";
+    static const char queues[] = "{\"a\":{},\"b\":{}}";
     struct queue_params p;
 
     assert_null (read_options (NULL, NULL, NULL, "default", &p));
@@ -53,7 +53,7 @@ static void good (void **state)
 /* What has no effect is not taken. */
 static void bad (void **state)
 {
-    static const char queues[] = "{\"a\":{},\"v\":{\"parent\":\"a\"}}";
+    static const char queues[] = "{\"a\":{}}";
     static const struct {
         const char *arg, *text;
     } rows[] = {
@@ -66,8 +66,6 @@ static void bad (void **state)
           "queue-policy-per-queue: Unknown queue (c)." },
         { "queue-policy-per-queue=a:easy c:easy",
           "queue-policy-per-queue: Unknown queue (c)." },
-        { "queue-policy-per-queue=v:easy",
-          "queue-policy-per-queue: Unknown queue (v)." },
         { "queue-params-per-queue=c:queue-depth=9",
           "queue-params-per-queue: Unknown queue (c)." },
         { "policy-params-per-queue=c:reservation-depth=9",

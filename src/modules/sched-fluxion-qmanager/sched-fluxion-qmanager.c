@@ -158,20 +158,6 @@ static int lanes_init (struct ctx *ctx, flux_error_t *error)
     return 0;
 }
 
-static int find_parents (struct ctx *ctx, json_t *queues)
-{
-    const char *name;
-    json_t *value, *parent;
-
-    if (!(ctx->parents = json_object ()))
-        return -1;
-    json_object_foreach (queues, name, value) {
-        if ((parent = json_object_get (value, "parent")))
-            json_object_set (ctx->parents, name, parent);
-    }
-    return 0;
-}
-
 static int read_options (struct ctx *ctx, int argc, char **argv)
 {
     const flux_conf_t *conf = flux_get_conf (ctx->h);
@@ -183,7 +169,7 @@ static int read_options (struct ctx *ctx, int argc, char **argv)
                                 &table, "queues", &queues);
     if (sched_policy_none (conf, "sched-fluxion-qmanager", &error) < 0
         || options_init (&ctx->opt, table, queues, argc, argv, &error) < 0
-        || find_parents (ctx, queues) < 0 || lanes_init (ctx, &error) < 0) {
+        || lanes_init (ctx, &error) < 0) {
         flux_log (ctx->h, LOG_ERR, "%s", error.text);
         errno = EINVAL;
         return -1;
@@ -239,7 +225,6 @@ static void ctx_fini (struct ctx *ctx)
     idmap_destroy (ctx->running);
     hashmap_destroy (ctx->shapes);
     flux_msglist_destroy (ctx->waiting);
-    json_decref (ctx->parents);
     json_decref (ctx->given_back);
     buf_fini (&ctx->scratch);
     options_fini (&ctx->opt);

@@ -22,11 +22,13 @@
 #define ROUNDS 20     /* and again, for what it has left */
 #define ROUNDS_ALONE 600
 #define STOP_TIMER "FLUX_SHELL_STOP_TIMER" /* s; then again so many, in a unit */
-#define ENDS_MAX 64 /* processes that are ended at once by the helper */
+#define ENDS_MAX 64   /* processes that are ended at once by the helper */
+#define END_TIME 10.  /* s that it may take for that */
+#define END_KILLED 2. /* s, and to end when it is killed */
 
 static struct {
     char **argv;
-    pid_t helper;
+    pid_t parent, helper;
     int status;     /* of it */
     bool ended;     /* it has */
     bool alone;     /* the broker is gone */
@@ -140,28 +142,34 @@ static char *children (void)
     return NULL;
 }
 
-/* As the user whose they are. */
-static void end_by_helper (char **pids, int count)
+/* As the user whose they are. False: the helper did not end, and is left. */
+static bool end_by_helper (char **pids, int count)
 {
     char *argv[3 + 1 + ENDS_MAX + 1] = { warden.argv[0], warden.argv[1], warden.argv[2],
                                          (char *)"--end" };
-    double until = clock_monotonic () + 10.;
+    double until = clock_monotonic () + END_TIME, left;
 
     memcpy (argv + 4, pids, count * sizeof (pids[0]));
     warden.helper = start (argv, false);
     warden.ended = warden.helper < 0;
-    while (!warden.ended) {
-        double left = until - clock_monotonic ();
-        if (left <= 0) {
-            kill (warden.helper, SIGKILL);
-            left = 1.;
-        }
+    while (!warden.ended && (left = until - clock_monotonic ()) > 0)
         wait_some ((int)(left * 1000) + 1);
-    }
+    if (!warden.ended)
+        kill (warden.helper, SIGKILL);
+    until += END_KILLED;
+    while (!warden.ended && (left = until - clock_monotonic ()) > 0)
+        wait_some ((int)(left * 1000) + 1);
+    if (warden.ended)
+        return true;
+    fprintf (stderr, "flux-shell: %s: process %d does not end, and cannot be killed\n",
+             argv[0], (int)warden.helper);
+    warden.ended = true; /* nothing is passed on to it */
+    return false;
 }
 
-/* A child is nobody else's number until it was waited for. */
-static void kill_children (char *list)
+/* A child is nobody else's number until it was waited for. False: who should end them does
+ * not end. */
+static bool kill_children (char *list)
 {
     char *pids[ENDS_MAX], *save;
     int count = 0;
@@ -172,8 +180,16 @@ static void kill_children (char *list)
             && count < ENDS_MAX)
             pids[count++] = s;
     }
-    if (count > 0)
-        end_by_helper (pids, count);
+    return count == 0 || end_by_helper (pids, count);
+}
+
+/* A helper that does not end what it should counts as many of the rounds: somebody may wait
+ * for this process. */
+static int stuck_rounds (void)
+{
+    int all = warden.alone ? ROUNDS_ALONE : ROUNDS;
+
+    return all / (getppid () == warden.parent ? 2 : 60);
 }
 
 static void sweep (void)
@@ -188,7 +204,8 @@ static void sweep (void)
             free (list);
             return;
         }
-        kill_children (list);
+        if (!kill_children (list))
+            i += stuck_rounds ();
         free (list);
         if ((list = children ()))
             wait_some (i == 0 ? ROUND_MS / 20 : ROUND_MS);
@@ -249,6 +266,7 @@ int warden_run (char *argv[])
     warden.argv = argv;
     warden.rounds = timer && atoi (timer) > 0 ? 2 * atoi (timer) : ROUNDS;
     unsetenv (STOP_TIMER);
+    warden.parent = getppid ();
     signal (SIGPIPE, SIG_IGN); /* there is more to do when nobody listens */
     if (keep_answer (argv[2]) < 0 || open_signals () < 0
         || prctl (PR_SET_CHILD_SUBREAPER, 1) < 0

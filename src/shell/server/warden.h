@@ -10,7 +10,9 @@
  * works without a broker: what the helper asks for, it asks SHELL --ask, which keeps the
  * first answer in memory of the warden's.
  *
- * Failures: what cannot be killed is named on standard error. An answer that cannot be kept
+ * Failures: what cannot be killed is named on standard error, and so is a helper that does not
+ * end what it should end (where its disk hangs), which is tried twice, or, where nobody waits
+ * for that any more, for some minutes. An answer that cannot be kept
  * is asked for again, which is said. */
 #ifndef SHELL_WARDEN_H
 #define SHELL_WARDEN_H

@@ -286,7 +286,22 @@ is 'and again' $guest guest flux run id -u
 succeeds 'one that runs while job-exec is loaded again' begin python3 stubborn
 owner flux module reload job-exec
 like 'it is lost, which is said' 'exception' owner flux job wait-event -t 60 "$id" exception
-ends 'one whose job-exec has gone' "$id"
+succeeds 'and ends' owner flux job wait-event -q -t 60 "$id" clean
+succeeds 'nothing of one whose job-exec has gone is left' until_true no_guest
+
+# A helper that does not end what it should, and cannot be killed either.
+succeeds 'a job with a shell that is stopped' begin python3 stubborn exit
+: >imp/hangs
+pkill -STOP -u $guest -f -- '--guest'
+guest flux cancel "$id"
+succeeds 'its helper hangs: it ends all the same' owner flux job wait-event -q -t 100 "$id" clean
+rm imp/hangs
+pgrep -f "^$DIR/imp/imp exec" | xargs -r kill -9
+pkill -KILL -u $guest
+like 'which is said' 'imp: process [0-9]+ does not end, and cannot be killed' cat start.err
+like 'and what is left' 'processes are left that cannot be killed: [0-9]' cat start.err
+is 'jobs run once more' $guest guest flux run id -u
+
 left () { # files of servers that are not there
     find "$DIR/open" /tmp -maxdepth 1 -name 'flux-shell-*' -user $guest 2>/dev/null
 }

@@ -361,11 +361,16 @@ static void line (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (runs),           cmocka_unit_test (ended_before),
-        cmocka_unit_test (says_nothing),   cmocka_unit_test (of_many),
-        cmocka_unit_test (guests),         cmocka_unit_test (moves_meanwhile),
-        cmocka_unit_test (is_not_asked),   cmocka_unit_test (is_not_started),
-        cmocka_unit_test (ended_long_after), cmocka_unit_test (line),
+        cmocka_unit_test (runs),
+        cmocka_unit_test (ended_before),
+        cmocka_unit_test (says_nothing),
+        cmocka_unit_test (of_many),
+        cmocka_unit_test (guests),
+        cmocka_unit_test (moves_meanwhile),
+        cmocka_unit_test (is_not_asked),
+        cmocka_unit_test (is_not_started),
+        cmocka_unit_test (ended_long_after),
+        cmocka_unit_test (line),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
