@@ -108,8 +108,23 @@ like 'pmi barrier: how long' ': completed pmi barrier on 2 tasks in [0-9.]*s[.]$
 fails 'pmi barrier: a task aborts' 1 'as it was told' flux run -n2 flux pmi barrier --test-abort=1
 fails 'pmi barrier: a task that is not there' 1 'there are 2 tasks' \
     flux run -n2 flux pmi barrier --test-abort=2
-fails 'pmi: no library' 1 'no library is loaded' flux pmi --libpmi-noflux barrier
-fails 'pmi: no library of Cray' 1 'no library is loaded' flux pmi --libpmi2-cray barrier
+for method in libpmi libpmi2; do
+    like "pmi: by $method" ': completed pmi exchange on 2 tasks in' \
+        flux run -n2 flux pmi --method=$method exchange
+    is "pmi: what $method knows" '0: 1
+1: 1' sh -c "flux run -n2 -l flux pmi --method=$method get --ranks=all flux.instance-level | sort"
+    fails "pmi: $method, and not Flux's" 1 'libpmi2?.so is that of Flux' \
+        flux run flux pmi --libpmi-noflux --method=$method:$FLUX_TEST_BUILD/src/libs/$method.so barrier
+    is "brokers by $method" "2 $method 2" sh -c "flux run -n2 flux broker \
+        -Sbroker.boot-method=$method sh -c 'echo \$(flux getattr size; flux getattr broker.boot-method
+        flux run -N2 hostname | wc -l)'"
+done
+fails 'pmi: a library that is none' 1 '/nosuch.so' flux pmi --method=libpmi:/nosuch.so barrier
+# Cray's library has values as base64, and nothing of Flux.
+like 'pmi: as if it were Cray'"'"'s' 'value=a2V5LjAuMA==$' sh -c \
+    'flux run flux pmi -v --libpmi2-cray --method=libpmi2 exchange 2>&1'
+fails 'pmi: nothing of Flux is there' 1 'get flux.instance-level: ' \
+    flux run flux pmi --libpmi2-cray --method=libpmi2 get flux.instance-level
 # python, env, version
 mkdir -p py/a py/b
 touch py/a/flux-python3.9 py/b/flux-python3.10 py/b/flux-python3.9 py/b/flux-python
