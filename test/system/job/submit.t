@@ -69,4 +69,6 @@ b' sh -c 'flux bulksubmit --quiet --watch echo {} ::: a b | sort'
 is 'many jobs: none is lost' "${MANY:-1000} COMPLETED" sh -c "
     flux submit --cc=1-${MANY:-1000} --wait --quiet --job-name=many true
     flux jobs -a -c0 --name=many --no-header -o '{status}' | sort | uniq -c | sed 's/^ *//'"
+like 'who reads ids has them before the jobs have ended' '^ƒ' sh -c \
+    'flux submit --wait --urgency=hold true 2>/dev/null | { read -r id; flux cancel "$id"; echo "$id"; }'
 finish
