@@ -2,12 +2,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <flux/pmi.h>
+#include <flux/pmi2.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <flux/pmi.h>
-#include <flux/pmi2.h>
 
 #include "base/encode.h"
 #include "base/error.h"
@@ -206,7 +206,8 @@ static int start1 (struct library *l, int *rank, int *size, flux_error_t *error)
         || (rc = l->value_max1 (&l->value_max)) != 0)
         return failed (error, "libpmi", rc);
     if (name_max < 1 || l->value_max < 1)
-        return error_fail (error, EPROTO, "pmi: libpmi has no room for names, or values");
+        return error_fail (error, EPROTO,
+                           "pmi: libpmi has no room for names, or values");
     if (!(l->name = calloc (1, (size_t)name_max + 1))
         || !(l->value = calloc (1, (size_t)l->value_max + 1)))
         return error_fail (error, ENOMEM, "out of memory");
@@ -225,7 +226,8 @@ static int put2 (void *impl, const char *key, const char *value, flux_error_t *e
 
     if (l->cray) {
         if (base64_encoded_size (len) > (size_t)l->value_max)
-            return error_fail (error, EMSGSIZE, "pmi: put %s: the value is too long", key);
+            return error_fail (error, EMSGSIZE, "pmi: put %s: the value is too long",
+                               key);
         base64_encode (l->value, value, len);
         value = l->value;
     }
@@ -261,7 +263,8 @@ static int get2 (void *impl, const char *key, char *value, size_t size,
         return error_fail (error, ENOENT, "pmi: there is no attribute %s", key);
     }
     if (l->cray && strncmp (key, "flux.", 5) == 0)
-        return error_fail (error, ENOENT, "pmi: get %s: Cray's library knows none", key);
+        return error_fail (error, ENOENT, "pmi: get %s: Cray's library knows none",
+                           key);
     rc = l->get2 (NULL, PMI2_ID_NULL, key, l->value, l->value_max, &len);
     if (rc != 0)
         return error_fail (error, ENOENT, "pmi: get %s failed with code %d", key, rc);

@@ -20,7 +20,8 @@
 bool pmi_library_is (const char *method);
 /* Without a path it is the one of FLUX_PMI_LIBRARY_PATH (RFC 13) with that name, or else
  * where the system has it. NULL with errno and *error; ENOENT: there is none. */
-struct pmi_client *pmi_library_open (const char *method, int flags, flux_error_t *error);
+struct pmi_client *pmi_library_open (const char *method, int flags,
+                                     flux_error_t *error);
 /* The same, and "simple" is by the environment. ENOENT also for other methods. */
 struct pmi_client *pmi_method_open (const char *method, int flags, flux_error_t *error);
 

@@ -1,11 +1,11 @@
 /* What a launcher's library may be, for library_test.c: both versions, one process. The
  * environment says which function fails (PMI_FAKE_FAIL) and how many processes there are
  * (PMI_FAKE_SIZE). */
+#include <flux/pmi.h>
+#include <flux/pmi2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <flux/pmi.h>
-#include <flux/pmi2.h>
 
 #define SHOWN __attribute__ ((visibility ("default")))
 
