@@ -243,10 +243,18 @@ until [ "$(flux resource list -s up -no '{nnodes}')" = 4 ]; do sleep 0.05; done
 flux resource list -no '{nnodes} {queue}' -s free
 flux resource list -no '{nnodes} {nodelist}' -s free -q debug
 flux queue list -no '{queuem}'
+id=$(flux submit --urgency=hold -q debug --requires=host:n[1-3] true)
+flux update "$id" queue=batch
+flux job info "$id" jobspec | jq -c .attributes.system.constraints
+flux job urgency "$id" default
+flux job wait-event "$id" clean >/dev/null
+flux jobs -no '{queue} {nodelist}' "$id"
 EOT
-is 'queues: a row each, one alone, the default is marked' '3 batch
+is 'queues: a row each, one alone, the default is marked; nodes follow the queue' '3 batch
 1 debug
 1 n3
 batch*
-debug' flux start -s4 --test-hosts='n[0-3]' --config-path=queues.toml sh queues.sh
+debug
+{"and":[{"hostlist":["n[1-3]"]},{"properties":["b"]}]}
+batch n1' flux start -s4 --test-hosts='n[0-3]' --config-path=queues.toml sh queues.sh
 finish

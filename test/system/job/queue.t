@@ -64,8 +64,8 @@ batch: Scheduling is stopped
 "queue":"batch"
 "duration":600
 '"'nosuch' is not a valid queue"'
-requested duration exceeds policy limit of 5m
-requested nnodes (2) exceeds policy limit of 1
+requested duration (6m) exceeds policy limit of 5m for queue debug
+requested nnodes (2) exceeds policy limit of 1 for queue debug
 clean
 debug: Job submission is disabled: for lunch
 job submission to debug is disabled: for lunch
