@@ -74,6 +74,12 @@ like 'status: the note names task, host and cause' \
     sh -c 'flux jobs -no "{exception.note}" $(flux job last)'
 fails 'status: an exit code' 7 '' flux run -n2 -o exit-on-error \
     sh -c 'test $FLUX_TASK_RANK = 1 && exit 7; sleep 300'
+fails 'status: exit-timeout, of the first' 9 'task 1 on .*exited with exit code 9, and others still run' \
+    flux run -n4 -o exit-timeout=0.1s sh -c 'test $FLUX_TASK_RANK = 1 && exit 9; sleep 300'
+fails 'status: exit-timeout, of the first, which is alone on its node' 9 'others still run' \
+    flux run -N4 -n4 -o exit-timeout=0.1s sh -c 'test $FLUX_TASK_RANK = 1 && exit 9; sleep 300'
+fails 'status: exit-timeout, by a signal' 139 'others still run' \
+    flux run -N4 -n4 -o exit-timeout=0.1s sh -c 'test $FLUX_TASK_RANK = 1 && kill -SEGV $$; sleep 300'
 is 'returncode: of one that cannot run, and of one cancelled before' '1 -128' sh -c '
     a=$(flux submit -n999 true); b=$(flux submit --urgency=hold true); flux cancel $b
     flux job wait-event $a clean >/dev/null; flux job wait-event $b clean >/dev/null
