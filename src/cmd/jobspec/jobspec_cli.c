@@ -45,6 +45,7 @@ int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result
         return 0;
     errno = 0;
     long n = strtol (s, &end, 10);
+    end += strspn (end, " \t\n"); /* as before it; a directive of lines ends with one */
     if (errno || end == s || *end || n > INT_MAX || n < INT_MIN)
         return error_invalid (error, "--%s=%s: not a whole number", name, s);
     if (n < min)

@@ -25,6 +25,8 @@ EOT
 is 'directives: triple quotes' '"multi\n  line\n"' sh -c \
     'flux batch --dry-run multi.sh | jq .attributes.system.foo.bar'
 printf '#!/bin/sh\nflux: -c=2 -n=1 # and a comment\nflux: --job-name="a b"\n' >bare.sh
+printf '#!/bin/sh\n#flux: """\n#flux: -n3\n#flux: """\ntrue\n' >lines.sh
+is 'directives: an option in triple quotes' 3 sh -c 'flux batch --dry-run lines.sh | jq ".resources[0].count"'
 is 'directives: no prefix, a comment, quotes' '2 "a b"' sh -c \
     'echo $(flux batch --dry-run bare.sh | jq ".resources[0].with[0].count, .attributes.system.job.name")'
 printf '#!/bin/sh\n#flux: -n1\ntrue\n##flux: -n2\n' >two.sh
@@ -114,6 +116,9 @@ printf '%s\n' output.limit=bogus output.limit=-1 nosuch nosuch.deep=1 exit-timeo
 xargs -I{} -P4 sh -c 'timeout 20 flux run -o {} true 2>"err.{}" && echo {}
     [ -s "err.{}" ] || echo {} without a word' <shell.options >odd
 is 'shell options: each that cannot be read is refused' '' sort odd
+
+is 'stage-in: an archive that is not there is told without blank lines' 3 sh -c \
+    'flux run -o stage-in.names=nosuch true 2>&1 | wc -l'
 
 # Standard error comes at once, and signals are for the job.
 mkfifo go.fifo

@@ -90,6 +90,25 @@ fails 'keygen: no directory' 1 '/nosuchdir/cert' flux keygen /nosuchdir/cert
 fails 'keygen: a quote in a value' 1 quotes flux keygen --meta='a=b"c' cert2
 [ ! -e cert2 ] && ok 'keygen: no file then' || not_ok 'keygen: a file'
 
+# flux job info without a key, and others that lack something
+id=$(flux submit true)
+fails 'job info: which keys there are' 1 'a key is needed: J, R, eventlog' flux job info "$id"
+fails 'job eventlog: no such job' 1 'job f999 not found$' flux job eventlog f999
+fails 'content load: nothing' 1 'no blobref' flux content load
+fails 'jobs: no such field of an instance' 1 'Unknown format field: instance.nosuch$' \
+    flux jobs -no '{instance.nosuch}'
+fails 'jobs: no such resources of an instance' 1 'Unknown format field: instance.resources.x.ncores$' \
+    flux jobs -no '{instance.resources.x.ncores}'
+fails 'overlay status --wait: no longer than --timeout' 1 '[-][-]wait=lost: Connection timed out$' \
+    flux overlay status --wait=lost --timeout=0.1s
+like 'ping -u: who, and then how long' '^0!kvs.ping pad=0 userid=[0-9]+ rolemask=0x5 seq=0 time=' \
+    flux ping -u -c1 kvs
+flux exec -r0 --bg --waitable sleep inf >bg
+is 'sproc: no label' "- R" sh -c "flux sproc ps -no '{label} {state}'"
+flux sproc kill 9 "$(sed 's/.*: //' bg)"
+flux submit --quiet --cc=1-3 --urgency=hold --job-name=ends true
+fails 'pkill: what has ended is not there' 1 '^$' sh -c 'flux pkill --wait ends 2>/dev/null; flux pkill ends'
+
 # pmi
 like 'pmi barrier' ': completed pmi barrier on 2 tasks$' flux run -n2 flux pmi barrier
 like 'pmi exchange' ': completed pmi exchange on 2 tasks in' \

@@ -26,7 +26,7 @@ flux queue disable -m 'for lunch' debug
 flux submit -q debug -t 1m true 2>&1 | sed 's/.*ERROR: //'
 flux queue start --quiet --all
 flux queue drain -t 30s
-flux queue list -no '{queue} {enabled} {started} {defaults.timelimit} {limits.timelimit}'
+flux queue list -no '{queue} {enabled} {started} {defaults.timelimit!F} {limits.timelimit!F}'
 EOF
     timeout 60 flux start -s2 -c named.toml sh named.sh >named.out 2>&1
     printf '[queues.a]\n[queues.b]\n' >two.toml
