@@ -103,9 +103,9 @@ fails 'overlay status --wait: no longer than --timeout' 1 '[-][-]wait=lost: Conn
     flux overlay status --wait=lost --timeout=0.1s
 like 'ping -u: who, and then how long' '^0!kvs.ping pad=0 userid=[0-9]+ rolemask=0x5 seq=0 time=' \
     flux ping -u -c1 kvs
-flux exec -r0 --bg --waitable sleep inf >bg
+flux exec -r0 --bg --waitable sleep inf >background
 is 'sproc: no label' "- R" sh -c "flux sproc ps -no '{label} {state}'"
-flux sproc kill 9 "$(sed 's/.*: //' bg)"
+flux sproc kill 9 "$(sed "s/.*: //" background)"
 flux submit --quiet --cc=1-3 --urgency=hold --job-name=ends true
 fails 'pkill: what has ended is not there' 1 '^$' sh -c 'flux pkill --wait ends 2>/dev/null; flux pkill ends'
 
