@@ -109,6 +109,11 @@ flux sproc kill 9 "$(sed "s/.*: //" background)"
 flux submit --quiet --cc=1-3 --urgency=hold --job-name=ends true
 fails 'pkill: what has ended is not there' 1 '^$' sh -c 'flux pkill --wait ends 2>/dev/null; flux pkill ends'
 
+is 'taskmap: the node of each task, of a map' '0: 0 1: 0 2: 1 3: 1' sh -c \
+    "echo \$(flux job taskmap --to=multiline '[[0,2,2,1]]')"
+is 'taskmap: and of a job' '0: 0 1: 1' sh -c \
+    'flux run -N2 true; echo $(flux job taskmap --to=multiline $(flux job last))'
+
 # pmi
 like 'pmi barrier' ': completed pmi barrier on 2 tasks$' flux run -n2 flux pmi barrier
 like 'pmi exchange' ': completed pmi exchange on 2 tasks in' \
