@@ -338,13 +338,6 @@ static void wait_status (struct tree *t, int rank, const char *want)
     flux_future_destroy (f);
 }
 
-static int verbosity (optparse_t *p)
-{
-    const char *s = optparse_get_str (p, "verbose", NULL);
-    int n = optparse_hasopt (p, "verbose");
-    return s && *s == 'v' ? n + 1 : s && *s ? atoi (s) : n;
-}
-
 static int cmd_status (optparse_t *p, int argc, char **argv)
 {
     flux_future_t *f;
@@ -356,7 +349,7 @@ static int cmd_status (optparse_t *p, int argc, char **argv)
     t.h = cmd_open ();
     t.hosts = get_hosts (t.h);
     t.count = hostlist_count (t.hosts);
-    t.verbose = verbosity (p);
+    t.verbose = cmd_verbosity (p);
     t.pretty = !optparse_hasopt (p, "no-pretty");
     t.ghost = !optparse_hasopt (p, "no-ghost");
     t.color = optparse_get_color (p, "color");

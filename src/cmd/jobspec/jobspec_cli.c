@@ -54,15 +54,6 @@ int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result
     return 0;
 }
 
-int jobspec_verbose (optparse_t *p)
-{
-    const char *s = optparse_get_str (p, "verbose", NULL);
-    int n = optparse_hasopt (p, "verbose");
-    if (s && *s == 'v')
-        return n + (int)strspn (s, "v");
-    return s && *s ? atoi (s) : n;
-}
-
 /* --- resources --- */
 
 static json_t *slot_json (const struct request *r, int count)
