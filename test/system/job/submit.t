@@ -18,6 +18,10 @@ is 'run: environment' bar flux run --env=FOO=bar sh -c 'echo $FOO'
 is 'run: removed from the environment' none \
     env FOO=x flux run --env=-FOO sh -c 'echo ${FOO:-none}'
 is 'run: cwd' / flux run --cwd=/ pwd
+mkdir -p below
+is 'run: cwd, from here' "$DIR/below" sh -c 'cd / && cd "$0" && flux run --cwd=below pwd' "$DIR"
+is 'run: cwd by a template' '{{tmpdir}}' sh -c \
+    'flux run --dry-run --cwd={{tmpdir}} true | jq -r .attributes.system.cwd'
 is 'run: task ranks' '0/3
 1/3
 2/3' sh -c "flux run -n3 sh -c 'echo \$FLUX_TASK_RANK/\$FLUX_JOB_SIZE' | sort"
