@@ -132,6 +132,23 @@ uint32_t cmd_userid (const char *name)
     return n;
 }
 
+int cmd_verbosity (optparse_t *p)
+{
+    int n = optparse_hasopt (p, "verbose");
+    const char *s = optparse_get_str (p, "verbose", NULL);
+    char *end;
+
+    if (!s || !*s)
+        return n;
+    if (s[strspn (s, "v")] == '\0')
+        return n + (int)strlen (s);
+    errno = 0;
+    long level = strtol (s, &end, 10);
+    if (errno || *end || level < 0 || level > 1000)
+        cmd_die ("ERROR: --verbose=%s: not a level", s);
+    return (int)level;
+}
+
 int cmd_add_states (const char *name, int *mask)
 {
     flux_job_state_t state;

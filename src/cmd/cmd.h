@@ -73,6 +73,9 @@ const char *cmd_username (uint32_t userid);
 /* "$USER", a number or "all" (FLUX_USERID_UNKNOWN); dies if unknown. */
 uint32_t cmd_userid (const char *name);
 
+/* How often -v was given, alone or as -vv, or the N of --verbose=N; dies if N is no number
+ * from 0. */
+int cmd_verbosity (optparse_t *p);
 /* Adds what --states names (a state, or pending, running, active) to the mask.
  * -1 with EINVAL if there is no such state. */
 int cmd_add_states (const char *name, int *mask);

@@ -280,10 +280,33 @@ static void others_have_exited (void **state)
     sh->running = 1;
     assert_string_equal (hear (), "");
     sh->exit_deadline = 1; /* long ago */
-    assert_non_null (strstr (hear (), "others still run after exit-timeout"));
+    assert_non_null (strstr (hear (), "a task has exited, and others still run after "
+                                      "exit-timeout\",\"failed\":0}"));
     assert_string_equal (hear (), "");
+    assert_false (sh->blamed);
     frame ('D', "");
     assert_true (sh->exit_deadline == 0);
+    end ();
+}
+
+/* What has failed here before is told with it, and stays the shell's status. */
+static void exit_timeout_tells_who_failed (void **state)
+{
+    struct task first = { .rank = 4, .status = 9 << 8, .exited = true };
+
+    begin ();
+    sh->running = 1;
+    sh->first_exit = &first;
+    sh->exit_timeout = 100;
+    shell_set_rc (sh, 9);
+    sh->exit_deadline = 1;
+    const char *told = hear ();
+    assert_non_null (strstr (told, "task 4 on "));
+    assert_non_null (strstr (told,
+                             "exited with exit code 9, and others still run after "
+                             "exit-timeout\",\"failed\":2304}"));
+    shell_set_rc (sh, 143);
+    assert_int_equal (sh->rc, 9);
     end ();
 }
 
@@ -467,6 +490,7 @@ int main (void)
         cmocka_unit_test (deadlines),
         cmocka_unit_test (at_its_end),
         cmocka_unit_test (others_have_exited),
+        cmocka_unit_test (exit_timeout_tells_who_failed),
         cmocka_unit_test (others_are_lost),
         cmocka_unit_test (it_expires),
         cmocka_unit_test (its_time_is_over),

@@ -177,14 +177,36 @@ void shell_log (struct shell *sh, int level, const char *fmt, ...)
     send_log (sh, level, text);
 }
 
+static void add_exception (struct buf *b, const char *type, int severity,
+                           const char *note)
+{
+    buf_adds (b, "{\"type\":");
+    add_text (b, type);
+    buf_printf (b, ",\"severity\":%d,\"note\":", severity);
+    add_text (b, note);
+}
+
 void shell_raise (struct shell *sh, const char *type, int severity, const char *note)
 {
     struct buf b = BUF_INIT;
-    buf_adds (&b, "{\"type\":");
-    add_text (&b, type);
-    buf_printf (&b, ",\"severity\":%d,\"note\":", severity);
-    add_text (&b, note);
+    add_exception (&b, type, severity, note);
     buf_addc (&b, '}');
+    shell_send (sh, 'x', &b);
+    buf_fini (&b);
+}
+
+/* exit-timeout: the tasks that have failed so far count, not those that are killed now. */
+static void raise_exit_timeout (struct shell *sh)
+{
+    struct buf b = BUF_INIT;
+    char note[320] = "a task has exited, and others still run after exit-timeout";
+
+    if (sh->first_exit)
+        shell_task_note (sh, sh->first_exit, note, sizeof (note),
+                         ", and others still run after exit-timeout");
+    sh->blamed = sh->rc != 0;
+    add_exception (&b, "exec", 0, note);
+    buf_printf (&b, ",\"failed\":%d}", sh->rc << 8);
     shell_send (sh, 'x', &b);
     buf_fini (&b);
 }
@@ -466,12 +488,9 @@ static void check_deadlines (struct shell *sh)
         return;
     shell_sysmon_look (sh);
     if (sh->exit_deadline > 0 && clock_monotonic () >= sh->exit_deadline) {
-        char note[128];
         sh->exit_deadline = 0;
         sh->exit_timeout = -1;
-        snprintf (note, sizeof (note),
-                  "a task has exited, and others still run after exit-timeout");
-        shell_raise (sh, "exec", 0, note);
+        raise_exit_timeout (sh);
     }
     if (sh->signal_deadline > 0 && clock_monotonic () >= sh->signal_deadline) {
         sh->signal_deadline = 0;

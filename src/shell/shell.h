@@ -126,12 +126,13 @@ struct shell {
     bool pty_interactive, pty_capture;
     bool broken; /* the reader has gone */
     bool exit_seen;
-    int rc;                 /* highest exit code */
-    bool blamed;            /* it is that of the task that made the others end */
-    double exit_timeout;    /* < 0: none */
-    double hold_until;      /* monotonic: frames wait for more; 0: not */
-    double exit_deadline;   /* monotonic; 0: not set */
-    double signal_deadline; /* monotonic; 0: not set */
+    const struct task *first_exit; /* of these tasks, or NULL */
+    int rc;                        /* highest exit code */
+    bool blamed;                   /* it is that of the task that made the others end */
+    double exit_timeout;           /* < 0: none */
+    double hold_until;             /* monotonic: frames wait for more; 0: not */
+    double exit_deadline;          /* monotonic; 0: not set */
+    double signal_deadline;        /* monotonic; 0: not set */
     int signal_num;
     double signal_left;
     double expires;   /* monotonic; 0: it does not */
@@ -278,6 +279,9 @@ void shell_tmpdir_remove_own (void);
 int shell_tasks_start (struct shell *sh);
 void shell_tasks_reap (struct shell *sh);
 /* As waitpid (2) has told. */
+/* How it has ended, and the rest behind it, for people. */
+void shell_task_note (const struct shell *sh, const struct task *t, char *note,
+                      size_t size, const char *rest);
 void shell_task_changed (struct shell *sh, struct task *t, int status);
 /* None runs, and nobody has their output open. False before they were started. */
 bool shell_tasks_ended (const struct shell *sh);

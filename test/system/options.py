@@ -8,13 +8,16 @@ A row is COMMAND (several: a,b), OPTION (-k,--name), HOW and WHAT:
   whole     the same, without a number of slots
   bulk      ARGS          bulksubmit --dry-run takes and prints them
   says      REGEX :: COMMAND      status 0, and a line of what it prints is like REGEX
+  always    REGEX :: COMMAND      the same, of an option that asks for what is so without
   differs   COMMAND :: COMMAND    both have status 0, and do not print the same
   alias     COMMAND       the help of both says the same of it: one command, two names
   same      COMMAND       one table of options in the code: as that command's row
   refused   REGEX :: COMMAND      another status than 0, and at most a line and a usage
 
 Parts: complete (the table has each option that --help of each command has, and no
-other, but for those that are refused), tests, and the others, that need an instance."""
+other, but for those that are refused), tests, and the others, that need an instance:
+tried, and weak (no row that says something says it also without its option; that one may
+wait for what never comes is as good, and takes a while)."""
 import json
 import os
 import re
@@ -155,7 +158,7 @@ def try_row(command, option, how, what):
         return None if ra == 0 and rb == 0 and a != b else f'{ra}: {a}{rb}: {b}'
     pattern, run = what.split(' :: ', 1)
     rc, out = sh(run)
-    if (rc == 0) != (how == 'says'):
+    if (rc == 0) == (how == 'refused'):
         return f'status {rc}: {out}'
     lines = out.splitlines() or ['']
     if how == 'refused' and len([x for x in lines if not x.lower().startswith('usage:')
@@ -182,6 +185,43 @@ def tried(table):
             [f'{r[1]}: {r[3]}\n{a}' for r, a in zip(group, answers) if a])
 
 
+# --- whether a row could fail ---
+
+def without(command, option, run):
+    """The line without the option and its argument, or itself."""
+    _, text = sh(f'flux {command} --help')
+    for name in option.split(','):
+        takes = re.search(rf'(?<![\w-]){name}[ =](?:[A-Z], --[\w-]+=)?[A-Z]', text) or (
+            not name.startswith('--')
+            and re.search(rf'(?<![\w-]){name}, --[\w-]+[ =][A-Z]', text))
+        value = r"""(?:"[^"]*"|'[^']*'|[^\s;)]+)"""
+        joined = f'={value}' if name.startswith('--') else f'=?{value}'
+        shapes = [joined, f' +{value}', ''] if takes else [joined if name.startswith('--') else '', '']
+        for shape in shapes:
+            line = re.sub(rf'(?<=\s){name}{shape}(?=[\s);|&]|$)', '', run)
+            if line != run:
+                return line
+    return run
+
+
+def weak(table):
+    rows = [r for r in table if r[2] == 'says']
+    bad = []
+    for command, option, _, what in rows:
+        pattern, run = what.split(' :: ', 1)
+        line = without(command, option, run)
+        if line == run:
+            bad.append(f'{command} {option}: the option is not in the line')
+            continue
+        try:
+            rc, out = sh(line, 8)
+        except subprocess.TimeoutExpired:
+            continue
+        if rc == 0 and any(re.search(pattern, x) for x in out.splitlines() or ['']):
+            bad.append(f'{command} {option}: the same without it: {line}')
+    say(f'{len(rows)} rows would fail without their options', bad)
+
+
 def say(name, bad):
     print(('not ok' if bad else 'ok') + ' - ' + name)
     for text in bad:
@@ -192,4 +232,4 @@ if __name__ == '__main__':
     sys.stdout.reconfigure(line_buffering=True)
     every = list(rows(sys.argv[1]))
     for part in sys.argv[2:]:
-        {'complete': complete, 'tests': tests, 'tried': tried}[part](every)
+        {'complete': complete, 'tests': tests, 'tried': tried, 'weak': weak}[part](every)

@@ -22,7 +22,7 @@
 #include "broker/overlay/address.h"
 #include "broker/overlay/overlay.h"
 #include "broker/routing/topology.h"
-#include "core/pmi/client.h"
+#include "core/pmi/library.h"
 
 static int set_quorum (struct broker *b, flux_error_t *error)
 {
@@ -356,13 +356,14 @@ static void set_mapping (struct broker *b, struct taskmap *map)
     free (s);
 }
 
-static int boot_pmi (struct broker *b, struct pmi_client *pmi, flux_error_t *error)
+static int boot_pmi (struct broker *b, struct pmi_client *pmi, const char *method,
+                     flux_error_t *error)
 {
     struct taskmap *map = NULL;
     const char *s;
     int rc = -1;
 
-    if (boot_set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), "simple", NULL,
+    if (boot_set_place (b, pmi_client_rank (pmi), pmi_client_size (pmi), method, NULL,
                         error)
         < 0)
         return -1;
@@ -382,7 +383,9 @@ static int boot_pmi (struct broker *b, struct pmi_client *pmi, flux_error_t *err
     return rc;
 }
 
-static int try_method (struct broker *b, const char *method, flux_error_t *error)
+/* asked: somebody has named the method. */
+static int try_method (struct broker *b, const char *method, bool asked,
+                       flux_error_t *error)
 {
     struct pmi_client *pmi;
     int rc;
@@ -391,14 +394,9 @@ static int try_method (struct broker *b, const char *method, flux_error_t *error
         return boot_single (b, error);
     if (strcmp (method, "config") == 0)
         return boot_config (b, error);
-    if (strcmp (method, "simple") != 0) {
-        errno = ENOENT;
-        error_text (error, "boot method '%s' is not available", method);
+    if (!(pmi = pmi_method_open (method, asked ? 0 : PMI_LIBRARY_TRY, error)))
         return -1;
-    }
-    if (!(pmi = pmi_client_open_env (error)))
-        return -1;
-    rc = boot_pmi (b, pmi, error);
+    rc = boot_pmi (b, pmi, method, error);
     if (rc < 0 && errno == ENOENT)
         errno = EIO; /* not "there is no PMI" */
     pmi_client_close (pmi);
@@ -409,7 +407,10 @@ int boot_run (struct broker *b, flux_error_t *error)
 {
     const char *method = attrs_val (b->attrs, "broker.boot-method");
     const char *env = getenv ("FLUX_PMI_CLIENT_METHODS");
-    char *methods = strdup (method ? method : env ? env : "config simple single");
+    bool asked = method || env;
+    char *methods = strdup (method ? method
+                            : env  ? env
+                                   : "config simple libpmi2 libpmi single");
     char *saveptr = NULL;
     int rc = -1;
 
@@ -419,7 +420,7 @@ int boot_run (struct broker *b, flux_error_t *error)
     error_text (error, "no boot method works");
     for (char *m = strtok_r (methods, " ,", &saveptr); m;
          m = strtok_r (NULL, " ,", &saveptr)) {
-        rc = try_method (b, m, error);
+        rc = try_method (b, m, asked, error);
         if (rc == 0 || errno != ENOENT)
             break;
     }

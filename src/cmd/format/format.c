@@ -315,6 +315,10 @@ void format_duration (char *buf, size_t len, double seconds)
     buf[0] = '\0';
     if (seconds < 0 || isnan (seconds))
         return;
+    if (isinf (seconds)) {
+        snprintf (buf, len, "inf");
+        return;
+    }
     /* Short times line up: three decimals, also where they are zero. */
     if (seconds < 10 && seconds != floor (seconds))
         snprintf (buf, len, "%.3fs", seconds);

@@ -207,6 +207,21 @@ static const char *resources_heading (const char *name)
     return NULL;
 }
 
+/* resources.{all,up,down,allocated,free}.{nnodes,ncores,ngpus} */
+static bool is_resources (const char *name)
+{
+    static const char *const of[] = { "all", "up", "down", "allocated", "free" };
+    static const char *const what[] = { "nnodes", "ncores", "ngpus" };
+    char known[64];
+
+    for (size_t i = 0; i < 15; i++) {
+        snprintf (known, sizeof (known), "resources.%s.%s", of[i / 3], what[i % 3]);
+        if (!strcmp (name, known))
+            return true;
+    }
+    return false;
+}
+
 static bool resolve (const char *name, struct format_field *field)
 {
     static const struct {
@@ -244,8 +259,7 @@ static bool resolve (const char *name, struct format_field *field)
         }
         return true;
     }
-    /* instance.resources.{all,up,down,allocated,free}.{nnodes,ncores,ngpus} */
-    if (!strncmp (name, "instance.", 9)) {
+    if (!strncmp (name, "instance.", 9) && is_resources (name + 9)) {
         *field = (struct format_field){ .id = NFIELDS - 1,
                                         .arg = name + 9,
                                         .heading = resources_heading (name + 9) };

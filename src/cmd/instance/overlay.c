@@ -6,8 +6,10 @@
 
 #include "value/fsd.h"
 
+#include <errno.h>
 #include <flux/hostlist.h>
 #include <flux/idset.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +76,7 @@ static struct optparse_option status_opts[] = {
       .key = 'w',
       .has_arg = 1,
       .arginfo = "STATUS",
-      .usage = "Wait until the subtree has this status" },
+      .usage = "Wait until the subtree has this status; with -t no longer than that" },
     OPTPARSE_TABLE_END,
 };
 
@@ -242,6 +244,11 @@ static const char *status_color (const char *status)
     return "\033[31m";
 }
 
+static bool is_down (const char *status)
+{
+    return !strcmp (status, "lost") || !strcmp (status, "offline");
+}
+
 static void print_node (struct tree *t, int rank, const char *prefix)
 {
     char since[32];
@@ -263,12 +270,9 @@ static void print_node (struct tree *t, int rank, const char *prefix)
         printf (" for %s", since);
     if (t->verbose > 1 && n->rtt_ms >= 0)
         printf (" (%.3f ms)", n->rtt_ms);
+    if (n->error && is_down (status))
+        printf (" %s", safe_lines (n->error));
     fputc ('\n', stdout);
-}
-
-static bool is_down (const char *status)
-{
-    return !strcmp (status, "lost") || !strcmp (status, "offline");
 }
 
 static void print_tree (struct tree *t, json_t *o, const char *prefix,
@@ -313,10 +317,16 @@ static void check_status_name (const char *s)
 /* The status changes when a broker comes or goes: broker.online tells. */
 static void wait_status (struct tree *t, int rank, const char *want)
 {
+    double timeout = optparse_get_duration (t->p, "timeout", 0);
+    double end = clock_monotonic () + timeout;
     check_status_name (want);
     flux_future_t *f = flux_rpc_pack (t->h, "groups.get", 0, FLUX_RPC_STREAMING,
                                       "{s:s}", "name", "broker.online");
     for (;;) {
+        double rest = fmax (0, end - clock_monotonic ());
+        if (f && timeout > 0 && flux_future_wait_for (f, rest) < 0
+            && errno == ETIMEDOUT)
+            cmd_die ("--wait=%s: %s", want, strerror (errno));
         if (!f || flux_rpc_get (f, NULL) < 0)
             cmd_die ("groups.get: %s", cmd_future_error (f));
         forget (t);
@@ -326,13 +336,6 @@ static void wait_status (struct tree *t, int rank, const char *want)
         flux_future_reset (f);
     }
     flux_future_destroy (f);
-}
-
-static int verbosity (optparse_t *p)
-{
-    const char *s = optparse_get_str (p, "verbose", NULL);
-    int n = optparse_hasopt (p, "verbose");
-    return s && *s == 'v' ? n + 1 : s && *s ? atoi (s) : n;
 }
 
 static int cmd_status (optparse_t *p, int argc, char **argv)
@@ -346,7 +349,7 @@ static int cmd_status (optparse_t *p, int argc, char **argv)
     t.h = cmd_open ();
     t.hosts = get_hosts (t.h);
     t.count = hostlist_count (t.hosts);
-    t.verbose = verbosity (p);
+    t.verbose = cmd_verbosity (p);
     t.pretty = !optparse_hasopt (p, "no-pretty");
     t.ghost = !optparse_hasopt (p, "no-ghost");
     t.color = optparse_get_color (p, "color");

@@ -90,12 +90,11 @@ static void print_response (struct ping *ping, flux_future_t *f)
         printf ("%u!", ping->local_rank);
     else
         printf ("%s!", ping->rank_text);
-    printf ("%s pad=%zu seq=%d time=%.3f ms (%s)", ping->topic,
-            ping->pad ? strlen (ping->pad) : 0, seq, (now () - t0) * 1000, route);
+    printf ("%s pad=%zu", ping->topic, ping->pad ? strlen (ping->pad) : 0);
     if (ping->userid)
         printf (" userid=%u rolemask=0x%x", (unsigned int)userid,
                 (unsigned int)rolemask);
-    fputc ('\n', stdout);
+    printf (" seq=%d time=%.3f ms (%s)\n", seq, (now () - t0) * 1000, route);
     output_flush ();
     ping->received++;
 }

@@ -3,7 +3,7 @@
 #include "cmd/output/output.h"
 
 #include "base/clock.h"
-#include "core/pmi/client.h"
+#include "core/pmi/library.h"
 
 #include <flux/idset.h>
 #include <stdio.h>
@@ -15,19 +15,17 @@ static struct optparse_option opts[] = {
     { .name = "method",
       .has_arg = 1,
       .arginfo = "NAME",
-      .usage = "simple: of the job; single: alone (default: what there is)" },
+      .usage = "simple: over a descriptor; libpmi[:PATH], libpmi2[:PATH]: by a "
+               "library; single: alone (default: the first that works)" },
     { .name = "verbose", .key = 'v', .usage = "Trace what is said" },
     { .name = "timeout",
       .key = 't',
       .has_arg = 1,
       .arginfo = "FSD",
       .usage = "End with status 142 after this time" },
-    { .name = "libpmi-noflux",
-      .flags = OPTPARSE_OPT_HIDDEN,
-      .usage = "Refused: no library is loaded" },
+    { .name = "libpmi-noflux", .usage = "A library that is Flux's own is none" },
     { .name = "libpmi2-cray",
-      .flags = OPTPARSE_OPT_HIDDEN,
-      .usage = "Refused: no library is loaded" },
+      .usage = "Go about libpmi2 as if it were Cray's: values as base64" },
     OPTPARSE_TABLE_END,
 };
 
@@ -38,30 +36,55 @@ struct pmi {
     const char *name;
 };
 
+/* NULL: alone. */
+static struct pmi_client *open_one (const char *method, int flags)
+{
+    flux_error_t error;
+    struct pmi_client *client;
+
+    if (strcmp (method, "single") == 0)
+        return NULL;
+    if (strcmp (method, "simple") != 0 && !pmi_library_is (method))
+        cmd_die ("method '%s' is unknown, expected simple, libpmi[:PATH], "
+                 "libpmi2[:PATH] or single",
+                 method);
+    if (!(client = pmi_method_open (method, flags, &error)))
+        cmd_die ("%s", errno == ENOENT && !pmi_library_is (method)
+                           ? "PMI_FD not found in environ"
+                           : error.text);
+    return client;
+}
+
+static struct pmi_client *open_first (int flags)
+{
+    static const char *const methods[] = { "simple", "libpmi2", "libpmi" };
+    struct pmi_client *client;
+    flux_error_t error;
+
+    for (size_t i = 0; i < sizeof (methods) / sizeof (*methods); i++) {
+        if ((client = pmi_method_open (methods[i], flags | PMI_LIBRARY_TRY, &error)))
+            return client;
+        if (errno != ENOENT)
+            cmd_die ("%s", error.text);
+    }
+    return NULL;
+}
+
 static void start (struct pmi *pmi, optparse_t *sub)
 {
     optparse_t *p = optparse_get_parent (sub);
     const char *method = optparse_get_str (p, "method", NULL);
     double timeout = optparse_get_duration (p, "timeout", 0);
-    flux_error_t error;
+    int flags = (optparse_hasopt (p, "libpmi-noflux") ? PMI_LIBRARY_NOFLUX : 0)
+                | (optparse_hasopt (p, "libpmi2-cray") ? PMI_LIBRARY_CRAY : 0);
 
     *pmi = (struct pmi){ .size = 1, .name = "0" };
-    if (optparse_hasopt (p, "libpmi-noflux") || optparse_hasopt (p, "libpmi2-cray"))
-        cmd_die ("--libpmi-noflux, --libpmi2-cray: no library is loaded: the methods "
-                 "are simple and single");
     if (timeout > 0)
         alarm (timeout < 1 ? 1 : (unsigned int)timeout);
-    if (method && strcmp (method, "simple") != 0 && strcmp (method, "single") != 0)
-        cmd_die ("method '%s' is unknown, expected simple or single", method);
-    if (method && strcmp (method, "single") == 0)
+    if (optparse_hasopt (p, "verbose"))
+        setenv ("FLUX_PMI_DEBUG", "1", 1);
+    if (!(pmi->client = method ? open_one (method, flags) : open_first (flags)))
         return;
-    if (!(pmi->client = pmi_client_open_env (&error))) {
-        if (errno != ENOENT || method)
-            cmd_die ("%s",
-                     errno == ENOENT ? "PMI_FD not found in environ" : error.text);
-        return;
-    }
-    pmi_client_trace (pmi->client, optparse_hasopt (p, "verbose"));
     pmi->rank = pmi_client_rank (pmi->client);
     pmi->size = pmi_client_size (pmi->client);
     pmi->name = pmi_client_kvsname (pmi->client);

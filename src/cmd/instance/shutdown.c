@@ -133,9 +133,9 @@ static int run (optparse_t *p, int argc, char **argv)
 {
     const char *s;
     int i = optparse_option_index (p);
-    int level = optparse_hasopt (p, "quiet")     ? LOG_WARNING
-                : optparse_hasopt (p, "verbose") ? LOG_DEBUG
-                                                 : LOG_INFO;
+    int level = optparse_hasopt (p, "quiet") ? LOG_WARNING
+                : cmd_verbosity (p) > 0      ? LOG_DEBUG
+                                             : LOG_INFO;
     if (argc - i > 1)
         optparse_fatal_usage (p, 1, NULL);
     if (i < argc)

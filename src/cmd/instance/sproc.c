@@ -178,6 +178,8 @@ static void row_fill (struct row *row, json_t *o)
         < 0)
         cmd_die ("ps: malformed response");
     row->attached = attached;
+    if (!*row->label)
+        row->label = "-";
     snprintf (row->statex, sizeof (row->statex), "%.1s%s", row->state,
               attached ? "+" : "");
     snprintf (row->flags, sizeof (row->flags), "%s%s%s", background ? "bg" : "",

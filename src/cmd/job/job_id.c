@@ -178,7 +178,7 @@ struct optparse_option job_taskmap_opts[] = {
     { .name = "to",
       .has_arg = 1,
       .arginfo = "FORMAT",
-      .usage = "raw, pmi, hosts or multiline" },
+      .usage = "raw, pmi, hosts, or multiline: the node of each task" },
     { .name = "taskids",
       .has_arg = 1,
       .arginfo = "NODEID",
@@ -279,25 +279,23 @@ static void print_idset (const char *prefix, const struct idset *ids)
     free (s);
 }
 
-static void print_hosts (struct taskmap *map, flux_jobid_t id, bool each_task)
+static void print_hosts (struct taskmap *map, flux_jobid_t id)
 {
     json_t *nodelist = nodelist_of_job (id);
 
-    if (each_task) {
-        for (int t = 0; t < taskmap_total_ntasks (map); t++) {
-            char *host = host_of (nodelist, taskmap_nodeid (map, t));
-            printf ("%d: %s\n", t, host);
-            free (host);
-        }
-    } else {
-        for (int n = 0; n < taskmap_nnodes (map); n++) {
-            char *host = host_of (nodelist, n), prefix[300];
-            snprintf (prefix, sizeof (prefix), "%s: ", host);
-            print_idset (prefix, taskmap_taskids (map, n));
-            free (host);
-        }
+    for (int n = 0; n < taskmap_nnodes (map); n++) {
+        char *host = host_of (nodelist, n), prefix[300];
+        snprintf (prefix, sizeof (prefix), "%s: ", host);
+        print_idset (prefix, taskmap_taskids (map, n));
+        free (host);
     }
     json_decref (nodelist);
+}
+
+static void print_each_task (struct taskmap *map)
+{
+    for (int t = 0; t < taskmap_total_ntasks (map); t++)
+        printf ("%d: %d\n", t, taskmap_nodeid (map, t));
 }
 
 static void print_map (struct taskmap *map, const char *to, bool is_job,
@@ -305,10 +303,14 @@ static void print_map (struct taskmap *map, const char *to, bool is_job,
 {
     int flags = 0;
 
-    if (to && (strcmp (to, "hosts") == 0 || strcmp (to, "multiline") == 0)) {
+    if (to && strcmp (to, "multiline") == 0) {
+        print_each_task (map);
+        return;
+    }
+    if (to && strcmp (to, "hosts") == 0) {
         if (!is_job)
             cmd_die ("--to=%s needs a job id", to);
-        print_hosts (map, id, *to == 'm');
+        print_hosts (map, id);
         return;
     }
     if (to && strcmp (to, "raw") == 0)

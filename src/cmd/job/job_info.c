@@ -40,14 +40,17 @@ static void die_lookup (flux_future_t *f, flux_jobid_t id, const char *key)
 
 int job_info (optparse_t *p, int argc, char **argv)
 {
-    int i = job_operands (p, argc, 2, 2);
+    int i = job_operands (p, argc, 1, 2);
     flux_jobid_t id = cmd_jobid (argv[i]);
-    const char *key = argv[i + 1], *value, *lookup_key = job_path (key);
+    const char *key = argv[i + 1], *value, *lookup_key = key ? job_path (key) : NULL;
     bool original = optparse_hasopt (p, "original");
     int flags = 0;
     json_t *o;
     char *s = NULL;
 
+    if (!key)
+        cmd_die ("a key is needed: J, R, eventlog, jobspec, guest.exec.eventlog, "
+                 "guest.input, guest.output, or another one of the job's directory");
     if (original && strcmp (key, "jobspec") == 0)
         lookup_key = "J";
     else if (!optparse_hasopt (p, "base")
@@ -174,7 +177,7 @@ int job_eventlog (optparse_t *p, int argc, char **argv)
     flux_future_t *f = lookup (id, path, 0);
     if (flux_rpc_get_unpack (f, "{s:s}", path, &text) < 0) {
         if (errno == ENOENT && strcmp (name, "eventlog") == 0)
-            cmd_die ("job %s id not found", argv[i]);
+            cmd_die ("job %s not found", argv[i]);
         if (errno == ENOENT)
             cmd_die ("eventlog path %s not found", path);
         die_lookup (f, id, name);
@@ -325,7 +328,7 @@ int job_wait_event (optparse_t *p, int argc, char **argv)
         cmd_die ("wait-event timeout on event '%s'", w.name);
     case ENOENT:
         if (strcmp (name, "eventlog") == 0)
-            cmd_die ("job %s id or eventlog not found", argv[i]);
+            cmd_die ("job %s not found, or it has no such eventlog", argv[i]);
         cmd_die ("eventlog path %s not found", job_path (name));
     default:
         cmd_die ("%s", cmd_future_error (f));

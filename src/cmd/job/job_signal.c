@@ -394,6 +394,8 @@ int job_purge (optparse_t *p, int argc, char **argv)
     int batch = optparse_get_int (p, "batch", 50);
     int count, total, purged = 0;
 
+    if (optparse_hasopt (p, "num-limit") && num < 0)
+        cmd_die ("--num-limit=%d: must be 0 or more", num);
     if (i < argc)
         return purge_ids (argc - i, argv + i, force);
     do {

@@ -550,6 +550,10 @@ static void prepare (struct listing *l, optparse_t *p)
                            l->color || recursive);
     if (recursive)
         json_array_append_new (l->attrs, json_string ("userid"));
+    if (optparse_hasopt (p, "level") && !recursive)
+        cmd_die ("ERROR: --level goes with --recursive");
+    if (optparse_get_int (p, "level", 0) < 0)
+        cmd_die ("ERROR: level must be >= 0");
     l->count = optparse_get_int (p, "count", 1000);
     l->width = optparse_get_int (p, "width", 0);
     if (l->width < 0)

@@ -4,6 +4,7 @@
 #include "cmd/format/jobs_fields.h"
 #include "cmd/format/jobs_filter.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <regex.h>
 #include <stdio.h>
@@ -258,9 +259,11 @@ const struct command cmd_pgrep = {
     .flags = CMD_USAGE2 | CMD_MIXED_ARGS,
 };
 
-/* All cancellations are in flight at once. */
-static int cancel_all (flux_t *h, const flux_jobid_t *ids, size_t count, bool wait)
+/* All cancellations are in flight at once. *canceled is then that of jobs that were there to
+ * be canceled: some may have ended since they were listed. */
+static int cancel_all (flux_t *h, const flux_jobid_t *ids, size_t *canceled, bool wait)
 {
+    size_t count = *canceled;
     int errors = 0;
     flux_future_t **f = calloc (count + 1, sizeof (*f));
     if (!f)
@@ -268,7 +271,9 @@ static int cancel_all (flux_t *h, const flux_jobid_t *ids, size_t count, bool wa
     for (size_t i = 0; i < count; i++)
         f[i] = flux_job_cancel (h, ids[i], NULL);
     for (size_t i = 0; i < count; i++) {
-        if (!f[i] || flux_rpc_get (f[i], NULL) < 0) {
+        if (f[i] && flux_rpc_get (f[i], NULL) < 0 && errno == ENOENT) {
+            (*canceled)--;
+        } else if (!f[i] || flux_rpc_get (f[i], NULL) < 0) {
             cmd_warn ("ERROR: %s: %s", cmd_f58 (ids[i]), cmd_future_error (f[i]));
             errors++;
         }
@@ -305,7 +310,7 @@ static int run_pkill (optparse_t *p, int argc, char **argv)
         if (count < max && matches (&e, job))
             ids[count++] = json_integer_value (json_object_get (job, "id"));
     }
-    int errors = cancel_all (h, ids, count, optparse_hasopt (p, "wait"));
+    int errors = cancel_all (h, ids, &count, optparse_hasopt (p, "wait"));
     if (count > 0)
         cmd_warn ("INFO: Canceled %zu job%s", count - errors,
                   count - errors == 1 ? "" : "s");

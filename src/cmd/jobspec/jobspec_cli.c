@@ -45,21 +45,13 @@ int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result
         return 0;
     errno = 0;
     long n = strtol (s, &end, 10);
+    end += strspn (end, " \t\n"); /* as before it; a directive of lines ends with one */
     if (errno || end == s || *end || n > INT_MAX || n < INT_MIN)
         return error_invalid (error, "--%s=%s: not a whole number", name, s);
     if (n < min)
         return error_invalid (error, "--%s=%s: must be at least %d", name, s, min);
     *result = n;
     return 0;
-}
-
-int jobspec_verbose (optparse_t *p)
-{
-    const char *s = optparse_get_str (p, "verbose", NULL);
-    int n = optparse_hasopt (p, "verbose");
-    if (s && *s == 'v')
-        return n + (int)strspn (s, "v");
-    return s && *s ? atoi (s) : n;
 }
 
 /* --- resources --- */
@@ -195,11 +187,13 @@ bool jobspec_env_has_cc (optparse_t *p)
 static int add_cwd (optparse_t *p, json_t *system, flux_error_t *error)
 {
     char buf[PATH_MAX];
-    const char *s = optparse_get_str (p, "cwd", NULL);
-    if (!s && !(s = getcwd (buf, sizeof (buf))))
+    const char *s = optparse_get_str (p, "cwd", "");
+    bool relative = *s != '/' && strncmp (s, "{{", 2) != 0;
+    if (relative && !getcwd (buf, sizeof (buf)))
         return error_invalid (error, "cannot find the working directory: %s",
                               strerror (errno));
-    json_t *o = json_string (s);
+    json_t *o = relative && *s ? json_sprintf ("%s/%s", buf, s)
+                               : json_string (relative ? buf : s);
     if (!o)
         return error_invalid (error, "working directory: not valid UTF-8");
     return json_object_set_new (system, "cwd", o);
@@ -446,7 +440,7 @@ static int add_conf (optparse_t *p, json_t *files, flux_error_t *error)
                 }
                 toml = text;
             }
-            o = toml[strspn (toml, " \t\n")] == '{' ? json_loads (toml, 0, NULL)
+            o = toml[strspn (toml, " \t\n")] == '{' ? json_loadb (toml, len, 0, NULL)
                                                     : toml_decode (toml, len, &te);
         }
         free (text);

@@ -28,8 +28,6 @@ json_t *jobspec_from_batch_options (optparse_t *p, const struct jobspec_batch *b
 /* --urgency and --flags. */
 int jobspec_urgency (optparse_t *p, int *urgency, flux_error_t *error);
 int jobspec_flags (optparse_t *p, int *flags, flux_error_t *error);
-/* How often -v was given: -vv is 2, --verbose=2 too. */
-int jobspec_verbose (optparse_t *p);
 /* A whole number of an option, at least min; dflt without it. */
 int jobspec_int (optparse_t *p, const char *name, int dflt, int min, int *result,
                  flux_error_t *error);

@@ -212,6 +212,13 @@ static int apply_file (struct rule_ctx *ctx, const char *path)
     char *s = file_read_all (path, &len);
     if (!s)
         return error_invalid (ctx->error, "--env-file: %s: %s", path, strerror (errno));
+    if (strlen (s) != len) {
+        free (s);
+        return error_invalid (ctx->error,
+                              "--env-file: %s: not text: it contains a NUL "
+                              "byte",
+                              path);
+    }
     ctx->depth++;
     int rc = apply_lines (ctx, s);
     ctx->depth--;

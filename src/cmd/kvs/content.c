@@ -84,16 +84,19 @@ static int cmd_load (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
     char line[256];
+    int count = argc - i;
 
     for (; i < argc; i++)
         load (p, argv[i]);
-    if (argc > optparse_option_index (p))
+    if (count > 0)
         return 0;
-    while (fgets (line, sizeof (line), stdin)) {
+    for (; fgets (line, sizeof (line), stdin); count += *line != '\0') {
         line[strcspn (line, "\n")] = '\0';
         if (*line)
             load (p, line);
     }
+    if (count == 0)
+        cmd_die ("no blobref, neither as an argument nor on standard input");
     return 0;
 }
 

@@ -55,6 +55,8 @@ static int output_width (optparse_t *p)
     const char *s;
     int width = optparse_get_int (p, "width", -1);
 
+    if (optparse_hasopt (p, "width") && width < 0)
+        cmd_die ("--width=%d: must be 0 (no limit) or more", width);
     if (width >= 0)
         return width;
     if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)

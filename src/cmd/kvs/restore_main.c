@@ -232,6 +232,8 @@ static void read_archive (struct restore *r)
     while ((rc = archive_read_next_header (r->ar, &e)) == ARCHIVE_OK
            || rc == ARCHIVE_WARN)
         read_entry (r, e);
+    if (rc == ARCHIVE_EOF && archive_format (r->ar) == ARCHIVE_FORMAT_EMPTY)
+        die (r->file, "is empty: no archive");
     if (rc != ARCHIVE_EOF || archive_read_close (r->ar) != ARCHIVE_OK)
         die (r->file, why (r));
     archive_read_free (r->ar);

@@ -213,7 +213,7 @@ static int run_batch (optparse_t *p, int argc, char **argv)
         puts (s);
     else {
         flux_jobid_t id = submit (q, cmd_open (), s, flux_job_submit);
-        if (jobspec_verbose (q) > 0)
+        if (cmd_verbosity (q) > 0)
             fprintf (stderr, "jobid: %s\n", cmd_f58 (id));
         if (!optparse_hasopt (q, "quiet"))
             puts (cmd_f58 (id));
@@ -267,7 +267,7 @@ static int run_alloc (optparse_t *p, int argc, char **argv)
     int i = optparse_option_index (p);
     json_t *o = plugins_batch_jobspec (p, &batch, argc - i, argv + i, &error);
     plugins_end ();
-    int verbose = jobspec_verbose (p);
+    int verbose = cmd_verbosity (p);
     bool quiet = optparse_hasopt (p, "quiet");
     bool bg = optparse_hasopt (p, "bg");
     bool interactive = !bg && isatty (STDIN_FILENO);

@@ -44,7 +44,7 @@ static int run (optparse_t *p, int argc, char **argv)
     flux_jobid_t id;
     int i = optparse_option_index (p);
     json_t *jobspec = plugins_task_jobspec (p, argc - i, argv + i, &error);
-    int verbose = jobspec_verbose (p);
+    int verbose = cmd_verbosity (p);
     if (!jobspec || jobspec_urgency (p, &urgency, &error) < 0
         || jobspec_flags (p, &flags, &error) < 0)
         cmd_die ("ERROR: %s", error.text);

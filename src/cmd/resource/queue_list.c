@@ -31,12 +31,12 @@ struct optparse_option queue_list_opts[] = {
 static const struct format_named named[] = {
     { "default", "Default flux queue list format string",
       "?:{queuem:<8.8}{color_enabled} {enabled:>2}{color_off} "
-      "{color_started}{started:>2}{color_off} {defaults.timelimit:>8} "
-      "{limits.timelimit:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} "
+      "{color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} "
+      "{limits.timelimit!F:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} "
       "{limits.range.ngpus:>10}" },
     { "policy", "Only what the configuration limits",
-      "?:{queuem:<8.8} {enabled:>2} {started:>2} {defaults.timelimit:>8} "
-      "{limits.timelimit:>8} {policy.range.nnodes:>10} {policy.range.ncores:>10} "
+      "?:{queuem:<8.8} {enabled:>2} {started:>2} {defaults.timelimit!F:>8} "
+      "{limits.timelimit!F:>8} {policy.range.nnodes:>10} {policy.range.ncores:>10} "
       "{policy.range.ngpus:>10}" },
     { "nodes", "Status, and all nodes, those that are up, down, allocated and free",
       "?:{queuem:<8.8} {enabled:>2} {started:>2} {nodes.all:>6} {nodes.up:>10} "
@@ -165,13 +165,8 @@ static void set_range (struct format_value *v, int min, int max)
 
 static void set_time (struct format_value *v, double t)
 {
-    if (isinf (t)) {
-        set_string (v, "inf");
-    } else {
-        static char buf[32];
-        fsd_format_digits (buf, sizeof (buf), t, 4);
-        set_string (v, buf);
-    }
+    v->type = FORMAT_FLOAT;
+    v->f = t;
 }
 
 static int at_most (int a, int b)

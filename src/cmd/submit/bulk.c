@@ -51,6 +51,10 @@ static int add_file (struct input_list *l, const char *path, const char *sep,
                                   : file_read_all (path, &len);
     if (!s)
         return error_invalid (error, "%s: %s", path, strerror (errno));
+    if (strlen (s) != len) {
+        free (s);
+        return error_invalid (error, "%s: not text: it contains a NUL byte", path);
+    }
     int rc = 0;
     if (sep && !strcmp (sep, "none")) {
         char *save;

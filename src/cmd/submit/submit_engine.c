@@ -103,8 +103,12 @@ static void print_ids (struct submit *s)
             continue;
         if (s->opt->verbose > 0)
             fprintf (log_stream (job->err, stderr), "jobid: %s\n", cmd_f58 (job->id));
-        if (!s->opt->quiet)
-            fprintf (log_stream (job->out, stdout), "%s\n", cmd_f58 (job->id));
+        if (s->opt->quiet)
+            continue;
+        FILE *out = log_stream (job->out, stdout);
+        fprintf (out, "%s\n", cmd_f58 (job->id));
+        if (wants_journal (s))
+            fflush (out); /* who reads it does not wait for the jobs */
     }
 }
 

@@ -52,7 +52,7 @@ void submit_options_get (struct submit_options *opt, optparse_t *p)
         .label = optparse_hasopt (p, "label-io"),
         .progress = optparse_hasopt (p, "progress"),
         .jps = optparse_hasopt (p, "jps"),
-        .verbose = jobspec_verbose (p),
+        .verbose = cmd_verbosity (p),
     };
     if (opt->jps && !opt->progress)
         cmd_die ("ERROR: --jps goes with --progress");

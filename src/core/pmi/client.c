@@ -13,6 +13,8 @@
 #include "core/pmi/wire.h"
 
 struct pmi_client {
+    const struct pmi_calls *calls; /* NULL: by the wire */
+    void *impl;
     int fd;
     bool own_fd;
     bool trace;
@@ -107,14 +109,20 @@ static int handshake (struct pmi_client *c, flux_error_t *error)
     return 0;
 }
 
+static bool is_possible (int rank, int size, flux_error_t *error)
+{
+    if (size >= 1 && rank >= 0 && rank < size)
+        return true;
+    error_fail (error, EINVAL, "pmi: rank %d of size %d is impossible", rank, size);
+    return false;
+}
+
 struct pmi_client *pmi_client_open (int fd, int rank, int size, flux_error_t *error)
 {
     struct pmi_client *c;
 
-    if (size < 1 || rank < 0 || rank >= size) {
-        error_fail (error, EINVAL, "pmi: rank %d of size %d is impossible", rank, size);
+    if (!is_possible (rank, size, error))
         return NULL;
-    }
     if (!(c = calloc (1, sizeof (*c)))) {
         error_fail (error, ENOMEM, "out of memory");
         return NULL;
@@ -129,6 +137,52 @@ struct pmi_client *pmi_client_open (int fd, int rank, int size, flux_error_t *er
     }
     return c;
 }
+
+/* ---- by calls ---- */
+
+struct pmi_client *pmi_client_create (const struct pmi_calls *calls, void *impl,
+                                      int rank, int size, const char *kvsname,
+                                      flux_error_t *error)
+{
+    struct pmi_client *c = NULL;
+
+    if (!is_possible (rank, size, error) || !(c = calloc (1, sizeof (*c)))) {
+        if (size >= 1 && rank >= 0 && rank < size)
+            error_fail (error, ENOMEM, "out of memory");
+        calls->close (impl);
+        return NULL;
+    }
+    c->calls = calls;
+    c->impl = impl;
+    c->fd = -1;
+    c->rank = rank;
+    c->size = size;
+    c->trace = getenv ("FLUX_PMI_DEBUG") != NULL;
+    snprintf (c->kvsname, sizeof (c->kvsname), "%s", kvsname);
+    return c;
+}
+
+/* What a call has answered, for who wants to see it. */
+__attribute__ ((format (printf, 3, 4))) static int called (struct pmi_client *c, int rc,
+                                                           const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    if (c->trace) {
+        char what[256];
+
+        va_start (ap, fmt);
+        vsnprintf (what, sizeof (what), fmt, ap);
+        va_end (ap);
+        fprintf (stderr, "%s[%d] %s: %s\n", c->calls->name, c->rank, what,
+                 rc < 0 ? strerror (saved_errno) : "success");
+    }
+    errno = saved_errno;
+    return rc;
+}
+
+/* ---- over a descriptor ---- */
 
 static int env_int (const char *name, int *val)
 {
@@ -168,6 +222,8 @@ void pmi_client_close (struct pmi_client *c)
     if (c) {
         if (c->own_fd)
             close (c->fd);
+        if (c->calls)
+            c->calls->close (c->impl);
         free (c);
     }
     errno = saved_errno;
@@ -188,16 +244,14 @@ const char *pmi_client_kvsname (const struct pmi_client *c)
     return c->kvsname;
 }
 
-void pmi_client_trace (struct pmi_client *c, int on)
-{
-    c->trace = on;
-}
-
 int pmi_client_put (struct pmi_client *c, const char *key, const char *value,
                     flux_error_t *error)
 {
     int rc;
 
+    if (c->calls)
+        return called (c, c->calls->put (c->impl, key, value, error), "put %s=%s", key,
+                       value);
     if (pmi_wire_check_key (key, c->keylen_max) < 0
         || pmi_wire_check_value (value, c->vallen_max) < 0)
         return error_fail (error, EINVAL, "pmi: put %s: key or value is not allowed",
@@ -215,6 +269,11 @@ const char *pmi_client_get (struct pmi_client *c, const char *key, flux_error_t 
 {
     int rc;
 
+    if (c->calls) {
+        rc = c->calls->get (c->impl, key, c->value, sizeof (c->value), error);
+        (void)called (c, rc, "get %s=%s", key, rc < 0 ? "" : c->value);
+        return rc < 0 ? NULL : c->value;
+    }
     if (pmi_wire_check_key (key, c->keylen_max) < 0)
         return error_null (error, EINVAL, "pmi: get %s: key is not allowed", key);
     if (exchange (c, "get_result", &rc, error, "cmd=get kvsname=%s key=%s\n",
@@ -238,6 +297,9 @@ static int ask_int (struct pmi_client *c, const char *what, const char *expect,
 {
     int rc;
 
+    if (c->calls)
+        return error_fail (error, ENOSYS, "pmi: %s is not asked of %s", what,
+                           c->calls->name);
     if (exchange (c, expect, &rc, error, "cmd=%s\n", what) < 0)
         return -1;
     if (rc != 0 || !pmi_wire_int (c->line, word, val))
@@ -259,6 +321,8 @@ int pmi_client_barrier (struct pmi_client *c, flux_error_t *error)
 {
     int rc;
 
+    if (c->calls)
+        return called (c, c->calls->barrier (c->impl, error), "barrier");
     if (exchange (c, "barrier_out", &rc, error, "cmd=barrier_in\n") < 0)
         return -1;
     if (rc != 0)
@@ -270,6 +334,8 @@ int pmi_client_finalize (struct pmi_client *c, flux_error_t *error)
 {
     int rc;
 
+    if (c->calls)
+        return called (c, c->calls->finalize (c->impl, error), "finalize");
     if (exchange (c, "finalize_ack", &rc, error, "cmd=finalize\n") < 0)
         return -1;
     return 0;
@@ -278,8 +344,12 @@ int pmi_client_finalize (struct pmi_client *c, flux_error_t *error)
 int pmi_client_abort (struct pmi_client *c, int exitcode, const char *msg)
 {
     char req[1024];
-    int n = snprintf (req, sizeof (req), "cmd=abort exitcode=%d error_msg=%.900s\n",
-                      exitcode, msg);
+    int n;
+
+    if (c->calls)
+        return c->calls->abort (c->impl, exitcode, msg);
+    n = snprintf (req, sizeof (req), "cmd=abort exitcode=%d error_msg=%.900s\n",
+                  exitcode, msg);
 
     /* the message is for people: one line of it is better than none */
     for (char *nl = req; (nl = strchr (nl, '\n')) && nl[1];)

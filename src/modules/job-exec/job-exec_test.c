@@ -201,6 +201,46 @@ static void lose (struct job *job, int rank)
     job_shell_lost (job, job_shell (job, rank), 9, "node-failure", "gone");
 }
 
+/* exit-timeout: the first task that failed counts, wherever it was, not those that are
+ * killed because of it. */
+static void test_failed_first (void **state)
+{
+    static const char timeout[] =
+        "{\"type\":\"exec\",\"severity\":0,\"note\":\"n\",\"failed\":%d}";
+    static const struct {
+        int wait_status, exited, failed; /* of a task, of its shell, where it is told */
+        const char *finish;
+    } t[] = {
+        { 512, 0, 0, "finish(512) " },   /* a task of another shell */
+        { 11, 0, 0, "finish(35584) " },  /* by a signal, as shells tell it */
+        { 0, 768, 0, "finish(768) " },   /* the first did not fail, a later one did */
+        { 0, 0, 1024, "finish(1024) " }, /* here */
+        { 512, 0, 1024, "finish(512) " },
+        { 0, 0, 0, "finish(36608) " },    /* nobody has failed before */
+        { -1, 0, 0, "finish(36608) " },   /* no number */
+        { 65536, 0, 0, "finish(36608) " } /* no wait status */
+    };
+
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        struct job *job = running_three (NULL);
+        char text[128];
+
+        snprintf (text, sizeof (text), "{\"context\":{\"rank\":0,\"wait_status\":%d}}",
+                  t[i].wait_status);
+        frame (job, 3, 't', text);
+        snprintf (text, sizeof (text), "%d", t[i].exited);
+        frame (job, 3, 'X', text);
+        snprintf (text, sizeof (text), timeout, t[i].failed);
+        frame (job, 1, 'x', text);
+        frame (job, 5, 't', "{\"context\":{\"rank\":2,\"wait_status\":15}}");
+        frame (job, 5, 'X', "36608");
+        frame (job, 1, 'X', "36608");
+        assert_non_null (strstr (trace.data, t[i].finish));
+        buf_reset (&trace);
+        job_destroy (job);
+    }
+}
+
 static void test_lost_critical (void **state)
 {
     struct job *job = running_three (NULL);
@@ -654,6 +694,7 @@ int main (void)
         cmocka_unit_test (test_timers),
         cmocka_unit_test (test_exit_is_no_number),
         cmocka_unit_test (test_two_shells),
+        cmocka_unit_test (test_failed_first),
         cmocka_unit_test (test_lost_critical),
         cmocka_unit_test (test_lost_not_critical),
         cmocka_unit_test (test_lost_with_its_server),

@@ -627,9 +627,28 @@ static void got_output (struct job *job, struct shell_ref *s, const char *text,
     }
 }
 
+/* What is told once killing has begun may be its doing. */
+static void see_failure (struct job *job, int status)
+{
+    if (!job->failed && !job->exception)
+        job->failed = status;
+}
+
+/* The wait status of a task as its shell would end: with 128 and the signal. */
+static int as_shells_tell (int status)
+{
+    return WIFSIGNALED (status) ? (128 + WTERMSIG (status)) << 8 : status;
+}
+
 static void got_exit (struct job *job, struct shell_ref *s, const char *text,
                       size_t len)
 {
+    struct span v;
+    int64_t status;
+
+    if (jsontext_find ((struct span){ text, len }, "context.wait_status", &v) == 0
+        && jsontext_int (v, &status) && status > 0 && status <= 0xffff)
+        see_failure (job, as_shells_tell (status));
     if (job->exit_seen)
         return;
     job->exit_seen = true;
@@ -711,12 +730,15 @@ static void got_exception (struct job *job, struct shell_ref *s, const char *tex
 {
     json_t *o = json_loadb (text, len, 0, NULL);
     const char *type, *note = "";
-    int severity, lost = 0;
+    int severity, lost = 0, failed = -1;
 
     if (o
-        && json_unpack (o, "{s:s s:i s?s s?b}", "type", &type, "severity", &severity,
-                        "note", &note, "lost", &lost)
+        && json_unpack (o, "{s:s s:i s?s s?b s?i}", "type", &type, "severity",
+                        &severity, "note", &note, "lost", &lost, "failed", &failed)
                == 0) {
+        if (failed > 0 && failed <= 0xffff && !job->failed)
+            job->failed = failed;
+        job->failed_counts |= failed >= 0 && !job->exception;
         s->lost |= lost;
         if (lost && !job_is_critical (job, s))
             severity = LOST_SEVERITY;
@@ -885,6 +907,8 @@ void job_finish (struct job *job, int status)
 /* Who made the others end counts, not how they ended. */
 static int final_status (const struct job *job)
 {
+    if (job->failed_counts && job->failed)
+        return job->failed;
     return job->culprit && job->culprit->status ? job->culprit->status : job->status;
 }
 
@@ -915,6 +939,7 @@ void job_shell_exited (struct job *job, struct shell_ref *s, int status)
     }
     if (status > job->status && !s->spared)
         job->status = status;
+    see_failure (job, status);
     if (job->shell_count > 1 && !s->eof_sent && s != &job->shells[0])
         say_eof (job, s);
     job_event (job, "shell-exit", "{\"rank\":%u,\"wait_status\":%d}", s->rank, status);

@@ -121,6 +121,8 @@ struct job {
     bool exit_seen;            /* a shell.task-exit is in the log */
     bool exception;            /* a fatal one was raised */
     struct shell_ref *culprit; /* by this shell, or NULL */
+    bool failed_counts;        /* not how tasks end that are killed from then on */
+    int failed;                /* wait status of the first task that has failed, or 0 */
     int status;
 
     struct buf start_line; /* shell.start, until all have started */

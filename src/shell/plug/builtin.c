@@ -73,6 +73,8 @@ static int run_command (char *const *argv, char **text)
     close (fd[1]);
     if (pid > 0) {
         *text = fd_read_all (fd[0], NULL);
+        for (size_t n = *text ? strlen (*text) : 0; n > 0 && (*text)[n - 1] == '\n';)
+            (*text)[--n] = '\0';
         while (waitpid (pid, &status, 0) < 0 && errno == EINTR)
             ;
     }

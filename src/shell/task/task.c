@@ -240,17 +240,23 @@ static void send_exit (struct shell *sh, struct task *t)
     buf_fini (&b);
 }
 
+void shell_task_note (const struct shell *sh, const struct task *t, char *note,
+                      size_t size, const char *rest)
+{
+    if (WIFSIGNALED (t->status))
+        snprintf (note, size, "task %d on %.100s: %s%s", t->rank, sh->host,
+                  strsignal (WTERMSIG (t->status)), rest);
+    else
+        snprintf (note, size, "task %d on %.100s: exited with exit code %d%s", t->rank,
+                  sh->host, WEXITSTATUS (t->status), rest);
+}
+
 /* exit-on-error: what happens to the others is because of this one. */
 static void blame (struct shell *sh, struct task *t)
 {
     char note[256];
-    size_t n = snprintf (note, sizeof (note), "task %d on %.100s: ", t->rank, sh->host);
 
-    if (WIFSIGNALED (t->status))
-        snprintf (note + n, sizeof (note) - n, "%s", strsignal (WTERMSIG (t->status)));
-    else
-        snprintf (note + n, sizeof (note) - n, "exited with exit code %d",
-                  WEXITSTATUS (t->status));
+    shell_task_note (sh, t, note, sizeof (note), "");
     sh->blamed = true;
     shell_raise (sh, "exec", 0, note);
 }
@@ -304,6 +310,7 @@ static void task_exited (struct shell *sh, struct task *t, int status)
         shell_log (sh, SHELL_DEBUG, "task %d: exited with status %d", t->rank, code);
     if (!sh->exit_seen) {
         sh->exit_seen = true;
+        sh->first_exit = t;
         send_exit (sh, t);
         if (sh->exit_timeout >= 0 && sh->exit_deadline == 0)
             sh->exit_deadline = clock_monotonic () + sh->exit_timeout;

@@ -75,5 +75,31 @@ fails 'dependency on no job' 1 '.' flux submit --dependency=afterok:ƒ999 true
 fails 'an unknown queue' 1 'nosuch' flux submit --queue=nosuch true
 fails 'more than there is' 1 'unsatisfiable|too large|alloc' flux run -n 100000 true
 fails 'cwd that is not there: a warning' 0 'WARN: .*/nosuch: No such file' flux run --cwd=/nosuch true
+# What is read as text, and is none; an archive that is none.
+printf 'A=1\0B=2\n' >nul
+: >empty
+fails 'env-file with a NUL' 1 '[-][-]env-file: nul: not text' flux submit --env-file=nul true
+fails 'inputs with a NUL' 1 'nul: not text' flux bulksubmit true :::: nul
+printf '{"a":1}\0x' >conf.nul
+fails 'conf with a NUL' 1 '[-][-]conf:' flux batch -n1 --conf=conf.nul --wrap true
+fails 'an empty file is no snapshot' 1 'empty: is empty' flux restore --key=x empty
+# Numbers of options that are none, or cannot be.
+while read -r line; do
+    # shellcheck disable=SC2086 # words are meant
+    fails "$line" 1 "[-][-](verbose|num-limit|width|level).*(not a level|must be|goes with)|level must be" flux $line
+done <<'EOL'
+run --verbose=x true
+submit --verbose=-1 true
+bulksubmit --verbose=1x true ::: a
+batch --verbose=nan -n1 --wrap true
+alloc --verbose={ -n1 true
+overlay status --verbose=x
+shutdown --verbose=x
+job purge --num-limit=-1
+kvs ls --width=-1
+kvs dir --width=-1
+jobs --level=1
+jobs -R --level=-1
+EOL
 is 'the instance still lives' 0 flux getattr rank
 finish

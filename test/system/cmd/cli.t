@@ -3,6 +3,7 @@
 
 fails 'unknown command' 1 \
     "^flux: \`nosuchcommand' is not a flux command.  See 'flux --help'$" flux nosuchcommand
+fails 'a shell is not for hands' 1 'started by its instance' flux shell 5
 fails 'unknown option of the driver' 2 'Usage: flux' flux --nosuch
 fails 'no command' 1 '^Usage: flux' flux
 like 'help is grouped' '^run and submit jobs$' flux --help

@@ -107,8 +107,8 @@ flux module load sched-simple
 
 is 'queue list: the default is marked, limits are those of the queue' 'batch* inf
 debug inf' flux queue list -no '{queuem} {limits.max.ncores}'
-is 'queue list: fields' 'batch enabled started 5m 1h 0-inf
-debug enabled started inf 2h 0-1' flux queue list -no \
+is 'queue list: fields' 'batch enabled started 300.0 3600.0 0-inf
+debug enabled started inf 7200.0 0-1' flux queue list -no \
     '{queue} {submission} {scheduling} {defaults.timelimit} {limits.timelimit} {policy.range.nnodes}'
 like 'queue list -o nodes' '^debug  .* 1 +1 +0 +0 +1$' flux queue list -o nodes
 like 'queue list -o policy' '0-inf +0-inf +0-inf$' flux queue list -o policy

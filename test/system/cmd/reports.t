@@ -25,6 +25,8 @@ EOT
 is 'directives: triple quotes' '"multi\n  line\n"' sh -c \
     'flux batch --dry-run multi.sh | jq .attributes.system.foo.bar'
 printf '#!/bin/sh\nflux: -c=2 -n=1 # and a comment\nflux: --job-name="a b"\n' >bare.sh
+printf '#!/bin/sh\n#flux: """\n#flux: -n3\n#flux: """\ntrue\n' >lines.sh
+is 'directives: an option in triple quotes' 3 sh -c 'flux batch --dry-run lines.sh | jq ".resources[0].count"'
 is 'directives: no prefix, a comment, quotes' '2 "a b"' sh -c \
     'echo $(flux batch --dry-run bare.sh | jq ".resources[0].with[0].count, .attributes.system.job.name")'
 printf '#!/bin/sh\n#flux: -n1\ntrue\n##flux: -n2\n' >two.sh
@@ -74,6 +76,12 @@ like 'status: the note names task, host and cause' \
     sh -c 'flux jobs -no "{exception.note}" $(flux job last)'
 fails 'status: an exit code' 7 '' flux run -n2 -o exit-on-error \
     sh -c 'test $FLUX_TASK_RANK = 1 && exit 7; sleep 300'
+fails 'status: exit-timeout, of the first' 9 'task 1 on .*exited with exit code 9, and others still run' \
+    flux run -n4 -o exit-timeout=0.1s sh -c 'test $FLUX_TASK_RANK = 1 && exit 9; sleep 300'
+fails 'status: exit-timeout, of the first, which is alone on its node' 9 'others still run' \
+    flux run -N4 -n4 -o exit-timeout=0.1s sh -c 'test $FLUX_TASK_RANK = 1 && exit 9; sleep 300'
+fails 'status: exit-timeout, by a signal' 139 'others still run' \
+    flux run -N4 -n4 -o exit-timeout=0.1s sh -c 'test $FLUX_TASK_RANK = 1 && kill -SEGV $$; sleep 300'
 is 'returncode: of one that cannot run, and of one cancelled before' '1 -128' sh -c '
     a=$(flux submit -n999 true); b=$(flux submit --urgency=hold true); flux cancel $b
     flux job wait-event $a clean >/dev/null; flux job wait-event $b clean >/dev/null
@@ -108,6 +116,9 @@ printf '%s\n' output.limit=bogus output.limit=-1 nosuch nosuch.deep=1 exit-timeo
 xargs -I{} -P4 sh -c 'timeout 20 flux run -o {} true 2>"err.{}" && echo {}
     [ -s "err.{}" ] || echo {} without a word' <shell.options >odd
 is 'shell options: each that cannot be read is refused' '' sort odd
+
+is 'stage-in: an archive that is not there is told without blank lines' 3 sh -c \
+    'flux run -o stage-in.names=nosuch true 2>&1 | wc -l'
 
 # Standard error comes at once, and signals are for the job.
 mkfifo go.fifo
@@ -243,10 +254,18 @@ until [ "$(flux resource list -s up -no '{nnodes}')" = 4 ]; do sleep 0.05; done
 flux resource list -no '{nnodes} {queue}' -s free
 flux resource list -no '{nnodes} {nodelist}' -s free -q debug
 flux queue list -no '{queuem}'
+id=$(flux submit --urgency=hold -q debug --requires=host:n[1-3] true)
+flux update "$id" queue=batch
+flux job info "$id" jobspec | jq -c .attributes.system.constraints
+flux job urgency "$id" default
+flux job wait-event "$id" clean >/dev/null
+flux jobs -no '{queue} {nodelist}' "$id"
 EOT
-is 'queues: a row each, one alone, the default is marked' '3 batch
+is 'queues: a row each, one alone, the default is marked; nodes follow the queue' '3 batch
 1 debug
 1 n3
 batch*
-debug' flux start -s4 --test-hosts='n[0-3]' --config-path=queues.toml sh queues.sh
+debug
+{"and":[{"hostlist":["n[1-3]"]},{"properties":["b"]}]}
+batch n1' flux start -s4 --test-hosts='n[0-3]' --config-path=queues.toml sh queues.sh
 finish

@@ -90,6 +90,30 @@ fails 'keygen: no directory' 1 '/nosuchdir/cert' flux keygen /nosuchdir/cert
 fails 'keygen: a quote in a value' 1 quotes flux keygen --meta='a=b"c' cert2
 [ ! -e cert2 ] && ok 'keygen: no file then' || not_ok 'keygen: a file'
 
+# flux job info without a key, and others that lack something
+id=$(flux submit true)
+fails 'job info: which keys there are' 1 'a key is needed: J, R, eventlog' flux job info "$id"
+fails 'job eventlog: no such job' 1 'job f999 not found$' flux job eventlog f999
+fails 'content load: nothing' 1 'no blobref' flux content load
+fails 'jobs: no such field of an instance' 1 'Unknown format field: instance.nosuch$' \
+    flux jobs -no '{instance.nosuch}'
+fails 'jobs: no such resources of an instance' 1 'Unknown format field: instance.resources.x.ncores$' \
+    flux jobs -no '{instance.resources.x.ncores}'
+fails 'overlay status --wait: no longer than --timeout' 1 '[-][-]wait=lost: Connection timed out$' \
+    flux overlay status --wait=lost --timeout=0.1s
+like 'ping -u: who, and then how long' '^0!kvs.ping pad=0 userid=[0-9]+ rolemask=0x5 seq=0 time=' \
+    flux ping -u -c1 kvs
+flux exec -r0 --bg --waitable sleep inf >background
+is 'sproc: no label' "- R" sh -c "flux sproc ps -no '{label} {state}'"
+flux sproc kill 9 "$(sed "s/.*: //" background)"
+flux submit --quiet --cc=1-3 --urgency=hold --job-name=ends true
+fails 'pkill: what has ended is not there' 1 '^$' sh -c 'flux pkill --wait ends 2>/dev/null; flux pkill ends'
+
+is 'taskmap: the node of each task, of a map' '0: 0 1: 0 2: 1 3: 1' sh -c \
+    "echo \$(flux job taskmap --to=multiline '[[0,2,2,1]]')"
+is 'taskmap: and of a job' '0: 0 1: 1' sh -c \
+    'flux run -N2 true; echo $(flux job taskmap --to=multiline $(flux job last))'
+
 # pmi
 like 'pmi barrier' ': completed pmi barrier on 2 tasks$' flux run -n2 flux pmi barrier
 like 'pmi exchange' ': completed pmi exchange on 2 tasks in' \
@@ -108,8 +132,23 @@ like 'pmi barrier: how long' ': completed pmi barrier on 2 tasks in [0-9.]*s[.]$
 fails 'pmi barrier: a task aborts' 1 'as it was told' flux run -n2 flux pmi barrier --test-abort=1
 fails 'pmi barrier: a task that is not there' 1 'there are 2 tasks' \
     flux run -n2 flux pmi barrier --test-abort=2
-fails 'pmi: no library' 1 'no library is loaded' flux pmi --libpmi-noflux barrier
-fails 'pmi: no library of Cray' 1 'no library is loaded' flux pmi --libpmi2-cray barrier
+for method in libpmi libpmi2; do
+    like "pmi: by $method" ': completed pmi exchange on 2 tasks in' \
+        flux run -n2 flux pmi --method=$method exchange
+    is "pmi: what $method knows" '0: 1
+1: 1' sh -c "flux run -n2 -l flux pmi --method=$method get --ranks=all flux.instance-level | sort"
+    fails "pmi: $method, and not Flux's" 1 'libpmi2?.so is that of Flux' \
+        flux run flux pmi --libpmi-noflux --method=$method:$FLUX_TEST_BUILD/src/libs/$method.so barrier
+    is "brokers by $method" "2 $method 2" sh -c "flux run -n2 flux broker \
+        -Sbroker.boot-method=$method sh -c 'echo \$(flux getattr size; flux getattr broker.boot-method
+        flux run -N2 hostname | wc -l)'"
+done
+fails 'pmi: a library that is none' 1 '/nosuch.so' flux pmi --method=libpmi:/nosuch.so barrier
+# Cray's library has values as base64, and nothing of Flux.
+like 'pmi: as if it were Cray'"'"'s' 'value=a2V5LjAuMA==$' sh -c \
+    'flux run flux pmi -v --libpmi2-cray --method=libpmi2 exchange 2>&1'
+fails 'pmi: nothing of Flux is there' 1 'get flux.instance-level: ' \
+    flux run flux pmi --libpmi2-cray --method=libpmi2 get flux.instance-level
 # python, env, version
 mkdir -p py/a py/b
 touch py/a/flux-python3.9 py/b/flux-python3.10 py/b/flux-python3.9 py/b/flux-python

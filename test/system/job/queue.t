@@ -26,7 +26,7 @@ flux queue disable -m 'for lunch' debug
 flux submit -q debug -t 1m true 2>&1 | sed 's/.*ERROR: //'
 flux queue start --quiet --all
 flux queue drain -t 30s
-flux queue list -no '{queue} {enabled} {started} {defaults.timelimit} {limits.timelimit}'
+flux queue list -no '{queue} {enabled} {started} {defaults.timelimit!F} {limits.timelimit!F}'
 EOF
     timeout 60 flux start -s2 -c named.toml sh named.sh >named.out 2>&1
     printf '[queues.a]\n[queues.b]\n' >two.toml
@@ -64,8 +64,8 @@ batch: Scheduling is stopped
 "queue":"batch"
 "duration":600
 '"'nosuch' is not a valid queue"'
-requested duration exceeds policy limit of 5m
-requested nnodes (2) exceeds policy limit of 1
+requested duration (6m) exceeds policy limit of 5m for queue debug
+requested nnodes (2) exceeds policy limit of 1 for queue debug
 clean
 debug: Job submission is disabled: for lunch
 job submission to debug is disabled: for lunch

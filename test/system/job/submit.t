@@ -18,6 +18,10 @@ is 'run: environment' bar flux run --env=FOO=bar sh -c 'echo $FOO'
 is 'run: removed from the environment' none \
     env FOO=x flux run --env=-FOO sh -c 'echo ${FOO:-none}'
 is 'run: cwd' / flux run --cwd=/ pwd
+mkdir -p below
+is 'run: cwd, from here' "$DIR/below" sh -c 'cd / && cd "$0" && flux run --cwd=below pwd' "$DIR"
+is 'run: cwd by a template' '{{tmpdir}}' sh -c \
+    'flux run --dry-run --cwd={{tmpdir}} true | jq -r .attributes.system.cwd'
 is 'run: task ranks' '0/3
 1/3
 2/3' sh -c "flux run -n3 sh -c 'echo \$FLUX_TASK_RANK/\$FLUX_JOB_SIZE' | sort"
@@ -69,4 +73,6 @@ b' sh -c 'flux bulksubmit --quiet --watch echo {} ::: a b | sort'
 is 'many jobs: none is lost' "${MANY:-1000} COMPLETED" sh -c "
     flux submit --cc=1-${MANY:-1000} --wait --quiet --job-name=many true
     flux jobs -a -c0 --name=many --no-header -o '{status}' | sort | uniq -c | sed 's/^ *//'"
+like 'who reads ids has them before the jobs have ended' '^ƒ' sh -c \
+    'flux submit --wait --urgency=hold true 2>/dev/null | { read -r id; flux cancel "$id"; echo "$id"; }'
 finish

@@ -51,7 +51,7 @@ wait $ping
 like 'RPC to a killed broker fails' 'No route to host' cat ping.out
 fails 'so do later ones' 1 'No route to host' flux ping --count=1 --rank=6 broker
 like 'the others answer' '^5!broker.ping' flux ping --count=1 --rank=5 broker
-like 'its parent says lost' lost sh -c 'flux overlay status'
+like 'its parent says lost, and why' 'lost lost connection' sh -c 'flux overlay status'
 like 'the tree above is degraded' degraded sh -c 'flux overlay status'
 like 'the log says so' 'broker lost: .* \(rank 6\)' sh -c \
     'flux dmesg; flux exec -r 2 flux dmesg'

@@ -67,4 +67,17 @@ is 'a job runs on both' '0
 fails 'the status of the program is passed on' 3 'Exited with exit code 3|exit code' \
     under -n2 --overcommit flux start sh -c 'exit 3'
 is 'a broker alone' 1 under -n1 flux start flux getattr size
+# Its own libraries, as where PMI is not spoken over a descriptor.
+for version in libpmi libpmi2; do
+    library=$(ldconfig -p | sed -n "s|.*=> \(.*/${version}[.]so[.]0\)$|\1|p" | head -n 1)
+    if [ -z "$library" ]; then
+        skip "brokers by Slurm's $version" "there is no $version.so.0"
+        continue
+    fi
+    is "brokers by Slurm's $version" '2 2' under --mpi=pmi2 -n2 --overcommit flux broker \
+        -Sbroker.boot-method=$version:$library sh -c \
+        "echo \$(flux getattr size; flux run -N2 hostname | wc -l)"
+    like "flux pmi by Slurm's $version" 'pmi exchange on 2 tasks' under --mpi=pmi2 -n2 --overcommit \
+        flux pmi --method=$version:$library exchange
+done
 finish

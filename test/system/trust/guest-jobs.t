@@ -68,6 +68,29 @@ fails 'the queue' 1 'permitted|owner|own jobs' as $one flux queue start
 fails 'purge' 1 'permitted|owner|own jobs' as $one flux job purge -f --num-limit=0
 fails "all users' jobs" 1 'permitted|owner|own jobs' as $one flux cancel --user=all --all
 
+# --- what is theirs is looked for, and meant, only with -A ---
+
+fails "pgrep: not theirs" 1 '' flux pgrep second
+is 'pgrep -A' "$second" flux pgrep -A second
+third=$(as $two flux submit --job-name=third true)
+fails "pkill: not theirs" 1 '' flux pkill third
+succeeds 'pkill -A' flux pkill -A third
+like 'it is canceled' 'type="cancel"' flux job wait-event "$third" exception
+
+# --- events that are private ---
+
+published () { # what $one, and then the owner, hears of two that are told again and again
+    as $one flux event sub -c2 news >heard &
+    until [ "$(wc -l <heard)" = 2 ]; do
+        flux event pub -p news.hidden '{}'
+        flux event pub news.shown '{}'
+    done
+    flux event sub -c1 news.hidden >hidden &
+    until [ -s hidden ]; do flux event pub -p news.hidden '{}'; done
+    cut -f1 heard hidden | xargs
+}
+is 'private events are for the owner' 'news.shown news.shown news.hidden' published
+
 # --- private ---
 
 succeeds 'jobs become private' flux config load private.toml

@@ -35,6 +35,7 @@ static void jobqueue_destroy (struct jobqueue *jq)
     free (jq->name);
     free (jq->disable_reason);
     free (jq->stop_reason);
+    json_decref (jq->requires);
     free (jq);
 }
 
@@ -182,7 +183,8 @@ static int parse_limits (json_t *policy, const char *where, struct job_limits *l
     return parse_size (json_object_get (size, "min"), path, &l->min, error);
 }
 
-static int set_queue (struct jobqueues *q, const char *name, struct job_limits limits)
+static int set_queue (struct jobqueues *q, const char *name, struct job_limits limits,
+                      json_t *requires)
 {
     struct jobqueue *jq = find (q, name);
 
@@ -193,6 +195,8 @@ static int set_queue (struct jobqueues *q, const char *name, struct job_limits l
     }
     jq->configured = true;
     jq->limits = limits;
+    json_decref (jq->requires);
+    jq->requires = json_array_size (requires) > 0 ? json_incref (requires) : NULL;
     return 0;
 }
 
@@ -319,13 +323,53 @@ int jobqueues_configure (struct jobqueues *q, json_t *queues, json_t *policy,
     json_object_foreach (queues, name, o) {
         struct job_limits l = general;
         parse_limits (json_object_get (o, "policy"), name, &l, error);
-        if (set_queue (q, name, l) < 0)
+        if (set_queue (q, name, l, json_object_get (o, "requires")) < 0)
             return -1;
     }
-    if (!q->named && set_queue (q, NULL, general) < 0)
+    if (!q->named && set_queue (q, NULL, general, NULL) < 0)
         return -1;
     sweep (q);
     return 0;
+}
+
+static json_t *term_of (json_t *requires)
+{
+    return json_pack ("{s:O}", "properties", requires);
+}
+
+/* What is left without the term that ingest has added, new: {} if that was all. NULL: it
+ * is not there. */
+static json_t *without_term (json_t *constraints, json_t *requires)
+{
+    json_t *and = json_object_get (constraints, "and");
+    json_t *term = term_of (requires), *rest = NULL;
+
+    if (json_equal (constraints, term))
+        rest = json_object ();
+    else if (json_object_size (constraints) == 1 && json_array_size (and) == 2
+             && json_equal (json_array_get (and, 1), term))
+        rest = json_incref (json_array_get (and, 0));
+    json_decref (term);
+    return rest;
+}
+
+json_t *jobqueue_move_constraints (const struct jobqueue *from,
+                                   const struct jobqueue *to, json_t *constraints)
+{
+    json_t *rest;
+
+    if (from == to || (!from->requires && !to->requires)
+        || (from->requires && json_equal (from->requires, to->requires)))
+        return NULL;
+    rest = from->requires ? without_term (constraints, from->requires)
+           : constraints  ? json_incref (constraints)
+                          : json_object ();
+    if (!rest || !to->requires)
+        return rest;
+    if (json_object_size (rest) > 0)
+        return json_pack ("{s:[o o]}", "and", rest, term_of (to->requires));
+    json_decref (rest);
+    return term_of (to->requires);
 }
 
 struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
@@ -344,18 +388,39 @@ struct jobqueue *jobqueues_lookup (struct jobqueues *q, const char *name,
     return NULL;
 }
 
-static int over (flux_error_t *error, const char *what, int asked, const char *side,
-                 int limit)
+static int over (const struct jobqueue *jq, const char *what, const char *asked,
+                 const char *side, const char *limit, flux_error_t *error)
 {
-    snprintf (error->text, sizeof (error->text),
-              "requested %s (%d) %s policy limit of %d", what, asked, side, limit);
-    errno = EINVAL;
-    return -1;
+    return error_invalid (error, "requested %s (%s) %s policy limit of %s%s%s", what,
+                          asked, side, limit, jq->name ? " for queue " : "",
+                          jq->name ? jq->name : "");
 }
 
-static int check_size (const struct job_limits *l, const struct job_facts *f,
+static int over_size (const struct jobqueue *jq, const char *what, int asked,
+                      const char *side, int limit, flux_error_t *error)
+{
+    char a[16], b[16];
+
+    snprintf (a, sizeof (a), "%d", asked);
+    snprintf (b, sizeof (b), "%d", limit);
+    return over (jq, what, a, side, b, error);
+}
+
+static int over_duration (const struct jobqueue *jq, double asked, flux_error_t *error)
+{
+    char a[32] = "unlimited", b[32];
+
+    if (asked > 0)
+        fsd_format_digits (a, sizeof (a), asked, 6);
+    fsd_format_digits (b, sizeof (b), jq->limits.duration, 4);
+    return over (jq, "duration", a, "exceeds", b, error);
+}
+
+static int check_size (const struct jobqueue *jq, const struct job_facts *f,
                        flux_error_t *error)
 {
+    const struct job_limits *l = &jq->limits;
+
     const struct {
         const char *name;
         int asked, max, min;
@@ -367,10 +432,11 @@ static int check_size (const struct job_limits *l, const struct job_facts *f,
 
     for (int i = 0; i < 3; i++) {
         if (items[i].max >= 0 && items[i].asked > items[i].max)
-            return over (error, items[i].name, items[i].asked, "exceeds", items[i].max);
+            return over_size (jq, items[i].name, items[i].asked, "exceeds",
+                              items[i].max, error);
         if (items[i].min >= 0 && items[i].asked < items[i].min)
-            return over (error, items[i].name, items[i].asked, "is below",
-                         items[i].min);
+            return over_size (jq, items[i].name, items[i].asked, "is below",
+                              items[i].min, error);
     }
     return 0;
 }
@@ -379,17 +445,11 @@ int jobqueue_check_limits (const struct jobqueues *q, const struct jobqueue *jq,
                            const struct job_facts *facts, flux_error_t *error)
 {
     double max = jq->limits.duration;
-    char text[32];
 
     if (max > 0 && !(q->off & OFF_LIMIT_DURATION)
-        && (facts->duration == 0 || facts->duration > max)) {
-        fsd_format_digits (text, sizeof (text), max, 4);
-        snprintf (error->text, sizeof (error->text),
-                  "requested duration exceeds policy limit of %s", text);
-        errno = EINVAL;
-        return -1;
-    }
-    return q->off & OFF_LIMIT_SIZE ? 0 : check_size (&jq->limits, facts, error);
+        && (facts->duration == 0 || facts->duration > max))
+        return over_duration (jq, facts->duration, error);
+    return q->off & OFF_LIMIT_SIZE ? 0 : check_size (jq, facts, error);
 }
 
 int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,

@@ -22,6 +22,7 @@ struct jobqueue {
     char *disable_reason;
     char *stop_reason;
     struct job_limits limits;
+    json_t *requires;    /* properties of its nodes, or NULL */
     struct heap waiting; /* jobs to be offered to the scheduler */
     unsigned int njobs;  /* active */
     unsigned int nrunning;
@@ -62,6 +63,10 @@ int jobqueue_check (struct jobqueues *q, struct jobqueue *jq,
 /* May a job that is in the queue be so? */
 int jobqueue_check_limits (const struct jobqueues *q, const struct jobqueue *jq,
                            const struct job_facts *facts, flux_error_t *error);
+/* The constraints of a job that leaves `from` for `to`, new: ingest has put what `from`
+ * requires behind its own. NULL: they stay as they are (they may be NULL). */
+json_t *jobqueue_move_constraints (const struct jobqueue *from,
+                                   const struct jobqueue *to, json_t *constraints);
 void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason,
                            bool nocheckpoint);
 void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,

@@ -673,7 +673,8 @@ static void queues (void **state)
     assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"c\"", text), -1);
     assert_string_equal (text, "'c' is not a valid queue");
     assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"b\"", text), -1);
-    assert_string_equal (text, "requested duration exceeds policy limit of 1h");
+    assert_string_equal (
+        text, "requested duration (unlimited) exceeds policy limit of 1h for queue b");
     assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"a\"", text), 0);
     turn (w);
     told (w, "alloc1 ");

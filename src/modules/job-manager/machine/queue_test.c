@@ -150,15 +150,15 @@ static const struct {
     { "{\"limits\":{\"duration\":\"1m\"}}",
       NULL,
       { 1, 1, 0, 60.001 },
-      "requested duration exceeds policy limit of 1m" },
+      "requested duration (1.00002m) exceeds policy limit of 1m" },
     { "{\"limits\":{\"duration\":\"1m\"}}",
       NULL,
       { 1, 1, 0, 0 }, /* for ever */
-      "requested duration exceeds policy limit of 1m" },
+      "requested duration (unlimited) exceeds policy limit of 1m" },
     { "{\"limits\":{\"duration\":90}}",
       NULL,
       { 1, 1, 0, 91 },
-      "requested duration exceeds policy limit of 1.5m" },
+      "requested duration (1.51667m) exceeds policy limit of 1.5m" },
     { "{\"limits\":{\"duration\":\"inf\"}}", NULL, { 1, 1, 0, 0 }, NULL },
     { "{\"limits\":{\"duration\":0}}", NULL, { 1, 1, 0, 0 }, NULL },
     /* what the queue says goes before; -1 lifts a limit */
@@ -169,7 +169,7 @@ static const struct {
     { "{\"limits\":{\"duration\":\"1h\"}}",
       "{\"limits\":{\"duration\":\"1m\"}}",
       { 1, 1, 0, 61 },
-      "requested duration exceeds policy limit of 1m" },
+      "requested duration (1.01667m) exceeds policy limit of 1m for queue a" },
     { "{\"limits\":{\"duration\":\"1m\"}}",
       "{\"limits\":{\"duration\":0}}",
       { 1, 1, 0, 0 },
@@ -181,7 +181,7 @@ static const struct {
     { "{\"limits\":{\"job-size\":{\"max\":{\"nnodes\":1,\"ncores\":8}}}}",
       "{\"limits\":{\"job-size\":{\"max\":{\"nnodes\":2}}}}",
       { 2, 9, 0, 0 },
-      "requested ncores (9) exceeds policy limit of 8" },
+      "requested ncores (9) exceeds policy limit of 8 for queue a" },
 };
 
 static void limits_of_jobs (void **state)
@@ -406,13 +406,86 @@ static void damaged (void **state)
     jobqueues_fini (&q);
 }
 
+/* JSON with simple quotes, new. */
+static json_t *of_text (const char *s)
+{
+    char text[256];
+    json_t *o;
+
+    snprintf (text, sizeof (text), "%s", s);
+    for (char *c = text; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    o = json_loads (text, 0, NULL);
+    assert_non_null (o);
+    return o;
+}
+
+/* --- A job leaves one queue for another --- */
+
+static void constraints_move (void **state)
+{
+    static const char queues[] =
+        "{\"free\":{},\"none\":{\"requires\":[]},\"p\":{\"requires\":[\"p\"]},"
+        "\"same\":{\"requires\":[\"p\"]},\"q\":{\"requires\":[\"q\",\"r\"]}}";
+    static const struct {
+        const char *from, *to, *before, *after; /* after NULL: as before */
+    } t[] = {
+        { "p", "q", "{'properties':['p']}", "{'properties':['q','r']}" },
+        { "q", "p", "{'properties':['q','r']}", "{'properties':['p']}" },
+        { "p", "free", "{'properties':['p']}", "{}" },
+        { "p", "none", "{'properties':['p']}", "{}" },
+        { "free", "p", NULL, "{'properties':['p']}" },
+        { "none", "p", "{}", "{'properties':['p']}" },
+        { "free", "none", NULL, NULL },
+        { "p", "p", "{'properties':['p']}", NULL },
+        { "p", "same", "{'properties':['p']}", NULL },
+        /* the job's own come first */
+        { "p", "q", "{'and':[{'ranks':['1']},{'properties':['p']}]}",
+          "{'and':[{'ranks':['1']},{'properties':['q','r']}]}" },
+        { "p", "free", "{'and':[{'ranks':['1']},{'properties':['p']}]}",
+          "{'ranks':['1']}" },
+        { "free", "p", "{'ranks':['1']}",
+          "{'and':[{'ranks':['1']},{'properties':['p']}]}" },
+        { "p", "free", "{'and':[{'properties':['p']},{'properties':['p']}]}",
+          "{'properties':['p']}" },
+        /* what is not there is not taken away, nor is something else */
+        { "p", "q", NULL, NULL },
+        { "p", "q", "{'properties':['x']}", NULL },
+        { "p", "q", "{'or':[{'ranks':['1']},{'properties':['p']}]}", NULL },
+        { "p", "q", "{'and':[{'properties':['p']},{'ranks':['1']}]}", NULL },
+        { "p", "q", "{'and':[{'ranks':['1']},{'hostlist':['a']},{'properties':['p']}]}",
+          NULL },
+    };
+    struct jobqueues q;
+    flux_error_t error;
+
+    assert_int_equal (jobqueues_init (&q), 0);
+    assert_int_equal (configure (&q, queues, NULL, &error), 0);
+    for (size_t i = 0; i < sizeof (t) / sizeof (t[0]); i++) {
+        json_t *before = t[i].before ? of_text (t[i].before) : NULL;
+        json_t *after =
+            jobqueue_move_constraints (jobqueues_lookup (&q, t[i].from, &error),
+                                       jobqueues_lookup (&q, t[i].to, &error), before);
+        json_t *want = t[i].after ? of_text (t[i].after) : NULL;
+
+        assert_int_equal (after == NULL, want == NULL);
+        assert_true (!want || json_equal (after, want));
+        json_decref (before);
+        json_decref (after);
+        json_decref (want);
+    }
+    jobqueues_fini (&q);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (bad_tables), cmocka_unit_test (limits_of_jobs),
-        cmocka_unit_test (need_size),  cmocka_unit_test (lookups),
-        cmocka_unit_test (with_jobs),  cmocka_unit_test (statuses),
-        cmocka_unit_test (saved),      cmocka_unit_test (damaged),
+        cmocka_unit_test (constraints_move), cmocka_unit_test (bad_tables),
+        cmocka_unit_test (limits_of_jobs),   cmocka_unit_test (need_size),
+        cmocka_unit_test (lookups),          cmocka_unit_test (with_jobs),
+        cmocka_unit_test (statuses),         cmocka_unit_test (saved),
+        cmocka_unit_test (damaged),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -171,6 +171,28 @@ static int validate_update (struct manager *m, struct job *job,
     return hook_call (m, job, &call) < 0 ? -1 : 0;
 }
 
+/* A job that changes its queue runs on the nodes of the other one. */
+static void add_constraints (struct manager *m, const struct job *job,
+                             struct update_plan *plan)
+{
+    static const char key[] = "attributes.system.constraints";
+    json_t *queue = json_object_get (plan->updates, "attributes.system.queue");
+    json_t *system =
+        json_object_get (json_object_get (plan->jobspec, "attributes"), "system");
+    struct jobqueue *to = NULL;
+    flux_error_t none; /* a queue that is not there is refused later */
+    json_t *constraints;
+
+    if (queue && job->jobqueue && !json_object_get (plan->updates, key))
+        to = jobqueues_lookup (&m->queues, json_string_value (queue), &none);
+    if (!to
+        || !(constraints = jobqueue_move_constraints (
+                 job->jobqueue, to, json_object_get (system, "constraints"))))
+        return;
+    json_object_set (system, "constraints", constraints);
+    json_object_set_new (plan->updates, key, constraints);
+}
+
 static int check_update (struct manager *m, struct job *job, struct update_plan *plan,
                          flux_error_t *error)
 {
@@ -188,6 +210,7 @@ static int check_update (struct manager *m, struct job *job, struct update_plan 
     plan->jobspec =
         with_updates (json_loadb (job->spec.text, job->spec.len, JSON_ALLOW_NUL, NULL),
                       plan->updates);
+    add_constraints (m, job, plan);
     return validated ? 0 : validate_update (m, job, plan, error);
 }
 
