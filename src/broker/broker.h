@@ -46,7 +46,8 @@ struct broker_hooks {
 struct broker {
     flux_reactor_t *reactor;
     struct attrs *attrs;
-    json_t *conf; /* object, never changed in place */
+    json_t *conf;       /* object, never changed in place */
+    json_t *conf_added; /* what of it no file of config.path has (--conf), or NULL */
     struct bootstrap
         *bootstrap; /* of conf at the start, until boot has used it, or NULL */
     struct topology *topo;

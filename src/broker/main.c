@@ -64,7 +64,7 @@ static int load_config (struct broker *b, optparse_t *p)
     flux_error_t error;
     const char *value;
 
-    if (!(b->conf = json_object ()))
+    if (!(b->conf = json_object ()) || !(b->conf_added = json_object ()))
         return die ("out of memory");
     if (path && *path) {
         if (config_load_path (b->conf, path, &error) < 0)
@@ -72,9 +72,11 @@ static int load_config (struct broker *b, optparse_t *p)
         attrs_put (b->attrs, "config.path", path, -1);
     }
     while ((value = optparse_getopt_next (p, "conf")))
-        if (config_load_value (b->conf, value, &error) < 0)
+        if (config_load_value (b->conf_added, value, &error) < 0)
             return die (error.text);
-    return 0;
+    return json_object_update_recursive (b->conf, b->conf_added) < 0
+               ? die ("out of memory")
+               : 0;
 }
 
 /* -S goes before it. */
@@ -291,6 +293,7 @@ static void finish (struct broker *b)
     attrs_destroy (b->attrs);
     bootstrap_destroy (b->bootstrap);
     json_decref (b->conf);
+    json_decref (b->conf_added);
     modlist_destroy (b->modlist);
     /* Modules that did not end must not see libraries end under them. */
     if (threads_left)

@@ -75,6 +75,21 @@ static void config_sync (struct broker *b, const flux_msg_t *event)
 
 /* ---- a change ---- */
 
+/* What was added at the start is not in the files, and stays. */
+static json_t *with_added (struct broker *b, json_t *take, flux_error_t *error)
+{
+    json_t *added = json_deep_copy (b->conf_added);
+
+    if (b->conf_added && (!added || json_object_update_recursive (take, added) < 0)) {
+        json_decref (take);
+        take = NULL;
+        errno = ENOMEM;
+        error_text (error, "out of memory");
+    }
+    json_decref (added);
+    return take;
+}
+
 static json_t *read_path (struct broker *b, flux_error_t *error)
 {
     const char *path = attrs_val (b->attrs, "config.path");
@@ -87,13 +102,14 @@ static json_t *read_path (struct broker *b, flux_error_t *error)
         return NULL;
     }
     if (!(conf = flux_conf_parse (path, error))
-        || flux_conf_unpack (conf, error, "O", &o) < 0) {
+        || flux_conf_unpack (conf, error, "o", &o) < 0) {
         flux_conf_decref (conf);
         errno = EINVAL;
         return NULL;
     }
+    o = json_deep_copy (o);
     flux_conf_decref (conf);
-    return o;
+    return with_added (b, o, error);
 }
 
 /* What the request wants it to be, new. */

@@ -168,13 +168,24 @@ static void from_a_file (void **state)
     modules_say (w, NULL);
     assert_string_equal (fake_answer (&w->f), "");
     is_now (w, "{\"t\":{\"a\":5}}");
+    /* what was added at the start goes before the file, and is not changed by it */
+    w->b.conf_added = json_pack ("{s:{s:i} s:{s:i}}", "t", "b", 6, "u", "a", 7);
+    for (int i = 0; i < 2; i++) {
+        fake_forget (&w->f);
+        fake_send (&w->f, "config.reload", NULL, 0, false, 1, FLUX_ROLE_OWNER);
+        modules_say (w, NULL);
+        assert_string_equal (fake_answer (&w->f), "");
+        is_now (w, "{\"t\":{\"a\":5,\"b\":6},\"u\":{\"a\":7}}");
+    }
+    json_decref (w->b.conf_added);
+    w->b.conf_added = NULL;
     assert_non_null (f = fopen (path, "w"));
     fputs ("[t\n", f);
     fclose (f);
     fake_forget (&w->f);
     fake_send (&w->f, "config.reload", NULL, 0, false, 1, FLUX_ROLE_OWNER);
     fake_expect (&w->f, "a.toml");
-    is_now (w, "{\"t\":{\"a\":5}}");
+    is_now (w, "{\"t\":{\"a\":5,\"b\":6},\"u\":{\"a\":7}}");
     unlink (path);
     rmdir (dir);
 }

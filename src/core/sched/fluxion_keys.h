@@ -6,6 +6,7 @@
 #include "base/json/keys.h"
 
 static const struct json_key fluxion_qmanager_keys[] = {
+    { "queues", JSON_KIND_STRING },
     { "queue-policy", JSON_KIND_STRING },
     { "queue-params", JSON_KIND_ANY },
     { "policy-params", JSON_KIND_ANY },

@@ -18,8 +18,6 @@ static int set (struct options *o, const char *key, json_t *value, flux_error_t 
                 return error_invalid (error, "%s: not of text", key);
             return json_object_set (o->all, key, value);
         }
-    if (!strcmp (key, "queues"))
-        return error_invalid (error, "queues: they are in the table [queues]");
     return error_invalid (error, "Unknown option (%.80s).", key);
 }
 
@@ -231,6 +229,32 @@ static int check_names (const struct options *o, const char *key, flux_error_t *
     return 0;
 }
 
+static bool is_listed (const char *list, const char *name)
+{
+    size_t len = strlen (name);
+
+    for (; *(list += strspn (list, " ")); list += strcspn (list, " "))
+        if (strcspn (list, " ") == len && !strncmp (list, name, len))
+            return true;
+    return false;
+}
+
+/* The list says again what the table [queues] has: all of them are scheduled. */
+static int check_list (const struct options *o, flux_error_t *error)
+{
+    const char *list = json_string_value (json_object_get (o->all, "queues"));
+    json_t *name;
+    size_t i;
+
+    if (!list)
+        return 0;
+    json_array_foreach (o->queues, i, name)
+        if (!is_listed (list, json_string_value (name)))
+            return error_invalid (error, "queues: %.60s is not among them",
+                                  json_string_value (name));
+    return check_names (o, "queues", error);
+}
+
 /* Each queue's options are to be read, and each that has some is to be there. */
 static int check (struct options *o, flux_error_t *error)
 {
@@ -245,7 +269,7 @@ static int check (struct options *o, flux_error_t *error)
     for (const struct json_key *k = fluxion_qmanager_keys; k->name; k++)
         if (strstr (k->name, "per-queue") && check_names (o, k->name, error) < 0)
             return -1;
-    return 0;
+    return check_list (o, error);
 }
 
 static int name_queues (struct options *o, json_t *queues)

@@ -48,6 +48,9 @@ static void good (void **state)
                                "default", &p));
     assert_int_equal (p.policy, QUEUE_HYBRID);
     assert_null (read_options (NULL, NULL, "queue-policy-per-queue=", "default", &p));
+    assert_null (
+        read_options ("{\"queues\":\" b  a\"}", "{\"a\":{},\"b\":{}}", NULL, NULL, &p));
+    assert_null (read_options (NULL, NULL, "queues=default", "default", &p));
 }
 
 /* What has no effect is not taken. */
@@ -72,7 +75,9 @@ static void bad (void **state)
           "policy-params-per-queue: Unknown queue (c)." },
         { "queue-params=queue-depth=0", "queue-params: queue-depth: no number" },
         { "queue-params=queue-depth", "queue-params: not KEY=VALUE: queue-depth" },
-        { "queues=a", "queues: they are in the table [queues]" },
+        { "queues=a b", "queues: Unknown queue (b)." },
+        { "queues=", "queues: a is not among them" },
+        { "queues=aa", "queues: a is not among them" },
     };
     struct queue_params p;
 
