@@ -62,8 +62,8 @@ limits () {
 is 'one exception for a time limit' 1 limits
 
 # SIGTERM is ignored: SIGKILL follows
-fails 'what another executor would do' 1 'service: job shells are started by job-exec itself' \
-    flux module reload job-exec service=sdexec
+fails 'what another executor would do' 1 'method: job shells are started by job-exec itself' \
+    flux module reload job-exec method=bgexec
 flux module reload job-exec kill-timeout=0.2s
 id=$(flux submit sh -c 'trap "" TERM; echo ready; while :; do sleep 0.2; done')
 flux job wait-event -W -t 30 -p output $id data >/dev/null
