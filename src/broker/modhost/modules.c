@@ -95,12 +95,28 @@ static void module_destroy (struct module *m)
 static void loaded_cb (struct broker *b, const char *name, int errnum,
                        const char *errstr, void *arg);
 
+/* A crowd of guests' requests does not keep the owner's waiting, nor what modules say to
+ * each other. That somebody has left comes behind what he has asked. */
+static bool may_wait (const flux_msg_t *msg)
+{
+    uint32_t rolemask;
+    int type;
+
+    if (flux_msg_get_type (msg, &type) < 0 || type != FLUX_MSGTYPE_REQUEST
+        || flux_msg_get_rolemask (msg, &rolemask) < 0)
+        return false;
+    return !(rolemask & FLUX_ROLE_OWNER) || router_is_disconnect (msg);
+}
+
 static int module_send (struct peer *p, flux_msg_t **msg)
 {
     struct module *m = p->arg;
 
     trace_message (m->b, m->name, "rx", *msg);
-    return m->proc ? modproc_send (m->proc, msg) : channel_send (m->end, msg);
+    if (m->proc)
+        return modproc_send (m->proc, msg);
+    return may_wait (*msg) ? channel_send_later (m->end, msg)
+                           : channel_send (m->end, msg);
 }
 
 static void load_done (struct module *m, int errnum, const char *errstr)
@@ -174,13 +190,22 @@ static flux_msg_t *next_message (struct module *m)
     return m->proc ? modproc_recv (m->proc) : channel_recv (m->end);
 }
 
+/* Of a crowd of answers half: more questions come meanwhile, and who takes those faster than
+ * these has more and more of them, and the owner's answer behind. */
+static size_t batch (struct module *m)
+{
+    size_t half = m->proc ? 0 : channel_recv_count (m->end) / 2;
+
+    return half > RECV_BATCH ? half : RECV_BATCH;
+}
+
 static void module_recv (void *arg)
 {
     struct module *m = arg;
+    size_t n = 0, max = batch (m);
     flux_msg_t *msg;
-    int n = 0;
 
-    while (!m->exited && n++ < RECV_BATCH && (msg = next_message (m))) {
+    while (!m->exited && n++ < max && (msg = next_message (m))) {
         struct flux_msg_cred cred;
 
         if (flux_msg_get_cred (msg, &cred) == 0) {
@@ -193,7 +218,7 @@ static void module_recv (void *arg)
         trace_message (m->b, m->name, "tx", msg);
         router_recv (m->b, &m->peer, msg);
     }
-    if (!m->exited && n > RECV_BATCH) {
+    if (!m->exited && n > max) {
         reactor_post (m->b->reactor, &m->recv_task);
         return;
     }

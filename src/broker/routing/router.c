@@ -306,7 +306,7 @@ static bool is_method (const flux_msg_t *msg, const char *method)
            && strcmp (topic + service_name_len (topic), method) == 0;
 }
 
-static bool is_disconnect (const flux_msg_t *msg)
+bool router_is_disconnect (const flux_msg_t *msg)
 {
     return is_method (msg, ".disconnect");
 }
@@ -316,7 +316,7 @@ bool router_may_refuse (const flux_msg_t *msg)
     int type = 0;
 
     (void)flux_msg_get_type (msg, &type);
-    return type == FLUX_MSGTYPE_REQUEST && !is_disconnect (msg)
+    return type == FLUX_MSGTYPE_REQUEST && !router_is_disconnect (msg)
            && !is_method (msg, ".shutdown");
 }
 
@@ -607,7 +607,7 @@ static void deliver (struct broker *b, struct peer *to, struct peer *from,
 {
     size_t count;
 
-    if (is_disconnect (msg))
+    if (router_is_disconnect (msg))
         inflight_disconnect (b->router->inflight, to->inflight, msg);
     count = to->inflight->to_count;
     if (!take_in (b, to, from, msg)) {
@@ -644,7 +644,7 @@ static int hold_back (struct broker *b, struct peer *from, flux_msg_t *msg)
 
     if (size < 0)
         return -1;
-    if (rt->held_bytes + size > rt->queue_max && !is_disconnect (msg)) {
+    if (rt->held_bytes + size > rt->queue_max && !router_is_disconnect (msg)) {
         errno = ENOBUFS;
         return -1;
     }
@@ -773,7 +773,7 @@ static void route_on (struct broker *b, struct peer *from, struct route r,
     bool awaited = false;
     struct peer *to = next_peer (b, from, r, msg, &awaited);
 
-    if (is_disconnect (msg))
+    if (router_is_disconnect (msg))
         tell_others (b, to ? to->inflight : NULL, msg);
     if (to)
         deliver (b, to, from, msg);
@@ -809,7 +809,7 @@ void router_request (struct broker *b, struct peer *from, flux_msg_t *msg)
         if (from->kind == PEER_CLIENT || from->kind == PEER_MODULE)
             remember_used (from, msg);
         /* The answers would wait as well. */
-        if (from->out_bytes > b->router->queue_max && !is_disconnect (msg)) {
+        if (from->out_bytes > b->router->queue_max && !router_is_disconnect (msg)) {
             refuse (b, msg, ENOBUFS, "too much waits for the one who asks");
             return;
         }

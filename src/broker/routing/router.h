@@ -70,6 +70,8 @@ void make_route_id (char id[ROUTE_ID_SIZE]);
 /* Whether a request is answered with an error if there is no room for it: that a client
  * has left, or that a module is to end, is said once, and nobody waits for an answer. */
 bool router_may_refuse (const flux_msg_t *msg);
+/* It tells a service that a sender has left (RFC 6). */
+bool router_is_disconnect (const flux_msg_t *msg);
 /* What was left for the end of the turn. True if there is more. The reactor calls it,
  * where there is one. */
 bool router_turn (struct broker *b);

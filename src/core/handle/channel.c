@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,10 +11,13 @@
 #include "core/message/message.h"
 #include "core/message/msgqueue.h"
 
+/* Messages that are received for one that may wait. */
+#define TURNS 4
+
 /* What waits for one end. The lock protects all of it. */
 struct inbox {
     pthread_mutex_t lock;
-    struct msgqueue queue;
+    struct msgqueue queue, later;
     bool armed;     /* the reader is about to sleep: wake it */
     bool signaled;  /* the eventfd was or is being written */
     bool peer_gone; /* nobody will send any more */
@@ -23,14 +27,18 @@ struct inbox {
 
 struct channel {
     struct inbox inbox[2];
+    /* Stands in `queue` where a disconnect was put into `later`. */
+    flux_msg_t *marker;
     int refs; /* atomic; open ends */
 };
 
 struct channel_end {
     struct channel *ch;
     struct inbox *in, *out;
-    struct msgqueue mine; /* taken out of in->queue, without a lock */
-    bool peer_gone;       /* as seen when `in` was looked at last */
+    struct msgqueue mine, mine_later; /* taken out of in->queue, without a lock */
+    int turns;                        /* messages of `mine` since one of mine_later */
+    size_t markers;                   /* received, of disconnects that were not */
+    bool peer_gone;                   /* as seen when `in` was looked at last */
 };
 
 static int inbox_init (struct inbox *in)
@@ -42,6 +50,7 @@ static int inbox_init (struct inbox *in)
 static void inbox_fini (struct inbox *in)
 {
     msgqueue_fini (&in->queue);
+    msgqueue_fini (&in->later);
     if (in->fd >= 0)
         close (in->fd);
     pthread_mutex_destroy (&in->lock);
@@ -53,6 +62,7 @@ static void channel_free (struct channel *ch)
 
     inbox_fini (&ch->inbox[0]);
     inbox_fini (&ch->inbox[1]);
+    flux_msg_decref (ch->marker);
     free (ch);
     errno = saved_errno;
 }
@@ -67,7 +77,8 @@ int channel_create (struct channel_end *ends[2])
         goto error;
     ch->inbox[0].fd = ch->inbox[1].fd = -1;
     ch->refs = 2;
-    if (inbox_init (&ch->inbox[0]) < 0 || inbox_init (&ch->inbox[1]) < 0) {
+    if (inbox_init (&ch->inbox[0]) < 0 || inbox_init (&ch->inbox[1]) < 0
+        || !(ch->marker = flux_msg_create (FLUX_MSGTYPE_CONTROL))) {
         channel_free (ch);
         ch = NULL;
         goto error;
@@ -107,26 +118,52 @@ void channel_shutdown (struct channel_end *end)
 void channel_close (struct channel_end *end)
 {
     int saved_errno = errno;
-    struct msgqueue left = { 0 };
+    struct msgqueue left, left_later;
 
     if (!end)
         return;
     pthread_mutex_lock (&end->in->lock);
     end->in->closed = true;
     left = end->in->queue;
-    end->in->queue = (struct msgqueue){ 0 };
+    left_later = end->in->later;
+    end->in->queue = end->in->later = (struct msgqueue){ 0 };
     pthread_mutex_unlock (&end->in->lock);
 
     channel_shutdown (end);
     msgqueue_fini (&left);
+    msgqueue_fini (&left_later);
     msgqueue_fini (&end->mine);
+    msgqueue_fini (&end->mine_later);
     if (__atomic_sub_fetch (&end->ch->refs, 1, __ATOMIC_ACQ_REL) == 0)
         channel_free (end->ch);
     free (end);
     errno = saved_errno;
 }
 
-int channel_send (struct channel_end *end, flux_msg_t **msg)
+static bool is_disconnect (const flux_msg_t *msg)
+{
+    const char *topic, *method;
+
+    return flux_msg_is_noresponse (msg) && flux_msg_get_topic (msg, &topic) == 0
+           && (method = strrchr (topic, '.')) && strcmp (method, ".disconnect") == 0;
+}
+
+static int push (struct channel *ch, struct inbox *out, flux_msg_t *msg, bool later)
+{
+    if (!later)
+        return msgqueue_push (&out->queue, msg);
+    if (msgqueue_push (&out->later, msg) < 0)
+        return -1;
+    if (!is_disconnect (msg)
+        || msgqueue_push (&out->queue, (flux_msg_t *)flux_msg_incref (ch->marker)) == 0)
+        return 0;
+    flux_msg_decref (ch->marker);
+    (void)msgqueue_take (&out->later, out->later.count - 1);
+    errno = ENOMEM;
+    return -1;
+}
+
+static int put (struct channel_end *end, flux_msg_t **msg, bool later)
 {
     struct inbox *out = end->out;
     bool armed = false;
@@ -136,7 +173,7 @@ int channel_send (struct channel_end *end, flux_msg_t **msg)
     if (out->closed) {
         errno = ECONNRESET;
         rc = -1;
-    } else if ((rc = msgqueue_push (&out->queue, *msg)) == 0 && out->armed) {
+    } else if ((rc = push (end->ch, out, *msg, later)) == 0 && out->armed) {
         armed = true;
         out->armed = false;
         out->signaled = true;
@@ -152,6 +189,16 @@ int channel_send (struct channel_end *end, flux_msg_t **msg)
     return 0;
 }
 
+int channel_send (struct channel_end *end, flux_msg_t **msg)
+{
+    return put (end, msg, false);
+}
+
+int channel_send_later (struct channel_end *end, flux_msg_t **msg)
+{
+    return put (end, msg, true);
+}
+
 /* Reset the eventfd, with the lock held. If the sender that is to write it
  * has not done so yet, the reader will wake up once for nothing. */
 static void clear_signal (struct inbox *in)
@@ -162,33 +209,76 @@ static void clear_signal (struct inbox *in)
         in->signaled = false;
 }
 
-/* Swap the empty private queue with the shared one. True if there is
- * something now; if not, arm when asked to. */
+/* An empty private queue for the shared one. */
+static void swap (struct msgqueue *mine, struct msgqueue *shared)
+{
+    struct msgqueue empty = *mine;
+
+    if (msgqueue_empty (mine) && !msgqueue_empty (shared)) {
+        *mine = *shared;
+        *shared = empty;
+    }
+}
+
+static bool has_some (const struct channel_end *end)
+{
+    return !msgqueue_empty (&end->mine) || !msgqueue_empty (&end->mine_later);
+}
+
+/* True if there is something now; if not, arm when asked to. */
 static bool fetch (struct channel_end *end, bool arm)
 {
     struct inbox *in = end->in;
-    struct msgqueue empty = end->mine;
 
     pthread_mutex_lock (&in->lock);
     end->peer_gone = in->peer_gone;
-    if (!msgqueue_empty (&in->queue)) {
-        end->mine = in->queue;
-        in->queue = empty;
-    } else if (arm && !in->peer_gone) {
+    swap (&end->mine, &in->queue);
+    swap (&end->mine_later, &in->later);
+    if (arm && !has_some (end) && !in->peer_gone) {
         clear_signal (in);
         in->armed = true;
     }
     pthread_mutex_unlock (&in->lock);
-    return !msgqueue_empty (&end->mine);
+    return has_some (end);
+}
+
+static void drop_markers (struct channel_end *end)
+{
+    while (msgqueue_at (&end->mine, 0) == end->ch->marker) {
+        flux_msg_decref (msgqueue_pop (&end->mine));
+        end->markers++;
+    }
+}
+
+/* Where `mine` is empty, all that was sent before what is in mine_later has been received. */
+static flux_msg_t *next (struct channel_end *end)
+{
+    flux_msg_t *later = msgqueue_at (&end->mine_later, 0);
+    bool leaves = later && is_disconnect (later);
+
+    if (!msgqueue_empty (&end->mine)
+        && (!later || end->turns < TURNS || (leaves && end->markers == 0))) {
+        end->turns++;
+        return msgqueue_pop (&end->mine);
+    }
+    end->turns = 0;
+    if (leaves)
+        end->markers--;
+    return msgqueue_pop (&end->mine_later);
 }
 
 flux_msg_t *channel_recv (struct channel_end *end)
 {
-    if (msgqueue_empty (&end->mine) && !fetch (end, false)) {
+    drop_markers (end);
+    if (msgqueue_empty (&end->mine)) {
+        (void)fetch (end, false);
+        drop_markers (end);
+    }
+    if (!has_some (end)) {
         errno = end->peer_gone ? ECONNRESET : EAGAIN;
         return NULL;
     }
-    return msgqueue_pop (&end->mine);
+    return next (end);
 }
 
 int channel_pollfd (struct channel_end *end)
@@ -198,7 +288,7 @@ int channel_pollfd (struct channel_end *end)
 
 int channel_pollevents (struct channel_end *end)
 {
-    if (!msgqueue_empty (&end->mine) || fetch (end, true))
+    if (has_some (end) || fetch (end, true))
         return FLUX_POLLIN | FLUX_POLLOUT;
     if (end->peer_gone)
         return FLUX_POLLIN | FLUX_POLLOUT | FLUX_POLLERR;
@@ -210,14 +300,14 @@ static size_t inbox_count (struct inbox *in)
     size_t count;
 
     pthread_mutex_lock (&in->lock);
-    count = in->queue.count;
+    count = in->queue.count + in->later.count;
     pthread_mutex_unlock (&in->lock);
     return count;
 }
 
 size_t channel_recv_count (struct channel_end *end)
 {
-    return inbox_count (end->in) + end->mine.count;
+    return inbox_count (end->in) + end->mine.count + end->mine_later.count;
 }
 
 size_t channel_send_count (struct channel_end *end)

@@ -27,6 +27,12 @@ void channel_close (struct channel_end *end);
  * ENOMEM the caller still owns it. */
 int channel_send (struct channel_end *end, flux_msg_t **msg);
 
+/* The same for what may wait in favour of what channel_send hands over: of a crowd of these
+ * messages one is received for some of those. Both kinds stay in order among themselves. A
+ * disconnect (RFC 6), which ends what was asked for by either, is received when all that was
+ * sent before it, of both kinds, has been. */
+int channel_send_later (struct channel_end *end, flux_msg_t **msg);
+
 /* The next message, owned by the caller; or NULL with errno EAGAIN, or
  * ECONNRESET when the other end is closed and the queue is empty. */
 flux_msg_t *channel_recv (struct channel_end *end);

@@ -372,6 +372,87 @@ static void encodes_what_leaves (void **state)
     channel_close (ends[1]);
 }
 
+static void put (struct channel_end *end, const char *topic, bool later)
+{
+    flux_msg_t *msg = flux_request_encode (topic, NULL);
+
+    if (strstr (topic, ".disconnect"))
+        flux_msg_set_noresponse (msg);
+    assert_int_equal (later ? channel_send_later (end, &msg) : channel_send (end, &msg),
+                      0);
+    assert_null (msg);
+}
+
+/* The topics of so many messages. */
+static const char *got (struct channel_end *end, int count)
+{
+    static char text[256];
+    const char *topic;
+    flux_msg_t *msg;
+
+    text[0] = '\0';
+    while (count-- > 0 && (msg = channel_recv (end))) {
+        assert_int_equal (flux_msg_get_topic (msg, &topic), 0);
+        strcat (strcat (text, *text ? " " : ""), topic);
+        flux_msg_decref (msg);
+    }
+    return text;
+}
+
+/* Of what may wait one is received for four others, whichever came first. */
+static void some_may_wait (void **state)
+{
+    struct channel_end *ends[2];
+
+    assert_int_equal (channel_create (ends), 0);
+    for (int i = 0; i < 3; i++)
+        put (ends[0], "g", true);
+    for (int i = 0; i < 10; i++)
+        put (ends[0], "o", false);
+    assert_int_equal (channel_recv_count (ends[1]), 13);
+    assert_string_equal (got (ends[1], 11), "o o o o g o o o o g o");
+    /* whoever comes now is before those that wait */
+    put (ends[0], "p", false);
+    put (ends[0], "h", true);
+    assert_string_equal (got (ends[1], 9), "o p g h");
+    assert_null (channel_recv (ends[1]));
+    assert_int_equal (errno, EAGAIN);
+    channel_close (ends[0]);
+    channel_close (ends[1]);
+}
+
+/* That somebody has left is said when all that he may have asked was received. */
+static void disconnects_come_last (void **state)
+{
+    struct channel_end *ends[2];
+
+    assert_int_equal (channel_create (ends), 0);
+    put (ends[0], "g", true);
+    for (int i = 0; i < 6; i++)
+        put (ends[0], "o", false);
+    put (ends[0], "g.disconnect", true);
+    put (ends[0], "o.disconnect", true);
+    put (ends[0], "p", false);
+    put (ends[0], "h", true);
+    assert_string_equal (got (ends[1], 99),
+                         "o o o o g o o p g.disconnect o.disconnect h");
+    /* alone, and between the fetches of the reader */
+    put (ends[0], "a.disconnect", true);
+    assert_true (channel_pollevents (ends[1]) & FLUX_POLLIN);
+    put (ends[0], "o", false);
+    put (ends[0], "b.disconnect", true);
+    assert_string_equal (got (ends[1], 1), "o");
+    put (ends[0], "q", false);
+    assert_string_equal (got (ends[1], 99), "q a.disconnect b.disconnect");
+    assert_false (channel_pollevents (ends[1]) & FLUX_POLLIN);
+    /* what is left goes with the channel */
+    put (ends[0], "o", false);
+    put (ends[0], "a.disconnect", true);
+    channel_close (ends[0]);
+    assert_string_equal (got (ends[1], 1), "o");
+    channel_close (ends[1]);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +465,8 @@ int main (void)
         cmocka_unit_test_setup_teardown (composite, setup, teardown),
         cmocka_unit_test_setup_teardown (chain, setup, teardown),
         cmocka_unit_test (end_is_seen),
+        cmocka_unit_test (some_may_wait),
+        cmocka_unit_test (disconnects_come_last),
         cmocka_unit_test (forgotten_future),
         cmocka_unit_test (encodes_what_leaves),
     };
