@@ -15,6 +15,16 @@ static struct optparse_option pub_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
+static void subscribe (flux_t *h, const char *topic)
+{
+    flux_future_t *f = flux_event_subscribe_ex (h, topic, 0);
+
+    if (!f || flux_future_get (f, NULL) < 0)
+        cmd_die ("subscribe%s%s: %s", *topic ? " " : "", topic,
+                 f ? flux_future_error_string (f) : strerror (errno));
+    flux_future_destroy (f);
+}
+
 /* Operands after the topic, joined by blanks; NULL if there are none. */
 static char *join (int argc, char **argv)
 {
@@ -69,8 +79,8 @@ static int cmd_pub (optparse_t *p, int argc, char **argv)
         check_json (payload);
     flux_t *h = cmd_open ();
     bool loopback = optparse_hasopt (p, "loopback");
-    if (loopback && flux_event_subscribe (h, topic) < 0)
-        cmd_die ("subscribe: %s", strerror (errno));
+    if (loopback)
+        subscribe (h, topic);
     flux_future_t *f =
         raw && payload
             ? flux_event_publish_raw (h, topic, flags, payload, strlen (payload))
@@ -120,12 +130,10 @@ static int cmd_sub (optparse_t *p, int argc, char **argv)
     flux_t *h = cmd_open ();
     if (count < 0)
         cmd_die ("--count must not be negative");
-    if (i == argc && flux_event_subscribe (h, "") < 0)
-        cmd_die ("subscribe: %s", strerror (errno));
-    for (; i < argc; i++) {
-        if (flux_event_subscribe (h, argv[i]) < 0)
-            cmd_die ("subscribe %s: %s", argv[i], strerror (errno));
-    }
+    if (i == argc)
+        subscribe (h, "");
+    for (; i < argc; i++)
+        subscribe (h, argv[i]);
     for (int n = 0; count == 0 || n < count; n++) {
         flux_msg_t *msg = flux_recv (h, FLUX_MATCH_EVENT, 0);
         if (!msg)

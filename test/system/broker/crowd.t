@@ -91,6 +91,8 @@ flux setattr broker.quota-matches 1000
 background greedy "$crowd" open testmod.hold 3000
 like 'is told' 'refused, 0 failed: user .* has his share of 1000 requests' \
     cat greedy.said
+fails 'who wants to hear events, too' 1 'subscribe x: user .* has his share of 1000 requests' \
+    flux event sub --count=1 x
 is 'others go on' 0 flux getattr rank
 exec 3>&-
 wait "$greedy_pid"
