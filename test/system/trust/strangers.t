@@ -26,8 +26,10 @@ def connect():
 
 
 def command():
-    """A command of 4 GB before any key was shown; 200 MB of it."""
+    """A command of 4 GB before any key was shown; 200 MB of it. Where the end comes with a
+    full window, nothing is said of it: no more is taken."""
     s = connect()
+    s.settimeout(10)
     s.sendall(b"\x06" + struct.pack(">Q", 4 << 30))
     try:
         for i in range(200):
@@ -72,7 +74,8 @@ END
 if [ "${1:-}" = inside ]; then
     FLUX_TEST_ACTIVE=1
     is 'a command that has no end is not kept' ended python3 strangers.py command
-    like 'which is said' 'overlay: turned away a connection to port [0-9]+ that no broker has made' flux dmesg
+    turned_away () { flux dmesg | grep -E 'overlay: turned away a connection to port [0-9]+ that no broker has made'; }
+    succeeds 'which is said' until_true turned_away
 
     mkfifo hold
     python3 strangers.py many <hold >many 2>&1 &
@@ -95,8 +98,9 @@ if [ "${1:-}" = inside ]; then
     succeeds 'another key is said' until_true refused
     exec 3>&-
     wait $keys
-    is 'not once for each' 1 sh -c "flux dmesg | grep -c 'another key'"
-    is 'nor are the connections' 1 sh -c "flux dmesg | grep -c 'turned away'"
+    # once a minute
+    succeeds 'not once for each' sh -c "[ \$(flux dmesg | grep -c 'another key') -lt 6 ]"
+    succeeds 'nor are the connections' sh -c "[ \$(flux dmesg | grep -c 'turned away') -lt 6 ]"
     is 'the brokers are there' 1 flux exec -r1 flux getattr rank
     echo $a1 >a1.pid
     finish
