@@ -38,6 +38,7 @@
  * of a large job is one frame. */
 #define CHILD_BUFFER_MAX (192 * 1024 * 1024)
 #define CHILDREN_END 1. /* s */
+#define SLICE 0.1       /* s of a turn in which frames are obeyed */
 #define RETRY_MS 100    /* when a shell waits for a descriptor or a process */
 
 struct child {
@@ -60,6 +61,7 @@ static struct {
     struct idmap *ids, *pids;
     struct source in_src, signal_src;
     int epoll_fd;
+    bool more;   /* frames in it that are still to be obeyed */
     bool ended;  /* nobody speaks to it any more */
     bool kept;   /* and then another may come */
     bool guest;  /* it is not the owner's */
@@ -533,18 +535,17 @@ static void signal_ready (struct shell *sh, struct source *src, int revents)
     reap ();
 }
 
-static bool read_frames (void)
+/* A machine that has much to do starts few shells in a turn: what the others say is heard
+ * meanwhile. */
+static bool route_frames (void)
 {
-    static char tmp[65536];
+    const double end = clock_monotonic () + SLICE;
     struct frame f;
     int rc;
 
-    ssize_t n = read (server.in_src.fd, tmp, sizeof (tmp));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return true;
-    if (n <= 0 || frame_reader_add (&server.in, tmp, n) < 0)
-        return false;
-    while ((rc = frame_reader_next (&server.in, &f)) != 0) {
+    server.more = false;
+    while (!server.more && (rc = frame_reader_next (&server.in, &f)) != 0) {
+        server.more = clock_monotonic () >= end;
         if (rc > 0) {
             route (&f);
             continue;
@@ -557,6 +558,20 @@ static bool read_frames (void)
     }
     frame_reader_compact (&server.in);
     return true;
+}
+
+static bool read_frames (void)
+{
+    static char tmp[65536];
+
+    if (server.more)
+        return route_frames ();
+    ssize_t n = read (server.in_src.fd, tmp, sizeof (tmp));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    if (n <= 0 || frame_reader_add (&server.in, tmp, n) < 0)
+        return false;
+    return route_frames ();
 }
 
 static void frames_ready (struct shell *sh, struct source *src, int revents)
@@ -605,6 +620,7 @@ static void kill_job (uint64_t id)
 static void change_input (int fd)
 {
     frame_reader_fini (&server.in);
+    server.more = false;
     if (server.in_src.fd >= 0) {
         epoll_ctl (server.epoll_fd, EPOLL_CTL_DEL, server.in_src.fd, NULL);
         close (server.in_src.fd);
@@ -655,12 +671,14 @@ static void turn (void)
     struct epoll_event events[64];
     int timeout = shell_timeout (
         fmin (inside_deadline (), server.kept ? link_deadline () : INFINITY));
-    bool reap_last = false;
+    bool reap_last = false, more = server.more;
     double began;
     int n;
 
     if (server.waiting > 0 && (timeout < 0 || timeout > RETRY_MS))
         timeout = RETRY_MS;
+    if (server.more)
+        timeout = 0;
     began = clock_monotonic ();
     n = epoll_wait (server.epoll_fd, events, 64, timeout);
     shell_waited (began, n < 64);
@@ -668,9 +686,11 @@ static void turn (void)
         struct source *src = events[i].data.ptr;
         if (src == &server.signal_src)
             reap_last = true;
-        else
+        else if (src != &server.in_src || !more)
             handle (src, events[i].events);
     }
+    if (more)
+        handle (&server.in_src, EPOLLIN);
     if (reap_last)
         handle (&server.signal_src, EPOLLIN);
     if (server.waiting > 0)

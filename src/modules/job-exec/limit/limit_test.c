@@ -104,6 +104,7 @@ static struct job *create (const char *ranks)
               ranks);
     assert_non_null (job = job_create (s, strlen (s), &error));
     job->ops = &ops;
+    job->arg = &ctx;
     due = NULL;
     moves = false;
     ctx.config.max_start_delay = 25;
