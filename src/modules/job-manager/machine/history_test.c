@@ -5,6 +5,14 @@
 
 #include "history.c"
 
+static struct history *create (void)
+{
+    struct history *h = history_create ();
+
+    assert_non_null (h);
+    return h;
+}
+
 static void add (struct history *h, flux_jobid_t id, double t)
 {
     struct history_record rec = { .status = (int)id };
@@ -27,7 +35,7 @@ static void assert_oldest (struct history *h, flux_jobid_t want)
 static void records (void **state)
 {
     static const int statuses[] = { -1, 0, 1, 9, 0x100, 0x7f00, 0xffff };
-    struct history *h = history_create ();
+    struct history *h = create ();
     struct history_record got;
 
     for (size_t i = 0; i < sizeof (statuses) / sizeof (statuses[0]); i++) {
@@ -50,7 +58,7 @@ static void records (void **state)
 
 static void oldest_first (void **state)
 {
-    struct history *h = history_create ();
+    struct history *h = create ();
 
     assert_oldest (h, 0);
     for (int id = 1000; id > 0; id--) /* a restart: in any order */
@@ -76,7 +84,7 @@ static void oldest_first (void **state)
 static void put_back (void **state)
 {
     for (unsigned int seed = 1; seed <= 200; seed++) {
-        struct history *h = history_create ();
+        struct history *h = create ();
         bool there[41] = { false };
         flux_jobid_t id;
         double t;
@@ -121,7 +129,7 @@ static void model (void **state)
 {
     enum { N = 30000 };
     static double t_of[N + 1];
-    struct history *h = history_create ();
+    struct history *h = create ();
     size_t count = 0, oldest = 1;
 
     h->head = GONE - 3 * CHUNK;
@@ -169,7 +177,7 @@ static void model (void **state)
 /* The same job once more is one. */
 static void again (void **state)
 {
-    struct history *h = history_create ();
+    struct history *h = create ();
     struct history_record got;
 
     add (h, 1, 1);
