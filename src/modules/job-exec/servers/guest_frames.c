@@ -102,7 +102,7 @@ static bool makes_sense (char type, const char *text, size_t len)
     case 'v':
         return are_numbers (text, len);
     default:
-        return strchr ("rblwp", type) != NULL;
+        return type && strchr ("rblwp", type);
     }
 }
 

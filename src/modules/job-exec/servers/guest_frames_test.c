@@ -62,6 +62,7 @@ static void what_makes_sense (void **state)
                 { 'T', "" },
                 { 'T', "1 -1" },
                 { 'v', "nan" },
+                { '\0', "" },
                 { 'X', "" },
                 { 'X', "0x" } };
     struct guest_frames g;
