@@ -1,5 +1,6 @@
 /* The broker's side of its modules. */
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "base/hashmap.h"
 #include "base/list.h"
+#include "base/os/search.h"
 #include "broker/attrs.h"
 #include "broker/broker.h"
 #include "broker/modhost/modhost.h"
@@ -275,35 +277,28 @@ static const struct modproc_ops process_ops = { process_readable, process_ended 
 
 /* ---- finding the file ---- */
 
-static bool try_path (char *buf, size_t size, const char *dir, int dirlen,
-                      const char *name)
-{
-    if ((size_t)snprintf (buf, size, "%.*s/%s.so", dirlen, dir, name) < size
-        && access (buf, R_OK) == 0)
-        return true;
-    /* The build tree may have a folder for each. */
-    return (size_t)snprintf (buf, size, "%.*s/%s/%s.so", dirlen, dir, name, name) < size
-           && access (buf, R_OK) == 0;
-}
-
+/* The build tree may have a folder for each. */
 static bool search (const char *dirs, const char *name, char *buf, size_t size)
 {
-    while (dirs && *dirs) {
-        size_t len = strcspn (dirs, ":");
+    char file[NAME_MAX + 1], nested[2 * NAME_MAX + 2];
 
-        if (len > 0 && try_path (buf, size, dirs, len, name))
-            return true;
-        dirs += len + (dirs[len] == ':');
-    }
-    return false;
+    if ((size_t)snprintf (file, sizeof (file), "%s.so", name) >= sizeof (file))
+        return false;
+    snprintf (nested, sizeof (nested), "%s/%s", name, file);
+    return search_dirs (dirs, file, search_readable, buf, size)
+           || search_dirs (dirs, nested, search_readable, buf, size);
 }
 
 static bool find_module (const char *name, char *buf, size_t size)
 {
-    return search (getenv ("FLUX_MODULE_PATH_PREPEND"), name, buf, size)
-           || search (flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO), name, buf,
-                      size)
-           || search (getenv ("FLUX_MODULE_PATH"), name, buf, size);
+    const char *dirs[] = { getenv ("FLUX_MODULE_PATH_PREPEND"),
+                           flux_conf_builtin_get ("module_path", FLUX_CONF_AUTO),
+                           getenv ("FLUX_MODULE_PATH") };
+
+    for (size_t i = 0; i < sizeof (dirs) / sizeof (dirs[0]); i++)
+        if (search (dirs[i], name, buf, size))
+            return true;
+    return false;
 }
 
 static char *name_of_path (const char *path)

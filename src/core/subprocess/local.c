@@ -145,8 +145,9 @@ void process_read_start (struct channel *c)
 
 static void tell_running (flux_subprocess_t *p)
 {
-    if (!p->start_w)
+    if (p->told_running)
         return;
+    p->told_running = true;
     flux_watcher_destroy (p->start_w);
     p->start_w = NULL;
     process_tell_state (p, FLUX_SUBPROCESS_RUNNING);
@@ -288,22 +289,19 @@ static void abandon (flux_subprocess_t *p)
     errno = saved;
 }
 
-/* It runs. */
+/* It runs. Whoever has started it hears that from the reactor. */
 static int follow (flux_subprocess_t *p)
 {
     bool trace = p->ops.on_state_change != NULL;
 
     if (!(p->child_w =
-              flux_child_watcher_create (p->reactor, p->pid, trace, child_cb, p))
-        || !(p->start_w =
-                 flux_timer_watcher_create (p->reactor, 0., 0., start_cb, p))) {
+              flux_child_watcher_create (p->reactor, p->pid, trace, child_cb, p))) {
         abandon (p);
         return -1;
     }
     process_keep_group (p);
     p->state = FLUX_SUBPROCESS_RUNNING;
     flux_watcher_start (p->child_w);
-    flux_watcher_start (p->start_w);
     list_foreach (&p->channels, it) {
         struct channel *c = container_of (it, struct channel, node);
         if (c->output_cb && !c->stopped)
@@ -326,13 +324,14 @@ static void launched (pid_t pid, uint64_t signals, void *arg)
 
     p->launch = NULL;
     p->pid = pid;
-    if (pid > 0 && follow (p) == 0) {
-        send_signals (p, signals);
-        return;
-    }
-    p->fail_errno = errno;
     process_hold (p);
-    process_set_state (p, FLUX_SUBPROCESS_FAILED);
+    if (pid > 0 && follow (p) == 0) {
+        tell_running (p);
+        send_signals (p, signals);
+    } else {
+        p->fail_errno = errno;
+        process_set_state (p, FLUX_SUBPROCESS_FAILED);
+    }
     process_release (p);
 }
 
@@ -399,12 +398,16 @@ flux_subprocess_t *flux_local_exec_ex (flux_reactor_t *r, int flags,
         return NULL;
     p->log_fn = log_fn;
     p->log_data = log_data;
-    if (process_add_channels (p) < 0 || start_process (p, hooks, false) < 0)
+    if (process_add_channels (p) < 0
+        || !(p->start_w = flux_timer_watcher_create (r, 0., 0., start_cb, p))
+        || start_process (p, hooks, false) < 0)
         goto error;
     if (hooks && hooks->post_fork)
         hooks->post_fork (p, hooks->post_fork_arg);
-    if (follow (p) == 0)
+    if (follow (p) == 0) {
+        flux_watcher_start (p->start_w);
         return p;
+    }
 error:
     PROCESS_LOG (p, LOG_ERR, "%s: cannot start: %s", flux_cmd_arg (p->cmd, 0),
                  strerror (errno));

@@ -76,7 +76,8 @@ struct flux_subprocess {
     struct launch *launch;   /* local: it is about to start */
     flux_watcher_t *child_w; /* local */
     flux_watcher_t *start_w; /* local: tells that it runs */
-    flux_watcher_t *fail_w;  /* remote: tells what failed inside a call of the user */
+    bool told_running;
+    flux_watcher_t *fail_w; /* remote: tells what failed inside a call of the user */
 
     flux_future_t *f;  /* remote: the exec or attach request */
     bool attaching;    /* remote: its command comes with the first answer */
