@@ -228,6 +228,31 @@ static void test_streams (void **state)
     end (p);
 }
 
+static void close_input_at_end (flux_subprocess_t *p, const char *stream)
+{
+    output_cb (p, stream);
+    if (eofs == 2)
+        assert_int_equal (flux_subprocess_close (p, "stdin"), 0);
+}
+
+/* The end of output waits a moment for that of the process, not for ever. */
+static void output_ends_before_the_process (void **state)
+{
+    flux_cmd_t *cmd = command ("echo out; exec >&- 2>&-; read x; exit 3", NULL);
+    flux_subprocess_ops_t closing = ops;
+
+    closing.on_stdout = closing.on_stderr = close_input_at_end;
+    flux_subprocess_t *p = flux_rexec (h, 0, 0, cmd, &closing);
+    assert_non_null (p);
+    flux_cmd_destroy (cmd);
+    flux_reactor_run (r, 0);
+    assert_int_equal (completions, 1);
+    assert_int_equal (eofs, 2);
+    assert_string_equal (out.data, "out\n");
+    assert_int_equal (flux_subprocess_exit_code (p), 3);
+    end (p);
+}
+
 static bool is_zombie (pid_t pid)
 {
     flux_future_t *f = answered (flux_rpc (h, "rexec.list", NULL, 0, 0));
@@ -679,6 +704,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup (test_attach, reset),
         cmocka_unit_test_setup (test_streams, reset),
+        cmocka_unit_test_setup (output_ends_before_the_process, reset),
         cmocka_unit_test_setup (test_attach_late, reset),
         cmocka_unit_test_setup (test_wait_output, reset),
         cmocka_unit_test_setup (test_no_input, reset),

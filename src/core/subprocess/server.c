@@ -32,6 +32,9 @@
 #define PROCESS_LIMIT 65536
 #define RETAINED_LIMIT (64 * 1024) /* output of a process in the background */
 #define RETAINED_TOTAL_LIMIT (16 * 1024 * 1024) /* and of all of them */
+/* The end of an output mostly comes right before that of the process: they go together, and
+ * wake whoever is on their way once. */
+#define ENDS_HELD_SECONDS 0.001
 
 struct flux_subprocess_server {
     flux_t *h;
@@ -45,7 +48,9 @@ struct flux_subprocess_server {
     struct idmap *pids;
     int count;
     int zombies;
-    size_t retained; /* bytes of output in all */
+    size_t retained;   /* bytes of output in all */
+    struct list ended; /* procs that have ends to tell */
+    flux_watcher_t *ended_w;
 };
 
 /* Output of a process in the background, while nobody has attached to it. */
@@ -64,7 +69,9 @@ struct proc {
     const flux_msg_t *waiter;
     char *key; /* in streams, if attached */
     int flags;
-    int streams; /* of flags: what is sent */
+    int streams;       /* of flags: what is sent */
+    int ends;          /* likewise: whose end is still to be told */
+    struct list ended; /* node of s->ended, if there are any */
     struct list retained;
     size_t retained_len;
     bool background; /* it outlives its client */
@@ -85,11 +92,22 @@ static void forget_output (struct proc *pr)
     pr->retained_len = 0;
 }
 
+static void forget_ends (struct proc *pr)
+{
+    if (!pr->ends)
+        return;
+    pr->ends = 0;
+    list_remove (&pr->ended);
+    if (list_empty (&pr->s->ended))
+        flux_watcher_stop (pr->s->ended_w);
+}
+
 static void proc_destroy (struct proc *pr)
 {
     flux_subprocess_server_t *s = pr->s;
 
     forget_output (pr);
+    forget_ends (pr);
     list_remove (&pr->node);
     s->count--;
     if (pr->zombie)
@@ -188,6 +206,7 @@ static void retain (struct proc *pr, const char *stream, const char *data, size_
 static void detach (struct proc *pr)
 {
     pr->attached = false;
+    forget_ends (pr);
     if (pr->key && hashmap_lookup (pr->s->streams, pr->key) == pr)
         hashmap_remove (pr->s->streams, pr->key);
     free (pr->key);
@@ -215,6 +234,40 @@ static void give_up (struct proc *pr, int errnum, const char *text)
     detach (pr);
 }
 
+/* It may be gone with this. */
+static void tell_ends (struct proc *pr)
+{
+    int ends = pr->ends;
+
+    forget_ends (pr);
+    if (((ends & SUBPROCESS_EXEC_STDOUT)
+         && send_output (pr, "stdout", NULL, 0, true) < 0)
+        || ((ends & SUBPROCESS_EXEC_STDERR)
+            && send_output (pr, "stderr", NULL, 0, true) < 0))
+        give_up (pr, errno, "output is lost");
+}
+
+static void ended_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *arg)
+{
+    flux_subprocess_server_t *s = arg;
+
+    while (!list_empty (&s->ended))
+        tell_ends (list_first (&s->ended, struct proc, ended));
+}
+
+static void hold_end (struct proc *pr, const char *stream)
+{
+    flux_subprocess_server_t *s = pr->s;
+
+    if (!pr->ends)
+        list_append (&s->ended, &pr->ended);
+    pr->ends |= stream_flag (stream);
+    if (!flux_watcher_is_active (s->ended_w)) {
+        flux_timer_watcher_reset (s->ended_w, ENDS_HELD_SECONDS, 0.);
+        flux_watcher_start (s->ended_w);
+    }
+}
+
 static void output_cb (flux_subprocess_t *p, const char *stream)
 {
     struct proc *pr = flux_subprocess_aux_get (p, "proc");
@@ -226,8 +279,12 @@ static void output_cb (flux_subprocess_t *p, const char *stream)
         retain (pr, stream, data, len);
     if (!pr || !pr->attached || len < 0 || !(pr->streams & stream_flag (stream)))
         return;
-    if (p->output_lost
-        || ((len > 0 || eof) && send_output (pr, stream, data, len, eof) < 0)) {
+    bool hold = len == 0 && eof && !p->reaped && !p->output_lost
+                && stream_flag (stream) != SUBPROCESS_EXEC_CHANNEL;
+    if (hold)
+        hold_end (pr, stream);
+    else if (p->output_lost
+             || ((len > 0 || eof) && send_output (pr, stream, data, len, eof) < 0)) {
         give_up (pr, p->output_lost ? ENOMEM : errno, "output is lost");
         return;
     }
@@ -319,7 +376,11 @@ static void state_cb (flux_subprocess_t *p, flux_subprocess_state_t state)
             started (pr);
         return;
     }
-    if (!pr->attached)
+    if (state == FLUX_SUBPROCESS_EXITED) {
+        tell_ends (pr);
+        pr = flux_subprocess_aux_get (p, "proc");
+    }
+    if (!pr || !pr->attached)
         return;
     if (state == FLUX_SUBPROCESS_EXITED)
         buf_printf (&b, "{\"type\":\"finished\",\"status\":%d}",
@@ -479,6 +540,7 @@ static void exec_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
     pr->attached = flux_msg_is_streaming (msg);
     pr->request = flux_msg_incref (msg);
     list_init (&pr->retained);
+    list_init (&pr->ended);
     list_init (&pr->node);
     list_append (&s->procs, &pr->node);
     s->count++;
@@ -820,7 +882,10 @@ flux_subprocess_server_t *subprocess_server_create (flux_t *h, const char *servi
         return NULL;
     s->h = h;
     list_init (&s->procs);
-    if (!(s->service = strdup (service))
+    list_init (&s->ended);
+    if (!(s->ended_w =
+              flux_timer_watcher_create (flux_get_reactor (h), 0., 0., ended_cb, s))
+        || !(s->service = strdup (service))
         || (local_uri && !(s->local_uri = strdup (local_uri)))
         || flux_get_rank (h, &s->rank) < 0 || !(s->streams = hashmap_create (NULL))
         || !(s->pids = idmap_create (NULL))
@@ -843,6 +908,7 @@ void subprocess_server_destroy (flux_subprocess_server_t *s)
         proc_signal (pr, SIGKILL);
         proc_destroy (pr);
     }
+    flux_watcher_destroy (s->ended_w);
     hashmap_destroy (s->streams);
     idmap_destroy (s->pids);
     free (s->service);
