@@ -9,6 +9,7 @@ queue = "a"
 EOT
 fi
 under_flux 2 -Slog-stderr-level=3 -c "$DIR/queues.toml"
+flux queue start --all --quiet
 
 # What the commands of the table are tried on.
 echo 'FROM_FILE=1' >env.rules

@@ -29,6 +29,7 @@ properties = ["debug", "fast"]
 EOT
 fi
 under_flux 4 --test-hosts='h[0-3]' -c "$DIR/queues.toml"
+flux queue start --all --quiet
 
 is 'resource list: a row for each queue' '     STATE QUEUE PROPERTIES NNODES NCORES NGPUS NODELIST
       free batch                 2      4     0 h[1-2]

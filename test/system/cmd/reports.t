@@ -250,6 +250,7 @@ hosts = "n3"
 properties = ["d"]
 EOT
 cat >queues.sh <<'EOT'
+flux queue start --all --quiet
 until [ "$(flux resource list -s up -no '{nnodes}')" = 4 ]; do sleep 0.05; done
 flux resource list -no '{nnodes} {queue}' -s free
 flux resource list -no '{nnodes} {nodelist}' -s free -q debug

@@ -29,6 +29,7 @@ none
 flux-job: invalid job id' flux start sh plain.sh
 
 cat >defaults.sh <<'EOF'
+flux queue start --all --quiet
 flux submit --dry-run true >spec
 tr -d '\n' <spec >one
 for i in 1 2; do

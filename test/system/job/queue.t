@@ -14,13 +14,13 @@ job-size.max.nnodes = 1
 EOF
     cat >named.sh <<'EOF'
 flux queue status
-flux queue stop batch
 id=$(flux submit true)
 flux job info $id jobspec | grep -o '"queue": *"[a-z]*"' | tr -d ' '
 flux job info $id jobspec | grep -Eo '"duration": *[0-9]+' | tr -d ' '
 flux submit -q nosuch true 2>&1 | sed 's/.*ERROR: //'
 flux submit -q debug -t 6m true 2>&1 | sed 's/.*ERROR: //'
 flux submit -q debug -N2 -t 1m true 2>&1 | sed 's/.*ERROR: //'
+flux queue start debug
 flux job wait-event -t 30 $(flux submit -q debug -t 1m true) clean | cut -d' ' -f2
 flux queue disable -m 'for lunch' debug
 flux submit -q debug -t 1m true 2>&1 | sed 's/.*ERROR: //'
@@ -51,21 +51,22 @@ EOF
     mkdir fresh
     { printf '[job-manager]\nstop-queues-on-restart = true\n'; cat two.toml; } >stop.toml
     timeout 60 flux start -Sstatedir="$PWD/fresh" -c stop.toml \
-        sh -c 'flux submit -q b true; flux queue status --all' >fresh.out 2>&1
+        sh -c 'flux submit -q b true; flux queue start --all; flux config load <"$1"; flux queue status --all' \
+        sh stop.toml >fresh.out 2>&1
     timeout 60 flux start -Sstatedir="$PWD/fresh" -c stop.toml flux queue status --all >again.out 2>&1
 fi
 under_flux 2
 
-is 'named queues' 'batch: Job submission is enabled
-batch: Scheduling is started
-debug: Job submission is enabled
-debug: Scheduling is started
+is 'named queues are stopped at first' 'batch: Job submission is enabled
 batch: Scheduling is stopped
+debug: Job submission is enabled
+debug: Scheduling is stopped
 "queue":"batch"
 "duration":600
 '"'nosuch' is not a valid queue"'
 requested duration (6m) exceeds policy limit of 5m for queue debug
 requested nnodes (2) exceeds policy limit of 1 for queue debug
+debug: Scheduling is started
 clean
 debug: Job submission is disabled: for lunch
 job submission to debug is disabled: for lunch

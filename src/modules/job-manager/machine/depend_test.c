@@ -558,6 +558,8 @@ static void updated (void **state)
 
         init (&w);
         assert_int_equal (jobqueues_configure (&w.m->queues, queues, NULL, &error), 0);
+        manager_queue_start (w.m, jobqueues_lookup (&w.m->queues, "short", &error),
+                             true, NULL, false);
         assert_int_equal (
             submit (&w, 1, "\"queue\":\"short\",\"duration\":1800", &error), 0);
         if (updates[i].running) {

@@ -50,9 +50,7 @@ static struct jobqueue *jobqueue_create (const char *name)
     }
     heap_init (&jq->waiting, waiting_before);
     jq->enabled = true;
-    /* RFC 33: a named queue is born stopped, unless the instance is a job's or
-     * a person's, where there is nobody to start it: see jobqueues_configure */
-    jq->started = true;
+    jq->started = !name; /* RFC 33: named ones are stopped at first */
     jq->configured = true;
     jq->limits = unlimited;
     return jq;
@@ -476,16 +474,18 @@ static void set_reason (char **dst, const char *reason)
 void jobqueue_set_enabled (struct jobqueue *jq, bool enabled, const char *reason,
                            bool nocheckpoint)
 {
+    /* what is remembered already stays so */
+    jq->nocheckpoint_disabled =
+        !enabled && nocheckpoint && (jq->enabled || jq->nocheckpoint_disabled);
     jq->enabled = enabled;
-    jq->nocheckpoint_disabled = !enabled && nocheckpoint;
     set_reason (&jq->disable_reason, enabled ? NULL : reason);
 }
 
 void jobqueue_set_started (struct jobqueue *jq, bool started, const char *reason,
                            bool nocheckpoint)
 {
+    jq->nocheckpoint = !started && nocheckpoint && (jq->started || jq->nocheckpoint);
     jq->started = started;
-    jq->nocheckpoint = !started && nocheckpoint;
     set_reason (&jq->stop_reason, started ? NULL : reason);
 }
 

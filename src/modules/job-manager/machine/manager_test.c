@@ -677,8 +677,11 @@ static void queues (void **state)
         text, "requested duration (unlimited) exceeds policy limit of 1h for queue b");
     assert_int_equal (submit_full (w, 1, 16, 0, ",\"queue\":\"a\"", text), 0);
     turn (w);
-    told (w, "alloc1 ");
+    told (w, ""); /* RFC 33: nobody has started the queue */
     struct jobqueue *a = jobqueues_lookup (&w->m->queues, "a", &error);
+    manager_queue_start (w->m, a, true, NULL, false);
+    turn (w);
+    told (w, "alloc1 ");
     manager_queue_start (w->m, a, false, "lunch", false);
     manager_sched_canceled (w->m, 1);
     turn (w);
@@ -694,6 +697,7 @@ static void queues (void **state)
     jobqueues_restore (&w->m->queues, saved);
     json_decref (saved);
     assert_false (a->enabled);
+    jobqueue_set_enabled (a, true, NULL, false);
     jobqueue_set_enabled (a, false, "for now", true);
     saved = jobqueues_save (&w->m->queues);
     jobqueues_restore (&w->m->queues, saved);

@@ -286,7 +286,7 @@ static void with_jobs (void **state)
     assert_int_equal (configure (&q, "{\"b\":{}}", NULL, &error), 0);
     assert_int_equal (configure (&q, "{\"a\":{}}", NULL, &error), 0);
     again = jobqueues_lookup (&q, "a", &error); /* a new one */
-    assert_true (again->enabled && again->started && !again->disable_reason);
+    assert_true (again->enabled && !again->started && !again->disable_reason);
     /* and back to a queue without a name */
     assert_int_equal (configure (&q, NULL, NULL, &error), 0);
     assert_non_null (jobqueues_lookup (&q, NULL, &error));
@@ -351,22 +351,29 @@ static void saved (void **state)
     configure (&q, "{\"a\":{},\"b\":{},\"c\":{}}", NULL, &error);
     a = jobqueues_lookup (&q, "a", &error);
     b = jobqueues_lookup (&q, "b", &error);
+    c = jobqueues_lookup (&q, "c", &error);
+    assert_true (c->enabled && !c->started); /* RFC 33 */
     jobqueue_set_enabled (a, false, "x", false);
+    jobqueue_set_enabled (a, false, "x", true); /* it is remembered all the same */
+    jobqueue_set_started (a, true, NULL, false);
     jobqueue_set_started (a, false, "y", true);
     jobqueue_set_enabled (b, false, "z", true);
+    jobqueue_set_started (b, true, NULL, false);
     jobqueue_set_started (b, false, NULL, false);
+    jobqueue_set_started (c, false, "no matter", true); /* it never was */
     text = jobqueues_save (&q);
     assert_int_equal (jobqueues_init (&r), 0);
-    configure (&r, "{\"b\":{},\"a\":{},\"new\":{}}", NULL, &error);
+    configure (&r, "{\"b\":{},\"a\":{},\"c\":{},\"new\":{}}", NULL, &error);
     jobqueues_restore (&r, text);
     a = jobqueues_lookup (&r, "a", &error);
     b = jobqueues_lookup (&r, "b", &error);
+    assert_false (jobqueues_lookup (&r, "c", &error)->started);
     c = jobqueues_lookup (&r, "new", &error);
     assert_true (!a->enabled && a->started && b->enabled && !b->started);
     assert_string_equal (a->disable_reason, "x");
     assert_null (a->stop_reason);
     assert_null (b->stop_reason);
-    assert_true (c->enabled && c->started);
+    assert_true (c->enabled && !c->started);
     json_decref (text);
     /* once remembered, it is so until somebody says otherwise */
     text = jobqueues_save (&r);
@@ -385,7 +392,7 @@ static void saved (void **state)
 static void damaged (void **state)
 {
     static const char text[] =
-        "[5,null,{\"name\":\"a\"},{\"name\":\"a\",\"enable\":1,\"start\":false},"
+        "[5,null,{\"name\":\"a\"},{\"name\":\"a\",\"enable\":1,\"start\":true},"
         "{\"name\":7,\"enable\":false,\"start\":false},"
         "{\"name\":\"gone\",\"enable\":false,\"start\":false},"
         "{\"name\":\"b\",\"enable\":false,\"start\":true,\"more\":{}}]";
@@ -399,8 +406,9 @@ static void damaged (void **state)
     jobqueues_restore (&q, none);
     jobqueues_restore (&q, o);
     assert_true (jobqueues_lookup (&q, "a", &error)->enabled);
-    assert_true (jobqueues_lookup (&q, "a", &error)->started);
+    assert_false (jobqueues_lookup (&q, "a", &error)->started);
     assert_false (jobqueues_lookup (&q, "b", &error)->enabled);
+    assert_true (jobqueues_lookup (&q, "b", &error)->started);
     json_decref (o);
     json_decref (none);
     jobqueues_fini (&q);
