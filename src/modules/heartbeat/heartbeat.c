@@ -7,7 +7,6 @@
 #include <syslog.h>
 
 #include "base/clock.h"
-#include "core/handle/module.h"
 #include "pulse.h"
 
 struct heartbeat {
@@ -102,8 +101,9 @@ static void stats_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
 {
     struct heartbeat *hb = arg;
 
-    (void)flux_respond_pack (h, msg, "{s:i s:f}", "count", hb->pulse.count, "period",
-                             hb->pulse.period);
+    (void)flux_respond_pack (h, msg, "{s:f s:f s:i s:i}", "period", hb->pulse.period,
+                             "timeout", hb->pulse.timeout, "count", hb->pulse.count,
+                             "warn_thresh", hb->pulse.warn_thresh);
 }
 
 static const struct flux_msg_handler_spec spec[] = {
@@ -121,11 +121,10 @@ int mod_main (flux_t *h, int argc, char *argv[])
     flux_error_t error;
     int rc = -1;
 
-    if (module_no_args (h, argc, argv) < 0)
-        return -1;
     if (flux_get_rank (h, &hb.rank) < 0)
         return -1;
-    if (pulse_config (&hb.pulse, flux_get_conf (h), &error) < 0) {
+    if (pulse_args (&hb.pulse, argc, argv, &error) < 0
+        || pulse_config (&hb.pulse, flux_get_conf (h), &error) < 0) {
         flux_log (h, LOG_ERR, "%s", error.text);
         return -1;
     }

@@ -1,17 +1,30 @@
 #include "pulse.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
 
+#include "base/error.h"
 #include "base/json/keys.h"
 #include "value/fsd.h"
 
-static int refuse (flux_error_t *error, const char *what, const char *value)
+static int parse_period (const char *what, const char *text, double *period,
+                         flux_error_t *error)
 {
-    snprintf (error->text, sizeof (error->text), what, value);
-    errno = EINVAL;
-    return -1;
+    if (fsd_parse (text, period) == 0 && *period >= 1e-3 && *period <= 86400.)
+        return 0;
+    return error_invalid (error, "%s: '%.60s' is not a duration from 1ms to 1d", what,
+                          text);
+}
+
+int pulse_args (struct pulse *p, int argc, char **argv, flux_error_t *error)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strncmp (argv[i], "period=", 7) != 0)
+            return error_invalid (error, "unknown argument: %.60s", argv[i]);
+        if (parse_period ("period", argv[i] + 7, &p->argument, error) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int pulse_config (struct pulse *p, const flux_conf_t *conf, flux_error_t *error)
@@ -30,15 +43,14 @@ int pulse_config (struct pulse *p, const flux_conf_t *conf, flux_error_t *error)
         return -1;
     (void)json_unpack (table, "{s?s s?s s?i}", "period", &period, "timeout", &timeout,
                        "warn_thresh", &warn_thresh);
-    if (fsd_parse (period, &period_s) < 0 || period_s < 1e-3 || period_s > 86400.)
-        return refuse (error,
-                       "heartbeat.period: '%.60s' is not a duration from 1ms to 1d",
-                       period);
+    if (parse_period ("heartbeat.period", period, &period_s, error) < 0)
+        return -1;
     if (fsd_parse (timeout, &timeout_s) < 0)
-        return refuse (error, "heartbeat.timeout: '%.60s' is not a duration", timeout);
+        return error_invalid (error, "heartbeat.timeout: '%.60s' is not a duration",
+                              timeout);
     if (warn_thresh < 0)
-        return refuse (error, "heartbeat.warn_thresh: must be >= 0%s", "");
-    p->period = period_s;
+        return error_invalid (error, "heartbeat.warn_thresh: must be >= 0");
+    p->period = p->argument > 0 ? p->argument : period_s;
     p->timeout = isinf (timeout_s) ? 0. : timeout_s;
     p->warn_thresh = warn_thresh;
     return 0;

@@ -7,6 +7,7 @@
 
 struct pulse {
     double period;
+    double argument; /* of the module: it goes before the configuration; 0: none */
     double timeout;  /* without a pulse for so long the parent is lost; 0: never */
     int warn_thresh; /* periods without one until a warning; 0: never */
     double last;
@@ -20,6 +21,8 @@ enum pulse_verdict {
     PULSE_MISSED, /* too long: what hangs below the parent has lost it */
 };
 
+/* period=DURATION. -1 with EINVAL and *error. */
+int pulse_args (struct pulse *p, int argc, char **argv, flux_error_t *error);
 /* [heartbeat] of the configuration. -1 with EINVAL and *error; nothing has changed. */
 int pulse_config (struct pulse *p, const flux_conf_t *conf, flux_error_t *error);
 /* There was one. */

@@ -53,6 +53,35 @@ static void configured (void **state)
     assert_true (p.period == 2.); /* what is not said is the default again */
 }
 
+static void arguments (void **state)
+{
+    static const struct {
+        const char *arg, *why;
+    } bad[] = {
+        { "period=foo", "period: 'foo' is not a duration" },
+        { "period=", "period: '' is not a duration" },
+        { "period=2d", "period: '2d' is not a duration" },
+        { "period", "unknown argument: period" },
+        { "nosuch=1", "unknown argument: nosuch=1" },
+    };
+    char *args[] = { (char *)"period=5s" };
+    flux_error_t error;
+    struct pulse p = { 0 };
+
+    assert_int_equal (pulse_args (&p, 1, args, &error), 0);
+    assert_int_equal (config (&p, "[heartbeat]\nperiod = \"1s\"\n", &error), 0);
+    assert_true (p.period == 5.);
+    for (size_t i = 0; i < sizeof (bad) / sizeof (bad[0]); i++) {
+        char *arg = (char *)bad[i].arg;
+        struct pulse q = { 0 };
+
+        errno = 0;
+        assert_int_equal (pulse_args (&q, 1, &arg, &error), -1);
+        assert_int_equal (errno, EINVAL);
+        assert_int_equal (strncmp (error.text, bad[i].why, strlen (bad[i].why)), 0);
+    }
+}
+
 /* A configuration that is refused leaves all as it was. */
 static void refused (void **state)
 {
