@@ -194,9 +194,10 @@ static void next_look (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (defaults), cmocka_unit_test (configured),
-        cmocka_unit_test (refused),  cmocka_unit_test (silence),
-        cmocka_unit_test (never),    cmocka_unit_test (next_look),
+        cmocka_unit_test (defaults),  cmocka_unit_test (configured),
+        cmocka_unit_test (arguments), cmocka_unit_test (refused),
+        cmocka_unit_test (silence),   cmocka_unit_test (never),
+        cmocka_unit_test (next_look),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
