@@ -96,17 +96,6 @@ static void print_all (const char *what, const char *name, bool submission,
     flux_future_destroy (f);
 }
 
-static void too_many (char **argv, int i)
-{
-    exit (usage_error ("unrecognized arguments: %s", argv[i]));
-}
-
-static void no_operands (optparse_t *p, int argc, char **argv)
-{
-    if (optparse_option_index (p) < argc)
-        too_many (argv, optparse_option_index (p));
-}
-
 static const char *selected (optparse_t *p, int argc, char **argv)
 {
     int i = optparse_option_index (p);
@@ -129,10 +118,6 @@ static struct optparse_option status_opts[] = {
 
 static int run_status (optparse_t *p, int argc, char **argv)
 {
-    int i = optparse_option_index (p) + !optparse_hasopt (p, "queue");
-
-    if (i < argc)
-        too_many (argv, i);
     int queued, pending, running;
 
     if (optparse_hasopt (p, "all") && selected (p, argc, argv))
@@ -177,22 +162,6 @@ static struct optparse_option off_opts[] = {
     OPTPARSE_TABLE_END,
 };
 
-static char *reason_of (optparse_t *p, int argc, char **argv)
-{
-    const char *m = optparse_get_str (p, "message", NULL);
-    int i = optparse_option_index (p) + !optparse_hasopt (p, "queue");
-    size_t len = 1;
-
-    if (m || i >= argc)
-        return m ? strdup (m) : NULL;
-    for (int k = i; k < argc; k++)
-        len += strlen (argv[k]) + 1;
-    char *s = calloc (1, len);
-    for (int k = i; k < argc; k++)
-        strcat (strcat (s, k > i ? " " : ""), argv[k]);
-    return s;
-}
-
 /* Enable, disable, start and stop differ in a key. */
 static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
 {
@@ -200,10 +169,11 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
     bool submission = strcmp (key, "enable") == 0, all = optparse_hasopt (p, "all");
     const char *what =
         submission ? (on ? "enable" : "disable") : (on ? "start" : "stop");
-    char *reason = on ? NULL : reason_of (p, argc, argv);
+    const char *reason =
+        on ? NULL
+           : optparse_get_str (p, "message",
+                               submission ? "disabled by administrator" : NULL);
 
-    if (submission && !on && !reason)
-        reason = strdup ("disabled by administrator");
     char topic[64];
     json_t *o;
     flux_future_t *f;
@@ -219,7 +189,6 @@ static int set (optparse_t *p, int argc, char **argv, const char *key, bool on)
         json_object_set_new (o, "nocheckpoint", json_true ());
     snprintf (topic, sizeof (topic), "job-manager.queue-%s", key);
     flux_future_destroy (rpc (what, topic, o));
-    free (reason);
     if (!optparse_hasopt (p, "quiet"))
         print_all (what, all || optparse_hasopt (p, "verbose") ? NULL : name,
                    submission, !submission);
@@ -275,14 +244,12 @@ static int wait_for (optparse_t *p, const char *what, const char *topic)
 
 static int run_drain (optparse_t *p, int argc, char **argv)
 {
-    no_operands (p, argc, argv);
     wait_for (p, "drain", "job-manager.drain");
     return 0;
 }
 
 static int run_idle (optparse_t *p, int argc, char **argv)
 {
-    no_operands (p, argc, argv);
     int pending = wait_for (p, "idle", "job-manager.idle");
 
     if (!optparse_hasopt (p, "quiet"))
@@ -292,20 +259,21 @@ static int run_idle (optparse_t *p, int argc, char **argv)
 
 static const struct sub {
     const char *name, *usage, *doc;
+    int operands; /* at most; --queue is one of them */
     struct optparse_option *opts;
     int (*run) (optparse_t *p, int argc, char **argv);
 } subs[] = {
-    { "list", "[-n] [-o FORMAT] [-q QUEUE,...]", "list queues and their limits",
+    { "list", "[-n] [-o FORMAT] [-q QUEUE,...]", "list queues and their limits", 0,
       queue_list_opts, queue_list },
-    { "status", "[-v] [QUEUE]", "is submission enabled, and scheduling started?",
+    { "status", "[-v] [QUEUE]", "is submission enabled, and scheduling started?", 1,
       status_opts, run_status },
-    { "enable", "[-a] [-q] [QUEUE]", "enable job submission", on_opts, run_enable },
-    { "disable", "[-a] [-m REASON] [QUEUE]", "disable job submission", off_opts,
+    { "enable", "[-a] [-q] [QUEUE]", "enable job submission", 1, on_opts, run_enable },
+    { "disable", "[-a] [-m REASON] [QUEUE]", "disable job submission", 1, off_opts,
       run_disable },
-    { "start", "[-a] [QUEUE]", "start scheduling", on_opts, run_start },
-    { "stop", "[-a] [-m REASON] [QUEUE]", "stop scheduling", off_opts, run_stop },
-    { "drain", "[-t FSD]", "wait until no job is active", wait_opts, run_drain },
-    { "idle", "[-q] [-t FSD]", "wait until no job is running", wait_opts, run_idle },
+    { "start", "[-a] [QUEUE]", "start scheduling", 1, on_opts, run_start },
+    { "stop", "[-a] [-m REASON] [QUEUE]", "stop scheduling", 1, off_opts, run_stop },
+    { "drain", "[-t FSD]", "wait until no job is active", 0, wait_opts, run_drain },
+    { "idle", "[-q] [-t FSD]", "wait until no job is running", 0, wait_opts, run_idle },
 };
 #define NSUBS (sizeof (subs) / sizeof (subs[0]))
 
@@ -342,7 +310,10 @@ static int run_sub (const struct sub *sub, int argc, char **argv)
         cmd_die ("bad option table");
     if (optparse_parse_args (p, argc, argv) < 0)
         exit (2);
-    rc = sub->run (p, argc, argv);
+    int more = optparse_option_index (p) + sub->operands
+               - (sub->operands > 0 && optparse_hasopt (p, "queue"));
+    rc = more < argc ? usage_error ("unrecognized arguments: %s", argv[more])
+                     : sub->run (p, argc, argv);
     optparse_destroy (p);
     return rc;
 }

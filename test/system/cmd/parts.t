@@ -117,7 +117,12 @@ like 'queue list -o help' 'nodes +Status' flux queue list -o help
 fails 'queue list: no such queue' 1 'No such queue: nosuch' flux queue list -q nosuch
 is 'queue status -q' 'debug: Job submission is enabled
 debug: Scheduling is started' flux queue status -q debug
-fails 'queue status: too many queues' 2 'unrecognized arguments: batch' flux queue status debug batch
+for what in status enable disable start stop; do
+    fails "queue $what: too many queues" 2 'unrecognized arguments: batch' flux queue $what debug batch
+    fails "queue $what: one by an option, one without" 2 'unrecognized arguments: batch' \
+        flux queue $what -q debug batch
+done
+fails 'queue list: a queue without an option' 2 'unrecognized arguments: debug' flux queue list debug
 is 'queue disable: a reason is there' 'debug: Job submission is disabled: disabled by administrator' \
     flux queue disable --nocheckpoint debug
 finish
