@@ -49,8 +49,8 @@ static struct {
     const char *name; /* of the command */
     flux_watcher_t *stdin_w;
     bool stdin_eof;
-    bool interrupted;
-    bool given_up; /* interrupted twice */
+    double interrupted; /* when, or 0 */
+    bool given_up;      /* interrupted twice */
     double t0;
     struct sink *out[2]; /* stdout, stderr */
 } ex;
@@ -285,12 +285,16 @@ static void signal_cb (flux_reactor_t *r, flux_watcher_t *w, int revents, void *
 {
     int signum = flux_signal_watcher_get_signum (w);
 
-    if (ex.interrupted) {
+    /* One that comes at once is the first again: timeout(1) sends it to the program, and to
+     * its group. */
+    if (ex.interrupted > 0 && clock_monotonic () - ex.interrupted < 0.1)
+        return;
+    if (ex.interrupted > 0) {
         ex.given_up = true;
         flux_reactor_stop_error (r);
         return;
     }
-    ex.interrupted = true;
+    ex.interrupted = clock_monotonic ();
     cmd_warn ("sending signal %d to %d running processes", signum, ex.active);
     for (int i = 0; i < ex.count; i++) {
         if (!ex.procs[i].done) {

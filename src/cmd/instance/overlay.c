@@ -58,7 +58,7 @@ static struct optparse_option status_opts[] = {
       .has_arg = 1,
       .arginfo = "FSD",
       .usage = "Give up on a broker after this time (default 0.5s; 0: never)" },
-    { .name = "summary", .key = 's', .usage = "Only the first line" },
+    { .name = "summary", .key = 's', .usage = "Only the status of the root" },
     { .name = "down", .usage = "Only what is not full" },
     { .name = "no-pretty", .usage = "No lines of the tree" },
     { .name = "no-ghost", .usage = "Leave out what is below offline brokers" },
@@ -296,6 +296,21 @@ static void print_tree (struct tree *t, json_t *o, const char *prefix,
     }
 }
 
+/* Who has one that is to be highlighted below him is, too. */
+static bool highlight_ancestors (struct tree *t, json_t *o)
+{
+    int rank = json_integer_value (json_object_get (o, "rank"));
+    bool any = idset_test (t->highlight, rank);
+    json_t *child;
+    size_t i;
+
+    json_array_foreach (json_object_get (o, "children"), i, child)
+        any |= highlight_ancestors (t, child);
+    if (any)
+        idset_set (t->highlight, rank);
+    return any;
+}
+
 static void ask (struct tree *t)
 {
     double timeout = optparse_get_duration (t->p, "timeout", 0.5);
@@ -358,12 +373,14 @@ static int cmd_status (optparse_t *p, int argc, char **argv)
     if ((s = optparse_get_str (p, "highlight", NULL)))
         t.highlight = decode_targets (t.hosts, s);
     t.topology = get_topology (t.h, rank, &f);
+    if (t.highlight)
+        highlight_ancestors (&t, t.topology);
     if ((s = optparse_get_str (p, "wait", NULL)))
         wait_status (&t, rank, s);
     else
         ask (&t);
     if (optparse_hasopt (p, "summary"))
-        print_node (&t, rank, "");
+        puts (safe (status_of (&t.nodes[rank])));
     else
         print_tree (&t, t.topology, "", "");
     forget (&t);
