@@ -679,7 +679,9 @@ static int run_status (optparse_t *p, int argc, char **argv)
 }
 
 static struct optparse_option drain_opts[] = {
-    { .name = "force", .key = 'f', .usage = "Also if drained already: a new reason" },
+    { .name = "force",
+      .key = 'f',
+      .usage = "Also if drained already: a new reason; twice: a new time, too" },
     { .name = "update",
       .key = 'u',
       .usage = "Also if drained already: keep the reason" },
@@ -739,8 +741,9 @@ static int run_drain (optparse_t *p, int argc, char **argv)
         return list_drained (p);
     if (optparse_hasopt (p, "force") && optparse_hasopt (p, "update"))
         cmd_die ("ERROR: Only one of --force and --update may be specified");
-    if (optparse_hasopt (p, "force"))
-        mode = "overwrite";
+    int forced = optparse_getopt (p, "force", NULL);
+    if (forced > 0)
+        mode = forced > 1 ? "force-overwrite" : "overwrite";
     else if (optparse_hasopt (p, "update"))
         mode = "update";
     reason = join (argc, argv, i + 1);

@@ -133,10 +133,17 @@ int drain_mode_decode (const char *name, enum drain_mode *mode, flux_error_t *er
     else if (!strcmp (name, "update"))
         *mode = DRAIN_UPDATE;
     else if (!strcmp (name, "overwrite"))
-        *mode = DRAIN_OVERWRITE;
+        *mode = DRAIN_REASON;
+    else if (!strcmp (name, "force-overwrite"))
+        *mode = DRAIN_ALL;
     else
         return refuse_mode (name, error);
     return 0;
+}
+
+int drain_mode_overwrite (enum drain_mode mode)
+{
+    return mode == DRAIN_ALL ? 2 : mode == DRAIN_REASON;
 }
 
 int undrain_mode_decode (const char *name, bool *force, flux_error_t *error)
@@ -195,7 +202,7 @@ int inventory_drain (struct inventory *inv, const struct idset *ranks,
         bool was = idset_test (already, rank);
         if (was && mode == DRAIN_UPDATE && d->reason)
             continue;
-        if (!was || mode == DRAIN_OVERWRITE)
+        if (!was || mode == DRAIN_ALL)
             d->timestamp = timestamp;
         free (d->reason);
         d->reason = reason ? strdup (reason) : NULL;
@@ -283,7 +290,9 @@ void inventory_replay (struct inventory *inv, const char *eventlog, size_t len)
                                &overwrite);
             if (!strcmp (name, "drain"))
                 (void)inventory_drain (inv, ranks, reason, timestamp,
-                                       overwrite == 2 ? DRAIN_OVERWRITE : DRAIN_UPDATE,
+                                       overwrite == 2   ? DRAIN_ALL
+                                       : overwrite == 1 ? DRAIN_REASON
+                                                        : DRAIN_UPDATE,
                                        NULL);
             else
                 (void)inventory_undrain (inv, ranks, true, NULL);

@@ -42,14 +42,17 @@ struct hostlist *inventory_names (const struct inventory *inv, const struct rset
 struct idset *inventory_up (const struct inventory *inv);
 
 enum drain_mode {
-    DRAIN_NEW = 0,       /* EEXIST if one of them is drained */
-    DRAIN_UPDATE = 1,    /* keep the reason and time of those that have one */
-    DRAIN_OVERWRITE = 2, /* a new reason and time for all */
+    DRAIN_NEW,    /* EEXIST if one of them is drained */
+    DRAIN_UPDATE, /* keep the reason and time of those that have one */
+    DRAIN_REASON, /* a new reason for all */
+    DRAIN_ALL,    /* and a new time */
 };
-/* What requests call it: "default" (also NULL), "update", "overwrite"; "default" and
- * "force". Everything else is EINVAL. */
+/* What requests call it: "default" (also NULL), "update", "overwrite", "force-overwrite";
+ * "default" and "force". Everything else is EINVAL. */
 int drain_mode_decode (const char *name, enum drain_mode *mode, flux_error_t *error);
 int undrain_mode_decode (const char *name, bool *force, flux_error_t *error);
+/* What the eventlog calls it: overwrite=0 to 2. */
+int drain_mode_overwrite (enum drain_mode mode);
 /* These are excluded now, and no others. A rank is not both excluded and drained:
  * its drain ends here, and is refused later. The set is taken. */
 void inventory_exclude (struct inventory *inv, struct idset *take_ranks);

@@ -161,10 +161,10 @@ static void drain_overwrite (void **state)
 
     start (&inv);
     assert_int_equal (drain (&inv, "0", "disk", 10., DRAIN_NEW, NULL), 0);
-    assert_int_equal (drain (&inv, "0-1", "fan", 20., DRAIN_OVERWRITE, NULL), 0);
-    assert_drain (&inv, 0, 20., "fan");
+    assert_int_equal (drain (&inv, "0-1", "fan", 20., DRAIN_REASON, NULL), 0);
+    assert_drain (&inv, 0, 10., "fan");
     assert_drain (&inv, 1, 20., "fan");
-    assert_int_equal (drain (&inv, "0", NULL, 30., DRAIN_OVERWRITE, NULL), 0);
+    assert_int_equal (drain (&inv, "0", NULL, 30., DRAIN_ALL, NULL), 0);
     assert_drain (&inv, 0, 30., NULL);
     inventory_fini (&inv);
 }
@@ -182,7 +182,13 @@ static void modes (void **state)
     assert_int_equal (drain_mode_decode ("update", &mode, &error), 0);
     assert_int_equal (mode, DRAIN_UPDATE);
     assert_int_equal (drain_mode_decode ("overwrite", &mode, &error), 0);
-    assert_int_equal (mode, DRAIN_OVERWRITE);
+    assert_int_equal (mode, DRAIN_REASON);
+    assert_int_equal (drain_mode_decode ("force-overwrite", &mode, &error), 0);
+    assert_int_equal (mode, DRAIN_ALL);
+    assert_int_equal (drain_mode_overwrite (DRAIN_NEW), 0);
+    assert_int_equal (drain_mode_overwrite (DRAIN_UPDATE), 0);
+    assert_int_equal (drain_mode_overwrite (DRAIN_REASON), 1);
+    assert_int_equal (drain_mode_overwrite (DRAIN_ALL), 2);
     assert_int_equal (drain_mode_decode ("force", &mode, &error), -1);
     assert_int_equal (errno, EINVAL);
     assert_string_equal (error.text, "unknown mode 'force'");
@@ -238,7 +244,7 @@ static void status (void **state)
     (void)idset_set (inv.torpid, 1);
     assert_int_equal (drain (&inv, "0,2", "disk", 10., DRAIN_NEW, NULL), 0);
     assert_int_equal (drain (&inv, "1", "disk", 11., DRAIN_NEW, NULL), 0);
-    assert_int_equal (drain (&inv, "2", NULL, 10., DRAIN_OVERWRITE, NULL), 0);
+    assert_int_equal (drain (&inv, "2", NULL, 10., DRAIN_ALL, NULL), 0);
     assert_non_null (o = inventory_status (&inv));
     assert_int_equal (json_unpack (o, "{s:s s:s s:s s:s s:o s:o}", "online", &online,
                                    "offline", &offline, "exclude", &exclude, "torpid",
@@ -334,9 +340,14 @@ static void replayed (void **state)
                 AT (5, "drain", "{\"idset\":\"2\",\"nodelist\":\"n2\",\"overwrite\":0}")
                     AT (6, "undrain", "{\"idset\":\"0\",\"nodelist\":\"n0\"}")
                         AT (7, "drain",
-                            "{\"idset\":\"2\",\"reason\":\"y\",\"overwrite\":2}"));
-    assert_ids (inv.drained, "1-2");
+                            "{\"idset\":\"2\",\"reason\":\"y\",\"overwrite\":2}")
+                            AT (8, "drain", "{\"idset\":\"3\",\"reason\":\"z\"}")
+                                AT (9, "drain",
+                                    "{\"idset\":\"3\",\"reason\":\"new\","
+                                    "\"overwrite\":1}"));
+    assert_ids (inv.drained, "1-3");
     assert_drain (&inv, 1, 2., "disk");
+    assert_drain (&inv, 3, 8., "new");
     assert_drain (&inv, 2, 7., "y");
     inventory_fini (&inv);
 }
@@ -427,7 +438,7 @@ static void excluded (void **state)
     assert_ids (inv.excluded, "1-2");
     assert_ids (inv.drained, "0");
     assert_null (inv.drains[1].reason);
-    assert_int_equal (drain (&inv, "0-3", "x", 2., DRAIN_OVERWRITE, &error), -1);
+    assert_int_equal (drain (&inv, "0-3", "x", 2., DRAIN_ALL, &error), -1);
     assert_int_equal (errno, EINVAL);
     assert_string_equal (error.text, "ranks 1-2 excluded");
     assert_drain (&inv, 0, 1., "disk");

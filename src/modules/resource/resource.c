@@ -97,7 +97,8 @@ static void drain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg,
                < 0)
         flux_respond_error (h, msg, errno, error.text);
     else {
-        journal_post (ctx, "drain", drain_context (ctx, ranks, reason, mode));
+        journal_post (ctx, "drain",
+                      drain_context (ctx, ranks, reason, drain_mode_overwrite (mode)));
         journal_answer (ctx, msg);
         acquire_changed (ctx);
     }
@@ -111,7 +112,6 @@ static void undrain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
     flux_error_t error = { "malformed request" };
     const char *targets, *reason = NULL, *mode = NULL;
     struct idset *ranks = NULL;
-    json_t *context;
     bool force;
 
     if (flux_request_unpack (msg, NULL, "{s:s s?s s?s}", "targets", &targets, "reason",
@@ -124,10 +124,7 @@ static void undrain_cb (flux_t *h, flux_msg_handler_t *mh, const flux_msg_t *msg
         idset_destroy (ranks);
         return;
     }
-    context = resource_context (ctx, ranks);
-    if (reason)
-        json_object_set_new (context, "reason", json_string (reason));
-    journal_post (ctx, "undrain", context);
+    journal_post (ctx, "undrain", drain_context (ctx, ranks, reason, force));
     journal_answer (ctx, msg);
     acquire_changed (ctx);
     idset_destroy (ranks);

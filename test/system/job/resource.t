@@ -120,7 +120,15 @@ like 'it is down for the scheduler' '^down 1$' \
     flux resource list -s down -no '{state} {nnodes}'
 fails 'drain twice' 1 'rank 1 already drained' flux resource drain 1 again
 like 'the reason stays' 'bad node' flux resource drain
+since () { flux resource drain -i 1 -no '{timestamp}'; }
+before=$(since)
 succeeds 'drain by force' flux resource drain -f 1 other reason
+is 'its time stays' "$before" since
+succeeds 'by more force' flux resource drain -ff 1 other reason
+differs () { [ "$(since)" != "$before" ]; }
+succeeds 'its time is new' differs
+is 'the eventlog says how' 'overwrite=1
+overwrite=2' sh -c 'flux resource eventlog | grep " drain .*other reason" | grep -o "overwrite=.*"'
 like 'a new reason' 'other reason' flux resource drain
 fails 'drain out of range' 1 'idset is out of range' flux resource drain 9 x
 fails 'drain an unknown host' 1 'nosuchhost' flux resource drain nosuchhost x
