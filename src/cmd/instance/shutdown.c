@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output/output.h"
 #include "core/job/uri.h"
+#include "value/dump_suffix.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,10 @@ static void set_attr (flux_t *h, const char *name, const char *value)
 static void ask_for_dump (flux_t *h, const char *file)
 {
     char dir[4096] = "", *path;
+    flux_error_t error;
 
+    if (dump_suffix (file, &error) < 0)
+        cmd_die ("--dump: %s", error.text);
     if (*file != '/' && !getcwd (dir, sizeof (dir)))
         cmd_die ("the working directory: %s", strerror (errno));
     if (asprintf (&path, "%s%s%s", dir, *file == '/' ? "" : "/", file) < 0)

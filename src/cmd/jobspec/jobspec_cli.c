@@ -7,6 +7,7 @@
 #include "base/text/toml.h"
 #include "cmd/format/datetime.h"
 #include "cmd/jobspec/shape.h"
+#include "value/dump_suffix.h"
 #include "value/fsd.h"
 #include "value/resource/constraint.h"
 
@@ -704,7 +705,7 @@ json_t *jobspec_from_task_options (optparse_t *p, int argc, char **argv,
     return o;
 }
 
-static int add_broker_options (optparse_t *p, json_t *command)
+static int add_broker_options (optparse_t *p, json_t *command, flux_error_t *error)
 {
     const char *s;
     char text[PATH_MAX];
@@ -719,8 +720,10 @@ static int add_broker_options (optparse_t *p, json_t *command)
         }
     }
     if (optparse_hasopt (p, "dump")) {
-        snprintf (text, sizeof (text), "-Scontent.dump=%s",
-                  optparse_get_str (p, "dump", "flux-{{jobid}}-dump.tgz"));
+        s = optparse_get_str (p, "dump", "flux-{{jobid}}-dump.tgz");
+        if (dump_suffix (s, error) < 0)
+            return -1;
+        snprintf (text, sizeof (text), "-Scontent.dump=%s", s);
         json_array_append_new (command, json_string (text));
     }
     return 0;
@@ -752,13 +755,15 @@ json_t *jobspec_from_batch_options (optparse_t *p, const struct jobspec_batch *b
     }
     r.per_type = "node";
     json_t *command = json_pack ("[s,s]", "flux", "broker");
-    add_broker_options (p, command);
+    json_t *o = NULL, *args = NULL;
+    if (add_broker_options (p, command, error) < 0)
+        goto out;
     if (batch->script)
         json_array_append_new (command, json_string ("{{tmpdir}}/script"));
-    json_t *args = command_json (argc, argv, error);
-    json_t *o = NULL;
+    args = command_json (argc, argv, error);
     if (args && json_array_extend (command, args) == 0)
         o = jobspec_json (p, &r, batch, command, error);
+out:
     json_decref (args);
     json_decref (command);
     return o;

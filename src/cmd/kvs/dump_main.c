@@ -10,6 +10,7 @@
 #include "cmd/kvs/dump_path.h"
 #include "cmd/kvs/dump_progress.h"
 #include "cmd/output/output.h"
+#include "value/dump_suffix.h"
 
 #include "base/digest.h"
 #include "base/sort.h"
@@ -42,6 +43,7 @@ struct dump {
     uid_t uid;
     gid_t gid;
     const char *file;
+    int suffix; /* enum dump_suffix */
     char *part; /* its name while it is written; NULL: stdout */
     int fd;
 };
@@ -617,48 +619,27 @@ static void put_dir (struct dump *d, struct dir *dir)
 /* The archive */
 
 static const struct {
-    const char *suffix;
     int format, filter;
 } formats[] = {
-    { ".tar", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_NONE },
-    { ".tgz", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_GZIP },
-    { ".tar.gz", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_GZIP },
-    { ".tar.bz2", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_BZIP2 },
-    { ".tar.xz", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_XZ },
-    { ".tar.zst", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_ZSTD },
-    { ".zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE },
-    { ".cpio", ARCHIVE_FORMAT_CPIO_POSIX, ARCHIVE_FILTER_NONE },
-    { ".iso", ARCHIVE_FORMAT_ISO9660, ARCHIVE_FILTER_NONE },
+    [DUMP_TAR] = { ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_NONE },
+    [DUMP_TGZ] = { ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_GZIP },
+    [DUMP_TAR_GZ] = { ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_GZIP },
+    [DUMP_TAR_BZ2] = { ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_BZIP2 },
+    [DUMP_TAR_XZ] = { ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_XZ },
+    [DUMP_TAR_ZST] = { ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_ZSTD },
+    [DUMP_ZIP] = { ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE },
+    [DUMP_CPIO] = { ARCHIVE_FORMAT_CPIO_POSIX, ARCHIVE_FILTER_NONE },
+    [DUMP_ISO] = { ARCHIVE_FORMAT_ISO9660, ARCHIVE_FILTER_NONE },
 };
-#define FORMATS (sizeof (formats) / sizeof (formats[0]))
-
-static size_t find_format (const char *file)
-{
-    size_t i, n = strlen (file);
-
-    if (!strcmp (file, "-"))
-        return 0;
-    for (i = 0; i < FORMATS; i++) {
-        size_t len = strlen (formats[i].suffix);
-
-        if (n > len && !strcmp (file + n - len, formats[i].suffix))
-            return i;
-    }
-    cmd_die ("%s: the suffix names no format: .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz, "
-             ".tar.zst, .zip, .cpio or .iso",
-             safe (file));
-}
 
 static void open_archive (struct dump *d)
 {
-    size_t i = find_format (d->file);
-
     d->fd = STDOUT_FILENO;
     if (!(d->ar = archive_write_new ()) || !(d->entry = archive_entry_new ()))
         cmd_die ("out of memory");
-    check_archive (d, archive_write_set_format (d->ar, formats[i].format));
-    check_archive (d, archive_write_add_filter (d->ar, formats[i].filter));
-    if (formats[i].filter == ARCHIVE_FILTER_GZIP) /* else it has the time */
+    check_archive (d, archive_write_set_format (d->ar, formats[d->suffix].format));
+    check_archive (d, archive_write_add_filter (d->ar, formats[d->suffix].filter));
+    if (formats[d->suffix].filter == ARCHIVE_FILTER_GZIP) /* else it has the time */
         check_archive (
             d, archive_write_set_filter_option (d->ar, "gzip", "timestamp", NULL));
     if (strcmp (d->file, "-")) {
@@ -732,6 +713,7 @@ int main (int argc, char **argv)
 {
     struct dump d = { 0 };
     char ref[BLOBREF_MAX_SIZE];
+    flux_error_t error;
     optparse_t *p;
     int i;
 
@@ -752,7 +734,8 @@ int main (int argc, char **argv)
     if ((i = optparse_get_int (p, "maxreqs", AHEAD_DEFAULT)) < 1)
         cmd_die ("--maxreqs: at least 1");
     d.ahead = i;
-    find_format (d.file);
+    if ((d.suffix = dump_suffix (d.file, &error)) < 0)
+        cmd_die ("%s", safe (error.text));
     d.uid = getuid ();
     d.gid = getgid ();
     d.progress.h = d.h = cmd_open ();

@@ -82,6 +82,9 @@ is '--skip-gc: no dump, no collection' '129 ' echo "$rc $err"
 fails 'there is none' 2 'No such file' ls skipped.tgz
 fails '--skip-gc with what it forbids' 1 'skip-gc: --gc asks for it' \
     flux start flux shutdown --skip-gc --gc
+fails '--dump: the suffix is looked at while there is time' 1 \
+    '^flux-shutdown: --dump: x.foo: the suffix names no format: .tar, ' \
+    flux start sh -c 'flux shutdown --dump=x.foo; rc=$?; flux getattr rank >/dev/null && exit $rc'
 fails '--dump without a name' 1 'no file is named' flux start flux shutdown --dump=
 
 succeeds 'content.dump at any end' flux start -Scontent.dump="$DIR/end.tgz" flux kvs put x=1

@@ -17,6 +17,10 @@ succeeds 'batch --dump' timeout 60 flux job wait-event "$id" clean
 like 'keeps what the instance had' '^greeting$' tar tzf "flux-$id-dump.tgz"
 succeeds 'alloc --dump=FILE, too' timeout 60 flux alloc -n1 --dump=it.tar flux kvs put a=1
 like 'by that name' '^a$' tar tf it.tar
+for what in 'batch --wrap' alloc; do
+    fails "$what --dump: a suffix that is none" 1 'x.foo: the suffix names no format' \
+        flux $what -n1 --dump=x.foo true
+done
 id=$(flux batch -n1 --dump="$DIR/nosuch/x.tar" --wrap true)
 flux job wait-event -q -t 60 "$id" clean
 is 'a dump that cannot be written fails the job' FAILED flux jobs -no '{status}' "$id"
