@@ -250,14 +250,16 @@ static void drop_markers (struct channel_end *end)
     }
 }
 
-/* Where `mine` is empty, all that was sent before what is in mine_later has been received. */
+/* Where `mine` is empty, all that was sent before what is in mine_later has been received. A
+ * disconnect whose marker has passed is next, unless some that may wait are before it: what
+ * its sender kept may be for the sender of what comes behind it. */
 static flux_msg_t *next (struct channel_end *end)
 {
     flux_msg_t *later = msgqueue_at (&end->mine_later, 0);
     bool leaves = later && is_disconnect (later);
 
-    if (!msgqueue_empty (&end->mine)
-        && (!later || end->turns < TURNS || (leaves && end->markers == 0))) {
+    if (!msgqueue_empty (&end->mine) && !(leaves && end->markers > 0)
+        && (!later || end->turns < TURNS || leaves)) {
         end->turns++;
         return msgqueue_pop (&end->mine);
     }
@@ -274,6 +276,8 @@ flux_msg_t *channel_recv (struct channel_end *end)
         (void)fetch (end, false);
         drop_markers (end);
     }
+    if (end->markers > 0 && msgqueue_empty (&end->mine_later))
+        (void)fetch (end, false);
     if (!has_some (end)) {
         errno = end->peer_gone ? ECONNRESET : EAGAIN;
         return NULL;

@@ -435,15 +435,24 @@ static void disconnects_come_last (void **state)
     put (ends[0], "p", false);
     put (ends[0], "h", true);
     assert_string_equal (got (ends[1], 99),
-                         "o o o o g o o p g.disconnect o.disconnect h");
+                         "o o o o g o o g.disconnect o.disconnect p h");
     /* alone, and between the fetches of the reader */
     put (ends[0], "a.disconnect", true);
     assert_true (channel_pollevents (ends[1]) & FLUX_POLLIN);
     put (ends[0], "o", false);
     put (ends[0], "b.disconnect", true);
-    assert_string_equal (got (ends[1], 1), "o");
+    assert_string_equal (got (ends[1], 1), "a.disconnect");
     put (ends[0], "q", false);
-    assert_string_equal (got (ends[1], 99), "q a.disconnect b.disconnect");
+    assert_string_equal (got (ends[1], 99), "o b.disconnect q");
+    /* what it is behind was received when it is fetched */
+    put (ends[0], "o", false);
+    put (ends[0], "g", true);
+    assert_true (channel_pollevents (ends[1]) & FLUX_POLLIN);
+    for (int i = 0; i < 4; i++)
+        put (ends[0], "p", false);
+    put (ends[0], "a.disconnect", true);
+    put (ends[0], "q", false);
+    assert_string_equal (got (ends[1], 99), "o p p g p p a.disconnect q");
     assert_false (channel_pollevents (ends[1]) & FLUX_POLLIN);
     /* what is left goes with the channel */
     put (ends[0], "o", false);
