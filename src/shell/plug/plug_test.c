@@ -378,7 +378,7 @@ static int loop (flux_plugin_t *p, const char *topic, flux_plugin_arg_t *args,
 }
 
 /* What a shell says whose plugin is called, and its wait status. */
-static char *last_words (flux_plugin_f cb, int *status)
+static char *last_words_within (double timeout, flux_plugin_f cb, int *status)
 {
     int fd[2];
     pid_t pid;
@@ -388,7 +388,7 @@ static char *last_words (flux_plugin_f cb, int *status)
     if ((pid = fork ()) == 0) {
         close (fd[0]);
         frame_writer_init (&sh.out, fd[1], 7);
-        sh.jobspec.shell_options = json_pack ("{s:f}", "plugin-timeout", 0.05);
+        sh.jobspec.shell_options = json_pack ("{s:f}", "plugin-timeout", timeout);
         if (guard_init () < 0)
             _exit (99);
         frame_write (&sh.out, 'o', "before", 6);
@@ -401,6 +401,11 @@ static char *last_words (flux_plugin_f cb, int *status)
     close (fd[0]);
     assert_int_equal (waitpid (pid, status, 0), pid);
     return text;
+}
+
+static char *last_words (flux_plugin_f cb, int *status)
+{
+    return last_words_within (600., cb, status);
 }
 
 static void who_crashes_is_named (void **state)
@@ -422,7 +427,7 @@ static void who_does_not_return_is_named (void **state)
 #ifdef __SANITIZE_THREAD__
     test_skip ("the thread sanitizer hands no signal to who calls nothing");
 #endif
-    char *text = last_words (loop, &status);
+    char *text = last_words_within (0.05, loop, &status);
 
     assert_string_equal (text,
                          "o 7 before\nx 7 {\"type\":\"exec\",\"severity\":0,\"note\":"

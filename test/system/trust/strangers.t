@@ -20,7 +20,7 @@ GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"CURVE".ljust(20, b"\0") + by
 
 
 def connect():
-    s = socket.create_connection(("127.0.0.1", port), 60)
+    s = socket.create_connection(("127.0.0.1", port), 600)
     s.sendall(GREETING)
     return s
 
