@@ -225,6 +225,10 @@ def left():
                 f.cancel()
             check(b"", timeout=30)  # they are not any more
             waited = not ahead[2].done()
+            if any(f.exception() for f in ahead):  # others were before them and took it all
+                waited, job, last = False, 0, 0
+                c.init(GRAPH, "lonode")
+                continue
             last = max(pb.MatchResponse.FromString(f.result()).jobid for f in ahead)
             for job in range(1, last + 1):
                 c.cancel(job)
